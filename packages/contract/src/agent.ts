@@ -1,0 +1,61 @@
+import { type Static, Type } from 'typebox'
+import { CapabilityUse, CapabilityUses } from './capability.ts'
+import { AgentId, ModelId, Timestamp } from './id.ts'
+import { oneOf, optional, pageOf } from './shape.ts'
+import { TokenUsage } from './usage.ts'
+
+export const AgentStatus = oneOf('active', 'archived')
+
+/** A prompt, a model and capabilities under a name. `usage` sums all its sessions. */
+export const Agent = Type.Object(
+  {
+    id: AgentId,
+    name: Type.String(),
+    description: Type.Optional(Type.String()),
+    system_prompt: Type.String(),
+    default_model_id: Type.Optional(ModelId),
+    tags: Type.Array(Type.String()),
+    capabilities: Type.Array(CapabilityUse),
+    status: AgentStatus,
+    usage: Type.Optional(TokenUsage),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+  },
+  { title: 'Agent' },
+)
+export type Agent = Static<typeof Agent>
+export const AgentPage = pageOf(Agent, 'AgentPage')
+
+const name = Type.String({ minLength: 1, maxLength: 255 })
+const systemPrompt = Type.String({ minLength: 1, maxLength: 1_048_576 })
+const description = Type.String({ maxLength: 10_240 })
+const tags = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 })
+
+export const NewAgent = Type.Object(
+  {
+    id: optional(AgentId),
+    name,
+    system_prompt: systemPrompt,
+    description: optional(description),
+    default_model_id: optional(ModelId),
+    tags: optional(tags),
+    capabilities: optional(CapabilityUses),
+  },
+  { title: 'CreateAgentRequest' },
+)
+export type NewAgent = Static<typeof NewAgent>
+
+/** Absent or `null`: unchanged. `capabilities` and `tags` replace the whole list. */
+export const AgentChange = Type.Object(
+  {
+    name: optional(name),
+    system_prompt: optional(systemPrompt),
+    description: optional(description),
+    default_model_id: optional(ModelId),
+    tags: optional(tags),
+    capabilities: optional(CapabilityUses),
+    status: optional(AgentStatus),
+  },
+  { title: 'UpdateAgentRequest' },
+)
+export type AgentChange = Static<typeof AgentChange>

@@ -1,0 +1,43 @@
+import { type Static, Type } from 'typebox'
+import { AnyObject, Anything, oneOf, optional, pageOf } from './shape.ts'
+
+/** A capability put to use, with the config that makes it behave. */
+export const CapabilityUse = Type.Object(
+  { ref: Type.String({ minLength: 1, maxLength: 255 }), config: Type.Optional(Anything) },
+  { title: 'AgentCapabilityConfig' },
+)
+export type CapabilityUse = Static<typeof CapabilityUse>
+
+export const CapabilityUses = Type.Array(CapabilityUse, { maxItems: 250 })
+
+export const ToolDefinition = Type.Object(
+  {
+    type: Type.Literal('builtin'),
+    name: Type.String(),
+    description: Type.String(),
+    parameters: AnyObject,
+    policy: oneOf('auto', 'requires_approval'),
+  },
+  { title: 'ToolDefinition' },
+)
+export type ToolDefinition = Static<typeof ToolDefinition>
+
+/** What a capability is and adds, for those who choose one. */
+export const CapabilityInfo = Type.Object(
+  {
+    id: Type.String(),
+    name: Type.String(),
+    description: Type.String(),
+    status: oneOf('available', 'coming_soon', 'deprecated'),
+    icon: Type.Optional(Type.String()),
+    category: Type.Optional(Type.String()),
+    dependencies: Type.Optional(Type.Array(Type.String())),
+    is_mcp: Type.Optional(Type.Boolean()),
+    system_prompt: optional(Type.String()),
+    tool_definitions: Type.Optional(Type.Array(ToolDefinition)),
+    config_schema: Type.Optional(AnyObject),
+  },
+  { title: 'CapabilityInfo' },
+)
+export type CapabilityInfo = Static<typeof CapabilityInfo>
+export const CapabilityPage = pageOf(CapabilityInfo, 'CapabilityPage')

@@ -1,0 +1,13 @@
+import { type Static, Type } from 'typebox'
+import { oneOf } from './shape.ts'
+
+export const Health = Type.Object(
+  {
+    status: oneOf('ok', 'degraded'),
+    version: Type.String(),
+    auth_mode: Type.String(),
+    database: oneOf('ok', 'unreachable'),
+  },
+  { title: 'Health' },
+)
+export type Health = Static<typeof Health>

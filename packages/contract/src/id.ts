@@ -1,0 +1,35 @@
+import { Type } from 'typebox'
+
+/** What each identifier on the wire begins with: `<prefix>_<32 lower-case hex digits>`. */
+export const idPrefixes = {
+  organization: 'org',
+  agent: 'agent',
+  session: 'session',
+  message: 'message',
+  event: 'event',
+  turn: 'turn',
+  exec: 'exec',
+  provider: 'provider',
+  model: 'model',
+} as const
+
+export type Noun = keyof typeof idPrefixes
+
+const idOf = (noun: Noun) =>
+  Type.String({
+    pattern: `^${idPrefixes[noun]}_[0-9a-f]{32}$`,
+    examples: [`${idPrefixes[noun]}_01933b5a000070008000000000000001`],
+  })
+
+export const OrganizationId = idOf('organization')
+export const AgentId = idOf('agent')
+export const SessionId = idOf('session')
+export const MessageId = idOf('message')
+export const EventId = idOf('event')
+export const TurnId = idOf('turn')
+export const ExecId = idOf('exec')
+export const ProviderId = idOf('provider')
+export const ModelId = idOf('model')
+
+/** RFC 3339, UTC. */
+export const Timestamp = Type.String({ format: 'date-time' })

@@ -1,0 +1,77 @@
+export {
+  Agent,
+  AgentChange,
+  AgentPage,
+  AgentStatus,
+  NewAgent,
+} from './agent.ts'
+export {
+  CapabilityInfo,
+  CapabilityPage,
+  CapabilityUse,
+  CapabilityUses,
+  ToolDefinition,
+} from './capability.ts'
+export { ErrorDetail, ErrorResponse } from './error.ts'
+export {
+  Event,
+  EventContext,
+  type EventDataOf,
+  EventPage,
+  EventQuery,
+  type EventType,
+  eventData,
+  eventTypes,
+  type GenerationMetadata,
+  liveEventTypes,
+  type ModelMetadata,
+  StreamQuery,
+  type ToolCall,
+} from './event.ts'
+export { Health } from './health.ts'
+export {
+  AgentId,
+  EventId,
+  idPrefixes,
+  MessageId,
+  ModelId,
+  type Noun,
+  OrganizationId,
+  ProviderId,
+  SessionId,
+  TurnId,
+} from './id.ts'
+export {
+  CancelTurnResponse,
+  ContentPart,
+  Controls,
+  EventMessage,
+  InputContentPart,
+  Message,
+  MessagePage,
+  NewMessage,
+} from './message.ts'
+export {
+  Model,
+  ModelChange,
+  ModelPage,
+  ModelQuery,
+  ModelWithProvider,
+  ModelWithProviderPage,
+  NewModel,
+  NewProvider,
+  Provider,
+  ProviderChange,
+  ProviderPage,
+  ProviderType,
+} from './model.ts'
+export {
+  NewSession,
+  Session,
+  SessionChange,
+  SessionPage,
+  SessionQuery,
+  SessionStatus,
+} from './session.ts'
+export { type Page, PageQuery } from './shape.ts'
+export { TokenUsage } from './usage.ts'

@@ -1,0 +1,122 @@
+import { type Static, Type } from 'typebox'
+import { ModelId, ProviderId, Timestamp } from './id.ts'
+import { AnyObject, oneOf, optional, PageQuery, pageOf } from './shape.ts'
+
+export const ProviderType = oneOf('openai', 'openai_completions', 'anthropic', 'llmsim')
+export type ProviderType = Static<typeof ProviderType>
+const ActiveStatus = oneOf('active', 'disabled')
+
+/** A model vendor or a local model server. Its key goes in and never comes out. */
+export const Provider = Type.Object(
+  {
+    id: ProviderId,
+    name: Type.String(),
+    provider_type: ProviderType,
+    base_url: Type.Optional(Type.String()),
+    api_key_set: Type.Boolean(),
+    status: ActiveStatus,
+    last_synced_at: Type.Optional(Timestamp),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+  },
+  { title: 'LlmProvider' },
+)
+export type Provider = Static<typeof Provider>
+export const ProviderPage = pageOf(Provider, 'LlmProviderPage')
+
+const name = Type.String({ minLength: 1, maxLength: 255 })
+const baseUrl = Type.String({ minLength: 1, maxLength: 2048 })
+const apiKey = Type.String({ minLength: 1, maxLength: 8192 })
+
+export const NewProvider = Type.Object(
+  {
+    name,
+    provider_type: ProviderType,
+    base_url: optional(baseUrl),
+    api_key: optional(apiKey),
+  },
+  { title: 'CreateLlmProviderRequest' },
+)
+export type NewProvider = Static<typeof NewProvider>
+
+/** Absent or `null`: unchanged. */
+export const ProviderChange = Type.Object(
+  {
+    name: optional(name),
+    provider_type: optional(ProviderType),
+    base_url: optional(baseUrl),
+    api_key: optional(apiKey),
+    status: optional(ActiveStatus),
+  },
+  { title: 'UpdateLlmProviderRequest' },
+)
+export type ProviderChange = Static<typeof ProviderChange>
+
+export const ModelSource = oneOf('manual', 'discovered', 'predefined')
+
+const modelFields = {
+  id: ModelId,
+  provider_id: ProviderId,
+  model_id: Type.String({ description: "The provider's own name of the model." }),
+  display_name: Type.String(),
+  capabilities: Type.Array(Type.String()),
+  is_default: Type.Boolean(),
+  is_favorite: Type.Boolean(),
+  status: ActiveStatus,
+  source: ModelSource,
+  created_at: Timestamp,
+  updated_at: Timestamp,
+}
+
+export const Model = Type.Object(modelFields, { title: 'LlmModel' })
+export type Model = Static<typeof Model>
+export const ModelPage = pageOf(Model, 'LlmModelPage')
+
+export const ModelWithProvider = Type.Object(
+  {
+    ...modelFields,
+    provider_name: Type.String(),
+    provider_type: ProviderType,
+    profile: Type.Optional(AnyObject),
+  },
+  { title: 'LlmModelWithProvider' },
+)
+export type ModelWithProvider = Static<typeof ModelWithProvider>
+export const ModelWithProviderPage = pageOf(ModelWithProvider, 'LlmModelWithProviderPage')
+
+const modelName = Type.String({ minLength: 1, maxLength: 255 })
+const modelCapabilities = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 })
+
+export const NewModel = Type.Object(
+  {
+    model_id: modelName,
+    display_name: modelName,
+    capabilities: optional(modelCapabilities),
+    is_default: optional(Type.Boolean()),
+    is_favorite: optional(Type.Boolean()),
+  },
+  { title: 'CreateLlmModelRequest' },
+)
+export type NewModel = Static<typeof NewModel>
+
+/** Absent or `null`: unchanged. */
+export const ModelChange = Type.Object(
+  {
+    model_id: optional(modelName),
+    display_name: optional(modelName),
+    capabilities: optional(modelCapabilities),
+    is_default: optional(Type.Boolean()),
+    is_favorite: optional(Type.Boolean()),
+    status: optional(ActiveStatus),
+  },
+  { title: 'UpdateLlmModelRequest' },
+)
+export type ModelChange = Static<typeof ModelChange>
+
+export const ModelQuery = Type.Object({
+  ...PageQuery.properties,
+  source: Type.Optional(ModelSource),
+  include_stale: Type.Optional(Type.Boolean()),
+  favorites_only: Type.Optional(Type.Boolean()),
+})
+export type ModelQuery = Static<typeof ModelQuery>

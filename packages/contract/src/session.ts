@@ -1,0 +1,65 @@
+import { type Static, Type } from 'typebox'
+import { CapabilityUse, CapabilityUses } from './capability.ts'
+import { AgentId, ModelId, OrganizationId, SessionId, Timestamp } from './id.ts'
+import { nullable, oneOf, optional, PageQuery, pageOf } from './shape.ts'
+import { TokenUsage } from './usage.ts'
+
+export const SessionStatus = oneOf('started', 'active', 'idle')
+export type SessionStatus = Static<typeof SessionStatus>
+
+/** One conversation with an agent. Every field is always there; `null` where it has no value. */
+export const Session = Type.Object(
+  {
+    id: SessionId,
+    organization_id: OrganizationId,
+    agent_id: AgentId,
+    title: nullable(Type.String()),
+    tags: Type.Array(Type.String()),
+    model_id: nullable(ModelId),
+    capabilities: Type.Array(CapabilityUse),
+    status: SessionStatus,
+    preview: nullable(Type.String({ description: 'How the first message begins.' })),
+    output_preview: nullable(Type.String({ description: 'How the latest reply begins.' })),
+    usage: nullable(TokenUsage),
+    started_at: nullable(Timestamp),
+    finished_at: nullable(Timestamp),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+  },
+  { title: 'Session' },
+)
+export type Session = Static<typeof Session>
+export const SessionPage = pageOf(Session, 'SessionPage')
+
+const title = Type.String({ maxLength: 255 })
+const tags = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 })
+
+export const NewSession = Type.Object(
+  {
+    agent_id: AgentId,
+    title: optional(title),
+    tags: optional(tags),
+    model_id: optional(ModelId),
+    capabilities: optional(CapabilityUses),
+  },
+  { title: 'CreateSessionRequest' },
+)
+export type NewSession = Static<typeof NewSession>
+
+/** Absent or `null`: unchanged. `tags` replaces the whole list. */
+export const SessionChange = Type.Object(
+  { title: optional(title), tags: optional(tags) },
+  { title: 'UpdateSessionRequest' },
+)
+export type SessionChange = Static<typeof SessionChange>
+
+export const SessionQuery = Type.Object({
+  ...PageQuery.properties,
+  agent_id: Type.Optional(AgentId),
+  status: Type.Optional(SessionStatus),
+  tag: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+  search: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 200, description: 'A part of the title or preview.' }),
+  ),
+})
+export type SessionQuery = Static<typeof SessionQuery>
