@@ -1,0 +1,94 @@
+import { createHash, randomFillSync } from 'node:crypto'
+import { idPrefixes, type Noun } from '@outlast/contract'
+import { ApiError } from './errors.ts'
+
+const pool = Buffer.alloc(4096)
+let used = pool.length
+
+/** 74 random bits behind 48 bits of time, with the marks of a UUIDv7, as 32 hex digits. */
+function uuid7(): string {
+  if (used + 10 > pool.length) {
+    randomFillSync(pool)
+    used = 0
+  }
+  const random = pool.toString('hex', used, used + 10)
+  used += 10
+  const variant = ((Number.parseInt(random[3]!, 16) & 0x3) | 0x8).toString(16)
+  return `${hex(Date.now(), 12)}7${random.slice(0, 3)}${variant}${random.slice(4, 19)}`
+}
+
+const hex = (value: number | bigint, digits: number) => value.toString(16).padStart(digits, '0')
+
+export const newId = (noun: Noun) => `${idPrefixes[noun]}_${uuid7()}`
+
+/** The id as a dashed UUID, as some fields on the wire want it. */
+export function uuidOf(id: string): string {
+  const digits = id.slice(id.indexOf('_') + 1)
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
+/** A span of a trace: a dashed UUID. */
+export const newSpanId = () => uuidOf(uuid7())
+
+const titles: Partial<Record<Noun, string>> = { provider: 'provider', model: 'model' }
+const patterns = Object.fromEntries(
+  Object.entries(idPrefixes).map(([noun, prefix]) => [
+    noun,
+    new RegExp(`^${prefix}_[0-9a-f]{32}$`),
+  ]),
+) as Record<Noun, RegExp>
+
+/** Contract: returns `text` when it is an id of the noun, else throws 400 `invalid_id`. */
+export function parseId(noun: Noun, text: string): string {
+  if (patterns[noun].test(text)) return text
+  throw new ApiError('invalid_id', titles[noun] ?? noun)
+}
+
+/**
+ * Where an event stands: `sequence` of the stored event, and for a live delta `offset`, the UTF-16 units of
+ * the running message (thinking and answer, in order of arrival) that a client has when it has seen it.
+ */
+export type EventPosition = { sequence: number; offset: number }
+
+const sessionMarks = new Map<string, bigint>()
+
+/** 21 bits that tell the sessions apart whose event ids get mixed up. */
+function sessionMark(sessionId: string): bigint {
+  const known = sessionMarks.get(sessionId)
+  if (known !== undefined) return known
+  const mark = BigInt(createHash('sha256').update(sessionId).digest().readUIntBE(0, 3) & 0x1fffff)
+  if (sessionMarks.size > 10_000) sessionMarks.clear()
+  sessionMarks.set(sessionId, mark)
+  return mark
+}
+
+const offsetMax = 0x3fffff
+
+/**
+ * The id of an event: 48 bits of time, then 21 bits of its session, 31 of sequence and 22 of offset, around
+ * the marks of a UUIDv7. Resuming needs no look-up and no clock.
+ */
+export function eventId(sessionId: string, ts: string | number, at: EventPosition): string {
+  const time = typeof ts === 'number' ? ts : Date.parse(ts)
+  const offset = Math.min(at.offset, offsetMax)
+  const payload = (sessionMark(sessionId) << 53n) | (BigInt(at.sequence) << 22n) | BigInt(offset)
+  const digits = hex(payload, 19)
+  const top = payload >> 62n
+  const low = payload & 0x3fffffffffffffffn
+  if (digits.length > 19) throw new Error(`event position out of range: ${at.sequence}`)
+  return `event_${hex(time, 12)}7${hex(top, 3)}${hex(0x8000000000000000n | low, 16)}`
+}
+
+/** Where a client stands that has seen this event. Contract: 400 when the id is not of this session. */
+export function eventPosition(sessionId: string, id: string): EventPosition {
+  if (!/^event_[0-9a-f]{32}$/.test(id)) throw new ApiError('invalid_id', 'event')
+  const digits = id.slice('event_'.length)
+  if (/^0+$/.test(digits)) return { sequence: 0, offset: 0 }
+  const top = BigInt(`0x${digits.slice(13, 16)}`)
+  const low = BigInt(`0x${digits.slice(16)}`) & 0x3fffffffffffffffn
+  const payload = (top << 62n) | low
+  if (digits[12] !== '7' || payload >> 53n !== sessionMark(sessionId)) {
+    throw new ApiError('unknown_event_id')
+  }
+  return { sequence: Number((payload >> 22n) & 0x7fffffffn), offset: Number(payload & 0x3fffffn) }
+}

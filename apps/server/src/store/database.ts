@@ -1,0 +1,127 @@
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import type { Tables } from './tables.ts'
+
+/** A statement that runs often: prepared once on each connection, under its name. */
+export type Statement = { name: string; text: string }
+
+/** Where store functions read and write: the pool, or one transaction. */
+export type Db = {
+  /** Typed queries. */
+  kysely: Kysely<Tables>
+  /** A hot statement, prepared. */
+  run: <Row>(statement: Statement, values: readonly unknown[]) => Promise<Row[]>
+}
+
+export type Database = Db & {
+  pool: pg.Pool
+  /** Commits when `work` returns, rolls back when it throws. */
+  transaction: <T>(work: (db: Db) => Promise<T>) => Promise<T>
+  close: () => Promise<void>
+}
+
+const timestamptz = 1184
+const int8 = 20
+
+/** `2026-11-24 15:09:30.123+00`, as PostgreSQL prints it in UTC, to RFC 3339. */
+const toRfc3339 = (text: string) => `${text.slice(0, 10)}T${text.slice(11).replace('+00', 'Z')}`
+
+const parsers: Record<number, (text: string) => unknown> = {
+  [timestamptz]: toRfc3339,
+  [int8]: Number,
+}
+
+const types = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    return format === 'binary'
+      ? pg.types.getTypeParser(oid, format)
+      : (parsers[oid] ?? pg.types.getTypeParser(oid))
+  },
+} as pg.CustomTypesConfig
+
+/** How every connection is made: UTC, no statement for ever, no wait for ever. */
+export function connectionOptions(url: string) {
+  return {
+    connectionString: url,
+    application_name: 'outlast',
+    options: '-c timezone=UTC -c client_encoding=UTF8',
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    types,
+  }
+}
+
+export type PoolOptions = { url: string; max: number; onError: (error: Error) => void }
+
+/** A pool whose idle connections may break without breaking the process. */
+export function createPool({ url, max, onError }: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({ ...connectionOptions(url), statement_timeout: 60_000, max })
+  pool.on('error', onError)
+  return pool
+}
+
+export function openDatabase(options: PoolOptions): Database {
+  const pool = createPool(options)
+  return {
+    ...over(pool),
+    pool,
+    async transaction(work) {
+      const client = await pool.connect()
+      const db = over(client)
+      try {
+        await client.query('begin')
+        const result = await work(db)
+        await client.query('commit')
+        client.release()
+        return result
+      } catch (error) {
+        const broken = await client.query('rollback').then(
+          () => false,
+          () => true,
+        )
+        client.release(broken)
+        throw error
+      }
+    },
+    close: () => pool.end(),
+  }
+}
+
+function over(target: pg.Pool | pg.PoolClient): Db {
+  let typed: Kysely<Tables> | undefined
+  return {
+    get kysely() {
+      typed ??= new Kysely<Tables>({ dialect: new PostgresDialect({ pool: poolOf(target) }) })
+      return typed
+    },
+    async run<Row>(statement: Statement, values: readonly unknown[]) {
+      const { name, text } = statement
+      const result = await target.query({ name, text, values: values as unknown[] })
+      return result.rows as Row[]
+    },
+  }
+}
+
+/** Kysely wants a pool: one connection inside a transaction poses as one that never gives it back. */
+function poolOf(target: pg.Pool | pg.PoolClient) {
+  if (target instanceof pg.Pool) return target
+  const held = { query: target.query.bind(target), release() {} }
+  return { connect: async () => held, end: async () => {} } as never
+}
+
+const lostConnection = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT'])
+
+/** The database was not there, or went away: nothing is wrong with the request. */
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = (error as Error & { code?: string }).code ?? ''
+  if (lostConnection.has(code) || code.startsWith('08') || code.startsWith('57P')) return true
+  if (code === '53300' || code === '53100') return true
+  return /^Connection terminated|timeout exceeded when trying to connect|^Client has encountered/.test(
+    error.message,
+  )
+}
+
+/** True when a unique key refused the row. */
+export const isDuplicate = (error: unknown) =>
+  error instanceof Error && (error as Error & { code?: string }).code === '23505'
