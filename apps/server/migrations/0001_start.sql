@@ -84,6 +84,8 @@ create table sessions (
   turn_id text,
   -- The sequence of the message that the turn answers first: its fold begins there.
   turn_from integer,
+  -- The id of that message.
+  turn_input text,
   -- Who may append: the attempt is current, the turn not cancelled.
   turn_attempt integer not null default 0,
   -- Attempts since the log last gained an outcome.

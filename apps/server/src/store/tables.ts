@@ -77,6 +77,7 @@ export type SessionsTable = {
   sequence: Generated<number>
   turn_id: string | null
   turn_from: number | null
+  turn_input: string | null
   turn_attempt: Generated<number>
   turn_tries: Generated<number>
   turn_node: string | null

@@ -1,0 +1,280 @@
+import type { CapabilityUse, EventContext, EventType, TokenUsage } from '@outlast/contract'
+import type { Db, Statement } from './database.ts'
+
+/** An event that is not stored yet. `data` is what the table holds. */
+export type NewEvent = { type: EventType; context: EventContext; data: unknown; tags?: string[] }
+
+/** One attempt at a turn. Whatever it appends is refused once another attempt has begun. */
+export type TurnRun = { orgId: string; sessionId: string; turnId: string; attempt: number | null }
+
+/** A statement spread over many rows: the counters of an organization and its agents. */
+const shardCount = 16
+export const randomShard = () => Math.floor(Math.random() * shardCount)
+
+const accept: Statement = {
+  name: 'accept-message',
+  text: `
+with s as (
+  update sessions set
+    sequence = sequence + 1,
+    status = 'active',
+    preview = coalesce(preview, $7),
+    started_at = coalesce(started_at, clock_timestamp()),
+    finished_at = null,
+    turn_from = case when turn_id is null then sequence + 1 else turn_from end,
+    turn_input = case when turn_id is null then $4 else turn_input end,
+    turn_attempt = case when turn_id is null then 0 else turn_attempt end,
+    turn_tries = case when turn_id is null then 0 else turn_tries end,
+    turn_node = case when turn_id is null then null else turn_node end,
+    turn_cancelled = turn_id is not null and turn_cancelled,
+    turn_id = coalesce(turn_id, $3),
+    updated_at = clock_timestamp()
+  where org_id = $1 and id = $2
+  returning id, sequence, turn_id, updated_at
+), e as (
+  insert into events (session_id, sequence, type, ts, context, data, tags)
+  select id, sequence, 'input.message', updated_at, '{}', $5, $6::text[] from s
+), t as (
+  insert into turns (id, org_id, session_id) select turn_id, $1, id from s where turn_id = $3
+), j as (
+  select graphile_worker.add_job(
+    'turn',
+    json_build_object('org_id', $1::text, 'session_id', id, 'turn_id', turn_id),
+    job_key => turn_id
+  ) from s where turn_id = $3
+)
+select sequence, turn_id, updated_at::timestamptz(3) as ts, (select count(*) from j) > 0 as begins from s`,
+}
+
+export type NewInput = {
+  turnId: string
+  messageId: string
+  data: string
+  tags: string[] | null
+  preview: string | null
+}
+
+export type Accepted = { sequence: number; turn_id: string; ts: string; begins: boolean }
+
+/**
+ * Stores a message and, when no turn runs, begins the turn that answers it with its job: all or nothing.
+ * Undefined when there is no such session.
+ */
+export async function acceptMessage(db: Db, orgId: string, sessionId: string, input: NewInput) {
+  const { turnId, messageId, data, tags, preview } = input
+  const values = [orgId, sessionId, turnId, messageId, data, tags, preview]
+  const [accepted] = await db.run<Accepted>(accept, values)
+  return accepted
+}
+
+const take: Statement = {
+  name: 'take-turn',
+  text: `
+with s as (
+  update sessions set
+    turn_attempt = turn_attempt + 1,
+    turn_tries = turn_tries + 1,
+    turn_node = $4
+  where org_id = $1 and id = $2 and turn_id = $3
+    and not exists (select from nodes where nodes.id = turn_node and nodes.expires_at > now())
+  returning *
+), t as (
+  update turns set node_id = $4 where id = $3 and exists (select from s)
+)
+select s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
+  s.context_sequence, s.context_prompt, s.agent_id, s.model_id, s.capabilities,
+  s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_creation_tokens,
+  a.system_prompt, a.capabilities as agent_capabilities, a.default_model_id
+from s join agents a on a.org_id = s.org_id and a.id = s.agent_id`,
+}
+
+export type TakenTurn = {
+  sequence: number
+  turn_from: number
+  turn_input: string
+  turn_attempt: number
+  turn_tries: number
+  turn_cancelled: boolean
+  context_sequence: number
+  context_prompt: string | null
+  agent_id: string
+  model_id: string | null
+  capabilities: CapabilityUse[]
+  input_tokens: number
+  output_tokens: number
+  cache_read_tokens: number | null
+  cache_creation_tokens: number | null
+  system_prompt: string
+  agent_capabilities: CapabilityUse[]
+  default_model_id: string | null
+}
+
+/** Makes this node the turn's. Undefined when the turn is over or a living node has it. */
+export async function takeTurn(db: Db, run: Omit<TurnRun, 'attempt'>, nodeId: string) {
+  const [taken] = await db.run<TakenTurn>(take, [run.orgId, run.sessionId, run.turnId, nodeId])
+  return taken
+}
+
+const append: Statement = {
+  name: 'append-events',
+  text: `
+with s as (
+  update sessions set
+    sequence = sequence + $8 + case when sequence = $9 then $10 else 0 end,
+    status = case when sequence = $9 and $11::text is null then 'idle' else status end,
+    finished_at = case when sequence = $9 and $11::text is null then clock_timestamp() else finished_at end,
+    turn_from = case when sequence = $9 then $12 else turn_from end,
+    turn_input = case when sequence = $9 then $13 else turn_input end,
+    turn_attempt = case when sequence = $9 then 1 else turn_attempt end,
+    turn_tries = case when sequence = $9 or $14 then 1 else turn_tries end,
+    turn_cancelled = sequence <> $9 and turn_cancelled,
+    turn_id = case when sequence = $9 then $11 else turn_id end,
+    output_preview = coalesce($15, output_preview),
+    input_tokens = input_tokens + $16,
+    output_tokens = output_tokens + $17,
+    cache_read_tokens = case when $18::bigint is null then cache_read_tokens else coalesce(cache_read_tokens, 0) + $18 end,
+    cache_creation_tokens = case when $19::bigint is null then cache_creation_tokens else coalesce(cache_creation_tokens, 0) + $19 end,
+    context_sequence = coalesce($20, context_sequence),
+    context_prompt = coalesce($21, context_prompt),
+    updated_at = clock_timestamp()
+  where org_id = $1 and id = $2 and turn_id = $3
+    and ($4::integer is null or turn_attempt = $4) and turn_cancelled = $22
+  returning org_id, id, agent_id, sequence, updated_at, turn_node, turn_id is distinct from $3 as ended,
+    $8 + case when turn_id is distinct from $3 then $10 else 0 end as added
+), e as (
+  insert into events (session_id, sequence, type, ts, context, data)
+  select s.id, s.sequence - s.added + n.ord, n.type, s.updated_at, n.context, n.data
+  from s, unnest($5::text[], $6::json[], $7::json[]) with ordinality as n(type, context, data, ord)
+  where n.ord <= s.added
+), d as (
+  delete from turns where id = $3 and (select ended from s)
+), t as (
+  insert into turns (id, org_id, session_id, node_id)
+  select $11, org_id, id, turn_node from s where ended and $11::text is not null
+), x as (
+  insert into texts (org_id, hash, body)
+  select org_id, n.hash, n.body from s, unnest($23::text[], $24::text[]) as n(hash, body)
+  on conflict do nothing
+), c as (
+  insert into counters as c (org_id, agent_id, shard, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens)
+  select org_id, agent_id, $25, $16, $17, coalesce($18, 0), coalesce($19, 0) from s where $16 + $17 > 0
+  on conflict (org_id, agent_id, shard) do update set
+    input_tokens = c.input_tokens + excluded.input_tokens,
+    output_tokens = c.output_tokens + excluded.output_tokens,
+    cache_read_tokens = c.cache_read_tokens + excluded.cache_read_tokens,
+    cache_creation_tokens = c.cache_creation_tokens + excluded.cache_creation_tokens
+)
+select sequence, added, ended, updated_at::timestamptz(3) as ts from s`,
+}
+
+/** How a turn ends: it does so only if nothing was appended since `sequence`. */
+export type Ending = {
+  events: NewEvent[]
+  sequence: number
+  /** The turn that follows at once, for input that no model call has seen. Without it: idle. */
+  next: { turnId: string; from: number; input: string } | undefined
+}
+
+export type Appending = {
+  events: NewEvent[]
+  ending?: Ending | undefined
+  /** A turn that was cancelled takes only what belongs to its end. */
+  cancelled?: boolean
+  /** The log gains an outcome: the attempts are counted anew. */
+  outcome?: boolean
+  outputPreview?: string | undefined
+  usage?: TokenUsage | undefined
+  /** Up to where, and with which prompt, a model has now been asked. */
+  context?: { sequence: number; prompt: string } | undefined
+  /** Texts that events name by their hash. */
+  texts?: { hash: string; body: string }[]
+}
+
+export type Appended = { sequence: number; added: number; ended: boolean; ts: string }
+
+const never = -1
+
+/**
+ * Appends events to a turn's session, all or nothing, in one statement. Undefined when this attempt is no
+ * longer the current one. Contract: never repeated after an error: whether it was stored is read from the log.
+ */
+export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
+  const { events, ending, usage, context, texts = [] } = what
+  const all = ending ? [...events, ...ending.events] : events
+  const [appended] = await db.run<Appended>(append, [
+    run.orgId,
+    run.sessionId,
+    run.turnId,
+    run.attempt,
+    all.map((event) => event.type),
+    all.map((event) => JSON.stringify(event.context)),
+    all.map((event) => JSON.stringify(event.data)),
+    events.length,
+    ending?.sequence ?? never,
+    ending?.events.length ?? 0,
+    ending?.next?.turnId ?? null,
+    ending?.next?.from ?? null,
+    ending?.next?.input ?? null,
+    what.outcome ?? false,
+    what.outputPreview ?? null,
+    usage?.input_tokens ?? 0,
+    usage?.output_tokens ?? 0,
+    usage?.cache_read_tokens ?? null,
+    usage?.cache_creation_tokens ?? null,
+    context?.sequence ?? null,
+    context?.prompt ?? null,
+    what.cancelled ?? false,
+    texts.map((text) => text.hash),
+    texts.map((text) => text.body),
+    randomShard(),
+  ])
+  return appended
+}
+
+const cancel: Statement = {
+  name: 'cancel-turn',
+  text: `
+with s as (
+  update sessions set turn_cancelled = true, sequence = sequence + 1, updated_at = clock_timestamp()
+  where org_id = $1 and id = $2 and turn_id = $3 and not turn_cancelled
+  returning id, sequence, updated_at
+), e as (
+  insert into events (session_id, sequence, type, ts, context, data)
+  select id, sequence, 'turn.cancelled', updated_at, $4, $5 from s
+)
+select sequence, updated_at::timestamptz(3) as ts from s`,
+}
+
+/** From here on only the end of the turn can be appended. Undefined when there is nothing to cancel any more. */
+export async function cancelTurn(db: Db, run: Omit<TurnRun, 'attempt'>, event: NewEvent) {
+  const [cancelled] = await db.run<{ sequence: number; ts: string }>(cancel, [
+    run.orgId,
+    run.sessionId,
+    run.turnId,
+    JSON.stringify(event.context),
+    JSON.stringify(event.data),
+  ])
+  return cancelled
+}
+
+const release: Statement = {
+  name: 'release-turn',
+  text: `
+with s as (
+  update sessions set turn_node = null, turn_tries = turn_tries - case when $5 then 1 else 0 end
+  where org_id = $1 and id = $2 and turn_id = $3 and turn_attempt = $4
+  returning id, turn_id
+), t as (
+  update turns set node_id = null where id = $3 and exists (select from s)
+)
+select graphile_worker.add_job(
+  'turn',
+  json_build_object('org_id', $1::text, 'session_id', id, 'turn_id', turn_id),
+  job_key => turn_id
+) from s`,
+}
+
+/** Gives the turn to whichever node takes it next. `unharmed`: the attempt does not count against the turn. */
+export async function releaseTurn(db: Db, run: TurnRun, unharmed: boolean): Promise<void> {
+  await db.run(release, [run.orgId, run.sessionId, run.turnId, run.attempt, unharmed])
+}
