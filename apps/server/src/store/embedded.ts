@@ -1,0 +1,204 @@
+import { randomInt } from 'node:crypto'
+import { createServer } from 'node:net'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import type { Log } from '../log.ts'
+import { findAccount } from './embedded/account.ts'
+import { findBinaries } from './embedded/binaries.ts'
+import { ensureCluster, type Place } from './embedded/cluster.ts'
+import { lockDataDir, makeDataDir } from './embedded/data-dir.ts'
+import { EmbeddedError, inWords, outputInWords } from './embedded/error.ts'
+import {
+  type Postmaster,
+  PostmasterExit,
+  startPostmaster,
+  stopOrphan,
+} from './embedded/postmaster.ts'
+
+export { readOrCreateMasterKey } from './embedded/data-dir.ts'
+export { EmbeddedError } from './embedded/error.ts'
+
+/** A PostgreSQL of our own; it listens on loopback only. `stop` may be called more than once. */
+export type Embedded = { url: string; port: number; stop: () => Promise<void> }
+
+export type EmbeddedOptions = {
+  dataDir: string
+  log: Log
+  /** PostgreSQL died and could not be started again for a minute. */
+  onFatal: (error: Error) => void
+  /** More of PostgreSQL's own settings. */
+  settings?: Record<string, string>
+}
+
+const database = 'outlast'
+const portAttemptsMax = 20
+const memoryWaitMs = 10_000
+const memoryPauseMs = 50
+const pauseMsMin = 100
+const pauseMsMax = 5_000
+const outageMsMax = 60_000
+const steadyMs = 10_000
+
+/**
+ * Starts the PostgreSQL of DATA_DIR, made at first use, and keeps it running until `stop`.
+ * Contract: one server at a time holds a DATA_DIR. What a server that was killed left running is stopped first.
+ * When postgres dies it is started again on the same port, so that pools reconnect. Throws EmbeddedError.
+ */
+export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
+  const dataDir = path.resolve(options.dataDir)
+  try {
+    await makeDataDir(dataDir)
+    const unlock = lockDataDir(dataDir)
+    return await startLocked({ ...options, dataDir }, unlock).catch((error) => {
+      unlock()
+      throw error
+    })
+  } catch (error) {
+    if (error instanceof PostmasterExit) throw outputInWords('postgres', error.message, dataDir)
+    throw inWords(error, dataDir)
+  }
+}
+
+async function startLocked(options: EmbeddedOptions, unlock: () => void): Promise<Embedded> {
+  const { dataDir, settings = {} } = options
+  const cluster = path.join(dataDir, 'postgres')
+  const account = await findAccount(cluster)
+  const place = { dataDir, cluster, account, binaries: await findBinaries(dataDir, account) }
+  const password = await ensureCluster(place)
+  await stopOrphan(cluster)
+  const first = await startOnFreePort(place, settings)
+  const url = (name: string) => `postgres://postgres:${password}@127.0.0.1:${first.port}/${name}`
+  await ensureDatabase(url).catch(async (error) => {
+    await first.stop()
+    throw error
+  })
+  const again = (signal: AbortSignal) =>
+    startPostmaster({ ...place, settings, port: first.port, signal })
+  const supervised = supervise(first, again, options)
+  let stopped: Promise<void> | undefined
+  return {
+    url: url(database),
+    port: first.port,
+    stop() {
+      stopped ??= supervised.stop().finally(unlock)
+      return stopped
+    },
+  }
+}
+
+async function startOnFreePort(place: Place, settings: Record<string, string>) {
+  const deadline = Date.now() + memoryWaitMs
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startPostmaster({ ...place, settings, port: await freePort() })
+    } catch (error) {
+      if (!(error instanceof PostmasterExit)) throw error
+      const again = error.memoryInUse
+        ? Date.now() < deadline
+        : error.portTaken && attempt < portAttemptsMax
+      if (!again) throw error
+      if (error.memoryInUse) await sleep(memoryPauseMs)
+    }
+  }
+}
+
+/** Below the ports that systems give to outgoing connections: nobody takes it while postgres is being restarted. */
+async function freePort() {
+  for (let attempt = 1; attempt <= portAttemptsMax; attempt++) {
+    const port = randomInt(15_000, 32_000)
+    if (await isFree(port)) return port
+  }
+  throw new EmbeddedError('No free port was found for the embedded PostgreSQL.')
+}
+
+function isFree(port: number) {
+  return new Promise<boolean>((resolve) => {
+    const probe = createServer()
+    probe.once('error', () => resolve(false))
+    probe.listen({ port, host: '127.0.0.1', exclusive: true }, () =>
+      probe.close(() => resolve(true)),
+    )
+  })
+}
+
+const noSuchDatabase = '3D000'
+
+async function ensureDatabase(url: (name: string) => string) {
+  const missing = await query(url(database), 'select 1').then(
+    () => false,
+    (error) => {
+      if (error.code === noSuchDatabase) return true
+      throw error
+    },
+  )
+  if (missing) await query(url('postgres'), `create database ${database}`)
+}
+
+async function query(url: string, text: string) {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    await client.query(text)
+  } finally {
+    await client.end()
+  }
+}
+
+/** Starts postgres again whenever it ends by itself, after a pause that grows while that does not help. */
+function supervise(first: Postmaster, start: Start, { log, onFatal }: EmbeddedOptions) {
+  const stopping = new AbortController()
+  let current = first
+
+  const watch = async () => {
+    let outage: Outage | undefined
+    for (;;) {
+      const startedAt = Date.now()
+      await current.exited
+      if (stopping.signal.aborted) return
+      if (outage === undefined || Date.now() - startedAt > steadyMs) outage = newOutage()
+      log.warn('PostgreSQL ended by itself; starting it again')
+      const next = await startAgain(start, outage, stopping.signal, log)
+      if (next === undefined) return
+      current = next
+      log.info('PostgreSQL runs again')
+      if (stopping.signal.aborted) await current.stop()
+    }
+  }
+  const watching = watch().catch(onFatal)
+
+  return {
+    async stop() {
+      stopping.abort()
+      await current.stop()
+      await watching
+    },
+  }
+}
+
+type Start = (signal: AbortSignal) => Promise<Postmaster>
+
+/** Since when postgres has not been running for long, and how long to wait before the next attempt. */
+type Outage = { pauseMs: number; deadline: number }
+
+const newOutage = () => ({ pauseMs: 0, deadline: Date.now() + outageMsMax })
+
+/** undefined: it need not run any more. */
+async function startAgain(start: Start, outage: Outage, signal: AbortSignal, log: Log) {
+  let reason = 'it ended soon after each start'
+  while (!signal.aborted) {
+    await sleep(outage.pauseMs, undefined, { signal }).catch(() => {})
+    outage.pauseMs = Math.min(Math.max(outage.pauseMs * 2, pauseMsMin), pauseMsMax)
+    try {
+      return await start(signal)
+    } catch (error) {
+      reason = (error as Error).message.trim()
+      if (!signal.aborted) log.warn('PostgreSQL did not start', { reason })
+    }
+    if (Date.now() > outage.deadline) {
+      throw new EmbeddedError(`PostgreSQL could not be started again for a minute: ${reason}`)
+    }
+  }
+  return undefined
+}

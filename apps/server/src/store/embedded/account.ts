@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process'
+import { statSync } from 'node:fs'
+import { lchown, readdir } from 'node:fs/promises'
+import path from 'node:path'
+import { EmbeddedError } from './error.ts'
+
+/** Whom PostgreSQL runs as when we are root, which it refuses to be; undefined: it runs as we do. */
+export type Account = { uid: number; gid: number } | undefined
+
+const name = 'postgres'
+const useraddExists = 9
+
+/**
+ * The unprivileged user for the cluster: whoever owns its directory already, else the user `postgres`, made when
+ * missing.
+ */
+export async function findAccount(cluster: string): Promise<Account> {
+  if (process.getuid?.() !== 0) return undefined
+  const owner = statSync(cluster, { throwIfNoEntry: false })
+  if (owner && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid }
+  const account = lookUp() ?? create()
+  if (owner) await giveTree(cluster, account)
+  return account
+}
+
+function lookUp() {
+  const [uid, gid] = ['-u', '-g'].map((flag) => {
+    const { status, stdout } = spawnSync('id', [flag, name], { encoding: 'utf8' })
+    return status === 0 ? Number(stdout) : 0
+  })
+  return uid && gid ? { uid, gid } : undefined
+}
+
+function create() {
+  const { status, stderr } = spawnSync(
+    'useradd',
+    ['--system', '--no-create-home', '--shell', '/usr/sbin/nologin', '--user-group', name],
+    { encoding: 'utf8' },
+  )
+  const account = status === 0 || status === useraddExists ? lookUp() : undefined
+  if (account) return account
+  throw new EmbeddedError(
+    `PostgreSQL does not run as root, and no user ${name} could be made for it (${stderr?.trim() || 'there is no useradd'}): start Outlast as an ordinary user, or set DATABASE_URL.`,
+  )
+}
+
+/** A cluster that root copied from a backup belongs to root: PostgreSQL could not read it. */
+async function giveTree(directory: string, account: { uid: number; gid: number }) {
+  const names = await readdir(directory, { recursive: true })
+  for (const file of ['.', ...names]) {
+    await lchown(path.join(directory, file), account.uid, account.gid)
+  }
+}

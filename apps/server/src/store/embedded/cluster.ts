@@ -1,0 +1,135 @@
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { chownSync, closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { chown, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import path from 'node:path'
+import type { Account } from './account.ts'
+import type { Binaries } from './binaries.ts'
+import { syncDirectory, writeWhole } from './data-dir.ts'
+import { EmbeddedError, outputInWords } from './error.ts'
+
+/** Where a cluster lies and who runs it. */
+export type Place = { dataDir: string; cluster: string; account: Account; binaries: Binaries }
+
+const outputMax = 64 * 1024
+
+/**
+ * How the cluster's directory is named to initdb and postgres. As another user than us they may not be able to walk
+ * to it (a DATA_DIR below a 0700 home), but they start inside it, and reach everything from there.
+ */
+export const directoryFor = (account: Account, directory: string) =>
+  account ? '/proc/self/cwd' : directory
+
+/** Contract: the environment of the person who starts us does not reach PostgreSQL: PGPORT and the like would. */
+export const environment = () => ({
+  PATH: process.env.PATH,
+  LC_ALL: 'C',
+  TZ: 'UTC',
+  ...(process.platform === 'win32' ? { SystemRoot: process.env.SystemRoot } : {}),
+})
+
+/**
+ * Makes the cluster when there is none, and returns the password of its superuser.
+ * Contract: the cluster appears whole, by a rename, after its password is safe: killed at any moment, the next start
+ * begins again. A cluster of another major version is refused untouched.
+ */
+export async function ensureCluster(place: Place): Promise<string> {
+  await removeLeftovers(place.dataDir)
+  const passwordFile = path.join(place.dataDir, 'postgres.password')
+  const version = await readVersion(place)
+  if (version === undefined) return createCluster(place, passwordFile)
+  if (version !== place.binaries.major) throw otherVersion(place, version)
+  const password = await readFile(passwordFile, 'utf8').catch(() => '')
+  if (password.trim() !== '') return password.trim()
+  throw new EmbeddedError(
+    `DATA_DIR ${place.dataDir} has a database but no postgres.password: put that file back from a backup.`,
+  )
+}
+
+/** The major version that wrote the cluster; undefined when there is none. */
+async function readVersion({ dataDir, cluster }: Place) {
+  try {
+    return (await readFile(path.join(cluster, 'PG_VERSION'), 'utf8')).trim()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  const names = await readdir(cluster).catch(() => [])
+  if (names.length === 0) return undefined
+  throw new EmbeddedError(
+    `${cluster} is not the data of a PostgreSQL: move it away, or set another DATA_DIR instead of ${dataDir}.`,
+  )
+}
+
+function otherVersion({ dataDir, binaries }: Place, version: string) {
+  return new EmbeddedError(
+    `DATA_DIR ${dataDir} was written by PostgreSQL ${version} and this Outlast brings PostgreSQL ${binaries.major}: start the Outlast that wrote it, nothing was changed.`,
+  )
+}
+
+async function removeLeftovers(dataDir: string) {
+  const names = await readdir(dataDir)
+  for (const name of names.filter((name) => name.startsWith('postgres.new-'))) {
+    await rm(path.join(dataDir, name), { recursive: true, force: true, maxRetries: 10 })
+  }
+}
+
+async function createCluster(place: Place, passwordFile: string): Promise<string> {
+  const { dataDir, cluster, account } = place
+  const fresh = path.join(dataDir, `postgres.new-${process.pid}`)
+  const password = randomBytes(24).toString('base64url')
+  await writeWhole(passwordFile, `${password}\n`)
+  await mkdir(fresh, { mode: 0o700 })
+  try {
+    if (account) await chown(fresh, account.uid, account.gid)
+    await initdb(place, fresh, password)
+    await rename(fresh, cluster)
+    await syncDirectory(dataDir)
+  } catch (error) {
+    await rm(fresh, { recursive: true, force: true, maxRetries: 10 })
+    throw error
+  }
+  return password
+}
+
+async function initdb(place: Place, fresh: string, password: string) {
+  const { dataDir, account, binaries } = place
+  const passwordFd = account ? openPassword(fresh, password, account) : undefined
+  const passwordFile = account ? '/proc/self/fd/3' : path.join(dataDir, 'postgres.password')
+  const child = spawn(
+    binaries.initdb,
+    [
+      ...['-D', directoryFor(account, fresh), '-U', 'postgres', '-E', 'UTF8', '--locale=C'],
+      ...['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--auth=scram-sha-256'],
+      `--pwfile=${passwordFile}`,
+    ],
+    {
+      ...account,
+      cwd: fresh,
+      env: environment(),
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', passwordFd ?? 'ignore'],
+    },
+  )
+  if (passwordFd !== undefined) closeSync(passwordFd)
+  let output = ''
+  const collect = (chunk: Buffer) => {
+    output = (output + chunk).slice(-outputMax)
+  }
+  child.stdout?.on('data', collect)
+  child.stderr?.on('data', collect)
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', resolve)
+  })
+  if (code !== 0) throw outputInWords('initdb', output, dataDir)
+}
+
+/** The password for initdb as an open file without a name: the other user could not reach one that has a name. */
+function openPassword(fresh: string, password: string, account: { uid: number; gid: number }) {
+  const file = `${fresh}.password`
+  const fd = openSync(file, 'wx+', 0o600)
+  chownSync(file, account.uid, account.gid)
+  rmSync(file)
+  writeSync(fd, password)
+  return fd
+}

@@ -1,0 +1,100 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdir, mkdtemp, open, readFile, rename, rmdir } from 'node:fs/promises'
+import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { newMasterKey } from '../../secrets.ts'
+import { EmbeddedError, inWords } from './error.ts'
+
+const sqliteBusy = 5
+const masterKeyShape = /^[^:\s]+:[A-Za-z0-9+/]{43}=$/
+
+/** Makes DATA_DIR and tries a write, so that what is wrong with it shows before anything depends on it. */
+export async function makeDataDir(dataDir: string) {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  await rmdir(await mkdtemp(path.join(dataDir, '.probe-')))
+}
+
+/**
+ * Keeps every other server off DATA_DIR until the returned function is called or the process ends.
+ * Contract: an SQLite file carries the lock because Node has no flock, and SQLite's lock is one of the operating
+ * system on every platform: it is gone with the process, however that ends. Nothing is ever written into the file.
+ */
+export function lockDataDir(dataDir: string): () => void {
+  const pidFile = path.join(dataDir, 'server.pid')
+  const file = new DatabaseSync(path.join(dataDir, 'server.lock'))
+  try {
+    file.exec('pragma locking_mode = exclusive; begin exclusive')
+    writeFileSync(pidFile, `${process.pid}\n`)
+  } catch (error) {
+    file.close()
+    throw (error as { errcode?: number }).errcode === sqliteBusy ? inUse(dataDir) : error
+  }
+  return () => {
+    if (!file.isOpen) return
+    rmSync(pidFile, { force: true })
+    file.close()
+  }
+}
+
+function inUse(dataDir: string) {
+  return new EmbeddedError(
+    `Another Outlast server${holder(dataDir)} is using DATA_DIR ${dataDir}; stop it first, or set another DATA_DIR.`,
+  )
+}
+
+/** The lock is taken a moment before its holder's pid can be read: then the sentence goes without it. */
+function holder(dataDir: string) {
+  try {
+    const text = readFileSync(path.join(dataDir, 'server.pid'), 'utf8').trim()
+    return /^\d+$/.test(text) ? ` (pid ${text})` : ''
+  } catch {
+    return ''
+  }
+}
+
+/** Writes a file that is there whole or not at all, for its owner only. */
+export async function writeWhole(file: string, text: string) {
+  const temporary = `${file}.new`
+  const handle = await open(temporary, 'w', 0o600)
+  try {
+    await handle.chmod(0o600)
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(temporary, file)
+  await syncDirectory(path.dirname(file))
+}
+
+/** Makes a rename last through a power cut, where directories can be synced. */
+export async function syncDirectory(directory: string) {
+  if (process.platform === 'win32') return
+  const handle = await open(directory, 'r')
+  await handle.sync().finally(() => handle.close())
+}
+
+/**
+ * The master key of this DATA_DIR, made at first use, that seals secrets when SECRETS_ENCRYPTION_KEY is not set.
+ * Contract: call it while the embedded server holds DATA_DIR. A key file that cannot be read as a key is an error,
+ * never replaced: what it sealed would be lost.
+ */
+export async function readOrCreateMasterKey(dataDir: string): Promise<string> {
+  const file = path.join(dataDir, 'secrets.key')
+  try {
+    return usableKey(await readFile(file, 'utf8'), file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw inWords(error, dataDir)
+  }
+  const key = newMasterKey()
+  await writeWhole(file, `${key}\n`).catch((error) => {
+    throw inWords(error, dataDir)
+  })
+  return key
+}
+
+function usableKey(text: string, file: string) {
+  const key = text.trim()
+  if (masterKeyShape.test(key)) return key
+  throw new EmbeddedError(`${file} holds no key: put the right file back from a backup.`)
+}

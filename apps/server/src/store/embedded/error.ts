@@ -1,0 +1,45 @@
+/** The embedded PostgreSQL cannot be used. The message is one sentence for the person at the terminal. */
+export class EmbeddedError extends Error {
+  override name = 'EmbeddedError'
+}
+
+const noRoom = /No space left on device|Disk quota exceeded|File too large|File size limit exceeded/
+
+const noRoomFor = (dataDir: string) =>
+  `There is no room left on the disk of DATA_DIR ${dataDir}: free some and start again, nothing was damaged.`
+
+/** Turns what the file system answered into a sentence that names DATA_DIR. */
+export function inWords(error: unknown, dataDir: string): EmbeddedError {
+  if (error instanceof EmbeddedError) return error
+  const { code = '', message } = error as NodeJS.ErrnoException
+  return new EmbeddedError(sentenceOf(code, message, dataDir), { cause: error })
+}
+
+function sentenceOf(code: string, message: string, dataDir: string) {
+  switch (code) {
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return `DATA_DIR ${dataDir} cannot be written by this user (${code}): set another DATA_DIR, or start as the user that owns it.`
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return `DATA_DIR ${dataDir} is not a directory: set another DATA_DIR.`
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'EFBIG':
+      return noRoomFor(dataDir)
+    default:
+      return `DATA_DIR ${dataDir} cannot be used: ${message}`
+  }
+}
+
+/** Turns what initdb or postgres printed before it gave up into one sentence. */
+export function outputInWords(program: string, output: string, dataDir: string): EmbeddedError {
+  if (noRoom.test(output)) return new EmbeddedError(noRoomFor(dataDir))
+  const lines = output.split('\n').filter((line) => line.trim() !== '')
+  const said = lines.findLast((line) => /FATAL|PANIC|error:/.test(line)) ?? lines.at(-1)
+  const reason = said?.replace(/^.*?(FATAL|PANIC|error):\s*/, '') ?? 'it said nothing'
+  return new EmbeddedError(
+    `The embedded PostgreSQL of DATA_DIR ${dataDir} cannot run: ${program} said "${reason}".`,
+  )
+}

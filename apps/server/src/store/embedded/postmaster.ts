@@ -1,0 +1,234 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
+import { open, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { directoryFor, environment, type Place } from './cluster.ts'
+import { EmbeddedError } from './error.ts'
+
+/** A running postgres. `exited` resolves when it is gone, however that came about. */
+export type Postmaster = { port: number; exited: Promise<void>; stop: () => Promise<void> }
+
+export type PostmasterOptions = Place & {
+  port: number
+  settings: Record<string, string>
+  /** Ends a start that is under way. */
+  signal?: AbortSignal
+}
+
+const logBytesMax = 10 * 1024 * 1024
+const pollMs = 5
+const readyMs = 300_000
+const fastStopMs = 10_000
+const hardStopMs = 5_000
+
+/** postgres ended before it accepted connections; the message is what it had logged. */
+export class PostmasterExit extends Error {
+  override name = 'PostmasterExit'
+
+  get portTaken() {
+    return /could not create any TCP\/IP sockets/.test(this.message)
+  }
+
+  /** Processes of a postmaster that was killed are still about to notice and end. */
+  get memoryInUse() {
+    return /pre-existing shared memory block/.test(this.message)
+  }
+}
+
+/** Our settings. Statements and rows' values stay out of the log file: the application logs what matters of them. */
+const ourSettings = {
+  listen_addresses: '127.0.0.1',
+  unix_socket_directories: '',
+  max_connections: '100',
+  shared_buffers: '128MB',
+  min_wal_size: '80MB',
+  max_wal_size: '1GB',
+  jit: 'off',
+  timezone: 'UTC',
+  log_timezone: 'UTC',
+  log_checkpoints: 'off',
+  log_min_messages: 'log',
+  log_min_error_statement: 'panic',
+  log_error_verbosity: 'terse',
+}
+
+/** Starts postgres and returns when it accepts connections; throws PostmasterExit when it ends before. */
+export async function startPostmaster(options: PostmasterOptions): Promise<Postmaster> {
+  const { dataDir, cluster, account, binaries, port } = options
+  const logFile = path.join(dataDir, 'postgres.log')
+  const logStart = await rotateLog(logFile)
+  const logFd = openSync(logFile, 'a', 0o600)
+  const settings = Object.entries({ ...ourSettings, ...options.settings })
+  const child = spawn(
+    binaries.postgres,
+    [
+      ...['-D', directoryFor(account, cluster), '-p', String(port)],
+      ...settings.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ],
+    {
+      ...account,
+      cwd: cluster,
+      env: environment(),
+      // A group of its own: Ctrl-C in a terminal reaches us alone, and we stop it after the last statement.
+      detached: true,
+      stdio: ['ignore', logFd, logFd],
+    },
+  )
+  closeSync(logFd)
+  const exited = new Promise<void>((resolve) => {
+    child.once('error', () => resolve())
+    child.once('exit', () => resolve())
+  })
+  const endWithUs = () => child.kill('SIGINT')
+  process.once('exit', endWithUs)
+  exited.then(() => process.off('exit', endWithUs))
+  if (!(await becomesReady(child, options))) {
+    throw new PostmasterExit(await readFrom(logFile, logStart))
+  }
+  return { port, exited, stop: () => stopChild(child, exited) }
+}
+
+/** Keeps the log of at most two lengths; returns where the next line goes. */
+async function rotateLog(file: string) {
+  const sizeBytes = await sizeOf(file)
+  if (sizeBytes <= logBytesMax) return sizeBytes
+  await rename(file, `${file}.1`)
+  return 0
+}
+
+const sizeOf = (file: string) =>
+  stat(file).then(
+    ({ size }) => size,
+    () => 0,
+  )
+
+async function readFrom(file: string, start: number) {
+  const handle = await open(file, 'r')
+  try {
+    const { buffer, bytesRead } = await handle.read({
+      buffer: Buffer.alloc(65_536),
+      position: start,
+    })
+    return buffer.toString('utf8', 0, bytesRead)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** postgres says in its pid file when it is ready, which is also where pg_ctl looks. */
+async function becomesReady(child: ChildProcess, { cluster, signal }: PostmasterOptions) {
+  const failed = new Promise<never>((_, reject) => child.once('error', reject))
+  failed.catch(() => {})
+  const deadline = Date.now() + readyMs
+  while (child.exitCode === null && child.signalCode === null) {
+    const state = readState(cluster)
+    if (state?.pid === child.pid && state?.ready) return true
+    if (signal?.aborted) child.kill('SIGINT')
+    if (Date.now() > deadline) {
+      child.kill('SIGQUIT')
+      throw new EmbeddedError('The embedded PostgreSQL was not ready within 5 minutes.')
+    }
+    await Promise.race([sleep(pollMs), failed])
+  }
+  return false
+}
+
+type State = { pid: number; port: number; ready: boolean }
+
+function readState(cluster: string): State | undefined {
+  try {
+    const lines = readFileSync(path.join(cluster, 'postmaster.pid'), 'utf8').split('\n')
+    return { pid: Number(lines[0]), port: Number(lines[3]), ready: lines[7]?.trim() === 'ready' }
+  } catch {
+    return undefined
+  }
+}
+
+async function stopChild(child: ChildProcess, exited: Promise<void>) {
+  const steps = [
+    ['SIGINT', fastStopMs],
+    ['SIGQUIT', hardStopMs],
+    ['SIGKILL', hardStopMs],
+  ] as const
+  for (const [signal, waitMs] of steps) {
+    child.kill(signal)
+    const waited = new AbortController()
+    const late = sleep(waitMs, 'late', { signal: waited.signal }).catch(() => {})
+    const outcome = await Promise.race([exited, late])
+    waited.abort()
+    if (outcome !== 'late') return
+  }
+}
+
+/**
+ * Stops the postgres that a killed server left behind, so that a new one can start.
+ * Contract: call it with DATA_DIR locked. A pid file whose pid now belongs to another process is made harmless without
+ * losing what postgres checks by it: whether processes of the old postgres still hold its shared memory.
+ */
+export async function stopOrphan(cluster: string): Promise<void> {
+  const state = readState(cluster)
+  if (!state || !(state.pid > 0) || !isRunning(state.pid)) return
+  if (!isPostmasterOf(cluster, state)) return disown(cluster, state.pid)
+  const gone = () => readState(cluster)?.pid !== state.pid || !isRunning(state.pid)
+  for (const [signal, waitMs] of [
+    ['SIGINT', fastStopMs],
+    ['SIGQUIT', hardStopMs],
+  ] as const) {
+    signalTo(state.pid, signal)
+    const deadline = Date.now() + waitMs
+    while (!gone() && Date.now() < deadline) await sleep(pollMs)
+    if (gone()) return
+  }
+  throw new EmbeddedError(
+    `A PostgreSQL (pid ${state.pid}) that an earlier server left in ${cluster} does not stop: end it first.`,
+  )
+}
+
+function signalTo(pid: number, signal: NodeJS.Signals) {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+/** A process that has ended but that nobody waited for (a container without an init) does not count. */
+function isRunning(pid: number) {
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+  return !/^State:\s+Z/m.test(procFile(pid, 'status'))
+}
+
+function procFile(pid: number, name: string) {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** A pid is used again: only a postgres that works in this directory, or where that cannot be seen on its port, is ours. */
+function isPostmasterOf(cluster: string, { pid, port }: State) {
+  const command =
+    procFile(pid, 'cmdline').replaceAll('\0', ' ') ||
+    (spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout ?? '')
+  if (!command.includes('postgres') || !command.includes(` -p ${port} `)) return false
+  if (process.platform !== 'linux') return command.includes(cluster)
+  try {
+    const [theirs, ours] = [statSync(`/proc/${pid}/cwd`), statSync(cluster)]
+    return theirs.dev === ours.dev && theirs.ino === ours.ino
+  } catch {
+    return true
+  }
+}
+
+/** PostgreSQL takes a pid file with its parent's pid, which is ours, as left behind, and goes on to check the rest. */
+async function disown(cluster: string, pid: number) {
+  const file = path.join(cluster, 'postmaster.pid')
+  const text = await readFile(file, 'utf8')
+  await writeFile(file, text.replace(String(pid), String(process.pid)))
+}
