@@ -1,0 +1,156 @@
+import type { CapabilityInfo, CapabilityUse, ErrorDetail } from '@outlast/contract'
+import { ApiError, invalidAt } from '../errors.ts'
+import type { Capability, Tool } from './capability.ts'
+import { explain, problemsOf } from './validation.ts'
+
+/** What a model is given: one system prompt, and tools by name. */
+export type RuntimeAgent = { prompt: string; tools: Map<string, Tool> }
+
+type Applied = { capability: Capability; config: Record<string, unknown> }
+type Uses = readonly CapabilityUse[]
+
+const appliedMax = 100
+
+/** A capability for those who choose one, with the tools and the prompt that it has without config. */
+export function describeCapability(capability: Capability): CapabilityInfo {
+  const { id, name, description, status, icon, category, dependencies } = capability
+  const tools = capability.tools({})
+  const prompt = capability.prompt({})
+  return {
+    id,
+    name,
+    description,
+    status,
+    icon,
+    category,
+    ...(dependencies.length > 0 && { dependencies: [...dependencies] }),
+    ...(prompt && { system_prompt: prompt }),
+    ...(tools.length > 0 && { tool_definitions: tools.map(describeTool) }),
+    config_schema: { ...capability.config },
+  }
+}
+
+function describeTool({ name, description, input }: Tool) {
+  const parameters = { ...input }
+  return { type: 'builtin' as const, name, description, parameters, policy: 'auto' as const }
+}
+
+/**
+ * Refuses a list of uses in a request that could not be applied as it stands.
+ * Contract: throws ApiError with details whose paths begin with `path`; returns when every use is fine.
+ */
+export function checkUses(list: readonly Capability[], uses: Uses, path = 'capabilities'): void {
+  const seen = new Set<string>()
+  for (const [index, { ref, config }] of uses.entries()) {
+    const at = `${path}/${index}`
+    const capability = list.find(({ id }) => id === ref)
+    if (!capability) {
+      const message = 'names a capability that does not exist'
+      throw new ApiError('capability_unknown', ref, [{ path: `${at}/ref`, message }])
+    }
+    if (seen.has(ref)) throw invalidAt(`${at}/ref`, `repeats ${ref}`)
+    if (capability.status !== 'available') {
+      throw invalidAt(`${at}/ref`, `names ${ref}, which is ${capability.status.replace('_', ' ')}`)
+    }
+    seen.add(ref)
+    checkConfig(capability, config ?? {}, `${at}/config`)
+  }
+}
+
+function checkConfig(capability: Capability, config: unknown, path: string): void {
+  const details: ErrorDetail[] = problemsOf(capability.config, config).map((problem) => ({
+    path: path + problem.path,
+    message: problem.message,
+  }))
+  const [first] = details
+  if (first) throw new ApiError('invalid_request', `${first.path} ${first.message}`, details)
+}
+
+/**
+ * Refuses uses that are fine each, but not together: config of agent and session merged, tools of one name.
+ * Pass no session uses to check an agent. Contract: throws ApiError with details.
+ */
+export function checkCombination(
+  list: readonly Capability[],
+  agentUses: Uses,
+  sessionUses: Uses,
+): void {
+  for (const [index, { ref }] of sessionUses.entries()) {
+    const capability = list.find(({ id }) => id === ref)
+    if (!capability) continue
+    checkConfig(
+      capability,
+      mergedConfig(ref, agentUses, sessionUses),
+      `capabilities/${index}/config`,
+    )
+  }
+  const owners = new Map<string, string>()
+  for (const { capability, config } of applied(list, agentUses, sessionUses)) {
+    for (const { name } of capability.tools(config)) {
+      const owner = owners.get(name) ?? capability.id
+      if (owner !== capability.id) {
+        throw invalidAt('capabilities', `${owner} and ${capability.id} both bring a tool ${name}`)
+      }
+      owners.set(name, owner)
+    }
+  }
+}
+
+/**
+ * Puts the capabilities of an agent and of a session together with the agent's prompt.
+ * Contract: pure; never throws. What is gone or not available is left out, config that no longer fits its
+ * schema counts as empty, and of tools with one name the first stays.
+ */
+export function assemble(
+  list: readonly Capability[],
+  agent: { agentPrompt: string; agentUses: Uses; sessionUses: Uses },
+): RuntimeAgent {
+  const parts = applied(list, agent.agentUses, agent.sessionUses)
+  const tools = new Map<string, Tool>()
+  for (const tool of parts.flatMap(({ capability, config }) => capability.tools(config))) {
+    if (!tools.has(tool.name)) tools.set(tool.name, tool)
+  }
+  return { prompt: assemblePrompt(parts, agent.agentPrompt), tools }
+}
+
+function assemblePrompt(parts: readonly Applied[], agentPrompt: string): string {
+  const texts = parts.flatMap(({ capability, config }) => {
+    const text = capability.prompt(config)?.trim()
+    return text ? [`<capability id="${capability.id}">\n${text}\n</capability>`] : []
+  })
+  if (texts.length === 0) return agentPrompt
+  return [...texts, `<system-prompt>\n${agentPrompt}\n</system-prompt>`].join('\n\n')
+}
+
+/** Every capability that takes effect, once, dependencies first, with its config. */
+function applied(list: readonly Capability[], agentUses: Uses, sessionUses: Uses): Applied[] {
+  const seen = new Set<string>()
+  const result: Applied[] = []
+  const visit = (ref: string) => {
+    if (seen.has(ref)) return
+    seen.add(ref)
+    const capability = list.find(({ id }) => id === ref)
+    if (capability?.status !== 'available') return
+    for (const dependency of capability.dependencies) visit(dependency)
+    if (result.length === appliedMax) return
+    const config = mergedConfig(ref, agentUses, sessionUses)
+    const fits = problemsOf(capability.config, config).length === 0
+    result.push({ capability, config: fits ? config : {} })
+  }
+  for (const { ref } of agentUses) visit(ref)
+  for (const { ref } of sessionUses) visit(ref)
+  return result
+}
+
+function mergedConfig(ref: string, agentUses: Uses, sessionUses: Uses): Record<string, unknown> {
+  const configIn = (uses: Uses) => uses.find((use) => use.ref === ref)?.config as object | undefined
+  return { ...configIn(agentUses), ...configIn(sessionUses) }
+}
+
+/** What is wrong with the arguments of a tool call, in one sentence for the model. */
+export function checkToolInput(tool: Tool, input: unknown): string | undefined {
+  const problems = problemsOf(tool.input, input)
+  return problems.length === 0
+    ? undefined
+    : `Invalid arguments for ${tool.name}: ${explain(problems)}.`
+}

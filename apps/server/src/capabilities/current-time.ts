@@ -1,0 +1,75 @@
+import { Type } from 'typebox'
+import { defineCapability, defineTool, ToolError } from './capability.ts'
+import { isTimeZone, TimeZone } from './time-zone.ts'
+
+const config = Type.Object(
+  { timezone: Type.Optional(TimeZone('The zone when a call names none. Without it: UTC.')) },
+  { additionalProperties: false },
+)
+
+const input = Type.Object(
+  {
+    timezone: Type.Optional(
+      Type.String({ description: 'A name of the IANA time zone database, such as Europe/Kyiv.' }),
+    ),
+    format: Type.Optional(
+      Type.Enum(['iso8601', 'unix', 'human'], {
+        type: 'string',
+        default: 'iso8601',
+        description: 'iso8601 with the offset, unix in seconds, or human for reading.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export const currentTime = defineCapability({
+  id: 'current_time',
+  name: 'Current Time',
+  description: 'Tells the date and the time of day, in any time zone.',
+  category: 'Utilities',
+  icon: 'clock',
+  status: 'available',
+  config,
+  tools: (config) => [
+    defineTool({
+      name: 'get_current_time',
+      description: `The current date and time in a time zone; ${config.timezone ?? 'UTC'} when none is named.`,
+      replay: 'safe',
+      input,
+      run: ({ timezone = config.timezone ?? 'UTC', format = 'iso8601' }) =>
+        describeTime(new Date(), timezone, format),
+    }),
+  ],
+})
+
+function describeTime(time: Date, timezone: string, format: 'iso8601' | 'unix' | 'human') {
+  if (!isTimeZone(timezone)) {
+    throw new ToolError(`Unknown time zone: ${timezone}. Use an IANA name such as Europe/Kyiv.`)
+  }
+  if (format === 'unix') return { format, timestamp: Math.floor(time.getTime() / 1000), timezone }
+  const datetime = format === 'human' ? human(time, timezone) : iso8601(time, timezone)
+  return { datetime, format, timezone }
+}
+
+function human(time: Date, timeZone: string): string {
+  return time.toLocaleString('en-GB', { timeZone, dateStyle: 'full', timeStyle: 'long' })
+}
+
+/** As in `2026-03-01T17:12:05+02:00`; `Z` where the offset is zero. */
+function iso8601(time: Date, timeZone: string): string {
+  const parts = new Intl.DateTimeFormat('en-GB', {
+    timeZone,
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+    timeZoneName: 'longOffset',
+  }).formatToParts(time)
+  const at = Object.fromEntries(parts.map((part) => [part.type, part.value]))
+  const offset = at.timeZoneName!.replace('GMT', '') || 'Z'
+  return `${at.year}-${at.month}-${at.day}T${at.hour}:${at.minute}:${at.second}${offset}`
+}

@@ -1,0 +1,85 @@
+import { Type } from 'typebox'
+import { defineCapability, defineTool } from './capability.ts'
+
+const location = Type.String({ description: 'A city or a region.' })
+const units = Type.Optional(
+  Type.Enum(['celsius', 'fahrenheit'], { type: 'string', default: 'celsius' }),
+)
+type Units = 'celsius' | 'fahrenheit'
+
+const nowInput = Type.Object({ location, units }, { additionalProperties: false })
+const forecastInput = Type.Object(
+  {
+    location,
+    days: Type.Optional(Type.Integer({ minimum: 1, maximum: 7, default: 3 })),
+    units,
+  },
+  { additionalProperties: false },
+)
+
+const skies = ['sunny', 'partly cloudy', 'cloudy', 'rainy', 'windy']
+const dayMs = 86_400_000
+
+/** The only source of this weather: the same place has the same weather for ever. */
+const seedOf = (place: string) => Buffer.from(place).reduce((sum, byte) => sum + byte, 0)
+
+function degrees(celsius: number, units: Units): number {
+  return units === 'celsius' ? celsius : Math.round(((celsius * 9) / 5) * 10 + 320) / 10
+}
+
+function weatherNow(location: string, units: Units, now: Date) {
+  const seed = seedOf(location)
+  return {
+    conditions: skies[seed % 5]!,
+    humidity: (seed % 50) + 30,
+    location,
+    temperature: degrees((seed % 35) + 5, units),
+    timestamp: now.toISOString(),
+    units,
+    wind_speed_kmh: (seed % 30) + 5,
+  }
+}
+
+function weatherOn(day: number, location: string, units: Units, now: Date) {
+  const seed = seedOf(location) + 7 * day
+  const high = (seed % 35) + 5
+  return {
+    conditions: skies[seed % 5]!,
+    date: new Date(now.getTime() + day * dayMs).toISOString().slice(0, 10),
+    high: degrees(high, units),
+    low: degrees(high - 8 - (seed % 5), units),
+    precipitation_chance: seed % 100,
+  }
+}
+
+const getWeather = defineTool({
+  name: 'get_weather',
+  description: 'The weather of a place now. Invented, but always the same for the same place.',
+  replay: 'safe',
+  input: nowInput,
+  run: ({ location, units = 'celsius' }) => weatherNow(location, units, new Date()),
+})
+
+const getForecast = defineTool({
+  name: 'get_forecast',
+  description: 'The weather of a place for one to seven days from today. Invented as well.',
+  replay: 'safe',
+  input: forecastInput,
+  run: ({ location, days = 3, units = 'celsius' }) => {
+    const now = new Date()
+    const forecast = Array.from({ length: days }, (_, day) => weatherOn(day, location, units, now))
+    return { days, forecast, location, units }
+  },
+})
+
+export const testWeather = defineCapability({
+  id: 'test_weather',
+  name: 'Test Weather',
+  description: 'Invented weather, the same for the same place. For trying out tool calls.',
+  category: 'Testing',
+  icon: 'cloud-sun',
+  status: 'available',
+  prompt: () =>
+    'get_weather tells the weather of a place now, get_forecast that of the next days (up to 7).',
+  tools: () => [getWeather, getForecast],
+})

@@ -1,0 +1,46 @@
+import type { TObject } from 'typebox'
+import { Compile, type Validator } from 'typebox/compile'
+import type { TLocalizedValidationError } from 'typebox/error'
+
+/** What does not fit a schema. `path` is empty for the value itself, else as in `/timezone`. */
+export type Problem = { path: string; message: string }
+
+const problemsMax = 10
+const validators = new WeakMap<TObject, Validator>()
+
+/** Everything about `value` that does not fit `schema`. Each schema object is compiled once. */
+export function problemsOf(schema: TObject, value: unknown): Problem[] {
+  let validator = validators.get(schema)
+  if (!validator) {
+    validator = Compile(schema)
+    validators.set(schema, validator)
+  }
+  if (validator.Check(value)) return []
+  return validator.Errors(value).filter(says).slice(0, problemsMax).map(problemOf)
+}
+
+/** A field too many is reported twice: where it stands, and by the object that does not take it. */
+const says = (error: TLocalizedValidationError) => error.keyword !== 'boolean'
+
+function problemOf(error: TLocalizedValidationError): Problem {
+  return { path: error.instancePath, message: messageOf(error) }
+}
+
+function messageOf(error: TLocalizedValidationError): string {
+  switch (error.keyword) {
+    case 'required':
+      return `needs ${error.params.requiredProperties.join(', ')}`
+    case 'additionalProperties':
+      return `does not take ${error.params.additionalProperties.join(', ')}`
+    case 'format':
+      return `is not a known ${error.params.format.replaceAll('-', ' ')}`
+    case 'enum':
+      return `must be one of ${error.params.allowedValues.join(', ')}`
+    default:
+      return error.message
+  }
+}
+
+/** Problems as the rest of a sentence. */
+export const explain = (problems: readonly Problem[]) =>
+  problems.map(({ path, message }) => `${path.slice(1) || 'the input'} ${message}`).join('; ')

@@ -1,0 +1,19 @@
+import type { ProviderType } from '@outlast/contract'
+import { anthropic } from './anthropic.ts'
+import { openai } from './openai.ts'
+import { openaiCompletions } from './openai-completions.ts'
+import type { Connection, Provider } from './provider.ts'
+import { simulated } from './simulated.ts'
+
+/** Every kind of provider that a model can come from. */
+export const providers: Record<ProviderType, Provider> = {
+  openai,
+  openai_completions: openaiCompletions,
+  anthropic,
+  llmsim: simulated,
+}
+
+/** A model that can be called. Contract: makes no request; the first call for a vendor loads its SDK. */
+export function languageModel(type: ProviderType, connection: Connection, name: string) {
+  return providers[type].model(connection, name)
+}

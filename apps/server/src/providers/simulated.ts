@@ -1,0 +1,57 @@
+import {
+  type LanguageModelV4,
+  type LanguageModelV4CallOptions,
+  UnsupportedFunctionalityError,
+} from '@ai-sdk/provider'
+import type { Provider } from './provider.ts'
+import { assistantReply } from './simulated/assistant.ts'
+import { unansweredUserTexts } from './simulated/prompt.ts'
+import type { Pace, Reply } from './simulated/reply.ts'
+import { scriptedReply } from './simulated/script.ts'
+import { streamReply } from './simulated/stream.ts'
+
+/**
+ * Models that run in this process, cost nothing and always answer the same: to try things out without a key,
+ * and to test. They say that they are simulated. What they do follows from their name, see docs/models.md.
+ */
+export const simulated: Provider = {
+  type: 'llmsim',
+  title: 'Simulated',
+  model: async (_connection, name) => simulatedModel(name),
+}
+
+function simulatedModel(name: string): LanguageModelV4 {
+  const pace = paceOf(name)
+  return {
+    specificationVersion: 'v4',
+    provider: 'llmsim',
+    modelId: name,
+    supportedUrls: { '*/*': [/.*/] },
+    doStream: (options) => streamReply({ ...pace, ...replyOf(name, options) }, name, options),
+    doGenerate: () => {
+      throw new UnsupportedFunctionalityError({ functionality: 'doGenerate' })
+    },
+  }
+}
+
+function paceOf(name: string): Pace {
+  const latency = name.includes('-latency')
+  const delay = /-ttft-(\d{1,6})/.exec(name)
+  const rate = /-tps-(\d{1,6})/.exec(name)
+  return {
+    ...(latency && { delayMs: 300, tokensPerSecond: 60 }),
+    ...(delay && { delayMs: Number(delay[1]) }),
+    ...(rate && { tokensPerSecond: Number(rate[1]) }),
+  }
+}
+
+function replyOf(name: string, options: LanguageModelV4CallOptions): Reply {
+  const scripted = scriptedReply(options, name.includes('-script'))
+  if (scripted) return scripted
+  if (name.includes('-echo')) return echo(options)
+  return assistantReply(options)
+}
+
+function echo({ prompt }: LanguageModelV4CallOptions): Reply {
+  return { text: `Simulated echo: ${unansweredUserTexts(prompt).join('\n')}` }
+}

@@ -1,0 +1,197 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { LanguageModelV4CallOptions } from '@ai-sdk/provider'
+import { cityOf } from './cities.ts'
+import { type Call, type Outcome, openCalls, unansweredUserTexts } from './prompt.ts'
+import { type Operation, type Question, questionsIn } from './questions.ts'
+import type { Reply, ReplyCall } from './reply.ts'
+
+/** How far the model is with a question: it still needs a tool, or has a sentence. */
+type Step = { call: ReplyCall } | { say: string }
+
+type Desk = { tools: ReadonlySet<string>; calls: readonly Call[] }
+
+/** A rule-based assistant: calls the tools it is given for time, arithmetic and weather, and tells what they said. */
+export function assistantReply({ prompt, tools = [] }: LanguageModelV4CallOptions): Reply {
+  const texts = unansweredUserTexts(prompt)
+  const desk = { tools: new Set(tools.map(({ name }) => name)), calls: openCalls(prompt) }
+  const steps = texts.flatMap(questionsIn).map((question) => stepFor(question, desk))
+  const wanted = unique(steps.flatMap((step) => ('call' in step ? [step.call] : [])))
+  if (wanted.length > 0) return { toolCalls: wanted }
+  const said = steps.flatMap((step) => ('say' in step ? [step.say] : []))
+  if (said.length === 0) said.push(...desk.calls.map(summary))
+  if (said.length === 0) said.push(smallTalk(texts.at(-1) ?? '', desk.tools))
+  return { text: `${said.join(' ')} (simulated)` }
+}
+
+function unique(calls: readonly ReplyCall[]): ReplyCall[] {
+  return calls.filter(
+    (call, index) => calls.findIndex((other) => isDeepStrictEqual(other, call)) === index,
+  )
+}
+
+function stepFor(question: Question, desk: Desk): Step {
+  switch (question.kind) {
+    case 'time':
+      return timeStep(question, desk)
+    case 'arithmetic':
+      return arithmeticStep(question, desk)
+    case 'weather':
+    case 'forecast':
+      return weatherStep(question, desk)
+  }
+}
+
+/** Asks a tool, once: what it said to this input is told by `tell`. */
+function ask(
+  desk: Desk,
+  call: ReplyCall,
+  { about, tell }: { about: string; tell: (result: unknown) => string },
+): Step {
+  const earlier = desk.calls.find(
+    ({ name, input }) => name === call.name && isDeepStrictEqual(input, call.input),
+  )
+  if (earlier) return { say: tellOutcome(earlier.outcome, about, tell) }
+  if (desk.tools.has(call.name)) return { call }
+  return { say: `For ${about} I would need the tool ${call.name}.` }
+}
+
+function tellOutcome(
+  outcome: Outcome | undefined,
+  about: string,
+  tell: (result: unknown) => string,
+) {
+  if (!outcome) return `There was no answer about ${about}.`
+  if ('error' in outcome) return `I could not get ${about}: ${outcome.error.replace(/\.$/, '')}.`
+  return tell(outcome.result)
+}
+
+type Time = Extract<Question, { kind: 'time' }>
+
+function timeStep({ place, zone }: Time, desk: Desk): Step {
+  const timezone = zone ?? place
+  const input = timezone ? { timezone } : {}
+  return ask(
+    desk,
+    { name: 'get_current_time', input },
+    {
+      about: place ? `the time in ${place}` : 'the time',
+      tell: (result) => tellTime(result, place),
+    },
+  )
+}
+
+const weekdays = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
+
+function tellTime(result: unknown, place: string | undefined): string {
+  const { datetime, timezone } = fields(result)
+  const found = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)/.exec(String(datetime))
+  if (!found) return `The time: ${short(result)}.`
+  const weekday = weekdays[new Date(`${found[1]}T00:00:00Z`).getUTCDay()]
+  const where = place ?? cityOf(String(timezone))
+  const zone = where === timezone ? '' : ` (${timezone})`
+  return `It is ${found[2]} on ${weekday}, ${found[1]}, in ${where}${zone}.`
+}
+
+type Weather = Extract<Question, { kind: 'weather' | 'forecast' }>
+
+function weatherStep(question: Weather, desk: Desk): Step {
+  const { kind, place, units } = question
+  if (!place) return { say: 'I can look up the weather: tell me of which place.' }
+  const days = kind === 'forecast' ? question.days : undefined
+  const input = { location: place, ...(days && { days }), ...(units && { units }) }
+  if (kind === 'weather') {
+    return ask(
+      desk,
+      { name: 'get_weather', input },
+      {
+        about: `the weather in ${place}`,
+        tell: (result) => tellWeather(result, place),
+      },
+    )
+  }
+  return ask(
+    desk,
+    { name: 'get_forecast', input },
+    {
+      about: `the forecast for ${place}`,
+      tell: (result) => tellForecast(result, place),
+    },
+  )
+}
+
+const unitOf = (units: unknown) => (units === 'fahrenheit' ? '°F' : '°C')
+
+function tellWeather(result: unknown, place: string): string {
+  const { temperature, units, conditions, humidity, wind_speed_kmh: wind } = fields(result)
+  if (temperature === undefined) return `The weather in ${place}: ${short(result)}.`
+  return `In ${place} it is ${temperature} ${unitOf(units)} and ${conditions}, with ${humidity} % humidity and ${wind} km/h of wind.`
+}
+
+function tellForecast(result: unknown, place: string): string {
+  const { forecast, units } = fields(result)
+  if (!Array.isArray(forecast)) return `The forecast for ${place}: ${short(result)}.`
+  const days = forecast
+    .map(fields)
+    .map((day) => `${day.date} ${day.conditions}, ${day.low} to ${day.high} ${unitOf(units)}`)
+  return `The forecast for ${place}: ${days.join('; ')}.`
+}
+
+type Arithmetic = Extract<Question, { kind: 'arithmetic' }>
+
+const signs: Record<Operation, string> = { add: '+', subtract: '-', multiply: '×', divide: '÷' }
+const binds = (operation: Operation) => operation === 'multiply' || operation === 'divide'
+
+/** One operation after the other, × and ÷ first, each by its tool. */
+function arithmeticStep({ numbers, operations }: Arithmetic, desk: Desk): Step {
+  const shown = numbers
+    .map((n, i) => (i === 0 ? `${n}` : `${signs[operations[i - 1]!]} ${n}`))
+    .join(' ')
+  const left = { numbers: [...numbers], operations: [...operations] }
+  while (left.operations.length > 0) {
+    const at = Math.max(0, left.operations.findIndex(binds))
+    const input = { a: left.numbers[at]!, b: left.numbers[at + 1]! }
+    let value: unknown
+    const step = ask(
+      desk,
+      { name: left.operations[at]!, input },
+      {
+        about: shown,
+        tell: (result) => {
+          value = typeof result === 'number' ? result : fields(result).result
+          return `${shown}: ${short(result)}.`
+        },
+      },
+    )
+    if (typeof value !== 'number') return step
+    left.numbers.splice(at, 2, value)
+    left.operations.splice(at, 1)
+  }
+  return { say: `${shown} = ${left.numbers[0]}.` }
+}
+
+const shortMax = 300
+const quoteMax = 80
+
+const fields = (value: unknown) => Object(value) as Record<string, unknown>
+const short = (value: unknown) => clip(JSON.stringify(value) ?? 'nothing', shortMax)
+
+/** The first characters of a text; never half a surrogate pair. */
+function clip(text: string, length: number): string {
+  const start = text.slice(0, length * 2)
+  const characters = [...start]
+  return characters.length > length ? `${characters.slice(0, length).join('')}…` : start
+}
+
+function summary({ name, outcome }: Call): string {
+  return tellOutcome(outcome, name, (result) => `${name} says ${short(result)}.`)
+}
+
+function smallTalk(text: string, tools: ReadonlySet<string>): string {
+  const said = text.trim().replace(/\s+/g, ' ')
+  const heard = said ? `You said “${clip(said, quoteMax)}”.` : 'Hello.'
+  const offer =
+    tools.size > 0
+      ? `Ask me for the time, a calculation or the weather: my tools are ${clip([...tools].join(', '), shortMax)}.`
+      : 'With tools for time, arithmetic or weather I would use them; here I have none.'
+  return `${heard} I am no real model and answer by simple rules. ${offer}`
+}

@@ -1,0 +1,111 @@
+import type { LanguageModelV4Message, LanguageModelV4Prompt } from '@ai-sdk/provider'
+
+type Message<Role> = Extract<LanguageModelV4Message, { role: Role }>
+type AssistantMessage = Message<'assistant'>
+
+/** A tool call of the running exchange, and its result once there is one. */
+export type Call = { name: string; input: unknown; outcome: Outcome | undefined }
+export type Outcome = { error: string } | { result: unknown }
+
+/** The text of a user message; a file counts as `[file]`. */
+export function textOf(message: Message<'user'>): string {
+  return message.content.map((part) => (part.type === 'text' ? part.text : '[file]')).join('\n')
+}
+
+/** What came since the model last ended its turn. Looks at no more of the prompt than that. */
+export function openExchange(prompt: LanguageModelV4Prompt): LanguageModelV4Prompt {
+  const last = prompt.findLastIndex((message) => isFinal(message))
+  return prompt.slice(last + 1)
+}
+
+const isFinal = (message: LanguageModelV4Message) =>
+  message.role === 'system' || (message.role === 'assistant' && callsOf(message).length === 0)
+
+const callsOf = (message: AssistantMessage) =>
+  message.content.filter((part) => part.type === 'tool-call')
+
+/** The user's messages that no answer has followed yet. */
+export function unansweredUserTexts(prompt: LanguageModelV4Prompt): string[] {
+  return openExchange(prompt).flatMap((message) =>
+    message.role === 'user' ? [textOf(message)] : [],
+  )
+}
+
+/** The tool calls since the model last ended its turn, oldest first. */
+export function openCalls(prompt: LanguageModelV4Prompt): Call[] {
+  const exchange = openExchange(prompt)
+  const outcomes = new Map<string, Outcome>()
+  for (const message of exchange) {
+    if (message.role !== 'tool') continue
+    for (const part of message.content) {
+      if (part.type === 'tool-result') outcomes.set(part.toolCallId, outcomeOf(part.output))
+    }
+  }
+  return exchange.flatMap((message) =>
+    message.role !== 'assistant'
+      ? []
+      : callsOf(message).map(({ toolName, toolCallId, input }) => ({
+          name: toolName,
+          input,
+          outcome: outcomes.get(toolCallId),
+        })),
+  )
+}
+
+type Output = Extract<Message<'tool'>['content'][number], { type: 'tool-result' }>['output']
+
+function outcomeOf(output: Output): Outcome {
+  switch (output.type) {
+    case 'text':
+      return resultOf(parsed(output.value))
+    case 'json':
+      return resultOf(output.value)
+    case 'error-text':
+      return resultOf(parsed(output.value), true)
+    case 'error-json':
+      return resultOf(output.value, true)
+    case 'execution-denied':
+      return { error: output.reason ?? 'not allowed' }
+    case 'content': {
+      const texts = output.value.map((part) => (part.type === 'text' ? part.text : '[file]'))
+      return resultOf(parsed(texts.join('\n')))
+    }
+  }
+}
+
+/** An object with an `error` text is an error, however it was sent. */
+function resultOf(value: unknown, failed = false): Outcome {
+  const error = (value as { error?: unknown } | null)?.error
+  if (typeof error === 'string') return { error }
+  if (!failed) return { result: value }
+  return { error: typeof value === 'string' ? value : JSON.stringify(value) }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+/** How long everything in the prompt is, in characters. */
+export function lengthOf(prompt: LanguageModelV4Prompt): number {
+  let sum = 0
+  for (const { content } of prompt) {
+    if (typeof content === 'string') sum += content.length
+    else for (const part of content) sum += partLength(part)
+  }
+  return sum
+}
+
+type Part = Exclude<LanguageModelV4Message['content'], string>[number]
+
+function partLength(part: Part): number {
+  if (part.type === 'text' || part.type === 'reasoning') return part.text.length
+  if (part.type === 'tool-call') return JSON.stringify(part.input)?.length ?? 0
+  if (part.type !== 'tool-result') return 0
+  const { output } = part
+  if (output.type === 'text' || output.type === 'error-text') return output.value.length
+  return JSON.stringify(output)?.length ?? 0
+}
