@@ -70,6 +70,6 @@ function iso8601(time: Date, timeZone: string): string {
     timeZoneName: 'longOffset',
   }).formatToParts(time)
   const at = Object.fromEntries(parts.map((part) => [part.type, part.value]))
-  const offset = at.timeZoneName!.replace('GMT', '') || 'Z'
+  const offset = at.timeZoneName!.replace(/^GMT(\+00:00)?/, '') || 'Z'
   return `${at.year}-${at.month}-${at.day}T${at.hour}:${at.minute}:${at.second}${offset}`
 }
