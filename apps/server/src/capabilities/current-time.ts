@@ -10,7 +10,10 @@ const config = Type.Object(
 const input = Type.Object(
   {
     timezone: Type.Optional(
-      Type.String({ description: 'A name of the IANA time zone database, such as Europe/Kyiv.' }),
+      Type.String({
+        maxLength: 100,
+        description: 'A name of the IANA time zone database, such as Europe/Kyiv.',
+      }),
     ),
     format: Type.Optional(
       Type.Enum(['iso8601', 'unix', 'human'], {
