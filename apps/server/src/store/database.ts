@@ -66,24 +66,57 @@ export function openDatabase(options: PoolOptions): Database {
     ...over(pool),
     pool,
     async transaction(work) {
-      const client = await pool.connect()
-      const db = over(client)
+      const unit = await openUnit(pool)
       try {
-        await client.query('begin')
-        const result = await work(db)
-        await client.query('commit')
-        client.release()
+        const result = await work(unit.db)
+        await unit.commit()
         return result
       } catch (error) {
-        const broken = await client.query('rollback').then(
-          () => false,
-          () => true,
-        )
-        client.release(broken)
+        await unit.rollback()
         throw error
       }
     },
     close: () => pool.end(),
+  }
+}
+
+/** A transaction that somebody else ends, with one mark to go back to. */
+export type Unit = {
+  db: Db
+  mark: () => Promise<void>
+  backToMark: () => Promise<void>
+  commit: () => Promise<void>
+  /** Contract: never throws, and may be called again. */
+  rollback: () => Promise<void>
+}
+
+export async function openUnit(pool: pg.Pool): Promise<Unit> {
+  const client = await pool.connect()
+  let open = true
+  const finish = async (statement: string) => {
+    open = false
+    const broken = await client.query(statement).then(
+      () => undefined,
+      (error: Error) => error,
+    )
+    client.release(broken !== undefined)
+    return broken
+  }
+  await client.query('begin').catch(async (error) => {
+    await finish('rollback')
+    throw error
+  })
+  return {
+    db: over(client),
+    mark: async () => void (await client.query('savepoint effect')),
+    backToMark: async () => void (await client.query('rollback to savepoint effect')),
+    async commit() {
+      const broken = await finish('commit')
+      if (broken) throw broken
+    },
+    async rollback() {
+      if (open) await finish('rollback')
+    },
   }
 }
 

@@ -1,8 +1,8 @@
-import type { CapabilityUse, EventContext, EventType, TokenUsage } from '@outlast/contract'
+import type { CapabilityUse, EventType, TokenUsage } from '@outlast/contract'
 import type { Db, Statement } from './database.ts'
 
-/** An event that is not stored yet. `data` is what the table holds. */
-export type NewEvent = { type: EventType; context: EventContext; data: unknown; tags?: string[] }
+/** An event that is not stored yet; context and data are JSON. */
+export type NewEvent = { type: EventType; context: string; data: string }
 
 /** One attempt at a turn. Whatever it appends is refused once another attempt has begun. */
 export type TurnRun = { orgId: string; sessionId: string; turnId: string; attempt: number | null }
@@ -125,8 +125,9 @@ with s as (
     finished_at = case when sequence = $9 and $11::text is null then clock_timestamp() else finished_at end,
     turn_from = case when sequence = $9 then $12 else turn_from end,
     turn_input = case when sequence = $9 then $13 else turn_input end,
-    turn_attempt = case when sequence = $9 then 1 else turn_attempt end,
-    turn_tries = case when sequence = $9 or $14 then 1 else turn_tries end,
+    turn_attempt = case when sequence = $9 then 0 else turn_attempt end,
+    turn_tries = case when sequence = $9 or $14 then 0 else turn_tries end,
+    turn_node = case when sequence = $9 then null else turn_node end,
     turn_cancelled = sequence <> $9 and turn_cancelled,
     turn_id = case when sequence = $9 then $11 else turn_id end,
     output_preview = coalesce($15, output_preview),
@@ -139,7 +140,7 @@ with s as (
     updated_at = clock_timestamp()
   where org_id = $1 and id = $2 and turn_id = $3
     and ($4::integer is null or turn_attempt = $4) and turn_cancelled = $22
-  returning org_id, id, agent_id, sequence, updated_at, turn_node, turn_id is distinct from $3 as ended,
+  returning org_id, id, agent_id, sequence, updated_at, turn_id is distinct from $3 as ended,
     $8 + case when turn_id is distinct from $3 then $10 else 0 end as added
 ), e as (
   insert into events (session_id, sequence, type, ts, context, data)
@@ -149,8 +150,14 @@ with s as (
 ), d as (
   delete from turns where id = $3 and (select ended from s)
 ), t as (
-  insert into turns (id, org_id, session_id, node_id)
-  select $11, org_id, id, turn_node from s where ended and $11::text is not null
+  insert into turns (id, org_id, session_id)
+  select $11, org_id, id from s where ended and $11::text is not null
+), j as (
+  select graphile_worker.add_job(
+    'turn',
+    json_build_object('org_id', org_id, 'session_id', id, 'turn_id', $11::text),
+    job_key => $11
+  ) from s where ended and $11::text is not null
 ), x as (
   insert into texts (org_id, hash, body)
   select org_id, n.hash, n.body from s, unnest($23::text[], $24::text[]) as n(hash, body)
@@ -164,7 +171,7 @@ with s as (
     cache_read_tokens = c.cache_read_tokens + excluded.cache_read_tokens,
     cache_creation_tokens = c.cache_creation_tokens + excluded.cache_creation_tokens
 )
-select sequence, added, ended, updated_at::timestamptz(3) as ts from s`,
+select sequence, added, ended, updated_at::timestamptz(3) as ts, (select count(*) from j) as jobs from s`,
 }
 
 /** How a turn ends: it does so only if nothing was appended since `sequence`. */
@@ -207,8 +214,8 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
     run.turnId,
     run.attempt,
     all.map((event) => event.type),
-    all.map((event) => JSON.stringify(event.context)),
-    all.map((event) => JSON.stringify(event.data)),
+    all.map((event) => event.context),
+    all.map((event) => event.data),
     events.length,
     ending?.sequence ?? never,
     ending?.events.length ?? 0,
@@ -231,6 +238,33 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
   return appended
 }
 
+const current: Statement = {
+  name: 'current-turn',
+  text: `
+select sequence, turn_id, turn_from, turn_input, turn_node, turn_attempt, turn_cancelled,
+  input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens
+from sessions where org_id = $1 and id = $2`,
+}
+
+export type CurrentTurn = Pick<
+  TakenTurn,
+  | 'sequence'
+  | 'turn_from'
+  | 'turn_input'
+  | 'turn_attempt'
+  | 'turn_cancelled'
+  | 'input_tokens'
+  | 'output_tokens'
+  | 'cache_read_tokens'
+  | 'cache_creation_tokens'
+> & { turn_id: string | null; turn_node: string | null }
+
+/** The turn that a session holds; `turn_id` is null when none runs. Undefined without the session. */
+export async function findCurrentTurn(db: Db, orgId: string, sessionId: string) {
+  const [found] = await db.run<CurrentTurn>(current, [orgId, sessionId])
+  return found
+}
+
 const cancel: Statement = {
   name: 'cancel-turn',
   text: `
@@ -251,8 +285,8 @@ export async function cancelTurn(db: Db, run: Omit<TurnRun, 'attempt'>, event: N
     run.orgId,
     run.sessionId,
     run.turnId,
-    JSON.stringify(event.context),
-    JSON.stringify(event.data),
+    event.context,
+    event.data,
   ])
   return cancelled
 }
@@ -261,7 +295,7 @@ const release: Statement = {
   name: 'release-turn',
   text: `
 with s as (
-  update sessions set turn_node = null, turn_tries = turn_tries - case when $5 then 1 else 0 end
+  update sessions set turn_node = null, turn_tries = greatest(0, turn_tries - case when $5 then 1 else 0 end)
   where org_id = $1 and id = $2 and turn_id = $3 and turn_attempt = $4
   returning id, turn_id
 ), t as (

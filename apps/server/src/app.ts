@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import type { Capability } from './capabilities/capability.ts'
+import { builtins } from './capabilities/index.ts'
+import type { Config } from './config.ts'
+import { createHttp } from './http/server.ts'
+import { createLog } from './log.ts'
+import type { Node } from './runtime/node.ts'
+import { migrateQueue } from './runtime/queue.ts'
+import { startRuntime } from './runtime/runtime.ts'
+import { createSecrets } from './secrets.ts'
+import { createBus } from './store/bus.ts'
+import { createPool, openDatabase } from './store/database.ts'
+import { type Embedded, readOrCreateMasterKey, startEmbedded } from './store/embedded.ts'
+import { sweepKeys } from './store/idempotency-keys.ts'
+import { listen } from './store/listen.ts'
+import { migrate } from './store/migrate.ts'
+import { seed } from './store/seeds.ts'
+
+const appConnections = 8
+const queueConnections = 4
+const sweepMs = 600_000
+
+const manifest = new URL('../package.json', import.meta.url)
+export const version = (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
+
+export type App = {
+  /** Where the server listens, as in `http://127.0.0.1:9000`. */
+  url: string
+  /** Streams are told first, then turns handed over, then the database stopped. */
+  stop: () => Promise<void>
+}
+
+export type AppOptions = {
+  /** What agents can be given. */
+  capabilities?: readonly Capability[]
+  /** Called when the server cannot go on. */
+  onFatal?: (error: Error) => void
+}
+
+/** Starts everything that a node needs, in order; what was started is stopped again when the rest fails. */
+export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
+  const log = createLog(config.LOG_LEVEL)
+  const undo: (() => Promise<unknown>)[] = []
+  const stopAll = async () => {
+    for (const step of undo.splice(0).reverse()) await step()
+  }
+  try {
+    return await start(config, { ...options, log, undo, stopAll })
+  } catch (error) {
+    await stopAll()
+    throw error
+  }
+}
+
+type Starting = AppOptions & {
+  log: ReturnType<typeof createLog>
+  undo: (() => Promise<unknown>)[]
+  stopAll: () => Promise<void>
+}
+
+async function start(config: Config, starting: Starting): Promise<App> {
+  const { log, undo, stopAll, capabilities = builtins, onFatal = () => {} } = starting
+  let embedded: Embedded | undefined
+  if (config.DATABASE_URL === undefined) {
+    embedded = await startEmbedded({ dataDir: config.DATA_DIR, log, onFatal })
+    undo.push(embedded.stop)
+  }
+  const url = config.DATABASE_URL ?? embedded!.url
+  const onError = (error: Error) => log.debug('a database connection broke', { error })
+  const db = openDatabase({ url, max: appConnections, onError })
+  undo.push(db.close)
+  const queuePool = createPool({ url, max: queueConnections, onError })
+  undo.push(() => queuePool.end())
+  await migrate(url, async () => {
+    await migrateQueue(queuePool)
+    await seed(db, config)
+  })
+
+  const alone = embedded !== undefined
+  const bus = createBus({ log, pool: alone ? undefined : db.pool })
+  const listening = listen({ bus, db, log }, alone ? undefined : url)
+  undo.push(listening.stop)
+  const masterKey =
+    config.SECRETS_ENCRYPTION_KEY ??
+    (alone ? await readOrCreateMasterKey(config.DATA_DIR) : undefined)
+  const node: Node = {
+    id: `node_${randomBytes(8).toString('hex')}`,
+    db,
+    bus,
+    config,
+    secrets: masterKey === undefined ? undefined : createSecrets(masterKey),
+    capabilities,
+    log,
+  }
+
+  let stopping = false
+  const { app, streams } = await createHttp(node, { version, stopping: () => stopping })
+  undo.push(() => app.close())
+  const runtime = await startRuntime(node, { pool: queuePool, version, alone })
+  undo.push(async () => {
+    stopping = true
+    streams?.close('shutdown')
+    await runtime.stop(config.SHUTDOWN_GRACE_MS)
+  })
+  const sweeping = setInterval(() => {
+    sweepKeys(db).catch((error) => log.warn('old idempotency keys stay for now', { error }))
+  }, sweepMs)
+  undo.push(async () => clearInterval(sweeping))
+  await app.listen({ host: config.HOST, port: config.PORT })
+  return { url: addressOf(app.server.address() as AddressInfo), stop: stopAll }
+}
+
+function addressOf({ address, port }: AddressInfo): string {
+  const host = address.includes(':') ? `[${address}]` : address
+  return `http://${host}:${port}`
+}

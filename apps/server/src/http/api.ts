@@ -1,0 +1,40 @@
+import type { FastifyInstance } from 'fastify'
+import type { Node } from '../runtime/node.ts'
+import type { Db } from '../store/database.ts'
+
+/** Who asks. */
+export type Principal = { orgId: string; id: string }
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal
+    /** Where the request reads and writes: the pool, or the transaction of its Idempotency-Key. */
+    db: Db
+    /** Work for when the request's effect is committed, before its answer goes out. */
+    committed: (() => void | Promise<void>)[]
+  }
+  /** What the OpenAPI document says of a route beside its shapes. */
+  interface FastifySchema {
+    operationId?: string
+    summary?: string
+    tags?: string[]
+    produces?: string[]
+    /** Left out of the document: another name of a route that is in it. */
+    hide?: boolean
+  }
+  interface FastifyContextConfig {
+    /** Text in the body may hold NUL. */
+    allowsNul?: boolean
+    /** Answers at any time, whatever the state of the server. */
+    always?: boolean
+  }
+}
+
+/** What every file of routes is given. */
+export type Api = {
+  app: FastifyInstance
+  node: Node
+  version: string
+  /** True from the moment on at which the server takes nothing new. */
+  stopping: () => boolean
+}

@@ -1,0 +1,96 @@
+import {
+  ErrorResponse,
+  EventPage,
+  EventQuery,
+  eventTypes,
+  type StreamQuery,
+} from '@outlast/contract'
+import { ApiError, invalidAt } from '../errors.ts'
+import { type EventPosition, eventPosition, parseId } from '../ids.ts'
+import type { Db } from '../store/database.ts'
+import { presentEvents, readEvents } from '../store/events.ts'
+import { findSequence } from '../store/messages.ts'
+import type { Api } from './api.ts'
+import { streamList } from './page.ts'
+
+const batchSize = 200
+const expandedMax = 100
+
+type Params = { session_id: string }
+
+export function eventRoutes({ app, node }: Api): void {
+  app.route<{ Params: Params; Querystring: EventQuery }>({
+    method: 'GET',
+    url: '/v1/sessions/:session_id/events',
+    schema: {
+      operationId: 'list_events',
+      querystring: EventQuery,
+      response: { 200: EventPage, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal, query, headers }, reply) {
+      const sessionId = parseId('session', params.session_id)
+      const filter = filterOf(query)
+      const { sequence: after } = startOf(sessionId, query, headers['last-event-id'])
+      const upTo = await findSequence(node.db, principal.orgId, sessionId)
+      if (upTo === undefined) throw new ApiError('not_found', 'Session')
+      const whole = query.expand === 'messages'
+      const limit = Math.min(
+        query.limit ?? Number.MAX_SAFE_INTEGER,
+        whole ? expandedMax : Number.MAX_SAFE_INTEGER,
+      )
+      const about = { orgId: principal.orgId, sessionId, whole }
+      return streamList(reply, {
+        batches: eventBatches(node.db, about, { ...filter, after, upTo, limit }),
+      })
+    },
+  })
+}
+
+type About = { orgId: string; sessionId: string; whole: boolean }
+type Wanted = Filter & { after: number; upTo: number; limit: number }
+
+async function* eventBatches(db: Db, about: About, { upTo, limit, ...wanted }: Wanted) {
+  let { after } = wanted
+  for (let left = limit; left > 0; ) {
+    const size = Math.min(batchSize, left)
+    const rows = await readEvents(db, about.sessionId, { ...wanted, after, upTo, limit: size })
+    if (rows.length === 0) return
+    yield (await presentEvents(db, about, rows)).map(({ json }) => json)
+    left -= rows.length
+    after = rows.at(-1)!.sequence
+  }
+}
+
+/** Which events a client wants. */
+export type Filter = { types: string[] | undefined; exclude: string[] | undefined }
+
+const known = new Set<string>(eventTypes)
+const wordPattern = /^[a-z][a-z0-9_.]{0,99}$/
+
+/** Contract: an unknown type is 400 in `types`, and excludes nothing in `exclude`; a word that is no type is 400. */
+export function filterOf({ types, exclude }: Pick<StreamQuery, 'types' | 'exclude'>): Filter {
+  const wanted = wordsOf('types', types)
+  const unknown = wanted?.find((word) => !known.has(word))
+  if (unknown !== undefined) throw invalidAt('types', `names ${unknown}, which is no event type`)
+  return { types: wanted, exclude: wordsOf('exclude', exclude) }
+}
+
+/** Repeated keys or one value with commas. */
+function wordsOf(name: string, values: string[] | undefined): string[] | undefined {
+  const words = values?.flatMap((value) => value.split(',')).filter((word) => word !== '')
+  const wrong = words?.find((word) => !wordPattern.test(word))
+  if (wrong !== undefined)
+    throw invalidAt(name, 'must name event types, such as output.message.delta')
+  return words && words.length > 0 ? words : undefined
+}
+
+/** Where a client left off: the query wins over the header, an event over a sequence. */
+export function startOf(
+  sessionId: string,
+  query: Pick<StreamQuery, 'since_id' | 'after_sequence'>,
+  lastEventId: string | string[] | undefined,
+): EventPosition {
+  const id = query.since_id ?? (query.after_sequence === undefined ? lastEventId : undefined)
+  if (typeof id === 'string' && id !== '') return eventPosition(sessionId, id)
+  return { sequence: query.after_sequence ?? 0, offset: 0 }
+}

@@ -1,0 +1,43 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { type Config, isLoopback } from '../config.ts'
+import { ApiError } from '../errors.ts'
+
+const prefix = randomBytes(6).toString('hex')
+let count = 0
+
+/** A client's own request id when it is a plain word, else one of ours. */
+export function requestId(headers: IncomingHttpHeaders): string {
+  const given = headers['x-request-id']
+  if (typeof given === 'string' && /^[\w.-]{1,128}$/.test(given)) return given
+  count += 1
+  return `req_${prefix}${count.toString(36)}`
+}
+
+/**
+ * With nothing but the network between the API and its callers: only loopback names as Host (a page whose name
+ * was rebound to 127.0.0.1 has another), and no requests from pages of other origins.
+ */
+export function guardOpenAccess(app: FastifyInstance, config: Config): void {
+  const allowed = new Set(config.CORS_ALLOWED_ORIGINS)
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.raw.setHeader('x-request-id', request.id)
+    if (!config.ALLOW_OPEN_ACCESS && !isLoopback(hostOf(request))) {
+      return done(new ApiError('host_not_allowed'))
+    }
+    const { origin } = request.headers
+    if (origin !== undefined && !allowed.has(origin) && !isSameOrigin(origin, request)) {
+      return done(new ApiError('origin_not_allowed'))
+    }
+    done()
+  })
+}
+
+function hostOf({ headers }: FastifyRequest): string {
+  const host = headers.host ?? ''
+  return host.startsWith('[') ? host.slice(1, host.indexOf(']')) : host.replace(/:\d*$/, '')
+}
+
+const isSameOrigin = (origin: string, { headers }: FastifyRequest) =>
+  origin === `http://${headers.host}` || origin === `https://${headers.host}`

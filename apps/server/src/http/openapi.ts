@@ -1,0 +1,113 @@
+import { STATUS_CODES } from 'node:http'
+import { ErrorResponse } from '@outlast/contract'
+import type { RouteOptions } from 'fastify'
+import type { TSchema } from 'typebox'
+
+type Json = Record<string, unknown>
+
+/** A document in the making: routes are added as they are registered. */
+export type OpenApi = { document: Json; add: (route: RouteOptions) => void }
+
+/**
+ * Makes the OpenAPI 3.1 document from the schemas that validate requests. A schema with a `title` becomes a
+ * component of that name.
+ */
+export function createOpenApi(version: string): OpenApi {
+  const schemas: Record<string, Json> = {}
+  const paths: Record<string, Json> = {}
+  const document: Json = {
+    openapi: '3.1.0',
+    info: {
+      title: 'Outlast',
+      version,
+      description: 'Durable sessions for AI agents.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/' }, { url: '/api' }],
+    paths,
+    components: { schemas },
+  }
+
+  /** A schema with its named parts as references. */
+  function refer(node: unknown): unknown {
+    if (Array.isArray(node)) return node.map(refer)
+    if (typeof node !== 'object' || node === null) return node
+    const { title } = node as { title?: unknown }
+    if (typeof title !== 'string') return parts(node)
+    schemas[title] ??= {}
+    if (Object.keys(schemas[title]).length === 0) Object.assign(schemas[title], parts(node))
+    return { $ref: `#/components/schemas/${title}` }
+  }
+  const parts = (node: object) =>
+    Object.fromEntries(Object.entries(node).map(([key, value]) => [key, refer(value)]))
+
+  const body = (schema: TSchema, type = 'application/json') => ({
+    content: { [type]: { schema: refer(schema) } },
+  })
+
+  function add(route: RouteOptions) {
+    const { schema, method, url } = route
+    if (!schema?.operationId || schema.hide || method === 'HEAD') return
+    const path = url.replace(/:(\w+)/g, '{$1}')
+    paths[path] ??= {}
+    paths[path][String(method).toLowerCase()] = {
+      operationId: schema.operationId,
+      ...(schema.summary && { summary: schema.summary }),
+      ...(schema.tags && { tags: schema.tags }),
+      parameters: parametersOf(route, refer),
+      ...(schema.body ? { requestBody: { required: true, ...body(schema.body as TSchema) } } : {}),
+      responses: responsesOf(route, body),
+    }
+  }
+
+  return { document, add }
+}
+
+function parametersOf({ url, schema, method }: RouteOptions, refer: (node: unknown) => unknown) {
+  const inPath = [...url.matchAll(/:(\w+)/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }))
+  const query = (schema?.querystring ?? { properties: {} }) as {
+    properties: Record<string, TSchema>
+  }
+  const inQuery = Object.entries(query.properties).map(([name, part]) => ({
+    name,
+    in: 'query',
+    required: false,
+    schema: refer(part),
+  }))
+  const key = { name: 'Idempotency-Key', in: 'header', required: false, schema: { type: 'string' } }
+  return [...inPath, ...inQuery, ...(method === 'POST' ? [key] : [])]
+}
+
+type Body = (schema: TSchema, type?: string) => object
+
+function responsesOf(route: RouteOptions, body: Body) {
+  const { schema, url, method } = route
+  const given = schema?.response as Record<string, TSchema>
+  const good = Object.entries(given).filter(([status]) => /^\d+$/.test(status))
+  const responses: Json = {}
+  for (const [status, answer] of good) {
+    responses[status] = { description: STATUS_CODES[status], ...body(answer) }
+  }
+  for (const type of schema?.produces ?? []) {
+    responses['200'] = { description: 'OK', content: { [type]: { schema: { type: 'string' } } } }
+  }
+  if (Object.keys(responses).length === 0) responses['204'] = { description: 'No Content' }
+  const bad = [
+    ...(schema?.body || schema?.querystring || url.includes(':') ? [400] : []),
+    403,
+    ...(url.includes(':') ? [404] : []),
+    ...(method === 'POST' ? [409] : []),
+    ...(schema?.body ? [413, 415] : []),
+    500,
+    503,
+  ]
+  for (const status of bad) {
+    responses[status] ??= { description: STATUS_CODES[status], ...body(ErrorResponse) }
+  }
+  return responses
+}

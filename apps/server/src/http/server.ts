@@ -1,0 +1,131 @@
+import cors from '@fastify/cors'
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
+import type { TObject, TSchema } from 'typebox'
+import { Convert } from 'typebox/value'
+import { problemsOf } from '../capabilities/validation.ts'
+import { ApiError } from '../errors.ts'
+import type { Node } from '../runtime/node.ts'
+import { agentRoutes } from './agents.ts'
+import type { Api } from './api.ts'
+import { parseJsonBodies } from './body.ts'
+import { capabilityRoutes } from './capabilities.ts'
+import { documentRoutes } from './documents.ts'
+import { eventRoutes } from './events.ts'
+import { pageRoutes } from './first-page.ts'
+import { guardOpenAccess, requestId } from './guard.ts'
+import { healthRoutes } from './health.ts'
+import { rememberAnswers } from './idempotency.ts'
+import { messageRoutes } from './messages.ts'
+import { modelRoutes } from './models.ts'
+import { answerClientError, answerProblems, answerUnknownRoutes } from './problems.ts'
+import { providerRoutes } from './providers.ts'
+import { sessionRoutes } from './sessions.ts'
+import { type Streams, streamRoutes } from './stream.ts'
+
+const bodyBytesMax = 2 * 1024 * 1024
+const headerBytesMax = 16 * 1024
+const urlParameterMax = 4_096
+
+/** The organization that everybody works in while there is no authentication. */
+export const defaultOrganization = 'org_00000000000000000000000000000001'
+const anonymous = { orgId: defaultOrganization, id: '00000000-0000-0000-0000-000000000000' }
+
+export type Http = { app: FastifyInstance; streams: Streams | undefined }
+
+/** The HTTP server with every route that this node serves; not listening yet. */
+export async function createHttp(
+  node: Node,
+  { version, stopping }: { version: string; stopping: () => boolean },
+): Promise<Http> {
+  const app = Fastify({
+    bodyLimit: bodyBytesMax,
+    genReqId: ({ headers }) => requestId(headers),
+    http: { maxHeaderSize: headerBytesMax },
+    requestTimeout: 60_000,
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: urlParameterMax, querystringParser: readQuery },
+    rewriteUrl: ({ url = '/' }) => (url.startsWith('/api/v1/') ? url.slice('/api'.length) : url),
+    clientErrorHandler: answerClientError,
+    frameworkErrors(_error, _request, reply) {
+      const problem = new ApiError('invalid_request', 'the URL cannot be read.')
+      void (reply as FastifyReply).code(problem.status).send(problem.body)
+    },
+  })
+  app.setValidatorCompiler(({ schema, httpPart }) => validator(schema as TObject, httpPart))
+  app.setSerializerCompiler(() => JSON.stringify)
+  parseJsonBodies(app)
+  answerProblems(app, node.log)
+  answerUnknownRoutes(app)
+  guardOpenAccess(app, node.config)
+  await allowOrigins(app, node)
+  app.decorateRequest('principal')
+  app.decorateRequest('db')
+  app.decorateRequest('committed')
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.principal = anonymous
+    done(
+      stopping() && !request.routeOptions.config.always ? new ApiError('shutting_down') : undefined,
+    )
+  })
+  rememberAnswers(app, node.db)
+
+  const api: Api = { app, node, version, stopping }
+  healthRoutes(api)
+  if (node.config.ROLE === 'worker') return { app, streams: undefined }
+  const document = await documentRoutes(api)
+  agentRoutes(api)
+  capabilityRoutes(api)
+  sessionRoutes(api)
+  messageRoutes(api)
+  eventRoutes(api)
+  const streams = streamRoutes(api)
+  providerRoutes(api)
+  modelRoutes(api)
+  pageRoutes(api)
+  document.complete()
+  return { app, streams }
+}
+
+async function allowOrigins(app: FastifyInstance, { config }: Node) {
+  if (config.CORS_ALLOWED_ORIGINS.length === 0) return
+  await app.register(cors, {
+    origin: config.CORS_ALLOWED_ORIGINS,
+    credentials: true,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    exposedHeaders: ['x-request-id', 'retry-after'],
+    maxAge: 600,
+  })
+}
+
+/** A query: one value of a key is that value, several are a list. */
+function readQuery(text: string): Record<string, string | string[]> {
+  const query: Record<string, string | string[]> = Object.create(null)
+  for (const [key, value] of new URLSearchParams(text)) {
+    const before = query[key]
+    query[key] = before === undefined ? value : [before, value].flat()
+  }
+  return query
+}
+
+/** Bodies as they are; what stands in a query is text, and is read as the type it should have. */
+function validator(schema: TObject, httpPart: string | undefined) {
+  return (input: unknown) => {
+    const value = httpPart === 'querystring' ? convert(schema, input) : input
+    const problems = problemsOf(schema, value)
+    if (problems.length === 0) return { value }
+    const details = problems.map(({ path, message }) => ({ path: path.slice(1), message }))
+    const about = details.map(({ path, message }) => `${path || 'the body'} ${message}`)[0]
+    return { error: new ApiError('invalid_request', about, details) }
+  }
+}
+
+function convert(schema: TSchema, input: unknown): unknown {
+  const query = { ...(input as Record<string, unknown>) }
+  for (const [key, value] of Object.entries(query)) {
+    if (JSON.stringify(value).includes('\\u0000'))
+      throw new ApiError('invalid_request', `${key} must not contain NUL`)
+  }
+  return Convert(schema, query)
+}

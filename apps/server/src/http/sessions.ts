@@ -1,0 +1,118 @@
+import {
+  CancelTurnResponse,
+  ErrorResponse,
+  NewSession,
+  Session,
+  SessionChange,
+  SessionPage,
+  SessionQuery,
+} from '@outlast/contract'
+import { checkCombination, checkUses } from '../capabilities/catalog.ts'
+import { ApiError } from '../errors.ts'
+import { parseId } from '../ids.ts'
+import { cancelSession } from '../runtime/cancel.ts'
+import { getAgent } from '../store/agents.ts'
+import { checkModel } from '../store/models.ts'
+import {
+  createSession,
+  deleteSession,
+  getSession,
+  listSessions,
+  updateSession,
+} from '../store/sessions.ts'
+import type { Api } from './api.ts'
+import { listed, rangeOf } from './page.ts'
+
+type Params = { session_id: string }
+
+export function sessionRoutes({ app, node }: Api): void {
+  const { db, capabilities } = node
+
+  app.route<{ Querystring: SessionQuery }>({
+    method: 'GET',
+    url: '/v1/sessions',
+    schema: {
+      operationId: 'list_sessions',
+      querystring: SessionQuery,
+      response: { 200: SessionPage, '4xx': ErrorResponse },
+    },
+    async handler({ query, principal }) {
+      const range = rangeOf(query)
+      return listed(await listSessions(db, principal.orgId, { ...query, ...range }), range)
+    },
+  })
+
+  app.route<{ Body: NewSession }>({
+    method: 'POST',
+    url: '/v1/sessions',
+    schema: {
+      operationId: 'create_session',
+      body: NewSession,
+      response: { 201: Session, '4xx': ErrorResponse },
+    },
+    async handler({ body, principal, db }, reply) {
+      const agent = await getAgent(db, principal.orgId, body.agent_id)
+      if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
+      const uses = body.capabilities ?? []
+      checkUses(capabilities, uses)
+      checkCombination(capabilities, agent.capabilities, uses)
+      if (body.model_id) await checkModel(db, principal.orgId, body.model_id)
+      const model_id = body.model_id ?? agent.default_model_id ?? null
+      return reply.code(201).send(await createSession(db, principal.orgId, { ...body, model_id }))
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'GET',
+    url: '/v1/sessions/:session_id',
+    schema: {
+      operationId: 'get_session',
+      response: { 200: Session, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal }) {
+      return getSession(db, principal.orgId, parseId('session', params.session_id))
+    },
+  })
+
+  app.route<{ Params: Params; Body: SessionChange }>({
+    method: 'PATCH',
+    url: '/v1/sessions/:session_id',
+    schema: {
+      operationId: 'update_session',
+      body: SessionChange,
+      response: { 200: Session, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal, body }) {
+      const id = parseId('session', params.session_id)
+      return updateSession(db, { orgId: principal.orgId, id }, body)
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'DELETE',
+    url: '/v1/sessions/:session_id',
+    schema: { operationId: 'delete_session', response: { '4xx': ErrorResponse } },
+    async handler({ params, principal }, reply) {
+      const id = parseId('session', params.session_id)
+      await deleteSession(db, principal.orgId, id)
+      node.bus.deleted(id)
+      return reply.code(204).send()
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/cancel',
+    schema: {
+      operationId: 'cancel_turn',
+      response: { 200: CancelTurnResponse, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal, db, committed }) {
+      const sessionId = parseId('session', params.session_id)
+      const cancelled = await cancelSession(node, db, { orgId: principal.orgId, sessionId })
+      if (!cancelled) throw new ApiError('not_found', 'Session')
+      committed.push(cancelled.settle)
+      return cancelled.answer
+    },
+  })
+}

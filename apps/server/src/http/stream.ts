@@ -1,0 +1,65 @@
+import { ErrorResponse, liveEventTypes, StreamQuery } from '@outlast/contract'
+import { ApiError } from '../errors.ts'
+import { parseId } from '../ids.ts'
+import { findSequence } from '../store/messages.ts'
+import type { Api } from './api.ts'
+import { filterOf, startOf } from './events.ts'
+import { openStream, type Stream } from './sse.ts'
+
+type Params = { session_id: string }
+
+/** Closes every stream, after telling each why. */
+export type Streams = { close: (reason: string) => void; count: () => number }
+
+export function streamRoutes({ app, node, stopping }: Api): Streams {
+  const streams = new Set<Stream>()
+  const { SSE_HEARTBEAT_MS: heartbeatMs, SSE_CYCLE_MS: cycleMs } = node.config
+
+  app.route<{ Params: Params; Querystring: StreamQuery }>({
+    method: 'GET',
+    url: '/v1/sessions/:session_id/sse',
+    exposeHeadRoute: false,
+    schema: {
+      operationId: 'stream_sse',
+      querystring: StreamQuery,
+      produces: ['text/event-stream'],
+      response: { '4xx': ErrorResponse },
+    },
+    async handler({ params, principal, query, headers, raw }, reply) {
+      const sessionId = parseId('session', params.session_id)
+      const { types, exclude } = filterOf(query)
+      const position = startOf(sessionId, query, headers['last-event-id'])
+      const known = await findSequence(node.db, principal.orgId, sessionId)
+      if (known === undefined) throw new ApiError('not_found', 'Session')
+      if (stopping()) throw new ApiError('shutting_down')
+      if (position.sequence > known && position.offset === 0 && query.since_id) {
+        throw new ApiError('unknown_event_id')
+      }
+      reply.hijack()
+      raw.socket.setNoDelay(true)
+      const wants = (type: string) =>
+        (types === undefined || types.includes(type)) && !exclude?.includes(type)
+      const stream = openStream(node, reply.raw, {
+        orgId: principal.orgId,
+        sessionId,
+        position,
+        types,
+        exclude,
+        deltas: liveEventTypes.filter(wants),
+        accumulated: query.accumulated ?? true,
+        heartbeat: query.heartbeat ?? 'comment',
+        heartbeatMs,
+        cycleMs,
+        onClose: () => streams.delete(stream),
+      })
+      streams.add(stream)
+    },
+  })
+
+  return {
+    close(reason) {
+      for (const stream of streams) stream.close(reason)
+    },
+    count: () => streams.size,
+  }
+}

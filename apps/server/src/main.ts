@@ -1,0 +1,58 @@
+import { type App, startApp, version } from './app.ts'
+import { ConfigError, readConfig } from './config.ts'
+import { EmbeddedError } from './store/embedded.ts'
+import { DatabaseUnusableError } from './store/migrate.ts'
+
+/** Failures that a sentence explains; a stack would only hide it. */
+const explained = [ConfigError, EmbeddedError, DatabaseUnusableError]
+
+function say(line: string) {
+  process.stdout.write(`${line}\n`)
+}
+
+function fail(error: unknown): never {
+  const known = explained.some((kind) => error instanceof kind) || isAddressError(error)
+  process.stderr.write(`outlast: ${known ? sentenceOf(error as Error) : (error as Error).stack}\n`)
+  process.exit(1)
+}
+
+const isAddressError = (error: unknown) =>
+  ['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')
+
+function sentenceOf(error: NodeJS.ErrnoException & { port?: number; address?: string }): string {
+  if (error.code === 'EADDRINUSE') {
+    return `PORT ${error.port} on ${error.address} is in use by another program. Set PORT to a free one.`
+  }
+  if (error.code === 'EADDRNOTAVAIL') return `HOST ${error.address} is no address of this machine.`
+  return error.message
+}
+
+function stopOnSignals(app: App) {
+  let asked = false
+  const stop = async (signal: NodeJS.Signals) => {
+    if (asked) process.exit(130)
+    asked = true
+    say(`${signal}: finishing what runs; once more to stop at once.`)
+    await app.stop()
+    process.exit(0)
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+}
+
+const begun = performance.now()
+try {
+  const config = readConfig(process.env)
+  const app = await startApp(config, { onFatal: fail })
+  stopOnSignals(app)
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1)
+  const where = config.DATABASE_URL
+    ? 'DATABASE_URL'
+    : `an embedded PostgreSQL in ${config.DATA_DIR}`
+  say(`Outlast ${version} is ready after ${seconds} s: ${app.url}`)
+  say(`  data   ${where}`)
+  say(`  docs   ${app.url}/docs`)
+  say(`  try    curl ${app.url}/v1/agents`)
+} catch (error) {
+  fail(error)
+}

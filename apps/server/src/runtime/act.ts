@@ -1,0 +1,110 @@
+import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
+import { newId, newSpanId } from '../ids.ts'
+import { hashOf } from '../store/texts.ts'
+import { commit, contextOf, draft, FencedError, type Turn } from './journal.ts'
+import type { Action, OpenAct, OpenCall } from './log.ts'
+import { interruptedOutcome, runTool } from './tool-call.ts'
+
+type ActAction = Extract<Action, { kind: 'act' }>
+
+/**
+ * Runs the tools that a reply asked for, all at once, and decides on the end of the step.
+ * Contract: a tool runs only after its `tool.started` is stored; one that another attempt may have run already
+ * runs again only if it is safe to.
+ */
+export async function act(turn: Turn, { open, requested }: ActAction): Promise<void> {
+  const begun = performance.now()
+  if (open) draftInterrupted(turn, open)
+  else beginAct(turn, requested)
+  if (pendingCalls(turn).length > 0) {
+    await commit(turn)
+    await runAll(turn, pendingCalls(turn))
+  }
+  const { calls, ...step } = turn.state.act!
+  const successes = calls.filter(({ outcome }) => outcome === 'success').length
+  draft(turn, 'act.completed', actContext(turn, step), {
+    completed: true,
+    success_count: successes,
+    error_count: calls.length - successes,
+    duration_ms: Math.round(performance.now() - begun),
+  })
+}
+
+const pendingCalls = ({ state }: Turn) => state.act!.calls.filter((call) => !call.outcome)
+
+function actContext(turn: Turn, { execId, spanId }: Pick<OpenAct, 'execId' | 'spanId'>) {
+  const context = contextOf(turn)
+  return { ...context, exec_id: execId, span_id: spanId, parent_span_id: turn.run.turnId }
+}
+
+function beginAct(turn: Turn, requested: readonly ToolCall[]): void {
+  const step = { execId: newId('exec'), spanId: newSpanId() }
+  const summaries = requested.map(({ id, name }) => ({ id, name }))
+  draft(turn, 'act.started', actContext(turn, step), { tool_calls: summaries })
+  for (const call of requested) {
+    const context = { ...contextOf(turn), exec_id: step.execId, span_id: newSpanId() }
+    draft(turn, 'tool.started', { ...context, parent_span_id: step.spanId }, { tool_call: call })
+  }
+}
+
+/** Calls that an earlier attempt began and that may have had their effect. */
+function draftInterrupted(turn: Turn, open: OpenAct): void {
+  for (const pending of open.calls.filter(({ outcome }) => !outcome)) {
+    const tool = turn.agent.tools.get(pending.call.name)
+    if (tool?.replay === 'unsafe') draftOutcome(turn, pending, interruptedOutcome(pending.call))
+  }
+}
+
+function draftOutcome(turn: Turn, pending: OpenCall, outcome: EventDataOf<'tool.completed'>): void {
+  draft(turn, 'tool.completed', callContext(turn, pending), outcome)
+  turn.effects.outcome = true
+}
+
+function callContext(turn: Turn, { spanId }: OpenCall): EventContext {
+  const { execId, spanId: parent } = turn.state.act!
+  return { ...contextOf(turn), exec_id: execId, span_id: spanId, parent_span_id: parent }
+}
+
+/**
+ * Runs calls side by side. Outcomes are stored as they come; the last ones wait for what follows them.
+ */
+async function runAll(turn: Turn, calls: OpenCall[]): Promise<void> {
+  const ended: { pending: OpenCall; outcome: EventDataOf<'tool.completed'> }[] = []
+  let wake = () => {}
+  for (const pending of calls) {
+    runOne(turn, pending).then((outcome) => {
+      ended.push({ pending, outcome })
+      wake()
+    })
+  }
+  for (let running = calls.length; running > 0; ) {
+    if (ended.length === 0) {
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+    }
+    const batch = ended.splice(0)
+    for (const { pending, outcome } of batch) draftOutcome(turn, pending, outcome)
+    running -= batch.length
+    if (turn.signal.aborted && running === 0) throw new FencedError()
+    if (running > 0 && !turn.signal.aborted) await commit(turn)
+  }
+}
+
+function runOne(turn: Turn, { call, sequence }: OpenCall) {
+  const { node, run, agent, signal } = turn
+  return runTool({
+    tool: agent.tools.get(call.name),
+    call,
+    context: {
+      orgId: run.orgId,
+      sessionId: run.sessionId,
+      turnId: run.turnId,
+      callId: call.id,
+      idempotencyKey: hashOf(`${run.sessionId} ${run.turnId} ${sequence}`),
+    },
+    signal,
+    timeoutMs: node.config.TOOL_TIMEOUT_MS,
+    log: node.log,
+  })
+}

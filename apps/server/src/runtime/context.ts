@@ -1,0 +1,97 @@
+import type { LanguageModelV4Message, LanguageModelV4Prompt } from '@ai-sdk/provider'
+import type { Controls, EventMessage } from '@outlast/contract'
+import { type EventRow, messageOf, messageTypes } from '../store/events.ts'
+
+/** A message of the conversation, and the sequence of its event. */
+export type Entry = { sequence: number; message: EventMessage }
+
+type ToolMessage = Extract<LanguageModelV4Message, { role: 'tool' }>
+type AssistantMessage = Extract<LanguageModelV4Message, { role: 'assistant' }>
+type UserMessage = Extract<LanguageModelV4Message, { role: 'user' }>
+type ResultPart = Extract<EventMessage['content'][number], { type: 'tool_result' }>
+
+export const isMessage = (row: { type: string }) =>
+  (messageTypes as readonly string[]).includes(row.type)
+
+/** The messages among a session's events. */
+export function entriesOf(sessionId: string, rows: EventRow[]): Entry[] {
+  return rows
+    .filter(isMessage)
+    .map((row) => ({ sequence: row.sequence, message: messageOf(sessionId, row) }))
+}
+
+/** What the newest message asks for. */
+export function newestControls(entries: readonly Entry[]): Controls {
+  return entries.findLast(({ message }) => message.role === 'user')?.message.controls ?? {}
+}
+
+/**
+ * The conversation as a model gets it.
+ * Contract: results stand directly after their calls, messages that came meanwhile after them; a call without
+ * a result gets one that says so, since vendors refuse a call without.
+ */
+export function promptOf(system: string, entries: readonly Entry[]): LanguageModelV4Prompt {
+  const results = new Map<string, ResultPart>()
+  for (const { message } of entries) {
+    for (const part of message.content) {
+      if (part.type === 'tool_result') results.set(part.tool_call_id, part)
+    }
+  }
+  const prompt: LanguageModelV4Prompt = system === '' ? [] : [{ role: 'system', content: system }]
+  for (const { message } of entries) {
+    if (message.role === 'user') prompt.push(userMessage(message))
+    if (message.role === 'agent') prompt.push(...agentMessages(message, results))
+  }
+  return prompt
+}
+
+function userMessage(message: EventMessage): UserMessage {
+  const content: UserMessage['content'] = []
+  for (const part of message.content) {
+    if (part.type === 'text') content.push({ type: 'text', text: part.text })
+    if (part.type === 'image') content.push(...imagePart(part))
+  }
+  return { role: 'user', content: content.length > 0 ? content : [{ type: 'text', text: '' }] }
+}
+
+type ImagePart = Extract<EventMessage['content'][number], { type: 'image' }>
+
+function imagePart({ base64, url, media_type }: ImagePart): UserMessage['content'] {
+  const mediaType = media_type ?? 'image/*'
+  if (base64) return [{ type: 'file', mediaType, data: { type: 'data', data: base64 } }]
+  if (url && URL.canParse(url)) {
+    return [{ type: 'file', mediaType, data: { type: 'url', url: new URL(url) } }]
+  }
+  return []
+}
+
+function agentMessages(message: EventMessage, results: Map<string, ResultPart>) {
+  const content: AssistantMessage['content'] = []
+  const answers: ToolMessage['content'] = []
+  for (const part of message.content) {
+    if (part.type === 'text' && part.text !== '') content.push({ type: 'text', text: part.text })
+    if (part.type !== 'tool_call') continue
+    const { id: toolCallId, name: toolName, arguments: input } = part
+    content.push({ type: 'tool-call', toolCallId, toolName, input })
+    const output = outputOf(results.get(toolCallId))
+    answers.push({ type: 'tool-result', toolCallId, toolName, output })
+  }
+  const messages: LanguageModelV4Message[] = []
+  if (content.length > 0) messages.push({ role: 'assistant', content })
+  if (answers.length > 0) messages.push({ role: 'tool', content: answers })
+  return messages
+}
+
+const withoutResult = 'The call was interrupted; whether it had an effect is unknown.'
+
+type Output = Extract<ToolMessage['content'][number], { type: 'tool-result' }>['output']
+
+function outputOf(part: ResultPart | undefined): Output {
+  if (!part) return { type: 'error-text', value: withoutResult }
+  if (part.error) return { type: 'error-text', value: part.error }
+  const { result } = part
+  return {
+    type: 'text',
+    value: typeof result === 'string' ? result : JSON.stringify(result ?? null),
+  }
+}

@@ -1,0 +1,272 @@
+import type { EventContext, EventDataOf, EventType, TokenUsage } from '@outlast/contract'
+import { assemble, type RuntimeAgent } from '../capabilities/catalog.ts'
+import { newId } from '../ids.ts'
+import {
+  type EventRow,
+  presentGeneration,
+  readEvents,
+  readLog,
+  type StoredGeneration,
+  systemMessage,
+  wireEvent,
+} from '../store/events.ts'
+import { hashOf, isStored, rememberText } from '../store/texts.ts'
+import {
+  type Appending,
+  appendToTurn,
+  type Ending,
+  type NewEvent,
+  type TakenTurn,
+  type TurnRun,
+} from '../store/turns.ts'
+import { type Entry, entriesOf, isMessage } from './context.ts'
+import { addUsage, apply, fold, type LoggedEvent, type TurnState } from './log.ts'
+import type { Node } from './node.ts'
+
+/** This attempt may not append any more: the turn was cancelled, or another node has it. */
+export class FencedError extends Error {
+  override name = 'FencedError'
+}
+
+/** An event that the turn has decided on but not stored yet. */
+export type Draft = {
+  logged: LoggedEvent
+  stored: NewEvent
+  /** The data as clients see it, where the table holds less. */
+  present?: (() => string) | undefined
+}
+
+/** What the next append does to the session beside adding events. */
+type Effects = Pick<Appending, 'outcome' | 'outputPreview' | 'usage' | 'context'>
+
+/** One attempt at a turn: what its log says, and what is about to be added to it. */
+export type Turn = {
+  readonly node: Node
+  readonly run: TurnRun
+  readonly taken: TakenTurn
+  readonly agent: RuntimeAgent
+  readonly prompt: Text
+  readonly tools: Text
+  /** Aborted when the turn is cancelled or handed over. */
+  readonly signal: AbortSignal
+  state: TurnState
+  /** The stored events of the turn. */
+  events: LoggedEvent[]
+  /** The conversation. */
+  entries: Entry[]
+  /** The last sequence that this attempt knows of. */
+  sequence: number
+  drafts: Draft[]
+  effects: Effects
+  /** Tokens of the whole session. */
+  sessionUsage: TokenUsage | undefined
+  /** Up to where, and with which prompt, a model has been asked. */
+  context: { sequence: number; prompt: string | null }
+}
+
+type Text = { hash: string; body: string }
+
+/** Reads a turn's log, once, and puts its agent together. */
+export async function openTurn(
+  node: Node,
+  { run, taken, signal }: { run: TurnRun; taken: TakenTurn; signal: AbortSignal },
+): Promise<Turn> {
+  const rows = await readLog(node.db, run.sessionId, taken.turn_from)
+  const events = rows.filter((row) => row.sequence >= taken.turn_from).map(loggedEvent)
+  const agent = assemble(node.capabilities, {
+    agentPrompt: taken.system_prompt,
+    agentUses: taken.agent_capabilities,
+    sessionUses: taken.capabilities,
+  })
+  const tools = [...agent.tools.values()].map(({ name, description }) => ({ name, description }))
+  return {
+    node,
+    run,
+    taken,
+    agent,
+    prompt: textWithHash(agent.prompt),
+    tools: textWithHash(JSON.stringify(tools)),
+    signal,
+    state: fold(run.turnId, events),
+    events,
+    entries: entriesOf(run.sessionId, rows),
+    sequence: Math.max(taken.sequence, rows.at(-1)?.sequence ?? 0),
+    drafts: [],
+    effects: {},
+    sessionUsage: sessionUsage(taken),
+    context: { sequence: taken.context_sequence, prompt: taken.context_prompt },
+  }
+}
+
+const textWithHash = (body: string): Text => ({ hash: hashOf(body), body })
+
+export function loggedEvent(row: EventRow): LoggedEvent {
+  const { sequence, type } = row
+  const context = JSON.parse(row.context) as EventContext
+  return { sequence, type, context, data: JSON.parse(row.data) } as LoggedEvent
+}
+
+/** The tokens of a session so far; undefined while there are none. */
+export function sessionUsage(session: {
+  input_tokens: number
+  output_tokens: number
+  cache_read_tokens: number | null
+  cache_creation_tokens: number | null
+}): TokenUsage | undefined {
+  const { input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens } = session
+  if (input_tokens + output_tokens === 0) return undefined
+  return {
+    input_tokens,
+    output_tokens,
+    ...(cache_read_tokens !== null && { cache_read_tokens }),
+    ...(cache_creation_tokens !== null && { cache_creation_tokens }),
+  }
+}
+
+/** The context of events about the turn as a whole. */
+export function turnContext(turnId: string, inputMessageId: string): EventContext {
+  return { turn_id: turnId, input_message_id: inputMessageId, trace_id: turnId }
+}
+
+export function contextOf(turn: Turn): EventContext {
+  return turnContext(turn.run.turnId, turn.taken.turn_input)
+}
+
+export function makeDraft<T extends EventType>(
+  type: T,
+  context: EventContext,
+  data: EventDataOf<T>,
+): Draft {
+  const stored = { type, context: JSON.stringify(context), data: JSON.stringify(data) }
+  return { logged: { sequence: 0, type, context, data } as LoggedEvent, stored }
+}
+
+/** Decides on an event. It is stored by the next `commit`, together with what is decided until then. */
+export function draft<T extends EventType>(
+  turn: Turn,
+  type: T,
+  context: EventContext,
+  data: EventDataOf<T>,
+): void {
+  addDraft(turn, makeDraft(type, context, data))
+}
+
+function addDraft(turn: Turn, added: Draft): void {
+  added.logged.sequence = turn.sequence + turn.drafts.length + 1
+  turn.drafts.push(added)
+  turn.state = apply(turn.state, added.logged)
+}
+
+/** Decides on the record of a model call, which is stored without what other events hold already. */
+export function draftGeneration(
+  turn: Turn,
+  context: EventContext,
+  call: Pick<StoredGeneration, 'output' | 'metadata'>,
+): void {
+  const { prompt, tools } = turn
+  const from = turn.context.sequence
+  const to = turn.sequence
+  const stored: StoredGeneration = {
+    prompt: prompt.hash,
+    prompt_is_new: turn.context.prompt !== prompt.hash,
+    tools: tools.hash,
+    from,
+    to,
+    ...call,
+  }
+  const seen = turn.entries.filter(({ sequence }) => sequence > from && sequence < to)
+  const added = makeDraft('llm.generation', context, stored as never)
+  added.present = () => {
+    const createdAt = new Date().toISOString()
+    const system = stored.prompt_is_new ? systemMessage(prompt.body, createdAt, stored) : []
+    const messages = [...system, ...seen.map(({ message }) => message)]
+    return presentGeneration(stored, messages, new Map([[tools.hash, tools.body]]))
+  }
+  addDraft(turn, added)
+  const { usage } = call.metadata
+  turn.context = { sequence: to, prompt: prompt.hash }
+  turn.effects.context = { sequence: to, prompt: prompt.hash }
+  turn.effects.usage = addUsage(turn.effects.usage, usage)
+  turn.sessionUsage = addUsage(turn.sessionUsage, usage)
+}
+
+/**
+ * Stores what was decided on, in one statement, and learns what came in between.
+ * With `ending`, the turn ends with it unless something came in between: then `turn.state.ended` stays false.
+ * Contract: throws FencedError when this attempt is no longer the current one; nothing is stored then.
+ */
+export async function commit(
+  turn: Turn,
+  ending?: Omit<Ending, 'sequence' | 'events'> & { drafts: Draft[] },
+) {
+  const { node, run, drafts, effects } = turn
+  if (drafts.length === 0 && !ending) return
+  const texts = [turn.prompt, turn.tools].filter(({ hash }) => !isStored(run.orgId, hash))
+  const appended = await appendToTurn(node.db, run, {
+    ...effects,
+    events: drafts.map(({ stored }) => stored),
+    ending: ending && {
+      events: ending.drafts.map(({ stored }) => stored),
+      sequence: turn.sequence,
+      next: ending.next,
+    },
+    texts,
+  })
+  if (!appended) throw new FencedError()
+  for (const { hash, body } of texts) rememberText(run.orgId, hash, body)
+  const first = appended.sequence - appended.added + 1
+  const stored = appended.ended ? [...drafts, ...ending!.drafts] : drafts
+  publish(turn, { stored, first, ts: appended.ts })
+  turn.drafts = []
+  turn.effects = {}
+  await catchUp(turn, first)
+  for (const [
+    index,
+    {
+      logged,
+      stored: { type, data, context },
+    },
+  ] of drafts.entries()) {
+    const sequence = first + index
+    turn.events.push({ ...logged, sequence })
+    const row = { sequence, type, ts: appended.ts, context, data, tags: null }
+    if (isMessage(row)) turn.entries.push(...entriesOf(run.sessionId, [row]))
+  }
+  if (first !== turn.sequence + 1) turn.state = fold(run.turnId, turn.events)
+  if (appended.ended) turn.state = { ...turn.state, ended: true }
+  turn.sequence = appended.sequence
+}
+
+/** Reads what others appended before `first`: late messages. */
+async function catchUp(turn: Turn, first: number) {
+  if (first === turn.sequence + 1) return
+  const read = { after: turn.sequence, upTo: first - 1, limit: first }
+  const rows = await readEvents(turn.node.db, turn.run.sessionId, read)
+  turn.events.push(...rows.map(loggedEvent))
+  turn.entries.push(...entriesOf(turn.run.sessionId, rows))
+}
+
+function publish(
+  { node, run }: Turn,
+  { stored, first, ts }: { stored: Draft[]; first: number; ts: string },
+) {
+  if (stored.length === 0) return
+  node.bus.stored(run.sessionId, first + stored.length - 1, () =>
+    stored.map(({ stored: event, present }, index) =>
+      wireEvent(run.sessionId, {
+        sequence: first + index,
+        type: event.type,
+        ts,
+        context: event.context,
+        data: present?.() ?? event.data,
+      }),
+    ),
+  )
+}
+
+/** A turn of its own for input that no model call has seen. */
+export function nextTurn(inputs: TurnState['unseen']): Ending['next'] {
+  const [first] = inputs
+  if (!first) return undefined
+  return { turnId: newId('turn'), from: first.sequence, input: first.messageId }
+}

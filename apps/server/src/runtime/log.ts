@@ -1,0 +1,217 @@
+import type { EventContext, EventDataOf, EventType, TokenUsage, ToolCall } from '@outlast/contract'
+
+/** A stored event as a turn reads it. */
+export type LoggedEvent = {
+  [T in EventType]: { sequence: number; type: T; context: EventContext; data: LoggedData<T> }
+}[EventType]
+
+type LoggedData<T extends EventType> = T extends 'llm.generation'
+  ? Pick<EventDataOf<T>, 'metadata'>
+  : EventDataOf<T>
+
+/** A model call whose outcome is not in the log yet. */
+export type OpenReason = {
+  execId: string
+  spanId: string
+  /** Undefined until the request went out once. */
+  messageId: string | undefined
+  /** How often the request went out. */
+  attempt: number
+}
+
+/** The tools of one reply. */
+export type OpenAct = { execId: string; spanId: string; calls: OpenCall[] }
+
+export type OpenCall = {
+  call: ToolCall
+  spanId: string
+  /** The sequence of its `tool.started`. */
+  sequence: number
+  outcome: 'success' | 'failure' | undefined
+}
+
+/** What a turn's log says about the turn. */
+export type TurnState = {
+  readonly turnId: string
+  readonly inputMessageId: string | undefined
+  readonly inputText: string | undefined
+  readonly begun: boolean
+  /** Model calls begun. */
+  readonly iterations: number
+  /** Messages that no model call has seen, in order. */
+  readonly unseen: readonly Input[]
+  readonly reason: OpenReason | undefined
+  /** Tool calls of the latest reply for which no `act.started` stands yet. */
+  readonly requested: readonly ToolCall[]
+  readonly act: OpenAct | undefined
+  readonly needsReply: boolean
+  readonly failed: boolean
+  readonly cancelledAt: number | undefined
+  readonly usage: TokenUsage | undefined
+  readonly ended: boolean
+}
+
+export type Input = { sequence: number; messageId: string }
+
+export type Outcome =
+  | { kind: 'completed' }
+  | { kind: 'failed'; code: 'llm_error' | 'max_iterations' | 'turn_crashed' }
+  | { kind: 'cancelled' }
+
+export type Action =
+  | { kind: 'begin' }
+  | { kind: 'reason'; iteration: number; open: OpenReason | undefined }
+  | { kind: 'act'; open: OpenAct | undefined; requested: readonly ToolCall[] }
+  | { kind: 'end'; outcome: Outcome }
+  | { kind: 'done' }
+
+export function emptyTurn(turnId: string): TurnState {
+  return {
+    turnId,
+    inputMessageId: undefined,
+    inputText: undefined,
+    begun: false,
+    iterations: 0,
+    unseen: [],
+    reason: undefined,
+    requested: [],
+    act: undefined,
+    needsReply: true,
+    failed: false,
+    cancelledAt: undefined,
+    usage: undefined,
+    ended: false,
+  }
+}
+
+/** What the events from a turn's first message on say about it; those of an earlier turn say nothing. */
+export function fold(turnId: string, events: readonly LoggedEvent[]): TurnState {
+  return events.reduce(apply, emptyTurn(turnId))
+}
+
+/**
+ * What a turn does next, from what its log says.
+ * Contract: pure; any prefix of a legal log, cut between two transactions, has a legal next action.
+ */
+export function next(turn: TurnState, iterationsMax: number): Action {
+  if (turn.ended) return { kind: 'done' }
+  if (turn.cancelledAt !== undefined) return { kind: 'end', outcome: { kind: 'cancelled' } }
+  if (turn.act || turn.requested.length > 0) {
+    return { kind: 'act', open: turn.act, requested: turn.requested }
+  }
+  if (turn.reason) return { kind: 'reason', iteration: turn.iterations, open: turn.reason }
+  if (turn.failed) return { kind: 'end', outcome: { kind: 'failed', code: 'llm_error' } }
+  if (!turn.begun) return { kind: 'begin' }
+  if (!turn.needsReply) return { kind: 'end', outcome: { kind: 'completed' } }
+  if (turn.iterations >= iterationsMax) {
+    return { kind: 'end', outcome: { kind: 'failed', code: 'max_iterations' } }
+  }
+  return { kind: 'reason', iteration: turn.iterations + 1, open: undefined }
+}
+
+/** The turn after one more event. Contract: pure. */
+export function apply(turn: TurnState, event: LoggedEvent): TurnState {
+  if (event.type === 'input.message') return applyInput(turn, event)
+  if (event.context.turn_id !== turn.turnId) return turn
+  switch (event.type) {
+    case 'turn.started':
+      return { ...turn, begun: true }
+    case 'reason.started':
+      return { ...turn, iterations: turn.iterations + 1, reason: openReason(event.context) }
+    case 'output.message.started':
+      return { ...turn, unseen: [], reason: asked(turn.reason!, event.data) }
+    case 'llm.generation':
+      return { ...turn, usage: addUsage(turn.usage, event.data.metadata.usage) }
+    case 'output.message.completed':
+      return { ...turn, requested: toolCallsOf(event.data.message.content) }
+    case 'reason.completed': {
+      const { success, has_tool_calls: needsReply } = event.data
+      return { ...turn, reason: undefined, failed: !success, needsReply }
+    }
+    case 'act.started':
+      return { ...turn, act: openAct(event.context) }
+    case 'tool.started':
+      return { ...turn, act: started(turn.act!, event) }
+    case 'tool.completed':
+      return { ...turn, act: completed(turn.act!, event.data) }
+    case 'act.completed':
+      return { ...turn, act: undefined, requested: [] }
+    case 'turn.cancelled':
+      return { ...turn, cancelledAt: event.sequence }
+    case 'turn.completed':
+    case 'turn.failed':
+    case 'session.idled':
+      return { ...turn, ended: true }
+    default:
+      return turn
+  }
+}
+
+function applyInput(turn: TurnState, { sequence, data }: LoggedEvent & { type: 'input.message' }) {
+  const { message } = data
+  const unseen = [...turn.unseen, { sequence, messageId: message.id }]
+  if (turn.inputMessageId !== undefined) return { ...turn, unseen }
+  return { ...turn, unseen, inputMessageId: message.id, inputText: textOf(message.content) }
+}
+
+function openReason({ exec_id, span_id }: EventContext): OpenReason {
+  return { execId: exec_id!, spanId: span_id!, messageId: undefined, attempt: 0 }
+}
+
+function asked(reason: OpenReason, data: EventDataOf<'output.message.started'>): OpenReason {
+  return { ...reason, messageId: data.message_id, attempt: data.attempt ?? 1 }
+}
+
+function openAct({ exec_id, span_id }: EventContext): OpenAct {
+  return { execId: exec_id!, spanId: span_id!, calls: [] }
+}
+
+function started(act: OpenAct, event: LoggedEvent & { type: 'tool.started' }): OpenAct {
+  const { sequence, data, context } = event
+  const call = { call: data.tool_call, spanId: context.span_id!, sequence, outcome: undefined }
+  return { ...act, calls: [...act.calls, call] }
+}
+
+function completed(act: OpenAct, data: EventDataOf<'tool.completed'>): OpenAct {
+  const outcome = data.success ? ('success' as const) : ('failure' as const)
+  const calls = act.calls.map((open) =>
+    open.call.id === data.tool_call_id ? { ...open, outcome } : open,
+  )
+  return { ...act, calls }
+}
+
+type Content = EventDataOf<'output.message.completed'>['message']['content']
+
+export function toolCallsOf(content: Content): ToolCall[] {
+  return content
+    .filter((part) => part.type === 'tool_call')
+    .map(({ id, name, arguments: input }) => ({
+      id,
+      name,
+      arguments: input as ToolCall['arguments'],
+    }))
+}
+
+/** The text parts of a message as one text; undefined when it has none. */
+export function textOf(content: Content): string | undefined {
+  const texts = content.filter((part) => part.type === 'text').map((part) => part.text)
+  return texts.length === 0 ? undefined : texts.join('\n')
+}
+
+/** Sums of token counts; a cache count stays absent until somebody reports one. */
+export function addUsage(
+  a: TokenUsage | undefined,
+  b: TokenUsage | undefined,
+): TokenUsage | undefined {
+  if (!a || !b) return a ?? b
+  const sum = (x?: number, y?: number) =>
+    x === undefined && y === undefined ? undefined : (x ?? 0) + (y ?? 0)
+  const read = sum(a.cache_read_tokens, b.cache_read_tokens)
+  const created = sum(a.cache_creation_tokens, b.cache_creation_tokens)
+  return {
+    input_tokens: a.input_tokens + b.input_tokens,
+    output_tokens: a.output_tokens + b.output_tokens,
+    ...(read !== undefined && { cache_read_tokens: read }),
+    ...(created !== undefined && { cache_creation_tokens: created }),
+  }
+}

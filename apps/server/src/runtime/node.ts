@@ -1,0 +1,18 @@
+import type { Capability } from '../capabilities/capability.ts'
+import type { Config } from '../config.ts'
+import type { Log } from '../log.ts'
+import type { Secrets } from '../secrets.ts'
+import type { Bus } from '../store/bus.ts'
+import type { Database } from '../store/database.ts'
+
+/** What this process is, to everything that runs turns in it. */
+export type Node = {
+  id: string
+  db: Database
+  bus: Bus
+  config: Config
+  /** Undefined when no master key is configured. */
+  secrets: Secrets | undefined
+  capabilities: readonly Capability[]
+  log: Log
+}

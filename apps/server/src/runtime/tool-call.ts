@@ -1,0 +1,89 @@
+import type { EventDataOf, ToolCall } from '@outlast/contract'
+import { type Tool, type ToolContext, ToolError } from '../capabilities/capability.ts'
+import { checkToolInput } from '../capabilities/catalog.ts'
+import type { Log } from '../log.ts'
+import { unreadableArguments } from './model-call.ts'
+
+export type ToolOutcome = EventDataOf<'tool.completed'>
+
+export type ToolRun = {
+  tool: Tool | undefined
+  call: ToolCall
+  context: Omit<ToolContext, 'signal'>
+  /** Aborted when the turn is cancelled. */
+  signal: AbortSignal
+  timeoutMs: number
+  log: Log
+}
+
+/** Runs one tool call to its outcome. Contract: never throws; what goes wrong is the outcome. */
+export async function runTool(run: ToolRun): Promise<ToolOutcome> {
+  const begun = performance.now()
+  const outcome = await attempt(run)
+  return {
+    tool_call_id: run.call.id,
+    tool_name: run.call.name,
+    ...outcome,
+    duration_ms: Math.round(performance.now() - begun),
+  }
+}
+
+type Attempted = Pick<ToolOutcome, 'success' | 'status' | 'result' | 'error'>
+
+const failure = (status: ToolOutcome['status'], error: string): Attempted => ({
+  success: false,
+  status,
+  error,
+})
+
+async function attempt({
+  tool,
+  call,
+  context,
+  signal,
+  timeoutMs,
+  log,
+}: ToolRun): Promise<Attempted> {
+  if (!tool) return failure('error', `Tool definition not found: ${call.name}`)
+  if (unreadableArguments in call.arguments) {
+    return failure('error', 'The arguments are not a JSON object.')
+  }
+  const wrong = checkToolInput(tool, call.arguments)
+  if (wrong !== undefined) return failure('error', wrong)
+  const timeout = AbortSignal.timeout(timeoutMs)
+  const either = AbortSignal.any([signal, timeout])
+  try {
+    const value = await Promise.race([
+      Promise.resolve(tool.run(call.arguments, { ...context, signal: either })),
+      aborted(either),
+    ])
+    const text = (JSON.stringify(value) ?? 'null').toWellFormed()
+    return { success: true, status: 'success', result: [{ type: 'text', text }] }
+  } catch (error) {
+    if (signal.aborted) return failure('cancelled', 'The call was cancelled.')
+    if (timeout.aborted) return failure('timeout', `The tool did not end within ${timeoutMs} ms.`)
+    if (error instanceof ToolError) return failure('error', error.message.toWellFormed())
+    log.error('tool failed', { tool: call.name, session: context.sessionId, error })
+    return failure('error', 'An internal error occurred while executing the tool')
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}
+
+/** What the model is told of a call that may or may not have had its effect. */
+export function interruptedOutcome({ id, name }: ToolCall): ToolOutcome {
+  return {
+    tool_call_id: id,
+    tool_name: name,
+    ...failure('error', 'The call was interrupted; whether it had an effect is unknown.'),
+  }
+}
+
+export function cancelledOutcome({ id, name }: ToolCall): ToolOutcome {
+  return { tool_call_id: id, tool_name: name, ...failure('cancelled', 'The turn was cancelled.') }
+}

@@ -1,0 +1,86 @@
+import { act } from './act.ts'
+import { commit, contextOf, type Draft, draft, makeDraft, nextTurn, type Turn } from './journal.ts'
+import { next, type Outcome, type TurnState } from './log.ts'
+import { reason } from './reason.ts'
+
+/**
+ * Does the next thing until nothing is left to do, or until `stopping` says to leave the rest to another node:
+ * then it returns false, everything decided so far being stored.
+ * Contract: throws FencedError when this attempt may not go on.
+ */
+export async function runTurn(turn: Turn, stopping: () => boolean): Promise<boolean> {
+  const { TURN_ITERATIONS_MAX: iterationsMax } = turn.node.config
+  for (;;) {
+    const action = next(turn.state, iterationsMax)
+    if (action.kind === 'done') return true
+    if (action.kind !== 'end' && stopping()) {
+      await commit(turn)
+      return false
+    }
+    if (action.kind === 'begin') begin(turn)
+    if (action.kind === 'reason') await reason(turn, action)
+    if (action.kind === 'act') await act(turn, action)
+    if (action.kind === 'end') await end(turn, action.outcome)
+  }
+}
+
+function begin(turn: Turn): void {
+  const { turnId } = turn.run
+  const { inputText } = turn.state
+  const about = { turn_id: turnId, input_message_id: turn.taken.turn_input }
+  draft(turn, 'session.activated', contextOf(turn), about)
+  draft(turn, 'turn.started', spanned(turn), {
+    ...about,
+    ...(inputText !== undefined && { input_content: inputText }),
+  })
+}
+
+const spanned = (turn: Turn) => ({ ...contextOf(turn), span_id: turn.run.turnId })
+
+const sentences = {
+  llm_error: 'An error occurred while processing your request.',
+  max_iterations: 'The turn made as many model calls as it may.',
+  turn_crashed: 'The turn ended its process three times and was given up.',
+} as const
+
+/**
+ * Ends the turn, unless something comes in between: then nothing ends and the next look at the log decides.
+ * Input that no model call has seen becomes the next turn.
+ */
+export async function end(turn: Turn, outcome: Outcome): Promise<void> {
+  const following = nextTurn(unanswered(turn.state, outcome))
+  const drafts = [endDraft(turn, outcome)]
+  if (!following) drafts.push(idledDraft(turn))
+  await commit(turn, { drafts, next: following })
+}
+
+/** Messages that this turn leaves to another. One that never got as far as a model must not come again. */
+function unanswered(state: TurnState, outcome: Outcome) {
+  if (outcome.kind === 'cancelled') {
+    return state.unseen.filter(({ sequence }) => sequence > (state.cancelledAt ?? 0))
+  }
+  return state.unseen.filter(({ messageId }) => messageId !== state.inputMessageId)
+}
+
+function endDraft(turn: Turn, outcome: Outcome): Draft {
+  const { iterations, usage, inputText } = turn.state
+  const about = { turn_id: turn.run.turnId, ...(usage && { usage }) }
+  if (outcome.kind === 'failed') {
+    const error = sentences[outcome.code]
+    return makeDraft('turn.failed', spanned(turn), { ...about, error, error_code: outcome.code })
+  }
+  return makeDraft('turn.completed', spanned(turn), {
+    ...about,
+    iterations,
+    ...(inputText !== undefined && { input_content: inputText }),
+  })
+}
+
+function idledDraft(turn: Turn): Draft {
+  const { sessionUsage, state, run } = turn
+  return makeDraft('session.idled', contextOf(turn), {
+    turn_id: run.turnId,
+    iterations: state.iterations,
+    ...(sessionUsage && { usage: sessionUsage }),
+  })
+}

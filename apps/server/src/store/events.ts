@@ -1,0 +1,189 @@
+import type { EventMessage, EventType, GenerationMetadata } from '@outlast/contract'
+import { eventId } from '../ids.ts'
+import type { Db, Statement } from './database.ts'
+import { textsOf } from './texts.ts'
+
+/** An event as the table has it, its JSON unparsed. */
+export type EventRow = {
+  sequence: number
+  type: EventType
+  ts: string
+  context: string
+  data: string
+  tags: string[] | null
+}
+
+/** An event as clients get it: one line of JSON, and what filters and positions need beside it. */
+export type WireEvent = { sequence: number; type: EventType; id: string; json: string }
+
+/** What is stored of a model call; `messages` and `tools` are put back from here when it is read. */
+export type StoredGeneration = {
+  /** Hash of the system prompt, and whether the session's previous call had another. */
+  prompt: string
+  prompt_is_new: boolean
+  /** Hash of the tool list. */
+  tools: string
+  /** The messages new to the model: those of events after `from`, before `to`. */
+  from: number
+  to: number
+  output: object
+  metadata: GenerationMetadata
+}
+
+/** Events that are messages of the conversation. */
+export const messageTypes = ['input.message', 'output.message.completed', 'tool.completed'] as const
+
+const page: Statement = {
+  name: 'read-events',
+  text: `
+select sequence, type, ts, context::text as context, data::text as data, tags
+from events
+where session_id = $1 and sequence > $2 and sequence <= $3
+  and ($4::text[] is null or type = any($4)) and ($5::text[] is null or not type = any($5))
+order by sequence limit $6`,
+}
+
+const sequenceMax = 2_147_483_647
+
+export type EventsRead = {
+  after: number
+  upTo?: number
+  types?: readonly string[] | undefined
+  exclude?: readonly string[] | undefined
+  limit: number
+}
+
+/** Events after a sequence, in order. */
+export function readEvents(db: Db, sessionId: string, read: EventsRead): Promise<EventRow[]> {
+  const { after, upTo = sequenceMax, types, exclude, limit } = read
+  return db.run<EventRow>(page, [sessionId, after, upTo, types ?? null, exclude ?? null, limit])
+}
+
+const log: Statement = {
+  name: 'read-log',
+  text: `
+select sequence, type, ts, context::text as context, data::text as data, tags
+from events
+where session_id = $1 and (type = any($2) or sequence >= $3) and sequence > $4
+order by sequence`,
+}
+
+/** All that a turn needs to know: the session's messages, and every event from the turn's first message on. */
+export function readLog(db: Db, sessionId: string, turnFrom: number, after = 0) {
+  return db.run<EventRow>(log, [sessionId, messageTypes, turnFrom, after])
+}
+
+const last: Statement = {
+  name: 'last-sequences',
+  text: 'select id, sequence from sessions where id = any($1)',
+}
+
+/** The last sequence of each session that still exists. */
+export function lastSequences(db: Db, sessionIds: string[]) {
+  return db.run<{ id: string; sequence: number }>(last, [sessionIds])
+}
+
+/** The line of JSON that an event is on the wire. `data` is JSON already. */
+export function wireEvent(
+  sessionId: string,
+  row: Omit<EventRow, 'tags'> & { tags?: string[] | null },
+) {
+  const { sequence, type, ts, context, data, tags } = row
+  const id = eventId(sessionId, ts, { sequence, offset: 0 })
+  const tagged = tags ? `,"tags":${JSON.stringify(tags)}` : ''
+  const json = `{"id":"${id}","type":"${type}","ts":"${ts}","session_id":"${sessionId}","context":${context},"data":${data},"sequence":${sequence}${tagged}}`
+  return { sequence, type, id, json } satisfies WireEvent
+}
+
+/**
+ * Rows as clients get them. In `llm.generation`, `messages` holds what is new since the session's previous
+ * call, or with `whole` everything that the model saw.
+ */
+export async function presentEvents(
+  db: Db,
+  { orgId, sessionId, whole = false }: { orgId: string; sessionId: string; whole?: boolean },
+  rows: EventRow[],
+): Promise<WireEvent[]> {
+  const generations = new Map(
+    rows
+      .filter((row) => row.type === 'llm.generation')
+      .map((row) => [row.sequence, JSON.parse(row.data) as StoredGeneration]),
+  )
+  if (generations.size === 0) return rows.map((row) => wireEvent(sessionId, row))
+  const stored = [...generations.values()]
+  const texts = await textsOf(
+    db,
+    orgId,
+    stored.flatMap((call) => [call.prompt, call.tools]),
+  )
+  const from = whole ? 0 : Math.min(...stored.map((call) => call.from))
+  const to = Math.max(...stored.map((call) => call.to))
+  const messages = await readMessages(db, sessionId, from, to)
+  return rows.map((row) => {
+    const call = generations.get(row.sequence)
+    if (!call) return wireEvent(sessionId, row)
+    const seen = messages.filter(
+      ({ sequence }) => sequence < call.to && (whole || sequence > call.from),
+    )
+    const system =
+      whole || call.prompt_is_new ? systemMessage(texts.get(call.prompt) ?? '', row.ts, call) : []
+    const data = presentGeneration(call, [...system, ...seen.map(({ message }) => message)], texts)
+    return wireEvent(sessionId, { ...row, data })
+  })
+}
+
+async function readMessages(db: Db, sessionId: string, after: number, upTo: number) {
+  const limit = sequenceMax
+  const rows = await readEvents(db, sessionId, { after, upTo, types: messageTypes, limit })
+  return rows.map((row) => ({ sequence: row.sequence, message: messageOf(sessionId, row) }))
+}
+
+/** The system prompt as a message: its id derives from the text, so it is the same in every reading. */
+export function systemMessage(
+  text: string,
+  createdAt: string,
+  call: { prompt: string },
+): EventMessage[] {
+  const content = [{ type: 'text' as const, text }]
+  return [
+    { id: `message_${call.prompt.slice(0, 32)}`, role: 'system', content, created_at: createdAt },
+  ]
+}
+
+export function presentGeneration(
+  call: StoredGeneration,
+  messages: EventMessage[],
+  texts: Map<string, string>,
+): string {
+  const tools = texts.get(call.tools) ?? '[]'
+  const { output, metadata } = call
+  return `{"messages":${JSON.stringify(messages)},"output":${JSON.stringify(output)},"metadata":${JSON.stringify(metadata)},"tools":${tools}}`
+}
+
+type ToolCompleted = {
+  tool_call_id: string
+  result?: EventMessage['content'] | null
+  error?: string | null
+}
+
+/** The message that an event of `messageTypes` is. A tool result's id derives from its event's. */
+export function messageOf(sessionId: string, row: EventRow): EventMessage {
+  if (row.type !== 'tool.completed')
+    return (JSON.parse(row.data) as { message: EventMessage }).message
+  const { tool_call_id, result, error } = JSON.parse(row.data) as ToolCompleted
+  const id = eventId(sessionId, row.ts, { sequence: row.sequence, offset: 0 })
+  const only = result?.length === 1 ? result[0] : undefined
+  return {
+    id: id.replace('event_', 'message_'),
+    role: 'tool_result',
+    content: [
+      {
+        type: 'tool_result',
+        tool_call_id,
+        ...(result && { result: only?.type === 'text' ? only.text : result }),
+        ...(error && { error }),
+      },
+    ],
+    created_at: row.ts,
+  }
+}

@@ -1,0 +1,53 @@
+import type { Db, Statement } from './database.ts'
+
+const renew: Statement = {
+  name: 'renew-lease',
+  text: `
+with me as (
+  insert into nodes (id, version, role, slots, expires_at)
+  values ($1, $2, $3, $4, now() + $5 * interval '1 millisecond')
+  on conflict (id) do update set expires_at = excluded.expires_at
+), lost as (
+  select t.id, t.org_id, t.session_id from turns t
+  where $6
+    and not exists (select from nodes n where n.id = t.node_id and n.expires_at > now())
+    and (t.node_id is not null or t.created_at < now() - interval '1 second')
+  order by t.created_at limit 100
+), added as (
+  select graphile_worker.add_job(
+    'turn',
+    json_build_object('org_id', org_id, 'session_id', session_id, 'turn_id', id),
+    job_key => id,
+    job_key_mode => 'preserve_run_at'
+  ) from lost
+), gone as (
+  delete from nodes where expires_at < now() - interval '1 minute'
+)
+select (select count(*) from nodes where id <> $1 and expires_at > now())::int as peers,
+  (select count(*) from added)::int as readded`,
+}
+
+export type Lease = { id: string; version: string; role: string; slots: number; ms: number }
+
+/**
+ * Says that a node lives, for `ms` from now by the database's clock, and how many others do. With `judging`, turns
+ * that no living node has, or that nobody took within a second, get their job again.
+ */
+export async function renewLease(db: Db, lease: Lease, judging: boolean) {
+  const { id, version, role, slots, ms } = lease
+  const rows = await db.run<{ peers: number; readded: number }>(renew, [
+    id,
+    version,
+    role,
+    slots,
+    ms,
+    judging,
+  ])
+  return rows[0]!
+}
+
+/** Ends a node's lease; or every lease, by the only node there can be. */
+export async function endLeases(db: Db, id?: string): Promise<void> {
+  const leases = db.kysely.deleteFrom('nodes')
+  await (id === undefined ? leases : leases.where('id', '=', id)).execute()
+}

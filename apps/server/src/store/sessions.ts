@@ -1,0 +1,245 @@
+import type { NewSession, Session, SessionChange, SessionQuery } from '@outlast/contract'
+import { type SqlBool, sql } from 'kysely'
+import { ApiError } from '../errors.ts'
+import { newId } from '../ids.ts'
+import type { Database, Db, Statement } from './database.ts'
+import { randomShard } from './turns.ts'
+
+const columns = [
+  'id',
+  'org_id',
+  'agent_id',
+  'title',
+  'tags',
+  'model_id',
+  'capabilities',
+  'status',
+  'preview',
+  'output_preview',
+  'input_tokens',
+  'output_tokens',
+  'cache_read_tokens',
+  'cache_creation_tokens',
+  'started_at',
+  'finished_at',
+  'created_at',
+  'updated_at',
+] as const
+
+type SessionRow = Omit<Session, 'organization_id' | 'usage'> & {
+  org_id: string
+  input_tokens: number
+  output_tokens: number
+  cache_read_tokens: number | null
+  cache_creation_tokens: number | null
+}
+
+function present(row: SessionRow): Session {
+  return {
+    id: row.id,
+    organization_id: row.org_id,
+    agent_id: row.agent_id,
+    title: row.title,
+    tags: row.tags,
+    model_id: row.model_id,
+    capabilities: row.capabilities,
+    status: row.status,
+    preview: row.preview,
+    output_preview: row.output_preview,
+    usage: usageOf(row),
+    started_at: row.started_at,
+    finished_at: row.finished_at,
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+  }
+}
+
+function usageOf(row: SessionRow): Session['usage'] {
+  const { input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens } = row
+  if (input_tokens + output_tokens === 0) return null
+  return {
+    input_tokens,
+    output_tokens,
+    ...(cache_read_tokens !== null && { cache_read_tokens }),
+    ...(cache_creation_tokens !== null && { cache_creation_tokens }),
+  }
+}
+
+const byId: Statement = {
+  name: 'session-by-id',
+  text: `select ${columns.join(', ')} from sessions where org_id = $1 and id = $2`,
+}
+
+export async function findSession(db: Db, orgId: string, id: string): Promise<Session | undefined> {
+  const [row] = await db.run<SessionRow>(byId, [orgId, id])
+  return row && present(row)
+}
+
+/** Contract: throws 404 `not_found`. */
+export async function getSession(db: Db, orgId: string, id: string): Promise<Session> {
+  const session = await findSession(db, orgId, id)
+  if (!session) throw new ApiError('not_found', 'Session')
+  return session
+}
+
+const insert: Statement = {
+  name: 'create-session',
+  text: `
+with s as (
+  insert into sessions (org_id, id, agent_id, title, tags, model_id, capabilities, sequence)
+  values ($1, $2, $3, $4, $5, $6, $7, 1)
+  returning ${columns.join(', ')}
+), e as (
+  insert into events (session_id, sequence, type, ts, context, data)
+  select id, 1, 'session.started', created_at, '{}', $8 from s
+), c as (
+  insert into counters as c (org_id, agent_id, shard, sessions) values ($1, '', $9, 1), ($1, $3, $9, 1)
+  on conflict (org_id, agent_id, shard) do update set sessions = c.sessions + 1
+)
+select * from s`,
+}
+
+/** The session and its first event, counted, in one statement. The agent is known to exist. */
+export async function createSession(db: Db, orgId: string, session: NewSession): Promise<Session> {
+  const { agent_id, title, tags, model_id, capabilities } = session
+  const [row] = await db.run<SessionRow>(insert, [
+    orgId,
+    newId('session'),
+    agent_id,
+    title ?? null,
+    tags ?? [],
+    model_id ?? null,
+    JSON.stringify(capabilities ?? []),
+    JSON.stringify({ agent_id, ...(model_id && { model_id }) }),
+    randomShard(),
+  ])
+  return present(row!)
+}
+
+/** Contract: absent and null leave a field as it is; throws 404. */
+export async function updateSession(
+  db: Db,
+  { orgId, id }: { orgId: string; id: string },
+  { title, tags }: SessionChange,
+): Promise<Session> {
+  const row = await db.kysely
+    .updateTable('sessions')
+    .set({
+      ...(title != null && { title }),
+      ...(tags != null && { tags }),
+      updated_at: sql`clock_timestamp()`,
+    })
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .returning(columns)
+    .executeTakeFirst()
+  if (!row) throw new ApiError('not_found', 'Session')
+  return present(row as unknown as SessionRow)
+}
+
+/**
+ * Deletes a session with all that belongs to it. The row goes first, under its lock, so that nothing can be
+ * appended behind our back. Contract: throws 404.
+ */
+export async function deleteSession(database: Database, orgId: string, id: string): Promise<void> {
+  await database.transaction(async ({ kysely }) => {
+    const row = await kysely
+      .deleteFrom('sessions')
+      .where('org_id', '=', orgId)
+      .where('id', '=', id)
+      .returning('agent_id')
+      .executeTakeFirst()
+    if (!row) throw new ApiError('not_found', 'Session')
+    await kysely.deleteFrom('events').where('session_id', '=', id).execute()
+    await kysely
+      .deleteFrom('turns')
+      .where('org_id', '=', orgId)
+      .where('session_id', '=', id)
+      .execute()
+    const shard = randomShard()
+    await kysely
+      .insertInto('counters')
+      .values(
+        ['', row.agent_id].map((agent_id) => ({ org_id: orgId, agent_id, shard, sessions: -1 })),
+      )
+      .onConflict((conflict) =>
+        conflict
+          .columns(['org_id', 'agent_id', 'shard'])
+          .doUpdateSet({ sessions: sql`counters.sessions - 1` }),
+      )
+      .execute()
+  })
+}
+
+const countedMax = 10_000
+
+type Listing = { data: Session[]; total: number; total_capped?: boolean }
+
+/** Newest first. Keys are found first, in an index, and rows fetched for one page only. */
+export async function listSessions(
+  db: Db,
+  orgId: string,
+  query: SessionQuery & { offset: number; limit: number },
+): Promise<Listing> {
+  const matching = db.kysely
+    .selectFrom('sessions')
+    .where('org_id', '=', orgId)
+    .$if(query.agent_id !== undefined, (q) => q.where('agent_id', '=', query.agent_id!))
+    .$if(query.status === 'started', (q) => q.where('started_at', 'is', null))
+    .$if(query.status === 'idle', (q) =>
+      q.where('status', '=', 'idle').where('started_at', 'is not', null),
+    )
+    .$if(query.status === 'active', (q) => q.where('id', 'in', activeIds(db, orgId)))
+    .$if(query.tag !== undefined, (q) =>
+      q.where(sql<SqlBool>`tags @> array[${query.tag}]::text[] and tags <> '{}'`),
+    )
+    .$if(query.search !== undefined, (q) => q.where(matches(query.search!)))
+  const keys = matching
+    .select('id')
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .offset(query.offset)
+    .limit(query.limit)
+  const rows = db.kysely
+    .selectFrom('sessions')
+    .select(columns)
+    .where('org_id', '=', orgId)
+    .where('id', 'in', keys)
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+  const filtered =
+    query.status !== undefined || query.tag !== undefined || query.search !== undefined
+  const total = filtered
+    ? countUpTo(db, matching.select('id').limit(countedMax + 1))
+    : countAll(db, orgId, query.agent_id ?? '')
+  const data = await rows.execute()
+  return { data: data.map((row) => present(row as unknown as SessionRow)), ...(await total) }
+}
+
+const activeIds = (db: Db, orgId: string) =>
+  db.kysely.selectFrom('turns').select('session_id').where('org_id', '=', orgId)
+
+function matches(search: string) {
+  const pattern = `%${search.replace(/[\\%_]/g, '\\$&')}%`
+  return sql<SqlBool>`(title ilike ${pattern} or preview ilike ${pattern})`
+}
+
+type Keys = { as: (alias: 'matching') => never }
+
+async function countUpTo({ kysely }: Db, keys: unknown): Promise<Omit<Listing, 'data'>> {
+  const { count } = await kysely
+    .selectFrom((keys as Keys).as('matching'))
+    .select(sql<number>`count(*)`.as('count'))
+    .executeTakeFirstOrThrow()
+  return count > countedMax ? { total: countedMax, total_capped: true } : { total: count }
+}
+
+const counted: Statement = {
+  name: 'count-sessions',
+  text: 'select coalesce(sum(sessions), 0)::bigint as total from counters where org_id = $1 and agent_id = $2',
+}
+
+async function countAll(db: Db, orgId: string, agentId: string): Promise<{ total: number }> {
+  const [row] = await db.run<{ total: number }>(counted, [orgId, agentId])
+  return row!
+}

@@ -1,0 +1,59 @@
+import type { TestContext } from 'node:test'
+import { type AppOptions, startApp } from '../src/app.ts'
+import { readConfig } from '../src/config.ts'
+import { createTestDatabase } from './database.ts'
+
+export type Answer = {
+  status: number
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+  body: any
+  headers: Headers
+}
+
+export type Call = (
+  method: string,
+  path: string,
+  body?: unknown,
+  headers?: Record<string, string>,
+) => Promise<Answer>
+
+/** Calls a server as any client would. A string is sent as it is, everything else as JSON. */
+export function caller(url: string): Call {
+  return async (method, path, body, headers = {}) => {
+    const response = await fetch(url + path, {
+      method,
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      redirect: 'manual',
+    })
+    const text = await response.text()
+    const json = response.headers.get('content-type')?.includes('json')
+    return {
+      status: response.status,
+      body: json && text !== '' ? JSON.parse(text) : text,
+      headers: response.headers,
+    }
+  }
+}
+
+export type ServerOptions = AppOptions & {
+  env?: Record<string, string>
+  /** Another node on this database, instead of a database of its own. */
+  databaseUrl?: string
+}
+
+/** A whole server in this process, on a database of its own. */
+export async function startServer(t: TestContext, options: ServerOptions = {}) {
+  const { env, databaseUrl = await createTestDatabase(t), ...appOptions } = options
+  const config = readConfig({
+    PORT: '0',
+    LOG_LEVEL: 'error',
+    DATABASE_URL: databaseUrl,
+    SECRETS_ENCRYPTION_KEY: `kek-v1:${Buffer.alloc(32, 7).toString('base64')}`,
+    SHUTDOWN_GRACE_MS: '1000',
+    ...env,
+  })
+  const app = await startApp(config, appOptions)
+  t.after(() => app.stop())
+  return { ...app, call: caller(app.url), databaseUrl }
+}
