@@ -23,7 +23,7 @@ export function lockDataDir(dataDir: string): () => void {
   const pidFile = path.join(dataDir, 'server.pid')
   const file = new DatabaseSync(path.join(dataDir, 'server.lock'))
   try {
-    file.exec('pragma locking_mode = exclusive; begin exclusive')
+    file.exec('pragma locking_mode = exclusive; pragma journal_mode = memory; begin exclusive')
     writeFileSync(pidFile, `${process.pid}\n`)
   } catch (error) {
     file.close()

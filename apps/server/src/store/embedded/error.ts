@@ -3,7 +3,8 @@ export class EmbeddedError extends Error {
   override name = 'EmbeddedError'
 }
 
-const noRoom = /No space left on device|Disk quota exceeded|File too large|File size limit exceeded/
+const noRoom =
+  /No space left on device|Disk quota exceeded|File too large|File size limit exceeded|wrote only \d+ of/
 
 const noRoomFor = (dataDir: string) =>
   `There is no room left on the disk of DATA_DIR ${dataDir}: free some and start again, nothing was damaged.`
@@ -37,7 +38,7 @@ function sentenceOf(code: string, message: string, dataDir: string) {
 export function outputInWords(program: string, output: string, dataDir: string): EmbeddedError {
   if (noRoom.test(output)) return new EmbeddedError(noRoomFor(dataDir))
   const lines = output.split('\n').filter((line) => line.trim() !== '')
-  const said = lines.findLast((line) => /FATAL|PANIC|error:/.test(line)) ?? lines.at(-1)
+  const said = lines.find((line) => /FATAL|PANIC|error:/.test(line)) ?? lines.at(-1)
   const reason = said?.replace(/^.*?(FATAL|PANIC|error):\s*/, '') ?? 'it said nothing'
   return new EmbeddedError(
     `The embedded PostgreSQL of DATA_DIR ${dataDir} cannot run: ${program} said "${reason}".`,

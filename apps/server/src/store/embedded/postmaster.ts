@@ -76,10 +76,12 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
     },
   )
   closeSync(logFd)
+  child.unref()
   const exited = new Promise<void>((resolve) => {
     child.once('error', () => resolve())
     child.once('exit', () => resolve())
   })
+  // A process that forgets to stop it ends all the same, and postgres with it.
   const endWithUs = () => child.kill('SIGINT')
   process.once('exit', endWithUs)
   exited.then(() => process.off('exit', endWithUs))
