@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto'
+import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+
+export const template = 'template_outlast'
+
+const inUse = '55006'
+const attemptsMax = 200
+const pauseMs = 25
+
+/** A migrated database for one test or one file (`t` of a `before` hook too), gone after it. Returns its URL. */
+export async function createTestDatabase(t: Pick<TestContext, 'after'>): Promise<string> {
+  const admin = process.env.OUTLAST_TEST_DATABASE_URL
+  if (!admin) throw new Error('There is no test database: run this file with `npm test -- <file>`.')
+  const name = `test_${randomBytes(8).toString('hex')}`
+  await copyTemplate(admin, name)
+  t.after(() => runSql(admin, `drop database if exists ${name} with (force)`))
+  const url = new URL(admin)
+  url.pathname = name
+  return url.href
+}
+
+/** PostgreSQL copies a template for one at a time in some moments: whoever comes second tries again. */
+async function copyTemplate(admin: string, name: string) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runSql(admin, `create database ${name} template ${template} strategy file_copy`)
+    } catch (error) {
+      if ((error as { code?: string }).code !== inUse || attempt === attemptsMax) throw error
+      await sleep(pauseMs)
+    }
+  }
+}
+
+/** One statement on a connection of its own. */
+export async function runSql(url: string, text: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    await client.query(text)
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Runs the tests: all of them, or the files given as arguments.
+ * Contract: the exit code is that of `node --test`; no key and no database of the caller reaches a test.
+ */
+import { spawn } from 'node:child_process'
+import { globSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { settings } from '../apps/server/src/config.ts'
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const filesAtOnce = 2
+const testTimeoutMs = 120_000
+
+const [options, named] = split(process.argv.slice(2))
+const files = named.length > 0 ? named : allTests()
+
+const child = spawn(
+  process.execPath,
+  [
+    '--disable-warning=ExperimentalWarning',
+    '--test',
+    `--test-global-setup=${path.join(root, 'apps/server/test/global-setup.ts')}`,
+    `--test-concurrency=${filesAtOnce}`,
+    `--test-timeout=${testTimeoutMs}`,
+    '--test-reporter=spec',
+    ...options,
+    ...files,
+  ],
+  { env: cleanEnvironment(), stdio: 'inherit' },
+)
+// Ctrl-C reaches the whole group: we wait for the summary and the clean-up of the one that does the work.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
+child.on('close', (code) => {
+  process.exitCode = code ?? 1
+})
+
+function split(args: string[]) {
+  const isOption = (arg: string) => arg.startsWith('-')
+  return [args.filter(isOption), args.filter((arg) => !isOption(arg))] as const
+}
+
+function allTests() {
+  const found = globSync('{apps,packages,test,bench,scripts}/**/*.test.ts', {
+    cwd: root,
+    exclude: (name) => name === 'node_modules' || name === 'dist',
+  })
+  return found.sort().map((file) => path.join(root, file))
+}
+
+/** The environment without our settings and without anybody's keys. */
+function cleanEnvironment() {
+  const kept = Object.entries(process.env).filter(
+    ([name]) =>
+      !(name in settings) && !/_API_KEY$|^PG[A-Z]+$|^REDIS_URL$|^NODE_OPTIONS$/.test(name),
+  )
+  return { ...Object.fromEntries(kept), NODE_ENV: 'test' }
+}
