@@ -1,0 +1,194 @@
+import type { Agent, AgentChange, NewAgent, TokenUsage } from '@outlast/contract'
+import { type SqlBool, sql } from 'kysely'
+import { ApiError } from '../errors.ts'
+import { newId } from '../ids.ts'
+import { batchesOf, type Span } from './batches.ts'
+import type { Db, Statement } from './database.ts'
+
+const columns = [
+  'id',
+  'name',
+  'description',
+  'system_prompt',
+  'default_model_id',
+  'tags',
+  'capabilities',
+  'status',
+  'created_at',
+  'updated_at',
+] as const
+
+/** What all sessions of an agent used, summed over its counters. */
+const usage = `(
+  select json_build_object(
+    'input_tokens', coalesce(sum(c.input_tokens), 0),
+    'output_tokens', coalesce(sum(c.output_tokens), 0),
+    'cache_read_tokens', coalesce(sum(c.cache_read_tokens), 0),
+    'cache_creation_tokens', coalesce(sum(c.cache_creation_tokens), 0)
+  ) from counters c where c.org_id = agents.org_id and c.agent_id = agents.id
+)`
+const selected = `${columns.join(', ')}, ${usage} as usage`
+
+type AgentRow = Omit<Agent, 'description' | 'default_model_id' | 'usage'> & {
+  description: string | null
+  default_model_id: string | null
+  usage: Required<TokenUsage>
+}
+
+function present(row: AgentRow): Agent {
+  const { id, name, description, system_prompt, default_model_id } = row
+  const { tags, capabilities, status, created_at, updated_at } = row
+  const used = usageOf(row.usage)
+  return {
+    id,
+    name,
+    ...(description !== null && { description }),
+    system_prompt,
+    ...(default_model_id !== null && { default_model_id }),
+    tags,
+    capabilities,
+    status,
+    ...(used && { usage: used }),
+    created_at,
+    updated_at,
+  }
+}
+
+function usageOf(counted: Required<TokenUsage>): TokenUsage | undefined {
+  const { input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens } = counted
+  if (input_tokens + output_tokens === 0) return undefined
+  return {
+    input_tokens,
+    output_tokens,
+    ...(cache_read_tokens > 0 && { cache_read_tokens }),
+    ...(cache_creation_tokens > 0 && { cache_creation_tokens }),
+  }
+}
+
+const byId: Statement = {
+  name: 'agent-by-id',
+  text: `select ${selected} from agents where org_id = $1 and id = $2`,
+}
+
+/** An agent, archived or not. Contract: throws 404 `not_found`. */
+export async function getAgent(db: Db, orgId: string, id: string): Promise<Agent> {
+  const [row] = await db.run<AgentRow>(byId, [orgId, id])
+  if (!row) throw new ApiError('not_found', 'Agent')
+  return present(row)
+}
+
+const save: Statement = {
+  name: 'save-agent',
+  text: `
+insert into agents (org_id, id, name, description, system_prompt, default_model_id, tags, capabilities)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+on conflict (org_id, id) do update set
+  name = excluded.name,
+  description = excluded.description,
+  system_prompt = excluded.system_prompt,
+  default_model_id = excluded.default_model_id,
+  tags = excluded.tags,
+  capabilities = excluded.capabilities,
+  status = 'active',
+  updated_at = clock_timestamp()
+returning ${selected}, xmax = 0 as created`,
+}
+
+/** An agent under an id that the client may have chosen, and whether it is new. */
+export type Saved = { agent: Agent; created: boolean }
+
+/** Creates an agent, or replaces all of one that exists, archived or not. What is absent becomes empty. */
+export async function saveAgent(
+  db: Db,
+  orgId: string,
+  agent: NewAgent & { id: string },
+): Promise<Saved> {
+  const [row] = await db.run<AgentRow & { created: boolean }>(save, [
+    orgId,
+    agent.id,
+    agent.name,
+    agent.description ?? null,
+    agent.system_prompt,
+    agent.default_model_id ?? null,
+    agent.tags ?? [],
+    JSON.stringify(agent.capabilities ?? []),
+  ])
+  return { agent: present(row!), created: row!.created }
+}
+
+/** An agent under a new id. */
+export async function createAgent(db: Db, orgId: string, agent: NewAgent): Promise<Agent> {
+  const saved = await saveAgent(db, orgId, { ...agent, id: newId('agent') })
+  return saved.agent
+}
+
+/** Contract: absent and null leave a field as it is; throws 404. */
+export async function updateAgent(
+  db: Db,
+  { orgId, id }: { orgId: string; id: string },
+  { capabilities, ...change }: AgentChange,
+): Promise<Agent> {
+  const given = Object.entries(change).filter(([, value]) => value != null)
+  const row = await db.kysely
+    .updateTable('agents')
+    .set({
+      ...Object.fromEntries(given),
+      ...(capabilities != null && { capabilities: JSON.stringify(capabilities) }),
+      updated_at: sql`clock_timestamp()`,
+    })
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .returning(columns)
+    .returning(sql.raw<TokenUsage>(usage).as('usage'))
+    .executeTakeFirst()
+  if (!row) throw new ApiError('not_found', 'Agent')
+  return present(row as unknown as AgentRow)
+}
+
+/** Takes an agent out of the list; its sessions go on. Contract: throws 404 when it is not active. */
+export async function archiveAgent(db: Db, orgId: string, id: string): Promise<void> {
+  const row = await db.kysely
+    .updateTable('agents')
+    .set({ status: 'archived', updated_at: sql`clock_timestamp()` })
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .where('status', '=', 'active')
+    .returning('id')
+    .executeTakeFirst()
+  if (!row) throw new ApiError('not_found', 'Agent')
+}
+
+/** Prompts may be a megabyte each. */
+const batchSize = 50
+
+/** The active agents in batches, newest first. */
+export async function* listAgents(db: Db, orgId: string, span: Span): AsyncGenerator<Agent[]> {
+  const batches = batchesOf<AgentRow>(span, batchSize, async ({ after, offset, limit }) => {
+    const rows = await db.kysely
+      .selectFrom('agents')
+      .select(columns)
+      .select(sql.raw<TokenUsage>(usage).as('usage'))
+      .where('org_id', '=', orgId)
+      .where('status', '=', 'active')
+      .$if(after !== undefined, (q) =>
+        q.where(sql<SqlBool>`(created_at, id) < (${after?.created_at}, ${after?.id})`),
+      )
+      .orderBy('created_at', 'desc')
+      .orderBy('id', 'desc')
+      .offset(offset)
+      .limit(limit)
+      .execute()
+    return rows as unknown as AgentRow[]
+  })
+  for await (const rows of batches) yield rows.map(present)
+}
+
+const counted: Statement = {
+  name: 'count-agents',
+  text: `select count(*) as total from agents where org_id = $1 and status = 'active'`,
+}
+
+export async function countAgents(db: Db, orgId: string): Promise<number> {
+  const [row] = await db.run<{ total: number }>(counted, [orgId])
+  return row!.total
+}

@@ -1,0 +1,139 @@
+import type { CapabilityUse } from '@outlast/contract'
+import { sql } from 'kysely'
+import type { Config } from '../config.ts'
+import type { Database, Db } from './database.ts'
+
+const orgId = 'org_00000000000000000000000000000001'
+const stem = '01933b5a000070008000000000000'
+const providerId = (tail: string) => `provider_${stem}${tail}`
+const modelId = (tail: string) => `model_${stem}${tail}`
+
+const [openai, anthropic, simulated] = [providerId('001'), providerId('002'), providerId('003')]
+
+const providers = [
+  { id: openai, name: 'OpenAI', provider_type: 'openai' },
+  { id: anthropic, name: 'Anthropic', provider_type: 'anthropic' },
+  { id: simulated, name: 'Simulated', provider_type: 'llmsim' },
+]
+
+const model = (tail: string, provider_id: string, model_id: string, display_name: string) => ({
+  id: modelId(tail),
+  provider_id,
+  model_id,
+  display_name,
+})
+
+const models = [
+  model('201', openai, 'gpt-5.2', 'GPT-5.2'),
+  model('20a', openai, 'gpt-5-mini', 'GPT-5 mini'),
+  model('20b', openai, 'gpt-5', 'GPT-5'),
+  model('213', openai, 'gpt-4o', 'GPT-4o'),
+  model('214', openai, 'gpt-4o-mini', 'GPT-4o mini'),
+  model('301', anthropic, 'claude-opus-4-5', 'Claude Opus 4.5'),
+  model('302', anthropic, 'claude-sonnet-4-5', 'Claude Sonnet 4.5'),
+  model('303', anthropic, 'claude-haiku-4-5', 'Claude Haiku 4.5'),
+  model('401', simulated, 'llmsim-default', 'Simulated'),
+  model('402', simulated, 'llmsim-latency', 'Simulated, with latency'),
+]
+
+const uses = (...refs: string[]): CapabilityUse[] => refs.map((ref) => ({ ref }))
+
+const agents = [
+  {
+    id: `agent_${stem}101`,
+    name: 'Assistant',
+    description:
+      'Answers questions, and can tell the time, calculate and look up invented weather.',
+    system_prompt:
+      'You are a helpful assistant. Answer in a few clear sentences. Use a tool whenever one knows better than you: the time, the result of a calculation, the weather. When you are not sure of something, say so.',
+    capabilities: uses('current_time', 'test_math', 'test_weather'),
+  },
+  {
+    id: `agent_${stem}102`,
+    name: 'Meeting Planner',
+    description: 'Finds hours that suit people in several time zones.',
+    system_prompt:
+      'You help people in several time zones to find an hour to meet. Ask where everybody is if you do not know. Look up the time in each place before you propose anything, prefer hours between 9 and 17 for all, and give each proposal in the local time of every place.',
+    capabilities: uses('current_time'),
+  },
+  {
+    id: `agent_${stem}103`,
+    name: 'Plain Writer',
+    description: 'Rewrites a text in plain language.',
+    system_prompt:
+      'You rewrite texts in plain language. Keep every fact and the language of the original. Use short sentences, common words and the active voice, and leave out what says nothing. Answer with the new text only.',
+    capabilities: [],
+  },
+]
+
+type Keys = Pick<Config, 'DEFAULT_OPENAI_API_KEY' | 'DEFAULT_ANTHROPIC_API_KEY'>
+
+/**
+ * Gives a new database its organization with providers, models and agents to start with, and lets the environment
+ * choose the default model until somebody does.
+ * Contract: idempotent; what was deleted does not come back.
+ */
+export async function seed(database: Database, config: Config): Promise<void> {
+  await database.transaction(async (db) => {
+    const added = await db.kysely
+      .insertInto('organizations')
+      .values({ id: orgId, name: 'Default' })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('id')
+      .executeTakeFirst()
+    if (added) await fill(db)
+    await chooseDefault(db, config)
+  })
+}
+
+/** Times fall by a millisecond, so that lists with the newest first keep the order above. */
+const earlier = (index: number) => sql<string>`now() - ${index} * interval '1 millisecond'`
+
+async function fill({ kysely }: Db) {
+  const dated = <T extends object>(row: T, index: number) => ({
+    ...row,
+    org_id: orgId,
+    created_at: earlier(index),
+    updated_at: earlier(index),
+  })
+  await kysely.insertInto('providers').values(providers.map(dated)).execute()
+  const predefined = models.map((row) => ({ ...row, org_id: orgId, source: 'predefined' }))
+  await kysely.insertInto('models').values(predefined).execute()
+  const rows = agents.map((row) => ({ ...row, capabilities: JSON.stringify(row.capabilities) }))
+  await kysely.insertInto('agents').values(rows.map(dated)).execute()
+}
+
+async function chooseDefault({ kysely }: Db, config: Keys) {
+  const { default_model_seeded } = await kysely
+    .selectFrom('organizations')
+    .select('default_model_seeded')
+    .where('id', '=', orgId)
+    .forUpdate()
+    .executeTakeFirstOrThrow()
+  if (!default_model_seeded) return
+  const wanted = [
+    ...(config.DEFAULT_OPENAI_API_KEY ? [modelId('20a')] : []),
+    ...(config.DEFAULT_ANTHROPIC_API_KEY ? [modelId('302')] : []),
+    modelId('401'),
+  ]
+  const usable = await kysely
+    .selectFrom('models as m')
+    .innerJoin('providers as p', (join) =>
+      join.onRef('p.org_id', '=', 'm.org_id').onRef('p.id', '=', 'm.provider_id'),
+    )
+    .select('m.id')
+    .where('m.org_id', '=', orgId)
+    .where('m.id', 'in', wanted)
+    .where('m.status', '=', 'active')
+    .where('p.status', '=', 'active')
+    .execute()
+  const chosen = wanted.find((id) => usable.some((row) => row.id === id))
+  if (chosen === undefined) return
+  const ours = kysely.updateTable('models').where('org_id', '=', orgId)
+  await ours
+    .set({ is_default: false })
+    .where('is_default', '=', true)
+    .where('id', '!=', chosen)
+    .execute()
+  await ours.set({ is_default: true }).where('id', '=', chosen).execute()
+}
