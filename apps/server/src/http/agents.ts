@@ -1,0 +1,148 @@
+import {
+  Agent,
+  AgentChange,
+  AgentPage,
+  type CapabilityUse,
+  ErrorResponse,
+  NewAgent,
+  PageQuery,
+} from '@outlast/contract'
+import { checkCombination, checkUses } from '../capabilities/catalog.ts'
+import { invalidAt } from '../errors.ts'
+import { parseId } from '../ids.ts'
+import {
+  archiveAgent,
+  countAgents,
+  createAgent,
+  getAgent,
+  listAgents,
+  saveAgent,
+  updateAgent,
+} from '../store/agents.ts'
+import type { Db } from '../store/database.ts'
+import { checkModel } from '../store/models.ts'
+import type { Api } from './api.ts'
+import { sendList } from './list.ts'
+
+type Params = { agent_id: string }
+type Choices = {
+  capabilities?: CapabilityUse[] | null
+  default_model_id?: string | null
+}
+
+const tags = ['agents']
+
+export function agentRoutes({ app, node }: Api): void {
+  const { db, capabilities } = node
+
+  /** Refuses capabilities and a model that an agent could not work with. */
+  async function check(db: Db, orgId: string, choices: Choices) {
+    const uses = choices.capabilities ?? []
+    checkUses(capabilities, uses)
+    checkCombination(capabilities, uses, [])
+    const model = choices.default_model_id
+    if (model) await checkModel(db, orgId, model, 'default_model_id')
+  }
+
+  app.route<{ Querystring: PageQuery }>({
+    method: 'GET',
+    url: '/v1/agents',
+    schema: {
+      operationId: 'list_agents',
+      summary: 'List the active agents, newest first.',
+      tags,
+      querystring: PageQuery,
+      response: { 200: AgentPage, '4xx': ErrorResponse },
+    },
+    async handler({ query, principal: { orgId } }, reply) {
+      return sendList(reply, query, {
+        batches: (range) => listAgents(db, orgId, range),
+        count: () => countAgents(db, orgId),
+      })
+    },
+  })
+
+  app.route<{ Body: NewAgent }>({
+    method: 'POST',
+    url: '/v1/agents',
+    schema: {
+      operationId: 'create_agent',
+      summary: 'Create an agent, or replace the one whose id is given.',
+      tags,
+      body: NewAgent,
+      response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
+    },
+    async handler({ body, principal: { orgId }, db }, reply) {
+      await check(db, orgId, body)
+      const { id } = body
+      if (!id) return reply.code(201).send(await createAgent(db, orgId, body))
+      const { agent, created } = await saveAgent(db, orgId, { ...body, id })
+      return reply.code(created ? 201 : 200).send(agent)
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'GET',
+    url: '/v1/agents/:agent_id',
+    schema: {
+      operationId: 'get_agent',
+      summary: 'Get an agent, archived or not.',
+      tags,
+      response: { 200: Agent, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal }) {
+      return getAgent(db, principal.orgId, parseId('agent', params.agent_id))
+    },
+  })
+
+  app.route<{ Params: Params; Body: NewAgent }>({
+    method: 'PUT',
+    url: '/v1/agents/:agent_id',
+    schema: {
+      operationId: 'put_agent',
+      summary: 'Create an agent under an id, or replace the one that has it.',
+      tags,
+      body: NewAgent,
+      response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal: { orgId }, body }, reply) {
+      const id = parseId('agent', params.agent_id)
+      if (body.id && body.id !== id) throw invalidAt('id', 'is not the id of the path')
+      await check(db, orgId, body)
+      const { agent, created } = await saveAgent(db, orgId, { ...body, id })
+      return reply.code(created ? 201 : 200).send(agent)
+    },
+  })
+
+  app.route<{ Params: Params; Body: AgentChange }>({
+    method: 'PATCH',
+    url: '/v1/agents/:agent_id',
+    schema: {
+      operationId: 'update_agent',
+      summary: 'Change an agent; the status "active" restores it.',
+      tags,
+      body: AgentChange,
+      response: { 200: Agent, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal: { orgId }, body }) {
+      const id = parseId('agent', params.agent_id)
+      await check(db, orgId, body)
+      return updateAgent(db, { orgId, id }, body)
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'DELETE',
+    url: '/v1/agents/:agent_id',
+    schema: {
+      operationId: 'delete_agent',
+      summary: 'Archive an agent. Its sessions go on.',
+      tags,
+      response: { '4xx': ErrorResponse },
+    },
+    async handler({ params, principal }, reply) {
+      await archiveAgent(db, principal.orgId, parseId('agent', params.agent_id))
+      return reply.code(204).send()
+    },
+  })
+}

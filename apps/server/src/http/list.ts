@@ -1,0 +1,41 @@
+import type { PageQuery } from '@outlast/contract'
+import type { FastifyReply } from 'fastify'
+import { listed, type Range, rangeOf, streamList } from './page.ts'
+
+export type Listing<T> = {
+  batches: (range: Range) => AsyncIterable<T[]>
+  count: () => Promise<number>
+}
+
+/** A list that is whole unless a `limit` asks for a page of it. */
+export async function sendList<T>(
+  reply: FastifyReply,
+  query: PageQuery,
+  { batches, count }: Listing<T>,
+) {
+  if (query.limit !== undefined) {
+    const range = rangeOf(query)
+    const data: T[] = []
+    for await (const batch of batches(range)) data.push(...batch)
+    return listed({ data, total: await count() }, range)
+  }
+  const { offset = 0 } = query
+  const all = batches({ offset, limit: Number.MAX_SAFE_INTEGER })
+  const total = offset > 0 ? await count() : undefined
+  return streamList(reply, {
+    offset,
+    ...(total !== undefined && { total }),
+    batches: await begun(all),
+  })
+}
+
+/** Reads the first batch before the answer begins, so that what goes wrong at once is an error. */
+async function begun<T>(batches: AsyncIterable<T[]>): Promise<AsyncIterable<string[]>> {
+  const iterator = batches[Symbol.asyncIterator]()
+  let step = await iterator.next()
+  return (async function* () {
+    for (; !step.done; step = await iterator.next()) {
+      yield step.value.map((item) => JSON.stringify(item))
+    }
+  })()
+}

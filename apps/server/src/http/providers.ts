@@ -1,0 +1,153 @@
+import {
+  ErrorResponse,
+  NewProvider,
+  PageQuery,
+  Provider,
+  ProviderChange,
+  ProviderPage,
+} from '@outlast/contract'
+import { ApiError, invalidAt } from '../errors.ts'
+import { parseId } from '../ids.ts'
+import { environmentKey } from '../providers/keys.ts'
+import type { Node } from '../runtime/node.ts'
+import {
+  countProviders,
+  createProvider,
+  deleteProvider,
+  getProvider,
+  listProviders,
+  updateProvider,
+} from '../store/providers.ts'
+import type { Api } from './api.ts'
+import { sendList } from './list.ts'
+
+type Params = { id: string }
+
+const tags = ['llm-providers']
+
+export function providerRoutes(api: Api): void {
+  providerRoutesAt(api, '/v1/llm-providers', false)
+  providerRoutesAt(api, '/v1/providers', true)
+}
+
+function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void {
+  const { db } = node
+
+  app.route<{ Querystring: PageQuery }>({
+    method: 'GET',
+    url: base,
+    schema: {
+      operationId: 'list_providers',
+      summary: 'List the providers, newest first.',
+      tags,
+      hide,
+      querystring: PageQuery,
+      response: { 200: ProviderPage, '4xx': ErrorResponse },
+    },
+    async handler({ query, principal: { orgId } }, reply) {
+      return sendList(reply, query, {
+        async *batches(range) {
+          for await (const batch of listProviders(db, orgId, range)) {
+            yield batch.map((provider) => present(node, provider))
+          }
+        },
+        count: () => countProviders(db, orgId),
+      })
+    },
+  })
+
+  app.route<{ Body: NewProvider }>({
+    method: 'POST',
+    url: base,
+    schema: {
+      operationId: 'create_provider',
+      summary: 'Add a vendor of models, or a model server of your own.',
+      tags,
+      hide,
+      body: NewProvider,
+      response: { 201: Provider, '4xx': ErrorResponse },
+    },
+    async handler({ body, principal, db }, reply) {
+      const provider = await createProvider(db, principal.orgId, sealed(node, body))
+      return reply.code(201).send(present(node, provider))
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'GET',
+    url: `${base}/:id`,
+    schema: {
+      operationId: 'get_provider',
+      summary: 'Get a provider.',
+      tags,
+      hide,
+      response: { 200: Provider, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal }) {
+      return present(node, await getProvider(db, principal.orgId, parseId('provider', params.id)))
+    },
+  })
+
+  app.route<{ Params: Params; Body: ProviderChange }>({
+    method: 'PATCH',
+    url: `${base}/:id`,
+    schema: {
+      operationId: 'update_provider',
+      summary: 'Change a provider; "disabled" takes its models out of use.',
+      tags,
+      hide,
+      body: ProviderChange,
+      response: { 200: Provider, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal: { orgId }, body }) {
+      const id = parseId('provider', params.id)
+      return present(node, await updateProvider(db, { orgId, id }, sealed(node, body)))
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'DELETE',
+    url: `${base}/:id`,
+    schema: {
+      operationId: 'delete_provider',
+      summary: 'Delete a provider and its models, unless one of them is in use.',
+      tags,
+      hide,
+      response: { '4xx': ErrorResponse },
+    },
+    async handler({ params, principal }, reply) {
+      await deleteProvider(db, principal.orgId, parseId('provider', params.id))
+      return reply.code(204).send()
+    },
+  })
+}
+
+/** A provider as clients see it: a key from the environment counts as set. */
+function present({ config }: Node, provider: Provider): Provider {
+  const { provider_type, base_url = null, api_key_set } = provider
+  const usable = api_key_set || environmentKey(config, provider_type, base_url) !== undefined
+  return { ...provider, api_key_set: usable }
+}
+
+type Reachable = { base_url?: string | null; api_key?: string | null }
+
+/** A request that was checked, its key encrypted. */
+function sealed<T extends Reachable>({ secrets }: Node, request: T): T {
+  const { base_url, api_key } = request
+  if (base_url != null) checkBaseUrl(base_url)
+  if (api_key == null) return request
+  if (!/^[\x21-\x7e]+$/.test(api_key)) {
+    throw invalidAt('api_key', 'must be visible ASCII characters without spaces')
+  }
+  if (!secrets) throw new ApiError('encryption_not_configured')
+  return { ...request, api_key: secrets.seal(api_key) }
+}
+
+function checkBaseUrl(text: string) {
+  const url = /^https?:\/\/[^\s\\]+$/i.test(text) && URL.canParse(text) ? new URL(text) : undefined
+  if (!url) throw invalidAt('base_url', 'must be a URL that begins with http:// or https://')
+  if (url.username !== '' || url.password !== '') {
+    throw invalidAt('base_url', 'must not contain credentials: they belong in api_key')
+  }
+  if (/[?#]/.test(text)) throw invalidAt('base_url', 'must not have a query or a fragment')
+}
