@@ -22,7 +22,6 @@ export type StreamOptions = {
   heartbeat: 'comment' | 'event'
   heartbeatMs: number
   cycleMs: number
-  onClose: () => void
 }
 
 export type Stream = { close: (reason: string) => void }
@@ -79,7 +78,9 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
   })
   void pump()
 
-  const isFull = () => response.writableLength > bufferBytesMax
+  function isFull() {
+    return response.writableLength > bufferBytesMax
+  }
 
   function write(frame: string) {
     if (closed) return
@@ -131,8 +132,9 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
     if (known === undefined) close('session_deleted')
   }
 
-  const wants = (type: string) =>
-    (options.types?.includes(type) ?? true) && !(options.exclude?.includes(type) ?? false)
+  function wants(type: string) {
+    return (options.types?.includes(type) ?? true) && !(options.exclude?.includes(type) ?? false)
+  }
 
   function sendAll(events: WireEvent[]) {
     for (const event of events) {
@@ -223,7 +225,6 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
     clearTimeout(cycle)
     clearTimeout(unread)
     unfollow()
-    options.onClose()
   }
 
   return { close }

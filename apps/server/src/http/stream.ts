@@ -50,9 +50,9 @@ export function streamRoutes({ app, node, stopping }: Api): Streams {
         heartbeat: query.heartbeat ?? 'comment',
         heartbeatMs,
         cycleMs,
-        onClose: () => streams.delete(stream),
       })
       streams.add(stream)
+      reply.raw.on('close', () => streams.delete(stream))
     },
   })
 

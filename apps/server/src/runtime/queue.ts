@@ -35,7 +35,7 @@ export async function startQueue({ pool, slots, log, work }: QueueOptions): Prom
     pollInterval: pollIntervalMs,
     noHandleSignals: true,
     logger: new Logger(() => (level, message) => {
-      if (level === 'error' || level === 'warning') log.warn('queue', { message })
+      if (level === 'error') log.warn('queue', { message })
     }),
     taskList: { turn: (payload) => work(payload as TurnJob) },
   })

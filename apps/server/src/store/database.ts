@@ -57,6 +57,7 @@ export type PoolOptions = { url: string; max: number; onError: (error: Error) =>
 export function createPool({ url, max, onError }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({ ...connectionOptions(url), statement_timeout: 60_000, max })
   pool.on('error', onError)
+  pool.on('connect', (client) => client.on('error', onError))
   return pool
 }
 

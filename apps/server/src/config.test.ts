@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { ConfigError, readConfig } from './config.ts'
+
+test('unset and empty variables have defaults', () => {
+  const config = readConfig({ PORT: '' })
+  assert.deepEqual([config.PORT, config.HOST, config.ROLE], [9000, '127.0.0.1', 'all'])
+  assert.match(config.DATA_DIR, /data$/)
+})
+
+test('a wrong value is one line that names the setting', () => {
+  const wrong: Record<string, string>[] = [
+    { PORT: 'http' },
+    { PORT: '70000' },
+    { PORT: '1.5' },
+    { ROLE: 'boss' },
+    { AUTH_MODE: 'open' },
+    { LOG_LEVEL: 'loud' },
+    { DATABASE_URL: 'mysql://x' },
+    { DATABASE_URL: 'localhost' },
+    { SECRETS_ENCRYPTION_KEY: 'secret' },
+    { SECRETS_ENCRYPTION_KEY: 'kek-v1:c2hvcnQ=' },
+    { ALLOW_OPEN_ACCESS: 'maybe' },
+    { CORS_ALLOWED_ORIGINS: 'https://a.example/path' },
+    { CORS_ALLOWED_ORIGINS: '*' },
+    { TURN_ITERATIONS_MAX: '0' },
+  ]
+  for (const env of wrong) {
+    const [name] = Object.keys(env)
+    assert.throws(
+      () => readConfig(env),
+      (error: Error) =>
+        error instanceof ConfigError &&
+        error.message.startsWith(name!) &&
+        !error.message.includes('\n'),
+      JSON.stringify(env),
+    )
+  }
+})
+
+test('a secret that cannot be read is not repeated', () => {
+  const secret = 'kek-v1:bm90IDMyIGJ5dGVz'
+  assert.throws(
+    () => readConfig({ SECRETS_ENCRYPTION_KEY: secret }),
+    (error: Error) => !error.message.includes(secret),
+  )
+})
+
+test('without authentication an open address must be meant', () => {
+  for (const HOST of ['0.0.0.0', '::', '192.168.1.4', 'example.com']) {
+    assert.throws(() => readConfig({ HOST }), /HOST .*ALLOW_OPEN_ACCESS/)
+    assert.equal(readConfig({ HOST, ALLOW_OPEN_ACCESS: 'true' }).HOST, HOST)
+  }
+  for (const HOST of ['127.0.0.1', '::1', 'localhost', '127.8.8.8']) readConfig({ HOST })
+})
