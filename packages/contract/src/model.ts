@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { ModelId, ProviderId, Timestamp } from './id.ts'
-import { AnyObject, oneOf, optional, PageQuery, pageOf } from './shape.ts'
+import { oneOf, optional, PageQuery, pageOf } from './shape.ts'
 
 export const ProviderType = oneOf('openai', 'openai_completions', 'anthropic', 'llmsim')
 export type ProviderType = Static<typeof ProviderType>
@@ -77,7 +77,6 @@ export const ModelWithProvider = Type.Object(
     ...modelFields,
     provider_name: Type.String(),
     provider_type: ProviderType,
-    profile: Type.Optional(AnyObject),
   },
   { title: 'LlmModelWithProvider' },
 )

@@ -1,0 +1,206 @@
+/**
+ * What we serve is a superset of the public v1 API that clients of agent platforms speak. `facts.json` is our copy of
+ * that API's facts: names, types, required fields, statuses.
+ */
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import { eventData } from '@outlast/contract'
+import { startServer } from '../../apps/server/test/server.ts'
+import facts from './facts.json' with { type: 'json' }
+import { type Fact, type Facts, type JsonSchema, misfits, shapeOf, shapeOfFact } from './shape.ts'
+
+/** Operations of parts that are still to come. The list only shrinks. */
+const notYetBuilt = [
+  'import_agent',
+  'export_agent',
+  'get_root',
+  'get_path',
+  'create_path',
+  'update_path',
+  'delete_path',
+  'copy_file',
+  'move_file',
+  'grep_files',
+  'stat_file',
+  'list_mcp_servers',
+  'create_mcp_server',
+  'get_mcp_server',
+  'update_mcp_server',
+  'delete_mcp_server',
+  'list_schedules',
+  'create_schedule',
+  'get_schedule',
+  'update_schedule',
+  'delete_schedule',
+  'list_schedule_executions',
+  'pause_schedule',
+  'resume_schedule',
+  'trigger_schedule',
+  'get_schedule_stats',
+  'get_execution',
+  'list_users',
+]
+
+/** Where we differ, and why. An entry that is no longer needed fails. */
+const differences: Record<string, string> = {
+  'create_message: body.message.role': 'only turns write messages of `system` and `tool_result`',
+  'create_message: answer.thinking': 'a message that was posted has none',
+  'create_message: answer.thinking_signature': 'the same',
+  'output.message.delta: data.accumulated': 'left out when asked with `?accumulated=false`',
+  'reason.thinking.delta: data.accumulated': 'the same',
+  'list_events: answer.data[].data.accumulated': 'the same; and deltas are not listed',
+  'llm.generation: data.metadata.compaction': 'contexts are not compacted yet',
+  'list_events: answer.data[].data.metadata.compaction': 'the same',
+  'list_all_models: answer.data[].profile': 'models have no profiles yet',
+  'get_model: answer.profile': 'the same',
+}
+
+type Operation = {
+  id: string
+  query?: Record<string, Fact>
+  body?: Fact
+  status: number
+  answer?: string
+  errors: number[]
+}
+
+type Content = { content?: Record<string, { schema: JsonSchema }> }
+type Served = {
+  operationId: string
+  parameters: { name: string; in: string; required: boolean; schema: JsonSchema }[]
+  requestBody?: Content
+  responses: Record<string, Content>
+}
+type Document = {
+  paths: Record<string, Record<string, Served>>
+  components: { schemas: Record<string, JsonSchema> }
+}
+
+const operations = Object.entries(facts.operations as unknown as Record<string, Operation>)
+const schemas = facts.schemas as unknown as Facts
+const used = new Set<string>()
+let document: Document
+
+/** Names of parameters in a path are ours to choose. */
+const plain = (path: string) => path.replace(/\{\w+\}/g, '{}')
+
+function servedAt(route: string): Served | undefined {
+  const [method, path] = route.split(' ') as [string, string]
+  const found = Object.entries(document.paths).find(([known]) => plain(known) === plain(path))
+  return found?.[1][method.toLowerCase()]
+}
+
+/** Fails with all places that do not go together, except where we mean to differ. */
+function assertFits(name: string, found: { path: string; why: string }[]) {
+  const lines = found
+    .map(({ path, why }) => ({ key: `${name}: ${path}`, why }))
+    .filter(({ key }) => {
+      const meant = key in differences
+      if (meant) used.add(key)
+      return !meant
+    })
+    .map(({ key, why }) => `${key} ${why}`)
+  assert.deepEqual(lines, [])
+}
+
+before(async (t) => {
+  const { call } = await startServer(t as never)
+  const { status, body } = await call('GET', '/api-doc/openapi.json')
+  assert.equal(status, 200)
+  document = body
+})
+
+test('operations that are not yet built are not served', () => {
+  const ids = operations.map(([, { id }]) => id)
+  assert.deepEqual(
+    notYetBuilt.filter((id) => !ids.includes(id)),
+    [],
+    'the contract does not know these',
+  )
+  const built = operations.filter(([route]) => servedAt(route)).map(([, { id }]) => id)
+  assert.deepEqual(
+    notYetBuilt.filter((id) => built.includes(id)),
+    [],
+    'take these off the list',
+  )
+})
+
+for (const [route, operation] of operations) {
+  if (notYetBuilt.includes(operation.id)) continue
+
+  test(`${route} is served as clients expect it`, () => {
+    const served = servedAt(route)
+    assert.ok(served, `${route} is not served`)
+    assert.equal(served.operationId, operation.id)
+    const statuses = [operation.status, ...operation.errors].map(String)
+    assert.deepEqual(
+      statuses.filter((status) => !(status in served.responses)),
+      [],
+      'statuses that our document leaves out',
+    )
+    checkQuery(operation, served)
+    checkBody(operation, served)
+    checkAnswer(operation, served)
+  })
+}
+
+const ours = (schema: JsonSchema) => shapeOf(schema, document.components.schemas)
+
+function checkQuery({ id, query = {} }: Operation, { parameters }: Served) {
+  for (const [name, fact] of Object.entries(query)) {
+    const parameter = parameters.find((one) => one.in === 'query' && one.name === name)
+    assert.ok(parameter, `${id} takes no ?${name}`)
+    const found = misfits(shapeOfFact(fact, schemas), ours(parameter.schema), 'inner', `?${name}`)
+    assertFits(id, found)
+  }
+  const demanded = parameters.filter((one) => one.in !== 'path' && one.required)
+  assert.deepEqual(
+    demanded.map(({ name }) => name),
+    [],
+  )
+}
+
+function checkBody({ id, body }: Operation, { requestBody }: Served) {
+  const schema = requestBody?.content?.['application/json']?.schema
+  if (body === undefined) return assert.equal(schema, undefined, `${id} should need no body`)
+  assert.ok(schema, `${id} takes no JSON`)
+  assertFits(id, misfits(shapeOfFact(body, schemas), ours(schema), 'inner', 'body'))
+}
+
+function checkAnswer({ id, status, answer }: Operation, { responses }: Served) {
+  const content = responses[status]!.content ?? {}
+  if (answer === undefined) return assert.deepEqual(content, {}, `${id} should answer nothing`)
+  if (answer.includes('/')) return assert.ok(answer in content, `${id} should answer ${answer}`)
+  const schema = content['application/json']?.schema
+  assert.ok(schema, `${id} answers no JSON`)
+  assertFits(id, misfits(ours(schema), shapeOfFact(answer, schemas), 'outer', 'answer'))
+}
+
+test('every event type carries the data that clients expect', () => {
+  const known = eventData as unknown as Record<string, JsonSchema>
+  assert.deepEqual(Object.keys(known).sort(), Object.keys(facts.events).sort())
+  for (const [type, name] of Object.entries(facts.events)) {
+    assertFits(type, misfits(shapeOf(known[type]!), shapeOfFact(name, schemas), 'outer', 'data'))
+  }
+})
+
+test('every error has the body that clients expect', () => {
+  const expected = shapeOfFact('ErrorResponse', schemas)
+  for (const [path, methods] of Object.entries(document.paths)) {
+    for (const [method, { responses }] of Object.entries(methods)) {
+      for (const [status, { content }] of Object.entries(responses)) {
+        if (Number(status) < 400 || path.startsWith('/health')) continue
+        const schema = content?.['application/json']?.schema
+        assert.ok(schema, `${method} ${path} ${status} has no JSON body`)
+        assertFits(`${method} ${path}`, misfits(ours(schema), expected, 'outer', status))
+      }
+    }
+  }
+})
+
+test('every difference that we list is still one', () => {
+  assert.deepEqual(
+    Object.keys(differences).filter((key) => !used.has(key)),
+    [],
+  )
+})
