@@ -96,8 +96,8 @@ async function start(config: Config, starting: Starting): Promise<App> {
   }
 
   let stopping = false
-  const { app, streams } = await createHttp(node, { version, stopping: () => stopping })
-  undo.push(() => app.close())
+  const { app, streams, close } = await createHttp(node, { version, stopping: () => stopping })
+  undo.push(close)
   const runtime = await startRuntime(node, { pool: queuePool, version, alone })
   undo.push(async () => {
     stopping = true

@@ -44,7 +44,9 @@ export type ServerOptions = AppOptions & {
 
 /** A whole server in this process, on a database of its own. */
 export async function startServer(t: TestContext, options: ServerOptions = {}) {
-  const { env, databaseUrl = await createTestDatabase(t), ...appOptions } = options
+  const dropLater: (() => unknown)[] = []
+  const later = { after: (work: () => unknown) => dropLater.push(work) }
+  const { env, databaseUrl = await createTestDatabase(later), ...appOptions } = options
   const config = readConfig({
     PORT: '0',
     LOG_LEVEL: 'error',
@@ -54,6 +56,9 @@ export async function startServer(t: TestContext, options: ServerOptions = {}) {
     ...env,
   })
   const app = await startApp(config, appOptions)
-  t.after(() => app.stop())
+  t.after(async () => {
+    await app.stop()
+    for (const drop of dropLater) await drop()
+  })
   return { ...app, call: caller(app.url), databaseUrl }
 }

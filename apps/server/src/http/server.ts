@@ -30,7 +30,12 @@ const urlParameterMax = 4_096
 export const defaultOrganization = 'org_00000000000000000000000000000001'
 const anonymous = { orgId: defaultOrganization, id: '00000000-0000-0000-0000-000000000000' }
 
-export type Http = { app: FastifyInstance; streams: Streams | undefined }
+export type Http = {
+  app: FastifyInstance
+  streams: Streams | undefined
+  /** Lets answers that are under way go out, for a moment, and closes every connection. */
+  close: () => Promise<void>
+}
 
 /** The HTTP server with every route that this node serves; not listening yet. */
 export async function createHttp(
@@ -43,7 +48,7 @@ export async function createHttp(
     http: { maxHeaderSize: headerBytesMax },
     requestTimeout: 60_000,
     keepAliveTimeout: 72_000,
-    forceCloseConnections: 'idle',
+    forceCloseConnections: true,
     return503OnClosing: false,
     routerOptions: { maxParamLength: urlParameterMax, querystringParser: readQuery },
     rewriteUrl: ({ url = '/' }) => (url.startsWith('/api/v1/') ? url.slice('/api'.length) : url),
@@ -73,7 +78,8 @@ export async function createHttp(
 
   const api: Api = { app, node, version, stopping }
   healthRoutes(api)
-  if (node.config.ROLE === 'worker') return { app, streams: undefined }
+  const close = closing(app)
+  if (node.config.ROLE === 'worker') return { app, streams: undefined, close }
   const document = await documentRoutes(api)
   agentRoutes(api)
   capabilityRoutes(api)
@@ -85,7 +91,31 @@ export async function createHttp(
   modelRoutes(api)
   pageRoutes(api)
   document.complete()
-  return { app, streams }
+  return { app, streams, close }
+}
+
+const lastAnswersMs = 2_000
+
+function closing(app: FastifyInstance) {
+  let underWay = 0
+  let done = () => {}
+  app.server.on('request', (_request, response) => {
+    underWay += 1
+    response.once('close', () => {
+      underWay -= 1
+      if (underWay === 0) done()
+    })
+  })
+  return async () => {
+    if (underWay > 0) {
+      const timer = setTimeout(() => done(), lastAnswersMs)
+      await new Promise<void>((resolve) => {
+        done = resolve
+      })
+      clearTimeout(timer)
+    }
+    await app.close()
+  }
 }
 
 async function allowOrigins(app: FastifyInstance, { config }: Node) {

@@ -1,24 +1,11 @@
 import type { LanguageModelV4Message, LanguageModelV4Prompt } from '@ai-sdk/provider'
 import type { Controls, EventMessage } from '@outlast/contract'
-import { type EventRow, messageOf, messageTypes } from '../store/events.ts'
-
-/** A message of the conversation, and the sequence of its event. */
-export type Entry = { sequence: number; message: EventMessage }
+import type { Entry } from '../store/events.ts'
 
 type ToolMessage = Extract<LanguageModelV4Message, { role: 'tool' }>
 type AssistantMessage = Extract<LanguageModelV4Message, { role: 'assistant' }>
 type UserMessage = Extract<LanguageModelV4Message, { role: 'user' }>
 type ResultPart = Extract<EventMessage['content'][number], { type: 'tool_result' }>
-
-export const isMessage = (row: { type: string }) =>
-  (messageTypes as readonly string[]).includes(row.type)
-
-/** The messages among a session's events. */
-export function entriesOf(sessionId: string, rows: EventRow[]): Entry[] {
-  return rows
-    .filter(isMessage)
-    .map((row) => ({ sequence: row.sequence, message: messageOf(sessionId, row) }))
-}
 
 /** What the newest message asks for. */
 export function newestControls(entries: readonly Entry[]): Controls {
@@ -27,8 +14,8 @@ export function newestControls(entries: readonly Entry[]): Controls {
 
 /**
  * The conversation as a model gets it.
- * Contract: results stand directly after their calls, messages that came meanwhile after them; a call without
- * a result gets one that says so, since vendors refuse a call without.
+ * Contract: every call has its result directly after it; a call without one gets one that says so, since vendors
+ * refuse a call without.
  */
 export function promptOf(system: string, entries: readonly Entry[]): LanguageModelV4Prompt {
   const results = new Map<string, ResultPart>()

@@ -2,7 +2,10 @@ import type { EventContext, EventDataOf, EventType, TokenUsage } from '@outlast/
 import { assemble, type RuntimeAgent } from '../capabilities/catalog.ts'
 import { newId } from '../ids.ts'
 import {
+  addToConversation,
+  type Conversation,
   type EventRow,
+  newConversation,
   presentGeneration,
   readEvents,
   readLog,
@@ -19,7 +22,6 @@ import {
   type TakenTurn,
   type TurnRun,
 } from '../store/turns.ts'
-import { type Entry, entriesOf, isMessage } from './context.ts'
 import { addUsage, apply, fold, type LoggedEvent, type TurnState } from './log.ts'
 import type { Node } from './node.ts'
 
@@ -52,8 +54,7 @@ export type Turn = {
   state: TurnState
   /** The stored events of the turn. */
   events: LoggedEvent[]
-  /** The conversation. */
-  entries: Entry[]
+  readonly conversation: Conversation
   /** The last sequence that this attempt knows of. */
   sequence: number
   drafts: Draft[]
@@ -78,6 +79,8 @@ export async function openTurn(
     agentUses: taken.agent_capabilities,
     sessionUses: taken.capabilities,
   })
+  const conversation = newConversation(run.sessionId)
+  for (const row of rows) addToConversation(conversation, row)
   const tools = [...agent.tools.values()].map(({ name, description }) => ({ name, description }))
   return {
     node,
@@ -89,7 +92,7 @@ export async function openTurn(
     signal,
     state: fold(run.turnId, events),
     events,
-    entries: entriesOf(run.sessionId, rows),
+    conversation,
     sequence: Math.max(taken.sequence, rows.at(-1)?.sequence ?? 0),
     drafts: [],
     effects: {},
@@ -174,7 +177,7 @@ export function draftGeneration(
     to,
     ...call,
   }
-  const seen = turn.entries.filter(({ sequence }) => sequence > from && sequence < to)
+  const seen = turn.conversation.entries.filter(({ sequence }) => sequence > from && sequence < to)
   const added = makeDraft('llm.generation', context, stored as never)
   added.present = () => {
     const createdAt = new Date().toISOString()
@@ -229,8 +232,14 @@ export async function commit(
   ] of drafts.entries()) {
     const sequence = first + index
     turn.events.push({ ...logged, sequence })
-    const row = { sequence, type, ts: appended.ts, context, data, tags: null }
-    if (isMessage(row)) turn.entries.push(...entriesOf(run.sessionId, [row]))
+    addToConversation(turn.conversation, {
+      sequence,
+      type,
+      ts: appended.ts,
+      context,
+      data,
+      tags: null,
+    })
   }
   if (first !== turn.sequence + 1) turn.state = fold(run.turnId, turn.events)
   if (appended.ended) turn.state = { ...turn.state, ended: true }
@@ -243,7 +252,7 @@ async function catchUp(turn: Turn, first: number) {
   const read = { after: turn.sequence, upTo: first - 1, limit: first }
   const rows = await readEvents(turn.node.db, turn.run.sessionId, read)
   turn.events.push(...rows.map(loggedEvent))
-  turn.entries.push(...entriesOf(turn.run.sessionId, rows))
+  for (const row of rows) addToConversation(turn.conversation, row)
 }
 
 function publish(

@@ -46,7 +46,7 @@ export async function reason(turn: Turn, action: ReasonAction): Promise<void> {
 
 async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Asking> {
   const { node, run, taken } = turn
-  const controls = newestControls(turn.entries)
+  const controls = newestControls(turn.conversation.entries)
   const wanted = [controls.model_id, taken.model_id, taken.default_model_id]
   const candidates = wanted.filter((id) => typeof id === 'string')
   const route = await findModelRoute(node.db, run.orgId, candidates)
@@ -175,7 +175,7 @@ async function stream(
   try {
     return await callModel(model, {
       options: {
-        prompt: promptOf(agent.prompt, turn.entries),
+        prompt: promptOf(agent.prompt, turn.conversation.entries),
         tools: toolsOf(turn),
         providerOptions: { llmsim: { attempt } },
         ...(effort && { reasoning: effort }),
@@ -253,7 +253,7 @@ const finishReason = (reply: Reply) => {
 }
 
 /** A call keeps the vendor's id only if it is new in this session: ids must tell calls apart. */
-function withNewIds({ entries }: Turn, calls: ToolCall[]): ToolCall[] {
+function withNewIds({ conversation: { entries } }: Turn, calls: ToolCall[]): ToolCall[] {
   if (calls.length === 0) return calls
   const known = new Set<string>()
   for (const { message } of entries) {

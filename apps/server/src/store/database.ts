@@ -23,8 +23,11 @@ export type Database = Db & {
 const timestamptz = 1184
 const int8 = 20
 
-/** `2026-11-24 15:09:30.123+00`, as PostgreSQL prints it in UTC, to RFC 3339. */
-const toRfc3339 = (text: string) => `${text.slice(0, 10)}T${text.slice(11).replace('+00', 'Z')}`
+/** `2026-11-24 15:09:30.12+00`, as PostgreSQL prints it in UTC, to RFC 3339 with three digits after the second. */
+function toRfc3339(text: string): string {
+  const fraction = text.slice(20, -3).padEnd(3, '0').slice(0, 3)
+  return `${text.slice(0, 10)}T${text.slice(11, 19)}.${fraction}Z`
+}
 
 const parsers: Record<number, (text: string) => unknown> = {
   [timestamptz]: toRfc3339,

@@ -33,6 +33,9 @@ export type StoredGeneration = {
 /** Events that are messages of the conversation. */
 export const messageTypes = ['input.message', 'output.message.completed', 'tool.completed'] as const
 
+/** Those, and when each reply was asked for. */
+const conversationTypes = [...messageTypes, 'output.message.started'] as const
+
 const page: Statement = {
   name: 'read-events',
   text: `
@@ -70,7 +73,7 @@ order by sequence`,
 
 /** All that a turn needs to know: the session's messages, and every event from the turn's first message on. */
 export function readLog(db: Db, sessionId: string, turnFrom: number, after = 0) {
-  return db.run<EventRow>(log, [sessionId, messageTypes, turnFrom, after])
+  return db.run<EventRow>(log, [sessionId, conversationTypes, turnFrom, after])
 }
 
 const last: Statement = {
@@ -118,7 +121,7 @@ export async function presentEvents(
   )
   const from = whole ? 0 : Math.min(...stored.map((call) => call.from))
   const to = Math.max(...stored.map((call) => call.to))
-  const messages = await readMessages(db, sessionId, from, to)
+  const messages = await readConversation(db, sessionId, from, to)
   return rows.map((row) => {
     const call = generations.get(row.sequence)
     if (!call) return wireEvent(sessionId, row)
@@ -132,10 +135,50 @@ export async function presentEvents(
   })
 }
 
-async function readMessages(db: Db, sessionId: string, after: number, upTo: number) {
-  const limit = sequenceMax
-  const rows = await readEvents(db, sessionId, { after, upTo, types: messageTypes, limit })
-  return rows.map((row) => ({ sequence: row.sequence, message: messageOf(sessionId, row) }))
+async function readConversation(db: Db, sessionId: string, after: number, upTo: number) {
+  const read = { after: after - 1, upTo, types: conversationTypes, limit: sequenceMax }
+  const conversation = newConversation(sessionId)
+  for (const row of await readEvents(db, sessionId, read)) addToConversation(conversation, row)
+  return conversation.entries
+}
+
+/** A message of the conversation, and the sequence of its event. */
+export type Entry = { sequence: number; message: EventMessage }
+
+/** Messages in the order in which they make sense, which is not always that of the log. */
+export type Conversation = { sessionId: string; entries: Entry[]; askedAt: number }
+
+export const newConversation = (sessionId: string): Conversation => ({
+  sessionId,
+  entries: [],
+  askedAt: 0,
+})
+
+/**
+ * Adds what an event says to the conversation.
+ * Contract: a reply stands before the messages that came after it was asked for, since it answers none of them;
+ * tool results stand directly after their call. Events that are no messages add nothing.
+ */
+export function addToConversation(conversation: Conversation, row: EventRow): void {
+  const { sessionId, entries, askedAt } = conversation
+  if (row.type === 'output.message.started') conversation.askedAt = row.sequence
+  if (!(messageTypes as readonly string[]).includes(row.type)) return
+  const entry = { sequence: row.sequence, message: messageOf(sessionId, row) }
+  if (row.type === 'output.message.completed') insertBeforeLater(entries, entry, askedAt)
+  else if (row.type === 'tool.completed') insertAfterCall(entries, entry)
+  else entries.push(entry)
+}
+
+function insertBeforeLater(entries: Entry[], entry: Entry, askedAt: number): void {
+  let at = entries.length
+  while (at > 0 && entries[at - 1]!.sequence > askedAt) at -= 1
+  entries.splice(at, 0, entry)
+}
+
+function insertAfterCall(entries: Entry[], entry: Entry): void {
+  let at = entries.findLastIndex(({ message }) => message.role === 'agent') + 1
+  while (entries[at]?.message.role === 'tool_result') at += 1
+  entries.splice(at, 0, entry)
 }
 
 /** The system prompt as a message: its id derives from the text, so it is the same in every reading. */
