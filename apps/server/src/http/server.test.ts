@@ -6,7 +6,7 @@ import { startServer } from '../../test/server.ts'
 /** Sends bytes, gives what came back until the server closed. */
 async function raw(url: string, bytes: string): Promise<string> {
   const socket = net.connect(Number(new URL(url).port), '127.0.0.1')
-  socket.end(bytes)
+  socket.write(bytes)
   let text = ''
   for await (const chunk of socket.setEncoding('utf8')) text += chunk
   return text

@@ -53,8 +53,9 @@ export async function createHttp(
     routerOptions: { maxParamLength: urlParameterMax, querystringParser: readQuery },
     rewriteUrl: ({ url = '/' }) => (url.startsWith('/api/v1/') ? url.slice('/api'.length) : url),
     clientErrorHandler: answerClientError,
-    frameworkErrors(_error, _request, reply) {
+    frameworkErrors(_error, request, reply) {
       const problem = new ApiError('invalid_request', 'the URL cannot be read.')
+      reply.raw.setHeader('x-request-id', request.id)
       void (reply as FastifyReply).code(problem.status).send(problem.body)
     },
   })

@@ -1,4 +1,4 @@
-import type { CancelTurnResponse } from '@outlast/contract'
+import type { CancelTurnResponse, TokenUsage } from '@outlast/contract'
 import type { Db } from '../store/database.ts'
 import { readLog, wireEvent } from '../store/events.ts'
 import {
@@ -8,8 +8,15 @@ import {
   findCurrentTurn,
   type NewEvent,
 } from '../store/turns.ts'
-import { loggedEvent, makeDraft, nextTurn, sessionUsage, turnContext } from './journal.ts'
-import { fold, type TurnState } from './log.ts'
+import {
+  type Effects,
+  loggedEvent,
+  makeDraft,
+  nextTurn,
+  sessionUsage,
+  turnContext,
+} from './journal.ts'
+import { addUsage, fold, type TurnState } from './log.ts'
 import type { Node } from './node.ts'
 import { cancelledOutcome } from './tool-call.ts'
 
@@ -73,7 +80,7 @@ async function awaitEnd(node: Node, ref: TurnRef, { event, sequence, ts }: Cance
   ])
   node.bus.cancel(ref.sessionId, ref.turnId)
   await ended
-  await settleCancel(node, ref, [])
+  await settleCancel(node, ref, nothingKept)
 }
 
 /** Resolves when this node hears that the session has gone on after the cancel, at the latest after 700 ms. */
@@ -93,23 +100,29 @@ function watchEnd({ bus, db }: Node, ref: TurnRef): Promise<void> {
   })
 }
 
+/** What an attempt still held when its turn was cancelled: what was said, which tools ended. */
+export type Kept = { events: NewEvent[]; effects: Effects }
+
+export const nothingKept: Kept = { events: [], effects: {} }
+
 /**
- * Ends a turn that was cancelled: `kept` (what was said, which tools ended), then idle, or the next turn for
- * messages that came after the cancel. Does nothing when that has happened already.
+ * Ends a turn that was cancelled: what was kept, then idle, or the next turn for messages that came after the
+ * cancel. Does nothing when that has happened already.
  */
-export async function settleCancel(node: Node, ref: TurnRef, kept: NewEvent[]): Promise<void> {
-  for (let round = 0, events = kept; round < roundsMax; round += 1) {
+export async function settleCancel(node: Node, ref: TurnRef, kept: Kept): Promise<void> {
+  for (let round = 0, { events, effects } = kept; round < roundsMax; round += 1) {
     const turn = await findCurrentTurn(node.db, ref.orgId, ref.sessionId)
     if (turn?.turn_id !== ref.turnId || !turn.turn_cancelled) return
     const state = await readState(node.db, ref, turn)
     const all = [...events, ...openCalls(turn, state, events)]
     const late = state.unseen.filter((input) => input.sequence > (state.cancelledAt ?? 0))
     const following = nextTurn(late)
-    const ending = following ? [] : [idled(turn, state)]
+    const ending = following ? [] : [idled(turn, state, effects.usage)]
     const appended = await appendToTurn(
       node.db,
       { ...ref, attempt: null },
       {
+        ...effects,
         cancelled: true,
         events: all,
         ending: { events: ending, sequence: turn.sequence, next: following },
@@ -127,6 +140,7 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: NewEvent[]): 
     }
     if (appended.ended) return
     events = []
+    effects = {}
   }
   throw new Error(`cancel of ${ref.turnId} did not come to its end`)
 }
@@ -153,8 +167,8 @@ function openCalls(turn: CurrentTurn, state: TurnState, kept: NewEvent[]): NewEv
     })
 }
 
-function idled(turn: CurrentTurn, state: TurnState): NewEvent {
-  const usage = sessionUsage(turn)
+function idled(turn: CurrentTurn, state: TurnState, added: TokenUsage | undefined): NewEvent {
+  const usage = addUsage(sessionUsage(turn), added)
   return makeDraft('session.idled', turnContext(state.turnId, turn.turn_input), {
     turn_id: state.turnId,
     iterations: state.iterations,

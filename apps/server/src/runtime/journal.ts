@@ -39,7 +39,7 @@ export type Draft = {
 }
 
 /** What the next append does to the session beside adding events. */
-type Effects = Pick<Appending, 'outcome' | 'outputPreview' | 'usage' | 'context'>
+export type Effects = Pick<Appending, 'outcome' | 'outputPreview' | 'usage' | 'context'>
 
 /** One attempt at a turn: what its log says, and what is about to be added to it. */
 export type Turn = {

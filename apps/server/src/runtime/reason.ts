@@ -5,7 +5,7 @@ import { newId, newSpanId, uuidOf } from '../ids.ts'
 import { languageModel } from '../providers/index.ts'
 import { environmentKey } from '../providers/keys.ts'
 import { findModelRoute, type ModelRoute } from '../store/models.ts'
-import { previewOf } from '../text.ts'
+import { previewOf, withoutNul } from '../text.ts'
 import { newestControls, promptOf } from './context.ts'
 import { commit, contextOf, draft, draftGeneration, FencedError, type Turn } from './journal.ts'
 import { type LiveWriter, openLive } from './live.ts'
@@ -127,6 +127,7 @@ function interrupted(turn: Turn, { context, metadata, messageId }: Asking, parti
   if (partial.text !== '') {
     const message = agentMessage({ ...partial, toolCalls: [] }, messageId, metadata.model)
     draft(turn, 'output.message.completed', context, { message, metadata })
+    turn.effects.outputPreview = previewOf(withoutNul(partial.text))
   }
   return new FencedError()
 }
@@ -244,7 +245,7 @@ function draftAnswer(
     ...(usage && { usage }),
   })
   turn.effects.outcome = true
-  if (said.text !== '') turn.effects.outputPreview = previewOf(said.text)
+  if (said.text !== '') turn.effects.outputPreview = previewOf(withoutNul(said.text.toWellFormed()))
 }
 
 const finishReason = (reply: Reply) => {

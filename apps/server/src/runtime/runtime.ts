@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { isUnavailable } from '../store/database.ts'
 import { endLeases, renewLease } from '../store/nodes.ts'
 import { findCurrentTurn, releaseTurn, type TurnRun, takeTurn } from '../store/turns.ts'
-import { settleCancel } from './cancel.ts'
+import { type Kept, nothingKept, settleCancel } from './cancel.ts'
 import { FencedError, openTurn, type Turn } from './journal.ts'
 import type { Node } from './node.ts'
 import { type Queue, startQueue, type TurnJob } from './queue.ts'
@@ -124,7 +124,7 @@ async function attempt(
     const taken = await takeTurn(node.db, ref, node.id)
     if (!taken) return
     run = { ...ref, attempt: taken.turn_attempt }
-    if (taken.turn_cancelled) return await settleCancel(node, ref, [])
+    if (taken.turn_cancelled) return await settleCancel(node, ref, nothingKept)
     turn = await openTurn(node, { run, taken, signal })
     if (taken.turn_tries > triesMax) await end(turn, { kind: 'failed', code: 'turn_crashed' })
     const over = await runTurn(turn, stopping)
@@ -146,19 +146,26 @@ async function afterFailure(node: Node, run: TurnRun, { turn, error, handover }:
     else node.log.error('turn broke', about)
     return release(node, run, unharmed)
   }
-  const kept = (turn?.drafts ?? []).map(({ stored }) => stored)
   await untilReachable(node, async () => {
     const current = await findCurrentTurn(node.db, run.orgId, run.sessionId)
     if (current?.turn_id !== run.turnId || !current.turn_cancelled) return
-    await settleCancel(
-      node,
-      run,
-      kept.filter(({ type }) => keptAfterCancel.has(type)),
-    )
+    await settleCancel(node, run, turn ? keptOf(turn) : nothingKept)
   })
 }
 
-const keptAfterCancel = new Set<string>(['output.message.completed', 'tool.completed'])
+/** Outcomes that a cancel does not undo. Intents are dropped: nothing follows them any more. */
+const outcomes = new Set<string>([
+  'reason.thinking.completed',
+  'llm.generation',
+  'output.message.completed',
+  'reason.completed',
+  'tool.completed',
+])
+
+function keptOf({ drafts, effects }: Turn): Kept {
+  const events = drafts.map(({ stored }) => stored).filter(({ type }) => outcomes.has(type))
+  return { events, effects }
+}
 
 /** Gives a turn back. An attempt that took nothing has nothing to give. */
 async function release(node: Node, run: TurnRun, unharmed: boolean) {
