@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import type { Agent, Event, Session } from '@outlast/contract'
-import type { Call } from './server.ts'
+import type { Agent, Event, EventType, Session } from '@outlast/contract'
+import { type Call, startServer } from './server.ts'
 import { follow } from './stream.ts'
 
 type Server = { call: Call; url: string }
@@ -66,4 +66,15 @@ export function replyOf(events: Event[]): string {
   const last = events.findLast((event) => event.type === 'output.message.completed')
   const part = last?.data.message.content.find(({ type }) => type === 'text')
   return part?.type === 'text' ? part.text : ''
+}
+
+/** The data of the n-th event of a type. */
+export const dataOf = <T extends EventType>(events: Event[], type: T, n = 1) =>
+  events.filter((event) => event.type === type)[n - 1]?.data as Event<T>['data']
+
+/** A server, and a session with an agent that calculates. */
+export async function mathSession(t: TestContext) {
+  const server = await startServer(t)
+  const agent = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
+  return { server, agent, session: await createSession(server, { agent_id: agent.id }) }
 }

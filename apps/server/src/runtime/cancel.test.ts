@@ -34,7 +34,7 @@ const waiting = defineCapability({
       replay: 'safe',
       input: Type.Object({ ms: Type.Number() }),
       run: async ({ ms }) => {
-        await sleep(ms)
+        await sleep(ms, undefined, { ref: false })
         return { waited: ms }
       },
     }),
