@@ -35,7 +35,7 @@ export type Draft = {
   logged: LoggedEvent
   stored: NewEvent
   /** The data as clients see it, where the table holds less. */
-  present?: (() => string) | undefined
+  present?: ((ts: string) => string) | undefined
 }
 
 /** What the next append does to the session beside adding events. */
@@ -179,9 +179,8 @@ export function draftGeneration(
   }
   const seen = turn.conversation.entries.filter(({ sequence }) => sequence > from && sequence < to)
   const added = makeDraft('llm.generation', context, stored as never)
-  added.present = () => {
-    const createdAt = new Date().toISOString()
-    const system = stored.prompt_is_new ? systemMessage(prompt.body, createdAt, stored) : []
+  added.present = (ts) => {
+    const system = stored.prompt_is_new ? systemMessage(prompt.body, ts, stored) : []
     const messages = [...system, ...seen.map(({ message }) => message)]
     return presentGeneration(stored, messages, new Map([[tools.hash, tools.body]]))
   }
@@ -267,7 +266,7 @@ function publish(
         type: event.type,
         ts,
         context: event.context,
-        data: present?.() ?? event.data,
+        data: present?.(ts) ?? event.data,
       }),
     ),
   )

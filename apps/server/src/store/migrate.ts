@@ -22,7 +22,7 @@ export class DatabaseUnusableError extends Error {
 export async function migrate(url: string, also: () => Promise<void>): Promise<void> {
   const client = new pg.Client(connectionOptions(url))
   client.on('error', () => {})
-  await client.connect()
+  await connect(client)
   try {
     await checkServer(client)
     await lock(client)
@@ -30,6 +30,17 @@ export async function migrate(url: string, also: () => Promise<void>): Promise<v
     await also()
   } finally {
     await client.end()
+  }
+}
+
+async function connect(client: pg.Client) {
+  try {
+    await client.connect()
+  } catch (error) {
+    const { host, port, database } = client
+    throw new DatabaseUnusableError(
+      `The database of DATABASE_URL (${database} on ${host}:${port}) cannot be used: ${(error as Error).message}.`,
+    )
   }
 }
 

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import test from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  converse,
+  createAgent,
+  createSession,
+  dataOf,
+  eventsOf,
+  post,
+  replyOf,
+  scripted,
+  typesOf,
+} from '../../apps/server/test/session.ts'
+import { follow } from '../../apps/server/test/stream.ts'
+import { startFails, startProcess, temporaryFolder } from '../process.ts'
+
+const words = Array.from({ length: 40 }, (_, n) => `word${n}`).join(' ')
+
+test('kill -9 in the middle of replies: a start on the same folder finishes every turn', async (t) => {
+  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const one = await startProcess({ DATA_DIR })
+  before(one.crash)
+  const agent = await createAgent(one, { capabilities: [{ ref: 'test_math' }] })
+  const script = scripted(
+    { tool_calls: [{ name: 'add', arguments: { a: 2, b: 3 } }] },
+    { text: words, tokens_per_second: 30 },
+  )
+  const sessions = await Promise.all(
+    Array.from({ length: 5 }, () => createSession(one, { agent_id: agent.id })),
+  )
+  const streams = await Promise.all(sessions.map(({ id }) => follow(t, one.url, { sessionId: id })))
+  await Promise.all(sessions.map(({ id }) => post(one, id, script)))
+  await Promise.all(streams.map((stream) => stream.event('output.message.delta', 2)))
+  const seen = streams.map(({ events }) => events.filter(({ sequence }) => sequence))
+  await one.crash()
+
+  const two = await startProcess({ DATA_DIR })
+  before(() => two.stop())
+  for (const [index, { id }] of sessions.entries()) {
+    const since = seen[index]!.at(-1)!.id
+    const stream = await follow(t, two.url, { sessionId: id, query: `?since_id=${since}` })
+    await stream.event('session.idled')
+    const events = await eventsOf(two, id)
+    assert.deepEqual(
+      events.map(({ sequence }) => sequence),
+      events.map((_, n) => n + 1),
+    )
+    assert.deepEqual(events.slice(0, seen[index]!.length), seen[index], 'what was told stays')
+    const later = events.slice(seen[index]!.length)
+    assert.deepEqual(
+      stream.events.filter(({ sequence }) => sequence),
+      later,
+    )
+    const count = (type: string) => typesOf(events).filter((each) => each === type).length
+    assert.deepEqual(
+      [count('tool.completed'), count('llm.generation'), count('turn.completed')],
+      [1, 2, 1],
+      'nothing recorded is done again',
+    )
+    const started = events.filter((event) => event.type === 'output.message.started')
+    assert.equal(started.length, 3)
+    assert.equal(started[2]!.data.attempt, 2)
+    assert.equal(started[2]!.data.message_id, started[1]!.data.message_id)
+    assert.equal(replyOf(events), words)
+  }
+})
+
+test('kill -9 between acceptance and the first model call loses no message', async (t) => {
+  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const one = await startProcess({ DATA_DIR })
+  before(one.crash)
+  const sessions = await Promise.all(Array.from({ length: 10 }, () => createSession(one)))
+  const answers = sessions.map(({ id }) => post(one, id, 'hello').catch(() => undefined))
+  await Promise.race(answers)
+  await one.crash()
+  const accepted = (await Promise.all(answers)).map((answer) => answer?.status === 201)
+  const two = await startProcess({ DATA_DIR })
+  before(() => two.stop())
+  for (const [index, { id }] of sessions.entries()) {
+    if (!accepted[index]) continue
+    const stream = await follow(t, two.url, { sessionId: id })
+    await stream.event('session.idled')
+    assert.match(replyOf(stream.events), /simulated/i)
+  }
+  assert.ok(accepted.includes(true))
+})
+
+test('a turn that ends its process three times is given up, with a reason', async (t) => {
+  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const script = scripted({ delay_ms: 60_000, text: 'never' })
+  let server = await startProcess({ DATA_DIR })
+  const { id } = await createSession(server)
+  await post(server, id, script)
+  for (let attempt = 1; attempt <= 3; attempt += 1) {
+    const stream = await follow(t, server.url, { sessionId: id })
+    await stream.event('output.message.started', attempt)
+    await server.crash()
+    server = await startProcess({ DATA_DIR })
+  }
+  before(() => server.stop())
+  const stream = await follow(t, server.url, { sessionId: id })
+  await stream.event('session.idled')
+  assert.equal(dataOf(stream.events, 'turn.failed').error_code, 'turn_crashed')
+  assert.match(replyOf(await converse(t, server, id, 'hello')), /simulated/i)
+})
+
+test('SIGTERM: streams are told, a running turn is handed over and goes on after the next start', async (t) => {
+  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const one = await startProcess({ DATA_DIR, SHUTDOWN_GRACE_MS: '200' })
+  before(one.crash)
+  const { id } = await createSession(one)
+  const stream = await follow(t, one.url, { sessionId: id })
+  await post(one, id, scripted({ text: words, tokens_per_second: 20 }))
+  await stream.event('output.message.delta', 2)
+  assert.equal(await one.stop(), 0)
+  assert.match(stream.frames.at(-1)!.data!, /"reason":"shutdown"/)
+  const two = await startProcess({ DATA_DIR })
+  before(() => two.stop())
+  const again = await follow(t, two.url, { sessionId: id })
+  await again.event('session.idled')
+  assert.equal(replyOf(again.events), words)
+  assert.equal(again.events.filter(({ type }) => type === 'turn.completed').length, 1)
+})
+
+test('PostgreSQL killed with -9 is started again, and the turn goes on', async (t) => {
+  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const server = await startProcess({ DATA_DIR })
+  before(() => server.stop())
+  const { id } = await createSession(server)
+  const stream = await follow(t, server.url, { sessionId: id })
+  await post(server, id, scripted({ text: words, tokens_per_second: 40 }))
+  await stream.event('output.message.delta', 2)
+  const pidFile = await readFile(path.join(DATA_DIR, 'postgres', 'postmaster.pid'), 'utf8')
+  process.kill(Number(pidFile.split('\n')[0]), 'SIGKILL')
+  for (let status = ''; status !== 'idle'; await sleep(50)) {
+    const answer = await server.call('GET', `/v1/sessions/${id}`).catch(() => undefined)
+    status = answer?.body.status ?? ''
+    if (answer && answer.status !== 200) {
+      assert.deepEqual([answer.status, answer.body.code], [503, 'database_unavailable'])
+      assert.ok(answer.headers.get('retry-after'))
+    }
+  }
+  const events = await eventsOf(server, id)
+  assert.equal(replyOf(events), words)
+  assert.deepEqual(
+    events.map(({ sequence }) => sequence),
+    events.map((_, n) => n + 1),
+  )
+})
+
+test('starts that cannot work say why in one line', async (t) => {
+  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const server = await startProcess({ DATA_DIR })
+  before(() => server.stop())
+  const port = new URL(server.url).port
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ DATA_DIR }, /^outlast: Another Outlast server/],
+    [{ DATA_DIR: path.join(DATA_DIR, 'other'), PORT: port }, /^outlast: PORT \d+ .* in use/],
+    [{ DATA_DIR, PORT: 'x' }, /^outlast: PORT must be/],
+    [{ DATA_DIR, HOST: '0.0.0.0' }, /^outlast: HOST 0\.0\.0\.0 .*ALLOW_OPEN_ACCESS/],
+    [{ DATA_DIR, AUTH_MODE: 'full' }, /^outlast: AUTH_MODE must be/],
+    [
+      { DATABASE_URL: 'postgres://x:y@127.0.0.1:1/none' },
+      /^outlast: .*DATABASE_URL.*127\.0\.0\.1:1/,
+    ],
+  ]
+  for (const [env, sentence] of cases) {
+    const { code, output } = await startFails(env)
+    assert.equal(code, 1)
+    assert.match(output, sentence)
+    assert.equal(output.trim().split('\n').length, 1, output)
+    assert.doesNotMatch(output, /x:y/)
+  }
+  assert.equal((await server.call('GET', '/health')).status, 200)
+})

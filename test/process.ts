@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Call, caller } from '../apps/server/test/server.ts'
+
+const main = fileURLToPath(new URL('../apps/server/src/main.ts', import.meta.url))
+
+export type ServerProcess = {
+  url: string
+  call: Call
+  child: ChildProcess
+  /** What it printed so far. */
+  output: () => string
+  /** Kills it with -9: nothing is finished, nothing said. */
+  crash: () => Promise<void>
+  /** Asks it to stop; gives its exit code. */
+  stop: (signal?: NodeJS.Signals) => Promise<number | null>
+}
+
+/** `npm start` without npm: a server as a process of its own, ready when this returns. */
+export async function startProcess(env: Record<string, string>): Promise<ServerProcess> {
+  const run = launch(env)
+  const ready = new Promise<string>((resolve) => {
+    run.child.stdout!.on('data', () => {
+      const url = /is ready .*: (http\S+)/.exec(run.output())?.[1]
+      if (url) resolve(url)
+    })
+  })
+  const url = await Promise.race([ready, run.exited.then(() => undefined)])
+  if (url === undefined) throw new Error(`the server did not start: ${run.output()}`)
+  return { ...run, url, call: caller(url) }
+}
+
+/** A start that is meant to fail: its exit code and what it printed. */
+export async function startFails(env: Record<string, string>) {
+  const run = launch(env)
+  return { code: await run.exited, output: run.output() }
+}
+
+function launch(env: Record<string, string>) {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
+    env: {
+      PATH: process.env.PATH,
+      PORT: '0',
+      LOG_LEVEL: 'warn',
+      SHUTDOWN_GRACE_MS: '1000',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let text = ''
+  child.stdout.on('data', (chunk) => (text += chunk))
+  child.stderr.on('data', (chunk) => (text += chunk))
+  const exited = once(child, 'exit').then(([code]) => code as number | null)
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
+    child.kill(signal)
+    return exited
+  }
+  return {
+    child,
+    output: () => text,
+    exited,
+    stop,
+    crash: async () => void (await stop('SIGKILL')),
+  }
+}
+
+/** A folder for a test. What is to be done before it goes (stopping servers) is done last first. */
+export async function temporaryFolder(t: { after: (work: () => Promise<void>) => void }) {
+  const folder = await mkdtemp(path.join(tmpdir(), 'outlast-'))
+  const first: (() => Promise<unknown>)[] = []
+  t.after(async () => {
+    for (const work of first.reverse()) await work()
+    await rm(folder, { recursive: true, force: true })
+  })
+  return { folder, before: (work: () => Promise<unknown>) => first.push(work) }
+}
