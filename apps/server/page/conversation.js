@@ -1,0 +1,161 @@
+import { element, keepAtEnd, readable } from './element.js'
+
+const entriesMax = 500
+
+/** A session's events as a conversation. `take` every event in order; `clear` to begin with another session. */
+export function createConversation(box) {
+  const messages = new Map()
+  const calls = new Map()
+  /** The reply that is being written. */
+  let open
+
+  keepAtEnd(box)
+
+  const on = {
+    'input.message': ({ message }) => add(messageOf('user', 'You', textOf(message.content)).root),
+    'output.message.started': begin,
+    'reason.thinking.delta': ({ delta }) => think(open, delta),
+    'output.message.delta': ({ delta }) => open?.text.append(delta),
+    'output.message.completed': complete,
+    'tool.started': ({ tool_call: call }) => startCall(call),
+    'tool.completed': endCall,
+    'turn.completed': (data) => add(element('p', 'meta', summaryOf(data))),
+    'turn.cancelled': () => add(element('p', 'meta', 'Cancelled. What was said so far is kept.')),
+    'turn.failed': ({ error }) => add(element('p', 'problem', `The turn failed: ${error}`)),
+    'session.idled': () => settle(),
+  }
+
+  function add(entry) {
+    box.append(entry)
+    if (box.childElementCount > entriesMax) box.firstElementChild.remove()
+    return entry
+  }
+
+  /** A reply begins, or begins again: then what came of the earlier attempt does not count. */
+  function begin({ message_id: id, attempt = 1 }) {
+    if (attempt > 1) {
+      messages.get(id)?.root.remove()
+      add(element('p', 'meta', `The reply broke off and is asked for again (attempt ${attempt}).`))
+    }
+    open = messageOf('agent', 'Agent', '')
+    open.root.setAttribute('aria-busy', 'true')
+    messages.set(id, open)
+    add(open.root)
+  }
+
+  function complete({ message }) {
+    const reply = messages.get(message.id) ?? messageOf('agent', 'Agent', '')
+    if (!reply.root.isConnected) add(reply.root)
+    reply.text.textContent = textOf(message.content)
+    if (message.thinking) {
+      reply.thought.textContent = ''
+      think(reply, message.thinking)
+    }
+    messages.delete(message.id)
+    finish(reply)
+  }
+
+  /** Nothing more comes into a reply; one that has only called tools is not shown. */
+  function finish({ root, text, thought }) {
+    root.removeAttribute('aria-busy')
+    if (text.textContent === '' && thought.textContent === '') root.remove()
+    open = undefined
+  }
+
+  /** The session waits: whatever had begun and did not complete never will. */
+  function settle() {
+    for (const reply of messages.values()) finish(reply)
+    messages.clear()
+    calls.clear()
+  }
+
+  function startCall({ id, name, arguments: input }) {
+    calls.get(id)?.root.remove()
+    const call = cardOf(name, input)
+    calls.set(id, call)
+    add(call.root)
+  }
+
+  function endCall({ tool_call_id: id, tool_name: name, ...outcome }) {
+    const { root, state, result } = calls.get(id) ?? cardOf(name, undefined)
+    if (!root.isConnected) add(root)
+    root.dataset.status = outcome.status
+    state.textContent = stateOf(outcome)
+    result.textContent = outcome.error ?? resultOf(outcome.result ?? [])
+    result.hidden = result.textContent === ''
+  }
+
+  function clear() {
+    box.replaceChildren()
+    messages.clear()
+    calls.clear()
+    open = undefined
+  }
+
+  return { take: ({ type, data }) => on[type]?.(data), clear }
+}
+
+function messageOf(role, author, said) {
+  const text = element('p', 'text', said)
+  const thought = element('p', 'text')
+  const thinking = element('details', 'thinking', element('summary', '', 'Thinking'), thought)
+  thinking.hidden = true
+  const label = element('span', 'unseen', `${author}: `)
+  const root = element('article', `message ${role}`, label, thinking, text)
+  return { root, text, thinking, thought }
+}
+
+function think(reply, delta) {
+  if (!reply) return
+  reply.thinking.hidden = false
+  reply.thought.append(delta)
+}
+
+function cardOf(name, input) {
+  const state = element('span', 'state', 'running…')
+  const head = element('header', '', element('span', 'tool', name), state)
+  const result = element('pre', 'data result')
+  result.hidden = true
+  const root = element('article', 'card', element('span', 'unseen', 'Tool call: '), head)
+  if (input !== undefined) root.append(element('pre', 'data', readable(input)))
+  root.append(result)
+  root.dataset.status = 'running'
+  return { root, state, result }
+}
+
+const stateWords = {
+  success: 'done',
+  error: 'failed',
+  timeout: 'timed out',
+  cancelled: 'cancelled',
+}
+
+function stateOf({ status, duration_ms: ms }) {
+  const word = stateWords[status] ?? status
+  if (ms === undefined) return word
+  return `${word} in ${ms < 1 ? 'under 1' : ms} ms`
+}
+
+const textOf = (content) =>
+  content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n')
+
+/** What a tool said; JSON that it said as text is laid out. */
+function resultOf(content) {
+  return content
+    .map((part) => {
+      if (part.type !== 'text') return readable(part)
+      try {
+        return readable(JSON.parse(part.text))
+      } catch {
+        return part.text
+      }
+    })
+    .join('\n')
+}
+
+function summaryOf({ iterations, duration_ms: ms, usage }) {
+  const parts = [iterations === 1 ? '1 model call' : `${iterations} model calls`]
+  if (usage) parts.push(`${usage.input_tokens + usage.output_tokens} tokens`)
+  if (ms !== undefined) parts.push(ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`)
+  return parts.join(' · ')
+}
