@@ -8,7 +8,7 @@ import {
 import { ApiError, invalidAt } from '../errors.ts'
 import { type EventPosition, eventPosition, parseId } from '../ids.ts'
 import type { Db } from '../store/database.ts'
-import { presentEvents, readEvents } from '../store/events.ts'
+import { countEvents, presentEvents, readEvents } from '../store/events.ts'
 import { findSequence } from '../store/messages.ts'
 import type { Api } from './api.ts'
 import { streamList } from './page.ts'
@@ -30,21 +30,25 @@ export function eventRoutes({ app, node }: Api): void {
     async handler({ params, principal, query, headers }, reply) {
       const sessionId = parseId('session', params.session_id)
       const filter = filterOf(query)
-      const { sequence: after } = startOf(sessionId, query, headers['last-event-id'])
       const upTo = await findSequence(node.db, principal.orgId, sessionId)
       if (upTo === undefined) throw new ApiError('not_found', 'Session')
+      const start = startOf(sessionId, { ...query, last_event_id: headers['last-event-id'] }, upTo)
       const whole = query.expand === 'messages'
-      const limit = Math.min(
-        query.limit ?? Number.MAX_SAFE_INTEGER,
-        whole ? expandedMax : Number.MAX_SAFE_INTEGER,
+      const limit = limitOf(query.limit, whole)
+      const read = { ...filter, after: start.sequence, upTo }
+      const batches = eventBatches(
+        node.db,
+        { orgId: principal.orgId, sessionId, whole },
+        { ...read, limit },
       )
-      const about = { orgId: principal.orgId, sessionId, whole }
-      return streamList(reply, {
-        batches: eventBatches(node.db, about, { ...filter, after, upTo, limit }),
-      })
+      if (limit === Number.MAX_SAFE_INTEGER) return streamList(reply, { batches })
+      return streamList(reply, { total: await countEvents(node.db, sessionId, read), batches })
     },
   })
 }
+
+const limitOf = (asked = Number.MAX_SAFE_INTEGER, whole: boolean) =>
+  whole ? Math.min(asked, expandedMax) : asked
 
 type About = { orgId: string; sessionId: string; whole: boolean }
 type Wanted = Filter & { after: number; upTo: number; limit: number }
@@ -84,13 +88,19 @@ function wordsOf(name: string, values: string[] | undefined): string[] | undefin
   return words && words.length > 0 ? words : undefined
 }
 
-/** Where a client left off: the query wins over the header, an event over a sequence. */
-export function startOf(
-  sessionId: string,
-  query: Pick<StreamQuery, 'since_id' | 'after_sequence'>,
-  lastEventId: string | string[] | undefined,
-): EventPosition {
-  const id = query.since_id ?? (query.after_sequence === undefined ? lastEventId : undefined)
-  if (typeof id === 'string' && id !== '') return eventPosition(sessionId, id)
-  return { sequence: query.after_sequence ?? 0, offset: 0 }
+type Start = Pick<StreamQuery, 'since_id' | 'after_sequence'> & {
+  last_event_id: string | string[] | undefined
+}
+
+/**
+ * Where a client left off: the query wins over the header, an event over a sequence.
+ * Contract: 400 for an event that the session, whose last sequence is `known`, does not have.
+ */
+export function startOf(sessionId: string, start: Start, known: number): EventPosition {
+  const { since_id, after_sequence, last_event_id } = start
+  const id = since_id ?? (after_sequence === undefined ? last_event_id : undefined)
+  if (typeof id !== 'string' || id === '') return { sequence: after_sequence ?? 0, offset: 0 }
+  const position = eventPosition(sessionId, id)
+  if (position.sequence > known) throw new ApiError('unknown_event_id')
+  return position
 }

@@ -8,8 +8,8 @@ import {
 } from '@outlast/contract'
 import { ApiError } from '../errors.ts'
 import { newId, parseId } from '../ids.ts'
-import { wireEvent } from '../store/events.ts'
-import { asMessage, countMessages, findSequence, messageBatches } from '../store/messages.ts'
+import { countEvents, messageTypes, wireEvent } from '../store/events.ts'
+import { asMessage, findSequence, messageBatches } from '../store/messages.ts'
 import { acceptMessage } from '../store/turns.ts'
 import { previewOf, withoutNul } from '../text.ts'
 import type { Api } from './api.ts'
@@ -66,7 +66,9 @@ export function messageRoutes({ app, node }: Api): void {
       if (upTo === undefined) throw new ApiError('not_found', 'Session')
       const { offset = 0, limit = Number.MAX_SAFE_INTEGER } = query
       const partial = query.limit !== undefined || offset > 0
-      const total = partial ? await countMessages(node.db, sessionId, upTo) : undefined
+      const total = partial
+        ? await countEvents(node.db, sessionId, { after: 0, upTo, types: messageTypes })
+        : undefined
       const batches = messageBatches(node.db, sessionId, { upTo, offset, limit })
       return streamList(reply, { ...(total !== undefined && { total }), offset, batches })
     },

@@ -28,13 +28,11 @@ export function streamRoutes({ app, node, stopping }: Api): Streams {
     async handler({ params, principal, query, headers, raw }, reply) {
       const sessionId = parseId('session', params.session_id)
       const { types, exclude } = filterOf(query)
-      const position = startOf(sessionId, query, headers['last-event-id'])
       const known = await findSequence(node.db, principal.orgId, sessionId)
       if (known === undefined) throw new ApiError('not_found', 'Session')
+      const last_event_id = headers['last-event-id']
+      const position = startOf(sessionId, { ...query, last_event_id }, known)
       if (stopping()) throw new ApiError('shutting_down')
-      if (position.sequence > known && position.offset === 0 && query.since_id) {
-        throw new ApiError('unknown_event_id')
-      }
       reply.hijack()
       raw.socket.setNoDelay(true)
       const wants = (type: string) =>

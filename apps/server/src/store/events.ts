@@ -62,6 +62,22 @@ export function readEvents(db: Db, sessionId: string, read: EventsRead): Promise
   return db.run<EventRow>(page, [sessionId, after, upTo, types ?? null, exclude ?? null, limit])
 }
 
+const counted: Statement = {
+  name: 'count-events',
+  text: `
+select count(*)::int as total from events
+where session_id = $1 and sequence > $2 and sequence <= $3
+  and ($4::text[] is null or type = any($4)) and ($5::text[] is null or not type = any($5))`,
+}
+
+/** How many events a reading without its limit would give. */
+export async function countEvents(db: Db, sessionId: string, read: Omit<EventsRead, 'limit'>) {
+  const { after, upTo = sequenceMax, types, exclude } = read
+  const values = [sessionId, after, upTo, types ?? null, exclude ?? null]
+  const [row] = await db.run<{ total: number }>(counted, values)
+  return row!.total
+}
+
 const log: Statement = {
   name: 'read-log',
   text: `

@@ -71,15 +71,21 @@ export async function saveAnswer(
     .execute()
 }
 
+const batchSize = 1_000
+const batchesMax = 1_000
+
 const sweep: Statement = {
   name: 'sweep-idempotency-keys',
   text: `
 delete from idempotency_keys where ctid = any(array(
-  select ctid from idempotency_keys where created_at < now() - interval '${lifetimeHours} hours' limit 1000
+  select ctid from idempotency_keys where created_at < now() - interval '${lifetimeHours} hours' limit ${batchSize}
 )) returning 1`,
 }
 
-/** Deletes up to 1,000 keys that are past their time; says how many. */
-export async function sweepKeys(db: Db): Promise<number> {
-  return (await db.run(sweep, [])).length
+/** Deletes the keys that are past their time, a batch at a time. */
+export async function sweepKeys(db: Db): Promise<void> {
+  for (let batch = 0; batch < batchesMax; batch += 1) {
+    const deleted = await db.run(sweep, [])
+    if (deleted.length < batchSize) return
+  }
 }

@@ -32,17 +32,6 @@ export function asMessage(sessionId: string, sequence: number, message: EventMes
   return { ...rest, session_id: sessionId, sequence }
 }
 
-const counted: Statement = {
-  name: 'count-events',
-  text: 'select count(*)::int as total from events where session_id = $1 and sequence <= $2 and type = any($3)',
-}
-
-/** How many messages a session has, up to a sequence. */
-export async function countMessages(db: Db, sessionId: string, upTo: number): Promise<number> {
-  const [row] = await db.run<{ total: number }>(counted, [sessionId, upTo, messageTypes])
-  return row!.total
-}
-
 const position: Statement = {
   name: 'session-sequence',
   text: 'select sequence from sessions where org_id = $1 and id = $2',
