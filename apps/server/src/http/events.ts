@@ -8,7 +8,7 @@ import {
 import { ApiError, invalidAt } from '../errors.ts'
 import { type EventPosition, eventPosition, parseId } from '../ids.ts'
 import type { Db } from '../store/database.ts'
-import { countEvents, presentEvents, readEvents } from '../store/events.ts'
+import { countEvents, presentEvents, readPage } from '../store/events.ts'
 import { findSequence } from '../store/messages.ts'
 import type { Api } from './api.ts'
 import { streamList } from './page.ts'
@@ -57,9 +57,10 @@ async function* eventBatches(db: Db, about: About, { upTo, limit, ...wanted }: W
   let { after } = wanted
   for (let left = limit; left > 0; ) {
     const size = Math.min(batchSize, left)
-    const rows = await readEvents(db, about.sessionId, { ...wanted, after, upTo, limit: size })
-    if (rows.length === 0) return
+    const read = { ...wanted, after, upTo, limit: size }
+    const { rows, more } = await readPage(db, about.sessionId, read)
     yield (await presentEvents(db, about, rows)).map(({ json }) => json)
+    if (!more) return
     left -= rows.length
     after = rows.at(-1)!.sequence
   }

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { type EventPosition, eventId } from '../ids.ts'
 import type { Node } from '../runtime/node.ts'
 import type { LiveKind, LiveMessage } from '../store/bus.ts'
-import { type EventRow, presentEvents, readEvents, type WireEvent } from '../store/events.ts'
+import { type EventRow, presentEvents, readPage, type WireEvent } from '../store/events.ts'
 import { findSequence } from '../store/messages.ts'
 
 const batchSize = 200
@@ -114,10 +114,10 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
   async function catchUp() {
     behind = false
     const read = { after: position.sequence, limit: batchSize }
-    const rows = await readEvents(node.db, sessionId, read)
+    const { rows, more } = await readPage(node.db, sessionId, read)
     if (closed) return
     if (rows.length === 0) return await checkSession()
-    behind ||= rows.length === batchSize
+    behind ||= more
     const wanted = rows.filter((row) => wants(row.type))
     const events = await presentEvents(node.db, options, wanted)
     const rest = restOfMessage(rows)

@@ -55,6 +55,8 @@ export type Turn = {
   /** The stored events of the turn. */
   events: LoggedEvent[]
   readonly conversation: Conversation
+  /** When the turn was first begun, in ms since 1970. */
+  readonly startedAt: number
   /** The last sequence that this attempt knows of. */
   sequence: number
   drafts: Draft[]
@@ -93,12 +95,18 @@ export async function openTurn(
     state: fold(run.turnId, events),
     events,
     conversation,
+    startedAt: startOf(run.turnId, rows),
     sequence: Math.max(taken.sequence, rows.at(-1)?.sequence ?? 0),
     drafts: [],
     effects: {},
     sessionUsage: sessionUsage(taken),
     context: { sequence: taken.context_sequence, prompt: taken.context_prompt },
   }
+}
+
+function startOf(turnId: string, rows: EventRow[]): number {
+  const started = rows.find((row) => row.type === 'turn.started' && row.context.includes(turnId))
+  return started ? Date.parse(started.ts) : Date.now()
 }
 
 const textWithHash = (body: string): Text => ({ hash: hashOf(body), body })

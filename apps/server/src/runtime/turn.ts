@@ -72,6 +72,7 @@ function endDraft(turn: Turn, outcome: Outcome): Draft {
   return makeDraft('turn.completed', spanned(turn), {
     ...about,
     iterations,
+    duration_ms: Math.max(0, Date.now() - turn.startedAt),
     ...(inputText !== undefined && { input_content: inputText }),
   })
 }

@@ -62,6 +62,34 @@ export function readEvents(db: Db, sessionId: string, read: EventsRead): Promise
   return db.run<EventRow>(page, [sessionId, after, upTo, types ?? null, exclude ?? null, limit])
 }
 
+const bounded: Statement = {
+  name: 'read-page',
+  text: `
+with page as (
+  select sequence, type, ts, context::text as context, data::text as data, tags
+  from events
+  where session_id = $1 and sequence > $2 and sequence <= $3
+    and ($4::text[] is null or type = any($4)) and ($5::text[] is null or not type = any($5))
+  order by sequence limit $6
+), measured as (
+  select *, count(*) over () as found,
+    sum(octet_length(data)) over (order by sequence) - octet_length(data) as before
+  from page
+)
+select sequence, type, ts, context, data, tags, found from measured where before < $7 order by sequence`,
+}
+
+const pageBytesMax = 4 * 1024 * 1024
+
+/** One page of events for a client: at most `limit`, and not much more than 4 MiB. `more`: ask again. */
+export async function readPage(db: Db, sessionId: string, read: EventsRead) {
+  const { after, upTo = sequenceMax, types, exclude, limit } = read
+  const values = [sessionId, after, upTo, types ?? null, exclude ?? null, limit, pageBytesMax]
+  const rows = await db.run<EventRow & { found: number }>(bounded, values)
+  const found = rows[0]?.found ?? 0
+  return { rows: rows as EventRow[], more: found === limit || rows.length < found }
+}
+
 const counted: Statement = {
   name: 'count-events',
   text: `

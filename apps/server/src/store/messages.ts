@@ -1,6 +1,6 @@
 import type { EventMessage, Message } from '@outlast/contract'
 import type { Db, Statement } from './database.ts'
-import { messageOf, messageTypes, readEvents } from './events.ts'
+import { messageOf, messageTypes, readPage } from './events.ts'
 
 const batchSize = 500
 
@@ -14,14 +14,15 @@ export async function* messageBatches(
   let skip = offset
   for (let left = limit; left > 0; ) {
     const size = Math.min(batchSize, left + skip)
-    const rows = await readEvents(db, sessionId, { after, upTo, types: messageTypes, limit: size })
+    const read = { after, upTo, types: messageTypes, limit: size }
+    const { rows, more } = await readPage(db, sessionId, read)
     const taken = rows
       .slice(skip)
       .map((row) => JSON.stringify(asMessage(sessionId, row.sequence, messageOf(sessionId, row))))
     skip = Math.max(0, skip - rows.length)
     left -= taken.length
     if (taken.length > 0) yield taken
-    if (rows.length < size) return
+    if (!more) return
     after = rows.at(-1)!.sequence
   }
 }
