@@ -1,0 +1,42 @@
+/**
+ * Runs benchmarks and prints what they measured as Markdown: all of them, or those named.
+ *
+ *     npm run bench
+ *     npm run bench -- turn get-session --quick
+ *     npm run bench -- turn --profile=DIR        leaves a CPU profile of our server there
+ */
+import os from 'node:os'
+import { markdown, type Options, type Report } from './figures.ts'
+import { getSession } from './get-session.ts'
+import { listSessions } from './list-sessions.ts'
+import { start } from './start.ts'
+import { statements } from './statements.ts'
+import { turn } from './turn.ts'
+
+const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
+  'get-session': getSession,
+  'list-sessions': listSessions,
+  turn,
+  statements,
+  start,
+}
+
+const args = process.argv.slice(2)
+const named = args.filter((arg) => !arg.startsWith('--'))
+const unknown = named.find((name) => !(name in benchmarks))
+if (unknown) {
+  process.stderr.write(`No benchmark ${unknown}: ${Object.keys(benchmarks).join(', ')}\n`)
+  process.exit(1)
+}
+const options: Options = {
+  quick: args.includes('--quick'),
+  profileDir: args.find((arg) => arg.startsWith('--profile='))?.slice('--profile='.length),
+}
+
+const say = (text: string) => process.stdout.write(`${text}\n`)
+const cores = os.availableParallelism()
+say(`Node ${process.version}, ${cores} cores, load ${os.loadavg()[0]!.toFixed(1)} before.\n`)
+for (const name of named.length > 0 ? named : Object.keys(benchmarks)) {
+  process.stderr.write(`${name}\n`)
+  say(markdown(await benchmarks[name]!(options)))
+}

@@ -1,0 +1,134 @@
+import { type Client, createAgent, openClient } from './client.ts'
+import { queryRows } from './database.ts'
+import {
+  median,
+  ms,
+  type Options,
+  percentile,
+  profiled,
+  progress,
+  type Report,
+  type Row,
+  ratios,
+  runsOf,
+} from './figures.ts'
+import { recordTurn } from './recorded-turn.ts'
+import { databaseUrl, startBare, startOutlast, withDataDir } from './servers.ts'
+
+const p50MaxMs = 8
+const ratioMin = 0.75
+const aim = 300
+const bareAgent = 'agent_01933b5a000070008000000000000103'
+
+/** How many clients, each with a session and a stream of its own, and for how long. */
+type Crowd = { clients: number; forMs: number }
+/** What a crowd got done. */
+type Result = { perSecond: number; p50: number; p99: number }
+
+/** A text turn on the simulated model, from POST to `session.idled`, against the same statements without a product. */
+export function turn(options: Options): Promise<Report> {
+  return withDataDir(async (dataDir) => {
+    const ours = await startOutlast({ env: { DATA_DIR: dataDir }, nodeArgs: profiled(options) })
+    try {
+      const agentId = await createAgent(ours.url)
+      const recorded = await record(ours.url, agentId, databaseUrl(dataDir))
+      await queryRows(databaseUrl(dataDir), 'create database bare')
+      const env = {
+        DATABASE_URL: databaseUrl(dataDir, 'bare'),
+        TURN: JSON.stringify(recorded),
+      }
+      const bare = await startBare('bare-turn.ts', { env })
+      try {
+        return await compare(
+          { url: ours.url, agentId },
+          { url: bare.url, agentId: bareAgent },
+          options,
+        )
+      } finally {
+        await bare.stop()
+      }
+    } finally {
+      await ours.stop()
+    }
+  })
+}
+
+async function record(url: string, agentId: string, database: string) {
+  const client = await openClient(url, agentId)
+  await client.turn('Hello 1')
+  await client.turn('Hello 2')
+  client.close()
+  return recordTurn(database, client.sessionId)
+}
+
+type Target = { url: string; agentId: string }
+
+async function compare(ours: Target, bare: Target, options: Options): Promise<Report> {
+  const forMs = options.quick ? 1_500 : 5_000
+  const rows: Row[] = []
+  for (const target of [ours, bare]) await measure(target, { clients: 8, forMs })
+  for (const clients of [1, 8, 64]) {
+    const results: { ours: Result; bare: Result }[] = []
+    for (let run = 1; run <= runsOf(options); run++) {
+      const pair = {
+        ours: await measure(ours, { clients, forMs }),
+        bare: await measure(bare, { clients, forMs }),
+      }
+      results.push(pair)
+      progress(`${clients} clients, run ${run}: ${line(pair.ours)}; bare ${line(pair.bare)}`)
+    }
+    rows.push(...rowsFor(clients, results))
+  }
+  return { title: 'A text turn on the simulated model, from POST to session.idled', rows }
+}
+
+async function measure({ url, agentId }: Target, { clients, forMs }: Crowd): Promise<Result> {
+  const crowd = await Promise.all(Array.from({ length: clients }, () => openClient(url, agentId)))
+  const latencies: number[] = []
+  const begun = performance.now()
+  await Promise.all(crowd.map((client) => talk(client, begun + forMs, latencies)))
+  const perSecond = latencies.length / ((performance.now() - begun) / 1000)
+  for (const client of crowd) client.close()
+  return { perSecond, p50: median(latencies), p99: percentile(latencies, 0.99) }
+}
+
+async function talk(client: Client, until: number, latencies: number[]) {
+  for (let n = 1; performance.now() < until; n++) latencies.push(await client.turn(`Hello ${n}`))
+}
+
+const line = ({ perSecond, p50, p99 }: Result) =>
+  `${perSecond.toFixed(0)} a second, p50 ${ms(p50)}, p99 ${ms(p99)}`
+
+function rowsFor(clients: number, results: { ours: Result; bare: Result }[]): Row[] {
+  const of = (who: 'ours' | 'bare', what: keyof Result) =>
+    results.map((result) => result[who][what])
+  const row = (what: keyof Result, show: (value: number) => string) => {
+    const [ours, bare] = [median(of('ours', what)), median(of('bare', what))]
+    const ratio = ratios(of('ours', what), of('bare', what))
+    return {
+      ours,
+      value: ratio.value,
+      measured: `${show(ours)} against ${show(bare)}`,
+      ratio: ratio.shown,
+    }
+  }
+  const [p50, p99] = [row('p50', ms), row('p99', ms)]
+  const rate = row('perSecond', (value) => `${value.toFixed(0)} a second`)
+  const shown = ({ measured, ratio }: { measured: string; ratio: string }) => ({ measured, ratio })
+  const who = clients === 1 ? 'alone' : `${clients} clients`
+  if (clients === 1) {
+    return [
+      { what: `p50, ${who}`, goal: `≤ ${p50MaxMs} ms`, ...shown(p50), met: p50.ours <= p50MaxMs },
+      { what: `p99, ${who}`, goal: '', ...shown(p99) },
+    ]
+  }
+  const goals = {
+    goal: `≥ ${ratioMin} of bare; aim ${aim} a second`,
+    met: rate.value >= ratioMin && rate.ours >= aim,
+  }
+  return [
+    { what: `turns, ${who}`, ...(clients === 8 ? goals : { goal: '' }), ...shown(rate) },
+    { what: `p50, ${who}`, goal: '', ...shown(p50) },
+    { what: `p99, ${who}`, goal: '', ...shown(p99) },
+  ]
+}
