@@ -38,6 +38,20 @@ function stopOnSignals(app: App) {
   }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
+  if (process.argv.includes('--stop-with-parent')) watchParent(() => stop('SIGTERM'))
+}
+
+const parentMs = 500
+
+/** `npm start` puts a shell between itself and us, and a signal to npm ends only the shell. */
+function watchParent(gone: () => void) {
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    gone()
+  }, parentMs)
+  timer.unref()
 }
 
 const begun = performance.now()
