@@ -23,6 +23,9 @@ export function guardOpenAccess(app: FastifyInstance, config: Config): void {
   const allowed = new Set(config.CORS_ALLOWED_ORIGINS)
   app.addHook('onRequest', (request, reply, done) => {
     reply.raw.setHeader('x-request-id', request.id)
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+      return done(new ApiError('invalid_request', 'it names no Host.'))
+    }
     if (!config.ALLOW_OPEN_ACCESS && !isLoopback(hostOf(request))) {
       return done(new ApiError('host_not_allowed'))
     }

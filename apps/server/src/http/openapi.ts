@@ -102,7 +102,7 @@ function responsesOf(route: RouteOptions, body: Body) {
     403,
     ...(url.includes(':') ? [404] : []),
     ...(method === 'POST' ? [409] : []),
-    ...(schema?.body ? [413, 415] : []),
+    ...(method === 'GET' ? [] : [413, 415]),
     500,
     503,
   ]

@@ -1,9 +1,8 @@
 import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
-import type { TObject, TSchema } from 'typebox'
-import { Convert } from 'typebox/value'
+import type { TObject } from 'typebox'
 import { problemsOf } from '../capabilities/validation.ts'
-import { ApiError } from '../errors.ts'
+import { ApiError, invalidAt } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
 import { agentRoutes } from './agents.ts'
 import type { Api } from './api.ts'
@@ -45,7 +44,8 @@ export async function createHttp(
   const app = Fastify({
     bodyLimit: bodyBytesMax,
     genReqId: ({ headers }) => requestId(headers),
-    http: { maxHeaderSize: headerBytesMax },
+    // Without a Host, Node would answer 400 with no body; the guard does it in our words.
+    http: { maxHeaderSize: headerBytesMax, requireHostHeader: false },
     requestTimeout: 60_000,
     keepAliveTimeout: 72_000,
     forceCloseConnections: true,
@@ -61,6 +61,8 @@ export async function createHttp(
   })
   app.setValidatorCompiler(({ schema, httpPart }) => validator(schema as TObject, httpPart))
   app.setSerializerCompiler(() => JSON.stringify)
+  // An expectation that nobody knows is ignored, where Node would answer 417 with no body.
+  app.server.on('checkExpectation', (...exchange) => app.server.emit('request', ...exchange))
   parseJsonBodies(app)
   answerProblems(app, node.log)
   answerUnknownRoutes(app)
@@ -145,18 +147,35 @@ function validator(schema: TObject, httpPart: string | undefined) {
   return (input: unknown) => {
     const value = httpPart === 'querystring' ? convert(schema, input) : input
     const problems = problemsOf(schema, value)
-    if (problems.length === 0) return { value }
+    if (problems.length === 0) return { value: named(schema, value) }
     const details = problems.map(({ path, message }) => ({ path: path.slice(1), message }))
     const about = details.map(({ path, message }) => `${path || 'the body'} ${message}`)[0]
     return { error: new ApiError('invalid_request', about, details) }
   }
 }
 
-function convert(schema: TSchema, input: unknown): unknown {
-  const query = { ...(input as Record<string, unknown>) }
-  for (const [key, value] of Object.entries(query)) {
-    if (JSON.stringify(value).includes('\\u0000'))
-      throw new ApiError('invalid_request', `${key} must not contain NUL`)
-  }
-  return Convert(schema, query)
+/** Fields that the schema does not name are ignored: no handler ever sees them. */
+function named({ properties }: TObject, value: unknown) {
+  const given = Object.entries(value as object)
+  return Object.fromEntries(given.filter(([key]) => Object.hasOwn(properties, key)))
+}
+
+function convert({ properties }: TObject, input: unknown): unknown {
+  const query = Object.entries(input as Record<string, string | string[]>)
+  return Object.fromEntries(
+    query.map(([key, value]) => {
+      if ([value].flat().some((text) => text.includes('\0'))) {
+        throw invalidAt(key, 'must not contain NUL')
+      }
+      return [key, readAs((properties[key] as { type?: string } | undefined)?.type, value)]
+    }),
+  )
+}
+
+function readAs(type: string | undefined, value: string | string[]): unknown {
+  if (type === 'array') return [value].flat()
+  if (typeof value !== 'string') return value
+  if (type === 'integer' && /^-?\d{1,15}$/.test(value)) return Number(value)
+  if (type === 'boolean' && (value === 'true' || value === 'false')) return value === 'true'
+  return value
 }

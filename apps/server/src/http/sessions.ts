@@ -48,7 +48,7 @@ export function sessionRoutes({ app, node }: Api): void {
     schema: {
       operationId: 'create_session',
       body: NewSession,
-      response: { 201: Session, '4xx': ErrorResponse },
+      response: { 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
     },
     async handler({ body, principal, db }, reply) {
       const agent = await getAgent(db, principal.orgId, body.agent_id)

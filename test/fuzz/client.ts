@@ -1,0 +1,142 @@
+/** Sends requests exactly as they are written, odd ones included, and judges the answers. */
+import assert from 'node:assert/strict'
+import http from 'node:http'
+import { Compile, type Validator } from 'typebox/compile'
+import { catalogue } from '../../apps/server/src/errors.ts'
+
+export type JsonSchema = { [key: string]: unknown }
+type Content = { content?: Record<string, { schema: JsonSchema }> }
+
+export type Operation = {
+  method: string
+  path: string
+  operationId: string
+  parameters: { name: string; in: string; schema: JsonSchema }[]
+  requestBody?: Content
+  responses: Record<string, Content>
+}
+
+type Document = {
+  paths: Record<string, Record<string, Omit<Operation, 'method' | 'path'>>>
+  components: { schemas: Record<string, JsonSchema> }
+}
+
+/** The operations of an OpenAPI document, its references replaced by what they name. */
+export function operationsOf(document: Document): Operation[] {
+  const { schemas } = document.components
+  function whole(node: unknown): unknown {
+    if (Array.isArray(node)) return node.map(whole)
+    if (typeof node !== 'object' || node === null) return node
+    const { $ref } = node as { $ref?: unknown }
+    if (typeof $ref === 'string') return whole(schemas[$ref.slice($ref.lastIndexOf('/') + 1)])
+    return Object.fromEntries(Object.entries(node).map(([key, part]) => [key, whole(part)]))
+  }
+  return Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => {
+      return { ...(whole(operation) as Operation), method: method.toUpperCase(), path }
+    }),
+  )
+}
+
+export const jsonOf = ({ content }: Content) => content?.['application/json']?.schema
+
+const validators = new WeakMap<JsonSchema, Validator>()
+
+export function fits(schema: JsonSchema, value: unknown): boolean {
+  const validator = validators.get(schema) ?? Compile(schema)
+  validators.set(schema, validator)
+  return validator.Check(value)
+}
+
+/** A request as it goes over the wire. */
+export type Sent = {
+  method: string
+  path: string
+  headers: Record<string, string | string[]>
+  body?: string | Buffer
+}
+
+export type Got = { status: number; headers: http.IncomingHttpHeaders; text: string }
+
+const answerMs = 10_000
+
+export type Client = { send: (sent: Sent) => Promise<Got>; close: () => void }
+
+/** Contract: rejects when there is no whole answer within 10 s. Of a stream only its first frame is read. */
+export function openClient(url: string): Client {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 32 })
+  const { hostname, port } = new URL(url)
+
+  const send = ({ body, headers, ...sent }: Sent) =>
+    new Promise<Got>((resolve, reject) => {
+      const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
+      const all = { ...headers, ...length }
+      const request = http.request({ ...sent, headers: all, agent, hostname, port })
+      const timer = setTimeout(() => {
+        request.destroy(new Error(`no answer after ${answerMs} ms`))
+      }, answerMs)
+      const done = (got: Got) => {
+        clearTimeout(timer)
+        resolve(got)
+      }
+      request.on('error', (error) => {
+        clearTimeout(timer)
+        reject(error)
+      })
+      request.on('response', (response) => {
+        const { statusCode: status = 0, headers } = response
+        let text = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk) => {
+          text += chunk
+          if (!isStream(headers) || !text.includes('\n\n')) return
+          done({ status, headers, text })
+          request.destroy()
+        })
+        response.on('end', () => done({ status, headers, text }))
+      })
+      request.end(body)
+    })
+
+  return { send, close: () => agent.destroy() }
+}
+
+const isStream = (headers: http.IncomingHttpHeaders) =>
+  headers['content-type']?.startsWith('text/event-stream') ?? false
+
+/** An answer from 400 on that any client can read, and that is no fault of ours. */
+export function judgeError({ status, headers, text }: Got): void {
+  assert.ok(status >= 400 && status < 500, `status ${status}`)
+  assert.match(String(headers['content-type']), /^application\/json/)
+  assert.match(String(headers['x-request-id']), /^[\w.-]+$/)
+  const body = JSON.parse(text) as { error: unknown; code: keyof typeof catalogue }
+  assert.equal(typeof body.error, 'string')
+  assert.notEqual(body.error, '')
+  assert.equal(catalogue[body.code]?.[0], status, `${body.code} answered with ${status}`)
+}
+
+/** Codes that any address may be answered with, whatever the operation says. */
+const anywhere = /"code":"(route_not_found|method_not_allowed|headers_too_large|invalid_request)"/
+
+/** An answer that the operation's document promises. */
+export function judge(operation: Operation, sent: Sent, got: Got): void {
+  const promised = operation.responses[got.status]
+  if (got.status >= 400) {
+    judgeError(got)
+    assert.ok(promised || anywhere.test(got.text), `status ${got.status} is not documented`)
+    return
+  }
+  assert.ok(promised, `status ${got.status} is not documented`)
+  assert.match(String(got.headers['x-request-id']), /^[\w.-]+$/)
+  const schema = jsonOf(promised)
+  if (schema) {
+    assert.match(String(got.headers['content-type']), /^application\/json/)
+    assert.ok(fits(schema, JSON.parse(got.text)), 'the answer is not as documented')
+  } else if (!isStream(got.headers)) {
+    assert.equal(got.text, '')
+  }
+  const wanted = operation.requestBody && jsonOf(operation.requestBody)
+  if (wanted) {
+    assert.ok(fits(wanted, JSON.parse(String(sent.body))), 'a body was taken that does not fit')
+  }
+}

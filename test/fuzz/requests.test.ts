@@ -1,0 +1,142 @@
+/**
+ * Thousands of requests, fitting and broken, at every operation that we document. `FUZZ_SEED=<number>` repeats a
+ * run; `FUZZ_RUNS=<number>` makes it longer.
+ */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import fc from 'fast-check'
+import { startServer } from '../../apps/server/test/server.ts'
+import { converse, createAgent, createSession, eventsOf } from '../../apps/server/test/session.ts'
+import {
+  type Client,
+  judge,
+  type Operation,
+  openClient,
+  operationsOf,
+  type Sent,
+} from './client.ts'
+import { requestOf } from './generate.ts'
+
+const seed = Number(process.env.FUZZ_SEED ?? 20_260_207)
+const runs = Number(process.env.FUZZ_RUNS ?? 250)
+const operationMs = process.env.FUZZ_RUNS ? Number.POSITIVE_INFINITY : 2_500
+const bigBytes = 1_000_000
+const poolSize = 2
+
+let server: Awaited<ReturnType<typeof startServer>>
+let client: Client
+let operations: Operation[]
+
+/** Ids of what exists, for requests that need some. */
+const pools: Record<string, string[]> = { event: [], message: [], turn: [], org: [] }
+
+before(async (t) => {
+  server = await startServer(t as never)
+  client = openClient(server.url)
+  const { body } = await server.call('GET', '/api-doc/openapi.json')
+  operations = operationsOf(body)
+  await refill()
+  const events = await eventsOf(server, pools.session![0]!)
+  pools.event = events.map(({ id }) => id)
+})
+after(() => client?.close())
+
+/** What a request destroyed is there again for the next. */
+async function refill() {
+  pools.provider = [await provider()]
+  pools.model = [await model(pools.provider[0]!)]
+  pools.agent = [(await createAgent(server)).id]
+  const agent_id = pools.agent[0]!
+  const made = Array.from({ length: poolSize }, () => createSession(server, { agent_id }))
+  pools.session = (await Promise.all(made)).map(({ id }) => id)
+}
+
+async function created(path: string, fields: object): Promise<string> {
+  const { status, body } = await server.call('POST', path, fields)
+  assert.equal(status, 201, JSON.stringify(body))
+  return body.id
+}
+
+/** Simulated: a test calls no vendor, whatever it makes of the models. */
+const provider = () =>
+  created('/v1/llm-providers', { name: 'Simulated too', provider_type: 'llmsim' })
+
+const model = (of: string) =>
+  created(`/v1/llm-providers/${of}/models`, { model_id: 'llmsim-default', display_name: 'Default' })
+
+function filledIn(value: string): string {
+  return value
+    .replace(/<(\w+):(\d+)>/g, (_, noun, pick) => {
+      const pool = pools[noun] ?? []
+      return pool[Number(pick) % pool.length] ?? `${noun}_${'0'.repeat(32)}`
+    })
+    .replace(/<big:(.[^>]*)>/gu, (_, unit: string) => unit.repeat(bigBytes / unit.length))
+}
+
+function ready({ method, path, headers, body }: Sent): Sent {
+  const entries = Object.entries(headers).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? filledIn(value) : value,
+  ])
+  return {
+    method,
+    path: filledIn(path),
+    headers: Object.fromEntries(entries),
+    ...(body !== undefined && { body: filledIn(String(body)) }),
+  }
+}
+
+test('every operation stands up to any request', async (t) => {
+  t.diagnostic(`seed ${seed}`)
+  for (const operation of operations) {
+    await t.test(`${operation.method} ${operation.path}`, async (t) => {
+      let count = 0
+      const statuses = new Map<number, number>()
+      await refill()
+      const deadline = Date.now() + operationMs
+      await fc.assert(
+        fc.asyncProperty(requestOf(operation), async (template) => {
+          if (Date.now() > deadline) return
+          const sent = ready(template)
+          const got = await client.send(sent)
+          count += 1
+          statuses.set(got.status, (statuses.get(got.status) ?? 0) + 1)
+          judge(operation, sent, got)
+          if (operation.method === 'DELETE' && got.status === 204) await refill()
+        }),
+        { seed, numRuns: runs },
+      )
+      t.diagnostic(
+        `${count} requests: ${[...statuses]
+          .sort()
+          .map((pair) => pair.join(' × '))
+          .join(', ')}`,
+      )
+    })
+  }
+})
+
+test('fields that nobody knows are ignored, above all those that the tables have', async () => {
+  await refill()
+  const foreign = { id: 'x', org_id: 'org_00000000000000000000000000000002', api_key_set: true }
+  const internal = { sequence: 7, turn_id: 'x', source: 'predefined', created_at: '2000-01-01' }
+  const nouns = { agents: 'agent', sessions: 'session', 'llm-providers': 'provider' }
+  for (const [plural, noun] of Object.entries({ ...nouns, 'llm-models': 'model' })) {
+    const path = `/v1/${plural}/${pools[noun]![0]}`
+    const before = await server.call('GET', path)
+    const { status, body } = await server.call('PATCH', path, { ...foreign, ...internal })
+    assert.equal(status, 200, JSON.stringify(body))
+    const after = await server.call('GET', path)
+    const { updated_at } = after.body
+    assert.deepEqual(after.body, { ...before.body, updated_at }, plural)
+  }
+})
+
+test('after all that the server is well', async (t) => {
+  assert.equal((await server.call('GET', '/health')).body.status, 'ok')
+  assert.equal(({} as { polluted?: boolean }).polluted, undefined)
+  const session = await createSession(server, { model_id: await model(await provider()) })
+  const events = await converse(t, server, session.id, 'What is 2 + 3?')
+  assert.equal(events.at(-1)!.type, 'session.idled')
+  assert.equal((await server.call('GET', `/v1/sessions/${session.id}`)).body.status, 'idle')
+})
