@@ -270,6 +270,48 @@ test('every accepted message is seen by a model call or its turn ends with a rea
   )
 })
 
+test('no message that a model call has seen begins a turn of its own', () => {
+  fc.assert(
+    fc.property(worlds, (world) => {
+      const log = start(world)
+      for (const [turn, at] of starts.get(log)!) {
+        const earlier = log
+          .flat()
+          .filter(
+            ({ type, context }) => type === 'output.message.started' && context.turn_id !== turn,
+          )
+          .filter(({ sequence, context }) => sequence > at + 1 && before(context.turn_id!, turn))
+        assert.deepEqual(earlier, [], `${turn} begins with a message that was seen`)
+      }
+    }),
+    { numRuns: 300 },
+  )
+})
+
+const before = (a: string, b: string) => Number(a.slice(5)) < Number(b.slice(5))
+
+test('every tool that began has one outcome, and a turn ends as its log says', () => {
+  fc.assert(
+    fc.property(worlds, (world) => {
+      const log = start(world)
+      for (const turn of starts.get(log)!.keys()) {
+        const events = log.flat().filter(({ context }) => context.turn_id === turn)
+        const of = (type: EventType) => events.filter((event) => event.type === type)
+        const ends = [...of('turn.completed'), ...of('turn.failed'), ...of('turn.cancelled')]
+        assert.equal(ends.length, 1, `${turn} ends once`)
+        if (of('turn.cancelled').length > 0) continue
+        assert.equal(of('tool.completed').length, of('tool.started').length)
+        const failed = events.some(
+          (event) => event.type === 'reason.completed' && !event.data.success,
+        )
+        const [last] = of('turn.failed') as (LoggedEvent & { type: 'turn.failed' })[]
+        assert.equal(last?.data.error_code === 'llm_error', failed)
+      }
+    }),
+    { numRuns: 300 },
+  )
+})
+
 test('a turn makes no more model calls than it may', () => {
   fc.assert(
     fc.property(worlds, (world) => {
