@@ -129,15 +129,7 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: Kept): Promis
       },
     )
     if (!appended) return
-    const stored = appended.ended ? [...all, ...ending] : all
-    const first = appended.sequence - appended.added + 1
-    if (stored.length > 0) {
-      node.bus.stored(ref.sessionId, appended.sequence, () =>
-        stored.map((event, index) =>
-          wireEvent(ref.sessionId, { ...event, sequence: first + index, ts: appended.ts }),
-        ),
-      )
-    }
+    node.bus.stored(ref.sessionId, appended.sequence)
     if (appended.ended) return
     events = []
     effects = {}

@@ -230,27 +230,17 @@ export async function commit(
   turn.drafts = []
   turn.effects = {}
   await catchUp(turn, first)
-  for (const [
-    index,
-    {
-      logged,
-      stored: { type, data, context },
-    },
-  ] of drafts.entries()) {
-    const sequence = first + index
-    turn.events.push({ ...logged, sequence })
-    addToConversation(turn.conversation, {
-      sequence,
-      type,
-      ts: appended.ts,
-      context,
-      data,
-      tags: null,
-    })
+  for (const [index, added] of drafts.entries()) {
+    remember(turn, added, { sequence: first + index, ts: appended.ts })
   }
   if (first !== turn.sequence + 1) turn.state = fold(run.turnId, turn.events)
   if (appended.ended) turn.state = { ...turn.state, ended: true }
   turn.sequence = appended.sequence
+}
+
+function remember(turn: Turn, added: Draft, at: { sequence: number; ts: string }) {
+  turn.events.push({ ...added.logged, sequence: at.sequence })
+  addToConversation(turn.conversation, { ...added.stored, ...at, tags: null })
 }
 
 /** Reads what others appended before `first`: late messages. */

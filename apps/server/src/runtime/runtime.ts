@@ -126,7 +126,9 @@ async function attempt(
     run = { ...ref, attempt: taken.turn_attempt }
     if (taken.turn_cancelled) return await settleCancel(node, ref, nothingKept)
     turn = await openTurn(node, { run, taken, signal })
-    if (taken.turn_tries > triesMax) await end(turn, { kind: 'failed', code: 'turn_crashed' })
+    while (taken.turn_tries > triesMax && !turn.state.ended) {
+      await end(turn, { kind: 'failed', code: 'turn_crashed' })
+    }
     const over = await runTurn(turn, stopping)
     if (!over) await release(node, run, true)
   } catch (error) {

@@ -1,6 +1,15 @@
 import { act } from './act.ts'
-import { commit, contextOf, type Draft, draft, makeDraft, nextTurn, type Turn } from './journal.ts'
-import { next, type Outcome, type TurnState } from './log.ts'
+import {
+  commit,
+  contextOf,
+  type Draft,
+  draft,
+  FencedError,
+  makeDraft,
+  nextTurn,
+  type Turn,
+} from './journal.ts'
+import { next, type Outcome } from './log.ts'
 import { reason } from './reason.ts'
 
 /**
@@ -45,24 +54,19 @@ const sentences = {
 
 /**
  * Ends the turn, unless something comes in between: then nothing ends and the next look at the log decides.
- * Input that no model call has seen becomes the next turn.
+ * Input that no model call has seen becomes the next turn. How a turn ends that was cancelled, cancel.ts knows.
  */
 export async function end(turn: Turn, outcome: Outcome): Promise<void> {
-  const following = nextTurn(unanswered(turn.state, outcome))
+  if (outcome.kind === 'cancelled') throw new FencedError()
+  // A message that never got as far as a model may be what broke the turn: it does not come again.
+  const late = turn.state.unseen.filter(({ messageId }) => messageId !== turn.taken.turn_input)
+  const following = nextTurn(late)
   const drafts = [endDraft(turn, outcome)]
   if (!following) drafts.push(idledDraft(turn))
   await commit(turn, { drafts, next: following })
 }
 
-/** Messages that this turn leaves to another. One that never got as far as a model must not come again. */
-function unanswered(state: TurnState, outcome: Outcome) {
-  if (outcome.kind === 'cancelled') {
-    return state.unseen.filter(({ sequence }) => sequence > (state.cancelledAt ?? 0))
-  }
-  return state.unseen.filter(({ messageId }) => messageId !== state.inputMessageId)
-}
-
-function endDraft(turn: Turn, outcome: Outcome): Draft {
+function endDraft(turn: Turn, outcome: Exclude<Outcome, { kind: 'cancelled' }>): Draft {
   const { iterations, usage, inputText } = turn.state
   const about = { turn_id: turn.run.turnId, ...(usage && { usage }) }
   if (outcome.kind === 'failed') {

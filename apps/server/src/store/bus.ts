@@ -110,10 +110,10 @@ export function createBus({ log, pool }: BusOptions) {
     /** The message that this node is writing in a session. */
     liveMessage: (session: string) => live.get(session),
 
-    /** This node stored events up to `sequence`; `present` gives them, if anyone here wants them. */
-    stored(session: string, sequence: number, present: () => WireEvent[]) {
+    /** This node stored events up to `sequence`; `present` gives them, so that nobody here need read them. */
+    stored(session: string, sequence: number, present?: () => WireEvent[]) {
       if (followers.has(session)) {
-        const events = present()
+        const events = present?.()
         each(session, (follower) => follower.stored(sequence, events))
       }
       tellOthers({ kind: 'stored', session, sequence })

@@ -304,11 +304,15 @@ with s as (
 select graphile_worker.add_job(
   'turn',
   json_build_object('org_id', $1::text, 'session_id', id, 'turn_id', turn_id),
-  job_key => turn_id
+  job_key => turn_id,
+  run_at => case when $5 then now() else now() + interval '1 second' end
 ) from s`,
 }
 
-/** Gives the turn to whichever node takes it next. `unharmed`: the attempt does not count against the turn. */
+/**
+ * Gives the turn to whichever node takes it next. `unharmed`: the attempt does not count against the turn; else
+ * the next one waits a second.
+ */
 export async function releaseTurn(db: Db, run: TurnRun, unharmed: boolean): Promise<void> {
   await db.run(release, [run.orgId, run.sessionId, run.turnId, run.attempt, unharmed])
 }
