@@ -1,0 +1,116 @@
+/** Writes the pages of `docs/` that are made from code: `npm run docs`. A test compares them. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { settings } from '../apps/server/src/config.ts'
+import { catalogue } from '../apps/server/src/errors.ts'
+import { eventData, liveEventTypes } from '../packages/contract/src/index.ts'
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const note = '<!-- Made by `npm run docs`: change the code, not this page. -->'
+
+/** Every generated page: its path from the root and its text. */
+export function generatedPages(): Record<string, string> {
+  return {
+    'docs/settings.md': settingsPage(),
+    'docs/errors.md': errorsPage(),
+    'docs/events.md': eventsPage(),
+  }
+}
+
+function table(heads: string[], rows: string[][]): string {
+  const line = (cells: string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(heads), `|${heads.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n')
+}
+
+const page = (title: string, ...parts: string[]) =>
+  `${[`# ${title}`, note, ...parts].join('\n\n')}\n`
+
+const code = (text: string) => `\`${text}\``
+
+function settingsPage() {
+  const rows = Object.entries(settings).map(([name, { shown, about }]) => [
+    code(name),
+    shown === '' ? 'unset' : code(shown),
+    about,
+  ])
+  return page(
+    'Settings',
+    'Environment variables, read once at the start. A value that cannot be used stops the start with one line that\nnames the setting. An empty variable counts as unset.',
+    table(['Setting', 'Default', 'What it is for'], rows),
+  )
+}
+
+function errorsPage() {
+  const rows = Object.entries(catalogue).map(([name, [status, sentence]]) => [
+    code(name),
+    String(status),
+    sentence.replace('%s', '…'),
+  ])
+  return page(
+    'Errors',
+    'Every answer from 400 on is `{"error": "<sentence>", "code": "<code>"}`. A request that breaks rules at certain places has\n`details` as well: a list of `{"path", "message"}`. Programs should look at `code`: sentences may change.',
+    table(['Code', 'Status', 'Sentence'], rows),
+  )
+}
+
+type Schema = {
+  title?: string
+  type?: string
+  enum?: string[]
+  anyOf?: Schema[]
+  items?: Schema
+  required?: string[]
+  properties?: Record<string, Schema>
+}
+
+/** A field's type as TypeScript would have it. */
+function typeOf(schema: Schema): string {
+  const { title, type, anyOf, items } = schema
+  if (title) return title
+  if (anyOf) return anyOf.map(typeOf).join(' | ')
+  if (schema.enum) return schema.enum.map((value) => `"${value}"`).join(' | ')
+  if (type === 'array') return `${typeOf(items!)}[]`
+  return { integer: 'number', undefined: 'unknown' }[String(type)] ?? type!
+}
+
+function fieldsOf({ properties = {}, required = [] }: Schema): string {
+  return Object.entries(properties)
+    .map(([name, schema]) => `${name}${required.includes(name) ? '' : '?'}: ${typeOf(schema)}`)
+    .map(code)
+    .join(', ')
+}
+
+/** What the source says above each event type. */
+function eventComments(): Map<string, string> {
+  const source = readFileSync(path.join(root, 'packages/contract/src/event.ts'), 'utf8')
+  const comments = source.matchAll(/^ {2}\/\*\*((?:(?!\*\/).)*)\*\/\n {2}'([\w.]+)':/gms)
+  return new Map(
+    [...comments].map(([, comment, type]) => [
+      type!,
+      comment!.replace(/\s*\n\s*\*?\s*/g, ' ').trim(),
+    ]),
+  )
+}
+
+function eventsPage() {
+  const comments = eventComments()
+  const rows = Object.entries(eventData).map(([type, schema]) => {
+    const comment = comments.get(type)
+    if (!comment) throw new Error(`packages/contract/src/event.ts says nothing about ${type}`)
+    return [code(type), comment, fieldsOf(schema as Schema)]
+  })
+  return page(
+    'Events',
+    `What a session's stream and \`GET /v1/sessions/{session_id}/events\` tell. All but ${liveEventTypes.map(code).join(' and ')} \nare stored and numbered by \`sequence\` from 1, without gaps. \`?\` marks a field that may be absent; types with a name are in\nthe OpenAPI document at \`/docs\`.`,
+    table(['Type', 'When', 'Data'], rows),
+  )
+}
+
+if (import.meta.main) {
+  for (const [file, text] of Object.entries(generatedPages())) {
+    writeFileSync(path.join(root, file), text)
+    console.log(`wrote ${file}`)
+  }
+}

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { test } from 'node:test'
+import { generatedPages } from '../../scripts/docs.ts'
+import { find, read, root } from './sources.ts'
+
+const pages = find('*.md', '{docs,apps,packages,bench}/**/*.md')
+
+for (const [file, text] of Object.entries(generatedPages())) {
+  test(`${file} is what the code says`, () => {
+    assert.equal(existsSync(path.join(root, file)) && read(file), text, 'run `npm run docs`')
+  })
+}
+
+const withoutCode = (text: string) =>
+  text.replace(/^( *)```.*?^\1```/gms, '').replace(/`[^`\n]*`/g, '')
+
+/** A heading as GitHub makes it the target of a link. */
+const anchorOf = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-')
+
+function anchorsOf(file: string) {
+  const text = read(file).replace(/^( *)```.*?^\1```/gms, '')
+  return [...text.matchAll(/^#+ +(.+?) *$/gm)].map(([, heading]) => anchorOf(heading!))
+}
+
+function isBroken(page: string, link: string) {
+  if (/^[a-z]+:/.test(link) || link.startsWith('/')) return false
+  const [name, anchor] = link.split('#') as [string, string?]
+  const target = name === '' ? page : path.posix.join(path.posix.dirname(page), decodeURI(name))
+  if (!existsSync(path.join(root, target))) return true
+  return anchor !== undefined && target.endsWith('.md') && !anchorsOf(target).includes(anchor)
+}
+
+test('every link between files of the repository leads somewhere', () => {
+  const broken = pages.flatMap((page) => {
+    const text = withoutCode(read(page))
+    const links = [...text.matchAll(/\]\(<?([^)\s>]+)>?[^)]*\)|^\[[^\]]+\]: +(\S+)/gm)]
+    return links
+      .map(([, inline, reference]) => (inline ?? reference)!)
+      .filter((link) => isBroken(page, link))
+      .map((link) => `${page}: ${link}`)
+  })
+  assert.deepEqual(broken, [])
+})
+
+test('every file that a page names in backticks by its path exists', () => {
+  const named = /`((?:apps|packages|docs|scripts|test|bench)\/[\w./-]+\.(?:ts|js|md|sql|json))`/g
+  const missing = pages
+    .filter((page) => !page.includes('CHANGELOG'))
+    .flatMap((page) =>
+      [...read(page).matchAll(named)]
+        .filter(([, file]) => !existsSync(path.join(root, file!)))
+        .map(([, file]) => `${page}: ${file}`),
+    )
+  assert.deepEqual(missing, [])
+})
+
+test('AGENTS.md is short enough to be read', () => {
+  assert.ok(read('AGENTS.md').split('\n').length <= 101, 'it has more than 100 lines')
+})
+
+type Block = { page: string; line: number; code: string }
+
+/** TypeScript that stands for itself: it begins with an import. */
+function blocksOf(page: string): Block[] {
+  const text = read(page)
+  return [...text.matchAll(/^```ts\n(import .*?)^```/gms)].map(({ 1: code, index }) => ({
+    page,
+    line: text.slice(0, index).split('\n').length + 1,
+    code: code!,
+  }))
+}
+
+test('TypeScript in pages compiles', (t) => {
+  const blocks = pages.flatMap(blocksOf)
+  // Below the root, where packages are found as in the product; git ignores it.
+  const folder = path.join(root, 'dist/code-in-docs')
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  t.after(() => rmSync(folder, { recursive: true }))
+  for (const { page, line, code } of blocks) {
+    const name = `${page.replaceAll('/', '-')}-line-${line}.ts`
+    writeFileSync(path.join(folder, name), `${code}\nexport {}\n`)
+  }
+  const config = { extends: '../../tsconfig.json', include: ['*.ts'] }
+  writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify(config))
+  const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
+  const { status, stdout } = blocks.length
+    ? spawnSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' })
+    : { status: 0, stdout: '' }
+  assert.equal(status, 0, stdout)
+})

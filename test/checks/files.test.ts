@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { find, importsOf, packageOf, read, sources } from './sources.ts'
+
+const linesMax = 400
+
+test(`no file is longer than ${linesMax} lines`, () => {
+  const long = sources()
+    .map((file) => ({ file, lines: read(file).split('\n').length - 1 }))
+    .filter(({ lines }) => lines > linesMax)
+  assert.deepEqual(long, [])
+})
+
+test('nothing is exported as default', () => {
+  const found = sources().filter((file) =>
+    /^export default\b|^export \{[^}]*\bas default\b/m.test(read(file)),
+  )
+  assert.deepEqual(found, [])
+})
+
+test('one file reads the environment', () => {
+  const readers = sources().filter(
+    (file) =>
+      /^(apps|packages)\/\w+\/src\/(?!.*\.test\.ts$)/.test(file) &&
+      /\bprocess\.env\b/.test(read(file)),
+  )
+  // `main.ts` hands it to `config.ts`; `cluster.ts` gives PostgreSQL's programs their PATH.
+  assert.deepEqual(readers, [
+    'apps/server/src/main.ts',
+    'apps/server/src/store/embedded/cluster.ts',
+  ])
+})
+
+type Manifest = {
+  version: string
+  scripts?: Record<string, string>
+  dependencies?: Record<string, string>
+  devDependencies?: Record<string, string>
+  optionalDependencies?: Record<string, string>
+}
+
+const manifests = find('package.json', '{apps,packages}/*/package.json').map((file) => ({
+  file,
+  place: file.slice(0, -'package.json'.length),
+  manifest: JSON.parse(read(file)) as Manifest,
+}))
+
+/** Packages that are programs: the name of what they bring. */
+const programs: Record<string, string> = {
+  '@biomejs/biome': 'biome',
+  typescript: 'tsc',
+}
+
+function dependenciesOf({ dependencies, devDependencies, optionalDependencies }: Manifest) {
+  return Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies })
+}
+
+test('every dependency has an exact version', () => {
+  const loose = manifests.flatMap(({ file, manifest }) =>
+    dependenciesOf(manifest)
+      .filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))
+      .map(([name, version]) => `${file}: ${name} ${version}`),
+  )
+  assert.deepEqual(loose, [])
+})
+
+test('every dependency is used by the package that has it', () => {
+  const unused = manifests.flatMap(({ file, place, manifest }) => {
+    const used = new Set(
+      sources()
+        .filter((source) => source.startsWith(place))
+        .flatMap(importsOf)
+        .map(packageOf),
+    )
+    const scripts = Object.values(manifest.scripts ?? {}).join('\n')
+    const isUsed = (name: string) =>
+      used.has(name) ||
+      // Types belong to a package that is used, or to Node.
+      (name.startsWith('@types/') &&
+        (name === '@types/node' || used.has(name.slice('@types/'.length)))) ||
+      // A Node of its own, for npm scripts.
+      /^node-(linux|darwin|win)-/.test(name) ||
+      (name in programs && new RegExp(`\\b${programs[name]}\\b`).test(scripts))
+    return dependenciesOf(manifest)
+      .filter(([name]) => !isUsed(name))
+      .map(([name]) => `${file}: ${name}`)
+  })
+  assert.deepEqual(unused, [])
+})
+
+test('every package that is imported is a dependency of the package that imports it', () => {
+  const top = manifests.find(({ place }) => place === '')!
+  const rootNames = new Set(dependenciesOf(top.manifest).map(([name]) => name))
+  const members = manifests.filter((one) => one !== top)
+  const missing = members.flatMap(({ place, manifest }) => {
+    const names = new Set(dependenciesOf(manifest).map(([name]) => name))
+    return sources()
+      .filter((file) => file.startsWith(place))
+      .flatMap(importsOf)
+      .filter((one) => {
+        const name = packageOf(one)
+        const isProduct = one.from.includes('/src/') && !one.from.endsWith('.test.ts')
+        return name !== undefined && !names.has(name) && (isProduct || !rootNames.has(name))
+      })
+      .map(({ from, to }) => `${from} imports ${to}`)
+  })
+  assert.deepEqual(missing, [])
+})

