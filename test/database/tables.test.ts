@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import pg from 'pg'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+
+type Column = { type: string; nullable: boolean; filled: boolean }
+type Table = Record<string, Column>
+
+const source = new URL('../../apps/server/src/store/tables.ts', import.meta.url)
+
+/** What PostgreSQL calls the types that we write, and whether they allow null. */
+const types: Record<string, { is: string[]; nullable?: true }> = {
+  string: { is: ['text'] },
+  number: { is: ['bigint', 'integer', 'smallint'] },
+  boolean: { is: ['boolean'] },
+  'string[]': { is: ['text[]'] },
+  Time: { is: ['timestamp with time zone'] },
+  NullableTime: { is: ['timestamp with time zone'], nullable: true },
+  Uses: { is: ['json'] },
+  'JSONColumnType<object>': { is: ['json'] },
+}
+
+/** The tables of `tables.ts`, read as text: types are gone at run time. */
+async function declaredTables() {
+  const text = await readFile(source, 'utf8')
+  const bodies = new Map(
+    [...text.matchAll(/^export type (\w+) = \{(.*?)\}$/gms)].map(([, name, body]) => [
+      name!,
+      body!,
+    ]),
+  )
+  const fieldsOf = (name: string) =>
+    [...bodies.get(name)!.matchAll(/(\w+): ([^\n;]+)/g)].map(
+      ([, field, type]) => [field!, type!.trim()] as const,
+    )
+  return new Map(fieldsOf('Tables').map(([table, type]) => [table, fieldsOf(type)]))
+}
+
+async function realTables(url: string) {
+  const client = new pg.Client(url)
+  await client.connect()
+  const { rows } = await client.query(`
+    select c.relname as table, a.attname as name, not a.attnotnull as nullable, a.atthasdef as filled,
+      format_type(a.atttypid, null) as type
+    from pg_class c
+    join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+      and c.relname <> 'outlast_migrations'`)
+  await client.end()
+  const tables = new Map<string, Table>()
+  for (const { table, name, ...column } of rows) {
+    tables.set(table, { ...tables.get(table), [name]: column })
+  }
+  return tables
+}
+
+function problemOf(declared: string, { type, nullable, filled }: Column) {
+  const generated = /^Generated<(.*)>$/.exec(declared)?.[1]
+  const [base, none] = (generated ?? declared).split(' | ') as [string, string?]
+  const known = types[base]
+  if (!known) return `is of a type that this test does not know: ${base}`
+  if (!known.is.includes(type)) return `is ${base}, in the database ${type}`
+  const allowsNull = none === 'null' || known.nullable === true
+  if (allowsNull !== nullable)
+    return `may be null ${nullable ? 'only in the database' : 'only here'}`
+  if (generated && !filled) return 'has no default in the database'
+  return undefined
+}
+
+test('tables.ts says what the migrated database has', async (t) => {
+  const declared = await declaredTables()
+  const real = await realTables(await createTestDatabase(t))
+  assert.deepEqual([...declared.keys()].sort(), [...real.keys()].sort())
+  const problems: string[] = []
+  for (const [table, fields] of declared) {
+    const columns = real.get(table)!
+    assert.deepEqual(fields.map(([name]) => name).sort(), Object.keys(columns).sort(), table)
+    for (const [name, type] of fields) {
+      const problem = problemOf(type, columns[name]!)
+      if (problem) problems.push(`${table}.${name} ${problem}`)
+    }
+  }
+  assert.deepEqual(problems, [])
+})
