@@ -3,7 +3,7 @@
  * that API's facts: names, types, required fields, statuses.
  */
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { before, type TestContext, test } from 'node:test'
 import { eventData } from '@outlast/contract'
 import { startServer } from '../../apps/server/test/server.ts'
 import facts from './facts.json' with { type: 'json' }
@@ -104,7 +104,7 @@ function assertFits(name: string, found: { path: string; why: string }[]) {
 }
 
 before(async (t) => {
-  const { call } = await startServer(t as never)
+  const { call } = await startServer(t as TestContext)
   const { status, body } = await call('GET', '/api-doc/openapi.json')
   assert.equal(status, 200)
   document = body

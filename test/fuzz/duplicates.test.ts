@@ -1,6 +1,6 @@
 /** The same POST many times at once, on one node and on two. */
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { before, type TestContext, test } from 'node:test'
 import { type Answer, startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, eventsOf } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
@@ -12,8 +12,8 @@ let server: Server
 let other: Server
 
 before(async (t) => {
-  server = await startServer(t as never)
-  other = await startServer(t as never, { databaseUrl: server.databaseUrl })
+  server = await startServer(t as TestContext)
+  other = await startServer(t as TestContext, { databaseUrl: server.databaseUrl })
 })
 
 type Post = { path: string; key: string; bodyOf: (n: number) => unknown }

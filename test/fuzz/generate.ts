@@ -158,6 +158,34 @@ function pathOf({ path }: Operation): fc.Arbitrary<string> {
   return fc.tuple(...parts).map((segments) => segments.join('/'))
 }
 
+const places = [
+  '',
+  'v1',
+  'api',
+  'docs',
+  'docs/static',
+  'docs/json',
+  'health',
+  'api-doc',
+  'swagger-ui',
+]
+
+/** An address of ours, or one that looks like it. */
+export function anyPath(operations: Operation[]): fc.Arbitrary<string> {
+  const segment = fc.oneof(brokenSegment, fc.constantFrom('agents', 'package.json', 'ready', '..'))
+  const strange = fc
+    .tuple(fc.constantFrom(...places), fc.array(segment, { maxLength: 3 }))
+    .map(([first, rest]) => `/${[first, ...rest].join('/')}`)
+  const ours = fc.constantFrom(...operations).chain(pathOf)
+  return fc.oneof(
+    strange,
+    ours,
+    ours.map((path) => `/api${path}`),
+    ours.map((path) => `${path}/`),
+    ours.map((path) => path.toUpperCase()),
+  )
+}
+
 const nounOf = (path: string) => (path.includes('provider') ? 'provider' : 'model')
 
 const oddValues = [

@@ -3,25 +3,29 @@
  * run; `FUZZ_RUNS=<number>` makes it longer.
  */
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, before, type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Event } from '@outlast/contract'
 import fc from 'fast-check'
 import { startServer } from '../../apps/server/test/server.ts'
-import { converse, createAgent, createSession, eventsOf } from '../../apps/server/test/session.ts'
+import { converse, createAgent, createSession } from '../../apps/server/test/session.ts'
 import {
   type Client,
   judge,
+  judgeError,
   type Operation,
   openClient,
   operationsOf,
   type Sent,
 } from './client.ts'
-import { requestOf } from './generate.ts'
+import { anyPath, requestOf } from './generate.ts'
 
 const seed = Number(process.env.FUZZ_SEED ?? 20_260_207)
 const runs = Number(process.env.FUZZ_RUNS ?? 250)
 const operationMs = process.env.FUZZ_RUNS ? Number.POSITIVE_INFINITY : 2_500
 const bigBytes = 1_000_000
-const poolSize = 2
+const newSessions = 2
+const sessionsMax = 6
 
 let server: Awaited<ReturnType<typeof startServer>>
 let client: Client
@@ -31,24 +35,30 @@ let operations: Operation[]
 const pools: Record<string, string[]> = { event: [], message: [], turn: [], org: [] }
 
 before(async (t) => {
-  server = await startServer(t as never)
+  server = await startServer(t as TestContext)
   client = openClient(server.url)
   const { body } = await server.call('GET', '/api-doc/openapi.json')
   operations = operationsOf(body)
-  await refill()
-  const events = await eventsOf(server, pools.session![0]!)
-  pools.event = events.map(({ id }) => id)
 })
 after(() => client?.close())
 
-/** What a request destroyed is there again for the next. */
+/** What a request destroyed is there again for the next; some sessions have a past. */
 async function refill() {
   pools.provider = [await provider()]
   pools.model = [await model(pools.provider[0]!)]
   pools.agent = [(await createAgent(server)).id]
   const agent_id = pools.agent[0]!
-  const made = Array.from({ length: poolSize }, () => createSession(server, { agent_id }))
-  pools.session = (await Promise.all(made)).map(({ id }) => id)
+  const made = Array.from({ length: newSessions }, () => createSession(server, { agent_id }))
+  const ids = (await Promise.all(made)).map(({ id }) => id)
+  pools.session = [...ids, ...(pools.session ?? [])].slice(0, sessionsMax)
+}
+
+/** Ids of events that a stream can go on from. */
+async function findEvents() {
+  const lists = await Promise.all(
+    pools.session!.map((id) => server.call('GET', `/v1/sessions/${id}/events?limit=5`)),
+  )
+  pools.event = lists.flatMap(({ body }) => (body.data ?? []).map((event: Event) => event.id))
 }
 
 async function created(path: string, fields: object): Promise<string> {
@@ -93,6 +103,7 @@ test('every operation stands up to any request', async (t) => {
       let count = 0
       const statuses = new Map<number, number>()
       await refill()
+      await findEvents()
       const deadline = Date.now() + operationMs
       await fc.assert(
         fc.asyncProperty(requestOf(operation), async (template) => {
@@ -116,6 +127,19 @@ test('every operation stands up to any request', async (t) => {
   }
 })
 
+test('any method at any address is answered', async () => {
+  const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...methods), anyPath(operations), async (method, path) => {
+      const got = await client.send({ method, path: filledIn(path), headers: {} })
+      if (method === 'HEAD') assert.ok(got.status < 500 && got.text === '')
+      else if (got.status >= 400) judgeError(got)
+      assert.match(String(got.headers['x-request-id']), /^[\w.-]+$/)
+    }),
+    { seed, numRuns: runs * 4 },
+  )
+})
+
 test('fields that nobody knows are ignored, above all those that the tables have', async () => {
   await refill()
   const foreign = { id: 'x', org_id: 'org_00000000000000000000000000000002', api_key_set: true }
@@ -130,6 +154,14 @@ test('fields that nobody knows are ignored, above all those that the tables have
     const { updated_at } = after.body
     assert.deepEqual(after.body, { ...before.body, updated_at }, plural)
   }
+})
+
+test('every message that was taken is answered', async () => {
+  const active = async () => (await server.call('GET', '/v1/sessions?status=active')).body.total
+  for (const deadline = Date.now() + 20_000; Date.now() < deadline; await sleep(100)) {
+    if ((await active()) === 0) return
+  }
+  assert.equal(await active(), 0)
 })
 
 test('after all that the server is well', async (t) => {

@@ -1,7 +1,7 @@
 /** Bytes that are no HTTP, or only its beginning. */
 import assert from 'node:assert/strict'
 import net from 'node:net'
-import { before, test } from 'node:test'
+import { before, type TestContext, test } from 'node:test'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 import { judgeError } from './client.ts'
@@ -11,7 +11,7 @@ const answerMs = 10_000
 let server: Awaited<ReturnType<typeof startServer>>
 
 before(async (t) => {
-  server = await startServer(t as never)
+  server = await startServer(t as TestContext)
 })
 
 type Raw = {
