@@ -8,9 +8,9 @@ export type Principal = { orgId: string; id: string }
 declare module 'fastify' {
   interface FastifyRequest {
     principal: Principal
-    /** Where the request reads and writes: the pool, or the transaction of its Idempotency-Key. */
+    /** In a POST, where it reads and writes: the pool, or the transaction of its Idempotency-Key. */
     db: Db
-    /** Work for when the request's effect is committed, before its answer goes out. */
+    /** In a POST, work for when the effect is committed, before the answer goes out. */
     committed: (() => void | Promise<void>)[]
   }
   /** What the OpenAPI document says of a route beside its shapes. */

@@ -25,11 +25,11 @@ const keyed = new WeakMap<FastifyRequest, Keyed>()
 export function rememberAnswers(app: FastifyInstance, database: Database): void {
   const underWay = new Map<string, Promise<void>>()
 
-  app.addHook('preHandler', async (request, reply) => {
+  async function begin(request: FastifyRequest, reply: FastifyReply) {
     request.db = database
     request.committed = []
     const given = request.headers['idempotency-key']
-    if (request.method !== 'POST' || given === undefined) return
+    if (given === undefined) return
     const key = keyOf(request, String(given))
     const finished = await waitTurn(underWay, key)
     try {
@@ -44,13 +44,19 @@ export function rememberAnswers(app: FastifyInstance, database: Database): void 
       finished()
       throw error
     }
-  })
+  }
 
-  app.addHook('onSend', async (request, reply, payload) => {
+  async function end(request: FastifyRequest, reply: FastifyReply, payload: unknown) {
     const held = keyed.get(request)
     if (held) await settle(request, reply, { held, payload })
     if (reply.statusCode < 400) for (const work of request.committed ?? []) await work()
     return payload
+  }
+
+  app.addHook('onRoute', (route) => {
+    if (route.method !== 'POST') return
+    route.preHandler = begin
+    route.onSend = end
   })
 }
 
