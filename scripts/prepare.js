@@ -182,9 +182,19 @@ function checkNode() {
 
 const majorOf = (version) => Number(version.trim().replace(/^v/, '').split('.')[0])
 
+/** Lets the server read its source once, so that already the first start finds it compiled. */
+function warm() {
+  const brought = path.join(modules, '.bin', 'node')
+  const node = existsSync(brought) ? brought : process.execPath
+  const start = path.join(root, 'apps', 'server', 'start.js')
+  spawnSync(node, ['--disable-warning=ExperimentalWarning', start, '--version'])
+}
+
 try {
-  if (whatIsWrong()) await alone(install)
+  const wrong = whatIsWrong()
+  if (wrong) await alone(install)
   checkNode()
+  if (wrong) warm()
 } catch (error) {
   console.error(error.message)
   process.exitCode = 1

@@ -54,6 +54,10 @@ function watchParent(gone: () => void) {
   timer.unref()
 }
 
+if (process.argv.includes('--version')) {
+  say(version)
+  process.exit(0)
+}
 const begun = performance.now()
 try {
   const config = readConfig(process.env)
