@@ -17,21 +17,21 @@ export async function addAgents(client: pg.Client) {
   )
 }
 
-/** Adds the sessions numbered `from` to `to`, each a second younger than the one before, as after a turn. */
-export async function addSessions(client: pg.Client, from: number, to: number) {
+/** Adds sessions as they are after a turn, each a second younger than the one before. */
+export async function addSessions(client: pg.Client, count: number) {
   await client.query(
     `
 with s as (
   insert into sessions (org_id, id, agent_id, title, tags, status, preview, output_preview, input_tokens,
     output_tokens, started_at, finished_at, created_at, updated_at, sequence)
   select $1, 'session_' || md5(n::text),
-    'agent_' || lpad(to_hex(case when n <= $4 and n % 5 < 3 then 1 else n % $5 + 1 end), 32, '0'),
+    'agent_' || lpad(to_hex(case when n <= $3 and n % 5 < 3 then 1 else n % $4 + 1 end), 32, '0'),
     case when n % 3 = 0 then 'Conversation number ' || n end,
     case when n % 10 = 0 then array['customer', 'tier-' || n % 4] else '{}'::text[] end,
     'idle', left(repeat('Please look at order ' || n || ' for me. ', 6), 120),
     left(repeat('Order ' || n || ' was sent on Tuesday. ', 8), 200), 400, 120, at, at + interval '3 seconds', at,
     at + interval '3 seconds', 11
-  from (select n, timestamptz '2026-01-01' + n * interval '1 second' as at from generate_series($2::int, $3::int) n) as g
+  from (select n, timestamptz '2026-01-01' + n * interval '1 second' as at from generate_series(1, $2::int) n) as g
   returning agent_id
 ), counted as (
   select agent_id, count(*) as n from s group by agent_id
@@ -39,7 +39,7 @@ with s as (
 insert into counters as c (org_id, agent_id, shard, sessions)
 select $1, agent_id, 0, n from counted union all select $1, '', 0, sum(n) from counted
 on conflict (org_id, agent_id, shard) do update set sessions = c.sessions + excluded.sessions`,
-    [orgId, from, to, busyUpTo, agentCount],
+    [orgId, count, busyUpTo, agentCount],
   )
   await client.query('vacuum (analyze) sessions, counters')
 }

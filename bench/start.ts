@@ -1,3 +1,4 @@
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createAgent, openClient } from './client.ts'
 import {
@@ -10,14 +11,15 @@ import {
   runsOf,
   seconds,
 } from './figures.ts'
-import { residentMb, startOutlast, withDataDir } from './servers.ts'
+import { residentMb, type Server, startOutlast, withDataDir } from './servers.ts'
 
 const firstMaxMs = 6_000
 const againMaxMs = 3_000
 const idleMaxMb = 150
 const turns = 200
+const idleMs = 10_000
 
-type Run = { firstMs: number; againMs: number; idleMb: number; usedMb: number }
+type Run = { firstMs: number; firstMb: number; againMs: number; againMb: number; usedMb: number }
 
 /** How long a server takes to be ready, and how much memory its Node process holds. */
 export async function start(options: Options): Promise<Report> {
@@ -25,35 +27,44 @@ export async function start(options: Options): Promise<Report> {
   for (let run = 1; run <= runsOf(options); run++) {
     const result = await withDataDir((dataDir) => startTwice(dataDir, options))
     runs.push(result)
-    const { firstMs, againMs, idleMb, usedMb } = result
+    const { firstMs, firstMb, againMs, againMb, usedMb } = result
     progress(
-      `run ${run}: ${seconds(firstMs)}, again ${seconds(againMs)}, ${mb(idleMb)}, after turns ${mb(usedMb)}`,
+      `run ${run}: ${seconds(firstMs)}, ${mb(firstMb)}; again ${seconds(againMs)}, ${mb(againMb)}, after turns ${mb(usedMb)}`,
     )
   }
   return report(runs)
 }
 
+/** A cache of its own for compiled code, so that the first start finds nothing, as after an install. */
 async function startTwice(dataDir: string, options: Options): Promise<Run> {
-  const program = { env: { DATA_DIR: dataDir }, nodeArgs: profiled(options) }
+  const env = {
+    DATA_DIR: path.join(dataDir, 'data'),
+    NODE_COMPILE_CACHE: path.join(dataDir, 'code'),
+  }
+  const program = { env, nodeArgs: profiled(options) }
   const first = await startOutlast(program)
+  const firstMb = await idleMemory(first)
   await first.stop()
   const server = await startOutlast(program)
   try {
-    await sleep(10_000)
-    const idleMb = residentMb(server.pid)
+    const againMb = await idleMemory(server)
     const client = await openClient(server.url, await createAgent(server.url))
     for (let n = 1; n <= turns; n++) await client.turn(`Hello ${n}`)
     client.close()
     const usedMb = residentMb(server.pid)
-    return { firstMs: first.readyMs, againMs: server.readyMs, idleMb, usedMb }
+    return { firstMs: first.readyMs, firstMb, againMs: server.readyMs, againMb, usedMb }
   } finally {
     await server.stop()
   }
 }
 
+async function idleMemory({ pid }: Server): Promise<number> {
+  await sleep(idleMs)
+  return residentMb(pid)
+}
+
 function report(runs: Run[]): Report {
   const of = (key: keyof Run) => median(runs.map((run) => run[key]))
-  const idleMb = of('idleMb')
   return {
     title: 'Start and memory',
     rows: [
@@ -70,10 +81,16 @@ function report(runs: Run[]): Report {
         met: of('againMs') < againMaxMs,
       },
       {
-        what: 'resident memory of the Node process, idle for 10 s',
+        what: 'resident memory of the Node process, idle, first start',
         goal: `< ${idleMaxMb} MB`,
-        measured: mb(idleMb),
-        met: idleMb < idleMaxMb,
+        measured: mb(of('firstMb')),
+        met: of('firstMb') < idleMaxMb,
+      },
+      {
+        what: 'resident memory of the Node process, idle, later starts',
+        goal: `< ${idleMaxMb} MB`,
+        measured: mb(of('againMb')),
+        met: of('againMb') < idleMaxMb,
       },
       {
         what: `the same after ${turns} turns`,

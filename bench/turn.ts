@@ -1,4 +1,4 @@
-import { type Client, createAgent, openClient } from './client.ts'
+import { createAgent, openClient } from './client.ts'
 import { queryRows } from './database.ts'
 import {
   median,
@@ -18,9 +18,11 @@ import { databaseUrl, startBare, startOutlast, withDataDir } from './servers.ts'
 const p50MaxMs = 8
 const ratioMin = 0.75
 const aim = 300
+/** Longest conversation. The log of a session is read once a turn, so a turn's time depends on its length. */
+const turnsMax = 50
 const bareAgent = 'agent_01933b5a000070008000000000000103'
 
-/** How many clients, each with a session and a stream of its own, and for how long. */
+/** How many clients, each with sessions and streams of its own, and for how long. */
 type Crowd = { clients: number; forMs: number }
 /** What a crowd got done. */
 type Result = { perSecond: number; p50: number; p99: number }
@@ -82,18 +84,24 @@ async function compare(ours: Target, bare: Target, options: Options): Promise<Re
   return { title: 'A text turn on the simulated model, from POST to session.idled', rows }
 }
 
-async function measure({ url, agentId }: Target, { clients, forMs }: Crowd): Promise<Result> {
-  const crowd = await Promise.all(Array.from({ length: clients }, () => openClient(url, agentId)))
+async function measure(target: Target, { clients, forMs }: Crowd): Promise<Result> {
   const latencies: number[] = []
   const begun = performance.now()
-  await Promise.all(crowd.map((client) => talk(client, begun + forMs, latencies)))
+  const until = begun + forMs
+  await Promise.all(Array.from({ length: clients }, () => converse(target, until, latencies)))
   const perSecond = latencies.length / ((performance.now() - begun) / 1000)
-  for (const client of crowd) client.close()
   return { perSecond, p50: median(latencies), p99: percentile(latencies, 0.99) }
 }
 
-async function talk(client: Client, until: number, latencies: number[]) {
-  for (let n = 1; performance.now() < until; n++) latencies.push(await client.turn(`Hello ${n}`))
+/** One client: when a conversation has become long, it begins another. */
+async function converse({ url, agentId }: Target, until: number, latencies: number[]) {
+  while (performance.now() < until) {
+    const client = await openClient(url, agentId)
+    for (let n = 1; n <= turnsMax && performance.now() < until; n++) {
+      latencies.push(await client.turn(`Hello ${n}`))
+    }
+    client.close()
+  }
 }
 
 const line = ({ perSecond, p50, p99 }: Result) =>
