@@ -39,6 +39,10 @@ async function start(file: string, { env = {}, nodeArgs = [] }: Program): Promis
       stdio: ['ignore', 'ignore', 'inherit'],
     },
   )
+  // Whatever becomes of the benchmark, no server outlives it.
+  const endWithUs = () => child.kill('SIGTERM')
+  process.once('exit', endWithUs)
+  child.once('exit', () => process.off('exit', endWithUs))
   const url = `http://127.0.0.1:${port}`
   await untilReady(child, url)
   const readyMs = performance.now() - begun
