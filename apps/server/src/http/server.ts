@@ -102,12 +102,13 @@ const lastAnswersMs = 2_000
 function closing(app: FastifyInstance) {
   let underWay = 0
   let done = () => {}
+  const ended = () => {
+    underWay -= 1
+    if (underWay === 0) done()
+  }
   app.server.on('request', (_request, response) => {
     underWay += 1
-    response.once('close', () => {
-      underWay -= 1
-      if (underWay === 0) done()
-    })
+    response.on('close', ended)
   })
   return async () => {
     if (underWay > 0) {

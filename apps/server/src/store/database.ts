@@ -124,6 +124,8 @@ export async function openUnit(pool: pg.Pool): Promise<Unit> {
   }
 }
 
+const rowsOf = <Row>({ rows }: { rows: unknown[] }) => rows as Row[]
+
 function over(target: pg.Pool | pg.PoolClient): Db {
   let typed: Kysely<Tables> | undefined
   return {
@@ -131,10 +133,8 @@ function over(target: pg.Pool | pg.PoolClient): Db {
       typed ??= new Kysely<Tables>({ dialect: new PostgresDialect({ pool: poolOf(target) }) })
       return typed
     },
-    async run<Row>(statement: Statement, values: readonly unknown[]) {
-      const { name, text } = statement
-      const result = await target.query({ name, text, values: values as unknown[] })
-      return result.rows as Row[]
+    run<Row>({ name, text }: Statement, values: readonly unknown[]) {
+      return target.query({ name, text, values: values as unknown[] }).then(rowsOf<Row>)
     },
   }
 }

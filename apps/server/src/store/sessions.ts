@@ -70,16 +70,11 @@ const byId: Statement = {
   text: `select ${columns.join(', ')} from sessions where org_id = $1 and id = $2`,
 }
 
-export async function findSession(db: Db, orgId: string, id: string): Promise<Session | undefined> {
-  const [row] = await db.run<SessionRow>(byId, [orgId, id])
-  return row && present(row)
-}
-
 /** Contract: throws 404 `not_found`. */
 export async function getSession(db: Db, orgId: string, id: string): Promise<Session> {
-  const session = await findSession(db, orgId, id)
-  if (!session) throw new ApiError('not_found', 'Session')
-  return session
+  const [row] = await db.run<SessionRow>(byId, [orgId, id])
+  if (!row) throw new ApiError('not_found', 'Session')
+  return present(row)
 }
 
 const insert: Statement = {
