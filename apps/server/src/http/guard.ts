@@ -22,7 +22,7 @@ export function requestId(headers: IncomingHttpHeaders): string {
 export function guardOpenAccess(app: FastifyInstance, config: Config): void {
   const allowed = new Set(config.CORS_ALLOWED_ORIGINS)
   // Clients name one host again and again: the last good one is not looked at twice.
-  let goodHost: string | undefined
+  let goodHost = ''
   app.addHook('onRequest', (request, reply, done) => {
     reply.raw.setHeader('x-request-id', request.id)
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
@@ -30,7 +30,7 @@ export function guardOpenAccess(app: FastifyInstance, config: Config): void {
     }
     if (!config.ALLOW_OPEN_ACCESS && request.headers.host !== goodHost) {
       if (!isLoopback(hostOf(request))) return done(new ApiError('host_not_allowed'))
-      goodHost = request.headers.host
+      goodHost = request.headers.host ?? ''
     }
     const { origin } = request.headers
     if (origin !== undefined && !allowed.has(origin) && !isSameOrigin(origin, request)) {
