@@ -1,0 +1,191 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+/**
+ * What happens to a statement: it never reaches PostgreSQL, or its answer never reaches who asked. The connection
+ * is cut in both cases, after `act`.
+ */
+export type Fault = { when: 'before' | 'after'; act?: () => void }
+
+export type ProxyOptions = {
+  /** Called with each statement that passes, by its name or its first words. */
+  onStatement?: (label: string) => Fault | undefined
+}
+
+export type PostgresProxy = {
+  /** The way to the database through the proxy. */
+  url: string
+  port: number
+  /** From here on everything passes; what a stalled network held back arrives now. */
+  pass: () => void
+  /** Cuts every connection, and every new one. */
+  refuse: () => void
+  /** Nothing gets through, in neither direction, and nobody is told. */
+  stall: () => void
+  close: () => Promise<void>
+}
+
+type State = 'passing' | 'refusing' | 'stalled'
+
+/** Stands between nodes and their PostgreSQL, understands what is said, and is the network that fails. */
+export async function startPostgresProxy(
+  databaseUrl: string,
+  { onStatement = () => undefined }: ProxyOptions = {},
+): Promise<PostgresProxy> {
+  const target = new URL(databaseUrl)
+  const links = new Set<Link>()
+  let state: State = 'passing'
+  const listener = createServer((client) => {
+    if (state === 'refusing') return void client.destroy()
+    const server = connect(Number(target.port), target.hostname)
+    const link = openLink({ client, server }, { isStalled: () => state === 'stalled', onStatement })
+    links.add(link)
+    server.on('close', () => links.delete(link))
+  })
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const { port } = listener.address() as AddressInfo
+  const url = new URL(target)
+  url.host = `127.0.0.1:${port}`
+  const cutAll = () => {
+    for (const link of links) link.cut()
+  }
+  return {
+    url: url.href,
+    port,
+    pass() {
+      state = 'passing'
+      for (const link of links) link.flush()
+    },
+    refuse() {
+      state = 'refusing'
+      cutAll()
+    },
+    stall() {
+      state = 'stalled'
+    },
+    async close() {
+      cutAll()
+      listener.close()
+      await once(listener, 'close')
+    },
+  }
+}
+
+type Link = { flush: () => void; cut: () => void }
+type Ends = { client: Socket; server: Socket }
+type LinkOptions = Required<ProxyOptions> & { isStalled: () => boolean }
+
+function openLink({ client, server }: Ends, { isStalled, onStatement }: LinkOptions): Link {
+  const up = channel(server, isStalled)
+  const down = channel(client, isStalled)
+  let cutAfter: Fault | undefined
+  const cut = (fault?: Fault) => {
+    fault?.act?.()
+    client.destroy()
+    server.destroy()
+  }
+  const readRequests = requestReader((labels, bytes) => {
+    const fault = labels.map(onStatement).find((found) => found !== undefined)
+    if (fault?.when === 'before') return cut(fault)
+    cutAfter ??= fault
+    up.send(bytes)
+  })
+  const readAnswers = messageReader({ begun: true }, (type) => {
+    if (type === readyForQuery && cutAfter) cut(cutAfter)
+  })
+  for (const socket of [client, server]) socket.setNoDelay(true).on('error', () => {})
+  client.on('data', readRequests).on('close', up.end)
+  server.on('close', down.end).on('data', (chunk) => {
+    readAnswers(chunk)
+    if (!cutAfter) down.send(chunk)
+  })
+  return {
+    cut,
+    flush() {
+      up.flush()
+      down.flush()
+    },
+  }
+}
+
+/** One direction of a connection. A network that is away keeps what is sent, and the news that nobody sends any more. */
+function channel(out: Socket, isStalled: () => boolean) {
+  const held: Buffer[] = []
+  let over = false
+  const flush = () => {
+    for (const bytes of held.splice(0)) out.write(bytes)
+    if (over) out.end()
+  }
+  return {
+    flush,
+    send(bytes: Buffer) {
+      if (isStalled()) held.push(bytes)
+      else out.write(bytes)
+    },
+    end() {
+      over = true
+      if (!isStalled()) flush()
+    },
+  }
+}
+
+const parse = 'P'
+const bind = 'B'
+const simpleQuery = 'Q'
+const readyForQuery = 'Z'
+/** Messages of a statement that is sent in parts, up to its Sync. */
+const parts = new Set([parse, bind, 'D', 'E', 'C'])
+const labelLength = 60
+
+/**
+ * Reads what a client sends, a whole request at a time, with the statements that it executes: one for each Bind
+ * or Query.
+ */
+function requestReader(take: (labels: string[], bytes: Buffer) => void) {
+  let labels: string[] = []
+  let bytes: Buffer[] = []
+  let unnamed = ''
+  return messageReader({ begun: false }, (type, message) => {
+    const [first, second] = message.toString('utf8', headLength).split('\0', 2) as [string, string]
+    if (type === parse && first === '') unnamed = second
+    if (type === bind) labels.push(second === '' ? shortened(unnamed) : second)
+    if (type === simpleQuery) labels.push(shortened(first))
+    bytes.push(message)
+    if (parts.has(type)) return
+    const request = { labels, bytes: Buffer.concat(bytes) }
+    labels = []
+    bytes = []
+    take(request.labels, request.bytes)
+  })
+}
+
+const shortened = (text: string) => text.trim().replace(/\s+/g, ' ').slice(0, labelLength)
+
+const headLength = 5
+
+/**
+ * Cuts one direction into messages: each has a type and a length, only a client's first has no type.
+ * Contract: `message` is the whole of it, head included.
+ */
+function messageReader(
+  { begun }: { begun: boolean },
+  take: (type: string, message: Buffer) => void,
+): (chunk: Buffer) => void {
+  let rest: Buffer = Buffer.alloc(0)
+  let typed = begun
+  return (chunk) => {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    for (;;) {
+      const typeLength = typed ? 1 : 0
+      if (rest.length < typeLength + 4) return
+      const length = rest.readInt32BE(typeLength) + typeLength
+      if (rest.length < length) return
+      const message = rest.subarray(0, length)
+      rest = rest.subarray(length)
+      const type = typed ? String.fromCharCode(message[0]!) : ''
+      typed = true
+      take(type, message)
+    }
+  }
+}
