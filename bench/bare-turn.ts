@@ -11,12 +11,12 @@ import { createLog } from '../apps/server/src/log.ts'
 import { migrateQueue, startQueue, type TurnJob } from '../apps/server/src/runtime/queue.ts'
 import { createPool, openDatabase } from '../apps/server/src/store/database.ts'
 import { readLog } from '../apps/server/src/store/events.ts'
+import { acceptMessage } from '../apps/server/src/store/messages.ts'
 import { migrate } from '../apps/server/src/store/migrate.ts'
 import { findModelRoute } from '../apps/server/src/store/models.ts'
 import { seed } from '../apps/server/src/store/seeds.ts'
 import { createSession } from '../apps/server/src/store/sessions.ts'
 import {
-  acceptMessage,
   appendToTurn,
   type NewEvent,
   type TurnRun,
@@ -85,8 +85,9 @@ app.post<{ Params: Params; Body: Message }>(
       message: { id, role: 'user', content: body.message.content, created_at: new Date() },
     })
     const preview = body.message.content[0]!.text
-    const input = { turnId: newId('turn'), messageId: id, data, tags: null, preview }
-    const accepted = await acceptMessage(db, orgId, params.id, input)
+    const ids = { turnId: newId('turn'), messageId: id }
+    const input = { ...ids, data, busyData: null, tags: null, preview, onlyIdle: false }
+    const accepted = await acceptMessage(db, { orgId, sessionId: params.id }, input)
     bus.emit(params.id, [{ type, context, data }])
     return reply.code(201).send({ id, sequence: accepted!.sequence })
   },

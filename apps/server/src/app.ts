@@ -16,10 +16,15 @@ import { type Embedded, readOrCreateMasterKey, startEmbedded } from './store/emb
 import { sweepKeys } from './store/idempotency-keys.ts'
 import { listen } from './store/listen.ts'
 import { migrate } from './store/migrate.ts'
+import { connectNotify } from './store/notify.ts'
+import type { TransportEvents } from './store/outbox.ts'
+import { connectRedis } from './store/redis.ts'
 import { seed } from './store/seeds.ts'
+import { sweepSnapshots } from './store/snapshots.ts'
 
 const appConnections = 8
 const queueConnections = 4
+const leaseTimeoutMs = 1_000
 const sweepMs = 600_000
 
 const manifest = new URL('../package.json', import.meta.url)
@@ -35,6 +40,8 @@ export type App = {
 export type AppOptions = {
   /** What agents can be given. */
   capabilities?: readonly Capability[]
+  /** What this node calls itself to others; nodes of different versions can hand turns to each other. */
+  version?: string
   /** Called when the server cannot go on. */
   onFatal?: (error: Error) => void
 }
@@ -62,6 +69,7 @@ type Starting = AppOptions & {
 
 async function start(config: Config, starting: Starting): Promise<App> {
   const { log, undo, stopAll, capabilities = builtins, onFatal = () => {} } = starting
+  const about = { version: starting.version ?? version }
   let embedded: Embedded | undefined
   if (config.DATABASE_URL === undefined) {
     embedded = await startEmbedded({ dataDir: config.DATA_DIR, log, onFatal })
@@ -71,6 +79,8 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const onError = (error: Error) => log.debug('a database connection broke', { error })
   const db = openDatabase({ url, max: appConnections, onError })
   undo.push(db.close)
+  const leaseDb = openDatabase({ url, max: 1, timeoutMs: leaseTimeoutMs, onError })
+  undo.push(leaseDb.close)
   const queuePool = createPool({ url, max: queueConnections, onError })
   undo.push(() => queuePool.end())
   await migrate(url, async () => {
@@ -79,15 +89,19 @@ async function start(config: Config, starting: Starting): Promise<App> {
   })
 
   const alone = embedded !== undefined
-  const bus = createBus({ log, pool: alone ? undefined : db.pool })
-  const listening = listen({ bus, db, log }, alone ? undefined : url)
-  undo.push(listening.stop)
+  const id = `node_${randomBytes(8).toString('hex')}`
+  const connect = transportOf(config)
+  const bus = createBus({ log, db, nodeId: id, connect })
+  undo.push(bus.stop)
+  const listening = listen({ bus, db, log })
+  undo.push(async () => listening.stop())
   const masterKey =
     config.SECRETS_ENCRYPTION_KEY ??
     (alone ? await readOrCreateMasterKey(config.DATA_DIR) : undefined)
   const node: Node = {
-    id: `node_${randomBytes(8).toString('hex')}`,
+    id,
     db,
+    leaseDb,
     bus,
     config,
     secrets: masterKey === undefined ? undefined : createSecrets(masterKey),
@@ -96,9 +110,9 @@ async function start(config: Config, starting: Starting): Promise<App> {
   }
 
   let stopping = false
-  const { app, streams, close } = await createHttp(node, { version, stopping: () => stopping })
+  const { app, streams, close } = await createHttp(node, { ...about, stopping: () => stopping })
   undo.push(close)
-  const runtime = await startRuntime(node, { pool: queuePool, version, alone })
+  const runtime = await startRuntime(node, { ...about, pool: queuePool, alone })
   undo.push(async () => {
     stopping = true
     streams?.close('shutdown')
@@ -106,10 +120,19 @@ async function start(config: Config, starting: Starting): Promise<App> {
   })
   const sweeping = setInterval(() => {
     sweepKeys(db).catch((error) => log.warn('old idempotency keys stay for now', { error }))
+    sweepSnapshots(db).catch((error) => log.warn('old snapshots stay for now', { error }))
   }, sweepMs)
   undo.push(async () => clearInterval(sweeping))
+  bus.hello()
   await app.listen({ host: config.HOST, port: config.PORT })
   return { url: addressOf(app.server.address() as AddressInfo), stop: stopAll }
+}
+
+/** How nodes reach each other. The embedded database has one node, and nobody to tell. */
+function transportOf({ DATABASE_URL: database, REDIS_URL: redis }: Config) {
+  if (redis !== undefined) return (events: TransportEvents) => connectRedis(redis, events)
+  if (database !== undefined) return (events: TransportEvents) => connectNotify(database, events)
+  return undefined
 }
 
 function addressOf({ address, port }: AddressInfo): string {

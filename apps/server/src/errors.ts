@@ -15,6 +15,7 @@ export const catalogue = {
   route_not_found: [404, 'There is nothing at %s.'],
   method_not_allowed: [405, '%s is not possible here.'],
   agent_archived: [409, 'Agent %s is archived. Restore it to start sessions.'],
+  session_busy: [409, 'The session runs a turn, and on_busy is reject.'],
   model_exists: [409, 'The provider already has a model %s.'],
   model_in_use: [409, 'The model is in use: %s.'],
   idempotency_key_reused: [409, 'This Idempotency-Key was used with another request body.'],

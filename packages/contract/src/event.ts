@@ -1,7 +1,7 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { AgentId, EventId, ExecId, MessageId, ModelId, SessionId, Timestamp, TurnId } from './id.ts'
 import { ContentPart, EventMessage } from './message.ts'
-import { AnyObject, Anything, count, optional, pageOf } from './shape.ts'
+import { AnyObject, Anything, count, oneOf, optional, pageOf } from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
 const ToolCall = Type.Object(
@@ -65,15 +65,21 @@ const textDelta = {
 
 /** Every event of a session: its type and what its `data` holds. Order within a turn: see docs. */
 export const eventData = {
-  /** A message was accepted. */
-  'input.message': Type.Object({ message: EventMessage }, { title: 'InputMessageData' }),
+  /** A message was accepted. `on_busy` is there when a turn was running and the message waits for its own. */
+  'input.message': Type.Object(
+    { message: EventMessage, on_busy: Type.Optional(oneOf('queue')) },
+    { title: 'InputMessageData' },
+  ),
   /** The session was created. Always sequence 1. */
   'session.started': Type.Object(
     { agent_id: AgentId, model_id: Type.Optional(ModelId) },
     { title: 'SessionStartedData' },
   ),
-  /** The session's status became `active`. */
-  'session.activated': Type.Object(turnAndInput, { title: 'SessionActivatedData' }),
+  /** A turn begins. `input_sequence` names the event of its message when that had waited for its turn. */
+  'session.activated': Type.Object(
+    { ...turnAndInput, input_sequence: Type.Optional(count()) },
+    { title: 'SessionActivatedData' },
+  ),
   /** A worker picked the turn up. Once per turn, before any model call. */
   'turn.started': Type.Object(
     { ...turnAndInput, input_content: Type.Optional(Type.String()) },
@@ -213,6 +219,8 @@ export const EventContext = Type.Object(
     trace_id: Type.Optional(Type.String()),
     span_id: Type.Optional(Type.String()),
     parent_span_id: Type.Optional(Type.String()),
+    /** Which shape `data` has; absent: the first. A server leaves what it does not know to a newer one. */
+    v: Type.Optional(Type.Integer({ minimum: 1 })),
   },
   { title: 'EventContext' },
 )

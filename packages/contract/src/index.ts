@@ -50,6 +50,7 @@ export {
   Message,
   MessagePage,
   NewMessage,
+  OnBusy,
 } from './message.ts'
 export {
   Model,

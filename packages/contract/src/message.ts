@@ -101,9 +101,18 @@ export const InputMessage = Type.Object(
   { title: 'InputMessage' },
 )
 
+/**
+ * What becomes of a message while a turn runs. `steer`: that turn sees it at its next model call. `queue`: it gets a
+ * turn of its own after that one. `interrupt`: that turn is cancelled, what it said so far stays, and this message
+ * is next. `reject`: 409 `session_busy`.
+ */
+export const OnBusy = oneOf('steer', 'queue', 'interrupt', 'reject')
+export type OnBusy = Static<typeof OnBusy>
+
 export const NewMessage = Type.Object(
   {
     message: InputMessage,
+    on_busy: optional(OnBusy),
     controls: optional(Controls),
     metadata: optional(AnyObject),
     tags: optional(Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 })),

@@ -4,13 +4,16 @@ import {
   Message,
   MessagePage,
   NewMessage,
+  type OnBusy,
   PageQuery,
 } from '@outlast/contract'
+import type { FastifyRequest } from 'fastify'
 import { ApiError } from '../errors.ts'
 import { newId, parseId } from '../ids.ts'
+import { interruptSession } from '../runtime/cancel.ts'
+import type { Node } from '../runtime/node.ts'
 import { countEvents, messageTypes, wireEvent } from '../store/events.ts'
-import { asMessage, findSequence, messageBatches } from '../store/messages.ts'
-import { acceptMessage } from '../store/turns.ts'
+import { acceptMessage, asMessage, findSequence, messageBatches } from '../store/messages.ts'
 import { previewOf, withoutNul } from '../text.ts'
 import type { Api } from './api.ts'
 import { streamList } from './page.ts'
@@ -33,22 +36,11 @@ export function messageRoutes({ app, node }: Api): void {
     async handler({ params, principal, body, db, committed }, reply) {
       const sessionId = parseId('session', params.session_id)
       const message = messageFrom(body)
-      const data = JSON.stringify({ message })
-      const tags = message.tags?.map(withoutNul) ?? null
-      const accepted = await acceptMessage(db, principal.orgId, sessionId, {
-        turnId: newId('turn'),
-        messageId: message.id,
-        data,
-        tags,
-        preview: previewText(message),
-      })
-      if (!accepted) throw new ApiError('not_found', 'Session')
-      const { sequence, ts } = accepted
-      committed.push(() => {
-        const row = { sequence, type: 'input.message' as const, ts, context: '{}', data, tags }
-        node.bus.stored(sessionId, sequence, () => [wireEvent(sessionId, row)])
-      })
-      return reply.code(201).send(asMessage(sessionId, sequence, message))
+      const accepted = await accept(
+        { node, db, committed },
+        { orgId: principal.orgId, sessionId, message, onBusy: body.on_busy ?? 'steer' },
+      )
+      return reply.code(201).send(asMessage(sessionId, accepted.sequence, message))
     },
   })
 
@@ -73,6 +65,49 @@ export function messageRoutes({ app, node }: Api): void {
       return streamList(reply, { ...(total !== undefined && { total }), offset, batches })
     },
   })
+}
+
+type Posted = { orgId: string; sessionId: string; message: EventMessage; onBusy: OnBusy }
+
+/** Stores a message; what becomes of it while a turn runs is decided by the statement that stores it. */
+async function accept(
+  { node, db, committed }: Pick<FastifyRequest, 'db' | 'committed'> & Pick<Api, 'node'>,
+  { orgId, sessionId, message, onBusy }: Posted,
+): Promise<{ sequence: number }> {
+  const data = JSON.stringify({ message })
+  const tags = message.tags?.map(withoutNul) ?? null
+  const input = { data, tags, preview: previewText(message) }
+  if (onBusy === 'interrupt') {
+    const interrupted = await interruptSession(node, db, { orgId, sessionId, input })
+    if (interrupted) {
+      committed.push(() => void settleLater(node, interrupted.settle))
+      return interrupted
+    }
+  }
+  const busyData = onBusy === 'queue' ? JSON.stringify({ on_busy: onBusy, message }) : null
+  const onlyIdle = onBusy === 'reject'
+  const ids = { turnId: newId('turn'), messageId: message.id }
+  const accepted = await acceptMessage(
+    db,
+    { orgId, sessionId },
+    { ...input, ...ids, busyData, onlyIdle },
+  )
+  if (!accepted) {
+    const known = onlyIdle && (await findSequence(db, orgId, sessionId)) !== undefined
+    throw known ? new ApiError('session_busy') : new ApiError('not_found', 'Session')
+  }
+  const { sequence, ts, begins } = accepted
+  const row = { sequence, type: 'input.message' as const, ts, context: '{}', tags }
+  const stored = { ...row, data: begins ? data : (busyData ?? data) }
+  committed.push(() => node.bus.stored(sessionId, sequence, () => [wireEvent(sessionId, stored)]))
+  return accepted
+}
+
+/** The client need not wait for the interrupted turn; should this node fail here, the turn's own node ends it. */
+function settleLater(node: Node, settle: () => Promise<void>) {
+  return settle().catch((error) =>
+    node.log.warn('an interrupted turn is left to its node', { error }),
+  )
 }
 
 function messageFrom({ message, controls, metadata, tags }: NewMessage): EventMessage {

@@ -1,7 +1,7 @@
 import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
 import { newId, newSpanId } from '../ids.ts'
 import { hashOf } from '../store/texts.ts'
-import { commit, contextOf, draft, FencedError, type Turn } from './journal.ts'
+import { commit, contextOf, draft, FencedError, mayBegin, type Turn } from './journal.ts'
 import type { Action, OpenAct, OpenCall } from './log.ts'
 import { interruptedOutcome, runTool } from './tool-call.ts'
 
@@ -18,6 +18,7 @@ export async function act(turn: Turn, { open, requested }: ActAction): Promise<v
   else beginAct(turn, requested)
   if (pendingCalls(turn).length > 0) {
     await commit(turn)
+    await mayBegin(turn)
     await runAll(turn, pendingCalls(turn))
   }
   const { calls, ...step } = turn.state.act!

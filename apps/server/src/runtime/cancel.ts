@@ -1,6 +1,7 @@
 import type { CancelTurnResponse, TokenUsage } from '@outlast/contract'
 import type { Db } from '../store/database.ts'
 import { readLog, wireEvent } from '../store/events.ts'
+import { interruptTurn, type NewInput } from '../store/messages.ts'
 import {
   appendToTurn,
   type CurrentTurn,
@@ -41,43 +42,68 @@ export async function cancelSession(
   const turn = await findCurrentTurn(db, orgId, sessionId)
   if (!turn) return undefined
   const ref = { orgId, sessionId, turnId: turn.turn_id ?? '' }
-  const cancelled = turn.turn_id !== null && (await markCancelled(db, ref, turn))
+  if (turn.turn_id === null) return { answer: nothingRuns, settle: async () => {} }
+  const event = await cancelEvent(db, { ref, turn, reason: 'User requested cancellation' })
+  const cancelled = await cancelTurn(db, ref, event)
   if (!cancelled) return { answer: nothingRuns, settle: async () => {} }
+  const { sequence, ts } = cancelled
   return {
     answer: { status: 'cancelled', message: 'Turn cancelled successfully' },
-    settle: () => awaitEnd(node, ref, cancelled),
+    settle: () => awaitEnd(node, ref, [{ ...event, sequence, ts }]),
   }
 }
 
-type Cancelled = { event: NewEvent; sequence: number; ts: string }
+const interruptionsMax = 3
 
-async function markCancelled(
+/**
+ * Stores a message and cancels the turn that a session runs, in one statement, so that the message is next.
+ * Undefined when no turn runs that could be cancelled. `settle` as above.
+ */
+export async function interruptSession(
+  node: Node,
   db: Db,
-  ref: TurnRef,
-  turn: CurrentTurn,
-): Promise<Cancelled | undefined> {
+  { orgId, sessionId, input }: Omit<TurnRef, 'turnId'> & { input: Interrupting },
+): Promise<{ sequence: number; ts: string; settle: () => Promise<void> } | undefined> {
+  for (let tries = 0; tries < interruptionsMax; tries += 1) {
+    const turn = await findCurrentTurn(db, orgId, sessionId)
+    if (!turn?.turn_id || turn.turn_cancelled) return undefined
+    const ref = { orgId, sessionId, turnId: turn.turn_id }
+    const event = await cancelEvent(db, { ref, turn, reason: 'A message interrupted the turn' })
+    const interrupted = await interruptTurn(db, ref, { event, input })
+    if (!interrupted) continue
+    const { sequence, ts } = interrupted
+    const message = { type: 'input.message' as const, context: '{}', data: input.data }
+    const events = [
+      { ...event, sequence: sequence - 1, ts },
+      { ...message, sequence, ts, tags: input.tags },
+    ]
+    return { sequence, ts, settle: () => awaitEnd(node, ref, events) }
+  }
+  return undefined
+}
+
+type Interrupting = Pick<NewInput, 'data' | 'tags' | 'preview'>
+
+type Cancelling = { ref: TurnRef; turn: CurrentTurn; reason: string }
+
+async function cancelEvent(db: Db, { ref, turn, reason }: Cancelling): Promise<NewEvent> {
   const { usage } = await readState(db, ref, turn)
   const context = { ...turnContext(ref.turnId, turn.turn_input), span_id: ref.turnId }
-  const { stored: event } = makeDraft('turn.cancelled', context, {
-    turn_id: ref.turnId,
-    reason: 'User requested cancellation',
-    ...(usage && { usage }),
-  })
-  const marked = await cancelTurn(db, ref, event)
-  return marked && { event, ...marked }
+  const data = { turn_id: ref.turnId, reason, ...(usage && { usage }) }
+  return makeDraft('turn.cancelled', context, data).stored
 }
 
 async function readState(db: Db, ref: TurnRef, turn: CurrentTurn): Promise<TurnState> {
   const rows = await readLog(db, ref.sessionId, turn.turn_from, turn.turn_from - 1)
-  return fold(ref.turnId, rows.map(loggedEvent))
+  return fold(ref.turnId, turn.turn_input, rows.map(loggedEvent))
 }
 
 /** Tells the turn's node, and ends the turn itself when that node does not. */
-async function awaitEnd(node: Node, ref: TurnRef, { event, sequence, ts }: Cancelled) {
+async function awaitEnd(node: Node, ref: TurnRef, stored: Parameters<typeof wireEvent>[1][]) {
   const ended = watchEnd(node, ref)
-  node.bus.stored(ref.sessionId, sequence, () => [
-    wireEvent(ref.sessionId, { ...event, sequence, ts }),
-  ])
+  node.bus.stored(ref.sessionId, stored.at(-1)!.sequence, () =>
+    stored.map((event) => wireEvent(ref.sessionId, event)),
+  )
   node.bus.cancel(ref.sessionId, ref.turnId)
   await ended
   await settleCancel(node, ref, nothingKept)
@@ -115,8 +141,7 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: Kept): Promis
     if (turn?.turn_id !== ref.turnId || !turn.turn_cancelled) return
     const state = await readState(node.db, ref, turn)
     const all = [...events, ...openCalls(turn, state, events)]
-    const late = state.unseen.filter((input) => input.sequence > (state.cancelledAt ?? 0))
-    const following = nextTurn(late)
+    const following = nextTurn(state)
     const ending = following ? [] : [idled(turn, state, effects.usage)]
     const appended = await appendToTurn(
       node.db,

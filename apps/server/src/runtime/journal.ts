@@ -1,4 +1,11 @@
-import type { EventContext, EventDataOf, EventType, TokenUsage } from '@outlast/contract'
+import { once } from 'node:events'
+import {
+  type EventContext,
+  type EventDataOf,
+  type EventType,
+  eventTypes,
+  type TokenUsage,
+} from '@outlast/contract'
 import { assemble, type RuntimeAgent } from '../capabilities/catalog.ts'
 import { newId } from '../ids.ts'
 import {
@@ -14,20 +21,20 @@ import {
   wireEvent,
 } from '../store/events.ts'
 import { hashOf, isStored, rememberText } from '../store/texts.ts'
-import {
-  type Appending,
-  appendToTurn,
-  type Ending,
-  type NewEvent,
-  type TakenTurn,
-  type TurnRun,
-} from '../store/turns.ts'
-import { addUsage, apply, fold, type LoggedEvent, type TurnState } from './log.ts'
+import type { Appending, Ending, NewEvent, TakenTurn, TurnRun } from '../store/turns.ts'
+import { append, throughOutages } from './append.ts'
+import type { Lease } from './lease.ts'
+import { addUsage, apply, fold, following, type LoggedEvent, type TurnState } from './log.ts'
 import type { Node } from './node.ts'
 
 /** This attempt may not append any more: the turn was cancelled, or another node has it. */
 export class FencedError extends Error {
   override name = 'FencedError'
+}
+
+/** The log or the agent holds what this version does not know: a newer one can go on with the turn. */
+export class NotUnderstoodError extends Error {
+  override name = 'NotUnderstoodError'
 }
 
 /** An event that the turn has decided on but not stored yet. */
@@ -44,7 +51,8 @@ export type Effects = Pick<Appending, 'outcome' | 'outputPreview' | 'usage' | 'c
 /** One attempt at a turn: what its log says, and what is about to be added to it. */
 export type Turn = {
   readonly node: Node
-  readonly run: TurnRun
+  readonly lease: Lease
+  run: TurnRun
   readonly taken: TakenTurn
   readonly agent: RuntimeAgent
   readonly prompt: Text
@@ -55,8 +63,10 @@ export type Turn = {
   /** The stored events of the turn. */
   events: LoggedEvent[]
   readonly conversation: Conversation
-  /** When the turn was first begun, in ms since 1970. */
+  /** When the turn was first begun, in ms since 1970 by the database's clock. */
   readonly startedAt: number
+  /** The database's clock as of the latest answer, and this process's at that moment, in ms. */
+  clock: { database: number; process: number }
   /** The last sequence that this attempt knows of. */
   sequence: number
   drafts: Draft[]
@@ -69,13 +79,14 @@ export type Turn = {
 
 type Text = { hash: string; body: string }
 
-/** Reads a turn's log, once, and puts its agent together. */
-export async function openTurn(
-  node: Node,
-  { run, taken, signal }: { run: TurnRun; taken: TakenTurn; signal: AbortSignal },
-): Promise<Turn> {
+export type TurnOptions = { run: TurnRun; taken: TakenTurn; signal: AbortSignal; lease: Lease }
+
+/** Reads a turn's log, once, and puts its agent together. Contract: throws NotUnderstoodError. */
+export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> {
+  const { run, taken } = options
   const rows = await readLog(node.db, run.sessionId, taken.turn_from)
   const events = rows.filter((row) => row.sequence >= taken.turn_from).map(loggedEvent)
+  checkUnderstood(node, options, events)
   const agent = assemble(node.capabilities, {
     agentPrompt: taken.system_prompt,
     agentUses: taken.agent_capabilities,
@@ -84,18 +95,21 @@ export async function openTurn(
   const conversation = newConversation(run.sessionId)
   for (const row of rows) addToConversation(conversation, row)
   const tools = [...agent.tools.values()].map(({ name, description }) => ({ name, description }))
+  const started = events.findIndex(
+    ({ type, context }) => type === 'turn.started' && context.turn_id === run.turnId,
+  )
+  const clock = { database: Date.parse(taken.now), process: performance.now() }
   return {
     node,
-    run,
-    taken,
+    ...options,
     agent,
     prompt: textWithHash(agent.prompt),
     tools: textWithHash(JSON.stringify(tools)),
-    signal,
-    state: fold(run.turnId, events),
+    state: fold(run.turnId, taken.turn_input, events),
     events,
     conversation,
-    startedAt: startOf(run.turnId, rows),
+    startedAt: started < 0 ? clock.database : Date.parse(rows.at(started - events.length)!.ts),
+    clock,
     sequence: Math.max(taken.sequence, rows.at(-1)?.sequence ?? 0),
     drafts: [],
     effects: {},
@@ -104,10 +118,35 @@ export async function openTurn(
   }
 }
 
-function startOf(turnId: string, rows: EventRow[]): number {
-  const started = rows.find((row) => row.type === 'turn.started' && row.context.includes(turnId))
-  return started ? Date.parse(started.ts) : Date.now()
+const knownTypes = new Set<string>(eventTypes)
+const knownShape = 1
+
+/** A capability that is unknown everywhere is gone: then the turn goes on without it. */
+function checkUnderstood(node: Node, { taken, lease }: TurnOptions, events: LoggedEvent[]): void {
+  for (const { type, context } of events) {
+    if (!knownTypes.has(type)) throw new NotUnderstoodError(`There is an event of type ${type}.`)
+    if ((context.v ?? knownShape) > knownShape) {
+      throw new NotUnderstoodError(`There is a ${type} in shape ${context.v}.`)
+    }
+  }
+  if (lease.others().otherVersions === 0) return
+  for (const { ref } of [...taken.agent_capabilities, ...taken.capabilities]) {
+    if (node.capabilities.some(({ id }) => id === ref)) continue
+    throw new NotUnderstoodError(`There is a capability ${ref}.`)
+  }
 }
+
+/**
+ * To be awaited before anything is begun outside: other nodes may have taken this one for dead.
+ * Contract: throws FencedError when the attempt is told to stop.
+ */
+export async function mayBegin({ lease, signal }: Turn): Promise<void> {
+  if (!lease.held()) await Promise.race([lease.whenHeld(), once(signal, 'abort')])
+  if (signal.aborted) throw new FencedError()
+}
+
+/** The time by the database's clock, in ms since 1970: nodes need not agree on theirs. */
+export const nowOf = ({ clock }: Turn) => clock.database + performance.now() - clock.process
 
 const textWithHash = (body: string): Text => ({ hash: hashOf(body), body })
 
@@ -209,10 +248,10 @@ export async function commit(
   turn: Turn,
   ending?: Omit<Ending, 'sequence' | 'events'> & { drafts: Draft[] },
 ) {
-  const { node, run, drafts, effects } = turn
+  const { run, drafts, effects } = turn
   if (drafts.length === 0 && !ending) return
   const texts = [turn.prompt, turn.tools].filter(({ hash }) => !isStored(run.orgId, hash))
-  const appended = await appendToTurn(node.db, run, {
+  const appended = await append(turn, {
     ...effects,
     events: drafts.map(({ stored }) => stored),
     ending: ending && {
@@ -222,18 +261,18 @@ export async function commit(
     },
     texts,
   })
-  if (!appended) throw new FencedError()
   for (const { hash, body } of texts) rememberText(run.orgId, hash, body)
   const first = appended.sequence - appended.added + 1
   const stored = appended.ended ? [...drafts, ...ending!.drafts] : drafts
   publish(turn, { stored, first, ts: appended.ts })
+  turn.clock = { database: Date.parse(appended.ts), process: performance.now() }
   turn.drafts = []
   turn.effects = {}
   await catchUp(turn, first)
   for (const [index, added] of drafts.entries()) {
     remember(turn, added, { sequence: first + index, ts: appended.ts })
   }
-  if (first !== turn.sequence + 1) turn.state = fold(run.turnId, turn.events)
+  if (first !== turn.sequence + 1) turn.state = fold(run.turnId, turn.taken.turn_input, turn.events)
   if (appended.ended) turn.state = { ...turn.state, ended: true }
   turn.sequence = appended.sequence
 }
@@ -247,7 +286,8 @@ function remember(turn: Turn, added: Draft, at: { sequence: number; ts: string }
 async function catchUp(turn: Turn, first: number) {
   if (first === turn.sequence + 1) return
   const read = { after: turn.sequence, upTo: first - 1, limit: first }
-  const rows = await readEvents(turn.node.db, turn.run.sessionId, read)
+  const { node, run, signal } = turn
+  const rows = await throughOutages(node, signal, () => readEvents(node.db, run.sessionId, read))
   turn.events.push(...rows.map(loggedEvent))
   for (const row of rows) addToConversation(turn.conversation, row)
 }
@@ -270,9 +310,8 @@ function publish(
   )
 }
 
-/** A turn of its own for input that no model call has seen. */
-export function nextTurn(inputs: TurnState['unseen']): Ending['next'] {
-  const [first] = inputs
-  if (!first) return undefined
-  return { turnId: newId('turn'), from: first.sequence, input: first.messageId }
+/** A turn for what waits; undefined when nothing does. */
+export function nextTurn(state: TurnState): Ending['next'] {
+  const next = following(state)
+  return next && { turnId: newId('turn'), from: next.from, input: next.input.messageId }
 }

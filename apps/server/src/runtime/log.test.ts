@@ -2,18 +2,28 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { EventDataOf, EventType, ToolCall } from '@outlast/contract'
 import fc from 'fast-check'
-import { type Action, fold, type LoggedEvent, next, type Outcome, textOf } from './log.ts'
+import {
+  type Action,
+  fold,
+  following,
+  type LoggedEvent,
+  next,
+  type Outcome,
+  textOf,
+} from './log.ts'
 
-/** What happens in one run: what the model will say, what the tools do, when people write. */
+/** What happens in one run: what the model will say, what the tools do, when people write and cancel. */
 type World = {
   iterationsMax: number
   /** One entry a model call: the tools it asks for (true: succeeds), none for a final answer, or a failure. */
   replies: { tools: boolean[]; fails: boolean }[]
-  /** After how many transactions a message arrives. */
-  arrivals: number[]
+  /** After how many transactions a message arrives, at the latest when the session is idle. */
+  arrivals: { at: number; onBusy: 'steer' | 'queue' | 'interrupt' }[]
   /** After how many transactions the turn is cancelled. */
-  cancelAt: number | undefined
+  cancels: number[]
 }
+
+const moment = fc.integer({ min: 1, max: 20 })
 
 const worlds: fc.Arbitrary<World> = fc.record({
   iterationsMax: fc.integer({ min: 1, max: 4 }),
@@ -22,61 +32,103 @@ const worlds: fc.Arbitrary<World> = fc.record({
       tools: fc.array(fc.boolean(), { maxLength: 3 }),
       fails: fc.boolean(),
     }),
+    { maxLength: 6 },
+  ),
+  arrivals: fc.array(
+    fc.record({ at: moment, onBusy: fc.constantFrom('steer', 'queue', 'interrupt') }),
     { maxLength: 5 },
   ),
-  arrivals: fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 3 }),
-  cancelAt: fc.option(fc.integer({ min: 1, max: 12 }), { nil: undefined, freq: 4 }),
+  cancels: fc.array(moment, { maxLength: 2 }),
 })
 
-type Log = LoggedEvent[][]
+/** The turn that the session's row holds. */
+type Held = { id: string; from: number; input: string }
+
+/** One transaction: the events that it appended, and the turn that the session holds after it. */
+type Transaction = { events: LoggedEvent[]; held: Held | undefined }
+type Log = Transaction[]
 type Drafted = { [T in EventType]: [T, EventDataOf<T>, object?] }[EventType]
 
-const turnId = (n: number) => `turn_${n}`
-const inputs = (log: Log) => log.flat().filter(({ type }) => type === 'input.message')
+const eventsOf = (log: Log) => log.flatMap(({ events }) => events)
+const heldBy = (log: Log) => log.at(-1)?.held
+const typed = <T extends EventType>(log: Log, type: T) =>
+  eventsOf(log).filter((event) => event.type === type) as (LoggedEvent & { type: T })[]
 
-function write(log: Log, turn: string | undefined, drafted: Drafted[]) {
-  const before = log.flat().length
-  const events = drafted.map(([type, data, context], index) => ({
+function write(
+  log: Log,
+  { held, context = {} }: { held: Held | undefined; context?: object },
+  drafted: Drafted[],
+) {
+  const before = eventsOf(log).length
+  const events = drafted.map(([type, data, own], index) => ({
     sequence: before + index + 1,
     type,
-    context:
-      turn === undefined ? {} : { turn_id: turn, exec_id: 'exec', span_id: 'span', ...context },
+    context: { ...context, ...own },
     data,
   }))
-  log.push(events as unknown as LoggedEvent[])
+  log.push({ events: events as unknown as LoggedEvent[], held })
 }
 
-function arrive(log: Log) {
-  const id = `message_${inputs(log).length + 1}`
+const within = (held: Held) => ({
+  held,
+  context: { turn_id: held.id, input_message_id: held.input, exec_id: 'exec', span_id: 'span' },
+})
+
+let turns = 0
+
+/** What POST messages does, in one statement. */
+function arrive(log: Log, onBusy: World['arrivals'][number]['onBusy']) {
+  const held = heldBy(log)
+  const id = `message_${typed(log, 'input.message').length + 1}`
   const content = [{ type: 'text' as const, text: id }]
-  write(log, undefined, [
-    ['input.message', { message: { id, role: 'user', content, created_at: '' } }],
-  ])
+  const message = { id, role: 'user' as const, content, created_at: '' }
+  const from = eventsOf(log).length + 1
+  if (!held) {
+    turns += 1
+    write(log, { held: { id: `turn_${turns}`, from, input: id } }, [['input.message', { message }]])
+  } else if (onBusy === 'interrupt' && stateOf(log, held).cancelledAt === undefined) {
+    const { context } = within(held)
+    const data = { turn_id: held.id, reason: '' }
+    write(log, { held }, [
+      ['turn.cancelled', data, context],
+      ['input.message', { message }],
+    ])
+  } else {
+    const waits = onBusy === 'queue' && { on_busy: onBusy }
+    write(log, { held }, [['input.message', { ...waits, message }]])
+  }
+}
+
+function stateOf(log: Log, held: Held) {
+  return fold(held.id, held.input, eventsOf(log).slice(held.from - 1))
 }
 
 /** How many replies the log of the session holds: what a deterministic model answers next depends on nothing else. */
-const replied = (log: Log) => log.flat().filter(({ type }) => type === 'reason.completed').length
+const replied = (log: Log) => typed(log, 'reason.completed').length
 
 /** One turn's runner, as crash-safe as the log makes it: it knows nothing but the log. */
-function perform(log: Log, turn: string, { action, world }: { action: Action; world: World }) {
+function perform(log: Log, held: Held, { action, world }: { action: Action; world: World }) {
   if (action.kind === 'begin') {
-    const about = { turn_id: turn, input_message_id: 'message_1' }
-    write(log, turn, [
+    const about = { turn_id: held.id, input_message_id: held.input }
+    write(log, within(held), [
       ['session.activated', about],
       ['turn.started', about],
     ])
   }
-  if (action.kind === 'reason') reason(log, turn, { action, world })
-  if (action.kind === 'act') act(log, turn, { action, world })
-  if (action.kind === 'end') end(log, turn, action.outcome)
+  if (action.kind === 'reason') reason(log, held, { action, world })
+  if (action.kind === 'act') act(log, held, { action, world })
+  if (action.kind === 'end') end(log, held, action.outcome)
 }
 
 type Step<K extends Action['kind']> = { action: Extract<Action, { kind: K }>; world: World }
 
-function reason(log: Log, turn: string, { action: { open }, world }: Step<'reason'>) {
+function reason(log: Log, held: Held, { action: { open }, world }: Step<'reason'>) {
   const attempt = (open?.attempt ?? 0) + 1
-  const started: Drafted = ['output.message.started', { turn_id: turn, message_id: 'm', attempt }]
-  write(log, turn, open ? [started] : [['reason.started', { agent_id: 'a' }], started])
+  const started: Drafted = [
+    'output.message.started',
+    { turn_id: held.id, message_id: 'message_of_reply', attempt },
+  ]
+  write(log, within(held), open ? [started] : [['reason.started', { agent_id: 'a' }], started])
   const index = replied(log)
   const { tools, fails } = world.replies[index] ?? { tools: [], fails: false }
   const calls = fails ? [] : tools.map((_, n) => callOf(index, n))
@@ -90,7 +142,7 @@ function reason(log: Log, turn: string, { action: { open }, world }: Step<'reaso
     created_at: '',
   }
   const has = { has_tool_calls: calls.length > 0, tool_call_count: calls.length }
-  write(log, turn, [
+  write(log, within(held), [
     ['llm.generation', { messages: [], output: {}, metadata: { model: 'm', success: !fails } }],
     ['output.message.completed', { message }],
     ['reason.completed', { success: !fails, ...has }],
@@ -103,9 +155,9 @@ const callOf = (reply: number, n: number): ToolCall => ({
   arguments: {},
 })
 
-function act(log: Log, turn: string, { action: { open, requested }, world }: Step<'act'>) {
+function act(log: Log, held: Held, { action: { open, requested }, world }: Step<'act'>) {
   if (!open) {
-    write(log, turn, [
+    write(log, within(held), [
       ['act.started', { tool_calls: requested.map(({ id, name }) => ({ id, name })) }],
       ...requested.map((tool_call): Drafted => ['tool.started', { tool_call }]),
     ])
@@ -117,132 +169,106 @@ function act(log: Log, turn: string, { action: { open, requested }, world }: Ste
     const success = world.replies[reply!]!.tools[n!]!
     const status = success ? 'success' : 'error'
     const about = { tool_call_id: pending.call.id, tool_name: 'tool', success, status } as const
-    write(log, turn, [['tool.completed', about]])
+    write(log, within(held), [['tool.completed', about]])
     return
   }
-  write(log, turn, [['act.completed', { completed: true, success_count: 0, error_count: 0 }]])
+  const counts = { completed: true, success_count: 0, error_count: 0 }
+  write(log, within(held), [['act.completed', counts]])
 }
 
-function end(log: Log, turn: string, outcome: Outcome) {
-  const state = fold(turn, log.flat().slice(firstOf(log, turn)))
-  const late = state.unseen.filter(({ sequence, messageId }) =>
-    outcome.kind === 'cancelled'
-      ? sequence > state.cancelledAt!
-      : messageId !== state.inputMessageId,
-  )
-  const idled: Drafted[] = late.length > 0 ? [] : [['session.idled', { turn_id: turn }]]
-  const ended: Drafted[] =
-    outcome.kind === 'completed'
-      ? [['turn.completed', { turn_id: turn, iterations: state.iterations }]]
-      : outcome.kind === 'failed'
-        ? [['turn.failed', { turn_id: turn, error: '', error_code: outcome.code }]]
-        : [['session.idled', { turn_id: turn }]]
-  write(log, turn, outcome.kind === 'cancelled' ? ended : [...ended, ...idled])
+/** In one statement: the end, and idle or the next turn. */
+function end(log: Log, held: Held, outcome: Outcome) {
+  const state = stateOf(log, held)
+  const next = following(state)
+  if (next) turns += 1
+  const then = next && { id: `turn_${turns}`, from: next.from, input: next.input.messageId }
+  const ended: Drafted[] = []
+  if (outcome.kind === 'completed') {
+    ended.push(['turn.completed', { turn_id: held.id, iterations: state.iterations }])
+  }
+  if (outcome.kind === 'failed') {
+    ended.push(['turn.failed', { turn_id: held.id, error: '', error_code: outcome.code }])
+  }
+  if (!next) ended.push(['session.idled', { turn_id: held.id }])
+  write(log, { held: then, context: within(held).context }, ended)
 }
 
-/** Index in the flat log of the message that a turn begins with. */
-function firstOf(log: Log, turn: string): number {
-  const at = starts.get(log)?.get(turn)
-  return at ?? 0
-}
-const starts = new WeakMap<Log, Map<string, number>>()
-
-/** Runs a session until it is idle with nothing unanswered, from wherever its log stands. */
-function run(log: Log, world: World, from: { turn: number; start: number }) {
-  const known = new Map<string, number>()
-  starts.set(log, known)
-  let { turn } = from
-  known.set(turnId(turn), from.start)
-  for (let steps = 0; steps < 200; steps += 1) {
-    while (world.arrivals.filter((at) => at <= log.length).length > inputs(log).length - 1) {
-      arrive(log)
-    }
-    const id = turnId(turn)
-    const running = fold(id, log.flat().slice(known.get(id)!))
-    const cancels = world.cancelAt !== undefined && world.cancelAt <= log.length
-    if (cancels && turn === 0 && !running.ended && running.cancelledAt === undefined) {
-      write(log, id, [['turn.cancelled', { turn_id: id }]])
+/** Runs a session until it is idle and nothing more happens, from wherever its log stands. */
+function run(log: Log, world: World) {
+  const due = world.arrivals.toSorted((a, b) => a.at - b.at)
+  for (let steps = 0; steps < 300; steps += 1) {
+    const held = heldBy(log)
+    const arrival = due[typed(log, 'input.message').length - 1]
+    if (arrival && (!held || arrival.at <= log.length)) {
+      arrive(log, arrival.onBusy)
       continue
     }
-    const action = next(running, world.iterationsMax)
-    if (action.kind !== 'done') {
-      perform(log, id, { action, world })
+    if (!held) return
+    const state = stateOf(log, held)
+    const cancelled = typed(log, 'turn.cancelled').length
+    const wanted = world.cancels.filter((at) => at <= log.length).length
+    if (cancelled < wanted && state.cancelledAt === undefined) {
+      write(log, within(held), [['turn.cancelled', { turn_id: held.id, reason: '' }]])
       continue
     }
-    const late = unansweredAfter(log, id)
-    if (late === undefined) return { turn }
-    turn += 1
-    known.set(turnId(turn), late)
+    perform(log, held, { action: next(state, world.iterationsMax), world })
   }
   throw new Error('the session never came to rest')
 }
 
-/** Where the next turn begins: the first message that the ended turn left behind. */
-function unansweredAfter(log: Log, turn: string): number | undefined {
-  const state = fold(turn, log.flat().slice(firstOf(log, turn)))
-  const [first] = state.unseen.filter(({ sequence, messageId }) =>
-    state.cancelledAt === undefined
-      ? messageId !== state.inputMessageId
-      : sequence > state.cancelledAt,
-  )
-  return first && first.sequence - 1
-}
-
 function start(world: World): Log {
   const log: Log = []
-  starts.set(log, new Map())
-  arrive(log)
-  run(log, world, { turn: 0, start: 0 })
+  turns = 0
+  arrive(log, 'steer')
+  run(log, world)
   return log
 }
 
 const said = (log: Log) =>
-  log
-    .flat()
-    .filter((event) => event.type === 'output.message.completed')
-    .map((event) => textOf(event.data.message.content))
+  typed(log, 'output.message.completed').map((event) => textOf(event.data.message.content))
 
-const once = (log: Log, type: EventType, idOf: (event: LoggedEvent) => string) => {
-  const ids = log
-    .flat()
-    .filter((event) => event.type === type)
-    .map(idOf)
+function once<T extends EventType>(
+  log: Log,
+  type: T,
+  idOf: (event: LoggedEvent & { type: T }) => string,
+) {
+  const ids = typed(log, type).map(idOf)
   assert.equal(new Set(ids).size, ids.length, `${type} twice`)
 }
 
-/** The turn that a prefix of a log stands in, and where that turn begins. */
-function standing(whole: Log, prefix: Log): { turn: number; start: number } {
-  const turns = starts.get(whole)!
-  const flat = prefix.flat().length
-  const begun = [...turns].filter(([, at]) => at < flat)
-  const ended = (id: string) => fold(id, prefix.flat().slice(turns.get(id)!)).ended
-  const index = begun.findIndex(([id], n) => n === begun.length - 1 || !ended(id))
-  return { turn: index, start: begun[index]![1] }
+/** Every turn that the session ever held, in order. */
+function turnsOf(log: Log): Held[] {
+  const found = new Map<string, Held>()
+  for (const { held } of log) if (held) found.set(held.id, held)
+  return [...found.values()]
 }
 
-test('from every transaction boundary of any session, the turn goes on to a legal end', () => {
+const ends: EventType[] = ['turn.completed', 'turn.failed', 'turn.cancelled']
+
+/** Whether the message was for a turn of its own, was seen by one that it steered, or its turn ended with a reason. */
+function fateOf(log: Log, input: LoggedEvent & { type: 'input.message' }) {
+  const { id } = input.data.message
+  const later = eventsOf(log).filter(({ sequence }) => sequence > input.sequence)
+  const own = turnsOf(log).filter((turn) => turn.input === id)
+  const queued = input.data.on_busy === 'queue'
+  const steered = later.some(
+    ({ type }) => type === 'output.message.started' || type === 'turn.cancelled',
+  )
+  return { own: own.length, steered: steered && !queued }
+}
+
+test('from every transaction boundary of any session, it goes on to a legal end', () => {
   fc.assert(
     fc.property(worlds, (world) => {
       const whole = start(world)
       for (let cut = 1; cut <= whole.length; cut += 1) {
         const log = whole.slice(0, cut)
-        const at = standing(whole, log)
-        run(log, world, at)
-        const texts = said(log)
-        once(log, 'reason.completed', (event) => `${event.sequence}`)
-        once(
-          log,
-          'tool.completed',
-          (event) => (event.data as { tool_call_id: string }).tool_call_id,
-        )
-        once(
-          log,
-          'output.message.completed',
-          (event) => (event.data as { message: { id: string } }).message.id,
-        )
+        run(log, world)
+        once(log, 'tool.completed', ({ data }) => data.tool_call_id)
+        once(log, 'output.message.completed', ({ data }) => data.message.id)
         assert.deepEqual(log.slice(0, cut), whole.slice(0, cut), 'what was recorded stays')
-        if (world.cancelAt === undefined && world.arrivals.length === 0) {
-          assert.deepEqual(texts, said(whole), 'the same is said in the end')
+        if (world.cancels.length === 0 && world.arrivals.length === 0) {
+          assert.deepEqual(said(log), said(whole), 'the same is said in the end')
         }
       }
     }),
@@ -250,23 +276,19 @@ test('from every transaction boundary of any session, the turn goes on to a lega
   )
 })
 
-test('every accepted message is seen by a model call or its turn ends with a reason', () => {
+test('whatever is interleaved, every message is answered once or its turn ends with a reason', () => {
   fc.assert(
-    fc.property(worlds, (world) => {
-      const log = start(world)
-      const flat = log.flat()
-      for (const input of inputs(log)) {
-        const seen = flat.some(
-          ({ type, sequence }) => type === 'output.message.started' && sequence > input.sequence,
-        )
-        const ended = flat.some(
-          ({ type, sequence }) =>
-            sequence > input.sequence && (type === 'turn.failed' || type === 'turn.cancelled'),
-        )
-        assert.ok(seen || ended, `message ${input.sequence} was forgotten`)
+    fc.property(worlds, fc.nat(), (world, crash) => {
+      const whole = start(world)
+      const log = whole.slice(0, 1 + (crash % whole.length))
+      run(log, world)
+      for (const input of typed(log, 'input.message')) {
+        const { own, steered } = fateOf(log, input)
+        assert.ok(own <= 1, `message ${input.sequence} has ${own} turns`)
+        assert.ok(own === 1 || steered, `message ${input.sequence} was forgotten`)
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 1000 },
   )
 })
 
@@ -274,31 +296,50 @@ test('no message that a model call has seen begins a turn of its own', () => {
   fc.assert(
     fc.property(worlds, (world) => {
       const log = start(world)
-      for (const [turn, at] of starts.get(log)!) {
-        const earlier = log
-          .flat()
-          .filter(
-            ({ type, context }) => type === 'output.message.started' && context.turn_id !== turn,
-          )
-          .filter(({ sequence, context }) => sequence > at + 1 && before(context.turn_id!, turn))
-        assert.deepEqual(earlier, [], `${turn} begins with a message that was seen`)
+      for (const { id, input } of turnsOf(log)) {
+        const message = typed(log, 'input.message').find(({ data }) => data.message.id === input)!
+        if (message.data.on_busy === 'queue') continue
+        const seen = typed(log, 'output.message.started').find(
+          ({ sequence, context }) => sequence > message.sequence && before(context.turn_id!, id),
+        )
+        assert.equal(seen, undefined, `${id} begins with a message that was seen`)
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 500 },
   )
 })
 
 const before = (a: string, b: string) => Number(a.slice(5)) < Number(b.slice(5))
 
+test('queued messages get turns of their own in their order, an interrupting one is next', () => {
+  fc.assert(
+    fc.property(worlds, (world) => {
+      const log = start(world)
+      const inputs = typed(log, 'input.message')
+      const queued = inputs.filter(({ data }) => data.on_busy === 'queue')
+      const begun = turnsOf(log).map(({ input }) => input)
+      assert.deepEqual(
+        begun.filter((id) => queued.some(({ data }) => data.message.id === id)),
+        queued.map(({ data }) => data.message.id),
+      )
+      for (const { events, held } of log) {
+        if (events[0]?.type !== 'turn.cancelled' || events.length === 1) continue
+        const { message } = (events[1] as LoggedEvent & { type: 'input.message' }).data
+        assert.equal(begun[begun.indexOf(held!.input) + 1], message.id)
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
 test('every tool that began has one outcome, and a turn ends as its log says', () => {
   fc.assert(
     fc.property(worlds, (world) => {
       const log = start(world)
-      for (const turn of starts.get(log)!.keys()) {
-        const events = log.flat().filter(({ context }) => context.turn_id === turn)
+      for (const { id } of turnsOf(log)) {
+        const events = eventsOf(log).filter(({ context }) => context.turn_id === id)
         const of = (type: EventType) => events.filter((event) => event.type === type)
-        const ends = [...of('turn.completed'), ...of('turn.failed'), ...of('turn.cancelled')]
-        assert.equal(ends.length, 1, `${turn} ends once`)
+        assert.equal(events.filter(({ type }) => ends.includes(type)).length, 1, `${id} ends once`)
         if (of('turn.cancelled').length > 0) continue
         assert.equal(of('tool.completed').length, of('tool.started').length)
         const failed = events.some(
@@ -315,10 +356,8 @@ test('every tool that began has one outcome, and a turn ends as its log says', (
 test('a turn makes no more model calls than it may', () => {
   fc.assert(
     fc.property(worlds, (world) => {
-      const log = start(world)
       const counts = new Map<string, number>()
-      for (const { type, context } of log.flat()) {
-        if (type !== 'reason.started') continue
+      for (const { context } of typed(start(world), 'reason.started')) {
         counts.set(context.turn_id!, (counts.get(context.turn_id!) ?? 0) + 1)
       }
       for (const count of counts.values()) assert.ok(count <= world.iterationsMax)
@@ -329,9 +368,9 @@ test('a turn makes no more model calls than it may', () => {
 
 test('an event of an earlier turn says nothing about a later one', () => {
   const log: Log = []
-  arrive(log)
-  write(log, 'turn_0', [['turn.completed', { turn_id: 'turn_0', iterations: 1 }]])
-  const state = fold('turn_1', log.flat())
+  arrive(log, 'steer')
+  write(log, within(heldBy(log)!), [['turn.completed', { turn_id: 'turn_1', iterations: 1 }]])
+  const state = fold('turn_2', 'message_2', eventsOf(log))
   assert.equal(state.ended, false)
   assert.deepEqual(next(state, 100), { kind: 'begin' })
 })

@@ -33,13 +33,16 @@ export type OpenCall = {
 /** What a turn's log says about the turn. */
 export type TurnState = {
   readonly turnId: string
-  readonly inputMessageId: string | undefined
-  readonly inputText: string | undefined
+  /** The message that the turn answers first. */
+  readonly inputMessageId: string
+  readonly input: (Input & { text: string | undefined; queued: boolean }) | undefined
   readonly begun: boolean
   /** Model calls begun. */
   readonly iterations: number
-  /** Messages that no model call has seen, in order. */
+  /** The first other messages that no model call has seen, in order. */
   readonly unseen: readonly Input[]
+  /** The first messages that wait for turns of their own, in order. */
+  readonly queued: readonly Input[]
   readonly reason: OpenReason | undefined
   /** Tool calls of the latest reply for which no `act.started` stands yet. */
   readonly requested: readonly ToolCall[]
@@ -65,14 +68,15 @@ export type Action =
   | { kind: 'end'; outcome: Outcome }
   | { kind: 'done' }
 
-export function emptyTurn(turnId: string): TurnState {
+export function emptyTurn(turnId: string, inputMessageId: string): TurnState {
   return {
     turnId,
-    inputMessageId: undefined,
-    inputText: undefined,
+    inputMessageId,
+    input: undefined,
     begun: false,
     iterations: 0,
     unseen: [],
+    queued: [],
     reason: undefined,
     requested: [],
     act: undefined,
@@ -84,9 +88,16 @@ export function emptyTurn(turnId: string): TurnState {
   }
 }
 
-/** What the events from a turn's first message on say about it; those of an earlier turn say nothing. */
-export function fold(turnId: string, events: readonly LoggedEvent[]): TurnState {
-  return events.reduce(apply, emptyTurn(turnId))
+/**
+ * What events say about a turn. They begin with the first message that has not been answered, which is the turn's
+ * own unless that one went before others.
+ */
+export function fold(
+  turnId: string,
+  inputMessageId: string,
+  events: readonly LoggedEvent[],
+): TurnState {
+  return events.reduce(apply, emptyTurn(turnId, inputMessageId))
 }
 
 /**
@@ -109,10 +120,21 @@ export function next(turn: TurnState, iterationsMax: number): Action {
   return { kind: 'reason', iteration: turn.iterations + 1, open: undefined }
 }
 
+/**
+ * What the next turn is for: of what was meant for this one and came too late for it, the first; else the message
+ * that has waited longest for its own. `from` is the first message that waits, where the next turn's log begins.
+ * Contract: pure.
+ */
+export function following({ unseen, queued }: TurnState) {
+  const input = unseen[0] ?? queued[0]
+  if (!input) return undefined
+  return { input, from: Math.min(input.sequence, queued[0]?.sequence ?? input.sequence) }
+}
+
 /** The turn after one more event. Contract: pure. */
 export function apply(turn: TurnState, event: LoggedEvent): TurnState {
   if (event.type === 'input.message') return applyInput(turn, event)
-  if (event.context.turn_id !== turn.turnId) return turn
+  if (event.context.turn_id !== turn.turnId) return applyForeign(turn, event)
   switch (event.type) {
     case 'turn.started':
       return { ...turn, begun: true }
@@ -137,7 +159,7 @@ export function apply(turn: TurnState, event: LoggedEvent): TurnState {
     case 'act.completed':
       return { ...turn, act: undefined, requested: [] }
     case 'turn.cancelled':
-      return { ...turn, cancelledAt: event.sequence }
+      return { ...turn, cancelledAt: event.sequence, unseen: [] }
     case 'turn.completed':
     case 'turn.failed':
     case 'session.idled':
@@ -147,11 +169,27 @@ export function apply(turn: TurnState, event: LoggedEvent): TurnState {
   }
 }
 
+/** More of them change nothing: a turn of their own begins with the first. */
+const waitingMax = 100
+
 function applyInput(turn: TurnState, { sequence, data }: LoggedEvent & { type: 'input.message' }) {
-  const { message } = data
-  const unseen = [...turn.unseen, { sequence, messageId: message.id }]
-  if (turn.inputMessageId !== undefined) return { ...turn, unseen }
-  return { ...turn, unseen, inputMessageId: message.id, inputText: textOf(message.content) }
+  const { message, on_busy } = data
+  const input = { sequence, messageId: message.id }
+  const queued = on_busy === 'queue'
+  if (message.id === turn.inputMessageId) {
+    return { ...turn, input: { ...input, text: textOf(message.content), queued } }
+  }
+  const list = queued ? 'queued' : 'unseen'
+  if (turn[list].length === waitingMax) return turn
+  return { ...turn, [list]: [...turn[list], input] }
+}
+
+/** What an earlier turn did: the message that it was for waits no longer, nor do those that its model saw. */
+function applyForeign(turn: TurnState, { type, context }: LoggedEvent): TurnState {
+  const others = ({ messageId }: Input) => messageId !== context.input_message_id
+  const seen = type === 'output.message.started' || type === 'turn.cancelled'
+  const unseen = seen ? [] : turn.unseen.filter(others)
+  return { ...turn, unseen, queued: turn.queued.filter(others) }
 }
 
 function openReason({ exec_id, span_id }: EventContext): OpenReason {

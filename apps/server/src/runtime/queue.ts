@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Logger, run, runMigrations } from 'graphile-worker'
 import type pg from 'pg'
 import type { Log } from '../log.ts'
+import { isUnavailable } from '../store/database.ts'
 
 /** What a job of the queue names: one turn. */
 export type TurnJob = { org_id: string; session_id: string; turn_id: string }
@@ -19,6 +21,7 @@ export type QueueOptions = {
 
 /** An idle slot looks for jobs this often; NOTIFY wakes it long before. */
 const pollIntervalMs = 5_000
+const retryMs = 250
 
 const silent = new Logger(() => () => {})
 
@@ -29,16 +32,92 @@ export async function migrateQueue(pool: pg.Pool): Promise<void> {
 
 /** Starts taking jobs. `work` must not throw: a job that ends in an error would be retried by the queue. */
 export async function startQueue({ pool, slots, log, work }: QueueOptions): Promise<Queue> {
-  const runner = await run({
-    pgPool: pool,
-    concurrency: slots,
-    pollInterval: pollIntervalMs,
-    noHandleSignals: true,
-    logger: new Logger(() => (level, message) => {
-      if (level === 'error') log.warn('queue', { message })
-    }),
-    taskList: { turn: (payload) => work(payload as TurnJob) },
-  })
-  runner.promise.catch((error) => log.error('queue stopped', { error }))
-  return { stop: () => runner.stop() }
+  let stopping = false
+  const start = () =>
+    run({
+      pgPool: patientPool(pool, () => stopping),
+      concurrency: slots,
+      pollInterval: pollIntervalMs,
+      noHandleSignals: true,
+      logger: new Logger(() => (level, message) => {
+        if (level === 'error') log.warn('queue', { message })
+      }),
+      taskList: { turn: (payload) => work(payload as TurnJob) },
+    })
+
+  let runner = await start()
+  const over = keepRunning()
+
+  /** A runner that gives up (a newer version has changed the queue's tables) is started anew. */
+  async function keepRunning() {
+    for (;;) {
+      await runner.promise.catch((error) => log.error('queue stopped', { error }))
+      if (stopping) return
+      await sleep(retryMs)
+      runner = await start().catch((error) => {
+        log.error('queue did not start', { error })
+        return runner
+      })
+    }
+  }
+
+  return {
+    async stop() {
+      stopping = true
+      await runner.stop().catch(() => {})
+      await over
+    },
+  }
 }
+
+type Connected = (error: Error | undefined, client?: pg.PoolClient, release?: () => void) => void
+
+/**
+ * The pool as the queue sees it: it waits for a database that is away instead of failing. The runner answers a
+ * failure with pauses of up to a minute, and one while it deletes a finished job is an unhandled rejection, the
+ * end of the process.
+ */
+function patientPool(pool: pg.Pool, stopping: () => boolean): pg.Pool {
+  async function patiently<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work()
+      } catch (error) {
+        if (stopping() || !isUnavailable(error)) throw error
+        await sleep(retryMs)
+      }
+    }
+  }
+
+  async function connect() {
+    const client = await patiently(() => pool.connect())
+    const query = client.query.bind(client) as (...all: unknown[]) => Promise<unknown>
+    const patient = Object.create(client, {
+      query: {
+        value: (...all: unknown[]) =>
+          isDeletion(all[0])
+            ? query(...all).catch((error) => {
+                if (!isUnavailable(error)) throw error
+                return patiently(() => pool.query(all[0] as pg.QueryConfig)).catch(() => {})
+              })
+            : query(...all),
+      },
+    })
+    return patient as pg.PoolClient
+  }
+
+  return Object.create(pool, {
+    connect: {
+      value(connected?: Connected) {
+        if (!connected) return connect()
+        patiently(() => pool.connect()).then(
+          (client) => connected(undefined, client, () => client.release()),
+          (error) => connected(error),
+        )
+      },
+    },
+  }) as pg.Pool
+}
+
+const isDeletion = (query: unknown) =>
+  /^delete from "?graphile_worker"?\._private_jobs/.test((query as { text?: string })?.text ?? '')

@@ -6,8 +6,18 @@ import { languageModel } from '../providers/index.ts'
 import { environmentKey } from '../providers/keys.ts'
 import { findModelRoute, type ModelRoute } from '../store/models.ts'
 import { previewOf, withoutNul } from '../text.ts'
+import { throughOutages } from './append.ts'
 import { newestControls, promptOf } from './context.ts'
-import { commit, contextOf, draft, draftGeneration, FencedError, type Turn } from './journal.ts'
+import {
+  commit,
+  contextOf,
+  draft,
+  draftGeneration,
+  FencedError,
+  mayBegin,
+  nowOf,
+  type Turn,
+} from './journal.ts'
 import { type LiveWriter, openLive } from './live.ts'
 import type { Action, OpenReason } from './log.ts'
 import { callModel, emptyReply, ModelCallError, type Reply } from './model-call.ts'
@@ -49,7 +59,9 @@ async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Askin
   const controls = newestControls(turn.conversation.entries)
   const wanted = [controls.model_id, taken.model_id, taken.default_model_id]
   const candidates = wanted.filter((id) => typeof id === 'string')
-  const route = await findModelRoute(node.db, run.orgId, candidates)
+  const route = await throughOutages(node, turn.signal, () =>
+    findModelRoute(node.db, run.orgId, candidates),
+  )
   const metadata = {
     model: route?.model_id ?? 'none',
     ...(route && { model_id: uuidOf(route.id), provider_id: uuidOf(route.provider_id) }),
@@ -103,6 +115,7 @@ async function ask(turn: Turn, asking: Asking): Promise<Answer> {
       const error = 'No model configured: add a provider and make one of its models the default.'
       return { reply: emptyReply(), error, attempts, waitedMs }
     }
+    await mayBegin(turn)
     try {
       return {
         reply: await stream(turn, asking, { model, attempt }),
@@ -125,7 +138,8 @@ async function ask(turn: Turn, asking: Asking): Promise<Answer> {
 /** Cancelled or handed over in the middle of a reply: what was said is the cancel's to keep. */
 function interrupted(turn: Turn, { context, metadata, messageId }: Asking, partial: Reply) {
   if (partial.text !== '') {
-    const message = agentMessage({ ...partial, toolCalls: [] }, messageId, metadata.model)
+    const about = { id: messageId, model: metadata.model }
+    const message = agentMessage(turn, { ...partial, toolCalls: [] }, about)
     draft(turn, 'output.message.completed', context, { message, metadata })
     turn.effects.outputPreview = previewOf(withoutNul(partial.text))
   }
@@ -170,8 +184,10 @@ async function stream(
   { context, effort }: Asking,
   { model, attempt }: { model: LanguageModelV4; attempt: number },
 ): Promise<Reply> {
-  const { node, run, agent, signal } = turn
-  const about = { sequence: turn.sequence, turnId: run.turnId, context: JSON.stringify(context) }
+  const { node, lease, run, agent, signal } = turn
+  // `reason.thinking.started` may have come after it.
+  const { sequence } = turn.events.findLast(({ type }) => type === 'output.message.started')!
+  const about = { sequence, turnId: run.turnId, context: JSON.stringify(context) }
   let live: LiveWriter | undefined
   try {
     return await callModel(model, {
@@ -184,7 +200,7 @@ async function stream(
       signal,
       timeoutMs: node.config.MODEL_TIMEOUT_MS,
       onText(kind, text) {
-        live ??= openLive(node.bus, run.sessionId, about)
+        live ??= openLive(node.bus, run.sessionId, about, { held: lease.held, signal })
         live.write(kind, text)
       },
     })
@@ -233,7 +249,7 @@ function draftAnswer(
     },
   })
   const said = failed && reply.text === '' ? { ...reply, text: apology } : reply
-  const message = agentMessage(said, messageId, metadata.model, effort)
+  const message = agentMessage(turn, said, { id: messageId, model: metadata.model, effort })
   draft(turn, 'output.message.completed', context, { message, metadata, ...(usage && { usage }) })
   draft(turn, 'reason.completed', reasonContext(turn, open), {
     success: !failed,
@@ -269,10 +285,9 @@ function withNewIds({ conversation: { entries } }: Turn, calls: ToolCall[]): Too
 }
 
 function agentMessage(
+  turn: Turn,
   { text, thinking, toolCalls }: Reply,
-  id: string,
-  model: string,
-  effort?: Effort,
+  { id, model, effort }: { id: string; model: string; effort?: Effort | undefined },
 ): EventMessage {
   return {
     id,
@@ -281,7 +296,7 @@ function agentMessage(
       ...(text === '' ? [] : [{ type: 'text' as const, text: text.toWellFormed() }]),
       ...toolCalls.map((call) => ({ type: 'tool_call' as const, ...call })),
     ],
-    created_at: new Date().toISOString(),
+    created_at: new Date(nowOf(turn)).toISOString(),
     metadata: { model, ...(effort && { reasoning_effort: effort }) },
     ...(thinking !== '' && { thinking: thinking.toWellFormed() }),
   }

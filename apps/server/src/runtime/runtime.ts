@@ -1,23 +1,29 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { isUnavailable } from '../store/database.ts'
-import { endLeases, renewLease } from '../store/nodes.ts'
-import { findCurrentTurn, releaseTurn, type TurnRun, takeTurn } from '../store/turns.ts'
+import { endLeases } from '../store/nodes.ts'
+import {
+  findCurrentTurn,
+  type Release,
+  releaseTurn,
+  type TurnRun,
+  takeTurn,
+} from '../store/turns.ts'
+import { throughOutages } from './append.ts'
 import { type Kept, nothingKept, settleCancel } from './cancel.ts'
-import { FencedError, openTurn, type Turn } from './journal.ts'
+import { FencedError, NotUnderstoodError, openTurn, type Turn } from './journal.ts'
+import { keepLease, type Lease } from './lease.ts'
 import type { Node } from './node.ts'
 import { type Queue, startQueue, type TurnJob } from './queue.ts'
 import { end, runTurn } from './turn.ts'
 
 /** Attempts that may end without an outcome before the turn is given up. */
 const triesMax = 3
-const leaseMs = 1_500
-const renewMs = 500
-const retryMs = 500
+/** Before a turn that broke, or that this version does not understand, is tried again. */
+const pauseMs = 1_000
+/** How long a node that stops waits for a database that is away, to give its turns back. */
+const partingMs = 2_000
 
 export type Runtime = {
-  /** Other nodes with a lease, as of the latest renewal. */
-  peers: () => number
   /** Takes no new turn; lets running model calls and tools end for at most `graceMs`, hands the rest over. */
   stop: (graceMs: number) => Promise<void>
 }
@@ -30,7 +36,7 @@ export type RuntimeOptions = {
   alone: boolean
 }
 
-type Running = { controller: AbortController; over: Promise<void> }
+type Running = { controller: AbortController; taken: boolean; over: Promise<void> }
 
 class HandoverError extends Error {
   override name = 'HandoverError'
@@ -39,21 +45,34 @@ class HandoverError extends Error {
 /** Runs turns on this node: takes them from the queue, keeps the lease that says so. */
 export async function startRuntime(node: Node, options: RuntimeOptions): Promise<Runtime> {
   const running = new Map<string, Running>()
+  const parting = new AbortController()
   let stopping = false
+  const drop = (turnId: string) => running.get(turnId)?.controller.abort(new FencedError())
   if (options.alone) await endLeases(node.db)
-  const lease = await keepLease(node, options)
-  const forget = node.bus.onCancel((turnId) => {
-    running.get(turnId)?.controller.abort(new FencedError())
+  const lease = await keepLease(node, {
+    ...options,
+    running: () => [...running].filter(([, { taken }]) => taken).map(([turnId]) => turnId),
+    lost: (turnIds) => turnIds.forEach(drop),
   })
+  const forget = node.bus.onCancel(drop)
 
   async function work(job: TurnJob) {
-    const run = { orgId: job.org_id, sessionId: job.session_id, turnId: job.turn_id }
-    if (running.has(run.turnId)) return
+    const ref = { orgId: job.org_id, sessionId: job.session_id, turnId: job.turn_id }
+    await running.get(ref.turnId)?.over
     const controller = new AbortController()
-    const over = attempt(node, run, { signal: controller.signal, stopping: () => stopping })
-    running.set(run.turnId, { controller, over })
-    await over
-    running.delete(run.turnId)
+    const entry: Running = { controller, taken: false, over: Promise.resolve() }
+    running.set(ref.turnId, entry)
+    entry.over = attempt(node, ref, {
+      lease,
+      signal: controller.signal,
+      parting: parting.signal,
+      stopping: () => stopping,
+      took: () => {
+        entry.taken = true
+      },
+    })
+    await entry.over
+    if (running.get(ref.turnId) === entry) running.delete(ref.turnId)
   }
 
   const slots = node.config.WORKER_SLOTS
@@ -63,94 +82,82 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
       : await startQueue({ pool: options.pool, slots, log: node.log, work })
 
   return {
-    peers: lease.peers,
     async stop(graceMs) {
       stopping = true
-      const timer = setTimeout(() => {
+      const handover = setTimeout(() => {
         for (const { controller } of running.values()) controller.abort(new HandoverError())
       }, graceMs)
+      const leave = setTimeout(() => parting.abort(), graceMs + partingMs)
       await queue?.stop()
       await Promise.all([...running.values()].map(({ over }) => over))
-      clearTimeout(timer)
+      clearTimeout(handover)
+      clearTimeout(leave)
       forget()
       await lease.end()
     },
   }
 }
 
-/** Renews this node's lease, and takes care of turns that nobody runs. */
-async function keepLease(node: Node, { version, alone }: RuntimeOptions) {
-  const { ROLE: role, WORKER_SLOTS: slots } = node.config
-  const lease = { id: node.id, version, role, slots, ms: leaseMs }
-  let peers = 0
-  let ended = false
-  let renewedSince = alone ? 0 : Date.now()
-
-  async function renew() {
-    try {
-      const judging = Date.now() - renewedSince >= leaseMs
-      const state = await renewLease(node.db, lease, judging)
-      peers = state.peers
-      if (state.readded > 0) node.log.info('turns without a node', { turns: state.readded })
-    } catch (error) {
-      renewedSince = Date.now()
-      if (!ended) node.log.warn('the lease could not be renewed', { error })
-    }
-  }
-
-  await renew()
-  const timer = setInterval(renew, renewMs)
-  return {
-    peers: () => peers,
-    async end() {
-      ended = true
-      clearInterval(timer)
-      await endLeases(node.db, node.id).catch(() => {})
-    },
-  }
+type AttemptOptions = {
+  lease: Lease
+  /** Aborted when the turn is cancelled, lost or handed over. */
+  signal: AbortSignal
+  /** Aborted when this node leaves, whatever state the database is in. */
+  parting: AbortSignal
+  stopping: () => boolean
+  took: () => void
 }
 
-type AttemptOptions = { signal: AbortSignal; stopping: () => boolean }
-
 /** Takes a turn and runs it as far as it goes. Contract: never throws. */
-async function attempt(
-  node: Node,
-  ref: Omit<TurnRun, 'attempt'>,
-  { signal, stopping }: AttemptOptions,
-): Promise<void> {
+async function attempt(node: Node, ref: Omit<TurnRun, 'attempt'>, options: AttemptOptions) {
+  const { lease, signal, parting, stopping, took } = options
   let run: TurnRun = { ...ref, attempt: null }
   let turn: Turn | undefined
   try {
-    const taken = await takeTurn(node.db, ref, node.id)
+    const taken = await throughOutages(node, AbortSignal.any([signal, parting]), () =>
+      takeTurn(node.db, ref, node.id),
+    )
     if (!taken) return
+    took()
     run = { ...ref, attempt: taken.turn_attempt }
     if (taken.turn_cancelled) return await settleCancel(node, ref, nothingKept)
-    turn = await openTurn(node, { run, taken, signal })
+    turn = await throughOutages(node, signal, () => openTurn(node, { run, taken, signal, lease }))
     while (taken.turn_tries > triesMax && !turn.state.ended) {
       await end(turn, { kind: 'failed', code: 'turn_crashed' })
     }
     const over = await runTurn(turn, stopping)
-    if (!over) await release(node, run, true)
+    if (!over) await release(node, turn.run, { parting, harmed: false, pauseMs: 0 })
   } catch (error) {
-    await afterFailure(node, run, { turn, error, handover: signal.reason instanceof HandoverError })
+    const handover = signal.reason instanceof HandoverError
+    await afterFailure(node, turn?.run ?? run, { turn, error, handover, parting })
   }
 }
 
-type Failure = { turn: Turn | undefined; error: unknown; handover: boolean }
+type Failure = { turn: Turn | undefined; error: unknown; handover: boolean; parting: AbortSignal }
 
 /** An attempt that cannot go on: it was cancelled, it is not the current one, or something broke. */
-async function afterFailure(node: Node, run: TurnRun, { turn, error, handover }: Failure) {
-  if (handover) return release(node, run, true)
-  if (!(error instanceof FencedError)) {
-    const unharmed = isUnavailable(error)
-    const about = { session: run.sessionId, turn: run.turnId, error }
-    if (unharmed) node.log.warn('turn waits for the database', about)
-    else node.log.error('turn broke', about)
-    return release(node, run, unharmed)
-  }
-  await untilReachable(node, async () => {
+async function afterFailure(node: Node, run: TurnRun, failure: Failure) {
+  const { turn, error, handover, parting } = failure
+  const about = { session: run.sessionId, turn: run.turnId, error }
+  if (handover) return release(node, run, { parting, harmed: false, pauseMs: 0 })
+  if (error instanceof FencedError) return afterFence(node, run, { turn, parting })
+  const harmed = !isUnavailable(error) && !(error instanceof NotUnderstoodError)
+  if (harmed) node.log.error('turn broke', about)
+  else node.log.warn('turn given back', about)
+  await release(node, run, { parting, harmed, pauseMs })
+}
+
+/** A cancelled turn is ended with what this attempt still holds; of one that goes on elsewhere, followers are told. */
+async function afterFence(
+  node: Node,
+  run: TurnRun,
+  { turn, parting }: Pick<Failure, 'turn' | 'parting'>,
+) {
+  await orLeave(node, parting, async () => {
     const current = await findCurrentTurn(node.db, run.orgId, run.sessionId)
-    if (current?.turn_id !== run.turnId || !current.turn_cancelled) return
+    if (!current) return
+    node.bus.stored(run.sessionId, current.sequence)
+    if (current.turn_id !== run.turnId || !current.turn_cancelled) return
     await settleCancel(node, run, turn ? keptOf(turn) : nothingKept)
   })
 }
@@ -170,20 +177,14 @@ function keptOf({ drafts, effects }: Turn): Kept {
 }
 
 /** Gives a turn back. An attempt that took nothing has nothing to give. */
-async function release(node: Node, run: TurnRun, unharmed: boolean) {
+async function release(node: Node, run: TurnRun, how: Release & { parting: AbortSignal }) {
   if (run.attempt === null) return
-  await untilReachable(node, () => releaseTurn(node.db, run, unharmed))
+  await orLeave(node, how.parting, () => releaseTurn(node.db, run, how))
 }
 
-/** Tries until the database answers. A node that ends meanwhile loses its lease, and with it the turn. */
-async function untilReachable(node: Node, work: () => Promise<void>) {
-  for (;;) {
-    try {
-      return await work()
-    } catch (error) {
-      node.log.warn('a turn could not be given back yet', { error })
-      if (!isUnavailable(error)) return
-      await sleep(retryMs)
-    }
-  }
+/** Does what must be done for a turn once the database answers. A node that leaves loses its lease, and with it the turn. */
+async function orLeave(node: Node, parting: AbortSignal, work: () => Promise<void>) {
+  await throughOutages(node, parting, work).catch((error) => {
+    node.log.warn('a turn could not be given back', { error })
+  })
 }

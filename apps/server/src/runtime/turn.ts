@@ -7,6 +7,7 @@ import {
   FencedError,
   makeDraft,
   nextTurn,
+  nowOf,
   type Turn,
 } from './journal.ts'
 import { next, type Outcome } from './log.ts'
@@ -35,14 +36,17 @@ export async function runTurn(turn: Turn, stopping: () => boolean): Promise<bool
 
 function begin(turn: Turn): void {
   const { turnId } = turn.run
-  const { inputText } = turn.state
+  const { input } = turn.state
   const about = { turn_id: turnId, input_message_id: turn.taken.turn_input }
-  draft(turn, 'session.activated', contextOf(turn), about)
-  draft(turn, 'turn.started', spanned(turn), {
+  draft(turn, 'session.activated', contextOf(turn), {
     ...about,
-    ...(inputText !== undefined && { input_content: inputText }),
+    ...(input?.queued && { input_sequence: input.sequence }),
   })
+  draft(turn, 'turn.started', spanned(turn), { ...about, ...inputContent(turn) })
 }
+
+const inputContent = ({ state: { input } }: Turn) =>
+  input?.text !== undefined && { input_content: input.text }
 
 const spanned = (turn: Turn) => ({ ...contextOf(turn), span_id: turn.run.turnId })
 
@@ -58,16 +62,14 @@ const sentences = {
  */
 export async function end(turn: Turn, outcome: Outcome): Promise<void> {
   if (outcome.kind === 'cancelled') throw new FencedError()
-  // A message that never got as far as a model may be what broke the turn: it does not come again.
-  const late = turn.state.unseen.filter(({ messageId }) => messageId !== turn.taken.turn_input)
-  const following = nextTurn(late)
+  const following = nextTurn(turn.state)
   const drafts = [endDraft(turn, outcome)]
   if (!following) drafts.push(idledDraft(turn))
   await commit(turn, { drafts, next: following })
 }
 
 function endDraft(turn: Turn, outcome: Exclude<Outcome, { kind: 'cancelled' }>): Draft {
-  const { iterations, usage, inputText } = turn.state
+  const { iterations, usage } = turn.state
   const about = { turn_id: turn.run.turnId, ...(usage && { usage }) }
   if (outcome.kind === 'failed') {
     const error = sentences[outcome.code]
@@ -76,8 +78,8 @@ function endDraft(turn: Turn, outcome: Exclude<Outcome, { kind: 'cancelled' }>):
   return makeDraft('turn.completed', spanned(turn), {
     ...about,
     iterations,
-    duration_ms: Math.max(0, Date.now() - turn.startedAt),
-    ...(inputText !== undefined && { input_content: inputText }),
+    duration_ms: Math.max(0, Math.round(nowOf(turn) - turn.startedAt)),
+    ...inputContent(turn),
   })
 }
 

@@ -54,11 +54,23 @@ export function connectionOptions(url: string) {
   }
 }
 
-export type PoolOptions = { url: string; max: number; onError: (error: Error) => void }
+export type PoolOptions = {
+  url: string
+  max: number
+  /** Longest a statement may take, and a silent network be waited for. */
+  timeoutMs?: number
+  onError: (error: Error) => void
+}
 
 /** A pool whose idle connections may break without breaking the process. */
-export function createPool({ url, max, onError }: PoolOptions): pg.Pool {
-  const pool = new pg.Pool({ ...connectionOptions(url), statement_timeout: 60_000, max })
+export function createPool({ url, max, timeoutMs = 10_000, onError }: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    ...connectionOptions(url),
+    connectionTimeoutMillis: Math.min(timeoutMs, 5_000),
+    statement_timeout: timeoutMs,
+    query_timeout: timeoutMs,
+    max,
+  })
   pool.on('error', onError)
   pool.on('connect', (client) => client.on('error', onError))
   return pool
@@ -148,13 +160,16 @@ function poolOf(target: pg.Pool | pg.PoolClient) {
 
 const lostConnection = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT'])
 
+/** Too many connections, a full disk, a disk that fails, a statement that took too long. */
+const unavailableCodes = new Set(['53300', '53100', '58030', '57014'])
+
 /** The database was not there, or went away: nothing is wrong with the request. */
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = (error as Error & { code?: string }).code ?? ''
   if (lostConnection.has(code) || code.startsWith('08') || code.startsWith('57P')) return true
-  if (code === '53300' || code === '53100') return true
-  return /^Connection terminated|timeout exceeded when trying to connect|^Client has encountered/.test(
+  if (unavailableCodes.has(code)) return true
+  return /^Connection terminated|timeout exceeded when trying to connect|^Client has encountered|^Query read timeout/.test(
     error.message,
   )
 }

@@ -1,4 +1,4 @@
-import type { EventMessage, EventType, GenerationMetadata } from '@outlast/contract'
+import type { EventDataOf, EventMessage, EventType, GenerationMetadata } from '@outlast/contract'
 import { eventId } from '../ids.ts'
 import type { Db, Statement } from './database.ts'
 import { textsOf } from './texts.ts'
@@ -33,8 +33,8 @@ export type StoredGeneration = {
 /** Events that are messages of the conversation. */
 export const messageTypes = ['input.message', 'output.message.completed', 'tool.completed'] as const
 
-/** Those, and when each reply was asked for. */
-const conversationTypes = [...messageTypes, 'output.message.started'] as const
+/** Those, when each reply was asked for, and when the turn of a message began that had waited for it. */
+const conversationTypes = [...messageTypes, 'output.message.started', 'session.activated'] as const
 
 const page: Statement = {
   name: 'read-events',
@@ -111,7 +111,10 @@ const log: Statement = {
   text: `
 select sequence, type, ts, context::text as context, data::text as data, tags
 from events
-where session_id = $1 and (type = any($2) or sequence >= $3) and sequence > $4
+where session_id = $1 and sequence > $4 and (
+  sequence >= $3 or type = any($2)
+    and (type <> 'session.activated' or data->>'input_sequence' is not null)
+)
 order by sequence`,
 }
 
@@ -181,36 +184,68 @@ export async function presentEvents(
 
 async function readConversation(db: Db, sessionId: string, after: number, upTo: number) {
   const read = { after: after - 1, upTo, types: conversationTypes, limit: sequenceMax }
+  const rows = await readEvents(db, sessionId, read)
+  const earlier = rows.map(inputSequenceOf).filter((sequence) => sequence && sequence < after)
   const conversation = newConversation(sessionId)
-  for (const row of await readEvents(db, sessionId, read)) addToConversation(conversation, row)
+  for (const sequence of earlier as number[]) {
+    const input = { after: sequence - 1, upTo: sequence, limit: 1 }
+    for (const row of await readEvents(db, sessionId, input)) addToConversation(conversation, row)
+  }
+  for (const row of rows) addToConversation(conversation, row)
   return conversation.entries
+}
+
+/** Where the message stands that waited for the turn which begins here; undefined when none did. */
+function inputSequenceOf({ type, data }: EventRow): number | undefined {
+  if (type !== 'session.activated') return undefined
+  return (JSON.parse(data) as { input_sequence?: number }).input_sequence
 }
 
 /** A message of the conversation, and the sequence of its event. */
 export type Entry = { sequence: number; message: EventMessage }
 
 /** Messages in the order in which they make sense, which is not always that of the log. */
-export type Conversation = { sessionId: string; entries: Entry[]; askedAt: number }
+export type Conversation = {
+  sessionId: string
+  entries: Entry[]
+  /** Messages that wait for turns of their own, by the sequence of their event. */
+  queued: Map<number, EventMessage>
+  askedAt: number
+}
 
 export const newConversation = (sessionId: string): Conversation => ({
   sessionId,
   entries: [],
+  queued: new Map(),
   askedAt: 0,
 })
 
 /**
  * Adds what an event says to the conversation.
  * Contract: a reply stands before the messages that came after it was asked for, since it answers none of them;
- * tool results stand directly after their call. Events that are no messages add nothing.
+ * tool results stand directly after their call; a queued message comes in where its turn begins. Other events add
+ * nothing.
  */
 export function addToConversation(conversation: Conversation, row: EventRow): void {
   const { sessionId, entries, askedAt } = conversation
+  const entry = () => ({ sequence: row.sequence, message: messageOf(sessionId, row) })
+  if (row.type === 'session.activated') beginQueued(conversation, row)
+  if (row.type === 'input.message') addInput(conversation, row)
   if (row.type === 'output.message.started') conversation.askedAt = row.sequence
-  if (!(messageTypes as readonly string[]).includes(row.type)) return
-  const entry = { sequence: row.sequence, message: messageOf(sessionId, row) }
-  if (row.type === 'output.message.completed') insertBeforeLater(entries, entry, askedAt)
-  else if (row.type === 'tool.completed') insertAfterCall(entries, entry)
-  else entries.push(entry)
+  if (row.type === 'output.message.completed') insertBeforeLater(entries, entry(), askedAt)
+  if (row.type === 'tool.completed') insertAfterCall(entries, entry())
+}
+
+function addInput({ entries, queued }: Conversation, { sequence, data }: EventRow): void {
+  const { message, on_busy } = JSON.parse(data) as EventDataOf<'input.message'>
+  if (on_busy === 'queue') queued.set(sequence, message)
+  else entries.push({ sequence, message })
+}
+
+function beginQueued({ queued, entries }: Conversation, row: EventRow): void {
+  const from = inputSequenceOf(row)
+  const message = from === undefined ? undefined : queued.get(from)
+  if (message) entries.push({ sequence: row.sequence, message })
 }
 
 function insertBeforeLater(entries: Entry[], entry: Entry, askedAt: number): void {

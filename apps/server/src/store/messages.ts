@@ -1,6 +1,7 @@
 import type { EventMessage, Message } from '@outlast/contract'
 import type { Db, Statement } from './database.ts'
 import { messageOf, messageTypes, readPage } from './events.ts'
+import type { NewEvent, TurnRun } from './turns.ts'
 
 const batchSize = 500
 
@@ -42,4 +43,110 @@ const position: Statement = {
 export async function findSequence(db: Db, orgId: string, sessionId: string) {
   const [row] = await db.run<{ sequence: number }>(position, [orgId, sessionId])
   return row?.sequence
+}
+
+const accept: Statement = {
+  name: 'accept-message',
+  text: `
+with s as (
+  update sessions set
+    sequence = sequence + 1,
+    status = 'active',
+    preview = coalesce(preview, $7),
+    started_at = coalesce(started_at, clock_timestamp()),
+    finished_at = null,
+    turn_from = case when turn_id is null then sequence + 1 else turn_from end,
+    turn_input = case when turn_id is null then $4 else turn_input end,
+    turn_attempt = case when turn_id is null then 0 else turn_attempt end,
+    turn_tries = case when turn_id is null then 0 else turn_tries end,
+    turn_node = case when turn_id is null then null else turn_node end,
+    turn_cancelled = turn_id is not null and turn_cancelled,
+    turn_id = coalesce(turn_id, $3),
+    updated_at = clock_timestamp()
+  where org_id = $1 and id = $2 and (turn_id is null or not $9)
+  returning id, sequence, turn_id, updated_at
+), e as (
+  insert into events (session_id, sequence, type, ts, context, data, tags)
+  select id, sequence, 'input.message', updated_at, '{}',
+    case when turn_id = $3 then $5::json else coalesce($8::json, $5::json) end, $6::text[]
+  from s
+), t as (
+  insert into turns (id, org_id, session_id) select turn_id, $1, id from s where turn_id = $3
+), j as (
+  select graphile_worker.add_job(
+    'turn',
+    json_build_object('org_id', $1::text, 'session_id', id, 'turn_id', turn_id),
+    job_key => turn_id
+  ) from s where turn_id = $3
+)
+select sequence, turn_id, updated_at::timestamptz(3) as ts, (select count(*) from j) > 0 as begins from s`,
+}
+
+export type NewInput = {
+  turnId: string
+  messageId: string
+  data: string
+  /** The data when a turn runs already, where it is another. */
+  busyData: string | null
+  tags: string[] | null
+  preview: string | null
+}
+
+export type Accepted = { sequence: number; turn_id: string; ts: string; begins: boolean }
+
+/**
+ * Stores a message and, when no turn runs, begins the turn that answers it with its job: all or nothing.
+ * Undefined when there is no such session, or with `onlyIdle` when a turn runs.
+ */
+export async function acceptMessage(
+  db: Db,
+  { orgId, sessionId }: Pick<TurnRun, 'orgId' | 'sessionId'>,
+  input: NewInput & { onlyIdle: boolean },
+) {
+  const { turnId, messageId, data, busyData, tags, preview, onlyIdle } = input
+  const values = [orgId, sessionId, turnId, messageId, data, tags, preview, busyData, onlyIdle]
+  const [accepted] = await db.run<Accepted>(accept, values)
+  return accepted
+}
+
+const interrupt: Statement = {
+  name: 'interrupt-turn',
+  text: `
+with s as (
+  update sessions set
+    turn_cancelled = true,
+    sequence = sequence + 2,
+    preview = coalesce(preview, $8),
+    updated_at = clock_timestamp()
+  where org_id = $1 and id = $2 and turn_id = $3 and not turn_cancelled
+  returning id, sequence, updated_at
+), e as (
+  insert into events (session_id, sequence, type, ts, context, data, tags)
+  select id, sequence - 1, 'turn.cancelled', updated_at, $4::json, $5::json, null from s
+  union all
+  select id, sequence, 'input.message', updated_at, '{}', $6::json, $7::text[] from s
+)
+select sequence, updated_at::timestamptz(3) as ts from s`,
+}
+
+/**
+ * Cancels a turn and stores the message that is to be answered instead, all or nothing. Undefined when the turn
+ * is over or cancelled already.
+ */
+export async function interruptTurn(
+  db: Db,
+  run: Omit<TurnRun, 'attempt'>,
+  { event, input }: { event: NewEvent; input: Pick<NewInput, 'data' | 'tags' | 'preview'> },
+) {
+  const [interrupted] = await db.run<{ sequence: number; ts: string }>(interrupt, [
+    run.orgId,
+    run.sessionId,
+    run.turnId,
+    event.context,
+    event.data,
+    input.data,
+    input.tags,
+    input.preview,
+  ])
+  return interrupted
 }

@@ -24,26 +24,31 @@ with me as (
   delete from nodes where expires_at < now() - interval '1 minute'
 )
 select (select count(*) from nodes where id <> $1 and expires_at > now())::int as peers,
-  (select count(*) from added)::int as readded`,
+  (select count(*) from nodes where id <> $1 and version <> $2 and expires_at > now())::int as other_versions,
+  (select count(*) from added)::int as readded,
+  array(
+    select r.id from unnest($7::text[]) as r(id)
+    where not exists (select from turns t where t.id = r.id and t.node_id = $1)
+  ) as lost`,
 }
 
-export type Lease = { id: string; version: string; role: string; slots: number; ms: number }
+export type LeaseTerms = { id: string; version: string; role: string; slots: number; ms: number }
+
+export type Renewed = { peers: number; other_versions: number; readded: number; lost: string[] }
 
 /**
- * Says that a node lives, for `ms` from now by the database's clock, and how many others do. With `judging`, turns
- * that no living node has, or that nobody took within a second, get their job again.
+ * Says that a node lives, for `ms` from now by the database's clock, and learns how many others do and which of
+ * its `running` turns are not its own any more. With `judging`, turns that no living node has, or that nobody took
+ * within a second, get their job again.
  */
-export async function renewLease(db: Db, lease: Lease, judging: boolean) {
-  const { id, version, role, slots, ms } = lease
-  const rows = await db.run<{ peers: number; readded: number }>(renew, [
-    id,
-    version,
-    role,
-    slots,
-    ms,
-    judging,
-  ])
-  return rows[0]!
+export async function renewLease(
+  db: Db,
+  { id, version, role, slots, ms }: LeaseTerms,
+  { judging, running }: { judging: boolean; running: string[] },
+) {
+  const values = [id, version, role, slots, ms, judging, running]
+  const [renewed] = await db.run<Renewed>(renew, values)
+  return renewed!
 }
 
 /** Ends a node's lease; or every lease, by the only node there can be. */

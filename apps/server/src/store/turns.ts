@@ -11,62 +11,6 @@ export type TurnRun = { orgId: string; sessionId: string; turnId: string; attemp
 const shardCount = 16
 export const randomShard = () => Math.floor(Math.random() * shardCount)
 
-const accept: Statement = {
-  name: 'accept-message',
-  text: `
-with s as (
-  update sessions set
-    sequence = sequence + 1,
-    status = 'active',
-    preview = coalesce(preview, $7),
-    started_at = coalesce(started_at, clock_timestamp()),
-    finished_at = null,
-    turn_from = case when turn_id is null then sequence + 1 else turn_from end,
-    turn_input = case when turn_id is null then $4 else turn_input end,
-    turn_attempt = case when turn_id is null then 0 else turn_attempt end,
-    turn_tries = case when turn_id is null then 0 else turn_tries end,
-    turn_node = case when turn_id is null then null else turn_node end,
-    turn_cancelled = turn_id is not null and turn_cancelled,
-    turn_id = coalesce(turn_id, $3),
-    updated_at = clock_timestamp()
-  where org_id = $1 and id = $2
-  returning id, sequence, turn_id, updated_at
-), e as (
-  insert into events (session_id, sequence, type, ts, context, data, tags)
-  select id, sequence, 'input.message', updated_at, '{}', $5, $6::text[] from s
-), t as (
-  insert into turns (id, org_id, session_id) select turn_id, $1, id from s where turn_id = $3
-), j as (
-  select graphile_worker.add_job(
-    'turn',
-    json_build_object('org_id', $1::text, 'session_id', id, 'turn_id', turn_id),
-    job_key => turn_id
-  ) from s where turn_id = $3
-)
-select sequence, turn_id, updated_at::timestamptz(3) as ts, (select count(*) from j) > 0 as begins from s`,
-}
-
-export type NewInput = {
-  turnId: string
-  messageId: string
-  data: string
-  tags: string[] | null
-  preview: string | null
-}
-
-export type Accepted = { sequence: number; turn_id: string; ts: string; begins: boolean }
-
-/**
- * Stores a message and, when no turn runs, begins the turn that answers it with its job: all or nothing.
- * Undefined when there is no such session.
- */
-export async function acceptMessage(db: Db, orgId: string, sessionId: string, input: NewInput) {
-  const { turnId, messageId, data, tags, preview } = input
-  const values = [orgId, sessionId, turnId, messageId, data, tags, preview]
-  const [accepted] = await db.run<Accepted>(accept, values)
-  return accepted
-}
-
 const take: Statement = {
   name: 'take-turn',
   text: `
@@ -76,7 +20,9 @@ with s as (
     turn_tries = turn_tries + 1,
     turn_node = $4
   where org_id = $1 and id = $2 and turn_id = $3
-    and not exists (select from nodes where nodes.id = turn_node and nodes.expires_at > now())
+    and not exists (
+      select from nodes where nodes.id = turn_node and nodes.id <> $4 and nodes.expires_at > now()
+    )
   returning *
 ), t as (
   update turns set node_id = $4 where id = $3 and exists (select from s)
@@ -84,7 +30,8 @@ with s as (
 select s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
   s.context_sequence, s.context_prompt, s.agent_id, s.model_id, s.capabilities,
   s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_creation_tokens,
-  a.system_prompt, a.capabilities as agent_capabilities, a.default_model_id
+  a.system_prompt, a.capabilities as agent_capabilities, a.default_model_id,
+  clock_timestamp()::timestamptz(3) as now
 from s join agents a on a.org_id = s.org_id and a.id = s.agent_id`,
 }
 
@@ -107,12 +54,31 @@ export type TakenTurn = {
   system_prompt: string
   agent_capabilities: CapabilityUse[]
   default_model_id: string | null
+  now: string
 }
 
-/** Makes this node the turn's. Undefined when the turn is over or a living node has it. */
+/** Makes this node the turn's. Undefined when the turn is over or another living node has it. */
 export async function takeTurn(db: Db, run: Omit<TurnRun, 'attempt'>, nodeId: string) {
   const [taken] = await db.run<TakenTurn>(take, [run.orgId, run.sessionId, run.turnId, nodeId])
   return taken
+}
+
+const retake: Statement = {
+  name: 'retake-turn',
+  text: `
+update sessions set turn_attempt = turn_attempt + 1
+where org_id = $1 and id = $2 and turn_id = $3 and turn_node = $4
+returning turn_attempt`,
+}
+
+/**
+ * Begins another attempt on the node that has the turn: whatever the last one may still have under way is refused
+ * from here on. Undefined when the turn is over or another node's.
+ */
+export async function retakeTurn(db: Db, run: TurnRun, nodeId: string) {
+  const values = [run.orgId, run.sessionId, run.turnId, nodeId]
+  const [retaken] = await db.run<{ turn_attempt: number }>(retake, values)
+  return retaken?.turn_attempt
 }
 
 const append: Statement = {
@@ -295,7 +261,7 @@ const release: Statement = {
   name: 'release-turn',
   text: `
 with s as (
-  update sessions set turn_node = null, turn_tries = greatest(0, turn_tries - case when $5 then 1 else 0 end)
+  update sessions set turn_node = null, turn_tries = greatest(0, turn_tries - case when $5 then 0 else 1 end)
   where org_id = $1 and id = $2 and turn_id = $3 and turn_attempt = $4
   returning id, turn_id
 ), t as (
@@ -305,14 +271,19 @@ select graphile_worker.add_job(
   'turn',
   json_build_object('org_id', $1::text, 'session_id', id, 'turn_id', turn_id),
   job_key => turn_id,
-  run_at => case when $5 then now() else now() + interval '1 second' end
+  run_at => now() + $6 * interval '1 millisecond'
 ) from s`,
 }
 
-/**
- * Gives the turn to whichever node takes it next. `unharmed`: the attempt does not count against the turn; else
- * the next one waits a second.
- */
-export async function releaseTurn(db: Db, run: TurnRun, unharmed: boolean): Promise<void> {
-  await db.run(release, [run.orgId, run.sessionId, run.turnId, run.attempt, unharmed])
+export type Release = {
+  /** The attempt counts against the turn. */
+  harmed: boolean
+  /** How long it waits for whoever takes it next. */
+  pauseMs: number
+}
+
+/** Gives the turn to whichever node takes it next. */
+export async function releaseTurn(db: Db, run: TurnRun, { harmed, pauseMs }: Release) {
+  const { orgId, sessionId, turnId, attempt } = run
+  await db.run(release, [orgId, sessionId, turnId, attempt, harmed, pauseMs])
 }

@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isUnavailable } from '../store/database.ts'
+import { readEvents } from '../store/events.ts'
+import { type Appended, type Appending, appendToTurn, retakeTurn } from '../store/turns.ts'
+import { FencedError, type Turn } from './journal.ts'
+import type { Node } from './node.ts'
+
+const retryMs = 250
+
+/** Tries until the database answers, or `signal` says that nobody waits any more: then it throws what it met last. */
+export async function throughOutages<T>(
+  { log }: Node,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isUnavailable(error) || signal.aborted) throw error
+      if (tries === 1) log.warn('a turn waits for the database', { error })
+      await sleep(retryMs, undefined, { signal }).catch(() => {})
+    }
+  }
+}
+
+/**
+ * Appends to a turn's log, whatever happens to the database meanwhile. After an error a new attempt is begun, so
+ * that what may still be under way is refused, and the log tells whether the append was made.
+ * Contract: appends at most once; throws FencedError when the turn is over, cancelled or another node's.
+ */
+export async function append(turn: Turn, what: Appending): Promise<Appended> {
+  for (;;) {
+    try {
+      const appended = await appendToTurn(turn.node.db, turn.run, what)
+      if (appended) return appended
+      throw new FencedError()
+    } catch (error) {
+      if (!isUnavailable(error) || turn.signal.aborted) throw error
+    }
+    const made = await throughOutages(turn.node, turn.signal, () => findAppended(turn, what))
+    if (made) return made
+  }
+}
+
+/** The append whose answer was lost; undefined when it was not made and never will be. */
+async function findAppended(turn: Turn, { events }: Appending): Promise<Appended | undefined> {
+  const { node, run } = turn
+  const attempt = await retakeTurn(node.db, run, node.id)
+  if (attempt === undefined) {
+    turn.drafts = []
+    throw new FencedError()
+  }
+  turn.run = { ...run, attempt }
+  const [first] = events
+  if (!first) return undefined
+  const read = { after: turn.sequence, limit: Number.MAX_SAFE_INTEGER }
+  const rows = await readEvents(node.db, run.sessionId, read)
+  const made = rows.find(
+    ({ type, context, data }) =>
+      type === first.type && context === first.context && data === first.data,
+  )
+  if (!made) return undefined
+  const { sequence, ts } = made
+  return { sequence: sequence + events.length - 1, added: events.length, ended: false, ts }
+}

@@ -1,0 +1,86 @@
+import { endLeases, type LeaseTerms, renewLease } from '../store/nodes.ts'
+import type { Node } from './node.ts'
+
+const leaseMs = 1_500
+const renewMs = 500
+/** Well before others may take this node's turns, it begins nothing any more. */
+const heldMs = 1_200
+
+/** This node's right to run turns, by the database's clock. */
+export type Lease = {
+  /** False once the lease may be over before the next thing that is begun is over. */
+  held: () => boolean
+  /** Resolves when the lease is held: at once, or after a renewal that also found out which turns are lost. */
+  whenHeld: () => Promise<void>
+  /** What the latest renewal saw of other nodes. */
+  others: () => Others
+  end: () => Promise<void>
+}
+
+export type Others = {
+  /** Living nodes beside this one. */
+  peers: number
+  /** Those of them that run another version. */
+  otherVersions: number
+}
+
+export type LeaseOptions = {
+  version: string
+  /** True when no other node can be using the database: what is there, this node takes over at once. */
+  alone: boolean
+  /** Turns that this node runs. */
+  running: () => string[]
+  /** Turns of `running` that are not this node's any more. */
+  lost: (turnIds: string[]) => void
+}
+
+/** Keeps this node's lease until it ends, and takes care of turns that nobody runs. */
+export async function keepLease(node: Node, options: LeaseOptions): Promise<Lease> {
+  const { ROLE: role, WORKER_SLOTS: slots } = node.config
+  const terms: LeaseTerms = { id: node.id, version: options.version, role, slots, ms: leaseMs }
+  let others: Others = { peers: 0, otherVersions: 0 }
+  let ended = false
+  let renewing = false
+  let renewedAt = Number.NEGATIVE_INFINITY
+  let unbrokenSince = options.alone ? Number.NEGATIVE_INFINITY : performance.now()
+  let waiting: (() => void)[] = []
+
+  const held = () => performance.now() - renewedAt < heldMs
+
+  async function renew() {
+    if (renewing) return
+    renewing = true
+    const begun = performance.now()
+    // Stopped, or without the database: whether other nodes live shows only after a whole lease of renewals.
+    if (begun - renewedAt > leaseMs && renewedAt > 0) unbrokenSince = begun
+    try {
+      const judging = begun - unbrokenSince >= leaseMs
+      const state = await renewLease(node.leaseDb, terms, { judging, running: options.running() })
+      options.lost(state.lost)
+      others = { peers: state.peers, otherVersions: state.other_versions }
+      renewedAt = begun
+      if (state.readded > 0) node.log.info('turns without a node', { turns: state.readded })
+      if (held()) for (const resolve of waiting.splice(0)) resolve()
+    } catch (error) {
+      unbrokenSince = performance.now()
+      if (!ended) node.log.warn('the lease could not be renewed', { error })
+    } finally {
+      renewing = false
+    }
+  }
+
+  await renew()
+  const timer = setInterval(renew, renewMs)
+  return {
+    held,
+    whenHeld: () => (held() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    others: () => others,
+    async end() {
+      ended = true
+      clearInterval(timer)
+      for (const resolve of waiting) resolve()
+      waiting = []
+      await endLeases(node.leaseDb, node.id).catch(() => {})
+    },
+  }
+}
