@@ -57,6 +57,15 @@ const postgresUrl = () => ({
   },
 })
 
+const redisUrl = () => ({
+  shown: '',
+  read(value: string | undefined) {
+    if (value === undefined) return undefined
+    if (/^rediss?:\/\/[^/]/.test(value) && URL.canParse(value)) return value
+    throw new Error('must be a URL that begins with redis:// or rediss://')
+  },
+})
+
 const encryptionKey = () => ({
   shown: '',
   secret: true as const,
@@ -96,6 +105,12 @@ export const settings = {
       'A PostgreSQL server (15 or newer) to use instead of the embedded one; not a transaction-mode pooler',
     secret: true as const,
     ...postgresUrl(),
+  },
+  REDIS_URL: {
+    about:
+      'A Redis server that carries live text and hints between nodes, instead of PostgreSQL; worth it where many nodes stream',
+    secret: true as const,
+    ...redisUrl(),
   },
   ROLE: {
     about: '`all`, `api` (runs no turns) or `worker` (serves nothing but health)',

@@ -1,9 +1,20 @@
 import type { ServerResponse } from 'node:http'
 import { type EventPosition, eventId } from '../ids.ts'
 import type { Node } from '../runtime/node.ts'
-import type { LiveKind, LiveMessage } from '../store/bus.ts'
-import { type EventRow, presentEvents, readPage, type WireEvent } from '../store/events.ts'
+import { presentEvents, readPage, type WireEvent } from '../store/events.ts'
+import {
+  accumulated,
+  extend,
+  type LiveKind,
+  type LiveMessage,
+  newLiveMessage,
+  type Piece,
+  type Run,
+  textAfter,
+} from '../store/live-message.ts'
 import { findSequence } from '../store/messages.ts'
+import { findRunningMessage } from '../store/snapshots.ts'
+import type { Heartbeat } from './heartbeat.ts'
 
 const batchSize = 200
 const bufferBytesMax = 256 * 1024
@@ -19,12 +30,25 @@ export type StreamOptions = {
   /** Live events that the client wants. */
   deltas: readonly LiveKind[]
   accumulated: boolean
-  heartbeat: 'comment' | 'event'
-  heartbeatMs: number
+  signOfLife: 'comment' | 'event'
+  heartbeat: Heartbeat
   cycleMs: number
 }
 
 export type Stream = { close: (reason: string) => void }
+
+/** The data of `output.message.completed`, as far as it is text. */
+type Completed = {
+  message: { thinking?: string; content: { type: string; text?: string }[] }
+}
+
+/** Events behind which nothing of a running message may come any more. */
+const ends = new Set<string>([
+  'output.message.completed',
+  'turn.completed',
+  'turn.failed',
+  'turn.cancelled',
+])
 
 /**
  * Sends one client the events of a session, from a position on, for as long as it listens.
@@ -34,6 +58,10 @@ export type Stream = { close: (reason: string) => void }
 export function openStream(node: Node, response: ServerResponse, options: StreamOptions): Stream {
   const { sessionId } = options
   let { position } = options
+  /** The sequence of the `output.message.started` inside which the client stands; 0 for none. */
+  let running = 0
+  let placed = false
+  let asked = false
   let closed = false
   let busy = false
   /** There may be stored events that this client has not seen. */
@@ -57,9 +85,9 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
     deleted: () => close('session_deleted'),
   })
 
-  const beat = setInterval(() => {
-    write(options.heartbeat === 'event' ? 'event: heartbeat\ndata: {}\n\n' : ': heartbeat\n\n')
-  }, options.heartbeatMs)
+  const stopBeat = options.heartbeat.add(() => {
+    write(options.signOfLife === 'event' ? 'event: heartbeat\ndata: {}\n\n' : ': heartbeat\n\n')
+  })
   const cycle = setTimeout(() => close('connection_cycle'), options.cycleMs)
 
   response.writeHead(200, {
@@ -92,9 +120,11 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
     if (busy || closed) return
     busy = true
     try {
+      await findPlace()
       while (!closed && !isFull() && (behind || liveIsDue())) {
         if (behind) await catchUp()
         else sendLive(node.bus.liveMessage(sessionId)!)
+        if (!behind) askOnce()
       }
     } catch (error) {
       node.log.warn('a stream lost the database', { session: sessionId, error })
@@ -104,10 +134,27 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
     }
   }
 
+  /** Finds out inside which message a client stands that has seen events already. */
+  async function findPlace() {
+    if (placed) return
+    if (position.sequence > 0) {
+      running = await findRunningMessage(node.db, options, position.sequence)
+    }
+    placed = true
+  }
+
+  /** Who comes late may stand inside a message that another node writes. */
+  function askOnce() {
+    if (asked) return
+    asked = true
+    const known = running === 0 || node.bus.liveMessage(sessionId)?.sequence === running
+    if (!known && options.deltas.length > 0) node.bus.ask(sessionId, running)
+  }
+
   function liveIsDue() {
     const message = node.bus.liveMessage(sessionId)
     if (!message || options.deltas.length === 0) return false
-    return message.sequence <= position.sequence && position.offset < message.length
+    return message.sequence === running && position.offset < message.length
   }
 
   /** Reads the next stored events. */
@@ -120,10 +167,13 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
     behind ||= more
     const wanted = rows.filter((row) => wants(row.type))
     const events = await presentEvents(node.db, options, wanted)
-    const rest = restOfMessage(rows)
-    if (rest) sendRest(rest)
-    sendAll(events)
-    for (const { type, sequence } of rows) advance(type, sequence)
+    const shown = new Map(events.map((event) => [event.sequence, event]))
+    for (const row of rows) {
+      if (hasRest(row.type)) sendRest(JSON.parse(row.data), row.context)
+      const event = shown.get(row.sequence)
+      if (event) send(event)
+      advance(row.type, row.sequence)
+    }
   }
 
   /** Nothing new: for a client that has just come, the session may have been deleted meanwhile. */
@@ -138,77 +188,71 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
 
   function sendAll(events: WireEvent[]) {
     for (const event of events) {
-      if (wants(event.type)) {
-        write(
-          `event: ${event.type}\nid: ${event.id}\nretry: ${reconnectMs}\ndata: ${event.json}\n\n`,
-        )
+      if (hasRest(event.type)) {
+        const { data, context } = JSON.parse(event.json) as { data: Completed; context: object }
+        sendRest(data, JSON.stringify(context))
       }
+      if (wants(event.type)) send(event)
       advance(event.type, event.sequence)
     }
+  }
+
+  function send({ type, id, json }: WireEvent) {
+    write(`event: ${type}\nid: ${id}\nretry: ${reconnectMs}\ndata: ${json}\n\n`)
   }
 
   /** Past a stored event; the place inside the running message is lost only with that message. */
   function advance(type: string, sequence: number) {
     if (sequence <= position.sequence) return
-    const over = type === 'output.message.started' || type === 'output.message.completed'
+    const starts = type === 'output.message.started'
+    const over = starts || type === 'output.message.completed'
     position = { sequence, offset: over ? 0 : position.offset }
+    if (!starts && !ends.has(type)) return
+    running = starts ? sequence : 0
+    node.bus.passed(sessionId, sequence)
   }
 
-  /** What of the running message this client has not got, as one delta a kind. */
+  /**
+   * What of the running message this client has not got, as one delta for each change of kind.
+   * Contract: text of another message than the one in which the client stands is never sent.
+   */
   function sendLive(message: LiveMessage) {
-    if (message.sequence > position.sequence) return
-    const seen = { 'output.message.delta': '', 'reason.thinking.delta': '' }
-    let end = 0
-    for (const { kind, text } of message.pieces) {
-      const begin = end
-      end += text.length
-      seen[kind] += text
-      if (end <= position.offset) continue
-      const delta = text.slice(Math.max(0, position.offset - begin))
-      position = { sequence: position.sequence, offset: end }
-      sendDelta(message, { kind, delta, accumulated: seen[kind] })
+    if (message.sequence === running) sendText(message)
+  }
+
+  function sendText(message: LiveMessage) {
+    for (const run of textAfter(message, position.offset)) {
+      position = { sequence: position.sequence, offset: run.end }
+      if (options.deltas.includes(run.kind)) sendDelta(message, run)
     }
   }
 
-  type Delta = { kind: LiveKind; delta: string; accumulated: string }
-
-  function sendDelta(
-    { turnId, context }: Pick<LiveMessage, 'turnId' | 'context'>,
-    { kind, delta, accumulated }: Delta,
-  ) {
-    if (!options.deltas.includes(kind)) return
+  function sendDelta(message: LiveMessage, run: Run) {
+    const { kind, text: delta } = run
+    const { turnId, context } = message
     const now = Date.now()
     const id = eventId(sessionId, now, position)
-    const data = { turn_id: turnId, delta, ...(options.accumulated && { accumulated }) }
+    const whole = options.accumulated && { accumulated: accumulated(message, run) }
+    const data = { turn_id: turnId, delta, ...whole }
     const json = `{"id":"${id}","type":"${kind}","ts":"${new Date(now).toISOString()}","session_id":"${sessionId}","context":${context},"data":${JSON.stringify(data)}}`
     write(`event: ${kind}\nid: ${id}\nretry: ${reconnectMs}\ndata: ${json}\n\n`)
   }
 
-  /**
-   * The end of a message that the client saw the beginning of: it was slow, or away, while the rest was streamed.
-   * Undefined when the message was asked for again, or the client has it whole.
-   */
-  function restOfMessage(rows: EventRow[]) {
-    if (position.offset === 0) return undefined
-    const next = rows.find(
-      ({ type }) => type === 'output.message.completed' || type === 'output.message.started',
-    )
-    return next?.type === 'output.message.completed' ? next : undefined
+  /** The client saw the beginning of a message, and may lack its end: it was slow or away, or nobody was told. */
+  function hasRest(type: string) {
+    return type === 'output.message.completed' && position.offset > 0
   }
 
-  function sendRest(row: EventRow) {
-    const { message } = JSON.parse(row.data) as {
-      message: { thinking?: string; content: { type: string; text?: string }[] }
-    }
+  function sendRest({ message }: Completed, context: string) {
     const text = message.content.find((part) => part.type === 'text')?.text ?? ''
     const thinking = message.thinking ?? ''
-    const { turn_id: turnId } = JSON.parse(row.context) as { turn_id: string }
-    const pieces: LiveMessage['pieces'] = []
+    const { turn_id: turnId } = JSON.parse(context) as { turn_id: string }
+    const pieces: Piece[] = []
     if (thinking !== '') pieces.push({ kind: 'reason.thinking.delta', text: thinking })
     if (text !== '') pieces.push({ kind: 'output.message.delta', text })
-    const length = thinking.length + text.length
-    const { sequence } = position
-    sendLive({ sequence, turnId, context: row.context, pieces, length })
+    const whole = newLiveMessage({ sequence: running, turnId, context })
+    extend(whole, 0, pieces)
+    sendText(whole)
   }
 
   function close(reason: string) {
@@ -221,7 +265,7 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
   function end() {
     if (closed) return
     closed = true
-    clearInterval(beat)
+    stopBeat()
     clearTimeout(cycle)
     clearTimeout(unread)
     unfollow()

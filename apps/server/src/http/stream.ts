@@ -4,6 +4,7 @@ import { parseId } from '../ids.ts'
 import { findSequence } from '../store/messages.ts'
 import type { Api } from './api.ts'
 import { filterOf, startOf } from './events.ts'
+import { createHeartbeat } from './heartbeat.ts'
 import { openStream, type Stream } from './sse.ts'
 
 type Params = { session_id: string }
@@ -14,6 +15,7 @@ export type Streams = { close: (reason: string) => void; count: () => number }
 export function streamRoutes({ app, node, stopping }: Api): Streams {
   const streams = new Set<Stream>()
   const { SSE_HEARTBEAT_MS: heartbeatMs, SSE_CYCLE_MS: cycleMs } = node.config
+  const heartbeat = createHeartbeat(heartbeatMs)
 
   app.route<{ Params: Params; Querystring: StreamQuery }>({
     method: 'GET',
@@ -45,8 +47,8 @@ export function streamRoutes({ app, node, stopping }: Api): Streams {
         exclude,
         deltas: liveEventTypes.filter(wants),
         accumulated: query.accumulated ?? true,
-        heartbeat: query.heartbeat ?? 'comment',
-        heartbeatMs,
+        signOfLife: query.heartbeat ?? 'comment',
+        heartbeat,
         cycleMs,
       })
       streams.add(stream)

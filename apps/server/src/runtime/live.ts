@@ -1,4 +1,10 @@
-import type { Bus, LiveKind, LiveMessage } from '../store/bus.ts'
+import type { Bus } from '../store/bus.ts'
+import {
+  type LiveKind,
+  type LiveMessageAbout,
+  newLiveMessage,
+  type Piece,
+} from '../store/live-message.ts'
 
 const pauseMs = 50
 
@@ -10,24 +16,41 @@ export type LiveWriter = {
   close: () => void
 }
 
-/** Tells followers how a message grows: the first text at once, then at most once in 50 ms. */
+export type LiveOptions = {
+  /** False while another node may have taken the turn over: then nothing is told. */
+  held: () => boolean
+  /** After its abort nothing is told. */
+  signal: AbortSignal
+}
+
+/**
+ * Tells followers how a message grows: the first text at once, then at most once in 50 ms.
+ * Contract: what is not told is kept until it may be; followers get the rest with the stored message.
+ */
 export function openLive(
   bus: Bus,
   sessionId: string,
-  about: Pick<LiveMessage, 'sequence' | 'turnId' | 'context'>,
+  about: LiveMessageAbout,
+  { held, signal }: LiveOptions,
 ): LiveWriter {
-  const message: LiveMessage = { ...about, pieces: [], length: 0 }
+  const message = newLiveMessage(about)
+  let untold: Piece[] = []
   let timer: NodeJS.Timeout | undefined
-  let untold = false
   let half = ''
-  bus.begin(sessionId, message)
+  bus.begin(sessionId, message, held)
 
   function tell() {
     timer = undefined
-    if (!untold) return
-    untold = false
+    if (untold.length === 0 || signal.aborted) return
     timer = setTimeout(tell, pauseMs)
-    bus.grew(sessionId, message)
+    tellNow()
+  }
+
+  function tellNow() {
+    if (untold.length === 0 || signal.aborted || !held()) return
+    const pieces = untold
+    untold = []
+    bus.tell(sessionId, message, pieces)
   }
 
   return {
@@ -36,20 +59,18 @@ export function openLive(
       half = /[\ud800-\udbff]$/.test(whole) ? whole.slice(-1) : ''
       const ready = (half ? whole.slice(0, -1) : whole).toWellFormed()
       if (ready === '') return
-      const last = message.pieces.at(-1)
+      const last = untold.at(-1)
       if (last?.kind === kind) last.text += ready
-      else message.pieces.push({ kind, text: ready })
-      message.length += ready.length
-      untold = true
+      else untold.push({ kind, text: ready })
       if (!timer) tell()
     },
     flush() {
       clearTimeout(timer)
-      if (untold) bus.grew(sessionId, message)
-      untold = false
+      tellNow()
     },
     close() {
       clearTimeout(timer)
+      untold = []
       bus.end(sessionId, message)
     },
   }

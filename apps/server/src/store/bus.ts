@@ -1,20 +1,13 @@
-import type pg from 'pg'
 import type { Log } from '../log.ts'
+import { createAnswers, type OwnMessage } from './answers.ts'
+import { createCopies, type Outcome } from './copies.ts'
+import type { Db } from './database.ts'
 import type { WireEvent } from './events.ts'
+import { type Hint, unpacked } from './hints.ts'
+import { extend, type LiveMessage, type Piece } from './live-message.ts'
+import { createOutbox, type Transport, type TransportEvents } from './outbox.ts'
 
-export type LiveKind = 'output.message.delta' | 'reason.thinking.delta'
-
-/** The message that a model is writing right now: what came so far, in order of arrival. */
-export type LiveMessage = {
-  /** The sequence of its `output.message.started`. */
-  readonly sequence: number
-  readonly turnId: string
-  /** The context that its deltas carry, as JSON. */
-  readonly context: string
-  readonly pieces: { kind: LiveKind; text: string }[]
-  /** UTF-16 units in all pieces. */
-  length: number
-}
+export type { LiveKind, LiveMessage } from './live-message.ts'
 
 /** Who follows a session. All of it is a hint: the table is the truth. */
 export type Follower = {
@@ -26,153 +19,191 @@ export type Follower = {
   deleted: () => void
 }
 
-type Hint =
-  | { kind: 'stored'; session: string; sequence: number }
-  | { kind: 'deleted'; session: string }
-  | { kind: 'cancel'; session: string; turn: string }
-
 export type Bus = ReturnType<typeof createBus>
-
-const channel = 'outlast'
-const payloadBytesMax = 7_000
 
 export type BusOptions = {
   log: Log
-  /** Tells other nodes; absent when there can be none. */
-  pool?: pg.Pool | undefined
+  db: Db
+  nodeId: string
+  /** Begins to carry hints between nodes; absent when there can be no others. */
+  connect?: ((events: TransportEvents) => Transport) | undefined
 }
 
 /**
- * Tells followers on this node at once, and those on other nodes by NOTIFY, outside of any transaction and
- * many hints to one statement.
+ * Tells followers on this node at once, and those on other nodes through a transport, outside of any transaction.
+ * Followers everywhere see how a message grows: its text goes over the transport in parts, and who comes late gets a
+ * snapshot of what came before, from the node that writes it.
  */
-export function createBus({ log, pool }: BusOptions) {
-  const followers = new Map<string, Set<Follower>>()
-  const live = new Map<string, LiveMessage>()
-  const cancelled = new Set<(turnId: string) => void>()
-  let waiting: Hint[] = []
-  let sending = false
+export function createBus({ log, db, nodeId, connect }: BusOptions) {
+  const { follow, each, isFollowed, followed } = createFollowers((session) =>
+    copies.forget(session),
+  )
+  const own = new Map<string, OwnMessage>()
+  const copies = createCopies()
+  const cancels = createListeners<[turnId: string]>()
+  const connections = createListeners<[]>()
+  const transport = connect?.({ log, receive, connected })
+  const outbox = createOutbox(nodeId, transport)
+  const answers = createAnswers({
+    db,
+    log,
+    written: (snapshot) => outbox.tell({ kind: 'snapshot', ...snapshot }),
+    read: ({ sessionId, ...snapshot }) => settle(sessionId, copies.fill(sessionId, snapshot)),
+  })
 
-  const each = (session: string, tell: (follower: Follower) => void) => {
-    const set = followers.get(session)
-    if (set) for (const follower of [...set]) tell(follower)
-  }
-
-  /** Sends what waits, one statement at a time, so that a slow database makes fewer and larger ones. */
-  async function flush() {
-    if (sending || !pool) return
-    sending = true
+  /** Contract: a payload that this version cannot read changes nothing. */
+  function receive(payload: string) {
+    const { sender, hints } = unpacked(payload)
+    if (sender === nodeId) return
+    outbox.heard()
     try {
-      while (waiting.length > 0) {
-        const payloads = packed(waiting)
-        waiting = []
-        await pool.query({
-          name: 'notify',
-          text: `select pg_notify('${channel}', p) from unnest($1::text[]) as p`,
-          values: [payloads],
-        })
-      }
+      for (const hint of hints()) take(hint)
     } catch (error) {
-      waiting = []
-      log.warn('hints to other nodes were lost', { error })
-    } finally {
-      sending = false
+      log.warn('another node said what cannot be read', { error })
     }
   }
 
-  function tellOthers(hint: Hint) {
-    if (!pool) return
-    waiting.push(hint)
-    setImmediate(flush)
+  function take(hint: Hint) {
+    if (hint.kind === 'cancel') return cancels.tell(hint.turn)
+    if (hint.kind === 'hello') return
+    const { session } = hint
+    if (hint.kind === 'ask') return answer(session, hint.sequence)
+    if (!isFollowed(session)) return
+    if (hint.kind === 'stored') each(session, (follower) => follower.stored(hint.sequence))
+    if (hint.kind === 'deleted') each(session, (follower) => follower.deleted())
+    if (hint.kind === 'text') settle(session, copies.take(hint))
+    if (hint.kind === 'snapshot' && copies.awaits(session, hint.sequence)) answers.read(session)
   }
 
-  function receive(hint: Hint) {
-    if (hint.kind === 'stored') each(hint.session, (f) => f.stored(hint.sequence))
-    if (hint.kind === 'deleted') each(hint.session, (f) => f.deleted())
-    if (hint.kind === 'cancel') for (const tell of cancelled) tell(hint.turn)
+  function settle(session: string, { grew, ask }: Outcome) {
+    if (grew) each(session, (follower) => follower.grew(grew))
+    if (ask !== undefined) outbox.tell({ kind: 'ask', session, sequence: ask })
+  }
+
+  function answer(session: string, sequence: number) {
+    const mine = own.get(session)
+    if (mine?.message.sequence === sequence && mine.held()) answers.write(session, mine)
+  }
+
+  function connected() {
+    outbox.tell({ kind: 'hello' })
+    for (const awaited of copies.awaited()) outbox.tell({ kind: 'ask', ...awaited })
+    connections.tell()
   }
 
   return {
-    channel,
+    follow,
+    isFollowed,
+    followed,
+    onCancel: cancels.add,
+    /** Hints may have been lost until now. */
+    onConnected: connections.add,
+    /** How many other nodes live, as the leases say. Contract: until the first call, there may be some. */
+    setPeers: outbox.setPeers,
+    /** Lets others know that there is somebody to tell. */
+    hello: () => outbox.tell({ kind: 'hello' }),
+    stop: async () => transport?.stop(),
 
+    /** The newest message that a model is writing in a session, as far as this node knows it. */
+    liveMessage(session: string): LiveMessage | undefined {
+      const mine = own.get(session)?.message
+      const copy = copies.find(session)
+      return mine && (!copy || copy.sequence < mine.sequence) ? mine : copy
+    },
+
+    /** This node stored events up to `sequence`; `present` gives them, so that nobody here need read them. */
+    stored(session: string, sequence: number, present?: () => WireEvent[]) {
+      if (isFollowed(session)) {
+        const events = present?.()
+        each(session, (follower) => follower.stored(sequence, events))
+      }
+      outbox.tell({ kind: 'stored', session, sequence })
+    },
+
+    /** Somewhere, events up to `sequence` were stored. */
+    hint: (session: string, sequence: number) =>
+      each(session, (follower) => follower.stored(sequence)),
+
+    /** This node writes a message from here on, while it may: `held` is false once another node may do so. */
+    begin(session: string, message: LiveMessage, held: () => boolean) {
+      own.set(session, { message, held })
+    },
+
+    /** Adds to a message of this node's. */
+    tell(session: string, message: LiveMessage, pieces: Piece[]) {
+      const { sequence, turnId, context, length: offset } = message
+      extend(message, offset, pieces)
+      each(session, (follower) => follower.grew(message))
+      const about = offset === 0 && { about: { turnId, context } }
+      outbox.tell({ kind: 'text', session, sequence, offset, pieces, ...about })
+    },
+
+    end(session: string, message: LiveMessage) {
+      const mine = own.get(session)
+      if (mine?.message !== message) return
+      own.delete(session)
+      void answers.remove(session, mine)
+    },
+
+    /** A follower stands in a message that began at `sequence`, and does not know its text. */
+    ask(session: string, sequence: number) {
+      if (!transport || own.get(session)?.message.sequence === sequence) return
+      if (copies.needs(session, sequence)) outbox.tell({ kind: 'ask', session, sequence })
+    },
+
+    /** A follower has got to the event at `sequence`: messages that began before it are over. */
+    passed(session: string, sequence: number) {
+      if (transport && isFollowed(session)) copies.passed(session, sequence)
+    },
+
+    deleted(session: string) {
+      const mine = own.get(session)
+      if (mine) this.end(session, mine.message)
+      each(session, (follower) => follower.deleted())
+      outbox.tell({ kind: 'deleted', session })
+    },
+
+    /** The session was found to be gone. */
+    gone: (session: string) => each(session, (follower) => follower.deleted()),
+
+    cancel(session: string, turn: string) {
+      cancels.tell(turn)
+      outbox.tell({ kind: 'cancel', session, turn })
+    },
+  }
+}
+
+function createFollowers(unfollowed: (session: string) => void) {
+  const followers = new Map<string, Set<Follower>>()
+  return {
+    each(session: string, tell: (follower: Follower) => void) {
+      const set = followers.get(session)
+      if (set) for (const follower of [...set]) tell(follower)
+    },
+    isFollowed: (session: string) => followers.has(session),
+    followed: () => [...followers.keys()],
     follow(session: string, follower: Follower): () => void {
       const set = followers.get(session) ?? new Set()
       followers.set(session, set.add(follower))
       return () => {
         set.delete(follower)
-        if (set.size === 0 && followers.get(session) === set) followers.delete(session)
+        if (set.size > 0 || followers.get(session) !== set) return
+        followers.delete(session)
+        unfollowed(session)
       }
-    },
-
-    isFollowed: (session: string) => followers.has(session),
-    followed: () => [...followers.keys()],
-
-    /** The message that this node is writing in a session. */
-    liveMessage: (session: string) => live.get(session),
-
-    /** This node stored events up to `sequence`; `present` gives them, so that nobody here need read them. */
-    stored(session: string, sequence: number, present?: () => WireEvent[]) {
-      if (followers.has(session)) {
-        const events = present?.()
-        each(session, (follower) => follower.stored(sequence, events))
-      }
-      tellOthers({ kind: 'stored', session, sequence })
-    },
-
-    /** Somewhere, events up to `sequence` were stored. */
-    hint(session: string, sequence: number) {
-      each(session, (follower) => follower.stored(sequence))
-    },
-
-    begin(session: string, message: LiveMessage) {
-      live.set(session, message)
-    },
-
-    grew(session: string, message: LiveMessage) {
-      each(session, (follower) => follower.grew(message))
-    },
-
-    end(session: string, message: LiveMessage) {
-      if (live.get(session) === message) live.delete(session)
-    },
-
-    deleted(session: string) {
-      live.delete(session)
-      each(session, (follower) => follower.deleted())
-      tellOthers({ kind: 'deleted', session })
-    },
-
-    cancel(session: string, turn: string) {
-      for (const tell of cancelled) tell(turn)
-      tellOthers({ kind: 'cancel', session, turn })
-    },
-
-    onCancel(tell: (turnId: string) => void): () => void {
-      cancelled.add(tell)
-      return () => cancelled.delete(tell)
-    },
-
-    /** A payload from another node. */
-    receive(payload: string) {
-      for (const line of payload.split('\n')) receive(JSON.parse(line) as Hint)
     },
   }
 }
 
-/** Hints in as few payloads as NOTIFY's limit allows; of several about one session's sequence, the last. */
-function packed(hints: Hint[]): string[] {
-  const latest = new Map<string, Hint>()
-  for (const hint of hints) {
-    const key = `${hint.kind} ${hint.session}`
-    latest.delete(key)
-    latest.set(key, hint)
+function createListeners<Args extends unknown[]>() {
+  const listeners = new Set<(...args: Args) => void>()
+  return {
+    tell(...args: Args) {
+      for (const listener of listeners) listener(...args)
+    },
+    add(listener: (...args: Args) => void): () => void {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
   }
-  const payloads: string[] = []
-  for (const line of [...latest.values()].map((hint) => JSON.stringify(hint))) {
-    const open = payloads.at(-1)
-    if (open !== undefined && open.length + line.length < payloadBytesMax) {
-      payloads[payloads.length - 1] = `${open}\n${line}`
-    } else payloads.push(line)
-  }
-  return payloads
 }

@@ -146,6 +146,7 @@ export async function deleteSession(database: Database, orgId: string, id: strin
       .executeTakeFirst()
     if (!row) throw new ApiError('not_found', 'Session')
     await kysely.deleteFrom('events').where('session_id', '=', id).execute()
+    await kysely.deleteFrom('snapshots').where('session_id', '=', id).execute()
     await kysely
       .deleteFrom('turns')
       .where('org_id', '=', orgId)

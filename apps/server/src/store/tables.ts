@@ -138,6 +138,16 @@ export type IdempotencyKeysTable = {
   created_at: Time
 }
 
+export type SnapshotsTable = {
+  session_id: string
+  sequence: number
+  turn_id: string
+  context: JSONColumnType<object>
+  pieces: JSONColumnType<object>
+  length: number
+  written_at: Time
+}
+
 /** The tables as SQL has them. A test compares this with the database. */
 export type Tables = {
   organizations: OrganizationsTable
@@ -151,4 +161,5 @@ export type Tables = {
   counters: CountersTable
   texts: TextsTable
   idempotency_keys: IdempotencyKeysTable
+  snapshots: SnapshotsTable
 }

@@ -1,0 +1,142 @@
+import { lengthOf, type Piece } from './live-message.ts'
+
+/** A part of a running message. */
+export type TextHint = {
+  kind: 'text'
+  session: string
+  /** The sequence of the message's `output.message.started`. */
+  sequence: number
+  /** UTF-16 units of the message before these pieces. */
+  offset: number
+  pieces: Piece[]
+  /** With the first text of a message: what deltas say beside it. */
+  about?: { turnId: string; context: string }
+}
+
+/** What nodes say to each other. Contract: losing any of it costs time and nothing else. */
+export type Hint =
+  | { kind: 'hello' }
+  | { kind: 'stored'; session: string; sequence: number }
+  | { kind: 'deleted'; session: string }
+  | { kind: 'cancel'; session: string; turn: string }
+  | TextHint
+  /** Who writes this message, please store a snapshot of it. */
+  | { kind: 'ask'; session: string; sequence: number }
+  /** There is a snapshot of this message. */
+  | { kind: 'snapshot'; session: string; sequence: number }
+
+/** Hints that wait to be sent, of several about the same thing the last, or all in one. */
+export type Waiting = Map<string, Hint>
+
+export function addHint(waiting: Waiting, hint: Hint): void {
+  const key = keyOf(hint)
+  const known = waiting.get(key)
+  if (known?.kind === 'text' && hint.kind === 'text' && follows(known, hint)) join(known, hint)
+  else waiting.set(key, hint.kind === 'text' ? { ...hint, pieces: [...hint.pieces] } : hint)
+}
+
+function keyOf(hint: Hint): string {
+  if (hint.kind === 'hello') return 'hello'
+  if (hint.kind === 'cancel') return `cancel ${hint.turn}`
+  if (hint.kind === 'text') return `text ${hint.session} ${hint.sequence}`
+  return `${hint.kind} ${hint.session}`
+}
+
+const follows = (known: TextHint, hint: TextHint) =>
+  known.offset + lengthOf(known.pieces) === hint.offset
+
+function join(known: TextHint, { pieces }: TextHint): void {
+  for (const { kind, text } of pieces) {
+    const last = known.pieces.at(-1)
+    if (last?.kind === kind)
+      known.pieces[known.pieces.length - 1] = { kind, text: last.text + text }
+    else known.pieces.push({ kind, text })
+  }
+}
+
+/** NOTIFY refuses 8,000 bytes. */
+const payloadBytesMax = 7_000
+
+/** Hints in as few payloads as the limit allows: the sender in the first line, then a hint a line. */
+export function packed(sender: string, hints: Iterable<Hint>): string[] {
+  const payloads: string[] = []
+  const room = payloadBytesMax - sender.length - 1
+  let open = ''
+  let used = 0
+  for (const line of linesOf(hints, room)) {
+    const bytes = Buffer.byteLength(line) + 1
+    if (open !== '' && used + bytes <= payloadBytesMax) {
+      open += `\n${line}`
+      used += bytes
+      continue
+    }
+    if (open !== '') payloads.push(open)
+    open = `${sender}\n${line}`
+    used = sender.length + bytes
+  }
+  return open === '' ? payloads : [...payloads, open]
+}
+
+function* linesOf(hints: Iterable<Hint>, bytesMax: number): Generator<string> {
+  for (const hint of hints) {
+    const parts = hint.kind === 'text' ? cut(hint, bytesMax - 1) : [hint]
+    for (const part of parts) yield JSON.stringify(part)
+  }
+}
+
+/** What a piece needs in JSON beside its text. */
+const pieceBytes = Buffer.byteLength(
+  JSON.stringify({ kind: 'reason.thinking.delta', text: '' } satisfies Piece),
+)
+
+/** A hint in parts of which none is longer than `bytesMax` as JSON. No surrogate pair is cut. */
+function* cut(hint: TextHint, bytesMax: number): Generator<TextHint> {
+  let part: TextHint = { ...hint, pieces: [] }
+  let left = bytesMax - Buffer.byteLength(JSON.stringify(part))
+  for (const { kind, text } of hint.pieces) {
+    for (let at = 0; at < text.length; ) {
+      const count = unitsWithin(text, at, left - pieceBytes - 1)
+      if (count === 0) {
+        yield part
+        const { about: _, ...rest } = part
+        part = { ...rest, offset: part.offset + lengthOf(part.pieces), pieces: [] }
+        left = bytesMax - Buffer.byteLength(JSON.stringify(part))
+        continue
+      }
+      const piece = { kind, text: text.slice(at, at + count) }
+      part.pieces.push(piece)
+      left -= Buffer.byteLength(JSON.stringify(piece)) + 1
+      at += count
+    }
+  }
+  yield part
+}
+
+const unitBytesMax = 6
+
+/** How many UTF-16 units of a text, from `begin` on, fit into so many bytes of JSON. */
+function unitsWithin(text: string, begin: number, bytes: number): number {
+  if ((text.length - begin) * unitBytesMax <= bytes) return text.length - begin
+  let at = begin
+  for (let left = bytes; at < text.length; ) {
+    const code = text.codePointAt(at)!
+    left -= bytesOf(code)
+    if (left < 0) break
+    at += code > 0xffff ? 2 : 1
+  }
+  return at - begin
+}
+
+function bytesOf(code: number): number {
+  if (code < 0x20 || (code >= 0xd800 && code <= 0xdfff)) return unitBytesMax
+  if (code === 0x22 || code === 0x5c) return 2
+  if (code < 0x80) return 1
+  if (code < 0x800) return 2
+  return code < 0x10000 ? 3 : 4
+}
+
+/** Who sent a payload, and what it says. Kinds of hints that a newer version added are the reader's to ignore. */
+export function unpacked(payload: string): { sender: string; hints: () => Hint[] } {
+  const [sender = '', ...lines] = payload.split('\n')
+  return { sender, hints: () => lines.map((line) => JSON.parse(line) as Hint) }
+}

@@ -1,0 +1,75 @@
+import pg from 'pg'
+import { connectionOptions } from './database.ts'
+import type { Transport, TransportEvents } from './outbox.ts'
+
+const channel = 'outlast_bus'
+const reconnectMs = 500
+const queryMs = 5_000
+
+const notify = {
+  name: 'notify',
+  text: `select pg_notify('${channel}', p) from unnest($1::text[]) as p`,
+}
+
+/**
+ * Carries hints by PostgreSQL's LISTEN and NOTIFY, on one connection of its own.
+ * A notification needs no place on disk, hence no commit that waits for one.
+ */
+export function connectNotify(
+  url: string,
+  { log, receive, connected }: TransportEvents,
+): Transport {
+  let stopped = false
+  let client: pg.Client | undefined
+
+  async function connect() {
+    if (stopped) return
+    const options = connectionOptions(url)
+    const fresh = new pg.Client({
+      ...options,
+      application_name: 'outlast bus',
+      options: `${options.options} -c synchronous_commit=off`,
+      query_timeout: queryMs,
+    })
+    let over = false
+    const again = (error?: Error) => {
+      if (over) return
+      over = true
+      if (client === fresh) client = undefined
+      if (stopped) return
+      log.warn('the connection to other nodes broke off', { error })
+      fresh.end().catch(() => {})
+      setTimeout(connect, reconnectMs).unref()
+    }
+    fresh.on('error', again)
+    fresh.on('end', again)
+    fresh.on('notification', ({ payload = '' }) => receive(payload))
+    try {
+      await fresh.connect()
+      await fresh.query(`listen ${channel}`)
+      if (over) return
+      if (stopped) return await fresh.end()
+      client = fresh
+      connected()
+    } catch (error) {
+      again(error as Error)
+    }
+  }
+
+  void connect()
+  return {
+    async publish(payloads) {
+      const using = client
+      if (!using) return
+      try {
+        await using.query({ ...notify, values: [payloads] })
+      } catch (error) {
+        using.emit('error', error)
+      }
+    },
+    async stop() {
+      stopped = true
+      await client?.end().catch(() => {})
+    },
+  }
+}

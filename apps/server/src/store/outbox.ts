@@ -1,0 +1,70 @@
+import type { Log } from '../log.ts'
+import { addHint, type Hint, packed, type Waiting } from './hints.ts'
+import { lengthOf } from './live-message.ts'
+
+/** Carries payloads of at most 7,000 bytes to every node, this one included. */
+export type Transport = {
+  /** Contract: never throws, and resolves soon; what cannot be sent is lost. */
+  publish: (payloads: string[]) => Promise<void>
+  stop: () => Promise<void>
+}
+
+export type TransportEvents = {
+  log: Log
+  receive: (payload: string) => void
+  /** Hints may have been lost until now. */
+  connected: () => void
+}
+
+/** Text that waits while the transport is slow. Beyond it followers elsewhere need a snapshot. */
+const textLengthMax = 8_000_000
+
+/** How long whoever said something counts as alive, whatever the leases say. */
+const heardMs = 1_000
+
+/**
+ * What this node tells others: one publication at a time, and all that waits meanwhile with the next, so that a slow
+ * transport makes fewer and larger ones. Nothing is said while there is nobody to hear it.
+ */
+export function createOutbox(sender: string, transport: Transport | undefined) {
+  const waiting: Waiting = new Map()
+  let textLength = 0
+  let sending = false
+  /** Undefined until the leases have been looked at. */
+  let peers: number | undefined
+  let heardAt = Number.NEGATIVE_INFINITY
+
+  const hasPeers = () => peers !== 0 || performance.now() - heardAt < heardMs
+
+  async function flush() {
+    if (sending || !transport) return
+    sending = true
+    while (waiting.size > 0) {
+      const payloads = packed(sender, waiting.values())
+      waiting.clear()
+      textLength = 0
+      await transport.publish(payloads)
+    }
+    sending = false
+  }
+
+  return {
+    tell(hint: Hint) {
+      if (!transport) return
+      if (hint.kind !== 'hello' && hint.kind !== 'cancel' && !hasPeers()) return
+      if (hint.kind === 'text') {
+        if (textLength > textLengthMax) return
+        textLength += lengthOf(hint.pieces)
+      }
+      if (waiting.size === 0) setImmediate(flush)
+      addHint(waiting, hint)
+    },
+    setPeers(count: number) {
+      peers = count
+    },
+    /** Another node said something. */
+    heard() {
+      heardAt = performance.now()
+    },
+  }
+}
