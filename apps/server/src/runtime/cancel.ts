@@ -1,7 +1,9 @@
-import type { CancelTurnResponse, TokenUsage } from '@outlast/contract'
+import type { CancelTurnResponse, EventContext, TokenUsage } from '@outlast/contract'
+import type { LiveKind, LiveMessage } from '../store/bus.ts'
 import type { Db } from '../store/database.ts'
 import { readLog, wireEvent } from '../store/events.ts'
 import { interruptTurn, type NewInput } from '../store/messages.ts'
+import { findSnapshot } from '../store/snapshots.ts'
 import {
   appendToTurn,
   type CurrentTurn,
@@ -9,6 +11,7 @@ import {
   findCurrentTurn,
   type NewEvent,
 } from '../store/turns.ts'
+import { previewOf, withoutNul } from '../text.ts'
 import {
   type Effects,
   loggedEvent,
@@ -19,6 +22,7 @@ import {
 } from './journal.ts'
 import { addUsage, fold, type TurnState } from './log.ts'
 import type { Node } from './node.ts'
+import { agentMessage } from './reply.ts'
 import { cancelledOutcome } from './tool-call.ts'
 
 /** A turn of a session. */
@@ -140,7 +144,8 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: Kept): Promis
     const turn = await findCurrentTurn(node.db, ref.orgId, ref.sessionId)
     if (turn?.turn_id !== ref.turnId || !turn.turn_cancelled) return
     const state = await readState(node.db, ref, turn)
-    const all = [...events, ...openCalls(turn, state, events)]
+    const said = events.length > 0 ? undefined : await saidElsewhere(node, ref, { turn, state })
+    const all = [...events, ...(said?.events ?? []), ...openCalls(turn, state, events)]
     const following = nextTurn(state)
     const ending = following ? [] : [idled(turn, state, effects.usage)]
     const appended = await appendToTurn(
@@ -148,6 +153,7 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: Kept): Promis
       { ...ref, attempt: null },
       {
         ...effects,
+        ...said?.effects,
         cancelled: true,
         events: all,
         ending: { events: ending, sequence: turn.sequence, next: following },
@@ -161,6 +167,35 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: Kept): Promis
   }
   throw new Error(`cancel of ${ref.turnId} did not come to its end`)
 }
+
+/** What other nodes heard of a reply whose own node does not tell what it still holds. */
+async function saidElsewhere(
+  { db, bus }: Node,
+  { sessionId }: TurnRef,
+  { turn, state }: { turn: CurrentTurn; state: TurnState },
+): Promise<Kept | undefined> {
+  const { reason } = state
+  if (!reason?.messageId) return undefined
+  const heard = [bus.liveMessage(sessionId), await findSnapshot(db, sessionId)]
+  const [longest] = heard
+    .filter((message) => message?.sequence === reason.askedAt)
+    .sort((a, b) => b!.length - a!.length)
+  const text = longest ? textOfKind(longest, 'output.message.delta') : ''
+  if (text === '') return undefined
+  const thinking = textOfKind(longest!, 'reason.thinking.delta')
+  const metadata = { model: reason.model ?? 'none' }
+  const about = { id: reason.messageId, model: metadata.model, now: Date.parse(turn.now) }
+  const message = agentMessage({ text, thinking, toolCalls: [] }, about)
+  const context = JSON.parse(longest!.context) as EventContext
+  const { stored } = makeDraft('output.message.completed', context, { message, metadata })
+  return { events: [stored], effects: { outputPreview: previewOf(withoutNul(text)) } }
+}
+
+const textOfKind = ({ pieces }: Pick<LiveMessage, 'pieces'>, wanted: LiveKind) =>
+  pieces
+    .filter(({ kind }) => kind === wanted)
+    .map(({ text }) => text)
+    .join('')
 
 /** Tools that had begun and have no outcome: whatever they still do, the turn does not wait for it. */
 function openCalls(turn: CurrentTurn, state: TurnState, kept: NewEvent[]): NewEvent[] {

@@ -58,6 +58,7 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
       const state = await renewLease(node.leaseDb, terms, { judging, running: options.running() })
       options.lost(state.lost)
       others = { peers: state.peers, otherVersions: state.other_versions }
+      node.bus.setPeers(state.peers)
       renewedAt = begun
       if (state.readded > 0) node.log.info('turns without a node', { turns: state.readded })
       if (held()) for (const resolve of waiting.splice(0)) resolve()

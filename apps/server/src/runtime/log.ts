@@ -15,6 +15,9 @@ export type OpenReason = {
   spanId: string
   /** Undefined until the request went out once. */
   messageId: string | undefined
+  /** The sequence of the latest `output.message.started`; 0 until then. */
+  askedAt: number
+  model: string | undefined
   /** How often the request went out. */
   attempt: number
 }
@@ -141,7 +144,7 @@ export function apply(turn: TurnState, event: LoggedEvent): TurnState {
     case 'reason.started':
       return { ...turn, iterations: turn.iterations + 1, reason: openReason(event.context) }
     case 'output.message.started':
-      return { ...turn, unseen: [], reason: asked(turn.reason!, event.data) }
+      return { ...turn, unseen: [], reason: asked(turn.reason!, event) }
     case 'llm.generation':
       return { ...turn, usage: addUsage(turn.usage, event.data.metadata.usage) }
     case 'output.message.completed':
@@ -193,11 +196,16 @@ function applyForeign(turn: TurnState, { type, context }: LoggedEvent): TurnStat
 }
 
 function openReason({ exec_id, span_id }: EventContext): OpenReason {
-  return { execId: exec_id!, spanId: span_id!, messageId: undefined, attempt: 0 }
+  const unasked = { messageId: undefined, model: undefined, askedAt: 0, attempt: 0 }
+  return { execId: exec_id!, spanId: span_id!, ...unasked }
 }
 
-function asked(reason: OpenReason, data: EventDataOf<'output.message.started'>): OpenReason {
-  return { ...reason, messageId: data.message_id, attempt: data.attempt ?? 1 }
+function asked(
+  reason: OpenReason,
+  { sequence, data }: LoggedEvent & { type: 'output.message.started' },
+): OpenReason {
+  const { message_id: messageId, model, attempt = 1 } = data
+  return { ...reason, messageId, model, askedAt: sequence, attempt }
 }
 
 function openAct({ exec_id, span_id }: EventContext): OpenAct {

@@ -7,18 +7,7 @@ import type {
 import { APICallError } from '@ai-sdk/provider'
 import type { TokenUsage, ToolCall } from '@outlast/contract'
 import type { LiveKind } from '../store/bus.ts'
-
-/** What a model has said so far. */
-export type Reply = {
-  text: string
-  thinking: string
-  toolCalls: ToolCall[]
-  usage: TokenUsage | undefined
-  finishReason: string | undefined
-  responseId: string | undefined
-  firstTokenMs: number | undefined
-  durationMs: number
-}
+import { emptyReply, type Reply } from './reply.ts'
 
 /** A model call that broke. `partial` is what had come by then. */
 export class ModelCallError extends Error {
@@ -76,17 +65,6 @@ export async function callModel(model: LanguageModelV4, call: ModelCall): Promis
     reply.durationMs = Math.round(performance.now() - begun)
   }
 }
-
-export const emptyReply = (): Reply => ({
-  text: '',
-  thinking: '',
-  toolCalls: [],
-  usage: undefined,
-  finishReason: undefined,
-  responseId: undefined,
-  firstTokenMs: undefined,
-  durationMs: 0,
-})
 
 function read(
   reply: Reply,

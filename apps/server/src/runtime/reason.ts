@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LanguageModelV4, LanguageModelV4CallOptions } from '@ai-sdk/provider'
-import type { EventContext, EventMessage, ModelMetadata, ToolCall } from '@outlast/contract'
+import type { EventContext, ModelMetadata, ToolCall } from '@outlast/contract'
 import { newId, newSpanId, uuidOf } from '../ids.ts'
 import { languageModel } from '../providers/index.ts'
 import { environmentKey } from '../providers/keys.ts'
@@ -20,7 +20,8 @@ import {
 } from './journal.ts'
 import { type LiveWriter, openLive } from './live.ts'
 import type { Action, OpenReason } from './log.ts'
-import { callModel, emptyReply, ModelCallError, type Reply } from './model-call.ts'
+import { callModel, ModelCallError } from './model-call.ts'
+import { agentMessage, emptyReply, type Reply } from './reply.ts'
 
 type ReasonAction = Extract<Action, { kind: 'reason' }>
 type Effort = NonNullable<LanguageModelV4CallOptions['reasoning']>
@@ -83,6 +84,8 @@ function beginReason(turn: Turn, metadata: ModelMetadata): OpenReason {
     execId: newId('exec'),
     spanId: newSpanId(),
     messageId: undefined,
+    model: undefined,
+    askedAt: 0,
     attempt: 0,
   }
   draft(turn, 'reason.started', reasonContext(turn, open), {
@@ -138,8 +141,8 @@ async function ask(turn: Turn, asking: Asking): Promise<Answer> {
 /** Cancelled or handed over in the middle of a reply: what was said is the cancel's to keep. */
 function interrupted(turn: Turn, { context, metadata, messageId }: Asking, partial: Reply) {
   if (partial.text !== '') {
-    const about = { id: messageId, model: metadata.model }
-    const message = agentMessage(turn, { ...partial, toolCalls: [] }, about)
+    const about = { id: messageId, model: metadata.model, now: nowOf(turn) }
+    const message = agentMessage({ ...partial, toolCalls: [] }, about)
     draft(turn, 'output.message.completed', context, { message, metadata })
     turn.effects.outputPreview = previewOf(withoutNul(partial.text))
   }
@@ -249,7 +252,8 @@ function draftAnswer(
     },
   })
   const said = failed && reply.text === '' ? { ...reply, text: apology } : reply
-  const message = agentMessage(turn, said, { id: messageId, model: metadata.model, effort })
+  const about = { id: messageId, model: metadata.model, effort, now: nowOf(turn) }
+  const message = agentMessage(said, about)
   draft(turn, 'output.message.completed', context, { message, metadata, ...(usage && { usage }) })
   draft(turn, 'reason.completed', reasonContext(turn, open), {
     success: !failed,
@@ -282,22 +286,4 @@ function withNewIds({ conversation: { entries } }: Turn, calls: ToolCall[]): Too
     known.add(id)
     return { ...call, id }
   })
-}
-
-function agentMessage(
-  turn: Turn,
-  { text, thinking, toolCalls }: Reply,
-  { id, model, effort }: { id: string; model: string; effort?: Effort | undefined },
-): EventMessage {
-  return {
-    id,
-    role: 'agent',
-    content: [
-      ...(text === '' ? [] : [{ type: 'text' as const, text: text.toWellFormed() }]),
-      ...toolCalls.map((call) => ({ type: 'tool_call' as const, ...call })),
-    ],
-    created_at: new Date(nowOf(turn)).toISOString(),
-    metadata: { model, ...(effort && { reasoning_effort: effort }) },
-    ...(thinking !== '' && { thinking: thinking.toWellFormed() }),
-  }
 }

@@ -208,7 +208,8 @@ const current: Statement = {
   name: 'current-turn',
   text: `
 select sequence, turn_id, turn_from, turn_input, turn_node, turn_attempt, turn_cancelled,
-  input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens
+  input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens,
+  clock_timestamp()::timestamptz(3) as now
 from sessions where org_id = $1 and id = $2`,
 }
 
@@ -223,6 +224,7 @@ export type CurrentTurn = Pick<
   | 'output_tokens'
   | 'cache_read_tokens'
   | 'cache_creation_tokens'
+  | 'now'
 > & { turn_id: string | null; turn_node: string | null }
 
 /** The turn that a session holds; `turn_id` is null when none runs. Undefined without the session. */

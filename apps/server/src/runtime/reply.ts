@@ -1,0 +1,50 @@
+import type { EventMessage, TokenUsage, ToolCall } from '@outlast/contract'
+
+/** What a model has said so far. */
+export type Reply = {
+  text: string
+  thinking: string
+  toolCalls: ToolCall[]
+  usage: TokenUsage | undefined
+  finishReason: string | undefined
+  responseId: string | undefined
+  firstTokenMs: number | undefined
+  durationMs: number
+}
+
+export const emptyReply = (): Reply => ({
+  text: '',
+  thinking: '',
+  toolCalls: [],
+  usage: undefined,
+  finishReason: undefined,
+  responseId: undefined,
+  firstTokenMs: undefined,
+  durationMs: 0,
+})
+
+export type ReplyAbout = {
+  id: string
+  model: string
+  effort?: string | undefined
+  /** When it was said, in ms since 1970. */
+  now: number
+}
+
+/** What a model said, as a message of the conversation. */
+export function agentMessage(
+  { text, thinking, toolCalls }: Pick<Reply, 'text' | 'thinking' | 'toolCalls'>,
+  { id, model, effort, now }: ReplyAbout,
+): EventMessage {
+  return {
+    id,
+    role: 'agent',
+    content: [
+      ...(text === '' ? [] : [{ type: 'text' as const, text: text.toWellFormed() }]),
+      ...toolCalls.map((call) => ({ type: 'tool_call' as const, ...call })),
+    ],
+    created_at: new Date(now).toISOString(),
+    metadata: { model, ...(effort && { reasoning_effort: effort }) },
+    ...(thinking !== '' && { thinking: thinking.toWellFormed() }),
+  }
+}

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import pg from 'pg'
+import { Type } from 'typebox'
+import { defineCapability, defineTool } from '../../apps/server/src/capabilities/capability.ts'
+import { builtins } from '../../apps/server/src/capabilities/index.ts'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import {
+  createAgent,
+  createSession,
+  dataOf,
+  eventsOf,
+  post,
+  replyOf,
+  scripted,
+} from '../../apps/server/test/session.ts'
+import { follow } from '../../apps/server/test/stream.ts'
+
+const words = Array.from({ length: 60 }, (_, n) => `word${n}`).join(' ')
+
+/** What only the newer version has. */
+const shouting = defineCapability({
+  id: 'shouting',
+  name: 'Shouting',
+  description: 'Shouts.',
+  category: 'Testing',
+  icon: 'megaphone',
+  status: 'available',
+  tools: () => [
+    defineTool({
+      name: 'shout',
+      description: 'Shouts.',
+      replay: 'safe',
+      input: Type.Object({ text: Type.String() }),
+      run: async ({ text }) => ({ shouted: text.toUpperCase() }),
+    }),
+  ],
+})
+
+const older = { version: '1.0.0', env: { SHUTDOWN_GRACE_MS: '0' } }
+const newer = { ...older, version: '2.0.0', capabilities: [...builtins, shouting] }
+
+const slow = { text: words, tokens_per_second: 100 }
+
+async function nodes(t: TestContext) {
+  const databaseUrl = await createTestDatabase(t)
+  return (options: Parameters<typeof startServer>[1]) => startServer(t, { ...options, databaseUrl })
+}
+
+test('a turn that the older version began is finished by the newer one', async (t) => {
+  const start = await nodes(t)
+  const one = await start(older)
+  const { id } = await createSession(one)
+  const stream = await follow(t, one.url, { sessionId: id })
+  await post(one, id, scripted(slow))
+  await stream.event('output.message.delta', 2)
+  const two = await start(newer)
+  await one.stop()
+  const last = stream.events.findLast((event) => event.id)!.id
+  const rest = await follow(t, two.url, { sessionId: id, query: `?since_id=${last}` })
+  await rest.event('session.idled')
+  const events = await eventsOf(two, id)
+  assert.equal(replyOf(events), words)
+  assert.equal(events.filter(({ type }) => type === 'turn.completed').length, 1)
+})
+
+test('a turn that needs what only the newer version has is left to it by the older one', async (t) => {
+  const start = await nodes(t)
+  const one = await start(newer)
+  const agent = await createAgent(one, { capabilities: [{ ref: 'shouting' }] })
+  const { id } = await createSession(one, { agent_id: agent.id })
+  const stream = await follow(t, one.url, { sessionId: id })
+  const steps = [
+    { ...slow, tool_calls: [{ name: 'shout', arguments: { text: 'hey' } }] },
+    { text: 'done' },
+  ]
+  await post(one, id, scripted(...steps))
+  await stream.event('output.message.delta', 2)
+  const two = await start(older)
+  await start(newer)
+  await one.stop()
+  const rest = await follow(t, two.url, { sessionId: id })
+  await rest.event('session.idled')
+  const events = await eventsOf(two, id)
+  assert.equal(replyOf(events), 'done')
+  const { success, result } = dataOf(events, 'tool.completed')
+  assert.ok(success)
+  assert.match(JSON.stringify(result), /HEY/)
+})
+
+test('without a newer version left, the turn goes on without what is gone', async (t) => {
+  const start = await nodes(t)
+  const one = await start(newer)
+  const agent = await createAgent(one, { capabilities: [{ ref: 'shouting' }] })
+  const { id } = await createSession(one, { agent_id: agent.id })
+  const stream = await follow(t, one.url, { sessionId: id })
+  await post(one, id, scripted(slow))
+  await stream.event('output.message.delta', 2)
+  await one.stop()
+  const two = await start(older)
+  const rest = await follow(t, two.url, { sessionId: id })
+  await rest.event('session.idled')
+  assert.equal(replyOf(await eventsOf(two, id)), words)
+})
+
+test('an event that this version does not know leaves the turn as it is, for as long as it takes', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const api = await startServer(t, { databaseUrl, env: { ROLE: 'api' } })
+  const sql = new pg.Client({ connectionString: databaseUrl })
+  sql.on('error', () => {})
+  await sql.connect()
+  t.after(() => sql.end())
+  for (const [type, shape] of [
+    ['turn.pondered', ''],
+    ['turn.started', ',"v":2'],
+  ]) {
+    const { id } = await createSession(api)
+    await post(api, id, 'hello')
+    const { rows } = await sql.query(
+      `with s as (update sessions set sequence = sequence + 1 where id = $1 returning *)
+       insert into events (session_id, sequence, type, ts, context, data)
+       select id, sequence, $2, now(), ('{"turn_id":"' || turn_id || '"' || $3 || '}')::json, '{}' from s
+       returning sequence`,
+      [id, type, shape],
+    )
+    const worker = await startServer(t, { databaseUrl, env: { ROLE: 'worker' } })
+    const given = async () => {
+      const found = await sql.query(
+        'select turn_attempt, turn_node, turn_tries from sessions where id = $1',
+        [id],
+      )
+      return found.rows[0]
+    }
+    for (let state = await given(); state.turn_attempt < 2 || state.turn_node; ) {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      state = await given()
+    }
+    assert.equal((await given()).turn_tries, 0, 'no attempt counts against the turn')
+    const { body } = await api.call('GET', `/v1/sessions/${id}`)
+    assert.equal(body.status, 'active')
+    await sql.query('delete from events where session_id = $1 and sequence = $2', [
+      id,
+      rows[0].sequence,
+    ])
+    const stream = await follow(t, api.url, { sessionId: id })
+    await stream.event('turn.completed')
+    await worker.stop()
+  }
+})
