@@ -205,11 +205,14 @@ export async function listSessions(
     .orderBy('id', 'desc')
   const filtered =
     query.status !== undefined || query.tag !== undefined || query.search !== undefined
-  const total = filtered
-    ? countUpTo(db, matching.select('id').limit(countedMax + 1))
-    : countAll(db, orgId, query.agent_id ?? '')
-  const data = await rows.execute()
-  return { data: data.map((row) => present(row as unknown as SessionRow)), ...(await total) }
+  // Both are awaited together: a failure of one must not leave that of the other without anybody.
+  const [data, total] = await Promise.all([
+    rows.execute(),
+    filtered
+      ? countUpTo(db, matching.select('id').limit(countedMax + 1))
+      : countAll(db, orgId, query.agent_id ?? ''),
+  ])
+  return { data: data.map((row) => present(row as unknown as SessionRow)), ...total }
 }
 
 const activeIds = (db: Db, orgId: string) =>
