@@ -1,0 +1,97 @@
+import type { Event } from '@outlast/contract'
+import type { SessionEvidence } from './evidence.ts'
+
+/** The log at the end; empty when no node gave it. */
+export const logOf = ({ logs }: Pick<SessionEvidence, 'logs'>): Event[] => logs[0]?.events ?? []
+
+/** Events of one type, typed by it. */
+export function ofType<T extends Event['type']>(events: readonly Event[], type: T) {
+  return events.filter((event) => event.type === type) as Event<T>[]
+}
+
+/** The text parts of a message. */
+export function textOf({ content }: { content: { type: string; text?: string }[] }): string {
+  return content.map((part) => (part.type === 'text' ? (part.text ?? '') : '')).join('')
+}
+
+const standstillMsMax = 10_000
+const apology = 'Something went wrong while I was working on a reply. Please try again.'
+const scriptIsOver = 'Simulated: the script is over.'
+
+export function brokenSequences(session: SessionEvidence): string[] {
+  const events = logOf(session)
+  if (events.length === 0) return ['no node gave the log at the end']
+  return firstBreak(events.map(({ sequence }) => sequence ?? 0)).map((what) => `the log ${what}`)
+}
+
+function firstBreak(sequences: readonly number[]): string[] {
+  const at = sequences.findIndex((sequence, index) => sequence !== index + 1)
+  return at === -1 ? [] : [`has sequence ${sequences[at]} where ${at + 1} belongs`]
+}
+
+export function pagesWithGaps({ glimpses }: SessionEvidence): string[] {
+  let longest = 0
+  return glimpses.flatMap(({ node, sequences }) => {
+    const shrunk = sequences.length < longest
+    longest = Math.max(longest, sequences.length)
+    const broken = firstBreak(sequences).map((what) => `a page from ${node} ${what}`)
+    return shrunk ? [...broken, `${node} gave ${sequences.length} events after ${longest}`] : broken
+  })
+}
+
+export function differingLogs(session: SessionEvidence): string[] {
+  const first = session.logs[0]
+  if (!first) return []
+  const wanted = JSON.stringify(first.events)
+  return session.logs
+    .filter(({ events }) => JSON.stringify(events) !== wanted)
+    .map(({ node }) => `${node} and ${first.node} do not give the same log`)
+}
+
+/** Compares every form in which an event was seen with how it stands in the log. */
+export function changedEvents(session: SessionEvidence): string[] {
+  const final = new Map(logOf(session).map((event) => [event.sequence, JSON.stringify(event)]))
+  return [...session.copies].flatMap(([sequence, forms]) =>
+    [...forms]
+      .filter(([json]) => json !== final.get(sequence))
+      .map(([json, where]) => {
+        const now = final.get(sequence) ?? 'nothing'
+        return `event ${sequence} was ${short(json)} (${where}) and is ${short(now)}`
+      }),
+  )
+}
+
+const short = (text: string) => (text.length > 600 ? `${text.slice(0, 600)}…` : text)
+
+export function earlyIdles({ idles }: SessionEvidence): string[] {
+  return idles
+    .filter(({ lastType }) => lastType !== 'session.idled')
+    .map(
+      ({ node, lastType, lastSequence }) =>
+        `the session said idle, and then its log at ${node} ended with ${lastType} (${lastSequence})`,
+    )
+}
+
+export function standstills({ stalledMs }: SessionEvidence): string[] {
+  if (stalledMs <= standstillMsMax) return []
+  return [`it stood still for ${(stalledMs / 1000).toFixed(1)} s while a node could have gone on`]
+}
+
+export function notIdle(session: SessionEvidence): string[] {
+  const { statusAtEnd } = session
+  const last = logOf(session).at(-1)
+  if (statusAtEnd === 'started' && last?.type === 'session.started') return []
+  const wrong = statusAtEnd === 'idle' ? [] : [`its status at the end is ${statusAtEnd}`]
+  return last?.type === 'session.idled' ? wrong : [...wrong, `its log ends with ${last?.type}`]
+}
+
+/** A reply is what a script says, or the beginning of it where it was broken off. */
+export function unknownTexts(session: SessionEvidence): string[] {
+  const { texts } = session
+  const known = new Set([...texts, apology, scriptIsOver, ''])
+  const whole = ofType(logOf(session), 'output.message.completed')
+  return whole
+    .map(({ data, sequence }) => ({ text: textOf(data.message), sequence }))
+    .filter(({ text }) => !known.has(text) && ![...texts].some((full) => full.startsWith(text)))
+    .map(({ text, sequence }) => `message ${sequence} says what no script holds: ${short(text)}`)
+}

@@ -1,0 +1,95 @@
+import { duplicatedEffects, strayEffects, unkeyedEffects, wrongSuccesses } from './audit-effects.ts'
+import { gapsInFollowing, textsThatDiffer } from './audit-followers.ts'
+import {
+  brokenSequences,
+  changedEvents,
+  differingLogs,
+  earlyIdles,
+  notIdle,
+  pagesWithGaps,
+  standstills,
+  unknownTexts,
+} from './audit-log.ts'
+import {
+  askedAgain,
+  changedMessages,
+  doubleAnswers,
+  lostMessages,
+  missingCancels,
+  sharedTurns,
+  unansweredMessages,
+  unendedTurns,
+  unevenCalls,
+} from './audit-turns.ts'
+import type { Evidence, SessionEvidence } from './evidence.ts'
+import type { Effect } from './ledger.ts'
+
+/** A promise that was broken, in words. */
+export type Violation = { check: string; session: string | undefined; what: string }
+
+/** What a session's evidence says against a promise: nothing, when it was kept. */
+export type Check = (session: SessionEvidence, effects: readonly Effect[]) => string[]
+
+/** Every promise that is looked into, by its name in reports. */
+export const checks: Record<string, Check> = {
+  'sequences without gap or repeat': brokenSequences,
+  'no gap at any time': pagesWithGaps,
+  'every node tells the same log': differingLogs,
+  'no event ever changed': changedEvents,
+  'accepted messages are in the log, once': lostMessages,
+  'messages stay as they were sent': changedMessages,
+  'every message answered or ended with a reason': unansweredMessages,
+  'no message answered twice': doubleAnswers,
+  'a queued or interrupting message has a turn of its own': sharedTurns,
+  'every turn has one end': unendedTurns,
+  'every cancel is in the log': missingCancels,
+  'a recorded reply is not asked for again': askedAgain,
+  'every tool call has one outcome': unevenCalls,
+  'no text that the model did not write': unknownTexts,
+  'effects follow an intent': strayEffects,
+  'unsafe effects at most once': duplicatedEffects,
+  'a success has its effect': wrongSuccesses,
+  'one idempotency key a call': unkeyedEffects,
+  'followers saw the log': gapsInFollowing,
+  'streamed text is the final text': textsThatDiffer,
+  'idle only after everything is readable': earlyIdles,
+  'no session without owner for 10 s': standstills,
+  'idle at the end': notIdle,
+}
+
+/** Looks into everything. Contract: pure. */
+export function audit({ sessions, effects, mishaps }: Evidence): Violation[] {
+  const bySession = Map.groupBy(effects, ({ session }) => session)
+  const known = new Set(sessions.map(({ id }) => id))
+  const found = sessions.flatMap((session) =>
+    Object.entries(checks).flatMap(([check, look]) =>
+      look(session, bySession.get(session.id) ?? []).map((what) => ({
+        check,
+        session: session.id,
+        what,
+      })),
+    ),
+  )
+  const foreign = effects
+    .filter(({ session }) => !known.has(session))
+    .map(({ session }) => `an effect names session ${session}, which nobody made`)
+  return [
+    ...found,
+    ...foreign.map((what) => ({ check: 'effects follow an intent', session: undefined, what })),
+    ...mishaps.map(({ what, times }) => ({
+      check: 'nodes behave',
+      session: undefined,
+      what: `${what} (${times} times)`,
+    })),
+  ]
+}
+
+/** What must have happened for a run to mean anything. */
+export type Minimum = Record<string, number>
+
+/** What did not happen often enough. Contract: pure. */
+export function tooLittle(counts: Readonly<Record<string, number>>, minimum: Minimum): string[] {
+  return Object.entries(minimum)
+    .filter(([name, least]) => (counts[name] ?? 0) < least)
+    .map(([name, least]) => `only ${counts[name] ?? 0} ${name}, at least ${least} are needed`)
+}

@@ -1,0 +1,182 @@
+import { setMaxListeners } from 'node:events'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { audit, type Minimum, tooLittle } from './auditor.ts'
+import { type Client, createClient, readEvents } from './client.ts'
+import { type Cluster, openCluster, type Role } from './cluster.ts'
+import { databaseAt, ownDatabase, type RunDatabase } from './database.ts'
+import { type Evidence, newSession, type SessionEvidence } from './evidence.ts'
+import { makeFaults } from './faults.ts'
+import { countsOf, takeoversOf } from './figures.ts'
+import { type Follower, startFollower } from './follower.ts'
+import { readLedger } from './ledger.ts'
+import { talk } from './load.ts'
+import type { Fault } from './plan.ts'
+import { randomOf } from './random.ts'
+import type { Outcome } from './report.ts'
+import { watch } from './watch.ts'
+
+export type ChaosOptions = {
+  seed: number
+  roles: readonly Role[]
+  sessions: number
+  faults: Iterable<Fault>
+  /** No new fault after this. */
+  lastsMs: number
+  /** What must have happened. The load goes on for it, for a while, when the faults are over. */
+  minimum: Minimum
+  /** A server to use instead of one of our own. */
+  databaseUrl?: string | undefined
+  /** Where logs and ledger are left. */
+  keepIn?: string | undefined
+  say: (line: string) => void
+  signal: AbortSignal
+}
+
+/** Longest time for what was begun to end, once nothing goes wrong any more. */
+const settleMsMax = 60_000
+const pauseMs = 200
+
+/**
+ * Runs nodes under load, lets things go wrong, and audits what came of it.
+ * Contract: ends everything that it started, whether it returns or throws; throws when `signal` ends it.
+ */
+export async function runChaos(options: ChaosOptions): Promise<Outcome> {
+  const undo: (() => Promise<unknown>)[] = []
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'outlast-chaos-'))
+  undo.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  try {
+    const { databaseUrl, keepIn } = options
+    if (keepIn) undo.push(() => keep(folder, keepIn))
+    const database = await (databaseUrl ? databaseAt(databaseUrl) : ownDatabase(folder))
+    undo.push(database.stop)
+    const cluster = await openCluster({ roles: options.roles, databaseUrl: database.url, folder })
+    undo.push(cluster.stop)
+    await Promise.all(cluster.nodes.map((node) => node.start()))
+    return await run({ ...options, cluster, database, folder })
+  } finally {
+    for (const step of undo.reverse()) await step()
+  }
+}
+
+async function keep(folder: string, keepIn: string) {
+  const filter = (file: string) => !/\/(database|compile-cache)$/.test(file)
+  await cp(folder, keepIn, { recursive: true, filter })
+}
+
+type Running = ChaosOptions & { cluster: Cluster; database: RunDatabase; folder: string }
+
+async function run(running: Running): Promise<Outcome> {
+  const { seed, cluster, signal, say, faults, lastsMs, minimum, database } = running
+  const begun = performance.now()
+  const load = new AbortController()
+  const loadSignal = AbortSignal.any([signal, load.signal])
+  setMaxListeners(0, loadSignal)
+  const evidence: Evidence = { sessions: [], effects: [], mishaps: cluster.mishaps, faults: [] }
+  const { mishaps } = evidence
+  const clientFor = (name: string) => {
+    const random = randomOf(seed, 'client', name)
+    return createClient({ doors: cluster.doors, random, mishaps, signal: loadSignal })
+  }
+  try {
+    const client = clientFor('setup')
+    evidence.sessions = await openSessions(client, running.sessions)
+    const followers = evidence.sessions.flatMap((session, index) =>
+      ['a', 'b'].map((letter) => {
+        const random = randomOf(seed, 'follower', index, letter)
+        const name = `follower ${letter}`
+        return startFollower(name, { doors: cluster.doors, random, session, signal: loadSignal })
+      }),
+    )
+    const random = randomOf(seed, 'watch')
+    const about = { client: clientFor('watch'), cluster, random, signal: loadSignal }
+    const watching = watch(evidence.sessions, about)
+    let isEnough = false
+    const talking = evidence.sessions.map((session, index) =>
+      talk({
+        session,
+        name: `s${index + 1}`,
+        client: clientFor(session.id),
+        doors: cluster.doors,
+        random: randomOf(seed, 'talk', index),
+        enough: () => isEnough,
+        signal: loadSignal,
+      }).catch(() => {}),
+    )
+    const untilMs = performance.now() + lastsMs
+    const performed = makeFaults({ cluster, database, faults, untilMs, mishaps, say, signal })
+    evidence.faults = await performed
+    await untilEnough(running, evidence)
+    isEnough = true
+    say('no more faults; what was begun comes to its end')
+    await Promise.race([Promise.all(talking), sleep(settleMsMax, undefined, { signal })])
+    await readTheEnd(running, { client, evidence, followers })
+    load.abort()
+    await Promise.all([watching, ...talking, ...followers.map(({ ended }) => ended)])
+  } finally {
+    load.abort()
+  }
+  evidence.effects = readLedger(path.join(running.folder, 'ledger.jsonl'))
+  const counts = countsOf(evidence)
+  return {
+    seed,
+    seconds: (performance.now() - begun) / 1000,
+    counts,
+    takeovers: takeoversOf(evidence),
+    longestStandstillMs: Math.max(...evidence.sessions.map(({ stalledMs }) => stalledMs)),
+    faults: evidence.faults,
+    violations: audit(evidence),
+    missing: tooLittle(counts, minimum),
+  }
+}
+
+/** One agent for all; every fourth session has a model that breaks calls. */
+async function openSessions(client: Client, count: number): Promise<SessionEvidence[]> {
+  const agent = await client.insist({
+    method: 'POST',
+    path: '/v1/agents',
+    body: { name: 'Chaos', system_prompt: 'Be brief.', capabilities: [{ ref: 'ledger' }] },
+    key: 'agent',
+  })
+  const body = { agent_id: agent.body.id }
+  return Promise.all(
+    Array.from({ length: count }, async (_, index) => {
+      const key = `session ${index}`
+      const made = await client.insist({ method: 'POST', path: '/v1/sessions', body, key })
+      return newSession(made.body.id, index % 4 !== 3)
+    }),
+  )
+}
+
+async function untilEnough({ minimum, signal, folder }: Running, evidence: Evidence) {
+  const deadline = performance.now() + settleMsMax
+  while (performance.now() < deadline) {
+    const effects = readLedger(path.join(folder, 'ledger.jsonl'))
+    if (tooLittle(countsOf({ ...evidence, effects }), minimum).length === 0) return
+    await sleep(pauseMs, undefined, { signal })
+  }
+}
+
+type End = { client: Client; evidence: Evidence; followers: Follower[] }
+
+/** Every node's log of every session, and time for the followers to get to its end. */
+async function readTheEnd({ cluster, signal }: Running, { client, evidence, followers }: End) {
+  for (const session of evidence.sessions) {
+    const path = `/v1/sessions/${session.id}`
+    session.statusAtEnd = (await client.insist({ method: 'GET', path })).body.status
+    for (const node of cluster.doors) {
+      const events = await readEvents(client, session, node)
+      if (events) session.logs.push({ node: node.name, events })
+    }
+  }
+  const ends = evidence.sessions.map(({ logs }) => logs[0]?.events.at(-1)?.sequence ?? 0)
+  const perSession = followers.length / ends.length
+  const areThere = () =>
+    followers.every((follower, index) => follower.at() >= ends[Math.floor(index / perSession)]!)
+  const deadline = performance.now() + settleMsMax
+  while (!areThere() && performance.now() < deadline) {
+    await sleep(pauseMs, undefined, { signal })
+  }
+}

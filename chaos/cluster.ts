@@ -1,0 +1,186 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { freePort } from '../bench/servers.ts'
+import { addMishap, type Mishap } from './evidence.ts'
+import { type FaultyProxy, startProxy } from './proxy.ts'
+
+export type Role = 'all' | 'api' | 'worker'
+
+/** One node: a process that comes and goes on a port that stays. */
+export type ClusterNode = {
+  name: string
+  role: Role
+  url: string
+  proxy: FaultyProxy
+  state: () => 'up' | 'stopped' | 'down'
+  start: () => Promise<void>
+  kill: () => Promise<void>
+  stop: () => void
+  continue: () => void
+  /** SIGTERM; true when it ended by itself with exit code 0. */
+  end: () => Promise<boolean>
+}
+
+export type Cluster = {
+  nodes: ClusterNode[]
+  /** Those that answer requests. */
+  doors: ClusterNode[]
+  /** True while a node that runs turns is up and reaches the database. */
+  isAble: () => boolean
+  /** Said by whoever takes the database away. */
+  database: { isUp: boolean }
+  /** What nodes did by themselves and should not have. */
+  mishaps: Mishap[]
+  stop: () => Promise<void>
+}
+
+export type ClusterOptions = {
+  roles: readonly Role[]
+  databaseUrl: string
+  /** Where the ledger and the logs of the nodes are. */
+  folder: string
+}
+
+const file = fileURLToPath(new URL('./node.ts', import.meta.url))
+const endMsMax = 30_000
+const startsMax = 20
+const restartMs = 1_000
+
+/** Nodes with a proxy each between them and the database; none runs yet. */
+export async function openCluster(options: ClusterOptions): Promise<Cluster> {
+  const nodes: ClusterNode[] = []
+  const mishaps: Mishap[] = []
+  for (const [index, role] of options.roles.entries()) {
+    nodes.push(await openNode({ ...options, mishaps }, { name: `node ${index + 1}`, role }))
+  }
+  const database = { isUp: true }
+  return {
+    nodes,
+    doors: nodes.filter(({ role }) => role !== 'worker'),
+    database,
+    mishaps,
+    isAble: () => database.isUp && nodes.some((node) => node.role !== 'api' && isAble(node)),
+    async stop() {
+      await Promise.all(nodes.map((node) => node.kill()))
+      await Promise.all(nodes.map(({ proxy }) => proxy.close()))
+    },
+  }
+}
+
+const isAble = ({ state, proxy }: ClusterNode) => state() === 'up' && proxy.passes()
+
+type About = { name: string; role: Role }
+type Mishaps = { mishaps: Mishap[] }
+
+async function openNode(
+  options: ClusterOptions & Mishaps,
+  { name, role }: About,
+): Promise<ClusterNode> {
+  const { hostname: host, port } = new URL(options.databaseUrl)
+  const proxy = await startProxy({ host, port: Number(port || 5432) })
+  const databaseUrl = new URL(options.databaseUrl)
+  databaseUrl.hostname = '127.0.0.1'
+  databaseUrl.port = String(proxy.port)
+  const ownPort = await freePort()
+  const env = environment({ ...options, role, port: ownPort, databaseUrl: databaseUrl.href })
+  const logFile = path.join(options.folder, `${name.replace(' ', '-')}.log`)
+  const ledger = path.join(options.folder, 'ledger.jsonl')
+  let child: ChildProcess | undefined
+  let leaving: ChildProcess | undefined
+  let state: 'up' | 'stopped' | 'down' = 'down'
+
+  async function start() {
+    if (isRunning(child)) return
+    for (let attempt = 1; ; attempt += 1) {
+      const started = launch(env, ledger, logFile)
+      child = started
+      started.once('exit', () => {
+        const wasUp = state !== 'down'
+        state = 'down'
+        if (!wasUp || leaving === started) return
+        addMishap(options.mishaps, `${name} ended by itself`)
+        // As whatever looks after a server would do.
+        setTimeout(() => start().catch(() => {}), restartMs)
+      })
+      if (await becomesReady(started)) break
+      if (attempt === startsMax) throw new Error(`${name} does not start: see ${logFile}`)
+    }
+    state = 'up'
+  }
+
+  async function leave(signal: NodeJS.Signals, msMax: number) {
+    const told = child
+    if (!told || !isRunning(told)) return false
+    leaving = told
+    const timer = setTimeout(() => told.kill('SIGKILL'), msMax)
+    const gone = new Promise<void>((resolve) => told.once('exit', () => resolve()))
+    told.kill(signal)
+    await gone
+    clearTimeout(timer)
+    return told.exitCode === 0
+  }
+
+  return {
+    name,
+    role,
+    url: `http://127.0.0.1:${ownPort}`,
+    proxy,
+    state: () => state,
+    start,
+    kill: async () => void (await leave('SIGKILL', endMsMax)),
+    stop() {
+      child?.kill('SIGSTOP')
+      if (state === 'up') state = 'stopped'
+    },
+    continue() {
+      child?.kill('SIGCONT')
+      if (state === 'stopped') state = 'up'
+    },
+    end: () => leave('SIGTERM', endMsMax),
+  }
+}
+
+type Settings = { role: Role; port: number; databaseUrl: string; folder: string }
+
+function environment({ role, port, databaseUrl, folder }: Settings) {
+  return {
+    PATH: process.env.PATH,
+    NODE_COMPILE_CACHE: path.join(folder, 'compile-cache'),
+    ROLE: role,
+    PORT: String(port),
+    DATABASE_URL: databaseUrl,
+    LOG_LEVEL: 'info',
+    SSE_HEARTBEAT_MS: '1000',
+    SHUTDOWN_GRACE_MS: '1500',
+  }
+}
+
+function launch(env: NodeJS.ProcessEnv, ledger: string, logFile: string): ChildProcess {
+  const log = openSync(logFile, 'a')
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file, ledger], {
+    env,
+    // A group of its own: Ctrl-C reaches us alone, and we end it.
+    detached: true,
+    stdio: ['ignore', 'pipe', log],
+  })
+  closeSync(log)
+  const endWithUs = () => child.kill('SIGKILL')
+  process.once('exit', endWithUs)
+  child.once('exit', () => process.off('exit', endWithUs))
+  return child
+}
+
+const isRunning = (child: ChildProcess | undefined) =>
+  child !== undefined && child.exitCode === null && child.signalCode === null
+
+/** False when it ended before it was ready. */
+function becomesReady(child: ChildProcess): Promise<boolean> {
+  return new Promise((resolve) => {
+    child.once('error', () => resolve(false))
+    child.once('exit', () => resolve(false))
+    child.stdout!.once('data', () => resolve(true))
+    child.stdout!.resume()
+  })
+}

@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createLog } from '../apps/server/src/log.ts'
+import { startEmbedded } from '../apps/server/src/store/embedded.ts'
+import { queryRows } from '../bench/database.ts'
+
+/** The PostgreSQL of a run. */
+export type RunDatabase = {
+  url: string
+  /** How it ends is up to the signal; it is started again by itself. Undefined when it is not ours to end. */
+  end: ((signal: 'SIGINT' | 'SIGKILL') => Promise<void>) | undefined
+  stop: () => Promise<void>
+}
+
+const pauseMs = 50
+
+/** A PostgreSQL of our own in a folder. */
+export async function ownDatabase(folder: string): Promise<RunDatabase> {
+  const dataDir = path.join(folder, 'database')
+  let broken: Error | undefined
+  const onFatal = (error: Error) => {
+    broken = error
+  }
+  const { url, stop } = await startEmbedded({ dataDir, log: createLog('silent'), onFatal })
+  const pidFile = path.join(dataDir, 'postgres', 'postmaster.pid')
+  const pidOf = () => Number(readFileSync(pidFile, 'utf8').split('\n')[0])
+  return {
+    url,
+    async end(signal) {
+      process.kill(pidOf(), signal)
+      for (;;) {
+        await sleep(pauseMs)
+        if (broken) throw broken
+        if (await isReachable(url)) return
+      }
+    },
+    stop,
+  }
+}
+
+async function isReachable(url: string) {
+  return queryRows(url, 'select 1').then(
+    () => true,
+    () => false,
+  )
+}
+
+/** A database of its own on somebody's server, gone after the run. */
+export async function databaseAt(serverUrl: string): Promise<RunDatabase> {
+  const name = `outlast_chaos_${randomBytes(6).toString('hex')}`
+  await queryRows(serverUrl, `create database ${name}`)
+  const url = new URL(serverUrl)
+  url.pathname = name
+  return {
+    url: url.href,
+    end: undefined,
+    stop: async () => void (await queryRows(serverUrl, `drop database ${name} with (force)`)),
+  }
+}

@@ -1,0 +1,99 @@
+import type { Event } from '@outlast/contract'
+import type { Effect } from './ledger.ts'
+import type { FaultKind } from './plan.ts'
+
+export type OnBusy = 'steer' | 'queue' | 'interrupt' | 'reject'
+
+/** A message that was posted until the answer was certain. */
+export type Posted = {
+  /** Stands in the text of the message, and in no other. */
+  marker: string
+  onBusy: OnBusy | undefined
+  status: number
+  /** Of the accepted message. */
+  id: string | undefined
+  sequence: number | undefined
+}
+
+/** What a client saw that followed a session, over all of its connections. */
+export type Followed = { name: string; seen: Seen[]; connections: number; resumes: number }
+/** One event as it stood on the stream. */
+export type Seen = { id: string; json: string }
+
+/** A page of the whole log, read while the run went on. */
+export type Glimpse = { node: string; sequences: number[] }
+
+/** What stood last in the log when the session had just said that it was idle. */
+export type IdleSeen = { node: string; lastType: string; lastSequence: number }
+
+export type SessionEvidence = {
+  id: string
+  /** The log at the end, as each node gave it. */
+  logs: { node: string; events: Event[] }[]
+  statusAtEnd: string
+  /** Every form in which an event was ever seen, by its sequence: its JSON, and where that was first. */
+  copies: Map<number, Map<string, string>>
+  /** How many events of each type were seen. */
+  types: Record<string, number>
+  posted: Posted[]
+  /** Cancels that were answered with `cancelled`. */
+  cancelled: number
+  followed: Followed[]
+  glimpses: Glimpse[]
+  idles: IdleSeen[]
+  /** Longest time without a new event while it should have gone on and a node could have done it. */
+  stalledMs: number
+  /** Texts that the scripts of this session's model hold. */
+  texts: Set<string>
+  /** False when the scripted model breaks calls here: then an `attempt` says nothing about nodes. */
+  modelIsSound: boolean
+}
+
+/** Something that a node should not have done, and no log shows: a wrong answer, an end of its own. */
+export type Mishap = { what: string; times: number }
+
+export type FaultDone = { kind: FaultKind; node: number | undefined; at: number; endedAt: number }
+
+/** All that an auditor has. */
+export type Evidence = {
+  sessions: SessionEvidence[]
+  effects: Effect[]
+  mishaps: Mishap[]
+  faults: FaultDone[]
+}
+
+export function newSession(id: string, modelIsSound: boolean): SessionEvidence {
+  return {
+    id,
+    logs: [],
+    statusAtEnd: 'unknown',
+    copies: new Map(),
+    types: {},
+    posted: [],
+    cancelled: 0,
+    followed: [],
+    glimpses: [],
+    idles: [],
+    stalledMs: 0,
+    texts: new Set(),
+    modelIsSound,
+  }
+}
+
+export type Copy = { sequence: number; type: string; json: string; where: string }
+
+/** Remembers how a stored event looked. */
+export function addCopy(session: SessionEvidence, { sequence, type, json, where }: Copy): void {
+  const { copies, types } = session
+  const known = copies.get(sequence)
+  if (known?.has(json)) return
+  if (known) return void known.set(json, where)
+  copies.set(sequence, new Map([[json, where]]))
+  types[type] = (types[type] ?? 0) + 1
+}
+
+export function addMishap(mishaps: Mishap[], what: string) {
+  const known = mishaps.find((mishap) => mishap.what === what)
+  if (known) known.times += 1
+  else mishaps.push({ what, times: 1 })
+}

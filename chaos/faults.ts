@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Cluster, ClusterNode } from './cluster.ts'
+import type { RunDatabase } from './database.ts'
+import { addMishap, type FaultDone, type Mishap } from './evidence.ts'
+import { describeFault, type Fault } from './plan.ts'
+
+export type FaultsOptions = {
+  cluster: Cluster
+  database: RunDatabase
+  faults: Iterable<Fault>
+  /** No new one after this. */
+  untilMs: number
+  mishaps: Mishap[]
+  say: (line: string) => void
+  signal: AbortSignal
+}
+
+/** Lets things go wrong, one after the other; each is over, and every node back, before the next. */
+export async function makeFaults(options: FaultsOptions): Promise<FaultDone[]> {
+  const { faults, untilMs, signal, say } = options
+  const done: FaultDone[] = []
+  for (const fault of faults) {
+    if (performance.now() >= untilMs) break
+    say(describeFault(fault))
+    const at = Date.now()
+    await perform(fault, options)
+    done.push({ kind: fault.kind, node: fault.node, at, endedAt: Date.now() })
+    await sleep(fault.pauseMs, undefined, { signal })
+  }
+  return done
+}
+
+async function perform(fault: Fault, options: FaultsOptions) {
+  const { cluster, signal } = options
+  const { ms } = fault
+  const hit = fault.node === undefined ? cluster.nodes : [cluster.nodes[fault.node]!]
+  const during = () => sleep(ms, undefined, { signal })
+  switch (fault.kind) {
+    case 'kill':
+    case 'kill_all':
+      await Promise.all(hit.map((node) => node.kill()))
+      await during()
+      return start(hit)
+    case 'stop':
+      for (const node of hit) node.stop()
+      await during()
+      for (const node of hit) node.continue()
+      return
+    case 'deploy':
+      for (const node of hit) await deploy(node, during, options)
+      return
+    case 'database_restart':
+      return endDatabase('SIGINT', options)
+    case 'database_kill':
+      return endDatabase('SIGKILL', options)
+    case 'cut':
+      for (const { proxy } of hit) proxy.cut()
+      return
+    case 'refuse':
+      for (const { proxy } of hit) proxy.refuse()
+      await during()
+      return pass(hit)
+    case 'lose_answers':
+      for (const { proxy } of hit) proxy.loseAnswers()
+      await during()
+      return pass(hit)
+  }
+}
+
+async function start(nodes: readonly ClusterNode[]) {
+  await Promise.all(nodes.map((node) => node.start()))
+}
+
+function pass(nodes: readonly ClusterNode[]) {
+  for (const { proxy } of nodes) proxy.pass()
+}
+
+async function deploy(node: ClusterNode, during: () => Promise<unknown>, options: FaultsOptions) {
+  const well = await node.end()
+  if (!well) addMishap(options.mishaps, `${node.name} did not end by itself after SIGTERM`)
+  await during()
+  await node.start()
+}
+
+/** On a server that is not ours every connection is cut instead. */
+async function endDatabase(
+  how: 'SIGINT' | 'SIGKILL',
+  { cluster, database }: Pick<FaultsOptions, 'cluster' | 'database'>,
+) {
+  if (!database.end) {
+    for (const { proxy } of cluster.nodes) proxy.cut()
+    return
+  }
+  cluster.database.isUp = false
+  await database.end(how)
+  cluster.database.isUp = true
+}

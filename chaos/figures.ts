@@ -1,0 +1,87 @@
+import { logOf, ofType } from './audit-log.ts'
+import type { Evidence, FaultDone, SessionEvidence } from './evidence.ts'
+import type { FaultKind } from './plan.ts'
+
+/** How often each thing happened. The names are those of the report and of a minimum. */
+export type Counts = Record<string, number>
+
+type Countable = Pick<Evidence, 'sessions' | 'effects' | 'faults'>
+
+/** Contract: pure; may be asked while the run goes on. */
+export function countsOf({ sessions, effects, faults }: Countable): Counts {
+  const sum = (count: (session: SessionEvidence) => number) =>
+    sessions.reduce((total, session) => total + count(session), 0)
+  const events = (type: string) => sum(({ types }) => types[type] ?? 0)
+  const posts = (status: number) =>
+    sum(({ posted }) => posted.filter((post) => post.status === status).length)
+  const follows = (what: 'connections' | 'resumes') =>
+    sum(({ followed }) => followed.reduce((total, one) => total + one[what], 0))
+  const faulted = (...kinds: FaultKind[]) =>
+    faults.filter(({ kind }) => kinds.includes(kind)).length
+  return {
+    sessions: sessions.length,
+    'accepted messages': posts(201),
+    'refused messages': posts(409),
+    events: sum(({ copies }) => copies.size),
+    'completed turns': events('turn.completed'),
+    'failed turns': events('turn.failed'),
+    'cancelled turns': events('turn.cancelled'),
+    cancels: sum(({ cancelled }) => cancelled),
+    'safe effects': effects.filter(({ replay }) => replay === 'safe').length,
+    'unsafe effects': effects.filter(({ replay }) => replay === 'unsafe').length,
+    streams: follows('connections'),
+    resumes: follows('resumes'),
+    kills: faulted('kill', 'kill_all'),
+    stops: faulted('stop'),
+    deploys: faulted('deploy'),
+    'database restarts': faulted('database_restart', 'database_kill'),
+    'broken connections': faulted('cut', 'refuse', 'lose_answers'),
+  }
+}
+
+/** Times in ms from a fault to the first event of the node that went on. */
+export type Takeovers = { afterKill: number[]; afterStop: number[] }
+
+/**
+ * Takeovers as logs show them: a model asked again, or a tool told as interrupted, in a silence that holds one fault.
+ * Contract: pure; looks at sessions only whose model never breaks a call by itself.
+ */
+export function takeoversOf({ sessions, faults }: Pick<Evidence, 'sessions' | 'faults'>) {
+  const takeovers: Takeovers = { afterKill: [], afterStop: [] }
+  for (const session of sessions.filter(({ modelIsSound }) => modelIsSound)) {
+    for (const [from, to] of takenOver(session)) {
+      const between = faults.filter(({ at, endedAt }) => from <= endedAt && at <= to)
+      const [only] = between
+      if (between.length !== 1 || !only || only.at < from) continue
+      listFor(takeovers, only)?.push(to - only.at)
+    }
+  }
+  return takeovers
+}
+
+function listFor({ afterKill, afterStop }: Takeovers, { kind }: FaultDone) {
+  if (kind === 'kill') return afterKill
+  return kind === 'stop' ? afterStop : undefined
+}
+
+/** When the events came that only another attempt writes, each with the time of the event before it. */
+function takenOver(session: SessionEvidence): [number, number][] {
+  const events = logOf(session)
+  const interrupted = new Set(
+    ofType(events, 'tool.completed')
+      .filter(({ data }) => data.error?.startsWith('The call was interrupted'))
+      .map(({ sequence }) => sequence),
+  )
+  return events.flatMap((event, index) => {
+    const isAgain = event.type === 'output.message.started' && (event.data.attempt ?? 1) > 1
+    const before = events[index - 1]
+    if (!before || !(isAgain || interrupted.has(event.sequence))) return []
+    return [[Date.parse(before.ts), Date.parse(event.ts)] satisfies [number, number]]
+  })
+}
+
+/** The value below which a part of a list lies; undefined of an empty one. */
+export function percentile(values: readonly number[], part: number): number | undefined {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]
+}

@@ -1,0 +1,69 @@
+import { randomInt } from 'node:crypto'
+import { parseArgs } from 'node:util'
+
+export type Flags = {
+  minutes: number
+  seed: number
+  databaseUrl: string | undefined
+  keepIn: string | undefined
+}
+
+export const usage = `npm run chaos -- [--minutes N] [--seed N] [--database-url URL] [--keep FOLDER]
+
+  --minutes N         how long things go wrong, 5 by default
+  --seed N            what goes wrong, and when; random by default, printed first and last
+  --database-url URL  a PostgreSQL server to make a database on, instead of one of our own, which is
+                      then also restarted and killed
+  --keep FOLDER       where the logs of the nodes and the ledger are left`
+
+/** A flag cannot be used. The message says which, and why. */
+export class FlagError extends Error {
+  override name = 'FlagError'
+}
+
+const options = {
+  minutes: { type: 'string' },
+  seed: { type: 'string' },
+  'database-url': { type: 'string' },
+  keep: { type: 'string' },
+  help: { type: 'boolean' },
+} as const
+
+const minutesMax = 24 * 60
+const seedMax = 2 ** 31
+
+/** Contract: throws FlagError with one sentence. */
+export function readFlags(args: string[]): Flags | 'help' {
+  const values = parsed(args)
+  if (values.help) return 'help'
+  return {
+    minutes: numberOf('--minutes', values.minutes ?? '5', { above: 0, most: minutesMax }),
+    seed: wholeOf('--seed', values.seed ?? String(randomInt(seedMax))),
+    databaseUrl: urlOf(values['database-url']),
+    keepIn: values.keep,
+  }
+}
+
+function parsed(args: string[]) {
+  try {
+    return parseArgs({ args, options }).values
+  } catch (error) {
+    throw new FlagError(`${(error as Error).message.split('. ')[0]}. See --help.`)
+  }
+}
+
+function numberOf(flag: string, text: string, { above, most }: { above: number; most: number }) {
+  const value = Number(text)
+  if (text.trim() !== '' && value > above && value <= most) return value
+  throw new FlagError(`${flag} must be a number above ${above}, at most ${most}, not "${text}".`)
+}
+
+function wholeOf(flag: string, text: string): number {
+  if (/^\d{1,10}$/.test(text) && Number(text) < seedMax) return Number(text)
+  throw new FlagError(`${flag} must be a whole number below ${seedMax}, not "${text}".`)
+}
+
+function urlOf(text: string | undefined): string | undefined {
+  if (text === undefined || (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text))) return text
+  throw new FlagError('--database-url must begin with postgres:// or postgresql://.')
+}

@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Client, readEvents } from './client.ts'
+import type { ClusterNode } from './cluster.ts'
+import type { OnBusy, SessionEvidence } from './evidence.ts'
+import { inTurn, type Random } from './random.ts'
+import { errorKinds, messageOf, type ScriptKind, soundKinds, stepsOf, textsOf } from './script.ts'
+
+/** What somebody does with a session once a message is in. */
+type Habit = 'wait' | 'cancel' | OnBusy
+
+const habits: readonly Habit[] = [
+  ...(['wait', 'wait', 'wait', 'wait'] as const),
+  ...(['cancel', 'cancel', 'steer', 'queue', 'interrupt', 'reject'] as const),
+]
+
+const pollMs = 200
+
+export type TalkOptions = {
+  session: SessionEvidence
+  /** Short name of the session, in every marker. */
+  name: string
+  client: Client
+  doors: readonly ClusterNode[]
+  random: Random
+  /** No new message any more; what was begun is ended. */
+  enough: () => boolean
+  signal: AbortSignal
+}
+
+/** Somebody who talks to one session: posts messages, cancels, interrupts, waits until it is idle. */
+export async function talk(options: TalkOptions): Promise<void> {
+  const { session, random, signal } = options
+  const kinds = inTurn(random, session.modelIsSound ? soundKinds : [...soundKinds, ...errorKinds])
+  const order = inTurn(random, habits)
+  for (let number = 1; !options.enough(); number += 1) {
+    const habit = order.next().value
+    await post(options, { marker: markerOf(options.name, number), kind: kinds.next().value })
+    if (habit !== 'wait') {
+      await sleep(random.between(0, 1_500), undefined, { signal })
+      if (habit === 'cancel') await cancel(options, number)
+      else await postWhileBusy(options, { number, onBusy: habit, kind: kinds.next().value })
+    }
+    await untilIdle(options)
+    await sleep(random.between(0, 600), undefined, { signal })
+  }
+}
+
+const markerOf = (name: string, number: number, letter = 'a') => `${name}m${number}${letter}`
+
+type Message = { marker: string; kind: ScriptKind; onBusy?: OnBusy }
+
+async function post(options: TalkOptions, { marker, kind, onBusy }: Message) {
+  const { session, client, random } = options
+  const steps = stepsOf(kind, marker, random)
+  for (const text of textsOf(steps)) session.texts.add(text)
+  const message = { content: [{ type: 'text', text: messageOf(marker, steps) }] }
+  const answer = await client.insist({
+    method: 'POST',
+    path: `/v1/sessions/${session.id}/messages`,
+    body: { message, ...(onBusy && { on_busy: onBusy }) },
+    key: marker,
+  })
+  const { id, sequence } = answer.status === 201 ? answer.body : {}
+  session.posted.push({ marker, onBusy, status: answer.status, id, sequence })
+}
+
+async function postWhileBusy(
+  options: TalkOptions,
+  { number, onBusy, kind }: { number: number; onBusy: OnBusy; kind: ScriptKind },
+) {
+  // The default is what most people use, without naming it.
+  const named = onBusy === 'steer' && options.random.fraction() < 0.5 ? undefined : onBusy
+  const marker = markerOf(options.name, number, 'b')
+  await post(options, { marker, kind, ...(named && { onBusy: named }) })
+}
+
+async function cancel({ session, client, name }: TalkOptions, number: number) {
+  const { body } = await client.insist({
+    method: 'POST',
+    path: `/v1/sessions/${session.id}/cancel`,
+    key: `${markerOf(name, number)}-cancel`,
+  })
+  if (body.status === 'cancelled') session.cancelled += 1
+}
+
+/** Waits until one node says so, then looks at the log on another: all of it must be there. */
+async function untilIdle({ session, client, doors, random, signal }: TalkOptions) {
+  for (;;) {
+    const answer = await client.tryOnce({ method: 'GET', path: `/v1/sessions/${session.id}` })
+    if (answer?.body.status === 'idle') break
+    await sleep(pollMs, undefined, { signal })
+  }
+  const node = random.pick(doors)
+  const last = (await readEvents(client, session, node))?.at(-1)
+  if (!last) return
+  session.idles.push({ node: node.name, lastType: last.type, lastSequence: last.sequence ?? 0 })
+}

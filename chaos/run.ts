@@ -1,0 +1,93 @@
+/**
+ * Lets things go wrong on purpose, and checks that nothing is lost, doubled or changed by it.
+ *
+ *     npm run chaos -- --minutes 5 --seed 7
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runChaos } from './chaos.ts'
+import { FlagError, type Flags, readFlags, usage } from './flags.ts'
+import { planOf } from './plan.ts'
+import { isGood, markdown, type Outcome, problemsOf } from './report.ts'
+
+const roles = ['all', 'all', 'worker'] as const
+const sessions = 24
+const reports = fileURLToPath(new URL('../docs/reports/', import.meta.url))
+
+const say = (line: string) => void process.stdout.write(`${line}\n`)
+
+/** What a minute must bring at least, on a slow machine too. */
+const perMinute = {
+  'completed turns': 60,
+  'cancelled turns': 4,
+  'safe effects': 20,
+  'unsafe effects': 20,
+  resumes: 60,
+  kills: 1,
+}
+
+/** What must have come at least once, or more often, in a run of any length. */
+const once = { stops: 1, 'database restarts': 1, 'broken connections': 1, cancels: 1 }
+
+function minimumFor(minutes: number) {
+  const times = Object.entries(perMinute).map(([name, least]) => [
+    name,
+    Math.max(1, Math.floor(least * minutes)),
+  ])
+  return { ...Object.fromEntries(times), ...once }
+}
+
+async function chaos(flags: Flags): Promise<Outcome> {
+  const interrupted = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => interrupted.abort(new Error(`ended by ${signal}`)))
+  }
+  const begun = performance.now()
+  return runChaos({
+    seed: flags.seed,
+    roles,
+    sessions,
+    faults: planOf(flags.seed, roles.length),
+    lastsMs: flags.minutes * 60_000,
+    minimum: minimumFor(flags.minutes),
+    databaseUrl: flags.databaseUrl,
+    keepIn: flags.keepIn,
+    say: (line) => say(`${((performance.now() - begun) / 1000).toFixed(1).padStart(7)} s  ${line}`),
+    signal: interrupted.signal,
+  })
+}
+
+function write(outcome: Outcome, flags: Flags): string {
+  const { seed, minutes } = flags
+  const day = new Date().toISOString().slice(0, 10)
+  const file = path.join(reports, `chaos-${day}-seed-${seed}.md`)
+  mkdirSync(reports, { recursive: true })
+  writeFileSync(file, markdown(outcome, `npm run chaos -- --minutes ${minutes} --seed ${seed}`))
+  return path.relative(process.cwd(), file)
+}
+
+try {
+  const flags = readFlags(process.argv.slice(2))
+  if (flags === 'help') {
+    say(usage)
+    process.exit(0)
+  }
+  say(`seed ${flags.seed}`)
+  let code = 1
+  try {
+    const outcome = await chaos(flags)
+    for (const problem of problemsOf(outcome)) say(problem)
+    say(`report: ${write(outcome, flags)}`)
+    say(isGood(outcome) ? 'passed' : 'FAILED')
+    code = isGood(outcome) ? 0 : 1
+  } catch (error) {
+    say((error as Error).stack ?? String(error))
+  }
+  say(`seed ${flags.seed}`)
+  process.exit(code)
+} catch (error) {
+  if (!(error instanceof FlagError)) throw error
+  process.stderr.write(`chaos: ${error.message}\n`)
+  process.exit(1)
+}

@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Client, readEvents } from './client.ts'
+import type { Cluster } from './cluster.ts'
+import type { SessionEvidence } from './evidence.ts'
+import type { Random } from './random.ts'
+
+const pollMs = 500
+/** More between two looks is our own machine being slow: it says nothing about the nodes. */
+const gapMsMax = 1_000
+
+/**
+ * Looks at all sessions again and again until the signal: how long each has stood still although it is active and
+ * a node could have gone on. Reads a log now and then, too.
+ */
+export async function watch(
+  sessions: readonly SessionEvidence[],
+  {
+    client,
+    cluster,
+    random,
+    signal,
+  }: {
+    client: Client
+    cluster: Cluster
+    random: Random
+    signal: AbortSignal
+  },
+): Promise<void> {
+  const still = new Map<string, { updatedAt: string; ms: number }>()
+  let lookedAt = performance.now()
+  while (!signal.aborted) {
+    const wasAble = cluster.isAble()
+    await sleep(pollMs, undefined, { signal }).catch(() => {})
+    const up = cluster.doors.filter(({ state }) => state() === 'up')
+    const door = random.pick(up.length > 0 ? up : cluster.doors)
+    const answer = await client
+      .tryOnce({ method: 'GET', path: '/v1/sessions?limit=100' }, door)
+      .catch(() => undefined)
+    const now = performance.now()
+    const passedMs = wasAble && cluster.isAble() ? Math.min(gapMsMax, now - lookedAt) : 0
+    lookedAt = now
+    if (answer) look(answer.body.data, passedMs)
+    else for (const known of still.values()) known.ms += passedMs
+    if (answer) await readEvents(client, random.pick(sessions), door).catch(() => {})
+  }
+
+  function look(rows: Row[], passedMs: number) {
+    const byId = new Map(rows.map((row) => [row.id, row]))
+    for (const session of sessions) {
+      const row = byId.get(session.id)
+      if (!row) continue
+      const known = still.get(session.id)
+      const moved = row.status !== 'active' || known?.updatedAt !== row.updated_at
+      const ms = moved ? 0 : known!.ms + passedMs
+      still.set(session.id, { updatedAt: row.updated_at, ms })
+      session.stalledMs = Math.max(session.stalledMs, ms)
+    }
+  }
+}
+
+type Row = { id: string; status: string; updated_at: string }
