@@ -18,8 +18,6 @@ import { end, runTurn } from './turn.ts'
 
 /** Attempts that may end without an outcome before the turn is given up. */
 const triesMax = 3
-/** Before a turn that broke, or that this version does not understand, is tried again. */
-const pauseMs = 1_000
 /** How long a node that stops waits for a database that is away, to give its turns back. */
 const partingMs = 2_000
 
@@ -126,7 +124,7 @@ async function attempt(node: Node, ref: Omit<TurnRun, 'attempt'>, options: Attem
       await end(turn, { kind: 'failed', code: 'turn_crashed' })
     }
     const over = await runTurn(turn, stopping)
-    if (!over) await release(node, turn.run, { parting, harmed: false, pauseMs: 0 })
+    if (!over) await release(node, turn.run, { parting, harmed: false, atOnce: true })
   } catch (error) {
     const handover = signal.reason instanceof HandoverError
     await afterFailure(node, turn?.run ?? run, { turn, error, handover, parting })
@@ -139,12 +137,12 @@ type Failure = { turn: Turn | undefined; error: unknown; handover: boolean; part
 async function afterFailure(node: Node, run: TurnRun, failure: Failure) {
   const { turn, error, handover, parting } = failure
   const about = { session: run.sessionId, turn: run.turnId, error }
-  if (handover) return release(node, run, { parting, harmed: false, pauseMs: 0 })
+  if (handover) return release(node, run, { parting, harmed: false, atOnce: true })
   if (error instanceof FencedError) return afterFence(node, run, { turn, parting })
   const harmed = !isUnavailable(error) && !(error instanceof NotUnderstoodError)
   if (harmed) node.log.error('turn broke', about)
   else node.log.warn('turn given back', about)
-  await release(node, run, { parting, harmed, pauseMs })
+  await release(node, run, { parting, harmed, atOnce: false })
 }
 
 /** A cancelled turn is ended with what this attempt still holds; of one that goes on elsewhere, followers are told. */

@@ -272,20 +272,19 @@ with s as (
 select graphile_worker.add_job(
   'turn',
   json_build_object('org_id', $1::text, 'session_id', id, 'turn_id', turn_id),
-  job_key => turn_id,
-  run_at => now() + $6 * interval '1 millisecond'
-) from s`,
+  job_key => turn_id
+) from s where $6`,
 }
 
 export type Release = {
   /** The attempt counts against the turn. */
   harmed: boolean
-  /** How long it waits for whoever takes it next. */
-  pauseMs: number
+  /** Else it waits until a node looks for turns that nobody has. */
+  atOnce: boolean
 }
 
 /** Gives the turn to whichever node takes it next. */
-export async function releaseTurn(db: Db, run: TurnRun, { harmed, pauseMs }: Release) {
+export async function releaseTurn(db: Db, run: TurnRun, { harmed, atOnce }: Release) {
   const { orgId, sessionId, turnId, attempt } = run
-  await db.run(release, [orgId, sessionId, turnId, attempt, harmed, pauseMs])
+  await db.run(release, [orgId, sessionId, turnId, attempt, harmed, atOnce])
 }
