@@ -1,7 +1,15 @@
 import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
 import { newId, newSpanId } from '../ids.ts'
 import { hashOf } from '../store/texts.ts'
-import { commit, contextOf, draft, FencedError, mayBegin, type Turn } from './journal.ts'
+import {
+  commit,
+  contextOf,
+  draft,
+  FencedError,
+  HandoverError,
+  mayBegin,
+  type Turn,
+} from './journal.ts'
 import type { Action, OpenAct, OpenCall } from './log.ts'
 import { interruptedOutcome, runTool } from './tool-call.ts'
 
@@ -85,10 +93,15 @@ async function runAll(turn: Turn, calls: OpenCall[]): Promise<void> {
       })
     }
     const batch = ended.splice(0)
-    for (const { pending, outcome } of batch) draftOutcome(turn, pending, outcome)
+    const { aborted, reason } = turn.signal
+    const handover = reason instanceof HandoverError
+    for (const { pending, outcome } of batch) {
+      // Of a call that the handover broke off, whoever goes on with the turn decides what becomes.
+      if (!handover || outcome.status !== 'cancelled') draftOutcome(turn, pending, outcome)
+    }
     running -= batch.length
-    if (turn.signal.aborted && running === 0) throw new FencedError()
-    if (running > 0 && !turn.signal.aborted) await commit(turn)
+    if (running > 0 ? !aborted : handover) await commit(turn)
+    if (aborted && running === 0) throw new FencedError()
   }
 }
 

@@ -32,6 +32,11 @@ export class FencedError extends Error {
   override name = 'FencedError'
 }
 
+/** Why an attempt is told to stop: this node leaves, and another goes on with the turn. */
+export class HandoverError extends Error {
+  override name = 'HandoverError'
+}
+
 /** The log or the agent holds what this version does not know: a newer one can go on with the turn. */
 export class NotUnderstoodError extends Error {
   override name = 'NotUnderstoodError'

@@ -10,7 +10,7 @@ import {
 } from '../store/turns.ts'
 import { throughOutages } from './append.ts'
 import { type Kept, nothingKept, settleCancel } from './cancel.ts'
-import { FencedError, NotUnderstoodError, openTurn, type Turn } from './journal.ts'
+import { FencedError, HandoverError, NotUnderstoodError, openTurn, type Turn } from './journal.ts'
 import { keepLease, type Lease } from './lease.ts'
 import type { Node } from './node.ts'
 import { type Queue, startQueue, type TurnJob } from './queue.ts'
@@ -35,10 +35,6 @@ export type RuntimeOptions = {
 }
 
 type Running = { controller: AbortController; taken: boolean; over: Promise<void> }
-
-class HandoverError extends Error {
-  override name = 'HandoverError'
-}
 
 /** Runs turns on this node: takes them from the queue, keeps the lease that says so. */
 export async function startRuntime(node: Node, options: RuntimeOptions): Promise<Runtime> {
