@@ -12,6 +12,7 @@ const silenceMs = 10_000
  */
 export function connectRedis(url: string, { log, receive, connected }: TransportEvents): Transport {
   let broken = false
+  let subscribed = false
   const client = () =>
     createClient({
       url,
@@ -30,16 +31,21 @@ export function connectRedis(url: string, { log, receive, connected }: Transport
     broken = true
   }
   const back = () => {
-    if (!publisher.isReady || !subscriber.isReady) return
+    if (!publisher.isReady || !subscriber.isReady || !subscribed) return
     if (broken) log.info('Redis is back')
     broken = false
     connected()
   }
   for (const one of [publisher, subscriber]) one.on('error', lost).on('ready', back)
   void publisher.connect().catch(lost)
+  // A connection that comes back has its subscription again before it is ready.
   void subscriber
     .connect()
     .then(() => subscriber.subscribe(channel, receive))
+    .then(() => {
+      subscribed = true
+      back()
+    })
     .catch(lost)
 
   return {

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { addHint, type Hint, packed, type TextHint, unpacked, type Waiting } from './hints.ts'
+import { extend, lengthOf, newLiveMessage, type Piece } from './live-message.ts'
+
+const sender = 'node_0123456789abcdef'
+const session = `session_${'1'.repeat(32)}`
+const about = { turnId: `turn_${'2'.repeat(32)}`, context: '{"trace_id":"\\"quoted\\""}' }
+
+const kind = fc.constantFrom<Piece['kind']>('output.message.delta', 'reason.thinking.delta')
+const text = fc
+  .tuple(
+    fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }),
+    fc.integer({ min: 1, max: 900 }),
+  )
+  .map(([unit, times]) => unit.repeat(times).toWellFormed())
+const pieces = fc.array(fc.record({ kind, text }), { minLength: 1, maxLength: 6 })
+
+const hintsIn = (payloads: string[]) => payloads.flatMap((payload) => unpacked(payload).hints())
+
+test('text of any kind goes in payloads that NOTIFY takes, and comes out as it went in', () => {
+  fc.assert(
+    fc.property(pieces, (all) => {
+      const hint: TextHint = { kind: 'text', session, sequence: 7, offset: 0, pieces: all, about }
+      const payloads = packed(sender, [hint])
+      const message = newLiveMessage({ sequence: 7, ...about })
+      for (const payload of payloads) {
+        assert.ok(Buffer.byteLength(payload) <= 7_000)
+        assert.ok(!payload.includes('\0'))
+        assert.equal(unpacked(payload).sender, sender)
+      }
+      const parts = hintsIn(payloads) as TextHint[]
+      assert.deepEqual(parts[0]!.about, about)
+      for (const part of parts) {
+        assert.equal(part.offset, message.length)
+        for (const piece of part.pieces) assert.ok(piece.text.isWellFormed())
+        assert.ok(extend(message, part.offset, part.pieces))
+      }
+      const of = (wanted: Piece['kind']) =>
+        all.map((piece) => (piece.kind === wanted ? piece.text : '')).join('')
+      assert.equal(message.texts['output.message.delta'], of('output.message.delta'))
+      assert.equal(message.texts['reason.thinking.delta'], of('reason.thinking.delta'))
+      assert.equal(message.length, lengthOf(all))
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('of many hints about one session the last counts, and text that goes on is one hint', () => {
+  const waiting: Waiting = new Map()
+  const add = (hint: Hint) => addHint(waiting, hint)
+  const told = (offset: number, said: string): TextHint => ({
+    kind: 'text',
+    session,
+    sequence: 7,
+    offset,
+    pieces: [{ kind: 'output.message.delta', text: said }],
+  })
+  for (let sequence = 1; sequence < 500; sequence += 1) add({ kind: 'stored', session, sequence })
+  add(told(0, 'one '))
+  add(told(4, 'two '))
+  add({ kind: 'cancel', session, turn: 'a' })
+  add({ kind: 'cancel', session, turn: 'b' })
+  const payloads = packed(sender, waiting.values())
+  assert.equal(payloads.length, 1)
+  assert.deepEqual(hintsIn(payloads), [
+    { kind: 'stored', session, sequence: 499 },
+    told(0, 'one two '),
+    { kind: 'cancel', session, turn: 'a' },
+    { kind: 'cancel', session, turn: 'b' },
+  ])
+})
