@@ -20,9 +20,15 @@ export type ServerProcess = {
   stop: (signal?: NodeJS.Signals) => Promise<number | null>
 }
 
-/** `npm start` without npm: a server as a process of its own, ready when this returns. */
-export async function startProcess(env: Record<string, string>): Promise<ServerProcess> {
-  const run = launch(env)
+/**
+ * `npm start` without npm: a server as a process of its own, ready when this returns. Another `entry` than the
+ * product's is one that prints the same words.
+ */
+export async function startProcess(
+  env: Record<string, string>,
+  entry = main,
+): Promise<ServerProcess> {
+  const run = launch(env, entry)
   const ready = new Promise<string>((resolve) => {
     run.child.stdout!.on('data', () => {
       const url = /is ready .*: (http\S+)/.exec(run.output())?.[1]
@@ -40,8 +46,8 @@ export async function startFails(env: Record<string, string>) {
   return { code: await run.exited, output: run.output() }
 }
 
-function launch(env: Record<string, string>) {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', main], {
+function launch(env: Record<string, string>, entry = main) {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry], {
     env: {
       PATH: process.env.PATH,
       PORT: '0',

@@ -43,7 +43,7 @@ export type ServerOptions = AppOptions & {
 }
 
 /** A whole server in this process, on a database of its own. */
-export async function startServer(t: TestContext, options: ServerOptions = {}) {
+export async function startServer(t: Pick<TestContext, 'after'>, options: ServerOptions = {}) {
   const dropLater: (() => unknown)[] = []
   const later = { after: (work: () => unknown) => dropLater.push(work) }
   const { env, databaseUrl = await createTestDatabase(later), ...appOptions } = options

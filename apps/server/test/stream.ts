@@ -28,7 +28,7 @@ function frameOf(text: string): Frame {
 
 /** Follows a session and remembers all that came. `until` waits for the first frame that fits. */
 export async function follow(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   url: string,
   {
     sessionId,

@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import type { Event } from '@outlast/contract'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import type { Call } from '../../apps/server/test/server.ts'
+import { eventsOf } from '../../apps/server/test/session.ts'
+import { follow } from '../../apps/server/test/stream.ts'
+import { type PostgresProxy, startPostgresProxy } from '../postgres-proxy.ts'
+import { auditLog } from './audit.ts'
+import { postUntilAccepted, type Scope, scopeOf, startNode, startNodeHere } from './scenario.ts'
+import { type ChatMessage, startWorld, type World, worldlySession } from './world.ts'
+
+/** Statements that change what is stored about a session or its turn. */
+const isWrite = (label: string) =>
+  /^(claim-idempotency-key|update "idempotency_keys"|commit$|accept-message|take-turn|retake-turn|append-events|cancel-turn|release-turn|complete_job)/.test(
+    label,
+  )
+
+/** The n-th write from the question on, and whether it still takes place. */
+type Boundary = { nth: number; when: 'before' | 'after' }
+
+type Walk = {
+  /** The writes of the undisturbed conversation, in order. */
+  writes: string[]
+  boundary: Boundary
+}
+
+const question = 'Look, and pay.'
+const steering = 'And say it in Dutch.'
+
+/** Asks for both tools side by side, then repeats what the user said. */
+function replyOf(prompt: ChatMessage[]) {
+  const asked = prompt.some(({ role }) => role === 'tool')
+  if (!asked) {
+    return [
+      { name: 'look', arguments: {} },
+      { name: 'pay', arguments: {} },
+    ]
+  }
+  const said = prompt.filter(({ role }) => role === 'user').map(({ content }) => content)
+  return [`You said: ${JSON.stringify(said)}`]
+}
+
+type Stage = {
+  scope: Scope
+  databaseUrl: string
+  world: World
+  proxy: PostgresProxy
+  /** From here on writes are counted. */
+  arm: (boundary?: Boundary, act?: () => void) => void
+  writes: string[]
+  /** The job of the turn is being deleted. */
+  jobDeleted: Promise<void>
+  /** The fault has happened. */
+  struck: Promise<void>
+  /** Lets the payment end. */
+  pay: () => void
+}
+
+/** A database behind a proxy, and a world in which a payment ends when the test says so. */
+async function setStage(t: TestContext): Promise<Stage> {
+  const scope = scopeOf(t)
+  const databaseUrl = await createTestDatabase(scope)
+  const paid = Promise.withResolvers<void>()
+  const world = await startWorld(scope, {
+    reply: replyOf,
+    onEffect: ({ tool }) => tool === 'pay' && paid.promise,
+  })
+  const writes: string[] = []
+  const jobDeleted = Promise.withResolvers<void>()
+  const struck = Promise.withResolvers<void>()
+  let armed: { boundary: Boundary | undefined; act: () => void } | undefined
+  const proxy = await startPostgresProxy(databaseUrl, {
+    onStatement(label) {
+      if (!armed || !isWrite(label)) return undefined
+      writes.push(label)
+      if (label.startsWith('complete_job')) jobDeleted.resolve()
+      const { boundary, act } = armed
+      if (boundary?.nth !== writes.length) return undefined
+      const strike = () => {
+        act()
+        struck.resolve()
+      }
+      return { when: boundary.when, act: strike }
+    },
+  })
+  scope.after(proxy.close)
+  return {
+    ...{ scope, databaseUrl, world, proxy, writes },
+    arm(boundary, act = () => {}) {
+      armed = { boundary, act }
+    },
+    jobDeleted: jobDeleted.promise,
+    struck: struck.promise,
+    pay: paid.resolve,
+  }
+}
+
+type Node = { call: Call; url: string }
+
+/** A question, a message that comes while the payment takes its time, and the end. */
+async function converse(stage: Stage, node: Node, sessionId: string, signal?: AbortSignal) {
+  const stream = await follow(stage.scope, node.url, { sessionId })
+  const ask = { text: question, key: 'question', ...(signal && { signal }) }
+  const steer = { text: steering, key: 'steering', ...(signal && { signal }) }
+  if (!(await postUntilAccepted(node, sessionId, ask))) return stream.events
+  await stream.event('tool.completed').catch(() => {})
+  await postUntilAccepted(node, sessionId, steer)
+  stage.pay()
+  await stream.event('session.idled').catch(() => {})
+  return stream.events
+}
+
+/** What must hold of the end, whatever happened on the way. Returns the log. */
+async function auditEnd(node: Node, world: World, sessionId: string): Promise<Event[]> {
+  const events = await eventsOf(node, sessionId)
+  auditLog(events)
+  const inputs = events.filter((event) => event.type === 'input.message')
+  assert.deepEqual(
+    inputs.map(({ data }) => data.message.content),
+    [question, steering].map((text) => [{ type: 'text', text }]),
+    'each message is stored once',
+  )
+  const last = events.findLast((event) => event.type === 'output.message.completed')!
+  assert.ok(JSON.stringify(last.data).includes(steering), 'the last message was answered')
+  assert.ok(world.count('pay') <= 1, 'an unsafe effect happened twice')
+  return events
+}
+
+const stored = (events: Event[]) => events.filter(({ sequence }) => sequence !== undefined)
+const count = (events: Event[], type: string) =>
+  events.filter((event) => event.type === type).length
+
+/** The writes of a conversation that nothing disturbs. */
+async function undisturbed(t: TestContext): Promise<string[]> {
+  const stage = await setStage(t)
+  const node = await startNodeHere(stage.scope, {
+    databaseUrl: stage.proxy.url,
+    worldUrl: stage.world.url,
+  })
+  const { session } = await worldlySession(node, stage.world)
+  stage.arm()
+  await converse(stage, node, session.id)
+  await stage.jobDeleted
+  const events = await auditEnd(node, stage.world, session.id)
+  auditUndisturbed(events, stage.world)
+  return stage.writes
+}
+
+/** Nothing was asked or done but what had to be. */
+function auditUndisturbed(events: Event[], world: World) {
+  assert.deepEqual(
+    [count(events, 'turn.completed'), count(events, 'llm.generation'), world.prompts.length],
+    [1, 2, 2],
+  )
+  assert.deepEqual(world.effects.map(({ tool }) => tool).sort(), ['look', 'pay'])
+  const outcomes = events.filter((event) => event.type === 'tool.completed')
+  assert.deepEqual(
+    outcomes.map(({ data }) => data.status),
+    ['success', 'success'],
+  )
+}
+
+/** The node is killed at a boundary, and another one takes over. */
+async function killAt(t: TestContext, { writes, boundary }: Walk) {
+  const stage = await setStage(t)
+  const { world, databaseUrl } = stage
+  const node = await startNode(stage.scope, { databaseUrl: stage.proxy.url, worldUrl: world.url })
+  const { session } = await worldlySession(node, world)
+  const dead = new AbortController()
+  stage.arm(boundary, () => {
+    node.child.kill('SIGKILL')
+    dead.abort()
+  })
+  const talk = converse(stage, node, session.id, dead.signal)
+  await stage.struck
+  const told = stored(await talk)
+  assert.deepEqual(stage.writes.slice(0, boundary.nth), writes.slice(0, boundary.nth))
+  stage.pay()
+
+  const survivor = await startNodeHere(stage.scope, { databaseUrl, worldUrl: world.url })
+  for (const [text, key] of [
+    [question, 'question'],
+    [steering, 'steering'],
+  ] as const) {
+    await postUntilAccepted(survivor, session.id, { text, key })
+  }
+  const stream = await follow(stage.scope, survivor.url, { sessionId: session.id })
+  await stream.until(() => isAnswered(stream.events) || undefined)
+  const events = await auditEnd(survivor, world, session.id)
+  assert.deepEqual(events.slice(0, told.length), told, 'what was told stays')
+  auditRepeats(events, world, { writes, boundary })
+}
+
+/** Both messages stand there, and after them the session became idle. */
+function isAnswered(events: Event[]) {
+  const log = stored(events)
+  const last = log.findLastIndex(({ type }) => type === 'input.message')
+  return count(log, 'input.message') === 2 && count(log.slice(last), 'session.idled') > 0
+}
+
+/** Only what was under way when the node died, with no outcome stored, is asked or done again. */
+function auditRepeats(events: Event[], world: World, { writes, boundary }: Walk) {
+  const repeated = world.prompts.length - count(events, 'llm.generation') + world.count('look') - 1
+  const lost = boundary.when === 'before' && writes[boundary.nth - 1] === 'append-events'
+  assert.ok(repeated <= (lost ? 1 : 0), `${repeated} calls were repeated`)
+  const payment = events.find(
+    (event) => event.type === 'tool.completed' && event.data.tool_name === 'pay',
+  )
+  const { status, error } = payment!.data as { status: string; error?: string }
+  if (status === 'success') return assert.equal(world.count('pay'), 1)
+  assert.match(error!, /interrupted.*unknown/)
+  const told = world.prompts.some((prompt) => /interrupted.*unknown/.test(JSON.stringify(prompt)))
+  assert.ok(told, 'the model is told that the outcome is unknown')
+}
+
+/** The connection breaks at a boundary while the node lives. */
+async function cutAt(t: TestContext, { writes, boundary }: Walk) {
+  const stage = await setStage(t)
+  const { world } = stage
+  const node = await startNodeHere(stage.scope, {
+    databaseUrl: stage.proxy.url,
+    worldUrl: world.url,
+  })
+  const { session } = await worldlySession(node, world)
+  stage.arm(boundary)
+  const told = await converse(stage, node, session.id)
+  await stage.struck
+  assert.deepEqual(stage.writes.slice(0, boundary.nth), writes.slice(0, boundary.nth))
+  const events = await auditEnd(node, world, session.id)
+  auditUndisturbed(events, world)
+  assert.deepEqual(stored(told), events, 'who followed was told each event once')
+}
+
+const atOnce = 5
+
+for (const { name, walk } of [
+  { name: 'kill -9 at every boundary between two writes: another node goes on', walk: killAt },
+  { name: 'a connection cut at every boundary between two writes changes nothing', walk: cutAt },
+]) {
+  test(name, { concurrency: atOnce }, async (t) => {
+    let writes: string[] = []
+    await t.test('undisturbed', async (own) => {
+      writes = await undisturbed(own)
+    })
+    assert.ok(writes.length > 10)
+    const walks = writes.flatMap((label, index) =>
+      (['before', 'after'] as const).map((when) =>
+        t.test(`${when} write ${index + 1}, ${label}`, (own) =>
+          walk(own, { writes, boundary: { nth: index + 1, when } }),
+        ),
+      ),
+    )
+    await Promise.all(walks)
+  })
+}

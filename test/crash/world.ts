@@ -1,0 +1,113 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import type { TestContext } from 'node:test'
+import type { Agent, Session } from '@outlast/contract'
+import type { Call } from '../../apps/server/test/server.ts'
+import { createAgent, createSession } from '../../apps/server/test/session.ts'
+
+/** What a model is sent, as OpenAI's Chat Completions have it. */
+export type ChatMessage = { role: string; content?: unknown; tool_call_id?: string }
+
+/** A piece of a reply: text, or a tool that is asked for. */
+export type Piece = string | { name: string; arguments: object }
+
+/** An effect of a tool, as the world outside saw it. */
+export type Effect = { tool: string; key: string; session: string }
+
+export type WorldOptions = {
+  /** What the model says to a prompt; `call` counts from 1. */
+  reply: (prompt: ChatMessage[], call: number) => Iterable<Piece> | AsyncIterable<Piece>
+  /** Called when an effect has happened; the tool ends when it resolves. */
+  onEffect?: (effect: Effect) => unknown
+}
+
+export type World = {
+  url: string
+  /** Every prompt that a model was asked with, in order. */
+  prompts: ChatMessage[][]
+  /** Every effect, in order. */
+  effects: Effect[]
+  /** How often a tool had its effect. */
+  count: (tool: string) => number
+}
+
+/** What is outside of every node and outlives them: a model vendor and a ledger of what tools did. */
+export async function startWorld(
+  t: Pick<TestContext, 'after'>,
+  { reply, onEffect = () => {} }: WorldOptions,
+): Promise<World> {
+  const prompts: ChatMessage[][] = []
+  const effects: Effect[] = []
+  const server = createServer(async (request, response) => {
+    const body = JSON.parse(await text(request))
+    if (request.url === '/effects') {
+      effects.push(body)
+      await onEffect(body)
+      response.end('{"done":true}')
+    } else {
+      prompts.push(body.messages)
+      await sendReply(response, reply(body.messages, prompts.length))
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(async () => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    prompts,
+    effects,
+    count: (tool) => effects.filter((effect) => effect.tool === tool).length,
+  }
+}
+
+async function sendReply(
+  response: ServerResponse<IncomingMessage>,
+  pieces: AsyncIterable<Piece> | Iterable<Piece>,
+) {
+  const send = (delta: object, finish_reason: string | null = null) =>
+    response.write(
+      `data: ${JSON.stringify({ id: 'x', created: 0, model: 'm', choices: [{ index: 0, delta, finish_reason }] })}\n\n`,
+    )
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  let calls = 0
+  for await (const piece of pieces) {
+    if (response.destroyed) return
+    if (typeof piece === 'string') send({ content: piece })
+    else {
+      const { name, arguments: input } = piece
+      const call = { name, arguments: JSON.stringify(input) }
+      send({
+        tool_calls: [{ index: calls, id: `call_${calls}`, type: 'function', function: call }],
+      })
+      calls += 1
+    }
+  }
+  send({}, calls > 0 ? 'tool_calls' : 'stop')
+  response.end('data: [DONE]\n\n')
+}
+
+/** A session whose agent thinks with the world's model and acts on the world with both tools. */
+export async function worldlySession(
+  node: { call: Call; url: string },
+  world: World,
+): Promise<{ agent: Agent; session: Session }> {
+  const provider = await node.call('POST', '/v1/llm-providers', {
+    name: 'World',
+    provider_type: 'openai_completions',
+    base_url: `${world.url}/v1`,
+  })
+  const model = await node.call('POST', `/v1/llm-providers/${provider.body.id}/models`, {
+    model_id: 'm',
+    display_name: 'M',
+  })
+  const agent = await createAgent(node, {
+    default_model_id: model.body.id,
+    capabilities: [{ ref: 'recording' }],
+  })
+  return { agent, session: await createSession(node, { agent_id: agent.id }) }
+}
