@@ -41,7 +41,7 @@ function split(args: string[]) {
 }
 
 function allTests() {
-  const found = globSync('{apps,packages,test,bench,scripts}/**/*.test.ts', {
+  const found = globSync('{apps,packages,test,bench,chaos,scripts}/**/*.test.ts', {
     cwd: root,
     exclude: (name) => name === 'node_modules' || name === 'dist',
   })

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Event } from '@outlast/contract'
+import { audit, checks, tooLittle } from './auditor.ts'
+import type { Evidence, SessionEvidence } from './evidence.ts'
+import { delta, evidenceOf, forge, inputId, legalEffects, legalLog } from './forged.ts'
+
+/** The legal log with other events in place of those of a type. */
+const with_ = (type: string, replace: (event: Event) => Event[]) =>
+  legalLog().flatMap((event) => (event.type === type ? replace(event) : [event]))
+const without = (type: string) => with_(type, () => [])
+const twice = (type: string) => with_(type, (event) => [event, event])
+const changed = (change: (session: SessionEvidence) => void) => evidenceOf(legalLog(), change)
+const withEffects = (change: (effects: ReturnType<typeof legalEffects>) => unknown) => {
+  const effects = legalEffects()
+  change(effects)
+  return evidenceOf(legalLog(), () => {}, effects)
+}
+
+const later = (status: number, onBusy?: 'queue') => ({
+  marker: 's1m2a',
+  onBusy,
+  status,
+  id: `message_${'9'.repeat(32)}`,
+  sequence: 23,
+})
+const message = (text: string) =>
+  forge(
+    'input.message',
+    {
+      message: {
+        id: later(201).id,
+        role: 'user',
+        content: [{ type: 'text', text }],
+        created_at: '',
+      },
+    },
+    {},
+  )
+
+/** For each promise, what it looks like when it is broken. */
+const broken: Record<string, Evidence[]> = {
+  'sequences without gap or repeat': [
+    changed(({ logs }) => logs[0]!.events.splice(4, 1)),
+    changed(({ logs }) => logs[0]!.events.splice(4, 0, logs[0]!.events[4]!)),
+    changed((session) => Object.assign(session, { logs: [] })),
+  ],
+  'no gap at any time': [
+    changed(({ glimpses }) => glimpses.push({ node: 'node 2', sequences: [1, 3] })),
+    changed(({ glimpses }) => glimpses.push({ node: 'node 2', sequences: [1, 2] })),
+  ],
+  'every node tells the same log': [changed(({ logs }) => logs[1]!.events.pop())],
+  'no event ever changed': [
+    changed(({ copies }) => copies.get(5)!.set('{"sequence":5}', 'SSE at node 1')),
+    changed(({ copies }) => copies.set(99, new Map([['{"sequence":99}', 'SSE at node 1']]))),
+  ],
+  'accepted messages are in the log, once': [
+    changed(({ posted }) => posted.push(later(201))),
+    changed(({ posted }) => Object.assign(posted[0]!, { status: 409 })),
+    evidenceOf([...legalLog(), message('never posted')]),
+  ],
+  'messages stay as they were sent': [changed(({ posted }) => (posted[0]!.sequence = 3))],
+  'every message answered or ended with a reason': [
+    evidenceOf([...legalLog(), message('s1m2a more')], ({ posted }) => posted.push(later(201))),
+    evidenceOf(without('llm.generation')),
+  ],
+  'no message answered twice': [evidenceOf(twice('llm.generation'))],
+  'a queued or interrupting message has a turn of its own': [
+    evidenceOf(
+      with_('llm.generation', (event) => [
+        forge('llm.generation', {
+          ...(event as Event<'llm.generation'>).data,
+          messages: [{ ...(message('s1m2a more') as Event<'input.message'>).data.message }],
+        }),
+      ]),
+      ({ posted }) => posted.push(later(201, 'queue')),
+    ),
+  ],
+  'every turn has one end': [
+    evidenceOf(without('turn.completed')),
+    evidenceOf(twice('turn.completed')),
+    evidenceOf(twice('turn.started')),
+    evidenceOf(without('turn.started')),
+  ],
+  'every cancel is in the log': [
+    changed((session) => Object.assign(session, { cancelled: 1 })),
+    evidenceOf(
+      with_('turn.completed', () => [
+        forge('turn.cancelled', { turn_id: `turn_${'1'.padStart(32, '0')}` }),
+      ]),
+    ),
+  ],
+  'a recorded reply is not asked for again': [
+    evidenceOf(
+      with_('turn.completed', (end) => [
+        legalLog().findLast(({ type }) => type === 'output.message.started')!,
+        end,
+      ]),
+    ),
+    evidenceOf(twice('output.message.completed')),
+  ],
+  'every tool call has one outcome': [
+    evidenceOf(twice('tool.completed')),
+    evidenceOf(without('tool.completed')),
+    evidenceOf(without('tool.started')),
+    evidenceOf(twice('tool.started')),
+  ],
+  'no text that the model did not write': [
+    changed((session) => Object.assign(session, { texts: new Set(['something else']) })),
+  ],
+  'effects follow an intent': [
+    withEffects((effects) => Object.assign(effects[0]!, { call: 'call_none' })),
+    withEffects((effects) => Object.assign(effects[0]!, { turn: 'turn_none' })),
+    withEffects((effects) => Object.assign(effects[0]!, { session: 'session_none' })),
+  ],
+  'unsafe effects at most once': [
+    withEffects((effects) => effects.push({ ...effects[1]!, id: 'effect-again' })),
+  ],
+  'a success has its effect': [
+    withEffects((effects) => effects.pop()),
+    withEffects((effects) => effects.shift()),
+    withEffects((effects) => Object.assign(effects[0]!, { id: 'effect-other' })),
+  ],
+  'one idempotency key a call': [
+    withEffects((effects) => effects.push({ ...effects[0]!, id: 'b', key: 'other' })),
+    withEffects((effects) => Object.assign(effects[1]!, { key: effects[0]!.key })),
+  ],
+  'followers saw the log': [
+    changed(({ followed }) => followed[0]!.seen.splice(3, 1)),
+    changed(({ followed }) => followed[0]!.seen.splice(3, 0, followed[0]!.seen[3]!)),
+    changed(({ followed }) => followed[0]!.seen.pop()),
+    changed(({ followed }) => followed[0]!.seen.push(followed[0]!.seen.at(-1)!)),
+    changed(({ followed }) => followed[0]!.seen.reverse()),
+  ],
+  'streamed text is the final text': [
+    changed(({ followed: [one] }) => {
+      const at = one!.seen.findIndex(({ json }) => json === delta('all '))
+      one!.seen.splice(at, 1)
+    }),
+    changed(({ followed: [one] }) => {
+      const at = one!.seen.findIndex(({ json }) => json === delta('all '))
+      one!.seen.splice(at, 0, one!.seen[at]!)
+    }),
+  ],
+  'idle only after everything is readable': [
+    changed(({ idles }) => idles.push({ node: 'n', lastType: 'tool.completed', lastSequence: 9 })),
+  ],
+  'no session without owner for 10 s': [
+    changed((session) => Object.assign(session, { stalledMs: 10_001 })),
+  ],
+  'idle at the end': [
+    changed((session) => Object.assign(session, { statusAtEnd: 'active' })),
+    evidenceOf(without('session.idled')),
+  ],
+}
+
+test('a legal log has no violation', () => {
+  assert.deepEqual(audit(evidenceOf(legalLog())), [])
+})
+
+test('there is a broken log for every promise', () => {
+  assert.deepEqual(Object.keys(broken), Object.keys(checks))
+})
+
+for (const [check, logs] of Object.entries(broken)) {
+  test(`the auditor sees when broken: ${check}`, () => {
+    for (const [index, evidence] of logs.entries()) {
+      const found = audit(evidence).map((violation) => violation.check)
+      assert.ok(found.includes(check), `log ${index + 1} of ${check}; found: ${found}`)
+    }
+  })
+}
+
+test('what a node did wrong by itself is a violation', () => {
+  const evidence = evidenceOf(legalLog())
+  evidence.mishaps.push({ what: 'node 1 ended by itself', times: 2 })
+  const violation = { check: 'nodes behave', session: undefined }
+  assert.deepEqual(audit(evidence), [{ ...violation, what: 'node 1 ended by itself (2 times)' }])
+})
+
+test('a cancelled turn ends the messages that came into it, and no others', () => {
+  const cancelled = legalLog()
+    .filter(({ type }) => !['llm.generation', 'turn.completed'].includes(type))
+    .slice(0, 6)
+  const end = forge('turn.cancelled', { turn_id: `turn_${'1'.padStart(32, '0')}` })
+  const late = message('s1m2a more')
+  const unanswered = (log: Event[]) =>
+    audit(evidenceOf(log))
+      .filter(({ check }) => check === 'every message answered or ended with a reason')
+      .map(({ what }) => what)
+  assert.deepEqual(unanswered([...cancelled, late, end]), [])
+  const [what] = unanswered([...cancelled, end, late])
+  assert.match(what!, new RegExp(later(201).id))
+  assert.doesNotMatch(what!, new RegExp(inputId))
+})
+
+test('a run in which too little happened means nothing', () => {
+  assert.deepEqual(tooLittle({ kills: 2, cancels: 0 }, { kills: 2, cancels: 1, resumes: 1 }), [
+    'only 0 cancels, at least 1 are needed',
+    'only 0 resumes, at least 1 are needed',
+  ])
+})

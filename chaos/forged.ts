@@ -1,0 +1,129 @@
+import type { Event, EventContext, EventDataOf, EventType } from '@outlast/contract'
+import { addCopy, type Evidence, newSession, type SessionEvidence } from './evidence.ts'
+import type { Effect } from './ledger.ts'
+
+const id = (noun: string, number: number) => `${noun}_${String(number).padStart(32, '0')}`
+
+export const sessionId = id('session', 1)
+const turnId = id('turn', 1)
+export const inputId = id('message', 1)
+const replyIds = [id('message', 2), id('message', 3)] as const
+const ts = '2026-01-01T00:00:00.000Z'
+
+/** An event that nobody stored; `sequence` is given by its place in the log. */
+export function forge<T extends EventType>(
+  type: T,
+  data: EventDataOf<T>,
+  context: EventContext = { turn_id: turnId, input_message_id: inputId },
+): Event {
+  return { id: '', type, ts, session_id: sessionId, context, data } as unknown as Event
+}
+
+const agentMessage = (messageId: string, content: object[]) => ({
+  message: { id: messageId, role: 'agent' as const, content: content as never, created_at: ts },
+})
+const userMessage = (messageId: string, text: string) => ({
+  message: {
+    id: messageId,
+    role: 'user' as const,
+    content: [{ type: 'text' as const, text }],
+    created_at: ts,
+  },
+})
+
+const turn = { turn_id: turnId }
+const about = { ...turn, input_message_id: inputId }
+const call = (name: string) => ({ id: `call_${name}`, name: `${name}_effect`, arguments: {} })
+const effectOf = (name: string) => `effect-${name}`
+
+function generation(messages: ReturnType<typeof userMessage>['message'][]) {
+  return { messages, output: {}, metadata: { model: 'm', success: true } }
+}
+
+const outcome = (name: string): EventDataOf<'tool.completed'> => ({
+  tool_call_id: `call_${name}`,
+  tool_name: `${name}_effect`,
+  success: true,
+  status: 'success',
+  result: [{ type: 'text', text: JSON.stringify({ effect: effectOf(name) }) }],
+})
+
+const asks = [call('safe'), call('unsafe')]
+const step = { success: true, has_tool_calls: false, tool_call_count: 0 }
+
+/** The log of a turn with two tools, as it should be. */
+export function legalLog(): Event[] {
+  const [first, second] = replyIds
+  const parts = asks.map((one) => ({ type: 'tool_call', ...one }))
+  return [
+    forge('session.started', { agent_id: id('agent', 1) }, {}),
+    forge('input.message', userMessage(inputId, 's1m1a hello'), {}),
+    forge('session.activated', about),
+    forge('turn.started', about),
+    forge('reason.started', { agent_id: id('agent', 1) }),
+    forge('output.message.started', { ...turn, message_id: first }),
+    forge('llm.generation', generation([userMessage(inputId, 's1m1a hello').message])),
+    forge('output.message.completed', agentMessage(first, parts)),
+    forge('reason.completed', { ...step, has_tool_calls: true, tool_call_count: 2 }),
+    forge('act.started', { tool_calls: asks }),
+    ...asks.map((tool_call) => forge('tool.started', { tool_call })),
+    forge('tool.completed', outcome('safe')),
+    forge('tool.completed', outcome('unsafe')),
+    forge('act.completed', { completed: true, success_count: 2, error_count: 0 }),
+    forge('reason.started', { agent_id: id('agent', 1) }),
+    forge('output.message.started', { ...turn, message_id: second }),
+    forge('llm.generation', generation([])),
+    forge('output.message.completed', agentMessage(second, [{ type: 'text', text: 'all done' }])),
+    forge('reason.completed', step),
+    forge('turn.completed', { ...turn, iterations: 2 }),
+    forge('session.idled', turn),
+  ]
+}
+
+export function legalEffects(): Effect[] {
+  const base = { session: sessionId, turn: turnId, pid: 1, at: 0 }
+  const effect = (replay: 'safe' | 'unsafe'): Effect => ({
+    ...base,
+    replay,
+    id: effectOf(replay),
+    key: `key-${replay}`,
+    tool: `${replay}_effect`,
+    call: `call_${replay}`,
+  })
+  return [effect('safe'), effect('unsafe')]
+}
+
+export const delta = (text: string) =>
+  JSON.stringify(forge('output.message.delta', { ...turn, delta: text }))
+
+/** Numbers the events, and lets two nodes, a page and a follower tell them; `change` forges one of the parts. */
+export function evidenceOf(
+  log: Event[],
+  change: (session: SessionEvidence) => void = () => {},
+  effects = legalEffects(),
+): Evidence {
+  const events = log.map((event, index) => ({ ...event, sequence: index + 1 }) as Event)
+  const session = newSession(sessionId, true)
+  for (const event of events) {
+    const { sequence = 0, type } = event
+    addCopy(session, { sequence, type, json: JSON.stringify(event), where: 'GET' })
+  }
+  const seen = events.flatMap((event) => {
+    const stored = { id: '', json: JSON.stringify(event) }
+    const isLast = event.type === 'output.message.started' && event.data.message_id === replyIds[1]
+    const deltas = isLast ? ['all ', 'done'].map((text) => ({ id: '', json: delta(text) })) : []
+    return [stored, ...deltas]
+  })
+  const posted = { marker: 's1m1a', onBusy: undefined, status: 201, id: inputId, sequence: 2 }
+  Object.assign(session, {
+    logs: ['node 1', 'node 2'].map((node) => ({ node, events: structuredClone(events) })),
+    statusAtEnd: 'idle',
+    posted: [posted],
+    followed: [{ name: 'follower a', seen, connections: 1, resumes: 0 }],
+    glimpses: [{ node: 'node 1', sequences: events.map(({ sequence }) => sequence!) }],
+    idles: [{ node: 'node 1', lastType: 'session.idled', lastSequence: events.length }],
+    texts: new Set(['all done']),
+  })
+  change(session)
+  return { sessions: [session], effects, mishaps: [], faults: [] }
+}
