@@ -28,9 +28,9 @@ export type LeaseOptions = {
   version: string
   /** True when no other node can be using the database: what is there, this node takes over at once. */
   alone: boolean
-  /** Turns that this node runs. */
-  running: () => string[]
-  /** Turns of `running` that are not this node's any more. */
+  /** Turns that this node has taken, and all that it is about to take, runs or gives back. */
+  turns: () => { taken: string[]; known: string[] }
+  /** Turns of `taken` that are not this node's any more. */
   lost: (turnIds: string[]) => void
 }
 
@@ -39,6 +39,8 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
   const { ROLE: role, WORKER_SLOTS: slots } = node.config
   const terms: LeaseTerms = { id: node.id, version: options.version, role, slots, ms: leaseMs }
   let others: Others = { peers: 0, otherVersions: 0 }
+  /** In this node's name, but not known here: if they still are at the next renewal, something went wrong. */
+  let strays: string[] = []
   let ended = false
   let renewing = false
   let renewedAt = Number.NEGATIVE_INFINITY
@@ -55,8 +57,11 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
     if (begun - renewedAt > leaseMs && renewedAt > 0) unbrokenSince = begun
     try {
       const judging = begun - unbrokenSince >= leaseMs
-      const state = await renewLease(node.leaseDb, terms, { judging, running: options.running() })
+      const turns = options.turns()
+      const state = await renewLease(node.leaseDb, terms, { ...turns, judging, strays })
       options.lost(state.lost)
+      const known = new Set(options.turns().known)
+      strays = state.strays.filter((turnId) => !known.has(turnId))
       others = { peers: state.peers, otherVersions: state.other_versions }
       node.bus.setPeers(state.peers)
       renewedAt = begun

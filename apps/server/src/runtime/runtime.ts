@@ -45,7 +45,10 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   if (options.alone) await endLeases(node.db)
   const lease = await keepLease(node, {
     ...options,
-    running: () => [...running].filter(([, { taken }]) => taken).map(([turnId]) => turnId),
+    turns: () => ({
+      taken: [...running].filter(([, { taken }]) => taken).map(([turnId]) => turnId),
+      known: [...running.keys()],
+    }),
     lost: (turnIds) => turnIds.forEach(drop),
   })
   const forget = node.bus.onCancel(drop)

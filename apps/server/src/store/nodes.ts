@@ -9,9 +9,11 @@ with me as (
   on conflict (id) do update set expires_at = excluded.expires_at
 ), lost as (
   select t.id, t.org_id, t.session_id from turns t
-  where $6
-    and not exists (select from nodes n where n.id = t.node_id and n.expires_at > now())
-    and (t.node_id is not null or t.created_at < now() - interval '1 second')
+  where $6 and (
+    not exists (select from nodes n where n.id = t.node_id and n.expires_at > now())
+      and (t.node_id is not null or t.created_at < now() - interval '1 second')
+    or t.node_id = $1 and t.id = any($9)
+  )
   order by t.created_at limit 100
 ), added as (
   select graphile_worker.add_job(
@@ -29,24 +31,43 @@ select (select count(*) from nodes where id <> $1 and expires_at > now())::int a
   array(
     select r.id from unnest($7::text[]) as r(id)
     where not exists (select from turns t where t.id = r.id and t.node_id = $1)
-  ) as lost`,
+  ) as lost,
+  array(select t.id from turns t where t.node_id = $1 and t.id <> all($8::text[])) as strays`,
 }
 
 export type LeaseTerms = { id: string; version: string; role: string; slots: number; ms: number }
 
-export type Renewed = { peers: number; other_versions: number; readded: number; lost: string[] }
+export type Renewal = {
+  /** Whether turns that no living node has are given their job again. */
+  judging: boolean
+  /** Turns that this node has taken, and all that it knows of. */
+  taken: string[]
+  known: string[]
+  /** Turns that stand in its name although it does not know of them: they get their job again too. */
+  strays: string[]
+}
+
+export type Renewed = {
+  peers: number
+  other_versions: number
+  readded: number
+  /** Of the taken turns those that are over or another node's. */
+  lost: string[]
+  /** Turns in this node's name that it does not know of. */
+  strays: string[]
+}
 
 /**
- * Says that a node lives, for `ms` from now by the database's clock, and learns how many others do and which of
- * its `running` turns are not its own any more. With `judging`, turns that no living node has, or that nobody took
- * within a second, get their job again.
+ * Says that a node lives, for `ms` from now by the database's clock, and learns how many others do and how its
+ * turns stand. With `judging`, turns that no living node has, or that nobody took within a second, get their job
+ * again.
  */
 export async function renewLease(
   db: Db,
   { id, version, role, slots, ms }: LeaseTerms,
-  { judging, running }: { judging: boolean; running: string[] },
+  { judging, taken, known, strays }: Renewal,
 ) {
-  const values = [id, version, role, slots, ms, judging, running]
+  const values = [id, version, role, slots, ms, judging, taken, known, strays]
   const [renewed] = await db.run<Renewed>(renew, values)
   return renewed!
 }

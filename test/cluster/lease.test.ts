@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import pg from 'pg'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createSession, post } from '../../apps/server/test/session.ts'
+import { follow } from '../../apps/server/test/stream.ts'
+
+test('a turn that stands in the name of a living node which does not run it is picked up again', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const api = await startServer(t, { databaseUrl, env: { ROLE: 'api' } })
+  const { id } = await createSession(api)
+  const stream = await follow(t, api.url, { sessionId: id })
+  await post(api, id, 'hello')
+  const sql = new pg.Client({ connectionString: databaseUrl })
+  sql.on('error', () => {})
+  await sql.connect()
+  await sql.query('delete from graphile_worker._private_jobs')
+  await sql.query(
+    `insert into nodes (id, version, role, slots, expires_at)
+     values ('node_held', '1', 'all', 1, now() + interval '1 hour')`,
+  )
+  await sql.query(`update sessions set turn_node = 'node_held' where id = $1`, [id])
+  await sql.query(`update turns set node_id = 'node_held' where session_id = $1`, [id])
+  await startServer(t, { databaseUrl, env: { ROLE: 'worker' } })
+  await sql.query(
+    `with w as (select id from nodes where role = 'worker'),
+     s as (update sessions set turn_node = w.id from w where sessions.id = $1)
+     update turns set node_id = w.id from w where session_id = $1`,
+    [id],
+  )
+  await stream.event('turn.completed')
+  await sql.end()
+  assert.equal(stream.events.filter(({ type }) => type === 'turn.started').length, 1)
+})
