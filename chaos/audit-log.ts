@@ -21,21 +21,20 @@ const scriptIsOver = 'Simulated: the script is over.'
 export function brokenSequences(session: SessionEvidence): string[] {
   const events = logOf(session)
   if (events.length === 0) return ['no node gave the log at the end']
-  return firstBreak(events.map(({ sequence }) => sequence ?? 0)).map((what) => `the log ${what}`)
+  const sequences = events.map(({ sequence }) => sequence ?? 0)
+  return firstBreak(sequences, 0).map((what) => `the log ${what}`)
 }
 
-function firstBreak(sequences: readonly number[]): string[] {
-  const at = sequences.findIndex((sequence, index) => sequence !== index + 1)
-  return at === -1 ? [] : [`has sequence ${sequences[at]} where ${at + 1} belongs`]
+function firstBreak(sequences: readonly number[], after: number): string[] {
+  const at = sequences.findIndex((sequence, index) => sequence !== after + index + 1)
+  return at === -1 ? [] : [`has sequence ${sequences[at]} where ${after + at + 1} belongs`]
 }
 
 export function pagesWithGaps({ glimpses }: SessionEvidence): string[] {
-  let longest = 0
-  return glimpses.flatMap(({ node, sequences }) => {
-    const shrunk = sequences.length < longest
-    longest = Math.max(longest, sequences.length)
-    const broken = firstBreak(sequences).map((what) => `a page from ${node} ${what}`)
-    return shrunk ? [...broken, `${node} gave ${sequences.length} events after ${longest}`] : broken
+  return glimpses.flatMap(({ node, after, known, sequences }) => {
+    const length = after + sequences.length
+    const late = length < known ? [`${node} gave ${length} events, ${known} had been seen`] : []
+    return [...late, ...firstBreak(sequences, after).map((what) => `a page from ${node} ${what}`)]
   })
 }
 

@@ -46,8 +46,8 @@ const broken: Record<string, Evidence[]> = {
     changed((session) => Object.assign(session, { logs: [] })),
   ],
   'no gap at any time': [
-    changed(({ glimpses }) => glimpses.push({ node: 'node 2', sequences: [1, 3] })),
-    changed(({ glimpses }) => glimpses.push({ node: 'node 2', sequences: [1, 2] })),
+    changed(({ glimpses }) => Object.assign(glimpses[0]!, { sequences: [1, 3], known: 2 })),
+    changed(({ glimpses }) => Object.assign(glimpses[0]!, { sequences: [1, 2], known: 3 })),
   ],
   'every node tells the same log': [changed(({ logs }) => logs[1]!.events.pop())],
   'no event ever changed': [

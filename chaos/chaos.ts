@@ -1,9 +1,10 @@
 import { setMaxListeners } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { audit, type Minimum, tooLittle } from './auditor.ts'
+import { audit, type Minimum, tooLittle, type Violation } from './auditor.ts'
 import { type Client, createClient, readEvents } from './client.ts'
 import { type Cluster, openCluster, type Role } from './cluster.ts'
 import { databaseAt, ownDatabase, type RunDatabase } from './database.ts'
@@ -120,6 +121,8 @@ async function run(running: Running): Promise<Outcome> {
   }
   evidence.effects = readLedger(path.join(running.folder, 'ledger.jsonl'))
   const counts = countsOf(evidence)
+  const violations = audit(evidence)
+  keepBroken(running.folder, evidence, violations)
   return {
     seed,
     seconds: (performance.now() - begun) / 1000,
@@ -127,8 +130,17 @@ async function run(running: Running): Promise<Outcome> {
     takeovers: takeoversOf(evidence),
     longestStandstillMs: Math.max(...evidence.sessions.map(({ stalledMs }) => stalledMs)),
     faults: evidence.faults,
-    violations: audit(evidence),
+    violations,
     missing: tooLittle(counts, minimum),
+  }
+}
+
+/** What was seen of the sessions that something is wrong with, beside the logs of the nodes. */
+function keepBroken(folder: string, { sessions }: Evidence, violations: Violation[]) {
+  const ids = new Set(violations.map(({ session }) => session))
+  for (const { id, logs, followed, posted } of sessions.filter((session) => ids.has(session.id))) {
+    const file = path.join(folder, `${id}.json`)
+    writeFileSync(file, JSON.stringify({ posted, followed, log: logs[0]?.events }, null, 1))
   }
 }
 
@@ -167,7 +179,7 @@ async function readTheEnd({ cluster, signal }: Running, { client, evidence, foll
     const path = `/v1/sessions/${session.id}`
     session.statusAtEnd = (await client.insist({ method: 'GET', path })).body.status
     for (const node of cluster.doors) {
-      const events = await readEvents(client, session, node)
+      const events = await readEvents(client, session, { node })
       if (events) session.logs.push({ node: node.name, events })
     }
   }

@@ -80,9 +80,14 @@ function bodyOf(text: string): any {
   return text === '' ? undefined : JSON.parse(text)
 }
 
-/** Reads the whole log of a session at a node and remembers how every event looked. Undefined: no answer. */
-export async function readEvents(client: Client, session: SessionEvidence, node: ClusterNode) {
-  const path = `/v1/sessions/${session.id}/events`
+/** Reads the log of a session at a node and remembers how every event looked. Undefined: no answer. */
+export async function readEvents(
+  client: Client,
+  session: SessionEvidence,
+  { node, after = 0 }: { node: ClusterNode; after?: number },
+) {
+  const path = `/v1/sessions/${session.id}/events?after_sequence=${after}`
+  const { known } = session
   const answer = await client.tryOnce({ method: 'GET', path }, node)
   if (!answer) return undefined
   const events: Event[] = answer.body.data
@@ -92,6 +97,6 @@ export async function readEvents(client: Client, session: SessionEvidence, node:
     addCopy(session, { sequence, type, json, where: `GET at ${node.name}` })
   }
   const sequences = events.map(({ sequence }) => sequence ?? 0)
-  session.glimpses.push({ node: node.name, sequences })
+  session.glimpses.push({ node: node.name, after, known, sequences })
   return events
 }

@@ -20,8 +20,8 @@ export type Followed = { name: string; seen: Seen[]; connections: number; resume
 /** One event as it stood on the stream. */
 export type Seen = { id: string; json: string }
 
-/** A page of the whole log, read while the run went on. */
-export type Glimpse = { node: string; sequences: number[] }
+/** The log after a sequence, read while the run went on. `known`: how far somebody had seen it before. */
+export type Glimpse = { node: string; after: number; known: number; sequences: number[] }
 
 /** What stood last in the log when the session had just said that it was idle. */
 export type IdleSeen = { node: string; lastType: string; lastSequence: number }
@@ -33,6 +33,8 @@ export type SessionEvidence = {
   statusAtEnd: string
   /** Every form in which an event was ever seen, by its sequence: its JSON, and where that was first. */
   copies: Map<number, Map<string, string>>
+  /** The last sequence that anybody saw. */
+  known: number
   /** How many events of each type were seen. */
   types: Record<string, number>
   posted: Posted[]
@@ -68,6 +70,7 @@ export function newSession(id: string, modelIsSound: boolean): SessionEvidence {
     logs: [],
     statusAtEnd: 'unknown',
     copies: new Map(),
+    known: 0,
     types: {},
     posted: [],
     cancelled: 0,
@@ -90,6 +93,7 @@ export function addCopy(session: SessionEvidence, { sequence, type, json, where 
   if (known) return void known.set(json, where)
   copies.set(sequence, new Map([[json, where]]))
   types[type] = (types[type] ?? 0) + 1
+  session.known = Math.max(session.known, sequence)
 }
 
 export function addMishap(mishaps: Mishap[], what: string) {

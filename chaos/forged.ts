@@ -120,7 +120,9 @@ export function evidenceOf(
     statusAtEnd: 'idle',
     posted: [posted],
     followed: [{ name: 'follower a', seen, connections: 1, resumes: 0 }],
-    glimpses: [{ node: 'node 1', sequences: events.map(({ sequence }) => sequence!) }],
+    glimpses: [
+      { node: 'node 1', after: 0, known: 2, sequences: events.map(({ sequence }) => sequence!) },
+    ],
     idles: [{ node: 'node 1', lastType: 'session.idled', lastSequence: events.length }],
     texts: new Set(['all done']),
   })
