@@ -25,6 +25,8 @@ import { sweepSnapshots } from './store/snapshots.ts'
 const appConnections = 8
 const queueConnections = 4
 const leaseTimeoutMs = 1_000
+/** Longer than a request waits for another one with its Idempotency-Key. */
+const statementTimeoutMs = 6_000
 const sweepMs = 600_000
 
 const manifest = new URL('../package.json', import.meta.url)
@@ -77,7 +79,8 @@ async function start(config: Config, starting: Starting): Promise<App> {
   }
   const url = config.DATABASE_URL ?? embedded!.url
   const onError = (error: Error) => log.debug('a database connection broke', { error })
-  const db = openDatabase({ url, max: appConnections, onError })
+  const limits = { max: appConnections, timeoutMs: statementTimeoutMs }
+  const db = openDatabase({ url, ...limits, onError })
   undo.push(db.close)
   const leaseDb = openDatabase({ url, max: 1, timeoutMs: leaseTimeoutMs, onError })
   undo.push(leaseDb.close)

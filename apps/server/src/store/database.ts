@@ -62,11 +62,15 @@ export type PoolOptions = {
   onError: (error: Error) => void
 }
 
+/** With the time of one statement it stays under the 10 s in which every request has an answer. */
+const poolWaitMs = 2_500
+const rollbackMs = 500
+
 /** A pool whose idle connections may break without breaking the process. */
 export function createPool({ url, max, timeoutMs = 10_000, onError }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     ...connectionOptions(url),
-    connectionTimeoutMillis: Math.min(timeoutMs, 5_000),
+    connectionTimeoutMillis: Math.min(timeoutMs, poolWaitMs),
     statement_timeout: timeoutMs,
     query_timeout: timeoutMs,
     max,
@@ -109,17 +113,18 @@ export type Unit = {
 export async function openUnit(pool: pg.Pool): Promise<Unit> {
   const client = await pool.connect()
   let open = true
-  const finish = async (statement: string) => {
+  const finish = async (statement: 'commit' | 'rollback') => {
     open = false
-    const broken = await client.query(statement).then(
+    const limit = statement === 'rollback' && { query_timeout: rollbackMs }
+    const broken = await client.query({ text: statement, ...limit }).then(
       () => undefined,
       (error: Error) => error,
     )
     client.release(broken !== undefined)
     return broken
   }
-  await client.query('begin').catch(async (error) => {
-    await finish('rollback')
+  await client.query('begin').catch((error) => {
+    client.release(true)
     throw error
   })
   return {
