@@ -48,7 +48,8 @@ function parsed(args: string[]) {
   try {
     return parseArgs({ args, options }).values
   } catch (error) {
-    throw new FlagError(`${(error as Error).message.split('. ')[0]}. See --help.`)
+    const [sentence] = (error as Error).message.split(/\.?\n|\. |\.$/)
+    throw new FlagError(`${sentence}. See --help.`)
   }
 }
 
