@@ -1,11 +1,14 @@
 /** What followers may rely on, on whichever node they are and whatever carries hints between nodes. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import http from 'node:http'
+import { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import type { Event } from '@outlast/contract'
 import pg from 'pg'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf, post, replyOf, scripted } from '../../apps/server/test/session.ts'
-import { follow } from '../../apps/server/test/stream.ts'
+import { follow, framesOf } from '../../apps/server/test/stream.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 type Stream = Awaited<ReturnType<typeof follow>>
@@ -235,11 +238,44 @@ export function followingTests(following: Following): void {
       stream.events.slice(again()).find(({ type }) => type.endsWith('delta')),
     )
     const late = await follow(t, third.url, { sessionId: id })
-    for (const { event, events } of [stream, late]) {
+    const early = stream.events.find(({ type }) => type === 'output.message.delta')!
+    const headers = { 'last-event-id': early.id }
+    const resumed = await follow(t, third.url, { sessionId: id, headers })
+    for (const { event, events } of [stream, late, resumed]) {
       await event('session.idled')
       assert.equal(shownText(events), words)
       checkDeltas(events)
     }
+    const [next] = resumed.events
+    assert.equal(next!.type, 'output.message.started', 'nothing more of the attempt that broke')
+  })
+
+  test('a client that does not read for a while gets all text once it does', async (t) => {
+    const { worker, other, id } = await cluster(t, following)
+    const reader = await follow(t, other.url, { sessionId: id, query: '?accumulated=false' })
+    await reader.event('session.started')
+    const text = words.repeat(10_000)
+    await post(worker, id, scripted({ text, chunk: 50_000, tokens_per_second: 40 }))
+    const { sequence } = await reader.event('output.message.started')
+    await reader.event('output.message.delta')
+    const query = `?accumulated=false&after_sequence=${sequence}`
+    const request = http.get(`${other.url}/v1/sessions/${id}/sse${query}`)
+    t.after(() => request.destroy())
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+    const frames = framesOf(new Response(Readable.toWeb(response) as ReadableStream))
+    const events: Event[] = []
+    const read = async () => {
+      const { value: frame } = await frames.next()
+      if (frame?.id !== undefined) events.push(JSON.parse(frame.data!) as Event)
+      return events.at(-1)?.type
+    }
+    while ((await read()) !== 'output.message.delta');
+    await reader.event('session.idled')
+    while ((await read()) !== 'session.idled');
+    assert.ok(textOf(reader.events) === text)
+    assert.ok(textOf(events) === text)
+    const after = storedOf(reader.events).filter((event) => event.sequence! > sequence!)
+    assert.deepEqual(storedOf(events), after)
   })
 
   test('a session that is deleted elsewhere ends its streams', async (t) => {

@@ -1,4 +1,9 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import pg from 'pg'
 import { runSql } from '../../apps/server/test/database.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import { converse, createSession } from '../../apps/server/test/session.ts'
 import { followingTests } from './following.ts'
 
 followingTests({
@@ -9,4 +14,27 @@ followingTests({
       `select pg_terminate_backend(pid) from pg_stat_activity
       where application_name = 'outlast bus' and datname = current_database()`,
     ),
+})
+
+test('a node that is alone says nothing of its turns, and speaks as soon as there is another', async (t) => {
+  const first = await startServer(t)
+  const { id } = await createSession(first)
+  const client = new pg.Client(first.databaseUrl)
+  client.on('error', () => {})
+  const heard: string[] = []
+  client.on('notification', ({ payload }) => heard.push(payload!))
+  await client.connect()
+  await client.query('listen outlast_bus')
+  await converse(t, first, id, 'Hello')
+  // Notifications of statements that are over come with the next answer.
+  await client.query('select')
+  assert.deepEqual(
+    heard.filter((payload) => payload.includes('"stored"')),
+    [],
+  )
+  const second = await startServer(t, { databaseUrl: first.databaseUrl })
+  await converse(t, second, id, 'Hello again')
+  await client.query('select')
+  assert.ok(heard.some((payload) => payload.includes('"stored"')))
+  await client.end()
 })

@@ -2,11 +2,10 @@ import type { Bus } from '../store/bus.ts'
 import {
   type LiveKind,
   type LiveMessageAbout,
+  livePauseMs,
   newLiveMessage,
   type Piece,
 } from '../store/live-message.ts'
-
-const pauseMs = 50
 
 export type LiveWriter = {
   write: (kind: LiveKind, text: string) => void
@@ -42,7 +41,7 @@ export function openLive(
   function tell() {
     timer = undefined
     if (untold.length === 0 || signal.aborted) return
-    timer = setTimeout(tell, pauseMs)
+    timer = setTimeout(tell, livePauseMs)
     tellNow()
   }
 

@@ -4,7 +4,7 @@ import { createCopies, type Outcome } from './copies.ts'
 import type { Db } from './database.ts'
 import type { WireEvent } from './events.ts'
 import { type Hint, unpacked } from './hints.ts'
-import { extend, type LiveMessage, type Piece } from './live-message.ts'
+import { extend, type LiveMessage, livePauseMs, type Piece } from './live-message.ts'
 import { createOutbox, type Transport, type TransportEvents } from './outbox.ts'
 
 export type { LiveKind, LiveMessage } from './live-message.ts'
@@ -40,6 +40,10 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
   )
   const own = new Map<string, OwnMessage>()
   const copies = createCopies()
+  const show = paced((session) => {
+    const message = copies.find(session)
+    if (message) each(session, (follower) => follower.grew(message))
+  })
   const cancels = createListeners<[turnId: string]>()
   const connections = createListeners<[]>()
   const transport = connect?.({ log, receive, connected })
@@ -76,7 +80,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
   }
 
   function settle(session: string, { grew, ask }: Outcome) {
-    if (grew) each(session, (follower) => follower.grew(grew))
+    if (grew) show(session)
     if (ask !== undefined) outbox.tell({ kind: 'ask', session, sequence: ask })
   }
 
@@ -192,6 +196,25 @@ function createFollowers(unfollowed: (session: string) => void) {
         unfollowed(session)
       }
     },
+  }
+}
+
+/** Parts of one text come in bursts: the first is shown at once, then what there is, at most once in 50 ms. */
+function paced(work: (session: string) => void): (session: string) => void {
+  const pausing = new Map<string, { again: boolean }>()
+  return function begin(session) {
+    const pause = pausing.get(session)
+    if (pause) {
+      pause.again = true
+      return
+    }
+    work(session)
+    const begun = { again: false }
+    pausing.set(session, begun)
+    setTimeout(() => {
+      pausing.delete(session)
+      if (begun.again) begin(session)
+    }, livePauseMs)
   }
 }
 

@@ -137,6 +137,10 @@ function bytesOf(code: number): number {
 
 /** Who sent a payload, and what it says. Kinds of hints that a newer version added are the reader's to ignore. */
 export function unpacked(payload: string): { sender: string; hints: () => Hint[] } {
-  const [sender = '', ...lines] = payload.split('\n')
-  return { sender, hints: () => lines.map((line) => JSON.parse(line) as Hint) }
+  const end = payload.indexOf('\n')
+  const lines = () => payload.slice(end + 1).split('\n')
+  return {
+    sender: payload.slice(0, Math.max(0, end)),
+    hints: () => lines().map((line) => JSON.parse(line) as Hint),
+  }
 }

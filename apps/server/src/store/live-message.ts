@@ -1,5 +1,8 @@
 export type LiveKind = 'output.message.delta' | 'reason.thinking.delta'
 
+/** Followers are told at most so often how a message grows. */
+export const livePauseMs = 50
+
 /** Text of one kind, as it was told. */
 export type Piece = { kind: LiveKind; text: string }
 

@@ -5,6 +5,7 @@ const channel = 'outlast_bus'
 const connectMs = 5_000
 const pauseMaxMs = 2_000
 const silenceMs = 10_000
+const publishMs = 2_000
 
 /**
  * Carries hints by Redis. Its pub/sub wants a connection for each direction.
@@ -51,7 +52,15 @@ export function connectRedis(url: string, { log, receive, connected }: Transport
   return {
     async publish(payloads) {
       if (!publisher.isReady) return
-      await Promise.all(payloads.map((payload) => publisher.publish(channel, payload))).catch(lost)
+      const sent = Promise.all(payloads.map((payload) => publisher.publish(channel, payload)))
+      await new Promise<void>((resolve) => {
+        // A Redis that hangs must not hold up what comes after.
+        const timer = setTimeout(resolve, publishMs)
+        sent.catch(lost).finally(() => {
+          clearTimeout(timer)
+          resolve()
+        })
+      })
     },
     async stop() {
       publisher.destroy()
