@@ -2,12 +2,18 @@ import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
-import type { Call } from '../../apps/server/test/server.ts'
 import { eventsOf } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { type PostgresProxy, startPostgresProxy } from '../postgres-proxy.ts'
 import { auditLog } from './audit.ts'
-import { postUntilAccepted, type Scope, scopeOf, startNode, startNodeHere } from './scenario.ts'
+import {
+  type Node,
+  postUntilAccepted,
+  type Scope,
+  scopeOf,
+  startNode,
+  startNodeHere,
+} from './scenario.ts'
 import { type ChatMessage, startWorld, type World, worldlySession } from './world.ts'
 
 /** Statements that change what is stored about a session or its turn. */
@@ -95,8 +101,6 @@ async function setStage(t: TestContext): Promise<Stage> {
     pay: paid.resolve,
   }
 }
-
-type Node = { call: Call; url: string }
 
 /** A question, a message that comes while the payment takes its time, and the end. */
 async function converse(stage: Stage, node: Node, sessionId: string, signal?: AbortSignal) {

@@ -8,8 +8,9 @@ import {
 
 /** Two tools whose effects the world at `url` records: `look` can be repeated, `pay` cannot. */
 export function recording(url: string): Capability {
-  const effect = async (tool: string, { sessionId, idempotencyKey, signal }: ToolContext) => {
-    const body = JSON.stringify({ tool, key: idempotencyKey, session: sessionId })
+  const effect = async (tool: string, input: object, context: ToolContext) => {
+    const { sessionId, idempotencyKey, signal } = context
+    const body = JSON.stringify({ tool, key: idempotencyKey, session: sessionId, input })
     const answer = await fetch(`${url}/effects`, { method: 'POST', body, signal })
     return answer.json()
   }
@@ -18,8 +19,8 @@ export function recording(url: string): Capability {
       name,
       description: `Does ${name}.`,
       replay,
-      input: Type.Object({}),
-      run: (_input, context) => effect(name, context),
+      input: Type.Object({ words: Type.Optional(Type.String()) }),
+      run: (input, context) => effect(name, input, context),
     })
   return defineCapability({
     id: 'recording',

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { builtins } from '../../apps/server/src/capabilities/index.ts'
 import { type Call, startServer } from '../../apps/server/test/server.ts'
+import { follow } from '../../apps/server/test/stream.ts'
 import { type ServerProcess, startProcess } from '../process.ts'
 import { recording } from './recording.ts'
 
@@ -22,8 +23,11 @@ export function scopeOf(t: TestContext): Scope {
   return { after: (work) => void stack.push(work as () => unknown) }
 }
 
+export type Node = { call: Call; url: string }
+
 export type NodeOptions = {
-  databaseUrl: string
+  /** Absent: the node starts a database of its own. */
+  databaseUrl?: string
   worldUrl: string
   env?: Record<string, string>
 }
@@ -33,8 +37,9 @@ export async function startNode(
   t: Scope,
   { databaseUrl, worldUrl, env }: NodeOptions,
 ): Promise<ServerProcess> {
-  const settings = { DATABASE_URL: databaseUrl, WORLD_URL: worldUrl, NODE_COMPILE_CACHE: cache }
-  const node = await startProcess({ ...settings, ...env }, entry)
+  const settings = { WORLD_URL: worldUrl, NODE_COMPILE_CACHE: cache }
+  const database = databaseUrl !== undefined && { DATABASE_URL: databaseUrl }
+  const node = await startProcess({ ...settings, ...database, ...env }, entry)
   t.after(async () => {
     if (node.child.exitCode === null && node.child.signalCode === null) await node.crash()
   })
@@ -42,7 +47,10 @@ export async function startNode(
 }
 
 /** A node in this process. */
-export function startNodeHere(t: Scope, { databaseUrl, worldUrl, env }: NodeOptions) {
+export function startNodeHere(
+  t: Scope,
+  { databaseUrl, worldUrl, env }: NodeOptions & { databaseUrl: string },
+) {
   return startServer(t, {
     databaseUrl,
     ...(env && { env }),
@@ -59,7 +67,7 @@ const pauseMs = 50
 
 /** Posts a message under a key until it is accepted, as any careful client does. */
 export async function postUntilAccepted(
-  { call }: { call: Call },
+  { call }: Pick<Node, 'call'>,
   sessionId: string,
   { text, key, signal }: { text: string; key: string; signal?: AbortSignal },
 ) {
@@ -74,6 +82,16 @@ export async function postUntilAccepted(
       throw new Error(`the message was refused: ${JSON.stringify(answer.body)}`)
     }
     if (signal?.aborted) return undefined
+    await sleep(pauseMs)
+  }
+}
+
+/** A stream, as soon as the node has its database. */
+export async function followSoon(scope: Scope, node: Node, sessionId: string) {
+  for (;;) {
+    const stream = await follow(scope, node.url, { sessionId })
+    if (stream.response.status === 200) return stream
+    if (stream.response.status !== 503) throw new Error(`refused with ${stream.response.status}`)
     await sleep(pauseMs)
   }
 }

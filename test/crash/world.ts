@@ -14,7 +14,12 @@ export type ChatMessage = { role: string; content?: unknown; tool_call_id?: stri
 export type Piece = string | { name: string; arguments: object }
 
 /** An effect of a tool, as the world outside saw it. */
-export type Effect = { tool: string; key: string; session: string }
+export type Effect = {
+  tool: string
+  key: string
+  session: string
+  input: { words?: string }
+}
 
 export type WorldOptions = {
   /** What the model says to a prompt; `call` counts from 1. */

@@ -1,0 +1,57 @@
+import type { ChatMessage, Effect, Piece, WorldOptions } from './world.ts'
+
+export type Gate = {
+  /** Somebody waits at the gate. */
+  reached: Promise<void>
+  open: () => void
+  pass: () => Promise<void>
+}
+
+function createGate(): Gate {
+  const reached = Promise.withResolvers<void>()
+  const opened = Promise.withResolvers<void>()
+  return {
+    reached: reached.promise,
+    open: opened.resolve,
+    pass() {
+      reached.resolve()
+      return opened.promise
+    },
+  }
+}
+
+export type Gates = WorldOptions & {
+  /** The gate of whoever asked with these words. */
+  gate: (words: string) => Gate
+}
+
+/**
+ * A world in which each turn waits where the test wants it. A message that begins with `text` is answered in two
+ * pieces with a gate between them; one that begins with a tool's name has it run, with a gate after the effect;
+ * everything else is answered at once.
+ */
+export function gatedWorld(): Gates {
+  const gates = new Map<string, Gate>()
+  const gate = (name: string) => {
+    const found = gates.get(name) ?? createGate()
+    gates.set(name, found)
+    return found
+  }
+  async function* reply(prompt: ChatMessage[]): AsyncGenerator<Piece> {
+    const text = newestWords(prompt)
+    const [kind = ''] = text.split(' ')
+    const lastRole = prompt.at(-1)?.role
+    if (lastRole === 'tool') return yield `Done: ${text}`
+    if (kind === 'look' || kind === 'pay') return yield { name: kind, arguments: { words: text } }
+    yield 'One, '
+    if (kind === 'text') await gate(text).pass()
+    yield `two: ${text}`
+  }
+  const onEffect = ({ input }: Effect) => gate(input.words ?? '').pass()
+  return { gate, reply, onEffect }
+}
+
+function newestWords(prompt: ChatMessage[]): string {
+  const content = prompt.findLast(({ role }) => role === 'user')?.content
+  return typeof content === 'string' ? content : JSON.stringify(content)
+}
