@@ -79,6 +79,13 @@ export function eventId(sessionId: string, ts: string | number, at: EventPositio
   return `event_${hex(time, 12)}7${hex(top, 3)}${hex(0x8000000000000000n | low, 16)}`
 }
 
+/** The id of the same stored event for a client that has got so far inside the message that runs around it. */
+export function idInside(sessionId: string, id: string, offset: number): string {
+  const { sequence } = eventPosition(sessionId, id)
+  const begin = 'event_'.length
+  return eventId(sessionId, Number.parseInt(id.slice(begin, begin + 12), 16), { sequence, offset })
+}
+
 /** Where a client stands that has seen this event. Contract: 400 when the id is not of this session. */
 export function eventPosition(sessionId: string, id: string): EventPosition {
   if (!/^event_[0-9a-f]{32}$/.test(id)) throw new ApiError('invalid_id', 'event')

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { type EventPosition, eventId } from '../ids.ts'
+import { type EventPosition, eventId, idInside } from '../ids.ts'
 import type { Node } from '../runtime/node.ts'
 import { presentEvents, readPage, type WireEvent } from '../store/events.ts'
 import {
@@ -49,6 +49,13 @@ const ends = new Set<string>([
   'turn.failed',
   'turn.cancelled',
 ])
+
+/** Stored together with the reply, before it. */
+const ofReply = new Set<string>(['reason.thinking.completed', 'llm.generation'])
+
+/** Behind it no place inside a message is left. */
+const endsText = (type: string) =>
+  type === 'output.message.started' || type === 'output.message.completed'
 
 /**
  * Sends one client the events of a session, from a position on, for as long as it listens.
@@ -168,8 +175,9 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
     const wanted = rows.filter((row) => wants(row.type))
     const events = await presentEvents(node.db, options, wanted)
     const shown = new Map(events.map((event) => [event.sequence, event]))
-    for (const row of rows) {
-      if (hasRest(row.type)) sendRest(JSON.parse(row.data), row.context)
+    for (const [index, row] of rows.entries()) {
+      const reply = replyAt(rows, index)
+      if (reply) sendRest(JSON.parse(reply.data), reply.context)
       const event = shown.get(row.sequence)
       if (event) send(event)
       advance(row.type, row.sequence)
@@ -187,9 +195,10 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
   }
 
   function sendAll(events: WireEvent[]) {
-    for (const event of events) {
-      if (hasRest(event.type)) {
-        const { data, context } = JSON.parse(event.json) as { data: Completed; context: object }
+    for (const [index, event] of events.entries()) {
+      const reply = replyAt(events, index)
+      if (reply) {
+        const { data, context } = JSON.parse(reply.json) as { data: Completed; context: object }
         sendRest(data, JSON.stringify(context))
       }
       if (wants(event.type)) send(event)
@@ -197,16 +206,19 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
     }
   }
 
+  /** An event in the middle of a message must not cost a client that resumes from it its place there. */
   function send({ type, id, json }: WireEvent) {
-    write(`event: ${type}\nid: ${id}\nretry: ${reconnectMs}\ndata: ${json}\n\n`)
+    const { offset } = position
+    const isInside = offset > 0 && !endsText(type) && !ofReply.has(type)
+    const place = isInside ? idInside(sessionId, id, offset) : id
+    write(`event: ${type}\nid: ${place}\nretry: ${reconnectMs}\ndata: ${json}\n\n`)
   }
 
   /** Past a stored event; the place inside the running message is lost only with that message. */
   function advance(type: string, sequence: number) {
     if (sequence <= position.sequence) return
     const starts = type === 'output.message.started'
-    const over = starts || type === 'output.message.completed'
-    position = { sequence, offset: over ? 0 : position.offset }
+    position = { sequence, offset: endsText(type) ? 0 : position.offset }
     if (!starts && !ends.has(type)) return
     running = starts ? sequence : 0
     node.bus.passed(sessionId, sequence)
@@ -238,9 +250,14 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
     write(`event: ${kind}\nid: ${id}\nretry: ${reconnectMs}\ndata: ${json}\n\n`)
   }
 
-  /** The client saw the beginning of a message, and may lack its end: it was slow or away, or nobody was told. */
-  function hasRest(type: string) {
-    return type === 'output.message.completed' && position.offset > 0
+  /**
+   * The reply that ends a message of which the client saw the beginning, and may lack the end: it was slow or away,
+   * or nobody was told. Due at the first of the events that are stored with the reply.
+   */
+  function replyAt<E extends { type: string }>(events: readonly E[], index: number) {
+    if (position.offset === 0) return undefined
+    const next = events.slice(index).find(({ type }) => !ofReply.has(type))
+    return next?.type === 'output.message.completed' ? next : undefined
   }
 
   function sendRest({ message }: Completed, context: string) {

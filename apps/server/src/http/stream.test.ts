@@ -51,6 +51,40 @@ test('a stream begins with connected, replays everything, then goes on live', as
   }
 })
 
+test('who resumes from an event in the middle of a message goes on inside the message', async (t) => {
+  const { server, id } = await session(t)
+  const cases = [
+    ['input.message', () => post(server, id, slow)],
+    ['turn.cancelled', () => server.call('POST', `/v1/sessions/${id}/cancel`)],
+  ] as const
+  for (const [type, meanwhile] of cases) {
+    const before = (await eventsOf(server, id)).at(-1)!.sequence
+    const query = `?after_sequence=${before}`
+    const one = await follow(t, server.url, { sessionId: id, query })
+    const whole = await follow(t, server.url, { sessionId: id, query })
+    await post(server, id, slow)
+    await one.event('output.message.delta', 2)
+    await meanwhile()
+    const n = type === 'input.message' ? 2 : 1
+    const { id: at } = await one.event(type, n)
+    const frame = one.frames.find(({ data }) => data?.includes(at))!
+    const seen = one.events.slice(0, one.events.findIndex((event) => event.id === at) + 1)
+    one.close()
+    await whole.event('session.idled')
+    const headers = { 'last-event-id': frame.id! }
+    const rest = await follow(t, server.url, { sessionId: id, headers })
+    await rest.event('session.idled')
+    const begun = whole.events.findIndex((event) => event.type === 'output.message.completed')
+    const end = rest.events.findIndex((event) => event.type === 'output.message.completed')
+    assert.equal(
+      textOf([...seen, ...rest.events.slice(0, end)]),
+      textOf(whole.events.slice(0, begun)),
+      type,
+    )
+    rest.close()
+  }
+})
+
 test('resuming at any event, a delta included, loses nothing and repeats nothing', async (t) => {
   const { server, id } = await session(t)
   const all = await follow(t, server.url, { sessionId: id })
