@@ -17,8 +17,8 @@ export type Posted = {
 
 /** What a client saw that followed a session, over all of its connections. */
 export type Followed = { name: string; seen: Seen[]; connections: number; resumes: number }
-/** One event as it stood on the stream. */
-export type Seen = { id: string; json: string }
+/** One event as it stood on the stream, and on which of the connections. */
+export type Seen = { id: string; json: string; connection: number }
 
 /** The log after a sequence, read while the run went on. `known`: how far somebody had seen it before. */
 export type Glimpse = { node: string; after: number; known: number; sequences: number[] }

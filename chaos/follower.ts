@@ -61,7 +61,7 @@ export function startFollower(name: string, options: FollowerOptions): Follower 
 
   function remember({ id, data }: Frame, node: ClusterNode) {
     const json = data!
-    followed.seen.push({ id: id!, json })
+    followed.seen.push({ id: id!, json, connection: followed.connections })
     const { sequence, type } = JSON.parse(json) as { sequence?: number; type: string }
     if (sequence === undefined) return
     at = sequence

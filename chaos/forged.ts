@@ -109,9 +109,11 @@ export function evidenceOf(
     addCopy(session, { sequence, type, json: JSON.stringify(event), where: 'GET' })
   }
   const seen = events.flatMap((event) => {
-    const stored = { id: '', json: JSON.stringify(event) }
+    const stored = { id: '', json: JSON.stringify(event), connection: 1 }
     const isLast = event.type === 'output.message.started' && event.data.message_id === replyIds[1]
-    const deltas = isLast ? ['all ', 'done'].map((text) => ({ id: '', json: delta(text) })) : []
+    const deltas = isLast
+      ? ['all ', 'done'].map((text) => ({ id: '', json: delta(text), connection: 1 }))
+      : []
     return [stored, ...deltas]
   })
   const posted = { marker: 's1m1a', onBusy: undefined, status: 201, id: inputId, sequence: 2 }
