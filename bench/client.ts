@@ -36,33 +36,48 @@ export type Client = {
   close: () => void
 }
 
-const idled = 'event: session.idled\n'
-
 export async function openClient(url: string, agentId: string): Promise<Client> {
   const { id } = await call<{ id: string }>(url, 'POST', '/v1/sessions', { agent_id: agentId })
+  const followed = await follow(
+    `${url}/v1/sessions/${id}/sse?accumulated=false`,
+    'event: session.idled\n',
+  )
+  const say = (text: string) => {
+    const message = { content: [{ type: 'text', text }] }
+    return call(url, 'POST', `/v1/sessions/${id}/messages`, { message })
+  }
+  return { sessionId: id, turn: (text) => followed.until(() => say(text)), close: followed.close }
+}
+
+export type Followed = {
+  /** How long it took from the beginning of `send` until both it and the next mark were there, in ms. */
+  until: (send: () => Promise<unknown>) => Promise<number>
+  close: () => void
+}
+
+/** Follows a stream of text that says `mark` whenever something is over. */
+export async function follow(url: string, mark: string): Promise<Followed> {
   let over = () => {}
   let broken = (_error: Error) => {}
-  const response = await stream(`${url}/v1/sessions/${id}/sse?accumulated=false`)
+  const response = await stream(url)
   let rest = ''
   response.setEncoding('utf8')
   response.on('data', (chunk: string) => {
     const text = rest + chunk
-    if (text.includes(idled)) {
+    if (text.includes(mark)) {
       rest = ''
       over()
-    } else rest = text.slice(1 - idled.length)
+    } else rest = text.slice(1 - mark.length)
   })
   response.on('close', () => broken(new Error('A stream ended.')))
   return {
-    sessionId: id,
-    async turn(text) {
+    async until(send) {
       const begun = performance.now()
       const ended = new Promise<void>((resolve, reject) => {
         over = resolve
         broken = reject
       })
-      const message = { content: [{ type: 'text', text }] }
-      await Promise.all([call(url, 'POST', `/v1/sessions/${id}/messages`, { message }), ended])
+      await Promise.all([send(), ended])
       return performance.now() - begun
     },
     close() {
@@ -85,3 +100,7 @@ export async function createAgent(url: string): Promise<string> {
   const agent = { name: 'Ada', system_prompt: 'You are Ada. Answer in a sentence.' }
   return (await call<{ id: string }>(url, 'POST', '/v1/agents', agent)).id
 }
+
+/** The seeded agent that has tools, and a text on which the simulated model calls two of them in one reply. */
+export const assistant = 'agent_01933b5a000070008000000000000101'
+export const twoTools = 'What is 2 + 3? And what is the weather in Paris?'

@@ -16,6 +16,8 @@ export type Options = {
   quick: boolean
   /** Where our server leaves a CPU profile of its whole life. */
   profileDir: string | undefined
+  /** A server to measure instead of one of our own: any that speaks our contract. Only `turn` takes it. */
+  url: string | undefined
 }
 
 export const runsOf = ({ quick }: Options) => (quick ? 2 : 5)

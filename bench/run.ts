@@ -4,14 +4,17 @@
  *     npm run bench
  *     npm run bench -- turn get-session --quick
  *     npm run bench -- turn --profile=DIR        leaves a CPU profile of our server there
+ *     npm run bench -- turn --url=http://HOST    measures that server, whoever made it
  */
 import os from 'node:os'
 import { markdown, type Options, type Report } from './figures.ts'
 import { getSession } from './get-session.ts'
 import { listSessions } from './list-sessions.ts'
+import { peers } from './peers.ts'
 import { start } from './start.ts'
 import { statements } from './statements.ts'
 import { turn } from './turn.ts'
+import { wal } from './wal.ts'
 
 const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'get-session': getSession,
@@ -19,6 +22,8 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   turn,
   statements,
   start,
+  peers,
+  wal,
 }
 
 const args = process.argv.slice(2)
@@ -30,8 +35,17 @@ if (unknown) {
 }
 const options: Options = {
   quick: args.includes('--quick'),
-  profileDir: args.find((arg) => arg.startsWith('--profile='))?.slice('--profile='.length),
+  profileDir: optionOf('profile'),
+  url: optionOf('url'),
 }
+
+function optionOf(option: string): string | undefined {
+  const begin = `--${option}=`
+  return args.find((arg) => arg.startsWith(begin))?.slice(begin.length)
+}
+
+// Only an exit that Node makes itself tells the servers that were started.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
 const cores = os.availableParallelism()

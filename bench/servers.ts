@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import os from 'node:os'
@@ -12,8 +12,15 @@ const main = fileURLToPath(new URL('../apps/server/start.js', import.meta.url))
 const readyMsMax = 60_000
 const pauseMs = 5
 
-/** A child process that serves HTTP. `readyMs`: from its start to the first 200 of `/health/ready`. */
-export type Server = { url: string; pid: number; readyMs: number; stop: () => Promise<void> }
+/** A child process that serves HTTP. `readyMs`: from its start to the first 200 of its health. */
+export type Server = {
+  url: string
+  pid: number
+  readyMs: number
+  stop: () => Promise<void>
+  /** Ends it with -9: nothing is finished, nothing said. */
+  kill: () => Promise<void>
+}
 
 export type Program = {
   env?: Record<string, string>
@@ -22,53 +29,95 @@ export type Program = {
 }
 
 /** Our server, as `npm start` runs it. */
-export const startOutlast = (program: Program = {}) => start(main, program)
+export const startOutlast = (program: Program = {}) => startNode(main, program)
 
 /** A server of this directory to compare with. */
 export const startBare = (file: string, program: Program = {}) =>
-  start(fileURLToPath(new URL(file, import.meta.url)), program)
+  startNode(fileURLToPath(new URL(file, import.meta.url)), program)
 
-async function start(file: string, { env = {}, nodeArgs = [] }: Program): Promise<Server> {
+async function startNode(file: string, { env = {}, nodeArgs = [] }: Program): Promise<Server> {
   const port = await freePort()
-  const begun = performance.now()
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=ExperimentalWarning', ...nodeArgs, file],
-    {
-      env: { ...cleanEnvironment(), LOG_LEVEL: 'warn', ...env, PORT: String(port) },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
-  )
-  // Whatever becomes of the benchmark, no server outlives it.
-  const endWithUs = () => child.kill('SIGTERM')
-  process.once('exit', endWithUs)
-  child.once('exit', () => process.off('exit', endWithUs))
-  const url = `http://127.0.0.1:${port}`
-  await untilReady(child, url)
-  const readyMs = performance.now() - begun
-  return { url, pid: child.pid!, readyMs, stop: () => stop(child) }
+  return startServer({
+    command: [process.execPath, '--disable-warning=ExperimentalWarning', ...nodeArgs, file],
+    env: { ...cleanEnvironment(), LOG_LEVEL: 'warn', ...env, PORT: String(port) },
+    port,
+  })
 }
 
-async function untilReady(child: ChildProcess, url: string) {
+export type Command = {
+  command: [program: string, ...args: string[]]
+  env: NodeJS.ProcessEnv
+  port: number
+  cwd?: string
+  /** What answers 200 once the server is ready. */
+  health?: string
+  /** True for a program that starts others, which end with it only when all are told. */
+  family?: boolean
+  /** Takes what the program says; without it, only its errors are shown. */
+  logFile?: string
+}
+
+/** Starts any program that serves HTTP on a port of loopback. */
+export async function startServer({
+  command: [program, ...args],
+  port,
+  health = '/health/ready',
+  family = false,
+  logFile,
+  ...spawning
+}: Command): Promise<Server> {
+  const begun = performance.now()
+  const output = logFile === undefined ? undefined : openSync(logFile, 'w')
+  const stdio: StdioOptions = ['ignore', output ?? 'ignore', output ?? 'inherit']
+  const child = spawn(program, args, { ...spawning, stdio, detached: family })
+  if (output !== undefined) closeSync(output)
+  const signal = (name: NodeJS.Signals) => {
+    if (family) signalGroup(child.pid!, name)
+    else child.kill(name)
+  }
+  // Whatever becomes of the benchmark, no server outlives it.
+  const endWithUs = () => signal('SIGTERM')
+  process.once('exit', endWithUs)
+  child.once('exit', () => process.off('exit', endWithUs))
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const end = async (name: NodeJS.Signals) => {
+    if (hasEnded(child)) return
+    signal(name)
+    await exited
+  }
+  const url = `http://127.0.0.1:${port}`
+  await untilReady(child, url + health).catch(async (error) => {
+    await end('SIGKILL')
+    throw error
+  })
+  const readyMs = performance.now() - begun
+  const [stop, kill] = [() => end('SIGTERM'), () => end('SIGKILL')]
+  return { url, pid: child.pid!, readyMs, stop, kill }
+}
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess) =>
+  exitCode !== null || signalCode !== null
+
+/** A group that is gone already is no reason to fail. */
+function signalGroup(pid: number, name: NodeJS.Signals) {
+  try {
+    process.kill(-pid, name)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+async function untilReady(child: ChildProcess, health: string) {
   const deadline = Date.now() + readyMsMax
-  while (Date.now() < deadline) {
-    if (child.exitCode !== null) break
-    const ready = await fetch(`${url}/health/ready`).then(
+  while (Date.now() < deadline && !hasEnded(child)) {
+    const ready = await fetch(health).then(
       ({ ok }) => ok,
       () => false,
     )
     if (ready) return
     await sleep(pauseMs)
   }
-  child.kill('SIGKILL')
   throw new Error('A server did not become ready.')
-}
-
-async function stop(child: ChildProcess) {
-  if (child.exitCode !== null) return
-  const exited = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGTERM')
-  await exited
 }
 
 /** The environment without our settings, and without what connects to a database or a vendor by itself. */

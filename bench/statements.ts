@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { createLog } from '../apps/server/src/log.ts'
 import { startEmbedded } from '../apps/server/src/store/embedded.ts'
-import { type Client, createAgent, openClient } from './client.ts'
+import { assistant, type Client, createAgent, openClient, twoTools } from './client.ts'
 import { type CountingProxy, type Counts, startCountingProxy } from './counting-proxy.ts'
 import { withConnection } from './database.ts'
 import { median, type Options, progress, type Report, type Row } from './figures.ts'
@@ -11,8 +11,6 @@ import { startOutlast, withDataDir } from './servers.ts'
 const perTurnMax = 14
 const growthMax = 1.3
 const idleMax = 20
-const assistant = 'agent_01933b5a000070008000000000000101'
-const twoTools = 'What is 2 + 3? And what is the weather in Paris?'
 
 /** No checkpoint falls into a measurement: after one, PostgreSQL writes whole pages. */
 const settings = { checkpoint_timeout: '1h', max_wal_size: '8GB' }

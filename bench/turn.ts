@@ -1,10 +1,10 @@
 import { createAgent, openClient } from './client.ts'
+import { type Crowd, shown as line, measureCrowd, type Result } from './crowd.ts'
 import { queryRows } from './database.ts'
 import {
   median,
   ms,
   type Options,
-  percentile,
   profiled,
   progress,
   type Report,
@@ -18,17 +18,11 @@ import { databaseUrl, startBare, startOutlast, withDataDir } from './servers.ts'
 const p50MaxMs = 8
 const ratioMin = 0.75
 const aim = 300
-/** Longest conversation. The log of a session is read once a turn, so a turn's time depends on its length. */
-const turnsMax = 50
 const bareAgent = 'agent_01933b5a000070008000000000000103'
-
-/** How many clients, each with sessions and streams of its own, and for how long. */
-type Crowd = { clients: number; forMs: number }
-/** What a crowd got done. */
-type Result = { perSecond: number; p50: number; p99: number }
 
 /** A text turn on the simulated model, from POST to `session.idled`, against the same statements without a product. */
 export function turn(options: Options): Promise<Report> {
+  if (options.url) return turnAt(options.url, options)
   return withDataDir(async (dataDir) => {
     const ours = await startOutlast({ env: { DATA_DIR: dataDir }, nodeArgs: profiled(options) })
     try {
@@ -66,10 +60,10 @@ async function record(url: string, agentId: string, database: string) {
 type Target = { url: string; agentId: string }
 
 async function compare(ours: Target, bare: Target, options: Options): Promise<Report> {
-  const forMs = options.quick ? 1_500 : 5_000
+  const forMs = forMsOf(options)
   const rows: Row[] = []
   for (const target of [ours, bare]) await measure(target, { clients: 8, forMs })
-  for (const clients of [1, 8, 64]) {
+  for (const clients of crowds) {
     const results: { ours: Result; bare: Result }[] = []
     for (let run = 1; run <= runsOf(options); run++) {
       const pair = {
@@ -84,28 +78,32 @@ async function compare(ours: Target, bare: Target, options: Options): Promise<Re
   return { title: 'A text turn on the simulated model, from POST to session.idled', rows }
 }
 
-async function measure(target: Target, { clients, forMs }: Crowd): Promise<Result> {
-  const latencies: number[] = []
-  const begun = performance.now()
-  const until = begun + forMs
-  await Promise.all(Array.from({ length: clients }, () => converse(target, until, latencies)))
-  const perSecond = latencies.length / ((performance.now() - begun) / 1000)
-  return { perSecond, p50: median(latencies), p99: percentile(latencies, 0.99) }
-}
+const measure = ({ url, agentId }: Target, crowd: Crowd): Promise<Result> =>
+  measureCrowd(() => openClient(url, agentId), crowd)
 
-/** One client: when a conversation has become long, it begins another. */
-async function converse({ url, agentId }: Target, until: number, latencies: number[]) {
-  while (performance.now() < until) {
-    const client = await openClient(url, agentId)
-    for (let n = 1; n <= turnsMax && performance.now() < until; n++) {
-      latencies.push(await client.turn(`Hello ${n}`))
+const crowds = [1, 8, 64]
+
+/** The same turn on a server that somebody else started. */
+async function turnAt(url: string, options: Options): Promise<Report> {
+  const target = { url, agentId: await createAgent(url) }
+  const forMs = forMsOf(options)
+  const rows: Row[] = []
+  await measure(target, { clients: 8, forMs })
+  for (const clients of crowds) {
+    const results: Result[] = []
+    for (let run = 1; run <= runsOf(options); run++) {
+      results.push(await measure(target, { clients, forMs }))
+      progress(`${clients} clients, run ${run}: ${line(results.at(-1)!)}`)
     }
-    client.close()
+    const of = (key: keyof Result) => median(results.map((result) => result[key]))
+    const all = { perSecond: of('perSecond'), p50: of('p50'), p99: of('p99') }
+    rows.push({ what: `a text turn, ${whoOf(clients)}`, goal: '', measured: line(all) })
   }
+  return { title: `A text turn on ${url}, from POST to session.idled`, rows }
 }
 
-const line = ({ perSecond, p50, p99 }: Result) =>
-  `${perSecond.toFixed(0)} a second, p50 ${ms(p50)}, p99 ${ms(p99)}`
+const forMsOf = ({ quick }: Options) => (quick ? 1_500 : 5_000)
+const whoOf = (clients: number) => (clients === 1 ? 'alone' : `${clients} clients`)
 
 function rowsFor(clients: number, results: { ours: Result; bare: Result }[]): Row[] {
   const of = (who: 'ours' | 'bare', what: keyof Result) =>
@@ -123,7 +121,7 @@ function rowsFor(clients: number, results: { ours: Result; bare: Result }[]): Ro
   const [p50, p99] = [row('p50', ms), row('p99', ms)]
   const rate = row('perSecond', (value) => `${value.toFixed(0)} a second`)
   const shown = ({ measured, ratio }: { measured: string; ratio: string }) => ({ measured, ratio })
-  const who = clients === 1 ? 'alone' : `${clients} clients`
+  const who = whoOf(clients)
   if (clients === 1) {
     return [
       { what: `p50, ${who}`, goal: `≤ ${p50MaxMs} ms`, ...shown(p50), met: p50.ours <= p50MaxMs },
