@@ -133,7 +133,7 @@ test('a disk that is full while outcomes come: requests are refused, turns wait 
   const filler = path.join(disk, 'filler')
   await fill(filler)
   await untilRefused(node, id)
-  const waiting = untilSaid(node, /waits for the database/)
+  const waiting = untilComplaint(node, /waits for the database/)
   for (const text of words) gates.gate(text).open()
   await waiting
   await rm(filler)
@@ -145,10 +145,10 @@ test('a disk that is full while outcomes come: requests are refused, turns wait 
   assert.equal(ends.node.child.exitCode, null)
 })
 
-/** Resolves when the node says something from now on. */
-async function untilSaid({ child, output }: ServerProcess, what: RegExp) {
+/** Resolves when the node complains of something from now on. */
+async function untilComplaint({ child, output }: ServerProcess, what: RegExp) {
   const before = output().length
-  while (!what.test(output().slice(before))) await once(child.stdout!, 'data')
+  while (!what.test(output().slice(before))) await once(child.stderr!, 'data')
 }
 
 /** Posts until a message finds no room. */

@@ -30,17 +30,24 @@ export async function throughOutages<T>(
  * Contract: appends at most once; throws FencedError when the turn is over, cancelled or another node's.
  */
 export async function append(turn: Turn, what: Appending): Promise<Appended> {
-  for (;;) {
+  for (let tries = 1; ; tries += 1) {
     try {
       const appended = await appendToTurn(turn.node.db, turn.run, what)
       if (appended) return appended
       throw new FencedError()
     } catch (error) {
       if (!isUnavailable(error) || turn.signal.aborted) throw error
+      if (tries > 1) await pause(turn, tries, error)
     }
     const made = await throughOutages(turn.node, turn.signal, () => findAppended(turn, what))
     if (made) return made
   }
+}
+
+/** A database that answers and yet stores nothing, its disk being full, is not asked without end. */
+async function pause({ node, signal }: Turn, tries: number, error: unknown) {
+  if (tries === 2) node.log.warn('a turn waits for the database', { error })
+  await sleep(retryMs, undefined, { signal }).catch(() => {})
 }
 
 /** The append whose answer was lost; undefined when it was not made and never will be. */
