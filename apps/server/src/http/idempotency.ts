@@ -9,6 +9,7 @@ import {
   type StoredAnswer,
   saveAnswer,
 } from '../store/idempotency-keys.ts'
+import { answerInstead } from './problems.ts'
 
 const keyLengthMax = 255
 const answerBytesMax = 64 * 1024
@@ -48,7 +49,13 @@ export function rememberAnswers(app: FastifyInstance, database: Database): void 
 
   async function end(request: FastifyRequest, reply: FastifyReply, payload: unknown) {
     const held = keyed.get(request)
-    if (held) await settle(request, reply, { held, payload })
+    try {
+      if (held) await settle(request, reply, { held, payload })
+    } catch (error) {
+      // An error behind an error would be answered in the framework's words, and with the first one's status.
+      if (reply.statusCode < 400) throw error
+      return answerInstead(reply, error)
+    }
     if (reply.statusCode < 400) for (const work of request.committed ?? []) await work()
     return payload
   }

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyError, FastifyInstance } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import { ApiError, type ErrorCode } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { isUnavailable } from '../store/database.ts'
@@ -21,9 +21,20 @@ export function answerProblems(app: FastifyInstance, log: Log): void {
     if (problem.status >= 500 && problem.status !== 503) {
       log.error('request failed', { request: request.id, url: request.url, error })
     }
-    if (problem.status === 503) reply.header('retry-after', retryAfterSeconds)
-    return reply.code(problem.status).send(problem.body)
+    return withStatus(reply, problem).send(problem.body)
   })
+}
+
+function withStatus(reply: FastifyReply, { status }: ApiError): FastifyReply {
+  if (status === 503) reply.header('retry-after', retryAfterSeconds)
+  return reply.code(status)
+}
+
+/** Turns an answer that is about to go out into one about `error`; gives its body. */
+export function answerInstead(reply: FastifyReply, error: unknown): string {
+  const problem = problemOf(error as FastifyError, 0)
+  withStatus(reply, problem)
+  return JSON.stringify(problem.body)
 }
 
 function problemOf(error: FastifyError, bodyLimit: number): ApiError {

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import { startPostgresProxy } from '../postgres-proxy.ts'
+import { scopeOf } from './scenario.ts'
+
+const session = `session_${'0'.repeat(32)}`
+const body = { message: { content: [{ type: 'text', text: 'hi' }] } }
+
+test('a refusal that could not be kept under its Idempotency-Key is 503, then itself', async (t) => {
+  const scope = scopeOf(t)
+  let isBroken = true
+  const proxy = await startPostgresProxy(await createTestDatabase(scope), {
+    onStatement(label) {
+      return isBroken && label.startsWith('update "idempotency_keys"')
+        ? { when: 'after' }
+        : undefined
+    },
+  })
+  scope.after(proxy.close)
+  const { call } = await startServer(scope, { databaseUrl: proxy.url })
+  const post = () =>
+    call('POST', `/v1/sessions/${session}/messages`, body, { 'idempotency-key': 'k' })
+  const first = await post()
+  assert.deepEqual([first.status, first.body.code], [503, 'database_unavailable'])
+  assert.ok(first.headers.get('retry-after'))
+  isBroken = false
+  const again = await post()
+  assert.deepEqual([again.status, again.body.code], [404, 'not_found'])
+})
