@@ -11,8 +11,11 @@ import { markdown, type Options, type Report } from './figures.ts'
 import { getSession } from './get-session.ts'
 import { listSessions } from './list-sessions.ts'
 import { peers } from './peers.ts'
+import { scaling } from './scaling.ts'
 import { start } from './start.ts'
 import { statements } from './statements.ts'
+import { streams } from './streams.ts'
+import { takeover } from './takeover.ts'
 import { turn } from './turn.ts'
 import { wal } from './wal.ts'
 
@@ -24,6 +27,9 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   start,
   peers,
   wal,
+  streams,
+  takeover,
+  scaling,
 }
 
 const args = process.argv.slice(2)

@@ -1,0 +1,53 @@
+import { once } from 'node:events'
+import { freePort } from './servers.ts'
+
+/** Looks into a Node process that was started with `nodeArgs`. */
+export type Inspector = {
+  nodeArgs: string[]
+  /** Collects garbage, and gives what is left on the heap and in buffers beside it, in MB. */
+  heapMb: () => Promise<number>
+}
+
+export async function createInspector(): Promise<Inspector> {
+  const port = await freePort()
+  return {
+    nodeArgs: [`--inspect=127.0.0.1:${port}`, '--inspect-publish-uid=http'],
+    async heapMb() {
+      const list = await fetch(`http://127.0.0.1:${port}/json/list`)
+      const [target] = (await list.json()) as { webSocketDebuggerUrl: string }[]
+      const socket = new WebSocket(target!.webSocketDebuggerUrl)
+      await once(socket, 'open')
+      try {
+        // What the first collection sets free may hold more.
+        for (let n = 0; n < 2; n++) await ask(socket, 'HeapProfiler.collectGarbage')
+        const { usedSize, backingStorageSize = 0 } = await ask<Usage>(
+          socket,
+          'Runtime.getHeapUsage',
+        )
+        return (usedSize + backingStorageSize) / 1024 / 1024
+      } finally {
+        socket.close()
+      }
+    },
+  }
+}
+
+type Usage = { usedSize: number; backingStorageSize?: number }
+
+let lastId = 0
+
+function ask<T>(socket: WebSocket, method: string): Promise<T> {
+  lastId += 1
+  const id = lastId
+  return new Promise((resolve, reject) => {
+    const hear = ({ data }: MessageEvent) => {
+      const answer = JSON.parse(String(data)) as { id?: number; result: T; error?: object }
+      if (answer.id !== id) return
+      socket.removeEventListener('message', hear)
+      if (answer.error) reject(new Error(`${method}: ${JSON.stringify(answer.error)}`))
+      else resolve(answer.result)
+    }
+    socket.addEventListener('message', hear)
+    socket.send(JSON.stringify({ id, method }))
+  })
+}

@@ -1,0 +1,68 @@
+/**
+ * Many clients of streams in a process of their own: a child of `streams.ts`, which tells it what to follow and is told
+ * when all are connected, and how far behind the model they were.
+ */
+import { connect } from 'node:net'
+
+export type Order = { follow: { port: number; paths: string[] } } | { report: true }
+export type Answer = { connected: number } | { behindMs: number[]; broken: number }
+
+/** What a model writes into its words: when it said them. */
+const stamp = /@(\d{13})/g
+const deltaBegin = 'event: output.message.delta\n'
+const connected = 'event: connected\n'
+/** So many connections are being made at a time; more would only wait in the backlog of the server. */
+const openingMax = 50
+
+let behindMs: number[] = []
+let broken = 0
+
+process.on('message', async (order: Order) => {
+  if ('follow' in order) {
+    await followAll(order.follow)
+    tell({ connected: order.follow.paths.length })
+  } else {
+    tell({ behindMs, broken })
+    behindMs = []
+  }
+})
+process.on('disconnect', () => process.exit(0))
+
+const tell = (answer: Answer) => process.send!(answer)
+
+async function followAll({ port, paths }: { port: number; paths: string[] }) {
+  const left = paths.values()
+  const opener = async () => {
+    for (const path of left) await follow(port, path)
+  }
+  await Promise.all(Array.from({ length: openingMax }, opener))
+}
+
+/** A client as thin as can be, so that there can be thousands. Resolves when the server says that it listens. */
+function follow(port: number, path: string): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.setNoDelay(true)
+    socket.setEncoding('utf8')
+    let rest = ''
+    socket.on('connect', () => socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`))
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      broken += 1
+      resolve()
+    })
+    socket.on('data', (chunk: string) => {
+      const now = Date.now()
+      const frames = (rest + chunk).split('\n\n')
+      rest = frames.pop()!
+      for (const frame of frames) {
+        if (frame.includes(connected)) resolve()
+        if (frame.includes(deltaBegin)) read(frame, now)
+      }
+    })
+  })
+}
+
+function read(frame: string, now: number) {
+  for (const [, said] of frame.matchAll(stamp)) behindMs.push(now - Number(said))
+}
