@@ -21,7 +21,7 @@ function createGate(): Gate {
 }
 
 export type Gates = WorldOptions & {
-  /** The gate of whoever asked with these words. */
+  /** The gate of whoever asked with these words; who comes there a second time finds the gate of `words again`. */
   gate: (words: string) => Gate
 }
 
@@ -37,6 +37,12 @@ export function gatedWorld(): Gates {
     gates.set(name, found)
     return found
   }
+  const passed = new Set<string>()
+  const pass = (name: string) => {
+    const again = passed.has(name)
+    passed.add(name)
+    return gate(again ? `${name} again` : name).pass()
+  }
   async function* reply(prompt: ChatMessage[]): AsyncGenerator<Piece> {
     const text = newestWords(prompt)
     const [kind = ''] = text.split(' ')
@@ -44,10 +50,10 @@ export function gatedWorld(): Gates {
     if (lastRole === 'tool') return yield `Done: ${text}`
     if (kind === 'look' || kind === 'pay') return yield { name: kind, arguments: { words: text } }
     yield 'One, '
-    if (kind === 'text') await gate(text).pass()
+    if (kind === 'text') await pass(text)
     yield `two: ${text}`
   }
-  const onEffect = ({ input }: Effect) => gate(input.words ?? '').pass()
+  const onEffect = ({ input }: Effect) => pass(input.words ?? '')
   return { gate, reply, onEffect }
 }
 

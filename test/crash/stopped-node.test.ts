@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import type { Event } from '@outlast/contract'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
+import { follow } from '../../apps/server/test/stream.ts'
+import { auditLog } from './audit.ts'
+import { gatedWorld } from './gates.ts'
+import { scopeOf, startNode } from './scenario.ts'
+import { startWorld, worldlySession } from './world.ts'
+
+/** Two nodes, of which the one that runs a turn is stopped in the middle of it. */
+async function stopMidway(t: TestContext, words: string) {
+  const scope = scopeOf(t)
+  const databaseUrl = await createTestDatabase(scope)
+  const gates = gatedWorld()
+  const world = await startWorld(scope, gates)
+  // The only node when the turn begins: it is the one that has it.
+  const env = { SHUTDOWN_GRACE_MS: '0' }
+  const stopped = await startNode(scope, { databaseUrl, worldUrl: world.url, env })
+  scope.after(() => stopped.child.kill('SIGCONT'))
+  const { session } = await worldlySession(stopped, world)
+  const stream = await follow(scope, stopped.url, { sessionId: session.id })
+  await post(stopped, session.id, words)
+  await gates.gate(words).reached
+  if (words.startsWith('text')) await stream.event('output.message.delta')
+  const other = await startNode(scope, { databaseUrl, worldUrl: world.url, env })
+  stopped.child.kill('SIGSTOP')
+  const elsewhere = await follow(scope, other.url, { sessionId: session.id })
+  return { id: session.id, gates, world, stopped, other, stream, elsewhere }
+}
+
+/** What a follower heard is the log, once and in order, and no text of an attempt after a newer one began. */
+function auditFollower(heard: Event[], log: Event[]) {
+  assert.deepEqual(
+    heard.filter(({ sequence }) => sequence !== undefined),
+    log,
+  )
+  let text = ''
+  for (const event of heard) {
+    if (event.type === 'output.message.started') text = ''
+    if (event.type === 'output.message.delta') {
+      text += event.data.delta
+      assert.equal(event.data.accumulated, text, 'text of one attempt after another')
+    }
+    if (event.type === 'output.message.completed') {
+      const part = event.data.message.content.find(({ type }) => type === 'text')
+      if (part?.type === 'text' && text !== '') assert.equal(text, part.text)
+    }
+  }
+}
+
+for (const { words, effects, prompts } of [
+  { words: 'text', effects: 0, prompts: 2 },
+  { words: 'look', effects: 2, prompts: 2 },
+  { words: 'pay', effects: 1, prompts: 2 },
+]) {
+  test(`a node stopped in the middle of ${words} past its lease, then continued, changes nothing any more`, async (t) => {
+    const { id, gates, world, stopped, other, stream, elsewhere } = await stopMidway(t, words)
+    // What the stopped node waits for ends while it cannot see it.
+    for (const name of [words, `${words} again`]) gates.gate(name).open()
+    await elsewhere.event('session.idled')
+    const log = await eventsOf(other, id)
+    auditLog(log)
+    assert.deepEqual([world.effects.length, world.prompts.length], [effects, prompts])
+    assert.equal(JSON.stringify(log).includes('interrupted'), words === 'pay')
+
+    stopped.child.kill('SIGCONT')
+    await stream.event('session.idled')
+    await post(stopped, id, 'still there?')
+    await Promise.all([stream, elsewhere].map((each) => each.event('session.idled', 2)))
+    const after = await eventsOf(other, id)
+    auditLog(after)
+    assert.deepEqual(after.slice(0, log.length), log, 'nothing is written late')
+    assert.match(replyOf(after), /still there/)
+    assert.equal(world.effects.length, effects)
+    for (const { events } of [stream, elsewhere]) auditFollower(events, after)
+  })
+}
+
+test('a node continued while another one writes the reply tells its followers only what that one writes', async (t) => {
+  const { id, gates, world, stopped, other, stream, elsewhere } = await stopMidway(t, 'text')
+  gates.gate('text').open()
+  await gates.gate('text again').reached
+  stopped.child.kill('SIGCONT')
+  await stream.event('output.message.started', 2)
+  gates.gate('text again').open()
+  await Promise.all([stream, elsewhere].map((each) => each.event('session.idled')))
+  const log = await eventsOf(other, id)
+  auditLog(log)
+  assert.equal(world.prompts.length, 2)
+  for (const { events } of [stream, elsewhere]) auditFollower(events, log)
+})
