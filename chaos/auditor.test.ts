@@ -6,10 +6,10 @@ import type { Evidence, SessionEvidence } from './evidence.ts'
 import { delta, evidenceOf, forge, inputId, legalEffects, legalLog } from './forged.ts'
 
 /** The legal log with other events in place of those of a type. */
-const with_ = (type: string, replace: (event: Event) => Event[]) =>
+const replacing = (type: string, replace: (event: Event) => Event[]) =>
   legalLog().flatMap((event) => (event.type === type ? replace(event) : [event]))
-const without = (type: string) => with_(type, () => [])
-const twice = (type: string) => with_(type, (event) => [event, event])
+const without = (type: string) => replacing(type, () => [])
+const twice = (type: string) => replacing(type, (event) => [event, event])
 const changed = (change: (session: SessionEvidence) => void) => evidenceOf(legalLog(), change)
 const withEffects = (change: (effects: ReturnType<typeof legalEffects>) => unknown) => {
   const effects = legalEffects()
@@ -67,7 +67,7 @@ const broken: Record<string, Evidence[]> = {
   'no message answered twice': [evidenceOf(twice('llm.generation'))],
   'a queued or interrupting message has a turn of its own': [
     evidenceOf(
-      with_('llm.generation', (event) => [
+      replacing('llm.generation', (event) => [
         forge('llm.generation', {
           ...(event as Event<'llm.generation'>).data,
           messages: [{ ...(message('s1m2a more') as Event<'input.message'>).data.message }],
@@ -85,14 +85,14 @@ const broken: Record<string, Evidence[]> = {
   'every cancel is in the log': [
     changed((session) => Object.assign(session, { cancelled: 1 })),
     evidenceOf(
-      with_('turn.completed', () => [
+      replacing('turn.completed', () => [
         forge('turn.cancelled', { turn_id: `turn_${'1'.padStart(32, '0')}` }),
       ]),
     ),
   ],
   'a recorded reply is not asked for again': [
     evidenceOf(
-      with_('turn.completed', (end) => [
+      replacing('turn.completed', (end) => [
         legalLog().findLast(({ type }) => type === 'output.message.started')!,
         end,
       ]),

@@ -39,6 +39,9 @@ export type ChaosOptions = {
 /** Longest time for what was begun to end, once nothing goes wrong any more. */
 const settleMsMax = 60_000
 const pauseMs = 200
+const followerNames = ['follower a', 'follower b'] as const
+
+const ledgerIn = (folder: string) => path.join(folder, 'ledger.jsonl')
 
 /**
  * Runs nodes under load, lets things go wrong, and audits what came of it.
@@ -70,59 +73,21 @@ async function keep(folder: string, keepIn: string) {
 type Running = ChaosOptions & { cluster: Cluster; database: RunDatabase; folder: string }
 
 async function run(running: Running): Promise<Outcome> {
-  const { seed, cluster, signal, say, faults, lastsMs, minimum, database } = running
+  const { seed, cluster, minimum, folder } = running
   const begun = performance.now()
-  const load = new AbortController()
-  const loadSignal = AbortSignal.any([signal, load.signal])
-  setMaxListeners(0, loadSignal)
   const evidence: Evidence = { sessions: [], effects: [], mishaps: cluster.mishaps, faults: [] }
-  const { mishaps } = evidence
-  const clientFor = (name: string) => {
-    const random = randomOf(seed, 'client', name)
-    return createClient({ doors: cluster.doors, random, mishaps, signal: loadSignal })
-  }
+  const ended = new AbortController()
+  const signal = AbortSignal.any([running.signal, ended.signal])
+  setMaxListeners(0, signal)
   try {
-    const client = clientFor('setup')
-    evidence.sessions = await openSessions(client, running.sessions)
-    const followers = evidence.sessions.flatMap((session, index) =>
-      ['a', 'b'].map((letter) => {
-        const random = randomOf(seed, 'follower', index, letter)
-        const name = `follower ${letter}`
-        return startFollower(name, { doors: cluster.doors, random, session, signal: loadSignal })
-      }),
-    )
-    const random = randomOf(seed, 'watch')
-    const about = { client: clientFor('watch'), cluster, random, signal: loadSignal }
-    const watching = watch(evidence.sessions, about)
-    let isEnough = false
-    const talking = evidence.sessions.map((session, index) =>
-      talk({
-        session,
-        name: `s${index + 1}`,
-        client: clientFor(session.id),
-        doors: cluster.doors,
-        random: randomOf(seed, 'talk', index),
-        enough: () => isEnough,
-        signal: loadSignal,
-      }).catch(() => {}),
-    )
-    const untilMs = performance.now() + lastsMs
-    const performed = makeFaults({ cluster, database, faults, untilMs, mishaps, say, signal })
-    evidence.faults = await performed
-    await untilEnough(running, evidence)
-    isEnough = true
-    say('no more faults; what was begun comes to its end')
-    await Promise.race([Promise.all(talking), sleep(settleMsMax, undefined, { signal })])
-    await readTheEnd(running, { client, evidence, followers })
-    load.abort()
-    await Promise.all([watching, ...talking, ...followers.map(({ ended }) => ended)])
+    await putUnderLoad({ ...running, signal }, evidence, () => ended.abort())
   } finally {
-    load.abort()
+    ended.abort()
   }
-  evidence.effects = readLedger(path.join(running.folder, 'ledger.jsonl'))
+  evidence.effects = readLedger(ledgerIn(folder))
   const counts = countsOf(evidence)
   const violations = audit(evidence)
-  keepBroken(running.folder, evidence, violations)
+  keepBroken(folder, evidence, violations)
   return {
     seed,
     seconds: (performance.now() - begun) / 1000,
@@ -133,6 +98,48 @@ async function run(running: Running): Promise<Outcome> {
     violations,
     missing: tooLittle(counts, minimum),
   }
+}
+
+/** Sessions, those who talk to them and follow them, and what goes wrong meanwhile; `end` ends them. */
+async function putUnderLoad(running: Running, evidence: Evidence, end: () => void) {
+  const { seed, cluster, signal, say, lastsMs } = running
+  const { doors } = cluster
+  const { mishaps } = evidence
+  const clientFor = (name: string) =>
+    createClient({ doors, mishaps, signal, random: randomOf(seed, 'client', name) })
+  const client = clientFor('setup')
+  evidence.sessions = await openSessions(client, running.sessions)
+  const { sessions } = evidence
+  const followers = sessions.flatMap((session, index) =>
+    followerNames.map((name) => {
+      const random = randomOf(seed, name, index)
+      return startFollower(name, { doors, random, session, signal })
+    }),
+  )
+  const random = randomOf(seed, 'watch')
+  const watching = watch(sessions, { client: clientFor('watch'), cluster, random, signal })
+  let isEnough = false
+  const talking = sessions.map((session, index) => {
+    const name = `s${index + 1}`
+    const enough = () => isEnough
+    const own = { client: clientFor(name), random: randomOf(seed, 'talk', index) }
+    return talk({ session, name, doors, enough, signal, ...own }).catch((error) => {
+      // Who is ended in the middle of a message has nothing to say.
+      if (!signal.aborted) throw error
+    })
+  })
+  const talked = Promise.all(talking)
+  // It is looked at further down.
+  talked.catch(() => {})
+  const untilMs = performance.now() + lastsMs
+  await makeFaults({ ...running, mishaps, untilMs, done: evidence.faults })
+  await untilEnough(running, evidence)
+  isEnough = true
+  say('no more faults; what was begun comes to its end')
+  await Promise.race([talked, sleep(settleMsMax, undefined, { signal })])
+  await readTheEnd(running, { client, evidence, followers })
+  end()
+  await Promise.all([watching, talked, ...followers.map((follower) => follower.ended)])
 }
 
 /** What was seen of the sessions that something is wrong with, beside the logs of the nodes. */
@@ -165,7 +172,7 @@ async function openSessions(client: Client, count: number): Promise<SessionEvide
 async function untilEnough({ minimum, signal, folder }: Running, evidence: Evidence) {
   const deadline = performance.now() + settleMsMax
   while (performance.now() < deadline) {
-    const effects = readLedger(path.join(folder, 'ledger.jsonl'))
+    const effects = readLedger(ledgerIn(folder))
     if (tooLittle(countsOf({ ...evidence, effects }), minimum).length === 0) return
     await sleep(pauseMs, undefined, { signal })
   }
@@ -184,9 +191,10 @@ async function readTheEnd({ cluster, signal }: Running, { client, evidence, foll
     }
   }
   const ends = evidence.sessions.map(({ logs }) => logs[0]?.events.at(-1)?.sequence ?? 0)
-  const perSession = followers.length / ends.length
   const areThere = () =>
-    followers.every((follower, index) => follower.at() >= ends[Math.floor(index / perSession)]!)
+    followers.every(
+      (follower, index) => follower.at() >= ends[Math.floor(index / followerNames.length)]!,
+    )
   const deadline = performance.now() + settleMsMax
   while (!areThere() && performance.now() < deadline) {
     await sleep(pauseMs, undefined, { signal })

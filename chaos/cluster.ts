@@ -78,43 +78,70 @@ async function openNode(
   options: ClusterOptions & Mishaps,
   { name, role }: About,
 ): Promise<ClusterNode> {
-  const { hostname: host, port } = new URL(options.databaseUrl)
-  const proxy = await startProxy({ host, port: Number(port || 5432) })
+  const { folder, mishaps } = options
+  const { hostname: host, port: databasePort } = new URL(options.databaseUrl)
+  const proxy = await startProxy({ host, port: Number(databasePort || 5432) })
   const databaseUrl = new URL(options.databaseUrl)
   databaseUrl.hostname = '127.0.0.1'
   databaseUrl.port = String(proxy.port)
-  const ownPort = await freePort()
-  const env = environment({ ...options, role, port: ownPort, databaseUrl: databaseUrl.href })
-  const logFile = path.join(options.folder, `${name.replace(' ', '-')}.log`)
-  const ledger = path.join(options.folder, 'ledger.jsonl')
+  const port = await freePort()
+  const env = environment({ role, port, databaseUrl: databaseUrl.href, folder })
+  const logFile = path.join(folder, `${name.replace(' ', '-')}.log`)
+  const running = keepProcess({
+    launch: () => launch(env, path.join(folder, 'ledger.jsonl'), logFile),
+    onEnd: () => addMishap(mishaps, `${name} ended by itself`),
+  })
+  return {
+    name,
+    role,
+    url: `http://127.0.0.1:${port}`,
+    proxy,
+    ...running,
+    kill: async () => void (await running.leave('SIGKILL')),
+    end: () => running.leave('SIGTERM'),
+  }
+}
+
+type Kept = {
+  launch: () => ChildProcess
+  /** It ended, and nobody had told it to. It is started again, as whatever looks after a server would do. */
+  onEnd: () => void
+}
+
+/** A process that is started, stopped, continued and ended, again and again. */
+function keepProcess({ launch: begin, onEnd }: Kept) {
   let child: ChildProcess | undefined
   let leaving: ChildProcess | undefined
+  let restart: NodeJS.Timeout | undefined
   let state: 'up' | 'stopped' | 'down' = 'down'
 
   async function start() {
     if (isRunning(child)) return
     for (let attempt = 1; ; attempt += 1) {
-      const started = launch(env, ledger, logFile)
+      const started = begin()
       child = started
-      started.once('exit', () => {
-        const wasUp = state !== 'down'
-        state = 'down'
-        if (!wasUp || leaving === started) return
-        addMishap(options.mishaps, `${name} ended by itself`)
-        // As whatever looks after a server would do.
-        setTimeout(() => start().catch(() => {}), restartMs)
-      })
+      started.once('exit', () => ended(started))
       if (await becomesReady(started)) break
-      if (attempt === startsMax) throw new Error(`${name} does not start: see ${logFile}`)
+      if (attempt === startsMax) throw new Error('A node does not start: --keep keeps its log.')
     }
     state = 'up'
   }
 
-  async function leave(signal: NodeJS.Signals, msMax: number) {
+  function ended(which: ChildProcess) {
+    const wasUp = state !== 'down'
+    state = 'down'
+    if (!wasUp || leaving === which) return
+    onEnd()
+    restart = setTimeout(() => start().catch(() => {}), restartMs)
+  }
+
+  /** True when it ended by itself, with exit code 0. */
+  async function leave(signal: NodeJS.Signals) {
+    clearTimeout(restart)
     const told = child
     if (!told || !isRunning(told)) return false
     leaving = told
-    const timer = setTimeout(() => told.kill('SIGKILL'), msMax)
+    const timer = setTimeout(() => told.kill('SIGKILL'), endMsMax)
     const gone = new Promise<void>((resolve) => told.once('exit', () => resolve()))
     told.kill(signal)
     await gone
@@ -123,13 +150,9 @@ async function openNode(
   }
 
   return {
-    name,
-    role,
-    url: `http://127.0.0.1:${ownPort}`,
-    proxy,
     state: () => state,
     start,
-    kill: async () => void (await leave('SIGKILL', endMsMax)),
+    leave,
     stop() {
       child?.kill('SIGSTOP')
       if (state === 'up') state = 'stopped'
@@ -138,7 +161,6 @@ async function openNode(
       child?.kill('SIGCONT')
       if (state === 'stopped') state = 'up'
     },
-    end: () => leave('SIGTERM', endMsMax),
   }
 }
 

@@ -11,14 +11,15 @@ export type FaultsOptions = {
   /** No new one after this. */
   untilMs: number
   mishaps: Mishap[]
+  /** Where each is noted once it is over. */
+  done: FaultDone[]
   say: (line: string) => void
   signal: AbortSignal
 }
 
 /** Lets things go wrong, one after the other; each is over, and every node back, before the next. */
-export async function makeFaults(options: FaultsOptions): Promise<FaultDone[]> {
-  const { faults, untilMs, signal, say } = options
-  const done: FaultDone[] = []
+export async function makeFaults(options: FaultsOptions): Promise<void> {
+  const { faults, untilMs, signal, say, done } = options
   for (const fault of faults) {
     if (performance.now() >= untilMs) break
     say(describeFault(fault))
@@ -27,7 +28,6 @@ export async function makeFaults(options: FaultsOptions): Promise<FaultDone[]> {
     done.push({ kind: fault.kind, node: fault.node, at, endedAt: Date.now() })
     await sleep(fault.pauseMs, undefined, { signal })
   }
-  return done
 }
 
 async function perform(fault: Fault, options: FaultsOptions) {
@@ -58,6 +58,10 @@ async function perform(fault: Fault, options: FaultsOptions) {
       return
     case 'refuse':
       for (const { proxy } of hit) proxy.refuse()
+      await during()
+      return pass(hit)
+    case 'stall':
+      for (const { proxy } of hit) proxy.stall()
       await during()
       return pass(hit)
     case 'lose_answers':

@@ -35,7 +35,7 @@ export function countsOf({ sessions, effects, faults }: Countable): Counts {
     stops: faulted('stop'),
     deploys: faulted('deploy'),
     'database restarts': faulted('database_restart', 'database_kill'),
-    'broken connections': faulted('cut', 'refuse', 'lose_answers'),
+    'broken connections': faulted('cut', 'refuse', 'lose_answers', 'stall'),
   }
 }
 

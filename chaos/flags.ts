@@ -12,8 +12,8 @@ export const usage = `npm run chaos -- [--minutes N] [--seed N] [--database-url 
 
   --minutes N         how long things go wrong, 5 by default
   --seed N            what goes wrong, and when; random by default, printed first and last
-  --database-url URL  a PostgreSQL server to make a database on, instead of one of our own, which is
-                      then also restarted and killed
+  --database-url URL  a PostgreSQL server to make a database on; it is not restarted. Without it the run
+                      has one of its own, which is restarted and killed
   --keep FOLDER       where the logs of the nodes and the ledger are left`
 
 /** A flag cannot be used. The message says which, and why. */

@@ -26,7 +26,7 @@ test('a plan soon has every kind, and names only nodes that there are', () => {
     plan.slice(0, 3).map(({ kind }) => kind),
     ['kill', 'database_kill', 'stop'],
   )
-  assert.equal(new Set(plan.slice(0, 21).map(({ kind }) => kind)).size, 9)
+  assert.equal(new Set(plan.slice(0, 23).map(({ kind }) => kind)).size, 10)
   assert.ok(plan.every(({ node }) => node === undefined || [0, 1, 2].includes(node)))
   assert.ok(plan.every((fault) => !describeFault(fault).includes('undefined')))
 })

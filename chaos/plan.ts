@@ -10,6 +10,7 @@ export type FaultKind =
   | 'cut'
   | 'refuse'
   | 'lose_answers'
+  | 'stall'
 
 /** One thing that goes wrong, for `ms`, and how long everybody is left alone after it. */
 export type Fault = {
@@ -26,6 +27,7 @@ const round: readonly FaultKind[] = [
   ...(['stop', 'stop', 'stop', 'deploy'] as const),
   ...(['database_restart', 'database_kill'] as const),
   ...(['cut', 'cut', 'refuse', 'refuse', 'lose_answers', 'lose_answers'] as const),
+  ...(['stall', 'stall'] as const),
 ]
 
 /** Shortest and longest. A lease lapses after 1.5 s: a node is stopped for less and for more. */
@@ -39,6 +41,7 @@ const lengthsMs: Record<FaultKind, readonly [number, number]> = {
   cut: [0, 0],
   refuse: [500, 8_000],
   lose_answers: [50, 600],
+  stall: [300, 6_000],
 }
 
 const everybody = new Set<FaultKind>(['kill_all', 'deploy', 'database_restart', 'database_kill'])
@@ -78,6 +81,7 @@ const verbs: Record<FaultKind, string> = {
   cut: 'connections to the database cut',
   refuse: 'the database out of reach',
   lose_answers: "the database's answers lost, then connections cut",
+  stall: 'the network to the database silent',
 }
 
 /** A fault as people read it. */

@@ -12,13 +12,15 @@ export type FaultyProxy = {
   refuse: () => void
   /** What the database answers is thrown away until `pass`, which breaks the connections. */
   loseAnswers: () => void
+  /** Nothing gets through and nobody is told; what was held back arrives after `pass`. */
+  stall: () => void
   pass: () => void
   close: () => Promise<void>
 }
 
 /** A TCP proxy on loopback that can be told to fail. */
 export async function startProxy(target: { host: string; port: number }): Promise<FaultyProxy> {
-  let mode: 'pass' | 'refuse' | 'lose' = 'pass'
+  let mode: 'pass' | 'refuse' | 'lose' | 'stall' = 'pass'
   const pairs = new Set<[Socket, Socket]>()
 
   const server = createServer((client) => {
@@ -35,6 +37,7 @@ export async function startProxy(target: { host: string; port: number }): Promis
     database.on('data', (chunk) => {
       if (mode !== 'lose') client.write(chunk)
     })
+    if (mode === 'stall') for (const socket of pair) socket.pause()
   })
 
   function end(pair: [Socket, Socket]) {
@@ -59,9 +62,14 @@ export async function startProxy(target: { host: string; port: number }): Promis
     loseAnswers() {
       mode = 'lose'
     },
+    stall() {
+      mode = 'stall'
+      for (const socket of [...pairs].flat()) socket.pause()
+    },
     pass() {
       if (mode === 'lose') cut()
       mode = 'pass'
+      for (const socket of [...pairs].flat()) socket.resume()
     },
     async close() {
       server.close()
