@@ -7,6 +7,9 @@ import { freePort, startServer } from '../servers.ts'
 import { bin, install, peerEnvironment } from './install.ts'
 import { answer, type Peer, type TurnKind } from './peer.ts'
 
+/** eve takes from a file what it exports as default; no file of ours exports anything so. */
+const asDefault = 'export default'
+
 /** Asks for both tools when the newest message wants them and has not got their results yet. */
 const agent = `
 import { defineAgent } from 'eve'
@@ -17,7 +20,7 @@ const calls = [
   { name: 'weather', input: { location: 'Paris' } },
 ]
 
-export default defineAgent({
+${asDefault} defineAgent({
   model: mockModel(({ userMessages, toolResults }) => {
     const wanted = calls.length * userMessages.filter((text) => text.startsWith('tools')).length
     return toolResults.length < wanted ? { toolCalls: calls } : ${JSON.stringify(answer)}
@@ -29,7 +32,7 @@ const channel = `
 import { none } from 'eve/channels/auth'
 import { eveChannel } from 'eve/channels/eve'
 
-export default eveChannel({ auth: [none()] })
+${asDefault} eveChannel({ auth: [none()] })
 `
 
 const sandbox = `
@@ -37,13 +40,13 @@ import { defineSandbox } from 'eve/sandbox'
 import { JustBashSandbox } from 'eve/sandbox/just-bash'
 
 export const environment = JustBashSandbox.environment()
-export default defineSandbox(() => environment.open())
+${asDefault} defineSandbox(() => environment.open())
 `
 
 const tool = (description: string, names: string[], type: string) => `
 import { defineTool } from 'eve/tools'
 
-export default defineTool({
+${asDefault} defineTool({
   description: ${JSON.stringify(description)},
   inputSchema: ${JSON.stringify({
     type: 'object',
