@@ -1,0 +1,9 @@
+/** Imported before a program: its clock is `CLOCK_SHIFT_MS` away from everybody else's. */
+const shiftMs = Number(process.env.CLOCK_SHIFT_MS)
+const real = Date
+
+globalThis.Date = new Proxy(real, {
+  construct: (target, given, newTarget) =>
+    Reflect.construct(target, given.length === 0 ? [real.now() + shiftMs] : given, newTarget),
+  get: (target, key) => (key === 'now' ? () => real.now() + shiftMs : Reflect.get(target, key)),
+})
