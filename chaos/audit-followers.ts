@@ -1,6 +1,7 @@
 import type { Event } from '@outlast/contract'
-import { logOf, textOf } from './audit-log.ts'
-import type { Followed, SessionEvidence } from './evidence.ts'
+import { logOf, ofType, textOf } from './audit-log.ts'
+import type { FaultDone, Followed, SessionEvidence } from './evidence.ts'
+import type { Effect } from './ledger.ts'
 
 type Delta = Event<'output.message.delta' | 'reason.thinking.delta'>
 
@@ -27,25 +28,37 @@ function about(json: string | undefined): string {
   return `${type} (${sequence})`
 }
 
-/** The running message as a client puts it together. */
-type Running = { text: string; thinking: string; touched: boolean }
+/** The running message as a client puts it together; since when it runs. */
+type Running = { text: string; thinking: string; touched: boolean; since: number }
 
-const nothing = (): Running => ({ text: '', thinking: '', touched: false })
+const nothing = (since: number): Running => ({ text: '', thinking: '', touched: false, since })
 
 /**
  * A client that puts deltas together has the final text when the message is complete, whatever connections and
  * nodes they came over. `output.message.started` begins anew. A client that saw no delta at all has nothing to say.
+ * Where a turn was cancelled while its node was hit, nobody else may have heard the end of the text, or its followers
+ * not: there one is the beginning of the other.
  */
-export function textsThatDiffer(session: SessionEvidence): string[] {
+export function textsThatDiffer(
+  session: SessionEvidence,
+  _effects: readonly Effect[],
+  faults: readonly FaultDone[],
+): string[] {
+  const cancelled = new Set(
+    ofType(logOf(session), 'turn.cancelled').map(({ data }) => data.turn_id),
+  )
+  const mayBeCut = ({ context, ts }: Event, { since }: Running) =>
+    cancelled.has(context.turn_id ?? '') &&
+    faults.some(({ at, endedAt }) => at <= Date.parse(ts) && since <= endedAt)
   return session.followed.flatMap((followed) => {
     const wrong: string[] = []
-    let running = nothing()
+    let running = nothing(0)
     for (const event of eventsOf(followed)) {
-      if (event.type === 'output.message.started') running = nothing()
+      if (event.type === 'output.message.started') running = nothing(Date.parse(event.ts))
       if (isDelta(event)) wrong.push(...addDelta(running, event))
       if (event.type === 'output.message.completed') {
-        wrong.push(...compare(running, event))
-        running = nothing()
+        wrong.push(...compare(running, event, mayBeCut(event, running) ? areOneText : areEqual))
+        running = nothing(0)
       }
     }
     return wrong.map((what) => `${followed.name}: ${what}`)
@@ -62,12 +75,18 @@ function addDelta(running: Running, { type, data }: Delta): string[] {
   return [`deltas make ${quote(running[kind])}, accumulated is ${quote(data.accumulated)}`]
 }
 
-function compare(running: Running, event: Event<'output.message.completed'>): string[] {
+type Fits = (streamed: string, final: string) => boolean
+
+const areEqual: Fits = (streamed, final) => streamed === final
+const areOneText: Fits = (streamed, final) =>
+  streamed.startsWith(final) || final.startsWith(streamed)
+
+function compare(running: Running, event: Event<'output.message.completed'>, fits: Fits): string[] {
   if (!running.touched) return []
   const { message } = event.data
   const wanted = { text: textOf(message), thinking: message.thinking ?? '' }
   return (['text', 'thinking'] as const)
-    .filter((kind) => running[kind] !== wanted[kind])
+    .filter((kind) => !fits(running[kind], wanted[kind]))
     .map(
       (kind) =>
         `${kind} of ${event.sequence} was streamed as ${quote(running[kind])}, it is ${quote(wanted[kind])}`,

@@ -124,18 +124,22 @@ export function doubleAnswers(session: SessionEvidence): string[] {
 
 const ownTurn = ({ onBusy }: Posted) => onBusy === 'queue' || onBusy === 'interrupt'
 
-/** Such a message is never told to a model by a turn that another message began. */
+/** Such a message begins a turn, unless it ended with one that it came into; no earlier turn tells a model of it. */
 export function sharedTurns(session: SessionEvidence): string[] {
   const events = logOf(session)
   const turns = new Map(turnsOf(events).map((turn) => [turn.id, turn]))
+  const owners = new Set([...turns.values()].map(({ input }) => input))
   const given = givenMessages(events)
   return accepted(session)
     .filter(ownTurn)
-    .flatMap(({ id, onBusy, marker }) =>
-      given
-        .filter((one) => one.id === id && turns.get(one.turn ?? '')?.input !== id)
-        .map(({ turn }) => `message ${marker} (${onBusy}) was answered by ${turn}, not by its own`),
-    )
+    .flatMap(({ id, onBusy, marker, sequence = 0 }) => {
+      const told = given
+        .filter((one) => one.id === id)
+        .map(({ turn }) => turns.get(turn ?? '')!)
+        // When its own turn ended without a reply, it is history to a later one.
+        .filter((turn) => !owners.has(id) || turn.from < sequence)
+      return told.map((turn) => `message ${marker} (${onBusy}) was answered by ${turn.id}`)
+    })
 }
 
 export function missingCancels(session: SessionEvidence): string[] {

@@ -194,6 +194,27 @@ test('a cancelled turn ends the messages that came into it, and no others', () =
   assert.doesNotMatch(what!, new RegExp(inputId))
 })
 
+test('text that only a dead node had told may be missing from a cancelled turn, and from no other', () => {
+  const told = (end: Event, faults: Evidence['faults']) => {
+    const log = replacing('turn.completed', () => [end])
+    const evidence = evidenceOf(log, ({ followed: [one] }) => {
+      const at = one!.seen.findIndex(({ json }) => json === delta('done'))
+      one!.seen.splice(at + 1, 0, { ...one!.seen[at]!, json: delta(' and more') })
+    })
+    return audit({ ...evidence, faults })
+      .map(({ check }) => check)
+      .filter((check) => check === 'streamed text is the final text').length
+  }
+  const at = Date.parse('2026-01-01T00:00:00.000Z')
+  const kill = { kind: 'kill' as const, node: 0, at, endedAt: at }
+  const cancel = forge('turn.cancelled', { turn_id: `turn_${'1'.padStart(32, '0')}` })
+  const completed = legalLog().find(({ type }) => type === 'turn.completed')!
+  assert.equal(told(cancel, [kill]), 0)
+  assert.equal(told(cancel, []), 1)
+  assert.equal(told(cancel, [{ ...kill, at: at + 1, endedAt: at + 1 }]), 1)
+  assert.equal(told(completed, [kill]), 1)
+})
+
 test('a run in which too little happened means nothing', () => {
   assert.deepEqual(tooLittle({ kills: 2, cancels: 0 }, { kills: 2, cancels: 1, resumes: 1 }), [
     'only 0 cancels, at least 1 are needed',

@@ -21,14 +21,18 @@ import {
   unendedTurns,
   unevenCalls,
 } from './audit-turns.ts'
-import type { Evidence, SessionEvidence } from './evidence.ts'
+import type { Evidence, FaultDone, SessionEvidence } from './evidence.ts'
 import type { Effect } from './ledger.ts'
 
 /** A promise that was broken, in words. */
 export type Violation = { check: string; session: string | undefined; what: string }
 
-/** What a session's evidence says against a promise: nothing, when it was kept. */
-export type Check = (session: SessionEvidence, effects: readonly Effect[]) => string[]
+/** What a session's evidence says against a promise: nothing, when it was kept. `effects` are the session's. */
+export type Check = (
+  session: SessionEvidence,
+  effects: readonly Effect[],
+  faults: readonly FaultDone[],
+) => string[]
 
 /** Every promise that is looked into, by its name in reports. */
 export const checks: Record<string, Check> = {
@@ -58,12 +62,12 @@ export const checks: Record<string, Check> = {
 }
 
 /** Looks into everything. Contract: pure. */
-export function audit({ sessions, effects, mishaps }: Evidence): Violation[] {
+export function audit({ sessions, effects, mishaps, faults }: Evidence): Violation[] {
   const bySession = Map.groupBy(effects, ({ session }) => session)
   const known = new Set(sessions.map(({ id }) => id))
   const found = sessions.flatMap((session) =>
     Object.entries(checks).flatMap(([check, look]) =>
-      look(session, bySession.get(session.id) ?? []).map((what) => ({
+      look(session, bySession.get(session.id) ?? [], faults).map((what) => ({
         check,
         session: session.id,
         what,
