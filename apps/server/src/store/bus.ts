@@ -47,7 +47,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
   const cancels = createListeners<[turnId: string]>()
   const connections = createListeners<[]>()
   const transport = connect?.({ log, receive, connected })
-  const outbox = createOutbox(nodeId, transport)
+  const outbox = createOutbox(nodeId, { transport, found: announce })
   const answers = createAnswers({
     db,
     log,
@@ -89,8 +89,17 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
     if (mine?.message.sequence === sequence && mine.held()) answers.write(session, mine)
   }
 
+  /** How far this node's messages are, for followers elsewhere that were told nothing so far: they ask. */
+  function announce() {
+    for (const [session, { message, held }] of own) {
+      const { sequence, length: offset } = message
+      if (offset > 0 && held()) outbox.tell({ kind: 'text', session, sequence, offset, pieces: [] })
+    }
+  }
+
   function connected() {
     outbox.tell({ kind: 'hello' })
+    announce()
     for (const awaited of copies.awaited()) outbox.tell({ kind: 'ask', ...awaited })
     connections.tell()
   }

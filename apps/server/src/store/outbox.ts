@@ -24,9 +24,13 @@ const heardMs = 1_000
 
 /**
  * What this node tells others: one publication at a time, and all that waits meanwhile with the next, so that a slow
- * transport makes fewer and larger ones. Nothing is said while there is nobody to hear it.
+ * transport makes fewer and larger ones. Nothing is said while there is nobody to hear it; `found` is called when that
+ * ends.
  */
-export function createOutbox(sender: string, transport: Transport | undefined) {
+export function createOutbox(
+  sender: string,
+  { transport, found }: { transport: Transport | undefined; found: () => void },
+) {
   const waiting: Waiting = new Map()
   let textLength = 0
   let sending = false
@@ -35,6 +39,12 @@ export function createOutbox(sender: string, transport: Transport | undefined) {
   let heardAt = Number.NEGATIVE_INFINITY
 
   const hasPeers = () => peers !== 0 || performance.now() - heardAt < heardMs
+
+  function learn(change: () => void) {
+    const before = hasPeers()
+    change()
+    if (!before && hasPeers()) found()
+  }
 
   async function flush() {
     if (sending || !transport) return
@@ -60,11 +70,15 @@ export function createOutbox(sender: string, transport: Transport | undefined) {
       addHint(waiting, hint)
     },
     setPeers(count: number) {
-      peers = count
+      learn(() => {
+        peers = count
+      })
     },
     /** Another node said something. */
     heard() {
-      heardAt = performance.now()
+      learn(() => {
+        heardAt = performance.now()
+      })
     },
   }
 }

@@ -8,9 +8,9 @@ const write: Statement = {
   name: 'write-snapshots',
   text: `
 insert into snapshots (session_id, sequence, turn_id, context, pieces, length)
-select * from json_to_recordset($1) as s(
-  session_id text, sequence integer, turn_id text, context json, pieces json, length integer
-)
+select session_id, sequence, turn_id, context::json, pieces::json, length
+from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::integer[])
+  as s(session_id, sequence, turn_id, context, pieces, length)
 on conflict (session_id) do update set sequence = excluded.sequence, turn_id = excluded.turn_id,
   context = excluded.context, pieces = excluded.pieces, length = excluded.length, written_at = now()
 where excluded.sequence >= snapshots.sequence`,
@@ -18,15 +18,14 @@ where excluded.sequence >= snapshots.sequence`,
 
 /** Contract: a newer message's snapshot stays. */
 export async function writeSnapshots(db: Db, snapshots: Snapshot[]): Promise<void> {
-  const rows = snapshots.map(({ sessionId, sequence, turnId, context, pieces, length }) => ({
-    session_id: sessionId,
-    sequence,
-    turn_id: turnId,
-    context: JSON.parse(context) as object,
-    pieces: joined(pieces),
-    length,
-  }))
-  await db.run(write, [JSON.stringify(rows)])
+  await db.run(write, [
+    snapshots.map(({ sessionId }) => sessionId),
+    snapshots.map(({ sequence }) => sequence),
+    snapshots.map(({ turnId }) => turnId),
+    snapshots.map(({ context }) => context),
+    snapshots.map(({ pieces }) => JSON.stringify(joined(pieces))),
+    snapshots.map(({ length }) => length),
+  ])
 }
 
 /** As few pieces as the kinds allow. */
