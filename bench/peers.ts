@@ -53,7 +53,7 @@ async function startOurs(dataDir: string): Promise<Peer> {
 type Field = { ours: Peer; engines: Peer[]; products: Peer[] }
 
 async function compare(field: Field, options: Options): Promise<Report> {
-  const forMs = options.quick ? 1_500 : 5_000
+  const forMs = options.quick ? 1_500 : 3_000
   const all = [field.ours, ...field.engines, ...field.products]
   const rows: Row[] = []
   for (const kind of ['text', 'tools'] as const) {
