@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../bench/servers.ts'
@@ -45,7 +45,7 @@ export type ClusterOptions = {
 
 const file = fileURLToPath(new URL('./node.ts', import.meta.url))
 const endMsMax = 30_000
-const startsMax = 20
+const startsMax = 5
 const restartMs = 1_000
 
 /** Nodes with a proxy each between them and the database; none runs yet. */
@@ -90,6 +90,7 @@ async function openNode(
   const running = keepProcess({
     launch: () => launch(env, path.join(folder, 'ledger.jsonl'), logFile),
     onEnd: () => addMishap(mishaps, `${name} ended by itself`),
+    lastWords: () => readFileSync(logFile, 'utf8').slice(-1_000),
   })
   return {
     name,
@@ -106,10 +107,12 @@ type Kept = {
   launch: () => ChildProcess
   /** It ended, and nobody had told it to. It is started again, as whatever looks after a server would do. */
   onEnd: () => void
+  /** What it said before it ended. */
+  lastWords: () => string
 }
 
 /** A process that is started, stopped, continued and ended, again and again. */
-function keepProcess({ launch: begin, onEnd }: Kept) {
+function keepProcess({ launch: begin, onEnd, lastWords }: Kept) {
   let child: ChildProcess | undefined
   let leaving: ChildProcess | undefined
   let restart: NodeJS.Timeout | undefined
@@ -122,7 +125,7 @@ function keepProcess({ launch: begin, onEnd }: Kept) {
       child = started
       started.once('exit', () => ended(started))
       if (await becomesReady(started)) break
-      if (attempt === startsMax) throw new Error('A node does not start: --keep keeps its log.')
+      if (attempt === startsMax) throw new Error(`A node does not start: ${lastWords()}`)
     }
     state = 'up'
   }
