@@ -13,6 +13,7 @@ import { isGood, markdown, type Outcome, problemsOf } from './report.ts'
 
 const roles = ['all', 'all', 'worker'] as const
 const sessions = 24
+const interruptedCode = 130
 const reports = fileURLToPath(new URL('../docs/reports/', import.meta.url))
 
 const say = (line: string) => void process.stdout.write(`${line}\n`)
@@ -38,11 +39,20 @@ function minimumFor(minutes: number) {
   return { ...Object.fromEntries(times), ...once }
 }
 
-async function chaos(flags: Flags): Promise<Outcome> {
+/** The first signal ends the run and what it started; the second ends us at once. */
+function untilInterrupted(): AbortSignal {
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => interrupted.abort(new Error(`ended by ${signal}`)))
+    process.on(signal, () => {
+      if (interrupted.signal.aborted) process.exit(interruptedCode)
+      say(`${signal}: stopping what was started; nothing is audited`)
+      interrupted.abort()
+    })
   }
+  return interrupted.signal
+}
+
+async function chaos(flags: Flags, signal: AbortSignal): Promise<Outcome> {
   const begun = performance.now()
   return runChaos({
     seed: flags.seed,
@@ -54,7 +64,7 @@ async function chaos(flags: Flags): Promise<Outcome> {
     databaseUrl: flags.databaseUrl,
     keepIn: flags.keepIn,
     say: (line) => say(`${((performance.now() - begun) / 1000).toFixed(1).padStart(7)} s  ${line}`),
-    signal: interrupted.signal,
+    signal,
   })
 }
 
@@ -74,15 +84,17 @@ try {
     process.exit(0)
   }
   say(`seed ${flags.seed}`)
+  const interrupted = untilInterrupted()
   let code = 1
   try {
-    const outcome = await chaos(flags)
+    const outcome = await chaos(flags, interrupted)
     for (const problem of problemsOf(outcome)) say(problem)
     say(`report: ${write(outcome, flags)}`)
     say(isGood(outcome) ? 'passed' : 'FAILED')
     code = isGood(outcome) ? 0 : 1
   } catch (error) {
-    say((error as Error).stack ?? String(error))
+    if (interrupted.aborted) code = interruptedCode
+    else say((error as Error).stack ?? String(error))
   }
   say(`seed ${flags.seed}`)
   process.exit(code)
