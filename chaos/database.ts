@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createLog } from '../apps/server/src/log.ts'
 import { startEmbedded } from '../apps/server/src/store/embedded.ts'
 import { queryRows } from '../bench/database.ts'
+import { FlagError } from './flags.ts'
 
 /** The PostgreSQL of a run. */
 export type RunDatabase = {
@@ -50,7 +51,9 @@ async function isReachable(url: string) {
 /** A database of its own on somebody's server, gone after the run. */
 export async function databaseAt(serverUrl: string): Promise<RunDatabase> {
   const name = `outlast_chaos_${randomBytes(6).toString('hex')}`
-  await queryRows(serverUrl, `create database ${name}`)
+  await queryRows(serverUrl, `create database ${name}`).catch((error: Error) => {
+    throw new FlagError(`--database-url cannot be used: ${error.message}.`)
+  })
   const url = new URL(serverUrl)
   url.pathname = name
   return {

@@ -93,6 +93,7 @@ try {
     say(isGood(outcome) ? 'passed' : 'FAILED')
     code = isGood(outcome) ? 0 : 1
   } catch (error) {
+    if (error instanceof FlagError) throw error
     if (interrupted.aborted) code = interruptedCode
     else say((error as Error).stack ?? String(error))
   }
