@@ -86,7 +86,16 @@ app.post<{ Params: Params; Body: Message }>(
     })
     const preview = body.message.content[0]!.text
     const ids = { turnId: newId('turn'), messageId: id }
-    const input = { ...ids, data, busyData: null, tags: null, preview, onlyIdle: false }
+    const input = {
+      ...ids,
+      data,
+      busyData: null,
+      tags: null,
+      preview,
+      onlyIdle: false,
+      modelId: null,
+      nodeId: null,
+    }
     const accepted = await acceptMessage(db, { orgId, sessionId: params.id }, input)
     bus.emit(params.id, [{ type, context, data }])
     return reply.code(201).send({ id, sequence: accepted!.sequence })

@@ -9,12 +9,15 @@ import { gatedWorld } from './gates.ts'
 import { followSoon, type Node, scopeOf, startNode, startNodeHere } from './scenario.ts'
 import { startWorld, worldlySession } from './world.ts'
 
-async function setStage(t: TestContext) {
+/** Turns begin by the queue. */
+const queued = { WORKER_SLOTS: '1' }
+
+async function setStage(t: TestContext, env: Record<string, string> = {}) {
   const scope = scopeOf(t)
   const databaseUrl = await createTestDatabase(scope)
   const gates = gatedWorld()
   const world = await startWorld(scope, gates)
-  const where = { databaseUrl, worldUrl: world.url }
+  const where = { databaseUrl, worldUrl: world.url, env }
   const here = await startNodeHere(scope, where)
   return { scope, gates, world, here, where, ...(await worldlySession(here, world)) }
 }
@@ -83,7 +86,7 @@ async function traces(databaseUrl: string, sessionId: string) {
 
 for (const words of ['text', 'look']) {
   test(`deleting a session in the middle of ${words} leaves nothing, and the nodes are well`, async (t) => {
-    const { scope, gates, here, where, agent, session } = await setStage(t)
+    const { scope, gates, here, where, agent, session } = await setStage(t, queued)
     const there = await startNodeHere(scope, where)
     const { id } = session
     await post(here, id, words)

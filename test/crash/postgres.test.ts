@@ -13,7 +13,14 @@ import { startPostgresProxy } from '../postgres-proxy.ts'
 import type { ServerProcess } from '../process.ts'
 import { auditLog } from './audit.ts'
 import { gatedWorld } from './gates.ts'
-import { followSoon, type Node, type Scope, scopeOf, startNode } from './scenario.ts'
+import {
+  followSoon,
+  type Node,
+  postUntilAccepted,
+  type Scope,
+  scopeOf,
+  startNode,
+} from './scenario.ts'
 import { startWorld, type World, worldlySession } from './world.ts'
 
 async function folderOf(scope: Scope) {
@@ -96,14 +103,15 @@ test('PostgreSQL is killed between the end of a turn and the deletion of its job
     },
   })
   scope.after(proxy.close)
-  const node = await startNode(scope, { databaseUrl: proxy.url, worldUrl: world.url })
+  const where = { databaseUrl: proxy.url, worldUrl: world.url }
+  const node = await startNode(scope, { ...where, env: { WORKER_SLOTS: '1' } })
   scope.after(() => node.stop())
   const { agent, session } = await worldlySession(node, world)
   await post(node, session.id, 'hello')
   const stream = await followSoon(scope, node, session.id)
   await stream.event('session.idled')
   const { id } = await createSessionSoon(node, agent.id)
-  await post(node, id, 'hello again')
+  await postUntilAccepted(node, id, { text: 'hello again', key: 'again' })
   const again = await followSoon(scope, node, id)
   await again.event('session.idled')
   await struck

@@ -6,7 +6,7 @@ import { builtins } from './capabilities/index.ts'
 import type { Config } from './config.ts'
 import { createHttp } from './http/server.ts'
 import { createLog } from './log.ts'
-import type { Node } from './runtime/node.ts'
+import { type Node, noLocalTurns } from './runtime/node.ts'
 import { migrateQueue } from './runtime/queue.ts'
 import { startRuntime } from './runtime/runtime.ts'
 import { createSecrets } from './secrets.ts'
@@ -110,6 +110,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
     secrets: masterKey === undefined ? undefined : createSecrets(masterKey),
     capabilities,
     log,
+    local: noLocalTurns,
   }
 
   let stopping = false

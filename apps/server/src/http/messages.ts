@@ -76,7 +76,8 @@ async function accept(
 ): Promise<{ sequence: number }> {
   const data = JSON.stringify({ message })
   const tags = message.tags?.map(withoutNul) ?? null
-  const input = { data, tags, preview: previewText(message) }
+  const modelId = message.controls?.model_id ?? null
+  const input = { data, tags, modelId, preview: previewText(message) }
   if (onBusy === 'interrupt') {
     const interrupted = await interruptSession(node, db, { orgId, sessionId, input })
     if (interrupted) {
@@ -86,7 +87,8 @@ async function accept(
   }
   const busyData = onBusy === 'queue' ? JSON.stringify({ on_busy: onBusy, message }) : null
   const onlyIdle = onBusy === 'reject'
-  const ids = { turnId: newId('turn'), messageId: message.id }
+  const nodeId = node.local.hasRoom() ? node.id : null
+  const ids = { turnId: newId('turn'), messageId: message.id, nodeId }
   const accepted = await acceptMessage(
     db,
     { orgId, sessionId },
@@ -99,7 +101,11 @@ async function accept(
   const { sequence, ts, begins } = accepted
   const row = { sequence, type: 'input.message' as const, ts, context: '{}', tags }
   const stored = { ...row, data: begins ? data : (busyData ?? data) }
-  committed.push(() => node.bus.stored(sessionId, sequence, () => [wireEvent(sessionId, stored)]))
+  committed.push(() => {
+    node.bus.stored(sessionId, sequence, () => [wireEvent(sessionId, stored)])
+    const ref = { orgId, sessionId, turnId: ids.turnId }
+    if (begins && nodeId) node.local.begin({ ref, taken: accepted, input: stored })
+  })
   return accepted
 }
 

@@ -1,16 +1,9 @@
 import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
 import { newId, newSpanId } from '../ids.ts'
 import { hashOf } from '../store/texts.ts'
-import {
-  commit,
-  contextOf,
-  draft,
-  FencedError,
-  HandoverError,
-  mayBegin,
-  type Turn,
-} from './journal.ts'
+import { commit, contextOf, draft, mayBegin, type Turn } from './journal.ts'
 import type { Action, OpenAct, OpenCall } from './log.ts'
+import { FencedError, HandoverError } from './stop.ts'
 import { interruptedOutcome, runTool } from './tool-call.ts'
 
 type ActAction = Extract<Action, { kind: 'act' }>

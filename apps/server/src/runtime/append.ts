@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isUnavailable } from '../store/database.ts'
 import { readEvents } from '../store/events.ts'
 import { type Appended, type Appending, appendToTurn, retakeTurn } from '../store/turns.ts'
-import { FencedError, type Turn } from './journal.ts'
+import type { Turn } from './journal.ts'
 import type { Node } from './node.ts'
+import { FencedError } from './stop.ts'
 
 const retryMs = 250
 

@@ -1,46 +1,24 @@
 import { once } from 'node:events'
-import {
-  type EventContext,
-  type EventDataOf,
-  type EventType,
-  eventTypes,
-  type TokenUsage,
-} from '@outlast/contract'
-import { assemble, type RuntimeAgent } from '../capabilities/catalog.ts'
+import type { EventContext, EventDataOf, EventType, TokenUsage } from '@outlast/contract'
+import type { RuntimeAgent } from '../capabilities/catalog.ts'
 import { newId } from '../ids.ts'
 import {
   addToConversation,
   type Conversation,
   type EventRow,
-  newConversation,
   presentGeneration,
   readEvents,
-  readLog,
   type StoredGeneration,
   systemMessage,
   wireEvent,
 } from '../store/events.ts'
-import { hashOf, isStored, rememberText } from '../store/texts.ts'
+import { isStored, rememberText } from '../store/texts.ts'
 import type { Appending, Ending, NewEvent, TakenTurn, TurnRun } from '../store/turns.ts'
 import { append, throughOutages } from './append.ts'
 import type { Lease } from './lease.ts'
 import { addUsage, apply, fold, following, type LoggedEvent, type TurnState } from './log.ts'
 import type { Node } from './node.ts'
-
-/** This attempt may not append any more: the turn was cancelled, or another node has it. */
-export class FencedError extends Error {
-  override name = 'FencedError'
-}
-
-/** Why an attempt is told to stop: this node leaves, and another goes on with the turn. */
-export class HandoverError extends Error {
-  override name = 'HandoverError'
-}
-
-/** The log or the agent holds what this version does not know: a newer one can go on with the turn. */
-export class NotUnderstoodError extends Error {
-  override name = 'NotUnderstoodError'
-}
+import { FencedError } from './stop.ts'
 
 /** An event that the turn has decided on but not stored yet. */
 export type Draft = {
@@ -82,64 +60,7 @@ export type Turn = {
   context: { sequence: number; prompt: string | null }
 }
 
-type Text = { hash: string; body: string }
-
-export type TurnOptions = { run: TurnRun; taken: TakenTurn; signal: AbortSignal; lease: Lease }
-
-/** Reads a turn's log, once, and puts its agent together. Contract: throws NotUnderstoodError. */
-export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> {
-  const { run, taken } = options
-  const rows = await readLog(node.db, run.sessionId, taken.turn_from)
-  const events = rows.filter((row) => row.sequence >= taken.turn_from).map(loggedEvent)
-  checkUnderstood(node, options, events)
-  const agent = assemble(node.capabilities, {
-    agentPrompt: taken.system_prompt,
-    agentUses: taken.agent_capabilities,
-    sessionUses: taken.capabilities,
-  })
-  const conversation = newConversation(run.sessionId)
-  for (const row of rows) addToConversation(conversation, row)
-  const tools = [...agent.tools.values()].map(({ name, description }) => ({ name, description }))
-  const started = events.findIndex(
-    ({ type, context }) => type === 'turn.started' && context.turn_id === run.turnId,
-  )
-  const clock = { database: Date.parse(taken.now), process: performance.now() }
-  return {
-    node,
-    ...options,
-    agent,
-    prompt: textWithHash(agent.prompt),
-    tools: textWithHash(JSON.stringify(tools)),
-    state: fold(run.turnId, taken.turn_input, events),
-    events,
-    conversation,
-    startedAt: started < 0 ? clock.database : Date.parse(rows.at(started - events.length)!.ts),
-    clock,
-    sequence: Math.max(taken.sequence, rows.at(-1)?.sequence ?? 0),
-    drafts: [],
-    effects: {},
-    sessionUsage: sessionUsage(taken),
-    context: { sequence: taken.context_sequence, prompt: taken.context_prompt },
-  }
-}
-
-const knownTypes = new Set<string>(eventTypes)
-const knownShape = 1
-
-/** A capability that is unknown everywhere is gone: then the turn goes on without it. */
-function checkUnderstood(node: Node, { taken, lease }: TurnOptions, events: LoggedEvent[]): void {
-  for (const { type, context } of events) {
-    if (!knownTypes.has(type)) throw new NotUnderstoodError(`There is an event of type ${type}.`)
-    if ((context.v ?? knownShape) > knownShape) {
-      throw new NotUnderstoodError(`There is a ${type} in shape ${context.v}.`)
-    }
-  }
-  if (lease.others().otherVersions === 0) return
-  for (const { ref } of [...taken.agent_capabilities, ...taken.capabilities]) {
-    if (node.capabilities.some(({ id }) => id === ref)) continue
-    throw new NotUnderstoodError(`There is a capability ${ref}.`)
-  }
-}
+export type Text = { hash: string; body: string }
 
 /**
  * To be awaited before anything is begun outside: other nodes may have taken this one for dead.
@@ -152,8 +73,6 @@ export async function mayBegin({ lease, signal }: Turn): Promise<void> {
 
 /** The time by the database's clock, in ms since 1970: nodes need not agree on theirs. */
 export const nowOf = ({ clock }: Turn) => clock.database + performance.now() - clock.process
-
-const textWithHash = (body: string): Text => ({ hash: hashOf(body), body })
 
 export function loggedEvent(row: EventRow): LoggedEvent {
   const { sequence, type } = row

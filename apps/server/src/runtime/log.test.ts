@@ -368,6 +368,7 @@ test('a turn makes no more model calls than it may', () => {
 
 test('an event of an earlier turn says nothing about a later one', () => {
   const log: Log = []
+  turns = 0
   arrive(log, 'steer')
   write(log, within(heldBy(log)!), [['turn.completed', { turn_id: 'turn_1', iterations: 1 }]])
   const state = fold('turn_2', 'message_2', eventsOf(log))

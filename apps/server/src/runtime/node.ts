@@ -4,6 +4,8 @@ import type { Log } from '../log.ts'
 import type { Secrets } from '../secrets.ts'
 import type { Bus } from '../store/bus.ts'
 import type { Database, Db } from '../store/database.ts'
+import type { EventRow } from '../store/events.ts'
+import type { TakenTurn } from '../store/turns.ts'
 
 /** What this process is, to everything that runs turns in it. */
 export type Node = {
@@ -17,4 +19,22 @@ export type Node = {
   secrets: Secrets | undefined
   capabilities: readonly Capability[]
   log: Log
+  /** Turns that this node can begin without the queue. */
+  local: LocalTurns
 }
+
+/** A turn whose message this node has just stored, in its own name. */
+export type LocalTurn = {
+  ref: { orgId: string; sessionId: string; turnId: string }
+  taken: TakenTurn
+  input: EventRow
+}
+
+export type LocalTurns = {
+  /** True while a turn that begins here would run at once. */
+  hasRoom: () => boolean
+  begin: (turn: LocalTurn) => void
+}
+
+/** For as long as this node runs no turns. */
+export const noLocalTurns: LocalTurns = { hasRoom: () => false, begin() {} }

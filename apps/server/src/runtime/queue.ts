@@ -90,7 +90,12 @@ function patientPool(pool: pg.Pool, stopping: () => boolean): pg.Pool {
   }
 
   async function connect() {
-    const client = await patiently(() => pool.connect())
+    let client: pg.PoolClient
+    try {
+      client = await patiently(() => pool.connect())
+    } catch (error) {
+      return unconnected(error)
+    }
     const query = client.query.bind(client) as (...all: unknown[]) => Promise<unknown>
     const patient = Object.create(client, {
       query: {
@@ -117,6 +122,17 @@ function patientPool(pool: pg.Pool, stopping: () => boolean): pg.Pool {
       },
     },
   }) as pg.Pool
+}
+
+/** Stands in for a connection that cannot be had while the queue stops: a job that is not deleted finds its turn over. */
+function unconnected(error: unknown) {
+  return {
+    query: async (query: unknown) => {
+      if (isDeletion(query)) return { rows: [] }
+      throw error
+    },
+    release() {},
+  } as unknown as pg.PoolClient
 }
 
 const isDeletion = (query: unknown) =>

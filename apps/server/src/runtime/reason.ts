@@ -8,20 +8,12 @@ import { findModelRoute, type ModelRoute } from '../store/models.ts'
 import { previewOf, withoutNul } from '../text.ts'
 import { throughOutages } from './append.ts'
 import { newestControls, promptOf } from './context.ts'
-import {
-  commit,
-  contextOf,
-  draft,
-  draftGeneration,
-  FencedError,
-  mayBegin,
-  nowOf,
-  type Turn,
-} from './journal.ts'
+import { commit, contextOf, draft, draftGeneration, mayBegin, nowOf, type Turn } from './journal.ts'
 import { type LiveWriter, openLive } from './live.ts'
 import type { Action, OpenReason } from './log.ts'
 import { callModel, ModelCallError } from './model-call.ts'
 import { agentMessage, emptyReply, type Reply } from './reply.ts'
+import { FencedError } from './stop.ts'
 
 type ReasonAction = Extract<Action, { kind: 'reason' }>
 type Effort = NonNullable<LanguageModelV4CallOptions['reasoning']>
@@ -56,13 +48,8 @@ export async function reason(turn: Turn, action: ReasonAction): Promise<void> {
 }
 
 async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Asking> {
-  const { node, run, taken } = turn
   const controls = newestControls(turn.conversation.entries)
-  const wanted = [controls.model_id, taken.model_id, taken.default_model_id]
-  const candidates = wanted.filter((id) => typeof id === 'string')
-  const route = await throughOutages(node, turn.signal, () =>
-    findModelRoute(node.db, run.orgId, candidates),
-  )
+  const route = await routeOf(turn, controls.model_id)
   const metadata = {
     model: route?.model_id ?? 'none',
     ...(route && { model_id: uuidOf(route.id), provider_id: uuidOf(route.provider_id) }),
@@ -77,6 +64,16 @@ async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Askin
     metadata,
     context: { ...contextOf(turn), exec_id: open.execId, ...span },
   }
+}
+
+/** The model to ask: of the newest message, of the session, of the agent, else the organization's default. */
+async function routeOf(turn: Turn, ofMessage: string | null | undefined) {
+  const { node, run, taken, conversation, state } = turn
+  const isFirst = state.iterations === 0 && conversation.entries.at(-1)?.sequence === taken.sequence
+  if (isFirst && taken.route) return taken.route
+  const wanted = [ofMessage, taken.model_id, taken.default_model_id]
+  const candidates = wanted.filter((id) => typeof id === 'string')
+  return throughOutages(node, turn.signal, () => findModelRoute(node.db, run.orgId, candidates))
 }
 
 function beginReason(turn: Turn, metadata: ModelMetadata): OpenReason {

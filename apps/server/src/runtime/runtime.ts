@@ -1,19 +1,25 @@
 import type pg from 'pg'
+import type { Config } from '../config.ts'
 import { isUnavailable } from '../store/database.ts'
+import type { EventRow } from '../store/events.ts'
 import { endLeases } from '../store/nodes.ts'
 import {
   findCurrentTurn,
   type Release,
   releaseTurn,
+  type TakenTurn,
   type TurnRun,
   takeTurn,
 } from '../store/turns.ts'
 import { throughOutages } from './append.ts'
 import { type Kept, nothingKept, settleCancel } from './cancel.ts'
-import { FencedError, HandoverError, NotUnderstoodError, openTurn, type Turn } from './journal.ts'
+import type { Turn } from './journal.ts'
 import { keepLease, type Lease } from './lease.ts'
 import type { Node } from './node.ts'
+import { openTurn } from './open-turn.ts'
 import { type Queue, startQueue, type TurnJob } from './queue.ts'
+import { createRecent, type Recent } from './recent.ts'
+import { FencedError, HandoverError, NotUnderstoodError } from './stop.ts'
 import { end, runTurn } from './turn.ts'
 
 /** Attempts that may end without an outcome before the turn is given up. */
@@ -39,7 +45,10 @@ type Running = { controller: AbortController; taken: boolean; over: Promise<void
 /** Runs turns on this node: takes them from the queue, keeps the lease that says so. */
 export async function startRuntime(node: Node, options: RuntimeOptions): Promise<Runtime> {
   const running = new Map<string, Running>()
+  const recent = createRecent()
   const parting = new AbortController()
+  /** Turns that were begun without the queue. */
+  let local = 0
   let stopping = false
   const drop = (turnId: string) => running.get(turnId)?.controller.abort(new FencedError())
   if (options.alone) await endLeases(node.db)
@@ -53,14 +62,14 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   })
   const forget = node.bus.onCancel(drop)
 
-  async function work(job: TurnJob) {
-    const ref = { orgId: job.org_id, sessionId: job.session_id, turnId: job.turn_id }
+  async function run(ref: TurnRef, taken?: Taken) {
     await running.get(ref.turnId)?.over
     const controller = new AbortController()
-    const entry: Running = { controller, taken: false, over: Promise.resolve() }
+    const entry: Running = { controller, taken: taken !== undefined, over: Promise.resolve() }
     running.set(ref.turnId, entry)
-    entry.over = attempt(node, ref, {
+    entry.over = attempt(node, ref, taken, {
       lease,
+      recent,
       signal: controller.signal,
       parting: parting.signal,
       stopping: () => stopping,
@@ -72,11 +81,21 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
     if (running.get(ref.turnId) === entry) running.delete(ref.turnId)
   }
 
-  const slots = node.config.WORKER_SLOTS
+  const { localSlots, queueSlots } = slotsOf(node.config)
+  const work = (job: TurnJob) =>
+    run({ orgId: job.org_id, sessionId: job.session_id, turnId: job.turn_id })
   const queue: Queue | undefined =
-    node.config.ROLE === 'api'
+    queueSlots === 0
       ? undefined
-      : await startQueue({ pool: options.pool, slots, log: node.log, work })
+      : await startQueue({ pool: options.pool, slots: queueSlots, log: node.log, work })
+  node.local = {
+    hasRoom: () => !stopping && local < localSlots && lease.held(),
+    async begin({ ref, taken, input }) {
+      local += 1
+      await run(ref, { taken, input })
+      local -= 1
+    },
+  }
 
   return {
     async stop(graceMs) {
@@ -86,7 +105,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
       }, graceMs)
       const leave = setTimeout(() => parting.abort(), graceMs + partingMs)
       await queue?.stop()
-      await Promise.all([...running.values()].map(({ over }) => over))
+      while (running.size > 0) await Promise.all([...running.values()].map(({ over }) => over))
       clearTimeout(handover)
       clearTimeout(leave)
       forget()
@@ -95,8 +114,22 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   }
 }
 
+/**
+ * Half of a node's slots are for turns whose message it stored itself, which begin without the queue; the others take
+ * what the queue has.
+ */
+function slotsOf({ ROLE, WORKER_SLOTS }: Config) {
+  if (ROLE === 'api') return { localSlots: 0, queueSlots: 0 }
+  const localSlots = ROLE === 'worker' ? 0 : Math.floor(WORKER_SLOTS / 2)
+  return { localSlots, queueSlots: WORKER_SLOTS - localSlots }
+}
+
+type TurnRef = Omit<TurnRun, 'attempt'>
+type Taken = { taken: TakenTurn; input: EventRow | undefined }
+
 type AttemptOptions = {
   lease: Lease
+  recent: Recent
   /** Aborted when the turn is cancelled, lost or handed over. */
   signal: AbortSignal
   /** Aborted when this node leaves, whatever state the database is in. */
@@ -105,30 +138,38 @@ type AttemptOptions = {
   took: () => void
 }
 
-/** Takes a turn and runs it as far as it goes. Contract: never throws. */
-async function attempt(node: Node, ref: Omit<TurnRun, 'attempt'>, options: AttemptOptions) {
-  const { lease, signal, parting, stopping, took } = options
-  let run: TurnRun = { ...ref, attempt: null }
+/** Takes a turn, unless it was taken before, and runs it as far as it goes. Contract: never throws. */
+async function attempt(
+  node: Node,
+  ref: TurnRef,
+  known: Taken | undefined,
+  options: AttemptOptions,
+) {
+  const { lease, recent, signal, parting, stopping, took } = options
+  let run: TurnRun = { ...ref, attempt: known?.taken.turn_attempt ?? null }
   let turn: Turn | undefined
   try {
-    const taken = await throughOutages(node, AbortSignal.any([signal, parting]), () =>
-      takeTurn(node.db, ref, node.id),
-    )
+    const taken = known?.taken ?? (await take(node, ref, AbortSignal.any([signal, parting])))
     if (!taken) return
     took()
     run = { ...ref, attempt: taken.turn_attempt }
     if (taken.turn_cancelled) return await settleCancel(node, ref, nothingKept)
-    turn = await throughOutages(node, signal, () => openTurn(node, { run, taken, signal, lease }))
+    const opening = { run, taken, input: known?.input, signal, lease, recent }
+    turn = await throughOutages(node, signal, () => openTurn(node, opening))
     while (taken.turn_tries > triesMax && !turn.state.ended) {
       await end(turn, { kind: 'failed', code: 'turn_crashed' })
     }
     const over = await runTurn(turn, stopping)
-    if (!over) await release(node, turn.run, { parting, harmed: false, atOnce: true })
+    if (over) recent.keep(turn)
+    else await release(node, turn.run, { parting, harmed: false, atOnce: true })
   } catch (error) {
     const handover = signal.reason instanceof HandoverError
     await afterFailure(node, turn?.run ?? run, { turn, error, handover, parting })
   }
 }
+
+const take = (node: Node, ref: TurnRef, signal: AbortSignal) =>
+  throughOutages(node, signal, () => takeTurn(node.db, ref, node.id))
 
 type Failure = { turn: Turn | undefined; error: unknown; handover: boolean; parting: AbortSignal }
 

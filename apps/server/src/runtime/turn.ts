@@ -4,7 +4,6 @@ import {
   contextOf,
   type Draft,
   draft,
-  FencedError,
   makeDraft,
   nextTurn,
   nowOf,
@@ -12,6 +11,7 @@ import {
 } from './journal.ts'
 import { next, type Outcome } from './log.ts'
 import { reason } from './reason.ts'
+import { FencedError } from './stop.ts'
 
 /**
  * Does the next thing until nothing is left to do, or until `stopping` says to leave the rest to another node:

@@ -211,6 +211,8 @@ export type Conversation = {
   /** Messages that wait for turns of their own, by the sequence of their event. */
   queued: Map<number, EventMessage>
   askedAt: number
+  /** UTF-16 units of its messages as JSON. */
+  length: number
 }
 
 export const newConversation = (sessionId: string): Conversation => ({
@@ -218,6 +220,7 @@ export const newConversation = (sessionId: string): Conversation => ({
   entries: [],
   queued: new Map(),
   askedAt: 0,
+  length: 0,
 })
 
 /**
@@ -228,6 +231,7 @@ export const newConversation = (sessionId: string): Conversation => ({
  */
 export function addToConversation(conversation: Conversation, row: EventRow): void {
   const { sessionId, entries, askedAt } = conversation
+  if ((messageTypes as readonly string[]).includes(row.type)) conversation.length += row.data.length
   const entry = () => ({ sequence: row.sequence, message: messageOf(sessionId, row) })
   if (row.type === 'session.activated') beginQueued(conversation, row)
   if (row.type === 'input.message') addInput(conversation, row)

@@ -1,7 +1,8 @@
 import type { EventMessage, Message } from '@outlast/contract'
 import type { Db, Statement } from './database.ts'
 import { messageOf, messageTypes, readPage } from './events.ts'
-import type { NewEvent, TurnRun } from './turns.ts'
+import { routeQuery } from './models.ts'
+import { type NewEvent, type TakenTurn, type TurnRun, takenColumns } from './turns.ts'
 
 const batchSize = 500
 
@@ -57,29 +58,37 @@ with s as (
     finished_at = null,
     turn_from = case when turn_id is null then sequence + 1 else turn_from end,
     turn_input = case when turn_id is null then $4 else turn_input end,
-    turn_attempt = case when turn_id is null then 0 else turn_attempt end,
-    turn_tries = case when turn_id is null then 0 else turn_tries end,
-    turn_node = case when turn_id is null then null else turn_node end,
+    turn_attempt = case when turn_id is null then ($10::text is not null)::int else turn_attempt end,
+    turn_tries = case when turn_id is null then ($10::text is not null)::int else turn_tries end,
+    turn_node = case when turn_id is null then $10 else turn_node end,
     turn_cancelled = turn_id is not null and turn_cancelled,
     turn_id = coalesce(turn_id, $3),
     updated_at = clock_timestamp()
   where org_id = $1 and id = $2 and (turn_id is null or not $9)
-  returning id, sequence, turn_id, updated_at
+  returning *
 ), e as (
   insert into events (session_id, sequence, type, ts, context, data, tags)
   select id, sequence, 'input.message', updated_at, '{}',
     case when turn_id = $3 then $5::json else coalesce($8::json, $5::json) end, $6::text[]
   from s
 ), t as (
-  insert into turns (id, org_id, session_id) select turn_id, $1, id from s where turn_id = $3
+  insert into turns (id, org_id, session_id, node_id)
+  select turn_id, $1, id, $10 from s where turn_id = $3
 ), j as (
   select graphile_worker.add_job(
     'turn',
     json_build_object('org_id', $1::text, 'session_id', id, 'turn_id', turn_id),
     job_key => turn_id
-  ) from s where turn_id = $3
+  ) from s where turn_id = $3 and $10::text is null
 )
-select sequence, turn_id, updated_at::timestamptz(3) as ts, (select count(*) from j) > 0 as begins from s`,
+select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = $3 as begins,
+  (select count(*) from j) as jobs, ${takenColumns}, row_to_json(r) as route
+from s
+  left join agents a on s.turn_id = $3 and $10::text is not null
+    and a.org_id = s.org_id and a.id = s.agent_id
+  left join lateral (
+    ${routeQuery('s.org_id', 'array[$11, s.model_id, a.default_model_id]')}
+  ) r on a.id is not null`,
 }
 
 export type NewInput = {
@@ -90,22 +99,36 @@ export type NewInput = {
   busyData: string | null
   tags: string[] | null
   preview: string | null
+  /** The model that the message asks for. */
+  modelId: string | null
+  /** The node that runs the turn at once; null: whichever node gets its job. */
+  nodeId: string | null
 }
 
-export type Accepted = { sequence: number; turn_id: string; ts: string; begins: boolean }
+export type Accepted = TakenTurn & { turn_id: string; ts: string; begins: boolean }
 
 /**
- * Stores a message and, when no turn runs, begins the turn that answers it with its job: all or nothing.
- * Undefined when there is no such session, or with `onlyIdle` when a turn runs.
+ * Stores a message and, when no turn runs, begins the turn that answers it, in the hands of a node or with a job: all or
+ * nothing. Undefined when there is no such session, or with `onlyIdle` when a turn runs.
  */
 export async function acceptMessage(
   db: Db,
   { orgId, sessionId }: Pick<TurnRun, 'orgId' | 'sessionId'>,
   input: NewInput & { onlyIdle: boolean },
 ) {
-  const { turnId, messageId, data, busyData, tags, preview, onlyIdle } = input
-  const values = [orgId, sessionId, turnId, messageId, data, tags, preview, busyData, onlyIdle]
-  const [accepted] = await db.run<Accepted>(accept, values)
+  const [accepted] = await db.run<Accepted>(accept, [
+    orgId,
+    sessionId,
+    input.turnId,
+    input.messageId,
+    input.data,
+    input.tags,
+    input.preview,
+    input.busyData,
+    input.onlyIdle,
+    input.nodeId,
+    input.modelId,
+  ])
   return accepted
 }
 

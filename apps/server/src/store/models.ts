@@ -25,14 +25,15 @@ export type ModelRoute = {
   api_key: string | null
 }
 
-const route: Statement = {
-  name: 'model-route',
-  text: `
+/** Finds a route from two SQL expressions: the organization, and an array of model ids, the first wanted most. */
+export const routeQuery = (orgId: string, wanted: string) => `
 select m.id, m.model_id, m.provider_id, p.name as provider_name, p.provider_type, p.base_url, p.api_key
 from models m join providers p on p.org_id = m.org_id and p.id = m.provider_id
-where m.org_id = $1 and (m.id = any($2) or m.is_default) and m.status = 'active' and p.status = 'active'
-order by coalesce(array_position($2, m.id), 1000) limit 1`,
-}
+where m.org_id = ${orgId} and (m.id = any(${wanted}) or m.is_default)
+  and m.status = 'active' and p.status = 'active'
+order by coalesce(array_position(${wanted}, m.id), 1000) limit 1`
+
+const route: Statement = { name: 'model-route', text: routeQuery('$1', '$2::text[]') }
 
 /** The first of the candidates that is active, else the organization's default; undefined when there is none. */
 export async function findModelRoute(db: Db, orgId: string, candidates: string[]) {

@@ -1,5 +1,6 @@
 import type { CapabilityUse, EventType, TokenUsage } from '@outlast/contract'
 import type { Db, Statement } from './database.ts'
+import type { ModelRoute } from './models.ts'
 
 /** An event that is not stored yet; context and data are JSON. */
 export type NewEvent = { type: EventType; context: string; data: string }
@@ -10,6 +11,14 @@ export type TurnRun = { orgId: string; sessionId: string; turnId: string; attemp
 /** A statement spread over many rows: the counters of an organization and its agents. */
 const shardCount = 16
 export const randomShard = () => Math.floor(Math.random() * shardCount)
+
+/** What a turn needs to know of its session `s` and its agent `a`. */
+export const takenColumns = `
+  s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
+  s.context_sequence, s.context_prompt, s.agent_id, s.model_id, s.capabilities,
+  s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_creation_tokens,
+  a.system_prompt, a.capabilities as agent_capabilities, a.default_model_id,
+  clock_timestamp()::timestamptz(3) as now`
 
 const take: Statement = {
   name: 'take-turn',
@@ -27,12 +36,7 @@ with s as (
 ), t as (
   update turns set node_id = $4 where id = $3 and exists (select from s)
 )
-select s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
-  s.context_sequence, s.context_prompt, s.agent_id, s.model_id, s.capabilities,
-  s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_creation_tokens,
-  a.system_prompt, a.capabilities as agent_capabilities, a.default_model_id,
-  clock_timestamp()::timestamptz(3) as now
-from s join agents a on a.org_id = s.org_id and a.id = s.agent_id`,
+select ${takenColumns} from s join agents a on a.org_id = s.org_id and a.id = s.agent_id`,
 }
 
 export type TakenTurn = {
@@ -55,6 +59,8 @@ export type TakenTurn = {
   agent_capabilities: CapabilityUse[]
   default_model_id: string | null
   now: string
+  /** The model for its first call, when the turn was taken by the statement that stored its message. */
+  route?: ModelRoute | null
 }
 
 /** Makes this node the turn's. Undefined when the turn is over or another living node has it. */

@@ -1,0 +1,98 @@
+import { eventTypes } from '@outlast/contract'
+import { assemble } from '../capabilities/catalog.ts'
+import { addToConversation, type EventRow, newConversation, readLog } from '../store/events.ts'
+import { hashOf } from '../store/texts.ts'
+import type { TakenTurn, TurnRun } from '../store/turns.ts'
+import { loggedEvent, sessionUsage, type Text, type Turn } from './journal.ts'
+import type { Lease } from './lease.ts'
+import { fold, type LoggedEvent } from './log.ts'
+import type { Node } from './node.ts'
+import type { Known, Recent } from './recent.ts'
+import { NotUnderstoodError } from './stop.ts'
+
+export type TurnOptions = {
+  run: TurnRun
+  taken: TakenTurn
+  /** The event of the turn's message, when this node has just stored it. */
+  input: EventRow | undefined
+  signal: AbortSignal
+  lease: Lease
+  recent: Recent
+}
+
+/** Learns what a turn's log says, once, and puts its agent together. Contract: throws NotUnderstoodError. */
+export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> {
+  const { run, taken, signal, lease } = options
+  const { conversation, rows } = await readOn(node, options)
+  const events = rows.filter((row) => row.sequence >= taken.turn_from).map(loggedEvent)
+  checkUnderstood(node, options, events)
+  const agent = assemble(node.capabilities, {
+    agentPrompt: taken.system_prompt,
+    agentUses: taken.agent_capabilities,
+    sessionUses: taken.capabilities,
+  })
+  const tools = [...agent.tools.values()].map(({ name, description }) => ({ name, description }))
+  const started = events.findIndex(
+    ({ type, context }) => type === 'turn.started' && context.turn_id === run.turnId,
+  )
+  const clock = { database: Date.parse(taken.now), process: performance.now() }
+  return {
+    node,
+    run,
+    taken,
+    signal,
+    lease,
+    agent,
+    prompt: textWithHash(agent.prompt),
+    tools: textWithHash(JSON.stringify(tools)),
+    state: fold(run.turnId, taken.turn_input, events),
+    events,
+    conversation,
+    startedAt: started < 0 ? clock.database : Date.parse(rows.at(started - events.length)!.ts),
+    clock,
+    sequence: Math.max(taken.sequence, rows.at(-1)?.sequence ?? 0),
+    drafts: [],
+    effects: {},
+    sessionUsage: sessionUsage(taken),
+    context: { sequence: taken.context_sequence, prompt: taken.context_prompt },
+  }
+}
+
+const textWithHash = (body: string): Text => ({ hash: hashOf(body), body })
+
+/** Every session's log begins with `session.started`, which says nothing that a turn needs. */
+const nothingSaid = 1
+
+/** The conversation so far, and the events that were not known of it: at least those of the turn. */
+async function readOn(
+  { db }: Node,
+  { run: { sessionId }, taken, input, recent }: TurnOptions,
+): Promise<{ conversation: Known['conversation']; rows: EventRow[] }> {
+  const kept = recent.take(sessionId)
+  const known =
+    kept && kept.sequence < taken.turn_from
+      ? kept
+      : { conversation: newConversation(sessionId), sequence: 0 }
+  const isNext = input?.sequence === Math.max(known.sequence, nothingSaid) + 1
+  const rows = isNext ? [input] : await readLog(db, sessionId, taken.turn_from, known.sequence)
+  for (const row of rows) addToConversation(known.conversation, row)
+  return { conversation: known.conversation, rows }
+}
+
+const knownTypes = new Set<string>(eventTypes)
+const knownShape = 1
+
+/** A capability that is unknown everywhere is gone: then the turn goes on without it. */
+function checkUnderstood(node: Node, { taken, lease }: TurnOptions, events: LoggedEvent[]): void {
+  for (const { type, context } of events) {
+    if (!knownTypes.has(type)) throw new NotUnderstoodError(`There is an event of type ${type}.`)
+    if ((context.v ?? knownShape) > knownShape) {
+      throw new NotUnderstoodError(`There is a ${type} in shape ${context.v}.`)
+    }
+  }
+  if (lease.others().otherVersions === 0) return
+  for (const { ref } of [...taken.agent_capabilities, ...taken.capabilities]) {
+    if (node.capabilities.some(({ id }) => id === ref)) continue
+    throw new NotUnderstoodError(`There is a capability ${ref}.`)
+  }
+}

@@ -1,0 +1,43 @@
+import type { Conversation } from '../store/events.ts'
+
+/** A conversation, and the sequence up to which it is known. */
+export type Known = { conversation: Conversation; sequence: number }
+
+/** UTF-16 units, all conversations together and one alone. */
+const lengthMax = 16_000_000
+const oneLengthMax = 2_000_000
+
+export type Recent = ReturnType<typeof createRecent>
+
+/**
+ * The conversations of sessions whose turns this node has just run, so that their next turn need not read them again.
+ * Contract: never wrong, whatever other nodes do: events never change and sequences have no gaps, so what is known up
+ * to a sequence stays true, and the reader reads on from there.
+ */
+export function createRecent() {
+  const known = new Map<string, Known & { length: number }>()
+  let length = 0
+
+  function take(sessionId: string): Known | undefined {
+    const found = known.get(sessionId)
+    if (!found) return undefined
+    known.delete(sessionId)
+    length -= found.length
+    return found
+  }
+
+  return {
+    /** Gives a conversation away: it belongs to the turn that goes on with it. */
+    take,
+    keep({ conversation, sequence }: Known) {
+      take(conversation.sessionId)
+      if (conversation.length > oneLengthMax) return
+      known.set(conversation.sessionId, { conversation, sequence, length: conversation.length })
+      length += conversation.length
+      for (const sessionId of known.keys()) {
+        if (length <= lengthMax) return
+        take(sessionId)
+      }
+    },
+  }
+}

@@ -1,0 +1,14 @@
+/** This attempt may not append any more: the turn was cancelled, or another node has it. */
+export class FencedError extends Error {
+  override name = 'FencedError'
+}
+
+/** This node leaves, and another goes on with the turn. */
+export class HandoverError extends Error {
+  override name = 'HandoverError'
+}
+
+/** The log or the agent holds what this version does not know: a newer one can go on with the turn. */
+export class NotUnderstoodError extends Error {
+  override name = 'NotUnderstoodError'
+}
