@@ -1,27 +1,18 @@
 /**
- * A text turn with nothing around it: Fastify, `pg` and Graphile Worker run the very statements of our turns, write the
- * very rows that a turn of ours wrote, and tell followers in this process. No validation, no fold, no model, no
- * positions. Takes DATABASE_URL (a database of its own), PORT, and TURN: the rows of a recorded turn as JSON.
+ * A text turn with nothing around it: Fastify and `pg` run the very statements of our turns, write the very rows that
+ * a turn of ours wrote, and tell followers in this process. No validation, no fold, no model, no positions. Takes DATABASE_URL (a database of its own), PORT, and TURN: the rows of a recorded turn as JSON.
  */
 import { EventEmitter } from 'node:events'
 import Fastify from 'fastify'
 import { readConfig } from '../apps/server/src/config.ts'
 import { newId } from '../apps/server/src/ids.ts'
-import { createLog } from '../apps/server/src/log.ts'
-import { migrateQueue, startQueue, type TurnJob } from '../apps/server/src/runtime/queue.ts'
+import { migrateQueue } from '../apps/server/src/runtime/queue.ts'
 import { createPool, openDatabase } from '../apps/server/src/store/database.ts'
-import { readLog } from '../apps/server/src/store/events.ts'
 import { acceptMessage } from '../apps/server/src/store/messages.ts'
 import { migrate } from '../apps/server/src/store/migrate.ts'
-import { findModelRoute } from '../apps/server/src/store/models.ts'
 import { seed } from '../apps/server/src/store/seeds.ts'
 import { createSession } from '../apps/server/src/store/sessions.ts'
-import {
-  appendToTurn,
-  type NewEvent,
-  type TurnRun,
-  takeTurn,
-} from '../apps/server/src/store/turns.ts'
+import { appendToTurn, type NewEvent, type TurnRun } from '../apps/server/src/store/turns.ts'
 import type { RecordedTurn } from './recorded-turn.ts'
 
 const { DATABASE_URL, PORT, TURN } = process.env
@@ -39,13 +30,7 @@ await migrate(url, async () => {
 })
 const bus = new EventEmitter().setMaxListeners(0)
 
-async function turn({ org_id, session_id, turn_id }: TurnJob) {
-  const ref = { orgId: org_id, sessionId: session_id, turnId: turn_id }
-  const taken = await takeTurn(db, ref, nodeId)
-  if (!taken) return
-  const run = { ...ref, attempt: taken.turn_attempt }
-  await readLog(db, session_id, taken.turn_from)
-  await findModelRoute(db, org_id, [])
+async function turn(run: TurnRun) {
   const { sequence } = await tell(run, recorded.begin, { events: recorded.begin })
   await tell(run, [...recorded.answer, ...recorded.end], {
     events: recorded.answer,
@@ -63,8 +48,6 @@ async function tell(run: TurnRun, events: NewEvent[], what: Parameters<typeof ap
   bus.emit(run.sessionId, events)
   return appended
 }
-
-await startQueue({ pool: queuePool, slots: 64, log: createLog('warn'), work: turn })
 
 type Params = { id: string }
 type Message = { message: { content: { text: string }[] } }
@@ -85,19 +68,12 @@ app.post<{ Params: Params; Body: Message }>(
       message: { id, role: 'user', content: body.message.content, created_at: new Date() },
     })
     const preview = body.message.content[0]!.text
-    const ids = { turnId: newId('turn'), messageId: id }
-    const input = {
-      ...ids,
-      data,
-      busyData: null,
-      tags: null,
-      preview,
-      onlyIdle: false,
-      modelId: null,
-      nodeId: null,
-    }
-    const accepted = await acceptMessage(db, { orgId, sessionId: params.id }, input)
+    const ids = { turnId: newId('turn'), messageId: id, nodeId, modelId: null }
+    const input = { ...ids, data, busyData: null, tags: null, preview, onlyIdle: false }
+    const ref = { orgId, sessionId: params.id }
+    const accepted = await acceptMessage(db, ref, input)
     bus.emit(params.id, [{ type, context, data }])
+    void turn({ ...ref, turnId: ids.turnId, attempt: accepted!.turn_attempt })
     return reply.code(201).send({ id, sequence: accepted!.sequence })
   },
 )

@@ -151,7 +151,11 @@ export const settings = {
     about: 'Model calls that one turn may make before it fails with `max_iterations`',
     ...wholeNumber(100, 1, 10_000),
   },
-  WORKER_SLOTS: { about: 'Turns that this node runs at once', ...wholeNumber(64, 1, 1000) },
+  WORKER_SLOTS: {
+    about:
+      'Turns of the queue that this node runs at once; half as many more may begin without it, where their message was stored',
+    ...wholeNumber(128, 1, 1000),
+  },
   MODEL_TIMEOUT_MS: {
     about: 'Longest a model may stay silent before the call counts as broken',
     ...wholeNumber(120_000, 100, 3_600_000),

@@ -19,8 +19,8 @@ export type QueueOptions = {
   work: (job: TurnJob) => Promise<void>
 }
 
-/** An idle slot looks for jobs this often; NOTIFY wakes it long before. */
-const pollIntervalMs = 5_000
+/** An idle slot looks for jobs this often, all together 12 times a second at most; NOTIFY wakes them long before. */
+const pollIntervalMs = (slots: number) => Math.max(5_000, slots * 80)
 const retryMs = 250
 
 const silent = new Logger(() => () => {})
@@ -37,7 +37,7 @@ export async function startQueue({ pool, slots, log, work }: QueueOptions): Prom
     run({
       pgPool: patientPool(pool, () => stopping),
       concurrency: slots,
-      pollInterval: pollIntervalMs,
+      pollInterval: pollIntervalMs(slots),
       noHandleSignals: true,
       logger: new Logger(() => (level, message) => {
         if (level === 'error') log.warn('queue', { message })

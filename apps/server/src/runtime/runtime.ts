@@ -114,14 +114,11 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   }
 }
 
-/**
- * Half of a node's slots are for turns whose message it stored itself, which begin without the queue; the others take
- * what the queue has.
- */
+/** Turns that arrive here may begin without the queue; what the queue has (turns taken over, too) finds slots all the same. */
 function slotsOf({ ROLE, WORKER_SLOTS }: Config) {
   if (ROLE === 'api') return { localSlots: 0, queueSlots: 0 }
   const localSlots = ROLE === 'worker' ? 0 : Math.floor(WORKER_SLOTS / 2)
-  return { localSlots, queueSlots: WORKER_SLOTS - localSlots }
+  return { localSlots, queueSlots: WORKER_SLOTS }
 }
 
 type TurnRef = Omit<TurnRun, 'attempt'>
