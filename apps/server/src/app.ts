@@ -10,15 +10,15 @@ import { type Node, noLocalTurns } from './runtime/node.ts'
 import { migrateQueue } from './runtime/queue.ts'
 import { startRuntime } from './runtime/runtime.ts'
 import { createSecrets } from './secrets.ts'
+import { keepComparing } from './store/bus/compare.ts'
+import { connectNotify } from './store/bus/notify.ts'
+import type { TransportEvents } from './store/bus/outbox.ts'
+import { connectRedis } from './store/bus/redis.ts'
 import { createBus } from './store/bus.ts'
 import { createPool, openDatabase } from './store/database.ts'
 import { type Embedded, readOrCreateMasterKey, startEmbedded } from './store/embedded.ts'
 import { sweepKeys } from './store/idempotency-keys.ts'
-import { listen } from './store/listen.ts'
 import { migrate } from './store/migrate.ts'
-import { connectNotify } from './store/notify.ts'
-import type { TransportEvents } from './store/outbox.ts'
-import { connectRedis } from './store/redis.ts'
 import { seed } from './store/seeds.ts'
 import { sweepSnapshots } from './store/snapshots.ts'
 
@@ -96,8 +96,8 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const connect = transportOf(config)
   const bus = createBus({ log, db, nodeId: id, connect })
   undo.push(bus.stop)
-  const listening = listen({ bus, db, log })
-  undo.push(async () => listening.stop())
+  const comparing = keepComparing({ bus, db, log })
+  undo.push(async () => comparing.stop())
   const masterKey =
     config.SECRETS_ENCRYPTION_KEY ??
     (alone ? await readOrCreateMasterKey(config.DATA_DIR) : undefined)

@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { type EventPosition, eventId, idInside } from '../ids.ts'
 import type { Node } from '../runtime/node.ts'
-import { presentEvents, readPage, type WireEvent } from '../store/events.ts'
 import {
   accumulated,
   extend,
@@ -11,7 +10,8 @@ import {
   type Piece,
   type Run,
   textAfter,
-} from '../store/live-message.ts'
+} from '../store/bus/live-message.ts'
+import { presentEvents, readPage, type WireEvent } from '../store/events.ts'
 import { findSequence } from '../store/messages.ts'
 import { findRunningMessage } from '../store/snapshots.ts'
 import type { Heartbeat } from './heartbeat.ts'
@@ -74,12 +74,15 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
   /** There may be stored events that this client has not seen. */
   let behind = true
   let unread: NodeJS.Timeout | undefined
+  /** Frames that go out as one piece. */
+  let gathered: string | undefined
 
   const unfollow = node.bus.follow(sessionId, {
+    orgId: options.orgId,
     stored(sequence, events) {
       if (sequence <= position.sequence) return
       if (!busy && !behind && !isFull() && events?.[0]?.sequence === position.sequence + 1) {
-        sendAll(events)
+        together(() => sendAll(events))
       } else {
         behind = true
         void pump()
@@ -117,8 +120,20 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
     return response.writableLength > bufferBytesMax
   }
 
+  function together(work: () => void) {
+    gathered = ''
+    work()
+    const frames = gathered
+    gathered = undefined
+    if (frames !== '') write(frames)
+  }
+
   function write(frame: string) {
     if (closed) return
+    if (gathered !== undefined) {
+      gathered += frame
+      return
+    }
     if (!response.write(frame) && !unread) unread = setTimeout(() => response.destroy(), unreadMs)
   }
 

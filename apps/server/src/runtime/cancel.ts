@@ -126,7 +126,12 @@ function watchEnd({ bus, db }: Node, ref: TurnRef): Promise<void> {
       const turn = await findCurrentTurn(db, ref.orgId, ref.sessionId).catch(() => undefined)
       if (turn?.turn_id !== ref.turnId) finish()
     }
-    const unfollow = bus.follow(ref.sessionId, { stored: look, grew() {}, deleted: finish })
+    const unfollow = bus.follow(ref.sessionId, {
+      orgId: ref.orgId,
+      stored: look,
+      grew() {},
+      deleted: finish,
+    })
   })
 }
 

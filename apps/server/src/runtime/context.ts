@@ -18,18 +18,33 @@ export function newestControls(entries: readonly Entry[]): Controls {
  * refuse a call without.
  */
 export function promptOf(system: string, entries: readonly Entry[]): LanguageModelV4Prompt {
+  const prompt: LanguageModelV4Prompt = system === '' ? [] : [{ role: 'system', content: system }]
+  for (const [index, { message }] of entries.entries()) {
+    const known = rendered.get(message)
+    if (known) prompt.push(...known)
+    else if (message.role === 'user') prompt.push(...remembered(message, [userMessage(message)]))
+    else if (message.role === 'agent') prompt.push(...agentMessages(message, entries, index))
+  }
+  return prompt
+}
+
+/** What never changes any more: a long conversation is put together again for every call. */
+const rendered = new WeakMap<EventMessage, LanguageModelV4Message[]>()
+
+function remembered(message: EventMessage, messages: LanguageModelV4Message[]) {
+  rendered.set(message, messages)
+  return messages
+}
+
+/** The results of the calls of the message at `index`: they stand directly after it. */
+function resultsAfter(entries: readonly Entry[], index: number): Map<string, ResultPart> {
   const results = new Map<string, ResultPart>()
-  for (const { message } of entries) {
-    for (const part of message.content) {
+  for (let at = index + 1; entries[at]?.message.role === 'tool_result'; at += 1) {
+    for (const part of entries[at]!.message.content) {
       if (part.type === 'tool_result') results.set(part.tool_call_id, part)
     }
   }
-  const prompt: LanguageModelV4Prompt = system === '' ? [] : [{ role: 'system', content: system }]
-  for (const { message } of entries) {
-    if (message.role === 'user') prompt.push(userMessage(message))
-    if (message.role === 'agent') prompt.push(...agentMessages(message, results))
-  }
-  return prompt
+  return results
 }
 
 function userMessage(message: EventMessage): UserMessage {
@@ -52,7 +67,8 @@ function imagePart({ base64, url, media_type }: ImagePart): UserMessage['content
   return []
 }
 
-function agentMessages(message: EventMessage, results: Map<string, ResultPart>) {
+function agentMessages(message: EventMessage, entries: readonly Entry[], index: number) {
+  const results = resultsAfter(entries, index)
   const content: AssistantMessage['content'] = []
   const answers: ToolMessage['content'] = []
   for (const part of message.content) {
@@ -66,7 +82,7 @@ function agentMessages(message: EventMessage, results: Map<string, ResultPart>) 
   const messages: LanguageModelV4Message[] = []
   if (content.length > 0) messages.push({ role: 'assistant', content })
   if (answers.length > 0) messages.push({ role: 'tool', content: answers })
-  return messages
+  return results.size === answers.length ? remembered(message, messages) : messages
 }
 
 const withoutResult = 'The call was interrupted; whether it had an effect is unknown.'

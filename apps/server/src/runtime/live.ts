@@ -1,11 +1,11 @@
-import type { Bus } from '../store/bus.ts'
 import {
   type LiveKind,
   type LiveMessageAbout,
   livePauseMs,
   newLiveMessage,
   type Piece,
-} from '../store/live-message.ts'
+} from '../store/bus/live-message.ts'
+import type { Bus } from '../store/bus.ts'
 
 export type LiveWriter = {
   write: (kind: LiveKind, text: string) => void

@@ -1,16 +1,17 @@
 import type { Log } from '../log.ts'
-import { createAnswers, type OwnMessage } from './answers.ts'
-import { createCopies, type Outcome } from './copies.ts'
+import { createAnswers, type OwnMessage } from './bus/answers.ts'
+import { createCopies, type Outcome } from './bus/copies.ts'
+import { type Hint, unpacked } from './bus/hints.ts'
+import { extend, type LiveMessage, livePauseMs, type Piece } from './bus/live-message.ts'
+import { createOutbox, type Transport, type TransportEvents } from './bus/outbox.ts'
 import type { Db } from './database.ts'
 import type { WireEvent } from './events.ts'
-import { type Hint, unpacked } from './hints.ts'
-import { extend, type LiveMessage, livePauseMs, type Piece } from './live-message.ts'
-import { createOutbox, type Transport, type TransportEvents } from './outbox.ts'
 
-export type { LiveKind, LiveMessage } from './live-message.ts'
+export type { LiveKind, LiveMessage } from './bus/live-message.ts'
 
 /** Who follows a session. All of it is a hint: the table is the truth. */
 export type Follower = {
+  orgId: string
   /** Events were stored; they are given when this node stored them. */
   stored: (sequence: number, events?: WireEvent[]) => void
   /** The running message grew. */
@@ -194,7 +195,7 @@ function createFollowers(unfollowed: (session: string) => void) {
       if (set) for (const follower of [...set]) tell(follower)
     },
     isFollowed: (session: string) => followers.has(session),
-    followed: () => [...followers.keys()],
+    followed: () => [...followers].map(([id, set]) => ({ orgId: [...set][0]!.orgId, id })),
     follow(session: string, follower: Follower): () => void {
       const set = followers.get(session) ?? new Set()
       followers.set(session, set.add(follower))

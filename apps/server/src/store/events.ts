@@ -125,12 +125,15 @@ export function readLog(db: Db, sessionId: string, turnFrom: number, after = 0) 
 
 const last: Statement = {
   name: 'last-sequences',
-  text: 'select id, sequence from sessions where id = any($1)',
+  text: `
+select s.id, s.sequence from unnest($1::text[], $2::text[]) as f(org_id, id)
+join sessions s on s.org_id = f.org_id and s.id = f.id`,
 }
 
 /** The last sequence of each session that still exists. */
-export function lastSequences(db: Db, sessionIds: string[]) {
-  return db.run<{ id: string; sequence: number }>(last, [sessionIds])
+export function lastSequences(db: Db, sessions: { orgId: string; id: string }[]) {
+  const values = [sessions.map(({ orgId }) => orgId), sessions.map(({ id }) => id)]
+  return db.run<{ id: string; sequence: number }>(last, values)
 }
 
 /** The line of JSON that an event is on the wire. `data` is JSON already. */

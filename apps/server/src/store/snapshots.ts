@@ -1,5 +1,5 @@
+import type { LiveMessage, Piece } from './bus/live-message.ts'
 import type { Db, Statement } from './database.ts'
-import type { LiveMessage, Piece } from './live-message.ts'
 
 /** A running message as it was when somebody on another node asked for it. */
 export type Snapshot = Omit<LiveMessage, 'texts'> & { readonly sessionId: string }

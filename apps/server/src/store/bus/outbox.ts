@@ -1,4 +1,4 @@
-import type { Log } from '../log.ts'
+import type { Log } from '../../log.ts'
 import { addHint, type Hint, packed, type Waiting } from './hints.ts'
 import { lengthOf } from './live-message.ts'
 

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { connectionOptions } from './database.ts'
+import { connectionOptions } from '../database.ts'
 import type { Transport, TransportEvents } from './outbox.ts'
 
 const channel = 'outlast_bus'

@@ -1,7 +1,7 @@
-import type { Log } from '../log.ts'
-import type { Bus } from './bus.ts'
-import type { Database } from './database.ts'
-import { lastSequences } from './events.ts'
+import type { Log } from '../../log.ts'
+import type { Bus } from '../bus.ts'
+import type { Database } from '../database.ts'
+import { lastSequences } from '../events.ts'
 
 const compareMs = 2_000
 
@@ -9,14 +9,14 @@ const compareMs = 2_000
  * Compares all followed sessions with the table in one query, once in 2 s and whenever hints may have been lost, so
  * that a lost hint costs time and nothing else.
  */
-export function listen({ bus, db, log }: { bus: Bus; db: Database; log: Log }) {
+export function keepComparing({ bus, db, log }: { bus: Bus; db: Database; log: Log }) {
   async function compare() {
     const followed = bus.followed()
     if (followed.length === 0) return
     const found = await lastSequences(db, followed)
     const known = new Set(found.map(({ id }) => id))
     for (const { id, sequence } of found) bus.hint(id, sequence)
-    for (const id of followed) if (!known.has(id)) bus.gone(id)
+    for (const { id } of followed) if (!known.has(id)) bus.gone(id)
   }
 
   const look = () => {
