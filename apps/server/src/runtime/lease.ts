@@ -30,7 +30,7 @@ export type LeaseOptions = {
   alone: boolean
   /** Turns that this node has taken, and all that it is about to take, runs or gives back. */
   turns: () => { taken: string[]; known: string[] }
-  /** Turns of `taken` that are not this node's any more. */
+  /** Turns of `taken` that are not this node's any more, or cancelled. */
   lost: (turnIds: string[]) => void
 }
 

@@ -31,6 +31,9 @@ select (select count(*) from nodes where id <> $1 and expires_at > now())::int a
   array(
     select r.id from unnest($7::text[]) as r(id)
     where not exists (select from turns t where t.id = r.id and t.node_id = $1)
+    union all
+    select t.id from turns t where t.node_id = $1
+      and (select turn_cancelled from sessions s where s.org_id = t.org_id and s.id = t.session_id)
   ) as lost,
   array(select t.id from turns t where t.node_id = $1 and t.id <> all($8::text[])) as strays`,
 }
@@ -51,7 +54,7 @@ export type Renewed = {
   peers: number
   other_versions: number
   readded: number
-  /** Of the taken turns those that are over or another node's. */
+  /** Of the taken turns those that are over, another node's, or cancelled: whoever did that may not have lived to tell. */
   lost: string[]
   /** Turns in this node's name that it does not know of. */
   strays: string[]
