@@ -1,29 +1,12 @@
 import assert from 'node:assert/strict'
-import test, { type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
-import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { eventsOf } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import { type PostgresProxy, startPostgresProxy } from '../postgres-proxy.ts'
 import { auditLog } from './audit.ts'
-import {
-  type Node,
-  postUntilAccepted,
-  type Scope,
-  scopeOf,
-  startNode,
-  startNodeHere,
-} from './scenario.ts'
-import { type ChatMessage, startWorld, type World, worldlySession } from './world.ts'
-
-/** Statements that change what is stored about a session or its turn. */
-const isWrite = (label: string) =>
-  /^(claim-idempotency-key|update "idempotency_keys"|commit$|accept-message|take-turn|retake-turn|append-events|cancel-turn|release-turn|complete_job)/.test(
-    label,
-  )
-
-/** The n-th write from the question on, and whether it still takes place. */
-type Boundary = { nth: number; when: 'before' | 'after' }
+import { type Node, postUntilAccepted, startNode, startNodeHere } from './scenario.ts'
+import { type Boundary, count, type Stage, setStage, stored, testWalk } from './walk.ts'
+import { type ChatMessage, type Effect, type World, worldlySession } from './world.ts'
 
 /** Whether a turn is begun by the node that stored its message, or by the queue. */
 type Path = { name: string; env: Record<string, string> }
@@ -51,63 +34,20 @@ function replyOf(prompt: ChatMessage[]) {
   return [`You said: ${JSON.stringify(said)}`]
 }
 
-type Stage = {
-  scope: Scope
-  databaseUrl: string
-  world: World
-  proxy: PostgresProxy
-  /** From here on writes are counted. */
-  arm: (boundary?: Boundary, act?: () => void) => void
-  writes: string[]
-  /** The job of the turn is being deleted. */
-  jobDeleted: Promise<void>
-  /** The fault has happened. */
-  struck: Promise<void>
+type PayStage = Stage & {
   /** Lets the payment end. */
   pay: () => void
 }
 
-/** A database behind a proxy, and a world in which a payment ends when the test says so. */
-async function setStage(t: TestContext): Promise<Stage> {
-  const scope = scopeOf(t)
-  const databaseUrl = await createTestDatabase(scope)
+/** A stage on which a payment ends when the test says so. */
+async function setPayStage(t: TestContext): Promise<PayStage> {
   const paid = Promise.withResolvers<void>()
-  const world = await startWorld(scope, {
-    reply: replyOf,
-    onEffect: ({ tool }) => tool === 'pay' && paid.promise,
-  })
-  const writes: string[] = []
-  const jobDeleted = Promise.withResolvers<void>()
-  const struck = Promise.withResolvers<void>()
-  let armed: { boundary: Boundary | undefined; act: () => void } | undefined
-  const proxy = await startPostgresProxy(databaseUrl, {
-    onStatement(label) {
-      if (!armed || !isWrite(label)) return undefined
-      writes.push(label)
-      if (label.startsWith('complete_job')) jobDeleted.resolve()
-      const { boundary, act } = armed
-      if (boundary?.nth !== writes.length) return undefined
-      const strike = () => {
-        act()
-        struck.resolve()
-      }
-      return { when: boundary.when, act: strike }
-    },
-  })
-  scope.after(proxy.close)
-  return {
-    ...{ scope, databaseUrl, world, proxy, writes },
-    arm(boundary, act = () => {}) {
-      armed = { boundary, act }
-    },
-    jobDeleted: jobDeleted.promise,
-    struck: struck.promise,
-    pay: paid.resolve,
-  }
+  const onEffect = ({ tool }: Effect) => tool === 'pay' && paid.promise
+  return { ...(await setStage(t, { reply: replyOf, onEffect })), pay: paid.resolve }
 }
 
 /** A question, a message that comes while the payment takes its time, and the end. */
-async function converse(stage: Stage, node: Node, sessionId: string, signal?: AbortSignal) {
+async function converse(stage: PayStage, node: Node, sessionId: string, signal?: AbortSignal) {
   const stream = await follow(stage.scope, node.url, { sessionId })
   const ask = { text: question, key: 'question', ...(signal && { signal }) }
   const steer = { text: steering, key: 'steering', ...(signal && { signal }) }
@@ -135,19 +75,15 @@ async function auditEnd(node: Node, world: World, sessionId: string): Promise<Ev
   return events
 }
 
-const stored = (events: Event[]) => events.filter(({ sequence }) => sequence !== undefined)
-const count = (events: Event[], type: string) =>
-  events.filter((event) => event.type === type).length
-
 /** The writes of a conversation that nothing disturbs. */
 async function undisturbed(t: TestContext, { env }: Path): Promise<string[]> {
-  const stage = await setStage(t)
+  const stage = await setPayStage(t)
   const where = { databaseUrl: stage.proxy.url, worldUrl: stage.world.url }
   const node = await startNodeHere(stage.scope, { ...where, env })
   const { session } = await worldlySession(node, stage.world)
   stage.arm()
   await converse(stage, node, session.id)
-  if (stage.writes.includes('take-turn')) await stage.jobDeleted
+  await stage.jobsDeleted()
   const events = await auditEnd(node, stage.world, session.id)
   auditUndisturbed(events, stage.world)
   return stage.writes
@@ -169,7 +105,7 @@ function auditUndisturbed(events: Event[], world: World) {
 
 /** The node is killed at a boundary, and another one takes over. */
 async function killAt(t: TestContext, { path, writes, boundary }: Walk) {
-  const stage = await setStage(t)
+  const stage = await setPayStage(t)
   const { world, databaseUrl } = stage
   const where = { databaseUrl: stage.proxy.url, worldUrl: world.url }
   const node = await startNode(stage.scope, { ...where, env: path.env })
@@ -182,7 +118,7 @@ async function killAt(t: TestContext, { path, writes, boundary }: Walk) {
   const talk = converse(stage, node, session.id, dead.signal)
   await stage.struck
   const told = stored(await talk)
-  assert.deepEqual(stage.writes.slice(0, boundary.nth), writes.slice(0, boundary.nth))
+  assert.deepEqual(stage.writes.slice(0, boundary.index + 1), writes.slice(0, boundary.index + 1))
   stage.pay()
 
   const survivor = await startNodeHere(stage.scope, { databaseUrl, worldUrl: world.url })
@@ -207,9 +143,9 @@ function isAnswered(events: Event[]) {
 }
 
 /** Only what was under way when the node died, with no outcome stored, is asked or done again. */
-function auditRepeats(events: Event[], world: World, { writes, boundary }: Walk) {
+function auditRepeats(events: Event[], world: World, { boundary }: Walk) {
   const repeated = world.prompts.length - count(events, 'llm.generation') + world.count('look') - 1
-  const lost = boundary.when === 'before' && writes[boundary.nth - 1] === 'append-events'
+  const lost = boundary.when === 'before' && boundary.label === 'append-events'
   assert.ok(repeated <= (lost ? 1 : 0), `${repeated} calls were repeated`)
   const payment = events.find(
     (event) => event.type === 'tool.completed' && event.data.tool_name === 'pay',
@@ -223,7 +159,7 @@ function auditRepeats(events: Event[], world: World, { writes, boundary }: Walk)
 
 /** The connection breaks at a boundary while the node lives. */
 async function cutAt(t: TestContext, { path, writes, boundary }: Walk) {
-  const stage = await setStage(t)
+  const stage = await setPayStage(t)
   const { world } = stage
   const where = { databaseUrl: stage.proxy.url, worldUrl: world.url }
   const node = await startNodeHere(stage.scope, { ...where, env: path.env })
@@ -231,13 +167,11 @@ async function cutAt(t: TestContext, { path, writes, boundary }: Walk) {
   stage.arm(boundary)
   const told = await converse(stage, node, session.id)
   await stage.struck
-  assert.deepEqual(stage.writes.slice(0, boundary.nth), writes.slice(0, boundary.nth))
+  assert.deepEqual(stage.writes.slice(0, boundary.index + 1), writes.slice(0, boundary.index + 1))
   const events = await auditEnd(node, world, session.id)
   auditUndisturbed(events, world)
   assert.deepEqual(stored(told), events, 'who followed was told each event once')
 }
-
-const atOnce = 5
 
 const faults = [
   { name: 'kill -9 at every boundary between two writes: another node goes on', walk: killAt },
@@ -250,20 +184,10 @@ const paths: Path[] = [
 
 for (const { name, walk } of faults) {
   for (const path of paths) {
-    test(`${name} (a turn ${path.name})`, { concurrency: atOnce }, async (t) => {
-      let writes: string[] = []
-      await t.test('undisturbed', async (own) => {
-        writes = await undisturbed(own, path)
-      })
-      assert.ok(writes.length > 7)
-      const walks = writes.flatMap((label, index) =>
-        (['before', 'after'] as const).map((when) =>
-          t.test(`${when} write ${index + 1}, ${label}`, (own) =>
-            walk(own, { path, writes, boundary: { nth: index + 1, when } }),
-          ),
-        ),
-      )
-      await Promise.all(walks)
-    })
+    testWalk(
+      `${name} (a turn ${path.name})`,
+      (t) => undisturbed(t, path),
+      (t, at) => walk(t, { path, ...at }),
+    )
   }
 }

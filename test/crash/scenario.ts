@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { OnBusy } from '@outlast/contract'
 import { builtins } from '../../apps/server/src/capabilities/index.ts'
 import { type Call, startServer } from '../../apps/server/test/server.ts'
 import { follow } from '../../apps/server/test/stream.ts'
@@ -65,25 +66,37 @@ export async function gone({ child }: ServerProcess): Promise<void> {
 
 const pauseMs = 50
 
-/** Posts a message under a key until it is accepted, as any careful client does. */
-export async function postUntilAccepted(
-  { call }: Pick<Node, 'call'>,
-  sessionId: string,
-  { text, key, signal }: { text: string; key: string; signal?: AbortSignal },
+type Caller = Pick<Node, 'call'>
+
+/** Posts under a key until the answer is a success, as any careful client does. */
+export async function postUntilAnswered(
+  node: Caller,
+  path: string,
+  { body, key, signal }: { body?: unknown; key: string; signal?: AbortSignal | undefined },
 ) {
-  const message = { content: [{ type: 'text', text }] }
   for (;;) {
-    const path = `/v1/sessions/${sessionId}/messages`
-    const answer = await call('POST', path, { message }, { 'idempotency-key': key }).catch(
-      () => undefined,
-    )
-    if (answer?.status === 201) return answer
+    const headers = { 'idempotency-key': key }
+    const answer = await node.call('POST', path, body, headers).catch(() => undefined)
+    if (answer && answer.status < 300) return answer
     if (answer && answer.status !== 503 && answer.body.code !== 'idempotency_in_progress') {
-      throw new Error(`the message was refused: ${JSON.stringify(answer.body)}`)
+      throw new Error(`${path} was refused: ${JSON.stringify(answer.body)}`)
     }
     if (signal?.aborted) return undefined
     await sleep(pauseMs)
   }
+}
+
+type Said = { text: string; key: string; onBusy?: OnBusy; signal?: AbortSignal }
+
+/** Posts a message under a key until it is accepted. */
+export function postUntilAccepted(
+  node: Caller,
+  sessionId: string,
+  { text, key, onBusy, signal }: Said,
+) {
+  const message = { content: [{ type: 'text', text }] }
+  const body = { message, ...(onBusy && { on_busy: onBusy }) }
+  return postUntilAnswered(node, `/v1/sessions/${sessionId}/messages`, { body, key, signal })
 }
 
 /** A stream, as soon as the node has its database. */

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import type { Event, EventType } from '@outlast/contract'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { type PostgresProxy, startPostgresProxy } from '../postgres-proxy.ts'
+import { type Scope, scopeOf } from './scenario.ts'
+import { startWorld, type World, type WorldOptions } from './world.ts'
+
+/** Statements that change what is stored about a session or its turn. */
+const isWrite = (label: string) =>
+  /^(claim-idempotency-key|update "idempotency_keys"|commit$|accept-message|interrupt-turn|cancel-turn|take-turn|retake-turn|append-events|release-turn|complete_job)/.test(
+    label,
+  )
+
+const isTaking = (label: string) => label === 'take-turn'
+const isJobDeletion = (label: string) => label.startsWith('complete_job')
+
+/** A write of a conversation, as the n-th of its kind, and whether it still takes place. */
+export type Boundary = { index: number; label: string; nth: number; when: 'before' | 'after' }
+
+/** Where a fault can strike: before and after every write. */
+export function boundariesOf(writes: string[]): Boundary[] {
+  return writes.flatMap((label, index) => {
+    const nth = writes.slice(0, index + 1).filter((other) => other === label).length
+    return (['before', 'after'] as const).map((when) => ({ index, label, nth, when }))
+  })
+}
+
+export type Stage = {
+  scope: Scope
+  databaseUrl: string
+  world: World
+  proxy: PostgresProxy
+  /** From here on writes are counted. */
+  arm: (boundary?: Boundary, act?: () => void) => void
+  writes: string[]
+  /** Resolves when each turn that was taken from the queue has its job deleted. */
+  jobsDeleted: () => Promise<void>
+  /** The fault has happened. */
+  struck: Promise<void>
+}
+
+/** A database behind a proxy that counts writes and strikes at one of them, and a world. */
+export async function setStage(t: TestContext, options: WorldOptions): Promise<Stage> {
+  const scope = scopeOf(t)
+  const databaseUrl = await createTestDatabase(scope)
+  const world = await startWorld(scope, options)
+  const { onWrite, ...count } = countWrites()
+  const proxy = await startPostgresProxy(databaseUrl, {
+    onStatement: (label) => (isWrite(label) ? onWrite(label) : undefined),
+  })
+  scope.after(proxy.close)
+  return { scope, databaseUrl, world, proxy, ...count }
+}
+
+function countWrites() {
+  const writes: string[] = []
+  const struck = Promise.withResolvers<void>()
+  const waiting: (() => void)[] = []
+  let armed: { boundary: Boundary | undefined; act: () => void } | undefined
+  const how = (fits: (label: string) => boolean) => writes.filter(fits).length
+  const areDeleted = () => how(isJobDeletion) >= how(isTaking)
+  return {
+    writes,
+    struck: struck.promise,
+    arm(boundary?: Boundary, act = () => {}) {
+      armed = { boundary, act }
+    },
+    async jobsDeleted() {
+      while (!areDeleted()) await new Promise<void>((resolve) => waiting.push(resolve))
+    },
+    onWrite(label: string) {
+      if (!armed) return undefined
+      writes.push(label)
+      for (const look of waiting.splice(0)) look()
+      const { boundary, act } = armed
+      if (boundary?.label !== label || boundary.nth !== how((other) => other === label)) return
+      const strike = () => {
+        act()
+        struck.resolve()
+      }
+      return { when: boundary.when, act: strike }
+    },
+  }
+}
+
+const atOnce = 5
+/** Against what hangs: one run with its fault, and all of them, on a machine that does much else. */
+const walkTimeoutMs = 120_000
+const timeoutMs = 480_000
+
+/** A test that finds the writes of an undisturbed run, and repeats the run with a fault at each of them. */
+export function testWalk(
+  name: string,
+  undisturbed: (t: TestContext) => Promise<string[]>,
+  walk: (t: TestContext, at: { writes: string[]; boundary: Boundary }) => Promise<void>,
+) {
+  test(name, { concurrency: atOnce, timeout: timeoutMs }, async (t) => {
+    let writes: string[] = []
+    await t.test('undisturbed', async (own) => {
+      writes = await undisturbed(own)
+    })
+    assert.ok(writes.length > 7)
+    const walks = boundariesOf(writes).map((boundary) => {
+      const { when, index, label } = boundary
+      const title = `${when} write ${index + 1}, ${label}`
+      return t.test(title, { timeout: walkTimeoutMs }, (own) => walk(own, { writes, boundary }))
+    })
+    await Promise.all(walks)
+  })
+}
+
+/** Without text on its way. */
+export const stored = (events: Event[]) => events.filter(({ sequence }) => sequence !== undefined)
+
+export const count = (events: Event[], type: EventType) =>
+  events.filter((event) => event.type === type).length
