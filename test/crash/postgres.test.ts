@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, open, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createLog } from '../../apps/server/src/log.ts'
 import { startEmbedded } from '../../apps/server/src/store/embedded.ts'
+import { fill, mountDisk } from '../../apps/server/test/disk.ts'
 import { createSession, eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
 import { startPostgresProxy } from '../postgres-proxy.ts'
 import type { ServerProcess } from '../process.ts'
@@ -175,20 +175,8 @@ async function untilRefused(node: Node, sessionId: string) {
 async function smallDisk(scope: Scope) {
   const disk = await folderOf(scope)
   await mkdir(disk, { recursive: true })
-  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=150m', 'tmpfs', disk])
-  if (status !== 0) return undefined
-  scope.after(() => spawnSync('umount', ['--lazy', disk]))
+  const unmount = mountDisk(disk, 150)
+  if (!unmount) return undefined
+  scope.after(unmount)
   return disk
-}
-
-async function fill(file: string) {
-  const chunk = Buffer.alloc(4096)
-  const handle = await open(file, 'w')
-  try {
-    for (;;) await handle.writeFile(chunk)
-  } catch (error) {
-    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC')
-  } finally {
-    await handle.close()
-  }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -9,6 +9,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
+import { fill, mountDisk } from '../../test/disk.ts'
 import { createLog } from '../log.ts'
 import { createSecrets } from '../secrets.ts'
 import { type Embedded, EmbeddedError, readOrCreateMasterKey, startEmbedded } from './embedded.ts'
@@ -291,22 +292,10 @@ test('a full disk damages nothing', async (t) => {
 /** 100 MB of which a cluster takes some 40; undefined where this process may not mount. */
 async function smallDisk(t: TestContext) {
   const disk = await temporary(t)
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=100m', 'tmpfs', disk])
-  if (mounted.status !== 0) return undefined
-  afterwards(t, () => spawnSync('umount', ['--lazy', disk]))
+  const unmount = mountDisk(disk, 100)
+  if (!unmount) return undefined
+  afterwards(t, unmount)
   return disk
-}
-
-async function fill(file: string) {
-  const chunk = Buffer.alloc(4096)
-  const handle = await open(file, 'w')
-  try {
-    for (;;) await handle.writeFile(chunk)
-  } catch (error) {
-    assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC')
-  } finally {
-    await handle.close()
-  }
 }
 
 test('the master key is made once, for its owner only, and never replaced', async (t) => {
