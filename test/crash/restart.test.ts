@@ -161,7 +161,7 @@ test('starts that cannot work say why in one line', async (t) => {
     [{ DATA_DIR: path.join(DATA_DIR, 'other'), PORT: port }, /^outlast: PORT \d+ .* in use/],
     [{ DATA_DIR, PORT: 'x' }, /^outlast: PORT must be/],
     [{ DATA_DIR, HOST: '0.0.0.0' }, /^outlast: HOST 0\.0\.0\.0 .*ALLOW_OPEN_ACCESS/],
-    [{ DATA_DIR, AUTH_MODE: 'full' }, /^outlast: AUTH_MODE must be/],
+    [{ DATA_DIR, AUTH_MODE: 'fully' }, /^outlast: AUTH_MODE must be/],
     [
       { DATABASE_URL: 'postgres://x:y@127.0.0.1:1/none' },
       /^outlast: .*DATABASE_URL.*127\.0\.0\.1:1/,

@@ -11,14 +11,17 @@ const source = new URL('../../apps/server/src/store/tables.ts', import.meta.url)
 
 /** What PostgreSQL calls the types that we write, and whether they allow null. */
 const types: Record<string, { is: string[]; nullable?: true }> = {
-  string: { is: ['text'] },
-  number: { is: ['bigint', 'integer', 'smallint'] },
+  string: { is: ['text', 'uuid'] },
+  Role: { is: ['text'] },
+  'Scope[]': { is: ['text[]'] },
+  number: { is: ['bigint', 'integer', 'smallint', 'double precision'] },
   boolean: { is: ['boolean'] },
   'string[]': { is: ['text[]'] },
   Time: { is: ['timestamp with time zone'] },
   NullableTime: { is: ['timestamp with time zone'], nullable: true },
   Uses: { is: ['json'] },
   'JSONColumnType<object>': { is: ['json'] },
+  Details: { is: ['json'], nullable: true },
 }
 
 /** The tables of `tables.ts`, read as text: types are gone at run time. */

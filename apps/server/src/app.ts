@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import { createAccess } from './access/access.ts'
 import type { Capability } from './capabilities/capability.ts'
 import { builtins } from './capabilities/index.ts'
 import type { Config } from './config.ts'
@@ -10,14 +11,17 @@ import { type Node, noLocalTurns } from './runtime/node.ts'
 import { migrateQueue } from './runtime/queue.ts'
 import { startRuntime } from './runtime/runtime.ts'
 import { createSecrets } from './secrets.ts'
+import { sweepChanges } from './store/access-changes.ts'
 import { keepComparing } from './store/bus/compare.ts'
 import { connectNotify } from './store/bus/notify.ts'
 import type { TransportEvents } from './store/bus/outbox.ts'
 import { createBus } from './store/bus.ts'
-import { createPool, openDatabase } from './store/database.ts'
+import { createPool, type Database, openDatabase } from './store/database.ts'
 import { type Embedded, readOrCreateMasterKey, startEmbedded } from './store/embedded.ts'
 import { sweepKeys } from './store/idempotency-keys.ts'
+import { sweepLogins } from './store/logins.ts'
 import { migrate } from './store/migrate.ts'
+import { sweepBuckets } from './store/rate-limits.ts'
 import { seed } from './store/seeds.ts'
 import { sweepSnapshots } from './store/snapshots.ts'
 
@@ -100,6 +104,8 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const masterKey =
     config.SECRETS_ENCRYPTION_KEY ??
     (alone ? await readOrCreateMasterKey(config.DATA_DIR) : undefined)
+  const access = createAccess({ config, db, masterKey, log })
+  undo.push(access.stop)
   const node: Node = {
     id,
     db,
@@ -107,6 +113,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
     bus,
     config,
     secrets: masterKey === undefined ? undefined : createSecrets(masterKey),
+    access,
     capabilities,
     log,
     local: noLocalTurns,
@@ -124,11 +131,18 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const sweeping = setInterval(() => {
     sweepKeys(db).catch((error) => log.warn('old idempotency keys stay for now', { error }))
     sweepSnapshots(db).catch((error) => log.warn('old snapshots stay for now', { error }))
+    sweepAccess(db).catch((error) => log.warn('old sign-ins stay for now', { error }))
   }, sweepMs)
   undo.push(async () => clearInterval(sweeping))
   bus.hello()
   await app.listen({ host: config.HOST, port: config.PORT })
   return { url: addressOf(app.server.address() as AddressInfo), stop: stopAll }
+}
+
+async function sweepAccess(db: Database) {
+  await sweepLogins(db)
+  await sweepChanges(db)
+  await sweepBuckets(db)
 }
 
 /** How nodes reach each other. The embedded database has one node, and nobody to tell. */

@@ -1,4 +1,17 @@
 import path from 'node:path'
+import {
+  choice,
+  encryptionKey,
+  flag,
+  httpUrl,
+  optionalText,
+  origins,
+  postgresUrl,
+  redisUrl,
+  text,
+  wholeNumber,
+  words,
+} from './config/readers.ts'
 
 /** One environment variable: what it is for, its default as people write it, and how its text is read. */
 type Setting<T> = {
@@ -12,85 +25,6 @@ type Setting<T> = {
 export class ConfigError extends Error {
   override name = 'ConfigError'
 }
-
-const wholeNumber = (fallback: number, min: number, max: number) => ({
-  shown: String(fallback),
-  read(text: string | undefined) {
-    if (text === undefined) return fallback
-    const value = Number(text)
-    if (Number.isInteger(value) && value >= min && value <= max) return value
-    throw new Error(`must be a whole number from ${min} to ${max}, not "${text}"`)
-  },
-})
-
-const choice = <const T extends readonly string[]>(fallback: T[number], values: T) => ({
-  shown: fallback,
-  read(text: string | undefined): T[number] {
-    if (text === undefined) return fallback
-    if (values.includes(text)) return text
-    throw new Error(`must be one of ${values.join(', ')}, not "${text}"`)
-  },
-})
-
-const flag = () => ({
-  shown: 'false',
-  read(text: string | undefined) {
-    if (text === undefined || text === 'false' || text === '0') return false
-    if (text === 'true' || text === '1') return true
-    throw new Error(`must be true or false, not "${text}"`)
-  },
-})
-
-const text = (fallback: string) => ({
-  shown: fallback,
-  read: (value: string | undefined) => value ?? fallback,
-})
-
-const optionalText = () => ({ shown: '', read: (value: string | undefined) => value })
-
-const postgresUrl = () => ({
-  shown: '',
-  read(value: string | undefined) {
-    if (value === undefined) return undefined
-    if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return value
-    throw new Error('must be a URL that begins with postgres:// or postgresql://')
-  },
-})
-
-const redisUrl = () => ({
-  shown: '',
-  read(value: string | undefined) {
-    if (value === undefined) return undefined
-    if (/^rediss?:\/\/[^/]/.test(value) && URL.canParse(value)) return value
-    throw new Error('must be a URL that begins with redis:// or rediss://')
-  },
-})
-
-const encryptionKey = () => ({
-  shown: '',
-  secret: true as const,
-  read(value: string | undefined) {
-    if (value === undefined) return undefined
-    const [id, key, rest] = value.split(':')
-    const usable = id && key && rest === undefined && Buffer.from(key, 'base64').length === 32
-    if (usable) return value
-    throw new Error('must look like kek-v1:<32 bytes in base64>')
-  },
-})
-
-const origins = () => ({
-  shown: '',
-  read(value: string | undefined) {
-    const list = (value ?? '').split(',').map((origin) => origin.trim())
-    const named = list.filter((origin) => origin !== '')
-    for (const origin of named) {
-      const good = URL.canParse(origin) && new URL(origin).origin === origin
-      if (!good)
-        throw new Error(`must list origins such as https://app.example.com, not "${origin}"`)
-    }
-    return named
-  },
-})
 
 /** Every setting there is. This table is the documentation too: `npm run docs` prints it. */
 export const settings = {
@@ -117,12 +51,134 @@ export const settings = {
     ...choice('all', ['all', 'api', 'worker']),
   },
   AUTH_MODE: {
-    about: 'Who may call. `none`: everybody who reaches the port',
-    ...choice('none', ['none']),
+    about:
+      'Who may call. `none`: everybody who reaches the port; `admin`: one administrator and keys; `full`: users, organizations and keys',
+    ...choice('none', ['none', 'admin', 'full']),
   },
   ALLOW_OPEN_ACCESS: {
     about: 'Allows `AUTH_MODE=none` on an address that others can reach',
     ...flag(),
+  },
+  AUTH_BASE_URL: {
+    about:
+      'Where browsers reach the server, such as `https://agents.example.com`; needed for OAuth, and makes cookies strict',
+    ...httpUrl(),
+  },
+  AUTH_ADMIN_EMAIL: {
+    about: 'Who owns the default organization; needed with `AUTH_MODE=admin`',
+    ...optionalText(),
+  },
+  AUTH_ADMIN_PASSWORD: {
+    about: "The administrator's password, 8 characters or more",
+    secret: true as const,
+    ...optionalText(),
+  },
+  AUTH_JWT_SECRET: {
+    about:
+      'Signs tokens, 32 characters or more; unset: follows from `SECRETS_ENCRYPTION_KEY`. A new one signs everybody out',
+    secret: true as const,
+    ...optionalText(),
+  },
+  AUTH_JWT_ACCESS_TOKEN_LIFETIME: {
+    about: 'Seconds that an access token is good for',
+    ...wholeNumber(900, 1, 86_400),
+  },
+  AUTH_JWT_REFRESH_TOKEN_LIFETIME: {
+    about: 'Seconds after which somebody who was not here must sign in again',
+    ...wholeNumber(2_592_000, 1, 31_536_000),
+  },
+  AUTH_DISABLE_PASSWORD: {
+    about: 'Nobody registers or signs in with a password but the administrator',
+    ...flag(),
+  },
+  AUTH_DISABLE_SIGNUP: { about: 'Only who is invited may register', ...flag() },
+  AUTH_GOOGLE_CLIENT_ID: { about: 'Sign-in with Google: client id', ...optionalText() },
+  AUTH_GOOGLE_CLIENT_SECRET: {
+    about: 'Sign-in with Google: client secret',
+    secret: true as const,
+    ...optionalText(),
+  },
+  AUTH_GOOGLE_REDIRECT_URI: {
+    about: 'Where Google sends people back; unset: `AUTH_BASE_URL` + `/v1/auth/callback/google`',
+    ...httpUrl(),
+  },
+  AUTH_GOOGLE_ALLOWED_DOMAINS: {
+    about: 'Domains, separated by commas, whose addresses may sign in with Google; unset: all',
+    ...words(),
+  },
+  AUTH_GITHUB_CLIENT_ID: { about: 'Sign-in with GitHub: client id', ...optionalText() },
+  AUTH_GITHUB_CLIENT_SECRET: {
+    about: 'Sign-in with GitHub: client secret',
+    secret: true as const,
+    ...optionalText(),
+  },
+  AUTH_GITHUB_REDIRECT_URI: {
+    about: 'Where GitHub sends people back; unset: `AUTH_BASE_URL` + `/v1/auth/callback/github`',
+    ...httpUrl(),
+  },
+  AUTH_GITHUB_ALLOWED_DOMAINS: {
+    about: 'Domains whose addresses may sign in with GitHub; unset: all',
+    ...words(),
+  },
+  AUTH_GITHUB_URL: {
+    about: 'A GitHub Enterprise Server instead of github.com',
+    ...httpUrl(),
+  },
+  AUTH_OIDC_ISSUER: {
+    about: 'Sign-in with any OpenID Connect issuer: its address, over https unless it is loopback',
+    ...httpUrl(),
+  },
+  AUTH_OIDC_CLIENT_ID: { about: 'Sign-in with that issuer: client id', ...optionalText() },
+  AUTH_OIDC_CLIENT_SECRET: {
+    about: 'Sign-in with that issuer: client secret',
+    secret: true as const,
+    ...optionalText(),
+  },
+  AUTH_OIDC_REDIRECT_URI: {
+    about: 'Where the issuer sends people back; unset: `AUTH_BASE_URL` + `/v1/auth/callback/oidc`',
+    ...httpUrl(),
+  },
+  AUTH_OIDC_ALLOWED_DOMAINS: {
+    about: 'Domains whose addresses may sign in with that issuer; unset: all',
+    ...words(),
+  },
+  TRUST_PROXY: {
+    about:
+      'Addresses or networks, separated by commas, of proxies whose `X-Forwarded-For` is believed; unset: none',
+    ...words(),
+  },
+  RATE_LIMIT_KEY: {
+    about: 'Requests a minute for each API key; 0: no limit. Limits hold with authentication only',
+    ...wholeNumber(6_000, 0, 1_000_000_000),
+  },
+  RATE_LIMIT_USER: {
+    about: 'Requests a minute for each user who signed in, and for each session token',
+    ...wholeNumber(1_200, 0, 1_000_000_000),
+  },
+  RATE_LIMIT_ORG: {
+    about: 'Requests a minute for each organization',
+    ...wholeNumber(30_000, 0, 1_000_000_000),
+  },
+  RATE_LIMIT_ADDRESS: {
+    about: 'Requests a minute from each address (of IPv6: each /64)',
+    ...wholeNumber(12_000, 0, 1_000_000_000),
+  },
+  CONNECTIONS_PER_ADDRESS: {
+    about:
+      'Connections from one address that have not signed in yet, while authentication is on; 0: no limit',
+    ...wholeNumber(512, 0, 1_000_000),
+  },
+  QUOTA_SESSIONS: {
+    about: 'Sessions of one organization; 0: no limit',
+    ...wholeNumber(0, 0, 1_000_000_000),
+  },
+  QUOTA_TURNS: {
+    about: 'Turns that one organization runs at once; 0: no limit',
+    ...wholeNumber(0, 0, 1_000_000),
+  },
+  QUOTA_STORAGE_MB: {
+    about: 'Megabytes that the sessions of one organization take; 0: no limit',
+    ...wholeNumber(0, 0, 1_000_000_000),
   },
   CORS_ALLOWED_ORIGINS: {
     about: 'Origins, separated by commas, whose pages may call the API; unset: none',
@@ -206,7 +262,54 @@ export function readConfig(env: Record<string, string | undefined>): Config {
       `HOST ${config.HOST} can be reached by others while AUTH_MODE is none: set ALLOW_OPEN_ACCESS=true if that is meant, or HOST=127.0.0.1.`,
     )
   }
+  if (config.AUTH_MODE !== 'none') checkAuthentication(config)
   return { ...config, DATA_DIR: path.resolve(config.DATA_DIR) }
+}
+
+const secretLengthMin = 32
+const passwordLengthMin = 8
+
+/** What would only fail, or stand open, once the first person signs in. */
+function checkAuthentication(config: Config) {
+  const { AUTH_MODE: mode, AUTH_ADMIN_EMAIL: email, AUTH_ADMIN_PASSWORD: password } = config
+  if (mode === 'admin' && (email === undefined || password === undefined)) {
+    throw new ConfigError('AUTH_MODE=admin needs AUTH_ADMIN_EMAIL and AUTH_ADMIN_PASSWORD.')
+  }
+  if ((email === undefined) !== (password === undefined)) {
+    throw new ConfigError('AUTH_ADMIN_EMAIL and AUTH_ADMIN_PASSWORD belong together.')
+  }
+  if (password !== undefined && password.length < passwordLengthMin) {
+    throw new ConfigError(`AUTH_ADMIN_PASSWORD must have ${passwordLengthMin} characters or more.`)
+  }
+  if (config.AUTH_JWT_SECRET !== undefined && config.AUTH_JWT_SECRET.length < secretLengthMin) {
+    throw new ConfigError(`AUTH_JWT_SECRET must have ${secretLengthMin} characters or more.`)
+  }
+  const keyless =
+    config.AUTH_JWT_SECRET === undefined && config.SECRETS_ENCRYPTION_KEY === undefined
+  if (config.DATABASE_URL !== undefined && keyless) {
+    throw new ConfigError(
+      `AUTH_MODE=${mode} with DATABASE_URL needs SECRETS_ENCRYPTION_KEY (or AUTH_JWT_SECRET), the same on all nodes.`,
+    )
+  }
+  for (const name of ['GOOGLE', 'GITHUB', 'OIDC'] as const) {
+    const [id, secret] = [config[`AUTH_${name}_CLIENT_ID`], config[`AUTH_${name}_CLIENT_SECRET`]]
+    if ((id === undefined) !== (secret === undefined)) {
+      throw new ConfigError(
+        `AUTH_${name}_CLIENT_ID and AUTH_${name}_CLIENT_SECRET belong together.`,
+      )
+    }
+    if (id && !config.AUTH_BASE_URL && !config[`AUTH_${name}_REDIRECT_URI`]) {
+      throw new ConfigError(
+        `AUTH_${name}_CLIENT_ID needs AUTH_BASE_URL, where people come back to.`,
+      )
+    }
+  }
+  for (const name of ['AUTH_OIDC_ISSUER', 'AUTH_GITHUB_URL'] as const) {
+    const url = config[name] === undefined ? undefined : new URL(config[name])
+    if (url?.protocol === 'http:' && !isLoopback(url.hostname)) {
+      throw new ConfigError(`${name} must begin with https:// unless it is on this machine.`)
+    }
+  }
 }
 
 function readSetting(name: string, setting: Setting<unknown>, value: string | undefined) {

@@ -9,21 +9,55 @@ export const catalogue = {
   capability_unknown: [400, 'There is no capability %s.'],
   model_unavailable: [400, 'Model %s does not exist or is disabled.'],
   encryption_not_configured: [400, 'Encryption not configured. Cannot store API key.'],
+  unauthenticated: [401, 'Authentication required'],
+  invalid_token: [401, 'Invalid or expired token'],
+  invalid_api_key_format: [401, 'Invalid API key format'],
+  invalid_api_key: [401, 'Invalid API key'],
+  api_key_expired: [401, 'API key expired'],
+  api_key_without_user: [401, 'User not found for API key'],
+  invalid_login: [401, 'Invalid email or password'],
+  invalid_refresh_token: [401, 'Invalid refresh token'],
+  refresh_token_expired: [401, 'Refresh token expired'],
+  email_taken: [401, 'Email already registered'],
+  organization_missing: [401, 'Missing X-Org-Id header or org_id query param'],
+  invalid_organization_id: [401, 'Invalid organization ID format'],
+  oauth_provider_unknown: [401, 'Unknown OAuth provider'],
+  oauth_not_configured: [401, '%s OAuth not configured'],
+  oauth_failed: [401, 'The sign-in at %s did not succeed. Try again.'],
+  oauth_state_invalid: [401, 'This sign-in was not begun here, is over, or was used before.'],
+  registration_disabled: [403, 'Registration is disabled'],
+  password_registration_disabled: [403, 'Password registration is disabled'],
+  password_login_disabled: [403, 'Signing in with a password is disabled.'],
+  email_not_allowed: [403, 'Only people with an address at an allowed domain may sign in.'],
+  forbidden: [403, 'This needs %s access.'],
+  users_only: [403, 'Only a user who signed in may do this, not a key or a token.'],
+  quota_exceeded: [403, 'The organization has reached its quota of %s.'],
   host_not_allowed: [403, 'Without authentication the server answers only to loopback names.'],
   origin_not_allowed: [403, 'Requests from pages of another origin are refused.'],
   not_found: [404, '%s not found'],
   route_not_found: [404, 'There is nothing at %s.'],
   method_not_allowed: [405, '%s is not possible here.'],
+  request_timeout: [408, 'The request took too long to arrive.'],
   agent_archived: [409, 'Agent %s is archived. Restore it to start sessions.'],
   session_busy: [409, 'The session runs a turn, and on_busy is reject.'],
   model_exists: [409, 'The provider already has a model %s.'],
   model_in_use: [409, 'The model is in use: %s.'],
+  last_owner: [409, 'An organization needs an owner: make somebody else one first.'],
+  authentication_off: [
+    409,
+    'Without authentication there are no users, keys and members: see AUTH_MODE.',
+  ],
   idempotency_key_reused: [409, 'This Idempotency-Key was used with another request body.'],
   idempotency_in_progress: [409, 'The first request with this Idempotency-Key is still running.'],
   body_too_large: [413, 'The body is larger than %s bytes.'],
   unsupported_media_type: [415, 'The Content-Type must be application/json.'],
+  rate_limited: [429, 'Too many requests. Try again in %s s.'],
+  too_many_attempts: [429, 'Too many attempts. Try again in %s s.'],
+  too_many_turns: [429, 'The organization runs as many turns at once as it may. Try again.'],
+  too_many_connections: [429, 'Too many connections from this address that have not signed in.'],
   headers_too_large: [431, 'The request headers are too large.'],
   internal_error: [500, 'Internal server error'],
+  oauth_unavailable: [503, '%s cannot be reached. Try again.'],
   database_unavailable: [503, 'The database cannot be reached. Try again.'],
   shutting_down: [503, 'The server is shutting down. Try again.'],
 } as const satisfies Record<string, readonly [status: number, sentence: string]>
@@ -36,13 +70,16 @@ export class ApiError extends Error {
   readonly code: ErrorCode
   readonly status: number
   readonly details: ErrorDetail[] | undefined
+  /** Seconds after which it may be tried again. */
+  readonly retryAfter: number | undefined
 
-  constructor(code: ErrorCode, about?: string, details?: ErrorDetail[]) {
+  constructor(code: ErrorCode, about?: string, details?: ErrorDetail[], retryAfter?: number) {
     const [status, sentence] = catalogue[code]
     super(sentence.replace('%s', () => about ?? ''))
     this.code = code
     this.status = status
     this.details = details
+    this.retryAfter = retryAfter
   }
 
   get body(): ErrorResponse {

@@ -27,8 +27,19 @@ export function uuidOf(id: string): string {
   return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
+/** What users and keys are called: a dashed UUID. */
+export const newUuid = () => uuidOf(uuid7())
+
 /** A span of a trace: a dashed UUID. */
 export const newSpanId = () => uuidOf(uuid7())
+
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** Contract: returns `text` when it is a dashed UUID, else throws 400 `invalid_id`. */
+export function parseUuid(what: string, text: string): string {
+  if (uuidPattern.test(text)) return text
+  throw new ApiError('invalid_id', what)
+}
 
 const titles: Partial<Record<Noun, string>> = { provider: 'provider', model: 'model' }
 const patterns = Object.fromEntries(

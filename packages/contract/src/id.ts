@@ -11,6 +11,8 @@ export const idPrefixes = {
   exec: 'exec',
   provider: 'provider',
   model: 'model',
+  invitation: 'invitation',
+  audit: 'audit',
 } as const
 
 export type Noun = keyof typeof idPrefixes
@@ -30,6 +32,14 @@ export const TurnId = idOf('turn')
 export const ExecId = idOf('exec')
 export const ProviderId = idOf('provider')
 export const ModelId = idOf('model')
+export const InvitationId = idOf('invitation')
+export const AuditEntryId = idOf('audit')
+
+/** Users and keys have dashed UUIDs without a prefix. */
+export const Uuid = Type.String({
+  pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$',
+  examples: ['01933b5a-0000-7000-8000-000000000001'],
+})
 
 /** RFC 3339, UTC. */
 export const Timestamp = Type.String({ format: 'date-time' })

@@ -5,6 +5,24 @@ export {
   AgentStatus,
   NewAgent,
 } from './agent.ts'
+export { AuditEntry, AuditExportQuery, AuditPage, AuditQuery } from './audit.ts'
+export {
+  ApiKey,
+  ApiKeyPage,
+  AuthConfig,
+  AuthMode,
+  CreatedApiKey,
+  LoginRequest,
+  NewApiKey,
+  NewSessionToken,
+  PasswordChange,
+  RefreshRequest,
+  RegisterRequest,
+  Scope,
+  SessionToken,
+  sessionTokenSecondsMax,
+  Tokens,
+} from './auth.ts'
 export {
   CapabilityInfo,
   CapabilityPage,
@@ -31,7 +49,9 @@ export {
 export { Health } from './health.ts'
 export {
   AgentId,
+  AuditEntryId,
   EventId,
+  InvitationId,
   idPrefixes,
   MessageId,
   ModelId,
@@ -40,6 +60,7 @@ export {
   ProviderId,
   SessionId,
   TurnId,
+  Uuid,
 } from './id.ts'
 export {
   CancelTurnResponse,
@@ -67,6 +88,20 @@ export {
   ProviderType,
 } from './model.ts'
 export {
+  AcceptInvitation,
+  CreatedInvitation,
+  Invitation,
+  InvitationPage,
+  Member,
+  MemberChange,
+  MemberPage,
+  NewInvitation,
+  NewOrganization,
+  Organization,
+  OrganizationChange,
+  OrganizationPage,
+} from './organization.ts'
+export {
   NewSession,
   Session,
   SessionChange,
@@ -76,3 +111,4 @@ export {
 } from './session.ts'
 export { type Page, PageQuery } from './shape.ts'
 export { TokenUsage } from './usage.ts'
+export { Me, Role, roles, SwitchOrganization, User, UserPage, UserQuery } from './user.ts'

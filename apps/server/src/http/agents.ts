@@ -105,7 +105,7 @@ export function agentRoutes({ app, node }: Api): void {
       body: NewAgent,
       response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId }, body }, reply) {
+    async handler({ params, principal: { orgId }, body, db }, reply) {
       const id = parseId('agent', params.agent_id)
       if (body.id && body.id !== id) throw invalidAt('id', 'is not the id of the path')
       await check(db, orgId, body)
@@ -124,7 +124,7 @@ export function agentRoutes({ app, node }: Api): void {
       body: AgentChange,
       response: { 200: Agent, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId }, body }) {
+    async handler({ params, principal: { orgId }, body, db }) {
       const id = parseId('agent', params.agent_id)
       await check(db, orgId, body)
       return updateAgent(db, { orgId, id }, body)
@@ -140,7 +140,7 @@ export function agentRoutes({ app, node }: Api): void {
       tags,
       response: { '4xx': ErrorResponse },
     },
-    async handler({ params, principal }, reply) {
+    async handler({ params, principal, db }, reply) {
       await archiveAgent(db, principal.orgId, parseId('agent', params.agent_id))
       return reply.code(204).send()
     },

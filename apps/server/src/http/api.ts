@@ -1,16 +1,14 @@
 import type { FastifyInstance } from 'fastify'
+import type { Principal } from '../access/principal.ts'
 import type { Node } from '../runtime/node.ts'
 import type { Db } from '../store/database.ts'
-
-/** Who asks. */
-export type Principal = { orgId: string; id: string }
 
 declare module 'fastify' {
   interface FastifyRequest {
     principal: Principal
-    /** In a POST, where it reads and writes: the pool, or the transaction of its Idempotency-Key. */
+    /** Where a request that changes something reads and writes: the pool, or the transaction that it is one with. */
     db: Db
-    /** In a POST, work for when the effect is committed, before the answer goes out. */
+    /** In such a request, work for when the effect is committed, before the answer goes out. */
     committed: (() => void | Promise<void>)[]
   }
   /** What the OpenAPI document says of a route beside its shapes. */
@@ -19,6 +17,8 @@ declare module 'fastify' {
     summary?: string
     tags?: string[]
     produces?: string[]
+    /** The status of an answer without a body, where it is not 204. */
+    bare?: number
     /** Left out of the document: another name of a route that is in it. */
     hide?: boolean
   }

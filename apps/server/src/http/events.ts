@@ -5,6 +5,7 @@ import {
   eventTypes,
   type StreamQuery,
 } from '@outlast/contract'
+import type { Principal } from '../access/principal.ts'
 import { ApiError, invalidAt } from '../errors.ts'
 import { type EventPosition, eventPosition, parseId } from '../ids.ts'
 import type { Db } from '../store/database.ts'
@@ -22,6 +23,7 @@ export function eventRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Querystring: EventQuery }>({
     method: 'GET',
     url: '/v1/sessions/:session_id/events',
+    config: { forToken: 'read' },
     schema: {
       operationId: 'list_events',
       querystring: EventQuery,
@@ -29,7 +31,7 @@ export function eventRoutes({ app, node }: Api): void {
     },
     async handler({ params, principal, query, headers }, reply) {
       const sessionId = parseId('session', params.session_id)
-      const filter = filterOf(query)
+      const filter = visibleTo(principal, filterOf(query))
       const upTo = await findSequence(node.db, principal.orgId, sessionId)
       if (upTo === undefined) throw new ApiError('not_found', 'Session')
       const start = startOf(sessionId, { ...query, last_event_id: headers['last-event-id'] }, upTo)
@@ -68,6 +70,14 @@ async function* eventBatches(db: Db, about: About, { upTo, limit, ...wanted }: W
 
 /** Which events a client wants. */
 export type Filter = { types: string[] | undefined; exclude: string[] | undefined }
+
+/** A customer's browser sees the conversation, not the prompt and tools that the model was given. */
+const hiddenFromTokens = ['llm.generation']
+
+export const visibleTo = ({ kind }: Principal, filter: Filter): Filter =>
+  kind === 'token'
+    ? { ...filter, exclude: [...(filter.exclude ?? []), ...hiddenFromTokens] }
+    : filter
 
 const known = new Set<string>(eventTypes)
 const wordPattern = /^[a-z][a-z0-9_.]{0,99}$/

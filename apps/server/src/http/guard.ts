@@ -15,21 +15,38 @@ export function requestId(headers: IncomingHttpHeaders): string {
   return `req_${prefix}${count.toString(36)}`
 }
 
+/** What no page may make of an answer of ours: another type, a frame, a part of itself. */
+const headers = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'x-frame-options': 'DENY',
+  'cross-origin-resource-policy': 'same-origin',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+}
+const always = Object.entries(headers)
+const yearSeconds = 31_536_000
+
 /**
- * With nothing but the network between the API and its callers: only loopback names as Host (a page whose name
- * was rebound to 127.0.0.1 has another), and no requests from pages of other origins.
+ * Guards against what browsers can be made to do. No requests from pages of other origins; and with nothing but the
+ * network between the API and its callers, only loopback names as Host (a page whose name was rebound to 127.0.0.1 has
+ * another).
  */
-export function guardOpenAccess(app: FastifyInstance, config: Config): void {
+export function guardBrowsers(app: FastifyInstance, config: Config): void {
+  const anyHost = config.ALLOW_OPEN_ACCESS || config.AUTH_MODE !== 'none'
+  const isHttps = config.AUTH_BASE_URL?.startsWith('https:') ?? false
   const allowed = new Set(config.CORS_ALLOWED_ORIGINS)
   // Clients name one host again and again: the last good one is not looked at twice.
   let goodHost = ''
   app.addHook('onRequest', (request, reply, done) => {
     reply.raw.setHeader('x-request-id', request.id)
+    for (const [name, value] of always) reply.raw.setHeader(name, value)
+    if (isHttps) reply.raw.setHeader('strict-transport-security', `max-age=${yearSeconds}`)
+    if (request.url.startsWith('/v1/')) reply.raw.setHeader('cache-control', 'no-store')
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
       return done(new ApiError('invalid_request', 'it names no Host.'))
     }
-    if (!config.ALLOW_OPEN_ACCESS && request.headers.host !== goodHost) {
-      if (!isLoopback(hostOf(request))) return done(new ApiError('host_not_allowed'))
+    if (!anyHost && request.headers.host !== goodHost) {
+      if (!isLoopback(hostNameOf(request))) return done(new ApiError('host_not_allowed'))
       goodHost = request.headers.host ?? ''
     }
     const { origin } = request.headers
@@ -40,10 +57,11 @@ export function guardOpenAccess(app: FastifyInstance, config: Config): void {
   })
 }
 
-function hostOf({ headers }: FastifyRequest): string {
+/** The host that a request names, without its port. */
+export function hostNameOf({ headers }: FastifyRequest): string {
   const host = headers.host ?? ''
   return host.startsWith('[') ? host.slice(1, host.indexOf(']')) : host.replace(/:\d*$/, '')
 }
 
-const isSameOrigin = (origin: string, { headers }: FastifyRequest) =>
+export const isSameOrigin = (origin: string, { headers }: FastifyRequest) =>
   origin === `http://${headers.host}` || origin === `https://${headers.host}`

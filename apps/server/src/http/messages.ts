@@ -27,7 +27,7 @@ export function messageRoutes({ app, node }: Api): void {
     method: 'POST',
     url: '/v1/sessions/:session_id/messages',
     bodyLimit: bodyBytesMax,
-    config: { allowsNul: true },
+    config: { forToken: 'write', unaudited: true, allowsNul: true },
     schema: {
       operationId: 'create_message',
       body: NewMessage,
@@ -47,6 +47,7 @@ export function messageRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Querystring: PageQuery }>({
     method: 'GET',
     url: '/v1/sessions/:session_id/messages',
+    config: { forToken: 'read' },
     schema: {
       operationId: 'list_messages',
       querystring: PageQuery,

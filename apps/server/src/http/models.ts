@@ -60,6 +60,7 @@ function providerModelRoutesAt({ app, node: { db } }: Api, base: string, hide: b
   app.route<{ Params: OfProvider; Body: NewModel }>({
     method: 'POST',
     url: `${base}/:provider_id/models`,
+    config: { access: 'admin' },
     schema: {
       operationId: 'create_model',
       summary: 'Add a model to a provider.',
@@ -113,6 +114,7 @@ function modelRoutesAt({ app, node: { db } }: Api, base: string, hide: boolean):
   app.route<{ Params: Params; Body: ModelChange }>({
     method: 'PATCH',
     url: `${base}/:id`,
+    config: { access: 'admin' },
     schema: {
       operationId: 'update_model',
       summary: 'Change a model, or make it the default.',
@@ -121,7 +123,7 @@ function modelRoutesAt({ app, node: { db } }: Api, base: string, hide: boolean):
       body: ModelChange,
       response: { 200: Model, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId }, body }) {
+    async handler({ params, principal: { orgId }, body, db }) {
       return updateModel(db, { orgId, id: parseId('model', params.id) }, body)
     },
   })
@@ -129,6 +131,7 @@ function modelRoutesAt({ app, node: { db } }: Api, base: string, hide: boolean):
   app.route<{ Params: Params }>({
     method: 'DELETE',
     url: `${base}/:id`,
+    config: { access: 'admin' },
     schema: {
       operationId: 'delete_model',
       summary: 'Delete a model, unless it is in use.',
@@ -136,7 +139,7 @@ function modelRoutesAt({ app, node: { db } }: Api, base: string, hide: boolean):
       hide,
       response: { '4xx': ErrorResponse },
     },
-    async handler({ params, principal }, reply) {
+    async handler({ params, principal, db }, reply) {
       await deleteModel(db, principal.orgId, parseId('model', params.id))
       return reply.code(204).send()
     },

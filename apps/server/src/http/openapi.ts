@@ -5,6 +5,22 @@ import type { TSchema } from 'typebox'
 
 type Json = Record<string, unknown>
 
+/** How callers say who they are, where that is asked. */
+const securitySchemes = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An access token, a session token or an API key.',
+  },
+  key: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'Authorization',
+    description: 'An API key without a scheme, or after `ApiKey`.',
+  },
+  cookie: { type: 'apiKey', in: 'cookie', name: 'access_token' },
+}
+
 /** A document in the making: routes are added as they are registered. */
 export type OpenApi = { document: Json; add: (route: RouteOptions) => void }
 
@@ -25,7 +41,8 @@ export function createOpenApi(version: string): OpenApi {
     },
     servers: [{ url: '/' }, { url: '/api' }],
     paths,
-    components: { schemas },
+    components: { schemas, securitySchemes },
+    security: [{ bearer: [] }, { key: [] }, { cookie: [] }],
   }
 
   /** A schema with its named parts as references. */
@@ -54,6 +71,7 @@ export function createOpenApi(version: string): OpenApi {
       operationId: schema.operationId,
       ...(schema.summary && { summary: schema.summary }),
       ...(schema.tags && { tags: schema.tags }),
+      ...(isPublic(route) && { security: [] }),
       parameters: parametersOf(route, refer),
       ...(schema.body ? { requestBody: { required: true, ...body(schema.body as TSchema) } } : {}),
       responses: responsesOf(route, body),
@@ -83,6 +101,9 @@ function parametersOf({ url, schema, method }: RouteOptions, refer: (node: unkno
   return [...inPath, ...inQuery, ...(method === 'POST' ? [key] : [])]
 }
 
+const isPublic = ({ url, config }: RouteOptions) =>
+  !url.startsWith('/v1/') || config?.access === 'public'
+
 type Body = (schema: TSchema, type?: string) => object
 
 function responsesOf(route: RouteOptions, body: Body) {
@@ -96,13 +117,18 @@ function responsesOf(route: RouteOptions, body: Body) {
   for (const type of schema?.produces ?? []) {
     responses['200'] = { description: 'OK', content: { [type]: { schema: { type: 'string' } } } }
   }
-  if (Object.keys(responses).length === 0) responses['204'] = { description: 'No Content' }
+  if (Object.keys(responses).length === 0) {
+    const status = String(schema?.bare ?? 204)
+    responses[status] = { description: STATUS_CODES[status] }
+  }
   const bad = [
-    ...(schema?.body || schema?.querystring || url.includes(':') ? [400] : []),
+    ...(schema?.body || schema?.querystring || url.includes(':') || method === 'POST' ? [400] : []),
+    ...(isPublic(route) && !url.startsWith('/v1/auth/') ? [] : [401]),
     403,
     ...(url.includes(':') ? [404] : []),
-    ...(method === 'POST' ? [409] : []),
+    ...(method === 'POST' || url.startsWith('/v1/auth/') ? [409] : []),
     ...(method === 'GET' ? [] : [413, 415]),
+    ...(url.startsWith('/v1/') ? [429] : []),
     500,
     503,
   ]

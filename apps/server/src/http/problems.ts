@@ -19,14 +19,15 @@ export function answerProblems(app: FastifyInstance, log: Log): void {
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const problem = problemOf(error, request.routeOptions.bodyLimit)
     if (problem.status >= 500 && problem.status !== 503) {
-      log.error('request failed', { request: request.id, url: request.url, error })
+      log.error('request failed', { request: request.id, url: request.url.split('?')[0], error })
     }
     return withStatus(reply, problem).send(problem.body)
   })
 }
 
-function withStatus(reply: FastifyReply, { status }: ApiError): FastifyReply {
-  if (status === 503) reply.header('retry-after', retryAfterSeconds)
+function withStatus(reply: FastifyReply, { status, retryAfter }: ApiError): FastifyReply {
+  if (status === 503 || status === 429) reply.header('retry-after', retryAfter ?? retryAfterSeconds)
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="outlast"')
   return reply.code(status)
 }
 
@@ -54,10 +55,18 @@ function problemOf(error: FastifyError, bodyLimit: number): ApiError {
 /** Answers bytes that are no HTTP request. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW'
-  const problem = tooLarge
-    ? new ApiError('headers_too_large')
-    : new ApiError('invalid_request', 'it is not HTTP.')
+  const code = unreadable[error.code ?? '']
+  refuseConnection(socket, code ?? 'invalid_request', 'it is not HTTP.')
+}
+
+const unreadable: Record<string, ErrorCode> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+}
+
+/** Answers on a connection that has made no request, and ends it. */
+export function refuseConnection(socket: Socket, code: ErrorCode, about?: string): void {
+  const problem = new ApiError(code, about)
   const body = JSON.stringify(problem.body)
   socket.end(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,

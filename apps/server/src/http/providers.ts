@@ -59,6 +59,7 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
   app.route<{ Body: NewProvider }>({
     method: 'POST',
     url: base,
+    config: { access: 'admin' },
     schema: {
       operationId: 'create_provider',
       summary: 'Add a vendor of models, or a model server of your own.',
@@ -91,6 +92,7 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
   app.route<{ Params: Params; Body: ProviderChange }>({
     method: 'PATCH',
     url: `${base}/:id`,
+    config: { access: 'admin' },
     schema: {
       operationId: 'update_provider',
       summary: 'Change a provider; "disabled" takes its models out of use.',
@@ -99,7 +101,7 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
       body: ProviderChange,
       response: { 200: Provider, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId }, body }) {
+    async handler({ params, principal: { orgId }, body, db }) {
       const id = parseId('provider', params.id)
       return present(node, await updateProvider(db, { orgId, id }, sealed(node, body)))
     },
@@ -108,6 +110,7 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
   app.route<{ Params: Params }>({
     method: 'DELETE',
     url: `${base}/:id`,
+    config: { access: 'admin' },
     schema: {
       operationId: 'delete_provider',
       summary: 'Delete a provider and its models, unless one of them is in use.',
@@ -115,7 +118,7 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
       hide,
       response: { '4xx': ErrorResponse },
     },
-    async handler({ params, principal }, reply) {
+    async handler({ params, principal, db }, reply) {
       await deleteProvider(db, principal.orgId, parseId('provider', params.id))
       return reply.code(204).send()
     },

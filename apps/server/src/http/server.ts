@@ -6,28 +6,35 @@ import { ApiError, invalidAt } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
 import { agentRoutes } from './agents.ts'
 import type { Api } from './api.ts'
+import { apiKeyRoutes } from './api-keys.ts'
+import { auditRoutes } from './audit.ts'
+import { authRoutes } from './auth.ts'
 import { parseJsonBodies } from './body.ts'
 import { capabilityRoutes } from './capabilities.ts'
+import { limitConnections } from './connections.ts'
 import { documentRoutes } from './documents.ts'
 import { eventRoutes } from './events.ts'
 import { pageRoutes } from './first-page.ts'
-import { guardOpenAccess, requestId } from './guard.ts'
+import { guardBrowsers, requestId } from './guard.ts'
 import { healthRoutes } from './health.ts'
-import { rememberAnswers } from './idempotency.ts'
 import { messageRoutes } from './messages.ts'
 import { modelRoutes } from './models.ts'
+import { organizationRoutes } from './organizations.ts'
+import { authenticate } from './principal.ts'
 import { answerClientError, answerProblems, answerUnknownRoutes } from './problems.ts'
 import { providerRoutes } from './providers.ts'
+import { sessionTokenRoutes } from './session-tokens.ts'
 import { sessionRoutes } from './sessions.ts'
 import { type Streams, streamRoutes } from './stream.ts'
+import { runInUnits } from './unit.ts'
+import { userRoutes } from './users.ts'
 
 const bodyBytesMax = 2 * 1024 * 1024
 const headerBytesMax = 16 * 1024
+/** Who sends headers more slowly is no client. */
+const headersMs = 10_000
+const connectionsCheckMs = 2_000
 const urlParameterMax = 4_096
-
-/** The organization that everybody works in while there is no authentication. */
-export const defaultOrganization = 'org_00000000000000000000000000000001'
-const anonymous = { orgId: defaultOrganization, id: '00000000-0000-0000-0000-000000000000' }
 
 export type Http = {
   app: FastifyInstance
@@ -45,7 +52,13 @@ export async function createHttp(
     bodyLimit: bodyBytesMax,
     genReqId: ({ headers }) => requestId(headers),
     // Without a Host, Node would answer 400 with no body; the guard does it in our words.
-    http: { maxHeaderSize: headerBytesMax, requireHostHeader: false },
+    http: {
+      maxHeaderSize: headerBytesMax,
+      requireHostHeader: false,
+      headersTimeout: headersMs,
+      connectionsCheckingInterval: connectionsCheckMs,
+    },
+    trustProxy: node.config.TRUST_PROXY.length > 0 ? node.config.TRUST_PROXY : false,
     requestTimeout: 60_000,
     keepAliveTimeout: 72_000,
     forceCloseConnections: true,
@@ -66,18 +79,19 @@ export async function createHttp(
   parseJsonBodies(app)
   answerProblems(app, node.log)
   answerUnknownRoutes(app)
-  guardOpenAccess(app, node.config)
+  guardBrowsers(app, node.config)
   await allowOrigins(app, node)
   app.decorateRequest('principal')
   app.decorateRequest('db')
   app.decorateRequest('committed')
+  app.decorateRequest('auditNote')
   app.addHook('onRequest', (request, _reply, done) => {
-    request.principal = anonymous
     done(
       stopping() && !request.routeOptions.config.always ? new ApiError('shutting_down') : undefined,
     )
   })
-  rememberAnswers(app, node.db)
+  authenticate(app, node, limitConnections(app.server, node.config))
+  runInUnits(app, node.db)
 
   const api: Api = { app, node, version, stopping }
   healthRoutes(api)
@@ -90,8 +104,14 @@ export async function createHttp(
   messageRoutes(api)
   eventRoutes(api)
   const streams = streamRoutes(api)
+  sessionTokenRoutes(api)
   providerRoutes(api)
   modelRoutes(api)
+  authRoutes(api)
+  apiKeyRoutes(api)
+  userRoutes(api)
+  organizationRoutes(api)
+  auditRoutes(api)
   pageRoutes(api)
   document.complete()
   return { app, streams, close }

@@ -45,6 +45,7 @@ export function sessionRoutes({ app, node }: Api): void {
   app.route<{ Body: NewSession }>({
     method: 'POST',
     url: '/v1/sessions',
+    config: { unaudited: true },
     schema: {
       operationId: 'create_session',
       body: NewSession,
@@ -65,6 +66,7 @@ export function sessionRoutes({ app, node }: Api): void {
   app.route<{ Params: Params }>({
     method: 'GET',
     url: '/v1/sessions/:session_id',
+    config: { forToken: 'read' },
     schema: {
       operationId: 'get_session',
       response: { 200: Session, '4xx': ErrorResponse },
@@ -82,7 +84,7 @@ export function sessionRoutes({ app, node }: Api): void {
       body: SessionChange,
       response: { 200: Session, '4xx': ErrorResponse },
     },
-    async handler({ params, principal, body }) {
+    async handler({ params, principal, body, db }) {
       const id = parseId('session', params.session_id)
       return updateSession(db, { orgId: principal.orgId, id }, body)
     },
@@ -92,10 +94,10 @@ export function sessionRoutes({ app, node }: Api): void {
     method: 'DELETE',
     url: '/v1/sessions/:session_id',
     schema: { operationId: 'delete_session', response: { '4xx': ErrorResponse } },
-    async handler({ params, principal }, reply) {
+    async handler({ params, principal, db, committed }, reply) {
       const id = parseId('session', params.session_id)
       await deleteSession(db, principal.orgId, id)
-      node.bus.deleted(id)
+      committed.push(() => node.bus.deleted(id))
       return reply.code(204).send()
     },
   })
@@ -103,6 +105,7 @@ export function sessionRoutes({ app, node }: Api): void {
   app.route<{ Params: Params }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/cancel',
+    config: { forToken: 'write', unaudited: true },
     schema: {
       operationId: 'cancel_turn',
       response: { 200: CancelTurnResponse, '4xx': ErrorResponse },

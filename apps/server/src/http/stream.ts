@@ -3,7 +3,7 @@ import { ApiError } from '../errors.ts'
 import { parseId } from '../ids.ts'
 import { findSequence } from '../store/messages.ts'
 import type { Api } from './api.ts'
-import { filterOf, startOf } from './events.ts'
+import { filterOf, startOf, visibleTo } from './events.ts'
 import { createHeartbeat } from './heartbeat.ts'
 import { openStream, type Stream } from './sse.ts'
 
@@ -21,6 +21,7 @@ export function streamRoutes({ app, node, stopping }: Api): Streams {
     method: 'GET',
     url: '/v1/sessions/:session_id/sse',
     exposeHeadRoute: false,
+    config: { forToken: 'read', tokenInQuery: true },
     schema: {
       operationId: 'stream_sse',
       querystring: StreamQuery,
@@ -29,7 +30,7 @@ export function streamRoutes({ app, node, stopping }: Api): Streams {
     },
     async handler({ params, principal, query, headers, raw }, reply) {
       const sessionId = parseId('session', params.session_id)
-      const { types, exclude } = filterOf(query)
+      const { types, exclude } = visibleTo(principal, filterOf(query))
       const known = await findSequence(node.db, principal.orgId, sessionId)
       if (known === undefined) throw new ApiError('not_found', 'Session')
       const last_event_id = headers['last-event-id']

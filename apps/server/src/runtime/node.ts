@@ -1,3 +1,4 @@
+import type { Access } from '../access/access.ts'
 import type { Capability } from '../capabilities/capability.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
@@ -17,6 +18,7 @@ export type Node = {
   config: Config
   /** Undefined when no master key is configured. */
   secrets: Secrets | undefined
+  access: Access
   capabilities: readonly Capability[]
   log: Log
   /** Turns that this node can begin without the queue. */

@@ -100,6 +100,10 @@ export function openDatabase(options: PoolOptions): Database {
   }
 }
 
+/** One transaction: a new one, or the one that `db` is in already. */
+export const atomically = <T>(db: Db | Database, work: (db: Db) => Promise<T>): Promise<T> =>
+  'transaction' in db ? db.transaction(work) : work(db)
+
 /** A transaction that somebody else ends, with one mark to go back to. */
 export type Unit = {
   db: Db

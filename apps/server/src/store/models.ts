@@ -10,7 +10,7 @@ import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { batchesOf, type Span } from './batches.ts'
-import { type Database, type Db, isDuplicate, type Statement } from './database.ts'
+import { atomically, type Db, isDuplicate, type Statement } from './database.ts'
 
 /** A model that can be called now, and its provider. */
 export type ModelRoute = {
@@ -100,10 +100,6 @@ export async function checkModel(
   throw new ApiError('model_unavailable', id, [{ path, message: problem }])
 }
 
-/** One transaction: a new one, or the one that `db` is in already. */
-const atomically = <T>(db: Db | Database, work: (db: Db) => Promise<T>): Promise<T> =>
-  'transaction' in db ? db.transaction(work) : work(db)
-
 /** Lets nobody else choose a default, or delete models, until the transaction ends. */
 export async function lockModels({ kysely }: Db, orgId: string): Promise<void> {
   await kysely
@@ -142,7 +138,7 @@ returning ${columns.join(', ')}`,
 
 /** Contract: throws 404 for a provider that does not exist, 409 for a model that it already has. */
 export async function createModel(
-  db: Db | Database,
+  db: Db,
   { orgId, providerId }: { orgId: string; providerId: string },
   model: NewModel,
 ): Promise<Model> {
@@ -175,12 +171,12 @@ function refuseDuplicate(error: unknown, name: string | null | undefined): never
 
 /** Contract: absent and null leave a field as it is; throws 404, and 409 as `createModel`. */
 export async function updateModel(
-  db: Database,
+  db: Db,
   { orgId, id }: { orgId: string; id: string },
   change: ModelChange,
 ): Promise<Model> {
   const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value != null))
-  return db.transaction(async (unit) => {
+  return atomically(db, async (unit) => {
     await lockModels(unit, orgId)
     const mine = unit.kysely.selectFrom('models').where('org_id', '=', orgId).where('id', '=', id)
     const before = await mine.select('is_default').executeTakeFirst()
@@ -200,8 +196,8 @@ export async function updateModel(
 }
 
 /** Contract: throws 404, and 409 while an active agent or a session names the model. */
-export async function deleteModel(db: Database, orgId: string, id: string): Promise<void> {
-  await db.transaction(async (unit) => {
+export async function deleteModel(db: Db, orgId: string, id: string): Promise<void> {
+  await atomically(db, async (unit) => {
     await lockModels(unit, orgId)
     await refuseInUse(unit, orgId, [id])
     const gone = await unit.kysely

@@ -3,7 +3,7 @@ import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { batchesOf, type Span } from './batches.ts'
-import type { Database, Db } from './database.ts'
+import { atomically, type Db } from './database.ts'
 import { lockModels, refuseInUse } from './models.ts'
 
 const columns = [
@@ -94,8 +94,8 @@ export async function updateProvider(
 }
 
 /** Deletes a provider with its models. Contract: throws 404, and 409 while one of them is in use. */
-export async function deleteProvider(database: Database, orgId: string, id: string): Promise<void> {
-  await database.transaction(async (db) => {
+export async function deleteProvider(within: Db, orgId: string, id: string): Promise<void> {
+  await atomically(within, async (db) => {
     await lockModels(db, orgId)
     const models = await db.kysely
       .selectFrom('models')

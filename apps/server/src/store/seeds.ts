@@ -3,7 +3,8 @@ import { sql } from 'kysely'
 import type { Config } from '../config.ts'
 import type { Database, Db } from './database.ts'
 
-const orgId = 'org_00000000000000000000000000000001'
+/** The organization of whoever runs the server; without authentication, everybody's. */
+export const defaultOrganization = 'org_00000000000000000000000000000001'
 const stem = '01933b5a000070008000000000000'
 const providerId = (tail: string) => `provider_${stem}${tail}`
 const modelId = (tail: string) => `model_${stem}${tail}`
@@ -66,7 +67,7 @@ const agents = [
   },
 ]
 
-type Keys = Pick<Config, 'DEFAULT_OPENAI_API_KEY' | 'DEFAULT_ANTHROPIC_API_KEY'>
+type Keys = Partial<Pick<Config, 'DEFAULT_OPENAI_API_KEY' | 'DEFAULT_ANTHROPIC_API_KEY'>>
 
 /**
  * Gives a new database its organization with providers, models and agents to start with, and lets the environment
@@ -77,11 +78,11 @@ export async function seed(database: Database, config: Config): Promise<void> {
   await database.transaction(async (db) => {
     const added = await db.kysely
       .insertInto('organizations')
-      .values({ id: orgId, name: 'Default' })
+      .values({ id: defaultOrganization, name: 'Default' })
       .onConflict((conflict) => conflict.doNothing())
       .returning('id')
       .executeTakeFirst()
-    if (added) await fill(db)
+    if (added) await fill(db, defaultOrganization)
     await chooseDefault(db, config)
   })
 }
@@ -89,7 +90,13 @@ export async function seed(database: Database, config: Config): Promise<void> {
 /** Times fall by a millisecond, so that lists with the newest first keep the order above. */
 const earlier = (index: number) => sql<string>`now() - ${index} * interval '1 millisecond'`
 
-async function fill({ kysely }: Db) {
+/** The providers, models and agents that an organization begins with; the simulated model is its default. */
+export async function fillOrganization(db: Db, orgId: string): Promise<void> {
+  await fill(db, orgId)
+  await chooseDefault(db, {}, orgId)
+}
+
+async function fill({ kysely }: Db, orgId: string) {
   const dated = <T extends object>(row: T, index: number) => ({
     ...row,
     org_id: orgId,
@@ -103,7 +110,7 @@ async function fill({ kysely }: Db) {
   await kysely.insertInto('agents').values(rows.map(dated)).execute()
 }
 
-async function chooseDefault({ kysely }: Db, config: Keys) {
+async function chooseDefault({ kysely }: Db, config: Keys, orgId = defaultOrganization) {
   const { default_model_seeded } = await kysely
     .selectFrom('organizations')
     .select('default_model_seeded')

@@ -2,7 +2,7 @@ import type { NewSession, Session, SessionChange, SessionQuery } from '@outlast/
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
-import type { Database, Db, Statement } from './database.ts'
+import { atomically, type Db, type Statement } from './database.ts'
 import { randomShard } from './turns.ts'
 
 const columns = [
@@ -136,13 +136,13 @@ export async function updateSession(
  * Deletes a session with all that belongs to it. The row goes first, under its lock, so that nothing can be
  * appended behind our back. Contract: throws 404.
  */
-export async function deleteSession(database: Database, orgId: string, id: string): Promise<void> {
-  await database.transaction(async ({ kysely }) => {
+export async function deleteSession(db: Db, orgId: string, id: string): Promise<void> {
+  await atomically(db, async ({ kysely }) => {
     const row = await kysely
       .deleteFrom('sessions')
       .where('org_id', '=', orgId)
       .where('id', '=', id)
-      .returning('agent_id')
+      .returning(['agent_id', 'counted_bytes'])
       .executeTakeFirst()
     if (!row) throw new ApiError('not_found', 'Session')
     await kysely.deleteFrom('events').where('session_id', '=', id).execute()
@@ -156,12 +156,19 @@ export async function deleteSession(database: Database, orgId: string, id: strin
     await kysely
       .insertInto('counters')
       .values(
-        ['', row.agent_id].map((agent_id) => ({ org_id: orgId, agent_id, shard, sessions: -1 })),
+        ['', row.agent_id].map((agent_id) => ({
+          org_id: orgId,
+          agent_id,
+          shard,
+          sessions: -1,
+          stored_bytes: -row.counted_bytes,
+        })),
       )
       .onConflict((conflict) =>
-        conflict
-          .columns(['org_id', 'agent_id', 'shard'])
-          .doUpdateSet({ sessions: sql`counters.sessions - 1` }),
+        conflict.columns(['org_id', 'agent_id', 'shard']).doUpdateSet({
+          sessions: sql`counters.sessions - 1`,
+          stored_bytes: sql`counters.stored_bytes + excluded.stored_bytes`,
+        }),
       )
       .execute()
   })

@@ -1,9 +1,10 @@
-import type { CapabilityUse } from '@outlast/contract'
+import type { CapabilityUse, Role, Scope } from '@outlast/contract'
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 
 /** Written as a string, read back as an RFC 3339 string. */
 type Time = ColumnType<string, string | undefined, string>
 type NullableTime = ColumnType<string | null, string | null | undefined, string | null>
+type Details = ColumnType<Record<string, unknown> | null, string | null, string | null>
 type Uses = JSONColumnType<CapabilityUse[], string | undefined, string>
 
 export type OrganizationsTable = {
@@ -84,6 +85,8 @@ export type SessionsTable = {
   turn_cancelled: Generated<boolean>
   context_sequence: Generated<number>
   context_prompt: string | null
+  stored_bytes: Generated<number>
+  counted_bytes: Generated<number>
 }
 
 export type EventsTable = {
@@ -122,6 +125,7 @@ export type CountersTable = {
   output_tokens: Generated<number>
   cache_read_tokens: Generated<number>
   cache_creation_tokens: Generated<number>
+  stored_bytes: Generated<number>
 }
 
 export type TextsTable = { org_id: string; hash: string; body: string }
@@ -148,6 +152,95 @@ export type SnapshotsTable = {
   written_at: Time
 }
 
+export type UsersTable = {
+  id: string
+  email: string
+  name: string
+  password_hash: string | null
+  auth_provider: Generated<string>
+  avatar_url: string | null
+  created_at: Time
+  updated_at: Time
+}
+
+export type IdentitiesTable = {
+  provider: string
+  subject: string
+  user_id: string
+  created_at: Time
+}
+
+export type MembersTable = {
+  org_id: string
+  user_id: string
+  role: Role
+  created_at: Time
+}
+
+export type InvitationsTable = {
+  org_id: string
+  id: string
+  email: string
+  role: Role
+  token_hash: string
+  invited_by: string
+  expires_at: Time
+  created_at: Time
+}
+
+export type LoginsTable = {
+  id: string
+  user_id: string
+  refresh_hash: string
+  address: string | null
+  user_agent: string | null
+  created_at: Time
+  refreshed_at: Time
+  expires_at: Time
+}
+
+export type LoginStatesTable = { state_hash: string; provider: string; expires_at: Time }
+
+export type ApiKeysTable = {
+  org_id: string
+  id: string
+  user_id: string
+  name: string
+  key_prefix: string
+  hash: string
+  scopes: Scope[]
+  expires_at: NullableTime
+  last_used_at: NullableTime
+  created_at: Time
+}
+
+export type AccessRevisionTable = { one: Generated<boolean>; revision: Generated<number> }
+
+export type AccessChangesTable = { revision: number; subjects: string[]; created_at: Time }
+
+export type RateLimitsTable = {
+  subject: string
+  tokens: number
+  capacity: number
+  seconds: number
+  updated_at: Time
+}
+
+export type AuditLogTable = {
+  org_id: string
+  id: string
+  created_at: Time
+  actor_type: string
+  actor_id: string | null
+  actor_name: string | null
+  action: string
+  target: string | null
+  address: string | null
+  user_agent: string | null
+  request_id: string | null
+  details: Details
+}
+
 /** The tables as SQL has them. A test compares this with the database. */
 export type Tables = {
   organizations: OrganizationsTable
@@ -162,4 +255,15 @@ export type Tables = {
   texts: TextsTable
   idempotency_keys: IdempotencyKeysTable
   snapshots: SnapshotsTable
+  users: UsersTable
+  identities: IdentitiesTable
+  members: MembersTable
+  invitations: InvitationsTable
+  logins: LoginsTable
+  login_states: LoginStatesTable
+  api_keys: ApiKeysTable
+  access_revision: AccessRevisionTable
+  access_changes: AccessChangesTable
+  rate_limits: RateLimitsTable
+  audit_log: AuditLogTable
 }

@@ -1,0 +1,33 @@
+import type { Config } from '../config.ts'
+import type { Log } from '../log.ts'
+import type { Database } from '../store/database.ts'
+import { type Credentials, createCredentials } from './credentials.ts'
+import { createLimits, type Limits } from './limits.ts'
+import { createTokens, signingSecret, type Tokens } from './tokens.ts'
+
+/** How this node knows who calls, and how often they may. */
+export type Access = {
+  /** Undefined where nothing is configured to sign with: only ever without authentication. */
+  tokens: Tokens | undefined
+  credentials: Credentials
+  limits: Limits
+  stop: () => Promise<void>
+}
+
+type Options = { config: Config; db: Database; masterKey: string | undefined; log: Log }
+
+export function createAccess({ config, db, masterKey, log }: Options): Access {
+  const secret = signingSecret(config, masterKey)
+  const tokens = secret && createTokens(secret)
+  const credentials = createCredentials(db, tokens, log)
+  const limits = createLimits(db, log)
+  return {
+    tokens,
+    credentials,
+    limits,
+    async stop() {
+      await limits.stop()
+      await credentials.stop()
+    },
+  }
+}

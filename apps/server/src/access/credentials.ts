@@ -1,0 +1,263 @@
+import { hash } from 'node:crypto'
+import { ApiError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { changesBetween, readRevision, subjectOf } from '../store/access-changes.ts'
+import { findKeyByHash, findLivingKey, type KeyUse, touchKeys } from '../store/api-keys.ts'
+import type { Db } from '../store/database.ts'
+import { findLogin, membershipsOf } from '../store/logins.ts'
+import { findRole } from '../store/members.ts'
+import { levelOf, levelOfKey, type Principal } from './principal.ts'
+import type { Tokens } from './tokens.ts'
+
+/** How long a node may believe what it knows before it asks whether anything was revoked. */
+const believedMs = 400
+const entriesMax = 100_000
+const touchAfterMs = 60_000
+const touchPauseMs = 2_000
+const touchesMax = 1_000
+
+/** A user who signed in; which organization they mean, the request says. */
+export type SignedIn = Pick<Principal, 'id' | 'name' | 'loginId'> & { email: string }
+
+/** Whom a credential stands for: all of a principal, or a user without an organization yet. */
+export type Bearer = { principal: Principal } | { user: SignedIn }
+
+type Entry = {
+  subjects: string[]
+  expiresAt: number
+  bearer: Bearer
+  /** Of keys: when the table was last told of a use. */
+  touchedAt?: number
+}
+
+/**
+ * Who callers are. What was found once is remembered, so that most requests cost nothing; it is forgotten on every node
+ * as soon as a change of it is a node's belief old (400 ms), whether hints between nodes get through or not.
+ */
+export type Credentials = {
+  /** Contract: undefined unless what is known may be believed right now. */
+  known: (credential: string) => Bearer | undefined
+  /** Contract: throws 401. */
+  find: (credential: string) => Promise<Bearer>
+  /** A user's role in an organization; undefined for who is no member. */
+  role: (orgId: string, userId: string) => Promise<Principal['role'] | undefined>
+  /** The organization of who is a member of one only. */
+  home: (userId: string) => Promise<string | undefined>
+  stop: () => Promise<void>
+}
+
+export function createCredentials(db: Db, tokens: Tokens | undefined, log: Log): Credentials {
+  const bearers = new Map<string, Entry>()
+  const roles = new Map<string, Principal['role']>()
+  const homes = new Map<string, string>()
+  let revision = -1
+  let checkedAt = Number.NEGATIVE_INFINITY
+  let checking: Promise<void> | undefined
+
+  const isFresh = () => performance.now() - checkedAt < believedMs
+
+  async function check() {
+    const begun = performance.now()
+    const latest = await readRevision(db)
+    if (latest !== revision) {
+      const changed = revision < 0 ? undefined : await changesBetween(db, revision, latest)
+      forget(changed)
+      revision = latest
+    }
+    checkedAt = begun
+  }
+
+  function forget(changed: string[] | undefined) {
+    if (changed === undefined) {
+      bearers.clear()
+      roles.clear()
+      homes.clear()
+      return
+    }
+    const gone = new Set(changed)
+    for (const [key, { subjects }] of bearers) {
+      if (subjects.some((subject) => gone.has(subject))) bearers.delete(key)
+    }
+    for (const subject of gone) {
+      roles.delete(subject)
+      homes.delete(subject)
+    }
+  }
+
+  async function refresh() {
+    if (isFresh()) return
+    checking ??= check().finally(() => {
+      checking = undefined
+    })
+    await checking
+  }
+
+  /** Remembers what was read, unless something changed since `before`. */
+  function remember<T>(
+    into: Map<string, T>,
+    key: string,
+    { value, before }: { value: T; before: number },
+  ) {
+    if (revision !== before) return
+    if (into.size >= entriesMax) into.delete(into.keys().next().value!)
+    into.set(key, value)
+  }
+
+  function touch(entry: Entry) {
+    const { bearer, touchedAt } = entry
+    if (touchedAt === undefined || !('principal' in bearer)) return
+    const now = Date.now()
+    if (now - touchedAt < touchAfterMs) return
+    entry.touchedAt = now
+    uses.add({ orgId: bearer.principal.orgId, id: bearer.principal.id, at: new Date(now) })
+  }
+  const uses = createUses(db, log)
+
+  function known(credential: string): Bearer | undefined {
+    if (!isFresh()) return undefined
+    const entry = bearers.get(fingerprint(credential))
+    if (!entry || entry.expiresAt <= Date.now()) return undefined
+    touch(entry)
+    return entry.bearer
+  }
+
+  async function read(credential: string): Promise<Entry> {
+    return credential.startsWith(keyStart)
+      ? readKey(db, credential)
+      : readToken(db, tokens, credential)
+  }
+
+  return {
+    known,
+    async find(credential) {
+      await refresh()
+      const found = known(credential)
+      if (found) return found
+      const print = fingerprint(credential)
+      const before = revision
+      const entry = await read(credential)
+      remember(bearers, print, { value: entry, before })
+      if (entry.expiresAt <= Date.now()) throw new ApiError('invalid_token')
+      touch(entry)
+      return entry.bearer
+    },
+    async role(orgId, userId) {
+      await refresh()
+      const subject = subjectOf.member(orgId, userId)
+      const found = roles.get(subject)
+      if (found) return found
+      const before = revision
+      const role = await findRole(db, orgId, userId)
+      if (role) remember(roles, subject, { value: role, before })
+      return role
+    },
+    async home(userId) {
+      await refresh()
+      const subject = subjectOf.user(userId)
+      const found = homes.get(subject)
+      if (found) return found
+      const before = revision
+      const memberships = await membershipsOf(db, userId)
+      if (memberships.length !== 1) return undefined
+      const { org_id } = memberships[0]!
+      remember(homes, subject, { value: org_id, before })
+      return org_id
+    },
+    stop: uses.stop,
+  }
+}
+
+/** Not the credential itself: what is in memory for long should be of no use to who reads it. */
+const fingerprint = (credential: string) => hash('sha256', credential, 'base64')
+
+export const keyStart = 'evr_'
+const keyPattern = /^evr_[0-9a-f]{64}$/
+
+async function readKey(db: Db, key: string): Promise<Entry> {
+  if (!keyPattern.test(key)) throw new ApiError('invalid_api_key_format')
+  const found = await findKeyByHash(db, hash('sha256', key, 'hex'))
+  if (!found) throw new ApiError('invalid_api_key')
+  const expiresAt =
+    found.expires_at === null ? Number.POSITIVE_INFINITY : Date.parse(found.expires_at)
+  if (expiresAt <= Date.now()) throw new ApiError('api_key_expired')
+  if (found.role === null) throw new ApiError('api_key_without_user')
+  const { org_id: orgId, id, user_id: userId, name, role, scopes } = found
+  return {
+    subjects: [subjectOf.key(id), subjectOf.member(orgId, userId)],
+    expiresAt,
+    touchedAt: found.last_used_at === null ? 0 : Date.parse(found.last_used_at),
+    bearer: {
+      principal: { kind: 'key', id, name, userId, orgId, role, level: levelOfKey(scopes, role) },
+    },
+  }
+}
+
+async function readToken(db: Db, tokens: Tokens | undefined, token: string): Promise<Entry> {
+  if (!tokens) throw new ApiError('invalid_token')
+  const access = await tokens.read('access', token)
+  if (access === 'expired') throw new ApiError('invalid_token')
+  if (access === undefined) return readSessionToken(db, tokens, token)
+  const login = await findLogin(db, access.sid)
+  if (login?.user_id !== access.sub) throw new ApiError('invalid_token')
+  const { user_id: id, name, email } = login
+  return {
+    subjects: [subjectOf.login(access.sid), subjectOf.user(id)],
+    expiresAt: access.exp * 1000,
+    bearer: { user: { id, name, email, loginId: access.sid } },
+  }
+}
+
+async function readSessionToken(db: Db, tokens: Tokens, token: string): Promise<Entry> {
+  const claims = await tokens.read('session', token)
+  if (claims === undefined || claims === 'expired') throw new ApiError('invalid_token')
+  const { org: orgId, session: sessionId, access, sub, exp } = claims
+  const [kind, id] = sub.split(':') as ['key' | 'user', string]
+  const key = kind === 'key' ? await findLivingKey(db, orgId, id) : undefined
+  const role = kind === 'key' ? key?.role : await findRole(db, orgId, id)
+  if (role === undefined) throw new ApiError('invalid_token')
+  const most = key ? levelOfKey(key.scopes, role) : levelOf(role)
+  const level = most === 'read' ? 'read' : access
+  const userId = key?.user_id ?? id
+  return {
+    subjects: [subjectOf.key(id), subjectOf.member(orgId, userId)],
+    expiresAt: exp * 1000,
+    bearer: {
+      principal: {
+        kind: 'token',
+        id,
+        name: sessionId,
+        userId,
+        orgId,
+        role: 'viewer',
+        level,
+        sessionId,
+      },
+    },
+  }
+}
+
+/** Uses of keys, told to the table some at a time. */
+function createUses(db: Db, log: Log) {
+  const waiting = new Map<string, KeyUse>()
+  let timer: NodeJS.Timeout | undefined
+  async function tell() {
+    timer = undefined
+    while (waiting.size > 0) {
+      const some = [...waiting.values()].slice(0, touchesMax)
+      for (const { id } of some) waiting.delete(id)
+      await touchKeys(db, some).catch((error) =>
+        log.warn('uses of keys are not recorded', { error }),
+      )
+    }
+  }
+  return {
+    add({ orgId, id, at }: { orgId: string; id: string; at: Date }) {
+      waiting.set(id, { orgId, id, at: at.toISOString() })
+      timer ??= setTimeout(() => void tell(), touchPauseMs)
+    },
+    async stop() {
+      clearTimeout(timer)
+      await tell()
+    },
+  }
+}

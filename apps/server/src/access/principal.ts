@@ -1,0 +1,53 @@
+import type { Role, Scope } from '@outlast/contract'
+import { defaultOrganization } from '../store/seeds.ts'
+
+/** What a caller may do, each including those before it. */
+export const levels = ['read', 'write', 'admin'] as const
+export type Level = (typeof levels)[number]
+
+/** Who asks. */
+export type Principal = {
+  /** `anonymous`: there is no authentication. `token`: a browser, for one session. */
+  kind: 'anonymous' | 'user' | 'key' | 'token'
+  /** Of the user, the key, or who made the token. */
+  id: string
+  name: string
+  /** The user who signed in or made the key. */
+  userId: string
+  orgId: string
+  role: Role
+  level: Level
+  /** Who signed in: on this device. */
+  loginId?: string
+  /** A token reaches this session and no other. */
+  sessionId?: string
+}
+
+export const allows = (has: Level, wanted: Level) => levels.indexOf(has) >= levels.indexOf(wanted)
+
+const levelOfRole: Record<Role, Level> = {
+  viewer: 'read',
+  member: 'write',
+  admin: 'admin',
+  owner: 'admin',
+}
+
+export const levelOf = (role: Role): Level => levelOfRole[role]
+
+/** What a key may do: what its scopes say, and never more than its maker may do today. */
+export function levelOfKey(scopes: Scope[], role: Role): Level {
+  const most = levelOf(role)
+  const granted = scopes.includes('*') ? most : levels.findLast((level) => scopes.includes(level))
+  return granted !== undefined && allows(most, granted) ? granted : most
+}
+
+/** Everybody, where there is no authentication. */
+export const anonymous: Principal = {
+  kind: 'anonymous',
+  id: '00000000-0000-0000-0000-000000000000',
+  userId: '00000000-0000-0000-0000-000000000000',
+  name: 'Anonymous',
+  orgId: defaultOrganization,
+  role: 'owner',
+  level: 'admin',
+}

@@ -1,0 +1,302 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { Tokens as TokenResponse } from '@outlast/contract'
+import type { Config } from '../config.ts'
+import { ApiError } from '../errors.ts'
+import { recordAudit } from '../store/audit-log.ts'
+import type { Database, Db } from '../store/database.ts'
+import { takeInvitation } from '../store/invitations.ts'
+import { createLogin, endLogin, membershipsOf, newLoginId, rotateLogin } from '../store/logins.ts'
+import { addMember } from '../store/members.ts'
+import { createOrganization } from '../store/organizations.ts'
+import { defaultOrganization } from '../store/seeds.ts'
+import {
+  type Account,
+  addIdentity,
+  createAccount,
+  findAccount,
+  findAccountByEmail,
+  findByIdentity,
+  normalEmail,
+  setPassword,
+} from '../store/users.ts'
+import type { Limits } from './limits.ts'
+import type { Outsider } from './oauth.ts'
+import { hashPassword, verifyPassword } from './passwords.ts'
+import { hashOf, type Tokens } from './tokens.ts'
+
+/** From where somebody signs in. */
+export type Visitor = { address: string; user_agent: string | null; request_id: string }
+
+/** What signing in needs. */
+export type SignIn = { config: Config; db: Database; tokens: Tokens; limits: Limits }
+
+const attemptSeconds = 900
+const attemptsPerEmail = 10
+const attemptsPerAddress = 100
+const signupsPerAddress = 30
+
+const isAdmin = (config: Config, email: string) =>
+  config.AUTH_ADMIN_EMAIL !== undefined &&
+  normalEmail(config.AUTH_ADMIN_EMAIL) === normalEmail(email)
+
+type Password = { email: string; password: string }
+
+/** Contract: throws 401 for every wrong pair alike, after the same time, and 429 once there were too many. */
+export async function signInWithPassword(
+  signIn: SignIn,
+  { email, password }: Password,
+  visitor: Visitor,
+) {
+  const { config, db, limits } = signIn
+  const subject = `login:${hashOf(normalEmail(email))}`
+  await limits.attempt({
+    subject: `logins:${visitor.address}`,
+    capacity: attemptsPerAddress,
+    seconds: attemptSeconds,
+  })
+  await limits.attempt({ subject, capacity: attemptsPerEmail, seconds: attemptSeconds })
+  const account = await accountOf(signIn, { email, password })
+  if (!account) {
+    await recordFailure(db, email, visitor)
+    throw new ApiError('invalid_login')
+  }
+  await limits.forgive(subject)
+  return openLogin(signIn, account, { visitor, action: 'login', config })
+}
+
+async function accountOf({ config, db }: SignIn, { email, password }: Password) {
+  if (isAdmin(config, email)) {
+    // As long as anybody else's.
+    await verifyPassword(undefined, password)
+    return sameText(config.AUTH_ADMIN_PASSWORD!, password) ? ensureAdmin(db, email) : undefined
+  }
+  const allowed = config.AUTH_MODE === 'full' && !config.AUTH_DISABLE_PASSWORD
+  const account = allowed ? await findAccountByEmail(db, email) : undefined
+  return (await verifyPassword(account?.password_hash, password)) ? account : undefined
+}
+
+function sameText(one: string, other: string) {
+  const [a, b] = [one, other].map((text) => createHash('sha256').update(text).digest())
+  return timingSafeEqual(a!, b!)
+}
+
+/** The account of the settings' administrator, owner of the default organization. */
+async function ensureAdmin(database: Database, email: string): Promise<Account> {
+  return database.transaction(async (db) => {
+    const found = await findAccountByEmail(db, email)
+    const account = found ?? (await createAccount(db, { email, name: 'Administrator' }))
+    await addMember(db, defaultOrganization, account.id, 'owner')
+    return account
+  })
+}
+
+async function recordFailure(db: Db, email: string, visitor: Visitor) {
+  const account = await findAccountByEmail(db, email)
+  const orgIds = account ? (await membershipsOf(db, account.id)).map(({ org_id }) => org_id) : []
+  await recordAudit(db, orgIds.length > 0 ? orgIds : [defaultOrganization], {
+    actor_type: 'anonymous',
+    actor_id: null,
+    actor_name: null,
+    action: 'login_failed',
+    target: account?.id ?? null,
+    details: null,
+    ...visitor,
+  })
+}
+
+type Registration = Password & { name: string; invitation?: string | null | undefined }
+
+/** Makes an account with an organization of its own, or in the one that invited it. */
+export async function register(
+  signIn: SignIn,
+  { email, password, name, invitation }: Registration,
+  visitor: Visitor,
+) {
+  const { config, db: database, limits } = signIn
+  if (config.AUTH_MODE !== 'full' || (config.AUTH_DISABLE_SIGNUP && invitation == null)) {
+    throw new ApiError('registration_disabled')
+  }
+  if (config.AUTH_DISABLE_PASSWORD) throw new ApiError('password_registration_disabled')
+  await limits.attempt({
+    subject: `signups:${visitor.address}`,
+    capacity: signupsPerAddress,
+    seconds: attemptSeconds,
+  })
+  if (isAdmin(config, email)) throw new ApiError('email_taken')
+  const passwordHash = await hashPassword(password)
+  const account = await database.transaction(async (db) => {
+    const made = await createAccount(db, { email, name, passwordHash })
+    await settle(db, made, invitation)
+    return made
+  })
+  return openLogin(signIn, account, { visitor, action: 'register', config })
+}
+
+/** Gives a new account its first organization. */
+async function settle(db: Db, { id, email, name }: Account, invitation?: string | null) {
+  if (invitation != null) {
+    const { org_id, role } = await takeInvitation(db, hashOf(invitation), email)
+    return addMember(db, org_id, id, role)
+  }
+  const { id: orgId } = await createOrganization(db, `${name}'s organization`.slice(0, 255))
+  await addMember(db, orgId, id, 'owner')
+}
+
+/** Signs in whom an issuer vouches for. Contract: an address that has another account here is refused, never joined to it. */
+export async function signInWithIssuer(
+  signIn: SignIn,
+  provider: string,
+  outsider: Outsider,
+  visitor: Visitor,
+) {
+  const { config, db: database } = signIn
+  const { subject, email, name, avatarUrl } = outsider
+  const known = await findByIdentity(database, provider, subject)
+  if (known) return openLogin(signIn, known, { visitor, action: `login_${provider}`, config })
+  if (config.AUTH_MODE !== 'full' || config.AUTH_DISABLE_SIGNUP) {
+    throw new ApiError('registration_disabled')
+  }
+  if (isAdmin(config, email)) throw new ApiError('email_taken')
+  const account = await database.transaction(async (db) => {
+    const made = await createAccount(db, { email, name, authProvider: provider, avatarUrl })
+    await addIdentity(db, { provider, subject, userId: made.id })
+    await settle(db, made)
+    return made
+  })
+  return openLogin(signIn, account, { visitor, action: `register_${provider}`, config })
+}
+
+type Opening = { visitor: Visitor; action: string; config: Config }
+
+async function openLogin(
+  { db: database, tokens }: SignIn,
+  account: Account,
+  { visitor, action, config }: Opening,
+) {
+  const loginId = newLoginId()
+  const memberships = await membershipsOf(database, account.id)
+  const pair = await signPair({ tokens, config }, account, {
+    loginId,
+    roles: memberships.map(({ role }) => role),
+  })
+  await database.transaction(async (db) => {
+    await createLogin(db, {
+      id: loginId,
+      userId: account.id,
+      refreshHash: hashOf(pair.refresh_token),
+      seconds: config.AUTH_JWT_REFRESH_TOKEN_LIFETIME,
+      address: visitor.address,
+      userAgent: visitor.user_agent,
+    })
+    await recordAudit(
+      db,
+      memberships.map(({ org_id }) => org_id),
+      userEntry(account, action, visitor),
+    )
+  })
+  return pair
+}
+
+const userEntry = (
+  { id, name }: Pick<Account, 'id' | 'name'>,
+  action: string,
+  visitor: Visitor,
+) => ({
+  actor_type: 'user' as const,
+  actor_id: id,
+  actor_name: name,
+  action,
+  target: id,
+  details: null,
+  ...visitor,
+})
+
+type Signing = { tokens: Tokens; config: Config }
+
+async function signPair(
+  { tokens, config }: Signing,
+  { id: sub, email, name }: Account,
+  { loginId: sid, roles }: { loginId: string; roles: string[] },
+): Promise<TokenResponse> {
+  const claims = { sub, email, name, sid, roles: [...new Set(roles)] }
+  const seconds = config.AUTH_JWT_ACCESS_TOKEN_LIFETIME
+  return {
+    access_token: await tokens.sign('access', claims, seconds),
+    token_type: 'Bearer',
+    expires_in: seconds,
+    refresh_token: await tokens.sign(
+      'refresh',
+      { sub, sid },
+      config.AUTH_JWT_REFRESH_TOKEN_LIFETIME,
+    ),
+  }
+}
+
+/**
+ * Trades a refresh token for a new pair, once. A token that was traded before has been copied: the sign-in ends, for
+ * whoever holds it.
+ */
+export async function refreshLogin(
+  signIn: SignIn,
+  shown: string,
+  visitor: Visitor,
+): Promise<TokenResponse> {
+  const { tokens, db, config } = signIn
+  const claims = await tokens.read('refresh', shown)
+  if (claims === 'expired') throw new ApiError('refresh_token_expired')
+  const account = claims && (await findAccount(db, claims.sub))
+  if (!claims || !account) throw new ApiError('invalid_refresh_token')
+  const memberships = await membershipsOf(db, account.id)
+  const roles = memberships.map(({ role }) => role)
+  const pair = await signPair(signIn, account, { loginId: claims.sid, roles })
+  const rotated = await rotateLogin(db, {
+    id: claims.sid,
+    shownHash: hashOf(shown),
+    newHash: hashOf(pair.refresh_token),
+    seconds: config.AUTH_JWT_REFRESH_TOKEN_LIFETIME,
+  })
+  if (rotated) return pair
+  await db.transaction(async (unit) => {
+    if (!(await endLogin(unit, claims.sid))) return
+    const entry = userEntry(account, 'refresh_token_reused', visitor)
+    await recordAudit(
+      unit,
+      memberships.map(({ org_id }) => org_id),
+      entry,
+    )
+  })
+  throw new ApiError('invalid_refresh_token')
+}
+
+/** Ends the sign-in of an access or refresh token, on every node. Contract: says nothing of a token that is not good. */
+export async function signOut(
+  { db: database, tokens }: SignIn,
+  shown: string,
+  visitor: Visitor,
+): Promise<void> {
+  const access = await tokens.read('access', shown)
+  const claims = typeof access === 'object' ? access : await tokens.read('refresh', shown)
+  if (typeof claims !== 'object') return
+  await database.transaction(async (db) => {
+    const account = await findAccount(db, claims.sub)
+    if (!account || !(await endLogin(db, claims.sid))) return
+    const orgIds = (await membershipsOf(db, account.id)).map(({ org_id }) => org_id)
+    await recordAudit(db, orgIds, userEntry(account, 'logout', visitor))
+  })
+}
+
+type NewPassword = { userId: string; current: string; wanted: string }
+
+/** Contract: throws 401 for a wrong current password, and counts it as a failed sign-in. */
+export async function changePassword(
+  { config, db, limits }: SignIn,
+  within: Db,
+  { userId, current, wanted }: NewPassword,
+) {
+  const account = await findAccount(db, userId)
+  if (!account || isAdmin(config, account.email)) throw new ApiError('password_login_disabled')
+  const subject = `login:${hashOf(account.email)}`
+  await limits.attempt({ subject, capacity: attemptsPerEmail, seconds: attemptSeconds })
+  if (!(await verifyPassword(account.password_hash, current))) throw new ApiError('invalid_login')
+  await setPassword(within, userId, await hashPassword(wanted))
+}

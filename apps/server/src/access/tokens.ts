@@ -1,0 +1,82 @@
+import { createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import type { Config } from '../config.ts'
+
+/** Loaded with the first token. */
+const jose = () => import('jose')
+
+const algorithm = 'HS256'
+const issuer = 'outlast'
+
+/** What a token is for; it is refused for everything else. */
+type Kind = 'access' | 'refresh' | 'session'
+
+export type AccessClaims = {
+  sub: string
+  email: string
+  name: string
+  roles: string[]
+  sid: string
+}
+export type RefreshClaims = { sub: string; sid: string }
+export type SessionClaims = {
+  /** The key or user that made the token, as `key:<id>` or `user:<id>`. */
+  sub: string
+  org: string
+  session: string
+  access: 'read' | 'write'
+}
+
+type Claims = { access: AccessClaims; refresh: RefreshClaims; session: SessionClaims }
+export type Read<K extends Kind> = Claims[K] & { exp: number }
+
+/** Signs what this installation hands out, and knows it again. */
+export type Tokens = {
+  sign: <K extends Kind>(kind: K, claims: Claims[K], seconds: number) => Promise<string>
+  /** Contract: undefined for whatever is not ours, not of this kind or changed; `expired` for what was good once. */
+  read: <K extends Kind>(kind: K, token: string) => Promise<Read<K> | 'expired' | undefined>
+  /** A text that follows from `text` for those alone who have our key. */
+  derive: (purpose: string, text: string) => string
+}
+
+export function createTokens(secret: Uint8Array): Tokens {
+  return {
+    async sign(kind, claims, seconds) {
+      const { SignJWT } = await jose()
+      return new SignJWT({ ...claims, token_type: kind })
+        .setProtectedHeader({ alg: algorithm, typ: 'JWT' })
+        .setIssuer(issuer)
+        .setAudience(`${issuer}:${kind}`)
+        .setIssuedAt()
+        .setJti(randomBytes(12).toString('base64url'))
+        .setExpirationTime(`${seconds} s`)
+        .sign(secret)
+    },
+    async read(kind, token) {
+      const { jwtVerify, errors } = await jose()
+      try {
+        const { payload } = await jwtVerify(token, secret, {
+          algorithms: [algorithm],
+          issuer,
+          audience: `${issuer}:${kind}`,
+          requiredClaims: ['sub', 'exp', 'iat'],
+        })
+        return payload.token_type === kind ? (payload as never) : undefined
+      } catch (error) {
+        return error instanceof errors.JWTExpired ? 'expired' : undefined
+      }
+    },
+    derive: (purpose, text) =>
+      createHmac('sha256', secret).update(`${purpose}:${text}`).digest('base64url'),
+  }
+}
+
+/** What tokens are signed with: a secret of its own, else one that follows from the master key. */
+export function signingSecret(config: Config, masterKey: string | undefined) {
+  if (config.AUTH_JWT_SECRET !== undefined) return Buffer.from(config.AUTH_JWT_SECRET)
+  if (masterKey === undefined) return undefined
+  const key = Buffer.from(masterKey.slice(masterKey.indexOf(':') + 1), 'base64')
+  return new Uint8Array(hkdfSync('sha256', key, '', 'outlast tokens', 32))
+}
+
+/** How secrets that are random anyway stand in the database. */
+export const hashOf = (secret: string) => createHash('sha256').update(secret).digest('hex')

@@ -1,0 +1,98 @@
+/** How the text of a setting is read, and its default as people write it. Each `read` throws what the text must be. */
+
+export const wholeNumber = (fallback: number, min: number, max: number) => ({
+  shown: String(fallback),
+  read(text: string | undefined) {
+    if (text === undefined) return fallback
+    const value = Number(text)
+    if (Number.isInteger(value) && value >= min && value <= max) return value
+    throw new Error(`must be a whole number from ${min} to ${max}, not "${text}"`)
+  },
+})
+
+export const choice = <const T extends readonly string[]>(fallback: T[number], values: T) => ({
+  shown: fallback,
+  read(text: string | undefined): T[number] {
+    if (text === undefined) return fallback
+    if (values.includes(text)) return text
+    throw new Error(`must be one of ${values.join(', ')}, not "${text}"`)
+  },
+})
+
+export const flag = () => ({
+  shown: 'false',
+  read(text: string | undefined) {
+    if (text === undefined || text === 'false' || text === '0') return false
+    if (text === 'true' || text === '1') return true
+    throw new Error(`must be true or false, not "${text}"`)
+  },
+})
+
+export const text = (fallback: string) => ({
+  shown: fallback,
+  read: (value: string | undefined) => value ?? fallback,
+})
+
+export const optionalText = () => ({ shown: '', read: (value: string | undefined) => value })
+
+export const httpUrl = () => ({
+  shown: '',
+  read(value: string | undefined) {
+    if (value === undefined) return undefined
+    if (/^https?:\/\/[^/]/.test(value) && URL.canParse(value)) return value.replace(/\/+$/, '')
+    throw new Error('must be a URL that begins with https:// or http://')
+  },
+})
+
+export const words = () => ({
+  shown: '',
+  read: (value: string | undefined) =>
+    (value ?? '')
+      .split(',')
+      .map((word) => word.trim().toLowerCase())
+      .filter((word) => word !== ''),
+})
+
+export const postgresUrl = () => ({
+  shown: '',
+  read(value: string | undefined) {
+    if (value === undefined) return undefined
+    if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return value
+    throw new Error('must be a URL that begins with postgres:// or postgresql://')
+  },
+})
+
+export const redisUrl = () => ({
+  shown: '',
+  read(value: string | undefined) {
+    if (value === undefined) return undefined
+    if (/^rediss?:\/\/[^/]/.test(value) && URL.canParse(value)) return value
+    throw new Error('must be a URL that begins with redis:// or rediss://')
+  },
+})
+
+export const encryptionKey = () => ({
+  shown: '',
+  secret: true as const,
+  read(value: string | undefined) {
+    if (value === undefined) return undefined
+    const [id, key, rest] = value.split(':')
+    const usable = id && key && rest === undefined && Buffer.from(key, 'base64').length === 32
+    if (usable) return value
+    throw new Error('must look like kek-v1:<32 bytes in base64>')
+  },
+})
+
+export const origins = () => ({
+  shown: '',
+  read(value: string | undefined) {
+    const list = (value ?? '').split(',').map((origin) => origin.trim())
+    const named = list.filter((origin) => origin !== '')
+    for (const origin of named) {
+      const good = URL.canParse(origin) && new URL(origin).origin === origin
+      if (!good)
+        throw new Error(`must list origins such as https://app.example.com, not "${origin}"`)
+    }
+    return named
+  },
+})

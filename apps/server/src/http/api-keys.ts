@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto'
+import {
+  ApiKeyPage,
+  CreatedApiKey,
+  ErrorResponse,
+  NewApiKey,
+  PageQuery,
+  type Scope,
+} from '@outlast/contract'
+import { keyStart } from '../access/credentials.ts'
+import { allows, levels, type Principal } from '../access/principal.ts'
+import { hashOf } from '../access/tokens.ts'
+import { ApiError } from '../errors.ts'
+import { parseUuid } from '../ids.ts'
+import { countKeys, createKey, deleteKey, listKeys } from '../store/api-keys.ts'
+import type { Api } from './api.ts'
+import { listed, rangeOf } from './page.ts'
+
+const tags = ['auth']
+const prefixLength = keyStart.length + 8
+
+/** Administrators see everybody's keys, others their own. */
+const whose = ({ orgId, userId, level }: Principal) => ({
+  orgId,
+  userId: level === 'admin' ? undefined : userId,
+})
+
+/** Users look after their keys; a key does so only if it may administer: else it could outlive itself. */
+function checkKeeper({ kind, level }: Principal) {
+  if (kind === 'anonymous') throw new ApiError('authentication_off')
+  if (kind === 'key' && level !== 'admin') throw new ApiError('forbidden', 'admin')
+}
+
+/** A key can be given no more than its maker has. */
+function checkScopes(scopes: Scope[], { kind, level }: Principal): Scope[] {
+  const wanted = levels.findLast((one) => scopes.includes(one))
+  const most = scopes.includes('*') && kind === 'key' ? 'admin' : wanted
+  if (most !== undefined && !allows(level, most)) throw new ApiError('forbidden', most)
+  return [...new Set(scopes)]
+}
+
+export function apiKeyRoutes({ app, node: { db } }: Api): void {
+  app.route<{ Querystring: PageQuery }>({
+    method: 'GET',
+    url: '/v1/auth/api-keys',
+    schema: {
+      operationId: 'list_api_keys',
+      summary: "List one's keys, as an administrator all of the organization, newest first.",
+      tags,
+      querystring: PageQuery,
+      response: { 200: ApiKeyPage, '4xx': ErrorResponse },
+    },
+    async handler({ query, principal }) {
+      const range = rangeOf(query)
+      const [data, total] = await Promise.all([
+        listKeys(db, whose(principal), range),
+        countKeys(db, whose(principal)),
+      ])
+      return listed({ data, total }, range)
+    },
+  })
+
+  app.route<{ Body: NewApiKey }>({
+    method: 'POST',
+    url: '/v1/auth/api-keys',
+    config: { access: 'read', answersSecret: true },
+    schema: {
+      operationId: 'create_api_key',
+      summary: 'Make a key. It is shown this once.',
+      tags,
+      body: NewApiKey,
+      response: { 201: CreatedApiKey, '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      const { body, principal, db: unit } = request
+      checkKeeper(principal)
+      const scopes = checkScopes(body.scopes ?? ['*'], principal)
+      const key = keyStart + randomBytes(32).toString('hex')
+      const {
+        user_id: _,
+        last_used_at: __,
+        ...made
+      } = await createKey(unit, principal.orgId, {
+        userId: principal.userId,
+        name: body.name,
+        prefix: `${key.slice(0, prefixLength)}...`,
+        hash: hashOf(key),
+        scopes,
+        days: body.expires_in_days ?? null,
+      })
+      request.auditNote = { target: made.id, details: { name: made.name, scopes } }
+      return reply.code(201).send({ ...made, key })
+    },
+  })
+
+  app.route<{ Params: { key_id: string } }>({
+    method: 'DELETE',
+    url: '/v1/auth/api-keys/:key_id',
+    config: { access: 'read' },
+    schema: {
+      operationId: 'delete_api_key',
+      summary: 'Revoke a key: within a second, no node accepts it.',
+      tags,
+      response: { '4xx': ErrorResponse },
+    },
+    async handler({ params, principal, db: unit }, reply) {
+      const id = parseUuid('API key', params.key_id)
+      checkKeeper(principal)
+      await deleteKey(unit, whose(principal), id)
+      return reply.code(204).send()
+    },
+  })
+}

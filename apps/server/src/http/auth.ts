@@ -1,0 +1,278 @@
+import { randomBytes } from 'node:crypto'
+import {
+  AuthConfig,
+  ErrorResponse,
+  LoginRequest,
+  Me,
+  PasswordChange,
+  RefreshRequest,
+  RegisterRequest,
+  Tokens,
+} from '@outlast/contract'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { createOAuth } from '../access/oauth.ts'
+import { checkPassword } from '../access/passwords.ts'
+import {
+  changePassword,
+  refreshLogin,
+  register,
+  signInWithIssuer,
+  signInWithPassword,
+  signOut,
+} from '../access/sign-in.ts'
+import { hashOf } from '../access/tokens.ts'
+import { ApiError } from '../errors.ts'
+import { createLoginState, endOtherLogins, takeLoginState } from '../store/logins.ts'
+import { findAccount } from '../store/users.ts'
+import type { Api } from './api.ts'
+import { originOf } from './audit-entry.ts'
+import { readCookie, setCookie } from './cookies.ts'
+import { isSameOrigin } from './guard.ts'
+
+const tags = ['auth']
+const open = { access: 'public', unaudited: true, answersSecret: true } as const
+
+const stateSeconds = 600
+
+export function authRoutes({ app, node }: Api): void {
+  const { config, db, access } = node
+  const { tokens, limits } = access
+  const oauth = tokens && createOAuth(config, tokens)
+  const isOff = config.AUTH_MODE === 'none'
+
+  /** Contract: throws 409 where there is nobody to sign in. */
+  function signIn() {
+    if (isOff || !tokens) throw new ApiError('authentication_off')
+    return { config, db, tokens, limits }
+  }
+
+  function setCookies(request: FastifyRequest, reply: FastifyReply, pair: Tokens) {
+    const [short, long] = [pair.expires_in, config.AUTH_JWT_REFRESH_TOKEN_LIFETIME]
+    setCookie(request, reply, config, {
+      name: 'access_token',
+      value: pair.access_token,
+      maxAge: short,
+    })
+    setCookie(request, reply, config, {
+      name: 'refresh_token',
+      value: pair.refresh_token,
+      maxAge: long,
+    })
+  }
+
+  app.route({
+    method: 'GET',
+    url: '/v1/auth/config',
+    config: { access: 'public' },
+    schema: {
+      operationId: 'get_auth_config',
+      summary: 'How people can sign in here.',
+      tags,
+      response: { 200: AuthConfig },
+    },
+    handler: (): AuthConfig => ({
+      mode: config.AUTH_MODE,
+      password_auth_enabled:
+        config.AUTH_MODE === 'admin' || (!isOff && !config.AUTH_DISABLE_PASSWORD),
+      oauth_providers: config.AUTH_MODE === 'full' ? (oauth?.providers ?? []) : [],
+      signup_enabled: isOff || (config.AUTH_MODE === 'full' && !config.AUTH_DISABLE_SIGNUP),
+    }),
+  })
+
+  app.route<{ Body: LoginRequest }>({
+    method: 'POST',
+    url: '/v1/auth/login',
+    config: open,
+    schema: {
+      operationId: 'login',
+      summary: 'Sign in with a password.',
+      tags,
+      body: LoginRequest,
+      response: { 200: Tokens, '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      const pair = await signInWithPassword(signIn(), request.body, originOf(request))
+      setCookies(request, reply, pair)
+      return pair
+    },
+  })
+
+  app.route<{ Body: RegisterRequest }>({
+    method: 'POST',
+    url: '/v1/auth/register',
+    config: open,
+    schema: {
+      operationId: 'register',
+      summary: 'Make an account, and sign in.',
+      tags,
+      body: RegisterRequest,
+      response: { 201: Tokens, '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      const { email, password } = request.body
+      const needed = signIn()
+      checkPassword(password, email)
+      const pair = await register(needed, request.body, originOf(request))
+      setCookies(request, reply, pair)
+      return reply.code(201).send(pair)
+    },
+  })
+
+  app.route<{ Body: RefreshRequest | undefined }>({
+    method: 'POST',
+    url: '/v1/auth/refresh',
+    config: open,
+    schema: {
+      operationId: 'refresh',
+      summary: 'Trade a refresh token for a new pair, once.',
+      tags,
+      body: RefreshRequest,
+      response: { 200: Tokens, '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      const shown = request.body?.refresh_token ?? refreshCookie(request)
+      if (!shown) throw new ApiError('invalid_refresh_token')
+      const pair = await refreshLogin(signIn(), shown, originOf(request))
+      setCookies(request, reply, pair)
+      return pair
+    },
+  })
+
+  app.route({
+    method: 'POST',
+    url: '/v1/auth/logout',
+    config: open,
+    schema: {
+      operationId: 'logout',
+      bare: 200,
+      summary: 'End this sign-in, and remove its cookies.',
+      tags,
+      response: { '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      const bearer = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+      const shown = [bearer, readCookie(request, 'access_token'), refreshCookie(request)]
+      for (const token of shown) {
+        if (token && !isOff) await signOut(signIn(), token, originOf(request))
+      }
+      for (const name of ['access_token', 'refresh_token', 'outlast_org'] as const) {
+        setCookie(request, reply, config, { name, value: '', maxAge: 0 })
+      }
+      return reply.code(200).send()
+    },
+  })
+
+  app.route({
+    method: 'GET',
+    url: '/v1/auth/me',
+    config: { access: 'signed-in' },
+    schema: {
+      operationId: 'get_me',
+      summary: 'Who is signed in.',
+      tags,
+      response: { 200: Me, '4xx': ErrorResponse },
+    },
+    async handler({ principal }): Promise<Me> {
+      const { kind, id, name, userId, orgId, role } = principal
+      if (kind === 'anonymous') {
+        const email = 'anonymous@local'
+        return { id, email, name, roles: ['admin'], avatar_url: null, organization_id: orgId }
+      }
+      const account = await findAccount(db, userId)
+      if (!account) throw new ApiError('api_key_without_user')
+      const { email, avatar_url } = account
+      const organization_id = orgId === '' ? null : orgId
+      const roles = organization_id === null ? [] : [role]
+      return { id: account.id, email, name: account.name, roles, avatar_url, organization_id }
+    },
+  })
+
+  app.route<{ Body: PasswordChange }>({
+    method: 'POST',
+    url: '/v1/auth/password',
+    config: { access: 'signed-in', answersSecret: true },
+    schema: {
+      operationId: 'change_password',
+      summary: "Change one's password, and end one's other sign-ins.",
+      tags,
+      body: PasswordChange,
+      response: { '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      const { body, principal, db: unit } = request
+      if (principal.kind !== 'user') throw new ApiError(isOff ? 'authentication_off' : 'users_only')
+      const account = await findAccount(unit, principal.userId)
+      checkPassword(body.new_password, account?.email ?? '', 'new_password')
+      const change = {
+        userId: principal.userId,
+        current: body.current_password,
+        wanted: body.new_password,
+      }
+      await changePassword(signIn(), unit, change)
+      await endOtherLogins(unit, principal.userId, principal.loginId!)
+      request.auditNote = { target: principal.userId }
+      return reply.code(204).send()
+    },
+  })
+
+  app.route<{ Params: { provider: string } }>({
+    method: 'GET',
+    url: '/v1/auth/oauth/:provider',
+    config: { access: 'public' },
+    schema: {
+      operationId: 'begin_oauth',
+      bare: 302,
+      summary: "Sign in with somebody else's account: sends the browser there.",
+      tags,
+      response: { '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      const { provider } = request.params
+      signIn()
+      const state = randomBytes(32).toString('base64url')
+      const url = await oauth!.begin(provider, state)
+      await createLoginState(db, hashOf(state), provider)
+      setCookie(request, reply, config, { name: 'oauth_state', value: state, maxAge: stateSeconds })
+      return reply.redirect(url.href)
+    },
+  })
+
+  app.route<{ Params: { provider: string } }>({
+    method: 'GET',
+    url: '/v1/auth/callback/:provider',
+    config: { access: 'public' },
+    schema: {
+      operationId: 'finish_oauth',
+      bare: 302,
+      summary: 'Where the browser comes back to, signed in.',
+      tags,
+      response: { '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      const { provider } = request.params
+      const needed = signIn()
+      const { state } = request.query as { state?: unknown }
+      const ours = readCookie(request, 'oauth_state')
+      setCookie(request, reply, config, { name: 'oauth_state', value: '', maxAge: 0 })
+      const fits = typeof state === 'string' && state !== '' && state === ours
+      if (!fits || !(await takeLoginState(db, hashOf(state), provider))) {
+        throw new ApiError('oauth_state_invalid')
+      }
+      const url = new URL(request.url, 'http://callback.invalid')
+      const outsider = await oauth!.finish(provider, url, state)
+      setCookies(
+        request,
+        reply,
+        await signInWithIssuer(needed, provider, outsider, originOf(request)),
+      )
+      return reply.redirect('/')
+    },
+  })
+}
+
+/** A browser's refresh token. Another site cannot make it be sent, and must not make us act on it. */
+function refreshCookie(request: FastifyRequest): string | undefined {
+  const { origin } = request.headers
+  if (origin !== undefined && !isSameOrigin(origin, request)) return undefined
+  return readCookie(request, 'refresh_token')
+}

@@ -1,0 +1,42 @@
+import { parseCookie, stringifySetCookie } from 'cookie'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type Config, isLoopback } from '../config.ts'
+import { hostNameOf } from './guard.ts'
+
+/** Every cookie that we set: where it is sent, and whether other sites may send people here with it. */
+const cookies = {
+  access_token: { path: '/', sameSite: 'lax' },
+  refresh_token: { path: '/v1/auth', sameSite: 'strict' },
+  /** Ties a sign-in elsewhere to the browser that began it. */
+  oauth_state: { path: '/v1/auth/callback', sameSite: 'lax' },
+  /** The organization that a person works in. */
+  outlast_org: { path: '/', sameSite: 'lax' },
+} as const
+
+export type CookieName = keyof typeof cookies
+
+export function readCookie({ headers }: FastifyRequest, name: CookieName): string | undefined {
+  return headers.cookie === undefined ? undefined : parseCookie(headers.cookie)[name]
+}
+
+type Setting = { name: CookieName; value: string; maxAge: number }
+
+/** Sets a cookie that scripts cannot read; only for https, except on this machine. An age of 0 removes it. */
+export function setCookie(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  config: Config,
+  { name, value, maxAge }: Setting,
+): void {
+  const secure = isSecure(config, request)
+  reply.header(
+    'set-cookie',
+    stringifySetCookie({ name, value, maxAge, httpOnly: true, secure, ...cookies[name] }),
+  )
+}
+
+/** Browsers come by https, or from this machine. */
+function isSecure({ AUTH_BASE_URL: base }: Config, request: FastifyRequest): boolean {
+  if (base === undefined) return !isLoopback(hostNameOf(request))
+  return base.startsWith('https:') || !isLoopback(new URL(base).hostname)
+}

@@ -1,0 +1,115 @@
+import {
+  ErrorResponse,
+  NewOrganization,
+  Organization,
+  OrganizationChange,
+  OrganizationPage,
+  PageQuery,
+} from '@outlast/contract'
+import { ApiError } from '../errors.ts'
+import { addMember } from '../store/members.ts'
+import {
+  countAllOrganizations,
+  countOrganizations,
+  createOrganization,
+  getOrganization,
+  listAllOrganizations,
+  listOrganizations,
+  renameOrganization,
+} from '../store/organizations.ts'
+import type { Api } from './api.ts'
+import { invitationRoutes } from './invitations.ts'
+import { memberRoutes } from './members.ts'
+import { listed, rangeOf } from './page.ts'
+
+const tags = ['orgs']
+const organizationsMax = 100
+
+type Params = { org_id: string }
+
+export function organizationRoutes(api: Api): void {
+  const { app, node } = api
+  const { db } = node
+
+  app.route<{ Querystring: PageQuery }>({
+    method: 'GET',
+    url: '/v1/orgs',
+    config: { access: 'signed-in' },
+    schema: {
+      operationId: 'list_organizations',
+      summary: 'List the organizations that one is a member of.',
+      tags,
+      querystring: PageQuery,
+      response: { 200: OrganizationPage, '4xx': ErrorResponse },
+    },
+    async handler({ query, principal }) {
+      const range = rangeOf(query)
+      const { kind, userId, orgId, role } = principal
+      if (kind === 'key') {
+        const one = await getOrganization(db, orgId, role)
+        return listed({ data: range.offset > 0 ? [] : [one], total: 1 }, range)
+      }
+      const [data, total] = await (kind === 'anonymous'
+        ? Promise.all([listAllOrganizations(db, range), countAllOrganizations(db)])
+        : Promise.all([listOrganizations(db, userId, range), countOrganizations(db, userId)]))
+      return listed({ data, total }, range)
+    },
+  })
+
+  app.route<{ Body: NewOrganization }>({
+    method: 'POST',
+    url: '/v1/orgs',
+    config: { access: 'signed-in' },
+    schema: {
+      operationId: 'create_organization',
+      summary: 'Create an organization, and own it.',
+      tags,
+      body: NewOrganization,
+      response: { 201: Organization, '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      const { body, principal, db: unit } = request
+      if (principal.kind === 'key') throw new ApiError('users_only')
+      if (principal.kind === 'user') {
+        const count = await countOrganizations(unit, principal.userId)
+        if (count >= organizationsMax) throw new ApiError('quota_exceeded', 'organizations')
+      }
+      const made = await createOrganization(unit, body.name)
+      if (principal.kind === 'user') await addMember(unit, made.id, principal.userId, 'owner')
+      request.auditNote = { orgIds: [made.id] }
+      return reply.code(201).send(made)
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'GET',
+    url: '/v1/orgs/:org_id',
+    schema: {
+      operationId: 'get_organization',
+      summary: 'Get an organization.',
+      tags,
+      response: { 200: Organization, '4xx': ErrorResponse },
+    },
+    handler: ({ principal }) => getOrganization(db, principal.orgId, principal.role),
+  })
+
+  app.route<{ Params: Params; Body: OrganizationChange }>({
+    method: 'PATCH',
+    url: '/v1/orgs/:org_id',
+    config: { access: 'admin' },
+    schema: {
+      operationId: 'update_organization',
+      summary: 'Rename an organization.',
+      tags,
+      body: OrganizationChange,
+      response: { 200: Organization, '4xx': ErrorResponse },
+    },
+    async handler({ principal: { orgId, role }, body, db: unit }) {
+      await renameOrganization(unit, orgId, body.name)
+      return getOrganization(unit, orgId, role)
+    },
+  })
+
+  memberRoutes(api)
+  invitationRoutes(api)
+}

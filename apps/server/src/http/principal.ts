@@ -1,0 +1,216 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Credentials } from '../access/credentials.ts'
+import { keyStart, type SignedIn } from '../access/credentials.ts'
+import { allows, anonymous, type Level, levelOf, type Principal } from '../access/principal.ts'
+import { ApiError } from '../errors.ts'
+import type { Node } from '../runtime/node.ts'
+import { findOrganization } from '../store/organizations.ts'
+import type { Bucket } from '../store/rate-limits.ts'
+import { readCookie } from './cookies.ts'
+import { isSameOrigin } from './guard.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /**
+     * What a caller needs: nothing (`public`), to be somebody (`signed-in`, no organization asked), or a level in an
+     * organization. Without it: `read` for GET, else `write`; outside /v1 nothing.
+     */
+    access?: 'public' | 'signed-in' | Level
+    /** A session token may call it, when it is for the session of the path and allows this. */
+    forToken?: 'read' | 'write'
+    /** The token may stand in `?access_token=`, where a browser cannot send headers. */
+    tokenInQuery?: boolean
+  }
+}
+
+const minute = 60
+const organizationId = /^org_[0-9a-f]{32}$/
+
+/** Finds out who asks, and refuses who may not. Everything under /v1 needs a principal unless its route says otherwise. */
+export function authenticate(app: FastifyInstance, node: Node, signedIn: SignedInSockets): void {
+  const find = node.config.AUTH_MODE === 'none' ? openTo(node) : guarded(node, signedIn)
+  app.addHook('onRequest', (request, _reply, done) => {
+    let found: Promise<void> | undefined
+    try {
+      found = find(request)
+    } catch (error) {
+      return done(error as Error)
+    }
+    if (found === undefined) return done()
+    found.then(() => done(), done)
+  })
+}
+
+/** Connections on which somebody has shown who they are. */
+export type SignedInSockets = { add: (socket: FastifyRequest['raw']['socket']) => void }
+
+const isOurs = ({ routeOptions }: FastifyRequest) => routeOptions.url?.startsWith('/v1/') ?? false
+
+/** Without authentication everybody is the same; which organization they mean, they may say. */
+function openTo({ db }: Node) {
+  return (request: FastifyRequest): Promise<void> | undefined => {
+    request.principal = anonymous
+    if (!isOurs(request) || request.routeOptions.config.access === 'public') return undefined
+    const orgId = wantedOrganization(request)
+    if (orgId === undefined || orgId === anonymous.orgId) return undefined
+    return findOrganization(db, orgId).then((found) => {
+      if (!found) throw new ApiError('not_found', 'Organization')
+      request.principal = { ...anonymous, orgId }
+    })
+  }
+}
+
+function guarded({ config, access }: Node, signedIn: SignedInSockets) {
+  const { credentials, limits } = access
+  const perMinute = (subject: string, capacity: number): Bucket[] =>
+    capacity === 0 ? [] : [{ subject, capacity, seconds: minute }]
+
+  /** One bucket for who asks, one for their organization. */
+  function bucketsOf({ kind, id, orgId, sessionId }: Principal): Bucket[] {
+    const own =
+      kind === 'key'
+        ? perMinute(`key:${id}`, config.RATE_LIMIT_KEY)
+        : perMinute(sessionId ?? `user:${id}`, config.RATE_LIMIT_USER)
+    return orgId === '' ? own : [...own, ...perMinute(orgId, config.RATE_LIMIT_ORG)]
+  }
+
+  function admit(request: FastifyRequest, principal: Principal) {
+    signedIn.add(request.raw.socket)
+    limits.take(bucketsOf(principal))
+    checkAccess(request, principal)
+    request.principal = principal
+  }
+
+  return (request: FastifyRequest): Promise<void> | undefined => {
+    limits.take(perMinute(`address:${addressOf(request)}`, config.RATE_LIMIT_ADDRESS))
+    const { access: wanted } = request.routeOptions.config
+    if (!isOurs(request) || wanted === 'public') return undefined
+    const credential = credentialOf(request)
+    const known = credentials.known(credential)
+    if (known && 'principal' in known) {
+      checkOrganization(request, known.principal)
+      return admit(request, known.principal) as undefined
+    }
+    return (async () => {
+      const bearer = known ?? (await credentials.find(credential))
+      if ('principal' in bearer) {
+        checkOrganization(request, bearer.principal)
+        return admit(request, bearer.principal)
+      }
+      admit(request, await principalOf(credentials, request, bearer.user))
+    })()
+  }
+}
+
+/** The credential of a request: a header wins over a cookie. Contract: throws 401 without one. */
+function credentialOf(request: FastifyRequest): string {
+  const { authorization } = request.headers
+  if (authorization !== undefined && authorization !== '') return fromHeader(authorization)
+  if (request.routeOptions.config.tokenInQuery) {
+    const { access_token: token } = request.query as { access_token?: unknown }
+    if (typeof token === 'string' && token !== '') return token
+  }
+  const cookie = readCookie(request, 'access_token')
+  if (cookie === undefined || cookie === '') throw new ApiError('unauthenticated')
+  checkOriginOfCookie(request)
+  return cookie
+}
+
+/** `<key>`, `ApiKey <key>`, `Bearer <key or token>`. */
+function fromHeader(authorization: string): string {
+  const [, scheme = '', rest = ''] = /^(\S+)(?: +(\S+))? *$/.exec(authorization) ?? []
+  if (rest === '') {
+    if (scheme.startsWith(keyStart)) return scheme
+    throw new ApiError('invalid_api_key_format')
+  }
+  if (/^bearer$/i.test(scheme)) return rest
+  if (!/^apikey$/i.test(scheme)) throw new ApiError('unauthenticated')
+  if (!rest.startsWith(keyStart)) throw new ApiError('invalid_api_key_format')
+  return rest
+}
+
+const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/** A browser sends cookies whoever wrote the page: what changes something must come from a page of ours. */
+function checkOriginOfCookie(request: FastifyRequest) {
+  if (safeMethods.has(request.method)) return
+  const { origin, 'sec-fetch-site': site } = request.headers
+  if (origin === undefined ? site === 'same-origin' : isSameOrigin(origin, request)) return
+  throw new ApiError('origin_not_allowed')
+}
+
+/** The organization that a request names: in its path, a header or its query. */
+function wantedOrganization({ params, headers, query }: FastifyRequest): string | undefined {
+  const { org_id: inPath } = params as { org_id?: string }
+  if (inPath !== undefined) {
+    if (organizationId.test(inPath)) return inPath
+    throw new ApiError('invalid_id', 'organization')
+  }
+  const given = headers['x-org-id'] ?? (query as { org_id?: unknown } | undefined)?.org_id
+  if (given === undefined || given === '') return undefined
+  if (typeof given === 'string' && organizationId.test(given)) return given
+  throw new ApiError('invalid_organization_id')
+}
+
+/** Keys and tokens belong to one organization, whatever else is named. */
+function checkOrganization(request: FastifyRequest, { orgId }: Principal) {
+  const wanted = wantedOrganization(request)
+  if (wanted !== undefined && wanted !== orgId) throw new ApiError('not_found', 'Organization')
+}
+
+async function principalOf(
+  credentials: Credentials,
+  request: FastifyRequest,
+  user: SignedIn,
+): Promise<Principal> {
+  const own = { kind: 'user' as const, ...user, userId: user.id }
+  const orgId =
+    wantedOrganization(request) ?? (await chosenOrganization(credentials, request, user))
+  if (orgId !== undefined) {
+    const role = await credentials.role(orgId, user.id)
+    if (role) return { ...own, orgId, role, level: levelOf(role) }
+    if (request.routeOptions.config.access !== 'signed-in' || wantedOrganization(request)) {
+      throw new ApiError('not_found', 'Organization')
+    }
+  }
+  if (request.routeOptions.config.access !== 'signed-in') throw new ApiError('organization_missing')
+  return { ...own, orgId: '', role: 'viewer', level: 'read' }
+}
+
+/** The one that a person switched to, or the only one there is. */
+async function chosenOrganization(
+  credentials: Credentials,
+  request: FastifyRequest,
+  { id }: SignedIn,
+) {
+  const cookie = readCookie(request, 'outlast_org')
+  if (cookie !== undefined && organizationId.test(cookie)) {
+    if (await credentials.role(cookie, id)) return cookie
+  }
+  return credentials.home(id)
+}
+
+function checkAccess({ routeOptions, method, params }: FastifyRequest, principal: Principal) {
+  const { access, forToken } = routeOptions.config
+  if (principal.kind === 'token') {
+    if (forToken === undefined) throw new ApiError('users_only')
+    const { session_id } = params as { session_id?: string }
+    if (session_id !== principal.sessionId) throw new ApiError('not_found', 'Session')
+    if (!allows(principal.level, forToken)) throw new ApiError('forbidden', forToken)
+    return
+  }
+  if (access === 'signed-in') return
+  const wanted = (access ?? (safeMethods.has(method) ? 'read' : 'write')) as Level
+  if (!allows(principal.level, wanted)) throw new ApiError('forbidden', wanted)
+}
+
+/** Where a request comes from, as limits count it: an IPv4 address, or the /64 of an IPv6 address. */
+export function addressOf({ ip }: Pick<FastifyRequest, 'ip'>): string {
+  const plain = ip.startsWith('::ffff:') ? ip.slice('::ffff:'.length) : ip
+  if (!plain.includes(':')) return plain
+  const [head = '', tail] = plain.split('::')
+  const groups = head.split(':').filter((group) => group !== '')
+  const rest = tail?.split(':').filter((group) => group !== '') ?? []
+  const zeros = Array.from({ length: 8 - groups.length - rest.length }, () => '0')
+  return `${[...groups, ...zeros, ...rest].slice(0, 4).join(':')}::/64`
+}

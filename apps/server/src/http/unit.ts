@@ -1,0 +1,122 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { ApiError } from '../errors.ts'
+import { recordAudit } from '../store/audit-log.ts'
+import { type Database, openUnit, type Unit } from '../store/database.ts'
+import {
+  claimKey,
+  type IdempotencyKey,
+  type StoredAnswer,
+  saveAnswer,
+} from '../store/idempotency-keys.ts'
+import { auditEntry, isAudited } from './audit-entry.ts'
+import { keyOf, shortened, waitTurn } from './idempotency.ts'
+import { answerInstead } from './problems.ts'
+
+/** A request in one transaction: its effect, its Idempotency-Key, its entry in the audit log. */
+type Held = { unit: Unit; key: IdempotencyKey | undefined; finished: () => void }
+
+const held = new WeakMap<FastifyRequest, Held>()
+
+/**
+ * What a request changes, the answer that its Idempotency-Key repeats for 24 hours, and what the audit log says of it are
+ * stored together or not at all.
+ */
+export function runInUnits(app: FastifyInstance, database: Database): void {
+  const underWay = new Map<string, Promise<void>>()
+
+  async function begin(request: FastifyRequest, reply: FastifyReply) {
+    request.db = database
+    request.committed = []
+    const key = givenKey(request)
+    if (key === undefined && !isAudited(request)) return
+    const finished = key ? await waitTurn(underWay, key) : () => {}
+    try {
+      const unit = await openUnit(database.pool)
+      held.set(request, { unit, key, finished })
+      if (key) {
+        const answer = await claimKey(unit.db, key)
+        if (answer) return await repeat(request, reply, { answer, key })
+        await unit.mark()
+      }
+      request.db = unit.db
+    } catch (error) {
+      await drop(request)
+      finished()
+      throw error
+    }
+  }
+
+  async function end(request: FastifyRequest, reply: FastifyReply, payload: unknown) {
+    const mine = held.get(request)
+    try {
+      if (mine) await settle(request, reply, { held: mine, payload })
+    } catch (error) {
+      // An error behind an error would be answered in the framework's words, and with the first one's status.
+      if (reply.statusCode < 400) throw error
+      return answerInstead(reply, error)
+    }
+    if (reply.statusCode < 400) for (const work of request.committed ?? []) await work()
+    return payload
+  }
+
+  app.addHook('onRoute', (route) => {
+    if (route.method === 'GET' || route.method === 'HEAD') return
+    route.preHandler = begin
+    route.onSend = end
+  })
+}
+
+/** The key of a POST whose answer may be stored: one that holds a secret may not. */
+function givenKey(request: FastifyRequest): IdempotencyKey | undefined {
+  const given = request.headers['idempotency-key']
+  const { url, config } = request.routeOptions
+  if (given === undefined || request.method !== 'POST') return undefined
+  if (config.answersSecret || url?.startsWith('/v1/auth/')) return undefined
+  return keyOf(request, String(given))
+}
+
+type Repeat = { answer: StoredAnswer; key: IdempotencyKey }
+
+async function repeat(request: FastifyRequest, reply: FastifyReply, { answer, key }: Repeat) {
+  if (answer.body_hash !== key.bodyHash) throw new ApiError('idempotency_key_reused')
+  await drop(request, true)
+  reply.header('content-type', 'application/json; charset=utf-8')
+  reply.header('idempotency-replayed', 'true')
+  return reply.code(answer.status).send(answer.answer ?? '')
+}
+
+/** Ends the transaction without an effect. */
+async function drop(request: FastifyRequest, done = false) {
+  const mine = held.get(request)
+  held.delete(request)
+  await mine?.unit.rollback()
+  if (done) mine?.finished()
+}
+
+type Settling = { held: Held; payload: unknown }
+
+/** Commits the effect with its answer and its entry; an effect that failed leaves the answer alone, a fault of ours nothing. */
+async function settle(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { held: mine, payload }: Settling,
+) {
+  held.delete(request)
+  const { unit, key, finished } = mine
+  const status = reply.statusCode
+  try {
+    if (status >= 500 || status === 429 || (status >= 400 && !key)) return await unit.rollback()
+    if (status >= 400) await unit.backToMark()
+    else if (isAudited(request)) {
+      const { orgIds, entry } = auditEntry(request, payload)
+      await recordAudit(unit.db, orgIds, entry)
+    }
+    if (key) await saveAnswer(unit.db, key, { status, answer: shortened(payload) })
+    await unit.commit()
+  } catch (error) {
+    await unit.rollback()
+    throw error
+  } finally {
+    finished()
+  }
+}

@@ -1,0 +1,71 @@
+import {
+  ErrorResponse,
+  Organization,
+  SwitchOrganization,
+  UserPage,
+  UserQuery,
+} from '@outlast/contract'
+import { ApiError } from '../errors.ts'
+import { findRole } from '../store/members.ts'
+import { getOrganization } from '../store/organizations.ts'
+import { countUsers, listUsers } from '../store/users.ts'
+import type { Api } from './api.ts'
+import { setCookie } from './cookies.ts'
+import { sendList } from './list.ts'
+
+const tags = ['users']
+const batchSize = 500
+const cookieSeconds = 31_536_000
+
+export function userRoutes({ app, node: { db, config } }: Api): void {
+  app.route<{ Querystring: UserQuery }>({
+    method: 'GET',
+    url: '/v1/users',
+    schema: {
+      operationId: 'list_users',
+      summary: 'List the people of the organization, newest first.',
+      tags,
+      querystring: UserQuery,
+      response: { 200: UserPage, '4xx': ErrorResponse },
+    },
+    async handler({ query, principal: { orgId } }, reply) {
+      return sendList(reply, query, {
+        async *batches({ offset, limit }) {
+          for (let at = 0; at < limit; at += batchSize) {
+            const span = { offset: offset + at, limit: Math.min(batchSize, limit - at) }
+            const users = await listUsers(db, orgId, { ...query, ...span })
+            yield users
+            if (users.length < span.limit) return
+          }
+        },
+        count: () => countUsers(db, orgId, query),
+      })
+    },
+  })
+
+  app.route<{ Body: SwitchOrganization }>({
+    method: 'POST',
+    url: '/v1/users/me/switch-org',
+    config: { access: 'signed-in', unaudited: true },
+    schema: {
+      operationId: 'switch_organization',
+      summary: 'Work in another organization from now on, in this browser.',
+      tags,
+      body: SwitchOrganization,
+      response: { 200: Organization, '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      const { principal, body } = request
+      if (principal.kind === 'anonymous') throw new ApiError('authentication_off')
+      if (principal.kind !== 'user') throw new ApiError('users_only')
+      const role = await findRole(db, body.org_id, principal.userId)
+      if (!role) throw new ApiError('not_found', 'Organization')
+      setCookie(request, reply, config, {
+        name: 'outlast_org',
+        value: body.org_id,
+        maxAge: cookieSeconds,
+      })
+      return getOrganization(db, body.org_id, role)
+    },
+  })
+}

@@ -1,0 +1,143 @@
+import type { ApiKey, Role, Scope } from '@outlast/contract'
+import { sql } from 'kysely'
+import { ApiError } from '../errors.ts'
+import { newUuid } from '../ids.ts'
+import { recordChange, subjectOf } from './access-changes.ts'
+import type { Span } from './batches.ts'
+import type { Db, Statement } from './database.ts'
+
+const columns = [
+  'id',
+  'user_id',
+  'name',
+  'key_prefix',
+  'scopes',
+  'expires_at',
+  'last_used_at',
+  'created_at',
+] as const
+
+export type NewKey = {
+  userId: string
+  name: string
+  prefix: string
+  hash: string
+  scopes: Scope[]
+  days: number | null
+}
+
+export async function createKey({ kysely }: Db, orgId: string, key: NewKey): Promise<ApiKey> {
+  return kysely
+    .insertInto('api_keys')
+    .values({
+      org_id: orgId,
+      id: newUuid(),
+      user_id: key.userId,
+      name: key.name,
+      key_prefix: key.prefix,
+      hash: key.hash,
+      scopes: key.scopes,
+      expires_at: key.days === null ? null : sql<string>`now() + ${key.days} * interval '1 day'`,
+    })
+    .returning(columns)
+    .executeTakeFirstOrThrow()
+}
+
+const byHash: Statement = {
+  name: 'key-by-hash',
+  text: `
+select k.org_id, k.id, k.user_id, k.name, k.scopes, k.expires_at, k.last_used_at, m.role
+from api_keys k left join members m on m.org_id = k.org_id and m.user_id = k.user_id
+where k.hash = $1`,
+}
+
+export type FoundKey = {
+  org_id: string
+  id: string
+  user_id: string
+  name: string
+  scopes: Scope[]
+  expires_at: string | null
+  last_used_at: string | null
+  /** Of the key's maker; null for who is no member any more. */
+  role: Role | null
+}
+
+/** The one look-up that does not begin with an organization: the key says which. */
+export async function findKeyByHash(db: Db, hash: string): Promise<FoundKey | undefined> {
+  const [row] = await db.run<FoundKey>(byHash, [hash])
+  return row
+}
+
+const alive: Statement = {
+  name: 'key-is-alive',
+  text: `
+select m.role, k.scopes, k.user_id from api_keys k join members m on m.org_id = k.org_id and m.user_id = k.user_id
+where k.org_id = $1 and k.id = $2 and (k.expires_at is null or k.expires_at > now())`,
+}
+
+/** What a key's maker is now, and what the key may do; undefined once the key has no effect. */
+export async function findLivingKey(db: Db, orgId: string, id: string) {
+  const [row] = await db.run<{ role: Role; scopes: Scope[]; user_id: string }>(alive, [orgId, id])
+  return row
+}
+
+/** Whose keys: everybody's, or one person's. */
+type Whose = { orgId: string; userId: string | undefined }
+
+const of = ({ kysely }: Db, { orgId, userId }: Whose) =>
+  kysely
+    .selectFrom('api_keys')
+    .where('org_id', '=', orgId)
+    .$if(userId !== undefined, (query) => query.where('user_id', '=', userId!))
+
+/** Newest first. */
+export async function listKeys(db: Db, whose: Whose, { offset, limit }: Span): Promise<ApiKey[]> {
+  return of(db, whose)
+    .select(columns)
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .offset(offset)
+    .limit(limit)
+    .execute()
+}
+
+export async function countKeys(db: Db, whose: Whose): Promise<number> {
+  const { total } = await of(db, whose)
+    .select(sql<number>`count(*)`.as('total'))
+    .executeTakeFirstOrThrow()
+  return total
+}
+
+/** Ends a key on all nodes. Contract: `db` is a transaction; throws 404. */
+export async function deleteKey(db: Db, { orgId, userId }: Whose, id: string): Promise<void> {
+  const gone = await db.kysely
+    .deleteFrom('api_keys')
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .$if(userId !== undefined, (query) => query.where('user_id', '=', userId!))
+    .returning('id')
+    .executeTakeFirst()
+  if (!gone) throw new ApiError('not_found', 'API key')
+  await recordChange(db, subjectOf.key(id))
+}
+
+const touch: Statement = {
+  name: 'touch-keys',
+  text: `
+update api_keys k set last_used_at = greatest(k.last_used_at, n.at)
+from unnest($1::text[], $2::uuid[], $3::timestamptz[]) as n(org_id, id, at)
+where k.org_id = n.org_id and k.id = n.id`,
+}
+
+export type KeyUse = { orgId: string; id: string; at: string }
+
+/** Remembers when keys were used last. */
+export async function touchKeys(db: Db, uses: KeyUse[]): Promise<void> {
+  const values = [
+    uses.map((use) => use.orgId),
+    uses.map((use) => use.id),
+    uses.map((use) => use.at),
+  ]
+  await db.run(touch, values)
+}

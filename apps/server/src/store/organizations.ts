@@ -1,0 +1,82 @@
+import type { Organization, Role } from '@outlast/contract'
+import { sql } from 'kysely'
+import { ApiError } from '../errors.ts'
+import { newId } from '../ids.ts'
+import type { Span } from './batches.ts'
+import type { Db } from './database.ts'
+import { fillOrganization } from './seeds.ts'
+
+/** An organization with the providers, models and agents that every one begins with. Its caller adds the first member. */
+export async function createOrganization(db: Db, name: string): Promise<Organization> {
+  const row = await db.kysely
+    .insertInto('organizations')
+    .values({ id: newId('organization'), name })
+    .returning(['id', 'name', 'created_at'])
+    .executeTakeFirstOrThrow()
+  await fillOrganization(db, row.id)
+  return { ...row, role: 'owner' }
+}
+
+export async function findOrganization({ kysely }: Db, id: string) {
+  const found = kysely.selectFrom('organizations').select(['id', 'name', 'created_at'])
+  return found.where('id', '=', id).executeTakeFirst()
+}
+
+/** Contract: throws 404. */
+export async function getOrganization(db: Db, id: string, role: Role) {
+  const row = await findOrganization(db, id)
+  if (!row) throw new ApiError('not_found', 'Organization')
+  return { ...row, role } satisfies Organization
+}
+
+/** Contract: absent and null leave a field as it is; throws 404. */
+export async function renameOrganization(db: Db, id: string, name: string | null | undefined) {
+  if (name != null) {
+    await db.kysely.updateTable('organizations').set({ name }).where('id', '=', id).execute()
+  }
+}
+
+const memberships = ({ kysely }: Db, userId: string) =>
+  kysely
+    .selectFrom('members as m')
+    .innerJoin('organizations as o', 'o.id', 'm.org_id')
+    .where('m.user_id', '=', userId)
+
+/** The organizations that a person is a member of, oldest membership first. */
+export async function listOrganizations(db: Db, userId: string, { offset, limit }: Span) {
+  return (await memberships(db, userId)
+    .select(['o.id', 'o.name', 'm.role', 'o.created_at'])
+    .orderBy('m.created_at')
+    .orderBy('o.id')
+    .offset(offset)
+    .limit(limit)
+    .execute()) satisfies Organization[]
+}
+
+export async function countOrganizations(db: Db, userId: string): Promise<number> {
+  const { total } = await memberships(db, userId)
+    .select(sql<number>`count(*)`.as('total'))
+    .executeTakeFirstOrThrow()
+  return total
+}
+
+/** Every organization there is, for whoever runs the server without authentication. */
+export async function listAllOrganizations({ kysely }: Db, { offset, limit }: Span) {
+  const rows = await kysely
+    .selectFrom('organizations')
+    .select(['id', 'name', 'created_at'])
+    .orderBy('created_at')
+    .orderBy('id')
+    .offset(offset)
+    .limit(limit)
+    .execute()
+  return rows.map((row): Organization => ({ ...row, role: 'owner' }))
+}
+
+export async function countAllOrganizations({ kysely }: Db): Promise<number> {
+  const { total } = await kysely
+    .selectFrom('organizations')
+    .select(sql<number>`count(*)`.as('total'))
+    .executeTakeFirstOrThrow()
+  return total
+}

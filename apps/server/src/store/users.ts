@@ -1,0 +1,121 @@
+import type { User, UserQuery } from '@outlast/contract'
+import { type SqlBool, sql } from 'kysely'
+import { ApiError } from '../errors.ts'
+import { newUuid } from '../ids.ts'
+import type { Span } from './batches.ts'
+import { type Db, isDuplicate } from './database.ts'
+
+/** A person as sign-in sees them. */
+export type Account = {
+  id: string
+  email: string
+  name: string
+  password_hash: string | null
+  auth_provider: string
+  avatar_url: string | null
+}
+
+const columns = ['id', 'email', 'name', 'password_hash', 'auth_provider', 'avatar_url'] as const
+
+/** One address, however it is typed. */
+export const normalEmail = (email: string) => email.trim().toLowerCase()
+
+export async function findAccount({ kysely }: Db, id: string): Promise<Account | undefined> {
+  return kysely.selectFrom('users').select(columns).where('id', '=', id).executeTakeFirst()
+}
+
+export async function findAccountByEmail({ kysely }: Db, email: string) {
+  const found = kysely.selectFrom('users').select(columns).where('email', '=', normalEmail(email))
+  return found.executeTakeFirst()
+}
+
+export type NewAccount = {
+  email: string
+  name: string
+  passwordHash?: string
+  authProvider?: string
+  avatarUrl?: string | undefined
+}
+
+/** Contract: throws `email_taken`. */
+export async function createAccount({ kysely }: Db, account: NewAccount): Promise<Account> {
+  const { email, name, passwordHash = null, authProvider = 'local', avatarUrl = null } = account
+  try {
+    return await kysely
+      .insertInto('users')
+      .values({
+        id: newUuid(),
+        email: normalEmail(email),
+        name,
+        password_hash: passwordHash,
+        auth_provider: authProvider,
+        avatar_url: avatarUrl,
+      })
+      .returning(columns)
+      .executeTakeFirstOrThrow()
+  } catch (error) {
+    throw isDuplicate(error) ? new ApiError('email_taken') : error
+  }
+}
+
+export async function setPassword({ kysely }: Db, id: string, passwordHash: string): Promise<void> {
+  await kysely
+    .updateTable('users')
+    .set({ password_hash: passwordHash, updated_at: sql`clock_timestamp()` })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** The person that an issuer means by a subject. */
+export async function findByIdentity({ kysely }: Db, provider: string, subject: string) {
+  return kysely
+    .selectFrom('users')
+    .innerJoin('identities', 'identities.user_id', 'users.id')
+    .select(columns.map((column) => `users.${column}` as const))
+    .where('identities.provider', '=', provider)
+    .where('identities.subject', '=', subject)
+    .executeTakeFirst()
+}
+
+export type Identity = { provider: string; subject: string; userId: string }
+
+export async function addIdentity({ kysely }: Db, { provider, subject, userId }: Identity) {
+  await kysely.insertInto('identities').values({ provider, subject, user_id: userId }).execute()
+}
+
+type Listing = UserQuery & Span
+
+const matching = ({ kysely }: Db, orgId: string, { search }: Pick<UserQuery, 'search'>) => {
+  const pattern = `%${(search ?? '').replace(/[\\%_]/g, '\\$&')}%`
+  return kysely
+    .selectFrom('members as m')
+    .innerJoin('users as u', 'u.id', 'm.user_id')
+    .where('m.org_id', '=', orgId)
+    .$if(search !== undefined, (query) =>
+      query.where(sql<SqlBool>`(u.name ilike ${pattern} or u.email ilike ${pattern})`),
+    )
+}
+
+/** The people of an organization, newest first. */
+export async function listUsers(db: Db, orgId: string, query: Listing): Promise<User[]> {
+  const rows = await matching(db, orgId, query)
+    .select(['u.id', 'u.email', 'u.name', 'm.role', 'u.avatar_url', 'u.auth_provider'])
+    .select('u.created_at')
+    .orderBy('u.created_at', 'desc')
+    .orderBy('u.id', 'desc')
+    .offset(query.offset)
+    .limit(query.limit)
+    .execute()
+  return rows.map(({ role, avatar_url, ...user }) => ({
+    ...user,
+    roles: [role],
+    ...(avatar_url !== null && { avatar_url }),
+  }))
+}
+
+export async function countUsers(db: Db, orgId: string, query: UserQuery): Promise<number> {
+  const { total } = await matching(db, orgId, query)
+    .select(sql<number>`count(*)`.as('total'))
+    .executeTakeFirstOrThrow()
+  return total
+}
