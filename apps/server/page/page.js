@@ -1,6 +1,6 @@
-import { call } from './api.js'
 import { createConversation } from './conversation.js'
 import { createEventList } from './event-list.js'
+import { call, findPerson, signOut } from './login.js'
 import { follow } from './stream.js'
 
 const healthMs = 10_000
@@ -48,10 +48,12 @@ cancel.addEventListener('click', cancelTurn)
 fresh.addEventListener('click', () => startAnew())
 agentChoice.addEventListener('change', () => startAnew())
 modelChoice.addEventListener('change', () => showModel(chosenModelName()))
+at('sign-out').addEventListener('click', () => signOut().catch(complainOf))
 addEventListener('hashchange', () => openFromAddress())
 setInterval(() => document.hidden || showHealth(), healthMs)
 
 void showHealth()
+void showPerson()
 await loadChoices()
 await openFromAddress()
 
@@ -209,6 +211,15 @@ async function showHealth() {
     health.dataset.state = 'gone'
     health.textContent = 'The server cannot be reached'
   }
+}
+
+/** Who is signed in, where anybody has to be. */
+async function showPerson() {
+  // Without an answer there are other complaints.
+  const person = await findPerson().catch(() => undefined)
+  at('who').hidden = person === undefined
+  at('person').textContent = person?.name || person?.email
+  at('person').title = person?.email ?? ''
 }
 
 async function loadChoices() {

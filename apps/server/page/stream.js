@@ -1,4 +1,4 @@
-import { call } from './api.js'
+import { call } from './login.js'
 
 const eventTypes = [
   'input.message',
@@ -78,15 +78,17 @@ export function follow(sessionId, on) {
     waitMs = Math.min(waitMs * 2, retryMs.most)
   }
 
-  /** An EventSource does not tell with what it was refused. */
+  /** An EventSource does not tell with what it was refused; what follows the last event is refused alike. */
   async function findOutWhy() {
+    const since = lastId === '' ? '' : `&since_id=${lastId}`
     try {
-      await call('GET', `/v1/sessions/${sessionId}`)
-      if (closed || lastId === '') return
-      lastId = ''
-      on.restart()
-    } catch ({ status, message }) {
-      if (closed || status < 400 || status >= 500) return
+      await call('GET', `/v1/sessions/${sessionId}/events?limit=1${since}`)
+    } catch ({ status, code, message }) {
+      if (closed || status < 400 || status === 429 || status >= 500) return
+      if (code === 'unknown_event_id') {
+        lastId = ''
+        return on.restart()
+      }
       close()
       on.gone(message)
     }

@@ -1,0 +1,86 @@
+/** A Chromium for tests. Where its program is, `npm run test:browser` says. */
+import assert from 'node:assert/strict'
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from 'playwright-core'
+
+type Hook = { after: (work: () => unknown) => void }
+
+/** A browser, gone after the test. */
+export async function startBrowser(t: Hook): Promise<Browser> {
+  const executablePath = process.env.OUTLAST_TEST_CHROMIUM
+  if (!executablePath) {
+    throw new Error('There is no Chromium: run this file with `npm run test:browser`.')
+  }
+  const browser = await chromium.launch({
+    executablePath,
+    // Root has no sandbox, and /dev/shm is small in containers.
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  })
+  t.after(() => browser.close())
+  return browser
+}
+
+/** What a page said that a person would never see: errors in code, and what its policy forbade. */
+export type Watched = { page: Page; complaints: string[] }
+
+/** A person's profile of the browser: cookies of their own. */
+export async function openProfile(t: Hook, browser: Browser, options: BrowserContextOptions = {}) {
+  const context = await browser.newContext(options)
+  t.after(() => context.close())
+  context.setDefaultTimeout(20_000)
+  return context
+}
+
+/** A tab whose complaints are kept. A refusal by the server's status is none. */
+export async function openTab(context: BrowserContext, url: string): Promise<Watched> {
+  const page = await context.newPage()
+  const complaints: string[] = []
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  page.on('console', (message) => {
+    const isStatus = message.text().startsWith('Failed to load resource: the server responded')
+    if (message.type() === 'error' && !isStatus) complaints.push(message.text())
+  })
+  await page.goto(url)
+  return { page, complaints }
+}
+
+export async function signIn(
+  page: Page,
+  { email, password }: Record<'email' | 'password', string>,
+) {
+  await page.getByLabel('E-mail').fill(email)
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await page.locator('#sign-out').waitFor()
+}
+
+/** Says something, and waits until the agent has answered the n-th time. */
+export async function talk(page: Page, text: string, answers = 1) {
+  await page.locator('#text').fill(text)
+  await page.locator('#send').click()
+  await page
+    .getByText(/model call/)
+    .nth(answers - 1)
+    .waitFor()
+}
+
+/** The value of an expression in a page. */
+export const valueIn = <T>(page: Page, expression: string) => page.evaluate<T>(expression)
+
+/** Waits until something holds, and says what it was instead. */
+export async function eventually(look: () => Promise<void>, timeoutMs = 15_000) {
+  const end = performance.now() + timeoutMs
+  for (;;) {
+    try {
+      return await look()
+    } catch (error) {
+      if (!(error instanceof assert.AssertionError) || performance.now() > end) throw error
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { Browser } from 'playwright-core'
+import { adminEmail, adminPassword, startGuarded } from '../../apps/server/test/access.ts'
+import { openProfile, openTab, signIn, startBrowser, talk, valueIn } from './browser.ts'
+
+const admin = { email: adminEmail, password: adminPassword }
+
+let browser: Browser
+let url = ''
+
+before(async (t) => {
+  const hook = t as never
+  browser = await startBrowser(hook)
+  const server = await startGuarded(hook, { env: { AUTH_MODE: 'full' } })
+  url = server.url
+})
+
+test('a person signs in, talks, is still signed in after a reload, and signs out', async (t) => {
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, url)
+  await signIn(page, admin)
+  await talk(page, 'Good morning')
+  await page.reload()
+  await page.locator('#sign-out').waitFor()
+  assert.equal(await page.locator('#person').textContent(), 'Administrator')
+  await page.getByText('Good morning').first().waitFor()
+  await page.locator('#sign-out').click()
+  await page.getByLabel('Password').waitFor()
+  assert.equal(await page.getByText('Good morning').count(), 0)
+  assert.equal(new URL(page.url()).hash, '')
+  assert.deepEqual(await profile.cookies(), [])
+  assert.deepEqual(complaints, [])
+})
+
+test('cookies work over http on loopback, and no script can read them', async (t) => {
+  const profile = await openProfile(t, browser)
+  const { page } = await openTab(profile, url)
+  await signIn(page, admin)
+  const cookies = await profile.cookies([url, `${url}/v1/auth`])
+  const seen = cookies.map(({ name, path, httpOnly, secure, sameSite }) => ({
+    ...{ name, path, httpOnly, secure, sameSite },
+  }))
+  const common = { httpOnly: true, secure: false }
+  assert.deepEqual(
+    seen.sort((a, b) => a.name.localeCompare(b.name)),
+    [
+      { name: 'access_token', path: '/', ...common, sameSite: 'Lax' },
+      { name: 'refresh_token', path: '/v1/auth', ...common, sameSite: 'Strict' },
+    ],
+  )
+  assert.equal(await valueIn(page, 'document.cookie'), '')
+  assert.equal(await valueIn(page, 'localStorage.length + sessionStorage.length'), 0)
+})
