@@ -25,6 +25,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Text in the body may hold NUL. */
     allowsNul?: boolean
+    /** The body may be left out: it is an empty object then. */
+    bodyOptional?: boolean
     /** Answers at any time, whatever the state of the server. */
     always?: boolean
   }

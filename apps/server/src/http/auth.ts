@@ -37,7 +37,7 @@ const stateSeconds = 600
 export function authRoutes({ app, node }: Api): void {
   const { config, db, access } = node
   const { tokens, limits } = access
-  const oauth = tokens && createOAuth(config, tokens)
+  const oauth = tokens && createOAuth(config, tokens, node.log)
   const isOff = config.AUTH_MODE === 'none'
 
   /** Contract: throws 409 where there is nobody to sign in. */
@@ -74,7 +74,7 @@ export function authRoutes({ app, node }: Api): void {
       mode: config.AUTH_MODE,
       password_auth_enabled:
         config.AUTH_MODE === 'admin' || (!isOff && !config.AUTH_DISABLE_PASSWORD),
-      oauth_providers: config.AUTH_MODE === 'full' ? (oauth?.providers ?? []) : [],
+      oauth_providers: oauth?.providers ?? [],
       signup_enabled: isOff || (config.AUTH_MODE === 'full' && !config.AUTH_DISABLE_SIGNUP),
     }),
   })
@@ -118,10 +118,10 @@ export function authRoutes({ app, node }: Api): void {
     },
   })
 
-  app.route<{ Body: RefreshRequest | undefined }>({
+  app.route<{ Body: RefreshRequest }>({
     method: 'POST',
     url: '/v1/auth/refresh',
-    config: open,
+    config: { ...open, bodyOptional: true },
     schema: {
       operationId: 'refresh',
       summary: 'Trade a refresh token for a new pair, once.',
@@ -130,7 +130,7 @@ export function authRoutes({ app, node }: Api): void {
       response: { 200: Tokens, '4xx': ErrorResponse },
     },
     async handler(request, reply) {
-      const shown = request.body?.refresh_token ?? refreshCookie(request)
+      const shown = request.body.refresh_token ?? refreshCookie(request)
       if (!shown) throw new ApiError('invalid_refresh_token')
       const pair = await refreshLogin(signIn(), shown, originOf(request))
       setCookies(request, reply, pair)

