@@ -1,6 +1,8 @@
-import type { Configuration } from 'openid-client'
+import type { ClientAuth, Configuration } from 'openid-client'
 import { type Config, isLoopback } from '../config.ts'
 import { ApiError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { withoutNul } from '../text.ts'
 import type { Tokens } from './tokens.ts'
 
 /** Loaded with the first sign-in elsewhere. */
@@ -8,6 +10,8 @@ const openidClient = () => import('openid-client')
 
 /** Who somebody is, as an issuer says. The address is verified. */
 export type Outsider = {
+  /** Within which the subject means this person: another issuer has other people of the same number. */
+  issuer: string
   subject: string
   email: string
   name: string
@@ -19,7 +23,7 @@ type Settings = { clientId: string; clientSecret: string; redirectUri: string; d
 type Issuer = {
   title: string
   scope: string
-  discover: (settings: Settings) => Promise<Configuration>
+  discover: (settings: Settings, auth: ClientAuth) => Promise<Configuration>
   /** Contract: undefined when the issuer does not vouch for an address. */
   identify: (granted: Granted) => Promise<Outsider | undefined>
 }
@@ -36,30 +40,32 @@ function openId(title: string, issuer: string): Issuer {
   return {
     title,
     scope: 'openid email profile',
-    async discover({ clientId, clientSecret }) {
+    async discover({ clientId }, auth) {
       const { discovery, allowInsecureRequests } = await openidClient()
-      const url = new URL(issuer)
-      const insecure = url.protocol === 'http:' && isLoopback(url.hostname)
-      return discovery(url, clientId, clientSecret, undefined, {
-        timeout: timeoutSeconds,
-        ...(insecure && { execute: [allowInsecureRequests] }),
+      const at = (url: URL) => {
+        const insecure = url.protocol === 'http:' && isLoopback(url.hostname)
+        return discovery(url, clientId, undefined, auth, {
+          timeout: timeoutSeconds,
+          ...(insecure && { execute: [allowInsecureRequests] }),
+        })
+      }
+      // Settings lose the slash that ends the names of some issuers.
+      return at(new URL(issuer)).catch((error) => {
+        if (!isOtherName(error)) throw error
+        return at(new URL(`${issuer}/`))
       })
     },
     async identify({ configuration, tokens }) {
       const { fetchUserInfo } = await openidClient()
       const claims = tokens.claims()!
-      const complete = claims.email !== undefined
+      const complete = claims.email !== undefined && claims.email_verified !== undefined
       const info = complete
         ? claims
         : await fetchUserInfo(configuration, tokens.access_token, claims.sub)
       const { email, email_verified: verified, name, picture } = info
-      if (typeof email !== 'string' || verified !== true) return undefined
-      return {
-        subject: claims.sub,
-        email,
-        name: typeof name === 'string' && name !== '' ? name : email,
-        avatarUrl: typeof picture === 'string' ? picture : undefined,
-      }
+      // Some issuers write it as a text.
+      if (String(verified) !== 'true') return undefined
+      return outsider({ issuer: claims.iss, subject: claims.sub, email, name, avatarUrl: picture })
     },
   }
 }
@@ -72,42 +78,67 @@ function github(url: string | undefined): Issuer {
     const { fetchProtectedResource } = await openidClient()
     const target = new URL(api + path)
     const answer = await fetchProtectedResource(configuration, tokens.access_token, target, 'GET')
-    if (!answer.ok) throw new Error(`GitHub answered ${answer.status} at ${path}`)
+    if (!answer.ok) throw new Error('unexpected HTTP response status code', { cause: answer })
     return answer.json()
   }
   return {
     title: 'GitHub',
     scope: 'read:user user:email',
-    async discover({ clientId, clientSecret }) {
-      const { Configuration, allowInsecureRequests, ClientSecretPost } = await openidClient()
+    async discover({ clientId }, auth) {
+      const { Configuration, allowInsecureRequests } = await openidClient()
       const metadata = {
-        issuer: base,
+        // As GitHub calls itself when it sends people back.
+        issuer: `${base}/login/oauth`,
+        token_endpoint_auth_methods_supported: ['client_secret_post'],
         authorization_endpoint: `${base}/login/oauth/authorize`,
         token_endpoint: `${base}/login/oauth/access_token`,
       }
-      const made = new Configuration(metadata, clientId, undefined, ClientSecretPost(clientSecret))
+      const made = new Configuration(metadata, clientId, undefined, auth)
       made.timeout = timeoutSeconds
       if (base.startsWith('http:')) allowInsecureRequests(made)
       return made
     },
     async identify(granted) {
-      type Person = { id: number; login: string; name: string | null; avatar_url?: string }
-      type Address = { email: string; primary: boolean; verified: boolean }
       const [person, addresses] = (await Promise.all([
         get(granted, '/user'),
-        get(granted, '/user/emails'),
-      ])) as [Person, Address[]]
+        get(granted, '/user/emails?per_page=100'),
+      ])) as [Partial<Person>, Address[]]
       const address = addresses.find(({ primary, verified }) => primary && verified)
-      if (!address) return undefined
-      return {
+      if (!address || !Number.isSafeInteger(person.id)) return undefined
+      return outsider({
+        issuer: base,
         subject: String(person.id),
         email: address.email,
         name: person.name || person.login,
         avatarUrl: person.avatar_url,
-      }
+      })
     },
   }
 }
+
+type Person = { id: number; login: string; name: string | null; avatar_url: string }
+type Address = { email: string; primary: boolean; verified: boolean }
+
+const [subjectMax, nameMax, urlMax] = [255, 255, 2048]
+const emailPattern = /^[^\s@<>\0]{1,64}@[a-z\d.-]{1,189}$/i
+
+/** What an issuer says of somebody, as we can store it. Contract: undefined for who cannot be told from others. */
+function outsider({ issuer, subject, email, name, avatarUrl }: Claimed): Outsider | undefined {
+  if (typeof subject !== 'string' || !/^[\x20-\x7e]+$/.test(subject)) return undefined
+  if (typeof email !== 'string' || !emailPattern.test(email)) return undefined
+  if (subject.length > subjectMax) return undefined
+  const called = typeof name === 'string' ? withoutNul(name).trim().slice(0, nameMax) : ''
+  const isPicture = typeof avatarUrl === 'string' && /^https?:\/\/[^\s\0]+$/.test(avatarUrl)
+  return {
+    issuer,
+    subject,
+    email,
+    name: called.toWellFormed() || email,
+    avatarUrl: isPicture && avatarUrl.length <= urlMax ? avatarUrl : undefined,
+  }
+}
+
+type Claimed = { issuer: string } & Record<'subject' | 'email' | 'name' | 'avatarUrl', unknown>
 
 function issuerOf(config: Config, provider: string): Issuer | undefined {
   if (provider === 'google') return openId('Google', 'https://accounts.google.com')
@@ -141,24 +172,21 @@ export type OAuth = {
   finish: (provider: string, url: URL, state: string) => Promise<Outsider>
 }
 
-export function createOAuth(config: Config, tokens: Tokens): OAuth {
-  const found = new Map<string, Promise<Configuration>>()
-
-  function known(provider: string) {
-    const issuer = issuerOf(config, provider)
-    if (!issuer) throw new ApiError('oauth_provider_unknown')
-    const settings = settingsOf(config, provider)
-    if (!settings) throw new ApiError('oauth_not_configured', issuer.title)
-    return { issuer, settings }
-  }
+export function createOAuth(config: Config, tokens: Tokens, log: Log): OAuth {
+  const found = new Map<string, Promise<Known>>()
+  const isOn = config.AUTH_MODE === 'full'
 
   /** What the issuer publishes of itself, read once; again when that failed. */
-  async function configurationOf(provider: string) {
-    const { issuer, settings } = known(provider)
-    const asked = found.get(provider) ?? issuer.discover(settings)
+  async function knownOf(provider: string): Promise<Known> {
+    const issuer = issuerOf(config, provider)
+    if (!issuer) throw new ApiError('oauth_provider_unknown')
+    const settings = isOn ? settingsOf(config, provider) : undefined
+    if (!settings) throw new ApiError('oauth_not_configured', issuer.title)
+    const asked = found.get(provider) ?? meet(issuer, settings)
     found.set(provider, asked)
-    return asked.catch(() => {
-      found.delete(provider)
+    return asked.catch((error) => {
+      if (found.get(provider) === asked) found.delete(provider)
+      log.warn('an issuer cannot be reached', { provider, reason: reasonOf(error) })
       throw new ApiError('oauth_unavailable', issuer.title)
     })
   }
@@ -168,10 +196,9 @@ export function createOAuth(config: Config, tokens: Tokens): OAuth {
   const nonceOf = (state: string) => tokens.derive('nonce', state)
 
   return {
-    providers: providers.filter((provider) => settingsOf(config, provider)),
+    providers: isOn ? providers.filter((provider) => settingsOf(config, provider)) : [],
     async begin(provider, state) {
-      const { issuer, settings } = known(provider)
-      const configuration = await configurationOf(provider)
+      const { issuer, settings, configuration } = await knownOf(provider)
       const { buildAuthorizationUrl, calculatePKCECodeChallenge } = await openidClient()
       return buildAuthorizationUrl(configuration, {
         redirect_uri: settings.redirectUri,
@@ -179,42 +206,115 @@ export function createOAuth(config: Config, tokens: Tokens): OAuth {
         state,
         code_challenge: await calculatePKCECodeChallenge(verifierOf(state)),
         code_challenge_method: 'S256',
-        ...(issuer.scope.includes('openid') && { nonce: nonceOf(state) }),
+        ...(isOpenId(issuer) && { nonce: nonceOf(state) }),
       })
     },
     async finish(provider, url, state) {
-      const { issuer, settings } = known(provider)
-      const configuration = await configurationOf(provider)
-      const outsider = await identify(configuration, { issuer, settings, url, state }).catch(() => {
-        throw new ApiError('oauth_failed', issuer.title)
+      const known = await knownOf(provider)
+      const { title } = known.issuer
+      const outsider = await identify(known, url, state).catch((error) => {
+        log.warn('a sign-in elsewhere failed', { provider, reason: reasonOf(error) })
+        throw new ApiError(isAway(error) ? 'oauth_unavailable' : 'oauth_failed', title)
       })
-      const domain = outsider?.email.split('@').at(-1)?.toLowerCase() ?? ''
-      if (!outsider) throw new ApiError('oauth_failed', issuer.title)
-      if (settings.domains.length > 0 && !settings.domains.includes(domain)) {
-        throw new ApiError('email_not_allowed')
+      if (!outsider) {
+        log.warn('a sign-in elsewhere failed', { provider, reason: 'no verified address' })
+        throw new ApiError('oauth_failed', title)
       }
+      const domain = outsider.email.split('@').at(-1)!.toLowerCase()
+      const { domains } = known.settings
+      if (domains.length > 0 && !domains.includes(domain)) throw new ApiError('email_not_allowed')
       return outsider
     },
   }
 
   async function identify(
-    configuration: Configuration,
-    {
-      issuer,
-      settings,
-      url,
-      state,
-    }: { issuer: Issuer; settings: Settings; url: URL; state: string },
+    { issuer, settings, configuration, secret }: Known,
+    url: URL,
+    state: string,
   ) {
     const { authorizationCodeGrant } = await openidClient()
     const returned = new URL(settings.redirectUri)
     returned.search = url.search
-    const isOpenId = issuer.scope.includes('openid')
-    const granted = await authorizationCodeGrant(configuration, returned, {
-      pkceCodeVerifier: verifierOf(state),
-      expectedState: state,
-      ...(isOpenId && { expectedNonce: nonceOf(state), idTokenExpected: true }),
+    const grant = () =>
+      authorizationCodeGrant(configuration, returned, {
+        pkceCodeVerifier: verifierOf(state),
+        expectedState: state,
+        ...(isOpenId(issuer) && { expectedNonce: nonceOf(state), idTokenExpected: true }),
+      })
+    const form = secret.form(configuration)
+    const granted = await grant().catch((error) => {
+      if (!isStranger(error) || !secret.change(configuration, form)) throw error
+      return grant()
     })
     return issuer.identify({ configuration, tokens: granted })
   }
+}
+
+/** An issuer that has been met. */
+type Known = { issuer: Issuer; settings: Settings; configuration: Configuration; secret: Secret }
+
+async function meet(issuer: Issuer, settings: Settings): Promise<Known> {
+  const secret = await createSecret(settings.clientSecret)
+  const configuration = await issuer.discover(settings, secret.auth)
+  return { issuer, settings, configuration, secret }
+}
+
+type Form = 'client_secret_post' | 'client_secret_basic'
+
+/** How our secret is shown. An issuer takes two forms, yet may take but one of them from a client, and does not say which. */
+type Secret = {
+  auth: ClientAuth
+  form: (configuration: Configuration) => Form
+  /** Contract: false when the issuer takes no other form than `failed`. */
+  change: (configuration: Configuration, failed: Form) => boolean
+}
+
+async function createSecret(secret: string): Promise<Secret> {
+  const { ClientSecretBasic, ClientSecretPost } = await openidClient()
+  const ways = {
+    client_secret_post: ClientSecretPost(secret),
+    client_secret_basic: ClientSecretBasic(secret),
+  }
+  let chosen: Form | undefined
+  const formsOf = (metadata: { token_endpoint_auth_methods_supported?: string[] }) => {
+    const listed = metadata.token_endpoint_auth_methods_supported ?? []
+    const forms = (Object.keys(ways) as Form[]).filter((form) => listed.includes(form))
+    return forms.length > 0 ? forms : (['client_secret_basic'] as const)
+  }
+  return {
+    auth: (server, ...more) => ways[chosen ?? formsOf(server)[0]!](server, ...more),
+    form: (configuration) => chosen ?? formsOf(configuration.serverMetadata())[0]!,
+    change(configuration, failed) {
+      const other = formsOf(configuration.serverMetadata()).find((form) => form !== failed)
+      chosen = other ?? chosen
+      return other !== undefined
+    },
+  }
+}
+
+const isOpenId = ({ scope }: Issuer) => scope.startsWith('openid ')
+
+/** What an error of the client, or of the network below it, says in words of fixed meaning. */
+type Failure = { code?: unknown; error?: unknown; status?: unknown; cause?: unknown }
+
+const isOtherName = ({ code }: Failure) => code === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED'
+
+/** The issuer does not know us by what we showed. */
+const isStranger = ({ error, status }: Failure) => error === 'invalid_client' || status === 401
+
+/** Nothing is wrong with what was asked; nobody answered. */
+function isAway(failure: Failure): boolean {
+  const { code, status, cause } = failure
+  if (failure instanceof TypeError && cause instanceof Error) return true
+  const answered = cause instanceof Response ? cause.status : status
+  return code === 'OAUTH_TIMEOUT' || (typeof answered === 'number' && answered >= 500)
+}
+
+/** Why something failed, for the log. Contract: words and numbers only: no code, token or text of a stranger's. */
+function reasonOf({ code, error, status, cause }: Failure): string {
+  const below = cause instanceof Response ? [cause.status] : [(cause as Failure | undefined)?.code]
+  const words = [code, error, status, ...below].filter((word) =>
+    /^[\w.-]{1,64}$/.test(`${word ?? ''}`),
+  )
+  return words.join(' ') || 'unknown'
 }

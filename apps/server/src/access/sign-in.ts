@@ -149,21 +149,32 @@ export async function signInWithIssuer(
   outsider: Outsider,
   visitor: Visitor,
 ) {
-  const { config, db: database } = signIn
-  const { subject, email, name, avatarUrl } = outsider
-  const known = await findByIdentity(database, provider, subject)
+  const { config, db } = signIn
+  const { issuer, subject } = outsider
+  const known = await findByIdentity(db, issuer, subject)
   if (known) return openLogin(signIn, known, { visitor, action: `login_${provider}`, config })
+  const account = await admit(signIn, provider, outsider).catch(async (error) => {
+    // Somebody's other window may have been a moment earlier.
+    const meanwhile = await findByIdentity(db, issuer, subject)
+    if (!meanwhile) throw error
+    return meanwhile
+  })
+  return openLogin(signIn, account, { visitor, action: `register_${provider}`, config })
+}
+
+/** Makes an account for somebody who comes from an issuer for the first time. */
+async function admit({ config, db: database }: SignIn, provider: string, outsider: Outsider) {
+  const { issuer, subject, email, name, avatarUrl } = outsider
   if (config.AUTH_MODE !== 'full' || config.AUTH_DISABLE_SIGNUP) {
     throw new ApiError('registration_disabled')
   }
   if (isAdmin(config, email)) throw new ApiError('email_taken')
-  const account = await database.transaction(async (db) => {
+  return database.transaction(async (db) => {
     const made = await createAccount(db, { email, name, authProvider: provider, avatarUrl })
-    await addIdentity(db, { provider, subject, userId: made.id })
+    await addIdentity(db, { provider: issuer, subject, userId: made.id })
     await settle(db, made)
     return made
   })
-  return openLogin(signIn, account, { visitor, action: `register_${provider}`, config })
 }
 
 type Opening = { visitor: Visitor; action: string; config: Config }

@@ -7,8 +7,8 @@ import { hostNameOf } from './guard.ts'
 const cookies = {
   access_token: { path: '/', sameSite: 'lax' },
   refresh_token: { path: '/v1/auth', sameSite: 'strict' },
-  /** Ties a sign-in elsewhere to the browser that began it. */
-  oauth_state: { path: '/v1/auth/callback', sameSite: 'lax' },
+  /** Ties a sign-in elsewhere to the browser that began it, which may come back under a path of a proxy's. */
+  oauth_state: { path: '/', sameSite: 'lax' },
   /** The organization that a person works in. */
   outlast_org: { path: '/', sameSite: 'lax' },
 } as const

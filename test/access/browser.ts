@@ -1,0 +1,73 @@
+/** As much of a browser as a sign-in needs: cookies by place, path and protocol, and redirects taken one by one. */
+
+type Cookie = { name: string; value: string; origin: string; path: string; secure: boolean }
+
+export type Page = { url: URL; status: number; headers: Headers; body: string }
+
+const stepsMax = 12
+
+/** `places`: where the origins that a browser is sent to are really served. */
+export function openBrowser(places: Record<string, string>) {
+  let jar: Cookie[] = []
+  /** Everything that our server said to this browser. */
+  const seen: string[] = []
+
+  function keep(url: URL, line: string) {
+    const [pair = '', ...attributes] = line.split(/; */)
+    const [name = '', value = ''] = pair.split(/=(.*)/s)
+    const attribute = (wanted: string) =>
+      attributes.find((one) => one.toLowerCase().startsWith(`${wanted}=`))?.split('=')[1]
+    const path = attribute('path') ?? '/'
+    jar = jar.filter((one) => one.name !== name || one.origin !== url.origin || one.path !== path)
+    const expires = attribute('expires')
+    const isOver =
+      attribute('max-age') === '0' || (expires !== undefined && Date.parse(expires) < Date.now())
+    const secure = attributes.some((one) => one.toLowerCase() === 'secure')
+    if (!isOver) jar.push({ name, value, origin: url.origin, path, secure })
+  }
+
+  const reaches = ({ origin, path, secure }: Cookie, url: URL) =>
+    origin === url.origin &&
+    (!secure || url.protocol === 'https:') &&
+    (path === '/' || url.pathname === path || url.pathname.startsWith(`${path}/`))
+
+  async function open(to: string | URL, form?: Record<string, string>): Promise<Page> {
+    const url = new URL(to)
+    const place = places[url.origin]
+    const cookie = jar
+      .filter((one) => reaches(one, url))
+      .map(({ name, value }) => `${name}=${value}`)
+      .join('; ')
+    const response = await fetch((place ?? url.origin) + url.pathname + url.search, {
+      redirect: 'manual',
+      headers: cookie === '' ? {} : { cookie },
+      ...(form && { method: 'POST', body: new URLSearchParams(form) }),
+    })
+    const body = await response.text()
+    for (const line of response.headers.getSetCookie()) keep(url, line)
+    if (place) seen.push(body, JSON.stringify([...response.headers]))
+    return { url, status: response.status, headers: response.headers, body }
+  }
+
+  return {
+    open,
+    seen,
+    /** Goes where it is sent, until `isThere` or until nobody sends it on. */
+    async follow(from: Page, isThere: (url: URL) => boolean = () => false): Promise<Page | URL> {
+      let page = from
+      for (let step = 0; step < stepsMax; step += 1) {
+        const location = page.headers.get('location')
+        if (location === null) return page
+        const next = new URL(location, page.url)
+        if (isThere(next)) return next
+        page = await open(next)
+      }
+      throw new Error(`sent on more than ${stepsMax} times`)
+    },
+    cookie: (name: string) => jar.find((one) => one.name === name),
+    /** Gives a browser what another one has. */
+    steal: (cookie: Cookie) => void jar.push(cookie),
+  }
+}
+
+export type Browser = ReturnType<typeof openBrowser>
