@@ -47,6 +47,7 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
     in: ['providers/', 'runtime/model-call.ts'],
     types: ['runtime/reason.ts', 'runtime/context.ts'],
   },
+  { package: /^(undici|ipaddr\.js)$/, in: ['providers/outbound.ts'] },
   // Simulated models read scripts that people write, and check them.
   { package: /^typebox$/, in: ['capabilities/', 'http/', 'providers/simulated/'] },
   { package: /^@outlast\/contract$/, in: [''] },

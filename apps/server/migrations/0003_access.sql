@@ -127,8 +127,6 @@ $$;
 create trigger audit_log_append_only before update or delete or truncate on audit_log
   for each statement execute function refuse_change();
 
--- What a session takes on disk, and how much of it its organization's counters know already.
-alter table sessions
-  add column stored_bytes bigint not null default 0,
-  add column counted_bytes bigint not null default 0;
+-- What a session takes, and its organization: counted when a model has answered, and every 64 KiB between.
+alter table sessions add column stored_bytes bigint not null default 0;
 alter table counters add column stored_bytes bigint not null default 0;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createAccess } from './access/access.ts'
+import { createQuotas } from './access/quotas.ts'
 import type { Capability } from './capabilities/capability.ts'
 import { builtins } from './capabilities/index.ts'
 import type { Config } from './config.ts'
@@ -114,6 +115,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
     config,
     secrets: masterKey === undefined ? undefined : createSecrets(masterKey),
     access,
+    quotas: createQuotas(db, config),
     capabilities,
     log,
     local: noLocalTurns,

@@ -147,6 +147,11 @@ export const settings = {
       'Addresses or networks, separated by commas, of proxies whose `X-Forwarded-For` is believed; unset: none',
     ...words(),
   },
+  PRIVATE_HOSTS_ALLOWED: {
+    about:
+      "Hosts of private networks, separated by commas, that a provider's `base_url` may name while authentication is on",
+    ...words(),
+  },
   RATE_LIMIT_KEY: {
     about: 'Requests a minute for each API key; 0: no limit. Limits hold with authentication only',
     ...wholeNumber(6_000, 0, 1_000_000_000),
@@ -169,16 +174,16 @@ export const settings = {
     ...wholeNumber(512, 0, 1_000_000),
   },
   QUOTA_SESSIONS: {
-    about: 'Sessions of one organization; 0: no limit',
-    ...wholeNumber(0, 0, 1_000_000_000),
+    about: 'Sessions of one organization; 0: no limit. Quotas hold with authentication only',
+    ...wholeNumber(1_000_000, 0, 1_000_000_000),
   },
   QUOTA_TURNS: {
     about: 'Turns that one organization runs at once; 0: no limit',
-    ...wholeNumber(0, 0, 1_000_000),
+    ...wholeNumber(200, 0, 1_000_000),
   },
   QUOTA_STORAGE_MB: {
     about: 'Megabytes that the sessions of one organization take; 0: no limit',
-    ...wholeNumber(0, 0, 1_000_000_000),
+    ...wholeNumber(10_240, 0, 1_000_000_000),
   },
   CORS_ALLOWED_ORIGINS: {
     about: 'Origins, separated by commas, whose pages may call the API; unset: none',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Answer, type Call, caller, type ServerOptions, startServer } from './server.ts'
 
 /** Calls with a credential: a key, a token, or any other header. */
@@ -84,4 +85,15 @@ export async function addMember(server: Server, owner: Person, role: string) {
   const invited = await owner.call('POST', `/v1/orgs/${owner.orgId}/invitations`, { email, role })
   const { token } = expectStatus(invited, 201)
   return registerPerson(server, { email, invitation: token })
+}
+
+/** Asks until the answer has the status; a revocation takes up to half a second. */
+export async function untilStatus(ask: () => Promise<Answer>, status: number, withinMs = 1_000) {
+  const deadline = Date.now() + withinMs
+  for (;;) {
+    const answer = await ask()
+    if (answer.status === status) return answer.body
+    assert.ok(Date.now() < deadline, `${answer.status} ${JSON.stringify(answer.body)}`)
+    await sleep(20)
+  }
 }

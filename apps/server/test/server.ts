@@ -27,7 +27,7 @@ export function caller(url: string): Call {
       redirect: 'manual',
     })
     const text = await response.text()
-    const json = response.headers.get('content-type')?.includes('json')
+    const json = response.headers.get('content-type')?.startsWith('application/json')
     return {
       status: response.status,
       body: json && text !== '' ? JSON.parse(text) : text,

@@ -14,6 +14,7 @@ import { interruptSession } from '../runtime/cancel.ts'
 import type { Node } from '../runtime/node.ts'
 import { countEvents, messageTypes, wireEvent } from '../store/events.ts'
 import { acceptMessage, asMessage, findSequence, messageBatches } from '../store/messages.ts'
+import { getSession } from '../store/sessions.ts'
 import { previewOf, withoutNul } from '../text.ts'
 import type { Api } from './api.ts'
 import { streamList } from './page.ts'
@@ -36,6 +37,7 @@ export function messageRoutes({ app, node }: Api): void {
     async handler({ params, principal, body, db, committed }, reply) {
       const sessionId = parseId('session', params.session_id)
       const message = messageFrom(body)
+      await node.quotas.checkStorage(principal.orgId)
       const accepted = await accept(
         { node, db, committed },
         { orgId: principal.orgId, sessionId, message, onBusy: body.on_busy ?? 'steer' },
@@ -93,11 +95,11 @@ async function accept(
   const accepted = await acceptMessage(
     db,
     { orgId, sessionId },
-    { ...input, ...ids, busyData, onlyIdle },
+    { ...input, ...ids, busyData, onlyIdle, turnsMax: node.quotas.turnsMax },
   )
   if (!accepted) {
-    const known = onlyIdle && (await findSequence(db, orgId, sessionId)) !== undefined
-    throw known ? new ApiError('session_busy') : new ApiError('not_found', 'Session')
+    const session = await getSession(db, orgId, sessionId)
+    throw new ApiError(onlyIdle && session.status === 'active' ? 'session_busy' : 'too_many_turns')
   }
   const { sequence, ts, begins } = accepted
   const row = { sequence, type: 'input.message' as const, ts, context: '{}', tags }

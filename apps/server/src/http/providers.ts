@@ -6,9 +6,11 @@ import {
   ProviderChange,
   ProviderPage,
 } from '@outlast/contract'
+import type { Config } from '../config.ts'
 import { ApiError, invalidAt } from '../errors.ts'
 import { parseId } from '../ids.ts'
 import { environmentKey } from '../providers/keys.ts'
+import { isPrivateHost } from '../providers/outbound.ts'
 import type { Node } from '../runtime/node.ts'
 import {
   countProviders,
@@ -48,7 +50,7 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
       return sendList(reply, query, {
         async *batches(range) {
           for await (const batch of listProviders(db, orgId, range)) {
-            yield batch.map((provider) => present(node, provider))
+            yield batch.map((provider) => present(node, orgId, provider))
           }
         },
         count: () => countProviders(db, orgId),
@@ -70,7 +72,7 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
     },
     async handler({ body, principal, db }, reply) {
       const provider = await createProvider(db, principal.orgId, sealed(node, body))
-      return reply.code(201).send(present(node, provider))
+      return reply.code(201).send(present(node, principal.orgId, provider))
     },
   })
 
@@ -85,7 +87,8 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
       response: { 200: Provider, '4xx': ErrorResponse },
     },
     async handler({ params, principal }) {
-      return present(node, await getProvider(db, principal.orgId, parseId('provider', params.id)))
+      const { orgId } = principal
+      return present(node, orgId, await getProvider(db, orgId, parseId('provider', params.id)))
     },
   })
 
@@ -103,7 +106,7 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
     },
     async handler({ params, principal: { orgId }, body, db }) {
       const id = parseId('provider', params.id)
-      return present(node, await updateProvider(db, { orgId, id }, sealed(node, body)))
+      return present(node, orgId, await updateProvider(db, { orgId, id }, sealed(node, body)))
     },
   })
 
@@ -126,18 +129,18 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
 }
 
 /** A provider as clients see it: a key from the environment counts as set. */
-function present({ config }: Node, provider: Provider): Provider {
-  const { provider_type, base_url = null, api_key_set } = provider
-  const usable = api_key_set || environmentKey(config, provider_type, base_url) !== undefined
+function present({ config }: Node, orgId: string, provider: Provider): Provider {
+  const { provider_type: type, base_url: baseUrl = null, api_key_set } = provider
+  const usable = api_key_set || environmentKey(config, { orgId, type, baseUrl }) !== undefined
   return { ...provider, api_key_set: usable }
 }
 
 type Reachable = { base_url?: string | null; api_key?: string | null }
 
 /** A request that was checked, its key encrypted. */
-function sealed<T extends Reachable>({ secrets }: Node, request: T): T {
+function sealed<T extends Reachable>({ secrets, config }: Node, request: T): T {
   const { base_url, api_key } = request
-  if (base_url != null) checkBaseUrl(base_url)
+  if (base_url != null) checkBaseUrl(base_url, config)
   if (api_key == null) return request
   if (!/^[\x21-\x7e]+$/.test(api_key)) {
     throw invalidAt('api_key', 'must be visible ASCII characters without spaces')
@@ -146,11 +149,15 @@ function sealed<T extends Reachable>({ secrets }: Node, request: T): T {
   return { ...request, api_key: secrets.seal(api_key) }
 }
 
-function checkBaseUrl(text: string) {
+function checkBaseUrl(text: string, { AUTH_MODE: mode, PRIVATE_HOSTS_ALLOWED: allowed }: Config) {
   const url = /^https?:\/\/[^\s\\]+$/i.test(text) && URL.canParse(text) ? new URL(text) : undefined
   if (!url) throw invalidAt('base_url', 'must be a URL that begins with http:// or https://')
   if (url.username !== '' || url.password !== '') {
     throw invalidAt('base_url', 'must not contain credentials: they belong in api_key')
   }
   if (/[?#]/.test(text)) throw invalidAt('base_url', 'must not have a query or a fragment')
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  if (mode !== 'none' && isPrivateHost(host) && !allowed.includes(host)) {
+    throw invalidAt('base_url', 'must be a public address; PRIVATE_HOSTS_ALLOWED can name others')
+  }
 }

@@ -52,6 +52,7 @@ export function sessionRoutes({ app, node }: Api): void {
       response: { 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
     },
     async handler({ body, principal, db }, reply) {
+      await node.quotas.checkSessions(principal.orgId)
       const agent = await getAgent(db, principal.orgId, body.agent_id)
       if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
       const uses = body.capabilities ?? []

@@ -4,9 +4,13 @@ import { type Provider, stripEndpoint } from './provider.ts'
 export const anthropic: Provider = {
   type: 'anthropic',
   title: 'Anthropic',
-  async model({ apiKey = '', baseUrl = 'https://api.anthropic.com/v1' }, name) {
+  async model({ apiKey = '', baseUrl = 'https://api.anthropic.com/v1', fetch }, name) {
     const { createAnthropic } = await import('@ai-sdk/anthropic')
-    const vendor = createAnthropic({ apiKey, baseURL: stripEndpoint(baseUrl, '/messages') })
+    const vendor = createAnthropic({
+      apiKey,
+      baseURL: stripEndpoint(baseUrl, '/messages'),
+      ...(fetch && { fetch }),
+    })
     return vendor.messages(name)
   },
 }

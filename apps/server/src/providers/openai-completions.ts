@@ -4,13 +4,14 @@ import { type Provider, stripEndpoint } from './provider.ts'
 export const openaiCompletions: Provider = {
   type: 'openai_completions',
   title: 'OpenAI-compatible (Chat Completions)',
-  async model({ apiKey, baseUrl = 'https://api.openai.com/v1' }, name) {
+  async model({ apiKey, baseUrl = 'https://api.openai.com/v1', fetch }, name) {
     const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible')
     const vendor = createOpenAICompatible({
       name: 'openai_completions',
       baseURL: stripEndpoint(baseUrl, '/chat/completions'),
       includeUsage: true,
       ...(apiKey !== undefined && { apiKey }),
+      ...(fetch && { fetch }),
     })
     return vendor.chatModel(name)
   },

@@ -4,9 +4,13 @@ import { type Provider, stripEndpoint } from './provider.ts'
 export const openai: Provider = {
   type: 'openai',
   title: 'OpenAI',
-  async model({ apiKey = '', baseUrl = 'https://api.openai.com/v1' }, name) {
+  async model({ apiKey = '', baseUrl = 'https://api.openai.com/v1', fetch }, name) {
     const { createOpenAI } = await import('@ai-sdk/openai')
-    const vendor = createOpenAI({ apiKey, baseURL: stripEndpoint(baseUrl, '/responses') })
+    const vendor = createOpenAI({
+      apiKey,
+      baseURL: stripEndpoint(baseUrl, '/responses'),
+      ...(fetch && { fetch }),
+    })
     return vendor.responses(name)
   },
 }

@@ -2,7 +2,12 @@ import type { LanguageModelV4 } from '@ai-sdk/provider'
 import type { ProviderType } from '@outlast/contract'
 
 /** How to reach a provider's server. `undefined`: no key is sent, the vendor's own address is used. */
-export type Connection = { apiKey: string | undefined; baseUrl: string | undefined }
+export type Connection = {
+  apiKey: string | undefined
+  baseUrl: string | undefined
+  /** Where the address is not the operator's own choice: what may be reached is checked with every connection. */
+  fetch?: typeof fetch | undefined
+}
 
 /**
  * A vendor of models. `model` gives one of its models by the vendor's own name.

@@ -54,6 +54,8 @@ export type Turn = {
   sequence: number
   drafts: Draft[]
   effects: Effects
+  /** Bytes of the log that the organization's counters have not been told of. */
+  uncounted: number
   /** Tokens of the whole session. */
   sessionUsage: TokenUsage | undefined
   /** Up to where, and with which prompt, a model has been asked. */
@@ -163,6 +165,8 @@ export function draftGeneration(
   turn.sessionUsage = addUsage(turn.sessionUsage, usage)
 }
 
+const countAfterBytes = 65_536
+
 /**
  * Stores what was decided on, in one statement, and learns what came in between.
  * With `ending`, the turn ends with it unless something came in between: then `turn.state.ended` stays false.
@@ -175,8 +179,11 @@ export async function commit(
   const { run, drafts, effects } = turn
   if (drafts.length === 0 && !ending) return
   const texts = [turn.prompt, turn.tools].filter(({ hash }) => !isStored(run.orgId, hash))
+  const uncounted = drafts.reduce((sum, { stored }) => sum + stored.data.length, turn.uncounted)
+  const bytes = effects.usage || uncounted >= countAfterBytes ? uncounted : 0
   const appended = await append(turn, {
     ...effects,
+    bytes,
     events: drafts.map(({ stored }) => stored),
     ending: ending && {
       events: ending.drafts.map(({ stored }) => stored),
@@ -190,6 +197,7 @@ export async function commit(
   const stored = appended.ended ? [...drafts, ...ending!.drafts] : drafts
   publish(turn, { stored, first, ts: appended.ts })
   turn.clock = { database: Date.parse(appended.ts), process: performance.now() }
+  turn.uncounted = uncounted - bytes
   turn.drafts = []
   turn.effects = {}
   await catchUp(turn, first)

@@ -1,4 +1,5 @@
 import type { Access } from '../access/access.ts'
+import type { Quotas } from '../access/quotas.ts'
 import type { Capability } from '../capabilities/capability.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
@@ -19,6 +20,7 @@ export type Node = {
   /** Undefined when no master key is configured. */
   secrets: Secrets | undefined
   access: Access
+  quotas: Quotas
   capabilities: readonly Capability[]
   log: Log
   /** Turns that this node can begin without the queue. */

@@ -53,10 +53,15 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     sequence: Math.max(taken.sequence, rows.at(-1)?.sequence ?? 0),
     drafts: [],
     effects: {},
+    // A turn that somebody else began was counted by them, in part.
+    uncounted: taken.turn_attempt === 1 ? bytesOf(rows, taken.turn_from) : 0,
     sessionUsage: sessionUsage(taken),
     context: { sequence: taken.context_sequence, prompt: taken.context_prompt },
   }
 }
+
+const bytesOf = (rows: EventRow[], from: number) =>
+  rows.reduce((sum, { sequence, data }) => sum + (sequence >= from ? data.length : 0), 0)
 
 const textWithHash = (body: string): Text => ({ hash: hashOf(body), body })
 

@@ -4,6 +4,7 @@ import type { EventContext, ModelMetadata, ToolCall } from '@outlast/contract'
 import { newId, newSpanId, uuidOf } from '../ids.ts'
 import { languageModel } from '../providers/index.ts'
 import { environmentKey } from '../providers/keys.ts'
+import { publicFetch } from '../providers/outbound.ts'
 import { findModelRoute, type ModelRoute } from '../store/models.ts'
 import { previewOf, withoutNul } from '../text.ts'
 import { throughOutages } from './append.ts'
@@ -155,11 +156,15 @@ async function pause(attempt: number, retryAfterMs: number | undefined, signal: 
   return ms
 }
 
-async function modelOf({ node }: Turn, route: ModelRoute): Promise<LanguageModelV4> {
+async function modelOf({ node, run }: Turn, route: ModelRoute): Promise<LanguageModelV4> {
   const { provider_type: type, base_url: baseUrl, api_key: sealed, model_id: name } = route
   const own = sealed === null ? undefined : node.secrets?.open(sealed)
-  const apiKey = own ?? environmentKey(node.config, type, baseUrl)
-  return languageModel(type, { apiKey, baseUrl: baseUrl ?? undefined }, name)
+  const apiKey = own ?? environmentKey(node.config, { orgId: run.orgId, type, baseUrl })
+  const { AUTH_MODE: mode, PRIVATE_HOSTS_ALLOWED: allowed } = node.config
+  // Without authentication whoever may name an address is whoever runs the server.
+  const isGuarded = baseUrl !== null && mode !== 'none'
+  const fetch = isGuarded ? await publicFetch(allowed) : undefined
+  return languageModel(type, { apiKey, baseUrl: baseUrl ?? undefined, fetch }, name)
 }
 
 function draftRequest(

@@ -65,6 +65,8 @@ with s as (
     turn_id = coalesce(turn_id, $3),
     updated_at = clock_timestamp()
   where org_id = $1 and id = $2 and (turn_id is null or not $9)
+    and ($12::integer is null or turn_id is not null
+      or (select count(*) from (select from turns where org_id = $1 limit $12) running) < $12)
   returning *
 ), e as (
   insert into events (session_id, sequence, type, ts, context, data, tags)
@@ -109,12 +111,13 @@ export type Accepted = TakenTurn & { turn_id: string; ts: string; begins: boolea
 
 /**
  * Stores a message and, when no turn runs, begins the turn that answers it, in the hands of a node or with a job: all or
- * nothing. Undefined when there is no such session, or with `onlyIdle` when a turn runs.
+ * nothing. Undefined when there is no such session, with `onlyIdle` when a turn runs, or when the organization runs
+ * `turnsMax` already.
  */
 export async function acceptMessage(
   db: Db,
   { orgId, sessionId }: Pick<TurnRun, 'orgId' | 'sessionId'>,
-  input: NewInput & { onlyIdle: boolean },
+  input: NewInput & { onlyIdle: boolean; turnsMax: number | null },
 ) {
   const [accepted] = await db.run<Accepted>(accept, [
     orgId,
@@ -128,6 +131,7 @@ export async function acceptMessage(
     input.onlyIdle,
     input.nodeId,
     input.modelId,
+    input.turnsMax,
   ])
   return accepted
 }

@@ -142,7 +142,7 @@ export async function deleteSession(db: Db, orgId: string, id: string): Promise<
       .deleteFrom('sessions')
       .where('org_id', '=', orgId)
       .where('id', '=', id)
-      .returning(['agent_id', 'counted_bytes'])
+      .returning(['agent_id', 'stored_bytes'])
       .executeTakeFirst()
     if (!row) throw new ApiError('not_found', 'Session')
     await kysely.deleteFrom('events').where('session_id', '=', id).execute()
@@ -161,7 +161,7 @@ export async function deleteSession(db: Db, orgId: string, id: string): Promise<
           agent_id,
           shard,
           sessions: -1,
-          stored_bytes: -row.counted_bytes,
+          stored_bytes: agent_id === '' ? 0 : -row.stored_bytes,
         })),
       )
       .onConflict((conflict) =>

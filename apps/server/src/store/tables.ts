@@ -86,7 +86,6 @@ export type SessionsTable = {
   context_sequence: Generated<number>
   context_prompt: string | null
   stored_bytes: Generated<number>
-  counted_bytes: Generated<number>
 }
 
 export type EventsTable = {

@@ -107,6 +107,7 @@ with s as (
     output_tokens = output_tokens + $17,
     cache_read_tokens = case when $18::bigint is null then cache_read_tokens else coalesce(cache_read_tokens, 0) + $18 end,
     cache_creation_tokens = case when $19::bigint is null then cache_creation_tokens else coalesce(cache_creation_tokens, 0) + $19 end,
+    stored_bytes = stored_bytes + $26,
     context_sequence = coalesce($20, context_sequence),
     context_prompt = coalesce($21, context_prompt),
     updated_at = clock_timestamp()
@@ -135,13 +136,14 @@ with s as (
   select org_id, n.hash, n.body from s, unnest($23::text[], $24::text[]) as n(hash, body)
   on conflict do nothing
 ), c as (
-  insert into counters as c (org_id, agent_id, shard, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens)
-  select org_id, agent_id, $25, $16, $17, coalesce($18, 0), coalesce($19, 0) from s where $16 + $17 > 0
+  insert into counters as c (org_id, agent_id, shard, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, stored_bytes)
+  select org_id, agent_id, $25, $16, $17, coalesce($18, 0), coalesce($19, 0), $26 from s where $16 + $17 + $26 > 0
   on conflict (org_id, agent_id, shard) do update set
     input_tokens = c.input_tokens + excluded.input_tokens,
     output_tokens = c.output_tokens + excluded.output_tokens,
     cache_read_tokens = c.cache_read_tokens + excluded.cache_read_tokens,
-    cache_creation_tokens = c.cache_creation_tokens + excluded.cache_creation_tokens
+    cache_creation_tokens = c.cache_creation_tokens + excluded.cache_creation_tokens,
+    stored_bytes = c.stored_bytes + excluded.stored_bytes
 )
 select sequence, added, ended, updated_at::timestamptz(3) as ts, (select count(*) from j) as jobs from s`,
 }
@@ -165,6 +167,8 @@ export type Appending = {
   usage?: TokenUsage | undefined
   /** Up to where, and with which prompt, a model has now been asked. */
   context?: { sequence: number; prompt: string } | undefined
+  /** Bytes of the log that the counters do not know yet. */
+  bytes?: number
   /** Texts that events name by their hash. */
   texts?: { hash: string; body: string }[]
 }
@@ -206,6 +210,7 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
     texts.map((text) => text.hash),
     texts.map((text) => text.body),
     randomShard(),
+    what.bytes ?? 0,
   ])
   return appended
 }

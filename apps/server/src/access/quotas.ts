@@ -1,0 +1,73 @@
+import type { Config } from '../config.ts'
+import { ApiError } from '../errors.ts'
+import type { Db } from '../store/database.ts'
+import { readStored, type Stored } from '../store/stored.ts'
+
+const bytesOfMb = 1_048_576
+/** How long a node goes by what it read, as long as nine tenths are not used up. */
+const believedMs = 5_000
+const nearShare = 0.9
+const organizationsMax = 10_000
+
+/**
+ * What one organization may keep and run. Counts are read every 5 s while they are far from the quota, and at each request
+ * once they are near; requests at the same moment may pass it by as many as they are.
+ */
+export type Quotas = {
+  /** Turns at once; null: any number. Checked by the statement that begins one. */
+  turnsMax: number | null
+  /** Contract: throws 403 `quota_exceeded`. */
+  checkSessions: (orgId: string) => Promise<void> | undefined
+  checkStorage: (orgId: string) => Promise<void> | undefined
+}
+
+type Checking = { isFull: (stored: Stored) => boolean; adds: number }
+
+export function createQuotas(db: Db, config: Config): Quotas {
+  const isOn = config.AUTH_MODE !== 'none'
+  const sessionsMax = (isOn && config.QUOTA_SESSIONS) || Number.POSITIVE_INFINITY
+  const bytesMax = (isOn && config.QUOTA_STORAGE_MB * bytesOfMb) || Number.POSITIVE_INFINITY
+  const known = new Map<string, Stored & { at: number }>()
+
+  const isNear = ({ sessions, bytes }: Stored) =>
+    sessions >= sessionsMax * nearShare || bytes >= bytesMax * nearShare
+
+  async function read(orgId: string) {
+    const found = { ...(await readStored(db, orgId)), at: performance.now() }
+    if (known.size >= organizationsMax) known.clear()
+    if (!isNear(found)) known.set(orgId, found)
+    else known.delete(orgId)
+    return found
+  }
+
+  /** `adds`: what this request is about to add to what is known. */
+  function check(orgId: string, what: string, { isFull, adds }: Checking) {
+    const found = known.get(orgId)
+    if (found && performance.now() - found.at < believedMs && !isNear(found)) {
+      found.sessions += adds
+      return undefined
+    }
+    return read(orgId).then((stored) => {
+      if (isFull(stored)) throw new ApiError('quota_exceeded', what)
+      stored.sessions += adds
+    })
+  }
+
+  return {
+    turnsMax: (isOn && config.QUOTA_TURNS) || null,
+    checkSessions: (orgId) =>
+      sessionsMax === Number.POSITIVE_INFINITY
+        ? undefined
+        : check(orgId, `${sessionsMax} sessions`, {
+            isFull: ({ sessions }) => sessions >= sessionsMax,
+            adds: 1,
+          }),
+    checkStorage: (orgId) =>
+      bytesMax === Number.POSITIVE_INFINITY
+        ? undefined
+        : check(orgId, `${config.QUOTA_STORAGE_MB} MB`, {
+            isFull: ({ bytes }) => bytes >= bytesMax,
+            adds: 0,
+          }),
+  }
+}

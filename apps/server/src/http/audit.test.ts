@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { AuditEntry } from '@outlast/contract'
+import {
+  addMember,
+  createKey,
+  expectStatus,
+  type Person,
+  registerPerson,
+  signInAdmin,
+  startGuarded,
+} from '../../test/access.ts'
+import { runSql } from '../../test/database.ts'
+import { createAgent, createSession } from '../../test/session.ts'
+
+async function entriesOf({ call }: Pick<Person, 'call'>, query = ''): Promise<AuditEntry[]> {
+  return expectStatus(await call('GET', `/v1/audit-log${query}`), 200).data
+}
+
+test('the log says who did what to what, from where, when', async (t) => {
+  const server = await startGuarded(t)
+  const person = await registerPerson(server)
+  const key = await createKey(server, person, { name: 'Robot' })
+  const mine = { url: server.url, call: key.call }
+  const agent = await createAgent(mine)
+  const session = await createSession(mine, { agent_id: agent.id })
+  const headers = { 'user-agent': 'curl/9', 'x-request-id': 'req-1' }
+  await key.call('DELETE', `/v1/sessions/${session.id}`, undefined, headers)
+  const [deleted, created, keyMade, registered] = await entriesOf(person)
+  assert.equal(deleted!.action, 'delete_session')
+  assert.equal(deleted!.target, session.id)
+  assert.deepEqual(
+    [deleted!.actor_type, deleted!.actor_id, deleted!.actor_name],
+    ['key', key.id, 'Robot'],
+  )
+  assert.deepEqual(
+    [deleted!.address, deleted!.user_agent, deleted!.request_id],
+    ['127.0.0.1', 'curl/9', 'req-1'],
+  )
+  assert.deepEqual([created!.action, created!.target], ['create_agent', agent.id])
+  assert.deepEqual([keyMade!.action, keyMade!.target], ['create_api_key', key.id])
+  assert.deepEqual([registered!.action, registered!.actor_id], ['register', person.id])
+  assert.ok(!JSON.stringify(await entriesOf(person)).includes(key.key))
+})
+
+test('what failed is not told as done, and what was repeated not twice', async (t) => {
+  const server = await startGuarded(t)
+  const { call } = await registerPerson(server)
+  await call('POST', '/v1/agents', { name: '' })
+  await call('DELETE', `/v1/agents/agent_${'0'.repeat(32)}`)
+  const body = { name: 'Once', system_prompt: 'x' }
+  const headers = { 'idempotency-key': 'k' }
+  const answers = [1, 2, 3].map(() => call('POST', '/v1/agents', body, headers))
+  for (const answer of await Promise.all(answers)) expectStatus(answer, 201)
+  const actions = (await entriesOf({ call })).map(({ action }) => action)
+  assert.deepEqual(actions, ['create_agent', 'register'])
+})
+
+test('failed sign-ins are told to those they concern', async (t) => {
+  const server = await startGuarded(t)
+  const person = await registerPerson(server)
+  const wrong = { email: person.email, password: 'not this one' }
+  expectStatus(await server.call('POST', '/v1/auth/login', wrong), 401)
+  const unknown = { email: 'nobody@example.com', password: 'not this one' }
+  expectStatus(await server.call('POST', '/v1/auth/login', unknown), 401)
+  const [failed] = await entriesOf(person)
+  assert.deepEqual([failed!.action, failed!.target], ['login_failed', person.id])
+  const [ours] = await entriesOf(await signInAdmin(server), '?action=login_failed')
+  assert.deepEqual([ours!.target, ours!.actor_type], [null, 'anonymous'])
+})
+
+test('nothing of it can be changed, and administrators alone read it', async (t) => {
+  const server = await startGuarded(t)
+  const owner = await registerPerson(server)
+  const member = await addMember(server, owner, 'member')
+  expectStatus(await member.call('GET', '/v1/audit-log'), 403, 'forbidden')
+  expectStatus(await member.call('GET', '/v1/audit-log/export'), 403, 'forbidden')
+  for (const text of [
+    `update audit_log set action = 'nothing'`,
+    'delete from audit_log',
+    'truncate audit_log',
+  ]) {
+    await assert.rejects(runSql(server.databaseUrl, text), /append-only/)
+  }
+  const other = await registerPerson(server)
+  const seen = JSON.stringify(await entriesOf(other))
+  assert.ok(!seen.includes(owner.id) && !seen.includes(member.id))
+})
+
+test('it is paged, filtered and exported', async (t) => {
+  const server = await startGuarded(t)
+  const person = await registerPerson(server)
+  const mine = { url: server.url, call: person.call }
+  const agents = [await createAgent(mine), await createAgent(mine), await createAgent(mine)]
+  const page = expectStatus(await person.call('GET', '/v1/audit-log?limit=2&offset=1'), 200)
+  assert.deepEqual([page.total, page.limit, page.offset], [4, 2, 1])
+  assert.deepEqual(
+    page.data.map(({ target }: AuditEntry) => target),
+    [agents[1]!.id, agents[0]!.id],
+  )
+  const one = await entriesOf(person, `?target=${agents[1]!.id}`)
+  assert.equal(one.length, 1)
+  const [{ created_at }] = one as [AuditEntry]
+  assert.equal((await entriesOf(person, `?until=${created_at}&action=create_agent`)).length, 1)
+  assert.equal((await entriesOf(person, `?since=${created_at}`)).length, 2)
+  assert.equal((await entriesOf(person, `?actor_id=${person.id}`)).length, 4)
+  for (const bad of ['since=yesterday', 'until=2026-99-99T00:00:00Z', 'limit=0']) {
+    expectStatus(await person.call('GET', `/v1/audit-log?${bad}`), 400, 'invalid_request')
+  }
+  const exported = await person.call('GET', '/v1/audit-log/export?action=create_agent')
+  assert.match(exported.headers.get('content-type')!, /^application\/x-ndjson/)
+  const lines = exported.body
+    .trimEnd()
+    .split('\n')
+    .map((line: string) => JSON.parse(line))
+  assert.deepEqual(lines, await entriesOf(person, '?action=create_agent'))
+})

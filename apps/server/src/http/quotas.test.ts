@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  createKey,
+  expectStatus,
+  registerPerson,
+  startGuarded,
+  untilStatus,
+} from '../../test/access.ts'
+import { createAgent, createSession, post, scripted } from '../../test/session.ts'
+import { follow } from '../../test/stream.ts'
+
+test('an organization has as many sessions as it may, and room again when one is deleted', async (t) => {
+  const server = await startGuarded(t, { env: { QUOTA_SESSIONS: '2' } })
+  const [one, other] = [await registerPerson(server), await registerPerson(server)]
+  const mine = { url: server.url, call: one.call }
+  const agent_id = (await createAgent(mine)).id
+  const first = await createSession(mine, { agent_id })
+  await createSession(mine, { agent_id })
+  const refused = await one.call('POST', '/v1/sessions', { agent_id })
+  assert.match(expectStatus(refused, 403, 'quota_exceeded').error, /2 sessions/)
+  await createSession({ url: server.url, call: other.call })
+  expectStatus(await one.call('DELETE', `/v1/sessions/${first.id}`), 204)
+  await createSession(mine, { agent_id })
+})
+
+test('an organization runs as many turns at once as it may', async (t) => {
+  const server = await startGuarded(t, { env: { QUOTA_TURNS: '1' } })
+  const { key, call } = await createKey(server, await registerPerson(server))
+  const mine = { url: server.url, call }
+  const agent_id = (await createAgent(mine)).id
+  const [busy, waiting] = [
+    await createSession(mine, { agent_id }),
+    await createSession(mine, { agent_id }),
+  ]
+  const headers = { authorization: key }
+  const stream = await follow(t, server.url, { sessionId: busy.id, headers })
+  await post(mine, busy.id, scripted({ text: 'Slow', delay_ms: 20_000 }))
+  await stream.event('turn.started')
+  const refused = await post(mine, waiting.id, 'Now?')
+  expectStatus(refused, 429, 'too_many_turns')
+  assert.equal(refused.headers.get('retry-after'), '1')
+  const kept = expectStatus(await call('GET', `/v1/sessions/${waiting.id}/messages`), 200)
+  assert.equal(kept.total, 0)
+  expectStatus(await post(mine, busy.id, 'More for the turn that runs'), 201)
+  expectStatus(await call('POST', `/v1/sessions/${busy.id}/cancel`), 200)
+  const cancelled = await follow(t, server.url, { sessionId: busy.id, headers })
+  await cancelled.event('session.idled')
+  await untilStatus(async () => post(mine, waiting.id, 'Now!'), 201)
+})
+
+test('an organization stores as much as it may', async (t) => {
+  const server = await startGuarded(t, { env: { QUOTA_STORAGE_MB: '1' } })
+  const { key, call } = await createKey(server, await registerPerson(server))
+  const mine = { url: server.url, call }
+  const agent_id = (await createAgent(mine)).id
+  const [full, other] = [
+    await createSession(mine, { agent_id }),
+    await createSession(mine, { agent_id }),
+  ]
+  const headers = { authorization: key }
+  const stream = await follow(t, server.url, { sessionId: full.id, headers })
+  expectStatus(await post(mine, full.id, 'x'.repeat(1_100_000)), 201)
+  await stream.event('session.idled')
+  await untilStatus(() => post(mine, other.id, 'One more'), 403, 7_000)
+  expectStatus(await call('DELETE', `/v1/sessions/${full.id}`), 204)
+  expectStatus(await post(mine, other.id, 'One more'), 201)
+})

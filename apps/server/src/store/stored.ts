@@ -1,0 +1,17 @@
+import type { Db, Statement } from './database.ts'
+
+const stored: Statement = {
+  name: 'stored-of-organization',
+  text: `
+select coalesce(sum(sessions) filter (where agent_id = ''), 0)::bigint as sessions,
+  coalesce(sum(stored_bytes), 0)::bigint as bytes
+from counters where org_id = $1`,
+}
+
+export type Stored = { sessions: number; bytes: number }
+
+/** How much an organization keeps here. */
+export async function readStored(db: Db, orgId: string): Promise<Stored> {
+  const [row] = await db.run<Stored>(stored, [orgId])
+  return row!
+}
