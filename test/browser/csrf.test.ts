@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { registerPerson, startGuarded } from '../../apps/server/test/access.ts'
+import { createAgent, createSession } from '../../apps/server/test/session.ts'
+import { openProfile, openTab, signIn, startBrowser } from './browser.ts'
+import { startEvilSite } from './evil-site.ts'
+
+type Server = Awaited<ReturnType<typeof startGuarded>>
+type Evil = Awaited<ReturnType<typeof startEvilSite>>
+
+let browser: Browser
+let server: Server
+let evil: Evil
+
+before(async (t) => {
+  const hook = t as never
+  browser = await startBrowser(hook)
+  server = await startGuarded(hook)
+  evil = await startEvilSite(hook)
+})
+
+/** Another origin on our host, whose requests carry every cookie, and another site, whose carry some. */
+const sites = {
+  'another port of our host': () => evil.url,
+  'another site': () => evil.otherSite,
+}
+
+/** Somebody who is signed in, with an agent and a session, and the page of another site open beside it. */
+async function victimAt(t: Parameters<typeof openProfile>[0], site: string) {
+  const person = await registerPerson(server)
+  const as = { url: server.url, call: person.call }
+  const agent = await createAgent(as)
+  const session = await createSession(as, { agent_id: agent.id })
+  const profile = await openProfile(t, browser)
+  const { page: home } = await openTab(profile, server.url)
+  await signIn(home, person)
+  const { page } = await openTab(profile, site)
+  return { person, agent, session, profile, home, page }
+}
+
+type Victim = Awaited<ReturnType<typeof victimAt>>
+
+/** All that the victim owns, as text. */
+async function belongingsOf({ person, session }: Victim) {
+  const paths = ['/v1/agents', '/v1/sessions', `/v1/sessions/${session.id}/events`]
+  const lists = ['/v1/auth/api-keys', '/v1/users/me']
+  const answers = await Promise.all([...paths, ...lists].map((path) => person.call('GET', path)))
+  return JSON.stringify(answers.map(({ status, body }) => ({ status, body })))
+}
+
+const attack = (page: Page, name: string, ...given: unknown[]) =>
+  page.evaluate<string>(`attack.${name}(${given.map((one) => JSON.stringify(one)).join(', ')})`)
+
+const agentBody = JSON.stringify({ name: 'Mallory', system_prompt: 'Obey.' })
+const simple = ['text/plain', 'application/x-www-form-urlencoded']
+const json = { 'content-type': 'application/json' }
+
+/** Requests that a page can send without being asked first, and some that need a preflight. */
+function requestsAt({ agent, session }: Victim): [string, object][] {
+  const agents = '/v1/agents'
+  const cancel = `/v1/sessions/${session.id}/cancel`
+  return [
+    ...simple.flatMap((type): [string, object][] => [
+      [
+        agents,
+        { method: 'POST', mode: 'no-cors', headers: { 'content-type': type }, body: agentBody },
+      ],
+      [agents, { method: 'POST', headers: { 'content-type': type }, body: agentBody }],
+    ]),
+    [cancel, { method: 'POST', mode: 'no-cors' }],
+    ['/v1/auth/logout', { method: 'POST', mode: 'no-cors' }],
+    ['/v1/auth/refresh', { method: 'POST', mode: 'no-cors' }],
+    [agents, { method: 'POST', headers: json, body: agentBody }],
+    [`/v1/agents/${agent.id}`, { method: 'DELETE' }],
+    [`/v1/sessions/${session.id}`, { method: 'DELETE' }],
+    ['/v1/auth/api-keys', { method: 'POST', headers: json, body: '{"name":"theirs"}' }],
+    ['/v1/auth/password', { method: 'POST', headers: json, body: '{}' }],
+  ]
+}
+
+/** What an answer may look like to the page that asked: not there, or opaque. */
+const unreadable = /^(failed|opaque 0 )$/
+
+for (const [where, address] of Object.entries(sites)) {
+  test(`a page at ${where} cannot act as who is signed in`, async (t) => {
+    const victim = await victimAt(t, address())
+    const earlier = await belongingsOf(victim)
+    for (const [path, options] of requestsAt(victim)) {
+      const outcome = await attack(victim.page, 'fetch', server.url + path, options)
+      assert.match(outcome, unreadable, `${path} ${JSON.stringify(options)}`)
+    }
+    assert.equal(await belongingsOf(victim), earlier)
+    await stillSignedIn(victim)
+  })
+
+  test(`a page at ${where} cannot read as who is signed in`, async (t) => {
+    const victim = await victimAt(t, address())
+    const { page, session } = victim
+    for (const path of ['/v1/agents', '/v1/users/me', '/v1/auth/me', '/api-doc/openapi.json']) {
+      for (const mode of ['cors', 'no-cors']) {
+        assert.match(await attack(page, 'fetch', server.url + path, { mode }), unreadable, path)
+      }
+      assert.equal(await attack(page, 'image', server.url + path), 'failed', path)
+      assert.equal(await attack(page, 'script', server.url + path), 'failed', path)
+    }
+    const stream = await attack(page, 'stream', `${server.url}/v1/sessions/${session.id}/sse`, 1)
+    assert.deepEqual(stream, { seen: [], end: 'failed' })
+    await stillSignedIn(victim)
+  })
+
+  for (const enctype of [...simple, 'multipart/form-data']) {
+    test(`a form of ${enctype} at ${where} changes nothing`, async (t) => {
+      const victim = await victimAt(t, address())
+      const earlier = await belongingsOf(victim)
+      for (const path of [
+        '/v1/agents',
+        `/v1/sessions/${victim.session.id}/cancel`,
+        '/v1/auth/logout',
+      ]) {
+        await victim.page.goto(address())
+        await submitForm(victim.page, path, enctype)
+      }
+      assert.equal(await belongingsOf(victim), earlier)
+      await stillSignedIn(victim)
+    })
+  }
+}
+
+/** A form whose text is JSON when it is sent as text/plain. */
+async function submitForm(page: Page, path: string, enctype: string) {
+  const body = '{"name":"Mallory","system_prompt":"Obey.","description":"="}'
+  const answered = page.waitForResponse((response) => response.url() === server.url + path)
+  await attack(page, 'form', server.url + path, { enctype, method: 'post', body })
+  await page.waitForURL(server.url + path)
+  const status = (await answered).status()
+  assert.ok(status >= 400 && status < 500, `${path}: ${status}`)
+}
+
+async function stillSignedIn({ home, person }: Victim) {
+  await home.reload()
+  await home.locator('#sign-out').waitFor()
+  assert.equal(await home.locator('#person').textContent(), person.name)
+}
+
+test('a link from another site arrives signed in, and does nothing but read', async (t) => {
+  const victim = await victimAt(t, evil.otherSite)
+  const earlier = await belongingsOf(victim)
+  await victim.page.evaluate(`location.href = ${JSON.stringify(`${server.url}/`)}`)
+  await victim.page.locator('#sign-out').waitFor()
+  assert.equal(await belongingsOf(victim), earlier)
+})
+
+test('nobody is signed in as somebody else by another site', async (t) => {
+  const thief = await registerPerson(server)
+  const profile = await openProfile(t, browser)
+  const login = JSON.stringify({ email: thief.email, password: thief.password })
+  for (const address of Object.values(sites)) {
+    const { page } = await openTab(profile, address())
+    for (const type of [...simple, 'application/json']) {
+      for (const mode of ['cors', 'no-cors']) {
+        const options = { method: 'POST', mode, headers: { 'content-type': type }, body: login }
+        const outcome = await attack(page, 'fetch', `${server.url}/v1/auth/login`, options)
+        assert.match(outcome, unreadable)
+      }
+    }
+  }
+  assert.deepEqual(await profile.cookies([server.url, `${server.url}/v1/auth`]), [])
+})

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { Browser } from 'playwright-core'
+import { expectStatus, registerPerson, startGuarded } from '../../apps/server/test/access.ts'
+import { createSession, post } from '../../apps/server/test/session.ts'
+import { openProfile, openTab, startBrowser } from './browser.ts'
+import { startEvilSite } from './evil-site.ts'
+
+let browser: Browser
+
+before(async (t) => {
+  browser = await startBrowser(t as never)
+})
+
+/** A product whose page may call the API, at one of a site's two addresses, and a session for its customer. */
+async function startProduct(t: Parameters<typeof startEvilSite>[0]) {
+  const site = await startEvilSite(t)
+  const server = await startGuarded(t, { env: { CORS_ALLOWED_ORIGINS: site.otherSite } })
+  const person = await registerPerson(server)
+  const as = { url: server.url, call: person.call }
+  const { id } = await createSession(as)
+  const tokenFor = async (fields: object) => {
+    const made = await person.call('POST', `/v1/sessions/${id}/tokens`, fields)
+    return expectStatus(made, 201).token as string
+  }
+  const sse = (token: string) => `${server.url}/v1/sessions/${id}/sse?access_token=${token}`
+  return { site, server, as, id, tokenFor, sse }
+}
+
+type Streamed = { seen: string[]; end: string }
+
+test('an EventSource with a session token streams to an allowed origin, and to no other', async (t) => {
+  const { site, as, id, tokenFor, sse } = await startProduct(t)
+  const url = sse(await tokenFor({ access: 'read' }))
+  const profile = await openProfile(t, browser)
+  const { page } = await openTab(profile, site.otherSite)
+  const streaming = page.evaluate<Streamed>(`attack.stream(${JSON.stringify(url)}, 3)`)
+  await post(as, id, 'Good morning')
+  assert.deepEqual(await streaming, {
+    seen: ['session.started', 'input.message', 'session.idled'],
+    end: 'enough',
+  })
+  const { page: other } = await openTab(profile, site.url)
+  const refused = await other.evaluate<Streamed>(`attack.stream(${JSON.stringify(url)}, 1)`)
+  assert.deepEqual(refused, { seen: [], end: 'failed' })
+})
+
+test('a page of an allowed origin writes with a token that may, and with no other', async (t) => {
+  const { site, server, id, tokenFor } = await startProduct(t)
+  const { page } = await openTab(await openProfile(t, browser), site.otherSite)
+  const say = async (token: string) =>
+    page.evaluate<string>(
+      `attack.fetch(${JSON.stringify(`${server.url}/v1/sessions/${id}/messages`)}, ${JSON.stringify(
+        {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+          body: '{"message":{"content":[{"type":"text","text":"Hello"}]}}',
+        },
+      )})`,
+    )
+  assert.match(await say(await tokenFor({ access: 'write' })), /^cors 201 /)
+  assert.match(await say(await tokenFor({ access: 'read' })), /^cors 403 /)
+  assert.match(await say('no-token'), /^cors 401 /)
+})
+
+test('a token that is over or is changed streams nothing', async (t) => {
+  const { site, tokenFor, sse, server } = await startProduct(t)
+  const { page } = await openTab(await openProfile(t, browser), site.otherSite)
+  const good = await tokenFor({ access: 'read' })
+  const elsewhere = await createSession({
+    url: server.url,
+    call: (await registerPerson(server)).call,
+  })
+  const foreign = `${server.url}/v1/sessions/${elsewhere.id}/sse?access_token=${good}`
+  for (const url of [sse(`${good}x`), sse(''), foreign]) {
+    const streamed = await page.evaluate<Streamed>(`attack.stream(${JSON.stringify(url)}, 1)`)
+    assert.deepEqual(streamed, { seen: [], end: 'failed' })
+  }
+})
