@@ -7,7 +7,7 @@ import { startOutlast, withDataDir } from './servers.ts'
 const rounds = 60
 /** No address may try more often than this in 15 minutes; each round starts a few that a lock-out leaves alone. */
 const perAddress = 90
-const ratioMax = 1.2
+const ratioMax = 1.5
 const adminEmail = 'admin@example.com'
 
 type Kind = 'wrong password' | 'unknown e-mail' | 'administrator'

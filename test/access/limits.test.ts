@@ -1,0 +1,280 @@
+/** How often callers may ask: each by themselves, and all nodes together. */
+import assert from 'node:assert/strict'
+import http from 'node:http'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  addMember,
+  createKey,
+  expectStatus,
+  registerPerson,
+  startGuarded,
+} from '../../apps/server/test/access.ts'
+import { runSql } from '../../apps/server/test/database.ts'
+import type { Answer, Call } from '../../apps/server/test/server.ts'
+import { connect, get, parsed } from './raw.ts'
+
+const knownEverywhereMs = 1_000
+const pauseMs = 20
+
+const start = (t: TestContext, limits: Record<string, number | string>, databaseUrl?: string) =>
+  startGuarded(t, {
+    env: Object.fromEntries(Object.entries(limits).map(([name, value]) => [name, String(value)])),
+    ...(databaseUrl !== undefined && { databaseUrl }),
+  })
+
+const list = (call: Call) => call('GET', '/v1/agents')
+
+async function spend(times: number, ask: () => Promise<Answer>) {
+  for (let time = 0; time < times; time++) expectStatus(await ask(), 200)
+}
+
+/** Too often: in our words, with the seconds to wait. A minute fills a bucket of `capacity`. */
+function expectLimited(answer: Answer, capacity: number) {
+  const { error } = expectStatus(answer, 429, 'rate_limited')
+  const seconds = Number(answer.headers.get('retry-after'))
+  assert.ok(Number.isInteger(seconds) && seconds >= 1, String(seconds))
+  assert.ok(seconds <= Math.ceil(60 / capacity) * 2, String(seconds))
+  assert.equal(error, `Too many requests. Try again in ${seconds} s.`)
+}
+
+async function until<T>(ms: number, what: string, ask: () => Promise<T | undefined>): Promise<T> {
+  const deadline = performance.now() + ms
+  for (;;) {
+    const found = await ask()
+    if (found !== undefined) return found
+    assert.ok(performance.now() < deadline, `${what}: not within ${ms} ms`)
+    await sleep(pauseMs)
+  }
+}
+
+test('a key has its own limit, and a request beyond it has no effect', async (t) => {
+  const server = await start(t, { RATE_LIMIT_KEY: 5 })
+  const person = await registerPerson(server)
+  const [busy, calm] = [await createKey(server, person), await createKey(server, person)]
+  await spend(5, () => list(busy.call))
+  const agent = { name: 'Never', system_prompt: 'x' }
+  for (let time = 0; time < 3; time++) {
+    expectLimited(await busy.call('POST', '/v1/agents', agent), 5)
+  }
+  expectLimited(await list(busy.call), 5)
+  const { data } = expectStatus(await list(calm.call), 200)
+  assert.ok(!data.some(({ name }: { name: string }) => name === 'Never'))
+  expectStatus(await list(person.call), 200)
+})
+
+test('a user has one limit, on all devices', async (t) => {
+  const server = await start(t, { RATE_LIMIT_USER: 5 })
+  const [person, other] = [await registerPerson(server), await registerPerson(server)]
+  const { email, password } = person
+  const login = await server.call('POST', '/v1/auth/login', { email, password })
+  const authorization = `Bearer ${expectStatus(login, 200).access_token}`
+  await spend(2, () => list(person.call))
+  await spend(2, () => server.call('GET', '/v1/agents', undefined, { authorization }))
+  expectLimited(await list(person.call), 5)
+  expectLimited(await server.call('GET', '/v1/agents', undefined, { authorization }), 5)
+  expectStatus(await list(other.call), 200)
+})
+
+test('an organization has one limit for all its keys and people', async (t) => {
+  const server = await start(t, { RATE_LIMIT_ORG: 12 })
+  const [person, other] = [await registerPerson(server), await registerPerson(server)]
+  const [one, two] = [await createKey(server, person), await createKey(server, person)]
+  // Three were spent by asking who is signed in and by making keys.
+  await spend(5, () => list(one.call))
+  await spend(4, () => list(two.call))
+  for (const { call } of [one, two, person]) expectLimited(await list(call), 12)
+  expectStatus(await list(other.call), 200)
+})
+
+test('a session token is limited by itself', async (t) => {
+  const server = await start(t, { RATE_LIMIT_USER: 6 })
+  const person = await registerPerson(server)
+  const key = await createKey(server, person)
+  const agent = await key.call('POST', '/v1/agents', { name: 'Ada', system_prompt: 'x' })
+  const session = await key.call('POST', '/v1/sessions', { agent_id: agent.body.id })
+  const path = `/v1/sessions/${session.body.id}`
+  const { token } = expectStatus(await key.call('POST', `${path}/tokens`), 201)
+  const ask = () => server.call('GET', path, undefined, { authorization: `Bearer ${token}` })
+  await spend(6, ask)
+  expectLimited(await ask(), 6)
+  expectStatus(await list(key.call), 200)
+  expectStatus(await list(person.call), 200)
+})
+
+test('an address has a limit, whoever asks and whatever they show', async (t) => {
+  const server = await start(t, { RATE_LIMIT_ADDRESS: 5, TRUST_PROXY: '127.0.0.1' })
+  const from = (forwarded: string, path = '/v1/auth/config', more = {}) =>
+    server.call('GET', path, undefined, { 'x-forwarded-for': forwarded, ...more })
+  await spend(2, () => from('203.0.113.1'))
+  expectStatus(await from('203.0.113.1', '/v1/agents'), 401)
+  expectStatus(await from('203.0.113.1', '/nowhere'), 404)
+  // What a client says of itself stands on the left, and is not believed.
+  expectStatus(await from('198.51.100.7, 203.0.113.1'), 200)
+  expectLimited(await from('203.0.113.1'), 5)
+  expectLimited(await from('198.51.100.8, 203.0.113.1'), 5)
+  expectLimited(await from('203.0.113.1', '/v1/agents', { authorization: 'nonsense' }), 5)
+  expectStatus(await from('203.0.113.2'), 200)
+  for (let host = 1; host <= 5; host++) expectStatus(await from(`2001:db8:0:1::${host}`), 200)
+  expectLimited(await from('2001:db8:0:1:ffff::1'), 5)
+  expectStatus(await from('2001:db8:0:2::1'), 200)
+})
+
+test('without TRUST_PROXY nobody chooses the address they count for', async (t) => {
+  const server = await start(t, { RATE_LIMIT_ADDRESS: 5 })
+  const from = (forwarded: string) =>
+    server.call('GET', '/v1/auth/config', undefined, { 'x-forwarded-for': forwarded })
+  for (let host = 1; host <= 5; host++) expectStatus(await from(`203.0.113.${host}`), 200)
+  expectLimited(await from('203.0.113.99'), 5)
+})
+
+test('0 is no limit', async (t) => {
+  const names = ['KEY', 'USER', 'ORG', 'ADDRESS']
+  const server = await start(t, Object.fromEntries(names.map((one) => [`RATE_LIMIT_${one}`, 0])))
+  const person = await registerPerson(server)
+  const key = await createKey(server, person)
+  await spend(30, () => list(key.call))
+  await spend(30, () => list(person.call))
+})
+
+test('an empty bucket fills again, and not all at once', async (t) => {
+  const server = await start(t, { RATE_LIMIT_KEY: 60 })
+  const key = await createKey(server, await registerPerson(server))
+  const answers = await Promise.all(Array.from({ length: 90 }, () => list(key.call)))
+  const admitted = answers.filter(({ status }) => status === 200).length
+  assert.ok(admitted >= 60 && admitted <= 65, String(admitted))
+  await until(5_000, 'a token again', async () => {
+    const { status } = await list(key.call)
+    return status === 200 ? true : undefined
+  })
+  expectLimited(await list(key.call), 60)
+})
+
+test('nodes of one database share a bucket', async (t) => {
+  const capacity = 300
+  const one = await start(t, { RATE_LIMIT_KEY: capacity })
+  const two = await start(t, { RATE_LIMIT_KEY: capacity }, one.databaseUrl)
+  const person = await registerPerson(one)
+  const key = await createKey(one, person)
+  const ask = (server: typeof one) =>
+    server.call('GET', '/v1/agents', undefined, { authorization: key.key })
+  const admitted = { one: 0, two: 0 }
+  for (let open = [one, two]; open.length > 0; ) {
+    for (const server of open) {
+      const answer = await ask(server)
+      if (answer.status === 429) open = open.filter((other) => other !== server)
+      else admitted[server === one ? 'one' : 'two'] += 1
+    }
+  }
+  const total = admitted.one + admitted.two
+  // Each for itself would admit twice as many; what a node has not heard yet, and what flows back, is the slack.
+  assert.ok(total >= capacity * 0.95 && total < capacity * 1.5, JSON.stringify(admitted))
+})
+
+test('what one node spent, another refuses within a second', async (t) => {
+  const one = await start(t, { RATE_LIMIT_KEY: 10 })
+  const two = await start(t, { RATE_LIMIT_KEY: 10 }, one.databaseUrl)
+  const key = await createKey(one, await registerPerson(one))
+  await spend(10, () => list(key.call))
+  const elsewhere = () => two.call('GET', '/v1/agents', undefined, { authorization: key.key })
+  const refused = await until(knownEverywhereMs, 'refused by the other node', async () => {
+    const answer = await elsewhere()
+    return answer.status === 429 ? answer : undefined
+  })
+  // What the other node let through before it heard is a debt, and makes the wait longer.
+  expectStatus(refused, 429, 'rate_limited')
+})
+
+/** Two nodes, one of which hears nothing of the other but what it asks the table for itself. */
+async function deafNode(t: TestContext) {
+  const one = await start(t, {})
+  const two = await start(t, {}, one.databaseUrl)
+  const listening = `select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and query ilike 'listen%'`
+  const deafen = () => runSql(one.databaseUrl, listening)
+  await deafen()
+  return { one, two, deafen }
+}
+
+test('what is revoked on one node is refused on another within a second, hints or not', async (t) => {
+  const { one, two, deafen } = await deafNode(t)
+  const owner = await registerPerson(one)
+  const member = await addMember(one, owner, 'admin')
+  const [key, membersKey] = [await createKey(one, owner), await createKey(one, member)]
+  const elsewhere = (authorization: string, method = 'GET', body?: object) =>
+    two.call(method, '/v1/agents', body, { authorization })
+  const becomes = (status: number, ask: () => Promise<Answer>) =>
+    until(knownEverywhereMs, `${status} on the other node`, async () => {
+      const answer = await ask()
+      if (answer.status !== status) await deafen()
+      return answer.status === status ? answer : undefined
+    })
+
+  for (const good of [key.key, membersKey.key, member.bearer, owner.bearer]) {
+    expectStatus(await elsewhere(good), 200)
+  }
+  await owner.call('DELETE', `/v1/auth/api-keys/${key.id}`)
+  expectStatus(await becomes(401, () => elsewhere(key.key)), 401, 'invalid_api_key')
+
+  const path = `/v1/orgs/${owner.orgId}/members/${member.id}`
+  expectStatus(await owner.call('PATCH', path, { role: 'viewer' }), 200)
+  const agent = { name: 'Ada', system_prompt: 'x' }
+  for (const lessened of [membersKey.key, member.bearer]) {
+    await becomes(403, () => elsewhere(lessened, 'POST', agent))
+    expectStatus(await elsewhere(lessened), 200)
+  }
+  expectStatus(await owner.call('DELETE', path), 204)
+  await becomes(401, () => elsewhere(membersKey.key))
+  await becomes(401, () => elsewhere(member.bearer))
+
+  expectStatus(await owner.call('POST', '/v1/auth/logout'), 200)
+  expectStatus(await becomes(401, () => elsewhere(owner.bearer)), 401, 'invalid_token')
+})
+
+test('the last use of a key is written down', async (t) => {
+  const server = await start(t, {})
+  const person = await registerPerson(server)
+  const key = await createKey(server, person)
+  const lastUse = async () => {
+    const { data } = expectStatus(await person.call('GET', '/v1/auth/api-keys'), 200)
+    return data.find(({ id }: { id: string }) => id === key.id).last_used_at as string | null
+  }
+  assert.equal(await lastUse(), null)
+  const before = Date.now()
+  await list(key.call)
+  const used = await until(10_000, 'last_used_at', async () => (await lastUse()) ?? undefined)
+  assert.ok(Math.abs(Date.parse(used) - before) < 10_000, used)
+})
+
+test('1,000 idle connections from one address shut out nobody but strangers from there', async (t) => {
+  const most = 20
+  const server = await start(t, { CONNECTIONS_PER_ADDRESS: most })
+  const person = await registerPerson(server)
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+  t.after(() => agent.destroy())
+  const signedIn = { agent, headers: { authorization: person.bearer } }
+  assert.equal((await get(`${server.url}/v1/agents`, signedIn)).status, 200)
+
+  const wires = await Promise.all(Array.from({ length: 1_000 }, () => connect(t, server.url)))
+  let open = wires.length
+  for (const wire of wires) void wire.ended.then(() => (open -= 1))
+  await until(10_000, 'the rest is closed', async () => (open <= most ? true : undefined))
+  const answers = wires.map((wire) => wire.text()).filter((text) => text !== '')
+  assert.equal(answers.length, wires.length - open)
+  for (const answer of answers) {
+    const { status, head, body } = parsed(answer)
+    assert.deepEqual([status, body.code], [429, 'too_many_connections'])
+    assert.match(head, /content-type: application\/json/)
+  }
+
+  assert.equal((await get(`${server.url}/v1/agents`, signedIn)).status, 200)
+  const elsewhere = { address: '127.0.0.2', headers: { authorization: person.bearer } }
+  assert.equal((await get(`${server.url}/v1/agents`, elsewhere)).status, 200)
+  const stranger = await get(`${server.url}/v1/auth/config`, { address: '127.0.0.1' })
+  assert.equal(stranger.status, 429)
+  for (const { socket } of wires) socket.destroy()
+  await until(5_000, 'strangers are let in again', async () => {
+    const { status } = await get(`${server.url}/v1/auth/config`)
+    return status === 200 ? true : undefined
+  })
+})
