@@ -1,0 +1,192 @@
+/** How one organization may try to get at what another has: for every operation, by its id. */
+import { bodies, type Things } from './operations.ts'
+
+/** One way to name somebody else's things, and what must come of it. */
+export type Attempt = {
+  /** Whose things fill the path: theirs, unless it says otherwise. */
+  path?: Things
+  query?: string
+  body?: unknown
+  headers?: Record<string, string>
+  answer: [status: number, code?: string]
+  /** The answer is a list without an item. */
+  empty?: true
+}
+
+export type Row = {
+  attempts: (theirs: Things, own: Things) => Attempt[]
+  /** Why there is nothing of another organization to name. */
+  because?: string
+  /** Keys and tokens may not do this, whatever they name. */
+  usersOnly?: true
+}
+
+export const missing: [number, string] = [404, 'not_found']
+const noModel: [number, string] = [400, 'model_unavailable']
+const noEvent: [number, string] = [400, 'unknown_event_id']
+
+/** The path names a thing of theirs. */
+const byPath = (body?: (own: Things) => unknown): Row => ({
+  attempts: (_, own) => [{ answer: missing, ...(body && { body: body(own) }) }],
+})
+
+/** A list that holds one's own, whatever filter of theirs it is given. */
+const ownOnly = (...queries: ((theirs: Things) => string)[]): Row => ({
+  attempts: (theirs) => [
+    { answer: [200] },
+    ...queries.map((query): Attempt => ({ query: query(theirs), answer: [200], empty: true })),
+  ],
+})
+
+const nothing = (because: string, attempts: Row['attempts'] = () => []): Row => ({
+  because,
+  attempts,
+})
+
+/** Organization and thing in one path: either may be the foreign one. */
+const inOrganization = (body?: unknown): Row => ({
+  attempts: (theirs, own) =>
+    [theirs, { ...theirs, org_id: own.org_id }, { ...own, org_id: theirs.org_id }].map((path) => ({
+      path,
+      answer: missing,
+      ...(body !== undefined && { body }),
+    })),
+})
+
+const withModel = (body: object, { model_id }: Things) => ({ ...body, default_model_id: model_id })
+
+/** Where a client says it left off, in each way that there is. */
+const resuming: Row['attempts'] = (theirs, own) => {
+  const { event_id } = theirs
+  const ways = [{ query: `since_id=${event_id}` }, { headers: { 'last-event-id': event_id } }]
+  return [
+    { answer: missing },
+    { answer: missing, query: `since_id=${own.event_id}` },
+    ...ways.flatMap((way): Attempt[] => [
+      { ...way, answer: missing },
+      { ...way, path: own, answer: noEvent },
+    ]),
+  ]
+}
+
+export const table: Record<string, Row> = {
+  list_agents: ownOnly(),
+  create_agent: {
+    attempts: (theirs, own) => [
+      { body: withModel(bodies.create_agent!(own) as object, theirs), answer: noModel },
+    ],
+  },
+  get_agent: byPath(),
+  put_agent: {
+    attempts: (theirs, own) =>
+      [own, theirs].map((path) => ({
+        path,
+        body: withModel(bodies.put_agent!(own) as object, theirs),
+        answer: noModel,
+      })),
+  },
+  update_agent: {
+    attempts: (theirs, own) => [
+      { body: { name: 'Changed' }, answer: missing },
+      { body: { status: 'active' }, answer: missing },
+      { path: own, body: withModel({}, theirs), answer: noModel },
+    ],
+  },
+  delete_agent: byPath(),
+  list_capabilities: nothing('the same for everybody', () => [{ answer: [200] }]),
+  get_capability: nothing('the same for everybody', () => [{ answer: [200] }]),
+  list_sessions: ownOnly(
+    ({ agent_id }) => `agent_id=${agent_id}`,
+    ({ word }) => `search=${word}`,
+    ({ word }) => `tag=${word}`,
+    ({ agent_id }) => `agent_id=${agent_id}&status=idle&limit=1`,
+  ),
+  create_session: {
+    attempts: ({ agent_id, model_id }, own) => [
+      { body: { agent_id }, answer: missing },
+      { body: { agent_id, model_id }, answer: missing },
+      { body: { agent_id: own.agent_id, model_id }, answer: noModel },
+    ],
+  },
+  get_session: byPath(),
+  update_session: byPath(() => ({ title: 'Changed' })),
+  delete_session: byPath(),
+  cancel_turn: byPath(),
+  create_message: {
+    attempts: () =>
+      ['steer', 'queue', 'interrupt', 'reject'].map((on_busy) => ({
+        body: { message: { content: [{ type: 'text', text: 'Hello' }] }, on_busy },
+        answer: missing,
+      })),
+  },
+  list_messages: byPath(),
+  list_events: { attempts: resuming },
+  stream_sse: { attempts: resuming },
+  create_session_token: byPath(() => ({ access: 'write' })),
+  list_providers: ownOnly(),
+  create_provider: nothing('a provider refers to nothing'),
+  get_provider: byPath(),
+  update_provider: byPath(() => ({ status: 'disabled' })),
+  delete_provider: byPath(),
+  list_provider_models: byPath(),
+  create_model: byPath(bodies.create_model),
+  list_all_models: ownOnly(),
+  get_model: byPath(),
+  update_model: byPath(() => ({ status: 'disabled', is_default: true })),
+  delete_model: byPath(),
+  get_auth_config: nothing('the same for everybody', () => [{ answer: [200] }]),
+  login: nothing('it names a person, not an organization; see the tests of credentials'),
+  register: {
+    attempts: ({ invitation_token: invitation }) => [
+      { body: { ...registration, invitation }, answer: missing },
+    ],
+  },
+  refresh: nothing('a secret of one person is all it takes; see the tests of credentials'),
+  logout: nothing('it ends the sign-in whose tokens are shown'),
+  get_me: nothing('it tells who asks', () => [{ answer: [200] }]),
+  change_password: nothing('it changes who asks'),
+  begin_oauth: nothing('nobody has signed in yet'),
+  finish_oauth: nothing('nobody has signed in yet'),
+  list_api_keys: ownOnly(),
+  create_api_key: nothing('a key refers to nothing'),
+  delete_api_key: byPath(),
+  list_users: ownOnly(({ word }) => `search=${word}`),
+  switch_organization: {
+    usersOnly: true,
+    attempts: ({ org_id }) => [{ body: { org_id }, answer: missing }],
+  },
+  list_organizations: ownOnly(),
+  create_organization: nothing('an organization refers to nothing'),
+  get_organization: byPath(),
+  update_organization: byPath(() => ({ name: 'Changed' })),
+  list_members: byPath(),
+  update_member: inOrganization({ role: 'viewer' }),
+  delete_member: inOrganization(),
+  list_invitations: byPath(),
+  create_invitation: byPath(() => ({ email: 'somebody@example.com', role: 'owner' })),
+  delete_invitation: inOrganization(),
+  accept_invitation: {
+    usersOnly: true,
+    attempts: ({ invitation_token: token }) => [{ body: { token }, answer: missing }],
+  },
+  list_audit_log: ownOnly(
+    ({ agent_id }) => `target=${agent_id}`,
+    ({ user_id }) => `actor_id=${user_id}`,
+  ),
+  export_audit_log: ownOnly(
+    ({ agent_id }) => `target=${agent_id}`,
+    ({ user_id }) => `actor_id=${user_id}`,
+  ),
+}
+
+const registration = { email: 'thief@example.com', password: 'a long password', name: 'Thief' }
+
+/** What a token for one session may ask at all. */
+export const forTokens = new Set([
+  'get_session',
+  'cancel_turn',
+  'create_message',
+  'list_messages',
+  'list_events',
+  'stream_sse',
+])

@@ -1,0 +1,319 @@
+/**
+ * Two organizations, and every operation that the API has: whatever one names of the other's is not there, and looks like
+ * what never was. An operation that is not in the table of attempts fails a test.
+ */
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import {
+  createKey,
+  expectStatus,
+  type Person,
+  registerPerson,
+  startGuarded,
+} from '../../apps/server/test/access.ts'
+import { eventsOf, post } from '../../apps/server/test/session.ts'
+import { follow } from '../../apps/server/test/stream.ts'
+import { type Attempt, forTokens, missing, type Row, table } from './attempts.ts'
+import {
+  type Asked,
+  ask,
+  bodies,
+  doorsTo,
+  expectComplete,
+  fill,
+  furnish,
+  nobodys,
+  type Operation,
+  operationsOf,
+  snapshotOf,
+  type Things,
+} from './operations.ts'
+
+type Caller = { kind: 'user' | 'key' | 'token' | 'nobody'; headers: Record<string, string> }
+
+const unlimited = Object.fromEntries(
+  ['KEY', 'USER', 'ORG', 'ADDRESS'].map((what) => [`RATE_LIMIT_${what}`, '0']),
+)
+
+let server: Awaited<ReturnType<typeof startGuarded>>
+let operations: Operation[]
+let owner: Person
+let theirs: Things
+let thief: Person
+let own: Things
+let unknown: Things
+let callers: Caller[]
+/** What the other organization's owner reads, at the beginning. */
+let untouched: Record<string, string>
+/** Every id and text that only the other organization has. */
+let traces: string[]
+
+const idPattern = /[a-z]+_[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
+const idsIn = (texts: Record<string, string>) =>
+  new Set(Object.values(texts).flatMap((text) => text.match(idPattern) ?? []))
+
+const register = (name: string) =>
+  registerPerson(server, { name, email: `${name}.owner@example.com` })
+
+before(async (t) => {
+  server = await startGuarded(t as TestContext, { env: unlimited })
+  operations = await operationsOf(server)
+  owner = await register('zebra')
+  theirs = await furnish(t as TestContext, server, owner)
+  thief = await register('walrus')
+  own = await furnish(t as TestContext, server, thief)
+  unknown = nobodys(theirs)
+  untouched = await snapshotOf(server, operations, { person: owner, things: theirs })
+  const known = idsIn(await snapshotOf(server, operations, { person: thief, things: own }))
+  const foreign = [...idsIn(untouched)].filter((id) => !known.has(id))
+  traces = [theirs.word, theirs.invitation_token, theirs.key_id, ...foreign]
+  const { key } = await createKey(server, thief)
+  const tokens = `/v1/sessions/${own.session_id}/tokens`
+  const made = expectStatus(await thief.call('POST', tokens, { access: 'write' }), 201)
+  callers = [
+    { kind: 'key', headers: { authorization: key } },
+    { kind: 'user', headers: { authorization: thief.bearer } },
+    { kind: 'token', headers: { authorization: `Bearer ${made.token}` } },
+  ]
+})
+
+const expectUntouched = async () =>
+  assert.deepEqual(
+    await snapshotOf(server, operations, { person: owner, things: theirs }),
+    untouched,
+    'what the other organization has was changed',
+  )
+
+/** Contract: what was asked for may be repeated; nothing else of theirs. */
+function expectNoTrace(text: string, asked: Asked) {
+  const said = JSON.stringify(asked)
+  const found = traces.filter((trace) => text.includes(trace) && !said.includes(trace))
+  assert.deepEqual(found, [], text)
+}
+
+/** An answer without what tells one thing named from another. */
+function anonymous(text: string, things: Things): string {
+  let plain = text
+  for (const [name, value] of Object.entries(things)) plain = plain.replaceAll(value, `<${name}>`)
+  return plain
+}
+
+function request({ path, method }: Operation, attempt: Omit<Attempt, 'answer'>, things: Things) {
+  const { query, body, headers = {} } = attempt
+  const filled = fill(path, attempt.path ?? things) + (query ? `?${query}` : '')
+  return { method, path: filled, headers, ...(body !== undefined && { body }) }
+}
+
+/** Contract: which organization is meant is asked before what kind of caller it is. */
+function expected({ id, path }: Operation, { kind }: Caller, { answer, path: own }: Attempt) {
+  const elsewhere = path.includes('{org_id}') && own?.org_id !== thief.orgId
+  const can = kind === 'token' ? forTokens.has(id) : kind !== 'key' || !table[id]!.usersOnly
+  const allowed = elsewhere || can
+  return allowed ? answer : ([403, 'users_only'] as const)
+}
+
+type Pair = { foreign: Asked; never: Asked }
+
+/** Asks by every door. Contract: fails unless the foreign thing and the one that never was get one answer. */
+async function compare(
+  { foreign, never }: Pair,
+  [status, code]: readonly [number, string?],
+  empty = false,
+) {
+  for (const [index, path] of doorsTo(foreign.path).entries()) {
+    const asked = { ...foreign, path }
+    const heard = await ask(server.url, asked)
+    const about = `${asked.method} ${path} ${JSON.stringify(asked.body ?? '')}: ${heard.text}`
+    assert.equal(heard.status, status, about)
+    assert.equal(heard.code, code, about)
+    expectNoTrace(heard.text, asked)
+    if (empty && status === 200) assert.match(heard.text, /^$|^\{"data":\[\],"total":0,/)
+    const same = await ask(server.url, { ...never, path: doorsTo(never.path)[index]! })
+    assert.equal(same.status, status, about)
+    assert.equal(anonymous(heard.text, theirs), anonymous(same.text, unknown))
+  }
+}
+
+const nobody: Caller = { kind: 'nobody', headers: {} }
+
+async function attempt(operation: Operation, row: Row) {
+  const asking = operation.isPublic ? [nobody] : callers
+  for (const caller of asking) {
+    const nevers = row.attempts(unknown, own)
+    for (const [index, foreign] of row.attempts(theirs, own).entries()) {
+      const by = (asked: Asked) => ({ ...asked, headers: { ...asked.headers, ...caller.headers } })
+      await compare(
+        {
+          foreign: by(request(operation, foreign, theirs)),
+          never: by(request(operation, nevers[index]!, unknown)),
+        },
+        expected(operation, caller, foreign),
+        foreign.empty,
+      )
+    }
+  }
+}
+
+/** Names the other organization as the one that is meant, with a request that is good in one's own. */
+async function nameOrganization(operation: Operation) {
+  const body = bodies[operation.id]?.(own)
+  const inPath = operation.path.includes('{org_id}')
+  const naming = (things: Things) =>
+    inPath
+      ? [{ path: things, headers: { 'x-org-id': own.org_id } }]
+      : [
+          { path: own, headers: { 'x-org-id': things.org_id } },
+          { path: own, query: `org_id=${things.org_id}` },
+        ]
+  for (const { headers } of callers) {
+    const [foreign, never] = [theirs, unknown].map((things) =>
+      naming(things).map((way): Asked => {
+        const asked = request(operation, { ...way, ...(body !== undefined && { body }) }, things)
+        return { ...asked, headers: { ...asked.headers, ...headers } }
+      }),
+    )
+    for (const [index, one] of foreign!.entries()) {
+      await compare({ foreign: one, never: never![index]! }, missing)
+    }
+  }
+}
+
+test('every operation is in the table', () => {
+  expectComplete(table, operations)
+  for (const [id, { attempts, because }] of Object.entries(table)) {
+    assert.ok(because || attempts(theirs, own).length > 0, `${id} tries nothing, and says not why`)
+  }
+})
+
+for (const [id, row] of Object.entries(table)) {
+  test(`${id}: ${row.because ?? 'nothing of the other organization is there'}`, async () => {
+    const operation = operations.find((one) => one.id === id)
+    assert.ok(operation, `there is no operation ${id}`)
+    await attempt(operation, row)
+    if (!operation.isPublic) await nameOrganization(operation)
+    if (operation.method !== 'GET') await expectUntouched()
+  })
+}
+
+test('ids are per organization: one may use an id that another has, and meets only one’s own', async () => {
+  const third = await register('vole')
+  const { agent_id } = theirs
+  const path = `/v1/agents/${agent_id}`
+  const mine = { id: agent_id, name: 'Mine', system_prompt: 'Mine.' }
+  for (const [method, at] of [
+    ['PUT', path],
+    ['POST', '/v1/agents'],
+  ] as const) {
+    assert.deepEqual(
+      [await third.call(method, at, mine), await third.call(method, at, mine)].map(
+        ({ status }) => status,
+      ),
+      method === 'PUT' ? [201, 200] : [200, 200],
+    )
+    assert.equal(expectStatus(await third.call('GET', path), 200).name, 'Mine')
+    await expectUntouched()
+  }
+  const session = expectStatus(await third.call('POST', '/v1/sessions', { agent_id }), 201)
+  const listed = await third.call('GET', `/v1/sessions?agent_id=${agent_id}`)
+  assert.deepEqual(
+    listed.body.data.map(({ id }: { id: string }) => id),
+    [session.id],
+  )
+  expectStatus(await third.call('PATCH', path, { name: 'Changed' }), 200)
+  expectStatus(await third.call('DELETE', path), 204)
+  await expectUntouched()
+})
+
+test('an Idempotency-Key of another organization replays nothing', async () => {
+  const headers = { 'idempotency-key': 'the same for both' }
+  const body = { agent_id: theirs.agent_id }
+  const made = await owner.call('POST', '/v1/sessions', body, headers)
+  expectStatus(made, 201)
+  expectStatus(await thief.call('POST', '/v1/sessions', body, headers), 404, 'not_found')
+  const messages = `/v1/sessions/${made.body.id}/messages`
+  const message = { message: { content: [{ type: 'text', text: theirs.word }] } }
+  expectStatus(await owner.call('POST', messages, message, headers), 201)
+  expectStatus(await thief.call('POST', messages, message, headers), 404, 'not_found')
+  expectStatus(await owner.call('DELETE', `/v1/sessions/${made.body.id}`), 204)
+  untouched = await snapshotOf(server, operations, { person: owner, things: theirs })
+})
+
+test('the cookie of an organization that one is no member of leads home', async () => {
+  for (const { kind, headers } of callers) {
+    if (kind === 'token') continue
+    const cookie = `outlast_org=${theirs.org_id}`
+    const asked = { method: 'GET', path: '/v1/agents', headers: { ...headers, cookie } }
+    const { status, text } = await ask(server.url, asked)
+    assert.equal(status, 200)
+    expectNoTrace(text, asked)
+    assert.ok(text.includes(own.agent_id))
+  }
+})
+
+test('a message that names a model of another organization is answered by one’s own', async (t) => {
+  const { session_id: sessionId } = own
+  const mine = { call: thief.call, url: server.url }
+  const headers = { authorization: thief.bearer }
+  const before = (await eventsOf(mine, sessionId)).at(-1)!.sequence
+  const query = `?after_sequence=${before}`
+  const stream = await follow(t, server.url, { sessionId, headers, query })
+  const controls = { model_id: theirs.model_id }
+  const asked = { method: 'POST', path: '', body: { controls } }
+  expectStatus(await post(mine, sessionId, 'Hello', { controls }), 201)
+  await stream.event('session.idled')
+  stream.close()
+  assert.ok(stream.events.some(({ type }) => type === 'output.message.completed'))
+  for (const event of stream.events) expectNoTrace(JSON.stringify(event), asked)
+  const [generation] = stream.events.filter((event) => event.type === 'llm.generation')
+  assert.equal(generation?.data.metadata.model, `llmsim-${own.word}`)
+  await expectUntouched()
+})
+
+test('a stream tells nothing of what happens elsewhere', async (t) => {
+  const stream = await follow(t, server.url, {
+    sessionId: own.session_id,
+    headers: { authorization: thief.bearer },
+    query: '?after_sequence=0',
+  })
+  const elsewhere = await follow(t, server.url, {
+    sessionId: theirs.session_id,
+    headers: { authorization: owner.bearer },
+    query: `?since_id=${theirs.event_id}`,
+  })
+  const inTheirs = { call: owner.call, url: server.url }
+  expectStatus(await post(inTheirs, theirs.session_id, theirs.word), 201)
+  await elsewhere.event('session.idled')
+  const idle = stream.events.filter(({ type }) => type === 'session.idled').length
+  const inOwn = { call: thief.call, url: server.url }
+  expectStatus(await post(inOwn, own.session_id, own.word), 201)
+  await stream.event('session.idled', idle + 1)
+  for (const event of stream.events) {
+    assert.equal(event.session_id, own.session_id)
+    expectNoTrace(JSON.stringify(event), { method: 'POST', path: theirs.model_id })
+  }
+  const ids = elsewhere.events.map(({ id }) => id)
+  assert.ok(ids.length > 0 && elsewhere.events.every((e) => e.session_id === theirs.session_id))
+})
+
+/** Deletions come last, what stands on something before it. */
+const inOrder = (one: Operation, other: Operation) => {
+  const place = (operation: Operation) =>
+    operation.method === 'DELETE' ? 2 * operations.length - operations.indexOf(operation) : 0
+  return place(one) - place(other)
+}
+
+test('what was refused to the other is possible for who has it: the attempts are good ones', async () => {
+  const forOthers = new Set(['accept_invitation', 'register'])
+  for (const operation of operations.toSorted(inOrder)) {
+    if (forOthers.has(operation.id)) continue
+    for (const attempt of table[operation.id]!.attempts(theirs, theirs)) {
+      const asked = request(operation, attempt, theirs)
+      const headers = { ...asked.headers, authorization: owner.bearer }
+      const { status, text } = await ask(server.url, { ...asked, headers })
+      const good = status < 400 || status === 409
+      const gone = operation.method === 'DELETE' && status === 404 && attempt.path !== undefined
+      assert.ok(good || gone, `${operation.id}: ${status} ${text}`)
+      if (attempt.empty) assert.doesNotMatch(text, /^$|^\{"data":\[\]/, operation.id)
+    }
+  }
+})

@@ -1,0 +1,202 @@
+/** The operations of the OpenAPI document, and what tests need to try each of them. */
+import assert from 'node:assert/strict'
+import type { TestContext } from 'node:test'
+import {
+  createKey,
+  expectStatus,
+  type Person,
+  registerPerson,
+} from '../../apps/server/test/access.ts'
+import type { Call } from '../../apps/server/test/server.ts'
+import { createAgent, createSession, post } from '../../apps/server/test/session.ts'
+import { follow } from '../../apps/server/test/stream.ts'
+
+export type Server = { url: string; call: Call }
+export type Operation = { id: string; method: string; path: string; isPublic: boolean }
+
+/** Every operation that the document names, in its order. */
+export async function operationsOf({ call }: Server): Promise<Operation[]> {
+  const { paths } = expectStatus(await call('GET', '/api-doc/openapi.json'), 200)
+  type Described = { operationId: string; security?: unknown[] }
+  return Object.entries<Record<string, Described>>(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { operationId: id, security }]) => ({
+      id,
+      method: method.toUpperCase(),
+      path,
+      isPublic: security?.length === 0,
+    })),
+  )
+}
+
+/** Fails when a table leaves an operation out, or has a row for none. */
+export function expectComplete(table: object, operations: Operation[]) {
+  const ids = operations.map(({ id }) => id)
+  assert.equal(new Set(ids).size, ids.length, 'two operations have one name')
+  assert.deepEqual(Object.keys(table).sort(), ids.sort())
+}
+
+/** What one organization has, by the names that paths use. */
+export type Things = {
+  org_id: string
+  agent_id: string
+  session_id: string
+  provider_id: string
+  model_id: string
+  key_id: string
+  /** A member who is not its owner. */
+  user_id: string
+  invitation_id: string
+  invitation_token: string
+  event_id: string
+  /** Stands in every name and text. */
+  word: string
+}
+
+const nounOf = { 'llm-providers': 'provider_id', 'llm-models': 'model_id' } as const
+const notOurs: Record<string, string> = { capability_id: 'test_math', provider: 'google' }
+
+/** A path of the document with things in it. */
+export function fill(path: string, things: Things): string {
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const noun = name === 'id' ? nounOf[path.split('/')[2] as keyof typeof nounOf] : name
+    const value = things[noun as keyof Things] ?? notOurs[noun]
+    assert.ok(value, `nothing to put in for {${name}} of ${path}`)
+    return value
+  })
+}
+
+/** Every way to a path: as it is, under /api, and under the newer names. */
+export function doorsTo(path: string): string[] {
+  const newer = path.replace(/^\/v1\/llm-(providers|models)/, '/v1/$1')
+  return [...new Set([path, newer])].flatMap((door) => [door, `/api${door}`])
+}
+
+const text = (value: string) => ({ content: [{ type: 'text', text: value }] })
+
+/** For every operation that takes a body, a good one. */
+export const bodies: Record<string, (own: Things) => unknown> = {
+  create_agent: () => ({ name: 'New', system_prompt: 'New.' }),
+  put_agent: () => ({ name: 'Put', system_prompt: 'Put.' }),
+  update_agent: () => ({ name: 'Changed' }),
+  create_session: ({ agent_id }) => ({ agent_id }),
+  update_session: () => ({ title: 'Changed' }),
+  create_message: () => ({ message: text('Hello') }),
+  create_session_token: () => ({ access: 'read' }),
+  create_provider: () => ({ name: 'New', provider_type: 'llmsim' }),
+  update_provider: () => ({ name: 'Changed' }),
+  create_model: () => ({ model_id: 'new', display_name: 'New' }),
+  update_model: () => ({ display_name: 'Changed' }),
+  login: () => ({ email: 'nobody@example.com', password: 'a long password' }),
+  register: () => ({ email: 'new@example.com', password: 'a long password', name: 'New' }),
+  refresh: () => ({ refresh_token: 'none' }),
+  change_password: () => ({ current_password: 'wrong', new_password: 'a long password' }),
+  create_api_key: () => ({ name: 'New' }),
+  switch_organization: ({ org_id }) => ({ org_id }),
+  create_organization: () => ({ name: 'New' }),
+  update_organization: () => ({ name: 'Changed' }),
+  update_member: () => ({ role: 'viewer' }),
+  create_invitation: () => ({ email: 'invited@example.com' }),
+  accept_invitation: ({ invitation_token }) => ({ token: invitation_token }),
+}
+
+/** Everything that an organization can have, and a turn that was done in it. */
+export async function furnish(
+  t: Pick<TestContext, 'after'>,
+  server: Server,
+  person: Person,
+): Promise<Things> {
+  const { call, orgId } = person
+  const word = person.name
+  const make = async (path: string, body: object) =>
+    expectStatus(await call('POST', path, body), 201)
+  const mine = { call, url: server.url }
+  const provider = await make('/v1/llm-providers', { name: word, provider_type: 'llmsim' })
+  const model = await make(`/v1/llm-providers/${provider.id}/models`, {
+    model_id: `llmsim-${word}`,
+    display_name: word,
+  })
+  const about = { name: word, system_prompt: word, default_model_id: model.id }
+  const agent = await createAgent(mine, about)
+  const session = await createSession(mine, { agent_id: agent.id, title: word, tags: [word] })
+  const headers = { authorization: person.bearer }
+  const stream = await follow(t, server.url, { sessionId: session.id, headers })
+  expectStatus(await post(mine, session.id, word), 201)
+  await stream.event('session.idled')
+  stream.close()
+  const invitations = `/v1/orgs/${orgId}/invitations`
+  const email = `${word}.member@example.com`
+  const { token: invitation } = await make(invitations, { email })
+  const member = await registerPerson(server, { email, name: word, invitation })
+  const waiting = await make(invitations, { email: `${word}.invited@example.com` })
+  return {
+    org_id: orgId,
+    agent_id: agent.id,
+    session_id: session.id,
+    provider_id: provider.id,
+    model_id: model.id,
+    key_id: (await createKey(server, person, { name: word })).id,
+    user_id: member.id,
+    invitation_id: waiting.id,
+    invitation_token: waiting.token,
+    event_id: stream.events.at(-1)!.id,
+    word,
+  }
+}
+
+/** Things of the same form that nobody has. */
+export function nobodys(things: Things): Things {
+  const other = (text: string) =>
+    text.replace(/[0-9a-f](?=[0-9a-f]{0,11}$)/g, (digit) =>
+      ((Number.parseInt(digit, 16) + 5) % 16).toString(16),
+    )
+  const ids = Object.entries(things).map(([name, id]) => [name, other(id)])
+  const invitation_token = `invite_${'x'.repeat(things.invitation_token.length - 7)}`
+  return { ...Object.fromEntries(ids), invitation_token, word: `${things.word}less` }
+}
+
+export type Asked = {
+  method: string
+  path: string
+  body?: unknown
+  headers?: Record<string, string>
+}
+export type Heard = { status: number; text: string; code: string | undefined }
+
+/** Asks and hears the whole answer; of a stream only that it begins. */
+export async function ask(url: string, { method, path, body, headers }: Asked): Promise<Heard> {
+  const closing = new AbortController()
+  const response = await fetch(url + path, {
+    method,
+    headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+    redirect: 'manual',
+    signal: closing.signal,
+  })
+  const { status } = response
+  if (response.headers.get('content-type')?.startsWith('text/event-stream')) {
+    closing.abort()
+    return { status, text: '', code: undefined }
+  }
+  const heard = await response.text()
+  const code = status >= 400 && heard !== '' ? JSON.parse(heard).code : undefined
+  return { status, text: heard, code }
+}
+
+/** All that an organization's owner can read, by operation. */
+export async function snapshotOf(
+  server: Server,
+  operations: Operation[],
+  { person, things }: { person: Person; things: Things },
+): Promise<Record<string, string>> {
+  const readable = operations.filter(
+    ({ id, method, isPublic }) => method === 'GET' && !isPublic && id !== 'stream_sse',
+  )
+  const all: Record<string, string> = {}
+  for (const { id, path } of readable) {
+    const headers = { authorization: person.bearer }
+    const heard = await ask(server.url, { method: 'GET', path: fill(path, things), headers })
+    assert.equal(heard.status, 200, `${id}: ${heard.text}`)
+    all[id] = heard.text
+  }
+  return all
+}
