@@ -36,6 +36,10 @@ export function streamRoutes({ app, node, stopping }: Api): Streams {
       const last_event_id = headers['last-event-id']
       const position = startOf(sessionId, { ...query, last_event_id }, known)
       if (stopping()) throw new ApiError('shutting_down')
+      // The framework sends these with its own answers only: what other origins may read is among them.
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        if (value !== undefined) reply.raw.setHeader(name, value)
+      }
       reply.hijack()
       raw.socket.setNoDelay(true)
       const wants = (type: string) =>
