@@ -1,0 +1,261 @@
+/** What every operation asks of who calls it, tried with everybody there can be. An operation without a row fails a test. */
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import { type Level, levels } from '../../apps/server/src/access/principal.ts'
+import {
+  addMember,
+  createKey,
+  expectStatus,
+  type Person,
+  registerPerson,
+  startGuarded,
+} from '../../apps/server/test/access.ts'
+import {
+  type Asked,
+  ask,
+  bodies,
+  expectComplete,
+  fill,
+  furnish,
+  nobodys,
+  type Operation,
+  operationsOf,
+  snapshotOf,
+  type Things,
+} from './operations.ts'
+
+type Rule = {
+  needs: 'public' | 'signed-in' | Level
+  /** A token for the session of the path may do it, when it allows this. */
+  token?: 'read' | 'write'
+  /** What a key needs instead; `never`: only a person may do it. */
+  key?: Level | 'never'
+}
+
+const rules: Record<string, Rule> = {
+  list_agents: { needs: 'read' },
+  create_agent: { needs: 'write' },
+  get_agent: { needs: 'read' },
+  put_agent: { needs: 'write' },
+  update_agent: { needs: 'write' },
+  delete_agent: { needs: 'write' },
+  list_capabilities: { needs: 'read' },
+  get_capability: { needs: 'read' },
+  list_sessions: { needs: 'read' },
+  create_session: { needs: 'write' },
+  get_session: { needs: 'read', token: 'read' },
+  update_session: { needs: 'write' },
+  delete_session: { needs: 'write' },
+  cancel_turn: { needs: 'write', token: 'write' },
+  create_message: { needs: 'write', token: 'write' },
+  list_messages: { needs: 'read', token: 'read' },
+  list_events: { needs: 'read', token: 'read' },
+  stream_sse: { needs: 'read', token: 'read' },
+  create_session_token: { needs: 'read' },
+  list_providers: { needs: 'read' },
+  create_provider: { needs: 'admin' },
+  get_provider: { needs: 'read' },
+  update_provider: { needs: 'admin' },
+  delete_provider: { needs: 'admin' },
+  list_provider_models: { needs: 'read' },
+  create_model: { needs: 'admin' },
+  list_all_models: { needs: 'read' },
+  get_model: { needs: 'read' },
+  update_model: { needs: 'admin' },
+  delete_model: { needs: 'admin' },
+  get_auth_config: { needs: 'public' },
+  login: { needs: 'public' },
+  register: { needs: 'public' },
+  refresh: { needs: 'public' },
+  logout: { needs: 'public' },
+  get_me: { needs: 'signed-in' },
+  change_password: { needs: 'signed-in', key: 'never' },
+  begin_oauth: { needs: 'public' },
+  finish_oauth: { needs: 'public' },
+  list_api_keys: { needs: 'read' },
+  create_api_key: { needs: 'read', key: 'admin' },
+  delete_api_key: { needs: 'read', key: 'admin' },
+  list_users: { needs: 'read' },
+  switch_organization: { needs: 'signed-in', key: 'never' },
+  list_organizations: { needs: 'signed-in' },
+  create_organization: { needs: 'signed-in', key: 'never' },
+  get_organization: { needs: 'read' },
+  update_organization: { needs: 'admin' },
+  list_members: { needs: 'read' },
+  update_member: { needs: 'admin' },
+  delete_member: { needs: 'admin' },
+  list_invitations: { needs: 'admin' },
+  create_invitation: { needs: 'admin' },
+  delete_invitation: { needs: 'admin' },
+  accept_invitation: { needs: 'signed-in', key: 'never' },
+  list_audit_log: { needs: 'admin' },
+  export_audit_log: { needs: 'admin' },
+}
+
+type Caller = {
+  kind: 'nobody' | 'user' | 'key' | 'token'
+  level: Level
+  headers: Record<string, string>
+}
+
+const names = [
+  'nobody',
+  'viewer',
+  'member',
+  'admin',
+  'owner',
+  'key read',
+  'key write',
+  'key admin',
+  'key *',
+  'token read',
+  'token write',
+] as const
+type Name = (typeof names)[number]
+
+type Refusal = readonly [status: number, code: string]
+
+/** Why a caller may not do something; undefined when they may. */
+function refusalOf({ needs, token, key }: Rule, { kind, level }: Caller): Refusal | undefined {
+  const forbidden = [403, 'forbidden'] as const
+  const below = (wanted: Level) => levels.indexOf(level) < levels.indexOf(wanted)
+  if (needs === 'public') return undefined
+  if (kind === 'nobody') return [401, 'unauthenticated']
+  if (kind === 'token') {
+    if (!token) return [403, 'users_only']
+    return below(token) ? forbidden : undefined
+  }
+  if (kind === 'key' && key === 'never') return [403, 'users_only']
+  const wanted = (kind === 'key' ? key : undefined) ?? needs
+  return wanted !== 'signed-in' && wanted !== 'never' && below(wanted) ? forbidden : undefined
+}
+
+const unlimited = Object.fromEntries(
+  ['KEY', 'USER', 'ORG', 'ADDRESS'].map((what) => [`RATE_LIMIT_${what}`, '0']),
+)
+
+let server: Awaited<ReturnType<typeof startGuarded>>
+let operations: Operation[]
+let owner: Person
+let things: Things
+let callers: Record<Name, Caller>
+let untouched: Record<string, string>
+
+/** What the owner reads, but when keys were used last: using them is no effect. */
+async function snapshot() {
+  const all = await snapshotOf(server, operations, { person: owner, things })
+  const texts = Object.entries(all).map(([id, text]) => [
+    id,
+    text.replace(/"last_used_at":"[^"]+"/g, '"last_used_at":null'),
+  ])
+  return Object.fromEntries(texts) as Record<string, string>
+}
+
+async function callersOf(): Promise<Record<Name, Caller>> {
+  const user = async (role: 'viewer' | 'member' | 'admin', level: Level) => {
+    const { bearer } = await addMember(server, owner, role)
+    return asUser(bearer, level)
+  }
+  const asUser = (authorization: string, level: Level): Caller => ({
+    kind: 'user',
+    level,
+    headers: { authorization, 'x-org-id': owner.orgId },
+  })
+  const key = async (scope: string, level: Level): Promise<Caller> => {
+    const { key: authorization } = await createKey(server, owner, { scopes: [scope] })
+    return { kind: 'key', level, headers: { authorization } }
+  }
+  const token = async (access: 'read' | 'write'): Promise<Caller> => {
+    const made = await owner.call('POST', `/v1/sessions/${things.session_id}/tokens`, { access })
+    const authorization = `Bearer ${expectStatus(made, 201).token}`
+    return { kind: 'token', level: access, headers: { authorization } }
+  }
+  return {
+    nobody: { kind: 'nobody', level: 'read', headers: {} },
+    viewer: await user('viewer', 'read'),
+    member: await user('member', 'write'),
+    admin: await user('admin', 'admin'),
+    owner: asUser(owner.bearer, 'admin'),
+    'key read': await key('read', 'read'),
+    'key write': await key('write', 'write'),
+    'key admin': await key('admin', 'admin'),
+    'key *': await key('*', 'admin'),
+    'token read': await token('read'),
+    'token write': await token('write'),
+  }
+}
+
+before(async (t) => {
+  server = await startGuarded(t as TestContext, { env: unlimited })
+  operations = await operationsOf(server)
+  owner = await registerPerson(server, { name: 'okapi', email: 'okapi@example.com' })
+  things = await furnish(t as TestContext, server, owner)
+  callers = await callersOf()
+  untouched = await snapshot()
+})
+
+function request({ id, method, path }: Operation, { headers }: Caller, about: Things): Asked {
+  const body = bodies[id]?.(things)
+  return { method, path: fill(path, about), headers, ...(body !== undefined && { body }) }
+}
+
+test('every operation is in the table, and the document says of each whether it is public', () => {
+  expectComplete(rules, operations)
+  for (const { id, isPublic } of operations) {
+    assert.equal(isPublic, rules[id]!.needs === 'public', id)
+  }
+})
+
+/** A request that would have its effect is refused, and has none. */
+async function expectRefused(operation: Operation, name: Name, [status, code]: Refusal) {
+  const asked = request(operation, callers[name], things)
+  const heard = await ask(server.url, asked)
+  const about = `${operation.id} by ${name}: ${heard.text}`
+  assert.deepEqual([heard.status, heard.code], [status, code], about)
+  if (operation.method !== 'GET') return
+  const head = await ask(server.url, { ...asked, method: 'HEAD' })
+  assert.ok(head.status === status || head.status === 405, `HEAD: ${about} ${head.status}`)
+}
+
+for (const [id, rule] of Object.entries(rules)) {
+  if (rule.needs === 'public') continue
+  test(`${id} is refused to whoever may not, without effect`, async () => {
+    const operation = operations.find((one) => one.id === id)
+    assert.ok(operation, `there is no operation ${id}`)
+    for (const name of names) {
+      const refusal = refusalOf(rule, callers[name])
+      if (refusal) await expectRefused(operation, name, refusal)
+    }
+    if (operation.method !== 'GET') assert.deepEqual(await snapshot(), untouched)
+  })
+}
+
+const refusals = new Set(['unauthenticated', 'forbidden', 'users_only', 'organization_missing'])
+const elsewhere = new Set(['login', 'register', 'refresh', 'change_password'])
+
+/** With things that nobody has, so that most find nothing to do; what a token is for, it has. */
+async function expectAllowed(operation: Operation, name: Name) {
+  const caller = callers[name]
+  const { org_id, session_id } = things
+  const about = { ...nobodys(things), org_id, ...(caller.kind === 'token' && { session_id }) }
+  const asked = request(operation, caller, about)
+  // Wrong passwords are counted, and have tests of their own.
+  const heard = await ask(server.url, elsewhere.has(operation.id) ? { ...asked, body: {} } : asked)
+  const said = `${operation.id} by ${name}: ${heard.status} ${heard.text}`
+  assert.ok(heard.status < 500 && !refusals.has(heard.code ?? ''), said)
+  if (rules[operation.id]!.needs === 'public') return
+  assert.ok(![401, 403].includes(heard.status), said)
+  const missing = heard.status === 404 && /\{\w+\}/.test(operation.path)
+  const good = heard.status < 300 || missing || elsewhere.has(operation.id)
+  assert.ok(good || operation.id === 'accept_invitation', said)
+}
+
+for (const [id, rule] of Object.entries(rules)) {
+  test(`${id} is open to whoever may`, async () => {
+    const operation = operations.find((one) => one.id === id)!
+    const asking = rule.needs === 'public' ? (['nobody'] as const) : names
+    for (const name of asking) {
+      if (!refusalOf(rule, callers[name])) await expectAllowed(operation, name)
+    }
+  })
+}
