@@ -69,7 +69,15 @@ app.post<{ Params: Params; Body: Message }>(
     })
     const preview = body.message.content[0]!.text
     const ids = { turnId: newId('turn'), messageId: id, nodeId, modelId: null }
-    const input = { ...ids, data, busyData: null, tags: null, preview, onlyIdle: false, turnsMax: null }
+    const input = {
+      ...ids,
+      data,
+      busyData: null,
+      tags: null,
+      preview,
+      onlyIdle: false,
+      turnsMax: null,
+    }
     const ref = { orgId, sessionId: params.id }
     const accepted = await acceptMessage(db, ref, input)
     bus.emit(params.id, [{ type, context, data }])

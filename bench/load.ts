@@ -3,10 +3,13 @@ import { connect, type Socket } from 'node:net'
 /** What a load gave: answers a second, and how long each took in ms. */
 export type Load = { perSecond: number; latencies: number[] }
 
-/** Asks for one path over and over, on some connections, one request after the other on each. */
+/** What to ask for: always the same path, or each time another one, with a credential. */
+export type Asked = string | (() => { path: string; authorization?: string })
+
+/** Asks over and over, on some connections, one request after the other on each. */
 export async function loadFor(
   url: string,
-  path: string,
+  asked: Asked,
   { connections, forMs }: { connections: number; forMs: number },
 ): Promise<Load> {
   const latencies: number[] = []
@@ -14,7 +17,7 @@ export async function loadFor(
   const until = begun + forMs
   await Promise.all(
     Array.from({ length: connections }, () =>
-      ask(url, path, { latencies, more: () => performance.now() < until }),
+      ask(url, asked, { latencies, more: () => performance.now() < until }),
     ),
   )
   return { perSecond: latencies.length / ((performance.now() - begun) / 1000), latencies }
@@ -31,10 +34,20 @@ type Asking = { latencies: number[]; more: () => boolean }
 
 const endOfHead = Buffer.from('\r\n\r\n')
 
+const always = (text: string) => () => text
+
+function requestOf(url: string, { path, authorization }: { path: string; authorization?: string }) {
+  const credential = authorization === undefined ? '' : `Authorization: ${authorization}\r\n`
+  return `GET ${path} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n${credential}\r\n`
+}
+
 /** A client as thin as can be, so that two servers are compared and not two clients. */
-function ask(url: string, path: string, { latencies, more }: Asking): Promise<void> {
+function ask(url: string, asked: Asked, { latencies, more }: Asking): Promise<void> {
   const { hostname, port } = new URL(url)
-  const request = `GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`
+  const next =
+    typeof asked === 'string'
+      ? always(requestOf(url, { path: asked }))
+      : () => requestOf(url, asked())
   return new Promise((resolve, reject) => {
     const socket: Socket = connect(Number(port), hostname)
     socket.setNoDelay(true)
@@ -42,7 +55,7 @@ function ask(url: string, path: string, { latencies, more }: Asking): Promise<vo
     let sentAt = 0
     const send = () => {
       sentAt = performance.now()
-      socket.write(request)
+      socket.write(next())
     }
     socket.on('connect', send)
     socket.on('error', reject)
@@ -54,7 +67,7 @@ function ask(url: string, path: string, { latencies, more }: Asking): Promise<vo
       const text = answer.toString('latin1', 0, head)
       const length = Number(/content-length: (\d+)/i.exec(text)?.[1])
       if (!text.startsWith('HTTP/1.1 200') || Number.isNaN(length)) {
-        return reject(new Error(`${path}: ${answer}`))
+        return reject(new Error(String(answer)))
       }
       if (answer.length < head + endOfHead.length + length) return
       latencies.push(performance.now() - sentAt)

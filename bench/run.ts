@@ -7,6 +7,7 @@
  *     npm run bench -- turn --url=http://HOST    measures that server, whoever made it
  */
 import os from 'node:os'
+import { access } from './access.ts'
 import { markdown, type Options, type Report } from './figures.ts'
 import { getSession } from './get-session.ts'
 import { listSessions } from './list-sessions.ts'
@@ -21,6 +22,7 @@ import { wal } from './wal.ts'
 
 const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'get-session': getSession,
+  access,
   'list-sessions': listSessions,
   turn,
   statements,

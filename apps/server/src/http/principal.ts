@@ -65,13 +65,20 @@ function guarded({ config, access }: Node, signedIn: SignedInSockets) {
   const perMinute = (subject: string, capacity: number): Bucket[] =>
     capacity === 0 ? [] : [{ subject, capacity, seconds: minute }]
 
-  /** One bucket for who asks, one for their organization. */
-  function bucketsOf({ kind, id, orgId, sessionId }: Principal): Bucket[] {
+  const buckets = new WeakMap<Principal, Bucket[]>()
+
+  /** One bucket for who asks, one for their organization. Most principals ask again. */
+  function bucketsOf(principal: Principal): Bucket[] {
+    const found = buckets.get(principal)
+    if (found) return found
+    const { kind, id, orgId, sessionId } = principal
     const own =
       kind === 'key'
         ? perMinute(`key:${id}`, config.RATE_LIMIT_KEY)
         : perMinute(sessionId ?? `user:${id}`, config.RATE_LIMIT_USER)
-    return orgId === '' ? own : [...own, ...perMinute(orgId, config.RATE_LIMIT_ORG)]
+    const all = orgId === '' ? own : [...own, ...perMinute(orgId, config.RATE_LIMIT_ORG)]
+    buckets.set(principal, all)
+    return all
   }
 
   function admit(request: FastifyRequest, principal: Principal) {

@@ -1,0 +1,172 @@
+import pg from 'pg'
+import { median, type Options, progress, type Report, ratios, runsOf } from './figures.ts'
+import { type Asked, loadFor } from './load.ts'
+import { databaseUrl, residentMb, startOutlast, withDataDir } from './servers.ts'
+
+const connections = 16
+const throughputMin = 0.9
+/** Runs of one server differ by as much. */
+const sameMin = 0.95
+
+/** Limits that are counted and told as in earnest, but not reached. */
+const limits = {
+  RATE_LIMIT_KEY: '1000000',
+  RATE_LIMIT_USER: '1000000',
+  RATE_LIMIT_ORG: '1000000',
+  RATE_LIMIT_ADDRESS: '1000000',
+}
+const guarded = { AUTH_MODE: 'full', ...limits }
+
+/** What authentication, limits and isolation cost a read, and what many keys and organizations do. */
+export function access(options: Options): Promise<Report> {
+  return withDataDir((few) => withDataDir((many) => measure(few, many, options)))
+}
+
+const secret = { SECRETS_ENCRYPTION_KEY: `kek-v1:${Buffer.alloc(32, 1).toString('base64')}` }
+
+async function measure(few: string, many: string, options: Options): Promise<Report> {
+  const open = await startOutlast({ env: { DATA_DIR: few, ...secret } })
+  const crowd = await startOutlast({ env: { DATA_DIR: many, ...secret, ...guarded } })
+  await fill(databaseUrl(few), { organizations: 10, keys: 10 })
+  await fill(databaseUrl(many), { organizations: 10_000, keys: 100_000 })
+  const closed = await startOutlast({
+    env: { DATABASE_URL: databaseUrl(few), ...secret, ...guarded },
+  })
+  try {
+    const memoryBefore = residentMb(crowd.pid)
+    const cases = {
+      open: [open.url, `/v1/sessions/session_${defaultTail}`],
+      closed: [closed.url, requests(10)],
+      crowd: [crowd.url, requests(100_000, 10)],
+      all: [crowd.url, requests(100_000)],
+    } as const
+    const measured = await compare(cases, options)
+    return report(measured, residentMb(crowd.pid) - memoryBefore)
+  } finally {
+    await closed.stop()
+    await crowd.stop()
+    await open.stop()
+  }
+}
+
+const digits = (text: string) => `md5(${text})`
+const keySql = `'evr_' || ${digits(`'a' || n`)} || ${digits(`'b' || n`)}`
+/** Everybody's organization has a session too. */
+const defaultTail = `${'0'.repeat(31)}1`
+
+type Crowd = { organizations: number; keys: number }
+
+/** Organizations with a session each, and keys spread over them. */
+async function fill(url: string, { organizations, keys }: Crowd) {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  const userId = '01933b5a-0000-7000-8000-0000000000ff'
+  await client.query(`insert into users (id, email, name) values ($1, 'bench@example.com', 'B')`, [
+    userId,
+  ])
+  await client.query(
+    `insert into organizations (id, name)
+     select 'org_' || md5('o' || n), 'Organization ' || n from generate_series(1, $1::int) n`,
+    [organizations],
+  )
+  await client.query(
+    `insert into members (org_id, user_id, role) select id, $1, 'owner' from organizations`,
+    [userId],
+  )
+  await client.query(
+    `insert into sessions (org_id, id, agent_id)
+     select id, 'session_' || substr(id, 5), 'agent_' || substr(id, 5) from organizations`,
+  )
+  await client.query(
+    `insert into api_keys (org_id, id, user_id, name, key_prefix, hash, scopes)
+     select 'org_' || md5('o' || (n % $2 + 1)), md5('k' || n)::uuid, $1, 'Key ' || n, 'evr_',
+       encode(sha256(convert_to(${keySql}, 'UTF8')), 'hex'), array['*']
+     from generate_series(1, $3::int) n`,
+    [userId, organizations, keys],
+  )
+  await client.query('vacuum (analyze)')
+  await client.query('checkpoint')
+  keyTexts.set(
+    keys,
+    (
+      await client.query(
+        `select ${keySql} as key, md5('o' || (n % $1 + 1)) as tail
+      from generate_series(1, $2::int) n`,
+        [organizations, keys],
+      )
+    ).rows,
+  )
+  await client.end()
+}
+
+const keyTexts = new Map<number, { key: string; tail: string }[]>()
+
+/** Each request by the next of some keys of a server that has so many, for the session of its organization. */
+function requests(has: number, used = has): Asked {
+  let n = 0
+  return () => {
+    const { key, tail } = keyTexts.get(has)![n++ % used]!
+    return { path: `/v1/sessions/session_${tail}`, authorization: key }
+  }
+}
+
+type Cases = Record<'open' | 'closed' | 'crowd' | 'all', readonly [url: string, asked: Asked]>
+type Measured = Record<keyof Cases, number[]>
+
+async function compare(cases: Cases, options: Options): Promise<Measured> {
+  const forMs = options.quick ? 1_500 : 5_000
+  const measured: Measured = { open: [], closed: [], crowd: [], all: [] }
+  const names = Object.keys(cases) as (keyof Cases)[]
+  for (let run = 0; run <= runsOf(options); run++) {
+    for (const name of names) {
+      const [url, asked] = cases[name]
+      // The first run warms up; all keys pass once in it.
+      const ms = run === 0 && name === 'all' ? forMs * 4 : forMs
+      const { perSecond } = await loadFor(url, asked, { connections, forMs: ms })
+      if (run > 0) measured[name].push(perSecond)
+    }
+    if (run > 0)
+      progress(
+        `run ${run}: ${names.map((name) => `${name} ${measured[name].at(-1)!.toFixed(0)}`).join(', ')}`,
+      )
+  }
+  return measured
+}
+
+const perSecond = (rates: number[]) => `${median(rates).toFixed(0)}`
+
+function report({ open, closed, crowd, all }: Measured, memoryMb: number): Report {
+  const row = (what: string, [ours, base]: [number[], number[]], min: number, of: string) => {
+    const ratio = ratios(ours, base)
+    return {
+      what,
+      goal: `≥ ${min} of ${of}`,
+      measured: `${perSecond(ours)} against ${perSecond(base)} a second`,
+      ratio: ratio.shown,
+      met: ratio.value >= min,
+    }
+  }
+  return {
+    title: 'GET /v1/sessions/{id} with authentication, limits and isolation',
+    rows: [
+      row(
+        'keys, scopes, limits of key, organization and address',
+        [closed, open],
+        throughputMin,
+        'AUTH_MODE=none',
+      ),
+      row(
+        '100,000 keys in 10,000 organizations, 10 of them in use',
+        [crowd, closed],
+        sameMin,
+        '10 keys',
+      ),
+      row(
+        `each request by the next of 100,000 keys (+${memoryMb.toFixed(0)} MB)`,
+        [all, closed],
+        sameMin,
+        '10 keys',
+      ),
+    ],
+  }
+}
