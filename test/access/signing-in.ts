@@ -8,6 +8,8 @@ type Context = Pick<TestContext, 'after'>
 
 /** Where browsers think that our server is. */
 export const base = 'https://agents.example.com'
+/** The same on a laptop. */
+export const local = 'http://localhost:9000'
 export const callback = `${base}/v1/auth/callback/oidc`
 
 export const oidcSettings = ({ issuer }: Pick<Issuer, 'issuer'>) => ({
@@ -31,7 +33,7 @@ export function newPerson({ accounts }: Pick<Issuer, 'accounts'>, fields: object
 
 export const browserAt = (server: { url: string }) => openBrowser({ [base]: server.url })
 
-const isOurs = (url: URL) => url.origin === base
+export const isOurs = ({ origin }: URL) => origin === base || origin === local
 
 /** Begins at our server. */
 export const begin = (browser: Browser, provider = 'oidc') =>

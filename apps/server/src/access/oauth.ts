@@ -300,7 +300,8 @@ type Failure = { code?: unknown; error?: unknown; status?: unknown; cause?: unkn
 const isOtherName = ({ code }: Failure) => code === 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED'
 
 /** The issuer does not know us by what we showed. */
-const isStranger = ({ error, status }: Failure) => error === 'invalid_client' || status === 401
+const isStranger = ({ error, status }: Failure) =>
+  status === 401 || (status !== undefined && error === 'invalid_client')
 
 /** Nothing is wrong with what was asked; nobody answered. */
 function isAway(failure: Failure): boolean {
@@ -310,11 +311,17 @@ function isAway(failure: Failure): boolean {
   return code === 'OAUTH_TIMEOUT' || (typeof answered === 'number' && answered >= 500)
 }
 
-/** Why something failed, for the log. Contract: words and numbers only: no code, token or text of a stranger's. */
+/** Why something failed, for the log. Contract: short words and numbers, never a text of a stranger's. */
 function reasonOf({ code, error, status, cause }: Failure): string {
-  const below = cause instanceof Response ? [cause.status] : [(cause as Failure | undefined)?.code]
-  const words = [code, error, status, ...below].filter((word) =>
-    /^[\w.-]{1,64}$/.test(`${word ?? ''}`),
-  )
-  return words.join(' ') || 'unknown'
+  const below = cause instanceof Response ? [cause.status] : reasonsBelow(cause ?? {})
+  const words = [code, error, status, ...below].map((word) => String(word ?? ''))
+  return [...new Set(words.filter((word) => /^[\w.-]{1,64}$/.test(word)))].join(' ') || 'unknown'
+}
+
+/** What the network says, or a challenge, or an answer that has an error in it though its status is 200. */
+function reasonsBelow(cause: unknown): unknown[] {
+  if (Array.isArray(cause)) return cause.map(({ parameters }) => parameters?.error)
+  const { code, cause: deeper } = cause as Failure
+  const { body } = (deeper ?? {}) as { body?: Failure }
+  return [code, body?.error]
 }

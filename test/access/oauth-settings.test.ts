@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import { expectStatus, startGuarded } from '../../apps/server/test/access.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import { openBrowser } from './browser.ts'
+import { clientId, clientSecret, type Issuer, startIssuer } from './issuer.ts'
+import {
+  agree,
+  base,
+  begin,
+  browserAt,
+  callback,
+  decline,
+  expectRefused,
+  expectSignedIn,
+  local,
+  newPerson,
+  oidcSettings,
+  readLog,
+  signInElsewhere,
+  whoIs,
+} from './signing-in.ts'
+
+type Context = Parameters<typeof startGuarded>[0]
+
+const behindProxy = `${base}/api/v1/auth/callback/oidc`
+const redirectUris = [callback, behindProxy, `${local}/v1/auth/callback/oidc`]
+
+let issuer: Issuer
+let server: Awaited<ReturnType<typeof startGuarded>>
+
+before(async (t) => {
+  issuer = await startIssuer(t as Context, { redirectUris })
+  server = await startGuarded(t as Context, { env: oidcSettings(issuer) })
+})
+
+/** Another node on that database, with settings of its own. */
+const startNode = (t: Context, env: Record<string, string>) =>
+  startGuarded(t, { databaseUrl: server.databaseUrl, env: { ...oidcSettings(issuer), ...env } })
+
+test('what can be used to sign in is public, and only that can be begun', async () => {
+  const config = await server.call('GET', '/v1/auth/config')
+  assert.deepEqual(expectStatus(config, 200).oauth_providers, ['oidc'])
+  const browser = browserAt(server)
+  for (const [provider, name] of Object.entries({ github: 'GitHub', google: 'Google' })) {
+    const page = await begin(browser, provider)
+    expectRefused(page, 401, 'oauth_not_configured')
+    assert.equal(JSON.parse(page.body).error, `${name} OAuth not configured`)
+  }
+  for (const provider of ['facebook', 'OIDC', '__proto__', 'constructor', '%00', 'oidc%20']) {
+    expectRefused(await begin(browser, provider), 401, 'oauth_provider_unknown')
+  }
+  assert.equal(browser.cookie('oauth_state'), undefined)
+})
+
+test('every provider that is configured is listed', async (t) => {
+  const named = ['GOOGLE', 'GITHUB'].flatMap((name) => [
+    [`AUTH_${name}_CLIENT_ID`, clientId],
+    [`AUTH_${name}_CLIENT_SECRET`, clientSecret],
+  ])
+  const node = await startNode(t, Object.fromEntries(named))
+  const config = await node.call('GET', '/v1/auth/config')
+  assert.deepEqual(expectStatus(config, 200).oauth_providers, ['google', 'github', 'oidc'])
+  const page = await begin(browserAt(node), 'github')
+  const url = new URL(page.headers.get('location')!)
+  assert.equal(url.origin + url.pathname, 'https://github.com/login/oauth/authorize')
+  assert.equal(url.searchParams.get('redirect_uri'), `${base}/v1/auth/callback/github`)
+  assert.equal(url.searchParams.get('code_challenge_method'), 'S256')
+})
+
+test('with one administrator nobody comes in from elsewhere, known or not', async (t) => {
+  const node = await startNode(t, { AUTH_MODE: 'admin' })
+  const config = expectStatus(await node.call('GET', '/v1/auth/config'), 200)
+  assert.deepEqual([config.mode, config.oauth_providers], ['admin', []])
+  const { sub } = newPerson(issuer)
+  const browser = browserAt(server)
+  expectSignedIn(await signInElsewhere(browser, sub))
+  expectRefused(await begin(browserAt(node)), 401, 'oauth_not_configured')
+  const begun = await begin(browser)
+  const state = browser.cookie('oauth_state')!
+  const url = await agree(browser, begun, sub)
+  const there = browserAt(node)
+  there.steal(state)
+  expectRefused(await there.open(url), 401, 'oauth_not_configured')
+  assert.equal(there.cookie('access_token'), undefined)
+})
+
+test('without authentication there is nothing to sign in to', async (t) => {
+  const open = await startServer(t)
+  for (const path of ['oauth/oidc', 'callback/oidc?state=x&code=y']) {
+    expectStatus(await open.call('GET', `/v1/auth/${path}`), 409, 'authentication_off')
+  }
+})
+
+test('an address at another domain is refused, and leaves nothing behind', async (t) => {
+  const node = await startNode(t, { AUTH_OIDC_ALLOWED_DOMAINS: 'Example.com, example.net' })
+  for (const domain of [
+    'example.org',
+    'sub.example.com',
+    'example.com.evil.org',
+    'notexample.com',
+  ]) {
+    const email = `someone.${domain}@${domain}`
+    const { sub } = newPerson(issuer, { email })
+    const browser = browserAt(node)
+    expectRefused(await signInElsewhere(browser, sub), 403, 'email_not_allowed')
+    assert.equal(browser.cookie('access_token'), undefined)
+    const registration = { email, password: 'a long password', name: 'First' }
+    expectStatus(await node.call('POST', '/v1/auth/register', registration), 201)
+  }
+  for (const domain of ['example.com', 'EXAMPLE.NET']) {
+    const { sub } = newPerson(issuer, { email: `allowed@${domain}` })
+    expectSignedIn(await signInElsewhere(browserAt(node), sub))
+  }
+})
+
+test('who was let in once is refused when their domain no longer is allowed', async (t) => {
+  const { sub } = newPerson(issuer)
+  expectSignedIn(await signInElsewhere(browserAt(server), sub))
+  const node = await startNode(t, { AUTH_OIDC_ALLOWED_DOMAINS: 'example.com' })
+  expectRefused(await signInElsewhere(browserAt(node), sub), 403, 'email_not_allowed')
+})
+
+test('without signup newcomers are refused, and who is known gets in', async (t) => {
+  const node = await startNode(t, { AUTH_DISABLE_SIGNUP: 'true' })
+  const { sub, email } = newPerson(issuer)
+  const browser = browserAt(node)
+  expectRefused(await signInElsewhere(browser, sub), 403, 'registration_disabled')
+  assert.equal(browser.cookie('access_token'), undefined)
+  expectSignedIn(await signInElsewhere(browserAt(server), sub))
+  expectSignedIn(await signInElsewhere(browser, sub))
+  assert.equal((await whoIs(browser)).email, email)
+})
+
+test('without passwords one still signs in elsewhere', async (t) => {
+  const node = await startNode(t, { AUTH_DISABLE_PASSWORD: 'true' })
+  const { sub, email } = newPerson(issuer)
+  const browser = browserAt(node)
+  expectSignedIn(await signInElsewhere(browser, sub))
+  assert.equal((await whoIs(browser)).email, email)
+  const login = { email, password: 'a long password' }
+  expectStatus(await node.call('POST', '/v1/auth/login', login), 401, 'invalid_login')
+})
+
+test('on this machine cookies work over plain HTTP', async (t) => {
+  const node = await startNode(t, { AUTH_BASE_URL: local })
+  const { sub } = newPerson(issuer)
+  const browser = openBrowser({ [local]: node.url })
+  const begun = await browser.open(`${local}/v1/auth/oauth/oidc`)
+  const done = await browser.open(await agree(browser, begun, sub))
+  expectSignedIn(done)
+  for (const line of done.headers.getSetCookie()) {
+    assert.doesNotMatch(line, /Secure/)
+    assert.match(line, /HttpOnly; SameSite=(Lax|Strict)/)
+  }
+  assert.equal((await browser.open(`${local}/v1/auth/me`)).status, 200)
+})
+
+test('people can come back under the other base path', async (t) => {
+  const node = await startNode(t, { AUTH_OIDC_REDIRECT_URI: behindProxy })
+  const { sub } = newPerson(issuer)
+  const browser = browserAt(node)
+  const url = await agree(browser, await begin(browser), sub)
+  assert.equal(url.pathname, '/api/v1/auth/callback/oidc')
+  expectSignedIn(await browser.open(url))
+})
+
+test('an issuer that is away is said to be, and is used again once it is back', async (t) => {
+  const other = await startIssuer(t, { redirectUris })
+  other.leave()
+  const node = await startNode(t, { AUTH_OIDC_ISSUER: other.issuer })
+  const { sub } = newPerson(other)
+  const browser = browserAt(node)
+  const pages = await Promise.all([begin(browser), begin(browser)])
+  for (const page of pages) {
+    expectRefused(page, 503, 'oauth_unavailable')
+    assert.equal(page.headers.get('retry-after'), '1')
+  }
+  other.comeBack()
+  const url = await agree(browser, await begin(browser), sub)
+  other.leave()
+  expectRefused(await browser.open(url), 503, 'oauth_unavailable')
+  assert.equal(browser.cookie('access_token'), undefined)
+  other.comeBack()
+  expectSignedIn(await signInElsewhere(browser, sub))
+})
+
+test('an issuer may live under a path, take the other form of our secret, and say all in its token', async (t) => {
+  for (const path of ['/realms/one', '/realms/two/']) {
+    const other = await startIssuer(t, {
+      redirectUris,
+      path,
+      secretForm: 'client_secret_basic',
+      claimsInToken: true,
+    })
+    const node = await startNode(t, { AUTH_OIDC_ISSUER: other.issuer })
+    const { sub, email } = newPerson(other)
+    const browser = browserAt(node)
+    expectSignedIn(await signInElsewhere(browser, sub))
+    assert.equal((await whoIs(browser)).email, email)
+    expectSignedIn(await signInElsewhere(browserAt(node), sub))
+  }
+})
+
+test("another issuer's person of the same number is somebody else", async (t) => {
+  const other = await startIssuer(t, { redirectUris })
+  const node = await startNode(t, { AUTH_OIDC_ISSUER: other.issuer })
+  const one = newPerson(issuer)
+  other.accounts.set(one.sub, { email: 'namesake@example.org', email_verified: true })
+  const [here, there] = [browserAt(server), browserAt(node)]
+  expectSignedIn(await signInElsewhere(here, one.sub))
+  expectSignedIn(await signInElsewhere(there, one.sub))
+  const [me, namesake] = [await whoIs(here), await whoIs(there)]
+  assert.notEqual(me.id, namesake.id)
+  assert.equal(namesake.email, 'namesake@example.org')
+})
+
+test('an answer of another issuer is refused', async () => {
+  const { sub } = newPerson(issuer)
+  for (const iss of ['https://evil.example.org', '']) {
+    const browser = browserAt(server)
+    const url = await agree(browser, await begin(browser), sub)
+    url.searchParams.set('iss', iss)
+    expectRefused(await browser.open(url), 401, 'oauth_failed')
+  }
+})
+
+test('what an administrator got wrong is in the log, and no secret is anywhere', async (t) => {
+  const lines = readLog(t)
+  const wrong = 'a-wrong-secret-for-our-client-9876543210'
+  const node = await startNode(t, { LOG_LEVEL: 'debug' })
+  const mistaken = await startNode(t, { LOG_LEVEL: 'debug', AUTH_OIDC_CLIENT_SECRET: wrong })
+  const { sub } = newPerson(issuer)
+  const browser = browserAt(node)
+  expectSignedIn(await signInElsewhere(browser, sub))
+  const url = await agree(browser, await begin(browser), sub)
+  url.searchParams.set('code', `${url.searchParams.get('code')}x`)
+  expectRefused(await browser.open(url), 401, 'oauth_failed')
+  const unwilling = browserAt(node)
+  const declined = await decline(unwilling, await begin(unwilling))
+  expectRefused(await unwilling.open(declined), 401, 'oauth_failed')
+  const unlucky = browserAt(mistaken)
+  expectRefused(await signInElsewhere(unlucky, sub), 401, 'oauth_failed')
+  const log = lines.join('')
+  assert.match(log, /"a sign-in elsewhere failed","provider":"oidc","reason":"[^"]*invalid_client/)
+  assert.match(log, /"a sign-in elsewhere failed","provider":"oidc","reason":"[^"]*invalid_grant/)
+  const audit = await browser.open(`${base}/v1/audit-log`)
+  assert.equal(audit.status, 200)
+  const [ours, theirs] = [[...browser.seen, ...unlucky.seen].join('\n'), issuer.handedOut]
+  assert.ok(theirs.length > 3)
+  for (const secret of [clientSecret, wrong, ...theirs]) {
+    assert.equal(log.includes(secret), false)
+    assert.equal(ours.includes(secret), false)
+  }
+})
