@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import {
+  adminEmail,
+  adminPassword,
+  callerWith,
+  expectStatus,
+  registerPerson,
+  startGuarded,
+} from '../../apps/server/test/access.ts'
+import { eventually, openProfile, openTab, signIn, startBrowser, talk } from './browser.ts'
+
+type Server = Awaited<ReturnType<typeof startGuarded>>
+
+let browser: Browser
+/** On one server access tokens are soon over. */
+let server: Server
+let shortLived: Server
+
+before(async (t) => {
+  const hook = t as never
+  browser = await startBrowser(hook)
+  server = await startGuarded(hook)
+  shortLived = await startGuarded(hook, { env: { AUTH_JWT_ACCESS_TOKEN_LIFETIME: '2' } })
+})
+
+async function arrive(t: TestContext, at: Server) {
+  const person = await registerPerson(at)
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, at.url)
+  await signIn(page, person)
+  return { person, profile, page, complaints }
+}
+
+const cookieNames = async (profile: BrowserContext) =>
+  (await profile.cookies()).map(({ name }) => name).sort()
+
+const expired = (profile: BrowserContext) =>
+  eventually(async () => assert.deepEqual(await cookieNames(profile), ['refresh_token']))
+
+/** How often a page renews its sign-in, from now on, and with what success. */
+function renewalsOf(page: Page) {
+  const statuses: number[] = []
+  page.on('response', (response) => {
+    if (response.url().endsWith('/v1/auth/refresh')) statuses.push(response.status())
+  })
+  return statuses
+}
+
+test('a conversation goes on when the access token is over', async (t) => {
+  const { profile, page, complaints } = await arrive(t, shortLived)
+  await talk(page, 'Good morning')
+  const renewals = renewalsOf(page)
+  await expired(profile)
+  await talk(page, 'Good evening', 2)
+  assert.deepEqual(renewals, [200])
+  assert.deepEqual(complaints, [])
+})
+
+test('a page that opens with an access token that is over renews it once', async (t) => {
+  const { profile, page } = await arrive(t, shortLived)
+  const renewals = renewalsOf(page)
+  await expired(profile)
+  await page.reload()
+  await page.locator('#sign-out').waitFor()
+  await eventually(async () => assert.ok((await page.locator('#agent option').count()) > 0))
+  assert.deepEqual(renewals, [200])
+})
+
+test('tabs that find it over at the same moment renew it one after the other', async (t) => {
+  const { person, profile, page } = await arrive(t, shortLived)
+  const tabs = [page]
+  for (let tab = 2; tab <= 4; tab += 1) {
+    tabs.push((await openTab(profile, shortLived.url)).page)
+  }
+  for (let round = 1; round <= 3; round += 1) {
+    await expired(profile)
+    const renewals = tabs.map(renewalsOf)
+    await Promise.all(tabs.map((tab) => talk(tab, `Round ${round}`, round)))
+    const statuses = renewals.flat()
+    assert.ok(statuses.length > 0 && statuses.every((status) => status === 200), `${statuses}`)
+    for (const tab of tabs) assert.equal(await tab.locator('#sign-in').isVisible(), false)
+  }
+  const login = { email: person.email, password: person.password }
+  const tokens = expectStatus(await shortLived.call('POST', '/v1/auth/login', login), 200)
+  const call = callerWith(shortLived.url, `Bearer ${tokens.access_token}`)
+  const { data } = expectStatus(await call('GET', '/v1/audit-log'), 200)
+  const actions = data.map(({ action }: { action: string }) => action)
+  assert.ok(actions.includes('register') && !actions.includes('refresh_token_reused'))
+})
+
+/** Ends the sign-in of a profile from somewhere else. */
+async function endSignIn(profile: BrowserContext) {
+  const cookies = await profile.cookies()
+  const { value } = cookies.find(({ name }) => name === 'access_token')!
+  expectStatus(await callerWith(server.url, `Bearer ${value}`)('POST', '/v1/auth/logout'), 200)
+}
+
+test('a message for which one must sign in again is sent after that', async (t) => {
+  const { person, profile, page } = await arrive(t, server)
+  await talk(page, 'Good morning')
+  await endSignIn(profile)
+  await page.locator('#text').fill('Are you there?')
+  await page.locator('#send').click()
+  await page.getByLabel('Password').waitFor()
+  assert.equal(await page.getByText('Good morning').first().isVisible(), false)
+  await signIn(page, person)
+  await page
+    .getByText(/model call/)
+    .nth(1)
+    .waitFor()
+  assert.equal(await page.locator('.message.user').count(), 2)
+})
+
+test('who signs in where another was sees and sends nothing of theirs', async (t) => {
+  const { profile, page } = await arrive(t, server)
+  const next = await registerPerson(server)
+  await talk(page, 'Good morning')
+  await endSignIn(profile)
+  await page.locator('#text').fill('My secret')
+  await page.locator('#send').click()
+  await page.getByLabel('Password').waitFor()
+  await page.getByLabel('E-mail').fill(next.email)
+  await page.getByLabel('Password').fill(next.password)
+  const reloaded = page.waitForEvent('load')
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await reloaded
+  await page.getByText(next.name, { exact: true }).waitFor()
+  await page.getByText('Session not found').waitFor()
+  assert.equal(await page.getByText('Good morning').count(), 0)
+  assert.notEqual(await page.locator('#text').inputValue(), 'My secret')
+  assert.equal((await next.call('GET', '/v1/sessions')).body.total, 0)
+})
+
+test('who signs out in one tab is signed out in all', async (t) => {
+  const { profile, page } = await arrive(t, server)
+  const { page: other } = await openTab(profile, server.url)
+  await talk(other, 'Good morning')
+  await page.locator('#sign-out').click()
+  await other.getByLabel('Password').waitFor()
+  assert.equal(await other.getByText('Good morning').count(), 0)
+})
+
+test('a wrong password is said so in place, and the right one helps', async (t) => {
+  const { page } = await openTab(await openProfile(t, browser), server.url)
+  const person = await registerPerson(server)
+  await page.getByLabel('E-mail').fill(person.email)
+  await page.getByLabel('Password').fill('not the password')
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+  await page.getByText('Invalid email or password').waitFor()
+  await signIn(page, person)
+  assert.equal(await page.locator('#sign-in').isVisible(), false)
+})
+
+test('a person makes an account where signup is on, and finds no way to where it is off', async (t) => {
+  const { page } = await openTab(await openProfile(t, browser), server.url)
+  await page.getByRole('button', { name: 'Create an account' }).click()
+  await page.getByLabel('Name').fill('Ada')
+  await page.getByLabel('E-mail').fill('ada@example.com')
+  await page.getByLabel('Password').fill('analytical engine')
+  await page.getByRole('button', { name: 'Create the account' }).click()
+  await page.getByText('Ada', { exact: true }).waitFor()
+  const closed = await startGuarded(t, { env: { AUTH_MODE: 'admin' } })
+  const { page: other } = await openTab(await openProfile(t, browser), closed.url)
+  await other.getByLabel('Password').waitFor()
+  assert.equal(await other.getByText('Create an account').count(), 1)
+  assert.equal(await other.getByText('Create an account').isVisible(), false)
+  await signIn(other, { email: adminEmail, password: adminPassword })
+})
+
+test('every issuer has a button that goes there', async (t) => {
+  const env = {
+    AUTH_BASE_URL: 'http://127.0.0.1:1',
+    AUTH_GITHUB_CLIENT_ID: 'id',
+    AUTH_GITHUB_CLIENT_SECRET: 'secret',
+  }
+  const { url } = await startGuarded(t, { env })
+  const { page } = await openTab(await openProfile(t, browser), url)
+  const link = page.getByRole('link', { name: 'Continue with GitHub' })
+  assert.equal(await link.getAttribute('href'), '/v1/auth/oauth/github')
+})
+
+test('cookies are for https alone where the server is reached by https', async (t) => {
+  const guarded = await startGuarded(t, { env: { AUTH_BASE_URL: 'https://agents.example.com' } })
+  const login = { email: adminEmail, password: adminPassword }
+  const { headers } = await guarded.call('POST', '/v1/auth/login', login)
+  const cookies = headers.getSetCookie()
+  assert.equal(cookies.length, 2)
+  for (const cookie of cookies) assert.match(cookie, /; HttpOnly; Secure; SameSite=/)
+})
