@@ -58,6 +58,24 @@ test('a conversation goes on when the access token is over', async (t) => {
   assert.deepEqual(complaints, [])
 })
 
+test('a stream that begins anew when the access token is over goes on where it was', async (t) => {
+  const env = { AUTH_JWT_ACCESS_TOKEN_LIFETIME: '1', SSE_CYCLE_MS: '1500' }
+  const { page, complaints } = await arrive(t, await startGuarded(t, { env }))
+  await talk(page, 'Good morning')
+  const rows = await page.locator('#events > li').count()
+  await page.evaluate('document.querySelector(".message.user").dataset.kept = "yes"')
+  const streams: number[] = []
+  page.on('response', (response) => {
+    if (response.url().includes('/sse?')) streams.push(response.status())
+  })
+  const again = () => streams.lastIndexOf(200) > streams.indexOf(401)
+  await eventually(async () => assert.ok(streams.includes(401) && again(), `${streams}`))
+  assert.equal(await page.locator('#events > li').count(), rows)
+  assert.equal(await page.locator('.message.user[data-kept]').count(), 1)
+  await talk(page, 'Good evening', 2)
+  assert.deepEqual(complaints, [])
+})
+
 test('a page that opens with an access token that is over renews it once', async (t) => {
   const { profile, page } = await arrive(t, shortLived)
   const renewals = renewalsOf(page)

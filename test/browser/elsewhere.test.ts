@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { startGuarded } from '../../apps/server/test/access.ts'
+import { startIssuer } from '../access/issuer.ts'
+import { newPerson, oidcSettings } from '../access/signing-in.ts'
+import { openProfile, openTab, startBrowser, talk } from './browser.ts'
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const address = probe.address()
+  probe.close()
+  await once(probe, 'close')
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+/** Sends a form as the issuer's page would. */
+async function submit(page: Page, name: string, value: string) {
+  const left = page.waitForNavigation()
+  await page.evaluate(`{
+    const form = Object.assign(document.createElement('form'), { method: 'post' })
+    form.append(Object.assign(document.createElement('input'), {
+      name: ${JSON.stringify(name)},
+      value: ${JSON.stringify(value)},
+    }))
+    document.body.append(form)
+    form.submit()
+  }`)
+  await left
+}
+
+test('a person signs in at an issuer on another site and comes back to a page that works', async (t) => {
+  const port = await freePort()
+  const base = `http://localhost:${port}`
+  const issuer = await startIssuer(t, { redirectUris: [`${base}/v1/auth/callback/oidc`] })
+  const env = { ...oidcSettings(issuer), AUTH_BASE_URL: base, PORT: `${port}` }
+  await startGuarded(t, { env })
+  const { sub, name } = newPerson(issuer)
+  const profile = await openProfile(t, await startBrowser(t))
+  const { page, complaints } = await openTab(profile, base)
+  await page.getByRole('link', { name: 'Continue with single sign-on' }).click()
+  await page.waitForURL(`${issuer.url}/**`)
+  await submit(page, 'account', sub)
+  await submit(page, 'agree', 'yes')
+  await page.waitForURL(`${base}/`)
+  await page.getByText(name, { exact: true }).waitFor()
+  await talk(page, 'Good morning')
+  await page.reload()
+  await page.getByText(name, { exact: true }).waitFor()
+  const names = (await profile.cookies([base, `${base}/v1/auth`])).map((cookie) => cookie.name)
+  assert.deepEqual(names.sort(), ['access_token', 'refresh_token'])
+  assert.deepEqual(complaints, [])
+})
