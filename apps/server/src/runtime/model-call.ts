@@ -18,8 +18,8 @@ export class ModelCallError extends Error {
   /** What the vendor said about when to ask again. */
   readonly retryAfterMs: number | undefined
 
-  constructor(cause: unknown, partial: Reply) {
-    super(sentenceOf(cause), { cause })
+  constructor(cause: unknown, partial: Reply, secret?: string) {
+    super(sentenceOf(cause, secret), { cause })
     this.partial = partial
     this.passing = !APICallError.isInstance(cause) || cause.isRetryable
     this.retryAfterMs = APICallError.isInstance(cause) ? retryAfter(cause) : undefined
@@ -30,6 +30,8 @@ export type ModelCall = {
   options: Omit<LanguageModelV4CallOptions, 'abortSignal'>
   /** Ends the call from outside: cancelled, or the attempt is over. */
   signal: AbortSignal
+  /** The vendor's key. Errors are told to everybody who reads the session, and some vendors repeat it in theirs. */
+  secret?: string | undefined
   /** Longest silence. */
   timeoutMs: number
   /** Called with each piece of text as it arrives. */
@@ -59,7 +61,7 @@ export async function callModel(model: LanguageModelV4, call: ModelCall): Promis
     if (reply.finishReason === undefined) throw new Error('The stream ended before the reply did.')
     return reply
   } catch (error) {
-    throw new ModelCallError(abortSignal.aborted ? abortSignal.reason : error, reply)
+    throw new ModelCallError(abortSignal.aborted ? abortSignal.reason : error, reply, call.secret)
   } finally {
     clearTimeout(timer)
     reply.durationMs = Math.round(performance.now() - begun)
@@ -129,11 +131,14 @@ function usageOf({ inputTokens, outputTokens }: LanguageModelV4Usage): TokenUsag
 }
 
 const sentenceMax = 2_000
+/** A shorter key is no secret, and would be found in any text. */
+const secretLengthMin = 8
 
-function sentenceOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : JSON.stringify(error)
+function sentenceOf(error: unknown, secret = ''): string {
+  const message = String(error instanceof Error ? error.message : JSON.stringify(error))
   const status = APICallError.isInstance(error) && error.statusCode ? ` (${error.statusCode})` : ''
-  return `${message}${status}`.slice(0, sentenceMax)
+  const told = secret.length < secretLengthMin ? message : message.replaceAll(secret, '[key]')
+  return `${told}${status}`.slice(0, sentenceMax)
 }
 
 function retryAfter(error: APICallError): number | undefined {

@@ -106,20 +106,20 @@ function effortOf(text: string | null | undefined): Effort | undefined {
 
 async function ask(turn: Turn, asking: Asking): Promise<Answer> {
   const { node, signal } = turn
-  const model = asking.route && (await modelOf(turn, asking.route))
+  const vendor = asking.route && (await vendorOf(turn, asking.route))
   let waitedMs = 0
   for (let attempts = 1; ; attempts += 1) {
     const attempt = asking.open.attempt + attempts
     draftRequest(turn, asking, attempt)
     await commit(turn)
-    if (!model) {
+    if (!vendor) {
       const error = 'No model configured: add a provider and make one of its models the default.'
       return { reply: emptyReply(), error, attempts, waitedMs }
     }
     await mayBegin(turn)
     try {
       return {
-        reply: await stream(turn, asking, { model, attempt }),
+        reply: await stream(turn, asking, { ...vendor, attempt }),
         error: undefined,
         attempts,
         waitedMs,
@@ -156,7 +156,10 @@ async function pause(attempt: number, retryAfterMs: number | undefined, signal: 
   return ms
 }
 
-async function modelOf({ node, run }: Turn, route: ModelRoute): Promise<LanguageModelV4> {
+/** The model to call, and the key with which. */
+type Vendor = { model: LanguageModelV4; secret: string | undefined }
+
+async function vendorOf({ node, run }: Turn, route: ModelRoute): Promise<Vendor> {
   const { provider_type: type, base_url: baseUrl, api_key: sealed, model_id: name } = route
   const own = sealed === null ? undefined : node.secrets?.open(sealed)
   const apiKey = own ?? environmentKey(node.config, { orgId: run.orgId, type, baseUrl })
@@ -164,7 +167,8 @@ async function modelOf({ node, run }: Turn, route: ModelRoute): Promise<Language
   // Without authentication whoever may name an address is whoever runs the server.
   const isGuarded = baseUrl !== null && mode !== 'none'
   const fetch = isGuarded ? await publicFetch(allowed) : undefined
-  return languageModel(type, { apiKey, baseUrl: baseUrl ?? undefined, fetch }, name)
+  const model = languageModel(type, { apiKey, baseUrl: baseUrl ?? undefined, fetch }, name)
+  return { model: await model, secret: apiKey }
 }
 
 function draftRequest(
@@ -187,7 +191,7 @@ function draftRequest(
 async function stream(
   turn: Turn,
   { context, effort }: Asking,
-  { model, attempt }: { model: LanguageModelV4; attempt: number },
+  { model, secret, attempt }: Vendor & { attempt: number },
 ): Promise<Reply> {
   const { node, lease, run, agent, signal } = turn
   // `reason.thinking.started` may have come after it.
@@ -203,6 +207,7 @@ async function stream(
         ...(effort && { reasoning: effort }),
       },
       signal,
+      secret,
       timeoutMs: node.config.MODEL_TIMEOUT_MS,
       onText(kind, text) {
         live ??= openLive(node.bus, run.sessionId, about, { held: lease.held, signal })
