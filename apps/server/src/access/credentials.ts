@@ -8,6 +8,7 @@ import { findLogin, membershipsOf } from '../store/logins.ts'
 import { findRole } from '../store/members.ts'
 import { levelOf, levelOfKey, type Principal } from './principal.ts'
 import type { Tokens } from './tokens.ts'
+import { createWatches } from './watches.ts'
 
 /** How long a node may believe what it knows before it asks whether anything was revoked. */
 const believedMs = 400
@@ -43,8 +44,16 @@ export type Credentials = {
   role: (orgId: string, userId: string) => Promise<Principal['role'] | undefined>
   /** The organization of who is a member of one only. */
   home: (userId: string) => Promise<string | undefined>
+  /**
+   * Tells once when what a credential opened must close: it was revoked, is over, or its user is no member any more.
+   * Gives what ends the watch.
+   */
+  watch: (opened: Opened, ended: () => void) => () => void
   stop: () => Promise<void>
 }
+
+/** What somebody keeps open with a credential: a stream in an organization. */
+export type Opened = { credential: string; orgId: string }
 
 export function createCredentials(db: Db, tokens: Tokens | undefined, log: Log): Credentials {
   const bearers = new Map<string, Entry>()
@@ -63,6 +72,7 @@ export function createCredentials(db: Db, tokens: Tokens | undefined, log: Log):
       const changed = revision < 0 ? undefined : await changesBetween(db, revision, latest)
       forget(changed)
       revision = latest
+      void watches.look()
     }
     checkedAt = begun
   }
@@ -112,6 +122,18 @@ export function createCredentials(db: Db, tokens: Tokens | undefined, log: Log):
     uses.add({ orgId: bearer.principal.orgId, id: bearer.principal.id, at: new Date(now) })
   }
   const uses = createUses(db, log)
+  const watches = createWatches({ log, refresh, stillOpen })
+
+  async function stillOpen({ credential, orgId }: Opened): Promise<boolean> {
+    try {
+      const bearer = await find(credential)
+      if ('principal' in bearer) return bearer.principal.orgId === orgId
+      return (await roleOf(orgId, bearer.user.id)) !== undefined
+    } catch (error) {
+      if (error instanceof ApiError) return false
+      throw error
+    }
+  }
 
   function known(credential: string): Bearer | undefined {
     if (!isFresh()) return undefined
@@ -127,30 +149,35 @@ export function createCredentials(db: Db, tokens: Tokens | undefined, log: Log):
       : readToken(db, tokens, credential)
   }
 
+  async function find(credential: string): Promise<Bearer> {
+    await refresh()
+    const found = known(credential)
+    if (found) return found
+    const print = fingerprint(credential)
+    const before = revision
+    const entry = await read(credential)
+    remember(bearers, print, { value: entry, before })
+    if (entry.expiresAt <= Date.now()) throw new ApiError('invalid_token')
+    touch(entry)
+    return entry.bearer
+  }
+
+  async function roleOf(orgId: string, userId: string) {
+    await refresh()
+    const subject = subjectOf.member(orgId, userId)
+    const found = roles.get(subject)
+    if (found) return found
+    const before = revision
+    const role = await findRole(db, orgId, userId)
+    if (role) remember(roles, subject, { value: role, before })
+    return role
+  }
+
   return {
     known,
-    async find(credential) {
-      await refresh()
-      const found = known(credential)
-      if (found) return found
-      const print = fingerprint(credential)
-      const before = revision
-      const entry = await read(credential)
-      remember(bearers, print, { value: entry, before })
-      if (entry.expiresAt <= Date.now()) throw new ApiError('invalid_token')
-      touch(entry)
-      return entry.bearer
-    },
-    async role(orgId, userId) {
-      await refresh()
-      const subject = subjectOf.member(orgId, userId)
-      const found = roles.get(subject)
-      if (found) return found
-      const before = revision
-      const role = await findRole(db, orgId, userId)
-      if (role) remember(roles, subject, { value: role, before })
-      return role
-    },
+    watch: watches.add,
+    find,
+    role: roleOf,
     async home(userId) {
       await refresh()
       const subject = subjectOf.user(userId)
@@ -163,7 +190,10 @@ export function createCredentials(db: Db, tokens: Tokens | undefined, log: Log):
       remember(homes, subject, { value: org_id, before })
       return org_id
     },
-    stop: uses.stop,
+    async stop() {
+      watches.stop()
+      await uses.stop()
+    },
   }
 }
 

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
 import { recordAudit } from '../store/audit-log.ts'
 import type { Database, Db } from '../store/database.ts'
-import { takeInvitation } from '../store/invitations.ts'
+import { takeInvitation, takeInvitationsOf } from '../store/invitations.ts'
 import { createLogin, endLogin, membershipsOf, newLoginId, rotateLogin } from '../store/logins.ts'
 import { addMember } from '../store/members.ts'
 import { createOrganization } from '../store/organizations.ts'
@@ -165,13 +165,16 @@ export async function signInWithIssuer(
 /** Makes an account for somebody who comes from an issuer for the first time. */
 async function admit({ config, db: database }: SignIn, provider: string, outsider: Outsider) {
   const { issuer, subject, email, name, avatarUrl } = outsider
-  if (config.AUTH_MODE !== 'full' || config.AUTH_DISABLE_SIGNUP) {
-    throw new ApiError('registration_disabled')
-  }
+  if (config.AUTH_MODE !== 'full') throw new ApiError('registration_disabled')
   if (isAdmin(config, email)) throw new ApiError('email_taken')
   return database.transaction(async (db) => {
     const made = await createAccount(db, { email, name, authProvider: provider, avatarUrl })
     await addIdentity(db, { provider: issuer, subject, userId: made.id })
+    // The issuer vouches for the address: who invited it means this person.
+    const invitations = await takeInvitationsOf(db, email)
+    for (const { org_id, role } of invitations) await addMember(db, org_id, made.id, role)
+    if (invitations.length > 0) return made
+    if (config.AUTH_DISABLE_SIGNUP) throw new ApiError('registration_disabled')
     await settle(db, made)
     return made
   })

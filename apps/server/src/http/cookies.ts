@@ -29,9 +29,12 @@ export function setCookie(
   { name, value, maxAge }: Setting,
 ): void {
   const secure = isSecure(config, request)
+  const { path: place } = cookies[name]
+  // Who calls us under /api is asked for the cookie there.
+  const path = place === '/' || !request.originalUrl.startsWith('/api/') ? place : `/api${place}`
   reply.header(
     'set-cookie',
-    stringifySetCookie({ name, value, maxAge, httpOnly: true, secure, ...cookies[name] }),
+    stringifySetCookie({ name, value, maxAge, httpOnly: true, secure, ...cookies[name], path }),
   )
 }
 

@@ -10,6 +10,10 @@ import { readCookie } from './cookies.ts'
 import { isSameOrigin } from './guard.ts'
 
 declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the caller showed, for what stays open with it. */
+    credential: string
+  }
   interface FastifyContextConfig {
     /**
      * What a caller needs: nothing (`public`), to be somebody (`signed-in`, no organization asked), or a level in an
@@ -93,6 +97,7 @@ function guarded({ config, access }: Node, signedIn: SignedInSockets) {
     const { access: wanted } = request.routeOptions.config
     if (!isOurs(request) || wanted === 'public') return undefined
     const credential = credentialOf(request)
+    request.credential = credential
     const known = credentials.known(credential)
     if (known && 'principal' in known) {
       checkOrganization(request, known.principal)

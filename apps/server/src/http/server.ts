@@ -85,6 +85,7 @@ export async function createHttp(
   app.decorateRequest('principal')
   app.decorateRequest('db')
   app.decorateRequest('committed')
+  app.decorateRequest('credential', '')
   app.decorateRequest('auditNote')
   app.addHook('onRequest', (request, _reply, done) => {
     done(

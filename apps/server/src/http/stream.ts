@@ -1,4 +1,5 @@
 import { ErrorResponse, liveEventTypes, StreamQuery } from '@outlast/contract'
+import type { FastifyRequest } from 'fastify'
 import { ApiError } from '../errors.ts'
 import { parseId } from '../ids.ts'
 import { findSequence } from '../store/messages.ts'
@@ -28,7 +29,8 @@ export function streamRoutes({ app, node, stopping }: Api): Streams {
       produces: ['text/event-stream'],
       response: { '4xx': ErrorResponse },
     },
-    async handler({ params, principal, query, headers, raw }, reply) {
+    async handler(request, reply) {
+      const { params, principal, query, headers, raw } = request
       const sessionId = parseId('session', params.session_id)
       const { types, exclude } = visibleTo(principal, filterOf(query))
       const known = await findSequence(node.db, principal.orgId, sessionId)
@@ -57,9 +59,21 @@ export function streamRoutes({ app, node, stopping }: Api): Streams {
         cycleMs,
       })
       streams.add(stream)
-      reply.raw.on('close', () => streams.delete(stream))
+      const unwatch = watchAccess(request, stream)
+      reply.raw.on('close', () => {
+        unwatch()
+        streams.delete(stream)
+      })
     },
   })
+
+  /** A stream ends with the credential that opened it. */
+  function watchAccess(request: FastifyRequest, stream: Stream) {
+    const { kind, orgId } = request.principal
+    if (kind === 'anonymous') return () => {}
+    const opened = { credential: request.credential, orgId }
+    return node.access.credentials.watch(opened, () => stream.close('access_ended'))
+  }
 
   return {
     close(reason) {

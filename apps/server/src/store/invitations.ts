@@ -69,6 +69,16 @@ export async function deleteInvitation({ kysely }: Db, orgId: string, id: string
   if (!gone) throw new ApiError('not_found', 'Invitation')
 }
 
+/** Takes every invitation of an address that somebody vouches for. */
+export async function takeInvitationsOf({ kysely }: Db, email: string) {
+  return kysely
+    .deleteFrom('invitations')
+    .where('email', '=', normalEmail(email))
+    .where('expires_at', '>', sql<string>`now()`)
+    .returning(['org_id', 'role'])
+    .execute()
+}
+
 /** Takes an invitation, once and only by who is invited. Contract: throws 404 for every other token and person. */
 export async function takeInvitation({ kysely }: Db, tokenHash: string, email: string) {
   const taken = await kysely
