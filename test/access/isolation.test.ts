@@ -58,13 +58,14 @@ const register = (name: string) =>
 before(async (t) => {
   server = await startGuarded(t as TestContext, { env: unlimited })
   operations = await operationsOf(server)
-  owner = await register('zebra')
-  theirs = await furnish(t as TestContext, server, owner)
   thief = await register('walrus')
   own = await furnish(t as TestContext, server, thief)
+  // Read before the other organization exists: what both begin with is no trace.
+  const known = idsIn(await snapshotOf(server, operations, { person: thief, things: own }))
+  owner = await register('zebra')
+  theirs = await furnish(t as TestContext, server, owner)
   unknown = nobodys(theirs)
   untouched = await snapshotOf(server, operations, { person: owner, things: theirs })
-  const known = idsIn(await snapshotOf(server, operations, { person: thief, things: own }))
   const foreign = [...idsIn(untouched)].filter((id) => !known.has(id))
   traces = [theirs.word, theirs.invitation_token, theirs.key_id, ...foreign]
   const { key } = await createKey(server, thief)
@@ -195,6 +196,27 @@ for (const [id, row] of Object.entries(table)) {
   })
 }
 
+test('whatever one reads of one’s own holds nothing of the other organization', async () => {
+  const seen = await snapshotOf(server, operations, { person: thief, things: own })
+  for (const [id, text] of Object.entries(seen)) expectNoTrace(text, { method: 'GET', path: id })
+})
+
+test('totals count one’s own', async () => {
+  const pageMax = 100
+  const lists = operations.filter(
+    ({ query }) => query.includes('limit') && query.includes('offset'),
+  )
+  assert.ok(lists.length > 0)
+  for (const { id, path } of lists) {
+    const page = async (query: string) =>
+      expectStatus(await thief.call('GET', `${fill(path, own)}?${query}`), 200)
+    const { data, total } = await page(`limit=${pageMax}`)
+    assert.ok(total < pageMax, `${id}: too many to count here`)
+    assert.equal(total, data.length, id)
+    assert.equal((await page('limit=1')).total, total, id)
+  }
+})
+
 test('ids are per organization: one may use an id that another has, and meets only one’s own', async () => {
   const third = await register('vole')
   const { agent_id } = theirs
@@ -222,6 +244,27 @@ test('ids are per organization: one may use an id that another has, and meets on
   expectStatus(await third.call('PATCH', path, { name: 'Changed' }), 200)
   expectStatus(await third.call('DELETE', path), 204)
   await expectUntouched()
+})
+
+test('what becomes of a person in one organization changes nothing in another', async () => {
+  const guest = await register('heron')
+  const key = await createKey(server, guest)
+  const invitation = { email: guest.email, role: 'admin' }
+  const invited = await thief.call('POST', `/v1/orgs/${own.org_id}/invitations`, invitation)
+  const { token } = expectStatus(invited, 201)
+  expectStatus(await guest.call('POST', '/v1/invitations/accept', { token }), 200)
+  const home = `/v1/orgs/${guest.orgId}`
+  const before = expectStatus(await guest.call('GET', `${home}/members`), 200)
+  const expectSame = async () => {
+    assert.deepEqual(expectStatus(await guest.call('GET', `${home}/members`), 200), before)
+    expectStatus(await guest.call('PATCH', home, { name: 'Still mine' }), 200)
+    expectStatus(await key.call('GET', '/v1/audit-log'), 200)
+  }
+  const member = `/v1/orgs/${own.org_id}/members/${guest.id}`
+  expectStatus(await thief.call('PATCH', member, { role: 'viewer' }), 200)
+  await expectSame()
+  expectStatus(await thief.call('DELETE', member), 204)
+  await expectSame()
 })
 
 test('an Idempotency-Key of another organization replays nothing', async () => {

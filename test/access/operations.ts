@@ -12,17 +12,26 @@ import { createAgent, createSession, post } from '../../apps/server/test/session
 import { follow } from '../../apps/server/test/stream.ts'
 
 export type Server = { url: string; call: Call }
-export type Operation = { id: string; method: string; path: string; isPublic: boolean }
+export type Operation = {
+  id: string
+  method: string
+  path: string
+  /** Names of what may stand in its query. */
+  query: string[]
+  isPublic: boolean
+}
 
 /** Every operation that the document names, in its order. */
 export async function operationsOf({ call }: Server): Promise<Operation[]> {
   const { paths } = expectStatus(await call('GET', '/api-doc/openapi.json'), 200)
-  type Described = { operationId: string; security?: unknown[] }
+  type Parameter = { in: string; name: string }
+  type Described = { operationId: string; security?: unknown[]; parameters: Parameter[] }
   return Object.entries<Record<string, Described>>(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { operationId: id, security }]) => ({
+    Object.entries(methods).map(([method, { operationId: id, security, parameters }]) => ({
       id,
       method: method.toUpperCase(),
       path,
+      query: parameters.filter((one) => one.in === 'query').map(({ name }) => name),
       isPublic: security?.length === 0,
     })),
   )
