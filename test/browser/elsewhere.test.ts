@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { startGuarded } from '../../apps/server/test/access.ts'
 import { startIssuer } from '../access/issuer.ts'
@@ -32,19 +32,29 @@ async function submit(page: Page, name: string, value: string) {
   await left
 }
 
-test('a person signs in at an issuer on another site and comes back to a page that works', async (t) => {
+/** A server that an issuer signs people in to, both reached by a name that the other's cookies do not go to. */
+async function startBoth(t: TestContext, settings: Record<string, string> = {}) {
   const port = await freePort()
   const base = `http://localhost:${port}`
   const issuer = await startIssuer(t, { redirectUris: [`${base}/v1/auth/callback/oidc`] })
-  const env = { ...oidcSettings(issuer), AUTH_BASE_URL: base, PORT: `${port}` }
+  const env = { ...oidcSettings(issuer), AUTH_BASE_URL: base, PORT: `${port}`, ...settings }
   await startGuarded(t, { env })
-  const { sub, name } = newPerson(issuer)
-  const profile = await openProfile(t, await startBrowser(t))
-  const { page, complaints } = await openTab(profile, base)
+  return { base, issuer }
+}
+
+async function signInAt(page: Page, issuer: { url: string }, sub: string) {
   await page.getByRole('link', { name: 'Continue with single sign-on' }).click()
   await page.waitForURL(`${issuer.url}/**`)
   await submit(page, 'account', sub)
   await submit(page, 'agree', 'yes')
+}
+
+test('a person signs in at an issuer on another site and comes back to a page that works', async (t) => {
+  const { base, issuer } = await startBoth(t)
+  const { sub, name } = newPerson(issuer)
+  const profile = await openProfile(t, await startBrowser(t))
+  const { page, complaints } = await openTab(profile, base)
+  await signInAt(page, issuer, sub)
   await page.waitForURL(`${base}/`)
   await page.getByText(name, { exact: true }).waitFor()
   await talk(page, 'Good morning')
@@ -53,4 +63,13 @@ test('a person signs in at an issuer on another site and comes back to a page th
   const names = (await profile.cookies([base, `${base}/v1/auth`])).map((cookie) => cookie.name)
   assert.deepEqual(names.sort(), ['access_token', 'refresh_token'])
   assert.deepEqual(complaints, [])
+})
+
+test('who comes back in vain reads why, once', async (t) => {
+  const { base, issuer } = await startBoth(t, { AUTH_OIDC_ALLOWED_DOMAINS: 'elsewhere.test' })
+  const { sub } = newPerson(issuer)
+  const { page } = await openTab(await openProfile(t, await startBrowser(t)), base)
+  await signInAt(page, issuer, sub)
+  await page.getByText('Your address is not at a domain that may sign in here.').waitFor()
+  assert.equal(page.url(), `${base}/`)
 })

@@ -96,3 +96,14 @@ test('TypeScript in pages compiles', (t) => {
     : { status: 0, stdout: '' }
   assert.equal(status, 0, stdout)
 })
+
+test('every test that docs/security.md names is there', () => {
+  const named = [...read('docs/security.md').matchAll(/`([\w./-]+\.test\.ts)`: \*([^*]+)\*/g)]
+  assert.ok(named.length > 20)
+  const missing = named
+    .filter(
+      ([, file, title]) => !existsSync(path.join(root, file!)) || !read(file!).includes(title!),
+    )
+    .map(([text]) => text)
+  assert.deepEqual(missing, [])
+})

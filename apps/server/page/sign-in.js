@@ -17,6 +17,15 @@ const words = {
   },
 }
 
+/** Why a sign-in elsewhere did not succeed, as the address says when one comes back. */
+const sentences = {
+  email_not_allowed: 'Your address is not at a domain that may sign in here.',
+  email_taken: 'Your address has an account here already: sign in the way you did before.',
+  registration_disabled: 'Only who is invited may sign in here for the first time.',
+  oauth_unavailable: 'The other service cannot be reached. Try again.',
+}
+const otherSentence = 'Signing in did not succeed. Try again.'
+
 const at = (id) => document.getElementById(id)
 const [panel, form, submit, other] = ['sign-in', 'credentials', 'sign-in-send', 'sign-up'].map(at)
 const { name, email, password } = form.elements
@@ -37,11 +46,20 @@ export async function askToSignIn() {
   const config = await send('GET', '/v1/auth/config')
   offer(config)
   change('signIn')
+  complain(broughtBack())
   show(true)
   await new Promise((resolve) => {
     signedIn = resolve
   })
   show(false)
+}
+
+/** Contract: says it once; a reload asks anew. */
+function broughtBack() {
+  const code = new URLSearchParams(location.search).get('sign_in')
+  if (code === null) return ''
+  history.replaceState(null, '', location.pathname + location.hash)
+  return Object.hasOwn(sentences, code) ? sentences[code] : otherSentence
 }
 
 function show(isAsking) {

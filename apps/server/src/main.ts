@@ -70,7 +70,8 @@ try {
   say(`Outlast ${version} is ready after ${seconds} s: ${app.url}`)
   say(`  data   ${where}`)
   say(`  docs   ${app.url}/docs`)
-  say(`  try    curl ${app.url}/v1/agents`)
+  if (config.AUTH_MODE === 'none') say(`  try    curl ${app.url}/v1/agents`)
+  else say(`  access ${config.AUTH_MODE}: sign in at ${config.AUTH_BASE_URL ?? app.url}/`)
 } catch (error) {
   fail(error)
 }

@@ -39,6 +39,7 @@ export function authRoutes({ app, node }: Api): void {
   const { tokens, limits } = access
   const oauth = tokens && createOAuth(config, tokens, node.log)
   const isOff = config.AUTH_MODE === 'none'
+  const hasAdmin = config.AUTH_ADMIN_EMAIL !== undefined
 
   /** Contract: throws 409 where there is nobody to sign in. */
   function signIn() {
@@ -72,8 +73,7 @@ export function authRoutes({ app, node }: Api): void {
     },
     handler: (): AuthConfig => ({
       mode: config.AUTH_MODE,
-      password_auth_enabled:
-        config.AUTH_MODE === 'admin' || (!isOff && !config.AUTH_DISABLE_PASSWORD),
+      password_auth_enabled: !isOff && (hasAdmin || !config.AUTH_DISABLE_PASSWORD),
       oauth_providers: oauth?.providers ?? [],
       signup_enabled: isOff || (config.AUTH_MODE === 'full' && !config.AUTH_DISABLE_SIGNUP),
     }),
@@ -219,6 +219,7 @@ export function authRoutes({ app, node }: Api): void {
     method: 'GET',
     url: '/v1/auth/oauth/:provider',
     config: { access: 'public' },
+    errorHandler: answerOnPage,
     schema: {
       operationId: 'begin_oauth',
       bare: 302,
@@ -241,6 +242,7 @@ export function authRoutes({ app, node }: Api): void {
     method: 'GET',
     url: '/v1/auth/callback/:provider',
     config: { access: 'public' },
+    errorHandler: answerOnPage,
     schema: {
       operationId: 'finish_oauth',
       bare: 302,
@@ -268,6 +270,13 @@ export function authRoutes({ app, node }: Api): void {
       return reply.redirect('/')
     },
   })
+}
+
+/** A person who comes back from an issuer in vain sees the page, which says why, and not JSON. */
+function answerOnPage(error: Error, request: FastifyRequest, reply: FastifyReply) {
+  const isPerson = request.headers.accept?.includes('text/html')
+  if (!isPerson || !(error instanceof ApiError)) throw error
+  return reply.redirect(`/?sign_in=${error.code}`)
 }
 
 /** A browser's refresh token. Another site cannot make it be sent, and must not make us act on it. */
