@@ -278,3 +278,39 @@ test('1,000 idle connections from one address shut out nobody but strangers from
     return status === 200 ? true : undefined
   })
 })
+
+test('a trusted proxy may hold as many connections as it likes', async (t) => {
+  const most = 5
+  const server = await start(t, {
+    CONNECTIONS_PER_ADDRESS: most,
+    TRUST_PROXY: '10.0.0.1,127.0.0.2/31',
+  })
+  const from = (address: string) =>
+    Promise.all(Array.from({ length: most * 4 }, () => connect(t, server.url, address)))
+  for (const address of ['127.0.0.2', '127.0.0.3']) await from(address)
+  const proxied = { address: '127.0.0.2', headers: { 'x-forwarded-for': '203.0.113.1' } }
+  assert.equal((await get(`${server.url}/v1/auth/config`, proxied)).status, 200)
+  for (const { ended } of (await from('127.0.0.4')).slice(-1)) {
+    assert.equal(parsed(await ended).body.code, 'too_many_connections')
+  }
+})
+
+test('an X-Forwarded-For that is no list of addresses does no harm', async (t) => {
+  const server = await start(t, { RATE_LIMIT_ADDRESS: 100, TRUST_PROXY: 'loopback' })
+  const login = { email: 'nobody@example.com', password: 'a wrong password' }
+  for (const nonsense of [
+    ',',
+    ',,,',
+    'unknown',
+    '_hidden, x',
+    '1.2.3',
+    '[::1]:80',
+    '::::',
+    ':'.repeat(8_000),
+  ]) {
+    const headers = { 'x-forwarded-for': nonsense }
+    expectStatus(await server.call('GET', '/v1/auth/config', undefined, headers), 200)
+    const { status } = await server.call('POST', '/v1/auth/login', login, headers)
+    assert.ok(status === 401 || status === 429, `${nonsense}: ${status}`)
+  }
+})

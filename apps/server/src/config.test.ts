@@ -27,6 +27,10 @@ test('a wrong value is one line that names the setting', () => {
     { CORS_ALLOWED_ORIGINS: 'https://a.example/path' },
     { CORS_ALLOWED_ORIGINS: '*' },
     { TURN_ITERATIONS_MAX: '0' },
+    { TRUST_PROXY: 'proxy.example' },
+    { TRUST_PROXY: '10.0.0.0/33' },
+    { TRUST_PROXY: '10.0.0.1,10.0.0.0/' },
+    { TRUST_PROXY: 'fc00::/129' },
   ]
   for (const env of wrong) {
     const [name] = Object.keys(env)

@@ -4,6 +4,7 @@ import {
   encryptionKey,
   flag,
   httpUrl,
+  networks,
   optionalText,
   origins,
   postgresUrl,
@@ -145,7 +146,7 @@ export const settings = {
   TRUST_PROXY: {
     about:
       'Addresses or networks, separated by commas, of proxies whose `X-Forwarded-For` is believed; unset: none',
-    ...words(),
+    ...networks(),
   },
   PRIVATE_HOSTS_ALLOWED: {
     about:

@@ -1,5 +1,7 @@
 /** How the text of a setting is read, and its default as people write it. Each `read` throws what the text must be. */
 
+import { isIP } from 'node:net'
+
 export const wholeNumber = (fallback: number, min: number, max: number) => ({
   shown: String(fallback),
   read(text: string | undefined) {
@@ -94,5 +96,26 @@ export const origins = () => ({
         throw new Error(`must list origins such as https://app.example.com, not "${origin}"`)
     }
     return named
+  },
+})
+
+const networkNames = new Set(['loopback', 'linklocal', 'uniquelocal'])
+const bitsMax: Record<number, number> = { 4: 32, 6: 128 }
+
+function isNetwork(text: string): boolean {
+  if (networkNames.has(text)) return true
+  const [, address = '', bits = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  return Number(bits) <= (bitsMax[isIP(address)] ?? -1)
+}
+
+/** IP addresses, and networks of them as in `10.0.0.0/8`; `loopback`, `linklocal` and `uniquelocal` by name. */
+export const networks = () => ({
+  shown: '',
+  read(text: string | undefined) {
+    const { read } = words()
+    const list = read(text)
+    const wrong = list.find((one) => !isNetwork(one))
+    if (wrong === undefined) return list
+    throw new Error(`must be addresses or networks, such as 10.0.0.0/8, not "${wrong}"`)
   },
 })

@@ -119,6 +119,21 @@ test('a good cookie does not help a bad header', async () => {
   expectRefusal(await ask('Bearer nonsense', { cookie }), noToken)
 })
 
+test('a token in the query is good for streams only, and judged as any other', async () => {
+  const session = await createSession({ call: person.call, url: server.url })
+  const stream = `/v1/sessions/${session.id}/sse`
+  const good = person.tokens.access_token
+  expectRefusal(await server.call('GET', `/v1/agents?access_token=${good}`), nobody, good)
+  const garbage = 'nonsense-nonsense-nonsense'
+  const bad = await server.call('GET', `${stream}?access_token=${garbage}`)
+  expectRefusal(bad, noToken, garbage)
+  const long = await server.call('GET', `${stream}?access_token=${'a'.repeat(10_240)}`)
+  expectRefusal(long, noToken)
+  for (const query of ['access_token=', 'access_token', `access_token=${good}&access_token=x`]) {
+    expectRefusal(await server.call('GET', `${stream}?${query}`), nobody, good)
+  }
+})
+
 test('bytes that no header may hold are no request', async () => {
   for (const bytes of [`evr_\0${hex.slice(1)}`, 'Bearer \x01\x02', 'Bearer \x7f']) {
     const text = await answerTo(`GET /v1/agents HTTP/1.1\r\nHost: x\r\nAuthorization: ${bytes}\r\n`)
