@@ -212,12 +212,14 @@ async function readKey(db: Db, key: string): Promise<Entry> {
   if (expiresAt <= Date.now()) throw new ApiError('api_key_expired')
   if (found.role === null) throw new ApiError('api_key_without_user')
   const { org_id: orgId, id, user_id: userId, name, role, scopes } = found
+  const level = levelOfKey(scopes, role)
+  if (level === undefined) throw new ApiError('invalid_api_key')
   return {
     subjects: [subjectOf.key(id), subjectOf.member(orgId, userId)],
     expiresAt,
     touchedAt: found.last_used_at === null ? 0 : Date.parse(found.last_used_at),
     bearer: {
-      principal: { kind: 'key', id, name, userId, orgId, role, level: levelOfKey(scopes, role) },
+      principal: { kind: 'key', id, name, userId, orgId, role, level },
     },
   }
 }
@@ -244,8 +246,8 @@ async function readSessionToken(db: Db, tokens: Tokens, token: string): Promise<
   const [kind, id] = sub.split(':') as ['key' | 'user', string]
   const key = kind === 'key' ? await findLivingKey(db, orgId, id) : undefined
   const role = kind === 'key' ? key?.role : await findRole(db, orgId, id)
-  if (role === undefined) throw new ApiError('invalid_token')
-  const most = key ? levelOfKey(key.scopes, role) : levelOf(role)
+  const most = role && (key ? levelOfKey(key.scopes, role) : levelOf(role))
+  if (most === undefined) throw new ApiError('invalid_token')
   const level = most === 'read' ? 'read' : access
   const userId = key?.user_id ?? id
   return {

@@ -34,11 +34,11 @@ const levelOfRole: Record<Role, Level> = {
 
 export const levelOf = (role: Role): Level => levelOfRole[role]
 
-/** What a key may do: what its scopes say, and never more than its maker may do today. */
-export function levelOfKey(scopes: Scope[], role: Role): Level {
+/** What a key may do: what its scopes say, and never more than its maker may do today. Undefined: nothing. */
+export function levelOfKey(scopes: Scope[], role: Role): Level | undefined {
   const most = levelOf(role)
   const granted = scopes.includes('*') ? most : levels.findLast((level) => scopes.includes(level))
-  return granted !== undefined && allows(most, granted) ? granted : most
+  return granted === undefined || allows(most, granted) ? granted : most
 }
 
 /** Everybody, where there is no authentication. */

@@ -14,7 +14,7 @@ import { ApiError } from '../errors.ts'
 import { parseUuid } from '../ids.ts'
 import { countKeys, createKey, deleteKey, listKeys } from '../store/api-keys.ts'
 import type { Api } from './api.ts'
-import { listed, rangeOf } from './page.ts'
+import { inBatches, sendList } from './list.ts'
 
 const tags = ['auth']
 const prefixLength = keyStart.length + 8
@@ -50,13 +50,11 @@ export function apiKeyRoutes({ app, node: { db } }: Api): void {
       querystring: PageQuery,
       response: { 200: ApiKeyPage, '4xx': ErrorResponse },
     },
-    async handler({ query, principal }) {
-      const range = rangeOf(query)
-      const [data, total] = await Promise.all([
-        listKeys(db, whose(principal), range),
-        countKeys(db, whose(principal)),
-      ])
-      return listed({ data, total }, range)
+    handler({ query, principal }, reply) {
+      return sendList(reply, query, {
+        batches: inBatches((span) => listKeys(db, whose(principal), span)),
+        count: () => countKeys(db, whose(principal)),
+      })
     },
   })
 

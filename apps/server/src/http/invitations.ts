@@ -22,7 +22,7 @@ import { addMember, findRole } from '../store/members.ts'
 import { getOrganization } from '../store/organizations.ts'
 import { findAccount } from '../store/users.ts'
 import type { Api } from './api.ts'
-import { listed, rangeOf } from './page.ts'
+import { inBatches, sendList } from './list.ts'
 
 const tags = ['orgs']
 const daysDefault = 7
@@ -41,13 +41,11 @@ export function invitationRoutes({ app, node: { db } }: Api): void {
       querystring: PageQuery,
       response: { 200: InvitationPage, '4xx': ErrorResponse },
     },
-    async handler({ query, principal: { orgId } }) {
-      const range = rangeOf(query)
-      const [data, total] = await Promise.all([
-        listInvitations(db, orgId, range),
-        countInvitations(db, orgId),
-      ])
-      return listed({ data, total }, range)
+    handler({ query, principal: { orgId } }, reply) {
+      return sendList(reply, query, {
+        batches: inBatches((span) => listInvitations(db, orgId, span)),
+        count: () => countInvitations(db, orgId),
+      })
     },
   })
 

@@ -7,6 +7,20 @@ export type Listing<T> = {
   count: () => Promise<number>
 }
 
+const batchSize = 500
+
+/** The batches of a list that is short enough to be found by counting rows. */
+export function inBatches<T>(read: (range: Range) => Promise<T[]>): Listing<T>['batches'] {
+  return async function* ({ offset, limit }) {
+    for (let at = 0; at < limit; at += batchSize) {
+      const span = { offset: offset + at, limit: Math.min(batchSize, limit - at) }
+      const rows = await read(span)
+      yield rows
+      if (rows.length < span.limit) return
+    }
+  }
+}
+
 /** A list that is whole unless a `limit` asks for a page of it. */
 export async function sendList<T>(
   reply: FastifyReply,

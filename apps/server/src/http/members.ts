@@ -2,7 +2,7 @@ import { ErrorResponse, Member, MemberChange, MemberPage, PageQuery } from '@out
 import { parseUuid } from '../ids.ts'
 import { changeRole, countMembers, listMembers, removeMember } from '../store/members.ts'
 import type { Api } from './api.ts'
-import { listed, rangeOf } from './page.ts'
+import { inBatches, sendList } from './list.ts'
 
 const tags = ['orgs']
 
@@ -19,13 +19,11 @@ export function memberRoutes({ app, node: { db } }: Api): void {
       querystring: PageQuery,
       response: { 200: MemberPage, '4xx': ErrorResponse },
     },
-    async handler({ query, principal: { orgId } }) {
-      const range = rangeOf(query)
-      const [data, total] = await Promise.all([
-        listMembers(db, orgId, range),
-        countMembers(db, orgId),
-      ])
-      return listed({ data, total }, range)
+    handler({ query, principal: { orgId } }, reply) {
+      return sendList(reply, query, {
+        batches: inBatches((span) => listMembers(db, orgId, span)),
+        count: () => countMembers(db, orgId),
+      })
     },
   })
 

@@ -19,8 +19,8 @@ import {
 } from '../store/organizations.ts'
 import type { Api } from './api.ts'
 import { invitationRoutes } from './invitations.ts'
+import { inBatches, sendList } from './list.ts'
 import { memberRoutes } from './members.ts'
-import { listed, rangeOf } from './page.ts'
 
 const tags = ['orgs']
 const organizationsMax = 100
@@ -42,17 +42,20 @@ export function organizationRoutes(api: Api): void {
       querystring: PageQuery,
       response: { 200: OrganizationPage, '4xx': ErrorResponse },
     },
-    async handler({ query, principal }) {
-      const range = rangeOf(query)
+    async handler({ query, principal }, reply) {
       const { kind, userId, orgId, role } = principal
       if (kind === 'key') {
         const one = await getOrganization(db, orgId, role)
-        return listed({ data: range.offset > 0 ? [] : [one], total: 1 }, range)
+        const batches = inBatches(async ({ offset }) => (offset > 0 ? [] : [one]))
+        return sendList(reply, query, { batches, count: async () => 1 })
       }
-      const [data, total] = await (kind === 'anonymous'
-        ? Promise.all([listAllOrganizations(db, range), countAllOrganizations(db)])
-        : Promise.all([listOrganizations(db, userId, range), countOrganizations(db, userId)]))
-      return listed({ data, total }, range)
+      const isEverybody = kind === 'anonymous'
+      return sendList(reply, query, {
+        batches: inBatches((span) =>
+          isEverybody ? listAllOrganizations(db, span) : listOrganizations(db, userId, span),
+        ),
+        count: () => (isEverybody ? countAllOrganizations(db) : countOrganizations(db, userId)),
+      })
     },
   })
 

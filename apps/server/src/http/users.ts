@@ -11,10 +11,9 @@ import { getOrganization } from '../store/organizations.ts'
 import { countUsers, listUsers } from '../store/users.ts'
 import type { Api } from './api.ts'
 import { setCookie } from './cookies.ts'
-import { sendList } from './list.ts'
+import { inBatches, sendList } from './list.ts'
 
 const tags = ['users']
-const batchSize = 500
 const cookieSeconds = 31_536_000
 
 export function userRoutes({ app, node: { db, config } }: Api): void {
@@ -30,14 +29,7 @@ export function userRoutes({ app, node: { db, config } }: Api): void {
     },
     async handler({ query, principal: { orgId } }, reply) {
       return sendList(reply, query, {
-        async *batches({ offset, limit }) {
-          for (let at = 0; at < limit; at += batchSize) {
-            const span = { offset: offset + at, limit: Math.min(batchSize, limit - at) }
-            const users = await listUsers(db, orgId, { ...query, ...span })
-            yield users
-            if (users.length < span.limit) return
-          }
-        },
+        batches: inBatches((span) => listUsers(db, orgId, { ...query, ...span })),
         count: () => countUsers(db, orgId, query),
       })
     },
