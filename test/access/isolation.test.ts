@@ -11,7 +11,7 @@ import {
   registerPerson,
   startGuarded,
 } from '../../apps/server/test/access.ts'
-import { eventsOf, post } from '../../apps/server/test/session.ts'
+import { createSession, eventsOf, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { type Attempt, forTokens, missing, type Row, table } from './attempts.ts'
 import {
@@ -27,13 +27,10 @@ import {
   operationsOf,
   snapshotOf,
   type Things,
+  unlimited,
 } from './operations.ts'
 
 type Caller = { kind: 'user' | 'key' | 'token' | 'nobody'; headers: Record<string, string> }
-
-const unlimited = Object.fromEntries(
-  ['KEY', 'USER', 'ORG', 'ADDRESS'].map((what) => [`RATE_LIMIT_${what}`, '0']),
-)
 
 let server: Awaited<ReturnType<typeof startGuarded>>
 let operations: Operation[]
@@ -246,6 +243,27 @@ test('ids are per organization: one may use an id that another has, and meets on
   await expectUntouched()
 })
 
+test('what every organization begins with has the same ids everywhere, and is one’s own', async () => {
+  const third = await register('otter')
+  for (const [list, name, of] of [
+    ['/v1/agents', 'name', (id: string) => `/v1/sessions?agent_id=${id}`],
+    ['/v1/llm-models', 'display_name', (id: string) => `/v1/llm-models/${id}`],
+    ['/v1/llm-providers', 'name', (id: string) => `/v1/llm-providers/${id}/models`],
+  ] as const) {
+    const { data } = expectStatus(await third.call('GET', list), 200)
+    assert.ok(data.length > 0)
+    for (const { id } of data) {
+      const held = expectStatus(await third.call('GET', of(id)), 200)
+      expectNoTrace(JSON.stringify(held), { method: 'GET', path: id })
+      const changed = await third.call('PATCH', `${list}/${id}`, { [name]: `Ours ${id}` })
+      assert.equal(expectStatus(changed, 200)[name], `Ours ${id}`)
+    }
+    await expectUntouched()
+    for (const { id } of data) expectStatus(await third.call('DELETE', `${list}/${id}`), 204)
+    await expectUntouched()
+  }
+})
+
 test('what becomes of a person in one organization changes nothing in another', async () => {
   const guest = await register('heron')
   const key = await createKey(server, guest)
@@ -345,18 +363,38 @@ const inOrder = (one: Operation, other: Operation) => {
   return place(one) - place(other)
 }
 
-test('what was refused to the other is possible for who has it: the attempts are good ones', async () => {
+/** Does with things of one's own all that the table tries with those of others. */
+async function doEverything(person: Person, things: Things) {
   const forOthers = new Set(['accept_invitation', 'register'])
   for (const operation of operations.toSorted(inOrder)) {
     if (forOthers.has(operation.id)) continue
-    for (const attempt of table[operation.id]!.attempts(theirs, theirs)) {
-      const asked = request(operation, attempt, theirs)
-      const headers = { ...asked.headers, authorization: owner.bearer }
+    for (const attempt of table[operation.id]!.attempts(things, things)) {
+      const asked = request(operation, attempt, things)
+      const headers = { ...asked.headers, authorization: person.bearer }
       const { status, text } = await ask(server.url, { ...asked, headers })
       const good = status < 400 || status === 409
       const gone = operation.method === 'DELETE' && status === 404 && attempt.path !== undefined
       assert.ok(good || gone, `${operation.id}: ${status} ${text}`)
       if (attempt.empty) assert.doesNotMatch(text, /^$|^\{"data":\[\]/, operation.id)
     }
+  }
+}
+
+test('whoever has a thing may do what others were refused, and nothing changes elsewhere', async () => {
+  untouched = await snapshotOf(server, operations, { person: owner, things: theirs })
+  await doEverything(thief, own)
+  await expectUntouched()
+  await doEverything(owner, theirs)
+})
+
+test('turns of others do not count against one’s quota', async (t) => {
+  const small = await startGuarded(t, { env: { QUOTA_TURNS: '1' } })
+  const slow = scripted({ text: 'Later.', delay_ms: 60_000 })
+  for (let organizations = 0; organizations < 2; organizations++) {
+    const person = await registerPerson(small)
+    const mine = { call: person.call, url: small.url }
+    const [one, two] = [await createSession(mine), await createSession(mine)]
+    expectStatus(await post(mine, one.id, slow), 201)
+    expectStatus(await post(mine, two.id, slow), 429, 'too_many_turns')
   }
 })

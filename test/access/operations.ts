@@ -108,6 +108,11 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   accept_invitation: ({ invitation_token }) => ({ token: invitation_token }),
 }
 
+/** Settings with which a test may ask as often as it likes. */
+export const unlimited = Object.fromEntries(
+  ['KEY', 'USER', 'ORG', 'ADDRESS'].map((what) => [`RATE_LIMIT_${what}`, '0']),
+)
+
 /** Everything that an organization can have, and a turn that was done in it. */
 export async function furnish(
   t: Pick<TestContext, 'after'>,
@@ -119,6 +124,7 @@ export async function furnish(
   const make = async (path: string, body: object) =>
     expectStatus(await call('POST', path, body), 201)
   const mine = { call, url: server.url }
+  await furnishSeeds(mine, word)
   const provider = await make('/v1/llm-providers', { name: word, provider_type: 'llmsim' })
   const model = await make(`/v1/llm-providers/${provider.id}/models`, {
     model_id: `llmsim-${word}`,
@@ -150,6 +156,15 @@ export async function furnish(
     event_id: stream.events.at(-1)!.id,
     word,
   }
+}
+
+/** Puts something of one's own where every organization has the same ids. */
+async function furnishSeeds(mine: Server, word: string) {
+  const first = async (path: string) => expectStatus(await mine.call('GET', path), 200).data[0].id
+  await createSession(mine, { agent_id: await first('/v1/agents'), title: word })
+  const models = `/v1/llm-providers/${await first('/v1/llm-providers')}/models`
+  const model = { model_id: `more-${word}`, display_name: word }
+  expectStatus(await mine.call('POST', models, model), 201)
 }
 
 /** Things of the same form that nobody has. */

@@ -22,6 +22,7 @@ import {
   operationsOf,
   snapshotOf,
   type Things,
+  unlimited,
 } from './operations.ts'
 
 type Rule = {
@@ -129,10 +130,6 @@ function refusalOf({ needs, token, key }: Rule, { kind, level }: Caller): Refusa
   const wanted = (kind === 'key' ? key : undefined) ?? needs
   return wanted !== 'signed-in' && wanted !== 'never' && below(wanted) ? forbidden : undefined
 }
-
-const unlimited = Object.fromEntries(
-  ['KEY', 'USER', 'ORG', 'ADDRESS'].map((what) => [`RATE_LIMIT_${what}`, '0']),
-)
 
 let server: Awaited<ReturnType<typeof startGuarded>>
 let operations: Operation[]
