@@ -233,11 +233,8 @@ test('ids are per organization: one may use an id that another has, and meets on
     await expectUntouched()
   }
   const session = expectStatus(await third.call('POST', '/v1/sessions', { agent_id }), 201)
-  const listed = await third.call('GET', `/v1/sessions?agent_id=${agent_id}`)
-  assert.deepEqual(
-    listed.body.data.map(({ id }: { id: string }) => id),
-    [session.id],
-  )
+  const { body } = await third.call('GET', `/v1/sessions?agent_id=${agent_id}`)
+  assert.deepEqual([body.total, body.data[0].id], [1, session.id])
   expectStatus(await third.call('PATCH', path, { name: 'Changed' }), 200)
   expectStatus(await third.call('DELETE', path), 204)
   await expectUntouched()
@@ -246,14 +243,15 @@ test('ids are per organization: one may use an id that another has, and meets on
 test('what every organization begins with has the same ids everywhere, and is one’s own', async () => {
   const third = await register('otter')
   for (const [list, name, of] of [
-    ['/v1/agents', 'name', (id: string) => `/v1/sessions?agent_id=${id}`],
+    ['/v1/agents', 'name', (id: string) => `/v1/sessions?limit=100&agent_id=${id}`],
     ['/v1/llm-models', 'display_name', (id: string) => `/v1/llm-models/${id}`],
-    ['/v1/llm-providers', 'name', (id: string) => `/v1/llm-providers/${id}/models`],
+    ['/v1/llm-providers', 'name', (id: string) => `/v1/llm-providers/${id}/models?limit=100`],
   ] as const) {
     const { data } = expectStatus(await third.call('GET', list), 200)
     assert.ok(data.length > 0)
     for (const { id } of data) {
       const held = expectStatus(await third.call('GET', of(id)), 200)
+      assert.equal(held.total, held.data?.length)
       expectNoTrace(JSON.stringify(held), { method: 'GET', path: id })
       const changed = await third.call('PATCH', `${list}/${id}`, { [name]: `Ours ${id}` })
       assert.equal(expectStatus(changed, 200)[name], `Ours ${id}`)
@@ -319,12 +317,13 @@ test('a message that names a model of another organization is answered by one’
   const query = `?after_sequence=${before}`
   const stream = await follow(t, server.url, { sessionId, headers, query })
   const controls = { model_id: theirs.model_id }
-  const asked = { method: 'POST', path: '', body: { controls } }
   expectStatus(await post(mine, sessionId, 'Hello', { controls }), 201)
   await stream.event('session.idled')
   stream.close()
   assert.ok(stream.events.some(({ type }) => type === 'output.message.completed'))
-  for (const event of stream.events) expectNoTrace(JSON.stringify(event), asked)
+  for (const event of stream.events) {
+    expectNoTrace(JSON.stringify(event), { method: 'POST', path: theirs.model_id })
+  }
   const [generation] = stream.events.filter((event) => event.type === 'llm.generation')
   assert.equal(generation?.data.metadata.model, `llmsim-${own.word}`)
   await expectUntouched()

@@ -92,14 +92,18 @@ async function accept(
   const onlyIdle = onBusy === 'reject'
   const nodeId = node.local.hasRoom() ? node.id : null
   const ids = { turnId: newId('turn'), messageId: message.id, nodeId }
-  const accepted = await acceptMessage(
-    db,
-    { orgId, sessionId },
-    { ...input, ...ids, busyData, onlyIdle, turnsMax: node.quotas.turnsMax },
-  )
+  const tryIt = () =>
+    acceptMessage(
+      db,
+      { orgId, sessionId },
+      { ...input, ...ids, busyData, onlyIdle, turnsMax: node.quotas.turnsMax },
+    )
+  const isActive = async () => (await getSession(db, orgId, sessionId)).status === 'active'
+  let accepted = await tryIt()
+  // Refused, and yet idle: the turn that was in the way may have ended since, or the quota is reached. The second try tells.
+  if (!accepted && onlyIdle && !(await isActive())) accepted = await tryIt()
   if (!accepted) {
-    const session = await getSession(db, orgId, sessionId)
-    throw new ApiError(onlyIdle && session.status === 'active' ? 'session_busy' : 'too_many_turns')
+    throw new ApiError((await isActive()) && onlyIdle ? 'session_busy' : 'too_many_turns')
   }
   const { sequence, ts, begins } = accepted
   const row = { sequence, type: 'input.message' as const, ts, context: '{}', tags }
