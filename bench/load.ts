@@ -36,18 +36,21 @@ const endOfHead = Buffer.from('\r\n\r\n')
 
 const always = (text: string) => () => text
 
-function requestOf(url: string, { path, authorization }: { path: string; authorization?: string }) {
+function requestOf(
+  host: string,
+  { path, authorization }: { path: string; authorization?: string },
+) {
   const credential = authorization === undefined ? '' : `Authorization: ${authorization}\r\n`
-  return `GET ${path} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n${credential}\r\n`
+  return `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n${credential}\r\n`
 }
 
 /** A client as thin as can be, so that two servers are compared and not two clients. */
 function ask(url: string, asked: Asked, { latencies, more }: Asking): Promise<void> {
-  const { hostname, port } = new URL(url)
+  const { hostname, port, host } = new URL(url)
   const next =
     typeof asked === 'string'
-      ? always(requestOf(url, { path: asked }))
-      : () => requestOf(url, asked())
+      ? always(requestOf(host, { path: asked }))
+      : () => requestOf(host, asked())
   return new Promise((resolve, reject) => {
     const socket: Socket = connect(Number(port), hostname)
     socket.setNoDelay(true)

@@ -10,15 +10,21 @@ const untoldShare = 0.01
 const bucketsMax = 50_000
 
 /** A bucket as this node sees it: what all nodes had left when the table was last told, refilled since. */
-type Local = Bucket & { tokens: number; at: number; untold: number }
+export type Local = Bucket & { tokens: number; at: number; untold: number }
+
+/** Buckets that are taken from again and again, kept by who takes. */
+export type Counted = { epoch: number; buckets: Local[] }
 
 /**
  * Limits on requests, shared by all nodes. A request is counted here and now, without a statement; the table hears of it
  * within 50 ms once it matters, and says what all nodes together have left.
  */
 export type Limits = {
+  bucket: (bucket: Bucket) => Local
+  /** The buckets that were kept while they are known here, else those that `find` finds. */
+  kept: (before: Counted | undefined, find: () => Local[]) => Counted
   /** Takes a token out of each bucket. Contract: throws 429 with the seconds to wait, and takes none, when one is empty. */
-  take: (buckets: Bucket[]) => void
+  take: (buckets: readonly Local[]) => void
   /** Takes a token in the table, exactly. Contract: throws 429 `too_many_attempts`. */
   attempt: (bucket: Bucket) => Promise<void>
   /** Attempts begin anew. */
@@ -30,22 +36,22 @@ export function createLimits(db: Db, log: Log): Limits {
   const buckets = new Map<string, Local>()
   const untold = new Set<Local>()
   let timer: NodeJS.Timeout | undefined
+  /** Raised when buckets were forgotten. */
+  let epoch = 0
 
-  function local(bucket: Bucket, now: number): Local {
-    const found = buckets.get(bucket.subject)
-    if (found) {
-      const { capacity, seconds } = found
-      found.tokens = Math.min(
-        capacity,
-        found.tokens + ((now - found.at) * capacity) / (seconds * 1000),
-      )
-      found.at = now
-      return found
-    }
-    if (buckets.size >= bucketsMax) forgetFull(now)
-    const made = { ...bucket, tokens: bucket.capacity, at: now, untold: 0 }
-    buckets.set(bucket.subject, made)
+  function bucket(wanted: Bucket): Local {
+    const found = buckets.get(wanted.subject)
+    if (found) return found
+    if (buckets.size >= bucketsMax) forgetFull(performance.now())
+    const made = { ...wanted, tokens: wanted.capacity, at: performance.now(), untold: 0 }
+    buckets.set(wanted.subject, made)
     return made
+  }
+
+  function refill(bucket: Local, now: number) {
+    const { capacity, seconds, tokens, at } = bucket
+    bucket.tokens = Math.min(capacity, tokens + ((now - at) * capacity) / (seconds * 1000))
+    bucket.at = now
   }
 
   /** A bucket that is full again is as good as none. */
@@ -55,6 +61,7 @@ export function createLimits(db: Db, log: Log): Limits {
       if ((missing * seconds * 1000) / capacity <= now - at) buckets.delete(subject)
     }
     if (buckets.size >= bucketsMax) buckets.clear()
+    epoch += 1
   }
 
   function spend(bucket: Local) {
@@ -86,16 +93,19 @@ export function createLimits(db: Db, log: Log): Limits {
   }
 
   return {
+    bucket,
+    kept: (before, find) => (before?.epoch === epoch ? before : { epoch, buckets: find() }),
     take(wanted) {
       const now = performance.now()
-      const all = wanted.map((bucket) => local(bucket, now))
-      const empty = all.find(({ tokens }) => tokens < 1)
-      if (empty) throw limited('rate_limited', empty, empty.tokens)
-      for (const bucket of all) spend(bucket)
+      for (const one of wanted) {
+        refill(one, now)
+        if (one.tokens < 1) throw limited('rate_limited', one, one.tokens)
+      }
+      for (const one of wanted) spend(one)
     },
-    async attempt(bucket) {
-      const left = (await spendTokens(db, [{ ...bucket, amount: 1 }])).get(bucket.subject)!
-      if (left < 0) throw limited('too_many_attempts', bucket, left)
+    async attempt(wanted) {
+      const left = (await spendTokens(db, [{ ...wanted, amount: 1 }])).get(wanted.subject)!
+      if (left < 0) throw limited('too_many_attempts', wanted, left)
     },
     forgive: (subject) => refillBucket(db, subject),
     async stop() {

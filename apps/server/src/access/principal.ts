@@ -1,5 +1,6 @@
 import type { Role, Scope } from '@outlast/contract'
 import { defaultOrganization } from '../store/seeds.ts'
+import type { Counted } from './limits.ts'
 
 /** What a caller may do, each including those before it. */
 export const levels = ['read', 'write', 'admin'] as const
@@ -21,6 +22,8 @@ export type Principal = {
   loginId?: string
   /** A token reaches this session and no other. */
   sessionId?: string
+  /** Where this node counts their requests. */
+  counted?: Counted
 }
 
 export const allows = (has: Level, wanted: Level) => levels.indexOf(has) >= levels.indexOf(wanted)

@@ -1,11 +1,12 @@
+import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Credentials } from '../access/credentials.ts'
 import { keyStart, type SignedIn } from '../access/credentials.ts'
+import type { Counted } from '../access/limits.ts'
 import { allows, anonymous, type Level, levelOf, type Principal } from '../access/principal.ts'
 import { ApiError } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
 import { findOrganization } from '../store/organizations.ts'
-import type { Bucket } from '../store/rate-limits.ts'
 import { readCookie } from './cookies.ts'
 import { isSameOrigin } from './guard.ts'
 
@@ -66,39 +67,44 @@ function openTo({ db }: Node) {
 
 function guarded({ config, access }: Node, signedIn: SignedInSockets) {
   const { credentials, limits } = access
-  const perMinute = (subject: string, capacity: number): Bucket[] =>
-    capacity === 0 ? [] : [{ subject, capacity, seconds: minute }]
+  const perMinute = (subject: string, capacity: number) =>
+    capacity === 0 ? [] : [limits.bucket({ subject, capacity, seconds: minute })]
+  const ofSockets = new WeakMap<Socket, Counted>()
+  const hasProxies = config.TRUST_PROXY.length > 0
 
-  const buckets = new WeakMap<Principal, Bucket[]>()
+  function takeOfAddress(request: FastifyRequest) {
+    const find = () => perMinute(`address:${addressOf(request)}`, config.RATE_LIMIT_ADDRESS)
+    if (hasProxies) return limits.take(find())
+    const { socket } = request.raw
+    const counted = limits.kept(ofSockets.get(socket), find)
+    ofSockets.set(socket, counted)
+    limits.take(counted.buckets)
+  }
 
-  /** One bucket for who asks, one for their organization. Most principals ask again. */
-  function bucketsOf(principal: Principal): Bucket[] {
-    const found = buckets.get(principal)
-    if (found) return found
-    const { kind, id, orgId, sessionId } = principal
+  /** One bucket for who asks, one for their organization. */
+  function bucketsOf({ kind, id, orgId, sessionId }: Principal) {
     const own =
       kind === 'key'
         ? perMinute(`key:${id}`, config.RATE_LIMIT_KEY)
         : perMinute(sessionId ?? `user:${id}`, config.RATE_LIMIT_USER)
-    const all = orgId === '' ? own : [...own, ...perMinute(orgId, config.RATE_LIMIT_ORG)]
-    buckets.set(principal, all)
-    return all
+    return orgId === '' ? own : [...own, ...perMinute(orgId, config.RATE_LIMIT_ORG)]
   }
 
   function admit(request: FastifyRequest, principal: Principal) {
     signedIn.add(request.raw.socket)
-    limits.take(bucketsOf(principal))
+    principal.counted = limits.kept(principal.counted, () => bucketsOf(principal))
+    limits.take(principal.counted.buckets)
     checkAccess(request, principal)
     request.principal = principal
   }
 
   return (request: FastifyRequest): Promise<void> | undefined => {
-    limits.take(perMinute(`address:${addressOf(request)}`, config.RATE_LIMIT_ADDRESS))
+    takeOfAddress(request)
     const { access: wanted } = request.routeOptions.config
     if (!isOurs(request) || wanted === 'public') return undefined
     const credential = credentialOf(request)
     request.credential = credential
-    const known = credentials.known(credential)
+    const known = credentials.known(credential, request.raw.socket)
     if (known && 'principal' in known) {
       checkOrganization(request, known.principal)
       return admit(request, known.principal) as undefined
