@@ -23,7 +23,6 @@ const headers = {
   'cross-origin-resource-policy': 'same-origin',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 }
-const always = Object.entries(headers)
 const yearSeconds = 31_536_000
 
 /**
@@ -34,14 +33,15 @@ const yearSeconds = 31_536_000
 export function guardBrowsers(app: FastifyInstance, config: Config): void {
   const anyHost = config.ALLOW_OPEN_ACCESS || config.AUTH_MODE !== 'none'
   const isHttps = config.AUTH_BASE_URL?.startsWith('https:') ?? false
+  const strict = { 'strict-transport-security': `max-age=${yearSeconds}` }
+  const always = { ...headers, ...(isHttps && strict) }
   const allowed = new Set(config.CORS_ALLOWED_ORIGINS)
   // Clients name one host again and again: the last good one is not looked at twice.
   let goodHost = ''
   app.addHook('onRequest', (request, reply, done) => {
-    reply.raw.setHeader('x-request-id', request.id)
-    for (const [name, value] of always) reply.raw.setHeader(name, value)
-    if (isHttps) reply.raw.setHeader('strict-transport-security', `max-age=${yearSeconds}`)
-    if (request.url.startsWith('/v1/')) reply.raw.setHeader('cache-control', 'no-store')
+    reply.headers(always)
+    reply.header('x-request-id', request.id)
+    if (request.url.startsWith('/v1/')) reply.header('cache-control', 'no-store')
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
       return done(new ApiError('invalid_request', 'it names no Host.'))
     }
