@@ -41,7 +41,8 @@ const shouting = defineCapability({
 const older = { version: '1.0.0', env: { SHUTDOWN_GRACE_MS: '0' } }
 const newer = { ...older, version: '2.0.0', capabilities: [...builtins, shouting] }
 
-const slow = { text: words, tokens_per_second: 100 }
+/** Slow enough for another node to start meanwhile. */
+const slow = { text: words, tokens_per_second: 30 }
 
 async function nodes(t: TestContext) {
   const databaseUrl = await createTestDatabase(t)
