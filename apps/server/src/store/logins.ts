@@ -5,7 +5,7 @@ import { recordChange, subjectOf } from './access-changes.ts'
 import type { Db, Statement } from './database.ts'
 
 export type NewLogin = {
-  id?: string
+  id: string
   userId: string
   refreshHash: string
   seconds: number
@@ -16,7 +16,7 @@ export type NewLogin = {
 export const newLoginId = newUuid
 
 /** Remembers a sign-in. */
-export async function createLogin({ kysely }: Db, login: NewLogin & { id: string }): Promise<void> {
+export async function createLogin({ kysely }: Db, login: NewLogin): Promise<void> {
   await kysely
     .insertInto('logins')
     .values({
