@@ -319,3 +319,15 @@ test('who is in two organizations says which, and has in each the role of there'
   const key = await call('POST', keys, { name: 'New', scopes: ['admin'] }, there)
   expectStatus(key, 403, 'forbidden')
 })
+
+test('a key that administers makes no owners, only one that may all that its maker may', async () => {
+  const member = await addMember(server, owner, 'member')
+  const admin = await createKey(server, owner, { scopes: ['admin'] })
+  const refused = await admin.call('PATCH', memberPath(member), { role: 'owner' })
+  expectStatus(refused, 403, 'forbidden')
+  expectStatus(await admin.call('PATCH', memberPath(member), { role: 'viewer' }), 200)
+  const all = await createKey(server, owner, { scopes: ['*'] })
+  expectStatus(await all.call('PATCH', memberPath(member), { role: 'owner' }), 200)
+  expectStatus(await admin.call('DELETE', memberPath(member)), 403, 'forbidden')
+  expectStatus(await all.call('DELETE', memberPath(member)), 204)
+})

@@ -228,9 +228,9 @@ async function readKey(db: Db, key: string): Promise<Entry> {
   if (found.role === null) throw new ApiError('api_key_without_user')
   const { org_id: orgId, id, user_id: userId, name, scopes } = found
   const level = levelOfKey(scopes, found.role)
+  if (level === undefined) throw new ApiError('invalid_api_key')
   // To make owners is more than to administer: only a key that may all that its maker may does so.
   const role = found.role === 'owner' && !scopes.includes('*') ? 'admin' : found.role
-  if (level === undefined) throw new ApiError('invalid_api_key')
   return {
     subjects: [subjectOf.key(id), subjectOf.member(orgId, userId)],
     expiresAt,
