@@ -6,7 +6,7 @@ import { createSession, eventsOf, post, replyOf } from '../../apps/server/test/s
 import { startPostgresProxy } from '../postgres-proxy.ts'
 import { auditLog } from './audit.ts'
 import { gatedWorld } from './gates.ts'
-import { followSoon, type Node, scopeOf, startNodeHere } from './scenario.ts'
+import { followSoon, type Node, scopeOf, startNodeHere, untilIdle } from './scenario.ts'
 import { startWorld, worldlySession } from './world.ts'
 
 /** What each turn is in the middle of, and whether that ends while the database is away. */
@@ -81,8 +81,7 @@ async function outage(t: TestContext, { how, ms }: { how: 'refuse' | 'stall'; ms
 
   for (const { words } of talks) gates.gate(words).open()
   for (const { id, node, words } of talks) {
-    const stream = await followSoon(scope, node, id)
-    await stream.event('session.idled')
+    await untilIdle(scope, node, id)
     const events = await eventsOf(node, id)
     auditLog(events)
     assert.match(replyOf(events), new RegExp(words))

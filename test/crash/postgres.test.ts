@@ -5,21 +5,22 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import test, { type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Event } from '@outlast/contract'
 import { createLog } from '../../apps/server/src/log.ts'
 import { startEmbedded } from '../../apps/server/src/store/embedded.ts'
 import { fill, mountDisk } from '../../apps/server/test/disk.ts'
-import { createSession, eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
+import { createSession, post, replyOf } from '../../apps/server/test/session.ts'
 import { startPostgresProxy } from '../postgres-proxy.ts'
 import type { ServerProcess } from '../process.ts'
 import { auditLog } from './audit.ts'
 import { gatedWorld } from './gates.ts'
 import {
-  followSoon,
   type Node,
   postUntilAccepted,
   type Scope,
   scopeOf,
   startNode,
+  untilIdle,
 } from './scenario.ts'
 import { startWorld, type World, worldlySession } from './world.ts'
 
@@ -58,9 +59,7 @@ async function midway(t: TestContext, dataDirOf: (scope: Scope) => Promise<strin
 /** Every turn ended well, and nothing was asked or done twice. */
 async function auditEnds(scope: Scope, { node, world, ids }: Ends) {
   for (const [index, id] of ids.entries()) {
-    const stream = await followSoon(scope, node, id)
-    await stream.event('session.idled')
-    const events = await eventsOf(node, id)
+    const events = stored(await untilIdle(scope, node, id))
     auditLog(events)
     assert.match(replyOf(events), new RegExp(words[index]!))
     assert.ok(events.every(({ data }) => !JSON.stringify(data).includes('interrupted')))
@@ -69,6 +68,8 @@ async function auditEnds(scope: Scope, { node, world, ids }: Ends) {
   assert.equal(asked.length, 1 + 2 + 2, 'nothing is asked again')
   assert.deepEqual(world.effects.map(({ tool }) => tool).sort(), ['look', 'pay'])
 }
+
+const stored = (events: Event[]) => events.filter(({ sequence }) => sequence !== undefined)
 
 type Ends = { node: Node; world: World; ids: string[] }
 
@@ -108,15 +109,14 @@ test('PostgreSQL is killed between the end of a turn and the deletion of its job
   scope.after(() => node.stop())
   const { agent, session } = await worldlySession(node, world)
   await post(node, session.id, 'hello')
-  const stream = await followSoon(scope, node, session.id)
-  await stream.event('session.idled')
+  await untilIdle(scope, node, session.id)
   const { id } = await createSessionSoon(node, agent.id)
   await postUntilAccepted(node, id, { text: 'hello again', key: 'again' })
-  const again = await followSoon(scope, node, id)
-  await again.event('session.idled')
+  const again = await untilIdle(scope, node, id)
   await struck
   assert.ok(struck, 'PostgreSQL was killed')
-  for (const sessionId of [session.id, id]) auditLog(await eventsOf(node, sessionId))
+  auditLog(stored(await untilIdle(scope, node, session.id)))
+  auditLog(stored(again))
   assert.equal(world.prompts.length, 2)
   assert.equal(node.child.exitCode, null, node.output())
 })
@@ -147,9 +147,7 @@ test('a disk that is full while outcomes come: requests are refused, turns wait 
   await rm(filler)
   await auditEnds(scope, ends)
   gates.gate('text beside them').open()
-  const stream = await followSoon(scope, node, id)
-  await stream.event('session.idled')
-  auditLog(stream.events.filter(({ sequence }) => sequence !== undefined))
+  auditLog(stored(await untilIdle(scope, node, id)))
   assert.equal(ends.node.child.exitCode, null)
 })
 

@@ -1,8 +1,9 @@
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { OnBusy } from '@outlast/contract'
+import type { Event, OnBusy } from '@outlast/contract'
 import { builtins } from '../../apps/server/src/capabilities/index.ts'
 import { type Call, startServer } from '../../apps/server/test/server.ts'
 import { follow } from '../../apps/server/test/stream.ts'
@@ -106,5 +107,20 @@ export async function followSoon(scope: Scope, node: Node, sessionId: string) {
     if (stream.response.status === 200) return stream
     if (stream.response.status !== 503) throw new Error(`refused with ${stream.response.status}`)
     await sleep(pauseMs)
+  }
+}
+
+/**
+ * Follows a session until it is idle and gives what the stream told. Comes again, as clients do, when the stream is closed
+ * because the node's database is away.
+ */
+export async function untilIdle(scope: Scope, node: Node, sessionId: string): Promise<Event[]> {
+  for (;;) {
+    const stream = await followSoon(scope, node, sessionId)
+    const idled = await stream.event('session.idled').catch(() => undefined)
+    if (idled) return stream.events
+    const last = stream.frames.at(-1)
+    assert.equal(last?.event, 'disconnecting', 'a stream ends with the reason')
+    assert.equal(JSON.parse(last!.data!).reason, 'database_unavailable')
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import {
   addMember,
@@ -47,6 +48,7 @@ test('the use of a key is remembered', async (t) => {
     assert.ok(Date.parse(mine.expires_at) > Date.now())
     if (mine.last_used_at !== null) break
     assert.ok(Date.now() < deadline, 'the use was not recorded')
+    await sleep(50)
   }
 })
 
