@@ -1,0 +1,200 @@
+import { APICallError } from '@ai-sdk/provider'
+
+type About = {
+  /** `error_code` of the turn that fails with it. */
+  code: string
+  /** Asking again can help. */
+  passing: boolean
+  /** What everybody may read, whoever pays for the model. */
+  sentence: string
+}
+
+/** Every way in which a model call fails. */
+export const failureKinds = {
+  bad_key: {
+    code: 'llm_bad_key',
+    passing: false,
+    sentence: 'The model’s provider does not accept the key that it was given.',
+  },
+  no_credit: {
+    code: 'llm_no_credit',
+    passing: false,
+    sentence: 'The account at the model’s provider has no credit left.',
+  },
+  rate_limited: {
+    code: 'llm_rate_limited',
+    passing: true,
+    sentence: 'The model’s provider takes no more requests right now. Please try again in a while.',
+  },
+  overloaded: {
+    code: 'llm_overloaded',
+    passing: true,
+    sentence: 'The model’s provider is overloaded or out of order. Please try again in a while.',
+  },
+  too_long: {
+    code: 'llm_too_long',
+    passing: false,
+    sentence: 'The conversation is longer than the model can read.',
+  },
+  refused: {
+    code: 'llm_refused',
+    passing: false,
+    sentence: 'The model’s provider refused to answer this.',
+  },
+  no_such_model: {
+    code: 'llm_no_such_model',
+    passing: false,
+    sentence: 'The model’s provider has no such model.',
+  },
+  network: {
+    code: 'llm_network',
+    passing: true,
+    sentence: 'The model’s provider could not be reached. Please try again in a while.',
+  },
+  broken_stream: {
+    code: 'llm_broken_stream',
+    passing: true,
+    sentence: 'The model’s reply broke off. Please try again.',
+  },
+  bad_response: {
+    code: 'llm_bad_response',
+    passing: true,
+    sentence: 'The model’s provider answered with something that is no reply.',
+  },
+  timeout: {
+    code: 'llm_timeout',
+    passing: true,
+    sentence: 'The model took too long to answer. Please try again.',
+  },
+  not_configured: {
+    code: 'llm_not_configured',
+    passing: false,
+    sentence: 'No model is configured that could answer.',
+  },
+  unknown: {
+    code: 'llm_error',
+    passing: false,
+    sentence: 'Something went wrong while the model was asked. Please try again.',
+  },
+} as const satisfies Record<string, About>
+
+export type FailureKind = keyof typeof failureKinds
+
+export type Failure = About & {
+  kind: FailureKind
+  /** What the vendor said about when to ask again. */
+  retryAfterMs: number | undefined
+}
+
+/** A failure that we found ourselves, of which the kind is known. */
+export class KnownFailure extends Error {
+  override name = 'KnownFailure'
+  readonly kind: FailureKind
+  readonly passing: boolean
+
+  constructor(kind: FailureKind, message: string, passing: boolean = failureKinds[kind].passing) {
+    super(message)
+    this.kind = kind
+    this.passing = passing
+  }
+}
+
+/** What kind of failure an error of a model call is, and whether asking again can help. Contract: never throws. */
+export function failureOf(error: unknown): Failure {
+  const kind = kindOf(error)
+  const about = { ...failureKinds[kind], kind, retryAfterMs: retryAfterOf(error) }
+  if (error instanceof KnownFailure) return { ...about, passing: error.passing }
+  if (kind !== 'unknown') return about
+  return { ...about, passing: !APICallError.isInstance(error) || error.isRetryable }
+}
+
+/** What vendors write, whatever status they send it with; the first that fits counts. */
+const sayings: [FailureKind, RegExp][] = [
+  [
+    'too_long',
+    /context.{0,3}length|context window|maximum context|(prompt|input|request|conversation) (is )?too (long|large)|too many (input )?tokens|token count.{0,40}exceeds|reduce the length/i,
+  ],
+  ['rate_limited', /RESOURCE_EXHAUSTED|rate.?limit/],
+  [
+    'no_credit',
+    /insufficient.{0,3}(quota|balance|credit|fund)|credit balance|exceeded your current quota|billing.{0,20}(limit|inactive|not active)|payment required|out of credits/i,
+  ],
+  [
+    'bad_key',
+    /api.?key.{0,3}(is )?(not valid|invalid)|(invalid|incorrect|missing).{0,12}api.?key|authentication_error/i,
+  ],
+  [
+    'refused',
+    /content.?(policy|filter|management)|policy violation|safety (system|reasons|settings)|PROHIBITED_CONTENT/i,
+  ],
+  [
+    'no_such_model',
+    /model_not_found|DeploymentNotFound|(model|deployment)\b.{0,100}(does not exist|not found|no longer available)|unknown model|not a valid model/i,
+  ],
+  ['overloaded', /overloaded|server_error|temporarily unavailable|UNAVAILABLE/],
+]
+
+function kindOf(error: unknown): FailureKind {
+  if (error instanceof KnownFailure) return error.kind
+  const status = statusOf(error)
+  if (status !== undefined && status < 300) return 'bad_response'
+  const words = wordsOf(error)
+  const said = sayings.find(([, pattern]) => pattern.test(words))?.[0]
+  if (said !== undefined) return said
+  if (status !== undefined) return kindOfStatus(status)
+  if (APICallError.isInstance(error)) return 'network'
+  if (isNonsense(error)) return 'bad_response'
+  return isBreak(error) ? 'broken_stream' : 'unknown'
+}
+
+/** The status of an answer, or of the error that a stream told of. */
+export function statusOf(error: unknown): number | undefined {
+  if (typeof error !== 'object' || error === null || !('statusCode' in error)) return undefined
+  return typeof error.statusCode === 'number' ? error.statusCode : undefined
+}
+
+function kindOfStatus(status: number): FailureKind {
+  if (status === 401 || status === 403) return 'bad_key'
+  if (status === 402) return 'no_credit'
+  if (status === 404) return 'no_such_model'
+  if (status === 408) return 'timeout'
+  if (status === 413) return 'too_long'
+  if (status === 429) return 'rate_limited'
+  return status >= 500 ? 'overloaded' : 'unknown'
+}
+
+const wordsMax = 20_000
+
+/** All that the vendor said. */
+function wordsOf(error: unknown): string {
+  const body = APICallError.isInstance(error) ? (error.responseBody ?? '') : ''
+  const said = error instanceof Error ? error.message : (JSON.stringify(error) ?? '')
+  return `${said} ${body}`.slice(0, wordsMax)
+}
+
+/** The SDK's own words for an answer that is not what the vendor promises. */
+const isNonsense = (error: unknown) =>
+  error instanceof Error &&
+  /JSONParse|TypeValidation|InvalidResponse|NoContent|Empty/.test(error.name)
+
+/** A connection that ended in the middle: undici's errors, and the system's. */
+const isBreak = (error: unknown) =>
+  error instanceof TypeError ||
+  (error instanceof Error && 'code' in error && typeof error.code === 'string')
+
+function retryAfterOf(error: unknown): number | undefined {
+  if (!APICallError.isInstance(error)) return undefined
+  const { responseHeaders: headers = {}, responseBody = '' } = error
+  const precise = Number(headers['retry-after-ms'] ?? Number.NaN)
+  if (precise >= 0) return precise
+  const header = headers['retry-after']
+  if (header !== undefined) return waitOf(header)
+  const delay = /"retryDelay":\s*"([\d.]{1,10})s"/.exec(responseBody.slice(0, wordsMax))
+  return delay ? Math.ceil(Number(delay[1]) * 1000) : undefined
+}
+
+function waitOf(header: string): number | undefined {
+  const seconds = Number(header)
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - Date.now()
+  return Number.isFinite(ms) && ms >= 0 ? ms : undefined
+}
