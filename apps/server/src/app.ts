@@ -8,6 +8,7 @@ import { builtins } from './capabilities/index.ts'
 import type { Config } from './config.ts'
 import { createHttp } from './http/server.ts'
 import { createLog } from './log.ts'
+import { createBreaker } from './runtime/breaker.ts'
 import { type Node, noLocalTurns } from './runtime/node.ts'
 import { migrateQueue } from './runtime/queue.ts'
 import { startRuntime } from './runtime/runtime.ts'
@@ -119,6 +120,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
     capabilities,
     log,
     local: noLocalTurns,
+    breaker: createBreaker(),
   }
 
   let stopping = false

@@ -218,13 +218,35 @@ export const settings = {
       'Turns of the queue that this node runs at once; half as many more may begin without it, where their message was stored',
     ...wholeNumber(128, 1, 1000),
   },
+  TURN_TIMEOUT_MS: {
+    about: 'Longest a turn may go on before it fails with `turn_timeout`',
+    ...wholeNumber(14_400_000, 100, 604_800_000),
+  },
   MODEL_TIMEOUT_MS: {
     about: 'Longest a model may stay silent before the call counts as broken',
     ...wholeNumber(120_000, 100, 3_600_000),
   },
+  MODEL_CALL_TIMEOUT_MS: {
+    about: 'Longest one reply may take, however much is said in it',
+    ...wholeNumber(900_000, 100, 14_400_000),
+  },
   MODEL_ATTEMPTS_MAX: {
     about: 'How often a model call that broke is made in all',
-    ...wholeNumber(3, 1, 10),
+    ...wholeNumber(4, 1, 10),
+  },
+  MODEL_WAIT_MAX_MS: {
+    about:
+      'Longest wait before such a call is made again; a vendor that asks for more is not asked again',
+    ...wholeNumber(60_000, 0, 3_600_000),
+  },
+  CONTEXT_PERCENT: {
+    about:
+      "Share of a model's context window that a conversation may fill before old tool results are shortened and a summary stands for its beginning",
+    ...wholeNumber(80, 1, 100),
+  },
+  CONTEXT_TOKENS_UNKNOWN: {
+    about: 'The context window of models that the catalogue does not know, in tokens',
+    ...wholeNumber(128_000, 100, 100_000_000),
   },
   TOOL_TIMEOUT_MS: {
     about: 'Longest one tool call may take',

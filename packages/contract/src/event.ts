@@ -30,6 +30,28 @@ const ModelMetadata = Type.Object(
 )
 export type ModelMetadata = Static<typeof ModelMetadata>
 
+/** How often a call was made again, how long it waited between, and what went wrong each time. */
+const RetryInfo = Type.Object(
+  {
+    attempts: count(),
+    total_wait_ms: count(),
+    error_codes: Type.Optional(Type.Array(Type.String())),
+  },
+  { title: 'LlmRetryInfo' },
+)
+
+/** What was done before the call to a history that did not fit. Tokens are estimates. */
+const CompactionInfo = Type.Object(
+  {
+    compacted: Type.Boolean(),
+    input_tokens_before: Type.Optional(count()),
+    input_tokens_after: Type.Optional(count()),
+    duration_ms: Type.Optional(count()),
+  },
+  { title: 'LlmCompactionInfo' },
+)
+export type CompactionInfo = Static<typeof CompactionInfo>
+
 const GenerationMetadata = Type.Object(
   {
     model: Type.String(),
@@ -40,10 +62,12 @@ const GenerationMetadata = Type.Object(
     time_to_first_token_ms: Type.Optional(count()),
     finish_reasons: Type.Optional(Type.Array(Type.String())),
     response_id: Type.Optional(Type.String()),
+    /** What the vendor said of a failure. It stands nowhere else. */
     error: Type.Optional(Type.String()),
-    retry: Type.Optional(
-      Type.Object({ attempts: count(), total_wait_ms: count() }, { title: 'LlmRetryInfo' }),
-    ),
+    /** The kind of that failure. */
+    error_code: Type.Optional(Type.String()),
+    retry: Type.Optional(RetryInfo),
+    compaction: Type.Optional(CompactionInfo),
   },
   { title: 'LlmGenerationMetadata' },
 )
@@ -89,6 +113,28 @@ export const eventData = {
   'reason.started': Type.Object(
     { agent_id: AgentId, metadata: Type.Optional(ModelMetadata) },
     { title: 'ReasonStartedData' },
+  ),
+  /** The conversation is too long for the model: a summary of its beginning is about to be written. */
+  'context.compacting': Type.Object(
+    { ...turn, summarized_to: count(), input_tokens: count() },
+    { title: 'ContextCompactingData' },
+  ),
+  /**
+   * From here on models get less of the conversation than the log has. The latest of these events says all: up to the
+   * message of the event `summarized_to` they get `summary` instead, up to that of `shortened_to` tool results cut short.
+   */
+  'context.compacted': Type.Object(
+    {
+      ...turn,
+      summary: Type.Optional(Type.String()),
+      summarized_to: Type.Optional(count()),
+      shortened_to: Type.Optional(count()),
+      input_tokens_before: count(),
+      input_tokens_after: count(),
+      duration_ms: count(),
+      usage: Type.Optional(TokenUsage),
+    },
+    { title: 'ContextCompactedData' },
   ),
   /**
    * The request goes out. Again, with the same `message_id` and the next `attempt`, when a reply broke or its
@@ -136,6 +182,7 @@ export const eventData = {
       tool_call_count: count(),
       text_preview: Type.Optional(Type.String()),
       error: Type.Optional(Type.String()),
+      error_code: Type.Optional(Type.String()),
       duration_ms: Type.Optional(count()),
       usage: Type.Optional(TokenUsage),
     },

@@ -32,6 +32,7 @@ export {
 } from './capability.ts'
 export { ErrorDetail, ErrorResponse } from './error.ts'
 export {
+  type CompactionInfo,
   Event,
   EventContext,
   type EventDataOf,

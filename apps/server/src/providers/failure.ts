@@ -114,7 +114,7 @@ const sayings: [FailureKind, RegExp][] = [
     'too_long',
     /context.{0,3}length|context window|maximum context|(prompt|input|request|conversation) (is )?too (long|large)|too many (input )?tokens|token count.{0,40}exceeds|reduce the length/i,
   ],
-  ['rate_limited', /RESOURCE_EXHAUSTED|rate.?limit/],
+  ['rate_limited', /RESOURCE_EXHAUSTED|rate.?limit/i],
   [
     'no_credit',
     /insufficient.{0,3}(quota|balance|credit|fund)|credit balance|exceeded your current quota|billing.{0,20}(limit|inactive|not active)|payment required|out of credits/i,

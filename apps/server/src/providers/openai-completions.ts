@@ -4,6 +4,7 @@ import { type Provider, stripEndpoint } from './provider.ts'
 export const openaiCompletions: Provider = {
   type: 'openai_completions',
   title: 'OpenAI-compatible (Chat Completions)',
+  signatures: [],
   async model({ apiKey, baseUrl = 'https://api.openai.com/v1', fetch }, name) {
     const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible')
     const vendor = createOpenAICompatible({

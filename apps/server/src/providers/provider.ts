@@ -1,4 +1,10 @@
-import type { LanguageModelV4 } from '@ai-sdk/provider'
+import type {
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  LanguageModelV4Message,
+  LanguageModelV4Prompt,
+  SharedV4ProviderMetadata,
+} from '@ai-sdk/provider'
 import type { ProviderType } from '@outlast/contract'
 
 /** How to reach a provider's server. `undefined`: no key is sent, the vendor's own address is used. */
@@ -9,6 +15,24 @@ export type Connection = {
   fetch?: typeof fetch | undefined
 }
 
+/** The AI SDK's types, by the names that we use for them. */
+export type VendorModel = LanguageModelV4
+export type Prompt = LanguageModelV4Prompt
+export type PromptMessage<Role = LanguageModelV4Message['role']> = Extract<
+  LanguageModelV4Message,
+  { role: Role }
+>
+export type VendorMetadata = SharedV4ProviderMetadata
+
+/** A call as every vendor gets it. */
+export type CallOptions = Omit<LanguageModelV4CallOptions, 'abortSignal'>
+
+export type CallAbout = {
+  sessionId: string
+  /** Most tokens that the model writes, where its profile says so. */
+  outputTokensMax: number | undefined
+}
+
 /**
  * A vendor of models. `model` gives one of its models by the vendor's own name.
  * Contract: the vendor's SDK is imported by the first call of `model`, not with this module; `model` makes no
@@ -17,7 +41,22 @@ export type Connection = {
 export type Provider = {
   type: ProviderType
   title: string
-  model: (connection: Connection, name: string) => Promise<LanguageModelV4>
+  /** Its models run in this process: there is no server that could be out of order. */
+  local?: true
+  /** Fields of its metadata that it signs its thinking with. A reply that has one goes back to it as it was. */
+  signatures: readonly string[]
+  model: (connection: Connection, name: string) => Promise<VendorModel>
+  /** Adds what only this vendor understands: what to cache, how to show its thinking. */
+  tune?: (options: CallOptions, about: CallAbout) => CallOptions
+}
+
+/** A prompt of which the messages that `chosen` picks carry options for the vendor. */
+export function withOptions(
+  prompt: Prompt,
+  providerOptions: CallOptions['providerOptions'] & object,
+  chosen: (index: number) => boolean,
+): Prompt {
+  return prompt.map((message, index) => (chosen(index) ? { ...message, providerOptions } : message))
 }
 
 /** The base of an API's addresses, also when it was given as the address of one endpoint. */

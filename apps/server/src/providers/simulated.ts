@@ -17,6 +17,8 @@ import { streamReply } from './simulated/stream.ts'
 export const simulated: Provider = {
   type: 'llmsim',
   title: 'Simulated',
+  local: true,
+  signatures: [],
   model: async (_connection, name) => simulatedModel(name),
 }
 
@@ -46,10 +48,19 @@ function paceOf(name: string): Pace {
 }
 
 function replyOf(name: string, options: LanguageModelV4CallOptions): Reply {
+  if (options.providerOptions?.llmsim?.purpose === 'summary') return summary(options)
   const scripted = scriptedReply(options, name.includes('-script'))
   if (scripted) return scripted
   if (name.includes('-echo')) return echo(options)
   return assistantReply(options)
+}
+
+/** Says how much it was given to sum up, and how that begins and ends. */
+function summary({ prompt }: LanguageModelV4CallOptions): Reply {
+  const text = unansweredUserTexts(prompt).join('\n')
+  const [head, tail] = [text.slice(0, 100), text.slice(-100)]
+  const words = `${text.length} characters, from ${JSON.stringify(head)} to ${JSON.stringify(tail)}`
+  return { text: `Simulated summary: ${words}.` }
 }
 
 function echo({ prompt }: LanguageModelV4CallOptions): Reply {

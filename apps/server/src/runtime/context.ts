@@ -1,44 +1,85 @@
-import type { LanguageModelV4Message, LanguageModelV4Prompt } from '@ai-sdk/provider'
 import type { Controls, EventMessage } from '@outlast/contract'
-import type { Entry } from '../store/events.ts'
+import type { RuntimeAgent } from '../capabilities/catalog.ts'
+import type { CallOptions, Prompt, PromptMessage } from '../providers/provider.ts'
+import type { Entry } from '../store/conversation.ts'
+import type { ReplyPart } from './reply.ts'
+import { type Signer, signedParts } from './signature.ts'
 
-type ToolMessage = Extract<LanguageModelV4Message, { role: 'tool' }>
-type AssistantMessage = Extract<LanguageModelV4Message, { role: 'assistant' }>
-type UserMessage = Extract<LanguageModelV4Message, { role: 'user' }>
+type ToolMessage = PromptMessage<'tool'>
+type AssistantMessage = PromptMessage<'assistant'>
+type UserMessage = PromptMessage<'user'>
 type ResultPart = Extract<EventMessage['content'][number], { type: 'tool_result' }>
+type CallPart = Extract<EventMessage['content'][number], { type: 'tool_call' }>
 
 /** What the newest message asks for. */
 export function newestControls(entries: readonly Entry[]): Controls {
   return entries.findLast(({ message }) => message.role === 'user')?.message.controls ?? {}
 }
 
+/** The tools of an agent as vendors get them. */
+export function toolsOf({ tools }: RuntimeAgent): NonNullable<CallOptions['tools']> {
+  return [...tools.values()].map(({ name, description, input }) => ({
+    type: 'function',
+    name,
+    description,
+    inputSchema: input as never,
+  }))
+}
+
 /**
  * The conversation as a model gets it.
  * Contract: every call has its result directly after it; a call without one gets one that says so, since vendors
- * refuse a call without.
+ * refuse a call without. What the model signed goes back to it as it was.
  */
-export function promptOf(system: string, entries: readonly Entry[]): LanguageModelV4Prompt {
-  const prompt: LanguageModelV4Prompt = system === '' ? [] : [{ role: 'system', content: system }]
+export function promptOf(system: string, entries: readonly Entry[], signer: Signer): Prompt {
+  const prompt: Prompt = system === '' ? [] : [{ role: 'system', content: system }]
   for (const [index, { message }] of entries.entries()) {
+    const results = message.role === 'agent' ? resultsAfter(entries, index) : undefined
     const known = rendered.get(message)
-    if (known) prompt.push(...known)
-    else if (message.role === 'user') prompt.push(...remembered(message, [userMessage(message)]))
-    else if (message.role === 'agent') prompt.push(...agentMessages(message, entries, index))
+    if (known && isStill(known, signer, results)) prompt.push(...known.messages)
+    else prompt.push(...render(message, signer, results))
   }
   return prompt
 }
 
-/** What never changes any more: a long conversation is put together again for every call. */
-const rendered = new WeakMap<EventMessage, LanguageModelV4Message[]>()
+type Results = Map<string, ResultPart>
+type Rendered = {
+  signer: string
+  results: readonly ResultPart[]
+  messages: PromptMessage[]
+}
 
-function remembered(message: EventMessage, messages: LanguageModelV4Message[]) {
-  rendered.set(message, messages)
+/** A long conversation is put together again for every call; most of it never changes. */
+const rendered = new WeakMap<EventMessage, Rendered>()
+
+const nameOf = ({ provider_type, model_id }: Signer) => `${provider_type} ${model_id}`
+
+function isStill(known: Rendered, signer: Signer, results: Results | undefined): boolean {
+  if (!results) return true
+  const now = [...results.values()]
+  const isSame = now.length === known.results.length
+  return (
+    known.signer === nameOf(signer) &&
+    isSame &&
+    now.every((part, index) => part === known.results[index])
+  )
+}
+
+function render(message: EventMessage, signer: Signer, results: Results | undefined) {
+  const messages = messagesOf(message, signer, results)
+  const parts = [...(results?.values() ?? [])]
+  rendered.set(message, { signer: nameOf(signer), results: parts, messages })
   return messages
 }
 
+function messagesOf(message: EventMessage, signer: Signer, results: Results | undefined) {
+  if (message.role === 'user') return [userMessage(message)]
+  return results ? agentMessages(message, signer, results) : []
+}
+
 /** The results of the calls of the message at `index`: they stand directly after it. */
-function resultsAfter(entries: readonly Entry[], index: number): Map<string, ResultPart> {
-  const results = new Map<string, ResultPart>()
+function resultsAfter(entries: readonly Entry[], index: number): Results {
+  const results: Results = new Map()
   for (let at = index + 1; entries[at]?.message.role === 'tool_result'; at += 1) {
     for (const part of entries[at]!.message.content) {
       if (part.type === 'tool_result') results.set(part.tool_call_id, part)
@@ -67,22 +108,58 @@ function imagePart({ base64, url, media_type }: ImagePart): UserMessage['content
   return []
 }
 
-function agentMessages(message: EventMessage, entries: readonly Entry[], index: number) {
-  const results = resultsAfter(entries, index)
-  const content: AssistantMessage['content'] = []
-  const answers: ToolMessage['content'] = []
-  for (const part of message.content) {
-    if (part.type === 'text' && part.text !== '') content.push({ type: 'text', text: part.text })
-    if (part.type !== 'tool_call') continue
-    const { id: toolCallId, name: toolName, arguments: input } = part
-    content.push({ type: 'tool-call', toolCallId, toolName, input })
+function agentMessages(message: EventMessage, signer: Signer, results: Results) {
+  const calls = message.content.filter((part) => part.type === 'tool_call')
+  const answers: ToolMessage['content'] = calls.map(({ id: toolCallId, name }) => {
     const output = outputOf(results.get(toolCallId))
-    answers.push({ type: 'tool-result', toolCallId, toolName, output })
-  }
-  const messages: LanguageModelV4Message[] = []
+    return { type: 'tool-result', toolCallId, toolName: vendorName(name), output }
+  })
+  const content = contentOf(message, calls, signer)
+  const messages: PromptMessage[] = []
   if (content.length > 0) messages.push({ role: 'assistant', content })
   if (answers.length > 0) messages.push({ role: 'tool', content: answers })
-  return results.size === answers.length ? remembered(message, messages) : messages
+  return messages
+}
+
+function contentOf(message: EventMessage, calls: CallPart[], signer: Signer) {
+  const text = message.content.find((part) => part.type === 'text')?.text ?? ''
+  const said = { text, thinking: message.thinking ?? '', calls }
+  const unsigned: ReplyPart[] = [
+    { type: 'text', length: text.length },
+    ...calls.map(() => ({ type: 'call' as const, length: 0 })),
+  ]
+  return contentIn(said, signedParts(message, signer) ?? unsigned)
+}
+
+type Said = { text: string; thinking: string; calls: CallPart[] }
+
+function contentIn({ text, thinking, calls }: Said, parts: readonly ReplyPart[]) {
+  const content: AssistantMessage['content'] = []
+  const at = { text: 0, thinking: 0, call: 0 }
+  for (const { type, length, metadata } of parts) {
+    const own = metadata && { providerOptions: metadata }
+    if (type === 'reasoning') {
+      const thought = thinking.slice(at.thinking, at.thinking + length)
+      at.thinking += length
+      content.push({ type: 'reasoning', text: thought, ...own })
+    } else if (type === 'text') {
+      const words = text.slice(at.text, at.text + length)
+      at.text += length
+      if (words !== '') content.push({ type: 'text', text: words, ...own })
+    } else if (calls[at.call]) {
+      const { id: toolCallId, name, arguments: input } = calls[at.call]!
+      at.call += 1
+      content.push({ type: 'tool-call', toolCallId, toolName: vendorName(name), input, ...own })
+    }
+  }
+  return content
+}
+
+const nameLengthMax = 64
+
+/** A tool's name as every vendor takes it: models ask for tools by names that no vendor lets them say again. */
+function vendorName(name: string): string {
+  return name.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, nameLengthMax) || 'unnamed'
 }
 
 const withoutResult = 'The call was interrupted; whether it had an effect is unknown.'

@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import type { EventContext, EventDataOf, EventType, TokenUsage } from '@outlast/contract'
 import type { RuntimeAgent } from '../capabilities/catalog.ts'
 import { newId } from '../ids.ts'
+import { addToConversation, type Conversation } from '../store/conversation.ts'
 import {
-  addToConversation,
-  type Conversation,
   type EventRow,
+  newlySeen,
   presentGeneration,
   readEvents,
   type StoredGeneration,
@@ -75,6 +75,14 @@ export async function mayBegin({ lease, signal }: Turn): Promise<void> {
 
 /** The time by the database's clock, in ms since 1970: nodes need not agree on theirs. */
 export const nowOf = ({ clock }: Turn) => clock.database + performance.now() - clock.process
+
+/** How long the turn may still go on, in ms. */
+export const timeLeft = (turn: Turn) =>
+  turn.node.config.TURN_TIMEOUT_MS - (nowOf(turn) - turn.startedAt)
+
+/** How long one model call may take, in ms. */
+export const callTimeMs = (turn: Turn) =>
+  Math.max(1, Math.min(turn.node.config.MODEL_CALL_TIMEOUT_MS, timeLeft(turn)))
 
 export function loggedEvent(row: EventRow): LoggedEvent {
   const { sequence, type } = row
@@ -150,7 +158,7 @@ export function draftGeneration(
     to,
     ...call,
   }
-  const seen = turn.conversation.entries.filter(({ sequence }) => sequence > from && sequence < to)
+  const seen = newlySeen(turn.conversation, { from, to })
   const added = makeDraft('llm.generation', context, stored as never)
   added.present = (ts) => {
     const system = stored.prompt_is_new ? systemMessage(prompt.body, ts, stored) : []
@@ -211,7 +219,7 @@ export async function commit(
 
 function remember(turn: Turn, added: Draft, at: { sequence: number; ts: string }) {
   turn.events.push({ ...added.logged, sequence: at.sequence })
-  addToConversation(turn.conversation, { ...added.stored, ...at, tags: null })
+  addToConversation(turn.conversation, { ...added.stored, ...at })
 }
 
 /** Reads what others appended before `first`: late messages. */

@@ -16,7 +16,9 @@ import {
 type World = {
   iterationsMax: number
   /** One entry a model call: the tools it asks for (true: succeeds), none for a final answer, or a failure. */
-  replies: { tools: boolean[]; fails: boolean }[]
+  replies: { tools: boolean[]; fails: boolean; compacts: boolean }[]
+  /** After so many transactions turns have lasted too long. */
+  overdueAt: number | undefined
   /** After how many transactions a message arrives, at the latest when the session is idle. */
   arrivals: { at: number; onBusy: 'steer' | 'queue' | 'interrupt' }[]
   /** After how many transactions the turn is cancelled. */
@@ -31,9 +33,11 @@ const worlds: fc.Arbitrary<World> = fc.record({
     fc.record({
       tools: fc.array(fc.boolean(), { maxLength: 3 }),
       fails: fc.boolean(),
+      compacts: fc.boolean(),
     }),
     { maxLength: 6 },
   ),
+  overdueAt: fc.option(moment, { nil: undefined }),
   arrivals: fc.array(
     fc.record({ at: moment, onBusy: fc.constantFrom('steer', 'queue', 'interrupt') }),
     { maxLength: 5 },
@@ -128,9 +132,11 @@ function reason(log: Log, held: Held, { action: { open }, world }: Step<'reason'
     'output.message.started',
     { turn_id: held.id, message_id: 'message_of_reply', attempt },
   ]
-  write(log, within(held), open ? [started] : [['reason.started', { agent_id: 'a' }], started])
   const index = replied(log)
-  const { tools, fails } = world.replies[index] ?? { tools: [], fails: false }
+  const { tools, fails, compacts } = world.replies[index] ?? finalReply
+  const begun: Drafted[] = open ? [] : [['reason.started', { agent_id: 'a' }]]
+  if (compacts && !open?.messageId) compact(log, held, begun.splice(0))
+  write(log, within(held), [...begun, started])
   const calls = fails ? [] : tools.map((_, n) => callOf(index, n))
   const message = {
     id: `reply_${index}`,
@@ -147,6 +153,17 @@ function reason(log: Log, held: Held, { action: { open }, world }: Step<'reason'
     ['output.message.completed', { message }],
     ['reason.completed', { success: !fails, ...has }],
   ])
+}
+
+const finalReply = { tools: [], fails: false, compacts: false }
+
+/** A summary is asked for and stored; whoever comes after a crash asks again. */
+function compact(log: Log, held: Held, begun: Drafted[]) {
+  const about = { turn_id: held.id, summarized_to: 1 }
+  write(log, within(held), [...begun, ['context.compacting', { ...about, input_tokens: 9 }]])
+  const usage = { input_tokens: 1, output_tokens: 1 }
+  const sizes = { input_tokens_before: 9, input_tokens_after: 1, duration_ms: 1 }
+  write(log, within(held), [['context.compacted', { ...about, ...sizes, summary: '', usage }]])
 }
 
 const callOf = (reply: number, n: number): ToolCall => ({
@@ -193,6 +210,9 @@ function end(log: Log, held: Held, outcome: Outcome) {
   write(log, { held: then, context: within(held).context }, ended)
 }
 
+const isOverdue = (log: Log, { overdueAt }: World) =>
+  overdueAt !== undefined && log.length >= overdueAt
+
 /** Runs a session until it is idle and nothing more happens, from wherever its log stands. */
 function run(log: Log, world: World) {
   const due = world.arrivals.toSorted((a, b) => a.at - b.at)
@@ -211,7 +231,9 @@ function run(log: Log, world: World) {
       write(log, within(held), [['turn.cancelled', { turn_id: held.id, reason: '' }]])
       continue
     }
-    perform(log, held, { action: next(state, world.iterationsMax), world })
+    const overdue = isOverdue(log, world)
+    const action = next(state, { iterationsMax: world.iterationsMax, overdue })
+    perform(log, held, { action, world })
   }
   throw new Error('the session never came to rest')
 }
@@ -346,7 +368,8 @@ test('every tool that began has one outcome, and a turn ends as its log says', (
           (event) => event.type === 'reason.completed' && !event.data.success,
         )
         const [last] = of('turn.failed') as (LoggedEvent & { type: 'turn.failed' })[]
-        assert.equal(last?.data.error_code === 'llm_error', failed)
+        const code = last?.data.error_code
+        if (code !== 'turn_timeout') assert.equal(code === 'llm_error', failed)
       }
     }),
     { numRuns: 300 },
@@ -373,5 +396,5 @@ test('an event of an earlier turn says nothing about a later one', () => {
   write(log, within(heldBy(log)!), [['turn.completed', { turn_id: 'turn_1', iterations: 1 }]])
   const state = fold('turn_2', 'message_2', eventsOf(log))
   assert.equal(state.ended, false)
-  assert.deepEqual(next(state, 100), { kind: 'begin' })
+  assert.deepEqual(next(state, { iterationsMax: 100 }), { kind: 'begin' })
 })

@@ -1,4 +1,5 @@
 import type { EventContext, EventDataOf, EventType, TokenUsage, ToolCall } from '@outlast/contract'
+import { failureKinds } from '../providers/failure.ts'
 
 /** A stored event as a turn reads it. */
 export type LoggedEvent = {
@@ -51,7 +52,8 @@ export type TurnState = {
   readonly requested: readonly ToolCall[]
   readonly act: OpenAct | undefined
   readonly needsReply: boolean
-  readonly failed: boolean
+  /** How the latest model call failed, as `error_code` says it. */
+  readonly failed: string | undefined
   readonly cancelledAt: number | undefined
   readonly usage: TokenUsage | undefined
   readonly ended: boolean
@@ -61,7 +63,7 @@ export type Input = { sequence: number; messageId: string }
 
 export type Outcome =
   | { kind: 'completed' }
-  | { kind: 'failed'; code: 'llm_error' | 'max_iterations' | 'turn_crashed' }
+  | { kind: 'failed'; code: string }
   | { kind: 'cancelled' }
 
 export type Action =
@@ -84,7 +86,7 @@ export function emptyTurn(turnId: string, inputMessageId: string): TurnState {
     requested: [],
     act: undefined,
     needsReply: true,
-    failed: false,
+    failed: undefined,
     cancelledAt: undefined,
     usage: undefined,
     ended: false,
@@ -103,23 +105,31 @@ export function fold(
   return events.reduce(apply, emptyTurn(turnId, inputMessageId))
 }
 
+export type TurnLimits = {
+  /** Model calls that a turn may make. */
+  iterationsMax: number
+  /** The turn has lasted as long as it may: what is open comes to its end, nothing more begins. */
+  overdue?: boolean
+}
+
+const fail = (code: string): Action => ({ kind: 'end', outcome: { kind: 'failed', code } })
+
 /**
  * What a turn does next, from what its log says.
  * Contract: pure; any prefix of a legal log, cut between two transactions, has a legal next action.
  */
-export function next(turn: TurnState, iterationsMax: number): Action {
+export function next(turn: TurnState, { iterationsMax, overdue = false }: TurnLimits): Action {
   if (turn.ended) return { kind: 'done' }
   if (turn.cancelledAt !== undefined) return { kind: 'end', outcome: { kind: 'cancelled' } }
   if (turn.act || turn.requested.length > 0) {
     return { kind: 'act', open: turn.act, requested: turn.requested }
   }
   if (turn.reason) return { kind: 'reason', iteration: turn.iterations, open: turn.reason }
-  if (turn.failed) return { kind: 'end', outcome: { kind: 'failed', code: 'llm_error' } }
+  if (turn.failed !== undefined) return fail(overdue ? 'turn_timeout' : turn.failed)
   if (!turn.begun) return { kind: 'begin' }
   if (!turn.needsReply) return { kind: 'end', outcome: { kind: 'completed' } }
-  if (turn.iterations >= iterationsMax) {
-    return { kind: 'end', outcome: { kind: 'failed', code: 'max_iterations' } }
-  }
+  if (overdue) return fail('turn_timeout')
+  if (turn.iterations >= iterationsMax) return fail('max_iterations')
   return { kind: 'reason', iteration: turn.iterations + 1, open: undefined }
 }
 
@@ -145,13 +155,17 @@ export function apply(turn: TurnState, event: LoggedEvent): TurnState {
       return { ...turn, iterations: turn.iterations + 1, reason: openReason(event.context) }
     case 'output.message.started':
       return { ...turn, unseen: [], reason: asked(turn.reason!, event) }
+    case 'context.compacted':
+      return { ...turn, usage: addUsage(turn.usage, event.data.usage) }
     case 'llm.generation':
       return { ...turn, usage: addUsage(turn.usage, event.data.metadata.usage) }
     case 'output.message.completed':
       return { ...turn, requested: toolCallsOf(event.data.message.content) }
     case 'reason.completed': {
-      const { success, has_tool_calls: needsReply } = event.data
-      return { ...turn, reason: undefined, failed: !success, needsReply }
+      const { success, has_tool_calls: needsReply, error_code } = event.data
+      // Events of earlier versions do not say how.
+      const failed = success ? undefined : (error_code ?? failureKinds.unknown.code)
+      return { ...turn, reason: undefined, failed, needsReply }
     }
     case 'act.started':
       return { ...turn, act: openAct(event.context) }

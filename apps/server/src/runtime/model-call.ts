@@ -3,26 +3,23 @@ import type {
   LanguageModelV4CallOptions,
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
+  SharedV4ProviderMetadata,
 } from '@ai-sdk/provider'
-import { APICallError } from '@ai-sdk/provider'
 import type { TokenUsage, ToolCall } from '@outlast/contract'
+import { type Failure, failureOf, KnownFailure, statusOf } from '../providers/failure.ts'
 import type { LiveKind } from '../store/bus.ts'
-import { emptyReply, type Reply } from './reply.ts'
+import { emptyReply, type Reply, type ReplyPart } from './reply.ts'
 
 /** A model call that broke. `partial` is what had come by then. */
 export class ModelCallError extends Error {
   override name = 'ModelCallError'
   readonly partial: Reply
-  /** Asking again can help. */
-  readonly passing: boolean
-  /** What the vendor said about when to ask again. */
-  readonly retryAfterMs: number | undefined
+  readonly failure: Failure
 
   constructor(cause: unknown, partial: Reply, secret?: string) {
     super(sentenceOf(cause, secret), { cause })
     this.partial = partial
-    this.passing = !APICallError.isInstance(cause) || cause.isRetryable
-    this.retryAfterMs = APICallError.isInstance(cause) ? retryAfter(cause) : undefined
+    this.failure = failureOf(cause)
   }
 }
 
@@ -32,11 +29,15 @@ export type ModelCall = {
   signal: AbortSignal
   /** The vendor's key. Errors are told to everybody who reads the session, and some vendors repeat it in theirs. */
   secret?: string | undefined
-  /** Longest silence. */
+  /** Longest silence, and longest call. */
+  silenceMs: number
   timeoutMs: number
   /** Called with each piece of text as it arrives. */
-  onText: (kind: LiveKind, text: string) => void
+  onText?: (kind: LiveKind, text: string) => void
 }
+
+/** UTF-16 units of everything that a model says in one reply. */
+const replyLengthMax = 4_000_000
 
 /**
  * Asks a model once and reads its stream to the end.
@@ -46,66 +47,139 @@ export type ModelCall = {
 export async function callModel(model: LanguageModelV4, call: ModelCall): Promise<Reply> {
   const reply = emptyReply()
   const begun = performance.now()
-  const silence = new AbortController()
-  const timer = setTimeout(() => {
-    silence.abort(new Error(`The model was silent for ${call.timeoutMs} ms.`))
-  }, call.timeoutMs)
-  const abortSignal = AbortSignal.any([call.signal, silence.signal])
+  const limits = limitsOf(call)
+  const abortSignal = AbortSignal.any([call.signal, limits.signal])
   try {
     const { stream } = await model.doStream({ ...call.options, abortSignal })
+    const read = createReader(reply, call.onText, begun)
     for await (const part of stream) {
       abortSignal.throwIfAborted()
-      timer.refresh()
-      read(reply, part, call.onText, begun)
+      limits.heard()
+      read(part)
     }
-    if (reply.finishReason === undefined) throw new Error('The stream ended before the reply did.')
+    checkWhole(reply)
     return reply
   } catch (error) {
     throw new ModelCallError(abortSignal.aborted ? abortSignal.reason : error, reply, call.secret)
   } finally {
-    clearTimeout(timer)
+    limits.end()
     reply.durationMs = Math.round(performance.now() - begun)
   }
 }
 
-function read(
-  reply: Reply,
-  part: LanguageModelV4StreamPart,
-  onText: ModelCall['onText'],
-  begun: number,
-): void {
-  switch (part.type) {
-    case 'text-delta':
-      reply.firstTokenMs ??= Math.round(performance.now() - begun)
-      reply.text += part.delta
-      onText('output.message.delta', part.delta)
-      return
-    case 'reasoning-delta':
-      reply.firstTokenMs ??= Math.round(performance.now() - begun)
-      reply.thinking += part.delta
-      onText('reason.thinking.delta', part.delta)
-      return
-    case 'tool-call':
-      reply.toolCalls.push({
-        id: part.toolCallId,
-        name: part.toolName,
-        arguments: argumentsOf(part.input),
-      })
-      return
-    case 'response-metadata':
-      reply.responseId = part.id
-      return
-    case 'finish':
-      reply.usage = usageOf(part.usage)
-      reply.finishReason = part.finishReason.unified
-      if (part.finishReason.unified === 'error') throw new Error('The model ended with an error.')
-      return
-    case 'error':
-      throw part.error
-    default:
-      return
+/** Who is silent may be asked again; who talks for too long would do so again. */
+function limitsOf({ silenceMs, timeoutMs }: ModelCall) {
+  const controller = new AbortController()
+  const stop = (message: string, passing: boolean) => () =>
+    controller.abort(new KnownFailure('timeout', message, passing))
+  const silence = setTimeout(stop(`The model was silent for ${silenceMs} ms.`, true), silenceMs)
+  const whole = setTimeout(stop(`The reply took more than ${timeoutMs} ms.`, false), timeoutMs)
+  return {
+    signal: controller.signal,
+    heard: () => silence.refresh(),
+    end() {
+      clearTimeout(silence)
+      clearTimeout(whole)
+    },
   }
 }
+
+function checkWhole({ finishReason, text, toolCalls }: Reply): void {
+  if (finishReason === undefined) {
+    throw new KnownFailure('broken_stream', 'The stream ended before the reply did.')
+  }
+  if (finishReason === 'error') {
+    throw new KnownFailure('bad_response', 'The model ended with an error.')
+  }
+  if (finishReason === 'content-filter' && text === '' && toolCalls.length === 0) {
+    throw new KnownFailure('refused', 'The model ended without a reply: content-filter.')
+  }
+}
+
+type OnText = ModelCall['onText']
+
+function createReader(reply: Reply, onText: OnText, begun: number) {
+  const open = new Map<string, ReplyPart>()
+  let length = 0
+
+  function partOf(type: ReplyPart['type'], id: string): ReplyPart {
+    const known = open.get(`${type} ${id}`)
+    if (known) return known
+    const part: ReplyPart = { type, length: 0 }
+    open.set(`${type} ${id}`, part)
+    reply.parts.push(part)
+    return part
+  }
+
+  function note(part: ReplyPart, { providerMetadata }: Noted) {
+    for (const [vendor, fields] of Object.entries(providerMetadata ?? {})) {
+      part.metadata = { ...part.metadata, [vendor]: { ...part.metadata?.[vendor], ...fields } }
+    }
+    return part
+  }
+
+  function count(added: number) {
+    length += added
+    if (length <= replyLengthMax) return
+    const message = `The reply is longer than ${replyLengthMax} characters.`
+    throw new KnownFailure('bad_response', message, false)
+  }
+
+  function say(kind: LiveKind, delta: string) {
+    if (delta === '') return
+    reply.firstTokenMs ??= Math.round(performance.now() - begun)
+    if (kind === 'output.message.delta') reply.text += delta
+    else reply.thinking += delta
+    onText?.(kind, delta)
+  }
+
+  return (part: LanguageModelV4StreamPart): void => {
+    switch (part.type) {
+      case 'text-start':
+      case 'text-end':
+        note(partOf('text', part.id), part)
+        return
+      case 'reasoning-start':
+      case 'reasoning-end':
+        note(partOf('reasoning', part.id), part)
+        return
+      case 'text-delta':
+        count(part.delta.length)
+        note(partOf('text', part.id), part).length += part.delta.length
+        say('output.message.delta', part.delta)
+        return
+      case 'reasoning-delta':
+        count(part.delta.length)
+        note(partOf('reasoning', part.id), part).length += part.delta.length
+        say('reason.thinking.delta', part.delta)
+        return
+      case 'tool-input-delta':
+        count(part.delta.length)
+        return
+      case 'tool-call':
+        note(partOf('call', `${reply.toolCalls.length}`), part)
+        reply.toolCalls.push({
+          id: part.toolCallId,
+          name: part.toolName,
+          arguments: argumentsOf(part.input),
+        })
+        return
+      case 'response-metadata':
+        reply.responseId = part.id
+        return
+      case 'finish':
+        reply.usage = usageOf(part.usage)
+        reply.finishReason = part.finishReason.unified
+        return
+      case 'error':
+        throw part.error
+      default:
+        return
+    }
+  }
+}
+
+type Noted = { providerMetadata?: SharedV4ProviderMetadata }
 
 /** Under this name stand arguments that were no JSON object, as the model wrote them. */
 export const unreadableArguments = '_unreadable'
@@ -134,17 +208,11 @@ const sentenceMax = 2_000
 /** A shorter key is no secret, and would be found in any text. */
 const secretLengthMin = 8
 
-function sentenceOf(error: unknown, secret = ''): string {
-  const message = String(error instanceof Error ? error.message : JSON.stringify(error))
-  const status = APICallError.isInstance(error) && error.statusCode ? ` (${error.statusCode})` : ''
+/** What the vendor says went wrong, without its key. */
+export function sentenceOf(error: unknown, secret = ''): string {
+  const said = (error as { message?: unknown } | null)?.message
+  const message = typeof said === 'string' ? said : (JSON.stringify(error) ?? 'unknown')
+  const status = statusOf(error)
   const told = secret.length < secretLengthMin ? message : message.replaceAll(secret, '[key]')
-  return `${told}${status}`.slice(0, sentenceMax)
-}
-
-function retryAfter(error: APICallError): number | undefined {
-  const header = error.responseHeaders?.['retry-after']
-  if (header === undefined) return undefined
-  const seconds = Number(header)
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - Date.now()
-  return Number.isFinite(ms) && ms >= 0 ? ms : undefined
+  return `${told}${status === undefined ? '' : ` (${status})`}`.slice(0, sentenceMax)
 }

@@ -8,6 +8,7 @@ import type { Bus } from '../store/bus.ts'
 import type { Database, Db } from '../store/database.ts'
 import type { EventRow } from '../store/events.ts'
 import type { TakenTurn } from '../store/turns.ts'
+import type { Breaker } from './breaker.ts'
 
 /** What this process is, to everything that runs turns in it. */
 export type Node = {
@@ -25,6 +26,7 @@ export type Node = {
   log: Log
   /** Turns that this node can begin without the queue. */
   local: LocalTurns
+  breaker: Breaker
 }
 
 /** A turn whose message this node has just stored, in its own name. */

@@ -1,6 +1,7 @@
 import { eventTypes } from '@outlast/contract'
 import { assemble } from '../capabilities/catalog.ts'
-import { addToConversation, type EventRow, newConversation, readLog } from '../store/events.ts'
+import { addToConversation, newConversation } from '../store/conversation.ts'
+import { type EventRow, readLog } from '../store/events.ts'
 import { hashOf } from '../store/texts.ts'
 import type { TakenTurn, TurnRun } from '../store/turns.ts'
 import { loggedEvent, sessionUsage, type Text, type Turn } from './journal.ts'

@@ -14,7 +14,7 @@ import {
 } from '../../test/session.ts'
 import { follow } from '../../test/stream.ts'
 
-test('a model that fails for good ends the turn with llm_error, and the next message works', async (t) => {
+test('a model that fails for good ends the turn with its kind, and the next message works', async (t) => {
   const { server, session } = await mathSession(t)
   const error = { message: 'bad key', status: 401 }
   const events = await converse(t, server, session.id, scripted({ error }))
@@ -31,9 +31,12 @@ test('a model that fails for good ends the turn with llm_error, and the next mes
   assert.equal(generation.metadata.success, false)
   assert.deepEqual(generation.metadata.finish_reasons, ['error'])
   assert.match(generation.metadata.error!, /bad key/)
+  assert.equal(generation.metadata.error_code, 'llm_bad_key')
   assert.equal(dataOf(events, 'reason.completed').success, false)
-  assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_error')
-  assert.doesNotMatch(dataOf(events, 'turn.failed').error, /bad key/)
+  assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_bad_key')
+  const others = events.filter(({ type }) => !['input.message', 'llm.generation'].includes(type))
+  const told = JSON.stringify(others.map(({ type, data }) => (type === 'turn.started' ? {} : data)))
+  assert.doesNotMatch(told, /bad key/, 'what the vendor said stands in llm.generation only')
   assert.match(replyOf(await converse(t, server, session.id, 'hello')), /simulated/i)
 })
 
@@ -62,8 +65,9 @@ test('when retries are used up the partial text is kept', async (t) => {
   const error = { message: 'cut', status: 500, after_characters: 6 }
   const events = await converse(t, server, session.id, scripted({ text: 'Hello there', error }))
   assert.equal(replyOf(events), 'Hello ')
-  assert.deepEqual(dataOf(events, 'llm.generation').metadata.finish_reasons, ['error'])
-  assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_error')
+  const { finish_reasons, retry } = dataOf(events, 'llm.generation').metadata
+  assert.deepEqual([finish_reasons, retry?.error_codes], [['error'], ['llm_overloaded']])
+  assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_overloaded')
 })
 
 test('thinking is streamed, stored once and kept out of the list of messages', async (t) => {
@@ -127,7 +131,7 @@ test('without any model the turn says so and the session stays usable', async (t
   await server.call('PATCH', `/v1/llm-providers/${simulated}`, { status: 'disabled' })
   const events = await converse(t, server, session.id, 'hi')
   assert.match(dataOf(events, 'llm.generation').metadata.error!, /^No model configured/)
-  assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_error')
+  assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_not_configured')
   await server.call('PATCH', `/v1/llm-providers/${simulated}`, { status: 'active' })
   assert.match(replyOf(await converse(t, server, session.id, 'hi')), /simulated/i)
 })

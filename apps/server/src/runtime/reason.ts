@@ -1,15 +1,20 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { LanguageModelV4, LanguageModelV4CallOptions } from '@ai-sdk/provider'
-import type { EventContext, ModelMetadata, ToolCall } from '@outlast/contract'
+import type { ModelMetadata } from '@outlast/contract'
 import { newId, newSpanId, uuidOf } from '../ids.ts'
-import { languageModel } from '../providers/index.ts'
+import { type FailureKind, failureOf, KnownFailure } from '../providers/failure.ts'
+import { languageModel, providers } from '../providers/index.ts'
 import { environmentKey } from '../providers/keys.ts'
 import { publicFetch } from '../providers/outbound.ts'
+import type { CallOptions, VendorModel } from '../providers/provider.ts'
+import { viewOf } from '../store/conversation.ts'
 import { findModelRoute, type ModelRoute } from '../store/models.ts'
 import { previewOf, withoutNul } from '../text.ts'
+import { type Asked, draftAnswer, type Outcome, reasonContext } from './answer.ts'
 import { throughOutages } from './append.ts'
-import { newestControls, promptOf } from './context.ts'
-import { commit, contextOf, draft, draftGeneration, mayBegin, nowOf, type Turn } from './journal.ts'
+import { type Answer, callPatiently } from './attempts.ts'
+import { type Fitting, fit, tokensIn } from './compact.ts'
+import { newestControls, promptOf, toolsOf } from './context.ts'
+import { withImages } from './images.ts'
+import { callTimeMs, commit, contextOf, draft, mayBegin, nowOf, type Turn } from './journal.ts'
 import { type LiveWriter, openLive } from './live.ts'
 import type { Action, OpenReason } from './log.ts'
 import { callModel, ModelCallError } from './model-call.ts'
@@ -17,25 +22,13 @@ import { agentMessage, emptyReply, type Reply } from './reply.ts'
 import { FencedError } from './stop.ts'
 
 type ReasonAction = Extract<Action, { kind: 'reason' }>
-type Effort = NonNullable<LanguageModelV4CallOptions['reasoning']>
+type Effort = NonNullable<CallOptions['reasoning']>
 
 /** One model call in the making. */
-type Asking = {
-  route: ModelRoute | undefined
-  effort: Effort | undefined
-  open: OpenReason
-  messageId: string
-  metadata: ModelMetadata
-  /** The context of everything the call says. */
-  context: EventContext
-}
+type Asking = Asked & { effort: Effort | undefined }
 
-/** How a call went, once it is not asked again. */
-type Answer = { reply: Reply; error: string | undefined; attempts: number; waitedMs: number }
-
-const apology = 'Something went wrong while I was working on a reply. Please try again.'
-const firstPauseMs = 500
-const longestPauseMs = 30_000
+/** The model to call, and the key with which. */
+type Vendor = { route: ModelRoute; model: VendorModel; secret: string | undefined }
 
 /**
  * Asks the model, as often as it takes, and decides on what came of it.
@@ -93,46 +86,98 @@ function beginReason(turn: Turn, metadata: ModelMetadata): OpenReason {
   return open
 }
 
-function reasonContext(turn: Turn, { execId, spanId }: OpenReason): EventContext {
-  const context = contextOf(turn)
-  return { ...context, exec_id: execId, span_id: spanId, parent_span_id: turn.run.turnId }
-}
-
 const efforts = ['minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
 
 function effortOf(text: string | null | undefined): Effort | undefined {
   return efforts.find((effort) => effort === text)
 }
 
-async function ask(turn: Turn, asking: Asking): Promise<Answer> {
-  const { node, signal } = turn
-  const vendor = asking.route && (await vendorOf(turn, asking.route))
-  let waitedMs = 0
-  for (let attempts = 1; ; attempts += 1) {
-    const attempt = asking.open.attempt + attempts
-    draftRequest(turn, asking, attempt)
-    await commit(turn)
-    if (!vendor) {
-      const error = 'No model configured: add a provider and make one of its models the default.'
-      return { reply: emptyReply(), error, attempts, waitedMs }
-    }
-    await mayBegin(turn)
-    try {
-      return {
-        reply: await stream(turn, asking, { ...vendor, attempt }),
-        error: undefined,
-        attempts,
-        waitedMs,
-      }
-    } catch (error) {
-      if (!(error instanceof ModelCallError)) throw error
-      if (signal.aborted) throw interrupted(turn, asking, error.partial)
-      if (!error.passing || attempts >= node.config.MODEL_ATTEMPTS_MAX) {
-        return { reply: error.partial, error: error.message, attempts, waitedMs }
-      }
-      node.log.warn('model call broke', { session: turn.run.sessionId, error: error.message })
-      waitedMs += await pause(attempts, error.retryAfterMs, signal)
-    }
+type Told = Answer & Pick<Outcome, 'compaction'>
+
+/** Of a prompt that was too long all the same, what the next one may be. */
+const secondShare = 0.6
+
+async function ask(turn: Turn, asking: Asking): Promise<Told> {
+  const { route, context } = asking
+  if (!route) return giveUp(turn, asking, unanswered('not_configured', noModel))
+  const vendor = await vendorOf(turn, route)
+  const fitting = { ...vendor, context, tokensMax: tokensMaxOf(turn) }
+  const { done: compaction, failed } = await fit(turn, fitting)
+  if (failed) return giveUp(turn, asking, failed)
+  const first = await callPatiently(turn, route, (attempt) =>
+    call(turn, asking, { ...vendor, attempt }),
+  )
+  if (first.failed?.failure.kind !== 'too_long') return { ...first, compaction }
+  return askShorter(turn, asking, { first: { ...first, compaction }, fitting })
+}
+
+/** Once more with less, where less can be made of it. */
+async function askShorter(
+  turn: Turn,
+  asking: Asking,
+  { first, fitting }: { first: Told; fitting: Vendor & Fitting },
+): Promise<Told> {
+  const tokensMax = Math.floor(tokensIn(turn) * secondShare)
+  const { done: compaction } = await fit(turn, { ...fitting, tokensMax })
+  if (!compaction) return first
+  const second = await callPatiently(turn, fitting.route, (attempt) =>
+    call(turn, asking, { ...fitting, attempt: first.attempts + attempt }),
+  )
+  return {
+    ...second,
+    compaction,
+    attempts: first.attempts + second.attempts,
+    waitedMs: first.waitedMs + second.waitedMs,
+    codes: [...first.codes, first.failed!.failure.code, ...second.codes],
+  }
+}
+
+const noModel = 'No model configured: add a provider and make one of its models the default.'
+
+function unanswered(kind: FailureKind, detail: string): Answer {
+  const failed = { failure: failureOf(new KnownFailure(kind, detail)), detail }
+  return { reply: emptyReply(), failed, attempts: 1, waitedMs: 0, codes: [] }
+}
+
+/** A call that is not made is begun all the same: its failure is its reply. */
+async function giveUp(turn: Turn, asking: Asking, answer: Answer): Promise<Told> {
+  draftRequest(turn, asking, asking.open.attempt + 1)
+  await commit(turn)
+  return { ...answer, compaction: undefined }
+}
+
+async function vendorOf({ node, run }: Turn, route: ModelRoute): Promise<Vendor> {
+  const { provider_type: type, base_url: baseUrl, api_key: sealed, model_id: name } = route
+  const own = sealed === null ? undefined : node.secrets?.open(sealed)
+  const apiKey = own ?? environmentKey(node.config, { orgId: run.orgId, type, baseUrl })
+  const { AUTH_MODE: mode, PRIVATE_HOSTS_ALLOWED: allowed } = node.config
+  // Without authentication whoever may name an address is whoever runs the server.
+  const isGuarded = baseUrl !== null && mode !== 'none'
+  const fetch = isGuarded ? await publicFetch(allowed) : undefined
+  const model = languageModel(type, { apiKey, baseUrl: baseUrl ?? undefined, fetch }, name)
+  return { route, model: await model, secret: apiKey }
+}
+
+/** Tokens that a prompt may have. */
+function tokensMaxOf({ node: { config } }: Turn): number {
+  return Math.floor((config.CONTEXT_TOKENS_UNKNOWN * config.CONTEXT_PERCENT) / 100)
+}
+
+/** Makes the call once: its intent is stored before. */
+async function call(
+  turn: Turn,
+  asking: Asking,
+  vendor: Vendor & { attempt: number },
+): Promise<Reply> {
+  const attempt = asking.open.attempt + vendor.attempt
+  draftRequest(turn, asking, attempt)
+  await commit(turn)
+  await mayBegin(turn)
+  try {
+    return await stream(turn, asking, { ...vendor, attempt })
+  } catch (error) {
+    if (!(error instanceof ModelCallError) || !turn.signal.aborted) throw error
+    throw interrupted(turn, asking, error.partial)
   }
 }
 
@@ -145,30 +190,6 @@ function interrupted(turn: Turn, { context, metadata, messageId }: Asking, parti
     turn.effects.outputPreview = previewOf(withoutNul(partial.text))
   }
   return new FencedError()
-}
-
-async function pause(attempt: number, retryAfterMs: number | undefined, signal: AbortSignal) {
-  const backoff = firstPauseMs * 2 ** (attempt - 1) * (0.5 + Math.random())
-  const ms = Math.round(Math.min(longestPauseMs, retryAfterMs ?? backoff))
-  await sleep(ms, undefined, { signal }).catch(() => {
-    throw new FencedError()
-  })
-  return ms
-}
-
-/** The model to call, and the key with which. */
-type Vendor = { model: LanguageModelV4; secret: string | undefined }
-
-async function vendorOf({ node, run }: Turn, route: ModelRoute): Promise<Vendor> {
-  const { provider_type: type, base_url: baseUrl, api_key: sealed, model_id: name } = route
-  const own = sealed === null ? undefined : node.secrets?.open(sealed)
-  const apiKey = own ?? environmentKey(node.config, { orgId: run.orgId, type, baseUrl })
-  const { AUTH_MODE: mode, PRIVATE_HOSTS_ALLOWED: allowed } = node.config
-  // Without authentication whoever may name an address is whoever runs the server.
-  const isGuarded = baseUrl !== null && mode !== 'none'
-  const fetch = isGuarded ? await publicFetch(allowed) : undefined
-  const model = languageModel(type, { apiKey, baseUrl: baseUrl ?? undefined, fetch }, name)
-  return { model: await model, secret: apiKey }
 }
 
 function draftRequest(
@@ -190,25 +211,21 @@ function draftRequest(
 
 async function stream(
   turn: Turn,
-  { context, effort }: Asking,
-  { model, secret, attempt }: Vendor & { attempt: number },
+  asking: Asking,
+  { route, model, secret, attempt }: Vendor & { attempt: number },
 ): Promise<Reply> {
-  const { node, lease, run, agent, signal } = turn
+  const { node, lease, run, signal } = turn
   // `reason.thinking.started` may have come after it.
   const { sequence } = turn.events.findLast(({ type }) => type === 'output.message.started')!
-  const about = { sequence, turnId: run.turnId, context: JSON.stringify(context) }
+  const about = { sequence, turnId: run.turnId, context: JSON.stringify(asking.context) }
   let live: LiveWriter | undefined
   try {
     return await callModel(model, {
-      options: {
-        prompt: promptOf(agent.prompt, turn.conversation.entries),
-        tools: toolsOf(turn),
-        providerOptions: { llmsim: { attempt } },
-        ...(effort && { reasoning: effort }),
-      },
+      options: await optionsFor(turn, asking, { route, model, attempt }),
       signal,
       secret,
-      timeoutMs: node.config.MODEL_TIMEOUT_MS,
+      silenceMs: node.config.MODEL_TIMEOUT_MS,
+      timeoutMs: callTimeMs(turn),
       onText(kind, text) {
         live ??= openLive(node.bus, run.sessionId, about, { held: lease.held, signal })
         live.write(kind, text)
@@ -220,77 +237,19 @@ async function stream(
   }
 }
 
-function toolsOf({ agent }: Turn): NonNullable<LanguageModelV4CallOptions['tools']> {
-  return [...agent.tools.values()].map(({ name, description, input }) => ({
-    type: 'function',
-    name,
-    description,
-    inputSchema: input as never,
-  }))
-}
-
-function draftAnswer(
+async function optionsFor(
   turn: Turn,
-  { open, messageId, metadata, context, effort, route }: Asking,
-  { reply: raw, error, attempts, waitedMs, durationMs }: Answer & { durationMs: number },
-): void {
-  const failed = error !== undefined
-  const reply = { ...raw, toolCalls: failed ? [] : withNewIds(turn, raw.toolCalls) }
-  const { usage, toolCalls } = reply
-  if (reply.thinking !== '') {
-    draft(turn, 'reason.thinking.completed', context, {
-      turn_id: turn.run.turnId,
-      thinking: reply.thinking.toWellFormed(),
-    })
+  { effort }: Asking,
+  { route, model, attempt }: Omit<Vendor, 'secret'> & { attempt: number },
+): Promise<CallOptions> {
+  const { agent, conversation, run } = turn
+  const prompt = promptOf(agent.prompt, viewOf(conversation), route)
+  const options = {
+    prompt: await withImages(turn, model, { prompt, sees: true }),
+    tools: toolsOf(agent),
+    providerOptions: { llmsim: { attempt } },
+    ...(effort && { reasoning: effort }),
   }
-  draftGeneration(turn, context, {
-    output: { text: reply.text.toWellFormed(), tool_calls: toolCalls },
-    metadata: {
-      model: metadata.model,
-      success: !failed,
-      ...(route && { provider: route.provider_type }),
-      ...(usage && { usage }),
-      duration_ms: reply.durationMs,
-      ...(reply.firstTokenMs !== undefined && { time_to_first_token_ms: reply.firstTokenMs }),
-      finish_reasons: [failed ? 'error' : finishReason(reply)],
-      ...(reply.responseId && { response_id: reply.responseId }),
-      ...(failed && { error }),
-      ...(attempts > 1 && { retry: { attempts: attempts - 1, total_wait_ms: waitedMs } }),
-    },
-  })
-  const said = failed && reply.text === '' ? { ...reply, text: apology } : reply
-  const about = { id: messageId, model: metadata.model, effort, now: nowOf(turn) }
-  const message = agentMessage(said, about)
-  draft(turn, 'output.message.completed', context, { message, metadata, ...(usage && { usage }) })
-  draft(turn, 'reason.completed', reasonContext(turn, open), {
-    success: !failed,
-    has_tool_calls: toolCalls.length > 0,
-    tool_call_count: toolCalls.length,
-    ...(said.text !== '' && { text_preview: previewOf(said.text.toWellFormed()) }),
-    ...(failed && { error }),
-    duration_ms: durationMs,
-    ...(usage && { usage }),
-  })
-  turn.effects.outcome = true
-  if (said.text !== '') turn.effects.outputPreview = previewOf(withoutNul(said.text.toWellFormed()))
-}
-
-const finishReason = (reply: Reply) => {
-  if (reply.toolCalls.length > 0) return 'tool_calls'
-  return reply.finishReason === 'length' ? 'length' : 'stop'
-}
-
-/** A call keeps the vendor's id only if it is new in this session: ids must tell calls apart. */
-function withNewIds({ conversation: { entries } }: Turn, calls: ToolCall[]): ToolCall[] {
-  if (calls.length === 0) return calls
-  const known = new Set<string>()
-  for (const { message } of entries) {
-    for (const part of message.content) if (part.type === 'tool_call') known.add(part.id)
-  }
-  return calls.map((call) => {
-    const id =
-      call.id === '' || known.has(call.id) ? newId('exec').replace('exec', 'call') : call.id
-    known.add(id)
-    return { ...call, id }
-  })
+  const { tune = (all: CallOptions) => all } = providers[route.provider_type]
+  return tune(options, { sessionId: run.sessionId, outputTokensMax: undefined })
 }

@@ -1,4 +1,4 @@
-import type { Conversation } from '../store/events.ts'
+import type { Conversation } from '../store/conversation.ts'
 
 /** A conversation, and the sequence up to which it is known. */
 export type Known = { conversation: Conversation; sequence: number }

@@ -1,10 +1,20 @@
 import type { EventMessage, TokenUsage, ToolCall } from '@outlast/contract'
+import type { VendorMetadata } from '../providers/provider.ts'
+
+/** A piece of a reply, in the vendor's order: so many UTF-16 units of the thinking or the text, or the next tool call. */
+export type ReplyPart = {
+  type: 'reasoning' | 'text' | 'call'
+  length: number
+  /** What the vendor wants to see again with it. */
+  metadata?: VendorMetadata | undefined
+}
 
 /** What a model has said so far. */
 export type Reply = {
   text: string
   thinking: string
   toolCalls: ToolCall[]
+  parts: ReplyPart[]
   usage: TokenUsage | undefined
   finishReason: string | undefined
   responseId: string | undefined
@@ -16,6 +26,7 @@ export const emptyReply = (): Reply => ({
   text: '',
   thinking: '',
   toolCalls: [],
+  parts: [],
   usage: undefined,
   finishReason: undefined,
   responseId: undefined,
@@ -27,6 +38,7 @@ export type ReplyAbout = {
   id: string
   model: string
   effort?: string | undefined
+  signature?: string | undefined
   /** When it was said, in ms since 1970. */
   now: number
 }
@@ -34,7 +46,7 @@ export type ReplyAbout = {
 /** What a model said, as a message of the conversation. */
 export function agentMessage(
   { text, thinking, toolCalls }: Pick<Reply, 'text' | 'thinking' | 'toolCalls'>,
-  { id, model, effort, now }: ReplyAbout,
+  { id, model, effort, signature, now }: ReplyAbout,
 ): EventMessage {
   return {
     id,
@@ -46,5 +58,6 @@ export function agentMessage(
     created_at: new Date(now).toISOString(),
     metadata: { model, ...(effort && { reasoning_effort: effort }) },
     ...(thinking !== '' && { thinking: thinking.toWellFormed() }),
+    ...(signature && { thinking_signature: signature }),
   }
 }

@@ -1,3 +1,4 @@
+import { failureKinds } from '../providers/failure.ts'
 import { act } from './act.ts'
 import {
   commit,
@@ -8,6 +9,7 @@ import {
   nextTurn,
   nowOf,
   type Turn,
+  timeLeft,
 } from './journal.ts'
 import { next, type Outcome } from './log.ts'
 import { reason } from './reason.ts'
@@ -21,7 +23,7 @@ import { FencedError } from './stop.ts'
 export async function runTurn(turn: Turn, stopping: () => boolean): Promise<boolean> {
   const { TURN_ITERATIONS_MAX: iterationsMax } = turn.node.config
   for (;;) {
-    const action = next(turn.state, iterationsMax)
+    const action = next(turn.state, { iterationsMax, overdue: timeLeft(turn) <= 0 })
     if (action.kind === 'done') return true
     if (action.kind !== 'end' && stopping()) {
       await commit(turn)
@@ -50,11 +52,13 @@ const inputContent = ({ state: { input } }: Turn) =>
 
 const spanned = (turn: Turn) => ({ ...contextOf(turn), span_id: turn.run.turnId })
 
-const sentences = {
-  llm_error: 'An error occurred while processing your request.',
+/** What everybody may read of a failure, by its `error_code`. */
+const sentences: Record<string, string> = {
   max_iterations: 'The turn made as many model calls as it may.',
+  turn_timeout: 'The turn took longer than it may.',
   turn_crashed: 'The turn ended its process three times and was given up.',
-} as const
+  ...Object.fromEntries(Object.values(failureKinds).map(({ code, sentence }) => [code, sentence])),
+}
 
 /**
  * Ends the turn, unless something comes in between: then nothing ends and the next look at the log decides.
@@ -72,7 +76,7 @@ function endDraft(turn: Turn, outcome: Exclude<Outcome, { kind: 'cancelled' }>):
   const { iterations, usage } = turn.state
   const about = { turn_id: turn.run.turnId, ...(usage && { usage }) }
   if (outcome.kind === 'failed') {
-    const error = sentences[outcome.code]
+    const error = sentences[outcome.code] ?? failureKinds.unknown.sentence
     return makeDraft('turn.failed', spanned(turn), { ...about, error, error_code: outcome.code })
   }
   return makeDraft('turn.completed', spanned(turn), {

@@ -1,5 +1,13 @@
-import type { EventDataOf, EventMessage, EventType, GenerationMetadata } from '@outlast/contract'
+import type { EventMessage, EventType, GenerationMetadata } from '@outlast/contract'
 import { eventId } from '../ids.ts'
+import {
+  addToConversation,
+  type Conversation,
+  conversationTypes,
+  inputSequenceOf,
+  newConversation,
+  viewOf,
+} from './conversation.ts'
 import type { Db, Statement } from './database.ts'
 import { textsOf } from './texts.ts'
 
@@ -29,12 +37,6 @@ export type StoredGeneration = {
   output: object
   metadata: GenerationMetadata
 }
-
-/** Events that are messages of the conversation. */
-export const messageTypes = ['input.message', 'output.message.completed', 'tool.completed'] as const
-
-/** Those, when each reply was asked for, and when the turn of a message began that had waited for it. */
-const conversationTypes = [...messageTypes, 'output.message.started', 'session.activated'] as const
 
 const page: Statement = {
   name: 'read-events',
@@ -171,13 +173,11 @@ export async function presentEvents(
   )
   const from = whole ? 0 : Math.min(...stored.map((call) => call.from))
   const to = Math.max(...stored.map((call) => call.to))
-  const messages = await readConversation(db, sessionId, from, to)
+  const conversation = await readConversation(db, sessionId, from, to)
   return rows.map((row) => {
     const call = generations.get(row.sequence)
     if (!call) return wireEvent(sessionId, row)
-    const seen = messages.filter(
-      ({ sequence }) => sequence < call.to && (whole || sequence > call.from),
-    )
+    const seen = whole ? viewOf(conversation, call.to) : newlySeen(conversation, call)
     const system =
       whole || call.prompt_is_new ? systemMessage(texts.get(call.prompt) ?? '', row.ts, call) : []
     const data = presentGeneration(call, [...system, ...seen.map(({ message }) => message)], texts)
@@ -195,76 +195,16 @@ async function readConversation(db: Db, sessionId: string, after: number, upTo: 
     for (const row of await readEvents(db, sessionId, input)) addToConversation(conversation, row)
   }
   for (const row of rows) addToConversation(conversation, row)
-  return conversation.entries
+  return conversation
 }
 
-/** Where the message stands that waited for the turn which begins here; undefined when none did. */
-function inputSequenceOf({ type, data }: EventRow): number | undefined {
-  if (type !== 'session.activated') return undefined
-  return (JSON.parse(data) as { input_sequence?: number }).input_sequence
-}
-
-/** A message of the conversation, and the sequence of its event. */
-export type Entry = { sequence: number; message: EventMessage }
-
-/** Messages in the order in which they make sense, which is not always that of the log. */
-export type Conversation = {
-  sessionId: string
-  entries: Entry[]
-  /** Messages that wait for turns of their own, by the sequence of their event. */
-  queued: Map<number, EventMessage>
-  askedAt: number
-  /** UTF-16 units of its messages as JSON. */
-  length: number
-}
-
-export const newConversation = (sessionId: string): Conversation => ({
-  sessionId,
-  entries: [],
-  queued: new Map(),
-  askedAt: 0,
-  length: 0,
-})
-
-/**
- * Adds what an event says to the conversation.
- * Contract: a reply stands before the messages that came after it was asked for, since it answers none of them;
- * tool results stand directly after their call; a queued message comes in where its turn begins. Other events add
- * nothing.
- */
-export function addToConversation(conversation: Conversation, row: EventRow): void {
-  const { sessionId, entries, askedAt } = conversation
-  if ((messageTypes as readonly string[]).includes(row.type)) conversation.length += row.data.length
-  const entry = () => ({ sequence: row.sequence, message: messageOf(sessionId, row) })
-  if (row.type === 'session.activated') beginQueued(conversation, row)
-  if (row.type === 'input.message') addInput(conversation, row)
-  if (row.type === 'output.message.started') conversation.askedAt = row.sequence
-  if (row.type === 'output.message.completed') insertBeforeLater(entries, entry(), askedAt)
-  if (row.type === 'tool.completed') insertAfterCall(entries, entry())
-}
-
-function addInput({ entries, queued }: Conversation, { sequence, data }: EventRow): void {
-  const { message, on_busy } = JSON.parse(data) as EventDataOf<'input.message'>
-  if (on_busy === 'queue') queued.set(sequence, message)
-  else entries.push({ sequence, message })
-}
-
-function beginQueued({ queued, entries }: Conversation, row: EventRow): void {
-  const from = inputSequenceOf(row)
-  const message = from === undefined ? undefined : queued.get(from)
-  if (message) entries.push({ sequence: row.sequence, message })
-}
-
-function insertBeforeLater(entries: Entry[], entry: Entry, askedAt: number): void {
-  let at = entries.length
-  while (at > 0 && entries[at - 1]!.sequence > askedAt) at -= 1
-  entries.splice(at, 0, entry)
-}
-
-function insertAfterCall(entries: Entry[], entry: Entry): void {
-  let at = entries.findLastIndex(({ message }) => message.role === 'agent') + 1
-  while (entries[at]?.message.role === 'tool_result') at += 1
-  entries.splice(at, 0, entry)
+/** What is new to a model since the session's previous call: messages, and a summary that stands for older ones. */
+export function newlySeen(conversation: Conversation, { from, to }: { from: number; to: number }) {
+  const isNew = ({ sequence }: { sequence: number }) => sequence > from && sequence < to
+  const compaction = conversation.compactions.findLast(isNew)
+  const entries = conversation.entries.filter(isNew)
+  if (!compaction?.message) return entries
+  return [{ sequence: compaction.sequence, message: compaction.message }, ...entries]
 }
 
 /** The system prompt as a message: its id derives from the text, so it is the same in every reading. */
@@ -287,32 +227,4 @@ export function presentGeneration(
   const tools = texts.get(call.tools) ?? '[]'
   const { output, metadata } = call
   return `{"messages":${JSON.stringify(messages)},"output":${JSON.stringify(output)},"metadata":${JSON.stringify(metadata)},"tools":${tools}}`
-}
-
-type ToolCompleted = {
-  tool_call_id: string
-  result?: EventMessage['content'] | null
-  error?: string | null
-}
-
-/** The message that an event of `messageTypes` is. A tool result's id derives from its event's. */
-export function messageOf(sessionId: string, row: EventRow): EventMessage {
-  if (row.type !== 'tool.completed')
-    return (JSON.parse(row.data) as { message: EventMessage }).message
-  const { tool_call_id, result, error } = JSON.parse(row.data) as ToolCompleted
-  const id = eventId(sessionId, row.ts, { sequence: row.sequence, offset: 0 })
-  const only = result?.length === 1 ? result[0] : undefined
-  return {
-    id: id.replace('event_', 'message_'),
-    role: 'tool_result',
-    content: [
-      {
-        type: 'tool_result',
-        tool_call_id,
-        ...(result && { result: only?.type === 'text' ? only.text : result }),
-        ...(error && { error }),
-      },
-    ],
-    created_at: row.ts,
-  }
 }

@@ -1,6 +1,7 @@
 import type { EventMessage, Message } from '@outlast/contract'
+import { messageOf, messageTypes } from './conversation.ts'
 import type { Db, Statement } from './database.ts'
-import { messageOf, messageTypes, readPage } from './events.ts'
+import { readPage } from './events.ts'
 import { routeQuery } from './models.ts'
 import { type NewEvent, type TakenTurn, type TurnRun, takenColumns } from './turns.ts'
 

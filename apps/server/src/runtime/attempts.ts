@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Failure, failureOf, KnownFailure } from '../providers/failure.ts'
+import { providers } from '../providers/index.ts'
+import type { ModelRoute } from '../store/models.ts'
+import { type Turn, timeLeft } from './journal.ts'
+import { ModelCallError } from './model-call.ts'
+import { emptyReply, type Reply } from './reply.ts'
+import { FencedError } from './stop.ts'
+
+/** How a model call went, once it is not made again. */
+export type Answer = {
+  reply: Reply
+  failed: Failed | undefined
+  attempts: number
+  waitedMs: number
+  /** What was wrong with the attempts before the last one. */
+  codes: string[]
+}
+
+/** What is told of a failure: its kind to everybody, `detail` in `llm.generation` only. */
+export type Failed = { failure: Failure; detail: string }
+
+const firstPauseMs = 500
+
+/** Kinds of failure that say that the provider is out of order. */
+const harms = new Set<string>(['overloaded', 'network', 'timeout', 'broken_stream', 'bad_response'])
+
+/**
+ * Makes a model call as often as it takes. `call` stores its intent and makes it once.
+ * Contract: throws FencedError when the attempt at the turn is told to stop; every failure is an answer.
+ */
+export async function callPatiently(
+  turn: Turn,
+  route: ModelRoute,
+  call: (attempt: number) => Promise<Reply>,
+): Promise<Answer> {
+  const codes: string[] = []
+  let waitedMs = 0
+  for (let attempts = 1; ; attempts += 1) {
+    const { reply, failed } = await callOnce(turn, route, () => call(attempts))
+    const answer = { reply, failed, attempts, waitedMs, codes }
+    if (!failed) return answer
+    const pauseMs = pauseBefore(turn, attempts, failed.failure)
+    if (pauseMs === undefined) return answer
+    turn.node.log.warn('model call broke', { session: turn.run.sessionId, error: failed.detail })
+    codes.push(failed.failure.code)
+    waitedMs += pauseMs
+    await sleep(pauseMs, undefined, { signal: turn.signal }).catch(() => {
+      throw new FencedError()
+    })
+  }
+}
+
+type Once = Pick<Answer, 'reply' | 'failed'>
+
+async function callOnce(turn: Turn, route: ModelRoute, call: () => Promise<Reply>): Promise<Once> {
+  const { breaker } = turn.node
+  // A model in this process has no server that could be out of order.
+  const provider = providers[route.provider_type].local ? undefined : route.provider_id
+  const waitMs = provider && breaker.admit(provider)
+  if (waitMs) return keptBack(waitMs)
+  let shown: 'works' | 'fails' | undefined
+  try {
+    const reply = await call()
+    shown = 'works'
+    return { reply, failed: undefined }
+  } catch (error) {
+    if (!(error instanceof ModelCallError)) throw error
+    if (turn.signal.aborted) throw new FencedError()
+    const { failure, message: detail, partial: reply } = error
+    shown = harms.has(failure.kind) ? 'fails' : 'works'
+    return { reply, failed: { failure, detail } }
+  } finally {
+    if (provider) breaker.ended(provider, shown)
+  }
+}
+
+function keptBack(waitMs: number): Once {
+  const detail = 'The provider failed several times in a row and is not asked for a while.'
+  const failure = failureOf(new KnownFailure('overloaded', detail))
+  return { reply: emptyReply(), failed: { failure: { ...failure, retryAfterMs: waitMs }, detail } }
+}
+
+/** How long to wait before the next attempt; undefined when there is none. */
+function pauseBefore(
+  turn: Turn,
+  attempts: number,
+  { passing, retryAfterMs = 0 }: Failure,
+): number | undefined {
+  const { MODEL_ATTEMPTS_MAX: attemptsMax, MODEL_WAIT_MAX_MS: waitMaxMs } = turn.node.config
+  if (!passing || attempts >= attemptsMax || retryAfterMs > waitMaxMs) return undefined
+  // Not before the vendor wants it, and not all at the same moment.
+  const backoffMs = firstPauseMs * 2 ** (attempts - 1) * (0.5 + Math.random())
+  const pauseMs = Math.round(Math.max(retryAfterMs, Math.min(backoffMs, waitMaxMs)))
+  const jitterMs = retryAfterMs > 0 ? Math.round(Math.random() * firstPauseMs) : 0
+  return pauseMs + jitterMs < timeLeft(turn) ? pauseMs + jitterMs : undefined
+}

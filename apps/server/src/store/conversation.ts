@@ -1,0 +1,210 @@
+import type { EventDataOf, EventMessage, EventType } from '@outlast/contract'
+import { eventId } from '../ids.ts'
+
+/** What the conversation needs of an event. */
+type Row = { sequence: number; type: EventType; ts: string; data: string }
+
+/** Events that are messages of the conversation. */
+export const messageTypes = ['input.message', 'output.message.completed', 'tool.completed'] as const
+
+/**
+ * Those, when each reply was asked for, when the turn of a message began that had waited for it, and what stands for
+ * messages since they became too many.
+ */
+export const conversationTypes = [
+  ...messageTypes,
+  'output.message.started',
+  'session.activated',
+  'context.compacted',
+] as const
+
+/** Where the message stands that waited for the turn which begins here; undefined when none did. */
+export function inputSequenceOf({ type, data }: Row): number | undefined {
+  if (type !== 'session.activated') return undefined
+  return (JSON.parse(data) as { input_sequence?: number }).input_sequence
+}
+
+/** A message of the conversation, and the sequence of its event. */
+export type Entry = {
+  sequence: number
+  message: EventMessage
+  /** It stands for messages; `sequence` is that of the event that put it there. */
+  isSummary?: true
+}
+
+/** From its event on, models get less than the whole conversation. The latest one says all. */
+export type Compaction = {
+  sequence: number
+  /** What models get instead of everything up to the message of `summarized_to`. */
+  message: EventMessage | undefined
+  said: Compacted
+}
+
+export type Compacted = Pick<
+  EventDataOf<'context.compacted'>,
+  'summary' | 'summarized_to' | 'shortened_to'
+>
+
+/** Messages in the order in which they make sense, which is not always that of the log. */
+export type Conversation = {
+  sessionId: string
+  entries: Entry[]
+  /** Messages that wait for turns of their own, by the sequence of their event. */
+  queued: Map<number, EventMessage>
+  askedAt: number
+  compactions: Compaction[]
+  /** UTF-16 units of its messages as JSON. */
+  length: number
+}
+
+export const newConversation = (sessionId: string): Conversation => ({
+  sessionId,
+  entries: [],
+  queued: new Map(),
+  askedAt: 0,
+  compactions: [],
+  length: 0,
+})
+
+/**
+ * Adds what an event says to the conversation.
+ * Contract: a reply stands before the messages that came after it was asked for, since it answers none of them;
+ * tool results stand directly after their call; a queued message comes in where its turn begins. Other events add
+ * nothing.
+ */
+export function addToConversation(conversation: Conversation, row: Row): void {
+  const { sessionId, entries, askedAt } = conversation
+  if ((messageTypes as readonly string[]).includes(row.type)) conversation.length += row.data.length
+  const entry = () => ({ sequence: row.sequence, message: messageOf(sessionId, row) })
+  if (row.type === 'session.activated') beginQueued(conversation, row)
+  if (row.type === 'input.message') addInput(conversation, row)
+  if (row.type === 'output.message.started') conversation.askedAt = row.sequence
+  if (row.type === 'output.message.completed') insertBeforeLater(entries, entry(), askedAt)
+  if (row.type === 'tool.completed') insertAfterCall(entries, entry())
+  if (row.type === 'context.compacted') {
+    conversation.compactions.push(compactionOf(sessionId, row, JSON.parse(row.data)))
+  }
+}
+
+type At = Pick<Row, 'sequence' | 'ts'>
+
+function compactionOf(sessionId: string, at: At, said: Compacted): Compaction {
+  const { summary } = said
+  const message = summary === undefined ? undefined : summaryMessage(sessionId, at, summary)
+  return { sequence: at.sequence, message, said }
+}
+
+/** The conversation as it will be once that is said. */
+export function withCompaction(conversation: Conversation, at: At, said: Compacted): Conversation {
+  const { sessionId, compactions } = conversation
+  return { ...conversation, compactions: [...compactions, compactionOf(sessionId, at, said)] }
+}
+
+/** A summary as a message: its id derives from its event's. */
+function summaryMessage(sessionId: string, { ts, sequence }: At, summary: string): EventMessage {
+  const id = eventId(sessionId, ts, { sequence, offset: 0 }).replace('event_', 'message_')
+  const text = `A summary of the conversation up to here, whose messages are left out:\n\n${summary}`
+  return { id, role: 'user', content: [{ type: 'text', text }], created_at: ts }
+}
+
+/**
+ * What models get of a conversation, `before`: got at a call of that sequence.
+ * Contract: the same objects for the same messages, so that what is made of them can be remembered.
+ */
+export function viewOf(
+  { entries, compactions }: Conversation,
+  before = Number.POSITIVE_INFINITY,
+): Entry[] {
+  const known = entries.filter(({ sequence }) => sequence < before)
+  const compaction = compactions.findLast(({ sequence }) => sequence < before)
+  if (!compaction) return known
+  const { message, sequence, said } = compaction
+  const placeOf = (wanted: number | undefined) =>
+    known.findIndex((entry) => entry.sequence === wanted) + 1
+  const shortened = placeOf(said.shortened_to)
+  const shown = known.map((entry, index) => (index < shortened ? shortenedEntry(entry) : entry))
+  if (!message) return shown
+  return [{ sequence, message, isSummary: true }, ...shown.slice(placeOf(said.summarized_to))]
+}
+
+const shortLengthMax = 600
+const headLength = 300
+const tailLength = 150
+const shortened = new WeakMap<EventMessage, EventMessage>()
+
+function shortenedEntry({ sequence, message }: Entry): Entry {
+  if (message.role !== 'tool_result') return { sequence, message }
+  const known = shortened.get(message) ?? shortenedMessage(message)
+  shortened.set(message, known)
+  return { sequence, message: known }
+}
+
+/** A tool result of which the beginning and the end are left. Contract: the same message when it is short. */
+export function shortenedMessage(message: EventMessage): EventMessage {
+  const content = message.content.map((part) => {
+    if (part.type !== 'tool_result' || part.result === undefined) return part
+    const text = typeof part.result === 'string' ? part.result : JSON.stringify(part.result)
+    return text.length <= shortLengthMax ? part : { ...part, result: shortenedText(text) }
+  })
+  return content.every((part, index) => part === message.content[index])
+    ? message
+    : { ...message, content }
+}
+
+function shortenedText(text: string): string {
+  const left = text.length - headLength - tailLength
+  const [head, tail] = [text.slice(0, headLength), text.slice(-tailLength)]
+  return `${head}\n[${left} of ${text.length} characters are left out here]\n${tail}`.toWellFormed()
+}
+
+function addInput({ entries, queued }: Conversation, { sequence, data }: Row): void {
+  const { message, on_busy } = JSON.parse(data) as EventDataOf<'input.message'>
+  if (on_busy === 'queue') queued.set(sequence, message)
+  else entries.push({ sequence, message })
+}
+
+function beginQueued({ queued, entries }: Conversation, row: Row): void {
+  const from = inputSequenceOf(row)
+  const message = from === undefined ? undefined : queued.get(from)
+  if (message) entries.push({ sequence: row.sequence, message })
+}
+
+function insertBeforeLater(entries: Entry[], entry: Entry, askedAt: number): void {
+  let at = entries.length
+  while (at > 0 && entries[at - 1]!.sequence > askedAt) at -= 1
+  entries.splice(at, 0, entry)
+}
+
+function insertAfterCall(entries: Entry[], entry: Entry): void {
+  let at = entries.findLastIndex(({ message }) => message.role === 'agent') + 1
+  while (entries[at]?.message.role === 'tool_result') at += 1
+  entries.splice(at, 0, entry)
+}
+
+type ToolCompleted = {
+  tool_call_id: string
+  result?: EventMessage['content'] | null
+  error?: string | null
+}
+
+/** The message that an event of `messageTypes` is. A tool result's id derives from its event's. */
+export function messageOf(sessionId: string, row: Row): EventMessage {
+  if (row.type !== 'tool.completed')
+    return (JSON.parse(row.data) as { message: EventMessage }).message
+  const { tool_call_id, result, error } = JSON.parse(row.data) as ToolCompleted
+  const id = eventId(sessionId, row.ts, { sequence: row.sequence, offset: 0 })
+  const only = result?.length === 1 ? result[0] : undefined
+  return {
+    id: id.replace('event_', 'message_'),
+    role: 'tool_result',
+    content: [
+      {
+        type: 'tool_result',
+        tool_call_id,
+        ...(result && { result: only?.type === 'text' ? only.text : result }),
+        ...(error && { error }),
+      },
+    ],
+    created_at: row.ts,
+  }
+}
