@@ -33,6 +33,8 @@ const roundsMax = 8
  */
 export async function fit(turn: Turn, fitting: Fitting): Promise<Fitted> {
   if (surelyFits(turn, fitting.tokensMax)) return nothing
+  // What was decided on belongs to the conversation once it is stored.
+  await commit(turn)
   const begun = performance.now()
   const before = tokensIn(turn)
   let isDone = false
@@ -54,9 +56,15 @@ export async function fit(turn: Turn, fitting: Fitting): Promise<Fitted> {
   return { done, failed: undefined }
 }
 
-/** Nothing is more tokens than it is characters: most conversations need no closer look. */
-const surelyFits = ({ conversation, prompt, tools }: Turn, tokensMax: number) =>
-  conversation.length + prompt.body.length + tools.body.length * schemaShare < tokensMax
+/** True for most conversations at little cost: nothing is more tokens than it is characters. */
+function surelyFits(turn: Turn, tokensMax: number): boolean {
+  const { conversation, prompt, tools, drafts } = turn
+  const drafted = drafts.map(({ stored }) => stored.data)
+  const added = drafted.reduce((sum, { length }) => sum + length, 0)
+  const length = conversation.length + prompt.body.length + tools.body.length * schemaShare
+  if (length + added <= tokensMax) return true
+  return tokensIn(turn) + drafted.reduce((sum, data) => sum + tokensOfText(data), 0) <= tokensMax
+}
 
 /** How much longer tools are with their schemas than without, at most by far. */
 const schemaShare = 10
