@@ -134,15 +134,21 @@ const sayings: [FailureKind, RegExp][] = [
   ['overloaded', /overloaded|server_error|temporarily unavailable|UNAVAILABLE/],
 ]
 
+const endsEarly = /ended without|terminated|premature|other side closed|ECONNRESET/i
+
 function kindOf(error: unknown): FailureKind {
   if (error instanceof KnownFailure) return error.kind
   const status = statusOf(error)
-  if (status !== undefined && status < 300) return 'bad_response'
   const words = wordsOf(error)
+  if (status !== undefined && status < 300) {
+    return endsEarly.test(words) ? 'broken_stream' : 'bad_response'
+  }
   const said = sayings.find(([, pattern]) => pattern.test(words))?.[0]
   if (said !== undefined) return said
   if (status !== undefined) return kindOfStatus(status)
+  // No answer came at all.
   if (APICallError.isInstance(error)) return 'network'
+  if (endsEarly.test(words)) return 'broken_stream'
   if (isNonsense(error)) return 'bad_response'
   return isBreak(error) ? 'broken_stream' : 'unknown'
 }
@@ -165,11 +171,22 @@ function kindOfStatus(status: number): FailureKind {
 
 const wordsMax = 20_000
 
+/** An error's own words, and those of what was behind it. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) {
+    const said = (error as { message?: unknown } | null)?.message
+    return typeof said === 'string' ? said : (JSON.stringify(error) ?? 'unknown')
+  }
+  const { message, cause } = error
+  const behind = cause instanceof Error && !message.includes(cause.message) ? cause.message : ''
+  return behind === '' ? message : `${message}: ${behind}`
+}
+
 /** All that the vendor said. */
 function wordsOf(error: unknown): string {
   const body = APICallError.isInstance(error) ? (error.responseBody ?? '') : ''
-  const said = error instanceof Error ? error.message : (JSON.stringify(error) ?? '')
-  return `${said} ${body}`.slice(0, wordsMax)
+  const told = error instanceof Error ? messageOf(error) : JSON.stringify(error)
+  return `${told} ${body}`.slice(0, wordsMax)
 }
 
 /** The SDK's own words for an answer that is not what the vendor promises. */

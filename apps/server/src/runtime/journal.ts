@@ -82,7 +82,7 @@ export const timeLeft = (turn: Turn) =>
 
 /** How long one model call may take, in ms. */
 export const callTimeMs = (turn: Turn) =>
-  Math.max(1, Math.min(turn.node.config.MODEL_CALL_TIMEOUT_MS, timeLeft(turn)))
+  Math.max(1, Math.min(turn.node.config.MODEL_CALL_TIMEOUT_MS, Math.ceil(timeLeft(turn)) + 1))
 
 export function loggedEvent(row: EventRow): LoggedEvent {
   const { sequence, type } = row

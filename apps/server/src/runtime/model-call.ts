@@ -6,7 +6,7 @@ import type {
   SharedV4ProviderMetadata,
 } from '@ai-sdk/provider'
 import type { TokenUsage, ToolCall } from '@outlast/contract'
-import { type Failure, failureOf, KnownFailure, statusOf } from '../providers/failure.ts'
+import { type Failure, failureOf, KnownFailure, messageOf, statusOf } from '../providers/failure.ts'
 import type { LiveKind } from '../store/bus.ts'
 import { emptyReply, type Reply, type ReplyPart } from './reply.ts'
 
@@ -210,8 +210,7 @@ const secretLengthMin = 8
 
 /** What the vendor says went wrong, without its key. */
 export function sentenceOf(error: unknown, secret = ''): string {
-  const said = (error as { message?: unknown } | null)?.message
-  const message = typeof said === 'string' ? said : (JSON.stringify(error) ?? 'unknown')
+  const message = messageOf(error)
   const status = statusOf(error)
   const told = secret.length < secretLengthMin ? message : message.replaceAll(secret, '[key]')
   return `${told}${status === undefined ? '' : ` (${status})`}`.slice(0, sentenceMax)

@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
+import test, { type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Event } from '@outlast/contract'
+import { startServer } from '../../test/server.ts'
+import { converse, createSession, dataOf, eventsOf, replyOf } from '../../test/session.ts'
+import {
+  addVendorModel,
+  beginStream,
+  sendDelta,
+  startVendor,
+  type VendorAnswer,
+  type VendorRequest,
+} from '../../test/vendor.ts'
+
+type Answer = (request: VendorRequest) => VendorAnswer | Promise<VendorAnswer>
+
+async function start(t: TestContext, answer: Answer, env: Record<string, string> = {}) {
+  const vendor = await startVendor(t, answer)
+  const server = await startServer(t, { env: { MODEL_ATTEMPTS_MAX: '1', ...env } })
+  await addVendorModel(server, vendor)
+  const session = await createSession(server)
+  return { vendor, server, session, say: (text = 'hi') => converse(t, server, session.id, text) }
+}
+
+const refusal = (status: number, message: string, more: object = {}): VendorAnswer => ({
+  status,
+  body: JSON.stringify({ error: { message, ...more } }),
+})
+
+/** What vendors say, and what we make of it. */
+const refusals: [code: string, answer: VendorAnswer][] = [
+  ['llm_bad_key', refusal(401, 'Incorrect API key provided.')],
+  ['llm_bad_key', refusal(400, 'API key not valid. Please pass a valid API key.')],
+  ['llm_bad_key', refusal(403, 'Forbidden')],
+  ['llm_no_credit', refusal(402, 'Payment Required')],
+  ['llm_no_credit', refusal(429, 'You exceeded your current quota, please check your plan.')],
+  ['llm_no_credit', refusal(400, 'Your credit balance is too low to access the API.')],
+  ['llm_rate_limited', refusal(429, 'Rate limit reached for gpt-x.')],
+  [
+    'llm_rate_limited',
+    refusal(429, 'You exceeded your current quota.', { status: 'RESOURCE_EXHAUSTED' }),
+  ],
+  ['llm_overloaded', refusal(529, 'Overloaded', { type: 'overloaded_error' })],
+  ['llm_overloaded', refusal(503, 'Service Unavailable')],
+  ['llm_overloaded', { status: 502, body: '<html>Bad Gateway</html>' }],
+  ['llm_too_long', refusal(400, 'maximum context length is 8192 tokens')],
+  ['llm_too_long', refusal(400, 'prompt is too long: 210000 tokens > 200000 maximum')],
+  ['llm_refused', refusal(400, 'blocked', { code: 'content_policy_violation' })],
+  ['llm_refused', { finish: 'content_filter' }],
+  [
+    'llm_no_such_model',
+    refusal(404, 'The model `x` does not exist or you do not have access to it.'),
+  ],
+  ['llm_no_such_model', refusal(400, 'x is not a valid model ID')],
+  ['llm_broken_stream', { status: 200, body: '{"hello":"world"}' }],
+  ['llm_bad_response', (response) => streamOf(response, 'data: {"choices": "none"}\n\n')],
+  ['llm_bad_response', (response) => streamOf(response, 'data: {nonsense\n\n')],
+  ['llm_broken_stream', (response) => streamOf(response, '')],
+  ['llm_error', refusal(400, 'Unsupported parameter: tools')],
+]
+
+function streamOf(response: ServerResponse, text: string) {
+  beginStream(response)
+  response.end(text)
+}
+
+test('every failure has its kind, a text for people, and its detail in one place', async (t) => {
+  let answer: VendorAnswer = {}
+  const { say } = await start(t, () => answer)
+  for (const [code, next] of refusals) {
+    answer = next
+    const events = await say()
+    const about = typeof next === 'function' ? code : JSON.stringify(next)
+    const { metadata } = dataOf(events, 'llm.generation')
+    assert.equal(metadata.error_code, code, `${about}: ${metadata.error}`)
+    const { error, error_code } = dataOf(events, 'turn.failed')
+    assert.equal(error_code, code, about)
+    assert.equal(replyOf(events), error, about)
+    assert.equal(dataOf(events, 'reason.completed').error, error, about)
+  }
+})
+
+test('a server that nobody runs, and one that hangs up', async (t) => {
+  const { server, say } = await start(t, () => (response) => response.socket?.destroy())
+  assert.equal(dataOf(await say(), 'turn.failed').error_code, 'llm_network')
+  await addVendorModel(server, { url: 'http://127.0.0.1:1/v1' })
+  assert.equal(dataOf(await say(), 'turn.failed').error_code, 'llm_network')
+})
+
+test('Retry-After is honoured, told, and refused when it asks for too much', async (t) => {
+  const times: number[] = []
+  const { say, vendor } = await start(
+    t,
+    ({ number }) => {
+      times.push(performance.now())
+      const headers = { 'retry-after': number === 1 ? '1' : '3600' }
+      if (number <= 2) return { status: 429, body: '{}', headers }
+      return { text: 'Here.' }
+    },
+    { MODEL_ATTEMPTS_MAX: '4' },
+  )
+  const events = await say()
+  assert.equal(vendor.requests.length, 2)
+  assert.ok(times[1]! - times[0]! >= 990, 'not before the vendor wanted it')
+  const { retry, error_code } = dataOf(events, 'llm.generation').metadata
+  assert.deepEqual([retry?.attempts, retry?.error_codes], [1, ['llm_rate_limited']])
+  assert.ok(retry!.total_wait_ms >= 1_000)
+  assert.equal(error_code, 'llm_rate_limited')
+})
+
+test('what cannot help is not asked again', async (t) => {
+  const { say, vendor } = await start(t, () => refusal(401, 'no'), { MODEL_ATTEMPTS_MAX: '4' })
+  await say()
+  assert.equal(vendor.requests.length, 1)
+})
+
+test('a provider that is out of order is left alone for a while', async (t) => {
+  const { say, vendor } = await start(t, () => refusal(503, 'down'))
+  for (let n = 0; n < 5; n += 1) await say()
+  assert.equal(vendor.requests.length, 5)
+  const events = await say()
+  assert.equal(vendor.requests.length, 5, 'nobody asked')
+  assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_overloaded')
+  assert.match(dataOf(events, 'llm.generation').metadata.error!, /not asked for a while/)
+})
+
+test('a vendor that never answers, and one that streams for ever, come to an end', async (t) => {
+  let closed = 0
+  const { say } = await start(
+    t,
+    ({ number }) =>
+      async (response) => {
+        response.on('close', () => (closed += 1))
+        if (number === 1) return
+        beginStream(response)
+        while (!response.destroyed) {
+          sendDelta(response, { content: 'and so on ' })
+          await sleep(20)
+        }
+      },
+    { MODEL_TIMEOUT_MS: '300', MODEL_CALL_TIMEOUT_MS: '1000' },
+  )
+  const silent = await say()
+  assert.equal(dataOf(silent, 'turn.failed').error_code, 'llm_timeout')
+  assert.match(dataOf(silent, 'llm.generation').metadata.error!, /silent for 300 ms/)
+  const endless = await say()
+  assert.equal(dataOf(endless, 'turn.failed').error_code, 'llm_timeout')
+  assert.match(replyOf(endless), /^and so on and so on/)
+  assert.equal(closed, 2, 'both connections are closed')
+})
+
+test('a reply that is larger than any reply ends', async (t) => {
+  const piece = 'x'.repeat(500_000)
+  const { say } = await start(t, () => async (response) => {
+    beginStream(response)
+    while (!response.destroyed) {
+      sendDelta(response, { content: piece })
+      await sleep(5)
+    }
+  })
+  const events = await say()
+  assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_bad_response')
+  assert.ok(replyOf(events).length <= 4_500_000)
+})
+
+test('a turn has an end, in the middle of a call and between calls', async (t) => {
+  const slow: Answer = () => async (response) => {
+    beginStream(response)
+    sendDelta(response, { content: 'Well' })
+  }
+  const { say, vendor } = await start(t, slow, { TURN_TIMEOUT_MS: '700' })
+  const events = await say()
+  assert.equal(dataOf(events, 'turn.failed').error_code, 'turn_timeout')
+  assert.equal(vendor.requests.length, 1)
+
+  const busy = await start(
+    t,
+    async () => {
+      await sleep(100)
+      return { calls: [{ name: 'no_such_tool', arguments: {} }] }
+    },
+    { TURN_TIMEOUT_MS: '700' },
+  )
+  const ended = await busy.say()
+  assert.equal(dataOf(ended, 'turn.failed').error_code, 'turn_timeout')
+  assert.ok(busy.vendor.requests.length < 15)
+})
+
+test('a stream that breaks is asked again as the same message; used up, its text is kept', async (t) => {
+  const { say } = await start(
+    t,
+    ({ number }) =>
+      number === 1
+        ? { text: 'Hello' }
+        : (response) => {
+            beginStream(response)
+            sendDelta(response, { content: `part ${number} ` })
+            setTimeout(() => response.socket?.destroy(), 20)
+          },
+    { MODEL_ATTEMPTS_MAX: '2' },
+  )
+  await say()
+  const events = await say()
+  const started = events.filter((event) => event.type === 'output.message.started')
+  assert.deepEqual(
+    started.map(({ data }) => data.attempt),
+    [undefined, 2],
+  )
+  assert.equal(new Set(started.map(({ data }) => data.message_id)).size, 1)
+  assert.equal(replyOf(events), 'part 3 ')
+  const { finish_reasons, retry } = dataOf(events, 'llm.generation').metadata
+  assert.deepEqual(finish_reasons, ['error'])
+  assert.deepEqual(retry?.error_codes, ['llm_broken_stream'])
+})
+
+test('what models write that nobody can use harms nothing', async (t) => {
+  const odd = 'get weather; DROP TABLE\u0000 ‮💥'
+  const { say, vendor, server, session } = await start(t, ({ number }) => {
+    if (number > 1) return { text: 'nul \u0000 and half \ud83d a pair' }
+    return {
+      calls: [
+        { name: 'no json', arguments: '{"a": ', id: 'same' },
+        { name: odd, arguments: { a: '\u0000 \udc00' }, id: 'same' },
+        { name: '?', arguments: '[1, 2]', id: 'same' },
+      ],
+    }
+  })
+  const events = await say('Do something odd.')
+  const tools = events.filter((event) => event.type === 'tool.completed')
+  assert.equal(tools.length, 3)
+  assert.ok(tools.every(({ data }) => data.status === 'error'))
+  assert.equal(new Set(tools.map(({ data }) => data.tool_call_id)).size, 3, 'ids tell them apart')
+  assert.match(replyOf(events), /^nul \u0000 and half \ufffd a pair$/)
+  const sent = vendor.requests[1]!.body.messages
+  const calls = sent.find(({ role }) => role === 'assistant')!.tool_calls!
+  for (const call of calls) assert.match(call.function.name, /^[a-zA-Z0-9_-]{1,64}$/)
+  const results = sent.filter(({ role }) => role === 'tool').map((one) => one.tool_call_id)
+  assert.deepEqual(
+    results,
+    calls.map(({ id }) => id),
+  )
+  const stored: Event[] = await eventsOf(server, session.id)
+  assert.deepEqual(
+    stored.filter(({ type }) => type === 'tool.completed').map(({ data }) => data),
+    tools.map(({ data }) => data),
+  )
+})
