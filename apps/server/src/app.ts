@@ -5,7 +5,7 @@ import { createAccess } from './access/access.ts'
 import { createQuotas } from './access/quotas.ts'
 import type { Capability } from './capabilities/capability.ts'
 import { builtins } from './capabilities/index.ts'
-import type { Config } from './config.ts'
+import { type Config, configuredMasterKeys } from './config.ts'
 import { createHttp } from './http/server.ts'
 import { createLog } from './log.ts'
 import { createBreaker } from './runtime/breaker.ts'
@@ -19,7 +19,7 @@ import { connectNotify } from './store/bus/notify.ts'
 import type { TransportEvents } from './store/bus/outbox.ts'
 import { createBus } from './store/bus.ts'
 import { createPool, type Database, openDatabase } from './store/database.ts'
-import { type Embedded, readOrCreateMasterKey, startEmbedded } from './store/embedded.ts'
+import { type Embedded, readOrCreateMasterKeys, startEmbedded } from './store/embedded.ts'
 import { sweepKeys } from './store/idempotency-keys.ts'
 import { sweepLogins } from './store/logins.ts'
 import { migrate } from './store/migrate.ts'
@@ -103,10 +103,10 @@ async function start(config: Config, starting: Starting): Promise<App> {
   undo.push(bus.stop)
   const comparing = keepComparing({ bus, db, log })
   undo.push(async () => comparing.stop())
-  const masterKey =
-    config.SECRETS_ENCRYPTION_KEY ??
-    (alone ? await readOrCreateMasterKey(config.DATA_DIR) : undefined)
-  const access = createAccess({ config, db, masterKey, log })
+  const configured = configuredMasterKeys(config)
+  const masterKeys =
+    alone && configured.length === 0 ? await readOrCreateMasterKeys(config.DATA_DIR) : configured
+  const access = createAccess({ config, db, masterKeys, log })
   undo.push(access.stop)
   const node: Node = {
     id,
@@ -114,7 +114,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
     leaseDb,
     bus,
     config,
-    secrets: masterKey === undefined ? undefined : createSecrets(masterKey),
+    secrets: masterKeys.length === 0 ? undefined : createSecrets(masterKeys),
     access,
     quotas: createQuotas(db, config),
     capabilities,

@@ -1,9 +1,10 @@
 import path from 'node:path'
 import {
   choice,
-  encryptionKey,
   flag,
   httpUrl,
+  masterKey,
+  masterKeys,
   networks,
   optionalText,
   origins,
@@ -13,6 +14,7 @@ import {
   wholeNumber,
   words,
 } from './config/readers.ts'
+import { problemOfMasterKeys } from './secrets.ts'
 
 /** One environment variable: what it is for, its default as people write it, and how its text is read. */
 type Setting<T> = {
@@ -76,7 +78,7 @@ export const settings = {
   },
   AUTH_JWT_SECRET: {
     about:
-      'Signs tokens, 32 characters or more; unset: follows from `SECRETS_ENCRYPTION_KEY`. A new one signs everybody out',
+      'Signs tokens, 32 characters or more; unset: follows from the master key, and with a new one tokens of the previous are good while that is kept. A new secret signs everybody out',
     secret: true as const,
     ...optionalText(),
   },
@@ -193,7 +195,12 @@ export const settings = {
   SECRETS_ENCRYPTION_KEY: {
     about:
       'Encrypts stored keys, as `kek-v1:<32 bytes in base64>`; unset: made at first start in `DATA_DIR`, none with `DATABASE_URL`',
-    ...encryptionKey(),
+    ...masterKey(),
+  },
+  SECRETS_ENCRYPTION_KEY_PREVIOUS: {
+    about:
+      'Other master keys, separated by commas, that open what they sealed; see [keys](keys.md) for how to change the key',
+    ...masterKeys(),
   },
   DEFAULT_OPENAI_API_KEY: {
     about: "OpenAI's key for providers that have none of their own",
@@ -291,7 +298,26 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     )
   }
   if (config.AUTH_MODE !== 'none') checkAuthentication(config)
+  checkMasterKeys(config)
   return { ...config, DATA_DIR: path.resolve(config.DATA_DIR) }
+}
+
+/** The master keys of the environment, the one that seals first; none where it has none. */
+export const configuredMasterKeys = (config: Config): string[] =>
+  config.SECRETS_ENCRYPTION_KEY === undefined
+    ? []
+    : [config.SECRETS_ENCRYPTION_KEY, ...config.SECRETS_ENCRYPTION_KEY_PREVIOUS]
+
+function checkMasterKeys(config: Config) {
+  const { SECRETS_ENCRYPTION_KEY: current, SECRETS_ENCRYPTION_KEY_PREVIOUS: previous } = config
+  if (current === undefined && previous.length > 0) {
+    throw new ConfigError('SECRETS_ENCRYPTION_KEY_PREVIOUS needs SECRETS_ENCRYPTION_KEY.')
+  }
+  const problem = problemOfMasterKeys(configuredMasterKeys(config))
+  if (problem === undefined) return
+  throw new ConfigError(
+    `SECRETS_ENCRYPTION_KEY and SECRETS_ENCRYPTION_KEY_PREVIOUS do not fit together: ${problem}.`,
+  )
 }
 
 const secretLengthMin = 32

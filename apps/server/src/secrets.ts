@@ -2,16 +2,15 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 
 const algorithm = 'aes-256-gcm'
 const nonceBytes = 12
-const tagBytes = 16
+const authTagLength = 16
 
-/** A master key as settings write it: `<id>:<32 bytes in base64>`. */
-type MasterKey = { id: string; bytes: Buffer }
+/** More than anybody needs at once; each is tried on a token that nobody signed. */
+export const masterKeysMax = 8
+const masterKeyShape = /^[\w.-]{1,64}:[A-Za-z0-9+/]{43}=$/
 
-/** Encrypts what must not be readable in a copy of the database. */
-export type Secrets = { seal: (text: string) => string; open: (envelope: string) => string }
-
+/** Version 1 is not bound to its place. */
 type Envelope = {
-  version: 1
+  version: 1 | 2
   alg: string
   key_id: string
   dek_wrapped: string
@@ -19,58 +18,152 @@ type Envelope = {
   ciphertext: string
 }
 
-export const newMasterKey = () => `kek-v1:${randomBytes(32).toString('base64')}`
+/** A sealed text that does not open. The message names the master key, and may be shown to everybody. */
+export class SealedTextError extends Error {
+  override name = 'SealedTextError'
+}
 
-/**
- * Envelopes: each text under a data key of its own, the data key under the master key, so that a new master
- * key means wrapping short keys again and no text. `open` throws when the envelope is of another master key.
- */
-export function createSecrets(masterKey: string): Secrets {
-  const master = parseMasterKey(masterKey)
-  return {
-    seal(text) {
-      const dek = randomBytes(32)
-      const nonce = randomBytes(nonceBytes)
-      const wrapNonce = randomBytes(nonceBytes)
-      const envelope: Envelope = {
-        version: 1,
-        alg: 'AES-256-GCM',
-        key_id: master.id,
-        dek_wrapped: Buffer.concat([wrapNonce, encrypt(master.bytes, wrapNonce, dek)]).toString(
-          'base64',
-        ),
-        nonce: nonce.toString('base64'),
-        ciphertext: encrypt(dek, nonce, Buffer.from(text)).toString('base64'),
-      }
-      return JSON.stringify(envelope)
-    },
-    open(text) {
-      const envelope = JSON.parse(text) as Envelope
-      if (envelope.key_id !== master.id) throw new Error(`no master key ${envelope.key_id}`)
-      const wrapped = Buffer.from(envelope.dek_wrapped, 'base64')
-      const dek = decrypt(
-        master.bytes,
-        wrapped.subarray(0, nonceBytes),
-        wrapped.subarray(nonceBytes),
-      )
-      const nonce = Buffer.from(envelope.nonce, 'base64')
-      return decrypt(dek, nonce, Buffer.from(envelope.ciphertext, 'base64')).toString()
-    },
+/** The text was sealed with a master key that this server was not given. */
+export class UnknownMasterKeyError extends SealedTextError {
+  override name = 'UnknownMasterKeyError'
+  readonly keyId: string
+
+  constructor(keyId: string) {
+    super(`master key ${keyId} is not configured`)
+    this.keyId = keyId
   }
 }
 
-function parseMasterKey(text: string): MasterKey {
-  const [id, key] = text.split(':')
-  return { id: id!, bytes: Buffer.from(key!, 'base64') }
+/**
+ * Encrypts what must not be readable in a copy of the database. A text belongs to a `place`, any words that name the row
+ * and column it stands in: an envelope that was copied to another one does not open there.
+ */
+export type Secrets = {
+  seal: (text: string, place: string) => string
+  /** Contract: throws UnknownMasterKeyError, or SealedTextError for an envelope that was changed or moved. */
+  open: (envelope: string, place: string) => string
+  /** The envelope as it should be stored now; undefined when it stands as it should. Throws what `open` does. */
+  renew: (envelope: string, place: string) => string | undefined
 }
 
-function encrypt(key: Buffer, nonce: Buffer, plain: Buffer) {
-  const cipher = createCipheriv(algorithm, key, nonce)
+export const newMasterKey = (id = 'kek-v1') => `${id}:${randomBytes(32).toString('base64')}`
+
+/** True for `<id>:<32 bytes in base64>`, as settings and the key file write a master key. */
+export const isMasterKey = (text: string) => masterKeyShape.test(text)
+
+export const masterKeyId = (masterKey: string) => masterKey.slice(0, masterKey.indexOf(':'))
+
+export const masterKeyBytes = (masterKey: string) =>
+  Buffer.from(masterKey.slice(masterKey.indexOf(':') + 1), 'base64')
+
+/** What is wrong with master keys that are to be used together; undefined when nothing is. */
+export function problemOfMasterKeys(masterKeys: readonly string[]): string | undefined {
+  if (masterKeys.length > masterKeysMax) return `${masterKeysMax} keys are the most`
+  const ids = masterKeys.map(masterKeyId)
+  const twice = ids.find((id, index) => ids.indexOf(id) !== index)
+  if (twice !== undefined) return `two keys have the id ${twice}`
+  const bytes = masterKeys.map((key) => masterKeyBytes(key).toString('hex'))
+  const copy = bytes.findIndex((one, index) => bytes.indexOf(one) !== index)
+  if (copy >= 0) return `${ids[bytes.indexOf(bytes[copy]!)]} and ${ids[copy]} are the same key`
+  return undefined
+}
+
+/**
+ * Envelopes: each text under a data key of its own, the data key under a master key, so that a new master key means
+ * wrapping short keys again and no text. The first master key seals, the one that an envelope names opens it.
+ * Contract: there is one master key at least.
+ */
+export function createSecrets(masterKeys: readonly string[]): Secrets {
+  const keys = new Map(masterKeys.map((key) => [masterKeyId(key), masterKeyBytes(key)]))
+  const currentId = masterKeyId(masterKeys[0]!)
+  const current = keys.get(currentId)!
+
+  const secrets: Secrets = {
+    seal(text, place) {
+      const dek = randomBytes(32)
+      const nonce = randomBytes(nonceBytes)
+      const envelope: Envelope = {
+        version: 2,
+        alg: 'AES-256-GCM',
+        key_id: currentId,
+        dek_wrapped: wrap(current, dek),
+        nonce: nonce.toString('base64'),
+        ciphertext: encrypt({ key: dek, nonce, place }, Buffer.from(text)).toString('base64'),
+      }
+      return JSON.stringify(envelope)
+    },
+    open(text, place) {
+      const envelope = parse(text)
+      const { key_id: id, version, nonce, ciphertext } = envelope
+      const key = keys.get(id)
+      if (!key) throw new UnknownMasterKeyError(id)
+      try {
+        const box = {
+          key: unwrap(key, envelope.dek_wrapped),
+          nonce: Buffer.from(nonce, 'base64'),
+          place: version === 1 ? '' : place,
+        }
+        return decrypt(box, Buffer.from(ciphertext, 'base64')).toString()
+      } catch (cause) {
+        throw new SealedTextError(
+          `it was changed or moved, or sealed with another master key called ${id}`,
+          { cause },
+        )
+      }
+    },
+    renew(text, place) {
+      // Opened even if it stays as it is: whoever is about to drop a master key wants to know.
+      const plain = secrets.open(text, place)
+      const envelope = parse(text)
+      if (envelope.version === 1) return secrets.seal(plain, place)
+      if (envelope.key_id === currentId) return undefined
+      const dek_wrapped = wrap(current, unwrap(keys.get(envelope.key_id)!, envelope.dek_wrapped))
+      return JSON.stringify({ ...envelope, key_id: currentId, dek_wrapped })
+    },
+  }
+  return secrets
+}
+
+/** The master key that an envelope names; undefined for what is none. */
+export const envelopeKeyId = (envelope: string) => readJson(envelope)?.key_id
+
+function parse(text: string): Envelope {
+  const envelope = readJson(text)
+  if (envelope && [1, 2].includes(envelope.version)) return envelope
+  throw new SealedTextError('it is no envelope that this version knows')
+}
+
+function readJson(text: string): Envelope | undefined {
+  try {
+    return JSON.parse(text) as Envelope
+  } catch {
+    return undefined
+  }
+}
+
+/** What a text is encrypted with; `place` is authenticated with it. */
+type Box = { key: Buffer; nonce: Buffer; place: string }
+
+function wrap(key: Buffer, dek: Buffer) {
+  const nonce = randomBytes(nonceBytes)
+  return Buffer.concat([nonce, encrypt({ key, nonce, place: '' }, dek)]).toString('base64')
+}
+
+function unwrap(key: Buffer, wrapped: string) {
+  const bytes = Buffer.from(wrapped, 'base64')
+  const nonce = bytes.subarray(0, nonceBytes)
+  return decrypt({ key, nonce, place: '' }, bytes.subarray(nonceBytes))
+}
+
+function encrypt({ key, nonce, place }: Box, plain: Buffer) {
+  const cipher = createCipheriv(algorithm, key, nonce, { authTagLength }).setAAD(Buffer.from(place))
   return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()])
 }
 
-function decrypt(key: Buffer, nonce: Buffer, sealed: Buffer) {
-  const decipher = createDecipheriv(algorithm, key, nonce)
-  decipher.setAuthTag(sealed.subarray(-tagBytes))
-  return Buffer.concat([decipher.update(sealed.subarray(0, -tagBytes)), decipher.final()])
+function decrypt({ key, nonce, place }: Box, sealed: Buffer) {
+  const decipher = createDecipheriv(algorithm, key, nonce, { authTagLength }).setAAD(
+    Buffer.from(place),
+  )
+  decipher.setAuthTag(sealed.subarray(-authTagLength))
+  return Buffer.concat([decipher.update(sealed.subarray(0, -authTagLength)), decipher.final()])
 }

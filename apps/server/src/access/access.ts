@@ -3,7 +3,7 @@ import type { Log } from '../log.ts'
 import type { Database } from '../store/database.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
 import { createLimits, type Limits } from './limits.ts'
-import { createTokens, signingSecret, type Tokens } from './tokens.ts'
+import { createTokens, signingSecrets, type Tokens } from './tokens.ts'
 
 /** How this node knows who calls, and how often they may. */
 export type Access = {
@@ -14,11 +14,11 @@ export type Access = {
   stop: () => Promise<void>
 }
 
-type Options = { config: Config; db: Database; masterKey: string | undefined; log: Log }
+type Options = { config: Config; db: Database; masterKeys: readonly string[]; log: Log }
 
-export function createAccess({ config, db, masterKey, log }: Options): Access {
-  const secret = signingSecret(config, masterKey)
-  const tokens = secret && createTokens(secret)
+export function createAccess({ config, db, masterKeys, log }: Options): Access {
+  const secrets = signingSecrets(config, masterKeys)
+  const tokens = secrets.length > 0 ? createTokens(secrets) : undefined
   const credentials = createCredentials(db, tokens, log)
   const limits = createLimits(db, log)
   return {

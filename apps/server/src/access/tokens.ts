@@ -1,5 +1,6 @@
 import { createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import type { Config } from '../config.ts'
+import { masterKeyBytes } from '../secrets.ts'
 
 /** Loaded with the first token. */
 const jose = () => import('jose')
@@ -38,7 +39,9 @@ export type Tokens = {
   derive: (purpose: string, text: string) => string
 }
 
-export function createTokens(secret: Uint8Array): Tokens {
+/** Contract: signs with the first secret, of which there is one at least, and knows what any of them signed. */
+export function createTokens(secrets: readonly Uint8Array[]): Tokens {
+  const secret = secrets[0]!
   return {
     async sign(kind, claims, seconds) {
       const { SignJWT } = await jose()
@@ -52,30 +55,42 @@ export function createTokens(secret: Uint8Array): Tokens {
         .sign(secret)
     },
     async read(kind, token) {
-      const { jwtVerify, errors } = await jose()
-      try {
-        const { payload } = await jwtVerify(token, secret, {
-          algorithms: [algorithm],
-          issuer,
-          audience: `${issuer}:${kind}`,
-          requiredClaims: ['sub', 'exp', 'iat'],
-        })
-        return payload.token_type === kind ? (payload as never) : undefined
-      } catch (error) {
-        return error instanceof errors.JWTExpired ? 'expired' : undefined
+      for (const one of secrets) {
+        const found = await readSigned(kind, token, one)
+        if (found !== 'signed by another') return found
       }
+      return undefined
     },
     derive: (purpose, text) =>
       createHmac('sha256', secret).update(`${purpose}:${text}`).digest('base64url'),
   }
 }
 
-/** What tokens are signed with: a secret of its own, else one that follows from the master key. */
-export function signingSecret(config: Config, masterKey: string | undefined) {
-  if (config.AUTH_JWT_SECRET !== undefined) return Buffer.from(config.AUTH_JWT_SECRET)
-  if (masterKey === undefined) return undefined
-  const key = Buffer.from(masterKey.slice(masterKey.indexOf(':') + 1), 'base64')
-  return new Uint8Array(hkdfSync('sha256', key, '', 'outlast tokens', 32))
+async function readSigned<K extends Kind>(kind: K, token: string, secret: Uint8Array) {
+  const { jwtVerify, errors } = await jose()
+  try {
+    const { payload } = await jwtVerify(token, secret, {
+      algorithms: [algorithm],
+      issuer,
+      audience: `${issuer}:${kind}`,
+      requiredClaims: ['sub', 'exp', 'iat'],
+    })
+    return payload.token_type === kind ? (payload as unknown as Read<K>) : undefined
+  } catch (error) {
+    if (error instanceof errors.JWSSignatureVerificationFailed) return 'signed by another'
+    return error instanceof errors.JWTExpired ? 'expired' : undefined
+  }
+}
+
+/**
+ * What tokens are signed with: a secret of its own, else what follows from each master key, so that nobody is signed
+ * out by a new one while the previous is kept, and nothing that a dropped one signed is believed.
+ */
+export function signingSecrets(config: Config, masterKeys: readonly string[]): Uint8Array[] {
+  if (config.AUTH_JWT_SECRET !== undefined) return [Buffer.from(config.AUTH_JWT_SECRET)]
+  return masterKeys.map(
+    (key) => new Uint8Array(hkdfSync('sha256', masterKeyBytes(key), '', 'outlast tokens', 32)),
+  )
 }
 
 /** How secrets that are random anyway stand in the database. */

@@ -1,6 +1,7 @@
 /** How the text of a setting is read, and its default as people write it. Each `read` throws what the text must be. */
 
 import { isIP } from 'node:net'
+import { isMasterKey } from '../secrets.ts'
 
 export const wholeNumber = (fallback: number, min: number, max: number) => ({
   shown: String(fallback),
@@ -73,15 +74,25 @@ export const redisUrl = () => ({
   },
 })
 
-export const encryptionKey = () => ({
+const masterKeyForm = 'kek-v1:<32 bytes in base64>'
+
+export const masterKey = () => ({
   shown: '',
   secret: true as const,
   read(value: string | undefined) {
-    if (value === undefined) return undefined
-    const [id, key, rest] = value.split(':')
-    const usable = id && key && rest === undefined && Buffer.from(key, 'base64').length === 32
-    if (usable) return value
-    throw new Error('must look like kek-v1:<32 bytes in base64>')
+    if (value === undefined || isMasterKey(value)) return value
+    throw new Error(`must look like ${masterKeyForm}`)
+  },
+})
+
+export const masterKeys = () => ({
+  shown: '',
+  secret: true as const,
+  read(value: string | undefined) {
+    const list = (value ?? '').split(',').map((key) => key.trim())
+    const named = list.filter((key) => key !== '')
+    if (named.every(isMasterKey)) return named
+    throw new Error(`must list keys that look like ${masterKeyForm}, separated by commas`)
   },
 })
 

@@ -8,7 +8,7 @@ import {
 } from '@outlast/contract'
 import type { Config } from '../config.ts'
 import { ApiError, invalidAt } from '../errors.ts'
-import { parseId } from '../ids.ts'
+import { newId, parseId } from '../ids.ts'
 import { environmentKey } from '../providers/keys.ts'
 import { isPrivateHost } from '../providers/outbound.ts'
 import type { Node } from '../runtime/node.ts'
@@ -17,6 +17,7 @@ import {
   createProvider,
   deleteProvider,
   getProvider,
+  keyPlace,
   listProviders,
   updateProvider,
 } from '../store/providers.ts'
@@ -71,7 +72,8 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
       response: { 201: Provider, '4xx': ErrorResponse },
     },
     async handler({ body, principal, db }, reply) {
-      const provider = await createProvider(db, principal.orgId, sealed(node, body))
+      const place = { orgId: principal.orgId, id: newId('provider') }
+      const provider = await createProvider(db, place, sealed(node, place, body))
       return reply.code(201).send(present(node, principal.orgId, provider))
     },
   })
@@ -105,8 +107,8 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
       response: { 200: Provider, '4xx': ErrorResponse },
     },
     async handler({ params, principal: { orgId }, body, db }) {
-      const id = parseId('provider', params.id)
-      return present(node, orgId, await updateProvider(db, { orgId, id }, sealed(node, body)))
+      const place = { orgId, id: parseId('provider', params.id) }
+      return present(node, orgId, await updateProvider(db, place, sealed(node, place, body)))
     },
   })
 
@@ -137,8 +139,10 @@ function present({ config }: Node, orgId: string, provider: Provider): Provider 
 
 type Reachable = { base_url?: string | null; api_key?: string | null }
 
-/** A request that was checked, its key encrypted. */
-function sealed<T extends Reachable>({ secrets, config }: Node, request: T): T {
+type Place = { orgId: string; id: string }
+
+/** A request that was checked, its key encrypted for the provider it belongs to. */
+function sealed<T extends Reachable>({ secrets, config }: Node, place: Place, request: T): T {
   const { base_url, api_key } = request
   if (base_url != null) checkBaseUrl(base_url, config)
   if (api_key == null) return request
@@ -146,7 +150,7 @@ function sealed<T extends Reachable>({ secrets, config }: Node, request: T): T {
     throw invalidAt('api_key', 'must be visible ASCII characters without spaces')
   }
   if (!secrets) throw new ApiError('encryption_not_configured')
-  return { ...request, api_key: secrets.seal(api_key) }
+  return { ...request, api_key: secrets.seal(api_key, keyPlace(place.orgId, place.id)) }
 }
 
 function checkBaseUrl(text: string, { AUTH_MODE: mode, PRIVATE_HOSTS_ALLOWED: allowed }: Config) {

@@ -71,6 +71,11 @@ export const failureKinds = {
     passing: false,
     sentence: 'No model is configured that could answer.',
   },
+  key_unreadable: {
+    code: 'llm_key_unreadable',
+    passing: false,
+    sentence: 'The server cannot read the key of the model’s provider.',
+  },
   unknown: {
     code: 'llm_error',
     passing: false,

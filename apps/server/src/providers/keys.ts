@@ -1,6 +1,9 @@
 import type { ProviderType } from '@outlast/contract'
 import type { Config } from '../config.ts'
+import { SealedTextError, type Secrets } from '../secrets.ts'
+import { keyPlace } from '../store/providers.ts'
 import { defaultOrganization } from '../store/seeds.ts'
+import { KnownFailure } from './failure.ts'
 
 type Keys = Pick<Config, 'DEFAULT_OPENAI_API_KEY' | 'DEFAULT_ANTHROPIC_API_KEY'>
 
@@ -17,3 +20,28 @@ export function environmentKey(config: Keys, { orgId, type, baseUrl }: Named) {
   if (type === 'anthropic') return config.DEFAULT_ANTHROPIC_API_KEY
   return undefined
 }
+
+/** A provider, and its key as it stands in the database. */
+type Stored = Named & { id: string; sealed: string | null }
+
+/**
+ * The key to call a provider with: its own, else the environment's.
+ * Contract: throws KnownFailure `key_unreadable` when its own cannot be opened; another one never takes its place.
+ */
+export function keyOf(
+  { config, secrets }: { config: Keys; secrets: Secrets | undefined },
+  provider: Stored,
+): string | undefined {
+  const { orgId, id, sealed } = provider
+  if (sealed === null) return environmentKey(config, provider)
+  if (!secrets) throw unreadable('no master key is configured')
+  try {
+    return secrets.open(sealed, keyPlace(orgId, id))
+  } catch (error) {
+    if (error instanceof SealedTextError) throw unreadable(error.message)
+    throw error
+  }
+}
+
+const unreadable = (why: string) =>
+  new KnownFailure('key_unreadable', `The provider's key cannot be opened: ${why}.`)

@@ -2,7 +2,7 @@ import type { ModelMetadata } from '@outlast/contract'
 import { newId, newSpanId, uuidOf } from '../ids.ts'
 import { type FailureKind, failureOf, KnownFailure } from '../providers/failure.ts'
 import { languageModel, providers } from '../providers/index.ts'
-import { environmentKey } from '../providers/keys.ts'
+import { keyOf } from '../providers/keys.ts'
 import { publicFetch } from '../providers/outbound.ts'
 import type { CallOptions, VendorModel } from '../providers/provider.ts'
 import { viewOf } from '../store/conversation.ts'
@@ -100,7 +100,8 @@ const secondShare = 0.6
 async function ask(turn: Turn, asking: Asking): Promise<Told> {
   const { route, context } = asking
   if (!route) return giveUp(turn, asking, unanswered('not_configured', noModel))
-  const vendor = await vendorOf(turn, route)
+  const vendor = await vendorOf(turn, route).catch((error) => keyless(turn, route, error))
+  if ('failed' in vendor) return giveUp(turn, asking, vendor)
   const fitting = { ...vendor, context, tokensMax: tokensMaxOf(turn) }
   const { done: compaction, failed } = await fit(turn, fitting)
   if (failed) return giveUp(turn, asking, failed)
@@ -146,10 +147,17 @@ async function giveUp(turn: Turn, asking: Asking, answer: Answer): Promise<Told>
   return { ...answer, compaction: undefined }
 }
 
+/** Whoever runs the server must know, whoever asked must not wait. */
+function keyless({ node, run }: Turn, route: ModelRoute, error: unknown): Answer {
+  if (!(error instanceof KnownFailure)) throw error
+  const about = { session: run.sessionId, provider: route.provider_id, reason: error.message }
+  node.log.error('a turn has no key for its model', about)
+  return unanswered(error.kind, error.message)
+}
+
 async function vendorOf({ node, run }: Turn, route: ModelRoute): Promise<Vendor> {
   const { provider_type: type, base_url: baseUrl, api_key: sealed, model_id: name } = route
-  const own = sealed === null ? undefined : node.secrets?.open(sealed)
-  const apiKey = own ?? environmentKey(node.config, { orgId: run.orgId, type, baseUrl })
+  const apiKey = keyOf(node, { orgId: run.orgId, id: route.provider_id, type, baseUrl, sealed })
   const { AUTH_MODE: mode, PRIVATE_HOSTS_ALLOWED: allowed } = node.config
   // Without authentication whoever may name an address is whoever runs the server.
   const isGuarded = baseUrl !== null && mode !== 'none'

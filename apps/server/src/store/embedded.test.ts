@@ -11,8 +11,7 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { fill, mountDisk } from '../../test/disk.ts'
 import { createLog } from '../log.ts'
-import { createSecrets } from '../secrets.ts'
-import { type Embedded, EmbeddedError, readOrCreateMasterKey, startEmbedded } from './embedded.ts'
+import { type Embedded, EmbeddedError, readOrCreateMasterKeys, startEmbedded } from './embedded.ts'
 
 const childFile = fileURLToPath(new URL('../../test/embedded-child.ts', import.meta.url))
 const log = createLog('silent')
@@ -301,12 +300,13 @@ async function smallDisk(t: TestContext) {
 test('the master key is made once, for its owner only, and never replaced', async (t) => {
   const dataDir = await temporary(t)
   const file = path.join(dataDir, 'secrets.key')
-  const key = await readOrCreateMasterKey(dataDir)
-  assert.equal(await readOrCreateMasterKey(dataDir), key)
+  const keys = await readOrCreateMasterKeys(dataDir)
+  assert.deepEqual(await readOrCreateMasterKeys(dataDir), keys)
+  assert.equal(await readFile(file, 'utf8'), `${keys[0]}\n`)
   assert.equal((await stat(file)).mode & 0o777, 0o600)
-  const { seal, open } = createSecrets(key)
-  assert.equal(open(seal('text')), 'text')
   await writeFile(file, 'damaged')
-  await assert.rejects(readOrCreateMasterKey(dataDir), EmbeddedError)
+  await assert.rejects(readOrCreateMasterKeys(dataDir), EmbeddedError)
   assert.equal(await readFile(file, 'utf8'), 'damaged')
+  await writeFile(file, `${keys[0]}\n${keys[0]}\n`)
+  await assert.rejects(readOrCreateMasterKeys(dataDir), /two keys have the id kek-v1/)
 })

@@ -16,7 +16,7 @@ import {
   stopOrphan,
 } from './embedded/postmaster.ts'
 
-export { readOrCreateMasterKey } from './embedded/data-dir.ts'
+export { findMasterKeys, readOrCreateMasterKeys, writeMasterKeys } from './embedded/data-dir.ts'
 export { EmbeddedError } from './embedded/error.ts'
 
 /** A PostgreSQL of our own; it listens on loopback only. `stop` may be called more than once. */

@@ -1,7 +1,6 @@
 import type { NewProvider, Provider, ProviderChange } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../errors.ts'
-import { newId } from '../ids.ts'
 import { batchesOf, type Span } from './batches.ts'
 import { atomically, type Db } from './database.ts'
 import { lockModels, refuseInUse } from './models.ts'
@@ -52,17 +51,20 @@ export async function getProvider(db: Db, orgId: string, id: string): Promise<Pr
   return present(row)
 }
 
+/** The place that a provider's key is sealed for. */
+export const keyPlace = (orgId: string, id: string) => `providers.api_key of ${id} in ${orgId}`
+
 /** Contract: `api_key` is sealed already. */
 export async function createProvider(
   db: Db,
-  orgId: string,
+  { orgId, id }: { orgId: string; id: string },
   { name, provider_type, base_url, api_key }: NewProvider,
 ): Promise<Provider> {
   const row = await db.kysely
     .insertInto('providers')
     .values({
       org_id: orgId,
-      id: newId('provider'),
+      id,
       name,
       provider_type,
       base_url: base_url ?? null,
@@ -144,4 +146,42 @@ export async function countProviders(db: Db, orgId: string): Promise<number> {
     .where('org_id', '=', orgId)
     .executeTakeFirstOrThrow()
   return total
+}
+
+export type SealedKey = { org_id: string; id: string; api_key: string }
+
+/** Every stored key of every organization, sealed, in batches. */
+export function listSealedKeys(db: Db): AsyncGenerator<SealedKey[]> {
+  const all = { offset: 0, limit: Number.MAX_SAFE_INTEGER }
+  return batchesOf<SealedKey>(all, batchSize, async ({ after, limit }) => {
+    const rows = await db.kysely
+      .selectFrom('providers')
+      .select(['org_id', 'id', 'api_key'])
+      .where('api_key', 'is not', null)
+      .$if(after !== undefined, (q) =>
+        q.where(sql<SqlBool>`(org_id, id) > (${after?.org_id}, ${after?.id})`),
+      )
+      .orderBy('org_id')
+      .orderBy('id')
+      .limit(limit)
+      .execute()
+    return rows as SealedKey[]
+  })
+}
+
+/** Puts a new envelope of the same key in the place of the one that was read. Contract: false if that is not there any more. */
+export async function replaceSealedKey(
+  db: Db,
+  { org_id, id, api_key }: SealedKey,
+  renewed: string,
+): Promise<boolean> {
+  const row = await db.kysely
+    .updateTable('providers')
+    .set({ api_key: renewed })
+    .where('org_id', '=', org_id)
+    .where('id', '=', id)
+    .where('api_key', '=', api_key)
+    .returning('id')
+    .executeTakeFirst()
+  return row !== undefined
 }

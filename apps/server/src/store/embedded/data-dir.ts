@@ -2,11 +2,10 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdir, mkdtemp, open, readFile, rename, rmdir } from 'node:fs/promises'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { newMasterKey } from '../../secrets.ts'
+import { isMasterKey, newMasterKey, problemOfMasterKeys } from '../../secrets.ts'
 import { EmbeddedError, inWords } from './error.ts'
 
 const sqliteBusy = 5
-const masterKeyShape = /^[^:\s]+:[A-Za-z0-9+/]{43}=$/
 
 /** Makes DATA_DIR and tries a write, so that what is wrong with it shows before anything depends on it. */
 export async function makeDataDir(dataDir: string) {
@@ -74,27 +73,43 @@ export async function syncDirectory(directory: string) {
   await handle.sync().finally(() => handle.close())
 }
 
+const keyFile = (dataDir: string) => path.join(dataDir, 'secrets.key')
+
 /**
- * The master key of this DATA_DIR, made at first use, that seals secrets when SECRETS_ENCRYPTION_KEY is not set.
- * Contract: call it while the embedded server holds DATA_DIR. A key file that cannot be read as a key is an error,
- * never replaced: what it sealed would be lost.
+ * The master keys of this DATA_DIR, the one that seals first, made at first use: they hold where SECRETS_ENCRYPTION_KEY is
+ * not set.
+ * Contract: call it while the embedded server holds DATA_DIR. A key file that cannot be read as keys is an error, never
+ * replaced: what they sealed would be lost.
  */
-export async function readOrCreateMasterKey(dataDir: string): Promise<string> {
-  const file = path.join(dataDir, 'secrets.key')
-  try {
-    return usableKey(await readFile(file, 'utf8'), file)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw inWords(error, dataDir)
-  }
-  const key = newMasterKey()
-  await writeWhole(file, `${key}\n`).catch((error) => {
-    throw inWords(error, dataDir)
-  })
-  return key
+export async function readOrCreateMasterKeys(dataDir: string): Promise<string[]> {
+  const known = await findMasterKeys(dataDir)
+  if (known) return known
+  const keys = [newMasterKey()]
+  await writeMasterKeys(dataDir, keys)
+  return keys
 }
 
-function usableKey(text: string, file: string) {
-  const key = text.trim()
-  if (masterKeyShape.test(key)) return key
-  throw new EmbeddedError(`${file} holds no key: put the right file back from a backup.`)
+/** The master keys of this DATA_DIR; undefined while it has none. */
+export async function findMasterKeys(dataDir: string): Promise<string[] | undefined> {
+  const file = keyFile(dataDir)
+  try {
+    return usableKeys(await readFile(file, 'utf8'), file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw inWords(error, dataDir)
+  }
+}
+
+/** Contract: call it while the embedded server holds DATA_DIR, and leave out no key that anything is sealed with. */
+export async function writeMasterKeys(dataDir: string, keys: readonly string[]): Promise<void> {
+  await writeWhole(keyFile(dataDir), `${keys.join('\n')}\n`).catch((error) => {
+    throw inWords(error, dataDir)
+  })
+}
+
+function usableKeys(text: string, file: string) {
+  const keys = text.trim().split(/\s+/)
+  const problem = keys.every(isMasterKey) ? problemOfMasterKeys(keys) : 'not each line is a key'
+  if (problem === undefined) return keys
+  throw new EmbeddedError(`${file} cannot be used, ${problem}: put the right file back.`)
 }

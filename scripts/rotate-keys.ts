@@ -1,0 +1,174 @@
+/**
+ * Brings stored keys under the current master key: `npm run rotate-keys`; docs/keys.md tells when. Where the keys are in
+ * DATA_DIR it makes a new one first, and `--drop-previous` forgets those before it instead.
+ * Contract: may be killed at any moment and run again. Exit code 1 when a stored key could not be opened.
+ */
+import {
+  type Config,
+  ConfigError,
+  configuredMasterKeys,
+  readConfig,
+} from '../apps/server/src/config.ts'
+import { createLog } from '../apps/server/src/log.ts'
+import {
+  createSecrets,
+  masterKeyId,
+  newMasterKey,
+  problemOfMasterKeys,
+} from '../apps/server/src/secrets.ts'
+import { type Database, isUnavailable, openDatabase } from '../apps/server/src/store/database.ts'
+import {
+  EmbeddedError,
+  findMasterKeys,
+  startEmbedded,
+  writeMasterKeys,
+} from '../apps/server/src/store/embedded.ts'
+import {
+  isRotationOpen,
+  type Rotation,
+  renewSealedKeys,
+  type Unreadable,
+} from '../apps/server/src/store/key-rotation.ts'
+import { DatabaseUnusableError, migrate } from '../apps/server/src/store/migrate.ts'
+
+const dropFlag = '--drop-previous'
+const usage = `npm run rotate-keys [-- ${dropFlag}]`
+const listedMax = 100
+const statementTimeoutMs = 30_000
+
+const say = (line: string) => process.stdout.write(`${line}\n`)
+
+async function main(args: string[]): Promise<number> {
+  if (args.some((arg) => arg !== dropFlag)) throw new ConfigError(`It is called as: ${usage}`)
+  const config = readConfig(process.env)
+  const drop = args.length > 0
+  const configured = configuredMasterKeys(config)
+  if (configured.length > 0) {
+    if (drop) throw new ConfigError(`${dropFlag} is for keys in DATA_DIR: ${whatToRemove}`)
+    return withDatabase(config, (db) => rotateTo(db, configured))
+  }
+  if (config.DATABASE_URL !== undefined) {
+    throw new ConfigError('SECRETS_ENCRYPTION_KEY is not set: it is what to rotate to.')
+  }
+  // Asked before a database is made in a folder that was named by mistake.
+  if ((await findMasterKeys(config.DATA_DIR)) === undefined) {
+    throw new ConfigError(`DATA_DIR ${config.DATA_DIR} has no master key: there is nothing to do.`)
+  }
+  return withDatabase(config, (db) => (drop ? dropPrevious : rotateFile)(db, config.DATA_DIR))
+}
+
+const whatToRemove = 'remove SECRETS_ENCRYPTION_KEY_PREVIOUS from the environment'
+
+/** The database of DATABASE_URL, or the embedded one for as long as the work takes. */
+async function withDatabase(config: Config, work: (db: Database) => Promise<number>) {
+  const log = createLog(config.LOG_LEVEL)
+  const onFatal = (error: Error) => fail(error)
+  const { DATABASE_URL, DATA_DIR: dataDir } = config
+  const embedded = DATABASE_URL ? undefined : await startEmbedded({ dataDir, log, onFatal })
+  try {
+    const url = DATABASE_URL ?? embedded!.url
+    // A newer version may keep secrets where this one does not look: such a database is refused.
+    await migrate(url, async () => {})
+    const onError = (error: Error) => log.debug('a database connection broke', { error })
+    const db = openDatabase({ url, max: 2, timeoutMs: statementTimeoutMs, onError })
+    return await work(db).finally(db.close)
+  } finally {
+    await embedded?.stop()
+  }
+}
+
+/** The keys of the environment: whoever set them takes the previous ones away again. */
+async function rotateTo(db: Database, keys: string[]) {
+  const rotation = await renew(db, keys)
+  if (rotation.complete && rotation.unreadable.length === 0 && keys.length > 1) {
+    say(`Nothing stored needs ${namesOf(keys.slice(1))} any more. Next: ${whatToRemove}.`)
+  }
+  return exitCodeOf(rotation)
+}
+
+async function rotateFile(db: Database, dataDir: string) {
+  const keys = await keysToRotateTo(db, dataDir)
+  const [current, ...previous] = keys
+  say(`${masterKeyId(current!)} is the master key; ${namesOf(previous)} can still be read.`)
+  const rotation = await renew(db, keys)
+  if (exitCodeOf(rotation) === 0) {
+    say(`Later, to forget ${namesOf(previous)}: npm run rotate-keys -- ${dropFlag}`)
+  }
+  return exitCodeOf(rotation)
+}
+
+/** A rotation that was interrupted is finished under the key that it made. */
+async function keysToRotateTo(db: Database, dataDir: string) {
+  const keys = (await findMasterKeys(dataDir))!
+  const currentId = masterKeyId(keys[0]!)
+  if (await isRotationOpen(db, createSecrets(keys), currentId)) {
+    say(`The rotation to ${currentId} was interrupted and goes on.`)
+    return keys
+  }
+  const next = [newMasterKey(nextId(keys)), ...keys]
+  const problem = problemOfMasterKeys(next)
+  if (problem) throw new ConfigError(`DATA_DIR has many keys, and ${problem}: use ${dropFlag}.`)
+  await writeMasterKeys(dataDir, next)
+  return next
+}
+
+async function dropPrevious(db: Database, dataDir: string) {
+  const keys = (await findMasterKeys(dataDir))!
+  const [current, ...previous] = keys
+  const rotation = await renew(db, keys)
+  if (exitCodeOf(rotation) !== 0) {
+    say('No master key was dropped.')
+  } else if (previous.length === 0) {
+    say(`There is no master key but ${masterKeyId(current!)}.`)
+  } else {
+    await writeMasterKeys(dataDir, [current!])
+    say(`${namesOf(previous)} dropped; ${masterKeyId(current!)} is the only master key.`)
+  }
+  return exitCodeOf(rotation)
+}
+
+const namesOf = (keys: string[]) => keys.map(masterKeyId).join(', ')
+
+function nextId(keys: string[]) {
+  const numbers = keys.map((key) => Number(/^kek-v(\d{1,9})$/.exec(masterKeyId(key))?.[1] ?? 0))
+  return `kek-v${Math.max(...numbers) + 1}`
+}
+
+async function renew(db: Database, keys: string[]): Promise<Rotation> {
+  const rotation = await renewSealedKeys(db, createSecrets(keys), (seen) =>
+    say(`${seen} provider keys looked at`),
+  )
+  const { renewed, settled, unreadable, complete } = rotation
+  const current = masterKeyId(keys[0]!)
+  say(`Under ${current}: ${settled}. Wrapped again: ${renewed}. Unreadable: ${unreadable.length}.`)
+  list(unreadable)
+  if (!complete) say(`Others still seal with another key: give all nodes ${current} first.`)
+  return rotation
+}
+
+function list(unreadable: Unreadable[]) {
+  for (const { org_id, id, reason } of unreadable.slice(0, listedMax)) {
+    say(`  ${id} of ${org_id}: ${reason}`)
+  }
+  const more = unreadable.length - listedMax
+  if (more > 0) say(`  and ${more} more`)
+  if (unreadable.length > 0) say('Give these providers their api_key again, or their master key.')
+}
+
+const exitCodeOf = ({ unreadable, complete }: Rotation) =>
+  complete && unreadable.length === 0 ? 0 : 1
+
+function fail(error: unknown): never {
+  const { message, stack } = error as Error
+  const explained = [ConfigError, EmbeddedError, DatabaseUnusableError]
+  const known = explained.some((kind) => error instanceof kind)
+  const sentence = isUnavailable(error) ? `The database is away (${message}): run it again.` : stack
+  process.stderr.write(`rotate-keys: ${known ? message : sentence}\n`)
+  process.exit(1)
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  fail(error)
+}
