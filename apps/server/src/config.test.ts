@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { ConfigError, readConfig } from './config.ts'
 
+const key = Buffer.alloc(32).toString('base64')
+const other = Buffer.alloc(32, 1).toString('base64')
+
 test('unset and empty variables have defaults', () => {
   const config = readConfig({ PORT: '' })
   assert.deepEqual([config.PORT, config.HOST, config.ROLE], [9000, '127.0.0.1', 'all'])
@@ -23,6 +26,13 @@ test('a wrong value is one line that names the setting', () => {
     { REDIS_URL: 'http://localhost:6379' },
     { SECRETS_ENCRYPTION_KEY: 'secret' },
     { SECRETS_ENCRYPTION_KEY: 'kek-v1:c2hvcnQ=' },
+    { SECRETS_ENCRYPTION_KEY: `kek v1:${key}` },
+    { SECRETS_ENCRYPTION_KEY: `kek-v1:${key}:` },
+    { SECRETS_ENCRYPTION_KEY: `kek-v1:${key.replace('A', '!')}` },
+    { SECRETS_ENCRYPTION_KEY_PREVIOUS: `kek-v1:${key}` },
+    { SECRETS_ENCRYPTION_KEY_PREVIOUS: 'kek-v1', SECRETS_ENCRYPTION_KEY: `kek-v2:${key}` },
+    { SECRETS_ENCRYPTION_KEY: `kek-v1:${key}`, SECRETS_ENCRYPTION_KEY_PREVIOUS: `kek-v1:${other}` },
+    { SECRETS_ENCRYPTION_KEY: `kek-v1:${key}`, SECRETS_ENCRYPTION_KEY_PREVIOUS: `kek-v2:${key}` },
     { ALLOW_OPEN_ACCESS: 'maybe' },
     { CORS_ALLOWED_ORIGINS: 'https://a.example/path' },
     { CORS_ALLOWED_ORIGINS: '*' },
@@ -43,6 +53,15 @@ test('a wrong value is one line that names the setting', () => {
       JSON.stringify(env),
     )
   }
+})
+
+test('previous master keys are a list', () => {
+  const keys = [`kek-v1:${key}`, `kek-v2:${other}`]
+  const { SECRETS_ENCRYPTION_KEY_PREVIOUS: previous } = readConfig({
+    SECRETS_ENCRYPTION_KEY: `kek-v3:${Buffer.alloc(32, 2).toString('base64')}`,
+    SECRETS_ENCRYPTION_KEY_PREVIOUS: ` ${keys.join(' , ')},`,
+  })
+  assert.deepEqual(previous, keys)
 })
 
 test('a secret that cannot be read is not repeated', () => {

@@ -1,0 +1,103 @@
+/** What tests of master keys share: a vendor that remembers keys, the command, and a look at the table. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+import { expectStatus } from '../../apps/server/test/access.ts'
+import type { Call } from '../../apps/server/test/server.ts'
+import { createAgent, createSession } from '../../apps/server/test/session.ts'
+
+const command = fileURLToPath(new URL('../../scripts/rotate-keys.ts', import.meta.url))
+
+const masterKey = (id: string, byte: number) => `${id}:${Buffer.alloc(32, byte).toString('base64')}`
+export const [v1, v2] = [masterKey('kek-v1', 1), masterKey('kek-v2', 2)]
+export const onlyV1 = { SECRETS_ENCRYPTION_KEY: v1 }
+export const onlyV2 = { SECRETS_ENCRYPTION_KEY: v2 }
+export const both = { SECRETS_ENCRYPTION_KEY: v2, SECRETS_ENCRYPTION_KEY_PREVIOUS: v1 }
+
+/** A vendor on loopback that answers everything with one word; `keys` are those it was called with. */
+export async function startVendor(t: TestContext) {
+  const keys: (string | undefined)[] = []
+  const server = createServer((request, response) => {
+    keys.push(request.headers.authorization)
+    request.resume()
+    const chunk = (delta: object, finish_reason: string | null) =>
+      `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason }] })}\n\n`
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.end(`${chunk({ content: 'Yes.' }, null)}${chunk({}, 'stop')}data: [DONE]\n\n`)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.after(() => void server.close())
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, keys }
+}
+
+/** A provider with a key, and a session whose turns use it. */
+export async function addProvider(
+  server: { call: Call; url: string },
+  { baseUrl, apiKey }: { baseUrl: string; apiKey: string },
+) {
+  const created = await server.call('POST', '/v1/llm-providers', {
+    name: 'A vendor',
+    provider_type: 'openai_completions',
+    base_url: baseUrl,
+    api_key: apiKey,
+  })
+  const { id } = expectStatus(created, 201)
+  const models = `/v1/llm-providers/${id}/models`
+  const added = await server.call('POST', models, { model_id: 'm', display_name: 'M' })
+  const default_model_id = expectStatus(added, 201).id
+  const agent = await createAgent(server, { default_model_id })
+  const session = await createSession(server, { agent_id: agent.id })
+  return { id: id as string, sessionId: session.id }
+}
+
+export type Command = {
+  /** What it printed, and its exit code. */
+  ended: Promise<{ code: number | null; output: string }>
+  /** Kills it with -9. */
+  crash: () => void
+}
+
+/** `npm run rotate-keys` without npm. */
+export function runCommand(env: Record<string, string>, ...args: string[]): Command {
+  const options = ['--disable-warning=ExperimentalWarning', command, ...args]
+  const child = spawn(process.execPath, options, {
+    env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  child.stdout.on('data', (chunk) => (output += chunk))
+  child.stderr.on('data', (chunk) => (output += chunk))
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, output }))
+  return { ended, crash: () => void child.kill('SIGKILL') }
+}
+
+export const rotateKeys = (env: Record<string, string>, ...args: string[]) =>
+  runCommand(env, ...args).ended
+
+export async function query<Row extends object>(
+  url: string,
+  text: string,
+  values: unknown[] = [],
+): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query<Row>(text, values)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** How many stored keys each master key seals. */
+export async function sealedUnder(url: string): Promise<Record<string, number>> {
+  const rows = await query<{ id: string; n: number }>(
+    url,
+    `select api_key::json ->> 'key_id' as id, count(*)::int as n from providers
+      where api_key is not null group by 1 order by 1`,
+  )
+  return Object.fromEntries(rows.map(({ id, n }) => [id, n]))
+}
