@@ -37,10 +37,11 @@ test('a turn whose key no master key opens fails once, clearly, and the log name
   for (const text of ['Hello?', 'Again?']) {
     const events = await converse(t, server, added.sessionId, text)
     const { metadata } = dataOf(events, 'llm.generation')
-    const said =
-      'The key of provider A vendor cannot be opened: master key kek-v1 is not configured.'
+    const said = "The provider's key cannot be opened: master key kek-v1 is not configured."
     assert.deepEqual([metadata.success, metadata.error, metadata.retry], [false, said, undefined])
     assert.equal(events.filter(({ type }) => type === 'turn.failed').length, 1)
+    assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_key_unreadable')
+    assert.match(replyOf(events), /cannot read the key/)
     assert.doesNotMatch(replyOf(events), /kek/)
   }
   assert.deepEqual(vendor.keys, [])
@@ -63,10 +64,7 @@ test("a provider's key that cannot be opened is never replaced by the environmen
   const env = { SECRETS_ENCRYPTION_KEY: '', DEFAULT_OPENAI_API_KEY: 'sk-env', LOG_LEVEL: 'silent' }
   const second = await startServer(t, { databaseUrl, env })
   const { metadata } = dataOf(await converse(t, second, id, 'Hello?'), 'llm.generation')
-  assert.equal(
-    metadata.error,
-    'The key of provider OpenAI cannot be opened: no master key is configured.',
-  )
+  assert.equal(metadata.error, "The provider's key cannot be opened: no master key is configured.")
   await second.stop()
 })
 
