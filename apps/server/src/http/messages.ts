@@ -101,11 +101,13 @@ async function accept(
     )
   const isActive = async () => (await getSession(db, orgId, sessionId)).status === 'active'
   let accepted = await tryIt()
+  let isBusy = !accepted && onlyIdle && (await isActive())
   // Refused, and yet idle: the turn that was in the way may have ended since, or the quota is reached. The second try tells.
-  if (!accepted && onlyIdle && !(await isActive())) accepted = await tryIt()
-  if (!accepted) {
-    throw new ApiError((await isActive()) && onlyIdle ? 'session_busy' : 'too_many_turns')
+  if (!accepted && onlyIdle && !isBusy) {
+    accepted = await tryIt()
+    isBusy = !accepted && (await isActive())
   }
+  if (!accepted) throw new ApiError(isBusy ? 'session_busy' : 'too_many_turns')
   const { sequence, ts, begins } = accepted
   const row = { sequence, type: 'input.message' as const, ts, context: '{}', tags }
   const stored = { ...row, data: begins ? data : (busyData ?? data) }
