@@ -212,6 +212,11 @@ export const settings = {
     secret: true as const,
     ...optionalText(),
   },
+  DEFAULT_GOOGLE_API_KEY: {
+    about: "Google's key for providers that have none of their own",
+    secret: true as const,
+    ...optionalText(),
+  },
   LOG_LEVEL: {
     about: 'How much is logged',
     ...choice('info', ['trace', 'debug', 'info', 'warn', 'error', 'silent']),
@@ -236,6 +241,10 @@ export const settings = {
   MODEL_CALL_TIMEOUT_MS: {
     about: 'Longest one reply may take, however much is said in it',
     ...wholeNumber(900_000, 100, 14_400_000),
+  },
+  MODEL_SYNC_INTERVAL_HOURS: {
+    about: 'How often vendors are asked for new models; 0: only when somebody wants it',
+    ...wholeNumber(24, 0, 8_760),
   },
   MODEL_ATTEMPTS_MAX: {
     about: 'How often a model call that broke is made in all',

@@ -42,6 +42,9 @@ export const catalogue = {
   session_busy: [409, 'The session runs a turn, and on_busy is reject.'],
   model_exists: [409, 'The provider already has a model %s.'],
   model_in_use: [409, 'The model is in use: %s.'],
+  models_not_listed: [409, 'Providers of type %s list no models: add them by hand.'],
+  provider_without_key: [409, 'The provider has no key: give it one, or a base_url of your own.'],
+  provider_without_models: [409, 'The provider has no model: add one, or sync its models.'],
   last_owner: [409, 'An organization needs an owner: make somebody else one first.'],
   authentication_off: [
     409,
@@ -57,6 +60,7 @@ export const catalogue = {
   too_many_connections: [429, 'Too many connections from this address that have not signed in.'],
   headers_too_large: [431, 'The request headers are too large.'],
   internal_error: [500, 'Internal server error'],
+  provider_failed: [502, 'The provider did not list its models: %s'],
   oauth_unavailable: [503, '%s cannot be reached. Try again.'],
   database_unavailable: [503, 'The database cannot be reached. Try again.'],
   shutting_down: [503, 'The server is shutting down. Try again.'],

@@ -79,6 +79,7 @@ export {
   ModelChange,
   ModelPage,
   ModelQuery,
+  ModelSync,
   ModelWithProvider,
   ModelWithProviderPage,
   NewModel,
@@ -86,6 +87,8 @@ export {
   Provider,
   ProviderChange,
   ProviderPage,
+  ProviderTest,
+  ProviderTestResult,
   ProviderType,
 } from './model.ts'
 export {

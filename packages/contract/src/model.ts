@@ -1,8 +1,15 @@
 import { type Static, Type } from 'typebox'
 import { ModelId, ProviderId, Timestamp } from './id.ts'
-import { oneOf, optional, PageQuery, pageOf } from './shape.ts'
+import { count, oneOf, optional, PageQuery, pageOf } from './shape.ts'
 
-export const ProviderType = oneOf('openai', 'openai_completions', 'anthropic', 'llmsim')
+export const ProviderType = oneOf(
+  'openai',
+  'openai_completions',
+  'anthropic',
+  'google',
+  'azure_openai',
+  'llmsim',
+)
 export type ProviderType = Static<typeof ProviderType>
 const ActiveStatus = oneOf('active', 'disabled')
 
@@ -52,6 +59,43 @@ export const ProviderChange = Type.Object(
 )
 export type ProviderChange = Static<typeof ProviderChange>
 
+/** What a look at the vendor's list of models changed. */
+export const ModelSync = Type.Object(
+  {
+    discovered: count({ description: 'Models that are new here.' }),
+    total: count({ description: 'Models that the vendor listed.' }),
+    stale: count({ description: 'Models found earlier that it no longer lists.' }),
+    truncated: Type.Boolean({ description: 'It lists more than are kept; none became stale.' }),
+    last_synced_at: Timestamp,
+  },
+  { title: 'ModelSync' },
+)
+export type ModelSync = Static<typeof ModelSync>
+
+/** Without a model: the default, a favourite, or any that is active. */
+export const ProviderTest = Type.Object(
+  { model_id: optional(ModelId) },
+  { title: 'TestLlmProviderRequest' },
+)
+export type ProviderTest = Static<typeof ProviderTest>
+
+/** How one tiny call of a model went. */
+export const ProviderTestResult = Type.Object(
+  {
+    ok: Type.Boolean(),
+    model_id: ModelId,
+    model: Type.String({ description: "The provider's own name of the model." }),
+    latency_ms: Type.Optional(count({ description: 'Until the first piece of the reply.' })),
+    kind: Type.Optional(Type.String({ description: 'What kind of failure it was.' })),
+    message: Type.Optional(Type.String({ description: 'What is wrong, for a person.' })),
+    status: Type.Optional(
+      Type.Integer({ description: 'The HTTP status that the vendor answered.' }),
+    ),
+  },
+  { title: 'LlmProviderTestResult' },
+)
+export type ProviderTestResult = Static<typeof ProviderTestResult>
+
 export const ModelSource = oneOf('manual', 'discovered', 'predefined')
 
 const modelFields = {
@@ -64,6 +108,9 @@ const modelFields = {
   is_favorite: Type.Boolean(),
   status: ActiveStatus,
   source: ModelSource,
+  is_stale: Type.Boolean({
+    description: 'Discovered once, and no longer listed by its vendor.',
+  }),
   created_at: Timestamp,
   updated_at: Timestamp,
 }

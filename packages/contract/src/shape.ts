@@ -10,7 +10,8 @@ export const optional = <S extends TSchema>(schema: S) => Type.Optional(nullable
 export const oneOf = <const T extends readonly string[]>(...values: T) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: values })
 
-export const count = () => Type.Integer({ minimum: 0 })
+export const count = (about: { description?: string } = {}) =>
+  Type.Integer({ minimum: 0, ...about })
 
 /** Any JSON value. */
 export const Anything = Type.Unknown()

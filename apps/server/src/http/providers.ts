@@ -9,6 +9,7 @@ import {
 import type { Config } from '../config.ts'
 import { ApiError, invalidAt } from '../errors.ts'
 import { newId, parseId } from '../ids.ts'
+import { providers } from '../providers/index.ts'
 import { environmentKey } from '../providers/keys.ts'
 import { isPrivateHost } from '../providers/outbound.ts'
 import type { Node } from '../runtime/node.ts'
@@ -72,6 +73,7 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
       response: { 201: Provider, '4xx': ErrorResponse },
     },
     async handler({ body, principal, db }, reply) {
+      checkAddress(node.config, body)
       const place = { orgId: principal.orgId, id: newId('provider') }
       const provider = await createProvider(db, place, sealed(node, place, body))
       return reply.code(201).send(present(node, principal.orgId, provider))
@@ -108,6 +110,13 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
     },
     async handler({ params, principal: { orgId }, body, db }) {
       const place = { orgId, id: parseId('provider', params.id) }
+      if (body.base_url != null || body.provider_type != null) {
+        const { provider_type, base_url } = await getProvider(db, orgId, place.id)
+        checkAddress(node.config, {
+          provider_type: body.provider_type ?? provider_type,
+          base_url: body.base_url ?? base_url,
+        })
+      }
       return present(node, orgId, await updateProvider(db, place, sealed(node, place, body)))
     },
   })
@@ -137,14 +146,12 @@ function present({ config }: Node, orgId: string, provider: Provider): Provider 
   return { ...provider, api_key_set: usable }
 }
 
-type Reachable = { base_url?: string | null; api_key?: string | null }
-
 type Place = { orgId: string; id: string }
+type WithKey = { api_key?: string | null }
 
-/** A request that was checked, its key encrypted for the provider it belongs to. */
-function sealed<T extends Reachable>({ secrets, config }: Node, place: Place, request: T): T {
-  const { base_url, api_key } = request
-  if (base_url != null) checkBaseUrl(base_url, config)
+/** A request whose key is encrypted for the provider that it belongs to. */
+function sealed<T extends WithKey>({ secrets }: Node, place: Place, request: T): T {
+  const { api_key } = request
   if (api_key == null) return request
   if (!/^[\x21-\x7e]+$/.test(api_key)) {
     throw invalidAt('api_key', 'must be visible ASCII characters without spaces')
@@ -153,13 +160,29 @@ function sealed<T extends Reachable>({ secrets, config }: Node, place: Place, re
   return { ...request, api_key: secrets.seal(api_key, keyPlace(place.orgId, place.id)) }
 }
 
-function checkBaseUrl(text: string, { AUTH_MODE: mode, PRIVATE_HOSTS_ALLOWED: allowed }: Config) {
+type Address = Pick<NewProvider, 'provider_type' | 'base_url'>
+
+function checkAddress(config: Config, { provider_type, base_url }: Address) {
+  const { needsBaseUrl, queryAllowed } = providers[provider_type]
+  if (base_url != null) checkBaseUrl(base_url, config, queryAllowed)
+  else if (needsBaseUrl) throw invalidAt('base_url', `is needed: ${provider_type} has no other`)
+}
+
+function checkBaseUrl(
+  text: string,
+  { AUTH_MODE: mode, PRIVATE_HOSTS_ALLOWED: allowed }: Config,
+  queryAllowed: string | undefined,
+) {
   const url = /^https?:\/\/[^\s\\]+$/i.test(text) && URL.canParse(text) ? new URL(text) : undefined
   if (!url) throw invalidAt('base_url', 'must be a URL that begins with http:// or https://')
   if (url.username !== '' || url.password !== '') {
     throw invalidAt('base_url', 'must not contain credentials: they belong in api_key')
   }
-  if (/[?#]/.test(text)) throw invalidAt('base_url', 'must not have a query or a fragment')
+  const query = [...url.searchParams.keys()].filter((name) => name !== queryAllowed)
+  if (query.length > 0 || /#|\?$/.test(text)) {
+    const but = queryAllowed === undefined ? 'a query' : `a query but ${queryAllowed},`
+    throw invalidAt('base_url', `must not have ${but} or a fragment: a key belongs in api_key`)
+  }
   const host = url.hostname.replace(/^\[|\]$/g, '')
   if (mode !== 'none' && isPrivateHost(host) && !allowed.includes(host)) {
     throw invalidAt('base_url', 'must be a public address; PRIVATE_HOSTS_ALLOWED can name others')

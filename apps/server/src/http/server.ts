@@ -28,6 +28,7 @@ import { sessionRoutes } from './sessions.ts'
 import { type Streams, streamRoutes } from './stream.ts'
 import { runInUnits } from './unit.ts'
 import { userRoutes } from './users.ts'
+import { vendorRoutes } from './vendors.ts'
 
 const bodyBytesMax = 2 * 1024 * 1024
 const headerBytesMax = 16 * 1024
@@ -108,6 +109,7 @@ export async function createHttp(
   const streams = streamRoutes(api)
   sessionTokenRoutes(api)
   providerRoutes(api)
+  vendorRoutes(api)
   modelRoutes(api)
   authRoutes(api)
   apiKeyRoutes(api)

@@ -61,7 +61,8 @@ export function runInUnits(app: FastifyInstance, database: Database): void {
 
   app.addHook('onRoute', (route) => {
     if (route.method === 'GET' || route.method === 'HEAD') return
-    route.preHandler = begin
+    // What a route does before holds no transaction open.
+    route.preHandler = [route.preHandler ?? [], begin].flat()
     route.onSend = end
   })
 }

@@ -1,4 +1,8 @@
-import { type Provider, stripEndpoint, withOptions } from './provider.ts'
+import { readModelList } from './model-list.ts'
+import { type Provider, versionedBase, withOptions } from './provider.ts'
+
+const home = 'https://api.anthropic.com/v1'
+const baseOf = (baseUrl = home) => versionedBase(baseUrl, '/messages', '/v1')
 
 /** Where a prompt may be cached up to. */
 const breakpoint = { anthropic: { cacheControl: { type: 'ephemeral' } } }
@@ -7,6 +11,7 @@ const breakpoint = { anthropic: { cacheControl: { type: 'ephemeral' } } }
 export const anthropic: Provider = {
   type: 'anthropic',
   title: 'Anthropic',
+  environmentKey: 'DEFAULT_ANTHROPIC_API_KEY',
   signatures: ['signature', 'redactedData'],
   /** Of the four places that may be marked: the system prompt, with the tools before it, and the newest two messages. */
   tune({ prompt, ...options }, { outputTokensMax }) {
@@ -15,13 +20,25 @@ export const anthropic: Provider = {
     const most = outputTokensMax !== undefined && { maxOutputTokens: outputTokensMax }
     return { ...most, ...options, prompt: marked }
   },
-  async model({ apiKey = '', baseUrl = 'https://api.anthropic.com/v1', fetch }, name) {
+  async model({ apiKey = '', baseUrl, fetch }, name) {
     const { createAnthropic } = await import('@ai-sdk/anthropic')
     const vendor = createAnthropic({
       apiKey,
-      baseURL: stripEndpoint(baseUrl, '/messages'),
+      baseURL: baseOf(baseUrl),
       ...(fetch && { fetch }),
     })
     return vendor.messages(name)
   },
+  listModels: (connection, signal) =>
+    readModelList({
+      connection,
+      signal,
+      headers: { 'x-api-key': connection.apiKey, 'anthropic-version': '2023-06-01' },
+      url(after) {
+        const from = after === undefined ? '' : `&after_id=${encodeURIComponent(after)}`
+        return `${baseOf(connection.baseUrl)}/models?limit=1000${from}`
+      },
+      next: ({ has_more, last_id }) => (has_more === true ? last_id : undefined),
+      pick: ({ id, display_name }) => ({ id, name: display_name }),
+    }),
 }

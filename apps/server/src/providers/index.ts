@@ -1,5 +1,7 @@
 import type { ProviderType } from '@outlast/contract'
 import { anthropic } from './anthropic.ts'
+import { azureOpenai } from './azure-openai.ts'
+import { google } from './google.ts'
 import { openai } from './openai.ts'
 import { openaiCompletions } from './openai-completions.ts'
 import type { Connection, Provider } from './provider.ts'
@@ -10,6 +12,8 @@ export const providers: Record<ProviderType, Provider> = {
   openai,
   openai_completions: openaiCompletions,
   anthropic,
+  google,
+  azure_openai: azureOpenai,
   llmsim: simulated,
 }
 

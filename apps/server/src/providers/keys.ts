@@ -4,8 +4,9 @@ import { SealedTextError, type Secrets } from '../secrets.ts'
 import { keyPlace } from '../store/providers.ts'
 import { defaultOrganization } from '../store/seeds.ts'
 import { KnownFailure } from './failure.ts'
+import { providers } from './index.ts'
 
-type Keys = Pick<Config, 'DEFAULT_OPENAI_API_KEY' | 'DEFAULT_ANTHROPIC_API_KEY'>
+type Keys = Pick<Config, NonNullable<(typeof providers)[ProviderType]['environmentKey']>>
 
 type Named = { orgId: string; type: ProviderType; baseUrl: string | null }
 
@@ -15,14 +16,13 @@ type Named = { orgId: string; type: ProviderType; baseUrl: string | null }
  * is never sent to a server that somebody else named.
  */
 export function environmentKey(config: Keys, { orgId, type, baseUrl }: Named) {
-  if (baseUrl !== null || orgId !== defaultOrganization) return undefined
-  if (type === 'openai' || type === 'openai_completions') return config.DEFAULT_OPENAI_API_KEY
-  if (type === 'anthropic') return config.DEFAULT_ANTHROPIC_API_KEY
-  return undefined
+  const name = providers[type].environmentKey
+  if (name === undefined || baseUrl !== null || orgId !== defaultOrganization) return undefined
+  return config[name]
 }
 
 /** A provider, and its key as it stands in the database. */
-type Stored = Named & { id: string; sealed: string | null }
+export type Stored = Named & { id: string; sealed: string | null }
 
 /**
  * The key to call a provider with: its own, else the environment's.

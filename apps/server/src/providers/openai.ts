@@ -1,20 +1,39 @@
-import { type CallAbout, type CallOptions, type Provider, stripEndpoint } from './provider.ts'
+import { readModelList } from './model-list.ts'
+import { type CallAbout, type CallOptions, type Provider, versionedBase } from './provider.ts'
+
+const home = 'https://api.openai.com/v1'
+const baseOf = (baseUrl = home) => versionedBase(baseUrl, '/responses', '/v1')
+
+/** Models that OpenAI lists beside those that one can talk with. */
+const wordless =
+  /embedding|moderation|whisper|transcribe|tts|audio|realtime|image|dall-e|sora|babbage|davinci/
+
+export const isWordless = (name: unknown) => typeof name === 'string' && wordless.test(name)
 
 /** OpenAI through its Responses API. Key and address are always passed: the SDK must not read the environment. */
 export const openai: Provider = {
   type: 'openai',
   title: 'OpenAI',
+  environmentKey: 'DEFAULT_OPENAI_API_KEY',
   signatures: ['reasoningEncryptedContent'],
   tune: (options, about) => tuneResponses('openai', options, about),
-  async model({ apiKey = '', baseUrl = 'https://api.openai.com/v1', fetch }, name) {
+  async model({ apiKey = '', baseUrl, fetch }, name) {
     const { createOpenAI } = await import('@ai-sdk/openai')
     const vendor = createOpenAI({
       apiKey,
-      baseURL: stripEndpoint(baseUrl, '/responses'),
+      baseURL: baseOf(baseUrl),
       ...(fetch && { fetch }),
     })
     return vendor.responses(name)
   },
+  listModels: (connection, signal) =>
+    readModelList({
+      connection,
+      signal,
+      headers: { authorization: connection.apiKey && `Bearer ${connection.apiKey}` },
+      url: () => `${baseOf(connection.baseUrl)}/models`,
+      pick: ({ id }) => (isWordless(id) ? undefined : { id }),
+    }),
 }
 
 /**

@@ -33,6 +33,18 @@ export type CallAbout = {
   outputTokensMax: number | undefined
 }
 
+export type DiscoveredModel = {
+  /** The vendor's own name of it. */
+  model_id: string
+  display_name: string
+}
+
+export type ModelList = {
+  models: DiscoveredModel[]
+  /** There are more, which were not read. */
+  truncated: boolean
+}
+
 /**
  * A vendor of models. `model` gives one of its models by the vendor's own name.
  * Contract: the vendor's SDK is imported by the first call of `model`, not with this module; `model` makes no
@@ -41,6 +53,12 @@ export type CallAbout = {
 export type Provider = {
   type: ProviderType
   title: string
+  /** The setting with the key of providers that have none of their own. */
+  environmentKey?: 'DEFAULT_OPENAI_API_KEY' | 'DEFAULT_ANTHROPIC_API_KEY' | 'DEFAULT_GOOGLE_API_KEY'
+  /** There is no address that is the vendor's for everybody. */
+  needsBaseUrl?: true
+  /** What may stand in the query of a `base_url`. */
+  queryAllowed?: string
   /** Its models run in this process: there is no server that could be out of order. */
   local?: true
   /** Fields of its metadata that it signs its thinking with. A reply that has one goes back to it as it was. */
@@ -48,6 +66,8 @@ export type Provider = {
   model: (connection: Connection, name: string) => Promise<VendorModel>
   /** Adds what only this vendor understands: what to cache, how to show its thinking. */
   tune?: (options: CallOptions, about: CallAbout) => CallOptions
+  /** What the vendor's own list has. Contract: throws KnownFailure with a sentence that holds no secret. */
+  listModels?: (connection: Connection, signal: AbortSignal) => Promise<ModelList>
 }
 
 /** A prompt of which the messages that `chosen` picks carry options for the vendor. */
@@ -63,4 +83,10 @@ export function withOptions(
 export function stripEndpoint(baseUrl: string, endpoint: string): string {
   const base = baseUrl.trim().replace(/\/+$/, '')
   return base.endsWith(endpoint) ? base.slice(0, -endpoint.length).replace(/\/+$/, '') : base
+}
+
+/** The same for a vendor whose addresses all begin alike: the host alone is enough. */
+export function versionedBase(baseUrl: string, endpoint: string, version: string): string {
+  const base = stripEndpoint(baseUrl, endpoint)
+  return /^https?:\/\/[^/]+\/*$/i.test(baseUrl.trim()) ? `${base}${version}` : base
 }

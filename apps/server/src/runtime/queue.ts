@@ -17,6 +17,8 @@ export type QueueOptions = {
   slots: number
   log: Log
   work: (job: TurnJob) => Promise<void>
+  /** Called every hour on one node; undefined: never. `signal` aborts when the queue stops. */
+  hourly: ((signal: AbortSignal) => Promise<void>) | undefined
 }
 
 /** An idle slot looks for jobs this often, all together 12 times a second at most; NOTIFY wakes them long before. */
@@ -25,14 +27,19 @@ const retryMs = 250
 
 const silent = new Logger(() => () => {})
 
+/** Minute 23, when nobody else comes. A run that breaks is not repeated: the next one is near. */
+const hourlyCrontab = '23 * * * * hourly ?jobKey=hourly&max=1'
+
 /** Creates or updates the queue's own tables. */
 export async function migrateQueue(pool: pg.Pool): Promise<void> {
   await runMigrations({ pgPool: pool, logger: silent })
 }
 
 /** Starts taking jobs. `work` must not throw: a job that ends in an error would be retried by the queue. */
-export async function startQueue({ pool, slots, log, work }: QueueOptions): Promise<Queue> {
+export async function startQueue(options: QueueOptions): Promise<Queue> {
+  const { pool, slots, log, work, hourly } = options
   let stopping = false
+  const parting = new AbortController()
   const start = () =>
     run({
       pgPool: patientPool(pool, () => stopping),
@@ -42,7 +49,11 @@ export async function startQueue({ pool, slots, log, work }: QueueOptions): Prom
       logger: new Logger(() => (level, message) => {
         if (level === 'error') log.warn('queue', { message })
       }),
-      taskList: { turn: (payload) => work(payload as TurnJob) },
+      crontab: hourly ? hourlyCrontab : '',
+      taskList: {
+        turn: (payload) => work(payload as TurnJob),
+        ...(hourly && { hourly: () => hourly(parting.signal) }),
+      },
     })
 
   let runner = await start()
@@ -64,6 +75,7 @@ export async function startQueue({ pool, slots, log, work }: QueueOptions): Prom
   return {
     async stop() {
       stopping = true
+      parting.abort()
       await runner.stop().catch(() => {})
       await over
     },

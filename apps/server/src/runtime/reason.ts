@@ -1,9 +1,8 @@
 import type { ModelMetadata } from '@outlast/contract'
 import { newId, newSpanId, uuidOf } from '../ids.ts'
+import { connectionOf } from '../providers/connection.ts'
 import { type FailureKind, failureOf, KnownFailure } from '../providers/failure.ts'
 import { languageModel, providers } from '../providers/index.ts'
-import { keyOf } from '../providers/keys.ts'
-import { publicFetch } from '../providers/outbound.ts'
 import type { CallOptions, VendorModel } from '../providers/provider.ts'
 import { viewOf } from '../store/conversation.ts'
 import { findModelRoute, type ModelRoute } from '../store/models.ts'
@@ -140,6 +139,12 @@ function unanswered(kind: FailureKind, detail: string): Answer {
   return { reply: emptyReply(), failed, attempts: 1, waitedMs: 0, codes: [] }
 }
 
+/** A provider that cannot be asked, for what is stored of it. */
+function unusable(error: unknown): Answer {
+  if (error instanceof KnownFailure) return unanswered(error.kind, error.message)
+  throw error
+}
+
 /** A call that is not made is begun all the same: its failure is its reply. */
 async function giveUp(turn: Turn, asking: Asking, answer: Answer): Promise<Told> {
   draftRequest(turn, asking, asking.open.attempt + 1)
@@ -156,14 +161,10 @@ function keyless({ node, run }: Turn, route: ModelRoute, error: unknown): Answer
 }
 
 async function vendorOf({ node, run }: Turn, route: ModelRoute): Promise<Vendor> {
-  const { provider_type: type, base_url: baseUrl, api_key: sealed, model_id: name } = route
-  const apiKey = keyOf(node, { orgId: run.orgId, id: route.provider_id, type, baseUrl, sealed })
-  const { AUTH_MODE: mode, PRIVATE_HOSTS_ALLOWED: allowed } = node.config
-  // Without authentication whoever may name an address is whoever runs the server.
-  const isGuarded = baseUrl !== null && mode !== 'none'
-  const fetch = isGuarded ? await publicFetch(allowed) : undefined
-  const model = languageModel(type, { apiKey, baseUrl: baseUrl ?? undefined, fetch }, name)
-  return { route, model: await model, secret: apiKey }
+  const { provider_id: id, provider_type: type, base_url: baseUrl, api_key: sealed } = route
+  const connection = await connectionOf(node, { orgId: run.orgId, id, type, baseUrl, sealed })
+  const model = await languageModel(type, connection, route.model_id)
+  return { route, model, secret: connection.apiKey }
 }
 
 /** Tokens that a prompt may have. */

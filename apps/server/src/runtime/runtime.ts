@@ -13,6 +13,7 @@ import {
 } from '../store/turns.ts'
 import { throughOutages } from './append.ts'
 import { type Kept, nothingKept, settleCancel } from './cancel.ts'
+import { discoverDue } from './discover.ts'
 import type { Turn } from './journal.ts'
 import { keepLease, type Lease } from './lease.ts'
 import type { Node } from './node.ts'
@@ -84,10 +85,14 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   const { localSlots, queueSlots } = slotsOf(node.config)
   const work = (job: TurnJob) =>
     run({ orgId: job.org_id, sessionId: job.session_id, turnId: job.turn_id })
+  const hourly =
+    node.config.MODEL_SYNC_INTERVAL_HOURS === 0
+      ? undefined
+      : (signal: AbortSignal) => discoverDue(node, signal)
   const queue: Queue | undefined =
     queueSlots === 0
       ? undefined
-      : await startQueue({ pool: options.pool, slots: queueSlots, log: node.log, work })
+      : await startQueue({ pool: options.pool, slots: queueSlots, log: node.log, work, hourly })
   node.local = {
     hasRoom: () => !stopping && local < localSlots && lease.held(),
     async begin({ ref, taken, input }) {

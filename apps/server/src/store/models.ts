@@ -41,6 +41,39 @@ export async function findModelRoute(db: Db, orgId: string, candidates: string[]
   return found
 }
 
+const trialRoute: Statement = {
+  name: 'trial-route',
+  text: `
+select m.id, m.model_id, m.provider_id, p.name as provider_name, p.provider_type, p.base_url, p.api_key
+from models m join providers p on p.org_id = m.org_id and p.id = m.provider_id
+where m.org_id = $1 and m.provider_id = $2
+  and (m.id = $3::text or ($3::text is null and m.status = 'active'))
+order by m.is_default desc, m.is_favorite desc, m.is_stale, m.created_at, m.id limit 1`,
+}
+
+/**
+ * The model to try a provider with: the one that is named, disabled or not, else the default, a favourite, any.
+ * Contract: throws 400 for one that is not the provider's, 404 for no provider, 409 for no model.
+ */
+export async function getTrialRoute(
+  db: Db,
+  { orgId, providerId }: { orgId: string; providerId: string },
+  wanted: string | undefined,
+): Promise<ModelRoute> {
+  const [found] = await db.run<ModelRoute>(trialRoute, [orgId, providerId, wanted ?? null])
+  if (found) return found
+  const provider = await db.kysely
+    .selectFrom('providers')
+    .select('id')
+    .where('org_id', '=', orgId)
+    .where('id', '=', providerId)
+    .executeTakeFirst()
+  if (!provider) throw new ApiError('not_found', 'Provider')
+  if (wanted === undefined) throw new ApiError('provider_without_models')
+  const message = 'names no model of this provider'
+  throw new ApiError('model_unavailable', wanted, [{ path: 'model_id', message }])
+}
+
 const columns = [
   'id',
   'provider_id',
@@ -51,6 +84,7 @@ const columns = [
   'is_favorite',
   'status',
   'source',
+  'is_stale',
   'created_at',
   'updated_at',
 ] as const
@@ -210,30 +244,39 @@ export async function deleteModel(db: Db, orgId: string, id: string): Promise<vo
   })
 }
 
+const agentsNamed = 5
+
 /** Contract: throws 409 `model_in_use` while an active agent or a session names one of the models. */
 export async function refuseInUse({ kysely }: Db, orgId: string, ids: string[]): Promise<void> {
   if (ids.length === 0) return
   const agents = await kysely
     .selectFrom('agents')
-    .select(['name', sql<number>`count(*) over ()`.as('count')])
+    .select(['id', 'name', sql<number>`count(*) over ()`.as('count')])
     .where('org_id', '=', orgId)
     .where('status', '=', 'active')
-    .where('default_model_id', 'in', ids)
+    .where(sql<SqlBool>`default_model_id = any(${ids}::text[])`)
     .orderBy('created_at')
     .orderBy('id')
-    .limit(1)
-    .executeTakeFirst()
-  const { count } = await kysely
+    .limit(agentsNamed)
+    .execute()
+  const { count: sessions } = await kysely
     .selectFrom('sessions')
     .select(sql<number>`count(*)`.as('count'))
     .where('org_id', '=', orgId)
-    .where('model_id', 'in', ids)
+    .where(sql<SqlBool>`model_id = any(${ids}::text[])`)
     .executeTakeFirstOrThrow()
+  if (agents.length === 0 && sessions === 0) return
+  const [first] = agents
   const users = [
-    ...(agents ? [`${several(agents.count, 'agent')} (${agents.name}${etc(agents.count)})`] : []),
-    ...(count > 0 ? [several(count, 'session')] : []),
+    ...(first ? [`${several(first.count, 'agent')} (${first.name}${etc(first.count)})`] : []),
+    ...(sessions > 0 ? [several(sessions, 'session')] : []),
   ]
-  if (users.length > 0) throw new ApiError('model_in_use', users.join(' and '))
+  throw new ApiError('model_in_use', users.join(' and '), [
+    ...agents.map(({ id, name }) => ({ path: id, message: `The agent ${name} uses it.` })),
+    ...(sessions > 0
+      ? [{ path: 'sessions', message: `${several(sessions, 'session')} in all.` }]
+      : []),
+  ])
 }
 
 const several = (count: number, noun: string) => `${count} ${noun}${count === 1 ? '' : 's'}`
@@ -271,14 +314,15 @@ export async function countProviderModels(db: Db, orgId: string, providerId: str
   return total
 }
 
-export type ModelFilter = Pick<ModelQuery, 'source' | 'favorites_only'>
+export type ModelFilter = Pick<ModelQuery, 'source' | 'favorites_only' | 'include_stale'>
 
-const callable = (db: Db, orgId: string, { source, favorites_only }: ModelFilter) =>
+const callable = (db: Db, orgId: string, { source, favorites_only, include_stale }: ModelFilter) =>
   withProvider(db, orgId)
     .where('m.status', '=', 'active')
     .where('p.status', '=', 'active')
     .$if(source !== undefined, (q) => q.where('m.source', '=', source!))
     .$if(favorites_only === true, (q) => q.where('m.is_favorite', '=', true))
+    .$if(include_stale === false, (q) => q.where('m.is_stale', '=', false))
 
 /** The models that can be called, in batches, by the names of their providers and their own. */
 export function listModels(db: Db, orgId: string, filter: ModelFilter, span: Span) {

@@ -23,6 +23,7 @@ export type ProvidersTable = {
   api_key: string | null
   status: Generated<string>
   last_synced_at: NullableTime
+  sync_tried_at: NullableTime
   created_at: Time
   updated_at: Time
 }
@@ -38,6 +39,8 @@ export type ModelsTable = {
   is_favorite: Generated<boolean>
   status: Generated<string>
   source: Generated<string>
+  last_seen_at: NullableTime
+  is_stale: Generated<boolean>
   created_at: Time
   updated_at: Time
 }

@@ -1,0 +1,96 @@
+import { statusOf } from './failure.ts'
+import { readModelList } from './model-list.ts'
+import { isWordless, tuneResponses } from './openai.ts'
+import type { Connection, ModelList, Provider } from './provider.ts'
+
+/** The last version that addresses with a deployment in them were given. */
+const deploymentsVersion = '2024-10-21'
+/** The last version with a list of deployments that a key may read. */
+const listVersion = '2023-03-15-preview'
+
+type Address = {
+  base: string
+  /** Chat Completions instead of Responses. */
+  chat: boolean
+  /** Set for addresses with a deployment in them, as they were before `/openai/v1`. */
+  apiVersion?: string
+}
+
+/**
+ * Where a resource is, from the address that its portal shows or people write: `https://NAME.openai.azure.com`, with
+ * `/openai` or `/openai/v1` behind it, the address of an endpoint, or `…/openai/deployments/NAME/chat/completions?api-version=…`.
+ */
+export function azureAddress(baseUrl: string): Address {
+  const { origin, pathname, searchParams } = new URL(baseUrl.trim())
+  const path = pathname.replace(/\/+$/, '')
+  const resource = /^(.*\/openai)\/deployments(\/|$)/i.exec(path)?.[1]
+  if (resource !== undefined) {
+    const apiVersion = searchParams.get('api-version') ?? deploymentsVersion
+    return { base: origin + resource, chat: true, apiVersion }
+  }
+  const base = path.replace(/\/(responses|chat\/completions)$/i, '')
+  const missing = /\/v1$/i.test(base) ? '' : /\/openai$/i.test(base) ? '/v1' : '/openai/v1'
+  return { base: origin + base + missing, chat: /\/chat\/completions$/i.test(path) }
+}
+
+/**
+ * Models in a resource of one's own at Azure: a model's name is the name of its deployment.
+ * Key and address are always passed: the SDK must not read the environment.
+ */
+export const azureOpenai: Provider = {
+  type: 'azure_openai',
+  title: 'Azure OpenAI',
+  needsBaseUrl: true,
+  queryAllowed: 'api-version',
+  signatures: ['reasoningEncryptedContent'],
+  // Chat Completions looks for its options under another name, and gets none: its older versions refuse what they do not know.
+  tune: (options, about) => tuneResponses('azure', options, about),
+  async model({ apiKey = '', baseUrl = '', fetch }, name) {
+    const { createAzure } = await import('@ai-sdk/azure')
+    const { base, chat, apiVersion } = azureAddress(baseUrl)
+    const vendor = createAzure({
+      apiKey,
+      baseURL: base,
+      ...(apiVersion !== undefined && { apiVersion, useDeploymentBasedUrls: true }),
+      ...(fetch && { fetch }),
+    })
+    return chat ? vendor.chat(name) : vendor.responses(name)
+  },
+  async listModels(connection, signal) {
+    try {
+      return await listDeployments(connection, signal)
+    } catch (error) {
+      if (statusOf(error) !== 404) throw error
+      return await listNames(connection, signal)
+    }
+  },
+}
+
+const resourceOf = ({ baseUrl = '' }: Connection) =>
+  azureAddress(baseUrl).base.replace(/\/v1$/i, '')
+
+/** What can be called. */
+const listDeployments = (connection: Connection, signal: AbortSignal): Promise<ModelList> =>
+  readModelList({
+    connection,
+    signal,
+    headers: { 'api-key': connection.apiKey },
+    url: () => `${resourceOf(connection)}/deployments?api-version=${listVersion}`,
+    pick({ id, model, status = 'succeeded' }) {
+      if (status !== 'succeeded' || isWordless(model)) return undefined
+      return { id, name: model === id ? id : `${id} (${model})` }
+    },
+  })
+
+/** What a place without that list has: a gateway its names, a resource the models that it could deploy. */
+const listNames = (connection: Connection, signal: AbortSignal): Promise<ModelList> =>
+  readModelList({
+    connection,
+    signal,
+    headers: { 'api-key': connection.apiKey },
+    url: () => `${resourceOf(connection)}/v1/models`,
+    pick({ id, capabilities }) {
+      const talks = (capabilities as { chat_completion?: boolean } | undefined)?.chat_completion
+      return talks === false || isWordless(id) ? undefined : { id }
+    },
+  })

@@ -1,0 +1,36 @@
+import { readModelList } from './model-list.ts'
+import { type Provider, versionedBase } from './provider.ts'
+
+const home = 'https://generativelanguage.googleapis.com/v1beta'
+
+/** The address of an endpoint names its model: `…/v1beta/models/gemini-2.5-pro:streamGenerateContent`. */
+const baseOf = (baseUrl = home) =>
+  versionedBase(baseUrl.trim().replace(/\/models\/[^/]*$/, '/models'), '/models', '/v1beta')
+
+/** Google's Gemini API. Key and address are always passed: the SDK must not read the environment. */
+export const google: Provider = {
+  type: 'google',
+  title: 'Google (Gemini)',
+  environmentKey: 'DEFAULT_GOOGLE_API_KEY',
+  signatures: ['thoughtSignature'],
+  async model({ apiKey = '', baseUrl, fetch }, name) {
+    const { createGoogle } = await import('@ai-sdk/google')
+    const vendor = createGoogle({ apiKey, baseURL: baseOf(baseUrl), ...(fetch && { fetch }) })
+    return vendor.languageModel(name)
+  },
+  listModels: (connection, signal) =>
+    readModelList({
+      connection,
+      signal,
+      headers: { 'x-goog-api-key': connection.apiKey },
+      url(after) {
+        const from = after === undefined ? '' : `&pageToken=${encodeURIComponent(after)}`
+        return `${baseOf(connection.baseUrl)}/models?pageSize=1000${from}`
+      },
+      next: ({ nextPageToken }) => nextPageToken || undefined,
+      pick({ name, displayName, supportedGenerationMethods: methods }) {
+        if (!Array.isArray(methods) || !methods.includes('generateContent')) return undefined
+        return { id: String(name).replace(/^models\//, ''), name: displayName }
+      },
+    }),
+}

@@ -1,0 +1,153 @@
+import { APICallError } from '@ai-sdk/provider'
+import { failureOf, KnownFailure } from './failure.ts'
+import { createItemReader } from './item-reader.ts'
+import type { Connection, DiscoveredModel, ModelList } from './provider.ts'
+
+/** More models than any vendor has that one would choose from. */
+const modelsMax = 5_000
+const pagesMax = 100
+const pageBytesMax = 32 * 1024 * 1024
+const nameLengthMax = 255
+const saidMax = 20_000
+
+type Found = { id: unknown; name?: unknown }
+
+/** How a vendor's list is asked for. */
+export type ListRequest = {
+  connection: Connection
+  signal: AbortSignal
+  headers: Record<string, string | undefined>
+  /** Where a page is; `after` is what `next` read in the page before. */
+  url: (after: string | undefined) => string
+  /** What an item of the list says; undefined for what is no model to talk with. */
+  pick: (item: Record<string, unknown>) => Found | undefined
+  /** What leads to the next page, when there is one. */
+  next?: (page: Record<string, unknown>) => unknown
+}
+
+/**
+ * Reads a vendor's list of models, page by page, holding no more than what is kept of it.
+ * Contract: throws KnownFailure with a sentence that holds no secret; stops at 5,000 models.
+ */
+export async function readModelList(request: ListRequest): Promise<ModelList> {
+  const found = new Map<string, DiscoveredModel>()
+  let after: string | undefined
+  for (let pages = 0; pages < pagesMax; pages += 1) {
+    const page = await readPage(request, after, found)
+    if (page === undefined) break
+    const next = request.next?.(page)
+    if (typeof next !== 'string' || next === after) {
+      return { models: [...found.values()], truncated: false }
+    }
+    after = next
+  }
+  return { models: [...found.values()], truncated: true }
+}
+
+/** A page without its models, which go to `found`; undefined when there were too many to read on. */
+async function readPage(
+  request: ListRequest,
+  after: string | undefined,
+  found: Map<string, DiscoveredModel>,
+): Promise<Record<string, unknown> | undefined> {
+  const response = await open(request, after)
+  let full = false
+  const reader = createItemReader((item) => {
+    const model = modelOf(request.pick(item))
+    if (model && found.size < modelsMax) found.set(model.model_id, model)
+    else if (model) full = !found.has(model.model_id)
+  })
+  let bytes = 0
+  const decoder = new TextDecoder()
+  try {
+    for await (const chunk of response.body ?? []) {
+      bytes += chunk.byteLength
+      if (bytes > pageBytesMax) throw nonsense('Its list of models is too large to be read.')
+      reader.read(decoder.decode(chunk, { stream: true }))
+      if (full) return undefined
+    }
+  } catch (error) {
+    if (request.signal.aborted) throw request.signal.reason
+    if (error instanceof KnownFailure) throw error
+    throw new KnownFailure('broken_stream', 'The connection broke while it listed its models.')
+  }
+  return reader.end()
+}
+
+async function open({ connection, signal, headers, url }: ListRequest, after: string | undefined) {
+  const ask = connection.fetch ?? fetch
+  const given = Object.entries(headers).filter((pair): pair is [string, string] => !!pair[1])
+  let response: Response
+  try {
+    // A redirect would carry the key to wherever it leads.
+    response = await ask(url(after), {
+      headers: { accept: 'application/json', ...Object.fromEntries(given) },
+      redirect: 'manual',
+      signal,
+    })
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    throw new KnownFailure('network', `Its server could not be reached${because(error)}.`)
+  }
+  if (!response.ok) throw await refusal(response)
+  return response
+}
+
+/** What the system said, such as ECONNREFUSED. */
+function because(error: unknown): string {
+  const { code, message } = ((error as Error).cause ?? {}) as { code?: string; message?: string }
+  const why = typeof code === 'string' ? code : message
+  return why ? `: ${why.replace(/\.$/, '')}` : ''
+}
+
+/** A failure that tells its status too. */
+class Refusal extends KnownFailure {
+  readonly statusCode: number
+
+  constructor(kind: KnownFailure['kind'], message: string, statusCode: number) {
+    super(kind, message)
+    this.statusCode = statusCode
+  }
+}
+
+async function refusal(response: Response): Promise<KnownFailure> {
+  const { status } = response
+  const responseBody = await beginningOf(response)
+  if (status === 404 || status === 405) {
+    const hint = 'There is no list of models at its address. Does the base_url lack a /v1?'
+    return new Refusal('bad_response', `${hint} (${status})`, status)
+  }
+  if (status < 400) return nonsense(`Its server sends us elsewhere. (${status})`)
+  const said = new APICallError({
+    message: '',
+    url: '',
+    requestBodyValues: {},
+    statusCode: status,
+    responseBody,
+  })
+  const { kind, sentence } = failureOf(said)
+  return new Refusal(kind, `${sentence} (${status})`, status)
+}
+
+async function beginningOf(response: Response): Promise<string> {
+  let text = ''
+  const decoder = new TextDecoder()
+  try {
+    for await (const chunk of response.body ?? []) {
+      text += decoder.decode(chunk, { stream: true })
+      if (text.length >= saidMax) break
+    }
+  } catch {}
+  return text
+}
+
+const nonsense = (message: string) => new KnownFailure('bad_response', message)
+
+/** What can be stored of a vendor's model; names that nobody could send back are left out. */
+function modelOf(found: Found | undefined): DiscoveredModel | undefined {
+  if (typeof found?.id !== 'string') return undefined
+  const { id, name } = found
+  if (id === '' || id.length > nameLengthMax || /\p{C}/u.test(id)) return undefined
+  const shown = typeof name === 'string' ? name.replace(/\p{C}/gu, '').trim() : ''
+  return { model_id: id, display_name: shown.slice(0, nameLengthMax).toWellFormed() || id }
+}

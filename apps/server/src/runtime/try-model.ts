@@ -1,0 +1,73 @@
+import type { ProviderTestResult } from '@outlast/contract'
+import { connectionOf } from '../providers/connection.ts'
+import { failureOf, KnownFailure, statusOf } from '../providers/failure.ts'
+import { languageModel } from '../providers/index.ts'
+import type { ModelRoute } from '../store/models.ts'
+import { callModel, ModelCallError, sentenceOf } from './model-call.ts'
+import type { Node } from './node.ts'
+
+/** Longest wait for the first piece of the reply. */
+const trialMs = 20_000
+
+/**
+ * Makes one tiny call of a model, streamed as a turn's is, and hangs up at the first piece of the reply.
+ * Contract: what goes wrong is in the result, in the vendor's own words where it has some: for who may change the provider.
+ */
+export async function tryModel(
+  node: Node,
+  orgId: string,
+  route: ModelRoute,
+): Promise<ProviderTestResult> {
+  const about = { model_id: route.id, model: route.model_id }
+  const begun = performance.now()
+  try {
+    await ask(node, orgId, route)
+    return { ok: true, ...about, latency_ms: Math.round(performance.now() - begun) }
+  } catch (error) {
+    return { ok: false, ...about, ...problemOf(error) }
+  }
+}
+
+async function ask(node: Node, orgId: string, route: ModelRoute): Promise<void> {
+  const { provider_type: type, base_url: baseUrl, api_key: sealedKey } = route
+  const connection = await connectionOf(node.config, node.secrets, {
+    orgId,
+    type,
+    baseUrl,
+    sealedKey,
+  })
+  if (type !== 'llmsim' && !connection.apiKey && !connection.baseUrl) {
+    throw new KnownFailure('not_configured', 'The provider has no key.')
+  }
+  const limitMs = Math.min(trialMs, node.config.MODEL_TIMEOUT_MS)
+  const late = new KnownFailure('timeout', `The model said nothing within ${limitMs / 1000} s.`)
+  const ending = new AbortController()
+  const timer = setTimeout(() => ending.abort(late), limitMs)
+  let hasSpoken = false
+  try {
+    // No limit of tokens: some models refuse one, others think it away. Hanging up is the limit.
+    await callModel(await languageModel(type, connection, route.model_id), {
+      options: { prompt: [{ role: 'user', content: [{ type: 'text', text: 'Say OK.' }] }] },
+      signal: ending.signal,
+      secret: connection.apiKey,
+      timeoutMs: limitMs,
+      onText() {
+        hasSpoken = true
+        ending.abort()
+      },
+    })
+  } catch (error) {
+    if (!hasSpoken) throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function problemOf(error: unknown): Pick<ProviderTestResult, 'kind' | 'message' | 'status'> {
+  const cause = error instanceof ModelCallError ? error.cause : error
+  const said = error instanceof ModelCallError ? error.message : sentenceOf(error)
+  const { kind, sentence } = failureOf(cause)
+  const status = statusOf(cause)
+  const message = cause instanceof KnownFailure ? said : `${sentence} It said: ${said}`
+  return { kind, message, ...(status !== undefined && { status }) }
+}
