@@ -59,6 +59,7 @@ test('a new database has the models of three providers, the simulated one the de
     is_favorite: false,
     status: 'active',
     source: 'predefined',
+    is_stale: false,
   })
 })
 
@@ -80,6 +81,7 @@ test('a model is created, read, listed, changed and deleted', async (t) => {
     is_favorite: true,
     status: 'active',
     source: 'manual',
+    is_stale: false,
   })
   const path = `/v1/llm-models/${id}`
   const both = { provider_name: 'Simulated', provider_type: 'llmsim' }

@@ -18,7 +18,7 @@ const ours: Record<string, ErrorCode> = {
 export function answerProblems(app: FastifyInstance, log: Log): void {
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const problem = problemOf(error, request.routeOptions.bodyLimit)
-    if (problem.status >= 500 && problem.status !== 503) {
+    if (problem.code === 'internal_error') {
       log.error('request failed', { request: request.id, url: request.url.split('?')[0], error })
     }
     return withStatus(reply, problem).send(problem.body)

@@ -11,11 +11,16 @@ import {
 import { LLMock } from '@copilotkit/aimock'
 import type { ProviderType } from '@outlast/contract'
 import { providers } from './index.ts'
-import { stripEndpoint } from './provider.ts'
 
 type Part = LanguageModelV4StreamPart
 
-const wires: ProviderType[] = ['openai_completions', 'openai', 'anthropic']
+const wires: ProviderType[] = [
+  'openai_completions',
+  'openai',
+  'anthropic',
+  'google',
+  'azure_openai',
+]
 const weather = { name: 'get_weather', arguments: { location: 'Kyiv', units: 'celsius' } }
 const time = { name: 'get_current_time', arguments: { timezone: 'Europe/Kyiv' } }
 
@@ -46,6 +51,9 @@ type Case = keyof typeof replies
 
 const mock = new LLMock({ port: 0 })
 
+const baseOf = (type: ProviderType, host = mock.url) =>
+  `${host}${type === 'google' ? '/v1beta' : '/v1'}`
+
 before(async () => {
   for (const [name, { fixture }] of Object.entries(replies)) {
     mock.onMessage(`case ${name}.`, { ...fixture, usage: { ...usage, ...anthropicUsage } })
@@ -69,7 +77,7 @@ async function call(type: ProviderType, name: Case): Promise<Part[]> {
   const script = `llmsim-script: ${JSON.stringify([{ ...replies[name].step, usage: counted }])}`
   const text = type === 'llmsim' ? script : `case ${name}.`
   const parts: Part[] = []
-  for await (const part of await open(type, text, `${mock.url}/v1`)) parts.push(part)
+  for await (const part of await open(type, text, baseOf(type))) parts.push(part)
   return parts
 }
 
@@ -99,7 +107,9 @@ for (const type of Object.keys(providers) as ProviderType[]) {
     test('gives a tool call with its arguments', async () => {
       const parts = await call(type, 'call')
       assert.deepEqual(callsIn(parts), [weather])
-      assert.equal(finishOf(parts).finishReason.unified, 'tool-calls')
+      // The mock ends Gemini's calls with a word that Gemini does not have.
+      const expected = type === 'google' ? 'other' : 'tool-calls'
+      assert.equal(finishOf(parts).finishReason.unified, expected)
     })
 
     test('gives several tool calls of one reply, with ids of their own', async () => {
@@ -138,7 +148,7 @@ for (const type of wires) {
       const { port } = server.address() as AddressInfo
       const controller = new AbortController()
       const reading = (async () => {
-        const baseUrl = `http://127.0.0.1:${port}/v1`
+        const baseUrl = baseOf(type, `http://127.0.0.1:${port}`)
         for await (const _ of await open(type, 'hi', baseUrl, controller.signal));
       })()
       const closed = once(await opened.promise, 'close')
@@ -157,26 +167,22 @@ for (const type of wires) {
   })
 }
 
-test('the address may be given as the base or as the endpoint', async () => {
-  const endpoints = { openai_completions: '/chat/completions', openai: '/responses' }
-  for (const [type, endpoint] of [...Object.entries(endpoints), ['anthropic', '/messages']]) {
-    const baseUrl = `${mock.url}/v1${endpoint}`
-    const stream = await open(type as ProviderType, 'case text.', baseUrl)
-    const { value } = await stream.getReader().read()
-    assert.equal(value?.type, 'stream-start', type)
-  }
-  assert.equal(stripEndpoint('https://x/v1/', '/responses'), 'https://x/v1')
-  assert.equal(stripEndpoint('https://x/v1//responses/', '/responses'), 'https://x/v1')
-})
-
 test('no SDK takes a key or an address from the environment', async (t) => {
-  const names = ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'ANTHROPIC_API_KEY', 'ANTHROPIC_BASE_URL']
+  const names = [
+    'OPENAI_API_KEY',
+    'OPENAI_BASE_URL',
+    'ANTHROPIC_API_KEY',
+    'ANTHROPIC_BASE_URL',
+    'GOOGLE_GENERATIVE_AI_API_KEY',
+    'AZURE_API_KEY',
+    'AZURE_RESOURCE_NAME',
+  ]
   for (const name of names) process.env[name] = 'http://from.the.environment'
   t.after(() => {
     for (const name of names) delete process.env[name]
   })
   for (const type of wires) {
-    const baseUrl = `${mock.url}/v1`
+    const baseUrl = baseOf(type)
     const model = await providers[type].model({ apiKey: undefined, baseUrl }, 'a-model')
     const prompt = [
       { role: 'user' as const, content: [{ type: 'text' as const, text: 'case text.' }] },

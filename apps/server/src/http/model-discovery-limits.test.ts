@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expectStatus, registerPerson, startGuarded } from '../../test/access.ts'
+import { runSql } from '../../test/database.ts'
+import { startServer } from '../../test/server.ts'
+import { addProvider, modelsOf, sendJson, startVendor, vendorKey } from '../../test/model-vendor.ts'
+
+test('100,000 models are cut at 5,000, without a pause of the server; none becomes stale', async (t) => {
+  let closed: Promise<unknown> | undefined
+  const vendor = await startVendor(t, ({ url }, response) => {
+    if (url.startsWith('/few')) return sendJson(response, { data: modelsOf(['early']) })
+    closed = once(response, 'close')
+    void sendMany(response)
+  })
+  const { call } = await startServer(t)
+  const { path, sync, models } = await addProvider(call, `${vendor.url}/few`)
+  await sync()
+  await call('PATCH', path, { base_url: `${vendor.url}/many` })
+  let longest = 0
+  let last = performance.now()
+  const watch = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last)
+    last = performance.now()
+  }, 5)
+  t.after(() => clearInterval(watch))
+  const { discovered, total, stale, truncated } = await sync()
+  assert.deepEqual([discovered, total, stale, truncated], [5_000, 5_000, 0, true])
+  assert.ok(longest < 250, `the loop stood still for ${Math.round(longest)} ms`)
+  await closed
+  assert.equal((await models('&include_stale=false')).length, 5_001)
+  assert.equal((await sync()).discovered, 0)
+})
+
+async function sendMany(response: ServerResponse) {
+  response.writeHead(200, { 'content-type': 'application/json' }).write('{"data":[')
+  for (let at = 0; at < 100_000 && !response.destroyed; at += 1_000) {
+    const ids = Array.from({ length: 1_000 }, (_, index) => `model-${at + index}`)
+    const text = modelsOf(ids).map((model) => JSON.stringify(model))
+    const more = response.write(`${at > 0 ? ',' : ''}${text.join(',')}`)
+    if (!more)
+      await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
+  }
+  response.end(']}')
+}
+
+test('what a vendor makes of names cannot hurt', async (t) => {
+  const odd = ['ok', '', 'a\0b', 'a\nb', 'x'.repeat(256), '\ud800', 'ok', 5, null, 'größe😀']
+  const vendor = await startVendor(t, (_, response) =>
+    sendJson(response, { data: odd.map((id) => ({ id, name: 'A\0name\ud800' })) }),
+  )
+  const { call } = await startServer(t)
+  const { sync, models } = await addProvider(call, `${vendor.url}/v1`)
+  assert.equal((await sync()).discovered, 2)
+  assert.deepEqual(
+    (await models()).map(({ model_id, display_name }) => [model_id, display_name]).sort(),
+    [
+      ['größe😀', 'Aname'],
+      ['ok', 'Aname'],
+    ],
+  )
+})
+
+const failures: [name: string, (response: ServerResponse) => unknown, says: RegExp][] = [
+  ['a bad key', (response) => sendJson(response, { error: { message: vendorKey } }, 401), /key/],
+  ['no list', (response) => sendJson(response, {}, 404), /\/v1\? \(404\)/],
+  ['too many requests', (response) => sendJson(response, {}, 429), /no more requests.*\(429\)/],
+  ['an outage', (response) => sendJson(response, {}, 503), /overloaded.*\(503\)/],
+  ['another document', (response) => sendJson(response, { error: 'Unexpected' }), /no list/],
+  ['a page', (response) => response.end('<html>Welcome</html>'), /no list/],
+  [
+    'a redirect',
+    (response) => response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end(),
+    /elsewhere/,
+  ],
+  [
+    'half a list',
+    (response) => {
+      response.writeHead(200, { 'content-length': '1000' }).write('{"data":[{"id":"half"}')
+      setImmediate(() => response.destroy())
+    },
+    /broke/,
+  ],
+  ['silence', () => {}, /longer than 0.3 s/],
+  ['drops for ever', (response) => void drip(response), /longer than 0.3 s/],
+]
+
+async function drip(response: ServerResponse) {
+  while (!response.destroyed) {
+    response.write(' ')
+    await sleep(20)
+  }
+}
+
+test('what goes wrong at the vendor is 502 and says what, never the key', async (t) => {
+  const { call } = await startServer(t, { env: { MODEL_TIMEOUT_MS: '300' } })
+  for (const [name, answer, says] of failures) {
+    await t.test(name, async (t) => {
+      const vendor = await startVendor(t, (_, response) => answer(response))
+      const { path } = await addProvider(call, `${vendor.url}/v1`)
+      const { error } = expectStatus(
+        await call('POST', `${path}/sync-models`),
+        502,
+        'provider_failed',
+      )
+      assert.match(error, says)
+      assert.doesNotMatch(error, /sk-/)
+      const { last_synced_at } = (await call('GET', path)).body
+      assert.equal(last_synced_at, undefined)
+    })
+  }
+  const nobody = createServer().listen(0, '127.0.0.1')
+  await once(nobody, 'listening')
+  const { port } = nobody.address() as AddressInfo
+  await new Promise((resolve) => nobody.close(resolve))
+  const { path } = await addProvider(call, `http://127.0.0.1:${port}/v1`)
+  const answer = await call('POST', `${path}/sync-models`)
+  assert.match(expectStatus(answer, 502, 'provider_failed').error, /ECONNREFUSED/)
+})
+
+test('a provider of others cannot lead us inside when it is synced', async (t) => {
+  const server = await startGuarded(t)
+  const person = await registerPerson(server)
+  const { id, path } = await addProvider(person.call, 'https://models.example.com/v1')
+  const inside = await startVendor(t, (_, response) => sendJson(response, { data: [] }))
+  await runSql(
+    server.databaseUrl,
+    `update providers set base_url = '${inside.url}' where id = '${id}'`,
+  )
+  const answer = await person.call('POST', `${path}/sync-models`)
+  assert.match(expectStatus(answer, 502, 'provider_failed').error, /not a public address/)
+  const tested = await person.call('POST', `${path}/test`)
+  expectStatus(tested, 409, 'provider_without_models')
+  expectStatus(
+    await person.call('POST', `${path}/models`, { model_id: 'm', display_name: 'M' }),
+    201,
+  )
+  const { ok, kind } = expectStatus(await person.call('POST', `${path}/test`), 200)
+  assert.deepEqual([ok, kind, inside.asked.length], [false, 'network', 0])
+})

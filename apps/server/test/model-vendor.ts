@@ -1,0 +1,58 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { TestContext } from 'node:test'
+import type { Model, ModelSync } from '@outlast/contract'
+import { expectStatus } from './access.ts'
+import type { Call } from './server.ts'
+
+export type Asked = {
+  method: string
+  /** With its query. */
+  url: string
+  headers: IncomingMessage['headers']
+}
+
+/** A vendor's server on loopback that answers as it is told, and keeps what it was asked. */
+export async function startVendor(
+  t: Pick<TestContext, 'after'>,
+  answer: (request: Asked, response: ServerResponse) => unknown,
+) {
+  const asked: Asked[] = []
+  const server = createServer((request, response) => {
+    request.resume()
+    const { method = '', url = '', headers } = request
+    asked.push({ method, url, headers })
+    answer({ method, url, headers }, response)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
+}
+
+export type Vendor = Awaited<ReturnType<typeof startVendor>>
+
+export function sendJson(response: ServerResponse, body: unknown, status = 200) {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}
+
+export const vendorKey = 'sk-discovery-0123456789'
+
+/** A list as compatible servers have it. */
+export const modelsOf = (ids: unknown[]) =>
+  ids.map((id) => ({ id, object: 'model', owned_by: 'me' }))
+
+/** A provider with a key, what its models are, and how to sync them. */
+export async function addProvider(call: Call, base_url: string, fields: object = {}) {
+  const body = { name: 'Mine', provider_type: 'openai_completions', base_url, api_key: vendorKey }
+  const { id } = expectStatus(await call('POST', '/v1/llm-providers', { ...body, ...fields }), 201)
+  const path = `/v1/llm-providers/${id}`
+  const sync = async (): Promise<ModelSync> =>
+    expectStatus(await call('POST', `${path}/sync-models`), 200)
+  const models = async (query = ''): Promise<Model[]> =>
+    expectStatus(await call('GET', `/v1/llm-models?source=discovered${query}`), 200).data
+  return { id: id as string, path, sync, models }
+}
