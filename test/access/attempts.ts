@@ -128,6 +128,14 @@ export const table: Record<string, Row> = {
   get_provider: byPath(),
   update_provider: byPath(() => ({ status: 'disabled' })),
   delete_provider: byPath(),
+  sync_models: byPath(),
+  test_provider: {
+    attempts: ({ model_id }, own) => [
+      { body: {}, answer: missing },
+      { body: { model_id }, answer: missing },
+      { path: own, body: { model_id }, answer: noModel },
+    ],
+  },
   list_provider_models: byPath(),
   create_model: byPath(bodies.create_model),
   list_all_models: ownOnly(),

@@ -93,6 +93,7 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   create_session_token: () => ({ access: 'read' }),
   create_provider: () => ({ name: 'New', provider_type: 'llmsim' }),
   update_provider: () => ({ name: 'Changed' }),
+  test_provider: () => ({}),
   create_model: () => ({ model_id: 'new', display_name: 'New' }),
   update_model: () => ({ display_name: 'Changed' }),
   login: () => ({ email: 'nobody@example.com', password: 'a long password' }),

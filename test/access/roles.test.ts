@@ -58,6 +58,8 @@ const rules: Record<string, Rule> = {
   get_provider: { needs: 'read' },
   update_provider: { needs: 'admin' },
   delete_provider: { needs: 'admin' },
+  sync_models: { needs: 'admin' },
+  test_provider: { needs: 'admin' },
   list_provider_models: { needs: 'read' },
   create_model: { needs: 'admin' },
   list_all_models: { needs: 'read' },

@@ -51,6 +51,13 @@ const differences: Record<string, string> = {
   'list_events: answer.data[].data.model': 'a type of event that is ours has none',
   'list_all_models: answer.data[].profile': 'models have no profiles yet',
   'get_model: answer.profile': 'the same',
+  'list_providers: answer.data[].provider_type':
+    'two types more; who does not know them has made no such provider',
+  'create_provider: answer.provider_type': 'the same',
+  'get_provider: answer.provider_type': 'the same',
+  'update_provider: answer.provider_type': 'the same',
+  'list_all_models: answer.data[].provider_type': 'the same',
+  'get_model: answer.provider_type': 'the same',
 }
 
 /** Types of event that clients of the contract skip, as they skip all that they do not know. */

@@ -286,7 +286,7 @@ test('every day each provider is asked by one node; llmsim and those without a k
   assert.equal(synced.length, 1)
 })
 
-test('a vendor that fails is asked again a day later, and the others are asked all the same', async (t) => {
+test('a vendor that fails is asked again an hour later, and the others are asked all the same', async (t) => {
   const { call, vendor, path, databaseUrl } = await startListed(t, ['alpha'], {
     LOG_LEVEL: 'silent',
   })
@@ -297,6 +297,21 @@ test('a vendor that fails is asked again a day later, and the others are asked a
   await untilSynced(call, path)
   assert.equal((await call('GET', brokenPath)).body.last_synced_at, undefined)
   assert.deepEqual([broken.asked.length, vendor.asked.length], [1, 1])
+  await query(databaseUrl, "update providers set sync_tried_at = now() - interval '1 hour'")
+  await runHourly(databaseUrl)
+  assert.deepEqual([broken.asked.length, vendor.asked.length], [2, 1])
+})
+
+test('a node that stops waits for no vendor', async (t) => {
+  const asked = Promise.withResolvers<void>()
+  const vendor = await startVendor(t, () => asked.resolve())
+  const { call, stop, databaseUrl } = await startServer(t, { env: { LOG_LEVEL: 'silent' } })
+  await addProvider(call, vendor.url)
+  await query(databaseUrl, "select graphile_worker.add_job('hourly', '{}')")
+  await asked.promise
+  const begun = performance.now()
+  await stop()
+  assert.ok(performance.now() - begun < 3_000)
 })
 
 test('the clock runs unless the interval is 0', async (t) => {

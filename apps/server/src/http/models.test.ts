@@ -223,6 +223,10 @@ test('a model in use is not deleted, and the error says who uses it', async (t) 
   const answer = await call('DELETE', path)
   refused(answer, 'model_in_use')
   assert.equal(answer.body.error, 'The model is in use: 2 agents (Ada, …).')
+  assert.deepEqual(
+    answer.body.details,
+    agents.map(({ id, name }) => ({ path: id, message: `The agent ${name} uses it.` })),
+  )
   const session = await createSession(server, { agent_id: agents[1]!.id })
   for (const { id } of agents) await call('DELETE', `/v1/agents/${id}`)
   assert.equal((await call('DELETE', path)).body.error, 'The model is in use: 1 session.')

@@ -116,11 +116,18 @@ test('without a master key a provider key is refused, and everything else works'
 })
 
 test("a key of the environment counts as set, at the vendor's own address only", async (t) => {
-  const { call } = await startServer(t, { env: { DEFAULT_OPENAI_API_KEY: key } })
+  const { call } = await startServer(t, {
+    env: { DEFAULT_OPENAI_API_KEY: key, DEFAULT_GOOGLE_API_KEY: key },
+  })
   const set = async (id: string) => (await call('GET', `/v1/llm-providers/${id}`)).body.api_key_set
   assert.deepEqual([await set(seeded('01')), await set(seeded('02'))], [true, false])
   const { body } = await call('POST', '/v1/llm-providers', ollama)
   assert.equal(body.api_key_set, false)
+  const google = { name: 'Google', provider_type: 'google' }
+  assert.equal((await call('POST', '/v1/llm-providers', google)).body.api_key_set, true)
+  const base_url = 'https://gateway.example.com/v1beta'
+  const away = await call('POST', '/v1/llm-providers', { ...google, base_url })
+  assert.equal(away.body.api_key_set, false)
 })
 
 test('a bad provider is refused, and details say where', async (t) => {
@@ -131,6 +138,10 @@ test('a bad provider is refused, and details say where', async (t) => {
     [{ name: 'x'.repeat(256) }, 'name'],
     [{ name: 'a\0' }, 'name'],
     [{ provider_type: 'telepathy' }, 'provider_type'],
+    [
+      { provider_type: 'azure_openai', base_url: 'https://res.openai.azure.com/?key=1' },
+      'base_url',
+    ],
     ...[
       'ftp://host/v1',
       'host/v1',
@@ -162,6 +173,37 @@ test('a bad provider is refused, and details say where', async (t) => {
     const answer = await call('PATCH', `/v1/llm-providers/${id}`, { base_url })
     assert.deepEqual([answer.status, answer.body.base_url], [200, base_url])
   }
+})
+
+test('a type that is none is refused with those that there are', async (t) => {
+  const { call } = await startServer(t)
+  const { body } = await call('POST', '/v1/llm-providers', { ...ollama, provider_type: 'gemini' })
+  const types = ['openai', 'openai_completions', 'anthropic', 'google', 'azure_openai', 'llmsim']
+  assert.equal(body.details[0].message, `must be one of ${types.join(', ')}`)
+  for (const provider_type of types) {
+    const fields = { ...ollama, provider_type, api_key: key }
+    const created = await call('POST', '/v1/llm-providers', fields)
+    assert.deepEqual([created.status, created.body.provider_type], [201, provider_type])
+    const split = await call('POST', '/v1/llm-providers', { ...fields, api_key: 'a\nb' })
+    refused(split, 'invalid_request', 'api_key')
+    const file = await call('POST', '/v1/llm-providers', { ...fields, base_url: 'file:///etc' })
+    refused(file, 'invalid_request', 'base_url')
+  }
+})
+
+test('Azure needs an address, which may have a version', async (t) => {
+  const { call } = await startServer(t)
+  const azure = { name: 'Azure', provider_type: 'azure_openai' }
+  refused(await call('POST', '/v1/llm-providers', azure), 'invalid_request', 'base_url')
+  const path = `/v1/llm-providers/${seeded('01')}`
+  const toAzure = { provider_type: 'azure_openai' }
+  refused(await call('PATCH', path, toAzure), 'invalid_request', 'base_url')
+  const base_url =
+    'https://res.openai.azure.com/openai/deployments/gpt-5/chat/completions?api-version=2024-10-21'
+  const changed = await call('PATCH', path, { ...toAzure, base_url })
+  assert.deepEqual([changed.status, changed.body.base_url], [200, base_url])
+  refused(await call('PATCH', path, { provider_type: 'openai' }), 'invalid_request', 'base_url')
+  assert.equal((await call('POST', '/v1/llm-providers', { ...azure, base_url })).status, 201)
 })
 
 test('an id that is none is 400, an unknown one 404', async (t) => {

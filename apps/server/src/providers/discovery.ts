@@ -16,17 +16,22 @@ type Asker = { config: Config; secrets: Secrets | undefined }
  * Asks a vendor which models it has, with the provider's key or the environment's.
  * Contract: throws 409 for what has no list or no key, 502 `provider_failed` for what goes wrong at the vendor.
  */
-export async function discoverModels({ config, secrets }: Asker, place: Place): Promise<ModelList> {
+export async function discoverModels(
+  { config, secrets }: Asker,
+  place: Place,
+  signal?: AbortSignal,
+): Promise<ModelList> {
   const { listModels } = providers[place.type]
   if (!listModels) throw new ApiError('models_not_listed', place.type)
   const late = new AbortController()
   const limitMs = Math.min(listMs, config.MODEL_TIMEOUT_MS)
   const failure = new KnownFailure('timeout', `It took longer than ${limitMs / 1000} s.`)
   const timer = setTimeout(() => late.abort(failure), limitMs)
+  const ending = signal ? AbortSignal.any([late.signal, signal]) : late.signal
   try {
     const connection = await connectionOf(config, secrets, place)
     if (!connection.apiKey && !connection.baseUrl) throw new ApiError('provider_without_key')
-    return await listModels(connection, late.signal)
+    return await listModels(connection, ending)
   } catch (error) {
     if (error instanceof KnownFailure) throw new ApiError('provider_failed', error.message)
     throw error

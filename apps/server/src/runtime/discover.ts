@@ -4,7 +4,7 @@ import type { Node } from './node.ts'
 
 /** Providers that are asked at once. */
 const askingMax = 4
-/** Providers that this node takes on at a time: what it does not get to, others get tomorrow. */
+/** Providers that this node takes on at a time: those that it does not get to are due again an hour later. */
 const claimMax = 20
 
 /**
@@ -24,17 +24,17 @@ export async function discoverDue(node: Node, signal: AbortSignal): Promise<void
     if (claimed.length === 0) return
     const queue = claimed.values()
     const work = async () => {
-      for (const provider of queue) if (!signal.aborted) await discover(node, provider)
+      for (const provider of queue) if (!signal.aborted) await discover(node, provider, signal)
     }
     await Promise.all(Array.from({ length: askingMax }, work))
   }
 }
 
-async function discover(node: Node, provider: ProviderPlace): Promise<void> {
+async function discover(node: Node, provider: ProviderPlace, signal: AbortSignal) {
   const { org_id: orgId, id: providerId, provider_type: type, base_url, api_key } = provider
   try {
     const place = { orgId, type, baseUrl: base_url, sealedKey: api_key }
-    const list = await discoverModels(node, place)
+    const list = await discoverModels(node, place, signal)
     const { discovered, stale } = await saveDiscovered(node.db, { orgId, providerId }, list)
     node.log.info('models synced', { provider: providerId, discovered, stale })
   } catch (error) {

@@ -156,7 +156,7 @@ export type Due = {
 }
 
 /** Whoever looks every hour must not come a moment too early, a day later. */
-const slackMinutes = 5
+const slack = "interval '5 minutes'"
 
 const claim: Statement = {
   name: 'claim-due-providers',
@@ -166,14 +166,14 @@ update providers set sync_tried_at = clock_timestamp() where (org_id, id) in (
   where status = 'active' and provider_type = any($2::text[])
     and (base_url is not null or api_key is not null
       or (org_id = $3 and provider_type = any($4::text[])))
-    and coalesce(greatest(last_synced_at, sync_tried_at), '-infinity')
-      < clock_timestamp() - $1::int * interval '1 hour' + interval '${slackMinutes} minutes'
+    and coalesce(last_synced_at, '-infinity') < clock_timestamp() - $1::int * interval '1 hour' + ${slack}
+    and coalesce(sync_tried_at, '-infinity') < clock_timestamp() - interval '1 hour' + ${slack}
   order by coalesce(sync_tried_at, '-infinity') limit $5
   for update skip locked
 ) returning org_id, id, provider_type, base_url, api_key`,
 }
 
-/** Active providers that nobody asked for so long. Contract: each goes to one caller. */
+/** Active providers that are due, and were not tried in the last hour. Contract: each goes to one caller. */
 export function claimDueProviders(
   db: Db,
   { intervalHours, listed, keyed, limit }: Due,
