@@ -6,13 +6,19 @@ import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expectStatus, registerPerson, startGuarded } from '../../test/access.ts'
+import {
+  addProvider,
+  modelsOf,
+  sendJson,
+  startAnyVendor,
+  vendorKey,
+} from '../../test/any-vendor.ts'
 import { runSql } from '../../test/database.ts'
 import { startServer } from '../../test/server.ts'
-import { addProvider, modelsOf, sendJson, startVendor, vendorKey } from '../../test/model-vendor.ts'
 
 test('100,000 models are cut at 5,000, without a pause of the server; none becomes stale', async (t) => {
   let closed: Promise<unknown> | undefined
-  const vendor = await startVendor(t, ({ url }, response) => {
+  const vendor = await startAnyVendor(t, ({ url }, response) => {
     if (url.startsWith('/few')) return sendJson(response, { data: modelsOf(['early']) })
     closed = once(response, 'close')
     sendMany(response)
@@ -51,7 +57,7 @@ function sendMany(response: ServerResponse) {
 
 test('what a vendor makes of names cannot hurt', async (t) => {
   const odd = ['ok', '', 'a\0b', 'a\nb', 'x'.repeat(256), '\ud800', 'ok', 5, null, 'größe😀']
-  const vendor = await startVendor(t, (_, response) =>
+  const vendor = await startAnyVendor(t, (_, response) =>
     sendJson(response, { data: odd.map((id) => ({ id, name: 'A\0name\ud800' })) }),
   )
   const { call } = await startServer(t)
@@ -101,7 +107,7 @@ test('what goes wrong at the vendor is 502 and says what, never the key', async 
   const { call } = await startServer(t, { env: { MODEL_TIMEOUT_MS: '300' } })
   for (const [name, answer, says] of failures) {
     await t.test(name, async (t) => {
-      const vendor = await startVendor(t, (_, response) => answer(response))
+      const vendor = await startAnyVendor(t, (_, response) => answer(response))
       const { path } = await addProvider(call, `${vendor.url}/v1`)
       const { error } = expectStatus(
         await call('POST', `${path}/sync-models`),
@@ -127,7 +133,7 @@ test('a provider of others cannot lead us inside when it is synced', async (t) =
   const server = await startGuarded(t)
   const person = await registerPerson(server)
   const { id, path } = await addProvider(person.call, 'https://models.example.com/v1')
-  const inside = await startVendor(t, (_, response) => sendJson(response, { data: [] }))
+  const inside = await startAnyVendor(t, (_, response) => sendJson(response, { data: [] }))
   await runSql(
     server.databaseUrl,
     `update providers set base_url = '${inside.url}' where id = '${id}'`,

@@ -5,20 +5,20 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Model, ModelSync } from '@outlast/contract'
 import pg from 'pg'
 import { expectStatus } from '../../test/access.ts'
-import { type Call, startServer } from '../../test/server.ts'
 import {
   type Asked,
   addProvider,
   vendorKey as key,
   modelsOf,
   sendJson,
-  startVendor,
-} from '../../test/model-vendor.ts'
+  startAnyVendor,
+} from '../../test/any-vendor.ts'
+import { type Call, startServer } from '../../test/server.ts'
 
 /** A compatible server whose list a test can change, and a provider with a key that names it. */
 async function startListed(t: TestContext, ids: string[], env: Record<string, string> = {}) {
   const list = { ids }
-  const vendor = await startVendor(t, (_, response) =>
+  const vendor = await startAnyVendor(t, (_, response) =>
     sendJson(response, { object: 'list', data: modelsOf(list.ids) }),
   )
   const server = await startServer(t, { env })
@@ -182,7 +182,7 @@ const types: [
 
 for (const [provider_type, base, answer, expected] of types) {
   test(`${provider_type} at ${base} is asked as its vendor has it`, async (t) => {
-    const vendor = await startVendor(t, answer)
+    const vendor = await startAnyVendor(t, answer)
     const { call } = await startServer(t)
     const { sync, models } = await addProvider(call, vendor.url + base, { provider_type })
     await sync()
@@ -195,7 +195,7 @@ test('no transaction waits for a vendor, and two who ask at once both get an ans
   const asked = Promise.withResolvers<void>()
   const go = Promise.withResolvers<void>()
   let waiting = 0
-  const vendor = await startVendor(t, async (_, response) => {
+  const vendor = await startAnyVendor(t, async (_, response) => {
     waiting += 1
     if (waiting === 12) asked.resolve()
     await go.promise
@@ -290,7 +290,7 @@ test('a vendor that fails is asked again an hour later, and the others are asked
   const { call, vendor, path, databaseUrl } = await startListed(t, ['alpha'], {
     LOG_LEVEL: 'silent',
   })
-  const broken = await startVendor(t, (_, response) => sendJson(response, {}, 500))
+  const broken = await startAnyVendor(t, (_, response) => sendJson(response, {}, 500))
   const { path: brokenPath } = await addProvider(call, broken.url)
   await runHourly(databaseUrl)
   await runHourly(databaseUrl)
@@ -304,7 +304,7 @@ test('a vendor that fails is asked again an hour later, and the others are asked
 
 test('a node that stops waits for no vendor', async (t) => {
   const asked = Promise.withResolvers<void>()
-  const vendor = await startVendor(t, () => asked.resolve())
+  const vendor = await startAnyVendor(t, () => asked.resolve())
   const { call, stop, databaseUrl } = await startServer(t, { env: { LOG_LEVEL: 'silent' } })
   await addProvider(call, vendor.url)
   await query(databaseUrl, "select graphile_worker.add_job('hourly', '{}')")

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { before, type TestContext, test } from 'node:test'
 import type { ProviderType } from '@outlast/contract'
-import { sendJson, startVendor, type Vendor } from '../../test/model-vendor.ts'
+import { type AnyVendor, sendJson, startAnyVendor } from '../../test/any-vendor.ts'
 import { providers } from './index.ts'
 
-let vendor: Vendor
+let vendor: AnyVendor
 
 before(async (t) => {
-  vendor = await startVendor(t as TestContext, (_, response) => sendJson(response, {}, 400))
+  vendor = await startAnyVendor(t as TestContext, (_, response) => sendJson(response, {}, 400))
 })
 
 /** Where a model of a provider at `baseUrl` is asked, and with which headers. */

@@ -1,7 +1,7 @@
 import type { ProviderTestResult } from '@outlast/contract'
 import { connectionOf } from '../providers/connection.ts'
 import { failureOf, KnownFailure, statusOf } from '../providers/failure.ts'
-import { languageModel } from '../providers/index.ts'
+import { languageModel, providers } from '../providers/index.ts'
 import type { ModelRoute } from '../store/models.ts'
 import { callModel, ModelCallError, sentenceOf } from './model-call.ts'
 import type { Node } from './node.ts'
@@ -30,19 +30,13 @@ export async function tryModel(
 
 async function ask(node: Node, orgId: string, route: ModelRoute): Promise<void> {
   const { provider_type: type, base_url: baseUrl, api_key: sealedKey } = route
-  const connection = await connectionOf(node.config, node.secrets, {
-    orgId,
-    type,
-    baseUrl,
-    sealedKey,
-  })
-  if (type !== 'llmsim' && !connection.apiKey && !connection.baseUrl) {
+  const place = { orgId, type, baseUrl, sealedKey }
+  const connection = await connectionOf(node.config, node.secrets, place)
+  if (!providers[type].local && !connection.apiKey && !connection.baseUrl) {
     throw new KnownFailure('not_configured', 'The provider has no key.')
   }
   const limitMs = Math.min(trialMs, node.config.MODEL_TIMEOUT_MS)
-  const late = new KnownFailure('timeout', `The model said nothing within ${limitMs / 1000} s.`)
   const ending = new AbortController()
-  const timer = setTimeout(() => ending.abort(late), limitMs)
   let hasSpoken = false
   try {
     // No limit of tokens: some models refuse one, others think it away. Hanging up is the limit.
@@ -50,6 +44,7 @@ async function ask(node: Node, orgId: string, route: ModelRoute): Promise<void> 
       options: { prompt: [{ role: 'user', content: [{ type: 'text', text: 'Say OK.' }] }] },
       signal: ending.signal,
       secret: connection.apiKey,
+      silenceMs: limitMs,
       timeoutMs: limitMs,
       onText() {
         hasSpoken = true
@@ -58,16 +53,15 @@ async function ask(node: Node, orgId: string, route: ModelRoute): Promise<void> 
     })
   } catch (error) {
     if (!hasSpoken) throw error
-  } finally {
-    clearTimeout(timer)
   }
 }
 
 function problemOf(error: unknown): Pick<ProviderTestResult, 'kind' | 'message' | 'status'> {
-  const cause = error instanceof ModelCallError ? error.cause : error
-  const said = error instanceof ModelCallError ? error.message : sentenceOf(error)
-  const { kind, sentence } = failureOf(cause)
+  const isOurs = !(error instanceof ModelCallError)
+  const cause = isOurs ? error : error.cause
+  const { kind, sentence } = isOurs ? failureOf(error) : error.failure
+  const said = isOurs ? sentenceOf(error) : error.message
   const status = statusOf(cause)
-  const message = cause instanceof KnownFailure ? said : `${sentence} It said: ${said}`
+  const message = cause instanceof KnownFailure ? said : `${sentence} In detail: ${said}`
   return { kind, message, ...(status !== undefined && { status }) }
 }

@@ -14,7 +14,7 @@ export type Asked = {
 }
 
 /** A vendor's server on loopback that answers as it is told, and keeps what it was asked. */
-export async function startVendor(
+export async function startAnyVendor(
   t: Pick<TestContext, 'after'>,
   answer: (request: Asked, response: ServerResponse) => unknown,
 ) {
@@ -33,7 +33,7 @@ export async function startVendor(
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked }
 }
 
-export type Vendor = Awaited<ReturnType<typeof startVendor>>
+export type AnyVendor = Awaited<ReturnType<typeof startAnyVendor>>
 
 export function sendJson(response: ServerResponse, body: unknown, status = 200) {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
