@@ -98,5 +98,5 @@ function vendorRoutesAt({ app, node }: Api, asking: Gate, { base, hide }: At): v
 
 async function discover(node: Node, orgId: string, id: string): Promise<ModelList> {
   const { provider_type: type, base_url, api_key } = await getProviderPlace(node.db, orgId, id)
-  return discoverModels(node, { orgId, type, baseUrl: base_url, sealedKey: api_key })
+  return discoverModels(node, { orgId, id, type, baseUrl: base_url, sealed: api_key })
 }

@@ -9,12 +9,12 @@ import type { Connection } from './provider.ts'
  * Contract: throws KnownFailure for a key that cannot be opened.
  */
 export async function connectionOf(
-  { config, secrets }: { config: Config; secrets: Secrets | undefined },
+  node: { config: Config; secrets: Secrets | undefined },
   provider: Stored,
 ): Promise<Connection> {
   const { baseUrl } = provider
-  const apiKey = keyOf({ config, secrets }, provider)
-  const { AUTH_MODE: mode, PRIVATE_HOSTS_ALLOWED: allowed } = config
+  const apiKey = keyOf(node, provider)
+  const { AUTH_MODE: mode, PRIVATE_HOSTS_ALLOWED: allowed } = node.config
   // Without authentication whoever may name an address is whoever runs the server.
   const isGuarded = baseUrl !== null && mode !== 'none'
   const fetch = isGuarded ? await publicFetch(allowed) : undefined

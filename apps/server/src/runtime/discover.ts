@@ -33,7 +33,7 @@ export async function discoverDue(node: Node, signal: AbortSignal): Promise<void
 async function discover(node: Node, provider: ProviderPlace, signal: AbortSignal) {
   const { org_id: orgId, id: providerId, provider_type: type, base_url, api_key } = provider
   try {
-    const place = { orgId, type, baseUrl: base_url, sealedKey: api_key }
+    const place = { orgId, id: providerId, type, baseUrl: base_url, sealed: api_key }
     const list = await discoverModels(node, place, signal)
     const { discovered, stale } = await saveDiscovered(node.db, { orgId, providerId }, list)
     node.log.info('models synced', { provider: providerId, discovered, stale })

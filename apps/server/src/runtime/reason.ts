@@ -139,12 +139,6 @@ function unanswered(kind: FailureKind, detail: string): Answer {
   return { reply: emptyReply(), failed, attempts: 1, waitedMs: 0, codes: [] }
 }
 
-/** A provider that cannot be asked, for what is stored of it. */
-function unusable(error: unknown): Answer {
-  if (error instanceof KnownFailure) return unanswered(error.kind, error.message)
-  throw error
-}
-
 /** A call that is not made is begun all the same: its failure is its reply. */
 async function giveUp(turn: Turn, asking: Asking, answer: Answer): Promise<Told> {
   draftRequest(turn, asking, asking.open.attempt + 1)

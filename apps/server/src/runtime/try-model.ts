@@ -29,9 +29,8 @@ export async function tryModel(
 }
 
 async function ask(node: Node, orgId: string, route: ModelRoute): Promise<void> {
-  const { provider_type: type, base_url: baseUrl, api_key: sealedKey } = route
-  const place = { orgId, type, baseUrl, sealedKey }
-  const connection = await connectionOf(node.config, node.secrets, place)
+  const { provider_id: id, provider_type: type, base_url: baseUrl, api_key: sealed } = route
+  const connection = await connectionOf(node, { orgId, id, type, baseUrl, sealed })
   if (!providers[type].local && !connection.apiKey && !connection.baseUrl) {
     throw new KnownFailure('not_configured', 'The provider has no key.')
   }
