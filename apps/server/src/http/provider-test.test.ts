@@ -130,7 +130,7 @@ const failures: Failing[] = [
   [
     'a page',
     (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<p>Hello</p>'),
-    { kind: 'bad_response', says: /no reply/ },
+    { kind: 'broken_stream', says: /broke off/ },
   ],
 ]
 
