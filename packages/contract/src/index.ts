@@ -77,16 +77,22 @@ export {
 export {
   Model,
   ModelChange,
+  type ModelCost,
   ModelPage,
+  ModelProfile,
   ModelQuery,
   ModelWithProvider,
   ModelWithProviderPage,
+  modalities,
   NewModel,
   NewProvider,
   Provider,
   ProviderChange,
   ProviderPage,
   ProviderType,
+  type ReasoningEffort,
+  type ReasoningEffortConfig,
+  reasoningEfforts,
 } from './model.ts'
 export {
   AcceptInvitation,
