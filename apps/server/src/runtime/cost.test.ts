@@ -4,6 +4,7 @@ import { after, before, type TestContext, test } from 'node:test'
 import { LLMock } from '@copilotkit/aimock'
 import { startServer } from '../../test/server.ts'
 import { converse, createAgent, createSession, dataOf, scripted } from '../../test/session.ts'
+import { addVendorModel, startVendor } from '../../test/vendor.ts'
 import type { Catalogue } from '../providers/catalogue/form.ts'
 import { addUsage } from './log.ts'
 
@@ -96,6 +97,25 @@ test('a model without a known price adds tokens alone, beside what is known', as
   await server.call('PATCH', `/v1/llm-models/${model.id}`, { model_id: 'nobody-knows-me' })
   const last = await converse(t, server, session.id, 'Thanks')
   assert.equal(dataOf(last, 'session.idled').usage?.cost_usd, callCost)
+})
+
+test('what a vendor read from its cache costs less', async (t) => {
+  const cheaper = Object.values(catalogue.providers.openai.models).find(
+    ({ cost }) => cost?.cache_read !== undefined && cost.cache_read < cost.input,
+  )!
+  const cached = { ...usage, prompt_tokens_details: { cached_tokens: 3000 } }
+  const vendor = await startVendor(t, () => ({ text: 'Hello', usage: cached }))
+  const server = await startServer(t)
+  await addVendorModel(server, vendor, `openai/${cheaper.id}`)
+  const { id } = await createSession(server)
+  const events = await converse(t, server, id, 'Hello')
+  const { input: plain, output: written, cache_read: read } = cheaper.cost!
+  assert.deepEqual(dataOf(events, 'turn.completed').usage, {
+    input_tokens: 3001,
+    output_tokens: 17,
+    cache_read_tokens: 3000,
+    cost_usd: Math.round((plain + 3000 * read! + 17 * written) * 1000) / 1e9,
+  })
 })
 
 test('simulated models cost nothing that anybody could say', async (t) => {
