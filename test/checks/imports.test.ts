@@ -48,8 +48,11 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
     types: ['runtime/reason.ts', 'runtime/context.ts'],
   },
   { package: /^(undici|ipaddr\.js)$/, in: ['providers/outbound.ts'] },
-  // Simulated models read scripts that people write, and check them.
-  { package: /^typebox$/, in: ['capabilities/', 'http/', 'providers/simulated/'] },
+  // Simulated models read scripts that people write, and check them; the catalogue's form checks what it is made from.
+  {
+    package: /^typebox$/,
+    in: ['capabilities/', 'http/', 'providers/simulated/', 'providers/catalogue/'],
+  },
   { package: /^@outlast\/contract$/, in: [''] },
 ]
 

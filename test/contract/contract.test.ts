@@ -49,8 +49,6 @@ const differences: Record<string, string> = {
   'reason.thinking.delta: data.accumulated': 'the same',
   'list_events: answer.data[].data.accumulated': 'the same; and deltas are not listed',
   'list_events: answer.data[].data.model': 'a type of event that is ours has none',
-  'list_all_models: answer.data[].profile': 'models have no profiles yet',
-  'get_model: answer.profile': 'the same',
   'list_providers: answer.data[].provider_type':
     'two types more; who does not know them has made no such provider',
   'create_provider: answer.provider_type': 'the same',

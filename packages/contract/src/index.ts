@@ -77,11 +77,14 @@ export {
 export {
   Model,
   ModelChange,
+  type ModelCost,
   ModelPage,
+  ModelProfile,
   ModelQuery,
   ModelSync,
   ModelWithProvider,
   ModelWithProviderPage,
+  modalities,
   NewModel,
   NewProvider,
   Provider,
@@ -90,6 +93,9 @@ export {
   ProviderTest,
   ProviderTestResult,
   ProviderType,
+  type ReasoningEffort,
+  type ReasoningEffortConfig,
+  reasoningEfforts,
 } from './model.ts'
 export {
   AcceptInvitation,

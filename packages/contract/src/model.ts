@@ -119,11 +119,87 @@ export const Model = Type.Object(modelFields, { title: 'LlmModel' })
 export type Model = Static<typeof Model>
 export const ModelPage = pageOf(Model, 'LlmModelPage')
 
+const prices = {
+  input: Type.Number(),
+  output: Type.Number(),
+  cache_read: Type.Optional(Type.Number()),
+  cache_write: Type.Optional(Type.Number()),
+}
+
+/** US dollars for a million tokens. `tiers` replace the prices of a whole call whose input is above `above` tokens. */
+const ModelCost = Type.Object(
+  {
+    ...prices,
+    tiers: Type.Optional(
+      Type.Array(Type.Object({ above: count(), ...prices }, { title: 'LlmModelCostTier' })),
+    ),
+  },
+  { title: 'LlmModelCost' },
+)
+export type ModelCost = Static<typeof ModelCost>
+
+/** Tokens. `context` is all that fits, `input` what of it a request may take where that is less. */
+const ModelLimits = Type.Object(
+  { context: count(), output: count(), input: Type.Optional(count()) },
+  { title: 'LlmModelLimits' },
+)
+
+export const modalities = ['text', 'image', 'audio', 'video'] as const
+const Modality = oneOf(...modalities)
+
+const ModelModalities = Type.Object(
+  { input: Type.Array(Modality), output: Type.Array(Modality) },
+  { title: 'LlmModelModalities' },
+)
+
+export const reasoningEfforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh'] as const
+const ReasoningEffort = oneOf(...reasoningEfforts)
+export type ReasoningEffort = Static<typeof ReasoningEffort>
+
+const ReasoningEffortConfig = Type.Object(
+  {
+    default: ReasoningEffort,
+    values: Type.Array(
+      Type.Object(
+        { name: Type.String(), value: ReasoningEffort },
+        { title: 'ReasoningEffortValue' },
+      ),
+    ),
+  },
+  { title: 'ReasoningEffortConfig' },
+)
+export type ReasoningEffortConfig = Static<typeof ReasoningEffortConfig>
+
+/** What the catalogue knows of a model: what it takes and gives, how much fits, what it costs. */
+export const ModelProfile = Type.Object(
+  {
+    name: Type.String(),
+    family: Type.String(),
+    attachment: Type.Boolean(),
+    reasoning: Type.Boolean(),
+    temperature: Type.Boolean(),
+    tool_call: Type.Boolean(),
+    structured_output: Type.Boolean(),
+    open_weights: Type.Boolean(),
+    knowledge: Type.Optional(Type.String()),
+    release_date: Type.Optional(Type.String()),
+    last_updated: Type.Optional(Type.String()),
+    cost: Type.Optional(ModelCost),
+    limits: Type.Optional(ModelLimits),
+    modalities: Type.Optional(ModelModalities),
+    reasoning_effort: Type.Optional(ReasoningEffortConfig),
+  },
+  { title: 'LlmModelProfile' },
+)
+export type ModelProfile = Static<typeof ModelProfile>
+
+/** `profile` is absent for a model that the catalogue does not know. */
 export const ModelWithProvider = Type.Object(
   {
     ...modelFields,
     provider_name: Type.String(),
     provider_type: ProviderType,
+    profile: Type.Optional(ModelProfile),
   },
   { title: 'LlmModelWithProvider' },
 )

@@ -99,9 +99,10 @@ async function accept(
       { orgId, sessionId },
       { ...input, ...ids, busyData, onlyIdle, turnsMax: node.quotas.turnsMax },
     )
+  /** Contract: throws 404. */
   const isActive = async () => (await getSession(db, orgId, sessionId)).status === 'active'
   let accepted = await tryIt()
-  let isBusy = !accepted && onlyIdle && (await isActive())
+  let isBusy = !accepted && (await isActive()) && onlyIdle
   // Refused, and yet idle: the turn that was in the way may have ended since, or the quota is reached. The second try tells.
   if (!accepted && onlyIdle && !isBusy) {
     accepted = await tryIt()

@@ -121,6 +121,30 @@ test('a provider has a model once, also when two add it at once', async (t) => {
   assert.equal((await call('POST', elsewhere, echo)).status, 201)
 })
 
+test('a model that the catalogue knows has its profile, by whatever date its name ends', async (t) => {
+  const { call } = await startServer(t)
+  const { data } = (await call('GET', '/v1/llm-models')).body as { data: ModelWithProvider[] }
+  const seededModel = data.find(({ id }) => id === seeded('213'))
+  assert.equal(seededModel?.profile?.name, 'GPT-4o')
+  assert.deepEqual(seededModel.profile.cost, { input: 2.5, output: 10, cache_read: 1.25 })
+  assert.deepEqual(seededModel.profile.limits, { context: 128_000, output: 16_384 })
+  assert.equal(data.filter(({ profile }) => profile).length, data.length - 2)
+  const one = await call('GET', `/v1/llm-models/${seeded('213')}`)
+  assert.deepEqual(one.body.profile, seededModel.profile)
+  const page = await call('GET', '/v1/llm-models?limit=100')
+  assert.deepEqual(page.body.data, data)
+  const ofOpenai = '/v1/llm-providers/provider_01933b5a000070008000000000000001/models'
+  async function profileOfNew(path: string, model_id: string) {
+    const { body } = await call('POST', path, { model_id, display_name: model_id })
+    assert.equal('profile' in body, false)
+    return (await call('GET', `/v1/llm-models/${body.id}`)).body.profile
+  }
+  const dated = await profileOfNew(ofOpenai, 'gpt-4o-mini-2029-01-01')
+  assert.equal(dated.name, 'GPT-4o mini')
+  assert.equal(await profileOfNew(ofOpenai, 'gpt-of-somebody'), undefined)
+  assert.equal(await profileOfNew(ofProvider, 'gpt-4o'), undefined)
+})
+
 test('there is one default: choosing another clears it, also when many choose at once', async (t) => {
   const { call } = await startServer(t)
   const created = await call('POST', ofProvider, { ...echo, is_default: true })

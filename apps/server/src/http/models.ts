@@ -10,6 +10,7 @@ import {
   PageQuery,
 } from '@outlast/contract'
 import { parseId } from '../ids.ts'
+import { profileOf } from '../providers/catalogue.ts'
 import {
   countModels,
   countProviderModels,
@@ -28,6 +29,15 @@ type Params = { id: string }
 type OfProvider = { provider_id: string }
 
 const tags = ['llm-models']
+
+function withProfile(model: ModelWithProvider): ModelWithProvider {
+  const profile = profileOf(model.provider_type, model.model_id)
+  return profile ? { ...model, profile } : model
+}
+
+async function* withProfiles(batches: AsyncIterable<ModelWithProvider[]>) {
+  for await (const models of batches) yield models.map(withProfile)
+}
 
 export function modelRoutes(api: Api): void {
   providerModelRoutesAt(api, '/v1/llm-providers', false)
@@ -90,7 +100,7 @@ function modelRoutesAt({ app, node: { db } }: Api, base: string, hide: boolean):
     },
     async handler({ query, principal: { orgId } }, reply) {
       return sendList(reply, query, {
-        batches: (range) => listModels(db, orgId, query, range),
+        batches: (range) => withProfiles(listModels(db, orgId, query, range)),
         count: () => countModels(db, orgId, query),
       })
     },
@@ -107,7 +117,7 @@ function modelRoutesAt({ app, node: { db } }: Api, base: string, hide: boolean):
       response: { 200: ModelWithProvider, '4xx': ErrorResponse },
     },
     async handler({ params, principal }) {
-      return getModel(db, principal.orgId, parseId('model', params.id))
+      return withProfile(await getModel(db, principal.orgId, parseId('model', params.id)))
     },
   })
 

@@ -1,5 +1,7 @@
 import type { EventContext, GenerationMetadata, ModelMetadata, ToolCall } from '@outlast/contract'
 import { newId } from '../ids.ts'
+import { profileOf } from '../providers/catalogue.ts'
+import { withCost } from '../providers/cost.ts'
 import type { ModelRoute } from '../store/models.ts'
 import { previewOf, withoutNul } from '../text.ts'
 import type { Answer } from './attempts.ts'
@@ -35,8 +37,10 @@ export function reasonContext(turn: Turn, { execId, spanId }: OpenReason): Event
 export function draftAnswer(turn: Turn, asked: Asked, outcome: Outcome): void {
   const { messageId, metadata, context, effort, route } = asked
   const { reply: raw, failed } = outcome
-  const reply = { ...raw, toolCalls: failed ? [] : withNewIds(turn, raw.toolCalls) }
-  const { usage, toolCalls } = reply
+  const toolCalls = failed ? [] : withNewIds(turn, raw.toolCalls)
+  const profile = route && profileOf(route.provider_type, route.model_id)
+  const usage = withCost(profile, raw.usage)
+  const reply = { ...raw, toolCalls, usage }
   if (reply.thinking !== '') {
     draft(turn, 'reason.thinking.completed', context, {
       turn_id: turn.run.turnId,

@@ -11,15 +11,9 @@ import {
   findCurrentTurn,
   type NewEvent,
 } from '../store/turns.ts'
+import { usageOf } from '../store/usage.ts'
 import { previewOf, withoutNul } from '../text.ts'
-import {
-  type Effects,
-  loggedEvent,
-  makeDraft,
-  nextTurn,
-  sessionUsage,
-  turnContext,
-} from './journal.ts'
+import { type Effects, loggedEvent, makeDraft, nextTurn, turnContext } from './journal.ts'
 import { addUsage, fold, type TurnState } from './log.ts'
 import type { Node } from './node.ts'
 import { agentMessage } from './reply.ts'
@@ -225,7 +219,7 @@ function openCalls(turn: CurrentTurn, state: TurnState, kept: NewEvent[]): NewEv
 }
 
 function idled(turn: CurrentTurn, state: TurnState, added: TokenUsage | undefined): NewEvent {
-  const usage = addUsage(sessionUsage(turn), added)
+  const usage = addUsage(usageOf(turn), added)
   return makeDraft('session.idled', turnContext(state.turnId, turn.turn_input), {
     turn_id: state.turnId,
     iterations: state.iterations,

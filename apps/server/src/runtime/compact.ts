@@ -1,5 +1,7 @@
 import type { CompactionInfo, EventContext, TokenUsage } from '@outlast/contract'
 import type { RuntimeAgent } from '../capabilities/catalog.ts'
+import { profileOf } from '../providers/catalogue.ts'
+import { withCost } from '../providers/cost.ts'
 import { KnownFailure } from '../providers/failure.ts'
 import type { VendorModel } from '../providers/provider.ts'
 import { type Compacted, viewOf, withCompaction } from '../store/conversation.ts'
@@ -97,7 +99,9 @@ async function carryOut(turn: Turn, fitting: Fitting, plan: Making): Promise<Ans
   }
   const answer = await summarize(turn, fitting, plan)
   if (answer.failed) return answer
-  const { text: summary, usage } = answer.reply
+  const { text: summary } = answer.reply
+  const { provider_type, model_id } = fitting.route
+  const usage = withCost(profileOf(provider_type, model_id), answer.reply.usage)
   await record(turn, fitting, { begun, usage, said: { ...said, summary, summarized_to: plan.to } })
   return undefined
 }

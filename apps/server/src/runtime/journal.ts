@@ -90,23 +90,6 @@ export function loggedEvent(row: EventRow): LoggedEvent {
   return { sequence, type, context, data: JSON.parse(row.data) } as LoggedEvent
 }
 
-/** The tokens of a session so far; undefined while there are none. */
-export function sessionUsage(session: {
-  input_tokens: number
-  output_tokens: number
-  cache_read_tokens: number | null
-  cache_creation_tokens: number | null
-}): TokenUsage | undefined {
-  const { input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens } = session
-  if (input_tokens + output_tokens === 0) return undefined
-  return {
-    input_tokens,
-    output_tokens,
-    ...(cache_read_tokens !== null && { cache_read_tokens }),
-    ...(cache_creation_tokens !== null && { cache_creation_tokens }),
-  }
-}
-
 /** The context of events about the turn as a whole. */
 export function turnContext(turnId: string, inputMessageId: string): EventContext {
   return { turn_id: turnId, input_message_id: inputMessageId, trace_id: turnId }

@@ -1,5 +1,6 @@
 import type { EventContext, EventDataOf, EventType, TokenUsage, ToolCall } from '@outlast/contract'
 import { failureKinds } from '../providers/failure.ts'
+import { dollarsOf, nanosOf } from '../store/usage.ts'
 
 /** A stored event as a turn reads it. */
 export type LoggedEvent = {
@@ -258,7 +259,7 @@ export function textOf(content: Content): string | undefined {
   return texts.length === 0 ? undefined : texts.join('\n')
 }
 
-/** Sums of token counts; a cache count stays absent until somebody reports one. */
+/** Sums of what was used; a cache count or cost stays absent until somebody reports one. */
 export function addUsage(
   a: TokenUsage | undefined,
   b: TokenUsage | undefined,
@@ -268,10 +269,15 @@ export function addUsage(
     x === undefined && y === undefined ? undefined : (x ?? 0) + (y ?? 0)
   const read = sum(a.cache_read_tokens, b.cache_read_tokens)
   const created = sum(a.cache_creation_tokens, b.cache_creation_tokens)
+  const cost = sum(nanosIn(a), nanosIn(b))
   return {
     input_tokens: a.input_tokens + b.input_tokens,
     output_tokens: a.output_tokens + b.output_tokens,
     ...(read !== undefined && { cache_read_tokens: read }),
     ...(created !== undefined && { cache_creation_tokens: created }),
+    ...(cost !== undefined && { cost_usd: dollarsOf(cost) }),
   }
 }
+
+const nanosIn = ({ cost_usd }: TokenUsage) =>
+  cost_usd === undefined ? undefined : nanosOf(cost_usd)

@@ -4,7 +4,8 @@ import { addToConversation, newConversation } from '../store/conversation.ts'
 import { type EventRow, readLog } from '../store/events.ts'
 import { hashOf } from '../store/texts.ts'
 import type { TakenTurn, TurnRun } from '../store/turns.ts'
-import { loggedEvent, sessionUsage, type Text, type Turn } from './journal.ts'
+import { usageOf } from '../store/usage.ts'
+import { loggedEvent, type Text, type Turn } from './journal.ts'
 import type { Lease } from './lease.ts'
 import { fold, type LoggedEvent } from './log.ts'
 import type { Node } from './node.ts'
@@ -56,7 +57,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     effects: {},
     // A turn that somebody else began was counted by them, in part.
     uncounted: taken.turn_attempt === 1 ? bytesOf(rows, taken.turn_from) : 0,
-    sessionUsage: sessionUsage(taken),
+    sessionUsage: usageOf(taken),
     context: { sequence: taken.context_sequence, prompt: taken.context_prompt },
   }
 }

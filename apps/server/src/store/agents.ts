@@ -1,9 +1,10 @@
-import type { Agent, AgentChange, NewAgent, TokenUsage } from '@outlast/contract'
+import type { Agent, AgentChange, NewAgent } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { batchesOf, type Span } from './batches.ts'
 import type { Db, Statement } from './database.ts'
+import { type UsageRow, usageOf } from './usage.ts'
 
 const columns = [
   'id',
@@ -23,8 +24,9 @@ const usage = `(
   select json_build_object(
     'input_tokens', coalesce(sum(c.input_tokens), 0),
     'output_tokens', coalesce(sum(c.output_tokens), 0),
-    'cache_read_tokens', coalesce(sum(c.cache_read_tokens), 0),
-    'cache_creation_tokens', coalesce(sum(c.cache_creation_tokens), 0)
+    'cache_read_tokens', nullif(sum(c.cache_read_tokens), 0),
+    'cache_creation_tokens', nullif(sum(c.cache_creation_tokens), 0),
+    'cost_nanos', sum(c.cost_nanos)
   ) from counters c where c.org_id = agents.org_id and c.agent_id = agents.id
 )`
 const selected = `${columns.join(', ')}, ${usage} as usage`
@@ -32,7 +34,7 @@ const selected = `${columns.join(', ')}, ${usage} as usage`
 type AgentRow = Omit<Agent, 'description' | 'default_model_id' | 'usage'> & {
   description: string | null
   default_model_id: string | null
-  usage: Required<TokenUsage>
+  usage: UsageRow
 }
 
 function present(row: AgentRow): Agent {
@@ -51,17 +53,6 @@ function present(row: AgentRow): Agent {
     ...(used && { usage: used }),
     created_at,
     updated_at,
-  }
-}
-
-function usageOf(counted: Required<TokenUsage>): TokenUsage | undefined {
-  const { input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens } = counted
-  if (input_tokens + output_tokens === 0) return undefined
-  return {
-    input_tokens,
-    output_tokens,
-    ...(cache_read_tokens > 0 && { cache_read_tokens }),
-    ...(cache_creation_tokens > 0 && { cache_creation_tokens }),
   }
 }
 
@@ -139,7 +130,7 @@ export async function updateAgent(
     .where('org_id', '=', orgId)
     .where('id', '=', id)
     .returning(columns)
-    .returning(sql.raw<TokenUsage>(usage).as('usage'))
+    .returning(sql.raw<UsageRow>(usage).as('usage'))
     .executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Agent')
   return present(row as unknown as AgentRow)
@@ -167,7 +158,7 @@ export async function* listAgents(db: Db, orgId: string, span: Span): AsyncGener
     const rows = await db.kysely
       .selectFrom('agents')
       .select(columns)
-      .select(sql.raw<TokenUsage>(usage).as('usage'))
+      .select(sql.raw<UsageRow>(usage).as('usage'))
       .where('org_id', '=', orgId)
       .where('status', '=', 'active')
       .$if(after !== undefined, (q) =>

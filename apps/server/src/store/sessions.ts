@@ -4,6 +4,7 @@ import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { atomically, type Db, type Statement } from './database.ts'
 import { randomShard } from './turns.ts'
+import { type UsageRow, usageOf } from './usage.ts'
 
 const columns = [
   'id',
@@ -20,19 +21,14 @@ const columns = [
   'output_tokens',
   'cache_read_tokens',
   'cache_creation_tokens',
+  'cost_nanos',
   'started_at',
   'finished_at',
   'created_at',
   'updated_at',
 ] as const
 
-type SessionRow = Omit<Session, 'organization_id' | 'usage'> & {
-  org_id: string
-  input_tokens: number
-  output_tokens: number
-  cache_read_tokens: number | null
-  cache_creation_tokens: number | null
-}
+type SessionRow = Omit<Session, 'organization_id' | 'usage'> & { org_id: string } & UsageRow
 
 function present(row: SessionRow): Session {
   return {
@@ -46,22 +42,11 @@ function present(row: SessionRow): Session {
     status: row.status,
     preview: row.preview,
     output_preview: row.output_preview,
-    usage: usageOf(row),
+    usage: usageOf(row) ?? null,
     started_at: row.started_at,
     finished_at: row.finished_at,
     created_at: row.created_at,
     updated_at: row.updated_at,
-  }
-}
-
-function usageOf(row: SessionRow): Session['usage'] {
-  const { input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens } = row
-  if (input_tokens + output_tokens === 0) return null
-  return {
-    input_tokens,
-    output_tokens,
-    ...(cache_read_tokens !== null && { cache_read_tokens }),
-    ...(cache_creation_tokens !== null && { cache_creation_tokens }),
   }
 }
 

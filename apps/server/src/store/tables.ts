@@ -74,6 +74,7 @@ export type SessionsTable = {
   output_tokens: Generated<number>
   cache_read_tokens: number | null
   cache_creation_tokens: number | null
+  cost_nanos: number | null
   started_at: NullableTime
   finished_at: NullableTime
   created_at: Time
@@ -128,6 +129,7 @@ export type CountersTable = {
   cache_read_tokens: Generated<number>
   cache_creation_tokens: Generated<number>
   stored_bytes: Generated<number>
+  cost_nanos: number | null
 }
 
 export type TextsTable = { org_id: string; hash: string; body: string }

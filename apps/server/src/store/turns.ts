@@ -1,6 +1,7 @@
 import type { CapabilityUse, EventType, TokenUsage } from '@outlast/contract'
 import type { Db, Statement } from './database.ts'
 import type { ModelRoute } from './models.ts'
+import { nanosOf, type UsageRow } from './usage.ts'
 
 /** An event that is not stored yet; context and data are JSON. */
 export type NewEvent = { type: EventType; context: string; data: string }
@@ -16,7 +17,7 @@ export const randomShard = () => Math.floor(Math.random() * shardCount)
 export const takenColumns = `
   s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
   s.context_sequence, s.context_prompt, s.agent_id, s.model_id, s.capabilities,
-  s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_creation_tokens,
+  s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_creation_tokens, s.cost_nanos,
   a.system_prompt, a.capabilities as agent_capabilities, a.default_model_id,
   clock_timestamp()::timestamptz(3) as now`
 
@@ -39,7 +40,7 @@ with s as (
 select ${takenColumns} from s join agents a on a.org_id = s.org_id and a.id = s.agent_id`,
 }
 
-export type TakenTurn = {
+export type TakenTurn = UsageRow & {
   sequence: number
   turn_from: number
   turn_input: string
@@ -51,10 +52,6 @@ export type TakenTurn = {
   agent_id: string
   model_id: string | null
   capabilities: CapabilityUse[]
-  input_tokens: number
-  output_tokens: number
-  cache_read_tokens: number | null
-  cache_creation_tokens: number | null
   system_prompt: string
   agent_capabilities: CapabilityUse[]
   default_model_id: string | null
@@ -107,6 +104,7 @@ with s as (
     output_tokens = output_tokens + $17,
     cache_read_tokens = case when $18::bigint is null then cache_read_tokens else coalesce(cache_read_tokens, 0) + $18 end,
     cache_creation_tokens = case when $19::bigint is null then cache_creation_tokens else coalesce(cache_creation_tokens, 0) + $19 end,
+    cost_nanos = case when $27::bigint is null then cost_nanos else coalesce(cost_nanos, 0) + $27 end,
     stored_bytes = stored_bytes + $26,
     context_sequence = coalesce($20, context_sequence),
     context_prompt = coalesce($21, context_prompt),
@@ -136,14 +134,15 @@ with s as (
   select org_id, n.hash, n.body from s, unnest($23::text[], $24::text[]) as n(hash, body)
   on conflict do nothing
 ), c as (
-  insert into counters as c (org_id, agent_id, shard, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, stored_bytes)
-  select org_id, agent_id, $25, $16, $17, coalesce($18, 0), coalesce($19, 0), $26 from s where $16 + $17 + $26 > 0
+  insert into counters as c (org_id, agent_id, shard, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, stored_bytes, cost_nanos)
+  select org_id, agent_id, $25, $16, $17, coalesce($18, 0), coalesce($19, 0), $26, $27 from s where $16 + $17 + $26 > 0
   on conflict (org_id, agent_id, shard) do update set
     input_tokens = c.input_tokens + excluded.input_tokens,
     output_tokens = c.output_tokens + excluded.output_tokens,
     cache_read_tokens = c.cache_read_tokens + excluded.cache_read_tokens,
     cache_creation_tokens = c.cache_creation_tokens + excluded.cache_creation_tokens,
-    stored_bytes = c.stored_bytes + excluded.stored_bytes
+    stored_bytes = c.stored_bytes + excluded.stored_bytes,
+    cost_nanos = case when excluded.cost_nanos is null then c.cost_nanos else coalesce(c.cost_nanos, 0) + excluded.cost_nanos end
 )
 select sequence, added, ended, updated_at::timestamptz(3) as ts, (select count(*) from j) as jobs from s`,
 }
@@ -211,6 +210,7 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
     texts.map((text) => text.body),
     randomShard(),
     what.bytes ?? 0,
+    usage?.cost_usd === undefined ? null : nanosOf(usage.cost_usd),
   ])
   return appended
 }
@@ -219,7 +219,7 @@ const current: Statement = {
   name: 'current-turn',
   text: `
 select sequence, turn_id, turn_from, turn_input, turn_node, turn_attempt, turn_cancelled,
-  input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens,
+  input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cost_nanos,
   clock_timestamp()::timestamptz(3) as now
 from sessions where org_id = $1 and id = $2`,
 }
@@ -231,10 +231,7 @@ export type CurrentTurn = Pick<
   | 'turn_input'
   | 'turn_attempt'
   | 'turn_cancelled'
-  | 'input_tokens'
-  | 'output_tokens'
-  | 'cache_read_tokens'
-  | 'cache_creation_tokens'
+  | keyof UsageRow
   | 'now'
 > & { turn_id: string | null; turn_node: string | null }
 
