@@ -1,6 +1,11 @@
-import type { EventContext, GenerationMetadata, ModelMetadata, ToolCall } from '@outlast/contract'
+import type {
+  EventContext,
+  GenerationMetadata,
+  ModelMetadata,
+  ModelProfile,
+  ToolCall,
+} from '@outlast/contract'
 import { newId } from '../ids.ts'
-import { profileOf } from '../providers/catalogue.ts'
 import { withCost } from '../providers/cost.ts'
 import type { ModelRoute } from '../store/models.ts'
 import { previewOf, withoutNul } from '../text.ts'
@@ -13,6 +18,7 @@ import { signatureOf } from './signature.ts'
 /** What a model call was about, for those who record how it went. */
 export type Asked = {
   route: ModelRoute | undefined
+  profile: ModelProfile | undefined
   effort: string | undefined
   open: OpenReason
   messageId: string
@@ -38,8 +44,7 @@ export function draftAnswer(turn: Turn, asked: Asked, outcome: Outcome): void {
   const { messageId, metadata, context, effort, route } = asked
   const { reply: raw, failed } = outcome
   const toolCalls = failed ? [] : withNewIds(turn, raw.toolCalls)
-  const profile = route && profileOf(route.provider_type, route.model_id)
-  const usage = withCost(profile, raw.usage)
+  const usage = withCost(asked.profile, raw.usage)
   const reply = { ...raw, toolCalls, usage }
   if (reply.thinking !== '') {
     draft(turn, 'reason.thinking.completed', context, {

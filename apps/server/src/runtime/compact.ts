@@ -1,6 +1,5 @@
-import type { CompactionInfo, EventContext, TokenUsage } from '@outlast/contract'
+import type { CompactionInfo, EventContext, ModelProfile, TokenUsage } from '@outlast/contract'
 import type { RuntimeAgent } from '../capabilities/catalog.ts'
-import { profileOf } from '../providers/catalogue.ts'
 import { withCost } from '../providers/cost.ts'
 import { KnownFailure } from '../providers/failure.ts'
 import type { VendorModel } from '../providers/provider.ts'
@@ -18,6 +17,7 @@ export type Fitting = {
   route: ModelRoute
   model: VendorModel
   secret: string | undefined
+  profile: ModelProfile | undefined
   context: EventContext
   /** Tokens that a prompt may have. */
   tokensMax: number
@@ -100,8 +100,7 @@ async function carryOut(turn: Turn, fitting: Fitting, plan: Making): Promise<Ans
   const answer = await summarize(turn, fitting, plan)
   if (answer.failed) return answer
   const { text: summary } = answer.reply
-  const { provider_type, model_id } = fitting.route
-  const usage = withCost(profileOf(provider_type, model_id), answer.reply.usage)
+  const usage = withCost(fitting.profile, answer.reply.usage)
   await record(turn, fitting, { begun, usage, said: { ...said, summary, summarized_to: plan.to } })
   return undefined
 }

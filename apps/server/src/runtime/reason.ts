@@ -1,5 +1,6 @@
-import type { ModelMetadata } from '@outlast/contract'
+import type { ModelMetadata, ModelProfile } from '@outlast/contract'
 import { newId, newSpanId, uuidOf } from '../ids.ts'
+import { profileOf } from '../providers/catalogue.ts'
 import { connectionOf } from '../providers/connection.ts'
 import { type FailureKind, failureOf, KnownFailure } from '../providers/failure.ts'
 import { languageModel, providers } from '../providers/index.ts'
@@ -12,6 +13,7 @@ import { throughOutages } from './append.ts'
 import { type Answer, callPatiently } from './attempts.ts'
 import { type Fitting, fit, tokensIn } from './compact.ts'
 import { newestControls, promptOf, toolsOf } from './context.ts'
+import { type Effort, effortFor } from './effort.ts'
 import { withImages } from './images.ts'
 import { callTimeMs, commit, contextOf, draft, mayBegin, nowOf, type Turn } from './journal.ts'
 import { type LiveWriter, openLive } from './live.ts'
@@ -21,7 +23,6 @@ import { agentMessage, emptyReply, type Reply } from './reply.ts'
 import { FencedError } from './stop.ts'
 
 type ReasonAction = Extract<Action, { kind: 'reason' }>
-type Effort = NonNullable<CallOptions['reasoning']>
 
 /** One model call in the making. */
 type Asking = Asked & { effort: Effort | undefined }
@@ -43,6 +44,7 @@ export async function reason(turn: Turn, action: ReasonAction): Promise<void> {
 async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Asking> {
   const controls = newestControls(turn.conversation.entries)
   const route = await routeOf(turn, controls.model_id)
+  const profile = route && profileOf(route.provider_type, route.model_id)
   const metadata = {
     model: route?.model_id ?? 'none',
     ...(route && { model_id: uuidOf(route.id), provider_id: uuidOf(route.provider_id) }),
@@ -51,7 +53,8 @@ async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Askin
   const span = { parent_span_id: open.spanId, span_id: newSpanId() }
   return {
     route,
-    effort: effortOf(controls.reasoning?.effort),
+    profile,
+    effort: effortFor(profile, controls.reasoning?.effort),
     open,
     messageId: open.messageId ?? newId('message'),
     metadata,
@@ -85,12 +88,6 @@ function beginReason(turn: Turn, metadata: ModelMetadata): OpenReason {
   return open
 }
 
-const efforts = ['minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
-
-function effortOf(text: string | null | undefined): Effort | undefined {
-  return efforts.find((effort) => effort === text)
-}
-
 type Told = Answer & Pick<Outcome, 'compaction'>
 
 /** Of a prompt that was too long all the same, what the next one may be. */
@@ -101,7 +98,8 @@ async function ask(turn: Turn, asking: Asking): Promise<Told> {
   if (!route) return giveUp(turn, asking, unanswered('not_configured', noModel))
   const vendor = await vendorOf(turn, route).catch((error) => keyless(turn, route, error))
   if ('failed' in vendor) return giveUp(turn, asking, vendor)
-  const fitting = { ...vendor, context, tokensMax: tokensMaxOf(turn) }
+  const { profile } = asking
+  const fitting = { ...vendor, profile, context, tokensMax: tokensMaxOf(turn, asking) }
   const { done: compaction, failed } = await fit(turn, fitting)
   if (failed) return giveUp(turn, asking, failed)
   const first = await callPatiently(turn, route, (attempt) =>
@@ -162,9 +160,20 @@ async function vendorOf({ node, run }: Turn, route: ModelRoute): Promise<Vendor>
 }
 
 /** Tokens that a prompt may have. */
-function tokensMaxOf({ node: { config } }: Turn): number {
-  return Math.floor((config.CONTEXT_TOKENS_UNKNOWN * config.CONTEXT_PERCENT) / 100)
+function tokensMaxOf({ node: { config } }: Turn, { profile }: Asking): number {
+  const tokens = inputTokensMax(profile) ?? config.CONTEXT_TOKENS_UNKNOWN
+  return Math.floor((tokens * config.CONTEXT_PERCENT) / 100)
 }
+
+/** A reply takes its part of what fits, up to half of it. */
+function inputTokensMax(profile: ModelProfile | undefined): number | undefined {
+  if (!profile?.limits) return undefined
+  const { context, output, input } = profile.limits
+  return Math.min(input ?? context, context - outputTokensMax({ context, output }))
+}
+
+const outputTokensMax = ({ context, output }: { context: number; output: number }) =>
+  Math.min(output, Math.floor(context / 2))
 
 /** Makes the call once: its intent is stored before. */
 async function call(
@@ -242,17 +251,21 @@ async function stream(
 
 async function optionsFor(
   turn: Turn,
-  { effort }: Asking,
+  { effort, profile }: Asking,
   { route, model, attempt }: Omit<Vendor, 'secret'> & { attempt: number },
 ): Promise<CallOptions> {
   const { agent, conversation, run } = turn
   const prompt = promptOf(agent.prompt, viewOf(conversation), route)
   const options = {
-    prompt: await withImages(turn, model, { prompt, sees: true }),
+    prompt: await withImages(turn, model, { prompt, sees: seesImages(profile) }),
     tools: toolsOf(agent),
     providerOptions: { llmsim: { attempt } },
     ...(effort && { reasoning: effort }),
   }
   const { tune = (all: CallOptions) => all } = providers[route.provider_type]
-  return tune(options, { sessionId: run.sessionId, outputTokensMax: undefined })
+  const most = profile?.limits && outputTokensMax(profile.limits)
+  return tune(options, { sessionId: run.sessionId, outputTokensMax: most })
 }
+
+const seesImages = (profile: ModelProfile | undefined) =>
+  profile?.modalities?.input.includes('image') ?? true
