@@ -29,24 +29,35 @@ async function defaults(call: Call) {
     .map(({ id }: ModelWithProvider) => id)
 }
 
-test('a new database has the models of three providers, the simulated one the default', async (t) => {
+test('a new database has the models of four providers, the simulated one the default', async (t) => {
   const { call } = await startServer(t)
   const list = await call('GET', '/v1/llm-models')
   assert.equal(list.status, 200)
   assert.deepEqual(namesOf(list), [
+    'Claude Fable 5.2',
     'Claude Haiku 4.5',
+    'Claude Haiku 5.5',
     'Claude Opus 4.5',
+    'Claude Opus 5.5',
     'Claude Sonnet 4.5',
+    'Claude Sonnet 5.5',
+    'Gemini 3.5 Flash Lite',
+    'Gemini 3.8 Flash',
+    'Gemini 4 Argon',
     'GPT-4o',
     'GPT-4o mini',
     'GPT-5',
     'GPT-5 mini',
     'GPT-5.2',
+    'GPT-6 Astra',
+    'GPT-6 Luna',
+    'GPT-6.1 Sol',
+    'GPT-6.1 Terra',
     'Simulated',
     'Simulated, with latency',
   ])
   assert.deepEqual(await defaults(call), [seeded('401')])
-  const { created_at: _, updated_at: __, ...model } = list.body.data[8]
+  const { created_at: _, updated_at: __, ...model } = list.body.data.at(-2)
   assert.deepEqual(model, {
     id: seeded('401'),
     provider_id: provider,
@@ -183,13 +194,17 @@ test('the environment chooses the default until somebody does', async (t) => {
     return chosen
   }
   const anthropic = { DEFAULT_ANTHROPIC_API_KEY: 'sk-2' }
-  const both = { DEFAULT_OPENAI_API_KEY: 'sk-1', ...anthropic }
+  const google = { DEFAULT_GOOGLE_API_KEY: 'sk-3' }
+  const both = { DEFAULT_OPENAI_API_KEY: 'sk-1', ...google, ...anthropic }
   assert.deepEqual(await defaultsWith({}), [seeded('401')])
   const other = { is_favorite: true, is_default: false }
   const harmless = (call: Call) => call('PATCH', `/v1/llm-models/${seeded('402')}`, other)
-  assert.deepEqual(await defaultsWith(anthropic, harmless), [seeded('302')])
+  assert.deepEqual(await defaultsWith(google), [seeded('502')])
+  assert.deepEqual(await defaultsWith({ ...google, ...anthropic }, harmless), [seeded('312')])
   const deletion = (call: Call) => call('DELETE', `/v1/llm-models/${seeded('20a')}`)
   assert.deepEqual(await defaultsWith(both, deletion), [seeded('20a')])
+  const older = (call: Call) => call('DELETE', `/v1/llm-models/${seeded('312')}`)
+  assert.deepEqual(await defaultsWith(both, older), [seeded('312')])
   const choice = (call: Call) =>
     call('PATCH', `/v1/llm-models/${seeded('402')}`, { is_default: true })
   assert.deepEqual(await defaultsWith(both, choice), [seeded('302')])
@@ -198,10 +213,13 @@ test('the environment chooses the default until somebody does', async (t) => {
 
 test('only models that can be used are listed, filtered as asked', async (t) => {
   const { call } = await startServer(t)
-  await call('PATCH', '/v1/llm-providers/provider_01933b5a000070008000000000000001', {
-    status: 'disabled',
-  })
-  await call('PATCH', `/v1/llm-models/${seeded('301')}`, { status: 'disabled' })
+  for (const tail of ['1', '4']) {
+    const path = `/v1/llm-providers/provider_01933b5a00007000800000000000000${tail}`
+    await call('PATCH', path, { status: 'disabled' })
+  }
+  for (const tail of ['301', '310', '311', '312', '313']) {
+    await call('PATCH', `/v1/llm-models/${seeded(tail)}`, { status: 'disabled' })
+  }
   await call('POST', ofProvider, { ...echo, is_favorite: true })
   const all = ['Claude Haiku 4.5', 'Claude Sonnet 4.5', 'Echo', 'Simulated']
   const list = await call('GET', '/v1/llm-models')
@@ -218,7 +236,7 @@ test('only models that can be used are listed, filtered as asked', async (t) => 
     refused(await query(bad), 'invalid_request')
   }
   const anthropicModels = '/v1/llm-providers/provider_01933b5a000070008000000000000002/models'
-  assert.equal((await call('GET', anthropicModels)).body.total, 3)
+  assert.equal((await call('GET', anthropicModels)).body.total, 7)
   const provided = await call('GET', `${ofProvider}?limit=1&offset=2`)
   assert.deepEqual([namesOf(provided), provided.body.total], [['Simulated, with latency'], 3])
 })

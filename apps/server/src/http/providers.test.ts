@@ -32,7 +32,7 @@ async function storedKey(url: string, id: string): Promise<string | null> {
   return rows[0].api_key
 }
 
-test('a new database has three providers', async (t) => {
+test('a new database has four providers', async (t) => {
   const { call } = await startServer(t)
   const { status, body } = await call('GET', '/v1/llm-providers')
   assert.equal(status, 200)
@@ -41,10 +41,11 @@ test('a new database has three providers', async (t) => {
     [
       [seeded('01'), 'OpenAI', 'openai'],
       [seeded('02'), 'Anthropic', 'anthropic'],
+      [seeded('04'), 'Google', 'google'],
       [seeded('03'), 'Simulated', 'llmsim'],
     ],
   )
-  assert.deepEqual([body.total, body.offset, body.limit], [3, 0, 3])
+  assert.deepEqual([body.total, body.offset, body.limit], [4, 0, 4])
 })
 
 test('a provider is created, read, listed first, changed and deleted with its models', async (t) => {
@@ -168,7 +169,7 @@ test('a bad provider is refused, and details say where', async (t) => {
   }
   refused(await call('POST', '/v1/llm-providers', { name: 'x' }), 'invalid_request')
   refused(await call('PATCH', `/v1/llm-providers/${id}`, { status: 'gone' }), 'invalid_request')
-  assert.equal((await call('GET', '/v1/llm-providers')).body.total, 4)
+  assert.equal((await call('GET', '/v1/llm-providers')).body.total, 5)
   for (const base_url of ['http://[::1]:8080/v1', 'HTTPS://API.example.com', 'http://host/v1/']) {
     const answer = await call('PATCH', `/v1/llm-providers/${id}`, { base_url })
     assert.deepEqual([answer.status, answer.body.base_url], [200, base_url])
@@ -235,14 +236,14 @@ test('a provider whose models are in use is not deleted', async (t) => {
   refused(await call('DELETE', path), 'model_in_use')
   await call('DELETE', `/v1/sessions/${session.id}`)
   assert.equal((await call('DELETE', path)).status, 204)
-  assert.equal((await call('GET', '/v1/llm-models')).body.total, 8)
+  assert.equal((await call('GET', '/v1/llm-models')).body.total, 19)
 })
 
 test('pages, and the names of later versions', async (t) => {
   const { call } = await startServer(t)
   const all = (await call('GET', '/v1/llm-providers')).body
   const page = (await call('GET', '/v1/llm-providers?limit=1&offset=1')).body
-  assert.deepEqual(page, { data: all.data.slice(1, 2), total: 3, offset: 1, limit: 1 })
+  assert.deepEqual(page, { data: all.data.slice(1, 2), total: 4, offset: 1, limit: 1 })
   assert.equal((await call('GET', '/v1/llm-providers?limit=0')).status, 400)
   assert.deepEqual((await call('GET', '/v1/providers')).body, all)
   const created = await call('POST', '/v1/providers', ollama)
@@ -267,6 +268,6 @@ test('seeded providers that were deleted do not come back', async (t) => {
   await second.stop()
   assert.deepEqual(
     body.data.map(({ name }: Provider) => name),
-    ['Anthropic'],
+    ['Anthropic', 'Google'],
   )
 })

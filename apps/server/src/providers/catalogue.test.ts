@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import type { ProviderType } from '@outlast/contract'
 import { Compile } from 'typebox/compile'
 import { type Catalogue, CatalogueModel, vendors } from './catalogue/form.ts'
 import { findProfile, profileOf, profilesOf } from './catalogue.ts'
@@ -37,7 +38,7 @@ const profiles = catalogueOf({
   anthropic: [model('claude-opus-5'), model('claude-sonnet-4-5'), model('claude-3-5-old-20240620')],
   google: [model('gemini-3-pro')],
 })
-const nameOf = (type: string, name: string) => findProfile(profiles, type, name)?.name
+const nameOf = (type: ProviderType, name: string) => findProfile(profiles, type, name)?.name
 
 test('a name means the model that it begins with, the longest one', () => {
   assert.equal(nameOf('openai', 'gpt-5'), 'The gpt-5')
@@ -136,7 +137,7 @@ test('the bundled catalogue has the form, is small, and knows models of every ve
     for (const [id, known] of entries) {
       assert.ok(form.Check(known), id)
       assert.equal(known.id, id)
-      assert.equal(profileOf(vendor as 'openai', id)?.name, known.name)
+      assert.equal(profileOf(vendor, id)?.name, known.name)
     }
   }
   const profile = profileOf('openai', 'gpt-4o-2026-01-01')

@@ -9,13 +9,14 @@ type Profiles = Record<Vendor, Map<string, ModelProfile>>
 const file = new URL('../../catalogue/models.json', import.meta.url)
 let bundled: Profiles | undefined
 
-/** Whose models a provider of some type may have, most likely first. Others run models that nobody knows. */
-const vendorsOf: Partial<Record<string, readonly Vendor[]>> = {
+/** Whose models a provider of some type may have. */
+const vendorsOf: Record<ProviderType, readonly Vendor[]> = {
   openai: ['openai'],
   azure_openai: ['openai'],
   anthropic: ['anthropic'],
   google: ['google'],
   openai_completions: vendors,
+  llmsim: [],
 }
 
 /**
@@ -29,12 +30,12 @@ export function profileOf(type: ProviderType, modelName: string): ModelProfile |
 }
 
 /** `profileOf` in a catalogue of one's own. */
-export function findProfile(profiles: Profiles, type: string, modelName: string) {
+export function findProfile(profiles: Profiles, type: ProviderType, modelName: string) {
   // Gateways name the vendor first (`anthropic/claude-sonnet-5.5`), and Google itself says `models/`.
   const slash = modelName.indexOf('/')
   const named = slash < 0 ? undefined : modelName.slice(0, slash)
   const name = modelName.slice(slash + 1)
-  for (const vendor of vendorsOf[type] ?? []) {
+  for (const vendor of vendorsOf[type]) {
     if (named !== undefined && named !== vendor && named !== 'models') continue
     // They also write Claude's versions with a dot.
     const own = vendor === 'anthropic' ? name.replaceAll('.', '-') : name

@@ -87,6 +87,6 @@ test("the operator's keys are for the default organization alone", async (t) => 
   const { data } = expectStatus(await person.call('GET', '/v1/llm-providers'), 200)
   assert.deepEqual(
     data.map(({ api_key_set }: { api_key_set: boolean }) => api_key_set),
-    [false, false, false],
+    [false, false, false, false],
   )
 })

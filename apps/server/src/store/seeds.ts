@@ -9,11 +9,13 @@ const stem = '01933b5a000070008000000000000'
 const providerId = (tail: string) => `provider_${stem}${tail}`
 const modelId = (tail: string) => `model_${stem}${tail}`
 
-const [openai, anthropic, simulated] = [providerId('001'), providerId('002'), providerId('003')]
+const [openai, anthropic] = [providerId('001'), providerId('002')]
+const [simulated, google] = [providerId('003'), providerId('004')]
 
 const providers = [
   { id: openai, name: 'OpenAI', provider_type: 'openai' },
   { id: anthropic, name: 'Anthropic', provider_type: 'anthropic' },
+  { id: google, name: 'Google', provider_type: 'google' },
   { id: simulated, name: 'Simulated', provider_type: 'llmsim' },
 ]
 
@@ -24,17 +26,29 @@ const model = (tail: string, provider_id: string, model_id: string, display_name
   display_name,
 })
 
+/** Contract: an id never comes to mean another model. */
 const models = [
   model('201', openai, 'gpt-5.2', 'GPT-5.2'),
   model('20a', openai, 'gpt-5-mini', 'GPT-5 mini'),
   model('20b', openai, 'gpt-5', 'GPT-5'),
   model('213', openai, 'gpt-4o', 'GPT-4o'),
   model('214', openai, 'gpt-4o-mini', 'GPT-4o mini'),
+  model('221', openai, 'gpt-6-astra', 'GPT-6 Astra'),
+  model('222', openai, 'gpt-6.1-sol', 'GPT-6.1 Sol'),
+  model('223', openai, 'gpt-6.1-terra', 'GPT-6.1 Terra'),
+  model('224', openai, 'gpt-6-luna', 'GPT-6 Luna'),
   model('301', anthropic, 'claude-opus-4-5', 'Claude Opus 4.5'),
   model('302', anthropic, 'claude-sonnet-4-5', 'Claude Sonnet 4.5'),
   model('303', anthropic, 'claude-haiku-4-5', 'Claude Haiku 4.5'),
+  model('310', anthropic, 'claude-fable-5-2', 'Claude Fable 5.2'),
+  model('311', anthropic, 'claude-opus-5-5', 'Claude Opus 5.5'),
+  model('312', anthropic, 'claude-sonnet-5-5', 'Claude Sonnet 5.5'),
+  model('313', anthropic, 'claude-haiku-5-5', 'Claude Haiku 5.5'),
   model('401', simulated, 'llmsim-default', 'Simulated'),
   model('402', simulated, 'llmsim-latency', 'Simulated, with latency'),
+  model('501', google, 'gemini-4-argon', 'Gemini 4 Argon'),
+  model('502', google, 'gemini-3.8-flash', 'Gemini 3.8 Flash'),
+  model('503', google, 'gemini-3.5-flash-lite', 'Gemini 3.5 Flash Lite'),
 ]
 
 const uses = (...refs: string[]): CapabilityUse[] => refs.map((ref) => ({ ref }))
@@ -67,7 +81,9 @@ const agents = [
   },
 ]
 
-type Keys = Partial<Pick<Config, 'DEFAULT_OPENAI_API_KEY' | 'DEFAULT_ANTHROPIC_API_KEY'>>
+type Keys = Partial<
+  Pick<Config, 'DEFAULT_OPENAI_API_KEY' | 'DEFAULT_ANTHROPIC_API_KEY' | 'DEFAULT_GOOGLE_API_KEY'>
+>
 
 /**
  * Gives a new database its organization with providers, models and agents to start with, and lets the environment
@@ -120,7 +136,9 @@ async function chooseDefault({ kysely }: Db, config: Keys, orgId = defaultOrgani
   if (!default_model_seeded) return
   const wanted = [
     ...(config.DEFAULT_OPENAI_API_KEY ? [modelId('20a')] : []),
-    ...(config.DEFAULT_ANTHROPIC_API_KEY ? [modelId('302')] : []),
+    // A database of an earlier release has the older one only.
+    ...(config.DEFAULT_ANTHROPIC_API_KEY ? [modelId('312'), modelId('302')] : []),
+    ...(config.DEFAULT_GOOGLE_API_KEY ? [modelId('502')] : []),
     modelId('401'),
   ]
   const usable = await kysely
