@@ -13,6 +13,8 @@ export function createConversation(box) {
 
   const on = {
     'input.message': ({ message }) => add(messageOf('user', 'You', textOf(message.content)).root),
+    'context.compacting': () => add(element('p', 'meta', 'The conversation is being summed up.')),
+    'context.compacted': (data) => add(element('p', 'meta', compactionOf(data))),
     'output.message.started': begin,
     'reason.thinking.delta': ({ delta }) => think(open, delta),
     'output.message.delta': ({ delta }) => open?.text.append(delta),
@@ -21,7 +23,7 @@ export function createConversation(box) {
     'tool.completed': endCall,
     'turn.completed': (data) => add(element('p', 'meta', summaryOf(data))),
     'turn.cancelled': () => add(element('p', 'meta', 'Cancelled. What was said so far is kept.')),
-    'turn.failed': ({ error }) => add(element('p', 'problem', `The turn failed: ${error}`)),
+    'turn.failed': fail,
     'session.idled': () => settle(),
   }
 
@@ -60,6 +62,12 @@ export function createConversation(box) {
     root.removeAttribute('aria-busy')
     if (text.textContent === '' && thought.textContent === '') root.remove()
     open = undefined
+  }
+
+  /** Without a reply the reason stands there as one. */
+  function fail({ error }) {
+    const isSaid = box.lastElementChild?.querySelector('.text:last-child')?.textContent === error
+    add(element('p', 'problem', isSaid ? 'The turn failed.' : `The turn failed: ${error}`))
   }
 
   /** The session waits: whatever had begun and did not complete never will. */
@@ -153,9 +161,18 @@ function resultOf(content) {
     .join('\n')
 }
 
+function compactionOf({ summary, input_tokens_before: before, input_tokens_after: after }) {
+  const what =
+    summary === undefined ? 'Old tool results are shortened' : 'A summary stands for the beginning'
+  return `${what}, for the model alone: about ${before} tokens before, ${after} now. The log keeps all of it.`
+}
+
 function summaryOf({ iterations, duration_ms: ms, usage }) {
   const parts = [iterations === 1 ? '1 model call' : `${iterations} model calls`]
   if (usage) parts.push(`${usage.input_tokens + usage.output_tokens} tokens`)
+  if (usage?.cost_usd !== undefined) parts.push(dollarsOf(usage.cost_usd))
   if (ms !== undefined) parts.push(ms < 1_000 ? `${ms} ms` : `${(ms / 1_000).toFixed(1)} s`)
   return parts.join(' · ')
 }
+
+const dollarsOf = (dollars) => `$${dollars < 0.01 ? dollars.toPrecision(2) : dollars.toFixed(2)}`

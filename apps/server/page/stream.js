@@ -6,6 +6,8 @@ const eventTypes = [
   'session.activated',
   'turn.started',
   'reason.started',
+  'context.compacting',
+  'context.compacted',
   'output.message.started',
   'reason.thinking.started',
   'reason.thinking.delta',
