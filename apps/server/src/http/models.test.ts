@@ -201,10 +201,11 @@ test('the environment chooses the default until somebody does', async (t) => {
   const harmless = (call: Call) => call('PATCH', `/v1/llm-models/${seeded('402')}`, other)
   assert.deepEqual(await defaultsWith(google), [seeded('502')])
   assert.deepEqual(await defaultsWith({ ...google, ...anthropic }, harmless), [seeded('312')])
-  const deletion = (call: Call) => call('DELETE', `/v1/llm-models/${seeded('20a')}`)
-  assert.deepEqual(await defaultsWith(both, deletion), [seeded('20a')])
-  const older = (call: Call) => call('DELETE', `/v1/llm-models/${seeded('312')}`)
-  assert.deepEqual(await defaultsWith(both, older), [seeded('312')])
+  const deletion = (tail: string) => (call: Call) =>
+    call('DELETE', `/v1/llm-models/${seeded(tail)}`)
+  for (const next of ['223', '20a', '312']) {
+    assert.deepEqual(await defaultsWith(both, deletion(next)), [seeded(next)])
+  }
   const choice = (call: Call) =>
     call('PATCH', `/v1/llm-models/${seeded('402')}`, { is_default: true })
   assert.deepEqual(await defaultsWith(both, choice), [seeded('302')])

@@ -1,7 +1,7 @@
 import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
 import { newId, newSpanId } from '../ids.ts'
 import { hashOf } from '../store/texts.ts'
-import { commit, contextOf, draft, mayBegin, type Turn } from './journal.ts'
+import { commit, contextOf, draft, mayBegin, type Turn, timeLeft } from './journal.ts'
 import type { Action, OpenAct, OpenCall } from './log.ts'
 import { FencedError, HandoverError } from './stop.ts'
 import { interruptedOutcome, runTool } from './tool-call.ts'
@@ -111,7 +111,7 @@ function runOne(turn: Turn, { call, sequence }: OpenCall) {
       idempotencyKey: hashOf(`${run.sessionId} ${run.turnId} ${sequence}`),
     },
     signal,
-    timeoutMs: node.config.TOOL_TIMEOUT_MS,
+    timeoutMs: Math.max(1, Math.min(node.config.TOOL_TIMEOUT_MS, Math.ceil(timeLeft(turn)))),
     log: node.log,
   })
 }

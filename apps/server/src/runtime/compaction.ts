@@ -38,7 +38,7 @@ export function planFor(entries: readonly Entry[], room: Room): Plan {
     return { kind: 'shorten', to: entries[kept - 1]!.sequence }
   }
   const tokensMax = Math.min(summaryTokensMax, Math.floor(free * summaryShare))
-  const cut = cutBefore(entries, sizes, { at: kept, tokensMax: free - tokensMax })
+  const cut = cutBefore(entries, sizes, { at: kept, tokensMax: free })
   const first = entries.slice(0, cut)
   const worth = sum(sizes.slice(0, cut)) > tokensMax && first.some(({ isSummary }) => !isSummary)
   if (!worth) return { kind: 'stuck' }

@@ -247,3 +247,18 @@ test('what models write that nobody can use harms nothing', async (t) => {
     tools.map(({ data }) => data),
   )
 })
+
+test('whatever a vendor counts, the session counts tokens', async (t) => {
+  const counts = [1e300, -5, 2.5, 0, Number.MAX_SAFE_INTEGER]
+  const { say, server, session } = await start(t, ({ number }) => {
+    const tokens = counts[number - 1]!
+    return { text: 'Yes.', usage: { prompt_tokens: tokens, completion_tokens: 7 } }
+  })
+  for (const told of counts) {
+    const { usage } = dataOf(await say(), 'llm.generation').metadata
+    assert.ok(Number.isInteger(usage!.input_tokens) && usage!.input_tokens >= 0, String(told))
+    assert.equal(usage!.output_tokens, 7)
+  }
+  const { usage } = (await server.call('GET', `/v1/sessions/${session.id}`)).body
+  assert.equal(usage.output_tokens, 35)
+})

@@ -122,7 +122,7 @@ const fail = (code: string): Action => ({ kind: 'end', outcome: { kind: 'failed'
 export function next(turn: TurnState, { iterationsMax, overdue = false }: TurnLimits): Action {
   if (turn.ended) return { kind: 'done' }
   if (turn.cancelledAt !== undefined) return { kind: 'end', outcome: { kind: 'cancelled' } }
-  if (turn.act || turn.requested.length > 0) {
+  if (turn.act || (turn.requested.length > 0 && !overdue)) {
     return { kind: 'act', open: turn.act, requested: turn.requested }
   }
   if (turn.reason) return { kind: 'reason', iteration: turn.iterations, open: turn.reason }

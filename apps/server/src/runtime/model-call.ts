@@ -195,13 +195,21 @@ function argumentsOf(text: string): ToolCall['arguments'] {
 }
 
 function usageOf({ inputTokens, outputTokens }: LanguageModelV4Usage): TokenUsage {
-  const { cacheRead, cacheWrite } = inputTokens
+  const read = tokensIn(inputTokens.cacheRead)
+  const written = tokensIn(inputTokens.cacheWrite)
   return {
-    input_tokens: inputTokens.total ?? 0,
-    output_tokens: outputTokens.total ?? 0,
-    ...(cacheRead && { cache_read_tokens: cacheRead }),
-    ...(cacheWrite && { cache_creation_tokens: cacheWrite }),
+    input_tokens: tokensIn(inputTokens.total),
+    output_tokens: tokensIn(outputTokens.total),
+    ...(read > 0 && { cache_read_tokens: read }),
+    ...(written > 0 && { cache_creation_tokens: written }),
   }
+}
+
+const tokensMax = 1_000_000_000
+
+/** A count as a vendor gives it, which may be anything. */
+function tokensIn(told: number | undefined): number {
+  return told && told > 0 ? Math.min(tokensMax, Math.round(told)) : 0
 }
 
 const sentenceMax = 2_000

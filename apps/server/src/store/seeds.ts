@@ -135,8 +135,8 @@ async function chooseDefault({ kysely }: Db, config: Keys, orgId = defaultOrgani
     .executeTakeFirstOrThrow()
   if (!default_model_seeded) return
   const wanted = [
-    ...(config.DEFAULT_OPENAI_API_KEY ? [modelId('20a')] : []),
-    // A database of an earlier release has the older one only.
+    // A database of an earlier release has the older ones only.
+    ...(config.DEFAULT_OPENAI_API_KEY ? [modelId('223'), modelId('20a')] : []),
     ...(config.DEFAULT_ANTHROPIC_API_KEY ? [modelId('312'), modelId('302')] : []),
     ...(config.DEFAULT_GOOGLE_API_KEY ? [modelId('502')] : []),
     modelId('401'),
