@@ -4,6 +4,8 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { settings } from '../apps/server/src/config.ts'
 import { catalogue } from '../apps/server/src/errors.ts'
+import { failureKinds } from '../apps/server/src/providers/failure.ts'
+import { sentences } from '../apps/server/src/runtime/turn.ts'
 import { eventData, liveEventTypes } from '../packages/contract/src/index.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
@@ -52,7 +54,21 @@ function errorsPage() {
     'Errors',
     'Every answer from 400 on is `{"error": "<sentence>", "code": "<code>"}`. A request that breaks rules at certain places has\n`details` as well: a list of `{"path", "message"}`. Programs should look at `code`: sentences may change.',
     table(['Code', 'Status', 'Sentence'], rows),
+    '## How turns fail',
+    '`turn.failed` has one of these as `error_code`, and its sentence as `error`. See [model calls](model-calls.md).',
+    table(['Code', 'Asked again', 'Sentence'], turnRows()),
   )
+}
+
+function turnRows() {
+  const passing = new Set<string>(
+    Object.values(failureKinds).flatMap(({ code, passing }) => (passing ? [code] : [])),
+  )
+  return Object.entries(sentences).map(([name, sentence]) => [
+    code(name),
+    passing.has(name) ? 'yes' : '',
+    sentence,
+  ])
 }
 
 type Schema = {

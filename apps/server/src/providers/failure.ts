@@ -14,22 +14,22 @@ export const failureKinds = {
   bad_key: {
     code: 'llm_bad_key',
     passing: false,
-    sentence: 'The model’s provider does not accept the key that it was given.',
+    sentence: "The model's provider does not accept the key that it was given.",
   },
   no_credit: {
     code: 'llm_no_credit',
     passing: false,
-    sentence: 'The account at the model’s provider has no credit left.',
+    sentence: "The account at the model's provider has no credit left.",
   },
   rate_limited: {
     code: 'llm_rate_limited',
     passing: true,
-    sentence: 'The model’s provider takes no more requests right now. Please try again in a while.',
+    sentence: "The model's provider takes no more requests right now. Please try again in a while.",
   },
   overloaded: {
     code: 'llm_overloaded',
     passing: true,
-    sentence: 'The model’s provider is overloaded or out of order. Please try again in a while.',
+    sentence: "The model's provider is overloaded or out of order. Please try again in a while.",
   },
   too_long: {
     code: 'llm_too_long',
@@ -39,27 +39,27 @@ export const failureKinds = {
   refused: {
     code: 'llm_refused',
     passing: false,
-    sentence: 'The model’s provider refused to answer this.',
+    sentence: "The model's provider refused to answer this.",
   },
   no_such_model: {
     code: 'llm_no_such_model',
     passing: false,
-    sentence: 'The model’s provider has no such model.',
+    sentence: "The model's provider has no such model.",
   },
   network: {
     code: 'llm_network',
     passing: true,
-    sentence: 'The model’s provider could not be reached. Please try again in a while.',
+    sentence: "The model's provider could not be reached. Please try again in a while.",
   },
   broken_stream: {
     code: 'llm_broken_stream',
     passing: true,
-    sentence: 'The model’s reply broke off. Please try again.',
+    sentence: "The model's reply broke off. Please try again.",
   },
   bad_response: {
     code: 'llm_bad_response',
     passing: true,
-    sentence: 'The model’s provider answered with something that is no reply.',
+    sentence: "The model's provider answered with something that is no reply.",
   },
   timeout: {
     code: 'llm_timeout',
@@ -74,7 +74,7 @@ export const failureKinds = {
   key_unreadable: {
     code: 'llm_key_unreadable',
     passing: false,
-    sentence: 'The server cannot read the key of the model’s provider.',
+    sentence: "The server cannot read the key of the model's provider.",
   },
   unknown: {
     code: 'llm_error',

@@ -52,8 +52,8 @@ const inputContent = ({ state: { input } }: Turn) =>
 
 const spanned = (turn: Turn) => ({ ...contextOf(turn), span_id: turn.run.turnId })
 
-/** What everybody may read of a failure, by its `error_code`. */
-const sentences: Record<string, string> = {
+/** What everybody may read of a turn's failure, by its `error_code`. */
+export const sentences: Record<string, string> = {
   max_iterations: 'The turn made as many model calls as it may.',
   turn_timeout: 'The turn took longer than it may.',
   turn_crashed: 'The turn ended its process three times and was given up.',
