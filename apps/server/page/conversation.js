@@ -66,7 +66,7 @@ export function createConversation(box) {
 
   /** Without a reply the reason stands there as one. */
   function fail({ error }) {
-    const isSaid = box.lastElementChild?.querySelector('.text:last-child')?.textContent === error
+    const isSaid = box.lastElementChild?.querySelector(':scope > .text')?.textContent === error
     add(element('p', 'problem', isSaid ? 'The turn failed.' : `The turn failed: ${error}`))
   }
 

@@ -25,6 +25,7 @@ const vendorsOf: Record<ProviderType, readonly Vendor[]> = {
  * Contract: cheap, asked before every model call; undefined for what is not known, and such models work all the same.
  */
 export function profileOf(type: ProviderType, modelName: string): ModelProfile | undefined {
+  if (!vendorsOf[type]) return undefined
   bundled ??= profilesOf(JSON.parse(readFileSync(file, 'utf8')))
   return findProfile(bundled, type, modelName)
 }
