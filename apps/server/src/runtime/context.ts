@@ -34,7 +34,8 @@ export function toolsOf({ tools }: RuntimeAgent): NonNullable<CallOptions['tools
 export function promptOf(system: string, entries: readonly Entry[], signer: Signer): Prompt {
   const prompt: Prompt = system === '' ? [] : [{ role: 'system', content: system }]
   for (const [index, { message }] of entries.entries()) {
-    const results = message.role === 'agent' ? resultsAfter(entries, index) : undefined
+    if (message.role !== 'user' && message.role !== 'agent') continue
+    const results = resultsAfter(entries, index)
     const known = rendered.get(message)
     if (known && isStill(known, signer, results)) prompt.push(...known.messages)
     else prompt.push(...render(message, signer, results))
@@ -42,50 +43,37 @@ export function promptOf(system: string, entries: readonly Entry[], signer: Sign
   return prompt
 }
 
-type Results = Map<string, ResultPart>
-type Rendered = {
-  signer: string
-  results: readonly ResultPart[]
-  messages: PromptMessage[]
-}
+type Rendered = { signer: string; results: readonly EventMessage[]; messages: PromptMessage[] }
 
 /** A long conversation is put together again for every call; most of it never changes. */
 const rendered = new WeakMap<EventMessage, Rendered>()
 
 const nameOf = ({ provider_type, model_id }: Signer) => `${provider_type} ${model_id}`
 
-function isStill(known: Rendered, signer: Signer, results: Results | undefined): boolean {
-  if (!results) return true
-  const now = [...results.values()]
-  const isSame = now.length === known.results.length
+const none: readonly EventMessage[] = []
+
+/** The results of the calls of the message at `index`: they stand directly after it. */
+function resultsAfter(entries: readonly Entry[], index: number): readonly EventMessage[] {
+  let end = index + 1
+  while (entries[end]?.message.role === 'tool_result') end += 1
+  if (end === index + 1) return none
+  return entries.slice(index + 1, end).map(({ message }) => message)
+}
+
+function isStill(known: Rendered, signer: Signer, results: readonly EventMessage[]): boolean {
+  const isSame = results.length === known.results.length
   return (
-    known.signer === nameOf(signer) &&
     isSame &&
-    now.every((part, index) => part === known.results[index])
+    known.signer === nameOf(signer) &&
+    results.every((message, at) => message === known.results[at])
   )
 }
 
-function render(message: EventMessage, signer: Signer, results: Results | undefined) {
-  const messages = messagesOf(message, signer, results)
-  const parts = [...(results?.values() ?? [])]
-  rendered.set(message, { signer: nameOf(signer), results: parts, messages })
+function render(message: EventMessage, signer: Signer, results: readonly EventMessage[]) {
+  const messages =
+    message.role === 'user' ? [userMessage(message)] : agentMessages(message, signer, results)
+  rendered.set(message, { signer: nameOf(signer), results, messages })
   return messages
-}
-
-function messagesOf(message: EventMessage, signer: Signer, results: Results | undefined) {
-  if (message.role === 'user') return [userMessage(message)]
-  return results ? agentMessages(message, signer, results) : []
-}
-
-/** The results of the calls of the message at `index`: they stand directly after it. */
-function resultsAfter(entries: readonly Entry[], index: number): Results {
-  const results: Results = new Map()
-  for (let at = index + 1; entries[at]?.message.role === 'tool_result'; at += 1) {
-    for (const part of entries[at]!.message.content) {
-      if (part.type === 'tool_result') results.set(part.tool_call_id, part)
-    }
-  }
-  return results
 }
 
 function userMessage(message: EventMessage): UserMessage {
@@ -108,10 +96,13 @@ function imagePart({ base64, url, media_type }: ImagePart): UserMessage['content
   return []
 }
 
-function agentMessages(message: EventMessage, signer: Signer, results: Results) {
+function agentMessages(message: EventMessage, signer: Signer, results: readonly EventMessage[]) {
+  const parts = results.flatMap(({ content }) => content)
+  const resultOf = (callId: string) =>
+    parts.find((part) => part.type === 'tool_result' && part.tool_call_id === callId)
   const calls = message.content.filter((part) => part.type === 'tool_call')
   const answers: ToolMessage['content'] = calls.map(({ id: toolCallId, name }) => {
-    const output = outputOf(results.get(toolCallId))
+    const output = outputOf(resultOf(toolCallId) as ResultPart | undefined)
     return { type: 'tool-result', toolCallId, toolName: vendorName(name), output }
   })
   const content = contentOf(message, calls, signer)

@@ -114,8 +114,9 @@ function summaryMessage(sessionId: string, { ts, sequence }: At, summary: string
 export function viewOf(
   { entries, compactions }: Conversation,
   before = Number.POSITIVE_INFINITY,
-): Entry[] {
-  const known = entries.filter(({ sequence }) => sequence < before)
+): readonly Entry[] {
+  const isWhole = before === Number.POSITIVE_INFINITY
+  const known = isWhole ? entries : entries.filter(({ sequence }) => sequence < before)
   const compaction = compactions.findLast(({ sequence }) => sequence < before)
   if (!compaction) return known
   const { message, sequence, said } = compaction
