@@ -9,7 +9,7 @@ import {
   newConversation,
   viewOf,
 } from '../store/conversation.ts'
-import { planFor, tokensOf, tokensOfText } from './compaction.ts'
+import { planFor, tokensOf, tokensOfText } from './compaction-plan.ts'
 
 type Kind = 'user' | 'agent' | 'tool'
 type Size = { kind: Kind; length: number }
