@@ -42,11 +42,7 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^openid-client$/, in: ['access/oauth.ts'] },
   { package: /^cookie$/, in: ['http/cookies.ts'] },
   { package: /^graphile-worker$/, in: ['runtime/'] },
-  {
-    package: /^@ai-sdk\/.+$/,
-    in: ['providers/', 'runtime/model-call.ts'],
-    types: ['runtime/reason.ts', 'runtime/context.ts'],
-  },
+  { package: /^@ai-sdk\/.+$/, in: ['providers/', 'runtime/model-call.ts'] },
   { package: /^(undici|ipaddr\.js)$/, in: ['providers/outbound.ts'] },
   // Simulated models read scripts that people write, and check them; the catalogue's form checks what it is made from.
   {
