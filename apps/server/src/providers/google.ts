@@ -13,6 +13,12 @@ export const google: Provider = {
   title: 'Google (Gemini)',
   environmentKey: 'DEFAULT_GOOGLE_API_KEY',
   signatures: ['thoughtSignature'],
+  /** It thinks in silence unless it is asked not to. */
+  tune(options) {
+    if (options.reasoning === undefined) return options
+    const own = { google: { thinkingConfig: { includeThoughts: true } } }
+    return { ...options, providerOptions: { ...options.providerOptions, ...own } }
+  },
   async model({ apiKey = '', baseUrl, fetch }, name) {
     const { createGoogle } = await import('@ai-sdk/google')
     const vendor = createGoogle({ apiKey, baseURL: baseOf(baseUrl), ...(fetch && { fetch }) })
