@@ -38,14 +38,18 @@ export const openai: Provider = {
 
 /**
  * What the Responses API is told: to keep nothing, so that its thinking comes along encrypted; whose cache to use; to show
- * its thinking where some is asked for.
+ * its thinking where some is asked for. What is asked for goes out whatever the model is called: the SDK knows models that
+ * think by their names, of which a deployment or a gateway has its own.
  */
 export function tuneResponses(
   vendor: 'openai' | 'azure',
   options: CallOptions,
   { sessionId }: CallAbout,
 ): CallOptions {
-  const summary = options.reasoning !== undefined && { reasoningSummary: 'auto' }
-  const own = { store: false, promptCacheKey: sessionId, ...summary }
+  const thinks = options.reasoning !== undefined && {
+    reasoningSummary: 'auto',
+    forceReasoning: true,
+  }
+  const own = { store: false, promptCacheKey: sessionId, ...thinks }
   return { ...options, providerOptions: { ...options.providerOptions, [vendor]: own } }
 }
