@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text as readText } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import type { Model, ModelSync } from '@outlast/contract'
 import { expectStatus } from './access.ts'
@@ -11,6 +12,7 @@ export type Asked = {
   /** With its query. */
   url: string
   headers: IncomingMessage['headers']
+  body: string
 }
 
 /** A vendor's server on loopback that answers as it is told, and keeps what it was asked. */
@@ -19,11 +21,11 @@ export async function startAnyVendor(
   answer: (request: Asked, response: ServerResponse) => unknown,
 ) {
   const asked: Asked[] = []
-  const server = createServer((request, response) => {
-    request.resume()
-    const { method = '', url = '', headers } = request
-    asked.push({ method, url, headers })
-    answer({ method, url, headers }, response)
+  const server = createServer(async (incoming, response) => {
+    const { method = '', url = '', headers } = incoming
+    const request = { method, url, headers, body: await readText(incoming) }
+    asked.push(request)
+    answer(request, response)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => {

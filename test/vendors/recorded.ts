@@ -1,0 +1,55 @@
+import type { TestContext } from 'node:test'
+import { type Asked, startAnyVendor } from '../../apps/server/test/any-vendor.ts'
+import { addModel, type Server, type Talk, talkTo } from './talk.ts'
+import { type WireType, wires } from './wires/index.ts'
+import type { Body, VendorReply } from './wires/wire.ts'
+
+/** What is to be played: a reply, or one whose end waits. */
+export type Take = Partial<VendorReply> & { endsAfter?: Promise<unknown> }
+
+/**
+ * A server of one vendor's that plays replies in the vendor's own bytes, one for each request, and keeps what it was asked.
+ * Contract: the last reply is played for every request after it.
+ */
+export async function playReplies(t: TestContext, type: WireType, takes: Take[]) {
+  const requests: { body: Body; about: Asked }[] = []
+  const vendor = await startAnyVendor(t, async (about, response) => {
+    const number = requests.push({ body: JSON.parse(about.body), about })
+    const { endsAfter, ...reply } = takes[number - 1] ?? takes.at(-1)!
+    const text = wires[type].write({
+      id: `reply_${number}`,
+      pieces: [{ text: 'Done.' }],
+      usage: { input: 31, output: 7 },
+      ...reply,
+    })
+    // All but the frame that says how it ended.
+    const end = endsAfter ? text.lastIndexOf('\n\n', text.length - 3) + 2 : 0
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).write(text.slice(0, end))
+    await endsAfter
+    response.end(text.slice(end))
+  })
+  const base_url = vendor.url + wires[type].path
+  return {
+    base_url,
+    requests,
+    /** The bodies of the requests. */
+    bodies: () => requests.map(({ body }) => body),
+  }
+}
+
+export type Player = Awaited<ReturnType<typeof playReplies>>
+
+/** A session on a model whose replies are played. */
+export async function talkToPlayer(
+  t: TestContext,
+  server: Server,
+  {
+    type,
+    takes,
+    model_id = wires[type].model,
+  }: { type: WireType; takes: Take[]; model_id?: string },
+): Promise<Talk & { player: Player; model: Awaited<ReturnType<typeof addModel>> }> {
+  const player = await playReplies(t, type, takes)
+  const model = await addModel(server, type, { base_url: player.base_url, model_id })
+  return { ...(await talkTo(server, model)), player, model }
+}
