@@ -1,6 +1,7 @@
 import type {
   LanguageModelV4,
   LanguageModelV4CallOptions,
+  LanguageModelV4FinishReason,
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
   SharedV4ProviderMetadata,
@@ -169,7 +170,7 @@ function createReader(reply: Reply, onText: OnText, begun: number) {
         return
       case 'finish':
         reply.usage = usageOf(part.usage)
-        reply.finishReason = part.finishReason.unified
+        reply.finishReason = endOf(part.finishReason)
         return
       case 'error':
         throw part.error
@@ -177,6 +178,12 @@ function createReader(reply: Reply, onText: OnText, begun: number) {
         return
     }
   }
+}
+
+/** How the reply ended; undefined when the vendor never said so: the stream ended before, and the SDK made the end up. */
+function endOf({ unified, raw }: LanguageModelV4FinishReason): string | undefined {
+  const isMadeUp = unified === 'interrupted' || (unified === 'other' && raw === undefined)
+  return isMadeUp ? undefined : unified
 }
 
 type Noted = { providerMetadata?: SharedV4ProviderMetadata }
