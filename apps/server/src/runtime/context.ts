@@ -136,7 +136,7 @@ function contentIn({ text, thinking, calls }: Said, parts: readonly ReplyPart[])
     } else if (type === 'text') {
       const words = text.slice(at.text, at.text + length)
       at.text += length
-      if (words !== '') content.push({ type: 'text', text: words, ...own })
+      if (words !== '' || own) content.push({ type: 'text', text: words, ...own })
     } else if (calls[at.call]) {
       const { id: toolCallId, name, arguments: input } = calls[at.call]!
       at.call += 1

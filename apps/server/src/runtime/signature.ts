@@ -13,16 +13,22 @@ type Signature = { provider: ProviderType; model: string; parts: ReplyPart[] }
  */
 export function signatureOf({ parts }: Reply, signer: Signer): string | undefined {
   const { provider_type: provider, model_id: model } = signer
-  const { signatures } = providers[provider]
-  const isSigned = parts.some(({ metadata = {} }) =>
-    Object.values(metadata).some((fields) => signatures.some((name) => fields[name] != null)),
-  )
-  return isSigned ? JSON.stringify({ provider, model, parts } satisfies Signature) : undefined
+  if (!parts.some((part) => isSigned(part, provider))) return undefined
+  return JSON.stringify({ provider, model, parts } satisfies Signature)
 }
 
-/** The parts of a message that this vendor's model signed; undefined for every other message. */
+function isSigned({ metadata = {} }: ReplyPart, provider: ProviderType): boolean {
+  const { signatures } = providers[provider]
+  return Object.values(metadata).some((fields) => signatures.some((name) => fields[name] != null))
+}
+
+/**
+ * The parts of a message that this vendor's model signed; undefined for every other message. Texts without a letter are
+ * left out, since vendors refuse them, unless they carry a signature.
+ */
 export function signedParts(message: EventMessage, signer: Signer): ReplyPart[] | undefined {
   if (!message.thinking_signature) return undefined
   const { provider, model, parts } = JSON.parse(message.thinking_signature) as Signature
-  return provider === signer.provider_type && model === signer.model_id ? parts : undefined
+  if (provider !== signer.provider_type || model !== signer.model_id) return undefined
+  return parts.filter((part) => part.type !== 'text' || part.length > 0 || isSigned(part, provider))
 }
