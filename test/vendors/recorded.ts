@@ -4,8 +4,8 @@ import { addModel, type Server, type Talk, talkTo } from './talk.ts'
 import { type WireType, wires } from './wires/index.ts'
 import type { Body, VendorReply } from './wires/wire.ts'
 
-/** What is to be played: a reply, or one whose end waits. */
-export type Take = Partial<VendorReply> & { endsAfter?: Promise<unknown> }
+/** What is to be played: a reply, one whose end waits, or one that ends in the middle as if that were all. */
+export type Take = Partial<VendorReply> & { endsAfter?: Promise<unknown>; endsEarly?: true }
 
 /**
  * A server of one vendor's that plays replies in the vendor's own bytes, one for each request, and keeps what it was asked.
@@ -15,16 +15,18 @@ export async function playReplies(t: TestContext, type: WireType, takes: Take[])
   const requests: { body: Body; about: Asked }[] = []
   const vendor = await startAnyVendor(t, async (about, response) => {
     const number = requests.push({ body: JSON.parse(about.body), about })
-    const { endsAfter, ...reply } = takes[number - 1] ?? takes.at(-1)!
+    const { endsAfter, endsEarly, ...reply } = takes[number - 1] ?? takes.at(-1)!
     const text = wires[type].write({
       id: `reply_${number}`,
       pieces: [{ text: 'Done.' }],
       usage: { input: 31, output: 7 },
       ...reply,
     })
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    if (endsEarly) return response.end(text.slice(0, text.indexOf('\n\n', text.length / 2) + 2))
     // All but the frame that says how it ended.
     const end = endsAfter ? text.lastIndexOf('\n\n', text.length - 3) + 2 : 0
-    response.writeHead(200, { 'content-type': 'text/event-stream' }).write(text.slice(0, end))
+    response.write(text.slice(0, end))
     await endsAfter
     response.end(text.slice(end))
   })

@@ -39,7 +39,7 @@ export const wrongKey = 'sk-wrong-0123456789abcdef'
  * runs against the vendors themselves.
  */
 export function vendorSuite(vendor: VendorUnderTest, running: () => Server) {
-  describe(`${vendor.title}, whoever plays it`, () => {
+  describe(vendor.title, () => {
     let server: Server
     let model: Model
 
@@ -91,14 +91,16 @@ export function vendorSuite(vendor: VendorUnderTest, running: () => Server) {
       assert.match(replyOf(events), /red/i)
     })
 
-    test('a key that it does not know', { skip: vendor.keyless ?? false }, async () => {
-      const wrong = await addModel(server, vendor.type, { ...vendor.reach(), api_key: wrongKey })
-      const talk = await talkTo(server, wrong)
-      const { events } = await talk.say(sayings.word)
-      assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_bad_key')
-      const told = JSON.stringify(events) + (await everythingOf(server, talk))
-      assert.ok(!told.includes(wrongKey), 'nobody is told the key')
-    })
+    if (!vendor.keyless) {
+      test('a key that it does not know', async () => {
+        const wrong = await addModel(server, vendor.type, { ...vendor.reach(), api_key: wrongKey })
+        const talk = await talkTo(server, wrong)
+        const { events } = await talk.say(sayings.word)
+        assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_bad_key')
+        const told = JSON.stringify(events) + (await everythingOf(server, talk))
+        assert.ok(!told.includes(wrongKey), 'nobody is told the key')
+      })
+    }
 
     test('a model that it does not have', async () => {
       const unknown = await addModelOf(server, model.provider_id, unknownModel)

@@ -3,7 +3,7 @@ import { type Body, framesOf, type Piece, slices, type Wire } from './wire.ts'
 /** What Gemini takes for calls that it did not sign. */
 const unsigned = { signature: 'skip_thought_signature_validator' }
 
-/** Gemini. Of calls that are made together only the first is signed. */
+/** Gemini. Of calls that are made together only the first is signed; what it signs at the end has no text. */
 export const google: Wire = {
   path: '/v1beta',
   model: 'gemini-3-flash-preview',
@@ -12,6 +12,7 @@ export const google: Wire = {
     { text: 'Let me see.' },
     { call: 'fc_1', name: 'multiply', input: { a: 6, b: 7 }, signature: 'c2lnbmVkLTE=' },
     { call: 'fc_2', name: 'add', input: { a: 1, b: 2 } },
+    { text: '', signature: 'c2lnbmVkLTI=' },
   ],
   unsigned: [
     { text: 'Let me see.' },
@@ -52,7 +53,10 @@ function partsOf(piece: Piece): object[] {
   const { signature } = piece
   const signed = signature !== undefined && { thoughtSignature: signature }
   if ('thinking' in piece) return slices(piece.thinking).map((text) => ({ text, thought: true }))
-  if ('text' in piece) return slices(piece.text).map((text) => ({ text, ...signed }))
+  if ('text' in piece) {
+    const words = piece.text === '' ? [''] : slices(piece.text)
+    return words.map((text) => ({ text, ...signed }))
+  }
   const { call: id, name, input: args } = piece
   return [{ functionCall: { id, name, args }, ...signed }]
 }

@@ -5,12 +5,12 @@ const calls: Piece[] = [
   { call: 'call_b', name: 'add', input: { a: 1, b: 2 } },
 ]
 
-/** OpenAI's Responses, which Azure speaks too. */
+/** OpenAI's Responses, which Azure speaks too. Not all of its thinking has a summary. */
 export const responses: Omit<Wire, 'path' | 'model'> = {
   signed: [
     { thinking: 'Two sums, it seems.', signature: 'gAAAA-encrypted-1' },
     { text: 'Let me see.' },
-    { thinking: 'Both at once.', signature: 'gAAAA-encrypted-2' },
+    { thinking: '', signature: 'gAAAA-encrypted-2' },
     ...calls,
   ],
   unsigned: [{ text: 'Let me see.' }, ...calls],
@@ -84,6 +84,7 @@ function thoughtsOf(text: string, encrypted_content: string | undefined) {
   }))
   const part = { type: 'summary_text', text }
   const start = { type: 'reasoning', summary: [], encrypted_content: 'not-yet-whole' }
+  if (text === '') return [start, [], { encrypted_content }] as [object, object[], object]
   const deltas = [
     { type: 'response.reasoning_summary_part.added', summary_index, part: { ...part, text: '' } },
     ...words,

@@ -1,0 +1,14 @@
+import { vendorSuite } from '../vendors/suite.ts'
+import { serverOfFile } from '../vendors/talk.ts'
+import { type LiveVendor, variable } from './vendors.ts'
+
+const given = process.env[variable]
+if (!given) throw new Error('There are no vendors: run this file with `npm run test:live`.')
+
+const server = serverOfFile()
+
+for (const vendor of JSON.parse(given) as LiveVendor[]) {
+  const { type, ...place } = vendor
+  const keyless = place.api_key === undefined
+  vendorSuite({ type, title: `${type} itself`, reach: () => place, keyless }, server)
+}

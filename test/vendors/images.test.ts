@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import { startAnyVendor } from '../../apps/server/test/any-vendor.ts'
+import { redImage } from './image.ts'
+import { talkToPlayer } from './recorded.ts'
+import { serverOfFile } from './talk.ts'
+import { type WireType, wires, wireTypes } from './wires/index.ts'
+
+const server = serverOfFile()
+const bytes = Buffer.from(redImage, 'base64')
+const media_type = 'image/png'
+const text = { type: 'text', text: 'What is this?' }
+
+/** An image as every vendor wants it, of its bytes. */
+const inlined: Record<WireType, object> = {
+  openai: { type: 'input_image', image_url: `data:${media_type};base64,${redImage}` },
+  azure_openai: { type: 'input_image', image_url: `data:${media_type};base64,${redImage}` },
+  openai_completions: {
+    type: 'image_url',
+    image_url: { url: `data:${media_type};base64,${redImage}` },
+  },
+  anthropic: { type: 'image', source: { type: 'base64', media_type, data: redImage } },
+  google: { inlineData: { mimeType: media_type, data: redImage } },
+}
+
+/** The same by its address, of those who fetch it. */
+const named: Partial<Record<WireType, (url: string) => object>> = {
+  openai: (image_url) => ({ type: 'input_image', image_url }),
+  azure_openai: (image_url) => ({ type: 'input_image', image_url }),
+  anthropic: (url) => ({ type: 'image', source: { type: 'url', url } }),
+}
+
+/** A place on loopback where images are, and others that have none. */
+const startGallery = (t: TestContext) =>
+  startAnyVendor(t, ({ url }, response) => {
+    if (url === '/red.png')
+      return response.writeHead(200, { 'content-type': media_type }).end(bytes)
+    if (url === '/page') return response.writeHead(200, { 'content-type': 'text/html' }).end('hi')
+    if (url === '/huge.png') {
+      response.writeHead(200, { 'content-type': media_type })
+      return response.end(Buffer.alloc(11 * 1024 * 1024))
+    }
+    response.writeHead(404).end()
+  })
+
+async function shown(t: TestContext, type: WireType, image: object, more: object = {}) {
+  const talk = await talkToPlayer(t, server(), { type, takes: [{}], ...more })
+  await talk.say([text, { type: 'image', ...image }])
+  return wires[type].newest(talk.player.bodies()[0])
+}
+
+/** What stands where an image cannot be: in whatever form a vendor has texts. */
+const wordsOf = (parts: unknown[]) => JSON.stringify(parts.at(-1))
+
+for (const type of wireTypes) {
+  describe(`images for ${type}`, () => {
+    test('one that comes along is there in its form', async (t) => {
+      const parts = await shown(t, type, { base64: redImage, media_type })
+      assert.equal(parts.length, 2)
+      assert.deepEqual(parts.at(-1), inlined[type])
+    })
+
+    test('one with an address is named where the vendor fetches it, else fetched by us', async (t) => {
+      const gallery = await startGallery(t)
+      const url = `${gallery.url}/red.png`
+      const parts = await shown(t, type, { url })
+      assert.deepEqual(parts.at(-1), named[type]?.(url) ?? inlined[type])
+      assert.equal(gallery.asked.length, named[type] ? 0 : 1)
+    })
+  })
+}
+
+test('a model without eyes is told in words that there was one', async (t) => {
+  for (const type of ['openai', 'openai_completions'] as const) {
+    const image = { base64: redImage, media_type }
+    const parts = await shown(t, type, image, { model_id: 'gpt-4' })
+    assert.match(wordsOf(parts), /An image belongs here: the model cannot see images/)
+  }
+})
+
+describe('images that we fetch', () => {
+  const type = 'openai_completions'
+
+  test('none is fetched from inside the network, unless the operator named its host', async (t) => {
+    const gallery = await startGallery(t)
+    const url = `${gallery.url.replace('127.0.0.1', 'localhost')}/red.png`
+    assert.match(wordsOf(await shown(t, type, { url })), /its address cannot be reached/)
+    assert.equal(gallery.asked.length, 0)
+  })
+
+  test('what cannot be had stands there in words, and the turn goes on', async (t) => {
+    const gallery = await startGallery(t)
+    for (const [place, reason] of [
+      ['/none.png', /its address gives no image/],
+      ['/page', /its address gives no image/],
+      ['/huge.png', /it is larger than/],
+    ] as const) {
+      assert.match(wordsOf(await shown(t, type, { url: gallery.url + place })), reason)
+    }
+    const unreachable = await shown(t, type, { url: 'http://127.0.0.1:1/red.png' })
+    assert.match(wordsOf(unreachable), /its address cannot be reached/)
+  })
+
+  test('one is fetched once in a turn, however many calls it has', async (t) => {
+    const gallery = await startGallery(t)
+    const takes = [{ pieces: wires[type].signed }, {}]
+    const { say, player } = await talkToPlayer(t, server(), { type, takes })
+    await say([text, { type: 'image', url: `${gallery.url}/red.png` }])
+    const [first, second] = player.bodies().map((body) => wires[type].newest(body))
+    assert.deepEqual(first, second)
+    assert.deepEqual(first!.at(-1), inlined[type])
+    assert.equal(gallery.asked.length, 1)
+  })
+})

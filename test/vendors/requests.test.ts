@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { dataOf } from '../../apps/server/test/session.ts'
+import { talkToPlayer } from './recorded.ts'
+import { serverOfFile } from './talk.ts'
+import { type WireType, wires, wireTypes } from './wires/index.ts'
+import type { Body } from './wires/wire.ts'
+
+const server = serverOfFile()
+
+/** Where a request says how hard to think, and what it says there for `low`. */
+const efforts: [type: WireType, model: string, of: (body: Body) => unknown, expected: object][] = [
+  ...(['openai', 'azure_openai'] as const).flatMap((type) =>
+    ['gpt-5-mini', 'my-deployment'].map(
+      (model) =>
+        [
+          type,
+          model,
+          ({ reasoning, include, store }: Body) => ({ reasoning, include, store }),
+          {
+            reasoning: { effort: 'low', summary: 'auto' },
+            include: ['reasoning.encrypted_content'],
+            store: false,
+          },
+        ] as [WireType, string, (body: Body) => unknown, object],
+    ),
+  ),
+  [
+    'openai_completions',
+    'some-model',
+    ({ reasoning_effort }) => ({ reasoning_effort }),
+    { reasoning_effort: 'low' },
+  ],
+  [
+    'anthropic',
+    'claude-sonnet-5-5',
+    ({ thinking, output_config }) => ({ thinking, output_config }),
+    { thinking: { type: 'adaptive', display: 'summarized' }, output_config: { effort: 'low' } },
+  ],
+  [
+    'google',
+    'gemini-3-flash-preview',
+    ({ generationConfig }) => generationConfig.thinkingConfig,
+    { thinkingLevel: 'low', includeThoughts: true },
+  ],
+]
+
+for (const [type, model_id, of, expected] of efforts) {
+  test(`${type}, ${model_id}: how hard to think is on the wire`, async (t) => {
+    const { say, player } = await talkToPlayer(t, server(), { type, model_id, takes: [{}] })
+    await say('Hello', { controls: { reasoning: { effort: 'low' } } })
+    assert.deepEqual(of(player.bodies()[0]), expected)
+    await say('Hello again')
+    assert.notDeepEqual(of(player.bodies()[1]), expected, 'nothing of it when nobody asks')
+  })
+}
+
+test('models that count their thinking get a part of the room that they have', async (t) => {
+  const effort = (value: string) => ({ controls: { reasoning: { effort: value } } })
+  const claude = await talkToPlayer(t, server(), { type: 'anthropic', takes: [{}] })
+  for (const value of ['low', 'high', 'max']) await claude.say('Hello', effort(value))
+  const [low, high, max] = claude.player.bodies()
+  assert.equal(low.thinking.type, 'enabled')
+  assert.ok(low.thinking.budget_tokens < high.thinking.budget_tokens)
+  for (const { thinking, max_tokens } of [low, high, max]) {
+    assert.ok(thinking.budget_tokens < max_tokens, 'room for an answer')
+    assert.ok(max_tokens <= 64_000, 'no more than the model can write')
+  }
+  const takes = [{}]
+  const model_id = 'gemini-2.5-flash'
+  const gemini = await talkToPlayer(t, server(), { type: 'google', model_id, takes })
+  await gemini.say('Hello', effort('low'))
+  const { thinkingConfig } = gemini.player.bodies()[0].generationConfig
+  assert.equal(thinkingConfig.includeThoughts, true)
+  assert.ok(thinkingConfig.thinkingBudget > 0)
+})
+
+describe('what vendors have read is not paid for twice', () => {
+  const isMarked = ({ cache_control }: Body) => cache_control?.type === 'ephemeral'
+
+  test('Anthropic is told where to keep it: the system prompt and the newest messages', async (t) => {
+    const { signed } = wires.anthropic
+    const takes = [{ pieces: signed }, {}]
+    const { say, player } = await talkToPlayer(t, server(), { type: 'anthropic', takes })
+    await say('Two sums, please')
+    await say('And now?')
+    for (const { system, messages } of player.bodies()) {
+      assert.deepEqual(system.map(isMarked), [...system.slice(1).map(() => false), true])
+      const marked = messages.map(({ content }: Body) => content.some(isMarked))
+      const expected = marked.map((_: boolean, at: number) => at >= marked.length - 2)
+      // A reply that ends with a call may be marked at its call only, never at its thinking.
+      assert.deepEqual(marked, expected)
+      const count = [...system, ...messages.flatMap(({ content }: Body) => content)]
+      assert.ok(count.filter(isMarked).length <= 4, 'it takes no more than four')
+    }
+  })
+
+  for (const type of wireTypes) {
+    test(`${type}: a request begins with the bytes of the one before`, async (t) => {
+      const takes = [{ pieces: wires[type].signed }, {}]
+      const { say, player } = await talkToPlayer(t, server(), { type, takes })
+      await say('Two sums, please')
+      await say('And now?')
+      const bodies = player.bodies()
+      assert.equal(bodies.length, 3)
+      for (const [at, body] of bodies.slice(1).entries()) {
+        const { list, rest } = partsOf(body)
+        const before = partsOf(bodies[at])
+        assert.equal(rest, before.rest)
+        assert.deepEqual(list.slice(0, before.list.length), before.list)
+        assert.ok(list.length > before.list.length)
+      }
+    })
+  }
+
+  test('OpenAI is told whose cache it is: one for a session', async (t) => {
+    for (const type of ['openai', 'azure_openai'] as const) {
+      const { say, player, session } = await talkToPlayer(t, server(), { type, takes: [{}] })
+      await say('Hello')
+      await say('Hello again')
+      const keys = player.bodies().map(({ prompt_cache_key }) => prompt_cache_key)
+      assert.equal(new Set(keys).size, 1)
+      assert.ok(keys[0].length <= 64, 'it takes no more')
+      assert.ok(session.id.endsWith(keys[0].slice(-32)))
+    }
+  })
+
+  test('what came from a cache is told with the whole turn', async (t) => {
+    const usage = { input: 900, output: 10, cacheRead: 800, cacheWrite: 50 }
+    const takes = [{ pieces: wires.anthropic.signed, usage }, { usage }]
+    const { say } = await talkToPlayer(t, server(), { type: 'anthropic', takes })
+    const { usage: total } = dataOf((await say('Two sums, please')).events, 'turn.completed')
+    assert.equal(total!.input_tokens, 1_800)
+    assert.equal(total!.cache_read_tokens, 1_600)
+    assert.equal(total!.cache_creation_tokens, 100)
+  })
+})
+
+/** The list that grows, item by item, and all else; without the marks, which move. */
+function partsOf(body: Body): { list: string[]; rest: string } {
+  const { messages, input, contents, ...rest } = body
+  const list: object[] = messages ?? input ?? contents
+  const text = (value: unknown) =>
+    JSON.stringify(value, (name, inner) => (name === 'cache_control' ? undefined : inner))
+  return { list: list.map(text), rest: text(rest) }
+}
