@@ -88,7 +88,6 @@ describe('what vendors have read is not paid for twice', () => {
       assert.deepEqual(system.map(isMarked), [...system.slice(1).map(() => false), true])
       const marked = messages.map(({ content }: Body) => content.some(isMarked))
       const expected = marked.map((_: boolean, at: number) => at >= marked.length - 2)
-      // A reply that ends with a call may be marked at its call only, never at its thinking.
       assert.deepEqual(marked, expected)
       const count = [...system, ...messages.flatMap(({ content }: Body) => content)]
       assert.ok(count.filter(isMarked).length <= 4, 'it takes no more than four')
