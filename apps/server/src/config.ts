@@ -152,7 +152,7 @@ export const settings = {
   },
   PRIVATE_HOSTS_ALLOWED: {
     about:
-      "Hosts of private networks, separated by commas, that a provider's `base_url` may name while authentication is on",
+      "Hosts of private networks, separated by commas, that an image's address may name, and while authentication is on a provider's `base_url`",
     ...words(),
   },
   RATE_LIMIT_KEY: {
