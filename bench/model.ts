@@ -46,7 +46,7 @@ async function answer(response: ServerResponse, speaker: Speaker) {
 }
 
 /** Tells a server of ours about such a model. Returns an agent that has it. */
-export async function agentOn(url: string, { baseUrl }: Model): Promise<string> {
+export async function agentOn(url: string, { baseUrl }: Pick<Model, 'baseUrl'>): Promise<string> {
   const provider = { name: 'Bench', provider_type: 'openai_completions', base_url: baseUrl }
   const { id } = await call<{ id: string }>(url, 'POST', '/v1/llm-providers', provider)
   return agentWith(url, id, 'bench')

@@ -8,6 +8,7 @@
  */
 import os from 'node:os'
 import { access } from './access.ts'
+import { deltas } from './deltas.ts'
 import { markdown, type Options, type Report } from './figures.ts'
 import { getSession } from './get-session.ts'
 import { listSessions } from './list-sessions.ts'
@@ -18,6 +19,7 @@ import { statements } from './statements.ts'
 import { streams } from './streams.ts'
 import { takeover } from './takeover.ts'
 import { turn } from './turn.ts'
+import { turnMemory } from './turn-memory.ts'
 import { wal } from './wal.ts'
 
 const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
@@ -32,6 +34,8 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   streams,
   takeover,
   scaling,
+  deltas,
+  'turn-memory': turnMemory,
 }
 
 const args = process.argv.slice(2)

@@ -162,3 +162,14 @@ export function residentMb(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024
 }
+
+/** How long a process has kept processors busy, in ms. Whatever else the machine does hardly changes it. */
+export function busyMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+  // The kernel counts in hundredths of a second, whatever the machine.
+  return (Number(user) + Number(system)) * 10
+}

@@ -1,0 +1,269 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { livePauseMs } from '../apps/server/src/store/bus/live-message.ts'
+import type { ReaderAnswer, ReaderOrder } from './bare-reader.ts'
+import { call } from './client.ts'
+import type { ClientsAnswer, ClientsOrder } from './delta-clients.ts'
+import {
+  median,
+  ms,
+  type Options,
+  percentile,
+  profiled,
+  progress,
+  type Report,
+  type Row,
+  ratios,
+  runsOf,
+} from './figures.ts'
+import { agentOn } from './model.ts'
+import type { Said, VendorAnswer, VendorOrder } from './pacing-vendor.ts'
+import { busyMs, type Server, startOutlast, withDataDir } from './servers.ts'
+import { type Heard, windowWaits } from './spoken.ts'
+
+/** What we may add to what the bare AI SDK takes, beyond the window of a delta. */
+const addedMaxMs = { p50: 5, p99: 25 }
+const wordsPerSecond = 50
+const crowds = [1, 50, 500]
+
+/**
+ * How long a word takes from a vendor's byte to our delta on SSE, and how long to the bare AI SDK.
+ *
+ * Most streams say 50 words a second, of which most wait for the delta that carries them. Beside every twenty of them one
+ * says 10 a second: its words come further apart than deltas, and none waits.
+ */
+export function deltas(options: Options): Promise<Report> {
+  return withDataDir(async (dataDir) => {
+    const server = await startOutlast({
+      // As many turns at once as there are streams; nothing else differs from the defaults.
+      env: { DATA_DIR: dataDir, WORKER_SLOTS: '600' },
+      nodeArgs: profiled(options),
+    })
+    const children = [child('pacing-vendor.ts'), child('delta-clients.ts'), child('bare-reader.ts')]
+    const [vendor, clients, reader] = children as [ChildProcess, ChildProcess, ChildProcess]
+    try {
+      return await measure({ server, vendor, clients, reader }, options)
+    } finally {
+      for (const one of children) one.kill()
+      await server.stop()
+    }
+  })
+}
+
+const child = (file: string) =>
+  fork(fileURLToPath(new URL(file, import.meta.url)), {
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+    serialization: 'advanced',
+  })
+
+type Bench = { server: Server; vendor: ChildProcess; clients: ChildProcess; reader: ChildProcess }
+type Crowd = { fast: number; slow: number }
+/** What one side heard of one crowd. */
+/** `busyUs`: processor time of whoever read, for each word. */
+type Run = { fast: Heard[]; slow: Heard[]; vendorLateMs: number; busyUs: number }
+type Pair = { ours: Run; bare: Run }
+
+async function measure(bench: Bench, options: Options): Promise<Report> {
+  const forSeconds = options.quick ? 5 : 20
+  const { baseUrls } = await ask<VendorOrder, { baseUrls: Record<keyof Crowd, string> }>(
+    bench.vendor,
+    {
+      listen: {
+        fast: { pauseMs: 1000 / wordsPerSecond, words: forSeconds * wordsPerSecond },
+        slow: { pauseMs: 100, words: forSeconds * 10 },
+      },
+    },
+  )
+  const agents = {
+    fast: await agentOn(bench.server.url, { baseUrl: baseUrls.fast }),
+    slow: await agentOn(bench.server.url, { baseUrl: baseUrls.slow }),
+  }
+  const rows: Row[] = []
+  for (const fast of crowds) {
+    const crowd = { fast, slow: Math.ceil(fast / 20) }
+    const pairs: Pair[] = []
+    for (let run = 1; run <= Math.min(3, runsOf(options)); run++) {
+      pairs.push({
+        ours: await askOurs(bench, crowd, agents),
+        bare: await askBare(bench, crowd, baseUrls),
+      })
+      progress(`${fast} streams, run ${run}: ${shown(pairs.at(-1)!)}`)
+    }
+    rows.push(...rowsFor(fast, pairs))
+  }
+  return { title: 'From a vendor’s byte to our delta', rows, notes }
+}
+
+const notes = [
+  'A word carries the time at which the vendor said it, by the clock that all processes of a machine share. Vendor, clients and the bare AI SDK are processes of their own on the same cores. The bare AI SDK reads such streams as our server does, and hands them to nobody. Beside every 20 streams of 50 words a second is one of 10, whose words wait for no delta. The window is what the words of a stream would have waited had nothing taken any time. Every reply was compared with what was said.',
+]
+
+async function ask<Order extends object, Answer>(who: ChildProcess, order: Order): Promise<Answer> {
+  const answered = once(who, 'message') as Promise<[Answer]>
+  who.send(order)
+  return (await answered)[0]
+}
+
+const each = <T>({ fast, slow }: Crowd, { fast: f, slow: s }: Record<keyof Crowd, T>): T[] => [
+  ...Array<T>(fast).fill(f),
+  ...Array<T>(slow).fill(s),
+]
+
+async function askOurs(
+  { server, vendor, clients }: Bench,
+  crowd: Crowd,
+  agents: Record<keyof Crowd, string>,
+): Promise<Run> {
+  const ids: string[] = []
+  for (const agent_id of each(crowd, agents)) {
+    ids.push((await call<{ id: string }>(server.url, 'POST', '/v1/sessions', { agent_id })).id)
+  }
+  const follow = {
+    port: Number(new URL(server.url).port),
+    paths: ids.map((id) => `/v1/sessions/${id}/sse?accumulated=false`),
+  }
+  await ask<ClientsOrder, ClientsAnswer>(clients, { follow })
+  await ask<VendorOrder, VendorAnswer>(vendor, { expect: ids.length })
+  const before = busyMs(server.pid)
+  const message = { content: [{ type: 'text', text: 'Go on.' }] }
+  await Promise.all(
+    ids.map((id) => call(server.url, 'POST', `/v1/sessions/${id}/messages`, { message })),
+  )
+  const { heard, differing } = await ask<
+    ClientsOrder,
+    Extract<ClientsAnswer, { differing: number }>
+  >(clients, { report: true })
+  if (differing > 0) throw new Error(`${differing} replies differ from what was streamed.`)
+  return runOf(vendor, heard, busyMs(server.pid) - before)
+}
+
+async function askBare(
+  { vendor, reader }: Bench,
+  crowd: Crowd,
+  baseUrls: Record<keyof Crowd, string>,
+): Promise<Run> {
+  const read = each(crowd, baseUrls)
+  await ask<VendorOrder, VendorAnswer>(vendor, { expect: read.length })
+  const before = busyMs(reader.pid!)
+  const { heard } = await ask<ReaderOrder, ReaderAnswer>(reader, { read })
+  return runOf(vendor, heard, busyMs(reader.pid!) - before)
+}
+
+/** Contract: throws when a text was not heard as it was said. */
+async function runOf(vendor: ChildProcess, heard: Heard[], busyMs: number): Promise<Run> {
+  const { said, lateMs } = await ask<VendorOrder, { said: Said[]; lateMs: number[] }>(vendor, {
+    report: true,
+  })
+  const byHash = new Map(heard.map((one) => [one.hash, one]))
+  const of = (pace: string) =>
+    said
+      .filter((one) => one.pace === pace)
+      .map(({ hash }) => {
+        const found = byHash.get(hash)
+        if (!found) throw new Error('A text was not heard as it was said.')
+        return found
+      })
+  return {
+    fast: of('fast'),
+    slow: of('slow'),
+    vendorLateMs: percentile(lateMs, 0.99),
+    busyUs: (busyMs * 1000) / lateMs.length,
+  }
+}
+
+const latencies = ({ said, heard }: Heard) =>
+  Array.from(heard, (at, index) => (at - said[index]!) / 1000)
+
+const all = (texts: Heard[]) => texts.flatMap(latencies)
+const waits = (texts: Heard[]) => texts.flatMap(({ said }) => windowWaits(said, livePauseMs))
+
+/** Words said in one quarter of the time of a run, and how late they came. */
+function quarter(texts: Heard[], which: 0 | 3): number[] {
+  const begun = Math.min(...texts.map(({ said }) => said[0]!))
+  const ended = Math.max(...texts.map(({ said }) => said.at(-1)!))
+  const from = begun + (which * (ended - begun)) / 4
+  const to = from + (ended - begun) / 4
+  return texts.flatMap((text) =>
+    latencies(text).filter((_, index) => text.said[index]! >= from && text.said[index]! <= to),
+  )
+}
+
+/** Words a second, while all streams say some. */
+function rateOf(texts: Heard[], clock: 'said' | 'heard'): number {
+  const from = Math.max(...texts.map((text) => text[clock][0]!))
+  const to = Math.min(...texts.map((text) => text[clock].at(-1)!))
+  const between = texts.flatMap((text) => [...text[clock]]).filter((at) => at >= from && at < to)
+  return between.length / ((to - from) / 1_000_000)
+}
+
+const shares = { p50: 0.5, p99: 0.99 }
+type Share = keyof typeof shares
+
+const both = (values: number[]) =>
+  `p50 ${ms(percentile(values, 0.5))}, p99 ${ms(percentile(values, 0.99))}`
+
+function shown({ ours, bare }: Pair): string {
+  return [
+    `at once ${both(all(ours.slow))}; bare ${both(all(bare.slow))}`,
+    `every word ${both(all(ours.fast))}; window ${both(waits(ours.fast))}; bare ${both(all(bare.fast))}`,
+    `first quarter ${both(quarter(ours.fast, 0))}, last ${both(quarter(ours.fast, 3))}`,
+    `${rateOf(ours.fast, 'said').toFixed(0)} said a second, ${rateOf(ours.fast, 'heard').toFixed(0)} heard`,
+    `${ours.busyUs.toFixed(0)} µs of a processor a word, bare ${bare.busyUs.toFixed(0)} µs`,
+    `vendor late by ${ms(ours.vendorLateMs)}, for bare ${ms(bare.vendorLateMs)}`,
+  ].join('\n    ')
+}
+
+function rowsFor(fast: number, pairs: Pair[]): Row[] {
+  const streams = fast === 1 ? '1 stream' : `${fast} streams`
+  const named = (row: Row) => ({ ...row, what: `${streams}, ${row.what}` })
+  return [
+    latencyRow(pairs, 'slow', 'p50'),
+    latencyRow(pairs, 'slow', 'p99'),
+    latencyRow(pairs, 'fast', 'p50'),
+    latencyRow(pairs, 'fast', 'p99'),
+    ...paceRows(pairs),
+  ].map(named)
+}
+
+function latencyRow(pairs: Pair[], which: keyof Crowd, share: Share): Row {
+  const at = (values: number[]) => percentile(values, shares[share])
+  const window = ({ ours }: Pair) => (which === 'fast' ? at(waits(ours.fast)) : 0)
+  const ours = pairs.map((pair) => at(all(pair.ours[which])) - window(pair))
+  const bare = pairs.map((pair) => at(all(pair.bare[which])))
+  const added = median(ours.map((value, run) => value - bare[run]!))
+  const what = which === 'slow' ? 'words that wait for none' : 'all words, less the window'
+  return {
+    what: `${what}, ${share}`,
+    goal: `≤ ${addedMaxMs[share]} ms more than bare`,
+    measured: `${ms(median(ours))} against ${ms(median(bare))}, ${ms(added)} more`,
+    met: added <= addedMaxMs[share],
+  }
+}
+
+function paceRows(pairs: Pair[]): Row[] {
+  const rate = (clock: 'said' | 'heard') =>
+    median(pairs.map(({ ours }) => rateOf(ours.fast, clock))).toFixed(0)
+  const late = (which: 0 | 3, share: Share) =>
+    ms(median(pairs.map(({ ours }) => percentile(quarter(ours.fast, which), shares[share]))))
+  const busy = (who: keyof Pair) => pairs.map((pair) => pair[who].busyUs)
+  const grown = (share: Share) => `${share} ${late(3, share)} against ${late(0, share)}`
+  return [
+    {
+      what: 'words heard, of those said',
+      goal: '',
+      measured: `${rate('heard')} of ${rate('said')} a second`,
+    },
+    {
+      what: 'all words with the window, last quarter against first',
+      goal: '',
+      measured: `${grown('p50')}, ${grown('p99')}`,
+    },
+    {
+      what: 'processor time of a word',
+      goal: '',
+      measured: `${median(busy('ours')).toFixed(0)} against ${median(busy('bare')).toFixed(0)} µs`,
+      ratio: ratios(busy('ours'), busy('bare')).shown,
+    },
+  ]
+}
