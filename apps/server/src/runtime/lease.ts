@@ -47,7 +47,8 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
   let unbrokenSince = options.alone ? Number.NEGATIVE_INFINITY : performance.now()
   let waiting: (() => void)[] = []
 
-  const held = () => performance.now() - renewedAt < heldMs
+  // Nobody is there who could take its turns from a node that is alone.
+  const held = () => options.alone || performance.now() - renewedAt < heldMs
 
   async function renew() {
     if (renewing) return
