@@ -105,21 +105,37 @@ test('clients that never read while megabytes are streamed cost little memory an
   const query = '?accumulated=false'
   const stream = await follow(scope, node.url, { sessionId: session.id, query })
   const others = chat(scope, node, agent.id)
-  const before = await residentBytes(node.child.pid!)
-  let most = before
-  const watching = setInterval(async () => {
-    most = Math.max(most, await residentBytes(node.child.pid!))
-  }, 50)
-  scope.after(() => clearInterval(watching))
+  const memory = await watchMemory(node.child.pid!)
+  scope.after(memory.stop)
   await post(node, session.id, 'much')
   await stream.event('session.idled')
-  clearInterval(watching)
+  const growth = await memory.stop()
   assert.ok((await others.stop()) > 2)
   const heard = stream.events.filter((event) => event.type === 'output.message.delta')
   assert.equal(heard.map(({ data }) => data.delta).join(''), piece.repeat(pieces))
-  assert.ok(most - before < growthBytesMax, `${(most - before) >> 20} MB more`)
-  t.diagnostic(`${(most - before) >> 20} MB more for ${deafClients} clients`)
+  assert.ok(growth < growthBytesMax, `${growth >> 20} MB more`)
+  t.diagnostic(`${growth >> 20} MB more for ${deafClients} clients`)
 })
+
+/** `stop` tells by how many bytes a process has grown at most. Contract: looks at no process after that. */
+async function watchMemory(pid: number) {
+  const before = await residentBytes(pid)
+  let most = before
+  let over = false
+  const watching = (async () => {
+    while (!over) {
+      most = Math.max(most, await residentBytes(pid))
+      await sleep(50)
+    }
+  })()
+  return {
+    async stop() {
+      over = true
+      await watching
+      return most - before
+    },
+  }
+}
 
 async function residentBytes(pid: number) {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
