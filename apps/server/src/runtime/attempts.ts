@@ -25,19 +25,26 @@ const firstPauseMs = 500
 /** Kinds of failure that say that the provider is out of order. */
 const harms = new Set<string>(['overloaded', 'network', 'timeout', 'broken_stream', 'bad_response'])
 
+/** One attempt in two steps: its intent is stored, whether or not the provider is then asked. */
+export type Attempt = {
+  begin: (attempt: number) => Promise<void>
+  request: (attempt: number) => Promise<Reply>
+}
+
 /**
- * Makes a model call as often as it takes. `call` stores its intent and makes it once.
+ * Makes a model call as often as it takes.
  * Contract: throws FencedError when the attempt at the turn is told to stop; every failure is an answer.
  */
 export async function callPatiently(
   turn: Turn,
   route: ModelRoute,
-  call: (attempt: number) => Promise<Reply>,
+  { begin, request }: Attempt,
 ): Promise<Answer> {
   const codes: string[] = []
   let waitedMs = 0
   for (let attempts = 1; ; attempts += 1) {
-    const { reply, failed } = await callOnce(turn, route, () => call(attempts))
+    await begin(attempts)
+    const { reply, failed } = await callOnce(turn, route, () => request(attempts))
     const answer = { reply, failed, attempts, waitedMs, codes }
     if (!failed) return answer
     const pauseMs = pauseBefore(turn, attempts, failed.failure)

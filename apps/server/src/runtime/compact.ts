@@ -111,9 +111,11 @@ function summarize(turn: Turn, fitting: Fitting, plan: Extract<Plan, { kind: 'su
   const { config } = turn.node
   const about = { turn_id: turn.run.turnId, summarized_to: plan.to, input_tokens: tokensIn(turn) }
   draft(turn, 'context.compacting', context, about)
-  return callPatiently(turn, route, async () => {
+  const begin = async () => {
     await commit(turn)
     await mayBegin(turn)
+  }
+  const request = async () => {
     const reply = await callModel(model, {
       options: {
         prompt: summaryPrompt(plan.entries, plan.tokensMax),
@@ -128,7 +130,8 @@ function summarize(turn: Turn, fitting: Fitting, plan: Extract<Plan, { kind: 'su
     })
     if (reply.text.trim() !== '') return reply
     throw new ModelCallError(new KnownFailure('bad_response', 'The summary is empty.'), reply)
-  })
+  }
+  return callPatiently(turn, route, { begin, request })
 }
 
 type Recorded = { begun: number; said: Compacted; usage?: TokenUsage | undefined }

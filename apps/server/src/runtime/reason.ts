@@ -10,7 +10,7 @@ import { findModelRoute, type ModelRoute } from '../store/models.ts'
 import { previewOf, withoutNul } from '../text.ts'
 import { type Asked, draftAnswer, type Outcome, reasonContext } from './answer.ts'
 import { throughOutages } from './append.ts'
-import { type Answer, callPatiently } from './attempts.ts'
+import { type Answer, type Attempt, callPatiently } from './attempts.ts'
 import { type Fitting, fit, tokensIn } from './compact.ts'
 import { newestControls, promptOf, toolsOf } from './context.ts'
 import { type Effort, effortFor } from './effort.ts'
@@ -102,9 +102,8 @@ async function ask(turn: Turn, asking: Asking): Promise<Told> {
   const fitting = { ...vendor, profile, context, tokensMax: tokensMaxOf(turn, asking) }
   const { done: compaction, failed } = await fit(turn, fitting)
   if (failed) return giveUp(turn, asking, failed)
-  const first = await callPatiently(turn, route, (attempt) =>
-    call(turn, asking, { ...vendor, attempt }),
-  )
+  const attempts = attemptsOf(turn, asking, { ...vendor, before: 0 })
+  const first = await callPatiently(turn, route, attempts)
   if (first.failed?.failure.kind !== 'too_long') return { ...first, compaction }
   return askShorter(turn, asking, { first: { ...first, compaction }, fitting })
 }
@@ -118,9 +117,8 @@ async function askShorter(
   const tokensMax = Math.floor(tokensIn(turn) * secondShare)
   const { done: compaction } = await fit(turn, { ...fitting, tokensMax })
   if (!compaction) return first
-  const second = await callPatiently(turn, fitting.route, (attempt) =>
-    call(turn, asking, { ...fitting, attempt: first.attempts + attempt }),
-  )
+  const attempts = attemptsOf(turn, asking, { ...fitting, before: first.attempts })
+  const second = await callPatiently(turn, fitting.route, attempts)
   return {
     ...second,
     compaction,
@@ -175,21 +173,23 @@ function inputTokensMax(profile: ModelProfile | undefined): number | undefined {
 const outputTokensMax = ({ context, output }: { context: number; output: number }) =>
   Math.min(output, Math.floor(context / 2))
 
-/** Makes the call once: its intent is stored before. */
-async function call(
-  turn: Turn,
-  asking: Asking,
-  vendor: Vendor & { attempt: number },
-): Promise<Reply> {
-  const attempt = asking.open.attempt + vendor.attempt
-  draftRequest(turn, asking, attempt)
-  await commit(turn)
-  await mayBegin(turn)
-  try {
-    return await stream(turn, asking, { ...vendor, attempt })
-  } catch (error) {
-    if (!(error instanceof ModelCallError) || !turn.signal.aborted) throw error
-    throw interrupted(turn, asking, error.partial)
+/** Attempts at a call, numbered on from those of before. */
+function attemptsOf(turn: Turn, asking: Asking, vendor: Vendor & { before: number }): Attempt {
+  const numbered = (attempt: number) => asking.open.attempt + vendor.before + attempt
+  return {
+    async begin(attempt) {
+      draftRequest(turn, asking, numbered(attempt))
+      await commit(turn)
+      await mayBegin(turn)
+    },
+    async request(attempt) {
+      try {
+        return await stream(turn, asking, { ...vendor, attempt: numbered(attempt) })
+      } catch (error) {
+        if (!(error instanceof ModelCallError) || !turn.signal.aborted) throw error
+        throw interrupted(turn, asking, error.partial)
+      }
+    },
   }
 }
 
