@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox'
+import { PathChange } from './file.ts'
 import { AgentId, EventId, ExecId, MessageId, ModelId, SessionId, Timestamp, TurnId } from './id.ts'
 import { ContentPart, EventMessage } from './message.ts'
 import { AnyObject, Anything, count, oneOf, optional, pageOf } from './shape.ts'
@@ -217,6 +218,14 @@ export const eventData = {
       duration_ms: Type.Optional(count()),
     },
     { title: 'ActCompletedData' },
+  ),
+  /**
+   * Files of the session changed, all of these at once. `tool_call_id` is there when a tool did it. Directories that
+   * were made on the way are not named, nor what was in a directory that moved or was deleted.
+   */
+  'files.changed': Type.Object(
+    { changes: Type.Array(PathChange), tool_call_id: Type.Optional(Type.String()) },
+    { title: 'FilesChangedData' },
   ),
   /** The turn ended as it should. `usage` is the turn's. */
   'turn.completed': Type.Object(

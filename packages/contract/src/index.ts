@@ -47,6 +47,24 @@ export {
   StreamQuery,
   type ToolCall,
 } from './event.ts'
+export {
+  CopyFile,
+  Deleted,
+  FileInfo,
+  FilePage,
+  FileQuery,
+  FileStat,
+  FileUpdate,
+  Grep,
+  type GrepMatch,
+  GrepPage,
+  GrepResult,
+  MoveFile,
+  NewFile,
+  PathChange,
+  SessionFile,
+  StatFile,
+} from './file.ts'
 export { Health } from './health.ts'
 export {
   AgentId,

@@ -1,6 +1,11 @@
 import { type Static, type TObject, Type } from 'typebox'
+import type { SessionFiles } from '../store/session-files.ts'
+import type { SessionStorage } from '../store/session-storage.ts'
 
-/** Where a tool call stands, and how it ends early: `signal` aborts on a timeout and when the turn is cancelled. */
+/**
+ * Where a tool call stands, how it ends early (`signal` aborts on a timeout and when the turn is cancelled), and what it
+ * can reach. What goes wrong with files and storage is an ApiError that may go to the model as it is.
+ */
 export type ToolContext = {
   orgId: string
   sessionId: string
@@ -9,24 +14,43 @@ export type ToolContext = {
   /** The same at every attempt of this call, and of no other call. */
   idempotencyKey: string
   signal: AbortSignal
+  /** The session's files. A call whose turn went on elsewhere changes nothing any more. */
+  files: SessionFiles
+  /** What the session keeps by name. */
+  storage: SessionStorage
+  /** Reaches the public internet and the hosts that the operator allows, whatever redirect or name leads elsewhere. */
+  fetch: typeof fetch
 }
+
+/** What a tool may take. */
+export type ToolLimits = {
+  /** Longest a call may last; never longer than `TOOL_TIMEOUT_MS`. */
+  timeoutMs?: number
+  /** UTF-8 bytes of a result that the model gets; more is kept in the session's files. */
+  outputBytesMax?: number
+}
+
+/** A file that is in a session from its start. */
+export type Mount = { path: string; content: string | Buffer; isReadonly: boolean }
 
 /**
  * What a model can do besides writing. `replay` says whether a call that may already have run can run again.
  * Contract: `run` gets only input that fits `input`; what it returns (or its promise gives) is JSON and goes to
- * the model; a ToolError goes to the model as the call's error; any other error is a fault of ours.
+ * the model; a ToolError, or an ApiError below 500, goes to the model as the call's error; any other error is a fault
+ * of ours.
  */
 export type Tool<Input = Record<string, unknown>> = {
   name: string
   description: string
   replay: 'safe' | 'unsafe'
   input: TObject
+  limits?: ToolLimits
   run: (input: Input, context: ToolContext) => unknown
 }
 
 /**
  * Tools and prompt text that an agent or a session is given under one id, shaped by `config`.
- * Contract: `prompt` and `tools` are pure, and get only config that fits `config`; an empty config always fits.
+ * Contract: `prompt`, `tools` and `mounts` are pure, and get only config that fits `config`; an empty config always fits.
  */
 export type Capability<Config = Record<string, unknown>> = {
   id: string
@@ -40,6 +64,8 @@ export type Capability<Config = Record<string, unknown>> = {
   config: TObject
   prompt: (config: Config) => string | undefined
   tools: (config: Config) => Tool[]
+  /** Files that a session has from its start. */
+  mounts: (config: Config) => Mount[]
 }
 
 /** Types a tool's `run` by its `input`. */
@@ -61,6 +87,7 @@ export function defineCapability<Config extends TObject = TObject>(
     config: Type.Object({}),
     prompt: () => undefined,
     tools: () => [],
+    mounts: () => [],
     ...capability,
   }
   return whole as unknown as Capability

@@ -109,7 +109,7 @@ function runOne(turn: Turn, { call, sequence }: OpenCall) {
       turnId: run.turnId,
       callId: call.id,
       idempotencyKey: hashOf(`${run.sessionId} ${run.turnId} ${sequence}`),
-    },
+    } as never,
     signal,
     timeoutMs: Math.max(1, Math.min(node.config.TOOL_TIMEOUT_MS, Math.ceil(timeLeft(turn)))),
     log: node.log,
