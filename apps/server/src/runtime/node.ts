@@ -7,6 +7,8 @@ import type { Secrets } from '../secrets.ts'
 import type { Bus } from '../store/bus.ts'
 import type { Database, Db } from '../store/database.ts'
 import type { EventRow } from '../store/events.ts'
+import type { FileLimits } from '../store/file-changes.ts'
+import type { Grep } from '../store/grep.ts'
 import type { TakenTurn } from '../store/turns.ts'
 import type { Breaker } from './breaker.ts'
 
@@ -27,7 +29,17 @@ export type Node = {
   /** Turns that this node can begin without the queue. */
   local: LocalTurns
   breaker: Breaker
+  grep: Grep
 }
+
+const bytesOfMb = 1_048_576
+
+/** How much the files of one session may take. */
+export const fileLimits = (config: Config): FileLimits => ({
+  fileBytesMax: config.FILE_SIZE_MB * bytesOfMb,
+  sessionBytesMax: config.SESSION_FILES_MB * bytesOfMb,
+  filesMax: config.SESSION_FILES_MAX,
+})
 
 /** A turn whose message this node has just stored, in its own name. */
 export type LocalTurn = {

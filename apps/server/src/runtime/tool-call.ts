@@ -1,8 +1,11 @@
 import type { EventDataOf, ToolCall } from '@outlast/contract'
 import { type Tool, type ToolContext, ToolError } from '../capabilities/capability.ts'
 import { checkToolInput } from '../capabilities/catalog.ts'
-import type { Log } from '../log.ts'
+import { ApiError } from '../errors.ts'
+import { type FileTarget, StaleAttemptError } from '../store/file-changes.ts'
 import { unreadableArguments } from './model-call.ts'
+import type { Node } from './node.ts'
+import { boundedError, boundedOutput } from './tool-output.ts'
 
 export type ToolOutcome = EventDataOf<'tool.completed'>
 
@@ -13,7 +16,10 @@ export type ToolRun = {
   /** Aborted when the turn is cancelled. */
   signal: AbortSignal
   timeoutMs: number
-  log: Log
+  outputBytesMax: number
+  node: Pick<Node, 'db' | 'bus' | 'log'>
+  /** Where an output is kept that is too long for the model. */
+  target: FileTarget
 }
 
 /** Runs one tool call to its outcome. Contract: never throws; what goes wrong is the outcome. */
@@ -36,14 +42,8 @@ const failure = (status: ToolOutcome['status'], error: string): Attempted => ({
   error,
 })
 
-async function attempt({
-  tool,
-  call,
-  context,
-  signal,
-  timeoutMs,
-  log,
-}: ToolRun): Promise<Attempted> {
+async function attempt(run: ToolRun): Promise<Attempted> {
+  const { tool, call, context, signal, timeoutMs } = run
   if (!tool) return failure('error', `Tool definition not found: ${call.name}`)
   if (unreadableArguments in call.arguments) {
     return failure('error', 'The arguments are not a JSON object.')
@@ -57,15 +57,28 @@ async function attempt({
       Promise.resolve(tool.run(call.arguments, { ...context, signal: either })),
       aborted(either),
     ])
-    const text = (JSON.stringify(value) ?? 'null').toWellFormed()
+    const text = await outputOf(run, value)
     return { success: true, status: 'success', result: [{ type: 'text', text }] }
   } catch (error) {
-    if (signal.aborted) return failure('cancelled', 'The call was cancelled.')
+    if (signal.aborted || error instanceof StaleAttemptError) {
+      return failure('cancelled', 'The call was cancelled.')
+    }
     if (timeout.aborted) return failure('timeout', `The tool did not end within ${timeoutMs} ms.`)
-    if (error instanceof ToolError) return failure('error', error.message.toWellFormed())
-    log.error('tool failed', { tool: call.name, session: context.sessionId, error })
-    return failure('error', 'An internal error occurred while executing the tool')
+    return failure('error', messageOf(run, error))
   }
+}
+
+function outputOf({ call, node, target, outputBytesMax }: ToolRun, value: unknown) {
+  const text = (JSON.stringify(value) ?? 'null').toWellFormed()
+  const { db, bus } = node
+  return boundedOutput(text, outputBytesMax, { db, bus, target, callId: call.id })
+}
+
+function messageOf({ call, context, node, outputBytesMax }: ToolRun, error: unknown): string {
+  const isMeant = error instanceof ToolError || (error instanceof ApiError && error.status < 500)
+  if (isMeant) return boundedError(error.message.toWellFormed(), outputBytesMax)
+  node.log.error('tool failed', { tool: call.name, session: context.sessionId, error })
+  return 'An internal error occurred while executing the tool'
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

@@ -21,9 +21,9 @@ import { FencedError } from './stop.ts'
  * Contract: throws FencedError when this attempt may not go on.
  */
 export async function runTurn(turn: Turn, stopping: () => boolean): Promise<boolean> {
-  const { TURN_ITERATIONS_MAX: iterationsMax } = turn.node.config
+  const { TURN_ITERATIONS_MAX: iterationsMax, TOOL_REPEATS_MAX: repeatsMax } = turn.node.config
   for (;;) {
-    const action = next(turn.state, { iterationsMax, overdue: timeLeft(turn) <= 0 })
+    const action = next(turn.state, { iterationsMax, repeatsMax, overdue: timeLeft(turn) <= 0 })
     if (action.kind === 'done') return true
     if (action.kind !== 'end' && stopping()) {
       await commit(turn)
@@ -55,6 +55,8 @@ const spanned = (turn: Turn) => ({ ...contextOf(turn), span_id: turn.run.turnId 
 /** What everybody may read of a turn's failure, by its `error_code`. */
 export const sentences: Record<string, string> = {
   max_iterations: 'The turn made as many model calls as it may.',
+  tool_loop:
+    'The model made the same tool call with the same arguments again and again, so the turn was ended.',
   turn_timeout: 'The turn took longer than it may.',
   turn_crashed: 'The turn ended its process three times and was given up.',
   ...Object.fromEntries(Object.values(failureKinds).map(({ code, sentence }) => [code, sentence])),

@@ -1,4 +1,12 @@
-import type { FileInfo, GrepResult } from '@outlast/contract'
+import type { FileInfo } from '@outlast/contract'
+import { ApiError } from '../errors.ts'
+import type { Bus } from './bus.ts'
+import type { Database, Db } from './database.ts'
+import { changeFiles, type FileTarget, keepBytes } from './file-changes.ts'
+import { type Content, createDirectory, removePath, writeFile } from './file-tree.ts'
+import { asInfo, checkDirectory, findEntry, listEntries, readBlob, rootInfo } from './files.ts'
+import type { Grep } from './grep.ts'
+import { normalizePath, writablePath } from './paths.ts'
 
 /** One change among several that happen at once. */
 export type FileChange =
@@ -33,8 +41,87 @@ export type SessionFiles = {
   remove: (path: string, options?: { recursive?: boolean }) => Promise<boolean>
   /** Makes all changes, or none of them. A directory is removed with all that is in it. */
   apply: (changes: readonly FileChange[]) => Promise<void>
-  grep: (
-    pattern: string,
-    pathPattern?: string,
-  ) => Promise<{ results: GrepResult[]; truncated: boolean }>
+  grep: (pattern: string, pathPattern?: string) => ReturnType<Grep>
+}
+
+export type FilesOptions = FileTarget & { db: Database; bus: Bus; grep: Grep }
+
+/** The files of a session as a tool call gets them. */
+export function openFiles({ db, bus, grep, ...target }: FilesOptions): SessionFiles {
+  const { orgId, sessionId, limits } = target
+  const keep = (content: string | Buffer, on: Db = db) =>
+    keepBytes(on, orgId, { bytes: Buffer.from(content), limits })
+  const change: <T>(work: Parameters<typeof changeFiles<T>>[2]) => Promise<T> = async (work) => {
+    const { result, publish } = await changeFiles(db, target, work)
+    publish(bus)
+    return result
+  }
+
+  return {
+    async list(text, { recursive = false } = {}) {
+      const directory = normalizePath(text)
+      await checkDirectory(db, target, directory)
+      const found: FileInfo[] = []
+      for await (const rows of listEntries(db, sessionId, { directory, recursive })) {
+        for (const row of rows) found.push(asInfo(sessionId, row))
+      }
+      return found
+    },
+    async find(text) {
+      const path = normalizePath(text)
+      const found = await findEntry(db, target, path)
+      if (path === '/') return rootInfo(sessionId)
+      return found && asInfo(sessionId, found)
+    },
+    async read(text) {
+      const path = normalizePath(text)
+      const found = await findEntry(db, target, path)
+      if (found?.is_directory || path === '/') throw new ApiError('not_a_file', path)
+      const bytes = found && (await readBlob(db, orgId, found.hash))
+      if (!bytes) throw new ApiError('file_not_found', path)
+      return { file: asInfo(sessionId, found), bytes }
+    },
+    async write(text, content) {
+      const path = writablePath(text)
+      const kept = await keep(content)
+      const written = await change(async ({ tree, load }) => {
+        await load([path])
+        return writeFile(tree, path, kept)
+      })
+      return asInfo(sessionId, written)
+    },
+    async edit(text, decide) {
+      const path = writablePath(text)
+      await change(async ({ tree, load }, db) => {
+        await load([path])
+        const found = tree.entries.get(path)
+        if (found?.is_directory) throw new ApiError('path_is_directory', path)
+        const content = decide(found && (await readBlob(db, orgId, found.hash)))
+        if (content !== undefined) writeFile(tree, path, await keep(content, db))
+      })
+    },
+    remove(text, { recursive = false } = {}) {
+      const path = normalizePath(text)
+      return change(async ({ tree, load, loadBelow }) => {
+        await load([path])
+        await loadBelow(path)
+        return removePath(tree, path, recursive)
+      })
+    },
+    async apply(changes) {
+      const all = changes.map((one) => ({ ...one, path: writablePath(one.path) }))
+      const kept = new Map<string, Content>()
+      for (const one of all) if (one.kind === 'write') kept.set(one.path, await keep(one.bytes))
+      await change(async ({ tree, load, loadBelow }) => {
+        await load(all.map(({ path }) => path))
+        for (const { kind, path } of all) if (kind === 'remove') await loadBelow(path)
+        for (const { kind, path } of all) {
+          if (kind === 'write') writeFile(tree, path, kept.get(path)!)
+          if (kind === 'directory') createDirectory(tree, path)
+          if (kind === 'remove') removePath(tree, path, true)
+        }
+      })
+    },
+    grep: (pattern, pathPattern) => grep({ ...target, pattern, pathPattern }),
+  }
 }

@@ -127,7 +127,7 @@ export async function deleteSession(db: Db, orgId: string, id: string): Promise<
       .deleteFrom('sessions')
       .where('org_id', '=', orgId)
       .where('id', '=', id)
-      .returning(['agent_id', 'stored_bytes'])
+      .returning(['agent_id', 'stored_bytes', 'file_bytes'])
       .executeTakeFirst()
     if (!row) throw new ApiError('not_found', 'Session')
     await kysely.deleteFrom('events').where('session_id', '=', id).execute()
@@ -146,7 +146,7 @@ export async function deleteSession(db: Db, orgId: string, id: string): Promise<
           agent_id,
           shard,
           sessions: -1,
-          stored_bytes: agent_id === '' ? 0 : -row.stored_bytes,
+          stored_bytes: agent_id === '' ? 0 : -(row.stored_bytes + row.file_bytes),
         })),
       )
       .onConflict((conflict) =>

@@ -90,6 +90,29 @@ export type SessionsTable = {
   context_sequence: Generated<number>
   context_prompt: string | null
   stored_bytes: Generated<number>
+  file_bytes: Generated<number>
+  file_count: Generated<number>
+}
+
+export type BlobsTable = {
+  org_id: string
+  hash: string
+  bytes: Buffer
+  created_at: Time
+}
+
+export type FilesTable = {
+  org_id: string
+  session_id: string
+  path: string
+  directory: string
+  id: string
+  is_directory: boolean
+  is_readonly: boolean
+  hash: string | null
+  size_bytes: number
+  created_at: Time
+  updated_at: Time
 }
 
 export type EventsTable = {
@@ -252,6 +275,8 @@ export type Tables = {
   models: ModelsTable
   agents: AgentsTable
   sessions: SessionsTable
+  blobs: BlobsTable
+  files: FilesTable
   events: EventsTable
   turns: TurnsTable
   nodes: NodesTable

@@ -1,0 +1,39 @@
+import type { EventContext } from '@outlast/contract'
+import type { ToolContext } from '../capabilities/capability.ts'
+import { publicFetch } from '../providers/outbound.ts'
+import type { FileTarget } from '../store/file-changes.ts'
+import { openFiles } from '../store/session-files.ts'
+import { hashOf } from '../store/texts.ts'
+import type { Turn } from './journal.ts'
+import type { OpenCall } from './log.ts'
+import { fileLimits } from './node.ts'
+
+/** Where a call changes files: in its session, for as long as its attempt at the turn is the current one. */
+export function fileTarget(turn: Turn, { call }: OpenCall, context: EventContext): FileTarget {
+  const { orgId, sessionId, turnId, attempt } = turn.run
+  const by = { turnId, attempt, callId: call.id, context }
+  return { orgId, sessionId, limits: fileLimits(turn.node.config), by }
+}
+
+/** What a tool is given beside its input. */
+export function toolContext(
+  { node, run }: Turn,
+  { call, sequence }: OpenCall,
+  target: FileTarget,
+): Omit<ToolContext, 'signal'> {
+  const { db, bus, grep, config } = node
+  const { orgId, sessionId, turnId } = run
+  return {
+    orgId,
+    sessionId,
+    turnId,
+    callId: call.id,
+    idempotencyKey: hashOf(`${sessionId} ${turnId} ${sequence}`),
+    files: openFiles({ db, bus, grep, ...target }),
+    storage: undefined as never,
+    fetch: async (input, init) => {
+      const reach = await publicFetch(config.PRIVATE_HOSTS_ALLOWED)
+      return reach(input, init)
+    },
+  }
+}
