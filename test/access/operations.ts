@@ -57,6 +57,8 @@ export type Things = {
   invitation_id: string
   invitation_token: string
   event_id: string
+  /** A file of the session. */
+  path: string
   /** Stands in every name and text. */
   word: string
 }
@@ -87,6 +89,13 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   create_agent: () => ({ name: 'New', system_prompt: 'New.' }),
   put_agent: () => ({ name: 'Put', system_prompt: 'Put.' }),
   update_agent: () => ({ name: 'Changed' }),
+  preview_agent: () => ({ system_prompt: 'New.' }),
+  create_path: () => ({ content: 'New' }),
+  update_path: () => ({ content: 'Changed' }),
+  move_file: ({ path }) => ({ src_path: path, dst_path: `${path}.moved` }),
+  copy_file: ({ path }) => ({ src_path: path, dst_path: `${path}.copy` }),
+  stat_file: ({ path }) => ({ path }),
+  grep_files: ({ word }) => ({ pattern: word }),
   create_session: ({ agent_id }) => ({ agent_id }),
   update_session: () => ({ title: 'Changed' }),
   create_message: () => ({ message: text('Hello') }),
@@ -139,6 +148,7 @@ export async function furnish(
   expectStatus(await post(mine, session.id, word), 201)
   await stream.event('session.idled')
   stream.close()
+  await make(`/v1/sessions/${session.id}/fs/${word}.txt`, { content: word })
   const invitations = `/v1/orgs/${orgId}/invitations`
   const email = `${word}.member@example.com`
   const { token: invitation } = await make(invitations, { email })
@@ -155,6 +165,7 @@ export async function furnish(
     invitation_id: waiting.id,
     invitation_token: waiting.token,
     event_id: stream.events.at(-1)!.id,
+    path: `${word}.txt`,
     word,
   }
 }

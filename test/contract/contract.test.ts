@@ -13,15 +13,6 @@ import { type Fact, type Facts, type JsonSchema, misfits, shapeOf, shapeOfFact }
 const notYetBuilt = [
   'import_agent',
   'export_agent',
-  'get_root',
-  'get_path',
-  'create_path',
-  'update_path',
-  'delete_path',
-  'copy_file',
-  'move_file',
-  'grep_files',
-  'stat_file',
   'list_mcp_servers',
   'create_mcp_server',
   'get_mcp_server',
@@ -49,6 +40,7 @@ const differences: Record<string, string> = {
   'reason.thinking.delta: data.accumulated': 'the same',
   'list_events: answer.data[].data.accumulated': 'the same; and deltas are not listed',
   'list_events: answer.data[].data.model': 'a type of event that is ours has none',
+  'list_events: answer.data[].data.message': 'the same',
   'list_providers: answer.data[].provider_type':
     'two types more; every new database has a provider of one of them',
   'create_provider: answer.provider_type': 'the same',
@@ -58,8 +50,11 @@ const differences: Record<string, string> = {
   'get_model: answer.provider_type': 'the same',
 }
 
+/** What these answer, a file or a list, the contract has in words only: see the tests of files. */
+const undescribed = ['get_root', 'get_path']
+
 /** Types of event that clients of the contract skip, as they skip all that they do not know. */
-const ownEvents = ['context.compacting', 'context.compacted']
+const ownEvents = ['context.compacting', 'context.compacted', 'files.changed']
 
 type Operation = {
   id: string
@@ -175,6 +170,7 @@ function checkBody({ id, body }: Operation, { requestBody }: Served) {
 
 function checkAnswer({ id, status, answer }: Operation, { responses }: Served) {
   const content = responses[status]!.content ?? {}
+  if (undescribed.includes(id)) return assert.notDeepEqual(content, {}, `${id} answers something`)
   if (answer === undefined) return assert.deepEqual(content, {}, `${id} should answer nothing`)
   if (answer.includes('/')) return assert.ok(answer in content, `${id} should answer ${answer}`)
   const schema = content['application/json']?.schema

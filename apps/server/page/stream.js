@@ -8,6 +8,7 @@ const eventTypes = [
   'reason.started',
   'context.compacting',
   'context.compacted',
+  'files.changed',
   'output.message.started',
   'reason.thinking.started',
   'reason.thinking.delta',

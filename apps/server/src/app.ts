@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { createAccess } from './access/access.ts'
 import { createQuotas } from './access/quotas.ts'
 import type { Capability } from './capabilities/capability.ts'
+import { checkCatalog } from './capabilities/catalog.ts'
 import { builtins } from './capabilities/index.ts'
 import { type Config, configuredMasterKeys } from './config.ts'
 import { createHttp } from './http/server.ts'
@@ -78,6 +79,7 @@ type Starting = AppOptions & {
 
 async function start(config: Config, starting: Starting): Promise<App> {
   const { log, undo, stopAll, capabilities = builtins, onFatal = () => {} } = starting
+  checkCatalog(capabilities)
   const about = { version: starting.version ?? version }
   let embedded: Embedded | undefined
   if (config.DATABASE_URL === undefined) {

@@ -17,7 +17,7 @@ export const catalogue = {
   path_in_itself: [400, 'Cannot move into itself: %s'],
   directory_not_copied: [400, 'Cannot copy directories: %s'],
   directory_not_empty: [400, 'Directory is not empty. Use recursive=true to delete'],
-  not_a_file: [400, 'Not a file: %s'],
+  not_a_file: [400, '%s is a directory'],
   not_a_directory: [400, 'Not a directory: %s'],
   file_readonly: [400, 'Cannot modify readonly file: %s'],
   invalid_base64: [400, 'The content is not valid base64.'],

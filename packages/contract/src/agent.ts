@@ -59,3 +59,23 @@ export const AgentChange = Type.Object(
   { title: 'UpdateAgentRequest' },
 )
 export type AgentChange = Static<typeof AgentChange>
+
+/** An agent that need not exist, and what a session would add. */
+export const PreviewAgent = Type.Object(
+  {
+    name: optional(name),
+    system_prompt: optional(Type.String({ maxLength: 1_048_576 })),
+    description: optional(description),
+    default_model_id: optional(ModelId),
+    tags: optional(tags),
+    capabilities: optional(CapabilityUses),
+    session: optional(
+      Type.Object(
+        { model_id: optional(ModelId), capabilities: optional(CapabilityUses) },
+        { description: 'What a session with this agent would bring.' },
+      ),
+    ),
+  },
+  { title: 'PreviewAgentRequest' },
+)
+export type PreviewAgent = Static<typeof PreviewAgent>

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { ModelId, ProviderId } from './id.ts'
 import { AnyObject, Anything, oneOf, optional, pageOf } from './shape.ts'
 
 /** A capability put to use, with the config that makes it behave. */
@@ -41,3 +42,36 @@ export const CapabilityInfo = Type.Object(
 )
 export type CapabilityInfo = Static<typeof CapabilityInfo>
 export const CapabilityPage = pageOf(CapabilityInfo, 'CapabilityPage')
+
+/** A tool as a model gets it, and who brings it. */
+const PreviewTool = Type.Object(
+  { ...ToolDefinition.properties, capability_id: Type.String() },
+  { title: 'PreviewTool' },
+)
+
+const PreviewModel = Type.Object(
+  {
+    id: ModelId,
+    model_id: Type.String({ description: 'As the vendor calls it.' }),
+    provider_id: ProviderId,
+    provider_type: Type.String(),
+  },
+  { title: 'PreviewModel' },
+)
+
+/** What a model would be given. */
+export const Preview = Type.Object(
+  {
+    system_prompt: Type.String(),
+    tools: Type.Array(PreviewTool),
+    model: Type.Union([PreviewModel, Type.Null()], {
+      description: 'Null when no model can be used: a turn would fail.',
+    }),
+    capabilities: Type.Array(CapabilityUse, {
+      description: 'What takes effect, dependencies first, with the config of agent and session.',
+    }),
+    warnings: Type.Array(Type.String()),
+  },
+  { title: 'Preview' },
+)
+export type Preview = Static<typeof Preview>

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { Timestamp, Uuid } from './id.ts'
+import { Timestamp } from './id.ts'
 import { count, oneOf, optional, PageQuery, pageOf } from './shape.ts'
 
 const path = Type.String({ maxLength: 4096, description: 'As in `/reports/march.csv`.' })
@@ -13,7 +13,8 @@ const facts = {
   created_at: Timestamp,
   updated_at: Timestamp,
 }
-const info = { id: Uuid, session_id: Uuid, ...facts }
+const uuid = Type.String({ format: 'uuid' })
+const info = { id: uuid, session_id: uuid, ...facts }
 
 /** A file or directory of a session, without what is in it. */
 export const FileInfo = Type.Object(info, { title: 'FileInfo' })

@@ -4,6 +4,7 @@ export {
   AgentPage,
   AgentStatus,
   NewAgent,
+  PreviewAgent,
 } from './agent.ts'
 export { AuditEntry, AuditExportQuery, AuditPage, AuditQuery } from './audit.ts'
 export {
@@ -28,6 +29,7 @@ export {
   CapabilityPage,
   CapabilityUse,
   CapabilityUses,
+  Preview,
   ToolDefinition,
 } from './capability.ts'
 export { ErrorDetail, ErrorResponse } from './error.ts'

@@ -14,6 +14,8 @@ export type ToolContext = {
   /** The same at every attempt of this call, and of no other call. */
   idempotencyKey: string
   signal: AbortSignal
+  /** UTF-8 bytes of the result, as JSON, that the model gets at most. */
+  outputBytesMax: number
   /** The session's files. A call whose turn went on elsewhere changes nothing any more. */
   files: SessionFiles
   /** What the session keeps by name. */

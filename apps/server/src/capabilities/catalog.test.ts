@@ -69,7 +69,7 @@ function refusal(act: () => void) {
 test('the built-in capabilities, by id', () => {
   assert.deepEqual(
     builtins.map(({ id }) => id),
-    ['current_time', 'noop', 'test_math', 'test_weather'],
+    ['current_time', 'noop', 'session_file_system', 'test_math', 'test_weather'],
   )
 })
 

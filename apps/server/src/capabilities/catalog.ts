@@ -1,12 +1,14 @@
-import type { CapabilityInfo, CapabilityUse, ErrorDetail } from '@outlast/contract'
+import type { CapabilityInfo, CapabilityUse, ErrorDetail, Preview } from '@outlast/contract'
 import { ApiError, invalidAt } from '../errors.ts'
-import type { Capability, Tool } from './capability.ts'
+import type { Capability, Mount, Tool } from './capability.ts'
 import { explain, problemsOf } from './validation.ts'
 
-/** What a model is given: one system prompt, and tools by name. */
-export type RuntimeAgent = { prompt: string; tools: Map<string, Tool> }
-
+/** A capability that takes effect, and with which config. */
 type Applied = { capability: Capability; config: Record<string, unknown> }
+
+/** What a model is given: one system prompt, and tools by name; and what it is made of. */
+export type RuntimeAgent = { prompt: string; tools: Map<string, Tool>; parts: readonly Applied[] }
+
 type Uses = readonly CapabilityUse[]
 
 const appliedMax = 100
@@ -110,7 +112,93 @@ export function assemble(
   for (const tool of parts.flatMap(({ capability, config }) => capability.tools(config))) {
     if (!tools.has(tool.name)) tools.set(tool.name, tool)
   }
-  return { prompt: assemblePrompt(parts, agent.agentPrompt), tools }
+  return { prompt: assemblePrompt(parts, agent.agentPrompt), tools, parts }
+}
+
+/** The same for people: what the model gets, who brings it, and what does not take effect. */
+export function describeAgent(
+  list: readonly Capability[],
+  { prompt, tools, parts }: RuntimeAgent,
+  uses: Uses,
+): Omit<Preview, 'model'> {
+  const owners = new Map<string, string>()
+  for (const { capability, config } of parts) {
+    for (const { name } of capability.tools(config)) {
+      if (!owners.has(name)) owners.set(name, capability.id)
+    }
+  }
+  const described = [...tools.values()].map((tool) => ({
+    ...describeTool(tool),
+    capability_id: owners.get(tool.name)!,
+  }))
+  const applied = new Set(parts.map(({ capability }) => capability.id))
+  const left = uses.map(({ ref }) => ref).filter((ref) => !applied.has(ref))
+  return {
+    system_prompt: prompt,
+    tools: described,
+    capabilities: parts.map(({ capability, config }) => ({ ref: capability.id, config })),
+    warnings: [...new Set(left)].map((ref) => whyLeftOut(list, ref)),
+  }
+}
+
+function whyLeftOut(list: readonly Capability[], ref: string): string {
+  const capability = list.find(({ id }) => id === ref)
+  if (!capability) return `There is no capability ${ref} any more: it has no effect.`
+  if (capability.status === 'available')
+    return `More than ${appliedMax} capabilities: ${ref} has no effect.`
+  return `The capability ${ref} is ${capability.status.replace('_', ' ')}: it has no effect.`
+}
+
+/** The files that a session with these capabilities has from its start; of two at one path the first. */
+export function mountsOf(list: readonly Capability[], agentUses: Uses, sessionUses: Uses): Mount[] {
+  const mounts = new Map<string, Mount>()
+  for (const { capability, config } of applied(list, agentUses, sessionUses)) {
+    for (const mount of capability.mounts(config)) {
+      if (!mounts.has(mount.path)) mounts.set(mount.path, mount)
+    }
+  }
+  return [...mounts.values()]
+}
+
+/**
+ * Refuses a list of capabilities that could not be put together: for whoever adds one, at the start of the server.
+ * Contract: throws an Error that names the capability.
+ */
+export function checkCatalog(list: readonly Capability[]): void {
+  const byId = new Map<string, Capability>()
+  for (const capability of list) {
+    if (byId.has(capability.id)) throw new Error(`Two capabilities are called ${capability.id}.`)
+    byId.set(capability.id, capability)
+  }
+  const done = new Set<string>()
+  const visit = (id: string, above: readonly string[]) => {
+    if (above.includes(id)) {
+      const cycle = [...above.slice(above.indexOf(id)), id].join(' needs ')
+      throw new Error(`Capabilities need each other in a circle: ${cycle}.`)
+    }
+    if (done.has(id)) return
+    const capability = byId.get(id)
+    if (!capability)
+      throw new Error(`${above.at(-1)} needs ${id}, and there is no such capability.`)
+    for (const dependency of capability.dependencies) visit(dependency, [...above, id])
+    done.add(id)
+  }
+  for (const { id } of list) visit(id, [])
+  for (const capability of list) checkDefinition(capability)
+}
+
+function checkDefinition({ id, config, tools, prompt, mounts }: Capability): void {
+  if (problemsOf(config, {}).length > 0) throw new Error(`${id} does not take an empty config.`)
+  prompt({})
+  for (const { path } of mounts({})) {
+    if (!path.startsWith('/'))
+      throw new Error(`${id} has a file at ${path}, which is no absolute path.`)
+  }
+  const names = tools({}).map(({ name }) => name)
+  const odd = names.find((name) => !/^[a-zA-Z0-9_-]{1,64}$/.test(name))
+  if (odd !== undefined) throw new Error(`${id} has a tool ${odd}: models take no such name.`)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) throw new Error(`${id} has two tools called ${twice}.`)
 }
 
 function assemblePrompt(parts: readonly Applied[], agentPrompt: string): string {

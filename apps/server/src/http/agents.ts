@@ -6,6 +6,8 @@ import {
   ErrorResponse,
   NewAgent,
   PageQuery,
+  Preview,
+  PreviewAgent,
 } from '@outlast/contract'
 import { checkCombination, checkUses } from '../capabilities/catalog.ts'
 import { invalidAt } from '../errors.ts'
@@ -23,6 +25,7 @@ import type { Db } from '../store/database.ts'
 import { checkModel } from '../store/models.ts'
 import type { Api } from './api.ts'
 import { sendList } from './list.ts'
+import { previewOf } from './preview.ts'
 
 type Params = { agent_id: string }
 type Choices = {
@@ -78,6 +81,34 @@ export function agentRoutes({ app, node }: Api): void {
       if (!id) return reply.code(201).send(await createAgent(db, orgId, body))
       const { agent, created } = await saveAgent(db, orgId, { ...body, id })
       return reply.code(created ? 201 : 200).send(agent)
+    },
+  })
+
+  app.route<{ Body: PreviewAgent }>({
+    method: 'POST',
+    url: '/v1/agents/preview',
+    config: { access: 'read', unaudited: true },
+    schema: {
+      operationId: 'preview_agent',
+      summary: 'Show what a model would be given by an agent, without creating it.',
+      tags,
+      body: PreviewAgent,
+      response: { 200: Preview, '4xx': ErrorResponse },
+    },
+    async handler({ body, principal: { orgId }, db }) {
+      const { session } = body
+      await check(db, orgId, body)
+      const uses = body.capabilities ?? []
+      const more = session?.capabilities ?? []
+      checkUses(capabilities, more, 'session/capabilities')
+      checkCombination(capabilities, uses, more)
+      if (session?.model_id) await checkModel(db, orgId, session.model_id, 'session/model_id')
+      return previewOf(node, orgId, {
+        prompt: body.system_prompt ?? '',
+        agentUses: uses,
+        sessionUses: more,
+        models: [session?.model_id, body.default_model_id],
+      })
     },
   })
 

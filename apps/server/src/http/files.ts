@@ -240,29 +240,6 @@ export function fileRoutes({ app, node }: Api): void {
     },
   })
 
-  app.route<{ Params: Params; Body: MoveFile }>({
-    method: 'POST',
-    url: '/v1/sessions/:session_id/fs/_/move',
-    config: writing,
-    schema: {
-      operationId: 'move_file',
-      summary: 'Move a file, or a directory with all that is in it.',
-      tags,
-      body: MoveFile,
-      response: { 200: SessionFile, 409: ErrorResponse, ...errors },
-    },
-    async handler(request) {
-      const from = writablePath(request.body.src_path)
-      const to = writablePath(request.body.dst_path)
-      const moved = await change(request, async ({ tree, load, loadBelow }) => {
-        await load([from, to])
-        await loadBelow(from)
-        return movePath(tree, from, to)
-      })
-      return whole(request, moved)
-    },
-  })
-
   app.route<{ Params: Params; Body: CopyFile }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/fs/_/copy',
@@ -326,6 +303,29 @@ export function fileRoutes({ app, node }: Api): void {
       const total = results.length
       const page = { data: results, total, offset: 0, limit: Math.max(total, 1) }
       return truncated ? { ...page, truncated } : page
+    },
+  })
+
+  app.route<{ Params: Params; Body: MoveFile }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/fs/_/move',
+    config: writing,
+    schema: {
+      operationId: 'move_file',
+      summary: 'Move a file, or a directory with all that is in it.',
+      tags,
+      body: MoveFile,
+      response: { 200: SessionFile, 409: ErrorResponse, ...errors },
+    },
+    async handler(request) {
+      const from = writablePath(request.body.src_path)
+      const to = writablePath(request.body.dst_path)
+      const moved = await change(request, async ({ tree, load, loadBelow }) => {
+        await load([from, to])
+        await loadBelow(from)
+        return movePath(tree, from, to)
+      })
+      return whole(request, moved)
     },
   })
 }

@@ -65,7 +65,7 @@ export function createOpenApi(version: string): OpenApi {
   function add(route: RouteOptions) {
     const { schema, method, url } = route
     if (!schema?.operationId || schema.hide || method === 'HEAD') return
-    const path = url.replace(/:(\w+)/g, '{$1}')
+    const path = named(url).replace(/:(\w+)/g, '{$1}')
     paths[path] ??= {}
     paths[path][String(method).toLowerCase()] = {
       operationId: schema.operationId,
@@ -81,8 +81,11 @@ export function createOpenApi(version: string): OpenApi {
   return { document, add }
 }
 
+/** What stands for the rest of a path has a name too. */
+const named = (url: string) => url.replace(/\*$/, ':path')
+
 function parametersOf({ url, schema, method }: RouteOptions, refer: (node: unknown) => unknown) {
-  const inPath = [...url.matchAll(/:(\w+)/g)].map(([, name]) => ({
+  const inPath = [...named(url).matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
     in: 'path',
     required: true,

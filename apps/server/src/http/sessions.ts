@@ -2,16 +2,20 @@ import {
   CancelTurnResponse,
   ErrorResponse,
   NewSession,
+  Preview,
   Session,
   SessionChange,
   SessionPage,
   SessionQuery,
 } from '@outlast/contract'
-import { checkCombination, checkUses } from '../capabilities/catalog.ts'
+import { checkCombination, checkUses, mountsOf } from '../capabilities/catalog.ts'
 import { ApiError } from '../errors.ts'
 import { parseId } from '../ids.ts'
 import { cancelSession } from '../runtime/cancel.ts'
+import { fileLimits } from '../runtime/node.ts'
 import { getAgent } from '../store/agents.ts'
+import { atomically, type Db } from '../store/database.ts'
+import { mountFiles } from '../store/file-changes.ts'
 import { checkModel } from '../store/models.ts'
 import {
   createSession,
@@ -22,6 +26,7 @@ import {
 } from '../store/sessions.ts'
 import type { Api } from './api.ts'
 import { listed, rangeOf } from './page.ts'
+import { previewOf } from './preview.ts'
 
 type Params = { session_id: string }
 
@@ -60,7 +65,15 @@ export function sessionRoutes({ app, node }: Api): void {
       checkCombination(capabilities, agent.capabilities, uses)
       if (body.model_id) await checkModel(db, principal.orgId, body.model_id)
       const model_id = body.model_id ?? agent.default_model_id ?? null
-      return reply.code(201).send(await createSession(db, principal.orgId, { ...body, model_id }))
+      const mounts = mountsOf(capabilities, agent.capabilities, uses)
+      const create = (db: Db) => createSession(db, principal.orgId, { ...body, model_id })
+      if (mounts.length === 0) return reply.code(201).send(await create(db))
+      const session = await atomically(db, async (db) => {
+        const made = await create(db)
+        await mountFiles(db, made, mounts, fileLimits(node.config))
+        return made
+      })
+      return reply.code(201).send(session)
     },
   })
 
@@ -74,6 +87,27 @@ export function sessionRoutes({ app, node }: Api): void {
     },
     async handler({ params, principal }) {
       return getSession(db, principal.orgId, parseId('session', params.session_id))
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'GET',
+    url: '/v1/sessions/:session_id/preview',
+    config: { forToken: 'read' },
+    schema: {
+      operationId: 'preview_session',
+      summary: 'Show what the next turn of a session would give to a model.',
+      response: { 200: Preview, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal: { orgId } }) {
+      const session = await getSession(db, orgId, parseId('session', params.session_id))
+      const agent = await getAgent(db, orgId, session.agent_id)
+      return previewOf(node, orgId, {
+        prompt: agent.system_prompt,
+        agentUses: agent.capabilities,
+        sessionUses: session.capabilities,
+        models: [session.model_id, agent.default_model_id],
+      })
     },
   })
 

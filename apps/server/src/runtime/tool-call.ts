@@ -12,7 +12,7 @@ export type ToolOutcome = EventDataOf<'tool.completed'>
 export type ToolRun = {
   tool: Tool | undefined
   call: ToolCall
-  context: Omit<ToolContext, 'signal'>
+  context: Omit<ToolContext, 'signal' | 'outputBytesMax'>
   /** Aborted when the turn is cancelled. */
   signal: AbortSignal
   timeoutMs: number
@@ -43,7 +43,7 @@ const failure = (status: ToolOutcome['status'], error: string): Attempted => ({
 })
 
 async function attempt(run: ToolRun): Promise<Attempted> {
-  const { tool, call, context, signal, timeoutMs } = run
+  const { tool, call, context, signal, timeoutMs, outputBytesMax } = run
   if (!tool) return failure('error', `Tool definition not found: ${call.name}`)
   if (unreadableArguments in call.arguments) {
     return failure('error', 'The arguments are not a JSON object.')
@@ -54,7 +54,7 @@ async function attempt(run: ToolRun): Promise<Attempted> {
   const either = AbortSignal.any([signal, timeout])
   try {
     const value = await Promise.race([
-      Promise.resolve(tool.run(call.arguments, { ...context, signal: either })),
+      Promise.resolve(tool.run(call.arguments, { ...context, outputBytesMax, signal: either })),
       aborted(either),
     ])
     const text = await outputOf(run, value)

@@ -20,7 +20,7 @@ export function toolContext(
   { node, run }: Turn,
   { call, sequence }: OpenCall,
   target: FileTarget,
-): Omit<ToolContext, 'signal'> {
+): Omit<ToolContext, 'signal' | 'outputBytesMax'> {
   const { db, bus, grep, config } = node
   const { orgId, sessionId, turnId } = run
   return {

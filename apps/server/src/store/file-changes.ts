@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto'
-import type { EventContext, EventDataOf, FileInfo, PathChange } from '@outlast/contract'
+import type { EventContext, EventDataOf, PathChange, Session } from '@outlast/contract'
 import { ApiError } from '../errors.ts'
 import { atomically, type Db, type Statement } from './database.ts'
 import { type EventRow, wireEvent } from './events.ts'
 import {
   addEntries,
   type Content,
+  createFile,
   differences,
   type Entry,
   type FileTree,
   newTree,
 } from './file-tree.ts'
-import { asInfo, entryColumns, type FilesOf } from './files.ts'
-import { afterPrefix, ancestorsOf, directoryOf, prefixOf } from './paths.ts'
+import { entryColumns, type FilesOf } from './files.ts'
+import { afterPrefix, ancestorsOf, directoryOf, normalizePath, prefixOf } from './paths.ts'
 import { randomShard } from './turns.ts'
 
 /** How much one session may keep. */
@@ -195,7 +196,7 @@ const changesPerEvent = 1_000
 type Recorded = Pick<What, 'bytes' | 'count'> & { changes: PathChange[] }
 
 async function appendChanges(db: Db, target: FileTarget, { changes, bytes, count }: Recorded) {
-  if (changes.length === 0) return []
+  if (changes.length === 0 && count === 0) return []
   const { orgId, sessionId, by } = target
   const context = JSON.stringify(by?.context ?? {})
   const data: string[] = []
@@ -222,6 +223,28 @@ function publishing(sessionId: string, rows: EventRow[]): Changed<unknown>['publ
     if (last)
       bus.stored(sessionId, last.sequence, () => rows.map((row) => wireEvent(sessionId, row)))
   }
+}
+
+type Mounted = { path: string; content: string | Buffer; isReadonly: boolean }
+
+/** Gives a session that is being created its first files. They are there from the start: no event tells of them. */
+export async function mountFiles(
+  db: Db,
+  { organization_id: orgId, id: sessionId }: Pick<Session, 'organization_id' | 'id'>,
+  mounts: readonly Mounted[],
+  limits: FileLimits,
+): Promise<void> {
+  const target = { orgId, sessionId, limits }
+  const held = await lock(db, target)
+  const tree = newTree(held.now)
+  for (const { path, content, isReadonly } of mounts) {
+    const kept = await keepBytes(db, orgId, { bytes: Buffer.from(content), limits })
+    createFile(tree, normalizePath(path), { content: kept, isReadonly })
+  }
+  const what = differences(tree)
+  checkLimits(held, what, limits)
+  await store(db, target, what)
+  await appendChanges(db, target, { ...what, changes: [] })
 }
 
 const keep: Statement = {
@@ -267,6 +290,3 @@ export async function sweepBlobs(db: Db): Promise<void> {
     if (swept.length < 100) return
   }
 }
-
-/** An entry as clients get it. */
-export const infoOf = ({ sessionId }: FilesOf, entry: Entry): FileInfo => asInfo(sessionId, entry)

@@ -86,11 +86,13 @@ export function updateFile(
   return put(tree, 'updated', { ...found, ...content, is_readonly, updated_at })
 }
 
-/** What tools do: creates a file or replaces its content. */
+/** What tools do: creates a file or replaces its content. The same content again is no change. */
 export function writeFile(tree: FileTree, path: string, content: Content): Entry {
+  const found = tree.entries.get(path)
   if (path === '/') throw new ApiError('path_is_directory', path)
-  if (tree.entries.has(path)) return updateFile(tree, path, { content })
-  return createFile(tree, path, { content })
+  if (!found) return createFile(tree, path, { content })
+  if (found.hash === content.hash && !found.is_readonly) return found
+  return updateFile(tree, path, { content })
 }
 
 /** False when nothing was there. Contract: throws 400 when something is in the way. */

@@ -1,0 +1,193 @@
+import type { FileInfo } from '@outlast/contract'
+import { Type } from 'typebox'
+import { withContent } from '../store/files.ts'
+import { defineCapability, defineTool, type Tool, ToolError } from './capability.ts'
+
+const config = Type.Object(
+  {
+    readonly: Type.Optional(
+      Type.Boolean({ description: 'Offers only the tools that read. Without it: all.' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+const closed = { additionalProperties: false }
+const path = Type.String({ maxLength: 4096, description: 'Absolute, as in /notes/todo.md.' })
+
+const readFile = defineTool({
+  name: 'read_file',
+  description:
+    'Reads a file. A long one comes in parts: go on at next_offset. What is no text comes in base64.',
+  replay: 'safe',
+  input: Type.Object(
+    {
+      path,
+      offset: Type.Optional(
+        Type.Integer({ minimum: 0, description: 'Characters of the content to skip.' }),
+      ),
+      limit: Type.Optional(
+        Type.Integer({ minimum: 1, description: 'Characters to read at most.' }),
+      ),
+    },
+    closed,
+  ),
+  async run({ path, offset = 0, limit }, { files, outputBytesMax }) {
+    const found = await files.read(path)
+    const { content, encoding, size_bytes, path: at } = withContent(found.file, found.bytes)
+    const text = content ?? ''
+    const part = partOf(text, { offset, limit, bytesMax: outputBytesMax - 1_024 - at.length * 3 })
+    const end = offset + part.length
+    return {
+      path: at,
+      content: part,
+      encoding,
+      size_bytes,
+      ...(offset > 0 && { offset }),
+      ...(end < text.length && { truncated: true, next_offset: end }),
+    }
+  },
+})
+
+type Wanted = { offset: number; limit: number | undefined; bytesMax: number }
+
+/** As much of a text as its JSON has room for, cut between characters. */
+function partOf(text: string, { offset, limit = text.length, bytesMax }: Wanted): string {
+  const most = Math.max(256, bytesMax)
+  let part = between(text, offset, offset + Math.min(limit, most))
+  for (let bytes = jsonBytes(part); bytes > most; bytes = jsonBytes(part)) {
+    part = between(part, 0, Math.max(1, Math.floor((part.length * most) / bytes) - 1))
+  }
+  return part
+}
+
+const jsonBytes = (text: string) => Buffer.byteLength(JSON.stringify(text))
+
+/** A part that does not end within a pair of surrogates, unless it is nothing else. */
+function between(text: string, from: number, to: number): string {
+  const part = text.slice(from, to)
+  const last = part.charCodeAt(part.length - 1)
+  return part.length > 1 && last >= 0xd800 && last <= 0xdbff ? part.slice(0, -1) : part
+}
+
+const writeFile = defineTool({
+  name: 'write_file',
+  description: 'Creates a file, or replaces all that is in it. Directories are made where needed.',
+  replay: 'safe',
+  input: Type.Object(
+    {
+      path,
+      content: Type.String(),
+      encoding: Type.Optional(
+        Type.Enum(['text', 'base64'], {
+          type: 'string',
+          default: 'text',
+          description: 'base64 for what is no text.',
+        }),
+      ),
+    },
+    closed,
+  ),
+  async run({ path, content, encoding = 'text' }, { files }) {
+    const bytes = Buffer.from(content, encoding === 'text' ? 'utf8' : 'base64')
+    if (encoding === 'base64' && !isBase64(content))
+      throw new ToolError('The content is not base64.')
+    const { path: at, size_bytes, created_at, updated_at } = await files.write(path, bytes)
+    return { path: at, size_bytes, created: created_at === updated_at }
+  },
+})
+
+const isBase64 = (text: string) => /^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(text)
+
+const entriesMax = 1_000
+
+const listDirectory = defineTool({
+  name: 'list_directory',
+  description: 'Lists what is in a directory, directories first.',
+  replay: 'safe',
+  input: Type.Object(
+    { path: Type.Optional(Type.String({ maxLength: 4096, default: '/' })) },
+    closed,
+  ),
+  async run({ path = '/' }, { files }) {
+    const all = await files.list(path)
+    const entries = all.slice(0, entriesMax).map(entryOf)
+    const truncated = all.length > entries.length
+    return { path, entries, count: all.length, ...(truncated && { truncated }) }
+  },
+})
+
+function entryOf({ name, path, is_directory, size_bytes, is_readonly }: FileInfo) {
+  return { name, path, is_directory, size_bytes, is_readonly }
+}
+
+const grepFiles = defineTool({
+  name: 'grep_files',
+  description:
+    'Finds the lines of text files that match a regular expression (RE2: no look-around).',
+  replay: 'safe',
+  input: Type.Object(
+    {
+      pattern: Type.String({ minLength: 1, maxLength: 1000 }),
+      path_pattern: Type.Optional(
+        Type.String({ maxLength: 1000, description: 'A glob: *.md anywhere, /src/** below /src.' }),
+      ),
+    },
+    closed,
+  ),
+  async run({ pattern, path_pattern }, { files }) {
+    const { results, truncated } = await files.grep(pattern, path_pattern)
+    const matches = results.flatMap((result) => result.matches)
+    return { pattern, matches, match_count: matches.length, ...(truncated && { truncated }) }
+  },
+})
+
+const deleteFile = defineTool({
+  name: 'delete_file',
+  description: 'Deletes a file, or a directory; one with something in it only with recursive.',
+  // A second run would find nothing, and tell the model so.
+  replay: 'unsafe',
+  input: Type.Object({ path, recursive: Type.Optional(Type.Boolean({ default: false })) }, closed),
+  async run({ path, recursive = false }, { files }) {
+    const deleted = await files.remove(path, { recursive })
+    if (!deleted) throw new ToolError(`File not found: ${path}`)
+    return { path, deleted }
+  },
+})
+
+const statFile = defineTool({
+  name: 'stat_file',
+  description: 'Tells whether something is at a path, and what.',
+  replay: 'safe',
+  input: Type.Object({ path }, closed),
+  async run({ path }, { files }) {
+    const found = await files.find(path)
+    if (!found) return { path, exists: false }
+    const { name, is_directory, is_readonly, size_bytes, created_at, updated_at } = found
+    const about = { name, exists: true, is_directory, is_readonly }
+    return { path: found.path, ...about, size_bytes, created_at, updated_at }
+  },
+})
+
+const reading: readonly Tool[] = [readFile, listDirectory, grepFiles, statFile]
+const writing: readonly Tool[] = [writeFile, deleteFile]
+
+export const sessionFileSystem = defineCapability({
+  id: 'session_file_system',
+  name: 'File System',
+  description: "Reads, writes and searches the session's files.",
+  category: 'File Operations',
+  icon: 'hard-drive',
+  status: 'available',
+  config,
+  prompt: ({ readonly }) =>
+    [
+      'This session has files of its own, which stay from turn to turn. Paths are absolute.',
+      'list_directory, stat_file, read_file and grep_files look at them.',
+      readonly
+        ? 'You cannot change them.'
+        : 'write_file creates or replaces a file, and the directories above it; delete_file removes.',
+      'Files below /_tool_outputs hold results of tools that were too long to show.',
+    ].join('\n'),
+  tools: ({ readonly }) => (readonly ? [...reading] : [...reading, ...writing]),
+})

@@ -1,0 +1,28 @@
+import type { CapabilityUse, Preview } from '@outlast/contract'
+import { assemble, describeAgent } from '../capabilities/catalog.ts'
+import type { Node } from '../runtime/node.ts'
+import { findModelRoute } from '../store/models.ts'
+
+type Previewed = {
+  prompt: string
+  agentUses: readonly CapabilityUse[]
+  sessionUses: readonly CapabilityUse[]
+  /** Models that may be asked, in order; the organization's default is behind them all. */
+  models: (string | null | undefined)[]
+}
+
+/** What the next turn would give to a model, put together as it would be. */
+export async function previewOf(
+  { db, capabilities }: Pick<Node, 'db' | 'capabilities'>,
+  orgId: string,
+  { prompt, agentUses, sessionUses, models }: Previewed,
+): Promise<Preview> {
+  const agent = assemble(capabilities, { agentPrompt: prompt, agentUses, sessionUses })
+  const wanted = models.filter((id) => typeof id === 'string')
+  const route = await findModelRoute(db, orgId, wanted)
+  const { id, model_id, provider_id, provider_type } = route ?? {}
+  return {
+    ...describeAgent(capabilities, agent, [...agentUses, ...sessionUses]),
+    model: route ? ({ id, model_id, provider_id, provider_type } as Preview['model']) : null,
+  }
+}
