@@ -10,6 +10,7 @@ import os from 'node:os'
 import { access } from './access.ts'
 import { deltas } from './deltas.ts'
 import { markdown, type Options, type Report } from './figures.ts'
+import { files } from './files.ts'
 import { getSession } from './get-session.ts'
 import { listSessions } from './list-sessions.ts'
 import { peers } from './peers.ts'
@@ -36,6 +37,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   scaling,
   deltas,
   'turn-memory': turnMemory,
+  files,
 }
 
 const args = process.argv.slice(2)

@@ -17,7 +17,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { ApiError } from '../errors.ts'
-import { parseId } from '../ids.ts'
+import { parseId, uuidOf } from '../ids.ts'
 import { fileLimits } from '../runtime/node.ts'
 import { changeFiles, keepBytes } from '../store/file-changes.ts'
 import {
@@ -34,6 +34,7 @@ import {
   countEntries,
   findEntry,
   getEntry,
+  infoJson,
   listEntries,
   readBlob,
   rootInfo,
@@ -41,7 +42,7 @@ import {
 } from '../store/files.ts'
 import { normalizePath, writablePath } from '../store/paths.ts'
 import type { Api } from './api.ts'
-import { sendList } from './list.ts'
+import { listed, rangeOf, streamList } from './page.ts'
 
 const bodyBytesMax = 16 * 1024 * 1024
 const tags = ['filesystem']
@@ -97,14 +98,36 @@ export function fileRoutes({ app, node }: Api): void {
     const of = filesOf(request)
     const found = path === '/' ? await findEntry(db, of, path) : await getEntry(db, of, path)
     if (found && !found.is_directory) return whole({ ...request, db }, found)
-    const listing = { directory: path, recursive: request.query.recursive ?? false }
-    return sendList<FileInfo>(reply, request.query, {
-      async *batches(range) {
-        for await (const rows of listEntries(db, of.sessionId, { ...listing, ...range })) {
-          yield rows.map((row) => asInfo(of.sessionId, row))
-        }
-      },
-      count: () => countEntries(db, of.sessionId, listing),
+    return list(request, reply, { directory: path, recursive: request.query.recursive ?? false })
+  }
+
+  async function list(
+    request: Changing & { query: FileQuery },
+    reply: FastifyReply,
+    listing: { directory: string; recursive: boolean },
+  ) {
+    const { sessionId } = filesOf(request)
+    const { limit, offset = 0 } = request.query
+    const count = () => countEntries(db, sessionId, listing)
+    if (limit !== undefined) {
+      const range = rangeOf(request.query)
+      const data: FileInfo[] = []
+      for await (const rows of listEntries(db, sessionId, { ...listing, ...range })) {
+        for (const row of rows) data.push(asInfo(sessionId, row))
+      }
+      return listed({ data, total: await count() }, range)
+    }
+    const uuid = uuidOf(sessionId)
+    async function* batches() {
+      for await (const rows of listEntries(db, sessionId, { ...listing, offset })) {
+        yield rows.map((row) => infoJson(uuid, row))
+      }
+    }
+    const total = offset > 0 ? await count() : undefined
+    return streamList(reply, {
+      ...(total !== undefined && { total }),
+      offset,
+      batches: batches(),
     })
   }
 

@@ -2,11 +2,8 @@ import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Tables } from './tables.ts'
 
-/**
- * A statement that runs often: prepared once on each connection, under its name. `binary` asks for rows as PostgreSQL has
- * them inside: for bytes, which are twice as long as text.
- */
-export type Statement = { name: string; text: string; binary?: boolean }
+/** A statement that runs often: prepared once on each connection, under its name. */
+export type Statement = { name: string; text: string }
 
 /** Where store functions read and write: the pool, or one transaction. */
 export type Db = {
@@ -25,7 +22,6 @@ export type Database = Db & {
 
 const timestamptz = 1184
 const int8 = 20
-const bytea = 17
 
 /** `2026-11-24 15:09:30.12+00`, as PostgreSQL prints it in UTC, to RFC 3339 with three digits after the second. */
 function toRfc3339(text: string): string {
@@ -40,7 +36,6 @@ const parsers: Record<number, (text: string) => unknown> = {
 
 const types = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
-    if (format === 'binary' && oid === bytea) return (bytes: Buffer) => bytes
     return format === 'binary'
       ? pg.types.getTypeParser(oid, format)
       : (parsers[oid] ?? pg.types.getTypeParser(oid))
@@ -159,9 +154,8 @@ function over(target: pg.Pool | pg.PoolClient): Db {
       typed ??= new Kysely<Tables>({ dialect: new PostgresDialect({ pool: poolOf(target) }) })
       return typed
     },
-    run<Row>({ name, text, binary }: Statement, values: readonly unknown[]) {
-      const query = { name, text, values: values as unknown[], ...(binary && { binary }) }
-      return target.query(query).then(rowsOf<Row>)
+    run<Row>({ name, text }: Statement, values: readonly unknown[]) {
+      return target.query({ name, text, values: values as unknown[] }).then(rowsOf<Row>)
     },
   }
 }

@@ -9,13 +9,18 @@ import { afterPrefix, nameOf, prefixOf } from './paths.ts'
 /** Whose files. */
 export type FilesOf = { orgId: string; sessionId: string }
 
-export const entryColumns =
-  'f.id, f.path, f.is_directory, f.is_readonly, f.hash, f.size_bytes, f.created_at, f.updated_at'
+const listedColumns =
+  'f.id, f.path, f.is_directory, f.is_readonly, f.size_bytes, f.created_at, f.updated_at'
+export const entryColumns = `${listedColumns}, f.hash`
+
+/** What a list tells of an entry. */
+export type ListedEntry = Omit<Entry, 'hash'>
 
 /** An entry as clients get it. */
-export function asInfo(sessionId: string, entry: Entry): FileInfo {
-  const { hash: _, id, path, ...rest } = entry
-  return { id, session_id: uuidOf(sessionId), path, name: nameOf(path), ...rest }
+export function asInfo(sessionId: string, entry: ListedEntry): FileInfo {
+  const { id, path, is_directory, is_readonly, size_bytes, created_at, updated_at } = entry
+  const about = { path, name: nameOf(path), is_directory, is_readonly, size_bytes }
+  return { id, session_id: uuidOf(sessionId), ...about, created_at, updated_at }
 }
 
 const one: Statement = {
@@ -32,6 +37,13 @@ export async function findEntry(db: Db, { orgId, sessionId }: FilesOf, path: str
   return row.id === null ? undefined : row
 }
 
+/** The JSON of what `asInfo` gives: a long list costs a third of the time that way. */
+export function infoJson(sessionUuid: string, entry: ListedEntry): string {
+  const { id, path, is_directory, is_readonly, size_bytes, created_at, updated_at } = entry
+  const name = JSON.stringify(nameOf(path))
+  return `{"id":"${id}","session_id":"${sessionUuid}","path":${JSON.stringify(path)},"name":${name},"is_directory":${is_directory},"is_readonly":${is_readonly},"size_bytes":${size_bytes},"created_at":"${created_at}","updated_at":"${updated_at}"}`
+}
+
 /** The root is always there. Its times are those of the look at it. */
 export function rootInfo(sessionId: string): FileInfo {
   const now = new Date().toISOString()
@@ -43,7 +55,6 @@ export function rootInfo(sessionId: string): FileInfo {
     path: '/',
     is_directory: true,
     is_readonly: false,
-    hash: null,
     size_bytes: 0,
   })
 }
@@ -66,7 +77,7 @@ export async function checkDirectory(db: Db, of: FilesOf, path: string): Promise
 const children: Statement = {
   name: 'list-directory',
   text: `
-select ${entryColumns} from files f where f.session_id = $1 and f.directory = $2
+select ${listedColumns} from files f where f.session_id = $1 and f.directory = $2
   and ($3::boolean is null or (not f.is_directory, f.path) > (not $3, $4 collate "C"))
 order by (not f.is_directory), f.path limit $5 offset $6`,
 }
@@ -74,7 +85,7 @@ order by (not f.is_directory), f.path limit $5 offset $6`,
 const subtree: Statement = {
   name: 'list-subtree',
   text: `
-select ${entryColumns} from files f
+select ${listedColumns} from files f
 where f.session_id = $1 and f.path > $2 collate "C" and f.path < $3 collate "C"
 order by f.path limit $4 offset $5`,
 }
@@ -93,26 +104,27 @@ export async function* listEntries(
   db: Db,
   sessionId: string,
   { directory, recursive, offset = 0, limit = Number.MAX_SAFE_INTEGER }: FileListing,
-): AsyncGenerator<Entry[]> {
+): AsyncGenerator<ListedEntry[]> {
   const prefix = prefixOf(directory)
-  let last: Entry | undefined
-  for (let left = limit; left > 0; ) {
-    const size = Math.min(batchSize, left)
+  const read = (size: number, last: ListedEntry | undefined): Promise<ListedEntry[]> => {
     const skip = last ? 0 : offset
-    const rows: Entry[] = recursive
-      ? await db.run(subtree, [sessionId, last?.path ?? prefix, afterPrefix(prefix), size, skip])
-      : await db.run(children, [
-          sessionId,
-          directory,
-          last?.is_directory ?? null,
-          last?.path ?? null,
-          size,
-          skip,
-        ])
-    if (rows.length > 0) yield rows
-    if (rows.length < size) return
+    if (recursive) {
+      const after = last?.path ?? prefix
+      return db.run(subtree, [sessionId, after, afterPrefix(prefix), size, skip])
+    }
+    const after = [last?.is_directory ?? null, last?.path ?? null]
+    return db.run(children, [sessionId, directory, ...after, size, skip])
+  }
+  let left = limit
+  for (let next = read(Math.min(batchSize, left), undefined); ; ) {
+    const rows = await next
     left -= rows.length
-    last = rows.at(-1)
+    const isLast = rows.length < batchSize || left === 0
+    // The database looks for more while the client takes what there is.
+    if (!isLast) next = read(Math.min(batchSize, left), rows.at(-1))
+    next.catch(() => {})
+    if (rows.length > 0) yield rows
+    if (isLast) return
   }
 }
 
@@ -143,7 +155,6 @@ export async function countEntries(
 const blob: Statement = {
   name: 'read-blob',
   text: 'select bytes from blobs where org_id = $1 and hash = $2',
-  binary: true,
 }
 
 const empty = Buffer.alloc(0)

@@ -30,7 +30,6 @@ const reading: Statement = {
   text: `
 select b.bytes from unnest($2::text[]) with ordinality as n(hash, ord)
 left join blobs b on b.org_id = $1 and b.hash = n.hash order by n.ord`,
-  binary: true,
 }
 
 type Found = { results: GrepResult[]; matches: number; chars: number; truncated: boolean }
@@ -46,22 +45,29 @@ async function search({ id, orgId, sessionId, pattern, pathPattern, until }: Gre
   const compiled = compile(pattern)
   if (!('test' in compiled)) return { id, ...compiled }
   const glob = pathPattern ? RE2JS.compile(globPattern(pathPattern), RE2JS.DOTALL) : undefined
-  const all = await db.run<Listed>(listing, [sessionId, orgId])
-  const wanted = all.filter(({ path }) => glob?.test(path) ?? true)
+  const listed = await db.run<Listed>(listing, [sessionId, orgId])
+  const wanted = listed.filter(({ path }) => glob?.test(path) ?? true)
   const found: Found = { results: [], matches: 0, chars: 0, truncated: false }
-  for (const batch of batches(wanted)) {
-    if (found.truncated) break
+  const all = [...batches(wanted)]
+  let next = readBatch(orgId, all[0])
+  for (const [index, batch] of all.entries()) {
     if (Date.now() > until) return { id, late: true as const }
-    const rows = await db.run<{ bytes: Buffer | null }>(reading, [
-      orgId,
-      batch.map(({ hash }) => hash),
-    ])
+    const rows = await next
+    // The database reads on while we search.
+    next = readBatch(orgId, all[index + 1])
+    next.catch(() => {})
     for (const [index, { path }] of batch.entries()) {
       const bytes = rows[index]!.bytes
       if (bytes && isText(bytes)) addMatches(found, compiled, { path, text: bytes.toString() })
     }
+    if (found.truncated) break
   }
   return { id, results: found.results, truncated: found.truncated }
+}
+
+async function readBatch(orgId: string, batch: Listed[] = []) {
+  const hashes = batch.map(({ hash }) => hash)
+  return hashes.length === 0 ? [] : db.run<{ bytes: Buffer | null }>(reading, [orgId, hashes])
 }
 
 function compile(pattern: string): RE2JS | { invalid: string } {
