@@ -14,6 +14,7 @@ import { files } from './files.ts'
 import { getSession } from './get-session.ts'
 import { listSessions } from './list-sessions.ts'
 import { peers } from './peers.ts'
+import { runtimeAgent } from './runtime-agent.ts'
 import { scaling } from './scaling.ts'
 import { start } from './start.ts'
 import { statements } from './statements.ts'
@@ -38,6 +39,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   deltas,
   'turn-memory': turnMemory,
   files,
+  'runtime-agent': runtimeAgent,
 }
 
 const args = process.argv.slice(2)

@@ -1,5 +1,5 @@
 import { eventTypes } from '@outlast/contract'
-import { assemble } from '../capabilities/catalog.ts'
+import { assemble, type RuntimeAgent } from '../capabilities/catalog.ts'
 import { addToConversation, newConversation } from '../store/conversation.ts'
 import { type EventRow, readLog } from '../store/events.ts'
 import { hashOf } from '../store/texts.ts'
@@ -33,7 +33,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     agentUses: taken.agent_capabilities,
     sessionUses: taken.capabilities,
   })
-  const tools = [...agent.tools.values()].map(({ name, description }) => ({ name, description }))
+  const { prompt, tools } = summaryOf(agent)
   const started = events.findIndex(
     ({ type, context }) => type === 'turn.started' && context.turn_id === run.turnId,
   )
@@ -45,8 +45,8 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     signal,
     lease,
     agent,
-    prompt: textWithHash(agent.prompt),
-    tools: textWithHash(JSON.stringify(tools)),
+    prompt,
+    tools,
     state: fold(run.turnId, taken.turn_input, events),
     events,
     conversation,
@@ -64,6 +64,12 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
 
 const bytesOf = (rows: EventRow[], from: number) =>
   rows.reduce((sum, { sequence, data }) => sum + (sequence >= from ? data.length : 0), 0)
+
+/** What the log keeps of an agent: its prompt, and what its tools are called. */
+export function summaryOf(agent: RuntimeAgent): { prompt: Text; tools: Text } {
+  const tools = [...agent.tools.values()].map(({ name, description }) => ({ name, description }))
+  return { prompt: textWithHash(agent.prompt), tools: textWithHash(JSON.stringify(tools)) }
+}
 
 const textWithHash = (body: string): Text => ({ hash: hashOf(body), body })
 
