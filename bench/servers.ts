@@ -6,7 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { settings } from '../apps/server/src/config.ts'
+import { settings } from '../apps/server/src/config/settings.ts'
 
 const main = fileURLToPath(new URL('../apps/server/start.js', import.meta.url))
 const readyMsMax = 60_000

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { settings } from '../apps/server/src/config.ts'
+import { settings } from '../apps/server/src/config/settings.ts'
 import { catalogue } from '../apps/server/src/errors.ts'
 import { failureKinds } from '../apps/server/src/providers/failure.ts'
 import { sentences } from '../apps/server/src/runtime/turn.ts'

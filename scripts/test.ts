@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { settings } from '../apps/server/src/config.ts'
+import { settings } from '../apps/server/src/config/settings.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const filesAtOnce = 2

@@ -1,55 +1,13 @@
 import assert from 'node:assert/strict'
 import net from 'node:net'
-import { after, before, test } from 'node:test'
-import type { FileInfo } from '@outlast/contract'
-import { type Answer, startServer } from '../../test/server.ts'
-import { createSession, eventsOf } from '../../test/session.ts'
+import { test } from 'node:test'
+import { door, expectError, pathsIn, serverOfFiles } from '../../test/files.ts'
 import { follow } from '../../test/stream.ts'
 
-const cleanups: (() => unknown)[] = []
-after(async () => {
-  for (const work of cleanups.reverse()) await work()
-})
-
-let server: Awaited<ReturnType<typeof startServer>>
-let base: string
-let sessionId: string
-
-before(async () => {
-  const t = { after: (work: () => unknown) => void cleanups.push(work) }
-  server = await startServer(t, { env: { FILE_SIZE_MB: '1', SESSION_FILES_MB: '3' } })
-})
-
-/** A session of its own for each test. */
-async function fresh() {
-  sessionId = (await createSession(server)).id
-  base = `/v1/sessions/${sessionId}/fs`
-}
-
-const call = (method: string, path: string, body?: unknown) =>
-  server.call(method, base + path, body)
-const create = (path: string, body: object = {}) => call('POST', path, body)
-const pathsIn = ({ body }: Answer) => body.data.map(({ path }: FileInfo) => path)
-
-function expectError({ status, body }: Answer, expected: [number, string], words?: string) {
-  assert.deepEqual([status, body.code], expected, JSON.stringify(body))
-  if (words !== undefined) assert.equal(body.error, words)
-}
-
-/** What the log says of files, one line a change. */
-async function told() {
-  const events = await eventsOf(server, sessionId, '?types=files.changed')
-  return events.flatMap((event) =>
-    event.type === 'files.changed'
-      ? event.data.changes.map(({ change, path, from_path }) =>
-          [change, path, from_path].filter(Boolean).join(' '),
-        )
-      : [],
-  )
-}
+const { server, fresh } = serverOfFiles()
 
 test('a file is created, read, replaced and deleted, and the log tells of it', async () => {
-  await fresh()
+  const { sessionId, call, create, told } = await fresh()
   const made = await create('/notes/today.md', { content: 'Grüße' })
   assert.equal(made.status, 201)
   assert.match(made.body.id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
@@ -83,7 +41,7 @@ test('a file is created, read, replaced and deleted, and the log tells of it', a
 })
 
 test('a directory lists directories first, then by path; recursive gives what is below it only', async () => {
-  await fresh()
+  const { call, create } = await fresh()
   for (const path of ['/b.txt', '/a/z.txt', '/a/b/c.txt', '/é', '/Z', '/a.b', '/a0']) {
     assert.equal((await create(path, { content: path })).status, 201)
   }
@@ -106,33 +64,8 @@ test('a directory lists directories first, then by path; recursive gives what is
   assert.deepEqual((await call('GET', '/')).body.total, 6)
 })
 
-test('more than one batch is listed once each, in order', async () => {
-  await fresh()
-  const { sql, end } = await connect()
-  await sql(
-    `insert into files (org_id, session_id, path, directory, id, is_directory, is_readonly, size_bytes, created_at, updated_at)
-    select s.org_id, s.id, '/many/' || lpad(n::text, 5, '0'), '/many', gen_random_uuid(), n % 2 = 0, false, 0, now(), now()
-    from sessions s, generate_series(1, 5000) n where s.id = '${sessionId}'`,
-  )
-  await end()
-  await create('/many', { is_directory: true })
-  const paths = pathsIn(await call('GET', '/many'))
-  assert.equal(new Set(paths).size, 5000)
-  const odd = (path: string) => Number(path.slice(6)) % 2
-  const sorted = paths.toSorted((a: string, b: string) => odd(a) - odd(b) || (a < b ? -1 : 1))
-  assert.deepEqual(paths, sorted)
-  assert.equal(pathsIn(await call('GET', '/many?recursive=true')).join(), paths.toSorted().join())
-})
-
-async function connect() {
-  const { default: pg } = await import('pg')
-  const client = new pg.Client(server.databaseUrl)
-  await client.connect()
-  return { sql: (text: string) => client.query(text), end: () => client.end() }
-}
-
 test('what POST refuses, PUT refuses, DELETE refuses', async () => {
-  await fresh()
+  const { call, create } = await fresh()
   await create('/file', { content: 'x' })
   await create('/dir/inner', { content: 'x' })
   expectError(await create(''), [400, 'root_path'], 'Cannot create at root path, specify a path')
@@ -173,7 +106,7 @@ test('what POST refuses, PUT refuses, DELETE refuses', async () => {
 })
 
 test('a read-only file can be read and copied, not changed, moved or deleted, until the flag is gone', async () => {
-  await fresh()
+  const { call, create } = await fresh()
   await create('/dir/fixed', { content: 'x', is_readonly: true })
   const refused: [number, string] = [400, 'file_readonly']
   const said = 'Cannot modify readonly file: /dir/fixed'
@@ -191,7 +124,7 @@ test('a read-only file can be read and copied, not changed, moved or deleted, un
 })
 
 test('files and directories move with all that is in them, and nowhere where something is', async () => {
-  await fresh()
+  const { call, create, told } = await fresh()
   await create('/a_%25/x_y', { content: '1' })
   await create('/a_%25/deep/z', { content: '2' })
   await create('/ab%25/x_y', { content: '3' })
@@ -225,7 +158,7 @@ test('files and directories move with all that is in them, and nowhere where som
 })
 
 test('stat tells of a file, a directory and the root', async () => {
-  await fresh()
+  const { call, create } = await fresh()
   await create('/dir/file', { content: 'four' })
   const stat = async (path: string) => call('POST', '/_/stat', { path })
   const { created_at, updated_at, ...file } = (await stat(' dir//file/ ')).body
@@ -243,7 +176,7 @@ test('stat tells of a file, a directory and the root', async () => {
 })
 
 test('paths that could mean another place are refused, wherever they come from', async () => {
-  await fresh()
+  const { base, call, create } = await fresh()
   await create('/file', { content: 'x' })
   const invalid: [number, string] = [400, 'invalid_path']
   for (const path of [
@@ -303,7 +236,7 @@ test('paths that could mean another place are refused, wherever they come from',
 
 /** Without the cleaning of URLs that `fetch` does. */
 async function raw(method: string, path: string, body?: unknown) {
-  const { hostname, port } = new URL(server.url)
+  const { hostname, port } = new URL(server().url)
   const socket = net.connect(Number(port), hostname)
   const text = body === undefined ? '' : JSON.stringify(body)
   socket.write(
@@ -317,7 +250,7 @@ async function raw(method: string, path: string, body?: unknown) {
 }
 
 test('an unknown session is 404 everywhere, before anything else happens', async () => {
-  base = `/v1/sessions/session_${'0'.repeat(32)}/fs`
+  const { call } = door(server(), `session_${'0'.repeat(32)}`)
   const bodies = { src_path: '/a', dst_path: '/b', path: '/', pattern: 'x' }
   for (const [method, path] of [
     ['GET', ''],
@@ -334,90 +267,13 @@ test('an unknown session is 404 everywhere, before anything else happens', async
     const body = method === 'GET' || method === 'DELETE' ? undefined : bodies
     expectError(await call(method!, path!, body), [404, 'not_found'], 'Session not found')
   }
-  base = '/v1/sessions/session_x/fs'
-  expectError(await call('GET', ''), [400, 'invalid_id'])
-})
-
-test('a file or session that grows too large is refused, and nothing of it is there', async () => {
-  await fresh()
-  const megabyte = 'x'.repeat(1_048_576)
-  expectError(await create('/big', { content: `${megabyte}x` }), [413, 'file_too_large'])
-  for (const name of ['/1', '/2', '/3']) await create(name, { content: megabyte })
-  expectError(await create('/4', { content: 'x' }), [413, 'session_files_full'])
-  expectError(await call('POST', '/_/copy', { src_path: '/1', dst_path: '/new/5' }), [
-    413,
-    'session_files_full',
-  ])
-  assert.equal((await call('PUT', '/1', { content: 'small' })).status, 200)
-  assert.equal((await create('/4', { content: 'x' })).status, 201)
-  assert.deepEqual(pathsIn(await call('GET', '?recursive=true')), ['/1', '/2', '/3', '/4'])
-  assert.equal((await told()).length, 5)
-  const huge = await create('/huge', { content: 'x'.repeat(17 * 1_048_576) })
-  expectError(huge, [413, 'body_too_large'])
-})
-
-test('the same bytes are stored once in an organization, and go when nobody has them', async () => {
-  await fresh()
-  const bytes = Buffer.alloc(500_000, 'once').toString()
-  await create('/a', { content: bytes })
-  await call('POST', '/_/copy', { src_path: '/a', dst_path: '/b' })
-  const first = base
-  await fresh()
-  await create('/c', { content: bytes })
-  const { sql, end } = await connect()
-  const stored = async () =>
-    (await sql('select count(*)::int as n from blobs where octet_length(bytes) = 500000')).rows[0].n
-  assert.equal(await stored(), 1)
-  assert.deepEqual((await server.call('DELETE', `${first}/a`)).body, { deleted: true })
-  assert.equal((await server.call('GET', `${first}/b`)).body.content, bytes)
-  await server.call('DELETE', first.replace('/fs', ''))
-  assert.equal((await call('GET', '/c')).body.content, bytes)
-  const bytesOf = async () =>
-    (await sql(`select sum(stored_bytes)::int as n from counters`)).rows[0].n
-  const before = await bytesOf()
-  await server.call('DELETE', base.replace('/fs', ''))
-  assert.ok((await bytesOf()) < before - 500_000)
-  const { sweepBlobs } = await import('../store/file-changes.ts')
-  const { openDatabase } = await import('../store/database.ts')
-  const db = openDatabase({ url: server.databaseUrl, max: 1, onError() {} })
-  await sweepBlobs(db)
-  assert.equal(await stored(), 1, 'bytes stay for a while')
-  await sql(`update blobs set created_at = now() - interval '2 hours'`)
-  await sweepBlobs(db)
-  assert.equal(await stored(), 0)
-  await db.close()
-  await end()
-})
-
-test('changes at the same time are made one after the other: one of two wins, and sizes stay right', async () => {
-  await fresh()
-  const racing = await Promise.all(
-    Array.from({ length: 20 }, (_, n) => create('/race/same', { content: `${n}` })),
-  )
-  assert.deepEqual(racing.map(({ status }) => status).toSorted(), [201, ...Array(19).fill(409)])
-  await Promise.all(
-    Array.from({ length: 20 }, (_, n) =>
-      n % 2 ? create(`/race/${n}`, { content: 'xx' }) : call('DELETE', '/race?recursive=true'),
-    ),
-  )
-  const left = (await call('GET', '?recursive=true')).body.data as FileInfo[]
-  const { sql, end } = await connect()
-  const { rows } = await sql(
-    `select file_bytes, file_count, sequence from sessions where id = '${sessionId}'`,
-  )
-  await end()
-  const size = left.reduce((sum, { size_bytes }) => sum + size_bytes, 0)
-  assert.deepEqual([Number(rows[0].file_bytes), rows[0].file_count], [size, left.length])
-  const events = await eventsOf(server, sessionId)
-  assert.deepEqual(
-    events.map(({ sequence }) => sequence),
-    Array.from({ length: rows[0].sequence }, (_, n) => n + 1),
-  )
+  const { call: callWrong } = door(server(), 'session_x')
+  expectError(await callWrong('GET', ''), [400, 'invalid_id'])
 })
 
 test('followers hear of a change at once', async (t) => {
-  await fresh()
-  const stream = await follow(t, server.url, { sessionId })
+  const { sessionId, create } = await fresh()
+  const stream = await follow(t, server().url, { sessionId })
   await create('/seen', { content: 'x' })
   const event = await stream.event('files.changed')
   assert.deepEqual(event.data, {
@@ -427,9 +283,9 @@ test('followers hear of a change at once', async (t) => {
 })
 
 test('a repeated request with its Idempotency-Key changes nothing again', async () => {
-  await fresh()
+  const { base, told } = await fresh()
   const key = { 'idempotency-key': 'once' }
-  const again = () => server.call('POST', `${base}/once`, { content: 'x' }, key)
+  const again = () => server().call('POST', `${base}/once`, { content: 'x' }, key)
   const [first, second] = [await again(), await again()]
   assert.deepEqual([first.status, second.status], [201, 201])
   assert.deepEqual(first.body, second.body)
@@ -437,7 +293,7 @@ test('a repeated request with its Idempotency-Key changes nothing again', async 
 })
 
 test('a name that is text in disguise is told apart from a binary file', async () => {
-  await fresh()
+  const { call, create } = await fresh()
   const put = async (name: string, bytes: Buffer) => {
     await create(name, { content: bytes.toString('base64'), encoding: 'base64' })
     return (await call('GET', name)).body

@@ -1,0 +1,298 @@
+import {
+  choice,
+  flag,
+  httpUrl,
+  masterKey,
+  masterKeys,
+  networks,
+  optionalText,
+  origins,
+  postgresUrl,
+  redisUrl,
+  text,
+  wholeNumber,
+  words,
+} from './readers.ts'
+
+/** One environment variable: what it is for, its default as people write it, and how its text is read. */
+export type Setting<T> = {
+  about: string
+  shown: string
+  secret?: true
+  read: (text: string | undefined) => T
+}
+
+/** Every setting there is. This table is the documentation too: `npm run docs` prints it. */
+export const settings = {
+  PORT: {
+    about: 'TCP port of the HTTP server; 0 takes any free one',
+    ...wholeNumber(9000, 0, 65_535),
+  },
+  HOST: { about: 'Address to listen on', ...text('127.0.0.1') },
+  DATA_DIR: { about: 'Where the embedded PostgreSQL and its keys live', ...text('./data') },
+  DATABASE_URL: {
+    about:
+      'A PostgreSQL server (15 or newer) to use instead of the embedded one; not a transaction-mode pooler',
+    secret: true as const,
+    ...postgresUrl(),
+  },
+  REDIS_URL: {
+    about:
+      'A Redis server that carries live text and hints between nodes, instead of PostgreSQL; worth it where many nodes stream',
+    secret: true as const,
+    ...redisUrl(),
+  },
+  ROLE: {
+    about: '`all`, `api` (runs no turns) or `worker` (serves nothing but health)',
+    ...choice('all', ['all', 'api', 'worker']),
+  },
+  AUTH_MODE: {
+    about:
+      'Who may call. `none`: everybody who reaches the port; `admin`: one administrator and keys; `full`: users, organizations and keys',
+    ...choice('none', ['none', 'admin', 'full']),
+  },
+  ALLOW_OPEN_ACCESS: {
+    about: 'Allows `AUTH_MODE=none` on an address that others can reach',
+    ...flag(),
+  },
+  AUTH_BASE_URL: {
+    about:
+      'Where browsers reach the server, such as `https://agents.example.com`; needed for OAuth, and makes cookies strict',
+    ...httpUrl(),
+  },
+  AUTH_ADMIN_EMAIL: {
+    about: 'Who owns the default organization; needed with `AUTH_MODE=admin`',
+    ...optionalText(),
+  },
+  AUTH_ADMIN_PASSWORD: {
+    about: "The administrator's password, 8 characters or more",
+    secret: true as const,
+    ...optionalText(),
+  },
+  AUTH_JWT_SECRET: {
+    about:
+      'Signs tokens, 32 characters or more; unset: follows from the master key, and with a new one tokens of the previous are good while that is kept. A new secret signs everybody out',
+    secret: true as const,
+    ...optionalText(),
+  },
+  AUTH_JWT_ACCESS_TOKEN_LIFETIME: {
+    about: 'Seconds that an access token is good for',
+    ...wholeNumber(900, 1, 86_400),
+  },
+  AUTH_JWT_REFRESH_TOKEN_LIFETIME: {
+    about: 'Seconds after which somebody who was not here must sign in again',
+    ...wholeNumber(2_592_000, 1, 31_536_000),
+  },
+  AUTH_DISABLE_PASSWORD: {
+    about: 'Nobody registers or signs in with a password but the administrator',
+    ...flag(),
+  },
+  AUTH_DISABLE_SIGNUP: { about: 'Only who is invited may register', ...flag() },
+  AUTH_GOOGLE_CLIENT_ID: { about: 'Sign-in with Google: client id', ...optionalText() },
+  AUTH_GOOGLE_CLIENT_SECRET: {
+    about: 'Sign-in with Google: client secret',
+    secret: true as const,
+    ...optionalText(),
+  },
+  AUTH_GOOGLE_REDIRECT_URI: {
+    about: 'Where Google sends people back; unset: `AUTH_BASE_URL` + `/v1/auth/callback/google`',
+    ...httpUrl(),
+  },
+  AUTH_GOOGLE_ALLOWED_DOMAINS: {
+    about: 'Domains, separated by commas, whose addresses may sign in with Google; unset: all',
+    ...words(),
+  },
+  AUTH_GITHUB_CLIENT_ID: { about: 'Sign-in with GitHub: client id', ...optionalText() },
+  AUTH_GITHUB_CLIENT_SECRET: {
+    about: 'Sign-in with GitHub: client secret',
+    secret: true as const,
+    ...optionalText(),
+  },
+  AUTH_GITHUB_REDIRECT_URI: {
+    about: 'Where GitHub sends people back; unset: `AUTH_BASE_URL` + `/v1/auth/callback/github`',
+    ...httpUrl(),
+  },
+  AUTH_GITHUB_ALLOWED_DOMAINS: {
+    about: 'Domains whose addresses may sign in with GitHub; unset: all',
+    ...words(),
+  },
+  AUTH_GITHUB_URL: {
+    about: 'A GitHub Enterprise Server instead of github.com',
+    ...httpUrl(),
+  },
+  AUTH_OIDC_ISSUER: {
+    about: 'Sign-in with any OpenID Connect issuer: its address, over https unless it is loopback',
+    ...httpUrl(),
+  },
+  AUTH_OIDC_CLIENT_ID: { about: 'Sign-in with that issuer: client id', ...optionalText() },
+  AUTH_OIDC_CLIENT_SECRET: {
+    about: 'Sign-in with that issuer: client secret',
+    secret: true as const,
+    ...optionalText(),
+  },
+  AUTH_OIDC_REDIRECT_URI: {
+    about: 'Where the issuer sends people back; unset: `AUTH_BASE_URL` + `/v1/auth/callback/oidc`',
+    ...httpUrl(),
+  },
+  AUTH_OIDC_ALLOWED_DOMAINS: {
+    about: 'Domains whose addresses may sign in with that issuer; unset: all',
+    ...words(),
+  },
+  TRUST_PROXY: {
+    about:
+      'Addresses or networks, separated by commas, of proxies whose `X-Forwarded-For` is believed; unset: none',
+    ...networks(),
+  },
+  PRIVATE_HOSTS_ALLOWED: {
+    about:
+      "Hosts of private networks, separated by commas, that an image's address may name, and while authentication is on a provider's `base_url`",
+    ...words(),
+  },
+  RATE_LIMIT_KEY: {
+    about: 'Requests a minute for each API key; 0: no limit. Limits hold with authentication only',
+    ...wholeNumber(6_000, 0, 1_000_000_000),
+  },
+  RATE_LIMIT_USER: {
+    about: 'Requests a minute for each user who signed in, and for each session token',
+    ...wholeNumber(1_200, 0, 1_000_000_000),
+  },
+  RATE_LIMIT_ORG: {
+    about: 'Requests a minute for each organization',
+    ...wholeNumber(30_000, 0, 1_000_000_000),
+  },
+  RATE_LIMIT_ADDRESS: {
+    about: 'Requests a minute from each address (of IPv6: each /64)',
+    ...wholeNumber(12_000, 0, 1_000_000_000),
+  },
+  CONNECTIONS_PER_ADDRESS: {
+    about:
+      'Connections from one address that have not signed in yet, while authentication is on; 0: no limit',
+    ...wholeNumber(512, 0, 1_000_000),
+  },
+  QUOTA_SESSIONS: {
+    about: 'Sessions of one organization; 0: no limit. Quotas hold with authentication only',
+    ...wholeNumber(1_000_000, 0, 1_000_000_000),
+  },
+  QUOTA_TURNS: {
+    about: 'Turns that one organization runs at once; 0: no limit',
+    ...wholeNumber(200, 0, 1_000_000),
+  },
+  QUOTA_STORAGE_MB: {
+    about: 'Megabytes that the sessions of one organization take; 0: no limit',
+    ...wholeNumber(10_240, 0, 1_000_000_000),
+  },
+  CORS_ALLOWED_ORIGINS: {
+    about: 'Origins, separated by commas, whose pages may call the API; unset: none',
+    ...origins(),
+  },
+  SECRETS_ENCRYPTION_KEY: {
+    about:
+      'Encrypts stored keys, as `kek-v1:<32 bytes in base64>`; unset: made at first start in `DATA_DIR`, none with `DATABASE_URL`',
+    ...masterKey(),
+  },
+  SECRETS_ENCRYPTION_KEY_PREVIOUS: {
+    about:
+      'Other master keys, separated by commas, that open what they sealed; see [keys](keys.md) for how to change the key',
+    ...masterKeys(),
+  },
+  DEFAULT_OPENAI_API_KEY: {
+    about: "OpenAI's key for providers that have none of their own",
+    secret: true as const,
+    ...optionalText(),
+  },
+  DEFAULT_ANTHROPIC_API_KEY: {
+    about: "Anthropic's key for providers that have none of their own",
+    secret: true as const,
+    ...optionalText(),
+  },
+  DEFAULT_GOOGLE_API_KEY: {
+    about: "Google's key for providers that have none of their own",
+    secret: true as const,
+    ...optionalText(),
+  },
+  LOG_LEVEL: {
+    about: 'How much is logged',
+    ...choice('info', ['trace', 'debug', 'info', 'warn', 'error', 'silent']),
+  },
+  TURN_ITERATIONS_MAX: {
+    about: 'Model calls that one turn may make before it fails with `max_iterations`',
+    ...wholeNumber(100, 1, 10_000),
+  },
+  WORKER_SLOTS: {
+    about:
+      'Turns of the queue that this node runs at once; half as many more may begin without it, where their message was stored',
+    ...wholeNumber(128, 1, 1000),
+  },
+  TURN_TIMEOUT_MS: {
+    about: 'Longest a turn may go on before it fails with `turn_timeout`',
+    ...wholeNumber(14_400_000, 100, 604_800_000),
+  },
+  MODEL_TIMEOUT_MS: {
+    about: 'Longest a model may stay silent before the call counts as broken',
+    ...wholeNumber(120_000, 100, 3_600_000),
+  },
+  MODEL_CALL_TIMEOUT_MS: {
+    about: 'Longest one reply may take, however much is said in it',
+    ...wholeNumber(900_000, 100, 14_400_000),
+  },
+  MODEL_SYNC_INTERVAL_HOURS: {
+    about: 'How often vendors are asked for new models; 0: only when somebody wants it',
+    ...wholeNumber(24, 0, 8_760),
+  },
+  MODEL_ATTEMPTS_MAX: {
+    about: 'How often a model call that broke is made in all',
+    ...wholeNumber(4, 1, 10),
+  },
+  MODEL_WAIT_MAX_MS: {
+    about:
+      'Longest wait before such a call is made again; a vendor that asks for more is not asked again',
+    ...wholeNumber(60_000, 0, 3_600_000),
+  },
+  CONTEXT_PERCENT: {
+    about:
+      "Share of a model's context window that a conversation may fill before old tool results are shortened and a summary stands for its beginning",
+    ...wholeNumber(80, 1, 100),
+  },
+  CONTEXT_TOKENS_UNKNOWN: {
+    about: 'The context window of models that the catalogue does not know, in tokens',
+    ...wholeNumber(128_000, 100, 100_000_000),
+  },
+  TOOL_TIMEOUT_MS: {
+    about: 'Longest one tool call may take',
+    ...wholeNumber(60_000, 100, 3_600_000),
+  },
+  TOOL_OUTPUT_KB: {
+    about:
+      'Kilobytes of a tool result that the model gets; of a longer one it gets beginning and end, and the whole is kept in the files of the session',
+    ...wholeNumber(64, 1, 10_240),
+  },
+  TOOL_REPEATS_MAX: {
+    about:
+      'How often in a row a model may make the same tool call with the same arguments before its turn fails with `tool_loop`',
+    ...wholeNumber(10, 2, 10_000),
+  },
+  FILE_SIZE_MB: {
+    about: 'Megabytes that one file of a session may have',
+    ...wholeNumber(10, 1, 1_024),
+  },
+  SESSION_FILES_MB: {
+    about: 'Megabytes that all files of one session may have',
+    ...wholeNumber(100, 1, 1_048_576),
+  },
+  SESSION_FILES_MAX: {
+    about: 'Files and directories that one session may have',
+    ...wholeNumber(20_000, 1, 10_000_000),
+  },
+  SSE_CYCLE_MS: {
+    about: 'Age at which a stream is closed, so that clients spread over nodes again',
+    ...wholeNumber(300_000, 100, 86_400_000),
+  },
+  SSE_HEARTBEAT_MS: {
+    about: 'Pause between signs of life on a silent stream',
+    ...wholeNumber(10_000, 50, 60_000),
+  },
+  SHUTDOWN_GRACE_MS: {
+    about: 'How long running model calls and tools may go on after SIGTERM',
+    ...wholeNumber(20_000, 0, 600_000),
+  },
+} satisfies Record<string, Setting<unknown>>
