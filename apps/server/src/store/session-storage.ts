@@ -2,9 +2,9 @@ import { type SqlBool, sql } from 'kysely'
 import { ApiError, invalidAt } from '../errors.ts'
 import { SealedTextError, type Secrets } from '../secrets.ts'
 import { batchesOf } from './batches.ts'
-import type { Db, Statement } from './database.ts'
+import { atomically, type Database, type Db, type Statement } from './database.ts'
 import { StaleAttemptError } from './file-changes.ts'
-import type { TurnRun } from './turns.ts'
+import { randomShard, type TurnRun } from './turns.ts'
 
 /** A name under which a session keeps something; never what it keeps. */
 export type StoredName = { name: string; created_at: string; updated_at: string }
@@ -28,11 +28,11 @@ export type NamedTexts = {
 
 export const storedNameMax = 255
 export const storedBytesMax = 65_536
-/** Of each kind in one session. Calls side by side may go beyond it by their number. */
+/** Of each kind in one session. */
 const namesMax = 1_000
 
 export type StorageOf = {
-  db: Db
+  db: Database
   secrets: Secrets | undefined
   orgId: string
   sessionId: string
@@ -105,73 +105,87 @@ function checkName(name: string): void {
 type Kind = 'value' | 'secret'
 
 /** Texts as the table has them. */
-function textsOf({ db, orgId, sessionId, run }: StorageOf, kind: Kind): NamedTexts {
-  const writer = [orgId, sessionId, run?.turnId ?? null, run?.attempt ?? null]
+function textsOf(of: StorageOf, kind: Kind): NamedTexts {
+  const { db, orgId, sessionId } = of
   return {
-    async set(name, text) {
+    set(name, text) {
       checkName(name)
-      const [done] = await db.run<Written>(write, [...writer, kind, name, text, namesMax])
-      checkOpen(done!, run)
-      if (done!.changed === 0) throw new ApiError('storage_full', `${namesMax} ${kind}s`)
+      return atomically(db, async (db) => {
+        const { agent_id } = await lock(db, of)
+        const values = [orgId, sessionId, agent_id, randomShard(), kind, name, text, namesMax]
+        const stored = await db.run(write, values)
+        if (stored.length === 0) throw new ApiError('storage_full', `${namesMax} ${kind}s`)
+      })
     },
     async get(name) {
       checkName(name)
       const [found] = await db.run<{ body: string }>(read, [orgId, sessionId, kind, name])
       return found?.body
     },
-    async remove(name) {
+    remove(name) {
       checkName(name)
-      const [done] = await db.run<Written>(erase, [...writer, kind, name])
-      checkOpen(done!, run)
-      return done!.changed > 0
+      return atomically(db, async (db) => {
+        const { agent_id } = await lock(db, of)
+        const values = [orgId, sessionId, agent_id, randomShard(), kind, name]
+        return (await db.run(erase, values)).length > 0
+      })
     },
     list: () => db.run<StoredName>(names, [orgId, sessionId, kind]),
   }
 }
 
-type Written = { open: boolean; changed: number }
+const hold: Statement = {
+  name: 'lock-storage',
+  text: `
+select agent_id from sessions
+where org_id = $1 and id = $2
+  and ($3::text is null or (turn_id = $3 and ($4::integer is null or turn_attempt = $4) and not turn_cancelled))
+for no key update`,
+}
 
-function checkOpen({ open }: Written, run: StorageOf['run']): void {
-  if (open) return
+/** Whoever writes is alone in the session until it is committed, and no other attempt begins meanwhile. */
+async function lock(db: Db, { orgId, sessionId, run }: StorageOf): Promise<{ agent_id: string }> {
+  const values = [orgId, sessionId, run?.turnId ?? null, run?.attempt ?? null]
+  const [held] = await db.run<{ agent_id: string }>(hold, values)
+  if (held) return held
   if (run) throw new StaleAttemptError(`The turn ${run.turnId} went on elsewhere.`)
   throw new ApiError('not_found', 'Session')
 }
 
-/** Held until the statement ends, so that no other attempt begins in the middle of it. */
-const writer = `
-s as (
-  select org_id, id from sessions
-  where org_id = $1 and id = $2
-    and ($3::text is null or (turn_id = $3 and ($4::integer is null or turn_attempt = $4) and not turn_cancelled))
-  for share
-)`
-
-const changed = `select exists (select from s) as open, (select count(*) from w) as changed`
+/** What `d` says that the session has grown by, told to it and to its organization. */
+const counted = `
+u as (
+  update sessions set stored_bytes = stored_bytes + d.bytes from d where org_id = $1 and id = $2
+), c as (
+  insert into counters as c (org_id, agent_id, shard, stored_bytes) select $1, $3, $4::integer, d.bytes from d
+  on conflict (org_id, agent_id, shard) do update set stored_bytes = c.stored_bytes + excluded.stored_bytes
+)
+select from d`
 
 const write: Statement = {
   name: 'write-stored-text',
   text: `
-with ${writer}, w as (
+with o as (
+  select octet_length(body) as bytes from session_storage where session_id = $2 and kind = $5 and name = $6
+), w as (
   insert into session_storage (org_id, session_id, kind, name, body)
-  select org_id, id, $5, $6, $7 from s
-  where (
-    select count(*) from session_storage where session_id = $2 and kind = $5 and name <> $6
-  ) < $8::integer
+  select $1, $2, $5, $6, $7
+  where exists (select from o)
+    or (select count(*) from session_storage where session_id = $2 and kind = $5) < $8::integer
   on conflict (session_id, kind, name) do update set body = excluded.body, updated_at = clock_timestamp()
-  returning 1
-)
-${changed}`,
+  returning octet_length(body) as bytes
+), d as (
+  select w.bytes - coalesce((select bytes from o), 0) as bytes from w
+), ${counted}`,
 }
 
 const erase: Statement = {
   name: 'erase-stored-text',
   text: `
-with ${writer}, w as (
-  delete from session_storage t using s
-  where t.session_id = s.id and t.kind = $5 and t.name = $6
-  returning 1
-)
-${changed}`,
+with d as (
+  delete from session_storage where session_id = $2 and kind = $5 and name = $6
+  returning -octet_length(body) as bytes
+), ${counted}`,
 }
 
 const read: Statement = {
