@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sampleData } from './sample-data.ts'
 
-const mounted = (config: object) =>
+const mounted = (config: Record<string, unknown>) =>
   sampleData.mounts(config).map(({ path, isReadonly }) => {
     assert.ok(isReadonly, path)
     return path
