@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { startServer } from '../../test/server.ts'
+import { sessionWith, type ToolUse, useTools } from '../../test/tool-session.ts'
 import { sampleData } from './sample-data.ts'
 
 const mounted = (config: Record<string, unknown>) =>
@@ -29,4 +31,26 @@ test('the users are three, with the fields that the README names', () => {
   for (const user of users) {
     assert.deepEqual(Object.keys(user), ['id', 'name', 'email', 'role', 'active'])
   }
+})
+
+test('a session has the files from its start, and no tool changes them', async (t) => {
+  const server = await startServer(t)
+  const read = (path: string): ToolUse => ['read_file', { path }]
+  const session = await sessionWith(server, 'sample_data')
+  const [users, , changed] = await useTools(
+    t,
+    server,
+    session.id,
+    read('/samples/users.json'),
+    read('/samples/README.md'),
+    ['write_file', { path: '/samples/users.json', content: '[]' }],
+  )
+  assert.equal(JSON.parse(users.content)[0].name, 'Marta Lindqvist')
+  assert.match(changed, /readonly/)
+  const other = await sessionWith(server, 'sample_data', { path: '/try', datasets: ['config'] })
+  const answers = await useTools(t, server, other.id, ['list_directory', { path: '/try' }])
+  assert.deepEqual(
+    answers[0].entries.map(({ path }: { path: string }) => path),
+    ['/try/README.md', '/try/config.yaml'],
+  )
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
+import type { FileInfo } from '@outlast/contract'
 import { expectStatus } from '../../test/access.ts'
 import { createTestDatabase, runSql } from '../../test/database.ts'
 import { startServer } from '../../test/server.ts'
@@ -240,6 +241,27 @@ test('an envelope that was copied to another name or session does not open', asy
   assert.deepEqual(await get(session.id, 'b'), [moved])
   assert.deepEqual(await get(other.id, 'a'), [moved])
   assert.deepEqual(await get(session.id, 'a'), [{ name: 'a', value: 'x', found: true }])
+})
+
+test('a secret that is too long for a result is not kept in a file instead', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const small = await startServer(t, { databaseUrl, env: { TOOL_OUTPUT_KB: '1' } })
+  const session = await sessionWith(small, ref)
+  const value = 'x'.repeat(1_000)
+  const [, secret, , text] = await useTools(
+    t,
+    small,
+    session.id,
+    ['set_secret', { name: 'a', value }],
+    ['get_secret', { name: 'a' }],
+    ['set_value', { key: 'a', value }],
+    ['get_value', { key: 'a' }],
+  )
+  assert.equal(secret, 'The secret is longer than a result may be, which is 1024 bytes.')
+  assert.equal(text.truncated, true)
+  const { body } = await small.call('GET', `/v1/sessions/${session.id}/fs?recursive=true`)
+  assert.equal(body.data.filter((file: FileInfo) => !file.is_directory).length, 1)
+  await small.stop()
 })
 
 test('without a master key there are values, and secrets say that they are not', async (t) => {

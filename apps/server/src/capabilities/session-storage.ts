@@ -93,6 +93,14 @@ const changeValues = (config: Config) => [
   }),
 ]
 
+/** Contract: throws ToolError for what the model would not get whole: the rest would be kept in the session's files. */
+function whole<Result>(result: Result, { outputBytesMax }: ToolContext): Result {
+  if (Buffer.byteLength(JSON.stringify(result)) <= outputBytesMax) return result
+  throw new ToolError(
+    `The secret is longer than a result may be, which is ${outputBytesMax} bytes.`,
+  )
+}
+
 const readSecrets = [
   defineTool({
     name: 'get_secret',
@@ -100,10 +108,8 @@ const readSecrets = [
       'Reads a secret of this session. Do not repeat it to the user unless they ask for it.',
     replay: 'safe',
     input: nameInput,
-    run: async ({ name }, { storage }: ToolContext) => ({
-      name,
-      ...(await find(storage.secrets, name)),
-    }),
+    run: async ({ name }, context) =>
+      whole({ name, ...(await find(context.storage.secrets, name)) }, context),
   }),
   defineTool({
     name: 'list_secrets',
