@@ -253,21 +253,41 @@ test('config chooses where it stands, what is there at first, and whether it may
   ])
 })
 
-test('a config that does not fit is refused where it does not', async () => {
-  const cases: [object, string][] = [
-    [{ path: 'warehouse' }, 'path'],
-    [{ path: '/a/../b' }, 'path'],
-    [{ path: '/_a' }, 'path'],
-    [{ path: '/' }, 'path'],
-    [{ currency: 'euro' }, 'currency'],
-    [{ seed: 'some' }, 'seed'],
-    [{ data: { stock: [] } }, 'data'],
-    [{ data: { inventory: [{ sku: 'A' }] } }, 'data/inventory/0'],
-  ]
-  for (const [config, at] of cases) {
-    const agent = { name: 'Ada', system_prompt: 'x', capabilities: [{ ref, config }] }
-    const { status, body } = await server.call('POST', '/v1/agents', agent)
-    assert.equal(status, 400, JSON.stringify(config))
-    assert.equal(body.details[0].path, `capabilities/0/config/${at}`)
+test('lists and the document have an end; what does not fit has no effect', async (t) => {
+  const session = await sessionWith(server, ref)
+  const [before] = await useTools(t, server, session.id, inventory)
+  const file = fileOf(session.id, '/warehouse/warehouse.json')
+  const document = JSON.parse((await server.call('GET', file)).body.content)
+  const now = new Date().toISOString()
+  const order = (order_id: string, items: object[]) => ({
+    order_id,
+    customer_name: 'Ada',
+    status: 'pending',
+    items,
+    created_at: now,
+  })
+  const put = async (change: object) => {
+    const content = JSON.stringify({ ...document, ...change })
+    assert.equal((await server.call('PUT', file, { content })).status, 200)
   }
+  const shipment = { shipment_id: 'SHP-x', status: 'pending', destination: 'Lviv' }
+  const items = [{ sku: 'WH-001', quantity: 1 }]
+  const times = { created_at: now, updated_at: now }
+  await put({ shipments: Array.from({ length: 1_000 }, () => ({ ...shipment, items, ...times })) })
+  const [full, same] = await useTools(t, server, session.id, ship(['WH-001', 1]), inventory)
+  assert.equal(full, 'There are 1000 shipments already, the most.')
+  assert.deepEqual(same, before)
+
+  const many = Array.from({ length: 100 }, () => ({ sku: 'x'.repeat(500), quantity: 1 }))
+  await put({ orders: Array.from({ length: 19 }, () => order('ORD-1', many)) })
+  const name = 'x'.repeat(400)
+  const create: ToolUse = [
+    'warehouse_create_order',
+    { customer_name: name, items: Array.from({ length: 100 }, () => items[0]) },
+  ]
+  const [grown] = await useTools(t, server, session.id, create)
+  assert.equal(grown, '/warehouse/warehouse.json would have more than 1048576 bytes, the most')
+  await put({ orders: Array.from({ length: 21 }, () => order('ORD-1', many)) })
+  const [large] = await useTools(t, server, session.id, inventory)
+  assert.match(large, /^\/warehouse\/warehouse\.json has more than 1048576 bytes\. Shorten it/)
 })

@@ -13,6 +13,8 @@ export const Line = (description?: string) =>
 export const Paragraph = () => Type.String({ minLength: 1, maxLength: 10_000 })
 
 const rowsMax = 1_000
+/** It is read and written whole, where nothing else happens meanwhile. */
+const bytesMax = 1_048_576
 export const Rows = <Row extends TObject>(row: Row) => Type.Array(row, { maxItems: rowsMax })
 
 type DocumentConfig = {
@@ -88,7 +90,7 @@ export function documentTools<Data extends object, Config extends DocumentConfig
     await files.edit(pathOf(config), (bytes) => {
       const data = bytes ? parse<Data>(bytes, pathOf(config), shape) : seeded(config)
       result = work(data)
-      return `${JSON.stringify(data, null, 2)}\n`
+      return print(data, pathOf(config))
     })
     return result!
   }
@@ -144,7 +146,16 @@ function parse<Data>(bytes: Buffer, path: string, shape: TObject): Data {
   throw new ToolError(`${path} does not hold what it should: ${wrong}. Correct it or delete it.`)
 }
 
+function print(data: object, path: string): string {
+  const text = `${JSON.stringify(data, null, 2)}\n`
+  if (Buffer.byteLength(text) <= bytesMax) return text
+  throw new ToolError(`${path} would have more than ${bytesMax} bytes, the most`)
+}
+
 function parseJson(bytes: Buffer, path: string): unknown {
+  if (bytes.length > bytesMax) {
+    throw new ToolError(`${path} has more than ${bytesMax} bytes. Shorten it or delete it.`)
+  }
   try {
     return JSON.parse(bytes.toString())
   } catch {

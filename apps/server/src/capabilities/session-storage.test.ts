@@ -209,21 +209,6 @@ test('config takes secrets, changes and long values away', async (t) => {
   assert.deepEqual(await toolsOf({ value_bytes_max: 2 }), [small, small, 'ok', 'ok', 'ok', 'ok'])
 })
 
-test('a config that does not fit is refused where it does not', async () => {
-  const cases: [object, string][] = [
-    [{ secrets: 'no' }, 'capabilities/0/config/secrets'],
-    [{ value_bytes_max: 0 }, 'capabilities/0/config/value_bytes_max'],
-    [{ value_bytes_max: 65_537 }, 'capabilities/0/config/value_bytes_max'],
-    [{ values: true }, 'capabilities/0/config'],
-  ]
-  for (const [config, path] of cases) {
-    const capabilities = [{ ref, config }]
-    const agent = { name: 'Ada', system_prompt: 'x', capabilities }
-    const { details } = expectStatus(await server.call('POST', '/v1/agents', agent), 400)
-    assert.equal(details[0].path, path)
-  }
-})
-
 test('an envelope that was copied to another name or session does not open', async (t) => {
   const session = await sessionWith(server, ref)
   await useTools(t, server, session.id, ['set_secret', { name: 'a', value: 'x' }])
