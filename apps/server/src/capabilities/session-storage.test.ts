@@ -5,7 +5,7 @@ import { expectStatus } from '../../test/access.ts'
 import { createTestDatabase, runSql } from '../../test/database.ts'
 import { startServer } from '../../test/server.ts'
 import { createSession, eventsOf } from '../../test/session.ts'
-import { sessionWith, useTools, useToolsAtOnce } from '../../test/tool-session.ts'
+import { sessionWith, type ToolUse, useTools, useToolsAtOnce } from '../../test/tool-session.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 before(async (t) => {
@@ -97,15 +97,19 @@ test('secrets have names of their own, and stand in no column as they are', asyn
   )
 })
 
-test('what is kept side by side is all there', async (t) => {
+test('what is kept side by side is all there, and takes no connection from anybody else', async (t) => {
   const session = await sessionWith(server, ref)
-  const keys = Array.from({ length: 20 }, (_, n) => `key-${String(n).padStart(2, '0')}`)
-  await useToolsAtOnce(
-    t,
-    server,
-    session.id,
-    ...keys.map((key): [string, object] => ['set_value', { key, value: key }]),
-  )
+  const keys = Array.from({ length: 600 }, (_, n) => `key-${String(n).padStart(3, '0')}`)
+  const uses = keys.map((key): ToolUse => ['set_value', { key, value: key }])
+  const { call } = server
+  let going = true
+  const others = (async () => {
+    while (going) expectStatus(await call('GET', `/v1/sessions/${session.id}`), 200)
+  })()
+  const answers = await useToolsAtOnce(t, server, session.id, ...uses)
+  going = false
+  await others
+  assert.ok(answers.every(({ stored }) => stored === true))
   const [{ keys: found }] = await useTools(t, server, session.id, ['list_keys', {}])
   assert.deepEqual(found.map(named), keys)
 })

@@ -2,8 +2,9 @@ import { type SqlBool, sql } from 'kysely'
 import { ApiError, invalidAt } from '../errors.ts'
 import { SealedTextError, type Secrets } from '../secrets.ts'
 import { batchesOf } from './batches.ts'
-import { atomically, type Database, type Db, type Statement } from './database.ts'
+import type { Database, Db, Statement } from './database.ts'
 import { StaleAttemptError } from './file-changes.ts'
+import { inOrder } from './in-order.ts'
 import { randomShard, type TurnRun } from './turns.ts'
 
 /** A name under which a session keeps something; never what it keeps. */
@@ -107,12 +108,13 @@ type Kind = 'value' | 'secret'
 /** Texts as the table has them. */
 function textsOf(of: StorageOf, kind: Kind): NamedTexts {
   const { db, orgId, sessionId } = of
+  const change = <T>(work: (db: Db, agentId: string) => Promise<T>) =>
+    inOrder(sessionId, () => db.transaction(async (db) => work(db, (await lock(db, of)).agent_id)))
   return {
     set(name, text) {
       checkName(name)
-      return atomically(db, async (db) => {
-        const { agent_id } = await lock(db, of)
-        const values = [orgId, sessionId, agent_id, randomShard(), kind, name, text, namesMax]
+      return change(async (db, agentId) => {
+        const values = [orgId, sessionId, agentId, randomShard(), kind, name, text, namesMax]
         const stored = await db.run(write, values)
         if (stored.length === 0) throw new ApiError('storage_full', `${namesMax} ${kind}s`)
       })
@@ -124,9 +126,8 @@ function textsOf(of: StorageOf, kind: Kind): NamedTexts {
     },
     remove(name) {
       checkName(name)
-      return atomically(db, async (db) => {
-        const { agent_id } = await lock(db, of)
-        const values = [orgId, sessionId, agent_id, randomShard(), kind, name]
+      return change(async (db, agentId) => {
+        const values = [orgId, sessionId, agentId, randomShard(), kind, name]
         return (await db.run(erase, values)).length > 0
       })
     },
