@@ -111,7 +111,7 @@ function textsOf(of: StorageOf, kind: Kind): NamedTexts {
   const change = <T>(work: (db: Db, agentId: string) => Promise<T>) =>
     inOrder(sessionId, () => db.transaction(async (db) => work(db, (await lock(db, of)).agent_id)))
   return {
-    set(name, text) {
+    async set(name, text) {
       checkName(name)
       return change(async (db, agentId) => {
         const values = [orgId, sessionId, agentId, randomShard(), kind, name, text, namesMax]
@@ -124,7 +124,7 @@ function textsOf(of: StorageOf, kind: Kind): NamedTexts {
       const [found] = await db.run<{ body: string }>(read, [orgId, sessionId, kind, name])
       return found?.body
     },
-    remove(name) {
+    async remove(name) {
       checkName(name)
       return change(async (db, agentId) => {
         const values = [orgId, sessionId, agentId, randomShard(), kind, name]
