@@ -2,7 +2,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+
+import { builtins } from '../apps/server/src/capabilities/index.ts'
 import { settings } from '../apps/server/src/config/settings.ts'
+
 import { catalogue } from '../apps/server/src/errors.ts'
 import { failureKinds } from '../apps/server/src/providers/failure.ts'
 import { sentences } from '../apps/server/src/runtime/turn.ts'
@@ -17,6 +20,7 @@ export function generatedPages(): Record<string, string> {
     'docs/settings.md': settingsPage(),
     'docs/errors.md': errorsPage(),
     'docs/events.md': eventsPage(),
+    'docs/capabilities-reference.md': capabilitiesPage(),
   }
 }
 
@@ -73,6 +77,8 @@ function turnRows() {
 
 type Schema = {
   title?: string
+  description?: string
+  default?: unknown
   type?: string
   enum?: string[]
   anyOf?: Schema[]
@@ -87,7 +93,7 @@ function typeOf(schema: Schema): string {
   if (title) return title
   if (anyOf) return anyOf.map(typeOf).join(' | ')
   if (schema.enum) return schema.enum.map((value) => `"${value}"`).join(' | ')
-  if (type === 'array') return `${typeOf(items!)}[]`
+  if (type === 'array') return `${typeOf(items!).replace(/^.* \| .*$/, '($&)')}[]`
   return { integer: 'number', undefined: 'unknown' }[String(type)] ?? type!
 }
 
@@ -121,6 +127,37 @@ function eventsPage() {
     'Events',
     `What a session's stream and \`GET /v1/sessions/{session_id}/events\` tell. All but ${liveEventTypes.map(code).join(' and ')} \nare stored and numbered by \`sequence\` from 1, without gaps. \`?\` marks a field that may be absent; types with a name are in\nthe OpenAPI document at \`/docs\`.`,
     table(['Type', 'When', 'Data'], rows),
+  )
+}
+
+function capabilitiesPage() {
+  const parts = builtins.flatMap(({ id, description, dependencies, config, tools }) => {
+    const needs =
+      dependencies.length > 0 ? ` Brings ${dependencies.map(code).join(', ')} along.` : ''
+    const fields = Object.entries((config as Schema).properties ?? {}).map(([name, schema]) => [
+      code(name),
+      code(typeOf(schema)),
+      schema.default === undefined ? '' : code(JSON.stringify(schema.default)),
+      schema.description ?? '',
+    ])
+    const rows = tools({}).map(({ name, description, input, replay }) => [
+      code(name),
+      description,
+      fieldsOf(input as Schema),
+      replay === 'safe' ? 'yes' : '',
+    ])
+    return [
+      `## ${code(id)}\n\n${description}${needs}`,
+      ...(fields.length > 0
+        ? [table(['Config', 'Type', 'Default', 'What it is for'], fields)]
+        : []),
+      ...(rows.length > 0 ? [table(['Tool', 'What it does', 'Arguments', 'Replay'], rows)] : []),
+    ]
+  })
+  return page(
+    'Capabilities: config, tools, arguments',
+    'What comes with the server; [capabilities](capabilities.md) tells of results and limits. `?` marks what may be absent. Tools are those\nof an empty config. *Replay*: a call that a crash interrupted runs again; other tools answer that it was interrupted.',
+    ...parts,
   )
 }
 

@@ -1,7 +1,8 @@
 /**
- * Brings stored keys under the current master key: `npm run rotate-keys`; docs/keys.md tells when. Where the keys are in
- * DATA_DIR it makes a new one first, and `--drop-previous` forgets those before it instead.
- * Contract: may be killed at any moment and run again. Exit code 1 when a stored key could not be opened.
+ * Brings sealed texts, which are keys of providers and secrets of sessions, under the current master key:
+ * `npm run rotate-keys`; docs/keys.md tells when. Where the keys are in DATA_DIR it makes a new one first, and
+ * `--drop-previous` forgets those before it instead.
+ * Contract: may be killed at any moment and run again. Exit code 1 when a text could not be opened.
  */
 import {
   type Config,
@@ -26,7 +27,7 @@ import {
 import {
   isRotationOpen,
   type Rotation,
-  renewSealedKeys,
+  renewSealed,
   type Unreadable,
 } from '../apps/server/src/store/key-rotation.ts'
 import { DatabaseUnusableError, migrate } from '../apps/server/src/store/migrate.ts'
@@ -135,8 +136,8 @@ function nextId(keys: string[]) {
 }
 
 async function renew(db: Database, keys: string[]): Promise<Rotation> {
-  const rotation = await renewSealedKeys(db, createSecrets(keys), (seen) =>
-    say(`${seen} provider keys looked at`),
+  const rotation = await renewSealed(db, createSecrets(keys), (seen) =>
+    say(`${seen} sealed texts looked at`),
   )
   const { renewed, settled, unreadable, complete } = rotation
   const current = masterKeyId(keys[0]!)
@@ -147,12 +148,13 @@ async function renew(db: Database, keys: string[]): Promise<Rotation> {
 }
 
 function list(unreadable: Unreadable[]) {
-  for (const { org_id, id, reason } of unreadable.slice(0, listedMax)) {
-    say(`  ${id} of ${org_id}: ${reason}`)
-  }
+  for (const { what, reason } of unreadable.slice(0, listedMax)) say(`  ${what}: ${reason}`)
   const more = unreadable.length - listedMax
   if (more > 0) say(`  and ${more} more`)
-  if (unreadable.length > 0) say('Give these providers their api_key again, or their master key.')
+  if (unreadable.length > 0)
+    say(
+      'Give providers their api_key and sessions their secrets again, or the command their master key.',
+    )
 }
 
 const exitCodeOf = ({ unreadable, complete }: Rotation) =>

@@ -9,6 +9,7 @@ import { defaultOrganization } from '../../apps/server/src/store/seeds.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { converse, replyOf } from '../../apps/server/test/session.ts'
+import { sessionWith, type ToolUse, useTools } from '../../apps/server/test/tool-session.ts'
 import {
   addProvider,
   both,
@@ -51,6 +52,43 @@ test('a provider keeps its key through a change of the master key', async (t) =>
   assert.equal(replyOf(await converse(t, third, sessionId, 'Without the old one?')), 'Yes.')
   assert.deepEqual(vendor.keys, Array(3).fill(`Bearer ${apiKey}`))
   await third.stop()
+})
+
+test('secrets of sessions are wrapped again with the keys of providers', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const start = (env: Record<string, string>) => startServer(t, { databaseUrl, env })
+  const first = await start(onlyV1)
+  const session = await sessionWith(first, 'session_storage')
+  const keep: ToolUse[] = ['a', 'b\nc'].map((name) => ['set_secret', { name, value: 'hush' }])
+  await useTools(t, first, session.id, ...keep, ['set_value', { key: 'a', value: 'plain' }])
+  await first.stop()
+
+  const secret = createSecrets([v1.replace('kek-v1', 'kek-v0')]).seal('lost', 'anywhere')
+  await query(
+    databaseUrl,
+    `insert into session_storage (org_id, session_id, kind, name, body)
+      select org_id, id, 'secret', 'lost', $1 from sessions`,
+    [secret],
+  )
+  const rotated = await rotateKeys({ ...both, DATABASE_URL: databaseUrl })
+  assert.equal(rotated.code, 1, rotated.output)
+  assert.match(rotated.output, /Under kek-v2: 2\. Wrapped again: 2\. Unreadable: 1\./)
+  const lost = `secret "lost" of ${session.id} of ${session.organization_id}: master key kek-v0`
+  assert.ok(rotated.output.includes(lost), rotated.output)
+  assert.doesNotMatch(rotated.output, /hush|plain/)
+
+  const second = await start(onlyV2)
+  const get = (name: string): ToolUse => ['get_secret', { name }]
+  const forget: ToolUse = ['delete_secret', { name: 'lost' }]
+  const answers = await useTools(t, second, session.id, get('a'), get('b\nc'), get('lost'), forget)
+  assert.deepEqual(
+    answers.map((answer) => answer.value ?? answer.deleted ?? answer),
+    ['hush', 'hush', 'The secret cannot be opened: master key kek-v0 is not configured.', true],
+  )
+  await second.stop()
+  const done = await rotateKeys({ ...both, DATABASE_URL: databaseUrl })
+  assert.match(done.output, /Under kek-v2: 2\. Wrapped again: 0\. Unreadable: 0\./)
+  assert.equal(done.code, 0)
 })
 
 /** A database with many keys under the first master key. */

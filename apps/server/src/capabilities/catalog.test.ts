@@ -69,7 +69,20 @@ function refusal(act: () => void) {
 test('the built-in capabilities, by id', () => {
   assert.deepEqual(
     builtins.map(({ id }) => id),
-    ['current_time', 'noop', 'session_file_system', 'test_math', 'test_weather'],
+    [
+      'current_time',
+      'fake_aws',
+      'fake_crm',
+      'fake_financial',
+      'fake_warehouse',
+      'noop',
+      'sample_data',
+      'session_file_system',
+      'session_storage',
+      'stateless_todo_list',
+      'test_math',
+      'test_weather',
+    ],
   )
 })
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { startServer } from '../../test/server.ts'
+import { sessionWith, useTools } from '../../test/tool-session.ts'
 import { type ToolContext, ToolError } from './capability.ts'
 import { testMath } from './test-math.ts'
 
@@ -19,4 +21,24 @@ test('division by zero and results beyond all numbers are errors that the model 
   assert.throws(() => run('divide', 1, 0), new ToolError('Cannot divide by zero'))
   assert.throws(() => run('divide', 1, -0), ToolError)
   assert.throws(() => run('multiply', 1e308, 1e308), new ToolError('The result is too large'))
+})
+
+test('precision rounds results in a turn, and nothing else', async (t) => {
+  const server = await startServer(t)
+  const session = await sessionWith(server, 'test_math', { precision: 2 })
+  const answers = await useTools(
+    t,
+    server,
+    session.id,
+    ['add', { a: 0.1, b: 0.2 }],
+    ['subtract', { a: 1, b: 0.125 }],
+    ['multiply', { a: 1e200, b: 1e100 }],
+    ['divide', { a: 2, b: 3 }],
+    ['divide', { a: 2, b: 0 }],
+  )
+  assert.deepEqual(
+    answers.map((answer) => answer.result ?? answer),
+    [0.3, 0.88, 1e300, 0.67, 'Cannot divide by zero'],
+  )
+  assert.equal(answers[1].b, 0.125)
 })

@@ -1,20 +1,46 @@
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { defineCapability, defineTool, ToolError } from './capability.ts'
 
 const input = Type.Object({ a: Type.Number(), b: Type.Number() }, { additionalProperties: false })
 
-function calculator(
-  operation: string,
-  description: string,
-  calculate: (a: number, b: number) => number,
-) {
-  return defineTool({
-    name: operation,
-    description,
-    replay: 'safe',
-    input,
-    run: ({ a, b }) => ({ a, b, operation, result: finite(calculate(a, b)) }),
-  })
+const config = Type.Object(
+  {
+    precision: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 15,
+        description: 'Digits after the point that results are rounded to. Without it they are not.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+type Config = Static<typeof config>
+
+type Operation = {
+  name: string
+  description: string
+  calculate: (a: number, b: number) => number
+}
+
+const operations: Operation[] = [
+  { name: 'add', description: 'Adds two numbers: a + b.', calculate: (a, b) => a + b },
+  {
+    name: 'subtract',
+    description: 'Subtracts the second number from the first: a - b.',
+    calculate: (a, b) => a - b,
+  },
+  { name: 'multiply', description: 'Multiplies two numbers: a × b.', calculate: (a, b) => a * b },
+  {
+    name: 'divide',
+    description: 'Divides the first number by the second: a ÷ b.',
+    calculate: divide,
+  },
+]
+
+function divide(a: number, b: number): number {
+  if (b === 0) throw new ToolError('Cannot divide by zero')
+  return a / b
 }
 
 function finite(result: number): number {
@@ -22,17 +48,8 @@ function finite(result: number): number {
   throw new ToolError('The result is too large')
 }
 
-function divide(a: number, b: number): number {
-  if (b === 0) throw new ToolError('Cannot divide by zero')
-  return a / b
-}
-
-const tools = [
-  calculator('add', 'Adds two numbers: a + b.', (a, b) => a + b),
-  calculator('subtract', 'Subtracts the second number from the first: a - b.', (a, b) => a - b),
-  calculator('multiply', 'Multiplies two numbers: a × b.', (a, b) => a * b),
-  calculator('divide', 'Divides the first number by the second: a ÷ b.', divide),
-]
+const rounded = (result: number, { precision }: Config) =>
+  precision === undefined ? result : Number(result.toFixed(precision))
 
 export const testMath = defineCapability({
   id: 'test_math',
@@ -41,6 +58,21 @@ export const testMath = defineCapability({
   category: 'Testing',
   icon: 'calculator',
   status: 'available',
+  config,
   prompt: () => 'Use the tools add, subtract, multiply and divide for every calculation.',
-  tools: () => tools,
+  tools: (config) =>
+    operations.map(({ name: operation, description, calculate }) =>
+      defineTool({
+        name: operation,
+        description,
+        replay: 'safe',
+        input,
+        run: ({ a, b }) => ({
+          a,
+          b,
+          operation,
+          result: rounded(finite(calculate(a, b)), config),
+        }),
+      }),
+    ),
 })

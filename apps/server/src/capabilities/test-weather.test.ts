@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { startServer } from '../../test/server.ts'
+import { sessionWith, useTools } from '../../test/tool-session.ts'
 import type { ToolContext } from './capability.ts'
 import { testWeather } from './test-weather.ts'
 
@@ -50,4 +52,20 @@ test('a forecast has three days from today unless told otherwise', (t) => {
     forecast: object[]
   }
   assert.equal(week.forecast.length, 7)
+})
+
+test('config chooses the units of calls that name none', async (t) => {
+  const server = await startServer(t)
+  const session = await sessionWith(server, 'test_weather', { units: 'fahrenheit' })
+  const [now, celsius, days] = await useTools(
+    t,
+    server,
+    session.id,
+    ['get_weather', { location: 'Kyiv' }],
+    ['get_weather', { location: 'Kyiv', units: 'celsius' }],
+    ['get_forecast', { location: 'Kyiv', days: 1 }],
+  )
+  assert.deepEqual([now.units, now.temperature], ['fahrenheit', 102.2])
+  assert.deepEqual([celsius.units, celsius.temperature], ['celsius', 39])
+  assert.equal(days.units, 'fahrenheit')
 })

@@ -1,11 +1,24 @@
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { defineCapability, defineTool } from './capability.ts'
 
 const location = Type.String({ description: 'A city or a region.' })
-const units = Type.Optional(
-  Type.Enum(['celsius', 'fahrenheit'], { type: 'string', default: 'celsius' }),
+const scales = ['celsius', 'fahrenheit'] as const
+type Units = (typeof scales)[number]
+const units = Type.Optional(Type.Enum([...scales], { type: 'string' }))
+
+const config = Type.Object(
+  {
+    units: Type.Optional(
+      Type.Enum([...scales], {
+        type: 'string',
+        default: 'celsius',
+        description: 'The units when a call names none.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
 )
-type Units = 'celsius' | 'fahrenheit'
+type Config = Static<typeof config>
 
 const nowInput = Type.Object({ location, units }, { additionalProperties: false })
 const forecastInput = Type.Object(
@@ -52,25 +65,28 @@ function weatherOn(day: number, location: string, units: Units, now: Date) {
   }
 }
 
-const getWeather = defineTool({
-  name: 'get_weather',
-  description: 'The weather of a place now. Invented, but always the same for the same place.',
-  replay: 'safe',
-  input: nowInput,
-  run: ({ location, units = 'celsius' }) => weatherNow(location, units, new Date()),
-})
-
-const getForecast = defineTool({
-  name: 'get_forecast',
-  description: 'The weather of a place for one to seven days from today. Invented as well.',
-  replay: 'safe',
-  input: forecastInput,
-  run: ({ location, days = 3, units = 'celsius' }) => {
-    const now = new Date()
-    const forecast = Array.from({ length: days }, (_, day) => weatherOn(day, location, units, now))
-    return { days, forecast, location, units }
-  },
-})
+const toolsOf = ({ units: usual = 'celsius' }: Config) => [
+  defineTool({
+    name: 'get_weather',
+    description: `The weather of a place now, in ${usual} unless told otherwise. Invented, but always the same for the same place.`,
+    replay: 'safe',
+    input: nowInput,
+    run: ({ location, units = usual }) => weatherNow(location, units, new Date()),
+  }),
+  defineTool({
+    name: 'get_forecast',
+    description: `The weather of a place for one to seven days from today, in ${usual} unless told otherwise. Invented as well.`,
+    replay: 'safe',
+    input: forecastInput,
+    run: ({ location, days = 3, units = usual }) => {
+      const now = new Date()
+      const forecast = Array.from({ length: days }, (_, day) =>
+        weatherOn(day, location, units, now),
+      )
+      return { days, forecast, location, units }
+    },
+  }),
+]
 
 export const testWeather = defineCapability({
   id: 'test_weather',
@@ -79,7 +95,8 @@ export const testWeather = defineCapability({
   category: 'Testing',
   icon: 'cloud-sun',
   status: 'available',
+  config,
   prompt: () =>
     'get_weather tells the weather of a place now, get_forecast that of the next days (up to 7).',
-  tools: () => [getWeather, getForecast],
+  tools: toolsOf,
 })

@@ -3,6 +3,7 @@ import type { ToolContext } from '../capabilities/capability.ts'
 import { publicFetch } from '../providers/outbound.ts'
 import type { FileTarget } from '../store/file-changes.ts'
 import { openFiles } from '../store/session-files.ts'
+import { openStorage } from '../store/session-storage.ts'
 import { hashOf } from '../store/texts.ts'
 import type { Turn } from './journal.ts'
 import type { OpenCall } from './log.ts'
@@ -21,7 +22,7 @@ export function toolContext(
   { call, sequence }: OpenCall,
   target: FileTarget,
 ): Omit<ToolContext, 'signal' | 'outputBytesMax'> {
-  const { db, bus, grep, config } = node
+  const { db, bus, grep, config, secrets } = node
   const { orgId, sessionId, turnId } = run
   return {
     orgId,
@@ -30,7 +31,7 @@ export function toolContext(
     callId: call.id,
     idempotencyKey: hashOf(`${sessionId} ${turnId} ${sequence}`),
     files: openFiles({ db, bus, grep, ...target }),
-    storage: undefined as never,
+    storage: openStorage({ db, secrets, orgId, sessionId, run }),
     fetch: async (input, init) => {
       const reach = await publicFetch(config.PRIVATE_HOSTS_ALLOWED)
       return reach(input, init)

@@ -1,29 +1,60 @@
 import { envelopeKeyId, SealedTextError, type Secrets } from '../secrets.ts'
 import type { Db } from './database.ts'
-import { keyPlace, listSealedKeys, replaceSealedKey, type SealedKey } from './providers.ts'
+import { keyPlace, listSealedKeys, replaceSealedKey } from './providers.ts'
+import { listSealedSecrets, replaceSealedSecret, secretPlace } from './session-storage.ts'
 
-/** A key that stays as it is, because it cannot be opened. */
-export type Unreadable = { org_id: string; id: string; reason: string }
+/** A text that stays as it is, because it cannot be opened. */
+export type Unreadable = { what: string; reason: string }
 
 export type Rotation = {
   /** How often an envelope was replaced. */
   renewed: number
-  /** Keys that stand as they should. */
+  /** Envelopes that stand as they should. */
   settled: number
   unreadable: Unreadable[]
   /** False when envelopes under other master keys came as fast as they were replaced. */
   complete: boolean
 }
 
-/** Somebody else changes keys while we look: then we look again. */
+/** Somebody else changes sealed texts while we look: then we look again. */
 const passesMax = 10
 
+/** A sealed text, wherever it stands. */
+type Sealed = {
+  /** For whoever has to enter it again. */
+  what: string
+  envelope: string
+  place: string
+  /** False when another envelope stands there by now. */
+  replace: (renewed: string) => Promise<boolean>
+}
+
+/** Everything that is sealed, of every organization, in batches. What is sealed elsewhere from now on belongs here. */
+async function* listSealed(db: Db): AsyncGenerator<Sealed[]> {
+  for await (const keys of listSealedKeys(db)) {
+    yield keys.map((key) => ({
+      what: `${key.id} of ${key.org_id}`,
+      envelope: key.api_key,
+      place: keyPlace(key.org_id, key.id),
+      replace: (renewed) => replaceSealedKey(db, key, renewed),
+    }))
+  }
+  for await (const secrets of listSealedSecrets(db)) {
+    yield secrets.map((secret) => ({
+      what: `secret ${JSON.stringify(secret.name)} of ${secret.session_id} of ${secret.org_id}`,
+      envelope: secret.body,
+      place: secretPlace(secret),
+      replace: (renewed) => replaceSealedSecret(db, secret, renewed),
+    }))
+  }
+}
+
 /**
- * Brings every stored key under the current master key.
- * Contract: one statement a key, which changes nothing if the key was changed meanwhile: nodes may run, two of these may run,
+ * Brings every sealed text under the current master key.
+ * Contract: one statement a text, which changes nothing if the text was changed meanwhile: nodes may run, two of these may run,
  * and one that was killed is finished by another.
  */
-export async function renewSealedKeys(
+export async function renewSealed(
   db: Db,
   secrets: Secrets,
   onBatch: (seen: number) => void,
@@ -32,8 +63,8 @@ export async function renewSealedKeys(
   for (let pass = 1; ; pass++) {
     const found = { settled: 0, replaced: 0, changed: 0, unreadable: [] as Unreadable[] }
     let seen = 0
-    for await (const batch of listSealedKeys(db)) {
-      for (const key of batch) await renewOne(db, { key, secrets, found })
+    for await (const batch of listSealed(db)) {
+      for (const sealed of batch) await renewOne(sealed, secrets, found)
       seen += batch.length
       if (pass === 1) onBatch(seen)
     }
@@ -46,41 +77,38 @@ export async function renewSealedKeys(
 
 type Found = { settled: number; replaced: number; changed: number; unreadable: Unreadable[] }
 
-async function renewOne(
-  db: Db,
-  { key, secrets, found }: { key: SealedKey; secrets: Secrets; found: Found },
-) {
-  const next = tryRenew(secrets, key)
+async function renewOne(sealed: Sealed, secrets: Secrets, found: Found) {
+  const next = tryRenew(secrets, sealed)
   if (next instanceof SealedTextError) {
-    found.unreadable.push({ org_id: key.org_id, id: key.id, reason: next.message })
+    found.unreadable.push({ what: sealed.what, reason: next.message })
   } else if (next === undefined) {
     found.settled++
-  } else if (await replaceSealedKey(db, key, next)) {
+  } else if (await sealed.replace(next)) {
     found.replaced++
   } else {
     found.changed++
   }
 }
 
-function tryRenew(secrets: Secrets, { org_id, id, api_key }: SealedKey) {
+function tryRenew(secrets: Secrets, { envelope, place }: Sealed) {
   try {
-    return secrets.renew(api_key, keyPlace(org_id, id))
+    return secrets.renew(envelope, place)
   } catch (error) {
     if (error instanceof SealedTextError) return error
     throw error
   }
 }
 
-/** True while a key that can be opened is sealed with another master key than `currentId`. */
+/** True while a text that can be opened is sealed with another master key than `currentId`. */
 export async function isRotationOpen(
   db: Db,
   secrets: Secrets,
   currentId: string,
 ): Promise<boolean> {
-  for await (const batch of listSealedKeys(db)) {
-    for (const key of batch) {
-      const isOther = envelopeKeyId(key.api_key) !== currentId
-      if (isOther && !(tryRenew(secrets, key) instanceof SealedTextError)) return true
+  for await (const batch of listSealed(db)) {
+    for (const sealed of batch) {
+      const isOther = envelopeKeyId(sealed.envelope) !== currentId
+      if (isOther && !(tryRenew(secrets, sealed) instanceof SealedTextError)) return true
     }
   }
   return false

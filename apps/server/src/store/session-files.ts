@@ -6,6 +6,7 @@ import { changeFiles, type FileTarget, keepBytes } from './file-changes.ts'
 import { type Content, createDirectory, removePath, writeFile } from './file-tree.ts'
 import { asInfo, checkDirectory, findEntry, listEntries, readBlob, rootInfo } from './files.ts'
 import type { Grep } from './grep.ts'
+import { inOrder } from './in-order.ts'
 import { normalizePath, writablePath } from './paths.ts'
 
 /** One change among several that happen at once. */
@@ -52,7 +53,7 @@ export function openFiles({ db, bus, grep, ...target }: FilesOptions): SessionFi
   const keep = (content: string | Buffer, on: Db = db) =>
     keepBytes(on, orgId, { bytes: Buffer.from(content), limits })
   const change: <T>(work: Parameters<typeof changeFiles<T>>[2]) => Promise<T> = async (work) => {
-    const { result, publish } = await changeFiles(db, target, work)
+    const { result, publish } = await inOrder(sessionId, () => changeFiles(db, target, work))
     publish(bus)
     return result
   }

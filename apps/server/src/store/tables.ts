@@ -179,6 +179,16 @@ export type SnapshotsTable = {
   written_at: Time
 }
 
+export type SessionStorageTable = {
+  org_id: string
+  session_id: string
+  kind: string
+  name: string
+  body: string
+  created_at: Time
+  updated_at: Time
+}
+
 export type UsersTable = {
   id: string
   email: string
@@ -284,6 +294,7 @@ export type Tables = {
   texts: TextsTable
   idempotency_keys: IdempotencyKeysTable
   snapshots: SnapshotsTable
+  session_storage: SessionStorageTable
   users: UsersTable
   identities: IdentitiesTable
   members: MembersTable

@@ -1,0 +1,23 @@
+import { defineCapability } from './capability.ts'
+import { accountTools } from './fake-aws/account.ts'
+import { aws, config, regionOf } from './fake-aws/aws.ts'
+import { computeTools } from './fake-aws/compute.ts'
+import { metricTools } from './fake-aws/metrics.ts'
+import { storageTools } from './fake-aws/storage.ts'
+import { chosenTools, onlyLooking } from './session-document.ts'
+
+export const fakeAws = defineCapability({
+  id: 'fake_aws',
+  name: 'Fake AWS Tools',
+  description: 'An invented cloud account: machines, databases, buckets, users and metrics.',
+  category: 'Demo Tools',
+  icon: 'cloud',
+  status: 'available',
+  config,
+  prompt: (config) =>
+    [
+      `You look after an invented cloud account in ${regionOf(config)} with the aws_ tools. All of it stands in ${aws.pathOf(config)}; no real account is touched.`,
+      ...onlyLooking(config),
+    ].join('\n'),
+  tools: (config) => chosenTools([computeTools, storageTools, accountTools, metricTools], config),
+})

@@ -1,0 +1,23 @@
+import { defineCapability } from './capability.ts'
+import { bookTools } from './fake-financial/books.ts'
+import { config, currencyOf, finance } from './fake-financial/finance.ts'
+import { reportTools } from './fake-financial/reports.ts'
+import { chosenTools, onlyLooking } from './session-document.ts'
+
+export const fakeFinancial = defineCapability({
+  id: 'fake_financial',
+  name: 'Fake Financial Tools',
+  description:
+    'The invented books of a company: transactions, balances, budgets, reports, forecasts.',
+  category: 'Demo Tools',
+  icon: 'dollar-sign',
+  status: 'available',
+  config,
+  prompt: (config) =>
+    [
+      `You keep the invented books of a company in ${currencyOf(config)} with the finance_ tools. All of it stands in ${finance.pathOf(config)}.`,
+      'Balances, budgets and reports follow from the transactions.',
+      ...onlyLooking(config),
+    ].join('\n'),
+  tools: (config) => chosenTools([bookTools, reportTools], config),
+})

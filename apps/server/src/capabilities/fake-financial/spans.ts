@@ -1,0 +1,22 @@
+import { dayOf, type Transaction } from './finance.ts'
+
+export type Period = 'current_month' | 'last_month' | 'quarter' | 'year'
+
+/** Days from the first to the one before `end`, as in `2026-03-01`. */
+export type Span = { begin: string; end: string }
+
+const firstOf = (year: number, month: number) => dayOf(new Date(Date.UTC(year, month, 1)))
+
+const months: Record<Period, number> = { current_month: 1, last_month: 1, quarter: 3, year: 12 }
+
+/** The month, quarter or year of the calendar that `now` is in; with `back` the one so many before it. */
+export function spanOf(period: Period, now: Date, back = 0): Span {
+  const length = months[period]
+  const month = Math.floor(now.getUTCMonth() / length) * length
+  const begin = month - (back + (period === 'last_month' ? 1 : 0)) * length
+  const year = now.getUTCFullYear()
+  return { begin: firstOf(year, begin), end: firstOf(year, begin + length) }
+}
+
+export const inSpan = (transactions: readonly Transaction[], { begin, end }: Span) =>
+  transactions.filter(({ date }) => date >= begin && date < end)

@@ -1,0 +1,23 @@
+import { defineCapability } from './capability.ts'
+import { orderTools } from './fake-warehouse/orders.ts'
+import { shipmentTools } from './fake-warehouse/shipments.ts'
+import { stockTools } from './fake-warehouse/stock.ts'
+import { config, warehouse } from './fake-warehouse/warehouse.ts'
+import { chosenTools, onlyLooking } from './session-document.ts'
+
+export const fakeWarehouse = defineCapability({
+  id: 'fake_warehouse',
+  name: 'Fake Warehouse Tools',
+  description: 'An invented warehouse: stock, shipments, orders, invoices and returns.',
+  category: 'Demo Tools',
+  icon: 'package',
+  status: 'available',
+  config,
+  prompt: (config) =>
+    [
+      `You run an invented warehouse with the warehouse_ tools. All of it stands in ${warehouse.pathOf(config)}.`,
+      'A shipment takes its items from the stock, a return puts them back; an order does neither.',
+      ...onlyLooking(config),
+    ].join('\n'),
+  tools: (config) => chosenTools([stockTools, shipmentTools, orderTools], config),
+})

@@ -1,0 +1,128 @@
+import { type Static, Type } from 'typebox'
+import { ToolError } from '../capability.ts'
+import { documentConfig, documentTools, findRow, Line, Rows, strict } from '../session-document.ts'
+
+const quantityMax = 1_000_000_000
+const Quantity = Type.Integer({ minimum: 1, maximum: quantityMax })
+const Stock = Type.Integer({ minimum: 0, maximum: quantityMax })
+
+/** What is sent or ordered. */
+export const Items = Type.Array(Type.Object({ sku: Line(), quantity: Quantity }, strict), {
+  minItems: 1,
+  maxItems: 100,
+})
+export const ShipmentStatus = Type.Enum(['pending', 'in_transit', 'delivered'], { type: 'string' })
+
+const Item = Type.Object({
+  sku: Line(),
+  name: Line(),
+  quantity: Stock,
+  location: Line(),
+  reorder_point: Stock,
+  unit_price: Type.Number({ minimum: 0, maximum: 1e9 }),
+})
+export type Item = Static<typeof Item>
+
+const shape = Type.Object({
+  inventory: Rows(Item),
+  shipments: Rows(
+    Type.Object({
+      shipment_id: Line(),
+      status: ShipmentStatus,
+      destination: Line(),
+      items: Items,
+      created_at: Line(),
+      updated_at: Line(),
+    }),
+  ),
+  orders: Rows(
+    Type.Object({
+      order_id: Line(),
+      customer_name: Line(),
+      status: Line(),
+      items: Items,
+      created_at: Line(),
+    }),
+  ),
+  invoices: Rows(
+    Type.Object({
+      invoice_id: Line(),
+      order_id: Line(),
+      amount: Type.Number(),
+      currency: Line(),
+      status: Line(),
+      created_at: Line(),
+    }),
+  ),
+  returns: Rows(
+    Type.Object({
+      return_id: Line(),
+      order_id: Line(),
+      sku: Line(),
+      quantity: Quantity,
+      reason: Type.String(),
+      created_at: Line(),
+    }),
+  ),
+})
+export type Warehouse = Static<typeof shape>
+
+const directory = '/warehouse'
+
+export const config = documentConfig(directory, shape, {
+  currency: Type.Optional(
+    Type.String({
+      pattern: '^[A-Z]{3}$',
+      default: 'USD',
+      description: 'The currency of prices and invoices.',
+    }),
+  ),
+})
+export type Config = Static<typeof config>
+
+const empty = (): Warehouse => ({
+  inventory: [],
+  shipments: [],
+  orders: [],
+  invoices: [],
+  returns: [],
+})
+
+const item = (
+  [sku, name, location]: [string, string, string],
+  [quantity, reorder_point, unit_price]: [number, number, number],
+): Item => ({ sku, name, quantity, location, reorder_point, unit_price })
+
+export const warehouse = documentTools<Warehouse, Config>({
+  directory,
+  file: 'warehouse.json',
+  shape,
+  seeds: {
+    empty,
+    default: () => ({
+      ...empty(),
+      inventory: [
+        item(['WH-001', 'Garden hose', 'A1'], [150, 50, 24.5]),
+        item(['WH-002', 'Rain barrel', 'B2'], [30, 40, 89]),
+        item(['WH-003', 'Seed tray', 'C3'], [200, 75, 6.25]),
+      ],
+    }),
+  },
+})
+
+export const isLow = ({ quantity, reorder_point }: Item) => quantity < reorder_point
+
+export const itemOf = ({ inventory }: Warehouse, sku: string) =>
+  findRow(inventory, (item) => item.sku === sku, `SKU ${sku}`)
+
+/** Contract: throws ToolError for an unknown SKU, and when less is there than is taken. */
+export function changeStock(data: Warehouse, sku: string, change: number): Item {
+  const item = itemOf(data, sku)
+  const next = item.quantity + change
+  if (next < 0) {
+    throw new ToolError(`Insufficient stock of ${sku}: ${item.quantity} there, ${-change} wanted`)
+  }
+  if (next > quantityMax) throw new ToolError(`No more than ${quantityMax} of ${sku} fit`)
+  item.quantity = next
+  return item
+}

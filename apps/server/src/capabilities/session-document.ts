@@ -1,0 +1,194 @@
+import { type Static, type TObject, type TProperties, Type } from 'typebox'
+import type { SessionFiles } from '../store/session-files.ts'
+import { defineTool, type Tool, ToolError } from './capability.ts'
+import { DirectoryPath } from './directory-path.ts'
+import { explain, problemsOf } from './validation.ts'
+
+export const strict = { additionalProperties: false }
+export const noInput = Type.Object({}, strict)
+
+/** Some text that has an end; no name needs more. */
+export const Line = (description?: string) =>
+  Type.String({ minLength: 1, maxLength: 500, ...(description && { description }) })
+export const Paragraph = () => Type.String({ minLength: 1, maxLength: 10_000 })
+
+const rowsMax = 1_000
+/** It is read and written whole, where nothing else happens meanwhile. */
+const bytesMax = 1_048_576
+export const Rows = <Row extends TObject>(row: Row) => Type.Array(row, { maxItems: rowsMax })
+
+type DocumentConfig = {
+  path?: string
+  readonly?: boolean
+  seed?: 'default' | 'empty'
+  data?: object
+}
+
+/** The config of a capability whose state is one JSON document in the session's files. */
+export const documentConfig = <Shape extends TObject, More extends TProperties>(
+  directory: string,
+  shape: Shape,
+  more: More,
+) =>
+  Type.Object(
+    {
+      path: Type.Optional(DirectoryPath(directory, 'The directory of the document.')),
+      readonly: Type.Optional(
+        Type.Boolean({ default: false, description: 'True: there are no tools that change it.' }),
+      ),
+      seed: Type.Optional(
+        Type.Enum(['default', 'empty'], {
+          type: 'string',
+          default: 'default',
+          description: 'What is there when a session first looks: some examples, or nothing.',
+        }),
+      ),
+      data: Type.Optional(
+        Type.Partial(shape, {
+          additionalProperties: false,
+          description: 'Lists that take the place of those of the seed.',
+        }),
+      ),
+      ...more,
+    },
+    strict,
+  )
+
+type Definition<Input extends TObject, Data, Config> = {
+  name: string
+  description: string
+  input: Input
+  /** May change `data`. Contract: throws ToolError for what cannot be; then nothing is stored. */
+  run: (input: Static<Input>, data: Data, config: Config) => object
+}
+
+type Parts<Data, Config> = {
+  directory: string
+  file: string
+  shape: TObject
+  /** What the document holds before anybody wrote it. */
+  seeds: Record<'default' | 'empty', (config: Config) => Data>
+}
+
+/** Makes tools that work on one JSON document, which is written when a session first looks at it. */
+export function documentTools<Data extends object, Config extends DocumentConfig>({
+  directory,
+  file,
+  shape,
+  seeds,
+}: Parts<Data, Config>) {
+  const pathOf = ({ path = directory }: Config) => `${path}/${file}`
+
+  function seeded(config: Config): Data {
+    const { seed = 'default', data } = config
+    return { ...seeds[seed](config), ...structuredClone(data) }
+  }
+
+  /** Whoever comes second sees what the first one did: calls of one reply run side by side. */
+  async function change<T>(files: SessionFiles, config: Config, work: (data: Data) => T) {
+    let result: T | undefined
+    await files.edit(pathOf(config), (bytes) => {
+      const data = bytes ? parse<Data>(bytes, pathOf(config), shape) : seeded(config)
+      result = work(data)
+      return print(data, pathOf(config))
+    })
+    return result!
+  }
+
+  async function read(files: SessionFiles, config: Config): Promise<Data> {
+    const path = pathOf(config)
+    if (!(await files.find(path))) return change(files, config, (data) => data)
+    return parse<Data>((await files.read(path)).bytes, path, shape)
+  }
+
+  type Make<Input extends TObject> = Definition<Input, Data, Config>
+  return {
+    pathOf,
+    reads:
+      <Input extends TObject>({ run, ...tool }: Make<Input>) =>
+      (config: Config): Tool =>
+        defineTool({
+          ...tool,
+          replay: 'safe',
+          run: async (input, { files }) => run(input, await read(files, config), config),
+        }),
+    changes:
+      <Input extends TObject>({ run, ...tool }: Make<Input>) =>
+      (config: Config): Tool =>
+        defineTool({
+          ...tool,
+          replay: 'unsafe',
+          run: (input, { files }) => change(files, config, (data) => run(input, data, config)),
+        }),
+  }
+}
+
+type Offered<Config> = Record<'reading' | 'changing', ((config: Config) => Tool)[]>
+
+/** The tools that a config leaves, in their order. */
+export const chosenTools = <Config extends DocumentConfig>(
+  groups: Offered<Config>[],
+  config: Config,
+): Tool[] =>
+  groups.flatMap(({ reading, changing }) =>
+    [...reading, ...(config.readonly ? [] : changing)].map((tool) => tool(config)),
+  )
+
+/** What the prompt says of a config without tools that change anything. */
+export const onlyLooking = ({ readonly }: DocumentConfig) =>
+  readonly ? ['You can look at everything and change nothing.'] : []
+
+function parse<Data>(bytes: Buffer, path: string, shape: TObject): Data {
+  const data = parseJson(bytes, path)
+  const problems = problemsOf(shape, data)
+  if (problems.length === 0) return data as Data
+  const wrong = explain(problems).replace(/^the input/, 'the document')
+  throw new ToolError(`${path} does not hold what it should: ${wrong}. Correct it or delete it.`)
+}
+
+function print(data: object, path: string): string {
+  const text = `${JSON.stringify(data, null, 2)}\n`
+  if (Buffer.byteLength(text) <= bytesMax) return text
+  throw new ToolError(`${path} would have more than ${bytesMax} bytes, the most`)
+}
+
+function parseJson(bytes: Buffer, path: string): unknown {
+  if (bytes.length > bytesMax) {
+    throw new ToolError(`${path} has more than ${bytesMax} bytes. Shorten it or delete it.`)
+  }
+  try {
+    return JSON.parse(bytes.toString())
+  } catch {
+    throw new ToolError(`${path} is not valid JSON. Correct it or delete it.`)
+  }
+}
+
+/** Contract: throws ToolError when the list is full. */
+export function addRow<Row>(rows: Row[], row: Row, what: string): Row {
+  if (rows.length >= rowsMax) throw new ToolError(`There are ${rowsMax} ${what} already, the most.`)
+  rows.push(row)
+  return row
+}
+
+/** The id after the highest one there is, written like `first`, as in `SHP-00001`. */
+export function nextId<Key extends string>(
+  rows: readonly Record<Key, string>[],
+  key: Key,
+  first: string,
+): string {
+  const digits = /\d+$/.exec(first)![0].length
+  const prefix = first.slice(0, -digits)
+  const numbers = rows
+    .map((row) => row[key])
+    .filter((id) => id.startsWith(prefix))
+    .map((id) => Number(id.slice(prefix.length)))
+    .filter(Number.isSafeInteger)
+  return prefix + String(Math.max(0, ...numbers) + 1).padStart(digits, '0')
+}
+
+/** Contract: throws ToolError when there is none. */
+export function findRow<Row>(rows: readonly Row[], is: (row: Row) => boolean, what: string): Row {
+  const found = rows.find(is)
+  if (!found) throw new ToolError(`${what} not found`)
+  return found
+}
