@@ -16,6 +16,7 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   'Scope[]': { is: ['text[]'] },
   number: { is: ['bigint', 'integer', 'smallint', 'double precision'] },
   boolean: { is: ['boolean'] },
+  Buffer: { is: ['bytea'] },
   'string[]': { is: ['text[]'] },
   Time: { is: ['timestamp with time zone'] },
   NullableTime: { is: ['timestamp with time zone'], nullable: true },
