@@ -19,7 +19,7 @@ import { Type } from 'typebox'
 import { ApiError } from '../errors.ts'
 import { parseId, uuidOf } from '../ids.ts'
 import { fileLimits } from '../runtime/node.ts'
-import { changeFiles, keepBytes } from '../store/file-changes.ts'
+import { changeFiles, keepBytes, type Work } from '../store/file-changes.ts'
 import {
   copyFile,
   createDirectory,
@@ -65,7 +65,7 @@ export function fileRoutes({ app, node }: Api): void {
   })
 
   /** Makes one change, and tells followers once it is committed. */
-  async function change<T>(request: Changing, work: Parameters<typeof changeFiles<T>>[2]) {
+  async function change<T>(request: Changing, work: Work<T>) {
     const target = { ...filesOf(request), limits }
     const { result, publish } = await changeFiles(request.db, target, work)
     request.committed.push(() => publish(node.bus))

@@ -109,7 +109,7 @@ function runOne(turn: Turn, pending: OpenCall) {
   return runTool({
     tool,
     call,
-    context: toolContext(turn, pending, target),
+    context: (limits) => toolContext(turn, pending, { ...limits, target }),
     signal,
     timeoutMs: Math.max(1, Math.min(timeoutMax, Math.ceil(timeLeft(turn)))),
     outputBytesMax: Math.min(outputMax, tool?.limits?.outputBytesMax ?? outputMax),

@@ -12,7 +12,7 @@ export type ToolOutcome = EventDataOf<'tool.completed'>
 export type ToolRun = {
   tool: Tool | undefined
   call: ToolCall
-  context: Omit<ToolContext, 'signal' | 'outputBytesMax'>
+  context: (limits: Pick<ToolContext, 'signal' | 'outputBytesMax'>) => ToolContext
   /** Aborted when the turn is cancelled. */
   signal: AbortSignal
   timeoutMs: number
@@ -54,7 +54,7 @@ async function attempt(run: ToolRun): Promise<Attempted> {
   const either = AbortSignal.any([signal, timeout])
   try {
     const value = await Promise.race([
-      Promise.resolve(tool.run(call.arguments, { ...context, outputBytesMax, signal: either })),
+      Promise.resolve(tool.run(call.arguments, context({ outputBytesMax, signal: either }))),
       aborted(either),
     ])
     const text = await outputOf(run, value)
@@ -74,10 +74,10 @@ function outputOf({ call, node, target, outputBytesMax }: ToolRun, value: unknow
   return boundedOutput(text, outputBytesMax, { db, bus, target, callId: call.id })
 }
 
-function messageOf({ call, context, node, outputBytesMax }: ToolRun, error: unknown): string {
+function messageOf({ call, target, node, outputBytesMax }: ToolRun, error: unknown): string {
   const isMeant = error instanceof ToolError || (error instanceof ApiError && error.status < 500)
   if (isMeant) return boundedError(error.message.toWellFormed(), outputBytesMax)
-  node.log.error('tool failed', { tool: call.name, session: context.sessionId, error })
+  node.log.error('tool failed', { tool: call.name, session: target.sessionId, error })
   return 'An internal error occurred while executing the tool'
 }
 

@@ -16,21 +16,25 @@ export function fileTarget(turn: Turn, { call }: OpenCall, context: EventContext
   return { orgId, sessionId, limits: fileLimits(turn.node.config), by }
 }
 
+type Limits = Pick<ToolContext, 'signal' | 'outputBytesMax'>
+
 /** What a tool is given beside its input. */
 export function toolContext(
   { node, run }: Turn,
   { call, sequence }: OpenCall,
-  target: FileTarget,
-): Omit<ToolContext, 'signal' | 'outputBytesMax'> {
+  { target, ...limits }: Limits & { target: FileTarget },
+): ToolContext {
   const { db, bus, grep, config, secrets } = node
   const { orgId, sessionId, turnId } = run
+  const by = target.by && { ...target.by, signal: limits.signal }
   return {
+    ...limits,
     orgId,
     sessionId,
     turnId,
     callId: call.id,
     idempotencyKey: hashOf(`${sessionId} ${turnId} ${sequence}`),
-    files: openFiles({ db, bus, grep, ...target }),
+    files: openFiles({ db, bus, grep, ...target, by }),
     storage: openStorage({ db, secrets, orgId, sessionId, run }),
     fetch: async (input, init) => {
       const reach = await publicFetch(config.PRIVATE_HOSTS_ALLOWED)

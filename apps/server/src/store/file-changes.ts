@@ -13,6 +13,7 @@ import {
   newTree,
 } from './file-tree.ts'
 import { entryColumns, type FilesOf } from './files.ts'
+import { inOrder } from './in-order.ts'
 import { afterPrefix, ancestorsOf, directoryOf, normalizePath, prefixOf } from './paths.ts'
 import { randomShard } from './turns.ts'
 
@@ -25,6 +26,8 @@ export type ChangedBy = {
   attempt: number | null
   callId: string
   context: EventContext
+  /** Aborted when the call is over: what it still wanted to change stays as it is. */
+  signal?: AbortSignal
 }
 
 export type FileTarget = FilesOf & { limits: FileLimits; by?: ChangedBy | undefined }
@@ -43,6 +46,9 @@ export type OpenFiles = {
   loadBelow: (directory: string) => Promise<void>
 }
 
+/** Decides what becomes of files, and does it to their tree. */
+export type Work<T> = (files: OpenFiles, db: Db) => T | Promise<T>
+
 export type Changed<T> = {
   result: T
   /** To be called once the change is committed: tells followers. */
@@ -58,18 +64,23 @@ type Wire = () => ReturnType<typeof wireEvent>[]
 export async function changeFiles<T>(
   db: Db,
   target: FileTarget,
-  work: (files: OpenFiles, db: Db) => T | Promise<T>,
+  work: Work<T>,
 ): Promise<Changed<T>> {
-  return atomically(db, async (db) => {
-    const held = await lock(db, target)
-    const tree = newTree(held.now)
-    const result = await work(opened(db, target.sessionId, tree), db)
-    const what = differences(tree)
-    checkLimits(held, what, target.limits)
-    await store(db, target, what)
-    const rows = await appendChanges(db, target, { ...what, changes: tree.changes })
-    return { result, publish: publishing(target.sessionId, rows) }
-  })
+  const { by, sessionId } = target
+  const change = () => atomically(db, (db) => changeHeld(db, target, work))
+  return by ? inOrder(sessionId, change) : change()
+}
+
+async function changeHeld<T>(db: Db, target: FileTarget, work: Work<T>): Promise<Changed<T>> {
+  const held = await lock(db, target)
+  target.by?.signal?.throwIfAborted()
+  const tree = newTree(held.now)
+  const result = await work(opened(db, target.sessionId, tree), db)
+  const what = differences(tree)
+  checkLimits(held, what, target.limits)
+  await store(db, target, what)
+  const rows = await appendChanges(db, target, { ...what, changes: tree.changes })
+  return { result, publish: publishing(target.sessionId, rows) }
 }
 
 type Held = { now: string; file_bytes: number; file_count: number }

@@ -2,11 +2,10 @@ import type { FileInfo } from '@outlast/contract'
 import { ApiError } from '../errors.ts'
 import type { Bus } from './bus.ts'
 import type { Database, Db } from './database.ts'
-import { changeFiles, type FileTarget, keepBytes } from './file-changes.ts'
+import { changeFiles, type FileTarget, keepBytes, type Work } from './file-changes.ts'
 import { type Content, createDirectory, removePath, writeFile } from './file-tree.ts'
 import { asInfo, checkDirectory, findEntry, listEntries, readBlob, rootInfo } from './files.ts'
 import type { Grep } from './grep.ts'
-import { inOrder } from './in-order.ts'
 import { normalizePath, writablePath } from './paths.ts'
 
 /** One change among several that happen at once. */
@@ -52,8 +51,8 @@ export function openFiles({ db, bus, grep, ...target }: FilesOptions): SessionFi
   const { orgId, sessionId, limits } = target
   const keep = (content: string | Buffer, on: Db = db) =>
     keepBytes(on, orgId, { bytes: Buffer.from(content), limits })
-  const change: <T>(work: Parameters<typeof changeFiles<T>>[2]) => Promise<T> = async (work) => {
-    const { result, publish } = await inOrder(sessionId, () => changeFiles(db, target, work))
+  const change = async <T>(work: Work<T>): Promise<T> => {
+    const { result, publish } = await changeFiles(db, target, work)
     publish(bus)
     return result
   }
