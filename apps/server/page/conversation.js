@@ -21,6 +21,7 @@ export function createConversation(box) {
     'output.message.completed': complete,
     'tool.started': ({ tool_call: call }) => startCall(call),
     'tool.completed': endCall,
+    'files.changed': ({ changes }) => add(element('p', 'meta', filesOf(changes))),
     'turn.completed': (data) => add(element('p', 'meta', summaryOf(data))),
     'turn.cancelled': () => add(element('p', 'meta', 'Cancelled. What was said so far is kept.')),
     'turn.failed': fail,
@@ -159,6 +160,15 @@ function resultOf(content) {
       }
     })
     .join('\n')
+}
+
+const shownMax = 3
+
+/** In one line: what became of the first few files, and how many more there are. */
+function filesOf(changes) {
+  const shown = changes.slice(0, shownMax).map(({ change, path }) => `${change} ${path}`)
+  const more = changes.length - shown.length
+  return `Files: ${shown.join(', ')}${more > 0 ? `, and ${more} more` : ''}.`
 }
 
 function compactionOf({ summary, input_tokens_before: before, input_tokens_after: after }) {

@@ -1,0 +1,61 @@
+import type { CapabilityUse } from '@outlast/contract'
+import { invalidAt } from '../errors.ts'
+import type { Capability } from './capability.ts'
+
+/** What stands in answers for a field of config that is only ever written. */
+export const mask = '********'
+
+type Uses = readonly CapabilityUse[]
+type Config = Record<string, unknown>
+
+/** The fields of a capability's config that its schema marks `writeOnly`. */
+function secretFields(list: readonly Capability[], ref: string): string[] {
+  const properties = list.find(({ id }) => id === ref)?.config.properties ?? {}
+  return Object.entries(properties)
+    .filter(([, schema]) => (schema as { writeOnly?: boolean }).writeOnly)
+    .map(([name]) => name)
+}
+
+const configOf = ({ config }: CapabilityUse) => (config ?? {}) as Config
+
+/** An agent or session as clients get it: secrets in config masked. Contract: pure. */
+export function masked<T extends { capabilities: CapabilityUse[] }>(
+  list: readonly Capability[],
+  thing: T,
+): T {
+  return { ...thing, capabilities: thing.capabilities.map((use) => maskedUse(list, use)) }
+}
+
+function maskedUse(list: readonly Capability[], use: CapabilityUse): CapabilityUse {
+  const secret = secretFields(list, use.ref).filter((name) => configOf(use)[name] != null)
+  if (secret.length === 0) return use
+  const hidden = Object.fromEntries(secret.map((name) => [name, mask]))
+  return { ...use, config: { ...configOf(use), ...hidden } }
+}
+
+/**
+ * What a client sends back with secrets that it was given masked: they stay as they are in `known`.
+ * Contract: throws 400 where there is nothing that could stay.
+ */
+export function unmasked(
+  list: readonly Capability[],
+  uses: Uses,
+  known: Uses,
+): CapabilityUse[] {
+  return uses.map((use, index) => {
+    const before = known.find(({ ref }) => ref === use.ref)
+    const sent = secretFields(list, use.ref).filter((name) => configOf(use)[name] === mask)
+    const kept = sent.map((name) => {
+      const value = before && configOf(before)[name]
+      if (value === undefined) {
+        throw invalidAt(`capabilities/${index}/config/${name}`, 'is masked: send the value itself')
+      }
+      return [name, value]
+    })
+    return kept.length === 0 ? use : { ...use, config: { ...configOf(use), ...Object.fromEntries(kept) } }
+  })
+}
+
+/** True when there is something in it to put a secret back for. */
+export const isMasked = (list: readonly Capability[], uses: Uses) =>
+  uses.some((use) => secretFields(list, use.ref).some((name) => configOf(use)[name] === mask))
