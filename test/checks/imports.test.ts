@@ -45,6 +45,10 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^graphile-worker$/, in: ['runtime/'] },
   { package: /^@ai-sdk\/.+$/, in: ['providers/', 'runtime/model-call.ts'] },
   { package: /^(undici|ipaddr\.js)$/, in: ['providers/outbound.ts'] },
+  {
+    package: /^(@mozilla\/readability|htmlparser2|linkedom|turndown)$/,
+    in: ['capabilities/web-fetch/'],
+  },
   // Simulated models read scripts that people write, and check them; the catalogue's form checks what it is made from.
   {
     package: /^typebox$/,

@@ -11,6 +11,7 @@ import { sessionStorage } from './session-storage.ts'
 import { statelessTodoList } from './stateless-todo-list.ts'
 import { testMath } from './test-math.ts'
 import { testWeather } from './test-weather.ts'
+import { webFetch } from './web-fetch.ts'
 
 /** Every capability that comes with the server, by id. */
 export const builtins: readonly Capability[] = [
@@ -26,4 +27,5 @@ export const builtins: readonly Capability[] = [
   statelessTodoList,
   testMath,
   testWeather,
+  webFetch,
 ]

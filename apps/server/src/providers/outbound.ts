@@ -2,9 +2,16 @@ import { lookup } from 'node:dns'
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
+/** Azure's own services for a machine: an address that looks public, and is answered by the network around us. */
+const azurePlatform = '168.63.129.16'
+
 /** Hosts that stand in nobody's network but ours: this machine, private ranges, the cloud's metadata. */
 function isPrivateAddress(address: string): boolean {
-  return !ipaddr.isValid(address) || ipaddr.process(address).range() !== 'unicast'
+  if (!ipaddr.isValid(address)) return true
+  const plain = ipaddr.process(address)
+  if (plain.range() !== 'unicast' || plain.toString() === azurePlatform) return true
+  // Of version 6 the world has given out 2000::/3 alone; elsewhere a network may translate to what it likes.
+  return plain.kind() === 'ipv6' && plain.toByteArray()[0]! >> 5 !== 1
 }
 
 /** True for a host that is plainly not on the public internet, before anybody is asked what its name means. */
@@ -27,18 +34,25 @@ function lookupPublic(host: string, _options: unknown, found: Found): void {
   })
 }
 
-const refusal = (host: string) =>
-  new Error(`${host} is not a public address, and PRIVATE_HOSTS_ALLOWED does not name it.`)
+/** The code of the error with which a connection to what is not public fails. */
+export const privateHostCode = 'ERR_PRIVATE_HOST'
 
-let made: Promise<typeof fetch> | undefined
+function refusal(host: string): Error {
+  const message = `${host} is not a public address, and PRIVATE_HOSTS_ALLOWED does not name it.`
+  return Object.assign(new Error(message), { code: privateHostCode })
+}
+
+const made = new Map<string, Promise<typeof fetch>>()
 
 /**
  * A `fetch` for addresses that users of the API name: it reaches the public internet and the hosts that are allowed, by
  * whatever name, redirect or second look-up it is led elsewhere.
  */
 export function publicFetch(allowed: readonly string[]): Promise<typeof fetch> {
-  made ??= makeFetch(new Set(allowed))
-  return made
+  const key = allowed.join()
+  const known = made.get(key) ?? makeFetch(new Set(allowed.map((host) => host.toLowerCase())))
+  made.set(key, known)
+  return known
 }
 
 async function makeFetch(allowed: ReadonlySet<string>): Promise<typeof fetch> {

@@ -1,0 +1,63 @@
+import { Type } from 'typebox'
+import { defineCapability, defineTool } from './capability.ts'
+import { fetchPage } from './web-fetch/fetch-page.ts'
+import { type Settings, settingsOf, WebFetchConfig } from './web-fetch/settings.ts'
+
+const input = Type.Object(
+  {
+    url: Type.String({
+      minLength: 1,
+      maxLength: 8192,
+      description: 'The whole address, with http:// or https://.',
+    }),
+    method: Type.Optional(
+      Type.Enum(['GET', 'HEAD'], {
+        type: 'string',
+        default: 'GET',
+        description: 'HEAD asks for type and size alone.',
+      }),
+    ),
+    as_markdown: Type.Optional(
+      Type.Boolean({ description: 'Makes Markdown of HTML, of its article where it has one.' }),
+    ),
+    as_text: Type.Optional(
+      Type.Boolean({
+        description: 'Makes plain text of HTML. Markdown wins where both are asked.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export const webFetch = defineCapability({
+  id: 'web_fetch',
+  name: 'Web Fetch',
+  description: 'Fetches pages of the public web: as they are, as Markdown, or as plain text.',
+  category: 'Network',
+  icon: 'globe',
+  status: 'available',
+  config: WebFetchConfig,
+  tools: (config) => {
+    const settings = settingsOf(config)
+    return [
+      defineTool({
+        name: 'web_fetch',
+        description: describe(settings),
+        replay: 'safe',
+        input,
+        run: (input, context) => fetchPage(input, settings, context),
+      }),
+    ]
+  },
+})
+
+const forms = {
+  raw: 'HTML is given as it is',
+  markdown: 'HTML becomes Markdown',
+  text: 'HTML becomes plain text',
+}
+
+function describe({ allowed_domains, content_length_max, default_format }: Settings): string {
+  const hosts = allowed_domains ? ` Only from ${allowed_domains.join(', ')}.` : ''
+  return `Fetches a page of the web, and gives up to ${content_length_max} characters of it. ${forms[default_format]} unless the call says otherwise.${hosts}`
+}

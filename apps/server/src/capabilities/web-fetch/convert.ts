@@ -1,0 +1,48 @@
+import { decode, isUtf16 } from './decode.ts'
+import { markdown } from './markdown.ts'
+import { kindOf, looksBinary, looksLikeHtml } from './media-type.ts'
+import { plainText } from './plain-text.ts'
+import type { Format } from './settings.ts'
+
+/** A body that was read, and what is wanted of it. */
+export type Page = {
+  bytes: Uint8Array
+  /** Where it came from: relative links begin there. */
+  url: string
+  contentType: string | null
+  /** False when the body went on: its last character may be half there. */
+  isWhole: boolean
+  format: Format
+  lengthMax: number
+}
+
+/** What came of it. `length` is what the content has before it is cut; `refused` is a format that was not possible. */
+export type Converted =
+  | { isBinary: true }
+  | { isBinary: false; format: Format; content: string; length: number; refused?: Format }
+
+/** Makes text of a body. Contract: may take long and much memory: for a thread that can be ended. */
+export function convert({ lengthMax, ...page }: Page): Converted {
+  if (looksBinary(page.bytes) && !isUtf16(page)) return { isBinary: true }
+  const { content, ...rest } = write(decode(page), page)
+  return { isBinary: false, content: cut(content, lengthMax), length: content.length, ...rest }
+}
+
+type Written = { format: Format; content: string; refused?: Format }
+
+function write(text: string, { contentType, format, url }: Omit<Page, 'lengthMax'>): Written {
+  const kind = kindOf(contentType)
+  const isHtml = kind === 'html' || (kind === 'unknown' && looksLikeHtml(text))
+  if (!isHtml || format === 'raw') return { format: 'raw', content: text }
+  if (format === 'text') return { format, content: plainText(text) }
+  const content = markdown(text, url)
+  if (content !== undefined) return { format, content }
+  return { format: 'text', content: plainText(text), refused: format }
+}
+
+/** Not between the two halves of a character. */
+function cut(text: string, lengthMax: number): string {
+  if (text.length <= lengthMax) return text
+  const isSplit = /[\ud800-\udbff]/.test(text[lengthMax - 1]!)
+  return text.slice(0, isSplit ? lengthMax - 1 : lengthMax)
+}

@@ -1,0 +1,34 @@
+import { Type } from 'typebox'
+import Format from 'typebox/format'
+
+const form = /^(\*\.)?([^\s/:@?#\\*[\]]+|\[[0-9a-f:.]+\])$/i
+
+/** The host of an entry as a URL would have it: small letters, punycode, no dot at the end. */
+const hostOf = (entry: string) =>
+  plainHost(new URL(`http://${entry.replace(/^\*\./, '')}`).hostname)
+
+/** A host of a URL, without the dot that may end a name. */
+export const plainHost = (host: string) => host.replace(/\.$/, '')
+
+/** True for a host, and for `*.` before one. */
+function isDomain(entry: string): boolean {
+  return form.test(entry) && URL.canParse(`http://${entry.replace(/^\*\./, '')}`)
+}
+
+Format.Set('domain', isDomain)
+
+/** A list of hosts; `*.example.com` means every host below example.com, and not that one. */
+export const Domains = (description: string) =>
+  Type.Array(Type.String({ format: 'domain', maxLength: 260, examples: ['*.example.com'] }), {
+    minItems: 1,
+    maxItems: 200,
+    description,
+  })
+
+/** True when one of the entries means the host. */
+export function matchesDomain(host: string, entries: readonly string[]): boolean {
+  return entries.some((entry) => {
+    const named = hostOf(entry)
+    return entry.startsWith('*.') ? host.endsWith(`.${named}`) : host === named
+  })
+}

@@ -1,0 +1,152 @@
+import { type ToolContext, ToolError } from '../capability.ts'
+import { type Body, type Ending, readBody } from './body.ts'
+import type { Converted } from './convert.ts'
+import { convertInThread, warmUp } from './converter.ts'
+import { essenceOf, kindOf } from './media-type.ts'
+import { request } from './request.ts'
+import type { Format, Settings } from './settings.ts'
+
+type Input = { url: string; method?: 'GET' | 'HEAD'; as_markdown?: boolean; as_text?: boolean }
+type Context = Pick<ToolContext, 'fetch' | 'signal'>
+
+/** No page that means well takes longer to convert. */
+const convertMsMax = 10_000
+
+/** One call of `web_fetch`, from the address to what the model is given. */
+export async function fetchPage(input: Input, settings: Settings, { fetch, signal }: Context) {
+  const { method = 'GET' } = input
+  const clock = startClock(settings.timeout_ms)
+  const either = AbortSignal.any([signal, clock.late])
+  try {
+    const asked = { method, rules: settings, fetch, signal: either }
+    const { response, url } = await request(input.url, asked)
+    const facts = factsOf(input.url, url, response)
+    const isBinary = kindOf(facts.content_type) === 'binary'
+    if (method === 'HEAD' || isBinary) {
+      await response.body?.cancel()
+      const { filename, size } = toldOf(response, url)
+      if (method === 'HEAD') return { ...facts, size, filename, method }
+      return binaryResult(facts, { filename, size })
+    }
+    warmUp()
+    const limits = { bytesMax: settings.bytes_max, late: clock.late, signal }
+    const body = await readBody(response, limits)
+    const format = formatOf(input, settings.default_format)
+    return await present({ facts, body, response, url }, { format, settings, clock, signal })
+  } catch (error) {
+    signal.throwIfAborted()
+    if (error instanceof ToolError || !clock.late.aborted) throw error
+    throw new ToolError(`Nothing was answered within ${clock.networkMs} ms.`)
+  }
+}
+
+/** A part of the time of a call is kept for what comes after the network. */
+function startClock(timeoutMs: number) {
+  const end = performance.now() + timeoutMs
+  const networkMs = timeoutMs - Math.min(2_000, timeoutMs / 2)
+  const leftMs = () => Math.max(1, Math.min(convertMsMax, Math.round(end - performance.now())))
+  return { networkMs, late: AbortSignal.timeout(networkMs), leftMs }
+}
+type Clock = ReturnType<typeof startClock>
+
+function factsOf(asked: string, url: URL, { status, headers }: Response) {
+  const isElsewhere = new URL(asked).href !== url.href
+  return {
+    url: asked,
+    ...(isElsewhere && { redirected_to: url.href }),
+    status_code: status,
+    content_type: headers.get('content-type'),
+    size: null as number | null,
+    last_modified: headers.get('last-modified'),
+  }
+}
+type Facts = ReturnType<typeof factsOf>
+
+/** What the server tells of a body that is not read. The length of a compressed one is another's. */
+function toldOf({ headers }: Response, url: URL) {
+  const length = headers.get('content-length') ?? ''
+  const isPlain = !headers.has('content-encoding') && /^\d{1,15}$/.test(length)
+  return { size: isPlain ? Number(length) : null, filename: filenameOf(headers, url) }
+}
+
+function filenameOf(headers: Headers, { pathname }: URL): string | null {
+  const told = headers.get('content-disposition') ?? ''
+  const encoded = /filename\*\s*=\s*utf-8''([^\s;]+)/i.exec(told)?.[1]
+  const plain = /filename\s*=\s*(?:"([^"]*)"|([^\s;]+))/i.exec(told)
+  const name = encoded ?? plain?.[1] ?? plain?.[2] ?? pathname
+  return decoded(name).split(/[/\\]/).at(-1)?.slice(0, 255) || null
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name)
+  } catch {
+    return name
+  }
+}
+
+function binaryResult(facts: Facts, told: { size: number | null; filename: string | null }) {
+  const type = essenceOf(facts.content_type) || 'a file without type'
+  const error = `This is ${type}, which is not text: its content is not given.`
+  return { ...facts, ...told, error }
+}
+
+function formatOf({ as_markdown, as_text }: Input, otherwise: Format): Format {
+  if (as_markdown) return 'markdown'
+  if (as_text) return 'text'
+  const isRefused = { raw: false, markdown: as_markdown === false, text: as_text === false }
+  return isRefused[otherwise] ? 'raw' : otherwise
+}
+
+type Fetched = { facts: Facts; body: Body; response: Response; url: URL }
+type Wanted = { format: Format; settings: Settings; clock: Clock; signal: AbortSignal }
+
+async function present({ facts, body, response, url }: Fetched, wanted: Wanted) {
+  const told = toldOf(response, url)
+  const read = body.bytes.length
+  const size = body.ending === 'whole' ? read : told.size
+  const converted = await convertBody({ facts, body, response, url }, wanted)
+  if (converted.isBinary) return binaryResult(facts, { size, filename: told.filename })
+  const { format, content } = converted
+  const notice = noticeOf(converted, { ending: body.ending, read })
+  const truncated = body.ending !== 'whole' || content.length < converted.length
+  return { ...facts, size, format, content, truncated, ...(notice && { notice }) }
+}
+
+async function convertBody({ facts, body, url }: Fetched, wanted: Wanted): Promise<Converted> {
+  const late = AbortSignal.timeout(wanted.clock.leftMs())
+  const page = {
+    bytes: body.bytes,
+    url: url.href,
+    contentType: facts.content_type,
+    isWhole: body.ending === 'whole',
+    format: wanted.format,
+    lengthMax: wanted.settings.content_length_max,
+  }
+  try {
+    return await convertInThread(page, AbortSignal.any([wanted.signal, late]))
+  } catch (error) {
+    wanted.signal.throwIfAborted()
+    if (!late.aborted) throw error
+    throw new ToolError('The page takes too long to convert. Ask for it raw, or as text.')
+  }
+}
+
+const endings: Record<Exclude<Ending, 'whole'>, string> = {
+  limit: 'The page is longer than what is read of one',
+  late: 'The page did not end in time',
+  broken: 'The connection broke before the page ended',
+}
+
+function noticeOf(
+  { content, length, refused }: Extract<Converted, { isBinary: false }>,
+  { ending, read }: { ending: Ending; read: number },
+): string | undefined {
+  const notices = [
+    refused && 'The page is too large or nested too deeply for Markdown: this is its text.',
+    ending !== 'whole' && `${endings[ending]}: this is made from its first ${read} bytes.`,
+    content.length < length &&
+      `Only the first ${content.length} of ${length} characters are given.`,
+  ]
+  return notices.filter(Boolean).join(' ') || undefined
+}

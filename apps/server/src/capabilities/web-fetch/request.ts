@@ -1,0 +1,131 @@
+import { ToolError } from '../capability.ts'
+import { matchesDomain, plainHost } from './domains.ts'
+import type { Settings } from './settings.ts'
+
+export type Asked = {
+  method: 'GET' | 'HEAD'
+  rules: Settings
+  fetch: typeof fetch
+  /** Aborts when there is no more time, and with the call. */
+  signal: AbortSignal
+}
+
+/**
+ * Asks for a page, and goes where it is sent; every address on the way is held against the rules.
+ * Contract: throws ToolError for what an address or a server is to blame for, and the error of an aborted `fetch`.
+ */
+export async function request(
+  given: string,
+  asked: Asked,
+): Promise<{ response: Response; url: URL }> {
+  const seen = new Set<string>()
+  let url = checked(given, asked.rules)
+  while (true) {
+    seen.add(withoutFragment(url))
+    const response = await ask(url, asked)
+    const next = targetOf(response, url)
+    if (next === undefined) return { response, url }
+    await response.body?.cancel()
+    if (seen.size > asked.rules.redirects_max) {
+      throw new ToolError(
+        `${url.host} redirects once more, to ${shown(next)}; at most ${asked.rules.redirects_max} redirects are followed.`,
+      )
+    }
+    url = checked(next, asked.rules)
+    if (seen.has(withoutFragment(url))) {
+      throw new ToolError(`The page redirects in a circle, back to ${shown(url.href)}.`)
+    }
+  }
+}
+
+const shown = (address: string) => (address.length > 300 ? `${address.slice(0, 300)}…` : address)
+
+function withoutFragment(url: URL): string {
+  const plain = new URL(url)
+  plain.hash = ''
+  return plain.href
+}
+
+/** Where a response sends us; undefined for one that is an answer. */
+function targetOf(response: Response, from: URL): string | undefined {
+  const location = response.headers.get('location')
+  if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return undefined
+  if (!URL.canParse(location, from.href)) {
+    throw new ToolError(`${from.host} redirects to an address that cannot be read.`)
+  }
+  const target = new URL(location, from)
+  if (target.username || target.password) {
+    throw new ToolError(`${from.host} redirects to an address that holds a user or a password.`)
+  }
+  return target.href
+}
+
+function checked(given: string, { allowed_domains, blocked_domains }: Settings): URL {
+  if (!URL.canParse(given)) {
+    throw new ToolError('The url must be whole, and begin with http:// or https://.')
+  }
+  const url = new URL(given)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new ToolError(
+      `The url must begin with http:// or https://; ${url.protocol} cannot be fetched.`,
+    )
+  }
+  if (url.username || url.password) {
+    throw new ToolError('The url must not hold a user or a password.')
+  }
+  const host = plainHost(url.hostname)
+  const isAllowed = allowed_domains === undefined || matchesDomain(host, allowed_domains)
+  if (!isAllowed || matchesDomain(host, blocked_domains ?? [])) {
+    throw new ToolError(`${url.hostname} is not among the hosts that may be fetched.`)
+  }
+  return url
+}
+
+async function ask(url: URL, { method, rules, fetch, signal }: Asked): Promise<Response> {
+  try {
+    return await fetch(url.href, {
+      method,
+      redirect: 'manual',
+      signal,
+      headers: {
+        'user-agent': rules.user_agent,
+        accept: 'text/html, application/xhtml+xml, text/*;q=0.9, application/json;q=0.9, */*;q=0.5',
+      },
+    })
+  } catch (error) {
+    signal.throwIfAborted()
+    throw new ToolError(`${url.hostname} ${reasonOf(error)}.`)
+  }
+}
+
+const reasons: Record<string, string> = {
+  ERR_PRIVATE_HOST: 'is not on the public internet, and may not be fetched',
+  ENOTFOUND: 'is not a name that anybody knows',
+  EAI_AGAIN: 'cannot be looked up at the moment',
+  ECONNREFUSED: 'refuses the connection',
+  ECONNRESET: 'closed the connection without an answer',
+  EPIPE: 'closed the connection without an answer',
+  UND_ERR_SOCKET: 'closed the connection without an answer',
+  UND_ERR_CONNECT_TIMEOUT: 'does not answer',
+  ETIMEDOUT: 'does not answer',
+  EHOSTUNREACH: 'cannot be reached',
+  ENETUNREACH: 'cannot be reached',
+  UND_ERR_HEADERS_OVERFLOW: 'sends headers that are too large',
+  CERT_HAS_EXPIRED: 'has a certificate that has expired',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'has a certificate for another name',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'has a certificate that nobody vouches for',
+  SELF_SIGNED_CERT_IN_CHAIN: 'has a certificate that nobody vouches for',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'has a certificate that nobody vouches for',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'has a certificate that nobody vouches for',
+  EPROTO: 'does not speak TLS there',
+}
+
+/** In our words: those of the system name addresses that are nobody's business. */
+function reasonOf(error: unknown): string {
+  const cause = (error as Error).cause as (Error & { code?: string }) | undefined
+  if (cause?.message === 'bad port') return 'cannot be asked at that port'
+  const code = cause?.code ?? ''
+  if (/^(ERR_SSL|ERR_TLS)/.test(code)) return reasons[code] ?? 'does not speak TLS there'
+  if (code.startsWith('HPE_')) return 'gives no answer that HTTP knows'
+  return reasons[code] ?? 'could not be fetched'
+}
