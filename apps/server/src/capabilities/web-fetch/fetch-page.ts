@@ -26,7 +26,9 @@ export async function fetchPage(input: Input, settings: Settings, { fetch, signa
       await response.body?.cancel()
       const { filename, size } = toldOf(response, url)
       if (method === 'HEAD') return { ...facts, size, filename, method }
-      return binaryResult(facts, { filename, size })
+      const type = essenceOf(facts.content_type)
+      const error = `This is ${type}, which is not text: its content is not given.`
+      return { ...facts, size, filename, error }
     }
     warmUp()
     const limits = { bytesMax: settings.bytes_max, late: clock.late, signal }
@@ -85,12 +87,6 @@ function decoded(name: string): string {
   }
 }
 
-function binaryResult(facts: Facts, told: { size: number | null; filename: string | null }) {
-  const type = essenceOf(facts.content_type) || 'a file without type'
-  const error = `This is ${type}, which is not text: its content is not given.`
-  return { ...facts, ...told, error }
-}
-
 function formatOf({ as_markdown, as_text }: Input, otherwise: Format): Format {
   if (as_markdown) return 'markdown'
   if (as_text) return 'text'
@@ -106,7 +102,11 @@ async function present({ facts, body, response, url }: Fetched, wanted: Wanted) 
   const read = body.bytes.length
   const size = body.ending === 'whole' ? read : told.size
   const converted = await convertBody({ facts, body, response, url }, wanted)
-  if (converted.isBinary) return binaryResult(facts, { size, filename: told.filename })
+  if (converted.isBinary) {
+    const named = facts.content_type ? `, though it is called ${essenceOf(facts.content_type)}` : ''
+    const error = `This is no text${named}: its content is not given.`
+    return { ...facts, size, filename: told.filename, error }
+  }
   const { format, content } = converted
   const notice = noticeOf(converted, { ending: body.ending, read })
   const truncated = body.ending !== 'whole' || content.length < converted.length

@@ -3,7 +3,7 @@ import { Tokenizer } from 'htmlparser2'
 const words = (text: string) => new Set(text.split(' '))
 
 const lines = words(
-  'body br caption center dd details div dt fieldset figcaption footer form head header hgroup html legend li main nav optgroup option select summary tbody tfoot thead tr',
+  'body caption center dd details div dt fieldset figcaption footer form head header hgroup html legend li main nav optgroup option select summary tbody tfoot thead tr',
 )
 const paragraphs = words(
   'address article aside blockquote dialog dl figure h1 h2 h3 h4 h5 h6 hr menu ol p pre search section table title ul',
@@ -17,38 +17,35 @@ const silent = words('script style noscript template svg iframe object')
  */
 export function plainText(html: string): string {
   const pieces: string[] = []
-  let isLineStart = true
+  let breaks = 0
   let endsInSpace = true
   let preformatted = 0
   let opening = ''
   let silenced = ''
 
-  function addBreak(text: '\n' | '\n\n') {
-    pieces.push(text)
-    isLineStart = true
-    endsInSpace = true
-  }
   function addText(text: string) {
     if (silenced || text === '') return
-    let shown = preformatted > 0 ? text : text.replace(/\s+/g, ' ')
-    if (preformatted === 0 && endsInSpace && shown.startsWith(' ')) shown = shown.slice(1)
+    const isApart = breaks > 0 || endsInSpace
+    const flat = preformatted > 0 ? text : text.replace(/\s+/g, ' ')
+    const shown = preformatted === 0 && isApart ? flat.replace(/^ /, '') : flat
     if (shown === '') return
+    if (breaks > 0) pieces.push('\n'.repeat(Math.min(breaks, 2)))
     pieces.push(shown)
-    isLineStart = false
+    breaks = 0
     endsInSpace = shown.endsWith(' ')
   }
   function passTag(name: string) {
-    if (silenced) return
-    if (paragraphs.has(name)) addBreak('\n\n')
-    else if (lines.has(name)) addBreak('\n')
+    if (paragraphs.has(name)) breaks = Math.max(breaks, 2)
+    else if (lines.has(name)) breaks = Math.max(breaks, 1)
   }
   function openTag(name: string, isEmpty: boolean) {
-    passTag(name)
     if (silenced || isEmpty) return
+    passTag(name)
     if (silent.has(name)) silenced = name
     else if (name === 'pre') preformatted += 1
     else if (name === 'li') addText('- ')
-    else if (cells.has(name) && !isLineStart) pieces.push('\t')
+    else if (name === 'br') breaks += 1
+    else if (cells.has(name) && breaks === 0 && pieces.length > 0) pieces.push('\t')
   }
   function closeTag(name: string) {
     if (silenced) {

@@ -1,0 +1,35 @@
+import type { TestContext } from 'node:test'
+import { startServer } from './server.ts'
+import { converse, createAgent, createSession, scripted } from './session.ts'
+
+type Server = Awaited<ReturnType<typeof startServer>>
+
+/** What one call of `web_fetch` came to: its result, or its error. */
+// biome-ignore lint/suspicious/noExplicitAny: tests look into results of every shape
+export type Fetched = { result?: any; error?: string }
+
+/** A server whose agents may fetch from 127.0.0.1, and nothing else that is private. */
+export const startFetching = (t: Pick<TestContext, 'after'>, env: Record<string, string> = {}) =>
+  startServer(t, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1', ...env } })
+
+/** Has an agent with this config make calls of `web_fetch`, side by side, in one turn; gives what came of each. */
+export async function fetchInTurn(
+  t: TestContext,
+  { server, config = {} }: { server: Server; config?: object },
+  ...inputs: object[]
+): Promise<Fetched[]> {
+  const agent = await createAgent(server, { capabilities: [{ ref: 'web_fetch', config }] })
+  const session = await createSession(server, { agent_id: agent.id })
+  const calls = inputs.map((input, at) => ({
+    id: `call_${at}`,
+    name: 'web_fetch',
+    arguments: input,
+  }))
+  const script = scripted({ tool_calls: calls }, { text: 'done' })
+  const events = await converse(t, server, session.id, script)
+  return calls.map(({ id }) => {
+    const done = events.find((one) => one.type === 'tool.completed' && one.data.tool_call_id === id)
+    const { result, error } = done!.data as { result?: { text: string }[]; error?: string }
+    return result ? { result: JSON.parse(result[0]!.text) } : { error: error! }
+  })
+}
