@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
+import dns from 'node:dns'
 import { createServer } from 'node:http'
+import { syncBuiltinESMExports } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import { type TestContext, test } from 'node:test'
 import { createKey, expectStatus, registerPerson, startGuarded } from '../../test/access.ts'
 import { createAgent, createSession, post } from '../../test/session.ts'
 import { follow } from '../../test/stream.ts'
+import { isPrivateHost, privateHostCode, publicFetch } from './outbound.ts'
 
 const privatePlaces = [
   'http://127.0.0.1:1/v1',
@@ -79,6 +82,79 @@ test('a provider that is allowed cannot lead us elsewhere inside', async (t) => 
   await stream.event('turn.failed')
   assert.equal(allowed.asked(), 1)
   assert.equal(inside.asked(), 0)
+})
+
+const privateAddresses = `
+  0.0.0.0 0.1.2.3 10.0.0.8 100.64.0.1 100.100.100.200 127.0.0.1 127.255.255.254 168.63.129.16 169.254.169.254
+  172.16.0.1 172.31.255.255 192.0.0.192 192.0.2.1 192.88.99.1 192.168.0.1 198.18.0.1 198.51.100.1 203.0.113.1
+  224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255
+  :: ::1 ::127.0.0.1 ::ffff:10.0.0.1 ::ffff:0:10.0.0.1 64:ff9b::10.0.0.1 64:ff9b:1::1 100::1 2001::1 2001:db8::1
+  2002:7f00:1:: 3fff::1 4000::1 5f00::1 fc00::1 fd00:ec2::254 fe80::1 fec0::1 ff02::1`
+const publicAddresses = '1.1.1.1 8.8.8.8 93.184.216.34 172.32.0.1 2606:4700::1111 2a00:1450:4001::1'
+
+test('an address is public only where the world can have it', () => {
+  for (const address of privateAddresses.trim().split(/\s+/)) {
+    assert.ok(isPrivateHost(address), address)
+    if (address.includes(':')) assert.ok(isPrivateHost(`[${address}]`), address)
+  }
+  for (const address of publicAddresses.split(' ')) assert.ok(!isPrivateHost(address), address)
+})
+
+type Answered = (error: null, found: { address: string; family: number }[]) => void
+
+/** Lets names mean what a test says: one list of addresses for each time that somebody looks, the last for ever. */
+function answerNames(t: TestContext, ...answers: string[][]): () => number {
+  let looks = 0
+  const lookup = (_host: string, _options: object, answered: Answered) => {
+    const answer = answers[Math.min(looks, answers.length - 1)]!
+    looks += 1
+    const found = answer.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
+    setImmediate(answered, null, found)
+  }
+  t.mock.method(dns, 'lookup', lookup as never)
+  syncBuiltinESMExports()
+  t.after(() => {
+    t.mock.restoreAll()
+    syncBuiltinESMExports()
+  })
+  return () => looks
+}
+
+test('a name is refused when any of its addresses is not public', async (t) => {
+  const inside = await startPlace(t, '127.0.0.1', {}, 200)
+  const { port } = new URL(inside.url)
+  const fetch = await publicFetch([])
+  for (const answer of [
+    ['127.0.0.1'],
+    ['93.184.216.34', '127.0.0.1'],
+    ['::ffff:127.0.0.1'],
+    ['fd00::1'],
+  ]) {
+    answerNames(t, answer)
+    await assert.rejects(fetch(`http://rebound.example:${port}/`), (error: Error) => {
+      assert.equal((error.cause as NodeJS.ErrnoException).code, privateHostCode)
+      return true
+    })
+  }
+  assert.equal(inside.asked(), 0)
+})
+
+test('a name that means something else when it is connected to is not looked up again', async (t) => {
+  const inside = await startPlace(t, '127.0.0.1', {}, 200)
+  const looks = answerNames(t, ['93.184.216.34'], ['127.0.0.1'])
+  const fetch = await publicFetch([])
+  const { port } = new URL(inside.url)
+  const signal = AbortSignal.timeout(500)
+  await assert.rejects(fetch(`http://rebinding.example:${port}/`, { signal }))
+  assert.equal(looks(), 1)
+  assert.equal(inside.asked(), 0)
+})
+
+test('what one server may reach says nothing of another', async (t) => {
+  const inside = await startPlace(t, '127.0.0.1', {}, 200)
+  const [open, shut] = await Promise.all([publicFetch(['127.0.0.1']), publicFetch([])])
+  assert.equal((await open(inside.url)).status, 200)
+  await assert.rejects(shut(inside.url))
 })
 
 test("the operator's keys are for the default organization alone", async (t) => {

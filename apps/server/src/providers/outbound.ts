@@ -63,7 +63,7 @@ async function makeFetch(allowed: ReadonlySet<string>): Promise<typeof fetch> {
     connect(options, connected) {
       const host = options.hostname.replace(/^\[|\]$/g, '')
       if (allowed.has(host.toLowerCase())) return connectAny(options, connected)
-      if (isIP(host) > 0 && isPrivateAddress(host)) return connected(refusal(host), null)
+      if (isPrivateHost(host)) return connected(refusal(host), null)
       connectPublic(options, connected)
     },
   })

@@ -126,6 +126,6 @@ function reasonOf(error: unknown): string {
   if (cause?.message === 'bad port') return 'cannot be asked at that port'
   const code = cause?.code ?? ''
   if (/^(ERR_SSL|ERR_TLS)/.test(code)) return reasons[code] ?? 'does not speak TLS there'
-  if (code.startsWith('HPE_')) return 'gives no answer that HTTP knows'
+  if (cause?.name === 'HTTPParserError') return 'gives no answer that HTTP knows'
   return reasons[code] ?? 'could not be fetched'
 }

@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict'
+import { createServer as createSecure } from 'node:https'
+import { createServer, type Server as RawServer } from 'node:net'
+import os from 'node:os'
+import { before, type TestContext, test } from 'node:test'
+import { selfSigned } from '../../../test/certificate.ts'
+import { fetchInTurn, startFetching } from '../../../test/fetching.ts'
+import { startServer } from '../../../test/server.ts'
+import { page, redirect, startSite } from '../../../test/site.ts'
+
+type Server = Awaited<ReturnType<typeof startFetching>>
+type Site = Awaited<ReturnType<typeof startSite>>
+
+let server: Server
+let site: Site
+let inside: Site
+
+before(async (t) => {
+  server = await startFetching(t as TestContext)
+  inside = await startSite(t as TestContext, { '/': page('secret') }, '127.0.0.2')
+  const steps = Array.from({ length: 30 }, (_, n) => [
+    `/step/${n}`,
+    redirect(`/step/${n + 1}`, 307),
+  ])
+  site = await startSite(t as TestContext, {
+    '/end': page('the end', { 'content-type': 'text/plain' }),
+    '/once': redirect('end'),
+    '/twice': redirect('/once', 301),
+    '/round': redirect('/about', 308),
+    '/about': redirect('/round#again', 303),
+    '/itself': redirect('/itself'),
+    '/inside': redirect(inside.url),
+    '/mapped': redirect('http://[::ffff:7f00:2]/'),
+    '/metadata': redirect('http://169.254.169.254/latest/meta-data/'),
+    '/file': redirect('file:///etc/passwd'),
+    '/signed': redirect('http://me:secret@127.0.0.1/'),
+    '/nonsense': redirect('http://[oops'),
+    '/nowhere': (_, response) => response.writeHead(302).end('stay'),
+    ...Object.fromEntries(steps),
+  })
+})
+
+async function errorsOf(t: TestContext, at: Server, config: object, urls: string[]) {
+  const outcomes = await fetchInTurn(t, { server: at, config }, ...urls.map((url) => ({ url })))
+  for (const [n, { result }] of outcomes.entries()) assert.equal(result, undefined, urls[n])
+  return outcomes.map(({ error }) => error!)
+}
+
+test('redirects are followed, and told', async (t) => {
+  const [twice, nowhere] = await fetchInTurn(
+    t,
+    { server },
+    { url: `${site.url}/twice` },
+    { url: `${site.url}/nowhere` },
+  )
+  assert.equal(twice!.result.content, 'the end')
+  assert.equal(twice!.result.url, `${site.url}/twice`)
+  assert.equal(twice!.result.redirected_to, `${site.url}/end`)
+  assert.equal(nowhere!.result.status_code, 302)
+  assert.equal(nowhere!.result.redirected_to, undefined)
+})
+
+test('redirects in a circle and without end come to an end', async (t) => {
+  const errors = await errorsOf(
+    t,
+    server,
+    {},
+    ['/round', '/itself', '/step/0'].map((path) => site.url + path),
+  )
+  assert.equal(errors[0], `The page redirects in a circle, back to ${site.url}/round#again.`)
+  assert.equal(errors[1], `The page redirects in a circle, back to ${site.url}/itself.`)
+  assert.match(errors[2]!, /at most 5 redirects are followed/)
+  const steps = site.asked.filter(({ url }) => url!.startsWith('/step/'))
+  assert.equal(steps.length, 6)
+})
+
+test('redirects_max says how many are followed', async (t) => {
+  const [none] = await errorsOf(t, server, { redirects_max: 0 }, [`${site.url}/once`])
+  assert.match(none!, new RegExp(`redirects once more, to ${site.url}/end; at most 0`))
+  const [one] = await errorsOf(t, server, { redirects_max: 1 }, [`${site.url}/twice`])
+  assert.match(one!, /at most 1 redirects/)
+  const config = { redirects_max: 2 }
+  const [two] = await fetchInTurn(t, { server, config }, { url: `${site.url}/twice` })
+  assert.equal(two!.result.content, 'the end')
+})
+
+test('no redirect leads inside, elsewhere than the web, or with a password', async (t) => {
+  const paths = ['/inside', '/mapped', '/metadata', '/file', '/signed', '/nonsense']
+  const errors = await errorsOf(
+    t,
+    server,
+    {},
+    paths.map((path) => site.url + path),
+  )
+  assert.equal(errors[0], '127.0.0.2 is not on the public internet, and may not be fetched.')
+  assert.equal(errors[1], '[::ffff:7f00:2] is not on the public internet, and may not be fetched.')
+  assert.match(errors[2]!, /^169\.254\.169\.254 is not on the public internet/)
+  assert.match(errors[3]!, /must begin with http/)
+  assert.match(errors[4]!, /holds a user or a password/)
+  assert.match(errors[5]!, /an address that cannot be read/)
+  assert.equal(inside.asked.length, 0)
+})
+
+const privatePlaces = [
+  'http://127.0.0.1/',
+  'http://127.1/',
+  'http://2130706433/',
+  'http://0x7f000001/',
+  'http://0177.0.0.1/',
+  'http://0.0.0.0/',
+  'http://0/',
+  'http://10.0.0.8/',
+  'http://172.16.0.1/',
+  'http://192.168.1.1/',
+  'http://100.64.0.1/',
+  'http://100.100.100.200/latest/meta-data/',
+  'http://169.254.169.254/latest/meta-data/',
+  'http://168.63.129.16/machine',
+  'http://224.0.0.1/',
+  'http://255.255.255.255/',
+  'http://[::1]/',
+  'http://[::]/',
+  'http://[::ffff:127.0.0.1]/',
+  'http://[::127.0.0.1]/',
+  'http://[64:ff9b::7f00:1]/',
+  'http://[64:ff9b:1::7f00:1]/',
+  'http://[2002:7f00:1::]/',
+  'http://[fd00:ec2::254]/',
+  'http://[fe80::1]/',
+  'http://[ff02::1]/',
+  'http://localhost/',
+  'http://LOCALHOST./',
+  `http://${os.hostname()}/`,
+  'https://127.0.0.1/',
+]
+
+test('nothing of our own network is fetched, by whatever name', async (t) => {
+  const guarded = await startServer(t)
+  // No config opens what the operator has not.
+  for (const config of [{}, { allowed_domains: ['127.0.0.1', 'localhost', '[::1]'] }]) {
+    const places = [site.url, inside.url, ...privatePlaces]
+    const errors = await errorsOf(t, guarded, config, places)
+    for (const [at, error] of errors.entries()) {
+      assert.match(error, /is not on the public internet|is not among the hosts/, places[at])
+    }
+  }
+  assert.equal(inside.asked.length, 0)
+})
+
+test('addresses that are none, of another kind, or with a password are refused', async (t) => {
+  const cases: [string, RegExp][] = [
+    ['127.0.0.1/end', /must be whole, and begin with http/],
+    ['//127.0.0.1/end', /must be whole/],
+    ['ftp://127.0.0.1/', /ftp: cannot be fetched/],
+    ['file:///etc/passwd', /file: cannot be fetched/],
+    ['data:text/plain,x', /data: cannot be fetched/],
+    ['javascript:alert(1)', /javascript: cannot be fetched/],
+    ['http://user:secret@127.0.0.1/', /must not hold a user or a password/],
+    ['http://user@127.0.0.1/', /must not hold a user or a password/],
+    ['http://', /must be whole/],
+  ]
+  const errors = await errorsOf(
+    t,
+    server,
+    {},
+    cases.map(([url]) => url),
+  )
+  for (const [at, error] of errors.entries()) assert.match(error, cases[at]![1])
+})
+
+test('allowed_domains and blocked_domains say which hosts, on the way too', async (t) => {
+  const elsewhere = { allowed_domains: ['example.com', '*.example.org'] }
+  const urls = [`${site.url}/end`, 'http://www.example.com/', 'http://example.org/']
+  for (const error of await errorsOf(t, server, elsewhere, urls)) {
+    assert.match(error, /is not among the hosts that may be fetched/)
+  }
+  const here = { allowed_domains: ['127.0.0.1'] }
+  const [end] = await fetchInTurn(t, { server, config: here }, { url: `${site.url}/end` })
+  assert.equal(end!.result.content, 'the end')
+  const [left] = await errorsOf(t, server, here, [`${site.url}/inside`])
+  assert.equal(left, '127.0.0.2 is not among the hosts that may be fetched.')
+  const both = { allowed_domains: ['127.0.0.1'], blocked_domains: ['127.0.0.1'] }
+  const [blocked] = await errorsOf(t, server, both, [`${site.url}/end`])
+  assert.match(blocked!, /is not among the hosts/)
+})
+
+test('an entry that is no host is refused where it stands', async () => {
+  const wrong = ['http://example.com', 'example.com/x', 'example.com:80', '*', '*.*.com', 'a b', '']
+  for (const [at, entry] of wrong.entries()) {
+    const fine = Array.from({ length: at }, () => 'пример.укр')
+    const config = { blocked_domains: [...fine, entry] }
+    const fields = { name: 'A', system_prompt: 'x', capabilities: [{ ref: 'web_fetch', config }] }
+    const { status, body } = await server.call('POST', '/v1/agents', fields)
+    assert.equal(status, 400, entry)
+    assert.equal(body.details[0].path, `capabilities/0/config/blocked_domains/${at}`)
+    assert.match(body.details[0].message, /is not a known domain/)
+  }
+})
+
+async function listen(t: TestContext, raw: RawServer): Promise<string> {
+  await new Promise<void>((resolve) => raw.listen(0, '127.0.0.1', resolve))
+  t.after(() => raw.close())
+  return `http://127.0.0.1:${(raw.address() as { port: number }).port}/`
+}
+
+/** A port at which somebody answers with these bytes, whatever they are asked, and hangs up. */
+const startRaw = (t: TestContext, answer: string) =>
+  listen(
+    t,
+    createServer((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => socket.end(answer))
+    }),
+  )
+
+/** A port at which nobody is any more. */
+async function closedPort(t: TestContext): Promise<string> {
+  const raw = createServer()
+  const url = await listen(t, raw)
+  await new Promise((resolve) => raw.close(resolve))
+  return url
+}
+
+test('what goes wrong on the way is told in one plain sentence', async (t) => {
+  const silent = await startRaw(t, '')
+  const garbled = await startRaw(t, 'HELLO THERE\r\n\r\n')
+  const boastful = await startRaw(t, `HTTP/1.1 200 OK\r\nx: ${'y'.repeat(100_000)}\r\n\r\n`)
+  const unvouched = await listen(t, createSecure(selfSigned))
+  const errors = await errorsOf(t, server, {}, [
+    silent,
+    garbled,
+    boastful,
+    silent.replace('http:', 'https:'),
+    'http://127.0.0.1:1/',
+    await closedPort(t),
+    'http://nobody.invalid/',
+    unvouched.replace('http:', 'https:'),
+  ])
+  assert.equal(errors[0], '127.0.0.1 closed the connection without an answer.')
+  assert.equal(errors[1], '127.0.0.1 gives no answer that HTTP knows.')
+  assert.equal(errors[2], '127.0.0.1 sends headers that are too large.')
+  assert.match(errors[3]!, /^127\.0\.0\.1 (does not speak TLS there|closed the connection)/)
+  assert.equal(errors[4], '127.0.0.1 cannot be asked at that port.')
+  assert.equal(errors[5], '127.0.0.1 refuses the connection.')
+  assert.match(
+    errors[6]!,
+    /^nobody\.invalid (is not a name that anybody knows|cannot be looked up)/,
+  )
+  assert.equal(errors[7], '127.0.0.1 has a certificate that nobody vouches for.')
+})
