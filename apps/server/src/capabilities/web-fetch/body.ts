@@ -41,7 +41,10 @@ export async function readBody(
     signal.throwIfAborted()
     ending = late.aborted ? 'late' : 'broken'
     if (length === 0 && ending === 'late') throw error
-    if (length === 0) throw new ToolError('The connection broke before anything could be read.')
+    if (length === 0)
+      throw new ToolError(
+        'Nothing could be read: the page breaks off, or is not packed as it says.',
+      )
   }
   return { bytes: new Uint8Array(buffer.transfer(length)), ending }
 }

@@ -16,11 +16,48 @@ const silent = words('script style noscript template svg iframe object')
  * Contract: takes time and memory in step with the page's length, whatever the page holds; builds no tree.
  */
 export function plainText(html: string): string {
+  const writer = startText()
+  let opening = ''
+  const nameAt = (start: number, end: number) => html.slice(start, end).toLowerCase()
+  const tokenizer = new Tokenizer(
+    { decodeEntities: true },
+    {
+      ...deaf,
+      ontext: (start, end) => writer.addText(html.slice(start, end)),
+      ontextentity: (code) => writer.addText(String.fromCodePoint(code)),
+      onopentagname: (start, end) => {
+        opening = nameAt(start, end)
+      },
+      onopentagend: () => writer.openTag(opening),
+      // Only in a drawing does the slash mean that nothing follows.
+      onselfclosingtag: () => opening !== 'svg' && writer.openTag(opening),
+      onclosetag: (start, end) => writer.closeTag(nameAt(start, end)),
+    },
+  )
+  tokenizer.write(html)
+  tokenizer.end()
+  return squeezed(writer.text())
+}
+
+const ignore = () => {}
+const deaf = {
+  onattribdata: ignore,
+  onattribentity: ignore,
+  onattribend: ignore,
+  onattribname: ignore,
+  oncdata: ignore,
+  oncomment: ignore,
+  ondeclaration: ignore,
+  onprocessinginstruction: ignore,
+  onend: ignore,
+}
+
+/** Puts text together from tags and what stands between them. */
+function startText() {
   const pieces: string[] = []
   let breaks = 0
   let endsInSpace = true
   let preformatted = 0
-  let opening = ''
   let silenced = ''
 
   function addText(text: string) {
@@ -38,8 +75,8 @@ export function plainText(html: string): string {
     if (paragraphs.has(name)) breaks = Math.max(breaks, 2)
     else if (lines.has(name)) breaks = Math.max(breaks, 1)
   }
-  function openTag(name: string, isEmpty: boolean) {
-    if (silenced || isEmpty) return
+  function openTag(name: string) {
+    if (silenced) return
     passTag(name)
     if (silent.has(name)) silenced = name
     else if (name === 'pre') preformatted += 1
@@ -48,40 +85,12 @@ export function plainText(html: string): string {
     else if (cells.has(name) && breaks === 0 && pieces.length > 0) pieces.push('\t')
   }
   function closeTag(name: string) {
-    if (silenced) {
-      if (name === silenced) silenced = ''
-      return
-    }
+    if (name === silenced) silenced = ''
+    if (silenced) return
     if (name === 'pre') preformatted = Math.max(0, preformatted - 1)
     passTag(name)
   }
-
-  const nameAt = (start: number, end: number) => html.slice(start, end).toLowerCase()
-  const tokenizer = new Tokenizer(
-    { decodeEntities: true },
-    {
-      ontext: (start, end) => addText(html.slice(start, end)),
-      ontextentity: (code) => addText(String.fromCodePoint(code)),
-      onopentagname: (start, end) => {
-        opening = nameAt(start, end)
-      },
-      onopentagend: () => openTag(opening, false),
-      onselfclosingtag: () => openTag(opening, opening === 'svg'),
-      onclosetag: (start, end) => closeTag(nameAt(start, end)),
-      onattribdata() {},
-      onattribentity() {},
-      onattribend() {},
-      onattribname() {},
-      oncdata() {},
-      oncomment() {},
-      ondeclaration() {},
-      onprocessinginstruction() {},
-      onend() {},
-    },
-  )
-  tokenizer.write(html)
-  tokenizer.end()
-  return squeezed(pieces.join(''))
+  return { addText, openTag, closeTag, text: () => pieces.join('') }
 }
 
 /** Without spaces at the ends of lines, and with one empty line where there were more. */
