@@ -145,7 +145,7 @@ export const settings = {
   },
   PRIVATE_HOSTS_ALLOWED: {
     about:
-      "Hosts of private networks, separated by commas, that an image's address may name, and while authentication is on a provider's `base_url`",
+      "Hosts of private networks, separated by commas, that an image's address and `web_fetch` may name, and while authentication is on a provider's `base_url`",
     ...words(),
   },
   RATE_LIMIT_KEY: {

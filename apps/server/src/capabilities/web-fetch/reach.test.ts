@@ -184,6 +184,18 @@ test('allowed_domains and blocked_domains say which hosts, on the way too', asyn
   assert.match(blocked!, /is not among the hosts/)
 })
 
+test('an entry means a host in any spelling; a star what lies below, and not the host', async (t) => {
+  const config = { allowed_domains: ['*.Below.invalid', 'Вікно.invalid', '127.0.0.1'] }
+  const open = ['http://a.below.invalid/', 'http://a.b.BELOW.invalid./', 'http://вікно.invalid/']
+  for (const error of await errorsOf(t, server, config, open)) {
+    assert.match(error, /is not a name that anybody knows|cannot be looked up/)
+  }
+  const shut = ['http://below.invalid/', 'http://notbelow.invalid/', 'http://x.вікно.invalid/']
+  for (const error of await errorsOf(t, server, config, shut)) {
+    assert.match(error, /is not among the hosts/)
+  }
+})
+
 test('an entry that is no host is refused where it stands', async () => {
   const wrong = ['http://example.com', 'example.com/x', 'example.com:80', '*', '*.*.com', 'a b', '']
   for (const [at, entry] of wrong.entries()) {
