@@ -37,11 +37,7 @@ function maskedUse(list: readonly Capability[], use: CapabilityUse): CapabilityU
  * What a client sends back with secrets that it was given masked: they stay as they are in `known`.
  * Contract: throws 400 where there is nothing that could stay.
  */
-export function unmasked(
-  list: readonly Capability[],
-  uses: Uses,
-  known: Uses,
-): CapabilityUse[] {
+export function unmasked(list: readonly Capability[], uses: Uses, known: Uses): CapabilityUse[] {
   return uses.map((use, index) => {
     const before = known.find(({ ref }) => ref === use.ref)
     const sent = secretFields(list, use.ref).filter((name) => configOf(use)[name] === mask)
@@ -52,7 +48,9 @@ export function unmasked(
       }
       return [name, value]
     })
-    return kept.length === 0 ? use : { ...use, config: { ...configOf(use), ...Object.fromEntries(kept) } }
+    return kept.length === 0
+      ? use
+      : { ...use, config: { ...configOf(use), ...Object.fromEntries(kept) } }
   })
 }
 
