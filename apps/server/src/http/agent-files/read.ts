@@ -81,8 +81,9 @@ function fromJson(text: string, firstLine: number): Values | undefined {
 }
 
 function placeOfJsonError({ message }: Error, text: string, firstLine: number): Place {
+  const end = text.trimEnd().length
   const found = / at position (\d+)/.exec(message)
-  return placeIn(text, found ? Number(found[1]) : text.trimEnd().length, firstLine)
+  return placeIn(text, found ? Math.min(Number(found[1]), end) : end, firstLine)
 }
 
 /** Text that begins with a key is tried as YAML; without a name and a prompt it is a prompt that looks like it. */

@@ -67,8 +67,8 @@ const fileNameMax = 80
 
 /** The header that names a downloaded file after the agent: in ASCII for everybody, and as it is for who can read that. */
 export function dispositionOf(name: string, ending: string): string {
-  const ascii = slugOf(name.normalize('NFKD').replace(/[^\x20-\x7e]/g, '')) || 'agent'
   const exact = slugOf(name) || 'agent'
+  const ascii = slugOf(exact.normalize('NFKD').replace(/[^\x20-\x7e]/g, '')) || 'agent'
   const plain = `attachment; filename="${ascii}.${ending}"`
   return exact === ascii
     ? plain

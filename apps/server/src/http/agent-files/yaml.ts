@@ -65,7 +65,6 @@ function checkSize(text: string, firstLine: number) {
 function parse(text: string, at: (offset: number) => Place) {
   const document = parseDocument(text, {
     prettyErrors: false,
-    logLevel: 'silent',
     stringKeys: true,
     resolveKnownTags: false,
   })
@@ -116,7 +115,8 @@ export function writeYaml(value: object): string {
   })
 }
 
+/** Space at its ends would be taken for the block's own. */
 function isBlock(text: string): boolean {
   const lines = linesIn(text, blockLinesMax)
-  return lines > 0 && lines <= blockLinesMax && blockText.test(text)
+  return lines > 0 && lines <= blockLinesMax && text === text.trim() && blockText.test(text)
 }
