@@ -28,7 +28,7 @@ export type YamlFile = {
 
 /**
  * Reads one YAML 1.2 document of JSON's values. No aliases: what is written is what there is.
- * Contract: throws `invalid_agent_file` with the place; takes some 50 ms at most whatever the text holds.
+ * Contract: throws `invalid_agent_file` with the place; takes 0.15 s at most for 3 MiB, whatever they hold.
  */
 export function readYaml(text: string, firstLine: number): YamlFile {
   const at = (offset: number) => placeIn(text, offset, firstLine)
@@ -67,6 +67,8 @@ function parse(text: string, at: (offset: number) => Place) {
     prettyErrors: false,
     stringKeys: true,
     resolveKnownTags: false,
+    // It would compare every key with every other.
+    uniqueKeys: false,
   })
   // An unknown tag is only a warning to the parser; to us it is a value that we would not understand.
   const [problem] = [...document.errors, ...document.warnings]
@@ -87,6 +89,14 @@ function checkNodes(document: Document.Parsed, at: (offset: number) => Place) {
     },
     Collection(_, node, path) {
       if (path.length > 2 * depthMax) throw tooDeep(at(startOf(node)))
+    },
+    Map(_, node) {
+      const seen = new Set<unknown>()
+      for (const { key } of node.items) {
+        if (!isScalar(key)) continue
+        if (seen.has(key.value)) throw broken('this key is there twice.', at(startOf(key)))
+        seen.add(key.value)
+      }
     },
     Scalar(_, node) {
       if (typeof node.value !== 'number' || Number.isFinite(node.value)) return
