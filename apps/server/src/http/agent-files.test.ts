@@ -150,6 +150,8 @@ describe('a file that is clearly meant as one and broken is refused with the pla
     ['a tag that should be tags', '---\nname: Ada\nTag: [a]\n---\nHi', 3, 1],
     ['too deep lists', `---\ntags: ${deep('[', ']')}\n---\nHi`, 2],
     ['too deep mappings', `---\ntags: ${deep('{a: ', '}')}\n---\nHi`, 2],
+    ['mappings just too deep', `---\nx: ${'{a: '.repeat(110)}${'}'.repeat(110)}\n---\nHi`, 2],
+    ['a key twice further in', '---\nx: { a: 1, b: { a: 1, a: 2 } }\n---\nHi', 2, 23],
     ['too deep dashes', `---\ntags:\n${'- '.repeat(2_000)}a\n---\nHi`, 3],
     ['JSON without an end', '{\n  "name": "Ada",\n  "system_prompt": "Hi"\n', 3],
     ['JSON with a comma too many', '\n{\n  "name": "Ada",\n}', 4, 1],

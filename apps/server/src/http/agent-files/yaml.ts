@@ -7,6 +7,7 @@ import {
   parseDocument,
   visit,
   type YAMLError,
+  type YAMLMap,
 } from 'yaml'
 import { broken, linesIn, type Place, placeIn } from './broken.ts'
 
@@ -89,20 +90,22 @@ function checkNodes(document: Document.Parsed, at: (offset: number) => Place) {
     },
     Collection(_, node, path) {
       if (path.length > 2 * depthMax) throw tooDeep(at(startOf(node)))
-    },
-    Map(_, node) {
-      const seen = new Set<unknown>()
-      for (const { key } of node.items) {
-        if (!isScalar(key)) continue
-        if (seen.has(key.value)) throw broken('this key is there twice.', at(startOf(key)))
-        seen.add(key.value)
-      }
+      if (isMap(node)) checkKeys(node, at)
     },
     Scalar(_, node) {
       if (typeof node.value !== 'number' || Number.isFinite(node.value)) return
       throw broken('is not a number that JSON can hold.', at(startOf(node)))
     },
   })
+}
+
+function checkKeys({ items }: YAMLMap, at: (offset: number) => Place) {
+  const seen = new Set<unknown>()
+  for (const { key } of items) {
+    if (!isScalar(key)) continue
+    if (seen.has(key.value)) throw broken('this key is there twice.', at(startOf(key)))
+    seen.add(key.value)
+  }
 }
 
 const startOf = (node: Node) => node.range?.[0] ?? 0
