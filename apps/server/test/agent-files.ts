@@ -25,8 +25,22 @@ const anything = (id: string) =>
     config: Type.Unsafe<Record<string, unknown>>({ type: 'object' }) as unknown as TObject,
   })
 
-/** Ours, and `free` and `free_too`, whose config may be anything. */
-export const capabilities = [...builtins, anything('free'), anything('free_too')]
+/** Its config has a secret. */
+const guarded = defineCapability({
+  id: 'guarded',
+  name: 'Guarded',
+  description: 'Takes a key.',
+  category: 'Testing',
+  icon: 'key',
+  status: 'available',
+  config: Type.Object({
+    key: Type.Optional(Type.String({ writeOnly: true })),
+    url: Type.Optional(Type.String()),
+  }),
+})
+
+/** Ours; `free` and `free_too`, whose config may be anything; `guarded`, whose config has a secret `key`. */
+export const capabilities = [...builtins, anything('free'), anything('free_too'), guarded]
 
 /** An agent with everything that one can have. */
 export const whole = {

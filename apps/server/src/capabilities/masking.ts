@@ -37,11 +37,7 @@ function maskedUse(list: readonly Capability[], use: CapabilityUse): CapabilityU
  * What a client sends back with secrets that it was given masked: they stay as they are in `known`.
  * Contract: throws 400 where there is nothing that could stay.
  */
-export function unmasked(
-  list: readonly Capability[],
-  uses: Uses,
-  known: Uses,
-): CapabilityUse[] {
+export function unmasked(list: readonly Capability[], uses: Uses, known: Uses): CapabilityUse[] {
   return uses.map((use, index) => {
     const before = known.find(({ ref }) => ref === use.ref)
     const sent = secretFields(list, use.ref).filter((name) => configOf(use)[name] === mask)
@@ -52,10 +48,21 @@ export function unmasked(
       }
       return [name, value]
     })
-    return kept.length === 0 ? use : { ...use, config: { ...configOf(use), ...Object.fromEntries(kept) } }
+    return kept.length === 0
+      ? use
+      : { ...use, config: { ...configOf(use), ...Object.fromEntries(kept) } }
   })
 }
 
 /** True when there is something in it to put a secret back for. */
 export const isMasked = (list: readonly Capability[], uses: Uses) =>
   uses.some((use) => secretFields(list, use.ref).some((name) => configOf(use)[name] === mask))
+
+/** Uses as a file carries them: without secrets. */
+export function withoutSecrets(list: readonly Capability[], uses: Uses): CapabilityUse[] {
+  return uses.map((use) => {
+    const secret = new Set(secretFields(list, use.ref))
+    const open = Object.entries(configOf(use)).filter(([name]) => !secret.has(name))
+    return use.config && secret.size > 0 ? { ...use, config: Object.fromEntries(open) } : use
+  })
+}

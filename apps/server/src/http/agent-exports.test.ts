@@ -77,6 +77,18 @@ test('an archived agent is exported, one that is not there is 404, another forma
   })
 })
 
+test('secrets of a config are in no file', async () => {
+  const config = { key: 'sesame', url: 'https://example.com' }
+  const agent = await createAgent(server, { capabilities: [{ ref: 'guarded', config }] })
+  for (const format of formats) {
+    const { body } = await files.exportAgent(agent.id, `?format=${format}`)
+    const text = format === 'json' ? JSON.stringify(body) : body
+    assert.doesNotMatch(text, /sesame|key/)
+    const { capabilities } = await files.imported(text)
+    assert.deepEqual(capabilities, [{ ref: 'guarded', config: { url: config.url } }])
+  }
+})
+
 test('every name makes a file name that is safe', async () => {
   const names: [name: string, file: string][] = [
     ['My Agent', 'filename="my-agent.md"'],

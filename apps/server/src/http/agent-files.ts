@@ -1,4 +1,5 @@
 import { Agent, ErrorResponse, ExportAgentQuery, NewAgent } from '@outlast/contract'
+import { withoutSecrets } from '../capabilities/masking.ts'
 import { parseId } from '../ids.ts'
 import { getAgent } from '../store/agents.ts'
 import { readAgentFile } from './agent-files/read.ts'
@@ -29,7 +30,8 @@ export async function agentFileRoutes({ app, node }: Api): Promise<void> {
       const { type, ending, write } = formats[query.format ?? 'markdown']
       reply.header('content-type', `${type}; charset=utf-8`)
       reply.header('content-disposition', dispositionOf(agent.name, ending))
-      return reply.send(write(agent))
+      const open = withoutSecrets(node.capabilities, agent.capabilities)
+      return reply.send(write({ ...agent, capabilities: open }))
     },
   })
 
