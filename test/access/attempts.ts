@@ -76,7 +76,13 @@ export const table: Record<string, Row> = {
       { body: withModel(bodies.create_agent!(own) as object, theirs), answer: noModel },
     ],
   },
+  import_agent: {
+    attempts: ({ model_id }) => [
+      { body: { system_prompt: 'New.', default_model_id: model_id }, answer: noModel },
+    ],
+  },
   get_agent: byPath(),
+  export_agent: byPath(),
   put_agent: {
     attempts: (theirs, own) =>
       [own, theirs].map((path) => ({

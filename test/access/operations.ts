@@ -87,6 +87,7 @@ const text = (value: string) => ({ content: [{ type: 'text', text: value }] })
 /** For every operation that takes a body, a good one. */
 export const bodies: Record<string, (own: Things) => unknown> = {
   create_agent: () => ({ name: 'New', system_prompt: 'New.' }),
+  import_agent: () => ({ name: 'New', system_prompt: 'New.' }),
   put_agent: () => ({ name: 'Put', system_prompt: 'Put.' }),
   update_agent: () => ({ name: 'Changed' }),
   preview_agent: () => ({ system_prompt: 'New.' }),

@@ -36,7 +36,9 @@ type Rule = {
 const rules: Record<string, Rule> = {
   list_agents: { needs: 'read' },
   create_agent: { needs: 'write' },
+  import_agent: { needs: 'write' },
   get_agent: { needs: 'read' },
+  export_agent: { needs: 'read' },
   put_agent: { needs: 'write' },
   update_agent: { needs: 'write' },
   delete_agent: { needs: 'write' },

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { generatedPages } from '../../scripts/docs.ts'
+import { blocksOf, writeBlocks } from './code-in-docs.ts'
 import { find, read, root } from './sources.ts'
 
 const pages = find('*.md', '{docs,apps,packages,bench}/**/*.md')
@@ -65,29 +66,11 @@ test('AGENTS.md is short enough to be read', () => {
   assert.ok(read('AGENTS.md').split('\n').length <= 101, 'it has more than 100 lines')
 })
 
-type Block = { page: string; line: number; code: string }
-
-/** TypeScript that stands for itself: it begins with an import. */
-function blocksOf(page: string): Block[] {
-  const text = read(page)
-  return [...text.matchAll(/^```ts\n(import .*?)^```/gms)].map(({ 1: code, index }) => ({
-    page,
-    line: text.slice(0, index).split('\n').length + 1,
-    code: code!,
-  }))
-}
-
 test('TypeScript in pages compiles', (t) => {
   const blocks = pages.flatMap(blocksOf)
-  // Below the root, where packages are found as in the product; git ignores it.
   const folder = path.join(root, 'dist/code-in-docs')
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
+  writeBlocks('code-in-docs', blocks)
   t.after(() => rmSync(folder, { recursive: true }))
-  for (const { page, line, code } of blocks) {
-    const name = `${page.replaceAll('/', '-')}-line-${line}.ts`
-    writeFileSync(path.join(folder, name), `${code}\nexport {}\n`)
-  }
   const config = { extends: '../../tsconfig.json', include: ['*.ts'] }
   writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify(config))
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc')

@@ -41,6 +41,7 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^@node-rs\/argon2$/, in: ['access/passwords.ts'] },
   { package: /^jose$/, in: ['access/tokens.ts'] },
   { package: /^openid-client$/, in: ['access/oauth.ts'] },
+  { package: /^yaml$/, in: ['http/agent-files/yaml.ts'] },
   { package: /^cookie$/, in: ['http/cookies.ts'] },
   { package: /^graphile-worker$/, in: ['runtime/'] },
   { package: /^@ai-sdk\/.+$/, in: ['providers/', 'runtime/model-call.ts'] },

@@ -11,8 +11,6 @@ import { type Fact, type Facts, type JsonSchema, misfits, shapeOf, shapeOfFact }
 
 /** Operations of parts that are still to come. The list only shrinks. */
 const notYetBuilt = [
-  'import_agent',
-  'export_agent',
   'list_mcp_servers',
   'create_mcp_server',
   'get_mcp_server',
@@ -163,6 +161,9 @@ function checkQuery({ id, query = {} }: Operation, { parameters }: Served) {
 
 function checkBody({ id, body }: Operation, { requestBody }: Served) {
   const schema = requestBody?.content?.['application/json']?.schema
+  if (typeof body === 'string' && body.includes('/')) {
+    return assert.ok(requestBody?.content?.[body], `${id} should take ${body}`)
+  }
   if (body === undefined) return assert.equal(schema, undefined, `${id} should need no body`)
   assert.ok(schema, `${id} takes no JSON`)
   assertFits(id, misfits(shapeOfFact(body, schemas), ours(schema), 'inner', 'body'))

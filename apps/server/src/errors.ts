@@ -24,6 +24,11 @@ export const catalogue = {
   invalid_regex: [400, 'Invalid regex: %s'],
   secrets_unavailable: [400, 'Secrets cannot be kept here: the server has no master key.'],
   secret_unreadable: [400, 'The secret cannot be opened: %s.'],
+  invalid_agent_file: [400, 'The file cannot be read as an agent: %s'],
+  system_prompt_required: [
+    400,
+    'System prompt is required (provide in front matter or as markdown body)',
+  ],
   unauthenticated: [401, 'Authentication required'],
   invalid_token: [401, 'Invalid or expired token'],
   invalid_api_key_format: [401, 'Invalid API key format'],

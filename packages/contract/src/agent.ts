@@ -79,3 +79,8 @@ export const PreviewAgent = Type.Object(
   { title: 'PreviewAgentRequest' },
 )
 export type PreviewAgent = Static<typeof PreviewAgent>
+
+export const ExportAgentQuery = Type.Object({
+  format: Type.Optional(oneOf('markdown', 'yaml', 'json')),
+})
+export type ExportAgentQuery = Static<typeof ExportAgentQuery>

@@ -4,6 +4,8 @@ export const ErrorDetail = Type.Object(
   {
     path: Type.String({ description: 'Where in the request, as in `capabilities/0/config`.' }),
     message: Type.String(),
+    line: Type.Optional(Type.Integer({ description: 'In a file that was sent; from 1.' })),
+    column: Type.Optional(Type.Integer()),
   },
   { title: 'ErrorDetail' },
 )

@@ -3,6 +3,7 @@ export {
   AgentChange,
   AgentPage,
   AgentStatus,
+  ExportAgentQuery,
   NewAgent,
   PreviewAgent,
 } from './agent.ts'

@@ -57,3 +57,12 @@ export function unmasked(list: readonly Capability[], uses: Uses, known: Uses): 
 /** True when there is something in it to put a secret back for. */
 export const isMasked = (list: readonly Capability[], uses: Uses) =>
   uses.some((use) => secretFields(list, use.ref).some((name) => configOf(use)[name] === mask))
+
+/** Uses as a file carries them: without secrets. */
+export function withoutSecrets(list: readonly Capability[], uses: Uses): CapabilityUse[] {
+  return uses.map((use) => {
+    const secret = new Set(secretFields(list, use.ref))
+    const open = Object.entries(configOf(use)).filter(([name]) => !secret.has(name))
+    return use.config && secret.size > 0 ? { ...use, config: Object.fromEntries(open) } : use
+  })
+}

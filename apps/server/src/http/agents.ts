@@ -9,6 +9,7 @@ import {
   Preview,
   PreviewAgent,
 } from '@outlast/contract'
+import type { Capability } from '../capabilities/capability.ts'
 import { checkCombination, checkUses } from '../capabilities/catalog.ts'
 import { invalidAt } from '../errors.ts'
 import { parseId } from '../ids.ts'
@@ -18,6 +19,7 @@ import {
   createAgent,
   getAgent,
   listAgents,
+  type Saved,
   saveAgent,
   updateAgent,
 } from '../store/agents.ts'
@@ -35,17 +37,32 @@ type Choices = {
 
 const tags = ['agents']
 
+type Where = { db: Db; orgId: string }
+
+/** Refuses capabilities and a model that an agent could not work with. */
+export async function checkAgent(
+  list: readonly Capability[],
+  { db, orgId }: Where,
+  { capabilities, default_model_id: model }: Choices,
+): Promise<void> {
+  const uses = capabilities ?? []
+  checkUses(list, uses)
+  checkCombination(list, uses, [])
+  if (model) await checkModel(db, orgId, model, 'default_model_id')
+}
+
+/** Creates an agent, or replaces the one whose id is given. */
+export async function postAgent(db: Db, orgId: string, agent: NewAgent): Promise<Saved> {
+  const { id } = agent
+  if (id) return saveAgent(db, orgId, { ...agent, id })
+  return { agent: await createAgent(db, orgId, agent), created: true }
+}
+
 export function agentRoutes({ app, node }: Api): void {
   const { db, capabilities } = node
 
-  /** Refuses capabilities and a model that an agent could not work with. */
-  async function check(db: Db, orgId: string, choices: Choices) {
-    const uses = choices.capabilities ?? []
-    checkUses(capabilities, uses)
-    checkCombination(capabilities, uses, [])
-    const model = choices.default_model_id
-    if (model) await checkModel(db, orgId, model, 'default_model_id')
-  }
+  const check = (db: Db, orgId: string, choices: Choices) =>
+    checkAgent(capabilities, { db, orgId }, choices)
 
   app.route<{ Querystring: PageQuery }>({
     method: 'GET',
@@ -77,9 +94,7 @@ export function agentRoutes({ app, node }: Api): void {
     },
     async handler({ body, principal: { orgId }, db }, reply) {
       await check(db, orgId, body)
-      const { id } = body
-      if (!id) return reply.code(201).send(await createAgent(db, orgId, body))
-      const { agent, created } = await saveAgent(db, orgId, { ...body, id })
+      const { agent, created } = await postAgent(db, orgId, body)
       return reply.code(created ? 201 : 200).send(agent)
     },
   })

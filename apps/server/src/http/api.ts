@@ -16,6 +16,9 @@ declare module 'fastify' {
     operationId?: string
     summary?: string
     tags?: string[]
+    /** Types of a body that is text. */
+    consumes?: string[]
+    /** Types of an answer that is text. */
     produces?: string[]
     /** The status of an answer without a body, where it is not 204. */
     bare?: number

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { ApiError, invalidAt } from '../errors.ts'
 
 const depthMax = 100
@@ -15,13 +15,26 @@ export function parseJsonBodies(app: FastifyInstance): void {
       parse(request, text, (error, value) => {
         if (error) return done(new ApiError('invalid_json'))
         try {
-          done(null, checked(value, request))
+          done(null, storable(value, request.routeOptions.config.allowsNul))
         } catch (problem) {
           done(problem as Error)
         }
       })
     },
   )
+}
+
+/** Bodies of any type as text, for the routes of a scope of their own. An empty body is none. */
+export function parseTextBodies(scope: FastifyInstance): void {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, (_request, bytes, done) => {
+    try {
+      done(null, decoder.decode(bytes))
+    } catch {
+      done(invalidAt('body', 'is not text in UTF-8'))
+    }
+  })
 }
 
 /** Where a route takes no body as an empty one. */
@@ -35,9 +48,8 @@ export function allowAbsentBodies(app: FastifyInstance): void {
 type Place = { value: unknown; path: string; depth: number }
 
 /** Replaces lone surrogates in all texts of a body, and refuses what cannot be stored. */
-function checked(body: unknown, request: FastifyRequest): unknown {
+export function storable<T>(body: T, allowsNul = false): T {
   const root = { body }
-  const allowsNul = request.routeOptions.config.allowsNul ?? false
   const stack: Place[] = [{ value: root, path: '', depth: 0 }]
   for (let place = stack.pop(); place; place = stack.pop()) {
     if (place.depth > depthMax)
@@ -45,7 +57,7 @@ function checked(body: unknown, request: FastifyRequest): unknown {
     const holder = place.value as Record<string, unknown>
     for (const key of Object.keys(holder)) {
       const path = place.depth === 0 ? '' : place.path === '' ? key : `${place.path}/${key}`
-      if (!key.isWellFormed() || key.includes('\0')) throw invalidAt(path, 'is not a usable name')
+      if (!isUsable(key)) throw invalidAt(path, 'is not a usable name')
       const value = holder[key]
       if (typeof value === 'string') holder[key] = text(value, path, allowsNul)
       else if (typeof value === 'object' && value !== null) {
@@ -55,6 +67,8 @@ function checked(body: unknown, request: FastifyRequest): unknown {
   }
   return root.body
 }
+
+const isUsable = (key: string) => key.isWellFormed() && !key.includes('\0') && key !== '__proto__'
 
 function text(value: string, path: string, allowsNul: boolean): string {
   if (!allowsNul && value.includes('\0')) throw invalidAt(path || 'body', 'must not contain NUL')

@@ -74,6 +74,7 @@ export function createOpenApi(version: string): OpenApi {
       ...(isPublic(route) && { security: [] }),
       parameters: parametersOf(route, refer),
       ...(schema.body ? { requestBody: requestBodyOf(route, body) } : {}),
+      ...(schema.consumes && { requestBody: { required: true, content: texts(schema.consumes) } }),
       responses: responsesOf(route, body),
     }
   }
@@ -107,6 +108,9 @@ function parametersOf({ url, schema, method }: RouteOptions, refer: (node: unkno
 const isPublic = ({ url, config }: RouteOptions) =>
   !url.startsWith('/v1/') || config?.access === 'public'
 
+const texts = (types: string[]) =>
+  Object.fromEntries(types.map((type) => [type, { schema: { type: 'string' } }]))
+
 type Body = (schema: TSchema, type?: string) => object
 
 const requestBodyOf = ({ schema, config }: RouteOptions, body: Body) => ({
@@ -122,9 +126,7 @@ function responsesOf(route: RouteOptions, body: Body) {
   for (const [status, answer] of good) {
     responses[status] = { description: STATUS_CODES[status], ...body(answer) }
   }
-  for (const type of schema?.produces ?? []) {
-    responses['200'] = { description: 'OK', content: { [type]: { schema: { type: 'string' } } } }
-  }
+  if (schema?.produces) responses['200'] = { description: 'OK', content: texts(schema.produces) }
   if (Object.keys(responses).length === 0) {
     const status = String(schema?.bare ?? 204)
     responses[status] = { description: STATUS_CODES[status] }

@@ -1,9 +1,9 @@
 import cors from '@fastify/cors'
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import type { TObject } from 'typebox'
-import { problemsOf } from '../capabilities/validation.ts'
-import { ApiError, invalidAt } from '../errors.ts'
+import { ApiError } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
+import { agentFileRoutes } from './agent-files.ts'
 import { agentRoutes } from './agents.ts'
 import type { Api } from './api.ts'
 import { apiKeyRoutes } from './api-keys.ts'
@@ -29,6 +29,7 @@ import { sessionRoutes } from './sessions.ts'
 import { type Streams, streamRoutes } from './stream.ts'
 import { runInUnits } from './unit.ts'
 import { userRoutes } from './users.ts'
+import { validator } from './validate.ts'
 import { vendorRoutes } from './vendors.ts'
 
 const bodyBytesMax = 2 * 1024 * 1024
@@ -103,6 +104,7 @@ export async function createHttp(
   if (node.config.ROLE === 'worker') return { app, streams: undefined, close }
   const document = await documentRoutes(api)
   agentRoutes(api)
+  await agentFileRoutes(api)
   capabilityRoutes(api)
   sessionRoutes(api)
   messageRoutes(api)
@@ -167,42 +169,4 @@ function readQuery(text: string): Record<string, string | string[]> {
     query[key] = before === undefined ? value : [before, value].flat()
   }
   return query
-}
-
-/** Bodies as they are; what stands in a query is text, and is read as the type it should have. */
-function validator(schema: TObject, httpPart: string | undefined) {
-  return (input: unknown) => {
-    const value = httpPart === 'querystring' ? convert(schema, input) : input
-    const problems = problemsOf(schema, value)
-    if (problems.length === 0) return { value: named(schema, value) }
-    const details = problems.map(({ path, message }) => ({ path: path.slice(1), message }))
-    const about = details.map(({ path, message }) => `${path || 'the body'} ${message}`)[0]
-    return { error: new ApiError('invalid_request', about, details) }
-  }
-}
-
-/** Fields that the schema does not name are ignored: no handler ever sees them. */
-function named({ properties }: TObject, value: unknown) {
-  const given = Object.entries(value as object)
-  return Object.fromEntries(given.filter(([key]) => Object.hasOwn(properties, key)))
-}
-
-function convert({ properties }: TObject, input: unknown): unknown {
-  const query = Object.entries(input as Record<string, string | string[]>)
-  return Object.fromEntries(
-    query.map(([key, value]) => {
-      if ([value].flat().some((text) => text.includes('\0'))) {
-        throw invalidAt(key, 'must not contain NUL')
-      }
-      return [key, readAs((properties[key] as { type?: string } | undefined)?.type, value)]
-    }),
-  )
-}
-
-function readAs(type: string | undefined, value: string | string[]): unknown {
-  if (type === 'array') return [value].flat()
-  if (typeof value !== 'string') return value
-  if (type === 'integer' && /^-?\d{1,15}$/.test(value)) return Number(value)
-  if (type === 'boolean' && (value === 'true' || value === 'false')) return value === 'true'
-  return value
 }

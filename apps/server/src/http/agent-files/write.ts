@@ -1,0 +1,82 @@
+import type { Agent, CapabilityUse } from '@outlast/contract'
+import { textOf } from './read.ts'
+import { writeYaml } from './yaml.ts'
+
+export const formats = {
+  markdown: { type: 'text/markdown', ending: 'md', write: writeMarkdown },
+  yaml: { type: 'application/yaml', ending: 'yaml', write: writeMapping },
+  json: { type: 'application/json', ending: 'json', write: writeJson },
+}
+export type Format = keyof typeof formats
+
+type Fields = Omit<Partial<Agent>, 'capabilities'> & { capabilities?: (string | CapabilityUse)[] }
+
+/** More values than this are written as JSON, which is YAML too and is read much faster. */
+const valuesMax = 1_500
+
+/** What makes an agent, without its id, its times and what it used. Contract: imported it makes the same agent. */
+function fieldsOf(agent: Agent): Fields {
+  const { name, description, default_model_id, tags, capabilities } = agent
+  return {
+    name,
+    ...(description !== undefined && { description }),
+    ...(default_model_id !== undefined && { default_model_id }),
+    ...(tags.length > 0 && { tags }),
+    ...(capabilities.length > 0 && { capabilities: capabilities.map(shortened) }),
+  }
+}
+
+const shortened = (use: CapabilityUse) => (Object.keys(use).length === 1 ? use.ref : use)
+
+/** The prompt is the body, unless it would come back changed. */
+function writeMarkdown(agent: Agent): string {
+  const { system_prompt } = agent
+  const fields = fieldsOf(agent)
+  if (textOf(system_prompt) !== system_prompt) {
+    return `---\n${writeFields({ ...fields, system_prompt })}---\n`
+  }
+  return `---\n${writeFields(fields)}---\n\n${system_prompt}\n`
+}
+
+function writeMapping(agent: Agent): string {
+  return writeFields({ ...fieldsOf(agent), system_prompt: agent.system_prompt })
+}
+
+function writeJson(agent: Agent): string {
+  return toJson({ ...fieldsOf(agent), system_prompt: agent.system_prompt })
+}
+
+const toJson = (fields: Fields) => `${JSON.stringify(fields, null, 2)}\n`
+
+function writeFields(fields: Fields): string {
+  return countValues(fields, valuesMax) > valuesMax ? toJson(fields) : writeYaml(fields)
+}
+
+/** How many values are in a value, itself included. Stops counting after `most`. */
+function countValues(value: unknown, most: number): number {
+  if (typeof value !== 'object' || value === null) return 1
+  let count = 1
+  for (const part of Object.values(value)) {
+    count += countValues(part, most)
+    if (count > most) break
+  }
+  return count
+}
+
+const fileNameMax = 80
+
+/** The header that names a downloaded file after the agent: in ASCII for everybody, and as it is for who can read that. */
+export function dispositionOf(name: string, ending: string): string {
+  const exact = slugOf(name) || 'agent'
+  const ascii = slugOf(exact.normalize('NFKD').replace(/[^\x20-\x7e]/g, '')) || 'agent'
+  const plain = `attachment; filename="${ascii}.${ending}"`
+  return exact === ascii
+    ? plain
+    : `${plain}; filename*=UTF-8''${encodeURIComponent(exact)}.${ending}`
+}
+
+/** Letters and digits, and one dash for all that stands between them. */
+function slugOf(name: string): string {
+  const words = name.toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? []
+  return [...words.join('-')].slice(0, fileNameMax).join('').replace(/-$/, '')
+}

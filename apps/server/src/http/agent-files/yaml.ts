@@ -1,0 +1,135 @@
+import {
+  Document,
+  isMap,
+  isScalar,
+  Lexer,
+  type Node,
+  parseDocument,
+  visit,
+  type YAMLError,
+  type YAMLMap,
+} from 'yaml'
+import { broken, linesIn, type Place, placeIn } from './broken.ts'
+
+/** Reading takes about 2 µs a piece (a scalar, a sign, a line break), and stands in everybody's way meanwhile. */
+const piecesMax = 20_000
+const linesMax = 50_000
+const depthMax = 100
+
+/** Text with more lines than this is written on one, so that it stays below the limit above. */
+const blockLinesMax = 10_000
+const blockText =
+  /^[\n\t\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]*$/u
+
+export type YamlFile = {
+  value: unknown
+  /** Where a key of the mapping stands. */
+  placeOf: (key: string) => Place | undefined
+}
+
+/**
+ * Reads one YAML 1.2 document of JSON's values. No aliases: what is written is what there is.
+ * Contract: throws `invalid_agent_file` with the place; takes 0.15 s at most for 3 MiB, whatever they hold.
+ */
+export function readYaml(text: string, firstLine: number): YamlFile {
+  const at = (offset: number) => placeIn(text, offset, firstLine)
+  checkSize(text, firstLine)
+  try {
+    const document = parse(text, at)
+    checkNodes(document, at)
+    const placeOf = (key: string) => {
+      const pairs = isMap(document.contents) ? document.contents.items : []
+      const found = pairs.find((pair) => isScalar(pair.key) && pair.key.value === key)
+      return found && at(startOf(found.key as Node))
+    }
+    return { value: document.toJS({ maxAliasCount: 0 }), placeOf }
+  } catch (error) {
+    if (error instanceof RangeError) throw tooDeep(at(0))
+    throw error
+  }
+}
+
+const tooDeep = (place: Place) => broken(`is nested deeper than ${depthMax} levels.`, place)
+
+function checkSize(text: string, firstLine: number) {
+  const start = { line: firstLine, column: 1 }
+  if (linesIn(text, linesMax) > linesMax) {
+    throw broken(`the YAML has more than ${linesMax} lines; a prompt can follow it.`, start)
+  }
+  let pieces = 0
+  for (const _ of new Lexer().lex(text)) {
+    pieces += 1
+    if (pieces > piecesMax) throw broken('the YAML has too many parts.', start)
+  }
+}
+
+function parse(text: string, at: (offset: number) => Place) {
+  const document = parseDocument(text, {
+    prettyErrors: false,
+    stringKeys: true,
+    resolveKnownTags: false,
+    // It would compare every key with every other.
+    uniqueKeys: false,
+  })
+  // An unknown tag is only a warning to the parser; to us it is a value that we would not understand.
+  const [problem] = [...document.errors, ...document.warnings]
+  if (problem) throw sayWhere(problem, at)
+  const { yaml } = document.directives
+  if (yaml.version !== '1.2') throw broken(`is YAML ${yaml.version}, not 1.2.`, at(0))
+  return document
+}
+
+function sayWhere({ code, message, pos }: YAMLError, at: (offset: number) => Place) {
+  return code === 'RESOURCE_EXHAUSTION' ? tooDeep(at(pos[0])) : broken(message, at(pos[0]))
+}
+
+function checkNodes(document: Document.Parsed, at: (offset: number) => Place) {
+  visit(document, {
+    Alias(_, node) {
+      throw broken('aliases are not taken: write the value out.', at(startOf(node)))
+    },
+    Collection(_, node, path) {
+      if (path.length > 2 * depthMax) throw tooDeep(at(startOf(node)))
+      if (isMap(node)) checkKeys(node, at)
+    },
+    Scalar(_, node) {
+      if (typeof node.value !== 'number' || Number.isFinite(node.value)) return
+      throw broken('is not a number that JSON can hold.', at(startOf(node)))
+    },
+  })
+}
+
+function checkKeys({ items }: YAMLMap, at: (offset: number) => Place) {
+  const seen = new Set<unknown>()
+  for (const { key } of items) {
+    if (!isScalar(key)) continue
+    if (seen.has(key.value)) throw broken('this key is there twice.', at(startOf(key)))
+    seen.add(key.value)
+  }
+}
+
+const startOf = (node: Node) => node.range?.[0] ?? 0
+
+/** Contract: reading it again gives the same value. Text of several lines stands as it is where YAML can hold it so. */
+export function writeYaml(value: object): string {
+  const document = new Document(value, { aliasDuplicateObjects: false })
+  visit(document, {
+    Scalar(where, node) {
+      if (where !== 'key' && typeof node.value === 'string' && isBlock(node.value)) {
+        node.type = 'BLOCK_LITERAL'
+      }
+    },
+  })
+  return document.toString({
+    lineWidth: 0,
+    defaultStringType: 'QUOTE_DOUBLE',
+    defaultKeyType: 'PLAIN',
+    doubleQuotedAsJSON: true,
+  })
+}
+
+/** Space at its ends would be taken for the block's own. */
+function isBlock(text: string): boolean {
+  const lines = linesIn(text, blockLinesMax)
+  return lines > 0 && lines <= blockLinesMax && text === text.trim() && blockText.test(text)
+}

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import type { Agent } from '@outlast/contract'
+import { type TObject, Type } from 'typebox'
+import { defineCapability } from '../src/capabilities/capability.ts'
+import { builtins } from '../src/capabilities/index.ts'
+import type { Answer, Call } from './server.ts'
+
+export const simulatedModel = 'model_01933b5a000070008000000000000401'
+export const types = {
+  markdown: 'text/markdown',
+  yaml: 'application/yaml',
+  json: 'application/json',
+}
+export const formats = Object.keys(types) as (keyof typeof types)[]
+
+/** Takes any config, as no capability of ours does. */
+const anything = (id: string) =>
+  defineCapability({
+    id,
+    name: id,
+    description: 'Takes any config.',
+    category: 'Testing',
+    icon: 'box',
+    status: 'available',
+    config: Type.Unsafe<Record<string, unknown>>({ type: 'object' }) as unknown as TObject,
+  })
+
+/** Its config has a secret. */
+const guarded = defineCapability({
+  id: 'guarded',
+  name: 'Guarded',
+  description: 'Takes a key.',
+  category: 'Testing',
+  icon: 'key',
+  status: 'available',
+  config: Type.Object({
+    key: Type.Optional(Type.String({ writeOnly: true })),
+    url: Type.Optional(Type.String()),
+  }),
+})
+
+/** Ours; `free` and `free_too`, whose config may be anything; `guarded`, whose config has a secret `key`. */
+export const capabilities = [...builtins, anything('free'), anything('free_too'), guarded]
+
+/** An agent with everything that one can have. */
+export const whole = {
+  name: 'Ada',
+  description: 'Counts.',
+  default_model_id: simulatedModel,
+  tags: ['a', 'b: c'],
+  capabilities: [
+    { ref: 'noop' },
+    { ref: 'current_time', config: { timezone: 'Europe/Kyiv' } },
+    { ref: 'free', config: {} },
+  ],
+  system_prompt: 'You are Ada.\n\nYou count.',
+}
+
+/** What an agent is, whenever it was made and under whatever id. */
+export function essence({ id: _, created_at: __, updated_at: ___, ...rest }: Agent) {
+  return rest
+}
+
+export function refused(
+  { status, body }: Pick<Answer, 'status' | 'body'>,
+  code: string,
+  { path, about }: { path?: string; about: string },
+) {
+  assert.deepEqual([status, body.code], [400, code], `${about}: ${JSON.stringify(body)}`)
+  if (path !== undefined) assert.equal(body.details[0].path, path, about)
+}
+
+/** Files in and out of a server. */
+export function agentFiles(call: Call) {
+  const importFile = (file: string, headers: Record<string, string> = {}) =>
+    call('POST', '/v1/agents/import', file, { 'content-type': 'text/plain', ...headers })
+
+  const exportAgent = (id: string, query = '') => call('GET', `/v1/agents/${id}/export${query}`)
+
+  async function imported(file: string, headers?: Record<string, string>): Promise<Agent> {
+    const { status, body } = await importFile(file, headers)
+    assert.equal(status, 201, JSON.stringify(body))
+    return body
+  }
+
+  /** Exported and imported again, an agent is the same. */
+  async function expectRoundTrip(agent: Agent) {
+    for (const format of formats) {
+      const file = await exportAgent(agent.id, `?format=${format}`)
+      assert.equal(file.status, 200)
+      const text = format === 'json' ? JSON.stringify(file.body) : file.body
+      assert.deepEqual(essence(await imported(text)), essence(agent), `${format}: ${text}`)
+    }
+  }
+
+  return { importFile, exportAgent, imported, expectRoundTrip }
+}

@@ -1,0 +1,46 @@
+/** TypeScript in pages, put where it can be compiled and run. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { read, root } from './sources.ts'
+
+/** `file`: where the page says that the code belongs, by a comment on its first line. */
+export type Block = { page: string; line: number; file: string | undefined; code: string }
+
+/** TypeScript that stands for itself: it begins with an import. */
+export function blocksOf(page: string): Block[] {
+  const text = read(page)
+  const found = text.matchAll(/^```ts\n(?:\/\/ (\S+\.ts)\n)?(import .*?)^```/gms)
+  return [...found].map(({ 1: file, 2: code, index }) => ({
+    page,
+    line: text.slice(0, index).split('\n').length + 1,
+    file,
+    code: code!,
+  }))
+}
+
+/**
+ * Writes blocks below the root, where packages are found as in the product; git ignores it. What a block with a `file` imports from
+ * beside it is found too. Gives the paths of what was written.
+ */
+export function writeBlocks(name: string, blocks: Block[]): string[] {
+  const folder = path.join(root, 'dist', name)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  return blocks.map((block) => {
+    const written = path.join(folder, nameOf(block))
+    writeFileSync(written, `${withImports(block, blocks)}\nexport {}\n`)
+    return written
+  })
+}
+
+const nameOf = ({ page, line, file }: Block) =>
+  file ? path.posix.basename(file) : `${page.replaceAll('/', '-')}-line-${line}.ts`
+
+function withImports({ file, code }: Block, blocks: Block[]): string {
+  if (!file) return code
+  return code.replace(/ from '(\.[^']+)'/g, (_, to: string) => {
+    const target = path.posix.join(path.posix.dirname(file), to)
+    const other = blocks.find((block) => block.file === target)
+    return ` from '${other ? `./${nameOf(other)}` : `../../${target}`}'`
+  })
+}
