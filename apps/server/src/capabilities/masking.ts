@@ -8,12 +8,21 @@ export const mask = '********'
 type Uses = readonly CapabilityUse[]
 type Config = Record<string, unknown>
 
+const none: readonly string[] = []
+const known = new WeakMap<Capability, readonly string[]>()
+
 /** The fields of a capability's config that its schema marks `writeOnly`. */
-function secretFields(list: readonly Capability[], ref: string): string[] {
-  const properties = list.find(({ id }) => id === ref)?.config.properties ?? {}
-  return Object.entries(properties)
-    .filter(([, schema]) => (schema as { writeOnly?: boolean }).writeOnly)
-    .map(([name]) => name)
+function secretFields(list: readonly Capability[], ref: string): readonly string[] {
+  const capability = list.find(({ id }) => id === ref)
+  if (!capability) return none
+  let fields = known.get(capability)
+  if (!fields) {
+    const isSecret = (schema: unknown) => (schema as { writeOnly?: boolean }).writeOnly === true
+    const all = Object.entries(capability.config.properties ?? {})
+    fields = all.filter(([, schema]) => isSecret(schema)).map(([name]) => name)
+    known.set(capability, fields)
+  }
+  return fields
 }
 
 const configOf = ({ config }: CapabilityUse) => (config ?? {}) as Config
@@ -34,12 +43,12 @@ function maskedUse(list: readonly Capability[], use: CapabilityUse): CapabilityU
 }
 
 /**
- * What a client sends back with secrets that it was given masked: they stay as they are in `known`.
+ * What a client sends back with secrets that it was given masked: they stay as they are in `stored`.
  * Contract: throws 400 where there is nothing that could stay.
  */
-export function unmasked(list: readonly Capability[], uses: Uses, known: Uses): CapabilityUse[] {
+export function unmasked(list: readonly Capability[], uses: Uses, stored: Uses): CapabilityUse[] {
   return uses.map((use, index) => {
-    const before = known.find(({ ref }) => ref === use.ref)
+    const before = stored.find(({ ref }) => ref === use.ref)
     const sent = secretFields(list, use.ref).filter((name) => configOf(use)[name] === mask)
     const kept = sent.map((name) => {
       const value = before && configOf(before)[name]

@@ -1,5 +1,5 @@
 import { Agent, ErrorResponse, ExportAgentQuery, NewAgent } from '@outlast/contract'
-import { withoutSecrets } from '../capabilities/masking.ts'
+import { masked, withoutSecrets } from '../capabilities/masking.ts'
 import { parseId } from '../ids.ts'
 import { getAgent } from '../store/agents.ts'
 import { readAgentFile } from './agent-files/read.ts'
@@ -53,7 +53,7 @@ export async function agentFileRoutes({ app, node }: Api): Promise<void> {
         const agent = fitting(NewAgent, storable(readAgentFile(body)))
         await checkAgent(node.capabilities, { db, orgId }, agent)
         const saved = await postAgent(db, orgId, agent)
-        return reply.code(saved.created ? 201 : 200).send(saved.agent)
+        return reply.code(saved.created ? 201 : 200).send(masked(node.capabilities, saved.agent))
       },
     })
   })

@@ -11,12 +11,14 @@ import {
 } from '@outlast/contract'
 import type { Capability } from '../capabilities/capability.ts'
 import { checkCombination, checkUses } from '../capabilities/catalog.ts'
+import { isMasked, masked, unmasked } from '../capabilities/masking.ts'
 import { invalidAt } from '../errors.ts'
 import { parseId } from '../ids.ts'
 import {
   archiveAgent,
   countAgents,
   createAgent,
+  findAgent,
   getAgent,
   listAgents,
   type Saved,
@@ -61,8 +63,29 @@ export async function postAgent(db: Db, orgId: string, agent: NewAgent): Promise
 export function agentRoutes({ app, node }: Api): void {
   const { db, capabilities } = node
 
-  const check = (db: Db, orgId: string, choices: Choices) =>
-    checkAgent(capabilities, { db, orgId }, choices)
+  const shown = (agent: Agent) => masked(capabilities, agent)
+
+  /** A body with the secrets that it sends back masked, which the agent has; refused where it could not work. */
+  async function checked<B extends Choices>(
+    where: Where,
+    id: string | null | undefined,
+    body: B,
+  ): Promise<B> {
+    const whole = await withSecrets(where, id, body)
+    await checkAgent(capabilities, where, whole)
+    return whole
+  }
+
+  async function withSecrets<B extends Choices>(
+    { db, orgId }: Where,
+    id: string | null | undefined,
+    body: B,
+  ) {
+    const uses = body.capabilities
+    if (!uses || !isMasked(capabilities, uses)) return body
+    const known = id ? await findAgent(db, orgId, id) : undefined
+    return { ...body, capabilities: unmasked(capabilities, uses, known?.capabilities ?? []) }
+  }
 
   app.route<{ Querystring: PageQuery }>({
     method: 'GET',
@@ -76,7 +99,9 @@ export function agentRoutes({ app, node }: Api): void {
     },
     async handler({ query, principal: { orgId } }, reply) {
       return sendList(reply, query, {
-        batches: (range) => listAgents(db, orgId, range),
+        async *batches(range) {
+          for await (const agents of listAgents(db, orgId, range)) yield agents.map(shown)
+        },
         count: () => countAgents(db, orgId),
       })
     },
@@ -93,9 +118,12 @@ export function agentRoutes({ app, node }: Api): void {
       response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
     },
     async handler({ body, principal: { orgId }, db }, reply) {
-      await check(db, orgId, body)
-      const { agent, created } = await postAgent(db, orgId, body)
-      return reply.code(created ? 201 : 200).send(agent)
+      const { agent, created } = await postAgent(
+        db,
+        orgId,
+        await checked({ db, orgId }, body.id, body),
+      )
+      return reply.code(created ? 201 : 200).send(shown(agent))
     },
   })
 
@@ -112,7 +140,7 @@ export function agentRoutes({ app, node }: Api): void {
     },
     async handler({ body, principal: { orgId }, db }) {
       const { session } = body
-      await check(db, orgId, body)
+      await checkAgent(capabilities, { db, orgId }, body)
       const uses = body.capabilities ?? []
       const more = session?.capabilities ?? []
       checkUses(capabilities, more, 'session/capabilities')
@@ -137,7 +165,7 @@ export function agentRoutes({ app, node }: Api): void {
       response: { 200: Agent, '4xx': ErrorResponse },
     },
     async handler({ params, principal }) {
-      return getAgent(db, principal.orgId, parseId('agent', params.agent_id))
+      return shown(await getAgent(db, principal.orgId, parseId('agent', params.agent_id)))
     },
   })
 
@@ -154,9 +182,9 @@ export function agentRoutes({ app, node }: Api): void {
     async handler({ params, principal: { orgId }, body, db }, reply) {
       const id = parseId('agent', params.agent_id)
       if (body.id && body.id !== id) throw invalidAt('id', 'is not the id of the path')
-      await check(db, orgId, body)
-      const { agent, created } = await saveAgent(db, orgId, { ...body, id })
-      return reply.code(created ? 201 : 200).send(agent)
+      const whole = await checked({ db, orgId }, id, body)
+      const { agent, created } = await saveAgent(db, orgId, { ...whole, id })
+      return reply.code(created ? 201 : 200).send(shown(agent))
     },
   })
 
@@ -172,8 +200,8 @@ export function agentRoutes({ app, node }: Api): void {
     },
     async handler({ params, principal: { orgId }, body, db }) {
       const id = parseId('agent', params.agent_id)
-      await check(db, orgId, body)
-      return updateAgent(db, { orgId, id }, body)
+      const change = await checked({ db, orgId }, id, body)
+      return shown(await updateAgent(db, { orgId, id }, change))
     },
   })
 

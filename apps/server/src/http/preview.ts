@@ -1,5 +1,6 @@
 import type { CapabilityUse, Preview } from '@outlast/contract'
 import { assemble, describeAgent } from '../capabilities/catalog.ts'
+import { masked } from '../capabilities/masking.ts'
 import type { Node } from '../runtime/node.ts'
 import { findModelRoute } from '../store/models.ts'
 
@@ -21,8 +22,9 @@ export async function previewOf(
   const wanted = models.filter((id) => typeof id === 'string')
   const route = await findModelRoute(db, orgId, wanted)
   const { id, model_id, provider_id, provider_type } = route ?? {}
+  const described = describeAgent(capabilities, agent, [...agentUses, ...sessionUses])
   return {
-    ...describeAgent(capabilities, agent, [...agentUses, ...sessionUses]),
+    ...masked(capabilities, described),
     model: route ? ({ id, model_id, provider_id, provider_type } as Preview['model']) : null,
   }
 }

@@ -9,6 +9,7 @@ import {
   SessionQuery,
 } from '@outlast/contract'
 import { checkCombination, checkUses, mountsOf } from '../capabilities/catalog.ts'
+import { masked, unmasked } from '../capabilities/masking.ts'
 import { ApiError } from '../errors.ts'
 import { parseId } from '../ids.ts'
 import { cancelSession } from '../runtime/cancel.ts'
@@ -32,6 +33,7 @@ type Params = { session_id: string }
 
 export function sessionRoutes({ app, node }: Api): void {
   const { db, capabilities } = node
+  const shown = (session: Session) => masked(capabilities, session)
 
   app.route<{ Querystring: SessionQuery }>({
     method: 'GET',
@@ -43,7 +45,8 @@ export function sessionRoutes({ app, node }: Api): void {
     },
     async handler({ query, principal }) {
       const range = rangeOf(query)
-      return listed(await listSessions(db, principal.orgId, { ...query, ...range }), range)
+      const page = await listSessions(db, principal.orgId, { ...query, ...range })
+      return listed({ ...page, data: page.data.map(shown) }, range)
     },
   })
 
@@ -60,20 +63,20 @@ export function sessionRoutes({ app, node }: Api): void {
       await node.quotas.checkSessions(principal.orgId)
       const agent = await getAgent(db, principal.orgId, body.agent_id)
       if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
-      const uses = body.capabilities ?? []
+      const uses = unmasked(capabilities, body.capabilities ?? [], [])
       checkUses(capabilities, uses)
       checkCombination(capabilities, agent.capabilities, uses)
       if (body.model_id) await checkModel(db, principal.orgId, body.model_id)
       const model_id = body.model_id ?? agent.default_model_id ?? null
       const mounts = mountsOf(capabilities, agent.capabilities, uses)
       const create = (db: Db) => createSession(db, principal.orgId, { ...body, model_id })
-      if (mounts.length === 0) return reply.code(201).send(await create(db))
+      if (mounts.length === 0) return reply.code(201).send(shown(await create(db)))
       const session = await atomically(db, async (db) => {
         const made = await create(db)
         await mountFiles(db, made, mounts, fileLimits(node.config))
         return made
       })
-      return reply.code(201).send(session)
+      return reply.code(201).send(shown(session))
     },
   })
 
@@ -86,7 +89,7 @@ export function sessionRoutes({ app, node }: Api): void {
       response: { 200: Session, '4xx': ErrorResponse },
     },
     async handler({ params, principal }) {
-      return getSession(db, principal.orgId, parseId('session', params.session_id))
+      return shown(await getSession(db, principal.orgId, parseId('session', params.session_id)))
     },
   })
 
@@ -121,7 +124,7 @@ export function sessionRoutes({ app, node }: Api): void {
     },
     async handler({ params, principal, body, db }) {
       const id = parseId('session', params.session_id)
-      return updateSession(db, { orgId: principal.orgId, id }, body)
+      return shown(await updateSession(db, { orgId: principal.orgId, id }, body))
     },
   })
 

@@ -61,11 +61,17 @@ const byId: Statement = {
   text: `select ${selected} from agents where org_id = $1 and id = $2`,
 }
 
+/** An agent, archived or not. */
+export async function findAgent(db: Db, orgId: string, id: string): Promise<Agent | undefined> {
+  const [row] = await db.run<AgentRow>(byId, [orgId, id])
+  return row && present(row)
+}
+
 /** An agent, archived or not. Contract: throws 404 `not_found`. */
 export async function getAgent(db: Db, orgId: string, id: string): Promise<Agent> {
-  const [row] = await db.run<AgentRow>(byId, [orgId, id])
-  if (!row) throw new ApiError('not_found', 'Agent')
-  return present(row)
+  const found = await findAgent(db, orgId, id)
+  if (!found) throw new ApiError('not_found', 'Agent')
+  return found
 }
 
 const save: Statement = {
