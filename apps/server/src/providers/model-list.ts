@@ -1,6 +1,7 @@
 import { APICallError } from '@ai-sdk/provider'
 import { failureOf, KnownFailure } from './failure.ts'
 import { createItemReader } from './item-reader.ts'
+import { privateHostCode } from './outbound.ts'
 import type { Connection, DiscoveredModel, ModelList } from './provider.ts'
 
 /** More models than any vendor has that one would choose from. */
@@ -93,10 +94,10 @@ async function open({ connection, signal, headers, url }: ListRequest, after: st
   return response
 }
 
-/** What the system said, such as ECONNREFUSED. */
+/** What the system said, such as ECONNREFUSED; that an address is not public, in a sentence. */
 function because(error: unknown): string {
   const { code, message } = ((error as Error).cause ?? {}) as { code?: string; message?: string }
-  const why = typeof code === 'string' ? code : message
+  const why = typeof code === 'string' && code !== privateHostCode ? code : message
   return why ? `: ${why.replace(/\.$/, '')}` : ''
 }
 
