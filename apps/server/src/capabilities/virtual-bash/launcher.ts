@@ -1,0 +1,150 @@
+/**
+ * A process that starts the shells, so that the server need not: starting a process stops the one that does it for
+ * as long as its memory is large. It hands messages on, keeps the time, and runs nothing of anybody.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { FromLauncher, FromShell, Stopped, ToLauncher, ToShell } from './messages.ts'
+
+const shellsMax = Math.min(32, Math.max(2, 2 * os.availableParallelism()))
+const waitingMax = 100
+const idleMs = 60_000
+const heapMb = 256
+
+type Call = Extract<ToLauncher, { kind: 'start' }>
+type Shell = {
+  child: ChildProcess
+  /** Undefined: nobody has used it yet. */
+  sessionId?: string
+  call?: Call
+  timer?: NodeJS.Timeout
+}
+
+// What shells do must not take the server's time: they begin with this process's priority.
+os.setPriority(os.constants.priority.PRIORITY_BELOW_NORMAL)
+
+const shells = new Set<Shell>()
+const waiting: Call[] = []
+
+const program = fileURLToPath(new URL('./shell.ts', import.meta.url))
+const packages = fileURLToPath(import.meta.resolve('just-bash')).replace(/(.*node_modules).*/, '$1')
+const readable = [
+  path.dirname(program),
+  path.resolve(program, '../../../../package.json'),
+  packages,
+]
+const shellArgs = [
+  '--disable-warning=ExperimentalWarning',
+  `--max-old-space-size=${heapMb}`,
+  '--permission',
+  ...readable.map((place) => `--allow-fs-read=${place}`),
+]
+
+const tell = (message: FromLauncher) => void process.send!(message)
+
+function startShell(): Shell {
+  const child = fork(program, [], {
+    env: {},
+    execArgv: shellArgs,
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+  const shell: Shell = { child }
+  child.on('message', (said: FromShell) => heard(shell, said))
+  child.on('exit', () => gone(shell))
+  child.on('error', () => child.kill('SIGKILL'))
+  shells.add(shell)
+  rest(shell)
+  return shell
+}
+
+const say = (shell: Shell, message: ToShell) => void shell.child.send(message, () => {})
+
+function heard(shell: Shell, said: FromShell): void {
+  if (!shell.call) return
+  tell({ kind: 'said', call: shell.call.call, said })
+  if (said.kind === 'ended') rest(shell)
+}
+
+/** A shell without work waits a while for more of the same session. */
+function rest(shell: Shell): void {
+  delete shell.call
+  clearTimeout(shell.timer)
+  shell.timer = setTimeout(() => shell.child.kill('SIGKILL'), idleMs)
+  setImmediate(serve)
+}
+
+function gone(shell: Shell): void {
+  shells.delete(shell)
+  clearTimeout(shell.timer)
+  if (shell.call) tell({ kind: 'stopped', call: shell.call.call, why: 'broke' })
+  serve()
+}
+
+function stop(shell: Shell, why?: Stopped): void {
+  if (why) tell({ kind: 'stopped', call: shell.call!.call, why })
+  delete shell.call
+  clearTimeout(shell.timer)
+  shells.delete(shell)
+  shell.child.kill('SIGKILL')
+}
+
+/** Gives every call that waits a shell, in the order of their coming, as far as there are any. */
+function serve(): void {
+  while (waiting.length > 0) {
+    const shell = shellFor(waiting[0]!.sessionId)
+    if (!shell) return
+    begin(shell, waiting.shift()!)
+  }
+}
+
+/** A shell is used for one session only. */
+function shellFor(sessionId: string): Shell | undefined {
+  const free = [...shells].filter(({ call }) => !call)
+  const known =
+    free.find((shell) => shell.sessionId === sessionId) ?? free.find((shell) => !shell.sessionId)
+  if (known) return known
+  if (shells.size >= shellsMax) {
+    if (!free[0]) return undefined
+    stop(free[0])
+  }
+  return startShell()
+}
+
+function begin(shell: Shell, call: Call): void {
+  shell.call = call
+  shell.sessionId = call.sessionId
+  clearTimeout(shell.timer)
+  shell.timer = setTimeout(() => {
+    stop(shell, 'timeout')
+    serve()
+  }, call.job.timeoutMs)
+  say(shell, { kind: 'run', job: call.job })
+  if (shells.size < shellsMax && [...shells].every(({ sessionId }) => sessionId)) startShell()
+}
+
+function cancel(call: number): void {
+  const at = waiting.findIndex((one) => one.call === call)
+  if (at >= 0) waiting.splice(at, 1)
+  for (const shell of shells) if (shell.call?.call === call) stop(shell)
+  serve()
+}
+
+process.on('message', (message: ToLauncher) => {
+  if (message.kind === 'cancel') cancel(message.call)
+  else if (message.kind === 'answer') {
+    for (const shell of shells) if (shell.call?.call === message.call) say(shell, message.answer)
+  } else if (waiting.length >= waitingMax) {
+    tell({ kind: 'stopped', call: message.call, why: 'busy' })
+  } else {
+    waiting.push(message)
+    serve()
+  }
+})
+process.on('disconnect', () => {
+  for (const { child } of shells) child.kill('SIGKILL')
+  process.exit()
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})

@@ -1,0 +1,158 @@
+/**
+ * A process that runs commands of one session, one at a time, and nothing else: what breaks here breaks nobody else.
+ * It has no environment, may read nothing but its own program, and asks the server for what it needs.
+ */
+import { Bash, type BashOptions } from 'just-bash'
+import { changesOf } from './changes.ts'
+import { commandNames } from './commands.ts'
+import type { Asked, Ended, FromShell, Job, ToShell, WebAnswer, WebRequest } from './messages.ts'
+import { unpackEntries } from './messages.ts'
+import { asFileSystem } from './session-fs.ts'
+import { nodeAt, openTree, type Tree } from './tree.ts'
+
+const mib = 1024 * 1024
+const outputBytesMax = mib
+const redirectsMax = 10
+
+/** What one command may take. Memory and time have limits besides: those of this process. */
+const limits: BashOptions['executionLimits'] = {
+  maxSourceBytes: mib,
+  maxHeredocSize: mib,
+  maxCommandCount: 100_000,
+  maxLoopIterations: 100_000,
+  maxAwkIterations: 1_000_000,
+  maxSedIterations: 1_000_000,
+  maxJqIterations: 1_000_000,
+  maxCallDepth: 100,
+  maxExecDepth: 30,
+  maxSourceDepth: 30,
+  maxSubstitutionDepth: 30,
+  maxStringLength: 16 * mib,
+  maxArrayElements: 100_000,
+  maxBraceExpansionResults: 10_000,
+  maxGlobOperations: 1_000_000,
+  maxTraversalEntries: 200_000,
+  maxFileDescriptors: 100,
+  maxOutputSize: 32 * mib,
+  maxLiveBytes: 128 * mib,
+  maxInputBytes: 256 * mib,
+  maxArchiveBytes: 64 * mib,
+  maxArchiveCompressedBytes: 64 * mib,
+  maxArchiveEntryBytes: 32 * mib,
+  maxArchiveEntries: 10_000,
+}
+
+// While a command runs, just-bash takes this and other ways out of the process away.
+const send = process.send!.bind(process)
+const tell = (message: FromShell) => void send(message)
+
+type Waiting = { resolve: (value: never) => void; reject: (error: Error) => void }
+const waiting = new Map<number, Waiting>()
+let asked = 0
+
+function ask<T>(what: Asked): Promise<T> {
+  const id = ++asked
+  tell({ kind: 'ask', id, asked: what })
+  return new Promise<T>((resolve, reject) => waiting.set(id, { resolve, reject }))
+}
+
+function answered({ id, value, error }: Extract<ToShell, { kind: 'answer' }>): void {
+  const question = waiting.get(id)
+  waiting.delete(id)
+  if (error === undefined) question?.resolve(value as never)
+  else question?.reject(new Error(error))
+}
+
+async function run(job: Job): Promise<Ended> {
+  const read = (path: string) => ask<Uint8Array | undefined>({ kind: 'read', path })
+  const tree = openTree(unpackEntries(job.entries), read)
+  const workingDir = asFileSystem(tree).resolvePath('/', job.workingDir)
+  if (nodeAt(tree, workingDir)?.kind !== 'directory') {
+    return { kind: 'refused', reason: `working_dir is not a directory: ${job.workingDir}` }
+  }
+  const bash = openBash(job, tree, workingDir)
+  const { stdout, stderr, exitCode } = await bash.exec(job.command, { rawScript: true })
+  for await (const change of changesOf(tree)) tell({ kind: 'change', change })
+  const [out, outNote] = bounded(stdout, 'stdout')
+  const [err, errNote] = bounded(stderr, 'stderr')
+  return {
+    kind: 'done',
+    stdout: out,
+    stderr: withNotes(err, [...tree.refusals, outNote, errNote]),
+    exitCode,
+  }
+}
+
+function openBash(job: Job, tree: Tree, cwd: string): Bash {
+  const may = new Set(job.commands)
+  return new Bash({
+    fs: asFileSystem(tree),
+    cwd,
+    env: { HOME: '/', USER: 'agent', SHELL: '/bin/bash', PATH: '/usr/bin:/bin', ...job.env },
+    commands: commandNames.filter((name) => !job.commands || may.has(name)),
+    // The process is killed before this is over; an orphan ends by it.
+    executionLimits: { ...limits, maxExecutionTimeMs: job.timeoutMs + 1_000 },
+    ...(job.hasNetwork && { fetch: fetchThere }),
+  })
+}
+
+const fetchThere: NonNullable<BashOptions['fetch']> = async (url, options = {}) => {
+  const request: WebRequest = {
+    url,
+    method: options.method ?? 'GET',
+    headers: headersOf(options.headers),
+    body: options.body,
+    followRedirects: options.followRedirects ?? true,
+    redirectsMax: Math.min(options.maxRedirects ?? redirectsMax, redirectsMax),
+    timeoutMs: options.timeoutMs,
+  }
+  return ask<WebAnswer>({ kind: 'fetch', request })
+}
+
+type HeadersLike = { forEach: (visit: (value: string, name: string) => void) => void }
+
+function headersOf(headers: HeadersLike | Record<string, string> = {}): [string, string][] {
+  if (typeof headers.forEach !== 'function') {
+    return Object.entries(headers as Record<string, string>)
+  }
+  const found: [string, string][] = []
+  headers.forEach((value, name) => {
+    found.push([name, value])
+  })
+  return found
+}
+
+/** What is kept of a stream, and a note when that is not all. */
+function bounded(text: string, stream: string): [text: string, note: string] {
+  const bytes = Buffer.from(text)
+  if (bytes.length <= outputBytesMax) return [text, '']
+  const note = `${stream} had ${bytes.length} bytes; the first ${outputBytesMax} are kept`
+  return [bytes.subarray(0, outputBytesMax).toString(), note]
+}
+
+function withNotes(stderr: string, notes: string[]): string {
+  const lines = notes.filter((note) => note !== '').map((note) => `[${note}]\n`)
+  const gap = lines.length > 0 && stderr !== '' && !stderr.endsWith('\n') ? '\n' : ''
+  return stderr + gap + lines.join('')
+}
+
+async function begin(job: Job): Promise<void> {
+  const ended = await run(job).catch(
+    (error): Ended => ({
+      kind: 'failed',
+      reason: error instanceof Error ? error.message : String(error),
+    }),
+  )
+  tell({ kind: 'ended', ended })
+}
+
+process.on('message', (message: ToShell) => {
+  if (message.kind === 'run') begin(message.job)
+  else answered(message)
+})
+process.on('disconnect', () => process.exit())
+// A terminal tells all processes of its group; the server decides when this one ends.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
+
+// The first command of a process takes long; this way nobody waits for it.
+new Bash({ cwd: '/' }).exec('echo | cat').catch(() => {})
