@@ -80,7 +80,7 @@ export type Asked = { kind: 'read'; path: string } | { kind: 'fetch'; request: W
 
 export type FromShell =
   | { kind: 'ask'; id: number; asked: Asked }
-  | { kind: 'change'; change: FileChange }
+  | { kind: 'changed'; changes: FileChange[] }
   | { kind: 'ended'; ended: Ended }
 
 export type ToShell =

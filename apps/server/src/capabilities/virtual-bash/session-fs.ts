@@ -222,6 +222,7 @@ function move(tree: Tree, from: string, to: string): void {
   const node = getNode(tree, from)
   checkRemovable(tree, from, node)
   if (isWithin(to, from)) throw fault('EINVAL', 'cannot move into itself,', from)
+  if (isDevice(to)) throw refusal(tree, 'EPERM', `${to}: Permission denied: it is a device`)
   const target = nodeAt(tree, to)
   if (target?.kind === 'directory' && target.children.size > 0) {
     throw fault('ENOTEMPTY', 'directory not empty, mv', to)

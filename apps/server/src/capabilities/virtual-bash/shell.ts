@@ -3,6 +3,7 @@
  * It has no environment, may read nothing but its own program, and asks the server for what it needs.
  */
 import { Bash, type BashOptions } from 'just-bash'
+import type { FileChange } from '../../store/session-files.ts'
 import { changesOf } from './changes.ts'
 import { commandNames } from './commands.ts'
 import type { Asked, Ended, FromShell, Job, ToShell, WebAnswer, WebRequest } from './messages.ts'
@@ -72,7 +73,7 @@ async function run(job: Job): Promise<Ended> {
   }
   const bash = openBash(job, tree, workingDir)
   const { stdout, stderr, exitCode } = await bash.exec(job.command, { rawScript: true })
-  for await (const change of changesOf(tree)) tell({ kind: 'change', change })
+  await tellChanges(tree)
   const [out, outNote] = bounded(stdout, 'stdout')
   const [err, errNote] = bounded(stderr, 'stderr')
   return {
@@ -81,6 +82,21 @@ async function run(job: Job): Promise<Ended> {
     stderr: withNotes(err, [...tree.refusals, outNote, errNote]),
     exitCode,
   }
+}
+
+/** Many at a time: each message costs every process on its way. */
+async function tellChanges(tree: Tree): Promise<void> {
+  let changes: FileChange[] = []
+  let bytes = 0
+  for await (const change of changesOf(tree)) {
+    changes.push(change)
+    bytes += change.kind === 'write' ? change.bytes.length : 0
+    if (changes.length < 500 && bytes < mib) continue
+    tell({ kind: 'changed', changes })
+    changes = []
+    bytes = 0
+  }
+  tell({ kind: 'changed', changes })
 }
 
 function openBash(job: Job, tree: Tree, cwd: string): Bash {
@@ -138,13 +154,13 @@ function withNotes(stderr: string, notes: string[]): string {
 
 async function begin(job: Job): Promise<void> {
   const ended = await run(job).catch(
-    (error): Ended => ({
-      kind: 'failed',
-      reason: error instanceof Error ? error.message : String(error),
-    }),
+    (error): Ended => ({ kind: 'failed', reason: reasonOf(error as Error) }),
   )
   tell({ kind: 'ended', ended })
 }
+
+/** Without the code that errors of file systems begin with. */
+const reasonOf = ({ message }: Error) => message.replace(/^E[A-Z]+: /, '').replace(/\.$/, '')
 
 process.on('message', (message: ToShell) => {
   if (message.kind === 'run') begin(message.job)

@@ -88,7 +88,7 @@ function heard(message: FromLauncher): void {
   if (!one) return
   if (message.kind === 'stopped') one.fail(stopped[message.why](one.job))
   else if (message.said.kind === 'ask') answer(one, message.said)
-  else if (message.said.kind === 'change') one.changes.push(message.said.change)
+  else if (message.said.kind === 'changed') one.changes.push(...message.said.changes)
   else end(one, message.said.ended)
 }
 
@@ -106,5 +106,5 @@ async function answer(
 function end({ changes, finish, fail }: Running, ended: Ended): void {
   if (ended.kind === 'done') finish({ ...ended, changes })
   else if (ended.kind === 'refused') fail(new ToolError(ended.reason))
-  else fail(new ToolError(`Bash execution error: ${ended.reason} ${nothingKept}`))
+  else fail(new ToolError(`Bash execution error: ${ended.reason}. ${nothingKept}`))
 }
