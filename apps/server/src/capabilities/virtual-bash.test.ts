@@ -1,28 +1,367 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { startServer } from '../../test/server.ts'
-import { converse, createAgent, createSession, dataOf, scripted } from '../../test/session.ts'
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { type ServerOptions, startServer } from '../../test/server.ts'
+import { converse, createAgent, createSession, dataOf, post, scripted } from '../../test/session.ts'
+import { follow } from '../../test/stream.ts'
 
-test('x', async (t) => {
-  const server = await startServer(t)
-  const agent = await createAgent(server, { capabilities: [{ ref: 'virtual_bash' }] })
-  const session = await createSession(server, { agent_id: agent.id })
-  for (const command of [
-    'echo hi > /a.txt; cat a.txt; ls -la /',
-    'cat /a.txt; echo x >> a.txt; mkdir -p d/e; touch _x; ln -s a b; cp a.txt d/c; rm nothing; ls /nowhere; whoami; env',
-  ]) {
-    const b = performance.now()
-    const events = await converse(
+type Arguments = { command: string; working_dir?: string; timeout_ms?: number }
+type Given = { config?: object; options?: ServerOptions }
+
+/** A session that has bash, and what tests do with it. */
+async function shellSession(t: TestContext, { config = {}, options = {} }: Given = {}) {
+  const server = await startServer(t, options)
+  const capabilities = [{ ref: 'virtual_bash', config }]
+  const agent = await createAgent(server, { capabilities })
+  return { server, agent, ...(await openShell(t, server, agent.id)) }
+}
+
+async function openShell(
+  t: TestContext,
+  server: Awaited<ReturnType<typeof startServer>>,
+  agentId: string,
+) {
+  const { id } = await createSession(server, { agent_id: agentId })
+  const fs = (method: string, path: string, body?: object) =>
+    server.call(method, `/v1/sessions/${id}/fs${path}`, body)
+  const turn = (call: Arguments) =>
+    converse(
       t,
       server,
-      session.id,
-      scripted({ tool_calls: [{ name: 'bash', arguments: { command } }] }, { text: 'done' }),
+      id,
+      scripted({ tool_calls: [{ name: 'bash', arguments: call }] }, { text: 'done' }),
     )
-    console.log(
-      performance.now() - b,
-      JSON.stringify(dataOf(events, 'tool.completed'), null, 1),
-      JSON.stringify(events.filter((e) => e.type === 'files.changed').map((e) => e.data)),
-    )
+  return {
+    id,
+    turn,
+    /** What a command answers in a turn; its error when it is one. */
+    async run(command: string, more: Omit<Arguments, 'command'> = {}) {
+      const { result, error } = dataOf(await turn({ command, ...more }), 'tool.completed')
+      const [part] = result ?? []
+      return part?.type === 'text' ? JSON.parse(part.text) : { error }
+    },
+    async put(path: string, content: string | Buffer, fields: object = {}) {
+      const base64 = { content: Buffer.from(content).toString('base64'), encoding: 'base64' }
+      const { status, body } = await fs('POST', path, { ...base64, ...fields })
+      assert.equal(status, 201, JSON.stringify(body))
+    },
+    /** Undefined when nothing is there. */
+    async get(path: string): Promise<Buffer | undefined> {
+      const { status, body } = await fs('GET', path)
+      return status === 200
+        ? Buffer.from(body.content, body.encoding === 'base64' ? 'base64' : 'utf8')
+        : undefined
+    },
+    async paths(): Promise<string[]> {
+      const { body } = await fs('GET', '?recursive=true')
+      return body.data.map(({ path }: { path: string }) => path)
+    },
   }
-  assert.ok(1)
+}
+
+test('a command runs on the files of its session, and what it does to them is kept', async (t) => {
+  const { put, run, get, paths, turn } = await shellSession(t)
+  await put('/data/names.txt', 'Ada\nGrace\nAda\n')
+  await put('/old/a.txt', 'a')
+  await put('/old/b.txt', 'b')
+  await put('/gone/x', 'x')
+
+  const counted = await run('sort names.txt | uniq', { working_dir: '/data' })
+  assert.deepEqual(counted, {
+    stdout: 'Ada\nGrace\n',
+    stderr: '',
+    exit_code: 0,
+    success: true,
+  })
+  const events = await turn({
+    command: `cp -r /old /copy && mv /old/a.txt /moved.txt && echo more >> /data/names.txt
+      rm -r /gone; mkdir -p /empty/inside; echo 'echo "I am $1"' > hello.sh; ./hello.sh Bob; touch /data/new`,
+  })
+  assert.match(JSON.stringify(dataOf(events, 'tool.completed').result), /I am Bob/)
+  assert.equal(events.filter(({ type }) => type === 'files.changed').length, 1)
+  assert.equal(String(await get('/data/names.txt')), 'Ada\nGrace\nAda\nmore\n')
+  assert.equal(String(await get('/moved.txt')), 'a')
+  assert.deepEqual(await paths(), [
+    '/copy',
+    '/copy/a.txt',
+    '/copy/b.txt',
+    '/data',
+    '/data/names.txt',
+    '/data/new',
+    '/empty',
+    '/empty/inside',
+    '/hello.sh',
+    '/moved.txt',
+    '/old',
+    '/old/b.txt',
+  ])
+})
+
+test('the shell has an environment of its own, and says how a command failed', async (t) => {
+  const { run } = await shellSession(t)
+  const { stdout } = await run('echo $HOME $USER $SHELL $PATH; pwd; env | grep -ci key')
+  assert.equal(stdout, '/ agent /bin/bash /usr/bin:/bin\n/\n0\n')
+  const failed = await run('echo out; echo err >&2; exit 3')
+  assert.deepEqual(failed, { stdout: 'out\n', stderr: 'err\n', exit_code: 3, success: false })
+  assert.equal((await run('if')).exit_code, 2)
+  const missing = await run('python3 -c 1; js-exec -c 1; sqlite3 x; curl example.org')
+  assert.deepEqual([missing.exit_code, missing.stdout], [127, ''])
+  assert.deepEqual(await run('pwd', { working_dir: '/nowhere' }), {
+    error: 'working_dir is not a directory: /nowhere',
+  })
+  assert.deepEqual(await run('ls /.. /../../etc/passwd; cat /proc/self/environ; cd /tmp; pwd'), {
+    stdout: '/..:\nbin\ndev\nproc\ntmp\nusr\n\n/tmp\n',
+    stderr:
+      'ls: /../../etc/passwd: No such file or directory\ncat: /proc/self/environ: No such file or directory\n',
+    exit_code: 0,
+    success: true,
+  })
+})
+
+test('binary files survive byte for byte', async (t) => {
+  const { put, run, get } = await shellSession(t)
+  const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, n) => (n * 7919) % 256))
+  await put('/in.bin', bytes)
+  const { stderr } = await run(
+    'cp in.bin copy.bin; cat in.bin > cat.bin; gzip -k in.bin; gunzip -c in.bin.gz > back.bin; base64 in.bin | base64 -d > b64.bin; tar czf all.tgz cat.bin; mkdir x; tar xzf all.tgz -C x; cat in.bin in.bin | head -c 70000 > head.bin; dd=1; cat in.bin >> appended.bin',
+  )
+  assert.equal(stderr, '')
+  for (const name of ['copy', 'cat', 'back', 'b64', 'x/cat', 'head', 'appended']) {
+    assert.ok((await get(`/${name}.bin`))?.equals(bytes), name)
+  }
+})
+
+test('/tmp and the directories of the shell end with the command', async (t) => {
+  const { run, turn, paths } = await shellSession(t)
+  const { stdout, stderr } = await run(
+    'echo x > /tmp/x; cat /tmp/x; echo gone > /dev/null; cat /dev/null; echo y > /usr/y; ls /bin | head -1; v=1',
+  )
+  assert.deepEqual([stdout, stderr], ['x\nalias\n', ''])
+  assert.equal((await run('ls /tmp; echo "[$v]"')).stdout, '[]\n')
+  assert.deepEqual(await paths(), [])
+  await run('echo same > /same.txt')
+  const again = await turn({
+    command: 'echo same > /same.txt; touch /same.txt; chmod 600 /same.txt; rm -f /nothing',
+  })
+  assert.equal(dataOf(again, 'tool.completed').success, true)
+  assert.ok(!again.some(({ type }) => type === 'files.changed'))
+})
+
+test('read-only files, reserved names and links are refused', async (t) => {
+  const { put, run, get, paths } = await shellSession(t)
+  await put('/ro/a.txt', 'keep', { is_readonly: true })
+  await put('/b.txt', 'b')
+  const before = await paths()
+  for (const command of [
+    'cp /b.txt /ro/a.txt',
+    'mv /b.txt /ro/a.txt',
+    'mv /ro/a.txt /c.txt',
+    'rm -f /ro/a.txt',
+    'rm -rf /ro',
+    'mv /ro /rw',
+    'sed -i s/keep/drop/ /ro/a.txt',
+    'echo x | tee /ro/a.txt',
+    'mkdir /_private',
+    'cp /b.txt /_b',
+    'touch /ro/_x',
+    'ln -s /b.txt /link',
+    'ln /b.txt /link',
+  ]) {
+    const { exit_code, stderr } = await run(command)
+    // rm -f says what it could not remove, and calls that a success.
+    if (!command.startsWith('rm -')) assert.notEqual(exit_code, 0, command)
+    assert.match(stderr, /Permission denied|cannot be links/, command)
+  }
+  for (const command of ['echo first > /c.txt; echo x > /ro/a.txt', ': >> /_x']) {
+    const { error } = await run(command)
+    assert.match(error, /^Bash execution error: .*: Permission denied: .*Nothing .* was kept/)
+  }
+  assert.equal(
+    (await run('cat /ro/a.txt; cp /ro/a.txt /mine.txt; echo + >> /mine.txt')).stdout,
+    'keep',
+  )
+  assert.equal(String(await get('/mine.txt')), 'keep+\n')
+  assert.deepEqual(await paths(), [...before.slice(0, 1), '/mine.txt', ...before.slice(1)])
+})
+
+test('changes are kept all together or not at all', async (t) => {
+  const options = { env: { FILE_SIZE_MB: '1', SESSION_FILES_MAX: '50' } }
+  const { run, put, paths } = await shellSession(t, { options })
+  await put('/a.txt', 'a')
+  for (const command of [
+    "rm /a.txt; echo b > /b.txt; printf '%2000000s' > /large.txt",
+    'mv /a.txt /z.txt; for i in $(seq 60); do echo $i > /f$i; done',
+  ]) {
+    const { error } = await run(command)
+    assert.match(error, /^The command ran, but none of its changes to files was kept: /)
+    assert.deepEqual(await paths(), ['/a.txt'])
+  }
+  const { stderr } = await run(
+    "printf '%16000000s' > /tmp/x; for i in 1 2 3 4 5; do cp /tmp/x /tmp/$i; done",
+  )
+  assert.match(stderr, /one command can write 64 MiB/)
+})
+
+test('a command that takes too long, or is cancelled, keeps nothing', async (t) => {
+  const { server, id, run, paths } = await shellSession(t, { config: { timeout_ms: 700 } })
+  assert.deepEqual(await run('echo x > /x; sleep 30', { timeout_ms: 300 }), {
+    error: 'Command timed out after 300ms. Nothing that it did to files was kept.',
+  })
+  assert.match((await run('echo x > /x; sleep 30')).error, /timed out after 700ms/)
+
+  const stream = await follow(t, server.url, { sessionId: id })
+  const call = { command: 'echo x > /x; sleep 30', timeout_ms: 60_000 }
+  const script = scripted({ tool_calls: [{ name: 'bash', arguments: call }] }, { text: 'done' })
+  await post(server, id, script)
+  await stream.event('tool.started', 3)
+  await server.call('POST', `/v1/sessions/${id}/cancel`)
+  await stream.event('session.idled', 3)
+  assert.deepEqual(await paths(), [])
+  assert.equal((await run('echo on')).stdout, 'on\n')
+})
+
+/** What makes a machine suffer, and what is said of it. */
+const runaways: [command: string, verdict: RegExp][] = [
+  [':(){ :|:& };:', /recursion depth/],
+  ['f(){ f; }; f', /recursion depth/],
+  ['while true; do :; done', /too many commands/],
+  ['for ((;;)); do echo endless; done', /too many commands|timed out/],
+  ['echo {1..100000000}', /limit exceeded/],
+  [
+    'echo {a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}',
+    /limit exceeded/,
+  ],
+  ['seq 1000000000', /limit exceeded/],
+  ['x=aaaa; while true; do x=$x$x; done', /limit exceeded/],
+  ["printf '%1000000000s' x", /limit exceeded/],
+  ["awk 'BEGIN { for (;;) a[i++] = i }'", /limit exceeded/],
+  ["jq -n '[range(1000000000)]'", /limit exceeded/],
+  ['echo "bash /loop.sh" > /loop.sh; bash /loop.sh', /depth/],
+  ["sed ':a;s/x/xx/g;ba' <<< x", /timed out|limit exceeded/],
+  ["printf '%5000000s' > /tmp/x; split -b 1 -a 6 /tmp/x /tmp/s", /too much memory/],
+]
+
+test('whatever runs away is stopped, and nobody else notices', async (t) => {
+  const { server, agent, run } = await shellSession(t)
+  for (const [command, verdict] of runaways) {
+    const answer = await run(command, { timeout_ms: 20_000 })
+    assert.match(JSON.stringify(answer), verdict, command)
+  }
+  for (const command of [
+    'head -c 10G /dev/zero | wc -c',
+    "grep -E '(a+)+$' <<< aaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
+  ]) {
+    assert.ok('exit_code' in (await run(command)), command)
+  }
+  const loud = await run("printf '%2000000s' x; echo; echo why >&2; exit 4")
+  assert.equal(loud.truncated, true)
+  assert.match(
+    loud.beginning,
+    /^\{"exit_code":4,.*why.*stdout had 2000001 bytes; the first 1048576/,
+  )
+
+  const other = await openShell(t, server, agent.id)
+  const order: string[] = []
+  const slow = run("awk 'BEGIN { while (1) x = 1 }'; while true; do :; done; sleep 20", {
+    timeout_ms: 3_000,
+  })
+  await Promise.all([
+    slow.then(() => order.push('runaway')),
+    other.run('echo fine').then(({ stdout }) => order.push(stdout)),
+  ])
+  assert.deepEqual(order, ['fine\n', 'runaway'])
+})
+
+test('calls wait for a shell in turn; sessions share nothing but files that are theirs', async (t) => {
+  const { server, agent, run } = await shellSession(t)
+  await run('x=mine; echo mine > /mine.txt; export SECRET=1')
+  const shells = await Promise.all(Array.from({ length: 8 }, () => openShell(t, server, agent.id)))
+  const answers = await Promise.all(
+    shells.map(({ run }, n) =>
+      run(`sleep 0.1; ls /*.txt; echo "$x$SECRET"; echo ${n} > /${n}.txt`),
+    ),
+  )
+  for (const { stdout } of answers) assert.equal(stdout, '\n')
+  for (const [n, { paths }] of shells.entries()) assert.deepEqual(await paths(), [`/${n}.txt`])
+})
+
+test('config adds variables and leaves out programs; a bad one is refused', async (t) => {
+  const config = { env: { GREETING: 'hello' }, commands: ['cat', 'tr'] }
+  const { server, run } = await shellSession(t, { config })
+  const { stdout, stderr } = await run('echo $GREETING | tr a-z A-Z; ls; printf x | cat')
+  assert.deepEqual([stdout, stderr], ['HELLO\nx', 'bash: ls: command not found\n'])
+  for (const [wrong, path] of [
+    [{ timeout_ms: 60_001 }, 'timeout_ms'],
+    [{ env: { 'A B': 'x' } }, 'env'],
+    [{ commands: ['python3'] }, 'commands'],
+    [{ allowed_hosts: ['http://x'] }, 'allowed_hosts'],
+    [{ python: true }, 'python'],
+  ] as const) {
+    const capabilities = [{ ref: 'virtual_bash', config: wrong }]
+    const agent = { name: 'Ada', system_prompt: 'x', capabilities }
+    const { status, body } = await server.call('POST', '/v1/agents', agent)
+    assert.equal(status, 400)
+    assert.match(body.error, new RegExp(`capabilities/0/config.*${path}|${path}`))
+  }
+})
+
+/** A web site on loopback. */
+async function startSite(t: TestContext): Promise<string> {
+  const site = http.createServer((request, response) => {
+    const { url = '', method, headers } = request
+    if (url === '/away')
+      return response.writeHead(302, { location: 'http://localhost:8080/' }).end()
+    if (url === '/there') return response.writeHead(302, { location: '/hello' }).end()
+    if (url === '/circle') return response.writeHead(302, { location: '/circle' }).end()
+    if (url === '/bytes') return response.end(Buffer.from([0, 255, 128, 10, 13]))
+    if (url === '/huge') {
+      const more = () => {
+        while (response.write(Buffer.alloc(65_536))) {}
+      }
+      response.on('drain', more)
+      return more()
+    }
+    if (url === '/echo') {
+      response.write(`${method} ${headers['x-test']} `)
+      return request.pipe(response)
+    }
+    return response.end('hello from the site')
+  })
+  site.listen(0, '127.0.0.1')
+  await once(site, 'listening')
+  t.after(() => {
+    site.closeAllConnections()
+    site.close()
+  })
+  return `http://127.0.0.1:${(site.address() as AddressInfo).port}`
+}
+
+test('curl reaches the hosts of the config only', async (t) => {
+  const site = await startSite(t)
+  const options = { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' } }
+  const config = { allowed_hosts: ['127.0.0.1', 'localhost.example.com', 'localhost'] }
+  const { run, get } = await shellSession(t, { config, options })
+  assert.equal((await run(`curl -s ${site}/hello | tr a-z A-Z`)).stdout, 'HELLO FROM THE SITE')
+  assert.equal((await run(`curl -sL ${site}/there`)).stdout, 'hello from the site')
+  const posted = await run(`curl -s -X POST -H 'x-test: yes' -d 'a=ü' ${site}/echo`)
+  assert.equal(posted.stdout, 'POST yes a=ü')
+  await run(`curl -s -o /bytes.bin ${site}/bytes`)
+  assert.deepEqual(await get('/bytes.bin'), Buffer.from([0, 255, 128, 10, 13]))
+
+  for (const [command, said] of [
+    [`curl -L ${site}/circle`, /Too many redirects/],
+    [`curl ${site}/huge`, /longer than 10485760 bytes/],
+    ['curl http://example.org/', /denied: example\.org/],
+    ['curl http://127.0.0.1.example.org/', /denied/],
+    ['curl file:///etc/passwd', /denied|refused/i],
+    // In the list, and yet nobody but the operator opens the way to private addresses.
+    [`curl -L ${site}/away`, /localhost is not a public address/],
+    ['curl http://169.254.169.254/latest/meta-data', /denied/],
+  ] as const) {
+    const { stderr, exit_code } = await run(command)
+    assert.notEqual(exit_code, 0, command)
+    assert.match(stderr, said, command)
+  }
 })

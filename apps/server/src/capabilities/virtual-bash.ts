@@ -2,7 +2,7 @@ import type { FileInfo } from '@outlast/contract'
 import { type Static, Type } from 'typebox'
 import { ApiError } from '../errors.ts'
 import { defineCapability, defineTool, type ToolContext, ToolError } from './capability.ts'
-import { commandNames } from './virtual-bash/commands.ts'
+import { programNames } from './virtual-bash/commands.ts'
 import { type Asked, packEntries, type SessionEntry } from './virtual-bash/messages.ts'
 import { fetchAllowed } from './virtual-bash/network.ts'
 import { type Finished, runCommand } from './virtual-bash/shells.ts'
@@ -31,7 +31,7 @@ const config = Type.Object(
       ),
     ),
     commands: Type.Optional(
-      Type.Array(Type.Enum([...commandNames], { type: 'string' }), {
+      Type.Array(Type.Enum([...programNames], { type: 'string' }), {
         uniqueItems: true,
         description:
           'The only programs that there are, besides what bash itself knows. All without it.',
@@ -96,7 +96,8 @@ async function run(input: Input, config: Config, context: ToolContext) {
   signal.throwIfAborted()
   await keepChanges(finished, context)
   const { stdout, stderr, exitCode } = finished
-  return { stdout, stderr, exit_code: exitCode, success: exitCode === 0 }
+  // What is too long for the model loses its middle: the short things first, the output last.
+  return { exit_code: exitCode, success: exitCode === 0, stderr, stdout }
 }
 
 const entryOf = (file: FileInfo): SessionEntry => ({
@@ -150,7 +151,7 @@ function prompt({ allowed_hosts = [], commands, timeout_ms = timeoutMsDefault }:
     'Files that a command writes, moves or removes are kept when it ends, all together; /tmp, /bin, /dev, /proc and /usr are not, nor are variables, permissions and links.',
     'A command that times out or is cancelled keeps nothing.',
     `${programs} ${network}`,
-    `A command may take ${timeout_ms} ms (timeout_ms changes that, up to 60000), run 100000 commands and write 64 MiB; 1 MiB of each output stream is kept. In a pipe each program runs to its end before the next begins.`,
+    `A command may take ${timeout_ms} ms (timeout_ms changes that, up to 60000), run 50000 commands and write 64 MiB; 1 MiB of each output stream is kept. In a pipe each program runs to its end before the next begins.`,
   ].join('\n')
 }
 

@@ -11,11 +11,13 @@ import type { FromLauncher, FromShell, Stopped, ToLauncher, ToShell } from './me
 const shellsMax = Math.min(32, Math.max(2, 2 * os.availableParallelism()))
 const waitingMax = 100
 const idleMs = 60_000
+const bootMsMax = 30_000
 const heapMb = 256
 
 type Call = Extract<ToLauncher, { kind: 'start' }>
 type Shell = {
   child: ChildProcess
+  isReady: boolean
   /** Undefined: nobody has used it yet. */
   sessionId?: string
   call?: Call
@@ -51,7 +53,7 @@ function startShell(): Shell {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
-  const shell: Shell = { child }
+  const shell: Shell = { child, isReady: false }
   child.on('message', (said: FromShell) => heard(shell, said))
   child.on('exit', () => gone(shell))
   child.on('error', () => child.kill('SIGKILL'))
@@ -63,9 +65,13 @@ function startShell(): Shell {
 const say = (shell: Shell, message: ToShell) => void shell.child.send(message, () => {})
 
 function heard(shell: Shell, said: FromShell): void {
-  if (!shell.call) return
-  tell({ kind: 'said', call: shell.call.call, said })
-  if (said.kind === 'ended') rest(shell)
+  if (said.kind === 'ready') {
+    shell.isReady = true
+    if (shell.call) run(shell, shell.call)
+  } else if (shell.call) {
+    tell({ kind: 'said', call: shell.call.call, said })
+    if (said.kind === 'ended') rest(shell)
+  }
 }
 
 /** A shell without work waits a while for more of the same session. */
@@ -116,13 +122,22 @@ function shellFor(sessionId: string): Shell | undefined {
 function begin(shell: Shell, call: Call): void {
   shell.call = call
   shell.sessionId = call.sessionId
+  if (shell.isReady) run(shell, call)
+  else stopAfter(shell, bootMsMax, 'broke')
+  if (shells.size < shellsMax && [...shells].every(({ sessionId }) => sessionId)) startShell()
+}
+
+function run(shell: Shell, { job }: Call): void {
+  stopAfter(shell, job.timeoutMs, 'timeout')
+  say(shell, { kind: 'run', job })
+}
+
+function stopAfter(shell: Shell, ms: number, why: Stopped): void {
   clearTimeout(shell.timer)
   shell.timer = setTimeout(() => {
-    stop(shell, 'timeout')
+    stop(shell, why)
     serve()
-  }, call.job.timeoutMs)
-  say(shell, { kind: 'run', job: call.job })
-  if (shells.size < shellsMax && [...shells].every(({ sessionId }) => sessionId)) startShell()
+  }, ms)
 }
 
 function cancel(call: number): void {

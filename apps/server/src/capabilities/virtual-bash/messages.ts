@@ -79,6 +79,7 @@ export type Ended =
 export type Asked = { kind: 'read'; path: string } | { kind: 'fetch'; request: WebRequest }
 
 export type FromShell =
+  | { kind: 'ready' }
   | { kind: 'ask'; id: number; asked: Asked }
   | { kind: 'changed'; changes: FileChange[] }
   | { kind: 'ended'; ended: Ended }
@@ -96,5 +97,5 @@ export type ToLauncher =
   | { kind: 'cancel'; call: number }
 
 export type FromLauncher =
-  | { kind: 'said'; call: number; said: FromShell }
+  | { kind: 'said'; call: number; said: Exclude<FromShell, { kind: 'ready' }> }
   | { kind: 'stopped'; call: number; why: Stopped }

@@ -5,7 +5,7 @@
 import { Bash, type BashOptions } from 'just-bash'
 import type { FileChange } from '../../store/session-files.ts'
 import { changesOf } from './changes.ts'
-import { commandNames } from './commands.ts'
+import { builtinNames, programNames } from './commands.ts'
 import type { Asked, Ended, FromShell, Job, ToShell, WebAnswer, WebRequest } from './messages.ts'
 import { unpackEntries } from './messages.ts'
 import { asFileSystem } from './session-fs.ts'
@@ -19,7 +19,7 @@ const redirectsMax = 10
 const limits: BashOptions['executionLimits'] = {
   maxSourceBytes: mib,
   maxHeredocSize: mib,
-  maxCommandCount: 100_000,
+  maxCommandCount: 50_000,
   maxLoopIterations: 100_000,
   maxAwkIterations: 1_000_000,
   maxSedIterations: 1_000_000,
@@ -105,7 +105,7 @@ function openBash(job: Job, tree: Tree, cwd: string): Bash {
     fs: asFileSystem(tree),
     cwd,
     env: { HOME: '/', USER: 'agent', SHELL: '/bin/bash', PATH: '/usr/bin:/bin', ...job.env },
-    commands: commandNames.filter((name) => !job.commands || may.has(name)),
+    commands: [...builtinNames, ...programNames.filter((name) => !job.commands || may.has(name))],
     // The process is killed before this is over; an orphan ends by it.
     executionLimits: { ...limits, maxExecutionTimeMs: job.timeoutMs + 1_000 },
     ...(job.hasNetwork && { fetch: fetchThere }),
@@ -170,5 +170,6 @@ process.on('disconnect', () => process.exit())
 // A terminal tells all processes of its group; the server decides when this one ends.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
 
-// The first command of a process takes long; this way nobody waits for it.
-new Bash({ cwd: '/' }).exec('echo | cat').catch(() => {})
+// The first command of a process takes long; nobody's time runs meanwhile.
+await new Bash({ cwd: '/' }).exec('echo | cat')
+tell({ kind: 'ready' })
