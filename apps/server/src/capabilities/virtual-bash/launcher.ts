@@ -31,17 +31,21 @@ const shells = new Set<Shell>()
 const waiting: Call[] = []
 
 const program = fileURLToPath(new URL('./shell.ts', import.meta.url))
-const packages = fileURLToPath(import.meta.resolve('just-bash')).replace(/(.*node_modules).*/, '$1')
-const readable = [
-  path.dirname(program),
-  path.resolve(program, '../../../../package.json'),
-  packages,
-]
+
+/** What a shell may read: its own program, wherever its packages stand. */
+function readablePlaces(): string[] {
+  const places = [path.dirname(program)]
+  for (let at = path.dirname(program); at !== path.dirname(at); at = path.dirname(at)) {
+    places.push(path.join(at, 'node_modules'), path.join(at, 'package.json'))
+  }
+  return places
+}
+
 const shellArgs = [
   '--disable-warning=ExperimentalWarning',
   `--max-old-space-size=${heapMb}`,
   '--permission',
-  ...readable.map((place) => `--allow-fs-read=${place}`),
+  ...readablePlaces().map((place) => `--allow-fs-read=${place}`),
 ]
 
 const tell = (message: FromLauncher) => void process.send!(message)
