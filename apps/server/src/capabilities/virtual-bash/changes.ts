@@ -1,6 +1,7 @@
 import path from 'node:path'
 import type { FileChange } from '../../store/session-files.ts'
 import {
+  below,
   bytesOf,
   type FileNode,
   isScratch,
@@ -40,12 +41,16 @@ async function* additions(tree: Tree, at: string, node: TreeNode): AsyncGenerato
     yield { kind: 'directory', path: at }
   }
   for (const [name, child] of node.children) {
-    yield* additions(tree, path.posix.join(at, name), child)
+    const childAt = below(at, name)
+    if (!isUntouched(childAt, child)) yield* additions(tree, childAt, child)
   }
 }
 
+/** True of a file that is what the session has. Most are, and an own generator for each would take its time. */
+const isUntouched = (at: string, node: TreeNode) =>
+  node.kind === 'file' && !node.bytes && node.origin?.path === at
+
 async function newBytes(tree: Tree, at: string, node: FileNode): Promise<Buffer | undefined> {
-  if (!node.bytes && node.origin?.path === at) return undefined
   const bytes = asBuffer(await bytesOf(tree, node, at))
   const before = tree.entries.get(at)
   if (!before || before.isDirectory || before.sizeBytes !== bytes.length) return bytes

@@ -84,16 +84,16 @@ export type FromShell =
   | { kind: 'changed'; changes: FileChange[] }
   | { kind: 'ended'; ended: Ended }
 
-export type ToShell =
-  | { kind: 'run'; job: Job }
-  | { kind: 'answer'; id: number; value?: unknown; error?: string }
+export type Answer = { kind: 'answer'; id: number; value?: unknown; error?: string }
+
+export type ToShell = { kind: 'run'; job: Job } | Answer
 
 /** Why the launcher ended a call. `broke`: its shell did not survive it. */
 export type Stopped = 'timeout' | 'busy' | 'broke'
 
 export type ToLauncher =
   | { kind: 'start'; call: number; sessionId: string; job: Job }
-  | { kind: 'answer'; call: number; answer: Extract<ToShell, { kind: 'answer' }> }
+  | { kind: 'answer'; call: number; answer: Answer }
   | { kind: 'cancel'; call: number }
 
 export type FromLauncher =

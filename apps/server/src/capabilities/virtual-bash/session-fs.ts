@@ -1,6 +1,7 @@
 import path from 'node:path'
 import type { FsStat, IFileSystem } from 'just-bash'
 import {
+  below,
   bytesOf,
   checkChangeable,
   checkPlace,
@@ -173,15 +174,15 @@ function remove(tree: Tree, at: string, { recursive, force }: RemoveOptions = {}
   if (node?.kind === 'directory' && node.children.size > 0 && !recursive) {
     throw fault('ENOTEMPTY', 'directory not empty, rm', at)
   }
-  walk(at, node!, (_, below) => below.kind === 'file' && weigh(tree, below, 0))
+  walk(at, node!, (_, found) => found.kind === 'file' && weigh(tree, found, 0))
   detach(tree, at)
 }
 
 function checkRemovable(tree: Tree, at: string, node: TreeNode): void {
   if (at === '/') throw refusal(tree, 'EPERM', '/: Permission denied: it cannot be removed')
-  walk(at, node, (below, found) => {
-    checkPlace(tree, below)
-    checkChangeable(tree, below, found)
+  walk(at, node, (each, found) => {
+    checkPlace(tree, each)
+    checkChangeable(tree, each, found)
   })
 }
 
@@ -202,8 +203,7 @@ async function copy(
   if (isWithin(to, from)) throw fault('EINVAL', 'cannot copy into itself,', from)
   makeDirectory(tree, to, true)
   for (const name of [...node.children.keys()]) {
-    const into = path.posix.join(to, name)
-    await copy(tree, path.posix.join(from, name), { to: into, recursive: true })
+    await copy(tree, below(from, name), { to: below(to, name), recursive: true })
   }
 }
 
@@ -227,8 +227,8 @@ function move(tree: Tree, from: string, to: string): void {
   if (target?.kind === 'directory' && target.children.size > 0) {
     throw fault('ENOTEMPTY', 'directory not empty, mv', to)
   }
-  walk(from, node, (below, found) => {
-    checkPlace(tree, to + below.slice(from.length))
+  walk(from, node, (each, found) => {
+    checkPlace(tree, to + each.slice(from.length))
     if (found.kind === 'file') weigh(tree, found, found.size)
   })
   if (target) remove(tree, to)

@@ -6,7 +6,16 @@ import { Bash, type BashOptions } from 'just-bash'
 import type { FileChange } from '../../store/session-files.ts'
 import { changesOf } from './changes.ts'
 import { builtinNames, programNames } from './commands.ts'
-import type { Asked, Ended, FromShell, Job, ToShell, WebAnswer, WebRequest } from './messages.ts'
+import type {
+  Answer,
+  Asked,
+  Ended,
+  FromShell,
+  Job,
+  ToShell,
+  WebAnswer,
+  WebRequest,
+} from './messages.ts'
 import { unpackEntries } from './messages.ts'
 import { asFileSystem } from './session-fs.ts'
 import { nodeAt, openTree, type Tree } from './tree.ts'
@@ -57,7 +66,7 @@ function ask<T>(what: Asked): Promise<T> {
   return new Promise<T>((resolve, reject) => waiting.set(id, { resolve, reject }))
 }
 
-function answered({ id, value, error }: Extract<ToShell, { kind: 'answer' }>): void {
+function answered({ id, value, error }: Answer): void {
   const question = waiting.get(id)
   waiting.delete(id)
   if (error === undefined) question?.resolve(value as never)

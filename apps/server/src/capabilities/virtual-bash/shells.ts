@@ -2,7 +2,16 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { FileChange } from '../../store/session-files.ts'
 import { ToolError } from '../capability.ts'
-import type { Asked, Ended, FromLauncher, FromShell, Job, Stopped, ToLauncher } from './messages.ts'
+import type {
+  Answer,
+  Asked,
+  Ended,
+  FromLauncher,
+  FromShell,
+  Job,
+  Stopped,
+  ToLauncher,
+} from './messages.ts'
 
 /** What a command made of the files comes with how it ended; it is up to the caller to keep it. */
 export type Finished = Extract<Ended, { kind: 'done' }> & { changes: FileChange[] }
@@ -59,17 +68,21 @@ export async function runCommand(command: Command): Promise<Finished> {
   const { signal, sessionId, job } = command
   signal.throwIfAborted()
   const call = ++calls
-  const cancel = () => tell({ kind: 'cancel', call })
-  signal.addEventListener('abort', cancel, { once: true })
+  let abort = () => {}
   try {
     return await new Promise<Finished>((finish, fail) => {
-      signal.addEventListener('abort', () => fail(signal.reason), { once: true })
+      abort = () => fail(signal.reason)
+      signal.addEventListener('abort', abort)
       running.set(call, { ...command, call, changes: [], finish, fail })
       tell({ kind: 'start', call, sessionId, job })
     })
+  } catch (error) {
+    // Whatever ended it, nothing of it goes on.
+    if (launcher) tell({ kind: 'cancel', call })
+    throw error
   } finally {
     running.delete(call)
-    signal.removeEventListener('abort', cancel)
+    signal.removeEventListener('abort', abort)
   }
 }
 
@@ -92,15 +105,22 @@ function heard(message: FromLauncher): void {
   else end(one, message.said.ended)
 }
 
+/** What goes wrong with `curl` is told to it; a file that cannot be read is a fault of ours, and ends the call. */
 async function answer(
-  { call, answer }: Running,
+  { call, answer, fail }: Running,
   { id, asked }: Extract<FromShell, { kind: 'ask' }>,
 ): Promise<void> {
-  const outcome = await answer(asked).then(
-    (value) => ({ value }),
-    (error: Error) => ({ error: error.message }),
-  )
-  if (running.has(call)) tell({ kind: 'answer', call, answer: { kind: 'answer', id, ...outcome } })
+  try {
+    const value = await answer(asked)
+    reply(call, { kind: 'answer', id, value })
+  } catch (error) {
+    if (asked.kind === 'fetch') reply(call, { kind: 'answer', id, error: (error as Error).message })
+    else fail(error as Error)
+  }
+}
+
+function reply(call: number, answer: Answer): void {
+  if (running.has(call)) tell({ kind: 'answer', call, answer })
 }
 
 function end({ changes, finish, fail }: Running, ended: Ended): void {

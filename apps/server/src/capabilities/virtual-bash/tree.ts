@@ -61,17 +61,26 @@ export function openTree(entries: readonly SessionEntry[], read: Tree['read']): 
     nodesMax: Number.POSITIVE_INFINITY,
     refusals: new Set(),
   }
-  for (const entry of entries) addEntry(tree, entry)
+  addEntries(tree)
   makeDirectories(tree, '/tmp')
   tree.nodesMax = tree.nodes + nodesMadeMax
   return tree
 }
 
-function addEntry(tree: Tree, entry: SessionEntry): void {
-  const parent = makeDirectories(tree, path.posix.dirname(entry.path))
-  const name = path.posix.basename(entry.path)
-  if (!entry.isDirectory) parent.children.set(name, newFile(tree, entry))
-  else if (!parent.children.has(name)) parent.children.set(name, newDirectory(next(tree), entry))
+function addEntries(tree: Tree): void {
+  let at = '/'
+  let parent = tree.root
+  for (const entry of tree.entries.values()) {
+    // They come in the order of their paths: most have the parent of the one before.
+    const above = path.posix.dirname(entry.path)
+    if (above !== at) parent = makeDirectories(tree, above)
+    at = above
+    const name = path.posix.basename(entry.path)
+    if (!entry.isDirectory) parent.children.set(name, newFile(tree, entry))
+    else if (!parent.children.has(name)) {
+      parent.children.set(name, newDirectory(next(tree), entry))
+    }
+  }
 }
 
 function next(tree: Tree): number {
@@ -176,11 +185,14 @@ export function checkChangeable(tree: Tree, at: string, node: TreeNode): void {
   }
 }
 
+/** The path of what a directory has under a name. */
+export const below = (at: string, name: string) => (at === '/' ? `/${name}` : `${at}/${name}`)
+
 /** Calls `visit` for a node and all below it. */
 export function walk(at: string, node: TreeNode, visit: (at: string, node: TreeNode) => void) {
   visit(at, node)
   if (node.kind === 'file') return
-  for (const [name, child] of node.children) walk(path.posix.join(at, name), child, visit)
+  for (const [name, child] of node.children) walk(below(at, name), child, visit)
 }
 
 /** Counts what a file holds. Contract: throws when the command would hold too much. */
