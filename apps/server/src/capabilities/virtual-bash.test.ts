@@ -290,6 +290,29 @@ test('calls wait for a shell in turn; sessions share nothing but files that are 
   for (const [n, { paths }] of shells.entries()) assert.deepEqual(await paths(), [`/${n}.txt`])
 })
 
+test('a session that asks for much at once leaves room for others', async (t) => {
+  const { server, agent, id, run } = await shellSession(t)
+  await run('echo warm')
+  const other = await openShell(t, server, agent.id)
+  const calls = Array.from({ length: 60 }, (_, n) => ({
+    name: 'bash',
+    arguments: { command: `sleep 0.4; echo ${n}` },
+  }))
+  const order: string[] = []
+  const [events] = await Promise.all([
+    converse(t, server, id, scripted({ tool_calls: calls }, { text: 'done' })).then((events) => {
+      order.push('many')
+      return events
+    }),
+    other.run('echo one').then(({ stdout }) => order.push(stdout)),
+  ])
+  assert.deepEqual(order, ['one\n', 'many'])
+  const refused = events.filter(({ type, data }) => type === 'tool.completed' && 'error' in data)
+  assert.ok(refused.length > 0 && refused.length < 40, String(refused.length))
+  for (const { data } of refused)
+    assert.match(JSON.stringify(data), /Too many commands are waiting/)
+})
+
 test('config adds variables and leaves out programs; a bad one is refused', async (t) => {
   const config = { env: { GREETING: 'hello' }, commands: ['cat', 'tr'] }
   const { server, run } = await shellSession(t, { config })

@@ -8,10 +8,11 @@ import { fetchAllowed } from './virtual-bash/network.ts'
 import { type Finished, runCommand } from './virtual-bash/shells.ts'
 
 const timeoutMsDefault = 30_000
+const timeoutMsMax = 60_000
 const commandCharactersMax = 200_000
 
 const timeoutMs = (description: string) =>
-  Type.Optional(Type.Integer({ minimum: 1, maximum: 60_000, description }))
+  Type.Optional(Type.Integer({ minimum: 1, maximum: timeoutMsMax, description }))
 
 const config = Type.Object(
   {
@@ -151,7 +152,7 @@ function prompt({ allowed_hosts = [], commands, timeout_ms = timeoutMsDefault }:
     'Files that a command writes, moves or removes are kept when it ends, all together; /tmp, /bin, /dev, /proc and /usr are not, nor are variables, permissions and links.',
     'A command that times out or is cancelled keeps nothing.',
     `${programs} ${network}`,
-    `A command may take ${timeout_ms} ms (timeout_ms changes that, up to 60000), run 50000 commands and write 64 MiB; 1 MiB of each output stream is kept. In a pipe each program runs to its end before the next begins.`,
+    `A command may take ${timeout_ms} ms (timeout_ms changes that, up to ${timeoutMsMax}), run 50000 commands and write 64 MiB; 1 MiB of each output stream is kept. In a pipe each program runs to its end before the next begins.`,
   ].join('\n')
 }
 

@@ -9,7 +9,10 @@ import { fileURLToPath } from 'node:url'
 import type { FromLauncher, FromShell, Stopped, ToLauncher, ToShell } from './messages.ts'
 
 const shellsMax = Math.min(32, Math.max(2, 2 * os.availableParallelism()))
-const waitingMax = 100
+const waitingMax = 200
+/** One session leaves room for others, whatever it asks for at once. */
+const shellsPerSessionMax = Math.floor(shellsMax / 2)
+const waitingPerSessionMax = 20
 const idleMs = 60_000
 const bootMsMax = 30_000
 const heapMb = 256
@@ -24,8 +27,12 @@ type Shell = {
   timer?: NodeJS.Timeout
 }
 
-// What shells do must not take the server's time: they begin with this process's priority.
-os.setPriority(os.constants.priority.PRIORITY_BELOW_NORMAL)
+try {
+  // What shells do must not take the server's time: they begin with the priority of this process.
+  os.setPriority(os.constants.priority.PRIORITY_BELOW_NORMAL)
+} catch {
+  // Some machines do not let anybody.
+}
 
 const shells = new Set<Shell>()
 const waiting: Call[] = []
@@ -82,7 +89,7 @@ function heard(shell: Shell, said: FromShell): void {
 function rest(shell: Shell): void {
   delete shell.call
   clearTimeout(shell.timer)
-  shell.timer = setTimeout(() => shell.child.kill('SIGKILL'), idleMs)
+  shell.timer = setTimeout(() => stop(shell), idleMs)
   setImmediate(serve)
 }
 
@@ -103,12 +110,20 @@ function stop(shell: Shell, why?: Stopped): void {
 
 /** Gives every call that waits a shell, in the order of their coming, as far as there are any. */
 function serve(): void {
-  while (waiting.length > 0) {
-    const shell = shellFor(waiting[0]!.sessionId)
+  for (;;) {
+    const at = waiting.findIndex(({ sessionId }) => runningOf(sessionId) < shellsPerSessionMax)
+    const shell = at >= 0 && shellFor(waiting[at]!.sessionId)
     if (!shell) return
-    begin(shell, waiting.shift()!)
+    begin(shell, waiting.splice(at, 1)[0]!)
   }
 }
+
+const runningOf = (session: string) =>
+  [...shells].filter(({ call }) => call?.sessionId === session).length
+
+const mayWait = (session: string) =>
+  waiting.length < waitingMax &&
+  waiting.filter(({ sessionId }) => sessionId === session).length < waitingPerSessionMax
 
 /** A shell is used for one session only. */
 function shellFor(sessionId: string): Shell | undefined {
@@ -155,11 +170,11 @@ process.on('message', (message: ToLauncher) => {
   if (message.kind === 'cancel') cancel(message.call)
   else if (message.kind === 'answer') {
     for (const shell of shells) if (shell.call?.call === message.call) say(shell, message.answer)
-  } else if (waiting.length >= waitingMax) {
-    tell({ kind: 'stopped', call: message.call, why: 'busy' })
-  } else {
+  } else if (mayWait(message.sessionId)) {
     waiting.push(message)
     serve()
+  } else {
+    tell({ kind: 'stopped', call: message.call, why: 'busy' })
   }
 })
 process.on('disconnect', () => {

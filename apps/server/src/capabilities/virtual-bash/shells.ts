@@ -91,7 +91,7 @@ const nothingKept = 'Nothing that it did to files was kept.'
 const stopped: Record<Stopped, (job: Job) => ToolError> = {
   timeout: ({ timeoutMs }) =>
     new ToolError(`Command timed out after ${timeoutMs}ms. ${nothingKept}`),
-  busy: () => new ToolError('Too many commands are waiting on this server. Try again later.'),
+  busy: () => new ToolError('Too many commands are waiting already. Try again later.'),
   broke: () =>
     new ToolError(`Bash execution error: the command took too much memory. ${nothingKept}`),
 }
