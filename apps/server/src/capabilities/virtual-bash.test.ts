@@ -1,65 +1,8 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { type TestContext, test } from 'node:test'
-import { type ServerOptions, startServer } from '../../test/server.ts'
-import { converse, createAgent, createSession, dataOf, post, scripted } from '../../test/session.ts'
+import { test } from 'node:test'
+import { converse, dataOf, post, scripted } from '../../test/session.ts'
+import { openShell, shellSession } from '../../test/shell.ts'
 import { follow } from '../../test/stream.ts'
-
-type Arguments = { command: string; working_dir?: string; timeout_ms?: number }
-type Given = { config?: object; options?: ServerOptions }
-
-/** A session that has bash, and what tests do with it. */
-async function shellSession(t: TestContext, { config = {}, options = {} }: Given = {}) {
-  const server = await startServer(t, options)
-  const capabilities = [{ ref: 'virtual_bash', config }]
-  const agent = await createAgent(server, { capabilities })
-  return { server, agent, ...(await openShell(t, server, agent.id)) }
-}
-
-async function openShell(
-  t: TestContext,
-  server: Awaited<ReturnType<typeof startServer>>,
-  agentId: string,
-) {
-  const { id } = await createSession(server, { agent_id: agentId })
-  const fs = (method: string, path: string, body?: object) =>
-    server.call(method, `/v1/sessions/${id}/fs${path}`, body)
-  const turn = (call: Arguments) =>
-    converse(
-      t,
-      server,
-      id,
-      scripted({ tool_calls: [{ name: 'bash', arguments: call }] }, { text: 'done' }),
-    )
-  return {
-    id,
-    turn,
-    /** What a command answers in a turn; its error when it is one. */
-    async run(command: string, more: Omit<Arguments, 'command'> = {}) {
-      const { result, error } = dataOf(await turn({ command, ...more }), 'tool.completed')
-      const [part] = result ?? []
-      return part?.type === 'text' ? JSON.parse(part.text) : { error }
-    },
-    async put(path: string, content: string | Buffer, fields: object = {}) {
-      const base64 = { content: Buffer.from(content).toString('base64'), encoding: 'base64' }
-      const { status, body } = await fs('POST', path, { ...base64, ...fields })
-      assert.equal(status, 201, JSON.stringify(body))
-    },
-    /** Undefined when nothing is there. */
-    async get(path: string): Promise<Buffer | undefined> {
-      const { status, body } = await fs('GET', path)
-      return status === 200
-        ? Buffer.from(body.content, body.encoding === 'base64' ? 'base64' : 'utf8')
-        : undefined
-    },
-    async paths(): Promise<string[]> {
-      const { body } = await fs('GET', '?recursive=true')
-      return body.data.map(({ path }: { path: string }) => path)
-    },
-  }
-}
 
 test('a command runs on the files of its session, and what it does to them is kept', async (t) => {
   const { put, run, get, paths, turn } = await shellSession(t)
@@ -255,7 +198,7 @@ test('whatever runs away is stopped, and nobody else notices', async (t) => {
   ]) {
     assert.ok('exit_code' in (await run(command)), command)
   }
-  const greedy = "printf '%5000000s' > /tmp/x; split -b 1 -a 6 /tmp/x /tmp/s"
+  const greedy = "printf '%16000000s' > /tmp/x; split -b 1 -a 6 /tmp/x /tmp/s"
   const { error } = await run(greedy, { timeout_ms: 60_000 })
   assert.match(error, /the command took too much memory\. Nothing .* was kept/)
   const loud = await run("printf '%2000000s' x; echo; echo why >&2; exit 4")
@@ -275,6 +218,20 @@ test('whatever runs away is stopped, and nobody else notices', async (t) => {
     other.run('echo fine').then(({ stdout }) => order.push(stdout)),
   ])
   assert.deepEqual(order, ['fine\n', 'runaway'])
+})
+
+test('a log of the size that a file may have is searched, sorted and rewritten', async (t) => {
+  const { put, run, get } = await shellSession(t)
+  const line = (n: number) =>
+    `2026-11-25T03:00:00Z host${n % 17} request ${n} took some time to answer, as they do\n`
+  const log = Array.from({ length: 110_000 }, (_, n) => line(n)).join('')
+  await put('/app.log', log)
+  const { stdout, stderr } = await run(
+    `grep -c host3 app.log; awk '{n[$2]++} END {for (k in n) hosts++; print hosts}' app.log
+    sort -r app.log | tail -1 | cut -d' ' -f4; sed s/host/HOST/ app.log > out.log`,
+  )
+  assert.deepEqual([stdout, stderr], ['6471\n17\n0\n', ''])
+  assert.equal((await get('/out.log'))?.length, log.length)
 })
 
 test('calls wait for a shell in turn; sessions share nothing but files that are theirs', async (t) => {
@@ -330,64 +287,5 @@ test('config adds variables and leaves out programs; a bad one is refused', asyn
     const { status, body } = await server.call('POST', '/v1/agents', agent)
     assert.equal(status, 400)
     assert.match(body.error, new RegExp(`capabilities/0/config.*${path}|${path}`))
-  }
-})
-
-/** A web site on loopback. */
-async function startSite(t: TestContext): Promise<string> {
-  const site = http.createServer((request, response) => {
-    const { url = '', method, headers } = request
-    if (url === '/away')
-      return response.writeHead(302, { location: 'http://localhost:8080/' }).end()
-    if (url === '/there') return response.writeHead(302, { location: '/hello' }).end()
-    if (url === '/circle') return response.writeHead(302, { location: '/circle' }).end()
-    if (url === '/bytes') return response.end(Buffer.from([0, 255, 128, 10, 13]))
-    if (url === '/huge') {
-      const more = () => {
-        while (response.write(Buffer.alloc(65_536))) {}
-      }
-      response.on('drain', more)
-      return more()
-    }
-    if (url === '/echo') {
-      response.write(`${method} ${headers['x-test']} `)
-      return request.pipe(response)
-    }
-    return response.end('hello from the site')
-  })
-  site.listen(0, '127.0.0.1')
-  await once(site, 'listening')
-  t.after(() => {
-    site.closeAllConnections()
-    site.close()
-  })
-  return `http://127.0.0.1:${(site.address() as AddressInfo).port}`
-}
-
-test('curl reaches the hosts of the config only', async (t) => {
-  const site = await startSite(t)
-  const options = { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' } }
-  const config = { allowed_hosts: ['127.0.0.1', 'localhost.example.com', 'localhost'] }
-  const { run, get } = await shellSession(t, { config, options })
-  assert.equal((await run(`curl -s ${site}/hello | tr a-z A-Z`)).stdout, 'HELLO FROM THE SITE')
-  assert.equal((await run(`curl -sL ${site}/there`)).stdout, 'hello from the site')
-  const posted = await run(`curl -s -X POST -H 'x-test: yes' -d 'a=ü' ${site}/echo`)
-  assert.equal(posted.stdout, 'POST yes a=ü')
-  await run(`curl -s -o /bytes.bin ${site}/bytes`)
-  assert.deepEqual(await get('/bytes.bin'), Buffer.from([0, 255, 128, 10, 13]))
-
-  for (const [command, said] of [
-    [`curl -L ${site}/circle`, /Too many redirects/],
-    [`curl ${site}/huge`, /longer than 10485760 bytes/],
-    ['curl http://example.org/', /denied: example\.org/],
-    ['curl http://127.0.0.1.example.org/', /denied/],
-    ['curl file:///etc/passwd', /denied|refused/i],
-    // In the list, and yet nobody but the operator opens the way to private addresses.
-    [`curl -L ${site}/away`, /localhost is not a public address/],
-    ['curl http://169.254.169.254/latest/meta-data', /denied/],
-  ] as const) {
-    const { stderr, exit_code } = await run(command)
-    assert.notEqual(exit_code, 0, command)
-    assert.match(stderr, said, command)
   }
 })

@@ -3,6 +3,7 @@
  * as long as its memory is large. It hands messages on, keeps the time, and runs nothing of anybody.
  */
 import { type ChildProcess, fork } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -15,7 +16,7 @@ const shellsPerSessionMax = Math.floor(shellsMax / 2)
 const waitingPerSessionMax = 20
 const idleMs = 60_000
 const bootMsMax = 30_000
-const heapMb = 256
+const heapMb = 512
 
 type Call = Extract<ToLauncher, { kind: 'start' }>
 type Shell = {
@@ -27,11 +28,18 @@ type Shell = {
   timer?: NodeJS.Timeout
 }
 
-try {
-  // What shells do must not take the server's time: they begin with the priority of this process.
-  os.setPriority(os.constants.priority.PRIORITY_BELOW_NORMAL)
-} catch {
-  // Some machines do not let anybody.
+// What shells do must not take the server's time, and where memory runs out they are what ends first. They begin with
+// what this process has.
+const givingWay = [
+  () => os.setPriority(os.constants.priority.PRIORITY_BELOW_NORMAL),
+  () => writeFileSync('/proc/self/oom_score_adj', '800'),
+]
+for (const give of givingWay) {
+  try {
+    give()
+  } catch {
+    // Not every system has this, or lets us.
+  }
 }
 
 const shells = new Set<Shell>()
@@ -81,7 +89,10 @@ function heard(shell: Shell, said: FromShell): void {
     if (shell.call) run(shell, shell.call)
   } else if (shell.call) {
     tell({ kind: 'said', call: shell.call.call, said })
-    if (said.kind === 'ended') rest(shell)
+    if (said.kind !== 'ended') return
+    if (said.isLarge) stop(shell)
+    else rest(shell)
+    serve()
   }
 }
 
@@ -90,7 +101,6 @@ function rest(shell: Shell): void {
   delete shell.call
   clearTimeout(shell.timer)
   shell.timer = setTimeout(() => stop(shell), idleMs)
-  setImmediate(serve)
 }
 
 function gone(shell: Shell): void {

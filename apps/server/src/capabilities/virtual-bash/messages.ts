@@ -82,7 +82,7 @@ export type FromShell =
   | { kind: 'ready' }
   | { kind: 'ask'; id: number; asked: Asked }
   | { kind: 'changed'; changes: FileChange[] }
-  | { kind: 'ended'; ended: Ended }
+  | { kind: 'ended'; ended: Ended; isLarge: boolean }
 
 export type Answer = { kind: 'answer'; id: number; value?: unknown; error?: string }
 

@@ -23,27 +23,33 @@ import { nodeAt, openTree, type Tree } from './tree.ts'
 const mib = 1024 * 1024
 const outputBytesMax = mib
 const redirectsMax = 10
+/** A process that has grown is not kept for the next command. */
+const residentBytesMax = 250 * mib
 
-/** What one command may take. Memory and time have limits besides: those of this process. */
+/**
+ * What one command may take, so that a log of 10 MB can be sorted. Many limits of lines and records follow from that of
+ * loops. Memory and time have limits besides: those of this process.
+ */
 const limits: BashOptions['executionLimits'] = {
   maxSourceBytes: mib,
   maxHeredocSize: mib,
   maxCommandCount: 50_000,
-  maxLoopIterations: 100_000,
-  maxAwkIterations: 1_000_000,
-  maxSedIterations: 1_000_000,
-  maxJqIterations: 1_000_000,
+  maxLoopIterations: 2_000_000,
+  maxAwkIterations: 2_000_000,
+  maxSedIterations: 2_000_000,
+  maxJqIterations: 2_000_000,
   maxCallDepth: 100,
   maxExecDepth: 30,
   maxSourceDepth: 30,
   maxSubstitutionDepth: 30,
   maxStringLength: 16 * mib,
-  maxArrayElements: 100_000,
+  maxArrayElements: 1_000_000,
   maxBraceExpansionResults: 10_000,
   maxGlobOperations: 1_000_000,
   maxTraversalEntries: 200_000,
   maxFileDescriptors: 100,
-  maxOutputSize: 32 * mib,
+  maxWorkUnits: 10_000_000,
+  maxOutputSize: 64 * mib,
   maxLiveBytes: 128 * mib,
   maxInputBytes: 256 * mib,
   maxArchiveBytes: 64 * mib,
@@ -165,7 +171,7 @@ async function begin(job: Job): Promise<void> {
   const ended = await run(job).catch(
     (error): Ended => ({ kind: 'failed', reason: reasonOf(error as Error) }),
   )
-  tell({ kind: 'ended', ended })
+  tell({ kind: 'ended', ended, isLarge: process.memoryUsage.rss() > residentBytesMax })
 }
 
 /** Without the code that errors of file systems begin with. */
