@@ -1,5 +1,14 @@
 import { call, openClient } from './client.ts'
-import { median, ms, type Options, percentile, profiled, progress, type Report } from './figures.ts'
+import {
+  median,
+  ms,
+  type Options,
+  percentile,
+  profiled,
+  progress,
+  type Report,
+  runsOf,
+} from './figures.ts'
 import { createInspector, type Inspector } from './inspect.ts'
 import { startOutlast, withDataDir } from './servers.ts'
 
@@ -19,11 +28,14 @@ export function bash(options: Options): Promise<Report> {
       const agentId = await createShellAgent(server.url)
       const echo = await timeEcho(server.url, agentId, options.quick ? 30 : 300)
       const busy = await openShell(server.url, agentId)
-      const idleMs = await longestDelay(inspector, () => sleep(endless.timeout_ms))
-      const busyMs = await longestDelay(inspector, () => busy.run(endless))
+      const delays: Delays = { idle: [], busy: [] }
+      for (let run = 0; run < runsOf(options); run++) {
+        delays.idle.push(await longestDelay(inspector, () => sleep(endless.timeout_ms)))
+        delays.busy.push(await longestDelay(inspector, () => busy.run(endless)))
+        progress(`longest delay ${ms(delays.busy.at(-1)!)}, idle ${ms(delays.idle.at(-1)!)}`)
+      }
       busy.close()
-      progress(`longest delay ${ms(busyMs)}, idle ${ms(idleMs)}`)
-      return report(echo, { idleMs, busyMs })
+      return report(echo, delays)
     } finally {
       await server.stop()
     }
@@ -92,9 +104,9 @@ async function longestDelay(inspector: Inspector, work: () => Promise<unknown>):
   return (await inspector.evaluate<number>('delays.disable(), delays.max')) / 1e6
 }
 
-type Delays = { idleMs: number; busyMs: number }
+type Delays = { idle: number[]; busy: number[] }
 
-function report({ coldMs, nextMs, warm, turns }: Echo, { idleMs, busyMs }: Delays): Report {
+function report({ coldMs, nextMs, warm, turns }: Echo, { idle, busy }: Delays): Report {
   return {
     title: 'The tool bash',
     rows: [
@@ -111,8 +123,8 @@ function report({ coldMs, nextMs, warm, turns }: Echo, { idleMs, busyMs }: Delay
       {
         what: 'longest delay of the loop during an endless loop in bash',
         goal: `≤ ${blockedMaxMs} ms`,
-        measured: `${ms(busyMs)}; ${ms(idleMs)} idle`,
-        met: busyMs <= blockedMaxMs,
+        measured: `${ms(median(busy))}; ${ms(median(idle))} idle`,
+        met: median(busy) <= blockedMaxMs,
       },
     ],
   }
