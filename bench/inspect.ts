@@ -6,18 +6,27 @@ export type Inspector = {
   nodeArgs: string[]
   /** Collects garbage, and gives what is left on the heap and in buffers beside it, in MB. */
   heapMb: () => Promise<number>
+  /** The value of an expression in that process. */
+  evaluate: <T>(expression: string) => Promise<T>
 }
 
 export async function createInspector(): Promise<Inspector> {
   const port = await freePort()
+  const connected = async <T>(work: (socket: WebSocket) => Promise<T>): Promise<T> => {
+    const list = await fetch(`http://127.0.0.1:${port}/json/list`)
+    const [target] = (await list.json()) as { webSocketDebuggerUrl: string }[]
+    const socket = new WebSocket(target!.webSocketDebuggerUrl)
+    await once(socket, 'open')
+    try {
+      return await work(socket)
+    } finally {
+      socket.close()
+    }
+  }
   return {
     nodeArgs: [`--inspect=127.0.0.1:${port}`, '--inspect-publish-uid=http'],
-    async heapMb() {
-      const list = await fetch(`http://127.0.0.1:${port}/json/list`)
-      const [target] = (await list.json()) as { webSocketDebuggerUrl: string }[]
-      const socket = new WebSocket(target!.webSocketDebuggerUrl)
-      await once(socket, 'open')
-      try {
+    heapMb: () =>
+      connected(async (socket) => {
         // What the first collection sets free may hold more.
         for (let n = 0; n < 2; n++) await ask(socket, 'HeapProfiler.collectGarbage')
         const { usedSize, backingStorageSize = 0 } = await ask<Usage>(
@@ -25,10 +34,13 @@ export async function createInspector(): Promise<Inspector> {
           'Runtime.getHeapUsage',
         )
         return (usedSize + backingStorageSize) / 1024 / 1024
-      } finally {
-        socket.close()
-      }
-    },
+      }),
+    evaluate: <T>(expression: string) =>
+      connected(async (socket) => {
+        const params = { expression, returnByValue: true }
+        const { result } = await ask<{ result: { value: T } }>(socket, 'Runtime.evaluate', params)
+        return result.value
+      }),
   }
 }
 
@@ -36,7 +48,7 @@ type Usage = { usedSize: number; backingStorageSize?: number }
 
 let lastId = 0
 
-function ask<T>(socket: WebSocket, method: string): Promise<T> {
+function ask<T>(socket: WebSocket, method: string, params: object = {}): Promise<T> {
   lastId += 1
   const id = lastId
   return new Promise((resolve, reject) => {
@@ -48,6 +60,6 @@ function ask<T>(socket: WebSocket, method: string): Promise<T> {
       else resolve(answer.result)
     }
     socket.addEventListener('message', hear)
-    socket.send(JSON.stringify({ id, method }))
+    socket.send(JSON.stringify({ id, method, params }))
   })
 }

@@ -8,6 +8,7 @@
  */
 import os from 'node:os'
 import { access } from './access.ts'
+import { bash } from './bash.ts'
 import { deltas } from './deltas.ts'
 import { markdown, type Options, type Report } from './figures.ts'
 import { files } from './files.ts'
@@ -39,6 +40,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   deltas,
   'turn-memory': turnMemory,
   files,
+  bash,
   'runtime-agent': runtimeAgent,
 }
 

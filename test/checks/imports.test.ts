@@ -50,6 +50,12 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
     package: /^(@mozilla\/readability|htmlparser2|linkedom|turndown)$/,
     in: ['capabilities/web-fetch/'],
   },
+  // It runs in processes that do nothing else.
+  {
+    package: /^just-bash$/,
+    in: ['capabilities/virtual-bash/shell.ts'],
+    types: ['capabilities/virtual-bash/session-fs.ts'],
+  },
   // Simulated models read scripts that people write, and check them; the catalogue's form checks what it is made from.
   {
     package: /^typebox$/,

@@ -82,6 +82,7 @@ test('the built-in capabilities, by id', () => {
       'stateless_todo_list',
       'test_math',
       'test_weather',
+      'virtual_bash',
       'web_fetch',
     ],
   )

@@ -11,6 +11,7 @@ import { sessionStorage } from './session-storage.ts'
 import { statelessTodoList } from './stateless-todo-list.ts'
 import { testMath } from './test-math.ts'
 import { testWeather } from './test-weather.ts'
+import { virtualBash } from './virtual-bash.ts'
 import { webFetch } from './web-fetch.ts'
 
 /** Every capability that comes with the server, by id. */
@@ -27,5 +28,6 @@ export const builtins: readonly Capability[] = [
   statelessTodoList,
   testMath,
   testWeather,
+  virtualBash,
   webFetch,
 ]

@@ -1,0 +1,62 @@
+import path from 'node:path'
+import type { FileChange } from '../../store/session-files.ts'
+import {
+  below,
+  bytesOf,
+  type FileNode,
+  isScratch,
+  nodeAt,
+  originalBytes,
+  type Tree,
+  type TreeNode,
+} from './tree.ts'
+
+/** What a command made of the session's files: removals first. A file with the same bytes as before is no change. */
+export async function* changesOf(tree: Tree): AsyncGenerator<FileChange> {
+  yield* removals(tree)
+  yield* additions(tree, '/', tree.root)
+}
+
+function* removals(tree: Tree): Generator<FileChange> {
+  const gone = new Set<string>()
+  const isGone = ({ path: at, isDirectory }: { path: string; isDirectory: boolean }) =>
+    nodeAt(tree, at)?.kind !== (isDirectory ? 'directory' : 'file')
+  for (const entry of tree.entries.values()) {
+    if (!isScratch(entry.path) && isGone(entry)) gone.add(entry.path)
+  }
+  for (const at of gone) {
+    if (!gone.has(path.posix.dirname(at))) yield { kind: 'remove', path: at }
+  }
+}
+
+async function* additions(tree: Tree, at: string, node: TreeNode): AsyncGenerator<FileChange> {
+  if (isScratch(at)) return
+  if (node.kind === 'file') {
+    const bytes = await newBytes(tree, at, node)
+    if (bytes) yield { kind: 'write', path: at, bytes }
+    return
+  }
+  // Whatever is in a new directory makes the directory too.
+  if (node.children.size === 0 && at !== '/' && !tree.entries.get(at)?.isDirectory) {
+    yield { kind: 'directory', path: at }
+  }
+  for (const [name, child] of node.children) {
+    const childAt = below(at, name)
+    if (!isUntouched(childAt, child)) yield* additions(tree, childAt, child)
+  }
+}
+
+/** True of a file that is what the session has. Most are, and an own generator for each would take its time. */
+const isUntouched = (at: string, node: TreeNode) =>
+  node.kind === 'file' && !node.bytes && node.origin?.path === at
+
+async function newBytes(tree: Tree, at: string, node: FileNode): Promise<Buffer | undefined> {
+  const bytes = asBuffer(await bytesOf(tree, node, at))
+  const before = tree.entries.get(at)
+  if (!before || before.isDirectory || before.sizeBytes !== bytes.length) return bytes
+  const original = await originalBytes(tree, at)
+  return original && bytes.equals(original) ? undefined : bytes
+}
+
+const asBuffer = (bytes: Uint8Array) =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -1,0 +1,194 @@
+/**
+ * A process that starts the shells, so that the server need not: starting a process stops the one that does it for
+ * as long as its memory is large. It hands messages on, keeps the time, and runs nothing of anybody.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { FromLauncher, FromShell, Stopped, ToLauncher, ToShell } from './messages.ts'
+
+const shellsMax = Math.min(32, Math.max(2, 2 * os.availableParallelism()))
+const waitingMax = 200
+/** One session leaves room for others, whatever it asks for at once. */
+const shellsPerSessionMax = Math.floor(shellsMax / 2)
+const waitingPerSessionMax = 20
+const idleMs = 60_000
+const bootMsMax = 30_000
+const heapMb = 512
+
+type Call = Extract<ToLauncher, { kind: 'start' }>
+type Shell = {
+  child: ChildProcess
+  isReady: boolean
+  /** Undefined: nobody has used it yet. */
+  sessionId?: string
+  call?: Call
+  timer?: NodeJS.Timeout
+}
+
+// What shells do must not take the server's time, and where memory runs out they are what ends first. They begin with
+// what this process has.
+const givingWay = [
+  () => os.setPriority(os.constants.priority.PRIORITY_BELOW_NORMAL),
+  () => writeFileSync('/proc/self/oom_score_adj', '800'),
+]
+for (const give of givingWay) {
+  try {
+    give()
+  } catch {
+    // Not every system has this, or lets us.
+  }
+}
+
+const shells = new Set<Shell>()
+const waiting: Call[] = []
+
+const program = fileURLToPath(new URL('./shell.ts', import.meta.url))
+
+/** What a shell may read: its own program, wherever its packages stand. */
+function readablePlaces(): string[] {
+  const places = [path.dirname(program)]
+  for (let at = path.dirname(program); at !== path.dirname(at); at = path.dirname(at)) {
+    places.push(path.join(at, 'node_modules'), path.join(at, 'package.json'))
+  }
+  return places
+}
+
+const shellArgs = [
+  '--disable-warning=ExperimentalWarning',
+  `--max-old-space-size=${heapMb}`,
+  '--permission',
+  ...readablePlaces().map((place) => `--allow-fs-read=${place}`),
+]
+
+const tell = (message: FromLauncher) => void process.send!(message)
+
+function startShell(): Shell {
+  const child = fork(program, [], {
+    env: {},
+    execArgv: shellArgs,
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+  const shell: Shell = { child, isReady: false }
+  child.on('message', (said: FromShell) => heard(shell, said))
+  child.on('exit', () => gone(shell))
+  child.on('error', () => child.kill('SIGKILL'))
+  shells.add(shell)
+  rest(shell)
+  return shell
+}
+
+const say = (shell: Shell, message: ToShell) => void shell.child.send(message, () => {})
+
+function heard(shell: Shell, said: FromShell): void {
+  if (said.kind === 'ready') {
+    shell.isReady = true
+    if (shell.call) run(shell, shell.call)
+  } else if (shell.call) {
+    tell({ kind: 'said', call: shell.call.call, said })
+    if (said.kind !== 'ended') return
+    if (said.isLarge) stop(shell)
+    else rest(shell)
+    serve()
+  }
+}
+
+/** A shell without work waits a while for more of the same session. */
+function rest(shell: Shell): void {
+  delete shell.call
+  clearTimeout(shell.timer)
+  shell.timer = setTimeout(() => stop(shell), idleMs)
+}
+
+function gone(shell: Shell): void {
+  shells.delete(shell)
+  clearTimeout(shell.timer)
+  if (shell.call) tell({ kind: 'stopped', call: shell.call.call, why: 'broke' })
+  serve()
+}
+
+function stop(shell: Shell, why?: Stopped): void {
+  if (why) tell({ kind: 'stopped', call: shell.call!.call, why })
+  delete shell.call
+  clearTimeout(shell.timer)
+  shells.delete(shell)
+  shell.child.kill('SIGKILL')
+}
+
+/** Gives every call that waits a shell, in the order of their coming, as far as there are any. */
+function serve(): void {
+  for (;;) {
+    const at = waiting.findIndex(({ sessionId }) => runningOf(sessionId) < shellsPerSessionMax)
+    const shell = at >= 0 && shellFor(waiting[at]!.sessionId)
+    if (!shell) return
+    begin(shell, waiting.splice(at, 1)[0]!)
+  }
+}
+
+const runningOf = (session: string) =>
+  [...shells].filter(({ call }) => call?.sessionId === session).length
+
+const mayWait = (session: string) =>
+  waiting.length < waitingMax &&
+  waiting.filter(({ sessionId }) => sessionId === session).length < waitingPerSessionMax
+
+/** A shell is used for one session only. */
+function shellFor(sessionId: string): Shell | undefined {
+  const free = [...shells].filter(({ call }) => !call)
+  const known =
+    free.find((shell) => shell.sessionId === sessionId) ?? free.find((shell) => !shell.sessionId)
+  if (known) return known
+  if (shells.size >= shellsMax) {
+    if (!free[0]) return undefined
+    stop(free[0])
+  }
+  return startShell()
+}
+
+function begin(shell: Shell, call: Call): void {
+  shell.call = call
+  shell.sessionId = call.sessionId
+  if (shell.isReady) run(shell, call)
+  else stopAfter(shell, bootMsMax, 'broke')
+  if (shells.size < shellsMax && [...shells].every(({ sessionId }) => sessionId)) startShell()
+}
+
+function run(shell: Shell, { job }: Call): void {
+  stopAfter(shell, job.timeoutMs, 'timeout')
+  say(shell, { kind: 'run', job })
+}
+
+function stopAfter(shell: Shell, ms: number, why: Stopped): void {
+  clearTimeout(shell.timer)
+  shell.timer = setTimeout(() => {
+    stop(shell, why)
+    serve()
+  }, ms)
+}
+
+function cancel(call: number): void {
+  const at = waiting.findIndex((one) => one.call === call)
+  if (at >= 0) waiting.splice(at, 1)
+  for (const shell of shells) if (shell.call?.call === call) stop(shell)
+  serve()
+}
+
+process.on('message', (message: ToLauncher) => {
+  if (message.kind === 'cancel') cancel(message.call)
+  else if (message.kind === 'answer') {
+    for (const shell of shells) if (shell.call?.call === message.call) say(shell, message.answer)
+  } else if (mayWait(message.sessionId)) {
+    waiting.push(message)
+    serve()
+  } else {
+    tell({ kind: 'stopped', call: message.call, why: 'busy' })
+  }
+})
+process.on('disconnect', () => {
+  for (const { child } of shells) child.kill('SIGKILL')
+  process.exit()
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})

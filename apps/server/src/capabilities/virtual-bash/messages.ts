@@ -1,0 +1,101 @@
+import type { FileChange } from '../../store/session-files.ts'
+
+/** A file or directory of the session, as a command finds it. */
+export type SessionEntry = {
+  path: string
+  isDirectory: boolean
+  isReadonly: boolean
+  sizeBytes: number
+  changedAtMs: number
+}
+
+/** Entries in columns: ten thousand of them cost a process that passes them on a millisecond, not ten. */
+export type PackedEntries = {
+  paths: string
+  directories: Uint8Array
+  readonlies: Uint8Array
+  sizes: Float64Array
+  times: Float64Array
+}
+
+export function packEntries(entries: readonly SessionEntry[]): PackedEntries {
+  return {
+    paths: entries.map(({ path }) => path).join('\0'),
+    directories: Uint8Array.from(entries, ({ isDirectory }) => Number(isDirectory)),
+    readonlies: Uint8Array.from(entries, ({ isReadonly }) => Number(isReadonly)),
+    sizes: Float64Array.from(entries, ({ sizeBytes }) => sizeBytes),
+    times: Float64Array.from(entries, ({ changedAtMs }) => changedAtMs),
+  }
+}
+
+export function unpackEntries(packed: PackedEntries): SessionEntry[] {
+  if (packed.sizes.length === 0) return []
+  return packed.paths.split('\0').map((path, at) => ({
+    path,
+    isDirectory: packed.directories[at] === 1,
+    isReadonly: packed.readonlies[at] === 1,
+    sizeBytes: packed.sizes[at]!,
+    changedAtMs: packed.times[at]!,
+  }))
+}
+
+/** One command and all that it may use. */
+export type Job = {
+  command: string
+  workingDir: string
+  timeoutMs: number
+  env: Record<string, string>
+  /** Names of the programs that it may call; undefined: all that there are. */
+  commands: readonly string[] | undefined
+  hasNetwork: boolean
+  entries: PackedEntries
+}
+
+export type WebRequest = {
+  url: string
+  method: string
+  headers: [name: string, value: string][]
+  body: string | undefined
+  followRedirects: boolean
+  redirectsMax: number
+  timeoutMs: number | undefined
+}
+
+export type WebAnswer = {
+  status: number
+  statusText: string
+  headers: Record<string, string>
+  body: Uint8Array
+  url: string
+}
+
+/** How a command ended. `refused`: it never began, and why. */
+export type Ended =
+  | { kind: 'done'; stdout: string; stderr: string; exitCode: number }
+  | { kind: 'refused'; reason: string }
+  | { kind: 'failed'; reason: string }
+
+/** What a shell asks the server for. `read` gives undefined where no file is any more. */
+export type Asked = { kind: 'read'; path: string } | { kind: 'fetch'; request: WebRequest }
+
+export type FromShell =
+  | { kind: 'ready' }
+  | { kind: 'ask'; id: number; asked: Asked }
+  | { kind: 'changed'; changes: FileChange[] }
+  | { kind: 'ended'; ended: Ended; isLarge: boolean }
+
+export type Answer = { kind: 'answer'; id: number; value?: unknown; error?: string }
+
+export type ToShell = { kind: 'run'; job: Job } | Answer
+
+/** Why the launcher ended a call. `broke`: its shell did not survive it. */
+export type Stopped = 'timeout' | 'busy' | 'broke'
+
+export type ToLauncher =
+  | { kind: 'start'; call: number; sessionId: string; job: Job }
+  | { kind: 'answer'; call: number; answer: Answer }
+  | { kind: 'cancel'; call: number }
+
+export type FromLauncher =
+  | { kind: 'said'; call: number; said: Exclude<FromShell, { kind: 'ready' }> }
+  | { kind: 'stopped'; call: number; why: Stopped }

@@ -1,0 +1,130 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { FileChange } from '../../store/session-files.ts'
+import { ToolError } from '../capability.ts'
+import type {
+  Answer,
+  Asked,
+  Ended,
+  FromLauncher,
+  FromShell,
+  Job,
+  Stopped,
+  ToLauncher,
+} from './messages.ts'
+
+/** What a command made of the files comes with how it ended; it is up to the caller to keep it. */
+export type Finished = Extract<Ended, { kind: 'done' }> & { changes: FileChange[] }
+
+export type Command = {
+  job: Job
+  sessionId: string
+  signal: AbortSignal
+  /** Answers what the shell asks for. */
+  answer: (asked: Asked) => Promise<unknown>
+}
+
+type Running = Command & {
+  call: number
+  changes: FileChange[]
+  finish: (finished: Finished) => void
+  fail: (error: Error) => void
+}
+
+const running = new Map<number, Running>()
+let launcher: ChildProcess | undefined
+let calls = 0
+
+/** Started by the first command on this node, so that one without commands has no further process. */
+function startLauncher(): ChildProcess {
+  const child = fork(fileURLToPath(new URL('./launcher.ts', import.meta.url)), [], {
+    env: {},
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+  child.on('message', heard)
+  child.on('error', () => child.kill('SIGKILL'))
+  child.on('exit', () => {
+    launcher = undefined
+    for (const one of running.values()) one.fail(stopped.broke(one.job))
+  })
+  // It ends with the server, and keeps it from nothing.
+  child.unref()
+  child.channel?.unref()
+  return child
+}
+
+function tell(message: ToLauncher): void {
+  launcher ??= startLauncher()
+  launcher.send(message, () => {})
+}
+
+/**
+ * Runs one command of a session in a process of its own.
+ * Contract: throws a ToolError when it did not come to an end of its own; the signal ends it at once.
+ */
+export async function runCommand(command: Command): Promise<Finished> {
+  const { signal, sessionId, job } = command
+  signal.throwIfAborted()
+  const call = ++calls
+  let abort = () => {}
+  try {
+    return await new Promise<Finished>((finish, fail) => {
+      abort = () => fail(signal.reason)
+      signal.addEventListener('abort', abort)
+      running.set(call, { ...command, call, changes: [], finish, fail })
+      tell({ kind: 'start', call, sessionId, job })
+    })
+  } catch (error) {
+    // Whatever ended it, nothing of it goes on.
+    if (launcher) tell({ kind: 'cancel', call })
+    throw error
+  } finally {
+    running.delete(call)
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+const nothingKept = 'Nothing that it did to files was kept.'
+
+const stopped: Record<Stopped, (job: Job) => ToolError> = {
+  timeout: ({ timeoutMs }) =>
+    new ToolError(`Command timed out after ${timeoutMs}ms. ${nothingKept}`),
+  busy: () => new ToolError('Too many commands are waiting already. Try again later.'),
+  broke: () =>
+    new ToolError(`Bash execution error: the command took too much memory. ${nothingKept}`),
+}
+
+function heard(message: FromLauncher): void {
+  const one = running.get(message.call)
+  if (!one) return
+  if (message.kind === 'stopped') one.fail(stopped[message.why](one.job))
+  else if (message.said.kind === 'ask') answer(one, message.said)
+  else if (message.said.kind === 'changed') one.changes.push(...message.said.changes)
+  else end(one, message.said.ended)
+}
+
+/** What goes wrong with `curl` is told to it; a file that cannot be read is a fault of ours, and ends the call. */
+async function answer(
+  { call, answer, fail }: Running,
+  { id, asked }: Extract<FromShell, { kind: 'ask' }>,
+): Promise<void> {
+  try {
+    const value = await answer(asked)
+    reply(call, { kind: 'answer', id, value })
+  } catch (error) {
+    if (asked.kind === 'fetch') reply(call, { kind: 'answer', id, error: (error as Error).message })
+    else fail(error as Error)
+  }
+}
+
+function reply(call: number, answer: Answer): void {
+  if (running.has(call)) tell({ kind: 'answer', call, answer })
+}
+
+function end({ changes, finish, fail }: Running, ended: Ended): void {
+  if (ended.kind === 'done') finish({ ...ended, changes })
+  else if (ended.kind === 'refused') fail(new ToolError(ended.reason))
+  else fail(new ToolError(`Bash execution error: ${ended.reason}. ${nothingKept}`))
+}
