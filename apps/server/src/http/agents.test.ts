@@ -6,7 +6,7 @@ import { type Answer, startServer } from '../../test/server.ts'
 import { converse, createAgent, createSession } from '../../test/session.ts'
 import { newId } from '../ids.ts'
 
-const starters = ['Assistant', 'Meeting Planner', 'Plain Writer']
+const starters = ['Assistant', 'Meeting Planner', 'Plain Writer', 'Researcher', 'Data Analyst']
 const ada = { name: 'Ada', system_prompt: 'You are Ada.' }
 const simulatedModel = 'model_01933b5a000070008000000000000401'
 
@@ -19,13 +19,13 @@ function refused({ status, body }: Answer, code: string, path?: string) {
   if (path !== undefined) assert.equal(body.details[0].path, path)
 }
 
-test('a new database has three agents to start with, and their capabilities exist', async (t) => {
+test('a new database has five agents to start with, and their capabilities exist', async (t) => {
   const { call } = await startServer(t)
   const list = await call('GET', '/v1/agents')
   assert.equal(list.status, 200)
   assert.deepEqual(names(list), starters)
   const { data, ...rest } = list.body
-  assert.deepEqual(rest, { total: 3, offset: 0, limit: 3 })
+  assert.deepEqual(rest, { total: 5, offset: 0, limit: 5 })
   for (const { id, name, system_prompt, capabilities } of data) {
     const again = await call('PUT', `/v1/agents/${id}`, { name, system_prompt, capabilities })
     assert.equal(again.status, 200, JSON.stringify(again.body))
@@ -136,7 +136,7 @@ test('of many upserts of one id at once, one creates and the others replace', as
   )
   const statuses = answers.map(({ status }) => status).sort()
   assert.deepEqual(statuses, [...Array(19).fill(200), 201])
-  assert.equal((await call('GET', '/v1/agents')).body.total, 4)
+  assert.equal((await call('GET', '/v1/agents')).body.total, starters.length + 1)
 })
 
 test('an Idempotency-Key creates one agent, and is refused for another body', async (t) => {
@@ -147,7 +147,7 @@ test('an Idempotency-Key creates one agent, and is refused for another body', as
   )
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([201]))
   assert.equal(new Set(answers.map(({ body }) => body.id)).size, 1)
-  assert.equal((await call('GET', '/v1/agents')).body.total, 4)
+  assert.equal((await call('GET', '/v1/agents')).body.total, starters.length + 1)
   const other = await call('POST', '/v1/agents', { ...ada, name: 'Bob' }, key)
   assert.deepEqual([other.status, other.body.code], [409, 'idempotency_key_reused'])
 })
@@ -251,7 +251,7 @@ test('a bad agent is refused, and details say where', async (t) => {
   refused(await call('POST', '/v1/agents', '{"name":'), 'invalid_json')
   const huge = { ...ada, system_prompt: 'é'.repeat(1_100_000) }
   refused(await call('POST', '/v1/agents', huge), 'body_too_large')
-  assert.equal((await call('GET', '/v1/agents')).body.total, 4)
+  assert.equal((await call('GET', '/v1/agents')).body.total, starters.length + 1)
 })
 
 test('the limits themselves are fine, and text comes back as it was sent', async (t) => {
