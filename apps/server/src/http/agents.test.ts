@@ -156,7 +156,7 @@ test('the list is whole unless a limit asks for a page', async (t) => {
   const server = await startServer(t)
   const { call } = server
   await Promise.all(
-    Array.from({ length: 117 }, (_, index) => createAgent(server, { name: `Agent ${index}` })),
+    Array.from({ length: 115 }, (_, index) => createAgent(server, { name: `Agent ${index}` })),
   )
   const { body: all } = await call('GET', '/v1/agents')
   assert.deepEqual([all.data.length, all.total, all.offset, all.limit], [120, 120, 0, 120])
@@ -298,7 +298,7 @@ test('starter agents that were archived or changed stay so after another start',
   await first.call('PATCH', `/v1/agents/${data[1].id}`, { name: 'Mine' })
   await first.stop()
   const second = await startServer(t, { databaseUrl })
-  assert.deepEqual(names(await second.call('GET', '/v1/agents')), ['Mine', 'Plain Writer'])
+  assert.deepEqual(names(await second.call('GET', '/v1/agents')), ['Mine', ...starters.slice(2)])
   await second.stop()
 })
 
