@@ -130,6 +130,8 @@ function eventsPage() {
   )
 }
 
+const replayWords = { safe: 'yes', until_changed: 'if it changed nothing', unsafe: '' }
+
 function capabilitiesPage() {
   const parts = builtins.flatMap(({ id, description, dependencies, config, tools }) => {
     const needs =
@@ -144,7 +146,7 @@ function capabilitiesPage() {
       code(name),
       description,
       fieldsOf(input as Schema),
-      replay === 'safe' ? 'yes' : '',
+      replayWords[replay],
     ])
     return [
       `## ${code(id)}\n\n${description}${needs}`,
@@ -156,7 +158,7 @@ function capabilitiesPage() {
   })
   return page(
     'Capabilities: config, tools, arguments',
-    'What comes with the server; [capabilities](capabilities.md) tells of results and limits. `?` marks what may be absent. Tools are those\nof an empty config. *Replay*: a call that a crash interrupted runs again; other tools answer that it was interrupted.',
+    'What comes with the server; [capabilities](capabilities.md) tells of results and limits. `?` marks what may be absent. Tools are those\nof an empty config. *Replay*: whether a call\nthat a crash interrupted runs again; else the model is told that it was interrupted.',
     ...parts,
   )
 }

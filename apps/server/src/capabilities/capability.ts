@@ -36,7 +36,8 @@ export type ToolLimits = {
 export type Mount = { path: string; content: string | Buffer; isReadonly: boolean }
 
 /**
- * What a model can do besides writing. `replay` says whether a call that may already have run can run again.
+ * What a model can do besides writing. `replay` says whether a call that may already have run can run again:
+ * `until_changed` is for what does nothing but change files of the session, in one go, so that the log tells whether it did.
  * Contract: `run` gets only input that fits `input`; what it returns (or its promise gives) is JSON and goes to
  * the model; a ToolError, or an ApiError below 500, goes to the model as the call's error; any other error is a fault
  * of ours.
@@ -44,7 +45,7 @@ export type Mount = { path: string; content: string | Buffer; isReadonly: boolea
 export type Tool<Input = Record<string, unknown>> = {
   name: string
   description: string
-  replay: 'safe' | 'unsafe'
+  replay: 'safe' | 'unsafe' | 'until_changed'
   input: TObject
   limits?: ToolLimits
   run: (input: Input, context: ToolContext) => unknown

@@ -117,7 +117,7 @@ export function documentTools<Data extends object, Config extends DocumentConfig
       (config: Config): Tool =>
         defineTool({
           ...tool,
-          replay: 'unsafe',
+          replay: 'until_changed',
           run: (input, { files }) => change(files, config, (data) => run(input, data, config)),
         }),
   }

@@ -146,7 +146,7 @@ const deleteFile = defineTool({
   name: 'delete_file',
   description: 'Deletes a file, or a directory; one with something in it only with recursive.',
   // A second run would find nothing, and tell the model so.
-  replay: 'unsafe',
+  replay: 'until_changed',
   input: Type.Object({ path, recursive: Type.Optional(Type.Boolean({ default: false })) }, closed),
   async run({ path, recursive = false }, { files }) {
     const deleted = await files.remove(path, { recursive })

@@ -73,12 +73,14 @@ const bash = (config: Config) =>
   defineTool({
     name: 'bash',
     description: "Runs a bash command or script on the session's files.",
-    // When a process dies after the changes were stored, only the result is lost: a second run would find the files
-    // as the first left them (`>>` appends twice, `mv` finds nothing), and what curl sent would be sent again.
-    replay: 'unsafe',
+    // A second run would find the files as the first left them (`>>` appends twice, `mv` finds nothing), and what curl
+    // sent would be sent again.
+    replay: hasNetwork(config) ? 'unsafe' : 'until_changed',
     input,
     run: (input, context) => run(input, config, context),
   })
+
+const hasNetwork = ({ allowed_hosts = [] }: Config) => allowed_hosts.length > 0
 
 async function run(input: Input, config: Config, context: ToolContext) {
   const { files, signal, sessionId } = context
@@ -89,7 +91,7 @@ async function run(input: Input, config: Config, context: ToolContext) {
     timeoutMs: input.timeout_ms ?? config.timeout_ms ?? timeoutMsDefault,
     env: config.env ?? {},
     commands: config.commands,
-    hasNetwork: (config.allowed_hosts ?? []).length > 0,
+    hasNetwork: hasNetwork(config),
     entries: packEntries(entries),
   }
   const answer = (asked: Asked) => answerShell(asked, config, context)

@@ -49,13 +49,26 @@ function beginAct(turn: Turn, requested: readonly ToolCall[]): void {
   }
 }
 
-/** Calls that an earlier attempt began and that may have had their effect. */
+/** Calls that an earlier attempt began and that had their effect, or may have had it. */
 function draftInterrupted(turn: Turn, open: OpenAct): void {
   for (const pending of open.calls.filter(({ outcome }) => !outcome)) {
-    const tool = turn.agent.tools.get(pending.call.name)
-    if (tool?.replay === 'unsafe') draftOutcome(turn, pending, interruptedOutcome(pending.call))
+    const { call } = pending
+    const replay = turn.agent.tools.get(call.name)?.replay
+    const changed = hasChangedFiles(turn, pending)
+    if (replay === 'unsafe' || (replay === 'until_changed' && changed)) {
+      draftOutcome(turn, pending, interruptedOutcome(call, changed))
+    }
   }
 }
+
+/** Whether an attempt that can change nothing any more changed files by this call. */
+const hasChangedFiles = ({ events }: Turn, { call, sequence }: OpenCall) =>
+  events.some(
+    (event) =>
+      event.type === 'files.changed' &&
+      event.sequence > sequence &&
+      event.data.tool_call_id === call.id,
+  )
 
 function draftOutcome(turn: Turn, pending: OpenCall, outcome: EventDataOf<'tool.completed'>): void {
   draft(turn, 'tool.completed', callContext(turn, pending), outcome)

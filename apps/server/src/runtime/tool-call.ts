@@ -88,13 +88,12 @@ function aborted(signal: AbortSignal): Promise<never> {
   })
 }
 
-/** What the model is told of a call that may or may not have had its effect. */
-export function interruptedOutcome({ id, name }: ToolCall): ToolOutcome {
-  return {
-    tool_call_id: id,
-    tool_name: name,
-    ...failure('error', 'The call was interrupted; whether it had an effect is unknown.'),
-  }
+/** What the model is told of a call that may or may not have had its effect, or of which the log tells that it had. */
+export function interruptedOutcome({ id, name }: ToolCall, changedFiles = false): ToolOutcome {
+  const known = changedFiles
+    ? 'The call was interrupted when it had changed files; its result is lost.'
+    : 'The call was interrupted; whether it had an effect is unknown.'
+  return { tool_call_id: id, tool_name: name, ...failure('error', known) }
 }
 
 export function cancelledOutcome({ id, name }: ToolCall): ToolOutcome {
