@@ -18,10 +18,11 @@ export type Quotas = {
   turnsMax: number | null
   /** Contract: throws 403 `quota_exceeded`. */
   checkSessions: (orgId: string) => Promise<void> | undefined
-  checkStorage: (orgId: string) => Promise<void> | undefined
+  /** `bytes`: what is about to be stored, where that is known to be much. */
+  checkStorage: (orgId: string, bytes?: number) => Promise<void> | undefined
 }
 
-type Checking = { isFull: (stored: Stored) => boolean; adds: number }
+type Checking = { isFull: (stored: Stored) => boolean; adds: Stored }
 
 export function createQuotas(db: Db, config: Config): Quotas {
   const isOn = config.AUTH_MODE !== 'none'
@@ -44,12 +45,12 @@ export function createQuotas(db: Db, config: Config): Quotas {
   function check(orgId: string, what: string, { isFull, adds }: Checking) {
     const found = known.get(orgId)
     if (found && performance.now() - found.at < believedMs && !isNear(found)) {
-      found.sessions += adds
+      add(found, adds)
       return undefined
     }
     return read(orgId).then((stored) => {
       if (isFull(stored)) throw new ApiError('quota_exceeded', what)
-      stored.sessions += adds
+      add(stored, adds)
     })
   }
 
@@ -60,14 +61,19 @@ export function createQuotas(db: Db, config: Config): Quotas {
         ? undefined
         : check(orgId, `${sessionsMax} sessions`, {
             isFull: ({ sessions }) => sessions >= sessionsMax,
-            adds: 1,
+            adds: { sessions: 1, bytes: 0 },
           }),
-    checkStorage: (orgId) =>
+    checkStorage: (orgId, adding = 0) =>
       bytesMax === Number.POSITIVE_INFINITY
         ? undefined
         : check(orgId, `${config.QUOTA_STORAGE_MB} MB`, {
             isFull: ({ bytes }) => bytes >= bytesMax,
-            adds: 0,
+            adds: { sessions: 0, bytes: adding },
           }),
   }
+}
+
+function add(stored: Stored, { sessions, bytes }: Stored): void {
+  stored.sessions += sessions
+  stored.bytes += bytes
 }

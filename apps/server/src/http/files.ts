@@ -76,8 +76,8 @@ export function fileRoutes({ app, node }: Api): void {
   async function keep(request: Changing, { content, encoding }: FileUpdate) {
     if (content == null) return undefined
     const { orgId } = filesOf(request)
-    await node.quotas.checkStorage(orgId)
     const bytes = bytesOf(content, encoding)
+    await node.quotas.checkStorage(orgId, bytes.length)
     return { content: await keepBytes(request.db, orgId, { bytes, limits }), bytes }
   }
 

@@ -66,3 +66,38 @@ test('an organization stores as much as it may', async (t) => {
   expectStatus(await call('DELETE', `/v1/sessions/${full.id}`), 204)
   expectStatus(await post(mine, other.id, 'One more'), 201)
 })
+
+test('files and stored values count, whoever writes them: a client or a tool', async (t) => {
+  const server = await startGuarded(t, { env: { QUOTA_STORAGE_MB: '1' } })
+  const { key, call } = await createKey(server, await registerPerson(server))
+  const mine = { url: server.url, call }
+  const capabilities = [{ ref: 'virtual_bash' }, { ref: 'session_storage' }]
+  const agent_id = (await createAgent(mine, { capabilities })).id
+  const { id } = await createSession(mine, { agent_id })
+  const file = (name: string) => `/v1/sessions/${id}/fs/${name}`
+  const stream = await follow(t, server.url, {
+    sessionId: id,
+    headers: { authorization: key },
+  })
+  const steps = [
+    { name: 'bash', arguments: { command: 'seq 1 100000 > /first' } },
+    { name: 'bash', arguments: { command: 'seq 1 100000 > /second' } },
+    { name: 'bash', arguments: { command: 'echo 1 > /third' } },
+    { name: 'set_value', arguments: { key: 'fourth', value: 'x' } },
+  ].map((tool) => ({ tool_calls: [tool] }))
+  expectStatus(await post(mine, id, scripted(...steps, { text: 'Done.' })), 201)
+  await stream.event('session.idled')
+  const outcomes = stream.events.flatMap(({ type, data }) =>
+    type === 'tool.completed' ? [(data as { error?: string }).error ?? 'done'] : [],
+  )
+  const full = 'The organization has reached its quota of 1 MB.'
+  const notKept = `The command ran, but none of its changes to files was kept: ${full}`
+  assert.deepEqual(outcomes, ['done', 'done', notKept, full])
+
+  expectStatus(await call('POST', file('more'), { content: 'x' }), 403, 'quota_exceeded')
+  const copying = { src_path: '/first', dst_path: '/copy' }
+  expectStatus(await call('POST', file('_/copy'), copying), 403, 'quota_exceeded')
+  expectStatus(await call('DELETE', file('second')), 200)
+  expectStatus(await call('POST', file('more'), { content: 'x'.repeat(600_000) }), 201)
+  expectStatus(await call('PUT', file('more'), { content: 'y' }), 403, 'quota_exceeded')
+})

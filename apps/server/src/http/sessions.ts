@@ -71,6 +71,7 @@ export function sessionRoutes({ app, node }: Api): void {
       const mounts = mountsOf(capabilities, agent.capabilities, uses)
       const create = (db: Db) => createSession(db, principal.orgId, { ...body, model_id })
       if (mounts.length === 0) return reply.code(201).send(shown(await create(db)))
+      await node.quotas.checkStorage(principal.orgId)
       const session = await atomically(db, async (db) => {
         const made = await create(db)
         await mountFiles(db, made, mounts, fileLimits(node.config))

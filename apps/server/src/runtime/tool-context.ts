@@ -24,9 +24,10 @@ export function toolContext(
   { call, sequence }: OpenCall,
   { target, ...limits }: Limits & { target: FileTarget },
 ): ToolContext {
-  const { db, bus, grep, config, secrets } = node
+  const { db, bus, grep, config, secrets, quotas } = node
   const { orgId, sessionId, turnId } = run
   const by = target.by && { ...target.by, signal: limits.signal }
+  const checkRoom = (bytes?: number) => quotas.checkStorage(orgId, bytes)
   return {
     ...limits,
     orgId,
@@ -34,8 +35,8 @@ export function toolContext(
     turnId,
     callId: call.id,
     idempotencyKey: hashOf(`${sessionId} ${turnId} ${sequence}`),
-    files: openFiles({ db, bus, grep, ...target, by }),
-    storage: openStorage({ db, secrets, orgId, sessionId, run }),
+    files: openFiles({ db, bus, grep, checkRoom, ...target, by }),
+    storage: openStorage({ db, secrets, orgId, sessionId, run, checkRoom }),
     fetch: async (input, init) => {
       const reach = await publicFetch(config.PRIVATE_HOSTS_ALLOWED)
       return reach(input, init)

@@ -44,13 +44,22 @@ export type SessionFiles = {
   grep: (pattern: string, pathPattern?: string) => ReturnType<Grep>
 }
 
-export type FilesOptions = FileTarget & { db: Database; bus: Bus; grep: Grep }
+export type FilesOptions = FileTarget & {
+  db: Database
+  bus: Bus
+  grep: Grep
+  /** Contract: throws when the organization may keep no more. */
+  checkRoom: (bytes: number) => Promise<void> | undefined
+}
 
 /** The files of a session as a tool call gets them. */
-export function openFiles({ db, bus, grep, ...target }: FilesOptions): SessionFiles {
+export function openFiles({ db, bus, grep, checkRoom, ...target }: FilesOptions): SessionFiles {
   const { orgId, sessionId, limits } = target
-  const keep = (content: string | Buffer, on: Db = db) =>
-    keepBytes(on, orgId, { bytes: Buffer.from(content), limits })
+  async function keep(content: string | Buffer, on: Db = db) {
+    const bytes = Buffer.from(content)
+    await checkRoom(bytes.length)
+    return keepBytes(on, orgId, { bytes, limits })
+  }
   const change = async <T>(work: Work<T>): Promise<T> => {
     const { result, publish } = await changeFiles(db, target, work)
     publish(bus)

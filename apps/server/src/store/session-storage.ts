@@ -39,6 +39,8 @@ export type StorageOf = {
   sessionId: string
   /** The attempt at a turn that writes. Once it is not the current one any more, nothing changes. */
   run?: Pick<TurnRun, 'turnId' | 'attempt'> | undefined
+  /** Contract: throws when the organization may keep no more. */
+  checkRoom?: () => Promise<void> | undefined
 }
 
 /**
@@ -113,6 +115,7 @@ function textsOf(of: StorageOf, kind: Kind): NamedTexts {
   return {
     async set(name, text) {
       checkName(name)
+      await of.checkRoom?.()
       return change(async (db, agentId) => {
         const values = [orgId, sessionId, agentId, randomShard(), kind, name, text, namesMax]
         const stored = await db.run(write, values)
