@@ -34,7 +34,7 @@ import {
   countEntries,
   findEntry,
   getEntry,
-  infoJson,
+  jsonOf,
   listEntries,
   readBlob,
   rootInfo,
@@ -42,7 +42,7 @@ import {
 } from '../store/files.ts'
 import { normalizePath, writablePath } from '../store/paths.ts'
 import type { Api } from './api.ts'
-import { listed, rangeOf, streamList } from './page.ts'
+import { listed, rangeOf, streamChunks } from './page.ts'
 
 const bodyBytesMax = 16 * 1024 * 1024
 const tags = ['filesystem']
@@ -117,18 +117,13 @@ export function fileRoutes({ app, node }: Api): void {
       }
       return listed({ data, total: await count() }, range)
     }
-    const uuid = uuidOf(sessionId)
-    async function* batches() {
+    async function* chunks() {
       for await (const rows of listEntries(db, sessionId, { ...listing, offset })) {
-        yield rows.map((row) => infoJson(uuid, row))
+        yield { json: jsonOf(uuidOf(sessionId), rows), count: rows.length }
       }
     }
     const total = offset > 0 ? await count() : undefined
-    return streamList(reply, {
-      ...(total !== undefined && { total }),
-      offset,
-      batches: batches(),
-    })
+    return streamChunks(reply, { ...(total !== undefined && { total }), offset }, chunks())
   }
 
   app.route<{ Params: Params; Querystring: FileQuery }>({

@@ -18,27 +18,42 @@ export function listed<T>({ data, ...rest }: Page<T>, { offset, limit }: Range) 
   return { data, ...rest, offset, limit }
 }
 
-export type Streamed = {
+/** Items of a list as JSON, with commas between them, and how many there are. */
+export type Chunk = { json: string | Buffer; count: number }
+
+type Listed = {
   /** Known beforehand when the list is only a part; else what is streamed is all there is. */
   total?: number
   offset?: number
-  batches: AsyncIterable<string[]>
 }
+export type Streamed = Listed & { batches: AsyncIterable<string[]> }
 
 /**
  * Streams a list whose items are JSON already, a batch at a time, so that no list is ever built in memory.
  * The next batch is read when the client has taken the last.
  */
-export function streamList(reply: FastifyReply, { total, offset = 0, batches }: Streamed) {
+export function streamList(reply: FastifyReply, { batches, ...listed }: Streamed) {
   async function* chunks() {
+    for await (const batch of batches) yield { json: batch.join(','), count: batch.length }
+  }
+  return streamChunks(reply, listed, chunks())
+}
+
+export function streamChunks(
+  reply: FastifyReply,
+  { total, offset = 0 }: Listed,
+  chunks: AsyncIterable<Chunk>,
+) {
+  async function* parts() {
     let count = 0
     yield '{"data":['
-    for await (const batch of batches) {
-      if (batch.length > 0) yield `${count > 0 ? ',' : ''}${batch.join(',')}`
-      count += batch.length
+    for await (const chunk of chunks) {
+      if (chunk.count > 0 && count > 0) yield ','
+      if (chunk.count > 0) yield chunk.json
+      count += chunk.count
     }
     yield `],"total":${total ?? count},"offset":${offset},"limit":${Math.max(count, 1)}}`
   }
   reply.header('content-type', 'application/json; charset=utf-8')
-  return reply.send(Readable.from(chunks(), { objectMode: false }))
+  return reply.send(Readable.from(parts(), { objectMode: false }))
 }

@@ -37,8 +37,25 @@ export async function findEntry(db: Db, { orgId, sessionId }: FilesOf, path: str
   return row.id === null ? undefined : row
 }
 
-/** The JSON of what `asInfo` gives: a long list costs a third of the time that way. */
-export function infoJson(sessionUuid: string, entry: ListedEntry): string {
+const bytesOfInfo = 512
+
+/** The JSON of what `asInfo` gives, with commas between: a long list costs a third of the time that way. */
+export function jsonOf(sessionUuid: string, rows: readonly ListedEntry[]): Buffer {
+  let buffer = Buffer.allocUnsafe(rows.length * bytesOfInfo)
+  let end = 0
+  for (const row of rows) {
+    const text = infoJson(sessionUuid, row)
+    const bytesMax = text.length * 3 + 1
+    if (end + bytesMax > buffer.length) {
+      buffer = Buffer.concat([buffer.subarray(0, end), Buffer.allocUnsafe(end + bytesMax)])
+    }
+    end += buffer.write(text, end)
+    end += buffer.write(',', end)
+  }
+  return buffer.subarray(0, Math.max(0, end - 1))
+}
+
+function infoJson(sessionUuid: string, entry: ListedEntry): string {
   const { id, path, is_directory, is_readonly, size_bytes, created_at, updated_at } = entry
   const name = JSON.stringify(nameOf(path))
   return `{"id":"${id}","session_id":"${sessionUuid}","path":${JSON.stringify(path)},"name":${name},"is_directory":${is_directory},"is_readonly":${is_readonly},"size_bytes":${size_bytes},"created_at":"${created_at}","updated_at":"${updated_at}"}`
@@ -90,7 +107,7 @@ where f.session_id = $1 and f.path > $2 collate "C" and f.path < $3 collate "C"
 order by f.path limit $4 offset $5`,
 }
 
-const batchSize = 2_000
+const batchSize = 1_000
 
 export type FileListing = {
   directory: string
