@@ -9,7 +9,7 @@ import {
   type Report,
   runsOf,
 } from './figures.ts'
-import { createInspector, type Inspector } from './inspect.ts'
+import { createInspector, longestDelay } from './inspect.ts'
 import { startOutlast, withDataDir } from './servers.ts'
 
 const echoMaxMs = 20
@@ -91,17 +91,6 @@ async function timeEcho(url: string, agentId: string, runs: number): Promise<Ech
   session.close()
   progress(`echo: cold ${ms(coldMs)}, another session ${ms(nextMs)}, warm ${ms(median(warm))}`)
   return { coldMs, nextMs, warm, turns }
-}
-
-/** The longest time that the server's loop was late while `work` went on. */
-async function longestDelay(inspector: Inspector, work: () => Promise<unknown>): Promise<number> {
-  const start = `globalThis.delays = process.getBuiltinModule('node:perf_hooks')
-    .monitorEventLoopDelay({ resolution: 1 }); delays.enable()`
-  await inspector.evaluate(start)
-  await sleep(100)
-  await inspector.evaluate('delays.reset()')
-  await work()
-  return (await inspector.evaluate<number>('delays.disable(), delays.max')) / 1e6
 }
 
 type Delays = { idle: number[]; busy: number[] }

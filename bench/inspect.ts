@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from './servers.ts'
 
 /** Looks into a Node process that was started with `nodeArgs`. */
@@ -62,4 +63,18 @@ function ask<T>(socket: WebSocket, method: string, params: object = {}): Promise
     socket.addEventListener('message', hear)
     socket.send(JSON.stringify({ id, method, params }))
   })
+}
+
+/** The longest time that the server's loop was late while `work` went on. */
+export async function longestDelay(
+  inspector: Inspector,
+  work: () => Promise<unknown>,
+): Promise<number> {
+  const start = `globalThis.delays = process.getBuiltinModule('node:perf_hooks')
+    .monitorEventLoopDelay({ resolution: 1 }); delays.enable()`
+  await inspector.evaluate(start)
+  await sleep(100)
+  await inspector.evaluate('delays.reset()')
+  await work()
+  return (await inspector.evaluate<number>('delays.disable(), delays.max')) / 1e6
 }

@@ -3,6 +3,7 @@ import type { GrepMatch, GrepResult } from '@outlast/contract'
 import { RE2JS } from 're2js'
 import { openDatabase, type Statement } from './database.ts'
 import { isText } from './files.ts'
+import { giveWay } from './give-way.ts'
 import { globPattern } from './glob.ts'
 import type { GrepAnswer, GrepQuestion } from './grep.ts'
 
@@ -15,6 +16,7 @@ const matchesMax = 10_000
 const answerCharsMax = 2_000_000
 const lineCharsMax = 1_000
 const port = parentPort!
+giveWay()
 const { url } = workerData as { url: string }
 const db = openDatabase({ url, max: connections, timeoutMs: statementTimeoutMs, onError() {} })
 

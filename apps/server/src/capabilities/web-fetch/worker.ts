@@ -1,4 +1,6 @@
 import { parentPort } from 'node:worker_threads'
+import { giveWay } from '../../store/give-way.ts'
 import { convert, type Page } from './convert.ts'
 
+giveWay()
 parentPort?.on('message', (page: Page) => parentPort?.postMessage(convert(page)))
