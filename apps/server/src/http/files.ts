@@ -19,6 +19,7 @@ import { Type } from 'typebox'
 import { ApiError } from '../errors.ts'
 import { parseId, uuidOf } from '../ids.ts'
 import { fileLimits } from '../runtime/node.ts'
+import type { Db } from '../store/database.ts'
 import { changeFiles, keepBytes, type Work } from '../store/file-changes.ts'
 import {
   copyFile,
@@ -72,13 +73,17 @@ export function fileRoutes({ app, node }: Api): void {
     return result
   }
 
-  /** Stores what a body brings; undefined when it brings nothing. */
-  async function keep(request: Changing, { content, encoding }: FileUpdate) {
-    if (content == null) return undefined
-    const { orgId } = filesOf(request)
+  /**
+   * What a body brings, to be stored: at once, or in a transaction that is open already. There it has to wait until that has
+   * the session, for everybody who holds both took the session first.
+   */
+  async function keep({ db, principal }: Changing, { content, encoding }: FileUpdate) {
+    if (content == null) return { content: async () => undefined }
     const bytes = bytesOf(content, encoding)
-    await node.quotas.checkStorage(orgId, bytes.length)
-    return { content: await keepBytes(request.db, orgId, { bytes, limits }), bytes }
+    await node.quotas.checkStorage(principal.orgId, bytes.length)
+    const store = (db: Db) => keepBytes(db, principal.orgId, { bytes, limits })
+    const stored = 'transaction' in db ? await store(db) : undefined
+    return { content: async (db: Db) => stored ?? store(db), bytes }
   }
 
   async function whole(request: Changing, entry: Entry, known?: Buffer): Promise<SessionFile> {
@@ -180,11 +185,11 @@ export function fileRoutes({ app, node }: Api): void {
         return reply.code(201).send(asInfo(filesOf(request).sessionId, made))
       }
       const kept = await keep(request, body)
-      const made = await change(request, async ({ tree, load }) => {
+      const made = await change(request, async ({ tree, load }, db) => {
         await load([path])
-        return createFile(tree, path, { content: kept?.content, isReadonly })
+        return createFile(tree, path, { content: await kept.content(db), isReadonly })
       })
-      return reply.code(201).send(await whole(request, made, kept?.bytes))
+      return reply.code(201).send(await whole(request, made, kept.bytes))
     },
   })
 
@@ -204,11 +209,11 @@ export function fileRoutes({ app, node }: Api): void {
       const path = writablePath(request.params['*']!)
       const kept = await keep(request, request.body)
       const isReadonly = request.body.is_readonly ?? undefined
-      const updated = await change(request, async ({ tree, load }) => {
+      const updated = await change(request, async ({ tree, load }, db) => {
         await load([path])
-        return updateFile(tree, path, { content: kept?.content, isReadonly })
+        return updateFile(tree, path, { content: await kept.content(db), isReadonly })
       })
-      return whole(request, updated, kept?.bytes)
+      return whole(request, updated, kept.bytes)
     },
   })
 

@@ -202,6 +202,8 @@ test('capabilities that cannot be put together keep the server from starting, an
     run: () => 1,
   })
   const demanding = Type.Object({ key: Type.String() })
+  const inner = Type.Object({ key: Type.Optional(Type.String({ writeOnly: true })) })
+  const hiding = Type.Object({ inner: Type.Optional(inner) })
   const wrong: [Capability[], RegExp][] = [
     [[one, two, three], /two needs three needs two/],
     [[one], /one needs two, and there is no such capability/],
@@ -227,6 +229,10 @@ test('capabilities that cannot be put together keep the server from starting, an
     [
       [defineCapability({ ...about, id: 'x', name: 'X', config: demanding })],
       /x does not take an empty config/,
+    ],
+    [
+      [defineCapability({ ...about, id: 'x', name: 'X', config: hiding })],
+      /x has a writeOnly field inside another one/,
     ],
     [
       [
