@@ -74,16 +74,14 @@ export function fileRoutes({ app, node }: Api): void {
   }
 
   /**
-   * What a body brings, to be stored: at once, or in a transaction that is open already. There it has to wait until that has
-   * the session, for everybody who holds both took the session first.
+   * What a body brings, to be stored within the change: so all who hold bytes and a session take the session first, and a
+   * change that is refused leaves no bytes.
    */
-  async function keep({ db, principal }: Changing, { content, encoding }: FileUpdate) {
-    if (content == null) return { content: async () => undefined }
+  async function brought({ principal }: Changing, { content, encoding }: FileUpdate) {
+    if (content == null) return { keep: async () => undefined }
     const bytes = bytesOf(content, encoding)
     await node.quotas.checkStorage(principal.orgId, bytes.length)
-    const store = (db: Db) => keepBytes(db, principal.orgId, { bytes, limits })
-    const stored = 'transaction' in db ? await store(db) : undefined
-    return { content: async (db: Db) => stored ?? store(db), bytes }
+    return { keep: (db: Db) => keepBytes(db, principal.orgId, { bytes, limits }), bytes }
   }
 
   async function whole(request: Changing, entry: Entry, known?: Buffer): Promise<SessionFile> {
@@ -184,12 +182,12 @@ export function fileRoutes({ app, node }: Api): void {
         })
         return reply.code(201).send(asInfo(filesOf(request).sessionId, made))
       }
-      const kept = await keep(request, body)
+      const { keep, bytes } = await brought(request, body)
       const made = await change(request, async ({ tree, load }, db) => {
         await load([path])
-        return createFile(tree, path, { content: await kept.content(db), isReadonly })
+        return createFile(tree, path, { content: await keep(db), isReadonly })
       })
-      return reply.code(201).send(await whole(request, made, kept.bytes))
+      return reply.code(201).send(await whole(request, made, bytes))
     },
   })
 
@@ -207,13 +205,13 @@ export function fileRoutes({ app, node }: Api): void {
     },
     async handler(request) {
       const path = writablePath(request.params['*']!)
-      const kept = await keep(request, request.body)
+      const { keep, bytes } = await brought(request, request.body)
       const isReadonly = request.body.is_readonly ?? undefined
       const updated = await change(request, async ({ tree, load }, db) => {
         await load([path])
-        return updateFile(tree, path, { content: await kept.content(db), isReadonly })
+        return updateFile(tree, path, { content: await keep(db), isReadonly })
       })
-      return whole(request, updated, kept.bytes)
+      return whole(request, updated, bytes)
     },
   })
 

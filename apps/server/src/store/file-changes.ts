@@ -308,22 +308,30 @@ export async function keepBytes(
   return { hash, size_bytes: bytes.length }
 }
 
+/** A page of all that there is: however much that may be, no statement takes long. */
 const sweep: Statement = {
   name: 'sweep-blobs',
   text: `
-delete from blobs where (org_id, hash) in (
-  select b.org_id, b.hash from blobs b
-  where b.created_at < now() - interval '1 hour'
-    and not exists (select from files f where f.org_id = b.org_id and f.hash = b.hash)
-  limit 100 for update skip locked
+with page as (
+  select org_id, hash from blobs where (org_id, hash) > ($1, $2) order by org_id, hash limit $3
+), d as (
+  delete from blobs where (org_id, hash) in (
+    select b.org_id, b.hash from page join blobs b using (org_id, hash)
+    where b.created_at < now() - interval '1 hour'
+      and not exists (select from files f where f.org_id = b.org_id and f.hash = b.hash)
+    for update of b skip locked
+  )
 )
-returning hash`,
+select org_id, hash from page order by org_id desc, hash desc limit 1`,
 }
+
+const sweptAtOnce = 5_000
 
 /** Drops bytes that no file has any more. */
 export async function sweepBlobs(db: Db): Promise<void> {
-  for (;;) {
-    const swept = await db.run(sweep, [])
-    if (swept.length < 100) return
+  let last: { org_id: string; hash: string } | undefined = { org_id: '', hash: '' }
+  while (last) {
+    const values: unknown[] = [last.org_id, last.hash, sweptAtOnce]
+    last = (await db.run<{ org_id: string; hash: string }>(sweep, values))[0]
   }
 }
