@@ -370,3 +370,16 @@ test('the same bytes at the same time, with and without a key, are no deadlock',
     for (const { status } of answers) assert.ok(status < 300, `${status}`)
   }
 })
+
+test('no content keeps the server from anything else', async () => {
+  const { create } = await fresh()
+  const content = `${'='.repeat(1_000_000)}A`
+  const [refused, health] = await Promise.all([
+    create('/odd', { content, encoding: 'base64' }),
+    server().call('GET', '/health'),
+  ])
+  expectError(refused, [400, 'invalid_base64'])
+  assert.equal(health.status, 200)
+  const padded = await create('/padded', { content: 'YQ=\n=', encoding: 'base64' })
+  assert.equal(padded.body.content, 'a')
+})

@@ -45,6 +45,11 @@ const tools: Tool[] = [
     limits: { outputBytesMax: 300 },
     run: () => ({ beginning: 'é"\\'.repeat(500) }),
   }),
+  defineTool({
+    ...about,
+    name: 'wails',
+    run: () => ({ text: '\ufffd'.repeat(300_000) + 'é'.repeat(200_000) }),
+  }),
   defineTool({ ...about, name: 'returns_nothing', run: () => undefined }),
   defineTool({ ...about, name: 'returns_big_integer', run: () => 10n }),
   defineTool({
@@ -225,4 +230,15 @@ test('long results are kept apart whatever a vendor calls its calls', async (t) 
     const { body } = await server.call('GET', `/v1/sessions/${session.id}/fs${path}`)
     assert.equal(body.size_bytes, size, path)
   }
+})
+
+test('results and arguments take time in step with their length, whatever they hold', async (t) => {
+  const { use } = await start(t, { FILE_SIZE_MB: '1' })
+  const content = `${' '.repeat(300_000)}!`
+  const written = await use('write_file', { path: '/a', content, encoding: 'base64' })
+  assert.equal('error' in written && written.error, 'The content is not base64.')
+  const { size_bytes, beginning, end } = JSON.parse(textOf(await use('wails')))
+  assert.equal(size_bytes, 1_300_011)
+  assert.match(beginning, /^{"text":"\ufffd+$/)
+  assert.match(end, /^é+"}$/)
 })

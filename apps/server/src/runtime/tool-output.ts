@@ -63,17 +63,18 @@ async function keepOutput(bytes: Buffer, { db, bus, target, callId }: Keeping): 
   }
 }
 
-const replacement = '\u{fffd}'
+/** True for a byte of UTF-8 that does not begin a character. */
+const isWithin = (byte: number | undefined) => byte !== undefined && (byte & 0xc0) === 0x80
 
 /** The beginning of a text, cut between characters. */
-const firstBytes = (bytes: Buffer, count: number) =>
-  bytes
-    .subarray(0, count)
-    .toString()
-    .replace(new RegExp(`${replacement}+$`), '')
+function firstBytes(bytes: Buffer, count: number): string {
+  let end = count
+  while (isWithin(bytes[end])) end -= 1
+  return bytes.toString('utf8', 0, end)
+}
 
-const lastBytes = (bytes: Buffer, count: number) =>
-  bytes
-    .subarray(bytes.length - count)
-    .toString()
-    .replace(new RegExp(`^${replacement}+`), '')
+function lastBytes(bytes: Buffer, count: number): string {
+  let start = bytes.length - count
+  while (isWithin(bytes[start])) start += 1
+  return bytes.toString('utf8', start)
+}
