@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test'
 import type { GrepResult } from '@outlast/contract'
 import { startServer } from '../../test/server.ts'
 import { createSession } from '../../test/session.ts'
+import { sessionWith, type ToolUse, useToolsAtOnce } from '../../test/tool-session.ts'
 
 const cleanups: (() => unknown)[] = []
 after(async () => {
@@ -164,4 +165,14 @@ test('a search that keeps a thread busy holds up no other session', async () => 
   }
   assert.ok([200, 408].includes((await slow).status))
   assert.ok(longestMs < tookMs / 2, `somebody waited ${longestMs} ms of ${tookMs}`)
+})
+
+test('a model that searches too much at once is told so', async (t) => {
+  const { id } = await sessionWith(server, 'session_file_system')
+  await server.call('POST', `/v1/sessions/${id}/fs/a.txt`, { content: 'needle' })
+  const uses = Array.from({ length: 120 }, (): ToolUse => ['grep_files', { pattern: 'needle' }])
+  const answers = await useToolsAtOnce(t, server, id, ...uses)
+  const refused = answers.filter((answer) => typeof answer === 'string')
+  assert.deepEqual([...new Set(refused)], ['Too many searches at once. Try again.'])
+  assert.ok(answers.some((answer) => answer.match_count === 1))
 })
