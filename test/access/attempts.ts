@@ -219,7 +219,6 @@ export const forTokens = new Set([
   'list_messages',
   'list_events',
   'stream_sse',
-  'preview_session',
   'get_root',
   'get_path',
   'create_path',

@@ -247,6 +247,7 @@ test('a token reaches its session, and not what the model was given', async (t) 
     }
     expectStatus(await call('POST', `${path}/tokens`, { access: 'read' }), 403, 'users_only')
     expectStatus(await call('DELETE', path), 403, 'users_only')
+    expectStatus(await call('GET', `${path}/preview`), 403, 'users_only')
     expectStatus(await call('GET', '/v1/sessions'), 403, 'users_only')
   }
   expectStatus(await reader.call('POST', `${path}/messages`, message), 403, 'forbidden')

@@ -43,7 +43,7 @@ const rules: Record<string, Rule> = {
   update_agent: { needs: 'write' },
   delete_agent: { needs: 'write' },
   preview_agent: { needs: 'read' },
-  preview_session: { needs: 'read', token: 'read' },
+  preview_session: { needs: 'read' },
   get_root: { needs: 'read', token: 'read' },
   get_path: { needs: 'read', token: 'read' },
   create_path: { needs: 'write', token: 'write' },

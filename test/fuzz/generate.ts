@@ -64,9 +64,20 @@ function valueFor(schema: JsonSchema): fc.Arbitrary<unknown> {
   }
 }
 
+/** A path of few that there may be, so that requests find what others made. */
+const filePath = fc
+  .array(fc.constantFrom('a', 'b', 'c.txt', 'é 😀', '.', '_x', '*', '%2e', 'x'.repeat(300)), {
+    minLength: 1,
+    maxLength: 4,
+  })
+  .map((names) => `/${names.join('/')}`)
+
 function objectOf(properties: Record<string, JsonSchema> = {}, required: string[]) {
   const fields = Object.fromEntries(
-    Object.entries(properties).map(([key, part]) => [key, valueFor(part)]),
+    Object.entries(properties).map(([key, part]) => {
+      const value = valueFor(part)
+      return [key, /(^|_)path$/.test(key) ? fc.oneof(filePath, value) : value]
+    }),
   )
   return fc.record(fields, { requiredKeys: required })
 }
@@ -152,6 +163,10 @@ function pathOf({ path }: Operation): fc.Arbitrary<string> {
     const name = /^\{(\w+)\}$/.exec(part)?.[1]
     if (!name) return fc.constant(part)
     const noun = name === 'id' ? nounOf(path) : name.replace('_id', '')
+    if (noun === 'path') {
+      const below = filePath.map((value) => value.slice(1).split('/').map(percent).join('/'))
+      return fc.oneof({ weight: 5, arbitrary: below }, brokenSegment)
+    }
     const segment = noun === 'capability' ? fc.constantFrom('noop', 'test_math') : idOf(noun)
     return fc.oneof({ weight: 5, arbitrary: segment }, brokenSegment)
   })

@@ -39,7 +39,7 @@ export type Mount = { path: string; content: string | Buffer; isReadonly: boolea
  * What a model can do besides writing. `replay` says whether a call that may already have run can run again:
  * `until_changed` is for what does nothing but change files of the session, in one go, so that the log tells whether it did.
  * Contract: `run` gets only input that fits `input`; what it returns (or its promise gives) is JSON and goes to
- * the model; a ToolError, or an ApiError below 500, goes to the model as the call's error; any other error is a fault
+ * the model; a ToolError, or an ApiError that is no 500, goes to the model as the call's error; any other error is a fault
  * of ours.
  */
 export type Tool<Input = Record<string, unknown>> = {

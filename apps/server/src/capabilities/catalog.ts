@@ -189,6 +189,8 @@ export function checkCatalog(list: readonly Capability[]): void {
 
 function checkDefinition({ id, config, tools, prompt, mounts }: Capability): void {
   if (problemsOf(config, {}).length > 0) throw new Error(`${id} does not take an empty config.`)
+  if (hidesTooDeep(config))
+    throw new Error(`${id} has a writeOnly field inside another one: nothing would mask it.`)
   prompt({})
   for (const { path } of mounts({})) {
     if (!path.startsWith('/'))
@@ -199,6 +201,13 @@ function checkDefinition({ id, config, tools, prompt, mounts }: Capability): voi
   if (odd !== undefined) throw new Error(`${id} has a tool ${odd}: models take no such name.`)
   const twice = names.find((name, index) => names.indexOf(name) !== index)
   if (twice !== undefined) throw new Error(`${id} has two tools called ${twice}.`)
+}
+
+/** True where `writeOnly` stands anywhere but at the config's own fields. */
+function hidesTooDeep({ properties = {} }: Capability['config']): boolean {
+  return Object.values(properties).some((field) =>
+    JSON.stringify({ ...field, writeOnly: false }).includes('"writeOnly":true'),
+  )
 }
 
 function assemblePrompt(parts: readonly Applied[], agentPrompt: string): string {

@@ -24,7 +24,7 @@ const wrong: [ref: string, config: object, at: string][] = [
   ['fake_warehouse', { data: { inventory: [{ sku: 'A' }] } }, '/data/inventory/0'],
   ['noop', { note: 1 }, '/note'],
   ['sample_data', { path: '/samples/' }, '/path'],
-  ['sample_data', { datasets: ['users', 'users'] }, '/datasets'],
+  ['sample_data', { datasets: ['users', 'config', 'users'] }, '/datasets'],
   ['sample_data', { datasets: ['people'] }, '/datasets/0'],
   ['session_storage', { secrets: 'no' }, '/secrets'],
   ['session_storage', { value_bytes_max: 0 }, '/value_bytes_max'],

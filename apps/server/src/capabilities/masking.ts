@@ -8,13 +8,12 @@ export const mask = '********'
 type Uses = readonly CapabilityUse[]
 type Config = Record<string, unknown>
 
-const none: readonly string[] = []
 const known = new WeakMap<Capability, readonly string[]>()
 
-/** The fields of a capability's config that its schema marks `writeOnly`. */
-function secretFields(list: readonly Capability[], ref: string): readonly string[] {
-  const capability = list.find(({ id }) => id === ref)
-  if (!capability) return none
+/** The fields of a config that its schema marks `writeOnly`; all of them where nobody knows the schema any more. */
+function secretFields(list: readonly Capability[], use: CapabilityUse): readonly string[] {
+  const capability = list.find(({ id }) => id === use.ref)
+  if (!capability) return Object.keys(configOf(use))
   let fields = known.get(capability)
   if (!fields) {
     const isSecret = (schema: unknown) => (schema as { writeOnly?: boolean }).writeOnly === true
@@ -36,7 +35,7 @@ export function masked<T extends { capabilities: CapabilityUse[] }>(
 }
 
 function maskedUse(list: readonly Capability[], use: CapabilityUse): CapabilityUse {
-  const secret = secretFields(list, use.ref).filter((name) => configOf(use)[name] != null)
+  const secret = secretFields(list, use).filter((name) => configOf(use)[name] != null)
   if (secret.length === 0) return use
   const hidden = Object.fromEntries(secret.map((name) => [name, mask]))
   return { ...use, config: { ...configOf(use), ...hidden } }
@@ -49,7 +48,7 @@ function maskedUse(list: readonly Capability[], use: CapabilityUse): CapabilityU
 export function unmasked(list: readonly Capability[], uses: Uses, stored: Uses): CapabilityUse[] {
   return uses.map((use, index) => {
     const before = stored.find(({ ref }) => ref === use.ref)
-    const sent = secretFields(list, use.ref).filter((name) => configOf(use)[name] === mask)
+    const sent = secretFields(list, use).filter((name) => configOf(use)[name] === mask)
     const kept = sent.map((name) => {
       const value = before && configOf(before)[name]
       if (value === undefined) {
@@ -65,12 +64,12 @@ export function unmasked(list: readonly Capability[], uses: Uses, stored: Uses):
 
 /** True when there is something in it to put a secret back for. */
 export const isMasked = (list: readonly Capability[], uses: Uses) =>
-  uses.some((use) => secretFields(list, use.ref).some((name) => configOf(use)[name] === mask))
+  uses.some((use) => secretFields(list, use).some((name) => configOf(use)[name] === mask))
 
 /** Uses as a file carries them: without secrets. */
 export function withoutSecrets(list: readonly Capability[], uses: Uses): CapabilityUse[] {
   return uses.map((use) => {
-    const secret = new Set(secretFields(list, use.ref))
+    const secret = new Set(secretFields(list, use))
     const open = Object.entries(configOf(use)).filter(([name]) => !secret.has(name))
     return use.config && secret.size > 0 ? { ...use, config: Object.fromEntries(open) } : use
   })

@@ -71,7 +71,7 @@ const config = Type.Object(
     path: Type.Optional(DirectoryPath('/samples', 'The directory that the files are in.')),
     datasets: Type.Optional(
       Type.Array(Type.Enum(all, { type: 'string' }), {
-        uniqueItems: true,
+        maxItems: all.length,
         default: all,
         description: 'Which of them there are. README.md is always there and tells of them.',
       }),
@@ -83,8 +83,10 @@ type Config = Static<typeof config>
 
 const directoryOf = ({ path = '/samples' }: Config) => path
 
-const linesOf = ({ datasets: chosen = all }: Config) =>
-  chosen.map((name) => `- ${datasets[name].file}: ${datasets[name].about}`)
+const chosenIn = ({ datasets = all }: Config) => [...new Set(datasets)]
+
+const linesOf = (config: Config) =>
+  chosenIn(config).map((name) => `- ${datasets[name].file}: ${datasets[name].about}`)
 
 const readme = (config: Config) =>
   ['# Sample data', '', 'Invented, for trying things out. Nothing here can be changed.', '']
@@ -92,8 +94,7 @@ const readme = (config: Config) =>
     .join('\n')
 
 function mountsOf(config: Config): Mount[] {
-  const { datasets: chosen = all } = config
-  const files = chosen.map((name) => datasets[name])
+  const files = chosenIn(config).map((name) => datasets[name])
   return [...files, { file: 'README.md', content: readme(config) }].map(({ file, content }) => ({
     path: `${directoryOf(config)}/${file}`,
     content,

@@ -97,7 +97,7 @@ const writeFile = defineTool({
   },
 })
 
-const isBase64 = (text: string) => /^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(text)
+const isBase64 = (text: string) => /^[A-Za-z0-9+/]*={0,2}$/.test(text.replace(/\s/g, ''))
 
 const entriesMax = 1_000
 

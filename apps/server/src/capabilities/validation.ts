@@ -16,7 +16,11 @@ export function problemsOf(schema: TObject, value: unknown): Problem[] {
     validators.set(schema, validator)
   }
   if (validator.Check(value)) return []
-  return validator.Errors(value).filter(says).slice(0, problemsMax).map(problemOf)
+  const errors = validator.Errors(value)
+  const saying = errors.filter(says)
+  // Of many errors only the first are told, which may all be fields too many: never nothing for what does not fit.
+  const told = saying.length > 0 ? saying : errors
+  return told.slice(0, problemsMax).map(problemOf)
 }
 
 /** A field too many is reported twice: where it stands, and by the object that does not take it. */
@@ -34,6 +38,8 @@ function messageOf(error: TLocalizedValidationError): string {
       return `does not take ${error.params.additionalProperties.join(', ')}`
     case 'format':
       return `is not a known ${error.params.format.replaceAll('-', ' ')}`
+    case 'boolean':
+      return 'is not taken'
     case 'enum':
       return `must be one of ${error.params.allowedValues.join(', ')}`
     default:

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import net from 'node:net'
 import { test } from 'node:test'
+import pg from 'pg'
 import { door, expectError, pathsIn, serverOfFiles } from '../../test/files.ts'
 import { follow } from '../../test/stream.ts'
 
@@ -306,4 +307,79 @@ test('a name that is text in disguise is told apart from a binary file', async (
   assert.equal((await put('/empty', Buffer.alloc(0))).content, '')
   const text = await create('/with-nul', { content: 'a\0b' })
   assert.deepEqual([text.status, text.body.encoding, text.body.size_bytes], [201, 'base64', 3])
+})
+
+test('what is in a directory moves nowhere where its path would be too long or too deep', async () => {
+  const { call, create } = await fresh()
+  const long = `/${'x'.repeat(200)}`.repeat(3)
+  await create(`/a${long}/file`, { content: 'x' })
+  const move = (src_path: string, dst_path: string) =>
+    call('POST', '/_/move', { src_path, dst_path })
+  expectError(await move('/a', `/b${long}`), [400, 'invalid_path'])
+  expectError(await move('/a', '/b'.repeat(62)), [400, 'invalid_path'])
+  assert.deepEqual(pathsIn(await call('GET', '')), ['/a'])
+  assert.equal((await move('/a', `/b/${'x'.repeat(200)}`)).status, 200)
+})
+
+test('a directory that was made read-only can go again', async () => {
+  const { call, create } = await fresh()
+  const made = await create('/fixed', { is_directory: true, is_readonly: true })
+  assert.deepEqual([made.status, made.body.is_readonly], [201, true])
+  const move = { src_path: '/fixed', dst_path: '/moved' }
+  assert.equal((await call('POST', '/_/move', move)).status, 200)
+  assert.deepEqual((await call('DELETE', '/moved')).body, { deleted: true })
+})
+
+test('many changes of one session that wait leave room for everybody else', async () => {
+  const [held, free] = [await fresh(), await fresh()]
+  const client = new pg.Client(server().databaseUrl)
+  await client.connect()
+  await client.query('begin')
+  await client.query('select from sessions where id = $1 for update', [held.sessionId])
+  const waiting = Promise.all(
+    Array.from({ length: 60 }, (_, n) => held.create(`/${n}`, { content: 'x' })),
+  )
+  const waits = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+  while ((await client.query(waits)).rowCount === 0);
+  for (let n = 0; n < 5; n += 1) {
+    assert.equal((await free.create(`/${n}`, { content: 'x' })).status, 201)
+  }
+  await client.query('rollback')
+  for (const { status } of await waiting) assert.equal(status, 201)
+  await client.end()
+})
+
+test('the same bytes at the same time, with and without a key, are no deadlock', async () => {
+  const { call, base, create } = await fresh()
+  const path = '/same'
+  await create(path, { content: '' })
+  for (let n = 0; n < 20; n += 1) {
+    const content = `${n}`
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, (_, m) =>
+        m % 2 === 0
+          ? call('PUT', path, { content })
+          : server().call(
+              'POST',
+              `${base}/${n}-${m}`,
+              { content },
+              { 'idempotency-key': `${n}-${m}` },
+            ),
+      ),
+    )
+    for (const { status } of answers) assert.ok(status < 300, `${status}`)
+  }
+})
+
+test('no content keeps the server from anything else', async () => {
+  const { create } = await fresh()
+  const content = `${'='.repeat(1_000_000)}A`
+  const [refused, health] = await Promise.all([
+    create('/odd', { content, encoding: 'base64' }),
+    server().call('GET', '/health'),
+  ])
+  expectError(refused, [400, 'invalid_base64'])
+  assert.equal(health.status, 200)
+  const padded = await create('/padded', { content: 'YQ=\n=', encoding: 'base64' })
+  assert.equal(padded.body.content, 'a')
 })

@@ -19,6 +19,7 @@ import { Type } from 'typebox'
 import { ApiError } from '../errors.ts'
 import { parseId, uuidOf } from '../ids.ts'
 import { fileLimits } from '../runtime/node.ts'
+import type { Db } from '../store/database.ts'
 import { changeFiles, keepBytes, type Work } from '../store/file-changes.ts'
 import {
   copyFile,
@@ -72,13 +73,15 @@ export function fileRoutes({ app, node }: Api): void {
     return result
   }
 
-  /** Stores what a body brings; undefined when it brings nothing. */
-  async function keep(request: Changing, { content, encoding }: FileUpdate) {
-    if (content == null) return undefined
-    const { orgId } = filesOf(request)
+  /**
+   * What a body brings, to be stored within the change: so all who hold bytes and a session take the session first, and a
+   * change that is refused leaves no bytes.
+   */
+  async function brought({ principal }: Changing, { content, encoding }: FileUpdate) {
+    if (content == null) return { keep: async () => undefined }
     const bytes = bytesOf(content, encoding)
-    await node.quotas.checkStorage(orgId, bytes.length)
-    return { content: await keepBytes(request.db, orgId, { bytes, limits }), bytes }
+    await node.quotas.checkStorage(principal.orgId, bytes.length)
+    return { keep: (db: Db) => keepBytes(db, principal.orgId, { bytes, limits }), bytes }
   }
 
   async function whole(request: Changing, entry: Entry, known?: Buffer): Promise<SessionFile> {
@@ -179,12 +182,12 @@ export function fileRoutes({ app, node }: Api): void {
         })
         return reply.code(201).send(asInfo(filesOf(request).sessionId, made))
       }
-      const kept = await keep(request, body)
-      const made = await change(request, async ({ tree, load }) => {
+      const { keep, bytes } = await brought(request, body)
+      const made = await change(request, async ({ tree, load }, db) => {
         await load([path])
-        return createFile(tree, path, { content: kept?.content, isReadonly })
+        return createFile(tree, path, { content: await keep(db), isReadonly })
       })
-      return reply.code(201).send(await whole(request, made, kept?.bytes))
+      return reply.code(201).send(await whole(request, made, bytes))
     },
   })
 
@@ -202,13 +205,13 @@ export function fileRoutes({ app, node }: Api): void {
     },
     async handler(request) {
       const path = writablePath(request.params['*']!)
-      const kept = await keep(request, request.body)
+      const { keep, bytes } = await brought(request, request.body)
       const isReadonly = request.body.is_readonly ?? undefined
-      const updated = await change(request, async ({ tree, load }) => {
+      const updated = await change(request, async ({ tree, load }, db) => {
         await load([path])
-        return updateFile(tree, path, { content: kept?.content, isReadonly })
+        return updateFile(tree, path, { content: await keep(db), isReadonly })
       })
-      return whole(request, updated, kept?.bytes)
+      return whole(request, updated, bytes)
     },
   })
 
@@ -353,7 +356,14 @@ function bytesOf(content: string, encoding: string | null | undefined): Buffer {
   if (encoding !== 'base64') return Buffer.from(content)
   const text = content.replace(/[\r\n]/g, '')
   const bytes = Buffer.from(text, 'base64')
-  const isWhole = bytes.toString('base64').replace(/=+$/, '') === text.replace(/=+$/, '')
+  const isWhole = withoutPadding(bytes.toString('base64')) === withoutPadding(text)
   if (!isWhole) throw new ApiError('invalid_base64')
   return bytes
+}
+
+/** In linear time, which `/=+$/` is not. */
+function withoutPadding(base64: string): string {
+  let end = base64.length
+  while (base64[end - 1] === '=') end -= 1
+  return base64.slice(0, end)
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import type { GrepResult } from '@outlast/contract'
 import { startServer } from '../../test/server.ts'
 import { createSession } from '../../test/session.ts'
+import { sessionWith, type ToolUse, useToolsAtOnce } from '../../test/tool-session.ts'
 
 const cleanups: (() => unknown)[] = []
 after(async () => {
@@ -142,4 +144,35 @@ test('an answer has a limit, and long lines are cut short', async () => {
   await put('/line.txt', `${'é'.repeat(5_000)} end`)
   const [line] = await found('end$', 'line.txt')
   assert.ok(line!.length < 1_050 && line!.endsWith('…'))
+})
+
+test('a search that keeps a thread busy holds up no other session', async () => {
+  await put('/digits.txt', randomBytes(500_000).toString('hex'))
+  const session = await createSession(server)
+  const mine = `/v1/sessions/${session.id}/fs`
+  await server.call('POST', `${mine}/mine.txt`, { content: 'mine' })
+  const begun = performance.now()
+  let tookMs = 0
+  const slow = grep('[0-7][0-9a-f]{900}[^0-9a-f]', 'digits.txt').finally(() => {
+    tookMs = performance.now() - begun
+  })
+  let longestMs = 0
+  while (tookMs === 0) {
+    const asked = performance.now()
+    const { status, body } = await server.call('POST', `${mine}/_/grep`, { pattern: 'mine' })
+    assert.deepEqual([status, body.total], [200, 1], JSON.stringify(body))
+    longestMs = Math.max(longestMs, performance.now() - asked)
+  }
+  assert.ok([200, 408].includes((await slow).status))
+  assert.ok(longestMs < tookMs / 2, `somebody waited ${longestMs} ms of ${tookMs}`)
+})
+
+test('a model that searches too much at once is told so', async (t) => {
+  const { id } = await sessionWith(server, 'session_file_system')
+  await server.call('POST', `/v1/sessions/${id}/fs/a.txt`, { content: 'needle' })
+  const uses = Array.from({ length: 120 }, (): ToolUse => ['grep_files', { pattern: 'needle' }])
+  const answers = await useToolsAtOnce(t, server, id, ...uses)
+  const refused = answers.filter((answer) => typeof answer === 'string')
+  assert.deepEqual([...new Set(refused)], ['Too many searches at once. Try again.'])
+  assert.ok(answers.some((answer) => answer.match_count === 1))
 })

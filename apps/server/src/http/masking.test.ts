@@ -123,3 +123,13 @@ test('an imported secret is not in the answer', async (t) => {
   assert.equal(status, 201)
   assert.deepEqual(body.capabilities, use({ key: '********' }))
 })
+
+test('a secret stays masked when its capability is gone', async (t) => {
+  const before = await start(t)
+  const agent = await createAgent(before, { capabilities: use({ key: secret, label: 'A' }) })
+  const server = await startServer(t, { databaseUrl: before.databaseUrl })
+  for (const path of ['/v1/agents', `/v1/agents/${agent.id}`, `/v1/agents/${agent.id}/export`]) {
+    assert.doesNotMatch(JSON.stringify((await server.call('GET', path)).body), /hunter2/, path)
+  }
+  await server.stop()
+})

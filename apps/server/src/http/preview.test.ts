@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { Type } from 'typebox'
 import { startServer } from '../../test/server.ts'
 import { converse, createAgent, createSession, dataOf, scripted } from '../../test/session.ts'
+import { sessionWith, useTools } from '../../test/tool-session.ts'
 import { type Capability, defineCapability, defineTool } from '../capabilities/capability.ts'
 import { builtins } from '../capabilities/index.ts'
 
@@ -202,6 +203,8 @@ test('capabilities that cannot be put together keep the server from starting, an
     run: () => 1,
   })
   const demanding = Type.Object({ key: Type.String() })
+  const inner = Type.Object({ key: Type.Optional(Type.String({ writeOnly: true })) })
+  const hiding = Type.Object({ inner: Type.Optional(inner) })
   const wrong: [Capability[], RegExp][] = [
     [[one, two, three], /two needs three needs two/],
     [[one], /one needs two, and there is no such capability/],
@@ -229,6 +232,10 @@ test('capabilities that cannot be put together keep the server from starting, an
       /x does not take an empty config/,
     ],
     [
+      [defineCapability({ ...about, id: 'x', name: 'X', config: hiding })],
+      /x has a writeOnly field inside another one/,
+    ],
+    [
       [
         defineCapability({
           ...about,
@@ -243,4 +250,27 @@ test('capabilities that cannot be put together keep the server from starting, an
   for (const [list, words] of wrong) {
     await assert.rejects(startServer(t, { capabilities: list }), words)
   }
+})
+
+test('config and arguments are checked however many fields are too many, and however long lists are', async (t) => {
+  const server = await startServer(t)
+  const preview = (ref: string, config: object) =>
+    server.call('POST', '/v1/agents/preview', {
+      system_prompt: 'x',
+      capabilities: [{ ref, config }],
+    })
+  const more = Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`more_${n}`, n]))
+  const refused = await preview('session_file_system', { ...more, readonly: 'yes' })
+  assert.deepEqual([refused.status, refused.body.code], [400, 'invalid_request'])
+  const long = await preview('sample_data', { datasets: Array(200_000).fill('users') })
+  assert.deepEqual(
+    [long.status, long.body.details[0].path],
+    [400, 'capabilities/0/config/datasets'],
+  )
+  const session = await sessionWith(server, 'session_file_system')
+  const [said] = await useTools(t, server, session.id, [
+    'write_file',
+    { ...more, path: 7, content: {} },
+  ])
+  assert.match(said, /^Invalid arguments for write_file: more_0 is not taken/)
 })

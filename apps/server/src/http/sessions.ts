@@ -16,7 +16,7 @@ import { cancelSession } from '../runtime/cancel.ts'
 import { fileLimits } from '../runtime/node.ts'
 import { getAgent } from '../store/agents.ts'
 import { atomically, type Db } from '../store/database.ts'
-import { mountFiles } from '../store/file-changes.ts'
+import { keepMounts, mountFiles } from '../store/file-changes.ts'
 import { checkModel } from '../store/models.ts'
 import {
   createSession,
@@ -72,9 +72,11 @@ export function sessionRoutes({ app, node }: Api): void {
       const create = (db: Db) => createSession(db, principal.orgId, { ...body, model_id })
       if (mounts.length === 0) return reply.code(201).send(shown(await create(db)))
       await node.quotas.checkStorage(principal.orgId)
+      const limits = fileLimits(node.config)
+      const kept = await keepMounts(db, principal.orgId, { mounts, limits })
       const session = await atomically(db, async (db) => {
         const made = await create(db)
-        await mountFiles(db, made, mounts, fileLimits(node.config))
+        await mountFiles(db, made, kept, limits)
         return made
       })
       return reply.code(201).send(shown(session))
@@ -97,7 +99,6 @@ export function sessionRoutes({ app, node }: Api): void {
   app.route<{ Params: Params }>({
     method: 'GET',
     url: '/v1/sessions/:session_id/preview',
-    config: { forToken: 'read' },
     schema: {
       operationId: 'preview_session',
       summary: 'Show what the next turn of a session would give to a model.',

@@ -75,7 +75,7 @@ function outputOf({ call, node, target, outputBytesMax }: ToolRun, value: unknow
 }
 
 function messageOf({ call, target, node, outputBytesMax }: ToolRun, error: unknown): string {
-  const isMeant = error instanceof ToolError || (error instanceof ApiError && error.status < 500)
+  const isMeant = error instanceof ToolError || (error instanceof ApiError && error.status !== 500)
   if (isMeant) return boundedError(error.message.toWellFormed(), outputBytesMax)
   node.log.error('tool failed', { tool: call.name, session: target.sessionId, error })
   return 'An internal error occurred while executing the tool'

@@ -45,6 +45,11 @@ const tools: Tool[] = [
     limits: { outputBytesMax: 300 },
     run: () => ({ beginning: 'é"\\'.repeat(500) }),
   }),
+  defineTool({
+    ...about,
+    name: 'wails',
+    run: () => ({ text: '\ufffd'.repeat(300_000) + 'é'.repeat(200_000) }),
+  }),
   defineTool({ ...about, name: 'returns_nothing', run: () => undefined }),
   defineTool({ ...about, name: 'returns_big_integer', run: () => 10n }),
   defineTool({
@@ -206,4 +211,34 @@ test('parallel calls of one reply count each', async (t) => {
   const call = { name: 'returns_nothing', arguments: {} }
   const events = await say({ tool_calls: [call, call, call, call] }, { text: 'Never.' })
   assert.equal((dataOf(events, 'turn.failed') as Record<string, unknown>).error_code, 'tool_loop')
+})
+
+test('long results are kept apart whatever a vendor calls its calls', async (t) => {
+  const { server, session, say } = await start(t, { TOOL_OUTPUT_KB: '8' })
+  const long = 'x'.repeat(5_000)
+  const ids = ['../../x', '.. .. x', '..:..:x', `${long}1`, `${long}2`, '..', '.', ' ', 'é']
+  const calls = ids.map((id, n) => ({ id, name: 'floods', arguments: { size: 20_000 + n } }))
+  const events = await say({ tool_calls: calls }, { text: 'Done.' })
+  const sizes = events.flatMap((event) => {
+    if (event.type !== 'tool.completed') return []
+    const { size_bytes, full_output } = JSON.parse(textOf(event.data))
+    assert.match(full_output, /^\/_tool_outputs\/[^/]{1,150}\.json$/)
+    return [[full_output, size_bytes]]
+  })
+  assert.equal(sizes.length, ids.length)
+  for (const [path, size] of sizes) {
+    const { body } = await server.call('GET', `/v1/sessions/${session.id}/fs${path}`)
+    assert.equal(body.size_bytes, size, path)
+  }
+})
+
+test('results and arguments take time in step with their length, whatever they hold', async (t) => {
+  const { use } = await start(t, { FILE_SIZE_MB: '1' })
+  const content = `${' '.repeat(300_000)}!`
+  const written = await use('write_file', { path: '/a', content, encoding: 'base64' })
+  assert.equal('error' in written && written.error, 'The content is not base64.')
+  const { size_bytes, beginning, end } = JSON.parse(textOf(await use('wails')))
+  assert.equal(size_bytes, 1_300_011)
+  assert.match(beginning, /^{"text":"\ufffd+$/)
+  assert.match(end, /^é+"}$/)
 })

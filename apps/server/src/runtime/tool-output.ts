@@ -3,6 +3,7 @@ import type { Bus } from '../store/bus.ts'
 import type { Database } from '../store/database.ts'
 import { changeFiles, type FileTarget, keepBytes } from '../store/file-changes.ts'
 import { writeFile } from '../store/file-tree.ts'
+import { hashOf } from '../store/texts.ts'
 
 /** Where outputs that are too long for a model are kept; only the server writes there. */
 const outputDirectory = '/_tool_outputs'
@@ -34,11 +35,17 @@ export function boundedError(text: string, bytesMax: number): string {
   return bytes.length <= bytesMax ? text : `${firstBytes(bytes, bytesMax)}…`
 }
 
+/** Vendors call their calls what they like: an id that is no name of a file gets one that no other id has. */
+const nameFor = (callId: string) =>
+  /^[\w.-]{1,100}$/.test(callId)
+    ? callId
+    : `${callId.replace(/[^\w.-]/g, '_').slice(0, 50)}-${hashOf(callId).slice(0, 32)}`
+
 type Kept = { full_output: string; full_output_bytes?: number } | { not_kept: string }
 
 async function keepOutput(bytes: Buffer, { db, bus, target, callId }: Keeping): Promise<Kept> {
   const { fileBytesMax } = target.limits
-  const path = `${outputDirectory}/${callId.replace(/[^\w.-]/g, '_').slice(0, 200)}.json`
+  const path = `${outputDirectory}/${nameFor(callId)}.json`
   const whole = bytes.length <= fileBytesMax
   const kept = whole ? bytes : Buffer.from(firstBytes(bytes, fileBytesMax))
   try {
@@ -56,17 +63,18 @@ async function keepOutput(bytes: Buffer, { db, bus, target, callId }: Keeping): 
   }
 }
 
-const replacement = '\u{fffd}'
+/** True for a byte of UTF-8 that does not begin a character. */
+const isWithin = (byte: number | undefined) => byte !== undefined && (byte & 0xc0) === 0x80
 
 /** The beginning of a text, cut between characters. */
-const firstBytes = (bytes: Buffer, count: number) =>
-  bytes
-    .subarray(0, count)
-    .toString()
-    .replace(new RegExp(`${replacement}+$`), '')
+function firstBytes(bytes: Buffer, count: number): string {
+  let end = count
+  while (isWithin(bytes[end])) end -= 1
+  return bytes.toString('utf8', 0, end)
+}
 
-const lastBytes = (bytes: Buffer, count: number) =>
-  bytes
-    .subarray(bytes.length - count)
-    .toString()
-    .replace(new RegExp(`^${replacement}+`), '')
+function lastBytes(bytes: Buffer, count: number): string {
+  let start = bytes.length - count
+  while (isWithin(bytes[start])) start += 1
+  return bytes.toString('utf8', start)
+}

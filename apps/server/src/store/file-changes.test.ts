@@ -74,9 +74,16 @@ test('the same bytes are stored once in an organization, and go when nobody has 
   const db = openDatabase({ url: server().databaseUrl, max: 1, onError() {} })
   await sweepBlobs(db)
   assert.equal(await stored(), 1, 'bytes stay for a while')
+  const kept = await fresh()
+  await kept.create('/kept', { content: 'kept' })
+  await sql(
+    `insert into blobs (org_id, hash, bytes) select org, n::text, '' from unnest('{a,z}'::text[]) org, generate_series(1, 6000) n`,
+  )
   await sql(`update blobs set created_at = now() - interval '2 hours'`)
   await sweepBlobs(db)
   assert.equal(await stored(), 0)
+  assert.equal((await sql(`select from blobs where bytes = ''`)).rowCount, 0)
+  assert.equal((await kept.call('GET', '/kept')).body.content, 'kept')
   await db.close()
   await end()
 })
@@ -105,4 +112,18 @@ test('changes at the same time are made one after the other: one of two wins, an
     events.map(({ sequence }) => sequence),
     Array.from({ length: rows[0].sequence }, (_, n) => n + 1),
   )
+})
+
+test('a change that is refused leaves no bytes behind', async () => {
+  const { create, call } = await fresh()
+  await create('/there', { content: 'x' })
+  const { sql, end } = await connect()
+  const content = 'refused '.repeat(1_000)
+  const nobody = `/v1/sessions/session_${'0'.repeat(32)}/fs/there`
+  assert.equal((await create('/there', { content })).status, 409)
+  assert.equal((await call('PUT', '/missing', { content })).status, 404)
+  assert.equal((await server().call('PUT', nobody, { content })).status, 404)
+  const left = await sql(`select from blobs where octet_length(bytes) = ${content.length}`)
+  assert.equal(left.rowCount, 0)
+  await end()
 })

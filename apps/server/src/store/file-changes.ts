@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { EventContext, EventDataOf, PathChange, Session } from '@outlast/contract'
 import { ApiError } from '../errors.ts'
-import { atomically, type Db, type Statement } from './database.ts'
+import { atomically, type Database, type Db, type Statement } from './database.ts'
 import { type EventRow, wireEvent } from './events.ts'
 import {
   addEntries,
@@ -15,7 +15,7 @@ import {
 import { entryColumns, type FilesOf } from './files.ts'
 import { inOrder } from './in-order.ts'
 import { afterPrefix, ancestorsOf, directoryOf, normalizePath, prefixOf } from './paths.ts'
-import { randomShard } from './turns.ts'
+import { shardOf } from './turns.ts'
 
 /** How much one session may keep. */
 export type FileLimits = { fileBytesMax: number; sessionBytesMax: number; filesMax: number }
@@ -62,13 +62,13 @@ type Wire = () => ReturnType<typeof wireEvent>[]
  * Contract: throws 404 without the session, StaleAttemptError, 413 when it would hold too much, and what `work` throws.
  */
 export async function changeFiles<T>(
-  db: Db,
+  db: Db | Database,
   target: FileTarget,
   work: Work<T>,
 ): Promise<Changed<T>> {
-  const { by, sessionId } = target
   const change = () => atomically(db, (db) => changeHeld(db, target, work))
-  return by ? inOrder(sessionId, change) : change()
+  // A transaction that is open already has its connection: it gains nothing by waiting here.
+  return 'transaction' in db ? inOrder(target.sessionId, change) : change()
 }
 
 async function changeHeld<T>(db: Db, target: FileTarget, work: Work<T>): Promise<Changed<T>> {
@@ -219,7 +219,7 @@ async function appendChanges(db: Db, target: FileTarget, { changes, bytes, count
     data.push(JSON.stringify(told))
   }
   const logBytes = data.reduce((sum, { length }) => sum + length, 0)
-  const values = [orgId, sessionId, data, context, bytes, count, logBytes, randomShard()]
+  const values = [orgId, sessionId, data, context, bytes, count, logBytes, shardOf(sessionId)]
   const [stored] = await db.run<{ sequence: number; ts: string }>(append, values)
   const first = stored!.sequence - data.length + 1
   return data.map((text, index): EventRow => {
@@ -237,20 +237,40 @@ function publishing(sessionId: string, rows: EventRow[]): Changed<unknown>['publ
 }
 
 type Mounted = { path: string; content: string | Buffer; isReadonly: boolean }
+type KeptMount = { path: string; content: Content; isReadonly: boolean }
+
+/**
+ * Stores the bytes of a session's first files before there is the session: whoever holds counters waits for no bytes, and
+ * all take bytes in one order.
+ */
+export async function keepMounts(
+  db: Db,
+  orgId: string,
+  { mounts, limits }: { mounts: readonly Mounted[]; limits: FileLimits },
+): Promise<KeptMount[]> {
+  const all = mounts.map((mount) => {
+    const bytes = Buffer.from(mount.content)
+    return { ...mount, bytes, hash: hashOf(bytes) }
+  })
+  const kept = new Map<string, Content>()
+  for (const { bytes, hash } of all.toSorted((a, b) => (a.hash < b.hash ? -1 : 1))) {
+    if (!kept.has(hash)) kept.set(hash, await keepBytes(db, orgId, { bytes, limits }))
+  }
+  return all.map(({ path, isReadonly, hash }) => ({ path, isReadonly, content: kept.get(hash)! }))
+}
 
 /** Gives a session that is being created its first files. They are there from the start: no event tells of them. */
 export async function mountFiles(
   db: Db,
   { organization_id: orgId, id: sessionId }: Pick<Session, 'organization_id' | 'id'>,
-  mounts: readonly Mounted[],
+  mounts: readonly KeptMount[],
   limits: FileLimits,
 ): Promise<void> {
   const target = { orgId, sessionId, limits }
   const held = await lock(db, target)
   const tree = newTree(held.now)
   for (const { path, content, isReadonly } of mounts) {
-    const kept = await keepBytes(db, orgId, { bytes: Buffer.from(content), limits })
-    createFile(tree, normalizePath(path), { content: kept, isReadonly })
+    createFile(tree, normalizePath(path), { content, isReadonly })
   }
   const what = differences(tree)
   checkLimits(held, what, limits)
@@ -261,12 +281,18 @@ export async function mountFiles(
 const keep: Statement = {
   name: 'keep-blob',
   text: `
-insert into blobs (org_id, hash, bytes) values ($1, $2, $3)
+insert into blobs (org_id, hash, bytes)
+select $1, $2, $3 where not exists (
+  select from blobs where org_id = $1 and hash = $2 and created_at > now() - interval '30 minutes'
+)
 on conflict (org_id, hash) do update set created_at = clock_timestamp()`,
 }
 
+const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+
 /**
- * Stores bytes, unless the organization has them already; they stay while a file has them, and for a while after.
+ * Stores bytes, unless the organization has them already; they stay while a file has them, and for half an hour at least.
+ * Bytes that many bring at once, as those of a mount, are written by the first: the others need not wait for each other.
  * Contract: throws 413 `file_too_large`.
  */
 export async function keepBytes(
@@ -277,27 +303,35 @@ export async function keepBytes(
   if (bytes.length > limits.fileBytesMax) {
     throw new ApiError('file_too_large', String(limits.fileBytesMax))
   }
-  const hash = createHash('sha256').update(bytes).digest('hex')
+  const hash = hashOf(bytes)
   await db.run(keep, [orgId, hash, bytes])
   return { hash, size_bytes: bytes.length }
 }
 
+/** A page of all that there is: however much that may be, no statement takes long. */
 const sweep: Statement = {
   name: 'sweep-blobs',
   text: `
-delete from blobs where (org_id, hash) in (
-  select b.org_id, b.hash from blobs b
-  where b.created_at < now() - interval '1 hour'
-    and not exists (select from files f where f.org_id = b.org_id and f.hash = b.hash)
-  limit 100 for update skip locked
+with page as (
+  select org_id, hash from blobs where (org_id, hash) > ($1, $2) order by org_id, hash limit $3
+), d as (
+  delete from blobs where (org_id, hash) in (
+    select b.org_id, b.hash from page join blobs b using (org_id, hash)
+    where b.created_at < now() - interval '1 hour'
+      and not exists (select from files f where f.org_id = b.org_id and f.hash = b.hash)
+    for update of b skip locked
+  )
 )
-returning hash`,
+select org_id, hash from page order by org_id desc, hash desc limit 1`,
 }
+
+const sweptAtOnce = 5_000
 
 /** Drops bytes that no file has any more. */
 export async function sweepBlobs(db: Db): Promise<void> {
-  for (;;) {
-    const swept = await db.run(sweep, [])
-    if (swept.length < 100) return
+  let last: { org_id: string; hash: string } | undefined = { org_id: '', hash: '' }
+  while (last) {
+    const values: unknown[] = [last.org_id, last.hash, sweptAtOnce]
+    last = (await db.run<{ org_id: string; hash: string }>(sweep, values))[0]
   }
 }

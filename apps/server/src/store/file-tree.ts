@@ -1,7 +1,7 @@
 import type { PathChange } from '@outlast/contract'
 import { ApiError } from '../errors.ts'
 import { newUuid } from '../ids.ts'
-import { ancestorsOf, prefixOf } from './paths.ts'
+import { ancestorsOf, checkPath, prefixOf } from './paths.ts'
 
 /** A row of `files`, without whose it is. */
 export type Entry = {
@@ -122,6 +122,7 @@ export function movePath(tree: FileTree, from: string, to: string): Entry {
   for (const entry of [found, ...below]) {
     tree.entries.delete(entry.path)
     const path = to + entry.path.slice(from.length)
+    checkPath(path)
     tree.entries.set(path, { ...entry, path, updated_at })
   }
   const { is_directory, size_bytes } = found
@@ -160,8 +161,9 @@ function addParents(tree: FileTree, path: string): void {
   }
 }
 
-function checkWritable({ path, is_readonly }: Entry): void {
-  if (is_readonly) throw new ApiError('file_readonly', path)
+/** The flag is about what is in a file: that of a directory, which nobody could take away again, protects nothing. */
+function checkWritable({ path, is_directory, is_readonly }: Entry): void {
+  if (is_readonly && !is_directory) throw new ApiError('file_readonly', path)
 }
 
 /** What the table has to learn of a tree. Contract: pure. */

@@ -7,9 +7,12 @@ import { giveWay } from './give-way.ts'
 import { globPattern } from './glob.ts'
 import type { GrepAnswer, GrepQuestion } from './grep.ts'
 
-/** A thread that searches in files, on connections of its own: neither bytes nor patterns reach the main thread. */
+/**
+ * A thread that searches in files, one search at a time and on a connection of its own: neither bytes nor patterns reach
+ * the main thread.
+ */
 
-const connections = 2
+const connections = 1
 const statementTimeoutMs = 6_000
 const batchBytes = 4_000_000
 const matchesMax = 10_000
@@ -38,14 +41,13 @@ type Found = { results: GrepResult[]; matches: number; chars: number; truncated:
 type Listed = { path: string; hash: string; size_bytes: number }
 
 port.on('message', async (question: GrepQuestion) => {
-  const { id } = question
-  const answer = await search(question).catch((error: Error) => ({ id, error: String(error) }))
+  const answer = await search(question).catch((error: Error) => ({ error: String(error) }))
   port.postMessage(answer satisfies GrepAnswer)
 })
 
-async function search({ id, orgId, sessionId, pattern, pathPattern, until }: GrepQuestion) {
+async function search({ orgId, sessionId, pattern, pathPattern, until }: GrepQuestion) {
   const compiled = compile(pattern)
-  if (!('test' in compiled)) return { id, ...compiled }
+  if (!('test' in compiled)) return compiled
   const glob = pathPattern ? RE2JS.compile(globPattern(pathPattern), RE2JS.DOTALL) : undefined
   const listed = await db.run<Listed>(listing, [sessionId, orgId])
   const wanted = listed.filter(({ path }) => glob?.test(path) ?? true)
@@ -53,18 +55,18 @@ async function search({ id, orgId, sessionId, pattern, pathPattern, until }: Gre
   const all = [...batches(wanted)]
   let next = readBatch(orgId, all[0])
   for (const [index, batch] of all.entries()) {
-    if (Date.now() > until) return { id, late: true as const }
     const rows = await next
     // The database reads on while we search.
     next = readBatch(orgId, all[index + 1])
     next.catch(() => {})
     for (const [index, { path }] of batch.entries()) {
+      if (Date.now() > until) return { late: true as const }
       const bytes = rows[index]!.bytes
       if (bytes && isText(bytes)) addMatches(found, compiled, { path, text: bytes.toString() })
     }
     if (found.truncated) break
   }
-  return { id, results: found.results, truncated: found.truncated }
+  return { results: found.results, truncated: found.truncated }
 }
 
 async function readBatch(orgId: string, batch: Listed[] = []) {

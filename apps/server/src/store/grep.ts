@@ -12,99 +12,120 @@ export type GrepRequest = FilesOf & { pattern: string; pathPattern?: string | nu
  */
 export type Grep = (request: GrepRequest) => Promise<{ results: GrepResult[]; truncated: boolean }>
 
-/** What the thread is asked; `until` in ms since 1970. */
-export type GrepQuestion = GrepRequest & { id: number; until: number }
-export type GrepAnswer = { id: number } & (
+/** What a thread is asked; `until` in ms since 1970. */
+export type GrepQuestion = GrepRequest & { until: number }
+export type GrepAnswer =
   | { results: GrepResult[]; truncated: boolean }
   | { invalid: string }
   | { late: true }
   | { error: string }
-)
 
 const timeoutMs = 10_000
 /** A thread that does not even say that it is late is stuck. */
-const stuckMs = 5_000
+const stuckMs = 2_000
 const idleMs = 60_000
-const waitingMax = 100
 const heapMb = 512
 
-type Waiting = {
-  question: GrepQuestion
-  settle: (answer: GrepAnswer) => void
-}
+/** A search may keep its thread busy to the last: one session has one, and an organization leaves one to others. */
+const threadsMax = 3
+const threadsOfOneMax = 2
+const waitingMax = 500
+const waitingOfOneMax = 100
+const waitMs = 10_000
 
-/** Searches in a thread that is started when somebody searches, and ended a minute after. */
+type Search = { request: GrepRequest; settle: (answer: GrepAnswer) => void }
+type Thread = { worker: Worker; search: Search | undefined; timer: NodeJS.Timeout | undefined }
+
+/** Searches in threads that are started when somebody searches, and ended a minute after. */
 export function startGrep(url: string): { grep: Grep; stop: () => Promise<void> } {
-  const waiting = new Map<number, Waiting>()
-  let thread: Worker | undefined
-  let ids = 0
-  let timer: NodeJS.Timeout | undefined
+  const threads = new Set<Thread>()
+  const waiting = new Set<Search>()
 
-  function start(): Worker {
-    const made = new Worker(new URL('./grep-worker.ts', import.meta.url), {
+  function start(): Thread {
+    const worker = new Worker(new URL('./grep-worker.ts', import.meta.url), {
       workerData: { url },
       resourceLimits: { maxOldGenerationSizeMb: heapMb },
     })
-    made.unref()
-    made.on('message', (answer: GrepAnswer) => settle(answer))
-    made.on('error', () => broke(made))
-    made.on('exit', () => broke(made))
-    return made
+    const thread: Thread = { worker, search: undefined, timer: undefined }
+    worker.unref()
+    worker.on('message', (answer: GrepAnswer) => settle(thread, answer))
+    worker.on('error', () => drop(thread))
+    worker.on('exit', () => drop(thread))
+    threads.add(thread)
+    return thread
   }
 
-  function settle(answer: GrepAnswer) {
-    waiting.get(answer.id)?.settle(answer)
-    waiting.delete(answer.id)
-    watch()
+  function settle(thread: Thread, answer: GrepAnswer) {
+    const { search } = thread
+    thread.search = undefined
+    if (threads.has(thread)) endIn(thread, idleMs)
+    search?.settle(answer)
+    passOn()
   }
 
-  /** Whoever the thread still owes an answer is told that there is none. */
-  function broke(which: Worker) {
-    if (thread !== which) return
-    thread = undefined
-    for (const id of waiting.keys()) settle({ id, late: true })
+  /** Whom the thread still owes an answer is told that there is none. */
+  function drop(thread: Thread) {
+    clearTimeout(thread.timer)
+    if (threads.delete(thread)) settle(thread, { late: true })
   }
 
-  /** Ends a thread that is stuck, or idle for long. */
-  function watch() {
-    clearTimeout(timer)
-    if (!thread) return
-    const first = waiting.values().next().value
-    const inMs = first ? first.question.until + stuckMs - Date.now() : idleMs
-    timer = setTimeout(
-      () => {
-        const ended = thread!
-        broke(ended)
-        void ended.terminate()
-      },
-      Math.max(0, inMs),
-    )
-    timer.unref()
+  function endIn(thread: Thread, ms: number) {
+    clearTimeout(thread.timer)
+    thread.timer = setTimeout(() => {
+      drop(thread)
+      void thread.worker.terminate()
+    }, ms).unref()
   }
 
-  async function grep(request: GrepRequest) {
-    if (waiting.size >= waitingMax) throw new ApiError('grep_busy')
-    thread ??= start()
-    ids += 1
-    const question = { ...request, id: ids, until: Date.now() + timeoutMs }
-    const answer = await new Promise<GrepAnswer>((settle) => {
-      waiting.set(question.id, { question, settle })
-      thread!.postMessage(question)
-      watch()
-    })
-    if ('invalid' in answer) throw new ApiError('invalid_regex', answer.invalid)
-    if ('late' in answer) throw new ApiError('grep_timeout', String(timeoutMs / 1000))
-    if ('error' in answer) throw new Error(answer.error)
-    return { results: answer.results, truncated: answer.truncated }
+  function mayBegin({ orgId, sessionId }: GrepRequest): boolean {
+    const underWay = [...threads].flatMap(({ search }) => search?.request ?? [])
+    const ofOne = underWay.filter((other) => other.orgId === orgId)
+    return ofOne.length < threadsOfOneMax && !ofOne.some((other) => other.sessionId === sessionId)
+  }
+
+  /** Gives what waits to threads that have nothing to do. */
+  function passOn() {
+    for (const search of waiting) {
+      if (!mayBegin(search.request)) continue
+      const free = [...threads].find((thread) => !thread.search)
+      const thread = free ?? (threads.size < threadsMax ? start() : undefined)
+      if (!thread) return
+      waiting.delete(search)
+      thread.search = search
+      endIn(thread, timeoutMs + stuckMs)
+      thread.worker.postMessage({ ...search.request, until: Date.now() + timeoutMs })
+    }
+  }
+
+  /** Contract: throws 503 `grep_busy` when there is no thread for it in time. */
+  async function ask(request: GrepRequest): Promise<GrepAnswer> {
+    const ofOne = [...waiting].filter((search) => search.request.orgId === request.orgId)
+    if (waiting.size >= waitingMax || ofOne.length >= waitingOfOneMax) {
+      throw new ApiError('grep_busy')
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<GrepAnswer>()
+    const search = { request, settle: resolve }
+    const giveUp = setTimeout(() => {
+      if (waiting.delete(search)) reject(new ApiError('grep_busy'))
+    }, waitMs).unref()
+    waiting.add(search)
+    passOn()
+    return promise.finally(() => clearTimeout(giveUp))
   }
 
   return {
-    grep,
+    async grep(request) {
+      const answer = await ask(request)
+      if ('invalid' in answer) throw new ApiError('invalid_regex', answer.invalid)
+      if ('late' in answer) throw new ApiError('grep_timeout', String(timeoutMs / 1000))
+      if ('error' in answer) throw new Error(answer.error)
+      return answer
+    },
     async stop() {
-      clearTimeout(timer)
-      const ended = thread
-      thread = undefined
-      await ended?.terminate()
+      const ended = [...threads]
+      threads.clear()
+      for (const { timer } of ended) clearTimeout(timer)
+      await Promise.all(ended.map(({ worker }) => worker.terminate()))
     },
   }
 }

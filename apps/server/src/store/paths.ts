@@ -10,9 +10,14 @@ const depthMax = 64
  */
 export function normalizePath(text: string): string {
   const path = `/${text.trim()}`.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
+  checkPath(path)
+  return path
+}
+
+/** Contract: throws 400 `invalid_path` for a path that is not as paths are stored. */
+export function checkPath(path: string): void {
   const problem = problemOf(path)
   if (problem) throw new ApiError('invalid_path', problem)
-  return path
 }
 
 function problemOf(path: string): string | undefined {

@@ -3,7 +3,7 @@ import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { atomically, type Db, type Statement } from './database.ts'
-import { randomShard } from './turns.ts'
+import { randomShard, shardOf } from './turns.ts'
 import { type UsageRow, usageOf } from './usage.ts'
 
 const columns = [
@@ -82,16 +82,17 @@ select * from s`,
 /** The session and its first event, counted, in one statement. The agent is known to exist. */
 export async function createSession(db: Db, orgId: string, session: NewSession): Promise<Session> {
   const { agent_id, title, tags, model_id, capabilities } = session
+  const id = newId('session')
   const [row] = await db.run<SessionRow>(insert, [
     orgId,
-    newId('session'),
+    id,
     agent_id,
     title ?? null,
     tags ?? [],
     model_id ?? null,
     JSON.stringify(capabilities ?? []),
     JSON.stringify({ agent_id, ...(model_id && { model_id }) }),
-    randomShard(),
+    shardOf(id),
   ])
   return present(row!)
 }

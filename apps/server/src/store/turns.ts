@@ -13,6 +13,9 @@ export type TurnRun = { orgId: string; sessionId: string; turnId: string; attemp
 const shardCount = 16
 export const randomShard = () => Math.floor(Math.random() * shardCount)
 
+/** The same one for all that one session counts: a transaction that counts twice then waits for nobody in between. */
+export const shardOf = (sessionId: string) => Number.parseInt(sessionId.slice(-1), shardCount)
+
 /** What a turn needs to know of its session `s` and its agent `a`. */
 export const takenColumns = `
   s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
