@@ -133,6 +133,9 @@ export {
   OrganizationPage,
 } from './organization.ts'
 export {
+  ExportSessionQuery,
+  ForkedFrom,
+  NewFork,
   NewSession,
   Session,
   SessionChange,
