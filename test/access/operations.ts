@@ -98,6 +98,7 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   stat_file: ({ path }) => ({ path }),
   grep_files: ({ word }) => ({ pattern: word }),
   create_session: ({ agent_id }) => ({ agent_id }),
+  fork_session: () => ({}),
   update_session: () => ({ title: 'Changed' }),
   create_message: () => ({ message: text('Hello') }),
   create_session_token: () => ({ access: 'read' }),
