@@ -23,13 +23,14 @@ export function forkRoutes({ app, node }: Api): void {
     },
     async handler({ params, principal: { orgId }, body, db }, reply) {
       const sessionId = parseId('session', params.session_id)
-      await node.quotas.checkSessions(orgId)
       const source = await getForkSource(db, orgId, sessionId)
       const sequence = await cutOf(db, { sessionId, last: source.sequence }, body)
       const agent = await getAgent(db, orgId, source.agent_id)
       if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
       if (body.model_id) await checkModel(db, orgId, body.model_id)
       await node.quotas.checkStorage(orgId, source.bytes)
+      // Last: the other check may read the counts anew, which do not have this session yet.
+      await node.quotas.checkSessions(orgId)
       const fork = { orgId, sessionId, source, sequence, changes: body }
       const session = await forkSession(node, db, fork)
       return reply.code(201).send(masked(node.capabilities, session))
