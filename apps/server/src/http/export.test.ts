@@ -94,7 +94,8 @@ test('it comes as a file of lines that browsers keep', async () => {
 test('files come with what is in them when that is asked for', async () => {
   const { id } = await session()
   const { create, call } = door(server, id)
-  const long = 'line\n'.repeat(500_000)
+  const long = 'x"Grüße 😀\n'.repeat(100_000)
+  const longBytes = Buffer.alloc(500_001, 'binary\0').toString('base64')
   await create('/a/text.txt', { content: 'Grüße "now"\n' })
   await create('/a/bytes', {
     content: Buffer.from([0, 255, 1]).toString('base64'),
@@ -102,15 +103,25 @@ test('files come with what is in them when that is asked for', async () => {
   })
   await create('/copy.txt', { content: 'Grüße "now"\n' })
   await create('/empty', {})
-  await create('/long.txt', { content: long })
+  await create('/"long".txt"', { content: long })
+  await create('/long', { content: longBytes, encoding: 'base64' })
   await create('/z', { is_directory: true })
   const { of, end } = await exported(id, '?files=content')
   const files = of('file')
   const paths = files.map(({ path }) => path)
-  const expected = ['/a', '/a/bytes', '/a/text.txt', '/copy.txt', '/empty', '/long.txt', '/z']
-  assert.deepEqual([paths, end.files], [expected, 7])
+  const expected = [
+    '/"long".txt"',
+    '/a',
+    '/a/bytes',
+    '/a/text.txt',
+    '/copy.txt',
+    '/empty',
+    '/long',
+    '/z',
+  ]
+  assert.deepEqual([paths, end.files], [expected, 8])
   for (const file of files.filter(({ is_directory }) => !is_directory)) {
-    assert.deepEqual(file, (await call('GET', file.path)).body, file.path)
+    assert.deepEqual(file, (await call('GET', encodeURI(file.path))).body, file.path)
   }
 })
 
@@ -146,7 +157,7 @@ test('an export ends where the log did when it began', async (t) => {
 test('an export whose session goes in the middle breaks off, and has no end', async () => {
   const { id } = await session()
   const { create } = door(server, id)
-  for (let n = 0; n < 30; n += 1) await create(`/${n}`, { content: `${n}`.repeat(1_000_000) })
+  for (let n = 0; n < 20; n += 1) await create(`/${n}`, { content: `${n}`.repeat(700_000) })
   const response = await fetch(server.url + urlOf(id, '?files=content'))
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
   let text = (await reader.read()).value!

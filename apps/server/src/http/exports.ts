@@ -1,12 +1,18 @@
 import { Readable } from 'node:stream'
-import { ErrorResponse, ExportSessionQuery } from '@outlast/contract'
+import { StringDecoder } from 'node:string_decoder'
+import {
+  ErrorResponse,
+  ExportSessionQuery,
+  type FileInfo,
+  type SessionFile,
+} from '@outlast/contract'
 import { masked } from '../capabilities/masking.ts'
 import { ApiError } from '../errors.ts'
 import { parseId } from '../ids.ts'
 import { getAgent } from '../store/agents.ts'
 import type { Db } from '../store/database.ts'
 import type { Entry } from '../store/file-tree.ts'
-import { asInfo, listAllEntries, readBlobs, withContent } from '../store/files.ts'
+import { asInfo, isText, listAllEntries, readBlobs, withContent } from '../store/files.ts'
 import { findSequence } from '../store/messages.ts'
 import { listStoredNames } from '../store/session-storage.ts'
 import { getSession } from '../store/sessions.ts'
@@ -74,9 +80,9 @@ async function* linesOf(db: Db, exported: Exported): AsyncGenerator<string> {
   yield names.map((stored) => lineOf({ type: 'stored', stored })).join('')
   let files = 0
   for await (const entries of listAllEntries(db, sessionId)) {
-    for await (const lines of fileLines(db, exported, entries)) {
-      files += lines.length
-      yield lines.join('')
+    for await (const { text, count } of fileLines(db, exported, entries)) {
+      files += count
+      yield text
     }
   }
   const isThere = (await findSequence(db, orgId, sessionId)) !== undefined
@@ -84,27 +90,52 @@ async function* linesOf(db: Db, exported: Exported): AsyncGenerator<string> {
   yield lineOf({ type: 'end', events, stored: names.length, files })
 }
 
+/** Some lines, or a piece of one, which counts where it begins. */
+type Lines = { text: string; count: number }
+
+const fileLine = (file: FileInfo | SessionFile) => lineOf({ type: 'file', file })
+
 async function* fileLines(
   db: Db,
   { orgId, sessionId, withBytes }: Exported,
   entries: readonly Entry[],
-): AsyncGenerator<string[]> {
-  const fileLine = (file: object) => lineOf({ type: 'file', file })
-  if (!withBytes) return yield entries.map((entry) => fileLine(asInfo(sessionId, entry)))
-  for (const some of groupsOf(entries)) {
-    const bytes = await readBlobs(
-      db,
-      orgId,
-      some.flatMap(({ hash }) => hash ?? []),
-    )
-    yield some.flatMap((entry) => {
-      const info = asInfo(sessionId, entry)
-      if (entry.hash === null)
-        return fileLine(entry.is_directory ? info : { ...info, content: null })
-      const content = bytes.get(entry.hash)
-      return content ? fileLine(withContent(info, content)) : []
-    })
+): AsyncGenerator<Lines> {
+  if (!withBytes) {
+    const text = entries.map((entry) => fileLine(asInfo(sessionId, entry))).join('')
+    return yield { text, count: entries.length }
   }
+  for (const group of groupsOf(entries)) {
+    const hashes = group.flatMap(({ hash }) => hash ?? [])
+    const bytes = await readBlobs(db, orgId, hashes)
+    for (const entry of group) {
+      const info = asInfo(sessionId, entry)
+      const empty = entry.is_directory ? info : { ...info, content: null }
+      if (entry.hash === null) yield { text: fileLine(empty), count: 1 }
+      else yield* contentLine(info, bytes.get(entry.hash))
+    }
+  }
+}
+
+const pieceBytes = 196_608
+
+/** Nothing for a file that was deleted since it was looked up. */
+function* contentLine(info: FileInfo, bytes: Buffer | undefined): Generator<Lines> {
+  if (!bytes) return
+  if (bytes.length > pieceBytes) yield* piecesOf(info, bytes)
+  else yield { text: fileLine(withContent(info, bytes)), count: 1 }
+}
+
+/** The line of a long file, in pieces: nobody waits until all of it is JSON. */
+function* piecesOf(info: FileInfo, bytes: Buffer): Generator<Lines> {
+  const encoding = isText(bytes) ? 'text' : 'base64'
+  const decoder = new StringDecoder(encoding === 'text' ? 'utf8' : 'base64')
+  const head = JSON.stringify(info).slice(0, -1)
+  yield { text: `{"type":"file","file":${head},"content":"`, count: 1 }
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    const piece = decoder.write(bytes.subarray(at, at + pieceBytes))
+    yield { text: JSON.stringify(piece).slice(1, -1), count: 0 }
+  }
+  yield { text: `${decoder.end()}","encoding":"${encoding}"}}\n`, count: 0 }
 }
 
 const groupBytesMax = 1_048_576
