@@ -32,8 +32,8 @@ export const ClientTool = Type.Object(
     name: Type.String({ pattern: '^[a-zA-Z0-9_-]{1,64}$' }),
     description: Type.String({ minLength: 1, maxLength: 10_240 }),
     parameters: Type.Optional(
-      Type.Object(
-        { type: Type.Optional(Type.Literal('object')) },
+      Type.Intersect(
+        [Type.Object({ type: Type.Optional(Type.Literal('object')) }), AnyObject],
         { description: 'The JSON Schema of its arguments; absent: any object.' },
       ),
     ),

@@ -1,9 +1,25 @@
 import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
 import { newId, newSpanId } from '../ids.ts'
-import { commit, contextOf, draft, mayBegin, type Turn, timeLeft } from './journal.ts'
+import {
+  appendIfUnchanged,
+  commit,
+  contextOf,
+  draft,
+  makeDraft,
+  mayBegin,
+  nowOf,
+  type Turn,
+  timeLeft,
+} from './journal.ts'
 import type { Action, OpenAct, OpenCall } from './log.ts'
 import { FencedError, HandoverError } from './stop.ts'
-import { interruptedOutcome, runTool } from './tool-call.ts'
+import {
+  abandonedOutcome,
+  interruptedOutcome,
+  runTool,
+  whyUnrunnable,
+  withEdit,
+} from './tool-call.ts'
 import { fileTarget, toolContext } from './tool-context.ts'
 
 type ActAction = Extract<Action, { kind: 'act' }>
@@ -139,7 +155,7 @@ const hasChangedFiles = ({ events }: Turn, { call, sequence }: OpenCall) =>
   )
 
 function draftOutcome(turn: Turn, pending: OpenCall, outcome: EventDataOf<'tool.completed'>): void {
-  draft(turn, 'tool.completed', callContext(turn, pending), outcome)
+  draft(turn, 'tool.completed', callContext(turn, pending), withEdit(pending, outcome))
   turn.effects.outcome = true
 }
 

@@ -290,21 +290,20 @@ function reached(
   { sequence, context }: LoggedEvent,
   { call, stage, expiresAt }: Pick<OpenCall, 'call' | 'stage'> & { expiresAt?: string },
 ): OpenAct {
-  const at = { call, stage, sequence, expiresAt, spanId: context.span_id! }
   const before = act.calls.find((open) => open.call.id === call.id)
+  const spanId = before?.spanId ?? context.span_id!
+  const at = { call, stage, sequence, expiresAt, spanId }
   const now = { isEdited: false, isAbandoned: false, outcome: undefined, ...before, ...at }
   if (!before) return { ...act, calls: [...act.calls, now] }
   return { ...act, calls: act.calls.map((open) => (open === before ? now : open)) }
 }
 
-/** The client runs several calls at one event: each keeps a span of its own. */
 function requested(act: OpenAct, event: LoggedEvent & { type: 'tool.call_requested' }): OpenAct {
   const { tool_calls, expires_at: expiresAt } = event.data
-  const { span_id } = event.context
-  return tool_calls.reduce((now, call) => {
-    const context = { ...event.context, span_id: `${span_id} ${call.id}` }
-    return reached(now, { ...event, context }, { stage: 'requested', call, expiresAt })
-  }, act)
+  return tool_calls.reduce(
+    (now, call) => reached(now, event, { stage: 'requested', call, expiresAt }),
+    act,
+  )
 }
 
 function resolved(act: OpenAct, event: LoggedEvent & { type: 'tool.approval_resolved' }): OpenAct {
@@ -323,7 +322,9 @@ function resolved(act: OpenAct, event: LoggedEvent & { type: 'tool.approval_reso
 /** A message ends the wait for the client, and no other. */
 function abandoned(act: OpenAct | undefined): OpenAct | undefined {
   if (!act?.calls.some(isWithClient)) return act
-  const calls = act.calls.map((open) => (isWithClient(open) ? { ...open, isAbandoned: true } : open))
+  const calls = act.calls.map((open) =>
+    isWithClient(open) ? { ...open, isAbandoned: true } : open,
+  )
   return { ...act, calls }
 }
 
