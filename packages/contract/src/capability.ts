@@ -32,10 +32,9 @@ export const ClientTool = Type.Object(
     name: Type.String({ pattern: '^[a-zA-Z0-9_-]{1,64}$' }),
     description: Type.String({ minLength: 1, maxLength: 10_240 }),
     parameters: Type.Optional(
-      Type.Intersect(
-        [Type.Object({ type: Type.Optional(Type.Literal('object')) }), AnyObject],
-        { description: 'The JSON Schema of its arguments; absent: any object.' },
-      ),
+      Type.Intersect([Type.Object({ type: Type.Optional(Type.Literal('object')) }), AnyObject], {
+        description: 'The JSON Schema of its arguments; absent: any object.',
+      }),
     ),
     policy: Type.Optional(oneOf('auto', 'requires_approval')),
     timeout_seconds: Type.Optional(

@@ -7,6 +7,7 @@ type NullableTime = ColumnType<string | null, string | null | undefined, string 
 type Details = ColumnType<Record<string, unknown> | null, string | null, string | null>
 type Uses = JSONColumnType<CapabilityUse[], string | undefined, string>
 type Tools = JSONColumnType<ClientTool[], string | undefined, string>
+type Waiting = JSONColumnType<WaitingFor | null, string | null | undefined, string | null>
 
 export type OrganizationsTable = {
   id: string
@@ -70,7 +71,7 @@ export type SessionsTable = {
   model_id: string | null
   capabilities: Uses
   tools: Tools
-  waiting_for: JSONColumnType<WaitingFor | null, string | null | undefined, string | null>
+  waiting_for: Waiting
   status: Generated<string>
   preview: string | null
   output_preview: string | null
