@@ -18,6 +18,7 @@ import {
 } from '../../test/session.ts'
 import { follow } from '../../test/stream.ts'
 import { useTools } from '../../test/tool-session.ts'
+import { eventually } from '../../test/waiting.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
@@ -167,6 +168,28 @@ test('a tool that runs at the cut ends cancelled in the fork, and runs on in the
   assert.equal(replyOf(answer), 'and on')
   const sum = dataOf(answer, 'session.idled')!.usage!
   assert.deepEqual(sum, (await get(forked.id)).usage)
+})
+
+test('a fork of a session that waits for its client waits for nothing; the source waits on', async (t) => {
+  const tools = [{ type: 'client_side', name: 'open_door', description: 'Opens.', parameters: {} }]
+  const source = await session({ tools })
+  const stream = await follow(t, server.url, { sessionId: source.id })
+  await post(server, source.id, scripted(call('open_door', {}), { text: 'opened' }))
+  await stream.event('tool.call_requested')
+  const waits = await eventually(async () => (await get(source.id)).waiting_for)
+  const forked = await fork(source.id)
+  assert.deepEqual([forked.status, forked.waiting_for, forked.tools], ['idle', null, source.tools])
+  const ends = (await eventsOf(server, forked.id)).slice(forked.forked_from!.sequence)
+  assert.deepEqual(typesOf(ends), ['turn.cancelled', 'tool.completed', 'session.idled'])
+  const tool_results = [{ tool_call_id: waits.tool_call_ids[0], result: 'open' }]
+  const answer = (id: string) =>
+    server.call('POST', `/v1/sessions/${id}/tool-results`, { tool_results })
+  expectError(await answer(forked.id), [409, 'tool_call_not_waiting'])
+  expectStatus(await answer(source.id), 200)
+  await stream.event('session.idled')
+  assert.equal(replyOf(stream.events), 'opened')
+  const next = await converse(t, server, forked.id, scripted({ text: 'went on' }))
+  assert.equal(replyOf(next), 'went on')
 })
 
 test('files, values and secrets are those of now, and each has its own from then on', async (t) => {

@@ -97,7 +97,7 @@ export function cancelledEvent(
   return makeDraft('turn.cancelled', context, data).stored
 }
 
-async function readState(db: Db, ref: TurnRef, turn: CurrentTurn): Promise<TurnState> {
+export async function readState(db: Db, ref: TurnRef, turn: CurrentTurn): Promise<TurnState> {
   const rows = await readLog(db, ref.sessionId, turn.turn_from, turn.turn_from - 1)
   return fold(ref.turnId, turn.turn_input, rows.map(loggedEvent))
 }

@@ -20,6 +20,10 @@ const write = { name: 'write_file', arguments: { path: '/a.txt', content: 'A' } 
 
 /** What the model says to a message, one reply after the other. */
 const replies: Record<string, VendorAnswer[]> = {
+  'the door': [
+    { calls: [add, { name: 'open_door', arguments: {} }], usage },
+    { calls: [{ name: 'delete_file', arguments: { path: '/a.txt' } }], usage },
+  ],
   tools: [
     { calls: [add, write], usage },
     { text: 'Now again.', calls: [add], usage },
@@ -57,8 +61,10 @@ async function start(t: TestContext, env: Record<string, string> = {}) {
   })
   const server = await startServer(t, { env })
   await addVendorModel(server, vendor)
-  const capabilities = [{ ref: 'test_math' }, { ref: 'session_file_system' }]
-  const agent = await createAgent(server, { capabilities })
+  const config = { requires_approval: ['delete_file'] }
+  const capabilities = [{ ref: 'test_math' }, { ref: 'session_file_system', config }]
+  const tools = [{ type: 'client_side', name: 'open_door', description: 'Opens.', parameters: {} }]
+  const agent = await createAgent(server, { capabilities, tools })
   const { id } = await createSession(server, { agent_id: agent.id })
   const hold = () => {
     gate = Promise.withResolvers()
@@ -71,11 +77,12 @@ async function start(t: TestContext, env: Record<string, string> = {}) {
 
 type Started = Awaited<ReturnType<typeof start>>
 
-/** Two turns with all that can happen while they run. */
+/** Turns with all that can happen while they run. */
 async function record(t: TestContext, { server, id, hold }: Started) {
   await converse(t, server, id, 'tools')
+  await openDoor(t, server, id)
   const stream = await follow(t, server.url, { sessionId: id })
-  await stream.event('session.idled')
+  await stream.event('session.idled', 2)
   const begun = stream.events.filter(({ type }) => type === 'output.message.started').length
   const release = hold()
   await post(server, id, 'slow')
@@ -86,14 +93,29 @@ async function record(t: TestContext, { server, id, hold }: Started) {
   await post(server, id, 'at once', { on_busy: 'interrupt' })
   await stream.event('output.message.started', begun + 2)
   release()
-  await stream.event('session.idled', 2)
+  await stream.event('session.idled', 3)
   const ready = hold()
   await post(server, id, 'never')
   await stream.event('output.message.started', begun + 5)
   await server.call('POST', `/v1/sessions/${id}/cancel`)
   ready()
-  await stream.event('session.idled', 3)
+  await stream.event('session.idled', 4)
   return eventsOf(server, id)
+}
+
+/** A turn that waits for the client, and then for somebody's decision. */
+async function openDoor(t: TestContext, server: Started['server'], id: string) {
+  const stream = await follow(t, server.url, { sessionId: id })
+  await post(server, id, 'the door')
+  const { tool_calls } = (await stream.event('tool.call_requested')).data
+  const tool_results = [{ tool_call_id: tool_calls[0]!.id, result: { open: true } }]
+  const path = `/v1/sessions/${id}`
+  expectStatus(await server.call('POST', `${path}/tool-results`, { tool_results }), 200)
+  const { tool_call } = (await stream.event('tool.approval_requested')).data
+  const decision = { decision: 'approve' }
+  expectStatus(await server.call('POST', `${path}/approvals/${tool_call.id}`, decision), 200)
+  await stream.event('session.idled', 2)
+  stream.close()
 }
 
 const generations = (events: Event[]) =>
@@ -148,6 +170,10 @@ function checkEnd(own: Event[], where: string) {
   const open = new Set<string>()
   for (const event of own) {
     if (event.type === 'tool.started') open.add(event.data.tool_call.id)
+    if (event.type === 'tool.approval_requested') open.add(event.data.tool_call.id)
+    if (event.type === 'tool.call_requested') {
+      for (const { id } of event.data.tool_calls) open.add(id)
+    }
     if (event.type === 'tool.completed') open.delete(event.data.tool_call_id)
   }
   assert.equal(open.size, 0, where)

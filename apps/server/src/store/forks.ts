@@ -68,13 +68,13 @@ with o as (
     (select count(*) from k where kind = 'secret') as secrets
 ), s as (
   insert into sessions (
-    org_id, id, agent_id, title, tags, model_id, capabilities, status, preview, output_preview,
+    org_id, id, agent_id, title, tags, model_id, capabilities, tools, status, preview, output_preview,
     input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cost_nanos,
     started_at, finished_at, created_at, updated_at, sequence, context_sequence, context_prompt,
     stored_bytes, file_bytes, file_count, forked_from
   )
   select
-    o.org_id, $3, o.agent_id, coalesce($8, o.title), coalesce($9::text[], o.tags), coalesce($10, o.model_id), o.capabilities,
+    o.org_id, $3, o.agent_id, coalesce($8, o.title), coalesce($9::text[], o.tags), coalesce($10, o.model_id), o.capabilities, o.tools,
     case when $11::boolean then 'idle' else 'started' end, $12, $13,
     $14, $15, $16, $17, $18,
     case when $11 then o.started_at end, case when cardinality($5) > 0 then o.now else $19::timestamptz end, o.now, o.now,
