@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import type { Event, Message, NewFork, Session } from '@outlast/contract'
+import pg from 'pg'
 import { expectStatus } from '../../test/access.ts'
 import { runSql } from '../../test/database.ts'
 import { door, expectError } from '../../test/files.ts'
@@ -304,6 +305,21 @@ test('the same Idempotency-Key makes one fork', async (t) => {
   const [one, two] = await Promise.all([ask({ title: 'T' }), ask({ title: 'T' })])
   assert.deepEqual([one.status, two.status, one.body], [201, 201, two.body])
   expectError(await ask({ title: 'Other' }), [409, 'idempotency_key_reused'])
+})
+
+test('a fork waits for nobody who has hold of its source', async (t) => {
+  const source = await session()
+  await converse(t, server, source.id, 'Hello')
+  const holder = new pg.Client(server.databaseUrl)
+  await holder.connect()
+  try {
+    await holder.query('begin')
+    await holder.query('select from sessions where id = $1 for update', [source.id])
+    await holder.query('select from events where session_id = $1 for update', [source.id])
+    assert.equal((await fork(source.id)).status, 'idle')
+  } finally {
+    await holder.end()
+  }
 })
 
 test('whoever writes meanwhile is not held up, and every fork is of one moment', async (t) => {
