@@ -85,6 +85,7 @@ export const catalogue = {
   body_too_large: [413, 'The body is larger than %s bytes.'],
   file_too_large: [413, 'A file may have %s bytes at most.'],
   session_files_full: [413, 'The files of a session may not be more than %s.'],
+  fork_too_long: [413, 'At most %s events can be copied into a fork: name an earlier one.'],
   value_too_large: [413, 'What is kept under a name may have %s bytes at most.'],
   unsupported_media_type: [415, 'The Content-Type must be application/json.'],
   rate_limited: [429, 'Too many requests. Try again in %s s.'],

@@ -289,6 +289,9 @@ test('a fork of what is not there, or at what is not there, is refused', async (
     [{ title: 'x'.repeat(256) }, 'invalid_request'],
   ]
   for (const [body, code] of refused) expectError(await tryFork(source.id, body), [400, code])
+  await runSql(server.databaseUrl, `update sessions set sequence = 200001 where id = '${other.id}'`)
+  expectError(await tryFork(other.id), [413, 'fork_too_long'])
+  assert.equal((await fork(other.id, { at_sequence: 1 })).status, 'started')
   expectError(await tryFork(unknown), [404, 'not_found'])
   expectError(await tryFork('session_1'), [400, 'invalid_id'])
   expectStatus(await server.call('DELETE', `/v1/sessions/${other.id}`), 204)

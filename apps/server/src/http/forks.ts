@@ -10,6 +10,9 @@ import { getForkSource } from '../store/forks.ts'
 import { checkModel } from '../store/models.ts'
 import type { Api } from './api.ts'
 
+/** More would not be copied within the time that a statement has. */
+const eventsMax = 200_000
+
 export function forkRoutes({ app, node }: Api): void {
   app.route<{ Params: { session_id: string }; Body: NewFork }>({
     method: 'POST',
@@ -25,6 +28,7 @@ export function forkRoutes({ app, node }: Api): void {
       const sessionId = parseId('session', params.session_id)
       const source = await getForkSource(db, orgId, sessionId)
       const sequence = await cutOf(db, { sessionId, last: source.sequence }, body)
+      if (sequence > eventsMax) throw new ApiError('fork_too_long', String(eventsMax))
       const agent = await getAgent(db, orgId, source.agent_id)
       if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
       if (body.model_id) await checkModel(db, orgId, body.model_id)
