@@ -20,6 +20,7 @@ import {
 import { follow } from '../../test/stream.ts'
 import { useTools } from '../../test/tool-session.ts'
 import { eventually } from '../../test/waiting.ts'
+import { idInside } from '../ids.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
@@ -272,7 +273,8 @@ test('a fork of what is not there, or at what is not there, is refused', async (
   const [source, other] = [await session(), await session()]
   const told = await converse(t, server, source.id, 'Hello')
   const last = told.at(-1)!
-  const delta = told.find(({ type }) => type === 'output.message.delta')!
+  const begun = told.find(({ type }) => type === 'output.message.started')!
+  const delta = idInside(source.id, begun.id, 3)
   const foreign = (await eventsOf(server, other.id))[0]!
   const early = last.id.replace(/^event_.{12}/, 'event_000000000001')
   const refused: [NewFork, string][] = [
@@ -281,7 +283,7 @@ test('a fork of what is not there, or at what is not there, is refused', async (
     [{ at_sequence: 2_147_483_647 }, 'unknown_sequence'],
     [{ event_id: foreign.id }, 'unknown_event_id'],
     [{ event_id: early }, 'unknown_event_id'],
-    [{ event_id: delta.id }, 'unknown_event_id'],
+    [{ event_id: delta }, 'unknown_event_id'],
     [{ event_id: `event_${'0'.repeat(32)}` }, 'unknown_event_id'],
     [{ event_id: 'event_1' }, 'invalid_request'],
     [{ event_id: last.id, at_sequence: 1 }, 'invalid_request'],
