@@ -18,7 +18,7 @@ import {
   typesOf,
 } from '../../test/session.ts'
 import { follow } from '../../test/stream.ts'
-import { useTools } from '../../test/tool-session.ts'
+import { type ToolUse, useTools, useToolsAtOnce } from '../../test/tool-session.ts'
 import { eventually } from '../../test/waiting.ts'
 import { idInside } from '../ids.ts'
 
@@ -221,6 +221,18 @@ test('files, values and secrets are those of now, and each has its own from then
     ['v', 'hush'],
   )
   assert.equal((await get(forked.id)).forked_from?.session_id, source.id)
+})
+
+test('every secret of a session with many opens in its fork', async (t) => {
+  const source = await session()
+  const names = Array.from({ length: 45 }, (_, n) => `secret ${n}`)
+  const set = names.map((name): ToolUse => ['set_secret', { name, value: `value of ${name}` }])
+  await useToolsAtOnce(t, server, source.id, ...set)
+  const { id } = await fork(source.id)
+  const read = names.map((name): ToolUse => ['get_secret', { name }])
+  for (const { name, value } of await useToolsAtOnce(t, server, id, ...read)) {
+    assert.equal(value, `value of ${name}`)
+  }
 })
 
 test('a fork with secrets needs the master key, and without it there is none', async (t) => {
