@@ -20,15 +20,26 @@ export type ServerProcess = {
   stop: (signal?: NodeJS.Signals) => Promise<number | null>
 }
 
+/** A program that is started, in which folder and as whom; unset: here, as we are. */
+export type Command = {
+  program: string
+  args: string[]
+  env: Record<string, string>
+  cwd?: string
+  uid?: number
+  gid?: number
+}
+
 /**
  * `npm start` without npm: a server as a process of its own, ready when this returns. Another `entry` than the
  * product's is one that prints the same words.
  */
-export async function startProcess(
-  env: Record<string, string>,
-  entry = main,
-): Promise<ServerProcess> {
-  const run = launch(env, entry)
+export const startProcess = (env: Record<string, string>, entry = main): Promise<ServerProcess> =>
+  startCommand(onThisNode(env, entry))
+
+/** A server by any command that prints the product's words; `child` is what was started, not always the server. */
+export async function startCommand(command: Command): Promise<ServerProcess> {
+  const run = launch(command)
   const ready = new Promise<string>((resolve) => {
     run.child.stdout!.on('data', () => {
       const url = /is ready .*: (http\S+)/.exec(run.output())?.[1]
@@ -41,20 +52,25 @@ export async function startProcess(
 }
 
 /** A start that is meant to fail: its exit code and what it printed. */
-export async function startFails(env: Record<string, string>) {
-  const run = launch(env)
-  return { code: await run.exited, output: run.output() }
+export const startFails = (env: Record<string, string>) => runCommand(onThisNode(env, main))
+
+/** A command that comes to an end: its exit code and what it printed. */
+export async function runCommand(command: Command) {
+  const run = launch(command)
+  const [code] = await once(run.child, 'close')
+  return { code: code as number | null, output: run.output() }
 }
 
-function launch(env: Record<string, string>, entry = main) {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry], {
-    env: {
-      PATH: process.env.PATH,
-      PORT: '0',
-      LOG_LEVEL: 'warn',
-      SHUTDOWN_GRACE_MS: '1000',
-      ...env,
-    },
+const onThisNode = (env: Record<string, string>, entry: string): Command => ({
+  program: process.execPath,
+  args: ['--disable-warning=ExperimentalWarning', entry],
+  env: { PATH: process.env.PATH!, ...env },
+})
+
+function launch({ program, args, env, ...where }: Command) {
+  const child = spawn(program, args, {
+    ...where,
+    env: { PORT: '0', LOG_LEVEL: 'warn', SHUTDOWN_GRACE_MS: '1000', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let text = ''

@@ -106,3 +106,12 @@ test('every package that is imported is a dependency of the package that imports
   })
   assert.deepEqual(missing, [])
 })
+
+test('the package that is packed depends on what its parts depend on', () => {
+  const [top, ...members] = manifests.toSorted((a, b) => a.place.length - b.place.length)
+  const needed = members
+    .flatMap(({ manifest }) => Object.entries(manifest.dependencies ?? {}))
+    .filter(([name]) => !name.startsWith('@outlast/'))
+  assert.deepEqual(top!.manifest.dependencies, Object.fromEntries(needed))
+  for (const { manifest } of members) assert.equal(manifest.version, top!.manifest.version)
+})

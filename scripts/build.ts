@@ -1,0 +1,74 @@
+/**
+ * Makes `dist/outlast`, the product in plain JavaScript, from which `npm pack` and the image are made. Node strips no types
+ * below node_modules, so they are stripped here by Node's own function: everything that is left keeps its line and its
+ * column, so that a stack names the place in the source, and no source map is needed.
+ * Contract: needs Node alone, no package; the folder is made anew each time.
+ */
+import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { stripTypeScriptTypes } from 'node:module'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+
+/** What the product is made of; tests stand beside their sources and are left out. */
+const code = ['apps/server/src/**/*.ts', 'packages/contract/src/**/*.ts', 'scripts/rotate-keys.ts']
+const startUp = ['apps/server/outlast.js', 'apps/server/start.js']
+const data = [
+  'apps/server/package.json',
+  'apps/server/migrations',
+  'apps/server/catalogue',
+  'apps/server/page',
+]
+
+/** Packages of the workspace are no packages any more where they are installed with it. */
+const entries: Record<string, string> = { '@outlast/contract': 'packages/contract/src/index.ts' }
+
+/** The ways in which our code names another file of ours. */
+const forms = [
+  /(\bfrom )'([^'\n]+)'/g,
+  /(^import )'([^'\n]+)'/gm,
+  /(\bimport\()'([^'\n]+)'/g,
+  /(\bnew URL\()'([^'\n]+)'(?=, import\.meta\.url)/g,
+]
+
+/** Writes the product into `folder`. */
+export function build(folder: string): void {
+  rmSync(folder, { recursive: true, force: true })
+  for (const file of globSync(code, { cwd: root, exclude: ['**/*.test.ts'] })) {
+    put(folder, file.replace(/\.ts$/, '.js'), translated(file, stripped(read(file))))
+  }
+  for (const file of startUp) put(folder, file, translated(file, read(file)))
+  for (const place of data) {
+    cpSync(path.join(root, place), path.join(folder, place), { recursive: true })
+  }
+}
+
+const read = (file: string) => readFileSync(path.join(root, file), 'utf8')
+
+const stripped = (text: string) => stripTypeScriptTypes(text, { mode: 'strip' })
+
+/** The text with every name of another file of ours as it is in the build. */
+function translated(file: string, text: string): string {
+  return forms.reduce(
+    (before, form) =>
+      before.replace(form, (_all, start, name) => `${start}'${nameInBuild(file, name)}'`),
+    text,
+  )
+}
+
+function nameInBuild(from: string, name: string): string {
+  const entry = entries[name]
+  const named = entry ? path.posix.relative(path.posix.dirname(unix(from)), entry) : name
+  return named.startsWith('.') ? named.replace(/\.ts$/, '.js') : named
+}
+
+const unix = (file: string) => file.split(path.sep).join('/')
+
+function put(folder: string, file: string, text: string): void {
+  const target = path.join(folder, file)
+  mkdirSync(path.dirname(target), { recursive: true })
+  writeFileSync(target, text)
+}
+
+if (import.meta.main) build(path.join(root, 'dist/outlast'))

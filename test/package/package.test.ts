@@ -1,0 +1,150 @@
+/** The package as people get it: packed, installed from the tarball into a clean folder, started, spoken to. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import test, { after } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import {
+  converse,
+  createAgent,
+  createSession,
+  eventsOf,
+  replyOf,
+  scripted,
+} from '../../apps/server/test/session.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
+import { runCommand, type ServerProcess, startCommand } from '../process.ts'
+
+const root = path.resolve(fileURLToPath(new URL('../../', import.meta.url)))
+
+/** The Node that npm runs on: the one that the person who calls us has, and not the one that we bring. */
+const { npm_node_execpath: theirNode = process.execPath } = process.env
+const theirPath = [path.dirname(theirNode), '/usr/local/bin', '/usr/bin', '/bin'].join(
+  path.delimiter,
+)
+
+const folder = mkdtempSync(path.join(tmpdir(), 'outlast package '))
+after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+
+function run(program: string, args: string[], options: object = {}) {
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    encoding: 'utf8',
+    ...options,
+  })
+  assert.equal(status, 0, `${program} ${args.join(' ')}: ${error?.message ?? stderr + stdout}`)
+  return stdout
+}
+
+run('npm', ['pack', '--silent', '--pack-destination', folder], { cwd: root })
+const tarball = path.join(folder, 'outlast-0.1.0.tgz')
+
+type Place = { cwd: string; env: Record<string, string>; uid?: number; gid?: number }
+
+/** An empty folder with a space in its path that belongs to whoever installs there. */
+function placeOf(name: string, account: { uid?: number; gid?: number }): Place {
+  const cwd = path.join(folder, name)
+  mkdirSync(cwd)
+  if (account.uid !== undefined) {
+    chownSync(folder, account.uid, account.gid!)
+    chownSync(cwd, account.uid, account.gid!)
+  }
+  const env = { PATH: theirPath, HOME: cwd, DATA_DIR: path.join(cwd, 'data'), LANG: 'C' }
+  return { cwd, env: { ...env, PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }, ...account }
+}
+
+const install = (place: Place, ...flags: string[]) =>
+  run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...flags, tarball], place)
+
+async function isGone(server: ServerProcess) {
+  return fetch(`${server.url}/health`).then(
+    () => false,
+    () => true,
+  )
+}
+
+/** What reaches every file that is started apart: shells, threads that convert pages, threads that search. */
+async function useTools(t: test.TestContext, server: ServerProcess) {
+  const capabilities = ['virtual_bash', 'web_fetch', 'session_file_system'].map((ref) => ({ ref }))
+  const agent = await createAgent(server, { capabilities })
+  const session = await createSession(server, { agent_id: agent.id })
+  const script = scripted(
+    {
+      tool_calls: [
+        { name: 'bash', arguments: { command: 'echo needle > /a.txt; cat /a.txt' } },
+        { name: 'web_fetch', arguments: { url: `${server.url}/`, as_markdown: true } },
+      ],
+    },
+    { text: 'Done.' },
+  )
+  await converse(t, server, session.id, script)
+  const events = await eventsOf(server, session.id)
+  const results = events.flatMap(({ type, data }) => (type === 'tool.completed' ? [data] : []))
+  assert.deepEqual(
+    results.map((one) => (one as { success: boolean }).success),
+    [true, true],
+    JSON.stringify(results),
+  )
+  assert.equal(replyOf(events), 'Done.')
+  const found = await server.call('POST', `/v1/sessions/${session.id}/fs/_/grep`, {
+    pattern: 'needle',
+  })
+  assert.equal(found.body.total, 1, JSON.stringify(found.body))
+}
+
+const nobody = { uid: 65534, gid: 65534 }
+const isRoot = process.getuid?.() === 0
+const accounts = { 'whoever runs the tests': {}, ...(isRoot && { 'an ordinary user': nobody }) }
+
+test('the package holds neither tests nor sources nor anything that was not meant to be in it', () => {
+  const files = run('tar', ['-tzf', tarball]).trim().split('\n')
+  const odd = files.filter(
+    (file) =>
+      !/^package\/(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/(decisions\/)?[\w.-]+\.md)$/.test(
+        file,
+      ) && !/^package\/dist\/outlast\/(apps\/server|packages\/contract|scripts)\//.test(file),
+  )
+  assert.deepEqual(odd, [])
+  assert.deepEqual(
+    files.filter((file) => /\.ts$|\.test\.|\/test\/|\.env|\.key|\/data\//.test(file)),
+    [],
+  )
+})
+
+for (const [who, account] of Object.entries(accounts)) {
+  test(`${who} installs it without install scripts, starts it by npx and stops it with npx`, async (t) => {
+    const place = placeOf(who, account)
+    install(place, '--ignore-scripts')
+    const server = await startCommand({ ...place, program: 'npx', args: ['outlast', 'serve'] })
+    t.after(() => server.stop())
+    await useTools(t, server)
+    await server.stop()
+    await eventually(() => isGone(server))
+    await eventually(async () => !existsSync(path.join(place.cwd, 'data/server.pid')))
+
+    const again = { ...place, program: 'npx', args: ['outlast', 'rotate-keys'] }
+    const { code, output } = await runCommand(again)
+    assert.equal(code, 0, output)
+    assert.match(output, /kek-v2 is the master key/)
+  })
+}
+
+test('the program runs by its path on the Node of the caller, and passes signals on', async (t) => {
+  const place = placeOf('by path', {})
+  install(place)
+  const program = path.join(place.cwd, 'node_modules/.bin/outlast')
+  const first = await startCommand({ ...place, program, args: ['serve'] })
+  t.after(() => first.stop())
+  assert.equal(await first.stop('SIGINT'), 0, first.output())
+  assert.ok(await isGone(first))
+  assert.doesNotMatch(first.output(), /Warning/)
+
+  const second = await startCommand({ ...place, program, args: ['serve'] })
+  t.after(() => second.stop())
+  await second.crash()
+  await eventually(() => isGone(second))
+  const unknown = await runCommand({ ...place, program, args: ['serv'] })
+  assert.equal(unknown.code, 2)
+  assert.match(unknown.output, /there is no command serv\.\noutlast serve /)
+})
