@@ -1,0 +1,56 @@
+/** A PostgreSQL of the system with its own tools. Where its programs are, `npm run test:postgres` says. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { chownSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { TestContext } from 'node:test'
+
+/** PostgreSQL refuses to be root's: then it is nobody's. */
+const nobody = { uid: 65534, gid: 65534 }
+const account = process.getuid?.() === 0 ? nobody : undefined
+
+export type SystemPostgres = {
+  /** The address of a database of it. */
+  urlOf: (database: string) => string
+  /** Runs one of its programs in a folder that is gone after the test; an error when it fails. */
+  run: (program: string, ...args: string[]) => string
+}
+
+/** A server on loopback that trusts everybody who reaches it, stopped and gone after the test. */
+export async function startSystemPostgres(t: TestContext): Promise<SystemPostgres> {
+  const programs = process.env.OUTLAST_TEST_POSTGRES_PROGRAMS
+  if (!programs) throw new Error('Run this file with `npm run test:postgres`.')
+  const folder = mkdtempSync(path.join(tmpdir(), 'outlast-postgres-'))
+  if (account) chownSync(folder, account.uid, account.gid)
+  const run = (program: string, ...args: string[]) => {
+    const { status, stdout, stderr, error } = spawnSync(path.join(programs, program), args, {
+      ...account,
+      cwd: folder,
+      encoding: 'utf8',
+    })
+    assert.equal(status, 0, `${program}: ${error?.message ?? stderr}`)
+    return stdout
+  }
+  const cluster = path.join(folder, 'cluster')
+  const port = await freePort()
+  run('initdb', '-D', cluster, '-U', 'postgres', '--auth=trust', '--no-sync', '-E', 'UTF8')
+  const options = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=`
+  run('pg_ctl', '-D', cluster, '-o', options, '-l', path.join(folder, 'log'), '-w', 'start')
+  t.after(() => {
+    run('pg_ctl', '-D', cluster, '-m', 'immediate', '-w', 'stop')
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return { urlOf: (database) => `postgres://postgres@127.0.0.1:${port}/${database}`, run }
+}
+
+function freePort() {
+  return new Promise<number>((resolve) => {
+    const probe = createServer()
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number }
+      probe.close(() => resolve(port))
+    })
+  })
+}
