@@ -134,6 +134,8 @@ export const table: Record<string, Row> = {
   update_session: byPath(() => ({ title: 'Changed' })),
   delete_session: byPath(),
   cancel_turn: byPath(),
+  submit_tool_results: byPath(bodies.submit_tool_results),
+  decide_tool_call: byPath(bodies.decide_tool_call),
   create_message: {
     attempts: () =>
       ['steer', 'queue', 'interrupt', 'reject'].map((on_busy) => ({
@@ -215,6 +217,7 @@ const registration = { email: 'thief@example.com', password: 'a long password', 
 export const forTokens = new Set([
   'get_session',
   'cancel_turn',
+  'submit_tool_results',
   'create_message',
   'list_messages',
   'list_events',

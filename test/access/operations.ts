@@ -64,7 +64,11 @@ export type Things = {
 }
 
 const nounOf = { 'llm-providers': 'provider_id', 'llm-models': 'model_id' } as const
-const notOurs: Record<string, string> = { capability_id: 'test_math', provider: 'google' }
+const notOurs: Record<string, string> = {
+  capability_id: 'test_math',
+  provider: 'google',
+  tool_call_id: 'call_1',
+}
 
 /** A path of the document with things in it. */
 export function fill(path: string, things: Things): string {
@@ -100,6 +104,8 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   create_session: ({ agent_id }) => ({ agent_id }),
   update_session: () => ({ title: 'Changed' }),
   create_message: () => ({ message: text('Hello') }),
+  submit_tool_results: () => ({ tool_results: [{ tool_call_id: 'call_1', result: 'New' }] }),
+  decide_tool_call: () => ({ decision: 'deny' }),
   create_session_token: () => ({ access: 'read' }),
   create_provider: () => ({ name: 'New', provider_type: 'llmsim' }),
   update_provider: () => ({ name: 'Changed' }),

@@ -52,7 +52,14 @@ const differences: Record<string, string> = {
 const undescribed = ['get_root', 'get_path']
 
 /** Types of event that clients of the contract skip, as they skip all that they do not know. */
-const ownEvents = ['context.compacting', 'context.compacted', 'files.changed']
+const ownEvents = [
+  'context.compacting',
+  'context.compacted',
+  'files.changed',
+  'tool.approval_requested',
+  'tool.approval_resolved',
+  'tool.call_requested',
+]
 
 type Operation = {
   id: string

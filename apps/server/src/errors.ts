@@ -64,6 +64,8 @@ export const catalogue = {
   grep_timeout: [408, 'The search did not end within %s s. Search in fewer files.'],
   agent_archived: [409, 'Agent %s is archived. Restore it to start sessions.'],
   session_busy: [409, 'The session runs a turn, and on_busy is reject.'],
+  tool_call_not_waiting: [409, 'The session does not wait for a result of the tool call %s.'],
+  approval_not_pending: [409, 'Nobody is asked about the tool call %s any more.'],
   file_exists: [409, 'File already exists at path: %s'],
   destination_exists: [409, 'Destination already exists: %s'],
   model_exists: [409, 'The provider already has a model %s.'],
@@ -94,6 +96,7 @@ export const catalogue = {
   oauth_unavailable: [503, '%s cannot be reached. Try again.'],
   database_unavailable: [503, 'The database cannot be reached. Try again.'],
   grep_busy: [503, 'Too many searches at once. Try again.'],
+  session_changing: [503, 'The session changes too fast to be answered. Try again.'],
   shutting_down: [503, 'The server is shutting down. Try again.'],
 } as const satisfies Record<string, readonly [status: number, sentence: string]>
 

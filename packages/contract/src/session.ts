@@ -1,11 +1,30 @@
 import { type Static, Type } from 'typebox'
-import { CapabilityUse, CapabilityUses } from './capability.ts'
+import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
 import { AgentId, ModelId, OrganizationId, SessionId, Timestamp } from './id.ts'
 import { nullable, oneOf, optional, PageQuery, pageOf } from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
 export const SessionStatus = oneOf('started', 'active', 'idle')
 export type SessionStatus = Static<typeof SessionStatus>
+
+/** What a turn waits for: results of tools that the client runs, or that somebody decides. */
+export const WaitingFor = Type.Object(
+  {
+    type: oneOf('tool_results', 'approval'),
+    tool_call_ids: Type.Array(Type.String()),
+    since: Timestamp,
+    calls: Type.Array(
+      Type.Object({
+        tool_call_id: Type.String(),
+        tool_name: Type.String(),
+        type: oneOf('tool_results', 'approval'),
+        expires_at: Timestamp,
+      }),
+    ),
+  },
+  { title: 'WaitingFor' },
+)
+export type WaitingFor = Static<typeof WaitingFor>
 
 /** One conversation with an agent. Every field is always there; `null` where it has no value. */
 export const Session = Type.Object(
@@ -17,7 +36,9 @@ export const Session = Type.Object(
     tags: Type.Array(Type.String()),
     model_id: nullable(ModelId),
     capabilities: Type.Array(CapabilityUse),
+    tools: Type.Array(ClientTool),
     status: SessionStatus,
+    waiting_for: nullable(WaitingFor),
     preview: nullable(Type.String({ description: 'How the first message begins.' })),
     output_preview: nullable(Type.String({ description: 'How the latest reply begins.' })),
     usage: nullable(TokenUsage),
@@ -41,6 +62,7 @@ export const NewSession = Type.Object(
     tags: optional(tags),
     model_id: optional(ModelId),
     capabilities: optional(CapabilityUses),
+    tools: optional(ClientTools),
   },
   { title: 'CreateSessionRequest' },
 )

@@ -46,6 +46,10 @@ export type Tool<Input = Record<string, unknown>> = {
   name: string
   description: string
   replay: 'safe' | 'unsafe' | 'until_changed'
+  /** `requires_approval`: a person allows each call before it runs. Absent: `auto`. */
+  policy?: 'auto' | 'requires_approval'
+  /** The client runs it, and checks its input. */
+  client?: { timeoutSeconds: number | undefined }
   input: TObject
   limits?: ToolLimits
   run: (input: Input, context: ToolContext) => unknown
@@ -93,7 +97,27 @@ export function defineCapability<Config extends TObject = TObject>(
     mounts: () => [],
     ...capability,
   }
-  return whole as unknown as Capability
+  const config = capability.tools ? withApproval(whole.config) : whole.config
+  return { ...whole, config } as unknown as Capability
+}
+
+const approval = Type.Optional(
+  Type.Union([Type.Boolean(), Type.Array(Type.String(), { maxItems: 1_000 })], {
+    description:
+      'Which of its tools a person has to allow before each call: all, or the named ones; absent or false: those that say so.',
+  }),
+)
+
+/** The config of a capability, whose tools its user may put under approval. */
+function withApproval({ properties, required: _, ...options }: TObject): TObject {
+  return Type.Object({ ...properties, requires_approval: approval }, options)
+}
+
+/** A tool with the policy that it has by the config of its capability. */
+export function withPolicy(tool: Tool, config: Record<string, unknown>): Tool {
+  const { requires_approval: wanted } = config
+  const isNamed = Array.isArray(wanted) ? wanted.includes(tool.name) : wanted === true
+  return isNamed ? { ...tool, policy: 'requires_approval' } : tool
 }
 
 /** A failure that the model should read, and can do something about. */

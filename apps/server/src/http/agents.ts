@@ -3,6 +3,7 @@ import {
   AgentChange,
   AgentPage,
   type CapabilityUse,
+  type ClientTool,
   ErrorResponse,
   NewAgent,
   PageQuery,
@@ -11,6 +12,7 @@ import {
 } from '@outlast/contract'
 import type { Capability } from '../capabilities/capability.ts'
 import { checkCombination, checkUses } from '../capabilities/catalog.ts'
+import { checkClientTools, clientToolsOf } from '../capabilities/client-tools.ts'
 import { isMasked, masked, unmasked } from '../capabilities/masking.ts'
 import { invalidAt } from '../errors.ts'
 import { parseId } from '../ids.ts'
@@ -35,6 +37,7 @@ type Params = { agent_id: string }
 type Choices = {
   capabilities?: CapabilityUse[] | null
   default_model_id?: string | null
+  tools?: ClientTool[] | null
 }
 
 const tags = ['agents']
@@ -45,11 +48,11 @@ type Where = { db: Db; orgId: string }
 export async function checkAgent(
   list: readonly Capability[],
   { db, orgId }: Where,
-  { capabilities, default_model_id: model }: Choices,
+  { capabilities, default_model_id: model, tools }: Choices,
 ): Promise<void> {
   const uses = capabilities ?? []
   checkUses(list, uses)
-  checkCombination(list, uses, [])
+  checkCombination(list, uses, [], checkClientTools(tools))
   if (model) await checkModel(db, orgId, model, 'default_model_id')
 }
 
@@ -73,7 +76,7 @@ export function agentRoutes({ app, node }: Api): void {
   ): Promise<B> {
     const whole = await withSecrets(where, id, body)
     await checkAgent(capabilities, where, whole)
-    return whole
+    return whole.tools ? { ...whole, tools: checkClientTools(whole.tools) } : whole
   }
 
   async function withSecrets<B extends Choices>(
@@ -85,6 +88,13 @@ export function agentRoutes({ app, node }: Api): void {
     if (!uses || !isMasked(capabilities, uses)) return body
     const known = id ? await findAgent(db, orgId, id) : undefined
     return { ...body, capabilities: unmasked(capabilities, uses, known?.capabilities ?? []) }
+  }
+
+  /** What is changed has to go with what stays. */
+  async function checkTogether({ db, orgId }: Where, id: string, change: Choices) {
+    const agent = await getAgent(db, orgId, id)
+    const uses = change.capabilities ?? agent.capabilities
+    checkCombination(capabilities, uses, [], change.tools ?? agent.tools ?? [])
   }
 
   app.route<{ Querystring: PageQuery }>({
@@ -144,12 +154,17 @@ export function agentRoutes({ app, node }: Api): void {
       const uses = body.capabilities ?? []
       const more = session?.capabilities ?? []
       checkUses(capabilities, more, 'session/capabilities')
-      checkCombination(capabilities, uses, more)
+      const clientTools = clientToolsOf(
+        checkClientTools(body.tools),
+        checkClientTools(session?.tools, 'session/tools'),
+      )
+      checkCombination(capabilities, uses, more, clientTools)
       if (session?.model_id) await checkModel(db, orgId, session.model_id, 'session/model_id')
       return previewOf(node, orgId, {
         prompt: body.system_prompt ?? '',
         agentUses: uses,
         sessionUses: more,
+        clientTools,
         models: [session?.model_id, body.default_model_id],
       })
     },
@@ -201,6 +216,7 @@ export function agentRoutes({ app, node }: Api): void {
     async handler({ params, principal: { orgId }, body, db }) {
       const id = parseId('agent', params.agent_id)
       const change = await checked({ db, orgId }, id, body)
+      if (change.tools || change.capabilities) await checkTogether({ db, orgId }, id, change)
       return shown(await updateAgent(db, { orgId, id }, change))
     },
   })

@@ -5,6 +5,7 @@ import { ApiError } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
 import { agentFileRoutes } from './agent-files.ts'
 import { agentRoutes } from './agents.ts'
+import { answerRoutes } from './answers.ts'
 import type { Api } from './api.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { auditRoutes } from './audit.ts'
@@ -108,6 +109,7 @@ export async function createHttp(
   capabilityRoutes(api)
   sessionRoutes(api)
   messageRoutes(api)
+  answerRoutes(api)
   eventRoutes(api)
   fileRoutes(api)
   const streams = streamRoutes(api)

@@ -9,6 +9,7 @@ import {
   SessionQuery,
 } from '@outlast/contract'
 import { checkCombination, checkUses, mountsOf } from '../capabilities/catalog.ts'
+import { checkClientTools, clientToolsOf } from '../capabilities/client-tools.ts'
 import { masked, unmasked } from '../capabilities/masking.ts'
 import { ApiError } from '../errors.ts'
 import { parseId } from '../ids.ts'
@@ -65,11 +66,13 @@ export function sessionRoutes({ app, node }: Api): void {
       if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
       const uses = unmasked(capabilities, body.capabilities ?? [], [])
       checkUses(capabilities, uses)
-      checkCombination(capabilities, agent.capabilities, uses)
+      const tools = checkClientTools(body.tools)
+      const clientTools = clientToolsOf(agent.tools ?? [], tools)
+      checkCombination(capabilities, agent.capabilities, uses, clientTools)
       if (body.model_id) await checkModel(db, principal.orgId, body.model_id)
       const model_id = body.model_id ?? agent.default_model_id ?? null
       const mounts = mountsOf(capabilities, agent.capabilities, uses)
-      const create = (db: Db) => createSession(db, principal.orgId, { ...body, model_id })
+      const create = (db: Db) => createSession(db, principal.orgId, { ...body, model_id, tools })
       if (mounts.length === 0) return reply.code(201).send(shown(await create(db)))
       await node.quotas.checkStorage(principal.orgId)
       const limits = fileLimits(node.config)
@@ -111,6 +114,7 @@ export function sessionRoutes({ app, node }: Api): void {
         prompt: agent.system_prompt,
         agentUses: agent.capabilities,
         sessionUses: session.capabilities,
+        clientTools: clientToolsOf(agent.tools ?? [], session.tools),
         models: [session.model_id, agent.default_model_id],
       })
     },

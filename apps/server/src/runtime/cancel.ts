@@ -91,7 +91,7 @@ async function cancelEvent(db: Db, { ref, turn, reason }: Cancelling): Promise<N
   return makeDraft('turn.cancelled', context, data).stored
 }
 
-async function readState(db: Db, ref: TurnRef, turn: CurrentTurn): Promise<TurnState> {
+export async function readState(db: Db, ref: TurnRef, turn: CurrentTurn): Promise<TurnState> {
   const rows = await readLog(db, ref.sessionId, turn.turn_from, turn.turn_from - 1)
   return fold(ref.turnId, turn.turn_input, rows.map(loggedEvent))
 }
