@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs'
 import { open, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -58,6 +58,7 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
   const { dataDir, cluster, account, binaries, port } = options
   const logFile = path.join(dataDir, 'postgres.log')
   const logStart = await rotateLog(logFile)
+  forgetReady(cluster)
   const logFd = openSync(logFile, 'a', 0o600)
   const settings = Object.entries({ ...ourSettings, ...options.settings })
   const child = spawn(
@@ -136,14 +137,33 @@ async function becomesReady(child: ChildProcess, { cluster, signal }: Postmaster
   return false
 }
 
+/** The line of the pid file that says how far postgres is, from 0. */
+const stateLine = 7
+
 type State = { pid: number; port: number; ready: boolean }
 
 function readState(cluster: string): State | undefined {
   try {
     const lines = readFileSync(path.join(cluster, 'postmaster.pid'), 'utf8').split('\n')
-    return { pid: Number(lines[0]), port: Number(lines[3]), ready: lines[7]?.trim() === 'ready' }
+    const ready = lines[stateLine]?.trim() === 'ready'
+    return { pid: Number(lines[0]), port: Number(lines[3]), ready }
   } catch {
     return undefined
+  }
+}
+
+/**
+ * Takes out of a pid file that was left behind that its postgres was ready: in a container the next one often gets the same
+ * pid, and would be taken for ready before it is.
+ * Contract: no postgres runs on the cluster. What postgres itself checks by the file stays in it.
+ */
+function forgetReady(cluster: string) {
+  const file = path.join(cluster, 'postmaster.pid')
+  try {
+    const before = readFileSync(file, 'utf8').split('\n').slice(0, stateLine).join('\n')
+    truncateSync(file, Buffer.byteLength(before))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
 }
 
