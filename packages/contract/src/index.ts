@@ -75,6 +75,7 @@ export {
   EventId,
   InvitationId,
   idPrefixes,
+  McpServerId,
   MessageId,
   ModelId,
   type Noun,
@@ -84,6 +85,13 @@ export {
   TurnId,
   Uuid,
 } from './id.ts'
+export {
+  McpServer,
+  McpServerChange,
+  McpServerPage,
+  McpServerTest,
+  NewMcpServer,
+} from './mcp-server.ts'
 export {
   CancelTurnResponse,
   ContentPart,

@@ -1,6 +1,7 @@
 import type { CapabilityInfo, CapabilityUse, ErrorDetail, Preview } from '@outlast/contract'
 import { ApiError, invalidAt } from '../errors.ts'
 import type { Capability, Mount, Tool } from './capability.ts'
+import { isMcpRef } from './mcp/ref.ts'
 import { explain, problemsOf } from './validation.ts'
 
 /** A capability that takes effect, and with which config. */
@@ -22,9 +23,11 @@ export function describeCapability(capability: Capability): CapabilityInfo {
     id,
     name,
     description,
-    status,
+    // What is disabled is shown to nobody who chooses.
+    status: status === 'disabled' ? 'deprecated' : status,
     icon,
     category,
+    ...(isMcpRef(id) && { is_mcp: true }),
     ...(dependencies.length > 0 && { dependencies: [...dependencies] }),
     ...(prompt && { system_prompt: prompt }),
     ...(tools.length > 0 && { tool_definitions: tools.map(describeTool) }),
@@ -32,7 +35,7 @@ export function describeCapability(capability: Capability): CapabilityInfo {
   }
 }
 
-function describeTool({ name, description, input }: Tool) {
+export function describeTool({ name, description, input }: Tool) {
   const parameters = { ...input }
   return { type: 'builtin' as const, name, description, parameters, policy: 'auto' as const }
 }
@@ -109,11 +112,15 @@ export function assemble(
 ): RuntimeAgent {
   const parts = applied(list, agent.agentUses, agent.sessionUses)
   const tools = new Map<string, Tool>()
-  for (const tool of parts.flatMap(({ capability, config }) => capability.tools(config))) {
+  // Those of MCP servers come last: the others keep their places, whatever servers list.
+  const last = parts.toSorted((a, b) => Number(isRemote(a)) - Number(isRemote(b)))
+  for (const tool of last.flatMap(({ capability, config }) => capability.tools(config))) {
     if (!tools.has(tool.name)) tools.set(tool.name, tool)
   }
   return { prompt: assemblePrompt(parts, agent.agentPrompt), tools, parts }
 }
+
+const isRemote = ({ capability }: Applied) => isMcpRef(capability.id)
 
 /** The same for people: what the model gets, who brings it, and what does not take effect. */
 export function describeAgent(
@@ -137,7 +144,10 @@ export function describeAgent(
     system_prompt: prompt,
     tools: described,
     capabilities: parts.map(({ capability, config }) => ({ ref: capability.id, config })),
-    warnings: [...new Set(left)].map((ref) => whyLeftOut(list, ref)),
+    warnings: [
+      ...[...new Set(left)].map((ref) => whyLeftOut(list, ref)),
+      ...parts.flatMap(({ capability }) => capability.warnings ?? []),
+    ],
   }
 }
 
@@ -246,7 +256,7 @@ function mergedConfig(ref: string, agentUses: Uses, sessionUses: Uses): Record<s
 
 /** What is wrong with the arguments of a tool call, in one sentence for the model. */
 export function checkToolInput(tool: Tool, input: unknown): string | undefined {
-  const problems = problemsOf(tool.input, input)
+  const problems = tool.unchecked ? [] : problemsOf(tool.input, input)
   return problems.length === 0
     ? undefined
     : `Invalid arguments for ${tool.name}: ${explain(problems)}.`

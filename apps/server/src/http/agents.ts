@@ -9,11 +9,12 @@ import {
   Preview,
   PreviewAgent,
 } from '@outlast/contract'
-import type { Capability } from '../capabilities/capability.ts'
 import { checkCombination, checkUses } from '../capabilities/catalog.ts'
 import { isMasked, masked, unmasked } from '../capabilities/masking.ts'
+import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { invalidAt } from '../errors.ts'
 import { parseId } from '../ids.ts'
+import type { Node } from '../runtime/node.ts'
 import {
   archiveAgent,
   countAgents,
@@ -43,11 +44,12 @@ type Where = { db: Db; orgId: string }
 
 /** Refuses capabilities and a model that an agent could not work with. */
 export async function checkAgent(
-  list: readonly Capability[],
+  node: Node,
   { db, orgId }: Where,
   { capabilities, default_model_id: model }: Choices,
 ): Promise<void> {
   const uses = capabilities ?? []
+  const list = await capabilitiesFor(node, orgId, { uses })
   checkUses(list, uses)
   checkCombination(list, uses, [])
   if (model) await checkModel(db, orgId, model, 'default_model_id')
@@ -72,7 +74,7 @@ export function agentRoutes({ app, node }: Api): void {
     body: B,
   ): Promise<B> {
     const whole = await withSecrets(where, id, body)
-    await checkAgent(capabilities, where, whole)
+    await checkAgent(node, where, whole)
     return whole
   }
 
@@ -140,11 +142,12 @@ export function agentRoutes({ app, node }: Api): void {
     },
     async handler({ body, principal: { orgId }, db }) {
       const { session } = body
-      await checkAgent(capabilities, { db, orgId }, body)
+      await checkAgent(node, { db, orgId }, body)
       const uses = body.capabilities ?? []
       const more = session?.capabilities ?? []
-      checkUses(capabilities, more, 'session/capabilities')
-      checkCombination(capabilities, uses, more)
+      const list = await capabilitiesFor(node, orgId, { uses: [...uses, ...more] })
+      checkUses(list, more, 'session/capabilities')
+      checkCombination(list, uses, more)
       if (session?.model_id) await checkModel(db, orgId, session.model_id, 'session/model_id')
       return previewOf(node, orgId, {
         prompt: body.system_prompt ?? '',

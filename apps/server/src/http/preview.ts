@@ -1,6 +1,7 @@
 import type { CapabilityUse, Preview } from '@outlast/contract'
 import { assemble, describeAgent } from '../capabilities/catalog.ts'
 import { masked } from '../capabilities/masking.ts'
+import { capabilitiesFor } from '../capabilities/mcp.ts'
 import type { Node } from '../runtime/node.ts'
 import { findModelRoute } from '../store/models.ts'
 
@@ -14,15 +15,17 @@ type Previewed = {
 
 /** What the next turn would give to a model, put together as it would be. */
 export async function previewOf(
-  { db, capabilities }: Pick<Node, 'db' | 'capabilities'>,
+  node: Node,
   orgId: string,
   { prompt, agentUses, sessionUses, models }: Previewed,
 ): Promise<Preview> {
+  const uses = [...agentUses, ...sessionUses]
+  const capabilities = await capabilitiesFor(node, orgId, { uses, fresh: true })
   const agent = assemble(capabilities, { agentPrompt: prompt, agentUses, sessionUses })
   const wanted = models.filter((id) => typeof id === 'string')
-  const route = await findModelRoute(db, orgId, wanted)
+  const route = await findModelRoute(node.db, orgId, wanted)
   const { id, model_id, provider_id, provider_type } = route ?? {}
-  const described = describeAgent(capabilities, agent, [...agentUses, ...sessionUses])
+  const described = describeAgent(capabilities, agent, uses)
   return {
     ...masked(capabilities, described),
     model: route ? ({ id, model_id, provider_id, provider_type } as Preview['model']) : null,

@@ -18,6 +18,7 @@ import { fileRoutes } from './files.ts'
 import { pageRoutes } from './first-page.ts'
 import { guardBrowsers, requestId } from './guard.ts'
 import { healthRoutes } from './health.ts'
+import { mcpServerRoutes } from './mcp-servers.ts'
 import { messageRoutes } from './messages.ts'
 import { modelRoutes } from './models.ts'
 import { organizationRoutes } from './organizations.ts'
@@ -115,6 +116,7 @@ export async function createHttp(
   providerRoutes(api)
   vendorRoutes(api)
   modelRoutes(api)
+  mcpServerRoutes(api)
   authRoutes(api)
   apiKeyRoutes(api)
   userRoutes(api)

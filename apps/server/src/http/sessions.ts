@@ -10,6 +10,7 @@ import {
 } from '@outlast/contract'
 import { checkCombination, checkUses, mountsOf } from '../capabilities/catalog.ts'
 import { masked, unmasked } from '../capabilities/masking.ts'
+import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { ApiError } from '../errors.ts'
 import { parseId } from '../ids.ts'
 import { cancelSession } from '../runtime/cancel.ts'
@@ -64,8 +65,10 @@ export function sessionRoutes({ app, node }: Api): void {
       const agent = await getAgent(db, principal.orgId, body.agent_id)
       if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
       const uses = unmasked(capabilities, body.capabilities ?? [], [])
-      checkUses(capabilities, uses)
-      checkCombination(capabilities, agent.capabilities, uses)
+      const all = [...agent.capabilities, ...uses]
+      const list = await capabilitiesFor(node, principal.orgId, { uses: all })
+      checkUses(list, uses)
+      checkCombination(list, agent.capabilities, uses)
       if (body.model_id) await checkModel(db, principal.orgId, body.model_id)
       const model_id = body.model_id ?? agent.default_model_id ?? null
       const mounts = mountsOf(capabilities, agent.capabilities, uses)

@@ -1,5 +1,7 @@
 import { eventTypes } from '@outlast/contract'
 import { assemble, type RuntimeAgent } from '../capabilities/catalog.ts'
+import { isMcpRef } from '../capabilities/mcp/ref.ts'
+import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { addToConversation, newConversation } from '../store/conversation.ts'
 import { type EventRow, readLog } from '../store/events.ts'
 import { hashOf } from '../store/texts.ts'
@@ -25,10 +27,12 @@ export type TurnOptions = {
 /** Learns what a turn's log says, once, and puts its agent together. Contract: throws NotUnderstoodError. */
 export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> {
   const { run, taken, signal, lease } = options
+  const uses = [...taken.agent_capabilities, ...taken.capabilities]
+  const capabilities = await capabilitiesFor(node, run.orgId, { uses, fresh: true })
   const { conversation, rows } = await readOn(node, options)
   const events = rows.filter((row) => row.sequence >= taken.turn_from).map(loggedEvent)
   checkUnderstood(node, options, events)
-  const agent = assemble(node.capabilities, {
+  const agent = assemble(capabilities, {
     agentPrompt: taken.system_prompt,
     agentUses: taken.agent_capabilities,
     sessionUses: taken.capabilities,
@@ -105,7 +109,7 @@ function checkUnderstood(node: Node, { taken, lease }: TurnOptions, events: Logg
   }
   if (lease.others().otherVersions === 0) return
   for (const { ref } of [...taken.agent_capabilities, ...taken.capabilities]) {
-    if (node.capabilities.some(({ id }) => id === ref)) continue
+    if (isMcpRef(ref) || node.capabilities.some(({ id }) => id === ref)) continue
     throw new NotUnderstoodError(`There is a capability ${ref}.`)
   }
 }
