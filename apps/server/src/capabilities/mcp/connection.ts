@@ -78,8 +78,9 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   const { reach, version, signal } = options
   const { Client, StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client')
   const calls = { underWay: 0, resumptions: 0 }
+  const faults: Faults = {}
   const transport = new StreamableHTTPClientTransport(new URL(reach.url), {
-    fetch: bounded(reach.fetch),
+    fetch: bounded(reach.fetch, faults),
     requestInit: { headers: reach.headers },
     redirectPolicy: 'same-origin',
     onInsufficientScope: 'throw',
@@ -88,7 +89,10 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   const client = new Client({ name: 'outlast', version }, { jsonSchemaValidator: nothingCompiled })
   client.onerror = options.onError
   client.setNotificationHandler('notifications/tools/list_changed', options.onToolsChanged)
-  const attach = attaching(transport)
+  const opening = new AbortController()
+  const attach = attaching(transport, {
+    onRequestStreamEnd: () => opening.abort(unanswered(faults)),
+  })
 
   /** Asks something, and hangs up when it is over, however it ends. */
   async function ask(
@@ -101,10 +105,10 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   ) {
     const ending = new AbortController()
     const either = AbortSignal.any([outside, ending.signal])
-    const unanswered = () => ending.abort(new McpFailure('ended its answer before it was whole.'))
+    const onRequestStreamEnd = () => ending.abort(unanswered(faults))
     calls.underWay += 1
     try {
-      return await attach({ requestSignal: either, onRequestStreamEnd: unanswered }, () =>
+      return await attach({ requestSignal: either, onRequestStreamEnd }, () =>
         client.request(request, anyObject, {
           signal: either,
           timeout: Math.min(silenceMs, timeoutMsMax),
@@ -136,11 +140,14 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     },
   }
   try {
-    await client.connect(transport, { signal, timeout: timeoutMsMax })
+    await client.connect(transport, {
+      signal: AbortSignal.any([signal, opening.signal]),
+      timeout: timeoutMsMax,
+    })
   } catch (error) {
     await client.close().catch(() => {})
     signal.throwIfAborted()
-    throw error
+    throw opening.signal.aborted ? opening.signal.reason : error
   }
   const { name, version: theirs } = client.getServerVersion() ?? {}
   connection.about = {
@@ -151,17 +158,23 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   return connection
 }
 
+/** What went wrong below the SDK, which keeps it to itself. */
+type Faults = { overflow?: McpFailure }
+
+const unanswered = ({ overflow }: Faults) =>
+  overflow ?? new McpFailure('ended its answer before it was whole.')
+
 type SendOptions = NonNullable<Parameters<Transport['send']>[1]>
 
 /**
  * Gives the message that `work` sends at once what the SDK gives its transport for newer servers only: a signal that ends
- * its stream, and word of a stream that ended.
+ * its stream, and word of a stream that ended; `first` is for the message that begins the session.
  */
-function attaching(transport: Pick<Transport, 'send'>) {
+function attaching(transport: Pick<Transport, 'send'>, first: SendOptions) {
   const send = transport.send.bind(transport)
   let mine: SendOptions | undefined
   transport.send = (message, options) => {
-    const own = mine
+    const own = 'method' in message && message.method === 'initialize' ? first : mine
     mine = undefined
     return send(message, own ? { ...options, ...own } : options)
   }
@@ -188,24 +201,25 @@ function resumeLater(
 const bodiless = new Set([204, 205, 304])
 
 /** The same, but no answer has more bytes than it may, unpacked. */
-function bounded(fetch: Reach['fetch']): Reach['fetch'] {
+function bounded(fetch: Reach['fetch'], faults: Faults): Reach['fetch'] {
   return async (input, init) => {
     const headers = Object.fromEntries(new Headers(init?.headers))
     const response = await fetch(String(input), { ...init, headers })
     const { status, statusText, body } = response
     const about = { status, statusText, headers: [...response.headers] }
     if (!body || bodiless.has(status)) return new Response(null, about)
-    return new Response(body.pipeThrough(counting()), about)
+    return new Response(body.pipeThrough(counting(faults)), about)
   }
 }
 
-function counting() {
+function counting(faults: Faults) {
   let bytes = 0
   return new TransformStream<Uint8Array, Uint8Array>({
     transform(piece, controller) {
       bytes += piece.length
       if (bytes <= answerBytesMax) return controller.enqueue(piece)
-      controller.error(new McpFailure(`sends more than ${answerBytesMax} bytes in one answer.`))
+      faults.overflow = new McpFailure(`sends more than ${answerBytesMax} bytes in one answer.`)
+      controller.error(faults.overflow)
     },
   })
 }

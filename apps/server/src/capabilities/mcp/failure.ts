@@ -26,7 +26,7 @@ export function sentenceOf(error: unknown): string {
   const { name, message, code, status, data } = error as SdkFailure
   if (typeof status === 'number') return `${ofStatus(status, message)}${said(data?.text)}.`
   if (name === 'ProtocolError' || typeof code === 'number') {
-    return `refuses: ${quoted(message) || 'it does not say why'} (MCP error ${String(code)}).`
+    return `refuses${said(message)} (MCP error ${String(code)}).`
   }
   if (code === 'REQUEST_TIMEOUT') return 'did not answer in time.'
   if (code === 'CONNECTION_CLOSED' || code === 'NOT_CONNECTED') return 'closed the connection.'
@@ -42,8 +42,10 @@ function ofStatus(status: number, message: string): string {
   return `answers with HTTP ${status}`
 }
 
-const said = (text: unknown) =>
-  typeof text === 'string' && quoted(text) !== '' ? `: ${quoted(text)}` : ''
+function said(text: unknown): string {
+  const words = typeof text === 'string' ? quoted(text).replace(/\.+$/, '') : ''
+  return words === '' ? '' : `: ${words}`
+}
 
 /**
  * True for a request that a server did not process because it does not know the session that it belongs to: 404 by the

@@ -62,13 +62,17 @@ export function createMcp({ db, config, secrets, log, version }: McpOptions): Mc
     stopping: stopping.signal,
   })
 
-  async function open(server: McpServerReach, signal: AbortSignal): Promise<Connection> {
+  async function open(
+    server: McpServerReach,
+    signal: AbortSignal,
+    onToolsChanged = () => {},
+  ): Promise<Connection> {
     const reach = await openReach(server, { secrets, allowed: config.PRIVATE_HOSTS_ALLOWED })
     return connect({
       reach,
       version,
       signal: AbortSignal.any([signal, stopping.signal]),
-      onToolsChanged: () => listings.listLater(server),
+      onToolsChanged,
       onError: (error) => log.debug('an MCP server misbehaves', { error }),
     })
   }
@@ -81,7 +85,8 @@ export function createMcp({ db, config, secrets, log, version }: McpOptions): Mc
       const silenceMs = remote.silenceMs ?? config.TOOL_TIMEOUT_MS
       const answer = await ask(pool, {
         key: `${nameOf(server)} ${context.sessionId}`,
-        open: () => open(server, AbortSignal.timeout(connectMs)),
+        // Who is only asked for its tools cannot ask to be asked again.
+        open: () => open(server, AbortSignal.timeout(connectMs), () => listings.listLater(server)),
         work: (connection) =>
           connection.callTool(
             { name: remote.tool, arguments: input, _meta: { [metaKey]: context.idempotencyKey } },

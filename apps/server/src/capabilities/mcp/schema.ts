@@ -124,7 +124,7 @@ function copiedNames(value: unknown, walk: Walk, depth: number): Json {
   if (!isObject(value)) throw new SchemaError('has properties that are no object')
   const names = Object.keys(value)
   if (names.length > namesMax) throw new SchemaError(`has more than ${namesMax} names in one place`)
-  const odd = names.find((name) => !propertyName.test(name))
+  const odd = names.find((name) => !propertyName.test(name) || name === '__proto__')
   if (odd !== undefined) throw new SchemaError('has a name that models cannot say')
   return Object.fromEntries(
     names.map((name) => [name, copiedSchema('property', value[name], walk, depth)]),

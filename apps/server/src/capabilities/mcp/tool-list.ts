@@ -70,7 +70,7 @@ function newList() {
 type Read = { tool: ListedTool } | { problem: string }
 
 function readTool(given: unknown): Read {
-  const { name, description, title, inputSchema, annotations } = (given ?? {}) as Record<
+  const { name, description, title, inputSchema, annotations, execution } = (given ?? {}) as Record<
     string,
     unknown
   >
@@ -84,6 +84,8 @@ function readTool(given: unknown): Read {
   const left = (why: string) => ({
     problem: `The tool ${name.toWellFormed()} is left out: ${why}.`,
   })
+  const { taskSupport } = (execution ?? {}) as Record<string, unknown>
+  if (taskSupport === 'required') return left('it can only be called as a task')
   const read = readableSchema(inputSchema ?? {})
   if ('problem' in read) return left(`its schema ${read.problem}`)
   if (JSON.stringify(read.schema).length > schemaLengthMax) return left('its schema is too long')
