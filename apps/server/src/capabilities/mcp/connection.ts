@@ -1,5 +1,13 @@
-import type { Progress, StandardSchemaV1, Transport } from '@modelcontextprotocol/client'
-import { McpFailure } from './failure.ts'
+import type {
+  Client,
+  Implementation,
+  Progress,
+  StandardSchemaV1,
+  StreamableHTTPClientTransport,
+  Transport,
+} from '@modelcontextprotocol/client'
+import { McpFailure, quoted } from './failure.ts'
+import { type Redact, redacting } from './redact.ts'
 
 /** How a server is reached, its secrets opened. */
 export type Reach = {
@@ -77,92 +85,104 @@ const nothingCompiled = {
 export async function connect(options: ConnectionOptions): Promise<Connection> {
   const { reach, version, signal } = options
   const { Client, StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client')
-  const calls = { underWay: 0, resumptions: 0 }
-  const faults: Faults = {}
+  const about: Session['about'] = { underWay: 0, resumptions: 0 }
   const transport = new StreamableHTTPClientTransport(new URL(reach.url), {
-    fetch: bounded(reach.fetch, faults),
+    fetch: bounded(reach.fetch, about),
     requestInit: { headers: reach.headers },
     redirectPolicy: 'same-origin',
     onInsufficientScope: 'throw',
-    reconnectionScheduler: (reconnect, delayMs) => resumeLater(calls, reconnect, delayMs),
+    reconnectionScheduler: (reconnect, delayMs) => resumeLater(about, reconnect, delayMs),
   })
   const client = new Client({ name: 'outlast', version }, { jsonSchemaValidator: nothingCompiled })
   client.onerror = options.onError
   client.setNotificationHandler('notifications/tools/list_changed', options.onToolsChanged)
   const opening = new AbortController()
-  const attach = attaching(transport, {
-    onRequestStreamEnd: () => opening.abort(unanswered(faults)),
-  })
-
-  /** Asks something, and hangs up when it is over, however it ends. */
-  async function ask(
-    request: { method: string; params: Record<string, unknown> },
-    {
-      signal: outside,
-      silenceMs,
-      onProgress,
-    }: Omit<CallOptions, 'onProgress'> & Partial<CallOptions>,
-  ) {
-    const ending = new AbortController()
-    const either = AbortSignal.any([outside, ending.signal])
-    const onRequestStreamEnd = () => ending.abort(unanswered(faults))
-    calls.underWay += 1
-    try {
-      return await attach({ requestSignal: either, onRequestStreamEnd }, () =>
-        client.request(request, anyObject, {
-          signal: either,
-          timeout: Math.min(silenceMs, timeoutMsMax),
-          ...(onProgress && { onprogress: onProgress, resetTimeoutOnProgress: true }),
-        }),
-      )
-    } catch (error) {
-      throw ending.signal.reason instanceof McpFailure ? ending.signal.reason : error
-    } finally {
-      calls.underWay -= 1
-      ending.abort()
-    }
+  const onRequestStreamEnd = () => opening.abort(unanswered(about))
+  const attach = attaching(transport, { onRequestStreamEnd })
+  const redact = redacting(reach.headers)
+  try {
+    const either = AbortSignal.any([signal, opening.signal])
+    await client.connect(transport, { signal: either, timeout: timeoutMsMax })
+  } catch (error) {
+    await client.close().catch(() => {})
+    signal.throwIfAborted()
+    throw opening.signal.aborted ? opening.signal.reason : redact.error(error)
   }
+  return connectionOver({ client, transport, attach, redact, about })
+}
 
-  const connection: Connection = {
-    about: {},
+type Session = {
+  client: Client
+  transport: StreamableHTTPClientTransport
+  attach: ReturnType<typeof attaching>
+  redact: Redact
+  /** Calls under way, streams taken up again, and what went wrong below the SDK, which keeps it to itself. */
+  about: { underWay: number; resumptions: number; overflow?: McpFailure }
+}
+
+const unanswered = ({ overflow }: Session['about']) =>
+  overflow ?? new McpFailure('ended its answer before it was whole.')
+
+function connectionOver(session: Session): Connection {
+  const { client, transport, redact } = session
+  const { name, version } = redact.json(client.getServerVersion() ?? ({} as Implementation))
+  const { protocolVersion: protocol } = transport
+  return {
+    about: {
+      ...(name !== undefined && { name: quoted(name) }),
+      ...(version !== undefined && { version: quoted(version) }),
+      ...(protocol !== undefined && { protocol_version: quoted(protocol) }),
+    },
     async listTools(cursor, signal) {
       const params = cursor === undefined ? {} : { cursor }
-      const page = await ask({ method: 'tools/list', params }, { signal, silenceMs: timeoutMsMax })
+      const request = { method: 'tools/list', params }
+      const page = await ask(session, request, { signal, silenceMs: timeoutMsMax })
       if (!Array.isArray(page.tools)) throw new McpFailure('gives no list of tools.')
       const next = typeof page.nextCursor === 'string' ? page.nextCursor : undefined
       return { tools: page.tools, next }
     },
-    callTool: (call, callOptions) => ask({ method: 'tools/call', params: call }, callOptions),
+    callTool: (call, options) => ask(session, { method: 'tools/call', params: call }, options),
     async close(known = true) {
       const late = new Promise((resolve) => setTimeout(resolve, partingMs).unref())
       if (known) await Promise.race([transport.terminateSession().catch(() => {}), late])
       await client.close().catch(() => {})
     },
   }
-  try {
-    await client.connect(transport, {
-      signal: AbortSignal.any([signal, opening.signal]),
-      timeout: timeoutMsMax,
-    })
-  } catch (error) {
-    await client.close().catch(() => {})
-    signal.throwIfAborted()
-    throw opening.signal.aborted ? opening.signal.reason : error
-  }
-  const { name, version: theirs } = client.getServerVersion() ?? {}
-  connection.about = {
-    ...(name !== undefined && { name: name.slice(0, 255) }),
-    ...(theirs !== undefined && { version: theirs.slice(0, 255) }),
-    ...(transport.protocolVersion !== undefined && { protocol_version: transport.protocolVersion }),
-  }
-  return connection
 }
 
-/** What went wrong below the SDK, which keeps it to itself. */
-type Faults = { overflow?: McpFailure }
+type Question = { method: string; params: Record<string, unknown> }
+type Asking = Omit<CallOptions, 'onProgress'> & Partial<CallOptions>
 
-const unanswered = ({ overflow }: Faults) =>
-  overflow ?? new McpFailure('ended its answer before it was whole.')
+/** Asks something, and hangs up when it is over, however it ends. */
+async function ask(
+  { client, attach, redact, about }: Session,
+  question: Question,
+  { signal: outside, silenceMs, onProgress }: Asking,
+): Promise<Record<string, unknown>> {
+  const ending = new AbortController()
+  const signal = AbortSignal.any([outside, ending.signal])
+  const onRequestStreamEnd = () => ending.abort(unanswered(about))
+  about.underWay += 1
+  try {
+    const answer = await attach({ requestSignal: signal, onRequestStreamEnd }, () =>
+      client.request(question, anyObject, {
+        signal,
+        timeout: Math.min(silenceMs, timeoutMsMax),
+        ...(onProgress && {
+          onprogress: (progress: Progress) => onProgress(redact.json(progress)),
+          resetTimeoutOnProgress: true,
+        }),
+      }),
+    )
+    return redact.json(answer)
+  } catch (error) {
+    const { reason } = ending.signal
+    throw reason instanceof McpFailure ? reason : redact.error(error)
+  } finally {
+    about.underWay -= 1
+    ending.abort()
+  }
+}
 
 type SendOptions = NonNullable<Parameters<Transport['send']>[1]>
 
@@ -187,13 +207,9 @@ function attaching(transport: Pick<Transport, 'send'>, first: SendOptions) {
 }
 
 /** A stream without a call under way is not worth an own request: the list of tools ages by itself. */
-function resumeLater(
-  calls: { underWay: number; resumptions: number },
-  reconnect: () => void,
-  delayMs: number,
-) {
-  calls.resumptions += 1
-  if (calls.underWay === 0 || calls.resumptions > resumptionsMax) return
+function resumeLater(about: Session['about'], reconnect: () => void, delayMs: number) {
+  about.resumptions += 1
+  if (about.underWay === 0 || about.resumptions > resumptionsMax) return
   const timer = setTimeout(reconnect, Math.max(resumptionMsMin, delayMs))
   return () => clearTimeout(timer)
 }
@@ -201,25 +217,25 @@ function resumeLater(
 const bodiless = new Set([204, 205, 304])
 
 /** The same, but no answer has more bytes than it may, unpacked. */
-function bounded(fetch: Reach['fetch'], faults: Faults): Reach['fetch'] {
+function bounded(fetch: Reach['fetch'], about: Session['about']): Reach['fetch'] {
   return async (input, init) => {
     const headers = Object.fromEntries(new Headers(init?.headers))
     const response = await fetch(String(input), { ...init, headers })
     const { status, statusText, body } = response
-    const about = { status, statusText, headers: [...response.headers] }
-    if (!body || bodiless.has(status)) return new Response(null, about)
-    return new Response(body.pipeThrough(counting(faults)), about)
+    const head = { status, statusText, headers: [...response.headers] }
+    if (!body || bodiless.has(status)) return new Response(null, head)
+    return new Response(body.pipeThrough(counting(about)), head)
   }
 }
 
-function counting(faults: Faults) {
+function counting(about: Session['about']) {
   let bytes = 0
   return new TransformStream<Uint8Array, Uint8Array>({
     transform(piece, controller) {
       bytes += piece.length
       if (bytes <= answerBytesMax) return controller.enqueue(piece)
-      faults.overflow = new McpFailure(`sends more than ${answerBytesMax} bytes in one answer.`)
-      controller.error(faults.overflow)
+      about.overflow = new McpFailure(`sends more than ${answerBytesMax} bytes in one answer.`)
+      controller.error(about.overflow)
     },
   })
 }

@@ -348,3 +348,48 @@ test("what a server calls an error fails the call in the server's words", async 
   })
   assert.deepEqual(empty.answer, { result: { a: 1 } })
 })
+
+test('a server that repeats what it was told gives nobody its key', async (t) => {
+  const secret = 'a-secret-key-of-a-server'
+  const told = ({ request }: Exchange) =>
+    `${request.headers.authorization} ${request.headers['x-own']}`
+  const { added, say, mcp } = await add(
+    t,
+    {
+      'tools/list': (exchange) =>
+        exchange.answer({ tools: [{ name: 'say', description: told(exchange), inputSchema: {} }] }),
+      'tools/call': (exchange) => {
+        const { message, stream, response, send } = exchange
+        const { word } = message.params.arguments
+        if (word === 'status') return response.writeHead(401).end(told(exchange))
+        if (word === 'error') {
+          return send({
+            id: message.id,
+            jsonrpc: '2.0',
+            error: { code: 1, message: told(exchange) },
+          })
+        }
+        if (word === 'failed')
+          return exchange.answer({ isError: true, ...textResult(told(exchange)) })
+        const tell = stream()
+        const { progressToken } = message.params._meta
+        const progress = { progressToken, progress: 1, message: told(exchange) }
+        tell({ method: 'notifications/progress', params: progress })
+        tell({ id: message.id, result: textResult(`${told(exchange)} ${told(exchange)}`) })
+        response.end()
+      },
+    },
+    { api_key: secret, headers: { 'x-own': `other-${secret}` } },
+  )
+  const session = await sessionWithMcp(server, added.ref)
+  const words = ['status', 'error', 'failed', 'result']
+  const uses = words.map((word): [string, object] => [say, { word }])
+  const answers = await useTools(t, server, session.id, ...uses)
+  assert.equal(answers[3].result, Array(2).fill('[secret] [secret]').join(' '))
+  const tested = await server.call('POST', `${added.path}/test`)
+  const events = await server.call('GET', `/v1/sessions/${session.id}/events?expand=messages`)
+  for (const heard of [answers, tested.body, events.body]) {
+    assert.doesNotMatch(JSON.stringify(heard), /a-secret-key/)
+  }
+  assert.match(JSON.stringify(mcp.heard('tools/call')[0]!.request.headers), /a-secret-key/)
+})
