@@ -21,17 +21,29 @@ const shown: Partial<Record<WireType, object>> = {
 const image = { type: 'image', mimeType: 'image/png', data: redImage }
 const words = '[image image/png: you cannot see images in results]'
 
-/** The requests of a turn whose model calls a tool that answers with an image. */
-async function requestsOf(t: TestContext, type: WireType) {
+let count = 0
+
+type Odd = {
+  model_id?: string
+  /** Whose bytes are played, where that is another's. */
+  wire?: WireType
+  /** Where its provider finds it, behind the host. */
+  path?: string
+}
+
+/** The requests of turns whose model called a tool that answered with an image. */
+async function requestsOf(t: TestContext, type: WireType, odd: Odd = {}) {
+  const { wire = type, path = wires[wire].path, model_id = wires[wire].model } = odd
   const mcp = await startMcp(t, {
     'tools/call': ({ answer }) => answer({ content: [{ type: 'text', text: 'Look:' }, image] }),
   })
-  const added = await addMcpServer(server(), mcp.url, { name: type })
-  const name = `mcp_${type}__say`
-  const takes = [{ pieces: [{ call: 'call_1', name, input: {} }] }, {}]
-  const player = await playReplies(t, type, takes)
-  const reached = { base_url: player.base_url, model_id: wires[type].model }
-  const model = await addModel(server(), type, reached)
+  count += 1
+  const name = `shows${count}`
+  const added = await addMcpServer(server(), mcp.url, { name })
+  const takes = [{ pieces: [{ call: 'call_1', name: `mcp_${name}__say`, input: {} }] }, {}]
+  const player = await playReplies(t, wire, takes)
+  const base_url = new URL(player.base_url).origin + path
+  const model = await addModel(server(), type, { base_url, model_id })
   const { say } = await talkTo(server(), model, { capabilities: [{ ref: added.ref }] })
   await say('Show me.')
   await say('And again?')
@@ -50,5 +62,23 @@ for (const type of wireTypes) {
         assert.ok(text.includes('Look:'))
       }
     })
+  })
+}
+
+const odd: [string, WireType, Odd][] = [
+  ['without eyes', 'openai', { model_id: 'gpt-4' }],
+  [
+    'at Azure that is reached by Chat Completions',
+    'azure_openai',
+    { wire: 'openai_completions', path: '/openai/v1/chat/completions' },
+  ],
+]
+
+for (const [what, type, how] of odd) {
+  test(`a model ${what} reads words where an image stands in a result`, async (t) => {
+    for (const body of (await requestsOf(t, type, how)).slice(1)) {
+      const text = JSON.stringify(body)
+      assert.ok(text.includes(words) && !text.includes(redImage), text.slice(0, 3_000))
+    }
   })
 }
