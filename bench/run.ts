@@ -14,6 +14,7 @@ import { markdown, type Options, type Report } from './figures.ts'
 import { files } from './files.ts'
 import { getSession } from './get-session.ts'
 import { listSessions } from './list-sessions.ts'
+import { mcp } from './mcp.ts'
 import { peers } from './peers.ts'
 import { runtimeAgent } from './runtime-agent.ts'
 import { scaling } from './scaling.ts'
@@ -41,6 +42,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'turn-memory': turnMemory,
   files,
   bash,
+  mcp,
   'runtime-agent': runtimeAgent,
 }
 
