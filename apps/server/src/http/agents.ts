@@ -49,7 +49,8 @@ export async function checkAgent(
   { capabilities, default_model_id: model }: Choices,
 ): Promise<void> {
   const uses = capabilities ?? []
-  const list = await capabilitiesFor(node, orgId, { uses })
+  // In the transaction that it is one with: none waits for a second connection.
+  const list = await capabilitiesFor({ ...node, db }, orgId, { uses })
   checkUses(list, uses)
   checkCombination(list, uses, [])
   if (model) await checkModel(db, orgId, model, 'default_model_id')
@@ -145,7 +146,7 @@ export function agentRoutes({ app, node }: Api): void {
       await checkAgent(node, { db, orgId }, body)
       const uses = body.capabilities ?? []
       const more = session?.capabilities ?? []
-      const list = await capabilitiesFor(node, orgId, { uses: [...uses, ...more] })
+      const list = await capabilitiesFor({ ...node, db }, orgId, { uses: [...uses, ...more] })
       checkUses(list, more, 'session/capabilities')
       checkCombination(list, uses, more)
       if (session?.model_id) await checkModel(db, orgId, session.model_id, 'session/model_id')

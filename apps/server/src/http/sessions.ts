@@ -66,7 +66,7 @@ export function sessionRoutes({ app, node }: Api): void {
       if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
       const uses = unmasked(capabilities, body.capabilities ?? [], [])
       const all = [...agent.capabilities, ...uses]
-      const list = await capabilitiesFor(node, principal.orgId, { uses: all })
+      const list = await capabilitiesFor({ ...node, db }, principal.orgId, { uses: all })
       checkUses(list, uses)
       checkCombination(list, agent.capabilities, uses)
       if (body.model_id) await checkModel(db, principal.orgId, body.model_id)

@@ -326,6 +326,17 @@ test('results are bounded: long texts, large and false images, things that nobod
     'It has no content.',
     'kept as wav',
   ])
+  const four = Buffer.concat([png, Buffer.alloc(4 * 1024 * 1024 - 100)])
+  const many = await called(t, {
+    'tools/call': ({ answer }) => answer({ content: [image(four), image(four), image(png)] }),
+  })
+  const sizes = many.answer.content.map((item: { path?: string }) => item.path === undefined)
+  assert.deepEqual(sizes, [true, true, true])
+  const more = await called(t, {
+    'tools/call': ({ answer }) =>
+      answer({ content: [image(four), image(four), image(large.subarray(0, 1_000))] }),
+  })
+  assert.match(more.answer.content[2].path, /-3\.png$/)
   const long = await called(t, {
     'tools/call': ({ answer }) => answer(textResult('y'.repeat(1_000_000))),
   })
