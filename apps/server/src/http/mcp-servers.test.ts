@@ -51,6 +51,15 @@ test('a server is added, read, listed, changed and deleted', async () => {
   }
 })
 
+test('a database begins with one server, which is disabled', async (t) => {
+  const { call } = await startServer(t)
+  const { data } = (await call('GET', path)).body
+  assert.deepEqual(
+    data.map((one: Record<string, unknown>) => [one.id, one.name, one.status]),
+    [['mcp_01933b5a000070008000000000000501', 'microsoft_learn', 'disabled']],
+  )
+})
+
 test('a name is taken once in an organization, whoever asks for it', async () => {
   const { call } = server
   await addMcpServer(server, url, { name: 'taken' })

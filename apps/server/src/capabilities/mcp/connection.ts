@@ -6,7 +6,7 @@ import type {
   StreamableHTTPClientTransport,
   Transport,
 } from '@modelcontextprotocol/client'
-import { McpFailure, quoted } from './failure.ts'
+import { McpFailure, quoted, sentenceOf } from './failure.ts'
 import { type Redact, redacting } from './redact.ts'
 
 /** How a server is reached, its secrets opened. */
@@ -23,7 +23,8 @@ export type ConnectionOptions = {
   signal: AbortSignal
   /** Called when the server says that it has other tools now. */
   onToolsChanged: () => void
-  onError: (error: Error) => void
+  /** Called with what goes wrong beside all questions, as the rest of a sentence that begins with the server's name. */
+  onFault: (sentence: string) => void
 }
 
 export type CallOptions = {
@@ -94,12 +95,12 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
     reconnectionScheduler: (reconnect, delayMs) => resumeLater(about, reconnect, delayMs),
   })
   const client = new Client({ name: 'outlast', version }, { jsonSchemaValidator: nothingCompiled })
-  client.onerror = options.onError
   client.setNotificationHandler('notifications/tools/list_changed', options.onToolsChanged)
   const opening = new AbortController()
   const onRequestStreamEnd = () => opening.abort(unanswered(about))
   const attach = attaching(transport, { onRequestStreamEnd })
   const redact = redacting(reach.headers)
+  client.onerror = (error) => options.onFault(sentenceOf(redact.error(error)))
   try {
     const either = AbortSignal.any([signal, opening.signal])
     await client.connect(transport, { signal: either, timeout: timeoutMsMax })

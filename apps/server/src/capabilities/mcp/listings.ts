@@ -78,7 +78,10 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
     if (known) return known
     const asked = listOnce(server).finally(() => underWay.delete(name))
     underWay.set(name, asked)
-    asked.catch((error) => log.debug('the tools of an MCP server are not known', { error }))
+    asked.catch((error) => {
+      const reason = problemOf(server, error)
+      log.debug('the tools of an MCP server are not known', { server: server.id, reason })
+    })
     return asked
   }
 

@@ -73,7 +73,7 @@ export function createMcp({ db, config, secrets, log, version }: McpOptions): Mc
       version,
       signal: AbortSignal.any([signal, stopping.signal]),
       onToolsChanged,
-      onError: (error) => log.debug('an MCP server misbehaves', { error }),
+      onFault: (reason) => log.debug('an MCP server misbehaves', { server: server.id, reason }),
     })
   }
 
