@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { settings } from '../apps/server/src/config/settings.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
-const filesAtOnce = 2
+const filesAtOnce = 3
 const testTimeoutMs = 120_000
 
 const [options, named] = split(process.argv.slice(2))

@@ -145,9 +145,22 @@ export const table: Record<string, Row> = {
     ],
   },
   get_session: byPath(),
+  export_session: byPath(),
+  fork_session: {
+    attempts: ({ event_id, model_id }, own) => [
+      { answer: missing },
+      { body: { at_sequence: 1 }, answer: missing },
+      { body: { event_id }, answer: missing },
+      { body: { event_id: own.event_id }, answer: missing },
+      { path: own, body: { event_id }, answer: noEvent },
+      { path: own, body: { model_id }, answer: noModel },
+    ],
+  },
   update_session: byPath(() => ({ title: 'Changed' })),
   delete_session: byPath(),
   cancel_turn: byPath(),
+  submit_tool_results: byPath(bodies.submit_tool_results),
+  decide_tool_call: byPath(bodies.decide_tool_call),
   create_message: {
     attempts: () =>
       ['steer', 'queue', 'interrupt', 'reject'].map((on_busy) => ({
@@ -235,6 +248,7 @@ const registration = { email: 'thief@example.com', password: 'a long password', 
 export const forTokens = new Set([
   'get_session',
   'cancel_turn',
+  'submit_tool_results',
   'create_message',
   'list_messages',
   'list_events',

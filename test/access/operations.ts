@@ -69,7 +69,7 @@ export type Things = {
 }
 
 const nounOf = { 'llm-providers': 'provider_id', 'llm-models': 'model_id' } as const
-const notOurs: Record<string, string> = { provider: 'google' }
+const notOurs: Record<string, string> = { provider: 'google', tool_call_id: 'call_1' }
 
 /** A path of the document with things in it. */
 export function fill(path: string, things: Things): string {
@@ -103,8 +103,11 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   stat_file: ({ path }) => ({ path }),
   grep_files: ({ word }) => ({ pattern: word }),
   create_session: ({ agent_id }) => ({ agent_id }),
+  fork_session: () => ({}),
   update_session: () => ({ title: 'Changed' }),
   create_message: () => ({ message: text('Hello') }),
+  submit_tool_results: () => ({ tool_results: [{ tool_call_id: 'call_1', result: 'New' }] }),
+  decide_tool_call: () => ({ decision: 'deny' }),
   create_session_token: () => ({ access: 'read' }),
   create_provider: () => ({ name: 'New', provider_type: 'llmsim' }),
   update_provider: () => ({ name: 'Changed' }),

@@ -53,6 +53,9 @@ const ownEvents = [
   'files.changed',
   'mcp.unavailable',
   'tool.progress',
+  'tool.approval_requested',
+  'tool.approval_resolved',
+  'tool.call_requested',
 ]
 
 type Operation = {

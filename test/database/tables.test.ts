@@ -21,6 +21,8 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   Time: { is: ['timestamp with time zone'] },
   NullableTime: { is: ['timestamp with time zone'], nullable: true },
   Uses: { is: ['json'] },
+  Tools: { is: ['json'] },
+  Waiting: { is: ['json'], nullable: true },
   'JSONColumnType<object>': { is: ['json'] },
   Details: { is: ['json'], nullable: true },
 }

@@ -21,7 +21,7 @@ import {
 import { anyPath, requestOf } from './generate.ts'
 
 const seed = Number(process.env.FUZZ_SEED ?? 20_260_207)
-const runs = Number(process.env.FUZZ_RUNS ?? 250)
+const runs = Number(process.env.FUZZ_RUNS ?? 150)
 const operationMs = process.env.FUZZ_RUNS ? Number.POSITIVE_INFINITY : 2_500
 const bigBytes = 1_000_000
 const newSessions = 2

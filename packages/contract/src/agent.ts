@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { CapabilityUse, CapabilityUses } from './capability.ts'
+import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
 import { AgentId, ModelId, Timestamp } from './id.ts'
 import { oneOf, optional, pageOf } from './shape.ts'
 import { TokenUsage } from './usage.ts'
@@ -16,6 +16,7 @@ export const Agent = Type.Object(
     default_model_id: Type.Optional(ModelId),
     tags: Type.Array(Type.String()),
     capabilities: Type.Array(CapabilityUse),
+    tools: Type.Optional(Type.Array(ClientTool)),
     status: AgentStatus,
     usage: Type.Optional(TokenUsage),
     created_at: Timestamp,
@@ -40,12 +41,13 @@ export const NewAgent = Type.Object(
     default_model_id: optional(ModelId),
     tags: optional(tags),
     capabilities: optional(CapabilityUses),
+    tools: optional(ClientTools),
   },
   { title: 'CreateAgentRequest' },
 )
 export type NewAgent = Static<typeof NewAgent>
 
-/** Absent or `null`: unchanged. `capabilities` and `tags` replace the whole list. */
+/** Absent or `null`: unchanged. `capabilities`, `tools` and `tags` replace the whole list. */
 export const AgentChange = Type.Object(
   {
     name: optional(name),
@@ -54,6 +56,7 @@ export const AgentChange = Type.Object(
     default_model_id: optional(ModelId),
     tags: optional(tags),
     capabilities: optional(CapabilityUses),
+    tools: optional(ClientTools),
     status: optional(AgentStatus),
   },
   { title: 'UpdateAgentRequest' },
@@ -69,9 +72,14 @@ export const PreviewAgent = Type.Object(
     default_model_id: optional(ModelId),
     tags: optional(tags),
     capabilities: optional(CapabilityUses),
+    tools: optional(ClientTools),
     session: optional(
       Type.Object(
-        { model_id: optional(ModelId), capabilities: optional(CapabilityUses) },
+        {
+          model_id: optional(ModelId),
+          capabilities: optional(CapabilityUses),
+          tools: optional(ClientTools),
+        },
         { description: 'What a session with this agent would bring.' },
       ),
     ),

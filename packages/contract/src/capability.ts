@@ -23,6 +23,34 @@ export const ToolDefinition = Type.Object(
 )
 export type ToolDefinition = Static<typeof ToolDefinition>
 
+const secondsMax = 30 * 24 * 3_600
+
+/** A tool that the client runs: the model may call it, and the turn waits for what the client says came of it. */
+export const ClientTool = Type.Object(
+  {
+    type: Type.Literal('client_side'),
+    name: Type.String({ pattern: '^[a-zA-Z0-9_-]{1,64}$' }),
+    description: Type.String({ minLength: 1, maxLength: 10_240 }),
+    parameters: Type.Optional(
+      Type.Intersect([Type.Object({ type: Type.Optional(Type.Literal('object')) }), AnyObject], {
+        description: 'The JSON Schema of its arguments; absent: any object.',
+      }),
+    ),
+    policy: Type.Optional(oneOf('auto', 'requires_approval')),
+    timeout_seconds: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: secondsMax,
+        description: 'How long the turn waits for a result; absent: CLIENT_TOOL_TIMEOUT_HOURS.',
+      }),
+    ),
+  },
+  { title: 'ClientSideTool' },
+)
+export type ClientTool = Static<typeof ClientTool>
+
+export const ClientTools = Type.Array(ClientTool, { maxItems: 128 })
+
 /** What a capability is and adds, for those who choose one. */
 export const CapabilityInfo = Type.Object(
   {
@@ -45,7 +73,11 @@ export const CapabilityPage = pageOf(CapabilityInfo, 'CapabilityPage')
 
 /** A tool as a model gets it, and who brings it. */
 const PreviewTool = Type.Object(
-  { ...ToolDefinition.properties, capability_id: Type.String() },
+  {
+    ...ToolDefinition.properties,
+    type: oneOf('builtin', 'client_side'),
+    capability_id: Type.Optional(Type.String({ description: 'Absent for a tool of the client.' })),
+  },
   { title: 'PreviewTool' },
 )
 

@@ -1,16 +1,7 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { PathChange } from './file.ts'
-import {
-  AgentId,
-  EventId,
-  ExecId,
-  McpServerId,
-  MessageId,
-  ModelId,
-  SessionId,
-  Timestamp,
-  TurnId,
-} from './id.ts'
+import { AgentId, EventId, ExecId, MessageId, ModelId, SessionId, Timestamp, TurnId } from './id.ts'
+import { McpUnavailable } from './mcp-server.ts'
 import { ContentPart, EventMessage } from './message.ts'
 import { AnyObject, Anything, count, oneOf, optional, pageOf } from './shape.ts'
 import { TokenUsage } from './usage.ts'
@@ -84,6 +75,13 @@ const GenerationMetadata = Type.Object(
 )
 export type GenerationMetadata = Static<typeof GenerationMetadata>
 
+/** Who decided: a user, a key, or anybody where there is no authentication. */
+const Decider = Type.Object(
+  { kind: Type.String(), id: Type.String(), name: Type.String() },
+  { title: 'Decider' },
+)
+export type Decider = Static<typeof Decider>
+
 const turn = { turn_id: TurnId }
 const turnAndInput = { turn_id: TurnId, input_message_id: MessageId }
 const outputStarted = {
@@ -124,15 +122,7 @@ export const eventData = {
    * The tools of an MCP server could not be listed: the turn goes on without them, or with those of an older list.
    * Once a turn for each server.
    */
-  'mcp.unavailable': Type.Object(
-    {
-      server_id: McpServerId,
-      name: Type.String(),
-      capability_id: Type.String(),
-      error: Type.String(),
-    },
-    { title: 'McpUnavailableData' },
-  ),
+  'mcp.unavailable': McpUnavailable,
   /** A model is about to be called. */
   'reason.started': Type.Object(
     { agent_id: AgentId, metadata: Type.Optional(ModelMetadata) },
@@ -216,6 +206,31 @@ export const eventData = {
   'act.started': Type.Object(
     { tool_calls: Type.Array(ToolCallSummary) },
     { title: 'ActStartedData' },
+  ),
+  /** Only a person may allow this call: POST …/approvals/{tool_call_id}. The turn waits for that at no cost. */
+  'tool.approval_requested': Type.Object(
+    { tool_call: ToolCall, expires_at: Timestamp },
+    { title: 'ToolApprovalRequestedData' },
+  ),
+  /**
+   * It was decided on. `expired`: nobody did in time. What was not approved has its `tool.completed` right after this;
+   * what was runs with `arguments` where somebody changed them.
+   */
+  'tool.approval_resolved': Type.Object(
+    {
+      tool_call_id: Type.String(),
+      tool_name: Type.String(),
+      decision: oneOf('approved', 'denied', 'expired'),
+      reason: Type.Optional(Type.String()),
+      arguments: Type.Optional(AnyObject),
+      decided_by: Type.Optional(Decider),
+    },
+    { title: 'ToolApprovalResolvedData' },
+  ),
+  /** The client is to run these tools: POST …/tool-results. The turn waits for that at no cost. */
+  'tool.call_requested': Type.Object(
+    { tool_calls: Type.Array(ToolCall), expires_at: Timestamp },
+    { title: 'ToolCallRequestedData' },
   ),
   /** One tool is about to run. */
   'tool.started': Type.Object({ tool_call: ToolCall }, { title: 'ToolStartedData' }),

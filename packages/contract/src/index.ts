@@ -7,6 +7,13 @@ export {
   NewAgent,
   PreviewAgent,
 } from './agent.ts'
+export {
+  Approval,
+  ApprovalResponse,
+  ClientToolResult,
+  ToolResults,
+  ToolResultsAccepted,
+} from './answer.ts'
 export { AuditEntry, AuditExportQuery, AuditPage, AuditQuery } from './audit.ts'
 export {
   ApiKey,
@@ -30,12 +37,15 @@ export {
   CapabilityPage,
   CapabilityUse,
   CapabilityUses,
+  ClientTool,
+  ClientTools,
   Preview,
   ToolDefinition,
 } from './capability.ts'
 export { ErrorDetail, ErrorResponse } from './error.ts'
 export {
   type CompactionInfo,
+  type Decider,
   Event,
   EventContext,
   type EventDataOf,
@@ -141,12 +151,16 @@ export {
   OrganizationPage,
 } from './organization.ts'
 export {
+  ExportSessionQuery,
+  ForkedFrom,
+  NewFork,
   NewSession,
   Session,
   SessionChange,
   SessionPage,
   SessionQuery,
   SessionStatus,
+  WaitingFor,
 } from './session.ts'
 export { type Page, PageQuery } from './shape.ts'
 export { TokenUsage } from './usage.ts'

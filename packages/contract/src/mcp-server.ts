@@ -84,3 +84,14 @@ export const McpServerTest = Type.Object(
   { title: 'McpServerTest' },
 )
 export type McpServerTest = Static<typeof McpServerTest>
+
+/** What the log says of a server whose tools could not be listed. */
+export const McpUnavailable = Type.Object(
+  {
+    server_id: McpServerId,
+    name: Type.String(),
+    capability_id: Type.String(),
+    error: Type.String(),
+  },
+  { title: 'McpUnavailableData' },
+)

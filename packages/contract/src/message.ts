@@ -39,11 +39,6 @@ export const ToolResultPart = Type.Object(
   { title: 'ToolResultContentPart' },
 )
 
-export const InputContentPart = Type.Union([TextPart, ImagePart, ImageFilePart], {
-  title: 'InputContentPart',
-})
-export type InputContentPart = Static<typeof InputContentPart>
-
 export const ContentPart = Type.Union(
   [TextPart, ImagePart, ImageFilePart, ToolCallPart, ToolResultPart],
   { title: 'ContentPart' },
@@ -93,9 +88,15 @@ export const Message = Type.Object(
 export type Message = Static<typeof Message>
 export const MessagePage = pageOf(Message, 'MessagePage')
 
+/** Results are for messages of the role `tool_result`, which hold nothing else. */
+export const InputContentPart = Type.Union([TextPart, ImagePart, ImageFilePart, ToolResultPart], {
+  title: 'InputContentPart',
+})
+export type InputContentPart = Static<typeof InputContentPart>
+
 export const InputMessage = Type.Object(
   {
-    role: Type.Optional(oneOf('user', 'agent')),
+    role: Type.Optional(oneOf('user', 'agent', 'tool_result')),
     content: Type.Array(InputContentPart, { maxItems: 1000 }),
   },
   { title: 'InputMessage' },

@@ -1,11 +1,37 @@
 import { type Static, Type } from 'typebox'
-import { CapabilityUse, CapabilityUses } from './capability.ts'
-import { AgentId, ModelId, OrganizationId, SessionId, Timestamp } from './id.ts'
+import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
+import { AgentId, EventId, ModelId, OrganizationId, SessionId, Timestamp } from './id.ts'
 import { nullable, oneOf, optional, PageQuery, pageOf } from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
 export const SessionStatus = oneOf('started', 'active', 'idle')
 export type SessionStatus = Static<typeof SessionStatus>
+
+/** What a turn waits for: results of tools that the client runs, or that somebody decides. */
+export const WaitingFor = Type.Object(
+  {
+    type: oneOf('tool_results', 'approval'),
+    tool_call_ids: Type.Array(Type.String()),
+    since: Timestamp,
+    calls: Type.Array(
+      Type.Object({
+        tool_call_id: Type.String(),
+        tool_name: Type.String(),
+        type: oneOf('tool_results', 'approval'),
+        expires_at: Timestamp,
+      }),
+    ),
+  },
+  { title: 'WaitingFor' },
+)
+export type WaitingFor = Static<typeof WaitingFor>
+
+/** What a session is a copy of. The source may be gone. */
+export const ForkedFrom = Type.Object(
+  { session_id: SessionId, sequence: Type.Integer({ minimum: 1 }) },
+  { title: 'ForkedFrom' },
+)
+export type ForkedFrom = Static<typeof ForkedFrom>
 
 /** One conversation with an agent. Every field is always there; `null` where it has no value. */
 export const Session = Type.Object(
@@ -17,10 +43,13 @@ export const Session = Type.Object(
     tags: Type.Array(Type.String()),
     model_id: nullable(ModelId),
     capabilities: Type.Array(CapabilityUse),
+    tools: Type.Array(ClientTool),
     status: SessionStatus,
+    waiting_for: nullable(WaitingFor),
     preview: nullable(Type.String({ description: 'How the first message begins.' })),
     output_preview: nullable(Type.String({ description: 'How the latest reply begins.' })),
     usage: nullable(TokenUsage),
+    forked_from: nullable(ForkedFrom),
     started_at: nullable(Timestamp),
     finished_at: nullable(Timestamp),
     created_at: Timestamp,
@@ -41,6 +70,7 @@ export const NewSession = Type.Object(
     tags: optional(tags),
     model_id: optional(ModelId),
     capabilities: optional(CapabilityUses),
+    tools: optional(ClientTools),
   },
   { title: 'CreateSessionRequest' },
 )
@@ -52,6 +82,36 @@ export const SessionChange = Type.Object(
   { title: 'UpdateSessionRequest' },
 )
 export type SessionChange = Static<typeof SessionChange>
+
+/** Where to cut, at most one of the first two: without either the whole session is copied. The rest: as in the source. */
+export const NewFork = Type.Object(
+  {
+    at_sequence: optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 2_147_483_647,
+        description: 'The last event that is copied.',
+      }),
+    ),
+    event_id: optional(EventId),
+    title: optional(title),
+    tags: optional(tags),
+    model_id: optional(ModelId),
+  },
+  { title: 'ForkSessionRequest' },
+)
+export type NewFork = Static<typeof NewFork>
+
+export const ExportSessionQuery = Type.Object({
+  files: Type.Optional(
+    Type.Unsafe<'content'>({
+      type: 'string',
+      enum: ['content'],
+      description: 'Files with what is in them.',
+    }),
+  ),
+})
+export type ExportSessionQuery = Static<typeof ExportSessionQuery>
 
 export const SessionQuery = Type.Object({
   ...PageQuery.properties,

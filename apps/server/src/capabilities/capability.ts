@@ -72,9 +72,15 @@ export type Tool<Input = Record<string, unknown>> = {
   name: string
   description: string
   replay: 'safe' | 'unsafe' | 'until_changed'
+  /** `requires_approval`: a person allows each call before it runs. Absent: `auto`. */
+  policy?: 'auto' | 'requires_approval'
+  /** The client runs it, and checks its input. */
+  client?: { timeoutSeconds: number | undefined }
   input: TObject
   /** The schema is a stranger's: it is shown to models, and whoever runs the call holds its arguments against it. */
   unchecked?: true
+  /** What the server that runs it calls it. */
+  remoteName?: string
   limits?: ToolLimits
   run: (input: Input, context: ToolContext) => unknown
 }
@@ -97,6 +103,8 @@ export type Capability<Config = Record<string, unknown>> = {
   tools: (config: Config) => Tool[]
   /** Files that a session has from its start. */
   mounts: (config: Config) => Mount[]
+  /** Its tools are not known yet: what config says of them cannot be held against anything. */
+  isUnlisted?: boolean
   /** What whoever looks at a preview should know of it. */
   warnings?: readonly string[]
   /** Why it cannot do at the moment what it should, for the log of a turn. */
@@ -125,7 +133,33 @@ export function defineCapability<Config extends TObject = TObject>(
     mounts: () => [],
     ...capability,
   }
-  return whole as unknown as Capability
+  const config = capability.tools ? withApproval(whole.config) : whole.config
+  return { ...whole, config } as unknown as Capability
+}
+
+const approval = Type.Optional(
+  Type.Union([Type.Boolean(), Type.Array(Type.String(), { maxItems: 1_000 })], {
+    description:
+      'Which of its tools a person has to allow before each call: all, or the named ones; absent or false: those that say so.',
+  }),
+)
+
+/** The config of a capability, whose tools its user may put under approval. */
+function withApproval({ properties, required: _, ...options }: TObject): TObject {
+  return Type.Object({ ...properties, requires_approval: approval }, options)
+}
+
+/** What config may call a tool. */
+export const namesOf = ({ name, remoteName }: Tool) =>
+  remoteName === undefined ? [name] : [name, remoteName]
+
+/** A tool with the policy that it has by the config of its capability. */
+export function withPolicy(tool: Tool, config: Record<string, unknown>): Tool {
+  const { requires_approval: wanted } = config
+  const isNamed = Array.isArray(wanted)
+    ? namesOf(tool).some((name) => wanted.includes(name))
+    : wanted === true
+  return isNamed ? { ...tool, policy: 'requires_approval' } : tool
 }
 
 /** A failure that the model should read, and can do something about. */

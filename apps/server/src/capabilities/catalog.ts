@@ -1,6 +1,13 @@
-import type { CapabilityInfo, CapabilityUse, ErrorDetail, Preview } from '@outlast/contract'
+import type {
+  CapabilityInfo,
+  CapabilityUse,
+  ClientTool,
+  ErrorDetail,
+  Preview,
+} from '@outlast/contract'
 import { ApiError, invalidAt } from '../errors.ts'
-import type { Capability, Mount, Tool } from './capability.ts'
+import { type Capability, type Mount, namesOf, type Tool, withPolicy } from './capability.ts'
+import { asTool } from './client-tools.ts'
 import { isMcpRef } from './mcp/ref.ts'
 import { explain, problemsOf } from './validation.ts'
 
@@ -35,10 +42,13 @@ export function describeCapability(capability: Capability): CapabilityInfo {
   }
 }
 
-export function describeTool({ name, description, input }: Tool) {
-  const parameters = { ...input }
-  return { type: 'builtin' as const, name, description, parameters, policy: 'auto' as const }
+export function describeTool({ name, description, input, policy = 'auto' }: Tool) {
+  return { type: 'builtin' as const, name, description, parameters: { ...input }, policy }
 }
+
+/** The tools that a capability has by its config. */
+const toolsOf = ({ capability, config }: Applied) =>
+  capability.tools(config).map((tool) => withPolicy(tool, config))
 
 /**
  * Refuses a list of uses in a request that could not be applied as it stands.
@@ -69,6 +79,22 @@ function checkConfig(capability: Capability, config: unknown, path: string): voi
   }))
   const [first] = details
   if (first) throw new ApiError('invalid_request', `${first.path} ${first.message}`, details)
+  checkApproval(capability, config as Record<string, unknown>, path)
+}
+
+/** A name that no tool has would leave one without the approval that was meant for it. */
+function checkApproval(
+  capability: Capability,
+  config: Record<string, unknown>,
+  path: string,
+): void {
+  const { requires_approval: wanted } = config
+  if (!Array.isArray(wanted) || wanted.length === 0 || capability.isUnlisted) return
+  const names = new Set(capability.tools(config).flatMap(namesOf))
+  const odd = wanted.findIndex((name) => !names.has(name))
+  if (odd < 0) return
+  const message = `names ${wanted[odd]}, which is no tool of ${capability.id} with this config`
+  throw invalidAt(`${path}/requires_approval/${odd}`, message)
 }
 
 /**
@@ -79,6 +105,7 @@ export function checkCombination(
   list: readonly Capability[],
   agentUses: Uses,
   sessionUses: Uses,
+  clientTools: readonly ClientTool[] = [],
 ): void {
   for (const [index, { ref }] of sessionUses.entries()) {
     const capability = list.find(({ id }) => id === ref)
@@ -99,22 +126,32 @@ export function checkCombination(
       owners.set(name, owner)
     }
   }
+  for (const { name } of clientTools) {
+    const owner = owners.get(name)
+    if (owner) throw invalidAt('tools', `bring a tool ${name}, which ${owner} brings too`)
+  }
 }
 
 /**
  * Puts the capabilities of an agent and of a session together with the agent's prompt.
  * Contract: pure; never throws. What is gone or not available is left out, config that no longer fits its
- * schema counts as empty, and of tools with one name the first stays.
+ * schema counts as empty, and of tools with one name the first stays; those of the client come last.
  */
 export function assemble(
   list: readonly Capability[],
-  agent: { agentPrompt: string; agentUses: Uses; sessionUses: Uses },
+  agent: {
+    agentPrompt: string
+    agentUses: Uses
+    sessionUses: Uses
+    clientTools?: readonly ClientTool[]
+  },
 ): RuntimeAgent {
   const parts = applied(list, agent.agentUses, agent.sessionUses)
   const tools = new Map<string, Tool>()
-  // Those of MCP servers come last: the others keep their places, whatever servers list.
-  const last = parts.toSorted((a, b) => Number(isRemote(a)) - Number(isRemote(b)))
-  for (const tool of last.flatMap(({ capability, config }) => capability.tools(config))) {
+  const remote = parts.filter(isRemote)
+  const own = parts.filter((part) => !remote.includes(part))
+  const clientTools = (agent.clientTools ?? []).map(asTool)
+  for (const tool of [...own.flatMap(toolsOf), ...clientTools, ...remote.flatMap(toolsOf)]) {
     if (!tools.has(tool.name)) tools.set(tool.name, tool)
   }
   return { prompt: assemblePrompt(parts, agent.agentPrompt), tools, parts }
@@ -127,6 +164,7 @@ export function describeAgent(
   list: readonly Capability[],
   { prompt, tools, parts }: RuntimeAgent,
   uses: Uses,
+  clientTools: readonly ClientTool[] = [],
 ): Omit<Preview, 'model'> {
   const owners = new Map<string, string>()
   for (const { capability, config } of parts) {
@@ -134,10 +172,12 @@ export function describeAgent(
       if (!owners.has(name)) owners.set(name, capability.id)
     }
   }
-  const described = [...tools.values()].map((tool) => ({
-    ...describeTool(tool),
-    capability_id: owners.get(tool.name)!,
-  }))
+  const described = [...tools.values()].map((tool) =>
+    tool.client
+      ? { ...describeTool(tool), type: 'client_side' as const }
+      : { ...describeTool(tool), capability_id: owners.get(tool.name)! },
+  )
+  const hidden = clientTools.filter(({ name }) => !tools.get(name)?.client)
   const applied = new Set(parts.map(({ capability }) => capability.id))
   const left = uses.map(({ ref }) => ref).filter((ref) => !applied.has(ref))
   return {
@@ -146,6 +186,10 @@ export function describeAgent(
     capabilities: parts.map(({ capability, config }) => ({ ref: capability.id, config })),
     warnings: [
       ...[...new Set(left)].map((ref) => whyLeftOut(list, ref)),
+      ...hidden.map(
+        ({ name }) =>
+          `${owners.get(name)} brings a tool ${name}: that of the client has no effect.`,
+      ),
       ...parts.flatMap(({ capability }) => capability.warnings ?? []),
     ],
   }
@@ -256,7 +300,8 @@ function mergedConfig(ref: string, agentUses: Uses, sessionUses: Uses): Record<s
 
 /** What is wrong with the arguments of a tool call, in one sentence for the model. */
 export function checkToolInput(tool: Tool, input: unknown): string | undefined {
-  const problems = tool.unchecked ? [] : problemsOf(tool.input, input)
+  if (tool.client || tool.unchecked) return undefined
+  const problems = problemsOf(tool.input, input)
   return problems.length === 0
     ? undefined
     : `Invalid arguments for ${tool.name}: ${explain(problems)}.`

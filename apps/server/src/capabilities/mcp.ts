@@ -1,4 +1,4 @@
-import type { CapabilityUse } from '@outlast/contract'
+import type { CapabilityUse, ClientTool } from '@outlast/contract'
 import { type TObject, Type } from 'typebox'
 import type { Db } from '../store/database.ts'
 import { findMcpServers, type ListedTool, type McpServerRow } from '../store/mcp-servers.ts'
@@ -29,29 +29,33 @@ type Config = { tools?: string[]; exclude_tools?: string[]; timeout_ms?: number 
 type From = { db: Db; capabilities: readonly Capability[]; mcp: Mcp }
 type Uses = readonly CapabilityUse[]
 
+type NamedUses = { uses: Uses; clientTools?: readonly ClientTool[]; fresh?: boolean }
+
 /**
  * What an organization can use: the capabilities of this server, and the MCP servers that `uses` name.
- * `fresh`: for a turn or a preview, with their tools as they are by now, for which a server without any is asked.
+ * `clientTools`: those whose names are taken too; `fresh`: for a turn or a preview, with their tools as they are by now, for which a server without any is asked.
  * Contract: no statement when none is named.
  */
 export async function capabilitiesFor(
   { db, capabilities, mcp }: From,
   orgId: string,
-  { uses, fresh = false }: { uses: Uses; fresh?: boolean },
+  { uses, clientTools = [], fresh = false }: NamedUses,
 ): Promise<readonly Capability[]> {
   const ids = uses.flatMap(({ ref }) => serverIdOf(ref) ?? [])
   if (ids.length === 0) return capabilities
   const stored = await findMcpServers(db, orgId, [...new Set(ids)])
   const servers = fresh ? await mcp.withTools(stored) : stored
-  return [...capabilities, ...describeServers(servers, { capabilities, mcp })]
+  const names = clientTools.map(({ name }) => name)
+  return [...capabilities, ...describeServers(servers, { capabilities, mcp }, names)]
 }
 
 /** Servers as capabilities; their tools have names that nobody else has. */
 export function describeServers(
   servers: readonly McpServerRow[],
   { capabilities, mcp }: Omit<From, 'db'>,
+  names: readonly string[] = [],
 ): Capability[] {
-  const taken = new Set(ownNames(capabilities))
+  const taken = new Set([...ownNames(capabilities), ...names])
   return servers.map((server) => capabilityOf(server, namesFor(server, taken), mcp))
 }
 
@@ -87,6 +91,7 @@ function capabilityOf(server: McpServerRow, names: Map<string, Named>, mcp: Mcp)
           .filter(wanted(config))
           .map((tool) => toolOf(tool, names, { server, config, mcp })),
     }),
+    isUnlisted: tools === null,
     warnings: warningsOf(server, names),
     ...(isDown && { unavailable: { ...about, error: tools_error } }),
   }
@@ -134,6 +139,7 @@ function toolOf(tool: ListedTool, names: Map<string, Named>, { server, config, m
     replay: tool.replay,
     input: tool.parameters as unknown as TObject,
     unchecked: true,
+    remoteName: tool.name,
     run: (input, context) => mcp.call(remote, input, context),
   }
 }

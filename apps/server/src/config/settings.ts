@@ -271,6 +271,14 @@ export const settings = {
       'How often in a row a model may make the same tool call with the same arguments before its turn fails with `tool_loop`',
     ...wholeNumber(10, 2, 10_000),
   },
+  CLIENT_TOOL_TIMEOUT_HOURS: {
+    about: 'How long a turn waits for a tool that the client runs, where the tool does not say',
+    ...wholeNumber(24, 1, 8_760),
+  },
+  APPROVAL_TIMEOUT_HOURS: {
+    about: 'How long a turn waits until somebody allows or denies a tool call; then it is denied',
+    ...wholeNumber(168, 1, 8_760),
+  },
   MCP_TOOLS_MAX_AGE_MINUTES: {
     about: "Age from which an MCP server's list of tools is had anew, in the background of a turn",
     ...wholeNumber(60, 1, 10_080),

@@ -3,6 +3,7 @@ import {
   AgentChange,
   AgentPage,
   type CapabilityUse,
+  type ClientTool,
   ErrorResponse,
   NewAgent,
   PageQuery,
@@ -10,6 +11,7 @@ import {
   PreviewAgent,
 } from '@outlast/contract'
 import { checkCombination, checkUses } from '../capabilities/catalog.ts'
+import { checkClientTools, clientToolsOf } from '../capabilities/client-tools.ts'
 import { isMasked, masked, unmasked } from '../capabilities/masking.ts'
 import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { invalidAt } from '../errors.ts'
@@ -36,6 +38,7 @@ type Params = { agent_id: string }
 type Choices = {
   capabilities?: CapabilityUse[] | null
   default_model_id?: string | null
+  tools?: ClientTool[] | null
 }
 
 const tags = ['agents']
@@ -46,13 +49,14 @@ type Where = { db: Db; orgId: string }
 export async function checkAgent(
   node: Node,
   { db, orgId }: Where,
-  { capabilities, default_model_id: model }: Choices,
+  { capabilities, default_model_id: model, tools }: Choices,
 ): Promise<void> {
   const uses = capabilities ?? []
   // In the transaction that it is one with: none waits for a second connection.
-  const list = await capabilitiesFor({ ...node, db }, orgId, { uses })
+  const clientTools = checkClientTools(tools)
+  const list = await capabilitiesFor({ ...node, db }, orgId, { uses, clientTools })
   checkUses(list, uses)
-  checkCombination(list, uses, [])
+  checkCombination(list, uses, [], clientTools)
   if (model) await checkModel(db, orgId, model, 'default_model_id')
 }
 
@@ -76,7 +80,7 @@ export function agentRoutes({ app, node }: Api): void {
   ): Promise<B> {
     const whole = await withSecrets(where, id, body)
     await checkAgent(node, where, whole)
-    return whole
+    return whole.tools ? { ...whole, tools: checkClientTools(whole.tools) } : whole
   }
 
   async function withSecrets<B extends Choices>(
@@ -88,6 +92,13 @@ export function agentRoutes({ app, node }: Api): void {
     if (!uses || !isMasked(capabilities, uses)) return body
     const known = id ? await findAgent(db, orgId, id) : undefined
     return { ...body, capabilities: unmasked(capabilities, uses, known?.capabilities ?? []) }
+  }
+
+  /** What is changed has to go with what stays. */
+  async function checkTogether({ db, orgId }: Where, id: string, change: Choices) {
+    const agent = await getAgent(db, orgId, id)
+    const uses = change.capabilities ?? agent.capabilities
+    checkCombination(capabilities, uses, [], change.tools ?? agent.tools ?? [])
   }
 
   app.route<{ Querystring: PageQuery }>({
@@ -146,14 +157,20 @@ export function agentRoutes({ app, node }: Api): void {
       await checkAgent(node, { db, orgId }, body)
       const uses = body.capabilities ?? []
       const more = session?.capabilities ?? []
-      const list = await capabilitiesFor({ ...node, db }, orgId, { uses: [...uses, ...more] })
+      const clientTools = clientToolsOf(
+        checkClientTools(body.tools),
+        checkClientTools(session?.tools, 'session/tools'),
+      )
+      const named = { uses: [...uses, ...more], clientTools }
+      const list = await capabilitiesFor({ ...node, db }, orgId, named)
       checkUses(list, more, 'session/capabilities')
-      checkCombination(list, uses, more)
+      checkCombination(list, uses, more, clientTools)
       if (session?.model_id) await checkModel(db, orgId, session.model_id, 'session/model_id')
       return previewOf(node, orgId, {
         prompt: body.system_prompt ?? '',
         agentUses: uses,
         sessionUses: more,
+        clientTools,
         models: [session?.model_id, body.default_model_id],
       })
     },
@@ -205,6 +222,7 @@ export function agentRoutes({ app, node }: Api): void {
     async handler({ params, principal: { orgId }, body, db }) {
       const id = parseId('agent', params.agent_id)
       const change = await checked({ db, orgId }, id, body)
+      if (change.tools || change.capabilities) await checkTogether({ db, orgId }, id, change)
       return shown(await updateAgent(db, { orgId, id }, change))
     },
   })

@@ -8,15 +8,17 @@ import {
   PageQuery,
 } from '@outlast/contract'
 import type { FastifyRequest } from 'fastify'
-import { ApiError } from '../errors.ts'
+import { ApiError, invalidAt } from '../errors.ts'
 import { newId, parseId } from '../ids.ts'
 import { interruptSession } from '../runtime/cancel.ts'
 import type { Node } from '../runtime/node.ts'
-import { messageTypes } from '../store/conversation.ts'
+import { submitResults } from '../runtime/results.ts'
+import { messageOf, messageTypes } from '../store/conversation.ts'
 import { countEvents, wireEvent } from '../store/events.ts'
 import { acceptMessage, asMessage, findSequence, messageBatches } from '../store/messages.ts'
 import { getSession } from '../store/sessions.ts'
 import { previewOf, withoutNul } from '../text.ts'
+import { checkIds } from './answers.ts'
 import type { Api } from './api.ts'
 import { streamList } from './page.ts'
 
@@ -37,8 +39,12 @@ export function messageRoutes({ app, node }: Api): void {
     },
     async handler({ params, principal, body, db, committed }, reply) {
       const sessionId = parseId('session', params.session_id)
-      const message = messageFrom(body)
       await node.quotas.checkStorage(principal.orgId)
+      if (body.message.role === 'tool_result') {
+        const where = { orgId: principal.orgId, sessionId }
+        return reply.code(201).send(await acceptResults({ node, db, committed }, where, body))
+      }
+      const message = messageFrom(body)
       const accepted = await accept(
         { node, db, committed },
         { orgId: principal.orgId, sessionId, message, onBusy: body.on_busy ?? 'steer' },
@@ -69,6 +75,28 @@ export function messageRoutes({ app, node }: Api): void {
       return streamList(reply, { ...(total !== undefined && { total }), offset, batches })
     },
   })
+}
+
+/** Results of tools that the client ran, sent as a message: they answer calls, and begin no turn. */
+async function acceptResults(
+  { node, db, committed }: Pick<FastifyRequest, 'db' | 'committed'> & Pick<Api, 'node'>,
+  where: { orgId: string; sessionId: string },
+  { message: { content } }: NewMessage,
+): Promise<Message> {
+  const odd = content.findIndex(({ type }) => type !== 'tool_result')
+  if (odd >= 0 || content.length === 0) {
+    throw invalidAt('message/content', 'of a tool_result message holds tool_result parts only')
+  }
+  const results = content.filter((part) => part.type === 'tool_result')
+  const callIds = results.map(({ tool_call_id }) => tool_call_id)
+  checkIds(callIds, 'message/content')
+  const { drafts, first, ts, publish } = await submitResults(node, db, where, results)
+  committed.push(publish)
+  const messages = drafts.map(({ stored }, index) =>
+    messageOf({ ...stored, sequence: first + index, ts }),
+  )
+  const all = messages.flatMap(({ content }) => content)
+  return asMessage(where.sessionId, first, { ...messages[0]!, content: all })
 }
 
 type Posted = { orgId: string; sessionId: string; message: EventMessage; onBusy: OnBusy }
@@ -128,6 +156,12 @@ function settleLater(node: Node, settle: () => Promise<void>) {
 }
 
 function messageFrom({ message, controls, metadata, tags }: NewMessage): EventMessage {
+  if (message.content.some(({ type }) => type === 'tool_result')) {
+    throw invalidAt(
+      'message/content',
+      'holds a result, which only a message of the role tool_result may',
+    )
+  }
   return {
     id: newId('message'),
     role: 'user',

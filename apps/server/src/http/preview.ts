@@ -1,4 +1,4 @@
-import type { CapabilityUse, Preview } from '@outlast/contract'
+import type { CapabilityUse, ClientTool, Preview } from '@outlast/contract'
 import { assemble, describeAgent } from '../capabilities/catalog.ts'
 import { masked } from '../capabilities/masking.ts'
 import { capabilitiesFor } from '../capabilities/mcp.ts'
@@ -9,6 +9,7 @@ type Previewed = {
   prompt: string
   agentUses: readonly CapabilityUse[]
   sessionUses: readonly CapabilityUse[]
+  clientTools: readonly ClientTool[]
   /** Models that may be asked, in order; the organization's default is behind them all. */
   models: (string | null | undefined)[]
 }
@@ -17,15 +18,16 @@ type Previewed = {
 export async function previewOf(
   node: Node,
   orgId: string,
-  { prompt, agentUses, sessionUses, models }: Previewed,
+  { prompt, agentUses, sessionUses, clientTools, models }: Previewed,
 ): Promise<Preview> {
   const uses = [...agentUses, ...sessionUses]
-  const capabilities = await capabilitiesFor(node, orgId, { uses, fresh: true })
-  const agent = assemble(capabilities, { agentPrompt: prompt, agentUses, sessionUses })
+  const capabilities = await capabilitiesFor(node, orgId, { uses, clientTools, fresh: true })
+  const parts = { agentPrompt: prompt, agentUses, sessionUses, clientTools }
+  const agent = assemble(capabilities, parts)
   const wanted = models.filter((id) => typeof id === 'string')
   const route = await findModelRoute(node.db, orgId, wanted)
   const { id, model_id, provider_id, provider_type } = route ?? {}
-  const described = describeAgent(capabilities, agent, uses)
+  const described = describeAgent(capabilities, agent, uses, clientTools)
   return {
     ...masked(capabilities, described),
     model: route ? ({ id, model_id, provider_id, provider_type } as Preview['model']) : null,

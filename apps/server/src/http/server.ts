@@ -5,6 +5,7 @@ import { ApiError } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
 import { agentFileRoutes } from './agent-files.ts'
 import { agentRoutes } from './agents.ts'
+import { answerRoutes } from './answers.ts'
 import type { Api } from './api.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { auditRoutes } from './audit.ts'
@@ -14,8 +15,10 @@ import { capabilityRoutes } from './capabilities.ts'
 import { limitConnections } from './connections.ts'
 import { documentRoutes } from './documents.ts'
 import { eventRoutes } from './events.ts'
+import { exportRoutes } from './exports.ts'
 import { fileRoutes } from './files.ts'
 import { pageRoutes } from './first-page.ts'
+import { forkRoutes } from './forks.ts'
 import { guardBrowsers, requestId } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import { mcpServerRoutes } from './mcp-servers.ts'
@@ -108,7 +111,10 @@ export async function createHttp(
   await agentFileRoutes(api)
   capabilityRoutes(api)
   sessionRoutes(api)
+  exportRoutes(api)
+  forkRoutes(api)
   messageRoutes(api)
+  answerRoutes(api)
   eventRoutes(api)
   fileRoutes(api)
   const streams = streamRoutes(api)

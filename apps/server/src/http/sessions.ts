@@ -9,6 +9,7 @@ import {
   SessionQuery,
 } from '@outlast/contract'
 import { checkCombination, checkUses, mountsOf } from '../capabilities/catalog.ts'
+import { checkClientTools, clientToolsOf } from '../capabilities/client-tools.ts'
 import { masked, unmasked } from '../capabilities/masking.ts'
 import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { ApiError } from '../errors.ts'
@@ -61,20 +62,23 @@ export function sessionRoutes({ app, node }: Api): void {
       response: { 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
     },
     async handler({ body, principal, db }, reply) {
-      await node.quotas.checkSessions(principal.orgId)
       const agent = await getAgent(db, principal.orgId, body.agent_id)
       if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
       const uses = unmasked(capabilities, body.capabilities ?? [], [])
-      const all = [...agent.capabilities, ...uses]
-      const list = await capabilitiesFor({ ...node, db }, principal.orgId, { uses: all })
+      const tools = checkClientTools(body.tools)
+      const clientTools = clientToolsOf(agent.tools ?? [], tools)
+      const named = { uses: [...agent.capabilities, ...uses], clientTools }
+      const list = await capabilitiesFor({ ...node, db }, principal.orgId, named)
       checkUses(list, uses)
-      checkCombination(list, agent.capabilities, uses)
+      checkCombination(list, agent.capabilities, uses, clientTools)
       if (body.model_id) await checkModel(db, principal.orgId, body.model_id)
       const model_id = body.model_id ?? agent.default_model_id ?? null
       const mounts = mountsOf(capabilities, agent.capabilities, uses)
-      const create = (db: Db) => createSession(db, principal.orgId, { ...body, model_id })
+      const create = (db: Db) => createSession(db, principal.orgId, { ...body, model_id, tools })
+      if (mounts.length > 0) await node.quotas.checkStorage(principal.orgId)
+      // Last: the other check may read the counts anew, which do not have this session yet.
+      await node.quotas.checkSessions(principal.orgId)
       if (mounts.length === 0) return reply.code(201).send(shown(await create(db)))
-      await node.quotas.checkStorage(principal.orgId)
       const limits = fileLimits(node.config)
       const kept = await keepMounts(db, principal.orgId, { mounts, limits })
       const session = await atomically(db, async (db) => {
@@ -114,6 +118,7 @@ export function sessionRoutes({ app, node }: Api): void {
         prompt: agent.system_prompt,
         agentUses: agent.capabilities,
         sessionUses: session.capabilities,
+        clientTools: clientToolsOf(agent.tools ?? [], session.tools),
         models: [session.model_id, agent.default_model_id],
       })
     },

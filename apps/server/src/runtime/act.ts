@@ -1,16 +1,33 @@
 import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
 import { newId, newSpanId } from '../ids.ts'
-import { commit, contextOf, draft, mayBegin, type Turn, timeLeft } from './journal.ts'
+import {
+  appendIfUnchanged,
+  commit,
+  contextOf,
+  draft,
+  makeDraft,
+  mayBegin,
+  nowOf,
+  type Turn,
+  timeLeft,
+} from './journal.ts'
 import type { Action, OpenAct, OpenCall } from './log.ts'
 import { openProgress } from './progress.ts'
 import { FencedError, HandoverError } from './stop.ts'
-import { interruptedOutcome, runTool } from './tool-call.ts'
+import {
+  abandonedOutcome,
+  interruptedOutcome,
+  runTool,
+  whyUnrunnable,
+  withEdit,
+} from './tool-call.ts'
 import { fileTarget, toolContext } from './tool-context.ts'
 
 type ActAction = Extract<Action, { kind: 'act' }>
 
 /**
- * Runs the tools that a reply asked for, all at once, and decides on the end of the step.
+ * Runs the tools that a reply asked for, all at once, and decides on the end of the step, unless calls are left whose
+ * outcome is not ours.
  * Contract: a tool runs only after its `tool.started` is stored; one that another attempt may have run already
  * runs again only if it is safe to.
  */
@@ -18,12 +35,16 @@ export async function act(turn: Turn, { open, requested }: ActAction): Promise<v
   const begun = performance.now()
   if (open) draftInterrupted(turn, open)
   else beginAct(turn, requested)
-  if (pendingCalls(turn).length > 0) {
+  beginCalls(turn, approvedCalls(turn))
+  if (startedCalls(turn).length > 0) {
     await commit(turn)
     await mayBegin(turn)
-    await runAll(turn, pendingCalls(turn))
+    await runAll(turn, startedCalls(turn))
   }
   const { calls, ...step } = turn.state.act!
+  const left = calls.filter(({ outcome }) => !outcome)
+  if (left.some(({ isAbandoned }) => isAbandoned)) return abandon(turn)
+  if (left.length > 0) return
   const successes = calls.filter(({ outcome }) => outcome === 'success').length
   draft(turn, 'act.completed', actContext(turn, step), {
     completed: true,
@@ -33,7 +54,11 @@ export async function act(turn: Turn, { open, requested }: ActAction): Promise<v
   })
 }
 
-const pendingCalls = ({ state }: Turn) => state.act!.calls.filter((call) => !call.outcome)
+const callsAt = ({ state }: Turn, stage: OpenCall['stage']) =>
+  state.act!.calls.filter((call) => call.stage === stage && !call.outcome)
+
+const startedCalls = (turn: Turn) => callsAt(turn, 'started')
+const approvedCalls = (turn: Turn) => callsAt(turn, 'approved')
 
 function actContext(turn: Turn, { execId, spanId }: Pick<OpenAct, 'execId' | 'spanId'>) {
   const context = contextOf(turn)
@@ -44,16 +69,75 @@ function beginAct(turn: Turn, requested: readonly ToolCall[]): void {
   const step = { execId: newId('exec'), spanId: newSpanId() }
   const summaries = requested.map(({ id, name }) => ({ id, name }))
   draft(turn, 'act.started', actContext(turn, step), { tool_calls: summaries })
-  for (const call of requested) {
-    const context = { ...contextOf(turn), exec_id: step.execId, span_id: newSpanId() }
-    draft(turn, 'tool.started', { ...context, parent_span_id: step.spanId }, { tool_call: call })
+  const asked = requested.filter((call) => needsApproval(turn, call))
+  for (const call of asked) {
+    const expires_at = afterHours(turn, turn.node.config.APPROVAL_TIMEOUT_HOURS)
+    draft(turn, 'tool.approval_requested', newCallContext(turn), { tool_call: call, expires_at })
   }
+  const others = requested.filter((call) => !asked.includes(call))
+  beginCalls(
+    turn,
+    others.map((call) => ({ call, spanId: newSpanId() })),
+  )
+}
+
+function newCallContext(turn: Turn, spanId = newSpanId()): EventContext {
+  const { execId, spanId: parent } = turn.state.act!
+  return { ...contextOf(turn), exec_id: execId, span_id: spanId, parent_span_id: parent }
+}
+
+/** A call that cannot run as it is fails at once: nobody is asked about it. */
+function needsApproval({ agent }: Turn, call: ToolCall): boolean {
+  const tool = agent.tools.get(call.name)
+  return tool?.policy === 'requires_approval' && whyUnrunnable(tool, call) === undefined
+}
+
+const afterHours = (turn: Turn, hours: number) => afterMs(turn, hours * 3_600_000)
+
+const afterMs = (turn: Turn, ms: number) => new Date(nowOf(turn) + ms).toISOString()
+
+/** Decides on the intent of calls that may begin: those of the client are its to run. */
+function beginCalls(turn: Turn, calls: readonly Pick<OpenCall, 'call' | 'spanId'>[]): void {
+  const isForClient = ({ call }: Pick<OpenCall, 'call'>) => {
+    const tool = turn.agent.tools.get(call.name)
+    return tool?.client !== undefined && whyUnrunnable(tool, call) === undefined
+  }
+  for (const { call, spanId } of calls.filter((call) => !isForClient(call))) {
+    draft(turn, 'tool.started', newCallContext(turn, spanId), { tool_call: call })
+  }
+  requestCalls(turn, calls.filter(isForClient))
+}
+
+/** Calls with the same time limit are asked for at once. */
+function requestCalls(turn: Turn, calls: readonly Pick<OpenCall, 'call' | 'spanId'>[]): void {
+  const usual = turn.node.config.CLIENT_TOOL_TIMEOUT_HOURS * 3_600
+  const limitOf = (call: ToolCall) => turn.agent.tools.get(call.name)?.client?.timeoutSeconds
+  const groups = Map.groupBy(calls, ({ call }) => limitOf(call) ?? usual)
+  for (const [seconds, group] of groups) {
+    const expires_at = afterMs(turn, seconds * 1_000)
+    const tool_calls = group.map(({ call }) => call)
+    draft(turn, 'tool.call_requested', newCallContext(turn), { tool_calls, expires_at })
+  }
+}
+
+/**
+ * A message came: what the client was to run is over. An answer of the client may be under way, so that this is
+ * decided only if nothing came in between; else the next look at the log decides.
+ */
+async function abandon(turn: Turn): Promise<void> {
+  await commit(turn)
+  const open = turn.state.act?.calls.filter(({ outcome, isAbandoned }) => !outcome && isAbandoned)
+  const drafts = (open ?? []).map((call) =>
+    makeDraft('tool.completed', callContext(turn, call), abandonedOutcome(call.call)),
+  )
+  if (drafts.length > 0) await appendIfUnchanged(turn, drafts)
 }
 
 /** Calls that an earlier attempt began and that had their effect, or may have had it. */
 function draftInterrupted(turn: Turn, open: OpenAct): void {
-  for (const pending of open.calls.filter(({ outcome }) => !outcome)) {
-    const { call } = pending
+  for (const pending of open.calls) {
+    const { call, stage, outcome } = pending
+    if (stage !== 'started' || outcome) continue
     const replay = turn.agent.tools.get(call.name)?.replay
     const changed = hasChangedFiles(turn, pending)
     if (replay === 'unsafe' || (replay === 'until_changed' && changed)) {
@@ -72,14 +156,11 @@ const hasChangedFiles = ({ events }: Turn, { call, sequence }: OpenCall) =>
   )
 
 function draftOutcome(turn: Turn, pending: OpenCall, outcome: EventDataOf<'tool.completed'>): void {
-  draft(turn, 'tool.completed', callContext(turn, pending), outcome)
+  draft(turn, 'tool.completed', callContext(turn, pending), withEdit(pending, outcome))
   turn.effects.outcome = true
 }
 
-function callContext(turn: Turn, { spanId }: OpenCall): EventContext {
-  const { execId, spanId: parent } = turn.state.act!
-  return { ...contextOf(turn), exec_id: execId, span_id: spanId, parent_span_id: parent }
-}
+const callContext = (turn: Turn, { spanId }: OpenCall) => newCallContext(turn, spanId)
 
 /**
  * Runs calls side by side. Outcomes are stored as they come; the last ones wait for what follows them.

@@ -38,7 +38,13 @@ function conversationOf(list: Size[]): Conversation {
     data: object,
   ) => {
     sequence += 1
-    addToConversation(conversation, { sequence, type, ts, data: JSON.stringify(data) })
+    addToConversation(conversation, {
+      sequence,
+      type,
+      ts,
+      context: '{}',
+      data: JSON.stringify(data),
+    })
   }
   const said = (role: EventMessage['role'], content: object[]) => ({
     message: { id: `message_${sequence}`, role, content, created_at: ts },
@@ -70,7 +76,7 @@ function carryOut(conversation: Conversation, room: { tokensMax: number; tokensF
       const summary = 's'.repeat(plan.tokensMax * 2)
       said = { ...said, summary, summarized_to: plan.to }
     }
-    const row = { sequence: 10_000 + round, type: 'context.compacted' as const, ts }
+    const row = { sequence: 10_000 + round, type: 'context.compacted' as const, ts, context: '{}' }
     addToConversation(conversation, { ...row, data: JSON.stringify(said) })
   }
   throw new Error('it never comes to an end')
@@ -132,7 +138,7 @@ test('an image in a result counts as one, not as its bytes in words; shortened i
     { type: 'image', media_type: 'image/png', base64: 'A'.repeat(1_000_000) },
   ]
   const data = JSON.stringify({ tool_call_id: 'c', result })
-  addToConversation(conversation, { sequence: 1, type: 'tool.completed', ts, data })
+  addToConversation(conversation, { sequence: 1, type: 'tool.completed', ts, context: '{}', data })
   const { message } = conversation.entries[0]!
   assert.ok(tokensOf(message) < 2_000)
   const short = JSON.stringify(shortenedMessage(message))

@@ -3,6 +3,7 @@ import type { EventContext, EventDataOf, EventType, TokenUsage } from '@outlast/
 import type { RuntimeAgent } from '../capabilities/catalog.ts'
 import { newId } from '../ids.ts'
 import { addToConversation, type Conversation } from '../store/conversation.ts'
+import { isUnavailable } from '../store/database.ts'
 import {
   type EventRow,
   newlySeen,
@@ -13,7 +14,15 @@ import {
   wireEvent,
 } from '../store/events.ts'
 import { isStored, rememberText } from '../store/texts.ts'
-import type { Appending, Ending, NewEvent, TakenTurn, TurnRun } from '../store/turns.ts'
+import {
+  type Appending,
+  type Ending,
+  findCurrentTurn,
+  type NewEvent,
+  type TakenTurn,
+  type TurnRun,
+} from '../store/turns.ts'
+import { answerCalls } from '../store/waits.ts'
 import { append, throughOutages } from './append.ts'
 import type { Lease } from './lease.ts'
 import { addUsage, apply, fold, following, type LoggedEvent, type TurnState } from './log.ts'
@@ -48,6 +57,8 @@ export type Turn = {
   readonly conversation: Conversation
   /** When the turn was first begun, in ms since 1970 by the database's clock. */
   readonly startedAt: number
+  /** When it last went on after somebody's answer, else when it was begun: what it waited for takes none of its time. */
+  readonly resumedAt: number
   /** The database's clock as of the latest answer, and this process's at that moment, in ms. */
   clock: { database: number; process: number }
   /** The last sequence that this attempt knows of. */
@@ -78,7 +89,7 @@ export const nowOf = ({ clock }: Turn) => clock.database + performance.now() - c
 
 /** How long the turn may still go on, in ms. */
 export const timeLeft = (turn: Turn) =>
-  turn.node.config.TURN_TIMEOUT_MS - (nowOf(turn) - turn.startedAt)
+  turn.node.config.TURN_TIMEOUT_MS - (nowOf(turn) - turn.resumedAt)
 
 /** How long one model call may take, in ms. */
 export const callTimeMs = (turn: Turn) =>
@@ -213,6 +224,35 @@ async function catchUp(turn: Turn, first: number) {
   const rows = await throughOutages(node, signal, () => readEvents(node.db, run.sessionId, read))
   turn.events.push(...rows.map(loggedEvent))
   for (const row of rows) addToConversation(turn.conversation, row)
+}
+
+/**
+ * Reads what others appended since this attempt last looked. Nothing may be decided on and not stored.
+ * Contract: throws FencedError when the attempt is not the current one.
+ */
+export async function lookAgain(turn: Turn): Promise<void> {
+  const { node, run, signal, taken } = turn
+  const { orgId, sessionId, turnId } = run
+  const find = () => findCurrentTurn(node.db, orgId, sessionId)
+  const current = await throughOutages(node, signal, find)
+  const isOurs = current?.turn_id === turnId && current.turn_attempt === run.attempt
+  if (!isOurs || current.turn_cancelled) throw new FencedError()
+  await catchUp(turn, current.sequence + 1)
+  turn.sequence = current.sequence
+  turn.state = fold(turnId, taken.turn_input, turn.events)
+}
+
+/** Stores events if nothing was added since the turn last looked, and looks again: then the log says what came of it. */
+export async function appendIfUnchanged(turn: Turn, drafts: readonly Draft[]): Promise<void> {
+  const { node, run, sequence } = turn
+  const events = drafts.map(({ stored }) => stored)
+  try {
+    const stored = await answerCalls(node.db, run, { sequence, events, wait: undefined })
+    if (stored) publish(turn, { stored: [...drafts], first: sequence + 1, ts: stored.ts })
+  } catch (error) {
+    if (!isUnavailable(error)) throw error
+  }
+  await lookAgain(turn)
 }
 
 function publish(

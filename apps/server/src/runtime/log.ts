@@ -29,10 +29,22 @@ export type OpenReason = {
 export type OpenAct = { execId: string; spanId: string; calls: OpenCall[] }
 
 export type OpenCall = {
+  /** With the arguments that somebody put in place of the model's. */
   call: ToolCall
   spanId: string
-  /** The sequence of its `tool.started`. */
+  /**
+   * `asked`: a person is to decide. `approved`: one did, and nothing has begun. `requested`: the client is to run it.
+   * `started`: it runs here, or did.
+   */
+  stage: 'asked' | 'approved' | 'requested' | 'started'
+  /** The sequence of the event of its stage. */
   sequence: number
+  /** When `asked` and `requested` end by themselves, as RFC 3339. */
+  expiresAt: string | undefined
+  /** The arguments are not those of the model. */
+  isEdited: boolean
+  /** A message came while the client was to run it: nobody waits for the client any more. */
+  isAbandoned: boolean
   outcome: 'success' | 'failure' | undefined
 }
 
@@ -76,6 +88,7 @@ export type Action =
   | { kind: 'begin' }
   | { kind: 'reason'; iteration: number; open: OpenReason | undefined }
   | { kind: 'act'; open: OpenAct | undefined; requested: readonly ToolCall[] }
+  | { kind: 'wait'; calls: readonly OpenCall[] }
   | { kind: 'end'; outcome: Outcome }
   | { kind: 'done' }
 
@@ -131,6 +144,8 @@ export function next(turn: TurnState, limits: TurnLimits): Action {
   const { iterationsMax, repeatsMax = Number.POSITIVE_INFINITY, overdue = false } = limits
   if (turn.ended) return { kind: 'done' }
   if (turn.cancelledAt !== undefined) return { kind: 'end', outcome: { kind: 'cancelled' } }
+  const waiting = waitingCalls(turn)
+  if (waiting.length > 0) return { kind: 'wait', calls: waiting }
   if (turn.act || (turn.requested.length > 0 && !overdue)) {
     return { kind: 'act', open: turn.act, requested: turn.requested }
   }
@@ -143,6 +158,15 @@ export function next(turn: TurnState, limits: TurnLimits): Action {
   if (turn.iterations >= iterationsMax) return fail('max_iterations')
   return { kind: 'reason', iteration: turn.iterations + 1, open: undefined }
 }
+
+/** The calls that a turn waits for, when nothing else is left to do. Contract: pure. */
+function waitingCalls({ act }: TurnState): readonly OpenCall[] {
+  const open = act?.calls.filter(({ outcome }) => !outcome) ?? []
+  return open.every((call) => isOutside(call) && !call.isAbandoned) ? open : []
+}
+
+/** True for a call on which the next word is not this server's. */
+export const isOutside = ({ stage }: OpenCall) => stage === 'asked' || stage === 'requested'
 
 /**
  * What the next turn is for: of what was meant for this one and came too late for it, the first; else the message
@@ -182,8 +206,18 @@ export function apply(turn: TurnState, event: LoggedEvent): TurnState {
     }
     case 'act.started':
       return { ...turn, act: openAct(event.context) }
-    case 'tool.started':
-      return { ...turn, act: started(turn.act!, event) }
+    case 'tool.approval_requested': {
+      const { tool_call: call, expires_at: expiresAt } = event.data
+      return { ...turn, act: reached(turn.act!, event, { stage: 'asked', call, expiresAt }) }
+    }
+    case 'tool.approval_resolved':
+      return { ...turn, act: resolved(turn.act!, event) }
+    case 'tool.call_requested':
+      return { ...turn, act: requested(turn.act!, event) }
+    case 'tool.started': {
+      const { tool_call: call } = event.data
+      return { ...turn, act: reached(turn.act!, event, { stage: 'started', call }) }
+    }
     case 'tool.completed':
       return { ...turn, act: completed(turn.act!, event.data) }
     case 'act.completed':
@@ -220,8 +254,9 @@ function applyInput(turn: TurnState, { sequence, data }: LoggedEvent & { type: '
     return { ...turn, input: { ...input, text: textOf(message.content), queued } }
   }
   const list = queued ? 'queued' : 'unseen'
-  if (turn[list].length === waitingMax) return turn
-  return { ...turn, [list]: [...turn[list], input] }
+  const now = queued ? turn : { ...turn, act: abandoned(turn.act) }
+  if (turn[list].length === waitingMax) return now
+  return { ...now, [list]: [...turn[list], input] }
 }
 
 /** What an earlier turn did: the message that it was for waits no longer, nor do those that its model saw. */
@@ -249,11 +284,51 @@ function openAct({ exec_id, span_id }: EventContext): OpenAct {
   return { execId: exec_id!, spanId: span_id!, calls: [] }
 }
 
-function started(act: OpenAct, event: LoggedEvent & { type: 'tool.started' }): OpenAct {
-  const { sequence, data, context } = event
-  const call = { call: data.tool_call, spanId: context.span_id!, sequence, outcome: undefined }
-  return { ...act, calls: [...act.calls, call] }
+/** The call at its next stage; the first makes it one of the step's. */
+function reached(
+  act: OpenAct,
+  { sequence, context }: LoggedEvent,
+  { call, stage, expiresAt }: Pick<OpenCall, 'call' | 'stage'> & { expiresAt?: string },
+): OpenAct {
+  const before = act.calls.find((open) => open.call.id === call.id)
+  const spanId = before?.spanId ?? context.span_id!
+  const at = { call, stage, sequence, expiresAt, spanId }
+  const now = { isEdited: false, isAbandoned: false, outcome: undefined, ...before, ...at }
+  if (!before) return { ...act, calls: [...act.calls, now] }
+  return { ...act, calls: act.calls.map((open) => (open === before ? now : open)) }
 }
+
+function requested(act: OpenAct, event: LoggedEvent & { type: 'tool.call_requested' }): OpenAct {
+  const { tool_calls, expires_at: expiresAt } = event.data
+  return tool_calls.reduce(
+    (now, call) => reached(now, event, { stage: 'requested', call, expiresAt }),
+    act,
+  )
+}
+
+function resolved(act: OpenAct, event: LoggedEvent & { type: 'tool.approval_resolved' }): OpenAct {
+  const { tool_call_id, decision, arguments: edited } = event.data
+  if (decision !== 'approved') return act
+  const { sequence } = event
+  const calls = act.calls.map((open): OpenCall => {
+    if (open.call.id !== tool_call_id) return open
+    const call = edited ? { ...open.call, arguments: edited } : open.call
+    const isEdited = edited !== undefined
+    return { ...open, call, isEdited, stage: 'approved', sequence, expiresAt: undefined }
+  })
+  return { ...act, calls }
+}
+
+/** A message ends the wait for the client, and no other. */
+function abandoned(act: OpenAct | undefined): OpenAct | undefined {
+  if (!act?.calls.some(isWithClient)) return act
+  const calls = act.calls.map((open) =>
+    isWithClient(open) ? { ...open, isAbandoned: true } : open,
+  )
+  return { ...act, calls }
+}
+
+const isWithClient = ({ stage, outcome }: OpenCall) => stage === 'requested' && !outcome
 
 function completed(act: OpenAct, data: EventDataOf<'tool.completed'>): OpenAct {
   const outcome = data.success ? ('success' as const) : ('failure' as const)

@@ -1,5 +1,6 @@
 import { eventTypes } from '@outlast/contract'
 import { assemble, type RuntimeAgent } from '../capabilities/catalog.ts'
+import { clientToolsOf } from '../capabilities/client-tools.ts'
 import { isMcpRef } from '../capabilities/mcp/ref.ts'
 import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { addToConversation, newConversation } from '../store/conversation.ts'
@@ -28,7 +29,9 @@ export type TurnOptions = {
 export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> {
   const { run, taken, signal, lease } = options
   const uses = [...taken.agent_capabilities, ...taken.capabilities]
-  const capabilities = await capabilitiesFor(node, run.orgId, { uses, fresh: true })
+  const clientTools = clientToolsOf(taken.agent_tools, taken.tools)
+  const named = { uses, clientTools, fresh: true }
+  const capabilities = await capabilitiesFor(node, run.orgId, named)
   const { conversation, rows } = await readOn(node, options)
   const events = rows.filter((row) => row.sequence >= taken.turn_from).map(loggedEvent)
   checkUnderstood(node, options, events)
@@ -36,11 +39,13 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     agentPrompt: taken.system_prompt,
     agentUses: taken.agent_capabilities,
     sessionUses: taken.capabilities,
+    clientTools,
   })
   const { prompt, tools } = summaryOf(agent)
-  const started = events.findIndex(
-    ({ type, context }) => type === 'turn.started' && context.turn_id === run.turnId,
-  )
+  const own = rows.slice(rows.length - events.length)
+  const at = (event: LoggedEvent | undefined) =>
+    event ? Date.parse(own[events.indexOf(event)]!.ts) : clock.database
+  const ours = events.filter(({ context }) => context.turn_id === run.turnId)
   const clock = { database: Date.parse(taken.now), process: performance.now() }
   return {
     node,
@@ -54,7 +59,8 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     state: fold(run.turnId, taken.turn_input, events),
     events,
     conversation,
-    startedAt: started < 0 ? clock.database : Date.parse(rows.at(started - events.length)!.ts),
+    startedAt: at(ours.find(({ type }) => type === 'turn.started')),
+    resumedAt: at(ours.findLast((event) => goesOnAt(event, ours))),
     clock,
     sequence: Math.max(taken.sequence, rows.at(-1)?.sequence ?? 0),
     drafts: [],
@@ -64,6 +70,18 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     sessionUsage: usageOf(taken),
     context: { sequence: taken.context_sequence, prompt: taken.context_prompt },
   }
+}
+
+/** True for the beginning of a turn, and for each answer that it waited for. */
+function goesOnAt(event: LoggedEvent, all: readonly LoggedEvent[]): boolean {
+  if (event.type === 'turn.started' || event.type === 'tool.approval_resolved') return true
+  if (event.type !== 'tool.completed') return false
+  const { tool_call_id } = event.data
+  return all.some(
+    (other) =>
+      other.type === 'tool.call_requested' &&
+      other.data.tool_calls.some(({ id }) => id === tool_call_id),
+  )
 }
 
 const bytesOf = (rows: EventRow[], from: number) =>

@@ -17,6 +17,8 @@ export type QueueOptions = {
   slots: number
   log: Log
   work: (job: TurnJob) => Promise<void>
+  /** Ends what a parked turn has waited for too long. Should it throw, it is tried again. */
+  expire: (job: TurnJob) => Promise<void>
   /** Called every hour on one node; undefined: never. `signal` aborts when the queue stops. */
   hourly: ((signal: AbortSignal) => Promise<void>) | undefined
 }
@@ -37,7 +39,7 @@ export async function migrateQueue(pool: pg.Pool): Promise<void> {
 
 /** Starts taking jobs. `work` must not throw: a job that ends in an error would be retried by the queue. */
 export async function startQueue(options: QueueOptions): Promise<Queue> {
-  const { pool, slots, log, work, hourly } = options
+  const { pool, slots, log, work, expire, hourly } = options
   let stopping = false
   const parting = new AbortController()
   const start = () =>
@@ -52,6 +54,7 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
       crontab: hourly ? hourlyCrontab : '',
       taskList: {
         turn: (payload) => work(payload as TurnJob),
+        expire: (payload) => expire(payload as TurnJob),
         ...(hourly && { hourly: () => hourly(parting.signal) }),
       },
     })

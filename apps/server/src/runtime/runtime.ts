@@ -11,6 +11,7 @@ import {
   type TurnRun,
   takeTurn,
 } from '../store/turns.ts'
+import { expireCalls } from './answers.ts'
 import { throughOutages } from './append.ts'
 import { type Kept, nothingKept, settleCancel } from './cancel.ts'
 import { discoverDue } from './discover.ts'
@@ -83,8 +84,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   }
 
   const { localSlots, queueSlots } = slotsOf(node.config)
-  const work = (job: TurnJob) =>
-    run({ orgId: job.org_id, sessionId: job.session_id, turnId: job.turn_id })
+  const work = (job: TurnJob) => run(refOf(job))
   const hourly =
     node.config.MODEL_SYNC_INTERVAL_HOURS === 0
       ? undefined
@@ -92,7 +92,14 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   const queue: Queue | undefined =
     queueSlots === 0
       ? undefined
-      : await startQueue({ pool: options.pool, slots: queueSlots, log: node.log, work, hourly })
+      : await startQueue({
+          pool: options.pool,
+          slots: queueSlots,
+          log: node.log,
+          work,
+          expire: (job) => expireCalls(node, refOf(job)),
+          hourly,
+        })
   node.local = {
     hasRoom: () => !stopping && local < localSlots && lease.held(),
     async begin({ ref, taken, input }) {
@@ -118,6 +125,12 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
     },
   }
 }
+
+const refOf = ({ org_id, session_id, turn_id }: TurnJob) => ({
+  orgId: org_id,
+  sessionId: session_id,
+  turnId: turn_id,
+})
 
 /** Turns that arrive here may begin without the queue; what the queue has (turns taken over, too) finds slots all the same. */
 function slotsOf({ ROLE, WORKER_SLOTS }: Config) {
@@ -161,9 +174,11 @@ async function attempt(
     while (taken.turn_tries > triesMax && !turn.state.ended) {
       await end(turn, { kind: 'failed', code: 'turn_crashed' })
     }
-    const over = await runTurn(turn, stopping)
-    if (over) recent.keep(turn)
-    else await release(node, turn.run, { parting, harmed: false, atOnce: true })
+    const howFar = await runTurn(turn, stopping)
+    if (howFar === 'over') recent.keep(turn)
+    if (howFar === 'left') {
+      await release(node, turn.run, { parting, harmed: false, atOnce: true })
+    }
   } catch (error) {
     const handover = signal.reason instanceof HandoverError
     await afterFailure(node, turn?.run ?? run, { turn, error, handover, parting })

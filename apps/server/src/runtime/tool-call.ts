@@ -3,6 +3,7 @@ import { splitImages, type Tool, type ToolContext, ToolError } from '../capabili
 import { checkToolInput } from '../capabilities/catalog.ts'
 import { ApiError } from '../errors.ts'
 import { type FileTarget, StaleAttemptError } from '../store/file-changes.ts'
+import type { OpenCall } from './log.ts'
 import { unreadableArguments } from './model-call.ts'
 import type { Node } from './node.ts'
 import { boundedError, boundedOutput } from './tool-output.ts'
@@ -44,12 +45,8 @@ const failure = (status: ToolOutcome['status'], error: string): Attempted => ({
 
 async function attempt(run: ToolRun): Promise<Attempted> {
   const { tool, call, context, signal, timeoutMs, outputBytesMax } = run
-  if (!tool) return failure('error', `Tool definition not found: ${call.name}`)
-  if (unreadableArguments in call.arguments) {
-    return failure('error', 'The arguments are not a JSON object.')
-  }
-  const wrong = checkToolInput(tool, call.arguments)
-  if (wrong !== undefined) return failure('error', wrong)
+  const why = whyUnrunnable(tool, call)
+  if (why !== undefined || !tool) return failure('error', why!)
   const timeout = AbortSignal.timeout(timeoutMs)
   const either = AbortSignal.any([signal, timeout])
   try {
@@ -65,6 +62,13 @@ async function attempt(run: ToolRun): Promise<Attempted> {
     if (timeout.aborted) return failure('timeout', `The tool did not end within ${timeoutMs} ms.`)
     return failure('error', messageOf(run, error))
   }
+}
+
+/** What is wrong with a call as it stands, in one sentence for the model; undefined when it can run. */
+export function whyUnrunnable(tool: Tool | undefined, call: ToolCall): string | undefined {
+  if (!tool) return `Tool definition not found: ${call.name}`
+  if (unreadableArguments in call.arguments) return 'The arguments are not a JSON object.'
+  return checkToolInput(tool, call.arguments)
 }
 
 /** A result as the log has it: one text, and images behind it where there are some. */
@@ -104,6 +108,32 @@ export function interruptedOutcome({ id, name }: ToolCall, changedFiles = false)
     ? 'The call was interrupted when it had changed files; its result is lost.'
     : 'The call was interrupted; whether it had an effect is unknown.'
   return { tool_call_id: id, tool_name: name, ...failure('error', known) }
+}
+
+const notRun = (call: ToolCall, status: ToolOutcome['status'], error: string): ToolOutcome => ({
+  tool_call_id: call.id,
+  tool_name: call.name,
+  ...failure(status, error),
+})
+
+/** A message came while the client was to run the call. */
+export const abandonedOutcome = (call: ToolCall) =>
+  notRun(call, 'cancelled', 'Another message came before the client had run this call.')
+
+/** Nobody answered in time: neither the client nor whoever was to decide. */
+export const expiredOutcome = (call: ToolCall, whom: string) =>
+  notRun(call, 'timeout', `${whom} in time, so this call did not run.`)
+
+/** Somebody decided that the call may not run. */
+export const deniedOutcome = (call: ToolCall, reason: string | undefined) =>
+  notRun(call, 'error', `The call was denied${reason ? `: ${reason}` : '.'}`)
+
+/** The outcome of a call as the model is to read it, when it ran with other arguments than the model's own. */
+export function withEdit({ call, isEdited }: OpenCall, outcome: ToolOutcome): ToolOutcome {
+  if (!isEdited) return outcome
+  const text = `A person changed the arguments before the call ran: ${JSON.stringify(call.arguments)}`
+  if (!outcome.result) return { ...outcome, error: `${outcome.error} ${text}` }
+  return { ...outcome, result: [...outcome.result, { type: 'text', text }] }
 }
 
 export function cancelledOutcome({ id, name }: ToolCall): ToolOutcome {

@@ -1,6 +1,6 @@
 import { ApiError } from '../errors.ts'
 import type { Bus } from '../store/bus.ts'
-import type { Database } from '../store/database.ts'
+import type { Database, Db } from '../store/database.ts'
 import { changeFiles, type FileTarget, keepBytes } from '../store/file-changes.ts'
 import { writeFile } from '../store/file-tree.ts'
 import { hashOf } from '../store/texts.ts'
@@ -8,7 +8,7 @@ import { hashOf } from '../store/texts.ts'
 /** Where outputs that are too long for a model are kept; only the server writes there. */
 const outputDirectory = '/_tool_outputs'
 
-type Keeping = { db: Database; bus: Bus; target: FileTarget; callId: string }
+type Keeping = { db: Db | Database; bus: Bus; target: FileTarget; callId: string }
 
 /**
  * A result as the model gets it: whole, or its beginning and end, and where the whole is.

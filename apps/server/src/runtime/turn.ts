@@ -1,40 +1,65 @@
 import { failureKinds } from '../providers/failure.ts'
+import { parkTurn } from '../store/waits.ts'
 import { act } from './act.ts'
+import { throughOutages } from './append.ts'
 import {
   commit,
   contextOf,
   type Draft,
   draft,
+  lookAgain,
   makeDraft,
   nextTurn,
   nowOf,
   type Turn,
   timeLeft,
 } from './journal.ts'
-import { next, type Outcome } from './log.ts'
+import { next, type OpenCall, type Outcome } from './log.ts'
 import { reason } from './reason.ts'
 import { FencedError } from './stop.ts'
+import { waitOf } from './wait.ts'
+
+/** `left`: to whichever node takes it next. `parked`: whoever answers lets it go on. */
+export type HowFar = 'over' | 'left' | 'parked'
 
 /**
- * Does the next thing until nothing is left to do, or until `stopping` says to leave the rest to another node:
- * then it returns false, everything decided so far being stored.
+ * Does the next thing until nothing is left to do, or nothing can be done until somebody answers, or until `stopping`
+ * says to leave the rest to another node; everything decided so far is stored then.
  * Contract: throws FencedError when this attempt may not go on.
  */
-export async function runTurn(turn: Turn, stopping: () => boolean): Promise<boolean> {
+export async function runTurn(turn: Turn, stopping: () => boolean): Promise<HowFar> {
   if (turn.state.begun && !turn.state.ended) tellUnavailable(turn)
   const { TURN_ITERATIONS_MAX: iterationsMax, TOOL_REPEATS_MAX: repeatsMax } = turn.node.config
   for (;;) {
     const action = next(turn.state, { iterationsMax, repeatsMax, overdue: timeLeft(turn) <= 0 })
-    if (action.kind === 'done') return true
+    if (action.kind === 'done') return 'over'
+    if (action.kind === 'wait') {
+      if (await park(turn, action.calls)) return 'parked'
+      continue
+    }
     if (action.kind !== 'end' && stopping()) {
       await commit(turn)
-      return false
+      return 'left'
     }
     if (action.kind === 'begin') begin(turn)
     if (action.kind === 'reason') await reason(turn, action)
     if (action.kind === 'act') await act(turn, action)
     if (action.kind === 'end') await end(turn, action.outcome)
   }
+}
+
+/** Lays the turn down, unless something is still to be stored or came in between: then the next look decides. */
+async function park(turn: Turn, calls: readonly OpenCall[]): Promise<boolean> {
+  if (turn.drafts.length > 0) {
+    await commit(turn)
+    return false
+  }
+  const { node, run, sequence, signal } = turn
+  const since = new Date(nowOf(turn)).toISOString()
+  const at = { nodeId: node.id, sequence, ...waitOf(calls, since) }
+  if (await throughOutages(node, signal, () => parkTurn(node.db, run, at))) return true
+  await lookAgain(turn)
+  return false
 }
 
 function begin(turn: Turn): void {

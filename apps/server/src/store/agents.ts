@@ -14,6 +14,7 @@ const columns = [
   'default_model_id',
   'tags',
   'capabilities',
+  'tools',
   'status',
   'created_at',
   'updated_at',
@@ -39,7 +40,7 @@ type AgentRow = Omit<Agent, 'description' | 'default_model_id' | 'usage'> & {
 
 function present(row: AgentRow): Agent {
   const { id, name, description, system_prompt, default_model_id } = row
-  const { tags, capabilities, status, created_at, updated_at } = row
+  const { tags, capabilities, tools = [], status, created_at, updated_at } = row
   const used = usageOf(row.usage)
   return {
     id,
@@ -49,6 +50,7 @@ function present(row: AgentRow): Agent {
     ...(default_model_id !== null && { default_model_id }),
     tags,
     capabilities,
+    ...(tools.length > 0 && { tools }),
     status,
     ...(used && { usage: used }),
     created_at,
@@ -77,8 +79,8 @@ export async function getAgent(db: Db, orgId: string, id: string): Promise<Agent
 const save: Statement = {
   name: 'save-agent',
   text: `
-insert into agents (org_id, id, name, description, system_prompt, default_model_id, tags, capabilities)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into agents (org_id, id, name, description, system_prompt, default_model_id, tags, capabilities, tools)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (org_id, id) do update set
   name = excluded.name,
   description = excluded.description,
@@ -86,6 +88,7 @@ on conflict (org_id, id) do update set
   default_model_id = excluded.default_model_id,
   tags = excluded.tags,
   capabilities = excluded.capabilities,
+  tools = excluded.tools,
   status = 'active',
   updated_at = clock_timestamp()
 returning ${selected}, xmax = 0 as created`,
@@ -109,6 +112,7 @@ export async function saveAgent(
     agent.default_model_id ?? null,
     agent.tags ?? [],
     JSON.stringify(agent.capabilities ?? []),
+    JSON.stringify(agent.tools ?? []),
   ])
   return { agent: present(row!), created: row!.created }
 }
@@ -123,7 +127,7 @@ export async function createAgent(db: Db, orgId: string, agent: NewAgent): Promi
 export async function updateAgent(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
-  { capabilities, ...change }: AgentChange,
+  { capabilities, tools, ...change }: AgentChange,
 ): Promise<Agent> {
   const given = Object.entries(change).filter(([, value]) => value != null)
   const row = await db.kysely
@@ -131,6 +135,7 @@ export async function updateAgent(
     .set({
       ...Object.fromEntries(given),
       ...(capabilities != null && { capabilities: JSON.stringify(capabilities) }),
+      ...(tools != null && { tools: JSON.stringify(tools) }),
       updated_at: sql`clock_timestamp()`,
     })
     .where('org_id', '=', orgId)

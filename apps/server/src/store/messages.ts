@@ -3,7 +3,7 @@ import { messageOf, messageTypes } from './conversation.ts'
 import type { Db, Statement } from './database.ts'
 import { readPage } from './events.ts'
 import { routeQuery } from './models.ts'
-import { type NewEvent, type TakenTurn, type TurnRun, takenColumns } from './turns.ts'
+import { type NewEvent, type TakenTurn, type TurnRun, takenColumns, wakeParked } from './turns.ts'
 
 const batchSize = 500
 
@@ -21,7 +21,7 @@ export async function* messageBatches(
     const { rows, more } = await readPage(db, sessionId, read)
     const taken = rows
       .slice(skip)
-      .map((row) => JSON.stringify(asMessage(sessionId, row.sequence, messageOf(sessionId, row))))
+      .map((row) => JSON.stringify(asMessage(sessionId, row.sequence, messageOf(row))))
     skip = Math.max(0, skip - rows.length)
     left -= taken.length
     if (taken.length > 0) yield taken
@@ -83,9 +83,9 @@ with s as (
     json_build_object('org_id', $1::text, 'session_id', id, 'turn_id', turn_id),
     job_key => turn_id
   ) from s where turn_id = $3 and $10::text is null
-)
+), ${wakeParked(`from s where turn_id <> $3 and $8::json is null and waiting_for->>'type' = 'tool_results'`)}
 select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = $3 as begins,
-  (select count(*) from j) as jobs, ${takenColumns}, row_to_json(r) as route
+  (select count(*) from j) + (select count(*) from wakes) as jobs, ${takenColumns}, row_to_json(r) as route
 from s
   left join agents a on s.turn_id = $3 and $10::text is not null
     and a.org_id = s.org_id and a.id = s.agent_id
@@ -111,8 +111,8 @@ export type NewInput = {
 export type Accepted = TakenTurn & { turn_id: string; ts: string; begins: boolean }
 
 /**
- * Stores a message and, when no turn runs, begins the turn that answers it, in the hands of a node or with a job: all or
- * nothing. Undefined when there is no such session, with `onlyIdle` when a turn runs, or when the organization runs
+ * Stores a message and, when no turn runs, begins the turn that answers it, in the hands of a node or with a job; a turn
+ * that waits for the client goes on: all or nothing. Undefined when there is no such session, with `onlyIdle` when a turn runs, or when the organization runs
  * `turnsMax` already.
  */
 export async function acceptMessage(
@@ -147,14 +147,14 @@ with s as (
     preview = coalesce(preview, $8),
     updated_at = clock_timestamp()
   where org_id = $1 and id = $2 and turn_id = $3 and not turn_cancelled
-  returning id, sequence, updated_at
+  returning org_id, id, turn_id, sequence, updated_at, waiting_for
 ), e as (
   insert into events (session_id, sequence, type, ts, context, data, tags)
   select id, sequence - 1, 'turn.cancelled', updated_at, $4::json, $5::json, null from s
   union all
   select id, sequence, 'input.message', updated_at, '{}', $6::json, $7::text[] from s
-)
-select sequence, updated_at::timestamptz(3) as ts from s`,
+), ${wakeParked('from s where waiting_for is not null')}
+select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) as jobs from s`,
 }
 
 /**

@@ -6,7 +6,7 @@ import { atomically, type Db, type Statement } from './database.ts'
 import { randomShard, shardOf } from './turns.ts'
 import { type UsageRow, usageOf } from './usage.ts'
 
-const columns = [
+export const columns = [
   'id',
   'org_id',
   'agent_id',
@@ -14,7 +14,9 @@ const columns = [
   'tags',
   'model_id',
   'capabilities',
+  'tools',
   'status',
+  'waiting_for',
   'preview',
   'output_preview',
   'input_tokens',
@@ -22,15 +24,16 @@ const columns = [
   'cache_read_tokens',
   'cache_creation_tokens',
   'cost_nanos',
+  'forked_from',
   'started_at',
   'finished_at',
   'created_at',
   'updated_at',
 ] as const
 
-type SessionRow = Omit<Session, 'organization_id' | 'usage'> & { org_id: string } & UsageRow
+export type SessionRow = Omit<Session, 'organization_id' | 'usage'> & { org_id: string } & UsageRow
 
-function present(row: SessionRow): Session {
+export function present(row: SessionRow): Session {
   return {
     id: row.id,
     organization_id: row.org_id,
@@ -39,10 +42,13 @@ function present(row: SessionRow): Session {
     tags: row.tags,
     model_id: row.model_id,
     capabilities: row.capabilities,
+    tools: row.tools,
     status: row.status,
+    waiting_for: row.waiting_for,
     preview: row.preview,
     output_preview: row.output_preview,
     usage: usageOf(row) ?? null,
+    forked_from: row.forked_from,
     started_at: row.started_at,
     finished_at: row.finished_at,
     created_at: row.created_at,
@@ -66,8 +72,8 @@ const insert: Statement = {
   name: 'create-session',
   text: `
 with s as (
-  insert into sessions (org_id, id, agent_id, title, tags, model_id, capabilities, sequence)
-  values ($1, $2, $3, $4, $5, $6, $7, 1)
+  insert into sessions (org_id, id, agent_id, title, tags, model_id, capabilities, tools, sequence)
+  values ($1, $2, $3, $4, $5, $6, $7, $10, 1)
   returning ${columns.join(', ')}
 ), e as (
   insert into events (session_id, sequence, type, ts, context, data)
@@ -81,7 +87,7 @@ select * from s`,
 
 /** The session and its first event, counted, in one statement. The agent is known to exist. */
 export async function createSession(db: Db, orgId: string, session: NewSession): Promise<Session> {
-  const { agent_id, title, tags, model_id, capabilities } = session
+  const { agent_id, title, tags, model_id, capabilities, tools } = session
   const id = newId('session')
   const [row] = await db.run<SessionRow>(insert, [
     orgId,
@@ -93,6 +99,7 @@ export async function createSession(db: Db, orgId: string, session: NewSession):
     JSON.stringify(capabilities ?? []),
     JSON.stringify({ agent_id, ...(model_id && { model_id }) }),
     shardOf(id),
+    JSON.stringify(tools ?? []),
   ])
   return present(row!)
 }
@@ -208,8 +215,19 @@ export async function listSessions(
   return { data: data.map((row) => present(row as unknown as SessionRow)), ...total }
 }
 
-const activeIds = (db: Db, orgId: string) =>
-  db.kysely.selectFrom('turns').select('session_id').where('org_id', '=', orgId)
+/** Sessions whose turn runs, is about to, or waits. */
+const activeIds = ({ kysely }: Db, orgId: string) =>
+  kysely
+    .selectFrom('turns')
+    .select('session_id')
+    .where('org_id', '=', orgId)
+    .union(
+      kysely
+        .selectFrom('sessions')
+        .select('id as session_id')
+        .where('org_id', '=', orgId)
+        .where('waiting_for', 'is not', null),
+    )
 
 function matches(search: string) {
   const pattern = `%${search.replace(/[\\%_]/g, '\\$&')}%`

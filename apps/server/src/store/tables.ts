@@ -1,4 +1,4 @@
-import type { CapabilityUse, Role, Scope } from '@outlast/contract'
+import type { CapabilityUse, ClientTool, Role, Scope, WaitingFor } from '@outlast/contract'
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 
 /** Written as a string, read back as an RFC 3339 string. */
@@ -6,6 +6,8 @@ type Time = ColumnType<string, string | undefined, string>
 type NullableTime = ColumnType<string | null, string | null | undefined, string | null>
 type Details = ColumnType<Record<string, unknown> | null, string | null, string | null>
 type Uses = JSONColumnType<CapabilityUse[], string | undefined, string>
+type Tools = JSONColumnType<ClientTool[], string | undefined, string>
+type Waiting = JSONColumnType<WaitingFor | null, string | null | undefined, string | null>
 
 export type OrganizationsTable = {
   id: string
@@ -54,6 +56,7 @@ export type AgentsTable = {
   default_model_id: string | null
   tags: Generated<string[]>
   capabilities: Uses
+  tools: Tools
   status: Generated<string>
   created_at: Time
   updated_at: Time
@@ -67,6 +70,8 @@ export type SessionsTable = {
   tags: Generated<string[]>
   model_id: string | null
   capabilities: Uses
+  tools: Tools
+  waiting_for: Waiting
   status: Generated<string>
   preview: string | null
   output_preview: string | null
@@ -92,6 +97,7 @@ export type SessionsTable = {
   stored_bytes: Generated<number>
   file_bytes: Generated<number>
   file_count: Generated<number>
+  forked_from: Details
 }
 
 export type BlobsTable = {

@@ -1,4 +1,10 @@
-import type { CapabilityUse, EventType, TokenUsage } from '@outlast/contract'
+import type {
+  CapabilityUse,
+  ClientTool,
+  EventType,
+  TokenUsage,
+  WaitingFor,
+} from '@outlast/contract'
 import type { Db, Statement } from './database.ts'
 import type { ModelRoute } from './models.ts'
 import { nanosOf, type UsageRow } from './usage.ts'
@@ -19,10 +25,25 @@ export const shardOf = (sessionId: string) => Number.parseInt(sessionId.slice(-1
 /** What a turn needs to know of its session `s` and its agent `a`. */
 export const takenColumns = `
   s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
-  s.context_sequence, s.context_prompt, s.agent_id, s.model_id, s.capabilities,
+  s.context_sequence, s.context_prompt, s.agent_id, s.model_id, s.capabilities, s.tools,
   s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_creation_tokens, s.cost_nanos,
-  a.system_prompt, a.capabilities as agent_capabilities, a.default_model_id,
+  a.system_prompt, a.capabilities as agent_capabilities, a.tools as agent_tools, a.default_model_id,
   clock_timestamp()::timestamptz(3) as now`
+
+/**
+ * Parts of a statement that let parked turns go on, of the rows that `from` gives. What they waited for stays in
+ * the session until they append. The statement has to count `wakes`: what nobody reads is not done.
+ */
+export const wakeParked = (from: string) => `woken as (
+  insert into turns (id, org_id, session_id) select turn_id, org_id, id ${from}
+  on conflict do nothing
+), wakes as (
+  select graphile_worker.add_job(
+    'turn',
+    json_build_object('org_id', org_id, 'session_id', id, 'turn_id', turn_id),
+    job_key => turn_id
+  ), graphile_worker.remove_job('wait:' || turn_id) ${from}
+)`
 
 const take: Statement = {
   name: 'take-turn',
@@ -33,6 +54,7 @@ with s as (
     turn_tries = turn_tries + 1,
     turn_node = $4
   where org_id = $1 and id = $2 and turn_id = $3
+    and (waiting_for is null or exists (select from turns where turns.id = $3))
     and not exists (
       select from nodes where nodes.id = turn_node and nodes.id <> $4 and nodes.expires_at > now()
     )
@@ -57,13 +79,15 @@ export type TakenTurn = UsageRow & {
   capabilities: CapabilityUse[]
   system_prompt: string
   agent_capabilities: CapabilityUse[]
+  tools: ClientTool[]
+  agent_tools: ClientTool[]
   default_model_id: string | null
   now: string
   /** The model for its first call, when the turn was taken by the statement that stored its message. */
   route?: ModelRoute | null
 }
 
-/** Makes this node the turn's. Undefined when the turn is over or another living node has it. */
+/** Makes this node the turn's. Undefined when the turn is over, parked, or another living node has it. */
 export async function takeTurn(db: Db, run: Omit<TurnRun, 'attempt'>, nodeId: string) {
   const [taken] = await db.run<TakenTurn>(take, [run.orgId, run.sessionId, run.turnId, nodeId])
   return taken
@@ -102,6 +126,7 @@ with s as (
     turn_node = case when sequence = $9 then null else turn_node end,
     turn_cancelled = sequence <> $9 and turn_cancelled,
     turn_id = case when sequence = $9 then $11 else turn_id end,
+    waiting_for = null,
     output_preview = coalesce($15, output_preview),
     input_tokens = input_tokens + $16,
     output_tokens = output_tokens + $17,
@@ -221,7 +246,7 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
 const current: Statement = {
   name: 'current-turn',
   text: `
-select sequence, turn_id, turn_from, turn_input, turn_node, turn_attempt, turn_cancelled,
+select sequence, turn_id, turn_from, turn_input, turn_node, turn_attempt, turn_cancelled, waiting_for,
   input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cost_nanos,
   clock_timestamp()::timestamptz(3) as now
 from sessions where org_id = $1 and id = $2`,
@@ -236,7 +261,7 @@ export type CurrentTurn = Pick<
   | 'turn_cancelled'
   | keyof UsageRow
   | 'now'
-> & { turn_id: string | null; turn_node: string | null }
+> & { turn_id: string | null; turn_node: string | null; waiting_for: WaitingFor | null }
 
 /** The turn that a session holds; `turn_id` is null when none runs. Undefined without the session. */
 export async function findCurrentTurn(db: Db, orgId: string, sessionId: string) {
@@ -250,12 +275,12 @@ const cancel: Statement = {
 with s as (
   update sessions set turn_cancelled = true, sequence = sequence + 1, updated_at = clock_timestamp()
   where org_id = $1 and id = $2 and turn_id = $3 and not turn_cancelled
-  returning id, sequence, updated_at
+  returning org_id, id, turn_id, sequence, updated_at, waiting_for
 ), e as (
   insert into events (session_id, sequence, type, ts, context, data)
   select id, sequence, 'turn.cancelled', updated_at, $4, $5 from s
-)
-select sequence, updated_at::timestamptz(3) as ts from s`,
+), ${wakeParked('from s where waiting_for is not null')}
+select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) as jobs from s`,
 }
 
 /** From here on only the end of the turn can be appended. Undefined when there is nothing to cancel any more. */

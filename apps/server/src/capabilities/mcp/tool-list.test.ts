@@ -193,3 +193,32 @@ test('names are what every vendor takes, each another one, and the same at every
     [...tools, ...tools, ...tools],
   )
 })
+
+test('a name that a tool of the client has is left to it, and approval is asked as for every tool', async (t) => {
+  const mcp = await startMcp(t)
+  const added = await addMcpServer(server, mcp.url, { name: 'clash' })
+  const name = 'mcp_clash__say'
+  const tools = [{ type: 'client_side', name, description: 'Says it itself.' }]
+  const capabilities = [
+    // As its server calls it: nobody has asked that yet.
+    { ref: added.ref, config: { requires_approval: ['say'] } },
+    { ref: 'test_math' },
+  ]
+  const { status, body } = await server.call('POST', '/v1/agents/preview', { tools, capabilities })
+  assert.equal(status, 200, JSON.stringify(body))
+  const last: { name: string; type: string; policy: string }[] = body.tools.slice(-2)
+  assert.deepEqual(
+    last.map(({ type, policy }) => [type, policy]),
+    [
+      ['client_side', 'auto'],
+      ['builtin', 'requires_approval'],
+    ],
+  )
+  assert.equal(last[0]!.name, name)
+  assert.match(last[1]!.name, /^mcp_clash__say_[0-9a-f]{8}$/)
+  assert.match(body.warnings[0], /its own name is taken/)
+  const wrong = [{ ref: added.ref, config: { requires_approval: ['sya'] } }]
+  const refused = await server.call('POST', '/v1/agents/preview', { capabilities: wrong })
+  assert.equal(refused.status, 400)
+  assert.equal(refused.body.details[0].path, 'capabilities/0/config/requires_approval/0')
+})

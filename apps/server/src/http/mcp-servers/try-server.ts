@@ -25,10 +25,9 @@ export async function tryServer(node: Node, { orgId, id }: Place): Promise<McpSe
 
 function toolsOf(node: Node, server: McpServerRow): Pick<McpServerTest, 'tools' | 'warnings'> {
   const [capability] = describeServers([server], node)
-  const names = server.tools?.tools.map(({ name }) => name) ?? []
-  const tools = capability!.tools({}).map((tool, at) => ({
+  const tools = capability!.tools({}).map((tool) => ({
     ...describeTool(tool),
-    remote_name: names[at]!,
+    remote_name: tool.remoteName!,
   }))
   return { tools, warnings: [...(capability!.warnings ?? [])] }
 }
