@@ -6,7 +6,7 @@ export type Redact = {
   text: (text: string) => string
   /** The same object, with nothing of the secrets in its texts any more. */
   json: <T>(value: T) => T
-  /** The same error, saying what it says without them. */
+  /** The same error, with nothing of them in what `sentenceOf` makes of it. */
   error: (error: unknown) => unknown
 }
 
@@ -25,13 +25,15 @@ export function redacting(headers: Readonly<Record<string, string>>): Redact {
     error(error) {
       if (secrets.length === 0 || !(error instanceof Error)) return error
       error.message = text(error.message)
-      cut(error, text)
+      // The body of an answer that was refused, as the SDK keeps it.
+      const { data } = error as { data?: { text?: unknown } }
+      if (typeof data?.text === 'string') data.text = text(data.text)
       return error
     },
   }
 }
 
-/** Contract: walks without recursion, since a stranger says how deep. */
+/** Contract: for what was JSON; walks without recursion, since a stranger says how deep. */
 function cut(root: object, text: (given: string) => string): void {
   const stack: Record<string, unknown>[] = [root as Record<string, unknown>]
   for (let holder = stack.pop(); holder; holder = stack.pop()) {
