@@ -14,6 +14,7 @@ import { markdown, type Options, type Report } from './figures.ts'
 import { files } from './files.ts'
 import { getSession } from './get-session.ts'
 import { listSessions } from './list-sessions.ts'
+import { parked } from './parked.ts'
 import { peers } from './peers.ts'
 import { runtimeAgent } from './runtime-agent.ts'
 import { scaling } from './scaling.ts'
@@ -39,6 +40,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   scaling,
   deltas,
   'turn-memory': turnMemory,
+  parked,
   files,
   bash,
   'runtime-agent': runtimeAgent,
