@@ -11,7 +11,8 @@ const byId = {
   name: 'by-id',
   text: `
 select id, org_id, agent_id, title, tags, model_id, capabilities, status, preview, output_preview, input_tokens,
-  output_tokens, cache_read_tokens, cache_creation_tokens, cost_nanos, started_at, finished_at, created_at, updated_at
+  output_tokens, cache_read_tokens, cache_creation_tokens, cost_nanos, forked_from, started_at, finished_at, created_at,
+  updated_at
 from sessions where org_id = $1 and id = $2`,
 }
 

@@ -12,6 +12,7 @@ import { bash } from './bash.ts'
 import { deltas } from './deltas.ts'
 import { markdown, type Options, type Report } from './figures.ts'
 import { files } from './files.ts'
+import { fork } from './fork.ts'
 import { getSession } from './get-session.ts'
 import { listSessions } from './list-sessions.ts'
 import { parked } from './parked.ts'
@@ -43,6 +44,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   parked,
   files,
   bash,
+  fork,
   'runtime-agent': runtimeAgent,
 }
 

@@ -131,6 +131,17 @@ export const table: Record<string, Row> = {
     ],
   },
   get_session: byPath(),
+  export_session: byPath(),
+  fork_session: {
+    attempts: ({ event_id, model_id }, own) => [
+      { answer: missing },
+      { body: { at_sequence: 1 }, answer: missing },
+      { body: { event_id }, answer: missing },
+      { body: { event_id: own.event_id }, answer: missing },
+      { path: own, body: { event_id }, answer: noEvent },
+      { path: own, body: { model_id }, answer: noModel },
+    ],
+  },
   update_session: byPath(() => ({ title: 'Changed' })),
   delete_session: byPath(),
   cancel_turn: byPath(),

@@ -102,6 +102,7 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   stat_file: ({ path }) => ({ path }),
   grep_files: ({ word }) => ({ pattern: word }),
   create_session: ({ agent_id }) => ({ agent_id }),
+  fork_session: () => ({}),
   update_session: () => ({ title: 'Changed' }),
   create_message: () => ({ message: text('Hello') }),
   submit_tool_results: () => ({ tool_results: [{ tool_call_id: 'call_1', result: 'New' }] }),

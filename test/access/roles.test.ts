@@ -58,6 +58,8 @@ const rules: Record<string, Rule> = {
   list_sessions: { needs: 'read' },
   create_session: { needs: 'write' },
   get_session: { needs: 'read', token: 'read' },
+  export_session: { needs: 'read' },
+  fork_session: { needs: 'write' },
   update_session: { needs: 'write' },
   delete_session: { needs: 'write' },
   cancel_turn: { needs: 'write', token: 'write' },

@@ -13,13 +13,24 @@ function uuid7(): string {
   }
   const random = pool.toString('hex', used, used + 10)
   used += 10
-  const variant = ((Number.parseInt(random[3]!, 16) & 0x3) | 0x8).toString(16)
-  return `${hex(Date.now(), 12)}7${random.slice(0, 3)}${variant}${random.slice(4, 19)}`
+  return marked(Date.now(), random)
+}
+
+/** Time in ms and 20 hex digits, with the marks of a UUIDv7. */
+function marked(time: number, digits: string): string {
+  const variant = ((Number.parseInt(digits[3]!, 16) & 0x3) | 0x8).toString(16)
+  return `${hex(time, 12)}7${digits.slice(0, 3)}${variant}${digits.slice(4, 19)}`
 }
 
 const hex = (value: number | bigint, digits: number) => value.toString(16).padStart(digits, '0')
 
 export const newId = (noun: Noun) => `${idPrefixes[noun]}_${uuid7()}`
+
+/** The id of what has none of its own: the same whenever its time and what it is called are. */
+export function derivedId(noun: Noun, ts: string, name: string): string {
+  const digits = createHash('sha256').update(name).digest('hex')
+  return `${idPrefixes[noun]}_${marked(Date.parse(ts), digits)}`
+}
 
 /** The id as a dashed UUID, as some fields on the wire want it. */
 export function uuidOf(id: string): string {

@@ -53,6 +53,16 @@ export const whole = {
     { ref: 'current_time', config: { timezone: 'Europe/Kyiv' } },
     { ref: 'free', config: {} },
   ],
+  tools: [
+    {
+      type: 'client_side',
+      name: 'open_door',
+      description: 'Opens: a door.',
+      parameters: { type: 'object', properties: { door: { type: 'string' } } },
+      policy: 'requires_approval',
+      timeout_seconds: 60,
+    },
+  ],
   system_prompt: 'You are Ada.\n\nYou count.',
 }
 

@@ -143,6 +143,9 @@ export {
   OrganizationPage,
 } from './organization.ts'
 export {
+  ExportSessionQuery,
+  ForkedFrom,
+  NewFork,
   NewSession,
   Session,
   SessionChange,

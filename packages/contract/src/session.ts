@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
-import { AgentId, ModelId, OrganizationId, SessionId, Timestamp } from './id.ts'
+import { AgentId, EventId, ModelId, OrganizationId, SessionId, Timestamp } from './id.ts'
 import { nullable, oneOf, optional, PageQuery, pageOf } from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
@@ -26,6 +26,13 @@ export const WaitingFor = Type.Object(
 )
 export type WaitingFor = Static<typeof WaitingFor>
 
+/** What a session is a copy of. The source may be gone. */
+export const ForkedFrom = Type.Object(
+  { session_id: SessionId, sequence: Type.Integer({ minimum: 1 }) },
+  { title: 'ForkedFrom' },
+)
+export type ForkedFrom = Static<typeof ForkedFrom>
+
 /** One conversation with an agent. Every field is always there; `null` where it has no value. */
 export const Session = Type.Object(
   {
@@ -42,6 +49,7 @@ export const Session = Type.Object(
     preview: nullable(Type.String({ description: 'How the first message begins.' })),
     output_preview: nullable(Type.String({ description: 'How the latest reply begins.' })),
     usage: nullable(TokenUsage),
+    forked_from: nullable(ForkedFrom),
     started_at: nullable(Timestamp),
     finished_at: nullable(Timestamp),
     created_at: Timestamp,
@@ -74,6 +82,36 @@ export const SessionChange = Type.Object(
   { title: 'UpdateSessionRequest' },
 )
 export type SessionChange = Static<typeof SessionChange>
+
+/** Where to cut, at most one of the first two: without either the whole session is copied. The rest: as in the source. */
+export const NewFork = Type.Object(
+  {
+    at_sequence: optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 2_147_483_647,
+        description: 'The last event that is copied.',
+      }),
+    ),
+    event_id: optional(EventId),
+    title: optional(title),
+    tags: optional(tags),
+    model_id: optional(ModelId),
+  },
+  { title: 'ForkSessionRequest' },
+)
+export type NewFork = Static<typeof NewFork>
+
+export const ExportSessionQuery = Type.Object({
+  files: Type.Optional(
+    Type.Unsafe<'content'>({
+      type: 'string',
+      enum: ['content'],
+      description: 'Files with what is in them.',
+    }),
+  ),
+})
+export type ExportSessionQuery = Static<typeof ExportSessionQuery>
 
 export const SessionQuery = Type.Object({
   ...PageQuery.properties,

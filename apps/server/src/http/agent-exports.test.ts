@@ -56,6 +56,17 @@ capabilities:
       timezone: "Europe/Kyiv"
   - ref: "free"
     config: {}
+tools:
+  - type: "client_side"
+    name: "open_door"
+    description: "Opens: a door."
+    parameters:
+      type: "object"
+      properties:
+        door:
+          type: "string"
+    policy: "requires_approval"
+    timeout_seconds: 60
 ---
 
 You are Ada.

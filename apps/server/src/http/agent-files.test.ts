@@ -34,6 +34,13 @@ capabilities:
     config:
       timezone: Europe/Kyiv
   - { ref: free, config: {} }
+tools:
+  - type: client_side
+    name: open_door
+    description: "Opens: a door."
+    parameters: { type: object, properties: { door: { type: string } } }
+    policy: requires_approval
+    timeout_seconds: 60
 `
 
 test('Markdown with front matter, YAML and JSON make the same agent, whatever the Content-Type', async () => {

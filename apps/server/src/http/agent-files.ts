@@ -1,4 +1,5 @@
 import { Agent, ErrorResponse, ExportAgentQuery, NewAgent } from '@outlast/contract'
+import { checkClientTools } from '../capabilities/client-tools.ts'
 import { masked, withoutSecrets } from '../capabilities/masking.ts'
 import { parseId } from '../ids.ts'
 import { getAgent } from '../store/agents.ts'
@@ -52,7 +53,8 @@ export async function agentFileRoutes({ app, node }: Api): Promise<void> {
       async handler({ body = '', principal: { orgId }, db }, reply) {
         const agent = fitting(NewAgent, storable(readAgentFile(body)))
         await checkAgent(node.capabilities, { db, orgId }, agent)
-        const saved = await postAgent(db, orgId, agent)
+        const tools = checkClientTools(agent.tools)
+        const saved = await postAgent(db, orgId, { ...agent, tools })
         return reply.code(saved.created ? 201 : 200).send(masked(node.capabilities, saved.agent))
       },
     })

@@ -53,9 +53,10 @@ const limitOf = (asked = Number.MAX_SAFE_INTEGER, whole: boolean) =>
   whole ? Math.min(asked, expandedMax) : asked
 
 type About = { orgId: string; sessionId: string; whole: boolean }
-type Wanted = Filter & { after: number; upTo: number; limit: number }
+type Wanted = Partial<Filter> & { after: number; upTo: number; limit: number }
 
-async function* eventBatches(db: Db, about: About, { upTo, limit, ...wanted }: Wanted) {
+/** Events as clients get them, in batches of JSON. */
+export async function* eventBatches(db: Db, about: About, { upTo, limit, ...wanted }: Wanted) {
   let { after } = wanted
   for (let left = limit; left > 0; ) {
     const size = Math.min(batchSize, left)

@@ -93,7 +93,7 @@ async function acceptResults(
   const { drafts, first, ts, publish } = await submitResults(node, db, where, results)
   committed.push(publish)
   const messages = drafts.map(({ stored }, index) =>
-    messageOf(where.sessionId, { ...stored, sequence: first + index, ts }),
+    messageOf({ ...stored, sequence: first + index, ts }),
   )
   const all = messages.flatMap(({ content }) => content)
   return asMessage(where.sessionId, first, { ...messages[0]!, content: all })

@@ -101,3 +101,20 @@ test('files and stored values count, whoever writes them: a client or a tool', a
   expectStatus(await call('POST', file('more'), { content: 'x'.repeat(600_000) }), 201)
   expectStatus(await call('PUT', file('more'), { content: 'y' }), 403, 'quota_exceeded')
 })
+
+test('a fork counts as a session, and for what it keeps', async (t) => {
+  const server = await startGuarded(t, { env: { QUOTA_SESSIONS: '2', QUOTA_STORAGE_MB: '1' } })
+  const { call } = await registerPerson(server)
+  const { id } = await createSession({ url: server.url, call })
+  const fork = () => call('POST', `/v1/sessions/${id}/fork`)
+  const first = expectStatus(await fork(), 201)
+  expectStatus(await fork(), 403, 'quota_exceeded')
+  expectStatus(await call('DELETE', `/v1/sessions/${first.id}`), 204)
+  const path = `/v1/sessions/${id}/fs/file`
+  expectStatus(await call('POST', path, { content: 'x'.repeat(600_000) }), 201)
+  const second = expectStatus(await fork(), 201)
+  expectStatus(await call('POST', `/v1/sessions/${id}/fs/more`, { content: 'x' }), 403)
+  expectStatus(await call('DELETE', `/v1/sessions/${second.id}`), 204)
+  expectStatus(await call('PUT', path, { content: 'x'.repeat(1_100_000) }), 200)
+  expectStatus(await fork(), 403, 'quota_exceeded')
+})

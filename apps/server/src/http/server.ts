@@ -15,8 +15,10 @@ import { capabilityRoutes } from './capabilities.ts'
 import { limitConnections } from './connections.ts'
 import { documentRoutes } from './documents.ts'
 import { eventRoutes } from './events.ts'
+import { exportRoutes } from './exports.ts'
 import { fileRoutes } from './files.ts'
 import { pageRoutes } from './first-page.ts'
+import { forkRoutes } from './forks.ts'
 import { guardBrowsers, requestId } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import { messageRoutes } from './messages.ts'
@@ -108,6 +110,8 @@ export async function createHttp(
   await agentFileRoutes(api)
   capabilityRoutes(api)
   sessionRoutes(api)
+  exportRoutes(api)
+  forkRoutes(api)
   messageRoutes(api)
   answerRoutes(api)
   eventRoutes(api)

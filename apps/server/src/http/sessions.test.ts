@@ -18,6 +18,7 @@ const fields = [
   'preview',
   'output_preview',
   'usage',
+  'forked_from',
   'started_at',
   'finished_at',
   'created_at',
@@ -46,6 +47,7 @@ test('a session carries every field from the first moment on, and session.starte
     preview: null,
     output_preview: null,
     usage: null,
+    forked_from: null,
     started_at: null,
     finished_at: null,
   })

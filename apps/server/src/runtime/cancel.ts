@@ -85,9 +85,15 @@ type Interrupting = Pick<NewInput, 'data' | 'tags' | 'preview'>
 type Cancelling = { ref: TurnRef; turn: CurrentTurn; reason: string }
 
 async function cancelEvent(db: Db, { ref, turn, reason }: Cancelling): Promise<NewEvent> {
-  const { usage } = await readState(db, ref, turn)
-  const context = { ...turnContext(ref.turnId, turn.turn_input), span_id: ref.turnId }
-  const data = { turn_id: ref.turnId, reason, ...(usage && { usage }) }
+  return cancelledEvent(await readState(db, ref, turn), reason)
+}
+
+export function cancelledEvent(
+  { turnId, inputMessageId, usage }: Pick<TurnState, 'turnId' | 'inputMessageId' | 'usage'>,
+  reason: string,
+): NewEvent {
+  const context = { ...turnContext(turnId, inputMessageId), span_id: turnId }
+  const data = { turn_id: turnId, reason, ...(usage && { usage }) }
   return makeDraft('turn.cancelled', context, data).stored
 }
 
@@ -144,9 +150,10 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: Kept): Promis
     if (turn?.turn_id !== ref.turnId || !turn.turn_cancelled) return
     const state = await readState(node.db, ref, turn)
     const said = events.length > 0 ? undefined : await saidElsewhere(node, ref, { turn, state })
-    const all = [...events, ...(said?.events ?? []), ...openCalls(turn, state, events)]
+    const all = [...events, ...(said?.events ?? []), ...cancelledCalls(state, events)]
     const following = nextTurn(state)
-    const ending = following ? [] : [idled(turn, state, effects.usage)]
+    const usage = addUsage(usageOf(turn), effects.usage)
+    const ending = following ? [] : [idledEvent(state, usage)]
     const appended = await appendToTurn(
       node.db,
       { ...ref, attempt: null },
@@ -197,7 +204,7 @@ const textOfKind = ({ pieces }: Pick<LiveMessage, 'pieces'>, wanted: LiveKind) =
     .join('')
 
 /** Tools that had begun and have no outcome: whatever they still do, the turn does not wait for it. */
-function openCalls(turn: CurrentTurn, state: TurnState, kept: NewEvent[]): NewEvent[] {
+export function cancelledCalls(state: TurnState, kept: readonly NewEvent[] = []): NewEvent[] {
   const { act } = state
   if (!act) return []
   const told = new Set(
@@ -209,7 +216,7 @@ function openCalls(turn: CurrentTurn, state: TurnState, kept: NewEvent[]): NewEv
     .filter(({ outcome, call }) => !outcome && !told.has(call.id))
     .map(({ call, spanId }) => {
       const context = {
-        ...turnContext(state.turnId, turn.turn_input),
+        ...turnContext(state.turnId, state.inputMessageId),
         exec_id: act.execId,
         span_id: spanId,
         parent_span_id: act.spanId,
@@ -218,9 +225,12 @@ function openCalls(turn: CurrentTurn, state: TurnState, kept: NewEvent[]): NewEv
     })
 }
 
-function idled(turn: CurrentTurn, state: TurnState, added: TokenUsage | undefined): NewEvent {
-  const usage = addUsage(usageOf(turn), added)
-  return makeDraft('session.idled', turnContext(state.turnId, turn.turn_input), {
+/** The end of what a session did; `usage` is what all of its turns used. */
+export function idledEvent(
+  state: Pick<TurnState, 'turnId' | 'inputMessageId' | 'iterations'>,
+  usage: TokenUsage | undefined,
+): NewEvent {
+  return makeDraft('session.idled', turnContext(state.turnId, state.inputMessageId), {
     turn_id: state.turnId,
     iterations: state.iterations,
     ...(usage && { usage }),

@@ -138,9 +138,10 @@ type Recorded = { begun: number; said: Compacted; usage?: TokenUsage | undefined
 
 async function record(turn: Turn, { context }: Fitting, { begun, said, usage }: Recorded) {
   const { summary, summarized_to, shortened_to } = said
-  const at = { sequence: turn.sequence + 1, ts: new Date(nowOf(turn)).toISOString() }
+  const { turnId } = turn.run
+  const at = { sequence: turn.sequence + 1, ts: new Date(nowOf(turn)).toISOString(), turnId }
   draft(turn, 'context.compacted', context, {
-    turn_id: turn.run.turnId,
+    turn_id: turnId,
     ...(summary !== undefined && { summary: summary.toWellFormed(), summarized_to }),
     ...(shortened_to !== undefined && { shortened_to }),
     input_tokens_before: tokensIn(turn),

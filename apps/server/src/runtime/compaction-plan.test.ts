@@ -37,7 +37,13 @@ function conversationOf(list: Size[]): Conversation {
     data: object,
   ) => {
     sequence += 1
-    addToConversation(conversation, { sequence, type, ts, data: JSON.stringify(data) })
+    addToConversation(conversation, {
+      sequence,
+      type,
+      ts,
+      context: '{}',
+      data: JSON.stringify(data),
+    })
   }
   const said = (role: EventMessage['role'], content: object[]) => ({
     message: { id: `message_${sequence}`, role, content, created_at: ts },
@@ -69,7 +75,7 @@ function carryOut(conversation: Conversation, room: { tokensMax: number; tokensF
       const summary = 's'.repeat(plan.tokensMax * 2)
       said = { ...said, summary, summarized_to: plan.to }
     }
-    const row = { sequence: 10_000 + round, type: 'context.compacted' as const, ts }
+    const row = { sequence: 10_000 + round, type: 'context.compacted' as const, ts, context: '{}' }
     addToConversation(conversation, { ...row, data: JSON.stringify(said) })
   }
   throw new Error('it never comes to an end')

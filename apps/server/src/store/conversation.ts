@@ -1,8 +1,8 @@
-import type { EventDataOf, EventMessage, EventType } from '@outlast/contract'
-import { eventId } from '../ids.ts'
+import type { EventContext, EventDataOf, EventMessage, EventType } from '@outlast/contract'
+import { derivedId } from '../ids.ts'
 
 /** What the conversation needs of an event. */
-type Row = { sequence: number; type: EventType; ts: string; data: string }
+type Row = { sequence: number; type: EventType; ts: string; context: string; data: string }
 
 /** Events that are messages of the conversation. */
 export const messageTypes = ['input.message', 'output.message.completed', 'tool.completed'] as const
@@ -73,36 +73,39 @@ export const newConversation = (sessionId: string): Conversation => ({
  * nothing.
  */
 export function addToConversation(conversation: Conversation, row: Row): void {
-  const { sessionId, entries, askedAt } = conversation
+  const { entries, askedAt } = conversation
   if ((messageTypes as readonly string[]).includes(row.type)) conversation.length += row.data.length
-  const entry = () => ({ sequence: row.sequence, message: messageOf(sessionId, row) })
+  const entry = () => ({ sequence: row.sequence, message: messageOf(row) })
   if (row.type === 'session.activated') beginQueued(conversation, row)
   if (row.type === 'input.message') addInput(conversation, row)
   if (row.type === 'output.message.started') conversation.askedAt = row.sequence
   if (row.type === 'output.message.completed') insertBeforeLater(entries, entry(), askedAt)
   if (row.type === 'tool.completed') insertAfterCall(entries, entry())
   if (row.type === 'context.compacted') {
-    conversation.compactions.push(compactionOf(sessionId, row, JSON.parse(row.data)))
+    const at = { ...row, turnId: turnOf(row) }
+    conversation.compactions.push(compactionOf(at, JSON.parse(row.data)))
   }
 }
 
-type At = Pick<Row, 'sequence' | 'ts'>
+const turnOf = ({ context }: Row) => (JSON.parse(context) as EventContext).turn_id ?? ''
 
-function compactionOf(sessionId: string, at: At, said: Compacted): Compaction {
+type At = Pick<Row, 'sequence' | 'ts'> & { turnId: string }
+
+function compactionOf(at: At, said: Compacted): Compaction {
   const { summary } = said
-  const message = summary === undefined ? undefined : summaryMessage(sessionId, at, summary)
+  const message = summary === undefined ? undefined : summaryMessage(at, summary)
   return { sequence: at.sequence, message, said }
 }
 
 /** The conversation as it will be once that is said. */
 export function withCompaction(conversation: Conversation, at: At, said: Compacted): Conversation {
-  const { sessionId, compactions } = conversation
-  return { ...conversation, compactions: [...compactions, compactionOf(sessionId, at, said)] }
+  const { compactions } = conversation
+  return { ...conversation, compactions: [...compactions, compactionOf(at, said)] }
 }
 
-/** A summary as a message: its id derives from its event's. */
-function summaryMessage(sessionId: string, { ts, sequence }: At, summary: string): EventMessage {
-  const id = eventId(sessionId, ts, { sequence, offset: 0 }).replace('event_', 'message_')
+/** A summary as a message: its id derives from its turn and place, which a fork keeps. */
+function summaryMessage({ ts, sequence, turnId }: At, summary: string): EventMessage {
+  const id = derivedId('message', ts, `summary ${turnId} ${sequence}`)
   const text = `A summary of the conversation up to here, whose messages are left out:\n\n${summary}`
   return { id, role: 'user', content: [{ type: 'text', text }], created_at: ts }
 }
@@ -188,15 +191,14 @@ type ToolCompleted = {
   error?: string | null
 }
 
-/** The message that an event of `messageTypes` is. A tool result's id derives from its event's. */
-export function messageOf(sessionId: string, row: Row): EventMessage {
+/** The message that an event of `messageTypes` is. A tool result's id derives from its turn and call, which a fork keeps. */
+export function messageOf(row: Row): EventMessage {
   if (row.type !== 'tool.completed')
     return (JSON.parse(row.data) as { message: EventMessage }).message
   const { tool_call_id, result, error } = JSON.parse(row.data) as ToolCompleted
-  const id = eventId(sessionId, row.ts, { sequence: row.sequence, offset: 0 })
   const only = result?.length === 1 ? result[0] : undefined
   return {
-    id: id.replace('event_', 'message_'),
+    id: derivedId('message', row.ts, `result ${turnOf(row)} ${tool_call_id}`),
     role: 'tool_result',
     content: [
       {

@@ -1,5 +1,6 @@
 import type { EventMessage, EventType, GenerationMetadata } from '@outlast/contract'
-import { eventId } from '../ids.ts'
+import { ApiError } from '../errors.ts'
+import { eventId, eventPosition } from '../ids.ts'
 import {
   addToConversation,
   type Conversation,
@@ -123,6 +124,30 @@ order by sequence`,
 /** All that a turn needs to know: the session's messages, and every event from the turn's first message on. */
 export function readLog(db: Db, sessionId: string, turnFrom: number, after = 0) {
   return db.run<EventRow>(log, [sessionId, conversationTypes, turnFrom, after])
+}
+
+const backwards: Statement = {
+  name: 'read-backwards',
+  text: `
+select sequence, type, ts, context::text as context, data::text as data, tags
+from events where session_id = $1 and sequence < $2 and type = $3
+order by sequence desc limit $4`,
+}
+
+export type BackwardRead = { type: EventType; before: number; limit: number }
+
+/** Events of one type before a sequence, the latest first. */
+export function readBackwards(db: Db, sessionId: string, { type, before, limit }: BackwardRead) {
+  return db.run<EventRow>(backwards, [sessionId, before, type, limit])
+}
+
+/** Where a stored event stands. Contract: throws 400 when the session has none of this id. */
+export async function sequenceOf(db: Db, sessionId: string, id: string): Promise<number> {
+  const { sequence } = eventPosition(sessionId, id)
+  const read = { after: sequence - 1, upTo: sequence, limit: 1 }
+  const [row] = await readEvents(db, sessionId, read)
+  if (!row || wireEvent(sessionId, row).id !== id) throw new ApiError('unknown_event_id')
+  return sequence
 }
 
 const last: Statement = {

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { FileInfo, SessionFile } from '@outlast/contract'
 import { ApiError } from '../errors.ts'
 import { uuidOf } from '../ids.ts'
+import { batchesOf } from './batches.ts'
 import type { Db, Statement } from './database.ts'
 import type { Entry } from './file-tree.ts'
 import { afterPrefix, nameOf, prefixOf } from './paths.ts'
@@ -145,6 +146,21 @@ export async function* listEntries(
   }
 }
 
+const wholeSubtree: Statement = {
+  name: 'list-whole-files',
+  text: `
+select ${entryColumns} from files f
+where f.session_id = $1 and f.path > $2 collate "C" order by f.path limit $3`,
+}
+
+/** All files and directories of a session by path, and where their bytes are, in batches. */
+export function listAllEntries(db: Db, sessionId: string): AsyncGenerator<Entry[]> {
+  const all = { offset: 0, limit: Number.MAX_SAFE_INTEGER }
+  return batchesOf<Entry>(all, batchSize, ({ after, limit }) =>
+    db.run(wholeSubtree, [sessionId, after?.path ?? '', limit]),
+  )
+}
+
 const countChildren: Statement = {
   name: 'count-directory',
   text: 'select count(*) as total from files where session_id = $1 and directory = $2',
@@ -181,6 +197,18 @@ export async function readBlob(db: Db, orgId: string, hash: string | null) {
   if (hash === null) return empty
   const [row] = await db.run<{ bytes: Buffer }>(blob, [orgId, hash])
   return row?.bytes
+}
+
+const blobs: Statement = {
+  name: 'read-blobs',
+  text: 'select hash, bytes from blobs where org_id = $1 and hash = any($2)',
+}
+
+/** What is in some files, by its hash. Contract: without what was deleted, and swept, since they were looked up. */
+export async function readBlobs(db: Db, orgId: string, hashes: readonly string[]) {
+  if (hashes.length === 0) return new Map<string, Buffer>()
+  const rows = await db.run<{ hash: string; bytes: Buffer }>(blobs, [orgId, hashes])
+  return new Map(rows.map(({ hash, bytes }) => [hash, bytes]))
 }
 
 const binarySignBytes = 8_192

@@ -21,7 +21,7 @@ export async function* messageBatches(
     const { rows, more } = await readPage(db, sessionId, read)
     const taken = rows
       .slice(skip)
-      .map((row) => JSON.stringify(asMessage(sessionId, row.sequence, messageOf(sessionId, row))))
+      .map((row) => JSON.stringify(asMessage(sessionId, row.sequence, messageOf(row))))
     skip = Math.max(0, skip - rows.length)
     left -= taken.length
     if (taken.length > 0) yield taken

@@ -76,7 +76,7 @@ export function openStorage(of: StorageOf): SessionStorage {
   }
 }
 
-function masterKeysOf({ secrets }: StorageOf): Secrets {
+function masterKeysOf({ secrets }: Pick<StorageOf, 'secrets'>): Secrets {
   if (!secrets) throw new ApiError('secrets_unavailable')
   return secrets
 }
@@ -204,6 +204,18 @@ select name, created_at, updated_at from session_storage
 where org_id = $1 and session_id = $2 and kind = $3 order by name`,
 }
 
+const allNames: Statement = {
+  name: 'list-all-stored-names',
+  text: `
+select kind, name, created_at, updated_at from session_storage
+where org_id = $1 and session_id = $2 order by kind, name`,
+}
+
+/** What a session keeps, by kind and name, without what it is. */
+export function listStoredNames(db: Db, orgId: string, sessionId: string) {
+  return db.run<StoredName & { kind: Kind }>(allNames, [orgId, sessionId])
+}
+
 export type SealedSecret = { org_id: string; session_id: string; name: string; body: string }
 
 /** The place that a secret is sealed for. */
@@ -228,6 +240,48 @@ export function listSealedSecrets(db: Db): AsyncGenerator<SealedSecret[]> {
       .limit(limit)
       .execute(),
   )
+}
+
+const reseal: Statement = {
+  name: 'reseal-secrets',
+  text: `
+update session_storage k set body = n.body
+from unnest($2::text[], $3::text[]) as n(name, body)
+where k.session_id = $1 and k.kind = 'secret' and k.name = n.name`,
+}
+
+/** So many are opened and sealed before others have their turn. */
+const resealedAtOnce = 20
+
+/**
+ * Seals the secrets of a copy for it, which are still sealed for the session that it was copied from.
+ * Contract: throws `secrets_unavailable` and `secret_unreadable`.
+ */
+export async function resealSecrets(
+  { db, secrets, orgId }: Pick<StorageOf, 'secrets' | 'orgId'> & { db: Db },
+  { from, to }: { from: string; to: string },
+): Promise<void> {
+  const keys = masterKeysOf({ secrets })
+  const all = { offset: 0, limit: Number.MAX_SAFE_INTEGER }
+  const batches = batchesOf<SealedSecret>(all, resealedAtOnce, ({ after, limit }) =>
+    db.kysely
+      .selectFrom('session_storage')
+      .select(['org_id', 'session_id', 'name', 'body'])
+      .where('org_id', '=', orgId)
+      .where('session_id', '=', to)
+      .where('kind', '=', 'secret')
+      .$if(after !== undefined, (q) => q.where('name', '>', after!.name))
+      .orderBy('name')
+      .limit(limit)
+      .execute(),
+  )
+  for await (const batch of batches) {
+    const sealed = batch.map(({ name, body }) => {
+      const text = openSecret(keys, body, secretPlace({ session_id: from, name }))
+      return keys.seal(text, secretPlace({ session_id: to, name }))
+    })
+    await db.run(reseal, [to, batch.map(({ name }) => name), sealed])
+  }
 }
 
 /** Puts a new envelope of the same secret in the place of the one that was read. Contract: false if that is not there any more. */

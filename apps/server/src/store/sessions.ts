@@ -6,7 +6,7 @@ import { atomically, type Db, type Statement } from './database.ts'
 import { randomShard, shardOf } from './turns.ts'
 import { type UsageRow, usageOf } from './usage.ts'
 
-const columns = [
+export const columns = [
   'id',
   'org_id',
   'agent_id',
@@ -24,15 +24,16 @@ const columns = [
   'cache_read_tokens',
   'cache_creation_tokens',
   'cost_nanos',
+  'forked_from',
   'started_at',
   'finished_at',
   'created_at',
   'updated_at',
 ] as const
 
-type SessionRow = Omit<Session, 'organization_id' | 'usage'> & { org_id: string } & UsageRow
+export type SessionRow = Omit<Session, 'organization_id' | 'usage'> & { org_id: string } & UsageRow
 
-function present(row: SessionRow): Session {
+export function present(row: SessionRow): Session {
   return {
     id: row.id,
     organization_id: row.org_id,
@@ -47,6 +48,7 @@ function present(row: SessionRow): Session {
     preview: row.preview,
     output_preview: row.output_preview,
     usage: usageOf(row) ?? null,
+    forked_from: row.forked_from,
     started_at: row.started_at,
     finished_at: row.finished_at,
     created_at: row.created_at,

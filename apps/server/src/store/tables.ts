@@ -98,6 +98,7 @@ export type SessionsTable = {
   stored_bytes: Generated<number>
   file_bytes: Generated<number>
   file_count: Generated<number>
+  forked_from: Details
 }
 
 export type BlobsTable = {

@@ -11,6 +11,7 @@ const keys = [
   'default_model_id',
   'tags',
   'capabilities',
+  'tools',
   'system_prompt',
 ]
 const similarKeysMax = 100

@@ -16,13 +16,14 @@ const valuesMax = 1_500
 
 /** What makes an agent, without its id, its times and what it used. Contract: imported it makes the same agent. */
 function fieldsOf(agent: Agent): Fields {
-  const { name, description, default_model_id, tags, capabilities } = agent
+  const { name, description, default_model_id, tags, capabilities, tools = [] } = agent
   return {
     name,
     ...(description !== undefined && { description }),
     ...(default_model_id !== undefined && { default_model_id }),
     ...(tags.length > 0 && { tags }),
     ...(capabilities.length > 0 && { capabilities: capabilities.map(shortened) }),
+    ...(tools.length > 0 && { tools }),
   }
 }
 
