@@ -60,7 +60,9 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   const forget = node.bus.onCancel((turnId) => abort(running.get(turnId)))
 
   async function run(ref: TurnRef, taken?: Taken) {
-    await running.get(ref.turnId)?.over
+    // One attempt at a time, however many jobs there are: a second one would fence the first.
+    do await running.get(ref.turnId)?.over
+    while (running.has(ref.turnId))
     const controller = new AbortController()
     const entry: Running = { controller, taken: taken !== undefined, over: Promise.resolve() }
     running.set(ref.turnId, entry)
