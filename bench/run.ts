@@ -15,6 +15,7 @@ import { files } from './files.ts'
 import { fork } from './fork.ts'
 import { getSession } from './get-session.ts'
 import { listSessions } from './list-sessions.ts'
+import { mcp } from './mcp.ts'
 import { parked } from './parked.ts'
 import { peers } from './peers.ts'
 import { runtimeAgent } from './runtime-agent.ts'
@@ -44,6 +45,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   parked,
   files,
   bash,
+  mcp,
   fork,
   'runtime-agent': runtimeAgent,
 }
