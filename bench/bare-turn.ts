@@ -76,6 +76,7 @@ app.post<{ Params: Params; Body: Message }>(
       tags: null,
       preview,
       onlyIdle: false,
+      context: '{}',
       turnsMax: null,
     }
     const ref = { orgId, sessionId: params.id }

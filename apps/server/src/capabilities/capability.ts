@@ -20,6 +20,8 @@ export type ToolContext = {
   files: SessionFiles
   /** What the session keeps by name. */
   storage: SessionStorage
+  /** The span of this call, for who is called from it and may know of it. Undefined without tracing. */
+  traceparent: string | undefined
   /** Reaches the public internet and the hosts that the operator allows, whatever redirect or name leads elsewhere. */
   fetch: typeof fetch
 }

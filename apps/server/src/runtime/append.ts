@@ -4,6 +4,7 @@ import { readEvents } from '../store/events.ts'
 import { type Appended, type Appending, appendToTurn, retakeTurn } from '../store/turns.ts'
 import type { Turn } from './journal.ts'
 import type { Node } from './node.ts'
+import { logOf } from './observe.ts'
 import { FencedError } from './stop.ts'
 
 const retryMs = 250
@@ -46,8 +47,9 @@ export async function append(turn: Turn, what: Appending): Promise<Appended> {
 }
 
 /** A database that answers and yet stores nothing, its disk being full, is not asked without end. */
-async function pause({ node, signal }: Turn, tries: number, error: unknown) {
-  if (tries === 2) node.log.warn('a turn waits for the database', { error })
+async function pause(turn: Turn, tries: number, error: unknown) {
+  const { signal } = turn
+  if (tries === 2) logOf(turn).warn('a turn waits for the database', { error })
   await sleep(retryMs, undefined, { signal }).catch(() => {})
 }
 

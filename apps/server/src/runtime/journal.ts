@@ -27,6 +27,8 @@ import { append, throughOutages } from './append.ts'
 import type { Lease } from './lease.ts'
 import { addUsage, apply, fold, following, type LoggedEvent, type TurnState } from './log.ts'
 import type { Node } from './node.ts'
+import { countStored, traceTurn } from './observe.ts'
+import type { StoredEvent } from './spans.ts'
 import { FencedError } from './stop.ts'
 
 /** An event that the turn has decided on but not stored yet. */
@@ -53,7 +55,7 @@ export type Turn = {
   readonly signal: AbortSignal
   state: TurnState
   /** The stored events of the turn. */
-  events: LoggedEvent[]
+  events: StoredEvent[]
   readonly conversation: Conversation
   /** When the turn was first begun, in ms since 1970 by the database's clock. */
   readonly startedAt: number
@@ -95,10 +97,10 @@ export const timeLeft = (turn: Turn) =>
 export const callTimeMs = (turn: Turn) =>
   Math.max(1, Math.min(turn.node.config.MODEL_CALL_TIMEOUT_MS, Math.ceil(timeLeft(turn)) + 1))
 
-export function loggedEvent(row: EventRow): LoggedEvent {
-  const { sequence, type } = row
+export function loggedEvent(row: Omit<EventRow, 'tags'>): StoredEvent {
+  const { sequence, type, ts } = row
   const context = JSON.parse(row.context) as EventContext
-  return { sequence, type, context, data: JSON.parse(row.data) } as LoggedEvent
+  return { sequence, type, ts, context, data: JSON.parse(row.data) } as StoredEvent
 }
 
 /** The context of events about the turn as a whole. */
@@ -207,12 +209,24 @@ export async function commit(
     remember(turn, added, { sequence: first + index, ts: appended.ts })
   }
   if (first !== turn.sequence + 1) turn.state = fold(run.turnId, turn.taken.turn_input, turn.events)
-  if (appended.ended) turn.state = { ...turn.state, ended: true }
   turn.sequence = appended.sequence
+  if (appended.ended) endedWith(turn, ending!.drafts, appended.ts)
+}
+
+function endedWith(turn: Turn, drafts: readonly Draft[], ts: string) {
+  const { node, run, taken } = turn
+  turn.state = { ...turn.state, ended: true }
+  const about = {
+    ...run,
+    inputMessageId: taken.turn_input,
+    agentId: taken.agent_id,
+    agentName: taken.agent_name,
+  }
+  traceTurn(node, about, [...turn.events, ...drafts.map(({ logged }) => ({ ...logged, ts }))])
 }
 
 function remember(turn: Turn, added: Draft, at: { sequence: number; ts: string }) {
-  turn.events.push({ ...added.logged, sequence: at.sequence })
+  turn.events.push({ ...added.logged, ...at })
   addToConversation(turn.conversation, { ...added.stored, ...at })
 }
 
@@ -260,6 +274,10 @@ function publish(
   { stored, first, ts }: { stored: Draft[]; first: number; ts: string },
 ) {
   if (stored.length === 0) return
+  countStored(
+    node,
+    stored.map(({ logged }) => logged),
+  )
   node.bus.stored(run.sessionId, first + stored.length - 1, () =>
     stored.map(({ stored: event, present }, index) =>
       wireEvent(run.sessionId, {

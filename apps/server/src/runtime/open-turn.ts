@@ -11,6 +11,7 @@ import type { Lease } from './lease.ts'
 import { fold, type LoggedEvent } from './log.ts'
 import type { Node } from './node.ts'
 import type { Known, Recent } from './recent.ts'
+import type { StoredEvent } from './spans.ts'
 import { NotUnderstoodError } from './stop.ts'
 
 export type TurnOptions = {
@@ -36,9 +37,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     clientTools: clientToolsOf(taken.agent_tools, taken.tools),
   })
   const { prompt, tools } = summaryOf(agent)
-  const own = rows.slice(rows.length - events.length)
-  const at = (event: LoggedEvent | undefined) =>
-    event ? Date.parse(own[events.indexOf(event)]!.ts) : clock.database
+  const at = (event: StoredEvent | undefined) => (event ? Date.parse(event.ts) : clock.database)
   const ours = events.filter(({ context }) => context.turn_id === run.turnId)
   const clock = { database: Date.parse(taken.now), process: performance.now() }
   return {
