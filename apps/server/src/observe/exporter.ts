@@ -10,7 +10,7 @@ import type { Span, Tracer } from './span.ts'
 /** Spans that wait for a receiver that is slow; more are dropped, and counted. */
 const queueMax = 20_000
 const batchMax = 512
-const delayMs = 1_000
+const delayMs = 500
 const exportMs = 5_000
 const complaintMs = 60_000
 

@@ -126,10 +126,13 @@ function finish(trace: Trace, key: string, event: StoredEvent, { attributes, err
   })
 }
 
+/** Without what is not known. It runs several times a turn. */
 function present(attributes: Attributes): Span['attributes'] {
-  return Object.fromEntries(
-    Object.entries(attributes).filter(([, value]) => value !== undefined),
-  ) as Span['attributes']
+  const known: Span['attributes'] = {}
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined) known[name] = value
+  }
+  return known
 }
 
 const waitSpan = (kind: 'queue' | 'client' | 'approval', spanId: string, attributes = {}) => ({

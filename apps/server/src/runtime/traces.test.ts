@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { addMcpServer, sessionWithMcp, startMcp } from '../../test/mcp.ts'
 import { startReceiver } from '../../test/otlp.ts'
 import { startServer } from '../../test/server.ts'
 import {
@@ -281,6 +282,25 @@ test('vendors of models are told of a trace only when that is wanted', async (t)
     const { traceparent } = vendor.requests[0]!.headers
     const expected = `00-${chat.traceId}-${chat.spanId}-01`
     assert.equal(traceparent, isTold ? expected : undefined, session.id)
+  }
+})
+
+test('an MCP server is told of the call that it is asked for', async (t) => {
+  const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
+  for (const [more, isTold] of [
+    [{}, true],
+    [{ OTEL_PROPAGATE_TO: 'none' }, false],
+  ] as const) {
+    const { receiver, server } = await traced(t, { env: { ...env, ...more } })
+    const mcp = await startMcp(t)
+    const { ref } = await addMcpServer(server, mcp.url, { name: 'far' })
+    const session = await sessionWithMcp(server, ref)
+    const call = { name: 'mcp_far__say', arguments: { word: 'a' } }
+    const script = scripted({ tool_calls: [call] }, { text: 'Done.' })
+    const spans = await receiver.trace(turnOf(await converse(t, server, session.id, script)))
+    const span = spans.find(({ name }) => name === 'execute_tool mcp_far__say')!
+    const { traceparent } = mcp.heard('tools/call')[0]!.message.params._meta
+    assert.equal(traceparent, isTold ? `00-${span.traceId}-${span.spanId}-01` : undefined)
   }
 })
 
