@@ -76,7 +76,6 @@ app.post<{ Params: Params; Body: Message }>(
       tags: null,
       preview,
       onlyIdle: false,
-      context: '{}',
       turnsMax: null,
     }
     const ref = { orgId, sessionId: params.id }

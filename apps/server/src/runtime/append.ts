@@ -17,7 +17,7 @@ const retryMs = 250
 
 /** Tries until the database answers, or `signal` says that nobody waits any more: then it throws what it met last. */
 export async function throughOutages<T>(
-  { log }: Node,
+  whose: Pick<Node, 'log'> | Turn,
   signal: AbortSignal,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -26,7 +26,10 @@ export async function throughOutages<T>(
       return await work()
     } catch (error) {
       if (!isUnavailable(error) || signal.aborted) throw error
-      if (tries === 1) log.warn('a turn waits for the database', { error })
+      if (tries === 1) {
+        const log = 'run' in whose ? logOf(whose) : whose.log
+        log.warn('a turn waits for the database', { error })
+      }
       await sleep(retryMs, undefined, { signal }).catch(() => {})
     }
   }
@@ -47,7 +50,7 @@ export async function append(turn: Turn, what: Appending): Promise<Appended> {
       if (!isUnavailable(error) || turn.signal.aborted) throw error
       if (tries > 1) await pause(turn, tries, error)
     }
-    const made = await throughOutages(turn.node, turn.signal, () => findAppended(turn, what))
+    const made = await throughOutages(turn, turn.signal, () => findAppended(turn, what))
     if (made) return made
   }
 }

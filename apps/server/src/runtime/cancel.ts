@@ -72,7 +72,11 @@ export async function interruptSession(
     const interrupted = await interruptTurn(db, ref, { event, input })
     if (!interrupted) continue
     const { sequence, ts } = interrupted
-    const message = { type: 'input.message' as const, context: input.context, data: input.data }
+    const message = {
+      type: 'input.message' as const,
+      context: input.context ?? '{}',
+      data: input.data,
+    }
     const events = [
       { ...event, sequence: sequence - 1, ts },
       { ...message, sequence, ts, tags: input.tags },

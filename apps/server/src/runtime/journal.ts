@@ -235,7 +235,7 @@ async function catchUp(turn: Turn, first: number) {
   if (first === turn.sequence + 1) return
   const read = { after: turn.sequence, upTo: first - 1, limit: first }
   const { node, run, signal } = turn
-  const rows = await throughOutages(node, signal, () => readEvents(node.db, run.sessionId, read))
+  const rows = await throughOutages(turn, signal, () => readEvents(node.db, run.sessionId, read))
   turn.events.push(...rows.map(loggedEvent))
   for (const row of rows) addToConversation(turn.conversation, row)
 }
@@ -248,7 +248,7 @@ export async function lookAgain(turn: Turn): Promise<void> {
   const { node, run, signal, taken } = turn
   const { orgId, sessionId, turnId } = run
   const find = () => findCurrentTurn(node.db, orgId, sessionId)
-  const current = await throughOutages(node, signal, find)
+  const current = await throughOutages(turn, signal, find)
   const isOurs = current?.turn_id === turnId && current.turn_attempt === run.attempt
   if (!isOurs || current.turn_cancelled) throw new FencedError()
   await catchUp(turn, current.sequence + 1)

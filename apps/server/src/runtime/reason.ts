@@ -71,7 +71,7 @@ async function routeOf(turn: Turn, ofMessage: string | null | undefined) {
   if (isFirst && taken.route) return taken.route
   const wanted = [ofMessage, taken.model_id, taken.default_model_id]
   const candidates = wanted.filter((id) => typeof id === 'string')
-  return throughOutages(node, turn.signal, () => findModelRoute(node.db, run.orgId, candidates))
+  return throughOutages(turn, turn.signal, () => findModelRoute(node.db, run.orgId, candidates))
 }
 
 function beginReason(turn: Turn, metadata: ModelMetadata): OpenReason {

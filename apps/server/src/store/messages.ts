@@ -47,6 +47,8 @@ export async function findSequence(db: Db, orgId: string, sessionId: string) {
   return row?.sequence
 }
 
+const nowhere = '{}'
+
 const accept: Statement = {
   name: 'accept-message',
   text: `
@@ -106,8 +108,8 @@ export type NewInput = {
   modelId: string | null
   /** The node that runs the turn at once; null: whichever node gets its job. */
   nodeId: string | null
-  /** What its event says of where it came from, as JSON. */
-  context: string
+  /** What its event says of where it came from, as JSON; absent: nothing. */
+  context?: string
 }
 
 export type Accepted = TakenTurn & { turn_id: string; ts: string; begins: boolean }
@@ -135,7 +137,7 @@ export async function acceptMessage(
     input.nodeId,
     input.modelId,
     input.turnsMax,
-    input.context,
+    input.context ?? nowhere,
   ])
   return accepted
 }
@@ -180,7 +182,7 @@ export async function interruptTurn(
     input.data,
     input.tags,
     input.preview,
-    input.context,
+    input.context ?? nowhere,
   ])
   return interrupted
 }
