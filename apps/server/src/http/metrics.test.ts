@@ -99,6 +99,8 @@ test('a turn that no node takes shows how long it has waited', async (t) => {
   const isDone = async () =>
     valueIn(await metricsOf(worker.call), 'outlast_turns_total{outcome="completed",code=""}')
   assert.equal(await eventually(isDone), 1)
+  await worker.stop()
+  await server.stop()
 })
 
 test('requests are counted by route and errors by code, never by URL', async (t) => {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { addMcpServer, sessionWithMcp, startMcp } from '../../test/mcp.ts'
 import { startReceiver } from '../../test/otlp.ts'
@@ -315,4 +317,21 @@ test('headers for the receiver go to it, and what it refuses harms no turn', asy
   const refused = async () => /outlast_spans_total\{outcome="failed"\} 3/.test(await metrics())
   const metrics = async () => String((await server.call('GET', '/metrics')).body)
   await eventually(refused)
+})
+
+test('a receiver that never answers keeps no turn and no stop waiting for ever', async (t) => {
+  const silent = createServer(() => {}).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const asked = once(silent, 'connection')
+  t.after(() => silent.close())
+  const { port } = silent.address() as AddressInfo
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` }
+  const server = await startServer(t, { env })
+  const session = await createSession(server)
+  const events = await converse(t, server, session.id, 'hello')
+  assert.ok(dataOf(events, 'turn.completed'))
+  const [socket] = await asked
+  await converse(t, server, session.id, 'hello again')
+  await server.stop()
+  socket.destroy()
 })
