@@ -24,6 +24,7 @@ import { start } from './start.ts'
 import { statements } from './statements.ts'
 import { streams } from './streams.ts'
 import { takeover } from './takeover.ts'
+import { tracing } from './tracing.ts'
 import { turn } from './turn.ts'
 import { turnMemory } from './turn-memory.ts'
 import { wal } from './wal.ts'
@@ -48,6 +49,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   mcp,
   fork,
   'runtime-agent': runtimeAgent,
+  tracing,
 }
 
 const args = process.argv.slice(2)

@@ -18,6 +18,7 @@ const server = 'apps/server/src/'
 const order = [
   ['config.ts', 'config/', 'errors.ts', 'ids.ts', 'log.ts', 'secrets.ts', 'text.ts'],
   ['store/'],
+  ['observe/'],
   ['access/'],
   ['providers/'],
   ['capabilities/'],
@@ -62,6 +63,8 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
     package: /^typebox$/,
     in: ['capabilities/', 'http/', 'providers/simulated/', 'providers/catalogue/'],
   },
+  { package: /^@prometheus-io\/client$/, in: ['observe/metrics.ts'] },
+  { package: /^@opentelemetry\/.+$/, in: ['observe/exporter.ts'] },
   { package: /^@outlast\/contract$/, in: [''] },
 ]
 

@@ -10,6 +10,8 @@ import { createMcp } from './capabilities/mcp/mcp.ts'
 import { type Config, configuredMasterKeys } from './config.ts'
 import { createHttp } from './http/server.ts'
 import { createLog } from './log.ts'
+import type { ExporterOptions } from './observe/exporter.ts'
+import { createMetrics } from './observe/metrics.ts'
 import { createBreaker } from './runtime/breaker.ts'
 import { type Node, noLocalTurns } from './runtime/node.ts'
 import { migrateQueue } from './runtime/queue.ts'
@@ -104,6 +106,9 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const alone = embedded !== undefined
   const id = `node_${randomBytes(8).toString('hex')}`
   const connect = await transportOf(config)
+  const metrics = createMetrics()
+  const tracer = await tracerOf({ config, version: about.version, nodeId: id, log, metrics })
+  if (tracer) undo.push(tracer.stop)
   const bus = createBus({ log, db, nodeId: id, connect })
   undo.push(bus.stop)
   const comparing = keepComparing({ bus, db, log })
@@ -133,6 +138,8 @@ async function start(config: Config, starting: Starting): Promise<App> {
     local: noLocalTurns,
     breaker: createBreaker(),
     grep: grepping.grep,
+    metrics,
+    tracer,
   }
 
   let stopping = false
@@ -171,6 +178,16 @@ async function transportOf({ DATABASE_URL: database, REDIS_URL: redis }: Config)
   }
   if (database !== undefined) return (events: TransportEvents) => connectNotify(database, events)
   return undefined
+}
+
+type Tracing = Omit<ExporterOptions, 'config'> & { config: Config }
+
+/** Nobody pays for traces that nobody wants: what sends them is not loaded then. */
+async function tracerOf({ config, ...options }: Tracing) {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = config
+  if (endpoint === undefined) return undefined
+  const { startExporter } = await import('./observe/exporter.ts')
+  return startExporter({ ...options, config: { ...config, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } })
 }
 
 function addressOf({ address, port }: AddressInfo): string {

@@ -56,6 +56,7 @@ export const catalogue = {
   users_only: [403, 'Only a user who signed in may do this, not a key or a token.'],
   quota_exceeded: [403, 'The organization has reached its quota of %s.'],
   host_not_allowed: [403, 'Without authentication the server answers only to loopback names.'],
+  metrics_private: [403, 'Metrics are for this machine, and for who shows METRICS_TOKEN.'],
   origin_not_allowed: [403, 'Requests from pages of another origin are refused.'],
   not_found: [404, '%s not found'],
   file_not_found: [404, 'File not found: %s'],

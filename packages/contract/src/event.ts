@@ -324,6 +324,8 @@ export const EventContext = Type.Object(
     trace_id: Type.Optional(Type.String()),
     span_id: Type.Optional(Type.String()),
     parent_span_id: Type.Optional(Type.String()),
+    /** Of a message: the trace of whoever sent it, as its W3C header said. */
+    traceparent: Type.Optional(Type.String()),
     /** Which shape `data` has; absent: the first. A server leaves what it does not know to a newer one. */
     v: Type.Optional(Type.Integer({ minimum: 1 })),
   },

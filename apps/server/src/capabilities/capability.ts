@@ -21,6 +21,8 @@ export type ToolContext = {
   files: SessionFiles
   /** What the session keeps by name. */
   storage: SessionStorage
+  /** The span of this call, for who is called from it and may know of it. Undefined without tracing. */
+  traceparent: string | undefined
   /** Tells whoever follows the session how far the call is. What comes too fast is left out. */
   progress: (progress: Progress) => void
   /** Reaches the public internet and the hosts that the operator allows, whatever redirect or name leads elsewhere. */

@@ -130,3 +130,45 @@ export const networks = () => ({
     throw new Error(`must be addresses or networks, such as 10.0.0.0/8, not "${wrong}"`)
   },
 })
+
+export const secretText = (lengthMin: number) => ({
+  shown: '',
+  secret: true as const,
+  read(value: string | undefined) {
+    if (value === undefined || value.length >= lengthMin) return value
+    throw new Error(`must have ${lengthMin} characters or more`)
+  },
+})
+
+/** `name=value` pairs as OpenTelemetry writes them: what is special in them is percent-encoded. */
+export const keyValues = ({ secret }: { secret?: true }) => ({
+  shown: '',
+  ...(secret && { secret }),
+  read(value: string | undefined): Record<string, string> {
+    const pairs = (value ?? '').split(',').filter((pair) => pair.trim() !== '')
+    return Object.fromEntries(pairs.map(readPair))
+  },
+})
+
+function readPair(pair: string): [name: string, value: string] {
+  const [, name, value] = /^\s*([\w.-]+)\s*=\s*(.*?)\s*$/.exec(pair) ?? []
+  try {
+    if (name !== undefined && value !== undefined) return [name, decodeURIComponent(value)]
+  } catch {
+    // What cannot be decoded is as wrong as what has no name. It may be a secret, so it is not repeated.
+  }
+  throw new Error('must list name=value pairs, separated by commas')
+}
+
+/** Words of a list, none of them as `none`. */
+export const someOf = <const T extends string>(fallback: T[], values: readonly T[]) => ({
+  shown: fallback.join(','),
+  read(text: string | undefined): T[] {
+    if (text === undefined) return fallback
+    const { read } = words()
+    const list = read(text).filter((word) => word !== 'none')
+    const wrong = list.find((word) => !(values as readonly string[]).includes(word))
+    if (wrong === undefined) return list as T[]
+    throw new Error(`must list ${values.join(', ')}, or be none, not "${wrong}"`)
+  },
+})

@@ -2,6 +2,7 @@ import {
   choice,
   flag,
   httpUrl,
+  keyValues,
   masterKey,
   masterKeys,
   networks,
@@ -9,6 +10,8 @@ import {
   origins,
   postgresUrl,
   redisUrl,
+  secretText,
+  someOf,
   text,
   wholeNumber,
   words,
@@ -43,7 +46,7 @@ export const settings = {
     ...redisUrl(),
   },
   ROLE: {
-    about: '`all`, `api` (runs no turns) or `worker` (serves nothing but health)',
+    about: '`all`, `api` (runs no turns) or `worker` (serves nothing but health and metrics)',
     ...choice('all', ['all', 'api', 'worker']),
   },
   AUTH_MODE: {
@@ -213,6 +216,34 @@ export const settings = {
   LOG_LEVEL: {
     about: 'How much is logged',
     ...choice('info', ['trace', 'debug', 'info', 'warn', 'error', 'silent']),
+  },
+  METRICS_TOKEN: {
+    about:
+      'Shown as `Authorization: Bearer …`, it opens `/metrics` to who does not come from this machine; 16 characters or more',
+    ...secretText(16),
+  },
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    about:
+      'Where traces go, over OTLP/HTTP, such as `http://127.0.0.1:4318`; unset: there are none. See [observation](observation.md)',
+    ...httpUrl(),
+  },
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    about: 'Headers for it, as `name=value`, separated by commas',
+    ...keyValues({ secret: true }),
+  },
+  OTEL_SERVICE_NAME: { about: 'What traces call this server', ...text('outlast') },
+  OTEL_RESOURCE_ATTRIBUTES: {
+    about: 'What traces say of it besides, as `name=value`, separated by commas',
+    ...keyValues({}),
+  },
+  OTEL_RECORD_CONTENT: {
+    about: 'Messages, arguments and results of tools are in traces too',
+    ...flag(),
+  },
+  OTEL_PROPAGATE_TO: {
+    about:
+      'Who gets `traceparent` with calls that a turn makes: `mcp`, `models`, separated by commas, or `none`',
+    ...someOf(['mcp'], ['mcp', 'models']),
   },
   TURN_ITERATIONS_MAX: {
     about: 'Model calls that one turn may make before it fails with `max_iterations`',

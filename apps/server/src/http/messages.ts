@@ -10,6 +10,7 @@ import {
 import type { FastifyRequest } from 'fastify'
 import { ApiError, invalidAt } from '../errors.ts'
 import { newId, parseId } from '../ids.ts'
+import { traceparentOf } from '../observe/trace-context.ts'
 import { interruptSession } from '../runtime/cancel.ts'
 import type { Node } from '../runtime/node.ts'
 import { submitResults } from '../runtime/results.ts'
@@ -37,7 +38,7 @@ export function messageRoutes({ app, node }: Api): void {
       body: NewMessage,
       response: { 201: Message, '4xx': ErrorResponse },
     },
-    async handler({ params, principal, body, db, committed }, reply) {
+    async handler({ params, principal, body, db, committed, headers }, reply) {
       const sessionId = parseId('session', params.session_id)
       await node.quotas.checkStorage(principal.orgId)
       if (body.message.role === 'tool_result') {
@@ -47,7 +48,13 @@ export function messageRoutes({ app, node }: Api): void {
       const message = messageFrom(body)
       const accepted = await accept(
         { node, db, committed },
-        { orgId: principal.orgId, sessionId, message, onBusy: body.on_busy ?? 'steer' },
+        {
+          orgId: principal.orgId,
+          sessionId,
+          message,
+          onBusy: body.on_busy ?? 'steer',
+          traceparent: traceparentOf(headers.traceparent),
+        },
       )
       return reply.code(201).send(asMessage(sessionId, accepted.sequence, message))
     },
@@ -99,17 +106,25 @@ async function acceptResults(
   return asMessage(where.sessionId, first, { ...messages[0]!, content: all })
 }
 
-type Posted = { orgId: string; sessionId: string; message: EventMessage; onBusy: OnBusy }
+type Posted = {
+  orgId: string
+  sessionId: string
+  message: EventMessage
+  onBusy: OnBusy
+  /** The trace that the caller is in. */
+  traceparent: string | undefined
+}
 
 /** Stores a message; what becomes of it while a turn runs is decided by the statement that stores it. */
 async function accept(
   { node, db, committed }: Pick<FastifyRequest, 'db' | 'committed'> & Pick<Api, 'node'>,
-  { orgId, sessionId, message, onBusy }: Posted,
+  { orgId, sessionId, message, onBusy, traceparent }: Posted,
 ): Promise<{ sequence: number }> {
   const data = JSON.stringify({ message })
   const tags = message.tags?.map(withoutNul) ?? null
   const modelId = message.controls?.model_id ?? null
-  const input = { data, tags, modelId, preview: previewText(message) }
+  const context = traceparent ? JSON.stringify({ traceparent }) : '{}'
+  const input = { data, tags, modelId, preview: previewText(message), context }
   if (onBusy === 'interrupt') {
     const interrupted = await interruptSession(node, db, { orgId, sessionId, input })
     if (interrupted) {
@@ -138,7 +153,7 @@ async function accept(
   }
   if (!accepted) throw new ApiError(isBusy ? 'session_busy' : 'too_many_turns')
   const { sequence, ts, begins } = accepted
-  const row = { sequence, type: 'input.message' as const, ts, context: '{}', tags }
+  const row = { sequence, type: 'input.message' as const, ts, context, tags }
   const stored = { ...row, data: begins ? data : (busyData ?? data) }
   committed.push(() => {
     node.bus.stored(sessionId, sequence, () => [wireEvent(sessionId, stored)])

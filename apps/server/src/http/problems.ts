@@ -1,9 +1,17 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError, type ErrorCode } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { traceparentOf } from '../observe/trace-context.ts'
 import { isUnavailable } from '../store/database.ts'
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /** What is wrong with the request, where its answer says so. */
+    problem?: ErrorCode | undefined
+  }
+}
 
 const retryAfterSeconds = 1
 
@@ -16,16 +24,25 @@ const ours: Record<string, ErrorCode> = {
 
 /** Every answer from 400 on is `{error, code}` in JSON, whatever went wrong and wherever. */
 export function answerProblems(app: FastifyInstance, log: Log): void {
+  app.decorateReply('problem')
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const problem = problemOf(error, request.routeOptions.bodyLimit)
     if (problem.code === 'internal_error') {
-      log.error('request failed', { request: request.id, url: request.url.split('?')[0], error })
+      const url = request.url.split('?')[0]
+      log.error('request failed', { request: request.id, url, ...traceOfRequest(request), error })
     }
     return withStatus(reply, problem).send(problem.body)
   })
 }
 
-function withStatus(reply: FastifyReply, { status, retryAfter }: ApiError): FastifyReply {
+/** The caller's trace, where it is in one. */
+function traceOfRequest({ headers }: FastifyRequest) {
+  const traceparent = traceparentOf(headers.traceparent)
+  return traceparent && { trace_id: traceparent.split('-')[1] }
+}
+
+function withStatus(reply: FastifyReply, { status, code, retryAfter }: ApiError): FastifyReply {
+  reply.problem = code
   if (status === 503 || status === 429) reply.header('retry-after', retryAfter ?? retryAfterSeconds)
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="outlast"')
   return reply.code(status)

@@ -23,6 +23,7 @@ import { guardBrowsers, requestId } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import { mcpServerRoutes } from './mcp-servers.ts'
 import { messageRoutes } from './messages.ts'
+import { countRequests, metricsRoutes } from './metrics.ts'
 import { modelRoutes } from './models.ts'
 import { organizationRoutes } from './organizations.ts'
 import { authenticate } from './principal.ts'
@@ -87,6 +88,7 @@ export async function createHttp(
   allowAbsentBodies(app)
   answerProblems(app, node.log)
   answerUnknownRoutes(app)
+  countRequests(app, node.metrics)
   guardBrowsers(app, node.config)
   await allowOrigins(app, node)
   app.decorateRequest('principal')
@@ -104,6 +106,8 @@ export async function createHttp(
 
   const api: Api = { app, node, version, stopping }
   healthRoutes(api)
+  let streams: Streams | undefined
+  metricsRoutes(api, () => streams?.count() ?? 0)
   const close = closing(app)
   if (node.config.ROLE === 'worker') return { app, streams: undefined, close }
   const document = await documentRoutes(api)
@@ -117,7 +121,7 @@ export async function createHttp(
   answerRoutes(api)
   eventRoutes(api)
   fileRoutes(api)
-  const streams = streamRoutes(api)
+  streams = streamRoutes(api)
   sessionTokenRoutes(api)
   providerRoutes(api)
   vendorRoutes(api)

@@ -12,6 +12,7 @@ import {
   timeLeft,
 } from './journal.ts'
 import type { Action, OpenAct, OpenCall } from './log.ts'
+import { logOf } from './observe.ts'
 import { openProgress } from './progress.ts'
 import { FencedError, HandoverError } from './stop.ts'
 import {
@@ -210,7 +211,7 @@ async function runOne(turn: Turn, pending: OpenCall) {
     signal,
     timeoutMs: Math.max(1, Math.min(timeoutMax, Math.ceil(timeLeft(turn)))),
     outputBytesMax: Math.min(outputMax, tool?.limits?.outputBytesMax ?? outputMax),
-    node,
+    node: { db: node.db, bus: node.bus, log: logOf(turn) },
     target,
   })
   await progress.settle()

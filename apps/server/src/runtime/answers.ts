@@ -7,6 +7,7 @@ import { readState, type TurnRef } from './cancel.ts'
 import { type Draft, makeDraft, turnContext } from './journal.ts'
 import { apply, isOutside, next, type OpenCall, type TurnState } from './log.ts'
 import type { Node } from './node.ts'
+import { countStored } from './observe.ts'
 import { expiredOutcome } from './tool-call.ts'
 import { waitOf } from './wait.ts'
 
@@ -61,12 +62,17 @@ export async function answerTurn(
     if (!stored) continue
     const { ts } = stored
     const first = current.sequence + 1
-    const publish = () =>
+    const publish = () => {
+      countStored(
+        node,
+        drafts.map(({ logged }) => logged),
+      )
       node.bus.stored(sessionId, stored.sequence, () =>
         events.map((event, index) =>
           wireEvent(sessionId, { ...event, sequence: first + index, ts }),
         ),
       )
+    }
     return { state, first, ts, drafts, publish }
   }
   throw new ApiError('session_changing')

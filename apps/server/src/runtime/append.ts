@@ -1,16 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isUnavailable } from '../store/database.ts'
 import { readEvents } from '../store/events.ts'
-import { type Appended, type Appending, appendToTurn, retakeTurn } from '../store/turns.ts'
+import {
+  type Appended,
+  type Appending,
+  appendToTurn,
+  type NewEvent,
+  retakeTurn,
+} from '../store/turns.ts'
 import type { Turn } from './journal.ts'
 import type { Node } from './node.ts'
+import { logOf } from './observe.ts'
 import { FencedError } from './stop.ts'
 
 const retryMs = 250
 
 /** Tries until the database answers, or `signal` says that nobody waits any more: then it throws what it met last. */
 export async function throughOutages<T>(
-  { log }: Node,
+  whose: Pick<Node, 'log'> | Turn,
   signal: AbortSignal,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -19,7 +26,10 @@ export async function throughOutages<T>(
       return await work()
     } catch (error) {
       if (!isUnavailable(error) || signal.aborted) throw error
-      if (tries === 1) log.warn('a turn waits for the database', { error })
+      if (tries === 1) {
+        const log = 'run' in whose ? logOf(whose) : whose.log
+        log.warn('a turn waits for the database', { error })
+      }
       await sleep(retryMs, undefined, { signal }).catch(() => {})
     }
   }
@@ -40,35 +50,50 @@ export async function append(turn: Turn, what: Appending): Promise<Appended> {
       if (!isUnavailable(error) || turn.signal.aborted) throw error
       if (tries > 1) await pause(turn, tries, error)
     }
-    const made = await throughOutages(turn.node, turn.signal, () => findAppended(turn, what))
+    const made = await throughOutages(turn, turn.signal, () => findAppended(turn, what))
     if (made) return made
   }
 }
 
 /** A database that answers and yet stores nothing, its disk being full, is not asked without end. */
-async function pause({ node, signal }: Turn, tries: number, error: unknown) {
-  if (tries === 2) node.log.warn('a turn waits for the database', { error })
+async function pause(turn: Turn, tries: number, error: unknown) {
+  const { signal } = turn
+  if (tries === 2) logOf(turn).warn('a turn waits for the database', { error })
   await sleep(retryMs, undefined, { signal }).catch(() => {})
 }
 
 /** The append whose answer was lost; undefined when it was not made and never will be. */
-async function findAppended(turn: Turn, { events }: Appending): Promise<Appended | undefined> {
+async function findAppended(turn: Turn, what: Appending): Promise<Appended | undefined> {
   const { node, run } = turn
   const attempt = await retakeTurn(node.db, run, node.id)
   if (attempt === undefined) {
+    const ended = await findEnd(turn, what)
+    if (ended) return ended
     turn.drafts = []
     throw new FencedError()
   }
   turn.run = { ...run, attempt }
-  const [first] = events
-  if (!first) return undefined
-  const read = { after: turn.sequence, limit: Number.MAX_SAFE_INTEGER }
-  const rows = await readEvents(node.db, run.sessionId, read)
-  const made = rows.find(
-    ({ type, context, data }) =>
-      type === first.type && context === first.context && data === first.data,
-  )
+  const { events } = what
+  const made = events[0] && (await findEvent(turn, events[0]))
   if (!made) return undefined
   const { sequence, ts } = made
   return { sequence: sequence + events.length - 1, added: events.length, ended: false, ts }
+}
+
+/** The append that ended the turn: whoever made it has its trace to give away. */
+async function findEnd(turn: Turn, { events, ending }: Appending): Promise<Appended | undefined> {
+  const made = ending?.events[0] && (await findEvent(turn, ending.events[0]))
+  if (!made) return undefined
+  const { length } = ending.events
+  const { sequence, ts } = made
+  return { sequence: sequence + length - 1, added: events.length + length, ended: true, ts }
+}
+
+async function findEvent({ node, run, ...turn }: Turn, wanted: NewEvent) {
+  const read = { after: turn.sequence, limit: Number.MAX_SAFE_INTEGER }
+  const rows = await readEvents(node.db, run.sessionId, read)
+  return rows.find(
+    ({ type, context, data }) =>
+      type === wanted.type && context === wanted.context && data === wanted.data,
+  )
 }

@@ -4,6 +4,7 @@ import { providers } from '../providers/index.ts'
 import type { ModelRoute } from '../store/models.ts'
 import { type Turn, timeLeft } from './journal.ts'
 import { ModelCallError } from './model-call.ts'
+import { logOf } from './observe.ts'
 import { emptyReply, type Reply } from './reply.ts'
 import { FencedError } from './stop.ts'
 
@@ -49,7 +50,7 @@ export async function callPatiently(
     if (!failed) return answer
     const pauseMs = pauseBefore(turn, attempts, failed.failure)
     if (pauseMs === undefined) return answer
-    turn.node.log.warn('model call broke', { session: turn.run.sessionId, error: failed.detail })
+    logOf(turn).warn('model call broke', { error: failed.detail })
     codes.push(failed.failure.code)
     waitedMs += pauseMs
     await sleep(pauseMs, undefined, { signal: turn.signal }).catch(() => {

@@ -2,12 +2,13 @@ import type { CancelTurnResponse, EventContext, TokenUsage } from '@outlast/cont
 import type { LiveKind, LiveMessage } from '../store/bus.ts'
 import type { Db } from '../store/database.ts'
 import { readLog, wireEvent } from '../store/events.ts'
-import { interruptTurn, type NewInput } from '../store/messages.ts'
+import { type Interrupting, interruptTurn } from '../store/messages.ts'
 import { findSnapshot } from '../store/snapshots.ts'
 import {
   appendToTurn,
   type CurrentTurn,
   cancelTurn,
+  findAgentOf,
   findCurrentTurn,
   type NewEvent,
 } from '../store/turns.ts'
@@ -16,6 +17,7 @@ import { previewOf, withoutNul } from '../text.ts'
 import { type Effects, loggedEvent, makeDraft, nextTurn, turnContext } from './journal.ts'
 import { addUsage, fold, type TurnState } from './log.ts'
 import type { Node } from './node.ts'
+import { type Counted, countStored, traceTurn } from './observe.ts'
 import { agentMessage } from './reply.ts'
 import { cancelledOutcome } from './tool-call.ts'
 
@@ -70,7 +72,11 @@ export async function interruptSession(
     const interrupted = await interruptTurn(db, ref, { event, input })
     if (!interrupted) continue
     const { sequence, ts } = interrupted
-    const message = { type: 'input.message' as const, context: '{}', data: input.data }
+    const message = {
+      type: 'input.message' as const,
+      context: input.context ?? '{}',
+      data: input.data,
+    }
     const events = [
       { ...event, sequence: sequence - 1, ts },
       { ...message, sequence, ts, tags: input.tags },
@@ -79,8 +85,6 @@ export async function interruptSession(
   }
   return undefined
 }
-
-type Interrupting = Pick<NewInput, 'data' | 'tags' | 'preview'>
 
 type Cancelling = { ref: TurnRef; turn: CurrentTurn; reason: string }
 
@@ -166,12 +170,30 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: Kept): Promis
       },
     )
     if (!appended) return
+    countStored(node, all.map(countedOf))
     node.bus.stored(ref.sessionId, appended.sequence)
-    if (appended.ended) return
+    if (appended.ended) return await observeEnd(node, ref, turn)
     events = []
     effects = {}
   }
   throw new Error(`cancel of ${ref.turnId} did not come to its end`)
+}
+
+const countedOf = ({ type, data }: NewEvent) => ({ type, data: JSON.parse(data) }) as Counted
+
+/** Of a turn that was cancelled no node has the whole log at hand. */
+async function observeEnd(node: Node, ref: TurnRef, turn: CurrentTurn) {
+  node.metrics.turns.inc({ outcome: 'cancelled', code: '' })
+  if (!node.tracer) return
+  try {
+    const rows = await readLog(node.db, ref.sessionId, turn.turn_from, turn.turn_from - 1)
+    const agent = await findAgentOf(node.db, ref.orgId, ref.sessionId)
+    if (!agent) return
+    const about = { ...ref, inputMessageId: turn.turn_input, ...agent }
+    traceTurn(node, about, rows.map(loggedEvent))
+  } catch (error) {
+    node.log.warn('a cancelled turn has no trace', { session: ref.sessionId, error })
+  }
 }
 
 /** What other nodes heard of a reply whose own node does not tell what it still holds. */

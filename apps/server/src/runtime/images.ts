@@ -1,6 +1,7 @@
 import { publicFetch } from '../providers/outbound.ts'
 import type { Prompt, PromptMessage, VendorModel } from '../providers/provider.ts'
 import type { Turn } from './journal.ts'
+import { logOf } from './observe.ts'
 
 type UserPart = PromptMessage<'user'>['content'][number]
 type FilePart = Extract<UserPart, { type: 'file' }>
@@ -82,7 +83,8 @@ function fetchOnce(turn: Turn, url: URL): Promise<UserPart> {
   return part
 }
 
-async function fetchImage({ node, signal }: Turn, url: URL): Promise<UserPart> {
+async function fetchImage(turn: Turn, url: URL): Promise<UserPart> {
+  const { node, signal } = turn
   try {
     const fetch = await publicFetch(node.config.PRIVATE_HOSTS_ALLOWED)
     const late = AbortSignal.timeout(fetchMs)
@@ -97,7 +99,7 @@ async function fetchImage({ node, signal }: Turn, url: URL): Promise<UserPart> {
       ? { type: 'file', mediaType, data: { type: 'data', data } }
       : inWords(`it is larger than ${bytesMax} bytes`)
   } catch (error) {
-    node.log.debug('an image could not be fetched', { error })
+    logOf(turn).debug('an image could not be fetched', { error })
     return inWords('its address cannot be reached')
   }
 }

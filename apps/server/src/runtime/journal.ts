@@ -26,6 +26,8 @@ import { append, throughOutages } from './append.ts'
 import type { Lease } from './lease.ts'
 import { addUsage, apply, fold, following, type LoggedEvent, type TurnState } from './log.ts'
 import type { Node } from './node.ts'
+import { countStored, traceTurn } from './observe.ts'
+import type { StoredEvent } from './spans.ts'
 import { FencedError } from './stop.ts'
 
 /** An event that the turn has decided on but not stored yet. */
@@ -52,7 +54,7 @@ export type Turn = {
   readonly signal: AbortSignal
   state: TurnState
   /** The stored events of the turn. */
-  events: LoggedEvent[]
+  events: StoredEvent[]
   readonly conversation: Conversation
   /** When the turn was first begun, in ms since 1970 by the database's clock. */
   readonly startedAt: number
@@ -94,10 +96,10 @@ export const timeLeft = (turn: Turn) =>
 export const callTimeMs = (turn: Turn) =>
   Math.max(1, Math.min(turn.node.config.MODEL_CALL_TIMEOUT_MS, Math.ceil(timeLeft(turn)) + 1))
 
-export function loggedEvent(row: EventRow): LoggedEvent {
-  const { sequence, type } = row
+export function loggedEvent(row: Omit<EventRow, 'tags'>): StoredEvent {
+  const { sequence, type, ts } = row
   const context = JSON.parse(row.context) as EventContext
-  return { sequence, type, context, data: JSON.parse(row.data) } as LoggedEvent
+  return { sequence, type, ts, context, data: JSON.parse(row.data) } as StoredEvent
 }
 
 /** The context of events about the turn as a whole. */
@@ -206,12 +208,24 @@ export async function commit(
     remember(turn, added, { sequence: first + index, ts: appended.ts })
   }
   if (first !== turn.sequence + 1) turn.state = fold(run.turnId, turn.taken.turn_input, turn.events)
-  if (appended.ended) turn.state = { ...turn.state, ended: true }
   turn.sequence = appended.sequence
+  if (appended.ended) endedWith(turn, ending!.drafts, appended.ts)
+}
+
+function endedWith(turn: Turn, drafts: readonly Draft[], ts: string) {
+  const { node, run, taken } = turn
+  turn.state = { ...turn.state, ended: true }
+  const about = {
+    ...run,
+    inputMessageId: taken.turn_input,
+    agentId: taken.agent_id,
+    agentName: taken.agent_name,
+  }
+  traceTurn(node, about, [...turn.events, ...drafts.map(({ logged }) => ({ ...logged, ts }))])
 }
 
 function remember(turn: Turn, added: Draft, at: { sequence: number; ts: string }) {
-  turn.events.push({ ...added.logged, sequence: at.sequence })
+  turn.events.push({ ...added.logged, ...at })
   addToConversation(turn.conversation, { ...added.stored, ...at })
 }
 
@@ -220,7 +234,7 @@ async function catchUp(turn: Turn, first: number) {
   if (first === turn.sequence + 1) return
   const read = { after: turn.sequence, upTo: first - 1, limit: first }
   const { node, run, signal } = turn
-  const rows = await throughOutages(node, signal, () => readEvents(node.db, run.sessionId, read))
+  const rows = await throughOutages(turn, signal, () => readEvents(node.db, run.sessionId, read))
   turn.events.push(...rows.map(loggedEvent))
   for (const row of rows) addToConversation(turn.conversation, row)
 }
@@ -233,7 +247,7 @@ export async function lookAgain(turn: Turn): Promise<void> {
   const { node, run, signal, taken } = turn
   const { orgId, sessionId, turnId } = run
   const find = () => findCurrentTurn(node.db, orgId, sessionId)
-  const current = await throughOutages(node, signal, find)
+  const current = await throughOutages(turn, signal, find)
   const isOurs = current?.turn_id === turnId && current.turn_attempt === run.attempt
   // A park whose answer was lost has let go of the turn.
   const isHere = isOurs && current.turn_node === node.id
@@ -259,6 +273,10 @@ function publish(
   { stored, first, ts }: { stored: Draft[]; first: number; ts: string },
 ) {
   if (stored.length === 0) return
+  countStored(
+    node,
+    stored.map(({ logged }) => logged),
+  )
   node.bus.stored(run.sessionId, first + stored.length - 1, () =>
     stored.map(({ stored: event, present }, index) =>
       wireEvent(run.sessionId, {

@@ -53,7 +53,9 @@ export type TurnState = {
   readonly turnId: string
   /** The message that the turn answers first. */
   readonly inputMessageId: string
-  readonly input: (Input & { text: string | undefined; queued: boolean }) | undefined
+  readonly input:
+    | (Input & { text: string | undefined; queued: boolean; traceparent: string | undefined })
+    | undefined
   readonly begun: boolean
   /** Model calls begun. */
   readonly iterations: number
@@ -246,12 +248,16 @@ function repeated(before: Repeats, calls: readonly ToolCall[]): Repeats {
 /** More of them change nothing: a turn of their own begins with the first. */
 const waitingMax = 100
 
-function applyInput(turn: TurnState, { sequence, data }: LoggedEvent & { type: 'input.message' }) {
+function applyInput(
+  turn: TurnState,
+  { sequence, data, context: { traceparent } }: LoggedEvent & { type: 'input.message' },
+) {
   const { message, on_busy } = data
   const input = { sequence, messageId: message.id }
   const queued = on_busy === 'queue'
   if (message.id === turn.inputMessageId) {
-    return { ...turn, input: { ...input, text: textOf(message.content), queued } }
+    const text = textOf(message.content)
+    return { ...turn, input: { ...input, text, queued, traceparent } }
   }
   const list = queued ? 'queued' : 'unseen'
   const now = queued ? turn : { ...turn, act: abandoned(turn.act) }

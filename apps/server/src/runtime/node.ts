@@ -4,6 +4,8 @@ import type { Capability } from '../capabilities/capability.ts'
 import type { Mcp } from '../capabilities/mcp/mcp.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import type { Tracer } from '../observe/span.ts'
 import type { Secrets } from '../secrets.ts'
 import type { Bus } from '../store/bus.ts'
 import type { Database, Db } from '../store/database.ts'
@@ -33,6 +35,9 @@ export type Node = {
   local: LocalTurns
   breaker: Breaker
   grep: Grep
+  metrics: Metrics
+  /** Undefined when nobody wants traces. */
+  tracer: Tracer | undefined
 }
 
 const bytesOfMb = 1_048_576
@@ -55,7 +60,13 @@ export type LocalTurns = {
   /** True while a turn that begins here would run at once. */
   hasRoom: () => boolean
   begin: (turn: LocalTurn) => void
+  /** How many turns this node runs, whoever brought them. */
+  running: () => number
 }
 
 /** For as long as this node runs no turns. */
-export const noLocalTurns: LocalTurns = { hasRoom: () => false, begin() {} }
+export const noLocalTurns: LocalTurns = {
+  hasRoom: () => false,
+  begin() {},
+  running: () => 0,
+}

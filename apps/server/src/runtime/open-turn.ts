@@ -13,6 +13,7 @@ import type { Lease } from './lease.ts'
 import { fold, type LoggedEvent } from './log.ts'
 import type { Node } from './node.ts'
 import type { Known, Recent } from './recent.ts'
+import type { StoredEvent } from './spans.ts'
 import { NotUnderstoodError } from './stop.ts'
 import { wentOnWith } from './wait.ts'
 
@@ -43,9 +44,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     clientTools,
   })
   const { prompt, tools } = summaryOf(agent)
-  const own = rows.slice(rows.length - events.length)
-  const at = (event: LoggedEvent | undefined) =>
-    event ? Date.parse(own[events.indexOf(event)]!.ts) : clock.database
+  const at = (event: StoredEvent | undefined) => (event ? Date.parse(event.ts) : clock.database)
   const clock = { database: Date.parse(taken.now), process: performance.now() }
   return {
     node,

@@ -1,5 +1,6 @@
 import type { ModelMetadata, ModelProfile } from '@outlast/contract'
 import { newId, newSpanId, uuidOf } from '../ids.ts'
+import { spanIdOf, traceOf, traceparentFor } from '../observe/trace-context.ts'
 import { profileOf } from '../providers/catalogue.ts'
 import { connectionOf } from '../providers/connection.ts'
 import { type FailureKind, failureOf, KnownFailure } from '../providers/failure.ts'
@@ -19,6 +20,7 @@ import { callTimeMs, commit, contextOf, draft, mayBegin, nowOf, type Turn } from
 import { type LiveWriter, openLive } from './live.ts'
 import type { Action, OpenReason } from './log.ts'
 import { callModel, ModelCallError } from './model-call.ts'
+import { logOf } from './observe.ts'
 import { agentMessage, emptyReply, type Reply } from './reply.ts'
 import { FencedError } from './stop.ts'
 
@@ -69,7 +71,7 @@ async function routeOf(turn: Turn, ofMessage: string | null | undefined) {
   if (isFirst && taken.route) return taken.route
   const wanted = [ofMessage, taken.model_id, taken.default_model_id]
   const candidates = wanted.filter((id) => typeof id === 'string')
-  return throughOutages(node, turn.signal, () => findModelRoute(node.db, run.orgId, candidates))
+  return throughOutages(turn, turn.signal, () => findModelRoute(node.db, run.orgId, candidates))
 }
 
 function beginReason(turn: Turn, metadata: ModelMetadata): OpenReason {
@@ -143,10 +145,10 @@ async function giveUp(turn: Turn, asking: Asking, answer: Answer): Promise<Told>
 }
 
 /** Whoever runs the server must know, whoever asked must not wait. */
-function keyless({ node, run }: Turn, route: ModelRoute, error: unknown): Answer {
+function keyless(turn: Turn, route: ModelRoute, error: unknown): Answer {
   if (!(error instanceof KnownFailure)) throw error
-  const about = { session: run.sessionId, provider: route.provider_id, reason: error.message }
-  node.log.error('a turn has no key for its model', about)
+  const about = { provider: route.provider_id, reason: error.message }
+  logOf(turn).error('a turn has no key for its model', about)
   return unanswered(error.kind, error.message)
 }
 
@@ -251,9 +253,10 @@ async function stream(
 
 async function optionsFor(
   turn: Turn,
-  { effort, profile }: Asking,
+  asking: Asking,
   { route, model, attempt }: Omit<Vendor, 'secret'> & { attempt: number },
 ): Promise<CallOptions> {
+  const { effort, profile } = asking
   const { agent, conversation, run } = turn
   const prompt = promptOf(agent.prompt, viewOf(conversation), route)
   const options = {
@@ -261,10 +264,18 @@ async function optionsFor(
     tools: toolsOf(agent),
     providerOptions: { llmsim: { attempt } },
     ...(effort && { reasoning: effort }),
+    ...contextFor(turn, asking),
   }
   const { tune = (all: CallOptions) => all } = providers[route.provider_type]
   const most = profile?.limits && outputTokensMax(profile.limits)
   return tune(options, { sessionId: run.sessionId, outputTokensMax: most })
+}
+
+/** The trace, for vendors that whoever runs the server wants to have it. */
+function contextFor({ node: { tracer }, run, state }: Turn, { open }: Asking) {
+  if (!tracer?.propagatesTo.models) return undefined
+  const trace = traceOf(run.turnId, state.input?.traceparent)
+  return { headers: { traceparent: traceparentFor(trace, spanIdOf(open.spanId)) } }
 }
 
 const seesImages = (profile: ModelProfile | undefined) =>

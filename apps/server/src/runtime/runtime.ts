@@ -18,6 +18,7 @@ import { discoverDue } from './discover.ts'
 import type { Turn } from './journal.ts'
 import { type Held, keepLease, type Lease } from './lease.ts'
 import type { Node } from './node.ts'
+import { logOf } from './observe.ts'
 import { openTurn } from './open-turn.ts'
 import { type Queue, startQueue, type TurnJob } from './queue.ts'
 import { createRecent, type Recent } from './recent.ts'
@@ -104,6 +105,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
       await run(ref, { taken, input })
       local -= 1
     },
+    running: () => running.size,
   }
 
   return {
@@ -175,6 +177,7 @@ async function attempt(
     if (!taken) return
     took()
     run = { ...ref, attempt: taken.turn_attempt }
+    if (taken.taken_over) node.metrics.takeovers.inc()
     if (taken.turn_cancelled) return await settleCancel(node, ref, nothingKept)
     const opening = { run, taken, input: known?.input, signal, lease, recent }
     turn = await throughOutages(node, signal, () => openTurn(node, opening))
@@ -201,11 +204,12 @@ type Failure = { turn: Turn | undefined; error: unknown; handover: boolean; part
 async function afterFailure(node: Node, run: TurnRun, failure: Failure) {
   const { turn, error, handover, parting } = failure
   const about = { session: run.sessionId, turn: run.turnId, error }
+  const log = turn ? logOf(turn) : node.log
   if (handover) return release(node, run, { parting, harmed: false, atOnce: true })
   if (error instanceof FencedError) return afterFence(node, run, { turn, parting })
   const harmed = !isUnavailable(error) && !(error instanceof NotUnderstoodError)
-  if (harmed) node.log.error('turn broke', about)
-  else node.log.warn('turn given back', about)
+  if (harmed) log.error('turn broke', about)
+  else log.warn('turn given back', about)
   await release(node, run, { parting, harmed, atOnce: false })
 }
 

@@ -88,10 +88,10 @@ async function partsOf(
   return [{ type: 'text', text }, ...shown]
 }
 
-function messageOf({ call, target, node, outputBytesMax }: ToolRun, error: unknown): string {
+function messageOf({ call, node, outputBytesMax }: ToolRun, error: unknown): string {
   const isMeant = error instanceof ToolError || (error instanceof ApiError && error.status !== 500)
   if (isMeant) return boundedError(error.message.toWellFormed(), outputBytesMax)
-  node.log.error('tool failed', { tool: call.name, session: target.sessionId, error })
+  node.log.error('tool failed', { tool: call.name, error })
   return 'An internal error occurred while executing the tool'
 }
 

@@ -1,5 +1,6 @@
 import type { EventContext } from '@outlast/contract'
 import type { ToolContext } from '../capabilities/capability.ts'
+import { spanIdOf, traceOf, traceparentFor } from '../observe/trace-context.ts'
 import { publicFetch } from '../providers/outbound.ts'
 import type { FileTarget } from '../store/file-changes.ts'
 import { openFiles } from '../store/session-files.ts'
@@ -20,10 +21,12 @@ type Limits = Pick<ToolContext, 'signal' | 'outputBytesMax' | 'progress'>
 
 /** What a tool is given beside its input. */
 export function toolContext(
-  { node, run }: Turn,
-  { call, sequence }: OpenCall,
+  turn: Turn,
+  open: OpenCall,
   { target, ...limits }: Limits & { target: FileTarget },
 ): ToolContext {
+  const { node, run } = turn
+  const { call, sequence } = open
   const { db, bus, grep, config, secrets, quotas } = node
   const { orgId, sessionId, turnId } = run
   const by = target.by && { ...target.by, signal: limits.signal }
@@ -35,6 +38,7 @@ export function toolContext(
     turnId,
     callId: call.id,
     idempotencyKey: hashOf(`${sessionId} ${turnId} ${sequence}`),
+    traceparent: traceparentOf(turn, open),
     files: openFiles({ db, bus, grep, checkRoom, ...target, by }),
     storage: openStorage({ db, secrets, orgId, sessionId, run, checkRoom }),
     fetch: async (input, init) => {
@@ -42,4 +46,9 @@ export function toolContext(
       return reach(input, init)
     },
   }
+}
+
+function traceparentOf({ node: { tracer }, run, state }: Turn, { spanId }: OpenCall) {
+  if (!tracer?.propagatesTo.mcp) return undefined
+  return traceparentFor(traceOf(run.turnId, state.input?.traceparent), spanIdOf(spanId))
 }

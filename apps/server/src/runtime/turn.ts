@@ -57,7 +57,7 @@ async function park(turn: Turn, calls: readonly OpenCall[]): Promise<boolean> {
   const { node, run, sequence, signal } = turn
   const since = new Date(nowOf(turn)).toISOString()
   const at = { nodeId: node.id, sequence, ...waitOf(calls, since) }
-  if (await throughOutages(node, signal, () => parkTurn(node.db, run, at))) return true
+  if (await throughOutages(turn, signal, () => parkTurn(node.db, run, at))) return true
   await lookAgain(turn)
   return false
 }

@@ -25,9 +25,9 @@ export function waitOf(calls: readonly OpenCall[], since: string): Wait {
  * The event with which a turn last went on: its beginning, somebody's answer, or a message that ended the wait for the
  * client. Contract: pure.
  */
-export function wentOnWith(turnId: string, events: readonly LoggedEvent[]) {
+export function wentOnWith<E extends LoggedEvent>(turnId: string, events: readonly E[]) {
   const withClient = new Set<string>()
-  let latest: LoggedEvent | undefined
+  let latest: E | undefined
   for (const event of events) {
     if (event.type === 'input.message') {
       if (withClient.size > 0 && event.data.on_busy !== 'queue') latest = event

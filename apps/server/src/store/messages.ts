@@ -47,6 +47,8 @@ export async function findSequence(db: Db, orgId: string, sessionId: string) {
   return row?.sequence
 }
 
+const nowhere = '{}'
+
 const accept: Statement = {
   name: 'accept-message',
   text: `
@@ -71,7 +73,7 @@ with s as (
   returning *
 ), e as (
   insert into events (session_id, sequence, type, ts, context, data, tags)
-  select id, sequence, 'input.message', updated_at, '{}',
+  select id, sequence, 'input.message', updated_at, $13::json,
     case when turn_id = $3 then $5::json else coalesce($8::json, $5::json) end, $6::text[]
   from s
 ), t as (
@@ -106,6 +108,8 @@ export type NewInput = {
   modelId: string | null
   /** The node that runs the turn at once; null: whichever node gets its job. */
   nodeId: string | null
+  /** What its event says of where it came from, as JSON; absent: nothing. */
+  context?: string
 }
 
 export type Accepted = TakenTurn & { turn_id: string; ts: string; begins: boolean }
@@ -133,9 +137,12 @@ export async function acceptMessage(
     input.nodeId,
     input.modelId,
     input.turnsMax,
+    input.context ?? nowhere,
   ])
   return accepted
 }
+
+export type Interrupting = Pick<NewInput, 'data' | 'tags' | 'preview' | 'context'>
 
 const interrupt: Statement = {
   name: 'interrupt-turn',
@@ -152,7 +159,7 @@ with s as (
   insert into events (session_id, sequence, type, ts, context, data, tags)
   select id, sequence - 1, 'turn.cancelled', updated_at, $4::json, $5::json, null from s
   union all
-  select id, sequence, 'input.message', updated_at, '{}', $6::json, $7::text[] from s
+  select id, sequence, 'input.message', updated_at, $9::json, $6::json, $7::text[] from s
 ), ${wakeParked('from s where waiting_for is not null')}
 select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) as jobs from s`,
 }
@@ -164,7 +171,7 @@ select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) 
 export async function interruptTurn(
   db: Db,
   run: Omit<TurnRun, 'attempt'>,
-  { event, input }: { event: NewEvent; input: Pick<NewInput, 'data' | 'tags' | 'preview'> },
+  { event, input }: { event: NewEvent; input: Interrupting },
 ) {
   const [interrupted] = await db.run<{ sequence: number; ts: string }>(interrupt, [
     run.orgId,
@@ -175,6 +182,7 @@ export async function interruptTurn(
     input.data,
     input.tags,
     input.preview,
+    input.context ?? nowhere,
   ])
   return interrupted
 }

@@ -27,7 +27,7 @@ export const takenColumns = `
   s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
   s.context_sequence, s.context_prompt, s.agent_id, s.model_id, s.capabilities, s.tools,
   s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_creation_tokens, s.cost_nanos,
-  a.system_prompt, a.capabilities as agent_capabilities, a.tools as agent_tools, a.default_model_id,
+  a.name as agent_name, a.system_prompt, a.capabilities as agent_capabilities, a.tools as agent_tools, a.default_model_id,
   clock_timestamp()::timestamptz(3) as now`
 
 /**
@@ -48,7 +48,9 @@ export const wakeParked = (from: string) => `woken as (
 const take: Statement = {
   name: 'take-turn',
   text: `
-with s as (
+with before as (
+  select turn_node from sessions where org_id = $1 and id = $2
+), s as (
   update sessions set
     turn_attempt = turn_attempt + 1,
     turn_tries = turn_tries + 1,
@@ -63,7 +65,8 @@ with s as (
   insert into turns (id, org_id, session_id, node_id) select turn_id, org_id, id, $4 from s
   on conflict (id) do update set node_id = excluded.node_id
 )
-select ${takenColumns} from s join agents a on a.org_id = s.org_id and a.id = s.agent_id`,
+select ${takenColumns}, (select turn_node <> $4 from before) as taken_over
+from s join agents a on a.org_id = s.org_id and a.id = s.agent_id`,
 }
 
 export type TakenTurn = UsageRow & {
@@ -76,6 +79,7 @@ export type TakenTurn = UsageRow & {
   context_sequence: number
   context_prompt: string | null
   agent_id: string
+  agent_name: string
   model_id: string | null
   capabilities: CapabilityUse[]
   system_prompt: string
@@ -86,6 +90,8 @@ export type TakenTurn = UsageRow & {
   now: string
   /** The model for its first call, when the turn was taken by the statement that stored its message. */
   route?: ModelRoute | null
+  /** True when its node died with it: one that gives a turn back leaves no name behind. */
+  taken_over?: boolean | null
 }
 
 /**
@@ -272,6 +278,19 @@ export type CurrentTurn = Pick<
 /** The turn that a session holds; `turn_id` is null when none runs. Undefined without the session. */
 export async function findCurrentTurn(db: Db, orgId: string, sessionId: string) {
   const [found] = await db.run<CurrentTurn>(current, [orgId, sessionId])
+  return found
+}
+
+const agentOf: Statement = {
+  name: 'agent-of-session',
+  text: `
+select a.id as "agentId", a.name as "agentName" from sessions s
+join agents a on a.org_id = s.org_id and a.id = s.agent_id
+where s.org_id = $1 and s.id = $2`,
+}
+
+export async function findAgentOf(db: Db, orgId: string, sessionId: string) {
+  const [found] = await db.run<{ agentId: string; agentName: string }>(agentOf, [orgId, sessionId])
   return found
 }
 

@@ -89,7 +89,7 @@ export function createMcp({ db, config, secrets, log, version }: McpOptions): Mc
         open: () => open(server, AbortSignal.timeout(connectMs), () => listings.listLater(server)),
         work: (connection) =>
           connection.callTool(
-            { name: remote.tool, arguments: input, _meta: { [metaKey]: context.idempotencyKey } },
+            { name: remote.tool, arguments: input, _meta: metaOf(context) },
             { signal: context.signal, silenceMs, onProgress: context.progress },
           ),
       }).catch((error) => {
@@ -105,6 +105,12 @@ export function createMcp({ db, config, secrets, log, version }: McpOptions): Mc
     },
   }
 }
+
+/** What stands beside a call: its key, and under the name that the protocol has for it the trace that it belongs to. */
+const metaOf = ({ idempotencyKey, traceparent }: ToolContext) => ({
+  [metaKey]: idempotencyKey,
+  ...(traceparent && { traceparent }),
+})
 
 async function reachOf(db: Db, { orgId, serverId, server: name }: RemoteTool) {
   const server = await findMcpReach(db, orgId, serverId)

@@ -1,0 +1,88 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { ErrorResponse } from '@outlast/contract'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { type Config, isLoopback } from '../config.ts'
+import { ApiError } from '../errors.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { countTurns, type TurnCounts } from '../store/turn-counts.ts'
+import type { Api } from './api.ts'
+import { hostNameOf } from './guard.ts'
+
+/** Counts every answer by its route: never by its URL, of which there is no end. */
+export function countRequests(app: FastifyInstance, metrics: Metrics): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    const { method, routeOptions } = request
+    const route = routeOptions.url ?? 'unknown'
+    metrics.requests.inc({ method, route, status: reply.statusCode })
+    if (reply.problem) metrics.errors.inc({ code: reply.problem })
+    // How long somebody listens is not how long we take.
+    if (!route.endsWith('/sse')) {
+      metrics.requestSeconds.observe({ route }, reply.elapsedTime / 1_000)
+    }
+    done()
+  })
+}
+
+/** `/metrics`, for whoever watches the server. */
+export function metricsRoutes({ app, node }: Api, streams: () => number): void {
+  const { config, db, metrics } = node
+  /** Several readers at once are one look at the database. */
+  let looking: Promise<TurnCounts | undefined> | undefined
+
+  function look() {
+    looking ??= countTurns(db)
+      .catch(() => undefined)
+      .finally(() => {
+        looking = undefined
+      })
+    return looking
+  }
+
+  app.route({
+    method: 'GET',
+    url: '/metrics',
+    config: { always: true },
+    schema: {
+      operationId: 'metrics',
+      summary: 'What this node counts, as Prometheus reads it.',
+      tags: ['health'],
+      produces: ['text/plain'],
+      response: { '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      checkReader(request, config)
+      const turns = await look()
+      const { pool } = db
+      const text = await metrics.text({
+        turns,
+        running: node.local.running(),
+        streams: streams(),
+        pool,
+      })
+      return reply.type(metrics.contentType).serializer(String).send(text)
+    },
+  })
+}
+
+const forwarding = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via']
+
+/**
+ * Contract: throws unless the request comes from this machine itself, or with the token. A proxy on this machine comes
+ * from here too: it is known by what it adds, or by the name that its callers use.
+ */
+function checkReader(request: FastifyRequest, { METRICS_TOKEN: token }: Config): void {
+  const { headers, raw } = request
+  const given = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1]
+  if (token !== undefined && given !== undefined) {
+    if (isSame(given, token)) return
+    throw new ApiError('invalid_token')
+  }
+  const address = (raw.socket.remoteAddress ?? '').replace(/^::ffff:/, '')
+  const isForwarded = forwarding.some((name) => headers[name] !== undefined)
+  if (isLoopback(address) && isLoopback(hostNameOf(request)) && !isForwarded) return
+  throw new ApiError('metrics_private')
+}
+
+const digestOf = (text: string) => createHash('sha256').update(text).digest()
+
+const isSame = (one: string, other: string) => timingSafeEqual(digestOf(one), digestOf(other))
