@@ -61,7 +61,6 @@ export function sessionRoutes({ app, node }: Api): void {
       response: { 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
     },
     async handler({ body, principal, db }, reply) {
-      await node.quotas.checkSessions(principal.orgId)
       const agent = await getAgent(db, principal.orgId, body.agent_id)
       if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
       const uses = unmasked(capabilities, body.capabilities ?? [], [])
@@ -73,8 +72,10 @@ export function sessionRoutes({ app, node }: Api): void {
       const model_id = body.model_id ?? agent.default_model_id ?? null
       const mounts = mountsOf(capabilities, agent.capabilities, uses)
       const create = (db: Db) => createSession(db, principal.orgId, { ...body, model_id, tools })
+      if (mounts.length > 0) await node.quotas.checkStorage(principal.orgId)
+      // Last: the other check may read the counts anew, which do not have this session yet.
+      await node.quotas.checkSessions(principal.orgId)
       if (mounts.length === 0) return reply.code(201).send(shown(await create(db)))
-      await node.quotas.checkStorage(principal.orgId)
       const limits = fileLimits(node.config)
       const kept = await keepMounts(db, principal.orgId, { mounts, limits })
       const session = await atomically(db, async (db) => {
