@@ -27,6 +27,7 @@ import { organizationRoutes } from './organizations.ts'
 import { authenticate } from './principal.ts'
 import { answerClientError, answerProblems, answerUnknownRoutes } from './problems.ts'
 import { providerRoutes } from './providers.ts'
+import { scheduleRoutes } from './schedules.ts'
 import { sessionTokenRoutes } from './session-tokens.ts'
 import { sessionRoutes } from './sessions.ts'
 import { type Streams, streamRoutes } from './stream.ts'
@@ -126,6 +127,7 @@ export async function createHttp(
   userRoutes(api)
   organizationRoutes(api)
   auditRoutes(api)
+  scheduleRoutes(api)
   pageRoutes(api)
   document.complete()
   return { app, streams, close }

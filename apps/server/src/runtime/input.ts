@@ -16,6 +16,8 @@ export type Input = {
   onBusy: OnBusy
   /** Whether this node may begin the turn itself; else it has a job for whichever node is first. */
   mayBegin: boolean
+  /** Turns that the organization may run at once, where that is not its quota; null: any number. */
+  turnsMax?: number | null
 }
 
 export type AcceptedInput = {
@@ -33,7 +35,7 @@ export type AcceptedInput = {
 export async function acceptInput(
   node: Node,
   db: Db,
-  { orgId, sessionId, message, onBusy, mayBegin }: Input,
+  { orgId, sessionId, message, onBusy, mayBegin, turnsMax = node.quotas.turnsMax }: Input,
 ): Promise<AcceptedInput> {
   const data = JSON.stringify({ message })
   const tags = message.tags?.map(withoutNul) ?? null
@@ -51,11 +53,7 @@ export async function acceptInput(
   const nodeId = mayBegin && node.local.hasRoom() ? node.id : null
   const ids = { turnId: newId('turn'), messageId: message.id, nodeId }
   const tryIt = () =>
-    acceptMessage(
-      db,
-      { orgId, sessionId },
-      { ...input, ...ids, busyData, onlyIdle, turnsMax: node.quotas.turnsMax },
-    )
+    acceptMessage(db, { orgId, sessionId }, { ...input, ...ids, busyData, onlyIdle, turnsMax })
   /** Contract: throws 404. */
   const isActive = async () => (await getSession(db, orgId, sessionId)).status === 'active'
   let accepted = await tryIt()

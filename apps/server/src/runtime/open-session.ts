@@ -17,7 +17,7 @@ import { fileLimits, type Node } from './node.ts'
 export async function openSession(
   node: Node,
   db: Db | Database,
-  { orgId, wanted }: { orgId: string; wanted: NewSession },
+  { orgId, wanted, id }: { orgId: string; wanted: NewSession; id?: string },
 ): Promise<Session> {
   const { capabilities } = node
   const agent = await getAgent(db, orgId, wanted.agent_id)
@@ -30,7 +30,7 @@ export async function openSession(
   if (wanted.model_id) await checkModel(db, orgId, wanted.model_id)
   const model_id = wanted.model_id ?? agent.default_model_id ?? null
   const mounts = mountsOf(capabilities, agent.capabilities, uses)
-  const create = (db: Db) => createSession(db, orgId, { ...wanted, model_id, tools })
+  const create = (db: Db) => createSession(db, orgId, { ...wanted, model_id, tools, id })
   if (mounts.length > 0) await node.quotas.checkStorage(orgId)
   // Last: the other check may read the counts anew, which do not have this session yet.
   await node.quotas.checkSessions(orgId)

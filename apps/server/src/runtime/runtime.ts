@@ -21,6 +21,7 @@ import type { Node } from './node.ts'
 import { openTurn } from './open-turn.ts'
 import { type Queue, startQueue, type TurnJob } from './queue.ts'
 import { createRecent, type Recent } from './recent.ts'
+import { type Scheduler, startSchedules } from './schedules.ts'
 import { FencedError, HandoverError, NotUnderstoodError } from './stop.ts'
 import { end, runTurn } from './turn.ts'
 
@@ -100,6 +101,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
           expire: (job) => expireCalls(node, refOf(job)),
           hourly,
         })
+  const schedules: Scheduler | undefined = queueSlots === 0 ? undefined : startSchedules(node)
   node.local = {
     hasRoom: () => !stopping && local < localSlots && lease.held(),
     async begin({ ref, taken, input }) {
@@ -116,6 +118,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
         for (const { controller } of running.values()) controller.abort(new HandoverError())
       }, graceMs)
       const leave = setTimeout(() => parting.abort(), graceMs + partingMs)
+      await schedules?.stop()
       await queue?.stop()
       while (running.size > 0) await Promise.all([...running.values()].map(({ over }) => over))
       clearTimeout(handover)

@@ -49,28 +49,28 @@ const claim: Statement = {
   name: 'claim-schedules',
   text: `
 select ${dueColumns} from schedules s
-where s.enabled and s.next_trigger_at <= now() and s.id <> all($2)
+where s.enabled and s.next_trigger_at <= now()
 order by s.next_trigger_at, s.id limit $1
-for update skip locked`,
+for no key update skip locked`,
 }
 
 /**
  * Schedules whose time has come, the longest due first, which no other node has.
- * Contract: theirs until the transaction ends; those of `without` are left alone.
+ * Contract: nobody else's until the transaction ends.
  */
-export function claimDue(db: Db, limit: number, without: string[] = []): Promise<DueSchedule[]> {
-  return db.run<DueSchedule>(claim, [limit, without])
+export function claimDue(db: Db, limit: number): Promise<DueSchedule[]> {
+  return db.run<DueSchedule>(claim, [limit])
 }
 
 const claimOne: Statement = {
   name: 'claim-schedule',
   text: `
 select ${dueColumns} from schedules s
-where s.id = $1 and s.enabled and s.next_trigger_at <= now() for update skip locked`,
+where s.id = $1 and s.enabled and s.next_trigger_at <= now() for no key update skip locked`,
 }
 
 /** The one schedule, if it is due and no other node has it. Contract: as above. */
-export async function claimOneDue(db: Db, id: string): Promise<DueSchedule[]> {
+export function claimOneDue(db: Db, id: string): Promise<DueSchedule[]> {
   return db.run<DueSchedule>(claimOne, [id])
 }
 
@@ -89,10 +89,10 @@ select ${dueColumns}, e.id as execution_id, e.scheduled_at, e.attempts, e.manual
 from schedule_executions e join schedules s on s.id = e.schedule_id
 where e.status = 'pending' and e.retry_at <= now()
 order by e.retry_at limit $1
-for update skip locked`,
+for no key update skip locked`,
 }
 
-/** Executions that are due to be tried again. Contract: theirs, and their schedules, until the transaction ends. */
+/** Executions that are due to be tried again. Contract: they and their schedules are nobody else's until the transaction ends. */
 export function claimPending(db: Db, limit: number): Promise<PendingExecution[]> {
   return db.run<PendingExecution>(claimAgain, [limit])
 }

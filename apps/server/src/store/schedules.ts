@@ -85,7 +85,7 @@ export async function holdSchedule(db: Db, orgId: string, id: string): Promise<S
 export async function updateSchedule(
   { kysely }: Db,
   { orgId, id }: { orgId: string; id: string },
-  change: Partial<ScheduleFields> & { paused_reason?: string | null },
+  change: Partial<ScheduleFields & { last_triggered_at: string; paused_reason: string | null }>,
 ): Promise<Schedule> {
   const row = await kysely
     .updateTable('schedules')
