@@ -4,6 +4,7 @@ import { newId, newUuid } from '../ids.ts'
 import { type Db, isUnavailable } from '../store/database.ts'
 import {
   advanceSchedules,
+  boundTransaction,
   claimDue,
   claimOneDue,
   claimPending,
@@ -31,6 +32,8 @@ const batchesMax = 400
 /** Executions whose turns are looked at each second. */
 const settledMax = 1_000
 const secondMs = 1_000
+/** A node that was stopped in the middle of a transaction gives way to the others after this. */
+const silentMs = 2_000
 /** So much after the second's beginning, all that is due at it is. */
 const graceMs = 3
 
@@ -85,11 +88,17 @@ async function runDue(node: Node, signal: AbortSignal) {
   }
 }
 
+const inTransaction = <T>(node: Node, work: (db: Db) => Promise<T>) =>
+  node.db.transaction(async (db) => {
+    await boundTransaction(db, silentMs)
+    return work(db)
+  })
+
 /** Runs schedules that are due, all or none. False when there is no more to do for now. */
 async function runBatch(node: Node): Promise<boolean> {
   let ids: string[] = []
   try {
-    const publish = await node.db.transaction(async (db) => {
+    const publish = await inTransaction(node, async (db) => {
       const due = await claimDue(db, batchMax)
       ids = due.map(({ id }) => id)
       return due.length === 0 ? [] : runClaimed(node, db, due)
@@ -107,14 +116,14 @@ async function runBatch(node: Node): Promise<boolean> {
 /** Runs a schedule of a batch that could not be run: whatever is wrong with one is the others' no longer. */
 async function runAlone(node: Node, id: string) {
   try {
-    const publish = await node.db.transaction(async (db) =>
+    const publish = await inTransaction(node, async (db) =>
       runClaimed(node, db, await claimOneDue(db, id)),
     )
     for (const tell of publish) tell()
   } catch (error) {
     if (isUnavailable(error)) throw error
     node.log.error('a schedule broke', { schedule: id, error })
-    await node.db.transaction(async (db) => giveUp(db, await claimOneDue(db, id)))
+    await inTransaction(node, async (db) => giveUp(db, await claimOneDue(db, id)))
   }
 }
 
@@ -247,7 +256,7 @@ async function giveUp(db: Db, due: DueSchedule[]) {
 async function runPending(node: Node): Promise<boolean> {
   let pending: PendingExecution | undefined
   try {
-    const done = await node.db.transaction(async (db) => {
+    const done = await inTransaction(node, async (db) => {
       ;[pending] = await claimPending(db, 1)
       return pending && tryAgain(node, db, pending)
     })

@@ -25,6 +25,16 @@ export async function lookAtSchedules(db: Db): Promise<Look> {
   return row!
 }
 
+const bound: Statement = {
+  name: 'bound-transaction',
+  text: `select set_config('idle_in_transaction_session_timeout', $1, true)`,
+}
+
+/** Has the database end this transaction when its node says nothing for so long: what it holds, others wait for. */
+export async function boundTransaction(db: Db, idleMs: number): Promise<void> {
+  await db.run(bound, [String(idleMs)])
+}
+
 /** A schedule as the runner needs it. Times are RFC 3339. */
 export type DueSchedule = {
   org_id: string
