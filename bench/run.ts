@@ -18,6 +18,7 @@ import { listSessions } from './list-sessions.ts'
 import { peers } from './peers.ts'
 import { runtimeAgent } from './runtime-agent.ts'
 import { scaling } from './scaling.ts'
+import { schedules } from './schedules.ts'
 import { start } from './start.ts'
 import { statements } from './statements.ts'
 import { streams } from './streams.ts'
@@ -44,6 +45,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   bash,
   fork,
   'runtime-agent': runtimeAgent,
+  schedules,
 }
 
 const args = process.argv.slice(2)

@@ -123,11 +123,7 @@ test('nodes that are killed in the middle of a batch lose no tick and double non
   const databaseUrl = await createTestDatabase(scope)
   const survivor = await startServer(scope, { databaseUrl })
   const ticking = await everySecondSchedules(survivor, 4)
-  for (const label of statements) {
-    for (const when of ['before', 'after'] as const) {
-      await await doomedNode(scope, databaseUrl, { label, when })
-    }
-  }
+  for (const moment of moments) await dieAt(scope, databaseUrl, moment)
   const { length } = await allOf(survivor, ticking[0]!.id)
   await untilExecutions(survivor, ticking[0]!.id, length + 3)
   for (const one of ticking) await audit(survivor, one)

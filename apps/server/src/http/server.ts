@@ -119,6 +119,7 @@ export async function createHttp(
   fileRoutes(api)
   const streams = streamRoutes(api)
   sessionTokenRoutes(api)
+  scheduleRoutes(api)
   providerRoutes(api)
   vendorRoutes(api)
   modelRoutes(api)
@@ -127,7 +128,6 @@ export async function createHttp(
   userRoutes(api)
   organizationRoutes(api)
   auditRoutes(api)
-  scheduleRoutes(api)
   pageRoutes(api)
   document.complete()
   return { app, streams, close }
