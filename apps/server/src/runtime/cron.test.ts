@@ -92,6 +92,20 @@ const cases: [what: string, expression: string, zone: string, from: string, time
     '2027-10-15T00:00:00Z',
     ['2027-11-01T00:00', '2027-12-01T00:00'],
   ],
+  [
+    'a day of the month that is also one of the week',
+    '0 0 1 * +MON',
+    'UTC',
+    '2026-01-02T00:00:00Z',
+    ['2026-06-01T00:00', '2027-02-01T00:00'],
+  ],
+  [
+    'the workday nearest to the 15th',
+    '0 0 15W * *',
+    'UTC',
+    '2026-02-01T00:00:00Z',
+    ['2026-02-16T00:00', '2026-03-16T00:00'],
+  ],
   // Clocks go from 02:00 to 03:00 on 29 March 2026, and from 03:00 to 02:00 on 25 October.
   [
     'a fixed time in the gap comes after it',

@@ -88,6 +88,11 @@ test('a time that comes while as many executions run as may is skipped', () => {
   )
 })
 
+test('a schedule without a limit of its own has 100 open executions at most', () => {
+  assert.equal(plan({}, 99).runs.length, 1)
+  assert.deepEqual([plan({}, 100).runs, plan({}, 100).skipped.length], [[], 1])
+})
+
 test('after its last time a schedule is due no more', () => {
   const last = { cron_expression: '0 0 0 1 1 * 2026' }
   assert.deepEqual(plan(last), { runs: [minute(0)], skipped: [], next: null })

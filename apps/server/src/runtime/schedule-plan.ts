@@ -7,6 +7,8 @@ const lateMs = 60_000
 const runsMax = 20
 /** Missed times that are made up for where the schedule has no limit of its own, and at most. */
 const catchUpMax = 100
+/** Executions of a schedule that may be open at once where it has no limit of its own: what waits must not grow for ever. */
+const openMax = 100
 /** Missed times that are written down as skipped; of more only the newest. */
 const skippedMax = 100
 const newestMax = catchUpMax + skippedMax + lateMs / 1000 + 1
@@ -37,7 +39,8 @@ type Planned = Pick<
  * Contract: pure; every time up to `next` is in one of the two lists, but missed ones beyond the limits.
  */
 export function planDue(schedule: Planned, open: number): Plan {
-  const { now, max_concurrent: most } = schedule
+  const { now } = schedule
+  const most = schedule.max_concurrent ?? openMax
   const times = readCron(schedule.cron_expression, schedule.timezone)
   const come = timesUpTo(now, schedule.next_trigger_at, times)
   const lateFrom = new Date(Date.parse(now) - lateMs).toISOString()
@@ -47,7 +50,7 @@ export function planDue(schedule: Planned, open: number): Plan {
   const lost = missed.slice(0, Math.max(0, missed.length - Math.min(wanted, catchUpMax)))
   const begun = come.slice(lost.length)
   const chosen = begun.slice(0, runsMax)
-  const free = most === null ? chosen.length : Math.max(0, most - open)
+  const free = Math.max(0, most - open)
   const why = `As many of its executions as may (${most}) were running.`
   return {
     runs: chosen.slice(0, free),

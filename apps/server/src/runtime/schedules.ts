@@ -153,7 +153,10 @@ async function runClaimed(node: Node, db: Db, due: DueSchedule[]): Promise<(() =
 async function planAll(db: Db, due: DueSchedule[]): Promise<Planned[]> {
   const limited = due.filter(({ max_concurrent }) => max_concurrent !== null).map(({ id }) => id)
   if (limited.length > 0) await settleExecutions(db, { limit: settledMax, of: limited })
-  const open = await countOpen(db, limited)
+  const open = await countOpen(
+    db,
+    due.map(({ id }) => id),
+  )
   const planned = due.map((schedule) => ({
     schedule,
     plan: planDue(schedule, open.get(schedule.id) ?? 0),
