@@ -127,7 +127,7 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   update_member: () => ({ role: 'viewer' }),
   create_invitation: () => ({ email: 'invited@example.com' }),
   create_schedule: ({ session_id }) => ({
-    name: 'New',
+    name: `New ${Math.random()}`,
     cron_expression: '0 0 29 2 *',
     target: { type: 'workflow', name: 'send_message', input: { session_id, text: 'New' } },
   }),
