@@ -2,6 +2,7 @@ import type { NewSession, Session } from '@outlast/contract'
 import { checkCombination, checkUses, mountsOf } from '../capabilities/catalog.ts'
 import { checkClientTools, clientToolsOf } from '../capabilities/client-tools.ts'
 import { unmasked } from '../capabilities/masking.ts'
+import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { ApiError } from '../errors.ts'
 import { getAgent } from '../store/agents.ts'
 import { atomically, type Database, type Db } from '../store/database.ts'
@@ -23,10 +24,12 @@ export async function openSession(
   const agent = await getAgent(db, orgId, wanted.agent_id)
   if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
   const uses = unmasked(capabilities, wanted.capabilities ?? [], [])
-  checkUses(capabilities, uses)
   const tools = checkClientTools(wanted.tools)
   const clientTools = clientToolsOf(agent.tools ?? [], tools)
-  checkCombination(capabilities, agent.capabilities, uses, clientTools)
+  const named = { uses: [...agent.capabilities, ...uses], clientTools }
+  const list = await capabilitiesFor({ ...node, db }, orgId, named)
+  checkUses(list, uses)
+  checkCombination(list, agent.capabilities, uses, clientTools)
   if (wanted.model_id) await checkModel(db, orgId, wanted.model_id)
   const model_id = wanted.model_id ?? agent.default_model_id ?? null
   const mounts = mountsOf(capabilities, agent.capabilities, uses)
