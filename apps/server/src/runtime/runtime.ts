@@ -118,8 +118,10 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
         for (const { controller } of running.values()) controller.abort(new HandoverError())
       }, graceMs)
       const leave = setTimeout(() => parting.abort(), graceMs + partingMs)
-      await schedules?.stop()
-      await queue?.stop()
+      const left = new Promise<void>((resolve) => {
+        parting.signal.addEventListener('abort', () => resolve())
+      })
+      await Promise.all([queue?.stop(), Promise.race([schedules?.stop(), left])])
       while (running.size > 0) await Promise.all([...running.values()].map(({ over }) => over))
       clearTimeout(handover)
       clearTimeout(leave)
