@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createLog } from '../apps/server/src/log.ts'
-import { startEmbedded } from '../apps/server/src/store/embedded.ts'
 import { call, createAgent } from './client.ts'
-import { type CountingProxy, startCountingProxy } from './counting-proxy.ts'
+import { type CountingProxy, withCountedDatabase } from './counting-proxy.ts'
 import { queryRows } from './database.ts'
 import { ms, type Options, percentile, progress, type Report } from './figures.ts'
-import { startOutlast, withDataDir } from './servers.ts'
+import { startOutlast } from './servers.ts'
 
 const schedulesCount = 10_000
 /** One of so many sessions is written to by each schedule. */
@@ -15,32 +13,20 @@ const lateMaxMs = 1_000
 const idleMax = 2
 
 /** How late schedules run, and what looking for them costs when none is due. */
-export function schedules(options: Options): Promise<Report> {
-  return withDataDir(async (dataDir) => {
-    const log = createLog('warn')
-    const embedded = await startEmbedded({ dataDir, log, onFatal: fail })
-    const proxy = await startCountingProxy(embedded.port)
-    const through = new URL(embedded.url)
-    through.port = String(proxy.port)
-    const env = { DATA_DIR: dataDir, DATABASE_URL: through.href }
+export function schedules({ quick }: Options): Promise<Report> {
+  const forSeconds = quick ? 10 : 60
+  const idleMs = quick ? 5_000 : 20_000
+  return withCountedDatabase(async ({ env, proxy, directUrl }) => {
     const server = await startOutlast({ env })
     try {
-      const idle = await countIdle(proxy, options.quick ? 5_000 : 20_000)
-      await fill(server.url, embedded.url)
-      const busy = await countIdle(proxy, options.quick ? 5_000 : 20_000)
-      const forSeconds = options.quick ? 10 : 60
-      const late = await runFor(embedded.url, forSeconds)
-      return report({ idle, busy, late, forSeconds })
+      const idle = await countIdle(proxy, idleMs)
+      await fill(server.url, directUrl)
+      const busy = await countIdle(proxy, idleMs)
+      return report({ idle, busy, late: await runFor(directUrl, forSeconds), forSeconds })
     } finally {
       await server.stop()
-      await proxy.close()
-      await embedded.stop()
     }
   })
-}
-
-function fail(error: Error): never {
-  throw error
 }
 
 /** Statements of the scheduler in a second. */
