@@ -20,6 +20,7 @@ import { parked } from './parked.ts'
 import { peers } from './peers.ts'
 import { runtimeAgent } from './runtime-agent.ts'
 import { scaling } from './scaling.ts'
+import { schedules } from './schedules.ts'
 import { start } from './start.ts'
 import { statements } from './statements.ts'
 import { streams } from './streams.ts'
@@ -50,6 +51,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   fork,
   'runtime-agent': runtimeAgent,
   tracing,
+  schedules,
 }
 
 const args = process.argv.slice(2)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Event } from '@outlast/contract'
-import { audit, checks, tooLittle } from './auditor.ts'
+import { audit, checks, scheduleChecks, tooLittle } from './auditor.ts'
 import type { Evidence, SessionEvidence } from './evidence.ts'
 import { delta, evidenceOf, forge, inputId, legalEffects, legalLog } from './forged.ts'
 
@@ -220,4 +220,26 @@ test('a run in which too little happened means nothing', () => {
     'only 0 cancels, at least 1 are needed',
     'only 0 resumes, at least 1 are needed',
   ])
+})
+
+const tick = (second: number, status = 'completed') => ({
+  id: `execution ${second}`,
+  scheduled_at: new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString(),
+  status,
+})
+
+test('a time of a schedule that is missing, doubled or without its one message is told', () => {
+  const told = (ticks: ReturnType<typeof tick>[], messages = ticks.map(({ id }) => id)) => {
+    const schedule = { id: 'x', sessionId: 'y', messages, executions: ticks as never }
+    const schedules = [schedule]
+    return audit({ ...evidenceOf(legalLog()), schedules }).map(({ check }) => check)
+  }
+  const [times, messages] = Object.keys(scheduleChecks)
+  assert.deepEqual(told([tick(1), tick(2), tick(3, 'failed')]), [])
+  assert.deepEqual(told([tick(1), tick(3)]), [times])
+  assert.deepEqual(told([tick(1), { ...tick(1), id: 'another' }]), [times])
+  assert.deepEqual(told([tick(1), tick(2, 'running')]), [times])
+  assert.deepEqual(told([tick(1), tick(2)], ['execution 1']), [messages])
+  assert.deepEqual(told([tick(1)], ['execution 1', 'execution 1']), [messages])
+  assert.deepEqual(told([tick(1)], ['execution 1', 'execution 2']), [messages])
 })

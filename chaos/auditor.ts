@@ -10,6 +10,7 @@ import {
   standstills,
   unknownTexts,
 } from './audit-log.ts'
+import { wrongTickMessages, wrongTicks } from './audit-schedules.ts'
 import {
   askedAgain,
   changedMessages,
@@ -21,7 +22,7 @@ import {
   unendedTurns,
   unevenCalls,
 } from './audit-turns.ts'
-import type { Evidence, FaultDone, SessionEvidence } from './evidence.ts'
+import type { Evidence, FaultDone, ScheduleEvidence, SessionEvidence } from './evidence.ts'
 import type { Effect } from './ledger.ts'
 
 /** A promise that was broken, in words. */
@@ -61,8 +62,14 @@ export const checks: Record<string, Check> = {
   'idle at the end': notIdle,
 }
 
+/** The same of schedules. */
+export const scheduleChecks: Record<string, (schedule: ScheduleEvidence) => string[]> = {
+  'each time of a schedule once': wrongTicks,
+  'each execution has one message': wrongTickMessages,
+}
+
 /** Looks into everything. Contract: pure. */
-export function audit({ sessions, effects, mishaps, faults }: Evidence): Violation[] {
+export function audit({ sessions, schedules, effects, mishaps, faults }: Evidence): Violation[] {
   const bySession = Map.groupBy(effects, ({ session }) => session)
   const known = new Set(sessions.map(({ id }) => id))
   const found = sessions.flatMap((session) =>
@@ -74,11 +81,17 @@ export function audit({ sessions, effects, mishaps, faults }: Evidence): Violati
       })),
     ),
   )
+  const ofSchedules = schedules.flatMap((schedule) =>
+    Object.entries(scheduleChecks).flatMap(([check, look]) =>
+      look(schedule).map((what) => ({ check, session: schedule.sessionId, what })),
+    ),
+  )
   const foreign = effects
     .filter(({ session }) => !known.has(session))
     .map(({ session }) => `an effect names session ${session}, which nobody made`)
   return [
     ...found,
+    ...ofSchedules,
     ...foreign.map((what) => ({ check: 'effects follow an intent', session: undefined, what })),
     ...mishaps.map(({ what, times }) => ({
       check: 'nodes behave',

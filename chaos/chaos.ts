@@ -17,6 +17,7 @@ import { talk } from './load.ts'
 import type { Fault } from './plan.ts'
 import { randomOf } from './random.ts'
 import type { Outcome } from './report.ts'
+import { openSchedules, readSchedules } from './schedules.ts'
 import { watch } from './watch.ts'
 
 export type ChaosOptions = {
@@ -39,6 +40,8 @@ export type ChaosOptions = {
 /** Longest time for what was begun to end, once nothing goes wrong any more. */
 const settleMsMax = 60_000
 const pauseMs = 200
+/** Beside the sessions that somebody talks to. */
+const schedulesCount = 2
 const followerNames = ['follower a', 'follower b'] as const
 
 const ledgerIn = (folder: string) => path.join(folder, 'ledger.jsonl')
@@ -75,7 +78,8 @@ type Running = ChaosOptions & { cluster: Cluster; database: RunDatabase; folder:
 async function run(running: Running): Promise<Outcome> {
   const { seed, cluster, minimum, folder } = running
   const begun = performance.now()
-  const evidence: Evidence = { sessions: [], effects: [], mishaps: cluster.mishaps, faults: [] }
+  const nothing = { sessions: [], schedules: [], effects: [], faults: [] }
+  const evidence: Evidence = { ...nothing, mishaps: cluster.mishaps }
   const ended = new AbortController()
   const signal = AbortSignal.any([running.signal, ended.signal])
   setMaxListeners(0, signal)
@@ -109,6 +113,7 @@ async function putUnderLoad(running: Running, evidence: Evidence, end: () => voi
     createClient({ doors, mishaps, signal, random: randomOf(seed, 'client', name) })
   const client = clientFor('setup')
   evidence.sessions = await openSessions(client, running.sessions)
+  evidence.schedules = await openSchedules(client, schedulesCount)
   const { sessions } = evidence
   const followers = sessions.flatMap((session, index) =>
     followerNames.map((name) => {
@@ -138,6 +143,7 @@ async function putUnderLoad(running: Running, evidence: Evidence, end: () => voi
   say('no more faults; what was begun comes to its end')
   await Promise.race([talked, sleep(settleMsMax, undefined, { signal })])
   await readTheEnd(running, { client, evidence, followers })
+  await readSchedules(client, evidence.schedules, { signal, forMs: settleMsMax })
   end()
   await Promise.all([watching, talked, ...followers.map((follower) => follower.ended)])
 }

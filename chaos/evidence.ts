@@ -1,4 +1,4 @@
-import type { Event } from '@outlast/contract'
+import type { Event, Execution } from '@outlast/contract'
 import type { Effect } from './ledger.ts'
 import type { FaultKind } from './plan.ts'
 
@@ -56,9 +56,19 @@ export type Mishap = { what: string; times: number }
 
 export type FaultDone = { kind: FaultKind; node: number | undefined; at: number; endedAt: number }
 
+/** A schedule that is due each second, and what came of it by the end, oldest first. */
+export type ScheduleEvidence = {
+  id: string
+  sessionId: string
+  executions: Execution[]
+  /** Ids of the executions that the session's messages name. */
+  messages: string[]
+}
+
 /** All that an auditor has. */
 export type Evidence = {
   sessions: SessionEvidence[]
+  schedules: ScheduleEvidence[]
   effects: Effect[]
   mishaps: Mishap[]
   faults: FaultDone[]

@@ -129,5 +129,5 @@ export function evidenceOf(
     texts: new Set(['all done']),
   })
   change(session)
-  return { sessions: [session], effects, mishaps: [], faults: [] }
+  return { sessions: [session], schedules: [], effects, mishaps: [], faults: [] }
 }

@@ -232,6 +232,28 @@ export const table: Record<string, Row> = {
     usersOnly: true,
     attempts: ({ invitation_token: token }) => [{ body: { token }, answer: missing }],
   },
+  list_schedules: ownOnly(),
+  create_schedule: {
+    attempts: (theirs, own) =>
+      targets(theirs, own).map(([target, answer]) => ({
+        body: { ...(bodies.create_schedule!(own) as object), ...target },
+        answer,
+      })),
+  },
+  get_schedule: byPath(),
+  update_schedule: {
+    attempts: (theirs, own) => [
+      { body: { enabled: false }, answer: missing },
+      ...targets(theirs, own).map(([body, answer]) => ({ path: own, body, answer })),
+    ],
+  },
+  delete_schedule: byPath(),
+  pause_schedule: byPath(),
+  resume_schedule: byPath(),
+  trigger_schedule: byPath(),
+  list_schedule_executions: byPath(),
+  get_schedule_stats: byPath(),
+  get_execution: byPath(),
   list_audit_log: ownOnly(
     ({ agent_id }) => `target=${agent_id}`,
     ({ user_id }) => `actor_id=${user_id}`,
@@ -241,6 +263,19 @@ export const table: Record<string, Row> = {
     ({ user_id }) => `actor_id=${user_id}`,
   ),
 }
+
+const invalid: [number, string] = [400, 'invalid_request']
+
+const targetOf = (name: string, input: object) => ({
+  target: { type: 'workflow', name, input: { text: 'Hello', ...input } },
+})
+
+/** What a schedule would do to things of theirs. */
+const targets = ({ session_id, agent_id, model_id }: Things, own: Things) => [
+  [targetOf('send_message', { session_id }), invalid] as const,
+  [targetOf('start_session', { agent_id }), invalid] as const,
+  [targetOf('start_session', { agent_id: own.agent_id, model_id }), noModel] as const,
+]
 
 const registration = { email: 'thief@example.com', password: 'a long password', name: 'Thief' }
 

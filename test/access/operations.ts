@@ -12,6 +12,7 @@ import { refOf } from '../../apps/server/test/mcp.ts'
 import type { Call } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, post } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
 
 export type Server = { url: string; call: Call }
 export type Operation = {
@@ -62,6 +63,8 @@ export type Things = {
   invitation_id: string
   invitation_token: string
   event_id: string
+  schedule_id: string
+  execution_id: string
   /** A file of the session. */
   path: string
   /** Stands in every name and text. */
@@ -126,6 +129,12 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   update_organization: () => ({ name: 'Changed' }),
   update_member: () => ({ role: 'viewer' }),
   create_invitation: () => ({ email: 'invited@example.com' }),
+  create_schedule: ({ session_id }) => ({
+    name: `New ${Math.random()}`,
+    cron_expression: '0 0 29 2 *',
+    target: { type: 'workflow', name: 'send_message', input: { session_id, text: 'New' } },
+  }),
+  update_schedule: () => ({ description: 'Changed' }),
   accept_invitation: ({ invitation_token }) => ({ token: invitation_token }),
 }
 
@@ -161,6 +170,21 @@ export async function furnish(
   await stream.event('session.idled')
   stream.close()
   await make(`/v1/sessions/${session.id}/fs/${word}.txt`, { content: word })
+  const schedule = await make('/v1/durable/schedules', {
+    name: word,
+    cron_expression: '0 0 29 2 *',
+    target: {
+      type: 'workflow',
+      name: 'send_message',
+      input: { session_id: session.id, text: word },
+    },
+  })
+  const trigger = `/v1/durable/schedules/${schedule.id}/trigger`
+  const { execution_id } = expectStatus(await call('POST', trigger), 200)
+  await eventually(async () => {
+    const path = `/v1/durable/executions/${execution_id}`
+    return expectStatus(await call('GET', path), 200).status === 'completed'
+  })
   const invitations = `/v1/orgs/${orgId}/invitations`
   const email = `${word}.member@example.com`
   const { token: invitation } = await make(invitations, { email })
@@ -179,6 +203,8 @@ export async function furnish(
     invitation_id: waiting.id,
     invitation_token: waiting.token,
     event_id: stream.events.at(-1)!.id,
+    schedule_id: schedule.id,
+    execution_id,
     path: `${word}.txt`,
     word,
   }

@@ -45,6 +45,7 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^yaml$/, in: ['http/agent-files/yaml.ts'] },
   { package: /^cookie$/, in: ['http/cookies.ts'] },
   { package: /^graphile-worker$/, in: ['runtime/'] },
+  { package: /^croner$/, in: ['runtime/cron.ts'] },
   { package: /^@ai-sdk\/.+$/, in: ['providers/', 'runtime/model-call.ts'] },
   { package: /^(undici|ipaddr\.js)$/, in: ['providers/outbound.ts'] },
   {

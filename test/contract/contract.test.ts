@@ -10,19 +10,7 @@ import facts from './facts.json' with { type: 'json' }
 import { type Fact, type Facts, type JsonSchema, misfits, shapeOf, shapeOfFact } from './shape.ts'
 
 /** Operations of parts that are still to come. The list only shrinks. */
-const notYetBuilt = [
-  'list_schedules',
-  'create_schedule',
-  'get_schedule',
-  'update_schedule',
-  'delete_schedule',
-  'list_schedule_executions',
-  'pause_schedule',
-  'resume_schedule',
-  'trigger_schedule',
-  'get_schedule_stats',
-  'get_execution',
-]
+const notYetBuilt: string[] = []
 
 /** Where we differ, and why. An entry that is no longer needed fails. */
 const differences: Record<string, string> = {
@@ -41,6 +29,10 @@ const differences: Record<string, string> = {
   'update_provider: answer.provider_type': 'the same',
   'list_all_models: answer.data[].provider_type': 'the same',
   'get_model: answer.provider_type': 'the same',
+  'list_schedules: ?limit': 'a page has at least one item',
+  'list_schedule_executions: ?limit': 'the same',
+  'list_schedules: ?target_type': 'a filter that fits nothing by a slip of the pen is 400',
+  'list_schedule_executions: ?status': 'the same',
 }
 
 /** What these answer, a file or a list, the contract has in words only: see the tests of files. */

@@ -25,6 +25,8 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   Waiting: { is: ['json'], nullable: true },
   'JSONColumnType<object>': { is: ['json'] },
   Details: { is: ['json'], nullable: true },
+  AnyJson: { is: ['json'], nullable: true },
+  ExecutionStatus: { is: ['text'] },
 }
 
 /** The tables of `tables.ts`, read as text: types are gone at run time. */

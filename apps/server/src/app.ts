@@ -30,6 +30,7 @@ import { sweepKeys } from './store/idempotency-keys.ts'
 import { sweepLogins } from './store/logins.ts'
 import { migrate } from './store/migrate.ts'
 import { sweepBuckets } from './store/rate-limits.ts'
+import { sweepExecutions } from './store/schedule-executions.ts'
 import { seed } from './store/seeds.ts'
 import { sweepSnapshots } from './store/snapshots.ts'
 
@@ -155,6 +156,9 @@ async function start(config: Config, starting: Starting): Promise<App> {
     sweepKeys(db).catch((error) => log.warn('old idempotency keys stay for now', { error }))
     sweepSnapshots(db).catch((error) => log.warn('old snapshots stay for now', { error }))
     sweepBlobs(db).catch((error) => log.warn('bytes that no file has stay for now', { error }))
+    sweepExecutions(db, config.SCHEDULE_EXECUTIONS_DAYS).catch((error) =>
+      log.warn('old executions of schedules stay for now', { error }),
+    )
     sweepAccess(db).catch((error) => log.warn('old sign-ins stay for now', { error }))
   }, sweepMs)
   undo.push(async () => clearInterval(sweeping))

@@ -39,6 +39,7 @@ export const AuditEntryId = idOf('audit')
 
 /** Users and keys have dashed UUIDs without a prefix. */
 export const Uuid = Type.String({
+  format: 'uuid',
   pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$',
   examples: ['01933b5a-0000-7000-8000-000000000001'],
 })

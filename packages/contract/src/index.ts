@@ -151,6 +151,23 @@ export {
   OrganizationPage,
 } from './organization.ts'
 export {
+  Execution,
+  ExecutionPage,
+  ExecutionQuery,
+  ExecutionStatus,
+  NewSchedule,
+  RetryPolicy,
+  Schedule,
+  ScheduleChange,
+  SchedulePage,
+  ScheduleQuery,
+  ScheduleStats,
+  ScheduleTarget,
+  SendMessageInput,
+  StartSessionInput,
+  Triggered,
+} from './schedule.ts'
+export {
   ExportSessionQuery,
   ForkedFrom,
   NewFork,

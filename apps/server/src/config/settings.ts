@@ -184,6 +184,14 @@ export const settings = {
     about: 'Megabytes that the sessions of one organization take; 0: no limit',
     ...wholeNumber(10_240, 0, 1_000_000_000),
   },
+  SCHEDULES_MAX: {
+    about: 'Schedules of one organization, with authentication or without; 0: no limit',
+    ...wholeNumber(1_000, 0, 1_000_000_000),
+  },
+  SCHEDULE_EXECUTIONS_DAYS: {
+    about: 'How long executions of schedules are kept once they are over',
+    ...wholeNumber(30, 1, 36_500),
+  },
   CORS_ALLOWED_ORIGINS: {
     about: 'Origins, separated by commas, whose pages may call the API; unset: none',
     ...origins(),

@@ -29,6 +29,7 @@ import { organizationRoutes } from './organizations.ts'
 import { authenticate } from './principal.ts'
 import { answerClientError, answerProblems, answerUnknownRoutes } from './problems.ts'
 import { providerRoutes } from './providers.ts'
+import { scheduleRoutes } from './schedules.ts'
 import { sessionTokenRoutes } from './session-tokens.ts'
 import { sessionRoutes } from './sessions.ts'
 import { type Streams, streamRoutes } from './stream.ts'
@@ -123,6 +124,7 @@ export async function createHttp(
   fileRoutes(api)
   streams = streamRoutes(api)
   sessionTokenRoutes(api)
+  scheduleRoutes(api)
   providerRoutes(api)
   vendorRoutes(api)
   modelRoutes(api)

@@ -8,25 +8,14 @@ import {
   SessionPage,
   SessionQuery,
 } from '@outlast/contract'
-import { checkCombination, checkUses, mountsOf } from '../capabilities/catalog.ts'
-import { checkClientTools, clientToolsOf } from '../capabilities/client-tools.ts'
-import { masked, unmasked } from '../capabilities/masking.ts'
-import { capabilitiesFor } from '../capabilities/mcp.ts'
+import { clientToolsOf } from '../capabilities/client-tools.ts'
+import { masked } from '../capabilities/masking.ts'
 import { ApiError } from '../errors.ts'
 import { parseId } from '../ids.ts'
 import { cancelSession } from '../runtime/cancel.ts'
-import { fileLimits } from '../runtime/node.ts'
+import { openSession } from '../runtime/open-session.ts'
 import { getAgent } from '../store/agents.ts'
-import { atomically, type Db } from '../store/database.ts'
-import { keepMounts, mountFiles } from '../store/file-changes.ts'
-import { checkModel } from '../store/models.ts'
-import {
-  createSession,
-  deleteSession,
-  getSession,
-  listSessions,
-  updateSession,
-} from '../store/sessions.ts'
+import { deleteSession, getSession, listSessions, updateSession } from '../store/sessions.ts'
 import type { Api } from './api.ts'
 import { listed, rangeOf } from './page.ts'
 import { previewOf } from './preview.ts'
@@ -62,30 +51,7 @@ export function sessionRoutes({ app, node }: Api): void {
       response: { 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
     },
     async handler({ body, principal, db }, reply) {
-      const agent = await getAgent(db, principal.orgId, body.agent_id)
-      if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
-      const uses = unmasked(capabilities, body.capabilities ?? [], [])
-      const tools = checkClientTools(body.tools)
-      const clientTools = clientToolsOf(agent.tools ?? [], tools)
-      const named = { uses: [...agent.capabilities, ...uses], clientTools }
-      const list = await capabilitiesFor({ ...node, db }, principal.orgId, named)
-      checkUses(list, uses)
-      checkCombination(list, agent.capabilities, uses, clientTools)
-      if (body.model_id) await checkModel(db, principal.orgId, body.model_id)
-      const model_id = body.model_id ?? agent.default_model_id ?? null
-      const mounts = mountsOf(capabilities, agent.capabilities, uses)
-      const create = (db: Db) => createSession(db, principal.orgId, { ...body, model_id, tools })
-      if (mounts.length > 0) await node.quotas.checkStorage(principal.orgId)
-      // Last: the other check may read the counts anew, which do not have this session yet.
-      await node.quotas.checkSessions(principal.orgId)
-      if (mounts.length === 0) return reply.code(201).send(shown(await create(db)))
-      const limits = fileLimits(node.config)
-      const kept = await keepMounts(db, principal.orgId, { mounts, limits })
-      const session = await atomically(db, async (db) => {
-        const made = await create(db)
-        await mountFiles(db, made, kept, limits)
-        return made
-      })
+      const session = await openSession(node, db, { orgId: principal.orgId, wanted: body })
       return reply.code(201).send(shown(session))
     },
   })

@@ -22,6 +22,7 @@ import { logOf } from './observe.ts'
 import { openTurn } from './open-turn.ts'
 import { type Queue, startQueue, type TurnJob } from './queue.ts'
 import { createRecent, type Recent } from './recent.ts'
+import { type Scheduler, startSchedules } from './schedules.ts'
 import { FencedError, HandoverError, NotUnderstoodError } from './stop.ts'
 import { end, runTurn } from './turn.ts'
 
@@ -98,6 +99,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
           expire: (job) => expireCalls(node, refOf(job)),
           hourly,
         })
+  const schedules: Scheduler | undefined = queueSlots === 0 ? undefined : startSchedules(node)
   node.local = {
     hasRoom: () => !stopping && local < localSlots && lease.held(),
     async begin({ ref, taken, input }) {
@@ -115,7 +117,10 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
         for (const { controller } of running.values()) controller.abort(new HandoverError())
       }, graceMs)
       const leave = setTimeout(() => parting.abort(), graceMs + partingMs)
-      await queue?.stop()
+      const left = new Promise<void>((resolve) => {
+        parting.signal.addEventListener('abort', () => resolve())
+      })
+      await Promise.all([queue?.stop(), Promise.race([schedules?.stop(), left])])
       while (running.size > 0) await Promise.all([...running.values()].map(({ over }) => over))
       clearTimeout(handover)
       clearTimeout(leave)

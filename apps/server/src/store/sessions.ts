@@ -86,9 +86,12 @@ select * from s`,
 }
 
 /** The session and its first event, counted, in one statement. The agent is known to exist. */
-export async function createSession(db: Db, orgId: string, session: NewSession): Promise<Session> {
+export async function createSession(
+  db: Db,
+  orgId: string,
+  { id = newId('session'), ...session }: NewSession & { id?: string | undefined },
+): Promise<Session> {
   const { agent_id, title, tags, model_id, capabilities, tools } = session
-  const id = newId('session')
   const [row] = await db.run<SessionRow>(insert, [
     orgId,
     id,

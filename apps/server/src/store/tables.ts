@@ -1,4 +1,11 @@
-import type { CapabilityUse, ClientTool, Role, Scope, WaitingFor } from '@outlast/contract'
+import type {
+  CapabilityUse,
+  ClientTool,
+  ExecutionStatus,
+  Role,
+  Scope,
+  WaitingFor,
+} from '@outlast/contract'
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 
 /** Written as a string, read back as an RFC 3339 string. */
@@ -7,6 +14,8 @@ type NullableTime = ColumnType<string | null, string | null | undefined, string 
 type Details = ColumnType<Record<string, unknown> | null, string | null, string | null>
 type Uses = JSONColumnType<CapabilityUse[], string | undefined, string>
 type Tools = JSONColumnType<ClientTool[], string | undefined, string>
+/** Any JSON; a JSON `null` is no value. */
+type AnyJson = ColumnType<unknown, string | null, string | null>
 type Waiting = JSONColumnType<WaitingFor | null, string | null | undefined, string | null>
 
 export type OrganizationsTable = {
@@ -304,6 +313,46 @@ export type AuditLogTable = {
   details: Details
 }
 
+export type SchedulesTable = {
+  org_id: string
+  id: string
+  name: string
+  description: string | null
+  cron_expression: string
+  timezone: string
+  target: JSONColumnType<object>
+  enabled: boolean
+  catch_up_missed: boolean
+  max_catch_up: number | null
+  max_concurrent: number | null
+  retry_policy: AnyJson
+  next_trigger_at: NullableTime
+  last_triggered_at: NullableTime
+  paused_reason: string | null
+  created_at: Time
+  updated_at: Time
+}
+
+export type ScheduleExecutionsTable = {
+  org_id: string
+  id: string
+  schedule_id: string
+  scheduled_at: Time
+  manual: boolean
+  status: ExecutionStatus
+  started_at: Time
+  completed_at: NullableTime
+  duration_ms: number | null
+  error: string | null
+  attempts: Generated<number>
+  retry_at: NullableTime
+  session_id: string | null
+  message_id: string | null
+  message_sequence: number | null
+  turn_id: string | null
+  created_at: Time
+}
+
 /** The tables as SQL has them. A test compares this with the database. */
 export type Tables = {
   organizations: OrganizationsTable
@@ -333,4 +382,6 @@ export type Tables = {
   access_changes: AccessChangesTable
   rate_limits: RateLimitsTable
   audit_log: AuditLogTable
+  schedules: SchedulesTable
+  schedule_executions: ScheduleExecutionsTable
 }

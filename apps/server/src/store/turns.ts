@@ -104,6 +104,17 @@ export async function takeTurn(db: Db, run: Omit<TurnRun, 'attempt'>, nodeId: st
   return taken
 }
 
+const runningTurns: Statement = {
+  name: 'running-turns',
+  text: 'select count(*) from (select from turns where org_id = $1 limit $2) running',
+}
+
+/** How many turns an organization runs, counted up to a limit. */
+export async function countTurns(db: Db, orgId: string, limit: number): Promise<number> {
+  const [row] = await db.run<{ count: number }>(runningTurns, [orgId, limit])
+  return row!.count
+}
+
 const retake: Statement = {
   name: 'retake-turn',
   text: `

@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { call, createAgent } from './client.ts'
+import { type CountingProxy, withCountedDatabase } from './counting-proxy.ts'
+import { queryRows } from './database.ts'
+import { ms, type Options, percentile, progress, type Report } from './figures.ts'
+import { startOutlast } from './servers.ts'
+
+const schedulesCount = 10_000
+/** One of so many sessions is written to by each schedule. */
+const sessionsCount = 1_000
+const dueEachSecond = 100
+const lateMaxMs = 1_000
+const idleMax = 2
+
+/** How late schedules run, and what looking for them costs when none is due. */
+export function schedules({ quick }: Options): Promise<Report> {
+  const forSeconds = quick ? 10 : 60
+  const idleMs = quick ? 5_000 : 20_000
+  return withCountedDatabase(async ({ env, proxy, directUrl }) => {
+    const server = await startOutlast({ env })
+    try {
+      const idle = await countIdle(proxy, idleMs)
+      await fill(server.url, directUrl)
+      const busy = await countIdle(proxy, idleMs)
+      return report({ idle, busy, late: await runFor(directUrl, forSeconds), forSeconds })
+    } finally {
+      await server.stop()
+    }
+  })
+}
+
+/** Statements of the scheduler in a second. */
+async function countIdle(proxy: CountingProxy, forMs: number): Promise<number> {
+  await sleep(2_000)
+  proxy.take()
+  await sleep(forMs)
+  const { byLabel } = proxy.take()
+  const ours = [...byLabel].filter(([label]) => /schedule|execution|known/.test(label))
+  return ours.reduce((sum, [, count]) => sum + count, 0) / (forMs / 1_000)
+}
+
+/** Schedules that send a message each to one of the sessions; none is due before they are let go. */
+async function fill(url: string, databaseUrl: string) {
+  const agent_id = await createAgent(url)
+  const sessions: string[] = []
+  for (let n = 0; n < sessionsCount; n += 1) {
+    sessions.push((await call<{ id: string }>(url, 'POST', '/v1/sessions', { agent_id })).id)
+  }
+  await queryRows(
+    databaseUrl,
+    `insert into schedules (org_id, id, name, cron_expression, timezone, target, enabled, catch_up_missed, next_trigger_at)
+     select 'org_00000000000000000000000000000001', gen_random_uuid(), 'Schedule ' || n, '0 0 29 2 *', 'UTC',
+       json_build_object('type', 'workflow', 'name', 'send_message', 'input',
+         json_build_object('session_id', ($1::text[])[1 + n % $2], 'text', 'Hello')),
+       true, false, '2099-01-01'
+     from generate_series(1, $3::int) n`,
+    [sessions, sessionsCount, schedulesCount],
+  )
+  await queryRows(databaseUrl, 'analyze schedules')
+  progress(`${schedulesCount} schedules`)
+}
+
+/** Lets a hundred schedules be due in each of the next seconds; gives how late their executions were in ms, by the database's clock. */
+async function runFor(databaseUrl: string, forSeconds: number): Promise<number[]> {
+  await queryRows(
+    databaseUrl,
+    `with n as (select id, row_number() over (order by id) - 1 as n from schedules)
+     update schedules s set
+       cron_expression = (n.n / $1 % 60)::int || ' * * * * *',
+       next_trigger_at = case when n.n < $1 * $2 then date_trunc('minute', now()) + interval '2 minutes'
+         + (n.n / $1 % 60) * interval '1 second' else s.next_trigger_at end
+     from n where n.id = s.id`,
+    [dueEachSecond, Math.min(60, forSeconds)],
+  )
+  const [{ wait }] = (await queryRows(
+    databaseUrl,
+    `select extract(epoch from min(next_trigger_at) - now())::float8 as wait from schedules`,
+  )) as [{ wait: number }]
+  await sleep((wait + forSeconds + 5) * 1_000)
+  const rows = await queryRows<{ late: number; status: string }>(
+    databaseUrl,
+    `select extract(epoch from started_at - scheduled_at)::float8 * 1000 as late, status
+     from schedule_executions order by scheduled_at limit $1`,
+    [dueEachSecond * forSeconds],
+  )
+  const bad = rows.filter(({ status }) => status !== 'completed').length
+  progress(`${rows.length} executions, ${bad} not completed`)
+  if (rows.length < dueEachSecond * forSeconds) throw new Error('executions are missing')
+  return rows.map(({ late }) => late)
+}
+
+type Measured = { idle: number; busy: number; late: number[]; forSeconds: number }
+
+function report({ idle, busy, late, forSeconds }: Measured): Report {
+  const p99 = percentile(late, 0.99)
+  const row = (what: string, perSecond: number) => ({
+    what,
+    goal: `at most ${idleMax} a second`,
+    measured: `${perSecond.toFixed(2)} a second`,
+    met: perSecond <= idleMax,
+  })
+  return {
+    title: 'Schedules',
+    rows: [
+      {
+        what: `lateness with ${schedulesCount} schedules of which ${dueEachSecond} are due each second, p99`,
+        goal: `at most ${lateMaxMs} ms`,
+        measured: ms(p99),
+        met: p99 <= lateMaxMs,
+      },
+      { what: 'the same, p50', goal: '', measured: ms(percentile(late, 0.5)) },
+      { what: 'the same, the latest', goal: '', measured: ms(Math.max(...late)) },
+      row('statements of an idle scheduler, without a schedule', idle),
+      row(`the same, with ${schedulesCount} schedules of which none is due`, busy),
+    ],
+    notes: [
+      `${forSeconds} seconds. Each execution sends a message, and its turn is answered by the simulated model on the same 2 cores. Late is from the time of the schedule to when the execution is stored, both by the database's clock.`,
+    ],
+  }
+}
