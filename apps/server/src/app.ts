@@ -26,6 +26,7 @@ import { startGrep } from './store/grep.ts'
 import { sweepKeys } from './store/idempotency-keys.ts'
 import { sweepLogins } from './store/logins.ts'
 import { migrate } from './store/migrate.ts'
+import { sweepPauses } from './store/pauses.ts'
 import { sweepBuckets } from './store/rate-limits.ts'
 import { seed } from './store/seeds.ts'
 import { sweepSnapshots } from './store/snapshots.ts'
@@ -143,6 +144,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
     sweepKeys(db).catch((error) => log.warn('old idempotency keys stay for now', { error }))
     sweepSnapshots(db).catch((error) => log.warn('old snapshots stay for now', { error }))
     sweepBlobs(db).catch((error) => log.warn('bytes that no file has stay for now', { error }))
+    sweepPauses(db).catch((error) => log.warn('old pauses stay for now', { error }))
     sweepAccess(db).catch((error) => log.warn('old sign-ins stay for now', { error }))
   }, sweepMs)
   undo.push(async () => clearInterval(sweeping))

@@ -53,7 +53,7 @@ export type TurnState = {
   readonly turnId: string
   /** The message that the turn answers first. */
   readonly inputMessageId: string
-  readonly input: (Input & { text: string | undefined; queued: boolean }) | undefined
+  readonly input: TurnInput | undefined
   readonly begun: boolean
   /** Model calls begun. */
   readonly iterations: number
@@ -78,6 +78,14 @@ export type TurnState = {
 export type Repeats = Readonly<Record<string, number>>
 
 export type Input = { sequence: number; messageId: string }
+
+type TurnInput = Input & {
+  text: string | undefined
+  /** It waited for a turn of its own. */
+  queued: boolean
+  /** A turn for it failed before this one: it is asked again where this one begins. */
+  again: boolean
+}
 
 export type Outcome =
   | { kind: 'completed' }
@@ -251,7 +259,8 @@ function applyInput(turn: TurnState, { sequence, data }: LoggedEvent & { type: '
   const input = { sequence, messageId: message.id }
   const queued = on_busy === 'queue'
   if (message.id === turn.inputMessageId) {
-    return { ...turn, input: { ...input, text: textOf(message.content), queued } }
+    const text = textOf(message.content)
+    return { ...turn, input: { ...input, text, queued, again: false } }
   }
   const list = queued ? 'queued' : 'unseen'
   const now = queued ? turn : { ...turn, act: abandoned(turn.act) }
@@ -264,7 +273,9 @@ function applyForeign(turn: TurnState, { type, context }: LoggedEvent): TurnStat
   const others = ({ messageId }: Input) => messageId !== context.input_message_id
   const seen = type === 'output.message.started' || type === 'turn.cancelled'
   const unseen = seen ? [] : turn.unseen.filter(others)
-  return { ...turn, unseen, queued: turn.queued.filter(others) }
+  const failed = type === 'turn.failed' && context.input_message_id === turn.inputMessageId
+  const input = turn.input && failed ? { ...turn.input, again: true } : turn.input
+  return { ...turn, input, unseen, queued: turn.queued.filter(others) }
 }
 
 function openReason({ exec_id, span_id }: EventContext): OpenReason {

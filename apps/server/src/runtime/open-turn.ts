@@ -41,6 +41,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     event ? Date.parse(own[events.indexOf(event)]!.ts) : clock.database
   const ours = events.filter(({ context }) => context.turn_id === run.turnId)
   const clock = { database: Date.parse(taken.now), process: performance.now() }
+  const state = fold(run.turnId, taken.turn_input, events)
   return {
     node,
     run,
@@ -50,7 +51,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     agent,
     prompt,
     tools,
-    state: fold(run.turnId, taken.turn_input, events),
+    state,
     events,
     conversation,
     startedAt: at(ours.find(({ type }) => type === 'turn.started')),
@@ -59,8 +60,8 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     sequence: Math.max(taken.sequence, rows.at(-1)?.sequence ?? 0),
     drafts: [],
     effects: {},
-    // A turn that somebody else began was counted by them, in part.
-    uncounted: taken.turn_attempt === 1 ? bytesOf(rows, taken.turn_from) : 0,
+    // What somebody else began was counted by them, in part.
+    uncounted: taken.turn_attempt === 1 && !state.input?.again ? bytesOf(rows, taken.turn_from) : 0,
     sessionUsage: usageOf(taken),
     context: { sequence: taken.context_sequence, prompt: taken.context_prompt },
   }

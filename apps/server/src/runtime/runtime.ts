@@ -52,6 +52,8 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   /** Turns that were begun without the queue. */
   let local = 0
   let stopping = false
+  let draining = false
+  let queue: Queue | undefined
   const drop = (turnId: string) => running.get(turnId)?.controller.abort(new FencedError())
   if (options.alone) await endLeases(node.db)
   const lease = await keepLease(node, {
@@ -61,8 +63,13 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
       known: [...running.keys()],
     }),
     lost: (turnIds) => turnIds.forEach(drop),
+    drain(now) {
+      if (draining !== now) node.log.info(now ? 'draining' : 'taking turns again')
+      draining = now
+      queue?.setPaused(now)
+    },
   })
-  const forget = node.bus.onCancel(drop)
+  const forget = [node.bus.onCancel(drop), node.bus.onLook(lease.look)]
 
   async function run(ref: TurnRef, taken?: Taken) {
     await running.get(ref.turnId)?.over
@@ -89,7 +96,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
     node.config.MODEL_SYNC_INTERVAL_HOURS === 0
       ? undefined
       : (signal: AbortSignal) => discoverDue(node, signal)
-  const queue: Queue | undefined =
+  queue =
     queueSlots === 0
       ? undefined
       : await startQueue({
@@ -101,7 +108,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
           hourly,
         })
   node.local = {
-    hasRoom: () => !stopping && local < localSlots && lease.held(),
+    hasRoom: () => !stopping && !draining && local < localSlots && lease.held(),
     async begin({ ref, taken, input }) {
       local += 1
       await run(ref, { taken, input })
@@ -120,7 +127,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
       while (running.size > 0) await Promise.all([...running.values()].map(({ over }) => over))
       clearTimeout(handover)
       clearTimeout(leave)
-      forget()
+      for (const each of forget) each()
       await lease.end()
     },
   }
