@@ -8,7 +8,7 @@ import {
   registerPerson,
 } from '../../apps/server/test/access.ts'
 import type { Call } from '../../apps/server/test/server.ts'
-import { createAgent, createSession, post } from '../../apps/server/test/session.ts'
+import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 
 export type Server = { url: string; call: Call }
@@ -57,6 +57,8 @@ export type Things = {
   invitation_id: string
   invitation_token: string
   event_id: string
+  /** A turn that failed for good, of another session. */
+  turn_id: string
   /** A file of the session. */
   path: string
   /** Stands in every name and text. */
@@ -68,6 +70,7 @@ const notOurs: Record<string, string> = {
   capability_id: 'test_math',
   provider: 'google',
   tool_call_id: 'call_1',
+  worker_id: `node_${'0'.repeat(16)}`,
 }
 
 /** A path of the document with things in it. */
@@ -126,6 +129,9 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   accept_invitation: ({ invitation_token }) => ({ token: invitation_token }),
 }
 
+/** What all organizations share: nobody but whoever runs the server may. */
+export const operatorsOnly = new Set(['list_workers', 'drain_worker', 'resume_worker'])
+
 /** Settings with which a test may ask as often as it likes. */
 export const unlimited = Object.fromEntries(
   ['KEY', 'USER', 'ORG', 'ADDRESS'].map((what) => [`RATE_LIMIT_${what}`, '0']),
@@ -152,10 +158,17 @@ export async function furnish(
   const agent = await createAgent(mine, about)
   const session = await createSession(mine, { agent_id: agent.id, title: word, tags: [word] })
   const headers = { authorization: person.bearer }
-  const stream = await follow(t, server.url, { sessionId: session.id, headers })
-  expectStatus(await post(mine, session.id, word), 201)
-  await stream.event('session.idled')
-  stream.close()
+  const say = async (sessionId: string, said: string) => {
+    const stream = await follow(t, server.url, { sessionId, headers })
+    expectStatus(await post(mine, sessionId, said), 201)
+    await stream.event('session.idled')
+    stream.close()
+    return stream
+  }
+  const stream = await say(session.id, word)
+  const failing = await createSession(mine, { agent_id: agent.id, title: word })
+  const error = { message: word, status: 400 }
+  const failure = await (await say(failing.id, scripted({ error }))).event('turn.failed')
   await make(`/v1/sessions/${session.id}/fs/${word}.txt`, { content: word })
   const invitations = `/v1/orgs/${orgId}/invitations`
   const email = `${word}.member@example.com`
@@ -173,6 +186,7 @@ export async function furnish(
     invitation_id: waiting.id,
     invitation_token: waiting.token,
     event_id: stream.events.at(-1)!.id,
+    turn_id: failure.data.turn_id,
     path: `${word}.txt`,
     word,
   }
@@ -233,7 +247,8 @@ export async function snapshotOf(
   { person, things }: { person: Person; things: Things },
 ): Promise<Record<string, string>> {
   const readable = operations.filter(
-    ({ id, method, isPublic }) => method === 'GET' && !isPublic && id !== 'stream_sse',
+    ({ id, method, isPublic }) =>
+      method === 'GET' && !isPublic && id !== 'stream_sse' && !operatorsOnly.has(id),
   )
   const all: Record<string, string> = {}
   for (const { id, path } of readable) {
