@@ -132,6 +132,12 @@ export const bodies: Record<string, (own: Things) => unknown> = {
 /** What all organizations share: nobody but whoever runs the server may. */
 export const operatorsOnly = new Set(['list_workers', 'drain_worker', 'resume_worker'])
 
+/** Lists that an organization reads page by page. The path that we have names a file, which is no list. */
+export function listsIn(operations: Operation[]): Operation[] {
+  const others = new Set([...operatorsOnly, 'get_path'])
+  return operations.filter(({ id, query }) => query.includes('limit') && !others.has(id))
+}
+
 /** Settings with which a test may ask as often as it likes. */
 export const unlimited = Object.fromEntries(
   ['KEY', 'USER', 'ORG', 'ADDRESS'].map((what) => [`RATE_LIMIT_${what}`, '0']),

@@ -12,7 +12,10 @@ const workflow = {
   agent_id: AgentId,
   input_message_id: MessageId,
   status: WorkflowStatus,
-  since: { ...Timestamp, description: 'Since when it has this status.' } as typeof Timestamp,
+  since: {
+    ...Timestamp,
+    description: 'When it came to the queue or a node, parked, or failed.',
+  } as typeof Timestamp,
   node: nullable(Type.String({ description: 'The node that runs it, or ran it last.' })),
   attempts: count({ description: 'How often a node took it.' }),
   tries: count({ description: 'Those since its log last gained an outcome: at most three.' }),

@@ -13,7 +13,7 @@ import type { Principal } from '../access/principal.ts'
 import { ApiError } from '../errors.ts'
 import { newId, parseId } from '../ids.ts'
 import { cancelSession } from '../runtime/cancel.ts'
-import { explainSession } from '../runtime/why.ts'
+import { explainFailure, explainSession } from '../runtime/why.ts'
 import type { Db } from '../store/database.ts'
 import { presentEvents, readThese } from '../store/events.ts'
 import { retryTurn } from '../store/retries.ts'
@@ -161,6 +161,7 @@ async function getWorkflow(db: Db, { orgId }: Principal, turnId: string): Promis
 
 async function detailOf(db: Db, principal: Principal, turnId: string): Promise<WorkflowDetail> {
   const workflow = await getWorkflow(db, principal, turnId)
+  if (workflow.status === 'failed') return { ...workflow, why: explainFailure(workflow) }
   const { orgId } = principal
   const why = await explainSession(db, { orgId, sessionId: workflow.session_id })
   if (!why) throw new ApiError('not_found', 'Workflow')

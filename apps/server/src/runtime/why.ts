@@ -1,4 +1,4 @@
-import type { Why } from '@outlast/contract'
+import type { Why, Workflow } from '@outlast/contract'
 import type { Db } from '../store/database.ts'
 import { type EventRow, readLog } from '../store/events.ts'
 import { findFacts, type SessionFacts } from '../store/workflows.ts'
@@ -32,16 +32,21 @@ const withoutNode = (facts: SessionFacts): SessionFacts => ({
   failed_on: null,
 })
 
+/** Where a field is left out, it has no value. */
 type Said = Partial<Why> & Pick<Why, 'state' | 'since'> & { what: string }
 
 /** Contract: pure. `rows`: the log from the turn's first message on. */
 export function explain(facts: SessionFacts, rows: readonly EventRow[]): Why {
-  const { what, ...said } = facts.turn_id === null ? ofIdle(facts) : ofTurn(facts, rows)
-  const node = (said.node === undefined ? facts.node : said.node) || null
-  const since = `since ${said.since}${node ? ` on ${node}` : ''}`
+  const { session_id, turn_id, node } = facts
+  if (turn_id === null) return told(session_id, ofIdle(facts))
+  return told(session_id, { turn_id, node, ...ofTurn(facts, rows) })
+}
+
+function told(session_id: string, { what, node: given, ...said }: Said): Why {
+  const node = given || null
   return {
-    session_id: facts.session_id,
-    turn_id: facts.turn_id,
+    session_id,
+    turn_id: null,
     model: null,
     attempt: null,
     tools: [],
@@ -51,8 +56,16 @@ export function explain(facts: SessionFacts, rows: readonly EventRow[]): Why {
     error_code: null,
     ...said,
     node,
-    sentence: `${what}, ${since}.`,
+    sentence: `${what}, since ${said.since}${node ? ` on ${node}` : ''}.`,
   }
+}
+
+/** What became of a turn that failed for good, whatever its session does now. */
+export function explainFailure(failed: Workflow): Why {
+  const { session_id, turn_id, since, node, error, error_code, retried_as } = failed
+  const again = retried_as === null ? '' : ` and was tried again as ${retried_as}`
+  const what = `It failed for good with ${error_code}${again}`
+  return told(session_id, { state: 'failed', since, what, turn_id, node, error, error_code })
 }
 
 function ofIdle(facts: SessionFacts): Said {
@@ -132,8 +145,8 @@ function ofSilence({ renewed_at, now, living, placed_at }: SessionFacts): Said |
     const what = 'Its node is gone, and another one is about to take its turn over'
     return { state: 'node_gone', since, what }
   }
-  const who = silence < leaseMs ? 'its node does' : 'no node does'
-  const what = `It waits for the database, which ${who} not reach`
+  const who = silence < leaseMs ? 'its node does not reach' : 'no node reaches'
+  const what = `It waits for the database, which ${who}`
   return { state: 'waits_for_database', since, what }
 }
 
