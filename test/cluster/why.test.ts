@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Why } from '@outlast/contract'
-import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import {
   converse,
@@ -186,8 +185,8 @@ test('who waits for the client or for a decision says for what and until when', 
 
 test('who waits for a slot says how many are before it, or that no node is there', async (t) => {
   const model = await startModel(t)
-  const databaseUrl = await createTestDatabase(t)
-  const api = await startServer(t, { databaseUrl, env: { ROLE: 'api' } })
+  const api = await startServer(t, { env: { ROLE: 'api' } })
+  const { databaseUrl } = api
   const first = await model.session(api)
   await post(api, first.id, 'hello')
   const alone = await whyOf(api, first.id)
@@ -220,12 +219,11 @@ test('who waits for a slot says how many are before it, or that no node is there
 
 test('a turn whose node is gone says so until another one has it; so does one that is being cancelled', async (t) => {
   const model = await startModel(t)
-  const databaseUrl = await createTestDatabase(t)
+  const api = await startServer(t, { env: { ROLE: 'api' } })
   const env = {
-    DATABASE_URL: databaseUrl,
+    DATABASE_URL: api.databaseUrl,
     SECRETS_ENCRYPTION_KEY: `kek-v1:${Buffer.alloc(32, 7).toString('base64')}`,
   }
-  const api = await startServer(t, { databaseUrl, env: { ROLE: 'api' } })
   const node = await startProcess(env)
   t.after(node.crash)
   const { id } = await model.session(api)
@@ -252,4 +250,5 @@ test('a turn whose node is gone says so until another one has it; so does one th
   assert.equal((await whyOf(api, id)).state, 'idle')
   const over = await api.call('POST', `/v1/durable/workflows/${back.turn_id}/cancel`)
   assert.deepEqual([over.status, over.body.code], [404, 'not_found'])
+  await next.crash()
 })
