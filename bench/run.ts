@@ -15,6 +15,7 @@ import { files } from './files.ts'
 import { fork } from './fork.ts'
 import { getSession } from './get-session.ts'
 import { listSessions } from './list-sessions.ts'
+import { mcp } from './mcp.ts'
 import { peers } from './peers.ts'
 import { runtimeAgent } from './runtime-agent.ts'
 import { scaling } from './scaling.ts'
@@ -42,6 +43,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'turn-memory': turnMemory,
   files,
   bash,
+  mcp,
   fork,
   'runtime-agent': runtimeAgent,
 }

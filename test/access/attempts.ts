@@ -24,6 +24,7 @@ export type Row = {
 export const missing: [number, string] = [404, 'not_found']
 const forOperators: [number, string] = [403, 'forbidden']
 const noModel: [number, string] = [400, 'model_unavailable']
+const noCapability: [number, string] = [400, 'capability_unknown']
 const noEvent: [number, string] = [400, 'unknown_event_id']
 
 /** The path names a thing of theirs. */
@@ -56,6 +57,11 @@ const inOrganization = (body?: unknown): Row => ({
 
 const withModel = (body: object, { model_id }: Things) => ({ ...body, default_model_id: model_id })
 
+/** Their MCP server, put to use. */
+const using = ({ capability_id: ref }: Pick<Things, 'capability_id'>) => ({
+  capabilities: [{ ref }],
+})
+
 /** Where a client says it left off, in each way that there is. */
 const resuming: Row['attempts'] = (theirs, own) => {
   const { event_id } = theirs
@@ -75,6 +81,10 @@ export const table: Record<string, Row> = {
   create_agent: {
     attempts: (theirs, own) => [
       { body: withModel(bodies.create_agent!(own) as object, theirs), answer: noModel },
+      {
+        body: { ...(bodies.create_agent!(own) as object), ...using(theirs) },
+        answer: noCapability,
+      },
     ],
   },
   import_agent: {
@@ -97,12 +107,15 @@ export const table: Record<string, Row> = {
       { body: { name: 'Changed' }, answer: missing },
       { body: { status: 'active' }, answer: missing },
       { path: own, body: withModel({}, theirs), answer: noModel },
+      { path: own, body: using(theirs), answer: noCapability },
     ],
   },
   delete_agent: byPath(),
   preview_agent: {
     attempts: (theirs) => [
       { body: withModel({}, theirs), answer: noModel },
+      { body: using(theirs), answer: noCapability },
+      { body: { session: using(theirs) }, answer: noCapability },
       { body: { session: { model_id: theirs.model_id } }, answer: noModel },
     ],
   },
@@ -116,8 +129,8 @@ export const table: Record<string, Row> = {
   copy_file: byPath(bodies.copy_file),
   stat_file: byPath(bodies.stat_file),
   grep_files: byPath(bodies.grep_files),
-  list_capabilities: nothing('the same for everybody', () => [{ answer: [200] }]),
-  get_capability: nothing('the same for everybody', () => [{ answer: [200] }]),
+  list_capabilities: ownOnly(),
+  get_capability: byPath(),
   list_sessions: ownOnly(
     ({ agent_id }) => `agent_id=${agent_id}`,
     ({ word }) => `search=${word}`,
@@ -125,10 +138,11 @@ export const table: Record<string, Row> = {
     ({ agent_id }) => `agent_id=${agent_id}&status=idle&limit=1`,
   ),
   create_session: {
-    attempts: ({ agent_id, model_id }, own) => [
+    attempts: ({ agent_id, model_id, ...theirs }, own) => [
       { body: { agent_id }, answer: missing },
       { body: { agent_id, model_id }, answer: missing },
       { body: { agent_id: own.agent_id, model_id }, answer: noModel },
+      { body: { agent_id: own.agent_id, ...using(theirs) }, answer: noCapability },
     ],
   },
   get_session: byPath(),
@@ -172,6 +186,12 @@ export const table: Record<string, Row> = {
       { path: own, body: { model_id }, answer: noModel },
     ],
   },
+  list_mcp_servers: ownOnly(),
+  create_mcp_server: nothing('an MCP server refers to nothing'),
+  get_mcp_server: byPath(),
+  update_mcp_server: byPath(() => ({ status: 'disabled' })),
+  delete_mcp_server: byPath(),
+  test_mcp_server: byPath(),
   list_provider_models: byPath(),
   create_model: byPath(bodies.create_model),
   list_all_models: ownOnly(),

@@ -10,6 +10,7 @@ import {
   registerPerson,
 } from '../../apps/server/test/access.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { addMcpServer, sessionWithMcp } from '../../apps/server/test/mcp.ts'
 import { createAgent, createSession, post } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { startFails, startProcess, temporaryFolder } from '../process.ts'
@@ -39,6 +40,8 @@ const secrets = {
 /** Secrets that are told to the server over HTTP. */
 const told = {
   providerKey: canary('provider'),
+  mcpKey: canary('mcp'),
+  mcpHeader: canary('mcp-header'),
   password: canary('password'),
   newPassword: canary('new-password'),
   wrongPassword: canary('wrong-password'),
@@ -171,17 +174,42 @@ async function failAtVendor(
   return stream.events.find((event) => event.type === 'turn.failed')
 }
 
+/** A turn with an MCP server that is told its key and a header, and says them aloud. */
+async function gossipOverMcp(
+  t: TestContext,
+  { url, call }: { url: string; call: Person['call'] },
+  mcpUrl: string,
+) {
+  const server = await addMcpServer({ url, call }, mcpUrl, {
+    name: mcpUrl,
+    api_key: told.mcpKey,
+    headers: { 'x-api-key': told.mcpHeader },
+  })
+  const { body } = await call('POST', `${server.path}/test`)
+  assert.equal(body.ok, false)
+  const session = await sessionWithMcp({ url, call }, server.ref)
+  const { token } = expectStatus(await call('POST', `/v1/sessions/${session.id}/tokens`, {}), 201)
+  const stream = await follow(t, url, { sessionId: session.id, query: `?access_token=${token}` })
+  expectStatus(await post({ url, call }, session.id, 'Hello'), 201)
+  await stream.event('session.idled')
+  stream.close()
+  await call('GET', `/v1/sessions/${session.id}/preview`)
+  return stream.events.find((event) => event.type === 'mcp.unavailable')
+}
+
 /** Faults of ours: tables that are gone for a moment, and a database that cannot be reached. */
 async function breakThings({ server, databaseUrl }: Started, { call }: { call: Person['call'] }) {
   const provider = { name: 'X', provider_type: 'openai', api_key: told.providerKey }
+  const mcp = { name: 'X', url: 'https://mcp.example.com/', api_key: told.mcpKey }
   const login = { email: 'nobody@example.com', password: told.wrongPassword }
   const requests = async () => [
     await call('POST', '/v1/llm-providers', provider),
+    await call('POST', '/v1/mcp-servers', mcp),
     await server.call('POST', '/v1/auth/login', login),
     await server.call('POST', '/v1/auth/register', { ...login, name: 'X', invitation: 'x' }),
     await call('POST', '/v1/auth/api-keys', { name: 'X' }),
   ]
-  for (const table of ['providers', 'users', 'api_keys', 'audit_log']) {
+  for (const table of ['providers', 'mcp_servers', 'users', 'api_keys', 'audit_log']) {
     await rowsOf(databaseUrl, `alter table ${table} rename to ${table}_gone`)
     const statuses = (await requests()).map(({ status }) => status)
     assert.ok(statuses.includes(500), `${table}: ${statuses}`)
@@ -210,6 +238,12 @@ test('no secret is in any answer, stream, log line, event, error or table', asyn
     ),
   )
   assert.ok(failures.filter((failed) => failed !== undefined).length > 12)
+  const mine = { url: server.url, call: key.call }
+  const down = await Promise.all(addresses.map((address) => gossipOverMcp(t, mine, address)))
+  assert.deepEqual(
+    down.filter((told) => told === undefined),
+    [],
+  )
   await signInAround(server, person)
   const call = callerWith(server.url, person.bearer, { 'x-org-id': person.orgId })
   await exercise(server, { ...person, call }, things)

@@ -1,5 +1,6 @@
 /** The operations of the OpenAPI document, and what tests need to try each of them. */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import {
   createKey,
@@ -7,6 +8,7 @@ import {
   type Person,
   registerPerson,
 } from '../../apps/server/test/access.ts'
+import { refOf } from '../../apps/server/test/mcp.ts'
 import type { Call } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
@@ -51,6 +53,9 @@ export type Things = {
   session_id: string
   provider_id: string
   model_id: string
+  server_id: string
+  /** Their MCP server, as agents call it. */
+  capability_id: string
   key_id: string
   /** A member who is not its owner. */
   user_id: string
@@ -67,7 +72,6 @@ export type Things = {
 
 const nounOf = { 'llm-providers': 'provider_id', 'llm-models': 'model_id' } as const
 const notOurs: Record<string, string> = {
-  capability_id: 'test_math',
   provider: 'google',
   tool_call_id: 'call_1',
   worker_id: `node_${'0'.repeat(16)}`,
@@ -114,6 +118,8 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   create_provider: () => ({ name: 'New', provider_type: 'llmsim' }),
   update_provider: () => ({ name: 'Changed' }),
   test_provider: () => ({}),
+  create_mcp_server: () => ({ name: `New ${randomUUID()}`, url: 'https://mcp.example.com/' }),
+  update_mcp_server: () => ({ description: 'Changed' }),
   create_model: () => ({ model_id: 'new', display_name: 'New' }),
   update_model: () => ({ display_name: 'Changed' }),
   login: () => ({ email: 'nobody@example.com', password: 'a long password' }),
@@ -160,6 +166,7 @@ export async function furnish(
     model_id: `llmsim-${word}`,
     display_name: word,
   })
+  const mcp = await make('/v1/mcp-servers', { name: word, url: 'https://mcp.invalid/' })
   const about = { name: word, system_prompt: word, default_model_id: model.id }
   const agent = await createAgent(mine, about)
   const session = await createSession(mine, { agent_id: agent.id, title: word, tags: [word] })
@@ -187,6 +194,8 @@ export async function furnish(
     session_id: session.id,
     provider_id: provider.id,
     model_id: model.id,
+    server_id: mcp.id,
+    capability_id: refOf(mcp.id),
     key_id: (await createKey(server, person, { name: word })).id,
     user_id: member.id,
     invitation_id: waiting.id,

@@ -50,6 +50,7 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
     package: /^(@mozilla\/readability|htmlparser2|linkedom|turndown)$/,
     in: ['capabilities/web-fetch/'],
   },
+  { package: /^@modelcontextprotocol\/client$/, in: ['capabilities/mcp/'] },
   // It runs in processes that do nothing else.
   {
     package: /^just-bash$/,

@@ -6,6 +6,7 @@ import { createQuotas } from './access/quotas.ts'
 import type { Capability } from './capabilities/capability.ts'
 import { checkCatalog } from './capabilities/catalog.ts'
 import { builtins } from './capabilities/index.ts'
+import { createMcp } from './capabilities/mcp/mcp.ts'
 import { type Config, configuredMasterKeys } from './config.ts'
 import { createHttp } from './http/server.ts'
 import { createLog } from './log.ts'
@@ -115,16 +116,20 @@ async function start(config: Config, starting: Starting): Promise<App> {
   undo.push(access.stop)
   const grepping = startGrep(url)
   undo.push(grepping.stop)
+  const secrets = masterKeys.length === 0 ? undefined : createSecrets(masterKeys)
+  const mcp = createMcp({ db, config, secrets, log, version: about.version })
+  undo.push(mcp.stop)
   const node: Node = {
     id,
     db,
     leaseDb,
     bus,
     config,
-    secrets: masterKeys.length === 0 ? undefined : createSecrets(masterKeys),
+    secrets,
     access,
     quotas: createQuotas(db, config),
     capabilities,
+    mcp,
     log,
     local: noLocalTurns,
     breaker: createBreaker(),

@@ -9,6 +9,8 @@ export const catalogue = {
   unknown_sequence: [400, 'The session has no event %s.'],
   capability_unknown: [400, 'There is no capability %s.'],
   model_unavailable: [400, 'Model %s does not exist or is disabled.'],
+  mcp_server_exists: [400, 'There is an MCP server called %s already.'],
+  mcp_servers_full: [400, 'An organization may have %s MCP servers.'],
   encryption_not_configured: [400, 'Encryption not configured. Cannot store API key.'],
   invalid_path: [400, 'Invalid path: %s'],
   reserved_path: [400, "Paths starting with '_' are reserved for system actions"],

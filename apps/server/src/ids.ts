@@ -52,7 +52,11 @@ export function parseUuid(what: string, text: string): string {
   throw new ApiError('invalid_id', what)
 }
 
-const titles: Partial<Record<Noun, string>> = { provider: 'provider', model: 'model' }
+const titles: Partial<Record<Noun, string>> = {
+  provider: 'provider',
+  model: 'model',
+  mcp_server: 'MCP server',
+}
 const patterns = Object.fromEntries(
   Object.entries(idPrefixes).map(([noun, prefix]) => [
     noun,

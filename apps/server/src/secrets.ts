@@ -4,6 +4,9 @@ const algorithm = 'aes-256-gcm'
 const nonceBytes = 12
 const authTagLength = 16
 
+/** What stands in answers for what is only ever written. */
+export const mask = '********'
+
 /** More than anybody needs at once; each is tried on a token that nobody signed. */
 export const masterKeysMax = 8
 const masterKeyShape = /^[\w.-]{1,64}:[A-Za-z0-9+/]{43}=$/

@@ -1,6 +1,7 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { PathChange } from './file.ts'
 import { AgentId, EventId, ExecId, MessageId, ModelId, SessionId, Timestamp, TurnId } from './id.ts'
+import { McpUnavailable } from './mcp-server.ts'
 import { ContentPart, EventMessage } from './message.ts'
 import { AnyObject, Anything, count, oneOf, optional, pageOf } from './shape.ts'
 import { TokenUsage } from './usage.ts'
@@ -117,6 +118,11 @@ export const eventData = {
     { ...turnAndInput, input_content: Type.Optional(Type.String()) },
     { title: 'TurnStartedData' },
   ),
+  /**
+   * The tools of an MCP server could not be listed: the turn goes on without them, or with those of an older list.
+   * Once a turn for each server.
+   */
+  'mcp.unavailable': McpUnavailable,
   /** A model is about to be called. */
   'reason.started': Type.Object(
     { agent_id: AgentId, metadata: Type.Optional(ModelMetadata) },
@@ -240,6 +246,17 @@ export const eventData = {
       duration_ms: Type.Optional(count()),
     },
     { title: 'ToolCompletedData' },
+  ),
+  /** A tool tells how far it is, at most once a second. `progress` only grows; `total` is there when it knows how much there is. */
+  'tool.progress': Type.Object(
+    {
+      tool_call_id: Type.String(),
+      tool_name: Type.String(),
+      progress: Type.Number(),
+      total: Type.Optional(Type.Number()),
+      message: Type.Optional(Type.String()),
+    },
+    { title: 'ToolProgressData' },
   ),
   /** All tools of the step ended. */
   'act.completed': Type.Object(

@@ -11,6 +11,7 @@ export const idPrefixes = {
   exec: 'exec',
   provider: 'provider',
   model: 'model',
+  mcp_server: 'mcp',
   invitation: 'invitation',
   audit: 'audit',
 } as const
@@ -32,6 +33,7 @@ export const TurnId = idOf('turn')
 export const ExecId = idOf('exec')
 export const ProviderId = idOf('provider')
 export const ModelId = idOf('model')
+export const McpServerId = idOf('mcp_server')
 export const InvitationId = idOf('invitation')
 export const AuditEntryId = idOf('audit')
 

@@ -85,6 +85,7 @@ export {
   EventId,
   InvitationId,
   idPrefixes,
+  McpServerId,
   MessageId,
   ModelId,
   type Noun,
@@ -94,6 +95,13 @@ export {
   TurnId,
   Uuid,
 } from './id.ts'
+export {
+  McpServer,
+  McpServerChange,
+  McpServerPage,
+  McpServerTest,
+  NewMcpServer,
+} from './mcp-server.ts'
 export {
   CancelTurnResponse,
   ContentPart,

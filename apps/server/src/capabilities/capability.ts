@@ -1,3 +1,4 @@
+import type { EventDataOf } from '@outlast/contract'
 import { type Static, type TObject, Type } from 'typebox'
 import type { SessionFiles } from '../store/session-files.ts'
 import type { SessionStorage } from '../store/session-storage.ts'
@@ -20,8 +21,33 @@ export type ToolContext = {
   files: SessionFiles
   /** What the session keeps by name. */
   storage: SessionStorage
+  /** Tells whoever follows the session how far the call is. What comes too fast is left out. */
+  progress: (progress: Progress) => void
   /** Reaches the public internet and the hosts that the operator allows, whatever redirect or name leads elsewhere. */
   fetch: typeof fetch
+}
+
+/** How far a call is, of how much where that is known, and in words. */
+export type Progress = {
+  progress: number
+  total?: number | undefined
+  message?: string | undefined
+}
+
+/** An image that stands beside a result. */
+export type Image = { mediaType: string; base64: string; sizeBytes: number }
+
+const images = Symbol('images')
+type WithImages = { value: unknown; [images]: readonly Image[] }
+
+/** A result with images that a model sees beside it, where its vendor takes them. */
+export const withImages = (value: unknown, all: readonly Image[]): unknown =>
+  all.length === 0 ? value : { value, [images]: all }
+
+/** A result, and the images beside it. */
+export function splitImages(result: unknown): { value: unknown; images: readonly Image[] } {
+  const all = (result as WithImages | null | undefined)?.[images]
+  return all ? { value: (result as WithImages).value, images: all } : { value: result, images: [] }
 }
 
 /** What a tool may take. */
@@ -51,6 +77,10 @@ export type Tool<Input = Record<string, unknown>> = {
   /** The client runs it, and checks its input. */
   client?: { timeoutSeconds: number | undefined }
   input: TObject
+  /** The schema is a stranger's: it is shown to models, and whoever runs the call holds its arguments against it. */
+  unchecked?: true
+  /** What the server that runs it calls it. */
+  remoteName?: string
   limits?: ToolLimits
   run: (input: Input, context: ToolContext) => unknown
 }
@@ -65,7 +95,7 @@ export type Capability<Config = Record<string, unknown>> = {
   description: string
   category: string
   icon: string
-  status: 'available' | 'coming_soon' | 'deprecated'
+  status: 'available' | 'coming_soon' | 'deprecated' | 'disabled'
   /** Ids of capabilities that come along, before this one. */
   dependencies: readonly string[]
   config: TObject
@@ -73,6 +103,12 @@ export type Capability<Config = Record<string, unknown>> = {
   tools: (config: Config) => Tool[]
   /** Files that a session has from its start. */
   mounts: (config: Config) => Mount[]
+  /** Its tools are not known yet: what config says of them cannot be held against anything. */
+  isUnlisted?: boolean
+  /** What whoever looks at a preview should know of it. */
+  warnings?: readonly string[]
+  /** Why it cannot do at the moment what it should, for the log of a turn. */
+  unavailable?: EventDataOf<'mcp.unavailable'>
 }
 
 /** Types a tool's `run` by its `input`. */
@@ -113,10 +149,16 @@ function withApproval({ properties, required: _, ...options }: TObject): TObject
   return Type.Object({ ...properties, requires_approval: approval }, options)
 }
 
+/** What config may call a tool. */
+export const namesOf = ({ name, remoteName }: Tool) =>
+  remoteName === undefined ? [name] : [name, remoteName]
+
 /** A tool with the policy that it has by the config of its capability. */
 export function withPolicy(tool: Tool, config: Record<string, unknown>): Tool {
   const { requires_approval: wanted } = config
-  const isNamed = Array.isArray(wanted) ? wanted.includes(tool.name) : wanted === true
+  const isNamed = Array.isArray(wanted)
+    ? namesOf(tool).some((name) => wanted.includes(name))
+    : wanted === true
   return isNamed ? { ...tool, policy: 'requires_approval' } : tool
 }
 

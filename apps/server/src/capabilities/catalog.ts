@@ -6,8 +6,9 @@ import type {
   Preview,
 } from '@outlast/contract'
 import { ApiError, invalidAt } from '../errors.ts'
-import { type Capability, type Mount, type Tool, withPolicy } from './capability.ts'
+import { type Capability, type Mount, namesOf, type Tool, withPolicy } from './capability.ts'
 import { asTool } from './client-tools.ts'
+import { isMcpRef } from './mcp/ref.ts'
 import { explain, problemsOf } from './validation.ts'
 
 /** A capability that takes effect, and with which config. */
@@ -29,9 +30,11 @@ export function describeCapability(capability: Capability): CapabilityInfo {
     id,
     name,
     description,
-    status,
+    // What is disabled is shown to nobody who chooses.
+    status: status === 'disabled' ? 'deprecated' : status,
     icon,
     category,
+    ...(isMcpRef(id) && { is_mcp: true }),
     ...(dependencies.length > 0 && { dependencies: [...dependencies] }),
     ...(prompt && { system_prompt: prompt }),
     ...(tools.length > 0 && { tool_definitions: tools.map(describeTool) }),
@@ -39,7 +42,7 @@ export function describeCapability(capability: Capability): CapabilityInfo {
   }
 }
 
-function describeTool({ name, description, input, policy = 'auto' }: Tool) {
+export function describeTool({ name, description, input, policy = 'auto' }: Tool) {
   return { type: 'builtin' as const, name, description, parameters: { ...input }, policy }
 }
 
@@ -86,8 +89,8 @@ function checkApproval(
   path: string,
 ): void {
   const { requires_approval: wanted } = config
-  if (!Array.isArray(wanted) || wanted.length === 0) return
-  const names = new Set(capability.tools(config).map(({ name }) => name))
+  if (!Array.isArray(wanted) || wanted.length === 0 || capability.isUnlisted) return
+  const names = new Set(capability.tools(config).flatMap(namesOf))
   const odd = wanted.findIndex((name) => !names.has(name))
   if (odd < 0) return
   const message = `names ${wanted[odd]}, which is no tool of ${capability.id} with this config`
@@ -145,11 +148,16 @@ export function assemble(
 ): RuntimeAgent {
   const parts = applied(list, agent.agentUses, agent.sessionUses)
   const tools = new Map<string, Tool>()
-  for (const tool of [...parts.flatMap(toolsOf), ...(agent.clientTools ?? []).map(asTool)]) {
+  const remote = parts.filter(isRemote)
+  const own = parts.filter((part) => !remote.includes(part))
+  const clientTools = (agent.clientTools ?? []).map(asTool)
+  for (const tool of [...own.flatMap(toolsOf), ...clientTools, ...remote.flatMap(toolsOf)]) {
     if (!tools.has(tool.name)) tools.set(tool.name, tool)
   }
   return { prompt: assemblePrompt(parts, agent.agentPrompt), tools, parts }
 }
+
+const isRemote = ({ capability }: Applied) => isMcpRef(capability.id)
 
 /** The same for people: what the model gets, who brings it, and what does not take effect. */
 export function describeAgent(
@@ -182,6 +190,7 @@ export function describeAgent(
         ({ name }) =>
           `${owners.get(name)} brings a tool ${name}: that of the client has no effect.`,
       ),
+      ...parts.flatMap(({ capability }) => capability.warnings ?? []),
     ],
   }
 }
@@ -291,7 +300,7 @@ function mergedConfig(ref: string, agentUses: Uses, sessionUses: Uses): Record<s
 
 /** What is wrong with the arguments of a tool call, in one sentence for the model. */
 export function checkToolInput(tool: Tool, input: unknown): string | undefined {
-  if (tool.client) return undefined
+  if (tool.client || tool.unchecked) return undefined
   const problems = problemsOf(tool.input, input)
   return problems.length === 0
     ? undefined

@@ -1,9 +1,8 @@
 import type { CapabilityUse } from '@outlast/contract'
 import { invalidAt } from '../errors.ts'
+import { mask } from '../secrets.ts'
 import type { Capability } from './capability.ts'
-
-/** What stands in answers for a field of config that is only ever written. */
-export const mask = '********'
+import { isMcpRef } from './mcp/ref.ts'
 
 type Uses = readonly CapabilityUse[]
 type Config = Record<string, unknown>
@@ -13,6 +12,8 @@ const known = new WeakMap<Capability, readonly string[]>()
 /** The fields of a config that its schema marks `writeOnly`; all of them where nobody knows the schema any more. */
 function secretFields(list: readonly Capability[], use: CapabilityUse): readonly string[] {
   const capability = list.find(({ id }) => id === use.ref)
+  // What servers of tools are told is no secret, and none need be looked up for that.
+  if (isMcpRef(use.ref)) return []
   if (!capability) return Object.keys(configOf(use))
   let fields = known.get(capability)
   if (!fields) {

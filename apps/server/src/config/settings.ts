@@ -145,7 +145,7 @@ export const settings = {
   },
   PRIVATE_HOSTS_ALLOWED: {
     about:
-      "Hosts of private networks, separated by commas, that an image's address and `web_fetch` may name, and while authentication is on a provider's `base_url`",
+      "Hosts of private networks, separated by commas, that an image's address, `web_fetch` and MCP servers may name, and while authentication is on a provider's `base_url`",
     ...words(),
   },
   RATE_LIMIT_KEY: {
@@ -278,6 +278,18 @@ export const settings = {
   APPROVAL_TIMEOUT_HOURS: {
     about: 'How long a turn waits until somebody allows or denies a tool call; then it is denied',
     ...wholeNumber(168, 1, 8_760),
+  },
+  MCP_TOOLS_MAX_AGE_MINUTES: {
+    about: "Age from which an MCP server's list of tools is had anew, in the background of a turn",
+    ...wholeNumber(60, 1, 10_080),
+  },
+  MCP_CONNECTIONS_MAX: {
+    about: 'Sessions with MCP servers that this node holds open at once',
+    ...wholeNumber(256, 1, 10_000),
+  },
+  MCP_IDLE_SECONDS: {
+    about: 'How long such a session is held after its last call',
+    ...wholeNumber(300, 1, 86_400),
   },
   FILE_SIZE_MB: {
     about: 'Megabytes that one file of a session may have',

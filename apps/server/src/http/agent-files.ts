@@ -52,7 +52,7 @@ export async function agentFileRoutes({ app, node }: Api): Promise<void> {
       },
       async handler({ body = '', principal: { orgId }, db }, reply) {
         const agent = fitting(NewAgent, storable(readAgentFile(body)))
-        await checkAgent(node.capabilities, { db, orgId }, agent)
+        await checkAgent(node, { db, orgId }, agent)
         const tools = checkClientTools(agent.tools)
         const saved = await postAgent(db, orgId, { ...agent, tools })
         return reply.code(saved.created ? 201 : 200).send(masked(node.capabilities, saved.agent))

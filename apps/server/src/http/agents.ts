@@ -10,12 +10,13 @@ import {
   Preview,
   PreviewAgent,
 } from '@outlast/contract'
-import type { Capability } from '../capabilities/capability.ts'
 import { checkCombination, checkUses } from '../capabilities/catalog.ts'
 import { checkClientTools, clientToolsOf } from '../capabilities/client-tools.ts'
 import { isMasked, masked, unmasked } from '../capabilities/masking.ts'
+import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { invalidAt } from '../errors.ts'
 import { parseId } from '../ids.ts'
+import type { Node } from '../runtime/node.ts'
 import {
   archiveAgent,
   countAgents,
@@ -46,13 +47,16 @@ type Where = { db: Db; orgId: string }
 
 /** Refuses capabilities and a model that an agent could not work with. */
 export async function checkAgent(
-  list: readonly Capability[],
+  node: Node,
   { db, orgId }: Where,
   { capabilities, default_model_id: model, tools }: Choices,
 ): Promise<void> {
   const uses = capabilities ?? []
+  // In the transaction that it is one with: none waits for a second connection.
+  const clientTools = checkClientTools(tools)
+  const list = await capabilitiesFor({ ...node, db }, orgId, { uses, clientTools })
   checkUses(list, uses)
-  checkCombination(list, uses, [], checkClientTools(tools))
+  checkCombination(list, uses, [], clientTools)
   if (model) await checkModel(db, orgId, model, 'default_model_id')
 }
 
@@ -75,7 +79,7 @@ export function agentRoutes({ app, node }: Api): void {
     body: B,
   ): Promise<B> {
     const whole = await withSecrets(where, id, body)
-    await checkAgent(capabilities, where, whole)
+    await checkAgent(node, where, whole)
     return whole.tools ? { ...whole, tools: checkClientTools(whole.tools) } : whole
   }
 
@@ -150,15 +154,17 @@ export function agentRoutes({ app, node }: Api): void {
     },
     async handler({ body, principal: { orgId }, db }) {
       const { session } = body
-      await checkAgent(capabilities, { db, orgId }, body)
+      await checkAgent(node, { db, orgId }, body)
       const uses = body.capabilities ?? []
       const more = session?.capabilities ?? []
-      checkUses(capabilities, more, 'session/capabilities')
       const clientTools = clientToolsOf(
         checkClientTools(body.tools),
         checkClientTools(session?.tools, 'session/tools'),
       )
-      checkCombination(capabilities, uses, more, clientTools)
+      const named = { uses: [...uses, ...more], clientTools }
+      const list = await capabilitiesFor({ ...node, db }, orgId, named)
+      checkUses(list, more, 'session/capabilities')
+      checkCombination(list, uses, more, clientTools)
       if (session?.model_id) await checkModel(db, orgId, session.model_id, 'session/model_id')
       return previewOf(node, orgId, {
         prompt: body.system_prompt ?? '',

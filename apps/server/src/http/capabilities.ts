@@ -1,15 +1,16 @@
 import { CapabilityInfo, CapabilityPage, ErrorResponse, PageQuery } from '@outlast/contract'
 import { describeCapability } from '../capabilities/catalog.ts'
+import { serverIdOf } from '../capabilities/mcp/ref.ts'
+import { describeServers } from '../capabilities/mcp.ts'
 import { ApiError } from '../errors.ts'
+import { findMcpServers, listActiveMcpServers } from '../store/mcp-servers.ts'
 import type { Api } from './api.ts'
 import { listed, rangeOf } from './page.ts'
 
 const tags = ['capabilities']
 
 export function capabilityRoutes({ app, node }: Api): void {
-  const all = node.capabilities
-    .map(describeCapability)
-    .sort((one, other) => (one.id < other.id ? -1 : 1))
+  const own = node.capabilities.map(describeCapability)
 
   app.route<{ Querystring: PageQuery }>({
     method: 'GET',
@@ -21,7 +22,11 @@ export function capabilityRoutes({ app, node }: Api): void {
       querystring: PageQuery,
       response: { 200: CapabilityPage, '4xx': ErrorResponse },
     },
-    async handler({ query }) {
+    async handler({ query, principal: { orgId } }) {
+      const servers = describeServers(await listActiveMcpServers(node.db, orgId), node)
+      const all = [...own, ...servers.map(describeCapability)].sort((one, other) =>
+        one.id < other.id ? -1 : 1,
+      )
       const { offset, limit } = rangeOf(query)
       const end = query.limit === undefined ? all.length : offset + limit
       const data = all.slice(offset, end)
@@ -39,8 +44,12 @@ export function capabilityRoutes({ app, node }: Api): void {
       tags,
       response: { 200: CapabilityInfo, '4xx': ErrorResponse },
     },
-    async handler({ params }) {
-      const found = all.find(({ id }) => id === params.capability_id)
+    async handler({ params: { capability_id: ref }, principal: { orgId } }) {
+      const id = serverIdOf(ref)
+      const servers = id === undefined ? [] : await findMcpServers(node.db, orgId, [id])
+      const active = servers.filter(({ status }) => status === 'active')
+      const [server] = describeServers(active, node).map(describeCapability)
+      const found = server ?? own.find((one) => one.id === ref)
       if (!found) throw new ApiError('not_found', 'Capability')
       return found
     },

@@ -1,6 +1,7 @@
 import type { CapabilityUse, ClientTool, Preview } from '@outlast/contract'
 import { assemble, describeAgent } from '../capabilities/catalog.ts'
 import { masked } from '../capabilities/masking.ts'
+import { capabilitiesFor } from '../capabilities/mcp.ts'
 import type { Node } from '../runtime/node.ts'
 import { findModelRoute } from '../store/models.ts'
 
@@ -15,16 +16,17 @@ type Previewed = {
 
 /** What the next turn would give to a model, put together as it would be. */
 export async function previewOf(
-  { db, capabilities }: Pick<Node, 'db' | 'capabilities'>,
+  node: Node,
   orgId: string,
   { prompt, agentUses, sessionUses, clientTools, models }: Previewed,
 ): Promise<Preview> {
+  const uses = [...agentUses, ...sessionUses]
+  const capabilities = await capabilitiesFor(node, orgId, { uses, clientTools, fresh: true })
   const parts = { agentPrompt: prompt, agentUses, sessionUses, clientTools }
   const agent = assemble(capabilities, parts)
   const wanted = models.filter((id) => typeof id === 'string')
-  const route = await findModelRoute(db, orgId, wanted)
+  const route = await findModelRoute(node.db, orgId, wanted)
   const { id, model_id, provider_id, provider_type } = route ?? {}
-  const uses = [...agentUses, ...sessionUses]
   const described = describeAgent(capabilities, agent, uses, clientTools)
   return {
     ...masked(capabilities, described),

@@ -21,6 +21,7 @@ import { pageRoutes } from './first-page.ts'
 import { forkRoutes } from './forks.ts'
 import { guardBrowsers, requestId } from './guard.ts'
 import { healthRoutes } from './health.ts'
+import { mcpServerRoutes } from './mcp-servers.ts'
 import { messageRoutes } from './messages.ts'
 import { modelRoutes } from './models.ts'
 import { organizationRoutes } from './organizations.ts'
@@ -123,6 +124,7 @@ export async function createHttp(
   providerRoutes(api)
   vendorRoutes(api)
   modelRoutes(api)
+  mcpServerRoutes(api)
   authRoutes(api)
   apiKeyRoutes(api)
   userRoutes(api)

@@ -11,6 +11,7 @@ import {
 import { checkCombination, checkUses, mountsOf } from '../capabilities/catalog.ts'
 import { checkClientTools, clientToolsOf } from '../capabilities/client-tools.ts'
 import { masked, unmasked } from '../capabilities/masking.ts'
+import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { ApiError } from '../errors.ts'
 import { parseId } from '../ids.ts'
 import { cancelSession } from '../runtime/cancel.ts'
@@ -64,10 +65,12 @@ export function sessionRoutes({ app, node }: Api): void {
       const agent = await getAgent(db, principal.orgId, body.agent_id)
       if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
       const uses = unmasked(capabilities, body.capabilities ?? [], [])
-      checkUses(capabilities, uses)
       const tools = checkClientTools(body.tools)
       const clientTools = clientToolsOf(agent.tools ?? [], tools)
-      checkCombination(capabilities, agent.capabilities, uses, clientTools)
+      const named = { uses: [...agent.capabilities, ...uses], clientTools }
+      const list = await capabilitiesFor({ ...node, db }, principal.orgId, named)
+      checkUses(list, uses)
+      checkCombination(list, agent.capabilities, uses, clientTools)
       if (body.model_id) await checkModel(db, principal.orgId, body.model_id)
       const model_id = body.model_id ?? agent.default_model_id ?? null
       const mounts = mountsOf(capabilities, agent.capabilities, uses)

@@ -24,10 +24,10 @@ export function vendorRoutes(api: Api): void {
   vendorRoutesAt(api, asking, { base: '/v1/providers', hide: true })
 }
 
-type Gate = <T>(work: () => Promise<T>) => Promise<T>
+export type Gate = <T>(work: () => Promise<T>) => Promise<T>
 
 /** Contract: throws 429 when too many are inside. */
-function createGate(): Gate {
+export function createGate(): Gate {
   let inside = 0
   return async (work) => {
     if (inside >= askingMax) {

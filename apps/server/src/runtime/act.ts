@@ -12,6 +12,7 @@ import {
   timeLeft,
 } from './journal.ts'
 import type { Action, OpenAct, OpenCall } from './log.ts'
+import { openProgress } from './progress.ts'
 import { FencedError, HandoverError } from './stop.ts'
 import {
   abandonedOutcome,
@@ -192,22 +193,26 @@ async function runAll(turn: Turn, calls: OpenCall[]): Promise<void> {
   }
 }
 
-function runOne(turn: Turn, pending: OpenCall) {
+async function runOne(turn: Turn, pending: OpenCall) {
   const { node, agent, signal } = turn
   const { TOOL_TIMEOUT_MS, TOOL_OUTPUT_KB } = node.config
   const { call } = pending
   const tool = agent.tools.get(call.name)
-  const target = fileTarget(turn, pending, callContext(turn, pending))
+  const context = callContext(turn, pending)
+  const target = fileTarget(turn, pending, context)
+  const progress = openProgress(turn, call, context)
   const timeoutMax = Math.min(TOOL_TIMEOUT_MS, tool?.limits?.timeoutMs ?? TOOL_TIMEOUT_MS)
   const outputMax = TOOL_OUTPUT_KB * 1024
-  return runTool({
+  const outcome = await runTool({
     tool,
     call,
-    context: (limits) => toolContext(turn, pending, { ...limits, target }),
+    context: (limits) => toolContext(turn, pending, { ...limits, target, progress: progress.tell }),
     signal,
     timeoutMs: Math.max(1, Math.min(timeoutMax, Math.ceil(timeLeft(turn)))),
     outputBytesMax: Math.min(outputMax, tool?.limits?.outputBytesMax ?? outputMax),
     node,
     target,
   })
+  await progress.settle()
+  return outcome
 }

@@ -7,6 +7,7 @@ import {
   type Compacted,
   type Conversation,
   newConversation,
+  shortenedMessage,
   viewOf,
 } from '../store/conversation.ts'
 import { planFor, tokensOf, tokensOfText } from './compaction-plan.ts'
@@ -128,4 +129,19 @@ test('tokens are four letters of Latin script, or one of another', () => {
   assert.equal(tokensOfText('ä ö ü'), 2)
   assert.equal(tokensOfText('日本語'), 3)
   assert.equal(tokensOfText(''), 0)
+})
+
+test('an image in a result counts as one, not as its bytes in words; shortened it is only named', () => {
+  const conversation = newConversation('session_0123456789abcdef0123456789abcdef')
+  const result = [
+    { type: 'text', text: '{"content":[]}' },
+    { type: 'image', media_type: 'image/png', base64: 'A'.repeat(1_000_000) },
+  ]
+  const data = JSON.stringify({ tool_call_id: 'c', result })
+  addToConversation(conversation, { sequence: 1, type: 'tool.completed', ts, context: '{}', data })
+  const { message } = conversation.entries[0]!
+  assert.ok(tokensOf(message) < 2_000)
+  const short = JSON.stringify(shortenedMessage(message))
+  assert.match(short, /\[image image\/png\]/)
+  assert.ok(short.length < 500)
 })

@@ -1,5 +1,5 @@
 import type { EventMessage } from '@outlast/contract'
-import { type Entry, shortenedMessage } from '../store/conversation.ts'
+import { type Entry, imagesIn, shortenedMessage, textOfResult } from '../store/conversation.ts'
 
 /** What to do about a conversation that does not fit. Sequences are those of the last message that it is about. */
 export type Plan =
@@ -102,16 +102,14 @@ export function tokensOf(message: EventMessage): number {
     if (part.type === 'image' || part.type === 'image_file') return tokensOfImage
     if (part.type === 'text') return tokensOfText(part.text)
     if (part.type === 'tool_call') return tokensOfText(part.name + JSON.stringify(part.arguments))
-    return tokensOfText(part.error ?? textOfResult(part.result))
+    const images = imagesIn(part.result).length * tokensOfImage
+    return images + tokensOfText(part.error ?? textOfResult(part.result))
   })
   const thought = message.thinking_signature ? tokensOfText(message.thinking ?? '') : 0
   const size = tokensOfMessage + thought + sum(parts)
   sizes.set(message, size)
   return size
 }
-
-const textOfResult = (result: unknown) =>
-  typeof result === 'string' ? result : (JSON.stringify(result) ?? '')
 
 /** Four characters of Latin script a token, one of any other. */
 export function tokensOfText(text: string): number {

@@ -1,7 +1,7 @@
 import type { Controls, EventMessage } from '@outlast/contract'
 import type { RuntimeAgent } from '../capabilities/catalog.ts'
 import type { CallOptions, Prompt, PromptMessage } from '../providers/provider.ts'
-import type { Entry } from '../store/conversation.ts'
+import { type Entry, imagesIn, textOfResult } from '../store/conversation.ts'
 import type { ReplyPart } from './reply.ts'
 import { type Signer, signedParts } from './signature.ts'
 
@@ -161,8 +161,14 @@ function outputOf(part: ResultPart | undefined): Output {
   if (!part) return { type: 'error-text', value: withoutResult }
   if (part.error) return { type: 'error-text', value: part.error }
   const { result } = part
+  const images = imagesIn(result)
+  if (images.length === 0) return { type: 'text', value: textOfResult(result) }
+  const texts = (result as { type: string; text?: string }[]).flatMap(({ text }) => text ?? [])
   return {
-    type: 'text',
-    value: typeof result === 'string' ? result : JSON.stringify(result ?? null),
+    type: 'content',
+    value: [
+      ...texts.map((text) => ({ type: 'text' as const, text })),
+      ...images.flatMap(imagePart).filter((shown) => shown.type === 'file'),
+    ],
   }
 }

@@ -20,8 +20,9 @@ export async function withImages(
   model: VendorModel,
   { prompt, sees }: { prompt: Prompt; sees: boolean },
 ): Promise<Prompt> {
-  const hasFiles = prompt.some(({ role, content }) => role === 'user' && content.some(isFile))
-  if (!hasFiles) return prompt
+  const whole = sees && readsResults(model) ? prompt : prompt.map(withoutResultImages)
+  const hasFiles = whole.some(({ role, content }) => role === 'user' && content.some(isFile))
+  if (!hasFiles) return whole
   const supported = Object.entries(await model.supportedUrls)
   const isSupported = (url: string) =>
     supported.some(([type, patterns]) => isImage(type) && patterns.some((one) => one.test(url)))
@@ -33,11 +34,36 @@ export async function withImages(
     return fetchOnce(turn, data.url)
   }
   return Promise.all(
-    prompt.map(async (message) => {
+    whole.map(async (message) => {
       if (message.role !== 'user' || !message.content.some(isFile)) return message
       return { ...message, content: await Promise.all(message.content.map(shown)) }
     }),
   )
+}
+
+/** Chat Completions have nothing but text in results of tools. */
+const readsResults = ({ provider }: VendorModel) => !provider.endsWith('.chat')
+
+type ToolMessage = PromptMessage<'tool'>
+type ToolPart = ToolMessage['content'][number]
+
+/** A message of results in which words stand for images. Contract: the same object when there are none. */
+function withoutResultImages(message: PromptMessage): PromptMessage {
+  if (message.role !== 'tool' || !message.content.some(hasImages)) return message
+  return { ...message, content: message.content.map(inText) }
+}
+
+const hasImages = (part: ToolPart) =>
+  part.type === 'tool-result' && part.output.type === 'content' && part.output.value.some(isFile)
+
+function inText(part: ToolPart): ToolPart {
+  if (part.type !== 'tool-result' || part.output.type !== 'content') return part
+  const pieces = part.output.value.map((piece) => {
+    if (piece.type === 'text') return piece.text
+    const type = piece.type === 'file' ? piece.mediaType : piece.type
+    return `[image ${type}: you cannot see images in results]`
+  })
+  return { ...part, output: { type: 'text', value: pieces.join('\n') } }
 }
 
 const isFile = (part: { type: string }): part is FilePart => part.type === 'file'

@@ -1,6 +1,7 @@
 import type { Access } from '../access/access.ts'
 import type { Quotas } from '../access/quotas.ts'
 import type { Capability } from '../capabilities/capability.ts'
+import type { Mcp } from '../capabilities/mcp/mcp.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { Secrets } from '../secrets.ts'
@@ -24,7 +25,9 @@ export type Node = {
   secrets: Secrets | undefined
   access: Access
   quotas: Quotas
+  /** Those that come with the server; `capabilitiesFor` adds an organization's own. */
   capabilities: readonly Capability[]
+  mcp: Mcp
   log: Log
   /** Turns that this node can begin without the queue. */
   local: LocalTurns

@@ -1,6 +1,8 @@
 import { eventTypes } from '@outlast/contract'
 import { assemble, type RuntimeAgent } from '../capabilities/catalog.ts'
 import { clientToolsOf } from '../capabilities/client-tools.ts'
+import { isMcpRef } from '../capabilities/mcp/ref.ts'
+import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { addToConversation, newConversation } from '../store/conversation.ts'
 import { type EventRow, readLog } from '../store/events.ts'
 import { hashOf } from '../store/texts.ts'
@@ -26,14 +28,18 @@ export type TurnOptions = {
 /** Learns what a turn's log says, once, and puts its agent together. Contract: throws NotUnderstoodError. */
 export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> {
   const { run, taken, signal, lease } = options
+  const uses = [...taken.agent_capabilities, ...taken.capabilities]
+  const clientTools = clientToolsOf(taken.agent_tools, taken.tools)
+  const named = { uses, clientTools, fresh: true }
+  const capabilities = await capabilitiesFor(node, run.orgId, named)
   const { conversation, rows } = await readOn(node, options)
   const events = rows.filter((row) => row.sequence >= taken.turn_from).map(loggedEvent)
   checkUnderstood(node, options, events)
-  const agent = assemble(node.capabilities, {
+  const agent = assemble(capabilities, {
     agentPrompt: taken.system_prompt,
     agentUses: taken.agent_capabilities,
     sessionUses: taken.capabilities,
-    clientTools: clientToolsOf(taken.agent_tools, taken.tools),
+    clientTools,
   })
   const { prompt, tools } = summaryOf(agent)
   const own = rows.slice(rows.length - events.length)
@@ -122,7 +128,7 @@ function checkUnderstood(node: Node, { taken, lease }: TurnOptions, events: Logg
   }
   if (lease.others().otherVersions === 0) return
   for (const { ref } of [...taken.agent_capabilities, ...taken.capabilities]) {
-    if (node.capabilities.some(({ id }) => id === ref)) continue
+    if (isMcpRef(ref) || node.capabilities.some(({ id }) => id === ref)) continue
     throw new NotUnderstoodError(`There is a capability ${ref}.`)
   }
 }

@@ -1,5 +1,5 @@
-import type { EventDataOf, ToolCall } from '@outlast/contract'
-import { type Tool, type ToolContext, ToolError } from '../capabilities/capability.ts'
+import type { ContentPart, EventDataOf, ToolCall } from '@outlast/contract'
+import { splitImages, type Tool, type ToolContext, ToolError } from '../capabilities/capability.ts'
 import { checkToolInput } from '../capabilities/catalog.ts'
 import { ApiError } from '../errors.ts'
 import { type FileTarget, StaleAttemptError } from '../store/file-changes.ts'
@@ -54,8 +54,7 @@ async function attempt(run: ToolRun): Promise<Attempted> {
       Promise.resolve(tool.run(call.arguments, context({ outputBytesMax, signal: either }))),
       aborted(either),
     ])
-    const text = await outputOf(run, value)
-    return { success: true, status: 'success', result: [{ type: 'text', text }] }
+    return { success: true, status: 'success', result: await partsOf(run, value) }
   } catch (error) {
     if (signal.aborted || error instanceof StaleAttemptError) {
       return failure('cancelled', 'The call was cancelled.')
@@ -72,10 +71,21 @@ export function whyUnrunnable(tool: Tool | undefined, call: ToolCall): string | 
   return checkToolInput(tool, call.arguments)
 }
 
-function outputOf({ call, node, target, outputBytesMax }: ToolRun, value: unknown) {
-  const text = (JSON.stringify(value) ?? 'null').toWellFormed()
+/** A result as the log has it: one text, and images behind it where there are some. */
+async function partsOf(
+  { call, node, target, outputBytesMax }: ToolRun,
+  result: unknown,
+): Promise<ContentPart[]> {
+  const { value, images } = splitImages(result)
+  const json = (JSON.stringify(value) ?? 'null').toWellFormed()
   const { db, bus } = node
-  return boundedOutput(text, outputBytesMax, { db, bus, target, callId: call.id })
+  const text = await boundedOutput(json, outputBytesMax, { db, bus, target, callId: call.id })
+  const shown = images.map(({ base64, mediaType: media_type }) => ({
+    type: 'image' as const,
+    base64,
+    media_type,
+  }))
+  return [{ type: 'text', text }, ...shown]
 }
 
 function messageOf({ call, target, node, outputBytesMax }: ToolRun, error: unknown): string {

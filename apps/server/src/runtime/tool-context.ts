@@ -16,7 +16,7 @@ export function fileTarget(turn: Turn, { call }: OpenCall, context: EventContext
   return { orgId, sessionId, limits: fileLimits(turn.node.config), by }
 }
 
-type Limits = Pick<ToolContext, 'signal' | 'outputBytesMax'>
+type Limits = Pick<ToolContext, 'signal' | 'outputBytesMax' | 'progress'>
 
 /** What a tool is given beside its input. */
 export function toolContext(

@@ -1,6 +1,6 @@
 import type { EventMessage } from '@outlast/contract'
 import type { Prompt } from '../providers/provider.ts'
-import { type Entry, shortenedMessage } from '../store/conversation.ts'
+import { type Entry, shortenedMessage, textOfResult } from '../store/conversation.ts'
 
 const instructions = `You keep the memory of an agent whose conversation has become too long. You get its beginning as a transcript. Write
 the notes with which the agent goes on as if it had read all of it: what was asked for and what is still open, in the words of
@@ -29,5 +29,5 @@ function wordsOf(part: EventMessage['content'][number]): string {
   if (part.type === 'tool_call') return `calls ${part.name} with ${JSON.stringify(part.arguments)}`
   if (part.type !== 'tool_result') return '(an image)'
   if (part.error) return `failed: ${part.error}`
-  return typeof part.result === 'string' ? part.result : (JSON.stringify(part.result) ?? '')
+  return textOfResult(part.result)
 }

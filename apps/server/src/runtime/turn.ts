@@ -29,6 +29,7 @@ export type HowFar = 'over' | 'left' | 'parked'
  * Contract: throws FencedError when this attempt may not go on.
  */
 export async function runTurn(turn: Turn, stopping: () => boolean): Promise<HowFar> {
+  if (turn.state.begun && !turn.state.ended) tellUnavailable(turn)
   const { TURN_ITERATIONS_MAX: iterationsMax, TOOL_REPEATS_MAX: repeatsMax } = turn.node.config
   for (;;) {
     const action = next(turn.state, { iterationsMax, repeatsMax, overdue: timeLeft(turn) <= 0 })
@@ -71,6 +72,21 @@ function begin(turn: Turn): void {
     ...((input?.queued || input?.again) && { input_sequence: input.sequence }),
   })
   draft(turn, 'turn.started', spanned(turn), { ...about, ...inputContent(turn) })
+  tellUnavailable(turn)
+}
+
+/** What the turn should have and does not: once, whichever attempt finds out. */
+function tellUnavailable(turn: Turn): void {
+  const told = new Set(
+    turn.events.flatMap(({ type, data, context }) =>
+      type === 'mcp.unavailable' && context.turn_id === turn.run.turnId ? [data.server_id] : [],
+    ),
+  )
+  for (const { capability } of turn.agent.parts) {
+    const { unavailable } = capability
+    if (!unavailable || told.has(unavailable.server_id)) continue
+    draft(turn, 'mcp.unavailable', contextOf(turn), unavailable)
+  }
 }
 
 const inputContent = ({ state: { input } }: Turn) =>

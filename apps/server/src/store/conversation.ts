@@ -147,15 +147,41 @@ function shortenedEntry({ sequence, message }: Entry): Entry {
 export function shortenedMessage(message: EventMessage): EventMessage {
   const content = message.content.map((part) => {
     if (part.type !== 'tool_result' || part.result === undefined) return part
-    const text = typeof part.result === 'string' ? part.result : JSON.stringify(part.result)
-    return text.length <= shortLengthMax ? part : { ...part, result: shortenedText(text) }
+    const text = textOfResult(part.result)
+    const isShort = text.length <= shortLengthMax && imagesIn(part.result).length === 0
+    return isShort ? part : { ...part, result: shortenedText(text) }
   })
   return content.every((part, index) => part === message.content[index])
     ? message
     : { ...message, content }
 }
 
+type ImagePart = Extract<EventMessage['content'][number], { type: 'image' }>
+type Part = EventMessage['content'][number]
+
+const isPart = (value: unknown): value is Part =>
+  typeof value === 'object' && value !== null && 'type' in value
+
+/** The images of a result that has some beside its text. */
+export const imagesIn = (result: unknown): ImagePart[] =>
+  Array.isArray(result)
+    ? result.filter((part): part is ImagePart => isPart(part) && part.type === 'image')
+    : []
+
+/** A result in words: of an image, that there is one. */
+export function textOfResult(result: unknown): string {
+  if (typeof result === 'string') return result
+  if (imagesIn(result).length === 0) return JSON.stringify(result ?? null)
+  return (result as Part[]).map(wordsOfPart).join('\n')
+}
+
+function wordsOfPart(part: Part): string {
+  if (part.type === 'text') return part.text
+  return part.type === 'image' ? `[image ${part.media_type ?? ''}]` : JSON.stringify(part)
+}
+
 function shortenedText(text: string): string {
+  if (text.length <= shortLengthMax) return text
   const left = text.length - headLength - tailLength
   const [head, tail] = [text.slice(0, headLength), text.slice(-tailLength)]
   return `${head}\n[${left} of ${text.length} characters are left out here]\n${tail}`.toWellFormed()

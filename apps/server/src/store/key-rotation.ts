@@ -1,5 +1,11 @@
 import { envelopeKeyId, SealedTextError, type Secrets } from '../secrets.ts'
 import type { Db } from './database.ts'
+import {
+  listSealedReaches,
+  mcpHeadersPlace,
+  mcpKeyPlace,
+  replaceSealedReach,
+} from './mcp-servers.ts'
 import { keyPlace, listSealedKeys, replaceSealedKey } from './providers.ts'
 import { listSealedSecrets, replaceSealedSecret, secretPlace } from './session-storage.ts'
 
@@ -45,6 +51,14 @@ async function* listSealed(db: Db): AsyncGenerator<Sealed[]> {
       envelope: secret.body,
       place: secretPlace(secret),
       replace: (renewed) => replaceSealedSecret(db, secret, renewed),
+    }))
+  }
+  for await (const reaches of listSealedReaches(db)) {
+    yield reaches.map((reach) => ({
+      what: `${reach.column} of ${reach.id} of ${reach.org_id}`,
+      envelope: reach.body,
+      place: (reach.column === 'headers' ? mcpHeadersPlace : mcpKeyPlace)(reach.org_id, reach.id),
+      replace: (renewed) => replaceSealedReach(db, reach, renewed),
     }))
   }
 }

@@ -99,6 +99,17 @@ const agents = [
   },
 ]
 
+/** A server that many know, as an example: nobody is called before somebody makes it active. */
+const mcpServers = [
+  {
+    id: `mcp_${stem}501`,
+    name: 'microsoft_learn',
+    description: "Searches and reads Microsoft's documentation. Disabled until you make it active.",
+    url: 'https://learn.microsoft.com/api/mcp',
+    status: 'disabled',
+  },
+]
+
 type Keys = Partial<
   Pick<Config, 'DEFAULT_OPENAI_API_KEY' | 'DEFAULT_ANTHROPIC_API_KEY' | 'DEFAULT_GOOGLE_API_KEY'>
 >
@@ -142,6 +153,7 @@ async function fill({ kysely }: Db, orgId: string) {
   await kysely.insertInto('models').values(predefined).execute()
   const rows = agents.map((row) => ({ ...row, capabilities: JSON.stringify(row.capabilities) }))
   await kysely.insertInto('agents').values(rows.map(dated)).execute()
+  await kysely.insertInto('mcp_servers').values(mcpServers.map(dated)).execute()
 }
 
 async function chooseDefault({ kysely }: Db, config: Keys, orgId = defaultOrganization) {

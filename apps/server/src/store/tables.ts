@@ -219,6 +219,25 @@ export type SessionStorageTable = {
   updated_at: Time
 }
 
+export type McpServersTable = {
+  org_id: string
+  id: string
+  name: string
+  description: string | null
+  url: string
+  header_names: Generated<string[]>
+  headers: string | null
+  api_key: string | null
+  status: Generated<string>
+  revision: Generated<number>
+  tools: Details
+  tool_count: number | null
+  tools_listed_at: NullableTime
+  tools_error: string | null
+  created_at: Time
+  updated_at: Time
+}
+
 export type UsersTable = {
   id: string
   email: string
@@ -327,6 +346,7 @@ export type Tables = {
   idempotency_keys: IdempotencyKeysTable
   snapshots: SnapshotsTable
   session_storage: SessionStorageTable
+  mcp_servers: McpServersTable
   users: UsersTable
   identities: IdentitiesTable
   members: MembersTable

@@ -121,7 +121,7 @@ const reasons: Record<string, string> = {
 }
 
 /** In our words: those of the system name addresses that are nobody's business. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const cause = (error as Error).cause as (Error & { code?: string }) | undefined
   if (cause?.message === 'bad port') return 'cannot be asked at that port'
   const code = cause?.code ?? ''

@@ -1,0 +1,145 @@
+import type { CapabilityUse, ClientTool } from '@outlast/contract'
+import { type TObject, Type } from 'typebox'
+import type { Db } from '../store/database.ts'
+import { findMcpServers, type ListedTool, type McpServerRow } from '../store/mcp-servers.ts'
+import { type Capability, defineCapability, type Tool } from './capability.ts'
+import type { Mcp, RemoteTool } from './mcp/mcp.ts'
+import { type Named, namesFor } from './mcp/names.ts'
+import { refOf, serverIdOf } from './mcp/ref.ts'
+
+const toolNames = Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 128 })
+
+const config = Type.Object(
+  {
+    tools: Type.Optional(toolNames),
+    exclude_tools: Type.Optional(toolNames),
+    timeout_ms: Type.Optional(
+      Type.Integer({
+        minimum: 100,
+        maximum: 3_600_000,
+        description: 'Longest the server may neither answer a call nor tell of progress.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+type Config = { tools?: string[]; exclude_tools?: string[]; timeout_ms?: number }
+
+type From = { db: Db; capabilities: readonly Capability[]; mcp: Mcp }
+type Uses = readonly CapabilityUse[]
+
+type NamedUses = { uses: Uses; clientTools?: readonly ClientTool[]; fresh?: boolean }
+
+/**
+ * What an organization can use: the capabilities of this server, and the MCP servers that `uses` name.
+ * `clientTools`: those whose names are taken too; `fresh`: for a turn or a preview, with their tools as they are by now, for which a server without any is asked.
+ * Contract: no statement when none is named.
+ */
+export async function capabilitiesFor(
+  { db, capabilities, mcp }: From,
+  orgId: string,
+  { uses, clientTools = [], fresh = false }: NamedUses,
+): Promise<readonly Capability[]> {
+  const ids = uses.flatMap(({ ref }) => serverIdOf(ref) ?? [])
+  if (ids.length === 0) return capabilities
+  const stored = await findMcpServers(db, orgId, [...new Set(ids)])
+  const servers = fresh ? await mcp.withTools(stored) : stored
+  const names = clientTools.map(({ name }) => name)
+  return [...capabilities, ...describeServers(servers, { capabilities, mcp }, names)]
+}
+
+/** Servers as capabilities; their tools have names that nobody else has. */
+export function describeServers(
+  servers: readonly McpServerRow[],
+  { capabilities, mcp }: Omit<From, 'db'>,
+  names: readonly string[] = [],
+): Capability[] {
+  const taken = new Set([...ownNames(capabilities), ...names])
+  return servers.map((server) => capabilityOf(server, namesFor(server, taken), mcp))
+}
+
+const namesOf = new WeakMap<readonly Capability[], string[]>()
+
+/** The tools of our own that are called as one of a server could be. */
+function ownNames(capabilities: readonly Capability[]): string[] {
+  const known = namesOf.get(capabilities)
+  if (known) return known
+  const tools = capabilities.flatMap((capability) => capability.tools({}))
+  const names = tools.map(({ name }) => name).filter((name) => name.startsWith('mcp_'))
+  namesOf.set(capabilities, names)
+  return names
+}
+
+function capabilityOf(server: McpServerRow, names: Map<string, Named>, mcp: Mcp): Capability {
+  const { id, name, description, status, tools, tools_error } = server
+  const count = tools?.tools.length ?? 0
+  const isDown = status === 'active' && tools_error !== null
+  const about = { server_id: id, name, capability_id: refOf(id) }
+  return {
+    ...defineCapability({
+      id: refOf(id),
+      name,
+      description: description || `MCP Server with ${count} tool${count === 1 ? '' : 's'}`,
+      category: 'MCP Servers',
+      icon: 'mcp',
+      status: status === 'active' ? 'available' : 'disabled',
+      config,
+      prompt: () => (isDown ? missing(name, count) : undefined),
+      tools: (config: Config) =>
+        (tools?.tools ?? [])
+          .filter(wanted(config))
+          .map((tool) => toolOf(tool, names, { server, config, mcp })),
+    }),
+    isUnlisted: tools === null,
+    warnings: warningsOf(server, names),
+    ...(isDown && { unavailable: { ...about, error: tools_error } }),
+  }
+}
+
+const missing = (name: string, count: number) =>
+  count === 0
+    ? `The MCP server ${JSON.stringify(name)} cannot be reached at the moment: its tools are missing. Do not guess what they would answer.`
+    : `The MCP server ${JSON.stringify(name)} could not be reached lately: calls of its tools may fail.`
+
+function warningsOf(
+  { name, tools, tools_error }: McpServerRow,
+  names: Map<string, Named>,
+): string[] {
+  const moved = [...names.values()].filter((named) => named.moved)
+  return [
+    ...(tools_error === null
+      ? []
+      : [`The tools of the MCP server ${name} cannot be listed: ${tools_error}`]),
+    ...moved.map(
+      (named) => `A tool of the MCP server ${name} is called ${named.name}: its own name is taken.`,
+    ),
+    ...(tools?.warnings ?? []).map((warning) => `MCP server ${name}: ${warning}`),
+  ]
+}
+
+const wanted =
+  ({ tools, exclude_tools = [] }: Config) =>
+  ({ name }: ListedTool) =>
+    (tools === undefined || tools.includes(name)) && !exclude_tools.includes(name)
+
+type Of = { server: McpServerRow; config: Config; mcp: Mcp }
+
+function toolOf(tool: ListedTool, names: Map<string, Named>, { server, config, mcp }: Of): Tool {
+  const remote: RemoteTool = {
+    orgId: server.org_id,
+    serverId: server.id,
+    server: server.name,
+    tool: tool.name,
+    silenceMs: config.timeout_ms,
+  }
+  return {
+    name: names.get(tool.name)!.name,
+    description: tool.description,
+    replay: tool.replay,
+    input: tool.parameters as unknown as TObject,
+    unchecked: true,
+    remoteName: tool.name,
+    run: (input, context) => mcp.call(remote, input, context),
+  }
+}

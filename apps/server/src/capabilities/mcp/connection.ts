@@ -1,0 +1,242 @@
+import type {
+  Client,
+  Implementation,
+  Progress,
+  StandardSchemaV1,
+  StreamableHTTPClientTransport,
+  Transport,
+} from '@modelcontextprotocol/client'
+import { McpFailure, quoted, sentenceOf } from './failure.ts'
+import { type Redact, redacting } from './redact.ts'
+
+/** How a server is reached, its secrets opened. */
+export type Reach = {
+  url: string
+  headers: Record<string, string>
+  fetch: typeof fetch
+}
+
+export type ConnectionOptions = {
+  reach: Reach
+  /** What we call ourselves. */
+  version: string
+  signal: AbortSignal
+  /** Called when the server says that it has other tools now. */
+  onToolsChanged: () => void
+  /** Called with what goes wrong beside all questions, as the rest of a sentence that begins with the server's name. */
+  onFault: (sentence: string) => void
+}
+
+export type CallOptions = {
+  signal: AbortSignal
+  /** Longest the server may neither answer nor tell of progress. */
+  silenceMs: number
+  onProgress: (progress: Progress) => void
+}
+
+export type ToolCall = {
+  name: string
+  arguments: Record<string, unknown>
+  _meta: Record<string, unknown>
+}
+
+/** A session with an MCP server. Contract: throws what `sentenceOf` knows to put in words. */
+export type Connection = {
+  about: { name?: string; version?: string; protocol_version?: string }
+  /** One page of the tools, as the server has it. */
+  listTools: (
+    cursor: string | undefined,
+    signal: AbortSignal,
+  ) => Promise<{ tools: unknown[]; next: string | undefined }>
+  callTool: (call: ToolCall, options: CallOptions) => Promise<Record<string, unknown>>
+  /** Ends the session, at the server too unless it does not know it any more. Never throws. */
+  close: (known?: boolean) => Promise<void>
+}
+
+const answerBytesMax = 16 * 1024 * 1024
+const timeoutMsMax = 2_147_483_647
+const partingMs = 2_000
+/** Streams that break under a call are taken up again so often in the life of a connection, with a pause between. */
+const resumptionsMax = 20
+const resumptionMsMin = 500
+
+/** Whatever is an object: what stands in it is looked at where it is used. */
+const anyObject: StandardSchemaV1<unknown, Record<string, unknown>> = {
+  '~standard': {
+    version: 1,
+    vendor: 'outlast',
+    validate(value: unknown) {
+      const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+      if (isObject) return { value: value as Record<string, unknown> }
+      return { issues: [{ message: 'The result is no object.' }] }
+    },
+  },
+}
+
+/** Schemas of strangers are compiled nowhere in this process. */
+const nothingCompiled = {
+  getValidator: () => () => ({
+    valid: true as const,
+    data: undefined as never,
+    errorMessage: undefined,
+  }),
+}
+
+/** Begins a session with a server. The SDK is loaded by the first one. */
+export async function connect(options: ConnectionOptions): Promise<Connection> {
+  const { reach, version, signal } = options
+  const { Client, StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client')
+  const about: Session['about'] = { underWay: 0, resumptions: 0 }
+  const transport = new StreamableHTTPClientTransport(new URL(reach.url), {
+    fetch: bounded(reach.fetch, about),
+    requestInit: { headers: reach.headers },
+    redirectPolicy: 'same-origin',
+    onInsufficientScope: 'throw',
+    reconnectionScheduler: (reconnect, delayMs) => resumeLater(about, reconnect, delayMs),
+  })
+  const client = new Client({ name: 'outlast', version }, { jsonSchemaValidator: nothingCompiled })
+  client.setNotificationHandler('notifications/tools/list_changed', options.onToolsChanged)
+  const opening = new AbortController()
+  const onRequestStreamEnd = () => opening.abort(unanswered(about))
+  const attach = attaching(transport, { onRequestStreamEnd })
+  const redact = redacting(reach.headers)
+  client.onerror = (error) => options.onFault(sentenceOf(redact.error(error)))
+  try {
+    const either = AbortSignal.any([signal, opening.signal])
+    await client.connect(transport, { signal: either, timeout: timeoutMsMax })
+  } catch (error) {
+    await client.close().catch(() => {})
+    signal.throwIfAborted()
+    throw opening.signal.aborted ? opening.signal.reason : redact.error(error)
+  }
+  return connectionOver({ client, transport, attach, redact, about })
+}
+
+type Session = {
+  client: Client
+  transport: StreamableHTTPClientTransport
+  attach: ReturnType<typeof attaching>
+  redact: Redact
+  /** Calls under way, streams taken up again, and what went wrong below the SDK, which keeps it to itself. */
+  about: { underWay: number; resumptions: number; overflow?: McpFailure }
+}
+
+const unanswered = ({ overflow }: Session['about']) =>
+  overflow ?? new McpFailure('ended its answer before it was whole.')
+
+function connectionOver(session: Session): Connection {
+  const { client, transport, redact } = session
+  const { name, version } = redact.json(client.getServerVersion() ?? ({} as Implementation))
+  const { protocolVersion: protocol } = transport
+  return {
+    about: {
+      ...(name !== undefined && { name: quoted(name) }),
+      ...(version !== undefined && { version: quoted(version) }),
+      ...(protocol !== undefined && { protocol_version: quoted(protocol) }),
+    },
+    async listTools(cursor, signal) {
+      const params = cursor === undefined ? {} : { cursor }
+      const request = { method: 'tools/list', params }
+      const page = await ask(session, request, { signal, silenceMs: timeoutMsMax })
+      if (!Array.isArray(page.tools)) throw new McpFailure('gives no list of tools.')
+      const next = typeof page.nextCursor === 'string' ? page.nextCursor : undefined
+      return { tools: page.tools, next }
+    },
+    callTool: (call, options) => ask(session, { method: 'tools/call', params: call }, options),
+    async close(known = true) {
+      const late = new Promise((resolve) => setTimeout(resolve, partingMs).unref())
+      if (known) await Promise.race([transport.terminateSession().catch(() => {}), late])
+      await client.close().catch(() => {})
+    },
+  }
+}
+
+type Question = { method: string; params: Record<string, unknown> }
+type Asking = Omit<CallOptions, 'onProgress'> & Partial<CallOptions>
+
+/** Asks something, and hangs up when it is over, however it ends. */
+async function ask(
+  { client, attach, redact, about }: Session,
+  question: Question,
+  { signal: outside, silenceMs, onProgress }: Asking,
+): Promise<Record<string, unknown>> {
+  const ending = new AbortController()
+  const signal = AbortSignal.any([outside, ending.signal])
+  const onRequestStreamEnd = () => ending.abort(unanswered(about))
+  about.underWay += 1
+  try {
+    const answer = await attach({ requestSignal: signal, onRequestStreamEnd }, () =>
+      client.request(question, anyObject, {
+        signal,
+        timeout: Math.min(silenceMs, timeoutMsMax),
+        ...(onProgress && {
+          onprogress: (progress: Progress) => onProgress(redact.json(progress)),
+          resetTimeoutOnProgress: true,
+        }),
+      }),
+    )
+    return redact.json(answer)
+  } catch (error) {
+    const { reason } = ending.signal
+    throw reason instanceof McpFailure ? reason : redact.error(error)
+  } finally {
+    about.underWay -= 1
+    ending.abort()
+  }
+}
+
+type SendOptions = NonNullable<Parameters<Transport['send']>[1]>
+
+/**
+ * Gives the message that `work` sends at once what the SDK gives its transport for newer servers only: a signal that ends
+ * its stream, and word of a stream that ended; `first` is for the message that begins the session.
+ */
+function attaching(transport: Pick<Transport, 'send'>, first: SendOptions) {
+  const send = transport.send.bind(transport)
+  let mine: SendOptions | undefined
+  transport.send = (message, options) => {
+    const own = 'method' in message && message.method === 'initialize' ? first : mine
+    mine = undefined
+    return send(message, own ? { ...options, ...own } : options)
+  }
+  return <T>(own: SendOptions, work: () => Promise<T>): Promise<T> => {
+    mine = own
+    const asked = work()
+    mine = undefined
+    return asked
+  }
+}
+
+/** A stream without a call under way is not worth an own request: the list of tools ages by itself. */
+function resumeLater(about: Session['about'], reconnect: () => void, delayMs: number) {
+  about.resumptions += 1
+  if (about.underWay === 0 || about.resumptions > resumptionsMax) return
+  const timer = setTimeout(reconnect, Math.max(resumptionMsMin, delayMs))
+  return () => clearTimeout(timer)
+}
+
+const bodiless = new Set([204, 205, 304])
+
+/** The same, but no answer has more bytes than it may, unpacked. */
+function bounded(fetch: Reach['fetch'], about: Session['about']): Reach['fetch'] {
+  return async (input, init) => {
+    const headers = Object.fromEntries(new Headers(init?.headers))
+    const response = await fetch(String(input), { ...init, headers })
+    const { status, statusText, body } = response
+    const head = { status, statusText, headers: [...response.headers] }
+    if (!body || bodiless.has(status)) return new Response(null, head)
+    return new Response(body.pipeThrough(counting(about)), head)
+  }
+}
+
+function counting(about: Session['about']) {
+  let bytes = 0
+  return new TransformStream<Uint8Array, Uint8Array>({
+    transform(piece, controller) {
+      bytes += piece.length
+      if (bytes <= answerBytesMax) return controller.enqueue(piece)
+      about.overflow = new McpFailure(`sends more than ${answerBytesMax} bytes in one answer.`)
+      controller.error(about.overflow)
+    },
+  })
+}

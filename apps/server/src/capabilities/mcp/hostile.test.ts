@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import type { Event } from '@outlast/contract'
+import {
+  addMcpServer,
+  type Exchange,
+  sessionWithMcp,
+  startMcp,
+  startWithMcp,
+  textResult,
+} from '../../../test/mcp.ts'
+import { startServer } from '../../../test/server.ts'
+import { converse } from '../../../test/session.ts'
+import { useTools } from '../../../test/tool-session.ts'
+
+type Server = Awaited<ReturnType<typeof startWithMcp>>
+type Handlers = Parameters<typeof startMcp>[1]
+
+let server: Server
+let count = 0
+
+before(async (t) => {
+  server = await startWithMcp(t as TestContext, { TOOL_TIMEOUT_MS: '5000' })
+})
+
+async function add(t: TestContext, handlers: Handlers, fields: object = {}) {
+  const mcp = await startMcp(t, handlers)
+  count += 1
+  const added = await addMcpServer(server, mcp.url, { name: `h${count}`, ...fields })
+  return { mcp, added, say: `mcp_h${count}__say` }
+}
+
+/** What a test of the server says. */
+async function tested(t: TestContext, handlers: Handlers, fields: object = {}) {
+  const { added, mcp } = await add(t, handlers, fields)
+  const { status, body } = await server.call('POST', `${added.path}/test`)
+  assert.equal(status, 200)
+  return { ...body, name: added.name, mcp }
+}
+
+/** What a call of its tool comes to in a turn, after which the conversation goes on. */
+async function called(t: TestContext, handlers: Handlers, input: object = {}) {
+  const { added, say, mcp } = await add(t, handlers)
+  const session = await sessionWithMcp(server, added.ref)
+  const [answer] = await useTools(t, server, session.id, [say, input])
+  const events = await converse(t, server, session.id, 'Still there?')
+  assert.equal(events.at(-1)!.type, 'session.idled')
+  return { answer, name: added.name, mcp }
+}
+
+const big = 'x'.repeat(100 * 1024 * 1024)
+const packed = gzipSync(`"${big}"`)
+
+test('a server that leads elsewhere is not followed, and nothing is sent there', async (t) => {
+  const inside = await startMcp(t, {}, '127.0.0.2')
+  const other = await startMcp(t)
+  for (const [target, statuses] of [
+    [inside.url, [301, 302, 303, 307, 308]],
+    [other.url, [302, 307, 308]],
+    ['http://169.254.169.254/latest/meta-data/', [307]],
+    ['file:///etc/passwd', [307]],
+  ] as const) {
+    for (const status of statuses) {
+      const lead = ({ response }: Exchange) =>
+        response.writeHead(status, { location: target }).end()
+      const { ok, message, name } = await tested(t, { initialize: lead }, { api_key: 'secret' })
+      assert.equal(ok, false)
+      assert.match(
+        message,
+        new RegExp(`^${name} (leads elsewhere|answers with HTTP 3|cannot|could)`),
+      )
+      const during = await called(t, { 'tools/call': lead })
+      assert.match(during.answer, /leads elsewhere|answers with HTTP 3/)
+    }
+  }
+  assert.deepEqual([inside.asked.length, other.asked.length], [0, 0])
+})
+
+test('a redirect within the server is followed', async (t) => {
+  const { ok } = await tested(t, {
+    initialize: ({ message, request, response, answer }) =>
+      request.url === '/mcp'
+        ? response.writeHead(307, { location: '/other' }).end()
+        : answer({
+            protocolVersion: message.params.protocolVersion,
+            capabilities: { tools: {} },
+            serverInfo: { name: 'x', version: '1' },
+          }),
+  })
+  assert.equal(ok, true)
+})
+
+test('an address that is allowed no more is not reached any more', async (t) => {
+  const { added, mcp } = await add(t, {})
+  const { databaseUrl } = server
+  const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.9' }
+  const guarded = await startServer(t, { databaseUrl, env })
+  const { body } = await guarded.call('POST', `${added.path}/test`)
+  await guarded.stop()
+  assert.equal(body.message, `${added.name} is not on the public internet, and may not be fetched.`)
+  assert.equal(mcp.asked.length, 0)
+})
+
+const answers: [string, (exchange: Exchange) => unknown, RegExp][] = [
+  [
+    '401',
+    ({ response }) => response.writeHead(401).end('Who are you?'),
+    /refuses our key or headers \(HTTP 401\): Who are you\?/,
+  ],
+  [
+    '403',
+    ({ response }) => response.writeHead(403).end(),
+    /refuses our key or headers \(HTTP 403\)/,
+  ],
+  [
+    '403 that wants more scope',
+    ({ response }) =>
+      response.writeHead(403, { 'www-authenticate': 'Bearer error="insufficient_scope"' }).end(),
+    /h\d+ /,
+  ],
+  [
+    '500 with a novel',
+    ({ response }) => response.writeHead(500).end('x'.repeat(50_000)),
+    /answers with HTTP 500: x{100}/,
+  ],
+  [
+    'JSON that is none',
+    ({ response }) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"a":'),
+    /gives an answer that is not MCP/,
+  ],
+  ['JSON of another kind', ({ send }) => send([1, 2]), /gives an answer that is not MCP/],
+  [
+    'a page',
+    ({ response }) => response.writeHead(200, { 'content-type': 'text/html' }).end('<p>'),
+    /gives an answer that is not MCP/,
+  ],
+  [
+    'an empty stream',
+    ({ stream, response }) => {
+      stream()
+      response.end()
+    },
+    /ended its answer before it was whole/,
+  ],
+  [
+    'a stream of rubbish',
+    ({ response }) =>
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: {{{\n\n'),
+    /ended its answer before it was whole/,
+  ],
+  [
+    'an answer to something else',
+    ({ stream, response }) => {
+      stream()({ id: 4_711, result: {} })
+      response.end()
+    },
+    /ended its answer before it was whole/,
+  ],
+  [
+    'a result that is none',
+    ({ message, send }) => send({ jsonrpc: '2.0', id: message.id, result: 'x' }),
+    /h\d+ /,
+  ],
+  [
+    'an error',
+    ({ message, send }) =>
+      send({ jsonrpc: '2.0', id: message.id, error: { code: -32_000, message: 'Not\ntoday.' } }),
+    /refuses: Not today \(MCP error -32000\)/,
+  ],
+  [
+    'a broken connection',
+    ({ response }) => response.destroy(),
+    /closed the connection without an answer/,
+  ],
+  [
+    '100 MB of JSON',
+    ({ response }) =>
+      response.writeHead(200, { 'content-type': 'application/json' }).end(`"${big}"`),
+    /sends more than 16777216 bytes in one answer/,
+  ],
+  [
+    '100 MB of a stream',
+    ({ response }) =>
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`data: ${big}\n\n`),
+    /sends more than 16777216 bytes in one answer/,
+  ],
+  [
+    '100 MB that came packed',
+    ({ response }) =>
+      response
+        .writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+        .end(packed),
+    /sends more than 16777216 bytes in one answer/,
+  ],
+]
+
+for (const [what, answer, said] of answers) {
+  test(`a server that answers with ${what} is told of, and fails its calls alone`, async (t) => {
+    for (const method of ['initialize', 'tools/list']) {
+      const { ok, message } = await tested(t, { [method]: answer })
+      assert.equal(ok, false)
+      assert.match(message, said, method)
+      assert.ok(message.length < 700)
+    }
+    const call = await called(t, { 'tools/call': answer })
+    assert.match(call.answer, said)
+    assert.match(call.answer, /^The MCP server h\d+ /)
+  })
+}
+
+test('a server that answers twice is heard once', async (t) => {
+  const twice = ({ message, stream, response }: Exchange) => {
+    const send = stream()
+    send({ id: message.id, result: textResult('first') })
+    send({ id: message.id, result: textResult('second') })
+    send({ id: message.id, error: { code: 1, message: 'third' } })
+    response.end()
+  }
+  const { answer } = await called(t, { 'tools/call': twice })
+  assert.deepEqual(answer, { result: 'first' })
+})
+
+test('a server that answers an id that was not asked, in JSON, is waited for as long as a call may last', async (t) => {
+  const { answer } = await called(t, {
+    'tools/call': ({ send }) => send({ jsonrpc: '2.0', id: 4_711, result: textResult('x') }),
+  })
+  assert.match(answer, /did not end within 5000 ms|did not answer in time/)
+})
+
+/** How long a turn took to begin. */
+function waitOf(events: Event[]): number {
+  const at = (type: string) => Date.parse(events.find((event) => event.type === type)!.ts)
+  return at('turn.started') - at('input.message')
+}
+
+test('a server that never answers ends neither the turn nor the next one', async (t) => {
+  const hang = () => {}
+  const { answer } = await called(t, { 'tools/call': hang })
+  assert.match(answer, /did not end within 5000 ms|did not answer in time/)
+  const { added } = await add(t, { initialize: hang })
+  const session = await sessionWithMcp(server, added.ref)
+  const events = await converse(t, server, session.id, 'Hello')
+  const told = events.find(({ type }) => type === 'mcp.unavailable')
+  assert.match(JSON.stringify(told), /does not answer\./)
+  const again = await converse(t, server, session.id, 'Hello again')
+  assert.ok(waitOf(again) < waitOf(events), 'it is not waited for twice')
+})
+
+test('a server that asks for things itself is refused, and gets its call done', async (t) => {
+  const { answer, mcp } = await called(t, {
+    'tools/call': ({ message, stream, response }) => {
+      const send = stream()
+      send({ id: 'a', method: 'sampling/createMessage', params: { messages: [], maxTokens: 1 } })
+      send({ id: 'b', method: 'elicitation/create', params: { message: 'Password?' } })
+      send({ id: 'c', method: 'roots/list' })
+      send({ id: 'd', method: 'ping' })
+      send({ id: message.id, result: textResult('done') })
+      response.end()
+    },
+  })
+  assert.deepEqual(answer, { result: 'done' })
+  const replies = mcp.asked.map(({ message }) => message as unknown as Record<string, unknown>)
+  const replyTo = (id: string) => replies.find((reply) => reply.id === id)
+  for (const id of ['a', 'b', 'c']) assert.match(JSON.stringify(replyTo(id)), /-32601/)
+  assert.deepEqual(replyTo('d')!.result, {})
+})

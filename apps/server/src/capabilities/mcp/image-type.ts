@@ -1,0 +1,15 @@
+/** The beginnings of the kinds of image that every vendor's models see. */
+const beginnings: [type: string, bytes: string, at?: number][] = [
+  ['image/png', '89504e470d0a1a0a'],
+  ['image/jpeg', 'ffd8ff'],
+  ['image/gif', '47494638'],
+]
+
+/** What kind of image the bytes are, whatever they are called; undefined for none that models see. */
+export function imageTypeOf(bytes: Buffer): string | undefined {
+  const begins = bytes.toString('hex', 0, 12)
+  const known = beginnings.find(([, wanted]) => begins.startsWith(wanted))
+  if (known) return known[0]
+  // RIFF, four bytes of length, WEBP.
+  return /^52494646.{8}57454250/.test(begins) ? 'image/webp' : undefined
+}

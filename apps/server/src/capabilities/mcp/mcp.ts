@@ -1,0 +1,136 @@
+import type { Config } from '../../config.ts'
+import type { Log } from '../../log.ts'
+import type { Secrets } from '../../secrets.ts'
+import type { Db } from '../../store/database.ts'
+import { findMcpReach, type McpServerReach } from '../../store/mcp-servers.ts'
+import { type ToolContext, ToolError } from '../capability.ts'
+import { type Connection, connect } from './connection.ts'
+import { isSessionLost, McpFailure, sentenceOf } from './failure.ts'
+import { createListings, type Listings, nameOf } from './listings.ts'
+import { plainName } from './names.ts'
+import { createPool, type Pool } from './pool.ts'
+import { openReach } from './reach.ts'
+import { resultOf } from './result.ts'
+
+export type McpOptions = {
+  db: Db
+  config: Config
+  secrets: Secrets | undefined
+  log: Log
+  /** What we call ourselves. */
+  version: string
+}
+
+/** A tool of a server, and how it is called. */
+export type RemoteTool = {
+  orgId: string
+  serverId: string
+  /** What the server was called when the turn began. */
+  server: string
+  /** What the tool is called there. */
+  tool: string
+  /** Longest the server may stay silent; undefined: as long as the call may last. */
+  silenceMs: number | undefined
+}
+
+type Input = Record<string, unknown>
+
+/** MCP servers to this node: what it asks them, and the sessions that it holds with them. */
+export type Mcp = Pick<Listings, 'list' | 'withTools'> & {
+  /** Contract: what is wrong with a server or with the call is a ToolError. */
+  call: (remote: RemoteTool, input: Input, context: ToolContext) => Promise<unknown>
+  /** Ends all sessions, at the servers too. */
+  stop: () => Promise<void>
+}
+
+const connectMs = 30_000
+const minuteMs = 60_000
+/** Under this name a server finds what is the same at every attempt of a call, and of no other call. */
+const metaKey = 'outlast/idempotency-key'
+
+export function createMcp({ db, config, secrets, log, version }: McpOptions): Mcp {
+  const stopping = new AbortController()
+  const pool = createPool({
+    connectionsMax: config.MCP_CONNECTIONS_MAX,
+    idleMs: config.MCP_IDLE_SECONDS * 1_000,
+  })
+  const listings = createListings({
+    db,
+    log,
+    open,
+    maxAgeMs: config.MCP_TOOLS_MAX_AGE_MINUTES * minuteMs,
+    stopping: stopping.signal,
+  })
+
+  async function open(
+    server: McpServerReach,
+    signal: AbortSignal,
+    onToolsChanged = () => {},
+  ): Promise<Connection> {
+    const reach = await openReach(server, { secrets, allowed: config.PRIVATE_HOSTS_ALLOWED })
+    return connect({
+      reach,
+      version,
+      signal: AbortSignal.any([signal, stopping.signal]),
+      onToolsChanged,
+      onFault: (reason) => log.debug('an MCP server misbehaves', { server: server.id, reason }),
+    })
+  }
+
+  return {
+    list: listings.list,
+    withTools: listings.withTools,
+    async call(remote, input, context) {
+      const server = await reachOf(db, remote)
+      const silenceMs = remote.silenceMs ?? config.TOOL_TIMEOUT_MS
+      const answer = await ask(pool, {
+        key: `${nameOf(server)} ${context.sessionId}`,
+        // Who is only asked for its tools cannot ask to be asked again.
+        open: () => open(server, AbortSignal.timeout(connectMs), () => listings.listLater(server)),
+        work: (connection) =>
+          connection.callTool(
+            { name: remote.tool, arguments: input, _meta: { [metaKey]: context.idempotencyKey } },
+            { signal: context.signal, silenceMs, onProgress: context.progress },
+          ),
+      }).catch((error) => {
+        context.signal.throwIfAborted()
+        throw new ToolError(`The MCP server ${server.name} ${sentenceOf(error)}`)
+      })
+      return resultOf(answer, { ...context, directory: `/mcp/${plainName(server.name)}` })
+    },
+    async stop() {
+      stopping.abort(new McpFailure('is not asked: this node stops.'))
+      await listings.stop()
+      await pool.stop()
+    },
+  }
+}
+
+async function reachOf(db: Db, { orgId, serverId, server: name }: RemoteTool) {
+  const server = await findMcpReach(db, orgId, serverId)
+  if (!server) throw new ToolError(`The MCP server ${name} was deleted.`)
+  if (server.status !== 'active') throw new ToolError(`The MCP server ${server.name} is disabled.`)
+  return server
+}
+
+type Asking<T> = {
+  key: string
+  open: () => Promise<Connection>
+  work: (connection: Connection) => Promise<T>
+}
+
+/** Asks in the session that is held; in a new one, once, when the server does not know that any more. */
+async function ask<T>(pool: Pool, asking: Asking<T>, isSecond = false): Promise<T> {
+  const lost = Symbol('lost')
+  const answer = await pool.use(asking.key, asking.open, async (connection, drop) => {
+    try {
+      return await asking.work(connection)
+    } catch (error) {
+      if (!isSessionLost(error)) throw error
+      drop()
+      if (isSecond) throw error
+      return lost
+    }
+  })
+  return answer === lost ? ask(pool, asking, true) : (answer as T)
+}

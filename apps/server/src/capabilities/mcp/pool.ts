@@ -1,0 +1,91 @@
+import type { Connection } from './connection.ts'
+import { McpFailure } from './failure.ts'
+
+export type PoolOptions = {
+  connectionsMax: number
+  /** How long a connection is held after its last call. */
+  idleMs: number
+}
+
+type Entry = {
+  key: string
+  opened: Promise<Connection>
+  calls: number
+  timer: NodeJS.Timeout | undefined
+}
+
+type Work<T> = (connection: Connection, drop: () => void) => Promise<T>
+
+export type Pool = {
+  /**
+   * Lets `work` use the connection of a key, which is opened when there is none.
+   * Contract: one that `work` drops, since its server does not know it any more, is given to nobody else.
+   */
+  use: <T>(key: string, open: () => Promise<Connection>, work: Work<T>) => Promise<T>
+  stop: () => Promise<void>
+}
+
+/** Sessions with MCP servers that are held between calls. A cache: whoever has none begins one. */
+export function createPool({ connectionsMax, idleMs }: PoolOptions): Pool {
+  /** The one that was used last stands last. */
+  const entries = new Map<string, Entry>()
+  const closing = new Set<Promise<void>>()
+
+  function forget(entry: Entry) {
+    clearTimeout(entry.timer)
+    if (entries.get(entry.key) === entry) entries.delete(entry.key)
+  }
+
+  function close(entry: Entry, known: boolean) {
+    forget(entry)
+    const closed = entry.opened.then(
+      (connection) => connection.close(known),
+      () => {},
+    )
+    closing.add(closed)
+    closed.finally(() => closing.delete(closed))
+  }
+
+  function makeRoom() {
+    if (entries.size < connectionsMax) return
+    const idle = [...entries.values()].find(({ calls }) => calls === 0)
+    if (!idle) throw new McpFailure('is not asked: too many MCP calls are under way here.')
+    close(idle, true)
+  }
+
+  function take(key: string, open: () => Promise<Connection>): Entry {
+    const known = entries.get(key)
+    if (known) forget(known)
+    else makeRoom()
+    const entry = known ?? { key, opened: open(), calls: 0, timer: undefined }
+    entries.set(key, entry)
+    entry.calls += 1
+    return entry
+  }
+
+  function giveBack(entry: Entry) {
+    entry.calls -= 1
+    if (entry.calls > 0) return
+    // Dropped, while others were still using it.
+    if (entries.get(entry.key) !== entry) return close(entry, false)
+    entry.timer = setTimeout(() => close(entry, true), idleMs)
+    entry.timer.unref()
+  }
+
+  return {
+    async use(key, open, work) {
+      const entry = take(key, open)
+      try {
+        return await work(await entry.opened, () => forget(entry))
+      } finally {
+        // What never opened is tried anew by the next call.
+        await entry.opened.catch(() => forget(entry))
+        giveBack(entry)
+      }
+    },
+    async stop() {
+      for (const entry of [...entries.values()]) close(entry, true)
+      await Promise.all(closing)
+    },
+  }
+}

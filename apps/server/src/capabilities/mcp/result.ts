@@ -1,0 +1,152 @@
+import { ApiError } from '../../errors.ts'
+import type { SessionFiles } from '../../store/session-files.ts'
+import { hashOf } from '../../store/texts.ts'
+import { type Image, ToolError, withImages } from '../capability.ts'
+import { quoted } from './failure.ts'
+import { imageTypeOf } from './image-type.ts'
+
+const imageBytesMax = 5 * 1024 * 1024
+const imagesBytesMax = 8 * 1024 * 1024
+const itemsMax = 200
+const errorLengthMax = 20_000
+
+type Item = Record<string, unknown>
+type Kept = { files: Pick<SessionFiles, 'write'>; directory: string; callId: string }
+
+/** A piece of a result as the model reads it. */
+type Told = string | Item
+
+/**
+ * What a server answered to a call, as the model gets it.
+ * Contract: throws ToolError for what the server calls an error. Images come beside the JSON; what is neither text nor an
+ * image that models see is kept in the session's files, and its path told.
+ */
+export async function resultOf(answer: Record<string, unknown>, kept: Kept): Promise<unknown> {
+  const content = Array.isArray(answer.content) ? answer.content : []
+  if (answer.isError === true) throw new ToolError(errorOf(content, answer.structuredContent))
+  const images: Image[] = []
+  const told: Told[] = []
+  for (const [at, item] of content.slice(0, itemsMax).entries()) {
+    told.push(await tellItem(isObject(item) ? item : {}, { ...kept, images, at }))
+  }
+  if (content.length > itemsMax) told.push({ left_out: content.length - itemsMax })
+  return withImages(wholeOf(told, answer.structuredContent), images)
+}
+
+const isObject = (value: unknown): value is Item =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** One text is the result; of several pieces each says what it is. */
+function wholeOf(told: readonly Told[], structured: unknown): unknown {
+  if (told.length === 0) return { result: structured ?? null }
+  if (told.length === 1 && typeof told[0] === 'string') return { result: told[0] }
+  return {
+    content: told.map((piece) =>
+      typeof piece === 'string' ? { type: 'text', text: piece } : piece,
+    ),
+  }
+}
+
+function errorOf(content: readonly unknown[], structured: unknown): string {
+  const texts = content.flatMap((item) =>
+    isObject(item) && typeof item.text === 'string' ? [item.text] : [],
+  )
+  const text = texts.join('\n').trim()
+  if (text !== '') return text.slice(0, errorLengthMax).toWellFormed()
+  if (structured !== undefined)
+    return JSON.stringify(structured).slice(0, errorLengthMax).toWellFormed()
+  return 'The tool failed, and does not say why.'
+}
+
+type Telling = Kept & { images: Image[]; at: number }
+
+async function tellItem(item: Item, telling: Telling): Promise<Told> {
+  const { type, text, data, mimeType } = item
+  if (type === 'text' && typeof text === 'string') return text
+  if ((type === 'image' || type === 'audio') && typeof data === 'string') {
+    return tellBytes({ type, data, mediaType: textOf(mimeType) }, telling)
+  }
+  if (type === 'resource' && isObject(item.resource)) return tellResource(item.resource, telling)
+  if (type === 'resource_link') return linkOf(item)
+  return {
+    type: quoted(String(type ?? 'unknown')),
+    not_given: 'This kind of content is not known.',
+  }
+}
+
+const textOf = (value: unknown) => (typeof value === 'string' ? quoted(value) : undefined)
+
+const linkOf = ({ uri, name, title, description, mimeType }: Item) => ({
+  type: 'resource_link',
+  uri: textOf(uri) ?? '',
+  ...(textOf(name) && { name: textOf(name) }),
+  ...(textOf(title) && { title: textOf(title) }),
+  ...(textOf(description) && { description: textOf(description) }),
+  ...(textOf(mimeType) && { media_type: textOf(mimeType) }),
+})
+
+async function tellResource(resource: Item, telling: Telling): Promise<Told> {
+  const { uri, text, blob, mimeType } = resource
+  const about = {
+    uri: textOf(uri) ?? '',
+    ...(textOf(mimeType) && { media_type: textOf(mimeType) }),
+  }
+  if (typeof text === 'string') return { type: 'resource', ...about, text }
+  if (typeof blob !== 'string')
+    return { type: 'resource', ...about, not_given: 'It has no content.' }
+  const told = await tellBytes(
+    { type: 'resource', data: blob, mediaType: textOf(mimeType) },
+    telling,
+  )
+  return { ...told, uri: about.uri }
+}
+
+type Bytes = { type: string; data: string; mediaType: string | undefined }
+
+/** Bytes that a model can see go to it; others are kept. */
+async function tellBytes({ type, data, mediaType }: Bytes, telling: Telling): Promise<Item> {
+  if (!/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(data)) return { type, not_given: 'It is not base64.' }
+  const bytes = Buffer.from(data, 'base64')
+  const seen = imageTypeOf(bytes)
+  const about = {
+    media_type: seen ?? mediaType ?? 'application/octet-stream',
+    size_bytes: bytes.length,
+  }
+  const { images } = telling
+  const already = images.reduce((sum, image) => sum + image.sizeBytes, 0)
+  const fits = bytes.length <= imageBytesMax && already + bytes.length <= imagesBytesMax
+  if (seen !== undefined && type !== 'audio' && fits) {
+    images.push({ mediaType: seen, base64: bytes.toString('base64'), sizeBytes: bytes.length })
+    return { type: 'image', ...about }
+  }
+  return { type, ...about, ...(await keepFile(bytes, about.media_type, telling)) }
+}
+
+const endings: Record<string, string> = {
+  'image/png': 'png',
+  'image/jpeg': 'jpg',
+  'image/gif': 'gif',
+  'image/webp': 'webp',
+  'image/svg+xml': 'svg',
+  'audio/wav': 'wav',
+  'audio/mpeg': 'mp3',
+  'audio/ogg': 'ogg',
+  'application/pdf': 'pdf',
+  'application/zip': 'zip',
+  'application/gzip': 'gz',
+  'text/plain': 'txt',
+}
+
+async function keepFile(bytes: Buffer, mediaType: string, telling: Telling) {
+  const { files, directory, callId, at } = telling
+  const ending = endings[mediaType.split(';')[0]!.trim().toLowerCase()] ?? 'bin'
+  const path = `${directory}/${hashOf(callId).slice(0, 12)}-${at + 1}.${ending}`
+  try {
+    await files.write(path, bytes)
+    return { path }
+  } catch (error) {
+    // The call had its effect; that this found no room must not undo it.
+    if (error instanceof ApiError) return { not_kept: error.message }
+    throw error
+  }
+}

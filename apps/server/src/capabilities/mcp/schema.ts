@@ -1,0 +1,143 @@
+/** What a stranger's JSON Schema may be, so that no vendor refuses a whole request because of it. */
+const depthMax = 20
+const nodesMax = 2_000
+const namesMax = 200
+const types = new Set(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'])
+const propertyName = /^[a-zA-Z0-9_.-]{1,64}$/
+
+type Json = Record<string, unknown>
+
+/** Keys that say something about values and hold no schema. */
+const plain: Record<string, (value: unknown) => boolean> = {
+  title: isText,
+  description: isText,
+  format: isText,
+  default: () => true,
+  const: () => true,
+  examples: Array.isArray,
+  enum: (value) => Array.isArray(value) && value.length > 0,
+  required: (value) => Array.isArray(value) && value.every(isText),
+  minimum: Number.isFinite,
+  maximum: Number.isFinite,
+  exclusiveMinimum: Number.isFinite,
+  exclusiveMaximum: Number.isFinite,
+  multipleOf: Number.isFinite,
+  minLength: isCount,
+  maxLength: isCount,
+  minItems: isCount,
+  maxItems: isCount,
+  uniqueItems: (value) => typeof value === 'boolean',
+}
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+function isCount(value: unknown) {
+  return Number.isInteger(value) && (value as number) >= 0
+}
+
+class SchemaError extends Error {
+  override name = 'SchemaError'
+}
+
+/**
+ * The schema of a tool's arguments as models are told it: what is known to every vendor, nothing else.
+ * Contract: gives a schema of an object, or what is wrong as the rest of a sentence about the schema.
+ */
+export function readableSchema(given: unknown): { schema: Json } | { problem: string } {
+  if (!isObject(given)) return { problem: 'is no object' }
+  if (given.type !== undefined && given.type !== 'object') return { problem: 'is not of an object' }
+  const definitions = isObject(given.$defs) ? given.$defs : given.definitions
+  const known = new Set(isObject(definitions) ? Object.keys(definitions) : [])
+  const walk = { nodes: 0, known }
+  try {
+    const { anyOf, oneOf, allOf, enum: _, const: __, ...whole } = given
+    const schema = copied({ ...whole, type: 'object' }, walk, 0)
+    const $defs = isObject(definitions) && known.size > 0 && copiedNames(definitions, walk, 0)
+    return { schema: { properties: {}, ...schema, ...($defs && { $defs }) } }
+  } catch (error) {
+    if (error instanceof SchemaError) return { problem: error.message }
+    throw error
+  }
+}
+
+type Walk = { nodes: number; known: ReadonlySet<string> }
+
+function copied(schema: Json, walk: Walk, depth: number): Json {
+  walk.nodes += 1
+  if (depth > depthMax) throw new SchemaError(`is nested deeper than ${depthMax} levels`)
+  if (walk.nodes > nodesMax) throw new SchemaError(`has more than ${nodesMax} parts`)
+  if (schema.$ref !== undefined) return { $ref: copiedRef(schema.$ref, walk) }
+  const copy: Json = {}
+  for (const [key, value] of Object.entries(schema)) {
+    const part = copiedPart(key, value, walk, depth)
+    if (part !== undefined) copy[key] = part
+  }
+  return copy
+}
+
+/** What stands under a key of a schema; undefined for what no model needs. */
+function copiedPart(key: string, value: unknown, walk: Walk, depth: number): unknown {
+  const fits = Object.hasOwn(plain, key) ? plain[key] : undefined
+  if (fits) {
+    if (!fits(value)) throw new SchemaError(`has a ${key} that cannot be`)
+    return value
+  }
+  switch (key) {
+    case 'type':
+      return copiedType(value)
+    case 'properties':
+      return copiedNames(value, walk, depth)
+    case 'items':
+      return copiedSchema(key, value, walk, depth)
+    case 'additionalProperties':
+      return typeof value === 'boolean' ? value : copiedSchema(key, value, walk, depth)
+    case 'anyOf':
+    case 'oneOf':
+    case 'allOf':
+      return copiedList(key, value, walk, depth)
+    default:
+      return undefined
+  }
+}
+
+function copiedType(value: unknown) {
+  const list = Array.isArray(value) ? value : [value]
+  const isKnown = list.length > 0 && list.every((one) => types.has(one as string))
+  if (!isKnown) throw new SchemaError('has a type that nobody knows')
+  return value
+}
+
+function copiedRef(ref: unknown, { known }: Walk): string {
+  const name = isText(ref) ? /^#\/(?:\$defs|definitions)\/([^/]+)$/.exec(ref)?.[1] : undefined
+  if (name === undefined || !known.has(name)) {
+    throw new SchemaError('refers to what is not in it')
+  }
+  return `#/$defs/${name}`
+}
+
+function copiedNames(value: unknown, walk: Walk, depth: number): Json {
+  if (!isObject(value)) throw new SchemaError('has properties that are no object')
+  const names = Object.keys(value)
+  if (names.length > namesMax) throw new SchemaError(`has more than ${namesMax} names in one place`)
+  const odd = names.find((name) => !propertyName.test(name) || name === '__proto__')
+  if (odd !== undefined) throw new SchemaError('has a name that models cannot say')
+  return Object.fromEntries(
+    names.map((name) => [name, copiedSchema('property', value[name], walk, depth)]),
+  )
+}
+
+function copiedSchema(what: string, value: unknown, walk: Walk, depth: number): Json {
+  if (value === true) return {}
+  if (!isObject(value)) throw new SchemaError(`has a ${what} that is no schema`)
+  return copied(value, walk, depth + 1)
+}
+
+function copiedList(key: string, value: unknown, walk: Walk, depth: number): Json[] {
+  if (!Array.isArray(value) || value.length === 0) throw new SchemaError(`has an empty ${key}`)
+  return value.map((one) => copiedSchema(key, one, walk, depth))
+}

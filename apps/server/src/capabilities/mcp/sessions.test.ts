@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import {
+  addMcpServer,
+  type Exchange,
+  sessionWithMcp,
+  startEverything,
+  startMcp,
+  startWithMcp,
+  textResult,
+  textTool,
+} from '../../../test/mcp.ts'
+import { converse, createAgent, createSession, eventsOf, scripted } from '../../../test/session.ts'
+import { useTools, useToolsAtOnce } from '../../../test/tool-session.ts'
+
+type Server = Awaited<ReturnType<typeof startWithMcp>>
+
+let server: Server
+let count = 0
+
+before(async (t) => {
+  server = await startWithMcp(t as TestContext)
+})
+
+/** An MCP server, a session that uses it, and what its one tool is called. */
+async function open(t: TestContext, handlers: Parameters<typeof startMcp>[1] = {}, at = server) {
+  const mcp = await startMcp(t, handlers)
+  count += 1
+  const added = await addMcpServer(at, mcp.url, { name: `s${count}` })
+  const session = await sessionWithMcp(at, added.ref)
+  return { mcp, added, session, say: `mcp_s${count}__say` }
+}
+
+const sessionOf = ({ request }: Exchange) => request.headers['mcp-session-id']
+const soon = () => new Promise((resolve) => setImmediate(resolve))
+
+test('a conversation has one MCP session for all its turns, and another has its own', async (t) => {
+  const { mcp, added, session, say } = await open(t)
+  await useTools(t, server, session.id, [say, { word: 'a' }], [say, { word: 'b' }])
+  await useTools(t, server, session.id, [say, { word: 'c' }])
+  const other = await sessionWithMcp(server, added.ref)
+  await useToolsAtOnce(t, server, other.id, [say, { word: 'd' }], [say, { word: 'e' }])
+  const used = mcp.heard('tools/call').map(sessionOf)
+  assert.equal(new Set(used.slice(0, 3)).size, 1)
+  assert.equal(new Set(used.slice(3)).size, 1)
+  assert.notEqual(used[0], used[3])
+  // And one to list the tools, once.
+  assert.equal(mcp.heard('initialize').length, 3)
+  assert.equal(mcp.heard('tools/list').length, 1)
+})
+
+test('opening a turn asks the server nothing while its list is fresh', async (t) => {
+  const { mcp, session } = await open(t)
+  await converse(t, server, session.id, 'Hello')
+  const before = mcp.asked.length
+  await converse(t, server, session.id, 'Hello again')
+  assert.equal(mcp.asked.length, before)
+})
+
+test('every call carries a key that no other call has', async (t) => {
+  const { mcp, session, say } = await open(t)
+  await useToolsAtOnce(t, server, session.id, [say, { word: 'a' }], [say, { word: 'a' }])
+  const keys = mcp
+    .heard('tools/call')
+    .map(({ message }) => message.params._meta['outlast/idempotency-key'])
+  assert.equal(new Set(keys).size, 2)
+  for (const key of keys) assert.match(key, /^[0-9a-f]{64}$/)
+})
+
+for (const [how, lose] of [
+  ['404', ({ response }: Exchange) => response.writeHead(404).end('Session not found')],
+  ['400', ({ send }: Exchange) => send({ error: { message: 'No valid session ID' } }, 400)],
+] as const) {
+  test(`a session that the server lost (${how}) is begun anew, once, and the call made in it`, async (t) => {
+    const lost = new Set<unknown>()
+    const { mcp, session, say } = await open(t, {
+      'tools/call': (exchange) => {
+        if (lost.has(sessionOf(exchange))) return lose(exchange)
+        exchange.answer(textResult(`in ${sessionOf(exchange)}`))
+      },
+    })
+    const [first] = await useTools(t, server, session.id, [say, {}])
+    lost.add(sessionOf(mcp.heard('tools/call')[0]!))
+    const again = await useToolsAtOnce(t, server, session.id, [say, {}], [say, {}])
+    assert.ok(again.every((answer) => answer.result && answer.result !== first.result))
+    assert.deepEqual(again[0], again[1])
+    assert.equal(mcp.heard('DELETE').filter((one) => lost.has(sessionOf(one))).length, 0)
+  })
+}
+
+test('a server that knows no session at all is not asked for ever', async (t) => {
+  const { mcp, session, say } = await open(t, {
+    'tools/call': ({ response }) => response.writeHead(404).end(),
+  })
+  const [answer] = await useTools(t, server, session.id, [say, {}])
+  assert.match(answer, /answers with HTTP 404/)
+  assert.equal(mcp.heard('tools/call').length, 2)
+})
+
+test('the reference server is started again in the middle of a conversation, and the next call works', async (t) => {
+  const everything = await startEverything(t)
+  const added = await addMcpServer(server, everything.url, { name: 'again' })
+  const session = await sessionWithMcp(server, added.ref)
+  const echo: [string, object] = ['mcp_again__echo', { message: 'x' }]
+  assert.deepEqual(await useTools(t, server, session.id, echo), [{ result: 'Echo: x' }])
+  await everything.stop()
+  const [down] = await useTools(t, server, session.id, echo)
+  assert.equal(down, 'The MCP server again refuses the connection.')
+  const next = await startEverything(t)
+  await server.call('PATCH', added.path, { url: next.url })
+  assert.deepEqual(await useTools(t, server, session.id, echo), [{ result: 'Echo: x' }])
+})
+
+test('sessions end at the server when the node stops, and when they were idle for long', async (t) => {
+  const own = await startWithMcp(t, { MCP_IDLE_SECONDS: '1' })
+  const { mcp, session, say } = await open(t, {}, own)
+  await useTools(t, own, session.id, [say, {}])
+  const used = sessionOf(mcp.heard('tools/call')[0]!)
+  const ended = () => mcp.heard('DELETE').map(sessionOf)
+  while (!ended().includes(used)) await soon()
+  await useTools(t, own, session.id, [say, {}])
+  const next = sessionOf(mcp.heard('tools/call')[1]!)
+  assert.notEqual(next, used)
+  await own.stop()
+  assert.ok(ended().includes(next))
+})
+
+test('a node holds no more sessions than it may', async (t) => {
+  const own = await startWithMcp(t, { MCP_CONNECTIONS_MAX: '2' })
+  const { mcp, added, session, say } = await open(t, {}, own)
+  const sessions = [
+    session,
+    await sessionWithMcp(own, added.ref),
+    await sessionWithMcp(own, added.ref),
+  ]
+  for (const { id } of sessions) await useTools(t, own, id, [say, {}])
+  const used = mcp.heard('tools/call').map(sessionOf)
+  while (!mcp.heard('DELETE').map(sessionOf).includes(used[0])) await soon()
+  const ended = mcp.heard('DELETE').map(sessionOf)
+  assert.ok(!ended.includes(used[1]) && !ended.includes(used[2]))
+})
+
+test('with too many calls under way at once, one more fails and says so', async (t) => {
+  const own = await startWithMcp(t, { MCP_CONNECTIONS_MAX: '1' })
+  let go = () => {}
+  const waiting: Exchange[] = []
+  const { added, session, say } = await open(
+    t,
+    {
+      'tools/call': (exchange) => {
+        waiting.push(exchange)
+        go()
+      },
+    },
+    own,
+  )
+  const called = new Promise<void>((resolve) => {
+    go = resolve
+  })
+  const first = useTools(t, own, session.id, [say, {}])
+  await called
+  const other = await sessionWithMcp(own, added.ref)
+  const [answer] = await useTools(t, own, other.id, [say, {}])
+  assert.match(answer, /is not asked: too many MCP calls are under way here/)
+  waiting[0]!.answer(textResult('late'))
+  assert.deepEqual(await first, [{ result: 'late' }])
+})
+
+test('what changes of a server counts from the next call on: deleted, disabled, another key', async (t) => {
+  const { mcp, added, session, say } = await open(t)
+  await useTools(t, server, session.id, [say, {}])
+  await server.call('PATCH', added.path, { api_key: 'another' })
+  await useTools(t, server, session.id, [say, {}])
+  const [, second] = mcp.heard('tools/call')
+  assert.equal(second!.request.headers.authorization, 'Bearer another')
+  await server.call('PATCH', added.path, { status: 'disabled' })
+  const [answer] = await useTools(t, server, session.id, [say, {}])
+  assert.equal(answer, `Tool definition not found: ${say}`)
+})
+
+test('a server that is deleted in the middle of a turn fails its calls', async (t) => {
+  let done = () => {}
+  const { added, session, say } = await open(t, {
+    'tools/call': async ({ answer }) => {
+      await server.call('DELETE', added.path)
+      answer(textResult('the last'))
+      done()
+    },
+  })
+  const deleted = new Promise<void>((resolve) => {
+    done = resolve
+  })
+  const [first, second] = await useTools(t, server, session.id, [say, {}], [say, { word: 'b' }])
+  await deleted
+  assert.deepEqual(first, { result: 'the last' })
+  assert.match(second, /^The MCP server s\d+ was deleted\.$/)
+})
+
+test('a server that says that its tools changed is asked for them, for the next turn', async (t) => {
+  const tools = [textTool('say')]
+  const { mcp, session, say } = await open(t, {
+    'tools/list': ({ answer }) => answer({ tools }),
+    GET: (exchange) => {
+      exchange.stream()
+    },
+    'tools/call': ({ message, stream, response }) => {
+      tools.push(textTool('more'))
+      const send = stream()
+      send({ method: 'notifications/tools/list_changed' })
+      send({ id: message.id, result: textResult('changed') })
+      response.end()
+    },
+  })
+  assert.deepEqual(await useTools(t, server, session.id, [say, {}]), [{ result: 'changed' }])
+  while (mcp.heard('tools/list').length < 2) await soon()
+  const path = `/v1/sessions/${session.id}/preview`
+  for (;;) {
+    const { tools: shown } = (await server.call('GET', path)).body
+    if (shown.length === 2) break
+  }
+})
+
+test('a list that is old is used at once, and had anew behind the turn', async (t) => {
+  const { mcp, added, session, say } = await open(t)
+  await useTools(t, server, session.id, [say, {}])
+  await age(added.id)
+  await useTools(t, server, session.id, [say, {}])
+  while (mcp.heard('tools/list').length < 2) await soon()
+})
+
+/** Makes a list of tools two hours old. */
+async function age(id: string) {
+  const { default: pg } = await import('pg')
+  const client = new pg.Client({ connectionString: server.databaseUrl })
+  await client.connect()
+  await client.query(
+    `update mcp_servers set tools_listed_at = now() - interval '2 hours' where id = $1`,
+    [id],
+  )
+  await client.end()
+}
+
+test('a server that is down is seen in the session, the prompt and the preview; the turn goes on', async (t) => {
+  const mcp = await startMcp(t, {
+    initialize: ({ response }) => response.writeHead(503).end('Down.'),
+  })
+  const added = await addMcpServer(server, mcp.url, { name: 'down' })
+  const agent = await createAgent(server, { capabilities: [{ ref: added.ref }] })
+  const session = await createSession(server, { agent_id: agent.id })
+  const script = scripted(
+    { tool_calls: [{ name: 'mcp_down__say', arguments: {} }] },
+    { text: 'done' },
+  )
+  const events = await converse(t, server, session.id, script)
+  const told = events.filter(({ type }) => type === 'mcp.unavailable')
+  assert.deepEqual(
+    told.map(({ data }) => data),
+    [
+      {
+        server_id: added.id,
+        name: 'down',
+        capability_id: added.ref,
+        error: 'down answers with HTTP 503: Down.',
+      },
+    ],
+  )
+  assert.equal(events.at(-1)!.type, 'session.idled')
+  const { system_prompt, warnings } = (
+    await server.call('GET', `/v1/sessions/${session.id}/preview`)
+  ).body
+  assert.match(system_prompt, /The MCP server "down" cannot be reached at the moment/)
+  assert.equal(
+    warnings[0],
+    'The tools of the MCP server down cannot be listed: down answers with HTTP 503: Down.',
+  )
+  const { body } = await server.call('GET', added.path)
+  assert.equal(body.tools_error, 'down answers with HTTP 503: Down.')
+  await converse(t, server, session.id, 'Again')
+  const all = await eventsOf(server, session.id)
+  assert.equal(all.filter(({ type }) => type === 'mcp.unavailable').length, 2)
+})
+
+test('a server whose list is old and which is down is told of, and its tools stay', async (t) => {
+  let isDown = false
+  const { added, session } = await open(t, {
+    'tools/list': ({ answer, response }) =>
+      isDown ? response.writeHead(500).end() : answer({ tools: [textTool('say')] }),
+  })
+  await converse(t, server, session.id, 'Hello')
+  isDown = true
+  await age(added.id)
+  await server.call('POST', `${added.path}/test`)
+  const events = await converse(t, server, session.id, 'Hello')
+  assert.equal(events.filter(({ type }) => type === 'mcp.unavailable').length, 1)
+  const preview = (await server.call('GET', `/v1/sessions/${session.id}/preview`)).body
+  assert.equal(preview.tools.length, 1)
+  assert.match(preview.system_prompt, /could not be reached lately/)
+})

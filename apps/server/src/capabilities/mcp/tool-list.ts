@@ -1,0 +1,115 @@
+import type { ListedTool, ToolList } from '../../store/mcp-servers.ts'
+import type { Connection } from './connection.ts'
+import { McpFailure, quoted } from './failure.ts'
+import { readableSchema } from './schema.ts'
+
+const pagesMax = 50
+const toolsMax = 128
+const nameMax = 128
+/** More than this, and some vendors refuse the whole request. */
+const descriptionMax = 1_024
+const schemaLengthMax = 32_768
+const listLengthMax = 262_144
+const warningsMax = 20
+
+/**
+ * All tools of a server, made ready for models. What is of no use to one is left out, with a warning.
+ * Contract: throws what a Connection throws, and McpFailure for a list that does not end.
+ */
+export async function readToolList(
+  { listTools }: Pick<Connection, 'listTools'>,
+  signal: AbortSignal,
+): Promise<ToolList> {
+  const list = newList()
+  const seen = new Set<string>()
+  let cursor: string | undefined
+  for (let page = 1; page <= pagesMax; page++) {
+    const { tools, next } = await listTools(cursor, signal)
+    for (const tool of tools) list.add(tool)
+    if (next === undefined || list.isFull()) return list.done()
+    if (seen.has(next)) throw new McpFailure('lists its tools in a circle.')
+    seen.add(next)
+    cursor = next
+  }
+  throw new McpFailure(`lists its tools on more than ${pagesMax} pages.`)
+}
+
+function newList() {
+  const tools = new Map<string, ListedTool>()
+  const warnings: string[] = []
+  let length = 0
+  let isFull = false
+  const warn = (text: string) => {
+    if (warnings.length < warningsMax && !warnings.includes(text)) warnings.push(text)
+  }
+
+  return {
+    isFull: () => isFull,
+    add(given: unknown) {
+      if (tools.size === toolsMax) {
+        isFull = true
+        warn(`Only the first ${toolsMax} tools are used.`)
+        return
+      }
+      const read = readTool(given)
+      if ('problem' in read) return warn(read.problem)
+      const { tool } = read
+      const added = JSON.stringify(tool).length
+      if (tools.has(tool.name))
+        return warn(`The tool ${tool.name} is listed twice: the first is used.`)
+      if (length + added > listLengthMax) {
+        return warn(`The tool ${tool.name} is left out: all tools together are too long.`)
+      }
+      length += added
+      tools.set(tool.name, tool)
+    },
+    done: (): ToolList => ({ tools: [...tools.values()], warnings }),
+  }
+}
+
+type Read = { tool: ListedTool } | { problem: string }
+
+function readTool(given: unknown): Read {
+  const { name, description, title, inputSchema, annotations, execution } = (given ?? {}) as Record<
+    string,
+    unknown
+  >
+  if (typeof name !== 'string' || name === '')
+    return { problem: 'A tool without a name is left out.' }
+  if (name.length > nameMax || /\p{Cc}/u.test(name)) {
+    return {
+      problem: `The tool ${quoted(name.slice(0, 40))}… is left out: nobody can say its name.`,
+    }
+  }
+  const left = (why: string) => ({
+    problem: `The tool ${name.toWellFormed()} is left out: ${why}.`,
+  })
+  const { taskSupport } = (execution ?? {}) as Record<string, unknown>
+  if (taskSupport === 'required') return left('it can only be called as a task')
+  const read = readableSchema(inputSchema ?? {})
+  if ('problem' in read) return left(`its schema ${read.problem}`)
+  if (JSON.stringify(read.schema).length > schemaLengthMax) return left('its schema is too long')
+  return {
+    tool: {
+      name: name.toWellFormed(),
+      description: describe(description, title),
+      parameters: read.schema,
+      replay: isRepeatable(annotations) ? 'safe' : 'unsafe',
+    },
+  }
+}
+
+function describe(description: unknown, title: unknown): string {
+  const text = [description, title].find((one) => typeof one === 'string' && one.trim() !== '')
+  const whole =
+    typeof text === 'string' ? text.trim().toWellFormed() : 'A tool without description.'
+  return whole.length <= descriptionMax
+    ? whole
+    : `${whole.slice(0, descriptionMax - 1).toWellFormed()}…`
+}
+
+/** Whether a call may run again of which nobody knows whether it ran. A server that does not say so did not promise it. */
+function isRepeatable(annotations: unknown): boolean {
+  const { readOnlyHint, idempotentHint } = (annotations ?? {}) as Record<string, unknown>
+  return readOnlyHint === true || idempotentHint === true
+}

@@ -1,0 +1,152 @@
+import {
+  ErrorResponse,
+  McpServer,
+  McpServerChange,
+  McpServerPage,
+  McpServerTest,
+  NewMcpServer,
+  PageQuery,
+} from '@outlast/contract'
+import type { FastifyRequest } from 'fastify'
+import { newId, parseId } from '../ids.ts'
+import {
+  countMcpServers,
+  createMcpServer,
+  deleteMcpServer,
+  getMcpServer,
+  listMcpServers,
+  updateMcpServer,
+} from '../store/mcp-servers.ts'
+import type { Api } from './api.ts'
+import { sendList } from './list.ts'
+import { changeOf, rowOf } from './mcp-servers/sealed.ts'
+import { tryServer } from './mcp-servers/try-server.ts'
+import { createGate } from './vendors.ts'
+
+type Params = { server_id: string }
+
+const tags = ['mcp-servers']
+const idIn = ({ server_id }: Params) => parseId('mcp_server', server_id)
+
+export function mcpServerRoutes(api: Api): void {
+  listRoutes(api)
+  serverRoutes(api)
+  testRoute(api)
+}
+
+function listRoutes({ app, node }: Api): void {
+  const { db } = node
+
+  app.route<{ Querystring: PageQuery }>({
+    method: 'GET',
+    url: '/v1/mcp-servers',
+    schema: {
+      operationId: 'list_mcp_servers',
+      summary: 'List the MCP servers, newest first.',
+      tags,
+      querystring: PageQuery,
+      response: { 200: McpServerPage, '4xx': ErrorResponse },
+    },
+    async handler({ query, principal: { orgId } }, reply) {
+      return sendList(reply, query, {
+        batches: (range) => listMcpServers(db, orgId, range),
+        count: () => countMcpServers(db, orgId),
+      })
+    },
+  })
+
+  app.route<{ Body: NewMcpServer }>({
+    method: 'POST',
+    url: '/v1/mcp-servers',
+    config: { access: 'admin' },
+    schema: {
+      operationId: 'create_mcp_server',
+      summary: 'Add a server of tools. It is asked for them when they are first needed.',
+      tags,
+      body: NewMcpServer,
+      response: { 201: McpServer, '4xx': ErrorResponse },
+    },
+    async handler({ body, principal, db }, reply) {
+      const place = { orgId: principal.orgId, id: newId('mcp_server') }
+      return reply.code(201).send(await createMcpServer(db, place, rowOf(node, place, body)))
+    },
+  })
+}
+
+function serverRoutes({ app, node }: Api): void {
+  const { db } = node
+
+  app.route<{ Params: Params }>({
+    method: 'GET',
+    url: '/v1/mcp-servers/:server_id',
+    schema: {
+      operationId: 'get_mcp_server',
+      summary: 'Get an MCP server.',
+      tags,
+      response: { 200: McpServer, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal }) {
+      return getMcpServer(db, principal.orgId, idIn(params))
+    },
+  })
+
+  app.route<{ Params: Params; Body: McpServerChange }>({
+    method: 'PATCH',
+    url: '/v1/mcp-servers/:server_id',
+    config: { access: 'admin' },
+    schema: {
+      operationId: 'update_mcp_server',
+      summary: 'Change an MCP server; "disabled" takes its tools out of use.',
+      tags,
+      body: McpServerChange,
+      response: { 200: McpServer, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal: { orgId }, body, db }) {
+      const place = { orgId, id: idIn(params) }
+      return updateMcpServer(db, place, await changeOf({ ...node, db }, place, body))
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'DELETE',
+    url: '/v1/mcp-servers/:server_id',
+    config: { access: 'admin' },
+    schema: {
+      operationId: 'delete_mcp_server',
+      summary: 'Delete an MCP server. Agents and sessions that name it go on without its tools.',
+      tags,
+      response: { '4xx': ErrorResponse },
+    },
+    async handler({ params, principal, db }, reply) {
+      await deleteMcpServer(db, principal.orgId, idIn(params))
+      return reply.code(204).send()
+    },
+  })
+}
+
+/** It asks the server before its transaction begins, so that none waits for a stranger. */
+function testRoute({ app, node }: Api): void {
+  const asking = createGate()
+  const results = new WeakMap<FastifyRequest, McpServerTest>()
+
+  app.route<{ Params: Params }>({
+    method: 'POST',
+    url: '/v1/mcp-servers/:server_id/test',
+    config: { access: 'admin', bodyOptional: true },
+    schema: {
+      operationId: 'test_mcp_server',
+      summary: "List the server's tools anew, and say what is wrong if that fails.",
+      tags,
+      response: { 200: McpServerTest, '4xx': ErrorResponse },
+    },
+    async preHandler(request) {
+      const place = { orgId: request.principal.orgId, id: idIn(request.params) }
+      results.set(request, await asking(() => tryServer(node, place)))
+    },
+    async handler(request) {
+      const result = results.get(request)!
+      request.auditNote = { target: request.params.server_id, details: { ok: result.ok } }
+      return result
+    },
+  })
+}

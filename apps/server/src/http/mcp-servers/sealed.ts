@@ -1,0 +1,137 @@
+import type { McpServerChange, NewMcpServer } from '@outlast/contract'
+import { ApiError, invalidAt } from '../../errors.ts'
+import { isPrivateHost } from '../../providers/outbound.ts'
+import type { Node } from '../../runtime/node.ts'
+import { mask, SealedTextError, type Secrets } from '../../secrets.ts'
+import type { Db } from '../../store/database.ts'
+import {
+  findMcpReach,
+  type McpServerUpdate,
+  mcpHeadersPlace,
+  mcpKeyPlace,
+  type NewMcpServerRow,
+} from '../../store/mcp-servers.ts'
+import { withoutNul } from '../../text.ts'
+
+type Place = { orgId: string; id: string }
+type With = Pick<Node, 'config' | 'secrets'>
+type Headers = Record<string, string>
+
+/** A server as it is stored: checked, its headers and key sealed. Contract: throws 400. */
+export function rowOf(node: With, place: Place, server: NewMcpServer): NewMcpServerRow {
+  const { api_key, description } = server
+  const headers = server.headers ?? {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === mask) throw invalidAt(`headers/${name}`, 'is masked: send the value itself')
+  }
+  return {
+    name: checkedName(server.name),
+    url: checkedUrl(node, server.url),
+    description: description ? withoutNul(description) : null,
+    ...sealedHeaders(node, place, headers),
+    api_key: api_key == null ? null : sealedKey(node, place, api_key),
+  }
+}
+
+/** A change as it is stored. Contract: throws 400, and 404 where headers should stay of a server that is not there. */
+export async function changeOf(
+  node: With & { db: Db },
+  place: Place,
+  { name, url, description, headers, api_key, status }: McpServerChange,
+): Promise<McpServerUpdate> {
+  return {
+    ...(name != null && { name: checkedName(name) }),
+    ...(url != null && { url: checkedUrl(node, url) }),
+    ...(description != null && { description: withoutNul(description) }),
+    ...(headers != null && sealedHeaders(node, place, await unmasked(node, place, headers))),
+    ...(api_key != null && { api_key: sealedKey(node, place, api_key) }),
+    ...(status != null && { status }),
+  }
+}
+
+function checkedName(name: string): string {
+  if (name.trim() === '') throw invalidAt('name', 'must not be empty')
+  if (/\p{Cc}/u.test(name)) throw invalidAt('name', 'must not hold control characters')
+  return name
+}
+
+function checkedUrl({ config }: With, text: string): string {
+  const url = /^https?:\/\/[^\s\\]+$/i.test(text) && URL.canParse(text) ? new URL(text) : undefined
+  if (!url) throw invalidAt('url', 'must be a URL that begins with http:// or https://')
+  if (url.username !== '' || url.password !== '') {
+    throw invalidAt('url', 'must not contain credentials: they belong in api_key or headers')
+  }
+  if (text.includes('#')) throw invalidAt('url', 'must not have a fragment')
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  if (isPrivateHost(host) && !config.PRIVATE_HOSTS_ALLOWED.includes(host)) {
+    throw invalidAt('url', 'must be a public address; PRIVATE_HOSTS_ALLOWED can name others')
+  }
+  return text
+}
+
+const headerName = /^[!#$%&'*+.^_`|~0-9a-z-]{1,256}$/i
+const headerValue = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
+const headersLengthMax = 32_768
+/** What the transport says itself, or would be misunderstood on the way. */
+const reserved =
+  /^(?:host|content-.*|transfer-encoding|connection|keep-alive|proxy-.*|upgrade|te|trailer|expect|accept|accept-encoding|mcp-.*|last-event-id)$/i
+
+function sealedHeaders(node: With, { orgId, id }: Place, headers: Headers) {
+  const names = Object.keys(headers)
+  if (names.length === 0) return { header_names: [], headers: null }
+  const lower = names.map((name) => name.toLowerCase())
+  for (const [at, name] of names.entries()) {
+    const path = `headers/${name}`
+    if (!headerName.test(name)) throw invalidAt(path, 'is not a name of a header')
+    if (reserved.test(name)) throw invalidAt(path, 'is a header that the connection sets itself')
+    if (lower.indexOf(lower[at]!) !== at) throw invalidAt(path, 'is named twice')
+    if (!headerValue.test(headers[name]!)) {
+      throw invalidAt(path, 'must be visible ASCII characters, with spaces only between them')
+    }
+  }
+  const text = JSON.stringify(headers)
+  if (text.length > headersLengthMax) {
+    throw invalidAt('headers', `must not be longer than ${headersLengthMax} characters together`)
+  }
+  return { header_names: names, headers: masterKeys(node).seal(text, mcpHeadersPlace(orgId, id)) }
+}
+
+function sealedKey(node: With, { orgId, id }: Place, key: string): string {
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    throw invalidAt('api_key', 'must be visible ASCII characters without spaces')
+  }
+  return masterKeys(node).seal(key, mcpKeyPlace(orgId, id))
+}
+
+function masterKeys({ secrets }: With): Secrets {
+  if (!secrets) throw new ApiError('encryption_not_configured')
+  return secrets
+}
+
+/** Headers with the values that a client was given masked, which stay as they are. */
+async function unmasked(node: With & { db: Db }, place: Place, headers: Headers): Promise<Headers> {
+  if (!Object.values(headers).includes(mask)) return headers
+  const stored = await storedHeaders(node, place)
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => {
+      if (value !== mask) return [name, value]
+      const kept = stored.get(name.toLowerCase())
+      if (kept === undefined) throw invalidAt(`headers/${name}`, 'is masked: send the value itself')
+      return [name, kept]
+    }),
+  )
+}
+
+async function storedHeaders(node: With & { db: Db }, { orgId, id }: Place) {
+  const server = await findMcpReach(node.db, orgId, id)
+  if (!server) throw new ApiError('not_found', 'MCP server')
+  if (server.headers === null) return new Map<string, string>()
+  try {
+    const text = masterKeys(node).open(server.headers, mcpHeadersPlace(orgId, id))
+    const headers = JSON.parse(text) as Headers
+    return new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+  } catch (error) {
+    if (!(error instanceof SealedTextError)) throw error
+    throw invalidAt('headers', `cannot stay: what is stored cannot be opened, ${error.message}`)
+  }
+}

@@ -1,0 +1,16 @@
+/** The reference server of the MCP project as a process of its own: on loopback, at any free port, which it prints. */
+import { type AddressInfo, Server } from 'node:net'
+
+const listen = Server.prototype.listen as (...args: unknown[]) => Server
+Server.prototype.listen = function (this: Server, _port: unknown, done?: () => void) {
+  return listen.call(this, 0, '127.0.0.1', () => {
+    done?.()
+    process.stdout.write(`at port ${(this as Server).address() && portOf(this)}.\n`)
+  })
+} as typeof Server.prototype.listen
+
+const portOf = (server: Server) => (server.address() as AddressInfo).port
+
+const place = import.meta.resolve('@modelcontextprotocol/server-everything/package.json')
+process.argv[2] = 'streamableHttp'
+await import(new URL('dist/index.js', place).href)

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  addMcpServer,
+  type Exchange,
+  sessionWithMcp,
+  startMcp,
+  textResult,
+  textTool,
+} from '../../apps/server/test/mcp.ts'
+import { eventsOf, post, replyOf, scripted } from '../../apps/server/test/session.ts'
+import { follow } from '../../apps/server/test/stream.ts'
+import { startProcess, temporaryFolder } from '../process.ts'
+
+test('kill -9 in calls of an MCP server: what may run again does, in a new session, with the same key; what may not is told', async (t) => {
+  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const calls: Exchange[] = []
+  let both = () => {}
+  const underWay = new Promise<void>((resolve) => {
+    both = resolve
+  })
+  let isUp = false
+  const mcp = await startMcp(t, {
+    'tools/list': ({ answer }) =>
+      answer({
+        tools: [
+          textTool('look', { annotations: { readOnlyHint: true } }),
+          textTool('put', { annotations: { idempotentHint: true } }),
+          textTool('pay', { annotations: { destructiveHint: false } }),
+          textTool('send'),
+        ],
+      }),
+    'tools/call': (exchange) => {
+      calls.push(exchange)
+      if (isUp) return exchange.answer(textResult('done'))
+      if (calls.length === 4) both()
+    },
+  })
+  const env = { DATA_DIR, PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
+  const one = await startProcess(env)
+  before(one.crash)
+  const added = await addMcpServer(one, mcp.url)
+  const session = await sessionWithMcp(one, added.ref)
+  const tools = ['look', 'put', 'pay', 'send']
+  const asked = tools.map((tool) => ({ name: `mcp_tools__${tool}`, arguments: {} }))
+  await post(one, session.id, scripted({ tool_calls: asked }, { text: 'over' }))
+  await underWay
+  await one.crash()
+  isUp = true
+  const two = await startProcess(env)
+  before(() => two.stop())
+  const stream = await follow(t, two.url, { sessionId: session.id })
+  await stream.event('session.idled')
+  const events = await eventsOf(two, session.id)
+  assert.equal(replyOf(events), 'over')
+  const outcomes = events.flatMap((event) => (event.type === 'tool.completed' ? [event.data] : []))
+  const outcomeOf = (tool: string) =>
+    outcomes.find(({ tool_name }) => tool_name === `mcp_tools__${tool}`)!
+  assert.deepEqual(
+    tools.map((tool) => outcomeOf(tool).success),
+    [true, true, false, false],
+  )
+  assert.match(outcomeOf('pay').error!, /interrupted; whether it had an effect is unknown/)
+  const keysOf = (tool: string) =>
+    calls
+      .filter(({ message }) => message.params.name === tool)
+      .map(({ message }) => message.params._meta['outlast/idempotency-key'])
+  for (const tool of ['look', 'put']) {
+    const [first, second, ...more] = keysOf(tool)
+    assert.equal(first, second)
+    assert.deepEqual(more, [])
+  }
+  assert.deepEqual([keysOf('pay').length, keysOf('send').length], [1, 1])
+  assert.equal(new Set(calls.map(({ request }) => request.headers['mcp-session-id'])).size, 2)
+})

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import { addMcpServer, startMcp } from '../../apps/server/test/mcp.ts'
+import { redImage } from './image.ts'
+import { playReplies } from './recorded.ts'
+import { addModel, serverOfFile, talkTo } from './talk.ts'
+import { type WireType, wires, wireTypes } from './wires/index.ts'
+
+const server = serverOfFile()
+
+const inlined = `data:image/png;base64,${redImage}`
+
+/** What of a request holds the image of a result, in the words of its vendor. */
+const shown: Partial<Record<WireType, object>> = {
+  openai: { type: 'input_image', image_url: inlined },
+  azure_openai: { type: 'input_image', image_url: inlined },
+  anthropic: { type: 'image', source: { type: 'base64', media_type: 'image/png', data: redImage } },
+  google: { inlineData: { mimeType: 'image/png', data: redImage } },
+}
+
+const image = { type: 'image', mimeType: 'image/png', data: redImage }
+const words = '[image image/png: you cannot see images in results]'
+
+let count = 0
+
+type Odd = {
+  model_id?: string
+  /** Whose bytes are played, where that is another's. */
+  wire?: WireType
+  /** Where its provider finds it, behind the host. */
+  path?: string
+}
+
+/** The requests of turns whose model called a tool that answered with an image. */
+async function requestsOf(t: TestContext, type: WireType, odd: Odd = {}) {
+  const { wire = type, path = wires[wire].path, model_id = wires[wire].model } = odd
+  const mcp = await startMcp(t, {
+    'tools/call': ({ answer }) => answer({ content: [{ type: 'text', text: 'Look:' }, image] }),
+  })
+  count += 1
+  const name = `shows${count}`
+  const added = await addMcpServer(server(), mcp.url, { name })
+  const takes = [{ pieces: [{ call: 'call_1', name: `mcp_${name}__say`, input: {} }] }, {}]
+  const player = await playReplies(t, wire, takes)
+  const base_url = new URL(player.base_url).origin + path
+  const model = await addModel(server(), type, { base_url, model_id })
+  const { say } = await talkTo(server(), model, { capabilities: [{ ref: added.ref }] })
+  await say('Show me.')
+  await say('And again?')
+  return player.bodies()
+}
+
+for (const type of wireTypes) {
+  describe(`images in results for ${type}`, () => {
+    test('one is there in its form, or in words, at every later request', async (t) => {
+      const [, second, third] = await requestsOf(t, type)
+      for (const body of [second, third]) {
+        const text = JSON.stringify(body)
+        const form = shown[type]
+        if (form) assert.ok(text.includes(JSON.stringify(form).slice(1, -1)), text.slice(0, 3_000))
+        else assert.ok(text.includes(words) && !text.includes(redImage), text.slice(0, 3_000))
+        assert.ok(text.includes('Look:'))
+      }
+    })
+  })
+}
+
+const odd: [string, WireType, Odd][] = [
+  ['without eyes', 'openai', { model_id: 'gpt-4' }],
+  [
+    'at Azure that is reached by Chat Completions',
+    'azure_openai',
+    { wire: 'openai_completions', path: '/openai/v1/chat/completions' },
+  ],
+]
+
+for (const [what, type, how] of odd) {
+  test(`a model ${what} reads words where an image stands in a result`, async (t) => {
+    for (const body of (await requestsOf(t, type, how)).slice(1)) {
+      const text = JSON.stringify(body)
+      assert.ok(text.includes(words) && !text.includes(redImage), text.slice(0, 3_000))
+    }
+  })
+}
