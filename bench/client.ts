@@ -95,9 +95,9 @@ function stream(url: string): Promise<http.IncomingMessage> {
   })
 }
 
-/** An agent that only talks. */
-export async function createAgent(url: string): Promise<string> {
-  const agent = { name: 'Ada', system_prompt: 'You are Ada. Answer in a sentence.' }
+/** An agent that only talks, unless `fields` say more. */
+export async function createAgent(url: string, fields: object = {}): Promise<string> {
+  const agent = { name: 'Ada', system_prompt: 'You are Ada. Answer in a sentence.', ...fields }
   return (await call<{ id: string }>(url, 'POST', '/v1/agents', agent)).id
 }
 

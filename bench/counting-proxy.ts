@@ -1,4 +1,7 @@
+import { createLog } from '../apps/server/src/log.ts'
+import { startEmbedded } from '../apps/server/src/store/embedded.ts'
 import { startPostgresProxy } from '../test/postgres-proxy.ts'
+import { withDataDir } from './servers.ts'
 
 /** Statements that a proxy saw, by name or first words. */
 export type Counts = { total: number; byLabel: Map<string, number> }
@@ -10,8 +13,41 @@ export type CountingProxy = {
   close: () => Promise<void>
 }
 
+export type CountedDatabase = {
+  /** Of a server whose statements are to be counted. */
+  env: Record<string, string>
+  proxy: CountingProxy
+  /** Past the proxy. */
+  directUrl: string
+}
+
+/** No checkpoint falls into a measurement: after one, PostgreSQL writes whole pages. */
+const settings = { checkpoint_timeout: '1h', max_wal_size: '8GB' }
+
+/** Runs `work` beside a new PostgreSQL that is reached through a counting proxy. */
+export function withCountedDatabase<T>(work: (database: CountedDatabase) => Promise<T>) {
+  return withDataDir(async (dataDir) => {
+    const log = createLog('warn')
+    const embedded = await startEmbedded({ dataDir, log, onFatal: fail, settings })
+    const proxy = await startCountingProxy(embedded.port)
+    const url = new URL(embedded.url)
+    url.port = String(proxy.port)
+    const env = { DATA_DIR: dataDir, DATABASE_URL: url.href }
+    try {
+      return await work({ env, proxy, directUrl: embedded.url })
+    } finally {
+      await proxy.close()
+      await embedded.stop()
+    }
+  })
+}
+
+function fail(error: Error): never {
+  throw error
+}
+
 /** Stands between a server and its PostgreSQL and counts what is executed there. */
-export async function startCountingProxy(postgresPort: number): Promise<CountingProxy> {
+async function startCountingProxy(postgresPort: number): Promise<CountingProxy> {
   let counts: Counts = { total: 0, byLabel: new Map() }
   const { port, close } = await startPostgresProxy(`postgres://127.0.0.1:${postgresPort}`, {
     onStatement(label) {

@@ -16,6 +16,7 @@ import { fork } from './fork.ts'
 import { getSession } from './get-session.ts'
 import { listSessions } from './list-sessions.ts'
 import { mcp } from './mcp.ts'
+import { parked } from './parked.ts'
 import { peers } from './peers.ts'
 import { runtimeAgent } from './runtime-agent.ts'
 import { scaling } from './scaling.ts'
@@ -41,6 +42,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   scaling,
   deltas,
   'turn-memory': turnMemory,
+  parked,
   files,
   bash,
   mcp,

@@ -1,43 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
-import { createLog } from '../apps/server/src/log.ts'
-import { startEmbedded } from '../apps/server/src/store/embedded.ts'
 import { assistant, type Client, createAgent, openClient, twoTools } from './client.ts'
-import { type CountingProxy, type Counts, startCountingProxy } from './counting-proxy.ts'
+import { type CountingProxy, type Counts, withCountedDatabase } from './counting-proxy.ts'
 import { withConnection } from './database.ts'
 import { median, type Options, progress, type Report, type Row } from './figures.ts'
-import { startOutlast, withDataDir } from './servers.ts'
+import { startOutlast } from './servers.ts'
 
 const perTurnMax = 14
 const growthMax = 1.3
 const idleMax = 20
 
-/** No checkpoint falls into a measurement: after one, PostgreSQL writes whole pages. */
-const settings = { checkpoint_timeout: '1h', max_wal_size: '8GB' }
-
 /** How many statements a turn runs and how much it writes, and what an idle server asks its database. */
 export function statements(options: Options): Promise<Report> {
-  return withDataDir(async (dataDir) => {
-    const log = createLog('warn')
-    const embedded = await startEmbedded({ dataDir, log, onFatal: fail, settings })
-    const proxy = await startCountingProxy(embedded.port)
-    const url = new URL(embedded.url)
-    url.port = String(proxy.port)
-    const server = await startOutlast({ env: { DATA_DIR: dataDir, DATABASE_URL: url.href } })
-    try {
-      return await withConnection(embedded.url, (client) =>
-        measure({ url: server.url, proxy, client }, options),
-      )
-    } finally {
-      await server.stop()
-      await proxy.close()
-      await embedded.stop()
-    }
+  return withCountedDatabase(async ({ env, proxy, directUrl }) => {
+    const server = await startOutlast({ env })
+    return await withConnection(directUrl, (client) =>
+      measure({ url: server.url, proxy, client }, options),
+    ).finally(server.stop)
   })
-}
-
-function fail(error: Error): never {
-  throw error
 }
 
 type Bench = { url: string; proxy: CountingProxy; client: pg.Client }

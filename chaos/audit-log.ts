@@ -1,4 +1,5 @@
 import type { Event } from '@outlast/contract'
+import { failureKinds } from '../apps/server/src/providers/failure.ts'
 import type { SessionEvidence } from './evidence.ts'
 
 /** The log at the end; empty when no node gave it. */
@@ -15,7 +16,7 @@ export function textOf({ content }: { content: { type: string; text?: string }[]
 }
 
 const standstillMsMax = 10_000
-const apology = 'Something went wrong while I was working on a reply. Please try again.'
+const apology = failureKinds.unknown.sentence
 const scriptIsOver = 'Simulated: the script is over.'
 
 export function brokenSequences(session: SessionEvidence): string[] {

@@ -3,9 +3,14 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 /**
  * What happens to a statement: it never reaches PostgreSQL, or its answer never reaches who asked. The connection
- * is cut in both cases, after `act`.
+ * is cut in both cases, after `act`. Or both arrive, but late.
  */
-export type Fault = { when: 'before' | 'after'; act?: () => void }
+export type Fault = Cut | Delay
+
+export type Cut = { when: 'before' | 'after'; act?: () => void }
+
+/** The statement is kept until `sent` resolves, its answer until `answered` does; `made` is called in between. */
+export type Delay = { when: 'late'; sent: Promise<void>; made: () => void; answered: Promise<void> }
 
 export type ProxyOptions = {
   /** Called with each statement that passes, by its name or its first words. */
@@ -79,8 +84,9 @@ type LinkOptions = Required<ProxyOptions> & { isStalled: () => boolean }
 function openLink({ client, server }: Ends, { isStalled, onStatement }: LinkOptions): Link {
   const up = channel(server, isStalled)
   const down = channel(client, isStalled)
-  let cutAfter: Fault | undefined
-  const cut = (fault?: Fault) => {
+  let cutAfter: Cut | undefined
+  let whenMade: (() => void) | undefined
+  const cut = (fault?: Cut) => {
     fault?.act?.()
     client.destroy()
     server.destroy()
@@ -88,12 +94,21 @@ function openLink({ client, server }: Ends, { isStalled, onStatement }: LinkOpti
   const readRequests = requestReader((labels, bytes) => {
     const fault = labels.map(onStatement).find((found) => found !== undefined)
     if (fault?.when === 'before') return cut(fault)
-    cutAfter ??= fault
+    if (fault?.when === 'after') cutAfter ??= fault
+    if (fault?.when === 'late') delay(fault)
     up.send(bytes)
   })
   const readAnswers = messageReader({ begun: true }, (type) => {
-    if (type === readyForQuery && cutAfter) cut(cutAfter)
+    if (type !== readyForQuery) return
+    if (cutAfter) cut(cutAfter)
+    whenMade?.()
+    whenMade = undefined
   })
+  const delay = ({ sent, made, answered }: Delay) => {
+    up.holdUntil(sent)
+    down.holdUntil(answered)
+    whenMade = made
+  }
   for (const socket of [client, server]) socket.setNoDelay(true).on('error', () => {})
   client.on('data', readRequests).on('close', up.end)
   server.on('close', down.end).on('data', (chunk) => {
@@ -113,14 +128,24 @@ function openLink({ client, server }: Ends, { isStalled, onStatement }: LinkOpti
 function channel(out: Socket, isStalled: () => boolean) {
   const held: Buffer[] = []
   let over = false
+  let waits = 0
   const flush = () => {
+    if (waits > 0) return
     for (const bytes of held.splice(0)) out.write(bytes)
     if (over) out.end()
   }
   return {
     flush,
+    /** Like a network that is away, for this direction alone. */
+    holdUntil(past: Promise<void>) {
+      waits += 1
+      past.then(() => {
+        waits -= 1
+        if (!isStalled()) flush()
+      })
+    },
     send(bytes: Buffer) {
-      if (isStalled()) held.push(bytes)
+      if (isStalled() || waits > 0) held.push(bytes)
       else out.write(bytes)
     },
     end() {

@@ -42,14 +42,19 @@ function auditCalls(events: Event[]) {
   }
 }
 
-/** Every call that began has one outcome. */
+/** Every call of a step has one outcome, and began once at the most. */
 function auditTools(events: Event[]) {
-  const started = events.filter((event) => event.type === 'tool.started')
+  const called = events.filter((event) => event.type === 'act.started')
   const completed = events.filter((event) => event.type === 'tool.completed')
   assert.deepEqual(
     completed.map(({ data }) => data.tool_call_id).sort(),
-    started.map(({ data }) => data.tool_call.id).sort(),
+    called.flatMap(({ data }) => data.tool_calls.map(({ id }) => id)).sort(),
   )
+  const begun = events.flatMap((event) => {
+    if (event.type === 'tool.started') return [event.data.tool_call.id]
+    return event.type === 'tool.call_requested' ? event.data.tool_calls.map(({ id }) => id) : []
+  })
+  assert.equal(new Set(begun).size, begun.length, 'a call began twice')
 }
 
 /** After every message a model was asked, and answered or cancelled. */

@@ -100,6 +100,7 @@ async function sendReply(
 export async function worldlySession(
   node: { call: Call; url: string },
   world: World,
+  fields: object = {},
 ): Promise<{ agent: Agent; session: Session }> {
   const provider = await node.call('POST', '/v1/llm-providers', {
     name: 'World',
@@ -113,6 +114,7 @@ export async function worldlySession(
   const agent = await createAgent(node, {
     default_model_id: model.body.id,
     capabilities: [{ ref: 'recording' }],
+    ...fields,
   })
   return { agent, session: await createSession(node, { agent_id: agent.id }) }
 }

@@ -1,11 +1,16 @@
-import { element, keepAtEnd, readable } from './element.js'
+import { createCalls } from './calls.js'
+import { element, keepAtEnd } from './element.js'
 
 const entriesMax = 500
 
-/** A session's events as a conversation. `take` every event in order; `clear` to begin with another session. */
-export function createConversation(box) {
+/**
+ * A session's events as a conversation. `take` every event in order; `clear` to begin with another session; `waitsFor`
+ * says what the agent waits for: `person`, `client` or nothing. `decide(callId, decision)` is called when the person at
+ * this page has decided, and rejects when that did not arrive.
+ */
+export function createConversation(box, decide) {
   const messages = new Map()
-  const calls = new Map()
+  const calls = createCalls(add, decide)
   /** The reply that is being written. */
   let open
 
@@ -19,8 +24,7 @@ export function createConversation(box) {
     'reason.thinking.delta': ({ delta }) => think(open, delta),
     'output.message.delta': ({ delta }) => open?.text.append(delta),
     'output.message.completed': complete,
-    'tool.started': ({ tool_call: call }) => startCall(call),
-    'tool.completed': endCall,
+    ...calls.on,
     'files.changed': ({ changes }) => add(element('p', 'meta', filesOf(changes))),
     'turn.completed': (data) => add(element('p', 'meta', summaryOf(data))),
     'turn.cancelled': () => add(element('p', 'meta', 'Cancelled. What was said so far is kept.')),
@@ -78,22 +82,6 @@ export function createConversation(box) {
     calls.clear()
   }
 
-  function startCall({ id, name, arguments: input }) {
-    calls.get(id)?.root.remove()
-    const call = cardOf(name, input)
-    calls.set(id, call)
-    add(call.root)
-  }
-
-  function endCall({ tool_call_id: id, tool_name: name, ...outcome }) {
-    const { root, state, result } = calls.get(id) ?? cardOf(name, undefined)
-    if (!root.isConnected) add(root)
-    root.dataset.status = outcome.status
-    state.textContent = stateOf(outcome)
-    result.textContent = outcome.error ?? resultOf(outcome.result ?? [])
-    result.hidden = result.textContent === ''
-  }
-
   function clear() {
     box.replaceChildren()
     messages.clear()
@@ -101,7 +89,7 @@ export function createConversation(box) {
     open = undefined
   }
 
-  return { take: ({ type, data }) => on[type]?.(data), clear }
+  return { take: ({ type, data }) => on[type]?.(data), clear, waitsFor: calls.waitsFor }
 }
 
 function messageOf(role, author, said) {
@@ -120,47 +108,8 @@ function think(reply, delta) {
   reply.thought.append(delta)
 }
 
-function cardOf(name, input) {
-  const state = element('span', 'state', 'running…')
-  const head = element('header', '', element('span', 'tool', name), state)
-  const result = element('pre', 'data result')
-  result.hidden = true
-  const root = element('article', 'card', element('span', 'unseen', 'Tool call: '), head)
-  if (input !== undefined) root.append(element('pre', 'data', readable(input)))
-  root.append(result)
-  root.dataset.status = 'running'
-  return { root, state, result }
-}
-
-const stateWords = {
-  success: 'done',
-  error: 'failed',
-  timeout: 'timed out',
-  cancelled: 'cancelled',
-}
-
-function stateOf({ status, duration_ms: ms }) {
-  const word = stateWords[status] ?? status
-  if (ms === undefined) return word
-  return `${word} in ${ms < 1 ? 'under 1' : ms} ms`
-}
-
 const textOf = (content) =>
   content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n')
-
-/** What a tool said; JSON that it said as text is laid out. */
-function resultOf(content) {
-  return content
-    .map((part) => {
-      if (part.type !== 'text') return readable(part)
-      try {
-        return readable(JSON.parse(part.text))
-      } catch {
-        return part.text
-      }
-    })
-    .join('\n')
-}
 
 const shownMax = 3
 

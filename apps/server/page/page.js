@@ -13,13 +13,15 @@ const sentences = {
   lost: 'Reconnecting… The conversation goes on where it was.',
   back: 'Connected again.',
   running: 'The agent is at work…',
+  person: 'The agent waits until you allow or deny what it wants to do.',
+  client: 'The agent waits for a program that runs one of its tools.',
 }
 
 const at = (id) => document.getElementById(id)
 const [form, field, send, cancel, fresh] = ['composer', 'text', 'send', 'cancel', 'fresh'].map(at)
 const [agentChoice, modelChoice] = ['agent', 'model'].map(at)
 
-const conversation = createConversation(at('conversation'))
+const conversation = createConversation(at('conversation'), decide)
 const events = createEventList(at('events'))
 
 let sessionId
@@ -83,6 +85,18 @@ async function createSession() {
   show(id)
   location.hash = id
   return id
+}
+
+/** Contract: rejects when the decision did not arrive; the page says why. */
+async function decide(callId, decision) {
+  complain('')
+  try {
+    const path = `/v1/sessions/${sessionId}/approvals/${encodeURIComponent(callId)}`
+    await call('POST', path, { decision })
+  } catch (problem) {
+    complainOf(problem)
+    throw problem
+  }
 }
 
 async function cancelTurn() {
@@ -151,6 +165,7 @@ function take(event) {
   conversation.take(event)
   if (event.type === 'session.activated') run(true)
   if (event.type === 'session.idled') run(false)
+  if (running) showStatus()
   if (event.type === 'reason.started') showModel(event.data.metadata?.model)
 }
 
@@ -182,7 +197,8 @@ function setConnection(state) {
 }
 
 function showStatus() {
-  const state = running && connection !== 'lost' ? 'running' : connection
+  const atWork = conversation.waitsFor() ?? 'running'
+  const state = running && connection !== 'lost' ? atWork : connection
   const status = at('status')
   if (status.dataset.state === state) return
   status.dataset.state = state

@@ -15,6 +15,7 @@ const files = [
   ['/sign-in.css', 'sign-in.css', css],
   ['/page.js', 'page.js', script],
   ['/api.js', 'api.js', script],
+  ['/calls.js', 'calls.js', script],
   ['/conversation.js', 'conversation.js', script],
   ['/element.js', 'element.js', script],
   ['/event-list.js', 'event-list.js', script],

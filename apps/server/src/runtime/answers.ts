@@ -2,7 +2,7 @@ import { ApiError } from '../errors.ts'
 import type { Db } from '../store/database.ts'
 import { wireEvent } from '../store/events.ts'
 import { type CurrentTurn, findCurrentTurn } from '../store/turns.ts'
-import { answerCalls, postponeExpiry } from '../store/waits.ts'
+import { answerCalls } from '../store/waits.ts'
 import { readState, type TurnRef } from './cancel.ts'
 import { type Draft, makeDraft, turnContext } from './journal.ts'
 import { apply, isOutside, next, type OpenCall, type TurnState } from './log.ts'
@@ -100,21 +100,18 @@ function waitIn(state: TurnState, { waiting_for, now }: CurrentTurn) {
 export const outsideCalls = ({ act }: TurnState) =>
   act?.calls.filter((call) => isOutside(call) && !call.outcome) ?? []
 
-/** Ends what a parked turn has waited for too long, and sees to it that the rest ends in its time. */
+/** Ends what a parked turn has waited for too long. */
 export async function expireCalls(node: Node, ref: TurnRef): Promise<void> {
-  let later: string | undefined
   const answered = await answerTurn(node, node.db, ref, (turn) => {
     if (turn?.turnId !== ref.turnId) return []
-    const calls = outsideCalls(turn.state)
-    const due = calls.filter(({ expiresAt }) => Date.parse(expiresAt!) <= turn.now)
-    later = calls.map(({ expiresAt }) => expiresAt!).sort()[0]
+    const isDue = ({ expiresAt }: OpenCall) => Date.parse(expiresAt!) <= turn.now
+    const due = outsideCalls(turn.state).filter(isDue)
     return due.flatMap((call) => expiryOf(call, turn))
   }).catch((error) => {
     if (error instanceof ApiError && error.code === 'not_found') return undefined
     throw error
   })
-  if (answered) answered.publish()
-  else if (later) await postponeExpiry(node.db, ref, later)
+  answered?.publish()
 }
 
 function expiryOf(open: OpenCall, turn: OpenTurn): Draft[] {

@@ -234,6 +234,19 @@ test('what a turn waits for takes none of its time', async (t) => {
   assert.ok(dataOf(stream.events, 'turn.completed')!.duration_ms! >= 1_200)
 })
 
+test('a message after a long wait is answered: the wait took none of the turn its time', async (t) => {
+  const { server, stream, session, waitingFor } = await waiting(t, {
+    env: { TURN_TIMEOUT_MS: '1000' },
+  })
+  await waitingFor()
+  await new Promise((resolve) => setTimeout(resolve, 1_200))
+  await post(server, session.id, 'Never mind.')
+  await stream.event('session.idled')
+  assert.equal(dataOf(stream.events, 'tool.completed')!.status, 'cancelled')
+  assert.equal(dataOf(stream.events, 'turn.failed'), undefined)
+  assert.match(replyOf(stream.events), /Another message came/)
+})
+
 test('a message of the role tool_result answers too, as the published clients send it', async (t) => {
   const { server, stream, path, waitingFor } = await waiting(t, {
     script: [calls('north', 'south'), { text: 'Done.' }],

@@ -3,7 +3,6 @@ import type { EventContext, EventDataOf, EventType, TokenUsage } from '@outlast/
 import type { RuntimeAgent } from '../capabilities/catalog.ts'
 import { newId } from '../ids.ts'
 import { addToConversation, type Conversation } from '../store/conversation.ts'
-import { isUnavailable } from '../store/database.ts'
 import {
   type EventRow,
   newlySeen,
@@ -57,7 +56,7 @@ export type Turn = {
   readonly conversation: Conversation
   /** When the turn was first begun, in ms since 1970 by the database's clock. */
   readonly startedAt: number
-  /** When it last went on after somebody's answer, else when it was begun: what it waited for takes none of its time. */
+  /** When it last went on after it had waited, else when it was begun: what it waited for takes none of its time. */
   readonly resumedAt: number
   /** The database's clock as of the latest answer, and this process's at that moment, in ms. */
   clock: { database: number; process: number }
@@ -237,7 +236,9 @@ export async function lookAgain(turn: Turn): Promise<void> {
   const find = () => findCurrentTurn(node.db, orgId, sessionId)
   const current = await throughOutages(node, signal, find)
   const isOurs = current?.turn_id === turnId && current.turn_attempt === run.attempt
-  if (!isOurs || current.turn_cancelled) throw new FencedError()
+  // A park whose answer was lost has let go of the turn.
+  const isHere = isOurs && current.turn_node === node.id
+  if (!isHere || current.turn_cancelled) throw new FencedError()
   await catchUp(turn, current.sequence + 1)
   turn.sequence = current.sequence
   turn.state = fold(turnId, taken.turn_input, turn.events)
@@ -245,14 +246,12 @@ export async function lookAgain(turn: Turn): Promise<void> {
 
 /** Stores events if nothing was added since the turn last looked, and looks again: then the log says what came of it. */
 export async function appendIfUnchanged(turn: Turn, drafts: readonly Draft[]): Promise<void> {
-  const { node, run, sequence } = turn
+  const { node, run, sequence, signal } = turn
   const events = drafts.map(({ stored }) => stored)
-  try {
-    const stored = await answerCalls(node.db, run, { sequence, events, wait: undefined })
-    if (stored) publish(turn, { stored: [...drafts], first: sequence + 1, ts: stored.ts })
-  } catch (error) {
-    if (!isUnavailable(error)) throw error
-  }
+  const at = { sequence, events, wait: undefined }
+  // Once it is stored, trying again stores nothing.
+  const stored = await throughOutages(node, signal, () => answerCalls(node.db, run, at))
+  if (stored) publish(turn, { stored: [...drafts], first: sequence + 1, ts: stored.ts })
   await lookAgain(turn)
 }
 

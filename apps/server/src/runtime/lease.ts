@@ -31,12 +31,21 @@ export type LeaseOptions = {
   version: string
   /** True when no other node can be using the database: what is there, this node takes over at once. */
   alone: boolean
-  /** Turns that this node has taken, and all that it is about to take, runs or gives back. */
-  turns: () => { taken: string[]; known: string[] }
-  /** Turns of `taken` that are not this node's any more, or cancelled. */
-  lost: (turnIds: string[]) => void
+  turns: () => Held
   /** Told with every renewal whether this node is to take turns. */
   drain: (draining: boolean) => void
+}
+
+/** What this node runs at a moment. */
+export type Held = {
+  /** Turns that it has taken, and all that it is about to take, runs or gives back. */
+  taken: string[]
+  known: string[]
+  /**
+   * Told of those of `taken` that are not this node's any more, or cancelled. A turn that parked may have been taken again
+   * since: what runs then is another attempt, and not meant.
+   */
+  lose: (turnIds: string[]) => void
 }
 
 /** Keeps this node's lease until it ends, and takes care of turns that nobody runs. */
@@ -67,7 +76,7 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
       const judging = begun - unbrokenSince >= leaseMs
       const turns = options.turns()
       const state = await renewLease(node.leaseDb, terms, { ...turns, judging, strays })
-      options.lost(state.lost)
+      turns.lose(state.lost)
       const known = new Set(options.turns().known)
       strays = state.strays.filter((turnId) => !known.has(turnId))
       others = { peers: state.peers, otherVersions: state.other_versions }
@@ -75,6 +84,7 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
       options.drain(state.draining)
       renewedAt = begun
       if (state.readded > 0) node.log.info('turns without a node', { turns: state.readded })
+      if (state.expired > 0) node.log.info('turns that waited too long', { turns: state.expired })
       if (held()) for (const resolve of waiting.splice(0)) resolve()
     } catch (error) {
       unbrokenSince = performance.now()

@@ -14,6 +14,7 @@ import { fold, type LoggedEvent } from './log.ts'
 import type { Node } from './node.ts'
 import type { Known, Recent } from './recent.ts'
 import { NotUnderstoodError } from './stop.ts'
+import { wentOnWith } from './wait.ts'
 
 export type TurnOptions = {
   run: TurnRun
@@ -45,7 +46,6 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   const own = rows.slice(rows.length - events.length)
   const at = (event: LoggedEvent | undefined) =>
     event ? Date.parse(own[events.indexOf(event)]!.ts) : clock.database
-  const ours = events.filter(({ context }) => context.turn_id === run.turnId)
   const clock = { database: Date.parse(taken.now), process: performance.now() }
   const state = fold(run.turnId, taken.turn_input, events)
   return {
@@ -60,8 +60,8 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     state,
     events,
     conversation,
-    startedAt: at(ours.find(({ type }) => type === 'turn.started')),
-    resumedAt: at(ours.findLast((event) => goesOnAt(event, ours))),
+    startedAt: at(events.find((event) => begins(run, event))),
+    resumedAt: at(wentOnWith(run.turnId, events)),
     clock,
     sequence: Math.max(taken.sequence, rows.at(-1)?.sequence ?? 0),
     drafts: [],
@@ -73,17 +73,8 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   }
 }
 
-/** True for the beginning of a turn, and for each answer that it waited for. */
-function goesOnAt(event: LoggedEvent, all: readonly LoggedEvent[]): boolean {
-  if (event.type === 'turn.started' || event.type === 'tool.approval_resolved') return true
-  if (event.type !== 'tool.completed') return false
-  const { tool_call_id } = event.data
-  return all.some(
-    (other) =>
-      other.type === 'tool.call_requested' &&
-      other.data.tool_calls.some(({ id }) => id === tool_call_id),
-  )
-}
+const begins = ({ turnId }: TurnRun, { type, context }: LoggedEvent) =>
+  type === 'turn.started' && context.turn_id === turnId
 
 const bytesOf = (rows: EventRow[], from: number) =>
   rows.reduce((sum, { sequence, data }) => sum + (sequence >= from ? data.length : 0), 0)

@@ -16,7 +16,7 @@ import { throughOutages } from './append.ts'
 import { type Kept, nothingKept, settleCancel } from './cancel.ts'
 import { discoverDue } from './discover.ts'
 import type { Turn } from './journal.ts'
-import { keepLease, type Lease } from './lease.ts'
+import { type Held, keepLease, type Lease } from './lease.ts'
 import type { Node } from './node.ts'
 import { openTurn } from './open-turn.ts'
 import { type Queue, startQueue, type TurnJob } from './queue.ts'
@@ -54,25 +54,25 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   let stopping = false
   let draining = false
   let queue: Queue | undefined
-  const drop = (turnId: string) => running.get(turnId)?.controller.abort(new FencedError())
   if (options.alone) await endLeases(node.db)
   const lease = await keepLease(node, {
     ...options,
-    turns: () => ({
-      taken: [...running].filter(([, { taken }]) => taken).map(([turnId]) => turnId),
-      known: [...running.keys()],
-    }),
-    lost: (turnIds) => turnIds.forEach(drop),
+    turns: () => heldOf(new Map(running)),
     drain(now) {
       if (draining !== now) node.log.info(now ? 'draining' : 'taking turns again')
       draining = now
       queue?.setPaused(now)
     },
   })
-  const forget = [node.bus.onCancel(drop), node.bus.onLook(lease.look)]
+  const forget = [
+    node.bus.onCancel((turnId) => abort(running.get(turnId))),
+    node.bus.onLook(lease.look),
+  ]
 
   async function run(ref: TurnRef, taken?: Taken) {
-    await running.get(ref.turnId)?.over
+    // One attempt at a time, however many jobs there are: a second one would fence the first.
+    do await running.get(ref.turnId)?.over
+    while (running.has(ref.turnId))
     const controller = new AbortController()
     const entry: Running = { controller, taken: taken !== undefined, over: Promise.resolve() }
     running.set(ref.turnId, entry)
@@ -132,6 +132,16 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
     },
   }
 }
+
+const abort = (attempt: Running | undefined) => attempt?.controller.abort(new FencedError())
+
+const heldOf = (running: ReadonlyMap<string, Running>): Held => ({
+  taken: [...running].filter(([, { taken }]) => taken).map(([turnId]) => turnId),
+  known: [...running.keys()],
+  lose: (turnIds) => {
+    for (const turnId of turnIds) abort(running.get(turnId))
+  },
+})
 
 const refOf = ({ org_id, session_id, turn_id }: TurnJob) => ({
   orgId: org_id,

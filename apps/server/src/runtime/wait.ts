@@ -1,6 +1,6 @@
 import type { WaitingFor } from '@outlast/contract'
 import type { Wait } from '../store/waits.ts'
-import type { OpenCall } from './log.ts'
+import type { LoggedEvent, OpenCall } from './log.ts'
 
 type Kind = WaitingFor['type']
 
@@ -19,4 +19,29 @@ export function waitOf(calls: readonly OpenCall[], since: string): Wait {
   const tool_call_ids = shown.map(({ tool_call_id }) => tool_call_id)
   const [expiresAt] = shown.map(({ expires_at }) => expires_at).sort()
   return { waitingFor: { type, tool_call_ids, since, calls: shown }, expiresAt: expiresAt! }
+}
+
+/**
+ * The event with which a turn last went on: its beginning, somebody's answer, or a message that ended the wait for the
+ * client. Contract: pure.
+ */
+export function wentOnWith(turnId: string, events: readonly LoggedEvent[]) {
+  const withClient = new Set<string>()
+  let latest: LoggedEvent | undefined
+  for (const event of events) {
+    if (event.type === 'input.message') {
+      if (withClient.size > 0 && event.data.on_busy !== 'queue') latest = event
+    } else if (event.context.turn_id === turnId) {
+      if (event.type === 'tool.call_requested') {
+        for (const { id } of event.data.tool_calls) withClient.add(id)
+      }
+      if (isAnswer(event, withClient)) latest = event
+    }
+  }
+  return latest
+}
+
+function isAnswer(event: LoggedEvent, withClient: Set<string>) {
+  if (event.type === 'tool.completed') return withClient.delete(event.data.tool_call_id)
+  return event.type === 'turn.started' || event.type === 'tool.approval_resolved'
 }

@@ -24,6 +24,16 @@ with me as (
     job_key => id,
     job_key_mode => 'preserve_run_at'
   ) from lost
+), late as (
+  select graphile_worker.add_job(
+    'expire',
+    json_build_object('org_id', org_id, 'session_id', id, 'turn_id', turn_id),
+    job_key => 'wait:' || turn_id,
+    job_key_mode => 'preserve_run_at'
+  ) from (
+    select org_id, id, turn_id from sessions where $6 and wait_expires_at <= now()
+    order by wait_expires_at limit 100
+  ) waits
 ), gone as (
   delete from nodes where expires_at < now() - interval '1 minute'
 )
@@ -31,6 +41,7 @@ select (select draining from me) as draining,
   (select count(*) from nodes where id <> $1 and expires_at > now())::int as peers,
   (select count(*) from nodes where id <> $1 and version <> $2 and expires_at > now())::int as other_versions,
   (select count(*) from added)::int as readded,
+  (select count(*) from late)::int as expired,
   array(
     select r.id from unnest($7::text[]) as r(id)
     where not exists (select from turns t where t.id = r.id and t.node_id = $1)
@@ -59,6 +70,8 @@ export type Renewed = {
   peers: number
   other_versions: number
   readded: number
+  /** Parked turns whose wait is over. */
+  expired: number
   /** Of the taken turns those that are over, another node's, or cancelled: whoever did that may not have lived to tell. */
   lost: string[]
   /** Turns in this node's name that it does not know of. */
@@ -68,7 +81,7 @@ export type Renewed = {
 /**
  * Says that a node lives, for `ms` from now by the database's clock, and learns how many others do and how its
  * turns stand. With `judging`, turns that no living node has, or that nobody took within a second, get their job
- * again.
+ * again, and what parked turns have waited for too long gets a job that ends it.
  */
 export async function renewLease(
   db: Db,

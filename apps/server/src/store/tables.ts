@@ -72,6 +72,7 @@ export type SessionsTable = {
   capabilities: Uses
   tools: Tools
   waiting_for: Waiting
+  wait_expires_at: NullableTime
   status: Generated<string>
   preview: string | null
   output_preview: string | null

@@ -42,7 +42,7 @@ export const wakeParked = (from: string) => `woken as (
     'turn',
     json_build_object('org_id', org_id, 'session_id', id, 'turn_id', turn_id),
     job_key => turn_id
-  ), graphile_worker.remove_job('wait:' || turn_id) ${from}
+  ) ${from}
 )`
 
 const take: Statement = {
@@ -60,7 +60,8 @@ with s as (
     )
   returning *
 ), t as (
-  update turns set node_id = $4 where id = $3 and exists (select from s)
+  insert into turns (id, org_id, session_id, node_id) select turn_id, org_id, id, $4 from s
+  on conflict (id) do update set node_id = excluded.node_id
 )
 select ${takenColumns} from s join agents a on a.org_id = s.org_id and a.id = s.agent_id`,
 }
@@ -87,7 +88,11 @@ export type TakenTurn = UsageRow & {
   route?: ModelRoute | null
 }
 
-/** Makes this node the turn's. Undefined when the turn is over, parked, or another living node has it. */
+/**
+ * Makes this node the turn's. Its row in `turns` is made anew where a park that this statement waited for has deleted it:
+ * nobody would miss the turn otherwise, should this node die. Undefined when the turn is over, parked, or another
+ * living node has it.
+ */
 export async function takeTurn(db: Db, run: Omit<TurnRun, 'attempt'>, nodeId: string) {
   const [taken] = await db.run<TakenTurn>(take, [run.orgId, run.sessionId, run.turnId, nodeId])
   return taken
@@ -125,6 +130,7 @@ with s as (
     turn_cancelled = sequence <> $9 and turn_cancelled,
     turn_id = case when sequence = $9 then $11 else turn_id end,
     waiting_for = null,
+    wait_expires_at = null,
     output_preview = coalesce($15, output_preview),
     input_tokens = input_tokens + $16,
     output_tokens = output_tokens + $17,

@@ -1,0 +1,373 @@
+import assert from 'node:assert/strict'
+import type { EventDataOf, EventType, ToolCall } from '@outlast/contract'
+import fc from 'fast-check'
+import {
+  type Action,
+  fold,
+  following,
+  isOutside,
+  type LoggedEvent,
+  next,
+  type OpenCall,
+  type Outcome,
+} from '../src/runtime/log.ts'
+
+/** A tool call of a reply: whether it succeeds, and who has a say in it. */
+export type Tool = { succeeds: boolean; asks: boolean; isClients: boolean }
+
+/** What happens in one run: what the model will say, what the tools do, when people write, answer and cancel. */
+export type World = {
+  iterationsMax: number
+  /** One entry a model call: the tools it asks for, none for a final answer, or a failure. */
+  replies: { tools: Tool[]; fails: boolean; compacts: boolean }[]
+  /** How many transactions turns may last. */
+  overdueAt: number | undefined
+  /** After how many transactions a message arrives, at the latest when the session is idle. */
+  arrivals: { at: number; onBusy: 'steer' | 'queue' | 'interrupt' }[]
+  /** After how many transactions one of the calls is answered that are not the server's; without more, their time is over. */
+  answers: { at: number; which: number; how: 'yes' | 'edited' | 'no' | 'expired' }[]
+  /** After how many transactions the turn is cancelled. */
+  cancels: number[]
+}
+
+const moment = fc.integer({ min: 1, max: 20 })
+
+export const worlds: fc.Arbitrary<World> = fc.record({
+  iterationsMax: fc.integer({ min: 1, max: 4 }),
+  replies: fc.array(
+    fc.record({
+      tools: fc.array(
+        fc.record({ succeeds: fc.boolean(), asks: fc.boolean(), isClients: fc.boolean() }),
+        { maxLength: 3 },
+      ),
+      fails: fc.nat(3).map((n) => n === 3),
+      compacts: fc.boolean(),
+    }),
+    { maxLength: 6 },
+  ),
+  overdueAt: fc.option(moment, { nil: undefined }),
+  arrivals: fc.array(
+    fc.record({ at: moment, onBusy: fc.constantFrom('steer', 'queue', 'interrupt') }),
+    { maxLength: 5 },
+  ),
+  answers: fc.array(
+    fc.record({
+      at: moment,
+      which: fc.nat(2),
+      how: fc.constantFrom('yes', 'edited', 'no', 'expired'),
+    }),
+    { maxLength: 6 },
+  ),
+  cancels: fc.array(moment, { maxLength: 2 }),
+})
+
+/** The turn that the session's row holds. */
+export type Held = { id: string; from: number; input: string }
+
+/** One transaction: the events that it appended, and the turn that the session holds after it. */
+type Transaction = { events: LoggedEvent[]; held: Held | undefined }
+export type Log = Transaction[]
+type Drafted = { [T in EventType]: [T, EventDataOf<T>, object?] }[EventType]
+
+export const eventsOf = (log: Log) => log.flatMap(({ events }) => events)
+export const heldBy = (log: Log) => log.at(-1)?.held
+export const typed = <T extends EventType>(log: Log, type: T) =>
+  eventsOf(log).filter((event) => event.type === type) as (LoggedEvent & { type: T })[]
+
+export function write(
+  log: Log,
+  { held, context = {} }: { held: Held | undefined; context?: object },
+  drafted: Drafted[],
+) {
+  const before = eventsOf(log).length
+  const events = drafted.map(([type, data, own], index) => ({
+    sequence: before + index + 1,
+    type,
+    context: { ...context, ...own },
+    data,
+  }))
+  log.push({ events: events as unknown as LoggedEvent[], held })
+}
+
+export const within = (held: Held) => ({
+  held,
+  context: { turn_id: held.id, input_message_id: held.input, exec_id: 'exec', span_id: 'span' },
+})
+
+let turns = 0
+
+/** A log in which a message has arrived. */
+export function begun(): Log {
+  const log: Log = []
+  turns = 0
+  arrive(log, 'steer')
+  return log
+}
+
+/** What POST messages does, in one statement. */
+function arrive(log: Log, onBusy: World['arrivals'][number]['onBusy']) {
+  const held = heldBy(log)
+  const id = `message_${typed(log, 'input.message').length + 1}`
+  const content = [{ type: 'text' as const, text: id }]
+  const message = { id, role: 'user' as const, content, created_at: '' }
+  const from = eventsOf(log).length + 1
+  if (!held) {
+    turns += 1
+    write(log, { held: { id: `turn_${turns}`, from, input: id } }, [['input.message', { message }]])
+  } else if (onBusy === 'interrupt' && stateOf(log, held).cancelledAt === undefined) {
+    const { context } = within(held)
+    const data = { turn_id: held.id, reason: '' }
+    write(log, { held }, [
+      ['turn.cancelled', data, context],
+      ['input.message', { message }],
+    ])
+  } else {
+    const waits = onBusy === 'queue' && { on_busy: onBusy }
+    write(log, { held }, [['input.message', { ...waits, message }]])
+  }
+}
+
+function stateOf(log: Log, held: Held) {
+  return fold(held.id, held.input, eventsOf(log).slice(held.from - 1))
+}
+
+const outsideCalls = (log: Log, held: Held) =>
+  stateOf(log, held).act?.calls.filter((call) => isOutside(call) && !call.outcome) ?? []
+
+/** Marks what somebody answered: how much was answered follows from the log, as everything does. */
+const answered = { answered: true }
+const answersIn = (log: Log) =>
+  log.filter(({ events }) => events.some(({ context }) => 'answered' in context)).length
+
+const usual = { how: 'expired', which: 0 } as const
+
+type Answer = Pick<World['answers'][number], 'how' | 'which'>
+
+/** What POST tool-results, POST approvals and the end of their time do, in one transaction. */
+function answer(log: Log, held: Held, { how, which }: Answer) {
+  const calls = outsideCalls(log, held)
+  const { call, stage } = calls[which % calls.length]!
+  const done = { tool_call_id: call.id, tool_name: 'tool' }
+  const outcome = (success: boolean, status: 'success' | 'error' | 'timeout'): Drafted[] => [
+    ['tool.completed', { ...done, success, status }, answered],
+  ]
+  const decided = (decision: 'approved' | 'denied' | 'expired', more: object = {}): Drafted => [
+    'tool.approval_resolved',
+    { ...done, decision, ...more },
+    answered,
+  ]
+  const drafts = () => {
+    if (how === 'expired') {
+      const ended = outcome(false, 'timeout')
+      return stage === 'asked' ? [decided('expired'), ...ended] : ended
+    }
+    if (stage === 'requested')
+      return how === 'no' ? outcome(false, 'error') : outcome(true, 'success')
+    if (how === 'no') return [decided('denied'), ...outcome(false, 'error')]
+    return [decided('approved', how === 'edited' ? { arguments: { edited: true } } : {})]
+  }
+  write(log, within(held), drafts())
+}
+
+/** How many replies the log of the session holds: what a deterministic model answers next depends on nothing else. */
+const replied = (log: Log) => typed(log, 'reason.completed').length
+
+/** One turn's runner, as crash-safe as the log makes it: it knows nothing but the log. */
+function perform(log: Log, held: Held, { action, world }: { action: Action; world: World }) {
+  if (action.kind === 'begin') {
+    const about = { turn_id: held.id, input_message_id: held.input }
+    write(log, within(held), [
+      ['session.activated', about],
+      ['turn.started', about],
+    ])
+  }
+  if (action.kind === 'reason') reason(log, held, { action, world })
+  if (action.kind === 'act') act(log, held, { action, world })
+  if (action.kind === 'wait') answer(log, held, world.answers[answersIn(log)] ?? usual)
+  if (action.kind === 'end') end(log, held, action.outcome)
+}
+
+type Step<K extends Action['kind']> = { action: Extract<Action, { kind: K }>; world: World }
+
+function reason(log: Log, held: Held, { action: { open }, world }: Step<'reason'>) {
+  const attempt = (open?.attempt ?? 0) + 1
+  const started: Drafted = [
+    'output.message.started',
+    { turn_id: held.id, message_id: 'message_of_reply', attempt },
+  ]
+  const index = replied(log)
+  const { tools, fails, compacts } = world.replies[index] ?? finalReply
+  const begun: Drafted[] = open ? [] : [['reason.started', { agent_id: 'a' }]]
+  if (compacts && !open) compact(log, held, begun.splice(0))
+  write(log, within(held), [...begun, started])
+  const calls = fails ? [] : tools.map((_, n) => callOf(index, n))
+  const message = {
+    id: `reply_${index}`,
+    role: 'agent' as const,
+    content: [
+      { type: 'text' as const, text: `reply ${index}` },
+      ...calls.map((call) => ({ type: 'tool_call' as const, ...call })),
+    ],
+    created_at: '',
+  }
+  const has = { has_tool_calls: calls.length > 0, tool_call_count: calls.length }
+  write(log, within(held), [
+    ['llm.generation', { messages: [], output: {}, metadata: { model: 'm', success: !fails } }],
+    ['output.message.completed', { message }],
+    ['reason.completed', { success: !fails, ...has }],
+  ])
+}
+
+const finalReply = { tools: [], fails: false, compacts: false }
+
+/** A summary is asked for and stored; whoever comes after a crash asks again. */
+function compact(log: Log, held: Held, begun: Drafted[]) {
+  const about = { turn_id: held.id, summarized_to: 1 }
+  write(log, within(held), [...begun, ['context.compacting', { ...about, input_tokens: 9 }]])
+  const usage = { input_tokens: 1, output_tokens: 1 }
+  const sizes = { input_tokens_before: 9, input_tokens_after: 1, duration_ms: 1 }
+  write(log, within(held), [['context.compacted', { ...about, ...sizes, summary: '', usage }]])
+}
+
+const callOf = (reply: number, n: number): ToolCall => ({
+  id: `call_${reply}_${n}`,
+  name: 'tool',
+  arguments: {},
+})
+
+/** The tool that a call is of. */
+export function toolOf({ replies }: World, callId: string): Tool {
+  const [, reply, n] = callId.split('_').map(Number)
+  return replies[reply!]!.tools[n!]!
+}
+
+function act(log: Log, held: Held, { action: { open, requested }, world }: Step<'act'>) {
+  if (!open) return beginAct(log, held, { requested, world })
+  const pending = open.calls.filter(({ outcome }) => !outcome)
+  const at = (stage: OpenCall['stage']) => pending.filter((call) => call.stage === stage)
+  const abandoned = pending.filter(({ isAbandoned }) => isAbandoned)
+  const [approved, started] = [at('approved'), at('started')]
+  const outcome = ({ call: { id } }: OpenCall, status: 'success' | 'error' | 'cancelled') => {
+    const about = { tool_call_id: id, tool_name: 'tool', status }
+    return ['tool.completed', { ...about, success: status === 'success' }] as Drafted
+  }
+  if (approved.length > 0) {
+    const calls = approved.map(({ call }) => call)
+    return write(log, within(held), beginnings(world, calls))
+  }
+  if (started[0]) {
+    const { succeeds } = toolOf(world, started[0].call.id)
+    return write(log, within(held), [outcome(started[0], succeeds ? 'success' : 'error')])
+  }
+  if (abandoned.length > 0) {
+    return write(
+      log,
+      within(held),
+      abandoned.map((call) => outcome(call, 'cancelled')),
+    )
+  }
+  assert.deepEqual(pending, [], 'a step ends when it has all its outcomes')
+  const counts = { completed: true, success_count: 0, error_count: 0 }
+  write(log, within(held), [['act.completed', counts]])
+}
+
+const expires_at = '2026-01-01T00:00:00.000Z'
+
+function beginAct(
+  log: Log,
+  held: Held,
+  { requested, world }: { requested: readonly ToolCall[]; world: World },
+) {
+  const asks = (call: ToolCall) => toolOf(world, call.id).asks
+  write(log, within(held), [
+    ['act.started', { tool_calls: requested.map(({ id, name }) => ({ id, name })) }],
+    ...requested
+      .filter(asks)
+      .map((tool_call): Drafted => ['tool.approval_requested', { tool_call, expires_at }]),
+    ...beginnings(
+      world,
+      requested.filter((call) => !asks(call)),
+    ),
+  ])
+}
+
+/** The intents of calls that may begin. */
+function beginnings(world: World, calls: readonly ToolCall[]): Drafted[] {
+  const theirs = calls.filter(({ id }) => toolOf(world, id).isClients)
+  const ours = calls.filter((call) => !theirs.includes(call))
+  return [
+    ...ours.map((tool_call): Drafted => ['tool.started', { tool_call }]),
+    ...(theirs.length > 0
+      ? [['tool.call_requested', { tool_calls: theirs, expires_at }] as Drafted]
+      : []),
+  ]
+}
+
+/** In one statement: the end, and idle or the next turn. */
+function end(log: Log, held: Held, outcome: Outcome) {
+  const state = stateOf(log, held)
+  const next = following(state)
+  if (next) turns += 1
+  const then = next && { id: `turn_${turns}`, from: next.from, input: next.input.messageId }
+  const ended: Drafted[] = []
+  if (outcome.kind === 'completed') {
+    ended.push(['turn.completed', { turn_id: held.id, iterations: state.iterations }])
+  }
+  if (outcome.kind === 'failed') {
+    ended.push(['turn.failed', { turn_id: held.id, error: '', error_code: outcome.code }])
+  }
+  if (!next) ended.push(['session.idled', { turn_id: held.id }])
+  write(log, { held: then, context: within(held).context }, ended)
+}
+
+/** Runs a session until it is idle and nothing more happens, from wherever its log stands. `look` sees each action before it is done. */
+export function run(
+  log: Log,
+  world: World,
+  look: (log: Log, held: Held, action: Action) => void = () => {},
+) {
+  for (let steps = 0; steps < 400; steps += 1) {
+    if (happens(log, world)) continue
+    const held = heldBy(log)
+    if (!held) return
+    const overdue = log.length >= (world.overdueAt ?? Infinity)
+    const action = next(stateOf(log, held), { iterationsMax: world.iterationsMax, overdue })
+    look(log, held, action)
+    perform(log, held, { action, world })
+  }
+  throw new Error('the session never came to rest')
+}
+
+/** Whatever people do at this moment; false when they do nothing. */
+function happens(log: Log, world: World): boolean {
+  const held = heldBy(log)
+  const arrivals = world.arrivals.toSorted((a, b) => a.at - b.at)
+  const arrival = arrivals[typed(log, 'input.message').length - 1]
+  if (arrival && (!held || arrival.at <= log.length)) {
+    arrive(log, arrival.onBusy)
+    return true
+  }
+  if (!held || stateOf(log, held).cancelledAt !== undefined) return false
+  const wanted = world.cancels.filter((at) => at <= log.length).length
+  if (typed(log, 'turn.cancelled').length < wanted) {
+    write(log, within(held), [['turn.cancelled', { turn_id: held.id, reason: '' }]])
+    return true
+  }
+  const due = world.answers[answersIn(log)]
+  if (!due || due.at > log.length || outsideCalls(log, held).length === 0) return false
+  answer(log, held, due)
+  return true
+}
+
+export function start(world: World, look?: Parameters<typeof run>[2]): Log {
+  const log = begun()
+  run(log, world, look)
+  return log
+}
+
+/** Every turn that the session ever held, in order. */
+export function turnsOf(log: Log): Held[] {
+  const found = new Map<string, Held>()
+  for (const { held } of log) if (held) found.set(held.id, held)
+  return [...found.values()]
+}

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Event } from '@outlast/contract'
+import pg from 'pg'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { post } from '../../apps/server/test/session.ts'
+import { follow } from '../../apps/server/test/stream.ts'
+import { type Node, postUntilAnswered, scopeOf, startNode, startNodeHere } from './scenario.ts'
+import {
+  answerAll,
+  auditEnd,
+  calls,
+  converse,
+  question,
+  reply,
+  untilWaiting,
+  waitingSession,
+} from './waiting.ts'
+import { setStage } from './walk.ts'
+import { startWorld } from './world.ts'
+
+async function setScene(t: TestContext) {
+  const scope = scopeOf(t)
+  const databaseUrl = await createTestDatabase(scope)
+  const world = await startWorld(scope, { reply })
+  return { scope, world, where: { databaseUrl, worldUrl: world.url } }
+}
+
+/** A turn of this node's that waits. */
+async function parked(node: Node, world: Parameters<typeof waitingSession>[1], fields?: object) {
+  const sessionId = await waitingSession(node, world, fields)
+  await post(node, sessionId, question)
+  const waits = await untilWaiting({ call: node.call, sessionId }, calls.outside)
+  return { sessionId, waits }
+}
+
+/** Rows of turns that are not over, and jobs. */
+async function burden(databaseUrl: string) {
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  const { rows } = await client.query(
+    `select (select count(*) from turns)::int as turns,
+      (select count(*) from graphile_worker.jobs where task_identifier <> 'hourly')::int as jobs`,
+  )
+  await client.end()
+  return rows[0]
+}
+
+test('a turn that waits has no row among the turns and no job, and outlives every node', async (t) => {
+  const { scope, world, where } = await setScene(t)
+  const first = await startNode(scope, where)
+  const { sessionId } = await parked(first, world)
+  assert.equal(await first.stop(), 0)
+  assert.deepEqual(await burden(where.databaseUrl), { turns: 0, jobs: 0 })
+  const next = await startNodeHere(scope, where)
+  const stream = await follow(scope, next.url, { sessionId })
+  await answerAll({ call: next.call, sessionId })
+  await stream.event('session.idled')
+  await auditEnd(next, world, sessionId)
+  assert.deepEqual([world.prompts.length, world.effects.length], [2, 2])
+})
+
+test('what waits on one node is answered on another, which goes on with it or leaves it to the first', async (t) => {
+  const { scope, world, where } = await setScene(t)
+  const [here, there] = [await startNodeHere(scope, where), await startNodeHere(scope, where)]
+  const { sessionId } = await parked(here, world)
+  const streams = await Promise.all(
+    [here, there].map(({ url }) => follow(scope, url, { sessionId })),
+  )
+  await answerAll({ call: there.call, sessionId })
+  for (const stream of streams) await stream.event('session.idled')
+  await auditEnd(here, world, sessionId)
+  assert.deepEqual([world.prompts.length, world.effects.length], [2, 2])
+})
+
+test('a session that is deleted while its turn waits leaves nothing behind', async (t) => {
+  const { scope, world, where } = await setScene(t)
+  const node = await startNodeHere(scope, where)
+  const { sessionId } = await parked(node, world)
+  assert.equal((await node.call('DELETE', `/v1/sessions/${sessionId}`)).status, 204)
+  const url = `/v1/sessions/${sessionId}/approvals/${calls.pay}`
+  assert.equal((await node.call('POST', url, { decision: 'approve' })).status, 404)
+  assert.deepEqual(await burden(where.databaseUrl), { turns: 0, jobs: 0 })
+})
+
+/** The client's tool has a second; a person has their week. */
+const hurried = {
+  tools: [
+    {
+      type: 'client_side',
+      name: 'look_outside',
+      description: 'Looks out of the window.',
+      timeout_seconds: 1,
+    },
+  ],
+}
+
+/** The wait for the client has ended; a person allows the payment, and that is all. */
+async function auditExpired(t: TestContext, node: Node, { sessionId }: { sessionId: string }) {
+  const stream = await follow(t, node.url, { sessionId })
+  const client = { call: node.call, sessionId }
+  const outcomes = (events: Event[]) =>
+    events.flatMap((event) => (event.type === 'tool.completed' ? [event.data] : []))
+  const statusOf = (id: string) =>
+    outcomes(stream.events).find(({ tool_call_id }) => tool_call_id === id)?.status
+  await stream.until(() => statusOf(calls.outside))
+  const { tool_call_ids, type } = await untilWaiting(client, calls.pay)
+  assert.deepEqual([type, tool_call_ids], ['approval', [calls.pay]])
+  const late = { tool_results: [{ tool_call_id: calls.outside, result: 'late' }] }
+  const refused = await node.call('POST', `/v1/sessions/${sessionId}/tool-results`, late)
+  assert.equal(refused.body.code, 'tool_call_not_waiting')
+  const approval = { body: { decision: 'approve' }, key: 'approval' }
+  await postUntilAnswered(node, `/v1/sessions/${sessionId}/approvals/${calls.pay}`, approval)
+  await stream.event('session.idled')
+  assert.deepEqual(
+    Object.values(calls).map((id) => statusOf(id)),
+    ['success', 'success', 'timeout'],
+  )
+  assert.equal(outcomes(stream.events).length, 3)
+}
+
+test('a wait whose time is over while no node runs ends after the next start', async (t) => {
+  const { scope, world, where } = await setScene(t)
+  const first = await startNode(scope, where)
+  const { sessionId, waits } = await parked(first, world, hurried)
+  await first.crash()
+  const { expires_at } = waits.calls.find(({ type }) => type === 'tool_results')!
+  await sleep(Math.max(0, Date.parse(expires_at) - Date.now()))
+  const next = await startNodeHere(scope, where)
+  await auditExpired(t, next, { sessionId })
+})
+
+test('a node that dies while it ends a wait leaves that to the others', async (t) => {
+  const stage = await setStage(t, { reply })
+  const { scope, world, proxy, databaseUrl } = stage
+  const node = await startNode(scope, { databaseUrl: proxy.url, worldUrl: world.url })
+  const sessionId = await waitingSession(node, world, hurried)
+  const boundary = { index: 0, label: 'answer-calls', nth: 1, when: 'before' } as const
+  stage.arm(boundary, () => node.child.kill('SIGKILL'))
+  await post(node, sessionId, question)
+  await stage.struck
+  const survivor = await startNodeHere(scope, { databaseUrl, worldUrl: world.url })
+  await auditExpired(t, survivor, { sessionId })
+})
+
+test('many who wait at once, on two nodes of which one is killed, are all answered', async (t) => {
+  const { scope, world, where } = await setScene(t)
+  const dying = await startNode(scope, where)
+  const other = await startNodeHere(scope, where)
+  const sessionIds = await Promise.all(
+    Array.from({ length: 12 }, () => waitingSession(other, world)),
+  )
+  let { call } = dying
+  const client = (sessionId: string) => ({
+    call: ((...all) => call(...all)) as Node['call'],
+    sessionId,
+  })
+  const talks = sessionIds.map((sessionId) => converse(client(sessionId)))
+  await untilWaiting(client(sessionIds[0]!), calls.pay)
+  await dying.crash()
+  call = other.call
+  await Promise.all(talks)
+  for (const sessionId of sessionIds) {
+    const stream = await follow(scope, other.url, { sessionId })
+    await stream.event('session.idled')
+    const inWorld = {
+      ...world,
+      effects: world.effects.filter(({ session }) => session === sessionId),
+    }
+    await auditEnd(other, inWorld, sessionId)
+  }
+})

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openDatabase } from '../../apps/server/src/store/database.ts'
+import { takeTurn } from '../../apps/server/src/store/turns.ts'
+import { parkTurn } from '../../apps/server/src/store/waits.ts'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { post } from '../../apps/server/test/session.ts'
+import { follow } from '../../apps/server/test/stream.ts'
+import { type Delay, startPostgresProxy } from '../postgres-proxy.ts'
+import { scopeOf, startNodeHere } from './scenario.ts'
+import {
+  answerAll,
+  auditEnd,
+  calls,
+  question,
+  reply,
+  untilWaiting,
+  waitingSession,
+} from './waiting.ts'
+import { type Effect, startWorld } from './world.ts'
+
+test('a turn that is taken at the very moment when it parks is missed by nobody', async (t) => {
+  const scope = scopeOf(t)
+  const databaseUrl = await createTestDatabase(scope)
+  const world = await startWorld(scope, { reply })
+  const where = { databaseUrl, worldUrl: world.url }
+  const first = await startNodeHere(scope, where)
+  const sessionId = await waitingSession(first, world)
+  await post(first, sessionId, question)
+  await untilWaiting({ call: first.call, sessionId }, calls.pay)
+  await first.stop()
+
+  const db = openDatabase({ url: databaseUrl, max: 3, onError() {} })
+  const { rows } = await db.pool.query(
+    `with s as (
+      update sessions set waiting_for = null, wait_expires_at = null, turn_node = 'dead' where id = $1
+      returning org_id, id, turn_id, turn_attempt, sequence
+    ), t as (
+      insert into turns (id, org_id, session_id, node_id) select turn_id, org_id, id, 'dead' from s
+    ) select * from s`,
+    [sessionId],
+  )
+  const { org_id: orgId, turn_id: turnId, turn_attempt: attempt, sequence } = rows[0]
+  const ref = { orgId, sessionId, turnId }
+  const waitingFor = { type: 'approval' as const, tool_call_ids: [], since: '', calls: [] }
+  const expiresAt = '2100-01-01T00:00:00.000Z'
+  const taking = await db.transaction(async (unit) => {
+    const at = { nodeId: 'dead', sequence, waitingFor, expiresAt }
+    assert.ok(await parkTurn(unit, { ...ref, attempt }, at))
+    const taken = takeTurn(db, ref, 'node_that_dies_too')
+    const isBlocked = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`
+    while ((await db.pool.query(isBlocked)).rows.length === 0) await sleep(5)
+    return { taken }
+  })
+  assert.ok(await taking.taken, 'what was asked before the park ends after it')
+  const left = await db.pool.query('select node_id from turns')
+  assert.deepEqual(left.rows, [{ node_id: 'node_that_dies_too' }], 'whose turn it is can be seen')
+  await db.close()
+
+  const next = await startNodeHere(scope, where)
+  const stream = await follow(scope, next.url, { sessionId })
+  await answerAll({ call: next.call, sessionId })
+  await stream.event('session.idled')
+  await auditEnd(next, world, sessionId)
+})
+
+test('what a node hears late of a turn that it had lost does not end the attempt that it runs by now', async (t) => {
+  const scope = scopeOf(t)
+  const passes = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const reached = passes.map(() => Promise.withResolvers<void>())
+  let effects = 0
+  const onEffect = ({ tool }: Effect) => {
+    if (tool !== 'look') return
+    const nth = effects++
+    reached[nth]?.resolve()
+    return passes[nth]?.promise
+  }
+  const script = (prompt: unknown[]) => {
+    const asked = [
+      { name: 'look', arguments: {} },
+      { name: 'look_outside', arguments: {} },
+    ]
+    if (prompt.length < 3) return asked
+    return prompt.length < 6 ? [{ name: 'look', arguments: {} }] : ['Done.']
+  }
+  const world = await startWorld(scope, { reply: script, onEffect })
+  let next: Delay | undefined
+  const seen = Promise.withResolvers<void>()
+  const proxy = await startPostgresProxy(await createTestDatabase(scope), {
+    onStatement(label) {
+      if (label !== 'renew-lease' || !next) return undefined
+      const delay = next
+      next = undefined
+      seen.resolve()
+      return delay
+    },
+  })
+  scope.after(proxy.close)
+  const node = await startNodeHere(scope, { databaseUrl: proxy.url, worldUrl: world.url })
+  const sessionId = await waitingSession(node, world)
+  const client = { call: node.call, sessionId }
+  const stream = await follow(scope, node.url, { sessionId })
+  await post(node, sessionId, question)
+  await reached[0]!.promise
+
+  const [sent, made, answered] = [1, 2, 3].map(() => Promise.withResolvers<void>())
+  next = { when: 'late', sent: sent!.promise, made: made!.resolve, answered: answered!.promise }
+  await seen.promise
+  passes[0]!.resolve()
+  await untilWaiting(client, 'call_1')
+  sent!.resolve()
+  await made!.promise
+  const tool_results = [{ tool_call_id: 'call_1', result: 'blue' }]
+  const url = `/v1/sessions/${sessionId}/tool-results`
+  assert.equal((await node.call('POST', url, { tool_results })).status, 200)
+  // Without its lease a node begins no tool: on a machine that is this slow, nothing is shown.
+  await Promise.race([reached[1]!.promise, sleep(2_000)])
+  answered!.resolve()
+  await reached[1]!.promise
+  assert.equal((await post(node, sessionId, 'Still there?')).status, 201)
+  passes[1]!.resolve()
+  await stream.event('session.idled')
+  assert.equal(effects, 2, 'no tool is run again')
+})
