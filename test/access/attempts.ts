@@ -22,6 +22,7 @@ export type Row = {
 }
 
 export const missing: [number, string] = [404, 'not_found']
+const forOperators: [number, string] = [403, 'forbidden']
 const noModel: [number, string] = [400, 'model_unavailable']
 const noCapability: [number, string] = [400, 'capability_unknown']
 const noEvent: [number, string] = [400, 'unknown_event_id']
@@ -254,6 +255,19 @@ export const table: Record<string, Row> = {
   list_schedule_executions: byPath(),
   get_schedule_stats: byPath(),
   get_execution: byPath(),
+  get_durable_health: nothing("it counts one's own", () => [{ answer: [200] }]),
+  list_workflows: ownOnly(
+    ({ agent_id }) => `agent_id=${agent_id}`,
+    ({ agent_id }) => `status=failed&agent_id=${agent_id}`,
+  ),
+  get_workflow: byPath(),
+  list_workflow_events: byPath(),
+  cancel_workflow: byPath(),
+  retry_workflow: byPath(),
+  explain_session: byPath(),
+  list_workers: nothing('nodes are shared by all', () => [{ answer: forOperators }]),
+  drain_worker: nothing('nodes are shared by all', () => [{ answer: forOperators }]),
+  resume_worker: nothing('nodes are shared by all', () => [{ answer: forOperators }]),
   list_audit_log: ownOnly(
     ({ agent_id }) => `target=${agent_id}`,
     ({ user_id }) => `actor_id=${user_id}`,
@@ -282,6 +296,7 @@ const registration = { email: 'thief@example.com', password: 'a long password', 
 /** What a token for one session may ask at all. */
 export const forTokens = new Set([
   'get_session',
+  'explain_session',
   'cancel_turn',
   'submit_tool_results',
   'create_message',

@@ -22,9 +22,11 @@ import {
   expectComplete,
   fill,
   furnish,
+  listsIn,
   nobodys,
   type Operation,
   operationsOf,
+  operatorsOnly,
   snapshotOf,
   type Things,
   unlimited,
@@ -201,8 +203,7 @@ test('whatever one reads of one’s own holds nothing of the other organization'
 
 test('totals count one’s own', async () => {
   const pageMax = 100
-  // The path that we have names a file, which is no list.
-  const lists = operations.filter(({ id, query }) => query.includes('limit') && id !== 'get_path')
+  const lists = listsIn(operations)
   assert.ok(lists.length > 0)
   for (const { id, path } of lists) {
     const page = async (query: string) =>
@@ -364,7 +365,7 @@ const inOrder = (one: Operation, other: Operation) => {
 
 /** Does with things of one's own all that the table tries with those of others. */
 async function doEverything(person: Person, things: Things) {
-  const forOthers = new Set(['accept_invitation', 'register'])
+  const forOthers = new Set([...operatorsOnly, 'accept_invitation', 'register'])
   for (const operation of operations.toSorted(inOrder)) {
     if (forOthers.has(operation.id)) continue
     for (const attempt of table[operation.id]!.attempts(things, things)) {

@@ -10,7 +10,7 @@ import {
 } from '../../apps/server/test/access.ts'
 import { refOf } from '../../apps/server/test/mcp.ts'
 import type { Call } from '../../apps/server/test/server.ts'
-import { createAgent, createSession, post } from '../../apps/server/test/session.ts'
+import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 
@@ -65,6 +65,8 @@ export type Things = {
   event_id: string
   schedule_id: string
   execution_id: string
+  /** A turn that failed for good, of another session. */
+  turn_id: string
   /** A file of the session. */
   path: string
   /** Stands in every name and text. */
@@ -72,7 +74,11 @@ export type Things = {
 }
 
 const nounOf = { 'llm-providers': 'provider_id', 'llm-models': 'model_id' } as const
-const notOurs: Record<string, string> = { provider: 'google', tool_call_id: 'call_1' }
+const notOurs: Record<string, string> = {
+  provider: 'google',
+  tool_call_id: 'call_1',
+  worker_id: `node_${'0'.repeat(16)}`,
+}
 
 /** A path of the document with things in it. */
 export function fill(path: string, things: Things): string {
@@ -138,6 +144,15 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   accept_invitation: ({ invitation_token }) => ({ token: invitation_token }),
 }
 
+/** What all organizations share: nobody but whoever runs the server may. */
+export const operatorsOnly = new Set(['list_workers', 'drain_worker', 'resume_worker'])
+
+/** Lists that an organization reads page by page. The path that we have names a file, which is no list. */
+export function listsIn(operations: Operation[]): Operation[] {
+  const others = new Set([...operatorsOnly, 'get_path'])
+  return operations.filter(({ id, query }) => query.includes('limit') && !others.has(id))
+}
+
 /** Settings with which a test may ask as often as it likes. */
 export const unlimited = Object.fromEntries(
   ['KEY', 'USER', 'ORG', 'ADDRESS'].map((what) => [`RATE_LIMIT_${what}`, '0']),
@@ -165,10 +180,17 @@ export async function furnish(
   const agent = await createAgent(mine, about)
   const session = await createSession(mine, { agent_id: agent.id, title: word, tags: [word] })
   const headers = { authorization: person.bearer }
-  const stream = await follow(t, server.url, { sessionId: session.id, headers })
-  expectStatus(await post(mine, session.id, word), 201)
-  await stream.event('session.idled')
-  stream.close()
+  const say = async (sessionId: string, said: string) => {
+    const stream = await follow(t, server.url, { sessionId, headers })
+    expectStatus(await post(mine, sessionId, said), 201)
+    await stream.event('session.idled')
+    stream.close()
+    return stream
+  }
+  const stream = await say(session.id, word)
+  const failing = await createSession(mine, { agent_id: agent.id, title: word })
+  const error = { message: word, status: 400 }
+  const failure = await (await say(failing.id, scripted({ error }))).event('turn.failed')
   await make(`/v1/sessions/${session.id}/fs/${word}.txt`, { content: word })
   const schedule = await make('/v1/durable/schedules', {
     name: word,
@@ -205,6 +227,7 @@ export async function furnish(
     event_id: stream.events.at(-1)!.id,
     schedule_id: schedule.id,
     execution_id,
+    turn_id: failure.data.turn_id,
     path: `${word}.txt`,
     word,
   }
@@ -265,7 +288,8 @@ export async function snapshotOf(
   { person, things }: { person: Person; things: Things },
 ): Promise<Record<string, string>> {
   const readable = operations.filter(
-    ({ id, method, isPublic }) => method === 'GET' && !isPublic && id !== 'stream_sse',
+    ({ id, method, isPublic }) =>
+      method === 'GET' && !isPublic && id !== 'stream_sse' && !operatorsOnly.has(id),
   )
   const all: Record<string, string> = {}
   for (const { id, path } of readable) {

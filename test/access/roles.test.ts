@@ -8,6 +8,7 @@ import {
   expectStatus,
   type Person,
   registerPerson,
+  signInAdmin,
   startGuarded,
 } from '../../apps/server/test/access.ts'
 import {
@@ -26,7 +27,7 @@ import {
 } from './operations.ts'
 
 type Rule = {
-  needs: 'public' | 'signed-in' | Level
+  needs: 'public' | 'signed-in' | 'operator' | Level
   /** A token for the session of the path may do it, when it allows this. */
   token?: 'read' | 'write'
   /** What a key needs instead; `never`: only a person may do it. */
@@ -125,6 +126,16 @@ const rules: Record<string, Rule> = {
   list_schedule_executions: { needs: 'read' },
   get_schedule_stats: { needs: 'read' },
   get_execution: { needs: 'read' },
+  get_durable_health: { needs: 'read' },
+  list_workflows: { needs: 'read' },
+  get_workflow: { needs: 'read' },
+  list_workflow_events: { needs: 'read' },
+  cancel_workflow: { needs: 'write' },
+  retry_workflow: { needs: 'write' },
+  explain_session: { needs: 'read', token: 'read' },
+  list_workers: { needs: 'operator' },
+  drain_worker: { needs: 'operator' },
+  resume_worker: { needs: 'operator' },
   list_audit_log: { needs: 'admin' },
   export_audit_log: { needs: 'admin' },
 }
@@ -163,6 +174,7 @@ function refusalOf({ needs, token, key }: Rule, { kind, level }: Caller): Refusa
     return below(token) ? forbidden : undefined
   }
   if (kind === 'key' && key === 'never') return [403, 'users_only']
+  if (needs === 'operator') return forbidden
   const wanted = (kind === 'key' ? key : undefined) ?? needs
   return wanted !== 'signed-in' && wanted !== 'never' && below(wanted) ? forbidden : undefined
 }
@@ -293,3 +305,28 @@ for (const [id, rule] of Object.entries(rules)) {
     }
   })
 }
+
+test("nodes are the operator's: an administrator of the default organization", async () => {
+  const admin = await signInAdmin(server)
+  const { data } = expectStatus(await admin.call('GET', '/v1/durable/workers'), 200)
+  const path = `/v1/durable/workers/${data[0].id}`
+  const elsewhere = { 'x-org-id': owner.orgId }
+  expectStatus(await admin.call('GET', '/v1/durable/workers', undefined, elsewhere), 404)
+  const refused = await owner.call('POST', `${path}/drain`, undefined, elsewhere)
+  expectStatus(refused, 403, 'forbidden')
+  assert.equal(expectStatus(await admin.call('POST', `${path}/drain`), 200).draining, true)
+  assert.equal(expectStatus(await admin.call('POST', `${path}/resume`), 200).draining, false)
+  expectStatus(await admin.call('POST', '/v1/durable/workers/1/drain'), 400, 'invalid_id')
+  const health = '/v1/durable/health'
+  assert.ok('workers' in expectStatus(await admin.call('GET', health), 200))
+  const theirs = await owner.call('GET', health, undefined, elsewhere)
+  assert.ok(!('workers' in expectStatus(theirs, 200)))
+})
+
+test('a session token is told why, and not where', async () => {
+  const path = `/v1/sessions/${things.session_id}/why`
+  const { headers } = callers['token read']
+  const heard = await ask(server.url, { method: 'GET', path, headers })
+  assert.equal(JSON.parse(heard.text).state, 'idle')
+  assert.doesNotMatch(heard.text, /node_/)
+})

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { Type } from 'typebox'
-import { defineCapability, defineTool } from '../../apps/server/src/capabilities/capability.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import {
@@ -12,35 +10,7 @@ import {
   scripted,
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-
-/** Tools that end when the test lets them, and count how often they ran. */
-function handTools() {
-  const begun: string[] = []
-  const waiting = new Map<string, () => void>()
-  const capability = defineCapability({
-    id: 'hand',
-    name: 'Hand',
-    description: 'Waits for a hand.',
-    category: 'Testing',
-    icon: 'hand',
-    status: 'available',
-    tools: () =>
-      (['safe', 'unsafe'] as const).map((replay) =>
-        defineTool({
-          name: replay,
-          description: 'Waits.',
-          replay,
-          input: Type.Object({ name: Type.String() }),
-          async run({ name }) {
-            begun.push(name)
-            await new Promise<void>((resolve) => waiting.set(name, resolve))
-            return { did: name }
-          },
-        }),
-      ),
-  })
-  return { capability, begun, finish: (name: string) => waiting.get(name)!() }
-}
+import { handTools } from './hand-tools.ts'
 
 test('SIGTERM in the middle of tools: what ended stays, a safe one runs again, an unsafe one does not', async (t) => {
   const databaseUrl = await createTestDatabase(t)

@@ -29,6 +29,7 @@ import { startGrep } from './store/grep.ts'
 import { sweepKeys } from './store/idempotency-keys.ts'
 import { sweepLogins } from './store/logins.ts'
 import { migrate } from './store/migrate.ts'
+import { sweepPauses } from './store/pauses.ts'
 import { sweepBuckets } from './store/rate-limits.ts'
 import { sweepExecutions } from './store/schedule-executions.ts'
 import { seed } from './store/seeds.ts'
@@ -159,6 +160,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
     sweepExecutions(db, config.SCHEDULE_EXECUTIONS_DAYS).catch((error) =>
       log.warn('old executions of schedules stay for now', { error }),
     )
+    sweepPauses(db).catch((error) => log.warn('old pauses stay for now', { error }))
     sweepAccess(db).catch((error) => log.warn('old sign-ins stay for now', { error }))
   }, sweepMs)
   undo.push(async () => clearInterval(sweeping))

@@ -108,7 +108,7 @@ export const eventData = {
     { agent_id: AgentId, model_id: Type.Optional(ModelId) },
     { title: 'SessionStartedData' },
   ),
-  /** A turn begins. `input_sequence` names the event of its message when that had waited for its turn. */
+  /** A turn begins. `input_sequence` names the event of its message when that had waited for its turn, or is tried again. */
   'session.activated': Type.Object(
     { ...turnAndInput, input_sequence: Type.Optional(count()) },
     { title: 'SessionActivatedData' },

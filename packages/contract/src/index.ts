@@ -182,3 +182,13 @@ export {
 export { type Page, PageQuery } from './shape.ts'
 export { TokenUsage } from './usage.ts'
 export { Me, Role, roles, SwitchOrganization, User, UserPage, UserQuery } from './user.ts'
+export { DurableHealth, Worker, WorkerPage } from './worker.ts'
+export {
+  type SessionState,
+  Why,
+  Workflow,
+  WorkflowDetail,
+  WorkflowPage,
+  WorkflowQuery,
+  type WorkflowStatus,
+} from './workflow.ts'

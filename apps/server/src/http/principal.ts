@@ -3,7 +3,14 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Credentials } from '../access/credentials.ts'
 import { keyStart, type SignedIn } from '../access/credentials.ts'
 import type { Counted } from '../access/limits.ts'
-import { allows, anonymous, type Level, levelOf, type Principal } from '../access/principal.ts'
+import {
+  allows,
+  anonymous,
+  isOperator,
+  type Level,
+  levelOf,
+  type Principal,
+} from '../access/principal.ts'
 import { ApiError } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
 import { findOrganization } from '../store/organizations.ts'
@@ -18,9 +25,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /**
      * What a caller needs: nothing (`public`), to be somebody (`signed-in`, no organization asked), or a level in an
-     * organization. Without it: `read` for GET, else `write`; outside /v1 nothing.
+     * organization, or to be an administrator of the default one (`operator`: what all organizations share). Without it:
+     * `read` for GET, else `write`; outside /v1 nothing.
      */
-    access?: 'public' | 'signed-in' | Level
+    access?: 'public' | 'signed-in' | 'operator' | Level
     /** A session token may call it, when it is for the session of the path and allows this. */
     forToken?: 'read' | 'write'
     /** The token may stand in `?access_token=`, where a browser cannot send headers. */
@@ -218,6 +226,10 @@ function checkAccess({ routeOptions, method, params }: FastifyRequest, principal
     return
   }
   if (access === 'signed-in') return
+  if (access === 'operator') {
+    if (!isOperator(principal)) throw new ApiError('forbidden', 'operator')
+    return
+  }
   const wanted = (access ?? (safeMethods.has(method) ? 'read' : 'write')) as Level
   if (!allows(principal.level, wanted)) throw new ApiError('forbidden', wanted)
 }

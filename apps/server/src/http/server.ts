@@ -37,6 +37,8 @@ import { runInUnits } from './unit.ts'
 import { userRoutes } from './users.ts'
 import { validator } from './validate.ts'
 import { vendorRoutes } from './vendors.ts'
+import { workerRoutes } from './workers.ts'
+import { workflowRoutes } from './workflows.ts'
 
 const bodyBytesMax = 2 * 1024 * 1024
 const headerBytesMax = 16 * 1024
@@ -134,6 +136,8 @@ export async function createHttp(
   userRoutes(api)
   organizationRoutes(api)
   auditRoutes(api)
+  workflowRoutes(api)
+  workerRoutes(api)
   pageRoutes(api)
   document.complete()
   return { app, streams, close }

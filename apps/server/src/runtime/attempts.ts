@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Failure, failureOf, KnownFailure } from '../providers/failure.ts'
 import { providers } from '../providers/index.ts'
 import type { ModelRoute } from '../store/models.ts'
+import { notePause } from '../store/pauses.ts'
 import { type Turn, timeLeft } from './journal.ts'
 import { ModelCallError } from './model-call.ts'
 import { logOf } from './observe.ts'
@@ -53,6 +54,9 @@ export async function callPatiently(
     logOf(turn).warn('model call broke', { error: failed.detail })
     codes.push(failed.failure.code)
     waitedMs += pauseMs
+    notePause(turn.node.db, turn.run.turnId, { code: failed.failure.code, ms: pauseMs }).catch(
+      (error) => turn.node.log.debug('a pause is not explained', { error }),
+    )
     await sleep(pauseMs, undefined, { signal: turn.signal }).catch(() => {
       throw new FencedError()
     })

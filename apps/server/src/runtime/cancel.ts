@@ -31,18 +31,20 @@ const roundsMax = 100
 const nothingRuns: CancelTurnResponse = { status: 'no_op', message: 'No turn currently running' }
 
 /**
- * Cancels the turn that a session runs. `settle` is to be called once that is committed; it resolves when the
- * session is idle, or has gone on to a later message.
+ * Cancels the turn that a session runs; with `only`, no other than that. `settle` is to be called once that is committed; it
+ * resolves when the session is idle, or has gone on to a later message.
  */
 export async function cancelSession(
   node: Node,
   db: Db,
   { orgId, sessionId }: Omit<TurnRef, 'turnId'>,
+  only?: string,
 ): Promise<{ answer: CancelTurnResponse; settle: () => Promise<void> } | undefined> {
   const turn = await findCurrentTurn(db, orgId, sessionId)
   if (!turn) return undefined
   const ref = { orgId, sessionId, turnId: turn.turn_id ?? '' }
-  if (turn.turn_id === null) return { answer: nothingRuns, settle: async () => {} }
+  const isOther = only !== undefined && only !== turn.turn_id
+  if (turn.turn_id === null || isOther) return { answer: nothingRuns, settle: async () => {} }
   const event = await cancelEvent(db, { ref, turn, reason: 'User requested cancellation' })
   const cancelled = await cancelTurn(db, ref, event)
   if (!cancelled) return { answer: nothingRuns, settle: async () => {} }

@@ -192,6 +192,7 @@ export async function commit(
       events: ending.drafts.map(({ stored }) => stored),
       sequence: turn.sequence,
       next: ending.next,
+      failure: ending.failure,
     },
     texts,
   })

@@ -1,7 +1,8 @@
 import { endLeases, type LeaseTerms, renewLease } from '../store/nodes.ts'
 import type { Node } from './node.ts'
 
-const leaseMs = 1_500
+/** How long a lease lasts, in ms. */
+export const leaseMs = 1_500
 const renewMs = 500
 /** Well before others may take this node's turns, it begins nothing any more. */
 const heldMs = 1_200
@@ -14,6 +15,8 @@ export type Lease = {
   whenHeld: () => Promise<void>
   /** What the latest renewal saw of other nodes. */
   others: () => Others
+  /** Looks at the table now: what this node is told to do may have changed. */
+  look: () => void
   end: () => Promise<void>
 }
 
@@ -29,6 +32,8 @@ export type LeaseOptions = {
   /** True when no other node can be using the database: what is there, this node takes over at once. */
   alone: boolean
   turns: () => Held
+  /** Told with every renewal whether this node is to take turns. */
+  drain: (draining: boolean) => void
 }
 
 /** What this node runs at a moment. */
@@ -52,6 +57,8 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
   let strays: string[] = []
   let ended = false
   let renewing = false
+  /** Whoever asked for a look while one was under way may not have been seen by it. */
+  let again = false
   let renewedAt = Number.NEGATIVE_INFINITY
   let unbrokenSince = options.alone ? Number.NEGATIVE_INFINITY : performance.now()
   let waiting: (() => void)[] = []
@@ -74,6 +81,7 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
       strays = state.strays.filter((turnId) => !known.has(turnId))
       others = { peers: state.peers, otherVersions: state.other_versions }
       node.bus.setPeers(state.peers)
+      options.drain(state.draining)
       renewedAt = begun
       if (state.readded > 0) node.log.info('turns without a node', { turns: state.readded })
       if (state.expired > 0) node.log.info('turns that waited too long', { turns: state.expired })
@@ -83,6 +91,10 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
       if (!ended) node.log.warn('the lease could not be renewed', { error })
     } finally {
       renewing = false
+      if (again && !ended) {
+        again = false
+        void renew()
+      }
     }
   }
 
@@ -92,6 +104,10 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
     held,
     whenHeld: () => (held() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
     others: () => others,
+    look() {
+      if (renewing) again = true
+      else void renew()
+    },
     async end() {
       ended = true
       clearInterval(timer)

@@ -53,9 +53,7 @@ export type TurnState = {
   readonly turnId: string
   /** The message that the turn answers first. */
   readonly inputMessageId: string
-  readonly input:
-    | (Input & { text: string | undefined; queued: boolean; traceparent: string | undefined })
-    | undefined
+  readonly input: TurnInput | undefined
   readonly begun: boolean
   /** Model calls begun. */
   readonly iterations: number
@@ -80,6 +78,16 @@ export type TurnState = {
 export type Repeats = Readonly<Record<string, number>>
 
 export type Input = { sequence: number; messageId: string }
+
+type TurnInput = Input & {
+  text: string | undefined
+  /** It waited for a turn of its own. */
+  queued: boolean
+  /** The trace that whoever sent it was in. */
+  traceparent: string | undefined
+  /** A turn for it failed before this one: it is asked again where this one begins. */
+  again: boolean
+}
 
 export type Outcome =
   | { kind: 'completed' }
@@ -257,7 +265,7 @@ function applyInput(
   const queued = on_busy === 'queue'
   if (message.id === turn.inputMessageId) {
     const text = textOf(message.content)
-    return { ...turn, input: { ...input, text, queued, traceparent } }
+    return { ...turn, input: { ...input, text, queued, traceparent, again: false } }
   }
   const list = queued ? 'queued' : 'unseen'
   const now = queued ? turn : { ...turn, act: abandoned(turn.act) }
@@ -270,7 +278,9 @@ function applyForeign(turn: TurnState, { type, context }: LoggedEvent): TurnStat
   const others = ({ messageId }: Input) => messageId !== context.input_message_id
   const seen = type === 'output.message.started' || type === 'turn.cancelled'
   const unseen = seen ? [] : turn.unseen.filter(others)
-  return { ...turn, unseen, queued: turn.queued.filter(others) }
+  const failed = type === 'turn.failed' && context.input_message_id === turn.inputMessageId
+  const input = turn.input && failed ? { ...turn.input, again: true } : turn.input
+  return { ...turn, input, unseen, queued: turn.queued.filter(others) }
 }
 
 function openReason({ exec_id, span_id }: EventContext): OpenReason {

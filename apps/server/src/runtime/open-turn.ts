@@ -46,6 +46,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   const { prompt, tools } = summaryOf(agent)
   const at = (event: StoredEvent | undefined) => (event ? Date.parse(event.ts) : clock.database)
   const clock = { database: Date.parse(taken.now), process: performance.now() }
+  const state = fold(run.turnId, taken.turn_input, events)
   return {
     node,
     run,
@@ -55,7 +56,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     agent,
     prompt,
     tools,
-    state: fold(run.turnId, taken.turn_input, events),
+    state,
     events,
     conversation,
     startedAt: at(events.find((event) => begins(run, event))),
@@ -64,8 +65,8 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     sequence: Math.max(taken.sequence, rows.at(-1)?.sequence ?? 0),
     drafts: [],
     effects: {},
-    // A turn that somebody else began was counted by them, in part.
-    uncounted: taken.turn_attempt === 1 ? bytesOf(rows, taken.turn_from) : 0,
+    // What somebody else began was counted by them, in part.
+    uncounted: taken.turn_attempt === 1 && !state.input?.again ? bytesOf(rows, taken.turn_from) : 0,
     sessionUsage: usageOf(taken),
     context: { sequence: taken.context_sequence, prompt: taken.context_prompt },
   }

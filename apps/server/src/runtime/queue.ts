@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Logger, run, runMigrations } from 'graphile-worker'
+import { Logger, type Runner, run, runMigrations } from 'graphile-worker'
 import type pg from 'pg'
 import type { Log } from '../log.ts'
 import { isUnavailable } from '../store/database.ts'
@@ -8,6 +8,11 @@ import { isUnavailable } from '../store/database.ts'
 export type TurnJob = { org_id: string; session_id: string; turn_id: string }
 
 export type Queue = {
+  /**
+   * Whether new jobs are taken. Running ones go on; when jobs are taken again before those are over, there may be more than
+   * `slots` for that long.
+   */
+  setPaused: (paused: boolean) => void
   /** Takes no new job; resolves when the running ones are over. */
   stop: () => Promise<void>
 }
@@ -42,6 +47,7 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   const { pool, slots, log, work, expire, hourly } = options
   let stopping = false
   const parting = new AbortController()
+  let paused = false
   const start = () =>
     run({
       pgPool: patientPool(pool, () => stopping),
@@ -59,28 +65,57 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
       },
     })
 
-  let runner = await start()
-  const over = keepRunning()
+  /** One takes jobs; others have been told to stop, and have some left. */
+  const runners = new Set<Promise<void>>()
+  let current: Runner | undefined
+  let changing = Promise.resolve()
+  begin(await start())
 
-  /** A runner that gives up (a newer version has changed the queue's tables) is started anew. */
-  async function keepRunning() {
-    for (;;) {
-      await runner.promise.catch((error) => log.error('queue stopped', { error }))
-      if (stopping) return
-      await sleep(retryMs)
-      runner = await start().catch((error) => {
-        log.error('queue did not start', { error })
-        return runner
+  function begin(runner: Runner) {
+    current = runner
+    const over = runner.promise
+      .catch((error) => log.error('queue stopped', { error }))
+      .then(async () => {
+        if (current === runner) {
+          await sleep(retryMs)
+          if (current === runner) current = undefined
+          change()
+        }
+        runners.delete(over)
       })
-    }
+    runners.add(over)
+  }
+
+  /** Brings what runs to what is wanted. A runner that gave up (a newer version has changed the queue's tables) is started anew. */
+  function change() {
+    changing = changing.then(async () => {
+      const isWanted = !stopping && !paused
+      if (current && !isWanted) {
+        current.stop().catch(() => {})
+        current = undefined
+      }
+      while (!current && !stopping && !paused) await beginAgain()
+    })
+  }
+
+  async function beginAgain() {
+    const runner = await start().catch((error) => log.error('queue did not start', { error }))
+    if (runner) begin(runner)
+    else await sleep(retryMs)
   }
 
   return {
+    setPaused(wanted) {
+      if (paused === wanted) return
+      paused = wanted
+      change()
+    },
     async stop() {
       stopping = true
       parting.abort()
-      await runner.stop().catch(() => {})
-      await over
+      change()
+      await changing
+      await Promise.all(runners)
     },
   }
 }

@@ -54,12 +54,22 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   /** Turns that were begun without the queue. */
   let local = 0
   let stopping = false
+  let draining = false
+  let queue: Queue | undefined
   if (options.alone) await endLeases(node.db)
   const lease = await keepLease(node, {
     ...options,
     turns: () => heldOf(new Map(running)),
+    drain(now) {
+      if (draining !== now) node.log.info(now ? 'draining' : 'taking turns again')
+      draining = now
+      queue?.setPaused(now)
+    },
   })
-  const forget = node.bus.onCancel((turnId) => abort(running.get(turnId)))
+  const forget = [
+    node.bus.onCancel((turnId) => abort(running.get(turnId))),
+    node.bus.onLook(lease.look),
+  ]
 
   async function run(ref: TurnRef, taken?: Taken) {
     // One attempt at a time, however many jobs there are: a second one would fence the first.
@@ -88,7 +98,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
     node.config.MODEL_SYNC_INTERVAL_HOURS === 0
       ? undefined
       : (signal: AbortSignal) => discoverDue(node, signal)
-  const queue: Queue | undefined =
+  queue =
     queueSlots === 0
       ? undefined
       : await startQueue({
@@ -101,7 +111,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
         })
   const schedules: Scheduler | undefined = queueSlots === 0 ? undefined : startSchedules(node)
   node.local = {
-    hasRoom: () => !stopping && local < localSlots && lease.held(),
+    hasRoom: () => !stopping && !draining && local < localSlots && lease.held(),
     async begin({ ref, taken, input }) {
       local += 1
       await run(ref, { taken, input })
@@ -124,7 +134,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
       while (running.size > 0) await Promise.all([...running.values()].map(({ over }) => over))
       clearTimeout(handover)
       clearTimeout(leave)
-      forget()
+      for (const each of forget) each()
       await lease.end()
     },
   }

@@ -1,4 +1,5 @@
 import { failureKinds } from '../providers/failure.ts'
+import type { TurnFailure } from '../store/turns.ts'
 import { parkTurn } from '../store/waits.ts'
 import { act } from './act.ts'
 import { throughOutages } from './append.ts'
@@ -68,7 +69,7 @@ function begin(turn: Turn): void {
   const about = { turn_id: turnId, input_message_id: turn.taken.turn_input }
   draft(turn, 'session.activated', contextOf(turn), {
     ...about,
-    ...(input?.queued && { input_sequence: input.sequence }),
+    ...((input?.queued || input?.again) && { input_sequence: input.sequence }),
   })
   draft(turn, 'turn.started', spanned(turn), { ...about, ...inputContent(turn) })
   tellUnavailable(turn)
@@ -112,14 +113,25 @@ export async function end(turn: Turn, outcome: Outcome): Promise<void> {
   const following = nextTurn(turn.state)
   const drafts = [endDraft(turn, outcome)]
   if (!following) drafts.push(idledDraft(turn))
-  await commit(turn, { drafts, next: following })
+  const failure = outcome.kind === 'failed' ? failureOf(turn, outcome) : undefined
+  await commit(turn, { drafts, next: following, failure })
+}
+
+type Failed = Extract<Outcome, { kind: 'failed' }>
+
+const sentenceOf = ({ code }: Failed) => sentences[code] ?? failureKinds.unknown.sentence
+
+function failureOf({ node, state, taken }: Turn, outcome: Failed): TurnFailure {
+  const sequence = state.input?.sequence ?? taken.turn_from
+  const input = { messageId: state.inputMessageId, sequence }
+  return { input, nodeId: node.id, error: sentenceOf(outcome), code: outcome.code }
 }
 
 function endDraft(turn: Turn, outcome: Exclude<Outcome, { kind: 'cancelled' }>): Draft {
   const { iterations, usage } = turn.state
   const about = { turn_id: turn.run.turnId, ...(usage && { usage }) }
   if (outcome.kind === 'failed') {
-    const error = sentences[outcome.code] ?? failureKinds.unknown.sentence
+    const error = sentenceOf(outcome)
     return makeDraft('turn.failed', spanned(turn), { ...about, error, error_code: outcome.code })
   }
   return makeDraft('turn.completed', spanned(turn), {

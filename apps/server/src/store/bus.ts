@@ -46,6 +46,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
     if (message) each(session, (follower) => follower.grew(message))
   })
   const cancels = createListeners<[turnId: string]>()
+  const looks = createListeners<[]>()
   const connections = createListeners<[]>()
   const transport = connect?.({ log, receive, connected })
   const outbox = createOutbox(nodeId, { transport, found: announce })
@@ -70,6 +71,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
 
   function take(hint: Hint) {
     if (hint.kind === 'cancel') return cancels.tell(hint.turn)
+    if (hint.kind === 'look') return hint.node === nodeId ? looks.tell() : undefined
     if (hint.kind === 'hello') return
     const { session } = hint
     if (hint.kind === 'ask') return answer(session, hint.sequence)
@@ -110,6 +112,8 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
     isFollowed,
     followed,
     onCancel: cancels.add,
+    /** This node is to look at its row. */
+    onLook: looks.add,
     /** Hints may have been lost until now. */
     onConnected: connections.add,
     /** How many other nodes live, as the leases say. Contract: until the first call, there may be some. */
@@ -179,6 +183,11 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
 
     /** The session was found to be gone. */
     gone: (session: string) => each(session, (follower) => follower.deleted()),
+
+    look(node: string) {
+      if (node === nodeId) looks.tell()
+      else outbox.tell({ kind: 'look', node })
+    },
 
     cancel(session: string, turn: string) {
       cancels.tell(turn)

@@ -18,7 +18,7 @@ export const conversationTypes = [
   'context.compacted',
 ] as const
 
-/** Where the message stands that waited for the turn which begins here; undefined when none did. */
+/** Where the message stands that had to wait for the turn which begins here, or is tried again; undefined when none did. */
 export function inputSequenceOf({ type, data }: Row): number | undefined {
   if (type !== 'session.activated') return undefined
   return (JSON.parse(data) as { input_sequence?: number }).input_sequence
@@ -49,7 +49,7 @@ export type Compacted = Pick<
 export type Conversation = {
   sessionId: string
   entries: Entry[]
-  /** Messages that wait for turns of their own, by the sequence of their event. */
+  /** Messages that waited for turns of their own, by the sequence of their event. */
   queued: Map<number, EventMessage>
   askedAt: number
   compactions: Compaction[]
@@ -69,14 +69,14 @@ export const newConversation = (sessionId: string): Conversation => ({
 /**
  * Adds what an event says to the conversation.
  * Contract: a reply stands before the messages that came after it was asked for, since it answers none of them;
- * tool results stand directly after their call; a queued message comes in where its turn begins. Other events add
- * nothing.
+ * tool results stand directly after their call; a queued message comes in where its turn begins, and one that is tried
+ * again stands there once more. Other events add nothing.
  */
 export function addToConversation(conversation: Conversation, row: Row): void {
   const { entries, askedAt } = conversation
   if ((messageTypes as readonly string[]).includes(row.type)) conversation.length += row.data.length
   const entry = () => ({ sequence: row.sequence, message: messageOf(row) })
-  if (row.type === 'session.activated') beginQueued(conversation, row)
+  if (row.type === 'session.activated') beginAtMessage(conversation, row)
   if (row.type === 'input.message') addInput(conversation, row)
   if (row.type === 'output.message.started') conversation.askedAt = row.sequence
   if (row.type === 'output.message.completed') insertBeforeLater(entries, entry(), askedAt)
@@ -193,9 +193,11 @@ function addInput({ entries, queued }: Conversation, { sequence, data }: Row): v
   else entries.push({ sequence, message })
 }
 
-function beginQueued({ queued, entries }: Conversation, row: Row): void {
+function beginAtMessage({ queued, entries }: Conversation, row: Row): void {
   const from = inputSequenceOf(row)
-  const message = from === undefined ? undefined : queued.get(from)
+  if (from === undefined) return
+  const isFrom = ({ sequence }: Entry) => sequence === from
+  const message = queued.get(from) ?? entries.find(isFrom)?.message
   if (message) entries.push({ sequence: row.sequence, message })
 }
 

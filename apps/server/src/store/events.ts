@@ -109,6 +109,17 @@ export async function countEvents(db: Db, sessionId: string, read: Omit<EventsRe
   return row!.total
 }
 
+const these: Statement = {
+  name: 'read-these',
+  text: `
+select sequence, type, ts, context::text as context, data::text as data, tags
+from events where session_id = $1 and sequence = any($2) order by sequence`,
+}
+
+/** The events that stand at these sequences, in order. */
+export const readThese = (db: Db, sessionId: string, sequences: readonly number[]) =>
+  db.run<EventRow>(these, [sessionId, sequences])
+
 const log: Statement = {
   name: 'read-log',
   text: `

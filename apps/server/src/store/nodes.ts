@@ -1,3 +1,4 @@
+import type { Worker } from '@outlast/contract'
 import type { Db, Statement } from './database.ts'
 
 const renew: Statement = {
@@ -7,6 +8,7 @@ with me as (
   insert into nodes (id, version, role, slots, expires_at)
   values ($1, $2, $3, $4, now() + $5 * interval '1 millisecond')
   on conflict (id) do update set expires_at = excluded.expires_at
+  returning draining
 ), lost as (
   select t.id, t.org_id, t.session_id from turns t
   where $6 and (
@@ -35,7 +37,8 @@ with me as (
 ), gone as (
   delete from nodes where expires_at < now() - interval '1 minute'
 )
-select (select count(*) from nodes where id <> $1 and expires_at > now())::int as peers,
+select (select draining from me) as draining,
+  (select count(*) from nodes where id <> $1 and expires_at > now())::int as peers,
   (select count(*) from nodes where id <> $1 and version <> $2 and expires_at > now())::int as other_versions,
   (select count(*) from added)::int as readded,
   (select count(*) from late)::int as expired,
@@ -62,6 +65,8 @@ export type Renewal = {
 }
 
 export type Renewed = {
+  /** This node is to take no new turn. */
+  draining: boolean
   peers: number
   other_versions: number
   readded: number
@@ -92,4 +97,83 @@ export async function renewLease(
 export async function endLeases(db: Db, id?: string): Promise<void> {
   const leases = db.kysely.deleteFrom('nodes')
   await (id === undefined ? leases : leases.where('id', '=', id)).execute()
+}
+
+const columns = `
+  n.id, n.version, n.role, n.slots,
+  (select count(*) from turns t where t.node_id = n.id)::int as used_slots,
+  n.expires_at > now() as alive, n.draining, n.expires_at as lease_until, n.started_at`
+
+const list: Statement = {
+  name: 'list-workers',
+  text: `
+select ${columns} from nodes n order by started_at, id offset $1 limit $2`,
+}
+
+/** Nodes that live, and those that did a minute ago, the oldest first. */
+export async function listWorkers(db: Db, { offset, limit }: { offset: number; limit: number }) {
+  const data = await db.run<Worker>(list, [offset, limit])
+  const { total } = await db.kysely
+    .selectFrom('nodes')
+    .select(({ fn }) => fn.countAll<number>().as('total'))
+    .executeTakeFirstOrThrow()
+  return { data, total }
+}
+
+const drain: Statement = {
+  name: 'drain-worker',
+  text: `
+with n as (update nodes set draining = $2 where id = $1 returning *) select ${columns} from n`,
+}
+
+/** Says whether a node is to take turns. Undefined when nobody knows of it. */
+export async function setDraining(db: Db, id: string, draining: boolean) {
+  const [changed] = await db.run<Worker>(drain, [id, draining])
+  return changed
+}
+
+const health: Statement = {
+  name: 'durable-health',
+  text: `
+select
+  (select count(*) from turns where org_id = $1 and node_id is null)::int as queued,
+  (select count(*) from turns where org_id = $1 and node_id is not null)::int as running,
+  (select count(*) from sessions s
+    where org_id = $1 and waiting_for is not null and not exists (select from turns where id = s.turn_id))::int as waiting,
+  (select count(*) from (
+    select from failed_turns where org_id = $1 and retried_as is null limit 10000
+  ) f)::int as failed,
+  (select min(created_at) from turns where org_id = $1 and node_id is null) as oldest_queued_at,
+  (select count(*) from turns t where org_id = $1 and node_id is not null and not exists (
+    select from nodes where id = t.node_id and expires_at > now()
+  ))::int as lost,
+  count(*) filter (where role <> 'api' and not draining)::int as taking,
+  count(*)::int as alive,
+  count(*) filter (where draining)::int as draining,
+  coalesce(sum(slots) filter (where role <> 'api' and not draining), 0)::int as slots,
+  (select count(*) from turns where node_id is not null)::int as used_slots
+from nodes where expires_at > now()`,
+}
+
+export type HealthCounts = {
+  queued: number
+  running: number
+  waiting: number
+  failed: number
+  oldest_queued_at: string | null
+  /** Running turns whose node is gone. */
+  lost: number
+  /** Nodes that take turns. */
+  taking: number
+  /** Of all organizations, from here on. */
+  alive: number
+  draining: number
+  slots: number
+  used_slots: number
+}
+
+/** How the turns of an organization are, and the nodes that all share. */
+export async function readHealth(db: Db, orgId: string): Promise<HealthCounts> {
+  const [counts] = await db.run<HealthCounts>(health, [orgId])
+  return counts!
 }

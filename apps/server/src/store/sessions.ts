@@ -143,6 +143,7 @@ export async function deleteSession(db: Db, orgId: string, id: string): Promise<
     if (!row) throw new ApiError('not_found', 'Session')
     await kysely.deleteFrom('events').where('session_id', '=', id).execute()
     await kysely.deleteFrom('snapshots').where('session_id', '=', id).execute()
+    await kysely.deleteFrom('failed_turns').where('session_id', '=', id).execute()
     await kysely
       .deleteFrom('turns')
       .where('org_id', '=', orgId)

@@ -156,6 +156,30 @@ export type NodesTable = {
   slots: number
   started_at: Time
   expires_at: Time
+  draining: Generated<boolean>
+}
+
+export type FailedTurnsTable = {
+  org_id: string
+  id: string
+  session_id: string
+  agent_id: string
+  input_message_id: string
+  input_sequence: number
+  sequence: number
+  attempts: number
+  node_id: string | null
+  error: string
+  error_code: string
+  failed_at: Time
+  retried_as: string | null
+}
+
+export type PausesTable = {
+  turn_id: string
+  error_code: string
+  since: Time
+  until: Time
 }
 
 export type CountersTable = {
@@ -365,6 +389,8 @@ export type Tables = {
   events: EventsTable
   turns: TurnsTable
   nodes: NodesTable
+  failed_turns: FailedTurnsTable
+  pauses: PausesTable
   counters: CountersTable
   texts: TextsTable
   idempotency_keys: IdempotencyKeysTable

@@ -133,9 +133,7 @@ export async function retakeTurn(db: Db, run: TurnRun, nodeId: string) {
   return retaken?.turn_attempt
 }
 
-const append: Statement = {
-  name: 'append-events',
-  text: `
+const appendText = (more = '') => `
 with s as (
   update sessions set
     sequence = sequence + $8 + case when sequence = $9 then $10 else 0 end,
@@ -162,7 +160,7 @@ with s as (
     updated_at = clock_timestamp()
   where org_id = $1 and id = $2 and turn_id = $3
     and ($4::integer is null or turn_attempt = $4) and turn_cancelled = $22
-  returning org_id, id, agent_id, sequence, updated_at, turn_id is distinct from $3 as ended,
+  returning org_id, id, agent_id, sequence, updated_at, finished_at, turn_id is distinct from $3 as ended,
     $8 + case when turn_id is distinct from $3 then $10 else 0 end as added
 ), e as (
   insert into events (session_id, sequence, type, ts, context, data)
@@ -194,8 +192,21 @@ with s as (
     cache_creation_tokens = c.cache_creation_tokens + excluded.cache_creation_tokens,
     stored_bytes = c.stored_bytes + excluded.stored_bytes,
     cost_nanos = case when excluded.cost_nanos is null then c.cost_nanos else coalesce(c.cost_nanos, 0) + excluded.cost_nanos end
-)
-select sequence, added, ended, updated_at::timestamptz(3) as ts, (select count(*) from j) as jobs from s`,
+)${more}
+select sequence, added, ended, updated_at::timestamptz(3) as ts, (select count(*) from j) as jobs from s`
+
+const append: Statement = { name: 'append-events', text: appendText() }
+
+/** Ends a turn as failed, and writes it down where operators look: turns that do not fail pay nothing for it. */
+const fail: Statement = {
+  name: 'append-failure',
+  text: appendText(`, f as (
+  insert into failed_turns (
+    org_id, id, session_id, agent_id, input_message_id, input_sequence, sequence, attempts, node_id, error, error_code, failed_at
+  )
+  select org_id, $3, id, agent_id, $28, $29::integer, sequence, $30::integer, $31, $32, $33, coalesce(finished_at, updated_at)
+  from s where ended
+)`),
 }
 
 /** How a turn ends: it does so only if nothing was appended since `sequence`. */
@@ -204,6 +215,16 @@ export type Ending = {
   sequence: number
   /** The turn that follows at once, for input that no model call has seen. Without it: idle. */
   next: { turnId: string; from: number; input: string } | undefined
+  /** The turn ends because it could not go on. */
+  failure?: TurnFailure | undefined
+}
+
+export type TurnFailure = {
+  /** The message that the turn was for, and where it stands in the log. */
+  input: { messageId: string; sequence: number }
+  nodeId: string
+  error: string
+  code: string
 }
 
 export type Appending = {
@@ -234,7 +255,7 @@ const never = -1
 export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
   const { events, ending, usage, context, texts = [] } = what
   const all = ending ? [...events, ...ending.events] : events
-  const [appended] = await db.run<Appended>(append, [
+  const values = [
     run.orgId,
     run.sessionId,
     run.turnId,
@@ -262,9 +283,22 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
     randomShard(),
     what.bytes ?? 0,
     usage?.cost_usd === undefined ? null : nanosOf(usage.cost_usd),
-  ])
+  ]
+  const failure = ending?.failure
+  const [appended] = failure
+    ? await db.run<Appended>(fail, [...values, ...failureValues(failure, run)])
+    : await db.run<Appended>(append, values)
   return appended
 }
+
+const failureValues = ({ input, nodeId, error, code }: TurnFailure, { attempt }: TurnRun) => [
+  input.messageId,
+  input.sequence,
+  attempt ?? 0,
+  nodeId,
+  error,
+  code,
+]
 
 const current: Statement = {
   name: 'current-turn',

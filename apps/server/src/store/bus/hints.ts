@@ -19,6 +19,8 @@ export type Hint =
   | { kind: 'stored'; session: string; sequence: number }
   | { kind: 'deleted'; session: string }
   | { kind: 'cancel'; session: string; turn: string }
+  /** That node is to look at its row: it was told to drain, or to take turns again. */
+  | { kind: 'look'; node: string }
   | TextHint
   /** Who writes this message, please store a snapshot of it. */
   | { kind: 'ask'; session: string; sequence: number }
@@ -38,6 +40,7 @@ export function addHint(waiting: Waiting, hint: Hint): void {
 function keyOf(hint: Hint): string {
   if (hint.kind === 'hello') return 'hello'
   if (hint.kind === 'cancel') return `cancel ${hint.turn}`
+  if (hint.kind === 'look') return `look ${hint.node}`
   if (hint.kind === 'text') return `text ${hint.session} ${hint.sequence}`
   return `${hint.kind} ${hint.session}`
 }

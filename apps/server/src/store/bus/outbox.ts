@@ -19,6 +19,9 @@ export type TransportEvents = {
 /** Text that waits while the transport is slow. Beyond it followers elsewhere need a snapshot. */
 const textLengthMax = 8_000_000
 
+/** What is said even to nobody: leases may not tell yet of who hears it. */
+const urgent = new Set<Hint['kind']>(['hello', 'cancel', 'look'])
+
 /** How long whoever said something counts as alive, whatever the leases say. */
 const heardMs = 1_000
 
@@ -61,7 +64,7 @@ export function createOutbox(
   return {
     tell(hint: Hint) {
       if (!transport) return
-      if (hint.kind !== 'hello' && hint.kind !== 'cancel' && !hasPeers()) return
+      if (!urgent.has(hint.kind) && !hasPeers()) return
       if (hint.kind === 'text') {
         if (textLength > textLengthMax) return
         textLength += lengthOf(hint.pieces)

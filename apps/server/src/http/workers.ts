@@ -1,0 +1,86 @@
+import { DurableHealth, ErrorResponse, PageQuery, Worker, WorkerPage } from '@outlast/contract'
+import { isOperator } from '../access/principal.ts'
+import { ApiError } from '../errors.ts'
+import { type HealthCounts, listWorkers, readHealth, setDraining } from '../store/nodes.ts'
+import type { Api } from './api.ts'
+import { listed, rangeOf } from './page.ts'
+
+const tags = ['durable']
+const nodeId = /^node_[0-9a-f]{1,32}$/
+
+export function workerRoutes({ app, node }: Api): void {
+  app.route({
+    method: 'GET',
+    url: '/v1/durable/health',
+    schema: {
+      operationId: 'get_durable_health',
+      summary: "How the organization's turns are; for operators the nodes too.",
+      tags,
+      response: { 200: DurableHealth, '4xx': ErrorResponse },
+    },
+    async handler({ principal }) {
+      const counts = await readHealth(node.db, principal.orgId)
+      return healthOf(counts, isOperator(principal))
+    },
+  })
+
+  app.route<{ Querystring: PageQuery }>({
+    method: 'GET',
+    url: '/v1/durable/workers',
+    config: { access: 'operator' },
+    schema: {
+      operationId: 'list_workers',
+      summary: 'The nodes that live, and those that did a minute ago.',
+      tags,
+      querystring: PageQuery,
+      response: { 200: WorkerPage, '4xx': ErrorResponse },
+    },
+    async handler({ query }) {
+      const range = rangeOf(query)
+      return listed(await listWorkers(node.db, range), range)
+    },
+  })
+
+  for (const [verb, draining, summary] of [
+    ['drain', true, 'Let a node take no new turn; those that it runs go on.'],
+    ['resume', false, 'Let a node take turns again.'],
+  ] as const) {
+    app.route<{ Params: { worker_id: string } }>({
+      method: 'POST',
+      url: `/v1/durable/workers/:worker_id/${verb}`,
+      config: { access: 'operator' },
+      schema: {
+        operationId: `${verb}_worker`,
+        summary,
+        tags,
+        response: { 200: Worker, '4xx': ErrorResponse },
+      },
+      async handler({ params, db, committed }) {
+        if (!nodeId.test(params.worker_id)) throw new ApiError('invalid_id', 'worker')
+        const worker = await setDraining(db, params.worker_id, draining)
+        if (!worker) throw new ApiError('not_found', 'Worker')
+        committed.push(() => node.bus.look(worker.id))
+        return worker
+      },
+    })
+  }
+}
+
+function healthOf(counts: HealthCounts, toOperator: boolean): DurableHealth {
+  const { queued, running, waiting, failed, oldest_queued_at, lost, taking } = counts
+  const { alive, draining, slots, used_slots } = counts
+  const problems = [
+    ...(taking === 0 ? ['No node takes turns.'] : []),
+    ...(lost > 0 ? [`Turns whose node is gone, about to be taken over: ${lost}.`] : []),
+  ]
+  return {
+    status: problems.length > 0 ? 'degraded' : 'ok',
+    problems,
+    queued,
+    running,
+    waiting,
+    failed,
+    oldest_queued_at,
+    ...(toOperator && { workers: { alive, draining, slots, used_slots } }),
+  }
+}

@@ -1,0 +1,206 @@
+import type { Why, Workflow } from '@outlast/contract'
+import type { Db } from '../store/database.ts'
+import { type EventRow, readLog } from '../store/events.ts'
+import { findFacts, type SessionFacts } from '../store/workflows.ts'
+import { loggedEvent } from './journal.ts'
+import { leaseMs } from './lease.ts'
+import { fold, isOutside, type OpenCall, type OpenReason, type TurnState } from './log.ts'
+
+/** Whoever has missed a whole renewal does not reach the database, or stands still. */
+const silentMs = 1_000
+
+/**
+ * Why a session is as it is, from what the tables and its log say at the time of asking. With `unnamed`, nodes are not
+ * told. Contract: undefined without the session.
+ */
+export async function explainSession(
+  db: Db,
+  { orgId, sessionId, unnamed = false }: { orgId: string; sessionId: string; unnamed?: boolean },
+): Promise<Why | undefined> {
+  const facts = await findFacts(db, orgId, sessionId, leaseMs)
+  if (!facts) return undefined
+  const { turn_id, turn_from: from } = facts
+  const isTaken = turn_id !== null && facts.node !== null
+  const rows = isTaken ? await readLog(db, sessionId, from, from - 1) : []
+  return explain(unnamed ? withoutNode(facts) : facts, rows)
+}
+
+/** A node that is not told of is still one that has the turn. */
+const withoutNode = (facts: SessionFacts): SessionFacts => ({
+  ...facts,
+  node: facts.node && '',
+  failed_on: null,
+})
+
+/** Where a field is left out, it has no value. */
+type Said = Partial<Why> & Pick<Why, 'state' | 'since'> & { what: string }
+
+/** Contract: pure. `rows`: the log from the turn's first message on. */
+export function explain(facts: SessionFacts, rows: readonly EventRow[]): Why {
+  const { session_id, turn_id, node } = facts
+  if (turn_id === null) return told(session_id, ofIdle(facts))
+  return told(session_id, { turn_id, node, ...ofTurn(facts, rows) })
+}
+
+function told(session_id: string, { what, node: given, ...said }: Said): Why {
+  const node = given || null
+  return {
+    session_id,
+    turn_id: null,
+    model: null,
+    attempt: null,
+    tools: [],
+    until: null,
+    ahead: null,
+    error: null,
+    error_code: null,
+    ...said,
+    node,
+    sentence: `${what}, since ${said.since}${node ? ` on ${node}` : ''}.`,
+  }
+}
+
+/** What became of a turn that failed for good, whatever its session does now. */
+export function explainFailure(failed: Workflow): Why {
+  const { session_id, turn_id, since, node, error, error_code, retried_as } = failed
+  const again = retried_as === null ? '' : ` and was tried again as ${retried_as}`
+  const what = `It failed for good with ${error_code}${again}`
+  return told(session_id, { state: 'failed', since, what, turn_id, node, error, error_code })
+}
+
+function ofIdle(facts: SessionFacts): Said {
+  const { failed_turn, error, error_code, finished_at, started_at, created_at } = facts
+  const since = finished_at ?? facts.updated_at
+  if (started_at === null) {
+    return { state: 'idle', since: created_at, what: 'It has had no message yet' }
+  }
+  if (failed_turn === null)
+    return { state: 'idle', since, what: 'It is idle and waits for a message' }
+  const what = `It is idle: its last turn failed for good with ${error_code}`
+  return {
+    state: 'failed',
+    since,
+    what,
+    turn_id: failed_turn,
+    node: facts.failed_on,
+    error,
+    error_code,
+  }
+}
+
+function ofTurn(facts: SessionFacts, rows: readonly EventRow[]): Said {
+  const { node, placed_at: since, waiting_for: waiting } = facts
+  if (facts.turn_cancelled) {
+    const what = 'Its turn was cancelled, and what was under way comes to its end'
+    return { state: 'cancelling', since: facts.updated_at, what }
+  }
+  if (since === null) return waiting ? ofWait(waiting) : between(facts.updated_at)
+  if (node === null) return ofQueue(facts, since)
+  return ofSilence(facts) ?? ofNode(facts, rows)
+}
+
+const between = (since: string): Said => ({
+  state: 'between_steps',
+  since,
+  what: 'It is between two steps',
+})
+
+function ofWait({ since, calls }: NonNullable<SessionFacts['waiting_for']>): Said {
+  const of = (type: string) =>
+    calls.filter((call) => call.type === type).map(({ tool_name }) => tool_name)
+  const [client, person] = [of('tool_results'), of('approval')]
+  const [until = null] = calls.map(({ expires_at }) => expires_at).sort()
+  const whom = [
+    ...(client.length > 0 ? [`for the client to run ${listOf(client)}`] : []),
+    ...(person.length > 0 ? [`for somebody to decide on ${listOf(person)}`] : []),
+  ]
+  return {
+    state: client.length > 0 ? 'waits_for_client' : 'waits_for_approval',
+    since,
+    until,
+    tools: [...client, ...person],
+    what: `It waits until ${until} ${whom.join(' and ')}`,
+  }
+}
+
+const listOf = (names: readonly string[]) =>
+  names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
+
+function ofQueue({ ahead, taking }: SessionFacts, since: string): Said {
+  const before = ahead ?? 0
+  const turns = before === 1 ? '1 turn is' : `${before || 'no'} turns are`
+  const what =
+    taking === 0
+      ? 'It waits for a node: none that takes turns is there'
+      : `It waits for a slot, and ${turns} before it`
+  return { state: 'queued', since, ahead: before, what }
+}
+
+/** Undefined while the turn's node is heard of. */
+function ofSilence({ renewed_at, now, living, placed_at }: SessionFacts): Said | undefined {
+  const since = renewed_at ?? placed_at!
+  const silence = renewed_at === null ? Number.POSITIVE_INFINITY : msBetween(renewed_at, now)
+  if (silence < silentMs) return undefined
+  if (silence >= leaseMs && living > 0) {
+    const what = 'Its node is gone, and another one is about to take its turn over'
+    return { state: 'node_gone', since, what }
+  }
+  const who = silence < leaseMs ? 'its node does not reach' : 'no node reaches'
+  const what = `It waits for the database, which ${who}`
+  return { state: 'waits_for_database', since, what }
+}
+
+const msBetween = (from: string, to: string) => Date.parse(to) - Date.parse(from)
+
+function ofNode(facts: SessionFacts, rows: readonly EventRow[]): Said {
+  const state = fold(facts.turn_id!, facts.turn_input, rows.map(loggedEvent))
+  const last = rows.at(-1)?.ts ?? facts.placed_at!
+  const timeOf = (sequence: number) => rows.find((row) => row.sequence === sequence)?.ts ?? last
+  if (!state.begun) return { state: 'starting', since: facts.placed_at!, what: 'Its turn begins' }
+  return (
+    ofSummary(state, rows) ??
+    ofTools(state, timeOf) ??
+    ofModel(facts, state, timeOf) ??
+    between(last)
+  )
+}
+
+function ofSummary({ reason }: TurnState, rows: readonly EventRow[]): Said | undefined {
+  const isAbout = ({ type }: EventRow) =>
+    type === 'context.compacting' || type === 'context.compacted'
+  const latest = rows.findLast(isAbout)
+  const isOpen = latest?.type === 'context.compacting' && latest.sequence > (reason?.askedAt ?? 0)
+  if (!reason || !isOpen) return undefined
+  const what = 'It sums up the conversation, which is too long for the model'
+  return { state: 'compacts', since: latest.ts, what }
+}
+
+type TimeOf = (sequence: number) => string
+
+function ofTools({ act }: TurnState, timeOf: TimeOf): Said | undefined {
+  const open = act?.calls.filter(({ outcome }) => !outcome) ?? []
+  const runs = open.filter((call) => !isOutside(call))
+  const [first] = runs.map(({ sequence }) => timeOf(sequence)).sort()
+  if (first === undefined) return undefined
+  const others = open.filter(isOutside)
+  const also = others.length > 0 ? ` and waits for others to answer ${listOf(namesOf(others))}` : ''
+  const what = `It runs ${listOf(namesOf(runs))}${also}`
+  return { state: 'runs_tools', since: first, tools: namesOf(runs), what }
+}
+
+const namesOf = (calls: readonly OpenCall[]) => calls.map(({ call }) => call.name)
+
+function ofModel(facts: SessionFacts, { reason }: TurnState, timeOf: TimeOf): Said | undefined {
+  if (!reason || reason.askedAt === 0) return undefined
+  const asked = timeOf(reason.askedAt)
+  const { pause_since: since, pause_until: until, pause_code: code } = facts
+  const about = { model: reason.model ?? null, attempt: reason.attempt }
+  if (since !== null && msBetween(asked, since) >= 0) {
+    const what = `It waits until ${until} before it asks ${modelIn(reason)} again, which answered with ${code}`
+    return { ...about, state: 'waits_for_retry', since, until, error_code: code, what }
+  }
+  const what = `It calls ${modelIn(reason)}${reason.attempt > 1 ? ` (attempt ${reason.attempt})` : ''}`
+  return { ...about, state: 'calls_model', since: asked, what }
+}
+
+const modelIn = ({ model }: OpenReason) => (model ? `the model ${model}` : 'a model')

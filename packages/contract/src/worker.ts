@@ -1,0 +1,39 @@
+import { type Static, Type } from 'typebox'
+import { Timestamp } from './id.ts'
+import { count, nullable, oneOf, pageOf } from './shape.ts'
+
+/** A node: a process of this server, on one database with the others. */
+export const Worker = Type.Object(
+  {
+    id: Type.String(),
+    version: Type.String(),
+    role: Type.String(),
+    slots: count({ description: 'Turns that it takes from the queue at once.' }),
+    used_slots: count({ description: 'Turns that it runs; those that arrive at it come on top.' }),
+    alive: Type.Boolean(),
+    draining: Type.Boolean(),
+    lease_until: Timestamp,
+    started_at: Timestamp,
+  },
+  { title: 'Worker' },
+)
+export type Worker = Static<typeof Worker>
+export const WorkerPage = pageOf(Worker, 'WorkerPage')
+
+/** How the turns of an organization are, and to operators the nodes. */
+export const DurableHealth = Type.Object(
+  {
+    status: oneOf('ok', 'degraded'),
+    problems: Type.Array(Type.String(), { description: 'What is wrong, a sentence each.' }),
+    queued: count(),
+    running: count(),
+    waiting: count(),
+    failed: count({ description: 'Turns that failed for good and were not tried again.' }),
+    oldest_queued_at: nullable(Timestamp),
+    workers: Type.Optional(
+      Type.Object({ alive: count(), draining: count(), slots: count(), used_slots: count() }),
+    ),
+  },
+  { title: 'DurableHealth' },
+)
+export type DurableHealth = Static<typeof DurableHealth>

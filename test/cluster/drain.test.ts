@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createSession, eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
+import { follow } from '../../apps/server/test/stream.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
+import { startModel } from './model.ts'
+
+type Server = Awaited<ReturnType<typeof startServer>>
+
+async function workersOf({ call }: Pick<Server, 'call'>) {
+  const { status, body } = await call('GET', '/v1/durable/workers')
+  assert.equal(status, 200)
+  return body.data as { id: string; draining: boolean; alive: boolean; used_slots: number }[]
+}
+
+/** Two nodes that run turns, and what the first is called. */
+async function pair(t: TestContext) {
+  const one = await startServer(t)
+  const [worker] = await workersOf(one)
+  const two = await startServer(t, { databaseUrl: one.databaseUrl })
+  const tell = (verb: 'drain' | 'resume', by: Server = two) =>
+    by.call('POST', `/v1/durable/workers/${worker!.id}/${verb}`)
+  return { one, two, name: worker!.id, tell }
+}
+
+/** Which node has the turn that a message posted at a node begins. */
+async function whereOf(t: TestContext, server: Server): Promise<string> {
+  const model = await startModel(t)
+  const { id } = await model.session(server)
+  const stream = await follow(t, server.url, { sessionId: id })
+  await post(server, id, 'hello')
+  const call = await model.call()
+  const { body } = await server.call('GET', `/v1/sessions/${id}/why`)
+  call.end()
+  await stream.event('session.idled')
+  return body.node
+}
+
+test('a draining node takes no new turn and lets running ones end; then it takes turns again', async (t) => {
+  const { one, name, tell } = await pair(t)
+  const model = await startModel(t)
+  const { id } = await model.session(one)
+  const stream = await follow(t, one.url, { sessionId: id })
+  await post(one, id, 'hello')
+  const call = await model.call()
+  const { status, body } = await tell('drain')
+  assert.deepEqual([status, body.id, body.draining], [200, name, true])
+  await eventually(async () => (await whereOf(t, one)) !== name)
+  for (let turns = 0; turns < 3; turns += 1) assert.notEqual(await whereOf(t, one), name)
+  const [worker] = await workersOf(one)
+  assert.deepEqual([worker!.alive, worker!.draining, worker!.used_slots], [true, true, 1])
+  call.say('Still here.')
+  call.end()
+  await stream.event('session.idled')
+  const events = await eventsOf(one, id)
+  assert.equal(replyOf(events), 'Still here.')
+  assert.equal(events.filter(({ type }) => type === 'output.message.started').length, 1)
+  assert.equal((await tell('resume')).body.draining, false)
+  await eventually(async () => (await whereOf(t, one)) === name)
+})
+
+test('where every node drains, messages wait; whichever takes turns again answers them', async (t) => {
+  const server = await startServer(t)
+  const [worker] = await workersOf(server)
+  const path = `/v1/durable/workers/${worker!.id}`
+  const tell = (verb: string) => server.call('POST', `${path}/${verb}`)
+  assert.equal((await tell('drain')).status, 200)
+  assert.equal((await tell('drain')).status, 200, 'saying it twice changes nothing')
+  // The first may still be taken by a node that has not looked.
+  const waiting = await eventually(async () => {
+    const { id } = await createSession(server)
+    const stream = await follow(t, server.url, { sessionId: id })
+    await post(server, id, 'hello')
+    const { body } = await server.call('GET', `/v1/sessions/${id}/why`)
+    return body.state === 'queued' ? { id, stream, why: body } : undefined
+  })
+  assert.match(waiting.why.sentence, /none that takes turns is there/)
+  assert.equal((await tell('resume')).status, 200)
+  await waiting.stream.event('session.idled')
+  for (const verb of ['drain', 'resume', 'drain', 'drain', 'resume']) await tell(verb)
+  const { id } = await createSession(server)
+  const stream = await follow(t, server.url, { sessionId: id })
+  await post(server, id, 'hello')
+  await stream.event('session.idled')
+})
+
+test('a node that drains can be stopped, and what starts in its place takes turns', async (t) => {
+  const { one, two, name, tell } = await pair(t)
+  await tell('drain', one)
+  await one.stop()
+  const three = await startServer(t, { databaseUrl: one.databaseUrl })
+  const workers = await workersOf(two)
+  assert.ok(!workers.some(({ id }) => id === name))
+  assert.deepEqual(
+    workers.map(({ draining }) => draining),
+    [false, false],
+  )
+  assert.notEqual(await whereOf(t, three), name)
+})
+
+test('a node that nobody knows cannot be told anything', async (t) => {
+  const server = await startServer(t)
+  const unknown = await server.call('POST', `/v1/durable/workers/node_${'0'.repeat(16)}/drain`)
+  assert.deepEqual([unknown.status, unknown.body.code], [404, 'not_found'])
+})

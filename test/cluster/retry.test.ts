@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { Event } from '@outlast/contract'
+import { startServer } from '../../apps/server/test/server.ts'
+import {
+  converse,
+  createSession,
+  eventsOf,
+  post,
+  replyOf,
+  typesOf,
+} from '../../apps/server/test/session.ts'
+import { follow } from '../../apps/server/test/stream.ts'
+import {
+  addVendorModel,
+  startVendor,
+  type VendorAnswer,
+  type VendorRequest,
+} from '../../apps/server/test/vendor.ts'
+
+const refusal = { status: 401, body: '{"error":{"message":"Incorrect API key provided."}}' }
+
+/** A session on two nodes, whose model answers as told. */
+async function start(t: TestContext, answer: (request: VendorRequest) => VendorAnswer) {
+  const vendor = await startVendor(t, answer)
+  const one = await startServer(t)
+  const two = await startServer(t, { databaseUrl: one.databaseUrl })
+  await addVendorModel(one, vendor)
+  const session = await createSession(one)
+  return { vendor, one, two, session }
+}
+
+type Server = Awaited<ReturnType<typeof startServer>>
+
+const workflows = async ({ call }: Server, query = '') =>
+  (await call('GET', `/v1/durable/workflows${query}`)).body
+
+const retry = ({ call }: Server, turnId: string) =>
+  call('POST', `/v1/durable/workflows/${turnId}/retry`)
+
+/** Tries a turn again and waits for the end of that. */
+async function retried(t: TestContext, server: Server, { id, turn }: { id: string; turn: string }) {
+  const before = (await eventsOf(server, id)).at(-1)!.sequence
+  const stream = await follow(t, server.url, { sessionId: id, query: `?after_sequence=${before}` })
+  const answer = await retry(server, turn)
+  assert.equal(answer.status, 201, JSON.stringify(answer.body))
+  await stream.event('session.idled')
+  return { answer: answer.body, events: stream.events }
+}
+
+const saidIn = ({ body }: VendorRequest) =>
+  body.messages.filter(({ role }) => role !== 'system').map(({ role, content }) => [role, content])
+
+test('a turn that failed for good is tried again: another turn for the same message, what was before stays', async (t) => {
+  const answer = ({ number }: VendorRequest) => (number === 1 ? refusal : { text: 'Hello.' })
+  const { vendor, one, two, session } = await start(t, answer)
+  const { id } = session
+  const before = await converse(t, one, id, 'hi')
+  const list = await workflows(two, '?status=failed')
+  const [failed] = list.data
+  assert.equal(list.total, 1)
+  assert.deepEqual(
+    [failed.session_id, failed.error_code, failed.retried_as, failed.attempts],
+    [id, 'llm_bad_key', null, 1],
+  )
+  const { answer: begun, events } = await retried(t, two, { id, turn: failed.turn_id })
+  assert.equal(begun.input_message_id, failed.input_message_id)
+  assert.notEqual(begun.turn_id, failed.turn_id)
+  assert.equal(replyOf(events), 'Hello.')
+  assert.deepEqual((await eventsOf(one, id)).slice(1, 1 + stored(before).length), stored(before))
+  const asked = saidIn(vendor.requests[1]!)
+  assert.deepEqual(
+    [asked.length, asked[0], asked[1]![0], asked[2]],
+    [3, ['user', 'hi'], 'assistant', ['user', 'hi']],
+  )
+  const { total, data } = await workflows(one)
+  assert.deepEqual([total, data[0].retried_as], [1, begun.turn_id])
+  const detail = await one.call('GET', `/v1/durable/workflows/${failed.turn_id}`)
+  assert.equal(detail.body.why.state, 'failed')
+  assert.match(
+    detail.body.why.sentence,
+    /failed for good with llm_bad_key and was tried again as turn_/,
+  )
+  const events2 = await one.call('GET', `/v1/durable/workflows/${failed.turn_id}/events`)
+  const types = typesOf(events2.body.data as Event[])
+  assert.deepEqual(
+    [types[0], types.at(-1), types.length, events2.body.total],
+    ['input.message', 'session.idled', stored(before).length, stored(before).length],
+  )
+  const again = await retry(one, failed.turn_id)
+  assert.deepEqual([again.status, again.body.code], [409, 'turn_retried'])
+  const { body: audit } = await one.call('GET', '/v1/audit-log?action=retry_workflow')
+  assert.deepEqual([audit.total, audit.data[0].target], [1, failed.turn_id])
+})
+
+const stored = (events: Event[]) => events.filter(({ sequence }) => sequence !== undefined)
+
+test('a retry that fails is a failure of its own, and after other messages it asks again at the end', async (t) => {
+  const answer = ({ number }: VendorRequest) =>
+    number < 3 ? refusal : { text: `Reply ${number}.` }
+  const { vendor, one, two, session } = await start(t, answer)
+  const { id } = session
+  await converse(t, one, id, 'first')
+  const [failed] = (await workflows(one)).data
+  await retried(t, two, { id, turn: failed.turn_id })
+  const [second, first] = (await workflows(one)).data
+  assert.deepEqual(
+    [first.retried_as, second.retried_as, second.input_message_id],
+    [second.turn_id, null, first.input_message_id],
+  )
+  await converse(t, one, id, 'other')
+  await retried(t, two, { id, turn: second.turn_id })
+  const asked = saidIn(vendor.requests[3]!).filter(([role]) => role === 'user')
+  assert.deepEqual(
+    asked.map(([, text]) => text),
+    ['first', 'first', 'other', 'first'],
+  )
+  await converse(t, one, id, 'last')
+  const whole = saidIn(vendor.requests[4]!).filter(([role]) => role === 'user')
+  assert.deepEqual(
+    whole.map(([, text]) => text),
+    ['first', 'first', 'other', 'first', 'last'],
+  )
+  assert.equal((await workflows(one, `?session_id=${id}&status=failed`)).total, 2)
+  assert.equal((await one.call('DELETE', `/v1/sessions/${id}`)).status, 204)
+  assert.equal((await workflows(one)).total, 0)
+})
+
+test('of many who retry at once one does; a session that runs a turn is left alone', async (t) => {
+  const answer = ({ number }: VendorRequest): VendorAnswer => (number === 1 ? refusal : () => {})
+  const { one, two, session } = await start(t, answer)
+  const { id } = session
+  await converse(t, one, id, 'hi')
+  const [failed] = (await workflows(one)).data
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, (_, n) => retry(n % 2 === 0 ? one : two, failed.turn_id)),
+  )
+  const statuses = answers.map(({ status }) => status).sort()
+  assert.deepEqual(statuses, [201, ...Array(7).fill(409)])
+  const running = answers.find(({ status }) => status === 201)!.body.turn_id
+  const notFailed = await retry(one, running)
+  assert.deepEqual([notFailed.status, notFailed.body.code], [409, 'turn_not_failed'])
+  const cancelled = await two.call('POST', `/v1/durable/workflows/${running}/cancel`)
+  assert.equal(cancelled.body.status, 'cancelled')
+})
+
+test('a session that runs another turn is not retried in', async (t) => {
+  const answer = ({ number }: VendorRequest): VendorAnswer => (number === 1 ? refusal : () => {})
+  const { one, session } = await start(t, answer)
+  await converse(t, one, session.id, 'hi')
+  const [failed] = (await workflows(one)).data
+  await post(one, session.id, 'another')
+  const busy = await retry(one, failed.turn_id)
+  assert.deepEqual([busy.status, busy.body.code], [409, 'session_not_idle'])
+  const { data } = await workflows(one, '?limit=1')
+  const none = await one.call('POST', `/v1/durable/workflows/${failed.turn_id}/cancel`)
+  assert.equal(none.body.status, 'no_op', 'the turn that runs is another one')
+  const done = await one.call('POST', `/v1/durable/workflows/${data[0].turn_id}/cancel`)
+  assert.equal(done.body.status, 'cancelled')
+})
+
+test('bad filters and ids are refused', async (t) => {
+  const { call } = await startServer(t)
+  for (const path of [
+    '/v1/durable/workflows?status=done',
+    '/v1/durable/workflows?session_id=1',
+    '/v1/durable/workflows?limit=0',
+    '/v1/durable/workflows/turn_1',
+    '/v1/durable/workers?offset=-1',
+    '/v1/sessions/session_1/why',
+  ]) {
+    assert.equal((await call('GET', path)).status, 400, path)
+  }
+})
