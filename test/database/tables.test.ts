@@ -7,7 +7,9 @@ import { createTestDatabase } from '../../apps/server/test/database.ts'
 type Column = { type: string; nullable: boolean; filled: boolean }
 type Table = Record<string, Column>
 
-const source = new URL('../../apps/server/src/store/tables.ts', import.meta.url)
+const sources = ['tables.ts', 'access-tables.ts'].map(
+  (name) => new URL(`../../apps/server/src/store/${name}`, import.meta.url),
+)
 
 /** What PostgreSQL calls the types that we write, and whether they allow null. */
 const types: Record<string, { is: string[]; nullable?: true }> = {
@@ -29,9 +31,10 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   ExecutionStatus: { is: ['text'] },
 }
 
-/** The tables of `tables.ts`, read as text: types are gone at run time. */
+/** The tables of `tables.ts` and `access-tables.ts`, read as text: types are gone at run time. */
 async function declaredTables() {
-  const text = await readFile(source, 'utf8')
+  const texts = await Promise.all(sources.map((source) => readFile(source, 'utf8')))
+  const text = texts.join('\n')
   const bodies = new Map(
     [...text.matchAll(/^export type (\w+) = \{(.*?)\}$/gms)].map(([, name, body]) => [
       name!,

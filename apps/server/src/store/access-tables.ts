@@ -1,0 +1,92 @@
+import type { Role, Scope } from '@outlast/contract'
+import type { Generated } from 'kysely'
+import type { Details, NullableTime, Time } from './columns.ts'
+
+export type UsersTable = {
+  id: string
+  email: string
+  name: string
+  password_hash: string | null
+  auth_provider: Generated<string>
+  avatar_url: string | null
+  created_at: Time
+  updated_at: Time
+}
+
+export type IdentitiesTable = {
+  provider: string
+  subject: string
+  user_id: string
+  created_at: Time
+}
+
+export type MembersTable = {
+  org_id: string
+  user_id: string
+  role: Role
+  created_at: Time
+}
+
+export type InvitationsTable = {
+  org_id: string
+  id: string
+  email: string
+  role: Role
+  token_hash: string
+  invited_by: string
+  expires_at: Time
+  created_at: Time
+}
+
+export type LoginsTable = {
+  id: string
+  user_id: string
+  refresh_hash: string
+  address: string | null
+  user_agent: string | null
+  created_at: Time
+  refreshed_at: Time
+  expires_at: Time
+}
+
+export type LoginStatesTable = { state_hash: string; provider: string; expires_at: Time }
+
+export type ApiKeysTable = {
+  org_id: string
+  id: string
+  user_id: string
+  name: string
+  key_prefix: string
+  hash: string
+  scopes: Scope[]
+  expires_at: NullableTime
+  last_used_at: NullableTime
+  created_at: Time
+}
+
+export type AccessRevisionTable = { one: Generated<boolean>; revision: Generated<number> }
+
+export type AccessChangesTable = { revision: number; subjects: string[]; created_at: Time }
+
+export type RateLimitsTable = {
+  subject: string
+  tokens: number
+  capacity: number
+  seconds: number
+  updated_at: Time
+}
+
+export type AuditLogTable = {
+  org_id: string
+  id: string
+  created_at: Time
+  actor_type: string
+  actor_id: string | null
+  actor_name: string | null
+  action: string
+  target: string | null
+  address: string | null
+  user_agent: string | null
+  request_id: string | null
+  details: Details
+}
