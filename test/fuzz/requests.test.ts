@@ -7,6 +7,7 @@ import { after, before, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
 import fc from 'fast-check'
+import { createSchedule, trigger } from '../../apps/server/test/schedules.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { converse, createAgent, createSession } from '../../apps/server/test/session.ts'
 import {
@@ -23,6 +24,8 @@ import { anyPath, requestOf } from './generate.ts'
 const seed = Number(process.env.FUZZ_SEED ?? 20_260_207)
 const runs = Number(process.env.FUZZ_RUNS ?? 150)
 const operationMs = process.env.FUZZ_RUNS ? Number.POSITIVE_INFINITY : 2_500
+/** For all operations, on a machine that does much else. */
+const timeoutMs = 480_000
 const bigBytes = 1_000_000
 const newSessions = 2
 const sessionsMax = 6
@@ -51,6 +54,9 @@ async function refill() {
   const made = Array.from({ length: newSessions }, () => createSession(server, { agent_id }))
   const ids = (await Promise.all(made)).map(({ id }) => id)
   pools.session = [...ids, ...(pools.session ?? [])].slice(0, sessionsMax)
+  const { id } = await createSchedule(server)
+  pools.schedule = [id]
+  pools.execution = [(await trigger(server, id)).id]
 }
 
 /** Ids of events that a stream can go on from. */
@@ -96,7 +102,7 @@ function ready({ method, path, headers, body }: Sent): Sent {
   }
 }
 
-test('every operation stands up to any request', async (t) => {
+test('every operation stands up to any request', { timeout: timeoutMs }, async (t) => {
   t.diagnostic(`seed ${seed}`)
   for (const operation of operations) {
     await t.test(`${operation.method} ${operation.path}`, async (t) => {
