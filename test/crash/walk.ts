@@ -18,11 +18,19 @@ const isJobDeletion = (label: string) => label.startsWith('complete_job')
 /** A write of a conversation, as the n-th of its kind, and whether it still takes place. */
 export type Boundary = { index: number; label: string; nth: number; when: 'before' | 'after' }
 
-/** Where a fault can strike: before and after every write. */
+/** `WALK_MOMENTS=all`: every boundary is struck at its beginning and at its end, which takes twice as long. */
+const everyMoment = process.env.WALK_MOMENTS === 'all'
+
+/**
+ * Where a fault can strike: at each boundary between two writes, as soon as the first is made; and, where the second says
+ * what happened outside meanwhile, also just before that.
+ */
 export function boundariesOf(writes: string[]): Boundary[] {
   return writes.flatMap((label, index) => {
     const nth = writes.slice(0, index + 1).filter((other) => other === label).length
-    return (['before', 'after'] as const).map((when) => ({ index, label, nth, when }))
+    const late = everyMoment || index === 0 || label.startsWith('append-')
+    const moments = late ? (['before', 'after'] as const) : (['after'] as const)
+    return moments.map((when) => ({ index, label, nth, when }))
   })
 }
 
