@@ -49,6 +49,9 @@ export async function findSequence(db: Db, orgId: string, sessionId: string) {
 
 const nowhere = '{}'
 
+/** A parked turn goes on with a message that does not wait for a turn of its own, when it waits for the client. */
+const goesOn = `($8::json is null and waiting_for->>'type' = 'tool_results')`
+
 const accept: Statement = {
   name: 'accept-message',
   text: `
@@ -78,16 +81,17 @@ with s as (
   from s
 ), t as (
   insert into turns (id, org_id, session_id, node_id)
-  select turn_id, $1, id, $10 from s where turn_id = $3
+  select turn_id, $1, id, case when turn_id = $3 then $10 end from s where turn_id = $3 or ${goesOn}
+  on conflict do nothing
 ), j as (
   select graphile_worker.add_job(
     'turn',
     json_build_object('org_id', $1::text, 'session_id', id, 'turn_id', turn_id),
     job_key => turn_id
-  ) from s where turn_id = $3 and $10::text is null
-), ${wakeParked(`from s where turn_id <> $3 and $8::json is null and waiting_for->>'type' = 'tool_results'`)}
+  ) from s where (turn_id = $3 and $10::text is null) or ${goesOn}
+)
 select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = $3 as begins,
-  (select count(*) from j) + (select count(*) from wakes) as jobs, ${takenColumns}, row_to_json(r) as route
+  (select count(*) from j) as jobs, ${takenColumns}, row_to_json(r) as route
 from s
   left join agents a on s.turn_id = $3 and $10::text is not null
     and a.org_id = s.org_id and a.id = s.agent_id
