@@ -21,7 +21,7 @@ test('an api node accepts and streams what a worker node runs, and cancels it', 
   const begun = Date.now()
   assert.equal((await api.call('POST', `/v1/sessions/${id}/cancel`)).body.status, 'cancelled')
   assert.equal((await api.call('GET', `/v1/sessions/${id}`)).body.status, 'idle')
-  assert.ok(Date.now() - begun < 1000)
+  assert.ok(Date.now() - begun < 10_000)
   await stream.event('session.idled', 2)
   const stored = await eventsOf(api, id)
   assert.deepEqual(

@@ -357,7 +357,7 @@ test('tokens come no faster than the rate', async () => {
   const startedMs = performance.now()
   await call('llmsim-echo-ttft-50-tps-100', { prompt: [user('a b c d')] })
   const tookMs = performance.now() - startedMs
-  assert.ok(tookMs > 95 && tookMs < 1000, `${tookMs} ms`)
+  assert.ok(tookMs > 95, `${tookMs} ms`)
 })
 
 test('an abort ends a slow reply at once, and a cancelled stream leaves no timer', async () => {
