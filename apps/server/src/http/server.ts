@@ -17,7 +17,7 @@ import { documentRoutes } from './documents.ts'
 import { eventRoutes } from './events.ts'
 import { exportRoutes } from './exports.ts'
 import { fileRoutes } from './files.ts'
-import { pageRoutes } from './first-page.ts'
+import { consoleRoutes } from './console.ts'
 import { forkRoutes } from './forks.ts'
 import { guardBrowsers, requestId } from './guard.ts'
 import { healthRoutes } from './health.ts'
@@ -138,7 +138,7 @@ export async function createHttp(
   auditRoutes(api)
   workflowRoutes(api)
   workerRoutes(api)
-  pageRoutes(api)
+  await consoleRoutes(api)
   document.complete()
   return { app, streams, close }
 }

@@ -1,0 +1,18 @@
+import { createOutlast, OutlastError } from '@outlast/sdk'
+import { QueryClient } from '@tanstack/react-query'
+import { fetchSignedIn } from './login/login.ts'
+
+/** The server that this page came from; the browser's cookies say who calls. */
+export const outlast = createOutlast({ url: location.origin, fetch: fetchSignedIn })
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    // The client makes calls again by itself.
+    queries: { retry: false, staleTime: 5_000 },
+    mutations: { retry: false },
+  },
+})
+
+/** What a person reads about a failure. */
+export const sentenceOf = (error: unknown): string =>
+  error instanceof OutlastError || error instanceof Error ? error.message : String(error)

@@ -1,0 +1,97 @@
+import { useSyncExternalStore } from 'react'
+
+/** With these words an answer says that nobody is signed in, or not any more. */
+const nobodyCodes = new Set(['unauthenticated', 'invalid_token'])
+
+let asking: { promise: Promise<void>; done: () => void } | undefined
+let renewing: Promise<void> | undefined
+let personId: string | undefined
+const watchers = new Set<() => void>()
+
+/** Tells the other tabs that somebody signed in or out: what they show may be another's. */
+const tabs = new BroadcastChannel('outlast.login')
+tabs.addEventListener('message', () => location.reload())
+
+function tell() {
+  for (const watch of watchers) watch()
+}
+
+/** Whether a person is asked to sign in now. */
+export const useAsking = () =>
+  useSyncExternalStore(
+    (watch) => {
+      watchers.add(watch)
+      return () => watchers.delete(watch)
+    },
+    () => asking !== undefined,
+  )
+
+/** The platform's `fetch`, which signs in anew when it has to and then asks again. What is under way on the page stays. */
+export async function fetchSignedIn(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  const response = await fetch(input, init)
+  if (response.status !== 401 || !(await saysNobody(response))) return response
+  renewing ??= renew().finally(() => {
+    renewing = undefined
+  })
+  await renewing
+  return fetch(input, init)
+}
+
+async function saysNobody(response: Response): Promise<boolean> {
+  const body = await response
+    .clone()
+    .json()
+    .catch(() => undefined)
+  return nobodyCodes.has(body?.code)
+}
+
+async function renew(): Promise<void> {
+  if (await alone(renewLogin)) return
+  await ask()
+  tabs.postMessage('in')
+  const before = personId
+  const { id } = await (await fetch('/v1/auth/me')).json()
+  if (before === undefined || before === id) return
+  location.reload()
+  // What the other person was about to do is not done.
+  await new Promise(() => {})
+}
+
+/** A refresh token is good once, so of all tabs only one uses it; the next finds itself signed in. */
+const renewLogin = async () =>
+  (await fetch('/v1/auth/me')).ok || (await fetch('/v1/auth/refresh', { method: 'POST' })).ok
+
+/** Contract: where a browser has no locks, cookies do not work either: over http to another machine. */
+const alone = (work: () => Promise<boolean>): Promise<boolean> =>
+  navigator.locks ? navigator.locks.request('outlast.login', work) : work()
+
+function ask(): Promise<void> {
+  if (!asking) {
+    let done = () => {}
+    const promise = new Promise<void>((resolve) => {
+      done = resolve
+    })
+    asking = { promise, done }
+    tell()
+  }
+  return asking.promise
+}
+
+/** Somebody signed in: what waited goes on. */
+export function signedIn(): void {
+  asking?.done()
+  asking = undefined
+  tell()
+}
+
+/** Whose page this is from now on. */
+export function remember(id: string): void {
+  personId = id
+}
+
+/** Nothing of what was shown stays, in any tab. */
+export async function signOut(): Promise<void> {
+  await fetch('/v1/auth/logout', { method: 'POST' })
+  tabs.postMessage('out')
+  location.assign('/')
+}
