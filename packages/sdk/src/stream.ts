@@ -9,6 +9,7 @@ import {
   pause,
   type Query,
 } from './http.ts'
+import { eachOf } from './portions.ts'
 import { createFrameParser, type Frame } from './sse.ts'
 
 export type StreamOptions = Pick<CallOptions, 'signal' | 'headers'> &
@@ -37,56 +38,114 @@ const steadyMs = 10_000
  * then throws its reason), by `break`, or with an error that trying again does not mend: a wrong key, a session that
  * does not exist. Deltas come without `accumulated` unless it is asked for.
  */
-export async function* streamEvents(
+export function streamEvents(
   http: Http,
   sessionId: string,
   options: StreamOptions = {},
-): AsyncGenerator<Event, void, undefined> {
-  const { signal, onConnection, retriesMax = Number.POSITIVE_INFINITY } = options
+): AsyncIterableIterator<Event, void, undefined> {
+  const { signal } = options
+  const over = new AbortController()
+  const portions = portionsOf(http, sessionId, { options, over })
+  return eachOf(portions, { signal, close: () => over.abort() })
+}
+
+type Streaming = { options: StreamOptions; over: AbortController }
+
+/** The events in the portions in which they come, from one connection after the other until `over`. */
+async function* portionsOf(
+  http: Http,
+  sessionId: string,
+  { options, over }: Streaming,
+): AsyncGenerator<readonly Event[], void, undefined> {
+  const { signal } = options
   const place: Place = { since_id: options.since_id, after_sequence: options.after_sequence }
-  let wasOpen = false
-  for (let failures = 0; ; failures += 1) {
-    signal?.throwIfAborted()
-    let openedAt: number | undefined
-    let retryMs: number | undefined
-    let error = new OutlastError('connection_failed', 'The stream ended.')
-    try {
-      for await (const frames of framesOf(http, sessionId, { options, place })) {
-        if (openedAt === undefined) {
-          openedAt = performance.now()
-          wasOpen = true
-          onConnection?.({ isOpen: true })
+  const tries = countTries(options)
+  const abort = () => over.abort()
+  signal?.throwIfAborted()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    for (;;) {
+      tries.begin()
+      try {
+        const where = { options, place, signal: over.signal }
+        for await (const frames of framesOf(http, sessionId, where)) {
+          tries.opened()
+          const { events, retryMs } = read(frames, place)
+          if (retryMs !== undefined) tries.announced(retryMs)
+          if (events.length === 0) continue
+          tries.moved()
+          yield events
         }
-        for (const frame of frames) {
-          if (frame.event === 'disconnecting') retryMs = retryMsOf(frame)
-          if (isLifecycle(frame)) continue
-          const event = parsed(frame.data) as Event
-          if (!moveOn(place, frame, event)) continue
-          failures = 0
-          yield event
-          if (signal?.aborted) throw signal.reason
-        }
+      } catch (error) {
+        if (!over.signal.aborted) tries.failed(error)
       }
-    } catch (caught) {
-      signal?.throwIfAborted()
-      if (!mayMend(caught, wasOpen)) throw caught
-      error = caught
+      if (!over.signal.aborted) await pause(tries.waitMs(), over.signal).catch(() => {})
+      if (signal?.aborted) throw signal.reason
+      if (over.signal.aborted) return
     }
-    if (openedAt !== undefined && performance.now() - openedAt >= steadyMs) failures = 0
-    const isPlanned = retryMs !== undefined && failures === 0
-    if (failures >= retriesMax && !isPlanned) throw error
-    onConnection?.({ isOpen: false, ...(retryMs === undefined && { error }) })
-    await pause(waitOf({ retryMs, failures, error }), signal)
+  } finally {
+    signal?.removeEventListener('abort', abort)
   }
 }
 
-type Lost = { retryMs: number | undefined; failures: number; error: OutlastError }
+/** The events of frames that are new, and in how many ms to come back if one says that the server closes. */
+function read(frames: readonly Frame[], place: Place) {
+  const events: Event[] = []
+  let retryMs: number | undefined
+  for (const frame of frames) {
+    if (frame.event === 'disconnecting') retryMs = retryMsOf(frame)
+    if (isLifecycle(frame)) continue
+    const event = parsed(frame.data) as Event
+    if (moveOn(place, frame, event)) events.push(event)
+  }
+  return { events, retryMs }
+}
 
-/** A close that was announced costs what the server says, unless it is one of many in a row. */
-function waitOf({ retryMs, failures, error }: Lost): number {
-  const asked = Math.min(retryMs ?? error.retryAfterMs ?? 0, retryAfterMsMax)
-  const isPlanned = retryMs !== undefined && failures === 0
-  return isPlanned ? asked : Math.max(asked, backoff(failures, backoffMs))
+/**
+ * What became of the connections of a stream, and when to make the next.
+ * Contract: `failed` and `waitMs` throw what trying again does not mend, or what happened too often in a row.
+ */
+function countTries({ onConnection, retriesMax = Number.POSITIVE_INFINITY }: StreamOptions) {
+  let failures = 0
+  let wasOpen = false
+  let openedAt: number | undefined
+  let retryMs: number | undefined
+  let error: OutlastError | undefined
+  return {
+    begin() {
+      openedAt = undefined
+      retryMs = undefined
+      error = undefined
+    },
+    opened() {
+      if (openedAt !== undefined) return
+      openedAt = performance.now()
+      wasOpen = true
+      onConnection?.({ isOpen: true })
+    },
+    announced(ms: number) {
+      retryMs = ms
+    },
+    moved() {
+      failures = 0
+    },
+    failed(caught: unknown) {
+      if (!mayMend(caught, wasOpen)) throw caught
+      error = caught
+    },
+    waitMs(): number {
+      if (openedAt !== undefined && performance.now() - openedAt >= steadyMs) failures = 0
+      const isPlanned = retryMs !== undefined && failures === 0
+      const why = error ?? new OutlastError('connection_failed', 'The stream ended.')
+      if (failures >= retriesMax && !isPlanned) throw why
+      onConnection?.({ isOpen: false, ...(!isPlanned && { error: why }) })
+      const asked = Math.min(retryMs ?? why.retryAfterMs ?? 0, retryAfterMsMax)
+      // An announced close costs what the server says, unless it is one of many in a row.
+      const ms = isPlanned ? asked : Math.max(asked, backoff(failures, backoffMs))
+      failures += 1
+      return ms
+    },
+  }
 }
 
 /** Where a stream once was, a page of something else is a proxy whose server is away. */
@@ -118,7 +177,7 @@ function moveOn(place: Place, { id }: Frame, event: Event): boolean {
   return true
 }
 
-type Connecting = { options: StreamOptions; place: Place }
+type Connecting = { options: StreamOptions; place: Place; signal: AbortSignal }
 
 /**
  * The frames of one connection, in the portions in which they come; the first is empty, and says that it is open.
@@ -128,12 +187,12 @@ type Connecting = { options: StreamOptions; place: Place }
 async function* framesOf(
   http: Http,
   sessionId: string,
-  { options, place }: Connecting,
+  { options, place, signal }: Connecting,
 ): AsyncGenerator<Frame[], void, undefined> {
-  const { signal, headers, silenceMs = 30_000 } = options
+  const { headers, silenceMs = 30_000 } = options
   const closing = new AbortController()
-  const abort = () => closing.abort(signal?.reason)
-  signal?.addEventListener('abort', abort, { once: true })
+  const abort = () => closing.abort(signal.reason)
+  whenAborted(signal, abort)
   const watch = watchSilence(closing, silenceMs)
   try {
     const response = await http.open(
@@ -157,7 +216,7 @@ async function* framesOf(
     if (error instanceof OutlastError) throw error
     throw new OutlastError('connection_failed', 'The stream broke off.', { cause: error })
   } finally {
-    signal?.removeEventListener('abort', abort)
+    signal.removeEventListener('abort', abort)
     closing.abort()
   }
 }
