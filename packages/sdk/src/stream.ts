@@ -1,4 +1,5 @@
 import type { Event, EventType, StreamQuery } from '@outlast/contract'
+import { whenAborted } from './abort.ts'
 import { OutlastError } from './error.ts'
 import {
   backoff,
@@ -60,9 +61,8 @@ async function* portionsOf(
   const { signal } = options
   const place: Place = { since_id: options.since_id, after_sequence: options.after_sequence }
   const tries = countTries(options)
-  const abort = () => over.abort()
   signal?.throwIfAborted()
-  signal?.addEventListener('abort', abort, { once: true })
+  const unlisten = whenAborted(signal, () => over.abort())
   try {
     for (;;) {
       tries.begin()
@@ -84,7 +84,7 @@ async function* portionsOf(
       if (over.signal.aborted) return
     }
   } finally {
-    signal?.removeEventListener('abort', abort)
+    unlisten()
   }
 }
 
@@ -191,8 +191,7 @@ async function* framesOf(
 ): AsyncGenerator<Frame[], void, undefined> {
   const { headers, silenceMs = 30_000 } = options
   const closing = new AbortController()
-  const abort = () => closing.abort(signal.reason)
-  whenAborted(signal, abort)
+  const unlisten = whenAborted(signal, () => closing.abort(signal.reason))
   const watch = watchSilence(closing, silenceMs)
   try {
     const response = await http.open(
@@ -216,14 +215,9 @@ async function* framesOf(
     if (error instanceof OutlastError) throw error
     throw new OutlastError('connection_failed', 'The stream broke off.', { cause: error })
   } finally {
-    signal.removeEventListener('abort', abort)
+    unlisten()
     closing.abort()
   }
-}
-
-function whenAborted(signal: AbortSignal, work: () => void) {
-  if (signal.aborted) work()
-  else signal.addEventListener('abort', work, { once: true })
 }
 
 /**
