@@ -71,6 +71,8 @@ function whatIsWrong() {
 function whatIsWrongWith(place, wanted, found) {
   const name = place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length)
   if (wanted.optional && !fitsHere(wanted)) return undefined
+  // It may belong to another one that does not fit here.
+  if (wanted.optional && !found && !wanted.os && !wanted.cpu) return undefined
   if (!found) return `${name} is missing`
   if (found.version !== wanted.version) return `${name} is not at ${wanted.version}`
   if (found.integrity !== wanted.integrity) return `${name} is not the one of the lock file`

@@ -6,6 +6,11 @@ const server = 'http://localhost:9000'
 /** Vite wants its settings as the default export. */
 export default defineConfig({
   plugins: [react()],
-  build: { target: 'es2022', sourcemap: false, assetsInlineLimit: 0, modulePreload: { polyfill: false } },
+  build: {
+    target: 'es2022',
+    sourcemap: false,
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
   server: { proxy: { '/v1': server, '/health': server, '/api-doc': server } },
 })

@@ -9,16 +9,12 @@ import { queryClient } from './client.ts'
 import { router } from './router.tsx'
 import { theme } from './theme.ts'
 
-// Mantine's own style elements would be inline styles: what they hold stands in its style sheet and in console.css.
+/** Styles that components write need it, since the page allows no others. */
+const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')!.content
+
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
-    <MantineProvider
-      theme={theme}
-      defaultColorScheme="auto"
-      withCssVariables={false}
-      withStaticClasses={false}
-      withGlobalClasses={false}
-    >
+    <MantineProvider theme={theme} defaultColorScheme="auto" getStyleNonce={() => nonce}>
       <QueryClientProvider client={queryClient}>
         <RouterProvider router={router} />
       </QueryClientProvider>

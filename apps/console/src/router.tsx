@@ -1,4 +1,9 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router'
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+} from '@tanstack/react-router'
 import { Shell } from './shell/shell.tsx'
 
 const root = createRootRoute({ component: Shell })
@@ -36,8 +41,23 @@ const agents = createRoute({
   component: lazyRouteComponent(() => import('./agents/list.tsx'), 'AgentList'),
 })
 
+const coming = [
+  '/capabilities',
+  '/providers',
+  '/mcp-servers',
+  '/schedules',
+  '/operations',
+  '/settings',
+].map((path) =>
+  createRoute({
+    getParentRoute: () => root,
+    path,
+    component: lazyRouteComponent(() => import('./shell/coming.tsx'), 'Coming'),
+  }),
+)
+
 export const router = createRouter({
-  routeTree: root.addChildren([sessionList, session, agents]),
+  routeTree: root.addChildren([sessionList, session, agents, ...coming]),
   defaultPreload: 'intent',
 })
 

@@ -145,4 +145,13 @@ export { createOutlast, type Outlast } from './outlast.ts'
 export type { List, Page } from './page.ts'
 export type { SendOptions, SessionHandle } from './session.ts'
 export type { StreamOptions } from './stream.ts'
+export { addEvent, emptyTranscript } from './transcript.ts'
+export type {
+  AgentMessage,
+  Notice,
+  ToolCallItem,
+  Transcript,
+  TranscriptItem,
+  UserMessage,
+} from './transcript-items.ts'
 export type { Turn, TurnOptions } from './turn.ts'

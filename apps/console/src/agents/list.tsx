@@ -1,21 +1,24 @@
 import { Text } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { outlast, sentenceOf } from '../client.ts'
+import { outlast } from '../client.ts'
+import { Failure, Screen } from '../shell/screen.tsx'
 
 export function AgentList() {
   const agents = useQuery({
     queryKey: ['agents'],
     queryFn: async ({ signal }) => await outlast.agents.list({ limit: 100 }, { signal }),
   })
-  if (agents.isError) return <Text p="md">{sentenceOf(agents.error)}</Text>
   return (
-    <div className="scroll">
-      {agents.data?.data.map(({ id, name, description }) => (
-        <div key={id} className="row">
-          <Text fw={500}>{name}</Text>
-          <span className="second">{description ?? id}</span>
-        </div>
-      ))}
-    </div>
+    <Screen title="Agents">
+      {agents.isError && <Failure error={agents.error} retry={agents.refetch} />}
+      <div className="scroll">
+        {agents.data?.data.map(({ id, name, description }) => (
+          <div key={id} className="row">
+            <Text fw={500}>{name}</Text>
+            <span className="second">{description ?? id}</span>
+          </div>
+        ))}
+      </div>
+    </Screen>
   )
 }

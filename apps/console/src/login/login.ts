@@ -27,7 +27,10 @@ export const useAsking = () =>
   )
 
 /** The platform's `fetch`, which signs in anew when it has to and then asks again. What is under way on the page stays. */
-export async function fetchSignedIn(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+export async function fetchSignedIn(
+  input: RequestInfo | URL,
+  init?: RequestInit,
+): Promise<Response> {
   const response = await fetch(input, init)
   if (response.status !== 401 || !(await saysNobody(response))) return response
   renewing ??= renew().finally(() => {

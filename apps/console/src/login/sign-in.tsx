@@ -1,4 +1,14 @@
-import { Alert, Anchor, Button, Center, Paper, PasswordInput, Stack, TextInput, Title } from '@mantine/core'
+import {
+  Alert,
+  Anchor,
+  Button,
+  Center,
+  Paper,
+  PasswordInput,
+  Stack,
+  TextInput,
+  Title,
+} from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
@@ -59,7 +69,14 @@ export function SignIn() {
           <form onSubmit={submit}>
             <Stack gap="sm">
               {isNew && <TextInput name="name" label="Name" autoComplete="name" required />}
-              <TextInput name="email" type="email" label="E-mail" autoComplete="email" required autoFocus />
+              <TextInput
+                name="email"
+                type="email"
+                label="E-mail"
+                autoComplete="email"
+                required
+                autoFocus
+              />
               <PasswordInput
                 name="password"
                 label="Password"
@@ -84,7 +101,12 @@ export function SignIn() {
         )}
         <Stack gap="sm" mt="md">
           {oauth_providers.map((provider) => (
-            <Button key={provider} variant="default" component="a" href={outlast.auth.oauthUrl(provider)}>
+            <Button
+              key={provider}
+              variant="default"
+              component="a"
+              href={outlast.auth.oauthUrl(provider)}
+            >
               Continue with {providerNames[provider] ?? provider}
             </Button>
           ))}

@@ -5,7 +5,9 @@ import { useInfiniteQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useRef } from 'react'
-import { outlast, sentenceOf } from '../client.ts'
+import { outlast } from '../client.ts'
+import { Ago } from '../shell/ago.tsx'
+import { Empty, Failure, Screen } from '../shell/screen.tsx'
 
 const pageSize = 100
 const rowHeight = 63
@@ -28,7 +30,7 @@ export function SessionList() {
     navigate({ search: (before) => ({ ...before, search: text || undefined }), replace: true })
   }, 250)
   return (
-    <div className="screen">
+    <Screen title="Sessions">
       <Group p="sm" gap="xs">
         <TextInput
           aria-label="Search"
@@ -49,10 +51,13 @@ export function SessionList() {
           w={140}
         />
       </Group>
-      {pages.isError && <Text p="md">{sentenceOf(pages.error)}</Text>}
-      {pages.isSuccess && rows.length === 0 && <Text p="md">There is no such session.</Text>}
-      <Rows rows={rows} more={() => pages.hasNextPage && !pages.isFetching && pages.fetchNextPage()} />
-    </div>
+      {pages.isError && <Failure error={pages.error} retry={pages.refetch} />}
+      {pages.isSuccess && rows.length === 0 && <Empty title="There is no such session." />}
+      <Rows
+        rows={rows}
+        more={() => pages.hasNextPage && !pages.isFetching && pages.fetchNextPage()}
+      />
+    </Screen>
   )
 }
 
@@ -84,7 +89,11 @@ function Rows({ rows, more }: { rows: Session[]; more: () => unknown }) {
 
 const colors = { started: 'gray', active: 'green', idle: 'blue' } as const
 
-function Row({ session: { id, title, preview, output_preview, status, created_at } }: { session: Session }) {
+function Row({
+  session: { id, title, preview, output_preview, status, created_at },
+}: {
+  session: Session
+}) {
   return (
     <Link to="/sessions/$sessionId" params={{ sessionId: id }} className="row">
       <Text fw={500} truncate>
@@ -92,7 +101,7 @@ function Row({ session: { id, title, preview, output_preview, status, created_at
       </Text>
       <Group gap="xs">
         <Text size="xs" c="dimmed">
-          {new Date(created_at).toLocaleString()}
+          <Ago at={created_at} />
         </Text>
         <Badge color={colors[status]} variant="light">
           {status}

@@ -1,47 +1,112 @@
-import { ActionIcon, AppShell, Burger, Group, NavLink, Text, useMantineColorScheme } from '@mantine/core'
+import {
+  ActionIcon,
+  AppShell,
+  Burger,
+  Group,
+  Menu,
+  NavLink,
+  Text,
+  useComputedColorScheme,
+  useMantineColorScheme,
+} from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
+import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
+import { outlast } from '../client.ts'
+import { remember, signOut, useAsking } from '../login/login.ts'
+import { SignIn } from '../login/sign-in.tsx'
+import { isAt, places } from './places.ts'
 
-const places = [
-  { to: '/', label: 'Sessions', isAt: (path: string) => path === '/' || path.startsWith('/sessions') },
-  { to: '/agents', label: 'Agents', isAt: (path: string) => path.startsWith('/agents') },
-] as const
-
-/** What surrounds every screen: where one can go, and light or dark. */
+/** What surrounds every screen: where one can go, who is signed in, light or dark. */
 export function Shell() {
+  const isAsking = useAsking()
   const [isOpen, { toggle, close }] = useDisclosure()
   const { pathname } = useLocation()
-  const { toggleColorScheme } = useMantineColorScheme()
   return (
-    <AppShell
-      header={{ height: 48 }}
-      navbar={{ width: 200, breakpoint: 'sm', collapsed: { mobile: !isOpen } }}
+    <>
+      {isAsking && <SignIn />}
+      <div hidden={isAsking}>
+        <AppShell
+          header={{ height: 48 }}
+          navbar={{ width: 190, breakpoint: 'sm', collapsed: { mobile: !isOpen } }}
+        >
+          <AppShell.Header>
+            <Group h="100%" px="md" justify="space-between" wrap="nowrap">
+              <Group gap="xs" wrap="nowrap">
+                <Burger
+                  opened={isOpen}
+                  onClick={toggle}
+                  size="sm"
+                  hiddenFrom="sm"
+                  aria-label="Menu"
+                />
+                <Text fw={700}>Outlast</Text>
+              </Group>
+              <Group gap="xs" wrap="nowrap">
+                <Scheme />
+                <Person />
+              </Group>
+            </Group>
+          </AppShell.Header>
+          <AppShell.Navbar p="xs">
+            {places.map(({ to, label }) => (
+              <NavLink
+                key={to}
+                renderRoot={(props) => <Link to={to} {...props} />}
+                label={label}
+                active={isAt(pathname, to)}
+                onClick={close}
+              />
+            ))}
+          </AppShell.Navbar>
+          <AppShell.Main h="100dvh">
+            <Outlet />
+          </AppShell.Main>
+        </AppShell>
+      </div>
+    </>
+  )
+}
+
+function Scheme() {
+  const { setColorScheme } = useMantineColorScheme()
+  const scheme = useComputedColorScheme('light')
+  const other = scheme === 'light' ? 'dark' : 'light'
+  return (
+    <ActionIcon
+      variant="subtle"
+      onClick={() => setColorScheme(other)}
+      aria-label={`Make it ${other}`}
     >
-      <AppShell.Header>
-        <Group h="100%" px="md" justify="space-between">
-          <Group gap="xs">
-            <Burger opened={isOpen} onClick={toggle} size="sm" hiddenFrom="sm" aria-label="Menu" />
-            <Text fw={700}>Outlast</Text>
-          </Group>
-          <ActionIcon variant="subtle" onClick={toggleColorScheme} aria-label="Light or dark">
-            ◐
-          </ActionIcon>
-        </Group>
-      </AppShell.Header>
-      <AppShell.Navbar p="xs">
-        {places.map(({ to, label, isAt }) => (
-          <NavLink
-            key={to}
-            renderRoot={(props) => <Link to={to} {...props} />}
-            label={label}
-            active={isAt(pathname)}
-            onClick={close}
-          />
-        ))}
-      </AppShell.Navbar>
-      <AppShell.Main h="100dvh">
-        <Outlet />
-      </AppShell.Main>
-    </AppShell>
+      {scheme === 'light' ? '☾' : '☀'}
+    </ActionIcon>
+  )
+}
+
+/** Who is signed in; nothing where nobody has to be. */
+function Person() {
+  const person = useQuery({
+    queryKey: ['me'],
+    async queryFn() {
+      const { mode } = await outlast.auth.getConfig()
+      if (mode === 'none') return null
+      const me = await outlast.auth.getMe()
+      remember(me.id)
+      return me
+    },
+  })
+  if (!person.data) return null
+  return (
+    <Menu>
+      <Menu.Target>
+        <ActionIcon variant="light" radius="xl" aria-label={person.data.name}>
+          {person.data.name.slice(0, 1)}
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>{person.data.email}</Menu.Label>
+        <Menu.Item onClick={() => signOut()}>Sign out</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
   )
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
@@ -34,21 +35,27 @@ const screens = [
   '/settings/*',
 ]
 
-/** The page loads and calls nothing but this server, runs no inline code and stands in no frame. */
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "img-src 'self' data: blob: https:",
-  "font-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+/**
+ * The page loads and calls nothing but this server, runs no inline code and stands in no frame. Styles that its components
+ * write carry the nonce that the page was given.
+ */
+const policyOf = (nonce: string) =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    `style-src 'self' 'nonce-${nonce}'`,
+    "connect-src 'self'",
+    "img-src 'self' data: blob: https:",
+    "font-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+
+/** Where the page has its nonce. */
+const noncePlace = '__NONCE__'
 
 const headers = {
-  'content-security-policy': policy,
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
 }
@@ -63,7 +70,9 @@ const suffixes: Record<Encoding, string> = { br: '.br', gzip: '.gz', identity: '
 /** The console, as it was built, from memory. Contract: without a build there is none, and all else works. */
 export async function consoleRoutes({ app }: Api): Promise<void> {
   if (!existsSync(path.join(folder, 'index.html'))) return
-  const names = (await readdir(folder, { recursive: true })).map((name) => name.replaceAll('\\', '/'))
+  const names = (await readdir(folder, { recursive: true })).map((name) =>
+    name.replaceAll('\\', '/'),
+  )
   const known = new Set(names)
   const kept = new Map<string, Buffer>()
 
@@ -97,7 +106,20 @@ export async function consoleRoutes({ app }: Api): Promise<void> {
       handler: (request, reply) => send(name, request, reply),
     })
 
-  for (const url of screens) serve(url, 'index.html')
+  const page = content('index.html').toString()
+  for (const url of screens) {
+    app.route({
+      method: 'GET',
+      url,
+      schema: { hide: true },
+      handler(_request, reply) {
+        const nonce = randomBytes(16).toString('base64url')
+        const own = { 'content-security-policy': policyOf(nonce), 'cache-control': 'no-store' }
+        reply.headers({ ...headers, ...own, 'content-type': types['.html'] })
+        return reply.send(page.replaceAll(noncePlace, nonce))
+      },
+    })
+  }
   for (const name of names) {
     if (types[path.extname(name)] && name !== 'index.html') serve(`/${name}`, name)
   }
