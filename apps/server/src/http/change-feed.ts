@@ -100,7 +100,8 @@ export function createChangeFeed({ bus, db, capabilities, log }: Node): ChangeFe
     }
     telling = false
     timer = undefined
-    if (readers.size > 0) timer = setTimeout(next, pauseMs - (performance.now() - begun))
+    const restMs = pauseMs - (performance.now() - begun)
+    if (readers.size > 0) timer = setTimeout(next, Math.max(0, restMs))
   }
 
   function next() {
