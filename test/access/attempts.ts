@@ -172,6 +172,9 @@ export const table: Record<string, Row> = {
   list_messages: byPath(),
   list_events: { attempts: resuming },
   stream_sse: { attempts: resuming },
+  stream_changes: nothing("it tells of one's own; see the tests of changes", () => [
+    { answer: [200] },
+  ]),
   create_session_token: byPath(() => ({ access: 'write' })),
   list_providers: ownOnly(),
   create_provider: nothing('a provider refers to nothing'),

@@ -147,6 +147,9 @@ export const bodies: Record<string, (own: Things) => unknown> = {
 /** What all organizations share: nobody but whoever runs the server may. */
 export const operatorsOnly = new Set(['list_workers', 'drain_worker', 'resume_worker'])
 
+/** What answers for as long as the client stays. */
+export const endless = new Set(['stream_sse', 'stream_changes'])
+
 /** Lists that an organization reads page by page. The path that we have names a file, which is no list. */
 export function listsIn(operations: Operation[]): Operation[] {
   const others = new Set([...operatorsOnly, 'get_path'])
@@ -289,7 +292,7 @@ export async function snapshotOf(
 ): Promise<Record<string, string>> {
   const readable = operations.filter(
     ({ id, method, isPublic }) =>
-      method === 'GET' && !isPublic && id !== 'stream_sse' && !operatorsOnly.has(id),
+      method === 'GET' && !isPublic && !endless.has(id) && !operatorsOnly.has(id),
   )
   const all: Record<string, string> = {}
   for (const { id, path } of readable) {

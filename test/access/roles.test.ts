@@ -70,6 +70,7 @@ const rules: Record<string, Rule> = {
   list_messages: { needs: 'read', token: 'read' },
   list_events: { needs: 'read', token: 'read' },
   stream_sse: { needs: 'read', token: 'read' },
+  stream_changes: { needs: 'read' },
   create_session_token: { needs: 'read' },
   list_providers: { needs: 'read' },
   create_provider: { needs: 'admin' },

@@ -5,6 +5,7 @@ import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf, post, replyOf, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { followingTests } from '../cluster/following.ts'
+import { changesTests } from '../cluster/watching.ts'
 import { startRedis } from './redis.ts'
 
 const env = { REDIS_URL: '' }
@@ -14,14 +15,14 @@ before(async (t) => {
   env.REDIS_URL = redis.url
 })
 
-followingTests({
-  env,
-  async cut() {
-    const client = await createClient({ url: env.REDIS_URL }).connect()
-    await client.sendCommand(['CLIENT', 'KILL', 'SKIPME', 'yes'])
-    client.destroy()
-  },
-})
+async function cut() {
+  const client = await createClient({ url: env.REDIS_URL }).connect()
+  await client.sendCommand(['CLIENT', 'KILL', 'SKIPME', 'yes'])
+  client.destroy()
+}
+
+followingTests({ env, cut })
+changesTests({ env, cut })
 
 test('a Redis that goes and comes back takes its time, and no event', async (t) => {
   const redis = await startRedis(t)

@@ -150,7 +150,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const runtime = await startRuntime(node, { ...about, pool: queuePool, alone })
   undo.push(async () => {
     stopping = true
-    streams?.close('shutdown')
+    streams.close('shutdown')
     await runtime.stop(config.SHUTDOWN_GRACE_MS)
   })
   const sweeping = setInterval(() => {

@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import type { Event } from '@outlast/contract'
+import type { Change, Event, Session } from '@outlast/contract'
 
 export type Frame = { event?: string; id?: string; data?: string; comment?: string }
 
@@ -26,31 +26,22 @@ function frameOf(text: string): Frame {
   return frame
 }
 
-/** Follows a session and remembers all that came. `until` waits for the first frame that fits. */
-export async function follow(
-  t: Pick<TestContext, 'after'>,
-  url: string,
-  {
-    sessionId,
-    query = '',
-    headers = {},
-  }: { sessionId: string; query?: string; headers?: Record<string, string> },
-) {
+type Hook = Pick<TestContext, 'after'>
+type Listening = { headers?: Record<string, string>; heard?: (frame: Frame) => void }
+
+/** Reads a stream and remembers all that came. `until` waits for the first that fits. */
+async function listen(t: Hook, url: string, { headers = {}, heard = () => {} }: Listening) {
   const closing = new AbortController()
   t.after(() => closing.abort())
-  const response = await fetch(`${url}/v1/sessions/${sessionId}/sse${query}`, {
-    headers,
-    signal: closing.signal,
-  })
+  const response = await fetch(url, { headers, signal: closing.signal })
   const frames: Frame[] = []
-  const events: Event[] = []
   const waiting = new Set<() => void>()
   let over = false
   const reading = (async () => {
     try {
       for await (const frame of framesOf(response)) {
         frames.push(frame)
-        if (frame.id !== undefined) events.push(JSON.parse(frame.data!) as Event)
+        heard(frame)
         for (const look of waiting) look()
       }
     } catch {
@@ -64,7 +55,7 @@ export async function follow(
     for (;;) {
       const found = find()
       if (found !== undefined) return found
-      if (over) throw new Error(`the stream ended; it had ${events.map(({ type }) => type)}`)
+      if (over) throw new Error(`the stream ended; it had ${frames.map(({ event }) => event)}`)
       await new Promise<void>((resolve) => {
         const look = () => {
           waiting.delete(look)
@@ -75,15 +66,64 @@ export async function follow(
     }
   }
 
+  return { response, frames, until, ended: reading, close: () => closing.abort() }
+}
+
+/** Follows a session and remembers its events. */
+export async function follow(
+  t: Hook,
+  url: string,
+  {
+    sessionId,
+    query = '',
+    headers = {},
+  }: { sessionId: string; query?: string; headers?: Record<string, string> },
+) {
+  const events: Event[] = []
+  const heard = ({ id, data }: Frame) => {
+    if (id !== undefined) events.push(JSON.parse(data!) as Event)
+  }
+  const path = `/v1/sessions/${sessionId}/sse${query}`
+  const stream = await listen(t, url + path, { headers, heard })
   return {
-    response,
-    frames,
+    ...stream,
     events,
-    until,
     /** The n-th event of a type. */
     event: <T extends Event['type']>(type: T, n = 1) =>
-      until(() => events.filter((event) => event.type === type)[n - 1] as Event<T> | undefined),
-    ended: reading,
-    close: () => closing.abort(),
+      stream.until(
+        () => events.filter((event) => event.type === type)[n - 1] as Event<T> | undefined,
+      ),
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look into data of every shape
+export type Told = { event: string; data: any }
+
+/** Watches what changes in an organization, and remembers what was told. */
+export async function watch(
+  t: Hook,
+  url: string,
+  { query = '', headers = {} }: { query?: string; headers?: Record<string, string> } = {},
+) {
+  const told: Told[] = []
+  const heard = ({ event, data }: Frame) => {
+    if (event !== undefined) told.push({ event, data: JSON.parse(data!) })
+  }
+  const stream = await listen(t, `${url}/v1/changes${query}`, { headers, heard })
+  const untilTold = (fits: (one: Told) => boolean) => stream.until(() => told.find(fits))
+  return {
+    ...stream,
+    told,
+    untilTold,
+    event: (name: string) => untilTold(({ event }) => event === name),
+    /** A session as it is told once it fits. */
+    async session(id: string, fits: (session: Session) => boolean = () => true): Promise<Session> {
+      const found = await untilTold(
+        ({ event, data }) => event === 'session.changed' && data.id === id && fits(data),
+      )
+      return found.data
+    },
+    changed: (noun: Change['noun'], id: string | null) =>
+      untilTold(({ event, data }) => event === 'changed' && data.noun === noun && data.id === id),
   }
 }

@@ -6,7 +6,7 @@ import { findKeyByHash, findLivingKey, type KeyUse, touchKeys } from '../store/a
 import type { Db } from '../store/database.ts'
 import { findLogin, membershipsOf } from '../store/logins.ts'
 import { findRole } from '../store/members.ts'
-import { levelOf, levelOfKey, type Principal } from './principal.ts'
+import { type Level, levelOf, levelOfKey, type Principal } from './principal.ts'
 import type { Tokens } from './tokens.ts'
 import { createWatches } from './watches.ts'
 
@@ -56,7 +56,12 @@ export type Credentials = {
 }
 
 /** What somebody keeps open with a credential: a stream in an organization. */
-export type Opened = { credential: string; orgId: string }
+export type Opened = {
+  credential: string
+  orgId: string
+  /** When given, what is open was for who may do just this. */
+  level?: Level | undefined
+}
 
 export function createCredentials(db: Db, tokens: Tokens | undefined, log: Log): Credentials {
   const bearers = new Map<string, Entry>()
@@ -127,11 +132,15 @@ export function createCredentials(db: Db, tokens: Tokens | undefined, log: Log):
   const uses = createUses(db, log)
   const watches = createWatches({ log, refresh, stillOpen })
 
-  async function stillOpen({ credential, orgId }: Opened): Promise<boolean> {
+  async function stillOpen({ credential, orgId, level }: Opened): Promise<boolean> {
+    const fits = (now: Level) => level === undefined || level === now
     try {
       const bearer = await find(credential)
-      if ('principal' in bearer) return bearer.principal.orgId === orgId
-      return (await roleOf(orgId, bearer.user.id)) !== undefined
+      if ('principal' in bearer) {
+        return bearer.principal.orgId === orgId && fits(bearer.principal.level)
+      }
+      const role = await roleOf(orgId, bearer.user.id)
+      return role !== undefined && fits(levelOf(role))
     } catch (error) {
       if (error instanceof ApiError) return false
       throw error

@@ -28,7 +28,14 @@ import { hashOf, type Tokens } from './tokens.ts'
 export type Visitor = { address: string; user_agent: string | null; request_id: string }
 
 /** What signing in needs. */
-export type SignIn = { config: Config; db: Database; tokens: Tokens; limits: Limits }
+export type SignIn = {
+  config: Config
+  db: Database
+  tokens: Tokens
+  limits: Limits
+  /** Told who became a member, once that is committed. */
+  joined: (orgId: string, userId: string) => void
+}
 
 const attemptSeconds = 900
 const attemptsPerEmail = 10
@@ -124,22 +131,28 @@ export async function register(
   })
   if (isAdmin(config, email)) throw new ApiError('email_taken')
   const passwordHash = await hashPassword(password)
-  const account = await database.transaction(async (db) => {
+  const { account, orgId } = await database.transaction(async (db) => {
     const made = await createAccount(db, { email, name, passwordHash })
-    await settle(db, made, invitation)
-    return made
+    return { account: made, orgId: await settle(db, made, invitation) }
   })
+  signIn.joined(orgId, account.id)
   return openLogin(signIn, account, { visitor, action: 'register', config })
 }
 
-/** Gives a new account its first organization. */
-async function settle(db: Db, { id, email, name }: Account, invitation?: string | null) {
+/** Gives a new account its first organization: its id. */
+async function settle(
+  db: Db,
+  { id, email, name }: Account,
+  invitation?: string | null,
+): Promise<string> {
   if (invitation != null) {
     const { org_id, role } = await takeInvitation(db, hashOf(invitation), email)
-    return addMember(db, org_id, id, role)
+    await addMember(db, org_id, id, role)
+    return org_id
   }
   const { id: orgId } = await createOrganization(db, `${name}'s organization`.slice(0, 255))
   await addMember(db, orgId, id, 'owner')
+  return orgId
 }
 
 /** Signs in whom an issuer vouches for. Contract: an address that has another account here is refused, never joined to it. */
@@ -163,21 +176,28 @@ export async function signInWithIssuer(
 }
 
 /** Makes an account for somebody who comes from an issuer for the first time. */
-async function admit({ config, db: database }: SignIn, provider: string, outsider: Outsider) {
+async function admit(
+  { config, db: database, joined }: SignIn,
+  provider: string,
+  outsider: Outsider,
+) {
   const { issuer, subject, email, name, avatarUrl } = outsider
   if (config.AUTH_MODE !== 'full') throw new ApiError('registration_disabled')
   if (isAdmin(config, email)) throw new ApiError('email_taken')
-  return database.transaction(async (db) => {
+  const { account, orgIds } = await database.transaction(async (db) => {
     const made = await createAccount(db, { email, name, authProvider: provider, avatarUrl })
     await addIdentity(db, { provider: issuer, subject, userId: made.id })
     // The issuer vouches for the address: who invited it means this person.
     const invitations = await takeInvitationsOf(db, email)
     for (const { org_id, role } of invitations) await addMember(db, org_id, made.id, role)
-    if (invitations.length > 0) return made
+    if (invitations.length > 0) {
+      return { account: made, orgIds: invitations.map(({ org_id }) => org_id) }
+    }
     if (config.AUTH_DISABLE_SIGNUP) throw new ApiError('registration_disabled')
-    await settle(db, made)
-    return made
+    return { account: made, orgIds: [await settle(db, made)] }
   })
+  for (const orgId of orgIds) joined(orgId, account.id)
+  return account
 }
 
 type Opening = { visitor: Visitor; action: string; config: Config }

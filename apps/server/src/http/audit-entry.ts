@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyContextConfig, FastifyRequest } from 'fastify'
 import type { Principal } from '../access/principal.ts'
 import type { NewAuditEntry } from '../store/audit-log.ts'
 
@@ -23,8 +23,14 @@ declare module 'fastify' {
 
 /** What changes something under /v1 is written down, unless its route says otherwise. */
 export function isAudited({ routeOptions, method }: FastifyRequest): boolean {
+  return isAuditedRoute({ ...routeOptions, method })
+}
+
+type Route = { method: unknown; url?: string; config?: FastifyContextConfig | undefined }
+
+export function isAuditedRoute({ method, url, config }: Route): boolean {
   if (method === 'GET' || method === 'HEAD') return false
-  return routeOptions.url?.startsWith('/v1/') === true && !routeOptions.config.unaudited
+  return url?.startsWith('/v1/') === true && !config?.unaudited
 }
 
 const userAgentMax = 300

@@ -35,16 +35,21 @@ const open = { access: 'public', unaudited: true, answersSecret: true } as const
 const stateSeconds = 600
 
 export function authRoutes({ app, node }: Api): void {
-  const { config, db, access } = node
+  const { config, db, access, bus } = node
   const { tokens, limits } = access
   const oauth = tokens && createOAuth(config, tokens, node.log)
   const isOff = config.AUTH_MODE === 'none'
   const hasAdmin = config.AUTH_ADMIN_EMAIL !== undefined
 
+  function joined(orgId: string, id: string) {
+    bus.changed(orgId, { noun: 'member', id })
+    bus.changed(orgId, { noun: 'invitation', id: null })
+  }
+
   /** Contract: throws 409 where there is nobody to sign in. */
   function signIn() {
     if (isOff || !tokens) throw new ApiError('authentication_off')
-    return { config, db, tokens, limits }
+    return { config, db, tokens, limits, joined }
   }
 
   function setCookies(request: FastifyRequest, reply: FastifyReply, pair: Tokens) {

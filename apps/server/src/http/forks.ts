@@ -24,7 +24,7 @@ export function forkRoutes({ app, node }: Api): void {
       body: NewFork,
       response: { 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId }, body, db }, reply) {
+    async handler({ params, principal: { orgId }, body, db, committed }, reply) {
       const sessionId = parseId('session', params.session_id)
       const source = await getForkSource(db, orgId, sessionId)
       const sequence = await cutOf(db, { sessionId, last: source.sequence }, body)
@@ -37,6 +37,7 @@ export function forkRoutes({ app, node }: Api): void {
       await node.quotas.checkSessions(orgId)
       const fork = { orgId, sessionId, source, sequence, changes: body }
       const session = await forkSession(node, db, fork)
+      committed.push(() => node.bus.changed(orgId, { noun: 'session', id: session.id }))
       return reply.code(201).send(masked(node.capabilities, session))
     },
   })

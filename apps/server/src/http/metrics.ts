@@ -7,6 +7,7 @@ import type { Metrics } from '../observe/metrics.ts'
 import { countTurns, type TurnCounts } from '../store/turn-counts.ts'
 import type { Api } from './api.ts'
 import { hostNameOf } from './guard.ts'
+import type { Streams } from './streams.ts'
 
 /** Counts every answer by its route: never by its URL, of which there is no end. */
 export function countRequests(app: FastifyInstance, metrics: Metrics): void {
@@ -16,7 +17,7 @@ export function countRequests(app: FastifyInstance, metrics: Metrics): void {
     metrics.requests.inc({ method, route, status: reply.statusCode })
     if (reply.problem) metrics.errors.inc({ code: reply.problem })
     // How long somebody listens is not how long we take.
-    if (!route.endsWith('/sse')) {
+    if (!routeOptions.schema?.produces?.includes('text/event-stream')) {
       metrics.requestSeconds.observe({ route }, reply.elapsedTime / 1_000)
     }
     done()
@@ -24,7 +25,7 @@ export function countRequests(app: FastifyInstance, metrics: Metrics): void {
 }
 
 /** `/metrics`, for whoever watches the server. */
-export function metricsRoutes({ app, node }: Api, streams: () => number): void {
+export function metricsRoutes({ app, node }: Api, streams: Streams): void {
   const { config, db, metrics } = node
   /** Several readers at once are one look at the database. */
   let looking: Promise<TurnCounts | undefined> | undefined
@@ -56,7 +57,7 @@ export function metricsRoutes({ app, node }: Api, streams: () => number): void {
       const text = await metrics.text({
         turns,
         running: node.local.running(),
-        streams: streams(),
+        streams: streams.count(),
         pool,
       })
       return reply.type(metrics.contentType).serializer(String).send(text)

@@ -12,6 +12,7 @@ import { auditRoutes } from './audit.ts'
 import { authRoutes } from './auth.ts'
 import { allowAbsentBodies, parseJsonBodies } from './body.ts'
 import { capabilityRoutes } from './capabilities.ts'
+import { changeRoutes } from './changes.ts'
 import { limitConnections } from './connections.ts'
 import { consoleRoutes } from './console.ts'
 import { documentRoutes } from './documents.ts'
@@ -32,7 +33,8 @@ import { providerRoutes } from './providers.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { sessionTokenRoutes } from './session-tokens.ts'
 import { sessionRoutes } from './sessions.ts'
-import { type Streams, streamRoutes } from './stream.ts'
+import { streamRoutes } from './stream.ts'
+import { createStreams, type Streams } from './streams.ts'
 import { runInUnits } from './unit.ts'
 import { userRoutes } from './users.ts'
 import { validator } from './validate.ts'
@@ -49,7 +51,7 @@ const urlParameterMax = 4_096
 
 export type Http = {
   app: FastifyInstance
-  streams: Streams | undefined
+  streams: Streams
   /** Lets answers that are under way go out, for a moment, and closes every connection. */
   close: () => Promise<void>
 }
@@ -105,14 +107,14 @@ export async function createHttp(
     )
   })
   authenticate(app, node, limitConnections(app.server, node.config))
-  runInUnits(app, node.db)
+  runInUnits(app, node)
 
   const api: Api = { app, node, version, stopping }
   healthRoutes(api)
-  let streams: Streams | undefined
-  metricsRoutes(api, () => streams?.count() ?? 0)
+  const streams = createStreams(api)
+  metricsRoutes(api, streams)
   const close = closing(app)
-  if (node.config.ROLE === 'worker') return { app, streams: undefined, close }
+  if (node.config.ROLE === 'worker') return { app, streams, close }
   const document = await documentRoutes(api)
   agentRoutes(api)
   await agentFileRoutes(api)
@@ -124,7 +126,8 @@ export async function createHttp(
   answerRoutes(api)
   eventRoutes(api)
   fileRoutes(api)
-  streams = streamRoutes(api)
+  streamRoutes(api, streams)
+  changeRoutes(api, streams)
   sessionTokenRoutes(api)
   scheduleRoutes(api)
   providerRoutes(api)

@@ -50,8 +50,9 @@ export function sessionRoutes({ app, node }: Api): void {
       body: NewSession,
       response: { 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
     },
-    async handler({ body, principal, db }, reply) {
-      const session = await openSession(node, db, { orgId: principal.orgId, wanted: body })
+    async handler({ body, principal: { orgId }, db, committed }, reply) {
+      const session = await openSession(node, db, { orgId, wanted: body })
+      committed.push(() => node.bus.changed(orgId, { noun: 'session', id: session.id }))
       return reply.code(201).send(shown(session))
     },
   })
@@ -111,7 +112,7 @@ export function sessionRoutes({ app, node }: Api): void {
     async handler({ params, principal, db, committed }, reply) {
       const id = parseId('session', params.session_id)
       await deleteSession(db, principal.orgId, id)
-      committed.push(() => node.bus.deleted(id))
+      committed.push(() => node.bus.deleted({ orgId: principal.orgId, sessionId: id }))
       return reply.code(204).send()
     },
   })

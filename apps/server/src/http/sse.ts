@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import { type EventPosition, eventId, idInside } from '../ids.ts'
 import type { Node } from '../runtime/node.ts'
 import {
@@ -14,12 +13,9 @@ import {
 import { presentEvents, readPage, type WireEvent } from '../store/events.ts'
 import { findSequence } from '../store/messages.ts'
 import { findRunningMessage } from '../store/snapshots.ts'
-import type { Heartbeat } from './heartbeat.ts'
+import { type Frames, reconnectMs } from './frames.ts'
 
 const batchSize = 200
-const bufferBytesMax = 256 * 1024
-const unreadMs = 30_000
-const reconnectMs = 100
 
 export type StreamOptions = {
   orgId: string
@@ -30,12 +26,7 @@ export type StreamOptions = {
   /** Live events that the client wants. */
   deltas: readonly LiveKind[]
   accumulated: boolean
-  signOfLife: 'comment' | 'event'
-  heartbeat: Heartbeat
-  cycleMs: number
 }
-
-export type Stream = { close: (reason: string) => void }
 
 /** The data of `output.message.completed`, as far as it is text. */
 type Completed = {
@@ -62,20 +53,17 @@ const endsText = (type: string) =>
  * The position is all there is to a client: whatever happens, what is due next follows from it, so hints may get
  * lost, deltas merge while the client is slow, and nothing comes twice or not at all.
  */
-export function openStream(node: Node, response: ServerResponse, options: StreamOptions): Stream {
+export function followSession(node: Node, frames: Frames, options: StreamOptions): void {
   const { sessionId } = options
   let { position } = options
   /** The sequence of the `output.message.started` inside which the client stands; 0 for none. */
   let running = 0
   let placed = false
   let asked = false
-  let closed = false
   let busy = false
   /** There may be stored events that this client has not seen. */
   let behind = true
-  let unread: NodeJS.Timeout | undefined
-  /** Frames that go out as one piece. */
-  let gathered: string | undefined
+  const { write, together, isFull, close } = frames
 
   const unfollow = node.bus.follow(sessionId, {
     orgId: options.orgId,
@@ -95,55 +83,16 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
     deleted: () => close('session_deleted'),
   })
 
-  const stopBeat = options.heartbeat.add(() => {
-    write(options.signOfLife === 'event' ? 'event: heartbeat\ndata: {}\n\n' : ': heartbeat\n\n')
-  })
-  const cycle = setTimeout(() => close('connection_cycle'), options.cycleMs)
-
-  response.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-cache, no-transform',
-    'x-accel-buffering': 'no',
-    connection: 'keep-alive',
-  })
-  write(`event: connected\nretry: ${reconnectMs}\ndata: {"status":"connected"}\n\n`)
-  response.on('close', end)
-  response.on('error', end)
-  response.on('drain', () => {
-    clearTimeout(unread)
-    unread = undefined
-    void pump()
-  })
+  frames.listen({ drained: () => void pump(), ended: unfollow })
   void pump()
-
-  function isFull() {
-    return response.writableLength > bufferBytesMax
-  }
-
-  function together(work: () => void) {
-    gathered = ''
-    work()
-    const frames = gathered
-    gathered = undefined
-    if (frames !== '') write(frames)
-  }
-
-  function write(frame: string) {
-    if (closed) return
-    if (gathered !== undefined) {
-      gathered += frame
-      return
-    }
-    if (!response.write(frame) && !unread) unread = setTimeout(() => response.destroy(), unreadMs)
-  }
 
   /** Sends what is due until nothing is, or the client's buffer is full. */
   async function pump() {
-    if (busy || closed) return
+    if (busy || frames.isOver()) return
     busy = true
     try {
       await findPlace()
-      while (!closed && !isFull() && (behind || liveIsDue())) {
+      while (!frames.isOver() && !isFull() && (behind || liveIsDue())) {
         if (behind) await catchUp()
         else sendLive(node.bus.liveMessage(sessionId)!)
         if (!behind) askOnce()
@@ -184,7 +133,7 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
     behind = false
     const read = { after: position.sequence, limit: batchSize }
     const { rows, more } = await readPage(node.db, sessionId, read)
-    if (closed) return
+    if (frames.isOver()) return
     if (rows.length === 0) return await checkSession()
     behind ||= more
     const wanted = rows.filter((row) => wants(row.type))
@@ -286,22 +235,4 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
     extend(whole, 0, pieces)
     sendText(whole)
   }
-
-  function close(reason: string) {
-    if (closed) return
-    write(`event: disconnecting\ndata: ${JSON.stringify({ reason, retry_ms: reconnectMs })}\n\n`)
-    response.end()
-    end()
-  }
-
-  function end() {
-    if (closed) return
-    closed = true
-    stopBeat()
-    clearTimeout(cycle)
-    clearTimeout(unread)
-    unfollow()
-  }
-
-  return { close }
 }

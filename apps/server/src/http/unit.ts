@@ -1,16 +1,19 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { ApiError } from '../errors.ts'
+import type { Node } from '../runtime/node.ts'
 import { recordAudit } from '../store/audit-log.ts'
-import { type Database, openUnit, type Unit } from '../store/database.ts'
+import type { Bus } from '../store/bus.ts'
+import { openUnit, type Unit } from '../store/database.ts'
 import {
   claimKey,
   type IdempotencyKey,
   type StoredAnswer,
   saveAnswer,
 } from '../store/idempotency-keys.ts'
-import { auditEntry, isAudited } from './audit-entry.ts'
+import { auditEntry, isAudited, isAuditedRoute } from './audit-entry.ts'
 import { keyOf, shortened, waitTurn } from './idempotency.ts'
 import { answerInstead } from './problems.ts'
+import { changesOf } from './told-changes.ts'
 
 /** A request in one transaction: its effect, its Idempotency-Key, its entry in the audit log. */
 type Held = { unit: Unit; key: IdempotencyKey | undefined; finished: () => void }
@@ -21,7 +24,7 @@ const held = new WeakMap<FastifyRequest, Held>()
  * What a request changes, the answer that its Idempotency-Key repeats for 24 hours, and what the audit log says of it are
  * stored together or not at all.
  */
-export function runInUnits(app: FastifyInstance, database: Database): void {
+export function runInUnits(app: FastifyInstance, { db: database, bus }: Node): void {
   const underWay = new Map<string, Promise<void>>()
 
   async function begin(request: FastifyRequest, reply: FastifyReply) {
@@ -49,7 +52,7 @@ export function runInUnits(app: FastifyInstance, database: Database): void {
   async function end(request: FastifyRequest, reply: FastifyReply, payload: unknown) {
     const mine = held.get(request)
     try {
-      if (mine) await settle(request, reply, { held: mine, payload })
+      if (mine) await settle(request, reply, { held: mine, payload, bus })
     } catch (error) {
       // An error behind an error would be answered in the framework's words, and with the first one's status.
       if (reply.statusCode < 400) throw error
@@ -61,10 +64,16 @@ export function runInUnits(app: FastifyInstance, database: Database): void {
 
   app.addHook('onRoute', (route) => {
     if (route.method === 'GET' || route.method === 'HEAD') return
+    checkTold(route)
     // What a route does before holds no transaction open.
     route.preHandler = [route.preHandler ?? [], begin].flat()
     route.onSend = end
   })
+}
+
+/** An operation of which nobody has said what it changes ends the start, not somebody's request. */
+function checkTold(route: RouteOptions) {
+  if (isAuditedRoute(route)) changesOf(route.schema?.operationId ?? '', null)
 }
 
 /** The key of a POST whose answer may be stored: one that holds a secret may not. */
@@ -94,13 +103,13 @@ async function drop(request: FastifyRequest, done = false) {
   if (done) mine?.finished()
 }
 
-type Settling = { held: Held; payload: unknown }
+type Settling = { held: Held; payload: unknown; bus: Bus }
 
 /** Commits the effect with its answer and its entry; an effect that failed leaves the answer alone, a fault of ours nothing. */
 async function settle(
   request: FastifyRequest,
   reply: FastifyReply,
-  { held: mine, payload }: Settling,
+  { held: mine, payload, bus }: Settling,
 ) {
   held.delete(request)
   const { unit, key, finished } = mine
@@ -111,6 +120,11 @@ async function settle(
     else if (isAudited(request)) {
       const { orgIds, entry } = auditEntry(request, payload)
       await recordAudit(unit.db, orgIds, entry)
+      request.committed.push(() => {
+        for (const change of changesOf(entry.action, entry.target)) {
+          for (const orgId of orgIds) bus.changed(orgId, change)
+        }
+      })
     }
     if (key) await saveAnswer(unit.db, key, { status, answer: shortened(payload) })
     await unit.commit()

@@ -67,7 +67,7 @@ export async function answerTurn(
         node,
         drafts.map(({ logged }) => logged),
       )
-      node.bus.stored(sessionId, stored.sequence, () =>
+      node.bus.stored(ref, stored.sequence, () =>
         events.map((event, index) =>
           wireEvent(sessionId, { ...event, sequence: first + index, ts }),
         ),

@@ -111,7 +111,7 @@ export async function readState(db: Db, ref: TurnRef, turn: CurrentTurn): Promis
 /** Tells the turn's node, and ends the turn itself when that node does not. */
 async function awaitEnd(node: Node, ref: TurnRef, stored: Parameters<typeof wireEvent>[1][]) {
   const ended = watchEnd(node, ref)
-  node.bus.stored(ref.sessionId, stored.at(-1)!.sequence, () =>
+  node.bus.stored(ref, stored.at(-1)!.sequence, () =>
     stored.map((event) => wireEvent(ref.sessionId, event)),
   )
   node.bus.cancel(ref.sessionId, ref.turnId)
@@ -173,7 +173,7 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: Kept): Promis
     )
     if (!appended) return
     countStored(node, all.map(countedOf))
-    node.bus.stored(ref.sessionId, appended.sequence)
+    node.bus.stored(ref, appended.sequence)
     if (appended.ended) return await observeEnd(node, ref, turn)
     events = []
     effects = {}

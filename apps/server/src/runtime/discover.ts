@@ -36,6 +36,8 @@ async function discover(node: Node, provider: ProviderPlace, signal: AbortSignal
     const place = { orgId, id: providerId, type, baseUrl: base_url, sealed: api_key }
     const list = await discoverModels(node, place, signal)
     const { discovered, stale } = await saveDiscovered(node.db, { orgId, providerId }, list)
+    node.bus.changed(orgId, { noun: 'provider', id: providerId })
+    node.bus.changed(orgId, { noun: 'model', id: null })
     node.log.info('models synced', { provider: providerId, discovered, stale })
   } catch (error) {
     node.log.warn('models not synced', { provider: providerId, error: (error as Error).message })

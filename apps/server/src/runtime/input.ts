@@ -72,7 +72,7 @@ export async function acceptInput(
   const row = { sequence, type: 'input.message' as const, ts, context, tags }
   const stored = { ...row, data: begins ? data : (busyData ?? data) }
   const publish = () => {
-    node.bus.stored(sessionId, sequence, () => [wireEvent(sessionId, stored)])
+    node.bus.stored({ orgId, sessionId }, sequence, () => [wireEvent(sessionId, stored)])
     const ref = { orgId, sessionId, turnId: ids.turnId }
     if (begins && nodeId) node.local.begin({ ref, taken: accepted, input: stored })
   }

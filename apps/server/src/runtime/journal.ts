@@ -278,7 +278,7 @@ function publish(
     node,
     stored.map(({ logged }) => logged),
   )
-  node.bus.stored(run.sessionId, first + stored.length - 1, () =>
+  node.bus.stored(run, first + stored.length - 1, () =>
     stored.map(({ stored: event, present }, index) =>
       wireEvent(run.sessionId, {
         sequence: first + index,

@@ -79,7 +79,7 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
       turns.lose(state.lost)
       const known = new Set(options.turns().known)
       strays = state.strays.filter((turnId) => !known.has(turnId))
-      others = { peers: state.peers, otherVersions: state.other_versions }
+      others = { peers: state.peers.length, otherVersions: state.other_versions }
       node.bus.setPeers(state.peers)
       options.drain(state.draining)
       renewedAt = begun

@@ -71,9 +71,7 @@ async function store({ node, run }: Turn, context: EventContext, data: object): 
     const stored = await appendToTurn(node.db, run, { events: [event], bytes: event.data.length })
     if (!stored) return false
     const { sequence, ts } = stored
-    node.bus.stored(run.sessionId, sequence, () => [
-      wireEvent(run.sessionId, { ...event, sequence, ts }),
-    ])
+    node.bus.stored(run, sequence, () => [wireEvent(run.sessionId, { ...event, sequence, ts })])
   } catch (error) {
     node.log.debug('the progress of a call is not stored', { error })
   }

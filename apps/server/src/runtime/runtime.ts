@@ -237,7 +237,7 @@ async function afterFence(
   await orLeave(node, parting, async () => {
     const current = await findCurrentTurn(node.db, run.orgId, run.sessionId)
     if (!current) return
-    node.bus.stored(run.sessionId, current.sequence)
+    node.bus.stored(run, current.sequence)
     if (current.turn_id !== run.turnId || !current.turn_cancelled) return
     await settleCancel(node, run, turn ? keptOf(turn) : nothingKept)
   })

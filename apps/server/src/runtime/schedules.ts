@@ -146,8 +146,15 @@ async function runClaimed(node: Node, db: Db, due: DueSchedule[]): Promise<(() =
   })
   await insertExecutions(db, [...executions, ...planned.flatMap(skippedOf)])
   await advanceSchedules(db, planned.map(advanceOf(paused)))
-  return [...done.values()].flatMap(({ publish }) => publish ?? [])
+  const publish = [...done.values()].flatMap(({ publish }) => publish ?? [])
+  return [...publish, ...due.map(telling(node))]
 }
+
+const telling =
+  ({ bus }: Node) =>
+  ({ org_id: orgId, id }: Pick<DueSchedule, 'org_id' | 'id'>) =>
+  () =>
+    bus.changed(orgId, { noun: 'schedule', id })
 
 /** What becomes of each; times that were dealt with before the clock went back are left out. */
 async function planAll(db: Db, due: DueSchedule[]): Promise<Planned[]> {
@@ -264,6 +271,7 @@ async function runPending(node: Node): Promise<boolean> {
       return pending && tryAgain(node, db, pending)
     })
     done?.publish?.()
+    if (pending) telling(node)(pending)()
     return pending !== undefined
   } catch (error) {
     if (isUnavailable(error) || !pending) throw error

@@ -1,7 +1,8 @@
+import type { Change } from '@outlast/contract'
 import type { Log } from '../log.ts'
 import { createAnswers, type OwnMessage } from './bus/answers.ts'
 import { createCopies, type Outcome } from './bus/copies.ts'
-import { type Hint, unpacked } from './bus/hints.ts'
+import { type ChangedHint, type Hint, unpacked } from './bus/hints.ts'
 import { extend, type LiveMessage, livePauseMs, type Piece } from './bus/live-message.ts'
 import { createOutbox, type Transport, type TransportEvents } from './bus/outbox.ts'
 import type { Db } from './database.ts'
@@ -18,6 +19,17 @@ export type Follower = {
   grew: (message: LiveMessage) => void
   /** The session was deleted. */
   deleted: () => void
+}
+
+/** A session, and whose it is. */
+export type SessionRef = { orgId: string; sessionId: string }
+
+/** Who watches all that changes, in every organization. Hints too. */
+export type Watcher = {
+  /** A session's row or events changed. The organization is not known where an older node said it. */
+  session: (org: string | undefined, session: string) => void
+  sessionDeleted: (org: string | undefined, session: string) => void
+  changed: (org: string, change: Change) => void
 }
 
 export type Bus = ReturnType<typeof createBus>
@@ -48,6 +60,9 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
   const cancels = createListeners<[turnId: string]>()
   const looks = createListeners<[]>()
   const connections = createListeners<[]>()
+  const nodes = createListeners<[nodeId: string]>()
+  const watchers = new Set<Watcher>()
+  let peers: readonly string[] | undefined
   const transport = connect?.({ log, receive, connected })
   const outbox = createOutbox(nodeId, { transport, found: announce })
   const answers = createAnswers({
@@ -72,14 +87,28 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
   function take(hint: Hint) {
     if (hint.kind === 'cancel') return cancels.tell(hint.turn)
     if (hint.kind === 'look') return hint.node === nodeId ? looks.tell() : undefined
-    if (hint.kind === 'hello') return
+    if (hint.kind === 'hello') return connections.tell()
+    if (hint.kind === 'changed') return tellChanged(hint)
     const { session } = hint
+    if (hint.kind === 'stored') watch((watcher) => watcher.session(hint.org, session))
+    if (hint.kind === 'deleted') watch((watcher) => watcher.sessionDeleted(hint.org, session))
     if (hint.kind === 'ask') return answer(session, hint.sequence)
     if (!isFollowed(session)) return
     if (hint.kind === 'stored') each(session, (follower) => follower.stored(hint.sequence))
     if (hint.kind === 'deleted') each(session, (follower) => follower.deleted())
     if (hint.kind === 'text') settle(session, copies.take(hint))
     if (hint.kind === 'snapshot' && copies.awaits(session, hint.sequence)) answers.read(session)
+  }
+
+  function watch(tell: (watcher: Watcher) => void) {
+    for (const watcher of watchers) tell(watcher)
+  }
+
+  function tellChanged({ org, noun, id }: ChangedHint) {
+    watch((watcher) => {
+      if (noun !== 'session') watcher.changed(org, { noun, id })
+      else if (id !== null) watcher.session(org, id)
+    })
   }
 
   function settle(session: string, { grew, ask }: Outcome) {
@@ -114,10 +143,23 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
     onCancel: cancels.add,
     /** This node is to look at its row. */
     onLook: looks.add,
-    /** Hints may have been lost until now. */
+    /** Hints may have been lost until now: this node's connection is new, or another node's. */
     onConnected: connections.add,
-    /** How many other nodes live, as the leases say. Contract: until the first call, there may be some. */
-    setPeers: outbox.setPeers,
+    /** A node came or went. */
+    onNode: nodes.add,
+    /** Tells of every change that this node hears of, until the returned function is called. */
+    watch(watcher: Watcher): () => void {
+      watchers.add(watcher)
+      return () => void watchers.delete(watcher)
+    },
+    /** Which other nodes live, as the leases say. Contract: until the first call, there may be some. */
+    setPeers(ids: readonly string[]) {
+      const before = peers ?? ids
+      peers = ids
+      outbox.setPeers(ids.length)
+      for (const id of ids) if (!before.includes(id)) nodes.tell(id)
+      for (const id of before) if (!ids.includes(id)) nodes.tell(id)
+    },
     /** Lets others know that there is somebody to tell. */
     hello: () => outbox.tell({ kind: 'hello' }),
     stop: async () => transport?.stop(),
@@ -130,12 +172,24 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
     },
 
     /** This node stored events up to `sequence`; `present` gives them, so that nobody here need read them. */
-    stored(session: string, sequence: number, present?: () => WireEvent[]) {
+    stored(
+      { orgId: org, sessionId: session }: SessionRef,
+      sequence: number,
+      present?: () => WireEvent[],
+    ) {
       if (isFollowed(session)) {
         const events = present?.()
         each(session, (follower) => follower.stored(sequence, events))
       }
-      outbox.tell({ kind: 'stored', session, sequence })
+      watch((watcher) => watcher.session(org, session))
+      outbox.tell({ kind: 'stored', session, sequence, org })
+    },
+
+    /** Something of an organization changed, and that is committed. */
+    changed(org: string, change: Pick<ChangedHint, 'noun' | 'id'>) {
+      const hint = { kind: 'changed', org, ...change } as const
+      tellChanged(hint)
+      outbox.tell(hint)
     },
 
     /** Somewhere, events up to `sequence` were stored. */
@@ -174,11 +228,12 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
       if (transport && isFollowed(session)) copies.passed(session, sequence)
     },
 
-    deleted(session: string) {
+    deleted({ orgId: org, sessionId: session }: SessionRef) {
       const mine = own.get(session)
       if (mine) this.end(session, mine.message)
       each(session, (follower) => follower.deleted())
-      outbox.tell({ kind: 'deleted', session })
+      watch((watcher) => watcher.sessionDeleted(org, session))
+      outbox.tell({ kind: 'deleted', session, org })
     },
 
     /** The session was found to be gone. */

@@ -52,7 +52,7 @@ export type Work<T> = (files: OpenFiles, db: Db) => T | Promise<T>
 export type Changed<T> = {
   result: T
   /** To be called once the change is committed: tells followers. */
-  publish: (bus: { stored: (sessionId: string, sequence: number, events: Wire) => void }) => void
+  publish: (bus: { stored: (of: FilesOf, sequence: number, events: Wire) => void }) => void
 }
 
 type Wire = () => ReturnType<typeof wireEvent>[]
@@ -80,7 +80,7 @@ async function changeHeld<T>(db: Db, target: FileTarget, work: Work<T>): Promise
   checkLimits(held, what, target.limits)
   await store(db, target, what)
   const rows = await appendChanges(db, target, { ...what, changes: tree.changes })
-  return { result, publish: publishing(target.sessionId, rows) }
+  return { result, publish: publishing(target, rows) }
 }
 
 type Held = { now: string; file_bytes: number; file_count: number }
@@ -228,11 +228,10 @@ async function appendChanges(db: Db, target: FileTarget, { changes, bytes, count
   })
 }
 
-function publishing(sessionId: string, rows: EventRow[]): Changed<unknown>['publish'] {
+function publishing(of: FilesOf, rows: EventRow[]): Changed<unknown>['publish'] {
   return (bus) => {
     const last = rows.at(-1)
-    if (last)
-      bus.stored(sessionId, last.sequence, () => rows.map((row) => wireEvent(sessionId, row)))
+    if (last) bus.stored(of, last.sequence, () => rows.map((row) => wireEvent(of.sessionId, row)))
   }
 }
 

@@ -38,7 +38,7 @@ with me as (
   delete from nodes where expires_at < now() - interval '1 minute'
 )
 select (select draining from me) as draining,
-  (select count(*) from nodes where id <> $1 and expires_at > now())::int as peers,
+  array(select id from nodes where id <> $1 and expires_at > now()) as peers,
   (select count(*) from nodes where id <> $1 and version <> $2 and expires_at > now())::int as other_versions,
   (select count(*) from added)::int as readded,
   (select count(*) from late)::int as expired,
@@ -67,7 +67,8 @@ export type Renewal = {
 export type Renewed = {
   /** This node is to take no new turn. */
   draining: boolean
-  peers: number
+  /** Their ids. */
+  peers: string[]
   other_versions: number
   readded: number
   /** Parked turns whose wait is over. */

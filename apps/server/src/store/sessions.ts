@@ -68,6 +68,22 @@ export async function getSession(db: Db, orgId: string, id: string): Promise<Ses
   return present(row)
 }
 
+const byIds: Statement = {
+  name: 'sessions-by-id',
+  text: `
+select ${columns.map((name) => `s.${name}`).join(', ')} from unnest($1::text[], $2::text[]) as f(org_id, id)
+join sessions s on s.org_id = f.org_id and s.id = f.id`,
+}
+
+/** Those that still exist, in no order. */
+export async function findSessions(
+  db: Db,
+  sessions: { orgId: string; sessionId: string }[],
+): Promise<Session[]> {
+  const values = [sessions.map(({ orgId }) => orgId), sessions.map(({ sessionId }) => sessionId)]
+  return (await db.run<SessionRow>(byIds, values)).map(present)
+}
+
 const insert: Statement = {
   name: 'create-session',
   text: `

@@ -1,3 +1,4 @@
+import type { Change } from '@outlast/contract'
 import { lengthOf, type Piece } from './live-message.ts'
 
 /** A part of a running message. */
@@ -13,11 +14,22 @@ export type TextHint = {
   about?: { turnId: string; context: string }
 }
 
+/** Something of an organization changed; of a session what no event tells of. */
+export type ChangedHint = {
+  kind: 'changed'
+  org: string
+  noun: Change['noun'] | 'session'
+  id: string | null
+}
+
 /** What nodes say to each other. Contract: losing any of it costs time and nothing else. */
 export type Hint =
+  /** The sender came, or came back: what it said until now may be lost. */
   | { kind: 'hello' }
-  | { kind: 'stored'; session: string; sequence: number }
-  | { kind: 'deleted'; session: string }
+  /** Nodes of an earlier version do not say whose the session is. */
+  | { kind: 'stored'; session: string; sequence: number; org?: string }
+  | { kind: 'deleted'; session: string; org?: string }
+  | ChangedHint
   | { kind: 'cancel'; session: string; turn: string }
   /** That node is to look at its row: it was told to drain, or to take turns again. */
   | { kind: 'look'; node: string }
@@ -41,6 +53,7 @@ function keyOf(hint: Hint): string {
   if (hint.kind === 'hello') return 'hello'
   if (hint.kind === 'cancel') return `cancel ${hint.turn}`
   if (hint.kind === 'look') return `look ${hint.node}`
+  if (hint.kind === 'changed') return `changed ${hint.org} ${hint.noun} ${hint.id}`
   if (hint.kind === 'text') return `text ${hint.session} ${hint.sequence}`
   return `${hint.kind} ${hint.session}`
 }

@@ -1,0 +1,109 @@
+import type { ServerResponse } from 'node:http'
+import type { Heartbeat } from './heartbeat.ts'
+
+const bufferBytesMax = 256 * 1024
+const unreadMs = 30_000
+export const reconnectMs = 100
+
+export type FrameOptions = {
+  signOfLife: 'comment' | 'event'
+  heartbeat: Heartbeat
+  cycleMs: number
+}
+
+/** What whoever fills a stream wants to know of it. */
+export type FrameListener = {
+  /** The client has read what there was. */
+  drained: () => void
+  ended: () => void
+}
+
+/** An answer made of server-sent events. */
+export type Frames = {
+  listen: (listener: FrameListener) => void
+  /** Contract: does nothing once the stream is over. */
+  write: (frame: string) => void
+  /** Frames that are written in `work` go out as one piece. */
+  together: (work: () => void) => void
+  /** The client reads more slowly than is written: more would be a queue without end. */
+  isFull: () => boolean
+  isOver: () => boolean
+  /** Tells the client why, and ends. */
+  close: (reason: string) => void
+}
+
+export const frameOf = (event: string, json: string) => `event: ${event}\ndata: ${json}\n\n`
+
+/**
+ * Begins to answer with server-sent events: signs of life, an end after a while, an end for whoever reads nothing, and
+ * reasons for all of them but the last.
+ */
+export function openFrames(response: ServerResponse, options: FrameOptions): Frames {
+  let listener: FrameListener | undefined
+  let over = false
+  let unread: NodeJS.Timeout | undefined
+  let gathered: string | undefined
+
+  const beat = options.signOfLife === 'event' ? frameOf('heartbeat', '{}') : ': heartbeat\n\n'
+  const stopBeat = options.heartbeat.add(() => write(beat))
+  const cycle = setTimeout(() => close('connection_cycle'), options.cycleMs)
+
+  response.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no',
+    connection: 'keep-alive',
+  })
+  write(`event: connected\nretry: ${reconnectMs}\ndata: {"status":"connected"}\n\n`)
+  response.on('close', end)
+  response.on('error', end)
+  response.on('drain', () => {
+    clearTimeout(unread)
+    unread = undefined
+    listener?.drained()
+  })
+
+  function write(frame: string) {
+    if (over) return
+    if (gathered !== undefined) {
+      gathered += frame
+      return
+    }
+    if (!response.write(frame) && !unread) unread = setTimeout(() => response.destroy(), unreadMs)
+  }
+
+  function together(work: () => void) {
+    gathered = ''
+    work()
+    const frames = gathered
+    gathered = undefined
+    if (frames !== '') write(frames)
+  }
+
+  function close(reason: string) {
+    if (over) return
+    write(frameOf('disconnecting', JSON.stringify({ reason, retry_ms: reconnectMs })))
+    response.end()
+    end()
+  }
+
+  function end() {
+    if (over) return
+    over = true
+    stopBeat()
+    clearTimeout(cycle)
+    clearTimeout(unread)
+    listener?.ended()
+  }
+
+  return {
+    listen(given) {
+      listener = given
+    },
+    write,
+    together,
+    isFull: () => response.writableLength + (gathered?.length ?? 0) > bufferBytesMax,
+    isOver: () => over,
+    close,
+  }
+}

@@ -1,0 +1,46 @@
+import { type ChangeNoun, changeNouns } from '@outlast/contract'
+
+type Told = { noun: ChangeNoun | 'session'; id: string | null }
+
+/** What operations change that do not say it in their names. Undefined: nothing that anybody lists. */
+const named: Record<string, ChangeNoun | undefined> = {
+  create_api_key: 'key',
+  delete_api_key: 'key',
+  accept_invitation: 'member',
+  sync_models: 'provider',
+  create_session_token: undefined,
+  // Its handler tells whoever follows it too.
+  delete_session: undefined,
+  change_password: undefined,
+  // The session's events tell of these.
+  decide_tool_call: undefined,
+  retry_workflow: undefined,
+}
+
+/** What changes beside the thing itself. */
+const besides: Record<string, ChangeNoun> = {
+  accept_invitation: 'invitation',
+  sync_models: 'model',
+  delete_provider: 'model',
+}
+
+/** Of whose things others may not know the ids: users list their own keys only. */
+const nameless = new Set<string>(['key'])
+
+function nounOf(operation: string): Told['noun'] | undefined {
+  if (operation in named) return named[operation]
+  const word = operation.slice(operation.indexOf('_') + 1)
+  const noun = [...changeNouns, 'session' as const].find((one) => one === word)
+  if (!noun) throw new Error(`What ${operation} changes is not known: add it to told-changes.ts.`)
+  return noun
+}
+
+/** What is told of an operation that did something to a target. Contract: throws for an operation that is not known. */
+export function changesOf(operation: string, target: string | null): Told[] {
+  const noun = nounOf(operation)
+  const other = besides[operation]
+  return [
+    ...(noun ? [{ noun, id: nameless.has(noun) ? null : target }] : []),
+    ...(other ? [{ noun: other, id: null }] : []),
+  ]
+}

@@ -1,0 +1,74 @@
+/** What watchers may rely on, on whichever node they are and whatever carries hints between nodes. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createAgent, createSession, post } from '../../apps/server/test/session.ts'
+import { watch } from '../../apps/server/test/stream.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
+import type { Following } from './following.ts'
+
+type Stream = Awaited<ReturnType<typeof watch>>
+
+/** Two nodes on one database, and a watcher on the second that hears what the first does. */
+async function pair(t: TestContext, { env }: Pick<Following, 'env'>) {
+  const one = await startServer(t, { env })
+  const { databaseUrl } = one
+  const two = await startServer(t, { databaseUrl, env: { ...env, ROLE: 'api' } })
+  const stream = await watch(t, two.url)
+  await hears(stream, one)
+  return { one, two, stream }
+}
+
+/** Changes something until it is heard: when nodes have found each other, nothing tells. */
+async function hears({ told }: Stream, server: Parameters<typeof createAgent>[0]) {
+  const { id } = await createAgent(server)
+  await eventually(async () => {
+    await server.call('PATCH', `/v1/agents/${id}`, { name: 'Changed' })
+    return told.some(({ data }) => data.id === id)
+  })
+}
+
+export function changesTests(following: Following): void {
+  test('what changes on one node is told on another', async (t) => {
+    const { one, two, stream } = await pair(t, following)
+    const here = await watch(t, one.url)
+    const { id } = await createSession(one)
+    await stream.session(id)
+    await post(one, id, 'Hello')
+    const fits = ({ status, preview }: { status: string; preview: string | null }) =>
+      status === 'idle' && preview === 'Hello'
+    const told = await stream.session(id, fits)
+    await here.session(id, fits)
+    assert.deepEqual(told, (await two.call('GET', `/v1/sessions/${id}`)).body)
+    await one.call('PATCH', `/v1/sessions/${id}`, { title: 'Renamed' })
+    await stream.session(id, ({ title }) => title === 'Renamed')
+    const agent = await createAgent(one)
+    await stream.changed('agent', agent.id)
+    await two.call('DELETE', `/v1/sessions/${id}`)
+    for (const watcher of [here, stream]) {
+      assert.deepEqual((await watcher.event('session.deleted')).data, { id })
+    }
+  })
+
+  test('hints that may have been lost are followed by the word to read everything anew', async (t) => {
+    const { one, stream } = await pair(t, following)
+    const before = stream.told.length
+    await following.cut(one.databaseUrl)
+    await stream.until(() => stream.told.slice(before).find(({ event }) => event === 'reset'))
+    await hears(stream, one)
+    assert.equal(stream.frames.at(0)?.event, 'connected')
+    assert.ok(stream.told.every(({ event }) => event !== 'disconnecting'))
+  })
+
+  test('nodes that come and go are told', async (t) => {
+    const { one, stream } = await pair(t, following)
+    const { databaseUrl } = one
+    const third = await startServer(t, { databaseUrl, env: { ...following.env, ROLE: 'api' } })
+    const { body } = await third.call('GET', '/v1/durable/workers')
+    const { id } = body.data.at(-1)
+    await stream.changed('worker', id)
+    const before = stream.told.length
+    await third.stop()
+    await stream.until(() => stream.told.slice(before).find(({ data }) => data.id === id))
+  })
+}
