@@ -13,6 +13,8 @@ export type SessionSearch = {
   status?: 'started' | 'active' | 'idle' | undefined
   agent?: string | undefined
   tag?: string | undefined
+  /** A new session is being made. */
+  new?: boolean | undefined
 }
 
 const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
@@ -25,6 +27,7 @@ const sessionList = createRoute({
     status: (['started', 'active', 'idle'] as const).find((status) => status === given.status),
     agent: text(given.agent),
     tag: text(given.tag),
+    new: given.new === true || undefined,
   }),
   component: lazyRouteComponent(() => import('./sessions/list.tsx'), 'SessionList'),
 })

@@ -1,113 +1,86 @@
-import { Badge, Group, Select, Text, TextInput } from '@mantine/core'
-import { useDebouncedCallback } from '@mantine/hooks'
-import type { Session } from '@outlast/sdk'
-import { useInfiniteQuery } from '@tanstack/react-query'
-import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { useVirtualizer } from '@tanstack/react-virtual'
-import { useEffect, useRef } from 'react'
-import { outlast } from '../client.ts'
-import { Ago } from '../shell/ago.tsx'
+import './list.css'
+import { Button } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useCallback, useMemo, useState } from 'react'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { Filters } from './list-filters.tsx'
+import { FirstRun } from './list-first-run.tsx'
+import { NewSession } from './list-new.tsx'
+import { pageOf, type SessionFilter } from './list-pages.ts'
+import { Rows } from './list-rows.tsx'
+import { SelectionBar } from './list-selection.tsx'
 
-const pageSize = 100
-const rowHeight = 63
-
-/** All sessions, the newest first; only what is on the screen is drawn. */
+/** All sessions, the newest first, as they are now. */
 export function SessionList() {
-  const { search, status, agent, tag } = useSearch({ from: '/' })
+  const { search, status, agent, tag, new: isMaking = false } = useSearch({ from: '/' })
   const navigate = useNavigate({ from: '/' })
-  const query = { search, status, agent_id: agent, tag }
-  const pages = useInfiniteQuery({
-    queryKey: ['sessions', query],
-    initialPageParam: 0,
-    queryFn: async ({ pageParam: offset, signal }) =>
-      await outlast.sessions.list({ ...query, offset, limit: pageSize }, { signal }),
-    getNextPageParam: ({ data, offset }) =>
-      data.length === pageSize ? offset + pageSize : undefined,
-  })
-  const rows = pages.data?.pages.flatMap(({ data }) => data) ?? []
-  const look = useDebouncedCallback((text: string) => {
-    navigate({ search: (before) => ({ ...before, search: text || undefined }), replace: true })
-  }, 250)
+  const filter = useMemo(
+    () => ({
+      ...(search && { search }),
+      ...(status && { status }),
+      ...(agent && { agent_id: agent }),
+      ...(tag && { tag }),
+    }),
+    [search, status, agent, tag],
+  )
+  const make = (isOpen: boolean) =>
+    navigate({ search: (before) => ({ ...before, new: isOpen || undefined }), replace: true })
   return (
-    <Screen title="Sessions">
-      <Group p="sm" gap="xs">
-        <TextInput
-          aria-label="Search"
-          placeholder="Search titles and first words"
-          defaultValue={search}
-          onChange={({ currentTarget }) => look(currentTarget.value)}
-          flex={1}
-        />
-        <Select
-          aria-label="Status"
-          placeholder="Any status"
-          clearable
-          data={['started', 'active', 'idle']}
-          value={status ?? null}
-          onChange={(value) =>
-            navigate({ search: (before) => ({ ...before, status: value as typeof status }) })
-          }
-          w={140}
-        />
-      </Group>
-      {pages.isError && <Failure error={pages.error} retry={pages.refetch} />}
-      {pages.isSuccess && rows.length === 0 && <Empty title="There is no such session." />}
-      <Rows
-        rows={rows}
-        more={() => pages.hasNextPage && !pages.isFetching && pages.fetchNextPage()}
-      />
+    <Screen
+      title="Sessions"
+      actions={
+        <Button size="xs" onClick={() => make(true)}>
+          New session
+        </Button>
+      }
+    >
+      <Filters />
+      {isMaking && <NewSession agentId={agent} close={() => make(false)} />}
+      <Listed key={JSON.stringify(filter)} filter={filter} />
     </Screen>
   )
 }
 
-function Rows({ rows, more }: { rows: Session[]; more: () => unknown }) {
-  const box = useRef<HTMLDivElement>(null)
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => box.current,
-    estimateSize: () => rowHeight,
-    overscan: 10,
-  })
-  const items = virtual.getVirtualItems()
-  const last = items.at(-1)?.index ?? 0
-  useEffect(() => {
-    if (last > rows.length - 30) more()
-  }, [last, rows.length, more])
-  return (
-    <div ref={box} className="scroll">
-      <div style={{ height: virtual.getTotalSize(), position: 'relative' }}>
-        {items.map(({ index, start, key }) => (
-          <div key={key} style={{ position: 'absolute', top: start, left: 0, right: 0 }}>
-            <Row session={rows[index]!} />
-          </div>
-        ))}
-      </div>
-    </div>
-  )
-}
+type Total = { count: number; isMore: boolean }
 
-const colors = { started: 'gray', active: 'green', idle: 'blue' } as const
-
-function Row({
-  session: { id, title, preview, output_preview, status, created_at },
-}: {
-  session: Session
-}) {
+function Listed({ filter }: { filter: SessionFilter }) {
+  const first = useQuery(pageOf(filter, 0))
+  const [counted, setCounted] = useState<Total>()
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
+  const select = useCallback((ids: readonly string[], isSelected: boolean) => {
+    setSelected((before) => {
+      const after = new Set(before)
+      for (const id of ids) isSelected ? after.add(id) : after.delete(id)
+      return after
+    })
+  }, [])
+  if (!first.data) {
+    return first.isError ? <Failure error={first.error} retry={first.refetch} /> : null
+  }
+  if (first.data.data.length === 0 && first.data.total === 0) {
+    if (Object.keys(filter).length === 0) return <FirstRun />
+    return (
+      <Empty title="There is no such session.">Take a filter away, or look for other words.</Empty>
+    )
+  }
+  const total = counted ?? { count: first.data.total, isMore: first.data.total_capped ?? false }
   return (
-    <Link to="/sessions/$sessionId" params={{ sessionId: id }} className="row">
-      <Text fw={500} truncate>
-        {title ?? preview ?? 'No message yet'}
-      </Text>
-      <Group gap="xs">
-        <Text size="xs" c="dimmed">
-          <Ago at={created_at} />
-        </Text>
-        <Badge color={colors[status]} variant="light">
-          {status}
-        </Badge>
-      </Group>
-      <span className="second">{output_preview ?? id}</span>
-    </Link>
+    <>
+      <SelectionBar
+        filter={filter}
+        total={total}
+        selected={selected}
+        select={select}
+        clear={() => setSelected(new Set())}
+      />
+      <Rows
+        filter={filter}
+        total={total}
+        onTotal={setCounted}
+        selected={selected}
+        select={select}
+      />
+    </>
   )
 }

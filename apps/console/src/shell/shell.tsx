@@ -15,10 +15,12 @@ import { Link, Outlet, useLocation } from '@tanstack/react-router'
 import { outlast } from '../client.ts'
 import { remember, signOut, useAsking } from '../login/login.ts'
 import { SignIn } from '../login/sign-in.tsx'
+import { useChanges } from './changes.ts'
 import { isAt, places } from './places.ts'
 
 /** What surrounds every screen: where one can go, who is signed in, light or dark. */
 export function Shell() {
+  useChanges()
   const isAsking = useAsking()
   const [isOpen, { toggle, close }] = useDisclosure()
   const { pathname } = useLocation()

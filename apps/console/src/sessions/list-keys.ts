@@ -1,0 +1,106 @@
+import type { Session } from '@outlast/sdk'
+import { type RefObject, useCallback, useEffect, useRef } from 'react'
+import { rowHeight } from './list-row.tsx'
+
+type List = {
+  box: RefObject<HTMLElement | null>
+  count: number
+  scroll: { moveTo: (top: number) => void; topNow: () => number }
+  sessionAt: (index: number) => Session | undefined
+  selected: ReadonlySet<string>
+  select: (ids: readonly string[], isSelected: boolean) => void
+}
+
+const steps: Record<string, number> = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }
+
+/** Keys of a list: j and k or arrows go, x selects, with Shift everything on the way; Enter follows the link. */
+export function useListKeys(list: List) {
+  const now = useRef(list)
+  now.current = list
+  /** Where one is, and where a range begins. */
+  const at = useRef({ cursor: -1, from: -1 })
+  const focusSoon = useFocus(list)
+
+  const selectAt = useCallback((index: number, isRange: boolean) => {
+    const { sessionAt, selected, select } = now.current
+    const isSelected = !selected.has(sessionAt(index)?.id ?? '')
+    const { from } = at.current
+    const span = isRange && from >= 0 ? between(from, index) : [index]
+    const ids = span.flatMap((one) => sessionAt(one)?.id ?? [])
+    select(ids, isRange || isSelected)
+    at.current = { cursor: index, from: index }
+  }, [])
+
+  useEffect(() => {
+    function onKeyDown(event: KeyboardEvent) {
+      if (event.ctrlKey || event.metaKey || event.altKey || isElsewhere(event.target)) return
+      const { cursor, from } = at.current
+      const step = steps[event.key.length === 1 ? event.key.toLowerCase() : event.key]
+      if (step !== undefined) {
+        event.preventDefault()
+        const next = Math.min(Math.max(0, cursor + step), now.current.count - 1)
+        at.current = { cursor: next, from: event.shiftKey ? from : -1 }
+        focusSoon(next)
+        if (event.shiftKey) {
+          if (from < 0) at.current.from = Math.max(0, cursor)
+          const ids = [cursor, next].flatMap((one) => now.current.sessionAt(one)?.id ?? [])
+          now.current.select(ids, true)
+        }
+      } else if (event.key.toLowerCase() === 'x' && cursor >= 0) {
+        selectAt(cursor, event.shiftKey)
+      }
+    }
+    function onFocus({ target }: FocusEvent) {
+      const index = (target as HTMLElement).dataset?.index
+      if (index !== undefined) at.current.cursor = Number(index)
+    }
+    window.addEventListener('keydown', onKeyDown)
+    window.addEventListener('focusin', onFocus)
+    return () => {
+      window.removeEventListener('keydown', onKeyDown)
+      window.removeEventListener('focusin', onFocus)
+    }
+  }, [focusSoon, selectAt])
+
+  return { selectAt }
+}
+
+const between = (one: number, other: number) => {
+  const first = Math.min(one, other)
+  return Array.from({ length: Math.abs(one - other) + 1 }, (_, at) => first + at)
+}
+
+/** Keys that are meant for something else: text, a choice, a dialog. */
+function isElsewhere(target: EventTarget | null): boolean {
+  if (document.querySelector('[role="dialog"]')) return true
+  const element = target as HTMLElement
+  if (element.tagName === 'INPUT') return (element as HTMLInputElement).type !== 'checkbox'
+  return element.isContentEditable || element.tagName === 'TEXTAREA'
+}
+
+/** Brings a row into sight and focuses it, when it is drawn. */
+function useFocus({ box, scroll }: List) {
+  const wanted = useRef(-1)
+  const now = useRef(scroll)
+  now.current = scroll
+  const focus = useCallback(() => {
+    if (wanted.current < 0) return
+    const link = box.current?.querySelector<HTMLElement>(`[data-index="${wanted.current}"]`)
+    if (!link) return
+    wanted.current = -1
+    link.focus({ preventScroll: true })
+  }, [box])
+  useEffect(focus)
+  return useCallback(
+    (index: number) => {
+      const { topNow, moveTo } = now.current
+      const view = box.current?.clientHeight ?? 0
+      const top = index * rowHeight
+      if (top < topNow()) moveTo(top)
+      else if (top + rowHeight > topNow() + view) moveTo(top + rowHeight - view)
+      wanted.current = index
+      focus()
+    },
+    [box, focus],
+  )
+}

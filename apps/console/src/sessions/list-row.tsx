@@ -1,0 +1,93 @@
+import { Badge, Checkbox, Text } from '@mantine/core'
+import type { Session } from '@outlast/sdk'
+import { Link } from '@tanstack/react-router'
+import { memo } from 'react'
+import { Ago } from '../shell/ago.tsx'
+
+export const rowHeight = 60
+
+type RowProps = {
+  session: Session
+  index: number
+  agentName: string | undefined
+  isSelected: boolean
+  /** It came while somebody looked. */
+  isNew: boolean
+  select: (index: number, isRange: boolean) => void
+}
+
+/** One session of the list. */
+export const Row = memo(({ session, index, agentName, isSelected, isNew, select }: RowProps) => {
+  const name = session.title ?? session.preview ?? 'No message yet'
+  return (
+    <div className="session-row" data-selected={isSelected} data-new={isNew}>
+      <Checkbox
+        size="xs"
+        aria-label={`Select ${name}`}
+        checked={isSelected}
+        readOnly
+        onClick={(event) => select(index, event.shiftKey)}
+        tabIndex={-1}
+      />
+      <Link
+        to="/sessions/$sessionId"
+        params={{ sessionId: session.id }}
+        data-index={index}
+        className="session-link"
+        preload={false}
+      >
+        <span className="session-name">{name}</span>
+        <span className="session-agent">{agentName ?? ''}</span>
+        <span className="session-reply">{session.output_preview ?? ''}</span>
+        <span className="session-tags">
+          {session.tags.slice(0, 3).map((tag) => (
+            <Badge key={tag} size="xs" variant="default" tt="none">
+              {tag}
+            </Badge>
+          ))}
+        </span>
+        <State session={session} />
+        <span className="session-cost">{spentOf(session)}</span>
+        <Text className="session-ago" size="xs" c="dimmed" component="span">
+          <Ago at={session.created_at} />
+        </Text>
+      </Link>
+    </div>
+  )
+})
+
+/** A row whose session is on its way. */
+export const RowToCome = () => (
+  <div className="session-row to-come" aria-hidden="true">
+    <span />
+    <span />
+  </div>
+)
+
+/** What a session does, and for whom it waits. */
+function State({ session: { status, waiting_for } }: { session: Session }) {
+  const [kind, word] = waiting_for
+    ? ([
+        'waiting',
+        waiting_for.type === 'approval' ? 'waits for approval' : 'waits for its client',
+      ] as const)
+    : ([status, status === 'started' ? 'new' : status] as const)
+  return (
+    <span className="session-state" data-kind={kind}>
+      {word}
+    </span>
+  )
+}
+
+const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
+const dollars = new Intl.NumberFormat('en', {
+  style: 'currency',
+  currency: 'USD',
+  maximumSignificantDigits: 2,
+})
+
+function spentOf({ usage }: Session): string {
+  if (!usage) return ''
+  const tokens = `${short.format(usage.input_tokens + usage.output_tokens)} tokens`
+  return usage.cost_usd ? `${tokens} · ${dollars.format(usage.cost_usd)}` : tokens
+}
