@@ -41,26 +41,80 @@ const session = createRoute({
 const agents = createRoute({
   getParentRoute: () => root,
   path: '/agents',
+  validateSearch: (given: Record<string, unknown>): AgentsSearch => ({
+    search: text(given.search),
+    importing: given.importing === true || undefined,
+  }),
   component: lazyRouteComponent(() => import('./agents/list.tsx'), 'AgentList'),
 })
 
-const coming = [
-  '/capabilities',
-  '/providers',
-  '/mcp-servers',
-  '/schedules',
-  '/operations',
-  '/settings',
-].map((path) =>
-  createRoute({
-    getParentRoute: () => root,
-    path,
-    component: lazyRouteComponent(() => import('./shell/coming.tsx'), 'Coming'),
+type AgentsSearch = { search?: string | undefined; importing?: boolean | undefined }
+
+type AgentSearch = {
+  /** What stands beside the editor. */
+  side?: 'playground' | 'preview' | undefined
+  /** The session of the playground. */
+  session?: string | undefined
+  /** A capability to begin with. */
+  add?: string | undefined
+}
+
+const agentSearch = (given: Record<string, unknown>): AgentSearch => ({
+  side: (['playground', 'preview'] as const).find((side) => side === given.side),
+  session: text(given.session),
+  add: text(given.add),
+})
+
+const newAgent = createRoute({
+  getParentRoute: () => root,
+  path: '/agents/new',
+  validateSearch: agentSearch,
+  component: lazyRouteComponent(() => import('./agents/agent.tsx'), 'NewAgentScreen'),
+})
+
+const agent = createRoute({
+  getParentRoute: () => root,
+  path: '/agents/$agentId',
+  validateSearch: agentSearch,
+  component: lazyRouteComponent(() => import('./agents/agent.tsx'), 'AgentScreen'),
+})
+
+type CapabilitiesSearch = {
+  search?: string | undefined
+  category?: string | undefined
+  open?: string | undefined
+}
+
+const capabilities = createRoute({
+  getParentRoute: () => root,
+  path: '/capabilities',
+  validateSearch: (given: Record<string, unknown>): CapabilitiesSearch => ({
+    search: text(given.search),
+    category: text(given.category),
+    open: text(given.open),
   }),
+  component: lazyRouteComponent(() => import('./capabilities/catalogue.tsx'), 'Catalogue'),
+})
+
+const coming = ['/providers', '/mcp-servers', '/schedules', '/operations', '/settings'].map(
+  (path) =>
+    createRoute({
+      getParentRoute: () => root,
+      path,
+      component: lazyRouteComponent(() => import('./shell/coming.tsx'), 'Coming'),
+    }),
 )
 
 export const router = createRouter({
-  routeTree: root.addChildren([sessionList, session, agents, ...coming]),
+  routeTree: root.addChildren([
+    sessionList,
+    session,
+    agents,
+    newAgent,
+    agent,
+    capabilities,
+    ...coming,
+  ]),
   defaultPreload: 'intent',
 })
 

@@ -1,24 +1,128 @@
-import { Text } from '@mantine/core'
+import './agents.css'
+import { Badge, Button, Group, Text, TextInput } from '@mantine/core'
+import type { Agent } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
-import { outlast } from '../client.ts'
-import { Failure, Screen } from '../shell/screen.tsx'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { useRef } from 'react'
+import { Ago } from '../shell/ago.tsx'
+import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { agentsQuery } from './agents-query.ts'
+import { ImportAgent } from './import-agent.tsx'
 
+const has = (text: string | undefined, search: string) =>
+  text?.toLowerCase().includes(search) ?? false
+
+const isFound = ({ name, description, id, tags }: Agent, search: string) =>
+  has(name, search) ||
+  has(description, search) ||
+  id === search ||
+  tags.some((tag) => has(tag, search))
+
+/** Every agent, the newest first. */
 export function AgentList() {
-  const agents = useQuery({
-    queryKey: ['agents'],
-    queryFn: async ({ signal }) => await outlast.agents.list({ limit: 100 }, { signal }),
+  const { search = '', importing = false } = useSearch({ from: '/agents' })
+  const navigate = useNavigate({ from: '/agents' })
+  const agents = useQuery(agentsQuery)
+  const all = agents.data?.data ?? []
+  const found = all.filter((agent) => isFound(agent, search.toLowerCase()))
+  const open = (isOpen: boolean) =>
+    navigate({ search: (before) => ({ ...before, importing: isOpen || undefined }), replace: true })
+  return (
+    <Screen
+      title="Agents"
+      actions={
+        <>
+          <Button size="xs" variant="default" onClick={() => open(true)}>
+            Import
+          </Button>
+          <Button size="xs" renderRoot={(props) => <Link to="/agents/new" {...props} />}>
+            New agent
+          </Button>
+        </>
+      }
+    >
+      {importing && <ImportAgent close={() => open(false)} />}
+      <Group className="filters" role="search">
+        <TextInput
+          size="xs"
+          aria-label="Search"
+          placeholder="Search names, descriptions and tags"
+          value={search}
+          onChange={({ currentTarget: { value } }) =>
+            navigate({
+              search: (before) => ({ ...before, search: value || undefined }),
+              replace: true,
+            })
+          }
+          flex={1}
+        />
+      </Group>
+      {agents.isError && <Failure error={agents.error} retry={agents.refetch} />}
+      {agents.isSuccess && found.length === 0 && (
+        <Empty title={all.length === 0 ? 'There is no agent yet.' : 'No agent is like that.'}>
+          {all.length === 0
+            ? 'An agent is a prompt, a model and capabilities under a name. Make one, or import a file.'
+            : 'Look for other words.'}
+        </Empty>
+      )}
+      <Rows agents={found} />
+    </Screen>
+  )
+}
+
+const rowHeight = 60
+
+function Rows({ agents }: { agents: readonly Agent[] }) {
+  const box = useRef<HTMLDivElement>(null)
+  const virtual = useVirtualizer({
+    count: agents.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => rowHeight,
+    overscan: 10,
   })
   return (
-    <Screen title="Agents">
-      {agents.isError && <Failure error={agents.error} retry={agents.refetch} />}
-      <div className="scroll">
-        {agents.data?.data.map(({ id, name, description }) => (
-          <div key={id} className="row">
-            <Text fw={500}>{name}</Text>
-            <span className="second">{description ?? id}</span>
-          </div>
+    <div ref={box} className="scroll">
+      <ul className="agent-rows" aria-label="Agents" style={{ height: virtual.getTotalSize() }}>
+        {virtual.getVirtualItems().map(({ index, start }) => {
+          const agent = agents[index]!
+          return (
+            <li key={agent.id} style={{ transform: `translateY(${start}px)` }}>
+              <Row agent={agent} />
+            </li>
+          )
+        })}
+      </ul>
+    </div>
+  )
+}
+
+function Row({
+  agent: { id, name, description, tags, capabilities, updated_at },
+}: {
+  agent: Agent
+}) {
+  return (
+    <Link to="/agents/$agentId" params={{ agentId: id }} className="agent-row">
+      <span className="agent-name">
+        <Text span size="sm" fw={500} truncate>
+          {name}
+        </Text>
+        {tags.slice(0, 3).map((tag) => (
+          <Badge key={tag} size="xs" variant="default" tt="none">
+            {tag}
+          </Badge>
         ))}
-      </div>
-    </Screen>
+      </span>
+      <Text span size="xs" c="dimmed" className="agent-when">
+        <Ago at={updated_at} />
+      </Text>
+      <Text span size="xs" c="dimmed" truncate className="agent-about">
+        {description ?? id}
+      </Text>
+      <Text span size="xs" c="dimmed" className="agent-can">
+        {capabilities.length === 1 ? '1 capability' : `${capabilities.length} capabilities`}
+      </Text>
+    </Link>
   )
 }

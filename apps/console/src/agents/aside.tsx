@@ -1,0 +1,61 @@
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { Empty } from '../shell/screen.tsx'
+import { Playground } from './playground.tsx'
+import { PreviewPanel } from './preview.tsx'
+import type { AgentForm } from './use-agent-form.ts'
+
+export type Side = 'playground' | 'preview'
+
+/** What stands beside the editor; on a phone in its place. */
+export function Sides({ isNew }: { isNew: boolean }) {
+  const { side } = useSearch({ strict: false })
+  const navigate = useNavigate()
+  const go = (next: Side | undefined) =>
+    navigate({ to: '.', search: (before: object) => ({ ...before, side: next }), replace: true })
+  const shown = side ?? standardOf(isNew)
+  return (
+    <nav className="agent-sides" aria-label="Beside the editor">
+      <button
+        type="button"
+        className="only-narrow"
+        aria-pressed={side === undefined}
+        onClick={() => go(undefined)}
+      >
+        Editor
+      </button>
+      {(['playground', 'preview'] as const).map((one) => (
+        <button
+          key={one}
+          type="button"
+          aria-pressed={side === one}
+          data-shown={shown === one}
+          onClick={() => go(one)}
+        >
+          {one === 'preview' ? 'Preview' : 'Playground'}
+        </button>
+      ))}
+    </nav>
+  )
+}
+
+const standardOf = (isNew: boolean): Side => (isNew ? 'preview' : 'playground')
+
+export function Aside({ form: { base, isDirty, preview } }: { form: AgentForm }) {
+  const { side } = useSearch({ strict: false })
+  const shown = side ?? standardOf(!base)
+  return (
+    <aside className="agent-aside" aria-label="Beside the editor">
+      {shown === 'preview' ? (
+        <PreviewPanel
+          preview={preview.data}
+          error={preview.error}
+          isFetching={preview.isFetching}
+        />
+      ) : base ? (
+        <Playground agentId={base.id} isDirty={isDirty} />
+      ) : (
+        <Empty title="Nobody to talk to yet">Create the agent first, then try it here.</Empty>
+      )}
+    </aside>
+  )
+}

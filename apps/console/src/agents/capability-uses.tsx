@@ -1,0 +1,193 @@
+import { ActionIcon, Badge, Group, Select, Text } from '@mantine/core'
+import type { CapabilityInfo, CapabilityUse } from '@outlast/sdk'
+import { useQuery } from '@tanstack/react-query'
+import { type DragEvent, useContext, useState } from 'react'
+import { capabilitiesQuery } from '../capabilities/capabilities-query.ts'
+import type { EditProps } from './basics.tsx'
+import { ConfigFields } from './config-parts.tsx'
+import { JsonField } from './json-field.tsx'
+import { isBelow, Problems, useProblem } from './problems.ts'
+import type { Schema } from './schema.ts'
+
+/** What an agent can do: capabilities in their order, each with its config. */
+export function CapabilityUses({ draft: { uses }, change }: EditProps) {
+  const known = useQuery(capabilitiesQuery)
+  const [dragged, setDragged] = useState<number>()
+  const all = known.data?.data ?? []
+  const set = (next: CapabilityUse[]) => change({ uses: next })
+  const move = (from: number, to: number) => {
+    const one = uses[from]
+    if (one) set(uses.toSpliced(from, 1).toSpliced(to, 0, one))
+  }
+  const free = all.filter(
+    ({ id, status }) => status === 'available' && !uses.some(({ ref }) => ref === id),
+  )
+  return (
+    <fieldset className="uses">
+      <legend>Capabilities</legend>
+      {uses.map((use, at) => (
+        <UseCard
+          key={use.ref}
+          use={use}
+          at={at}
+          isLast={at === uses.length - 1}
+          capability={all.find(({ id }) => id === use.ref)}
+          isLoaded={known.isSuccess}
+          change={(next) => set(uses.with(at, next))}
+          remove={() => set(uses.toSpliced(at, 1))}
+          move={(to) => move(at, to)}
+          drag={{
+            onDragStart: () => setDragged(at),
+            onDragEnd: () => setDragged(undefined),
+            onDragOver: (event) => dragged !== undefined && event.preventDefault(),
+            onDrop: (event) => {
+              event.preventDefault()
+              if (dragged !== undefined) move(dragged, at)
+              setDragged(undefined)
+            },
+          }}
+        />
+      ))}
+      <Select
+        size="sm"
+        aria-label="Add a capability"
+        placeholder="Add a capability"
+        searchable
+        data={free.map(({ id, name }) => ({ value: id, label: name }))}
+        value={null}
+        onChange={(ref) => ref && set([...uses, { ref }])}
+        nothingFoundMessage="No capability is called so"
+        error={known.isError && 'The catalogue cannot be read now.'}
+      />
+    </fieldset>
+  )
+}
+
+type CardProps = {
+  use: CapabilityUse
+  at: number
+  isLast: boolean
+  capability: CapabilityInfo | undefined
+  isLoaded: boolean
+  change: (use: CapabilityUse) => void
+  remove: () => void
+  move: (to: number) => void
+  drag: Record<'onDragStart' | 'onDragEnd', () => void> &
+    Record<'onDragOver' | 'onDrop', (event: DragEvent) => void>
+}
+
+function UseCard({ use, at, isLast, capability, isLoaded, change, remove, move, drag }: CardProps) {
+  const { onDragStart, onDragEnd, ...drop } = drag
+  const name = capability?.name ?? use.ref
+  return (
+    <section className="use" aria-label={name} {...drop}>
+      <Group
+        className="use-head"
+        gap={4}
+        wrap="nowrap"
+        draggable
+        onDragStart={onDragStart}
+        onDragEnd={onDragEnd}
+      >
+        <span aria-hidden="true" className="grip">
+          ⠿
+        </span>
+        <Text size="sm" fw={600} truncate flex={1}>
+          {name}{' '}
+          {isLoaded && !capability && (
+            <Badge size="xs" color="red" variant="light">
+              not there
+            </Badge>
+          )}
+        </Text>
+        <Small label={`Move ${name} up`} isDisabled={at === 0} onClick={() => move(at - 1)}>
+          ↑
+        </Small>
+        <Small label={`Move ${name} down`} isDisabled={isLast} onClick={() => move(at + 1)}>
+          ↓
+        </Small>
+        <Small label={`Remove ${name}`} onClick={remove}>
+          ✕
+        </Small>
+      </Group>
+      <Config use={use} at={at} capability={capability} change={change} />
+    </section>
+  )
+}
+
+type SmallProps = { label: string; isDisabled?: boolean; onClick: () => void; children: string }
+
+const Small = ({ label, isDisabled = false, onClick, children }: SmallProps) => (
+  <ActionIcon
+    size="sm"
+    variant="subtle"
+    color="gray"
+    aria-label={label}
+    disabled={isDisabled}
+    onClick={onClick}
+  >
+    {children}
+  </ActionIcon>
+)
+
+type ConfigProps = Pick<CardProps, 'use' | 'at' | 'capability' | 'change'>
+
+function Config({ use, at, capability, change }: ConfigProps) {
+  const path = `capabilities/${at}/config`
+  const schema = (capability?.config_schema ?? {}) as Schema
+  const hasForm = Object.keys(schema.properties ?? {}).length > 0
+  const problems = useContext(Problems)
+  const hasProblem = problems.some((one) => one.path === path || isBelow(one.path, path))
+  const [isOpen, setOpen] = useState(use.config !== undefined)
+  const [isJson, setJson] = useState(false)
+  const set = (config: unknown) =>
+    change({ ref: use.ref, ...(isNothing(config) ? undefined : { config }) })
+  return (
+    <>
+      <Loose at={at} schema={schema} isJson={isJson} />
+      <details
+        open={isOpen || hasProblem}
+        onToggle={({ currentTarget }) => setOpen(currentTarget.open)}
+      >
+        <summary>Config</summary>
+        {hasForm && !isJson ? (
+          <ConfigFields schema={schema} path={path} value={use.config} onChange={set} />
+        ) : (
+          <JsonField label="Config, as JSON" path={path} value={use.config} onChange={set} />
+        )}
+        {hasForm && (
+          <button type="button" className="as-json" onClick={() => setJson(!isJson)}>
+            {isJson ? 'Edit in a form' : 'Edit as JSON'}
+          </button>
+        )}
+      </details>
+    </>
+  )
+}
+
+const isNothing = (config: unknown) =>
+  config === undefined ||
+  (typeof config === 'object' && config !== null && Object.keys(config).length === 0)
+
+/** What is wrong with a use, but with no field of its form. */
+function Loose({ at, schema, isJson }: { at: number; schema: Schema; isJson: boolean }) {
+  const path = `capabilities/${at}`
+  const own = [useProblem(path), useProblem(`${path}/ref`)]
+  const problems = useContext(Problems)
+  const config = `${path}/config`
+  const others = problems.filter(({ path: one }) => {
+    if (isJson || !(one === config || isBelow(one, config))) return false
+    const [field = ''] = one.slice(config.length + 1).split('/')
+    return !(field in (schema.properties ?? {}))
+  })
+  const words = [
+    ...own,
+    ...others.map((one) => `${one.path.slice(path.length + 1)} ${one.message}`),
+  ].filter(Boolean)
+  if (words.length === 0) return null
+  return (
+    <Text size="xs" c="red" px="sm">
+      {words.join('; ')}
+    </Text>
+  )
+}

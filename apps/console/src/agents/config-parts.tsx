@@ -1,0 +1,114 @@
+import { Button, Group, Text } from '@mantine/core'
+import { ConfigField, type FieldProps } from './config-field.tsx'
+import { useProblem } from './problems.ts'
+import { labelOf, type Schema } from './schema.ts'
+
+type Fields = Record<string, unknown>
+
+/** What an object holds, with one of its values set; undefined takes it away. */
+function withField(object: unknown, name: string, value: unknown): Fields {
+  const { [name]: _before, ...rest } = (object ?? {}) as Fields
+  return value === undefined ? rest : { ...(object as Fields), [name]: value }
+}
+
+type ObjectProps = Pick<FieldProps, 'schema' | 'path' | 'value' | 'onChange'>
+
+/** The fields of an object. */
+export function ConfigFields({ schema, path, value, onChange }: ObjectProps) {
+  return Object.entries(schema.properties ?? {}).map(([name, one]) => (
+    <ConfigField
+      key={name}
+      name={name}
+      schema={one}
+      path={`${path}/${name}`}
+      value={(value as Fields | undefined)?.[name]}
+      onChange={(next) => onChange(withField(value, name, next))}
+      isRequired={schema.required?.includes(name) ?? false}
+    />
+  ))
+}
+
+export function ConfigObject({ name, schema, path, value, onChange }: FieldProps) {
+  const error = useProblem(path)
+  return (
+    <details className="config-part" open={value !== undefined}>
+      <summary>{labelOf(name, schema)}</summary>
+      <About schema={schema} error={error} />
+      <ConfigFields
+        schema={schema}
+        path={path}
+        value={value}
+        onChange={(next) => onChange(Object.keys(next as Fields).length === 0 ? undefined : next)}
+      />
+    </details>
+  )
+}
+
+/** A list of anything that has parts of its own. */
+export function ConfigList({ name, schema, path, value, onChange }: FieldProps) {
+  const error = useProblem(path)
+  const list = Array.isArray(value) ? value : []
+  const items = schema.items ?? {}
+  const label = labelOf(name, schema)
+  const set = (next: unknown[]) => onChange(next.length === 0 ? undefined : next)
+  const isFull = list.length >= (schema.maxItems ?? Number.POSITIVE_INFINITY)
+  return (
+    <fieldset className="config-part">
+      <legend>
+        {label} {list.length > 0 && `(${list.length})`}
+      </legend>
+      <About schema={schema} error={error} />
+      {list.map((one, at) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: items have no name of their own
+        <div key={at} className="config-item">
+          <ConfigField
+            name={`${label} ${at + 1}`}
+            schema={items}
+            path={`${path}/${at}`}
+            value={one}
+            onChange={(next) => set(list.with(at, next ?? emptyOf(items)))}
+          />
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            color="gray"
+            aria-label={`Remove ${label} ${at + 1}`}
+            onClick={() => set(list.toSpliced(at, 1))}
+          >
+            Remove
+          </Button>
+        </div>
+      ))}
+      <Group>
+        <Button
+          size="compact-xs"
+          variant="default"
+          disabled={isFull}
+          aria-label={`Add to ${label}`}
+          onClick={() => set([...list, emptyOf(items)])}
+        >
+          Add
+        </Button>
+      </Group>
+    </fieldset>
+  )
+}
+
+const emptyOf = ({ type }: Schema) => (type === 'object' ? {} : type === 'array' ? [] : null)
+
+function About({ schema, error }: { schema: Schema; error: string | undefined }) {
+  return (
+    <>
+      {schema.description && (
+        <Text size="xs" c="dimmed">
+          {schema.description}
+        </Text>
+      )}
+      {error && (
+        <Text size="xs" c="red">
+          {error}
+        </Text>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,83 @@
+import { Button, Group, Modal, SegmentedControl, Text } from '@mantine/core'
+import { useState } from 'react'
+import { type Draft, type Field, fields, isSameField, labels, textOf } from './draft.ts'
+import { lineDiff } from './line-diff.ts'
+
+type ConflictProps = {
+  /** What both began with. */
+  base: Draft
+  mine: Draft
+  theirs: Draft
+  choose: (draft: Draft) => void
+  close: () => void
+}
+
+type Side = 'mine' | 'theirs'
+
+/** Somebody else saved the agent: field by field, whose shall it be? */
+export function Conflict({ base, mine, theirs, choose, close }: ConflictProps) {
+  const differing = fields.filter((field) => !isSameField(mine, theirs, field))
+  const first = (field: Field): Side => (isSameField(mine, base, field) ? 'theirs' : 'mine')
+  const [sides, setSides] = useState<Partial<Record<Field, Side>>>({})
+  const sideOf = (field: Field) => sides[field] ?? first(field)
+  function take() {
+    const draft = { ...theirs }
+    for (const field of differing) {
+      if (sideOf(field) === 'mine') Object.assign(draft, { [field]: mine[field] })
+    }
+    choose(draft)
+  }
+  return (
+    <Modal opened onClose={close} title="Somebody else changed this agent" size="xl" centered>
+      <Text size="sm" mb="md">
+        Lines with + are yours, lines with − are theirs. Choose what stays; nothing is saved before
+        you save it.
+      </Text>
+      {differing.map((field) => (
+        <section key={field} className="conflict" aria-label={labels[field]}>
+          <Group justify="space-between">
+            <Text size="sm" fw={600}>
+              {labels[field]}
+            </Text>
+            <SegmentedControl
+              size="xs"
+              aria-label={`Whose ${labels[field].toLowerCase()}`}
+              data={[
+                { value: 'mine', label: 'Mine' },
+                { value: 'theirs', label: 'Theirs' },
+              ]}
+              value={sideOf(field)}
+              onChange={(side) => setSides({ ...sides, [field]: side as Side })}
+            />
+          </Group>
+          <Difference theirs={textOf(theirs, field)} mine={textOf(mine, field)} />
+        </section>
+      ))}
+      <Group justify="flex-end" gap="xs" mt="md">
+        <Button variant="default" onClick={close}>
+          Not now
+        </Button>
+        <Button variant="default" onClick={() => choose(theirs)}>
+          Take all of theirs
+        </Button>
+        <Button onClick={take}>Go on with these</Button>
+      </Group>
+    </Modal>
+  )
+}
+
+const marks = { same: ' ', added: '+', gone: '−' }
+
+function Difference({ theirs, mine }: { theirs: string; mine: string }) {
+  return (
+    <pre className="difference">
+      {lineDiff(theirs, mine).map(({ kind, text }, at) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: lines stand where they stand
+        <span key={at} data-kind={kind}>
+          {marks[kind]} {text}
+          {'\n'}
+        </span>
+      ))}
+    </pre>
+  )
+}

@@ -1,0 +1,89 @@
+import type { Agent, CapabilityUse, ClientTool, ErrorDetail, NewAgent } from '@outlast/sdk'
+
+/** An agent as it stands in the editor. */
+export type Draft = {
+  name: string
+  description: string
+  prompt: string
+  modelId: string | null
+  tags: string[]
+  uses: CapabilityUse[]
+  /** Tools of the client, as JSON. */
+  tools: string
+}
+
+export const fields = ['name', 'description', 'prompt', 'modelId', 'tags', 'uses', 'tools'] as const
+export type Field = (typeof fields)[number]
+
+export const labels: Record<Field, string> = {
+  name: 'Name',
+  description: 'Description',
+  prompt: 'System prompt',
+  modelId: 'Model',
+  tags: 'Tags',
+  uses: 'Capabilities',
+  tools: 'Tools of the client',
+}
+
+export const emptyDraft: Draft = {
+  name: '',
+  description: '',
+  prompt: '',
+  modelId: null,
+  tags: [],
+  uses: [],
+  tools: '',
+}
+
+export function draftOf(agent: Agent): Draft {
+  return {
+    name: agent.name,
+    description: agent.description ?? '',
+    prompt: agent.system_prompt,
+    modelId: agent.default_model_id ?? null,
+    tags: agent.tags,
+    uses: agent.capabilities,
+    tools: agent.tools?.length ? JSON.stringify(agent.tools, null, 2) : '',
+  }
+}
+
+export const isSameField = (one: Draft, other: Draft, field: Field) =>
+  textOf(one, field) === textOf(other, field)
+
+export const isSame = (one: Draft, other: Draft) =>
+  fields.every((field) => isSameField(one, other, field))
+
+/** A field as a person compares it. */
+export function textOf(draft: Draft, field: Field): string {
+  const value = draft[field]
+  if (field === 'tags') return draft.tags.join('\n')
+  return typeof value === 'string' ? value : value === null ? '' : JSON.stringify(value, null, 2)
+}
+
+/** What the API is sent. What is empty is left out. Throws a SyntaxError where the tools are no JSON. */
+export function bodyOf(draft: Draft): NewAgent {
+  const { name, description, prompt, modelId, tags, uses, tools } = draft
+  return {
+    name,
+    system_prompt: prompt,
+    tags,
+    capabilities: uses,
+    ...(description !== '' && { description }),
+    ...(modelId && { default_model_id: modelId }),
+    ...(tools.trim() !== '' && { tools: JSON.parse(tools) as ClientTool[] }),
+  }
+}
+
+/** Why the tools are no JSON, if they are not. */
+export function jsonProblem(text: string): string | undefined {
+  if (text.trim() === '') return undefined
+  try {
+    JSON.parse(text)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+export const problemsOf = (error: unknown): readonly ErrorDetail[] =>
+  (error as { details?: readonly ErrorDetail[] } | null)?.details ?? []

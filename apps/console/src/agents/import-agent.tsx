@@ -1,0 +1,88 @@
+import { Alert, Button, FileButton, Group, Modal, Textarea } from '@mantine/core'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useNavigate } from '@tanstack/react-router'
+import { type DragEvent, useState } from 'react'
+import { outlast, sentenceOf } from '../client.ts'
+import { problemsOf } from './draft.ts'
+
+/** An agent from a file: chosen, dropped or pasted. */
+export function ImportAgent({ close }: { close: () => void }) {
+  const [text, setText] = useState('')
+  const client = useQueryClient()
+  const navigate = useNavigate()
+  const bring = useMutation({
+    mutationFn: () => outlast.agents.import(text),
+    onSuccess({ id }) {
+      client.invalidateQueries({ queryKey: ['agents'] })
+      client.invalidateQueries({ queryKey: ['agent', id] })
+      navigate({ to: '/agents/$agentId', params: { agentId: id } })
+    },
+  })
+  const take = async (file: File | null | undefined) => {
+    if (!file) return
+    bring.reset()
+    setText(await file.text())
+  }
+  return (
+    <Modal opened onClose={close} title="Import an agent" size="lg" centered>
+      <Textarea
+        label="File"
+        description="Markdown with front matter, YAML, JSON, or only a prompt. Drop a file here, or paste. One whose id exists here replaces that agent."
+        autosize
+        minRows={10}
+        maxRows={20}
+        spellCheck={false}
+        value={text}
+        onChange={({ currentTarget }) => {
+          bring.reset()
+          setText(currentTarget.value)
+        }}
+        onDragOver={(event: DragEvent) => event.preventDefault()}
+        onDrop={(event: DragEvent) => {
+          if (event.dataTransfer.files.length === 0) return
+          event.preventDefault()
+          take(event.dataTransfer.files[0])
+        }}
+        classNames={{ input: 'code-input' }}
+        data-autofocus
+      />
+      {bring.isError && <Refused error={bring.error} />}
+      <Group justify="space-between" gap="xs" mt="md">
+        <FileButton onChange={take} accept=".md,.markdown,.yaml,.yml,.json,.txt">
+          {(props) => (
+            <Button variant="default" {...props}>
+              Choose a file
+            </Button>
+          )}
+        </FileButton>
+        <Button
+          disabled={text.trim() === ''}
+          loading={bring.isPending}
+          onClick={() => bring.mutate()}
+        >
+          Import
+        </Button>
+      </Group>
+    </Modal>
+  )
+}
+
+function Refused({ error }: { error: unknown }) {
+  const problems = problemsOf(error)
+  return (
+    <Alert color="red" mt="md" role="alert" title="It was not imported">
+      {problems.length === 0 && sentenceOf(error)}
+      {problems.map(({ path, message, line, column }) => (
+        <div key={`${path} ${message}`}>
+          {line !== undefined && (
+            <b>
+              Line {line}
+              {column !== undefined && `, column ${column}`}:{' '}
+            </b>
+          )}
+          {path} {message}
+        </div>
+      ))}
+    </Alert>
+  )
+}

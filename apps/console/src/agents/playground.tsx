@@ -1,0 +1,96 @@
+import { Alert, Button, Group, Text, Textarea } from '@mantine/core'
+import { useMutation } from '@tanstack/react-query'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { type KeyboardEvent, useState } from 'react'
+import { sentenceOf } from '../client.ts'
+import { beginSession } from '../sessions/begin.ts'
+import { Talk } from './talk.tsx'
+
+type PlaygroundProps = { agentId: string; isDirty: boolean }
+
+/** A session with the agent beside its editor. It stays over a reload, and is in the list like any other. */
+export function Playground({ agentId, isDirty }: PlaygroundProps) {
+  const { session } = useSearch({ from: '/agents/$agentId' })
+  const navigate = useNavigate({ from: '/agents/$agentId' })
+  const go = (id: string | undefined) =>
+    navigate({ search: (before) => ({ ...before, session: id }), replace: true })
+  return (
+    <section className="playground" aria-label="Playground">
+      <Group className="playground-bar" gap="xs" justify="space-between">
+        <Text size="xs" c={isDirty ? 'orange' : 'dimmed'} role="status">
+          {isDirty ? 'It talks as it was saved. Save to try your changes.' : 'It talks as saved.'}
+        </Text>
+        {session && (
+          <Group gap={4}>
+            <Button
+              size="compact-xs"
+              variant="subtle"
+              component={Link}
+              to={`/sessions/${session}` as '/'}
+            >
+              Open
+            </Button>
+            <Button size="compact-xs" variant="subtle" onClick={() => go(undefined)}>
+              New session
+            </Button>
+          </Group>
+        )}
+      </Group>
+      {session ? <Talk key={session} sessionId={session} /> : <Opening agentId={agentId} go={go} />}
+    </section>
+  )
+}
+
+function Opening({ agentId, go }: { agentId: string; go: (id: string) => void }) {
+  const [text, setText] = useState('')
+  const begin = useMutation({
+    mutationFn: () => beginSession({ agentId, text, tags: ['playground'] }),
+    onSuccess: ({ id }) => go(id),
+  })
+  const isEmpty = text.trim() === ''
+  function onKeyDown(event: KeyboardEvent) {
+    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
+    event.preventDefault()
+    if (!isEmpty && !begin.isPending) begin.mutate()
+  }
+  return (
+    <>
+      <div className="scroll">
+        <div className="empty">
+          <Text fw={600}>Try it here</Text>
+          <Text size="sm" c="dimmed">
+            Say something, and see what it answers and which tools it uses. A new session is made
+            for it, with the tag “playground”.
+          </Text>
+        </div>
+      </div>
+      <div className="composer">
+        <Textarea
+          aria-label="First message"
+          placeholder="Write to the agent"
+          autosize
+          minRows={1}
+          maxRows={8}
+          value={text}
+          onChange={({ currentTarget }) => setText(currentTarget.value)}
+          onKeyDown={onKeyDown}
+        />
+        {begin.isError && (
+          <Alert color="red" mt="xs" role="alert">
+            {sentenceOf(begin.error)}
+          </Alert>
+        )}
+        <Group justify="flex-end" mt="xs">
+          <Button
+            size="xs"
+            disabled={isEmpty}
+            loading={begin.isPending}
+            onClick={() => begin.mutate()}
+          >
+            Send
+          </Button>
+        </Group>
+      </div>
+    </>
+  )
+}

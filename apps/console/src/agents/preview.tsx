@@ -1,0 +1,73 @@
+import { Alert, Loader, Text } from '@mantine/core'
+import type { Preview } from '@outlast/sdk'
+import { ToolDetails } from '../capabilities/tool.tsx'
+import { sentenceOf } from '../client.ts'
+
+type PreviewProps = { preview: Preview | undefined; error: unknown; isFetching: boolean }
+
+/** What a model would be given by the agent as it stands. */
+export function PreviewPanel({ preview, error, isFetching }: PreviewProps) {
+  return (
+    <section className="scroll preview" aria-label="Preview" aria-busy={isFetching}>
+      {error != null && (
+        <Alert color="red" role="alert" title="It could not work like this">
+          {sentenceOf(error)}
+        </Alert>
+      )}
+      {!preview && !error && <Loader size="sm" />}
+      {preview && <Given preview={preview} isOld={error != null} />}
+    </section>
+  )
+}
+
+function Given({ preview, isOld }: { preview: Preview; isOld: boolean }) {
+  const { system_prompt, tools, model, warnings, capabilities } = preview
+  return (
+    <div data-old={isOld}>
+      {warnings.map((warning) => (
+        <Alert key={warning} color="yellow" mb="xs">
+          {warning}
+        </Alert>
+      ))}
+      <h3>Model</h3>
+      <Text size="sm">
+        {model ? (
+          <>
+            {model.model_id}{' '}
+            <Text span size="xs" c="dimmed">
+              {model.provider_type}
+            </Text>
+          </>
+        ) : (
+          'None can be used: a turn would fail. Add a key under Models.'
+        )}
+      </Text>
+      <h3>
+        Tools{' '}
+        <Text span size="xs" c="dimmed">
+          {tools.length}
+        </Text>
+      </h3>
+      {tools.length === 0 && (
+        <Text size="sm" c="dimmed">
+          It can only talk.
+        </Text>
+      )}
+      {tools.map((tool) => (
+        <ToolDetails key={tool.name} tool={tool} from={tool.capability_id ?? 'the client'} />
+      ))}
+      {capabilities.length > 0 && (
+        <Text size="xs" c="dimmed" mt="xs">
+          In effect: {capabilities.map(({ ref }) => ref).join(', ')}
+        </Text>
+      )}
+      <h3>
+        Prompt{' '}
+        <Text span size="xs" c="dimmed">
+          {system_prompt.length.toLocaleString('en')} characters
+        </Text>
+      </h3>
+      <pre className="prompt">{system_prompt}</pre>
+    </div>
+  )
+}

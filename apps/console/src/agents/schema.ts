@@ -1,0 +1,81 @@
+/** As much of JSON Schema as forms are made of. */
+export type Schema = {
+  type?: string | string[]
+  enum?: unknown[]
+  const?: unknown
+  properties?: Record<string, Schema>
+  required?: string[]
+  items?: Schema
+  anyOf?: Schema[]
+  oneOf?: Schema[]
+  default?: unknown
+  title?: string
+  description?: string
+  examples?: unknown[]
+  writeOnly?: boolean
+  minimum?: number
+  maximum?: number
+  maxLength?: number
+  maxItems?: number
+}
+
+type Kind =
+  | 'one of'
+  | 'boolean'
+  | 'number'
+  | 'text'
+  | 'some of'
+  | 'texts'
+  | 'list'
+  | 'object'
+  | 'all or some'
+  | 'json'
+
+const isTexts = ({ type, items }: Schema) => type === 'array' && items?.type === 'string'
+
+/** A schema without the `null` that it also allows. */
+export function withoutNull(schema: Schema): Schema {
+  const variants = schema.anyOf ?? schema.oneOf
+  const rest = variants?.filter(({ type }) => type !== 'null')
+  const [only] = rest ?? []
+  if (!variants || !rest || rest.length === variants.length || rest.length !== 1 || !only) {
+    return schema
+  }
+  const { anyOf: _any, oneOf: _one, ...about } = schema
+  return { ...about, ...only }
+}
+
+/** Which control asks for a value; `json` where none is made for it. */
+export function kindOf(schema: Schema): Kind {
+  const { type, items, properties, anyOf } = schema
+  if (schema.enum?.every(isPlain)) return 'one of'
+  if (anyOf) {
+    const isChoice = anyOf.length === 2 && anyOf.some((one) => one.type === 'boolean')
+    return isChoice && anyOf.some(isTexts) ? 'all or some' : 'json'
+  }
+  if (type === 'boolean') return 'boolean'
+  if (type === 'integer' || type === 'number') return 'number'
+  if (type === 'string') return 'text'
+  if (type === 'object') return properties && Object.keys(properties).length > 0 ? 'object' : 'json'
+  if (type !== 'array' || !items) return 'json'
+  if (items.enum?.every(isPlain)) return 'some of'
+  return items.type === 'string' ? 'texts' : 'list'
+}
+
+const isPlain = (value: unknown) => typeof value === 'string'
+
+/** A name in words: `bytes_max` is "Bytes max". */
+export function labelOf(name: string, { title }: Schema): string {
+  const words = (title ?? name).replaceAll('_', ' ')
+  return words.slice(0, 1).toUpperCase() + words.slice(1)
+}
+
+/** What a value may be, in a few words. */
+export function typeOf(schema: Schema): string {
+  if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' | ')
+  if (schema.const !== undefined) return JSON.stringify(schema.const)
+  const variants = schema.anyOf ?? schema.oneOf
+  if (variants) return variants.map(typeOf).join(' | ')
+  if (schema.type === 'array') return schema.items ? `${typeOf(schema.items)}[]` : 'array'
+  return [schema.type ?? 'any'].flat().join(' | ')
+}

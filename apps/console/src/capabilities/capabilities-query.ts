@@ -1,0 +1,8 @@
+import { queryOptions } from '@tanstack/react-query'
+import { outlast } from '../client.ts'
+
+/** Everything that agents can be given, tools of MCP servers too. */
+export const capabilitiesQuery = queryOptions({
+  queryKey: ['capabilities'],
+  queryFn: async ({ signal }) => await outlast.capabilities.list({}, { signal }),
+})

@@ -1,0 +1,199 @@
+import '../agents/agents.css'
+import { Badge, Button, Group, Menu, Select, Text, TextInput } from '@mantine/core'
+import type { CapabilityInfo } from '@outlast/sdk'
+import { useQuery } from '@tanstack/react-query'
+import { Link, useNavigate, useSearch } from '@tanstack/react-router'
+import { agentsQuery } from '../agents/agents-query.ts'
+import type { Schema } from '../agents/schema.ts'
+import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { capabilitiesQuery } from './capabilities-query.ts'
+import { SchemaTable } from './schema-table.tsx'
+import { ToolDetails } from './tool.tsx'
+
+const has = (text: string | undefined | null, search: string) =>
+  text?.toLowerCase().includes(search) ?? false
+
+const isFound = ({ id, name, description, tool_definitions }: CapabilityInfo, search: string) =>
+  has(id, search) ||
+  has(name, search) ||
+  has(description, search) ||
+  tool_definitions?.some((tool) => has(tool.name, search))
+
+/** Everything that agents can be given. What is looked for and opened is in the address. */
+export function Catalogue() {
+  const { search = '', category, open } = useSearch({ from: '/capabilities' })
+  const navigate = useNavigate({ from: '/capabilities' })
+  const all = useQuery(capabilitiesQuery)
+  const known = all.data?.data ?? []
+  const categories = [...new Set(known.flatMap((one) => one.category ?? []))].sort()
+  const found = known.filter(
+    (one) => isFound(one, search.toLowerCase()) && (!category || one.category === category),
+  )
+  return (
+    <Screen title="Capabilities">
+      <Group className="filters" gap="xs" role="search">
+        <TextInput
+          size="xs"
+          aria-label="Search"
+          placeholder="Search names, descriptions and tools"
+          value={search}
+          onChange={({ currentTarget: { value } }) =>
+            navigate({
+              search: (before) => ({ ...before, search: value || undefined }),
+              replace: true,
+            })
+          }
+          flex="1 1 220px"
+        />
+        <Select
+          size="xs"
+          aria-label="Category"
+          placeholder="Any category"
+          clearable
+          data={categories}
+          value={category ?? null}
+          onChange={(value) =>
+            navigate({
+              search: (before) => ({ ...before, category: value ?? undefined }),
+              replace: true,
+            })
+          }
+          w={160}
+        />
+      </Group>
+      {all.isError && <Failure error={all.error} retry={all.refetch} />}
+      <div className="scroll">
+        {all.isSuccess && found.length === 0 && (
+          <Empty title="No capability is like that.">Look for other words.</Empty>
+        )}
+        {found.map((one) => (
+          <Entry
+            key={one.id}
+            capability={one}
+            isOpen={one.id === open}
+            toggle={(isOpen) =>
+              navigate({
+                search: (before) => ({ ...before, open: isOpen ? one.id : undefined }),
+                replace: true,
+              })
+            }
+          />
+        ))}
+      </div>
+    </Screen>
+  )
+}
+
+type EntryProps = {
+  capability: CapabilityInfo
+  isOpen: boolean
+  toggle: (isOpen: boolean) => void
+}
+
+const statusWords = { available: '', coming_soon: 'coming soon', deprecated: 'deprecated' }
+
+function Entry({ capability, isOpen, toggle }: EntryProps) {
+  const { id, name, description, status, category, is_mcp, tool_definitions = [] } = capability
+  return (
+    <section className="capability" aria-label={name}>
+      <button
+        type="button"
+        className="capability-head"
+        aria-expanded={isOpen}
+        onClick={() => toggle(!isOpen)}
+      >
+        <span className="capability-name">
+          <Text span fw={600} size="sm">
+            {name}
+          </Text>
+          <Text span size="xs" c="dimmed" ff="monospace">
+            {id}
+          </Text>
+          {statusWords[status] && (
+            <Badge size="xs" color="gray" variant="light">
+              {statusWords[status]}
+            </Badge>
+          )}
+        </span>
+        <Text size="xs" c="dimmed" className="capability-category">
+          {is_mcp ? 'MCP' : category}
+        </Text>
+        <Text size="sm" c="dimmed" className="capability-about">
+          {description}
+        </Text>
+        <Text size="xs" c="dimmed" className="capability-count">
+          {countOf(tool_definitions.length)}
+        </Text>
+      </button>
+      {isOpen && <Opened capability={capability} />}
+    </section>
+  )
+}
+
+const countOf = (count: number) =>
+  count === 0 ? 'no tools' : count === 1 ? '1 tool' : `${count} tools`
+
+function Opened({ capability }: { capability: CapabilityInfo }) {
+  const { id, system_prompt, tool_definitions = [], config_schema, dependencies = [] } = capability
+  return (
+    <div className="capability-body">
+      {capability.status === 'available' && <UseInAgent id={id} />}
+      {dependencies.length > 0 && (
+        <Text size="sm">It brings {dependencies.join(', ')} with it.</Text>
+      )}
+      {tool_definitions.length > 0 && <h3>Tools</h3>}
+      {tool_definitions.map((tool) => (
+        <ToolDetails key={tool.name} tool={tool} />
+      ))}
+      <h3>Config</h3>
+      <SchemaTable
+        schema={(config_schema ?? {}) as Schema}
+        empty="There is nothing to configure."
+      />
+      {system_prompt && (
+        <details>
+          <summary>What it adds to the prompt</summary>
+          <pre className="prompt">{system_prompt}</pre>
+        </details>
+      )}
+    </div>
+  )
+}
+
+const offeredMax = 50
+
+function UseInAgent({ id }: { id: string }) {
+  const agents = useQuery(agentsQuery)
+  return (
+    <Menu position="bottom-start">
+      <Menu.Target>
+        <Button size="xs" variant="light">
+          Use in an agent
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown className="long-menu">
+        <Menu.Item
+          renderRoot={(props) => <Link to="/agents/new" search={{ add: id }} {...props} />}
+        >
+          A new agent
+        </Menu.Item>
+        <Menu.Divider />
+        {agents.data?.data.slice(0, offeredMax).map((agent) => (
+          <Menu.Item
+            key={agent.id}
+            renderRoot={(props) => (
+              <Link
+                to="/agents/$agentId"
+                params={{ agentId: agent.id }}
+                search={{ add: id }}
+                {...props}
+              />
+            )}
+          >
+            {agent.name}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  )
+}
