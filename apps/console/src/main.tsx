@@ -11,6 +11,8 @@ import { theme } from './theme.ts'
 
 /** Styles that components write need it, since the page allows no others. */
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')!.content
+// What keeps the page from scrolling below a dialog asks for it here.
+Object.assign(globalThis, { __webpack_nonce__: nonce })
 
 createRoot(document.getElementById('root')!).render(
   <StrictMode>

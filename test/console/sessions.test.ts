@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createAgent, createSession, post, scripted } from '../../apps/server/test/session.ts'
+import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
+
+let browser: Browser
+
+before(async (t) => {
+  browser = await startBrowser(t as never)
+})
+
+const rows = (page: Page) => page.getByRole('list', { name: 'Sessions' }).getByRole('listitem')
+const row = (page: Page, text: string) => rows(page).filter({ hasText: text })
+const titles = (page: Page) => page.locator('.session-name').allTextContents()
+
+test('from an empty first run to a first session: somebody chooses an agent and talks', async (t) => {
+  const { url } = await startServer(t)
+  const { page, complaints } = await openTab(await openProfile(t, browser), url)
+  await page.getByText('Talk to an agent').waitFor()
+  await page.getByRole('link', { name: 'Add a key' }).waitFor()
+  await page.getByRole('button', { name: /^Assistant/ }).click()
+  await page.getByRole('textbox', { name: 'Message' }).fill('What is the weather in Rome?')
+  await page.keyboard.press('Enter')
+  await page.getByText(/In Rome it is/).waitFor()
+  await page.getByRole('link', { name: 'Sessions' }).click()
+  await row(page, 'What is the weather in Rome?').getByText('Assistant').waitFor()
+
+  await page.getByRole('button', { name: 'New session' }).click()
+  await page.getByLabel('First message').fill('What is the weather in Oslo?')
+  await page.getByRole('button', { name: 'Begin' }).click()
+  await page.getByText(/In Oslo it is/).waitFor()
+  assert.match(page.url(), /\/sessions\/session_/)
+  assert.deepEqual(complaints, [])
+})
+
+test('the list is live, and what is filtered stays over a reload', async (t) => {
+  const server = await startServer(t)
+  const porter = await createAgent(server, { name: 'Porter' })
+  const named = (title: string, fields: object = {}) =>
+    createSession(server, { agent_id: porter.id, title, ...fields })
+  await named('An early one')
+  const { page, complaints } = await openTab(await openProfile(t, browser), server.url)
+  await row(page, 'An early one').getByText('Porter').waitFor()
+
+  // Another client makes one, talks in it, and renames it.
+  const made = await named('From elsewhere', { tags: ['urgent'] })
+  await row(page, 'From elsewhere').getByText('urgent').waitFor()
+  assert.deepEqual(await titles(page), ['From elsewhere', 'An early one'])
+  await post(server, made.id, scripted({ text: 'The doors are open.' }))
+  await row(page, 'From elsewhere').getByText('The doors are open.').waitFor()
+  await server.call('PATCH', `/v1/sessions/${made.id}`, { title: 'Renamed' })
+  await row(page, 'Renamed').waitFor()
+
+  await page.getByRole('textbox', { name: 'Tag' }).fill('urgent')
+  await page.getByText('1 session', { exact: true }).waitFor()
+  await page.reload()
+  await row(page, 'Renamed').waitFor()
+  assert.equal(await page.getByRole('textbox', { name: 'Tag' }).inputValue(), 'urgent')
+  // What belongs to the filter comes into it by itself.
+  await named('Also urgent', { tags: ['urgent'] })
+  await row(page, 'Also urgent').waitFor()
+  await named('Not urgent')
+  await page.getByRole('textbox', { name: 'Search' }).fill('nothing is called so')
+  await page.getByText('There is no such session.').waitFor()
+  assert.match(page.url(), /search=nothing/)
+  assert.deepEqual(complaints, [])
+})
+
+test('keys go through the list and select; what is selected is deleted together', async (t) => {
+  const server = await startServer(t)
+  const { id: agent_id } = await createAgent(server)
+  for (let n = 1; n <= 5; n++) await createSession(server, { agent_id, title: `Number ${n}` })
+  const { page, complaints } = await openTab(await openProfile(t, browser), server.url)
+  await row(page, 'Number 1').waitFor()
+  await page.keyboard.press('j')
+  await page.keyboard.press('j')
+  await page.keyboard.press('x')
+  await page.keyboard.press('Shift+J')
+  await page.keyboard.press('Shift+J')
+  await page.getByText('3 selected').waitFor()
+  await page.getByRole('button', { name: 'Delete' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Delete 3 sessions?' })
+  await dialog.getByRole('button', { name: 'Keep' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  await page.getByRole('button', { name: 'Delete' }).click()
+  await dialog.getByRole('button', { name: 'Delete' }).click()
+  await page.getByText('2 sessions', { exact: true }).waitFor()
+  await eventually(async () => assert.deepEqual(await titles(page), ['Number 5', 'Number 1']))
+  await page.keyboard.press('k')
+  await page.keyboard.press('Enter')
+  await page.waitForURL(/\/sessions\/session_/)
+  assert.deepEqual(complaints, [])
+})
+
+test('what somebody reads stays where it is when sessions come above it, and far away is near', async (t) => {
+  const server = await startServer(t)
+  const { id: agent_id } = await createAgent(server)
+  for (let n = 0; n < 120; n++) await createSession(server, { agent_id, title: `Number ${n}.` })
+  const { page, complaints } = await openTab(await openProfile(t, browser), server.url)
+  await row(page, 'Number 119.').waitFor()
+  const list = page.locator('.session-frame .scroll')
+  await list.hover()
+  await page.mouse.wheel(0, 60 * 60)
+  const read = row(page, 'Number 55.')
+  await read.waitFor()
+  const before = (await read.boundingBox())!
+  await createSession(server, { agent_id, title: 'A new one' })
+  await page.getByRole('button', { name: 'New sessions' }).waitFor()
+  await eventually(async () => assert.deepEqual(await read.boundingBox(), before))
+  await list.hover()
+  await page.mouse.wheel(0, 1_000_000)
+  await row(page, 'Number 0.').waitFor()
+  assert.ok((await rows(page).count()) < 60)
+  await page.getByRole('button', { name: 'New sessions' }).click()
+  await row(page, 'A new one').waitFor()
+  assert.deepEqual(complaints, [])
+})
