@@ -41,7 +41,8 @@ test('the list is live, and what is filtered stays over a reload', async (t) => 
   const named = (title: string, fields: object = {}) =>
     createSession(server, { agent_id: porter.id, title, ...fields })
   await named('An early one')
-  const { page, complaints } = await openTab(await openProfile(t, browser), server.url)
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, server.url)
   await row(page, 'An early one').getByText('Porter').waitFor()
 
   // Another client makes one, talks in it, and renames it.
@@ -65,6 +66,14 @@ test('the list is live, and what is filtered stays over a reload', async (t) => 
   await page.getByRole('textbox', { name: 'Search' }).fill('nothing is called so')
   await page.getByText('There is no such session.').waitFor()
   assert.match(page.url(), /search=nothing/)
+  // Of two tabs one listens for both, and the other when it is gone.
+  const { page: second } = await openTab(profile, server.url)
+  await row(second, 'Not urgent').waitFor()
+  await named('Seen by both')
+  await row(second, 'Seen by both').waitFor()
+  await page.close()
+  await named('Seen by one')
+  await row(second, 'Seen by one').waitFor()
   assert.deepEqual(complaints, [])
 })
 

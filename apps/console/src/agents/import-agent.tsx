@@ -80,7 +80,7 @@ function Refused({ error }: { error: unknown }) {
               {column !== undefined && `, column ${column}`}:{' '}
             </b>
           )}
-          {path} {message}
+          {path === 'body' ? message : `${path} ${message}`}
         </div>
       ))}
     </Alert>

@@ -10,10 +10,11 @@ type PlaygroundProps = { agentId: string; isDirty: boolean }
 
 /** A session with the agent beside its editor. It stays over a reload, and is in the list like any other. */
 export function Playground({ agentId, isDirty }: PlaygroundProps) {
-  const { session } = useSearch({ from: '/agents/$agentId' })
-  const navigate = useNavigate({ from: '/agents/$agentId' })
+  // An agent that was created just now is still at the address of a new one.
+  const { session } = useSearch({ strict: false })
+  const navigate = useNavigate()
   const go = (id: string | undefined) =>
-    navigate({ search: (before) => ({ ...before, session: id }), replace: true })
+    navigate({ to: '.', search: (before: object) => ({ ...before, session: id }), replace: true })
   return (
     <section className="playground" aria-label="Playground">
       <Group className="playground-bar" gap="xs" justify="space-between">

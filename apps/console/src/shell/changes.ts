@@ -15,70 +15,95 @@ const followers: Record<string, string[]> = {
   organization: ['me'],
 }
 
+/** What the server tells, by the name of its event. */
+const takers: Record<string, (data: never) => void> = {
+  // What happened while nobody listened was not told.
+  connected: readAnew,
+  heartbeat() {},
+  'session.changed': sessionChanged,
+  'session.deleted': sessionDeleted,
+  changed: nounChanged,
+  reset: readAnew,
+}
+
+type Told = { name: string; data: unknown }
+
 /**
  * Keeps what is shown true while the page is open: one connection tells what changes in the organization. Where it is
  * lost everything is read anew once it is back; until then screens are read anew when somebody looks at them.
  */
 export function useChanges(): void {
-  useEffect(() => follow(), [])
+  useEffect(() => {
+    const leaving = new AbortController()
+    share(leaving.signal)
+    return () => leaving.abort()
+  }, [])
 }
 
-function follow(): () => void {
+/**
+ * Of all tabs one has the connection and tells the others: a browser has few to a server. When it is closed the next
+ * one takes over. Contract: where a browser has no locks, over http to another machine, each tab has its own.
+ */
+async function share(signal: AbortSignal): Promise<void> {
+  const take = ({ name, data }: Told) => takers[name]?.(data as never)
+  if (!navigator.locks) return follow(take, signal)
+  const tabs = new BroadcastChannel('outlast.changes')
+  tabs.addEventListener('message', ({ data }) => take(data))
+  signal.addEventListener('abort', () => tabs.close())
+  const lead = () =>
+    follow((told) => {
+      take(told)
+      tabs.postMessage(told)
+    }, signal)
+  await navigator.locks.request('outlast.changes', { signal }, lead).catch(() => {})
+}
+
+/** Tells what the server tells, from one connection after the other, until the signal. */
+function follow(tell: (told: Told) => void, signal: AbortSignal): Promise<void> {
   let source: EventSource | undefined
-  let isOver = false
   let failures = 0
-  let wasOpen = false
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const later = (ms: number, work: () => unknown) => {
     clearTimeout(timer)
-    timer = setTimeout(work, ms)
+    if (!signal.aborted) timer = setTimeout(work, ms)
   }
-  const live = () => later(silenceMs, again)
 
   function open() {
-    if (isOver) return
+    if (signal.aborted) return
     source = new EventSource('/v1/changes?heartbeat=event')
-    const on = (name: string, take: (data: never) => void) =>
-      source?.addEventListener(name, (event) => {
-        live()
-        take(JSON.parse(event.data || '{}') as never)
+    for (const name of Object.keys(takers)) {
+      source.addEventListener(name, ({ data }) => {
+        later(silenceMs, again)
+        failures = 0
+        tell({ name, data: JSON.parse(data || '{}') })
       })
-    on('connected', () => {
-      failures = 0
-      // What happened while nobody listened was not told.
-      if (wasOpen) readAnew()
-      wasOpen = true
-    })
-    on('heartbeat', () => {})
-    on('session.changed', sessionChanged)
-    on('session.deleted', sessionDeleted)
-    on('changed', nounChanged)
-    on('reset', readAnew)
+    }
     source.onerror = again
-    live()
+    later(silenceMs, again)
   }
 
   /** Asks for something first: a login that is over is renewed by that, which an EventSource cannot do. */
-  async function again() {
+  function again() {
     source?.close()
-    if (isOver) return
     const pauseMs = Math.min(waitMs.first * 2 ** failures, waitMs.most)
     failures += 1
-    later(pauseMs, async () => {
-      await outlast.agents.list({ limit: 1 }).then(open, again)
-    })
+    later(pauseMs, () => outlast.agents.list({ limit: 1 }).then(open, again))
   }
 
   open()
-  return () => {
-    isOver = true
-    clearTimeout(timer)
-    source?.close()
-  }
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      source?.close()
+      resolve()
+    })
+  })
 }
 
-const readAnew = () => void queryClient.invalidateQueries()
+function readAnew(): void {
+  queryClient.invalidateQueries()
+}
 
 function sessionChanged(session: Session): void {
   const key = ['session', session.id]

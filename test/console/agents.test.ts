@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { before, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createAgent } from '../../apps/server/test/session.ts'
+import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
+
+let browser: Browser
+
+before(async (t) => {
+  browser = await startBrowser(t as never)
+})
+
+const field = (page: Page, name: string) => page.getByRole('textbox', { name, exact: true })
+
+async function add(page: Page, name: string) {
+  await page.getByRole('combobox', { name: 'Add a capability' }).fill(name)
+  await page.getByRole('option', { name, exact: true }).click()
+  return page.getByRole('region', { name, exact: true })
+}
+
+test('an agent is made of two capabilities, told what is wrong with it, tried and exported', async (t) => {
+  const server = await startServer(t)
+  const { page, complaints } = await openTab(await openProfile(t, browser), `${server.url}/agents`)
+  await page.getByRole('link', { name: 'New agent' }).click()
+  await field(page, 'Name').fill('Forecaster')
+  await field(page, 'System prompt').fill('You tell the weather.')
+  const clock = await add(page, 'Current Time')
+  const weather = await add(page, 'Test Weather')
+
+  // What the server says of a config is shown at its field, while one writes.
+  await clock.getByText('Config').click()
+  await clock.getByLabel('Timezone').fill('Nowhere/Atall')
+  await page.getByText('It could not work like this').waitFor()
+  assert.equal(await clock.getByLabel('Timezone').getAttribute('aria-invalid'), 'true')
+  await clock.getByLabel('Timezone').fill('Europe/Kyiv')
+  await weather.getByText('Config').click()
+  await weather.getByRole('combobox', { name: 'Units' }).click()
+  await page.getByRole('option', { name: 'fahrenheit' }).click()
+  const preview = page.getByRole('region', { name: 'Preview' })
+  await preview.getByText('get_forecast', { exact: true }).waitFor()
+  await preview.getByText('You tell the weather.').waitFor()
+  await page.getByText('It could not work like this').waitFor({ state: 'detached' })
+  await weather.getByRole('button', { name: 'Move Test Weather up' }).click()
+  await page.getByRole('button', { name: 'Create' }).click()
+
+  await page.waitForURL(/\/agents\/agent_/)
+  const id = new URL(page.url()).pathname.split('/').at(-1)!
+  const stored = await server.call('GET', `/v1/agents/${id}`)
+  assert.deepEqual(stored.body.capabilities, [
+    { ref: 'test_weather', config: { units: 'fahrenheit' } },
+    { ref: 'current_time', config: { timezone: 'Europe/Kyiv' } },
+  ])
+
+  await page.getByLabel('First message').fill('What is the weather in Rome?')
+  await page.keyboard.press('Enter')
+  const playground = page.getByRole('region', { name: 'Playground' })
+  await playground.getByText('get_weather').first().waitFor()
+  await playground.getByText(/In Rome it is/).waitFor()
+  assert.match(page.url(), /session=session_/)
+
+  const file = await exported(page, 'YAML')
+  await page.getByRole('link', { name: 'Agents' }).click()
+  await page.getByRole('button', { name: 'Import' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Import an agent' })
+  await dialog.getByLabel('File').fill(file.replace(/units: .*/, 'units: ['))
+  await dialog.getByRole('button', { name: 'Import', exact: true }).click()
+  await dialog.getByText(/^Line \d+/).waitFor()
+  await dialog.getByLabel('File').fill(file.replace('Forecaster', 'Another'))
+  await dialog.getByRole('button', { name: 'Import', exact: true }).click()
+  await page.getByRole('heading', { name: 'Another' }).waitFor()
+  await page.getByRole('region', { name: 'Test Weather' }).getByText('Config').waitFor()
+  assert.deepEqual(complaints, [])
+})
+
+async function exported(page: Page, format: string): Promise<string> {
+  const download = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'More of this agent' }).click()
+  await page.getByRole('menuitem', { name: format }).click()
+  return await readFile(await (await download).path(), 'utf8')
+}
+
+test('two tabs edit one agent: the second is told, compares and chooses', async (t) => {
+  const server = await startServer(t)
+  const { id } = await createAgent(server, { name: 'Porter', description: 'At the door.' })
+  const profile = await openProfile(t, browser)
+  const url = `${server.url}/agents/${id}`
+  const { page: one } = await openTab(profile, url)
+  const { page: other, complaints } = await openTab(profile, url)
+  await field(other, 'System prompt').fill('You open doors.')
+  await field(other, 'Name').fill('Doorkeeper')
+  await field(one, 'System prompt').fill('You close doors.')
+  await field(one, 'Description').fill('Behind the door.')
+  await one.getByRole('button', { name: 'Save' }).click()
+
+  await other.getByText('Somebody else changed this agent meanwhile').waitFor()
+  await other.getByRole('button', { name: 'Save' }).click()
+  await other.getByText('Nothing was saved.').waitFor()
+  await other.getByRole('button', { name: 'See the difference' }).click()
+  const prompt = other.getByRole('region', { name: 'System prompt' })
+  await prompt.getByText('+ You open doors.').waitFor()
+  await prompt.getByText('− You close doors.').waitFor()
+  await other.getByRole('button', { name: 'Go on with these' }).click()
+  assert.equal(await field(other, 'Description').inputValue(), 'Behind the door.')
+  assert.equal(await field(other, 'System prompt').inputValue(), 'You open doors.')
+  await other.getByRole('button', { name: 'Save' }).click()
+  // Where nothing is being changed, what others save is there at once.
+  await one.getByRole('heading', { name: 'Doorkeeper' }).waitFor()
+  await one.waitForFunction(
+    `[...document.querySelectorAll('textarea')].some(({ value }) => value === 'You open doors.')`,
+  )
+  assert.deepEqual(complaints, [])
+})
+
+test('what was not saved is not lost by leaving, and an archived agent comes back', async (t) => {
+  const server = await startServer(t)
+  const { id } = await createAgent(server, { name: 'Porter' })
+  const { page, complaints } = await openTab(
+    await openProfile(t, browser),
+    `${server.url}/capabilities?search=weather`,
+  )
+  await page.getByRole('button', { name: /Test Weather/ }).click()
+  await page.getByText('get_forecast', { exact: true }).click()
+  await page.getByRole('button', { name: 'Use in an agent' }).click()
+  await page.getByRole('menuitem', { name: 'Porter' }).click()
+  await page.getByRole('region', { name: 'Test Weather' }).waitFor()
+  await page.getByRole('link', { name: 'Sessions' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Leave without saving?' })
+  await dialog.getByRole('button', { name: 'Stay' }).click()
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('It talks as saved.').waitFor()
+  const { body } = await server.call('GET', `/v1/agents/${id}`)
+  assert.deepEqual(body.capabilities, [{ ref: 'test_weather' }])
+
+  await page.getByRole('button', { name: 'More of this agent' }).click()
+  await page.getByRole('menuitem', { name: 'Archive' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Archive' }).click()
+  await page.getByRole('link', { name: /^Assistant/ }).waitFor()
+  assert.equal(await page.getByRole('link', { name: /^Porter/ }).count(), 0)
+  await page.goto(`${server.url}/agents/${id}`)
+  await page.getByRole('button', { name: 'Bring it back' }).click()
+  await page.getByText('This agent is archived').waitFor({ state: 'detached' })
+  assert.deepEqual(complaints, [])
+})
