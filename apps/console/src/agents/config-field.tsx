@@ -1,31 +1,16 @@
-import {
-  Checkbox,
-  MultiSelect,
-  NumberInput,
-  PasswordInput,
-  Select,
-  TagsInput,
-  Textarea,
-  TextInput,
-} from '@mantine/core'
-import { ConfigList, ConfigObject } from './config-parts.tsx'
+import { Button, Group, Text } from '@mantine/core'
+import { AllOrSome, type FieldProps, Plain } from './config-plain.tsx'
 import { JsonField } from './json-field.tsx'
 import { useProblem } from './problems.ts'
 import { kindOf, labelOf, type Schema, withoutNull } from './schema.ts'
 
-export type FieldProps = {
-  name: string
-  schema: Schema
-  /** Where it is in what is sent. */
-  path: string
-  /** Undefined: not given. */
-  value: unknown
-  onChange: (value: unknown) => void
-  isRequired?: boolean
-}
+type Fields = Record<string, unknown>
 
-/** Text that is longer than this has lines. */
-const lineMax = 500
+/** What an object holds, with one of its values set; undefined takes it away. */
+function withField(object: unknown, name: string, value: unknown): Fields {
+  const { [name]: _before, ...rest } = (object ?? {}) as Fields
+  return value === undefined ? rest : { ...(object as Fields), [name]: value }
+}
 
 /** The control that asks for what a schema describes. */
 export function ConfigField({ schema: given, ...rest }: FieldProps) {
@@ -53,136 +38,104 @@ export function ConfigField({ schema: given, ...rest }: FieldProps) {
   }
 }
 
-function Plain({ name, schema, path, value, onChange, isRequired = false }: FieldProps) {
-  const kind = kindOf(schema)
-  const error = useProblem(path, kind === 'some of' || kind === 'texts')
-  const about = {
-    label: labelOf(name, schema),
-    description: schema.description,
-    error,
-    size: 'xs',
-    placeholder: placeholderOf(schema),
-    withAsterisk: isRequired,
-  } as const
-  const text = typeof value === 'string' ? value : ''
-  const list = Array.isArray(value) ? value.map(String) : []
-  const change = (next: string) => onChange(next === '' && !isRequired ? undefined : next)
-  const changeList = (next: string[]) => onChange(next.length === 0 ? undefined : next)
-  switch (kind) {
-    case 'boolean': {
-      const { placeholder: _none, withAsterisk: _star, ...rest } = about
-      const isOn = value ?? schema.default ?? false
-      return (
-        <Checkbox
-          {...rest}
-          checked={isOn === true}
-          onChange={({ currentTarget }) => onChange(currentTarget.checked)}
-        />
-      )
-    }
-    case 'number':
-      return (
-        <NumberInput
-          {...about}
-          value={typeof value === 'number' ? value : ''}
-          onChange={(next) => onChange(typeof next === 'number' ? next : undefined)}
-          allowDecimal={schema.type === 'number'}
-          maw={260}
-        />
-      )
-    case 'one of':
-      return (
-        <Select
-          {...about}
-          data={(schema.enum ?? []).map(String)}
-          value={text || null}
-          onChange={(next) => onChange(next ?? undefined)}
-          clearable
-          maw={260}
-        />
-      )
-    case 'some of':
-      return (
-        <MultiSelect
-          {...about}
-          data={(schema.items?.enum ?? []).map(String)}
-          value={list}
-          onChange={changeList}
-          searchable
-          clearable
-        />
-      )
-    case 'texts':
-      return <TagsInput {...about} value={list} onChange={changeList} clearable />
-    default:
-      if (schema.writeOnly) {
-        return (
-          <PasswordInput
-            {...about}
-            autoComplete="off"
-            value={text}
-            onChange={({ currentTarget }) => change(currentTarget.value)}
-          />
-        )
-      }
-      return (schema.maxLength ?? 0) > lineMax ? (
-        <Textarea
-          {...about}
-          autosize
-          minRows={1}
-          maxRows={10}
-          value={text}
-          onChange={({ currentTarget }) => change(currentTarget.value)}
-        />
-      ) : (
-        <TextInput
-          {...about}
-          value={text}
-          onChange={({ currentTarget }) => change(currentTarget.value)}
-        />
-      )
-  }
+type ObjectProps = Pick<FieldProps, 'schema' | 'path' | 'value' | 'onChange'>
+
+/** The fields of an object. */
+export function ConfigFields({ schema, path, value, onChange }: ObjectProps) {
+  return Object.entries(schema.properties ?? {}).map(([name, one]) => (
+    <ConfigField
+      key={name}
+      name={name}
+      schema={one}
+      path={`${path}/${name}`}
+      value={(value as Fields | undefined)?.[name]}
+      onChange={(next) => onChange(withField(value, name, next))}
+      isRequired={schema.required?.includes(name) ?? false}
+    />
+  ))
 }
 
-function placeholderOf({ default: standard, examples }: Schema): string {
-  if (standard !== undefined) {
-    return Array.isArray(standard) ? standard.join(', ') : String(standard)
-  }
-  return examples?.[0] === undefined ? '' : `As in ${String(examples[0])}`
-}
-
-/** None, all, or those that are named. */
-function AllOrSome({ name, schema, path, value, onChange }: FieldProps) {
-  const error = useProblem(path, true)
-  const kind = Array.isArray(value) ? 'some' : value === true ? 'all' : 'none'
+function ConfigObject({ name, schema, path, value, onChange }: FieldProps) {
+  const error = useProblem(path)
   return (
-    <div className="all-or-some">
-      <Select
-        size="xs"
-        label={labelOf(name, schema)}
-        description={schema.description}
-        data={[
-          { value: 'none', label: 'No' },
-          { value: 'all', label: 'All' },
-          { value: 'some', label: 'Only these' },
-        ]}
-        value={kind}
-        allowDeselect={false}
-        onChange={(next) => onChange(next === 'all' ? true : next === 'some' ? [] : undefined)}
-        error={kind !== 'some' && error}
-        maw={260}
+    <details className="config-part" open={value !== undefined}>
+      <summary>{labelOf(name, schema)}</summary>
+      <About schema={schema} error={error} />
+      <ConfigFields
+        schema={schema}
+        path={path}
+        value={value}
+        onChange={(next) => onChange(Object.keys(next as Fields).length === 0 ? undefined : next)}
       />
-      {kind === 'some' && (
-        <TagsInput
-          size="xs"
-          mt={4}
-          aria-label={`${labelOf(name, schema)}: which`}
-          placeholder="Names, each ended with Enter"
-          value={(value as unknown[]).map(String)}
-          onChange={onChange}
-          error={error}
-        />
+    </details>
+  )
+}
+
+/** A list of anything that has parts of its own. */
+function ConfigList({ name, schema, path, value, onChange }: FieldProps) {
+  const error = useProblem(path)
+  const list = Array.isArray(value) ? value : []
+  const items = schema.items ?? {}
+  const label = labelOf(name, schema)
+  const set = (next: unknown[]) => onChange(next.length === 0 ? undefined : next)
+  const isFull = list.length >= (schema.maxItems ?? Number.POSITIVE_INFINITY)
+  return (
+    <fieldset className="config-part">
+      <legend>
+        {label} {list.length > 0 && `(${list.length})`}
+      </legend>
+      <About schema={schema} error={error} />
+      {list.map((one, at) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: items have no name of their own
+        <div key={at} className="config-item">
+          <ConfigField
+            name={`${label} ${at + 1}`}
+            schema={items}
+            path={`${path}/${at}`}
+            value={one}
+            onChange={(next) => set(list.with(at, next ?? emptyOf(items)))}
+          />
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            color="gray"
+            aria-label={`Remove ${label} ${at + 1}`}
+            onClick={() => set(list.toSpliced(at, 1))}
+          >
+            Remove
+          </Button>
+        </div>
+      ))}
+      <Group>
+        <Button
+          size="compact-xs"
+          variant="default"
+          disabled={isFull}
+          aria-label={`Add to ${label}`}
+          onClick={() => set([...list, emptyOf(items)])}
+        >
+          Add
+        </Button>
+      </Group>
+    </fieldset>
+  )
+}
+
+const emptyOf = ({ type }: Schema) => (type === 'object' ? {} : type === 'array' ? [] : null)
+
+function About({ schema, error }: { schema: Schema; error: string | undefined }) {
+  return (
+    <>
+      {schema.description && (
+        <Text size="xs" c="dimmed">
+          {schema.description}
+        </Text>
       )}
-    </div>
+      {error && (
+        <Text size="xs" c="red">
+          {error}
+        </Text>
+      )}
+    </>
   )
 }

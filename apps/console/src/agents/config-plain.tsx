@@ -1,0 +1,161 @@
+import {
+  Checkbox,
+  MultiSelect,
+  NumberInput,
+  PasswordInput,
+  Select,
+  TagsInput,
+  Textarea,
+  TextInput,
+} from '@mantine/core'
+import { useProblem } from './problems.ts'
+import { kindOf, labelOf, type Schema } from './schema.ts'
+
+export type FieldProps = {
+  name: string
+  schema: Schema
+  /** Where it is in what is sent. */
+  path: string
+  /** Undefined: not given. */
+  value: unknown
+  onChange: (value: unknown) => void
+  isRequired?: boolean
+}
+
+/** Text that is longer than this has lines. */
+const lineMax = 500
+
+/** The control of a value that has no parts of its own. */
+export function Plain({ name, schema, path, value, onChange, isRequired = false }: FieldProps) {
+  const kind = kindOf(schema)
+  const error = useProblem(path, kind === 'some of' || kind === 'texts')
+  const about = {
+    label: labelOf(name, schema),
+    description: schema.description,
+    error,
+    size: 'xs',
+    placeholder: placeholderOf(schema),
+    withAsterisk: isRequired,
+  } as const
+  const text = typeof value === 'string' ? value : ''
+  const list = Array.isArray(value) ? value.map(String) : []
+  const change = (next: string) => onChange(next === '' && !isRequired ? undefined : next)
+  const changeList = (next: string[]) => onChange(next.length === 0 ? undefined : next)
+  switch (kind) {
+    case 'boolean': {
+      const { placeholder: _none, withAsterisk: _star, ...rest } = about
+      const isOn = value ?? schema.default ?? false
+      return (
+        <Checkbox
+          {...rest}
+          checked={isOn === true}
+          onChange={({ currentTarget }) => onChange(currentTarget.checked)}
+        />
+      )
+    }
+    case 'number':
+      return (
+        <NumberInput
+          {...about}
+          value={typeof value === 'number' ? value : ''}
+          onChange={(next) => onChange(typeof next === 'number' ? next : undefined)}
+          allowDecimal={schema.type === 'number'}
+          maw={260}
+        />
+      )
+    case 'one of':
+      return (
+        <Select
+          {...about}
+          data={(schema.enum ?? []).map(String)}
+          value={text || null}
+          onChange={(next) => onChange(next ?? undefined)}
+          clearable
+          maw={260}
+        />
+      )
+    case 'some of':
+      return (
+        <MultiSelect
+          {...about}
+          data={(schema.items?.enum ?? []).map(String)}
+          value={list}
+          onChange={changeList}
+          searchable
+          clearable
+        />
+      )
+    case 'texts':
+      return <TagsInput {...about} value={list} onChange={changeList} clearable />
+    default:
+      if (schema.writeOnly) {
+        return (
+          <PasswordInput
+            {...about}
+            autoComplete="off"
+            value={text}
+            onChange={({ currentTarget }) => change(currentTarget.value)}
+          />
+        )
+      }
+      return (schema.maxLength ?? 0) > lineMax ? (
+        <Textarea
+          {...about}
+          autosize
+          minRows={1}
+          maxRows={10}
+          value={text}
+          onChange={({ currentTarget }) => change(currentTarget.value)}
+        />
+      ) : (
+        <TextInput
+          {...about}
+          value={text}
+          onChange={({ currentTarget }) => change(currentTarget.value)}
+        />
+      )
+  }
+}
+
+function placeholderOf({ default: standard, examples }: Schema): string {
+  if (standard !== undefined) {
+    return Array.isArray(standard) ? standard.join(', ') : String(standard)
+  }
+  return examples?.[0] === undefined ? '' : `As in ${String(examples[0])}`
+}
+
+/** None, all, or those that are named. */
+export function AllOrSome({ name, schema, path, value, onChange }: FieldProps) {
+  const error = useProblem(path, true)
+  const kind = Array.isArray(value) ? 'some' : value === true ? 'all' : 'none'
+  return (
+    <div className="all-or-some">
+      <Select
+        size="xs"
+        label={labelOf(name, schema)}
+        description={schema.description}
+        data={[
+          { value: 'none', label: 'No' },
+          { value: 'all', label: 'All' },
+          { value: 'some', label: 'Only these' },
+        ]}
+        value={kind}
+        allowDeselect={false}
+        onChange={(next) => onChange(next === 'all' ? true : next === 'some' ? [] : undefined)}
+        error={kind !== 'some' && error}
+        maw={260}
+      />
+      {kind === 'some' && (
+        <TagsInput
+          size="xs"
+          mt={4}
+          aria-label={`${labelOf(name, schema)}: which`}
+          placeholder="Names, each ended with Enter"
+          value={(value as unknown[]).map(String)}
+          onChange={onChange}
+          error={error}
+        />
+      )}
+    </div>
+  )
+}
