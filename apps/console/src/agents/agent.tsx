@@ -12,7 +12,7 @@ import { Aside, Sides } from './aside.tsx'
 import { Basics, ClientTools, Prompt } from './basics.tsx'
 import { CapabilityUses } from './capability-uses.tsx'
 import { Conflict } from './conflict.tsx'
-import { draftOf, emptyDraft, jsonProblem } from './draft.ts'
+import { draftOf, emptyDraft } from './draft.ts'
 import { Problems } from './problems.ts'
 import { type AgentForm, ChangedMeanwhile, useAgentForm } from './use-agent-form.ts'
 
@@ -48,7 +48,7 @@ function Editor({ stored }: { stored: Agent | undefined }) {
   const { draft, change, isDirty, save, base } = form
 
   function saveNow() {
-    if (jsonProblem(draft.tools) || save.isPending) return
+    if (save.isPending) return
     save.mutate(undefined, {
       onSuccess({ id }) {
         if (base) return
@@ -105,6 +105,9 @@ function Editor({ stored }: { stored: Agent | undefined }) {
   )
 }
 
+/** What went wrong is seen wherever one was in the form. */
+const intoSight = (element: HTMLElement | null) => element?.scrollIntoView({ block: 'nearest' })
+
 /** What one should know of the agent before writing on. */
 function Told({ form }: { form: AgentForm }) {
   const [isComparing, setComparing] = useState(false)
@@ -114,7 +117,13 @@ function Told({ form }: { form: AgentForm }) {
     <>
       {base?.status === 'archived' && <Restore agent={base} />}
       {theirs && (
-        <Alert color="yellow" role="alert" title="Somebody else changed this agent meanwhile">
+        <Alert
+          key={isConflict ? 'refused' : 'told'}
+          ref={isConflict ? intoSight : null}
+          color="yellow"
+          role="alert"
+          title="Somebody else changed this agent meanwhile"
+        >
           {isConflict && 'Nothing was saved. '}
           What you wrote is kept here until you choose.
           <div>
@@ -137,7 +146,7 @@ function Told({ form }: { form: AgentForm }) {
         />
       )}
       {save.isError && !isConflict && (
-        <Alert color="red" role="alert" title="It was not saved">
+        <Alert ref={intoSight} color="red" role="alert" title="It was not saved">
           {sentenceOf(save.error)}
         </Alert>
       )}

@@ -60,9 +60,11 @@ export function textOf(draft: Draft, field: Field): string {
   return typeof value === 'string' ? value : value === null ? '' : JSON.stringify(value, null, 2)
 }
 
-/** What the API is sent. What is empty is left out. Throws a SyntaxError where the tools are no JSON. */
+/** What the API is sent. What is empty is left out. Throws where the tools are no JSON. */
 export function bodyOf(draft: Draft): NewAgent {
   const { name, description, prompt, modelId, tags, uses, tools } = draft
+  const problem = jsonProblem(tools)
+  if (problem) throw new Error(`The tools of the client are no JSON: ${problem}`)
   return {
     name,
     system_prompt: prompt,

@@ -1,5 +1,5 @@
 import './agents.css'
-import { Badge, Button, Group, Text, TextInput } from '@mantine/core'
+import { Badge, Button, Group, Text } from '@mantine/core'
 import type { Agent } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
@@ -7,6 +7,7 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import { useRef } from 'react'
 import { Ago } from '../shell/ago.tsx'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { Words } from '../shell/words.tsx'
 import { agentsQuery } from './agents-query.ts'
 import { ImportAgent } from './import-agent.tsx'
 
@@ -44,18 +45,14 @@ export function AgentList() {
     >
       {importing && <ImportAgent close={() => open(false)} />}
       <Group className="filters" role="search">
-        <TextInput
-          size="xs"
-          aria-label="Search"
+        <Words
+          label="Search"
           placeholder="Search names, descriptions and tags"
           value={search}
-          onChange={({ currentTarget: { value } }) =>
-            navigate({
-              search: (before) => ({ ...before, search: value || undefined }),
-              replace: true,
-            })
+          onChange={(text) =>
+            navigate({ search: (before) => ({ ...before, search: text }), replace: true })
           }
-          flex={1}
+          className="wide"
         />
       </Group>
       {agents.isError && <Failure error={agents.error} retry={agents.refetch} />}

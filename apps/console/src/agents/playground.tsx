@@ -26,8 +26,9 @@ export function Playground({ agentId, isDirty }: PlaygroundProps) {
             <Button
               size="compact-xs"
               variant="subtle"
-              component={Link}
-              to={`/sessions/${session}` as '/'}
+              renderRoot={(props) => (
+                <Link to="/sessions/$sessionId" params={{ sessionId: session }} {...props} />
+              )}
             >
               Open
             </Button>

@@ -1,11 +1,12 @@
 import '../agents/agents.css'
-import { Badge, Button, Group, Menu, Select, Text, TextInput } from '@mantine/core'
+import { Badge, Button, Group, Menu, Select, Text } from '@mantine/core'
 import type { CapabilityInfo } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { agentsQuery } from '../agents/agents-query.ts'
 import type { Schema } from '../agents/schema.ts'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { Words } from '../shell/words.tsx'
 import { capabilitiesQuery } from './capabilities-query.ts'
 import { SchemaTable } from './schema-table.tsx'
 import { ToolDetails } from './tool.tsx'
@@ -32,18 +33,14 @@ export function Catalogue() {
   return (
     <Screen title="Capabilities">
       <Group className="filters" gap="xs" role="search">
-        <TextInput
-          size="xs"
-          aria-label="Search"
+        <Words
+          label="Search"
           placeholder="Search names, descriptions and tools"
           value={search}
-          onChange={({ currentTarget: { value } }) =>
-            navigate({
-              search: (before) => ({ ...before, search: value || undefined }),
-              replace: true,
-            })
+          onChange={(text) =>
+            navigate({ search: (before) => ({ ...before, search: text }), replace: true })
           }
-          flex="1 1 220px"
+          className="wide"
         />
         <Select
           size="xs"
@@ -115,13 +112,13 @@ function Entry({ capability, isOpen, toggle }: EntryProps) {
             </Badge>
           )}
         </span>
-        <Text size="xs" c="dimmed" className="capability-category">
+        <Text span size="xs" c="dimmed" className="capability-category">
           {is_mcp ? 'MCP' : category}
         </Text>
-        <Text size="sm" c="dimmed" className="capability-about">
+        <Text span size="sm" c="dimmed" className="capability-about">
           {description}
         </Text>
-        <Text size="xs" c="dimmed" className="capability-count">
+        <Text span size="xs" c="dimmed" className="capability-count">
           {countOf(tool_definitions.length)}
         </Text>
       </button>

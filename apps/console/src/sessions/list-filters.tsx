@@ -1,10 +1,9 @@
-import { Group, Select, TextInput } from '@mantine/core'
-import { useDebouncedCallback } from '@mantine/hooks'
+import { Group, Select } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { useEffect, useState } from 'react'
 import { agentsQuery } from '../agents/agents-query.ts'
 import type { SessionSearch } from '../router.tsx'
+import { Words } from '../shell/words.tsx'
 
 const statuses = [
   { value: 'started', label: 'New' },
@@ -58,42 +57,11 @@ export function Filters() {
       <Words
         label="Tag"
         placeholder="Any tag"
+        lengthMax={100}
         value={tag}
         onChange={(text) => set({ tag: text })}
         className="session-tag-filter"
       />
     </Group>
-  )
-}
-
-type WordsProps = {
-  label: string
-  placeholder: string
-  value: string | undefined
-  onChange: (text: string | undefined) => void
-  className: string
-}
-
-/** Text that takes effect when one stops writing. */
-function Words({ label, placeholder, value, onChange, className }: WordsProps) {
-  const [text, setText] = useState(value ?? '')
-  const tell = useDebouncedCallback((now: string) => onChange(now.trim() || undefined), 250)
-  useEffect(
-    () => setText((before) => (before.trim() === (value ?? '') ? before : (value ?? ''))),
-    [value],
-  )
-  return (
-    <TextInput
-      size="xs"
-      aria-label={label}
-      placeholder={placeholder}
-      maxLength={label === 'Tag' ? 100 : 200}
-      value={text}
-      onChange={({ currentTarget }) => {
-        setText(currentTarget.value)
-        tell(currentTarget.value)
-      }}
-      className={className}
-    />
   )
 }

@@ -34,10 +34,10 @@ export function FirstRun() {
               disabled={begin.isPending}
               onClick={() => begin.mutate(id)}
             >
-              <Text size="sm" fw={600}>
+              <Text component="span" display="block" size="sm" fw={600}>
                 {name}
               </Text>
-              <Text size="xs" c="dimmed" lineClamp={2}>
+              <Text component="span" size="xs" c="dimmed" lineClamp={2}>
                 {description ?? 'An agent of yours.'}
               </Text>
             </UnstyledButton>
