@@ -67,7 +67,7 @@ function Given({ preview, isOld }: { preview: Preview; isOld: boolean }) {
           {system_prompt.length.toLocaleString('en')} characters
         </Text>
       </h3>
-      <pre className="prompt">{system_prompt}</pre>
+      {system_prompt !== '' && <pre className="prompt">{system_prompt}</pre>}
     </div>
   )
 }
