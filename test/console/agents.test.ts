@@ -137,7 +137,7 @@ test('what was not saved is not lost by leaving, and an archived agent comes bac
   await page.getByRole('menuitem', { name: 'Archive' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Archive' }).click()
   await page.getByRole('link', { name: /^Assistant/ }).waitFor()
-  assert.equal(await page.getByRole('link', { name: /^Porter/ }).count(), 0)
+  await page.getByRole('link', { name: /^Porter/ }).waitFor({ state: 'detached' })
   await page.goto(`${server.url}/agents/${id}`)
   await page.getByRole('button', { name: 'Bring it back' }).click()
   await page.getByText('This agent is archived').waitFor({ state: 'detached' })

@@ -4,6 +4,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
+import { agentsQuery } from './agents-query.ts'
 import { bodyOf, draftOf } from './draft.ts'
 
 const formats = [
@@ -101,6 +102,10 @@ function Archive({ agent, close }: { agent: Agent; close: () => void }) {
   const archive = useMutation({
     mutationFn: () => outlast.agents.delete(agent.id),
     onSuccess() {
+      client.setQueryData(agentsQuery.queryKey, (known) => {
+        const data = known?.data.filter(({ id }) => id !== agent.id)
+        return known && data && { ...known, data, total: data.length }
+      })
       client.invalidateQueries({ queryKey: ['agents'] })
       client.invalidateQueries({ queryKey: ['agent', agent.id] })
       close()
