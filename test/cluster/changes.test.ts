@@ -1,11 +1,13 @@
 /** What watchers hear of other nodes. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import pg from 'pg'
 import { runSql } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
-import { createAgent, createSession } from '../../apps/server/test/session.ts'
+import { converse, createAgent, createSession } from '../../apps/server/test/session.ts'
 import { watch } from '../../apps/server/test/stream.ts'
-import { changesTests } from './watching.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
+import { changesTests, pairWatched } from './watching.ts'
 
 const cut = (databaseUrl: string) =>
   runSql(
@@ -23,36 +25,64 @@ const say = (databaseUrl: string, ...hints: object[]) =>
     `select pg_notify('outlast_bus', E'node_0\\n${hints.map((hint) => JSON.stringify(hint)).join('\\n')}')`,
   )
 
-test('nodes that do not say whose a session is, and such that say more than is known, are understood', async (t: TestContext) => {
+/** A server that is known to listen, a session, and a watcher. */
+async function listening(t: TestContext) {
   const server = await startServer(t)
-  const { databaseUrl } = server
   const session = await createSession(server)
   const stream = await watch(t, server.url)
-  const { id } = await createAgent(server)
-  await stream.changed('agent', id)
-  const news = { kind: 'news', org: session.organization_id, what: {} }
-  await say(databaseUrl, news, { kind: 'stored', session: session.id, sequence: 1 })
-  assert.deepEqual(await stream.session(session.id), session)
+  const stored = { kind: 'stored', session: session.id, sequence: 1 }
+  await eventually(async () => {
+    await say(server.databaseUrl, stored)
+    return stream.told.some(({ data }) => data.id === session.id)
+  })
   const before = stream.told.length
-  await say(databaseUrl, { kind: 'deleted', session: session.id })
-  await stream.until(() => stream.told.slice(before).find(({ event }) => event === 'reset'))
+  const reset = () =>
+    stream.until(() => stream.told.slice(before).find(({ event }) => event === 'reset'))
+  return { server, session, stream, reset }
+}
+
+test('nodes that do not say whose a session is, and such that say more than is known, are understood', async (t) => {
+  const { server, session, stream, reset } = await listening(t)
+  assert.deepEqual(await stream.session(session.id), session)
+  const news = { kind: 'news', org: session.organization_id, what: {} }
+  await say(server.databaseUrl, news, { kind: 'deleted', session: session.id })
+  await reset()
   assert.ok(stream.told.every(({ event }) => event !== 'session.deleted'))
 })
 
 test('a flood of hints beyond what is kept ends in the word to read everything anew', async (t) => {
-  const server = await startServer(t)
-  const stream = await watch(t, server.url)
-  const { id } = await createAgent(server)
-  await stream.changed('agent', id)
-  const org = (await server.call('GET', '/v1/orgs')).body.data[0].id
-  const before = stream.told.length
+  const { server, session, stream, reset } = await listening(t)
   await runSql(
     server.databaseUrl,
     `select pg_notify('outlast_bus', 'node_0' || string_agg(E'\\n' ||
-      '{"kind":"stored","session":"session_' || lpad(n::text, 32, '0') || '","sequence":1,"org":"${org}"}', ''))
+      '{"kind":"stored","session":"session_' || lpad(n::text, 32, '0') || '","sequence":1,"org":"${session.organization_id}"}', ''))
     from generate_series(1, 12000) n group by n / 40`,
   )
-  await stream.until(() => stream.told.slice(before).find(({ event }) => event === 'reset'))
+  await reset()
   const last = await createAgent(server)
   await stream.changed('agent', last.id)
+})
+
+test('a message is said to other nodes as before, and nothing more of it', async (t) => {
+  const { one, stream } = await pairWatched(t, { env: {} })
+  const { id } = await createSession(one)
+  const client = new pg.Client(one.databaseUrl)
+  client.on('error', () => {})
+  const heard: string[] = []
+  client.on('notification', ({ payload }) => heard.push(payload!))
+  await client.connect()
+  await client.query('listen outlast_bus')
+  const say = async (text: string) => {
+    await converse(t, one, id, text)
+    await stream.session(id, ({ usage, status }) => status === 'idle' && usage !== null)
+    // Notifications of statements that are over come with the next answer.
+    await client.query('select')
+  }
+  await say('Hello')
+  heard.length = 0
+  await say('And again')
+  await client.end()
+  const hints = heard.flatMap((payload) => payload.split('\n').slice(1))
+  const kinds = new Set(hints.map((hint) => JSON.parse(hint).kind))
+  assert.ok(kinds.has('stored') && !kinds.has('changed'), [...kinds].join())
 })

@@ -10,7 +10,7 @@ import type { Following } from './following.ts'
 type Stream = Awaited<ReturnType<typeof watch>>
 
 /** Two nodes on one database, and a watcher on the second that hears what the first does. */
-async function pair(t: TestContext, { env }: Pick<Following, 'env'>) {
+export async function pairWatched(t: TestContext, { env }: Pick<Following, 'env'>) {
   const one = await startServer(t, { env })
   const { databaseUrl } = one
   const two = await startServer(t, { databaseUrl, env: { ...env, ROLE: 'api' } })
@@ -30,7 +30,7 @@ async function hears({ told }: Stream, server: Parameters<typeof createAgent>[0]
 
 export function changesTests(following: Following): void {
   test('what changes on one node is told on another', async (t) => {
-    const { one, two, stream } = await pair(t, following)
+    const { one, two, stream } = await pairWatched(t, following)
     const here = await watch(t, one.url)
     const { id } = await createSession(one)
     await stream.session(id)
@@ -51,7 +51,7 @@ export function changesTests(following: Following): void {
   })
 
   test('hints that may have been lost are followed by the word to read everything anew', async (t) => {
-    const { one, stream } = await pair(t, following)
+    const { one, stream } = await pairWatched(t, following)
     const before = stream.told.length
     await following.cut(one.databaseUrl)
     await stream.until(() => stream.told.slice(before).find(({ event }) => event === 'reset'))
@@ -61,7 +61,7 @@ export function changesTests(following: Following): void {
   })
 
   test('nodes that come and go are told', async (t) => {
-    const { one, stream } = await pair(t, following)
+    const { one, stream } = await pairWatched(t, following)
     const { databaseUrl } = one
     const third = await startServer(t, { databaseUrl, env: { ...following.env, ROLE: 'api' } })
     const { body } = await third.call('GET', '/v1/durable/workers')

@@ -2,6 +2,7 @@ import { isOperator, type Principal } from '../access/principal.ts'
 import { type ChangeFeed, resetFrame, type Told } from './change-feed.ts'
 import type { Frames } from './frames.ts'
 
+/** A client that still has not got so much when there is more, in UTF-16 units, does not keep up. */
 const heldLengthMax = 4_000_000
 
 /**
@@ -21,6 +22,7 @@ export function followChanges(feed: ChangeFeed, frames: Frames, principal: Princ
   frames.listen({ drained: sendHeld, ended: stop })
 
   function tell(all: readonly Told[]) {
+    if (heldLength > heldLengthMax) giveUp()
     frames.together(() => {
       for (const told of all) {
         if (held.size > 0 || frames.isFull()) hold(told)
@@ -34,7 +36,9 @@ export function followChanges(feed: ChangeFeed, frames: Frames, principal: Princ
     // Last, also when it was there: what comes of a thing stays in the order in which it happened.
     held.delete(key)
     held.set(key, frame)
-    if (heldLength <= heldLengthMax) return
+  }
+
+  function giveUp() {
     held.clear()
     held.set('reset', resetFrame)
     heldLength = resetFrame.length

@@ -4,7 +4,7 @@ import { before, type TestContext, test } from 'node:test'
 import { ChangesQuery, changeNouns, Session } from '@outlast/contract'
 import { Type } from 'typebox'
 import { addProvider, modelsOf, sendJson, startAnyVendor } from '../../test/any-vendor.ts'
-import { createSchedule, everySecond, sending } from '../../test/schedules.ts'
+import { createSchedule, everySecond, executionsOf, sending } from '../../test/schedules.ts'
 import { startServer } from '../../test/server.ts'
 import { createAgent, createSession, post } from '../../test/session.ts'
 import { watch } from '../../test/stream.ts'
@@ -144,18 +144,23 @@ test('what is refused, and what is only asked, is no change', async (t) => {
   assert.deepEqual(ids, [once.id, last.id])
 })
 
-test('a schedule that ran is told, and the session that it wrote to', async (t) => {
+test('a schedule is told when it ran and when that is over, and the session that it wrote to', async (t) => {
   const stream = await watch(t, server.url)
   const { id: sessionId } = await createSession(server)
-  const schedule = await createSchedule(server, {
-    cron_expression: everySecond,
-    target: sending(sessionId),
-  })
-  const runs = () =>
+  const target = sending(sessionId)
+  const schedule = await createSchedule(server, { cron_expression: everySecond, target })
+  const told = () =>
     stream.told.filter(({ data }) => data.noun === 'schedule' && data.id === schedule.id)
-  await stream.until(() => (runs().length >= 2 ? true : undefined))
+  const next = async (count: number) => stream.until(() => told()[count])
+  await next(1)
   await stream.session(sessionId, ({ preview }) => preview === 'Hello')
-  await done('DELETE', `/v1/durable/schedules/${schedule.id}`)
+  await done('POST', `/v1/durable/schedules/${schedule.id}/pause`)
+  for (;;) {
+    const before = told().length
+    const executions = await executionsOf(server, schedule.id)
+    if (executions.every(({ status }) => status === 'completed')) break
+    await next(before)
+  }
 })
 
 test('models that were synced are told, with their provider', async (t) => {

@@ -54,7 +54,9 @@ export function startSchedules(node: Node): Scheduler {
     if (due) await runDue(node, signal)
     if (running && !signal.aborted) {
       const span = { after: settledUpTo, limit: settledMax }
-      settledUpTo = await settleExecutions(node.db, span)
+      const { upTo, settled } = await settleExecutions(node.db, span)
+      settledUpTo = upTo
+      for (const schedule of settled) telling(node)(schedule)()
     }
     return begun + secondMs - ms + graceMs - performance.now()
   }

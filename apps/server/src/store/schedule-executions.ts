@@ -225,22 +225,34 @@ with r as (
     duration_ms = case when f.gone or f.type is not null then least(2147483647, greatest(0,
       extract(epoch from coalesce(f.ts, clock_timestamp()) - f.started_at) * 1000))::integer end
   from f where e.id = f.id
+  returning e.org_id, e.schedule_id as id
 )
-select count(*)::integer as looked, max(id::text) as last from r`,
+select count(*)::integer as looked, max(id::text) as last,
+  (select coalesce(json_agg(distinct jsonb_build_object('org_id', org_id, 'id', id)), '[]') from u) as settled
+from r`,
 }
 
 const first = '00000000-0000-0000-0000-000000000000'
 
+export type Settled = {
+  /** Where the next look begins: undefined when it is the beginning. */
+  upTo: string | undefined
+  /** Schedules of which executions changed. */
+  settled: { org_id: string; id: string }[]
+}
+
 /**
  * Ends executions whose turns have ended, of those after `after` in the order of their ids, at most `limit`; of all
- * schedules, or of some. Gives where the next look begins: undefined when it is the beginning.
+ * schedules, or of some.
  */
 export async function settleExecutions(
   db: Db,
   { after = first, limit, of }: { after?: string | undefined; limit: number; of?: string[] },
-): Promise<string | undefined> {
-  const [row] = await db.run<{ looked: number; last: string }>(settle, [after, limit, of ?? null])
-  return row!.looked < limit ? undefined : row!.last
+): Promise<Settled> {
+  type Row = Pick<Settled, 'settled'> & { looked: number; last: string }
+  const [row] = await db.run<Row>(settle, [after, limit, of ?? null])
+  const { looked, last, settled } = row!
+  return { upTo: looked < limit ? undefined : last, settled }
 }
 
 const sweep: Statement = {
