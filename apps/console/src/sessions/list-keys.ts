@@ -70,10 +70,11 @@ const between = (one: number, other: number) => {
   return Array.from({ length: Math.abs(one - other) + 1 }, (_, at) => first + at)
 }
 
-/** Keys that are meant for something else: text, a choice, a dialog. */
+/** Keys that are meant for something else: text, a choice, a menu, a dialog. */
 function isElsewhere(target: EventTarget | null): boolean {
   if (document.querySelector('[role="dialog"]')) return true
   const element = target as HTMLElement
+  if (element.closest?.('[role="menu"], [role="listbox"]')) return true
   if (element.tagName === 'INPUT') return (element as HTMLInputElement).type !== 'checkbox'
   return element.isContentEditable || element.tagName === 'TEXTAREA'
 }
