@@ -1,28 +1,57 @@
-import { Button, Group, Text, TextInput } from '@mantine/core'
+import { Button, Group, JsonInput, Text, TextInput } from '@mantine/core'
 import type { Approval, ToolCallItem } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
-import { useState } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
+import { Json } from './json.tsx'
+import { useKept } from './kept.tsx'
+import { usePlace } from './session-place.tsx'
 
-/** A call that asks: it runs when it is allowed; the reason of a denial is told to the agent. */
-export function ApprovalForm({ call, sessionId }: { call: ToolCallItem; sessionId: string }) {
-  const [reason, setReason] = useState('')
+/** A call that asks: it runs when it is allowed, with other arguments if need be; the reason of a denial is told to the agent. */
+export function ApprovalForm({ call }: { call: ToolCallItem }) {
+  const { sessionId } = usePlace()
+  const [reason, setReason] = useKept(`reason ${call.id}`, '')
+  const [edited, setEdited] = useKept<string | undefined>(`arguments ${call.id}`, undefined)
   const decide = useMutation({
     mutationFn: (approval: Approval) =>
       outlast.sessions.decideToolCall(sessionId, call.id, approval),
   })
+  const changed = edited === undefined ? undefined : objectIn(edited)
+  const isWrong = edited !== undefined && changed === undefined
+  const allow = () => decide.mutate({ decision: 'approve', ...(changed && { arguments: changed }) })
   return (
     <div className="approval">
-      <Text size="sm">May the agent do this?</Text>
-      <pre>{JSON.stringify(call.arguments, null, 2)}</pre>
+      <Text size="sm" fw={600}>
+        May the agent do this?
+      </Text>
+      {edited === undefined ? (
+        <Json name={`asks ${call.id}`} label="Arguments" value={call.arguments} />
+      ) : (
+        <JsonInput
+          label="Arguments"
+          autosize
+          minRows={3}
+          maxRows={16}
+          value={edited}
+          onChange={setEdited}
+          error={isWrong && 'This is no JSON object.'}
+          classNames={{ input: 'mono' }}
+        />
+      )}
       <Group gap="xs">
+        <Button size="xs" onClick={allow} loading={decide.isPending} disabled={isWrong}>
+          {changed ? 'Allow with these arguments' : 'Allow'}
+        </Button>
         <Button
           size="xs"
-          onClick={() => decide.mutate({ decision: 'approve' })}
-          loading={decide.isPending}
+          variant="default"
+          onClick={() =>
+            setEdited(edited === undefined ? JSON.stringify(call.arguments, null, 2) : undefined)
+          }
         >
-          Allow
+          {edited === undefined ? 'Edit arguments' : 'Leave them as they were'}
         </Button>
+      </Group>
+      <Group gap="xs" wrap="nowrap">
         <Button
           size="xs"
           color="red"
@@ -35,17 +64,27 @@ export function ApprovalForm({ call, sessionId }: { call: ToolCallItem; sessionI
         <TextInput
           size="xs"
           aria-label="Reason"
-          placeholder="Reason for a denial"
+          placeholder="Reason, which the agent reads"
           value={reason}
           onChange={({ currentTarget }) => setReason(currentTarget.value)}
           flex={1}
         />
       </Group>
       {decide.isError && (
-        <Text size="sm" c="red">
+        <Text size="sm" c="red" role="alert">
           {sentenceOf(decide.error)}
         </Text>
       )}
     </div>
   )
+}
+
+function objectIn(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+    return isObject ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
 }
