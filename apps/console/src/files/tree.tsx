@@ -2,8 +2,8 @@ import { UnstyledButton } from '@mantine/core'
 import type { FileInfo } from '@outlast/sdk'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { type KeyboardEvent, useMemo, useRef } from 'react'
-import { Icon } from '../sessions/icon.tsx'
 import { useKept } from '../sessions/kept.tsx'
+import { Icon } from '../shell/icon.tsx'
 import { parentOf, sizeOf } from './content.ts'
 
 const rowHeight = 28

@@ -1,6 +1,7 @@
 import { ActionIcon } from '@mantine/core'
 import { useClipboard } from '@mantine/hooks'
 import { type ReactNode, useEffect, useState } from 'react'
+import { Icon } from '../shell/icon.tsx'
 
 /** What is longer stays without colours, so that no text makes the page slow. */
 const lengthMax = 30_000
@@ -23,7 +24,7 @@ export function CodeBlock({ text, language }: { text: string; language?: string 
           title={label}
           onClick={() => copy(text)}
         >
-          {copied ? '✓' : '⧉'}
+          <Icon name={copied ? 'check' : 'copy'} size={15} />
         </ActionIcon>
       </div>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard */}

@@ -12,10 +12,10 @@ import type { Controls, OnBusy, Session } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import type { KeyboardEvent } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
+import { Icon } from '../shell/icon.tsx'
 import { type Attachment, type Attachments, contentOf } from './attachments.ts'
 import { ControlsChoice } from './controls.tsx'
 import { useDraft } from './drafts.ts'
-import { Icon } from './icon.tsx'
 import { sendMessage } from './outbox.ts'
 
 type Composing = {
@@ -120,14 +120,25 @@ function Sending({ isActive, isDisabled, send, cancel }: SendingProps) {
     <Group gap={6} ml="auto">
       {isActive && (
         <>
-          <Button size="xs" variant="subtle" color="red" onClick={cancel}>
-            Cancel the turn
+          <Button
+            size="compact-sm"
+            variant="subtle"
+            color="red"
+            aria-label="Cancel the turn"
+            onClick={cancel}
+          >
+            Cancel
           </Button>
-          <Button size="xs" variant="default" disabled={isDisabled} onClick={() => send('queue')}>
+          <Button
+            size="compact-sm"
+            variant="default"
+            disabled={isDisabled}
+            onClick={() => send('queue')}
+          >
             Queue
           </Button>
           <Button
-            size="xs"
+            size="compact-sm"
             variant="default"
             disabled={isDisabled}
             onClick={() => send('interrupt')}
@@ -136,7 +147,7 @@ function Sending({ isActive, isDisabled, send, cancel }: SendingProps) {
           </Button>
         </>
       )}
-      <Button size="xs" disabled={isDisabled} onClick={() => send('steer')}>
+      <Button size="compact-sm" disabled={isDisabled} onClick={() => send('steer')}>
         {isActive ? 'Steer' : 'Send'}
       </Button>
     </Group>

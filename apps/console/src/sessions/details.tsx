@@ -94,8 +94,9 @@ function Editing({ session }: { session: Session }) {
 }
 
 function Facts({ session }: { session: Session }) {
-  const { id, agent_id, model_id, forked_from, capabilities, tools } = session
+  const { id, agent_id, model_id, forked_from, capabilities } = session
   const agent = useAgent(agent_id).data
+  const tools = [...(agent?.tools ?? []), ...session.tools]
   const models = useModels().data
   const modelId = model_id ?? agent?.default_model_id
   const model =
@@ -111,7 +112,7 @@ function Facts({ session }: { session: Session }) {
       </Fact>
       <Fact name="Model">
         {model ? `${model.display_name} · ${model.provider_name}` : 'none'}
-        {!model_id && ', as its agent says'}
+        {!model_id && (agent?.default_model_id ? ', as its agent says' : ', the default')}
       </Fact>
       <Fact name="Capabilities">
         {[...(agent?.capabilities ?? []), ...capabilities].map(({ ref }) => ref).join(', ') ||

@@ -8,7 +8,7 @@ import type {
 } from '@outlast/sdk'
 import { memo } from 'react'
 import { Markdown } from '../markdown/markdown.tsx'
-import { Icon } from './icon.tsx'
+import { Icon } from '../shell/icon.tsx'
 import { useKept } from './kept.tsx'
 import { LongText } from './long-text.tsx'
 import { MessageActions } from './message-actions.tsx'

@@ -3,9 +3,9 @@ import { useClipboard } from '@mantine/hooks'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { outlast, sentenceOf } from '../client.ts'
+import { Icon, type IconName } from '../shell/icon.tsx'
 import { writeDraft } from './drafts.ts'
 import { sequenceAfter, sequenceBefore } from './fork.ts'
-import { Icon, type IconName } from './icon.tsx'
 import { usePlace } from './session-place.tsx'
 
 type About = {

@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import { Icon } from './icon.tsx'
+import { Icon } from '../shell/icon.tsx'
 
 type ImagePart = {
   url?: string | null

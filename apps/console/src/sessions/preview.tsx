@@ -2,8 +2,8 @@ import { Collapse, Text, UnstyledButton } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
+import { Icon } from '../shell/icon.tsx'
 import { Failure } from '../shell/screen.tsx'
-import { Icon } from './icon.tsx'
 import { Json } from './json.tsx'
 
 /** The prompt and the tools that the next turn gives the model. */

@@ -9,7 +9,7 @@ import { Composer } from './composer.tsx'
 import { Conversation } from './conversation.tsx'
 import { Keeping } from './kept.tsx'
 import { useOutgoing } from './outbox.ts'
-import { type PanelName, panels } from './panels.ts'
+import { panels } from './panels.ts'
 import { SessionPlace } from './session-place.tsx'
 import { useSession } from './use-session.ts'
 import { type Followed, useTranscript } from './use-transcript.ts'
@@ -44,7 +44,7 @@ function Live({ sessionId }: { sessionId: string }) {
         title={session?.title ?? session?.preview ?? 'Session'}
         actions={<State followed={followed} />}
       >
-        <Tabs panel={panel} />
+        <Tabs />
         <div className="session" data-panel={panel}>
           <main
             className="session-main"
@@ -94,14 +94,19 @@ function State({ followed: { transcript } }: { followed: Followed }) {
   const word = isWaiting ? 'waits for you' : transcript.status
   const colors = { active: 'green', idle: 'gray' }
   return (
-    <Badge color={isWaiting ? 'yellow' : colors[transcript.status]} variant="light" role="status">
+    <Badge
+      color={isWaiting ? 'yellow' : colors[transcript.status]}
+      variant="light"
+      role="status"
+      miw="max-content"
+    >
       {word}
     </Badge>
   )
 }
 
 /** On a phone a panel stands in the place of the conversation, elsewhere beside it. */
-function Tabs({ panel }: { panel: PanelName | undefined }) {
+function Tabs() {
   return (
     <nav className="session-tabs" aria-label="Views of the session">
       {[undefined, ...panels].map((name) => (
@@ -110,8 +115,7 @@ function Tabs({ panel }: { panel: PanelName | undefined }) {
           from="/sessions/$sessionId"
           to="."
           search={(before) => ({ ...before, panel: name })}
-          aria-current={panel === name ? 'page' : undefined}
-          activeProps={{}}
+          activeOptions={{ exact: true, includeSearch: true }}
         >
           {name ? labelOf(name) : 'Conversation'}
         </Link>

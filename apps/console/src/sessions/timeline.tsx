@@ -187,6 +187,7 @@ function Step({ span, turn, nowMs, top, show }: StepProps) {
   const percent = (ms: number) => `${(ms / whole) * 100}%`
   const ms = lengthOf(span, nowMs)
   const left = span.startMs - turn.startMs
+  const [from, to] = [left / whole, (left + ms) / whole]
   const look = () => show(span)
   return (
     <div className="step" style={{ transform: `translateY(${top}px)` }}>
@@ -206,18 +207,25 @@ function Step({ span, turn, nowMs, top, show }: StepProps) {
           />
         ))}
       </UnstyledButton>
-      <span className="step-name" style={namePlace(left / whole, (left + ms) / whole)}>
+      <span
+        className={`step-name ${isOn(from, to) ? `on-${span.kind}` : ''}`}
+        style={namePlace(from, to)}
+      >
         {span.name} <span className="step-time">{durationOf(ms)}</span>
       </span>
     </div>
   )
 }
 
+const roomAfter = 0.6
+const roomBefore = 0.4
+const isOn = (from: number, to: number) => to >= roomAfter && from <= roomBefore
+
 /** After its bar, before it, or on it: wherever there is room. */
 function namePlace(from: number, to: number) {
-  if (to < 0.6) return { left: `calc(${to * 100}% + 8px)` }
-  if (from > 0.4) return { right: `calc(${(1 - from) * 100}% + 8px)` }
-  return { left: `calc(${from * 100}% + 8px)` }
+  if (isOn(from, to)) return { left: `calc(${from * 100}% + 8px)` }
+  if (to < roomAfter) return { left: `calc(${to * 100}% + 8px)` }
+  return { right: `calc(${(1 - from) * 100}% + 8px)` }
 }
 
 function Told({ span, turn, nowMs }: { span: Span; turn: Turn; nowMs: number }) {

@@ -1,4 +1,4 @@
-import { Icon } from './icon.tsx'
+import { Icon } from '../shell/icon.tsx'
 
 type Todo = {
   content: string

@@ -87,11 +87,16 @@ function close(turn: Building, key: string, event: Event, more: Partial<Span> = 
   if (!span) return
   turn.open.delete(key)
   Object.assign(span, { endMs: timeOf(event), ...more })
+  // A node was there at once.
+  if (key === queue && timeOf(event) - span.startMs < waitMsMin) turn.spans.shift()
 }
 
 function mark(turn: Building, key: string, event: Event, text: string) {
   turn.open.get(key)?.marks.push({ atMs: timeOf(event), text })
 }
+
+/** A shorter wait for a node is none. */
+const waitMsMin = 20
 
 const queue = 'queue'
 const model = 'model'

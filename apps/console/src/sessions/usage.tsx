@@ -64,7 +64,7 @@ function Totals({ turns }: { turns: readonly Turn[] }) {
   const rows = [
     ['Turns', number.format(turns.length)],
     ['Tokens in', number.format(sum(turns, ({ input_tokens }) => input_tokens))],
-    ['of these from cache', number.format(sum(turns, (usage) => usage.cache_read_tokens))],
+    ['From cache', number.format(sum(turns, (usage) => usage.cache_read_tokens))],
     ['Tokens out', number.format(sum(turns, ({ output_tokens }) => output_tokens))],
     ['Cost', dollars(costOf(turns))],
     ['Time', durationOf(ms)],
@@ -85,6 +85,7 @@ function Chart({ list }: { list: readonly Bar[] }) {
   const [shown, setShown] = useState<Bar>()
   const most = Math.max(1, ...list.map(({ input, output }) => input + output))
   const step = width / Math.max(8, list.length)
+  const costs = list.some(({ cost }) => cost)
   const scale = (tokens: number) => (tokens / most) * (height - 10)
   const label = `Tokens of ${list.length} ${list.length === 1 ? 'turn' : 'turns or groups of turns'}`
   return (
@@ -125,7 +126,7 @@ function Chart({ list }: { list: readonly Bar[] }) {
       <figcaption>
         <span className="legend input">in</span>
         <span className="legend output">out</span>
-        <span className="legend cost">cost so far</span>
+        {costs && <span className="legend cost">cost so far</span>}
         {shown && <span>{sentenceOf(shown)}</span>}
       </figcaption>
     </figure>
