@@ -209,7 +209,7 @@ test('hostile text of people, models, tools and files is text, and nothing of it
   await log.getByRole('button', { name: 'write_file' }).click()
   for (const panel of ['Timeline', 'Events', 'Files', 'Usage', 'Details']) {
     await openPanel(page, panel)
-    await page.getByRole('complementary', { name: panel }).waitFor()
+    await page.getByRole('region', { name: panel, exact: true }).waitFor()
   }
   await openPanel(page, 'Files')
   await page.getByRole('treeitem', { name: 'evil.html' }).click()

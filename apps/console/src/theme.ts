@@ -5,6 +5,7 @@ const still = { defaultProps: { lockScroll: false } }
 
 export const theme = createTheme({
   primaryColor: 'indigo',
+  primaryShade: { light: 7, dark: 8 },
   cursorType: 'pointer',
   defaultRadius: 'md',
   components: { Modal: still, Drawer: still },

@@ -44,7 +44,7 @@ function shown(token: Token): ReactNode {
     case 'def':
       return null
     case 'heading': {
-      const Tag = `h${Math.min(6, (token as Tokens.Heading).depth + 2)}` as 'h3'
+      const Tag = `h${Math.min(6, (token as Tokens.Heading).depth + 1)}` as 'h2'
       return <Tag>{all(token.tokens)}</Tag>
     }
     case 'paragraph':

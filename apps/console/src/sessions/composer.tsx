@@ -69,7 +69,7 @@ export function Composer({ session, sessionId, isActive, sequence, attachments }
           event.preventDefault()
           attachments.add(files)
         }}
-        autoFocus
+        autoFocus={hasKeyboard()}
       />
       <Group gap="xs" mt="xs" justify="space-between">
         <Group gap={6}>
@@ -99,6 +99,9 @@ export function Composer({ session, sessionId, isActive, sequence, attachments }
     </div>
   )
 }
+
+/** On a phone the keyboard would come up before anybody has read anything. */
+const hasKeyboard = () => matchMedia('(hover: hover)').matches
 
 function controlsOf({ modelId, effort }: { modelId: string | null; effort: string | null }) {
   if (!modelId && !effort) return undefined

@@ -104,11 +104,14 @@ function Rows({ events, isFollowing }: { events: readonly Event[]; isFollowing: 
     estimateSize: () => rowHeight,
     getItemKey: (at) => events[at]!.id,
     overscan: 12,
+    anchorTo: 'end',
+    followOnAppend: isFollowing,
+    scrollEndThreshold: rowHeight * 2,
   })
-  // biome-ignore lint/correctness/useExhaustiveDependencies: what is new is at the end
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it goes to the end once, and stays there until somebody leaves it
   useEffect(() => {
     if (isFollowing) virtual.scrollToEnd()
-  }, [isFollowing, events.length])
+  }, [isFollowing])
   return (
     <div ref={box} className="scroll">
       <div className="tall" style={{ height: virtual.getTotalSize() }}>

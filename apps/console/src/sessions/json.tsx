@@ -52,7 +52,9 @@ function Folded({ name, label, text, isJson }: FoldedProps) {
         <span>{label}</span>
         <CopyAction label={`Copy ${label?.toLowerCase() ?? 'it'}`} icon="copy" text={text} />
       </div>
-      <Code block>{isJson && shown.length < coloursMax ? coloured(shown) : shown}</Code>
+      <Code block tabIndex={0}>
+        {isJson && shown.length < coloursMax ? coloured(shown) : shown}
+      </Code>
       {short !== text && (
         <Button size="compact-xs" variant="default" mt={4} onClick={() => setWhole(!isWhole)}>
           {isWhole ? 'Show less' : `Show all ${text.length.toLocaleString('en')} characters`}

@@ -35,7 +35,10 @@ function Given({ sessionId }: { sessionId: string }) {
         </Text>
       ))}
       <h3>Prompt</h3>
-      <pre className="prompt">{data.system_prompt}</pre>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard */}
+      <pre className="prompt" tabIndex={0}>
+        {data.system_prompt}
+      </pre>
       <h3>Tools ({data.tools.length})</h3>
       {data.tools.map((tool) => (
         <details key={tool.name}>

@@ -46,7 +46,7 @@ function Live({ sessionId }: { sessionId: string }) {
       >
         <Tabs />
         <div className="session" data-panel={panel}>
-          <main
+          <section
             className="session-main"
             aria-label="Conversation and message"
             onDragOver={(event) => event.preventDefault()}
@@ -73,13 +73,13 @@ function Live({ sessionId }: { sessionId: string }) {
               sequence={transcript.sequence}
               attachments={attachments}
             />
-          </main>
+          </section>
           {panel && (
-            <aside className="session-panel" aria-label={labelOf(panel)}>
+            <section className="session-panel" aria-label={labelOf(panel)}>
               <Suspense>
                 <Panel name={panel} followed={followed} sessionId={sessionId} />
               </Suspense>
-            </aside>
+            </section>
           )}
         </div>
       </Screen>

@@ -1,5 +1,5 @@
 import './tools.css'
-import { Loader, Progress, UnstyledButton } from '@mantine/core'
+import { Loader, Progress, UnstyledButton, VisuallyHidden } from '@mantine/core'
 import type { ToolCallItem } from '@outlast/sdk'
 import { Icon } from '../shell/icon.tsx'
 import { ApprovalForm } from './approval.tsx'
@@ -18,18 +18,19 @@ export function ToolCard({ item }: { item: ToolCallItem }) {
   const asks = status === 'waiting' && approval?.state === 'requested'
   return (
     <div className={`tool ${status}`}>
-      <UnstyledButton
-        className="tool-head"
-        onClick={() => setOpen(!isOpen)}
-        aria-expanded={isOpen}
-        aria-label={`${name}, ${words[status]}`}
-      >
+      <UnstyledButton className="tool-head" onClick={() => setOpen(!isOpen)} aria-expanded={isOpen}>
         <Icon name="chevron" size={14} />
         <Mark status={status} />
         <span className="tool-name">{name}</span>
         <span className="tool-gist">{todos ? '' : gistOf(item.arguments)}</span>
         <span className="tool-time">
-          {durationMs === undefined ? words[status] : durationOf(durationMs)}
+          {durationMs === undefined ? (
+            words[status]
+          ) : (
+            <>
+              <VisuallyHidden>{words[status]} in</VisuallyHidden> {durationOf(durationMs)}
+            </>
+          )}
         </span>
       </UnstyledButton>
       {todos && status !== 'failed' && <Todos todos={todos} />}

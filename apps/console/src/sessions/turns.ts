@@ -150,6 +150,7 @@ function readGeneration(turn: Building, event: Event) {
   const span = turn.open.get(model) ?? turn.spans.findLast(({ kind }) => kind === 'model')
   if (!span) return
   if (first !== undefined) span.details.push(`First text after ${first} ms`)
+  if (usage) turn.usage = turn.usage ? added(turn.usage, usage) : usage
   if (usage) span.details.push(`${usage.input_tokens} tokens in, ${usage.output_tokens} out`)
   if (retry && retry.attempts > 1) {
     const why = retry.error_codes?.join(', ')
@@ -158,6 +159,17 @@ function readGeneration(turn: Building, event: Event) {
   if (success) return
   close(turn, model, event)
   span.error = error ?? 'failed'
+}
+
+/** What a turn used so far; when it ends it says so itself. */
+function added(one: TokenUsage, other: TokenUsage): TokenUsage {
+  const cost = one.cost_usd === undefined ? other.cost_usd : one.cost_usd + (other.cost_usd ?? 0)
+  return {
+    input_tokens: one.input_tokens + other.input_tokens,
+    output_tokens: one.output_tokens + other.output_tokens,
+    cache_read_tokens: (one.cache_read_tokens ?? 0) + (other.cache_read_tokens ?? 0),
+    ...(cost !== undefined && { cost_usd: cost }),
+  }
 }
 
 /** The same call again: another node took the turn over. */
