@@ -151,7 +151,7 @@ function Tools({ sessionId, path, file, show }: About & { file: SessionFile | un
     onSuccess: () => left(undefined),
   })
   return (
-    <Group className="file-tools" gap={4} wrap="nowrap">
+    <Group className="file-tools" gap={4}>
       <span className="file-path">{path}</span>
       {file && <span className="tree-size">{sizeOf(file.size_bytes)}</span>}
       <Button

@@ -2,6 +2,7 @@ import { Button, Group, JsonInput, Text, TextInput } from '@mantine/core'
 import type { Approval, ToolCallItem } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { outlast, sentenceOf } from '../client.ts'
+import { Ago } from '../shell/ago.tsx'
 import { Json } from './json.tsx'
 import { useKept } from './kept.tsx'
 import { usePlace } from './session-place.tsx'
@@ -23,6 +24,11 @@ export function ApprovalForm({ call }: { call: ToolCallItem }) {
       <Text size="sm" fw={600}>
         May the agent do this?
       </Text>
+      {call.approval?.expiresAt && (
+        <Text size="xs" c="dimmed">
+          Without a decision it is denied <Ago at={call.approval.expiresAt} />.
+        </Text>
+      )}
       {edited === undefined ? (
         <Json name={`asks ${call.id}`} label="Arguments" value={call.arguments} />
       ) : (

@@ -2,6 +2,7 @@ import { Button, Group, Text, Textarea } from '@mantine/core'
 import type { ToolCallItem } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { outlast, sentenceOf } from '../client.ts'
+import { Ago } from '../shell/ago.tsx'
 import { Json } from './json.tsx'
 import { useKept } from './kept.tsx'
 import { usePlace } from './session-place.tsx'
@@ -23,6 +24,11 @@ export function ClientQuestion({ call }: { call: ToolCallItem }) {
       <Text size="sm" fw={600}>
         A client is to run this tool. You can answer in its place.
       </Text>
+      {call.expiresAt && (
+        <Text size="xs" c="dimmed">
+          Without an answer the agent goes on <Ago at={call.expiresAt} />.
+        </Text>
+      )}
       <Json name={`asks ${call.id}`} label="Arguments" value={call.arguments} />
       <Textarea
         label="Result"

@@ -1,7 +1,7 @@
 import { Anchor, Button, Group, Modal, Stack, TagsInput, Text, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Session } from '@outlast/sdk'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { type FormEvent, type ReactNode, useState } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
@@ -12,6 +12,7 @@ import { useAgent, useModels } from './controls.tsx'
 import { CopyAction } from './message-actions.tsx'
 import { PromptPreview } from './preview.tsx'
 import { useSession } from './use-session.ts'
+import { useWhy, withLocalTimes } from './why.tsx'
 
 /** Everything that is known of a session beside its conversation. */
 export function DetailsPanel({ sessionId }: { sessionId: string }) {
@@ -21,7 +22,7 @@ export function DetailsPanel({ sessionId }: { sessionId: string }) {
   return (
     <Stack className="scroll details" gap="lg">
       <Why sessionId={sessionId} />
-      <Editing key={session.updated_at} session={session} />
+      <Editing key={JSON.stringify([session.title, session.tags])} session={session} />
       <Facts session={session} />
       <PromptPreview sessionId={sessionId} />
       <Ending sessionId={sessionId} />
@@ -31,15 +32,11 @@ export function DetailsPanel({ sessionId }: { sessionId: string }) {
 
 /** What it does or waits for, in one sentence, kept up to date. */
 function Why({ sessionId }: { sessionId: string }) {
-  const { data, error } = useQuery({
-    queryKey: ['why', sessionId],
-    queryFn: ({ signal }) => outlast.sessions.explain(sessionId, { signal }),
-    refetchInterval: 5_000,
-  })
+  const { data, error } = useWhy(sessionId)
   if (error) return <Failure error={error} />
   return (
     <div className="why" role="status">
-      <Text size="sm">{data?.sentence ?? ' '}</Text>
+      <Text size="sm">{data && withLocalTimes(data.sentence)}</Text>
       {data && (
         <Text size="xs" c="dimmed">
           {data.state.replaceAll('_', ' ')}, since <Ago at={data.since} />

@@ -48,10 +48,10 @@ export function MessageActions({ messageId, text, isBefore = false }: About) {
 }
 
 export function CopyAction({ label, icon, text }: { label: string; icon: IconName; text: string }) {
-  const { copy, copied } = useClipboard({ timeout: 1_500 })
+  const { copy, copied, error } = useClipboard({ timeout: 1_500 })
   return (
     <Action
-      label={copied ? 'Copied' : label}
+      label={error ? 'The browser does not allow it here' : copied ? 'Copied' : label}
       icon={copied ? 'check' : icon}
       onClick={() => copy(text)}
     />

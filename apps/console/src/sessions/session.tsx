@@ -1,5 +1,6 @@
 import './session.css'
 import { Badge, Button } from '@mantine/core'
+import { useThrottledValue } from '@mantine/hooks'
 import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
 import { type DragEvent, lazy, Suspense, useEffect, useMemo, useRef } from 'react'
@@ -13,6 +14,7 @@ import { panels } from './panels.ts'
 import { SessionPlace } from './session-place.tsx'
 import { useSession } from './use-session.ts'
 import { type Followed, useTranscript } from './use-transcript.ts'
+import { WhyLine } from './why.tsx'
 
 const Panel = lazy(() => import('./panel.tsx').then(({ Panel }) => ({ default: Panel })))
 
@@ -66,6 +68,7 @@ function Live({ sessionId }: { sessionId: string }) {
               isLoaded={isLoaded}
               messageId={message}
             />
+            <WhyLine sessionId={sessionId} isActive={isLoaded && transcript.status === 'active'} />
             <Composer
               session={session}
               sessionId={sessionId}
@@ -124,8 +127,13 @@ function Tabs() {
   )
 }
 
+/** However much happens, no more often than this. */
+const freshMs = 500
+
 /** What is known of the session beside its log is asked for again when the log says that it changed. */
-function useFresh(sessionId: string, { stateAt, filesAt, isLoaded }: Followed) {
+function useFresh(sessionId: string, { isLoaded, ...followed }: Followed) {
+  const stateAt = useThrottledValue(followed.stateAt, freshMs)
+  const filesAt = useThrottledValue(followed.filesAt, freshMs)
   const client = useQueryClient()
   useEffect(() => {
     if (isLoaded && stateAt > 0) refresh(client, sessionId)
