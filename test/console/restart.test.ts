@@ -23,7 +23,6 @@ test('a turn is watched while its server is killed and started again, without a 
   const two = await startProcess({ DATA_DIR, PORT: new URL(one.url).port })
   before(() => two.stop())
   await page.getByText('The connection is lost.').waitFor({ state: 'detached' })
-  await log.getByText('Asked again: attempt 2').waitFor()
   await log.getByText(words, { exact: true }).waitFor()
   await page.getByText('idle', { exact: true }).waitFor()
   await openPanel(page, 'Timeline')

@@ -161,6 +161,17 @@ test('images go along with a message, other files into the session, and both are
   await log.getByText('Attached file: /attachments/list.csv').first().waitFor()
   await log.getByText('This image cannot be shown').waitFor()
   await log.getByRole('img', { name: 'Image' }).waitFor()
+
+  const given = await page.evaluateHandle(`(() => {
+    const transfer = new DataTransfer()
+    transfer.items.add(new File(['c,d'], 'list.csv', { type: 'text/csv' }))
+    return transfer
+  })()`)
+  const main = page.getByRole('region', { name: 'Conversation and message' })
+  await main.dispatchEvent('drop', { dataTransfer: given })
+  await page.getByLabel('Attachments').locator('.ready', { hasText: 'list.csv' }).waitFor()
+  await page.getByRole('button', { name: 'Send' }).click()
+  await log.getByText('Attached file: /attachments/list-2.csv').first().waitFor()
   const file = await server.call('GET', `/v1/sessions/${id}/fs/attachments/list.csv`)
   assert.equal(file.body.content, 'a,b\n1,2\n')
   assert.deepEqual(complaints, [])
@@ -217,7 +228,8 @@ test('hostile text of people, models, tools and files is text, and nothing of it
   assert.equal(await page.locator('a[href^="javascript"]').count(), 0)
 
   const long = `${'long words '.repeat(95_000)}and the end`
-  await say(page, `${long}`)
+  await say(page, long)
+  await log.getByText('You said “long words').waitFor()
   await log
     .getByRole('button', { name: /Show all 1,045,0/ })
     .first()

@@ -1,4 +1,4 @@
-import type { Event, NewMessage } from '@outlast/sdk'
+import { type Event, type NewMessage, OutlastError } from '@outlast/sdk'
 import { useSyncExternalStore } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
 
@@ -13,6 +13,8 @@ export type Outgoing = {
   sequence?: number
   /** Why it did not arrive. */
   problem?: string
+  /** The network was away: it is sent again when it is back. */
+  isOffline?: boolean
 }
 
 const none: readonly Outgoing[] = []
@@ -42,9 +44,11 @@ async function attempt(sessionId: string, one: Outgoing): Promise<void> {
       replaced(key, (one) => ({ ...one, sequence })),
     )
   } catch (error) {
+    const isOffline = error instanceof OutlastError && error.status === 0
+    const failed = { problem: sentenceOf(error), isOffline }
     put(
       sessionId,
-      replaced(key, (one) => ({ ...one, problem: sentenceOf(error) })),
+      replaced(key, (one) => ({ ...one, ...failed })),
     )
   }
 }
@@ -62,6 +66,12 @@ export function sendMessage(sessionId: string, body: NewMessage, after: number):
 export function sendAgain(sessionId: string, one: Outgoing): void {
   attempt(sessionId, one)
 }
+
+addEventListener('online', () => {
+  for (const [sessionId, all] of outgoing) {
+    for (const one of all) if (one.isOffline) attempt(sessionId, one)
+  }
+})
 
 export function dropOutgoing(sessionId: string, key: string): void {
   put(sessionId, (all) => all.filter((one) => one.key !== key))
