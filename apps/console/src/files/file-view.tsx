@@ -1,11 +1,12 @@
-import { Alert, Button, Group, Modal, Text, Textarea } from '@mantine/core'
+import { Alert, Button, Group, Modal, Text } from '@mantine/core'
 import type { SessionFile } from '@outlast/sdk'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { type KeyboardEvent, useState } from 'react'
+import { useState } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
 import { Picture } from '../sessions/picture.tsx'
 import { Failure } from '../shell/screen.tsx'
 import { bytesOf, imageTypeOf, sizeOf } from './content.ts'
+import { Editor } from './editor.tsx'
 import { NameForm } from './name-form.tsx'
 import { saveBlob } from './save.ts'
 
@@ -57,87 +58,6 @@ function Content({ sessionId, file }: { sessionId: string; file: SessionFile }) 
   return <Editor sessionId={sessionId} file={file} />
 }
 
-/** What was changed meanwhile is neither lost nor hidden: it is told before anything is written over. */
-function Editor({ sessionId, file }: { sessionId: string; file: SessionFile }) {
-  const client = useQueryClient()
-  const [base, setBase] = useState(file)
-  const [text, setText] = useState(file.content ?? '')
-  const isDirty = text !== base.content
-  if (!isDirty && file.updated_at !== base.updated_at) {
-    setBase(file)
-    setText(file.content ?? '')
-  }
-  const isOther = file.updated_at !== base.updated_at && file.content !== base.content
-  const save = useMutation({
-    async mutationFn({ anyway }: { anyway: boolean }) {
-      const key = ['files', sessionId, 'content', file.path]
-      const now = await outlast.files.read(sessionId, file.path)
-      if (!anyway && now.content !== base.content) {
-        client.setQueryData(key, now)
-        return
-      }
-      const saved = await outlast.files.update(sessionId, file.path, { content: text })
-      const whole = { ...saved, content: text, encoding: 'text' as const }
-      setBase(whole)
-      client.setQueryData(key, whole)
-    },
-  })
-  const take = () => {
-    setBase(file)
-    setText(file.content ?? '')
-  }
-
-  function onKeyDown(event: KeyboardEvent) {
-    if (event.key !== 's' || !(event.ctrlKey || event.metaKey)) return
-    event.preventDefault()
-    if (isDirty && !isOther) save.mutate({ anyway: false })
-  }
-
-  return (
-    <>
-      {isOther && (
-        <Alert color="yellow" m="xs" role="alert" title="The file was changed meanwhile.">
-          <Group gap="xs">
-            <Button size="compact-xs" variant="default" onClick={take}>
-              Take what is there
-            </Button>
-            <Button size="compact-xs" color="red" onClick={() => save.mutate({ anyway: true })}>
-              Write mine over it
-            </Button>
-          </Group>
-        </Alert>
-      )}
-      <Textarea
-        className="editor"
-        aria-label="Content"
-        value={text}
-        readOnly={file.is_readonly}
-        onChange={({ currentTarget }) => setText(currentTarget.value)}
-        onKeyDown={onKeyDown}
-        spellCheck={false}
-      />
-      <Group className="panel-line" justify="space-between">
-        <span role="status">
-          {file.is_readonly ? 'Read-only' : isDirty ? 'Not saved yet' : 'As it is stored'}
-        </span>
-        {save.isError && (
-          <Text size="sm" c="red" role="alert">
-            {sentenceOf(save.error)}
-          </Text>
-        )}
-        <Button
-          size="compact-sm"
-          disabled={!isDirty || isOther || file.is_readonly}
-          loading={save.isPending}
-          onClick={() => save.mutate({ anyway: false })}
-        >
-          Save
-        </Button>
-      </Group>
-    </>
-  )
-}
-
 function Tools({ sessionId, path, file, show }: About & { file: SessionFile | undefined }) {
   const client = useQueryClient()
   const [asked, setAsked] = useState<'rename' | 'delete'>()
@@ -146,10 +66,6 @@ function Tools({ sessionId, path, file, show }: About & { file: SessionFile | un
     await client.invalidateQueries({ queryKey: ['files', sessionId, 'tree'] })
     show(to)
   }
-  const remove = useMutation({
-    mutationFn: () => outlast.files.delete(sessionId, path),
-    onSuccess: () => left(undefined),
-  })
   return (
     <Group className="file-tools" gap={4}>
       <span className="file-path">{path}</span>
@@ -183,22 +99,36 @@ function Tools({ sessionId, path, file, show }: About & { file: SessionFile | un
           }}
         />
       )}
-      <Modal opened={asked === 'delete'} onClose={close} title={`Delete ${path}?`}>
-        <Text size="sm">The file is gone for good, for the agent too.</Text>
-        {remove.isError && (
-          <Text size="sm" c="red" role="alert">
-            {sentenceOf(remove.error)}
-          </Text>
-        )}
-        <Group justify="flex-end" mt="md">
-          <Button variant="default" onClick={close} data-autofocus>
-            Keep it
-          </Button>
-          <Button color="red" loading={remove.isPending} onClick={() => remove.mutate()}>
-            Delete
-          </Button>
-        </Group>
-      </Modal>
+      {asked === 'delete' && (
+        <DeleteFile sessionId={sessionId} path={path} close={close} done={() => left(undefined)} />
+      )}
     </Group>
+  )
+}
+
+type Deleting = { sessionId: string; path: string; close: () => void; done: () => Promise<void> }
+
+function DeleteFile({ sessionId, path, close, done }: Deleting) {
+  const remove = useMutation({
+    mutationFn: () => outlast.files.delete(sessionId, path),
+    onSuccess: done,
+  })
+  return (
+    <Modal opened onClose={close} title={`Delete ${path}?`}>
+      <Text size="sm">The file is gone for good, for the agent too.</Text>
+      {remove.isError && (
+        <Text size="sm" c="red" role="alert">
+          {sentenceOf(remove.error)}
+        </Text>
+      )}
+      <Group justify="flex-end" mt="md">
+        <Button variant="default" onClick={close} data-autofocus>
+          Keep it
+        </Button>
+        <Button color="red" loading={remove.isPending} onClick={() => remove.mutate()}>
+          Delete
+        </Button>
+      </Group>
+    </Modal>
   )
 }

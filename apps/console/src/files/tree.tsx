@@ -52,31 +52,53 @@ export function Tree({ files, chosen, show }: TreeProps) {
         style={{ height: virtual.getTotalSize() }}
       >
         {virtual.getVirtualItems().map(({ index, start }) => {
-          const { path, name, is_directory, size_bytes } = rows[index]!
-          const depth = path.split('/').length - 2
+          const file = rows[index]!
           return (
-            <UnstyledButton
-              key={path}
-              role="treeitem"
-              aria-level={depth + 1}
-              aria-selected={path === chosen}
-              aria-expanded={is_directory ? !closed.has(path) : undefined}
-              className="tree-row"
-              style={{
-                transform: `translateY(${start}px)`,
-                paddingLeft: 8 + depth * indentPx,
-              }}
-              onClick={() => (is_directory ? fold(path, closed.has(path)) : show(path))}
-              onKeyDown={(event) => onKeyDown(event, rows[index]!)}
-            >
-              <Icon name={is_directory ? 'folder' : 'file'} size={14} />
-              <span className="tree-name">{name}</span>
-              {!is_directory && <span className="tree-size">{sizeOf(size_bytes)}</span>}
-            </UnstyledButton>
+            <Row
+              key={file.path}
+              file={file}
+              top={start}
+              isOpen={!closed.has(file.path)}
+              isChosen={file.path === chosen}
+              onClick={() =>
+                file.is_directory ? fold(file.path, closed.has(file.path)) : show(file.path)
+              }
+              onKeyDown={(event) => onKeyDown(event, file)}
+            />
           )
         })}
       </div>
     </div>
+  )
+}
+
+type RowProps = {
+  file: FileInfo
+  top: number
+  isOpen: boolean
+  isChosen: boolean
+  onClick: () => void
+  onKeyDown: (event: KeyboardEvent<HTMLElement>) => void
+}
+
+function Row({ file, top, isOpen, isChosen, onClick, onKeyDown }: RowProps) {
+  const { path, name, is_directory, size_bytes } = file
+  const depth = path.split('/').length - 2
+  return (
+    <UnstyledButton
+      role="treeitem"
+      aria-level={depth + 1}
+      aria-selected={isChosen}
+      aria-expanded={is_directory ? isOpen : undefined}
+      className="tree-row"
+      style={{ transform: `translateY(${top}px)`, paddingLeft: 8 + depth * indentPx }}
+      onClick={onClick}
+      onKeyDown={onKeyDown}
+    >
+      <Icon name={is_directory ? 'folder' : 'file'} size={14} />
+      <span className="tree-name">{name}</span>
+      {!is_directory && <span className="tree-size">{sizeOf(size_bytes)}</span>}
+    </UnstyledButton>
   )
 }
 

@@ -10,7 +10,6 @@ import { usePlace } from './session-place.tsx'
 /** A call that asks: it runs when it is allowed, with other arguments if need be; the reason of a denial is told to the agent. */
 export function ApprovalForm({ call }: { call: ToolCallItem }) {
   const { sessionId } = usePlace()
-  const [reason, setReason] = useKept(`reason ${call.id}`, '')
   const [edited, setEdited] = useKept<string | undefined>(`arguments ${call.id}`, undefined)
   const decide = useMutation({
     mutationFn: (approval: Approval) =>
@@ -29,20 +28,7 @@ export function ApprovalForm({ call }: { call: ToolCallItem }) {
           Without a decision it is denied <Ago at={call.approval.expiresAt} />.
         </Text>
       )}
-      {edited === undefined ? (
-        <Json name={`asks ${call.id}`} label="Arguments" value={call.arguments} />
-      ) : (
-        <JsonInput
-          label="Arguments"
-          autosize
-          minRows={3}
-          maxRows={16}
-          value={edited}
-          onChange={setEdited}
-          error={isWrong && 'This is no JSON object.'}
-          classNames={{ input: 'mono' }}
-        />
-      )}
+      <Arguments call={call} edited={edited} edit={setEdited} isWrong={isWrong} />
       <Group gap="xs">
         <Button size="xs" onClick={allow} loading={decide.isPending} disabled={isWrong}>
           {changed ? 'Allow with these arguments' : 'Allow'}
@@ -57,31 +43,63 @@ export function ApprovalForm({ call }: { call: ToolCallItem }) {
           {edited === undefined ? 'Edit arguments' : 'Leave them as they were'}
         </Button>
       </Group>
-      <Group gap="xs" wrap="nowrap">
-        <Button
-          size="xs"
-          color="red"
-          variant="light"
-          onClick={() => decide.mutate({ decision: 'deny', ...(reason && { reason }) })}
-          loading={decide.isPending}
-        >
-          Deny
-        </Button>
-        <TextInput
-          size="xs"
-          aria-label="Reason"
-          placeholder="Reason, which the agent reads"
-          value={reason}
-          onChange={({ currentTarget }) => setReason(currentTarget.value)}
-          flex={1}
-        />
-      </Group>
+      <Denial
+        call={call}
+        isBusy={decide.isPending}
+        deny={(reason) => decide.mutate({ decision: 'deny', ...(reason && { reason }) })}
+      />
       {decide.isError && (
         <Text size="sm" c="red" role="alert">
           {sentenceOf(decide.error)}
         </Text>
       )}
     </div>
+  )
+}
+
+type ArgumentsProps = {
+  call: ToolCallItem
+  edited: string | undefined
+  edit: (text: string) => void
+  isWrong: boolean
+}
+
+function Arguments({ call, edited, edit, isWrong }: ArgumentsProps) {
+  if (edited === undefined) {
+    return <Json name={`asks ${call.id}`} label="Arguments" value={call.arguments} />
+  }
+  return (
+    <JsonInput
+      label="Arguments"
+      autosize
+      minRows={3}
+      maxRows={16}
+      value={edited}
+      onChange={edit}
+      error={isWrong && 'This is no JSON object.'}
+      classNames={{ input: 'mono' }}
+    />
+  )
+}
+
+type DenialProps = { call: ToolCallItem; isBusy: boolean; deny: (reason: string) => void }
+
+function Denial({ call, isBusy, deny }: DenialProps) {
+  const [reason, setReason] = useKept(`reason ${call.id}`, '')
+  return (
+    <Group gap="xs" wrap="nowrap">
+      <Button size="xs" color="red" variant="light" onClick={() => deny(reason)} loading={isBusy}>
+        Deny
+      </Button>
+      <TextInput
+        size="xs"
+        aria-label="Reason"
+        placeholder="Reason, which the agent reads"
+        value={reason}
+        onChange={({ currentTarget }) => setReason(currentTarget.value)}
+        flex={1}
+      />
+    </Group>
   )
 }
 

@@ -13,10 +13,14 @@ type Line = { key: string; item?: TranscriptItem; outgoing?: Outgoing }
 
 const linesOf = (transcript: Transcript, outgoing: readonly Outgoing[]): Line[] => [
   ...transcript.sections.flatMap((section) =>
-    section.filter(isSeen).map((item) => ({ key: item.key, item })),
+    section.filter(isSeen).map((item) => ({ key: keyOf(item), item })),
   ),
   ...outgoing.map((one) => ({ key: one.key, outgoing: one })),
 ]
+
+/** A model may give the calls of two turns the same id. */
+const keyOf = (item: TranscriptItem) =>
+  item.kind === 'tool_call' ? `${item.turnId} ${item.key}` : item.key
 
 /** A reply that only called tools said nothing. */
 const isSeen = (item: TranscriptItem) =>
