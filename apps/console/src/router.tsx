@@ -4,6 +4,7 @@ import {
   createRouter,
   lazyRouteComponent,
 } from '@tanstack/react-router'
+import { readSearch } from './sessions/panels.ts'
 import { Shell } from './shell/shell.tsx'
 
 const root = createRootRoute({ component: Shell })
@@ -35,6 +36,7 @@ const sessionList = createRoute({
 const session = createRoute({
   getParentRoute: () => root,
   path: '/sessions/$sessionId',
+  validateSearch: readSearch,
   component: lazyRouteComponent(() => import('./sessions/session.tsx'), 'SessionScreen'),
 })
 

@@ -10,7 +10,11 @@ const watchers = new Set<() => void>()
 
 /** Tells the other tabs that somebody signed in or out: what they show may be another's. */
 const tabs = new BroadcastChannel('outlast.login')
-tabs.addEventListener('message', () => location.reload())
+tabs.addEventListener('message', ({ data }) => {
+  // What was written and not sent is a part of what was shown.
+  if (data === 'out') sessionStorage.clear()
+  location.reload()
+})
 
 function tell() {
   for (const watch of watchers) watch()
@@ -96,5 +100,6 @@ export function remember(id: string): void {
 export async function signOut(): Promise<void> {
   await fetch('/v1/auth/logout', { method: 'POST' })
   tabs.postMessage('out')
+  sessionStorage.clear()
   location.assign('/')
 }

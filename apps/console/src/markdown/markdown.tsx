@@ -1,12 +1,20 @@
-import { marked, type Token, type Tokens } from 'marked'
-import { Fragment, memo, type ReactNode, useMemo } from 'react'
+import './markdown.css'
+import type { Token, Tokens } from 'marked'
+import { Fragment, memo, type ReactNode, useMemo, useRef } from 'react'
+import { type Blocks, blocksOf, noBlocks } from './blocks.ts'
+import { CodeBlock } from './code-block.tsx'
+import { RemoteImage } from './remote-image.tsx'
 
 /**
  * Text of a model as elements. Nothing in it can become HTML: what looks like a tag is shown as it was written.
- * While text grows only its last block is made anew.
+ * While text grows only its last blocks are made anew.
  */
-export function Markdown({ text }: { text: string }) {
-  const blocks = useMemo(() => marked.lexer(text), [text])
+export function Markdown({ text, isGrowing = false }: { text: string; isGrowing?: boolean }) {
+  const before = useRef<Blocks>(noBlocks)
+  const { blocks } = useMemo(() => {
+    before.current = blocksOf(text, isGrowing ? before.current : noBlocks)
+    return before.current
+  }, [text, isGrowing])
   return (
     <div className="markdown">
       {blocks.map((block, at) => (
@@ -36,17 +44,13 @@ function shown(token: Token): ReactNode {
     case 'def':
       return null
     case 'heading': {
-      const Tag = `h${Math.min(6, (token as Tokens.Heading).depth + 2)}` as 'h3'
+      const Tag = `h${Math.min(6, (token as Tokens.Heading).depth + 1)}` as 'h2'
       return <Tag>{all(token.tokens)}</Tag>
     }
     case 'paragraph':
       return <p>{all(token.tokens)}</p>
     case 'code':
-      return (
-        <pre>
-          <code>{token.text}</code>
-        </pre>
-      )
+      return <CodeBlock text={token.text} language={(token as Tokens.Code).lang} />
     case 'blockquote':
       return <blockquote>{all(token.tokens)}</blockquote>
     case 'list':
@@ -68,7 +72,7 @@ function shown(token: Token): ReactNode {
     case 'link':
       return linkOf(token as Tokens.Link)
     case 'image':
-      return `![${token.text}](${token.href})`
+      return <RemoteImage address={token.href} name={unescaped(token.text)} />
     case 'text':
     case 'escape':
       return token.type === 'text' && token.tokens ? all(token.tokens) : unescaped(token.text)

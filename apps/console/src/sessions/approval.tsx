@@ -1,51 +1,114 @@
-import { Button, Group, Text, TextInput } from '@mantine/core'
+import { Button, Group, JsonInput, Text, TextInput } from '@mantine/core'
 import type { Approval, ToolCallItem } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
-import { useState } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
+import { Ago } from '../shell/ago.tsx'
+import { Json } from './json.tsx'
+import { useKept } from './kept.tsx'
+import { usePlace } from './session-place.tsx'
 
-/** A call that asks: it runs when it is allowed; the reason of a denial is told to the agent. */
-export function ApprovalForm({ call, sessionId }: { call: ToolCallItem; sessionId: string }) {
-  const [reason, setReason] = useState('')
+/** A call that asks: it runs when it is allowed, with other arguments if need be; the reason of a denial is told to the agent. */
+export function ApprovalForm({ call }: { call: ToolCallItem }) {
+  const { sessionId } = usePlace()
+  const [edited, setEdited] = useKept<string | undefined>(`arguments ${call.id}`, undefined)
   const decide = useMutation({
     mutationFn: (approval: Approval) =>
       outlast.sessions.decideToolCall(sessionId, call.id, approval),
   })
+  const changed = edited === undefined ? undefined : objectIn(edited)
+  const isWrong = edited !== undefined && changed === undefined
+  const allow = () => decide.mutate({ decision: 'approve', ...(changed && { arguments: changed }) })
   return (
     <div className="approval">
-      <Text size="sm">May the agent do this?</Text>
-      <pre>{JSON.stringify(call.arguments, null, 2)}</pre>
+      <Text size="sm" fw={600}>
+        May the agent do this?
+      </Text>
+      {call.approval?.expiresAt && (
+        <Text size="xs" c="dimmed">
+          Without a decision it is denied <Ago at={call.approval.expiresAt} />.
+        </Text>
+      )}
+      <Arguments call={call} edited={edited} edit={setEdited} isWrong={isWrong} />
       <Group gap="xs">
-        <Button
-          size="xs"
-          onClick={() => decide.mutate({ decision: 'approve' })}
-          loading={decide.isPending}
-        >
-          Allow
+        <Button size="xs" onClick={allow} loading={decide.isPending} disabled={isWrong}>
+          {changed ? 'Allow with these arguments' : 'Allow'}
         </Button>
         <Button
           size="xs"
-          color="red"
-          variant="light"
-          onClick={() => decide.mutate({ decision: 'deny', ...(reason && { reason }) })}
-          loading={decide.isPending}
+          variant="default"
+          onClick={() =>
+            setEdited(edited === undefined ? JSON.stringify(call.arguments, null, 2) : undefined)
+          }
         >
-          Deny
+          {edited === undefined ? 'Edit arguments' : 'Leave them as they were'}
         </Button>
-        <TextInput
-          size="xs"
-          aria-label="Reason"
-          placeholder="Reason for a denial"
-          value={reason}
-          onChange={({ currentTarget }) => setReason(currentTarget.value)}
-          flex={1}
-        />
       </Group>
+      <Denial
+        call={call}
+        isBusy={decide.isPending}
+        deny={(reason) => decide.mutate({ decision: 'deny', ...(reason && { reason }) })}
+      />
       {decide.isError && (
-        <Text size="sm" c="red">
+        <Text size="sm" c="red" role="alert">
           {sentenceOf(decide.error)}
         </Text>
       )}
     </div>
   )
+}
+
+type ArgumentsProps = {
+  call: ToolCallItem
+  edited: string | undefined
+  edit: (text: string) => void
+  isWrong: boolean
+}
+
+function Arguments({ call, edited, edit, isWrong }: ArgumentsProps) {
+  if (edited === undefined) {
+    return <Json name={`asks ${call.id}`} label="Arguments" value={call.arguments} />
+  }
+  return (
+    <JsonInput
+      label="Arguments"
+      autosize
+      minRows={3}
+      maxRows={16}
+      value={edited}
+      onChange={edit}
+      error={isWrong && 'This is no JSON object.'}
+      classNames={{ input: 'mono' }}
+    />
+  )
+}
+
+type DenialProps = { call: ToolCallItem; isBusy: boolean; deny: (reason: string) => void }
+
+function Denial({ call, isBusy, deny }: DenialProps) {
+  const [reason, setReason] = useKept(`reason ${call.id}`, '')
+  return (
+    <Group gap="xs" wrap="nowrap">
+      <Button size="xs" color="red" variant="light" onClick={() => deny(reason)} loading={isBusy}>
+        Deny
+      </Button>
+      <TextInput
+        size="xs"
+        aria-label="Reason"
+        placeholder="Reason, which the agent reads"
+        value={reason}
+        onChange={({ currentTarget }) => setReason(currentTarget.value)}
+        flex={1}
+      />
+    </Group>
+  )
+}
+
+function objectIn(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+    return isObject ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
 }

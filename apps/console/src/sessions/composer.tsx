@@ -1,78 +1,188 @@
-import { Button, Group, Text, Textarea } from '@mantine/core'
+import {
+  ActionIcon,
+  Button,
+  FileButton,
+  Group,
+  Loader,
+  Text,
+  Textarea,
+  Tooltip,
+} from '@mantine/core'
+import type { Controls, OnBusy, Session } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
-import { type KeyboardEvent, useState } from 'react'
+import type { KeyboardEvent } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
+import { Icon } from '../shell/icon.tsx'
+import { type Attachment, type Attachments, contentOf } from './attachments.ts'
+import { ControlsChoice } from './controls.tsx'
+import { useDraft } from './drafts.ts'
+import { sendMessage } from './outbox.ts'
+
+type Composing = {
+  session: Session | undefined
+  sessionId: string
+  isActive: boolean
+  /** How far the conversation is. */
+  sequence: number
+  attachments: Attachments
+}
+
+type Busy = Exclude<OnBusy, 'reject'>
 
 /** Where a person writes. While the agent works a message steers it, waits for its own turn, or interrupts. */
-export function Composer({ sessionId, isActive }: { sessionId: string; isActive: boolean }) {
-  const [text, setText] = useState('')
-  const send = useMutation({
-    mutationFn: (on_busy: 'steer' | 'queue' | 'interrupt') => {
-      const message = { role: 'user' as const, content: [{ type: 'text' as const, text }] }
-      return outlast.messages.create(sessionId, { message, on_busy })
-    },
-    onSuccess: () => setText(''),
-  })
+export function Composer({ session, sessionId, isActive, sequence, attachments }: Composing) {
+  const [draft, change] = useDraft(sessionId)
   const cancel = useMutation({ mutationFn: () => outlast.sessions.cancelTurn(sessionId) })
-  const isEmpty = text.trim() === ''
+  const isReady = attachments.all.every(({ state }) => state === 'ready')
+  const isEmpty = draft.text.trim() === '' && attachments.all.length === 0
+
+  function send(on_busy: Busy) {
+    if (isEmpty || !isReady) return
+    const message = { role: 'user' as const, content: contentOf(draft.text, attachments.all) }
+    const controls = controlsOf(draft)
+    sendMessage(sessionId, { message, on_busy, ...(controls && { controls }) }, sequence)
+    change({ text: '' })
+    attachments.clear()
+  }
 
   function onKeyDown(event: KeyboardEvent) {
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
     event.preventDefault()
-    if (!isEmpty && !send.isPending) send.mutate('steer')
+    send('steer')
   }
 
   return (
     <div className="composer">
+      <Attached attachments={attachments} />
       <Textarea
         aria-label="Message"
         placeholder="Write to the agent"
         autosize
         minRows={1}
-        maxRows={8}
-        value={text}
-        onChange={({ currentTarget }) => setText(currentTarget.value)}
+        maxRows={10}
+        value={draft.text}
+        onChange={({ currentTarget }) => change({ text: currentTarget.value })}
         onKeyDown={onKeyDown}
-        autoFocus
+        onPaste={(event) => {
+          const files = [...event.clipboardData.files]
+          if (files.length === 0) return
+          event.preventDefault()
+          attachments.add(files)
+        }}
+        autoFocus={hasKeyboard()}
       />
-      <Group gap="xs" justify="flex-end" mt="xs">
-        {(send.isError || cancel.isError) && (
-          <Text size="sm" c="red" flex={1}>
-            {sentenceOf(send.error ?? cancel.error)}
-          </Text>
-        )}
-        {isActive && (
-          <>
-            <Button size="xs" variant="default" onClick={() => cancel.mutate()}>
-              Cancel the turn
-            </Button>
-            <Button
-              size="xs"
-              variant="default"
-              disabled={isEmpty}
-              onClick={() => send.mutate('queue')}
-            >
-              Queue
-            </Button>
-            <Button
-              size="xs"
-              variant="default"
-              disabled={isEmpty}
-              onClick={() => send.mutate('interrupt')}
-            >
-              Interrupt
-            </Button>
-          </>
-        )}
-        <Button
-          size="xs"
-          disabled={isEmpty}
-          loading={send.isPending}
-          onClick={() => send.mutate('steer')}
-        >
-          {isActive ? 'Steer' : 'Send'}
-        </Button>
+      <Group gap="xs" mt="xs" justify="space-between">
+        <Group gap={6}>
+          <FileButton multiple onChange={(files) => attachments.add(files)}>
+            {(props) => (
+              <Tooltip label="Attach files">
+                <ActionIcon {...props} variant="default" aria-label="Attach files">
+                  <Icon name="attach" />
+                </ActionIcon>
+              </Tooltip>
+            )}
+          </FileButton>
+          <ControlsChoice session={session} draft={draft} change={change} />
+        </Group>
+        <Sending
+          isActive={isActive}
+          isDisabled={isEmpty || !isReady}
+          send={send}
+          cancel={() => cancel.mutate()}
+        />
       </Group>
+      {cancel.isError && (
+        <Text size="sm" c="red" role="alert">
+          {sentenceOf(cancel.error)}
+        </Text>
+      )}
     </div>
   )
+}
+
+/** On a phone the keyboard would come up before anybody has read anything. */
+const hasKeyboard = () => matchMedia('(hover: hover)').matches
+
+function controlsOf({ modelId, effort }: { modelId: string | null; effort: string | null }) {
+  if (!modelId && !effort) return undefined
+  return {
+    ...(modelId && { model_id: modelId }),
+    ...(effort && { reasoning: { effort } }),
+  } satisfies Controls
+}
+
+type SendingProps = {
+  isActive: boolean
+  isDisabled: boolean
+  send: (on_busy: Busy) => void
+  cancel: () => void
+}
+
+function Sending({ isActive, isDisabled, send, cancel }: SendingProps) {
+  return (
+    <Group gap={6} ml="auto">
+      {isActive && (
+        <>
+          <Button
+            size="compact-sm"
+            variant="subtle"
+            color="red"
+            aria-label="Cancel the turn"
+            onClick={cancel}
+          >
+            Cancel
+          </Button>
+          <Button
+            size="compact-sm"
+            variant="default"
+            disabled={isDisabled}
+            onClick={() => send('queue')}
+          >
+            Queue
+          </Button>
+          <Button
+            size="compact-sm"
+            variant="default"
+            disabled={isDisabled}
+            onClick={() => send('interrupt')}
+          >
+            Interrupt
+          </Button>
+        </>
+      )}
+      <Button size="compact-sm" disabled={isDisabled} onClick={() => send('steer')}>
+        {isActive ? 'Steer' : 'Send'}
+      </Button>
+    </Group>
+  )
+}
+
+function Attached({ attachments: { all, remove } }: { attachments: Attachments }) {
+  if (all.length === 0) return null
+  return (
+    <ul className="attachments" aria-label="Attachments">
+      {all.map((one) => (
+        <li key={one.key} className={one.state}>
+          <Sign attachment={one} />
+          <span className="attachment-name">{one.name}</span>
+          {one.problem && <span role="alert">{one.problem}</span>}
+          <ActionIcon
+            size="xs"
+            variant="subtle"
+            color="gray"
+            aria-label={`Remove ${one.name}`}
+            onClick={() => remove(one.key)}
+          >
+            <Icon name="close" size={12} />
+          </ActionIcon>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function Sign({ attachment: { state, image } }: { attachment: Attachment }) {
+  if (state === 'reading') return <Loader size={14} />
+  if (!image) return <Icon name="file" />
+  return <img src={`data:${image.media_type};base64,${image.base64}`} alt="" />
 }

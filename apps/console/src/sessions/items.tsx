@@ -1,127 +1,113 @@
-import { Alert, Badge, Code, Collapse, Group, Loader, Text, UnstyledButton } from '@mantine/core'
-import { useDisclosure } from '@mantine/hooks'
-import type { AgentMessage, Notice, ToolCallItem, TranscriptItem, UserMessage } from '@outlast/sdk'
+import { Alert, Code, Collapse, Loader, Text, UnstyledButton } from '@mantine/core'
+import type {
+  AgentMessage,
+  InputContentPart,
+  Notice,
+  TranscriptItem,
+  UserMessage,
+} from '@outlast/sdk'
 import { memo } from 'react'
 import { Markdown } from '../markdown/markdown.tsx'
-import { ApprovalForm } from './approval.tsx'
+import { Icon } from '../shell/icon.tsx'
+import { useKept } from './kept.tsx'
+import { LongText } from './long-text.tsx'
+import { MessageActions } from './message-actions.tsx'
+import { Picture } from './picture.tsx'
+import { ToolCard } from './tool-card.tsx'
 
 /** One item of a conversation; drawn again only when it changed. */
-export const Item = memo(({ item, sessionId }: { item: TranscriptItem; sessionId: string }) => {
+export const Item = memo(({ item }: { item: TranscriptItem }) => {
   switch (item.kind) {
     case 'user_message':
       return <Said item={item} />
     case 'agent_message':
       return <Answered item={item} />
     case 'tool_call':
-      return <ToolCard item={item} sessionId={sessionId} />
+      return <ToolCard item={item} />
     case 'notice':
       return <Told item={item} />
   }
 })
 
-function Said({ item: { content, isQueued } }: { item: UserMessage }) {
+function Said({ item: { id, content, text, isQueued } }: { item: UserMessage }) {
   return (
-    <div className="message user">
-      {content.map((part, at) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: parts of a stored message do not move
-        <Part key={at} part={part} />
-      ))}
-      {isQueued && (
-        <Text size="xs" c="dimmed">
-          Waits for its turn
-        </Text>
-      )}
+    <div className="said">
+      <div className="message user">
+        <UserParts name={id} content={content} />
+        {isQueued && (
+          <Text size="xs" c="dimmed">
+            Waits for its turn
+          </Text>
+        )}
+      </div>
+      <MessageActions messageId={id} text={text} isBefore />
     </div>
   )
 }
 
-function Part({ part }: { part: UserMessage['content'][number] }) {
-  if (part.type === 'text') return <span>{part.text}</span>
-  if (part.type !== 'image') return <Code block>{JSON.stringify(part, null, 2)}</Code>
-  const source = part.url ?? `data:${part.media_type ?? 'image/png'};base64,${part.base64}`
-  return <img src={source} alt="Attached" className="attached" />
+type Part = UserMessage['content'][number] | InputContentPart
+
+/** What a message of a person holds. `name` is the message's. */
+export function UserParts({ name, content }: { name: string; content: readonly Part[] }) {
+  return content.map((part, at) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: parts of a message do not move
+    <UserPart key={at} name={`${name} ${at}`} part={part} />
+  ))
 }
 
-function Answered({ item: { text, thinking, isStreaming } }: { item: AgentMessage }) {
-  if (!isStreaming && text === '' && thinking === '') return null
+function UserPart({ name, part }: { name: string; part: Part }) {
+  if (part.type === 'text') return <LongText name={name} text={part.text} />
+  if (part.type === 'image') return <Picture part={part} />
+  return <Code block>{JSON.stringify(part, null, 2)}</Code>
+}
+
+/** Beyond this, Markdown is not worth the time that it takes. */
+const markdownLengthMax = 100_000
+
+function Answered({
+  item: { key, id, text, thinking, isStreaming, attempt },
+}: {
+  item: AgentMessage
+}) {
   return (
-    <div className="message agent">
-      {thinking !== '' && <Thinking text={thinking} />}
-      {text !== '' && <Markdown text={text} />}
-      {isStreaming && text === '' && (
-        <Loader type="dots" size="sm" aria-label="The agent answers" />
-      )}
+    <div className="answered">
+      <div className="message agent">
+        {thinking !== '' && (
+          <Thinking name={key} text={thinking} isThinking={isStreaming && text === ''} />
+        )}
+        {text.length > markdownLengthMax ? (
+          <LongText name={key} text={text} />
+        ) : (
+          text !== '' && <Markdown text={text} isGrowing={isStreaming} />
+        )}
+        {isStreaming && text === '' && (
+          <Loader type="dots" size="sm" aria-label="The agent answers" />
+        )}
+        {isStreaming && attempt > 1 && (
+          <Text size="xs" c="dimmed">
+            Asked again: attempt {attempt}
+          </Text>
+        )}
+      </div>
+      {!isStreaming && id && text !== '' && <MessageActions messageId={id} text={text} />}
     </div>
   )
 }
 
-function Thinking({ text }: { text: string }) {
-  const [isOpen, { toggle }] = useDisclosure()
+type ThinkingProps = { name: string; text: string; isThinking: boolean }
+
+function Thinking({ name, text, isThinking }: ThinkingProps) {
+  const [isOpen, setOpen] = useKept(`thinking ${name}`, false)
   return (
     <div className="thinking">
-      <UnstyledButton onClick={toggle} aria-expanded={isOpen}>
-        <Text size="sm" c="dimmed">
-          {isOpen ? '▾' : '▸'} Thinking
-        </Text>
+      <UnstyledButton onClick={() => setOpen(!isOpen)} aria-expanded={isOpen} className="fold">
+        <Icon name="chevron" size={14} />
+        {isThinking ? 'Thinking…' : 'Thinking'}
       </UnstyledButton>
-      <Collapse expanded={isOpen}>
-        <Text size="sm" c="dimmed" className="thought">
-          {text}
-        </Text>
-      </Collapse>
+      <Collapse expanded={isOpen}>{isOpen && <div className="thought">{text}</div>}</Collapse>
     </div>
   )
 }
-
-const colors = {
-  waiting: 'yellow',
-  running: 'blue',
-  done: 'green',
-  failed: 'red',
-  cancelled: 'gray',
-} as const
-
-function ToolCard({ item, sessionId }: { item: ToolCallItem; sessionId: string }) {
-  const [isOpen, { toggle }] = useDisclosure()
-  const { name, status, durationMs, error, progress, approval } = item
-  return (
-    <div className="tool">
-      <UnstyledButton onClick={toggle} aria-expanded={isOpen} w="100%">
-        <Group gap="xs" wrap="nowrap">
-          <Badge color={colors[status]} variant="light" size="sm">
-            {status}
-          </Badge>
-          <Text ff="monospace" size="sm" truncate>
-            {name}
-          </Text>
-          {durationMs !== undefined && (
-            <Text size="xs" c="dimmed">
-              {durationMs} ms
-            </Text>
-          )}
-          {progress && (
-            <Text size="xs" c="dimmed">
-              {progress.message ?? progress.progress}
-            </Text>
-          )}
-        </Group>
-      </UnstyledButton>
-      {error && (
-        <Text size="sm" c="red">
-          {error}
-        </Text>
-      )}
-      {approval?.state === 'requested' && <ApprovalForm call={item} sessionId={sessionId} />}
-      <Collapse expanded={isOpen}>
-        <Code block>{JSON.stringify(item.arguments, null, 2)}</Code>
-        {item.result && <Code block>{item.result.map(partText).join('\n')}</Code>}
-      </Collapse>
-    </div>
-  )
-}
-
-const partText = (part: NonNullable<ToolCallItem['result']>[number]) =>
-  part.type === 'text' ? part.text : JSON.stringify(part)
 
 function Told({ item }: { item: Notice }) {
   switch (item.type) {
@@ -132,20 +118,20 @@ function Told({ item }: { item: Notice }) {
         </Alert>
       )
     case 'turn.cancelled':
-      return <Line text="The turn was cancelled." />
+      return (
+        <Line
+          text={item.data.reason ? `Cancelled: ${item.data.reason}` : 'The turn was cancelled.'}
+        />
+      )
     case 'context.compacted':
       return <Line text="What came before was summarized for the model." />
     case 'mcp.unavailable':
       return (
-        <Alert color="yellow" mb="md">
-          The tools of {item.data.name} could not be reached.
+        <Alert color="yellow" mb="md" title={`The tools of ${item.data.name} could not be reached`}>
+          {item.data.error}
         </Alert>
       )
   }
 }
 
-const Line = ({ text }: { text: string }) => (
-  <Text size="sm" c="dimmed" ta="center" mb="md">
-    {text}
-  </Text>
-)
+const Line = ({ text }: { text: string }) => <div className="told">{text}</div>

@@ -1,74 +1,165 @@
-import { Badge } from '@mantine/core'
-import type { TranscriptItem } from '@outlast/sdk'
-import { useQuery } from '@tanstack/react-query'
-import { useParams } from '@tanstack/react-router'
-import { useLayoutEffect, useRef } from 'react'
-import { outlast } from '../client.ts'
-import { Failure, Screen } from '../shell/screen.tsx'
+import './session.css'
+import { Badge, Button } from '@mantine/core'
+import { useThrottledValue } from '@mantine/hooks'
+import { type QueryClient, useQueryClient } from '@tanstack/react-query'
+import { Link, useParams, useSearch } from '@tanstack/react-router'
+import { type DragEvent, lazy, Suspense, useEffect, useMemo, useRef } from 'react'
+import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { useAttachments } from './attachments.ts'
 import { Composer } from './composer.tsx'
-import { Item } from './items.tsx'
-import { useTranscript } from './use-transcript.ts'
+import { Conversation } from './conversation.tsx'
+import { Keeping } from './kept.tsx'
+import { useOutgoing } from './outbox.ts'
+import { panels } from './panels.ts'
+import { SessionPlace } from './session-place.tsx'
+import { useSession } from './use-session.ts'
+import { type Followed, useTranscript } from './use-transcript.ts'
+import { WhyLine } from './why.tsx'
+
+const Panel = lazy(() => import('./panel.tsx').then(({ Panel }) => ({ default: Panel })))
 
 /** One conversation, live. */
 export function SessionScreen() {
   const { sessionId } = useParams({ from: '/sessions/$sessionId' })
-  const { transcript, isConnected, isLoaded, error } = useTranscript(sessionId)
-  const session = useQuery({
-    queryKey: ['session', sessionId],
-    queryFn: ({ signal }) => outlast.sessions.get(sessionId, { signal }),
-  })
-  const box = useStickyEnd(transcript)
-  if (error) {
-    return <Failure error={error} />
-  }
   return (
-    <Screen
-      title={session.data?.title ?? session.data?.preview ?? 'Session'}
-      actions={
-        <>
-          {!isConnected && <Badge color="yellow">Connecting</Badge>}
-          <Badge color={transcript.status === 'active' ? 'green' : 'gray'} variant="light">
-            {transcript.status}
-          </Badge>
-        </>
-      }
-    >
-      <div ref={box} className="scroll">
-        <div className="conversation" role="log" aria-busy={!isLoaded}>
-          {transcript.sections.map((section, at) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: sections stand where they stand
-            <Section key={at} items={section} sessionId={sessionId} />
-          ))}
-        </div>
-      </div>
-      <Composer sessionId={sessionId} isActive={transcript.status === 'active'} />
-    </Screen>
+    <Keeping key={sessionId}>
+      <Live sessionId={sessionId} />
+    </Keeping>
   )
 }
 
-function Section({ items, sessionId }: { items: readonly TranscriptItem[]; sessionId: string }) {
-  return items.map((item) => <Item key={item.key} item={item} sessionId={sessionId} />)
+function Live({ sessionId }: { sessionId: string }) {
+  const followed = useTranscript(sessionId)
+  const { transcript, events, isConnected, isLoaded, error } = followed
+  const { panel, message } = useSearch({ from: '/sessions/$sessionId' })
+  const session = useSession(sessionId).data
+  const outgoing = useOutgoing(sessionId, events)
+  const attachments = useAttachments(sessionId)
+  useFresh(sessionId, followed)
+  const now = useRef(events)
+  now.current = events
+  const place = useMemo(() => ({ sessionId, eventsNow: () => now.current }), [sessionId])
+  if (error) return <Gone error={error} />
+  return (
+    <SessionPlace value={place}>
+      <Screen
+        title={session?.title ?? session?.preview ?? 'Session'}
+        actions={<State followed={followed} />}
+      >
+        <Tabs />
+        <div className="session" data-panel={panel}>
+          <section
+            className="session-main"
+            aria-label="Conversation and message"
+            onDragOver={(event) => event.preventDefault()}
+            onDrop={(event: DragEvent) => {
+              event.preventDefault()
+              attachments.add([...event.dataTransfer.files])
+            }}
+          >
+            {isLoaded && !isConnected && (
+              <div className="offline" role="status">
+                The connection is lost. This page goes on by itself when it is back.
+              </div>
+            )}
+            <Conversation
+              transcript={transcript}
+              outgoing={outgoing}
+              isLoaded={isLoaded}
+              messageId={message}
+            />
+            <WhyLine sessionId={sessionId} isActive={isLoaded && transcript.status === 'active'} />
+            <Composer
+              session={session}
+              sessionId={sessionId}
+              isActive={transcript.status === 'active'}
+              sequence={transcript.sequence}
+              attachments={attachments}
+            />
+          </section>
+          {panel && (
+            <section className="session-panel" aria-label={labelOf(panel)}>
+              <Suspense>
+                <Panel name={panel} followed={followed} sessionId={sessionId} />
+              </Suspense>
+            </section>
+          )}
+        </div>
+      </Screen>
+    </SessionPlace>
+  )
 }
 
-const nearPx = 80
+const labelOf = (name: string) => name.slice(0, 1).toUpperCase() + name.slice(1)
 
-/** Stays at the end while somebody is there, and lets them read above it. */
-function useStickyEnd(transcript: unknown) {
-  const box = useRef<HTMLDivElement>(null)
-  const isAtEnd = useRef(true)
-  useLayoutEffect(() => {
-    const element = box.current
-    if (!element) return
-    const look = () => {
-      const { scrollHeight, scrollTop, clientHeight } = element
-      isAtEnd.current = scrollHeight - scrollTop - clientHeight < nearPx
-    }
-    element.addEventListener('scroll', look, { passive: true })
-    return () => element.removeEventListener('scroll', look)
-  }, [])
-  // biome-ignore lint/correctness/useExhaustiveDependencies: whatever was added may have moved the end
-  useLayoutEffect(() => {
-    if (isAtEnd.current) box.current?.scrollTo({ top: box.current.scrollHeight })
-  }, [transcript])
-  return box
+function State({ followed: { transcript } }: { followed: Followed }) {
+  const isWaiting = transcript.waitingFor.length > 0
+  const word = isWaiting ? 'waits for you' : transcript.status
+  const colors = { active: 'green', idle: 'gray' }
+  return (
+    <Badge
+      color={isWaiting ? 'yellow' : colors[transcript.status]}
+      variant="light"
+      role="status"
+      miw="max-content"
+    >
+      {word}
+    </Badge>
+  )
+}
+
+/** On a phone a panel stands in the place of the conversation, elsewhere beside it. */
+function Tabs() {
+  return (
+    <nav className="session-tabs" aria-label="Views of the session">
+      {[undefined, ...panels].map((name) => (
+        <Link
+          key={name ?? 'conversation'}
+          from="/sessions/$sessionId"
+          to="."
+          search={(before) => ({ ...before, panel: name })}
+          activeOptions={{ exact: true, includeSearch: true }}
+        >
+          {name ? labelOf(name) : 'Conversation'}
+        </Link>
+      ))}
+    </nav>
+  )
+}
+
+/** However much happens, no more often than this. */
+const freshMs = 500
+
+/** What is known of the session beside its log is asked for again when the log says that it changed. */
+function useFresh(sessionId: string, { isLoaded, ...followed }: Followed) {
+  const stateAt = useThrottledValue(followed.stateAt, freshMs)
+  const filesAt = useThrottledValue(followed.filesAt, freshMs)
+  const client = useQueryClient()
+  useEffect(() => {
+    if (isLoaded && stateAt > 0) refresh(client, sessionId)
+  }, [client, sessionId, isLoaded, stateAt])
+  useEffect(() => {
+    if (isLoaded && filesAt > 0) client.invalidateQueries({ queryKey: ['files', sessionId] })
+  }, [client, sessionId, isLoaded, filesAt])
+}
+
+function refresh(client: QueryClient, sessionId: string) {
+  client.invalidateQueries({ queryKey: ['session', sessionId] })
+  client.invalidateQueries({ queryKey: ['why', sessionId] })
+}
+
+function Gone({ error }: { error: unknown }) {
+  if ((error as { status?: number }).status !== 404) {
+    return <Failure error={error} retry={() => location.reload()} />
+  }
+  return (
+    <Empty title="This session is not there.">
+      Somebody deleted it, or the address is not right.
+      <div>
+        <Button component={Link} to="/" mt="sm" size="xs">
+          All sessions
+        </Button>
+      </div>
+    </Empty>
+  )
 }

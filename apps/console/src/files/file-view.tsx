@@ -1,0 +1,134 @@
+import { Alert, Button, Group, Modal, Text } from '@mantine/core'
+import type { SessionFile } from '@outlast/sdk'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { outlast, sentenceOf } from '../client.ts'
+import { Picture } from '../sessions/picture.tsx'
+import { Failure } from '../shell/screen.tsx'
+import { bytesOf, imageTypeOf, sizeOf } from './content.ts'
+import { Editor } from './editor.tsx'
+import { NameForm } from './name-form.tsx'
+import { saveBlob } from './save.ts'
+
+type About = { sessionId: string; path: string; show: (path: string | undefined) => void }
+
+/** What is longer is not for an editor in a page. */
+const editableMax = 1024 * 1024
+
+/** A file that is open. */
+export function FileView({ sessionId, path, show }: About) {
+  const file = useQuery({
+    queryKey: ['files', sessionId, 'content', path],
+    queryFn: ({ signal }) => outlast.files.read(sessionId, path, { signal }),
+  })
+  return (
+    <section className="file" aria-label={path}>
+      <Tools sessionId={sessionId} path={path} file={file.data} show={show} />
+      {file.error && <NotRead error={file.error} retry={file.refetch} />}
+      {!file.error && file.data && <Content sessionId={sessionId} file={file.data} />}
+    </section>
+  )
+}
+
+function NotRead({ error, retry }: { error: unknown; retry: () => unknown }) {
+  const isGone = (error as { status?: number }).status === 404
+  if (!isGone) return <Failure error={error} retry={retry} />
+  return (
+    <Alert color="yellow" m="sm" role="alert" title="This file is not there any more.">
+      It was deleted or has another name now.
+    </Alert>
+  )
+}
+
+function Content({ sessionId, file }: { sessionId: string; file: SessionFile }) {
+  const type = imageTypeOf(file.name)
+  if (file.encoding === 'base64' && type) {
+    return (
+      <div className="file-body">
+        <Picture part={{ base64: file.content ?? '', media_type: type }} name={file.name} />
+      </div>
+    )
+  }
+  if (file.encoding === 'base64') {
+    return <Text className="file-body">This file is not text. Download it to look into it.</Text>
+  }
+  if (file.size_bytes > editableMax) {
+    return <pre className="file-body">{file.content?.slice(0, editableMax)}</pre>
+  }
+  return <Editor sessionId={sessionId} file={file} />
+}
+
+function Tools({ sessionId, path, file, show }: About & { file: SessionFile | undefined }) {
+  const client = useQueryClient()
+  const [asked, setAsked] = useState<'rename' | 'delete'>()
+  const close = () => setAsked(undefined)
+  const left = async (to: string | undefined) => {
+    await client.invalidateQueries({ queryKey: ['files', sessionId, 'tree'] })
+    show(to)
+  }
+  return (
+    <Group className="file-tools" gap={4}>
+      <span className="file-path">{path}</span>
+      {file && <span className="tree-size">{sizeOf(file.size_bytes)}</span>}
+      <Button
+        size="compact-xs"
+        variant="subtle"
+        disabled={!file}
+        onClick={() => file && saveBlob(new Blob([bytesOf(file)]), file.name)}
+      >
+        Download
+      </Button>
+      <Button size="compact-xs" variant="subtle" onClick={() => setAsked('rename')}>
+        Rename
+      </Button>
+      <Button size="compact-xs" variant="subtle" color="red" onClick={() => setAsked('delete')}>
+        Delete
+      </Button>
+      <Button size="compact-xs" variant="subtle" color="gray" onClick={() => show(undefined)}>
+        Close
+      </Button>
+      {asked === 'rename' && (
+        <NameForm
+          title="Rename the file"
+          action="Rename"
+          initial={path}
+          close={close}
+          submit={async (to) => {
+            const moved = { src_path: path, dst_path: to }
+            await left((await outlast.files.move(sessionId, moved)).path)
+          }}
+        />
+      )}
+      {asked === 'delete' && (
+        <DeleteFile sessionId={sessionId} path={path} close={close} done={() => left(undefined)} />
+      )}
+    </Group>
+  )
+}
+
+type Deleting = { sessionId: string; path: string; close: () => void; done: () => Promise<void> }
+
+function DeleteFile({ sessionId, path, close, done }: Deleting) {
+  const remove = useMutation({
+    mutationFn: () => outlast.files.delete(sessionId, path),
+    onSuccess: done,
+  })
+  return (
+    <Modal opened onClose={close} title={`Delete ${path}?`}>
+      <Text size="sm">The file is gone for good, for the agent too.</Text>
+      {remove.isError && (
+        <Text size="sm" c="red" role="alert">
+          {sentenceOf(remove.error)}
+        </Text>
+      )}
+      <Group justify="flex-end" mt="md">
+        <Button variant="default" onClick={close} data-autofocus>
+          Keep it
+        </Button>
+        <Button color="red" loading={remove.isPending} onClick={() => remove.mutate()}>
+          Delete
+        </Button>
+      </Group>
+    </Modal>
+  )
+}

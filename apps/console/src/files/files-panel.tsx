@@ -1,0 +1,95 @@
+import './files.css'
+import { Button, FileButton, Group, Text } from '@mantine/core'
+import type { FileInfo } from '@outlast/sdk'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
+import { outlast, sentenceOf } from '../client.ts'
+import { upload } from '../sessions/attachments.ts'
+import { Empty, Failure } from '../shell/screen.tsx'
+import { FileView } from './file-view.tsx'
+import { NameForm } from './name-form.tsx'
+import { Tree } from './tree.tsx'
+
+/** The files of a session: a tree, and what is in the one that is open. */
+export function FilesPanel({ sessionId }: { sessionId: string }) {
+  const { file } = useSearch({ from: '/sessions/$sessionId' })
+  const navigate = useNavigate({ from: '/sessions/$sessionId' })
+  const show = (path: string | undefined) =>
+    navigate({ search: (before) => ({ ...before, file: path }) })
+  const files = useQuery({
+    queryKey: ['files', sessionId, 'tree'],
+    queryFn: ({ signal }) => everything(sessionId, signal),
+  })
+  if (files.error) return <Failure error={files.error} retry={files.refetch} />
+  return (
+    <>
+      <Making sessionId={sessionId} show={show} />
+      {files.data?.length === 0 && (
+        <Empty title="There are no files.">
+          What the agent writes and what you upload is here, and stays as long as the session.
+        </Empty>
+      )}
+      <div className="files">
+        <div className="files-tree">
+          <Tree files={files.data ?? []} chosen={file} show={show} />
+        </div>
+        {file && <FileView key={file} sessionId={sessionId} path={file} show={show} />}
+      </div>
+    </>
+  )
+}
+
+async function everything(sessionId: string, signal: AbortSignal): Promise<FileInfo[]> {
+  const { data } = await outlast.files.list(sessionId, '/', { recursive: true }, { signal })
+  return data
+}
+
+type MakingProps = { sessionId: string; show: (path: string) => void }
+
+function Making({ sessionId, show }: MakingProps) {
+  const client = useQueryClient()
+  const [isNaming, setNaming] = useState(false)
+  const fresh = () => client.invalidateQueries({ queryKey: ['files', sessionId] })
+  const send = useMutation({
+    async mutationFn(files: File[]) {
+      let path = ''
+      for (const file of files) path = await upload(sessionId, '', file)
+      return path
+    },
+    onSuccess: (path) => path && show(path),
+    onSettled: fresh,
+  })
+  return (
+    <Group className="panel-tools" gap="xs">
+      <Button size="xs" variant="default" onClick={() => setNaming(true)}>
+        New file
+      </Button>
+      <FileButton multiple onChange={(files) => send.mutate(files)}>
+        {(props) => (
+          <Button {...props} size="xs" variant="default" loading={send.isPending}>
+            Upload
+          </Button>
+        )}
+      </FileButton>
+      {send.isError && (
+        <Text size="sm" c="red" role="alert">
+          {sentenceOf(send.error)}
+        </Text>
+      )}
+      {isNaming && (
+        <NameForm
+          title="New file"
+          action="Create"
+          initial="/"
+          close={() => setNaming(false)}
+          submit={async (path) => {
+            const made = await outlast.files.create(sessionId, path, { content: '' })
+            await fresh()
+            show(made.path)
+          }}
+        />
+      )}
+    </Group>
+  )
+}

@@ -1,0 +1,23 @@
+import { common, createLowlight } from 'lowlight'
+import type { ReactNode } from 'react'
+
+const lowlight = createLowlight(common)
+
+type Node = ReturnType<typeof lowlight.highlight>['children'][number]
+
+/** Code as elements with classes; undefined for a language that is not known. */
+export function highlight(text: string, language: string): ReactNode {
+  if (!lowlight.registered(language)) return undefined
+  return lowlight.highlight(language, text).children.map(shown)
+}
+
+function shown(node: Node, at: number): ReactNode {
+  if (node.type === 'text') return node.value
+  if (node.type !== 'element') return null
+  const classes = node.properties.className
+  return (
+    <span key={at} className={Array.isArray(classes) ? classes.join(' ') : undefined}>
+      {node.children.map(shown)}
+    </span>
+  )
+}

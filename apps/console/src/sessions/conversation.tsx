@@ -1,0 +1,151 @@
+import { Button } from '@mantine/core'
+import type { Transcript, TranscriptItem } from '@outlast/sdk'
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { Icon } from '../shell/icon.tsx'
+import { Empty } from '../shell/screen.tsx'
+import { Item } from './items.tsx'
+import type { Outgoing } from './outbox.ts'
+import { OutgoingMessage } from './outgoing.tsx'
+import { usePlace } from './session-place.tsx'
+
+type Line = { key: string; item?: TranscriptItem; outgoing?: Outgoing }
+
+const linesOf = (transcript: Transcript, outgoing: readonly Outgoing[]): Line[] => [
+  ...transcript.sections.flatMap((section) =>
+    section.filter(isSeen).map((item) => ({ key: keyOf(item), item })),
+  ),
+  ...outgoing.map((one) => ({ key: one.key, outgoing: one })),
+]
+
+/** A model may give the calls of two turns the same id. */
+const keyOf = (item: TranscriptItem) =>
+  item.kind === 'tool_call' ? `${item.turnId} ${item.key}` : item.key
+
+/** A reply that only called tools said nothing. */
+const isSeen = (item: TranscriptItem) =>
+  item.kind !== 'agent_message' || item.isStreaming || item.text !== '' || item.thinking !== ''
+
+const heights = { tool_call: 46, user_message: 70, agent_message: 140, notice: 40 }
+const nearPx = 80
+
+type Shown = {
+  transcript: Transcript
+  outgoing: readonly Outgoing[]
+  isLoaded: boolean
+  /** A message that somebody's link names. */
+  messageId: string | undefined
+}
+
+/**
+ * The conversation, of which only what is on the screen is drawn. It stays at its end while somebody is there, and lets them
+ * read above it.
+ */
+export function Conversation({ transcript, outgoing, isLoaded, messageId }: Shown) {
+  const box = useRef<HTMLDivElement>(null)
+  const { sections } = transcript
+  // biome-ignore lint/correctness/useExhaustiveDependencies: lines follow from the sections alone
+  const lines = useMemo(() => linesOf(transcript, outgoing), [sections, outgoing])
+  const virtual = useVirtualizer({
+    count: lines.length,
+    getScrollElement: () => box.current,
+    estimateSize: (at) => heights[lines[at]?.item?.kind ?? 'user_message'],
+    getItemKey: (at) => lines[at]!.key,
+    overscan: 6,
+    paddingStart: 16,
+    paddingEnd: 16,
+    anchorTo: 'end',
+    followOnAppend: true,
+    scrollEndThreshold: nearPx,
+  })
+  const isBegun = isLoaded && lines.length > 0
+  useFirstPlace(
+    isBegun,
+    () => {
+      const at = messageId ? lines.findIndex(({ item }) => isOf(item, messageId)) : -1
+      if (at === -1) virtual.scrollToEnd()
+      else virtual.scrollToIndex(at, { align: 'start' })
+    },
+    messageId,
+  )
+  const news = useNews(lines.length, virtual.isAtEnd(nearPx))
+  return (
+    <div className="conversation-frame">
+      <section ref={box} className="scroll" aria-label="Conversation">
+        <div
+          className="conversation"
+          role="log"
+          aria-busy={!isLoaded}
+          style={{ height: virtual.getTotalSize() }}
+        >
+          {virtual.getVirtualItems().map(({ index, key, start }) => (
+            <div
+              key={key}
+              ref={virtual.measureElement}
+              data-index={index}
+              className="line"
+              style={{ transform: `translateY(${start}px)` }}
+            >
+              <Shown line={lines[index]!} messageId={messageId} />
+            </div>
+          ))}
+        </div>
+        {isLoaded && lines.length === 0 && <Beginning />}
+      </section>
+      {news !== undefined && (
+        <Button
+          className="to-end"
+          size="xs"
+          radius="xl"
+          leftSection={<Icon name="down" />}
+          onClick={() => virtual.scrollToEnd()}
+        >
+          {news ? 'New messages' : 'To the end'}
+        </Button>
+      )}
+    </div>
+  )
+}
+
+function Shown({ line, messageId }: { line: Line; messageId: string | undefined }) {
+  const { sessionId } = usePlace()
+  if (line.outgoing) return <OutgoingMessage outgoing={line.outgoing} sessionId={sessionId} />
+  if (!line.item) return null
+  const isMeant = messageId !== undefined && isOf(line.item, messageId)
+  return (
+    <div className={isMeant ? 'meant' : undefined}>
+      <Item item={line.item} />
+    </div>
+  )
+}
+
+const isOf = (item: TranscriptItem | undefined, messageId: string) =>
+  item !== undefined && 'id' in item && item.id === messageId
+
+/** Where one is when the conversation opens, and when another of its messages is asked for. */
+function useFirstPlace(isBegun: boolean, go: () => void, messageId: string | undefined) {
+  const latest = useRef(go)
+  latest.current = go
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another message is another place
+  useLayoutEffect(() => {
+    if (isBegun) latest.current()
+  }, [isBegun, messageId])
+}
+
+/** Undefined at the end; else whether something came since one left it. */
+function useNews(count: number, isAtEnd: boolean): boolean | undefined {
+  const [seen, setSeen] = useState(count)
+  useEffect(() => {
+    if (isAtEnd) setSeen(count)
+  }, [isAtEnd, count])
+  return isAtEnd || count === 0 ? undefined : count > seen
+}
+
+function Beginning() {
+  return (
+    <Empty title="This conversation has not begun.">
+      Write the first message below. Every step that the agent takes is shown here as it happens,
+      and kept.
+    </Empty>
+  )
+}

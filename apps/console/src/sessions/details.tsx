@@ -1,0 +1,207 @@
+import { Anchor, Button, Group, Modal, Stack, TagsInput, Text, TextInput } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import type { Session } from '@outlast/sdk'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { Link, useNavigate } from '@tanstack/react-router'
+import { type FormEvent, type ReactNode, useState } from 'react'
+import { outlast, sentenceOf } from '../client.ts'
+import { saveBlob } from '../files/save.ts'
+import { Ago } from '../shell/ago.tsx'
+import { Failure } from '../shell/screen.tsx'
+import { useAgent, useModels } from './controls.tsx'
+import { CopyAction } from './message-actions.tsx'
+import { PromptPreview } from './preview.tsx'
+import { useSession } from './use-session.ts'
+import { useWhy, withLocalTimes } from './why.tsx'
+
+/** Everything that is known of a session beside its conversation. */
+export function DetailsPanel({ sessionId }: { sessionId: string }) {
+  const { data: session, error, refetch } = useSession(sessionId)
+  if (error) return <Failure error={error} retry={refetch} />
+  if (!session) return null
+  return (
+    <Stack className="scroll details" gap="lg">
+      <Why sessionId={sessionId} />
+      <Editing key={JSON.stringify([session.title, session.tags])} session={session} />
+      <Facts session={session} />
+      <PromptPreview sessionId={sessionId} />
+      <Ending sessionId={sessionId} />
+    </Stack>
+  )
+}
+
+/** What it does or waits for, in one sentence, kept up to date. */
+function Why({ sessionId }: { sessionId: string }) {
+  const { data, error } = useWhy(sessionId)
+  if (error) return <Failure error={error} />
+  return (
+    <div className="why" role="status">
+      <Text size="sm">{data && withLocalTimes(data.sentence)}</Text>
+      {data && (
+        <Text size="xs" c="dimmed">
+          {data.state.replaceAll('_', ' ')}, since <Ago at={data.since} />
+          {data.node && `, on ${data.node}`}
+        </Text>
+      )}
+    </div>
+  )
+}
+
+function Editing({ session }: { session: Session }) {
+  const [title, setTitle] = useState(session.title ?? '')
+  const [tags, setTags] = useState(session.tags)
+  const client = useQueryClient()
+  const save = useMutation({
+    mutationFn: () => outlast.sessions.update(session.id, { title, tags }),
+    onSuccess(changed) {
+      client.setQueryData(['session', session.id], changed)
+      client.invalidateQueries({ queryKey: ['sessions'] })
+    },
+  })
+  const isChanged = title !== (session.title ?? '') || tags.join() !== session.tags.join()
+  return (
+    <form
+      onSubmit={(event: FormEvent) => {
+        event.preventDefault()
+        save.mutate()
+      }}
+    >
+      <Stack gap="xs">
+        <TextInput
+          size="xs"
+          label="Title"
+          maxLength={255}
+          value={title}
+          onChange={({ currentTarget }) => setTitle(currentTarget.value)}
+        />
+        <TagsInput size="xs" label="Tags" maxTags={50} value={tags} onChange={setTags} />
+        <Group justify="flex-end">
+          {save.isError && (
+            <Text size="sm" c="red" role="alert" flex={1}>
+              {sentenceOf(save.error)}
+            </Text>
+          )}
+          <Button size="xs" type="submit" disabled={!isChanged} loading={save.isPending}>
+            Save
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  )
+}
+
+function Facts({ session }: { session: Session }) {
+  const { id, agent_id, model_id, forked_from, capabilities } = session
+  const agent = useAgent(agent_id).data
+  const tools = [...(agent?.tools ?? []), ...session.tools]
+  const models = useModels().data
+  const modelId = model_id ?? agent?.default_model_id
+  const model =
+    models?.find((one) => one.id === modelId) ?? models?.find(({ is_default }) => is_default)
+  return (
+    <dl className="facts">
+      <Fact name="Session">
+        <code>{id}</code>
+        <CopyAction label="Copy the session's id" icon="copy" text={id} />
+      </Fact>
+      <Fact name="Agent">
+        {agent?.name ?? '…'} <code>{agent_id}</code>
+      </Fact>
+      <Fact name="Model">
+        {model ? `${model.display_name} · ${model.provider_name}` : 'none'}
+        {!model_id && (agent?.default_model_id ? ', as its agent says' : ', the default')}
+      </Fact>
+      <Fact name="Capabilities">
+        {[...(agent?.capabilities ?? []), ...capabilities].map(({ ref }) => ref).join(', ') ||
+          'none'}
+      </Fact>
+      {tools.length > 0 && (
+        <Fact name="Tools of its client">{tools.map(({ name }) => name).join(', ')}</Fact>
+      )}
+      {forked_from && (
+        <Fact name="Forked from">
+          <Anchor
+            size="sm"
+            renderRoot={(props) => (
+              <Link
+                to="/sessions/$sessionId"
+                params={{ sessionId: forked_from.session_id }}
+                {...props}
+              />
+            )}
+          >
+            another session
+          </Anchor>
+          , at event {forked_from.sequence}
+        </Fact>
+      )}
+      <Fact name="Created">
+        <Ago at={session.created_at} />
+      </Fact>
+    </dl>
+  )
+}
+
+const Fact = ({ name, children }: { name: string; children: ReactNode }) => (
+  <div>
+    <dt>{name}</dt>
+    <dd>{children}</dd>
+  </div>
+)
+
+function Ending({ sessionId }: { sessionId: string }) {
+  const [isAsking, { open, close }] = useDisclosure()
+  const navigate = useNavigate()
+  const client = useQueryClient()
+  const save = useMutation({
+    async mutationFn() {
+      const portions: BlobPart[] = []
+      for await (const portion of await outlast.sessions.export(sessionId)) {
+        portions.push(portion as BlobPart)
+      }
+      saveBlob(new Blob(portions, { type: 'application/x-ndjson' }), `${sessionId}.jsonl`)
+    },
+  })
+  const remove = useMutation({
+    mutationFn: () => outlast.sessions.delete(sessionId),
+    onSuccess() {
+      client.invalidateQueries({ queryKey: ['sessions'] })
+      navigate({ to: '/' })
+    },
+  })
+  return (
+    <>
+      <Group gap="xs">
+        <Button size="xs" variant="default" loading={save.isPending} onClick={() => save.mutate()}>
+          Export as JSON lines
+        </Button>
+        <Button size="xs" variant="light" color="red" onClick={open}>
+          Delete the session
+        </Button>
+      </Group>
+      {save.isError && (
+        <Text size="sm" c="red" role="alert">
+          {sentenceOf(save.error)}
+        </Text>
+      )}
+      <Modal opened={isAsking} onClose={close} title="Delete this session?">
+        <Text size="sm">
+          Its conversation, events and files are gone for good. A turn that runs is ended.
+        </Text>
+        {remove.isError && (
+          <Text size="sm" c="red" role="alert">
+            {sentenceOf(remove.error)}
+          </Text>
+        )}
+        <Group justify="flex-end" mt="md">
+          <Button variant="default" onClick={close} data-autofocus>
+            Keep it
+          </Button>
+          <Button color="red" loading={remove.isPending} onClick={() => remove.mutate()}>
+            Delete
+          </Button>
+        </Group>
+      </Modal>
+    </>
+  )
+}

@@ -1,0 +1,39 @@
+import { useState } from 'react'
+
+/** What somebody has written and not sent, and what the next message asks for. */
+export type Draft = { text: string; modelId: string | null; effort: string | null }
+
+const empty: Draft = { text: '', modelId: null, effort: null }
+const nameOf = (sessionId: string) => `outlast.draft.${sessionId}`
+
+function read(sessionId: string): Draft {
+  try {
+    return { ...empty, ...JSON.parse(sessionStorage.getItem(nameOf(sessionId)) ?? '{}') }
+  } catch {
+    return empty
+  }
+}
+
+/** Contract: what is too long for the browser to keep is not kept, and nothing else happens. */
+export function writeDraft(sessionId: string, draft: Partial<Draft>): void {
+  const whole = { ...empty, ...draft }
+  try {
+    if (whole.text === '' && !whole.modelId && !whole.effort) {
+      sessionStorage.removeItem(nameOf(sessionId))
+    } else sessionStorage.setItem(nameOf(sessionId), JSON.stringify(whole))
+  } catch {
+    // The tab has what was written as long as it is open.
+  }
+}
+
+/** The draft of a session, still there after a reload of the tab. */
+export function useDraft(sessionId: string) {
+  const [draft, setDraft] = useState(() => read(sessionId))
+  const change = (part: Partial<Draft>) =>
+    setDraft((before) => {
+      const next = { ...before, ...part }
+      writeDraft(sessionId, next)
+      return next
+    })
+  return [draft, change] as const
+}

@@ -1,0 +1,32 @@
+import { Button } from '@mantine/core'
+import { useKept } from './kept.tsx'
+
+const lengthMax = 8_000
+/** A browser lays out a few of these faster than one of all of them, and those out of sight not at all. */
+const chunkLength = 16_000
+
+/** Text as it is; of a long one the beginning, until somebody wants all. */
+export function LongText({ name, text }: { name: string; text: string }) {
+  const [isWhole, setWhole] = useKept(`whole ${name}`, false)
+  if (text.length <= lengthMax) return <div className="plain">{text}</div>
+  return (
+    <div className="plain">
+      {isWhole ? <Chunks text={text} /> : `${text.slice(0, lengthMax)}…`}
+      <div>
+        <Button size="compact-xs" variant="default" mt={6} onClick={() => setWhole(!isWhole)}>
+          {isWhole ? 'Show less' : `Show all ${text.length.toLocaleString('en')} characters`}
+        </Button>
+      </div>
+    </div>
+  )
+}
+
+function Chunks({ text }: { text: string }) {
+  const count = Math.ceil(text.length / chunkLength)
+  return Array.from({ length: count }, (_, at) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: chunks stand in the order of the text
+    <div key={at} className="chunk">
+      {text.slice(at * chunkLength, (at + 1) * chunkLength)}
+    </div>
+  ))
+}

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { Browser, Locator } from 'playwright-core'
+import { startServer } from '../../apps/server/test/server.ts'
+import {
+  converse,
+  createAgent,
+  createSession,
+  eventsOf,
+  post,
+  scripted,
+} from '../../apps/server/test/session.ts'
+import { eventually, startBrowser } from '../browser/browser.ts'
+import { openPanel, openSession, say } from './opening.ts'
+
+let browser: Browser
+let server: Awaited<ReturnType<typeof startServer>>
+
+before(async (t) => {
+  browser = await startBrowser(t as never)
+  server = await startServer(t as never)
+})
+
+const isSeen = (locator: Locator) =>
+  eventually(async () => {
+    const box = await locator.boundingBox({ timeout: 500 }).catch(() => null)
+    assert.ok(box && box.y > 0 && box.y < 720, JSON.stringify(box))
+  })
+
+const paragraphs = (name: string) =>
+  Array.from({ length: 12 }, (_, n) => `Paragraph ${n} of ${name}, in some words.`).join('\n\n')
+
+test('who reads above stays there and is told of what is new; a link leads to its message', async (t) => {
+  const { id } = await createSession(server)
+  for (const name of ['one', 'two', 'three', 'four']) {
+    await converse(t, server, id, scripted({ text: paragraphs(name) }))
+  }
+  const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
+  await isSeen(log.getByText('Paragraph 11 of four, in some words.', { exact: true }))
+  await page.getByRole('region', { name: 'Conversation', exact: true }).hover()
+  await page.mouse.wheel(0, -100_000)
+  const first = log.getByText('Paragraph 1 of one, in some words.', { exact: true })
+  await isSeen(first)
+  await page.getByRole('button', { name: 'To the end' }).waitFor()
+  await post(server, id, scripted({ text: paragraphs('five') }))
+  await page.getByRole('button', { name: 'New messages' }).waitFor()
+  await isSeen(first)
+  await page.getByRole('button', { name: 'New messages' }).click()
+  await isSeen(log.getByText('Paragraph 11 of five, in some words.', { exact: true }))
+
+  const reply = (await eventsOf(server, id)).findLast(
+    (event) =>
+      event.type === 'output.message.completed' &&
+      JSON.stringify(event.data).includes('Paragraph 1 of two'),
+  )
+  assert.ok(reply?.type === 'output.message.completed')
+  await page.goto(`${server.url}/sessions/${id}?message=${reply.data.message.id}`)
+  await isSeen(log.getByText('Paragraph 1 of two, in some words.', { exact: true }))
+  assert.deepEqual(complaints, [])
+})
+
+test('a reply that streams is followed to its end, and a cancel ends it', async (t) => {
+  const { id } = await createSession(server)
+  const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
+  await say(page, scripted({ text: paragraphs('it'), tokens_per_second: 400 }))
+  await isSeen(log.getByText('Paragraph 11 of it, in some words.', { exact: true }))
+  await page.getByText('idle', { exact: true }).waitFor()
+  await say(page, scripted({ text: paragraphs('no end'), tokens_per_second: 2 }))
+  await page.getByText('active', { exact: true }).waitFor()
+  await page.getByLabel('Message', { exact: true }).fill('And then this')
+  await page.getByRole('button', { name: 'Queue' }).click()
+  await log.getByText('Waits for its turn').waitFor()
+  await page.getByRole('button', { name: 'Cancel the turn' }).click()
+  await log.getByText('You said “And then this”').waitFor()
+  assert.deepEqual(complaints, [])
+})
+
+test('a task list is a checklist, and the panels say what the turn did', async (t) => {
+  const { id: agent_id } = await createAgent(server, {
+    capabilities: [{ ref: 'stateless_todo_list' }, { ref: 'test_math' }],
+  })
+  const { id } = await createSession(server, { agent_id })
+  const todo = (content: string, status: string) => ({ content, activeForm: content, status })
+  const todos = [todo('Look', 'completed'), todo('Write', 'in_progress'), todo('Rest', 'pending')]
+  const calls = [
+    { name: 'write_todos', arguments: { todos } },
+    { name: 'divide', arguments: { a: 1, b: 0 } },
+  ]
+  await converse(t, server, id, scripted({ tool_calls: calls }, { text: 'Over.' }))
+  const opened = { url: server.url, id, query: '?panel=events&types=tool.started' }
+  const { page, complaints, log } = await openSession(t, browser, opened)
+  await log.getByRole('img', { name: 'In progress' }).waitFor()
+  assert.deepEqual(await log.getByRole('listitem').allTextContents(), ['Look', 'Write', 'Rest'])
+  await log.getByText('Cannot divide by zero').waitFor()
+  await page.getByText('2 of ').waitFor()
+  await page.getByRole('textbox', { name: 'Find in events' }).fill('divide')
+  await page.getByText('1 of ').waitFor()
+  assert.match(page.url(), /find=divide/)
+
+  await openPanel(page, 'Timeline')
+  await page.getByRole('button', { name: /^divide, .*failed/ }).hover()
+  await page.getByRole('status').getByText('Cannot divide by zero').waitFor()
+  await page.getByText('2 model calls · 2 tool calls').waitFor()
+  await openPanel(page, 'Usage')
+  await page.getByRole('img', { name: 'Tokens of 1 turn' }).waitFor()
+  await openPanel(page, 'Details')
+  await page.getByLabel('Title').fill('Another title')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('heading', { name: 'Another title' }).waitFor()
+  await page.getByRole('button', { name: 'What the model is given' }).click()
+  await page.getByText('Keep a task list with write_todos').waitFor()
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Export as JSON lines' }).click(),
+  ])
+  assert.equal(download.suggestedFilename(), `${id}.jsonl`)
+  assert.deepEqual(complaints, [])
+})

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createSession, scripted } from '../../apps/server/test/session.ts'
+import { startBrowser } from '../browser/browser.ts'
+import { startProcess, temporaryFolder } from '../process.ts'
+import { openPanel, openSession, say } from './opening.ts'
+
+const words = Array.from({ length: 60 }, (_, n) => `word${n}`).join(' ')
+
+test('a turn is watched while its server is killed and started again, without a reload', async (t) => {
+  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const one = await startProcess({ DATA_DIR })
+  before(one.crash)
+  const browser = await startBrowser(t)
+  const { id } = await createSession(one)
+  const { page, complaints, log } = await openSession(t, browser, { url: one.url, id })
+  await say(page, scripted({ text: words, tokens_per_second: 20 }))
+  await log.getByText(/^word0 word1 word2/).waitFor()
+  await one.crash()
+  await page.getByText('The connection is lost.').waitFor()
+  await page.getByText('active', { exact: true }).waitFor()
+
+  const two = await startProcess({ DATA_DIR, PORT: new URL(one.url).port })
+  before(() => two.stop())
+  await page.getByText('The connection is lost.').waitFor({ state: 'detached' })
+  await log.getByText(words, { exact: true }).waitFor()
+  await page.getByText('idle', { exact: true }).waitFor()
+  await openPanel(page, 'Timeline')
+  await page.getByText('1 model call').waitFor()
+  await page.locator('.step-mark[title="Asked again: attempt 2"]').waitFor()
+  assert.deepEqual(
+    complaints.filter((text) => !text.includes('net::ERR_')),
+    [],
+  )
+})

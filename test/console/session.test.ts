@@ -1,0 +1,263 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { Browser } from 'playwright-core'
+import { startServer } from '../../apps/server/test/server.ts'
+import {
+  createAgent,
+  createSession,
+  eventsOf,
+  post,
+  scripted,
+} from '../../apps/server/test/session.ts'
+import { startBrowser, valueIn } from '../browser/browser.ts'
+import { openPanel, openSession, say, toolOf } from './opening.ts'
+
+let browser: Browser
+let server: Awaited<ReturnType<typeof startServer>>
+
+before(async (t) => {
+  browser = await startBrowser(t as never)
+  server = await startServer(t as never)
+})
+
+test('a conversation is written, answered as it streams, and there again after a reload', async (t) => {
+  const { id } = await createSession(server)
+  const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
+  await page.getByText('This conversation has not begun.').waitFor()
+  const text =
+    'Here is **all** of it.\n\n```js\nconst answer = 42\n```\n\nAnd then some more words.'
+  const thinking = 'What would be a good answer?'
+  await say(page, scripted({ thinking, text, tokens_per_second: 30 }))
+  await log.locator('strong', { hasText: 'all' }).waitFor()
+  await log.getByText('And then some more words.', { exact: true }).waitFor()
+  await log.locator('.hljs-keyword', { hasText: 'const' }).waitFor()
+  await log.getByRole('button', { name: 'Thinking' }).click()
+  await log.getByText(thinking, { exact: true }).waitFor()
+  await page.getByRole('button', { name: 'Send' }).waitFor()
+
+  await page.getByLabel('Message', { exact: true }).fill('Not sent yet')
+  await page.reload()
+  await log.getByText('And then some more words.', { exact: true }).waitFor()
+  assert.equal(await page.getByLabel('Message', { exact: true }).inputValue(), 'Not sent yet')
+  assert.deepEqual(complaints, [])
+})
+
+test('a message that is lost on its way is shown, and arrives once when it is sent again', async (t) => {
+  const { id } = await createSession(server)
+  const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
+  const keys: string[] = []
+  await page.route('**/messages', async (route) => {
+    keys.push(route.request().headers()['idempotency-key']!)
+    const lost = { code: 'lost', error: 'It was lost.' }
+    if (keys.length === 1) return route.fulfill({ status: 422, json: lost })
+    // The server has it, and the answer does not come back.
+    if (keys.length > 2) return route.continue()
+    await route.fetch()
+    return route.fulfill({ status: 503, json: lost })
+  })
+  await say(page, 'Are you there?')
+  await log.getByRole('alert').getByText('Not sent. It was lost.').waitFor()
+  await page.getByRole('button', { name: 'Send again' }).click()
+  await log.getByText('You said “Are you there?”').waitFor()
+  await page.getByText('idle', { exact: true }).waitFor()
+  const messages = (await eventsOf(server, id)).filter(({ type }) => type === 'input.message')
+  assert.equal(messages.length, 1)
+  assert.equal(new Set(keys).size, 1)
+  assert.equal(await log.getByText('Are you there?', { exact: true }).count(), 1)
+  assert.deepEqual(complaints, [])
+})
+
+test('a person allows a call with other arguments, denies one with a reason, and answers for the client', async (t) => {
+  const { id: agent_id } = await createAgent(server, {
+    capabilities: [{ ref: 'session_file_system', config: { requires_approval: ['write_file'] } }],
+    tools: [{ type: 'client_side', name: 'look_outside', description: 'Looks.' }],
+  })
+  const { id } = await createSession(server, { agent_id })
+  const write = (path: string) => ({ name: 'write_file', arguments: { path, content: 'Hello' } })
+  const calls = [write('/first.txt'), write('/second.txt')]
+  const look = { name: 'look_outside', arguments: { window: 'north' } }
+  const script = scripted({ tool_calls: calls }, { tool_calls: [look] }, { text: 'All done.' })
+  const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
+  await post(server, id, script)
+  await page.getByText('waits for you').waitFor()
+  await page.getByRole('button', { name: 'Interrupt' }).waitFor()
+
+  const second = toolOf(page, '/second.txt')
+  await second.getByLabel('Reason').fill('Not this one')
+  await second.getByRole('button', { name: 'Deny' }).click()
+  await log.getByText('Not this one').first().waitFor()
+  const first = toolOf(page, '/first.txt').first()
+  await first.getByRole('button', { name: 'Edit arguments' }).click()
+  await first.getByLabel('Arguments').fill('nonsense')
+  await first.getByText('This is no JSON object.').waitFor()
+  const changed = { path: '/other.txt', content: 'Good evening' }
+  await first.getByLabel('Arguments').fill(JSON.stringify(changed))
+  await page.getByRole('button', { name: 'Allow with these arguments' }).click()
+
+  const question = toolOf(page, 'look_outside')
+  await question.getByLabel('Result').fill('{"weather":"fine"}')
+  await question.getByText('Goes as JSON.').waitFor()
+  await question.getByRole('button', { name: 'Send the result' }).click()
+  await log.getByText('All done.', { exact: true }).waitFor()
+  await question.getByRole('button', { name: 'look_outside' }).click()
+  await question.getByText('"weather"').waitFor()
+  const { body } = await server.call('GET', `/v1/sessions/${id}/fs/other.txt`)
+  assert.equal(body.content, 'Good evening')
+  assert.deepEqual(complaints, [])
+})
+
+test('a file is edited, and what the agent changed meanwhile is told before it is written over', async (t) => {
+  const { id } = await createSession(server)
+  const address = `/v1/sessions/${id}/fs/notes/today.md`
+  await server.call('POST', address, { content: 'Buy milk.' })
+  const opened = { url: server.url, id, query: '?panel=files' }
+  const { page, complaints } = await openSession(t, browser, opened)
+  await page.getByRole('treeitem', { name: 'today.md' }).click()
+  const editor = page.getByLabel('Content')
+  await editor.fill('Buy bread.')
+  await editor.press('Control+s')
+  await page.getByText('As it is stored').waitFor()
+  assert.equal((await server.call('GET', address)).body.content, 'Buy bread.')
+
+  await editor.fill('Buy both.')
+  await server.call('PUT', address, { content: 'Buy nothing.' })
+  await page.getByText('The file was changed meanwhile.').waitFor()
+  assert.equal(await page.getByRole('button', { name: 'Save' }).isEnabled(), false)
+  await page.getByRole('button', { name: 'Write mine over it' }).click()
+  await page.getByText('As it is stored').waitFor()
+  assert.equal((await server.call('GET', address)).body.content, 'Buy both.')
+
+  await page.getByRole('button', { name: 'New file' }).click()
+  await page.getByLabel('Path').fill('/ideas.txt')
+  await page.getByRole('button', { name: 'Create' }).click()
+  await page.getByRole('region', { name: '/ideas.txt' }).waitFor()
+  await page.getByRole('button', { name: 'Rename' }).click()
+  await page.getByLabel('Path').fill('/plans.txt')
+  await page.getByRole('dialog').getByRole('button', { name: 'Rename' }).click()
+  await page.getByRole('region', { name: '/plans.txt' }).waitFor()
+  await page.getByRole('button', { name: 'Delete' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+  await page.getByRole('treeitem', { name: 'plans.txt' }).waitFor({ state: 'detached' })
+  const { body } = await server.call('GET', `/v1/sessions/${id}/fs?recursive=true`)
+  assert.deepEqual(
+    body.data.map(({ path }: { path: string }) => path),
+    ['/notes', '/notes/today.md'],
+  )
+  assert.deepEqual(complaints, [])
+})
+
+test('images go along with a message, other files into the session, and both are told', async (t) => {
+  const { id } = await createSession(server)
+  const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
+  const dot =
+    'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+  await page.locator('input[type=file]').setInputFiles([
+    { name: 'dot.png', mimeType: 'image/png', buffer: Buffer.from(dot, 'base64') },
+    { name: 'broken.png', mimeType: 'image/png', buffer: Buffer.from('no image') },
+    { name: 'list.csv', mimeType: 'text/csv', buffer: Buffer.from('a,b\n1,2\n') },
+  ])
+  await page.getByLabel('Attachments').locator('.ready').nth(2).waitFor()
+  await say(page, 'Look at these')
+  await log.getByText('Attached file: /attachments/list.csv').first().waitFor()
+  await log.getByText('This image cannot be shown').waitFor()
+  await log.getByRole('img', { name: 'Image' }).waitFor()
+
+  const given = await page.evaluateHandle(`(() => {
+    const transfer = new DataTransfer()
+    transfer.items.add(new File(['c,d'], 'list.csv', { type: 'text/csv' }))
+    return transfer
+  })()`)
+  const main = page.getByRole('region', { name: 'Conversation and message' })
+  await main.dispatchEvent('drop', { dataTransfer: given })
+  await page.getByLabel('Attachments').locator('.ready', { hasText: 'list.csv' }).waitFor()
+  await page.getByRole('button', { name: 'Send' }).click()
+  await log.getByText('Attached file: /attachments/list-2.csv').first().waitFor()
+  const file = await server.call('GET', `/v1/sessions/${id}/fs/attachments/list.csv`)
+  assert.equal(file.body.content, 'a,b\n1,2\n')
+  assert.deepEqual(complaints, [])
+})
+
+test('a fork goes on from a reply, or begins anew before a message with its text', async (t) => {
+  const { id } = await createSession(server)
+  const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
+  await say(page, 'One')
+  await log.getByText('You said “One”').waitFor()
+  await page.getByRole('button', { name: 'Send' }).waitFor()
+  await say(page, 'Two')
+  await log.getByText('You said “Two”').waitFor()
+  await page.getByRole('button', { name: 'Send' }).waitFor()
+
+  await page.getByRole('button', { name: 'Fork from here' }).first().click()
+  await page.waitForURL((url) => !url.pathname.endsWith(id))
+  await log.getByText('You said “One”').waitFor()
+  assert.equal(await log.getByText('Two').count(), 0)
+  assert.equal(await log.getByText('cancelled').count(), 0)
+  await openPanel(page, 'Details')
+  await page.getByRole('link', { name: 'another session' }).click()
+  await log.getByText('You said “Two”').waitFor()
+  await page.getByRole('button', { name: 'Fork before this message' }).nth(1).click()
+  await page.waitForURL((url) => !url.pathname.endsWith(id))
+  await log.getByText('You said “One”').waitFor()
+  assert.equal(await page.getByLabel('Message', { exact: true }).inputValue(), 'Two')
+  assert.deepEqual(complaints, [])
+})
+
+test('hostile text of people, models, tools and files is text, and nothing of it runs', async (t) => {
+  const evil =
+    '<script>window.ran = 1</script><img src=x onerror="window.ran = 1"> [here](javascript:window.ran=1) ' +
+    '![pixel](https://evil.invalid/p.png) <style>*{display:none}</style>'
+  const { id: agent_id } = await createAgent(server, {
+    name: evil,
+    capabilities: [{ ref: 'session_file_system' }],
+  })
+  const { id } = await createSession(server, { agent_id, title: evil.slice(0, 250) })
+  const call = { name: 'write_file', arguments: { path: '/evil.html', content: evil } }
+  const asked: string[] = []
+  const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
+  page.on('request', (request) => asked.push(new URL(request.url()).host))
+  await say(page, scripted({ text: evil, thinking: evil, tool_calls: [call] }, { text: 'Over.' }))
+  await log.getByText('Over.', { exact: true }).waitFor()
+  await log.getByRole('button', { name: 'write_file' }).click()
+  for (const panel of ['Timeline', 'Events', 'Files', 'Usage', 'Details']) {
+    await openPanel(page, panel)
+    await page.getByRole('region', { name: panel, exact: true }).waitFor()
+  }
+  await openPanel(page, 'Files')
+  await page.getByRole('treeitem', { name: 'evil.html' }).click()
+  assert.equal(await page.getByLabel('Content').inputValue(), evil)
+  assert.equal(await page.locator('a[href^="javascript"]').count(), 0)
+
+  const long = `${'long words '.repeat(95_000)}and the end`
+  await say(page, long)
+  await log.getByText('You said “long words').waitFor()
+  await log
+    .getByRole('button', { name: /Show all 1,045,0/ })
+    .first()
+    .click()
+  await log.getByText('and the end').first().waitFor()
+  assert.equal(await valueIn(page, 'window.ran'), undefined)
+  assert.deepEqual(new Set(asked), new Set([new URL(server.url).host]))
+  assert.deepEqual(complaints, [])
+})
+
+test('two browsers on one session show the same, and both are told when it is deleted', async (t) => {
+  const { id } = await createSession(server)
+  const opened = { url: server.url, id }
+  const [first, second] = await Promise.all([
+    openSession(t, browser, opened),
+    openSession(t, browser, { ...opened, options: { viewport: { width: 375, height: 740 } } }),
+  ])
+  await say(first.page, 'From the first')
+  await second.log.getByText('You said “From the first”').waitFor()
+  await say(second.page, 'From the second')
+  await first.log.getByText('You said “From the second”').waitFor()
+  const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
+  assert.equal(await valueIn(second.page, overflow), 0)
+
+  await openPanel(first.page, 'Details')
+  await first.page.getByRole('button', { name: 'Delete the session' }).click()
+  await first.page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+  await second.page.getByText('This session is not there.').waitFor()
+  await first.page.waitForURL(`${server.url}/`)
+  assert.deepEqual([first.complaints, second.complaints], [[], []])
+})
