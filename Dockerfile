@@ -1,9 +1,17 @@
 # The server with everything that it needs: its packages, the product in plain JavaScript, an embedded PostgreSQL.
 # docs/operations.md tells how it is run.
 
+# The console is made with packages that are not needed afterwards.
+FROM node:24.21.0-bookworm-slim AS console
+WORKDIR /opt/outlast
+COPY . .
+RUN --mount=type=cache,target=/root/.npm \
+    npm ci --ignore-scripts --no-audit --no-fund && node scripts/console.ts
+
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /opt/outlast
 COPY . .
+COPY --from=console /opt/outlast/apps/console/dist apps/console/dist
 # No install script runs but the one that makes the links between PostgreSQL's libraries: whoever runs the image
 # cannot write there. The base image has the Node that the package would bring.
 RUN --mount=type=cache,target=/root/.npm \

@@ -2,7 +2,7 @@
  * Makes `dist/outlast`, the product in plain JavaScript, from which `npm pack` and the image are made. Node strips no types
  * below node_modules, so they are stripped here by Node's own function: everything that is left keeps its line and its
  * column, so that a stack names the place in the source, and no source map is needed.
- * Contract: needs Node alone, no package; the folder is made anew each time.
+ * Contract: needs Node alone, no package, and the console, as scripts/console.ts makes it; the folder is made anew each time.
  */
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
@@ -22,7 +22,7 @@ const data = [
   'apps/server/package.json',
   'apps/server/migrations',
   'apps/server/catalogue',
-  'apps/server/page',
+  'apps/console/dist',
 ]
 
 /** Packages of the workspace are no packages any more where they are installed with it. */

@@ -16,7 +16,7 @@ const sources = [
   'apps/console/{src,public}/**/*',
   'apps/console/*.{html,json,ts}',
   'packages/{sdk,contract}/src/**/*.ts',
-  'package-lock.json',
+  'package{,-lock}.json',
   'scripts/console.ts',
 ]
 

@@ -7,6 +7,7 @@ import { globSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { settings } from '../apps/server/src/config/settings.ts'
+import { chromiumSettings } from './chromium.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const filesAtOnce = 3
@@ -16,6 +17,7 @@ const codeCache = path.join(root, 'node_modules/.cache/outlast')
 
 const [options, named] = split(process.argv.slice(2))
 const files = named.length > 0 ? named : allTests()
+const inBrowser = files.some((file) => /\btest[/\\](browser|console)\b/.test(file))
 
 const child = spawn(
   process.execPath,
@@ -29,7 +31,7 @@ const child = spawn(
     ...options,
     ...files,
   ],
-  { env: cleanEnvironment(), stdio: 'inherit' },
+  { env: { ...cleanEnvironment(), ...(inBrowser && chromiumSettings()) }, stdio: 'inherit' },
 )
 // Ctrl-C reaches the whole group: we wait for the summary and the clean-up of the one that does the work.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
@@ -48,7 +50,7 @@ function allTests() {
     exclude: (name) => name === 'node_modules' || name === 'dist',
   })
   // These have commands of their own, which bring what they need.
-  const apart = ['redis', 'browser', 'live', 'package', 'postgres'].map((name) =>
+  const apart = ['redis', 'live', 'package', 'postgres'].map((name) =>
     path.join('test', name, path.sep),
   )
   const wanted = found.filter((file) => !apart.some((folder) => file.startsWith(folder)))

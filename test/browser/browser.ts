@@ -1,4 +1,4 @@
-/** A Chromium for tests. Where its program is, `npm run test:browser` says. */
+/** A Chromium for tests. Where its program is, `npm test` says. */
 import assert from 'node:assert/strict'
 import {
   type Browser,
@@ -12,14 +12,24 @@ type Hook = { after: (work: () => unknown) => void }
 
 /** A browser, gone after the test. */
 export async function startBrowser(t: Hook): Promise<Browser> {
-  const executablePath = process.env.OUTLAST_TEST_CHROMIUM
+  const {
+    OUTLAST_TEST_CHROMIUM: executablePath,
+    OUTLAST_TEST_CHROMIUM_LIBRARIES: libraries,
+    OUTLAST_TEST_CHROMIUM_FONTS: fonts,
+    ...env
+  } = process.env
   if (!executablePath) {
-    throw new Error('There is no Chromium: run this file with `npm run test:browser`.')
+    throw new Error('There is no Chromium: run this file with `npm test -- <file>`.')
   }
   const browser = await chromium.launch({
     executablePath,
     // Root has no sandbox, and /dev/shm is small in containers.
     args: ['--no-sandbox', '--disable-dev-shm-usage'],
+    env: {
+      ...env,
+      ...(libraries && { LD_LIBRARY_PATH: libraries }),
+      ...(fonts && { FONTCONFIG_SYSROOT: fonts }),
+    },
   })
   t.after(() => browser.close())
   return browser
@@ -56,17 +66,36 @@ export async function signIn(
   await page.getByLabel('E-mail').fill(email)
   await page.getByLabel('Password').fill(password)
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
-  await page.locator('#sign-out').waitFor()
+  await account(page).waitFor()
 }
 
-/** Says something, and waits until the agent has answered the n-th time. */
-export async function talk(page: Page, text: string, answers = 1) {
-  await page.locator('#text').fill(text)
-  await page.locator('#send').click()
-  await page
-    .getByText(/model call/)
-    .nth(answers - 1)
-    .waitFor()
+/** What stands for who is signed in: their name. */
+const account = (page: Page) => page.getByRole('button', { name: /^Account of / })
+
+/** Whose page it is, as it says itself. */
+export async function whoIn(page: Page): Promise<string | null> {
+  return account(page).textContent()
+}
+
+export async function signOut(page: Page) {
+  await account(page).click()
+  await page.getByRole('menuitem', { name: 'Sign out' }).click()
+}
+
+/** Begins a session with the first agent. */
+export async function beginSession(page: Page) {
+  await page.getByRole('button', { name: 'New session' }).click()
+  await page.getByRole('button', { name: 'Begin', exact: true }).click()
+  await page.waitForURL(/\/sessions\//)
+}
+
+/** Says something to the session of the page, in a new one where it has none, and waits for the answer. */
+export async function talk(page: Page, text: string) {
+  if (!new URL(page.url()).pathname.startsWith('/sessions/')) await beginSession(page)
+  await page.getByLabel('Message', { exact: true }).fill(text)
+  await page.getByLabel('Message', { exact: true }).press('Enter')
+  await page.getByRole('log').getByText(`You said “${text}”`).waitFor()
+  await page.getByRole('button', { name: 'Send', exact: true }).waitFor()
 }
 
 /** The value of an expression in a page. */

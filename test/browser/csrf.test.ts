@@ -3,7 +3,7 @@ import { before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { registerPerson, startGuarded } from '../../apps/server/test/access.ts'
 import { createAgent, createSession } from '../../apps/server/test/session.ts'
-import { openProfile, openTab, signIn, startBrowser } from './browser.ts'
+import { openProfile, openTab, signIn, startBrowser, whoIn } from './browser.ts'
 import { startEvilSite } from './evil-site.ts'
 
 type Server = Awaited<ReturnType<typeof startGuarded>>
@@ -139,15 +139,15 @@ async function submitForm(page: Page, path: string, enctype: string) {
 
 async function stillSignedIn({ home, person }: Victim) {
   await home.reload()
-  await home.locator('#sign-out').waitFor()
-  assert.equal(await home.locator('#person').textContent(), person.name)
+  assert.equal(await whoIn(home), person.name)
 }
 
 test('a link from another site arrives signed in, and does nothing but read', async (t) => {
   const victim = await victimAt(t, evil.otherSite)
   const earlier = await belongingsOf(victim)
   await victim.page.evaluate(`location.href = ${JSON.stringify(`${server.url}/`)}`)
-  await victim.page.locator('#sign-out').waitFor()
+  await victim.page.waitForURL(`${server.url}/`)
+  assert.equal(await whoIn(victim.page), victim.person.name)
   assert.equal(await belongingsOf(victim), earlier)
 })
 

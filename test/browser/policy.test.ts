@@ -13,12 +13,12 @@ before(async (t) => {
   browser = await startBrowser(t as never)
 })
 
-test('without authentication the page is as it was: nobody is asked who they are', async (t) => {
+test('without authentication nobody is asked who they are', async (t) => {
   const { url } = await startServer(t)
   const { page, complaints } = await openTab(await openProfile(t, browser), url)
   await talk(page, 'Good morning')
-  assert.equal(await page.locator('#sign-in').isVisible(), false)
-  assert.equal(await page.locator('#who').isVisible(), false)
+  assert.equal(await page.getByLabel('Password').count(), 0)
+  assert.equal(await page.getByRole('button', { name: /^Account of / }).count(), 0)
   assert.deepEqual(complaints, [])
 })
 
@@ -33,7 +33,7 @@ test('the docs render, and can be tried, within their policy', async (t) => {
 
 test('every answer has one policy, and pages one of their own', async (t) => {
   const { url } = await startGuarded(t)
-  const own = ['/', '/page.js', '/docs/', '/docs/static/swagger-ui.css']
+  const own = ['/', '/sessions/any', '/docs/', '/docs/static/swagger-ui.css']
   for (const path of [...own, '/health', '/v1/agents', '/v1/auth/config', '/nowhere']) {
     const found = await headersOf(url + path, 'content-security-policy')
     assert.equal(found.length, 1, path)
@@ -59,7 +59,7 @@ test('no page of ours stands in a frame of another site', async (t) => {
   const evil = await startEvilSite(t)
   for (const site of [evil.url, evil.otherSite]) {
     const { page, complaints } = await openTab(await openProfile(t, browser), site)
-    for (const path of ['/', '/docs/', '/v1/auth/config']) {
+    for (const path of ['/', '/sessions/any', '/docs/', '/v1/auth/config']) {
       await page.evaluate(`attack.frame(${JSON.stringify(url + path)})`)
       await eventually(async () => assert.match(complaints.join(), /frame-ancestors 'none'/))
       complaints.length = 0

@@ -5,6 +5,7 @@ import {
   lazyRouteComponent,
 } from '@tanstack/react-router'
 import { readSearch } from './sessions/panels.ts'
+import { Broken, NotFound } from './shell/lost.tsx'
 import { Shell } from './shell/shell.tsx'
 
 const root = createRootRoute({ component: Shell })
@@ -118,6 +119,8 @@ export const router = createRouter({
     ...coming,
   ]),
   defaultPreload: 'intent',
+  defaultNotFoundComponent: NotFound,
+  defaultErrorComponent: Broken,
 })
 
 declare module '@tanstack/react-router' {

@@ -59,6 +59,8 @@ async function renew(): Promise<void> {
   const before = personId
   const { id } = await (await fetch('/v1/auth/me')).json()
   if (before === undefined || before === id) return
+  // What was written and not sent is the other person's.
+  sessionStorage.clear()
   location.reload()
   // What the other person was about to do is not done.
   await new Promise(() => {})

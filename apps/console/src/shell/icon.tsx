@@ -1,7 +1,10 @@
 /** Lines of 24 × 24, drawn in the colour of the text. */
 const paths = {
+  agent: 'M5 8h14v11H5zM12 4v4M9 12.5v2M15 12.5v2M2.5 12v4M21.5 12v4',
   attach:
     'M20 11.5l-8.2 8.2a5 5 0 0 1-7.1-7.1l8.5-8.5a3.4 3.4 0 0 1 4.8 4.8l-8.4 8.4a1.7 1.7 0 0 1-2.4-2.4l7.7-7.6',
+  back: 'M15 6l-6 6 6 6',
+  capability: 'M13 3L5 14h6l-1 7 8-11h-6z',
   check: 'M5 12.5l4.5 4.5L19 7.5',
   chevron: 'M9 6l6 6-6 6',
   circle: 'M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16',
@@ -11,10 +14,20 @@ const paths = {
   download: 'M12 4v11M7 11l5 5 5-5M5 20h14',
   file: 'M6 3h8l4 4v14H6zM14 3v4h4',
   folder: 'M3 6h6l2 2h10v11H3z',
+  flow: 'M4 19V9M10 19V5M16 19v-7M21 19H2',
   fork: 'M6 4v16M6 13c7 0 11-2 11-9M13 8l4-4 4 4',
   half: 'M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16M12 8v4l3 2',
-  link: 'M10 14a4 4 0 0 0 5.7 0l3-3a4 4 0 0 0-5.7-5.7l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3A4 4 0 0 0 11 18.700l1-1',
+  gear: 'M4 7h10M18 7h2M4 17h2M10 17h10M14 5v4M10 15v4M16 5v4M8 15v4',
+  link: 'M10 14a4 4 0 0 0 5.7 0l3-3a4 4 0 0 0-5.7-5.7l-1 1M14 10a4 4 0 0 0-5.7 0l-3 3A4 4 0 0 0 11 18.7l1-1',
+  model: 'M12 3l8 4.5v9L12 21l-8-4.5v-9zM4 7.5l8 4.5 8-4.5M12 12v9',
+  moon: 'M20 14.5A8 8 0 0 1 9.5 4a8 8 0 1 0 10.5 10.5',
+  plug: 'M9 3v5M15 3v5M6 8h12v3a6 6 0 0 1-12 0zM12 17v4',
   plus: 'M12 5v14M5 12h14',
+  schedule: 'M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16M12 8v4.5l3 1.5',
+  screen: 'M3 5h18v11H3zM9 20h6M12 16v4',
+  search: 'M11 4a7 7 0 1 0 0 14a7 7 0 1 0 0-14M16 16l4.5 4.5',
+  session: 'M4 5h16v11H10l-4 4v-4H4z',
+  sun: 'M12 8a4 4 0 1 0 0 8a4 4 0 1 0 0-8M12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.5 1.5M17.5 17.5L19 19M5 19l1.5-1.5M17.5 6.5L19 5',
   trash: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13',
   up: 'M12 19V5M6 11l6-6 6 6',
 } as const

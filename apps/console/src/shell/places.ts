@@ -1,13 +1,13 @@
 /** Where one can go, in the order of the menu. `key`: pressed after `g`. */
 export const places = [
-  { to: '/', label: 'Sessions', key: 's' },
-  { to: '/agents', label: 'Agents', key: 'a' },
-  { to: '/capabilities', label: 'Capabilities', key: 'c' },
-  { to: '/providers', label: 'Models', key: 'm' },
-  { to: '/mcp-servers', label: 'MCP servers', key: 't' },
-  { to: '/schedules', label: 'Schedules', key: 'd' },
-  { to: '/operations', label: 'Operations', key: 'o' },
-  { to: '/settings', label: 'Settings', key: 'e' },
+  { to: '/', label: 'Sessions', key: 's', icon: 'session' },
+  { to: '/agents', label: 'Agents', key: 'a', icon: 'agent' },
+  { to: '/capabilities', label: 'Capabilities', key: 'c', icon: 'capability' },
+  { to: '/providers', label: 'Models', key: 'm', icon: 'model' },
+  { to: '/mcp-servers', label: 'MCP servers', key: 't', icon: 'plug' },
+  { to: '/schedules', label: 'Schedules', key: 'd', icon: 'schedule' },
+  { to: '/operations', label: 'Operations', key: 'o', icon: 'flow' },
+  { to: '/settings', label: 'Settings', key: 'e', icon: 'gear' },
 ] as const
 
 /** Whether a path is at a place or below it. */

@@ -1,6 +1,10 @@
-import { Alert, Button, Group, Text, Title } from '@mantine/core'
+import { ActionIcon, Alert, Button, Group, Text, Title } from '@mantine/core'
+import { useDocumentTitle } from '@mantine/hooks'
+import { Link, useLocation } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { sentenceOf } from '../client.ts'
+import { Icon } from './icon.tsx'
+import { isAt, places } from './places.ts'
 
 /** A screen: its name, what can be done with all of it, and what scrolls below. */
 export function Screen({
@@ -12,10 +16,12 @@ export function Screen({
   actions?: ReactNode
   children: ReactNode
 }) {
+  useDocumentTitle(typeof title === 'string' ? `${title} · Outlast` : 'Outlast')
   return (
     <div className="screen">
       <Group className="bar" justify="space-between" wrap="nowrap" gap="sm">
-        <Title order={1} size="h4" lineClamp={1}>
+        <Back />
+        <Title order={1} size="h5" fw={600} lineClamp={1} flex={1}>
           {title}
         </Title>
         <Group gap="xs" wrap="nowrap">
@@ -24,6 +30,24 @@ export function Screen({
       </Group>
       {children}
     </div>
+  )
+}
+
+/** On a phone, where the menu is closed: the way up from what lies deeper. */
+function Back() {
+  const { pathname } = useLocation()
+  const place = places.find(({ to }) => isAt(pathname, to))
+  if (!place || place.to === pathname) return null
+  return (
+    <ActionIcon
+      renderRoot={(props) => <Link to={place.to} {...props} />}
+      hiddenFrom="sm"
+      variant="subtle"
+      color="gray"
+      aria-label={`Back to ${place.label}`}
+    >
+      <Icon name="back" />
+    </ActionIcon>
   )
 }
 

@@ -1,114 +1,109 @@
-import {
-  ActionIcon,
-  AppShell,
-  Burger,
-  Group,
-  Menu,
-  NavLink,
-  Text,
-  useComputedColorScheme,
-  useMantineColorScheme,
-} from '@mantine/core'
+import './shell.css'
+import { AppShell, Burger, Group, NavLink, Text, UnstyledButton } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
-import { outlast } from '../client.ts'
-import { remember, signOut, useAsking } from '../login/login.ts'
+import { lazy, Suspense, useState } from 'react'
+import { useAsking } from '../login/login.ts'
 import { SignIn } from '../login/sign-in.tsx'
+import { Banners } from './banners.tsx'
 import { useChanges } from './changes.ts'
+import { Icon } from './icon.tsx'
+import { Person } from './person.tsx'
 import { isAt, places } from './places.ts'
+import { Scheme } from './scheme.tsx'
+import { type Overlay, useShortcuts } from './shortcuts.ts'
+
+const Palette = lazy(() => import('./palette.tsx').then((all) => ({ default: all.Palette })))
+const Keys = lazy(() => import('./keys.tsx').then((all) => ({ default: all.Keys })))
 
 /** What surrounds every screen: where one can go, who is signed in, light or dark. */
 export function Shell() {
   useChanges()
   const isAsking = useAsking()
   const [isOpen, { toggle, close }] = useDisclosure()
-  const { pathname } = useLocation()
+  const [overlay, setOverlay] = useState<Overlay>()
+  useShortcuts({ show: setOverlay, isOff: isAsking })
+  const closeOverlay = () => setOverlay(undefined)
   return (
     <>
       {isAsking && <SignIn />}
       <div hidden={isAsking}>
         <AppShell
-          header={{ height: 48 }}
-          navbar={{ width: 190, breakpoint: 'sm', collapsed: { mobile: !isOpen } }}
+          header={{ height: { base: 48, sm: 0 } }}
+          navbar={{ width: 208, breakpoint: 'sm', collapsed: { mobile: !isOpen } }}
         >
-          <AppShell.Header>
-            <Group h="100%" px="md" justify="space-between" wrap="nowrap">
-              <Group gap="xs" wrap="nowrap">
-                <Burger
-                  opened={isOpen}
-                  onClick={toggle}
-                  size="sm"
-                  hiddenFrom="sm"
-                  aria-label="Menu"
-                />
-                <Text fw={700}>Outlast</Text>
-              </Group>
-              <Group gap="xs" wrap="nowrap">
-                <Scheme />
-                <Person />
-              </Group>
+          <AppShell.Header hiddenFrom="sm">
+            <Group h="100%" px="md" gap="sm" wrap="nowrap">
+              <Burger opened={isOpen} onClick={toggle} size="sm" aria-label="Menu" />
+              <Logo />
             </Group>
           </AppShell.Header>
-          <AppShell.Navbar p="xs">
-            {places.map(({ to, label }) => (
-              <NavLink
-                key={to}
-                renderRoot={(props) => <Link to={to} {...props} />}
-                label={label}
-                active={isAt(pathname, to)}
-                onClick={close}
-              />
-            ))}
+          <AppShell.Navbar className="sidebar">
+            <Sidebar
+              onGo={close}
+              search={() => {
+                close()
+                setOverlay('palette')
+              }}
+            />
           </AppShell.Navbar>
           <AppShell.Main h="100dvh">
-            <Outlet />
+            <div className="main">
+              <Banners />
+              <div className="main-screen">
+                <Outlet />
+              </div>
+            </div>
           </AppShell.Main>
         </AppShell>
+        <Suspense>
+          {overlay === 'palette' && <Palette close={closeOverlay} show={setOverlay} />}
+          {overlay === 'keys' && <Keys close={closeOverlay} />}
+        </Suspense>
       </div>
     </>
   )
 }
 
-function Scheme() {
-  const { setColorScheme } = useMantineColorScheme()
-  const scheme = useComputedColorScheme('light')
-  const other = scheme === 'light' ? 'dark' : 'light'
+function Sidebar({ onGo, search }: { onGo: () => void; search: () => void }) {
+  const { pathname } = useLocation()
   return (
-    <ActionIcon
-      variant="subtle"
-      onClick={() => setColorScheme(other)}
-      aria-label={`Make it ${other}`}
-    >
-      {scheme === 'light' ? '☾' : '☀'}
-    </ActionIcon>
+    <>
+      <Group className="sidebar-top" visibleFrom="sm">
+        <Logo />
+      </Group>
+      <UnstyledButton className="sidebar-search" onClick={search}>
+        <Icon name="search" size={14} />
+        <span>Search and go</span>
+        <kbd>{modifier} K</kbd>
+      </UnstyledButton>
+      <div className="sidebar-places">
+        {places.map(({ to, label, icon }) => (
+          <NavLink
+            key={to}
+            renderRoot={(props) => <Link to={to} {...props} />}
+            label={label}
+            leftSection={<Icon name={icon} />}
+            active={isAt(pathname, to)}
+            onClick={onGo}
+          />
+        ))}
+      </div>
+      <Group className="sidebar-bottom" wrap="nowrap" gap="xs" justify="space-between">
+        <Person />
+        <Scheme />
+      </Group>
+    </>
   )
 }
 
-/** Who is signed in; nothing where nobody has to be. */
-function Person() {
-  const person = useQuery({
-    queryKey: ['me'],
-    async queryFn() {
-      const { mode } = await outlast.auth.getConfig()
-      if (mode === 'none') return null
-      const me = await outlast.auth.getMe()
-      remember(me.id)
-      return me
-    },
-  })
-  if (!person.data) return null
-  return (
-    <Menu>
-      <Menu.Target>
-        <ActionIcon variant="light" radius="xl" aria-label={person.data.name}>
-          {person.data.name.slice(0, 1)}
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>{person.data.email}</Menu.Label>
-        <Menu.Item onClick={() => signOut()}>Sign out</Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
-  )
-}
+const modifier = /Mac|iPhone|iPad/.test(navigator.userAgent) ? '⌘' : 'Ctrl'
+
+const Logo = () => (
+  <Group gap={8} wrap="nowrap">
+    <img src="/favicon.svg" alt="" width={20} height={20} />
+    <Text fw={650} size="sm">
+      Outlast
+    </Text>
+  </Group>
+)

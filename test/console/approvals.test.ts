@@ -9,7 +9,8 @@ import {
   post,
   scripted,
 } from '../../apps/server/test/session.ts'
-import { openProfile, openTab, startBrowser, valueIn } from './browser.ts'
+import { startBrowser, valueIn } from '../browser/browser.ts'
+import { openSession, toolOf } from './opening.ts'
 
 let browser: Browser
 
@@ -28,7 +29,7 @@ const write = (id: string, path: string) => ({
   },
 })
 
-/** The page, at a session whose turn waits for a person, and then for its client. */
+/** The console on a phone, at a session whose turn waits for a person, and then for its client. */
 async function openWaiting(t: TestContext) {
   const server = await startServer(t)
   const look = { type: 'client_side', name: 'look_outside', description: 'Looks.' }
@@ -43,70 +44,62 @@ async function openWaiting(t: TestContext) {
     { text: 'All done.' },
   )
   await post(server, id, script)
-  const profile = await openProfile(t, browser, phone)
-  const { page, complaints } = await openTab(profile, `${server.url}/#${id}`)
-  return { server, id, page, complaints }
+  const opened = await openSession(t, browser, { url: server.url, id, options: phone })
+  return { server, id, ...opened }
 }
 
-const card = (page: Page, text: string) => page.locator('.card', { hasText: text })
+const answers = (page: Page, path: string) => {
+  const card = toolOf(page, path)
+  const button = (name: string) => card.getByRole('button', { name, exact: true })
+  return { card, allow: button('Allow'), deny: button('Deny') }
+}
 
 test('on a phone, a person allows one call and denies another, and sees what the agent waits for', async (t) => {
-  const { server, id, page, complaints } = await openWaiting(t)
-  const [allowed, denied] = [card(page, '/allowed.txt'), card(page, '/denied.txt')]
-  const allow = allowed.getByRole('button', { name: 'Allow' })
-  const deny = denied.getByRole('button', { name: 'Deny' })
-  await page.getByText('waits until you allow or deny').waitFor()
-  for (const button of [allow, deny]) {
+  const { server, id, page, complaints, log } = await openWaiting(t)
+  const [first, second] = [answers(page, '/allowed.txt'), answers(page, '/denied.txt')]
+  await page.getByText('waits for you', { exact: true }).waitFor()
+  for (const button of [first.allow, second.deny]) {
     await button.scrollIntoViewIfNeeded()
     const box = (await button.boundingBox())!
-    assert.ok(box.height >= 44 && box.width >= 100, JSON.stringify(box))
+    assert.ok(box.height >= 40 && box.width >= 40, JSON.stringify(box))
     assert.ok(box.x >= 0 && box.x + box.width <= phone.viewport.width, JSON.stringify(box))
   }
   const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
   assert.equal(await valueIn(page, overflow), 0)
 
-  await deny.tap()
-  await denied.getByText('The call was denied.').waitFor()
-  assert.equal(await denied.getByRole('button').count(), 0)
-  assert.equal(await allow.isEnabled(), true)
-  await allow.tap()
-  await allowed.getByText('done in').waitFor()
-  await page.getByText('waits for a program that runs').waitFor()
-  await card(page, 'look_outside').getByText('waits for its client').waitFor()
-
+  await second.deny.tap()
+  await second.card.getByText('Denied.', { exact: true }).waitFor()
+  assert.equal(await second.allow.count(), 0)
+  await first.allow.tap()
+  await first.card.getByText('Allowed.', { exact: true }).waitFor()
+  await toolOf(page, 'look_outside').getByRole('button', { name: 'Send the result' }).waitFor()
   const tool_results = [{ tool_call_id: 'call_3', result: 'blue' }]
   await server.call('POST', `/v1/sessions/${id}/tool-results`, { tool_results })
-  await page.getByText('All done.').waitFor()
-  const log = page.locator('#events')
-  for (const type of ['tool.approval_requested', 'tool.approval_resolved', 'tool.call_requested']) {
-    assert.ok((await log.getByText(type, { exact: true }).count()) > 0, type)
-  }
-  assert.deepEqual(complaints, [])
-
+  await log.getByText('All done.', { exact: true }).waitFor()
   await page.reload()
-  await denied.getByText('denied', { exact: true }).waitFor()
-  await allowed.getByText('done in').waitFor()
-  assert.equal(await page.getByRole('button', { name: 'Allow' }).count(), 0)
+  await second.card.getByText('Denied.', { exact: true }).waitFor()
+  assert.equal(await first.allow.count(), 0)
+  assert.deepEqual(complaints, [])
 })
 
-test('what somebody else decided shows at once, and a decision that comes too late is said', async (t) => {
-  const { server, id, page } = await openWaiting(t)
-  const [first, second] = [card(page, '/allowed.txt'), card(page, '/denied.txt')]
-  await second.getByRole('button', { name: 'Allow' }).waitFor()
+test('what somebody else decided shows at once, and a decision that comes too late is refused', async (t) => {
+  const { server, id, page, complaints } = await openWaiting(t)
+  const [first, second] = [answers(page, '/allowed.txt'), answers(page, '/denied.txt')]
+  await second.allow.waitFor()
   const decide = (callId: string, decision: string) =>
     server.call('POST', `/v1/sessions/${id}/approvals/${callId}`, { decision })
   assert.equal((await decide('call_1', 'deny')).status, 200)
-  await first.getByText('The call was denied.').waitFor()
-  assert.equal(await first.getByRole('button').count(), 0)
+  await first.card.getByText('Denied.', { exact: true }).waitFor()
+  assert.equal(await first.allow.count(), 0)
 
   // Somebody else is faster by a moment.
   await page.route('**/approvals/**', async (route) => {
     await decide('call_2', 'deny')
     await route.continue()
   })
-  await second.getByRole('button', { name: 'Allow' }).tap()
-  await page.locator('#problem').getByText('call_2').waitFor()
-  await second.getByText('The call was denied.').waitFor()
+  await second.allow.tap()
+  await second.card.getByText('Denied.', { exact: true }).waitFor()
   const events = await eventsOf(server, id)
   assert.equal(events.filter(({ type }) => type === 'tool.approval_resolved').length, 2)
+  assert.deepEqual(complaints, [])
 })

@@ -1,0 +1,36 @@
+import { Button } from '@mantine/core'
+import { useNetwork } from '@mantine/hooks'
+import { useQuery } from '@tanstack/react-query'
+import { outlast } from '../client.ts'
+
+const againMs = 60_000
+
+/** What a person must know wherever they are: that nothing arrives, or that this page is of another version. */
+export function Banners() {
+  const { online } = useNetwork()
+  const health = useQuery({
+    queryKey: ['health'],
+    queryFn: () => outlast.health.get(),
+    refetchInterval: againMs,
+    refetchOnWindowFocus: true,
+  })
+  const isOld = health.data !== undefined && health.data.version !== __VERSION__
+  return (
+    <div role="status">
+      {!online && (
+        <div className="banner">You are offline. What is shown may be old until you are back.</div>
+      )}
+      {isOld && (
+        <div className="banner">
+          <span>
+            The server has another version now, {health.data.version}; this page is of {__VERSION__}
+            .
+          </span>
+          <Button size="compact-xs" variant="default" onClick={() => location.reload()}>
+            Reload
+          </Button>
+        </div>
+      )}
+    </div>
+  )
+}

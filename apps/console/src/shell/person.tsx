@@ -1,0 +1,40 @@
+import { Menu, Text, UnstyledButton } from '@mantine/core'
+import { useQuery } from '@tanstack/react-query'
+import { outlast } from '../client.ts'
+import { remember, signOut } from '../login/login.ts'
+
+/** Who is signed in; nothing where nobody has to be. */
+export function Person() {
+  const person = useQuery({
+    queryKey: ['me'],
+    async queryFn() {
+      const { mode } = await outlast.auth.getConfig()
+      if (mode === 'none') return null
+      const me = await outlast.auth.getMe()
+      remember(me.id)
+      return me
+    },
+  })
+  if (!person.data) {
+    return (
+      <Text size="xs" c="dimmed" px={4}>
+        {__VERSION__}
+      </Text>
+    )
+  }
+  const { name, email } = person.data
+  return (
+    <Menu position="top-start" width={220}>
+      <Menu.Target>
+        <UnstyledButton className="account" aria-label={`Account of ${name}`}>
+          <i aria-hidden="true" data-letter={name.slice(0, 1).toUpperCase()} />
+          <span>{name}</span>
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>{email}</Menu.Label>
+        <Menu.Item onClick={() => signOut()}>Sign out</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  )
+}

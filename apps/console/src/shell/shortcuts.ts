@@ -1,0 +1,63 @@
+import { useNavigate } from '@tanstack/react-router'
+import { useEffect, useRef } from 'react'
+import { places } from './places.ts'
+
+/** What can be laid over any screen. */
+export type Overlay = 'palette' | 'keys' | undefined
+
+type Taking = {
+  show: (overlay: Overlay) => void
+  /** Whether keys do nothing now. */
+  isOff: boolean
+}
+
+/** For so long a letter belongs to the `g` before it. */
+const pairMs = 1_500
+
+/** The keys that work on every screen; the page of `?` names them. */
+export function useShortcuts({ show, isOff }: Taking): void {
+  const navigate = useNavigate()
+  const wentAt = useRef(0)
+  useEffect(() => {
+    if (isOff) return
+    const go = (event: KeyboardEvent) => {
+      const place = places.find(({ key }) => key === event.key)
+      if (place) navigate({ href: place.to })
+    }
+    const keys: Record<string, () => unknown> = {
+      '?': () => show('keys'),
+      '/': focusSearch,
+      g: () => {
+        wentAt.current = performance.now()
+      },
+      n: () => navigate({ to: '/', search: { new: true } }),
+    }
+    function onKeyDown(event: KeyboardEvent) {
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'k') {
+        event.preventDefault()
+        return show('palette')
+      }
+      if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event.target)) return
+      const isSecond = performance.now() - wentAt.current < pairMs && wentAt.current > 0
+      wentAt.current = 0
+      const act = isSecond ? () => go(event) : keys[event.key]
+      if (!act) return
+      event.preventDefault()
+      act()
+    }
+    window.addEventListener('keydown', onKeyDown)
+    return () => window.removeEventListener('keydown', onKeyDown)
+  }, [navigate, show, isOff])
+}
+
+/** Whether a key is meant for something else: text, or what is laid over the screen. */
+function isTaken(target: EventTarget | null): boolean {
+  if (document.querySelector('[role="dialog"], [role="menu"]')) return true
+  const element = target as HTMLElement
+  return element.matches?.('input:not([type="checkbox"]), textarea, select, [contenteditable]')
+}
+
+function focusSearch() {
+  const fields = document.querySelectorAll<HTMLInputElement>('main input[aria-label^="Search"]')
+  fields[0]?.focus()
+}
