@@ -64,7 +64,7 @@ export async function signIn(
   { email, password }: Record<'email' | 'password', string>,
 ) {
   await page.getByLabel('E-mail').fill(email)
-  await page.getByLabel('Password').fill(password)
+  await page.getByLabel('Password', { exact: true }).fill(password)
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   await account(page).waitFor()
 }

@@ -68,16 +68,16 @@ test('on a phone, a person allows one call and denies another, and sees what the
   assert.equal(await valueIn(page, overflow), 0)
 
   await second.deny.tap()
-  await second.card.getByText('Denied.', { exact: true }).waitFor()
+  await second.card.getByText(/^Denied by /).waitFor()
   assert.equal(await second.allow.count(), 0)
   await first.allow.tap()
-  await first.card.getByText('Allowed.', { exact: true }).waitFor()
+  await first.card.getByText(/^Allowed by /).waitFor()
   await toolOf(page, 'look_outside').getByRole('button', { name: 'Send the result' }).waitFor()
   const tool_results = [{ tool_call_id: 'call_3', result: 'blue' }]
   await server.call('POST', `/v1/sessions/${id}/tool-results`, { tool_results })
   await log.getByText('All done.', { exact: true }).waitFor()
   await page.reload()
-  await second.card.getByText('Denied.', { exact: true }).waitFor()
+  await second.card.getByText(/^Denied by /).waitFor()
   assert.equal(await first.allow.count(), 0)
   assert.deepEqual(complaints, [])
 })
@@ -89,7 +89,7 @@ test('what somebody else decided shows at once, and a decision that comes too la
   const decide = (callId: string, decision: string) =>
     server.call('POST', `/v1/sessions/${id}/approvals/${callId}`, { decision })
   assert.equal((await decide('call_1', 'deny')).status, 200)
-  await first.card.getByText('Denied.', { exact: true }).waitFor()
+  await first.card.getByText(/^Denied by /).waitFor()
   assert.equal(await first.allow.count(), 0)
 
   // Somebody else is faster by a moment.
@@ -98,7 +98,7 @@ test('what somebody else decided shows at once, and a decision that comes too la
     await route.continue()
   })
   await second.allow.tap()
-  await second.card.getByText('Denied.', { exact: true }).waitFor()
+  await second.card.getByText(/^Denied by /).waitFor()
   const events = await eventsOf(server, id)
   assert.equal(events.filter(({ type }) => type === 'tool.approval_resolved').length, 2)
   assert.deepEqual(complaints, [])
