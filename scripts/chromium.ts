@@ -19,7 +19,7 @@ export function chromiumSettings(): Record<string, string> {
   if (globSync(program).length === 0) unpack()
   return {
     OUTLAST_TEST_CHROMIUM: program,
-    OUTLAST_TEST_CHROMIUM_LIBRARIES: globSync('{usr/,}lib/*-linux-gnu{,/*}', { cwd: kept })
+    OUTLAST_TEST_CHROMIUM_LIBRARIES: globSync('{usr/,}lib/*-linux-gnu{,/pulseaudio}', { cwd: kept })
       .map((folder) => path.join(kept, folder))
       .join(path.delimiter),
     // Where the fonts came along, what tells of them did too.

@@ -64,7 +64,7 @@ export async function signIn(
   { email, password }: Record<'email' | 'password', string>,
 ) {
   await page.getByLabel('E-mail').fill(email)
-  await page.getByLabel('Password', { exact: true }).fill(password)
+  await page.getByRole('textbox', { name: 'Password' }).fill(password)
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
   await account(page).waitFor()
 }
@@ -80,6 +80,14 @@ export async function whoIn(page: Page): Promise<string | null> {
 export async function signOut(page: Page) {
   await account(page).click()
   await page.getByRole('menuitem', { name: 'Sign out' }).click()
+}
+
+/** An agent for whoever is signed in: a new person has none. */
+export async function makeAgent(page: Page) {
+  const agent = JSON.stringify({ name: 'Assistant', system_prompt: 'You help.' })
+  const request = { method: 'POST', headers: { 'content-type': 'application/json' }, body: agent }
+  const status = `fetch('/v1/agents', ${JSON.stringify(request)}).then(({ status }) => status)`
+  assert.equal(await valueIn(page, status), 201)
 }
 
 /** Begins a session with the first agent. */

@@ -34,7 +34,7 @@ test('a person signs in, talks, is still signed in after a reload, and signs out
   assert.equal(await whoIn(page), 'Administrator')
   await page.getByText('Good morning').first().waitFor()
   await signOut(page)
-  await page.getByLabel('Password', { exact: true }).waitFor()
+  await page.getByRole('textbox', { name: 'Password' }).waitFor()
   assert.equal(await page.getByText('Good morning').count(), 0)
   assert.equal(new URL(page.url()).pathname, '/')
   assert.deepEqual(await profile.cookies(), [])

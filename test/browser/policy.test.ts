@@ -17,7 +17,7 @@ test('without authentication nobody is asked who they are', async (t) => {
   const { url } = await startServer(t)
   const { page, complaints } = await openTab(await openProfile(t, browser), url)
   await talk(page, 'Good morning')
-  assert.equal(await page.getByLabel('Password', { exact: true }).count(), 0)
+  assert.equal(await page.getByRole('textbox', { name: 'Password' }).count(), 0)
   assert.equal(await page.getByRole('button', { name: /^Account of / }).count(), 0)
   assert.deepEqual(complaints, [])
 })

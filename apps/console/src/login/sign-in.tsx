@@ -10,7 +10,7 @@ import {
   Title,
 } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
+import { type FormEvent, useEffect, useState } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
 import { signedIn } from './login.ts'
 
@@ -33,12 +33,21 @@ function broughtBack(): string {
   return code === null ? '' : (sentences[code] ?? 'Signing in did not succeed. Try again.')
 }
 
+/** It is told once, not again after a reload. */
+function forgetBroughtBack(): void {
+  const address = new URL(location.href)
+  if (!address.searchParams.has('sign_in')) return
+  address.searchParams.delete('sign_in')
+  history.replaceState(history.state, '', address)
+}
+
 /** Stands in the place of everything else until somebody is signed in. */
 export function SignIn() {
   const config = useQuery({ queryKey: ['auth-config'], queryFn: () => outlast.auth.getConfig() })
   const [isNew, setNew] = useState(false)
   const [problem, setProblem] = useState(broughtBack)
   const [isBusy, setBusy] = useState(false)
+  useEffect(forgetBroughtBack, [])
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault()
