@@ -82,14 +82,6 @@ export async function signOut(page: Page) {
   await page.getByRole('menuitem', { name: 'Sign out' }).click()
 }
 
-/** An agent for whoever is signed in: a new person has none. */
-export async function makeAgent(page: Page) {
-  const agent = JSON.stringify({ name: 'Assistant', system_prompt: 'You help.' })
-  const request = { method: 'POST', headers: { 'content-type': 'application/json' }, body: agent }
-  const status = `fetch('/v1/agents', ${JSON.stringify(request)}).then(({ status }) => status)`
-  assert.equal(await valueIn(page, status), 201)
-}
-
 /** Begins a session with the first agent. */
 export async function beginSession(page: Page) {
   await page.getByRole('button', { name: 'New session' }).click()

@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core'
 import { startGuarded } from '../../apps/server/test/access.ts'
 import { startIssuer } from '../access/issuer.ts'
 import { newPerson, oidcSettings } from '../access/signing-in.ts'
-import { makeAgent, openProfile, openTab, startBrowser, talk } from './browser.ts'
+import { openProfile, openTab, startBrowser, talk } from './browser.ts'
 
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1')
@@ -57,7 +57,6 @@ test('a person signs in at an issuer on another site and comes back to a page th
   await signInAt(page, issuer, sub)
   await page.waitForURL(`${base}/`)
   await page.getByText(name, { exact: true }).waitFor()
-  await makeAgent(page)
   await talk(page, 'Good morning')
   await page.reload()
   await page.getByText(name, { exact: true }).waitFor()

