@@ -12,8 +12,9 @@ import {
 import { useDisclosure } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
-import { outlast } from '../client.ts'
-import { remember, signOut, useAsking } from '../login/login.ts'
+import { AcceptInvitation } from '../login/accept-invitation.tsx'
+import { signOut, useAsking } from '../login/login.ts'
+import { meQuery } from '../login/me.ts'
 import { SignIn } from '../login/sign-in.tsx'
 import { useChanges } from './changes.ts'
 import { isAt, places } from './places.ts'
@@ -26,7 +27,7 @@ export function Shell() {
   const { pathname } = useLocation()
   return (
     <>
-      {isAsking && <SignIn />}
+      {isAsking ? <SignIn /> : <AcceptInvitation />}
       <div hidden={isAsking}>
         <AppShell
           header={{ height: 48 }}
@@ -87,16 +88,7 @@ function Scheme() {
 
 /** Who is signed in; nothing where nobody has to be. */
 function Person() {
-  const person = useQuery({
-    queryKey: ['me'],
-    async queryFn() {
-      const { mode } = await outlast.auth.getConfig()
-      if (mode === 'none') return null
-      const me = await outlast.auth.getMe()
-      remember(me.id)
-      return me
-    },
-  })
+  const person = useQuery(meQuery)
   if (!person.data) return null
   return (
     <Menu>
