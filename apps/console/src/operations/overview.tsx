@@ -2,6 +2,7 @@ import './operations.css'
 import { Alert, Text } from '@mantine/core'
 import type { DurableHealth } from '@outlast/sdk'
 import { durationOf } from '../sessions/duration.ts'
+import { State } from '../shell/entry.tsx'
 import { Failure } from '../shell/screen.tsx'
 import { Chart } from './chart.tsx'
 import { quantile, type Sample } from './metrics.ts'
@@ -67,7 +68,9 @@ function spanOf(list: readonly { atMs: number }[]): string {
 function Banner({ health: { status, problems } }: { health: DurableHealth }) {
   if (status === 'ok') {
     return (
-      <Alert color="green" variant="light" m="md" mb={0} title="Everything works" role="status" />
+      <p className="ops-well" role="status">
+        <State kind="good">Everything works</State>
+      </p>
     )
   }
   return (

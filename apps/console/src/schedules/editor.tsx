@@ -1,3 +1,4 @@
+import '../shell/manage.css'
 import { Button, Group, SegmentedControl, Select, Text, Textarea, TextInput } from '@mantine/core'
 import type { NewSchedule, Schedule } from '@outlast/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'

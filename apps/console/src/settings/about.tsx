@@ -28,7 +28,7 @@ export function About() {
           {status}, database {database}
         </dd>
         <dt>Authentication</dt>
-        <dd>{modes[auth_mode] ?? auth_mode}</dd>
+        <dd>{modes[auth_mode.toLowerCase()] ?? auth_mode}</dd>
         <dt>Address</dt>
         <dd>{outlast.url}</dd>
         <dt>API</dt>
