@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { before, type TestContext, test } from 'node:test'
 import type { Browser } from 'playwright-core'
+import { modelsOf, sendJson, startAnyVendor, vendorKey } from '../../apps/server/test/any-vendor.ts'
 import { addMcpServer, startMcp, startWithMcp } from '../../apps/server/test/mcp.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
-import { startVendor } from './vendor.ts'
 
 let browser: Browser
 
@@ -12,8 +12,23 @@ before(async (t) => {
   browser = await startBrowser(t as never)
 })
 
+/** A vendor of two models that knows one key, and says OK. */
+const startMill = (t: TestContext) =>
+  startAnyVendor(t, ({ url, headers }, response) => {
+    if (headers.authorization !== `Bearer ${vendorKey}`) {
+      return sendJson(response, { error: { message: 'Incorrect API key provided' } }, 401)
+    }
+    if (url === '/v1/models') {
+      return sendJson(response, { object: 'list', data: modelsOf(['grind-1', 'grind-2']) })
+    }
+    const choices = [{ index: 0, delta: { role: 'assistant', content: 'OK' } }]
+    const chunk = { id: '1', object: 'chat.completion.chunk', created: 1, model: 'm', choices }
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.end(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`)
+  })
+
 test('a provider is added, told what is wrong with it, mended and synced, and its model made the default', async (t) => {
-  const vendor = await startVendor(t)
+  const vendor = await startMill(t)
   const server = await startServer(t)
   const { page, complaints } = await openTab(
     await openProfile(t, browser),
@@ -42,7 +57,7 @@ test('a provider is added, told what is wrong with it, mended and synced, and it
   await mill.getByRole('button', { name: 'More of Mill' }).click()
   await page.getByRole('menuitem', { name: 'Edit' }).click()
   assert.equal(await dialog.getByLabel('API key').inputValue(), '')
-  await dialog.getByLabel('API key').fill(vendor.key)
+  await dialog.getByLabel('API key').fill(vendorKey)
   await dialog.getByRole('button', { name: 'Save' }).click()
   await dialog.waitFor({ state: 'detached' })
   await mill.getByRole('button', { name: 'Test' }).click()

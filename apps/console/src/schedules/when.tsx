@@ -3,7 +3,23 @@ import { useMemo } from 'react'
 import { inWords, nextTimes } from './cron.ts'
 import type { EditProps } from './editor.tsx'
 
-const timezones = [...new Set(['UTC', ...Intl.supportedValuesOf('timeZone')])]
+/** Names of today, which some browsers know by those of before only. */
+const renamed = [
+  'Africa/Asmara',
+  'America/Argentina/Buenos_Aires',
+  'America/Nuuk',
+  'Asia/Ho_Chi_Minh',
+  'Asia/Kathmandu',
+  'Asia/Kolkata',
+  'Asia/Yangon',
+  'Atlantic/Faroe',
+  'Europe/Kyiv',
+  'Pacific/Kanton',
+]
+
+const timezones = [
+  ...new Set(['UTC', ...[...Intl.supportedValuesOf('timeZone'), ...renamed].sort()]),
+]
 
 const usual = [
   ['*/15 * * * *', 'Every 15 minutes'],
