@@ -21,9 +21,11 @@ before(async (t) => {
   server = await startGuarded(t as never)
 })
 
+const passwordOf = (page: Page) => page.getByRole('textbox', { name: 'Password', exact: true })
+
 async function signIn(page: Page, { email, password }: Pick<Person, 'email' | 'password'>) {
   await page.getByLabel('E-mail').fill(email)
-  await page.getByLabel('Password').fill(password)
+  await passwordOf(page).fill(password)
   await page.getByRole('button', { name: 'Sign in', exact: true }).click()
 }
 
@@ -41,7 +43,8 @@ test('a person signs in, makes a key that is shown once, and is told of it in th
   await dialog.getByRole('combobox', { name: 'What it may do' }).click()
   await page.getByRole('option', { name: 'reads', exact: true }).click()
   await dialog.getByRole('button', { name: 'Make the key' }).click()
-  const key = await dialog.locator('.secret').innerText()
+  const key = await dialog.locator('.secret').textContent()
+  assert.ok(key)
   const call = callerWith(server.url, `Bearer ${key}`)
   expectStatus(await call('GET', '/v1/agents'), 200)
   expectStatus(await call('POST', '/v1/sessions', {}), 403)
@@ -74,7 +77,8 @@ test('who is invited registers by the link, and is offered what a viewer may do'
   await dialog.getByRole('combobox', { name: 'Role' }).click()
   await page.getByRole('option', { name: 'viewer' }).click()
   await dialog.getByRole('button', { name: 'Make the invitation' }).click()
-  const link = await dialog.locator('.secret').innerText()
+  const link = await dialog.locator('.secret').textContent()
+  assert.ok(link)
   await page.keyboard.press('Escape')
   await page.getByRole('listitem', { name: 'guest@example.com' }).waitFor()
 
@@ -82,7 +86,7 @@ test('who is invited registers by the link, and is offered what a viewer may do'
   await guest.page.getByText(/^You are invited/).waitFor()
   await guest.page.getByLabel('Name').fill('Guest')
   await guest.page.getByLabel('E-mail').fill('guest@example.com')
-  await guest.page.getByLabel('Password').fill('a long password indeed')
+  await passwordOf(guest.page).fill('a long password indeed')
   await guest.page.getByRole('button', { name: 'Create the account' }).click()
   await guest.page.getByRole('button', { name: 'Guest' }).waitFor()
   await guest.page.goto(`${server.url}/mcp-servers`)
@@ -115,7 +119,7 @@ test('a login that is over in the middle of a form asks to sign in, and the form
   const { value } = (await profile.cookies()).find(({ name }) => name === 'access_token')!
   expectStatus(await callerWith(server.url, `Bearer ${value}`)('POST', '/v1/auth/logout'), 200)
   await dialog.getByRole('button', { name: 'Add', exact: true }).click()
-  await page.getByLabel('Password').waitFor()
+  await passwordOf(page).waitFor()
   assert.equal(await dialog.count(), 0)
   await signIn(page, person)
   await page.getByRole('listitem', { name: 'tracker' }).waitFor()
@@ -123,8 +127,8 @@ test('a login that is over in the middle of a form asks to sign in, and the form
   const { page: other } = await openTab(profile, `${server.url}/settings`)
   await other.getByText(person.email).waitFor()
   await other.getByRole('button', { name: 'Sign out in all tabs' }).click()
-  await other.getByLabel('Password').waitFor()
-  await page.getByLabel('Password').waitFor()
+  await passwordOf(other).waitFor()
+  await passwordOf(page).waitFor()
   assert.equal(await page.getByText('tracker').count(), 0)
   assert.deepEqual(complaints, [])
 })
