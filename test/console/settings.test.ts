@@ -108,6 +108,43 @@ test('who is invited registers by the link, and is offered what a viewer may do'
   assert.deepEqual([...complaints, ...guest.complaints], [])
 })
 
+test('who has an account joins by the link, is asked where to work, and switches', async (t) => {
+  const owner = await registerPerson(server)
+  const person = await registerPerson(server)
+  const { orgId, call } = owner
+  const renamed = await call('PATCH', `/v1/orgs/${orgId}`, { name: 'The mill' })
+  expectStatus(renamed, 200)
+  const invitation = { email: person.email, role: 'member' }
+  const { token } = expectStatus(
+    await call('POST', `/v1/orgs/${orgId}/invitations`, invitation),
+    201,
+  )
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, `${server.url}/?invitation=${token}`)
+  await page.getByRole('button', { name: 'Sign in instead' }).click()
+  await signIn(page, person)
+  const dialog = page.getByRole('dialog')
+  const switched = page.waitForEvent('load')
+  await dialog.getByRole('button', { name: 'Join' }).click()
+  await switched
+  await page.goto(`${server.url}/settings?tab=organizations`)
+  const mill = page.getByRole('listitem', { name: 'The mill' })
+  await mill.getByText('you are here').waitFor()
+
+  // Another browser does not know yet.
+  const other = await openTab(await openProfile(t, browser), `${server.url}/settings`)
+  await signIn(other.page, person)
+  await other.page
+    .getByRole('dialog')
+    .getByRole('button', { name: /^The mill/ })
+    .click()
+  await other.page.waitForURL(`${server.url}/`)
+  await other.page.getByRole('button', { name: person.name }).waitFor()
+  const cookies = await other.page.context().cookies()
+  assert.equal(cookies.find(({ name }) => name === 'outlast_org')?.value, orgId)
+  assert.deepEqual([...complaints, ...other.complaints], [])
+})
+
 test('a login that is over in the middle of a form asks to sign in, and the form is still there', async (t) => {
   const person = await registerPerson(server)
   const profile = await openProfile(t, browser)

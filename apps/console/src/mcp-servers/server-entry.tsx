@@ -88,14 +88,14 @@ export function ServerEntry({ server }: { server: McpServer }) {
           )
         }
         below={
-          <div role="status">
+          <>
             {(test.error ?? toggle.error) && <Refusal error={test.error ?? toggle.error} />}
             {test.data ? (
               <Tested result={test.data} url={url} />
             ) : (
               tools_error && status === 'active' && <Down message={tools_error} url={url} />
             )}
-          </div>
+          </>
         }
       />
       {opened === 'edit' && <ServerForm stored={server} close={close} />}

@@ -141,7 +141,7 @@ function Outcome({ acts: { test, sync, toggle } }: { acts: ReturnType<typeof use
   const error = test.error ?? sync.error ?? toggle.error
   if (!error && !test.data && !sync.data) return null
   return (
-    <div role="status">
+    <div>
       {error && <Refusal error={error} />}
       {test.data && <Tested result={test.data} />}
       {sync.data && <Text size="sm">{syncSentence(sync.data)}</Text>}

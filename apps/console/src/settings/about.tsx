@@ -33,7 +33,7 @@ export function About() {
         <dd>{outlast.url}</dd>
         <dt>API</dt>
         <dd>
-          <a href="/openapi.json">/openapi.json</a>
+          <a href="/docs">/docs</a>
         </dd>
       </dl>
     </section>

@@ -8,7 +8,7 @@ import { Ago } from '../shell/ago.tsx'
 import { Confirm, Refusal } from '../shell/confirm.tsx'
 import { Entry } from '../shell/entry.tsx'
 import { Once } from '../shell/once.tsx'
-import { useRoles } from './members.tsx'
+import { useRoles } from './roles.ts'
 
 /** Who is invited and has not come yet. */
 export function Invitations({ orgId }: { orgId: string }) {

@@ -9,6 +9,7 @@ import { Confirm, Refusal } from '../shell/confirm.tsx'
 import { Entry } from '../shell/entry.tsx'
 import { Failure } from '../shell/screen.tsx'
 import { Invitations, Invite } from './invitations.tsx'
+import { useRoles } from './roles.ts'
 
 /** Who belongs to the organization, and who is invited. */
 export function Members() {
@@ -45,12 +46,6 @@ export function Members() {
       {mayAdminister && <Invitations orgId={orgId} />}
     </>
   )
-}
-
-/** Roles that somebody may give: only owners make owners. */
-export function useRoles(): readonly Role[] {
-  const isOwner = useMay('owner')
-  return isOwner ? ['viewer', 'member', 'admin', 'owner'] : ['viewer', 'member', 'admin']
 }
 
 type RowProps = { orgId: string; member: Member; isMe: boolean }

@@ -32,7 +32,9 @@ export function Entry({
         {about && <div className="entry-about">{about}</div>}
       </div>
       {side && <div className="entry-side">{side}</div>}
-      {below && <div className="entry-below">{below}</div>}
+      <div className="entry-below" role="status">
+        {below}
+      </div>
     </li>
   )
 }

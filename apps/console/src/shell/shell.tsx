@@ -12,10 +12,10 @@ import {
 import { useDisclosure } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
-import { AcceptInvitation } from '../login/accept-invitation.tsx'
 import { signOut, useAsking } from '../login/login.ts'
 import { meQuery } from '../login/me.ts'
 import { SignIn } from '../login/sign-in.tsx'
+import { Welcome } from '../login/welcome.tsx'
 import { useChanges } from './changes.ts'
 import { isAt, places } from './places.ts'
 
@@ -27,7 +27,7 @@ export function Shell() {
   const { pathname } = useLocation()
   return (
     <>
-      {isAsking ? <SignIn /> : <AcceptInvitation />}
+      {isAsking ? <SignIn /> : <Welcome />}
       <div hidden={isAsking}>
         <AppShell
           header={{ height: 48 }}
