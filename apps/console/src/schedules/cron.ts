@@ -43,7 +43,18 @@ function namesOf(field: string, names: readonly string[], from: number): string 
     .join(', ')
 }
 
+const places: Record<string, string> = {
+  1: 'the first',
+  2: 'the second',
+  3: 'the third',
+  4: 'the fourth',
+  5: 'the fifth',
+  L: 'the last',
+}
+
 function nameOf(word: string, names: readonly string[], from: number): string {
+  const [name = '', place] = word.split('#')
+  if (place) return `${places[place.toUpperCase()] ?? place} ${nameOf(name, names, from)}`
   const number = /^\d+$/.test(word)
     ? (Number(word) - from) % names.length
     : names.findIndex((name) => name.toUpperCase().startsWith(word.toUpperCase()))
@@ -73,14 +84,22 @@ function timeOf(second: string, minute: string, hour: string): string {
   return `${minutes}${seconds}, ${hourStep ? every(hourStep, 'hour') : `in hours ${hour}`}`
 }
 
+const isAny = (field: string) => field === '*' || field === '?'
+
+function dayOf(day: string): string {
+  if (isAny(day)) return ''
+  if (day === 'L') return 'on the last day'
+  const nearest = /^(\d+)W$/.exec(day)?.[1]
+  return nearest ? `on the workday nearest to day ${nearest}` : `on day ${day}`
+}
+
 /** An expression in plain words, so that one sees whether it says what one means. */
 export function inWords(expression: string): string {
   const fields = expression.trim().split(/\s+/)
   if (fields.length === 5) fields.unshift('0')
   const [second = '0', minute = '*', hour = '*', day = '*', month = '*', weekday = '*', year] =
     fields
-  const isAny = (field: string) => field === '*' || field === '?'
-  const onDay = isAny(day) ? '' : day === 'L' ? 'on the last day' : `on day ${day}`
+  const onDay = dayOf(day)
   const plain = weekday.replace(/^\+/, '')
   const onWeekday = isAny(plain) ? '' : `on ${namesOf(plain, days, 0)}`
   const joint = onDay && onWeekday ? (weekday.startsWith('+') ? ' and ' : ' or ') : ''
@@ -88,7 +107,7 @@ export function inWords(expression: string): string {
   const inMonth = isAny(month) ? '' : `${date ? '' : ' every day'} in ${namesOf(month, months, 1)}`
   const inYear = year && !isAny(year) ? ` of ${year}` : ''
   const time = timeOf(second, minute, hour)
-  const daily = !date && !inMonth && time.startsWith('at ') && isNumber(minute) ? ' every day' : ''
+  const daily = !date && !inMonth && /^at \d\d:/.test(time) ? ' every day' : ''
   const sentence = `${time}${daily}${date}${inMonth}${inYear}`
   return `${sentence[0]!.toUpperCase()}${sentence.slice(1)}`
 }

@@ -63,7 +63,7 @@ function Key({ apiKey }: { apiKey: ApiKey }) {
         name={
           <>
             {name}
-            <code className="entry-about">{key_prefix}…</code>
+            <code className="entry-about">{key_prefix}</code>
             {isOver && <State kind="bad">expired</State>}
           </>
         }
