@@ -99,14 +99,107 @@ const capabilities = createRoute({
   component: lazyRouteComponent(() => import('./capabilities/catalogue.tsx'), 'Catalogue'),
 })
 
-const coming = ['/providers', '/mcp-servers', '/schedules', '/operations', '/settings'].map(
-  (path) =>
-    createRoute({
-      getParentRoute: () => root,
-      path,
-      component: lazyRouteComponent(() => import('./shell/coming.tsx'), 'Coming'),
-    }),
-)
+const flag = (value: unknown) => value === true || undefined
+const oneOf = <T extends string>(choices: readonly T[], value: unknown) =>
+  choices.find((choice) => choice === value)
+
+const providers = createRoute({
+  getParentRoute: () => root,
+  path: '/providers',
+  validateSearch: (given: Record<string, unknown>): ProvidersSearch => ({
+    tab: oneOf(['models', 'providers'], given.tab),
+    search: text(given.search),
+    provider: text(given.provider),
+    takes: oneOf(['image', 'audio', 'video'], given.takes),
+    favorites: flag(given.favorites),
+    all: flag(given.all),
+    new: flag(given.new),
+  }),
+  component: lazyRouteComponent(() => import('./providers/screen.tsx'), 'ProvidersScreen'),
+})
+
+type ProvidersSearch = {
+  tab?: 'models' | 'providers' | undefined
+  search?: string | undefined
+  provider?: string | undefined
+  takes?: 'image' | 'audio' | 'video' | undefined
+  favorites?: boolean | undefined
+  /** Models that are disabled or stale, too. */
+  all?: boolean | undefined
+  new?: boolean | undefined
+}
+
+const mcpServers = createRoute({
+  getParentRoute: () => root,
+  path: '/mcp-servers',
+  validateSearch: (given: Record<string, unknown>): { new?: boolean | undefined } => ({
+    new: flag(given.new),
+  }),
+  component: lazyRouteComponent(() => import('./mcp-servers/screen.tsx'), 'McpServersScreen'),
+})
+
+const schedules = createRoute({
+  getParentRoute: () => root,
+  path: '/schedules',
+  component: lazyRouteComponent(() => import('./schedules/list.tsx'), 'ScheduleList'),
+})
+
+const newSchedule = createRoute({
+  getParentRoute: () => root,
+  path: '/schedules/new',
+  component: lazyRouteComponent(() => import('./schedules/editor.tsx'), 'NewScheduleScreen'),
+})
+
+type ScheduleSearch = {
+  tab?: 'history' | 'edit' | undefined
+  status?: 'pending' | 'running' | 'completed' | 'failed' | 'skipped' | undefined
+}
+
+const schedule = createRoute({
+  getParentRoute: () => root,
+  path: '/schedules/$scheduleId',
+  validateSearch: (given: Record<string, unknown>): ScheduleSearch => ({
+    tab: oneOf(['history', 'edit'], given.tab),
+    status: oneOf(['pending', 'running', 'completed', 'failed', 'skipped'], given.status),
+  }),
+  component: lazyRouteComponent(() => import('./schedules/schedule.tsx'), 'ScheduleScreen'),
+})
+
+type OperationsSearch = {
+  tab?: 'overview' | 'turns' | 'nodes' | undefined
+  status?: 'queued' | 'running' | 'waiting' | 'failed' | undefined
+  agent?: string | undefined
+}
+
+const operations = createRoute({
+  getParentRoute: () => root,
+  path: '/operations',
+  validateSearch: (given: Record<string, unknown>): OperationsSearch => ({
+    tab: oneOf(['overview', 'turns', 'nodes'], given.tab),
+    status: oneOf(['queued', 'running', 'waiting', 'failed'], given.status),
+    agent: text(given.agent),
+  }),
+  component: lazyRouteComponent(() => import('./operations/screen.tsx'), 'OperationsScreen'),
+})
+
+type SettingsSearch = {
+  tab?: 'profile' | 'keys' | 'members' | 'organizations' | 'audit' | 'about' | undefined
+  action?: string | undefined
+  target?: string | undefined
+  since?: string | undefined
+}
+
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: '/settings',
+  validateSearch: (given: Record<string, unknown>): SettingsSearch => ({
+    tab: oneOf(['profile', 'keys', 'members', 'organizations', 'audit', 'about'], given.tab),
+    action: text(given.action),
+    target: text(given.target),
+    since: text(given.since),
+  }),
+  component: lazyRouteComponent(() => import('./settings/screen.tsx'), 'SettingsScreen'),
+})
 
 export const router = createRouter({
   routeTree: root.addChildren([
@@ -116,7 +209,13 @@ export const router = createRouter({
     newAgent,
     agent,
     capabilities,
-    ...coming,
+    providers,
+    mcpServers,
+    schedules,
+    newSchedule,
+    schedule,
+    operations,
+    settings,
   ]),
   defaultPreload: 'intent',
   defaultNotFoundComponent: NotFound,

@@ -1,18 +1,25 @@
+import './login.css'
 import {
   Alert,
   Anchor,
   Button,
   Center,
+  Divider,
   Paper,
   PasswordInput,
   Stack,
+  Text,
   TextInput,
   Title,
 } from '@mantine/core'
+import type { AuthConfig } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
-import { type FormEvent, useEffect, useState } from 'react'
+import { type FormEvent, type ReactNode, useEffect, useState } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
+import { Failure } from '../shell/screen.tsx'
+import { findInvitation, forgetInvitation, signInProblem } from './invitation.ts'
 import { signedIn } from './login.ts'
+import { authConfigQuery } from './me.ts'
 
 const providerNames: Record<string, string> = {
   google: 'Google',
@@ -28,10 +35,10 @@ const sentences: Record<string, string> = {
   oauth_unavailable: 'The other service cannot be reached. Try again.',
 }
 
-function broughtBack(): string {
-  const code = new URLSearchParams(location.search).get('sign_in')
-  return code === null ? '' : (sentences[code] ?? 'Signing in did not succeed. Try again.')
-}
+const broughtBack = (): string =>
+  signInProblem === null
+    ? ''
+    : (sentences[signInProblem] ?? 'Signing in did not succeed. Try again.')
 
 /** It is told once, not again after a reload. */
 function forgetBroughtBack(): void {
@@ -43,23 +50,96 @@ function forgetBroughtBack(): void {
 
 /** Stands in the place of everything else until somebody is signed in. */
 export function SignIn() {
-  const config = useQuery({ queryKey: ['auth-config'], queryFn: () => outlast.auth.getConfig() })
-  const [isNew, setNew] = useState(false)
+  const config = useQuery(authConfigQuery)
+  useEffect(() => {
+    document.body.dataset.asking = ''
+    return () => {
+      delete document.body.dataset.asking
+    }
+  }, [])
+  return (
+    <Center component="main" mih="100dvh" p="md">
+      <Paper withBorder p="xl" w={380} maw="100%">
+        <Text fw={700} mb="lg">
+          Outlast
+        </Text>
+        {config.isError && <Failure error={config.error} retry={config.refetch} />}
+        {config.data && <Ways config={config.data} />}
+      </Paper>
+    </Center>
+  )
+}
+
+/** How one can sign in here. */
+function Ways({ config }: { config: AuthConfig }) {
+  const { password_auth_enabled, oauth_providers } = config
   const [problem, setProblem] = useState(broughtBack)
+  return (
+    <>
+      {password_auth_enabled ? (
+        <ByPassword config={config} problem={problem} setProblem={setProblem} />
+      ) : (
+        <>
+          <Heading>Sign in</Heading>
+          {problem && <Problem>{problem}</Problem>}
+        </>
+      )}
+      {oauth_providers.length > 0 && password_auth_enabled && <Divider label="or" my="md" />}
+      <Stack gap="sm">
+        {oauth_providers.map((provider) => (
+          <Button
+            key={provider}
+            variant="default"
+            component="a"
+            href={outlast.auth.oauthUrl(provider)}
+          >
+            Continue with {providerNames[provider] ?? provider}
+          </Button>
+        ))}
+      </Stack>
+    </>
+  )
+}
+
+const Heading = ({ children }: { children: ReactNode }) => (
+  <Title order={1} size="h3" mb="md">
+    {children}
+  </Title>
+)
+
+const Problem = ({ children }: { children: ReactNode }) => (
+  <Alert color="red" role="alert" mb="sm">
+    {children}
+  </Alert>
+)
+
+type ByPasswordProps = {
+  config: AuthConfig
+  problem: string
+  setProblem: (problem: string) => void
+}
+
+function ByPassword({ config: { signup_enabled }, problem, setProblem }: ByPasswordProps) {
+  const [invitation] = useState(findInvitation)
+  const [isNew, setNew] = useState(invitation !== null)
   const [isBusy, setBusy] = useState(false)
   useEffect(forgetBroughtBack, [])
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault()
     const form = new FormData(event.currentTarget)
-    const [email, password, name] = ['email', 'password', 'name'].map((field) =>
-      String(form.get(field) ?? '').trim(),
-    ) as [string, string, string]
+    const textOf = (field: string) => String(form.get(field) ?? '')
+    const login = { email: textOf('email').trim(), password: textOf('password') }
     setProblem('')
     setBusy(true)
     try {
-      if (isNew) await outlast.auth.register({ email, password, name })
-      else await outlast.auth.login({ email, password })
+      if (isNew) {
+        const name = textOf('name').trim()
+        await outlast.auth.register({ ...login, name, ...(invitation && { invitation }) })
+        forgetInvitation()
+      } else {
+        await outlast.auth.login(login)
+      }
       signedIn()
     } catch (error) {
       setProblem(sentenceOf(error))
@@ -67,60 +147,43 @@ export function SignIn() {
     setBusy(false)
   }
 
-  const { password_auth_enabled, signup_enabled, oauth_providers = [] } = config.data ?? {}
   return (
-    <Center mih="100dvh" p="md">
-      <Paper withBorder p="xl" w={380} maw="100%">
-        <Title order={1} size="h3" mb="md">
-          {isNew ? 'Create an account' : 'Sign in'}
-        </Title>
-        {password_auth_enabled && (
-          <form onSubmit={submit}>
-            <Stack gap="sm">
-              {isNew && <TextInput name="name" label="Name" autoComplete="name" required />}
-              <TextInput
-                name="email"
-                type="email"
-                label="E-mail"
-                autoComplete="email"
-                required
-                autoFocus
-              />
-              <PasswordInput
-                name="password"
-                label="Password"
-                autoComplete={isNew ? 'new-password' : 'current-password'}
-                required
-              />
-              {problem && (
-                <Alert color="red" role="alert">
-                  {problem}
-                </Alert>
-              )}
-              <Button type="submit" loading={isBusy}>
-                {isNew ? 'Create the account' : 'Sign in'}
-              </Button>
-              {signup_enabled && (
-                <Anchor component="button" type="button" onClick={() => setNew(!isNew)}>
-                  {isNew ? 'Sign in instead' : 'Create an account'}
-                </Anchor>
-              )}
-            </Stack>
-          </form>
+    <form onSubmit={submit}>
+      <Heading>{isNew ? 'Create an account' : 'Sign in'}</Heading>
+      {invitation && (
+        <Text size="sm" c="dimmed" mb="sm">
+          {isNew
+            ? 'You are invited. Use the address that the invitation was made for.'
+            : 'You are invited: sign in, and you are asked whether to join.'}
+        </Text>
+      )}
+      <Stack gap="sm">
+        {isNew && <TextInput name="name" label="Name" autoComplete="name" required />}
+        <TextInput
+          name="email"
+          type="email"
+          label="E-mail"
+          autoComplete="email"
+          required
+          autoFocus
+        />
+        <PasswordInput
+          name="password"
+          label="Password"
+          description={isNew ? 'At least 8 characters.' : undefined}
+          autoComplete={isNew ? 'new-password' : 'current-password'}
+          required
+        />
+        {problem && <Problem>{problem}</Problem>}
+        <Button type="submit" loading={isBusy}>
+          {isNew ? 'Create the account' : 'Sign in'}
+        </Button>
+        {(signup_enabled || invitation) && (
+          <Anchor component="button" type="button" size="sm" onClick={() => setNew(!isNew)}>
+            {isNew ? 'Sign in instead' : 'Create an account'}
+          </Anchor>
         )}
-        <Stack gap="sm" mt="md">
-          {oauth_providers.map((provider) => (
-            <Button
-              key={provider}
-              variant="default"
-              component="a"
-              href={outlast.auth.oauthUrl(provider)}
-            >
-              Continue with {providerNames[provider] ?? provider}
-            </Button>
-          ))}
-        </Stack>
-      </Paper>
-    </Center>
+      </Stack>
+    </form>
   )
 }

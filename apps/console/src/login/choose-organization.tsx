@@ -1,0 +1,61 @@
+import { Button, Modal, Stack, Text } from '@mantine/core'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { outlast } from '../client.ts'
+import { Refusal } from '../shell/confirm.tsx'
+import { Failure } from '../shell/screen.tsx'
+import { signOut, switchTo } from './login.ts'
+import { meQuery } from './me.ts'
+
+/** Who is a member of several organizations says in which one to work in this browser. */
+export function ChooseOrganization() {
+  const { data: me } = useQuery(meQuery)
+  if (!me || me.organization_id !== null) return null
+  return <Choice />
+}
+
+function Choice() {
+  const organizations = useQuery({
+    queryKey: ['organizations'],
+    queryFn: async ({ signal }) => (await outlast.organizations.list({}, { signal })).data,
+  })
+  const go = useMutation({ mutationFn: switchTo })
+  return (
+    <Modal
+      opened
+      onClose={() => {}}
+      withCloseButton={false}
+      closeOnEscape={false}
+      title="Choose an organization"
+      centered
+    >
+      <Stack gap="xs">
+        {organizations.isError && (
+          <Failure error={organizations.error} retry={organizations.refetch} />
+        )}
+        {organizations.data?.length === 0 && (
+          <Text size="sm">You belong to none any more. Ask somebody for an invitation.</Text>
+        )}
+        {organizations.data?.map(({ id, name, role }) => (
+          <Button
+            key={id}
+            variant="default"
+            justify="space-between"
+            rightSection={
+              <Text span size="xs" c="dimmed">
+                {role}
+              </Text>
+            }
+            loading={go.isPending && go.variables === id}
+            onClick={() => go.mutate(id)}
+          >
+            {name}
+          </Button>
+        ))}
+        {go.isError && <Refusal error={go.error} />}
+        <Button variant="subtle" size="xs" onClick={() => signOut()}>
+          Sign out
+        </Button>
+      </Stack>
+    </Modal>
+  )
+}

@@ -1,0 +1,177 @@
+import { ActionIcon, Badge, Button, Menu, Text } from '@mantine/core'
+import type { McpServer, McpServerTest } from '@outlast/sdk'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { ToolDetails } from '../capabilities/tool.tsx'
+import { outlast } from '../client.ts'
+import { useMay } from '../login/me.ts'
+import { Ago } from '../shell/ago.tsx'
+import { Confirm, Refusal } from '../shell/confirm.tsx'
+import { Entry, State, type StateKind } from '../shell/entry.tsx'
+import { ServerForm } from './server-form.tsx'
+
+/** How a server is, as far as it is known. */
+function stateOf({ status, tools_error, tools_listed_at }: McpServer): [StateKind, string] {
+  if (status === 'disabled') return ['off', 'disabled']
+  if (tools_error) return ['bad', 'down']
+  return tools_listed_at ? ['good', 'works'] : ['off', 'not asked yet']
+}
+
+export function ServerEntry({ server }: { server: McpServer }) {
+  const { id, name, url, description, api_key_set, headers, tools_error, status } = server
+  const [opened, setOpened] = useState<'edit' | 'delete'>()
+  const mayChange = useMay('admin')
+  const client = useQueryClient()
+  const readAnew = () => {
+    client.invalidateQueries({ queryKey: ['mcp-servers'] })
+    client.invalidateQueries({ queryKey: ['capabilities'] })
+  }
+  const test = useMutation({ mutationFn: () => outlast.mcpServers.test(id), onSettled: readAnew })
+  const toggle = useMutation({
+    mutationFn: () =>
+      outlast.mcpServers.update(id, { status: status === 'active' ? 'disabled' : 'active' }),
+    onSuccess: readAnew,
+  })
+  const close = () => setOpened(undefined)
+  const [kind, word] = stateOf(server)
+  const headerCount = Object.keys(headers ?? {}).length
+  return (
+    <>
+      <Entry
+        label={name}
+        name={
+          <>
+            {name}
+            <State kind={kind}>{word}</State>
+            {api_key_set && (
+              <Badge size="xs" variant="light" color="gray" tt="none">
+                key set
+              </Badge>
+            )}
+            {headerCount > 0 && (
+              <Badge size="xs" variant="light" color="gray" tt="none">
+                {headerCount === 1 ? '1 header' : `${headerCount} headers`}
+              </Badge>
+            )}
+          </>
+        }
+        about={<About server={server} />}
+        side={
+          mayChange && (
+            <>
+              <Button
+                size="xs"
+                variant="default"
+                loading={test.isPending}
+                onClick={() => test.mutate()}
+              >
+                Test
+              </Button>
+              <Menu position="bottom-end">
+                <Menu.Target>
+                  <ActionIcon variant="default" size={30} aria-label={`More of ${name}`}>
+                    ⋯
+                  </ActionIcon>
+                </Menu.Target>
+                <Menu.Dropdown>
+                  <Menu.Item onClick={() => setOpened('edit')}>Edit</Menu.Item>
+                  <Menu.Item onClick={() => toggle.mutate()}>
+                    {status === 'active' ? 'Disable' : 'Enable'}
+                  </Menu.Item>
+                  <Menu.Divider />
+                  <Menu.Item color="red" onClick={() => setOpened('delete')}>
+                    Delete
+                  </Menu.Item>
+                </Menu.Dropdown>
+              </Menu>
+            </>
+          )
+        }
+        below={
+          <>
+            {(test.error ?? toggle.error) && <Refusal error={test.error ?? toggle.error} />}
+            {test.data ? (
+              <Tested result={test.data} url={url} />
+            ) : (
+              tools_error && status === 'active' && <Down message={tools_error} url={url} />
+            )}
+          </>
+        }
+      />
+      {opened === 'edit' && <ServerForm stored={server} close={close} />}
+      {opened === 'delete' && (
+        <Confirm
+          title={`Delete ${name}?`}
+          verb="Delete"
+          close={close}
+          act={async () => {
+            await outlast.mcpServers.delete(id)
+            readAnew()
+          }}
+        >
+          {description} Agents that name it go on without its tools.
+        </Confirm>
+      )}
+    </>
+  )
+}
+
+function About({
+  server: { url, description, tool_count, tools_listed_at },
+}: {
+  server: McpServer
+}) {
+  return (
+    <>
+      {url}
+      {tool_count !== undefined && ` · ${tool_count === 1 ? '1 tool' : `${tool_count} tools`}`}
+      {tools_listed_at && (
+        <>
+          {', listed '}
+          <Ago at={tools_listed_at} />
+        </>
+      )}
+      {description && <div>{description}</div>}
+    </>
+  )
+}
+
+const isOnThisMachine = (url: string) =>
+  /^https?:\/\/(localhost|127\.|10\.|192\.168\.|\[::1\])/.test(url)
+
+/** Why its tools cannot be had, and what may help. */
+function Down({ message, url }: { message: string; url: string }) {
+  return (
+    <div>
+      <State kind="bad">Its tools cannot be listed</State>
+      <Text size="sm">{message}</Text>
+      <Text size="sm" c="dimmed">
+        {isOnThisMachine(url)
+          ? 'Check that it runs. Private addresses are only called when PRIVATE_HOSTS_ALLOWED names them.'
+          : 'Check its URL, key and headers. Turns go on without its tools until it is back.'}
+      </Text>
+    </div>
+  )
+}
+
+function Tested({ result, url }: { result: McpServerTest; url: string }) {
+  const { ok, message, latency_ms, server, tools, warnings } = result
+  if (!ok) return <Down message={message ?? 'It did not say why.'} url={url} />
+  const { name, version } = (server ?? {}) as { name?: string; version?: string }
+  return (
+    <div>
+      <State kind="good">
+        It works: {[name, version].filter(Boolean).join(' ')} listed{' '}
+        {tools.length === 1 ? '1 tool' : `${tools.length} tools`} in {latency_ms} ms.
+      </State>
+      {warnings.map((warning) => (
+        <Text key={warning} size="sm" c="orange">
+          {warning}
+        </Text>
+      ))}
+      {tools.map((tool) => (
+        <ToolDetails key={tool.name} tool={tool} from={tool.remote_name} />
+      ))}
+    </div>
+  )
+}

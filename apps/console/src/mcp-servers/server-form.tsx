@@ -1,0 +1,169 @@
+import {
+  ActionIcon,
+  Button,
+  Group,
+  Modal,
+  PasswordInput,
+  Stack,
+  Text,
+  TextInput,
+} from '@mantine/core'
+import type { McpServer } from '@outlast/sdk'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { type FormEvent, useState } from 'react'
+import { outlast } from '../client.ts'
+import { Refusal } from '../shell/confirm.tsx'
+import { Icon } from '../shell/icon.tsx'
+
+type Header = { key: number; name: string; value: string }
+
+let lastKey = 0
+const headerOf = (name = '', value = ''): Header => {
+  lastKey += 1
+  return { key: lastKey, name, value }
+}
+
+/** Adds a server, or changes one. Keys and the values of headers are only ever written. */
+export function ServerForm({ stored, close }: { stored?: McpServer; close: () => void }) {
+  const [name, setName] = useState(stored?.name ?? '')
+  const [url, setUrl] = useState(stored?.url ?? '')
+  const [description, setDescription] = useState(stored?.description ?? '')
+  const [key, setKey] = useState('')
+  const [headers, setHeaders] = useState(() =>
+    Object.entries(stored?.headers ?? {}).map(([header, value]) => headerOf(header, value)),
+  )
+  const client = useQueryClient()
+  const save = useMutation({
+    mutationFn() {
+      const body = {
+        name: name.trim(),
+        url: url.trim(),
+        description,
+        headers: Object.fromEntries(
+          headers.filter((one) => one.name.trim()).map((one) => [one.name.trim(), one.value]),
+        ),
+        ...(key !== '' && { api_key: key }),
+      }
+      return stored ? outlast.mcpServers.update(stored.id, body) : outlast.mcpServers.create(body)
+    },
+    onSuccess() {
+      client.invalidateQueries({ queryKey: ['mcp-servers'] })
+      client.invalidateQueries({ queryKey: ['capabilities'] })
+      close()
+    },
+  })
+  return (
+    <Modal opened onClose={close} title={stored ? stored.name : 'New MCP server'} centered>
+      <form
+        onSubmit={(event: FormEvent) => {
+          event.preventDefault()
+          save.mutate()
+        }}
+      >
+        <Stack gap="sm">
+          <TextInput
+            label="Name"
+            description="Models see its tools as mcp_name__tool."
+            required
+            maxLength={255}
+            value={name}
+            onChange={({ currentTarget }) => setName(currentTarget.value)}
+            data-autofocus
+          />
+          <TextInput
+            label="URL"
+            placeholder="https://mcp.example.com/mcp"
+            required
+            maxLength={2048}
+            value={url}
+            onChange={({ currentTarget }) => setUrl(currentTarget.value)}
+          />
+          <TextInput
+            label="Description"
+            maxLength={10_240}
+            value={description}
+            onChange={({ currentTarget }) => setDescription(currentTarget.value)}
+          />
+          <PasswordInput
+            label="API key"
+            description={
+              stored?.api_key_set
+                ? 'One is set. What you write here takes its place.'
+                : 'Sent as a bearer token. It is stored encrypted and never shown again.'
+            }
+            autoComplete="off"
+            maxLength={8192}
+            value={key}
+            onChange={({ currentTarget }) => setKey(currentTarget.value)}
+          />
+          <Headers headers={headers} change={setHeaders} />
+          {save.isError && <Refusal error={save.error} />}
+          <Group justify="flex-end">
+            <Button type="submit" loading={save.isPending}>
+              {stored ? 'Save' : 'Add'}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}
+
+const headersMax = 100
+
+type HeadersProps = { headers: Header[]; change: (headers: Header[]) => void }
+
+function Headers({ headers, change }: HeadersProps) {
+  const set = (key: number, fields: Partial<Header>) =>
+    change(headers.map((one) => (one.key === key ? { ...one, ...fields } : one)))
+  return (
+    <div>
+      <Text size="sm" fw={500}>
+        Headers
+      </Text>
+      <Text size="xs" c="dimmed" mb={4}>
+        Sent with every request. Values are kept encrypted and shown as ********.
+      </Text>
+      <Stack gap={6}>
+        {headers.map(({ key, name, value }) => (
+          <Group key={key} gap={6} wrap="nowrap">
+            <TextInput
+              aria-label="Header"
+              placeholder="X-Team"
+              flex={1}
+              value={name}
+              onChange={({ currentTarget }) => set(key, { name: currentTarget.value })}
+            />
+            <TextInput
+              aria-label={`Value of ${name || 'the header'}`}
+              placeholder="Value"
+              flex={1}
+              autoComplete="off"
+              maxLength={8192}
+              value={value}
+              onChange={({ currentTarget }) => set(key, { value: currentTarget.value })}
+            />
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              aria-label={`Remove ${name || 'the header'}`}
+              onClick={() => change(headers.filter((one) => one.key !== key))}
+            >
+              <Icon name="close" />
+            </ActionIcon>
+          </Group>
+        ))}
+      </Stack>
+      {headers.length < headersMax && (
+        <Button
+          size="compact-xs"
+          variant="subtle"
+          mt={4}
+          onClick={() => change([...headers, headerOf()])}
+        >
+          Add a header
+        </Button>
+      )}
+    </div>
+  )
+}

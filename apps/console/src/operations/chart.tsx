@@ -1,0 +1,78 @@
+const width = 400
+const height = 120
+const top = 8
+
+export type Line = { name: string; color: string; values: readonly (number | undefined)[] }
+
+/** Lines over time, from the first look on the left to the latest on the right. */
+export function Chart({
+  title,
+  lines,
+  say,
+  span,
+}: {
+  title: string
+  lines: readonly Line[]
+  say: (value: number) => string
+  /** How long it covers, for a person. */
+  span: string
+}) {
+  const most = Math.max(
+    ...lines.flatMap(({ values }) => values.map((value) => value ?? 0)),
+    Number.MIN_VALUE,
+  )
+  const latest = lines.map(
+    ({ name, values }) => `${name} ${last(values) === undefined ? '–' : say(last(values)!)}`,
+  )
+  return (
+    <figure className="ops-chart">
+      <figcaption>{title}</figcaption>
+      <svg
+        viewBox={`0 0 ${width} ${height}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`${title}: ${latest.join(', ')}`}
+      >
+        {[0.5, 1].map((part) => (
+          <line key={part} x1={0} x2={width} y1={yOf(part)} y2={yOf(part)} />
+        ))}
+        <line x1={0} x2={width} y1={height - 1} y2={height - 1} />
+        {lines.map(({ name, color, values }) => (
+          <path key={name} d={pathOf(values, most)} stroke={color} />
+        ))}
+      </svg>
+      <div className="ops-legend">
+        {lines.map(({ name, color }, at) => (
+          <span key={name}>
+            <i style={{ background: color }} />
+            {latest[at]}
+          </span>
+        ))}
+        <span className="ops-span">
+          {most === Number.MIN_VALUE ? '' : `up to ${say(most)}, `}
+          {span}
+        </span>
+      </div>
+    </figure>
+  )
+}
+
+const last = (values: readonly (number | undefined)[]) =>
+  values.findLast((value) => value !== undefined)
+
+const yOf = (part: number) => height - 1 - part * (height - 1 - top)
+
+/** Looks in which nothing is known leave a gap. */
+function pathOf(values: readonly (number | undefined)[], most: number): string {
+  const step = width / Math.max(1, values.length - 1)
+  let isDrawing = false
+  const moves = values.map((value, at) => {
+    const move =
+      value === undefined
+        ? ''
+        : `${isDrawing ? 'L' : 'M'}${(at * step).toFixed(1)} ${yOf(value / most).toFixed(1)}`
+    isDrawing = value !== undefined
+    return move
+  })
+  return moves.join('')
+}

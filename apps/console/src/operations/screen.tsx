@@ -1,0 +1,25 @@
+import { useSearch } from '@tanstack/react-router'
+import { Screen } from '../shell/screen.tsx'
+import { Tabs } from '../shell/tabs.tsx'
+import { Nodes } from './nodes.tsx'
+import { Overview } from './overview.tsx'
+import { Turns } from './turns.tsx'
+
+const tabs = [
+  { tab: 'overview', label: 'Overview' },
+  { tab: 'turns', label: 'Turns' },
+  { tab: 'nodes', label: 'Nodes' },
+] as const
+
+/** What runs the turns, and how it does. */
+export function OperationsScreen() {
+  const { tab = 'overview' } = useSearch({ from: '/operations' })
+  return (
+    <Screen title="Operations">
+      <Tabs label="Parts of operations" tabs={tabs} current={tab} />
+      {tab === 'overview' && <Overview />}
+      {tab === 'turns' && <Turns />}
+      {tab === 'nodes' && <Nodes />}
+    </Screen>
+  )
+}

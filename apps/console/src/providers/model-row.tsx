@@ -1,0 +1,137 @@
+import { ActionIcon, Badge, Menu, Modal, UnstyledButton } from '@mantine/core'
+import type { ModelChange, ModelProfile } from '@outlast/sdk'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { outlast } from '../client.ts'
+import { useMay } from '../login/me.ts'
+import { Confirm, Refusal } from '../shell/confirm.tsx'
+import type { ListedModel } from './providers-query.ts'
+
+/** A model on one line: names, what fits, what it costs for a million tokens. */
+export function ModelRow({ model }: { model: ListedModel }) {
+  const { id, display_name, model_id, provider_name, is_default, is_favorite, profile } = model
+  const mayChange = useMay('admin')
+  const client = useQueryClient()
+  const change = useMutation({
+    mutationFn: (fields: ModelChange) => outlast.models.update(id, fields),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['models'] }),
+  })
+  const isOff = model.status === 'disabled'
+  return (
+    <div className="model-row" data-off={isOff || model.is_stale}>
+      <UnstyledButton
+        className="star"
+        aria-label={`${display_name} is a favourite`}
+        aria-pressed={is_favorite}
+        disabled={!mayChange}
+        onClick={() => change.mutate({ is_favorite: !is_favorite })}
+      >
+        {is_favorite ? '★' : '☆'}
+      </UnstyledButton>
+      <div className="model-cell">
+        <div className="name" title={display_name}>
+          {display_name}
+          {is_default && (
+            <Badge size="xs" variant="light">
+              default
+            </Badge>
+          )}
+          {isOff && (
+            <Badge size="xs" variant="light" color="gray">
+              disabled
+            </Badge>
+          )}
+          {model.is_stale && (
+            <Badge size="xs" variant="light" color="yellow">
+              no longer listed
+            </Badge>
+          )}
+        </div>
+        <div className="dim" title={model_id}>
+          {provider_name} · {model_id}
+        </div>
+      </div>
+      <div className="model-cell limits">
+        <div>{limitsOf(profile)}</div>
+        <div className="dim">{abilitiesOf(profile)}</div>
+      </div>
+      <div className="model-cell">
+        <div>{pricesOf(profile)}</div>
+        <div className="dim">{profile?.cost && 'in / out, 1 M tokens'}</div>
+      </div>
+      {mayChange ? <Actions model={model} change={change.mutate} /> : <span />}
+      {change.isError && (
+        <Modal opened onClose={change.reset} title="That did not work" centered>
+          <Refusal error={change.error} />
+        </Modal>
+      )}
+    </div>
+  )
+}
+
+const thousands = (tokens: number) =>
+  tokens >= 1_000_000
+    ? `${Number((tokens / 1_000_000).toFixed(1))} M`
+    : `${Math.round(tokens / 1_000)} k`
+
+const limitsOf = (profile: ModelProfile | undefined) =>
+  profile?.limits
+    ? `${thousands(profile.limits.context)} context, ${thousands(profile.limits.output)} out`
+    : ''
+
+function abilitiesOf(profile: ModelProfile | undefined): string {
+  if (!profile) return ''
+  const input = profile.modalities?.input.filter((one) => one !== 'text') ?? []
+  return [...input, profile.reasoning && 'thinking', profile.tool_call && 'tools']
+    .filter(Boolean)
+    .join(', ')
+}
+
+const pricesOf = (profile: ModelProfile | undefined) =>
+  profile?.cost ? `$${profile.cost.input} / $${profile.cost.output}` : 'price unknown'
+
+type ActionsProps = { model: ListedModel; change: (fields: ModelChange) => void }
+
+function Actions({ model, change }: ActionsProps) {
+  const [isDeleting, setDeleting] = useState(false)
+  const client = useQueryClient()
+  const { id, display_name, status, is_default } = model
+  return (
+    <>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <ActionIcon variant="subtle" color="gray" aria-label={`More of ${display_name}`}>
+            ⋯
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {!is_default && status === 'active' && (
+            <Menu.Item onClick={() => change({ is_default: true })}>Make it the default</Menu.Item>
+          )}
+          <Menu.Item
+            onClick={() => change({ status: status === 'active' ? 'disabled' : 'active' })}
+          >
+            {status === 'active' ? 'Disable' : 'Enable'}
+          </Menu.Item>
+          <Menu.Divider />
+          <Menu.Item color="red" onClick={() => setDeleting(true)}>
+            Delete
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+      {isDeleting && (
+        <Confirm
+          title={`Delete ${display_name}?`}
+          verb="Delete"
+          close={() => setDeleting(false)}
+          act={async () => {
+            await outlast.models.delete(id)
+            client.invalidateQueries({ queryKey: ['models'] })
+          }}
+        >
+          If its vendor still lists it, the next sync brings it back: disable it to keep it away.
+        </Confirm>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,194 @@
+import { ActionIcon, Badge, Button, Menu, Text } from '@mantine/core'
+import type { ModelSync, Provider, ProviderTestResult } from '@outlast/sdk'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useState } from 'react'
+import { outlast } from '../client.ts'
+import { useMay } from '../login/me.ts'
+import { Ago } from '../shell/ago.tsx'
+import { Confirm, Refusal } from '../shell/confirm.tsx'
+import { Entry, State } from '../shell/entry.tsx'
+import { ModelForm } from './model-form.tsx'
+import { ProviderForm } from './provider-form.tsx'
+import { vendorOf } from './vendors.ts'
+
+type Opened = 'edit' | 'delete' | 'model' | undefined
+
+/** One provider: whether it works, and what can be done with it. */
+export function ProviderEntry({ provider }: { provider: Provider }) {
+  const { id, name, provider_type, base_url, api_key_set, status, last_synced_at } = provider
+  const [opened, setOpened] = useState<Opened>()
+  const mayChange = useMay('admin')
+  const acts = useActs(id)
+  const close = () => setOpened(undefined)
+  const needsKey = provider_type !== 'llmsim'
+  return (
+    <>
+      <Entry
+        label={name}
+        name={
+          <>
+            <Link to="/providers" search={{ tab: 'models', provider: id }}>
+              {name}
+            </Link>
+            <State kind={status === 'active' ? 'good' : 'off'}>{status}</State>
+            {needsKey && (
+              <Badge size="xs" variant="light" color={api_key_set ? 'gray' : 'yellow'} tt="none">
+                {api_key_set ? 'key set' : 'no key'}
+              </Badge>
+            )}
+          </>
+        }
+        about={
+          <>
+            {vendorOf(provider_type).label}
+            {base_url && ` · ${base_url}`}
+            {last_synced_at && (
+              <>
+                {' · models listed '}
+                <Ago at={last_synced_at} />
+              </>
+            )}
+          </>
+        }
+        side={
+          mayChange && (
+            <>
+              <Button
+                size="xs"
+                variant="default"
+                loading={acts.test.isPending}
+                onClick={() => acts.test.mutate()}
+              >
+                Test
+              </Button>
+              <Button
+                size="xs"
+                variant="default"
+                loading={acts.sync.isPending}
+                onClick={() => acts.sync.mutate()}
+              >
+                Sync models
+              </Button>
+              <More
+                provider={provider}
+                open={setOpened}
+                toggle={() => acts.toggle.mutate(status)}
+              />
+            </>
+          )
+        }
+        below={<Outcome acts={acts} />}
+      />
+      {opened === 'edit' && <ProviderForm stored={provider} close={close} />}
+      {opened === 'model' && <ModelForm provider={provider} close={close} />}
+      {opened === 'delete' && (
+        <Confirm title={`Delete ${name}?`} verb="Delete" act={acts.remove} close={close}>
+          Its models and its key are gone with it. One that an agent or a session names cannot be
+          deleted: disable it instead.
+        </Confirm>
+      )}
+    </>
+  )
+}
+
+type MoreProps = { provider: Provider; open: (opened: Opened) => void; toggle: () => void }
+
+function More({ provider: { name, status }, open, toggle }: MoreProps) {
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <ActionIcon variant="default" size={30} aria-label={`More of ${name}`}>
+          ⋯
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Item onClick={() => open('edit')}>Edit</Menu.Item>
+        <Menu.Item onClick={() => open('model')}>Add a model by name</Menu.Item>
+        <Menu.Item onClick={toggle}>{status === 'active' ? 'Disable' : 'Enable'}</Menu.Item>
+        <Menu.Divider />
+        <Menu.Item color="red" onClick={() => open('delete')}>
+          Delete
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  )
+}
+
+function useActs(id: string) {
+  const client = useQueryClient()
+  const readAnew = () => {
+    client.invalidateQueries({ queryKey: ['providers'] })
+    client.invalidateQueries({ queryKey: ['models'] })
+  }
+  return {
+    test: useMutation({ mutationFn: () => outlast.providers.test(id) }),
+    sync: useMutation({ mutationFn: () => outlast.providers.syncModels(id), onSuccess: readAnew }),
+    toggle: useMutation({
+      mutationFn: (status: Provider['status']) =>
+        outlast.providers.update(id, { status: status === 'active' ? 'disabled' : 'active' }),
+      onSuccess: readAnew,
+    }),
+    async remove() {
+      await outlast.providers.delete(id)
+      readAnew()
+    },
+  }
+}
+
+/** What came of the last thing that was done. */
+function Outcome({ acts: { test, sync, toggle } }: { acts: ReturnType<typeof useActs> }) {
+  const error = test.error ?? sync.error ?? toggle.error
+  if (!error && !test.data && !sync.data) return null
+  return (
+    <div>
+      {error && <Refusal error={error} />}
+      {test.data && <Tested result={test.data} />}
+      {sync.data && <Text size="sm">{syncSentence(sync.data)}</Text>}
+    </div>
+  )
+}
+
+function Tested({
+  result: { ok, model, latency_ms, message, kind },
+}: {
+  result: ProviderTestResult
+}) {
+  if (ok) {
+    return (
+      <State kind="good">
+        It works: {model} answered after {latency_ms} ms.
+      </State>
+    )
+  }
+  return (
+    <div>
+      <State kind="bad">{model} did not answer</State>
+      <Text size="sm">{message}</Text>
+      {kind && hints[kind] && (
+        <Text size="sm" c="dimmed">
+          {hints[kind]}
+        </Text>
+      )}
+    </div>
+  )
+}
+
+/** What to do about each kind of failure. */
+const hints: Record<string, string> = {
+  bad_key: 'Open Edit and give it a key that is valid.',
+  no_credit: "Top up the account at the vendor's, then test again.",
+  rate_limited: 'Wait a little, then test again.',
+  overloaded: 'Wait a little, then test again.',
+  no_such_model: 'Sync the models, or disable the one that is gone.',
+  network: 'Check the base URL, and whether this machine reaches it.',
+  timeout: 'Check the base URL, and whether this machine reaches it.',
+  not_configured: 'Open Edit and give it a key or a base URL.',
+  key_unreadable: 'The master key has changed: open Edit and enter the key again.',
+}
+
+function syncSentence({ discovered, total, stale, truncated }: ModelSync): string {
+  const found = `${total} listed, ${discovered} new`
+  const gone = stale === 0 ? '' : `, ${stale} no longer listed`
+  return `${found}${gone}.${truncated ? ' There are more than are kept.' : ''}`
+}

@@ -1,0 +1,96 @@
+import { Button, Group, Modal, PasswordInput, Select, Stack, TextInput } from '@mantine/core'
+import type { Provider, ProviderType } from '@outlast/sdk'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { type FormEvent, useState } from 'react'
+import { outlast } from '../client.ts'
+import { Refusal } from '../shell/confirm.tsx'
+import { vendorOf, vendors } from './vendors.ts'
+
+const choices = vendors.map(({ type, label }) => ({ value: type, label }))
+
+/** Adds a provider, or changes one. A key is only ever written. */
+export function ProviderForm({ stored, close }: { stored?: Provider; close: () => void }) {
+  const [type, setType] = useState<ProviderType>(stored?.provider_type ?? 'openai')
+  const [name, setName] = useState(stored?.name ?? '')
+  const [address, setAddress] = useState(stored?.base_url ?? '')
+  const [key, setKey] = useState('')
+  const client = useQueryClient()
+  const vendor = vendorOf(type)
+  const save = useMutation({
+    mutationFn() {
+      const more = {
+        provider_type: type,
+        ...(address.trim() !== '' && { base_url: address.trim() }),
+        ...(key !== '' && { api_key: key }),
+      }
+      if (stored) return outlast.providers.update(stored.id, { name, ...more })
+      return outlast.providers.create({ name: name.trim() || vendor.label, ...more })
+    },
+    onSuccess() {
+      client.invalidateQueries({ queryKey: ['providers'] })
+      client.invalidateQueries({ queryKey: ['models'] })
+      close()
+    },
+  })
+  return (
+    <Modal opened onClose={close} title={stored ? stored.name : 'New provider'} centered>
+      <form
+        onSubmit={(event: FormEvent) => {
+          event.preventDefault()
+          save.mutate()
+        }}
+      >
+        <Stack gap="sm">
+          <Select
+            label="Type"
+            description={vendor.hint}
+            data={choices}
+            allowDeselect={false}
+            value={type}
+            onChange={(value) => value && setType(value as ProviderType)}
+          />
+          <TextInput
+            label="Name"
+            placeholder={vendor.label}
+            maxLength={255}
+            required={stored !== undefined}
+            value={name}
+            onChange={({ currentTarget }) => setName(currentTarget.value)}
+            data-autofocus
+          />
+          {type !== 'llmsim' && (
+            <>
+              <TextInput
+                label="Base URL"
+                description={vendor.needsAddress ? undefined : 'Only for a proxy of your own.'}
+                placeholder={vendor.address}
+                required={vendor.needsAddress}
+                maxLength={2048}
+                value={address}
+                onChange={({ currentTarget }) => setAddress(currentTarget.value)}
+              />
+              <PasswordInput
+                label="API key"
+                description={
+                  stored?.api_key_set
+                    ? 'One is set. What you write here takes its place.'
+                    : 'It is stored encrypted and never shown again.'
+                }
+                autoComplete="off"
+                maxLength={8192}
+                value={key}
+                onChange={({ currentTarget }) => setKey(currentTarget.value)}
+              />
+            </>
+          )}
+          {save.isError && <Refusal error={save.error} />}
+          <Group justify="flex-end">
+            <Button type="submit" loading={save.isPending}>
+              {stored ? 'Save' : 'Add'}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

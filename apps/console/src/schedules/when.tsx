@@ -1,0 +1,105 @@
+import { Button, Group, Select, Text, TextInput } from '@mantine/core'
+import { useMemo } from 'react'
+import { inWords, nextTimes } from './cron.ts'
+import type { EditProps } from './editor.tsx'
+
+/** Names of today, which some browsers know by those of before only. */
+const renamed = [
+  'Africa/Asmara',
+  'America/Argentina/Buenos_Aires',
+  'America/Nuuk',
+  'Asia/Ho_Chi_Minh',
+  'Asia/Kathmandu',
+  'Asia/Kolkata',
+  'Asia/Yangon',
+  'Atlantic/Faroe',
+  'Europe/Kyiv',
+  'Pacific/Kanton',
+]
+
+const timezones = [
+  ...new Set(['UTC', ...[...Intl.supportedValuesOf('timeZone'), ...renamed].sort()]),
+]
+
+const usual = [
+  ['*/15 * * * *', 'Every 15 minutes'],
+  ['0 * * * *', 'Hourly'],
+  ['0 9 * * *', 'Daily'],
+  ['0 9 * * MON-FRI', 'Workdays'],
+  ['0 9 * * MON', 'Weekly'],
+  ['0 9 1 * *', 'Monthly'],
+] as const
+
+/** When it is due: the expression, what it means, and when that is next. */
+export function When({ draft: { cron, timezone }, change }: EditProps) {
+  const { times, problem } = useMemo(() => lookAt(cron, timezone), [cron, timezone])
+  return (
+    <div>
+      <Group align="flex-start" gap="sm" grow preventGrowOverflow={false}>
+        <TextInput
+          label="Cron expression"
+          required
+          maxLength={255}
+          spellCheck={false}
+          value={cron}
+          onChange={({ currentTarget }) => change({ cron: currentTarget.value })}
+          error={problem}
+        />
+        <Select
+          label="Time zone"
+          searchable
+          allowDeselect={false}
+          limit={100}
+          data={timezones.includes(timezone) ? timezones : [timezone, ...timezones]}
+          value={timezone}
+          onChange={(zone) => zone && change({ timezone: zone })}
+        />
+      </Group>
+      <Group gap={4} mt={6}>
+        {usual.map(([expression, label]) => (
+          <Button
+            key={expression}
+            size="compact-xs"
+            variant={cron === expression ? 'light' : 'subtle'}
+            onClick={() => change({ cron: expression })}
+          >
+            {label}
+          </Button>
+        ))}
+      </Group>
+      {!problem && (
+        <div role="status" aria-label="When it runs">
+          <Text size="sm" mt="xs">
+            {inWords(cron)}, {timezone}
+          </Text>
+          <Text size="xs" c="dimmed" component="ol" m={0} pl="lg">
+            {times.map((time) => (
+              <li key={time.toISOString()}>{said(time, timezone)}</li>
+            ))}
+          </Text>
+        </div>
+      )}
+    </div>
+  )
+}
+
+const said = (time: Date, timeZone: string) =>
+  time.toLocaleString('en-GB', {
+    timeZone,
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  })
+
+function lookAt(cron: string, timezone: string): { times: Date[]; problem?: string } {
+  try {
+    const times = nextTimes(cron, timezone)
+    return times.length > 0 ? { times } : { times, problem: 'There is no such time any more.' }
+  } catch (error) {
+    return { times: [], problem: (error as Error).message.replace(/^CronPattern: /, '') }
+  }
+}

@@ -1,0 +1,41 @@
+import { useQuery } from '@tanstack/react-query'
+import { outlast } from '../client.ts'
+import { Failure } from '../shell/screen.tsx'
+
+const modes: Record<string, string> = {
+  none: 'none: everybody who reaches this port may do everything, without an account',
+  admin: "admin: the administrator of the server's settings signs in; programs have keys",
+  full: 'full: people sign in with accounts of their own; programs have keys',
+}
+
+/** What server this is. */
+export function About() {
+  const health = useQuery({
+    queryKey: ['health'],
+    queryFn: async ({ signal }) => await outlast.health.get({ signal }),
+  })
+  if (health.isError) return <Failure error={health.error} retry={health.refetch} />
+  if (!health.data) return null
+  const { version, auth_mode, database, status } = health.data
+  return (
+    <section className="section">
+      <h2>This server</h2>
+      <dl className="facts-list">
+        <dt>Version</dt>
+        <dd>{version}</dd>
+        <dt>Status</dt>
+        <dd>
+          {status}, database {database}
+        </dd>
+        <dt>Authentication</dt>
+        <dd>{modes[auth_mode.toLowerCase()] ?? auth_mode}</dd>
+        <dt>Address</dt>
+        <dd>{outlast.url}</dd>
+        <dt>API</dt>
+        <dd>
+          <a href="/docs">/docs</a>
+        </dd>
+      </dl>
+    </section>
+  )
+}

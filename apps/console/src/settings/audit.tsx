@@ -1,0 +1,157 @@
+import { Button, Group, Select } from '@mantine/core'
+import type { AuditEntry, AuditExportQuery } from '@outlast/sdk'
+import { useInfiniteQuery, useMutation } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { outlast } from '../client.ts'
+import { saveBlob } from '../files/save.ts'
+import { Ago } from '../shell/ago.tsx'
+import { Refusal } from '../shell/confirm.tsx'
+import { Entry } from '../shell/entry.tsx'
+import { Empty, Failure } from '../shell/screen.tsx'
+import { Words } from '../shell/words.tsx'
+
+const pageSize = 100
+const dayMs = 86_400_000
+const spans: Record<string, number> = { day: 1, week: 7, month: 30 }
+
+type Filters = {
+  action?: string | undefined
+  target?: string | undefined
+  since?: string | undefined
+}
+
+function queryOf({ action, target, since }: Filters): AuditExportQuery {
+  const days = since && spans[since]
+  return {
+    ...(action && { action }),
+    ...(target && { target }),
+    ...(days && { since: new Date(Date.now() - days * dayMs).toISOString() }),
+  }
+}
+
+/** Who did what to what, from where, when; the latest first. */
+export function Audit() {
+  const filters = useSearch({ from: '/settings' })
+  const { action, target, since } = filters
+  const navigate = useNavigate({ from: '/settings' })
+  const set = (change: Filters) =>
+    navigate({ search: (before) => ({ ...before, ...change }), replace: true })
+  const entries = useInfiniteQuery({
+    queryKey: ['audit', action, target, since],
+    queryFn: async ({ pageParam, signal }) =>
+      await outlast.audit.list(
+        { ...queryOf(filters), offset: pageParam, limit: pageSize },
+        { signal },
+      ),
+    initialPageParam: 0,
+    getNextPageParam: ({ data, offset }) =>
+      data.length < pageSize ? undefined : offset + data.length,
+  })
+  const list = entries.data?.pages.flatMap(({ data }) => data) ?? []
+  return (
+    <>
+      <Group className="filter-bar" gap="xs" role="search">
+        <Words
+          label="Action"
+          placeholder="Action, such as delete_agent"
+          value={action}
+          lengthMax={100}
+          onChange={(value) => set({ action: value })}
+          className="grows"
+        />
+        <Words
+          label="Target"
+          placeholder="Id of what it was done to"
+          value={target}
+          onChange={(value) => set({ target: value })}
+          className="grows"
+        />
+        <Select
+          size="xs"
+          w={130}
+          aria-label="When"
+          placeholder="Any time"
+          clearable
+          data={[
+            { value: 'day', label: 'Last 24 hours' },
+            { value: 'week', label: 'Last 7 days' },
+            { value: 'month', label: 'Last 30 days' },
+          ]}
+          value={since ?? null}
+          onChange={(value) => set({ since: value ?? undefined })}
+        />
+        <Export filters={filters} />
+      </Group>
+      {entries.isError && <Failure error={entries.error} retry={entries.refetch} />}
+      {entries.isSuccess && list.length === 0 && (
+        <Empty title="Nothing like that was done.">
+          Everything that changes something is written down here, and cannot be changed. Messages
+          and sessions have logs of their own.
+        </Empty>
+      )}
+      <ul className="entries" aria-label="Audit log">
+        {list.map((one) => (
+          <Row key={one.id} entry={one} />
+        ))}
+      </ul>
+      {entries.hasNextPage && (
+        <Group p="md">
+          <Button
+            size="xs"
+            variant="default"
+            loading={entries.isFetchingNextPage}
+            onClick={() => entries.fetchNextPage()}
+          >
+            Show earlier ones
+          </Button>
+        </Group>
+      )}
+    </>
+  )
+}
+
+function Export({ filters }: { filters: Filters }) {
+  const save = useMutation({
+    async mutationFn() {
+      const portions: BlobPart[] = []
+      for await (const bytes of await outlast.audit.export(queryOf(filters))) {
+        portions.push(bytes as BlobPart)
+      }
+      saveBlob(new Blob(portions, { type: 'application/x-ndjson' }), 'audit-log.ndjson')
+    },
+  })
+  return (
+    <>
+      <Button size="xs" variant="default" loading={save.isPending} onClick={() => save.mutate()}>
+        Export
+      </Button>
+      {save.isError && <Refusal error={save.error} />}
+    </>
+  )
+}
+
+function Row({ entry }: { entry: AuditEntry }) {
+  const { action, actor_name, actor_type, actor_id, target, address, created_at, details } = entry
+  return (
+    <Entry
+      label={`${action} ${new Date(created_at).toLocaleString()}`}
+      name={
+        <>
+          <code>{action}</code>
+          <span className="entry-about">{actor_name ?? actor_id ?? actor_type}</span>
+        </>
+      }
+      about={
+        <>
+          {[target, address].filter(Boolean).join(' · ')}
+          {details && Object.keys(details).length > 0 && <div>{JSON.stringify(details)}</div>}
+        </>
+      }
+      side={
+        <span className="entry-about">
+          <Ago at={created_at} />
+        </span>
+      }
+    />
+  )
+}

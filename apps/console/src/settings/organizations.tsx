@@ -1,0 +1,148 @@
+import { Button, Group, Modal, Stack, TextInput } from '@mantine/core'
+import type { Organization } from '@outlast/sdk'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { type FormEvent, useState } from 'react'
+import { outlast } from '../client.ts'
+import { switchTo } from '../login/login.ts'
+import { meQuery } from '../login/me.ts'
+import { Ago } from '../shell/ago.tsx'
+import { Refusal } from '../shell/confirm.tsx'
+import { Entry, State } from '../shell/entry.tsx'
+import { Failure } from '../shell/screen.tsx'
+
+/** Organizations that one belongs to. */
+export function Organizations() {
+  const [isNew, setNew] = useState(false)
+  const organizations = useQuery({
+    queryKey: ['organizations'],
+    queryFn: async ({ signal }) => (await outlast.organizations.list({}, { signal })).data,
+  })
+  return (
+    <>
+      <Group className="filter-bar" justify="space-between">
+        <span className="entry-about">Nothing is shared between organizations.</span>
+        <Button size="xs" onClick={() => setNew(true)}>
+          New organization
+        </Button>
+      </Group>
+      {isNew && (
+        <Naming
+          title="New organization"
+          verb="Create"
+          save={(name) => outlast.organizations.create({ name })}
+          close={() => setNew(false)}
+        />
+      )}
+      {organizations.isError && (
+        <Failure error={organizations.error} retry={organizations.refetch} />
+      )}
+      <ul className="entries" aria-label="Organizations">
+        {organizations.data?.map((one) => (
+          <Row key={one.id} organization={one} />
+        ))}
+      </ul>
+    </>
+  )
+}
+
+function Row({ organization: { id, name, role, created_at } }: { organization: Organization }) {
+  const { data: me } = useQuery(meQuery)
+  const [isNaming, setNaming] = useState(false)
+  const go = useMutation({ mutationFn: () => switchTo(id) })
+  const isHere = me?.organization_id === id
+  return (
+    <>
+      <Entry
+        label={name}
+        name={
+          <>
+            {name}
+            {isHere && <State kind="good">you are here</State>}
+          </>
+        }
+        about={
+          <>
+            {role} · made <Ago at={created_at} />
+          </>
+        }
+        side={
+          <>
+            {isHere && (role === 'admin' || role === 'owner') && (
+              <Button size="xs" variant="default" onClick={() => setNaming(true)}>
+                Rename
+              </Button>
+            )}
+            {!isHere && (
+              <Button
+                size="xs"
+                variant="default"
+                aria-label={`Switch to ${name}`}
+                loading={go.isPending}
+                onClick={() => go.mutate()}
+              >
+                Switch
+              </Button>
+            )}
+          </>
+        }
+        below={go.isError && <Refusal error={go.error} />}
+      />
+      {isNaming && (
+        <Naming
+          title={`Rename ${name}`}
+          verb="Rename"
+          before={name}
+          save={(next) => outlast.organizations.update(id, { name: next })}
+          close={() => setNaming(false)}
+        />
+      )}
+    </>
+  )
+}
+
+type NamingProps = {
+  title: string
+  verb: string
+  before?: string
+  save: (name: string) => Promise<unknown>
+  close: () => void
+}
+
+function Naming({ title, verb, before = '', save, close }: NamingProps) {
+  const [name, setName] = useState(before)
+  const client = useQueryClient()
+  const saving = useMutation({
+    mutationFn: () => save(name.trim()),
+    onSuccess() {
+      client.invalidateQueries({ queryKey: ['organizations'] })
+      close()
+    },
+  })
+  return (
+    <Modal opened onClose={close} title={title} centered>
+      <form
+        onSubmit={(event: FormEvent) => {
+          event.preventDefault()
+          saving.mutate()
+        }}
+      >
+        <Stack gap="sm">
+          <TextInput
+            label="Name"
+            required
+            maxLength={255}
+            value={name}
+            onChange={({ currentTarget }) => setName(currentTarget.value)}
+            data-autofocus
+          />
+          {saving.isError && <Refusal error={saving.error} />}
+          <Group justify="flex-end">
+            <Button type="submit" loading={saving.isPending}>
+              {verb}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  )
+}

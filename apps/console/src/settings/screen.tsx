@@ -1,0 +1,67 @@
+import { useQuery } from '@tanstack/react-query'
+import { useSearch } from '@tanstack/react-router'
+import { authConfigQuery, meQuery, useMay } from '../login/me.ts'
+import { Empty, Failure, Screen } from '../shell/screen.tsx'
+import { Tabs } from '../shell/tabs.tsx'
+import { About } from './about.tsx'
+import { Audit } from './audit.tsx'
+import { Keys } from './keys.tsx'
+import { Members } from './members.tsx'
+import { Organizations } from './organizations.tsx'
+import { Profile } from './profile.tsx'
+
+const tabs = [
+  { tab: 'profile', label: 'Profile' },
+  { tab: 'keys', label: 'API keys' },
+  { tab: 'members', label: 'Members' },
+  { tab: 'organizations', label: 'Organizations' },
+  { tab: 'audit', label: 'Audit log' },
+  { tab: 'about', label: 'About' },
+] as const
+
+const withoutAccounts = ['audit', 'about']
+
+/** Who may do what here, and what was done. */
+export function SettingsScreen() {
+  const config = useQuery(authConfigQuery)
+  const me = useQuery(meQuery)
+  const mayAdminister = useMay('admin')
+  const isOff = config.data?.mode === 'none'
+  const search = useSearch({ from: '/settings' })
+  const error = config.error ?? me.error
+  if (error) return <Failure error={error} retry={() => me.refetch()} />
+  if (!config.data || me.data === undefined) return null
+  const offered = tabs.filter(
+    ({ tab }) => (!isOff || withoutAccounts.includes(tab)) && (tab !== 'audit' || mayAdminister),
+  )
+  const tab = search.tab ?? offered[0]!.tab
+  return (
+    <Screen title="Settings">
+      <Tabs label="Parts of the settings" tabs={offered} current={tab} />
+      <div className="scroll">
+        {!offered.some((one) => one.tab === tab) ? (
+          <NotHere isOff={isOff} />
+        ) : (
+          <>
+            {tab === 'profile' && <Profile />}
+            {tab === 'keys' && <Keys />}
+            {tab === 'members' && <Members />}
+            {tab === 'organizations' && <Organizations />}
+            {tab === 'audit' && <Audit />}
+            {tab === 'about' && <About />}
+          </>
+        )}
+      </div>
+    </Screen>
+  )
+}
+
+const NotHere = ({ isOff }: { isOff: boolean }) =>
+  isOff ? (
+    <Empty title="There are no accounts here.">
+      Authentication is off: everybody who reaches this port may do everything. Start the server
+      with AUTH_MODE=admin or AUTH_MODE=full to have people, keys and roles.
+    </Empty>
+  ) : (
+    <Empty title="This is for administrators.">Ask one of your organization.</Empty>
+  )

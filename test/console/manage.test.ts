@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import type { Browser } from 'playwright-core'
+import { modelsOf, sendJson, startAnyVendor, vendorKey } from '../../apps/server/test/any-vendor.ts'
+import { addMcpServer, startMcp, startWithMcp } from '../../apps/server/test/mcp.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
+
+let browser: Browser
+
+before(async (t) => {
+  browser = await startBrowser(t as never)
+})
+
+/** A vendor of two models that knows one key, and says OK. */
+const startMill = (t: TestContext) =>
+  startAnyVendor(t, ({ url, headers }, response) => {
+    if (headers.authorization !== `Bearer ${vendorKey}`) {
+      return sendJson(response, { error: { message: 'Incorrect API key provided' } }, 401)
+    }
+    if (url === '/v1/models') {
+      return sendJson(response, { object: 'list', data: modelsOf(['grind-1', 'grind-2']) })
+    }
+    const choices = [{ index: 0, delta: { role: 'assistant', content: 'OK' } }]
+    const chunk = { id: '1', object: 'chat.completion.chunk', created: 1, model: 'm', choices }
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.end(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`)
+  })
+
+test('a provider is added, told what is wrong with it, mended and synced, and its model made the default', async (t) => {
+  const vendor = await startMill(t)
+  const server = await startServer(t)
+  const { page, complaints } = await openTab(
+    await openProfile(t, browser),
+    `${server.url}/providers`,
+  )
+  await page.getByRole('button', { name: 'Add a provider' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByRole('combobox', { name: 'Type' }).click()
+  await page.getByRole('option', { name: /^Chat Completions/ }).click()
+  await dialog.getByLabel('Name').fill('Mill')
+  await dialog.getByLabel('Base URL').fill(`${vendor.url}/v1`)
+  await dialog.getByLabel('API key').fill('wrong')
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+
+  const mill = page.getByRole('listitem', { name: 'Mill' })
+  await mill.getByText('key set').waitFor()
+  await mill.getByRole('button', { name: 'More of Mill' }).click()
+  await page.getByRole('menuitem', { name: 'Add a model by name' }).click()
+  await dialog.getByLabel('Model').fill('grind-1')
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  await dialog.waitFor({ state: 'detached' })
+  await mill.getByRole('button', { name: 'Test' }).click()
+  await mill.getByText('grind-1 did not answer').waitFor()
+  await mill.getByText('Open Edit and give it a key that is valid.').waitFor()
+
+  await mill.getByRole('button', { name: 'More of Mill' }).click()
+  await page.getByRole('menuitem', { name: 'Edit' }).click()
+  assert.equal(await dialog.getByLabel('API key').inputValue(), '')
+  await dialog.getByLabel('API key').fill(vendorKey)
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  await mill.getByRole('button', { name: 'Test' }).click()
+  await mill.getByText(/^It works: grind-1 answered/).waitFor()
+  await mill.getByRole('button', { name: 'Sync models' }).click()
+  await mill.getByText('2 listed, 1 new.').waitFor()
+
+  await mill.getByRole('link', { name: 'Mill' }).click()
+  await page.waitForURL(/provider=/)
+  const model = page.getByRole('listitem', { name: 'grind-1' })
+  await model.getByRole('button', { name: 'grind-1 is a favourite' }).click()
+  await page.locator('.star[aria-pressed=true]').waitFor()
+  await model.getByRole('button', { name: 'More of grind-1' }).click()
+  await page.getByRole('menuitem', { name: 'Make it the default' }).click()
+  await model.getByText('default').waitFor()
+  const other = page.getByRole('listitem', { name: 'grind-2' })
+  await other.getByRole('button', { name: 'More of grind-2' }).click()
+  await page.getByRole('menuitem', { name: 'Disable' }).click()
+  await other.waitFor({ state: 'detached' })
+  await page.getByLabel('Disabled and stale too').check()
+  await other.getByText('disabled').waitFor()
+  assert.match(page.url(), /all=true/)
+  assert.deepEqual(complaints, [])
+})
+
+test('an MCP server is added and tested, its tools are seen, and what is wrong with one that is down', async (t) => {
+  const mcp = await startMcp(t)
+  const server = await startWithMcp(t)
+  await addMcpServer(server, 'http://127.0.0.1:9/mcp', { name: 'gone' })
+  const { page, complaints } = await openTab(
+    await openProfile(t, browser),
+    `${server.url}/mcp-servers`,
+  )
+  await page.getByRole('button', { name: 'Add a server' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Name').fill('tracker')
+  await dialog.getByLabel('URL').fill(mcp.url)
+  await dialog.getByRole('button', { name: 'Add a header' }).click()
+  await dialog.getByLabel('Header', { exact: true }).fill('X-Team')
+  await dialog.getByLabel('Value of X-Team').fill('a secret colour')
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+
+  const tracker = page.getByRole('listitem', { name: 'tracker' })
+  await tracker.getByText('1 header').waitFor()
+  await tracker.getByRole('button', { name: 'Test' }).click()
+  await tracker.getByText(/^It works: decent 1\.0\.0 listed 1 tool/).waitFor()
+  await tracker.getByText('mcp_tracker__say').click()
+  await tracker.getByText('word', { exact: true }).waitFor()
+  assert.equal(mcp.heard('tools/list')[0]!.request.headers['x-team'], 'a secret colour')
+
+  // What is kept of a header is not shown, and stays when something else is changed.
+  await tracker.getByRole('button', { name: 'More of tracker' }).click()
+  await page.getByRole('menuitem', { name: 'Edit' }).click()
+  assert.equal(await dialog.getByLabel('Value of X-Team').inputValue(), '********')
+  await dialog.getByLabel('Description').fill('Issues of the team')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await tracker.getByText('Issues of the team').waitFor()
+  await tracker.getByRole('button', { name: 'Test' }).click()
+  await tracker.getByText(/^It works/).waitFor()
+  assert.equal(mcp.heard('tools/list').at(-1)!.request.headers['x-team'], 'a secret colour')
+
+  const gone = page.getByRole('listitem', { name: 'gone' })
+  await gone.getByRole('button', { name: 'Test' }).click()
+  await gone.getByText('Its tools cannot be listed').waitFor()
+  await gone.getByText(/Check that it runs/).waitFor()
+  await gone.getByRole('button', { name: 'More of gone' }).click()
+  await page.getByRole('menuitem', { name: 'Disable' }).click()
+  await gone.getByText('disabled').waitFor()
+  await gone.getByRole('button', { name: 'More of gone' }).click()
+  await page.getByRole('menuitem', { name: 'Delete' }).click()
+  await dialog.getByRole('button', { name: 'Delete' }).click()
+  await gone.waitFor({ state: 'detached' })
+  assert.deepEqual(complaints, [])
+})
+
+test('a schedule is made, says when it runs, runs now, and is paused; operations tell of it', async (t) => {
+  const server = await startServer(t)
+  const { page, complaints } = await openTab(
+    await openProfile(t, browser),
+    `${server.url}/schedules`,
+  )
+  await page.getByRole('link', { name: 'New schedule' }).click()
+  await page.getByLabel('Name').fill('Morning report')
+  await page.getByLabel('Cron expression').fill('61 * * * *')
+  await page.locator('[aria-invalid=true]').waitFor()
+  await page.getByLabel('Cron expression').fill('0 9 1 JAN *')
+  await page.getByRole('combobox', { name: 'Time zone' }).fill('Europe/Kyiv')
+  await page.getByRole('option', { name: 'Europe/Kyiv' }).click()
+  const when = page.getByRole('status', { name: 'When it runs' })
+  await when.getByText('At 09:00 on day 1 in January, Europe/Kyiv').waitFor()
+  assert.equal(await when.getByRole('listitem').count(), 5)
+  await page.getByRole('combobox', { name: 'Agent' }).click()
+  await page.getByRole('option', { name: 'Assistant' }).click()
+  await page.getByRole('textbox', { name: 'Message' }).fill('What is new today?')
+  await page.getByRole('button', { name: 'Create' }).click()
+
+  await page.waitForURL(/\/schedules\/[0-9a-f-]+$/)
+  await page.getByRole('button', { name: 'Run now' }).click()
+  const ran = page.getByRole('listitem', { name: /^completed/ })
+  await ran.getByText('completed').waitFor()
+  await page.getByRole('status', { name: 'Statistics' }).getByText('1 completed').waitFor()
+  await page.getByRole('button', { name: 'Pause' }).click()
+  await page.getByText('paused').waitFor()
+  const { body } = await server.call('GET', '/v1/durable/schedules')
+  assert.equal(body.data[0].enabled, false)
+  await ran.getByRole('link', { name: 'Session' }).click()
+  await page.getByText('What is new today?').first().waitFor()
+
+  await page.getByRole('link', { name: 'Operations' }).click()
+  await page.getByText('Everything works').waitFor()
+  await page.getByRole('img', { name: /^Throughput/ }).waitFor()
+  await page.getByRole('link', { name: 'Nodes' }).click()
+  await page.getByRole('button', { name: 'Drain' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Drain' }).click()
+  await page.getByText('draining').waitFor()
+  await page.getByRole('button', { name: 'Resume' }).click()
+  await page.getByText('alive').waitFor()
+  assert.deepEqual(complaints, [])
+})

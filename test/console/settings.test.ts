@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import {
+  callerWith,
+  expectStatus,
+  type Person,
+  registerPerson,
+  startGuarded,
+} from '../../apps/server/test/access.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
+
+type Server = Awaited<ReturnType<typeof startGuarded>>
+
+let browser: Browser
+let server: Server
+
+before(async (t) => {
+  browser = await startBrowser(t as never)
+  server = await startGuarded(t as never)
+})
+
+const passwordOf = (page: Page) => page.getByRole('textbox', { name: 'Password', exact: true })
+
+async function signIn(page: Page, { email, password }: Pick<Person, 'email' | 'password'>) {
+  await page.getByLabel('E-mail').fill(email)
+  await passwordOf(page).fill(password)
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click()
+}
+
+test('a person signs in, makes a key that is shown once, and is told of it in the audit log', async (t) => {
+  const person = await registerPerson(server)
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, `${server.url}/settings?tab=keys`)
+  await signIn(page, { ...person, password: 'not the password' })
+  await page.getByRole('alert').getByText('Invalid email or password').waitFor()
+  await signIn(page, person)
+  await page.getByText('There is no key yet.').waitFor()
+  await page.getByRole('button', { name: 'New key' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Name').fill('Deploys')
+  await dialog.getByRole('combobox', { name: 'What it may do' }).click()
+  await page.getByRole('option', { name: 'reads', exact: true }).click()
+  await dialog.getByRole('button', { name: 'Make the key' }).click()
+  const key = await dialog.locator('.secret').textContent()
+  assert.ok(key)
+  const call = callerWith(server.url, `Bearer ${key}`)
+  expectStatus(await call('GET', '/v1/agents'), 200)
+  expectStatus(await call('POST', '/v1/sessions', {}), 403)
+  await dialog.getByRole('button', { name: 'Copy' }).press('Escape')
+  const row = page.getByRole('listitem', { name: 'Deploys' })
+  await row.getByText(key.slice(0, 8)).waitFor()
+  assert.equal((await page.content()).includes(key), false)
+
+  await row.getByRole('button', { name: 'Delete Deploys' }).click()
+  await dialog.getByRole('button', { name: 'Delete' }).click()
+  await row.waitFor({ state: 'detached' })
+  await page.getByRole('link', { name: 'Audit log' }).click()
+  await page.getByRole('listitem', { name: /^delete_api_key/ }).waitFor()
+  await page.getByLabel('Action').fill('register')
+  await page.getByRole('listitem', { name: /^delete_api_key/ }).waitFor({ state: 'detached' })
+  const download = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Export' }).click()
+  assert.equal((await download).suggestedFilename(), 'audit-log.ndjson')
+  assert.deepEqual(complaints, [])
+})
+
+test('who is invited registers by the link, and is offered what a viewer may do', async (t) => {
+  const owner = await registerPerson(server)
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, `${server.url}/settings?tab=members`)
+  await signIn(page, owner)
+  await page.getByRole('button', { name: 'Invite' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('E-mail').fill('guest@example.com')
+  await dialog.getByRole('combobox', { name: 'Role' }).click()
+  await page.getByRole('option', { name: 'viewer' }).click()
+  await dialog.getByRole('button', { name: 'Make the invitation' }).click()
+  const link = await dialog.locator('.secret').textContent()
+  assert.ok(link)
+  await page.keyboard.press('Escape')
+  await page.getByRole('listitem', { name: 'guest@example.com' }).waitFor()
+
+  const guest = await openTab(await openProfile(t, browser), link)
+  await guest.page.getByText(/^You are invited/).waitFor()
+  await guest.page.getByLabel('Name').fill('Guest')
+  await guest.page.getByLabel('E-mail').fill('guest@example.com')
+  await passwordOf(guest.page).fill('a long password indeed')
+  await guest.page.getByRole('button', { name: 'Create the account' }).click()
+  await guest.page.getByRole('button', { name: 'Guest' }).waitFor()
+  await guest.page.goto(`${server.url}/mcp-servers`)
+  await guest.page.getByText('microsoft_learn').first().waitFor()
+  await guest.page.getByRole('button', { name: 'Guest' }).waitFor()
+  assert.equal(await guest.page.getByRole('button', { name: 'Test' }).count(), 0)
+  await guest.page.goto(`${server.url}/settings?tab=members`)
+  await guest.page.getByRole('listitem', { name: owner.name }).waitFor()
+  assert.equal(await guest.page.getByRole('button', { name: /^Remove/ }).count(), 0)
+  assert.equal(await guest.page.getByRole('link', { name: 'Audit log' }).count(), 0)
+
+  // The owner sees who came, at once, and takes them out again.
+  const row = page.getByRole('listitem', { name: 'Guest', exact: true })
+  await row.getByRole('combobox', { name: 'Role of Guest' }).click()
+  await page.getByRole('option', { name: 'member' }).click()
+  await row.getByRole('button', { name: 'Remove Guest' }).click()
+  await dialog.getByRole('button', { name: 'Remove' }).click()
+  await row.waitFor({ state: 'detached' })
+  assert.deepEqual([...complaints, ...guest.complaints], [])
+})
+
+test('who has an account joins by the link, is asked where to work, and switches', async (t) => {
+  const owner = await registerPerson(server)
+  const person = await registerPerson(server)
+  const { orgId, call } = owner
+  const renamed = await call('PATCH', `/v1/orgs/${orgId}`, { name: 'The mill' })
+  expectStatus(renamed, 200)
+  const invitation = { email: person.email, role: 'member' }
+  const { token } = expectStatus(
+    await call('POST', `/v1/orgs/${orgId}/invitations`, invitation),
+    201,
+  )
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, `${server.url}/?invitation=${token}`)
+  await page.getByRole('button', { name: 'Sign in instead' }).click()
+  await signIn(page, person)
+  const dialog = page.getByRole('dialog')
+  const switched = page.waitForEvent('load')
+  await dialog.getByRole('button', { name: 'Join' }).click()
+  await switched
+  await page.goto(`${server.url}/settings?tab=organizations`)
+  const mill = page.getByRole('listitem', { name: 'The mill' })
+  await mill.getByText('you are here').waitFor()
+
+  // Another browser does not know yet.
+  const other = await openTab(await openProfile(t, browser), `${server.url}/settings`)
+  await signIn(other.page, person)
+  await other.page
+    .getByRole('dialog')
+    .getByRole('button', { name: /^The mill/ })
+    .click()
+  await other.page.waitForURL(`${server.url}/`)
+  await other.page.getByRole('button', { name: person.name }).waitFor()
+  const cookies = await other.page.context().cookies()
+  assert.equal(cookies.find(({ name }) => name === 'outlast_org')?.value, orgId)
+  assert.deepEqual([...complaints, ...other.complaints], [])
+})
+
+test('a login that is over in the middle of a form asks to sign in, and the form is still there', async (t) => {
+  const person = await registerPerson(server)
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, `${server.url}/mcp-servers?new=true`)
+  await signIn(page, person)
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Name').fill('tracker')
+  await dialog.getByLabel('URL').fill('https://mcp.example.com/mcp')
+  const { value } = (await profile.cookies()).find(({ name }) => name === 'access_token')!
+  expectStatus(await callerWith(server.url, `Bearer ${value}`)('POST', '/v1/auth/logout'), 200)
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  await passwordOf(page).waitFor()
+  assert.equal(await dialog.count(), 0)
+  await signIn(page, person)
+  await page.getByRole('listitem', { name: 'tracker' }).waitFor()
+
+  const { page: other } = await openTab(profile, `${server.url}/settings`)
+  await other.getByText(person.email).waitFor()
+  await other.getByRole('button', { name: 'Sign out in all tabs' }).click()
+  await passwordOf(other).waitFor()
+  await passwordOf(page).waitFor()
+  assert.equal(await page.getByText('tracker').count(), 0)
+  assert.deepEqual(complaints, [])
+})
+
+test('without accounts the settings say so, and what server this is', async (t) => {
+  const open = await startServer(t)
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, `${open.url}/settings?tab=keys`)
+  await page.getByText('There are no accounts here.').waitFor()
+  assert.equal(await page.getByRole('link', { name: 'API keys' }).count(), 0)
+  await page.getByRole('link', { name: 'About' }).click()
+  await page.getByText(/^none: everybody/).waitFor()
+  assert.deepEqual(complaints, [])
+})
