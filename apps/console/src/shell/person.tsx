@@ -1,20 +1,11 @@
 import { Menu, Text, UnstyledButton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { outlast } from '../client.ts'
-import { remember, signOut } from '../login/login.ts'
+import { signOut } from '../login/login.ts'
+import { meQuery } from '../login/me.ts'
 
 /** Who is signed in; nothing where nobody has to be. */
 export function Person() {
-  const person = useQuery({
-    queryKey: ['me'],
-    async queryFn() {
-      const { mode } = await outlast.auth.getConfig()
-      if (mode === 'none') return null
-      const me = await outlast.auth.getMe()
-      remember(me.id)
-      return me
-    },
-  })
+  const person = useQuery(meQuery)
   if (!person.data) {
     return (
       <Text size="xs" c="dimmed" px={4}>

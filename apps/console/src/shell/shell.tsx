@@ -2,17 +2,11 @@ import './shell.css'
 import { AppShell, Burger, Group, NavLink, Text, UnstyledButton } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
-<<<<<<< HEAD
 import { lazy, Suspense, useState } from 'react'
 import { useAsking } from '../login/login.ts'
 import { SignIn } from '../login/sign-in.tsx'
-import { Banners } from './banners.tsx'
-=======
-import { signOut, useAsking } from '../login/login.ts'
-import { meQuery } from '../login/me.ts'
-import { SignIn } from '../login/sign-in.tsx'
 import { Welcome } from '../login/welcome.tsx'
->>>>>>> hU
+import { Banners } from './banners.tsx'
 import { useChanges } from './changes.ts'
 import { Icon } from './icon.tsx'
 import { Person } from './person.tsx'
@@ -104,7 +98,6 @@ function Sidebar({ onGo, search }: { onGo: () => void; search: () => void }) {
   )
 }
 
-<<<<<<< HEAD
 const modifier = /Mac|iPhone|iPad/.test(navigator.userAgent) ? '⌘' : 'Ctrl'
 
 const Logo = () => (
@@ -115,23 +108,3 @@ const Logo = () => (
     </Text>
   </Group>
 )
-=======
-/** Who is signed in; nothing where nobody has to be. */
-function Person() {
-  const person = useQuery(meQuery)
-  if (!person.data) return null
-  return (
-    <Menu>
-      <Menu.Target>
-        <ActionIcon variant="light" radius="xl" aria-label={person.data.name}>
-          {person.data.name.slice(0, 1)}
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>{person.data.email}</Menu.Label>
-        <Menu.Item onClick={() => signOut()}>Sign out</Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
-  )
-}
->>>>>>> hU
