@@ -83,6 +83,8 @@ export {
   AgentId,
   AuditEntryId,
   EventId,
+  HarnessId,
+  harnessId,
   InvitationId,
   idPrefixes,
   McpServerId,
