@@ -20,6 +20,8 @@ const batchSize = 200
 const bufferBytesMax = 256 * 1024
 const unreadMs = 30_000
 const reconnectMs = 100
+/** Between an event and the notice: a widely used client forgets the events that it reads together with it. */
+const apartMs = 100
 
 export type StreamOptions = {
   orgId: string
@@ -71,6 +73,8 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
   let asked = false
   let closed = false
   let busy = false
+  /** When the latest frame went out. */
+  let wroteAt = 0
   /** There may be stored events that this client has not seen. */
   let behind = true
   let unread: NodeJS.Timeout | undefined
@@ -134,6 +138,7 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
       gathered += frame
       return
     }
+    wroteAt = performance.now()
     if (!response.write(frame) && !unread) unread = setTimeout(() => response.destroy(), unreadMs)
   }
 
@@ -289,9 +294,10 @@ export function openStream(node: Node, response: ServerResponse, options: Stream
 
   function close(reason: string) {
     if (closed) return
-    write(`event: disconnecting\ndata: ${JSON.stringify({ reason, retry_ms: reconnectMs })}\n\n`)
-    response.end()
     end()
+    const data = JSON.stringify({ reason, retry_ms: reconnectMs })
+    const waitMs = Math.max(0, wroteAt + apartMs - performance.now())
+    setTimeout(() => response.end(`event: disconnecting\ndata: ${data}\n\n`), waitMs)
   }
 
   function end() {
