@@ -190,3 +190,4 @@ export const ScheduleStats = Type.Object(
 export type ScheduleStats = Static<typeof ScheduleStats>
 
 export const Triggered = Type.Object({ execution_id: Uuid }, { title: 'TriggerResponse' })
+export type Triggered = Static<typeof Triggered>

@@ -1,0 +1,14 @@
+import type { Message, NewMessage, PageQuery } from '@outlast/contract'
+import { type CallOptions, type Http, path } from './http.ts'
+import { listOf } from './page.ts'
+
+export function messages(http: Http) {
+  const { call } = http
+  return {
+    list: (sessionId: string, query?: PageQuery, options?: CallOptions) =>
+      listOf<Message>(http, path`/v1/sessions/${sessionId}/messages`, query, options),
+    /** Stores a message, which starts a turn or joins the running one. */
+    create: (sessionId: string, body: NewMessage, options?: CallOptions) =>
+      call<Message>('POST', path`/v1/sessions/${sessionId}/messages`, { body }, options),
+  }
+}

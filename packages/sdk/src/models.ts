@@ -1,0 +1,17 @@
+import type { Model, ModelChange, ModelQuery, ModelWithProvider } from '@outlast/contract'
+import { type CallOptions, type Http, path } from './http.ts'
+import { listOf } from './page.ts'
+
+export function models(http: Http) {
+  const { call } = http
+  return {
+    list: (query?: ModelQuery, options?: CallOptions) =>
+      listOf<ModelWithProvider>(http, '/v1/llm-models', query, options),
+    get: (id: string, options?: CallOptions) =>
+      call<ModelWithProvider>('GET', path`/v1/llm-models/${id}`, {}, options),
+    update: (id: string, body: ModelChange, options?: CallOptions) =>
+      call<Model>('PATCH', path`/v1/llm-models/${id}`, { body }, options),
+    delete: (id: string, options?: CallOptions) =>
+      call<void>('DELETE', path`/v1/llm-models/${id}`, {}, options),
+  }
+}

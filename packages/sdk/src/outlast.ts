@@ -1,0 +1,57 @@
+import type { Session } from '@outlast/contract'
+import { agents } from './agents.ts'
+import { apiKeys } from './api-keys.ts'
+import { audit } from './audit.ts'
+import { auth } from './auth.ts'
+import { capabilities } from './capabilities.ts'
+import { events } from './events.ts'
+import { files } from './files.ts'
+import { health } from './health.ts'
+import { type ClientOptions, createHttp } from './http.ts'
+import { mcpServers } from './mcp-servers.ts'
+import { messages } from './messages.ts'
+import { models } from './models.ts'
+import { organizations } from './organizations.ts'
+import { providers } from './providers.ts'
+import { schedules } from './schedules.ts'
+import { sessionOf } from './session.ts'
+import { sessions } from './sessions.ts'
+import { users } from './users.ts'
+import { workers } from './workers.ts'
+import { workflows } from './workflows.ts'
+
+/** A client of one server. */
+export type Outlast = ReturnType<typeof createOutlast>
+
+/**
+ * Makes a client. Nothing is sent yet.
+ * Every call rejects with an OutlastError; calls that fail for a moment are made again, with one idempotency key.
+ */
+export function createOutlast(options: ClientOptions = {}) {
+  const http = createHttp(options)
+  return {
+    /** Where the server is, without a slash at its end. */
+    url: http.base,
+    agents: agents(http),
+    apiKeys: apiKeys(http),
+    audit: audit(http),
+    auth: auth(http),
+    capabilities: capabilities(http),
+    events: events(http),
+    files: files(http),
+    health: health(http),
+    mcpServers: mcpServers(http),
+    messages: messages(http),
+    models: models(http),
+    organizations: organizations(http),
+    providers: providers(http),
+    schedules: schedules(http),
+    sessions: sessions(http),
+    users: users(http),
+    workers: workers(http),
+    workflows: workflows(http),
+    /** A session to talk in: `send`, `resume`, `events`. */
+    session: (session: string | Pick<Session, 'id'>) =>
+      sessionOf(http, typeof session === 'string' ? session : session.id),
+  }
+}

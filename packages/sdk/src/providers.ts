@@ -1,0 +1,39 @@
+import type {
+  Model,
+  ModelSync,
+  NewModel,
+  NewProvider,
+  PageQuery,
+  Provider,
+  ProviderChange,
+  ProviderTest,
+  ProviderTestResult,
+} from '@outlast/contract'
+import { type CallOptions, type Http, path } from './http.ts'
+import { listOf } from './page.ts'
+
+export function providers(http: Http) {
+  const { call } = http
+  return {
+    list: (query?: PageQuery, options?: CallOptions) =>
+      listOf<Provider>(http, '/v1/llm-providers', query, options),
+    create: (body: NewProvider, options?: CallOptions) =>
+      call<Provider>('POST', '/v1/llm-providers', { body }, options),
+    get: (id: string, options?: CallOptions) =>
+      call<Provider>('GET', path`/v1/llm-providers/${id}`, {}, options),
+    update: (id: string, body: ProviderChange, options?: CallOptions) =>
+      call<Provider>('PATCH', path`/v1/llm-providers/${id}`, { body }, options),
+    delete: (id: string, options?: CallOptions) =>
+      call<void>('DELETE', path`/v1/llm-providers/${id}`, {}, options),
+    /** Asks the vendor which models it has. */
+    syncModels: (id: string, options?: CallOptions) =>
+      call<ModelSync>('POST', path`/v1/llm-providers/${id}/sync-models`, {}, options),
+    /** Makes one tiny call and says what is wrong. */
+    test: (id: string, body: ProviderTest = {}, options?: CallOptions) =>
+      call<ProviderTestResult>('POST', path`/v1/llm-providers/${id}/test`, { body }, options),
+    listModels: (id: string, query?: PageQuery, options?: CallOptions) =>
+      listOf<Model>(http, path`/v1/llm-providers/${id}/models`, query, options),
+    createModel: (id: string, body: NewModel, options?: CallOptions) =>
+      call<Model>('POST', path`/v1/llm-providers/${id}/models`, { body }, options),
+  }
+}

@@ -1,0 +1,69 @@
+import type {
+  Approval,
+  ApprovalResponse,
+  CancelTurnResponse,
+  ExportSessionQuery,
+  NewFork,
+  NewSession,
+  NewSessionToken,
+  Preview,
+  Session,
+  SessionChange,
+  SessionQuery,
+  SessionToken,
+  ToolResults,
+  ToolResultsAccepted,
+  Why,
+} from '@outlast/contract'
+import { bytesOf, type CallOptions, type Http, path } from './http.ts'
+import { listOf } from './page.ts'
+
+export function sessions(http: Http) {
+  const { call, open } = http
+  return {
+    list: (query?: SessionQuery, options?: CallOptions) =>
+      listOf<Session>(http, '/v1/sessions', query, options),
+    create: (body: NewSession, options?: CallOptions) =>
+      call<Session>('POST', '/v1/sessions', { body }, options),
+    get: (id: string, options?: CallOptions) =>
+      call<Session>('GET', path`/v1/sessions/${id}`, {}, options),
+    update: (id: string, body: SessionChange, options?: CallOptions) =>
+      call<Session>('PATCH', path`/v1/sessions/${id}`, { body }, options),
+    delete: (id: string, options?: CallOptions) =>
+      call<void>('DELETE', path`/v1/sessions/${id}`, {}, options),
+    /** The prompt, tools and model of its next turn. */
+    preview: (id: string, options?: CallOptions) =>
+      call<Preview>('GET', path`/v1/sessions/${id}/preview`, {}, options),
+    /** What it does or waits for, in one sentence. */
+    explain: (id: string, options?: CallOptions) =>
+      call<Why>('GET', path`/v1/sessions/${id}/why`, {}, options),
+    /** Ends the turn that runs; `no_op` when none does. */
+    cancelTurn: (id: string, options?: CallOptions) =>
+      call<CancelTurnResponse>('POST', path`/v1/sessions/${id}/cancel`, {}, options),
+    /** A copy, whole or up to an event. */
+    fork: (id: string, body: NewFork = {}, options?: CallOptions) =>
+      call<Session>('POST', path`/v1/sessions/${id}/fork`, { body }, options),
+    /** Everything as JSON lines, in the portions in which they come. */
+    export: (id: string, query?: ExportSessionQuery, options?: CallOptions) =>
+      open(
+        'GET',
+        path`/v1/sessions/${id}/export`,
+        { query, accept: 'application/x-ndjson' },
+        options,
+      ).then(bytesOf),
+    /** A token that reaches this session only, for a browser. */
+    createToken: (id: string, body: NewSessionToken = {}, options?: CallOptions) =>
+      call<SessionToken>('POST', path`/v1/sessions/${id}/tokens`, { body }, options),
+    /** Results of calls that wait for the client. */
+    submitToolResults: (id: string, body: ToolResults, options?: CallOptions) =>
+      call<ToolResultsAccepted>('POST', path`/v1/sessions/${id}/tool-results`, { body }, options),
+    /** Allows or denies a call that waits for approval. */
+    decideToolCall: (id: string, toolCallId: string, body: Approval, options?: CallOptions) =>
+      call<ApprovalResponse>(
+        'POST',
+        path`/v1/sessions/${id}/approvals/${toolCallId}`,
+        { body },
+        options,
+      ),
+  }
+}

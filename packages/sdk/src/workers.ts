@@ -1,0 +1,19 @@
+import type { DurableHealth, PageQuery, Worker } from '@outlast/contract'
+import { type CallOptions, type Http, path } from './http.ts'
+import { listOf } from './page.ts'
+
+export function workers(http: Http) {
+  const { call } = http
+  return {
+    list: (query?: PageQuery, options?: CallOptions) =>
+      listOf<Worker>(http, '/v1/durable/workers', query, options),
+    /** It takes no more turns. */
+    drain: (id: string, options?: CallOptions) =>
+      call<Worker>('POST', path`/v1/durable/workers/${id}/drain`, {}, options),
+    resume: (id: string, options?: CallOptions) =>
+      call<Worker>('POST', path`/v1/durable/workers/${id}/resume`, {}, options),
+    /** How the nodes do, and what waits. */
+    getHealth: (options?: CallOptions) =>
+      call<DurableHealth>('GET', '/v1/durable/health', {}, options),
+  }
+}
