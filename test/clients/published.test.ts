@@ -16,6 +16,8 @@ const words = Array.from({ length: 120 }, (_, n) => `word${n}`).join(' ')
 const cycleMs = 400
 /** How often a driving program resumes a stream by itself: behind a call, and inside a message. */
 const resumedByItself = 2
+/** So many characters of a note stand in its line. */
+const noteMax = 300
 
 let given: Record<string, string>
 let resumed = 0
@@ -65,7 +67,8 @@ for (const client of clients) {
   test(`${client.name}${client.required ? '' : ', which need not pass'}`, async (t) => {
     const steps = await drive(client)
     for (const { step, ok, note } of steps) {
-      const name = `${client.name}: ${step}${ok ? '' : ' DOES NOT WORK'}${note ? ` (${note})` : ''}`
+      const more = note ? ` (${note.replace(/\s+/g, ' ').slice(0, noteMax)})` : ''
+      const name = `${client.name}: ${step}${ok ? '' : ' DOES NOT WORK'}${more}`
       await t.test(name, () => assert.ok(ok || !client.required, note ?? ''))
     }
   })
