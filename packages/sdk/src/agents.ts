@@ -21,6 +21,7 @@ const formats: Record<Format, string> = {
 export function agents(http: Http) {
   const { call, text } = http
   return {
+    /** Those that are not archived, the newest first. */
     list: (query?: PageQuery, options?: CallOptions) =>
       listOf<Agent>(http, '/v1/agents', query, options),
     /** Makes an agent; one of this `id` that exists is changed. */
@@ -29,11 +30,13 @@ export function agents(http: Http) {
     /** The prompt, tools and model that an agent would have, without making it. */
     preview: (agent: PreviewAgent, options?: CallOptions) =>
       call<Preview>('POST', '/v1/agents/preview', { body: agent }, options),
+    /** `not_found` if there is none of this id. */
     get: (id: string, options?: CallOptions) =>
       call<Agent>('GET', path`/v1/agents/${id}`, {}, options),
     /** Makes an agent of this id, or replaces it. */
     put: (id: string, agent: NewAgent, options?: CallOptions) =>
       call<Agent>('PUT', path`/v1/agents/${id}`, { body: agent }, options),
+    /** Changes what is given. Sessions see it at their next turn; `capabilities`, `tools` and `tags` are replaced whole. */
     update: (id: string, change: AgentChange, options?: CallOptions) =>
       call<Agent>('PATCH', path`/v1/agents/${id}`, { body: change }, options),
     /** Archives an agent: its sessions stay. */
