@@ -5,7 +5,7 @@ import { listOf } from './page.ts'
 export function models(http: Http) {
   const { call } = http
   return {
-    /** Models of all providers. */
+    /** Models of all providers that can be used. */
     list: (query?: ModelQuery, options?: CallOptions) =>
       listOf<ModelWithProvider>(http, '/v1/llm-models', query, options),
     /** `not_found` if there is none of this id. */
