@@ -109,6 +109,12 @@ const reasons: Record<string, string> = {
   UND_ERR_CONNECT_TIMEOUT: 'it does not answer',
   EHOSTUNREACH: 'there is no way to it',
   ENETUNREACH: 'there is no way to it',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by itself',
+  SELF_SIGNED_CERT_IN_CHAIN: 'nobody known vouches for its certificate',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'nobody known vouches for its certificate',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it speaks no TLS, so http may be meant',
 }
 
 /** The error that a `fetch` which threw stands for. `hasBegun`: an answer had begun. */
@@ -116,22 +122,16 @@ export function lostConnection(
   error: unknown,
   { host, hasBegun }: { host: string; hasBegun: boolean },
 ): OutlastError {
-  const { cause, message } = error as {
-    cause?: { code?: string; message?: string }
-    message?: string
-  }
+  const { cause, message } = error as { cause?: { code?: string }; message?: string }
   const code = cause?.code ?? (error as { code?: string }).code
-  const raw = [code, cause?.message || message].filter(Boolean).join(' ')
-  const isTls = /CERT|SSL|TLS|SELF_SIGNED|EPROTO|certificate/i.test(raw)
-  const why = reasons[code ?? ''] ?? (raw || 'no reason given')
-  if (isTls)
-    return new OutlastError('tls_failed', `No secure connection to ${host}: ${why}.`, {
-      cause: error,
-    })
+  const why = reasons[code ?? ''] ?? code ?? (message || 'no reason given')
+  if (/CERT|SSL|TLS|EPROTO|UNABLE_TO_VERIFY/i.test(`${code} ${message}`)) {
+    const sentence = `No secure connection to ${host}: ${why}.`
+    return new OutlastError('tls_failed', sentence, { cause: error })
+  }
   const what = hasBegun ? `The answer of ${host} broke off` : `No connection to ${host}`
-  return new OutlastError('connection_failed', `${what}: ${why}.${hintOf(hasBegun)}`, {
-    cause: error,
-  })
+  const sentence = `${what}: ${why}.${hintOf(hasBegun)}`
+  return new OutlastError('connection_failed', sentence, { cause: error })
 }
 
 /** A browser does not say why; a page of another origin is the likeliest reason. */

@@ -34,7 +34,7 @@ export function files(http: Http) {
     /** New content for a file that is there. */
     update: (sessionId: string, file: string, body: FileUpdate, options?: CallOptions) =>
       call<SessionFile>('PUT', pathOf(sessionId, file), { body }, options),
-    /** A directory that is not empty needs `recursive`. */
+    /** A directory that is not empty needs `recursive`. `deleted` is false if there was nothing, or an earlier attempt did it. */
     delete: (
       sessionId: string,
       file: string,

@@ -16,8 +16,8 @@ export type List<T> = PromiseLike<Page<T>> &
 const pageSize = 100
 
 /**
- * Contract: iterating brings nothing twice, also when something is added meanwhile, and leaves nothing out when what it brought
- * is deleted meanwhile. It keeps one page, and of what it brought the ids.
+ * Contract: iterating brings nothing twice when something is added meanwhile, and leaves nothing out when something is deleted,
+ * as far as `total` tells. It keeps one page, and of what it brought the ids.
  */
 export function listOf<T>(
   http: Http,
@@ -35,14 +35,16 @@ export function listOf<T>(
 
   async function* iterate() {
     const seen = new Set<unknown>()
+    const limit = query?.limit ?? pageSize
     const start = query?.offset ?? 0
-    // A page begins with the last item of the one before: if it is not there, something in front is gone.
-    const limit = Math.max(query?.limit ?? pageSize, 2)
+    let known = 0
     for (let offset = start; ; ) {
       const page = await get({ limit, offset })
-      const first = page.data[0]
-      if (offset > start && (first === undefined || !seen.has(keyOf(first)))) {
-        offset = Math.max(start, offset - page.limit + 1)
+      const goneCount = known - page.total
+      known = page.total
+      // What was deleted moved the rest to the front.
+      if (goneCount > 0 && offset > start) {
+        offset = Math.max(start, offset - goneCount)
         continue
       }
       for (const item of page.data) {
@@ -51,9 +53,9 @@ export function listOf<T>(
         options?.signal?.throwIfAborted()
         yield item
       }
-      const end = offset + page.data.length
-      if (page.data.length < page.limit || (!page.total_capped && end >= page.total)) return
-      offset = end - 1
+      offset += page.data.length
+      const isLast = !page.total_capped && offset >= page.total
+      if (page.data.length === 0 || isLast) return
     }
   }
 
