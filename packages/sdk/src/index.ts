@@ -121,6 +121,7 @@ export type {
   ToolDefinition,
   ToolResults,
   ToolResultsAccepted,
+  Triggered,
   User,
   UserQuery,
   WaitingFor,

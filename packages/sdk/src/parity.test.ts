@@ -9,6 +9,7 @@ type Called = (client: Outlast) => unknown
 type Described = Operation & { takesBody: boolean }
 
 const id = 'id'
+const file = '# Ada'
 const page = { offset: 1, limit: 2 }
 const said = { message: { content: [{ type: 'text' as const, text: 'Hello' }] } }
 const span = { action: 'x', actor_id: id, target: 'x', since: 'x', until: 'x' }
@@ -34,7 +35,7 @@ const methods: Record<string, Called | Called[]> = {
   update_agent: (o) => o.agents.update(id, { name: 'Bea' }),
   delete_agent: (o) => o.agents.delete(id),
   export_agent: (o) => o.agents.export(id, { format: 'yaml' }),
-  import_agent: (o) => o.agents.import('# Ada'),
+  import_agent: (o) => o.agents.import(file),
   list_capabilities: (o) => o.capabilities.list(page),
   get_capability: (o) => o.capabilities.get(id),
   list_sessions: (o) =>
