@@ -43,7 +43,7 @@ function split(args: string[]) {
 }
 
 function allTests() {
-  const found = globSync('{apps,packages,test,bench,chaos,scripts}/**/*.test.ts', {
+  const found = globSync('{apps,packages,examples,test,bench,chaos,scripts}/**/*.test.ts', {
     cwd: root,
     exclude: (name) => name === 'node_modules' || name === 'dist',
   })

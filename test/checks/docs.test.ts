@@ -7,7 +7,7 @@ import { generatedPages } from '../../scripts/docs.ts'
 import { blocksOf, writeBlocks } from './code-in-docs.ts'
 import { find, read, root } from './sources.ts'
 
-const pages = find('*.md', '{docs,apps,packages,bench}/**/*.md')
+const pages = find('*.md', '{docs,apps,packages,examples,bench}/**/*.md')
 
 for (const [file, text] of Object.entries(generatedPages())) {
   test(`${file} is what the code says`, () => {
@@ -51,7 +51,8 @@ test('every link between files of the repository leads somewhere', () => {
 })
 
 test('every file that a page names in backticks by its path exists', () => {
-  const named = /`((?:apps|packages|docs|scripts|test|bench)\/[\w./-]+\.(?:ts|js|md|sql|json))`/g
+  const named =
+    /`((?:apps|packages|examples|docs|scripts|test|bench)\/[\w./-]+\.(?:ts|js|md|sql|json))`/g
   const missing = pages
     .filter((page) => !page.includes('CHANGELOG'))
     .flatMap((page) =>

@@ -136,6 +136,8 @@ export type TransportCode =
   | 'not_outlast'
   /** The session is idle, and nothing answered the message. */
   | 'unanswered'
+  /** There is no turn to take up again. */
+  | 'no_turn'
 
 /** Every code that an OutlastError of this version has. A newer server may know more. */
 export type ErrorCode = ServerCode | TurnCode | TransportCode

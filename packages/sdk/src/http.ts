@@ -6,11 +6,11 @@ export type ClientOptions = {
    * Default: `http://localhost:9000`. A path before `/v1` is kept, so a server behind a prefix works. In a page it may
    * be relative: `/` is the server that the page came from.
    */
-  url?: string
+  url?: string | undefined
   /** An API key, or an access token. As a function it is asked before every attempt. */
-  apiKey?: string | (() => string | Promise<string>)
+  apiKey?: string | (() => string | Promise<string>) | undefined
   /** The organization to work in; default: the one that the key belongs to. */
-  organization?: string
+  organization?: string | undefined
   /** Headers of every request. */
   headers?: Record<string, string>
   /** Default: the platform's. */
