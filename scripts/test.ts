@@ -48,7 +48,7 @@ function allTests() {
     exclude: (name) => name === 'node_modules' || name === 'dist',
   })
   // These have commands of their own, which bring what they need.
-  const apart = ['redis', 'browser', 'live', 'package', 'postgres'].map((name) =>
+  const apart = ['redis', 'browser', 'live', 'package', 'sdk-package', 'postgres'].map((name) =>
     path.join('test', name, path.sep),
   )
   const wanted = found.filter((file) => !apart.some((folder) => file.startsWith(folder)))
