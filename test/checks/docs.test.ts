@@ -67,8 +67,8 @@ test('AGENTS.md is short enough to be read', () => {
   assert.ok(read('AGENTS.md').split('\n').length <= 101, 'it has more than 100 lines')
 })
 
-test('TypeScript in pages compiles', (t) => {
-  const blocks = pages.flatMap(blocksOf)
+test('TypeScript in pages and in docstrings of the client compiles', (t) => {
+  const blocks = [...pages, ...find('packages/sdk/src/*.ts')].flatMap(blocksOf)
   const folder = path.join(root, 'dist/code-in-docs')
   writeBlocks('code-in-docs', blocks)
   t.after(() => rmSync(folder, { recursive: true }))

@@ -6,7 +6,7 @@ import { before, type TestContext, test } from 'node:test'
 import { createKey, registerPerson, startGuarded } from '../../../apps/server/test/access.ts'
 import { selfSigned } from '../../../apps/server/test/certificate.ts'
 import { runSql } from '../../../apps/server/test/database.ts'
-import { type Fate, startProxy } from '../test/proxy.ts'
+import { type Fate, startProxy } from '../test/http-proxy.ts'
 import { createOutlast, isOutlastError, OutlastError } from './index.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>

@@ -9,7 +9,7 @@ export type ClientOptions = {
   url?: string | undefined
   /** An API key, or an access token. As a function it is asked before every attempt. */
   apiKey?: string | (() => string | Promise<string>) | undefined
-  /** The organization to work in; default: the one that the key belongs to. */
+  /** The organization to work in. A key belongs to one; the token of a user who has several needs it said. */
   organization?: string | undefined
   /** Headers of every request. */
   headers?: Record<string, string>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, type TestContext, test } from 'node:test'
 import { startServer } from '../../../apps/server/test/server.ts'
-import { type Fate, type Seen, startProxy } from '../test/proxy.ts'
+import { type Fate, type Seen, startProxy } from '../test/http-proxy.ts'
 import { createOutlast, isOutlastError, type Outlast } from './index.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
