@@ -29,7 +29,7 @@ export function agents(http: Http) {
       call<Agent>('POST', '/v1/agents', { body: agent }, options),
     /** The prompt, tools and model that an agent would have, without making it. */
     preview: (agent: PreviewAgent, options?: CallOptions) =>
-      call<Preview>('POST', '/v1/agents/preview', { body: agent }, options),
+      call<Preview>('POST', '/v1/agents/preview', { body: agent, isRead: true }, options),
     /** `not_found` if there is none of this id. */
     get: (id: string, options?: CallOptions) =>
       call<Agent>('GET', path`/v1/agents/${id}`, {}, options),

@@ -58,7 +58,7 @@ export function files(http: Http) {
       call<FileStat>(
         'POST',
         path`/v1/sessions/${sessionId}/fs/_/stat`,
-        { body: { path: file } },
+        { body: { path: file }, isRead: true },
         options,
       ),
     /** The lines that match, file by file. `truncated`: there are more than an answer holds. */
@@ -66,7 +66,7 @@ export function files(http: Http) {
       call<Page<GrepResult> & { truncated?: boolean }>(
         'POST',
         path`/v1/sessions/${sessionId}/fs/_/grep`,
-        { body },
+        { body, isRead: true },
         options,
       ),
   }

@@ -42,6 +42,8 @@ export type Request = {
   text?: { type: string; content: string }
   /** The media type of the answer. Default: JSON. */
   accept?: string
+  /** A POST that changes nothing: it needs no key, and the server need not keep its answer. */
+  isRead?: boolean
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -80,7 +82,8 @@ export function createHttp(client: ClientOptions) {
     const url = base + path + queryOf(sent.query)
     const body = bodyOf(sent)
     const retriesMax = retriesOf(method, path, options)
-    const key = method === 'POST' ? (options.idempotencyKey ?? newKey()) : undefined
+    const hasEffect = method === 'POST' && !sent.isRead
+    const key = options.idempotencyKey ?? (hasEffect ? newKey() : undefined)
     for (let attempt = 0; ; attempt += 1) {
       options.signal?.throwIfAborted()
       const headers = await headersOf(sent, options, key)
@@ -240,6 +243,7 @@ function baseOf(given: string): string {
 function expectType(response: Response, type: string): Response {
   const given = response.headers.get('content-type') ?? ''
   if (given.split(';')[0]!.trim() === type) return response
+  void response.body?.cancel().catch(() => {})
   throw notOutlast(response)
 }
 

@@ -55,15 +55,19 @@ async function treat(
   const { host, connection, 'content-length': length, ...headers } = request.headers
   const body = parts.length > 0 ? Buffer.concat(parts) : null
   const init = { method: request.method!, headers: headers as Record<string, string>, body }
-  const answer = await fetch(target + request.url, init)
+  const leaving = new AbortController()
+  response.on('close', () => leaving.abort())
+  const answer = await fetch(target + request.url, { ...init, signal: leaving.signal })
+  const type = answer.headers.get('content-type')
+  const about = type ? { 'content-type': type } : {}
+  if (fate === 'pass') {
+    response.writeHead(answer.status, about)
+    if (answer.body) for await (const part of answer.body) response.write(part)
+    return response.end()
+  }
   const content = Buffer.from(await answer.arrayBuffer())
   if (fate === 'lose answer') return response.destroy()
-  const type = answer.headers.get('content-type')
-  response.writeHead(answer.status, {
-    'content-length': content.length,
-    ...(type && { 'content-type': type }),
-  })
-  if (fate === 'pass') return response.end(content)
+  response.writeHead(answer.status, { ...about, 'content-length': content.length })
   response.write(content.subarray(0, content.length / 2), () => response.destroy())
   return undefined
 }
