@@ -6,9 +6,9 @@ import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findChromium } from './chromium.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
-const programs = ['chromium', 'chromium-browser', 'google-chrome']
 
 const given = process.argv.slice(2)
 const named = given.some((arg) => !arg.startsWith('-'))
@@ -19,26 +19,7 @@ const { status } = spawnSync(
   {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, OUTLAST_TEST_CHROMIUM: found() ?? installed() },
+    env: { ...process.env, OUTLAST_TEST_CHROMIUM: findChromium() },
   },
 )
 process.exitCode = status ?? 1
-
-function found(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(path.delimiter)
-  const places = programs.flatMap((program) => folders.map((one) => path.join(one, program)))
-  return places.flatMap((place) => globSync(place))[0]
-}
-
-function installed(): string {
-  const args = ['install', '-y', '--no-install-recommends', 'chromium']
-  const { status, error, stderr } = spawnSync('apt-get', args, {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    encoding: 'utf8',
-  })
-  const program = status === 0 ? found() : undefined
-  if (program) return program
-  throw new Error(
-    `No Chromium on PATH, and Debian's could not be installed: ${error?.message ?? stderr}`,
-  )
-}

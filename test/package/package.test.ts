@@ -103,7 +103,8 @@ test('the package holds neither tests nor sources nor anything that was not mean
     (file) =>
       !/^package\/(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/(decisions\/)?[\w.-]+\.md)$/.test(
         file,
-      ) && !/^package\/dist\/outlast\/(apps\/server|packages\/contract|scripts)\//.test(file),
+      ) &&
+      !/^package\/dist\/outlast\/(apps\/server|packages\/(contract|sdk|cli)|scripts)\//.test(file),
   )
   assert.deepEqual(odd, [])
   assert.deepEqual(

@@ -121,6 +121,7 @@ export type {
   ToolDefinition,
   ToolResults,
   ToolResultsAccepted,
+  Triggered,
   User,
   UserQuery,
   WaitingFor,
@@ -137,8 +138,8 @@ export {
   clientTool,
   type ToolCallContext,
 } from './client-tool.ts'
-export { OutlastError, type TransportCode, TurnFailedError } from './error.ts'
-export type { EventList } from './events.ts'
+export { isOutlastError, OutlastError, TurnFailedError } from './error.ts'
+export type { ErrorCode, ServerCode, TransportCode, TurnCode } from './error-code.ts'
 export type { CallOptions, ClientOptions } from './http.ts'
 export { createOutlast, type Outlast } from './outlast.ts'
 export type { List, Page } from './page.ts'
