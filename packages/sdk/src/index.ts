@@ -145,4 +145,16 @@ export { createOutlast, type Outlast } from './outlast.ts'
 export type { List, Page } from './page.ts'
 export type { SendOptions, SessionHandle } from './session.ts'
 export type { StreamOptions } from './stream.ts'
+export { addEvent, emptyTranscript } from './transcript.ts'
+export {
+  type AgentMessage,
+  itemsOf,
+  type Notice,
+  type ToolApproval,
+  type ToolCallItem,
+  type ToolStatus,
+  type Transcript,
+  type TranscriptItem,
+  type UserMessage,
+} from './transcript-items.ts'
 export type { Turn, TurnOptions } from './turn.ts'

@@ -205,6 +205,7 @@ async function* framesOf(
     yield []
     const parse = createFrameParser()
     for (;;) {
+      closing.signal.throwIfAborted()
       const { done, value } = await watch.during(reader.read())
       closing.signal.throwIfAborted()
       if (done) return
@@ -226,19 +227,23 @@ async function* framesOf(
  */
 function watchSilence(closing: AbortController, silenceMs: number) {
   let reading: { wall: number; steady: number } | undefined
-  const timer = setInterval(
-    () => {
-      if (!reading) return
-      const silentMs = Math.max(Date.now() - reading.wall, performance.now() - reading.steady)
-      if (silentMs < silenceMs) return
-      closing.abort(new OutlastError('timeout', `The stream was silent for ${silenceMs} ms.`))
-    },
-    Math.min(silenceMs / 4, 5_000),
-  )
-  whenAborted(closing.signal, () => clearInterval(timer))
+  let timer: ReturnType<typeof setInterval> | undefined
+  const stop = () => {
+    clearInterval(timer)
+    timer = undefined
+  }
+  const look = () => {
+    // Nobody reads: nothing is to be watched, and a stream that was left lying about keeps no program alive.
+    if (!reading) return stop()
+    const silentMs = Math.max(Date.now() - reading.wall, performance.now() - reading.steady)
+    if (silentMs < silenceMs) return
+    closing.abort(new OutlastError('timeout', `The stream was silent for ${silenceMs} ms.`))
+  }
+  whenAborted(closing.signal, stop)
   return {
     async during<T>(read: Promise<T>): Promise<T> {
       reading = { wall: Date.now(), steady: performance.now() }
+      timer ??= setInterval(look, Math.min(silenceMs / 4, 5_000))
       try {
         return await read
       } finally {
