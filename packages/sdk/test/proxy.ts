@@ -81,4 +81,4 @@ export async function startProxy(t: Pick<TestContext, 'after'>, target: string) 
   }
 }
 
-export type Proxy = Awaited<ReturnType<typeof startProxy>>
+export type Network = Awaited<ReturnType<typeof startProxy>>
