@@ -12,7 +12,11 @@ import { fileURLToPath } from 'node:url'
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 
 /** What the product is made of; tests stand beside their sources and are left out. */
-const code = ['apps/server/src/**/*.ts', 'packages/contract/src/**/*.ts', 'scripts/rotate-keys.ts']
+const code = [
+  'apps/server/src/**/*.ts',
+  'packages/{contract,sdk,cli}/src/**/*.ts',
+  'scripts/rotate-keys.ts',
+]
 const startUp = ['apps/server/outlast.js', 'apps/server/start.js']
 const data = [
   'apps/server/package.json',
@@ -22,7 +26,11 @@ const data = [
 ]
 
 /** Packages of the workspace are no packages any more where they are installed with it. */
-const entries: Record<string, string> = { '@outlast/contract': 'packages/contract/src/index.ts' }
+const entries: Record<string, string> = {
+  '@outlast/contract': 'packages/contract/src/index.ts',
+  '@outlast/sdk': 'packages/sdk/src/index.ts',
+  '@outlast/cli': 'packages/cli/src/main.ts',
+}
 
 /** The ways in which our code names another file of ours. */
 const forms = [

@@ -21,10 +21,11 @@ const commands = {
   },
 }
 
-const usage = `outlast serve          starts the server; settings come from the environment
-outlast rotate-keys    wraps what is sealed under the current master key [--drop-previous]
-outlast --version
-`
+/** What this program adds to the commands of the client, for their help. */
+const about = {
+  serve: 'start the server; settings come from the environment',
+  'rotate-keys': 'wrap what is sealed under the current master key [--drop-previous]',
+}
 
 function fail(sentence) {
   process.stderr.write(`outlast: ${sentence}\n`)
@@ -71,10 +72,9 @@ function withoutExperiments() {
 }
 
 async function run(name, args) {
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (!command) fail(`there is no command ${name}.\n${usage}`)
+  const command = commands[name]
   const unknown = args.find((arg) => !command.flags.includes(arg))
-  if (unknown) fail(`${name} does not take ${unknown}.\n${usage}`)
+  if (unknown) fail(`${name} does not take ${unknown}: ${about[name]}.`)
   const isServer = name === 'serve'
   if (Number(process.versions.node.split('.')[0]) < nodeMajorMin) {
     return runOn(broughtNode(), [name, ...args, ...(isServer ? [withParent] : [])])
@@ -90,8 +90,9 @@ const [name, ...args] = process.argv.slice(2)
 if (name === '--version') {
   const manifest = readFileSync(new URL('./package.json', import.meta.url), 'utf8')
   process.stdout.write(`${JSON.parse(manifest).version}\n`)
-} else if (name === undefined || name === '--help' || name === 'help') {
-  process.stdout.write(usage)
-} else {
+} else if (name !== undefined && Object.hasOwn(commands, name)) {
   await run(name, args)
+} else {
+  const { main } = await import('@outlast/cli')
+  await main(process.argv.slice(2), about)
 }

@@ -24,10 +24,11 @@ test('one file reads the environment', () => {
       /^(apps|packages)\/\w+\/src\/(?!.*\.test\.ts$)/.test(file) &&
       /\bprocess\.env\b/.test(read(file)),
   )
-  // `main.ts` hands it to `config.ts`; `cluster.ts` gives PostgreSQL's programs their PATH.
+  // Both `main.ts` hand it on; `cluster.ts` gives PostgreSQL's programs their PATH.
   assert.deepEqual(readers, [
     'apps/server/src/main.ts',
     'apps/server/src/store/embedded/cluster.ts',
+    'packages/cli/src/main.ts',
   ])
 })
 

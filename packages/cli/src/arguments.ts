@@ -1,0 +1,61 @@
+import { parseArgs } from 'node:util'
+import type { Command, Flags } from './command.ts'
+import { UsageError } from './failure.ts'
+
+/** Flags of every command. */
+export const globalFlags = {
+  url: { type: 'string', value: 'URL', about: 'where the server is (OUTLAST_URL)' },
+  'api-key': { type: 'string', value: 'KEY', about: 'how to sign in (OUTLAST_API_KEY)' },
+  profile: { type: 'string', value: 'NAME', about: 'a saved server and key (OUTLAST_PROFILE)' },
+  org: { type: 'string', value: 'ID', about: 'the organization to work in (OUTLAST_ORG)' },
+  json: { type: 'boolean', about: 'answer in JSON' },
+  quiet: { type: 'boolean', short: 'q', about: 'answer with ids only' },
+  'no-color': { type: 'boolean', about: 'no colours (NO_COLOR)' },
+  help: { type: 'boolean', short: 'h', about: 'say what there is' },
+} as const satisfies Flags
+
+export type GlobalFlags = {
+  [K in keyof typeof globalFlags]?: (typeof globalFlags)[K]['type'] extends 'string'
+    ? string
+    : boolean
+}
+
+export type Parsed = {
+  words: string[]
+  flags: Record<string, string | boolean | string[] | undefined>
+  global: GlobalFlags
+}
+
+/** Reads the words and flags of a command. Contract: throws a UsageError that says what is wrong. */
+export function parse(
+  args: readonly string[],
+  { flags, positionals }: Pick<Command, 'flags' | 'positionals'>,
+): Parsed {
+  const options = { ...globalFlags, ...flags }
+  const { values, positionals: words } = parsed(args, options)
+  const given = Object.keys(flags).map((name) => [name, values[name] ?? absent(flags[name]!)])
+  const global = Object.keys(globalFlags).map((name) => [name, values[name]])
+  const result = { words, flags: Object.fromEntries(given), global: Object.fromEntries(global) }
+  if (!result.global.help) checkCount(words, positionals)
+  return result
+}
+
+const absent = ({ type, multiple }: Flags[string]) =>
+  multiple ? [] : type === 'boolean' ? false : undefined
+
+function parsed(args: readonly string[], options: Flags) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError((error as Error).message.split('. To specify')[0]!)
+  }
+}
+
+function checkCount(words: readonly string[], positionals: Command['positionals']): void {
+  const needed = positionals.filter((name) => name.startsWith('<'))
+  if (words.length < needed.length) throw new UsageError(`${positionals[words.length]} is missing.`)
+  const isOpen = positionals.at(-1)?.includes('…')
+  if (words.length > positionals.length && !isOpen) {
+    throw new UsageError(`What is ${JSON.stringify(words[positionals.length])}?`)
+  }
+}

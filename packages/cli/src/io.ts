@@ -1,0 +1,22 @@
+import type { Readable, Writable } from 'node:stream'
+
+/** What a command reads from and writes to. */
+export type Io = {
+  stdin: Readable & { isTTY?: boolean }
+  stdout: Writable & { isTTY?: boolean; columns?: number }
+  stderr: Writable & { isTTY?: boolean; columns?: number }
+  env: Record<string, string | undefined>
+}
+
+const columnsDefault = 80
+
+/** How many columns a line may have; without a terminal there is no limit. */
+export const columnsOf = ({ isTTY, columns }: Io['stdout']) =>
+  isTTY ? columns || columnsDefault : Infinity
+
+/** Whether colours may be used: on a terminal, unless NO_COLOR or a dumb terminal says otherwise. */
+export function hasColors({ env }: Io, stream: Io['stdout'], isRefused: boolean): boolean {
+  if (isRefused || (env.NO_COLOR ?? '') !== '') return false
+  if ((env.FORCE_COLOR ?? '') !== '') return env.FORCE_COLOR !== '0'
+  return stream.isTTY === true && env.TERM !== 'dumb'
+}

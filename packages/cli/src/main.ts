@@ -1,0 +1,19 @@
+import { exitCodes } from './failure.ts'
+import type { Extra } from './help.ts'
+import { run } from './run.ts'
+
+/**
+ * The process: its streams, its environment and its end. Ctrl-C ends what runs; a second one ends the process at once.
+ * A reader that goes away, as `head` does, is no error.
+ */
+export async function main(args: readonly string[], extra: Extra = {}): Promise<void> {
+  const { stdin, stdout, stderr } = process
+  const interrupted = new AbortController()
+  process.on('SIGINT', () => {
+    if (interrupted.signal.aborted) process.exit(exitCodes.interrupted)
+    interrupted.abort()
+  })
+  for (const stream of [stdout, stderr]) stream.on('error', () => process.exit(exitCodes.ok))
+  const io = { stdin, stdout, stderr, env: process.env }
+  process.exitCode = await run(args, io, { signal: interrupted.signal, extra })
+}

@@ -1,0 +1,44 @@
+import { stripVTControlCharacters } from 'node:util'
+
+const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+const plain = /^[\x20-\x7e]*$/
+const nothing = /^[\p{Mn}\p{Me}\p{Cf}\p{Cc}]+$/u
+/** Blocks whose characters take two columns: East Asian wide and full width, and what is shown as a picture. */
+const wide =
+  /^(?:\p{Emoji_Presentation}|.\ufe0f|[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}])/u
+
+/** How many columns a terminal shows a text in; colours take none. */
+export function widthOf(text: string): number {
+  if (plain.test(text)) return text.length
+  let width = 0
+  for (const { segment } of graphemes.segment(stripVTControlCharacters(text))) {
+    width += columnsOf(segment)
+  }
+  return width
+}
+
+const columnsOf = (grapheme: string) => (nothing.test(grapheme) ? 0 : wide.test(grapheme) ? 2 : 1)
+
+/** The text in at most so many columns, `…` where something is missing. Contract: no grapheme is cut in two. */
+export function cut(text: string, columns: number): string {
+  if (widthOf(text) <= columns) return text
+  if (columns < 1) return ''
+  let kept = ''
+  let width = 0
+  for (const { segment } of graphemes.segment(text)) {
+    width += columnsOf(segment)
+    if (width > columns - 1) break
+    kept += segment
+  }
+  return `${kept}…`
+}
+
+/** The text with blanks up to so many columns. */
+export const pad = (text: string, columns: number) =>
+  text + ' '.repeat(Math.max(0, columns - widthOf(text)))
+
+/** One line that cannot move a cursor: control characters and line breaks become blanks. */
+export const oneLine = (text: string) =>
+  stripVTControlCharacters(text)
+    .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
+    .trim()
