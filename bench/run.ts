@@ -21,6 +21,7 @@ import { peers } from './peers.ts'
 import { runtimeAgent } from './runtime-agent.ts'
 import { scaling } from './scaling.ts'
 import { schedules } from './schedules.ts'
+import { sdkStream } from './sdk-stream.ts'
 import { start } from './start.ts'
 import { statements } from './statements.ts'
 import { streams } from './streams.ts'
@@ -52,6 +53,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'runtime-agent': runtimeAgent,
   tracing,
   schedules,
+  'sdk-stream': sdkStream,
 }
 
 const args = process.argv.slice(2)

@@ -140,9 +140,22 @@ export {
 } from './client-tool.ts'
 export { isOutlastError, OutlastError, TurnFailedError } from './error.ts'
 export type { ErrorCode, ServerCode, TransportCode, TurnCode } from './error-code.ts'
+export { type Answer, textOf } from './follow.ts'
 export type { CallOptions, ClientOptions } from './http.ts'
 export { createOutlast, type Outlast } from './outlast.ts'
 export type { List, Page } from './page.ts'
 export type { SendOptions, SessionHandle } from './session.ts'
 export type { StreamOptions } from './stream.ts'
-export { type Answer, type Turn, type TurnOptions, textOf } from './turn.ts'
+export { addEvent, emptyTranscript } from './transcript.ts'
+export {
+  type AgentMessage,
+  itemsOf,
+  type Notice,
+  type ToolApproval,
+  type ToolCallItem,
+  type ToolStatus,
+  type Transcript,
+  type TranscriptItem,
+  type UserMessage,
+} from './transcript-items.ts'
+export type { Turn, TurnOptions } from './turn.ts'

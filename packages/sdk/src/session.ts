@@ -1,7 +1,9 @@
-import type { Event, Message, NewMessage } from '@outlast/contract'
+import type { Event, EventType, Message, NewMessage } from '@outlast/contract'
+import { OutlastError } from './error.ts'
+import type { Following } from './follow.ts'
 import { type CallOptions, type Http, path } from './http.ts'
 import { type StreamOptions, streamEvents } from './stream.ts'
-import { type Beginning, createTurn, type Turn, type TurnOptions } from './turn.ts'
+import { createTurn, type Turn, type TurnOptions } from './turn.ts'
 
 /** What a message says beside its text. */
 export type SendOptions = TurnOptions &
@@ -11,31 +13,18 @@ export type SendOptions = TurnOptions &
 /** One session, as the program that talks in it sees it. */
 export type SessionHandle = ReturnType<typeof sessionOf>
 
+type Content = NewMessage['message']['content']
+
 export function sessionOf(http: Http, id: string) {
-  async function send(
-    content: string | NewMessage['message']['content'],
-    { on_busy, controls, metadata, tags, signal, idempotencyKey }: SendOptions,
-  ): Promise<Beginning> {
+  async function post(content: string | Content, options: SendOptions): Promise<Following> {
+    const { on_busy, controls, metadata, tags, signal, idempotencyKey } = options
     const parts = typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content
     const message = { role: 'user' as const, content: parts }
     const body: NewMessage = { message, on_busy, controls, metadata, tags }
-    const options = { ...(signal && { signal }), ...(idempotencyKey && { idempotencyKey }) }
+    const about = { ...(signal && { signal }), ...(idempotencyKey && { idempotencyKey }) }
     const at = path`/v1/sessions/${id}/messages`
-    const stored = await http.call<Message>('POST', at, { body }, options)
-    return { following: { messageId: stored.id, sequence: stored.sequence - 1 }, past: [] }
-  }
-
-  /** The latest turn, and what happened in it until now. */
-  async function latest({ signal }: TurnOptions): Promise<Beginning> {
-    const at = path`/v1/sessions/${id}/events`
-    const list = (query: { types?: string[]; after_sequence?: number }) =>
-      http.call<{ data: Event[] }>('GET', at, { query }, signal && { signal })
-    const begun = (await list({ types: ['session.activated'] })).data.at(-1)
-    if (begun?.type !== 'session.activated') throw new TypeError('The session had no turn yet.')
-    const { turn_id: turnId, input_message_id: messageId } = begun.data
-    const after_sequence = begun.sequence!
-    const past = (await list({ after_sequence })).data
-    return { following: { turnId, messageId, sequence: after_sequence }, past }
+    const stored = await http.call<Message>('POST', at, { body }, about)
+    return { of: { messageId: stored.id }, sequence: stored.sequence - 1 }
   }
 
   return {
@@ -44,15 +33,68 @@ export function sessionOf(http: Http, id: string) {
      * Sends a message. What comes back is the turn that answers it: `await` it for the answer, or iterate it for the
      * events. While a turn runs the message joins it, unless `on_busy` says otherwise.
      */
-    send: (content: string | NewMessage['message']['content'], options: SendOptions = {}): Turn =>
-      createTurn(http, id, { begin: send(content, options), options }),
+    send: (content: string | Content, options: SendOptions = {}): Turn =>
+      createTurn(http, id, { begin: post(content, options), options }),
     /**
      * Takes the latest turn up again, running or over, after this program was restarted: calls that still wait for it
      * are answered, those that have their outcome are not run again.
+     * Contract: the turn fails with the code `no_turn` in a session that never had one.
      */
     resume: (options: TurnOptions = {}): Turn =>
-      createTurn(http, id, { begin: latest(options), options }),
+      createTurn(http, id, { begin: latestTurn(http, id, options), options }),
     /** Every event, stored ones first, then as they happen, across lost connections: see `streamEvents`. */
     events: (options?: StreamOptions) => streamEvents(http, id, options),
   }
+}
+
+/** What tells where the latest turn stands. */
+const landmarks: EventType[] = [
+  'input.message',
+  'session.activated',
+  'session.idled',
+  'turn.completed',
+  'turn.failed',
+]
+/** How many events before the end are looked through first; then sixteen times as many, and so on. */
+const firstSpan = 256
+
+/** The latest turn, which may be about to begin. It is looked for from the end: a session may be long. */
+async function latestTurn(
+  http: Http,
+  sessionId: string,
+  { signal }: TurnOptions,
+): Promise<Following> {
+  const list = (query: { after_sequence: number; types?: string[]; limit?: number }) =>
+    http.call<{ data: Event[]; total: number }>(
+      'GET',
+      path`/v1/sessions/${sessionId}/events`,
+      { query },
+      signal && { signal },
+    )
+  const { total } = await list({ after_sequence: 0, limit: 1 })
+  for (let span = firstSpan; ; span *= 16) {
+    const after_sequence = Math.max(0, total - span)
+    const { data } = await list({ after_sequence, types: landmarks })
+    const isWhole = after_sequence === 0
+    const found = latestOf(data, isWhole)
+    if (found) return found
+    if (!isWhole) continue
+    throw new OutlastError('no_turn', 'The session had no turn yet: send a message first.')
+  }
+}
+
+/** Contract: pure. Undefined when the turn began before these events, or there is none. */
+function latestOf(events: readonly Event[], isWhole: boolean): Following | undefined {
+  const at = events.findLastIndex(({ type }) => type === 'session.activated')
+  const begun = events[at]
+  if (begun?.type !== 'session.activated') {
+    const input = isWhole ? events.find(({ type }) => type === 'input.message') : undefined
+    return input && { of: 'next', sequence: input.sequence! }
+  }
+  const after = events.slice(at + 1)
+  const end = after.findLast(({ type }) => type !== 'input.message')
+  const isIdle = end?.type === 'session.idled'
+  const isNext = isIdle ? after.at(-1) !== end : end !== undefined
+  if (isNext) return { of: 'next', sequence: end!.sequence! }
+  return { of: 'known', sequence: begun.sequence! - 1, turnId: begun.data.turn_id }
 }

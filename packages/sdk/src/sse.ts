@@ -1,50 +1,71 @@
 /** One frame of a stream of server-sent events. */
 export type Frame = { event: string; id: string; data: string }
 
+const newFrame = (): Frame => ({ event: '', id: '', data: '' })
+
 /**
  * Reads frames from bytes as they come.
- * Contract: a byte is looked at once, however the bytes are cut; lines end in LF, CRLF or CR LF over two chunks.
- * Comments and frames without data are no frames.
+ * Contract: a byte is looked at once, however the bytes are cut; lines end in LF, CR LF or CR. Comments and frames
+ * without data are no frames; what is left when the bytes end is none either.
  */
 export function createFrameParser() {
-  const decoder = new TextDecoder()
+  const decode = createLineDecoder()
+  /** The parts of a line that has not ended. */
   let rest: string[] = []
-  let frame = { event: '', id: '', data: '' }
+  let frame = newFrame()
   let hasData = false
 
-  function take(line: string): Frame | undefined {
-    if (line === '') {
-      const whole = hasData ? frame : undefined
-      frame = { event: '', id: '', data: '' }
-      hasData = false
-      return whole
-    }
-    const colon = line.indexOf(':')
-    if (colon === 0) return undefined
-    const name = colon < 0 ? line : line.slice(0, colon)
-    const start = line.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1
-    const value = colon < 0 ? '' : line.slice(start)
-    if (name === 'data') {
+  /** The line of `text` from `from` to `end`. Names are compared where they stand: a slice costs more than the look. */
+  function take(text: string, from: number, end: number): void {
+    if (text.startsWith('data:', from)) {
+      const value = text.slice(valueAt(text, from + 5), end)
       frame.data = hasData ? `${frame.data}\n${value}` : value
       hasData = true
-    } else if (name === 'event' || name === 'id') frame[name] = value
-    return undefined
+    } else if (text.startsWith('id:', from)) frame.id = text.slice(valueAt(text, from + 3), end)
+    else if (text.startsWith('event:', from)) {
+      frame.event = text.slice(valueAt(text, from + 6), end)
+    } else if (end - from === 4 && text.startsWith('data', from)) {
+      frame.data += hasData ? '\n' : ''
+      hasData = true
+    }
   }
 
   /** The frames that these bytes complete. */
   return function push(bytes: Uint8Array): Frame[] {
-    const text = decoder.decode(bytes, { stream: true })
+    const text = decode(bytes)
     const frames: Frame[] = []
     let from = 0
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
-      const tail = text.slice(from, end)
-      const line = rest.length > 0 ? rest.join('') + tail : tail
-      rest = []
+      if (rest.length > 0) {
+        const line = rest.join('') + text.slice(0, end)
+        rest = []
+        take(line, 0, line.length)
+      } else if (end > from) take(text, from, end)
+      else {
+        if (hasData) frames.push(frame)
+        frame = newFrame()
+        hasData = false
+      }
       from = end + 1
-      const whole = take(line.endsWith('\r') ? line.slice(0, -1) : line)
-      if (whole) frames.push(whole)
     }
     if (from < text.length) rest.push(text.slice(from))
     return frames
+  }
+}
+
+const valueAt = (text: string, at: number) => (text.charCodeAt(at) === space ? at + 1 : at)
+
+const space = 32
+
+/** Text with LF as the only end of a line, wherever characters and line ends are cut. */
+function createLineDecoder() {
+  const decoder = new TextDecoder()
+  let endedInCr = false
+  return (bytes: Uint8Array): string => {
+    const decoded = decoder.decode(bytes, { stream: true })
+    if (decoded === '') return ''
+    const text = endedInCr && decoded[0] === '\n' ? decoded.slice(1) : decoded
+    endedInCr = decoded.endsWith('\r')
+    return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text
   }
 }

@@ -1,4 +1,5 @@
 import type { Event, EventType, StreamQuery } from '@outlast/contract'
+import { whenAborted } from './abort.ts'
 import { OutlastError } from './error.ts'
 import {
   backoff,
@@ -9,6 +10,7 @@ import {
   pause,
   type Query,
 } from './http.ts'
+import { eachOf } from './portions.ts'
 import { createFrameParser, type Frame } from './sse.ts'
 
 export type StreamOptions = Pick<CallOptions, 'signal' | 'headers'> &
@@ -25,43 +27,132 @@ export type StreamOptions = Pick<CallOptions, 'signal' | 'headers'> &
 
 const backoffMs = { first: 200, most: 10_000 }
 const retryMsDefault = 100
+/** A server may ask for patience, but not for so much that nobody knows whether the stream is still one. */
+const retryAfterMsMax = 60_000
+/** A connection that held so long has not failed, though nothing came. */
+const steadyMs = 10_000
 
 /**
  * The events of a session, stored ones first, then as they happen, without end.
- * Contract: each event once and in order, across lost and silent connections, restarts of the server and sleep of the
- * machine. Ends only with its signal (and then throws its reason), by `break`, or with an error that trying again does
- * not mend: a wrong key, a session that does not exist. Deltas come without `accumulated` unless it is asked for.
+ * Contract: each event once and in order, and the text of deltas without gap or repeat, across lost and silent
+ * connections, restarts of the server, error pages of proxies and sleep of the machine. Ends only with its signal (and
+ * then throws its reason), by `break`, or with an error that trying again does not mend: a wrong key, a session that
+ * does not exist. Deltas come without `accumulated` unless it is asked for.
  */
-export async function* streamEvents(
+export function streamEvents(
   http: Http,
   sessionId: string,
   options: StreamOptions = {},
-): AsyncGenerator<Event, void, undefined> {
-  const { signal, onConnection, retriesMax = Infinity } = options
+): AsyncIterableIterator<Event, void, undefined> {
+  const { signal } = options
+  const over = new AbortController()
+  const portions = portionsOf(http, sessionId, { options, over })
+  return eachOf(portions, { signal, close: () => over.abort() })
+}
+
+type Streaming = { options: StreamOptions; over: AbortController }
+
+/** The events in the portions in which they come, from one connection after the other until `over`. */
+async function* portionsOf(
+  http: Http,
+  sessionId: string,
+  { options, over }: Streaming,
+): AsyncGenerator<readonly Event[], void, undefined> {
+  const { signal } = options
   const place: Place = { since_id: options.since_id, after_sequence: options.after_sequence }
-  let failures = 0
-  for (;;) {
-    let waitMs: number | undefined
-    let error: OutlastError | undefined
-    try {
-      for await (const frames of framesOf(http, sessionId, { options, place })) {
-        for (const frame of frames) {
-          if (frame.event === 'disconnecting') waitMs = retryMsOf(frame)
-          if (isLifecycle(frame)) continue
-          failures = 0
-          const event = eventOf(frame)
-          if (isNew(event, place)) yield event
+  const tries = countTries(options)
+  signal?.throwIfAborted()
+  const unlisten = whenAborted(signal, () => over.abort())
+  try {
+    for (;;) {
+      tries.begin()
+      try {
+        const where = { options, place, signal: over.signal }
+        for await (const frames of framesOf(http, sessionId, where)) {
+          tries.opened()
+          const { events, retryMs } = read(frames, place)
+          if (retryMs !== undefined) tries.announced(retryMs)
+          if (events.length === 0) continue
+          tries.moved()
+          yield events
         }
+      } catch (error) {
+        if (!over.signal.aborted) tries.failed(error)
       }
-    } catch (caught) {
-      signal?.throwIfAborted()
-      error = caught as OutlastError
-      if (!isTemporary(error) || failures >= retriesMax) throw error
+      if (!over.signal.aborted) await pause(tries.waitMs(), over.signal).catch(() => {})
+      if (signal?.aborted) throw signal.reason
+      if (over.signal.aborted) return
     }
-    onConnection?.({ isOpen: false, ...(error && { error }) })
-    waitMs ??= error?.retryAfterMs ?? backoff(failures++, backoffMs)
-    await pause(waitMs, signal)
+  } finally {
+    unlisten()
   }
+}
+
+/** The events of frames that are new, and in how many ms to come back if one says that the server closes. */
+function read(frames: readonly Frame[], place: Place) {
+  const events: Event[] = []
+  let retryMs: number | undefined
+  for (const frame of frames) {
+    if (frame.event === 'disconnecting') retryMs = retryMsOf(frame)
+    if (isLifecycle(frame)) continue
+    const event = parsed(frame.data) as Event
+    if (moveOn(place, frame, event)) events.push(event)
+  }
+  return { events, retryMs }
+}
+
+/**
+ * What became of the connections of a stream, and when to make the next.
+ * Contract: `failed` and `waitMs` throw what trying again does not mend, or what happened too often in a row.
+ */
+function countTries({ onConnection, retriesMax = Number.POSITIVE_INFINITY }: StreamOptions) {
+  let failures = 0
+  let wasOpen = false
+  let openedAt: number | undefined
+  let retryMs: number | undefined
+  let error: OutlastError | undefined
+  return {
+    begin() {
+      openedAt = undefined
+      retryMs = undefined
+      error = undefined
+    },
+    opened() {
+      if (openedAt !== undefined) return
+      openedAt = performance.now()
+      wasOpen = true
+      onConnection?.({ isOpen: true })
+    },
+    announced(ms: number) {
+      retryMs = ms
+    },
+    moved() {
+      failures = 0
+    },
+    failed(caught: unknown) {
+      if (!mayMend(caught, wasOpen)) throw caught
+      error = caught
+    },
+    waitMs(): number {
+      if (openedAt !== undefined && performance.now() - openedAt >= steadyMs) failures = 0
+      const isPlanned = retryMs !== undefined && failures === 0
+      const why = error ?? new OutlastError('connection_failed', 'The stream ended.')
+      if (failures >= retriesMax && !isPlanned) throw why
+      onConnection?.({ isOpen: false, ...(!isPlanned && { error: why }) })
+      const asked = Math.min(retryMs ?? why.retryAfterMs ?? 0, retryAfterMsMax)
+      // An announced close costs what the server says, unless it is one of many in a row.
+      const ms = isPlanned ? asked : Math.max(asked, backoff(failures, backoffMs))
+      failures += 1
+      return ms
+    },
+  }
+}
+
+/** Where a stream once was, a page of something else is a proxy whose server is away. */
+function mayMend(error: unknown, wasOpen: boolean): error is OutlastError {
+  if (!(error instanceof OutlastError)) return false
+  const isPage = error.code === 'not_outlast' && error.status > 0
+  return isTemporary(error) || error.status >= 500 || (isPage && wasOpen)
 }
 
 /** How far a reader is. */
@@ -71,40 +162,50 @@ type Place = {
   sequence?: number
 }
 
-/** Moves the place on. A stored event that was there already is not new, whatever a proxy repeats. */
-function isNew(event: Event, place: Place): boolean {
+/**
+ * Moves the place on; false for a stored event that was there already, whatever a proxy repeats. The place is the id of the
+ * frame: inside a message that is being written it says more than the event's own.
+ */
+function moveOn(place: Place, { id }: Frame, event: Event): boolean {
   const { sequence } = event
-  if (sequence !== undefined && sequence <= (place.sequence ?? 0)) return false
-  if (sequence !== undefined) place.sequence = sequence
-  place.since_id = event.id
+  if (sequence !== undefined) {
+    if (sequence <= (place.sequence ?? 0)) return false
+    place.sequence = sequence
+  }
+  place.since_id = id === '' ? event.id : id
   place.after_sequence = undefined
   return true
 }
 
-/** The frames of one connection, in the portions in which they come. Ends when the connection does, however that is. */
+type Connecting = { options: StreamOptions; place: Place; signal: AbortSignal }
+
+/**
+ * The frames of one connection, in the portions in which they come; the first is empty, and says that it is open.
+ * Contract: when it ends, however that is, neither socket nor timer nor listener is left, also when nobody reads on
+ * after the signal.
+ */
 async function* framesOf(
   http: Http,
   sessionId: string,
-  { options, place }: { options: StreamOptions; place: Place },
+  { options, place, signal }: Connecting,
 ): AsyncGenerator<Frame[], void, undefined> {
-  const { signal, headers, silenceMs = 30_000, onConnection } = options
+  const { headers, silenceMs = 30_000 } = options
   const closing = new AbortController()
-  const abort = () => closing.abort(signal?.reason)
-  signal?.addEventListener('abort', abort)
+  const unlisten = whenAborted(signal, () => closing.abort(signal.reason))
   const watch = watchSilence(closing, silenceMs)
   try {
-    const query = queryOf(options, place)
     const response = await http.open(
       'GET',
       path`/v1/sessions/${sessionId}/sse`,
-      { query, accept: 'text/event-stream' },
+      { query: queryOf(options, place), accept: 'text/event-stream' },
       { signal: closing.signal, retriesMax: 0, ...(headers && { headers }) },
     )
     const reader = readerOf(response)
-    closing.signal.addEventListener('abort', () => void reader.cancel().catch(() => {}))
-    onConnection?.({ isOpen: true })
+    whenAborted(closing.signal, () => void reader.cancel().catch(() => {}))
+    yield []
     const parse = createFrameParser()
     for (;;) {
+      closing.signal.throwIfAborted()
       const { done, value } = await watch.during(reader.read())
       closing.signal.throwIfAborted()
       if (done) return
@@ -115,46 +216,49 @@ async function* framesOf(
     if (error instanceof OutlastError) throw error
     throw new OutlastError('connection_failed', 'The stream broke off.', { cause: error })
   } finally {
-    watch.stop()
-    signal?.removeEventListener('abort', abort)
+    unlisten()
     closing.abort()
   }
 }
 
 /**
- * Closes a connection on which nothing comes. It goes by the clock on the wall, which goes on while a machine sleeps, so that
- * a stream is back soon after it wakes; and only while somebody reads.
+ * Closes a connection on which nothing comes, while somebody reads. It goes by two clocks: the one on the wall goes on while
+ * a machine sleeps, so that a stream is back soon after it wakes; the other one is never set back.
  */
 function watchSilence(closing: AbortController, silenceMs: number) {
-  let readingSince = 0
-  const timer = setInterval(
-    () => {
-      if (readingSince === 0 || Date.now() - readingSince < silenceMs) return
-      closing.abort(new OutlastError('timeout', `The stream was silent for ${silenceMs} ms.`))
-    },
-    Math.min(silenceMs / 4, 5_000),
-  )
+  let reading: { wall: number; steady: number } | undefined
+  let timer: ReturnType<typeof setInterval> | undefined
+  const stop = () => {
+    clearInterval(timer)
+    timer = undefined
+  }
+  const look = () => {
+    // Nobody reads: nothing is to be watched, and a stream that was left lying about keeps no program alive.
+    if (!reading) return stop()
+    const silentMs = Math.max(Date.now() - reading.wall, performance.now() - reading.steady)
+    if (silentMs < silenceMs) return
+    closing.abort(new OutlastError('timeout', `The stream was silent for ${silenceMs} ms.`))
+  }
+  whenAborted(closing.signal, stop)
   return {
-    async during<T>(reading: Promise<T>): Promise<T> {
-      readingSince = Date.now()
+    async during<T>(read: Promise<T>): Promise<T> {
+      reading = { wall: Date.now(), steady: performance.now() }
+      timer ??= setInterval(look, Math.min(silenceMs / 4, 5_000))
       try {
-        return await reading
+        return await read
       } finally {
-        readingSince = 0
+        reading = undefined
       }
     },
-    stop: () => clearInterval(timer),
   }
 }
 
-function readerOf(response: Response) {
-  const type = response.headers.get('content-type') ?? 'no content type'
-  if (!type.startsWith('text/event-stream') || !response.body) {
-    throw new OutlastError('not_outlast', `Something else than Outlast answered: ${type}`, {
-      status: response.status,
-    })
-  }
-  return response.body.getReader()
+function readerOf({ headers, status, body }: Response) {
+  const type = headers.get('content-type') ?? 'no content type'
+  if (type.startsWith('text/event-stream') && body) return body.getReader()
+  body?.cancel().catch(() => {})
+  const sentence = `Something else than Outlast answered: ${status} with ${type}`
+  throw new OutlastError('not_outlast', sentence, { status })
 }
 
 function queryOf(options: StreamOptions, { since_id, after_sequence }: Place): Query {
@@ -169,8 +273,6 @@ function retryMsOf({ data }: Frame): number {
   const { retry_ms } = parsed(data) as { retry_ms?: unknown }
   return typeof retry_ms === 'number' && retry_ms >= 0 ? retry_ms : retryMsDefault
 }
-
-const eventOf = ({ data }: Frame) => parsed(data) as Event
 
 function parsed(data: string): unknown {
   try {

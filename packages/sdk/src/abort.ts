@@ -1,0 +1,21 @@
+/**
+ * Does something once a signal is aborted, at once if it is.
+ * Contract: what comes back takes the listener away; signals live longer than what listens to them.
+ */
+export function whenAborted(signal: AbortSignal | undefined, work: () => void): () => void {
+  if (signal?.aborted) work()
+  else signal?.addEventListener('abort', work, { once: true })
+  return () => signal?.removeEventListener('abort', work)
+}
+
+/** A signal that follows the first of several, with its reason, until `unlink`. */
+export function linked(...signals: (AbortSignal | undefined)[]) {
+  const controller = new AbortController()
+  const unlisten = signals.map((signal) =>
+    whenAborted(signal, () => controller.abort(signal?.reason)),
+  )
+  const unlink = () => {
+    for (const stop of unlisten) stop()
+  }
+  return { controller, signal: controller.signal, unlink }
+}

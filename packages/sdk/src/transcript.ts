@@ -1,0 +1,255 @@
+import type { Event, EventType, ToolCall } from '@outlast/contract'
+import { textOf } from './follow.ts'
+import {
+  type AgentMessage,
+  append,
+  close,
+  openItem,
+  replace,
+  type ToolCallItem,
+  type Transcript,
+} from './transcript-items.ts'
+
+export const emptyTranscript: Transcript = {
+  sections: [],
+  status: 'idle',
+  turnId: undefined,
+  waitingFor: [],
+  usage: undefined,
+  sequence: 0,
+  open: new Map(),
+}
+
+/**
+ * The conversation after one more event of its session, stored or live. Add each event of `session.events()` as it comes and
+ * show what comes out: a terminal prints what `itemsOf` has more than before and the longer text of the message that
+ * streams, a page draws the sections anew that are not the same object any more
+ * (`useReducer(addEvent, emptyTranscript)`).
+ * Contract: pure. Costs the same however long the conversation is and the message that streams. A stored event that was
+ * added already changes nothing. Events that begin anywhere are understood, what came before them is missing. Once a
+ * turn is over the transcript is that of the stored events alone.
+ */
+export function addEvent(transcript: Transcript, event: Event): Transcript {
+  const { sequence } = event
+  if (sequence === undefined) return change(transcript, event)
+  if (sequence <= transcript.sequence) return transcript
+  return { ...change(transcript, event), sequence }
+}
+
+type Change<T extends EventType> = (transcript: Transcript, event: Event<T>) => Transcript
+
+const notice: Change<'turn.failed' | 'turn.cancelled' | 'context.compacted' | 'mcp.unavailable'> = (
+  transcript,
+  event,
+) => {
+  const { type, data } = event
+  return append(transcript, { kind: 'notice', ...about(event), type, data } as never)
+}
+
+const changes: { [T in EventType]?: Change<T> } = {
+  'input.message': (transcript, event) => {
+    const { message, on_busy } = event.data
+    const active: Transcript = { ...transcript, status: 'active' }
+    if (message.role === 'agent') return append(active, agentMessage(event, { message }))
+    const { id, content } = message
+    const isQueued = on_busy === 'queue'
+    const said = { content, text: textOf(message), isQueued }
+    const item = { kind: 'user_message' as const, key: id, id, at: event.ts, ...said }
+    return append(active, item, isQueued ? inputOf(id) : undefined)
+  },
+  'session.activated': (transcript, { data }) => {
+    const settled = settle(transcript)
+    const begun: Transcript = { ...settled, status: 'active', turnId: data.turn_id }
+    const queued = openItem(begun, inputOf(data.input_message_id))
+    if (queued?.item.kind !== 'user_message') return begun
+    const dequeued = replace(begun, queued.index, { ...queued.item, isQueued: false })
+    return close(dequeued, inputOf(data.input_message_id))
+  },
+  'output.message.started': (transcript, event) => {
+    const { message_id: id, attempt = 1, turn_id: turnId } = event.data
+    const active: Transcript = { ...transcript, status: 'active', turnId }
+    const open = streaming(active)
+    const isSame = open && (open.item.id === id || open.item.id === undefined)
+    if (!isSame) return append(active, { ...agentMessage(event, { id }), attempt }, message)
+    const again = { ...open.item, id, text: '', thinking: '', attempt }
+    return replace(active, open.index, again)
+  },
+  'output.message.delta': (transcript, event) => grow(transcript, event, 'text'),
+  'reason.thinking.delta': (transcript, event) => grow(transcript, event, 'thinking'),
+  'output.message.completed': (transcript, event) => {
+    const whole = agentMessage(event, event.data)
+    const open = streaming(transcript)
+    if (!open) return append(transcript, whole)
+    const { key, at, attempt } = open.item
+    return close(replace(transcript, open.index, { ...whole, key, at, attempt }), message)
+  },
+  'tool.approval_requested': (transcript, event) => {
+    const { tool_call, expires_at: expiresAt } = event.data
+    const asked = { state: 'requested' as const, expiresAt, reason: undefined }
+    const approval = { ...asked, decidedBy: undefined }
+    return reach(transcript, event, { call: tool_call, status: 'waiting', approval })
+  },
+  'tool.approval_resolved': (transcript, event) => {
+    const { tool_call_id, tool_name: name, decision: state, reason, decided_by } = event.data
+    const open = openCall(transcript, tool_call_id)
+    const expiresAt = open?.item.approval?.expiresAt
+    const approval = { state, expiresAt, reason, decidedBy: decided_by }
+    const input = event.data.arguments ?? open?.item.arguments ?? {}
+    const call = { id: tool_call_id, name, arguments: input }
+    return reach(transcript, event, { call, status: 'running', approval })
+  },
+  'tool.call_requested': (transcript, event) => {
+    const { tool_calls, expires_at: expiresAt } = event.data
+    const waits = { status: 'waiting' as const, isForClient: true, expiresAt }
+    return tool_calls.reduce((now, call) => reach(now, event, { call, ...waits }), transcript)
+  },
+  'tool.started': (transcript, event) =>
+    reach(transcript, event, { call: event.data.tool_call, status: 'running' }),
+  'tool.progress': (transcript, { data }) => {
+    const open = openCall(transcript, data.tool_call_id)
+    if (!open) return transcript
+    const { progress, total, message } = data
+    const told = { progress, ...(total !== undefined && { total }), ...(message && { message }) }
+    return replace(transcript, open.index, { ...open.item, progress: told })
+  },
+  'tool.completed': (transcript, event) => {
+    const { tool_call_id: id, tool_name: name, success, status, duration_ms } = event.data
+    const failed = status === 'cancelled' ? 'cancelled' : 'failed'
+    const known = openCall(transcript, id)?.item.arguments
+    const ended = reach(transcript, event, {
+      call: { id, name, arguments: known ?? {} },
+      status: success ? 'done' : failed,
+      result: event.data.result ?? undefined,
+      error: event.data.error ?? undefined,
+      durationMs: duration_ms,
+    })
+    return withWaiting(close(ended, callOf(id)))
+  },
+  'turn.completed': (transcript) => settle(transcript),
+  'turn.failed': (transcript, event) => notice(settle(transcript), event),
+  'turn.cancelled': notice,
+  'context.compacted': notice,
+  'mcp.unavailable': notice,
+  'session.idled': (transcript, { data }) => ({
+    ...settle(transcript),
+    status: 'idle',
+    turnId: undefined,
+    usage: data.usage ?? transcript.usage,
+  }),
+}
+
+const change = (transcript: Transcript, event: Event): Transcript =>
+  (changes[event.type] as Change<EventType> | undefined)?.(transcript, event) ?? transcript
+
+const message = 'message'
+const callOf = (id: string) => `call ${id}`
+const inputOf = (id: string) => `input ${id}`
+
+const about = ({ id: key, ts: at, context }: Event) => ({ key, at, turnId: context.turn_id })
+
+type Said = {
+  id?: string | undefined
+  message?: Event<'output.message.completed'>['data']['message']
+}
+
+/** A message that is about to stream, or one that is whole. */
+function agentMessage(event: Event, { message, id = message?.id }: Said): AgentMessage {
+  return {
+    kind: 'agent_message',
+    ...about(event),
+    key: id ?? event.id,
+    id,
+    text: textOf(message),
+    thinking: message?.thinking ?? '',
+    isStreaming: message === undefined,
+    attempt: 1,
+  }
+}
+
+function streaming(transcript: Transcript) {
+  const open = openItem(transcript, message)
+  return open?.item.kind === 'agent_message' ? { index: open.index, item: open.item } : undefined
+}
+
+/** What came before the first delta is in it, when somebody begins to follow in the middle of a message. */
+function grow(
+  transcript: Transcript,
+  event: Event<'output.message.delta' | 'reason.thinking.delta'>,
+  part: 'text' | 'thinking',
+): Transcript {
+  const { delta, accumulated, turn_id: turnId } = event.data
+  const open = streaming(transcript)
+  if (!open) {
+    const begun = { ...agentMessage(event, {}), [part]: accumulated ?? delta }
+    return append({ ...transcript, status: 'active', turnId }, begun, message)
+  }
+  const longer = accumulated ?? open.item[part] + delta
+  return replace(transcript, open.index, { ...open.item, [part]: longer })
+}
+
+function openCall(transcript: Transcript, id: string) {
+  const open = openItem(transcript, callOf(id))
+  return open?.item.kind === 'tool_call' ? { index: open.index, item: open.item } : undefined
+}
+
+type Reached = Partial<ToolCallItem> & Pick<ToolCallItem, 'status'> & { call: ToolCall }
+
+/** The call at its next stage; what is told of it first makes it an item. */
+function reach(transcript: Transcript, event: Event, { call, ...now }: Reached): Transcript {
+  const open = openCall(transcript, call.id)
+  const next = { ...now, arguments: call.arguments }
+  const reached = open
+    ? replace(transcript, open.index, { ...open.item, ...next })
+    : append(transcript, { ...newCall(event, call), ...next }, callOf(call.id))
+  return withWaiting(reached)
+}
+
+function newCall(event: Event, { id, name, arguments: input }: ToolCall): ToolCallItem {
+  return {
+    kind: 'tool_call',
+    ...about(event),
+    key: id,
+    id,
+    name,
+    arguments: input,
+    status: 'running',
+    isForClient: false,
+    expiresAt: undefined,
+    approval: undefined,
+    progress: undefined,
+    result: undefined,
+    error: undefined,
+    durationMs: undefined,
+  }
+}
+
+const openCalls = ({ open }: Transcript) =>
+  [...open.keys()].filter((name) => name.startsWith('call '))
+
+function withWaiting(transcript: Transcript): Transcript {
+  const waitingFor = openCalls(transcript)
+    .map((name) => openItem(transcript, name)!.item as ToolCallItem)
+    .filter(({ status }) => status === 'waiting')
+  return waitingFor.length + transcript.waitingFor.length === 0
+    ? transcript
+    : { ...transcript, waitingFor }
+}
+
+/** What no event of the turn ended is over with it: what a message said that was never stored is no part of anything. */
+function settle(transcript: Transcript): Transcript {
+  let settled = transcript
+  const open = streaming(transcript)
+  if (open) {
+    const dropped = { ...open.item, text: '', thinking: '', isStreaming: false }
+    settled = close(replace(settled, open.index, dropped), message)
+  }
+  const names = openCalls(settled)
+  for (const name of names) {
+    const { index, item } = openItem(settled, name)!
+    settled = close(
+      replace(settled, index, { ...(item as ToolCallItem), status: 'cancelled' }),
+      name,
+    )
+  }
+  return names.length > 0 ? withWaiting(settled) : settled
+}
