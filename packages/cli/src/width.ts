@@ -37,8 +37,32 @@ export function cut(text: string, columns: number): string {
 export const pad = (text: string, columns: number) =>
   text + ' '.repeat(Math.max(0, columns - widthOf(text)))
 
+/** Marks that turn the direction of what follows, and so could make a text read as another. */
+const turning = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+
 /** One line that cannot move a cursor: control characters and line breaks become blanks. */
 export const oneLine = (text: string) =>
   stripVTControlCharacters(text)
+    .replace(turning, '')
     .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
     .trim()
+
+/** Lines that cannot move a cursor: line breaks and tabs stay, no other control character does. */
+export const manyLines = (text: string) =>
+  stripVTControlCharacters(text.replaceAll('\r\n', '\n'))
+    .replace(turning, '')
+    .replace(/[^\P{Cc}\n\t]/gu, ' ')
+
+/** A text in lines of at most so many columns, broken between words; a longer word has a line of its own. */
+export function wrap(text: string, columns: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`
+    if (line !== '' && widthOf(longer) > columns) {
+      lines.push(line)
+      line = word
+    } else line = longer
+  }
+  return [...lines, line]
+}
