@@ -40,7 +40,7 @@ const flagRows = (flags: Flags): [string, string][] =>
 export type Extra = Record<string, string>
 
 const globalRows = (most: number) => [
-  'Flags of every command:',
+  ...wrap('Flags of every command:', most),
   ...aligned(flagRows(globalFlags), most),
 ]
 
@@ -49,7 +49,7 @@ export function generalHelp(extra: Extra, most: number): string {
   return textOf([
     ...wrap('Durable agent sessions: talk to agents, and see to the server they work on.', most),
     '',
-    'outlast COMMAND [VERB] [WORDS] [FLAGS]',
+    ...wrap('outlast COMMAND [VERB] [WORDS] [FLAGS]', most),
     '',
     ...aligned([...Object.entries(extra), ...rows], most),
     '',
@@ -67,12 +67,16 @@ export function nounHelp(name: string, noun: Noun, most: number): string {
   return textOf(aligned(verbs, most))
 }
 
+/** An example, which is indented, stays as it is. */
+const wrapped = (line: string, most: number) =>
+  line.startsWith(indent) ? [line] : wrap(line, most)
+
 export function commandHelp(name: string, command: Command, most: number): string {
   const { summary, positionals, flags, more } = command
   const own = flagRows(flags)
   return textOf([
     ...wrap(`outlast ${[name, ...positionals].join(' ')}: ${summary}`, most),
-    ...(more ? ['', ...more.split('\n')] : []),
+    ...(more ? ['', ...more.split('\n').flatMap((line) => wrapped(line, most))] : []),
     ...(own.length > 0 ? ['', ...aligned(own, most)] : []),
     '',
     ...globalRows(most),

@@ -170,11 +170,7 @@ const why = defineCommand({
   positionals: ['<session>'],
   async run({ outlast, out, signal }, { words }) {
     const answer = await outlast.sessions.explain(words[0]!, { signal })
-    const far = ago(answer.since)
-    await out.done(
-      { ...answer, id: answer.session_id },
-      `${answer.sentence}${far ? ` (${far})` : ''}`,
-    )
+    await out.done({ ...answer, id: answer.session_id }, answer.sentence)
   },
 })
 
