@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers'
 import { before, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { startServer } from '../../../apps/server/test/server.ts'
+import { eventually } from '../../../apps/server/test/waiting.ts'
 import { atTerminal } from '../test/terminal.ts'
 import { scripts } from './completion-scripts.ts'
 
@@ -53,17 +54,17 @@ async function offered(words: readonly string[], env: Record<string, string> = {
 }
 
 test('bash completes nouns, verbs, flags and ids of a server', async () => {
-  const lines = [
-    'outlast sess',
-    'outlast agents ',
-    'outlast agents list --li',
-    'outlast agents get ',
-  ]
-  const [nouns, verbs, flags, ids] = await inBash(lines)
+  const lines = ['outlast sess', 'outlast agents ', 'outlast agents list --li']
+  const [nouns, verbs, flags] = await inBash(lines)
   assert.deepEqual(nouns, ['sessions'])
   assert.ok(['list', 'create', 'export'].every((verb) => verbs!.includes(verb)))
   assert.deepEqual(flags, ['--limit'])
-  assert.ok(ids!.length > 2 && ids!.every((id) => /^agent_[0-9a-f]{32}$/.test(id)))
+  // A server that is busy offers nothing; pressing Tab again asks again.
+  const ids = await eventually(async () => {
+    const [offer] = await inBash(['outlast agents get '])
+    return offer!.length > 2 ? offer : undefined
+  })
+  assert.ok(ids.every((id) => /^agent_[0-9a-f]{32}$/.test(id)))
 })
 
 test('the script of bash registers itself, and no script runs anything when it is read', () => {
@@ -80,15 +81,25 @@ test('what is offered fits the place', async () => {
     'active',
     'idle',
   ])
-  assert.match((await offered(['sessions', 'create', '-a', '']))[0]!, /^agent_/)
-  assert.match(
-    (await offered(['--json', 'sessions', 'create', '-t', 'x', '--agent', '']))[0]!,
-    /^agent_/,
-  )
   assert.deepEqual(await offered(['agents', 'get', 'agent_1', '']), [])
   assert.deepEqual(await offered(['agents', 'create', '--name', '']), [])
   assert.deepEqual(await offered(['nothing', '']), [])
-  assert.match((await offered(['capabilities', 'get', 'web']))[0]!, /^web_fetch$/)
+})
+
+test('ids are offered where a flag or a word takes one', async () => {
+  const places: [string[], RegExp][] = [
+    [['sessions', 'create', '-a', ''], /^agent_/],
+    [['--json', 'sessions', 'create', '-t', 'x', '--agent', ''], /^agent_/],
+    [['models', 'create', 'x', '--provider', ''], /^provider_/],
+    [['capabilities', 'get', 'web'], /^web_fetch$/],
+  ]
+  for (const [words, form] of places) {
+    const ids = await eventually(async () => {
+      const offer = await offered(words)
+      return offer.length > 0 ? offer : undefined
+    })
+    for (const id of ids) assert.match(id, form)
+  }
 })
 
 test('names of profiles are offered, and a broken file offers nothing', async () => {
