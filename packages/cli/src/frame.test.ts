@@ -93,11 +93,20 @@ test('a table fits the terminal, ids whole, and says when there is more', async 
   assert.match(first.stderr, /--limit 100 or --all/)
 })
 
+test('the tables of a new server fit 80 columns', async () => {
+  for (const noun of ['agents', 'sessions', 'providers', 'models', 'capabilities', 'mcp']) {
+    const { stdout } = await atTerminal(here(noun, 'list'), { columns: 80, env: { NO_COLOR: '1' } })
+    const [head, ...rows] = stdout.trimEnd().split('\n')
+    assert.match(head!, /^ID +(NAME|TITLE) /)
+    for (const row of rows) assert.ok(widthOf(row) <= 80 && /^\w+ /.test(row), row)
+  }
+})
+
 test('at 20 columns a table is a block of lines for each row', async () => {
   const { stdout } = await atTerminal(here('sessions', 'list', '--limit', '2'), { columns: 20 })
   const blocks = stdout.trimEnd().split('\n\n')
   assert.equal(blocks.length, 2)
-  assert.match(blocks[0]!, /^.*ID:.*\nsession_[0-9a-f]{32}\nTITLE:\nn23\n/)
+  assert.match(blocks[0]!, /^ID:\nsession_[0-9a-f]{32}\nTITLE:\nn23\n/)
 })
 
 test('what a server says cannot colour or move anything', async () => {

@@ -40,7 +40,7 @@ const list = defineCommand({
         { title: 'ID', value: ({ id }) => id },
         { title: 'TITLE', value: titleOf, isFlexible: true },
         { title: 'STATUS', value: stateOf },
-        { title: 'CREATED', value: ({ created_at }) => ago(created_at) },
+        { title: 'CREATED', value: ({ created_at }) => ago(created_at), isExtra: true },
       ],
       { empty: 'There is no session here. `outlast chat` starts one.' },
     )
