@@ -49,6 +49,12 @@ test('`help NOUN` says the same as `NOUN --help`, and a noun alone is a mistake 
   assert.deepEqual(await outlast(['agents', 'create', '--help']), verb)
 })
 
+test('commands that are not of the client stand in its help too', async () => {
+  assert.match((await outlast(['help'])).stdout, /^ {2}serve +\w/m)
+  assert.match((await outlast(['help', 'serve'])).stdout, /^outlast serve: /)
+  assert.match((await outlast(['--json', 'serve'])).stderr, /serve must be the first word/)
+})
+
 test('a word that is not known is answered with the nearest one that is', async () => {
   const wrong: [string[], RegExp][] = [
     [['agnets', 'list'], /Did you mean agents\?/],
