@@ -66,6 +66,7 @@ test('a word that is not known is answered with the nearest one that is', async 
     [['agents', 'list', '--limit', '0'], /whole number from 1/],
     [['agents', 'list', 'more'], /What is "more"\?/],
     [['agents', 'get'], /<agent> is missing/],
+    [['agents', 'get', ''], /<agent> is missing/],
     [['sessions', 'create'], /--agent is missing/],
     [['sessions', 'list', '--status', 'busy'], /--status is one of started, active, idle/],
     [['help', 'nothing'], /There is no command nothing/],
