@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { before, type TestContext, test } from 'node:test'
 import { startServer } from '../../../apps/server/test/server.ts'
+import { atTerminal } from '../test/at-terminal.ts'
 import { outlast } from '../test/program.ts'
-import { atTerminal } from '../test/terminal.ts'
 import { nouns } from './commands/index.ts'
 import { widthOf } from './width.ts'
 

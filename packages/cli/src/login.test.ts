@@ -11,8 +11,8 @@ import {
   startGuarded,
 } from '../../../apps/server/test/access.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
+import { type Answers, atTerminal } from '../test/at-terminal.ts'
 import { outlast } from '../test/program.ts'
-import { type Answers, atTerminal } from '../test/terminal.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
 let person: Person

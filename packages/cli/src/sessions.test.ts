@@ -5,8 +5,8 @@ import path from 'node:path'
 import { before, type TestContext, test } from 'node:test'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
+import { atTerminal } from '../test/at-terminal.ts'
 import { outlast } from '../test/program.ts'
-import { atTerminal } from '../test/terminal.ts'
 
 let url: string
 let agent: string
