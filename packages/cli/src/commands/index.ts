@@ -5,6 +5,10 @@ export type Entry = { summary: string; load: () => Promise<Noun> }
 
 /** Every noun, in the order of the help. Each is loaded when it is used, so that a start is quick. */
 export const nouns: Record<string, Entry> = {
+  chat: {
+    summary: 'talk to an agent, here or in one line',
+    load: async () => (await import('./chat.ts')).chat,
+  },
   agents: {
     summary: 'who works: make, show, change, import and export agents',
     load: async () => (await import('./agents.ts')).agents,
