@@ -29,8 +29,8 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
   }
 
   /** Writes, and waits while whoever reads is slower. */
-  async function write(text: string): Promise<void> {
-    if (text === '' || stdout.destroyed) return
+  async function write(text: string | Uint8Array): Promise<void> {
+    if (text.length === 0 || stdout.destroyed) return
     if (stdout.write(text)) return
     await new Promise<void>((resolve) => {
       const go = () => {

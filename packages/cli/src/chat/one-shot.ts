@@ -90,7 +90,9 @@ async function watch(
     { outlast, sessionId: session.id },
     { answer: asker.answer, say: (error) => out.note(sentencesOf(error, context.url).join('\n')) },
   )
-  const onConnection = ({ isOpen }: { isOpen: boolean }) => {
+  const onConnection = ({ isOpen, error }: { isOpen: boolean; error?: unknown }) => {
+    // A server that closes a stream as planned is back at once.
+    if (!isOpen && !error) return
     if (out.mode === 'text') screen.passing(isOpen ? undefined : 'reconnecting…')
   }
   signal.addEventListener('abort', interrupt)

@@ -48,7 +48,9 @@ export function createPlace(
   }
 
   async function read(): Promise<void> {
-    const onConnection = ({ isOpen }: { isOpen: boolean }) => {
+    const onConnection = ({ isOpen, error }: { isOpen: boolean; error?: unknown }) => {
+      // A server that closes a stream as planned is back at once.
+      if (!isOpen && !error) return
       passing(isOpen ? undefined : 'reconnecting…')
       if (isOpen) show()
     }

@@ -17,4 +17,12 @@ export const nouns: Record<string, Entry> = {
     summary: 'conversations: start, show, fork, export, cancel',
     load: async () => (await import('./sessions.ts')).sessions,
   },
+  events: {
+    summary: 'what happened in a session, and what happens',
+    load: async () => (await import('./events.ts')).events,
+  },
+  files: {
+    summary: 'files of a session: list, read, send, fetch, search',
+    load: async () => (await import('./files.ts')).files,
+  },
 }
