@@ -36,6 +36,7 @@ type Chat = {
   place: Place | undefined
   /** Ctrl-C was pressed once, with nothing to take away. */
   isWarned: boolean
+  isOver: boolean
   finish: (code: number) => void
 }
 
@@ -96,7 +97,7 @@ function open(context: Context, start: Start, { history, ...opening }: Opening):
     consent: (call, signal) => consent(chat, call, signal),
   }
   const parts = { context, start, screen, tell, view, reader, surface }
-  const chat: Chat = { ...parts, ...opening, place: undefined, isWarned: false }
+  const chat: Chat = { ...parts, ...opening, place: undefined, isWarned: false, isOver: false }
   return chat
 }
 
@@ -133,14 +134,14 @@ function show(chat: Chat, event: Event | undefined): void {
 /** Says something between what the agent says. */
 function say(chat: Chat, text: string): void {
   chat.reader.hide()
-  chat.view.beside(chat.tell.colored(text, 'dim'))
+  chat.view.beside(chat.tell.prose(text, 'dim'))
   prompt(chat)
 }
 
 function sayError(chat: Chat, error: unknown): void {
   chat.reader.hide()
   for (const text of sentencesOf(error, chat.context.url)) {
-    chat.view.beside(chat.tell.colored(oneLine(text), 'red'))
+    chat.view.beside(chat.tell.prose(oneLine(text), 'red'))
   }
   prompt(chat)
 }
@@ -166,7 +167,7 @@ async function consent(chat: Chat, call: ToolCall, signal: AbortSignal) {
   if (start.consent === 'none') return { decision: 'deny' as const, reason: nobody }
   const decision = await decide(call.arguments, {
     ask: (text, initial) => reader.ask(text, signal, initial),
-    say: (text) => view.beside(tell.colored(text, 'dim')),
+    say: (text) => view.beside(tell.prose(text, 'dim')),
     edit: editorOf(context.io, reader),
   })
   if (!decision) say(chat, 'Left for later: /approve asks again.')
@@ -186,6 +187,7 @@ async function enter(chat: Chat, entry: string): Promise<void> {
   const text = entry.trim()
   chat.isWarned = false
   chat.reader.hide()
+  chat.view.below()
   try {
     if (text.startsWith('/')) await perform(steeringOf(chat), text)
     else if (text !== '') await send(chat, text)
@@ -210,7 +212,10 @@ function interrupt(chat: Chat): void {
   }
 }
 
-function leave({ reader, screen, place, finish }: Chat, code: number): void {
+function leave(chat: Chat, code: number): void {
+  const { reader, screen, place, finish } = chat
+  if (chat.isOver) return
+  chat.isOver = true
   reader.close()
   screen.release()
   screen.passing()

@@ -203,6 +203,10 @@ export function createView(options: ViewOptions) {
     },
     beside,
     apart,
+    /** Somebody else has written above. */
+    below() {
+      isApart = false
+    },
   }
 }
 
