@@ -49,7 +49,7 @@ test('a conversation: an answer in Markdown, tools in their lines, and Ctrl-D sa
   assert.ok(raw().includes('\x1b[1mone\x1b[0m'))
   type('\x04')
   assert.equal(await code, 0)
-  assert.match(shown(), /`outlast chat --session session_[0-9a-f]{32}` goes on\.$/)
+  assert.match(shown(), /`outlast chat --session session_[0-9a-f]{32}` goes on\.\n?$/)
 })
 
 test('a session is gone on with from its latest exchange on, with what was said in the history', async (t) => {
@@ -129,7 +129,7 @@ test('calls that need consent are shown whole and decided one after the other', 
     /"content": "three"[\s\S]*a: allow, d: deny, e: change the arguments, l: later\na\/d\/e\/l › ?$/,
   )
   type('a\r')
-  await sees(/write_file was approved[\s\S]*✓ write_file[\s\S]*a\/d\/e\/l › ?$/)
+  await sees(/write_file was approved[\s\S]*✓ write_file[\s\S]*"two"\n[\s\S]*a\/d\/e\/l › ?$/)
   type('d\r')
   await sees(/why not › ?$/)
   type('not this one\r')

@@ -119,9 +119,10 @@ async function choice(chat: Chat, agents: readonly Agent[]): Promise<Agent> {
   }
 }
 
-function prompt({ place, view, reader }: Chat): void {
-  if (place?.isRunning() || reader.isAsking()) return
-  view.apart()
+function prompt({ place, view, reader, screen }: Chat): void {
+  if (!reader.isAsking() && place?.isRunning()) return
+  screen.passing()
+  if (!reader.isAsking()) view.apart()
   reader.show()
 }
 
@@ -165,9 +166,13 @@ async function consent(chat: Chat, call: ToolCall, signal: AbortSignal) {
   const { start, reader, view, tell, context } = chat
   if (start.consent === 'all') return { decision: 'approve' as const }
   if (start.consent === 'none') return { decision: 'deny' as const, reason: nobody }
-  const decision = await decide(call.arguments, {
+  const decision = await decide(call, {
+    tell,
     ask: (text, initial) => reader.ask(text, signal, initial),
-    say: (text) => view.beside(tell.prose(text, 'dim')),
+    say(text) {
+      reader.hide()
+      view.beside(text)
+    },
     edit: editorOf(context.io, reader),
   })
   if (!decision) say(chat, 'Left for later: /approve asks again.')
