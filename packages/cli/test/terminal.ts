@@ -87,10 +87,7 @@ export function atTerminal(
     env: { HOME: '/nonexistent', ...env },
   }
   const code = run(args, io, { signal: interrupted.signal })
-  t.after(() => {
-    interrupted.abort()
-    console.log(grid.lines().join('\n'))
-  })
+  t.after(() => interrupted.abort())
   const shown = () => grid.lines().join('\n')
 
   return {

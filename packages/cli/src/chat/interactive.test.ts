@@ -125,19 +125,17 @@ test('calls that need consent are shown whole and decided one after the other', 
   await sees(/^›$/m)
   const calls = [write('/a', 'one'), write('/b', 'two'), write('/c', 'three')]
   type(`${scripted({ tool_calls: calls }, { text: 'All done.' })}\r`)
-  await sees(
-    /"content": "three"[\s\S]*a: allow, d: deny, e: change the arguments, l: later\na\/d\/e\/l › ?$/,
-  )
+  await sees(/"content": "one"\n[\s\S]*l: later\na\/d\/e\/l › ?$/)
   type('a\r')
-  await sees(/write_file was approved[\s\S]*✓ write_file[\s\S]*"two"\n[\s\S]*a\/d\/e\/l › ?$/)
+  await sees(/"content": "two"\n[\s\S]*a\/d\/e\/l › ?$/)
   type('d\r')
   await sees(/why not › ?$/)
   type('not this one\r')
-  await sees(/✗ write_file[\s\S]*not this one[\s\S]*a\/d\/e\/l › ?$/)
+  await sees(/"content": "three"\n[\s\S]*a\/d\/e\/l › ?$/)
   type('e\r')
   await sees(/arguments › \{"path":"\/c","content":"three"\}$/)
   type('\x15{"path":"/c","content":"changed"}\r')
-  await sees(/All done\.\n\n› ?$/)
+  await sees(/✗ write_file[\s\S]*not this one[\s\S]*All done\.\n\n› ?$/)
   type('\x04')
   assert.equal(await code, 0)
   const path = `/v1/sessions/${sessionIn(shown())}/fs`
