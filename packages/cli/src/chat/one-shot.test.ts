@@ -8,7 +8,7 @@ import {
   scripted,
 } from '../../../../apps/server/test/session.ts'
 import { eventually } from '../../../../apps/server/test/waiting.ts'
-import { outlast } from '../../test/program.ts'
+import { piped } from '../../test/piped.ts'
 import { startOutlast } from '../../test/running.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -17,7 +17,7 @@ before(async (t) => {
   server = await startServer(t as TestContext)
 })
 
-const chat = (...args: string[]) => outlast(['chat', ...args, '--url', server.url])
+const chat = (...args: string[]) => piped(['chat', ...args, '--url', server.url])
 
 const clerk = () =>
   createAgent(server, {
@@ -66,7 +66,7 @@ test('--json tells every event as a line, --quiet only the answer', async () => 
 
 test('the message comes through stdin as well, beside words or alone', async () => {
   const say = async (input: string, ...words: string[]) =>
-    (await outlast(['chat', '-qa', 'assistant', ...words, '--url', server.url], { input })).stdout
+    (await piped(['chat', '-qa', 'assistant', ...words, '--url', server.url], input)).stdout
   assert.match(await say('What is 2 + 2?\n'), /= 4/)
   assert.match(await say('3 + 3?', 'What is', '-'), /= 6/)
   const { code, stderr } = await chat()

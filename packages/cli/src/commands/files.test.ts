@@ -7,7 +7,7 @@ import { before, type TestContext, test } from 'node:test'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { createSession } from '../../../../apps/server/test/session.ts'
 import { temporaryFolder } from '../../../../test/process.ts'
-import { outlast } from '../../test/program.ts'
+import { piped } from '../../test/piped.ts'
 import { atTerminal } from '../../test/terminal.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -16,7 +16,7 @@ before(async (t) => {
   server = await startServer(t as TestContext)
 })
 
-const files = (...args: string[]) => outlast(['files', ...args, '--url', server.url])
+const files = (...args: string[]) => piped(['files', ...args, '--url', server.url])
 const binary = Buffer.from([0, 255, 1, 10, 13, 27, 128])
 
 /** A folder of this machine with a text, bytes, an empty folder, a link and a file that is too large. */
@@ -153,7 +153,7 @@ test('whatever a server says, nothing is written outside of the folder', async (
     '/./d',
     '/e\\..\\f',
   ])
-  const { code, stdout, stderr } = await outlast([
+  const { code, stdout, stderr } = await piped([
     'files',
     'pull',
     'session_1',
