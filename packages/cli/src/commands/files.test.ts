@@ -50,10 +50,10 @@ test('a folder is sent and fetched back byte for byte; what is the same is left'
   ])
   assert.deepEqual(await readFile(path.join(out, 'sub/bytes.bin')), binary)
   assert.equal(await readFile(path.join(out, 'text.md'), 'utf8'), '\ufeffgrüß\r\ndich\n')
-  assert.match((await files('pull', id, '/stuff', out)).stderr, /^0 fetched, \d the same/)
+  assert.match((await files('pull', id, '/stuff', out)).stderr, /^0 fetched, 4 the same/)
 })
 
-test('the last word is where to, as with cp', async (t) => {
+test('the last word is where to, and a slash at its end means into it', async (t) => {
   const { id } = await createSession(server)
   const { local } = await folderOf(t)
   const text = path.join(local, 'text.md')
@@ -61,6 +61,10 @@ test('the last word is where to, as with cp', async (t) => {
   assert.equal(await sent(text, '/new/name.md'), '/new/name.md\n')
   assert.equal(await sent(text, '/new'), '/new/text.md\n')
   assert.equal(await sent(path.join(local, 'sub/.'), '/flat'), '/flat/bytes.bin\n/flat/empty\n')
+  assert.equal(
+    await sent(path.join(local, 'sub'), '/flat/'),
+    '/flat/sub/bytes.bin\n/flat/sub/empty\n',
+  )
   const dry = await files('push', id, text, '/dry.md', '--dry-run')
   assert.match(dry.stderr, /1 would be sent/)
   assert.equal((await files('cat', id, '/dry.md')).code, 5)
@@ -105,7 +109,8 @@ test('files are listed, searched, moved and deleted', async (t) => {
   await files('push', id, local)
   assert.equal((await files('ls', id, '/stuff', '-q')).stdout, '/stuff/sub\n/stuff/text.md\n')
   assert.match((await files('ls', id, '-r')).stdout, /7 B .*\/stuff\/sub\/bytes\.bin\n/)
-  assert.equal((await files('grep', id, 'd.ch')).stdout, '/stuff/text.md:2: dich\n')
+  const found = { code: 0, stdout: '/stuff/text.md:2: dich\n', stderr: '' }
+  assert.deepEqual(await files('grep', id, 'd.ch'), found)
   assert.equal((await files('grep', id, 'nowhere')).code, 1)
   assert.equal((await files('mv', id, '/stuff/text.md', '/')).stdout, '/text.md\n')
   assert.equal((await files('rm', id, '/text.md')).code, 2)
