@@ -66,10 +66,13 @@ async function* portionsOf(
   try {
     for (;;) {
       tries.begin()
+      const connection = createConnection(over.signal, options)
       try {
-        const where = { options, place, signal: over.signal }
-        for await (const frames of framesOf(http, sessionId, where)) {
-          tries.opened()
+        await connection.open(http, sessionId, place)
+        tries.opened()
+        for (;;) {
+          const frames = await connection.read()
+          if (!frames) break
           const { events, retryMs } = read(frames, place)
           if (retryMs !== undefined) tries.announced(retryMs)
           if (events.length === 0) continue
@@ -78,6 +81,8 @@ async function* portionsOf(
         }
       } catch (error) {
         if (!over.signal.aborted) tries.failed(error)
+      } finally {
+        connection.close()
       }
       if (!over.signal.aborted) await pause(tries.waitMs(), over.signal).catch(() => {})
       if (signal?.aborted) throw signal.reason
@@ -118,7 +123,6 @@ function countTries({ onConnection, retriesMax = Number.POSITIVE_INFINITY }: Str
       error = undefined
     },
     opened() {
-      if (openedAt !== undefined) return
       openedAt = performance.now()
       wasOpen = true
       onConnection?.({ isOpen: true })
@@ -135,13 +139,14 @@ function countTries({ onConnection, retriesMax = Number.POSITIVE_INFINITY }: Str
     },
     waitMs(): number {
       if (openedAt !== undefined && performance.now() - openedAt >= steadyMs) failures = 0
-      const isPlanned = retryMs !== undefined && failures === 0
+      const isAnnounced = retryMs !== undefined
       const why = error ?? new OutlastError('connection_failed', 'The stream ended.')
-      if (failures >= retriesMax && !isPlanned) throw why
-      onConnection?.({ isOpen: false, ...(!isPlanned && { error: why }) })
+      if (failures >= retriesMax && !isAnnounced) throw why
+      onConnection?.({ isOpen: false, ...(!isAnnounced && { error: why }) })
       const asked = Math.min(retryMs ?? why.retryAfterMs ?? 0, retryAfterMsMax)
       // An announced close costs what the server says, unless it is one of many in a row.
-      const ms = isPlanned ? asked : Math.max(asked, backoff(failures, backoffMs))
+      const isCheap = isAnnounced && failures === 0
+      const ms = isCheap ? asked : Math.max(asked, backoff(failures, backoffMs))
       failures += 1
       return ms
     },
@@ -177,47 +182,51 @@ function moveOn(place: Place, { id }: Frame, event: Event): boolean {
   return true
 }
 
-type Connecting = { options: StreamOptions; place: Place; signal: AbortSignal }
-
 /**
- * The frames of one connection, in the portions in which they come; the first is empty, and says that it is open.
- * Contract: when it ends, however that is, neither socket nor timer nor listener is left, also when nobody reads on
- * after the signal.
+ * One connection. `read` gives the frames that one read brought, undefined at the end.
+ * Contract: once it is closed, or `signal` is aborted, neither socket nor timer nor listener is left. No generator, and as
+ * few promises as can be: a server that tells events one by one makes this the most of what reading them costs.
  */
-async function* framesOf(
-  http: Http,
-  sessionId: string,
-  { options, place, signal }: Connecting,
-): AsyncGenerator<Frame[], void, undefined> {
-  const { headers, silenceMs = 30_000 } = options
+function createConnection(signal: AbortSignal, { silenceMs = 30_000, ...options }: StreamOptions) {
   const closing = new AbortController()
   const unlisten = whenAborted(signal, () => closing.abort(signal.reason))
   const watch = watchSilence(closing, silenceMs)
-  try {
-    const response = await http.open(
-      'GET',
-      path`/v1/sessions/${sessionId}/sse`,
-      { query: queryOf(options, place), accept: 'text/event-stream' },
-      { signal: closing.signal, retriesMax: 0, ...(headers && { headers }) },
-    )
-    const reader = readerOf(response)
-    whenAborted(closing.signal, () => void reader.cancel().catch(() => {}))
-    yield []
-    const parse = createFrameParser()
-    for (;;) {
-      closing.signal.throwIfAborted()
-      const { done, value } = await watch.during(reader.read())
-      closing.signal.throwIfAborted()
-      if (done) return
-      yield parse(value)
-    }
-  } catch (error) {
+  const parse = createFrameParser()
+  let reader: ReturnType<typeof readerOf>
+
+  /** Contract: throws the reason for which it was closed, or an OutlastError. */
+  function explain(error: unknown): never {
     if (closing.signal.aborted) throw closing.signal.reason
     if (error instanceof OutlastError) throw error
     throw new OutlastError('connection_failed', 'The stream broke off.', { cause: error })
-  } finally {
-    unlisten()
-    closing.abort()
+  }
+
+  return {
+    async open(http: Http, sessionId: string, place: Place): Promise<void> {
+      const at = path`/v1/sessions/${sessionId}/sse`
+      const request = { query: queryOf(options, place), accept: 'text/event-stream' }
+      const { headers } = options
+      const about = { signal: closing.signal, retriesMax: 0, ...(headers && { headers }) }
+      reader = readerOf(await http.open('GET', at, request, about).catch(explain))
+      whenAborted(closing.signal, () => void reader.cancel().catch(() => {}))
+    },
+    async read(): Promise<Frame[] | undefined> {
+      closing.signal.throwIfAborted()
+      watch.begin()
+      try {
+        const { done, value } = await reader.read()
+        closing.signal.throwIfAborted()
+        return done ? undefined : parse(value)
+      } catch (error) {
+        return explain(error)
+      } finally {
+        watch.end()
+      }
+    },
+    close() {
+      unlisten()
+      closing.abort()
+    },
   }
 }
 
@@ -226,7 +235,9 @@ async function* framesOf(
  * a machine sleeps, so that a stream is back soon after it wakes; the other one is never set back.
  */
 function watchSilence(closing: AbortController, silenceMs: number) {
-  let reading: { wall: number; steady: number } | undefined
+  let isReading = false
+  let wallMs = 0
+  let steadyMs = 0
   let timer: ReturnType<typeof setInterval> | undefined
   const stop = () => {
     clearInterval(timer)
@@ -234,21 +245,21 @@ function watchSilence(closing: AbortController, silenceMs: number) {
   }
   const look = () => {
     // Nobody reads: nothing is to be watched, and a stream that was left lying about keeps no program alive.
-    if (!reading) return stop()
-    const silentMs = Math.max(Date.now() - reading.wall, performance.now() - reading.steady)
+    if (!isReading) return stop()
+    const silentMs = Math.max(Date.now() - wallMs, performance.now() - steadyMs)
     if (silentMs < silenceMs) return
     closing.abort(new OutlastError('timeout', `The stream was silent for ${silenceMs} ms.`))
   }
   whenAborted(closing.signal, stop)
   return {
-    async during<T>(read: Promise<T>): Promise<T> {
-      reading = { wall: Date.now(), steady: performance.now() }
+    begin() {
+      isReading = true
+      wallMs = Date.now()
+      steadyMs = performance.now()
       timer ??= setInterval(look, Math.min(silenceMs / 4, 5_000))
-      try {
-        return await read
-      } finally {
-        reading = undefined
-      }
+    },
+    end() {
+      isReading = false
     },
   }
 }
