@@ -81,8 +81,12 @@ export function writeCredentials(io: Io, credentials: Credentials): void {
   try {
     mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
     rmSync(draft, { force: true })
-    writeFileSync(draft, `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
-    renameSync(draft, file)
+    try {
+      writeFileSync(draft, `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
+      renameSync(draft, file)
+    } finally {
+      rmSync(draft, { force: true })
+    }
   } catch (error) {
     throw new UsageError(`${file} cannot be written: ${(error as Error).message}`)
   }
