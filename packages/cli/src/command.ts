@@ -1,6 +1,7 @@
 import type { Outlast } from '@outlast/sdk'
 import type { Io } from './io.ts'
 import type { Output } from './output.ts'
+import type { Profile } from './profiles.ts'
 
 export type Flag = {
   type: 'string' | 'boolean'
@@ -31,6 +32,7 @@ export type Context = {
   /** The server of the chosen profile; nothing is sent before it is used. */
   outlast: Outlast
   url: string
+  profile: Profile
   out: Output
   io: Io
   /** Aborted by Ctrl-C. */

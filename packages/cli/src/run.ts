@@ -62,7 +62,7 @@ function perform(
     ...(org_id && { organization: org_id }),
   })
   const out = createOutput(io, { mode, noColor: global['no-color'] === true })
-  return command.run({ outlast, url, out, io, signal }, { words, flags: flags as never })
+  return command.run({ outlast, url, profile, out, io, signal }, { words, flags: flags as never })
 }
 
 type Found = { name: string; noun: Noun; command: Command | undefined; rest: string[] }

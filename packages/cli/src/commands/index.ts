@@ -13,4 +13,8 @@ export const nouns: Record<string, Entry> = {
     summary: 'conversations: start, show, fork, export, cancel',
     load: async () => (await import('./sessions.ts')).sessions,
   },
+  doctor: {
+    summary: 'look at everything between here and the server, and say what to do',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
 }
