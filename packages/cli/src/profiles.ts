@@ -31,7 +31,8 @@ export function readCredentials(io: Io): Credentials {
     const { current_profile, profiles } = JSON.parse(readFileSync(file, 'utf8'))
     return { current_profile, profiles: profiles ?? {} }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { profiles: {} }
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return { profiles: {} }
     throw new UsageError(`${file} cannot be read: ${(error as Error).message}`)
   }
 }

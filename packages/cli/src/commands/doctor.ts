@@ -35,12 +35,13 @@ export const doctor: Noun = {
         waiting.clear()
       }
       if (out.mode === 'text') await out.line(summaryOf(findings))
-      if (out.mode === 'json') await out.json({ url: visit.url.href, findings })
+      const isWrong = findings.some(({ verdict }) => verdict === 'wrong')
+      if (out.mode === 'json') await out.json({ url: visit.url.href, ok: !isWrong, findings })
       if (out.mode === 'quiet') {
         for (const { check, verdict } of findings) if (verdict !== 'ok') await out.line(check)
       }
       if (isUnreachable(findings)) return exitCodes.unreachable
-      return findings.some(({ verdict }) => verdict === 'wrong') ? exitCodes.failed : exitCodes.ok
+      return isWrong ? exitCodes.failed : exitCodes.ok
     },
   }),
 }

@@ -44,7 +44,8 @@ async function ownKey({ outlast, signal }: Visit, secret: string): Promise<ApiKe
   try {
     let looked = 0
     for await (const key of outlast.apiKeys.list({}, { signal })) {
-      if (key.key_prefix !== '' && secret.startsWith(key.key_prefix)) return key
+      const beginning = key.key_prefix.replace(/\.+$/, '')
+      if (beginning !== '' && secret.startsWith(beginning)) return key
       looked += 1
       if (looked === keysMax) break
     }

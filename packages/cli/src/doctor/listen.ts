@@ -59,7 +59,7 @@ export async function listen(visit: Visit, sessionId: string, patience: Patience
     waitFor(patience.firstMs)
     describe(heard, response)
     if (!isStream(heard)) {
-      heard.said = (await response.text()).slice(0, saidMax)
+      if (heard.status !== 200) heard.said = (await response.text()).slice(0, saidMax)
       return heard
     }
     for await (const bytes of response.body!) {

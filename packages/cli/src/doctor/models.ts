@@ -62,7 +62,7 @@ async function checkDefault({ outlast, signal }: Visit): Promise<Finding> {
   const advice = 'Choose one: `outlast models update ID --default`.'
   for await (const model of outlast.models.list({}, { signal })) {
     if (!model.is_default) continue
-    const name = `${model.display_name} of ${model.provider_name}`
+    const name = `${model.model_id} of ${model.provider_name}`
     if (model.status !== 'active') {
       return wrong(check, `The default model is disabled: ${name}.`, advice)
     }

@@ -4,7 +4,7 @@ import { type Heard, isStream, listen, type Patience } from './listen.ts'
 import type { Visit } from './visit.ts'
 
 const check = 'stream'
-const patience = { headersMs: 5_000, firstMs: 4_000 }
+const patience = { headersMs: 4_000, firstMs: 3_000 }
 /** A little more than the servers' pause between signs of life. */
 const totalMsDefault = 12_000
 const lateMs = 1_000
