@@ -1,5 +1,5 @@
 import { columnsOf, type Io } from '../io.ts'
-import { oneLine, pad, widthOf } from '../width.ts'
+import { oneLine, pad, wrap } from '../width.ts'
 import type { Finding, Verdict } from './finding.ts'
 import { counted } from './finding.ts'
 
@@ -18,25 +18,13 @@ export function linesOf(finding: Finding, stdout: Io['stdout'], hasColor: boolea
   const isNarrow = columns < columnsMin
   const indent = isNarrow ? gap.length : column
   const lines = [sentence, ...(advice ? [`→ ${advice}`] : [])].flatMap((text) =>
-    wrapped(oneLine(text), columns - indent),
+    wrap(oneLine(text), columns - indent),
   )
   const name = (text: string) => (hasColor ? `\x1b[${colors[verdict]}m${text}\x1b[39m` : text)
   const indented = lines.map((line) => ' '.repeat(indent) + line)
   if (isNarrow) return [`${name(verdict)} ${check}`, ...indented]
   const head = name(verdict) + ' '.repeat(verdictWidth - verdict.length)
   return [`${head}${gap}${pad(check, checkWidth)}${gap}${lines[0]}`, ...indented.slice(1)]
-}
-
-/** A text in lines of at most so many columns, broken between words where there is a blank. */
-function wrapped(text: string, columns: number): string[] {
-  if (widthOf(text) <= columns) return [text]
-  const lines: string[] = []
-  for (const word of text.split(' ')) {
-    const longer = `${lines.at(-1)} ${word}`
-    if (lines.length > 0 && widthOf(longer) <= columns) lines[lines.length - 1] = longer
-    else lines.push(word)
-  }
-  return lines
 }
 
 /** The last line: how it stands, all in all. */
