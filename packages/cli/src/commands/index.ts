@@ -5,6 +5,10 @@ export type Entry = { summary: string; load: () => Promise<Noun> }
 
 /** Every noun, in the order of the help. Each is loaded when it is used, so that a start is quick. */
 export const nouns: Record<string, Entry> = {
+  chat: {
+    summary: 'talk to an agent, here or in one line',
+    load: async () => (await import('./chat.ts')).chat,
+  },
   agents: {
     summary: 'who works: make, show, change, import and export agents',
     load: async () => (await import('./agents.ts')).agents,
@@ -16,6 +20,14 @@ export const nouns: Record<string, Entry> = {
   messages: {
     summary: 'what was said in a session; send something',
     load: async () => (await import('./messages.ts')).messages,
+  },
+  events: {
+    summary: 'what happened in a session, and what happens',
+    load: async () => (await import('./events.ts')).events,
+  },
+  files: {
+    summary: 'files of a session: list, read, send, fetch, search',
+    load: async () => (await import('./files.ts')).files,
   },
   providers: {
     summary: 'vendors and servers of models',

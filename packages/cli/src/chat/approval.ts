@@ -1,0 +1,50 @@
+import type { Approval } from '@outlast/sdk'
+
+/** Asks for a line. `initial`: what stands there already, to be changed. */
+export type Ask = (prompt: string, initial?: string) => Promise<string>
+
+export type Asking = {
+  ask: Ask
+  say: (text: string) => void
+  /** Changes a text in an editor; undefined where there is none. */
+  edit?: ((text: string) => Promise<string>) | undefined
+}
+
+const choices = 'a: allow, d: deny, e: change the arguments, l: later'
+
+/** What somebody at the terminal decides on a call; undefined: nothing for now. */
+export async function decide(
+  args: Record<string, unknown>,
+  { ask, say, edit }: Asking,
+): Promise<Approval | undefined> {
+  say(choices)
+  for (;;) {
+    const answer = (await ask('a/d/e/l › ')).trim().toLowerCase()
+    if (['a', 'allow', 'y', 'yes'].includes(answer)) return { decision: 'approve' }
+    if (['l', 'later'].includes(answer)) return undefined
+    if (['d', 'deny', 'n', 'no'].includes(answer)) {
+      const reason = (await ask('why not › ')).trim()
+      return { decision: 'deny', ...(reason !== '' && { reason }) }
+    }
+    if (['e', 'edit'].includes(answer)) {
+      const changed = await changedBy(args, { ask, say, edit })
+      if (changed) return { decision: 'approve', arguments: changed }
+    } else say(choices)
+  }
+}
+
+async function changedBy(args: Record<string, unknown>, { ask, say, edit }: Asking) {
+  const text = edit
+    ? await edit(`${JSON.stringify(args, null, 2)}\n`)
+    : await ask('arguments › ', JSON.stringify(args))
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>
+    }
+    say('The arguments are a JSON object.')
+  } catch (error) {
+    say(`That is no JSON: ${(error as Error).message}`)
+  }
+  return undefined
+}
