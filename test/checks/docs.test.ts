@@ -9,7 +9,7 @@ import { find, read, root } from './sources.ts'
 
 const pages = find('*.md', '{docs,apps,packages,bench}/**/*.md')
 
-for (const [file, text] of Object.entries(generatedPages())) {
+for (const [file, text] of Object.entries(await generatedPages())) {
   test(`${file} is what the code says`, () => {
     assert.equal(existsSync(path.join(root, file)) && read(file), text, 'run `npm run docs`')
   })

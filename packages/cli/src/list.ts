@@ -49,3 +49,7 @@ export function countOf(text: string, flag: string, least = 1): number {
 /** The same for a flag that need not be given. */
 export const countIfGiven = (text: string | undefined, flag: string, least = 1) =>
   text === undefined ? undefined : countOf(text, flag, least)
+
+/** A list within what a server sent; none where a server of another version sends something else. */
+export const listIn = <T>(value: readonly T[] | null | undefined): readonly T[] =>
+  Array.isArray(value) ? value : []

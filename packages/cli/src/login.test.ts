@@ -193,7 +193,8 @@ test('an organization is chosen for what follows', async (t) => {
 
 test('a key is shown once, alone with --quiet, and ends when it is deleted', async (t) => {
   const { piped } = newPlace(t)
-  await piped(['login', server.url, '--with-token'], person.tokens.access_token)
+  const login = ['login', server.url, '--with-token', '--org', person.orgId]
+  assert.equal((await piped(login, person.tokens.access_token)).code, 0)
   const made = await piped(['keys', 'create', 'robot', '--scope', 'read', '--quiet'])
   assert.match(made.stdout, /^evr_\S+\n$/)
   const env = { OUTLAST_URL: server.url, OUTLAST_API_KEY: made.stdout.trim() }

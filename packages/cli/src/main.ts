@@ -16,4 +16,6 @@ export async function main(args: readonly string[], extra: Extra = {}): Promise<
   for (const stream of [stdout, stderr]) stream.on('error', () => process.exit(exitCodes.ok))
   const io = { stdin, stdout, stderr, env: process.env }
   process.exitCode = await run(args, io, { signal: interrupted.signal, extra })
+  // What was interrupted may have left a connection, which nobody waits for.
+  if (interrupted.signal.aborted) process.exit()
 }

@@ -1,5 +1,5 @@
 import { columnsOf, hasColors, type Io } from './io.ts'
-import { fieldLines, type Shown, tableLines } from './table.ts'
+import { type Field, fieldLines, type Shown, tableLines } from './table.ts'
 import { manyLines } from './width.ts'
 
 /** How a command answers: `text` for people, `json` for programs, `quiet` with ids only. */
@@ -12,7 +12,7 @@ export type Column<T> = {
   isFlexible?: boolean
 }
 
-export type Fields = Record<string, Shown>
+export type Fields = Record<string, Field>
 
 /** What comes row by row; `hint` is told to people after the last one. */
 export type Rows<T> = AsyncIterable<T> & { hint?: () => string | undefined }
@@ -62,7 +62,7 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
     /** One JSON value; `isLine` for those of a stream, one a line. */
     json: (value: unknown, isLine = false) => line(JSON.stringify(value, null, isLine ? 0 : 2)),
     /** A text of many lines that came from the server. */
-    text: (text: string) => line(manyLines(text).replace(/\n+$/, '')),
+    text: (text: string) => line(manyLines(String(text)).replace(/\n+$/, '')),
     /** One thing: its fields, its JSON, or its id. */
     async item<T extends object>(value: T, fields: Fields, title?: string): Promise<void> {
       if (mode === 'json') return this.json(value)

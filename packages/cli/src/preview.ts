@@ -1,16 +1,18 @@
 import type { Preview } from '@outlast/sdk'
+import { listIn } from './list.ts'
 import type { Output } from './output.ts'
 
 /** What a model would be given, for people to look at. */
 export async function showPreview(out: Output, preview: Preview): Promise<void> {
   if (out.mode === 'json') return out.json(preview)
-  const { model, capabilities = [], tools = [], warnings = [], system_prompt } = preview
+  const { model, system_prompt } = preview
+  const tools = listIn(preview.tools)
   await out.item(preview, {
     Model: model ? `${model.model_id} (${model.id})` : 'none: a turn would fail',
-    Capabilities: capabilities.map(({ ref }) => ref).join(', '),
+    Capabilities: () => preview.capabilities.map(({ ref }) => ref).join(', '),
     Tools: tools.length,
   })
-  for (const warning of warnings) out.note(`Warning: ${warning}`)
+  for (const warning of listIn(preview.warnings)) out.note(`Warning: ${warning}`)
   if (tools.length > 0) {
     await out.line('')
     await out.list(

@@ -14,13 +14,20 @@ const shown = (value: unknown) => {
   return oneLine(typeof value === 'object' ? JSON.stringify(value) : String(value))
 }
 
+/** A value, or how to get it where that may not go well. */
+export type Field = Shown | (() => Shown)
+
 /** Names and values, aligned; below each other where the terminal is too narrow for that. */
-export function fieldLines(fields: readonly (readonly [string, Shown])[], most: number): string[] {
+export function fieldLines(fields: readonly (readonly [string, Field])[], most: number): string[] {
   const width = Math.max(0, ...fields.map(([name]) => widthOf(name)))
+  const texts = fields.map(([name, field]) => {
+    const value = typeof field === 'function' ? cellOf(field, undefined) : field
+    return [name, shown(value)] as const
+  })
   if (width + gap.length + valueMin > most) {
-    return fields.flatMap(([name, value]) => [`${name}:`, shown(value)])
+    return texts.flatMap(([name, text]) => [`${name}:`, text])
   }
-  return fields.map(([name, value]) => `${pad(name, width)}${gap}${shown(value)}`)
+  return texts.map(([name, text]) => `${pad(name, width)}${gap}${text}`)
 }
 
 /**
@@ -47,8 +54,8 @@ export function tableLines<T>(
   return [lineOf(columns.map(({ title }) => title)), ...cells.map(lineOf)]
 }
 
-/** Contract: a row that lacks what a column looks into has no value there. */
-function cellOf<T>(value: Column<T>['value'], row: T): Shown {
+/** Contract: where something else came than is looked into, there is no value. */
+function cellOf<T>(value: (row: T) => Shown, row: T): Shown {
   try {
     return value(row)
   } catch (error) {

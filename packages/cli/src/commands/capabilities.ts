@@ -1,6 +1,6 @@
 import type { CapabilityInfo } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../command.ts'
-import { listFlags, take } from '../list.ts'
+import { listFlags, listIn, take } from '../list.ts'
 import type { Rows } from '../output.ts'
 import { schemaRows } from '../schema.ts'
 
@@ -48,14 +48,15 @@ const get = defineCommand({
       Description: capability.description,
       Status: capability.status,
       Category: capability.category,
-      'Brings along': capability.dependencies?.join(', '),
+      'Brings along': () => capability.dependencies?.join(', '),
     })
     if (out.mode === 'text') await showParts(context, capability)
   },
 })
 
 async function showParts({ out }: Context, capability: CapabilityInfo): Promise<void> {
-  const { tool_definitions: tools = [], config_schema, system_prompt } = capability
+  const { config_schema, system_prompt } = capability
+  const tools = listIn(capability.tool_definitions)
   if (tools.length > 0) {
     await out.line('')
     await out.list(

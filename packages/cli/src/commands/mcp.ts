@@ -2,7 +2,7 @@ import { changeOf, given, stateFlags, statusOf } from '../change.ts'
 import { defineCommand, type Noun } from '../command.ts'
 import { deletion } from '../deletion.ts'
 import { exitCodes, UsageError } from '../failure.ts'
-import { listFlags, take } from '../list.ts'
+import { listFlags, listIn, take } from '../list.ts'
 import { duration, moment } from '../time.ts'
 import { vendorKey, vendorKeyFlag } from '../vendor-key.ts'
 
@@ -120,7 +120,8 @@ const test = defineCommand({
   positionals: ['<server>'],
   async run({ outlast, out, signal }, { words }) {
     const result = await outlast.mcpServers.test(words[0]!, { signal })
-    const { ok, message, latency_ms, tools = [], warnings = [] } = result
+    const { ok, message, latency_ms } = result
+    const tools = listIn(result.tools)
     const time = duration(latency_ms)
     const sentence = ok
       ? `It works: ${tools.length} tools${time ? ` after ${time}` : ''}.`
@@ -136,7 +137,7 @@ const test = defineCommand({
         { empty: '' },
       )
     }
-    for (const warning of warnings) out.note(`Warning: ${warning}`)
+    for (const warning of listIn(result.warnings)) out.note(`Warning: ${warning}`)
     return ok ? exitCodes.ok : exitCodes.failed
   },
 })

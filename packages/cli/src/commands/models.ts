@@ -74,8 +74,8 @@ const get = defineCommand({
       'A million tokens':
         cost &&
         `${dollars(cost.input)} in, ${dollars(cost.output)} out, ${dollars(cost.cache_read)} cached`,
-      Takes: modalities?.input?.join(', '),
-      Efforts: reasoning_effort?.values?.map(({ value }) => value).join(', '),
+      Takes: () => modalities?.input?.join(', '),
+      Efforts: () => reasoning_effort?.values?.map(({ value }) => value).join(', '),
       'Knows until': knowledge,
       Created: moment(model.created_at),
       Updated: moment(model.updated_at),

@@ -51,7 +51,7 @@ async function show({ out }: Context, schedule: Schedule): Promise<void> {
     Name: schedule.name,
     Description: schedule.description,
     When: `${schedule.cron_expression} (${schedule.timezone})`,
-    'What it does': targetText(schedule),
+    'What it does': () => targetText(schedule),
     State: stateOf(schedule),
     'Why paused': schedule.paused_reason,
     Next: moment(schedule.next_trigger_at),

@@ -55,8 +55,8 @@ async function show({ out }: Context, session: Session): Promise<void> {
     Agent: session.agent_id,
     Status: stateOf(session),
     Model: session.model_id ?? 'the default one',
-    Capabilities: session.capabilities?.map(({ ref }) => ref).join(', '),
-    Tags: session.tags?.join(', '),
+    Capabilities: () => session.capabilities?.map(({ ref }) => ref).join(', '),
+    Tags: () => session.tags?.join(', '),
     'First message': session.preview,
     'Latest reply': session.output_preview,
     'Copy of': forked_from && `${forked_from.session_id} up to ${forked_from.sequence}`,
@@ -170,7 +170,7 @@ const why = defineCommand({
   positionals: ['<session>'],
   async run({ outlast, out, signal }, { words }) {
     const answer = await outlast.sessions.explain(words[0]!, { signal })
-    await out.done({ ...answer, id: answer.session_id }, answer.sentence)
+    await out.done({ ...answer, id: answer.session_id }, answer.sentence ?? '-')
   },
 })
 

@@ -27,7 +27,7 @@ export const status: Noun = {
           Database: health.database,
           'Signing in': health.auth_mode === 'None' ? 'not needed' : 'needed',
           User: `${me.name ?? '-'}${me.email ? ` (${me.email})` : ''}`,
-          Roles: me.roles?.join(', '),
+          Roles: () => me.roles?.join(', '),
           Organization: org ? `${org.name} (${org.id})` : org_id,
           Profile: name ?? 'none',
         },

@@ -1,6 +1,6 @@
 import type { Outlast, Worker } from '@outlast/sdk'
 import { defineCommand, type Noun } from '../command.ts'
-import { listFlags, take } from '../list.ts'
+import { listFlags, listIn, take } from '../list.ts'
 import { ago } from '../time.ts'
 
 const stateOf = ({ alive, draining }: Worker) =>
@@ -60,7 +60,7 @@ const health = defineCommand({
         Slots: `${workers.used_slots} of ${workers.slots} used`,
       }),
     })
-    for (const problem of state.problems ?? []) out.note(`Problem: ${problem}`)
+    for (const problem of listIn(state.problems)) out.note(`Problem: ${problem}`)
   },
 })
 
