@@ -4,7 +4,8 @@ import type { Finding } from '../doctor/finding.ts'
 import { linesOf, summaryOf } from '../doctor/report.ts'
 import { visitOf } from '../doctor/visit.ts'
 import { exitCodes, UsageError } from '../failure.ts'
-import type { Io } from '../io.ts'
+import { columnsOf, type Io } from '../io.ts'
+import { wrap } from '../width.ts'
 
 const secondsMax = 3_600
 
@@ -34,7 +35,8 @@ export const doctor: Noun = {
       } finally {
         waiting.clear()
       }
-      if (out.mode === 'text') await out.line(summaryOf(findings))
+      if (out.mode === 'text')
+        await out.line(wrap(summaryOf(findings), columnsOf(io.stdout)).join('\n'))
       const isWrong = findings.some(({ verdict }) => verdict === 'wrong')
       if (out.mode === 'json') await out.json({ url: visit.url.href, ok: !isWrong, findings })
       if (out.mode === 'quiet') {

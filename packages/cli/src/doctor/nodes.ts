@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type DurableHealth, OutlastError, type Worker } from '@outlast/sdk'
 import { counted, type Finding, failed, lasting, ok, warning, wrong } from './finding.ts'
 import type { Visit } from './visit.ts'
 
 const queueMsMax = 30_000
+const settleMs = 2_000
 const skewMsMax = 5_000
 /** A lease is 1.5 s long and renewed every 500 ms: what is left of it on average. */
 const leaseLeftMs = 1_250
@@ -11,9 +13,9 @@ const room = { least: 200 * mb, little: 2_048 * mb }
 
 /** The turns, and for operators the nodes that run them and their disk. */
 export async function* checkNodes(visit: Visit): AsyncGenerator<Finding, void, undefined> {
-  const { outlast, signal } = visit
+  const { signal } = visit
   try {
-    const health = await outlast.workers.getHealth({ signal })
+    const health = await lastingHealth(visit)
     yield* turnsOf(health)
     if (health.workers) yield* nodesOf(visit, await allWorkers(visit))
     if (health.disk) yield diskOf(health.disk)
@@ -23,6 +25,14 @@ export async function* checkNodes(visit: Visit): AsyncGenerator<Finding, void, u
     if (!(error instanceof OutlastError)) throw error
     yield failed('turns', error)
   }
+}
+
+/** What is wrong for a moment only, as while a node is taken over, is not told. */
+async function lastingHealth({ outlast, signal }: Visit): Promise<DurableHealth> {
+  const health = await outlast.workers.getHealth({ signal })
+  if (health.problems.length === 0) return health
+  await sleep(settleMs, undefined, { signal })
+  return outlast.workers.getHealth({ signal })
 }
 
 function* turnsOf(health: DurableHealth): Generator<Finding> {
