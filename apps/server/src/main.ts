@@ -85,11 +85,15 @@ try {
   const where = config.DATABASE_URL
     ? 'DATABASE_URL'
     : `an embedded PostgreSQL in ${config.DATA_DIR}`
-  say(`Outlast ${version} is ready after ${seconds} s: ${app.url}`)
-  say(`  data    ${where}`)
-  say(`  access  ${accessOf(config, app.url)}`)
-  say(`  docs    ${app.url}/docs`)
-  say(`  next    ${clientCommand(config, app.url)}`)
+  say(
+    [
+      `Outlast ${version} is ready after ${seconds} s: ${app.url}`,
+      `  data    ${where}`,
+      `  access  ${accessOf(config, app.url)}`,
+      `  docs    ${app.url}/docs`,
+      `  next    ${clientCommand(config, app.url)}`,
+    ].join('\n'),
+  )
 } catch (error) {
   fail(error)
 }
