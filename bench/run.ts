@@ -9,6 +9,7 @@
 import os from 'node:os'
 import { access } from './access.ts'
 import { bash } from './bash.ts'
+import { cli } from './cli.ts'
 import { deltas } from './deltas.ts'
 import { markdown, type Options, type Report } from './figures.ts'
 import { files } from './files.ts'
@@ -52,6 +53,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'runtime-agent': runtimeAgent,
   tracing,
   schedules,
+  cli,
 }
 
 const args = process.argv.slice(2)
