@@ -4,8 +4,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { before, type TestContext, test } from 'node:test'
 import { startServer } from '../../../apps/server/test/server.ts'
+import { atTerminal } from '../test/at-terminal.ts'
 import { outlast } from '../test/program.ts'
-import { atTerminal } from '../test/terminal.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 let folder: string

@@ -67,7 +67,8 @@ function sentenceOf({ code, message }: Error & { code?: string }, options: Flags
 
 function checkCount(words: readonly string[], positionals: Command['positionals']): void {
   const needed = positionals.filter((name) => name.startsWith('<'))
-  if (words.length < needed.length) throw new UsageError(`${positionals[words.length]} is missing.`)
+  const missing = needed.findIndex((_, at) => (words[at] ?? '') === '')
+  if (missing >= 0) throw new UsageError(`${needed[missing]} is missing.`)
   const isOpen = positionals.at(-1)?.includes('…')
   if (words.length > positionals.length && !isOpen) {
     throw new UsageError(`What is ${JSON.stringify(words[positionals.length])}?`)

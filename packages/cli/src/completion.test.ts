@@ -9,7 +9,7 @@ import { before, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
-import { atTerminal } from '../test/terminal.ts'
+import { atTerminal } from '../test/at-terminal.ts'
 import { scripts } from './completion-scripts.ts'
 
 const program = fileURLToPath(new URL('../../../apps/server/outlast.js', import.meta.url))

@@ -46,12 +46,13 @@ export function sentencesOf(error: unknown, url: string): string[] {
 
 function adviceFor({ code, status }: OutlastError, url: string): string[] {
   if (code === 'connection_failed' || code === 'timeout') {
+    const place = url === '' ? '' : ` at ${url}`
     return [
-      `Is the server running at ${url}? \`outlast serve\` starts one; --url names another; \`outlast doctor\` looks.`,
+      `Is the server running${place}? \`outlast serve\` starts one; --url names another; \`outlast doctor\` looks.`,
     ]
   }
   if (code === 'not_outlast')
-    return [`Is ${url} the address of an Outlast server? \`outlast doctor\` looks.`]
+    return [`Is ${url || 'this'} the address of an Outlast server? \`outlast doctor\` looks.`]
   if (status === 401)
     return ['Sign in with `outlast login`, or give a key with --api-key or OUTLAST_API_KEY.']
   return []

@@ -31,6 +31,7 @@ export async function find(
 async function nounOf(name: string, others: readonly string[]): Promise<Noun> {
   const entry = Object.hasOwn(nouns, name) ? nouns[name] : undefined
   if (entry) return entry.load()
+  if (others.includes(name)) throw new UsageError(`${name} must be the first word.`)
   const advice = didYouMean(name, [...Object.keys(nouns), ...others])
   throw new UsageError(`There is no command ${name}.${advice} \`outlast --help\` lists them.`)
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { before, type TestContext, test } from 'node:test'
 import { startServer } from '../../../apps/server/test/server.ts'
+import { atTerminal } from '../test/at-terminal.ts'
 import { outlast } from '../test/program.ts'
-import { atTerminal } from '../test/terminal.ts'
 import { nouns } from './commands/index.ts'
 import { widthOf } from './width.ts'
 
@@ -49,6 +49,12 @@ test('`help NOUN` says the same as `NOUN --help`, and a noun alone is a mistake 
   assert.deepEqual(await outlast(['agents', 'create', '--help']), verb)
 })
 
+test('commands that are not of the client stand in its help too', async () => {
+  assert.match((await outlast(['help'])).stdout, /^ {2}serve +\w/m)
+  assert.match((await outlast(['help', 'serve'])).stdout, /^outlast serve: /)
+  assert.match((await outlast(['--json', 'serve'])).stderr, /serve must be the first word/)
+})
+
 test('a word that is not known is answered with the nearest one that is', async () => {
   const wrong: [string[], RegExp][] = [
     [['agnets', 'list'], /Did you mean agents\?/],
@@ -60,6 +66,7 @@ test('a word that is not known is answered with the nearest one that is', async 
     [['agents', 'list', '--limit', '0'], /whole number from 1/],
     [['agents', 'list', 'more'], /What is "more"\?/],
     [['agents', 'get'], /<agent> is missing/],
+    [['agents', 'get', ''], /<agent> is missing/],
     [['sessions', 'create'], /--agent is missing/],
     [['sessions', 'list', '--status', 'busy'], /--status is one of started, active, idle/],
     [['help', 'nothing'], /There is no command nothing/],
@@ -93,11 +100,20 @@ test('a table fits the terminal, ids whole, and says when there is more', async 
   assert.match(first.stderr, /--limit 100 or --all/)
 })
 
+test('the tables of a new server fit 80 columns', async () => {
+  for (const noun of ['agents', 'sessions', 'providers', 'models', 'capabilities', 'mcp']) {
+    const { stdout } = await atTerminal(here(noun, 'list'), { columns: 80, env: { NO_COLOR: '1' } })
+    const [head, ...rows] = stdout.trimEnd().split('\n')
+    assert.match(head!, /^ID +(NAME|TITLE) /)
+    for (const row of rows) assert.ok(widthOf(row) <= 80 && /^\w+ /.test(row), row)
+  }
+})
+
 test('at 20 columns a table is a block of lines for each row', async () => {
   const { stdout } = await atTerminal(here('sessions', 'list', '--limit', '2'), { columns: 20 })
   const blocks = stdout.trimEnd().split('\n\n')
   assert.equal(blocks.length, 2)
-  assert.match(blocks[0]!, /^.*ID:.*\nsession_[0-9a-f]{32}\nTITLE:\nn23\n/)
+  assert.match(blocks[0]!, /^ID:\nsession_[0-9a-f]{32}\nTITLE:\nn23\n/)
 })
 
 test('what a server says cannot colour or move anything', async () => {

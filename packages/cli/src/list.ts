@@ -1,4 +1,3 @@
-import type { List } from '@outlast/sdk'
 import type { Flags, Given } from './command.ts'
 import { UsageError } from './failure.ts'
 import type { Rows } from './output.ts'
@@ -18,7 +17,7 @@ const mostOf = (flags: Given<typeof listFlags>) =>
 
 /** The first of a list, as many as were asked for; `hint` tells afterwards whether there are more. */
 export function take<T>(
-  listOf: (page: { limit: number }) => List<T>,
+  listOf: (page: { limit: number }) => AsyncIterable<T>,
   flags: Given<typeof listFlags>,
 ): Rows<T> {
   const most = mostOf(flags)

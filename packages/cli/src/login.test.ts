@@ -11,8 +11,8 @@ import {
   startGuarded,
 } from '../../../apps/server/test/access.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
+import { type Answers, atTerminal } from '../test/at-terminal.ts'
 import { outlast } from '../test/program.ts'
-import { type Answers, atTerminal } from '../test/terminal.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
 let person: Person
@@ -68,6 +68,22 @@ test('who signs in with a password gets a key for this machine, which logout end
   const refused = await piped(['agents', 'list'])
   assert.equal(refused.code, 4)
   assert.match(refused.stderr, /outlast login/)
+})
+
+test('signing in again ends the key of before', async (t) => {
+  const { typed, saved } = newPlace(t)
+  const args = ['login', server.url, '--email', person.email]
+  const ids: string[] = []
+  for (let count = 0; count < 2; count += 1) {
+    assert.equal((await typed(args, [['Password:', `${person.password}\r`]])).code, 0)
+    ids.push(saved().profiles.default.key_id)
+  }
+  const { body } = await person.call('GET', '/v1/auth/api-keys')
+  const left: string[] = body.data.map(({ id }: { id: string }) => id)
+  assert.deepEqual(
+    ids.map((id) => left.includes(id)),
+    [false, true],
+  )
 })
 
 test('a wrong password is code 4, and nothing is saved', async (t) => {

@@ -3,7 +3,7 @@ import { before, type TestContext, test } from 'node:test'
 import { startMcp } from '../../../apps/server/test/mcp.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
-import { atTerminal } from '../test/terminal.ts'
+import { atTerminal } from '../test/at-terminal.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 let agent: string

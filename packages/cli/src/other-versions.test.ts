@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createServer, type RequestListener } from 'node:http'
 import { type TestContext, test } from 'node:test'
-import { atTerminal } from '../test/terminal.ts'
+import { atTerminal } from '../test/at-terminal.ts'
 import { nouns } from './commands/index.ts'
 
 /** A server that is not ours; gives its URL. */

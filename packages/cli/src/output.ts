@@ -1,5 +1,5 @@
 import { columnsOf, hasColors, type Io } from './io.ts'
-import { type Field, fieldLines, type Shown, tableLines } from './table.ts'
+import { type Field, fieldLines, type Shown, tableOf } from './table.ts'
 import { manyLines } from './width.ts'
 
 /** How a command answers: `text` for people, `json` for programs, `quiet` with ids only. */
@@ -10,6 +10,8 @@ export type Column<T> = {
   value: (row: T) => Shown
   /** Takes what space is left, and is cut first. Ids are never cut. */
   isFlexible?: boolean
+  /** Left out where there is little room. */
+  isExtra?: boolean
 }
 
 export type Fields = Record<string, Field>
@@ -90,9 +92,9 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
       const kept: T[] = []
       for await (const row of rows) kept.push(row)
       if (kept.length === 0) return this.note(empty)
-      const [head, ...rest] = tableLines(kept, columns, columnsOf(stdout))
-      await line(colors.out ? `\x1b[1m${head}\x1b[22m` : head!)
-      for (const text of rest) await line(text)
+      const { head, lines } = tableOf(kept, columns, columnsOf(stdout))
+      if (head) await line(colors.out ? `\x1b[1m${head}\x1b[22m` : head)
+      for (const text of lines) await line(text)
       const hint = 'hint' in rows ? rows.hint?.() : undefined
       if (hint) this.note(hint)
     },

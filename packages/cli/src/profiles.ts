@@ -85,6 +85,7 @@ export function writeCredentials(io: Io, credentials: Credentials): void {
     writeFileSync(draft, `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
     renameSync(draft, file)
   } catch (error) {
+    rmSync(draft, { force: true })
     throw new UsageError(`${file} cannot be written: ${(error as Error).message}`)
   }
 }

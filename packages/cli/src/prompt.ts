@@ -16,17 +16,9 @@ export function ask(
   question: string,
   { isSecret = false }: { isSecret?: boolean } = {},
 ): Promise<string> {
-  stderr.write(question)
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
-  const lines = createInterface({
-    input: stdin,
-    output: isSecret ? nowhere : stderr,
-    terminal: true,
-  })
-  if (!isSecret) {
-    lines.setPrompt(question)
-    lines.prompt()
-  }
+  const output = isSecret ? nowhere : stderr
+  const lines = createInterface({ input: stdin, output, terminal: true, prompt: question })
   return new Promise((resolve, reject) => {
     let answer: string | undefined
     lines.once('line', (line) => {
@@ -39,6 +31,8 @@ export function ask(
       if (answer === undefined) reject(new Interrupted())
       else resolve(answer.trim())
     })
+    if (isSecret) stderr.write(question)
+    else lines.prompt()
   })
 }
 

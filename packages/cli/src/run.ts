@@ -27,6 +27,8 @@ export async function run(
       return await complete(args.slice(1), io, { signal, extra })
     }
     const isHelp = args[0] === 'help'
+    const other = isHelp ? args[1] : undefined
+    if (other && Object.hasOwn(extra, other)) return say(io, `outlast ${other}: ${extra[other]}\n`)
     const found = await find(isHelp ? args.slice(1) : args, Object.keys(extra))
     if (!found) return say(io, generalHelp(extra, columnsOf(io.stdout)))
     const { name, noun, command, rest } = found

@@ -4,8 +4,9 @@ import os from 'node:os'
 import path from 'node:path'
 import { before, type TestContext, test } from 'node:test'
 import { startServer } from '../../../apps/server/test/server.ts'
+import { eventually } from '../../../apps/server/test/waiting.ts'
+import { atTerminal } from '../test/at-terminal.ts'
 import { outlast } from '../test/program.ts'
-import { atTerminal } from '../test/terminal.ts'
 
 let url: string
 let agent: string
@@ -74,6 +75,23 @@ test('with --wait the answer alone is on stdout, whole as JSON', async () => {
   const answer = await made([...args, 'And you?'])
   assert.equal(answer.outcome, 'completed')
   assert.match(answer.turnId, /^turn_/)
+})
+
+test('a call that needs approval is told to who waits, and decided on from elsewhere', async () => {
+  const config = 'current_time={"requires_approval": true}'
+  const id = await idOf(['sessions', 'create', '-a', agent, '-c', config])
+  const waiting = cli(['messages', 'send', id, 'What time is it?', '--wait'])
+  const call = await eventually(async () => {
+    const { waiting_for } = await made(['sessions', 'get', id])
+    return waiting_for?.tool_call_ids[0] as string | undefined
+  })
+  assert.match((await cli(['sessions', 'list'])).stdout, /waits for approval/)
+  const denied = await cli(['sessions', 'deny', id, call, '--reason', 'Not now.'])
+  assert.match(denied.stdout, new RegExp(`^Denied ${call}`))
+  const { code, stderr } = await waiting
+  assert.equal(code, 0)
+  assert.match(stderr, /waits for somebody to allow or deny get_current_time/)
+  assert.equal((await cli(['sessions', 'approve', id, call])).code, 1)
 })
 
 test('an export is the same in a file and on stdout, and a failed one leaves no file', async (t) => {

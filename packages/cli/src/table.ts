@@ -5,6 +5,8 @@ export type Shown = string | number | boolean | null | undefined
 
 const gap = '  '
 const flexibleMin = 8
+/** The same while there are columns that can be left out. */
+const flexibleMinWithExtras = 16
 /** What a value should have beside its name; on less it stands below. */
 const valueMin = 16
 
@@ -31,27 +33,47 @@ export function fieldLines(fields: readonly (readonly [string, Field])[], most: 
 }
 
 /**
- * The lines of a table, its heads first, no wider than the terminal. Where not even its ids fit beside each other, each row
- * is a block of lines.
+ * A table, no wider than the terminal. Columns that are extra are left out where the others would have little room; where not
+ * even ids fit beside each other, each row is a block of lines, and there is no head.
  */
-export function tableLines<T>(
+export function tableOf<T>(
   rows: readonly T[],
   columns: readonly Column<T>[],
   most: number,
-): string[] {
+): { head?: string; lines: string[] } {
   const cells = rows.map((row) => columns.map(({ value }) => shown(cellOf(value, row))))
-  const widths = columns.map(({ title }, at) =>
-    cells.reduce((most, row) => Math.max(most, widthOf(row[at]!)), widthOf(title)),
+  const whole = columns.map(({ title }, at) =>
+    cells.reduce((width, row) => Math.max(width, widthOf(row[at]!)), widthOf(title)),
   )
-  fit(columns, widths, most)
-  if (totalOf(widths) > most) return blocksOf(cells, columns, most)
+  let kept = columns.map((_, at) => at)
+  for (;;) {
+    const extra = kept.findLast((at) => columns[at]!.isExtra)
+    const isFlexible = (at: number) => columns[kept[at]!]!.isFlexible === true
+    const least = extra === undefined ? flexibleMin : flexibleMinWithExtras
+    const widths = fitted(
+      kept.map((at) => whole[at]!),
+      { isFlexible, least, most },
+    )
+    if (totalOf(widths) <= most) return linesOf(kept, { columns, cells, widths })
+    if (extra === undefined) return { lines: blocksOf(cells, columns, most) }
+    kept = kept.filter((at) => at !== extra)
+  }
+}
+
+type Laid<T> = {
+  columns: readonly Column<T>[]
+  cells: readonly string[][]
+  widths: readonly number[]
+}
+
+function linesOf<T>(kept: readonly number[], { columns, cells, widths }: Laid<T>) {
   const lineOf = (row: readonly string[]) =>
-    row
-      .map((cell, at) => cut(cell, widths[at]!))
-      .map((cell, at) => (at === row.length - 1 ? cell : pad(cell, widths[at]!)))
+    kept
+      .map((at, place) => cut(row[at]!, widths[place]!))
+      .map((cell, place) => (place === kept.length - 1 ? cell : pad(cell, widths[place]!)))
       .join(gap)
       .trimEnd()
-  return [lineOf(columns.map(({ title }) => title)), ...cells.map(lineOf)]
+  return { head: lineOf(columns.map(({ title }) => title)), lines: cells.map(lineOf) }
 }
 
 /** Contract: where something else came than is looked into, there is no value. */
@@ -77,18 +99,21 @@ function blocksOf<T>(cells: readonly string[][], columns: readonly Column<T>[], 
   ])
 }
 
+type Room = { isFlexible: (at: number) => boolean; least: number; most: number }
+
 /** Takes from the widest flexible column, until the table fits or all are at their least. */
-function fit<T>(columns: readonly Column<T>[], widths: number[], most: number): void {
+function fitted(whole: readonly number[], { isFlexible, least, most }: Room): number[] {
+  const widths = [...whole]
   for (;;) {
     const over = totalOf(widths) - most
-    if (!(over > 0)) return
-    const flexible = columns
-      .map(({ isFlexible }, at) => (isFlexible ? at : -1))
-      .filter((at) => at >= 0 && widths[at]! > flexibleMin)
+    if (!(over > 0)) return widths
+    const flexible = widths
+      .map((_, at) => at)
+      .filter((at) => isFlexible(at) && widths[at]! > least)
       .sort((a, b) => widths[b]! - widths[a]!)
     const [widest, second] = flexible
-    if (widest === undefined) return
-    const floor = second === undefined ? flexibleMin : Math.max(flexibleMin, widths[second]! - 1)
+    if (widest === undefined) return widths
+    const floor = second === undefined ? least : Math.max(least, widths[second]! - 1)
     widths[widest] = Math.max(floor, widths[widest]! - over)
   }
 }

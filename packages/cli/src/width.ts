@@ -14,7 +14,8 @@ const sequences = new RegExp(
   'g',
 )
 
-const withoutSequences = (text: string) => text.replace(sequences, '')
+/** The text without what would tell a terminal something; single control characters stay. */
+export const withoutSequences = (text: string) => text.replace(sequences, '')
 
 let segmenter: Intl.Segmenter | undefined
 

@@ -24,7 +24,7 @@ const list = defineCommand({
         { title: 'NAME', value: ({ name }) => name, isFlexible: true },
         { title: 'STATUS', value: ({ status }) => status },
         { title: 'CAPABILITIES', value: refsOf, isFlexible: true },
-        { title: 'UPDATED', value: ({ updated_at }) => ago(updated_at) },
+        { title: 'UPDATED', value: ({ updated_at }) => ago(updated_at), isExtra: true },
       ],
       { empty: 'There is no agent yet. `outlast agents create` makes one.' },
     )

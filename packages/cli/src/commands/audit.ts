@@ -30,9 +30,9 @@ const list = defineCommand({
           value: (row) => row.actor_name ?? row.actor_id ?? row.actor_type,
           isFlexible: true,
         },
-        { title: 'ACTION', value: ({ action }) => action },
+        { title: 'ACTION', value: ({ action }) => action, isFlexible: true },
         { title: 'TARGET', value: ({ target }) => target },
-        { title: 'FROM', value: ({ address }) => address },
+        { title: 'FROM', value: ({ address }) => address, isExtra: true },
       ],
       { empty: 'Nothing was written down.' },
     )

@@ -1,7 +1,6 @@
 import type { CapabilityInfo } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../command.ts'
 import { listFlags, listIn, take } from '../list.ts'
-import type { Rows } from '../output.ts'
 import { schemaRows } from '../schema.ts'
 
 const list = defineCommand({
@@ -17,10 +16,10 @@ const list = defineCommand({
   },
   async run({ outlast, out, signal }, { flags }) {
     const wanted = flags.status ?? 'available'
-    const every = { ...flags, all: flags.all || flags.limit === undefined }
-    const rows = take((page) => outlast.capabilities.list(page, { signal }), every)
+    const isWanted = ({ status }: CapabilityInfo) => wanted === 'all' || status === wanted
+    const rows = take(() => only(outlast.capabilities.list({}, { signal }), isWanted), flags)
     await out.list(
-      only(rows, ({ status }) => wanted === 'all' || status === wanted),
+      rows,
       [
         { title: 'ID', value: ({ id }) => id },
         { title: 'NAME', value: ({ name }) => name, isFlexible: true },
@@ -32,7 +31,7 @@ const list = defineCommand({
   },
 })
 
-async function* only<T>(rows: Rows<T>, isWanted: (row: T) => boolean) {
+async function* only<T>(rows: AsyncIterable<T>, isWanted: (row: T) => boolean) {
   for await (const row of rows) if (isWanted(row)) yield row
 }
 

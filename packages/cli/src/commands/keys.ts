@@ -15,9 +15,9 @@ const list = defineCommand({
         { title: 'ID', value: ({ id }) => id },
         { title: 'NAME', value: ({ name }) => name, isFlexible: true },
         { title: 'BEGINS', value: ({ key_prefix }) => key_prefix },
-        { title: 'SCOPES', value: ({ scopes }) => scopes?.join(', ') },
-        { title: 'USED', value: ({ last_used_at }) => ago(last_used_at) ?? 'never' },
-        { title: 'EXPIRES', value: ({ expires_at }) => ago(expires_at) ?? 'never' },
+        { title: 'SCOPES', value: ({ scopes }) => scopes?.join(', '), isFlexible: true },
+        { title: 'USED', value: ({ last_used_at }) => ago(last_used_at) ?? 'never', isExtra: true },
+        { title: 'EXPIRES', value: ({ expires_at }) => ago(expires_at) ?? 'never', isExtra: true },
       ],
       { empty: 'There is no key yet. `outlast keys create` makes one.' },
     )

@@ -35,6 +35,7 @@ export const login: Noun = {
       const name = given.profile || nameFor(credentials, url)
       const profiles = { ...credentials.profiles, [name]: profile }
       writeCredentials(io, { current_profile: name, profiles })
+      await endKey(credentials.profiles[name], profile, signal)
       const who = profile.api_key ? ` as ${await nameOf(profile, signal)}` : ''
       const sentence = profile.api_key
         ? `Signed in to ${url}${who}.`
@@ -48,6 +49,15 @@ export const login: Noun = {
 async function nameOf(profile: Profile, signal: AbortSignal): Promise<string> {
   const { email, name } = await clientOf(profile).auth.getMe({ signal })
   return email || name
+}
+
+/** Ends the key that an earlier login made for the same profile, if this one may; else it stays in the list of keys. */
+async function endKey(before: Profile | undefined, now: Profile, signal: AbortSignal) {
+  const isSame = before && new URL(before.url).origin === new URL(now.url).origin
+  if (!isSame || !before.key_id || before.key_id === now.key_id) return
+  await clientOf(before)
+    .apiKeys.delete(before.key_id, { signal, retriesMax: 0 })
+    .catch(() => signal.throwIfAborted())
 }
 
 async function urlOf({ io, given }: Context, word: string | undefined): Promise<string> {
@@ -94,7 +104,9 @@ async function signIn(context: Context, { url, server, config, flags }: SigningI
 async function emailOf({ io, out }: Context, url: string, config: AuthConfig): Promise<string> {
   if (config.oauth_providers?.length > 0) {
     const names = config.oauth_providers.join(' or ')
-    out.note(`Who signs in with ${names} makes a key at ${url}, and pastes it here.`)
+    out.note(
+      `Who signs in with ${names} makes a key at ${url}/docs (POST /v1/auth/api-keys) and pastes it here.`,
+    )
   }
   if (!config.password_auth_enabled) return ''
   return ask(io, 'E-mail (empty: paste an API key): ')

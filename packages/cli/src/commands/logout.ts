@@ -19,7 +19,7 @@ export const logout: Noun = {
           .catch((error) => {
             if (!(error instanceof OutlastError)) throw error
             out.note(
-              `The key ${key_id} could not be ended (${error.message}); \`outlast keys delete\` does it.`,
+              `The key ${key_id} could not be ended (${error.message}): an administrator can end it.`,
             )
           })
       } else out.note('The key itself goes on to work: `outlast keys delete` ends it.')

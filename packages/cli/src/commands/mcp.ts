@@ -17,7 +17,7 @@ const list = defineCommand({
         { title: 'ID', value: ({ id }) => id },
         { title: 'NAME', value: ({ name }) => name, isFlexible: true },
         { title: 'URL', value: ({ url }) => url, isFlexible: true },
-        { title: 'TOOLS', value: ({ tool_count }) => tool_count },
+        { title: 'TOOLS', value: ({ tool_count }) => tool_count, isExtra: true },
         {
           title: 'STATUS',
           value: ({ status, tools_error }) => (tools_error ? 'unavailable' : status),

@@ -31,7 +31,7 @@ const list = defineCommand({
         { title: 'ID', value: ({ id }) => id },
         { title: 'ROLE', value: ({ role }) => role },
         { title: 'TEXT', value: shortText, isFlexible: true },
-        { title: 'CREATED', value: ({ created_at }) => ago(created_at) },
+        { title: 'CREATED', value: ({ created_at }) => ago(created_at), isExtra: true },
       ],
       { empty: 'Nothing was said yet. `outlast messages send` says something.' },
     )

@@ -45,7 +45,7 @@ const list = defineCommand({
       [
         { title: 'ID', value: ({ id }) => id },
         { title: 'NAME', value: ({ display_name }) => display_name, isFlexible: true },
-        { title: 'PROVIDER', value: (row) => row.provider_name ?? row.provider_id },
+        { title: 'PROVIDER', value: (row) => row.provider_name, isFlexible: true },
         { title: 'STATUS', value: ({ status }) => status },
         { title: 'MARKS', value: marksOf },
       ],

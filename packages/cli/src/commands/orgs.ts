@@ -88,7 +88,7 @@ const members = defineCommand({
         { title: 'NAME', value: ({ name }) => name, isFlexible: true },
         { title: 'E-MAIL', value: ({ email }) => email, isFlexible: true },
         { title: 'ROLE', value: ({ role }) => role },
-        { title: 'SINCE', value: ({ created_at }) => ago(created_at) },
+        { title: 'SINCE', value: ({ created_at }) => ago(created_at), isExtra: true },
       ],
       { empty: 'Nobody is in it.', idOf: ({ user_id }) => user_id },
     )

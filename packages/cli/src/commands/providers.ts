@@ -28,10 +28,10 @@ const list = defineCommand({
       [
         { title: 'ID', value: ({ id }) => id },
         { title: 'NAME', value: ({ name }) => name, isFlexible: true },
-        { title: 'TYPE', value: ({ provider_type }) => provider_type },
-        { title: 'KEY', value: keyText },
+        { title: 'TYPE', value: ({ provider_type }) => provider_type, isFlexible: true },
+        { title: 'KEY', value: keyText, isExtra: true },
         { title: 'STATUS', value: ({ status }) => status },
-        { title: 'SYNCED', value: ({ last_synced_at }) => ago(last_synced_at) },
+        { title: 'SYNCED', value: ({ last_synced_at }) => ago(last_synced_at), isExtra: true },
       ],
       { empty: 'There is no provider yet. `outlast providers create` adds one.' },
     )

@@ -25,10 +25,10 @@ const list = defineCommand({
       [
         { title: 'ID', value: ({ id }) => id },
         { title: 'NAME', value: ({ name }) => name, isFlexible: true },
-        { title: 'CRON', value: ({ cron_expression }) => cron_expression },
-        { title: 'ZONE', value: ({ timezone }) => timezone },
+        { title: 'CRON', value: ({ cron_expression }) => cron_expression, isFlexible: true },
+        { title: 'ZONE', value: ({ timezone }) => timezone, isExtra: true },
         { title: 'STATE', value: stateOf },
-        { title: 'NEXT', value: ({ next_trigger_at }) => ago(next_trigger_at) },
+        { title: 'NEXT', value: ({ next_trigger_at }) => ago(next_trigger_at), isExtra: true },
       ],
       { empty: 'There is no schedule here. `outlast schedules create` makes one.' },
     )
@@ -150,7 +150,7 @@ const runs = defineCommand({
         { title: 'SESSION', value: ({ session_id }) => session_id },
         { title: 'DUE', value: ({ scheduled_at }) => ago(scheduled_at) },
         { title: 'STATUS', value: ({ status }) => status },
-        { title: 'TOOK', value: ({ duration_ms }) => duration(duration_ms) },
+        { title: 'TOOK', value: ({ duration_ms }) => duration(duration_ms), isExtra: true },
         { title: 'ERROR', value: ({ error }) => error, isFlexible: true },
       ],
       { empty: 'It has not run.' },

@@ -40,7 +40,7 @@ const list = defineCommand({
         { title: 'ID', value: ({ id }) => id },
         { title: 'TITLE', value: titleOf, isFlexible: true },
         { title: 'STATUS', value: stateOf },
-        { title: 'CREATED', value: ({ created_at }) => ago(created_at) },
+        { title: 'CREATED', value: ({ created_at }) => ago(created_at), isExtra: true },
       ],
       { empty: 'There is no session here. `outlast chat` starts one.' },
     )
@@ -182,6 +182,21 @@ const preview = defineCommand({
   },
 })
 
+/** Decides on a call that waits for that. */
+const decision = (decision: 'approve' | 'deny', summary: string, sentence: string) =>
+  defineCommand({
+    summary,
+    more: '`outlast sessions get SESSION --json` names the calls that wait, in waiting_for.',
+    positionals: ['<session>', '<call>'],
+    flags: { reason: { type: 'string', value: 'TEXT', about: 'why; the model is told' } },
+    async run({ outlast, out, signal }, { words, flags }) {
+      const [id, call] = words as [string, string]
+      const body = { decision, ...given({ reason: flags.reason }) }
+      const answer = await outlast.sessions.decideToolCall(id, call, body, { signal })
+      await out.done({ id, ...answer }, `${sentence} ${call}.`)
+    },
+  })
+
 const token = defineCommand({
   summary: 'makes a token that reaches this session only, for a browser',
   positionals: ['<session>'],
@@ -221,5 +236,7 @@ export const sessions: Noun = {
   }),
   why,
   preview,
+  approve: decision('approve', 'lets a call run that waits for approval', 'Allowed'),
+  deny: decision('deny', 'refuses such a call', 'Denied'),
   token,
 }

@@ -21,7 +21,7 @@ const list = defineCommand({
           value: ({ used_slots, slots }) => `${used_slots ?? '-'}/${slots ?? '-'}`,
         },
         { title: 'VERSION', value: ({ version }) => version },
-        { title: 'STARTED', value: ({ started_at }) => ago(started_at) },
+        { title: 'STARTED', value: ({ started_at }) => ago(started_at), isExtra: true },
       ],
       { empty: 'There is no node.' },
     )

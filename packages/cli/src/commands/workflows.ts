@@ -26,8 +26,8 @@ const list = defineCommand({
       [
         { title: 'TURN', value: ({ turn_id }) => turn_id },
         { title: 'STATUS', value: ({ status }) => status },
-        { title: 'SINCE', value: ({ since }) => ago(since) },
-        { title: 'TRIES', value: ({ tries }) => tries },
+        { title: 'SINCE', value: ({ since }) => ago(since), isExtra: true },
+        { title: 'TRIES', value: ({ tries }) => tries, isExtra: true },
         { title: 'ERROR', value: ({ error }) => error, isFlexible: true },
       ],
       { empty: 'No turn runs or waits here.', idOf: ({ turn_id }) => turn_id },
