@@ -56,6 +56,8 @@ const callOf = ({ name, arguments: args }: { name: string; arguments: unknown })
   `${name} ${JSON.stringify(args)}`
 
 const narrow = 60
+/** Ids are whole in any case, so that they can be used. */
+const isId = (text: string) => /^[a-z]+_[0-9a-f]{32}$/.test(text)
 const sequenceWidth = 5
 const typeWidth = 24
 
@@ -66,11 +68,13 @@ export function lineOf(event: Event, columns: number): string {
   const sequence = String(event.sequence ?? '·')
   const type = oneLine(event.type)
   if (columns < narrow) {
-    const below = detail === '' ? '' : `\n${cut(`  ${detail}`, columns)}`
+    const whole = isId(detail) ? detail : cut(`  ${detail}`, columns)
+    const below = detail === '' ? '' : `\n${whole}`
     return `${cut(`${sequence} ${type}`, columns)}${below}`
   }
   const time = event.ts.replace('T', ' ').replace('Z', '')
   const shown = columns === Infinity ? time : time.slice(11)
   const head = `${shown}  ${sequence.padStart(sequenceWidth)}  ${pad(type, typeWidth)}`
-  return cut(`${head}  ${detail}`.trimEnd(), columns)
+  const line = `${head}  ${detail}`.trimEnd()
+  return isId(detail) ? line : cut(line, columns)
 }

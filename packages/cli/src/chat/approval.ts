@@ -1,9 +1,11 @@
-import type { Approval } from '@outlast/sdk'
+import type { Approval, ToolCall } from '@outlast/sdk'
+import type { Tell } from './tell.ts'
 
 /** Asks for a line. `initial`: what stands there already, to be changed. */
 export type Ask = (prompt: string, initial?: string) => Promise<string>
 
 export type Asking = {
+  tell: Tell
   ask: Ask
   say: (text: string) => void
   /** Changes a text in an editor; undefined where there is none. */
@@ -14,10 +16,13 @@ const choices = 'a: allow, d: deny, e: change the arguments, l: later'
 
 /** What somebody at the terminal decides on a call; undefined: nothing for now. */
 export async function decide(
-  args: Record<string, unknown>,
-  { ask, say, edit }: Asking,
+  { name, arguments: args }: Pick<ToolCall, 'name' | 'arguments'>,
+  asking: Asking,
 ): Promise<Approval | undefined> {
-  say(choices)
+  const { ask, say, tell } = asking
+  say(tell.line('?', `${name} needs somebody's consent`, '', 'bold'))
+  say(tell.whole(args))
+  say(tell.prose(choices, 'dim'))
   for (;;) {
     const answer = (await ask('a/d/e/l › ')).trim().toLowerCase()
     if (['a', 'allow', 'y', 'yes'].includes(answer)) return { decision: 'approve' }
@@ -27,13 +32,13 @@ export async function decide(
       return { decision: 'deny', ...(reason !== '' && { reason }) }
     }
     if (['e', 'edit'].includes(answer)) {
-      const changed = await changedBy(args, { ask, say, edit })
+      const changed = await changedBy(args, asking)
       if (changed) return { decision: 'approve', arguments: changed }
-    } else say(choices)
+    } else say(tell.prose(choices, 'dim'))
   }
 }
 
-async function changedBy(args: Record<string, unknown>, { ask, say, edit }: Asking) {
+async function changedBy(args: Record<string, unknown>, { ask, say, edit, tell }: Asking) {
   const text = edit
     ? await edit(`${JSON.stringify(args, null, 2)}\n`)
     : await ask('arguments › ', JSON.stringify(args))
@@ -42,9 +47,9 @@ async function changedBy(args: Record<string, unknown>, { ask, say, edit }: Aski
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
       return value as Record<string, unknown>
     }
-    say('The arguments are a JSON object.')
+    say(tell.prose('The arguments are a JSON object.', 'red'))
   } catch (error) {
-    say(`That is no JSON: ${(error as Error).message}`)
+    say(tell.prose(`That is no JSON: ${(error as Error).message}`, 'red'))
   }
   return undefined
 }

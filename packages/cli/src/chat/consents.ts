@@ -2,7 +2,7 @@ import { type Approval, type Event, type Outlast, OutlastError, type ToolCall } 
 
 export type Consents = ReturnType<typeof createConsents>
 
-type Waiting = { call: ToolCall; over: AbortController; isAsked: boolean }
+type Waiting = { call: ToolCall; sequence: number; over: AbortController; isAsked: boolean }
 
 /**
  * Calls of a session that wait for somebody's consent, asked about one after the other.
@@ -21,9 +21,14 @@ export function createConsents(
   const waiting = new Map<string, Waiting>()
   let last: Promise<unknown> = Promise.resolve()
 
-  async function isOpen({ call, over }: Waiting): Promise<boolean> {
-    const { waiting_for } = await outlast.sessions.get(sessionId, { signal: over.signal })
-    return waiting_for?.tool_call_ids.includes(call.id) ?? false
+  /** Whether it is undecided still: its request may be in the past, and others decide as well. */
+  async function isOpen({ call, sequence, over }: Waiting): Promise<boolean> {
+    const types = ['tool.approval_resolved', 'tool.completed']
+    const query = { types, after_sequence: sequence }
+    for await (const { data } of outlast.events.list(sessionId, query, { signal: over.signal })) {
+      if ('tool_call_id' in data && data.tool_call_id === call.id) return false
+    }
+    return true
   }
 
   async function settle(one: Waiting): Promise<void> {
@@ -63,7 +68,8 @@ export function createConsents(
     take(event: Event) {
       if (event.type === 'tool.approval_requested') {
         const call = event.data.tool_call
-        const one = { call, over: new AbortController(), isAsked: false }
+        const sequence = event.sequence ?? 0
+        const one = { call, sequence, over: new AbortController(), isAsked: false }
         waiting.set(call.id, one)
         ask(one)
       } else if (event.type === 'tool.approval_resolved' || event.type === 'tool.completed') {

@@ -36,6 +36,7 @@ type Chat = {
   place: Place | undefined
   /** Ctrl-C was pressed once, with nothing to take away. */
   isWarned: boolean
+  isOver: boolean
   finish: (code: number) => void
 }
 
@@ -96,7 +97,7 @@ function open(context: Context, start: Start, { history, ...opening }: Opening):
     consent: (call, signal) => consent(chat, call, signal),
   }
   const parts = { context, start, screen, tell, view, reader, surface }
-  const chat: Chat = { ...parts, ...opening, place: undefined, isWarned: false }
+  const chat: Chat = { ...parts, ...opening, place: undefined, isWarned: false, isOver: false }
   return chat
 }
 
@@ -118,9 +119,10 @@ async function choice(chat: Chat, agents: readonly Agent[]): Promise<Agent> {
   }
 }
 
-function prompt({ place, view, reader }: Chat): void {
-  if (place?.isRunning() || reader.isAsking()) return
-  view.apart()
+function prompt({ place, view, reader, screen }: Chat): void {
+  if (!reader.isAsking() && place?.isRunning()) return
+  screen.passing()
+  if (!reader.isAsking()) view.apart()
   reader.show()
 }
 
@@ -133,14 +135,14 @@ function show(chat: Chat, event: Event | undefined): void {
 /** Says something between what the agent says. */
 function say(chat: Chat, text: string): void {
   chat.reader.hide()
-  chat.view.beside(chat.tell.colored(text, 'dim'))
+  chat.view.beside(chat.tell.prose(text, 'dim'))
   prompt(chat)
 }
 
 function sayError(chat: Chat, error: unknown): void {
   chat.reader.hide()
   for (const text of sentencesOf(error, chat.context.url)) {
-    chat.view.beside(chat.tell.colored(oneLine(text), 'red'))
+    chat.view.beside(chat.tell.prose(oneLine(text), 'red'))
   }
   prompt(chat)
 }
@@ -164,9 +166,13 @@ async function consent(chat: Chat, call: ToolCall, signal: AbortSignal) {
   const { start, reader, view, tell, context } = chat
   if (start.consent === 'all') return { decision: 'approve' as const }
   if (start.consent === 'none') return { decision: 'deny' as const, reason: nobody }
-  const decision = await decide(call.arguments, {
+  const decision = await decide(call, {
+    tell,
     ask: (text, initial) => reader.ask(text, signal, initial),
-    say: (text) => view.beside(tell.colored(text, 'dim')),
+    say(text) {
+      reader.hide()
+      view.beside(text)
+    },
     edit: editorOf(context.io, reader),
   })
   if (!decision) say(chat, 'Left for later: /approve asks again.')
@@ -186,6 +192,7 @@ async function enter(chat: Chat, entry: string): Promise<void> {
   const text = entry.trim()
   chat.isWarned = false
   chat.reader.hide()
+  chat.view.below()
   try {
     if (text.startsWith('/')) await perform(steeringOf(chat), text)
     else if (text !== '') await send(chat, text)
@@ -210,7 +217,10 @@ function interrupt(chat: Chat): void {
   }
 }
 
-function leave({ reader, screen, place, finish }: Chat, code: number): void {
+function leave(chat: Chat, code: number): void {
+  const { reader, screen, place, finish } = chat
+  if (chat.isOver) return
+  chat.isOver = true
   reader.close()
   screen.release()
   screen.passing()

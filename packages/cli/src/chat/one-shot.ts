@@ -5,10 +5,10 @@ import { decide } from './approval.ts'
 import { createConsents } from './consents.ts'
 import { editorOf } from './editor.ts'
 import { createReader, type Reader } from './reader.ts'
-import { createScreen } from './screen.ts'
+import { createScreen, type Screen } from './screen.ts'
 import { controlsOf, hasLinks, messageOf, newSession, nobody, type Start } from './start.ts'
 import { agentOf, nameOf } from './target.ts'
-import { createTell } from './tell.ts'
+import { createTell, type Tell } from './tell.ts'
 import { createView } from './view.ts'
 
 /** One message and what comes of it: the answer on stdout, everything beside it on stderr. */
@@ -49,7 +49,7 @@ function viewOf({ io, out }: Context, { isVerbose }: Start) {
     isVerbose,
     isQuiet: out.mode === 'quiet',
   })
-  return { screen, view }
+  return { screen, tell, view }
 }
 
 async function watch(
@@ -58,7 +58,7 @@ async function watch(
   { session, after, ownId }: Place,
 ): Promise<number> {
   const { outlast, out, signal } = context
-  const { screen, view } = viewOf(context, start)
+  const { screen, tell, view } = viewOf(context, start)
   const over = new AbortController()
   const isOwn = (event: Event) => event.type === 'input.message' && event.data.message.id === ownId
   const show = async (event: Event) => {
@@ -85,7 +85,7 @@ async function watch(
       over.abort()
     })
   }
-  const asker = askerOf(context, { start, interrupt, screen, leave, sessionId: session.id })
+  const asker = askerOf(context, { start, interrupt, screen, tell, leave, sessionId: session.id })
   const consents = createConsents(
     { outlast, sessionId: session.id },
     { answer: asker.answer, say: (error) => out.note(sentencesOf(error, context.url).join('\n')) },
@@ -124,13 +124,14 @@ async function watch(
 type Asker = {
   start: Start
   interrupt: () => void
-  screen: ReturnType<typeof createScreen>
+  screen: Screen
+  tell: Tell
   leave: (code: number) => void
   sessionId: string
 }
 
 /** Who decides on calls: what the command line says, somebody at the terminal, or nobody. */
-function askerOf(context: Context, { start, interrupt, screen, leave, sessionId }: Asker) {
+function askerOf(context: Context, { start, interrupt, screen, tell, leave, sessionId }: Asker) {
   const { io, out } = context
   const canAsk = io.stdin.isTTY === true && io.stderr.isTTY === true && out.mode === 'text'
   let reader: Reader | undefined
@@ -157,7 +158,8 @@ function askerOf(context: Context, { start, interrupt, screen, leave, sessionId 
       return undefined
     }
     const line = open()
-    return decide(call.arguments, {
+    return decide(call, {
+      tell,
       ask: (prompt, initial) => line.ask(prompt, signal, initial),
       say: screen.aside,
       edit: editorOf(io, line),

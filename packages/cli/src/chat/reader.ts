@@ -36,7 +36,7 @@ export function createReader(
   let isPasting = false
   let isClosed = false
   let lines: string[] = []
-  let question: ((text: string) => void) | undefined
+  let question: { prompt: string; answer: (text: string) => void } | undefined
 
   const rl = createInterface({
     input: stdin,
@@ -86,10 +86,10 @@ export function createReader(
     }
     const text = [...lines, line].join('\n')
     endTyping()
-    const answer = text.startsWith('/') ? undefined : question
-    if (answer) {
+    const asked = text.startsWith('/') ? undefined : question
+    if (asked) {
       question = undefined
-      answer(text)
+      asked.answer(text)
     } else onEntry(text)
     if (!isTyping && !isShown && wanted !== undefined && !isClosed) display(wanted)
   }
@@ -104,8 +104,8 @@ export function createReader(
 
   const self = {
     isAsking: () => question !== undefined,
-    /** Asks for an entry. */
-    show(text = prompt) {
+    /** Asks for an entry, or once more what is asked already. */
+    show(text = question?.prompt ?? prompt) {
       wanted = text
       if (!isTyping && !isClosed) display(text)
     },
@@ -127,11 +127,12 @@ export function createReader(
         }
         if (signal.aborted) return stop()
         signal.addEventListener('abort', stop, { once: true })
-        question = (answer) => {
+        const answer = (given: string) => {
           signal.removeEventListener('abort', stop)
           self.hide()
-          resolve(answer)
+          resolve(given)
         }
+        question = { prompt: text, answer }
         self.show(text)
         if (initial !== undefined) {
           beginTyping()

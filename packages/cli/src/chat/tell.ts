@@ -1,5 +1,6 @@
 import type { ContentPart, EventDataOf } from '@outlast/sdk'
-import { type Look, look, paint } from '../style.ts'
+import { createWrap } from '../markdown/wrap.ts'
+import { type Look, look, paint, plain } from '../style.ts'
 import { cut, oneLine } from '../width.ts'
 
 const widthWithoutTerminal = 500
@@ -29,9 +30,19 @@ export function createTell({
   const whole = (value: unknown) =>
     indented(typeof value === 'string' ? value : JSON.stringify(value, null, 2))
 
+  /** Sentences, wrapped at words. */
+  function prose(text: string, ...looks: Look[]): string {
+    const wrap = createWrap(columns())
+    wrap.begin([])
+    wrap.text({ text, style: hasColors ? look(...looks) : plain })
+    wrap.endLine()
+    return wrap.flush().trimEnd()
+  }
+
   return {
     colored,
     line,
+    prose,
     whole,
     callStarted: (name: string, args: unknown) =>
       isVerbose ? `${line('→', name)}\n${whole(args)}` : line('→', name, shortOf(args), 'dim'),

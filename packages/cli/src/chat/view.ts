@@ -74,6 +74,7 @@ export function createView(options: ViewOptions) {
   function drop(): void {
     if (!reply) return
     reply = undefined
+    isApart = true
     screen.takeBack(tell.line('↻', 'the reply broke off, here it is again', '', 'dim'))
   }
 
@@ -136,11 +137,6 @@ export function createView(options: ViewOptions) {
     isApart = false
   }
 
-  function asked({ tool_call }: EventDataOf<'tool.approval_requested'>): void {
-    beside(tell.line('?', `${tool_call.name} needs somebody's consent`, '', 'bold'))
-    beside(tell.whole(tool_call.arguments))
-  }
-
   const changesOf = ({ changes }: EventDataOf<'files.changed'>) =>
     changes.map(({ change, path }) => `${change} ${path}`).join(', ')
 
@@ -170,7 +166,6 @@ export function createView(options: ViewOptions) {
       beside(tell.callStarted(tool_call.name, tool_call.arguments)),
     'tool.progress': (data) => screen.passing(progressOf(data)),
     'tool.completed': (data) => beside(tell.callEnded(data)),
-    'tool.approval_requested': asked,
     'tool.approval_resolved': (data) => beside(resolutionOf(data)),
     'tool.call_requested': ({ tool_calls }) => {
       for (const { name, arguments: args } of tool_calls) beside(tell.callStarted(name, args))
@@ -203,6 +198,10 @@ export function createView(options: ViewOptions) {
     },
     beside,
     apart,
+    /** Somebody else has written above. */
+    below() {
+      isApart = false
+    },
   }
 }
 

@@ -64,7 +64,7 @@ const cat = defineCommand({
 })
 
 const push = defineCommand({
-  summary: 'sends files and directories, the last word is where to, as with cp',
+  summary: 'sends files and directories; the last word is where to, `/` at its end: into it',
   positionals: ['<session>', '<local>', '[more… to]'],
   flags: dryRun,
   async run(context, { words: [sessionId, ...words], flags }) {
@@ -77,10 +77,11 @@ const push = defineCommand({
 })
 
 const pull = defineCommand({
-  summary: 'fetches a file, or a directory with all that is in it',
+  summary:
+    'fetches a file, or a directory with all that is in it; `/` at the end of where to: into it',
   positionals: ['<session>', '<path>', '[local]'],
   flags: dryRun,
-  async run(context, { words: [sessionId, from, to = '.'], flags }) {
+  async run(context, { words: [sessionId, from, to = './'], flags }) {
     const { pull } = await import('../files/pull.ts')
     const { report } = await import('../files/transfer.ts')
     const isDryRun = flags['dry-run']

@@ -7,7 +7,7 @@ import { type Outcome, transfer, type Work } from './transfer.ts'
 
 type Pulled = Pick<FileStat, 'path' | 'is_directory'>
 
-/** Fetches a file, or a directory with all that is in it, as `cp` would. */
+/** Fetches a file, or a directory with all that is in it. `/` at the end of where to: into it. */
 export async function pull(
   context: Context,
   {
@@ -22,12 +22,9 @@ export async function pull(
   const base = remotePath(from)
   const found = base === '/' ? { path: '/', is_directory: true } : await findPath(remote, base)
   if (!found) throw new OutlastError('path_not_found', `${base} is not there.`, { status: 404 })
-  const isFolder = await stat(to).then(
-    (known) => known.isDirectory(),
-    () => to.endsWith('/'),
-  )
-  // What is fetched into a folder keeps its name; the root has none.
-  const inside = isFolder && base !== '/' ? [path.posix.basename(base)] : []
+  // A directory becomes the one that is named, so that the same command again does the same; the root has no name.
+  const isInside = to.endsWith('/') || (!found.is_directory && (await isFolder(to)))
+  const inside = isInside && base !== '/' ? [path.posix.basename(base)] : []
   const all: Pulled[] = found.is_directory ? await below(remote, base) : [found]
   const works = all.map((one): Work => {
     const names = [...inside, ...namesBelow(base, one.path)]
@@ -38,6 +35,12 @@ export async function pull(
   })
   return transfer(context, works)
 }
+
+const isFolder = (file: string) =>
+  stat(file).then(
+    (known) => known.isDirectory(),
+    () => false,
+  )
 
 async function below({ outlast, sessionId, signal }: Remote, base: string): Promise<Pulled[]> {
   const { data } = await outlast.files.list(sessionId, base, { recursive: true }, { signal })

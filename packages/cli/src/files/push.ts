@@ -15,7 +15,7 @@ const entriesMax = 100_000
 /** A file or an empty directory of this machine, and where it goes. */
 type Source = { local: string; remote: string; isDirectory: boolean }
 
-/** Sends files and directories with all that is in them. The last word is where to, as with `cp`. */
+/** Sends files and directories with all that is in them. The last word is where to; `/` at its end: into it. */
 export async function push(
   context: Context,
   {
@@ -28,14 +28,21 @@ export async function push(
   const remote: Remote = { outlast, sessionId, signal }
   const locals = words.length > 1 ? words.slice(0, -1) : words
   const target = words.length > 1 ? words.at(-1)! : '/'
-  const isInside = locals.length > 1 || target.endsWith('/') || (await isFolder(remote, target))
+  const isMany = locals.length > 1 || target.endsWith('/')
+  const isKnown = isMany || (await isFolder(remote, target))
   const sources: Source[] = []
   const leave = (file: string, why: string) => out.note(`${oneLine(file)} is left out: ${why}.`)
   for (const local of locals) {
     const name = path.basename(path.resolve(local))
+    const source = await sourceOf(local)
     const isContent = /(^|[/\\])\.$/.test(local)
-    const place = remotePath(isInside && !isContent ? within(target, name) : target)
-    await collect(sources, await sourceOf(local, place), leave)
+    // A directory is what it is sent to, so that the same command again does the same.
+    const isInside = source.isDirectory ? isMany && !isContent : isKnown
+    await collect(
+      sources,
+      { ...source, remote: remotePath(isInside ? within(target, name) : target) },
+      leave,
+    )
   }
   const known = await existing(remote)
   const works = sources.map((source) => workOf(remote, source, { known, isDryRun }))
@@ -48,10 +55,10 @@ async function isFolder(remote: Remote, target: string): Promise<boolean> {
 }
 
 /** What somebody names is taken as what it leads to; links further inside are not followed. */
-async function sourceOf(local: string, remote: string): Promise<Source> {
+async function sourceOf(local: string): Promise<Omit<Source, 'remote'>> {
   try {
     const real = await realpath(local)
-    return { local: real, remote, isDirectory: (await stat(real)).isDirectory() }
+    return { local: real, isDirectory: (await stat(real)).isDirectory() }
   } catch (error) {
     throw new UsageError(`${local} cannot be read: ${reasonOf(error)}.`)
   }

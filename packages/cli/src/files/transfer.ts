@@ -80,13 +80,15 @@ function barOf({ io: { stderr }, out }: Context, total: number) {
 
 /** Says what came of it. `verb`: what was done to the files, or would be. */
 export async function report(
-  { out }: Context,
+  { out, io }: Context,
   { done, same, failed }: Outcome,
   verb: string,
 ): Promise<number> {
   if (out.mode === 'json') await out.json({ done, same, failed })
   else for (const path of done) await out.line(out.mode === 'quiet' ? path : oneLine(path))
-  for (const { path, error } of failed) out.note(`${oneLine(path)}: ${oneLine(error)}`)
+  for (const { path, error } of failed) {
+    io.stderr.write(`${oneLine(path)}: ${oneLine(error)}\n`)
+  }
   const parts = [
     `${done.length} ${verb}`,
     same.length > 0 && `${same.length} the same already`,
