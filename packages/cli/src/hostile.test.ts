@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { before, describe, type TestContext, test } from 'node:test'
 import { startServer } from '../../../apps/server/test/server.ts'
+import { atTerminal } from '../test/at-terminal.ts'
 import { program } from '../test/program.ts'
 import { cutsAfter, type Listener, startHttp, startProxy } from '../test/proxy.ts'
-import { atTerminal } from '../test/terminal.ts'
 import { widthOf } from './width.ts'
 
 let url: string

@@ -11,9 +11,9 @@ import { selfSigned } from '../../../../apps/server/test/certificate.ts'
 import { createTestDatabase, runSql } from '../../../../apps/server/test/database.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { startPostgresProxy } from '../../../../test/postgres-proxy.ts'
+import { atTerminal } from '../../test/at-terminal.ts'
 import { type Ended, outlast } from '../../test/program.ts'
 import { startHttp } from '../../test/proxy.ts'
-import { atTerminal } from '../../test/terminal.ts'
 
 type Guarded = Awaited<ReturnType<typeof startGuarded>>
 let guarded: Guarded

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, type TestContext, test } from 'node:test'
 import { startServer } from '../../../../apps/server/test/server.ts'
+import { atTerminal } from '../../test/at-terminal.ts'
 import {
   asType,
   buffers,
@@ -10,7 +11,6 @@ import {
   startHttp,
   startProxy,
 } from '../../test/proxy.ts'
-import { atTerminal } from '../../test/terminal.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 let server: Server
