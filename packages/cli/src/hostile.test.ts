@@ -142,7 +142,7 @@ test('arguments of every kind are refused in words, and a key is never said agai
     [['agents', 'get', 'x'.repeat(100_000)], 1],
     [['agents', 'get', '\0'], 1],
     [['agents', 'get', '\ufffd\ud800'], 1],
-    [['agents', 'get', ''], 1],
+    [['agents', 'get', ''], 2],
     [['agents', 'get', '..'], 1],
     [['agents', 'create', '-f', '/nonexistent/\0'], 2],
     [['agents', 'create', '-f', '/'], 2],
