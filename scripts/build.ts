@@ -23,6 +23,7 @@ const data = [
   'apps/server/migrations',
   'apps/server/catalogue',
   'apps/server/page',
+  'packages/cli/package.json',
 ]
 
 /** Packages of the workspace are no packages any more where they are installed with it. */

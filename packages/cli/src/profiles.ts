@@ -43,7 +43,8 @@ export function readCredentials(io: Io): Credentials {
     makePrivate(io, file)
     return credentials
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { profiles: {} }
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return { profiles: {} }
     const why = error instanceof SyntaxError ? 'it is no JSON' : (error as Error).message
     throw new UsageError(
       `${file} cannot be used: ${why}. Mend or remove it, or give --url and a key.`,
@@ -106,6 +107,8 @@ export function profileOf(io: Io, flags: GlobalFlags): Profile {
   const isSaved = saved && new URL(saved.url).origin === new URL(url).origin
   const api_key = givenKey ?? (isSaved ? saved.api_key : undefined)
   const org_id = (flags.org || env.OUTLAST_ORG) ?? (isSaved ? saved.org_id : undefined)
+  checkHeader(api_key, 'The key')
+  checkHeader(org_id, 'The organization')
   return { url, ...(api_key && { api_key }), ...(org_id && { org_id }) }
 }
 
@@ -113,6 +116,17 @@ export function profileOf(io: Io, flags: GlobalFlags): Profile {
 export function checkUrl(url: string): void {
   const isWeb = URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)
   if (!isWeb) throw new UsageError(`${url} is no URL that begins with http:// or https://.`)
+  const { username, password, search, hash } = new URL(url)
+  if (username || password) {
+    throw new UsageError('A URL with a user or a password is not taken: give a key with --api-key.')
+  }
+  if (search || hash) throw new UsageError(`${url} has a ? or a #, which no server's address has.`)
+}
+
+/** Contract: throws a UsageError, without the value, for what no header can carry. */
+function checkHeader(value: string | undefined, what: string): void {
+  if (value === undefined || /^[\x21-\x7e]+$/.test(value)) return
+  throw new UsageError(`${what} has blanks or letters that none has: was it copied whole?`)
 }
 
 function savedProfile(io: Io, name: string | undefined): Profile | undefined {

@@ -17,8 +17,16 @@ const sequences = new RegExp(
 /** The text without what would tell a terminal something; single control characters stay. */
 export const withoutSequences = (text: string) => text.replace(sequences, '')
 
-const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
-const plain = /^[\x20-\x7e]*$/
+let segmenter: Intl.Segmenter | undefined
+
+/** Made when it is needed: that takes as long as all the rest of a start. */
+function graphemesOf(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+  return segmenter.segment(text)
+}
+
+/** Letters of the Latin alphabet and marks that we print: one column each. */
+const plain = /^[\x20-\x7e\u00c0-\u017f…→✓]*$/
 const nothing = /^[\p{Mn}\p{Me}\p{Cf}\p{Cc}]+$/u
 /** Blocks whose characters take two columns: East Asian wide and full width, and what is shown as a picture. */
 const wide =
@@ -28,7 +36,7 @@ const wide =
 export function widthOf(text: string): number {
   if (plain.test(text)) return text.length
   let width = 0
-  for (const { segment } of graphemes.segment(withoutSequences(text))) {
+  for (const { segment } of graphemesOf(withoutSequences(text))) {
     width += columnsOf(segment)
   }
   return width
@@ -42,7 +50,7 @@ export function cut(text: string, columns: number): string {
   if (columns < 1) return ''
   let kept = ''
   let width = 0
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemesOf(text)) {
     width += columnsOf(segment)
     if (width > columns - 1) break
     kept += segment

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
-const program = fileURLToPath(new URL('../../../apps/server/outlast.js', import.meta.url))
+export const program = fileURLToPath(new URL('../../../apps/server/outlast.js', import.meta.url))
 
 export type Ended = { code: number | null; stdout: string; stderr: string }
 

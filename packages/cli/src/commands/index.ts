@@ -73,6 +73,10 @@ export const nouns: Record<string, Entry> = {
     summary: 'which server, as whom, in which organization',
     load: async () => (await import('./status.ts')).status,
   },
+  doctor: {
+    summary: 'look at everything between here and the server, and say what to do',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
   profiles: {
     summary: 'saved servers: list, use, delete',
     load: async () => (await import('./profiles.ts')).profiles,
