@@ -11,6 +11,8 @@ import { settings } from '../apps/server/src/config/settings.ts'
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const filesAtOnce = 3
 const testTimeoutMs = 120_000
+/** What is read from it need not be stripped of types again in each file's process: a fifteenth of the whole time. */
+const codeCache = path.join(root, 'node_modules/.cache/outlast')
 
 const [options, named] = split(process.argv.slice(2))
 const files = named.length > 0 ? named : allTests()
@@ -59,5 +61,5 @@ function cleanEnvironment() {
     ([name]) =>
       !(name in settings) && !/_API_KEY$|^PG[A-Z]+$|^REDIS_URL$|^NODE_OPTIONS$/.test(name),
   )
-  return { ...Object.fromEntries(kept), NODE_ENV: 'test' }
+  return { NODE_COMPILE_CACHE: codeCache, ...Object.fromEntries(kept), NODE_ENV: 'test' }
 }
