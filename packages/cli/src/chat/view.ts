@@ -40,6 +40,7 @@ export function createView(options: ViewOptions) {
   /** The latest thing that was said, and what the vendor of the model said of its failure. */
   let latest = ''
   let reason = ''
+  let cancelled = ''
 
   function beside(text: string): void {
     if (isQuiet) return
@@ -107,6 +108,11 @@ export function createView(options: ViewOptions) {
     screen.answer(`${hasAnswered ? '\n' : ''}${harmless(answer).trimEnd()}\n`)
     hasAnswered = true
     answer = ''
+  }
+
+  function endCancelled(): void {
+    if (cancelled !== '') beside(cancelled)
+    cancelled = ''
   }
 
   function think(delta: string): void {
@@ -180,13 +186,18 @@ export function createView(options: ViewOptions) {
       reason = metadata.success ? '' : (metadata.error ?? '')
     },
     'turn.failed': failed,
-    'turn.cancelled': ({ reason }) => beside(tell.line('∙', 'cancelled', reason, 'dim')),
+    // What was said so far comes after it, and is shown before it.
+    'turn.cancelled': ({ reason = '' }) => {
+      cancelled = tell.line('∙', 'cancelled', reason, 'dim')
+    },
+    'session.activated': endCancelled,
     'turn.completed': (data) => {
       endAnswer()
       if (isVerbose) beside(endOf(data))
     },
     'session.idled': () => {
       endAnswer()
+      endCancelled()
       screen.passing()
     },
   }

@@ -65,14 +65,9 @@ export async function checkDatabase(visit: Visit, { database }: Health): Promise
       'Look at PostgreSQL and at DATABASE_URL of the server. It goes on by itself when that is back.'
     return wrong(check, 'The server cannot reach its database.', advice)
   }
-  try {
-    await visit.outlast.health.getReady({ signal: visit.signal })
-    return ok(check, 'The database is there, and the server takes requests.')
-  } catch (error) {
-    visit.signal.throwIfAborted()
-    if ((error as OutlastError).status !== 503) throw error
-    return wrong(check, 'The server is being stopped.', 'Wait for the next one, or start it.')
-  }
+  return (await visit.outlast.health.isReady({ signal: visit.signal }))
+    ? ok(check, 'The database is there, and the server takes requests.')
+    : wrong(check, 'The server is being stopped.', 'Wait for the next one, or start it.')
 }
 
 /** Another major or minor version may say things that this client does not know. */
