@@ -48,8 +48,8 @@ function allTests() {
     exclude: (name) => name === 'node_modules' || name === 'dist',
   })
   // These have commands of their own, which bring what they need.
-  const apart = ['redis', 'browser', 'live', 'package', 'sdk-package', 'postgres', 'clients'].map((name) =>
-    path.join('test', name, path.sep),
+  const apart = ['redis', 'browser', 'live', 'package', 'sdk-package', 'postgres', 'clients'].map(
+    (name) => path.join('test', name, path.sep),
   )
   const wanted = found.filter((file) => !apart.some((folder) => file.startsWith(folder)))
   return wanted.sort().map((file) => path.join(root, file))
