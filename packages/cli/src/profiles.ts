@@ -1,16 +1,9 @@
-import {
-  chmodSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import type { GlobalFlags } from './arguments.ts'
 import { UsageError } from './failure.ts'
+import { makeFolder } from './folder.ts'
 import type { Io } from './io.ts'
 
 /** A server and how to sign in there. `key_id`: of a key that `outlast login` made, and `outlast logout` ends. */
@@ -80,7 +73,7 @@ export function writeCredentials(io: Io, credentials: Credentials): void {
   const file = credentialsFile(io)
   const draft = `${file}.${process.pid}`
   try {
-    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
+    makeFolder(path.dirname(file), 0o700)
     rmSync(draft, { force: true })
     try {
       writeFileSync(draft, `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600, flag: 'wx' })

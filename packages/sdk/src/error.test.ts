@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { before, type TestContext, test } from 'node:test'
+import { inspect } from 'node:util'
 import { createKey, registerPerson, startGuarded } from '../../../apps/server/test/access.ts'
 import { selfSigned } from '../../../apps/server/test/certificate.ts'
 import { runSql } from '../../../apps/server/test/database.ts'
@@ -169,6 +170,28 @@ test('what cannot be sent is a TypeError, and nothing is sent', async (t) => {
   await assert.rejects(createOutlast({ url, apiKey: 'schlüssel✓' }).health.get(), TypeError)
   await assert.rejects(createOutlast({ url }).health.get({ timeoutMs: -1 }), TypeError)
   assert.deepEqual(seen, [])
+})
+
+test('no key stands in an error, whoever refuses to send it', async () => {
+  const secret = 'evr_secret'
+  const refusing = ((_url, init) => {
+    const [, value] = [...new Headers(init?.headers)].find(([name]) => name === 'authorization')!
+    throw new TypeError('fetch failed', { cause: new TypeError(`Headers.append: "${value}"`) })
+  }) as typeof fetch
+  for (const options of [
+    { apiKey: `${secret}\nx` },
+    { organization: `${secret}✓` },
+    { headers: { 'x-other': `${secret}\nx` } },
+    { apiKey: secret, fetch: refusing },
+  ]) {
+    const outlast = createOutlast({ url: server.url, retriesMax: 0, ...options })
+    const error = await outlast.health.get().then(
+      () => assert.fail('it was sent'),
+      (thrown: unknown) => thrown,
+    )
+    assert.doesNotMatch(inspect(error, { depth: 9 }), /evr_secret/)
+    assert.match((error as Error).message, /cannot be sent|refused before it was sent/)
+  }
 })
 
 test('an error is known by its code, also one of another copy of the package', () => {

@@ -109,7 +109,9 @@ export function createHttp(client: ClientOptions) {
       return await read(response)
     } catch (error) {
       if (error instanceof OutlastError) throw error
-      throw lostConnection(error, { host: new URL(url).host, hasBegun: response !== undefined })
+      const hasBegun = response !== undefined
+      const said = isTelling(error, new Headers(init.headers)) ? unsaid : error
+      throw lostConnection(said, { host: new URL(url).host, hasBegun })
     }
   }
 
@@ -125,12 +127,12 @@ export function createHttp(client: ClientOptions) {
     const { apiKey, organization } = client
     const key = typeof apiKey === 'function' ? await apiKey() : apiKey
     const headers = new Headers({ accept: accept ?? 'application/json' })
-    if (key) headers.set('authorization', `Bearer ${key.trim()}`)
-    if (organization) headers.set('x-org-id', organization)
+    if (key) setHeader(headers, 'authorization', `Bearer ${key.trim()}`)
+    if (organization) setHeader(headers, 'x-org-id', organization)
     if (text || body !== undefined) headers.set('content-type', text?.type ?? 'application/json')
-    if (idempotencyKey !== undefined) headers.set('idempotency-key', idempotencyKey)
+    if (idempotencyKey !== undefined) setHeader(headers, 'idempotency-key', idempotencyKey)
     for (const [name, value] of Object.entries({ ...client.headers, ...options.headers })) {
-      headers.set(name, value)
+      setHeader(headers, name, value)
     }
     return headers
   }
@@ -191,6 +193,28 @@ export function createHttp(client: ClientOptions) {
     open: (method: Method, path: string, sent?: Request, options?: CallOptions) =>
       request<Response>(method, path, { request: sent, options, read: whole }),
   }
+}
+
+/** Contract: throws a TypeError without the value, which may be a key: what the platform throws has it. */
+function setHeader(headers: Headers, name: string, value: string): void {
+  try {
+    headers.set(name, value)
+  } catch {
+    const rule = 'it has a line break, or letters that no header can carry'
+    throw new TypeError(`The header ${JSON.stringify(name)} cannot be sent: ${rule}`)
+  }
+}
+
+const unsaid = new Error('it was refused before it was sent')
+/** What everybody may see. */
+const openNames = new Set(['accept', 'content-type'])
+
+/** Whether an error quotes a header, which may be a key: platforms do so with one that they refuse. */
+function isTelling(error: unknown, headers: Headers): boolean {
+  const { cause } = (error ?? {}) as { cause?: unknown }
+  const text = `${error} ${cause}`
+  const values = [...headers].filter(([name]) => !openNames.has(name)).map(([, value]) => value)
+  return values.some((value) => value !== '' && text.includes(value.replace(/^Bearer /, '')))
 }
 
 type Sending<T> = {

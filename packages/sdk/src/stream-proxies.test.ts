@@ -120,6 +120,24 @@ test('a proxy that compresses, and one that keeps everything for a while, change
   }
 })
 
+test('behind a proxy that keeps every stream back what is stored comes all the same', async (t) => {
+  const { front, session } = await scene(t)
+  front.keepStreams()
+  const through = createOutlast({ url: front.url }).session(session.id)
+  const codes: (string | undefined)[] = []
+  const onConnection = (state: { error?: OutlastError }) => codes.push(state.error?.code)
+  const sent = session.send('again')
+  const seen: Event[] = []
+  const isSecond = isOfType('session.idled', 2)
+  await until(through.events({ silenceMs: 100, onConnection }), (event) => {
+    seen.push(event)
+    return isSecond(event)
+  })
+  await sent
+  assert.deepEqual(seen, (await client.outlast.events.list(session.id)).data)
+  assert.ok(codes.includes('timeout'))
+})
+
 test('a result that something on the way finds too long becomes an error that the model reads', async (t) => {
   const { front } = await scene(t)
   const work = clientTool({

@@ -1,6 +1,6 @@
 import type { Event, EventType, StreamQuery } from '@outlast/contract'
 import { whenAborted } from './abort.ts'
-import { OutlastError } from './error.ts'
+import { isOutlastError, OutlastError } from './error.ts'
 import {
   backoff,
   type CallOptions,
@@ -29,13 +29,17 @@ const backoffMs = { first: 200, most: 10_000 }
 const retryMsDefault = 100
 /** A server may ask for patience, but not for so much that nobody knows whether the stream is still one. */
 const retryAfterMsMax = 60_000
+/** Servers say something at once: a connection on which nothing has come by then brings nothing. */
+const firstMsMax = 10_000
+/** How many stored events are asked for at once. */
+const storedMax = 1_000
 /** A connection that held so long has not failed, though nothing came. */
 const steadyMs = 10_000
 
 /**
  * The events of a session, stored ones first, then as they happen, without end.
  * Contract: each event once and in order, and the text of deltas without gap or repeat, across lost and silent
- * connections, restarts of the server, error pages of proxies and sleep of the machine. Ends only with its signal (and
+ * connections, proxies that keep a stream back (then stored events come late, and no deltas), restarts of the server, error pages of proxies and sleep of the machine. Ends only with its signal (and
  * then throws its reason), by `break`, or with an error that trying again does not mend: a wrong key, a session that
  * does not exist. Deltas come without `accumulated` unless it is asked for.
  */
@@ -84,12 +88,47 @@ async function* portionsOf(
       } finally {
         connection.close()
       }
-      if (!over.signal.aborted) await pause(tries.waitMs(), over.signal).catch(() => {})
+      const waitMs = over.signal.aborted ? 0 : tries.waitMs()
+      if (connection.isMute() && !over.signal.aborted) {
+        const events = await storedAfter(http, sessionId, { options, place, signal: over.signal })
+        if (events.length > 0) {
+          tries.moved()
+          yield events
+        }
+      }
+      if (!over.signal.aborted) await pause(waitMs, over.signal).catch(() => {})
       if (signal?.aborted) throw signal.reason
       if (over.signal.aborted) return
     }
   } finally {
     unlisten()
+  }
+}
+
+/**
+ * What is stored and new, asked for in another way: a proxy may keep back every stream and pass on all else. The place in
+ * the stream stays, as it may be inside a message. Nothing where this way fails as well.
+ */
+async function storedAfter(
+  http: Http,
+  sessionId: string,
+  { options, place, signal }: { options: StreamOptions; place: Place; signal: AbortSignal },
+): Promise<readonly Event[]> {
+  const { sequence, since_id, after_sequence } = place
+  const from = sequence === undefined ? { since_id, after_sequence } : { after_sequence: sequence }
+  const { types, exclude, headers } = options
+  const request = { query: { types, exclude, limit: storedMax, ...from } }
+  const about = { signal, retriesMax: 0, ...(headers && { headers }) }
+  const at = path`/v1/sessions/${sessionId}/events`
+  try {
+    const { data } = await http.call<{ data: Event[] }>('GET', at, request, about)
+    const last = data.at(-1)?.sequence
+    if (last === undefined) return []
+    place.sequence = last
+    if (since_id === undefined) place.after_sequence = last
+    return data
+  } catch {
+    return []
   }
 }
 
@@ -190,12 +229,16 @@ function moveOn(place: Place, { id }: Frame, event: Event): boolean {
 function createConnection(signal: AbortSignal, { silenceMs = 30_000, ...options }: StreamOptions) {
   const closing = new AbortController()
   const unlisten = whenAborted(signal, () => closing.abort(signal.reason))
-  const watch = watchSilence(closing, silenceMs)
+  const firstMs = Math.min(silenceMs, firstMsMax)
+  const watch = watchSilence(closing)
   const parse = createFrameParser()
+  let hasSpoken = false
+  let isSilent = false
   let reader: ReturnType<typeof readerOf>
 
   /** Contract: throws the reason for which it was closed, or an OutlastError. */
   function explain(error: unknown): never {
+    isSilent = isOutlastError(closing.signal.reason ?? error, 'timeout')
     if (closing.signal.aborted) throw closing.signal.reason
     if (error instanceof OutlastError) throw error
     throw new OutlastError('connection_failed', 'The stream broke off.', { cause: error })
@@ -206,16 +249,18 @@ function createConnection(signal: AbortSignal, { silenceMs = 30_000, ...options 
       const at = path`/v1/sessions/${sessionId}/sse`
       const request = { query: queryOf(options, place), accept: 'text/event-stream' }
       const { headers } = options
-      const about = { signal: closing.signal, retriesMax: 0, ...(headers && { headers }) }
-      reader = readerOf(await http.open('GET', at, request, about).catch(explain))
+      const about = { signal: closing.signal, retriesMax: 0, timeoutMs: firstMs }
+      const asked = { ...about, ...(headers && { headers }) }
+      reader = readerOf(await http.open('GET', at, request, asked).catch(explain))
       whenAborted(closing.signal, () => void reader.cancel().catch(() => {}))
     },
     async read(): Promise<Frame[] | undefined> {
       closing.signal.throwIfAborted()
-      watch.begin()
+      watch.begin(hasSpoken ? silenceMs : firstMs)
       try {
         const { done, value } = await reader.read()
         closing.signal.throwIfAborted()
+        hasSpoken = true
         return done ? undefined : parse(value)
       } catch (error) {
         return explain(error)
@@ -223,6 +268,8 @@ function createConnection(signal: AbortSignal, { silenceMs = 30_000, ...options 
         watch.end()
       }
     },
+    /** Whether nothing at all came before its time was over. */
+    isMute: () => isSilent && !hasSpoken,
     close() {
       unlisten()
       closing.abort()
@@ -234,8 +281,9 @@ function createConnection(signal: AbortSignal, { silenceMs = 30_000, ...options 
  * Closes a connection on which nothing comes, while somebody reads. It goes by two clocks: the one on the wall goes on while
  * a machine sleeps, so that a stream is back soon after it wakes; the other one is never set back.
  */
-function watchSilence(closing: AbortController, silenceMs: number) {
+function watchSilence(closing: AbortController) {
   let isReading = false
+  let limitMs = 0
   let wallMs = 0
   let steadyMs = 0
   let timer: ReturnType<typeof setInterval> | undefined
@@ -247,13 +295,14 @@ function watchSilence(closing: AbortController, silenceMs: number) {
     // Nobody reads: nothing is to be watched, and a stream that was left lying about keeps no program alive.
     if (!isReading) return stop()
     const silentMs = Math.max(Date.now() - wallMs, performance.now() - steadyMs)
-    if (silentMs < silenceMs) return
-    closing.abort(new OutlastError('timeout', `The stream was silent for ${silenceMs} ms.`))
+    if (silentMs < limitMs) return
+    closing.abort(new OutlastError('timeout', `The stream was silent for ${limitMs} ms.`))
   }
   whenAborted(closing.signal, stop)
   return {
-    begin() {
+    begin(silenceMs: number) {
       isReading = true
+      limitMs = silenceMs
       wallMs = Date.now()
       steadyMs = performance.now()
       timer ??= setInterval(look, Math.min(silenceMs / 4, 5_000))

@@ -17,6 +17,7 @@ export async function startFront(t: Pick<TestContext, 'after'>, target: string) 
   const answers: Answer[] = []
   const held = new Set<() => void>()
   let requests = 0
+  let keepsStreams = false
 
   function forward(request: IncomingMessage, response: ServerResponse, how: Answer) {
     const { method, url, headers } = request
@@ -44,7 +45,8 @@ export async function startFront(t: Pick<TestContext, 'after'>, target: string) 
 
   const server = http.createServer((request, response) => {
     requests += 1
-    const how = answers.shift() ?? 'pass'
+    const isKept = keepsStreams && request.url!.includes('/sse')
+    const how = isKept ? 'hold' : (answers.shift() ?? 'pass')
     if (typeof how === 'string') return forward(request, response, how)
     request.resume()
     response.writeHead(how.status, how.headers ?? {}).end(how.body)
@@ -62,6 +64,10 @@ export async function startFront(t: Pick<TestContext, 'after'>, target: string) 
     release() {
       for (const letGo of held) letGo()
       held.clear()
+    },
+    /** From here on no stream comes through, and all else does. */
+    keepStreams() {
+      keepsStreams = true
     },
     cut: () => server.closeAllConnections(),
   }

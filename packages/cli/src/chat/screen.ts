@@ -1,7 +1,6 @@
-import { stripVTControlCharacters } from 'node:util'
 import type { Io } from '../io.ts'
 import { look, paint } from '../style.ts'
-import { cut, widthOf } from '../width.ts'
+import { cut, widthOf, withoutSequences } from '../width.ts'
 
 export type Screen = ReturnType<typeof createScreen>
 
@@ -30,7 +29,7 @@ export function createScreen(
   const columns = () => terminal?.columns || columnsDefault
 
   function advance(text: string): void {
-    for (const [at, part] of stripVTControlCharacters(text).split('\n').entries()) {
+    for (const [at, part] of withoutSequences(text).split('\n').entries()) {
       if (at > 0) {
         column = 0
         if (rows !== undefined) rows += 1

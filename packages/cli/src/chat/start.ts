@@ -22,10 +22,7 @@ export type Consent = (typeof consents)[number]
 export const consents = ['ask', 'all', 'none'] as const
 
 /** Contract: throws a UsageError when flags of a new session stand with one that exists. */
-export function checkStart({ session, agent, title, tags, consent }: Start): void {
-  if (!consents.includes(consent)) {
-    throw new UsageError(`--approve takes one of ${consents.join(', ')}.`)
-  }
+export function checkStart({ session, agent, title, tags }: Start): void {
   if (session === undefined) return
   if (agent !== undefined) throw new UsageError('A session has its agent: leave --agent out.')
   if (title !== undefined || tags.length > 0) {

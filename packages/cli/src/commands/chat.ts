@@ -1,5 +1,5 @@
 import { text as textOf } from 'node:stream/consumers'
-import { checkStart, type Start } from '../chat/start.ts'
+import { checkStart, consents, type Start } from '../chat/start.ts'
 import { type Context, defineCommand, type Noun } from '../command.ts'
 import { UsageError } from '../failure.ts'
 
@@ -29,8 +29,9 @@ export const chat: Noun = {
       tag: { type: 'string', multiple: true, value: 'TAG', about: 'tag of the new session' },
       approve: {
         type: 'string',
-        value: 'ask|all|none',
-        about: 'who allows tools that need consent (ask)',
+        choices: consents,
+        value: 'WHOM',
+        about: 'who decides on tools that need consent (ask)',
       },
       verbose: { type: 'boolean', short: 'v', about: 'arguments, results and thinking whole' },
     },
@@ -42,7 +43,7 @@ export const chat: Noun = {
         effort: flags.effort,
         title: flags.title,
         tags: flags.tag,
-        consent: (flags.approve ?? 'ask') as Start['consent'],
+        consent: flags.approve ?? 'ask',
         isVerbose: flags.verbose,
       }
       checkStart(start)

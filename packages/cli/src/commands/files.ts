@@ -1,6 +1,8 @@
-import { type Context, defineCommand, type Flags, type Noun } from '../command.ts'
+import { defineCommand, type Flags, type Noun } from '../command.ts'
+import { yesFlag } from '../deletion.ts'
 import { exitCodes, UsageError } from '../failure.ts'
 import { bytesOf, findPath, remotePath, within } from '../files/remote.ts'
+import { confirmed } from '../prompt.ts'
 import { harmless } from '../style.ts'
 import { oneLine } from '../width.ts'
 
@@ -90,22 +92,17 @@ const pull = defineCommand({
   },
 })
 
-const removal = {
-  ...recursive,
-  yes: { type: 'boolean', short: 'y', about: 'do not ask' },
-} as const satisfies Flags
-
 const rm = defineCommand({
   summary: 'deletes files; a directory with something in it needs -r',
   positionals: ['<session>', '<path>', '[more…]'],
-  flags: removal,
-  async run(context, { words: [sessionId, ...paths], flags }) {
+  flags: { ...recursive, ...yesFlag },
+  async run({ outlast, out, io, signal }, { words: [sessionId, ...paths], flags }) {
     const places = paths.map(remotePath)
-    if (!(await isAgreed(context, places, flags.yes))) return exitCodes.failed
+    const question = `Delete ${places.map(oneLine).join(', ')}?`
+    if (!(await confirmed(io, question, flags.yes))) return exitCodes.failed
     let code: number = exitCodes.ok
     for (const place of places) {
       const query = flags.recursive ? { recursive: true } : {}
-      const { outlast, signal, out } = context
       const { deleted } = await outlast.files.delete(sessionId!, place, query, { signal })
       if (deleted) await out.line(out.mode === 'json' ? JSON.stringify(place) : oneLine(place))
       else {
@@ -116,25 +113,6 @@ const rm = defineCommand({
     return code
   },
 })
-
-async function isAgreed(
-  { io, signal }: Context,
-  places: readonly string[],
-  isYes: boolean,
-): Promise<boolean> {
-  if (isYes) return true
-  if (!io.stdin.isTTY || !io.stderr.isTTY) {
-    throw new UsageError('Nobody can be asked here: --yes deletes.')
-  }
-  const { createInterface } = await import('node:readline/promises')
-  const rl = createInterface({ input: io.stdin, output: io.stderr })
-  try {
-    const what = places.map(oneLine).join(', ')
-    return /^y(es)?$/i.test((await rl.question(`Delete ${what}? [y/N] `, { signal })).trim())
-  } finally {
-    rl.close()
-  }
-}
 
 const mv = defineCommand({
   summary: 'moves a file or a directory; into a directory it keeps its name',

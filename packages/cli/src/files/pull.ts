@@ -2,6 +2,7 @@ import { lstat, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/pro
 import path from 'node:path'
 import { type FileStat, OutlastError } from '@outlast/sdk'
 import type { Context } from '../command.ts'
+import { makeFolder } from '../folder.ts'
 import { bytesOf, findPath, type Remote, remotePath } from './remote.ts'
 import { type Outcome, transfer, type Work } from './transfer.ts'
 
@@ -93,7 +94,7 @@ async function isSame(file: string, bytes: Buffer): Promise<boolean> {
 
 /** Makes folders one below the other. Contract: goes through no link. */
 async function makeFolders(folder: string, names: readonly string[]): Promise<void> {
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   let at = folder
   for (const name of names) {
     at = path.join(at, name)
@@ -111,7 +112,7 @@ let drafts = 0
 /** Contract: the file is there whole or not at all. A link in its place is replaced, not followed. */
 async function writeWhole(file: string, bytes: Buffer, signal: AbortSignal): Promise<void> {
   if (await isDirectory(file)) throw new Error('there is a directory of its name')
-  await mkdir(path.dirname(file), { recursive: true })
+  makeFolder(path.dirname(file))
   const draft = path.join(path.dirname(file), `.outlast-${process.pid}-${++drafts}`)
   try {
     await writeFile(draft, bytes, { flag: 'wx', signal })
