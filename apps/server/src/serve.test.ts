@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { runCommand, startCommand } from '../../../test/process.ts'
+import { runCommand, startCommand, temporaryFolder } from '../../../test/process.ts'
 import { createTestDatabase } from '../test/database.ts'
+import { lockDataDir } from './store/embedded/data-dir.ts'
 
 const program = fileURLToPath(new URL('../outlast.js', import.meta.url))
 
@@ -54,5 +55,22 @@ test('serve says what there is, and what is wrong, before it starts anything', a
     assert.equal(code, exit, output)
     assert.match(output, sentence)
     assert.doesNotMatch(output, /\n {4}at /)
+  }
+})
+
+test('a folder of data that cannot be made, or that another server has, is told in a sentence', async (t) => {
+  const { folder } = await temporaryFolder(t)
+  const release = lockDataDir(folder)
+  t.after(release)
+  for (const [dataDir, sentence] of [
+    ['/proc/1/x', /^outlast: DATA_DIR \/proc\/1\/x cannot be [^\n]+\n$/],
+    [program, /^outlast: DATA_DIR \S+ is not a directory: set another DATA_DIR\.\n$/],
+    [folder, /^outlast: Another Outlast server \(pid \d+\) is using DATA_DIR [^\n]+\n$/],
+  ] as const) {
+    const { code, output } = await runCommand(
+      command('serve', '--port', '0', '--data-dir', dataDir),
+    )
+    assert.equal(code, 1)
+    assert.match(output, sentence)
   }
 })

@@ -4,7 +4,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { before, type TestContext, test } from 'node:test'
 import { startServer } from '../../../apps/server/test/server.ts'
-import { atTerminal } from '../test/at-terminal.ts'
+import { runHere } from '../test/here.ts'
 import { outlast } from '../test/program.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -17,7 +17,7 @@ before(async (t) => {
 })
 
 const cli = (args: string[], input = '') =>
-  atTerminal(args, { env: { OUTLAST_URL: server.url }, input })
+  runHere(args, { env: { OUTLAST_URL: server.url }, input })
 
 const made = async (args: string[], input = '') => {
   const { code, stdout, stderr } = await cli([...args, '--json'], input)
@@ -57,10 +57,10 @@ test('an agent is made of flags, changed, archived and brought back', async () =
   assert.deepEqual([asked.code, asked.stdout], [2, ''])
   const env = { OUTLAST_URL: server.url }
   const remove = ['agents', 'delete', agent.id]
-  const no = await atTerminal(remove, { env, columns: 80, answers: [['[y/N]', 'n\r']] })
+  const no = await runHere(remove, { env, columns: 80, answers: [['[y/N]', 'n\r']] })
   assert.equal(no.code, 1)
   assert.equal((await made(['agents', 'get', agent.id])).status, 'active')
-  const yes = await atTerminal(remove, { env, columns: 80, answers: [['[y/N]', 'y\r']] })
+  const yes = await runHere(remove, { env, columns: 80, answers: [['[y/N]', 'y\r']] })
   assert.match(yes.stdout, new RegExp(`Archived agent ${agent.id}`))
   const back = await made(['agents', 'update', agent.id, '--status', 'active'])
   assert.equal(back.status, 'active')

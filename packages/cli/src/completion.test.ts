@@ -9,7 +9,7 @@ import { before, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
-import { atTerminal } from '../test/at-terminal.ts'
+import { runHere } from '../test/here.ts'
 import { scripts } from './completion-scripts.ts'
 
 const program = fileURLToPath(new URL('../../../apps/server/outlast.js', import.meta.url))
@@ -43,7 +43,7 @@ const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
 
 /** The words that would be offered, asked without a shell. */
 async function offered(words: readonly string[], env: Record<string, string> = {}) {
-  const { code, stdout, stderr } = await atTerminal(['__complete', ...words], {
+  const { code, stdout, stderr } = await runHere(['__complete', ...words], {
     env: { OUTLAST_URL: url, ...env },
   })
   assert.deepEqual([code, stderr], [0, ''])

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, type TestContext, test } from 'node:test'
 import { startServer } from '../../../apps/server/test/server.ts'
-import { atTerminal } from '../test/at-terminal.ts'
+import { runHere } from '../test/here.ts'
 import { outlast } from '../test/program.ts'
 import { nouns } from './commands/index.ts'
 import { widthOf } from './width.ts'
@@ -27,11 +27,11 @@ test('every command says what it does, what its flags are, and fits 80 and 20 co
   for (const [name, { load }] of Object.entries(nouns)) {
     for (const [verb, { flags, positionals }] of Object.entries(await load())) {
       const words = [name, verb].filter((word) => word !== '')
-      const { code, stdout } = await atTerminal([...words, '--help'], { columns: 80 })
+      const { code, stdout } = await runHere([...words, '--help'], { columns: 80 })
       assert.equal(code, 0)
       for (const word of [...words, ...positionals]) assert.ok(stdout.includes(word), stdout)
       for (const flag of Object.keys(flags)) assert.ok(stdout.includes(`--${flag}`), stdout)
-      const narrow = await atTerminal(['help', ...words], { columns: 20 })
+      const narrow = await runHere(['help', ...words], { columns: 20 })
       for (const line of narrow.stdout.split('\n')) {
         const isWord = !line.trim().includes(' ') || line.includes('--') || line.includes('outlast')
         assert.ok(widthOf(line) <= 20 || isWord, line)
@@ -72,7 +72,7 @@ test('a word that is not known is answered with the nearest one that is', async 
     [['help', 'nothing'], /There is no command nothing/],
   ]
   for (const [args, sentence] of wrong) {
-    const { code, stdout, stderr } = await atTerminal(here(...args), {})
+    const { code, stdout, stderr } = await runHere(here(...args))
     assert.deepEqual([code, stdout], [2, ''], args.join(' '))
     assert.match(stderr, sentence)
     assert.doesNotMatch(stderr, /\n {4}at /)
@@ -84,25 +84,25 @@ test('`--version` says the version', async () => {
 })
 
 test('flags of every command may stand before it', async () => {
-  const { code, stdout } = await atTerminal(['--url', url, '-q', 'sessions', 'list', '-n', '2'], {})
+  const { code, stdout } = await runHere(['--url', url, '-q', 'sessions', 'list', '-n', '2'])
   assert.deepEqual([code, stdout.trim().split('\n').length], [0, 2])
 })
 
 test('a table fits the terminal, ids whole, and says when there is more', async () => {
-  const { stdout, stderr } = await atTerminal(here('sessions', 'list', '--all'), { columns: 80 })
+  const { stdout, stderr } = await runHere(here('sessions', 'list', '--all'), { columns: 80 })
   const lines = stdout.trimEnd().split('\n')
   assert.equal(lines.length, 26)
   for (const line of lines) assert.ok(widthOf(line) <= 80, line)
   assert.match(lines.at(-1)!, new RegExp(`^${session} `))
   assert.equal(stderr, '')
-  const first = await atTerminal(here('sessions', 'list'), { columns: 80 })
+  const first = await runHere(here('sessions', 'list'), { columns: 80 })
   assert.equal(first.stdout.trimEnd().split('\n').length, 21)
   assert.match(first.stderr, /--limit 100 or --all/)
 })
 
 test('the tables of a new server fit 80 columns', async () => {
   for (const noun of ['agents', 'sessions', 'providers', 'models', 'capabilities', 'mcp']) {
-    const { stdout } = await atTerminal(here(noun, 'list'), { columns: 80, env: { NO_COLOR: '1' } })
+    const { stdout } = await runHere(here(noun, 'list'), { columns: 80, env: { NO_COLOR: '1' } })
     const [head, ...rows] = stdout.trimEnd().split('\n')
     assert.match(head!, /^ID +(NAME|TITLE) /)
     for (const row of rows) assert.ok(widthOf(row) <= 80 && /^\w+ /.test(row), row)
@@ -110,14 +110,14 @@ test('the tables of a new server fit 80 columns', async () => {
 })
 
 test('at 20 columns a table is a block of lines for each row', async () => {
-  const { stdout } = await atTerminal(here('sessions', 'list', '--limit', '2'), { columns: 20 })
+  const { stdout } = await runHere(here('sessions', 'list', '--limit', '2'), { columns: 20 })
   const blocks = stdout.trimEnd().split('\n\n')
   assert.equal(blocks.length, 2)
   assert.match(blocks[0]!, /^ID:\nsession_[0-9a-f]{32}\nTITLE:\nn23\n/)
 })
 
 test('what a server says cannot colour or move anything', async () => {
-  const { stdout } = await atTerminal(here('sessions', 'get', session), {})
+  const { stdout } = await runHere(here('sessions', 'get', session))
   assert.doesNotMatch(stdout, /\x1b/)
   assert.match(stdout, /你好/)
 })
@@ -125,12 +125,12 @@ test('what a server says cannot colour or move anything', async () => {
 test('colours are for terminals, and can be refused', async () => {
   const color = /\x1b\[/
   const args = here('sessions', 'list')
-  assert.match((await atTerminal(args, { columns: 80 })).stdout, color)
+  assert.match((await runHere(args, { columns: 80 })).stdout, color)
   const plain = [
-    await atTerminal(args, {}),
-    await atTerminal([...args, '--no-color'], { columns: 80 }),
-    await atTerminal(args, { columns: 80, env: { NO_COLOR: '1' } }),
-    await atTerminal(args, { columns: 80, env: { TERM: 'dumb' } }),
+    await runHere(args),
+    await runHere([...args, '--no-color'], { columns: 80 }),
+    await runHere(args, { columns: 80, env: { NO_COLOR: '1' } }),
+    await runHere(args, { columns: 80, env: { TERM: 'dumb' } }),
   ]
   for (const { stdout } of plain) assert.doesNotMatch(stdout, color)
 })

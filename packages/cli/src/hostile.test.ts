@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { before, describe, type TestContext, test } from 'node:test'
 import { startServer } from '../../../apps/server/test/server.ts'
-import { atTerminal } from '../test/at-terminal.ts'
+import { runHere } from '../test/here.ts'
 import { program } from '../test/program.ts'
 import { cutsAfter, type Listener, startHttp, startProxy } from '../test/proxy.ts'
 import { widthOf } from './width.ts'
@@ -79,7 +79,7 @@ const commands = () => [
 async function againstAll(server: string, codes: readonly number[], env = {}) {
   await Promise.all(
     commands().map(async (args) => {
-      const { code, stdout, stderr } = await atTerminal([...args, '--url', server], { env })
+      const { code, stdout, stderr } = await runHere([...args, '--url', server], { env })
       const said = `${args.join(' ')}: ${code} ${stdout}${stderr}`
       assert.ok(codes.includes(code!), said)
       assert.doesNotMatch(stdout + stderr, stack, said)
@@ -131,7 +131,7 @@ describe('what answers is not, or not quite, the server', { concurrency: true },
 
 test('an exchange goes on over a proxy that cuts every stream', async (t) => {
   const cut = await startProxy(t, url, cutsAfter(100))
-  const { code, stdout } = await atTerminal(['chat', 'hello', '--quiet', '--url', cut], {})
+  const { code, stdout } = await runHere(['chat', 'hello', '--quiet', '--url', cut])
   assert.equal(code, 0)
   assert.notEqual(stdout.trim(), '')
 })
@@ -153,20 +153,20 @@ test('arguments of every kind are refused in words, and a key is never said agai
     [['agents', 'list', '--org', 'ä b'], 2],
     [['doctor', '--streams-for', '1e3'], 2],
   ] as const) {
-    const ended = await atTerminal([...args, ...['--url', url]], {})
+    const ended = await runHere([...args, ...['--url', url]])
     const { stdout, stderr } = ended
     assert.equal(ended.code, code, `${args.join(' ').slice(0, 100)}: ${stderr}`)
     assert.doesNotMatch(stdout + stderr, stack)
     assert.doesNotMatch(stdout + stderr, control)
     assert.doesNotMatch(stdout + stderr, /evr_secret/)
   }
-  const { code, stderr } = await atTerminal(['agents', 'list', '--url', 'http://u:hush@x'], {})
+  const { code, stderr } = await runHere(['agents', 'list', '--url', 'http://u:hush@x'])
   assert.equal(code, 2)
   assert.doesNotMatch(stderr, /hush/)
 })
 
 test('the doctor fits a terminal 20 columns wide, but for words that are longer', async () => {
-  const { stdout } = await atTerminal(['doctor', '--url', url], { columns: 20 })
+  const { stdout } = await runHere(['doctor', '--url', url], { columns: 20 })
   assert.match(stdout, /stream/)
   const wide = stdout
     .replace(/\x1b\[\d*m/g, '')

@@ -11,7 +11,7 @@ import {
   startGuarded,
 } from '../../../apps/server/test/access.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
-import { type Answers, atTerminal } from '../test/at-terminal.ts'
+import { type Answers, runHere } from '../test/here.ts'
 import { outlast } from '../test/program.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
@@ -31,9 +31,8 @@ function newPlace(t: TestContext) {
   return {
     file,
     saved: () => JSON.parse(readFileSync(file, 'utf8')),
-    piped: (args: string[], input = '') => atTerminal(args, { env, input }),
-    typed: (args: string[], answers: Answers = []) =>
-      atTerminal(args, { env, answers, columns: 80 }),
+    piped: (args: string[], input = '') => runHere(args, { env, input }),
+    typed: (args: string[], answers: Answers = []) => runHere(args, { env, answers, columns: 80 }),
   }
 }
 

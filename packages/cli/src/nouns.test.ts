@@ -3,7 +3,7 @@ import { before, type TestContext, test } from 'node:test'
 import { startMcp } from '../../../apps/server/test/mcp.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
-import { atTerminal } from '../test/at-terminal.ts'
+import { runHere } from '../test/here.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 let agent: string
@@ -16,7 +16,7 @@ before(async (t) => {
 })
 
 const cli = (args: string[], input = '') =>
-  atTerminal(args, { env: { OUTLAST_URL: server.url }, input })
+  runHere(args, { env: { OUTLAST_URL: server.url }, input })
 
 const made = async (args: string[], input = '') => {
   const { code, stdout, stderr } = await cli([...args, '--json'], input)
@@ -31,7 +31,7 @@ test('a provider gets its key from stdin or a question that shows nothing, never
   const env = { OUTLAST_URL: server.url }
   const update = ['providers', 'update', provider.id, '--api-key-stdin', '--disable']
   const answers = [['API key:', 'sk-other\r']] as const
-  const asked = await atTerminal(update, { env, columns: 80, answers })
+  const asked = await runHere(update, { env, columns: 80, answers })
   assert.equal(asked.code, 0, asked.stderr)
   assert.ok(!asked.stderr.includes('sk-other'))
   assert.match((await cli(['providers', 'get', provider.id])).stdout, /Status +disabled/)

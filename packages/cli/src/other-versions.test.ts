@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createServer, type RequestListener } from 'node:http'
 import { type TestContext, test } from 'node:test'
-import { atTerminal } from '../test/at-terminal.ts'
+import { runHere } from '../test/here.ts'
 import { nouns } from './commands/index.ts'
 
 /** A server that is not ours; gives its URL. */
@@ -46,7 +46,7 @@ async function lookingCommands(): Promise<string[][]> {
 
 async function everyCommandSurvives(url: string): Promise<void> {
   for (const args of await lookingCommands()) {
-    const { code, stderr } = await atTerminal([...args, '--org', 'org_1'], {
+    const { code, stderr } = await runHere([...args, '--org', 'org_1'], {
       columns: 80,
       env: { OUTLAST_URL: url },
     })
@@ -57,7 +57,7 @@ async function everyCommandSurvives(url: string): Promise<void> {
 test('a server that leaves fields out shows as dashes', async (t) => {
   const url = await serve(t, json({ data: [{ id: 'thing_1' }, {}], total: 2, offset: 0, limit: 2 }))
   await everyCommandSurvives(url)
-  const { stdout } = await atTerminal(['agents', 'list'], { env: { OUTLAST_URL: url } })
+  const { stdout } = await runHere(['agents', 'list'], { env: { OUTLAST_URL: url } })
   assert.match(stdout, /^thing_1 +- +- +- +-$/m)
 })
 
@@ -87,7 +87,7 @@ test('words that this version does not know are shown as they are', async (t) =>
   }
   const url = await serve(t, json({ ...odd, data: [odd], total: 1, offset: 0, limit: 1 }))
   await everyCommandSurvives(url)
-  const { stdout } = await atTerminal(['agents', 'list'], { env: { OUTLAST_URL: url } })
+  const { stdout } = await runHere(['agents', 'list'], { env: { OUTLAST_URL: url } })
   assert.match(stdout, /hibernating/)
 })
 
@@ -96,7 +96,7 @@ test('what is no Outlast server is code 3, and says where it looked', async (t) 
     response.setHeader('content-type', 'text/html')
     response.end('<html>\u001b[2J Sign in</html>')
   })
-  const { code, stdout, stderr } = await atTerminal(['agents', 'list', '--url', page], {})
+  const { code, stdout, stderr } = await runHere(['agents', 'list', '--url', page])
   assert.deepEqual([code, stdout], [3, ''])
   assert.ok(stderr.includes(page))
 })
@@ -107,7 +107,7 @@ test('what a server says about a mistake cannot move the cursor either', async (
     const details = [{ path: 'a\u001b[2J', message: 'b\u0007' }]
     response.end(JSON.stringify({ error: 'bad \u001b]0;x\u0007', code: 'invalid', details }))
   })
-  const { code, stderr } = await atTerminal(['agents', 'list', '--url', url], { columns: 80 })
+  const { code, stderr } = await runHere(['agents', 'list', '--url', url], { columns: 80 })
   assert.equal(code, 1)
   assert.equal(stderr, 'outlast: bad \n  a: b \n')
 })

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { before, type TestContext, test } from 'node:test'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
-import { atTerminal } from '../test/at-terminal.ts'
+import { runHere } from '../test/here.ts'
 import { outlast } from '../test/program.ts'
 
 let url: string
@@ -18,7 +18,7 @@ before(async (t) => {
   agent = body.data.find(({ name }: { name: string }) => name === 'Assistant').id
 })
 
-const cli = (args: string[], input = '') => atTerminal(args, { env: { OUTLAST_URL: url }, input })
+const cli = (args: string[], input = '') => runHere(args, { env: { OUTLAST_URL: url }, input })
 
 const made = async (args: string[]) => {
   const { code, stdout, stderr } = await cli([...args, '--json'])

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createTestDatabase } from '../../../apps/server/test/database.ts'
 import { createSession, eventsOf, scripted } from '../../../apps/server/test/session.ts'
 import { startProcess } from '../../../test/process.ts'
-import { startOutlast } from './running.ts'
+import { startOutlast } from './program.ts'
 import { atTerminal } from './terminal.ts'
 
 const text = `${Array.from({ length: 60 }, (_, at) => `word${at}`).join(' ')} end.`

@@ -217,3 +217,33 @@ test('a turn that fails says why, and the conversation goes on', async (t) => {
   await sees(/“hello”/)
   type('\x04')
 })
+
+test('without --agent one is chosen from a list, and what is queued gets a turn of its own', async (t) => {
+  const { type, sees, code, shown } = chat(t, [])
+  await sees(/1 Clerk\n2 Ada\n[\s\S]*which agent \(1\) › ?$/)
+  type('9\r')
+  await sees(/which agent \(1\) › 9\n+which agent \(1\) › ?$/)
+  type('2\r')
+  await sees(/∙ Ada [\s\S]*\n› ?$/)
+  type(`${scripted({ text: `${'word '.repeat(30)}end`, tokens_per_second: 30 })}\r`)
+  await sees(/^word word/m)
+  type('/queue and then\r')
+  await sees(/end\n[\s\S]*“and then”[\s\S]*\n› ?$/)
+  type('\x04')
+  assert.equal(await code, 0)
+  assert.equal((await eventsOf(server, sessionIn(shown()), '?types=turn.started')).length, 2)
+})
+
+test('arguments are changed in the editor of the environment', async (t) => {
+  const env = { EDITOR: 'sed -i s/before/after/' }
+  const { type, sees, shown } = chat(t, ['-a', clerkId], { env })
+  await sees(/^›$/m)
+  type(`${scripted({ tool_calls: [write('/a', 'before')] }, { text: 'Written.' })}\r`)
+  await sees(/a\/d\/e\/l › ?$/)
+  type('e\r')
+  await sees(/\nWritten\.\n\n› ?$/)
+  type('/exit\r')
+  await sees(/--session/)
+  const file = await server.call('GET', `/v1/sessions/${sessionIn(shown())}/fs/a`)
+  assert.equal(file.body.content, 'after')
+})

@@ -90,6 +90,7 @@ function open(context: Context, start: Start, { history, ...opening }: Opening):
       reader.hide()
       screen.passing(text)
     },
+    say: (text) => say(chat, text),
     fail(error, isOver) {
       if (isOver) chat.place = undefined
       sayError(chat, error)

@@ -8,8 +8,9 @@ import {
   scripted,
 } from '../../../../apps/server/test/session.ts'
 import { eventually } from '../../../../apps/server/test/waiting.ts'
-import { piped } from '../../test/piped.ts'
-import { startOutlast } from '../../test/running.ts'
+import { runHere } from '../../test/here.ts'
+import { startOutlast } from '../../test/program.ts'
+import { gathers, startProxy } from '../../test/proxy.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 
@@ -17,7 +18,7 @@ before(async (t) => {
   server = await startServer(t as TestContext)
 })
 
-const chat = (...args: string[]) => piped(['chat', ...args, '--url', server.url])
+const chat = (...args: string[]) => runHere(['chat', ...args, '--url', server.url])
 
 const clerk = () =>
   createAgent(server, {
@@ -66,7 +67,7 @@ test('--json tells every event as a line, --quiet only the answer', async () => 
 
 test('the message comes through stdin as well, beside words or alone', async () => {
   const say = async (input: string, ...words: string[]) =>
-    (await piped(['chat', '-qa', 'assistant', ...words, '--url', server.url], input)).stdout
+    (await runHere(['chat', '-qa', 'assistant', ...words, '--url', server.url], { input })).stdout
   assert.match(await say('What is 2 + 2?\n'), /= 4/)
   assert.match(await say('3 + 3?', 'What is', '-'), /= 6/)
   const { code, stderr } = await chat()
@@ -100,6 +101,8 @@ test('without a terminal no call is allowed unless the command line says so', as
   assert.deepEqual([asked.code, asked.stdout], [1, ''])
   assert.match(asked.stderr, /write_file needs consent, and nobody can be asked/)
   assert.doesNotMatch(asked.stderr, /✓ write_file/)
+  const [, approve] = /`outlast (sessions approve .+?)` allows it/.exec(asked.stderr)!
+  assert.equal((await runHere([...approve!.split(' '), '--url', server.url])).code, 0)
   const allowed = await chat('-a', id, '--approve', 'all', writing)
   assert.deepEqual([allowed.code, allowed.stdout], [0, 'It is **done**.\n'])
   assert.match(allowed.stderr, /I write\.[\s\S]*✓ write_file/)
@@ -138,4 +141,40 @@ test('a reader that goes away is no error', async () => {
   running.child.stdout.destroy()
   assert.equal(await running.ended, 0)
   assert.equal(running.said.stderr, '')
+})
+
+test('behind a proxy that keeps streams back the answer comes all the same, and it is said why late', async (t) => {
+  const now = Date.now
+  const url = await startProxy(t, server.url, (answer, outgoing) => {
+    gathers(answer, outgoing)
+    // As if the wait were over.
+    t.mock.method(Date, 'now', () => now() + 3_600_000)
+  })
+  const { id } = await createSession(server)
+  const said = await runHere(['chat', '-s', id, 'What is 2 + 3?', '--url', url])
+  assert.deepEqual([said.code, said.stdout], [0, '2 + 3 = 5. (simulated)\n'])
+  assert.match(said.stderr, /behind a proxy that keeps it back[\s\S]*`outlast doctor` looks/)
+})
+
+test('a new session has its title and tags, and a message its model and effort', async () => {
+  const model = (await server.call('GET', '/v1/models')).body.data[0]
+  const about = ['--title', 'Sums', '--tag', 'a', '--tag', 'b', '-m', model.model_id]
+  const { code, stdout } = await chat(
+    '--json',
+    '-a',
+    'assistant',
+    ...about,
+    '--effort',
+    'low',
+    'hi',
+  )
+  assert.equal(code, 0)
+  const events = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const session = (await server.call('GET', `/v1/sessions/${events[0].session_id}`)).body
+  assert.deepEqual([session.title, session.tags], ['Sums', ['a', 'b']])
+  const { controls } = events[0].data.message
+  assert.deepEqual(controls, { model_id: model.id, reasoning: { effort: 'low' } })
 })

@@ -1,6 +1,8 @@
 import type { Approval, Event, OutlastError, Session, ToolCall } from '@outlast/sdk'
 import type { Context } from '../command.ts'
+import { tellConnection } from '../connection.ts'
 import { exitCodes, sentencesOf } from '../failure.ts'
+import { oneLine } from '../width.ts'
 import { decide } from './approval.ts'
 import { createConsents } from './consents.ts'
 import { editorOf } from './editor.ts'
@@ -90,11 +92,10 @@ async function watch(
     { outlast, sessionId: session.id },
     { answer: asker.answer, say: (error) => out.note(sentencesOf(error, context.url).join('\n')) },
   )
-  const onConnection = ({ isOpen, error }: { isOpen: boolean; error?: unknown }) => {
-    // A server that closes a stream as planned is back at once.
-    if (!isOpen && !error) return
-    if (out.mode === 'text') screen.passing(isOpen ? undefined : 'reconnecting…')
-  }
+  const onConnection = tellConnection({
+    say: (text) => out.mode !== 'quiet' && screen.aside(tell.prose(text, 'dim')),
+    change: (isOpen) => out.mode === 'text' && screen.passing(isOpen ? undefined : 'reconnecting…'),
+  })
   signal.addEventListener('abort', interrupt)
   if (signal.aborted) interrupt()
   try {
@@ -151,8 +152,12 @@ function askerOf(context: Context, { start, interrupt, screen, tell, leave, sess
     if (start.consent === 'all') return { decision: 'approve' }
     if (start.consent === 'none') return { decision: 'deny', reason: nobody }
     if (!canAsk) {
+      out.note(oneLine(`${call.name} needs consent, and nobody can be asked here. The turn waits:`))
       out.note(
-        `${call.name} needs consent, and nobody can be asked here: \`outlast chat --session ${sessionId}\` asks, --approve all or none decides.`,
+        `\`outlast sessions approve ${sessionId} ${oneLine(call.id)}\` allows it, \`deny\` denies it,`,
+      )
+      out.note(
+        `\`outlast chat --session ${sessionId}\` asks. --approve all or none decides beforehand.`,
       )
       leave(exitCodes.failed)
       return undefined

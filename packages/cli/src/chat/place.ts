@@ -1,4 +1,5 @@
 import type { Approval, Event, NewMessage, Outlast, Session, ToolCall } from '@outlast/sdk'
+import { tellConnection } from '../connection.ts'
 import { createConsents } from './consents.ts'
 
 /** The session that is talked in. */
@@ -9,6 +10,7 @@ export type Surface = {
   /** Shows an event, or nothing, and after it whether it is somebody's turn to say something. */
   show: (event?: Event) => void
   passing: (text?: string) => void
+  say: (text: string) => void
   /** `isOver`: the session is followed no more. */
   fail: (error: unknown, isOver: boolean) => void
   consent: (call: ToolCall, signal: AbortSignal) => Promise<Approval | undefined>
@@ -21,7 +23,7 @@ export function createPlace(
     session,
     after_sequence,
   }: { outlast: Outlast; session: Session; after_sequence: number },
-  { show, passing, fail, consent }: Surface,
+  { show, passing, say, fail, consent }: Surface,
 ) {
   const { id } = session
   const over = new AbortController()
@@ -48,12 +50,13 @@ export function createPlace(
   }
 
   async function read(): Promise<void> {
-    const onConnection = ({ isOpen, error }: { isOpen: boolean; error?: unknown }) => {
-      // A server that closes a stream as planned is back at once.
-      if (!isOpen && !error) return
-      passing(isOpen ? undefined : 'reconnecting…')
-      if (isOpen) show()
-    }
+    const onConnection = tellConnection({
+      say,
+      change(isOpen) {
+        passing(isOpen ? undefined : 'reconnecting…')
+        if (isOpen) show()
+      },
+    })
     const options = { after_sequence, signal: over.signal, onConnection }
     for await (const event of outlast.session(id).events(options)) await take(event)
   }

@@ -3,8 +3,8 @@ import { before, type TestContext, test } from 'node:test'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { createSession, eventsOf, post, scripted } from '../../../../apps/server/test/session.ts'
 import { eventually } from '../../../../apps/server/test/waiting.ts'
-import { piped } from '../../test/piped.ts'
-import { startOutlast } from '../../test/running.ts'
+import { runHere } from '../../test/here.ts'
+import { startOutlast } from '../../test/program.ts'
 import { atTerminal } from '../../test/terminal.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -17,7 +17,7 @@ before(async (t) => {
   await eventually(async () => (await eventsOf(server, sessionId)).at(-1)?.type === 'session.idled')
 })
 
-const events = (...args: string[]) => piped(['events', ...args, '--url', server.url])
+const events = (...args: string[]) => runHere(['events', ...args, '--url', server.url])
 
 test('stored events are a line each, with what matters of them', async () => {
   const { code, stdout } = await events(sessionId)

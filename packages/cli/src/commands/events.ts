@@ -1,5 +1,6 @@
 import type { Event, EventType } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../command.ts'
+import { tellConnection } from '../connection.ts'
 import { lineOf } from '../event-line.ts'
 import { UsageError } from '../failure.ts'
 import { columnsOf } from '../io.ts'
@@ -57,9 +58,12 @@ async function isActive({ outlast, signal }: Context, sessionId: string): Promis
 
 async function follow(context: Context, wanted: Wanted, after_sequence: number): Promise<void> {
   const { outlast, signal, out } = context
-  const onConnection = ({ isOpen, error }: { isOpen: boolean; error?: Error }) => {
-    if (!isOpen && error && out.mode === 'text') out.note('The connection is lost: trying again.')
-  }
+  const onConnection = tellConnection({
+    say: (text) => out.note(text),
+    change(isOpen) {
+      if (!isOpen && out.mode === 'text') out.note('The connection is lost: trying again.')
+    },
+  })
   const options = { ...queryOf(wanted), after_sequence, signal, onConnection }
   for await (const event of outlast.events.stream(wanted.sessionId, options)) {
     await print(context, wanted, event)
@@ -78,15 +82,17 @@ export const events: Noun = {
     positionals: ['<session>'],
     flags: {
       follow: { type: 'boolean', short: 'f', about: 'goes on until Ctrl-C' },
-      until: { type: 'string', value: 'idle', about: 'with --follow: until no turn runs' },
+      until: {
+        type: 'string',
+        choices: ['idle'],
+        value: 'WHEN',
+        about: 'with --follow: goes on until no turn runs',
+      },
       types: { type: 'string', multiple: true, value: 'TYPE', about: 'only these' },
       exclude: { type: 'string', multiple: true, value: 'TYPE', about: 'all but these' },
       after: { type: 'string', value: 'SEQUENCE', about: 'what comes after this event' },
     },
     async run(context, { words, flags }) {
-      if (flags.until !== undefined && flags.until !== 'idle') {
-        throw new UsageError('--until takes idle, nothing else.')
-      }
       const wanted: Wanted = {
         sessionId: words[0]!,
         after_sequence: sequenceOf(flags.after),

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
-import http from 'node:http'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { before, type TestContext, test } from 'node:test'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { createSession } from '../../../../apps/server/test/session.ts'
 import { temporaryFolder } from '../../../../test/process.ts'
-import { piped } from '../../test/piped.ts'
+import { runHere } from '../../test/here.ts'
+import { startHttp } from '../../test/proxy.ts'
 import { atTerminal } from '../../test/terminal.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
@@ -16,7 +15,7 @@ before(async (t) => {
   server = await startServer(t as TestContext)
 })
 
-const files = (...args: string[]) => piped(['files', ...args, '--url', server.url])
+const files = (...args: string[]) => runHere(['files', ...args, '--url', server.url])
 const binary = Buffer.from([0, 255, 1, 10, 13, 27, 128])
 
 /** A folder of this machine with a text, bytes, an empty folder, a link and a file that is too large. */
@@ -123,9 +122,11 @@ test('files are listed, searched, moved and deleted', async (t) => {
   assert.equal((await files('ls', id, '-q')).stdout, '/stuff\n')
 })
 
-/** A server that says what it likes about its files. */
-async function lyingServer(t: TestContext, paths: string[]) {
-  const lying = http.createServer((request, response) => {
+/** A server that says what it likes about its files. `hangs`: it never answers a request whose URL holds this. */
+function lyingServer(t: TestContext, paths: string[], hangs?: { at: string; reached: () => void }) {
+  return startHttp(t, (request, response) => {
+    request.resume()
+    if (hangs && request.url!.includes(hangs.at)) return hangs.reached()
     response.setHeader('content-type', 'application/json')
     const data = paths.map((path) => ({ path, is_directory: false, size_bytes: 4 }))
     const isList = request.url!.includes('recursive')
@@ -133,13 +134,28 @@ async function lyingServer(t: TestContext, paths: string[]) {
       JSON.stringify(isList ? { data, total: data.length } : { content: 'evil', encoding: 'text' }),
     )
   })
-  await new Promise<void>((resolve) => lying.listen(0, '127.0.0.1', resolve))
-  t.after(() => {
-    lying.close()
-    lying.closeAllConnections()
-  })
-  return `http://127.0.0.1:${(lying.address() as AddressInfo).port}`
 }
+
+test('Ctrl-C ends a fetch and a sending at once, and no draft of a file is left', async (t) => {
+  const { folder, local } = await folderOf(t)
+  const target = path.join(folder, 'out')
+  for (const [args, at] of [
+    [['pull', 'session_1', '/', target], 'slow'],
+    [['push', 'session_1', local], 'bytes.bin'],
+  ] as const) {
+    const interrupted = new AbortController()
+    const hangs = { at, reached: () => interrupted.abort() }
+    const url = await lyingServer(t, ['/quick', '/slow'], hangs)
+    const { signal } = interrupted
+    const { code, stderr } = await runHere(['files', ...args, '--url', url], { signal })
+    assert.deepEqual([code, stderr.includes('    at ')], [130, false])
+  }
+  const left = await readdir(target).catch(() => [])
+  assert.ok(
+    left.every((name) => name === 'quick'),
+    left.join(),
+  )
+})
 
 test('whatever a server says, nothing is written outside of the folder', async (t) => {
   const { folder } = await temporaryFolder(t)
@@ -158,7 +174,7 @@ test('whatever a server says, nothing is written outside of the folder', async (
     '/./d',
     '/e\\..\\f',
   ])
-  const { code, stdout, stderr } = await piped([
+  const { code, stdout, stderr } = await runHere([
     'files',
     'pull',
     'session_1',

@@ -11,7 +11,7 @@ import { selfSigned } from '../../../../apps/server/test/certificate.ts'
 import { createTestDatabase, runSql } from '../../../../apps/server/test/database.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { startPostgresProxy } from '../../../../test/postgres-proxy.ts'
-import { atTerminal } from '../../test/at-terminal.ts'
+import { runHere } from '../../test/here.ts'
 import { type Ended, outlast } from '../../test/program.ts'
 import { startHttp } from '../../test/proxy.ts'
 
@@ -28,7 +28,7 @@ type Way = (args: string[], options: { env: Record<string, string> }) => Promise
 type Found = { check: string; verdict: string; sentence: string; advice?: string }
 
 /** What the doctor finds: how it ends, what is not well, and each check by its name. */
-async function examined(args: string[], env: Record<string, string> = {}, way: Way = atTerminal) {
+async function examined(args: string[], env: Record<string, string> = {}, way: Way = runHere) {
   const ended = await way(['doctor', '--json', ...args], { env })
   assert.equal(ended.stderr, '')
   const { findings } = JSON.parse(ended.stdout) as { findings: Found[] }
@@ -223,7 +223,7 @@ test('keys that others may read do not stay so in silence; settings that cannot 
   const file = path.join(folder, 'credentials.json')
   writeFileSync(file, '{"profiles":{}}', { mode: 0o644 })
   const args = ['doctor', '--url', 'http://127.0.0.1:9']
-  const { stdout } = await atTerminal(args, { env: { OUTLAST_CONFIG_DIR: folder } })
+  const { stdout } = await runHere(args, { env: { OUTLAST_CONFIG_DIR: folder } })
   assert.ok(/chmod 600/.test(stdout) || (statSync(file).mode & 0o077) === 0, stdout)
   const below = path.join(file, 'folder')
   const lost = await examined(['--url', 'http://127.0.0.1:9'], { OUTLAST_CONFIG_DIR: below })
@@ -232,11 +232,11 @@ test('keys that others may read do not stay so in silence; settings that cannot 
 
 test('people get a line for each check and a last one, programs one value, --quiet only names', async () => {
   const args = ['doctor', '--url', 'http://127.0.0.1:9']
-  const { code, stdout } = await atTerminal(args, {})
+  const { code, stdout } = await runHere(args)
   assert.equal(code, 3)
   assert.match(stdout, /^ok {7}settings {2}\S/)
   assert.match(stdout, /\nwrong {4}address {3}Nothing listens.*\n {19}→ .*\n1 thing is wrong\.\n$/)
-  assert.equal((await atTerminal([...args, '--quiet'], {})).stdout, 'address\n')
-  const usage = await atTerminal([...args, '--streams-for', '0'], {})
+  assert.equal((await runHere([...args, '--quiet'])).stdout, 'address\n')
+  const usage = await runHere([...args, '--streams-for', '0'])
   assert.equal(usage.code, 2)
 })

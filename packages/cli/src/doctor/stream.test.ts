@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, type TestContext, test } from 'node:test'
 import { startServer } from '../../../../apps/server/test/server.ts'
-import { atTerminal } from '../../test/at-terminal.ts'
+import { runHere } from '../../test/here.ts'
 import {
   asType,
   buffers,
@@ -21,7 +21,7 @@ before(async (t) => {
 
 /** What the doctor says of the stream behind an address, and how it ends. */
 async function streamOf(url: string, ...more: string[]) {
-  const { code, stdout, stderr } = await atTerminal(['doctor', '--json', '--url', url, ...more], {})
+  const { code, stdout, stderr } = await runHere(['doctor', '--json', '--url', url, ...more])
   assert.equal(stderr, '')
   const { findings } = JSON.parse(stdout) as { findings: Record<string, string>[] }
   const { verdict, sentence, advice } = findings.find(({ check }) => check === 'stream')!
@@ -88,7 +88,7 @@ describe('what stands between', { concurrency: true }, () => {
     const url = await startHttp(t, ({ url = '/' }, outgoing) => {
       outgoing.writeHead(308, { location: server.url + url }).end()
     })
-    const { code, stdout } = await atTerminal(['doctor', '--url', url], {})
+    const { code, stdout } = await runHere(['doctor', '--url', url])
     assert.equal(code, 3)
     assert.ok(stdout.includes(`--url ${server.url}`), stdout)
   })
