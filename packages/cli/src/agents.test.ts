@@ -87,7 +87,7 @@ test('a mistake in a file or in flags leaves nothing behind', async () => {
   const before = await agentsThere()
   const wrong: [string[], string, RegExp][] = [
     [['-f', '/nowhere/a.md'], '', /\/nowhere\/a\.md cannot be read: it is not there/],
-    [['-f', folder], '', /it is a folder/],
+    [['-f', folder], '', /it is a directory/],
     [['-f', '-'], '---\nname: Clock\n', /line 1/],
     [['-f', '-', '--capability', 'nothing'], files['a.md'], /nothing/],
     [['-f', '-', '--model', 'model_1'], files['a.yaml'], /model/],

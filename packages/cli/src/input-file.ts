@@ -20,9 +20,15 @@ export async function writeText(file: string, text: string): Promise<void> {
 
 const reasons: Record<string, string> = {
   ENOENT: 'it is not there',
-  EISDIR: 'it is a folder',
+  EISDIR: 'it is a directory',
+  ENOTDIR: 'a part of its path is a file',
   EACCES: 'this is not allowed',
+  EPERM: 'this is not allowed',
+  EROFS: 'nothing can be written there',
   ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk is full',
+  ENAMETOOLONG: 'its name is too long',
 }
 
+/** What a file system refuses, in words. */
 export const whyOf = ({ code, message }: NodeJS.ErrnoException) => reasons[code ?? ''] ?? message

@@ -2,6 +2,7 @@ import type { Approval, Event, OutlastError, Session, ToolCall } from '@outlast/
 import type { Context } from '../command.ts'
 import { tellConnection } from '../connection.ts'
 import { exitCodes, sentencesOf } from '../failure.ts'
+import { canAsk } from '../prompt.ts'
 import { oneLine } from '../width.ts'
 import { decide } from './approval.ts'
 import { createConsents } from './consents.ts'
@@ -134,7 +135,7 @@ type Asker = {
 /** Who decides on calls: what the command line says, somebody at the terminal, or nobody. */
 function askerOf(context: Context, { start, interrupt, screen, tell, leave, sessionId }: Asker) {
   const { io, out } = context
-  const canAsk = io.stdin.isTTY === true && io.stderr.isTTY === true && out.mode === 'text'
+  const isAskable = canAsk(io) && out.mode === 'text'
   let reader: Reader | undefined
 
   const open = () =>
@@ -151,7 +152,7 @@ function askerOf(context: Context, { start, interrupt, screen, tell, leave, sess
   async function answer(call: ToolCall, signal: AbortSignal): Promise<Approval | undefined> {
     if (start.consent === 'all') return { decision: 'approve' }
     if (start.consent === 'none') return { decision: 'deny', reason: nobody }
-    if (!canAsk) {
+    if (!isAskable) {
       out.note(oneLine(`${call.name} needs consent, and nobody can be asked here. The turn waits:`))
       out.note(
         `\`outlast sessions approve ${sessionId} ${oneLine(call.id)}\` allows it, \`deny\` denies it,`,

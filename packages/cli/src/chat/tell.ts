@@ -1,6 +1,7 @@
 import type { ContentPart, EventDataOf } from '@outlast/sdk'
 import { createWrap } from '../markdown/wrap.ts'
 import { type Look, look, paint, plain } from '../style.ts'
+import { duration } from '../time.ts'
 import { cut, oneLine } from '../width.ts'
 
 const widthWithoutTerminal = 500
@@ -48,9 +49,9 @@ export function createTell({
       isVerbose ? `${line('→', name)}\n${whole(args)}` : line('→', name, shortOf(args), 'dim'),
     callEnded(data: EventDataOf<'tool.completed'>): string {
       const { tool_name, success, status, error, result, duration_ms } = data
-      const time = duration_ms === undefined ? '' : ` ${durationOf(duration_ms)}`
+      const time = duration(duration_ms)
       const said = success ? textIn(result ?? []) : `${status}: ${error ?? 'failed'}`
-      const head = `${tool_name}${time}`
+      const head = time ? `${tool_name} ${time}` : tool_name
       const mark = success ? '✓' : '✗'
       const looks: Look[] = success ? ['dim'] : ['red']
       if (isVerbose) return `${line(mark, head, '', ...looks)}\n${whole(said)}`
@@ -74,9 +75,3 @@ const indented = (text: string) =>
     .split('\n')
     .map((one) => `  ${one.replace(/\t/g, '    ').replace(/\p{Cc}/gu, '')}`)
     .join('\n')
-
-export function durationOf(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
-  return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`
-}

@@ -1,14 +1,14 @@
-import { text as textOf } from 'node:stream/consumers'
 import { checkStart, consents, type Start } from '../chat/start.ts'
 import { type Context, defineCommand, type Noun } from '../command.ts'
 import { UsageError } from '../failure.ts'
+import { readInput } from '../prompt.ts'
 
 /** The message of the command line, or of stdin; undefined when somebody at a terminal is to say it. */
-async function given({ io }: Context, words: readonly string[]): Promise<string | undefined> {
-  const isAtTerminal = io.stdin.isTTY === true
+async function given(context: Context, words: readonly string[]): Promise<string | undefined> {
+  const isAtTerminal = context.io.stdin.isTTY === true
   const parts: string[] = []
   for (const word of words.length === 0 && !isAtTerminal ? ['-'] : words) {
-    parts.push(word === '-' ? (await textOf(io.stdin)).trimEnd() : word)
+    parts.push(word === '-' ? (await readInput(context)).trimEnd() : word)
   }
   if (parts.length === 0) return undefined
   const text = parts.join(' ')

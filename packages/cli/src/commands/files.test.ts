@@ -107,7 +107,7 @@ test('files are listed, searched, moved and deleted', async (t) => {
   const { local } = await folderOf(t)
   await files('push', id, local)
   assert.equal((await files('ls', id, '/stuff', '-q')).stdout, '/stuff/sub\n/stuff/text.md\n')
-  assert.match((await files('ls', id, '-r')).stdout, /7 B .*\/stuff\/sub\/bytes\.bin\n/)
+  assert.match((await files('ls', id, '-r')).stdout, /7 bytes .*\/stuff\/sub\/bytes\.bin\n/)
   const found = { code: 0, stdout: '/stuff/text.md:2: dich\n', stderr: '' }
   assert.deepEqual(await files('grep', id, 'd.ch'), found)
   assert.equal((await files('grep', id, 'nowhere')).code, 1)
@@ -130,9 +130,8 @@ function lyingServer(t: TestContext, paths: string[], hangs?: { at: string; reac
     response.setHeader('content-type', 'application/json')
     const data = paths.map((path) => ({ path, is_directory: false, size_bytes: 4 }))
     const isList = request.url!.includes('recursive')
-    response.end(
-      JSON.stringify(isList ? { data, total: data.length } : { content: 'evil', encoding: 'text' }),
-    )
+    const file = { id: 'x', content: 'evil', encoding: 'text' }
+    response.end(JSON.stringify(isList ? { data, total: data.length } : file))
   })
 }
 

@@ -2,6 +2,7 @@ import { defineCommand, type Flags, type Noun } from '../command.ts'
 import { yesFlag } from '../deletion.ts'
 import { exitCodes, UsageError } from '../failure.ts'
 import { bytesOf, findPath, remotePath, within } from '../files/remote.ts'
+import { sizeText } from '../progress.ts'
 import { confirmed } from '../prompt.ts'
 import { harmless } from '../style.ts'
 import { oneLine } from '../width.ts'
@@ -13,12 +14,6 @@ const dryRun = {
 const recursive = {
   recursive: { type: 'boolean', short: 'r', about: 'with all that is below' },
 } as const satisfies Flags
-
-const sizeOf = (bytes: number) => {
-  if (bytes < 1024) return `${bytes} B`
-  if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KiB`
-  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`
-}
 
 const notThere = (file: string) => new UsageError(`${file} is not there.`)
 
@@ -38,7 +33,7 @@ const ls = defineCommand({
     await out.list(
       rows.map((row) => ({ ...row, id: row.path })),
       [
-        { title: 'SIZE', value: (row) => (row.is_directory ? '-' : sizeOf(row.size_bytes)) },
+        { title: 'SIZE', value: (row) => (row.is_directory ? '-' : sizeText(row.size_bytes)) },
         { title: 'CHANGED', value: ({ updated_at }) => updated_at.slice(0, 19) },
         { title: 'PATH', value: ({ path, is_directory }) => path + (is_directory ? '/' : '') },
       ],
@@ -52,14 +47,12 @@ const cat = defineCommand({
   positionals: ['<session>', '<path>'],
   async run({ outlast, out, io, signal }, { words }) {
     const place = remotePath(words[1]!)
-    const file = place === '/' ? undefined : await outlast.files.read(words[0]!, place, { signal })
-    // A directory answers with what is in it.
-    if (!file || !('content' in file)) throw new UsageError(`${place} is a directory.`)
+    const file = await outlast.files.read(words[0]!, place, { signal })
     if (out.mode === 'json') return out.json(file)
     const bytes = bytesOf(file)
     if (!io.stdout.isTTY) return out.write(bytes)
     if (file.encoding === 'base64') {
-      throw new UsageError(`${place} is no text (${sizeOf(bytes.length)}): send it into a file.`)
+      throw new UsageError(`${place} is no text (${sizeText(bytes.length)}): send it into a file.`)
     }
     await out.write(harmless(bytes.toString('utf8')))
   },

@@ -1,5 +1,6 @@
 import type { Context } from '../command.ts'
 import { exitCodes, sentencesOf } from '../failure.ts'
+import { whyOf } from '../input-file.ts'
 import { columnsOf } from '../io.ts'
 import { cut, oneLine } from '../width.ts'
 
@@ -11,23 +12,12 @@ export type Outcome = { done: string[]; same: string[]; failed: Failure[] }
 
 const atOnce = 4
 
-const reasons: Record<string, string> = {
-  ENOENT: 'it is not there',
-  EISDIR: 'it is a directory',
-  ENOTDIR: 'a part of its path is a file',
-  EACCES: 'this is not allowed',
-  EPERM: 'this is not allowed',
-  EROFS: 'nothing can be written there',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk is full',
-  ENAMETOOLONG: 'its name is too long',
-}
-
 /** What went wrong, in words. */
-export function reasonOf(error: unknown): string {
-  const { code = '' } = error as NodeJS.ErrnoException
-  return reasons[code] ?? sentencesOf(error, '')[0]!
-}
+export const reasonOf = (error: unknown): string =>
+  isOfFile(error) ? whyOf(error) : sentencesOf(error, '')[0]!
+
+const isOfFile = (error: unknown): error is NodeJS.ErrnoException =>
+  typeof (error as NodeJS.ErrnoException).syscall === 'string'
 
 /**
  * Does the work, some of it at once, with a bar on a terminal. What fails does not keep the rest from being done.
