@@ -82,6 +82,6 @@ function checkValue(name: string, { isNeeded, choices }: Flags[string], value: V
   if (!choices || value === undefined) return
   const wrong = [value].flat().find((one) => !choices.includes(String(one)))
   if (wrong !== undefined) {
-    throw new UsageError(`--${name} is one of ${choices.join(', ')}, not ${wrong}.`)
+    throw new UsageError(`--${name} takes ${choices.join(', ')}, not ${wrong}.`)
   }
 }

@@ -68,7 +68,7 @@ test('a word that is not known is answered with the nearest one that is', async 
     [['agents', 'get'], /<agent> is missing/],
     [['agents', 'get', ''], /<agent> is missing/],
     [['sessions', 'create'], /--agent is missing/],
-    [['sessions', 'list', '--status', 'busy'], /--status is one of started, active, idle/],
+    [['sessions', 'list', '--status', 'busy'], /--status takes started, active, idle/],
     [['help', 'nothing'], /There is no command nothing/],
   ]
   for (const [args, sentence] of wrong) {

@@ -25,7 +25,7 @@ export function files(http: Http) {
       call<SessionFile | Page<FileInfo>>('GET', pathOf(sessionId, file), {}, options).then(
         (found) => {
           if ('id' in found) return found
-          throw new OutlastError('not_a_file', `${file} is a directory`)
+          throw new OutlastError('not_a_file', `${file} is a directory.`)
         },
       ),
     /** Makes a file or directory, and the directories above it. `file_exists` where something stands. */

@@ -191,7 +191,7 @@ test('slash commands: help, session, new, files, and one that there is not', asy
   const { type, sees, code } = chat(t, ['-a', agentId])
   await sees(/^›$/m)
   type('/help\r')
-  await sees(/\/queue MESSAGE/)
+  await sees(/\n\/help this list\n\/new a new session\n[\s\S]*step\.\n\n› ?$/)
   type('/fly\r')
   await sees(/There is no \/fly/)
   type('/session\r')

@@ -134,9 +134,9 @@ function show(chat: Chat, event: Event | undefined): void {
 }
 
 /** Says something between what the agent says. */
-function say(chat: Chat, text: string): void {
+function say(chat: Chat, ...lines: string[]): void {
   chat.reader.hide()
-  chat.view.beside(chat.tell.prose(text, 'dim'))
+  for (const line of lines) chat.view.beside(chat.tell.prose(line, 'dim'))
   prompt(chat)
 }
 
@@ -238,7 +238,7 @@ function steeringOf(chat: Chat): Steering {
   return {
     outlast,
     signal,
-    say: (text) => say(chat, text),
+    say: (...lines) => say(chat, ...lines),
     sessionId: () => chat.place?.id,
     async renew(name) {
       if (name !== undefined) chat.agent = await agentOf(context, name)

@@ -91,7 +91,7 @@ test('an agent or a model that is not there is said', async () => {
   ]) {
     const { code, stderr } = await chat(...args, 'hello')
     assert.equal(code, 2, args.join(' '))
-    assert.match(stderr, /There is no (agent|model)|--approve is one of/)
+    assert.match(stderr, /There is no (agent|model)|--approve takes/)
   }
 })
 

@@ -1,11 +1,13 @@
 import type { Outlast } from '@outlast/sdk'
+import { sizeText } from '../progress.ts'
 import { oneLine } from '../width.ts'
 
 /** What slash commands can do with the conversation that they are said in. */
 export type Steering = {
   outlast: Outlast
   signal: AbortSignal
-  say: (text: string) => void
+  /** Lines between what the agent says. */
+  say: (...lines: string[]) => void
   sessionId: () => string | undefined
   /** A new session, with the next message; of another agent when one is named. */
   renew: (agent?: string) => Promise<void>
@@ -56,18 +58,19 @@ const slashes: Record<string, Slash> = {
 }
 
 function help({ say }: Steering): void {
-  for (const [name, { about }] of Object.entries(slashes)) say(`/${name} ${about}`)
-  say('A line that ends in \\ goes on in the next one. What you say while')
-  say('the agent works reaches it at its next step.')
+  say(
+    ...Object.entries(slashes).map(([name, { about }]) => `/${name} ${about}`),
+    'A line that ends in \\ goes on in the next one. What you say while the agent works reaches it at its next step.',
+  )
 }
 
 async function files({ outlast, sessionId, say, signal }: Steering, path: string): Promise<void> {
   const id = sessionId()
   const list = id ? (await outlast.files.list(id, path || '/', {}, { signal })).data : []
-  for (const { path, is_directory, size_bytes } of list) {
-    say(oneLine(is_directory ? `${path}/` : `${path} (${size_bytes} bytes)`))
-  }
-  if (list.length === 0) say('There are no files.')
+  const lines = list.map(({ path, is_directory, size_bytes }) =>
+    oneLine(is_directory ? `${path}/` : `${path} (${sizeText(size_bytes)})`),
+  )
+  say(...(lines.length > 0 ? lines : ['There are no files.']))
 }
 
 /** Contract: throws what a call to the server throws. */

@@ -34,7 +34,7 @@ const ls = defineCommand({
       rows.map((row) => ({ ...row, id: row.path })),
       [
         { title: 'SIZE', value: (row) => (row.is_directory ? '-' : sizeText(row.size_bytes)) },
-        { title: 'CHANGED', value: ({ updated_at }) => updated_at.slice(0, 19) },
+        { title: 'CHANGED', value: ({ updated_at }) => `${updated_at.slice(0, 19)}Z` },
         { title: 'PATH', value: ({ path, is_directory }) => path + (is_directory ? '/' : '') },
       ],
       { empty: 'There are no files.' },
