@@ -4,9 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-
-const program = fileURLToPath(new URL('../../../apps/server/outlast.js', import.meta.url))
+import { program } from '../test/program.ts'
 
 function start(args: readonly string[]) {
   const child = spawn(
@@ -39,6 +37,7 @@ test('Ctrl-C while a server is silent ends with 130 and no word', async (t) => {
 
 test('Ctrl-C in the middle of an export ends with 130', async (t) => {
   const { url } = await serve(t, (_request, response) => {
+    response.setHeader('content-type', 'application/x-ndjson')
     response.write('{"type":"session"}\n')
   })
   const { child, stderr, ended } = start(['sessions', 'export', 'x', '--url', url])
