@@ -13,14 +13,14 @@ export async function checkServer(visit: Visit): Promise<{ finding: Finding; hea
   try {
     const health = await outlast.health.get({ signal })
     if (typeof health?.version !== 'string') return { finding: stranger('something else') }
-    const { response, tookMs } = visit.latest()!
-    const finding = movedTo(url, response.url) ?? answered(health, tookMs)
-    return { finding, health }
+    return { finding: answered(health, visit.latest()!.tookMs), health }
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof OutlastError)) throw error
     const { code, message, status } = error
-    if (code === 'not_outlast') return { finding: stranger(whatCame(visit)) }
+    if (code === 'not_outlast') {
+      return { finding: movedTo(url, visit.latest()!.response) ?? stranger(whatCame(visit)) }
+    }
     if (code === 'timeout') {
       const advice = 'The server is overloaded or stands still: look at its log, or start it again.'
       return { finding: wrong(check, `Connected, and then: ${message}`, advice) }
@@ -50,11 +50,13 @@ function whatCame(visit: Visit): string {
   return `${response.status} with ${type}`
 }
 
-/** A server that sends everybody elsewhere gets no key from here, and no request whole. */
-function movedTo(url: URL, answered: string): Finding | undefined {
-  const { origin } = new URL(answered)
+/** Somebody who sends everybody elsewhere: nothing follows, so that no key gets there. */
+function movedTo(url: URL, { status, headers }: Response): Finding | undefined {
+  const location = headers.get('location') ?? ''
+  if (status < 300 || status >= 400 || !URL.canParse(location, url.href)) return undefined
+  const { origin } = new URL(location, url)
   if (origin === url.origin) return undefined
-  const advice = `Say --url ${origin}: keys and what is sent do not follow a redirect.`
+  const advice = `If Outlast is there, say --url ${origin}: keys and what is sent do not follow a redirect.`
   return wrong('server', `${url.origin} sends everybody to ${origin}.`, advice)
 }
 
