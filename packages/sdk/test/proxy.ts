@@ -4,6 +4,9 @@ import type { TestContext } from 'node:test'
 
 type Link = { client: Socket; server: Socket; isStalled: boolean; left: number }
 
+/** What a client has not read when its connection breaks is lost to it, so what came before a cut gets this time. */
+const lingerMs = 100
+
 /** Stands between a client and a server and is the network that fails. Bytes are counted on their way to the client. */
 export async function startProxy(t: Pick<TestContext, 'after'>, target: string) {
   const links = new Set<Link>()
@@ -37,7 +40,9 @@ export async function startProxy(t: Pick<TestContext, 'after'>, target: string) 
       if (link.isStalled) return
       client.write(bytes.subarray(0, link.left))
       link.left -= bytes.length
-      if (link.left <= 0) client.end(cut)
+      if (link.left > 0) return
+      link.isStalled = true
+      setTimeout(cut, lingerMs)
     })
     changed.emit('change')
   }
