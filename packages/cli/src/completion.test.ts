@@ -21,8 +21,8 @@ before(async (t) => {
   ;({ url } = await startServer(t as TestContext))
   folder = mkdtempSync(path.join(os.tmpdir(), 'outlast-completion-'))
   ;(t as TestContext).after(() => rmSync(folder, { recursive: true }))
-  const node = `${process.execPath} --disable-warning=ExperimentalWarning`
-  writeFileSync(path.join(folder, 'outlast'), `#!/bin/sh\nexec ${node} ${program} "$@"\n`)
+  const command = `${quoted(process.execPath)} --disable-warning=ExperimentalWarning ${quoted(program)}`
+  writeFileSync(path.join(folder, 'outlast'), `#!/bin/sh\nexec ${command} "$@"\n`)
   chmodSync(path.join(folder, 'outlast'), 0o755)
 })
 
