@@ -64,7 +64,7 @@ test('a folder of data that cannot be made, or that another server has, is told 
   t.after(release)
   for (const [dataDir, sentence] of [
     ['/proc/1/x', /^outlast: DATA_DIR \/proc\/1\/x cannot be [^\n]+\n$/],
-    [program, /^outlast: DATA_DIR \S+ is not a directory: set another DATA_DIR\.\n$/],
+    [program, /^outlast: DATA_DIR .+ is not a directory: set another DATA_DIR\.\n$/],
     [folder, /^outlast: Another Outlast server \(pid \d+\) is using DATA_DIR [^\n]+\n$/],
   ] as const) {
     const { code, output } = await runCommand(
