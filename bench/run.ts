@@ -9,6 +9,7 @@
 import os from 'node:os'
 import { access } from './access.ts'
 import { bash } from './bash.ts'
+import { cli } from './cli.ts'
 import { deltas } from './deltas.ts'
 import { markdown, type Options, type Report } from './figures.ts'
 import { files } from './files.ts'
@@ -54,6 +55,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   tracing,
   schedules,
   'sdk-stream': sdkStream,
+  cli,
 }
 
 const args = process.argv.slice(2)

@@ -9,7 +9,7 @@ import { stripTypeScriptTypes } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 
 /** What the product is made of; tests stand beside their sources and are left out. */
 const code = [
@@ -23,6 +23,7 @@ const data = [
   'apps/server/migrations',
   'apps/server/catalogue',
   'apps/console/dist',
+  'packages/cli/package.json',
 ]
 
 /** Packages of the workspace are no packages any more where they are installed with it. */
@@ -52,9 +53,9 @@ export function build(folder: string): void {
   }
 }
 
-const read = (file: string) => readFileSync(path.join(root, file), 'utf8')
+export const read = (file: string) => readFileSync(path.join(root, file), 'utf8')
 
-const stripped = (text: string) => stripTypeScriptTypes(text, { mode: 'strip' })
+export const stripped = (text: string) => stripTypeScriptTypes(text, { mode: 'strip' })
 
 /** The text with every name of another file of ours as it is in the build. */
 function translated(file: string, text: string): string {
@@ -73,7 +74,7 @@ function nameInBuild(from: string, name: string): string {
 
 const unix = (file: string) => file.split(path.sep).join('/')
 
-function put(folder: string, file: string, text: string): void {
+export function put(folder: string, file: string, text: string): void {
   const target = path.join(folder, file)
   mkdirSync(path.dirname(target), { recursive: true })
   writeFileSync(target, text)

@@ -9,18 +9,23 @@ import { settings } from '../apps/server/src/config/settings.ts'
 import { catalogue } from '../apps/server/src/errors.ts'
 import { failureKinds } from '../apps/server/src/providers/failure.ts'
 import { sentences } from '../apps/server/src/runtime/turn.ts'
+import { globalFlags } from '../packages/cli/src/arguments.ts'
+import type { Command, Flags } from '../packages/cli/src/command.ts'
+import { nouns } from '../packages/cli/src/commands/index.ts'
+import { flagAbout, flagForm } from '../packages/cli/src/help.ts'
 import { eventData, liveEventTypes } from '../packages/contract/src/index.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const note = '<!-- Made by `npm run docs`: change the code, not this page. -->'
 
 /** Every generated page: its path from the root and its text. */
-export function generatedPages(): Record<string, string> {
+export async function generatedPages(): Promise<Record<string, string>> {
   return {
     'docs/settings.md': settingsPage(),
     'docs/errors.md': errorsPage(),
     'docs/events.md': eventsPage(),
     'docs/capabilities-reference.md': capabilitiesPage(),
+    'docs/cli-reference.md': await commandsPage(),
   }
 }
 
@@ -163,8 +168,42 @@ function capabilitiesPage() {
   )
 }
 
+const flagTable = (flags: Flags) =>
+  table(
+    ['Flag', 'What it is for'],
+    Object.entries(flags).map(([name, flag]) => [code(flagForm(name, flag)), flagAbout(flag)]),
+  )
+
+const sentence = (text: string) => `${text.replace(/^./, (letter) => letter.toUpperCase())}.`
+
+function commandPart(name: string, { summary, more, positionals, flags }: Command): string[] {
+  return [
+    `### ${code(['outlast', name, ...positionals].join(' '))}`,
+    sentence(summary),
+    ...(more ? [['```text', more, '```'].join('\n')] : []),
+    ...(Object.keys(flags).length > 0 ? [flagTable(flags)] : []),
+  ]
+}
+
+async function commandsPage() {
+  const parts: string[] = []
+  for (const [name, { summary, load }] of Object.entries(nouns)) {
+    parts.push(`## ${code(name)}`, sentence(summary))
+    for (const [verb, command] of Object.entries(await load())) {
+      parts.push(...commandPart(`${name} ${verb}`.trim(), command))
+    }
+  }
+  return page(
+    'Commands',
+    'Every command of the program `outlast` that talks to a server, as its `--help` says. [The command line](cli.md) is where to begin.',
+    '## Flags of every command',
+    flagTable(globalFlags),
+    ...parts,
+  )
+}
+
 if (import.meta.main) {
-  for (const [file, text] of Object.entries(generatedPages())) {
+  for (const [file, text] of Object.entries(await generatedPages())) {
     writeFileSync(path.join(root, file), text)
     console.log(`wrote ${file}`)
   }

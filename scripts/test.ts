@@ -45,12 +45,12 @@ function split(args: string[]) {
 }
 
 function allTests() {
-  const found = globSync('{apps,packages,test,bench,chaos,scripts}/**/*.test.ts', {
+  const found = globSync('{apps,packages,examples,test,bench,chaos,scripts}/**/*.test.ts', {
     cwd: root,
     exclude: (name) => name === 'node_modules' || name === 'dist',
   })
   // These have commands of their own, which bring what they need.
-  const apart = ['redis', 'live', 'package', 'postgres'].map((name) =>
+  const apart = ['redis', 'live', 'package', 'sdk-package', 'postgres', 'clients'].map((name) =>
     path.join('test', name, path.sep),
   )
   const wanted = found.filter((file) => !apart.some((folder) => file.startsWith(folder)))

@@ -4,27 +4,69 @@
  * it that reads this: one that is too old for the product starts the Node that was installed with it.
  */
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { existsSync, readFileSync } from 'node:fs'
+import module, { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 
 const nodeMajorMin = 24
+const nodeMajor = Number(process.versions.node.split('.')[0])
 const withParent = '--stop-with-parent'
+const here = path.dirname(fileURLToPath(import.meta.url))
+/** In the repository, where types have to be stripped, and not in the package. */
+const isSource = existsSync(path.join(here, 'src', 'main.ts'))
+
+/** Flags of `serve`, each with the setting that it stands for: the server reads nothing but its environment. */
+const settings = {
+  port: 'PORT',
+  host: 'HOST',
+  'data-dir': 'DATA_DIR',
+  'database-url': 'DATABASE_URL',
+}
+
+const asText = { type: 'string' }
+const asFlag = { type: 'boolean' }
 
 const commands = {
-  serve: { start: () => import('./start.js'), flags: [withParent] },
+  serve: {
+    start: () => import('./start.js'),
+    flags: {
+      port: asText,
+      host: asText,
+      'data-dir': asText,
+      'database-url': asText,
+      'stop-with-parent': asFlag,
+    },
+    help: `outlast serve: start the server, with a PostgreSQL of its own unless it is told of one
+
+  --port PORT         where it listens (PORT, 9000); 0 takes any free port
+  --host ADDRESS      on which address (HOST, 127.0.0.1)
+  --data-dir FOLDER   where its PostgreSQL keeps everything (DATA_DIR, ./data)
+  --database-url URL  another PostgreSQL instead (DATABASE_URL, which does not
+                      show a password to whoever lists processes)
+
+A flag stands for the variable beside it. All other settings are variables too,
+such as AUTH_MODE: see docs/settings.md.
+`,
+  },
   'rotate-keys': {
     start: () => import('../../scripts/rotate-keys.ts'),
-    flags: ['--drop-previous'],
+    flags: { 'drop-previous': asFlag },
+    help: `outlast rotate-keys: wrap what is sealed under the current master key
+
+  --drop-previous  forget the keys before it, once nothing is sealed with them
+
+It works on DATA_DIR or DATABASE_URL: see docs/keys.md.
+`,
   },
 }
 
 /** What this program adds to the commands of the client, for their help. */
 const about = {
-  serve: 'start the server; settings come from the environment',
-  'rotate-keys': 'wrap what is sealed under the current master key [--drop-previous]',
+  serve: 'start the server, on this machine',
+  'rotate-keys': 'wrap what is sealed under the current master key',
 }
 
 function fail(sentence) {
@@ -71,28 +113,59 @@ function withoutExperiments() {
   })
 }
 
-async function run(name, args) {
-  const command = commands[name]
-  const unknown = args.find((arg) => !command.flags.includes(arg))
-  if (unknown) fail(`${name} does not take ${unknown}: ${about[name]}.`)
-  const isServer = name === 'serve'
-  if (Number(process.versions.node.split('.')[0]) < nodeMajorMin) {
-    return runOn(broughtNode(), [name, ...args, ...(isServer ? [withParent] : [])])
+/** The flags of a command. Ends the process when they are wrong, or when it only is to say what there are. */
+function flagsOf(name, args) {
+  const { flags, help } = commands[name]
+  try {
+    const options = { ...flags, help: { ...asFlag, short: 'h' } }
+    const { values } = parseArgs({ args, options })
+    if (!values.help) return values
+  } catch (error) {
+    fail(
+      `${error.message.split('. To specify')[0]}. \`outlast ${name} --help\` says what there is.`,
+    )
   }
-  // npm puts a shell between itself and us, and a signal to npm may end only that.
-  if (isServer && process.env.npm_command) args.push(withParent)
-  process.argv.splice(2, Infinity, ...args)
-  withoutExperiments()
-  await command.start()
+  process.stdout.write(help)
+  process.exit(0)
 }
 
-const [name, ...args] = process.argv.slice(2)
+async function run(name, given) {
+  const values = flagsOf(name, given)
+  for (const [flag, setting] of Object.entries(settings)) {
+    if (values[flag] !== undefined) process.env[setting] = values[flag]
+  }
+  const args = Object.keys(values).filter((flag) => !Object.hasOwn(settings, flag))
+  const words = args.map((flag) => `--${flag}`)
+  const isServer = name === 'serve'
+  // npm puts a shell between itself and us, and a signal to npm may end only that.
+  if (isServer && (process.env.npm_command || nodeMajor < nodeMajorMin)) words.push(withParent)
+  if (nodeMajor < nodeMajorMin) return runOn(broughtNode(), [name, ...words])
+  process.argv.splice(2, Infinity, ...words)
+  withoutExperiments()
+  await commands[name].start()
+}
+
+/** A command of the client, which any Node runs once its types are stripped. */
+async function runClient(args) {
+  if (isSource && nodeMajor < nodeMajorMin) return runOn(broughtNode(), args)
+  if (isSource) {
+    withoutExperiments()
+    module.enableCompileCache?.(path.join(here, '../../node_modules/.cache/outlast'))
+  }
+  const { main } = await import('@outlast/cli')
+  await main(args, about)
+}
+
+const args = process.argv.slice(2)
+const [name, second] = args
+const isOurs = (word) => word !== undefined && Object.hasOwn(commands, word)
 if (name === '--version') {
   const manifest = readFileSync(new URL('./package.json', import.meta.url), 'utf8')
   process.stdout.write(`${JSON.parse(manifest).version}\n`)
-} else if (name !== undefined && Object.hasOwn(commands, name)) {
-  await run(name, args)
+} else if (isOurs(name)) {
+  await run(name, args.slice(1))
+} else if (name === 'help' && isOurs(second)) {
+  process.stdout.write(commands[second].help)
 } else {
-  const { main } = await import('@outlast/cli')
-  await main(process.argv.slice(2), about)
+  await runClient(args)
 }

@@ -1,4 +1,4 @@
-/** TypeScript in pages, put where it can be compiled and run. */
+/** TypeScript in pages and docstrings, put where it can be compiled and run. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { read, root } from './sources.ts'
@@ -6,9 +6,9 @@ import { read, root } from './sources.ts'
 /** `file`: where the page says that the code belongs, by a comment on its first line. */
 export type Block = { page: string; line: number; file: string | undefined; code: string }
 
-/** TypeScript that stands for itself: it begins with an import. */
+/** TypeScript of a page, or of docstrings in a source, that stands for itself: it begins with an import. */
 export function blocksOf(page: string): Block[] {
-  const text = read(page)
+  const text = page.endsWith('.ts') ? read(page).replace(/^ *\* ?/gm, '') : read(page)
   const found = text.matchAll(/^```ts\n(?:\/\/ (\S+\.ts)\n)?(import .*?)^```/gms)
   return [...found].map(({ 1: file, 2: code, index }) => ({
     page,

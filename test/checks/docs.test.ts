@@ -7,9 +7,9 @@ import { generatedPages } from '../../scripts/docs.ts'
 import { blocksOf, writeBlocks } from './code-in-docs.ts'
 import { find, read, root } from './sources.ts'
 
-const pages = find('*.md', '{docs,apps,packages,bench}/**/*.md')
+const pages = find('*.md', '{docs,apps,packages,examples,bench}/**/*.md')
 
-for (const [file, text] of Object.entries(generatedPages())) {
+for (const [file, text] of Object.entries(await generatedPages())) {
   test(`${file} is what the code says`, () => {
     assert.equal(existsSync(path.join(root, file)) && read(file), text, 'run `npm run docs`')
   })
@@ -51,7 +51,8 @@ test('every link between files of the repository leads somewhere', () => {
 })
 
 test('every file that a page names in backticks by its path exists', () => {
-  const named = /`((?:apps|packages|docs|scripts|test|bench)\/[\w./-]+\.(?:ts|js|md|sql|json))`/g
+  const named =
+    /`((?:apps|packages|examples|docs|scripts|test|bench)\/[\w./-]+\.(?:ts|js|md|sql|json))`/g
   const missing = pages
     .filter((page) => !page.includes('CHANGELOG'))
     .flatMap((page) =>
@@ -66,8 +67,8 @@ test('AGENTS.md is short enough to be read', () => {
   assert.ok(read('AGENTS.md').split('\n').length <= 101, 'it has more than 100 lines')
 })
 
-test('TypeScript in pages compiles', (t) => {
-  const blocks = pages.flatMap(blocksOf)
+test('TypeScript in pages and in docstrings of the client compiles', (t) => {
+  const blocks = [...pages, ...find('packages/sdk/src/*.ts')].flatMap(blocksOf)
   const folder = path.join(root, 'dist/code-in-docs')
   writeBlocks('code-in-docs', blocks)
   t.after(() => rmSync(folder, { recursive: true }))

@@ -17,7 +17,8 @@ export function find(...patterns: string[]): string[] {
   return found.map((file) => file.split(path.sep).join('/')).sort()
 }
 
-export const sources = () => find('{apps,packages,scripts,test,bench,chaos}/**/*.{ts,tsx,js}')
+export const sources = () =>
+  find('{apps,packages,examples,scripts,test,bench,chaos}/**/*.{ts,tsx,js}')
 
 /** One import, whatever its form. `types`: nothing of it is left at run time. */
 export type Import = { from: string; to: string; types: boolean }

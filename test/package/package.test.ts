@@ -103,7 +103,8 @@ test('the package holds neither tests nor sources nor anything that was not mean
     (file) =>
       !/^package\/(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/(decisions\/)?[\w.-]+\.md)$/.test(
         file,
-      ) && !/^package\/dist\/outlast\/(apps\/server|packages\/contract|scripts)\//.test(file),
+      ) &&
+      !/^package\/dist\/outlast\/(apps\/server|packages\/(contract|sdk|cli)|scripts)\//.test(file),
   )
   assert.deepEqual(odd, [])
   assert.deepEqual(
@@ -146,5 +147,58 @@ test('the program runs by its path on the Node of the caller, and passes signals
   await eventually(() => isGone(second))
   const unknown = await runCommand({ ...place, program, args: ['serv'] })
   assert.equal(unknown.code, 2)
-  assert.match(unknown.output, /there is no command serv\.\noutlast serve /)
+  assert.match(unknown.output, /There is no command serv\. Did you mean serve\?/)
+})
+
+/** Node alone, and no shell, npm or Node 24 in sight. */
+const onOldPath = (place: Place) => ({ ...place, env: { ...place.env, PATH: theirPath } })
+
+test('the first five minutes: install, look, serve, talk, ask the doctor', async (t) => {
+  const place = onOldPath(placeOf('first minutes', {}))
+  install(place)
+  const outlast = (...args: string[]) =>
+    runCommand({ ...place, program: 'npx', args: ['outlast', ...args] })
+  const version = await outlast('--version')
+  assert.deepEqual([version.code, version.output], [0, '0.1.0\n'])
+  const help = await outlast('--help')
+  assert.equal(help.code, 0)
+  for (const noun of ['serve', 'chat', 'doctor', 'sessions']) {
+    assert.match(help.output, new RegExp(`^  ${noun} `, 'm'))
+  }
+  const completion = await outlast('completion', 'bash')
+  assert.equal(completion.code, 0)
+  assert.match(completion.output, /complete /)
+
+  const serve = ['outlast', 'serve', '--port', '0', '--data-dir', 'kept']
+  const server = await startCommand({ ...place, program: 'npx', args: serve })
+  t.after(() => server.stop())
+  assert.match(server.output(), /^ {2}data .*first minutes\/kept$/m)
+  assert.match(server.output(), /^ {2}next .*npx outlast chat --url http/m)
+  const at = ['--url', server.url]
+  const agents = await outlast('agents', 'list', ...at)
+  assert.equal(agents.code, 0)
+  assert.match(agents.output, /agent_01933b5a/)
+  const chat = await outlast('chat', 'hello', ...at)
+  assert.equal(chat.code, 0, chat.output)
+  assert.notEqual(chat.output.trim(), '')
+  const doctor = await outlast('doctor', ...at)
+  assert.equal(doctor.code, 0, doctor.output)
+  assert.match(doctor.output, /^ok +disk/m)
+  assert.match(doctor.output, /^ok +stream/m)
+  assert.match(doctor.output, /Nothing is wrong; 1 warning\.\n$/)
+})
+
+test('the client of the package runs on the Node of the caller, in any folder, without a word of warning', async () => {
+  const place = placeOf('any folder', {})
+  install(place)
+  const program = path.join(place.cwd, 'node_modules/.bin/outlast')
+  const env = { PATH: theirPath }
+  const { code, output } = await runCommand({
+    program,
+    args: ['sessions', 'list', '--url', 'http://127.0.0.1:1'],
+    env,
+    cwd: '/',
+  })
+  assert.equal(code, 3)
+  assert.doesNotMatch(output, /Warning|\n {4}at /)
 })

@@ -1,5 +1,5 @@
 import { type App, startApp, version } from './app.ts'
-import { ConfigError, readConfig } from './config.ts'
+import { type Config, ConfigError, isLoopback, readConfig } from './config.ts'
 import { EmbeddedError } from './store/embedded.ts'
 import { DatabaseUnusableError } from './store/migrate.ts'
 
@@ -41,6 +41,24 @@ function stopOnSignals(app: App) {
   if (process.argv.includes('--stop-with-parent')) watchParent(() => stop('SIGTERM'))
 }
 
+/** Who may call, in words. */
+function accessOf({ AUTH_MODE, AUTH_BASE_URL, HOST }: Config, url: string): string {
+  if (AUTH_MODE !== 'none') {
+    return `AUTH_MODE=${AUTH_MODE}: people sign in at ${AUTH_BASE_URL ?? url}/, programs show a key`
+  }
+  const who = isLoopback(HOST) ? 'everybody on this machine' : `EVERYBODY who reaches ${HOST}`
+  return `AUTH_MODE=none: ${who} may do everything`
+}
+
+/** What to type next, in another terminal: as this server was started, so is its client. */
+function clientCommand({ AUTH_MODE, PORT }: Config, url: string): string {
+  const { npm_lifecycle_event: script, npm_command: npm } = process.env
+  const start =
+    script === 'start' ? 'npm run -s outlast -- ' : npm === 'exec' ? 'npx outlast ' : 'outlast '
+  const where = PORT === 9000 ? '' : ` --url ${url}`
+  return `${start}${AUTH_MODE === 'none' ? 'chat' : 'login'}${where}`
+}
+
 const parentMs = 500
 
 /** `npm start` puts a shell between itself and us, and a signal to npm ends only the shell. */
@@ -67,11 +85,15 @@ try {
   const where = config.DATABASE_URL
     ? 'DATABASE_URL'
     : `an embedded PostgreSQL in ${config.DATA_DIR}`
-  say(`Outlast ${version} is ready after ${seconds} s: ${app.url}`)
-  say(`  data   ${where}`)
-  say(`  docs   ${app.url}/docs`)
-  if (config.AUTH_MODE === 'none') say(`  try    curl ${app.url}/v1/agents`)
-  else say(`  access ${config.AUTH_MODE}: sign in at ${config.AUTH_BASE_URL ?? app.url}/`)
+  say(
+    [
+      `Outlast ${version} is ready after ${seconds} s: ${app.url}`,
+      `  data    ${where}`,
+      `  access  ${accessOf(config, app.url)}`,
+      `  docs    ${app.url}/docs`,
+      `  next    ${clientCommand(config, app.url)}`,
+    ].join('\n'),
+  )
 } catch (error) {
   fail(error)
 }

@@ -67,7 +67,8 @@ export const whole = {
 }
 
 /** What an agent is, whenever it was made and under whatever id. */
-export function essence({ id: _, created_at: __, updated_at: ___, ...rest }: Agent) {
+export function essence(agent: Agent) {
+  const { id: _, harness_id: __, created_at: ___, updated_at: ____, ...rest } = agent
   return rest
 }
 

@@ -42,11 +42,23 @@ export type ServerOptions = AppOptions & {
   databaseUrl?: string
 }
 
-/** A whole server in this process, on a database of its own. */
+/** How many servers here work on a database, and how it is dropped. Hooks run in their order, the first server's first. */
+const inUse = new Map<string, { servers: number; drop: (() => unknown)[] }>()
+
+async function leave(databaseUrl: string) {
+  const use = inUse.get(databaseUrl)!
+  use.servers -= 1
+  if (use.servers > 0) return
+  inUse.delete(databaseUrl)
+  for (const drop of use.drop) await drop()
+}
+
+/** A whole server in this process, on a database of its own, which goes with the last server that works on it. */
 export async function startServer(t: Pick<TestContext, 'after'>, options: ServerOptions = {}) {
-  const dropLater: (() => unknown)[] = []
-  const later = { after: (work: () => unknown) => dropLater.push(work) }
+  const drop: (() => unknown)[] = []
+  const later = { after: (work: () => unknown) => drop.push(work) }
   const { env, databaseUrl = await createTestDatabase(later), ...appOptions } = options
+  const use = inUse.get(databaseUrl) ?? { servers: 0, drop }
   const config = readConfig({
     PORT: '0',
     LOG_LEVEL: 'error',
@@ -55,10 +67,12 @@ export async function startServer(t: Pick<TestContext, 'after'>, options: Server
     SHUTDOWN_GRACE_MS: '1000',
     ...env,
   })
+  use.servers += 1
+  inUse.set(databaseUrl, use)
   const app = await startApp(config, appOptions)
   t.after(async () => {
     await app.stop()
-    for (const drop of dropLater) await drop()
+    await leave(databaseUrl)
   })
   return { ...app, call: caller(app.url), databaseUrl }
 }

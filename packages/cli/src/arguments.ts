@@ -1,13 +1,14 @@
 import { parseArgs } from 'node:util'
 import type { Command, Flags } from './command.ts'
 import { UsageError } from './failure.ts'
+import { didYouMean } from './suggest.ts'
 
 /** Flags of every command. */
 export const globalFlags = {
   url: { type: 'string', value: 'URL', about: 'where the server is (OUTLAST_URL)' },
-  'api-key': { type: 'string', value: 'KEY', about: 'how to sign in (OUTLAST_API_KEY)' },
-  profile: { type: 'string', value: 'NAME', about: 'a saved server and key (OUTLAST_PROFILE)' },
-  org: { type: 'string', value: 'ID', about: 'the organization to work in (OUTLAST_ORG)' },
+  'api-key': { type: 'string', value: 'KEY', about: 'how to sign in (better: OUTLAST_API_KEY)' },
+  profile: { type: 'string', value: 'PROFILE', about: 'a saved server and key (OUTLAST_PROFILE)' },
+  org: { type: 'string', value: 'ORG', about: 'the organization to work in (OUTLAST_ORG)' },
   json: { type: 'boolean', about: 'answer in JSON' },
   quiet: { type: 'boolean', short: 'q', about: 'answer with ids only' },
   'no-color': { type: 'boolean', about: 'no colours (NO_COLOR)' },
@@ -20,11 +21,9 @@ export type GlobalFlags = {
     : boolean
 }
 
-export type Parsed = {
-  words: string[]
-  flags: Record<string, string | boolean | string[] | undefined>
-  global: GlobalFlags
-}
+type Values = Record<string, string | boolean | string[] | undefined>
+
+export type Parsed = { words: string[]; flags: Values; global: GlobalFlags }
 
 /** Reads the words and flags of a command. Contract: throws a UsageError that says what is wrong. */
 export function parse(
@@ -36,7 +35,9 @@ export function parse(
   const given = Object.keys(flags).map((name) => [name, values[name] ?? absent(flags[name]!)])
   const global = Object.keys(globalFlags).map((name) => [name, values[name]])
   const result = { words, flags: Object.fromEntries(given), global: Object.fromEntries(global) }
-  if (!result.global.help) checkCount(words, positionals)
+  if (result.global.help) return result
+  checkCount(words, positionals)
+  for (const [name, flag] of Object.entries(flags)) checkValue(name, flag, result.flags[name])
   return result
 }
 
@@ -47,15 +48,40 @@ function parsed(args: readonly string[], options: Flags) {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true })
   } catch (error) {
-    throw new UsageError((error as Error).message.split('. To specify')[0]!)
+    throw new UsageError(sentenceOf(error as Error & { code?: string }, options))
   }
+}
+
+/** What Node says of a bad flag, without its advice for programmers. */
+function sentenceOf({ code, message }: Error & { code?: string }, options: Flags): string {
+  const name = /'(?:-\w, )?(--?[^'\s=]+)/.exec(message)?.[1] ?? ''
+  if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') {
+    const known = Object.keys(options).map((one) => `--${one}`)
+    return `There is no flag ${name} here.${didYouMean(name, known)}`
+  }
+  const flag = options[name.replace(/^-+/, '')]
+  if (flag?.type === 'boolean') return `${name} takes no value.`
+  if (flag) return `${name} needs a value; one that begins with a dash as ${name}=VALUE.`
+  return message.split('\n')[0]!
 }
 
 function checkCount(words: readonly string[], positionals: Command['positionals']): void {
   const needed = positionals.filter((name) => name.startsWith('<'))
-  if (words.length < needed.length) throw new UsageError(`${positionals[words.length]} is missing.`)
+  const missing = needed.findIndex((_, at) => (words[at] ?? '') === '')
+  if (missing >= 0) throw new UsageError(`${needed[missing]} is missing.`)
   const isOpen = positionals.at(-1)?.includes('…')
   if (words.length > positionals.length && !isOpen) {
     throw new UsageError(`What is ${JSON.stringify(words[positionals.length])}?`)
+  }
+}
+
+function checkValue(name: string, { isNeeded, choices }: Flags[string], value: Values[string]) {
+  if (isNeeded && (value === undefined || value === '')) {
+    throw new UsageError(`--${name} is missing.`)
+  }
+  if (!choices || value === undefined) return
+  const wrong = [value].flat().find((one) => !choices.includes(String(one)))
+  if (wrong !== undefined) {
+    throw new UsageError(`--${name} takes ${choices.join(', ')}, not ${wrong}.`)
   }
 }

@@ -1,6 +1,8 @@
 import type { Outlast } from '@outlast/sdk'
+import type { GlobalFlags } from './arguments.ts'
 import type { Io } from './io.ts'
 import type { Output } from './output.ts'
+import type { Profile } from './profiles.ts'
 
 export type Flag = {
   type: 'string' | 'boolean'
@@ -8,8 +10,11 @@ export type Flag = {
   short?: string
   /** May be given more than once. */
   multiple?: boolean
-  /** What stands for the value in the help. */
+  /** What stands for the value in the help. `AGENT` and the like are completed with ids. */
   value?: string
+  /** The only values that there are. */
+  choices?: readonly string[]
+  isNeeded?: boolean
   about: string
 }
 
@@ -23,14 +28,22 @@ export type Given<F extends Flags> = {
     ? boolean
     : F[K] extends { multiple: true }
       ? string[]
-      : string | undefined
+      : Value<F[K]> | (F[K] extends { isNeeded: true } ? never : undefined)
 }
+
+type Value<F extends Flag> = F extends { choices: readonly (infer C)[] } ? C : string
 
 /** What a command works with. */
 export type Context = {
-  /** The server of the chosen profile; nothing is sent before it is used. */
-  outlast: Outlast
-  url: string
+  /**
+   * The server of the chosen profile; nothing is sent before it is used. The saved profiles are read when one of these
+   * three is looked at, so that commands which need none work whatever is in that file.
+   */
+  readonly outlast: Outlast
+  readonly url: string
+  readonly profile: Profile
+  /** The flags that every command has, as they were given. */
+  given: GlobalFlags
   out: Output
   io: Io
   /** Aborted by Ctrl-C. */
@@ -40,6 +53,8 @@ export type Context = {
 /** One command. What `run` resolves to is the exit code; nothing: 0. */
 export type Command<F extends Flags = Flags> = {
   summary: string
+  /** What its help says besides: lines, such as an example. */
+  more?: string
   positionals: readonly Positional[]
   flags: F
   run: (

@@ -1,4 +1,5 @@
 import { OutlastError } from '@outlast/sdk'
+import { manyLines } from './width.ts'
 
 /** What the process ends with. */
 export const exitCodes = {
@@ -20,8 +21,14 @@ export class UsageError extends Error {
   override name = 'UsageError'
 }
 
+/** Somebody pressed Ctrl-C at a question. */
+export class Interrupted extends Error {
+  override name = 'Interrupted'
+}
+
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return exitCodes.usage
+  if (error instanceof Interrupted) return exitCodes.interrupted
   if (!(error instanceof OutlastError)) return exitCodes.failed
   const { status, code } = error
   if (['connection_failed', 'timeout', 'not_outlast'].includes(code)) return exitCodes.unreachable
@@ -31,20 +38,21 @@ export function exitCodeOf(error: unknown): number {
 
 /** What people read about a failure: what is wrong, where, and what to do. */
 export function sentencesOf(error: unknown, url: string): string[] {
-  if (!(error instanceof OutlastError))
-    return [error instanceof Error ? error.message : String(error)]
-  const details = error.details.map(({ path, message }) => `  ${path}: ${message}`)
-  return [error.message, ...details, ...adviceFor(error, url)]
+  const message = manyLines(error instanceof Error ? error.message : String(error))
+  if (!(error instanceof OutlastError)) return [message]
+  const details = error.details.map((one) => manyLines(`  ${one.path}: ${one.message}`))
+  return [message, ...details, ...adviceFor(error, url)]
 }
 
 function adviceFor({ code, status }: OutlastError, url: string): string[] {
   if (code === 'connection_failed' || code === 'timeout') {
+    const place = url === '' ? '' : ` at ${url}`
     return [
-      `Is the server running at ${url}? \`outlast serve\` starts one; --url names another; \`outlast doctor\` looks.`,
+      `Is the server running${place}? \`outlast serve\` starts one; --url names another; \`outlast doctor\` looks.`,
     ]
   }
   if (code === 'not_outlast')
-    return [`Is ${url} the address of an Outlast server? \`outlast doctor\` looks.`]
+    return [`Is ${url || 'this'} the address of an Outlast server? \`outlast doctor\` looks.`]
   if (status === 401)
     return ['Sign in with `outlast login`, or give a key with --api-key or OUTLAST_API_KEY.']
   return []

@@ -3,8 +3,8 @@ import type { Readable, Writable } from 'node:stream'
 /** What a command reads from and writes to. */
 export type Io = {
   stdin: Readable & { isTTY?: boolean }
-  stdout: Writable & { isTTY?: boolean; columns?: number }
-  stderr: Writable & { isTTY?: boolean; columns?: number }
+  stdout: Writable & { isTTY?: boolean; columns?: number; rows?: number }
+  stderr: Writable & { isTTY?: boolean; columns?: number; rows?: number }
   env: Record<string, string | undefined>
 }
 

@@ -1,25 +1,27 @@
 import { columnsOf, hasColors, type Io } from './io.ts'
-import { cut, oneLine, pad, widthOf } from './width.ts'
+import { type Field, fieldLines, type Shown, tableOf } from './table.ts'
+import { manyLines } from './width.ts'
 
 /** How a command answers: `text` for people, `json` for programs, `quiet` with ids only. */
 export type Mode = 'text' | 'json' | 'quiet'
 
 export type Column<T> = {
   title: string
-  value: (row: T) => string | number | boolean | null | undefined
+  value: (row: T) => Shown
   /** Takes what space is left, and is cut first. Ids are never cut. */
   isFlexible?: boolean
+  /** Left out where there is little room. */
+  isExtra?: boolean
 }
 
-export type Fields = Record<string, string | number | boolean | null | undefined>
+export type Fields = Record<string, Field>
+
+/** What comes row by row; `hint` is told to people after the last one. */
+export type Rows<T> = AsyncIterable<T> & { hint?: () => string | undefined }
 
 export type Output = ReturnType<typeof createOutput>
 
-const gap = '  '
-const flexibleMin = 8
-
-const shown = (value: Fields[string]) =>
-  value === undefined || value === null || value === '' ? '-' : oneLine(String(value))
+const idIn = (value: object) => (value as { id?: string }).id
 
 export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: boolean }) {
   const { stdout, stderr } = io
@@ -29,8 +31,8 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
   }
 
   /** Writes, and waits while whoever reads is slower. */
-  async function write(text: string): Promise<void> {
-    if (text === '' || stdout.destroyed) return
+  async function write(text: string | Uint8Array): Promise<void> {
+    if (text.length === 0 || stdout.destroyed) return
     if (stdout.write(text)) return
     await new Promise<void>((resolve) => {
       const go = () => {
@@ -45,6 +47,11 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
 
   const line = (text: string) => write(`${text}\n`)
 
+  const quietly = async (value: object) => {
+    const id = idIn(value)
+    if (id !== undefined) await line(id)
+  }
+
   return {
     mode,
     colors,
@@ -56,63 +63,53 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
     },
     /** One JSON value; `isLine` for those of a stream, one a line. */
     json: (value: unknown, isLine = false) => line(JSON.stringify(value, null, isLine ? 0 : 2)),
+    /** A text of many lines that came from the server. */
+    text: (text: string) => line(manyLines(String(text)).replace(/\n+$/, '')),
     /** One thing: its fields, its JSON, or its id. */
-    async item<T extends { id?: string | undefined }>(
-      value: T,
-      fields: Fields,
-      title?: string,
-    ): Promise<void> {
+    async item<T extends object>(value: T, fields: Fields, title?: string): Promise<void> {
       if (mode === 'json') return this.json(value)
-      if (mode === 'quiet') return value.id === undefined ? undefined : line(value.id)
+      if (mode === 'quiet') return quietly(value)
       if (title) await line(title)
-      const width = Math.max(...Object.keys(fields).map(widthOf))
-      for (const [name, given] of Object.entries(fields)) {
-        await line(`${pad(name, width)}${gap}${shown(given)}`)
-      }
+      for (const text of fieldLines(Object.entries(fields), columnsOf(stdout))) await line(text)
     },
-    /** Many things: a table, a JSON array, or their ids. */
-    async list<T extends { id?: string | undefined }>(
-      rows: readonly T[],
+    /** What was done, in a sentence; the JSON of what came of it, or its id. */
+    async done<T extends object>(value: T, sentence: string): Promise<void> {
+      if (mode === 'json') return this.json(value)
+      if (mode === 'quiet') return quietly(value)
+      return line(manyLines(sentence))
+    },
+    /** Many things: a table, a JSON array, or their ids. Only a table waits for the last of them. */
+    async list<T extends object>(
+      rows: Rows<T> | readonly T[],
       columns: readonly Column<T>[],
-      { empty, idOf = (row: T) => row.id ?? '' }: { empty: string; idOf?: (row: T) => string },
+      { empty, idOf = idIn }: { empty: string; idOf?: (row: T) => string | undefined },
     ): Promise<void> {
-      if (mode === 'json') return this.json(rows)
-      if (mode === 'quiet') return write(rows.map((row) => `${idOf(row)}\n`).join(''))
-      if (rows.length === 0) return this.note(empty)
-      for (const text of tableOf(rows, columns, columnsOf(stdout))) await line(text)
+      if (mode === 'json') return writeArray(rows, write)
+      if (mode === 'quiet') {
+        for await (const row of rows) await line(idOf(row) ?? '-')
+        return
+      }
+      const kept: T[] = []
+      for await (const row of rows) kept.push(row)
+      if (kept.length === 0) return this.note(empty)
+      const { head, lines } = tableOf(kept, columns, columnsOf(stdout))
+      if (head) await line(colors.out ? `\x1b[1m${head}\x1b[22m` : head)
+      for (const text of lines) await line(text)
+      const hint = 'hint' in rows ? rows.hint?.() : undefined
+      if (hint) this.note(hint)
     },
   }
 }
 
-/** The lines of a table no wider than the terminal, as far as what may be cut allows it. */
-function* tableOf<T>(rows: readonly T[], columns: readonly Column<T>[], most: number) {
-  const cells = rows.map((row) => columns.map(({ value }) => shown(value(row))))
-  const widths = columns.map(({ title }, at) =>
-    Math.max(widthOf(title), ...cells.map((row) => widthOf(row[at]!))),
-  )
-  fit(columns, widths, most)
-  const lineOf = (row: readonly string[]) =>
-    row
-      .map((cell, at) => cut(cell, widths[at]!))
-      .map((cell, at) => (at === row.length - 1 ? cell : pad(cell, widths[at]!)))
-      .join(gap)
-      .trimEnd()
-  yield lineOf(columns.map(({ title }) => title))
-  for (const row of cells) yield lineOf(row)
-}
-
-/** Takes from the widest flexible column, until the table fits or all are at their least. */
-function fit<T>(columns: readonly Column<T>[], widths: number[], most: number): void {
-  for (;;) {
-    const over = widths.reduce((sum, width) => sum + width, gap.length * (widths.length - 1)) - most
-    if (!(over > 0)) return
-    const flexible = columns
-      .map(({ isFlexible }, at) => (isFlexible ? at : -1))
-      .filter((at) => at >= 0 && widths[at]! > flexibleMin)
-      .sort((a, b) => widths[b]! - widths[a]!)
-    const [widest, second] = flexible
-    if (widest === undefined) return
-    const floor = second === undefined ? flexibleMin : Math.max(flexibleMin, widths[second]! - 1)
-    widths[widest] = Math.max(floor, widths[widest]! - over)
+/** A JSON array, written as its values come. */
+async function writeArray(
+  rows: AsyncIterable<unknown> | Iterable<unknown>,
+  write: (text: string) => Promise<void>,
+): Promise<void> {
+  let before = '[\n'
+  for await (const row of rows) {
+    await write(before + JSON.stringify(row, null, 2).replace(/^/gm, '  '))
+    before = ',\n'
   }
+  await write(before === '[\n' ? '[]\n' : '\n]\n')
 }

@@ -1,12 +1,13 @@
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import type { GlobalFlags } from './arguments.ts'
 import { UsageError } from './failure.ts'
+import { makeFolder } from './folder.ts'
 import type { Io } from './io.ts'
 
-/** A server and how to sign in there. */
-export type Profile = { url: string; api_key?: string; org_id?: string }
+/** A server and how to sign in there. `key_id`: of a key that `outlast login` made, and `outlast logout` ends. */
+export type Profile = { url: string; api_key?: string; org_id?: string; key_id?: string }
 
 export type Credentials = { current_profile?: string; profiles: Record<string, Profile> }
 
@@ -24,39 +25,101 @@ export function credentialsFile({ env }: Io): string {
   return path.join(base, 'outlast', 'credentials.json')
 }
 
-/** What was saved; nothing where nothing was. Contract: throws when the file cannot be read as that. */
+/**
+ * What was saved; nothing where nothing was. A file that others can read is told and mended.
+ * Contract: throws a UsageError when the file cannot be read as that.
+ */
 export function readCredentials(io: Io): Credentials {
   const file = credentialsFile(io)
   try {
-    const { current_profile, profiles } = JSON.parse(readFileSync(file, 'utf8'))
-    return { current_profile, profiles: profiles ?? {} }
+    const credentials = checked(JSON.parse(readFileSync(file, 'utf8')))
+    makePrivate(io, file)
+    return credentials
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { profiles: {} }
-    throw new UsageError(`${file} cannot be read: ${(error as Error).message}`)
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return { profiles: {} }
+    const why = error instanceof SyntaxError ? 'it is no JSON' : (error as Error).message
+    throw new UsageError(
+      `${file} cannot be used: ${why}. Mend or remove it, or give --url and a key.`,
+    )
   }
+}
+
+/** Contract: never throws with a part of the file in its message: a key may stand there. */
+function checked(given: Partial<Credentials> | null): Credentials {
+  const { current_profile, profiles } = given ?? {}
+  if (typeof profiles !== 'object' || profiles === null) throw new Error('it has no profiles')
+  for (const [name, profile] of Object.entries(profiles)) {
+    if (typeof profile?.url !== 'string' || !URL.canParse(profile.url)) {
+      throw new Error(`its profile ${name} has no URL`)
+    }
+  }
+  const isNamed = typeof current_profile === 'string'
+  return { profiles, ...(isNamed && { current_profile }) }
+}
+
+const isOthers = 0o077
+
+function makePrivate({ stderr }: Io, file: string): void {
+  if (process.platform === 'win32' || (statSync(file).mode & isOthers) === 0) return
+  chmodSync(file, 0o600)
+  stderr.write(
+    `${file} could be read by others of this machine. It is yours alone now; if somebody may have read it, make new keys.\n`,
+  )
 }
 
 /** Contract: the file is replaced whole, and nobody else can read it, at no moment. */
 export function writeCredentials(io: Io, credentials: Credentials): void {
   const file = credentialsFile(io)
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 })
   const draft = `${file}.${process.pid}`
-  writeFileSync(draft, `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600 })
-  chmodSync(draft, 0o600)
-  renameSync(draft, file)
+  try {
+    makeFolder(path.dirname(file), 0o700)
+    rmSync(draft, { force: true })
+    try {
+      writeFileSync(draft, `${JSON.stringify(credentials, null, 2)}\n`, { mode: 0o600, flag: 'wx' })
+      renameSync(draft, file)
+    } finally {
+      rmSync(draft, { force: true })
+    }
+  } catch (error) {
+    throw new UsageError(`${file} cannot be written: ${(error as Error).message}`)
+  }
 }
 
 /** The server to talk to: flags win over the environment, and that over the saved profile. */
 export function profileOf(io: Io, flags: GlobalFlags): Profile {
   const { env } = io
-  const saved = savedProfile(io, flags.profile ?? env.OUTLAST_PROFILE)
-  const url = flags.url ?? env.OUTLAST_URL ?? saved?.url ?? urlDefault
-  if (!URL.canParse(url)) throw new UsageError(`${url} is no URL.`)
+  const name = flags.profile || env.OUTLAST_PROFILE || undefined
+  const given = flags.url || env.OUTLAST_URL || undefined
+  const givenKey = flags['api-key'] || env.OUTLAST_API_KEY || undefined
+  // Where all is said, the file is not needed, and need not be in order.
+  const saved = given && givenKey && !name ? undefined : savedProfile(io, name)
+  const url = given ?? saved?.url ?? urlDefault
+  checkUrl(url)
   // A key goes to no server but the one that it was saved for.
   const isSaved = saved && new URL(saved.url).origin === new URL(url).origin
-  const api_key = flags['api-key'] ?? env.OUTLAST_API_KEY ?? (isSaved ? saved.api_key : undefined)
-  const org_id = flags.org ?? env.OUTLAST_ORG ?? (isSaved ? saved.org_id : undefined)
+  const api_key = givenKey ?? (isSaved ? saved.api_key : undefined)
+  const org_id = (flags.org || env.OUTLAST_ORG) ?? (isSaved ? saved.org_id : undefined)
+  checkHeader(api_key, 'The key')
+  checkHeader(org_id, 'The organization')
   return { url, ...(api_key && { api_key }), ...(org_id && { org_id }) }
+}
+
+/** Contract: throws a UsageError for what is no address of a server. */
+export function checkUrl(url: string): void {
+  const isWeb = URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)
+  if (!isWeb) throw new UsageError(`${url} is no URL that begins with http:// or https://.`)
+  const { username, password, search, hash } = new URL(url)
+  if (username || password) {
+    throw new UsageError('A URL with a user or a password is not taken: give a key with --api-key.')
+  }
+  if (search || hash) throw new UsageError(`${url} has a ? or a #, which no server's address has.`)
+}
+
+/** Contract: throws a UsageError, without the value, for what no header can carry. */
+function checkHeader(value: string | undefined, what: string): void {
+  if (value === undefined || /^[\x21-\x7e]+$/.test(value)) return
+  throw new UsageError(`${what} has blanks or letters that none has: was it copied whole?`)
 }
 
 function savedProfile(io: Io, name: string | undefined): Profile | undefined {
@@ -67,4 +130,9 @@ function savedProfile(io: Io, name: string | undefined): Profile | undefined {
   if (!found && name)
     throw new UsageError(`There is no profile ${name}. \`outlast login\` makes one.`)
   return found
+}
+
+/** The name under which the profile in use is saved, if it is. */
+export function currentName(io: Io, flags: GlobalFlags): string | undefined {
+  return flags.profile || io.env.OUTLAST_PROFILE || readCredentials(io).current_profile
 }

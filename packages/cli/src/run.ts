@@ -1,12 +1,14 @@
-import { createOutlast } from '@outlast/sdk'
-import { globalFlags, type Parsed, parse } from './arguments.ts'
-import type { Command, Noun } from './command.ts'
-import { nouns } from './commands/index.ts'
-import { exitCodeOf, exitCodes, sentencesOf, UsageError } from './failure.ts'
+import { type GlobalFlags, parse } from './arguments.ts'
+import { clientOf } from './client.ts'
+import type { Context } from './command.ts'
+import { exitCodeOf, exitCodes, Interrupted, sentencesOf } from './failure.ts'
+import { find } from './find.ts'
 import { commandHelp, type Extra, generalHelp, nounHelp } from './help.ts'
-import type { Io } from './io.ts'
+import { columnsOf, type Io } from './io.ts'
 import { createOutput, type Mode } from './output.ts'
-import { profileOf } from './profiles.ts'
+import { type Profile, profileOf } from './profiles.ts'
+
+type Surroundings = { signal: AbortSignal; extra?: Extra }
 
 /**
  * Runs one command line and says with which code the process should end.
@@ -16,86 +18,68 @@ import { profileOf } from './profiles.ts'
 export async function run(
   args: readonly string[],
   io: Io,
-  { signal, extra = {} }: { signal: AbortSignal; extra?: Extra },
+  { signal, extra = {} }: Surroundings,
 ): Promise<number> {
-  let url = ''
+  const at = { url: '' }
   try {
-    const found = await find(args)
-    if (!found) {
-      io.stdout.write(generalHelp(extra))
-      return exitCodes.ok
+    if (args[0] === '__complete') {
+      const { complete } = await import('./completion.ts')
+      return await complete(args.slice(1), io, { signal, extra })
     }
+    const isHelp = args[0] === 'help'
+    const other = isHelp ? args[1] : undefined
+    if (other && Object.hasOwn(extra, other)) return say(io, `outlast ${other}: ${extra[other]}\n`)
+    const found = await find(isHelp ? args.slice(1) : args, Object.keys(extra))
+    if (!found) return say(io, generalHelp(extra, columnsOf(io.stdout)))
     const { name, noun, command, rest } = found
     if (!command) {
-      io.stdout.write(nounHelp(name, noun))
-      return rest.some(isHelp) ? exitCodes.ok : exitCodes.usage
+      const code = isHelp || rest.some(isHelpFlag) ? exitCodes.ok : exitCodes.usage
+      return say(io, nounHelp(name, noun, columnsOf(io.stdout)), code)
     }
-    const parsed = parse(rest, command)
-    if (parsed.global.help) {
-      io.stdout.write(commandHelp(name, command))
-      return exitCodes.ok
-    }
-    const profile = profileOf(io, parsed.global)
-    url = profile.url
-    return (await perform(command, parsed, { io, signal, profile })) ?? exitCodes.ok
+    const { words, flags, global } = parse(isHelp ? ['--help'] : rest, command)
+    if (global.help) return say(io, commandHelp(name, command, columnsOf(io.stdout)))
+    const context = contextOf(global, { io, signal, at })
+    return (await command.run(context, { words, flags: flags as never })) ?? exitCodes.ok
   } catch (error) {
-    if (signal.aborted) return exitCodes.interrupted
-    for (const [at, text] of sentencesOf(error, url).entries()) {
-      io.stderr.write(`${at === 0 ? 'outlast: ' : ''}${text}\n`)
+    if (signal.aborted || error instanceof Interrupted) return exitCodes.interrupted
+    for (const [index, text] of sentencesOf(error, at.url).entries()) {
+      io.stderr.write(`${index === 0 ? 'outlast: ' : ''}${text}\n`)
     }
     return exitCodeOf(error)
   }
 }
 
-type Running = { io: Io; signal: AbortSignal; profile: ReturnType<typeof profileOf> }
+const isHelpFlag = (arg: string) => arg === '--help' || arg === '-h'
 
-function perform(
-  command: Command,
-  { words, flags, global }: Parsed,
-  { io, signal, profile }: Running,
-) {
-  const mode: Mode = global.json ? 'json' : global.quiet ? 'quiet' : 'text'
-  const { url, api_key, org_id } = profile
-  const outlast = createOutlast({
-    url,
-    ...(api_key && { apiKey: api_key }),
-    ...(org_id && { organization: org_id }),
-  })
-  const out = createOutput(io, { mode, noColor: global['no-color'] === true })
-  return command.run({ outlast, url, out, io, signal }, { words, flags: flags as never })
+function say(io: Io, text: string, code: number = exitCodes.ok): number {
+  io.stdout.write(text)
+  return code
 }
 
-type Found = { name: string; noun: Noun; command: Command | undefined; rest: string[] }
-
-/** The command that is meant; nothing when only help is. Flags may stand before it. */
-async function find(args: readonly string[]): Promise<Found | undefined> {
-  const words = wordsOf(args)
-  const [first, second] = words
-  if (first === undefined || args[first.at] === 'help') return undefined
-  const name = args[first.at]!
-  const entry = Object.hasOwn(nouns, name) ? nouns[name]! : undefined
-  if (!entry) throw new UsageError(`There is no command ${name}. \`outlast --help\` lists them.`)
-  const noun = await entry.load()
-  const verb = second && Object.hasOwn(noun, args[second.at]!) ? args[second.at]! : ''
-  const command = Object.hasOwn(noun, verb) ? noun[verb] : undefined
-  if (!command && second) {
-    throw new UsageError(`${name} has no ${args[second.at]}: ${Object.keys(noun).join(', ')}.`)
+/** `at` is told the server's address, for what is said of a failure. */
+function contextOf(
+  given: GlobalFlags,
+  { io, signal, at }: { io: Io; signal: AbortSignal; at: { url: string } },
+): Context {
+  const mode: Mode = given.json ? 'json' : given.quiet ? 'quiet' : 'text'
+  let profile: Profile | undefined
+  let outlast: Context['outlast'] | undefined
+  return {
+    io,
+    signal,
+    given,
+    out: createOutput(io, { mode, noColor: given['no-color'] === true }),
+    get profile() {
+      profile ??= profileOf(io, given)
+      at.url = profile.url
+      return profile
+    },
+    get url() {
+      return this.profile.url
+    },
+    get outlast() {
+      outlast ??= clientOf(this.profile)
+      return outlast
+    },
   }
-  const used = new Set(verb === '' ? [first.at] : [first.at, second!.at])
-  const rest = args.filter((_, at) => !used.has(at))
-  return { name: verb === '' ? name : `${name} ${verb}`, noun, command, rest }
-}
-
-const isHelp = (arg: string) => arg === '--help' || arg === '-h'
-
-/** Where the words stand that are no flags and no values of global flags. */
-function wordsOf(args: readonly string[]): { at: number }[] {
-  const words: { at: number }[] = []
-  for (let at = 0; at < args.length && args[at] !== '--'; at += 1) {
-    const arg = args[at]!
-    if (!arg.startsWith('-') || arg === '-') words.push({ at })
-    else if ((globalFlags as Record<string, { type: string }>)[arg.slice(2)]?.type === 'string')
-      at += 1
-  }
-  return words
 }

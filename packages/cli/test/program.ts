@@ -1,27 +1,44 @@
 import { spawn } from 'node:child_process'
-import { text } from 'node:stream/consumers'
+import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-const program = fileURLToPath(new URL('../../../apps/server/outlast.js', import.meta.url))
+export const program = fileURLToPath(new URL('../../../apps/server/outlast.js', import.meta.url))
 
 export type Ended = { code: number | null; stdout: string; stderr: string }
 
-/** Runs the program as a person would, without a terminal and without settings of this machine. */
-export async function outlast(
-  args: readonly string[],
-  { env = {}, input }: { env?: Record<string, string>; input?: string } = {},
-): Promise<Ended> {
+type Surroundings = { env?: Record<string, string>; input?: string }
+
+/** The program as a process that is still at work, without a terminal and without settings of this machine. */
+export function startOutlast(args: readonly string[], { env = {}, input = '' }: Surroundings = {}) {
   const child = spawn(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', program, ...args],
-    {
-      env: { PATH: process.env.PATH, HOME: '/nonexistent', ...env },
-      stdio: 'pipe',
-    },
+    { env: { PATH: process.env.PATH, HOME: '/nonexistent', ...env }, stdio: 'pipe' },
   )
   child.stdin.on('error', () => {})
-  child.stdin.end(input ?? '')
-  const closed = new Promise<number | null>((resolve) => child.once('close', resolve))
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), closed])
-  return { code, stdout, stderr }
+  child.stdin.end(input)
+  const said = { stdout: '', stderr: '' }
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream].setEncoding('utf8').on('data', (text) => (said[stream] += text))
+  }
+  const ended = once(child, 'close').then(([code]) => code as number | null)
+  return {
+    child,
+    said,
+    ended,
+    /** Waits until it has said this. */
+    async says(stream: 'stdout' | 'stderr', pattern: RegExp): Promise<void> {
+      while (!pattern.test(said[stream])) await once(child[stream], 'data')
+    },
+  }
+}
+
+/** Runs the program as a person would, to its end. */
+export async function outlast(
+  args: readonly string[],
+  surroundings?: Surroundings,
+): Promise<Ended> {
+  const { said, ended } = startOutlast(args, surroundings)
+  const code = await ended
+  return { code, ...said }
 }

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
-import { AgentId, ModelId, Timestamp } from './id.ts'
+import { AgentId, HarnessId, ModelId, Timestamp } from './id.ts'
 import { oneOf, optional, pageOf } from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
@@ -10,6 +10,7 @@ export const AgentStatus = oneOf('active', 'archived')
 export const Agent = Type.Object(
   {
     id: AgentId,
+    harness_id: HarnessId,
     name: Type.String(),
     description: Type.Optional(Type.String()),
     system_prompt: Type.String(),

@@ -6,7 +6,7 @@ import { ContentPart, EventMessage } from './message.ts'
 import { AnyObject, Anything, count, oneOf, optional, pageOf } from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
-const ToolCall = Type.Object(
+export const ToolCall = Type.Object(
   { id: Type.String(), name: Type.String(), arguments: AnyObject },
   { title: 'ToolCall' },
 )
@@ -22,7 +22,7 @@ const ToolSummary = Type.Object(
   { title: 'ToolDefinitionSummary' },
 )
 
-const ModelMetadata = Type.Object(
+export const ModelMetadata = Type.Object(
   {
     model: Type.String(),
     model_id: optional(Type.String({ format: 'uuid' })),
@@ -43,7 +43,7 @@ const RetryInfo = Type.Object(
 )
 
 /** What was done before the call to a history that did not fit. Tokens are estimates. */
-const CompactionInfo = Type.Object(
+export const CompactionInfo = Type.Object(
   {
     compacted: Type.Boolean(),
     input_tokens_before: Type.Optional(count()),
@@ -54,7 +54,7 @@ const CompactionInfo = Type.Object(
 )
 export type CompactionInfo = Static<typeof CompactionInfo>
 
-const GenerationMetadata = Type.Object(
+export const GenerationMetadata = Type.Object(
   {
     model: Type.String(),
     success: Type.Boolean(),
@@ -76,7 +76,7 @@ const GenerationMetadata = Type.Object(
 export type GenerationMetadata = Static<typeof GenerationMetadata>
 
 /** Who decided: a user, a key, or anybody where there is no authentication. */
-const Decider = Type.Object(
+export const Decider = Type.Object(
   { kind: Type.String(), id: Type.String(), name: Type.String() },
   { title: 'Decider' },
 )
@@ -240,7 +240,7 @@ export const eventData = {
       tool_call_id: Type.String(),
       tool_name: Type.String(),
       success: Type.Boolean(),
-      status: Type.Unsafe<'success' | 'error' | 'timeout' | 'cancelled'>({ type: 'string' }),
+      status: oneOf('success', 'error', 'timeout', 'cancelled'),
       result: optional(Type.Array(ContentPart)),
       error: optional(Type.String()),
       duration_ms: Type.Optional(count()),

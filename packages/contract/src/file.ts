@@ -93,7 +93,7 @@ export const Grep = Type.Object(
 )
 export type Grep = Static<typeof Grep>
 
-const GrepMatch = Type.Object(
+export const GrepMatch = Type.Object(
   {
     path: Type.String(),
     line_number: Type.Integer({ minimum: 1 }),

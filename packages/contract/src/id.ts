@@ -37,6 +37,12 @@ export const McpServerId = idOf('mcp_server')
 export const InvitationId = idOf('invitation')
 export const AuditEntryId = idOf('audit')
 
+/** What later clients of this API cannot read an agent or a session without. There is one. */
+export const harnessId = 'harness_00000000000000000000000000000001'
+export const HarnessId = Type.Literal(harnessId, {
+  description: 'Always the same; some clients demand it.',
+})
+
 /** Users and keys have dashed UUIDs without a prefix. */
 export const Uuid = Type.String({
   format: 'uuid',

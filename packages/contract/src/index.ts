@@ -84,6 +84,8 @@ export {
   AgentId,
   AuditEntryId,
   EventId,
+  HarnessId,
+  harnessId,
   InvitationId,
   idPrefixes,
   McpServerId,

@@ -127,7 +127,7 @@ const prices = {
 }
 
 /** US dollars for a million tokens. `tiers` replace the prices of a whole call whose input is above `above` tokens. */
-const ModelCost = Type.Object(
+export const ModelCost = Type.Object(
   {
     ...prices,
     tiers: Type.Optional(
@@ -153,10 +153,10 @@ const ModelModalities = Type.Object(
 )
 
 export const reasoningEfforts = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh'] as const
-const ReasoningEffort = oneOf(...reasoningEfforts)
+export const ReasoningEffort = oneOf(...reasoningEfforts)
 export type ReasoningEffort = Static<typeof ReasoningEffort>
 
-const ReasoningEffortConfig = Type.Object(
+export const ReasoningEffortConfig = Type.Object(
   {
     default: ReasoningEffort,
     values: Type.Array(

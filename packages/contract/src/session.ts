@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
-import { AgentId, EventId, ModelId, OrganizationId, SessionId, Timestamp } from './id.ts'
+import { AgentId, EventId, HarnessId, ModelId, OrganizationId, SessionId, Timestamp } from './id.ts'
 import { nullable, oneOf, optional, PageQuery, pageOf } from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
@@ -39,6 +39,7 @@ export const Session = Type.Object(
     id: SessionId,
     organization_id: OrganizationId,
     agent_id: AgentId,
+    harness_id: HarnessId,
     title: nullable(Type.String()),
     tags: Type.Array(Type.String()),
     model_id: nullable(ModelId),

@@ -33,6 +33,12 @@ export const DurableHealth = Type.Object(
     workers: Type.Optional(
       Type.Object({ alive: count(), draining: count(), slots: count(), used_slots: count() }),
     ),
+    disk: Type.Optional(
+      Type.Object(
+        { free_bytes: count(), size_bytes: count() },
+        { description: 'Where the embedded database of this node keeps its data.' },
+      ),
+    ),
   },
   { title: 'DurableHealth' },
 )

@@ -55,14 +55,15 @@ export const sessionStates = [
   'node_gone',
   'cancelling',
 ] as const
-export type SessionState = (typeof sessionStates)[number]
+export const SessionState = oneOf(...sessionStates)
+export type SessionState = Static<typeof SessionState>
 
 /** Why a session is as it is, in one sentence and in fields. Every field is always there; `null` where it has no value. */
 export const Why = Type.Object(
   {
     session_id: SessionId,
     turn_id: nullable(TurnId),
-    state: oneOf(...sessionStates),
+    state: SessionState,
     sentence: Type.String(),
     since: Timestamp,
     node: nullable(Type.String({ description: 'Session tokens are not told.' })),

@@ -8,8 +8,11 @@ export function whenAborted(signal: AbortSignal | undefined, work: () => void): 
   return () => signal?.removeEventListener('abort', work)
 }
 
+/** The controller's signal follows others until `unlink`. */
+type Linked = { controller: AbortController; signal: AbortSignal; unlink: () => void }
+
 /** A signal that follows the first of several, with its reason, until `unlink`. */
-export function linked(...signals: (AbortSignal | undefined)[]) {
+export function linked(...signals: (AbortSignal | undefined)[]): Linked {
   const controller = new AbortController()
   const unlisten = signals.map((signal) =>
     whenAborted(signal, () => controller.abort(signal?.reason)),

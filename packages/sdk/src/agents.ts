@@ -21,6 +21,7 @@ const formats: Record<Format, string> = {
 export function agents(http: Http) {
   const { call, text } = http
   return {
+    /** Those that are not archived, the newest first. */
     list: (query?: PageQuery, options?: CallOptions) =>
       listOf<Agent>(http, '/v1/agents', query, options),
     /** Makes an agent; one of this `id` that exists is changed. */
@@ -28,12 +29,14 @@ export function agents(http: Http) {
       call<Agent>('POST', '/v1/agents', { body: agent }, options),
     /** The prompt, tools and model that an agent would have, without making it. */
     preview: (agent: PreviewAgent, options?: CallOptions) =>
-      call<Preview>('POST', '/v1/agents/preview', { body: agent }, options),
+      call<Preview>('POST', '/v1/agents/preview', { body: agent, isRead: true }, options),
+    /** `not_found` if there is none of this id. */
     get: (id: string, options?: CallOptions) =>
       call<Agent>('GET', path`/v1/agents/${id}`, {}, options),
     /** Makes an agent of this id, or replaces it. */
     put: (id: string, agent: NewAgent, options?: CallOptions) =>
       call<Agent>('PUT', path`/v1/agents/${id}`, { body: agent }, options),
+    /** Changes what is given; `capabilities`, `tools` and `tags` are replaced whole. `status: 'active'` restores it. */
     update: (id: string, change: AgentChange, options?: CallOptions) =>
       call<Agent>('PATCH', path`/v1/agents/${id}`, { body: change }, options),
     /** Archives an agent: its sessions stay. */

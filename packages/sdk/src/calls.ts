@@ -1,5 +1,5 @@
 import type { Approval, Event, ToolCall } from '@outlast/contract'
-import { linked } from './abort.ts'
+import { linked, whenAborted } from './abort.ts'
 import type { ClientTool } from './client-tool.ts'
 import { OutlastError } from './error.ts'
 import { type Http, path } from './http.ts'
@@ -23,7 +23,7 @@ type Work = (signal: AbortSignal) => Promise<unknown>
 const retriesMax = 30
 
 /** Calls that some turn of a program answers: two turns that follow the same one do not both run its tools. */
-const claims = new WeakMap<Http, Set<string>>()
+const claims = new WeakMap<Http, Map<string, AbortController>>()
 
 /** What tells that a call waits no longer. */
 const outcomeTypes = [
@@ -44,7 +44,7 @@ export function createCalls(
   sessionId: string,
   { signal, tools = [], onApproval, onError }: CallHandlers & { onError: (error: unknown) => void },
 ) {
-  const claimed = claims.get(http) ?? new Set<string>()
+  const claimed = claims.get(http) ?? new Map<string, AbortController>()
   claims.set(http, claimed)
   /** What was begun here. */
   const begun = new Set<string>()
@@ -96,9 +96,15 @@ export function createCalls(
     begun.add(key)
     const claim = `${sessionId} ${key}`
     if (claimed.has(claim)) return
-    claimed.add(claim)
     const { controller, unlink } = linked(signal)
+    claimed.set(claim, controller)
     running.set(key, controller)
+    // A tool that does not hear that it is over must not keep others from the call.
+    const release = () => {
+      running.delete(key)
+      if (claimed.get(claim) === controller) claimed.delete(claim)
+    }
+    whenAborted(controller.signal, release)
     try {
       await look(sequence, controller.signal)
       if (!settled.has(key) && !controller.signal.aborted) await work(controller.signal)
@@ -106,8 +112,7 @@ export function createCalls(
       if (!controller.signal.aborted && !isAnswered(error)) onError(error)
     } finally {
       unlink()
-      running.delete(key)
-      claimed.delete(claim)
+      release()
     }
   }
 

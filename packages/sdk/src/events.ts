@@ -1,44 +1,37 @@
 import type { Event, EventQuery } from '@outlast/contract'
 import { type CallOptions, type Http, path } from './http.ts'
-import type { Page } from './page.ts'
+import { type List, listFrom, type Page } from './page.ts'
 import { type StreamOptions, streamEvents } from './stream.ts'
-
-/** Stored events: awaited, the first page; iterated, all of them, page by page. */
-export type EventList = PromiseLike<Page<Event>> & AsyncIterable<Event>
 
 const pageSize = 1_000
 
 export function events(http: Http) {
-  function list(sessionId: string, query: EventQuery = {}, options?: CallOptions): EventList {
-    const get = (asked: EventQuery) =>
-      http.call<Page<Event>>(
-        'GET',
-        path`/v1/sessions/${sessionId}/events`,
-        { query: { ...query, ...asked } },
-        options,
-      )
+  /**
+   * The log of a session as it stands, without deltas: awaited, its first 1,000 events; iterated, all, a page of `limit` at a time,
+   * also those that are added meanwhile. `since_id` or `after_sequence` say where it begins.
+   */
+  function list(sessionId: string, query: EventQuery = {}, options?: CallOptions): List<Event> {
+    const at = path`/v1/sessions/${sessionId}/events`
+    const get = (asked?: EventQuery) =>
+      http.call<Page<Event>>('GET', at, { query: { limit: pageSize, ...query, ...asked } }, options)
 
     async function* iterate() {
-      const limit = query.limit ?? pageSize
-      let { since_id, after_sequence } = query
+      let place: Pick<EventQuery, 'since_id' | 'after_sequence'> = {}
       for (;;) {
-        const { data } = await get({ since_id, after_sequence, limit })
-        yield* data
-        if (data.length < limit) return
-        since_id = undefined
-        after_sequence = data.at(-1)!.sequence
+        const { data, total } = await get(place)
+        for (const event of data) {
+          options?.signal?.throwIfAborted()
+          yield event
+        }
+        if (data.length === 0 || data.length >= total) return
+        place = { since_id: undefined, after_sequence: data.at(-1)!.sequence }
       }
     }
 
-    return {
-      // biome-ignore lint/suspicious/noThenProperty: a list is awaited for its first page
-      then: (resolve, reject) => get({}).then(resolve, reject),
-      [Symbol.asyncIterator]: iterate,
-    }
+    return listFrom(get, iterate)
   }
 
   return {
-    /** The log of a session as it stands. */
     list,
     /** The log of a session, and then what happens: see `streamEvents`. */
     stream: (sessionId: string, options?: StreamOptions) => streamEvents(http, sessionId, options),

@@ -10,6 +10,7 @@ import type {
   NewFile,
   SessionFile,
 } from '@outlast/contract'
+import { OutlastError } from './error.ts'
 import { type CallOptions, type Http, path } from './http.ts'
 import { listOf, type Page } from './page.ts'
 
@@ -19,38 +20,53 @@ export function files(http: Http) {
     /** What is in a directory; default: the root. */
     list: (sessionId: string, directory = '/', query?: FileQuery, options?: CallOptions) =>
       listOf<FileInfo>(http, pathOf(sessionId, directory), query, options),
-    /** A file with its content: as text where it is text, else in base64. */
+    /** A file with its content: as text where it is text, else in base64. `not_a_file` for a directory. */
     read: (sessionId: string, file: string, options?: CallOptions) =>
-      call<SessionFile>('GET', pathOf(sessionId, file), {}, options),
-    /** Makes a file or directory, and the directories above it. */
+      call<SessionFile | Page<FileInfo>>('GET', pathOf(sessionId, file), {}, options).then(
+        (found) => {
+          if ('id' in found) return found
+          throw new OutlastError('not_a_file', `${file} is a directory.`)
+        },
+      ),
+    /** Makes a file or directory, and the directories above it. `file_exists` where something stands. */
     create: (sessionId: string, file: string, body: NewFile, options?: CallOptions) =>
       call<SessionFile>('POST', pathOf(sessionId, file), { body }, options),
+    /** New content for a file that is there. */
     update: (sessionId: string, file: string, body: FileUpdate, options?: CallOptions) =>
       call<SessionFile>('PUT', pathOf(sessionId, file), { body }, options),
-    /** A directory that is not empty needs `recursive`. */
+    /** A directory that is not empty needs `recursive`. `deleted` is false if there was nothing, or an earlier attempt did it. */
     delete: (
       sessionId: string,
       file: string,
       query?: { recursive?: boolean },
       options?: CallOptions,
-    ) => call<{ deleted: boolean }>('DELETE', pathOf(sessionId, file), { query }, options),
+    ) =>
+      call<{ deleted: boolean } | undefined>(
+        'DELETE',
+        pathOf(sessionId, file),
+        { query },
+        options,
+      ).then((answer) => answer ?? { deleted: true }),
+    /** Copies a file. `destination_exists` where something stands. */
     copy: (sessionId: string, body: CopyFile, options?: CallOptions) =>
       call<SessionFile>('POST', path`/v1/sessions/${sessionId}/fs/_/copy`, { body }, options),
+    /** Moves a file or directory, with all that is in it. */
     move: (sessionId: string, body: MoveFile, options?: CallOptions) =>
       call<SessionFile>('POST', path`/v1/sessions/${sessionId}/fs/_/move`, { body }, options),
+    /** What is known of a path without reading it. */
     stat: (sessionId: string, file: string, options?: CallOptions) =>
       call<FileStat>(
         'POST',
         path`/v1/sessions/${sessionId}/fs/_/stat`,
-        { body: { path: file } },
+        { body: { path: file }, isRead: true },
         options,
       ),
-    /** The lines that match, file by file. */
+    /** The lines that match, file by file. `truncated`: there are more than an answer holds. */
     grep: (sessionId: string, body: Grep, options?: CallOptions) =>
       call<Page<GrepResult> & { truncated?: boolean }>(
         'POST',
         path`/v1/sessions/${sessionId}/fs/_/grep`,
-        { body },
+        { body, isRead: true },
         options,
       ),
   }

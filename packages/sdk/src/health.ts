@@ -1,11 +1,19 @@
 import type { Health } from '@outlast/contract'
+import { OutlastError } from './error.ts'
 import type { CallOptions, Http } from './http.ts'
 
 export function health({ call }: Http) {
   return {
     /** Whether the server runs, which version, and how it knows who calls. Needs no key. */
     get: (options?: CallOptions) => call<Health>('GET', '/health', {}, options),
-    /** Rejects with status 503 while the server does not take requests. */
-    getReady: (options?: CallOptions) => call<Health>('GET', '/health/ready', {}, options),
+    /** Whether it takes requests now: false while it stops, and while its database is away. Needs no key. */
+    isReady: (options?: CallOptions) =>
+      call<Health>('GET', '/health/ready', {}, { retriesMax: 0, ...options }).then(
+        () => true,
+        (error) => {
+          if (error instanceof OutlastError && error.status === 503) return false
+          throw error
+        },
+      ),
   }
 }

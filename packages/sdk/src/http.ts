@@ -1,18 +1,21 @@
-import { errorOf, OutlastError } from './error.ts'
+import { errorOf, isOutlastError, lostConnection, OutlastError } from './error.ts'
 
 /** Where the server is, and how it is called. */
 export type ClientOptions = {
-  /** Default: `http://localhost:9000`. A path before `/v1` is kept, so a server behind a prefix works. */
-  url?: string
-  /** An API key, or an access token. As a function it is asked before every request. */
-  apiKey?: string | (() => string | Promise<string>)
-  /** The organization to work in; default: the one that the key belongs to. */
-  organization?: string
+  /**
+   * Default: `http://localhost:9000`. A path before `/v1` is kept, so a server behind a prefix works. In a page it may
+   * be relative: `/` is the server that the page came from.
+   */
+  url?: string | undefined
+  /** An API key, or an access token. As a function it is asked before every attempt. */
+  apiKey?: string | (() => string | Promise<string>) | undefined
+  /** The organization to work in. A key belongs to one; the token of a user who has several needs it said. */
+  organization?: string | undefined
   /** Headers of every request. */
   headers?: Record<string, string>
   /** Default: the platform's. */
   fetch?: typeof fetch
-  /** How long one attempt may take. Default: 30,000. Streams have a limit of their own. */
+  /** How long one attempt may take; `Infinity`: without end. Default: 30,000. Streams have a limit of their own. */
   timeoutMs?: number
   /** How often a call is made again when the connection or the server fails. Default: 3. */
   retriesMax?: number
@@ -20,6 +23,7 @@ export type ClientOptions = {
 
 /** What can be said with any call. */
 export type CallOptions = {
+  /** Ends the call, its pauses between attempts included; it rejects with the signal's reason. */
   signal?: AbortSignal
   timeoutMs?: number
   retriesMax?: number
@@ -36,7 +40,10 @@ export type Request = {
   body?: unknown
   /** Sent as it is, instead of `body`. */
   text?: { type: string; content: string }
+  /** The media type of the answer. Default: JSON. */
   accept?: string
+  /** A POST that changes nothing: it needs no key, and the server need not keep its answer. */
+  isRead?: boolean
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -44,30 +51,47 @@ type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 /** Calls of one server. */
 export type Http = ReturnType<typeof createHttp>
 
+const timeoutMsDefault = 30_000
+/** The longest that a timer knows. */
+const timerMsMax = 2_147_483_647
+const retriesDefault = 3
 const backoffMs = { first: 250, most: 8_000 }
 const retryAfterMsMax = 60_000
 /** Answers after which the same request may well succeed. */
 const temporary = new Set([408, 429, 502, 503, 504])
+/** Of these statuses, but the same again a moment later. */
+const lasting = new Set(['schedule_limit', 'grep_timeout', 'provider_failed'])
+/** What a DELETE hears whose first attempt did its work. */
+const gone = ['not_found', 'file_not_found', 'path_not_found'] as const
 
 export function createHttp(client: ClientOptions) {
-  const base = (client.url ?? 'http://localhost:9000').replace(/\/+$/, '')
+  const base = baseOf(client.url ?? 'http://localhost:9000')
   const fetching = client.fetch ?? ((input, init) => fetch(input, init))
+  check(client)
 
   /**
    * Makes a call, as often as it takes, and reads its answer.
-   * Contract: rejects with an OutlastError, or with the reason of the caller's signal.
+   * Contract: rejects with an OutlastError, with the reason of the caller's signal, or with a TypeError for what cannot be sent.
    */
   async function request<T>(
     method: Method,
     path: string,
     { request: sent = {}, options = {}, read }: Sending<T>,
   ): Promise<T> {
+    check(options)
     const url = base + path + queryOf(sent.query)
-    const headers = await headersOf(method, sent, options)
+    const body = bodyOf(sent)
     const retriesMax = retriesOf(method, path, options)
+    const hasEffect = method === 'POST' && !sent.isRead
+    const key = options.idempotencyKey ?? (hasEffect ? newKey() : undefined)
     for (let attempt = 0; ; attempt += 1) {
+      options.signal?.throwIfAborted()
+      const headers = await headersOf(sent, options, key)
       try {
-        return await once({ url, init: { method, headers, body: bodyOf(sent) }, options, read })
+        const init: RequestInit = { method, headers, body, redirect: 'manual' }
+        return await limited(limitOf(options), options.signal, (signal) =>
+          exchange(url, { ...init, signal }, read),
+        )
       } catch (error) {
         options.signal?.throwIfAborted()
         if (method === 'DELETE' && attempt > 0 && isGone(error)) return undefined as T
@@ -77,59 +101,120 @@ export function createHttp(client: ClientOptions) {
     }
   }
 
-  async function once<T>({ url, init, options, read }: Attempt<T>): Promise<T> {
-    const limitMs = options.timeoutMs ?? client.timeoutMs ?? 30_000
-    const limit = new AbortController()
-    const late = new OutlastError('timeout', `No answer within ${limitMs} ms.`)
-    const timer = setTimeout(() => limit.abort(late), limitMs)
-    const follow = () => limit.abort(options.signal?.reason)
-    options.signal?.throwIfAborted()
-    options.signal?.addEventListener('abort', follow)
+  async function exchange<T>(url: string, init: RequestInit, read: Sending<T>['read']) {
+    let response: Response | undefined
     try {
-      const response = await fetching(url, { ...init, signal: limit.signal })
+      response = await fetching(url, init)
       if (!response.ok) throw await errorOf(response)
       return await read(response)
     } catch (error) {
-      throw limit.signal.aborted ? limit.signal.reason : asOutlastError(error, url)
-    } finally {
-      clearTimeout(timer)
-      options.signal?.removeEventListener('abort', follow)
+      if (error instanceof OutlastError) throw error
+      const hasBegun = response !== undefined
+      const said = isTelling(error, new Headers(init.headers)) ? unsaid : error
+      throw lostConnection(said, { host: new URL(url).host, hasBegun })
     }
   }
 
-  async function headersOf(method: Method, { body, text, accept }: Request, options: CallOptions) {
-    const key = typeof client.apiKey === 'function' ? await client.apiKey() : client.apiKey
-    return {
-      accept: accept ?? 'application/json',
-      ...(key && { authorization: `Bearer ${key}` }),
-      ...(client.organization && { 'x-org-id': client.organization }),
-      ...(body !== undefined && { 'content-type': 'application/json' }),
-      ...(text && { 'content-type': text.type }),
-      ...(method === 'POST' && { 'idempotency-key': options.idempotencyKey ?? newKey() }),
-      ...client.headers,
-      ...options.headers,
+  const limitOf = (options: CallOptions) =>
+    options.timeoutMs ?? client.timeoutMs ?? timeoutMsDefault
+
+  /** Names that differ in their case only are one header: what the caller says stands. */
+  async function headersOf(
+    { body, text, accept }: Request,
+    options: CallOptions,
+    idempotencyKey: string | undefined,
+  ): Promise<Headers> {
+    const { apiKey, organization } = client
+    const key = typeof apiKey === 'function' ? await apiKey() : apiKey
+    const headers = new Headers({ accept: accept ?? 'application/json' })
+    if (key) setHeader(headers, 'authorization', `Bearer ${key.trim()}`)
+    if (organization) setHeader(headers, 'x-org-id', organization)
+    if (text || body !== undefined) headers.set('content-type', text?.type ?? 'application/json')
+    if (idempotencyKey !== undefined) setHeader(headers, 'idempotency-key', idempotencyKey)
+    for (const [name, value] of Object.entries({ ...client.headers, ...options.headers })) {
+      setHeader(headers, name, value)
     }
+    return headers
   }
 
   /** A sign-in is remembered by no key: what may have happened is not asked for again. */
   function retriesOf(method: Method, path: string, options: CallOptions) {
     if (method === 'POST' && path.startsWith('/v1/auth/')) return 0
-    return options.retriesMax ?? client.retriesMax ?? 3
+    return options.retriesMax ?? client.retriesMax ?? retriesDefault
+  }
+
+  const whole = async (answer: Response) => answer
+
+  /** An answer of any length, in the portions in which it comes. Each has the time that a call has. */
+  async function* bytes(
+    path: string,
+    sent: Request & { accept: string },
+    options: CallOptions = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const response = await request('GET', path, { request: sent, options, read: whole })
+    expectType(response, sent.accept)
+    const reader = response.body!.getReader()
+    try {
+      for (;;) {
+        const { done, value } = await limited(limitOf(options), options.signal, (signal) => {
+          signal.addEventListener('abort', () => void reader.cancel().catch(() => {}))
+          return reader.read()
+        })
+        if (done) return
+        yield value
+      }
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      if (error instanceof OutlastError) throw error
+      throw lostConnection(error, { host: new URL(base).host, hasBegun: true })
+    } finally {
+      await reader.cancel().catch(() => {})
+    }
   }
 
   return {
     base,
     request,
+    bytes,
     /** The answer's JSON; undefined where there is none. */
     call: <T>(method: Method, path: string, sent?: Request, options?: CallOptions) =>
       request<T>(method, path, { request: sent, options, read: json }),
-    /** The answer's text. */
-    text: (method: Method, path: string, sent?: Request, options?: CallOptions) =>
-      request<string>(method, path, { request: sent, options, read: (answer) => answer.text() }),
+    /** The answer's text, which must be of the type that was asked for. */
+    text: (
+      method: Method,
+      path: string,
+      sent: Request & { accept: string },
+      options?: CallOptions,
+    ) => {
+      const read = (answer: Response) => expectType(answer, sent.accept).text()
+      return request<string>(method, path, { request: sent, options, read })
+    },
     /** The answer itself, its body unread and without a time limit. */
     open: (method: Method, path: string, sent?: Request, options?: CallOptions) =>
-      request<Response>(method, path, { request: sent, options, read: async (answer) => answer }),
+      request<Response>(method, path, { request: sent, options, read: whole }),
   }
+}
+
+/** Contract: throws a TypeError without the value, which may be a key: what the platform throws has it. */
+function setHeader(headers: Headers, name: string, value: string): void {
+  try {
+    headers.set(name, value)
+  } catch {
+    const rule = 'it has a line break, or letters that no header can carry'
+    throw new TypeError(`The header ${JSON.stringify(name)} cannot be sent: ${rule}`)
+  }
+}
+
+const unsaid = new Error('it was refused before it was sent')
+/** What everybody may see. */
+const openNames = new Set(['accept', 'content-type'])
+
+/** Whether an error quotes a header, which may be a key: platforms do so with one that they refuse. */
+function isTelling(error: unknown, headers: Headers): boolean {
+  const { cause } = (error ?? {}) as { cause?: unknown }
+  const text = `${error} ${cause}`
+  const values = [...headers].filter(([name]) => !openNames.has(name)).map(([, value]) => value)
+  return values.some((value) => value !== '' && text.includes(value.replace(/^Bearer /, '')))
 }
 
 type Sending<T> = {
@@ -138,49 +223,81 @@ type Sending<T> = {
   read: (response: Response) => Promise<T>
 }
 
-type Attempt<T> = {
-  url: string
-  init: RequestInit
-  options: CallOptions
-  read: (response: Response) => Promise<T>
+/** Work that ends with the caller's signal, or when its time is over. */
+async function limited<T>(
+  limitMs: number,
+  outer: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const ending = new AbortController()
+  const late = () =>
+    ending.abort(new OutlastError('timeout', `No whole answer came within ${limitMs} ms.`))
+  const timer = limitMs <= timerMsMax ? setTimeout(late, limitMs) : undefined
+  const follow = () => ending.abort(outer?.reason)
+  outer?.throwIfAborted()
+  outer?.addEventListener('abort', follow)
+  try {
+    const result = await work(ending.signal)
+    ending.signal.throwIfAborted()
+    return result
+  } catch (error) {
+    throw ending.signal.aborted ? ending.signal.reason : error
+  } finally {
+    clearTimeout(timer)
+    outer?.removeEventListener('abort', follow)
+  }
+}
+
+/** Contract: throws a TypeError where a number is none; so a typing error does not become endless retries. */
+function check({ timeoutMs = 0, retriesMax = 0 }: Pick<CallOptions, 'timeoutMs' | 'retriesMax'>) {
+  if (!(timeoutMs >= 0)) throw new TypeError(`timeoutMs must be 0 or more, not ${timeoutMs}`)
+  if (!(retriesMax >= 0)) throw new TypeError(`retriesMax must be 0 or more, not ${retriesMax}`)
+}
+
+function baseOf(given: string): string {
+  const { location } = globalThis as { location?: { href: string } }
+  const url = URL.canParse(given, location?.href) ? new URL(given, location?.href) : undefined
+  if (!url || !/^https?:$/.test(url.protocol) || url.username !== '') {
+    const form = 'an http or https address without a name and password in it'
+    throw new TypeError(`url must be ${form}, not ${JSON.stringify(given)}`)
+  }
+  return url.origin + url.pathname.replace(/\/+$/, '')
+}
+
+function expectType(response: Response, type: string): Response {
+  const given = response.headers.get('content-type') ?? ''
+  if (given.split(';')[0]!.trim() === type) return response
+  void response.body?.cancel().catch(() => {})
+  throw notOutlast(response)
+}
+
+function notOutlast({ status, headers }: Response, cause?: unknown) {
+  const type = headers.get('content-type') ?? 'no content type'
+  const sentence = `Something else than Outlast answered: ${status} with ${type}. Is the url right?`
+  return new OutlastError('not_outlast', sentence, { status, cause })
 }
 
 async function json(response: Response) {
   const text = await response.text()
-  if (text === '') return undefined
+  const type = response.headers.get('content-type')
+  if (text === '' && (response.status === 204 || type === null)) return undefined
   try {
     return JSON.parse(text)
   } catch (cause) {
-    const type = response.headers.get('content-type') ?? 'no content type'
-    const sentence = `Something else than Outlast answered: ${response.status} with ${type}`
-    throw new OutlastError('not_outlast', sentence, { status: response.status, cause })
+    if (!type?.startsWith('application/json')) throw notOutlast(response, cause)
+    throw new OutlastError('connection_failed', 'The answer broke off.', { cause })
   }
-}
-
-function asOutlastError(error: unknown, url: string): OutlastError {
-  if (error instanceof OutlastError) return error
-  const { host } = new URL(url)
-  const why = reasonOf(error)
-  return new OutlastError('connection_failed', `No connection to ${host}${why}`, { cause: error })
-}
-
-function reasonOf(error: unknown): string {
-  const { cause, message } = error as {
-    cause?: { code?: string; message?: string }
-    message?: string
-  }
-  const why = cause?.code ?? cause?.message ?? message
-  return why ? `: ${why}` : ''
 }
 
 /** Whether the same call may well succeed a moment later. */
 export function isTemporary(error: unknown): boolean {
   if (!(error instanceof OutlastError)) return false
   if (error.status === 0) return error.code === 'connection_failed' || error.code === 'timeout'
-  return temporary.has(error.status) || error.code === 'idempotency_in_progress'
+  if (error.code === 'idempotency_in_progress') return true
+  return temporary.has(error.status) && !lasting.has(error.code)
 }
 
-const isGone = (error: unknown) => error instanceof OutlastError && error.status === 404
+const isGone = (error: unknown) => gone.some((code) => isOutlastError(error, code))
 
 function waitOf(attempt: number, error: unknown): number {
   const asked = (error as OutlastError).retryAfterMs
@@ -243,18 +360,4 @@ function segment(value: string): string {
     throw new TypeError(`${JSON.stringify(value)} is no id`)
   }
   return encodeURIComponent(value)
-}
-
-/** The body of an answer, as it comes. */
-export async function* bytesOf(response: Response): AsyncGenerator<Uint8Array, void, undefined> {
-  const reader = response.body!.getReader()
-  try {
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) return
-      yield value
-    }
-  } finally {
-    await reader.cancel()
-  }
 }

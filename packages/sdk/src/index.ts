@@ -121,6 +121,7 @@ export type {
   ToolDefinition,
   ToolResults,
   ToolResultsAccepted,
+  Triggered,
   User,
   UserQuery,
   WaitingFor,
@@ -137,8 +138,8 @@ export {
   clientTool,
   type ToolCallContext,
 } from './client-tool.ts'
-export { OutlastError, type TransportCode, TurnFailedError } from './error.ts'
-export type { EventList } from './events.ts'
+export { isOutlastError, OutlastError, TurnFailedError } from './error.ts'
+export type { ErrorCode, ServerCode, TransportCode, TurnCode } from './error-code.ts'
 export { type Answer, textOf } from './follow.ts'
 export type { CallOptions, ClientOptions } from './http.ts'
 export { createOutlast, type Outlast } from './outlast.ts'
@@ -146,12 +147,15 @@ export type { List, Page } from './page.ts'
 export type { SendOptions, SessionHandle } from './session.ts'
 export type { StreamOptions } from './stream.ts'
 export { addEvent, emptyTranscript } from './transcript.ts'
-export type {
-  AgentMessage,
-  Notice,
-  ToolCallItem,
-  Transcript,
-  TranscriptItem,
-  UserMessage,
+export {
+  type AgentMessage,
+  itemsOf,
+  type Notice,
+  type ToolApproval,
+  type ToolCallItem,
+  type ToolStatus,
+  type Transcript,
+  type TranscriptItem,
+  type UserMessage,
 } from './transcript-items.ts'
 export type { Turn, TurnOptions } from './turn.ts'

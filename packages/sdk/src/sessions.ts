@@ -15,20 +15,25 @@ import type {
   ToolResultsAccepted,
   Why,
 } from '@outlast/contract'
-import { bytesOf, type CallOptions, type Http, path } from './http.ts'
+import { type CallOptions, type Http, path } from './http.ts'
 import { listOf } from './page.ts'
 
 export function sessions(http: Http) {
-  const { call, open } = http
+  const { call, bytes } = http
   return {
+    /** The latest first. Narrowed by agent, status, tag, or a part of its title. */
     list: (query?: SessionQuery, options?: CallOptions) =>
       listOf<Session>(http, '/v1/sessions', query, options),
+    /** Starts a conversation with an agent; `agent_archived`, `not_found`. `outlast.session(created)` talks in it. */
     create: (body: NewSession, options?: CallOptions) =>
       call<Session>('POST', '/v1/sessions', { body }, options),
+    /** `not_found` if there is none of this id. */
     get: (id: string, options?: CallOptions) =>
       call<Session>('GET', path`/v1/sessions/${id}`, {}, options),
+    /** Changes its title or tags. */
     update: (id: string, body: SessionChange, options?: CallOptions) =>
       call<Session>('PATCH', path`/v1/sessions/${id}`, { body }, options),
+    /** Deletes all of it, a turn that runs included. */
     delete: (id: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/sessions/${id}`, {}, options),
     /** The prompt, tools and model of its next turn. */
@@ -43,21 +48,16 @@ export function sessions(http: Http) {
     /** A copy, whole or up to an event. */
     fork: (id: string, body: NewFork = {}, options?: CallOptions) =>
       call<Session>('POST', path`/v1/sessions/${id}/fork`, { body }, options),
-    /** Everything as JSON lines, in the portions in which they come. */
+    /** Everything as JSON lines: an async iterable of bytes, in the portions in which they come. */
     export: (id: string, query?: ExportSessionQuery, options?: CallOptions) =>
-      open(
-        'GET',
-        path`/v1/sessions/${id}/export`,
-        { query, accept: 'application/x-ndjson' },
-        options,
-      ).then(bytesOf),
+      bytes(path`/v1/sessions/${id}/export`, { query, accept: 'application/x-ndjson' }, options),
     /** A token that reaches this session only, for a browser. */
     createToken: (id: string, body: NewSessionToken = {}, options?: CallOptions) =>
       call<SessionToken>('POST', path`/v1/sessions/${id}/tokens`, { body }, options),
-    /** Results of calls that wait for the client. */
+    /** Results of calls that wait for the client; `tool_call_not_waiting` if one has its outcome already. */
     submitToolResults: (id: string, body: ToolResults, options?: CallOptions) =>
       call<ToolResultsAccepted>('POST', path`/v1/sessions/${id}/tool-results`, { body }, options),
-    /** Allows or denies a call that waits for approval. */
+    /** Allows or denies a call that waits for approval; `approval_not_pending` if somebody did. */
     decideToolCall: (id: string, toolCallId: string, body: Approval, options?: CallOptions) =>
       call<ApprovalResponse>(
         'POST',

@@ -1,6 +1,6 @@
 import type { Event, EventType, StreamQuery } from '@outlast/contract'
 import { whenAborted } from './abort.ts'
-import { OutlastError } from './error.ts'
+import { isOutlastError, OutlastError } from './error.ts'
 import {
   backoff,
   type CallOptions,
@@ -29,13 +29,17 @@ const backoffMs = { first: 200, most: 10_000 }
 const retryMsDefault = 100
 /** A server may ask for patience, but not for so much that nobody knows whether the stream is still one. */
 const retryAfterMsMax = 60_000
+/** Servers say something at once: a connection on which nothing has come by then brings nothing. */
+const firstMsMax = 10_000
+/** How many stored events are asked for at once. */
+const storedMax = 1_000
 /** A connection that held so long has not failed, though nothing came. */
 const steadyMs = 10_000
 
 /**
  * The events of a session, stored ones first, then as they happen, without end.
  * Contract: each event once and in order, and the text of deltas without gap or repeat, across lost and silent
- * connections, restarts of the server, error pages of proxies and sleep of the machine. Ends only with its signal (and
+ * connections, proxies that keep a stream back (then stored events come late, and no deltas), restarts of the server, error pages of proxies and sleep of the machine. Ends only with its signal (and
  * then throws its reason), by `break`, or with an error that trying again does not mend: a wrong key, a session that
  * does not exist. Deltas come without `accumulated` unless it is asked for.
  */
@@ -66,10 +70,13 @@ async function* portionsOf(
   try {
     for (;;) {
       tries.begin()
+      const connection = createConnection(over.signal, options)
       try {
-        const where = { options, place, signal: over.signal }
-        for await (const frames of framesOf(http, sessionId, where)) {
-          tries.opened()
+        await connection.open(http, sessionId, place)
+        tries.opened()
+        for (;;) {
+          const frames = await connection.read()
+          if (!frames) break
           const { events, retryMs } = read(frames, place)
           if (retryMs !== undefined) tries.announced(retryMs)
           if (events.length === 0) continue
@@ -78,13 +85,50 @@ async function* portionsOf(
         }
       } catch (error) {
         if (!over.signal.aborted) tries.failed(error)
+      } finally {
+        connection.close()
       }
-      if (!over.signal.aborted) await pause(tries.waitMs(), over.signal).catch(() => {})
+      const waitMs = over.signal.aborted ? 0 : tries.waitMs()
+      if (connection.isMute() && !over.signal.aborted) {
+        const events = await storedAfter(http, sessionId, { options, place, signal: over.signal })
+        if (events.length > 0) {
+          tries.moved()
+          yield events
+        }
+      }
+      if (!over.signal.aborted) await pause(waitMs, over.signal).catch(() => {})
       if (signal?.aborted) throw signal.reason
       if (over.signal.aborted) return
     }
   } finally {
     unlisten()
+  }
+}
+
+/**
+ * What is stored and new, asked for in another way: a proxy may keep back every stream and pass on all else. The place in
+ * the stream stays, as it may be inside a message. Nothing where this way fails as well.
+ */
+async function storedAfter(
+  http: Http,
+  sessionId: string,
+  { options, place, signal }: { options: StreamOptions; place: Place; signal: AbortSignal },
+): Promise<readonly Event[]> {
+  const { sequence, since_id, after_sequence } = place
+  const from = sequence === undefined ? { since_id, after_sequence } : { after_sequence: sequence }
+  const { types, exclude, headers } = options
+  const request = { query: { types, exclude, limit: storedMax, ...from } }
+  const about = { signal, retriesMax: 0, ...(headers && { headers }) }
+  const at = path`/v1/sessions/${sessionId}/events`
+  try {
+    const { data } = await http.call<{ data: Event[] }>('GET', at, request, about)
+    const last = data.at(-1)?.sequence
+    if (last === undefined) return []
+    place.sequence = last
+    if (since_id === undefined) place.after_sequence = last
+    return data
+  } catch {
+    return []
   }
 }
 
@@ -118,7 +162,6 @@ function countTries({ onConnection, retriesMax = Number.POSITIVE_INFINITY }: Str
       error = undefined
     },
     opened() {
-      if (openedAt !== undefined) return
       openedAt = performance.now()
       wasOpen = true
       onConnection?.({ isOpen: true })
@@ -135,13 +178,14 @@ function countTries({ onConnection, retriesMax = Number.POSITIVE_INFINITY }: Str
     },
     waitMs(): number {
       if (openedAt !== undefined && performance.now() - openedAt >= steadyMs) failures = 0
-      const isPlanned = retryMs !== undefined && failures === 0
+      const isAnnounced = retryMs !== undefined
       const why = error ?? new OutlastError('connection_failed', 'The stream ended.')
-      if (failures >= retriesMax && !isPlanned) throw why
-      onConnection?.({ isOpen: false, ...(!isPlanned && { error: why }) })
+      if (failures >= retriesMax && !isAnnounced) throw why
+      onConnection?.({ isOpen: false, ...(!isAnnounced && { error: why }) })
       const asked = Math.min(retryMs ?? why.retryAfterMs ?? 0, retryAfterMsMax)
       // An announced close costs what the server says, unless it is one of many in a row.
-      const ms = isPlanned ? asked : Math.max(asked, backoff(failures, backoffMs))
+      const isCheap = isAnnounced && failures === 0
+      const ms = isCheap ? asked : Math.max(asked, backoff(failures, backoffMs))
       failures += 1
       return ms
     },
@@ -177,46 +221,59 @@ function moveOn(place: Place, { id }: Frame, event: Event): boolean {
   return true
 }
 
-type Connecting = { options: StreamOptions; place: Place; signal: AbortSignal }
-
 /**
- * The frames of one connection, in the portions in which they come; the first is empty, and says that it is open.
- * Contract: when it ends, however that is, neither socket nor timer nor listener is left, also when nobody reads on
- * after the signal.
+ * One connection. `read` gives the frames that one read brought, undefined at the end.
+ * Contract: once it is closed, or `signal` is aborted, neither socket nor timer nor listener is left. No generator, and as
+ * few promises as can be: a server that tells events one by one makes this the most of what reading them costs.
  */
-async function* framesOf(
-  http: Http,
-  sessionId: string,
-  { options, place, signal }: Connecting,
-): AsyncGenerator<Frame[], void, undefined> {
-  const { headers, silenceMs = 30_000 } = options
+function createConnection(signal: AbortSignal, { silenceMs = 30_000, ...options }: StreamOptions) {
   const closing = new AbortController()
   const unlisten = whenAborted(signal, () => closing.abort(signal.reason))
-  const watch = watchSilence(closing, silenceMs)
-  try {
-    const response = await http.open(
-      'GET',
-      path`/v1/sessions/${sessionId}/sse`,
-      { query: queryOf(options, place), accept: 'text/event-stream' },
-      { signal: closing.signal, retriesMax: 0, ...(headers && { headers }) },
-    )
-    const reader = readerOf(response)
-    whenAborted(closing.signal, () => void reader.cancel().catch(() => {}))
-    yield []
-    const parse = createFrameParser()
-    for (;;) {
-      const { done, value } = await watch.during(reader.read())
-      closing.signal.throwIfAborted()
-      if (done) return
-      yield parse(value)
-    }
-  } catch (error) {
+  const firstMs = Math.min(silenceMs, firstMsMax)
+  const watch = watchSilence(closing)
+  const parse = createFrameParser()
+  let hasSpoken = false
+  let isSilent = false
+  let reader: ReturnType<typeof readerOf>
+
+  /** Contract: throws the reason for which it was closed, or an OutlastError. */
+  function explain(error: unknown): never {
+    isSilent = isOutlastError(closing.signal.reason ?? error, 'timeout')
     if (closing.signal.aborted) throw closing.signal.reason
     if (error instanceof OutlastError) throw error
     throw new OutlastError('connection_failed', 'The stream broke off.', { cause: error })
-  } finally {
-    unlisten()
-    closing.abort()
+  }
+
+  return {
+    async open(http: Http, sessionId: string, place: Place): Promise<void> {
+      const at = path`/v1/sessions/${sessionId}/sse`
+      const request = { query: queryOf(options, place), accept: 'text/event-stream' }
+      const { headers } = options
+      const about = { signal: closing.signal, retriesMax: 0, timeoutMs: firstMs }
+      const asked = { ...about, ...(headers && { headers }) }
+      reader = readerOf(await http.open('GET', at, request, asked).catch(explain))
+      whenAborted(closing.signal, () => void reader.cancel().catch(() => {}))
+    },
+    async read(): Promise<Frame[] | undefined> {
+      closing.signal.throwIfAborted()
+      watch.begin(hasSpoken ? silenceMs : firstMs)
+      try {
+        const { done, value } = await reader.read()
+        closing.signal.throwIfAborted()
+        hasSpoken = true
+        return done ? undefined : parse(value)
+      } catch (error) {
+        return explain(error)
+      } finally {
+        watch.end()
+      }
+    },
+    /** Whether nothing at all came before its time was over. */
+    isMute: () => isSilent && !hasSpoken,
+    close() {
+      unlisten()
+      closing.abort()
+    },
   }
 }
 
@@ -224,26 +281,34 @@ async function* framesOf(
  * Closes a connection on which nothing comes, while somebody reads. It goes by two clocks: the one on the wall goes on while
  * a machine sleeps, so that a stream is back soon after it wakes; the other one is never set back.
  */
-function watchSilence(closing: AbortController, silenceMs: number) {
-  let reading: { wall: number; steady: number } | undefined
-  const timer = setInterval(
-    () => {
-      if (!reading) return
-      const silentMs = Math.max(Date.now() - reading.wall, performance.now() - reading.steady)
-      if (silentMs < silenceMs) return
-      closing.abort(new OutlastError('timeout', `The stream was silent for ${silenceMs} ms.`))
-    },
-    Math.min(silenceMs / 4, 5_000),
-  )
-  whenAborted(closing.signal, () => clearInterval(timer))
+function watchSilence(closing: AbortController) {
+  let isReading = false
+  let limitMs = 0
+  let wallMs = 0
+  let steadyMs = 0
+  let timer: ReturnType<typeof setInterval> | undefined
+  const stop = () => {
+    clearInterval(timer)
+    timer = undefined
+  }
+  const look = () => {
+    // Nobody reads: nothing is to be watched, and a stream that was left lying about keeps no program alive.
+    if (!isReading) return stop()
+    const silentMs = Math.max(Date.now() - wallMs, performance.now() - steadyMs)
+    if (silentMs < limitMs) return
+    closing.abort(new OutlastError('timeout', `The stream was silent for ${limitMs} ms.`))
+  }
+  whenAborted(closing.signal, stop)
   return {
-    async during<T>(read: Promise<T>): Promise<T> {
-      reading = { wall: Date.now(), steady: performance.now() }
-      try {
-        return await read
-      } finally {
-        reading = undefined
-      }
+    begin(silenceMs: number) {
+      isReading = true
+      limitMs = silenceMs
+      wallMs = Date.now()
+      steadyMs = performance.now()
+      timer ??= setInterval(look, Math.min(silenceMs / 4, 5_000))
+    },
+    end() {
+      isReading = false
     },
   }
 }

@@ -1,67 +1,190 @@
 import assert from 'node:assert/strict'
 import { before, type TestContext, test } from 'node:test'
-import { startServer } from '../../../apps/server/test/server.ts'
-import { scripted } from '../../../apps/server/test/session.ts'
-import { clientTool, createOutlast, type Event, type Outlast, TurnFailedError } from './index.ts'
+import { all, calls, isOfType, says, slow, startClient, until, words } from '../test/session.ts'
+import { type Event, OutlastError, type SessionHandle, TurnFailedError } from './index.ts'
 
-let outlast: Outlast
+let client: Awaited<ReturnType<typeof startClient>>
 
 before(async (t) => {
-  const { url } = await startServer(t as TestContext)
-  outlast = createOutlast({ url })
+  client = await startClient(t as TestContext)
 })
 
-const openDoor = clientTool({
-  name: 'open_door',
-  description: 'Opens a door.',
-  parameters: {
-    type: 'object',
-    properties: { door: { type: 'string' }, wide: { type: 'boolean' } },
-    required: ['door'],
-  },
-  run: ({ door, wide = false }) => ({ opened: door.toUpperCase(), wide }),
-})
-
-async function start() {
-  const agent = await outlast.agents.create({ name: 'Porter', system_prompt: 'You open doors.' })
-  const tools = [openDoor.definition]
-  return outlast.session(await outlast.sessions.create({ agent_id: agent.id, tools }))
+/** A session in which a turn says many words, and has begun to. */
+async function busy() {
+  const session = await client.start()
+  const first = session.send(slow)
+  await until(first, isOfType('output.message.delta'))
+  return { session, first }
 }
 
-const say = (...steps: unknown[]) => scripted(...(steps as [never]))
+/** The log up to where the session is idle. */
+async function storedOf({ id }: SessionHandle): Promise<Event[]> {
+  return (await client.outlast.events.list(id)).data
+}
+
+const turnOf = async (session: SessionHandle, n: number) =>
+  (await storedOf(session)).filter(({ type }) => type === 'session.activated')[n - 1]!.context
+    .turn_id
 
 test('a message awaited is its answer', async () => {
-  const session = await start()
+  const session = await client.start()
   const answer = await session.send('hello')
   assert.match(answer.text, /simulated/i)
   assert.equal(answer.outcome, 'completed')
+  assert.equal(answer.turnId, await turnOf(session, 1))
+  assert.ok(answer.usage!.input_tokens > 0)
 })
 
-test('a message iterated is the events of its turn, and awaited after that its answer', async () => {
-  const session = await start()
+test('a message iterated is itself and the events of its turn, and awaited after that its answer', async () => {
+  const session = await client.start()
+  await session.send('before')
   const turn = session.send('hello')
   const events: Event[] = []
   for await (const event of turn) events.push(event)
   assert.equal(events[0]?.type, 'input.message')
   assert.equal(events.at(-1)?.type, 'session.idled')
+  const stored = (await storedOf(session)).filter(
+    ({ sequence }) => sequence! >= events[0]!.sequence!,
+  )
+  assert.deepEqual(
+    events.filter(({ sequence }) => sequence),
+    stored,
+  )
   assert.match((await turn).text, /simulated/i)
 })
 
-test('tools of the client run when the agent calls them', async () => {
-  const session = await start()
-  const content = say(
-    { tool_calls: [{ name: 'open_door', arguments: { door: 'red' } }] },
-    { text: 'It is open.' },
-  )
-  const answer = await session.send(content as never, { tools: [openDoor] })
-  assert.equal(answer.text, 'It is open.')
-  for await (const { role, content } of outlast.messages.list(session.id)) {
-    if (role === 'tool_result') assert.match(JSON.stringify(content), /RED/)
-  }
+test('awaited and iterated in any order, also at once, a turn loses nothing and is sent once', async () => {
+  const session = await client.start()
+  const turn = session.send(says({ text: 'one two three', tokens_per_second: 100 }))
+  for await (const { type } of turn) if (type === 'turn.started') break
+  const both = await Promise.all([turn, all(turn), all(turn)])
+  const after = await all(turn)
+  const typesOf = (events: Event[]) => events.filter(({ sequence }) => sequence).map((e) => e.type)
+  assert.equal(both[0].text, 'one two three')
+  assert.deepEqual(typesOf(both[1]), typesOf(after))
+  assert.deepEqual(typesOf(both[2]), typesOf(after))
+  assert.equal(after.filter(({ type }) => type === 'input.message').length, 1)
+  assert.deepEqual(await turn, await turn.finally(() => {}))
 })
 
-test('a turn that fails rejects with its code', async () => {
-  const session = await start()
-  const content = say({ error: { message: 'no', status: 400 } })
-  await assert.rejects(async () => await session.send(content as never), TurnFailedError)
+test('steer: a message that the running turn sees in time is answered by it', async () => {
+  const session = await client.start()
+  const step = { text: words, tokens_per_second: 200, ...calls('nobody_has_it') }
+  const first = session.send(says(step, { text: 'no' }))
+  await until(first, isOfType('output.message.delta'))
+  const [one, two] = await Promise.all([first, session.send(says({ text: 'steered' }))])
+  assert.deepEqual([one.text, two.text], ['steered', 'steered'])
+  assert.equal(one.turnId, two.turnId)
+})
+
+test('steer: a message that comes too late is answered by the next turn', async () => {
+  const { session, first } = await busy()
+  const [one, two] = await Promise.all([first, session.send(says({ text: 'second' }))])
+  assert.deepEqual([one.text, two.text], [words, 'second'])
+  assert.deepEqual([one.turnId, two.turnId], [await turnOf(session, 1), await turnOf(session, 2)])
+})
+
+test('steer: messages that come too late together are answered by one turn', async () => {
+  const { session } = await busy()
+  const late = [
+    session.send('llmsim one'),
+    session.send('llmsim two'),
+    session.send(says({ text: 'all' })),
+  ]
+  const answers = await Promise.all(late)
+  assert.deepEqual(new Set(answers.map(({ turnId }) => turnId)).size, 1)
+  assert.equal(new Set(answers.map(({ text }) => text)).size, 1)
+  assert.equal(answers[0]!.turnId, await turnOf(session, 2))
+})
+
+test('queue: each message is answered by its own turn, and iterated it is that turn alone', async () => {
+  const { session, first } = await busy()
+  const queued = ['a', 'b'].map((text) => session.send(says({ text }), { on_busy: 'queue' }))
+  const [seen, ...answers] = await Promise.all([all(queued[1]!), first, ...queued])
+  assert.deepEqual(
+    answers.map(({ text }) => text),
+    [words, 'a', 'b'],
+  )
+  const turnIds = new Set(seen.flatMap(({ context }) => context.turn_id ?? []))
+  assert.deepEqual([...turnIds], [answers[2]!.turnId])
+})
+
+test('interrupt: the running turn is cancelled and keeps its text, the message is answered by the next', async () => {
+  const { session, first } = await busy()
+  const [one, two] = await Promise.all([
+    first,
+    session.send(says({ text: 'now' }), { on_busy: 'interrupt' }),
+  ])
+  assert.equal(one.outcome, 'cancelled')
+  assert.ok(one.text.length > 0 && words.startsWith(one.text))
+  assert.deepEqual([two.text, two.outcome], ['now', 'completed'])
+})
+
+test('reject: a message that finds the session busy is refused by name', async () => {
+  const { session, first } = await busy()
+  const refused = session.send('no', { on_busy: 'reject' })
+  await assert.rejects(async () => await refused, { code: 'session_busy', status: 409 })
+  await assert.rejects(all(refused), { code: 'session_busy' })
+  await first
+})
+
+test('cancel: a turn that has begun to say something keeps that; a message it had not seen is cancelled with it', async () => {
+  const { session, first } = await busy()
+  const unseen = session.send('too late')
+  const events = session.events({ types: ['input.message'] })
+  await until(events, isOfType('input.message', 2))
+  assert.equal((await first.cancel()).status, 'cancelled')
+  const [one, two] = await Promise.all([first, unseen])
+  assert.deepEqual([one.outcome, two.outcome], ['cancelled', 'cancelled'])
+  assert.ok(one.text.length > 0 && words.startsWith(one.text))
+  assert.deepEqual([two.text, two.message, two.turnId], ['', undefined, one.turnId])
+  assert.equal((await first.cancel()).status, 'no_op')
+})
+
+test('cancel: a message that came after it is answered', async () => {
+  const { session, first } = await busy()
+  await first.cancel()
+  assert.equal((await session.send(says({ text: 'go on' }))).text, 'go on')
+})
+
+test('a turn that fails rejects with its code, awaited and after it was iterated', async () => {
+  const session = await client.start()
+  const turn = session.send(says({ error: { message: 'no', status: 400 } }))
+  const events = await all(turn)
+  assert.ok(events.some(({ type }) => type === 'turn.failed'))
+  await assert.rejects(async () => await turn, TurnFailedError)
+  const caught = await turn.catch((error) => error)
+  assert.equal(caught.turnId, events.at(-1)!.context.turn_id)
+})
+
+test('a message that is not accepted fails the turn, also its cancel', async () => {
+  const turn = client.outlast.session(`session_${'0'.repeat(32)}`).send('hello')
+  await assert.rejects(
+    async () => await turn,
+    (error) => error instanceof OutlastError && error.status === 404,
+  )
+  await assert.rejects(turn.cancel(), { status: 404 })
+})
+
+test('a signal stops following with its reason, and the turn goes on', async () => {
+  const session = await client.start()
+  const stopping = new AbortController()
+  const turn = session.send(slow, { signal: stopping.signal })
+  const reason = new Error('enough')
+  const reading = async () => {
+    for await (const { type } of turn) if (type === 'output.message.delta') stopping.abort(reason)
+  }
+  await assert.rejects(reading(), reason)
+  await assert.rejects(async () => await turn, reason)
+  assert.equal((await session.resume()).text, words)
+})
+
+test('what is said beside the text goes with the message', async () => {
+  const session = await client.start()
+  const about = { tags: ['a'], metadata: { b: 1 }, idempotencyKey: 'once' }
+  const [one, two] = await Promise.all([session.send('hello', about), session.send('hello', about)])
+  assert.equal(one.turnId, two.turnId)
+  const { data } = await client.outlast.messages.list(session.id)
+  assert.equal(data.length, 2)
+  assert.deepEqual([data[0]!.tags, data[0]!.metadata], [['a'], { b: 1 }])
 })

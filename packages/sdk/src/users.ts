@@ -5,8 +5,10 @@ import { listOf } from './page.ts'
 export function users(http: Http) {
   const { call } = http
   return {
+    /** Members of the organization. */
     list: (query?: UserQuery, options?: CallOptions) =>
       listOf<User>(http, '/v1/users', query, options),
+    /** The organization in which this browser works from now on. Programs say `organization` instead. */
     switchOrganization: (body: SwitchOrganization, options?: CallOptions) =>
       call<Organization>('POST', '/v1/users/me/switch-org', { body }, options),
   }

@@ -5,11 +5,13 @@ import { listOf } from './page.ts'
 export function workers(http: Http) {
   const { call } = http
   return {
+    /** The nodes. For whoever runs the server. */
     list: (query?: PageQuery, options?: CallOptions) =>
       listOf<Worker>(http, '/v1/durable/workers', query, options),
     /** It takes no more turns. */
     drain: (id: string, options?: CallOptions) =>
       call<Worker>('POST', path`/v1/durable/workers/${id}/drain`, {}, options),
+    /** It takes turns again. */
     resume: (id: string, options?: CallOptions) =>
       call<Worker>('POST', path`/v1/durable/workers/${id}/resume`, {}, options),
     /** How the nodes do, and what waits. */

@@ -15,13 +15,16 @@ export function workflows(http: Http) {
     /** Turns that run, wait, or failed for good. */
     list: (query?: WorkflowQuery, options?: CallOptions) =>
       listOf<Workflow>(http, '/v1/durable/workflows', query, options),
+    /** One of them, and why it is as it is. */
     get: (turnId: string, options?: CallOptions) =>
       call<WorkflowDetail>('GET', path`/v1/durable/workflows/${turnId}`, {}, options),
+    /** The events of one turn. */
     listEvents: (turnId: string, query?: PageQuery, options?: CallOptions) =>
       listOf<Event>(http, path`/v1/durable/workflows/${turnId}/events`, query, options),
+    /** Ends the turn, as `sessions.cancelTurn` does for whichever runs. */
     cancel: (turnId: string, options?: CallOptions) =>
       call<CancelTurnResponse>('POST', path`/v1/durable/workflows/${turnId}/cancel`, {}, options),
-    /** A new turn for the message of one that failed for good. */
+    /** A new turn for the message of one that failed for good; `turn_not_failed`, `turn_retried`. */
     retry: (turnId: string, options?: CallOptions) =>
       call<WorkflowDetail>('POST', path`/v1/durable/workflows/${turnId}/retry`, {}, options),
   }

@@ -348,7 +348,7 @@ export const settings = {
   },
   SSE_HEARTBEAT_MS: {
     about: 'Pause between signs of life on a silent stream',
-    ...wholeNumber(10_000, 50, 60_000),
+    ...wholeNumber(10_000, 50, 30_000),
   },
   SHUTDOWN_GRACE_MS: {
     about: 'How long running model calls and tools may go on after SIGTERM',

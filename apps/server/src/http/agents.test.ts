@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Agent } from '@outlast/contract'
+import { type Agent, harnessId } from '@outlast/contract'
 import { createTestDatabase } from '../../test/database.ts'
 import { type Answer, startServer } from '../../test/server.ts'
 import { converse, createAgent, createSession } from '../../test/session.ts'
@@ -47,6 +47,7 @@ test('an agent is created, read, changed, archived and restored', async (t) => {
   assert.ok(Date.parse(created_at) <= Date.parse(updated_at))
   assert.deepEqual(rest, {
     ...ada,
+    harness_id: harnessId,
     description: 'Counts.',
     default_model_id: simulatedModel,
     tags: ['b', 'a'],
@@ -83,7 +84,7 @@ test('an agent is created, read, changed, archived and restored', async (t) => {
 test('what an agent does not have is left out, but tags and capabilities are always lists', async (t) => {
   const { call } = await startServer(t)
   const { body } = await call('POST', '/v1/agents', { ...ada, description: null, tags: null })
-  const fields = ['id', 'name', 'system_prompt', 'tags', 'capabilities', 'status']
+  const fields = ['id', 'harness_id', 'name', 'system_prompt', 'tags', 'capabilities', 'status']
   assert.deepEqual(Object.keys(body).sort(), [...fields, 'created_at', 'updated_at'].sort())
   assert.deepEqual([body.tags, body.capabilities], [[], []])
 })
@@ -107,6 +108,7 @@ test('an id that exists is replaced whole and restored, by POST and by PUT', asy
   const { created_at, updated_at, ...rest } = second.body
   assert.deepEqual(rest, {
     id,
+    harness_id: harnessId,
     name: 'Bob',
     system_prompt: 'Be Bob.',
     tags: [],
@@ -266,8 +268,7 @@ test('the limits themselves are fine, and text comes back as it was sent', async
   const { status, body } = await call('POST', '/v1/agents', agent)
   assert.equal(status, 201)
   const got = await call('GET', `/v1/agents/${body.id}`)
-  const { id: _, status: __, created_at: ___, updated_at: ____, ...same } = got.body
-  assert.deepEqual(same, agent)
+  assert.deepEqual({ ...got.body, ...agent }, got.body)
   const lone = await call('POST', '/v1/agents', `{"name":"a\\ud800b","system_prompt":"x"}`)
   assert.deepEqual([lone.status, lone.body.name], [201, 'a\ufffdb'])
 })

@@ -4,6 +4,8 @@ import type { Heartbeat } from './heartbeat.ts'
 const bufferBytesMax = 256 * 1024
 const unreadMs = 30_000
 export const reconnectMs = 100
+/** Between an event and the notice: a widely used client forgets the events that it reads together with it. */
+const apartMs = 100
 
 export type FrameOptions = {
   signOfLife: 'comment' | 'event'
@@ -41,6 +43,8 @@ export const frameOf = (event: string, json: string) => `event: ${event}\ndata: 
 export function openFrames(response: ServerResponse, options: FrameOptions): Frames {
   let listener: FrameListener | undefined
   let over = false
+  /** When the latest frame went out. */
+  let wroteAt = 0
   let unread: NodeJS.Timeout | undefined
   let gathered: string | undefined
 
@@ -69,6 +73,7 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
       gathered += frame
       return
     }
+    wroteAt = performance.now()
     if (!response.write(frame) && !unread) unread = setTimeout(() => response.destroy(), unreadMs)
   }
 
@@ -82,9 +87,10 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
 
   function close(reason: string) {
     if (over) return
-    write(frameOf('disconnecting', JSON.stringify({ reason, retry_ms: reconnectMs })))
-    response.end()
     end()
+    const notice = frameOf('disconnecting', JSON.stringify({ reason, retry_ms: reconnectMs }))
+    const waitMs = Math.max(0, wroteAt + apartMs - performance.now())
+    setTimeout(() => response.end(notice), waitMs)
   }
 
   function end() {

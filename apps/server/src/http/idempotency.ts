@@ -49,10 +49,10 @@ export async function waitTurn(underWay: Map<string, Promise<void>>, key: Idempo
   return finished
 }
 
-/** An answer as it is kept: whole, or when it is large its ids. */
+/** An answer as it is kept: whole, or when it is large its ids, and where a message stands. */
 export function shortened(payload: unknown): string | null {
   if (typeof payload !== 'string' || payload === '') return null
   if (Buffer.byteLength(payload) <= answerBytesMax) return payload
-  const { id, session_id } = JSON.parse(payload) as { id?: string; session_id?: string }
-  return JSON.stringify({ id, session_id })
+  const { id, session_id, sequence } = JSON.parse(payload) as Record<string, unknown>
+  return JSON.stringify({ id, session_id, sequence })
 }

@@ -8,6 +8,7 @@ const fields = [
   'id',
   'organization_id',
   'agent_id',
+  'harness_id',
   'title',
   'tags',
   'model_id',
@@ -37,6 +38,7 @@ test('a session carries every field from the first moment on, and session.starte
   assert.deepEqual(rest, {
     organization_id: 'org_00000000000000000000000000000001',
     agent_id: agent.id,
+    harness_id: 'harness_00000000000000000000000000000001',
     title: null,
     tags: [],
     model_id: null,

@@ -139,13 +139,15 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
     const wanted = rows.filter((row) => wants(row.type))
     const events = await presentEvents(node.db, options, wanted)
     const shown = new Map(events.map((event) => [event.sequence, event]))
-    for (const [index, row] of rows.entries()) {
-      const reply = replyAt(rows, index)
-      if (reply) sendRest(JSON.parse(reply.data), reply.context)
-      const event = shown.get(row.sequence)
-      if (event) send(event)
-      advance(row.type, row.sequence)
-    }
+    together(() => {
+      for (const [index, row] of rows.entries()) {
+        const reply = replyAt(rows, index)
+        if (reply) sendRest(JSON.parse(reply.data), reply.context)
+        const event = shown.get(row.sequence)
+        if (event) send(event)
+        advance(row.type, row.sequence)
+      }
+    })
   }
 
   /** Nothing new: for a client that has just come, the session may have been deleted meanwhile. */

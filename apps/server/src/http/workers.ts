@@ -1,5 +1,7 @@
+import { statfs } from 'node:fs/promises'
 import { DurableHealth, ErrorResponse, PageQuery, Worker, WorkerPage } from '@outlast/contract'
 import { isOperator } from '../access/principal.ts'
+import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
 import { type HealthCounts, listWorkers, readHealth, setDraining } from '../store/nodes.ts'
 import type { Api } from './api.ts'
@@ -20,7 +22,10 @@ export function workerRoutes({ app, node }: Api): void {
     },
     async handler({ principal }) {
       const counts = await readHealth(node.db, principal.orgId)
-      return healthOf(counts, isOperator(principal))
+      if (!isOperator(principal)) return healthOf(counts)
+      const { alive, draining, slots, used_slots } = counts
+      const workers = { alive, draining, slots, used_slots }
+      return { ...healthOf(counts), workers, ...(await diskOf(node.config)) }
     },
   })
 
@@ -66,9 +71,17 @@ export function workerRoutes({ app, node }: Api): void {
   }
 }
 
-function healthOf(counts: HealthCounts, toOperator: boolean): DurableHealth {
+/** Room for the embedded database; nothing where somebody else looks after it. */
+async function diskOf({ DATABASE_URL, DATA_DIR }: Config): Promise<Pick<DurableHealth, 'disk'>> {
+  if (DATABASE_URL !== undefined) return {}
+  const found = await statfs(DATA_DIR).catch(() => undefined)
+  if (!found) return {}
+  const { bavail, blocks, bsize } = found
+  return { disk: { free_bytes: bavail * bsize, size_bytes: blocks * bsize } }
+}
+
+function healthOf(counts: HealthCounts): DurableHealth {
   const { queued, running, waiting, failed, oldest_queued_at, lost, taking } = counts
-  const { alive, draining, slots, used_slots } = counts
   const problems = [
     ...(taking === 0 ? ['No node takes turns.'] : []),
     ...(lost > 0 ? [`Turns whose node is gone, about to be taken over: ${lost}.`] : []),
@@ -81,6 +94,5 @@ function healthOf(counts: HealthCounts, toOperator: boolean): DurableHealth {
     waiting,
     failed,
     oldest_queued_at,
-    ...(toOperator && { workers: { alive, draining, slots, used_slots } }),
   }
 }

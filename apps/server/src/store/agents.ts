@@ -1,4 +1,4 @@
-import type { Agent, AgentChange, NewAgent } from '@outlast/contract'
+import { type Agent, type AgentChange, harnessId, type NewAgent } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
@@ -32,7 +32,7 @@ const usage = `(
 )`
 const selected = `${columns.join(', ')}, ${usage} as usage`
 
-type AgentRow = Omit<Agent, 'description' | 'default_model_id' | 'usage'> & {
+type AgentRow = Omit<Agent, 'harness_id' | 'description' | 'default_model_id' | 'usage'> & {
   description: string | null
   default_model_id: string | null
   usage: UsageRow
@@ -44,6 +44,7 @@ function present(row: AgentRow): Agent {
   const used = usageOf(row.usage)
   return {
     id,
+    harness_id: harnessId,
     name,
     ...(description !== null && { description }),
     system_prompt,

@@ -1,4 +1,10 @@
-import type { NewSession, Session, SessionChange, SessionQuery } from '@outlast/contract'
+import {
+  harnessId,
+  type NewSession,
+  type Session,
+  type SessionChange,
+  type SessionQuery,
+} from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
@@ -31,13 +37,16 @@ export const columns = [
   'updated_at',
 ] as const
 
-export type SessionRow = Omit<Session, 'organization_id' | 'usage'> & { org_id: string } & UsageRow
+export type SessionRow = Omit<Session, 'organization_id' | 'harness_id' | 'usage'> & {
+  org_id: string
+} & UsageRow
 
 export function present(row: SessionRow): Session {
   return {
     id: row.id,
     organization_id: row.org_id,
     agent_id: row.agent_id,
+    harness_id: harnessId,
     title: row.title,
     tags: row.tags,
     model_id: row.model_id,

@@ -1,26 +1,165 @@
-import { defineCommand, type Noun } from '../command.ts'
+import type { Agent, AgentChange } from '@outlast/sdk'
+import { agentFields, agentFlags, agentOfFile, preparedAgent } from '../agent-input.ts'
+import { changeOf, given } from '../change.ts'
+import { type Context, defineCommand, type Noun } from '../command.ts'
+import { deletion } from '../deletion.ts'
+import { readText, writeText } from '../input-file.ts'
 import { listFlags, take } from '../list.ts'
+import { showPreview } from '../preview.ts'
+import { ago, moment } from '../time.ts'
+import { usageText } from '../usage.ts'
+
+const refsOf = ({ capabilities }: Pick<Agent, 'capabilities'>) =>
+  capabilities?.map(({ ref }) => ref).join(', ')
+
+const list = defineCommand({
+  summary: 'every agent that is not archived',
+  flags: listFlags,
+  async run({ outlast, out, signal }, { flags }) {
+    const rows = take((page) => outlast.agents.list(page, { signal }), flags)
+    await out.list(
+      rows,
+      [
+        { title: 'ID', value: ({ id }) => id },
+        { title: 'NAME', value: ({ name }) => name, isFlexible: true },
+        { title: 'STATUS', value: ({ status }) => status },
+        { title: 'CAPABILITIES', value: refsOf, isFlexible: true },
+        { title: 'UPDATED', value: ({ updated_at }) => ago(updated_at), isExtra: true },
+      ],
+      { empty: 'There is no agent yet. `outlast agents create` makes one.' },
+    )
+  },
+})
+
+async function show({ out }: Context, agent: Agent): Promise<void> {
+  await out.item(agent, {
+    ID: agent.id,
+    Name: agent.name,
+    Description: agent.description,
+    Status: agent.status,
+    Model: agent.default_model_id ?? 'the default one',
+    Capabilities: () => refsOf(agent),
+    'Client tools': () => agent.tools?.map(({ name }) => name).join(', '),
+    Tags: () => agent.tags?.join(', '),
+    Used: usageText(agent.usage),
+    Created: moment(agent.created_at),
+    Updated: moment(agent.updated_at),
+  })
+  if (out.mode !== 'text') return
+  await out.line('\nSystem prompt:\n')
+  await out.text(agent.system_prompt ?? '-')
+}
+
+const get = defineCommand({
+  summary: 'one agent, with its prompt',
+  positionals: ['<agent>'],
+  async run(context, { words }) {
+    const { outlast, signal } = context
+    await show(context, await outlast.agents.get(words[0]!, { signal }))
+  },
+})
+
+const create = defineCommand({
+  summary: 'makes an agent, of a file or of flags',
+  more: 'A file is Markdown with front matter, YAML or JSON, as `outlast agents export` writes it; - is stdin.\nFlags win over what the file says.',
+  flags: {
+    file: { type: 'string', short: 'f', value: 'FILE', about: 'the agent as a file' },
+    ...agentFlags,
+  },
+  async run(context, { flags }) {
+    const { outlast, out, signal } = context
+    const fields = agentFields(flags)
+    const agent =
+      flags.file === undefined
+        ? await outlast.agents.create(preparedAgent(fields), { signal })
+        : await agentOfFile(context, await readText(context, flags.file), fields)
+    await out.done(agent, `Created agent ${agent.id} (${agent.name}).`)
+  },
+})
+
+const update = defineCommand({
+  summary: 'changes what the flags say, and leaves the rest',
+  more: "--tag and --capability replace the whole list; --tag '' empties it.",
+  positionals: ['<agent>'],
+  flags: {
+    ...agentFlags,
+    status: {
+      type: 'string',
+      choices: ['active', 'archived'],
+      value: 'STATUS',
+      about: 'brings it back, or archives it',
+    },
+  },
+  async run({ outlast, out, signal }, { words, flags }) {
+    const change: AgentChange = changeOf({
+      ...agentFields(flags),
+      ...given({ status: flags.status }),
+    })
+    const agent = await outlast.agents.update(words[0]!, change, { signal })
+    await out.done(agent, `Changed agent ${agent.id} (${agent.name}).`)
+  },
+})
+
+const exportAgent = defineCommand({
+  summary: 'an agent as a file',
+  positionals: ['<agent>'],
+  flags: {
+    format: {
+      type: 'string',
+      choices: ['markdown', 'yaml', 'json'],
+      value: 'FORMAT',
+      about: 'the form (markdown)',
+    },
+    output: { type: 'string', short: 'o', value: 'FILE', about: 'where to; else stdout' },
+  },
+  async run({ outlast, out, signal }, { words, flags }) {
+    const { format, output } = flags
+    const text = await outlast.agents.export(words[0]!, { ...(format && { format }) }, { signal })
+    if (output === undefined || output === '-') return out.write(text)
+    await writeText(output, text)
+    out.note(`Wrote ${output}.`)
+  },
+})
+
+const importAgent = defineCommand({
+  summary: 'makes an agent of a file; with the id of one that exists, replaces it',
+  positionals: ['<file>'],
+  async run(context, { words }) {
+    const { outlast, out, signal } = context
+    const agent = await outlast.agents.import(await readText(context, words[0]!), { signal })
+    await out.done(agent, `Imported agent ${agent.id} (${agent.name}).`)
+  },
+})
+
+const preview = defineCommand({
+  summary: 'what a model would be given: prompt, tools, model',
+  more: 'Of an agent that exists, of one that flags describe, or of both together.',
+  positionals: ['[agent]'],
+  flags: agentFlags,
+  async run({ outlast, out, signal }, { words, flags }) {
+    const kept = words[0] === undefined ? {} : await outlast.agents.get(words[0], { signal })
+    const { name, system_prompt, description, default_model_id, tags, capabilities, tools } =
+      kept as Partial<Agent>
+    const agent = { name, system_prompt, description, default_model_id, tags, capabilities, tools }
+    const given = { ...agent, ...agentFields(flags) }
+    await showPreview(out, await outlast.agents.preview(given, { signal }))
+  },
+})
 
 export const agents: Noun = {
-  list: defineCommand({
-    summary: 'every agent that is not archived',
-    flags: listFlags,
-    async run({ outlast, out }, { flags }) {
-      const rows = await take(outlast.agents.list(), flags, out)
-      await out.list(
-        rows,
-        [
-          { title: 'ID', value: ({ id }) => id },
-          { title: 'NAME', value: ({ name }) => name, isFlexible: true },
-          { title: 'STATUS', value: ({ status }) => status },
-          {
-            title: 'CAPABILITIES',
-            value: ({ capabilities }) => capabilities?.map(({ ref }) => ref).join(', '),
-            isFlexible: true,
-          },
-        ],
-        { empty: 'There is no agent yet. `outlast agents create` makes one.' },
-      )
-    },
+  list,
+  get,
+  create,
+  update,
+  delete: deletion({
+    summary: 'archives an agent: its sessions stay',
+    positional: '<agent>',
+    question: (id) => `Archive agent ${id}?`,
+    sentence: (id) =>
+      `Archived agent ${id}. \`outlast agents update ${id} --status active\` brings it back.`,
+    remove: (outlast, id, options) => outlast.agents.delete(id, options),
   }),
+  export: exportAgent,
+  import: importAgent,
+  preview,
 }

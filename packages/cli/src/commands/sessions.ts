@@ -1,25 +1,242 @@
-import { defineCommand, type Noun } from '../command.ts'
-import { listFlags, take } from '../list.ts'
+import type { NewSession, Session } from '@outlast/sdk'
+import { capabilityFlag, listIfGiven, usesOf } from '../capability-flags.ts'
+import { changeOf, given } from '../change.ts'
+import { type Context, defineCommand, type Flags, type Noun } from '../command.ts'
+import { deletion } from '../deletion.ts'
+import { countIfGiven, listFlags, take } from '../list.ts'
+import { showPreview } from '../preview.ts'
+import { saveStream } from '../save.ts'
+import { ago, moment } from '../time.ts'
+import { usageText } from '../usage.ts'
+
+const waitsFor = { tool_results: 'waits for the client', approval: 'waits for approval' }
+
+const stateOf = ({ status, waiting_for }: Session) =>
+  waiting_for ? (waitsFor[waiting_for.type] ?? 'waits') : status
+
+const titleOf = ({ title, preview }: Session) => title ?? preview
+
+const list = defineCommand({
+  summary: 'sessions, the newest first',
+  flags: {
+    ...listFlags,
+    agent: { type: 'string', short: 'a', value: 'AGENT', about: 'of this agent' },
+    status: {
+      type: 'string',
+      choices: ['started', 'active', 'idle'],
+      value: 'STATUS',
+      about: 'in this state',
+    },
+    tag: { type: 'string', short: 't', value: 'TAG', about: 'with this tag' },
+    search: { type: 'string', short: 's', value: 'TEXT', about: 'with this in title or preview' },
+  },
+  async run({ outlast, out, signal }, { flags }) {
+    const { agent, status, tag, search } = flags
+    const query = { agent_id: agent, status, tag, search }
+    const rows = take((page) => outlast.sessions.list({ ...query, ...page }, { signal }), flags)
+    await out.list(
+      rows,
+      [
+        { title: 'ID', value: ({ id }) => id },
+        { title: 'TITLE', value: titleOf, isFlexible: true },
+        { title: 'STATUS', value: stateOf },
+        { title: 'CREATED', value: ({ created_at }) => ago(created_at), isExtra: true },
+      ],
+      { empty: 'There is no session here. `outlast chat` starts one.' },
+    )
+  },
+})
+
+async function show({ out }: Context, session: Session): Promise<void> {
+  const { forked_from } = session
+  await out.item(session, {
+    ID: session.id,
+    Title: session.title,
+    Agent: session.agent_id,
+    Status: stateOf(session),
+    Model: session.model_id ?? 'the default one',
+    Capabilities: () => session.capabilities?.map(({ ref }) => ref).join(', '),
+    Tags: () => session.tags?.join(', '),
+    'First message': session.preview,
+    'Latest reply': session.output_preview,
+    'Copy of': forked_from && `${forked_from.session_id} up to ${forked_from.sequence}`,
+    Used: usageText(session.usage),
+    Created: moment(session.created_at),
+    Started: moment(session.started_at),
+    Finished: moment(session.finished_at),
+  })
+}
+
+const get = defineCommand({
+  summary: 'one session',
+  positionals: ['<session>'],
+  async run(context, { words }) {
+    const { outlast, signal } = context
+    await show(context, await outlast.sessions.get(words[0]!, { signal }))
+  },
+})
+
+const namingFlags = {
+  title: { type: 'string', value: 'TEXT', about: 'its title' },
+  tag: { type: 'string', short: 't', multiple: true, value: 'TAG', about: 'a tag' },
+} as const satisfies Flags
+
+const modelFlag = {
+  model: { type: 'string', short: 'm', value: 'MODEL', about: 'the model of its turns' },
+} as const satisfies Flags
+
+const create = defineCommand({
+  summary: 'starts a session; `outlast messages send` says something there',
+  flags: {
+    agent: { type: 'string', short: 'a', value: 'AGENT', isNeeded: true, about: 'with whom' },
+    ...namingFlags,
+    ...modelFlag,
+    ...capabilityFlag,
+  },
+  async run({ outlast, out, signal }, { flags }) {
+    const body: NewSession = {
+      agent_id: flags.agent,
+      title: flags.title,
+      model_id: flags.model,
+      tags: listIfGiven(flags.tag),
+      capabilities: usesOf(flags.capability),
+    }
+    const session = await outlast.sessions.create(body, { signal })
+    await out.done(session, `Created session ${session.id}.`)
+  },
+})
+
+const update = defineCommand({
+  summary: 'changes title or tags',
+  positionals: ['<session>'],
+  flags: namingFlags,
+  async run({ outlast, out, signal }, { words, flags }) {
+    const change = changeOf(given({ title: flags.title, tags: listIfGiven(flags.tag) }))
+    const session = await outlast.sessions.update(words[0]!, change, { signal })
+    await out.done(session, `Changed session ${session.id}.`)
+  },
+})
+
+const fork = defineCommand({
+  summary: 'makes a copy, whole or up to an event',
+  positionals: ['<session>'],
+  flags: {
+    at: { type: 'string', value: 'SEQUENCE', about: 'the number of the last event to copy' },
+    event: { type: 'string', value: 'EVENT', about: 'the id of that event instead' },
+    ...namingFlags,
+    ...modelFlag,
+  },
+  async run({ outlast, out, signal }, { words, flags }) {
+    const body = {
+      at_sequence: countIfGiven(flags.at, '--at'),
+      event_id: flags.event,
+      title: flags.title,
+      model_id: flags.model,
+      tags: listIfGiven(flags.tag),
+    }
+    const session = await outlast.sessions.fork(words[0]!, body, { signal })
+    await out.done(session, `Created session ${session.id}, a copy of ${words[0]}.`)
+  },
+})
+
+const exportSession = defineCommand({
+  summary: 'everything of a session as JSON lines, to a file or stdout',
+  positionals: ['<session>'],
+  flags: {
+    output: { type: 'string', short: 'o', value: 'FILE', about: 'where to; else stdout' },
+    'with-files': { type: 'boolean', about: 'with what is in its files' },
+  },
+  async run(context, { words, flags }) {
+    const { outlast, signal } = context
+    const query = flags['with-files'] ? { files: 'content' as const } : {}
+    const parts = await outlast.sessions.export(words[0]!, query, { signal })
+    await saveStream(context, parts, flags.output)
+  },
+})
+
+const cancel = defineCommand({
+  summary: 'ends the turn that runs',
+  positionals: ['<session>'],
+  async run({ outlast, out, signal }, { words }) {
+    const id = words[0]!
+    const answer = await outlast.sessions.cancelTurn(id, { signal })
+    const isIdle = answer.status === 'no_op'
+    await out.done({ id, ...answer }, isIdle ? 'No turn runs.' : `Cancelled the turn of ${id}.`)
+  },
+})
+
+const why = defineCommand({
+  summary: 'what a session does or waits for, in one sentence',
+  positionals: ['<session>'],
+  async run({ outlast, out, signal }, { words }) {
+    const answer = await outlast.sessions.explain(words[0]!, { signal })
+    await out.done({ ...answer, id: answer.session_id }, answer.sentence ?? '-')
+  },
+})
+
+const preview = defineCommand({
+  summary: 'what the model would be given at the next turn',
+  positionals: ['<session>'],
+  async run({ outlast, out, signal }, { words }) {
+    await showPreview(out, await outlast.sessions.preview(words[0]!, { signal }))
+  },
+})
+
+/** Decides on a call that waits for that. */
+const decision = (decision: 'approve' | 'deny', summary: string, sentence: string) =>
+  defineCommand({
+    summary,
+    more: '`outlast sessions get SESSION --json` names the calls that wait, in waiting_for.',
+    positionals: ['<session>', '<call>'],
+    flags: { reason: { type: 'string', value: 'TEXT', about: 'why; the model is told' } },
+    async run({ outlast, out, signal }, { words, flags }) {
+      const [id, call] = words as [string, string]
+      const body = { decision, ...given({ reason: flags.reason }) }
+      const answer = await outlast.sessions.decideToolCall(id, call, body, { signal })
+      await out.done({ id, ...answer }, `${sentence} ${call}.`)
+    },
+  })
+
+const token = defineCommand({
+  summary: 'makes a token that reaches this session only, for a browser',
+  positionals: ['<session>'],
+  flags: {
+    access: {
+      type: 'string',
+      choices: ['read', 'write'],
+      value: 'ACCESS',
+      about: 'what it may do',
+    },
+    'expires-in': { type: 'string', value: 'SECONDS', about: 'how long it works' },
+  },
+  async run({ outlast, out, signal }, { words, flags }) {
+    const expires_in = countIfGiven(flags['expires-in'], '--expires-in')
+    const body = { access: flags.access, expires_in }
+    const made = await outlast.sessions.createToken(words[0]!, body, { signal })
+    if (out.mode === 'json') return out.json(made)
+    await out.line(made.token)
+    out.note(`It may ${made.access} until ${moment(made.expires_at)}.`)
+  },
+})
 
 export const sessions: Noun = {
-  list: defineCommand({
-    summary: 'sessions, the newest first',
-    flags: {
-      ...listFlags,
-      agent: { type: 'string', short: 'a', value: 'ID', about: 'of this agent' },
-    },
-    async run({ outlast, out }, { flags }) {
-      const rows = await take(outlast.sessions.list({ agent_id: flags.agent }), flags, out)
-      await out.list(
-        rows,
-        [
-          { title: 'ID', value: ({ id }) => id },
-          { title: 'TITLE', value: ({ title, preview }) => title ?? preview, isFlexible: true },
-          { title: 'STATUS', value: ({ status }) => status },
-          { title: 'CREATED', value: ({ created_at }) => created_at.slice(0, 19) },
-        ],
-        { empty: 'There is no session yet. `outlast chat` starts one.' },
-      )
-    },
+  list,
+  get,
+  create,
+  update,
+  fork,
+  export: exportSession,
+  cancel,
+  delete: deletion({
+    summary: 'deletes a session with all that it holds',
+    positional: '<session>',
+    question: (id) => `Delete session ${id} with its messages and files?`,
+    sentence: (id) => `Deleted session ${id}.`,
+    remove: (outlast, id, options) => outlast.sessions.delete(id, options),
   }),
+  why,
+  preview,
+  approve: decision('approve', 'lets a call run that waits for approval', 'Allowed'),
+  deny: decision('deny', 'refuses such a call', 'Denied'),
+  token,
 }

@@ -9,8 +9,22 @@ const sqliteBusy = 5
 
 /** Makes DATA_DIR and tries a write, so that what is wrong with it shows before anything depends on it. */
 export async function makeDataDir(dataDir: string) {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  await makeFolder(path.resolve(dataDir))
   await rmdir(await mkdtemp(path.join(dataDir, '.probe-')))
+}
+
+/** And those above it. Not by Node's `recursive`, which never ends where nobody can make a folder, as in /proc. */
+async function makeFolder(folder: string): Promise<void> {
+  const make = () => mkdir(folder, { mode: 0o700 })
+  try {
+    await make()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return
+    if (code !== 'ENOENT' || path.dirname(folder) === folder) throw error
+    await makeFolder(path.dirname(folder))
+    await make()
+  }
 }
 
 /**

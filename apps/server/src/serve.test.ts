@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { runCommand, startCommand, temporaryFolder } from '../../../test/process.ts'
+import { createTestDatabase } from '../test/database.ts'
+import { lockDataDir } from './store/embedded/data-dir.ts'
+
+const program = fileURLToPath(new URL('../outlast.js', import.meta.url))
+
+const command = (...args: string[]) => ({
+  program: process.execPath,
+  args: [program, ...args],
+  env: { PATH: process.env.PATH!, DATA_DIR: '/nonexistent' },
+})
+
+test('flags of serve stand for settings, and its first lines say what to know', async (t) => {
+  const database = await createTestDatabase(t)
+  const server = await startCommand(
+    command('serve', '--port', '0', '--database-url', database, '--host=127.0.0.1'),
+  )
+  const port = new URL(server.url).port
+  const taken = await runCommand(command('serve', '--port', port, '--database-url', database))
+  assert.equal(await server.stop(), 0)
+  assert.deepEqual(taken, {
+    code: 1,
+    output: `outlast: PORT ${port} on 127.0.0.1 is in use by another program. Set PORT to a free one.\n`,
+  })
+  const lines = server.output().split('\n')
+  assert.match(lines[0]!, /^Outlast \d+\.\d+\.\d+ is ready after .* s: http:\/\/127\.0\.0\.1:\d+$/)
+  assert.deepEqual(lines.slice(1, 5), [
+    '  data    DATABASE_URL',
+    '  access  AUTH_MODE=none: everybody on this machine may do everything',
+    `  docs    ${server.url}/docs`,
+    `  next    outlast chat --url ${server.url}`,
+  ])
+})
+
+test('serve says what there is, and what is wrong, before it starts anything', async () => {
+  for (const args of [
+    ['serve', '--help'],
+    ['help', 'serve'],
+  ]) {
+    const { code, output } = await runCommand(command(...args))
+    assert.equal(code, 0)
+    assert.match(output, /--data-dir FOLDER .*DATA_DIR/)
+  }
+  for (const [args, sentence, exit] of [
+    [['serve', '--prot', '1'], /^outlast: Unknown option '--prot'\. `outlast serve --help`/, 2],
+    [['serve', 'now'], /^outlast: Unexpected argument 'now'/, 2],
+    [['serve', '--port'], /^outlast: .*argument missing/, 2],
+    [['serve', '--port', '99999'], /^outlast: PORT must be/, 1],
+    [['rotate-keys', '--port', '1'], /^outlast: Unknown option '--port'/, 2],
+  ] as const) {
+    const { code, output } = await runCommand(command(...args))
+    assert.equal(code, exit, output)
+    assert.match(output, sentence)
+    assert.doesNotMatch(output, /\n {4}at /)
+  }
+})
+
+test('a folder of data that cannot be made, or that another server has, is told in a sentence', async (t) => {
+  const { folder } = await temporaryFolder(t)
+  const release = lockDataDir(folder)
+  t.after(release)
+  for (const [dataDir, sentence] of [
+    ['/proc/1/x', /^outlast: DATA_DIR \/proc\/1\/x cannot be [^\n]+\n$/],
+    [program, /^outlast: DATA_DIR .+ is not a directory: set another DATA_DIR\.\n$/],
+    [folder, /^outlast: Another Outlast server \(pid \d+\) is using DATA_DIR [^\n]+\n$/],
+  ] as const) {
+    const { code, output } = await runCommand(
+      command('serve', '--port', '0', '--data-dir', dataDir),
+    )
+    assert.equal(code, 1)
+    assert.match(output, sentence)
+  }
+})

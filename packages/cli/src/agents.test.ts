@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { before, type TestContext, test } from 'node:test'
+import { startServer } from '../../../apps/server/test/server.ts'
+import { runHere } from '../test/here.ts'
+import { outlast } from '../test/program.ts'
+
+let server: Awaited<ReturnType<typeof startServer>>
+let folder: string
+
+before(async (t) => {
+  server = await startServer(t as TestContext)
+  folder = mkdtempSync(path.join(os.tmpdir(), 'outlast-agents-'))
+  ;(t as TestContext).after(() => rmSync(folder, { recursive: true }))
+})
+
+const cli = (args: string[], input = '') =>
+  runHere(args, { env: { OUTLAST_URL: server.url }, input })
+
+const made = async (args: string[], input = '') => {
+  const { code, stdout, stderr } = await cli([...args, '--json'], input)
+  assert.equal(code, 0, stderr)
+  return JSON.parse(stdout)
+}
+
+const agentsThere = async () => (await server.call('GET', '/v1/agents')).body.total
+
+function fileOf(name: string, text: string): string {
+  writeFileSync(path.join(folder, name), text)
+  return path.join(folder, name)
+}
+
+const files = {
+  'a.md': '---\nname: Clock\ntags: [demo]\ncapabilities: [noop]\n---\n\nYou tell the time.\n',
+  'a.yaml': 'name: Clock\ntags: [demo]\ncapabilities: [noop]\nsystem_prompt: You tell the time.\n',
+  'a.json':
+    '{"name": "Clock", "tags": ["demo"], "capabilities": [{"ref": "noop"}], "system_prompt": "You tell the time."}',
+}
+
+test('an agent is made of flags, changed, archived and brought back', async () => {
+  const flags = ['--name', 'Ada', '--system-prompt', 'Be brief.', '-t', 'a', '-t', 'b']
+  const config = ['-c', 'noop', '-c', 'current_time={"timezone": "Europe/Kyiv"}']
+  const agent = await made(['agents', 'create', ...flags, ...config])
+  assert.deepEqual(agent.tags, ['a', 'b'])
+  assert.deepEqual(agent.capabilities, [
+    { ref: 'noop' },
+    { ref: 'current_time', config: { timezone: 'Europe/Kyiv' } },
+  ])
+  const changed = await made(['agents', 'update', agent.id, '--description', 'Short.', '-t', ''])
+  assert.deepEqual([changed.description, changed.tags, changed.name], ['Short.', [], 'Ada'])
+  const shown = await cli(['agents', 'get', agent.id])
+  assert.match(shown.stdout, /Name +Ada\n[\s\S]*System prompt:\n\nBe brief\.\n$/)
+
+  const asked = await cli(['agents', 'delete', agent.id])
+  assert.deepEqual([asked.code, asked.stdout], [2, ''])
+  const env = { OUTLAST_URL: server.url }
+  const remove = ['agents', 'delete', agent.id]
+  const no = await runHere(remove, { env, columns: 80, answers: [['[y/N]', 'n\r']] })
+  assert.equal(no.code, 1)
+  assert.equal((await made(['agents', 'get', agent.id])).status, 'active')
+  const yes = await runHere(remove, { env, columns: 80, answers: [['[y/N]', 'y\r']] })
+  assert.match(yes.stdout, new RegExp(`Archived agent ${agent.id}`))
+  const back = await made(['agents', 'update', agent.id, '--status', 'active'])
+  assert.equal(back.status, 'active')
+})
+
+test('a file of any form makes the same agent, and flags win over it', async () => {
+  for (const [name, text] of Object.entries(files)) {
+    const file = fileOf(name, text)
+    const plain = await made(['agents', 'create', '-f', file])
+    assert.deepEqual(
+      [plain.name, plain.tags, plain.system_prompt],
+      ['Clock', ['demo'], 'You tell the time.'],
+    )
+    const other = await made(['agents', 'create', '-f', '-', '--name', 'Other', '-t', 'x'], text)
+    assert.deepEqual(
+      [other.name, other.tags, other.system_prompt],
+      ['Other', ['x'], 'You tell the time.'],
+    )
+    assert.deepEqual(other.capabilities, [{ ref: 'noop' }])
+  }
+})
+
+test('a mistake in a file or in flags leaves nothing behind', async () => {
+  const before = await agentsThere()
+  const wrong: [string[], string, RegExp][] = [
+    [['-f', '/nowhere/a.md'], '', /\/nowhere\/a\.md cannot be read: it is not there/],
+    [['-f', folder], '', /it is a directory/],
+    [['-f', '-'], '---\nname: Clock\n', /line 1/],
+    [['-f', '-', '--capability', 'nothing'], files['a.md'], /nothing/],
+    [['-f', '-', '--model', 'model_1'], files['a.yaml'], /model/],
+    [['--name', 'x'], '', /--system-prompt/],
+    [['--name', 'x', '--system-prompt', 'y', '-c', 'noop={'], '', /must be JSON/],
+  ]
+  for (const [args, input, sentence] of wrong) {
+    const { code, stdout, stderr } = await cli(['agents', 'create', ...args], input)
+    assert.ok(code === 1 || code === 2, `${args} ended with ${code}`)
+    assert.equal(stdout, '')
+    assert.match(stderr, sentence)
+  }
+  assert.equal(await agentsThere(), before)
+})
+
+test('an exported agent can be imported', async () => {
+  const agent = await made(['agents', 'create', '-f', fileOf('b.md', files['a.md'])])
+  for (const format of ['markdown', 'yaml', 'json']) {
+    const file = path.join(folder, `out.${format}`)
+    const args = ['agents', 'export', agent.id, '--format', format]
+    assert.equal((await cli([...args, '-o', file])).code, 0)
+    assert.equal((await cli(args)).stdout, readFileSync(file, 'utf8'))
+    const again = await made(['agents', 'import', file])
+    assert.deepEqual([again.name, again.system_prompt], ['Clock', 'You tell the time.'])
+  }
+})
+
+test('a preview tells prompt, tools and model of an agent that need not exist', async () => {
+  const preview = await cli(['agents', 'preview', '--system-prompt', 'Be kind.', '-c', 'test_math'])
+  assert.match(preview.stdout, /multiply +auto +test_math/)
+  assert.match(preview.stdout, /Be kind\./)
+  const agent = await made(['agents', 'create', '-f', fileOf('c.md', files['a.md'])])
+  const both = await made(['agents', 'preview', agent.id, '-c', 'current_time'])
+  assert.match(both.system_prompt, /You tell the time/)
+  assert.deepEqual(
+    both.tools.map(({ name }: { name: string }) => name),
+    ['get_current_time'],
+  )
+})
+
+test('the program reads a file from a pipe and prints the id alone when asked', async () => {
+  const env = { OUTLAST_URL: server.url }
+  const args = ['agents', 'create', '-f', '-', '--quiet']
+  const { code, stdout, stderr } = await outlast(args, { env, input: files['a.md'] })
+  assert.deepEqual([code, stderr], [0, ''])
+  assert.match(stdout, /^agent_[0-9a-f]{32}\n$/)
+})

@@ -1,0 +1,88 @@
+import { type Approval, type Event, type Outlast, OutlastError, type ToolCall } from '@outlast/sdk'
+
+export type Consents = ReturnType<typeof createConsents>
+
+type Waiting = { call: ToolCall; sequence: number; over: AbortController; isAsked: boolean }
+
+/**
+ * Calls of a session that wait for somebody's consent, asked about one after the other.
+ * `answer`: undefined leaves a call for later. A call that was decided on elsewhere is not asked about.
+ */
+export function createConsents(
+  { outlast, sessionId }: { outlast: Outlast; sessionId: string },
+  {
+    answer,
+    say,
+  }: {
+    answer: (call: ToolCall, signal: AbortSignal) => Promise<Approval | undefined>
+    say: (error: unknown) => void
+  },
+) {
+  const waiting = new Map<string, Waiting>()
+  let last: Promise<unknown> = Promise.resolve()
+
+  /** Whether it is undecided still: its request may be in the past, and others decide as well. */
+  async function isOpen({ call, sequence, over }: Waiting): Promise<boolean> {
+    const types = ['tool.approval_resolved', 'tool.completed']
+    const query = { types, after_sequence: sequence }
+    for await (const { data } of outlast.events.list(sessionId, query, { signal: over.signal })) {
+      if ('tool_call_id' in data && data.tool_call_id === call.id) return false
+    }
+    return true
+  }
+
+  async function settle(one: Waiting): Promise<void> {
+    const { call, over } = one
+    while (!over.signal.aborted && (await isOpen(one))) {
+      const approval = await answer(call, over.signal)
+      one.isAsked = false
+      if (!approval) return
+      try {
+        await outlast.sessions.decideToolCall(sessionId, call.id, approval, { signal: over.signal })
+        return
+      } catch (error) {
+        if (!(error instanceof OutlastError)) throw error
+        if (error.code === 'approval_not_pending') return
+        say(error)
+        if (error.status !== 400) return
+      }
+    }
+  }
+
+  function ask(one: Waiting): void {
+    if (one.isAsked) return
+    one.isAsked = true
+    last = last
+      .then(() => settle(one))
+      .catch((error) => {
+        if (!one.over.signal.aborted) say(error)
+      })
+  }
+
+  function drop(id: string): void {
+    waiting.get(id)?.over.abort()
+    waiting.delete(id)
+  }
+
+  return {
+    take(event: Event) {
+      if (event.type === 'tool.approval_requested') {
+        const call = event.data.tool_call
+        const sequence = event.sequence ?? 0
+        const one = { call, sequence, over: new AbortController(), isAsked: false }
+        waiting.set(call.id, one)
+        ask(one)
+      } else if (event.type === 'tool.approval_resolved' || event.type === 'tool.completed') {
+        drop(event.data.tool_call_id)
+      } else if (event.type === 'session.idled') this.end()
+    },
+    /** Asks once more about what was left for later; gives how many there are. */
+    again(): number {
+      for (const one of waiting.values()) ask(one)
+      return waiting.size
+    },
+    end() {
+      for (const id of [...waiting.keys()]) drop(id)
+    },
+  }
+}

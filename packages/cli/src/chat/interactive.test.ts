@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import { startServer } from '../../../../apps/server/test/server.ts'
+import {
+  createAgent,
+  createSession,
+  eventsOf,
+  post,
+  scripted,
+} from '../../../../apps/server/test/session.ts'
+import { eventually } from '../../../../apps/server/test/waiting.ts'
+import { atTerminal } from '../../test/terminal.ts'
+
+let server: Awaited<ReturnType<typeof startServer>>
+let agentId: string
+let clerkId: string
+
+const consent = { ref: 'session_file_system', config: { requires_approval: ['write_file'] } }
+
+before(async (t) => {
+  server = await startServer(t as TestContext)
+  agentId = (await createAgent(server)).id
+  clerkId = (await createAgent(server, { name: 'Clerk', capabilities: [consent] })).id
+})
+
+const chat = (t: TestContext, args: string[], options?: Parameters<typeof atTerminal>[2]) =>
+  atTerminal(t, ['chat', ...args, '--url', server.url], options)
+
+const write = (path: string, content: string) => ({
+  name: 'write_file',
+  arguments: { path, content },
+})
+const slow = scripted({ text: `${'word '.repeat(400)}end`, tokens_per_second: 50 })
+
+async function idle(sessionId: string, count = 1) {
+  await eventually(async () => {
+    const idled = await eventsOf(server, sessionId, '?types=session.idled')
+    return idled.length >= count
+  })
+}
+
+const sessionIn = (text: string) => /--session (session_[0-9a-f]{32})/.exec(text)![1]!
+
+test('a conversation: an answer in Markdown, tools in their lines, and Ctrl-D says how to go on', async (t) => {
+  const { type, sees, code, shown, raw } = chat(t, ['-a', agentId])
+  await sees(/^›$/m)
+  type(`${scripted({ text: '# Title\n\n- **one**\n- two' })}\r`)
+  await sees(/\n\nTitle\n\n• one\n• two\n\n› ?$/)
+  assert.ok(raw().includes('\x1b[1mone\x1b[0m'))
+  type('\x04')
+  assert.equal(await code, 0)
+  assert.match(shown(), /`outlast chat --session session_[0-9a-f]{32}` goes on\.\n?$/)
+})
+
+test('a session is gone on with from its latest exchange on, with what was said in the history', async (t) => {
+  const { id } = await createSession(server, { agent_id: agentId })
+  await post(server, id, 'first thing')
+  await idle(id)
+  await post(server, id, 'second thing')
+  await idle(id, 2)
+  const { type, sees, shown, code } = chat(t, ['-s', id])
+  await sees(/› second thing\n\nYou said “second thing”[\s\S]*\n\n› ?$/)
+  assert.doesNotMatch(shown(), /first thing/)
+  type('\x1b[A')
+  await sees(/› second thing$/)
+  type('\r')
+  await sees(/“second thing”[\s\S]*“second thing”[\s\S]*\n\n› ?$/)
+  type('/exit\r')
+  assert.equal(await code, 0)
+})
+
+test('twenty columns are enough', async (t) => {
+  const { type, sees, shown } = chat(t, ['-a', agentId], { columns: 20 })
+  await sees(/^›$/m)
+  type('/agent Clerk\r')
+  await sees(/A new session/)
+  const text = '日本語のとても長い文 and a long line of words'
+  const step = { text, tool_calls: [{ name: 'list_directory', arguments: { path: '/' } }] }
+  type(`${scripted(step, { text: 'end of it' })}\r`)
+  await sees(/end of it\n\n› ?$/)
+  assert.match(shown(), /日本語のとても長い\n文 and a long line\nof words\n→ list_directory \{…\n/)
+  type('\x04')
+})
+
+test('a message that is typed while the turn runs reaches it, and what is typed is not written over', async (t) => {
+  const { id } = await createSession(server, { agent_id: agentId })
+  const { type, sees, code } = chat(t, ['-s', id])
+  await sees(/^›$/m)
+  type(`${slow}\r`)
+  await sees(/^word word/m)
+  type('wait')
+  const before = await sees(/^› wait$/m)
+  await eventually(async () => (await eventsOf(server, id)).length > 3)
+  assert.match(before, /› wait$/)
+  type('!\r')
+  await eventually(async () => (await eventsOf(server, id, '?types=input.message')).length === 2)
+  await sees(/› wait!\n+[\s\S]*word/)
+  type('\x03')
+  await sees(/cancelled[\s\S]*› ?$/)
+  type('\x04')
+  assert.equal(await code, 0)
+})
+
+test('Ctrl-C takes away what is typed, cancels a turn, and pressed twice leaves', async (t) => {
+  const { type, sees, shown, code } = chat(t, ['-a', agentId])
+  await sees(/^›$/m)
+  type('something')
+  await sees(/› something$/)
+  type('\x03')
+  await sees(/^› ?$/m)
+  assert.doesNotMatch(shown(), /something/)
+  type(`${slow}\r`)
+  await sees(/^word word/m)
+  type('\x03')
+  await sees(/word\n∙ cancelled.*\n\n› ?$/)
+  type('\x03')
+  await sees(/Ctrl-C again leaves/)
+  type('\x03')
+  assert.equal(await code, 130)
+  await idle(sessionIn(shown()))
+})
+
+test('calls that need consent are shown whole and decided one after the other', async (t) => {
+  const { type, sees, code, shown } = chat(t, ['-a', clerkId])
+  await sees(/^›$/m)
+  const calls = [write('/a', 'one'), write('/b', 'two'), write('/c', 'three')]
+  type(`${scripted({ tool_calls: calls }, { text: 'All done.' })}\r`)
+  await sees(/"content": "one"\n[\s\S]*l: later\na\/d\/e\/l › ?$/)
+  type('a\r')
+  await sees(/"content": "two"\n[\s\S]*a\/d\/e\/l › ?$/)
+  type('d\r')
+  await sees(/why not › ?$/)
+  type('not this one\r')
+  await sees(/"content": "three"\n[\s\S]*a\/d\/e\/l › ?$/)
+  type('e\r')
+  await sees(/arguments › \{"path":"\/c","content":"three"\}$/)
+  type('\x15{"path":"/c","content":"changed"}\r')
+  await sees(/✗ write_file[\s\S]*not this one[\s\S]*All done\.\n\n› ?$/)
+  type('\x04')
+  assert.equal(await code, 0)
+  const path = `/v1/sessions/${sessionIn(shown())}/fs`
+  assert.equal((await server.call('GET', `${path}/c`)).body.content, 'changed')
+  assert.equal((await server.call('GET', `${path}/b`)).status, 404)
+})
+
+test('a call can be left for later, and is asked about again', async (t) => {
+  const { type, sees, code } = chat(t, ['-a', clerkId])
+  await sees(/^›$/m)
+  type(`${scripted({ tool_calls: [write('/a', 'x')] }, { text: 'Written.' })}\r`)
+  await sees(/a\/d\/e\/l › ?$/)
+  type('l\r')
+  await sees(/Left for later/)
+  type('/approve\r')
+  await sees(/Left for later[\s\S]*a\/d\/e\/l › ?$/)
+  type('a\r')
+  await sees(/✓ write_file[\s\S]*\nWritten\.\n\n› ?$/)
+  type('\x04')
+  assert.equal(await code, 0)
+})
+
+test('a reply that is asked for again is shown once', async (t) => {
+  const { type, sees, shown } = chat(t, ['-a', agentId])
+  await sees(/^›$/m)
+  const error = { message: 'gone', after_characters: 24, fail_attempts: 1 }
+  type(`${scripted({ text: 'The first try of a long answer.', error })}\r`)
+  await sees(/long answer\.\n\n› ?$/)
+  assert.equal(shown().match(/The first try/g)?.length, 2, 'in the script and in the answer')
+  type('\x04')
+})
+
+test('several lines are one message: continued by \\ or pasted', async (t) => {
+  const { id } = await createSession(server, { agent_id: agentId })
+  const { type, sees } = chat(t, ['-s', id])
+  await sees(/^›$/m)
+  type('one\\\r')
+  await sees(/^… ?$/m)
+  type('two\r')
+  await sees(/(?:“one two”|“one\ntwo)[\s\S]*\n› ?$/)
+  type('\x1b[200~three\rfour\x1b[201~')
+  await sees(/› three\n… four$/)
+  type('\r')
+  await idle(id, 2)
+  const messages = await eventsOf(server, id, '?types=input.message')
+  const texts = messages.map(({ data }) => JSON.stringify(data))
+  assert.match(texts[0]!, /one\\ntwo/)
+  assert.match(texts[1]!, /three\\nfour/)
+  type('\x04')
+})
+
+test('slash commands: help, session, new, files, and one that there is not', async (t) => {
+  const { type, sees, code } = chat(t, ['-a', agentId])
+  await sees(/^›$/m)
+  type('/help\r')
+  await sees(/\n\/help this list\n\/new a new session\n[\s\S]*step\.\n\n› ?$/)
+  type('/fly\r')
+  await sees(/There is no \/fly/)
+  type('/session\r')
+  await sees(/begins with the first message/)
+  type('hello\r')
+  await sees(/“hello”[\s\S]*› ?$/)
+  type('/files\r')
+  await sees(/There are no files/)
+  type('/model no-such\r')
+  await sees(/There is no model no-such/)
+  type('/new\r')
+  await sees(/A new session with Ada/)
+  type('/exit\r')
+  assert.equal(await code, 0)
+})
+
+test('a turn that fails says why, and the conversation goes on', async (t) => {
+  const { type, sees } = chat(t, ['-a', agentId])
+  await sees(/^›$/m)
+  type(`${scripted({ error: { message: 'no eggs\x1b[2J', status: 400 } })}\r`)
+  await sees(/✗ The turn failed \(llm_error\): no eggs[\s\S]*› ?$/)
+  type('hello\r')
+  await sees(/“hello”/)
+  type('\x04')
+})
+
+test('without --agent one is chosen from a list, and what is queued gets a turn of its own', async (t) => {
+  const { type, sees, code, shown } = chat(t, [])
+  await sees(/1 Clerk\n2 Ada\n[\s\S]*which agent \(1\) › ?$/)
+  type('9\r')
+  await sees(/which agent \(1\) › 9\n+which agent \(1\) › ?$/)
+  type('2\r')
+  await sees(/∙ Ada [\s\S]*\n› ?$/)
+  type(`${scripted({ text: `${'word '.repeat(30)}end`, tokens_per_second: 30 })}\r`)
+  await sees(/^word word/m)
+  type('/queue and then\r')
+  await sees(/end\n[\s\S]*“and then”[\s\S]*\n› ?$/)
+  type('\x04')
+  assert.equal(await code, 0)
+  assert.equal((await eventsOf(server, sessionIn(shown()), '?types=turn.started')).length, 2)
+})
+
+test('arguments are changed in the editor of the environment', async (t) => {
+  const env = { EDITOR: 'sed -i s/before/after/' }
+  const { type, sees, shown } = chat(t, ['-a', clerkId], { env })
+  await sees(/^›$/m)
+  type(`${scripted({ tool_calls: [write('/a', 'before')] }, { text: 'Written.' })}\r`)
+  await sees(/a\/d\/e\/l › ?$/)
+  type('e\r')
+  await sees(/\nWritten\.\n\n› ?$/)
+  type('/exit\r')
+  await sees(/--session/)
+  const file = await server.call('GET', `/v1/sessions/${sessionIn(shown())}/fs/a`)
+  assert.equal(file.body.content, 'after')
+})

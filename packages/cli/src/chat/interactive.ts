@@ -1,0 +1,270 @@
+import type { Agent, Controls, Event, OnBusy, Session, ToolCall } from '@outlast/sdk'
+import type { Context } from '../command.ts'
+import { exitCodes, sentencesOf } from '../failure.ts'
+import { oneLine } from '../width.ts'
+import { decide } from './approval.ts'
+import { editorOf } from './editor.ts'
+import { createPlace, type Place, type Surface } from './place.ts'
+import { createReader, type Reader } from './reader.ts'
+import { createScreen, type Screen } from './screen.ts'
+import { perform, type Steering } from './slash.ts'
+import {
+  controlsOf,
+  hasLinks,
+  latestMessages,
+  messageOf,
+  newSession,
+  nobody,
+  type Start,
+} from './start.ts'
+import { agentOf, nameOf } from './target.ts'
+import { createTell, type Tell, textIn } from './tell.ts'
+import { createView, type View } from './view.ts'
+
+/** A conversation as it stands. */
+type Chat = {
+  context: Context
+  start: Start
+  screen: Screen
+  tell: Tell
+  view: View
+  reader: Reader
+  surface: Surface
+  controls: Controls | undefined
+  agent: Agent | undefined
+  /** Nothing before the first message of a new session. */
+  place: Place | undefined
+  /** Ctrl-C was pressed once, with nothing to take away. */
+  isWarned: boolean
+  isOver: boolean
+  finish: (code: number) => void
+}
+
+/** A conversation at a terminal, until whoever types leaves. */
+export async function converse(context: Context, start: Start): Promise<number> {
+  const { outlast, signal } = context
+  const controls = await controlsOf(context, start)
+  const session = start.session && (await outlast.sessions.get(start.session, { signal }))
+  const wanted = session ? session.agent_id : start.agent
+  const agent = wanted === undefined ? undefined : await agentOf(context, wanted)
+  const history = session ? await typedBefore(context, session.id) : []
+  return new Promise<number>((finish) => {
+    const chat = open(context, start, { controls, agent, history, finish })
+    signal.addEventListener('abort', () => leave(chat, exitCodes.interrupted), { once: true })
+    begin(chat, session || undefined).catch((error) => {
+      sayError(chat, error)
+      leave(chat, exitCodes.failed)
+    })
+  })
+}
+
+async function typedBefore({ outlast }: Context, sessionId: string): Promise<string[]> {
+  const messages = await latestMessages(outlast, sessionId)
+  const own = messages.filter(({ role }) => role === 'user')
+  return own.map(({ content }) => textIn(content)).reverse()
+}
+
+type Opening = Pick<Chat, 'controls' | 'agent' | 'finish'> & { history: string[] }
+
+function open(context: Context, start: Start, { history, ...opening }: Opening): Chat {
+  const { io, out } = context
+  const hasColors = out.colors.out
+  const { isVerbose } = start
+  const screen = createScreen(io, io.stdout, hasColors)
+  const tell = createTell({ columns: screen.columns, hasColors, isVerbose })
+  const look = { hasColors, hasLinks: hasLinks(io), isVerbose, isQuiet: false }
+  const view = createView({ screen, tell, answers: 'streamed', ...look })
+  const reader = createReader(
+    { stdin: io.stdin, output: io.stdout },
+    {
+      onEntry: (text) => void enter(chat, text),
+      onInterrupt: () => interrupt(chat),
+      onEnd: () => leave(chat, exitCodes.ok),
+      onTyping: (isTyping) => (isTyping ? screen.hold() : screen.release()),
+    },
+    history,
+  )
+  const surface: Surface = {
+    show: (event) => show(chat, event),
+    passing(text) {
+      reader.hide()
+      screen.passing(text)
+    },
+    say: (text) => say(chat, text),
+    fail(error, isOver) {
+      if (isOver) chat.place = undefined
+      sayError(chat, error)
+    },
+    consent: (call, signal) => consent(chat, call, signal),
+  }
+  const parts = { context, start, screen, tell, view, reader, surface }
+  const chat: Chat = { ...parts, ...opening, place: undefined, isWarned: false, isOver: false }
+  return chat
+}
+
+async function begin(chat: Chat, session: Session | undefined): Promise<void> {
+  const { context, reader } = chat
+  chat.agent ??= await agentOf(context, undefined, (agents) => choice(chat, agents))
+  reader.hide()
+  chat.view.beside(chat.tell.line('∙', nameOf(chat.agent), '/help, Ctrl-D leaves', 'dim'))
+  if (session) await resume(chat, session)
+  else prompt(chat)
+}
+
+async function choice(chat: Chat, agents: readonly Agent[]): Promise<Agent> {
+  for (const [at, agent] of agents.entries()) chat.view.beside(`${at + 1} ${nameOf(agent)}`)
+  for (;;) {
+    const answer = (await chat.reader.ask('which agent (1) › ', chat.context.signal)).trim()
+    const found = agents[Number(answer === '' ? 1 : answer) - 1]
+    if (found) return found
+  }
+}
+
+function prompt({ place, view, reader, screen }: Chat): void {
+  if (!reader.isAsking() && place?.isRunning()) return
+  screen.passing()
+  if (!reader.isAsking()) view.apart()
+  reader.show()
+}
+
+function show(chat: Chat, event: Event | undefined): void {
+  chat.reader.hide()
+  if (event) chat.view.show(event)
+  prompt(chat)
+}
+
+/** Says something between what the agent says. */
+function say(chat: Chat, ...lines: string[]): void {
+  chat.reader.hide()
+  for (const line of lines) chat.view.beside(chat.tell.prose(line, 'dim'))
+  prompt(chat)
+}
+
+function sayError(chat: Chat, error: unknown): void {
+  chat.reader.hide()
+  for (const text of sentencesOf(error, chat.context.url)) {
+    chat.view.beside(chat.tell.prose(oneLine(text), 'red'))
+  }
+  prompt(chat)
+}
+
+/** Goes on in a session, from its latest exchange on. */
+async function resume(chat: Chat, session: Session): Promise<void> {
+  const messages = await latestMessages(chat.context.outlast, session.id)
+  const last = messages.filter(({ role }) => role === 'user').at(-1) ?? messages[0]
+  follow(chat, session, last ? last.sequence - 1 : 0)
+  prompt(chat)
+}
+
+function follow(chat: Chat, session: Session, after_sequence: number): Place {
+  chat.place?.close()
+  const { outlast } = chat.context
+  chat.place = createPlace({ outlast, session, after_sequence }, chat.surface)
+  return chat.place
+}
+
+async function consent(chat: Chat, call: ToolCall, signal: AbortSignal) {
+  const { start, reader, view, tell, context } = chat
+  if (start.consent === 'all') return { decision: 'approve' as const }
+  if (start.consent === 'none') return { decision: 'deny' as const, reason: nobody }
+  const decision = await decide(call, {
+    tell,
+    ask: (text, initial) => reader.ask(text, signal, initial),
+    say(text) {
+      reader.hide()
+      view.beside(text)
+    },
+    edit: editorOf(context.io, reader),
+  })
+  if (!decision) say(chat, 'Left for later: /approve asks again.')
+  return decision
+}
+
+async function send(chat: Chat, text: string, on_busy?: OnBusy): Promise<void> {
+  const { outlast, signal } = chat.context
+  if (!chat.place) {
+    const session = await newSession(outlast, chat.agent!.id, chat.start, signal)
+    follow(chat, session, 0)
+  }
+  await chat.place!.send(messageOf(text, chat.controls, on_busy), signal)
+}
+
+async function enter(chat: Chat, entry: string): Promise<void> {
+  const text = entry.trim()
+  chat.isWarned = false
+  chat.reader.hide()
+  chat.view.below()
+  try {
+    if (text.startsWith('/')) await perform(steeringOf(chat), text)
+    else if (text !== '') await send(chat, text)
+  } catch (error) {
+    sayError(chat, error)
+  }
+  prompt(chat)
+}
+
+function cancel(chat: Chat): void {
+  if (chat.place?.isRunning()) chat.place.cancel()
+  else say(chat, 'No turn runs.')
+}
+
+function interrupt(chat: Chat): void {
+  const { place } = chat
+  if (place?.isRunning() && !place.isCancelling()) cancel(chat)
+  else if (place?.isRunning() || chat.isWarned) leave(chat, exitCodes.interrupted)
+  else {
+    chat.isWarned = true
+    say(chat, 'Ctrl-C again leaves. /help says what there is.')
+  }
+}
+
+function leave(chat: Chat, code: number): void {
+  const { reader, screen, place, finish } = chat
+  if (chat.isOver) return
+  chat.isOver = true
+  reader.close()
+  screen.release()
+  screen.passing()
+  screen.freshLine()
+  if (place?.isRunning()) screen.aside('The turn goes on without you.')
+  if (place) screen.aside(`\`outlast chat --session ${place.id}\` goes on.`)
+  place?.close()
+  finish(code)
+}
+
+function steeringOf(chat: Chat): Steering {
+  const { context } = chat
+  const { outlast, signal } = context
+  return {
+    outlast,
+    signal,
+    say: (...lines) => say(chat, ...lines),
+    sessionId: () => chat.place?.id,
+    async renew(name) {
+      if (name !== undefined) chat.agent = await agentOf(context, name)
+      chat.place?.close()
+      chat.place = undefined
+      say(chat, `A new session with ${nameOf(chat.agent!)} begins with what you say.`)
+    },
+    async goTo(id) {
+      const session = await outlast.sessions.get(id, { signal })
+      chat.agent = await outlast.agents.get(session.agent_id, { signal })
+      await resume(chat, session)
+    },
+    async setModel(name) {
+      const { model_id: _, ...rest } = chat.controls ?? {}
+      const chosen = name && (await controlsOf(context, { model: name, effort: undefined }))
+      chat.controls = { ...rest, ...(chosen || {}) }
+      say(chat, name ? `${oneLine(name)} answers from now on.` : 'The usual model answers.')
+    },
+    setEffort(effort) {
+      const { reasoning: _, ...rest } = chat.controls ?? {}
+      chat.controls = { ...rest, ...(effort !== undefined && { reasoning: { effort } }) }
+      say(chat, effort === undefined ? 'The usual effort.' : `Effort: ${oneLine(effort)}.`)
+    },
+    queue: (text) => send(chat, text, 'queue'),
+    cancel: () => cancel(chat),
+    askAgain: () => chat.place?.askAgain() ?? 0,
+    leave: () => leave(chat, exitCodes.ok),
+  }
+}

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import { startServer } from '../../../../apps/server/test/server.ts'
+import {
+  createAgent,
+  createSession,
+  eventsOf,
+  scripted,
+} from '../../../../apps/server/test/session.ts'
+import { eventually } from '../../../../apps/server/test/waiting.ts'
+import { runHere } from '../../test/here.ts'
+import { startOutlast } from '../../test/program.ts'
+import { gathers, startProxy } from '../../test/proxy.ts'
+
+let server: Awaited<ReturnType<typeof startServer>>
+
+before(async (t) => {
+  server = await startServer(t as TestContext)
+})
+
+const chat = (...args: string[]) => runHere(['chat', ...args, '--url', server.url])
+
+const clerk = () =>
+  createAgent(server, {
+    name: 'Clerk',
+    capabilities: [{ ref: 'session_file_system', config: { requires_approval: ['write_file'] } }],
+  })
+
+const writing = scripted(
+  {
+    text: 'I write.',
+    tool_calls: [{ name: 'write_file', arguments: { path: '/a', content: 'b' } }],
+  },
+  { text: 'It is **done**.' },
+)
+const slow = scripted({ text: `${'word '.repeat(200)}end`, tokens_per_second: 20 })
+
+test('the answer is on stdout, tool calls and how to go on are beside it', async () => {
+  const { code, stdout, stderr } = await chat('--agent', 'assistant', 'What is 2 + 3?')
+  assert.deepEqual([code, stdout], [0, '2 + 3 = 5. (simulated)\n'])
+  assert.match(
+    stderr,
+    /→ add \{"a":2,"b":3\}\n✓ add \d+ ms \{.*5\}\n`outlast chat --session session_/,
+  )
+})
+
+test('a session is gone on with, and its agent is not asked for again', async () => {
+  const { id } = await createSession(server)
+  assert.equal((await chat('-s', id, 'What', 'is', '1 + 1?')).code, 0)
+  assert.deepEqual((await eventsOf(server, id, '?types=input.message')).length, 1)
+  const { code, stderr } = await chat('-s', id, '-a', 'Ada', 'hello')
+  assert.equal(code, 2)
+  assert.match(stderr, /leave --agent out/)
+})
+
+test('--json tells every event as a line, --quiet only the answer', async () => {
+  const { stdout } = await chat('--json', '-a', 'assistant', 'What is 2 + 3?')
+  const types = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line).type)
+  assert.equal(types[0], 'input.message')
+  assert.equal(types.at(-1), 'session.idled')
+  const quiet = await chat('-q', '-a', 'assistant', 'What is 2 + 3?')
+  assert.deepEqual(quiet, { code: 0, stdout: '2 + 3 = 5. (simulated)\n', stderr: '' })
+})
+
+test('the message comes through stdin as well, beside words or alone', async () => {
+  const say = async (input: string, ...words: string[]) =>
+    (await runHere(['chat', '-qa', 'assistant', ...words, '--url', server.url], { input })).stdout
+  assert.match(await say('What is 2 + 2?\n'), /= 4/)
+  assert.match(await say('3 + 3?', 'What is', '-'), /= 6/)
+  const { code, stderr } = await chat()
+  assert.equal(code, 2)
+  assert.match(stderr, /nothing to say/)
+})
+
+test('a turn that fails is code 1, with what the vendor said and no answer', async () => {
+  const { code, stdout, stderr } = await chat(
+    scripted({ error: { message: 'no eggs', status: 400 } }),
+  )
+  assert.deepEqual([code, stdout], [1, ''])
+  assert.match(stderr, /The turn failed \(llm_error\): .*no eggs/)
+})
+
+test('an agent or a model that is not there is said', async () => {
+  for (const args of [
+    ['-a', 'Nobody'],
+    ['-m', 'no-model'],
+    ['--approve', 'maybe'],
+  ]) {
+    const { code, stderr } = await chat(...args, 'hello')
+    assert.equal(code, 2, args.join(' '))
+    assert.match(stderr, /There is no (agent|model)|--approve takes/)
+  }
+})
+
+test('without a terminal no call is allowed unless the command line says so', async () => {
+  const { id } = await clerk()
+  const asked = await chat('-a', id, writing)
+  assert.deepEqual([asked.code, asked.stdout], [1, ''])
+  assert.match(asked.stderr, /write_file needs consent, and nobody can be asked/)
+  assert.doesNotMatch(asked.stderr, /✓ write_file/)
+  const [, approve] = /`outlast (sessions approve .+?)` allows it/.exec(asked.stderr)!
+  assert.equal((await runHere([...approve!.split(' '), '--url', server.url])).code, 0)
+  const allowed = await chat('-a', id, '--approve', 'all', writing)
+  assert.deepEqual([allowed.code, allowed.stdout], [0, 'It is **done**.\n'])
+  assert.match(allowed.stderr, /I write\.[\s\S]*✓ write_file/)
+  const denied = await chat('-a', id, '--approve', 'none', writing)
+  assert.match(denied.stderr, /write_file was denied[\s\S]*✗ write_file/)
+})
+
+test('Ctrl-C cancels the turn, and waits until it is over', async () => {
+  const { id } = await createSession(server)
+  const running = startOutlast(['chat', '-v', '-s', id, slow, '--url', server.url])
+  await eventually(async () =>
+    (await eventsOf(server, id)).find(({ type }) => type === 'reason.started'),
+  )
+  running.child.kill('SIGINT')
+  assert.equal(await running.ended, 130)
+  assert.match(running.said.stderr, /Cancelling[\s\S]*cancelled/)
+  assert.equal((await eventsOf(server, id)).at(-1)!.type, 'session.idled')
+})
+
+test('Ctrl-C twice leaves at once', async () => {
+  const { id } = await createSession(server)
+  const running = startOutlast(['chat', '-s', id, slow, '--url', server.url])
+  await eventually(async () =>
+    (await eventsOf(server, id)).find(({ type }) => type === 'reason.started'),
+  )
+  running.child.kill('SIGINT')
+  await running.says('stderr', /Cancelling/)
+  running.child.kill('SIGINT')
+  assert.equal(await running.ended, 130)
+})
+
+test('a reader that goes away is no error', async () => {
+  const { id } = await createSession(server)
+  const running = startOutlast(['chat', '--json', '-s', id, slow, '--url', server.url])
+  await running.says('stdout', /turn\.started/)
+  running.child.stdout.destroy()
+  assert.equal(await running.ended, 0)
+  assert.equal(running.said.stderr, '')
+})
+
+test('behind a proxy that keeps streams back the answer comes all the same, and it is said why late', async (t) => {
+  const url = await startProxy(t, server.url, gathers)
+  const now = Date.now
+  const begun = now()
+  // A clock that runs quickly: nobody waits for ten seconds.
+  t.mock.method(Date, 'now', () => begun + 100 * (now() - begun))
+  const said = await runHere(['chat', '-a', 'assistant', 'What is 2 + 3?', '--url', url])
+  assert.deepEqual([said.code, said.stdout], [0, '2 + 3 = 5. (simulated)\n'])
+  assert.match(said.stderr, /behind a proxy that keeps it back[\s\S]*`outlast doctor` looks/)
+})
+
+test('a new session has its title and tags, and a message its model and effort', async () => {
+  const { data } = (await server.call('GET', '/v1/models')).body
+  const model = data.find(({ model_id }: { model_id: string }) => model_id === 'llmsim-default')
+  const about = ['--title', 'Sums', '--tag', 'a', '--tag', 'b', '-m', model.model_id]
+  const { code, stdout } = await chat(
+    '--json',
+    '-a',
+    'assistant',
+    ...about,
+    '--effort',
+    'low',
+    'hi',
+  )
+  assert.equal(code, 0)
+  const events = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const session = (await server.call('GET', `/v1/sessions/${events[0].session_id}`)).body
+  assert.deepEqual([session.title, session.tags], ['Sums', ['a', 'b']])
+  const { controls } = events[0].data.message
+  assert.deepEqual(controls, { model_id: model.id, reasoning: { effort: 'low' } })
+})

@@ -1,0 +1,175 @@
+import type { Approval, Event, OutlastError, Session, ToolCall } from '@outlast/sdk'
+import type { Context } from '../command.ts'
+import { tellConnection } from '../connection.ts'
+import { exitCodes, sentencesOf } from '../failure.ts'
+import { canAsk } from '../prompt.ts'
+import { oneLine } from '../width.ts'
+import { decide } from './approval.ts'
+import { createConsents } from './consents.ts'
+import { editorOf } from './editor.ts'
+import { createReader, type Reader } from './reader.ts'
+import { createScreen, type Screen } from './screen.ts'
+import { controlsOf, hasLinks, messageOf, newSession, nobody, type Start } from './start.ts'
+import { agentOf, nameOf } from './target.ts'
+import { createTell, type Tell } from './tell.ts'
+import { createView } from './view.ts'
+
+/** One message and what comes of it: the answer on stdout, everything beside it on stderr. */
+export async function oneShot(context: Context, start: Start, text: string): Promise<number> {
+  const { outlast, signal, out } = context
+  const controls = await controlsOf({ outlast, signal }, start)
+  const session = await sessionFor(context, start)
+  const stored = await outlast.messages.create(session.id, messageOf(text, controls), { signal })
+  const code = await watch(context, start, {
+    session,
+    after: stored.sequence - 1,
+    ownId: stored.id,
+  })
+  if (start.session === undefined && out.mode === 'text') {
+    out.note(`\`outlast chat --session ${session.id}\` goes on.`)
+  }
+  return code
+}
+
+async function sessionFor({ outlast, signal, out }: Context, start: Start): Promise<Session> {
+  if (start.session !== undefined) return outlast.sessions.get(start.session, { signal })
+  const agent = await agentOf({ outlast, signal }, start.agent)
+  if (start.agent === undefined && out.mode === 'text') out.note(`${nameOf(agent)} answers.`)
+  return newSession(outlast, agent.id, start, signal)
+}
+
+type Place = { session: Session; after: number; ownId: string }
+
+function viewOf({ io, out }: Context, { isVerbose }: Start) {
+  const screen = createScreen(io, io.stderr, out.colors.out || out.colors.err)
+  const tell = createTell({ columns: screen.columns, hasColors: out.colors.err, isVerbose })
+  const view = createView({
+    screen,
+    tell,
+    answers: io.stdout.isTTY && out.mode === 'text' ? 'streamed' : 'whole',
+    hasColors: out.colors.out,
+    hasLinks: hasLinks(io),
+    isVerbose,
+    isQuiet: out.mode === 'quiet',
+  })
+  return { screen, tell, view }
+}
+
+async function watch(
+  context: Context,
+  start: Start,
+  { session, after, ownId }: Place,
+): Promise<number> {
+  const { outlast, out, signal } = context
+  const { screen, tell, view } = viewOf(context, start)
+  const over = new AbortController()
+  const isOwn = (event: Event) => event.type === 'input.message' && event.data.message.id === ownId
+  const show = async (event: Event) => {
+    if (out.mode === 'json') await out.json(event, true)
+    else if (!isOwn(event)) view.show(event)
+  }
+  let code: number | undefined
+  let ended: Event | undefined
+
+  function leave(with_: number): void {
+    code = with_
+    over.abort()
+  }
+  function interrupt(): void {
+    if (code !== undefined) {
+      leave(exitCodes.interrupted)
+      return
+    }
+    code = exitCodes.interrupted
+    screen.passing()
+    out.note('Cancelling. Ctrl-C again leaves at once; the turn may then go on.')
+    outlast.sessions.cancelTurn(session.id).catch((error: OutlastError) => {
+      for (const sentence of sentencesOf(error, context.url)) out.note(sentence)
+      over.abort()
+    })
+  }
+  const asker = askerOf(context, { start, interrupt, screen, tell, leave, sessionId: session.id })
+  const consents = createConsents(
+    { outlast, sessionId: session.id },
+    { answer: asker.answer, say: (error) => out.note(sentencesOf(error, context.url).join('\n')) },
+  )
+  const onConnection = tellConnection({
+    say: (text) => out.mode !== 'quiet' && screen.aside(tell.prose(text, 'dim')),
+    change: (isOpen) => out.mode === 'text' && screen.passing(isOpen ? undefined : 'reconnecting…'),
+  })
+  signal.addEventListener('abort', interrupt)
+  if (signal.aborted) interrupt()
+  try {
+    const events = outlast.session(session.id).events({
+      after_sequence: after,
+      signal: over.signal,
+      onConnection,
+    })
+    for await (const event of events) {
+      await show(event)
+      consents.take(event)
+      if (event.type.startsWith('turn.')) ended = event
+      if (event.type === 'session.idled') break
+    }
+  } catch (error) {
+    if (!over.signal.aborted) throw error
+  } finally {
+    signal.removeEventListener('abort', interrupt)
+    consents.end()
+    asker.close()
+    screen.passing()
+    screen.freshLine()
+  }
+  return code ?? (ended?.type === 'turn.completed' ? exitCodes.ok : exitCodes.failed)
+}
+
+type Asker = {
+  start: Start
+  interrupt: () => void
+  screen: Screen
+  tell: Tell
+  leave: (code: number) => void
+  sessionId: string
+}
+
+/** Who decides on calls: what the command line says, somebody at the terminal, or nobody. */
+function askerOf(context: Context, { start, interrupt, screen, tell, leave, sessionId }: Asker) {
+  const { io, out } = context
+  const isAskable = canAsk(io) && out.mode === 'text'
+  let reader: Reader | undefined
+
+  const open = () =>
+    (reader ??= createReader(
+      { stdin: io.stdin, output: io.stderr },
+      {
+        onEntry: () => {},
+        onInterrupt: interrupt,
+        onEnd: interrupt,
+        onTyping: (isTyping) => (isTyping ? screen.hold() : screen.release()),
+      },
+    ))
+
+  async function answer(call: ToolCall, signal: AbortSignal): Promise<Approval | undefined> {
+    if (start.consent === 'all') return { decision: 'approve' }
+    if (start.consent === 'none') return { decision: 'deny', reason: nobody }
+    if (!isAskable) {
+      out.note(oneLine(`${call.name} needs consent, and nobody can be asked here. The turn waits:`))
+      out.note(
+        `\`outlast sessions approve ${sessionId} ${oneLine(call.id)}\` allows it, \`deny\` denies it,`,
+      )
+      out.note(
+        `\`outlast chat --session ${sessionId}\` asks. --approve all or none decides beforehand.`,
+      )
+      leave(exitCodes.failed)
+      return undefined
+    }
+    const line = open()
+    return decide(call, {
+      tell,
+      ask: (prompt, initial) => line.ask(prompt, signal, initial),
+      say: screen.aside,
+      edit: editorOf(io, line),
+    })
+  }
+  return { answer, close: () => reader?.close() }
+}

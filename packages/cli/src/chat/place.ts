@@ -1,0 +1,103 @@
+import type { Approval, Event, NewMessage, Outlast, Session, ToolCall } from '@outlast/sdk'
+import { tellConnection } from '../connection.ts'
+import { createConsents } from './consents.ts'
+
+/** The session that is talked in. */
+export type Place = ReturnType<typeof createPlace>
+
+/** What shows a session. */
+export type Surface = {
+  /** Shows an event, or nothing, and after it whether it is somebody's turn to say something. */
+  show: (event?: Event) => void
+  passing: (text?: string) => void
+  say: (text: string) => void
+  /** `isOver`: the session is followed no more. */
+  fail: (error: unknown, isOver: boolean) => void
+  consent: (call: ToolCall, signal: AbortSignal) => Promise<Approval | undefined>
+}
+
+/** Follows a session from an event on, and says what is typed in it. */
+export function createPlace(
+  {
+    outlast,
+    session,
+    after_sequence,
+  }: { outlast: Outlast; session: Session; after_sequence: number },
+  { show, passing, say, fail, consent }: Surface,
+) {
+  const { id } = session
+  const over = new AbortController()
+  /** Messages that were typed here stand there already. */
+  const typed = new Set<string>()
+  const sending = new Set<Promise<unknown>>()
+  // What is in the past ends as what happens now does: with an event that says so.
+  let isRunning = session.status !== 'started'
+  let isCancelling = false
+  const consents = createConsents(
+    { outlast, sessionId: id },
+    { answer: consent, say: (error) => fail(error, false) },
+  )
+
+  async function take(event: Event): Promise<void> {
+    if (event.type === 'input.message') {
+      await Promise.allSettled(sending)
+      if (typed.delete(event.data.message.id)) return
+    }
+    if (event.type === 'session.activated') isRunning = true
+    if (event.type === 'session.idled') isRunning = isCancelling = false
+    show(event)
+    consents.take(event)
+  }
+
+  async function read(): Promise<void> {
+    const onConnection = tellConnection({
+      say,
+      change(isOpen) {
+        passing(isOpen ? undefined : 'reconnecting…')
+        if (isOpen) show()
+      },
+    })
+    const options = { after_sequence, signal: over.signal, onConnection }
+    for await (const event of outlast.session(id).events(options)) await take(event)
+  }
+
+  read().catch((error) => {
+    if (over.signal.aborted) return
+    isRunning = false
+    fail(error, true)
+  })
+
+  return {
+    id,
+    isRunning: () => isRunning,
+    isCancelling: () => isCancelling,
+    /** Contract: throws what the call throws; the message is not stored then, as far as one can know. */
+    async send(message: NewMessage, signal: AbortSignal) {
+      const wasRunning = isRunning
+      isRunning = true
+      const sent = outlast.messages.create(id, message, { signal })
+      sending.add(sent)
+      try {
+        typed.add((await sent).id)
+      } catch (error) {
+        isRunning = wasRunning
+        throw error
+      } finally {
+        sending.delete(sent)
+      }
+    },
+    cancel() {
+      isCancelling = true
+      passing('cancelling…')
+      outlast.sessions.cancelTurn(id).catch((error) => {
+        isCancelling = false
+        fail(error, false)
+      })
+    },
+    askAgain: () => consents.again(),
+    close() {
+      over.abort()
+      consents.end()
+    },
+  }
+}

@@ -1,0 +1,129 @@
+import type { Io } from '../io.ts'
+import { look, paint } from '../style.ts'
+import { cut, widthOf, withoutSequences } from '../width.ts'
+
+export type Screen = ReturnType<typeof createScreen>
+
+const rowsDefault = 24
+const columnsDefault = 80
+
+/**
+ * What a conversation is written on: answers to stdout, everything beside them to `aside`. It knows where the cursor of
+ * a terminal is, so that a passing line can go again, and what was said of a reply that broke.
+ * Contract: where there is no terminal, or one without colours, the cursor is never moved.
+ */
+export function createScreen(
+  { stdout }: Pick<Io, 'stdout'>,
+  aside: Io['stderr'],
+  hasColors: boolean,
+) {
+  const terminal = stdout.isTTY ? stdout : aside.isTTY ? aside : undefined
+  let column = 0
+  /** Rows since the mark; undefined where nothing can be taken back. */
+  let rows: number | undefined
+  let marked = 0
+  let passing: { isBelow: boolean } | undefined
+  /** What waits while somebody types. */
+  let waiting: (() => void)[] | undefined
+
+  const columns = () => terminal?.columns || columnsDefault
+
+  function advance(text: string): void {
+    for (const [at, part] of withoutSequences(text).split('\n').entries()) {
+      if (at > 0) {
+        column = 0
+        if (rows !== undefined) rows += 1
+      }
+      const end = column + widthOf(part)
+      const broken = Math.max(0, Math.ceil(end / columns()) - 1)
+      column = end - broken * columns()
+      if (rows !== undefined) rows += broken
+    }
+  }
+
+  function perform(work: () => void): void {
+    if (waiting) waiting.push(work)
+    else work()
+  }
+
+  function endPassing(): void {
+    if (!passing) return
+    const back = passing.isBelow ? `\x1b[1A\x1b[${column}C` : ''
+    terminal!.write(`\r\x1b[K${back}`)
+    passing = undefined
+  }
+
+  function write(stream: Io['stdout'], text: string): void {
+    if (text === '') return
+    endPassing()
+    stream.write(text)
+    if (stream.isTTY) advance(text)
+  }
+
+  const endLine = (stream: Io['stdout']) => {
+    if (column > 0) write(stream.isTTY ? stream : terminal!, '\n')
+  }
+
+  function pass(text: string | undefined): void {
+    endPassing()
+    if (text === undefined || !terminal || !hasColors) return
+    const isBelow = column > 0
+    const shown = paint({ text: cut(text, columns() - 1), style: look('dim') })
+    terminal.write(`${isBelow ? '\n' : ''}${shown}`)
+    passing = { isBelow }
+  }
+
+  function takeBack(instead: string): void {
+    const canSee = rows !== undefined && rows < (terminal?.rows ?? rowsDefault) - 1
+    if (canSee && hasColors && marked === columns()) {
+      endPassing()
+      terminal!.write(`\r${rows! > 0 ? `\x1b[${rows}A` : ''}\x1b[J`)
+      column = 0
+    } else {
+      endLine(aside)
+      write(aside, `${instead}\n`)
+    }
+    rows = undefined
+  }
+
+  return {
+    /** How wide a line may be: one column is left free, where terminals differ in what they do. */
+    columns: () => (terminal ? columns() - 1 : Infinity),
+    answer: (text: string) => perform(() => write(stdout, text)),
+    /** A line of its own. */
+    aside: (text: string) =>
+      perform(() => {
+        endLine(aside)
+        write(aside, `${text}\n`)
+      }),
+    /** The cursor goes to the beginning of a line. */
+    freshLine: () => perform(() => endLine(stdout)),
+    /** A line that goes again as soon as there is anything else. */
+    passing: (text?: string) => perform(() => pass(text)),
+    /** From here on what is written may be taken back. */
+    mark: () =>
+      perform(() => {
+        endLine(stdout)
+        rows = stdout.isTTY ? 0 : undefined
+        marked = columns()
+      }),
+    /** Takes back what came since the mark; where that cannot be, says `instead` that it does not count. */
+    takeBack: (instead: string) => perform(() => takeBack(instead)),
+    /** Somebody else writes on the terminal now. */
+    hold() {
+      if (waiting) return
+      endPassing()
+      if (column > 0) terminal?.write('\n')
+      column = 0
+      rows = undefined
+      waiting = []
+    },
+    /** The cursor is at the beginning of a line again: what has waited is written. */
+    release() {
+      const works = waiting ?? []
+      waiting = undefined
+      column = 0
+      for (const work of works) work()
+    },
+  }
+}

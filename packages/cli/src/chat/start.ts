@@ -1,0 +1,76 @@
+import type { Controls, Message, NewMessage, OnBusy, Outlast, Session } from '@outlast/sdk'
+import { UsageError } from '../failure.ts'
+import type { Io } from '../io.ts'
+import { modelOf } from './target.ts'
+
+/** What the command line says about a conversation. */
+export type Start = {
+  agent: string | undefined
+  session: string | undefined
+  model: string | undefined
+  effort: string | undefined
+  title: string | undefined
+  tags: readonly string[]
+  consent: Consent
+  isVerbose: boolean
+}
+
+/** Why a call is denied that nobody was asked about. */
+export const nobody = 'Nobody is there to ask.'
+
+export type Consent = (typeof consents)[number]
+export const consents = ['ask', 'all', 'none'] as const
+
+/** Contract: throws a UsageError when flags of a new session stand with one that exists. */
+export function checkStart({ session, agent, title, tags }: Start): void {
+  if (session === undefined) return
+  if (agent !== undefined) throw new UsageError('A session has its agent: leave --agent out.')
+  if (title !== undefined || tags.length > 0) {
+    throw new UsageError('--title and --tag are for a new session.')
+  }
+}
+
+/** What every message asks of its turn. */
+export async function controlsOf(
+  calls: { outlast: Outlast; signal: AbortSignal },
+  { model, effort }: Pick<Start, 'model' | 'effort'>,
+): Promise<Controls | undefined> {
+  const model_id = model === undefined ? undefined : (await modelOf(calls, model)).id
+  if (model_id === undefined && effort === undefined) return undefined
+  return { ...(model_id && { model_id }), ...(effort && { reasoning: { effort } }) }
+}
+
+export const newSession = (
+  outlast: Outlast,
+  agent_id: string,
+  { title, tags }: Pick<Start, 'title' | 'tags'>,
+  signal: AbortSignal,
+): Promise<Session> =>
+  outlast.sessions.create(
+    {
+      agent_id,
+      ...(title !== undefined && { title }),
+      ...(tags.length > 0 && { tags: [...tags] }),
+    },
+    { signal },
+  )
+
+export const messageOf = (text: string, controls?: Controls, on_busy?: OnBusy): NewMessage => ({
+  message: { role: 'user', content: [{ type: 'text', text }] },
+  ...(controls && { controls }),
+  ...(on_busy && { on_busy }),
+})
+
+/** The latest messages of a session, in their order. */
+export async function latestMessages(outlast: Outlast, id: string): Promise<Message[]> {
+  const limit = 100
+  const { total } = await outlast.messages.list(id, { limit: 1 })
+  return (await outlast.messages.list(id, { limit, offset: Math.max(0, total - limit) })).data
+}
+
+/** Terminals that are known to show links one can click. */
+export const hasLinks = ({ env }: Io): boolean =>
+  /^(iTerm\.app|WezTerm|vscode|ghostty|Hyper|rio)$/.test(env.TERM_PROGRAM ?? '') ||
+  Number(env.VTE_VERSION ?? 0) >= 5000 ||
+  env.TERM === 'xterm-kitty' ||
+  Boolean(env.WT_SESSION || env.KONSOLE_VERSION || env.DOMTERM)

@@ -1,0 +1,55 @@
+import { given } from '../change.ts'
+import { defineCommand, type Flags, type Given, type Noun } from '../command.ts'
+import { listFlags, take } from '../list.ts'
+import { saveStream } from '../save.ts'
+import { ago } from '../time.ts'
+
+const filters = {
+  action: { type: 'string', value: 'ACTION', about: 'an operation, as in delete_agent' },
+  actor: { type: 'string', value: 'ID', about: 'done by this user or key' },
+  target: { type: 'string', value: 'ID', about: 'done to this' },
+  since: { type: 'string', value: 'TIME', about: 'from then on, as in 2026-01-31T00:00:00Z' },
+  until: { type: 'string', value: 'TIME', about: 'until then' },
+} as const satisfies Flags
+
+const queryOf = ({ action, actor, target, since, until }: Given<typeof filters>) =>
+  given({ action, actor_id: actor, target, since, until })
+
+const list = defineCommand({
+  summary: 'who did what to what, the newest first',
+  flags: { ...listFlags, ...filters },
+  async run({ outlast, out, signal }, { flags }) {
+    const query = queryOf(flags)
+    const rows = take((page) => outlast.audit.list({ ...query, ...page }, { signal }), flags)
+    await out.list(
+      rows,
+      [
+        { title: 'WHEN', value: ({ created_at }) => ago(created_at) },
+        {
+          title: 'WHO',
+          value: (row) => row.actor_name ?? row.actor_id ?? row.actor_type,
+          isFlexible: true,
+        },
+        { title: 'ACTION', value: ({ action }) => action, isFlexible: true },
+        { title: 'TARGET', value: ({ target }) => target },
+        { title: 'FROM', value: ({ address }) => address, isExtra: true },
+      ],
+      { empty: 'Nothing was written down.' },
+    )
+  },
+})
+
+const exportAudit = defineCommand({
+  summary: 'all of it as JSON lines, to a file or stdout',
+  flags: {
+    output: { type: 'string', short: 'o', value: 'FILE', about: 'where to; else stdout' },
+    ...filters,
+  },
+  async run(context, { flags }) {
+    const { outlast, signal } = context
+    const parts = await outlast.audit.export(queryOf(flags), { signal })
+    await saveStream(context, parts, flags.output)
+  },
+})
+
+export const audit: Noun = { list, export: exportAudit }

@@ -1,0 +1,89 @@
+import type { CapabilityInfo } from '@outlast/sdk'
+import { type Context, defineCommand, type Noun } from '../command.ts'
+import { listFlags, listIn, take } from '../list.ts'
+import { schemaRows } from '../schema.ts'
+
+const list = defineCommand({
+  summary: 'what agents and sessions can be given',
+  flags: {
+    ...listFlags,
+    status: {
+      type: 'string',
+      choices: ['available', 'coming_soon', 'deprecated', 'all'],
+      value: 'STATUS',
+      about: 'in this state (available)',
+    },
+  },
+  async run({ outlast, out, signal }, { flags }) {
+    const wanted = flags.status ?? 'available'
+    const isWanted = ({ status }: CapabilityInfo) => wanted === 'all' || status === wanted
+    const rows = take(() => only(outlast.capabilities.list({}, { signal }), isWanted), flags)
+    await out.list(
+      rows,
+      [
+        { title: 'ID', value: ({ id }) => id },
+        { title: 'NAME', value: ({ name }) => name, isFlexible: true },
+        { title: 'STATUS', value: ({ status }) => status },
+        { title: 'CATEGORY', value: ({ category }) => category, isFlexible: true },
+      ],
+      { empty: 'There is none in this state.' },
+    )
+  },
+})
+
+async function* only<T>(rows: AsyncIterable<T>, isWanted: (row: T) => boolean) {
+  for await (const row of rows) if (isWanted(row)) yield row
+}
+
+const get = defineCommand({
+  summary: 'one capability: its tools, and what its config may say',
+  positionals: ['<capability>'],
+  async run(context, { words }) {
+    const { outlast, out, signal } = context
+    const capability = await outlast.capabilities.get(words[0]!, { signal })
+    await out.item(capability, {
+      ID: capability.id,
+      Name: capability.name,
+      Description: capability.description,
+      Status: capability.status,
+      Category: capability.category,
+      'Brings along': () => capability.dependencies?.join(', '),
+    })
+    if (out.mode === 'text') await showParts(context, capability)
+  },
+})
+
+async function showParts({ out }: Context, capability: CapabilityInfo): Promise<void> {
+  const { config_schema, system_prompt } = capability
+  const tools = listIn(capability.tool_definitions)
+  if (tools.length > 0) {
+    await out.line('')
+    await out.list(
+      tools,
+      [
+        { title: 'TOOL', value: ({ name }) => name },
+        { title: 'WHAT IT DOES', value: ({ description }) => description, isFlexible: true },
+      ],
+      { empty: '' },
+    )
+  }
+  const rows = schemaRows(config_schema)
+  if (rows.length > 0) {
+    await out.line('')
+    await out.list(
+      rows,
+      [
+        { title: 'CONFIG', value: ({ name }) => name },
+        { title: 'TYPE', value: ({ type }) => type, isFlexible: true },
+        { title: 'DEFAULT', value: ({ byDefault }) => byDefault },
+        { title: 'WHAT IT IS FOR', value: ({ about }) => about, isFlexible: true },
+      ],
+      { empty: '' },
+    )
+  }
+  if (!system_prompt) return
+  await out.line('\nWhat it adds to the prompt:\n')
+  await out.text(system_prompt)
+}
+
+export const capabilities: Noun = { list, get }

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import { startServer } from '../../../../apps/server/test/server.ts'
+import { createSession, eventsOf, post, scripted } from '../../../../apps/server/test/session.ts'
+import { eventually } from '../../../../apps/server/test/waiting.ts'
+import { runHere } from '../../test/here.ts'
+import { startOutlast } from '../../test/program.ts'
+import { atTerminal } from '../../test/terminal.ts'
+
+let server: Awaited<ReturnType<typeof startServer>>
+let sessionId: string
+
+before(async (t) => {
+  server = await startServer(t as TestContext)
+  sessionId = (await createSession(server)).id
+  await post(server, sessionId, 'hello\x1b[2J')
+  await eventually(async () => (await eventsOf(server, sessionId)).at(-1)?.type === 'session.idled')
+})
+
+const events = (...args: string[]) => runHere(['events', ...args, '--url', server.url])
+
+test('stored events are a line each, with what matters of them', async () => {
+  const { code, stdout } = await events(sessionId)
+  assert.equal(code, 0)
+  const lines = stdout.trimEnd().split('\n')
+  assert.equal(lines.length, (await eventsOf(server, sessionId)).length)
+  assert.match(lines[1]!, /^\d{4}-\d\d-\d\d [\d:.]{12} {6}2 {2}input\.message {13}user: hello$/)
+  assert.doesNotMatch(stdout, /\x1b/)
+})
+
+test('types, what is left out, and where to begin', async () => {
+  const typesOf = async (...args: string[]) => {
+    const { stdout } = await events(sessionId, '--json', ...args)
+    return stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line).type)
+  }
+  assert.deepEqual(await typesOf('--types', 'turn.started,turn.completed'), [
+    'turn.started',
+    'turn.completed',
+  ])
+  const all = await typesOf()
+  assert.deepEqual(await typesOf('--exclude', 'session.started'), all.slice(1))
+  assert.deepEqual(await typesOf('--after', '3'), all.slice(3))
+  assert.deepEqual(await typesOf('--until', 'idle', '--types', 'turn.completed'), [
+    'turn.completed',
+  ])
+})
+
+test('a mistake in the command line is code 2, a session that there is not is 5', async () => {
+  assert.equal((await events(sessionId, '--after', 'x')).code, 2)
+  assert.equal((await events(sessionId, '--until', 'noon')).code, 2)
+  assert.equal((await events(`session_${'0'.repeat(32)}`)).code, 5)
+  assert.equal((await events()).code, 2)
+})
+
+test('--follow tells what happens, as it happens, until Ctrl-C', async () => {
+  const { id } = await createSession(server)
+  const running = startOutlast(['events', id, '--follow', '--json', '--url', server.url])
+  await running.says('stdout', /session\.started/)
+  await post(server, id, scripted({ text: 'one two three four', tokens_per_second: 100 }))
+  await running.says('stdout', /session\.idled/)
+  running.child.kill('SIGINT')
+  assert.equal(await running.ended, 130)
+  const stored = running.said.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line).sequence)
+  const sequences = stored.filter((sequence) => sequence !== undefined)
+  assert.deepEqual(
+    sequences,
+    sequences.map((_, at) => at + 1),
+  )
+})
+
+test('on a narrow terminal what matters stands below, and nothing is wider', async (t) => {
+  const { code, shown } = atTerminal(t, ['events', sessionId, '--url', server.url], { columns: 20 })
+  assert.equal(await code, 0)
+  assert.match(shown(), /^2 input\.message\n {2}user: hello/m)
+  assert.match(shown(), /^\d+ output\.message\.co…\n/m)
+})

@@ -1,0 +1,110 @@
+import type { Event, EventType } from '@outlast/sdk'
+import { type Context, defineCommand, type Noun } from '../command.ts'
+import { tellConnection } from '../connection.ts'
+import { lineOf } from '../event-line.ts'
+import { UsageError } from '../failure.ts'
+import { columnsOf } from '../io.ts'
+
+const isDelta = ({ type }: Event) => type.endsWith('.delta')
+const ends: EventType[] = ['session.activated', 'session.idled']
+
+type Wanted = {
+  sessionId: string
+  after_sequence: number
+  types: EventType[]
+  exclude: EventType[]
+  isFollowing: boolean
+  untilIdle: boolean
+}
+
+/** Several, each given as a flag of its own or with commas. */
+const split = (given: readonly string[]) =>
+  given.flatMap((text) => text.split(',')).filter((name) => name !== '') as EventType[]
+
+/** What the server is asked for: with `untilIdle` also what tells whether a turn runs. */
+function queryOf({ types, exclude, untilIdle }: Wanted) {
+  const wanted = types.length > 0 && untilIdle ? [...new Set([...types, ...ends])] : types
+  const left = untilIdle ? exclude.filter((type) => !ends.includes(type)) : exclude
+  return { ...(wanted.length > 0 && { types: wanted }), ...(left.length > 0 && { exclude: left }) }
+}
+
+async function print({ out, io }: Context, wanted: Wanted, event: Event): Promise<void> {
+  const isNamed = wanted.types.length === 0 || wanted.types.includes(event.type)
+  if (!isNamed || wanted.exclude.includes(event.type)) return
+  if (out.mode === 'json') return out.json(event, true)
+  if (isDelta(event) && wanted.types.length === 0) return
+  return out.line(out.mode === 'quiet' ? event.id : lineOf(event, columnsOf(io.stdout)))
+}
+
+/** What is stored. Gives the last sequence, and whether the session is busy after that as far as it tells. */
+async function printStored(context: Context, wanted: Wanted) {
+  const { outlast, signal } = context
+  const { sessionId, after_sequence } = wanted
+  let last = after_sequence
+  let isBusy = false
+  const query = { ...queryOf(wanted), after_sequence }
+  for await (const event of outlast.events.list(sessionId, query, { signal })) {
+    last = event.sequence ?? last
+    if (event.type === 'session.activated') isBusy = true
+    if (event.type === 'session.idled') isBusy = false
+    await print(context, wanted, event)
+  }
+  return { last, isBusy }
+}
+
+async function isActive({ outlast, signal }: Context, sessionId: string): Promise<boolean> {
+  return (await outlast.sessions.get(sessionId, { signal })).status === 'active'
+}
+
+async function follow(context: Context, wanted: Wanted, after_sequence: number): Promise<void> {
+  const { outlast, signal, out } = context
+  const onConnection = tellConnection({
+    say: (text) => out.note(text),
+    change(isOpen) {
+      if (!isOpen && out.mode === 'text') out.note('The connection is lost: trying again.')
+    },
+  })
+  const options = { ...queryOf(wanted), after_sequence, signal, onConnection }
+  for await (const event of outlast.events.stream(wanted.sessionId, options)) {
+    await print(context, wanted, event)
+    if (wanted.untilIdle && event.type === 'session.idled') return
+  }
+}
+
+function sequenceOf(text = '0'): number {
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError('--after takes the sequence of an event.')
+  return Number(text)
+}
+
+export const events: Noun = {
+  '': defineCommand({
+    summary: 'what happened in a session, and with --follow what happens',
+    positionals: ['<session>'],
+    flags: {
+      follow: { type: 'boolean', short: 'f', about: 'goes on until Ctrl-C' },
+      until: {
+        type: 'string',
+        choices: ['idle'],
+        value: 'WHEN',
+        about: 'with --follow: goes on until no turn runs',
+      },
+      types: { type: 'string', multiple: true, value: 'TYPE', about: 'only these' },
+      exclude: { type: 'string', multiple: true, value: 'TYPE', about: 'all but these' },
+      after: { type: 'string', value: 'SEQUENCE', about: 'what comes after this event' },
+    },
+    async run(context, { words, flags }) {
+      const wanted: Wanted = {
+        sessionId: words[0]!,
+        after_sequence: sequenceOf(flags.after),
+        types: split(flags.types),
+        exclude: split(flags.exclude),
+        isFollowing: flags.follow || flags.until !== undefined,
+        untilIdle: flags.until === 'idle',
+      }
+      const { last, isBusy } = await printStored(context, wanted)
+      if (!wanted.isFollowing) return
+      const isOver = wanted.untilIdle && !isBusy && !(await isActive(context, wanted.sessionId))
+      if (!isOver) await follow(context, wanted, last)
+    },
+  }),
+}

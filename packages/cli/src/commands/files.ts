@@ -1,0 +1,145 @@
+import { defineCommand, type Flags, type Noun } from '../command.ts'
+import { yesFlag } from '../deletion.ts'
+import { exitCodes, UsageError } from '../failure.ts'
+import { bytesOf, findPath, remotePath, within } from '../files/remote.ts'
+import { sizeText } from '../progress.ts'
+import { confirmed } from '../prompt.ts'
+import { harmless } from '../style.ts'
+import { oneLine } from '../width.ts'
+
+const dryRun = {
+  'dry-run': { type: 'boolean', about: 'only says what would be done' },
+} as const satisfies Flags
+
+const recursive = {
+  recursive: { type: 'boolean', short: 'r', about: 'with all that is below' },
+} as const satisfies Flags
+
+const notThere = (file: string) => new UsageError(`${file} is not there.`)
+
+const ls = defineCommand({
+  summary: 'files of a session, with sizes and dates',
+  positionals: ['<session>', '[path]'],
+  flags: recursive,
+  async run({ outlast, out, signal }, { words, flags }) {
+    const sessionId = words[0]!
+    const place = remotePath(words[1] ?? '/')
+    const at = place === '/' ? undefined : await outlast.files.stat(sessionId, place, { signal })
+    const query = flags.recursive ? { recursive: true } : {}
+    const rows =
+      at && !at.is_directory
+        ? [at]
+        : (await outlast.files.list(sessionId, place, query, { signal })).data
+    await out.list(
+      rows.map((row) => ({ ...row, id: row.path })),
+      [
+        { title: 'SIZE', value: (row) => (row.is_directory ? '-' : sizeText(row.size_bytes)) },
+        { title: 'CHANGED', value: ({ updated_at }) => `${updated_at.slice(0, 19)}Z` },
+        { title: 'PATH', value: ({ path, is_directory }) => path + (is_directory ? '/' : '') },
+      ],
+      { empty: 'There are no files.' },
+    )
+  },
+})
+
+const cat = defineCommand({
+  summary: 'what is in a file, byte for byte',
+  positionals: ['<session>', '<path>'],
+  async run({ outlast, out, io, signal }, { words }) {
+    const place = remotePath(words[1]!)
+    const file = await outlast.files.read(words[0]!, place, { signal })
+    if (out.mode === 'json') return out.json(file)
+    const bytes = bytesOf(file)
+    if (!io.stdout.isTTY) return out.write(bytes)
+    if (file.encoding === 'base64') {
+      throw new UsageError(`${place} is no text (${sizeText(bytes.length)}): send it into a file.`)
+    }
+    await out.write(harmless(bytes.toString('utf8')))
+  },
+})
+
+const push = defineCommand({
+  summary: 'sends files and directories; the last word is where to, `/` at its end: into it',
+  positionals: ['<session>', '<local>', '[more… to]'],
+  flags: dryRun,
+  async run(context, { words: [sessionId, ...words], flags }) {
+    const { push } = await import('../files/push.ts')
+    const { report } = await import('../files/transfer.ts')
+    const isDryRun = flags['dry-run']
+    const outcome = await push(context, { sessionId: sessionId!, words, isDryRun })
+    return report(context, outcome, isDryRun ? 'would be sent' : 'sent')
+  },
+})
+
+const pull = defineCommand({
+  summary:
+    'fetches a file, or a directory with all that is in it; `/` at the end of where to: into it',
+  positionals: ['<session>', '<path>', '[local]'],
+  flags: dryRun,
+  async run(context, { words: [sessionId, from, to = './'], flags }) {
+    const { pull } = await import('../files/pull.ts')
+    const { report } = await import('../files/transfer.ts')
+    const isDryRun = flags['dry-run']
+    const outcome = await pull(context, { sessionId: sessionId!, from: from!, to, isDryRun })
+    return report(context, outcome, isDryRun ? 'would be fetched' : 'fetched')
+  },
+})
+
+const rm = defineCommand({
+  summary: 'deletes files; a directory with something in it needs -r',
+  positionals: ['<session>', '<path>', '[more…]'],
+  flags: { ...recursive, ...yesFlag },
+  async run({ outlast, out, io, signal }, { words: [sessionId, ...paths], flags }) {
+    const places = paths.map(remotePath)
+    const question = `Delete ${places.map(oneLine).join(', ')}?`
+    if (!(await confirmed(io, question, flags.yes))) return exitCodes.failed
+    let code: number = exitCodes.ok
+    for (const place of places) {
+      const query = flags.recursive ? { recursive: true } : {}
+      const { deleted } = await outlast.files.delete(sessionId!, place, query, { signal })
+      if (deleted) await out.line(out.mode === 'json' ? JSON.stringify(place) : oneLine(place))
+      else {
+        out.note(`${oneLine(place)} is not there.`)
+        code = exitCodes.failed
+      }
+    }
+    return code
+  },
+})
+
+const mv = defineCommand({
+  summary: 'moves a file or a directory; into a directory it keeps its name',
+  positionals: ['<session>', '<from>', '<to>'],
+  async run({ outlast, out, signal }, { words: [sessionId, from, to] }) {
+    const src_path = remotePath(from!)
+    const place = remotePath(to!)
+    const remote = { outlast, sessionId: sessionId!, signal }
+    if (!(await findPath(remote, src_path))) throw notThere(src_path)
+    const isInside =
+      to!.endsWith('/') || place === '/' || (await findPath(remote, place))?.is_directory
+    const dst_path = isInside ? within(place, src_path.split('/').at(-1)!) : place
+    const moved = await outlast.files.move(sessionId!, { src_path, dst_path }, { signal })
+    if (out.mode === 'json') await out.json(moved)
+    else await out.line(oneLine(moved.path))
+  },
+})
+
+const grep = defineCommand({
+  summary: 'lines that match an expression of RE2, in files that a glob names',
+  positionals: ['<session>', '<pattern>', '[glob]'],
+  async run({ outlast, out, signal }, { words: [sessionId, pattern, path_pattern] }) {
+    const body = { pattern: pattern!, ...(path_pattern !== undefined && { path_pattern }) }
+    const { data, truncated } = await outlast.files.grep(sessionId!, body, { signal })
+    if (out.mode === 'json') await out.json(data)
+    else if (out.mode === 'quiet') for (const { path } of data) await out.line(path)
+    else {
+      for (const { path, line_number, line } of data.flatMap(({ matches }) => matches)) {
+        await out.line(oneLine(`${path}:${line_number}: ${line}`))
+      }
+    }
+    if (truncated) out.note('There are more matches.')
+    return data.length > 0 ? exitCodes.ok : exitCodes.failed
+  },
+})
+
+export const files: Noun = { ls, cat, push, pull, rm, mv, grep }

@@ -1,0 +1,30 @@
+import { OutlastError } from '@outlast/sdk'
+import { clientOf } from '../client.ts'
+import { defineCommand, type Noun } from '../command.ts'
+import { UsageError } from '../failure.ts'
+import { currentName, readCredentials, writeCredentials } from '../profiles.ts'
+
+export const logout: Noun = {
+  '': defineCommand({
+    summary: 'forgets the key of a profile, and ends it if `outlast login` made it',
+    async run({ io, out, given, signal }) {
+      const credentials = readCredentials(io)
+      const name = currentName(io, given)
+      const profile = name === undefined ? undefined : credentials.profiles[name]
+      if (!name || !profile?.api_key) throw new UsageError('You are not signed in.')
+      const { api_key: _key, key_id, ...rest } = profile
+      if (key_id) {
+        await clientOf(profile)
+          .apiKeys.delete(key_id, { signal, retriesMax: 0 })
+          .catch((error) => {
+            if (!(error instanceof OutlastError)) throw error
+            out.note(
+              `The key ${key_id} could not be ended (${error.message}): an administrator can end it.`,
+            )
+          })
+      } else out.note('The key itself goes on to work: `outlast keys delete` ends it.')
+      writeCredentials(io, { ...credentials, profiles: { ...credentials.profiles, [name]: rest } })
+      await out.done({ id: name }, `Signed out of ${profile.url}.`)
+    },
+  }),
+}

@@ -1,0 +1,158 @@
+import { changeOf, given, stateFlags, statusOf } from '../change.ts'
+import { defineCommand, type Noun } from '../command.ts'
+import { deletion } from '../deletion.ts'
+import { exitCodes, UsageError } from '../failure.ts'
+import { listFlags, listIn, take } from '../list.ts'
+import { duration, moment } from '../time.ts'
+import { vendorKey, vendorKeyFlag } from '../vendor-key.ts'
+
+const list = defineCommand({
+  summary: 'servers of tools',
+  flags: listFlags,
+  async run({ outlast, out, signal }, { flags }) {
+    const rows = take((page) => outlast.mcpServers.list(page, { signal }), flags)
+    await out.list(
+      rows,
+      [
+        { title: 'ID', value: ({ id }) => id },
+        { title: 'NAME', value: ({ name }) => name, isFlexible: true },
+        { title: 'URL', value: ({ url }) => url, isFlexible: true },
+        { title: 'TOOLS', value: ({ tool_count }) => tool_count, isExtra: true },
+        {
+          title: 'STATUS',
+          value: ({ status, tools_error }) => (tools_error ? 'unavailable' : status),
+        },
+      ],
+      { empty: 'There is no MCP server yet. `outlast mcp create` adds one.' },
+    )
+  },
+})
+
+const get = defineCommand({
+  summary: 'one server',
+  positionals: ['<server>'],
+  async run({ outlast, out, signal }, { words }) {
+    const server = await outlast.mcpServers.get(words[0]!, { signal })
+    await out.item(server, {
+      ID: server.id,
+      Name: server.name,
+      Description: server.description,
+      URL: server.url,
+      Headers: server.headers && Object.keys(server.headers).join(', '),
+      'API key': server.api_key_set ? 'set' : 'none',
+      Status: server.status,
+      Tools: server.tool_count,
+      'Tools listed': moment(server.tools_listed_at),
+      'What is wrong': server.tools_error,
+      Created: moment(server.created_at),
+      Updated: moment(server.updated_at),
+    })
+  },
+})
+
+const serverFlags = {
+  description: { type: 'string', value: 'TEXT', about: 'what it is for' },
+  header: {
+    type: 'string',
+    multiple: true,
+    value: 'NAME:VALUE',
+    about: 'a header of its requests; no place for secrets, lists of processes show it',
+  },
+  ...vendorKeyFlag,
+} as const
+
+/** Contract: throws a UsageError for what is no header. */
+function headersOf(lines: readonly string[]): Record<string, string> | undefined {
+  if (lines.length === 0) return undefined
+  return Object.fromEntries(
+    lines.map((line) => {
+      const at = line.indexOf(':')
+      if (at < 1) throw new UsageError(`--header ${line}: say it as Name: value.`)
+      return [line.slice(0, at).trim(), line.slice(at + 1).trim()]
+    }),
+  )
+}
+
+const create = defineCommand({
+  summary: 'adds a server by its URL',
+  positionals: ['<name>', '<address>'],
+  flags: serverFlags,
+  async run(context, { words, flags }) {
+    const { outlast, out, signal } = context
+    const body = {
+      name: words[0]!,
+      url: words[1]!,
+      ...given({ description: flags.description, headers: headersOf(flags.header) }),
+      ...(await vendorKey(context, flags)),
+    }
+    const server = await outlast.mcpServers.create(body, { signal })
+    await out.done(
+      server,
+      `Created MCP server ${server.id} (${server.name}). \`outlast mcp test\` looks whether it answers.`,
+    )
+  },
+})
+
+const update = defineCommand({
+  summary: 'changes what the flags say; headers are replaced all together',
+  positionals: ['<server>'],
+  flags: {
+    name: { type: 'string', value: 'NAME', about: 'its name' },
+    address: { type: 'string', value: 'URL', about: 'where it is' },
+    ...serverFlags,
+    ...stateFlags,
+  },
+  async run(context, { words, flags }) {
+    const { outlast, out, signal } = context
+    const { name, address, description } = flags
+    const change = changeOf({
+      ...given({ name, url: address, description, headers: headersOf(flags.header) }),
+      ...statusOf(flags),
+      ...(await vendorKey(context, flags)),
+    })
+    const server = await outlast.mcpServers.update(words[0]!, change, { signal })
+    await out.done(server, `Changed MCP server ${server.id} (${server.name}).`)
+  },
+})
+
+const test = defineCommand({
+  summary: 'lists its tools, or says what is wrong',
+  positionals: ['<server>'],
+  async run({ outlast, out, signal }, { words }) {
+    const result = await outlast.mcpServers.test(words[0]!, { signal })
+    const { ok, message, latency_ms } = result
+    const tools = listIn(result.tools)
+    const time = duration(latency_ms)
+    const sentence = ok
+      ? `It works: ${tools.length} tools${time ? ` after ${time}` : ''}.`
+      : `It does not work: ${message ?? 'no reason was given'}`
+    await out.done({ ...result, id: words[0]! }, sentence)
+    if (out.mode === 'text' && tools.length > 0) {
+      await out.list(
+        tools,
+        [
+          { title: 'TOOL', value: ({ name }) => name },
+          { title: 'WHAT IT DOES', value: ({ description }) => description, isFlexible: true },
+        ],
+        { empty: '' },
+      )
+    }
+    for (const warning of listIn(result.warnings)) out.note(`Warning: ${warning}`)
+    return ok ? exitCodes.ok : exitCodes.failed
+  },
+})
+
+export const mcp: Noun = {
+  list,
+  get,
+  create,
+  update,
+  delete: deletion({
+    summary: 'takes a server away; agents lose its tools',
+    positional: '<server>',
+    question: (id) => `Delete MCP server ${id}?`,
+    sentence: (id) => `Deleted MCP server ${id}.`,
+    remove: (outlast, id, options) => outlast.mcpServers.delete(id, options),
+  }),
+  test,
+}

@@ -1,0 +1,203 @@
+import type { Role } from '@outlast/sdk'
+import { given } from '../change.ts'
+import { type Context, defineCommand, type Noun, type Positional } from '../command.ts'
+import { yesFlag } from '../deletion.ts'
+import { exitCodes, UsageError } from '../failure.ts'
+import { countIfGiven, listFlags, take } from '../list.ts'
+import { currentName, readCredentials, writeCredentials } from '../profiles.ts'
+import { confirmed } from '../prompt.ts'
+import { ago, moment } from '../time.ts'
+
+const roles = ['viewer', 'member', 'admin', 'owner'] as const satisfies readonly Role[]
+const roleFlag = {
+  role: { type: 'string', choices: roles, value: 'ROLE', about: 'what they may do (member)' },
+} as const
+
+/** The organization that is meant: the one that was chosen, or the only one. */
+async function orgOf({ outlast, profile, signal }: Context): Promise<string> {
+  if (profile.org_id) return profile.org_id
+  const page = await outlast.organizations.list({ limit: 2 }, { signal })
+  if (page.data.length === 1) return page.data[0]!.id
+  throw new UsageError('Which organization? Say --org, or `outlast orgs select` one.')
+}
+
+const list = defineCommand({
+  summary: 'organizations that you are in',
+  flags: listFlags,
+  async run({ outlast, out, profile, signal }, { flags }) {
+    const rows = take((page) => outlast.organizations.list(page, { signal }), flags)
+    await out.list(
+      rows,
+      [
+        { title: 'ID', value: ({ id }) => id },
+        { title: 'NAME', value: ({ name }) => name, isFlexible: true },
+        { title: 'ROLE', value: ({ role }) => role },
+        { title: 'CHOSEN', value: ({ id }) => (id === profile.org_id ? 'yes' : '') },
+      ],
+      { empty: 'You are in no organization.' },
+    )
+  },
+})
+
+const select = defineCommand({
+  summary: 'works in this one from now on',
+  positionals: ['<org>'],
+  async run({ outlast, out, io, given, signal }, { words }) {
+    const name = currentName(io, given)
+    const credentials = readCredentials(io)
+    const profile = name === undefined ? undefined : credentials.profiles[name]
+    if (!name || !profile) throw new UsageError('Nothing is saved yet: `outlast login` first.')
+    const org = await outlast.organizations.get(words[0]!, { signal })
+    writeCredentials(io, {
+      ...credentials,
+      profiles: { ...credentials.profiles, [name]: { ...profile, org_id: org.id } },
+    })
+    await out.done(org, `You work in ${org.name} (${org.id}) now.`)
+  },
+})
+
+const create = defineCommand({
+  summary: 'makes an organization that you own',
+  positionals: ['<name>'],
+  async run({ outlast, out, signal }, { words }) {
+    const org = await outlast.organizations.create({ name: words[0]! }, { signal })
+    await out.done(org, `Created organization ${org.id} (${org.name}).`)
+  },
+})
+
+const rename = defineCommand({
+  summary: 'gives it another name',
+  positionals: ['<org>', '<name>'],
+  async run({ outlast, out, signal }, { words }) {
+    const org = await outlast.organizations.update(words[0]!, { name: words[1]! }, { signal })
+    await out.done(org, `Organization ${org.id} is called ${org.name} now.`)
+  },
+})
+
+const members = defineCommand({
+  summary: 'who is in it',
+  flags: listFlags,
+  async run(context, { flags }) {
+    const { outlast, out, signal } = context
+    const org = await orgOf(context)
+    const rows = take((page) => outlast.organizations.listMembers(org, page, { signal }), flags)
+    await out.list(
+      rows,
+      [
+        { title: 'USER', value: ({ user_id }) => user_id },
+        { title: 'NAME', value: ({ name }) => name, isFlexible: true },
+        { title: 'E-MAIL', value: ({ email }) => email, isFlexible: true },
+        { title: 'ROLE', value: ({ role }) => role },
+        { title: 'SINCE', value: ({ created_at }) => ago(created_at), isExtra: true },
+      ],
+      { empty: 'Nobody is in it.', idOf: ({ user_id }) => user_id },
+    )
+  },
+})
+
+const setRole = defineCommand({
+  summary: 'says what a member may do',
+  positionals: ['<user>'],
+  flags: { role: { ...roleFlag.role, isNeeded: true, about: 'what they may do' } },
+  async run(context, { words, flags }) {
+    const { outlast, out, signal } = context
+    const org = await orgOf(context)
+    const body = { role: flags.role }
+    const member = await outlast.organizations.updateMember(org, words[0]!, body, { signal })
+    await out.done({ id: member.user_id, ...member }, `${member.name} is ${member.role} now.`)
+  },
+})
+
+/** Takes something out of an organization, after a question. */
+const removal = (
+  summary: string,
+  positional: Positional,
+  about: {
+    question: (id: string) => string
+    sentence: (id: string) => string
+    act: (context: Context, org: string, id: string) => Promise<unknown>
+  },
+) =>
+  defineCommand({
+    summary,
+    positionals: [positional],
+    flags: yesFlag,
+    async run(context, { words, flags }) {
+      const id = words[0]!
+      if (!(await confirmed(context.io, about.question(id), flags.yes))) return exitCodes.failed
+      await about.act(context, await orgOf(context), id)
+      await context.out.done({ id, deleted: true }, about.sentence(id))
+    },
+  })
+
+const invitations = defineCommand({
+  summary: 'who was invited and has not come yet',
+  flags: listFlags,
+  async run(context, { flags }) {
+    const { outlast, out, signal } = context
+    const org = await orgOf(context)
+    const rows = take((page) => outlast.organizations.listInvitations(org, page, { signal }), flags)
+    await out.list(
+      rows,
+      [
+        { title: 'ID', value: ({ id }) => id },
+        { title: 'E-MAIL', value: ({ email }) => email, isFlexible: true },
+        { title: 'ROLE', value: ({ role }) => role },
+        { title: 'EXPIRES', value: ({ expires_at }) => ago(expires_at) },
+      ],
+      { empty: 'Nobody is invited.' },
+    )
+  },
+})
+
+const invite = defineCommand({
+  summary: 'makes a token that you pass on to somebody; --quiet prints nothing else',
+  positionals: ['<email>'],
+  flags: {
+    ...roleFlag,
+    'expires-in-days': { type: 'string', value: 'DAYS', about: 'how long it works' },
+  },
+  async run(context, { words, flags }) {
+    const { outlast, out, signal } = context
+    const org = await orgOf(context)
+    const expires_in_days = countIfGiven(flags['expires-in-days'], '--expires-in-days')
+    const body = { email: words[0]!, ...given({ role: flags.role, expires_in_days }) }
+    const made = await outlast.organizations.createInvitation(org, body, { signal })
+    if (out.mode === 'json') return out.json(made)
+    out.note(`Invited ${made.email} as ${made.role}, until ${moment(made.expires_at)}.`)
+    out.note('Pass this token on; it is not shown again:')
+    await out.line(made.token)
+  },
+})
+
+const join = defineCommand({
+  summary: 'joins the organization that an invitation is for',
+  positionals: ['<token>'],
+  async run({ outlast, out, signal }, { words }) {
+    const org = await outlast.organizations.acceptInvitation({ token: words[0]! }, { signal })
+    await out.done(org, `You are ${org.role} of ${org.name} (${org.id}) now.`)
+  },
+})
+
+export const orgs: Noun = {
+  list,
+  select,
+  create,
+  rename,
+  members,
+  'set-role': setRole,
+  'remove-member': removal('takes somebody out; their keys end', '<user>', {
+    question: (id) => `Take ${id} out of the organization?`,
+    sentence: (id) => `${id} is out of the organization.`,
+    act: ({ outlast, signal }, org, id) => outlast.organizations.deleteMember(org, id, { signal }),
+  }),
+  invitations,
+  invite,
+  uninvite: removal('takes an invitation back', '<invitation>', {
+    question: (id) => `Take invitation ${id} back?`,
+    sentence: (id) => `Invitation ${id} works no more.`,
+    act: ({ outlast, signal }, org, id) =>
+      outlast.organizations.deleteInvitation(org, id, { signal }),
+  }),
+  join,
+}

@@ -1,0 +1,139 @@
+import { lookup } from 'node:dns/promises'
+import { connect, type Socket } from 'node:net'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { type Finding, lasting, ok, warning, wrong } from './finding.ts'
+import type { Visit } from './visit.ts'
+
+const check = 'address'
+const limitMs = 5_000
+const certificateDaysMin = 14
+const dayMs = 86_400_000
+
+/** Whether the name leads somewhere, something listens there, and its certificate is good. */
+export async function checkAddress({ url, signal }: Visit): Promise<Finding> {
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const place = { host, port: Number(url.port) || (url.protocol === 'https:' ? 443 : 80) }
+  const begun = performance.now()
+  let address: string
+  try {
+    address = (await within(lookup(host), signal)).address
+  } catch (error) {
+    signal.throwIfAborted()
+    return noSuchHost(host, codeOf(error))
+  }
+  try {
+    const socket = await within(opened(place, url.protocol === 'https:'), signal)
+    const tookMs = performance.now() - begun
+    return found({ ...place, address, tookMs, expires: expiryOf(socket) })
+  } catch (error) {
+    signal.throwIfAborted()
+    return noConnection(`${url.host}${address === host ? '' : ` (${address})`}`, error)
+  }
+}
+
+type Place = { host: string; port: number }
+
+/** A connection that is closed again; with TLS, after its certificate was looked at. */
+function opened(place: Place, isTls: boolean): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = isTls
+      ? connectTls({ ...place, ...(isName(place.host) && { servername: place.host }) })
+      : connect(place)
+    socket.once(isTls ? 'secureConnect' : 'connect', () => {
+      resolve(socket)
+      socket.end()
+      socket.unref()
+    })
+    socket.on('error', reject)
+    socket.setTimeout(limitMs, () => socket.destroy(new TimeLimit()))
+  })
+}
+
+const isName = (host: string) => !/^[\d.]+$/.test(host) && !host.includes(':')
+
+class TimeLimit extends Error {
+  readonly code = 'ETIMEDOUT'
+}
+
+/** Contract: rejects with a TimeLimit when it takes too long, with the signal's reason when that is aborted. */
+async function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let stop = () => {}
+  const limit = new Promise<never>((_resolve, reject) => {
+    const timer = setTimeout(() => reject(new TimeLimit()), limitMs)
+    const abort = () => reject(signal.reason)
+    signal.addEventListener('abort', abort)
+    stop = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+    }
+  })
+  return Promise.race([work, limit]).finally(() => stop())
+}
+
+/** When the certificate of a connection ends, in ms of the epoch. */
+function expiryOf(socket: Socket | TLSSocket): number | undefined {
+  if (!('getPeerCertificate' in socket)) return undefined
+  const { valid_to } = socket.getPeerCertificate()
+  return valid_to === undefined ? undefined : Date.parse(valid_to)
+}
+
+type Found = Place & { address: string; tookMs: number; expires: number | undefined }
+
+function found({ host, port, address, tookMs, expires }: Found): Finding {
+  const name = address === host ? host : `${host} is ${address}, which`
+  const listens = `${name} takes connections at port ${port} (${lasting(tookMs)})`
+  if (expires === undefined) return ok(check, `${listens}.`)
+  const leftMs = expires - Date.now()
+  if (leftMs < certificateDaysMin * dayMs) {
+    return warning(
+      check,
+      `${listens}; its certificate ends in ${lasting(leftMs)}.`,
+      'Renew it: what renews it by itself seems not to.',
+    )
+  }
+  return ok(check, `${listens}; its certificate is good for ${lasting(leftMs)}.`)
+}
+
+const codeOf = (error: unknown) =>
+  (error as { code?: string }).code ?? (error as Error).message ?? String(error)
+
+function noSuchHost(host: string, code: string): Finding {
+  if (code === 'ENOTFOUND') {
+    return wrong(
+      check,
+      `There is no host ${host}.`,
+      'Check how it is spelled: --url or OUTLAST_URL.',
+    )
+  }
+  return wrong(check, `Looking up ${host} failed: ${code}.`, 'Does this machine have a network?')
+}
+
+const certificateAdvice: Record<string, string> = {
+  CERT_HAS_EXPIRED: 'Renew the certificate on the server.',
+  CERT_NOT_YET_VALID: 'Set the clock of this machine, or wait.',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'Use the name that the certificate is for in --url.',
+}
+const authorityAdvice =
+  'If its authority is your own, name its certificate in NODE_EXTRA_CA_CERTS; do not turn the check off.'
+
+function noConnection(place: string, error: unknown): Finding {
+  const code = codeOf(error)
+  const { message } = error as Error
+  if (code === 'ECONNREFUSED') {
+    const advice = '`outlast serve` starts a server on this machine; --url names one elsewhere.'
+    return wrong(check, `Nothing listens at ${place}.`, advice)
+  }
+  if (code === 'ETIMEDOUT') {
+    const advice = 'Is the machine on, and does a firewall let this port through?'
+    return wrong(check, `${place} does not answer within ${lasting(limitMs)}.`, advice)
+  }
+  if (/^(EPROTO|ERR_SSL_|ECONNRESET)/.test(code)) {
+    const advice = 'Use http:// in --url, or the port at which TLS is spoken.'
+    return wrong(check, `${place} does not speak TLS.`, advice)
+  }
+  if (/CERT|SIGNATURE|ISSUER|SIGNED/.test(code)) {
+    const advice = certificateAdvice[code] ?? authorityAdvice
+    return wrong(check, `The certificate of ${place} is not to be trusted: ${message}.`, advice)
+  }
+  return wrong(check, `No connection to ${place}: ${message}.`, 'Check --url or OUTLAST_URL.')
+}

@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { before, describe, type TestContext, test } from 'node:test'
+import { createKey, signInAdmin, startGuarded } from '../../../../apps/server/test/access.ts'
+import { selfSigned } from '../../../../apps/server/test/certificate.ts'
+import { createTestDatabase, runSql } from '../../../../apps/server/test/database.ts'
+import { startServer } from '../../../../apps/server/test/server.ts'
+import { startPostgresProxy } from '../../../../test/postgres-proxy.ts'
+import { runHere } from '../../test/here.ts'
+import { type Ended, outlast } from '../../test/program.ts'
+import { startHttp } from '../../test/proxy.ts'
+
+type Guarded = Awaited<ReturnType<typeof startGuarded>>
+let guarded: Guarded
+let admin: Awaited<ReturnType<typeof signInAdmin>>
+
+before(async (t) => {
+  guarded = await startGuarded(t as TestContext, { env: { SSE_HEARTBEAT_MS: '200' } })
+  admin = await signInAdmin(guarded)
+})
+
+type Way = (args: string[], options: { env: Record<string, string> }) => Promise<Ended>
+type Found = { check: string; verdict: string; sentence: string; advice?: string }
+
+/** What the doctor finds: how it ends, what is not well, and each check by its name. */
+async function examined(args: string[], env: Record<string, string> = {}, way: Way = runHere) {
+  const ended = await way(['doctor', '--json', ...args], { env })
+  assert.equal(ended.stderr, '')
+  const { findings } = JSON.parse(ended.stdout) as { findings: Found[] }
+  const of = (name: string) => findings.findLast(({ check }) => check === name)!
+  return { ...ended, findings, of, last: findings.at(-1)! }
+}
+
+/** A server of no sense but its health. */
+const healthy = (t: Pick<TestContext, 'after'>, version: string, headers: object = {}) =>
+  startHttp(t, (_incoming, outgoing) => {
+    const health = { status: 'ok', version, auth_mode: 'Full', database: 'ok' }
+    outgoing.writeHead(200, { 'content-type': 'application/json', ...headers })
+    outgoing.end(JSON.stringify(health))
+  })
+
+describe('the way to the server', { concurrency: true }, () => {
+  test('nobody at the address, and no such host, are code 3', async () => {
+    for (const [url, sentence] of [
+      ['http://127.0.0.1:9', /Nothing listens/],
+      ['http://nowhere.invalid', /nowhere\.invalid/],
+    ] as const) {
+      const { code, last } = await examined(['--url', url])
+      assert.deepEqual([code, last.check, last.verdict], [3, 'address', 'wrong'])
+      assert.match(last.sentence, sentence)
+    }
+  })
+
+  test('a certificate that nobody vouches for is named, and one that is vouched for is not', async (t) => {
+    const server = createServer(selfSigned, (_incoming, outgoing) => outgoing.end('{}'))
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const unknown = await examined(['--url', url])
+    assert.deepEqual([unknown.code, unknown.last.check], [3, 'address'])
+    assert.match(unknown.last.sentence, /not to be trusted/)
+    assert.match(unknown.last.advice!, /NODE_EXTRA_CA_CERTS/)
+
+    const folder = mkdtempSync(path.join(tmpdir(), 'outlast-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    const file = path.join(folder, 'authority.pem')
+    writeFileSync(file, selfSigned.cert)
+    const trusted = await examined(['--url', url], { NODE_EXTRA_CA_CERTS: file }, outlast)
+    assert.equal(trusted.of('address').verdict, 'ok')
+    assert.match(trusted.of('address').sentence, /certificate is good for/)
+  })
+
+  test('http spoken to as if it were https is told', async () => {
+    const { code, last } = await examined(['--url', guarded.url.replace('http:', 'https:')])
+    assert.equal(code, 3)
+    assert.match(last.sentence, /does not speak TLS/)
+  })
+
+  test('a page, an empty answer and too many requests are not taken for the server', async (t) => {
+    for (const [status, type, body, sentence] of [
+      [200, 'text/html', '<html>', /Something else than Outlast answers: 200 with text\/html/],
+      [200, 'application/json', '{}', /Something else/],
+      [404, 'text/plain', 'no', /Something else than Outlast answers: 404/],
+      [429, 'application/json', '{"error":"Too many.","code":"rate_limited"}', /Too many\.$/],
+    ] as const) {
+      const url = await startHttp(t, (_incoming, outgoing) => {
+        outgoing.writeHead(status, { 'content-type': type }).end(body)
+      })
+      const { code, last } = await examined(['--url', url])
+      assert.deepEqual([code, last.check, last.verdict], [3, 'server', 'wrong'])
+      assert.match(last.sentence, sentence)
+    }
+  })
+
+  test('a server of another version is a warning that says which side to change', async (t) => {
+    for (const [version, advice] of [
+      ['0.0.9', /Upgrade the server/],
+      ['0.2.0', /Install version 0\.2\.0/],
+      ['12.0.0', /Install version 12\.0\.0/],
+    ] as const) {
+      const { of } = await examined(['--url', await healthy(t, version)])
+      assert.equal(of('version').verdict, 'warning')
+      assert.match(of('version').advice!, advice)
+    }
+    assert.equal((await examined(['--url', await healthy(t, '0.1.7')])).of('version').verdict, 'ok')
+  })
+
+  test('a clock that is wrong is a warning', async (t) => {
+    const date = new Date(Date.now() - 90_000).toUTCString()
+    const { of } = await examined(['--url', await healthy(t, '0.1.0', { date })])
+    assert.equal(of('clock').verdict, 'warning')
+    assert.match(of('clock').sentence, /\d+(\.\d)? \w+ behind/)
+  })
+
+  test('a database that is away is told, and nothing that needs it is looked at', async (t) => {
+    const proxy = await startPostgresProxy(await createTestDatabase(t))
+    t.after(proxy.close)
+    const { url } = await startServer(t, { databaseUrl: proxy.url })
+    proxy.refuse()
+    const { code, last } = await examined(['--url', url])
+    assert.deepEqual([code, last.check, last.verdict], [1, 'database', 'wrong'])
+    proxy.pass()
+  })
+})
+
+test('a key that administers sees everything, and is not shown', async () => {
+  const { key } = await createKey(guarded, admin)
+  const { of, stdout } = await examined(['--url', guarded.url], { OUTLAST_API_KEY: key })
+  assert.match(of('access').sentence, /admin@example\.com in org_/)
+  assert.match(of('nodes').sentence, /^1 node lives/)
+  assert.equal(of('stream').verdict, 'ok')
+  assert.ok(!stdout.includes(key))
+})
+
+describe('who asks', { concurrency: true }, () => {
+  test('no key, a wrong one and one that has expired are told apart', async () => {
+    const { id, key } = await createKey(guarded, admin)
+    await runSql(
+      guarded.databaseUrl,
+      `update api_keys set expires_at = now() - interval '1 day' where id = '${id}'`,
+    )
+    for (const [secret, sentence] of [
+      [undefined, /there is no key/],
+      [`evr_${'0'.repeat(64)}`, /Invalid API key\.$/],
+      ['rubbish', /refuses the key/],
+      [key, /expired/],
+    ] as const) {
+      const env: Record<string, string> = secret === undefined ? {} : { OUTLAST_API_KEY: secret }
+      const { code, last, stdout } = await examined(['--url', guarded.url], env)
+      assert.deepEqual([code, last.check, last.verdict], [1, 'access', 'wrong'])
+      assert.match(last.sentence, sentence)
+      assert.ok(last.advice)
+      assert.ok(secret === undefined || !stdout.includes(secret))
+    }
+  })
+
+  test('a key that only reads tries no provider, and listens to a session that is there', async () => {
+    const agent = (await admin.call('GET', '/v1/agents')).body.data[0].id
+    await admin.call('POST', '/v1/sessions', { agent_id: agent })
+    const vendor = { name: 'Vendor', provider_type: 'openai', api_key: 'sk-nothing' }
+    const { id } = (await admin.call('POST', '/v1/llm-providers', vendor)).body
+    const { key } = await createKey(guarded, admin, { scopes: ['read'] })
+    const { findings, of } = await examined(['--url', guarded.url], { OUTLAST_API_KEY: key })
+    assert.ok(
+      findings.some(({ check, sentence }) => check === 'models' && /Not looked at/.test(sentence)),
+    )
+    assert.equal(of('stream').verdict, 'ok')
+    await admin.call('DELETE', `/v1/llm-providers/${id}`)
+  })
+
+  test('a key that ends soon is a warning', async () => {
+    const { key } = await createKey(guarded, admin, { expires_in_days: 2 })
+    const { of } = await examined(['--url', guarded.url], { OUTLAST_API_KEY: key })
+    assert.equal(of('access').verdict, 'warning')
+    assert.match(of('access').sentence, /ends in/)
+  })
+})
+
+describe('what the server works with', { concurrency: true }, () => {
+  test('a provider that fails is wrong, with what its vendor said', async (t) => {
+    const { url, call } = await startServer(t, { env: { SSE_HEARTBEAT_MS: '200' } })
+    const vendor = await startHttp(t, (_incoming, outgoing) => {
+      outgoing.writeHead(401, { 'content-type': 'application/json' })
+      outgoing.end('{"error":{"message":"Incorrect API key"}}')
+    })
+    const provider = { name: 'Broken', provider_type: 'openai', api_key: 'sk-no', base_url: vendor }
+    const { id } = (await call('POST', '/v1/llm-providers', provider)).body
+    await call('POST', `/v1/llm-providers/${id}/models`, { model_id: 'm', display_name: 'M' })
+    const { code, findings, stdout } = await examined(['--url', url])
+    assert.equal(code, 1)
+    const wrong = findings.filter(({ verdict }) => verdict === 'wrong')
+    assert.deepEqual(
+      wrong.map(({ check }) => check),
+      ['models'],
+    )
+    assert.match(wrong[0]!.sentence, /^Broken with m: /)
+    assert.ok(!stdout.includes('sk-no'))
+  })
+
+  test('a node that drains is told, and that nobody takes turns', async (t) => {
+    const { url, call } = await startServer(t, { env: { SSE_HEARTBEAT_MS: '200' } })
+    const [{ id }] = (await call('GET', '/v1/durable/workers')).body.data
+    await call('POST', `/v1/durable/workers/${id}/drain`)
+    const { code, findings } = await examined(['--url', url])
+    assert.equal(code, 1)
+    assert.ok(findings.some(({ sentence }) => sentence === 'No node takes turns.'))
+    assert.ok(findings.some(({ advice }) => advice?.includes(`outlast workers resume ${id}`)))
+  })
+})
+
+test('keys that others may read do not stay so in silence; settings that cannot be written are a warning', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'outlast-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const file = path.join(folder, 'credentials.json')
+  writeFileSync(file, '{"profiles":{}}', { mode: 0o644 })
+  const args = ['doctor', '--url', 'http://127.0.0.1:9']
+  const { stdout } = await runHere(args, { env: { OUTLAST_CONFIG_DIR: folder } })
+  assert.ok(/chmod 600/.test(stdout) || (statSync(file).mode & 0o077) === 0, stdout)
+  const below = path.join(file, 'folder')
+  const lost = await examined(['--url', 'http://127.0.0.1:9'], { OUTLAST_CONFIG_DIR: below })
+  assert.match(lost.of('settings').sentence, /cannot be written/)
+})
+
+test('people get a line for each check and a last one, programs one value, --quiet only names', async () => {
+  const args = ['doctor', '--url', 'http://127.0.0.1:9']
+  const { code, stdout } = await runHere(args)
+  assert.equal(code, 3)
+  assert.match(stdout, /^ok {7}settings {2}\S/)
+  assert.match(stdout, /\nwrong {4}address {3}Nothing listens.*\n {19}→ .*\n1 thing is wrong\.\n$/)
+  assert.equal((await runHere([...args, '--quiet'])).stdout, 'address\n')
+  const usage = await runHere([...args, '--streams-for', '0'])
+  assert.equal(usage.code, 2)
+})

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { before, describe, type TestContext, test } from 'node:test'
+import { startServer } from '../../../../apps/server/test/server.ts'
+import { runHere } from '../../test/here.ts'
+import {
+  asType,
+  buffers,
+  cutsAfter,
+  gathers,
+  inLumps,
+  startHttp,
+  startProxy,
+} from '../../test/proxy.ts'
+
+type Server = Awaited<ReturnType<typeof startServer>>
+let server: Server
+
+before(async (t) => {
+  server = await startServer(t as TestContext, { env: { SSE_HEARTBEAT_MS: '200' } })
+})
+
+/** What the doctor says of the stream behind an address, and how it ends. */
+async function streamOf(url: string, ...more: string[]) {
+  const { code, stdout, stderr } = await runHere(['doctor', '--json', '--url', url, ...more])
+  assert.equal(stderr, '')
+  const { findings } = JSON.parse(stdout) as { findings: Record<string, string>[] }
+  const { verdict, sentence, advice } = findings.find(({ check }) => check === 'stream')!
+  return { code, verdict, sentence: sentence!, advice }
+}
+
+test('a stream that comes at once and lives is well, and no session is left behind', async () => {
+  const before = (await server.call('GET', '/v1/sessions')).body.total
+  const { verdict, sentence } = await streamOf(server.url)
+  assert.equal(verdict, 'ok', sentence)
+  assert.equal((await server.call('GET', '/v1/sessions')).body.total, before)
+})
+
+describe('what stands between', { concurrency: true }, () => {
+  test('the stream of a session that is named is listened to for as long as was asked', async () => {
+    const agent = (await server.call('GET', '/v1/agents')).body.data[0].id
+    const { id } = (await server.call('POST', '/v1/sessions', { agent_id: agent })).body
+    const { verdict, sentence } = await streamOf(server.url, '--session', id, '--streams-for', '1')
+    assert.equal(verdict, 'ok')
+    assert.match(sentence, /still alive after 1\.0 s/)
+    const unknown = await streamOf(server.url, '--session', `session_${'0'.repeat(32)}`)
+    assert.deepEqual([unknown.code, unknown.sentence], [1, 'Session not found.'])
+  })
+
+  test('a server that closes a stream as planned does not cut it', async (t) => {
+    const other = await startServer(t, { env: { SSE_HEARTBEAT_MS: '200', SSE_CYCLE_MS: '300' } })
+    const { verdict, sentence } = await streamOf(other.url, '--streams-for', '5')
+    assert.equal(verdict, 'ok')
+    assert.match(sentence, /as planned/)
+  })
+
+  for (const [what, fault, sentence, advice] of [
+    ['keeps a stream until its end', buffers, /does not begin within/, /proxy_buffering off/],
+    ['gathers pieces of a stream', gathers, /nothing comes for/, /proxy_buffering off/],
+    ['changes the type of a stream', asType('text/plain'), /comes as text\/plain/, /as it is/],
+    ['cuts a stream', cutsAfter(1_000), /cut after \d/, /wait longer/],
+  ] as const) {
+    test(`a proxy that ${what} is found out`, async (t) => {
+      const url = await startProxy(t, server.url, fault)
+      const found = await streamOf(url, '--streams-for', '3')
+      assert.deepEqual([found.code, found.verdict], [1, 'wrong'])
+      assert.match(found.sentence, sentence)
+      assert.match(found.advice!, advice)
+    })
+  }
+
+  test('a proxy that passes a stream on in lumps is a warning', async (t) => {
+    const url = await startProxy(t, server.url, inLumps(1_500))
+    const { verdict, sentence } = await streamOf(url)
+    assert.equal(verdict, 'warning')
+    assert.match(sentence, /late and in lumps/)
+  })
+
+  test('a proxy that answers streams with a page of its own is told from the server', async (t) => {
+    const url = await startProxy(t, server.url, (_answer, outgoing) => {
+      outgoing.writeHead(502, { 'content-type': 'text/html' }).end('<h1>Bad gateway</h1>')
+    })
+    const { code, verdict, sentence } = await streamOf(url)
+    assert.deepEqual([code, verdict], [1, 'wrong'])
+    assert.match(sentence, /answered with 502/)
+  })
+
+  test('a server without a redirect is where its own address says', async (t) => {
+    const url = await startHttp(t, ({ url = '/' }, outgoing) => {
+      outgoing.writeHead(308, { location: server.url + url }).end()
+    })
+    const { code, stdout } = await runHere(['doctor', '--url', url])
+    assert.equal(code, 3)
+    assert.ok(stdout.includes(`--url ${server.url}`), stdout)
+  })
+})

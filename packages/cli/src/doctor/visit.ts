@@ -1,0 +1,42 @@
+import { createOutlast, type Outlast } from '@outlast/sdk'
+import type { Io } from '../io.ts'
+import type { Profile } from '../profiles.ts'
+
+/** What the checks look at, and what they are asked to do. */
+export type Visit = {
+  url: URL
+  profile: Profile
+  io: Io
+  signal: AbortSignal
+  /** Calls once, with a time limit, so that what fails for a moment is seen. */
+  outlast: Outlast
+  /** The latest answer to `outlast`. */
+  latest: () => Seen | undefined
+  /** Tells a person at a terminal what is being waited for. */
+  waiting: (what: string) => void
+}
+
+/** An answer: when it was there, and how long that took. */
+export type Seen = { response: Response; at: number; tookMs: number }
+
+const timeoutMs = 10_000
+
+export function visitOf(profile: Profile, about: Pick<Visit, 'io' | 'signal' | 'waiting'>): Visit {
+  let seen: Seen | undefined
+  const watched: typeof fetch = async (input, init) => {
+    const begun = performance.now()
+    const response = await fetch(input, init)
+    seen = { response, at: Date.now(), tookMs: performance.now() - begun }
+    return response
+  }
+  const { url, api_key, org_id } = profile
+  const outlast = createOutlast({
+    url,
+    fetch: watched,
+    timeoutMs,
+    retriesMax: 0,
+    ...(api_key && { apiKey: api_key }),
+    ...(org_id && { organization: org_id }),
+  })
+  return { url: new URL(url), profile, outlast, latest: () => seen, ...about }
+}

@@ -1,0 +1,44 @@
+import { isUtf8 } from 'node:buffer'
+import path from 'node:path'
+import {
+  type FileStat,
+  type NewFile,
+  type Outlast,
+  OutlastError,
+  type SessionFile,
+} from '@outlast/sdk'
+
+/** Files of one session. */
+export type Remote = { outlast: Outlast; sessionId: string; signal: AbortSignal }
+
+/** An absolute path, without a slash at its end. */
+export const remotePath = (given: string): string => {
+  const names = given.split('/').filter((name) => name !== '')
+  return `/${names.join('/')}`
+}
+
+export const within = (folder: string, name: string) => path.posix.join(folder, name)
+
+/** What is at a path; undefined: nothing. */
+export async function findPath(
+  { outlast, sessionId, signal }: Remote,
+  file: string,
+): Promise<FileStat | undefined> {
+  try {
+    return await outlast.files.stat(sessionId, file, { signal })
+  } catch (error) {
+    if (error instanceof OutlastError && error.code === 'path_not_found') return undefined
+    throw error
+  }
+}
+
+export const bytesOf = ({ content, encoding }: SessionFile): Buffer =>
+  Buffer.from(content ?? '', encoding === 'base64' ? 'base64' : 'utf8')
+
+/** Text as it is where it is text, else in base64. */
+export function contentOf(bytes: Buffer): Pick<NewFile, 'content' | 'encoding'> {
+  const isText = isUtf8(bytes) && !bytes.includes(0)
+  return isText
+    ? { content: bytes.toString('utf8'), encoding: 'text' }
+    : { content: bytes.toString('base64'), encoding: 'base64' }
+}

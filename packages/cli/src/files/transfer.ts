@@ -1,0 +1,89 @@
+import type { Context } from '../command.ts'
+import { exitCodes, sentencesOf } from '../failure.ts'
+import { whyOf } from '../input-file.ts'
+import { columnsOf } from '../io.ts'
+import { cut, oneLine } from '../width.ts'
+
+/** A file on its way. `path` is what people read: the one that it gets. */
+export type Work = { path: string; run: (signal: AbortSignal) => Promise<'done' | 'same'> }
+
+export type Failure = { path: string; error: string }
+export type Outcome = { done: string[]; same: string[]; failed: Failure[] }
+
+const atOnce = 4
+
+/** What went wrong, in words. */
+export const reasonOf = (error: unknown): string =>
+  isOfFile(error) ? whyOf(error) : sentencesOf(error, '')[0]!
+
+const isOfFile = (error: unknown): error is NodeJS.ErrnoException =>
+  typeof (error as NodeJS.ErrnoException).syscall === 'string'
+
+/**
+ * Does the work, some of it at once, with a bar on a terminal. What fails does not keep the rest from being done.
+ * Contract: rejects with the signal's reason, when what was begun is over.
+ */
+export async function transfer(context: Context, works: readonly Work[]): Promise<Outcome> {
+  const { signal } = context
+  const outcome: Outcome = { done: [], same: [], failed: [] }
+  const bar = barOf(context, works.length)
+  const queue = works.values()
+  async function worker(): Promise<void> {
+    for (const work of queue) {
+      signal.throwIfAborted()
+      try {
+        outcome[await work.run(signal)].push(work.path)
+      } catch (error) {
+        signal.throwIfAborted()
+        outcome.failed.push({ path: work.path, error: reasonOf(error) })
+      }
+      bar.step(work.path)
+    }
+  }
+  const workers = await Promise.allSettled(Array.from({ length: atOnce }, worker))
+  bar.end()
+  for (const one of workers) if (one.status === 'rejected') throw one.reason
+  for (const list of [outcome.done, outcome.same]) list.sort()
+  outcome.failed.sort((a, b) => (a.path < b.path ? -1 : 1))
+  return outcome
+}
+
+const barWidth = 10
+
+function barOf({ io: { stderr }, out }: Context, total: number) {
+  const isShown = stderr.isTTY === true && out.mode === 'text' && out.colors.err
+  let count = 0
+  return {
+    step(path: string) {
+      count += 1
+      if (!isShown) return
+      const filled = Math.round((count / total) * barWidth)
+      const bar = '█'.repeat(filled) + '░'.repeat(barWidth - filled)
+      const text = cut(`${bar} ${count}/${total} ${oneLine(path)}`, columnsOf(stderr) - 1)
+      stderr.write(`\r\x1b[K${text}`)
+    },
+    end() {
+      if (isShown && count > 0) stderr.write('\r\x1b[K')
+    },
+  }
+}
+
+/** Says what came of it. `verb`: what was done to the files, or would be. */
+export async function report(
+  { out, io }: Context,
+  { done, same, failed }: Outcome,
+  verb: string,
+): Promise<number> {
+  if (out.mode === 'json') await out.json({ done, same, failed })
+  else for (const path of done) await out.line(out.mode === 'quiet' ? path : oneLine(path))
+  for (const { path, error } of failed) {
+    io.stderr.write(`${oneLine(path)}: ${oneLine(error)}\n`)
+  }
+  const parts = [
+    `${done.length} ${verb}`,
+    same.length > 0 && `${same.length} the same already`,
+    failed.length > 0 && `${failed.length} failed`,
+  ]
+  out.note(`${parts.filter(Boolean).join(', ')}.`)
+  return failed.length > 0 ? exitCodes.failed : exitCodes.ok
+}

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import { before, describe, type TestContext, test } from 'node:test'
+import { startServer } from '../../../apps/server/test/server.ts'
+import { runHere } from '../test/here.ts'
+import { program } from '../test/program.ts'
+import { cutsAfter, type Listener, startHttp, startProxy } from '../test/proxy.ts'
+import { widthOf } from './width.ts'
+
+let url: string
+let session: string
+
+before(async (t) => {
+  const server = await startServer(t as TestContext, { env: { SSE_HEARTBEAT_MS: '200' } })
+  url = server.url
+  const agent = (await server.call('GET', '/v1/agents')).body.data[0].id
+  session = (await server.call('POST', '/v1/sessions', { agent_id: agent })).body.id
+})
+
+const stack = /\n {4}at |node:internal|UnhandledPromise|\[object /
+/** What could move a cursor or turn colours on. */
+const control = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/
+
+/** A line of a shell in which `outlast` is the program. Its exit code is that of the program. */
+async function shell(line: string, env: Record<string, string> = {}) {
+  const node = `'${process.execPath}' --disable-warning=ExperimentalWarning '${program}'`
+  const child = spawn('bash', ['-c', `set -o pipefail; ${line.replace('outlast', node)}`], {
+    env: { PATH: process.env.PATH, OUTLAST_URL: url, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended])
+  assert.doesNotMatch(stdout + stderr, stack, line)
+  return { code, stdout, stderr }
+}
+
+describe('streams that are closed, full or read by nobody', { concurrency: 2 }, () => {
+  for (const [line, code] of [
+    ['outlast agents list <&-', 0],
+    ['outlast agents list >&-', 0],
+    ['outlast agents list 2>&-', 0],
+    ['outlast status <&- >&- 2>&-', 0],
+    ['outlast agents list --json | head -1', 0],
+    ['outlast status | true', 0],
+    ['outlast nothing 2>&-', 2],
+    ['outlast chat <&-', 2],
+    ...(existsSync('/dev/full') ? ([['outlast agents list >/dev/full', 1]] as const) : []),
+  ] as const) {
+    test(line, async () => {
+      const ended = await shell(line)
+      assert.equal(ended.code, code, ended.stderr)
+    })
+  }
+
+  test('a home that is not there, none at all, and a language without letters', async () => {
+    const homes: Record<string, string>[] = [{ HOME: '/dev/null' }, {}, { LC_ALL: 'C', HOME: '' }]
+    for (const env of homes) {
+      const { code, stdout } = await shell('outlast agents list --quiet', env)
+      assert.equal(code, 0)
+      assert.match(stdout, /^agent_/)
+    }
+  })
+})
+
+const commands = () => [
+  ['agents', 'list'],
+  ['sessions', 'get', session],
+  ['messages', 'list', session],
+  ['events', session],
+  ['files', 'ls', session],
+  ['chat', 'hello', '--session', session],
+  ['status'],
+  ['doctor'],
+]
+
+/** Every command against a server that is none, or a broken one: a code, a sentence, and nothing raw. */
+async function againstAll(server: string, codes: readonly number[], env = {}) {
+  await Promise.all(
+    commands().map(async (args) => {
+      const { code, stdout, stderr } = await runHere([...args, '--url', server], { env })
+      const said = `${args.join(' ')}: ${code} ${stdout}${stderr}`
+      assert.ok(codes.includes(code!), said)
+      assert.doesNotMatch(stdout + stderr, stack, said)
+      assert.doesNotMatch(stdout + stderr, control, said)
+      const isTold = args[0] === 'doctor' ? /wrong/ : /^outlast: \S|not /m
+      if (code !== 0) assert.match(stdout + stderr, isTold, said)
+    }),
+  )
+}
+
+const answering =
+  (status: number, type: string, body: string, headers: object = {}): Listener =>
+  (_incoming, outgoing) =>
+    outgoing.writeHead(status, { 'content-type': type, ...headers }).end(body)
+
+const evil = '\\u001b]0;title\\u0007\\u001b[31mred\\u009b2J'
+
+describe('what answers is not, or not quite, the server', { concurrency: true }, () => {
+  for (const [what, codes, listener] of [
+    ['a page', [3], answering(200, 'text/html', '<html>\x1b[31m')],
+    ['a page of a proxy', [3], answering(404, 'text/html', '<h1>no</h1>')],
+    ['half of a JSON', [3], answering(200, 'application/json', '{"data": [')],
+    ['a list of somebody else', [0, 1, 3], answering(200, 'application/json', '[]')],
+    ['words of somebody else', [0, 1, 3], answering(200, 'application/json', '"words"')],
+    ['nothing', [0, 1, 3], answering(200, 'application/json', 'null')],
+    ['an answer without a body', [1, 3], answering(200, 'application/json', '')],
+    [
+      'too many requests',
+      [1, 3],
+      answering(429, 'application/json', '{"error":"Too many requests.","code":"rate_limited"}', {
+        'retry-after': '3600',
+      }),
+    ],
+    [
+      'an error that would paint the terminal',
+      [1, 3],
+      answering(500, 'application/json', `{"error":"${evil}","code":"internal_error"}`),
+    ],
+  ] as const) {
+    test(what, async (t) => againstAll(await startHttp(t, listener), codes))
+  }
+
+  test('a server that hangs up', async (t) => {
+    await againstAll(await startHttp(t, ({ socket }) => socket.destroy()), [3])
+  })
+
+  test('nobody', async () => againstAll('http://127.0.0.1:1', [3]))
+})
+
+test('an exchange goes on over a proxy that cuts every stream', async (t) => {
+  const cut = await startProxy(t, url, cutsAfter(100))
+  const { code, stdout } = await runHere(['chat', 'hello', '--quiet', '--url', cut])
+  assert.equal(code, 0)
+  assert.notEqual(stdout.trim(), '')
+})
+
+test('arguments of every kind are refused in words, and a key is never said again', async () => {
+  const secret = 'evr_secret\nsecond'
+  for (const [args, code] of [
+    [['agents', 'get', 'x'.repeat(100_000)], 1],
+    [['agents', 'get', '\0'], 1],
+    [['agents', 'get', '\ufffd\ud800'], 1],
+    [['agents', 'get', ''], 2],
+    [['agents', 'get', '..'], 1],
+    [['agents', 'create', '-f', '/nonexistent/\0'], 2],
+    [['agents', 'create', '-f', '/'], 2],
+    [['files', 'push', session, '/nonexistent/file'], 2],
+    [['agents', 'list', '--limit', '-1'], 2],
+    [['agents', 'list', '--limit', '1e99'], 2],
+    [['agents', 'list', '--api-key', secret], 2],
+    [['agents', 'list', '--org', 'ä b'], 2],
+    [['doctor', '--streams-for', '1e3'], 2],
+  ] as const) {
+    const ended = await runHere([...args, ...['--url', url]])
+    const { stdout, stderr } = ended
+    assert.equal(ended.code, code, `${args.join(' ').slice(0, 100)}: ${stderr}`)
+    assert.doesNotMatch(stdout + stderr, stack)
+    assert.doesNotMatch(stdout + stderr, control)
+    assert.doesNotMatch(stdout + stderr, /evr_secret/)
+  }
+  const { code, stderr } = await runHere(['agents', 'list', '--url', 'http://u:hush@x'])
+  assert.equal(code, 2)
+  assert.doesNotMatch(stderr, /hush/)
+})
+
+test('the doctor fits a terminal 20 columns wide, but for words that are longer', async () => {
+  const { stdout } = await runHere(['doctor', '--url', url], { columns: 20 })
+  assert.match(stdout, /stream/)
+  const wide = stdout
+    .replace(/\x1b\[\d*m/g, '')
+    .split('\n')
+    .filter((line) => widthOf(line) > 20 && line.trim().includes(' '))
+  assert.deepEqual(wide, [])
+})

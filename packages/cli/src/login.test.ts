@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import os from 'node:os'
+import path from 'node:path'
+import { before, type TestContext, test } from 'node:test'
+import {
+  createKey,
+  type Person,
+  registerPerson,
+  startGuarded,
+} from '../../../apps/server/test/access.ts'
+import { startServer } from '../../../apps/server/test/server.ts'
+import { type Answers, runHere } from '../test/here.ts'
+import { outlast } from '../test/program.ts'
+
+let server: Awaited<ReturnType<typeof startGuarded>>
+let person: Person
+
+before(async (t) => {
+  server = await startGuarded(t as TestContext)
+  person = await registerPerson(server)
+})
+
+/** A folder for credentials, and commands that use it. */
+function newPlace(t: TestContext) {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'outlast-login-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const env = { OUTLAST_CONFIG_DIR: path.join(folder, 'config') }
+  const file = path.join(folder, 'config/credentials.json')
+  return {
+    file,
+    saved: () => JSON.parse(readFileSync(file, 'utf8')),
+    piped: (args: string[], input = '') => runHere(args, { env, input }),
+    typed: (args: string[], answers: Answers = []) => runHere(args, { env, answers, columns: 80 }),
+  }
+}
+
+const modeOf = (file: string) => statSync(file).mode & 0o777
+
+test('who signs in with a password gets a key for this machine, which logout ends', async (t) => {
+  const { typed, piped, saved, file } = newPlace(t)
+  const signedIn = await typed(
+    ['login'],
+    [
+      ['Server [http://localhost:9000]:', `${server.url}\r`],
+      ['paste an API key):', `${person.email}\r`],
+      ['Password:', `${person.password}\r`],
+    ],
+  )
+  assert.equal(signedIn.code, 0, signedIn.stderr)
+  assert.match(signedIn.stdout, new RegExp(`Signed in to ${server.url} as ${person.email}`))
+  const { api_key, key_id, org_id } = saved().profiles.default
+  assert.equal(org_id, person.orgId)
+  for (const secret of [api_key, person.password]) {
+    assert.ok(!`${signedIn.stdout}${signedIn.stderr}`.includes(secret))
+  }
+  assert.deepEqual([modeOf(file), modeOf(path.dirname(file))], [0o600, 0o700])
+  const keys = await piped(['keys', 'list', '--json'])
+  assert.equal(JSON.parse(keys.stdout)[0].name, `outlast on ${os.hostname()}`)
+  assert.match((await piped(['status'])).stdout, new RegExp(`User +.*${person.email}`))
+
+  assert.equal((await piped(['logout'])).code, 0)
+  assert.deepEqual(saved().profiles.default, { url: server.url, org_id })
+  const { body } = await person.call('GET', '/v1/auth/api-keys')
+  assert.ok(!body.data.some(({ id }: { id: string }) => id === key_id))
+  const refused = await piped(['agents', 'list'])
+  assert.equal(refused.code, 4)
+  assert.match(refused.stderr, /outlast login/)
+})
+
+test('signing in again ends the key of before', async (t) => {
+  const { typed, saved } = newPlace(t)
+  const args = ['login', server.url, '--email', person.email]
+  const ids: string[] = []
+  for (let count = 0; count < 2; count += 1) {
+    assert.equal((await typed(args, [['Password:', `${person.password}\r`]])).code, 0)
+    ids.push(saved().profiles.default.key_id)
+  }
+  const { body } = await person.call('GET', '/v1/auth/api-keys')
+  const left: string[] = body.data.map(({ id }: { id: string }) => id)
+  assert.deepEqual(
+    ids.map((id) => left.includes(id)),
+    [false, true],
+  )
+})
+
+test('a wrong password is code 4, and nothing is saved', async (t) => {
+  const { typed, file } = newPlace(t)
+  const { code } = await typed(
+    ['login', server.url, '--email', person.email],
+    [['Password:', 'not this one\r']],
+  )
+  assert.equal(code, 4)
+  assert.throws(() => statSync(file))
+})
+
+test('Ctrl-C at a question ends with 130', async (t) => {
+  const { typed } = newPlace(t)
+  const args = ['login', server.url, '--email', person.email]
+  assert.equal((await typed(args, [['Password:', '\u0003']])).code, 130)
+})
+
+test('a key comes from stdin where there is no terminal, and is never printed', async (t) => {
+  const { piped, saved } = newPlace(t)
+  const { key } = await createKey(server, person)
+  const asked = await piped(['login', server.url])
+  assert.equal(asked.code, 2)
+  assert.match(asked.stderr, /--with-token/)
+  const wrong = await piped(['login', server.url, '--with-token'], 'evr_wrong\n')
+  assert.equal(wrong.code, 4)
+  const { code, stdout, stderr } = await piped(['login', server.url, '--with-token'], `${key}\n`)
+  assert.equal(code, 0)
+  assert.equal(saved().profiles.default.api_key, key)
+  const listed = await piped(['profiles', 'list', '--json'])
+  for (const text of [stdout, stderr, listed.stdout]) assert.ok(!text.includes(key))
+  assert.deepEqual(JSON.parse(listed.stdout), [
+    { id: 'default', url: server.url, api_key_set: true, org_id: null, is_current: true },
+  ])
+})
+
+test('a server that needs no key is saved with its URL alone', async (t) => {
+  const { piped, saved } = newPlace(t)
+  const open = await startServer(t)
+  assert.equal((await piped(['login', open.url])).code, 0)
+  assert.deepEqual(saved(), {
+    profiles: { default: { url: open.url } },
+    current_profile: 'default',
+  })
+  assert.equal((await piped(['agents', 'list'])).code, 0)
+  const other = await piped(['login', open.url, '--profile', 'other', '--quiet'])
+  assert.equal(other.stdout, 'other\n')
+  assert.equal((await piped(['profiles', 'use', 'default'])).code, 0)
+  assert.equal(saved().current_profile, 'default')
+  assert.equal((await piped(['profiles', 'delete', 'default'])).code, 2)
+  assert.equal((await piped(['profiles', 'delete', 'default', '--yes'])).code, 0)
+  assert.deepEqual(saved(), { profiles: { other: { url: open.url } } })
+  assert.equal((await piped(['agents', 'list', '--profile', 'default'])).code, 2)
+})
+
+test('a saved key goes to no other origin', async (t) => {
+  const { piped } = newPlace(t)
+  const { key } = await createKey(server, person)
+  await piped(['login', server.url, '--with-token'], key)
+  const seen: (string | undefined)[] = []
+  const stranger = createServer((request, response) => {
+    seen.push(request.headers.authorization)
+    response.setHeader('content-type', 'application/json')
+    response.end('{"data": [], "total": 0, "offset": 0, "limit": 20}')
+  })
+  await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve))
+  t.after(() => stranger.close())
+  const { port } = stranger.address() as { port: number }
+  const url = `http://127.0.0.1:${port}`
+  await piped(['agents', 'list', '--url', url])
+  await piped(['agents', 'list', '--url', url, '--profile', 'default'])
+  await piped(['agents', 'list', '--url', url, '--api-key', 'mine'])
+  assert.deepEqual(seen, [undefined, undefined, 'Bearer mine'])
+})
+
+test('a file that others can read is told, and is private afterwards', async (t) => {
+  const { piped, file } = newPlace(t)
+  const { key } = await createKey(server, person)
+  await piped(['login', server.url, '--with-token'], key)
+  chmodSync(file, 0o644)
+  const first = await piped(['agents', 'list'])
+  assert.equal(first.code, 0)
+  assert.match(first.stderr, /could be read by others/)
+  assert.equal(modeOf(file), 0o600)
+  assert.equal((await piped(['agents', 'list'])).stderr, '')
+})
+
+test('a broken file is said without its content, and only to who needs it', async (t) => {
+  const { piped, file } = newPlace(t)
+  const { key } = await createKey(server, person)
+  await piped(['login', server.url, '--with-token'], key)
+  for (const broken of [
+    `{"profiles": {"a": ${key}`,
+    `{"profiles": {"${'a'}": {"api_key": "${key}"}}}`,
+  ]) {
+    writeFileSync(file, broken)
+    const needed = await piped(['agents', 'list'])
+    assert.equal(needed.code, 2)
+    assert.ok(needed.stderr.includes(file))
+    assert.ok(!needed.stderr.includes(key), needed.stderr)
+    assert.equal((await piped(['completion', 'bash'])).code, 0)
+    const given = await piped(['agents', 'list', '--url', server.url, '--api-key', key])
+    assert.equal(given.code, 0)
+  }
+})
+
+test('an organization is chosen for what follows', async (t) => {
+  const { piped, saved } = newPlace(t)
+  await piped(['login', server.url, '--with-token'], person.tokens.access_token)
+  const made = await piped(['orgs', 'create', 'Second', '--quiet'])
+  assert.equal(made.code, 0, made.stderr)
+  const id = made.stdout.trim()
+  assert.equal((await piped(['orgs', 'select', id])).code, 0)
+  assert.equal(saved().profiles.default.org_id, id)
+  assert.match((await piped(['orgs', 'members'])).stdout, new RegExp(person.email))
+  const invited = await piped(['orgs', 'invite', 'guest@example.com', '--role', 'viewer', '-q'])
+  const token = invited.stdout.trim()
+  const guest = await registerPerson(server, { email: 'guest@example.com', invitation: token })
+  const role = await piped(['orgs', 'set-role', guest.id, '--role', 'member', '--json'])
+  assert.equal(JSON.parse(role.stdout).role, 'member')
+  assert.equal((await piped(['orgs', 'remove-member', guest.id, '--yes'])).code, 0)
+})
+
+test('a key is shown once, alone with --quiet, and ends when it is deleted', async (t) => {
+  const { piped } = newPlace(t)
+  const login = ['login', server.url, '--with-token', '--org', person.orgId]
+  assert.equal((await piped(login, person.tokens.access_token)).code, 0)
+  const made = await piped(['keys', 'create', 'robot', '--scope', 'read', '--quiet'])
+  assert.match(made.stdout, /^evr_\S+\n$/)
+  const env = { OUTLAST_URL: server.url, OUTLAST_API_KEY: made.stdout.trim() }
+  assert.equal((await outlast(['agents', 'list'], { env })).code, 0)
+  assert.equal((await outlast(['orgs', 'create', 'Mine'], { env })).code, 4)
+  const keys: { id: string; name: string }[] = JSON.parse(
+    (await piped(['keys', 'list', '--json'])).stdout,
+  )
+  const { id } = keys.find(({ name }) => name === 'robot')!
+  assert.equal((await piped(['keys', 'delete', id, '--yes'])).code, 0)
+})

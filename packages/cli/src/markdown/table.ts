@@ -1,0 +1,70 @@
+import { look, type Piece, plain } from '../style.ts'
+import { pad, widthOf } from '../width.ts'
+import { inline } from './inline.ts'
+
+/** Where the cells of a row stand: left, right or in the middle of their columns. */
+type Side = 'left' | 'right' | 'middle'
+
+type Cell = readonly Piece[]
+
+const edge: Piece = { text: ' │ ', style: look('dim') }
+const widthOfCell = (cell: Cell) => cell.reduce((width, { text }) => width + widthOf(text), 0)
+
+/** The columns' sides, when a line is the one below the head of a table. */
+export function sidesOf(line: string): Side[] | undefined {
+  const cells = cellsOf(line)
+  if (!cells.every((cell) => /^:?-+:?$/.test(cell))) return undefined
+  return cells.map((cell) =>
+    cell.endsWith(':') ? (cell.startsWith(':') ? 'middle' : 'right') : 'left',
+  )
+}
+
+function cellsOf(line: string): string[] {
+  const inner = line
+    .trim()
+    .replace(/^\|/, '')
+    .replace(/(?<!\\)\|$/, '')
+  return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll('\\|', '|'))
+}
+
+/** The lines of a table: in columns where they fit, else row by row, each cell after the name of its column. */
+export function tableLines(
+  lines: readonly string[],
+  { columns, hasLinks }: { columns: number; hasLinks: boolean },
+): Piece[][] {
+  const sides = sidesOf(lines[1]!)!
+  const read = (line: string, isHead: boolean) => {
+    const style = isHead ? look('bold') : plain
+    return cellsOf(line).map(
+      (cell) => inline(cell, { style, isComplete: true, before: ' ', hasLinks }).pieces,
+    )
+  }
+  const head = read(lines[0]!, true)
+  const rows = lines.slice(2).map((line) => read(line, false))
+  const count = Math.max(head.length, ...rows.map((row) => row.length))
+  const widths = Array.from({ length: count }, (_, at) =>
+    Math.max(1, ...[head, ...rows].map((row) => widthOfCell(row[at] ?? []))),
+  )
+  const total = widths.reduce((sum, width) => sum + width + 3, -3)
+  if (total > columns) return rows.flatMap((row) => record(row, head))
+  const lineOf = (row: readonly Cell[]) =>
+    widths.flatMap((width, at) => [
+      ...(at === 0 ? [] : [edge]),
+      ...placed(row[at] ?? [], width, sides[at] ?? 'left'),
+    ])
+  const rule = widths.map((width) => '─'.repeat(width)).join('─┼─')
+  return [lineOf(head), [{ text: rule, style: look('dim') }], ...rows.map(lineOf)]
+}
+
+function placed(cell: Cell, width: number, side: Side): Piece[] {
+  const space = width - widthOfCell(cell)
+  const before = side === 'right' ? space : side === 'middle' ? Math.floor(space / 2) : 0
+  const blank = (count: number): Piece => ({ text: pad('', count), style: plain })
+  return [blank(before), ...cell, blank(space - before)]
+}
+
+/** A row that is too wide: a line a cell. */
+const record = (row: readonly Cell[], head: readonly Cell[]): Piece[][] => [
+  ...row.map((cell, at) => [...(head[at] ?? []), { text: ': ', style: plain }, ...cell]),
+  [],
+]

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import { startMcp } from '../../../apps/server/test/mcp.ts'
+import { startServer } from '../../../apps/server/test/server.ts'
+import { eventually } from '../../../apps/server/test/waiting.ts'
+import { runHere } from '../test/here.ts'
+
+let server: Awaited<ReturnType<typeof startServer>>
+let agent: string
+
+before(async (t) => {
+  const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
+  server = await startServer(t as TestContext, { env })
+  const { body } = await server.call('GET', '/v1/agents')
+  agent = body.data[0].id
+})
+
+const cli = (args: string[], input = '') =>
+  runHere(args, { env: { OUTLAST_URL: server.url }, input })
+
+const made = async (args: string[], input = '') => {
+  const { code, stdout, stderr } = await cli([...args, '--json'], input)
+  assert.equal(code, 0, stderr)
+  return JSON.parse(stdout)
+}
+
+test('a provider gets its key from stdin or a question that shows nothing, never from a word', async () => {
+  const create = ['providers', 'create', '--type', 'openai', '--name', 'Mine', '--api-key-stdin']
+  const provider = await made(create, 'sk-secret\n')
+  assert.deepEqual([provider.name, provider.api_key_set], ['Mine', true])
+  const env = { OUTLAST_URL: server.url }
+  const update = ['providers', 'update', provider.id, '--api-key-stdin', '--disable']
+  const answers = [['API key:', 'sk-other\r']] as const
+  const asked = await runHere(update, { env, columns: 80, answers })
+  assert.equal(asked.code, 0, asked.stderr)
+  assert.ok(!asked.stderr.includes('sk-other'))
+  assert.match((await cli(['providers', 'get', provider.id])).stdout, /Status +disabled/)
+  const argv = await cli(['providers', 'update', provider.id, '--enable', '--api-key', 'sk-third'])
+  assert.match(argv.stderr, /--api-key signs you in to Outlast/)
+  assert.equal((await cli(create)).code, 2)
+  assert.equal((await cli(['providers', 'delete', provider.id, '--yes'])).code, 0)
+})
+
+test('a provider that does not work is code 1 with the reason', async () => {
+  const providers: { id: string; provider_type: string }[] = await made(['providers', 'list'])
+  const of = (type: string) => providers.find(({ provider_type }) => provider_type === type)!.id
+  const well = await cli(['providers', 'test', of('llmsim')])
+  assert.deepEqual([well.code, /^It works/.test(well.stdout)], [0, true])
+  const { code, stdout } = await cli(['providers', 'test', of('openai')])
+  assert.equal(code, 1)
+  assert.match(stdout, /^It does not work: .*key/)
+})
+
+test('a model is added, marked, turned off and taken away', async () => {
+  const [provider] = await made(['providers', 'list'])
+  const create = ['models', 'create', 'gpt-new', '-p', provider.id, '--display-name', 'New']
+  const model = await made([...create, '--favorite'])
+  assert.deepEqual(
+    [model.model_id, model.display_name, model.is_favorite],
+    ['gpt-new', 'New', true],
+  )
+  assert.match(
+    (await cli(['models', 'list', '--favorites'])).stdout,
+    /New +OpenAI +active +favourite/,
+  )
+  const update = ['models', 'update', model.id, '--no-favorite', '--disable']
+  const changed = await made(update)
+  assert.deepEqual([changed.is_favorite, changed.status], [false, 'disabled'])
+  assert.equal((await cli(['models', 'update', model.id])).code, 2)
+  const ofProvider: { id: string }[] = await made(['models', 'list', '-p', provider.id, '--all'])
+  assert.ok(ofProvider.some(({ id }) => id === model.id))
+  assert.equal((await cli(['models', 'delete', model.id, '-y'])).code, 0)
+  assert.equal((await cli(['models', 'get', model.id])).code, 5)
+})
+
+test('a capability tells its tools and what its config may say', async () => {
+  const { stdout } = await cli(['capabilities', 'get', 'current_time'])
+  assert.match(stdout, /^get_current_time +/m)
+  assert.match(stdout, /^timezone +string/m)
+  const all: { status: string }[] = await made(['capabilities', 'list'])
+  assert.ok(all.length > 10 && all.every(({ status }) => status === 'available'))
+  assert.deepEqual(await made(['capabilities', 'list', '--status', 'coming_soon']), [])
+})
+
+test('an MCP server is added, tested, changed and taken away', async (t) => {
+  const { url } = await startMcp(t)
+  const header = ['--header', 'x-team: blue', '--api-key-stdin']
+  const mcp = await made(['mcp', 'create', 'tools', url, ...header], 'secret')
+  assert.deepEqual([mcp.name, mcp.api_key_set], ['tools', true])
+  const well = await cli(['mcp', 'test', mcp.id])
+  assert.match(well.stdout, /^It works: 1 tools[\s\S]*say +Does say\./)
+  const changed = await made(['mcp', 'update', mcp.id, '--description', 'Ours.', '--disable'])
+  assert.deepEqual([changed.description, changed.status], ['Ours.', 'disabled'])
+  assert.equal((await cli(['mcp', 'update', mcp.id, '--header', 'nonsense'])).code, 2)
+  assert.equal((await cli(['mcp', 'delete', mcp.id, '-y'])).code, 0)
+})
+
+test('a schedule is made of friendly flags, and its runs are told', async () => {
+  const when = ['--cron', '0 9 * * MON-FRI', '--timezone', 'Europe/Kyiv', '--catch-up']
+  const what = ['--agent', agent, '--message', 'Hello', '--title', 'Daily', '--max-catch-up', '3']
+  const schedule = await made(['schedules', 'create', 'report', ...when, ...what])
+  assert.deepEqual(schedule.target, {
+    type: 'workflow',
+    name: 'start_session',
+    input: { agent_id: agent, text: 'Hello', title: 'Daily' },
+  })
+  assert.deepEqual([schedule.catch_up_missed, schedule.max_catch_up], [true, 3])
+  const { id } = schedule
+  assert.equal((await made(['schedules', 'pause', id])).enabled, false)
+  assert.match((await cli(['schedules', 'resume', id])).stdout, /due in /)
+  assert.equal(
+    (await made(['schedules', 'update', id, '--cron', '0 8 * * *'])).timezone,
+    'Europe/Kyiv',
+  )
+  const { execution_id } = await made(['schedules', 'trigger', id])
+  const runs: { id: string }[] = await eventually(async () => {
+    const list = await made(['schedules', 'runs', id, '--status', 'completed'])
+    return list.length > 0 && list
+  })
+  assert.equal(runs[0]!.id, execution_id)
+  assert.match((await cli(['schedules', 'stats', id])).stdout, /Went well +1\n/)
+  const wrong = [
+    ['--cron', '0 9 * * *', '--message', 'x'],
+    ['--cron', '0 9 * * *', '--message', 'x', '--agent', agent, '--session', 'y'],
+    ['--agent', agent, '--message', 'x'],
+  ]
+  for (const args of wrong) {
+    assert.equal((await cli(['schedules', 'create', 'bad', ...args])).code, 2)
+  }
+  const cron = ['schedules', 'create', 'bad', '--cron', 'soon', '--agent', agent, '--message', 'x']
+  assert.equal((await cli(cron)).code, 1)
+  assert.equal((await cli(['schedules', 'delete', id, '-y'])).code, 0)
+})
+
+test('nodes, turns and the audit log can be looked at', async () => {
+  const nodes: { id: string }[] = await made(['workers', 'list'])
+  const { id } = nodes[0]!
+  assert.equal((await made(['workers', 'drain', id])).draining, true)
+  assert.equal((await made(['workers', 'resume', id])).draining, false)
+  assert.match((await cli(['workers', 'health'])).stdout, /Status +ok/)
+  assert.deepEqual(await made(['workflows', 'list', '--status', 'failed']), [])
+  const unknown = await cli(['workflows', 'get', `turn_${'0'.repeat(32)}`])
+  assert.equal(unknown.code, 5)
+  const entries: { action: string }[] = await made(['audit', 'list', '--action', 'drain_worker'])
+  const lines = (await cli(['audit', 'export', '--action', 'drain_worker'])).stdout
+  assert.equal(lines.trim().split('\n').length, entries.length)
+})

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { createServer, type RequestListener } from 'node:http'
+import { type TestContext, test } from 'node:test'
+import { runHere } from '../test/here.ts'
+import { nouns } from './commands/index.ts'
+
+/** A server that is not ours; gives its URL. */
+async function serve(t: TestContext, listener: RequestListener): Promise<string> {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close().closeAllConnections())
+  return `http://127.0.0.1:${(server.address() as { port: number }).port}`
+}
+
+const json =
+  (body: unknown): RequestListener =>
+  (_request, response) => {
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify(body))
+  }
+
+/** Every command that only looks, with a word for each of its words. */
+async function lookingCommands(): Promise<string[][]> {
+  const verbs = [
+    'list',
+    'get',
+    'why',
+    'preview',
+    'runs',
+    'stats',
+    'health',
+    'members',
+    'invitations',
+  ]
+  const all: string[][] = []
+  for (const [name, { load }] of Object.entries(nouns)) {
+    if (name === 'profiles') continue
+    for (const [verb, { positionals }] of Object.entries(await load())) {
+      if (!verbs.includes(verb) && name !== 'status') continue
+      const words = positionals.filter((word) => word.startsWith('<')).map(() => 'x')
+      all.push([name, verb, ...words].filter((word) => word !== ''))
+    }
+  }
+  return all
+}
+
+async function everyCommandSurvives(url: string): Promise<void> {
+  for (const args of await lookingCommands()) {
+    const { code, stderr } = await runHere([...args, '--org', 'org_1'], {
+      columns: 80,
+      env: { OUTLAST_URL: url },
+    })
+    assert.equal(code, 0, `${args.join(' ')}: ${stderr}`)
+  }
+}
+
+test('a server that leaves fields out shows as dashes', async (t) => {
+  const url = await serve(t, json({ data: [{ id: 'thing_1' }, {}], total: 2, offset: 0, limit: 2 }))
+  await everyCommandSurvives(url)
+  const { stdout } = await runHere(['agents', 'list'], { env: { OUTLAST_URL: url } })
+  assert.match(stdout, /^thing_1 +- +- +- +-$/m)
+})
+
+test('words that this version does not know are shown as they are', async (t) => {
+  const odd = {
+    id: 'thing_1',
+    name: { text: 'an object' },
+    title: 7,
+    status: 'hibernating',
+    waiting_for: { type: 'the moon' },
+    capabilities: 'all',
+    tools: null,
+    tags: null,
+    usage: { tokens: 1 },
+    created_at: 'yesterday',
+    updated_at: 12,
+    provider_type: 'quantum',
+    headers: null,
+    target: 'nothing',
+    profile: null,
+    scopes: null,
+    content: null,
+    config_schema: 'none',
+    warnings: null,
+    problems: null,
+    workers: null,
+  }
+  const url = await serve(t, json({ ...odd, data: [odd], total: 1, offset: 0, limit: 1 }))
+  await everyCommandSurvives(url)
+  const { stdout } = await runHere(['agents', 'list'], { env: { OUTLAST_URL: url } })
+  assert.match(stdout, /hibernating/)
+})
+
+test('what is no Outlast server is code 3, and says where it looked', async (t) => {
+  const page = await serve(t, (_request, response) => {
+    response.setHeader('content-type', 'text/html')
+    response.end('<html>\u001b[2J Sign in</html>')
+  })
+  const { code, stdout, stderr } = await runHere(['agents', 'list', '--url', page])
+  assert.deepEqual([code, stdout], [3, ''])
+  assert.ok(stderr.includes(page))
+})
+
+test('what a server says about a mistake cannot move the cursor either', async (t) => {
+  const url = await serve(t, (_request, response) => {
+    response.writeHead(400, { 'content-type': 'application/json' })
+    const details = [{ path: 'a\u001b[2J', message: 'b\u0007' }]
+    response.end(JSON.stringify({ error: 'bad \u001b]0;x\u0007', code: 'invalid', details }))
+  })
+  const { code, stderr } = await runHere(['agents', 'list', '--url', url], { columns: 80 })
+  assert.equal(code, 1)
+  assert.equal(stderr, 'outlast: bad \n  a: b \n')
+})

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { text } from 'node:stream/consumers'
+import { type TestContext, test } from 'node:test'
+import { program } from '../test/program.ts'
+
+function start(args: readonly string[]) {
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', program, ...args],
+    { env: { PATH: process.env.PATH, HOME: '/nonexistent' }, stdio: 'pipe' },
+  )
+  const stderr = text(child.stderr)
+  return { child, stderr, ended: once(child, 'close') as Promise<[number | null]> }
+}
+
+type Listener = Parameters<typeof createServer>[1]
+
+async function serve(t: TestContext, listener: Listener) {
+  const server = createServer(listener as never)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close().closeAllConnections())
+  const { port } = server.address() as { port: number }
+  return { server, url: `http://127.0.0.1:${port}` }
+}
+
+test('Ctrl-C while a server is silent ends with 130 and no word', async (t) => {
+  const { server, url } = await serve(t, () => {})
+  const { child, stderr, ended } = start(['agents', 'list', '--url', url])
+  await once(server, 'request')
+  child.kill('SIGINT')
+  assert.equal((await ended)[0], 130)
+  assert.equal(await stderr, '')
+})
+
+test('Ctrl-C in the middle of an export ends with 130', async (t) => {
+  const { url } = await serve(t, (_request, response) => {
+    response.setHeader('content-type', 'application/x-ndjson')
+    response.write('{"type":"session"}\n')
+  })
+  const { child, stderr, ended } = start(['sessions', 'export', 'x', '--url', url])
+  await once(child.stdout!, 'data')
+  child.kill('SIGINT')
+  assert.equal((await ended)[0], 130)
+  assert.equal(await stderr, '')
+})
+
+test('Ctrl-C while text is read from stdin ends with 130', async (t) => {
+  const { url } = await serve(t, () => {})
+  const { child, ended } = start(['messages', 'send', 'x', '--url', url])
+  await running(child)
+  child.kill('SIGINT')
+  assert.equal((await ended)[0], 130)
+})
+
+/** Until the program reads: more than a pipe holds went into it. */
+const running = (child: ChildProcess) =>
+  new Promise<void>((resolve) => child.stdin!.write('x'.repeat(1_000_000), () => resolve()))
+
+test('a reader that goes away, as `head` does, is no error', async (t) => {
+  const rows = Array.from({ length: 100 }, (_, at) => ({
+    id: `agent_${at}`,
+    name: 'x'.repeat(5_000),
+  }))
+  const { url } = await serve(t, (request, response) => {
+    const offset = Number(new URL(request.url!, 'http://x').searchParams.get('offset'))
+    const data = rows.map(({ id, name }) => ({ id: `${id}_${offset}`, name }))
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify({ data, total: 1_000_000, offset, limit: 100 }))
+  })
+  const { child, stderr, ended } = start(['agents', 'list', '--all', '--json', '--url', url])
+  await once(child.stdout!, 'data')
+  child.stdout!.destroy()
+  assert.equal((await ended)[0], 0)
+  assert.equal(await stderr, '')
+})

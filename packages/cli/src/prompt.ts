@@ -1,0 +1,76 @@
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import type { Context } from './command.ts'
+import { Interrupted, UsageError } from './failure.ts'
+import type { Io } from './io.ts'
+
+/** Whether somebody can be asked. */
+export const canAsk = ({ stdin, stderr }: Io) => stdin.isTTY === true && stderr.isTTY === true
+
+/**
+ * Asks for one line; with `isSecret` nothing of it is shown.
+ * Contract: throws Interrupted on Ctrl-C, and at the end of the input.
+ */
+export function ask(
+  { stdin, stderr }: Io,
+  question: string,
+  { isSecret = false }: { isSecret?: boolean } = {},
+): Promise<string> {
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  const output = isSecret ? nowhere : stderr
+  const lines = createInterface({ input: stdin, output, terminal: true, prompt: question })
+  return new Promise((resolve, reject) => {
+    let answer: string | undefined
+    lines.once('line', (line) => {
+      answer = line
+      lines.close()
+    })
+    lines.once('SIGINT', () => lines.close())
+    lines.once('close', () => {
+      if (isSecret || answer === undefined) stderr.write('\n')
+      if (answer === undefined) reject(new Interrupted())
+      else resolve(answer.trim())
+    })
+    if (isSecret) stderr.write(question)
+    else lines.prompt()
+  })
+}
+
+/** Asks before something that cannot be undone. Contract: throws a UsageError where nobody can be asked. */
+export async function confirmed(io: Io, question: string, isSure: boolean): Promise<boolean> {
+  if (isSure) return true
+  if (!canAsk(io)) throw new UsageError(`${question} Say --yes: nobody can be asked here.`)
+  const answer = await ask(io, `${question} [y/N] `)
+  if (/^y(es)?$/i.test(answer)) return true
+  io.stderr.write('Nothing was done.\n')
+  return false
+}
+
+const bytesMax = 16 * 1024 * 1024
+
+/** All of stdin as text. Contract: throws a UsageError when there is more than 16 MiB. */
+export async function readInput({ io, signal }: Pick<Context, 'io' | 'signal'>): Promise<string> {
+  const { stdin } = io
+  const parts: Buffer[] = []
+  let size = 0
+  signal.addEventListener('abort', () => stdin.destroy(), { once: true })
+  for await (const part of stdin) {
+    const bytes = Buffer.from(part)
+    size += bytes.length
+    if (size > bytesMax) throw new UsageError('There is more than 16 MiB on stdin.')
+    parts.push(bytes)
+  }
+  return Buffer.concat(parts).toString()
+}
+
+/** A secret: asked for on a terminal, else all of stdin. Contract: throws a UsageError when it is empty. */
+export async function readSecret(
+  context: Pick<Context, 'io' | 'signal'>,
+  what: string,
+): Promise<string> {
+  const secret = canAsk(context.io)
+    ? await ask(context.io, `${what}: `, { isSecret: true })
+    : (await readInput(context)).trim()
+  if (secret === '') throw new UsageError(`There was no ${what} on stdin.`)
+  return secret
+}

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { before, type TestContext, test } from 'node:test'
+import { startServer } from '../../../apps/server/test/server.ts'
+import { eventually } from '../../../apps/server/test/waiting.ts'
+import { runHere } from '../test/here.ts'
+import { outlast } from '../test/program.ts'
+
+let url: string
+let agent: string
+
+before(async (t) => {
+  const server = await startServer(t as TestContext)
+  url = server.url
+  const { body } = await server.call('GET', '/v1/agents')
+  agent = body.data.find(({ name }: { name: string }) => name === 'Assistant').id
+})
+
+const cli = (args: string[], input = '') => runHere(args, { env: { OUTLAST_URL: url }, input })
+
+const made = async (args: string[]) => {
+  const { code, stdout, stderr } = await cli([...args, '--json'])
+  assert.equal(code, 0, stderr)
+  return JSON.parse(stdout)
+}
+
+const idOf = async (args: string[]) => (await cli([...args, '--quiet'])).stdout.trim()
+
+test('a session is started, talked in, copied, found and deleted', async () => {
+  const id = await idOf(['sessions', 'create', '-a', agent, '--title', 'Sums', '-t', 'mine'])
+  const answer = await cli(['messages', 'send', id, 'What', 'is', '6 times 7?', '--wait'])
+  assert.equal(answer.code, 0)
+  assert.match(answer.stdout, /42/)
+  const found = await made(['sessions', 'list', '--tag', 'mine', '--search', 'Sum', '-a', agent])
+  assert.deepEqual(
+    found.map((one: { id: string }) => one.id),
+    [id],
+  )
+  const fork = await made(['sessions', 'fork', id, '--at', '2', '--title', 'Half'])
+  assert.deepEqual(fork.forked_from, { session_id: id, sequence: 2 })
+  assert.match((await cli(['sessions', 'why', id])).stdout, /idle/)
+  assert.equal((await made(['sessions', 'cancel', id])).status, 'no_op')
+  assert.match((await cli(['sessions', 'preview', id])).stdout, /get_weather/)
+  assert.equal((await made(['sessions', 'update', id, '--title', 'Products'])).title, 'Products')
+  assert.equal((await made(['sessions', 'token', id, '--access', 'write'])).access, 'write')
+  assert.equal((await cli(['sessions', 'delete', id])).code, 2)
+  assert.equal((await cli(['sessions', 'delete', id, '-y'])).code, 0)
+  const gone = await cli(['sessions', 'get', id])
+  assert.deepEqual([gone.code, gone.stdout], [5, ''])
+})
+
+test('messages come from words or stdin, and are listed in one line each', async () => {
+  const id = await idOf(['sessions', 'create', '-a', agent])
+  const sent = await cli(['messages', 'send', id], 'first line\nsecond line\n')
+  assert.match(sent.stdout, /^Sent message message_[0-9a-f]{32}\.\n$/)
+  const queued = ['messages', 'send', id, '--on-busy', 'queue', '-t', 'late', '--', '--hello']
+  const { stdout: json } = await cli(queued.toSpliced(3, 0, '--json'))
+  const message = JSON.parse(json)
+  assert.deepEqual(message.tags, ['late'])
+  assert.equal(message.content[0].text, '--hello')
+  const { stdout } = await cli(['messages', 'list', id])
+  assert.match(stdout, /user +first line second line/)
+  const empty = await cli(['messages', 'send', id], ' \n')
+  assert.deepEqual([empty.code, empty.stdout], [2, ''])
+})
+
+test('with --wait the answer alone is on stdout, whole as JSON', async () => {
+  const id = await idOf(['sessions', 'create', '-a', agent])
+  const args = ['messages', 'send', id, '--wait', '--url', url]
+  const { code, stdout, stderr } = await outlast([...args, '--quiet'], { input: 'Hello there' })
+  assert.deepEqual([code, stderr], [0, ''])
+  assert.match(stdout, /Hello there/)
+  const answer = await made([...args, 'And you?'])
+  assert.equal(answer.outcome, 'completed')
+  assert.match(answer.turnId, /^turn_/)
+})
+
+test('a call that needs approval is told to who waits, and decided on from elsewhere', async () => {
+  const config = 'current_time={"requires_approval": true}'
+  const id = await idOf(['sessions', 'create', '-a', agent, '-c', config])
+  const waiting = cli(['messages', 'send', id, 'What time is it?', '--wait'])
+  const call = await eventually(async () => {
+    const { waiting_for } = await made(['sessions', 'get', id])
+    return waiting_for?.tool_call_ids[0] as string | undefined
+  })
+  assert.match((await cli(['sessions', 'list'])).stdout, /waits for approval/)
+  const denied = await cli(['sessions', 'deny', id, call, '--reason', 'Not now.'])
+  assert.match(denied.stdout, new RegExp(`^Denied ${call}`))
+  const { code, stderr } = await waiting
+  assert.equal(code, 0)
+  assert.match(stderr, /waits for somebody to allow or deny get_current_time/)
+  assert.equal((await cli(['sessions', 'approve', id, call])).code, 1)
+})
+
+test('an export is the same in a file and on stdout, and a failed one leaves no file', async (t) => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'outlast-export-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const id = await idOf(['sessions', 'create', '-a', agent])
+  await cli(['messages', 'send', id, 'Hello', '--wait'])
+  const file = path.join(folder, 'session.jsonl')
+  const { code, stderr } = await cli(['sessions', 'export', id, '-o', file])
+  assert.equal(code, 0)
+  assert.match(stderr, /^Wrote .* KiB\)\.\n$/)
+  const lines = readFileSync(file, 'utf8')
+  assert.equal((await cli(['sessions', 'export', id])).stdout, lines)
+  for (const line of lines.trimEnd().split('\n')) JSON.parse(line)
+  const nowhere = await cli(['sessions', 'export', id, '-o', path.join(folder, 'no/where')])
+  assert.equal(nowhere.code, 2)
+  assert.match(nowhere.stderr, /cannot be written: it is not there/)
+  const unknown = `session_${'0'.repeat(32)}`
+  assert.equal((await cli(['sessions', 'export', unknown, '-o', file])).code, 5)
+  assert.equal(readFileSync(file, 'utf8'), lines)
+  assert.deepEqual(readdirSync(folder), ['session.jsonl'])
+})

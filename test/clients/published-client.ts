@@ -1,0 +1,9 @@
+/** A version of a published client that `npm run test:clients` has made ready, or why it could not. */
+export type PublishedClient = {
+  name: string
+  /** Whether it has to pass. */
+  required: boolean
+  /** A program that drives a server with it. */
+  command?: string[]
+  problem?: string
+}

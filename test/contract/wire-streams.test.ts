@@ -1,0 +1,86 @@
+/** Streams as the published clients of this API read them: from notice to notice, by the id in the data of an event. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { Event } from '@outlast/contract'
+import { readConfig } from '../../apps/server/src/config.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createSession, eventsOf, post, scripted } from '../../apps/server/test/session.ts'
+import { framesOf } from '../../apps/server/test/stream.ts'
+
+const words = Array.from({ length: 60 }, (_, n) => `word${n}`).join(' ')
+/** About a second of text, over which a stream is closed several times. */
+const slow = scripted({ text: words, tokens_per_second: 60 })
+const cycleMs = 100
+/** After how long without a byte the least patient client takes a stream for dead. */
+const readTimeoutMs = 45_000
+
+/** How long before the notice a stream is silent; a little less, as clocks are read apart. */
+const silentMs = 90
+
+type Notice = { reason: string; retry_ms: number }
+
+/** What a client has of a session, over as many streams as it takes. */
+type Reader = {
+  since?: string
+  first: string[]
+  events: Event[]
+  notices: Notice[]
+  gapsMs: number[]
+}
+
+/** Reads one stream up to the notice, or to the end of the turn. */
+async function readOnce(url: string, reader: Reader): Promise<void> {
+  const query = reader.since === undefined ? '' : `?since_id=${reader.since}`
+  const headers = { accept: 'text/event-stream', 'cache-control': 'no-cache' }
+  const response = await fetch(url + query, { headers })
+  let frames = 0
+  let latest: Event | undefined
+  for await (const { event: name, data } of framesOf(response)) {
+    frames += 1
+    if (frames === 1) reader.first.push(name!)
+    if (name === 'disconnecting') {
+      reader.notices.push(JSON.parse(data!) as Notice)
+      if (latest) reader.gapsMs.push(Date.now() - Date.parse(latest.ts))
+    } else if (name !== undefined && name !== 'connected') {
+      latest = JSON.parse(data!) as Event
+      reader.since = latest.id
+      reader.events.push(latest)
+      if (isOver(reader)) return
+    }
+  }
+}
+
+const isOver = ({ events }: Reader) => events.some(({ type }) => type === 'session.idled')
+
+test('who goes on after each notice gets every event and all text, once and in order', async (t: TestContext) => {
+  const server = await startServer(t, { env: { SSE_CYCLE_MS: String(cycleMs) } })
+  const { id } = await createSession(server)
+  await post(server, id, slow)
+  const reader: Reader = { first: [], events: [], notices: [], gapsMs: [] }
+  while (!isOver(reader)) await readOnce(`${server.url}/v1/sessions/${id}/sse`, reader)
+  const stored = await eventsOf(server, id)
+  const seen = reader.events.filter(({ sequence }) => sequence !== undefined)
+  assert.deepEqual(seen, stored)
+  const deltas = reader.events.filter((event) => event.type === 'output.message.delta')
+  assert.equal(deltas.map(({ data }) => data.delta).join(''), words)
+  assert.equal(new Set(reader.events.map((event) => event.id)).size, reader.events.length)
+  assert.ok(reader.notices.length > 1, 'the stream was closed in the middle')
+  for (const { reason, retry_ms: retryMs } of reader.notices) {
+    assert.equal(reason, 'connection_cycle')
+    assert.ok(Number.isSafeInteger(retryMs) && retryMs > 0)
+  }
+  assert.deepEqual([...new Set(reader.first)], ['connected'])
+  // One of the clients forgets what it reads together with the notice.
+  assert.ok(
+    Math.min(...reader.gapsMs) >= silentMs,
+    `events right before a notice: ${reader.gapsMs}`,
+  )
+})
+
+test('no setting makes a silent stream look dead to a client', () => {
+  assert.ok(readConfig({}).SSE_HEARTBEAT_MS < readTimeoutMs)
+  assert.throws(
+    () => readConfig({ SSE_HEARTBEAT_MS: String(readTimeoutMs) }),
+    /SSE_HEARTBEAT_MS must be a whole number from 50 to 30000/,
+  )
+})
