@@ -12,6 +12,8 @@ import { chromiumSettings } from './chromium.ts'
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const filesAtOnce = 3
 const testTimeoutMs = 120_000
+/** Against a file whose process never ends, which no limit of a test ends. Several times what a slow machine takes. */
+const allTestsTimeoutMs = 45 * 60_000
 /** What is read from it need not be stripped of types again in each file's process: a fifteenth of the whole time. */
 const codeCache = path.join(root, 'node_modules/.cache/outlast')
 
@@ -35,7 +37,12 @@ const child = spawn(
 )
 // Ctrl-C reaches the whole group: we wait for the summary and the clean-up of the one that does the work.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
+const watchdog = setTimeout(() => {
+  console.error(`The tests did not end within ${allTestsTimeoutMs / 60_000} minutes: stopped.`)
+  child.kill('SIGTERM')
+}, allTestsTimeoutMs)
 child.on('close', (code) => {
+  clearTimeout(watchdog)
   process.exitCode = code ?? 1
 })
 

@@ -346,12 +346,13 @@ export function followingTests(following: Following): void {
     await post(worker, id, 'Go on')
     const call = await model.call()
     let text = ''
-    for (let n = 1; n <= 20; n += 1) {
+    // The first two words have gone out to all nodes before anybody follows on the other one.
+    for (let n = 1; n <= 22; n += 1) {
       call.say(`word${n} `)
       text += `word${n} `
       await shows(streams[0]!, text)
       const { url } = n % 2 === 0 ? worker : other
-      if (n < 20) streams.push(await follow(t, url, { sessionId: id }))
+      if (n > 2 && n < 22) streams.push(await follow(t, url, { sessionId: id }))
     }
     for (const stream of streams) await shows(stream, text)
     call.end()

@@ -16,13 +16,23 @@ const cache = fileURLToPath(new URL('../../node_modules/.cache/outlast', import.
 /** Whoever needs something cleared away after the test. */
 export type Scope = Pick<TestContext, 'after'>
 
-/** A scope in which what was started last is stopped first: nodes before their database. */
+/**
+ * A scope in which what was started last is stopped first: nodes before their database. What a test that has failed still
+ * starts is stopped at once, else its process would never end.
+ */
 export function scopeOf(t: TestContext): Scope {
   const stack: (() => unknown)[] = []
+  let isOver = false
   t.after(async () => {
-    for (const work of stack.reverse()) await work()
+    isOver = true
+    for (let work = stack.pop(); work; work = stack.pop()) await work()
   })
-  return { after: (work) => void stack.push(work as () => unknown) }
+  return {
+    after(work) {
+      stack.push(work as () => unknown)
+      if (isOver) void stack.pop()!()
+    },
+  }
 }
 
 export type Node = { call: Call; url: string }

@@ -98,7 +98,7 @@ function countWrites() {
   }
 }
 
-const atOnce = 5
+const atOnce = 4
 /** Against what hangs: one run with its fault, and all of them, on a machine that does much else. */
 const walkTimeoutMs = 120_000
 const timeoutMs = 480_000

@@ -46,7 +46,12 @@ export async function startWorld(
   const prompts: ChatMessage[][] = []
   const effects: Effect[] = []
   const server = createServer(async (request, response) => {
-    const body = JSON.parse(await text(request))
+    // A node on its hourly round asks for the list of models; this vendor has none.
+    if (request.method !== 'POST') return void response.writeHead(404).end()
+    const sent = await text(request).catch(() => undefined)
+    // Whoever was killed in the middle of a request did not make it.
+    if (sent === undefined) return
+    const body = JSON.parse(sent)
     if (request.url === '/effects') {
       effects.push(body)
       await onEffect(body)

@@ -39,6 +39,8 @@ export async function startVendor(
 ) {
   const requests: VendorRequest[] = []
   const server = createServer(async (incoming, response) => {
+    // A server on its hourly round asks for the list of models; this vendor has none.
+    if (incoming.method !== 'POST') return void response.writeHead(404).end()
     const body = JSON.parse(await readText(incoming))
     const request = { body, headers: incoming.headers, number: requests.length + 1 }
     requests.push(request)

@@ -230,13 +230,16 @@ test('keys that others may read do not stay so in silence; settings that cannot 
   assert.match(lost.of('settings').sentence, /cannot be written/)
 })
 
-test('people get a line for each check and a last one, programs one value, --quiet only names', async () => {
+test('people get a line for each check and a last one, programs one value, --quiet only names', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'outlast-'))
+  t.after(() => rmSync(folder, { recursive: true }))
   const args = ['doctor', '--url', 'http://127.0.0.1:9']
-  const { code, stdout } = await runHere(args)
+  const env = { OUTLAST_CONFIG_DIR: folder }
+  const { code, stdout } = await runHere(args, { env })
   assert.equal(code, 3)
   assert.match(stdout, /^ok {7}settings {2}\S/)
   assert.match(stdout, /\nwrong {4}address {3}Nothing listens.*\n {19}→ .*\n1 thing is wrong\.\n$/)
-  assert.equal((await runHere([...args, '--quiet'])).stdout, 'address\n')
+  assert.equal((await runHere([...args, '--quiet'], { env })).stdout, 'address\n')
   const usage = await runHere([...args, '--streams-for', '0'])
   assert.equal(usage.code, 2)
 })
