@@ -50,11 +50,19 @@
     }).observe({ type: 'paint', buffered: true })
   })
 
+  const read = new Promise((resolve) => {
+    watch(() => {
+      if (!document.querySelector('[role=log][aria-busy=false] .line')) return false
+      whenPainted(() => resolve(performance.now()))
+      return true
+    })
+  })
+
   let frames = []
-  let busyMs = []
+  let longMs = []
   let last = 0
-  const busy = new PerformanceObserver((list) => {
-    busyMs.push(...list.getEntries().map(({ duration }) => duration))
+  const long = new PerformanceObserver((list) => {
+    longMs.push(...list.getEntries().map(({ duration }) => duration))
   })
 
   function frame(now) {
@@ -83,10 +91,11 @@
 
   globalThis.probe = {
     listAnswers: async () => ({ paintMs: await painted, ...(await answered) }),
+    conversationShown: () => read,
     startFrames() {
       frames = []
-      busyMs = []
-      busy.observe({ type: 'longtask' })
+      longMs = []
+      long.observe({ type: 'longtask' })
       requestAnimationFrame((now) => {
         last = now
         requestAnimationFrame(frame)
@@ -94,8 +103,8 @@
     },
     stopFrames() {
       last = 0
-      busy.disconnect()
-      return { frames, busyMs }
+      long.disconnect()
+      return { frames, longMs }
     },
     watchWords,
     words: () => words,
