@@ -74,20 +74,24 @@
 
   const words = []
 
-  /** Notes when each numbered word of the newest reply was painted. */
-  function watchWords() {
-    let shown = -1
-    watch(() => {
-      const reply = [...document.querySelectorAll('.message.agent .markdown')].at(-1)
-      const found = /w(\d+)\W*$/.exec(reply?.lastElementChild?.textContent ?? '')
-      const word = found ? Number(found[1]) : -1
-      if (word !== -1 && word !== shown) {
-        shown = word
-        whenPainted(() => words.push({ word, at: Date.now() }))
-      }
-      return false
+  /** Notes when each numbered word of the newest reply was painted, until the last one was. */
+  const wordsUntil = (last) =>
+    new Promise((resolve) => {
+      let shown = -1
+      watch(() => {
+        const reply = [...document.querySelectorAll('.message.agent .markdown')].at(-1)
+        const found = /w(\d+)\W*$/.exec(reply?.lastElementChild?.textContent ?? '')
+        const word = found ? Number(found[1]) : -1
+        if (word !== -1 && word !== shown) {
+          shown = word
+          whenPainted(() => {
+            words.push({ word, at: Date.now() })
+            if (word === last) resolve(words)
+          })
+        }
+        return word === last
+      })
     })
-  }
 
   globalThis.probe = {
     listAnswers: async () => ({ paintMs: await painted, ...(await answered) }),
@@ -106,7 +110,6 @@
       long.disconnect()
       return { frames, longMs }
     },
-    watchWords,
-    words: () => words,
+    wordsUntil,
   }
 }
