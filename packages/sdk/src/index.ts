@@ -14,6 +14,7 @@ export type {
   CapabilityInfo,
   CapabilityUse,
   Change,
+  ChangesQuery,
   ClientTool,
   ClientToolResult,
   CompactionInfo,
