@@ -93,6 +93,31 @@ test('so can what somebody sees who comes for the first time', async (t) => {
   await page.getByRole('button', { name: 'Sign in instead' }).click()
   await signIn(page, person)
   found.push(...(await look(page, { shows: 'Talk to an agent' })))
+  const invited: Look = { at: '/?invitation=some', shows: /^Join the/, part: '[role=dialog]' }
+  found.push(...(await look(page, invited)))
+  assert.deepEqual(found, [])
+  assert.deepEqual(complaints, [])
+})
+
+test('on a phone the menu is there when it is asked for, and only then', async (t) => {
+  const { page, complaints } = await openExamined(t)
+  await signIn(page, await registerPerson(server))
+  await page.setViewportSize(phone)
+  const agents = page.getByRole('link', { name: 'Agents', exact: true })
+  await agents.waitFor({ state: 'hidden' })
+  const menu = page.getByRole('button', { name: 'Menu' })
+  await menu.click()
+  await agents.waitFor()
+  const found = [
+    ...(await examined(page, 'body', rules)),
+    ...(await page.evaluate<string[]>(overflowsIn)),
+  ]
+  await page.keyboard.press('Escape')
+  await agents.waitFor({ state: 'hidden' })
+  await menu.press('Enter')
+  await agents.click()
+  await page.getByRole('heading', { name: 'Agents' }).waitFor()
+  await agents.waitFor({ state: 'hidden' })
   assert.deepEqual(found, [])
   assert.deepEqual(complaints, [])
 })

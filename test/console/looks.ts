@@ -46,6 +46,10 @@ const select: Act = (page) =>
     .first()
     .click()
 const openFile: Act = (page) => page.getByRole('treeitem', { name: 'today.md' }).click()
+const makeKey: Act = async (page) => {
+  await page.getByRole('dialog').getByLabel('Name').fill('Another')
+  await press('Make the key')(page)
+}
 const openConfig =
   (name: string): Act =>
   (page) =>
@@ -114,11 +118,13 @@ export const looks = {
     { at: '/operations', shows: 'Everything works' },
     { act: go('Turns'), shows: 'failed', part: 'main' },
     { act: go('Nodes'), shows: 'alive', part: 'main' },
+    { act: press('Drain'), shows: /^Drain /, part: dialog },
   ],
   settings: () => [
     { at: '/settings', shows: 'Sign out in all tabs' },
     { act: go('API keys'), shows: 'Robot', part: 'main' },
     { act: press('New key'), shows: 'What it may do', part: dialog },
+    { act: makeKey, shows: 'Copy', part: dialog },
     { act: then(close, go('Members')), shows: 'guest@example.com', part: 'main' },
     { act: press('Invite'), shows: 'Invite somebody', part: dialog },
     { act: then(close, go('Organizations')), shows: 'you are here', part: 'main' },
