@@ -23,14 +23,20 @@ test('from an empty first run to a first session: somebody chooses an agent and 
   await page.getByRole('button', { name: /^Assistant/ }).click()
   await page.getByRole('textbox', { name: 'Message' }).fill('What is the weather in Rome?')
   await page.keyboard.press('Enter')
-  await page.getByText(/In Rome it is/).waitFor()
+  await page
+    .getByRole('log')
+    .getByText(/In Rome it is/)
+    .waitFor()
   await page.getByRole('link', { name: 'Sessions' }).click()
   await row(page, 'What is the weather in Rome?').getByText('Assistant').waitFor()
 
   await page.getByRole('button', { name: 'New session' }).click()
   await page.getByLabel('First message').fill('What is the weather in Oslo?')
   await page.getByRole('button', { name: 'Begin' }).click()
-  await page.getByText(/In Oslo it is/).waitFor()
+  await page
+    .getByRole('log')
+    .getByText(/In Oslo it is/)
+    .waitFor()
   assert.match(page.url(), /\/sessions\/session_/)
   assert.deepEqual(complaints, [])
 })

@@ -113,7 +113,7 @@ function Told({ item }: { item: Notice }) {
   switch (item.type) {
     case 'turn.failed':
       return (
-        <Alert color="red" mb="md" title="The turn failed">
+        <Alert color="red" mb="md" role="note" title="The turn failed">
           {item.data.error}
         </Alert>
       )
@@ -127,7 +127,12 @@ function Told({ item }: { item: Notice }) {
       return <Line text="What came before was summarized for the model." />
     case 'mcp.unavailable':
       return (
-        <Alert color="yellow" mb="md" title={`The tools of ${item.data.name} could not be reached`}>
+        <Alert
+          color="yellow"
+          mb="md"
+          role="note"
+          title={`The tools of ${item.data.name} could not be reached`}
+        >
           {item.data.error}
         </Alert>
       )
