@@ -11,7 +11,7 @@ import {
   scripted,
 } from '../../apps/server/test/session.ts'
 import { eventually, startBrowser } from '../browser/browser.ts'
-import { openPanel, openSession, say, toolOf } from './opening.ts'
+import { openPanel, openSession, say } from './opening.ts'
 
 let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
@@ -61,20 +61,21 @@ test('a message asks for a model and an effort, and the usage panel tells what t
 })
 
 test('while the agent works one steers it and interrupts it, and sees what each did', async (t) => {
-  const { id: agent_id } = await createAgent(server, {
-    tools: [{ type: 'client_side', name: 'look_outside', description: 'Looks.' }],
-  })
+  const config = { requires_approval: ['write_file'] }
+  const capabilities = [{ ref: 'session_file_system', config }]
+  const { id: agent_id } = await createAgent(server, { capabilities })
   const { id } = await createSession(server, { agent_id })
   const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
-  await say(page, scripted({ tool_calls: [{ name: 'look_outside', arguments: {} }] }))
-  const question = toolOf(page, 'look_outside')
-  await question.getByLabel('Result').fill('It rains.')
+  const write = { name: 'write_file', arguments: { path: '/notes.txt', content: 'Hello' } }
+  await say(page, scripted({ tool_calls: [write] }))
+  const allow = log.getByRole('button', { name: 'Allow', exact: true })
+  await allow.waitFor()
   await message(page).fill('Look north too')
   await page.getByRole('button', { name: 'Steer' }).click()
   await log.getByText('Look north too', { exact: true }).waitFor()
   await log.getByText('On its way').waitFor({ state: 'detached' })
-  await question.getByRole('button', { name: 'Send the result' }).click()
-  await log.getByText(/You said “.*Look north too”/).waitFor()
+  await allow.click()
+  await log.locator('.message.agent', { hasText: 'Look north too' }).waitFor().catch(async (e) => { await page.screenshot({ path: '/tmp/h/p9/E/steer.png' }); throw e })
   await page.getByRole('button', { name: 'Send', exact: true }).waitFor()
   const steered = await eventsOf(server, id)
   assert.equal(steered.filter(({ type }) => type === 'turn.started').length, 1)
