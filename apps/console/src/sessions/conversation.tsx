@@ -69,6 +69,11 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
     },
     messageId,
   )
+  const lastSent = outgoing.at(-1)?.key
+  // biome-ignore lint/correctness/useExhaustiveDependencies: who writes wants to see what they wrote, and what comes of it
+  useLayoutEffect(() => {
+    if (lastSent) virtual.scrollToEnd()
+  }, [lastSent])
   const news = useNews(lines.length, virtual.isAtEnd(nearPx))
   return (
     <div className="conversation-frame">
