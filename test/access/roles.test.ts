@@ -128,6 +128,7 @@ const rules: Record<string, Rule> = {
   get_schedule_stats: { needs: 'read' },
   get_execution: { needs: 'read' },
   get_durable_health: { needs: 'read' },
+  get_turn_history: { needs: 'operator' },
   list_workflows: { needs: 'read' },
   get_workflow: { needs: 'read' },
   list_workflow_events: { needs: 'read' },

@@ -122,6 +122,8 @@ export type {
   ToolResults,
   ToolResultsAccepted,
   Triggered,
+  TurnHistory,
+  TurnHistoryQuery,
   User,
   UserQuery,
   WaitingFor,
