@@ -52,7 +52,7 @@ test('a provider of each type is added, and an address that is none is told at i
     const add = dialog.getByRole('button', { name: 'Add', exact: true })
     if (type !== 'Simulated') {
       await address.fill(type === 'Anthropic' ? 'example.com' : 'https://models.example.com/v1')
-      await dialog.getByLabel('API key').fill('a key of somebody')
+      await dialog.getByLabel('API key').fill('a-key-of-somebody')
     }
     await add.click()
     if (type === 'Anthropic') {
@@ -63,15 +63,17 @@ test('a provider of each type is added, and an address that is none is told at i
     await page.getByRole('listitem', { name: `My ${type}`, exact: true }).waitFor()
   }
 
-  // An address can be taken away again.
+  // An address can be changed back to the vendor's own.
   const own = page.getByRole('listitem', { name: 'My OpenAI', exact: true })
   await own.getByText('models.example.com').waitFor()
   await own.getByRole('button', { name: 'More of My OpenAI' }).click()
   await page.getByRole('menuitem', { name: 'Edit' }).click()
-  await page.getByRole('dialog').getByLabel('Base URL').fill('')
-  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click()
+  const dialog = page.getByRole('dialog', { name: 'My OpenAI' })
+  await dialog.getByText("The vendor's own is https://api.openai.com/v1.").waitFor()
+  await dialog.getByLabel('Base URL').fill('https://api.openai.com/v1')
+  await dialog.getByRole('button', { name: 'Save' }).click()
   await own.getByText('models.example.com').waitFor({ state: 'detached' })
-  assert.equal((await page.content()).includes('a key of somebody'), false)
+  assert.equal((await page.content()).includes('a-key-of-somebody'), false)
   assert.deepEqual(complaints, [])
 })
 

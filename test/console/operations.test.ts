@@ -10,11 +10,13 @@ import {
 import { scripted } from '../../apps/server/test/session.ts'
 import { openProfile, openTab, signIn, startBrowser } from '../browser/browser.ts'
 
+const sentence = 'Something went wrong while the model was asked.'
+
 test('an operator on another machine sees failures of all nodes, tries one again, and finds what a schedule did', async (t) => {
   const server = await startGuarded(t)
   const { call } = await signInAdmin(server)
   const agent = expectStatus(await call('GET', '/v1/agents'), 200).data[0]
-  const text = scripted({ error: { message: 'The mill stands still', status: 400 } })
+  const text = scripted({ error: { message: 'no', status: 400 } })
   const input = { agent_id: agent.id, text }
   const schedule = {
     name: 'Nightly',
@@ -32,7 +34,7 @@ test('an operator on another machine sees failures of all nodes, tries one again
   await page.getByText('It has not run yet.').waitFor()
   await page.getByRole('button', { name: 'Run now' }).click()
   const ran = page.getByRole('listitem', { name: /^failed/ })
-  await ran.getByText(/The mill stands still/).waitFor()
+  await ran.getByText(sentence).waitFor()
   await ran.getByRole('link', { name: 'Session' }).waitFor()
   await page.getByRole('combobox', { name: 'Status' }).click()
   await page.getByRole('option', { name: 'completed' }).click()
@@ -46,7 +48,7 @@ test('an operator on another machine sees failures of all nodes, tries one again
   const failures = { name: /^Throughput and failures: completed 0, failed 1, / }
   await page.getByRole('img', failures).waitFor()
   await page.getByRole('link', { name: 'Turns', exact: true }).click()
-  const failed = page.getByRole('listitem').filter({ hasText: 'The mill stands still' })
+  const failed = page.getByRole('listitem').filter({ hasText: sentence })
   await failed.getByText('failed', { exact: true }).waitFor()
   await failed.getByRole('button', { name: 'Retry' }).click()
   await failed.getByText('tried again').waitFor()

@@ -1,6 +1,8 @@
 const width = 400
 const height = 120
 const top = 8
+/** How wide a single value is. */
+const dot = 3
 
 export type Line = {
   name: string
@@ -69,17 +71,18 @@ const last = (values: readonly (number | undefined)[]) =>
 
 const yOf = (part: number) => height - 1 - part * (height - 1 - top)
 
-/** Looks in which nothing is known leave a gap; one between two gaps is a dot. */
+/** Looks in which nothing is known leave a gap; a single one between two is a dot. */
 function pathOf(values: readonly (number | undefined)[], most: number): string {
   const step = width / Math.max(1, values.length - 1)
   let isDrawing = false
   const moves = values.map((value, at) => {
-    const move =
-      value === undefined
-        ? ''
-        : `${isDrawing ? 'L' : 'M'}${(at * step).toFixed(1)} ${yOf(value / most).toFixed(1)}${isDrawing ? '' : 'h0'}`
+    const isFirst = !isDrawing
     isDrawing = value !== undefined
-    return move
+    if (value === undefined) return ''
+    const y = yOf(value / most).toFixed(1)
+    return isFirst
+      ? `M${(at * step - dot / 2).toFixed(1)} ${y}h${dot}`
+      : `L${(at * step).toFixed(1)} ${y}`
   })
   return moves.join('')
 }

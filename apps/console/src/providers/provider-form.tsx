@@ -18,12 +18,14 @@ export function ProviderForm({ stored, close }: { stored?: Provider; close: () =
   const [key, setKey] = useState('')
   const client = useQueryClient()
   const vendor = vendorOf(type)
+  // It can be changed, not taken away.
+  const hasAddress = stored?.base_url !== undefined
   const save = useMutation({
     mutationFn() {
       const body = {
         name: name.trim() || vendor.label,
         provider_type: type,
-        base_url: address.trim() || null,
+        ...(address.trim() !== '' && { base_url: address.trim() }),
         ...(key !== '' && { api_key: key }),
       }
       return stored ? outlast.providers.update(stored.id, body) : outlast.providers.create(body)
@@ -64,9 +66,15 @@ export function ProviderForm({ stored, close }: { stored?: Provider; close: () =
             <>
               <TextInput
                 label="Base URL"
-                description={vendor.needsAddress ? undefined : 'Only for a proxy of your own.'}
+                description={
+                  vendor.needsAddress
+                    ? undefined
+                    : hasAddress
+                      ? `The vendor's own is ${vendor.address}.`
+                      : 'Only for a proxy of your own.'
+                }
                 placeholder={vendor.address}
-                required={vendor.needsAddress}
+                required={vendor.needsAddress || hasAddress}
                 maxLength={2048}
                 value={address}
                 onChange={({ currentTarget }) => setAddress(currentTarget.value)}
