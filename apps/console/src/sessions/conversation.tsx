@@ -4,6 +4,7 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { Icon } from '../shell/icon.tsx'
 import { Empty } from '../shell/screen.tsx'
+import { Announcer } from './announcer.tsx'
 import { Item } from './items.tsx'
 import type { Outgoing } from './outbox.ts'
 import { OutgoingMessage } from './outgoing.tsx'
@@ -68,6 +69,11 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
     },
     messageId,
   )
+  const lastSent = outgoing.at(-1)?.key
+  // biome-ignore lint/correctness/useExhaustiveDependencies: who writes wants to see what they wrote, and what comes of it
+  useLayoutEffect(() => {
+    if (lastSent) virtual.scrollToEnd()
+  }, [lastSent])
   const news = useNews(lines.length, virtual.isAtEnd(nearPx))
   return (
     <div className="conversation-frame">
@@ -75,6 +81,7 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
         <div
           className="conversation"
           role="log"
+          aria-live="off"
           aria-busy={!isLoaded}
           style={{ height: virtual.getTotalSize() }}
         >
@@ -92,6 +99,7 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
         </div>
         {isLoaded && lines.length === 0 && <Beginning />}
       </section>
+      {isLoaded && <Announcer transcript={transcript} />}
       {news !== undefined && (
         <Button
           className="to-end"
