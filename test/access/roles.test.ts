@@ -319,6 +319,7 @@ test("nodes are the operator's: an administrator of the default organization", a
   assert.equal(expectStatus(await admin.call('POST', `${path}/drain`), 200).draining, true)
   assert.equal(expectStatus(await admin.call('POST', `${path}/resume`), 200).draining, false)
   expectStatus(await admin.call('POST', '/v1/durable/workers/1/drain'), 400, 'invalid_id')
+  expectStatus(await admin.call('GET', '/v1/durable/history'), 200)
   const health = '/v1/durable/health'
   assert.ok('workers' in expectStatus(await admin.call('GET', health), 200))
   const theirs = await owner.call('GET', health, undefined, elsewhere)
