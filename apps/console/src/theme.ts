@@ -8,5 +8,9 @@ export const theme = createTheme({
   primaryShade: { light: 7, dark: 8 },
   cursorType: 'pointer',
   defaultRadius: 'md',
-  components: { Modal: still, Drawer: still },
+  components: {
+    Modal: still,
+    Drawer: still,
+    Badge: { defaultProps: { tt: 'none', fw: 500 } },
+  },
 })

@@ -124,7 +124,7 @@ function Sending({ isActive, isDisabled, send, cancel }: SendingProps) {
       {isActive && (
         <>
           <Button
-            size="compact-sm"
+            size="xs"
             variant="subtle"
             color="red"
             aria-label="Cancel the turn"
@@ -132,16 +132,11 @@ function Sending({ isActive, isDisabled, send, cancel }: SendingProps) {
           >
             Cancel
           </Button>
-          <Button
-            size="compact-sm"
-            variant="default"
-            disabled={isDisabled}
-            onClick={() => send('queue')}
-          >
+          <Button size="xs" variant="default" disabled={isDisabled} onClick={() => send('queue')}>
             Queue
           </Button>
           <Button
-            size="compact-sm"
+            size="xs"
             variant="default"
             disabled={isDisabled}
             onClick={() => send('interrupt')}
@@ -150,7 +145,7 @@ function Sending({ isActive, isDisabled, send, cancel }: SendingProps) {
           </Button>
         </>
       )}
-      <Button size="compact-sm" disabled={isDisabled} onClick={() => send('steer')}>
+      <Button size="xs" disabled={isDisabled} onClick={() => send('steer')}>
         {isActive ? 'Steer' : 'Send'}
       </Button>
     </Group>

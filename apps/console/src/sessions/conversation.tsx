@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core'
+import { Button, Loader } from '@mantine/core'
 import type { Transcript, TranscriptItem } from '@outlast/sdk'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
@@ -13,7 +13,9 @@ type Line = { key: string; item?: TranscriptItem; outgoing?: Outgoing }
 
 const linesOf = (transcript: Transcript, outgoing: readonly Outgoing[]): Line[] => [
   ...transcript.sections.flatMap((section) =>
-    section.filter(isSeen).map((item) => ({ key: keyOf(item), item })),
+    section
+      .filter((item, at) => isSeen(item) && !isSaidNext(item, section[at + 1]))
+      .map((item) => ({ key: keyOf(item), item })),
   ),
   ...outgoing.map((one) => ({ key: one.key, outgoing: one })),
 ]
@@ -25,6 +27,13 @@ const keyOf = (item: TranscriptItem) =>
 /** A reply that only called tools said nothing. */
 const isSeen = (item: TranscriptItem) =>
   item.kind !== 'agent_message' || item.isStreaming || item.text !== '' || item.thinking !== ''
+
+/** What a failed turn told the person is why it failed, which the notice says. */
+const isSaidNext = (item: TranscriptItem, next: TranscriptItem | undefined) =>
+  item.kind === 'agent_message' &&
+  next?.kind === 'notice' &&
+  next.type === 'turn.failed' &&
+  next.data.error === item.text
 
 const heights = { tool_call: 46, user_message: 70, agent_message: 140, notice: 40 }
 const nearPx = 80
@@ -91,6 +100,11 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
           ))}
         </div>
         {isLoaded && lines.length === 0 && <Beginning />}
+        {!isLoaded && (
+          <div className="on-its-way">
+            <Loader size="sm" aria-label="The conversation is on its way" />
+          </div>
+        )}
       </section>
       {news !== undefined && (
         <Button
