@@ -50,13 +50,10 @@ const pictures: readonly Picture[] = [
     async prepare(page) {
       await page.getByRole('button', { name: /^Turn 1/ }).click()
       await page
-        .getByRole('button', { name: /^claude-sonnet.*/ })
+        .getByRole('button', { name: /^claude-sonnet/ })
         .nth(1)
         .hover()
-      await page
-        .getByText(/^1 retry|Overloaded/)
-        .first()
-        .waitFor()
+      await page.getByText('Asked again').waitFor()
     },
   },
   {

@@ -2,11 +2,11 @@
 import { crc32, deflateSync, inflateSync } from 'node:zlib'
 
 const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
-const paletteMax = 256
+const paletteMax = 96
 
 type Pixels = { width: number; height: number; rgb: Uint8Array }
 
-/** The same picture with at most 256 colours. Contract: takes what Chromium writes, 8 bits a channel, not interlaced. */
+/** The same picture with at most 96 colours. Contract: takes what Chromium writes, 8 bits a channel, not interlaced. */
 export function smaller(png: Buffer): Buffer {
   const pixels = decode(png)
   const palette = paletteOf(pixels.rgb)

@@ -54,7 +54,9 @@ function Live({ sessionId }: { sessionId: string }) {
         actions={
           <>
             <AgentLink id={session?.agent_id} />
-            <span role="status" className="session-now">{isLoaded && <State kind={kind}>{word}</State>}</span>
+            <span role="status" className="session-now">
+              {isLoaded && <State kind={kind}>{word}</State>}
+            </span>
           </>
         }
       >
