@@ -199,6 +199,7 @@ const countedOf = ({ type, data }: NewEvent) => ({ type, data: JSON.parse(data) 
 /** Of a turn that was cancelled no node has the whole log at hand. */
 async function observeEnd(node: Node, ref: TurnRef, turn: CurrentTurn) {
   node.metrics.turns.inc({ outcome: 'cancelled', code: '' })
+  node.metrics.tally.cancelled()
   if (!node.tracer) return
   try {
     const rows = await readLog(node.db, ref.sessionId, turn.turn_from, turn.turn_from - 1)
