@@ -100,7 +100,7 @@ function Entry({ capability, isOpen, toggle }: EntryProps) {
         onClick={() => toggle(!isOpen)}
       >
         <span className="capability-name">
-          <Text span fw={600} size="sm">
+          <Text span fw={500} size="sm">
             {name}
           </Text>
           <Text span size="xs" c="dimmed" ff="monospace">
@@ -115,7 +115,7 @@ function Entry({ capability, isOpen, toggle }: EntryProps) {
         <Text span size="xs" c="dimmed" className="capability-category">
           {is_mcp ? 'MCP' : category}
         </Text>
-        <Text span size="sm" c="dimmed" className="capability-about">
+        <Text span c="dimmed" className="capability-about">
           {description}
         </Text>
         <Text span size="xs" c="dimmed" className="capability-count">
@@ -138,11 +138,11 @@ function Opened({ capability }: { capability: CapabilityInfo }) {
       {dependencies.length > 0 && (
         <Text size="sm">It brings {dependencies.join(', ')} with it.</Text>
       )}
-      {tool_definitions.length > 0 && <h3>Tools</h3>}
+      {tool_definitions.length > 0 && <h2>Tools</h2>}
       {tool_definitions.map((tool) => (
         <ToolDetails key={tool.name} tool={tool} />
       ))}
-      <h3>Config</h3>
+      <h2>Config</h2>
       <SchemaTable
         schema={(config_schema ?? {}) as Schema}
         empty="There is nothing to configure."

@@ -30,7 +30,7 @@ export function ModelRow({ model }: { model: ListedModel }) {
       </UnstyledButton>
       <div className="model-cell">
         <div className="name" title={display_name}>
-          {display_name}
+          <span>{display_name}</span>
           {is_default && (
             <Badge size="xs" variant="light">
               default
@@ -114,7 +114,7 @@ function Actions({ model, change }: ActionsProps) {
             {status === 'active' ? 'Disable' : 'Enable'}
           </Menu.Item>
           <Menu.Divider />
-          <Menu.Item color="red" onClick={() => setDeleting(true)}>
+          <Menu.Item color="var(--mantine-color-error)" onClick={() => setDeleting(true)}>
             Delete
           </Menu.Item>
         </Menu.Dropdown>

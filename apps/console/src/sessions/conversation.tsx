@@ -1,9 +1,10 @@
-import { Button } from '@mantine/core'
+import { Button, Loader } from '@mantine/core'
 import type { Transcript, TranscriptItem } from '@outlast/sdk'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { Icon } from '../shell/icon.tsx'
 import { Empty } from '../shell/screen.tsx'
+import { Announcer } from './announcer.tsx'
 import { Item } from './items.tsx'
 import type { Outgoing } from './outbox.ts'
 import { OutgoingMessage } from './outgoing.tsx'
@@ -22,7 +23,9 @@ const linesOf = (transcript: Transcript, outgoing: readonly Outgoing[]): Line[] 
 const known = new WeakMap<Section, Line[]>()
 
 function linesOfSection(section: Section): Line[] {
-  const lines = known.get(section) ?? section.filter(isSeen).map(lineOf)
+  const lines =
+    known.get(section) ??
+    section.filter((item, at) => isSeen(item) && !isSaidNext(item, section[at + 1])).map(lineOf)
   known.set(section, lines)
   return lines
 }
@@ -36,6 +39,13 @@ const keyOf = (item: TranscriptItem) =>
 /** A reply that only called tools said nothing. */
 const isSeen = (item: TranscriptItem) =>
   item.kind !== 'agent_message' || item.isStreaming || item.text !== '' || item.thinking !== ''
+
+/** What a failed turn told the person is why it failed, which the notice says. */
+const isSaidNext = (item: TranscriptItem, next: TranscriptItem | undefined) =>
+  item.kind === 'agent_message' &&
+  next?.kind === 'notice' &&
+  next.type === 'turn.failed' &&
+  next.data.error === item.text
 
 const heights = { tool_call: 46, user_message: 70, agent_message: 140, notice: 40 }
 const nearPx = 80
@@ -80,6 +90,11 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
     },
     messageId,
   )
+  const lastSent = outgoing.at(-1)?.key
+  // biome-ignore lint/correctness/useExhaustiveDependencies: who writes wants to see what they wrote, and what comes of it
+  useLayoutEffect(() => {
+    if (lastSent) virtual.scrollToEnd()
+  }, [lastSent])
   const news = useNews(lines.length, virtual.isAtEnd(nearPx))
   return (
     <div className="conversation-frame">
@@ -87,6 +102,7 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
         <div
           className="conversation"
           role="log"
+          aria-live="off"
           aria-busy={!isLoaded}
           style={{ height: virtual.getTotalSize() }}
         >
@@ -103,7 +119,13 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
           ))}
         </div>
         {isLoaded && lines.length === 0 && <Beginning />}
+        {!isLoaded && (
+          <div className="on-its-way">
+            <Loader size="sm" aria-label="The conversation is on its way" />
+          </div>
+        )}
       </section>
+      {isLoaded && <Announcer transcript={transcript} />}
       {news !== undefined && (
         <Button
           className="to-end"

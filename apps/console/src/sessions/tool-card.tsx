@@ -7,6 +7,7 @@ import { ClientQuestion } from './client-question.tsx'
 import { durationOf } from './duration.ts'
 import { Json, Said } from './json.tsx'
 import { useKept } from './kept.tsx'
+import { LongText } from './long-text.tsx'
 import { Picture } from './picture.tsx'
 import { Todos, todosOf } from './todos.tsx'
 
@@ -33,9 +34,13 @@ export function ToolCard({ item }: { item: ToolCallItem }) {
           )}
         </span>
       </UnstyledButton>
-      {todos && status !== 'failed' && <Todos todos={todos} />}
+      {todos && status !== 'failed' && <Todos name={id} todos={todos} />}
       {status === 'running' && item.progress && <HowFar {...item.progress} />}
-      {error && <div className="tool-error">{error}</div>}
+      {error && (
+        <div className="tool-error">
+          <LongText name={`error ${id}`} text={error} />
+        </div>
+      )}
       {approval && !asks && <Decided approval={approval} />}
       {asks && <ApprovalForm call={item} />}
       {status === 'waiting' && item.isForClient && !asks && <ClientQuestion call={item} />}
