@@ -54,6 +54,12 @@ async function withHook<T>(work: (hook: Hook) => Promise<T>): Promise<T> {
   }
 }
 
-/** What a person sees of a conversation that is read whole. */
-export const untilLoaded = (page: Page) =>
-  page.locator('[role=log][aria-busy=false] .line').first().waitFor()
+/** All that was said is there, which may be nothing. */
+export const untilRead = (page: Page) =>
+  page.locator('[role=log][aria-busy=false]').waitFor({ state: 'attached' })
+
+/** The conversation is drawn. */
+export async function untilLoaded(page: Page): Promise<void> {
+  await untilRead(page)
+  await page.locator('[role=log] .line').first().waitFor()
+}

@@ -10,7 +10,7 @@ import {
   runsOf,
   seconds,
 } from '../figures.ts'
-import { withTab } from './browser.ts'
+import { untilRead, withTab } from './browser.ts'
 
 const paintMaxMs = 1_000
 const answerMaxMs = 1_500
@@ -84,7 +84,7 @@ async function scripts(browser: Browser, { list, fresh }: Urls): Promise<Row[]> 
       return scriptBytes(page)
     }),
     'a session': await withTab(browser, fresh, async ({ page }) => {
-      await page.locator('[role=log][aria-busy=false]').waitFor({ state: 'attached' })
+      await untilRead(page)
       return scriptBytes(page)
     }),
   }

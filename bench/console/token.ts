@@ -1,7 +1,7 @@
 import { createOutlast } from '@outlast/sdk'
 import type { Browser } from 'playwright-core'
 import { ms, percentile, progress, type Row } from '../figures.ts'
-import { withTab } from './browser.ts'
+import { untilRead, withTab } from './browser.ts'
 
 const lateMaxMs = 100
 const wordsPerSecond = 20
@@ -18,7 +18,7 @@ export async function tokens(
   for (const { what, id } of sessions) {
     const tab = `${url}/sessions/${id}`
     const { late, busy } = await withTab(browser, tab, async ({ page, busyMs }) => {
-      await page.getByLabel('Message', { exact: true }).waitFor()
+      await untilRead(page)
       const seen = page.evaluate<Seen[]>(`probe.wordsUntil(${words - 1})`)
       const before = await busyMs()
       const sent = await converse(url, id, words)
