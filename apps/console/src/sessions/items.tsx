@@ -104,7 +104,13 @@ function Thinking({ name, text, isThinking }: ThinkingProps) {
         <Icon name="chevron" size={14} />
         {isThinking ? 'Thinking…' : 'Thinking'}
       </UnstyledButton>
-      <Collapse expanded={isOpen}>{isOpen && <div className="thought">{text}</div>}</Collapse>
+      <Collapse expanded={isOpen}>
+        {isOpen && (
+          <div className="thought">
+            <LongText name={`thought ${name}`} text={text} />
+          </div>
+        )}
+      </Collapse>
     </div>
   )
 }
@@ -114,7 +120,7 @@ function Told({ item }: { item: Notice }) {
     case 'turn.failed':
       return (
         <Alert color="red" mb="md" role="note" title="The turn failed">
-          {item.data.error}
+          <LongText name={item.key} text={item.data.error} />
         </Alert>
       )
     case 'turn.cancelled':
@@ -133,7 +139,7 @@ function Told({ item }: { item: Notice }) {
           role="note"
           title={`The tools of ${item.data.name} could not be reached`}
         >
-          {item.data.error}
+          <LongText name={item.key} text={item.data.error} />
         </Alert>
       )
   }
