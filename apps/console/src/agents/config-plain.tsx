@@ -8,6 +8,7 @@ import {
   Textarea,
   TextInput,
 } from '@mantine/core'
+import { withCode } from '../shell/with-code.tsx'
 import { useProblem } from './problems.ts'
 import { kindOf, labelOf, limitsOf, type Schema } from './schema.ts'
 
@@ -31,7 +32,7 @@ export function Plain({ name, schema, path, value, onChange, isRequired = false 
   const error = useProblem(path, kind === 'some of' || kind === 'texts')
   const about = {
     label: labelOf(name, schema),
-    description: schema.description,
+    description: withCode(schema.description),
     error,
     size: 'xs',
     placeholder: placeholderOf(schema),
@@ -147,7 +148,7 @@ export function AllOrSome({ name, schema, path, value, onChange }: FieldProps) {
       <Select
         size="xs"
         label={labelOf(name, schema)}
-        description={schema.description}
+        description={withCode(schema.description)}
         data={[
           { value: 'none', label: 'No' },
           { value: 'all', label: 'All' },

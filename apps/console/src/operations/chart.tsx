@@ -35,7 +35,13 @@ export function Chart({
   )
   return (
     <figure className="ops-chart">
-      <figcaption>{title}</figcaption>
+      <figcaption>
+        {title}
+        <span>
+          {most === Number.MIN_VALUE ? '' : `up to ${say(most)}, `}
+          {span}
+        </span>
+      </figcaption>
       <svg
         viewBox={`0 0 ${width} ${height}`}
         preserveAspectRatio="none"
@@ -57,10 +63,6 @@ export function Chart({
             {latest[at]}
           </span>
         ))}
-        <span className="ops-span">
-          {most === Number.MIN_VALUE ? '' : `up to ${say(most)}, `}
-          {span}
-        </span>
       </div>
     </figure>
   )

@@ -128,7 +128,7 @@ function Sending({ isActive, isDisabled, send, cancel }: SendingProps) {
       {isActive && (
         <>
           <Button
-            size="compact-sm"
+            size="xs"
             variant="subtle"
             color="red"
             aria-label="Cancel the turn"
@@ -136,16 +136,11 @@ function Sending({ isActive, isDisabled, send, cancel }: SendingProps) {
           >
             Cancel
           </Button>
-          <Button
-            size="compact-sm"
-            variant="default"
-            disabled={isDisabled}
-            onClick={() => send('queue')}
-          >
+          <Button size="xs" variant="default" disabled={isDisabled} onClick={() => send('queue')}>
             Queue
           </Button>
           <Button
-            size="compact-sm"
+            size="xs"
             variant="default"
             disabled={isDisabled}
             onClick={() => send('interrupt')}
@@ -154,7 +149,7 @@ function Sending({ isActive, isDisabled, send, cancel }: SendingProps) {
           </Button>
         </>
       )}
-      <Button size="compact-sm" disabled={isDisabled} onClick={() => send('steer')}>
+      <Button size="xs" disabled={isDisabled} onClick={() => send('steer')}>
         {isActive ? 'Steer' : 'Send'}
       </Button>
     </Group>

@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core'
+import { Button, Loader } from '@mantine/core'
 import type { Transcript, TranscriptItem } from '@outlast/sdk'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
@@ -23,7 +23,9 @@ const linesOf = (transcript: Transcript, outgoing: readonly Outgoing[]): Line[] 
 const known = new WeakMap<Section, Line[]>()
 
 function linesOfSection(section: Section): Line[] {
-  const lines = known.get(section) ?? section.filter(isSeen).map(lineOf)
+  const lines =
+    known.get(section) ??
+    section.filter((item, at) => isSeen(item) && !isSaidNext(item, section[at + 1])).map(lineOf)
   known.set(section, lines)
   return lines
 }
@@ -37,6 +39,13 @@ const keyOf = (item: TranscriptItem) =>
 /** A reply that only called tools said nothing. */
 const isSeen = (item: TranscriptItem) =>
   item.kind !== 'agent_message' || item.isStreaming || item.text !== '' || item.thinking !== ''
+
+/** What a failed turn told the person is why it failed, which the notice says. */
+const isSaidNext = (item: TranscriptItem, next: TranscriptItem | undefined) =>
+  item.kind === 'agent_message' &&
+  next?.kind === 'notice' &&
+  next.type === 'turn.failed' &&
+  next.data.error === item.text
 
 const heights = { tool_call: 46, user_message: 70, agent_message: 140, notice: 40 }
 const nearPx = 80
@@ -110,6 +119,11 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
           ))}
         </div>
         {isLoaded && lines.length === 0 && <Beginning />}
+        {!isLoaded && (
+          <div className="on-its-way">
+            <Loader size="sm" aria-label="The conversation is on its way" />
+          </div>
+        )}
       </section>
       {isLoaded && <Announcer transcript={transcript} />}
       {news !== undefined && (
