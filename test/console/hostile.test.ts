@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { before, type TestContext, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import {
   callerWith,
@@ -22,8 +22,11 @@ import { openPanel, toolOf } from './opening.ts'
 
 let browser: Browser
 
+let world: Awaited<ReturnType<typeof startWorld>>
+
 before(async (t) => {
   browser = await startBrowser(t as never)
+  world = await startWorld(t as never)
 })
 
 /** What would run where text became HTML; `place` says where it was written. */
@@ -91,7 +94,8 @@ async function openWatched(...[profile, url]: Parameters<typeof openTab>) {
   return { ...opened, asked }
 }
 
-test('HTML in names, texts and results is text on every screen, and nothing of it runs', async (t) => {
+/** A server on which everything that has a text has one of these. */
+async function startWorld(t: TestContext) {
   const server = await startWithMcp(t)
   const content = [
     { type: 'text', text: evil('in a result') },
@@ -112,10 +116,7 @@ test('HTML in names, texts and results is text on every screen, and nothing of i
   )
   const provider = await addProvider(server.call, `${vendor.url}/v1`, { name: short('provider') })
   const named = { model_id: short('id'), display_name: short('model') }
-  const { id: model } = expectStatus(
-    await server.call('POST', `${provider.path}/models`, named),
-    201,
-  )
+  expectStatus(await server.call('POST', `${provider.path}/models`, named), 201)
   const { id: agent_id } = await createAgent(server, {
     name: short('agent'),
     description: evil('of an agent'),
@@ -176,7 +177,11 @@ test('HTML in names, texts and results is text on every screen, and nothing of i
     }),
     201,
   )
+  return { server, id, waiting, agent_id, schedule }
+}
 
+test('HTML in what people, models and tools say is text in a session, and nothing of it runs', async (t) => {
+  const { server, id } = world
   // High enough for all of the conversation, of which only what is in sight is drawn.
   const profile = await openProfile(t, browser, { viewport: { width: 1280, height: 6_000 } })
   const { page, complaints, asked } = await openWatched(profile, `${server.url}/sessions/${id}`)
@@ -211,7 +216,14 @@ test('HTML in names, texts and results is text on every screen, and nothing of i
   await page.getByRole('treeitem', { name: 'image.svg' }).click()
   assert.equal(await page.getByLabel('Content').inputValue(), svg.toString())
   await assertHarmless(page, 'a file')
+  assert.deepEqual([...asked], [new URL(server.url).host])
+  assert.deepEqual(complaints, [])
+})
 
+test('HTML in names and descriptions is text on every screen, and nothing of it runs', async (t) => {
+  const { server, waiting, agent_id, schedule } = world
+  const profile = await openProfile(t, browser)
+  const { page, complaints, asked } = await openWatched(profile, server.url)
   await walk(page, server.url, {
     '/': 'session<img',
     '/?new=true': 'agent<img',
@@ -243,7 +255,6 @@ test('HTML in names, texts and results is text on every screen, and nothing of i
   await page.getByRole('option', { name: 'agent<img' }).first().waitFor()
   await assertHarmless(page, 'the palette')
 
-  assert.ok(model)
   assert.deepEqual([...asked], [new URL(server.url).host])
   assert.deepEqual(complaints, [])
 })
