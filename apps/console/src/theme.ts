@@ -1,12 +1,22 @@
-import { createTheme } from '@mantine/core'
-
-/** The page itself never scrolls, so nothing has to hold it; what would, writes styles that the page's policy refuses. */
-const still = { defaultProps: { lockScroll: false } }
+import { Anchor, createTheme, Menu, Modal } from '@mantine/core'
 
 export const theme = createTheme({
   primaryColor: 'indigo',
   primaryShade: { light: 7, dark: 8 },
   cursorType: 'pointer',
   defaultRadius: 'md',
-  components: { Modal: still, Drawer: still },
+  respectReducedMotion: true,
+  components: {
+    // Links stand in the middle of text, where their colour alone does not tell them.
+    Anchor: Anchor.extend({ defaultProps: { underline: 'always' } }),
+    Modal: Modal.extend({
+      defaultProps: {
+        // The page itself never scrolls, so nothing has to hold it; what would, writes styles that the page's policy refuses.
+        lockScroll: false,
+        closeButtonProps: { 'aria-label': 'Close' },
+      },
+    }),
+    // A menu may hold nothing but items.
+    Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false } }),
+  },
 })

@@ -42,7 +42,7 @@ export {
   Preview,
   ToolDefinition,
 } from './capability.ts'
-export { Change, type ChangeNoun, ChangesQuery, changeNouns, DeletedSession } from './change.ts'
+export { Change, ChangesQuery, changeNouns, DeletedSession } from './change.ts'
 export { ErrorDetail, ErrorResponse } from './error.ts'
 export {
   type CompactionInfo,

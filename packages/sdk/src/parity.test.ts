@@ -66,6 +66,7 @@ const methods: Record<string, Called | Called[]> = {
   grep_files: (o) => o.files.grep(id, { pattern: 'x' }),
   move_file: (o) => o.files.move(id, paths),
   stream_sse: (o) => o.events.stream(id, { ...place, accumulated: true }),
+  stream_changes: (o) => o.changes.stream(),
   create_session_token: (o) => o.sessions.createToken(id),
   list_schedules: (o) => o.schedules.list({ ...page, enabled: true, target_type: 'workflow' }),
   create_schedule: (o) => o.schedules.create({ name: 'x', cron_expression: '* * * * *', target }),
@@ -142,7 +143,7 @@ const methods: Record<string, Called | Called[]> = {
 const besides: Called[] = [(o) => o.health.get(), (o) => o.health.isReady()]
 
 /** The client reads both signs of life, so it need not choose. */
-const left: Record<string, string[]> = { stream_sse: ['heartbeat'] }
+const left: Record<string, string[]> = { stream_sse: ['heartbeat'], stream_changes: ['heartbeat'] }
 
 let operations: Described[]
 before(async (t) => {

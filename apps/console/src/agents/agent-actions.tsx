@@ -72,7 +72,7 @@ export function AgentActions({ agent }: { agent: Agent }) {
           </Menu.Item>
           <Menu.Item onClick={() => copy.mutate()}>Duplicate</Menu.Item>
           {agent.status === 'active' && (
-            <Menu.Item color="red" onClick={() => setArchiving(true)}>
+            <Menu.Item color="var(--mantine-color-error)" onClick={() => setArchiving(true)}>
               Archive
             </Menu.Item>
           )}

@@ -4,6 +4,7 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { Icon } from '../shell/icon.tsx'
 import { Empty } from '../shell/screen.tsx'
+import { Announcer } from './announcer.tsx'
 import { Item } from './items.tsx'
 import type { Outgoing } from './outbox.ts'
 import { OutgoingMessage } from './outgoing.tsx'
@@ -80,6 +81,7 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
         <div
           className="conversation"
           role="log"
+          aria-live="off"
           aria-busy={!isLoaded}
           style={{ height: virtual.getTotalSize() }}
         >
@@ -97,6 +99,7 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
         </div>
         {isLoaded && lines.length === 0 && <Beginning />}
       </section>
+      {isLoaded && <Announcer transcript={transcript} />}
       {news !== undefined && (
         <Button
           className="to-end"

@@ -119,7 +119,7 @@ function Told({ item }: { item: Notice }) {
   switch (item.type) {
     case 'turn.failed':
       return (
-        <Alert color="red" mb="md" title="The turn failed">
+        <Alert color="red" mb="md" role="note" title="The turn failed">
           <LongText name={item.key} text={item.data.error} />
         </Alert>
       )
@@ -133,7 +133,12 @@ function Told({ item }: { item: Notice }) {
       return <Line text="What came before was summarized for the model." />
     case 'mcp.unavailable':
       return (
-        <Alert color="yellow" mb="md" title={`The tools of ${item.data.name} could not be reached`}>
+        <Alert
+          color="yellow"
+          mb="md"
+          role="note"
+          title={`The tools of ${item.data.name} could not be reached`}
+        >
           <LongText name={item.key} text={item.data.error} />
         </Alert>
       )

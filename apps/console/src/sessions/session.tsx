@@ -153,13 +153,15 @@ function Gone({ error }: { error: unknown }) {
     return <Failure error={error} retry={() => location.reload()} />
   }
   return (
-    <Empty title="This session is not there.">
-      Somebody deleted it, or the address is not right.
-      <div>
-        <Button component={Link} to="/" mt="sm" size="xs">
-          All sessions
-        </Button>
-      </div>
-    </Empty>
+    <Screen title="Session">
+      <Empty title="This session is not there.">
+        Somebody deleted it, or the address is not right.
+        <div>
+          <Button component={Link} to="/" mt="sm" size="xs">
+            All sessions
+          </Button>
+        </div>
+      </Empty>
+    </Screen>
   )
 }
