@@ -110,6 +110,9 @@ async function startWorld(t: TestContext) {
     name: 'tracker',
     description: evil('of a server'),
   })
+  // Its list is kept: no turn is without it, however busy the machine.
+  const { body: tested } = await server.call('POST', `${tracker.path}/test`)
+  assert.equal(tested.ok, true, JSON.stringify(tested))
   const gone = await addMcpServer(server, 'http://127.0.0.1:9/mcp', { name: short('gone') })
   const vendor = await startAnyVendor(t, (_, response) =>
     sendJson(response, { error: { message: evil('of a vendor') } }, 400),
@@ -194,12 +197,18 @@ test('HTML in what people, models and tools say is text in a session, and nothin
     .or(log.getByText('Load the image “pixel”'))
     .waitFor()
   await assertHarmless(page, 'a reply')
-  for (const name of ['write_todos', short('tool'), 'divide', 'mcp_tracker__say']) {
-    await toolOf(page, name).getByRole('button').first().click()
-    await toolOf(page, name).getByText('Arguments').first().waitFor()
+  for (const [name, text] of [
+    ['write_todos', 'doing a task<script>'],
+    [short('tool'), 'an argument<script>'],
+    ['divide', 'an argument<script>'],
+    ['mcp_tracker__say', 'in a result<script>'],
+  ] as const) {
+    const card = toolOf(page, name)
+    await card.getByRole('button').first().click()
+    await card.getByText(text).filter({ visible: true }).first().waitFor()
     await assertHarmless(page, name)
+    await card.getByRole('button').first().click()
   }
-  await log.getByText('in a result<script>').first().waitFor()
   await log.getByText('This image cannot be shown.').nth(1).waitFor()
   await log.getByText('[Image: javascript:ran=1]').waitFor()
   await log.getByRole('button', { name: 'Load the image from evil.invalid' }).waitFor()
