@@ -159,7 +159,7 @@ test('a newer server, with events, states and kinds that nobody here has heard o
   await go('Turns')
   await see(page, 'Turns')
   await go('Nodes')
-  await see(page, 'dreaming')
+  await see(page, 'oracle')
   await go('Settings')
   await go('About')
   await see(page, '99.0.0')
