@@ -1,5 +1,8 @@
 import { Anchor, createTheme, Menu, Modal } from '@mantine/core'
 
+/** The page itself never scrolls, so nothing has to hold it; what would, writes styles that the page's policy refuses. */
+const still = { lockScroll: false }
+
 export const theme = createTheme({
   primaryColor: 'indigo',
   primaryShade: { light: 7, dark: 8 },
@@ -10,13 +13,11 @@ export const theme = createTheme({
     // Links stand in the middle of text, where their colour alone does not tell them.
     Anchor: Anchor.extend({ defaultProps: { underline: 'always' } }),
     Modal: Modal.extend({
-      defaultProps: {
-        // The page itself never scrolls, so nothing has to hold it; what would, writes styles that the page's policy refuses.
-        lockScroll: false,
-        closeButtonProps: { 'aria-label': 'Close' },
-      },
+      defaultProps: { ...still, closeButtonProps: { 'aria-label': 'Close' } },
     }),
     // A menu may hold nothing but items.
     Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false } }),
+    Drawer: { defaultProps: still },
+    Badge: { defaultProps: { tt: 'none', fw: 500 } },
   },
 })

@@ -125,6 +125,8 @@ export type {
   ToolResults,
   ToolResultsAccepted,
   Triggered,
+  TurnHistory,
+  TurnHistoryQuery,
   User,
   UserQuery,
   WaitingFor,

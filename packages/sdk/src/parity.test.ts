@@ -134,6 +134,7 @@ const methods: Record<string, Called | Called[]> = {
   retry_workflow: (o) => o.workflows.retry(id),
   explain_session: (o) => o.sessions.explain(id),
   get_durable_health: (o) => o.workers.getHealth(),
+  get_turn_history: (o) => o.workers.getHistory({ minutes: 5 }),
   list_workers: (o) => o.workers.list(page),
   drain_worker: (o) => o.workers.drain(id),
   resume_worker: (o) => o.workers.resume(id),

@@ -1,8 +1,9 @@
 import { ActionIcon, Badge, Group, Select, Text } from '@mantine/core'
 import type { CapabilityInfo, CapabilityUse } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
-import { type DragEvent, useContext, useState } from 'react'
+import { type DragEvent, type ReactNode, useContext, useState } from 'react'
 import { capabilitiesQuery } from '../capabilities/capabilities-query.ts'
+import { Icon } from '../shell/icon.tsx'
 import type { EditProps } from './basics.tsx'
 import { ConfigFields } from './config-field.tsx'
 import { JsonField } from './json-field.tsx'
@@ -89,8 +90,8 @@ function UseCard({ use, at, isLast, capability, isLoaded, change, remove, move, 
         onDragStart={onDragStart}
         onDragEnd={onDragEnd}
       >
-        <span aria-hidden="true" className="grip">
-          ⠿
+        <span className="grip">
+          <Icon name="grip" size={15} />
         </span>
         <Text size="sm" fw={600} truncate flex={1}>
           {name}{' '}
@@ -101,13 +102,13 @@ function UseCard({ use, at, isLast, capability, isLoaded, change, remove, move, 
           )}
         </Text>
         <Small label={`Move ${name} up`} isDisabled={at === 0} onClick={() => move(at - 1)}>
-          ↑
+          <Icon name="up" size={14} />
         </Small>
         <Small label={`Move ${name} down`} isDisabled={isLast} onClick={() => move(at + 1)}>
-          ↓
+          <Icon name="down" size={14} />
         </Small>
         <Small label={`Remove ${name}`} onClick={remove}>
-          ✕
+          <Icon name="close" size={14} />
         </Small>
       </Group>
       <Config use={use} at={at} capability={capability} change={change} />
@@ -115,16 +116,18 @@ function UseCard({ use, at, isLast, capability, isLoaded, change, remove, move, 
   )
 }
 
-type SmallProps = { label: string; isDisabled?: boolean; onClick: () => void; children: string }
+type SmallProps = { label: string; isDisabled?: boolean; onClick: () => void; children: ReactNode }
 
+/** One that does nothing here can be focused all the same: it keeps the focus of who has just moved something to an end. */
 const Small = ({ label, isDisabled = false, onClick, children }: SmallProps) => (
   <ActionIcon
     size="sm"
     variant="subtle"
     color="gray"
     aria-label={label}
-    disabled={isDisabled}
-    onClick={onClick}
+    aria-disabled={isDisabled}
+    data-disabled={isDisabled || undefined}
+    onClick={() => isDisabled || onClick()}
   >
     {children}
   </ActionIcon>

@@ -1,4 +1,5 @@
 import { Button, Group, Text } from '@mantine/core'
+import { withCode } from '../shell/with-code.tsx'
 import { AllOrSome, type FieldProps, Plain } from './config-plain.tsx'
 import { JsonField } from './json-field.tsx'
 import { useProblem } from './problems.ts'
@@ -27,7 +28,7 @@ export function ConfigField({ schema: given, ...rest }: FieldProps) {
       return (
         <JsonField
           label={labelOf(rest.name, schema)}
-          description={schema.description}
+          description={withCode(schema.description)}
           path={rest.path}
           value={rest.value}
           onChange={rest.onChange}
@@ -128,7 +129,7 @@ function About({ schema, error }: { schema: Schema; error: string | undefined })
     <>
       {schema.description && (
         <Text size="xs" c="dimmed">
-          {schema.description}
+          {withCode(schema.description)}
         </Text>
       )}
       {error && (

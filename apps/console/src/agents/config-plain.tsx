@@ -8,8 +8,9 @@ import {
   Textarea,
   TextInput,
 } from '@mantine/core'
+import { withCode } from '../shell/with-code.tsx'
 import { useProblem } from './problems.ts'
-import { kindOf, labelOf, type Schema } from './schema.ts'
+import { kindOf, labelOf, limitsOf, type Schema } from './schema.ts'
 
 export type FieldProps = {
   name: string
@@ -31,7 +32,7 @@ export function Plain({ name, schema, path, value, onChange, isRequired = false 
   const error = useProblem(path, kind === 'some of' || kind === 'texts')
   const about = {
     label: labelOf(name, schema),
-    description: schema.description,
+    description: withCode(schema.description),
     error,
     size: 'xs',
     placeholder: placeholderOf(schema),
@@ -57,6 +58,9 @@ export function Plain({ name, schema, path, value, onChange, isRequired = false 
       return (
         <NumberInput
           {...about}
+          {...boundsOf(schema)}
+          // What is out of bounds is said, not changed.
+          clampBehavior="none"
           value={typeof value === 'number' ? value : ''}
           onChange={(next) => onChange(typeof next === 'number' ? next : undefined)}
           allowDecimal={schema.type === 'number'}
@@ -117,6 +121,17 @@ export function Plain({ name, schema, path, value, onChange, isRequired = false 
   }
 }
 
+function boundsOf(schema: Schema) {
+  const { description = '', minimum, maximum } = schema
+  const limits = limitsOf(schema)
+  const said = limits && `${limits[0]!.toUpperCase()}${limits.slice(1)}.`
+  return {
+    description: [description, said].filter(Boolean).join(' '),
+    ...(minimum !== undefined && { min: minimum }),
+    ...(maximum !== undefined && { max: maximum }),
+  }
+}
+
 function placeholderOf({ default: standard, examples }: Schema): string {
   if (standard !== undefined) {
     return Array.isArray(standard) ? standard.join(', ') : String(standard)
@@ -133,7 +148,7 @@ export function AllOrSome({ name, schema, path, value, onChange }: FieldProps) {
       <Select
         size="xs"
         label={labelOf(name, schema)}
-        description={schema.description}
+        description={withCode(schema.description)}
         data={[
           { value: 'none', label: 'No' },
           { value: 'all', label: 'All' },

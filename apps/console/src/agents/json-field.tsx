@@ -1,10 +1,10 @@
 import { Textarea } from '@mantine/core'
-import { useEffect, useRef, useState } from 'react'
+import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { useProblem } from './problems.ts'
 
 type JsonProps = {
   label: string
-  description?: string | undefined
+  description?: ReactNode
   path: string
   value: unknown
   onChange: (value: unknown) => void

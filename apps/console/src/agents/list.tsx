@@ -106,7 +106,7 @@ function Row({
           {name}
         </Text>
         {tags.slice(0, 3).map((tag) => (
-          <Badge key={tag} size="xs" variant="default" tt="none">
+          <Badge key={tag} size="xs" variant="default">
             {tag}
           </Badge>
         ))}
@@ -118,8 +118,11 @@ function Row({
         {description ?? id}
       </Text>
       <Text span size="xs" c="dimmed" className="agent-can">
-        {capabilities.length === 1 ? '1 capability' : `${capabilities.length} capabilities`}
+        {countOf(capabilities.length)}
       </Text>
     </Link>
   )
 }
+
+const countOf = (count: number) =>
+  count === 0 ? 'no capabilities' : count === 1 ? '1 capability' : `${count} capabilities`

@@ -43,6 +43,13 @@ function Given({ preview, isOld }: { preview: Preview; isOld: boolean }) {
         )}
       </Text>
       <h2>
+        Prompt{' '}
+        <Text span size="xs" c="dimmed">
+          {system_prompt.length.toLocaleString('en')} characters
+        </Text>
+      </h2>
+      {system_prompt !== '' && <pre className="prompt">{system_prompt}</pre>}
+      <h2>
         Tools{' '}
         <Text span size="xs" c="dimmed">
           {tools.length}
@@ -61,13 +68,6 @@ function Given({ preview, isOld }: { preview: Preview; isOld: boolean }) {
           In effect: {capabilities.map(({ ref }) => ref).join(', ')}
         </Text>
       )}
-      <h2>
-        Prompt{' '}
-        <Text span size="xs" c="dimmed">
-          {system_prompt.length.toLocaleString('en')} characters
-        </Text>
-      </h2>
-      {system_prompt !== '' && <pre className="prompt">{system_prompt}</pre>}
     </div>
   )
 }

@@ -11,6 +11,7 @@ import {
   isSame,
   jsonProblem,
   problemsOf,
+  withoutMasked,
 } from './draft.ts'
 
 /** Somebody saved the agent after it was read here. */
@@ -99,7 +100,9 @@ function usePreview(draft: Draft) {
     placeholderData: keepPreviousData,
     queryFn: ({ signal }) => {
       const { name, ...rest } = bodyOf(settled)
-      return outlast.agents.preview({ ...rest, ...(name !== '' && { name }) }, { signal })
+      const capabilities = withoutMasked(settled.uses)
+      const body = { ...rest, capabilities, ...(name !== '' && { name }) }
+      return outlast.agents.preview(body, { signal })
     },
   })
 }

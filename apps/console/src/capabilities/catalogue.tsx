@@ -100,7 +100,7 @@ function Entry({ capability, isOpen, toggle }: EntryProps) {
         onClick={() => toggle(!isOpen)}
       >
         <span className="capability-name">
-          <Text span fw={600} size="sm">
+          <Text span fw={500} size="sm">
             {name}
           </Text>
           <Text span size="xs" c="dimmed" ff="monospace">
@@ -115,7 +115,7 @@ function Entry({ capability, isOpen, toggle }: EntryProps) {
         <Text span size="xs" c="dimmed" className="capability-category">
           {is_mcp ? 'MCP' : category}
         </Text>
-        <Text span size="sm" c="dimmed" className="capability-about">
+        <Text span c="dimmed" className="capability-about">
           {description}
         </Text>
         <Text span size="xs" c="dimmed" className="capability-count">

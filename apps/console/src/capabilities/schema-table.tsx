@@ -1,5 +1,6 @@
 import { Text } from '@mantine/core'
 import { type Schema, typeOf } from '../agents/schema.ts'
+import { withCode } from '../shell/with-code.tsx'
 
 /** What an object may hold, readable: names, types, what they mean. */
 export function SchemaTable({ schema, empty }: { schema: Schema; empty: string }) {
@@ -26,7 +27,7 @@ export function SchemaTable({ schema, empty }: { schema: Schema; empty: string }
             </Text>
           </dt>
           <dd>
-            {one.description && <Text size="xs">{one.description}</Text>}
+            {one.description && <Text size="xs">{withCode(one.description)}</Text>}
             <Nested schema={one} />
           </dd>
         </div>

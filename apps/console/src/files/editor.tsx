@@ -39,7 +39,7 @@ export function Editor({ sessionId, file }: About) {
           </Text>
         )}
         <Button
-          size="compact-sm"
+          size="xs"
           disabled={!isSaveable}
           loading={save.isPending}
           onClick={() => save.mutate({ anyway: false })}

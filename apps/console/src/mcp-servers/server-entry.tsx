@@ -44,12 +44,12 @@ export function ServerEntry({ server }: { server: McpServer }) {
             {name}
             <State kind={kind}>{word}</State>
             {api_key_set && (
-              <Badge size="xs" variant="light" color="gray" tt="none">
+              <Badge size="xs" variant="light" color="gray">
                 key set
               </Badge>
             )}
             {headerCount > 0 && (
-              <Badge size="xs" variant="light" color="gray" tt="none">
+              <Badge size="xs" variant="light" color="gray">
                 {headerCount === 1 ? '1 header' : `${headerCount} headers`}
               </Badge>
             )}

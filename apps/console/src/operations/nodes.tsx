@@ -57,7 +57,7 @@ function Node({ node }: { node: Worker }) {
         about={
           <>
             {role} · version {version} · {used_slots} of {slots} slots in use · lease until{' '}
-            {new Date(lease_until).toLocaleTimeString()} · started <Ago at={started_at} />
+            {new Date(lease_until).toLocaleTimeString('en-GB')} · started <Ago at={started_at} />
           </>
         }
         side={

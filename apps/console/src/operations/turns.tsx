@@ -13,9 +13,9 @@ import { Empty, Failure } from '../shell/screen.tsx'
 
 const statuses = ['queued', 'running', 'waiting', 'failed'] as const
 const kinds: Record<Workflow['status'], StateKind> = {
-  queued: 'warn',
+  queued: 'off',
   running: 'busy',
-  waiting: 'off',
+  waiting: 'warn',
   failed: 'bad',
 }
 const shownMax = 100
@@ -102,7 +102,7 @@ function Turn({ turn }: { turn: Workflow }) {
       }
       about={
         <>
-          since <Ago at={since} />
+          <Ago at={since} />
           {node && ` · on ${node}`}
           {attempts > 1 && ` · taken ${attempts} times`} · <code>{turn_id}</code>
           {error && <div>{error}</div>}

@@ -30,7 +30,7 @@ export function ModelRow({ model }: { model: ListedModel }) {
       </UnstyledButton>
       <div className="model-cell">
         <div className="name" title={display_name}>
-          {display_name}
+          <span>{display_name}</span>
           {is_default && (
             <Badge size="xs" variant="light">
               default

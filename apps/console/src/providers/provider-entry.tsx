@@ -21,7 +21,8 @@ export function ProviderEntry({ provider }: { provider: Provider }) {
   const mayChange = useMay('admin')
   const acts = useActs(id)
   const close = () => setOpened(undefined)
-  const needsKey = provider_type !== 'llmsim'
+  // A server of one's own may want none.
+  const needsKey = !base_url
   return (
     <>
       <Entry
@@ -32,8 +33,8 @@ export function ProviderEntry({ provider }: { provider: Provider }) {
               {name}
             </Link>
             <State kind={status === 'active' ? 'good' : 'off'}>{status}</State>
-            {needsKey && (
-              <Badge size="xs" variant="light" color={api_key_set ? 'gray' : 'yellow'} tt="none">
+            {provider_type !== 'llmsim' && (
+              <Badge size="xs" variant="light" color={api_key_set || !needsKey ? 'gray' : 'yellow'}>
                 {api_key_set ? 'key set' : 'no key'}
               </Badge>
             )}

@@ -67,6 +67,14 @@ const stepOf = (field: string) => /^(?:\*|0)\/(\d+)$/.exec(field)?.[1]
 const every = (step: string, unit: string) =>
   step === '1' ? `every ${unit}` : `every ${step} ${unit}s`
 
+/** `9-17` means the whole of hour 17, too. */
+function hoursOf(hour: string): string {
+  const [, from, to] = /^(\d+)-(\d+)$/.exec(hour) ?? []
+  return from && to
+    ? `from ${from.padStart(2, '0')}:00 to ${to.padStart(2, '0')}:59`
+    : `in hours ${hour}`
+}
+
 /** When within a day. */
 function timeOf(second: string, minute: string, hour: string): string {
   const seconds = second === '0' || second === '00' ? '' : ` and second ${second}`
@@ -81,7 +89,7 @@ function timeOf(second: string, minute: string, hour: string): string {
   const minutes = minuteStep ? every(minuteStep, 'minute') : `at minute ${minute}`
   if (hour === '*') return isNumber(minute) ? `every hour at minute ${minute}${seconds}` : minutes
   const hourStep = stepOf(hour)
-  return `${minutes}${seconds}, ${hourStep ? every(hourStep, 'hour') : `in hours ${hour}`}`
+  return `${minutes}${seconds}, ${hourStep ? every(hourStep, 'hour') : hoursOf(hour)}`
 }
 
 const isAny = (field: string) => field === '*' || field === '?'

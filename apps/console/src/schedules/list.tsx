@@ -84,8 +84,9 @@ export function Due({ schedule }: { schedule: Schedule }) {
   if (!next_trigger_at) return <State kind="off">not due any more</State>
   return (
     <State kind="good">
-      next run&nbsp;
-      <Ago at={next_trigger_at} />
+      <span>
+        next run <Ago at={next_trigger_at} />
+      </span>
     </State>
   )
 }

@@ -6,7 +6,7 @@ import { useState } from 'react'
 import { outlast } from '../client.ts'
 import { useMay } from '../login/me.ts'
 import { durationOf } from '../sessions/duration.ts'
-import { Ago } from '../shell/ago.tsx'
+import { Ago, exactTimeOf } from '../shell/ago.tsx'
 import { Confirm } from '../shell/confirm.tsx'
 import { Entry, State, type StateKind } from '../shell/entry.tsx'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
@@ -144,7 +144,7 @@ function ExecutionRow({ execution }: { execution: Execution }) {
   const { scheduled_at, status, duration_ms, error, session_id } = execution
   return (
     <Entry
-      label={`${status} ${new Date(scheduled_at).toLocaleString()}`}
+      label={`${status} ${exactTimeOf(scheduled_at)}`}
       name={
         <>
           <Ago at={scheduled_at} />

@@ -1,5 +1,5 @@
 import type { InputContentPart } from '@outlast/sdk'
-import { useState } from 'react'
+import { useMemo, useState } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
 
 /** What goes along with a message. */
@@ -105,7 +105,8 @@ export function useAttachments(sessionId: string) {
   }
 
   const remove = (key: number) => setAll((before) => before.filter((one) => one.key !== key))
-  return { all, add, remove, clear: () => setAll([]) }
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what it does depends on these alone
+  return useMemo(() => ({ all, add, remove, clear: () => setAll([]) }), [all, sessionId])
 }
 
 export type Attachments = ReturnType<typeof useAttachments>

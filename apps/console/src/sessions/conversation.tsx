@@ -1,7 +1,7 @@
-import { Button } from '@mantine/core'
+import { Button, Loader } from '@mantine/core'
 import type { Transcript, TranscriptItem } from '@outlast/sdk'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { Icon } from '../shell/icon.tsx'
 import { Empty } from '../shell/screen.tsx'
 import { Announcer } from './announcer.tsx'
@@ -12,12 +12,25 @@ import { usePlace } from './session-place.tsx'
 
 type Line = { key: string; item?: TranscriptItem; outgoing?: Outgoing }
 
+type Section = Transcript['sections'][number]
+
 const linesOf = (transcript: Transcript, outgoing: readonly Outgoing[]): Line[] => [
-  ...transcript.sections.flatMap((section) =>
-    section.filter(isSeen).map((item) => ({ key: keyOf(item), item })),
-  ),
+  ...transcript.sections.flatMap(linesOfSection),
   ...outgoing.map((one) => ({ key: one.key, outgoing: one })),
 ]
+
+/** Of a long conversation a word changes one section. */
+const known = new WeakMap<Section, Line[]>()
+
+function linesOfSection(section: Section): Line[] {
+  const lines =
+    known.get(section) ??
+    section.filter((item, at) => isSeen(item) && !isSaidNext(item, section[at + 1])).map(lineOf)
+  known.set(section, lines)
+  return lines
+}
+
+const lineOf = (item: TranscriptItem): Line => ({ key: keyOf(item), item })
 
 /** A model may give the calls of two turns the same id. */
 const keyOf = (item: TranscriptItem) =>
@@ -26,6 +39,13 @@ const keyOf = (item: TranscriptItem) =>
 /** A reply that only called tools said nothing. */
 const isSeen = (item: TranscriptItem) =>
   item.kind !== 'agent_message' || item.isStreaming || item.text !== '' || item.thinking !== ''
+
+/** What a failed turn told the person is why it failed, which the notice says. */
+const isSaidNext = (item: TranscriptItem, next: TranscriptItem | undefined) =>
+  item.kind === 'agent_message' &&
+  next?.kind === 'notice' &&
+  next.type === 'turn.failed' &&
+  next.data.error === item.text
 
 const heights = { tool_call: 46, user_message: 70, agent_message: 140, notice: 40 }
 const nearPx = 80
@@ -47,11 +67,12 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
   const { sections } = transcript
   // biome-ignore lint/correctness/useExhaustiveDependencies: lines follow from the sections alone
   const lines = useMemo(() => linesOf(transcript, outgoing), [sections, outgoing])
+  const keys = useKeys(lines)
   const virtual = useVirtualizer({
     count: lines.length,
     getScrollElement: () => box.current,
     estimateSize: (at) => heights[lines[at]?.item?.kind ?? 'user_message'],
-    getItemKey: (at) => lines[at]!.key,
+    getItemKey: useCallback((at: number) => keys[at]!, [keys]),
     overscan: 6,
     paddingStart: 16,
     paddingEnd: 16,
@@ -98,6 +119,11 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
           ))}
         </div>
         {isLoaded && lines.length === 0 && <Beginning />}
+        {!isLoaded && (
+          <div className="on-its-way">
+            <Loader size="sm" aria-label="The conversation is on its way" />
+          </div>
+        )}
       </section>
       {isLoaded && <Announcer transcript={transcript} />}
       {news !== undefined && (
@@ -129,6 +155,15 @@ function Shown({ line, messageId }: { line: Line; messageId: string | undefined 
 
 const isOf = (item: TranscriptItem | undefined, messageId: string) =>
   item !== undefined && 'id' in item && item.id === messageId
+
+/** The same ones as long as nothing comes or goes: for others every place is worked out anew. */
+function useKeys(lines: readonly Line[]): readonly string[] {
+  const kept = useRef<readonly string[]>([])
+  const isSame =
+    lines.length === kept.current.length && lines.every(({ key }, at) => key === kept.current[at])
+  if (!isSame) kept.current = lines.map(({ key }) => key)
+  return kept.current
+}
 
 /** Where one is when the conversation opens, and when another of its messages is asked for. */
 function useFirstPlace(isBegun: boolean, go: () => void, messageId: string | undefined) {

@@ -39,7 +39,7 @@ function Why({ sessionId }: { sessionId: string }) {
       <Text size="sm">{data && withLocalTimes(data.sentence)}</Text>
       {data && (
         <Text size="xs" c="dimmed">
-          {data.state.replaceAll('_', ' ')}, since <Ago at={data.since} />
+          {data.state.replaceAll('_', ' ')} · <Ago at={data.since} />
           {data.node && `, on ${data.node}`}
         </Text>
       )}
@@ -105,7 +105,16 @@ function Facts({ session }: { session: Session }) {
         <CopyAction label="Copy the session's id" icon="copy" text={id} />
       </Fact>
       <Fact name="Agent">
-        {agent?.name ?? '…'} <code>{agent_id}</code>
+        <Anchor
+          size="sm"
+          renderRoot={(props) => (
+            <Link to="/agents/$agentId" params={{ agentId: agent_id }} {...props} />
+          )}
+        >
+          {agent?.name ?? '…'}
+        </Anchor>{' '}
+        <code>{agent_id}</code>
+        <CopyAction label="Copy the agent's id" icon="copy" text={agent_id} />
       </Fact>
       <Fact name="Model">
         {model ? `${model.display_name} · ${model.provider_name}` : 'none'}

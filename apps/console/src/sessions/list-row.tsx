@@ -1,8 +1,9 @@
-import { Badge, Checkbox, Text } from '@mantine/core'
+import { Badge } from '@mantine/core'
 import type { Session } from '@outlast/sdk'
 import { Link } from '@tanstack/react-router'
 import { memo } from 'react'
 import { Ago } from '../shell/ago.tsx'
+import { State, type StateKind } from '../shell/entry.tsx'
 
 export const rowHeight = 60
 
@@ -16,13 +17,15 @@ type RowProps = {
   select: (index: number, isRange: boolean) => void
 }
 
-/** One session of the list. */
+/** One session of the list. Plain where it can be: while somebody scrolls, several are made in each frame. */
 export const Row = memo(({ session, index, agentName, isSelected, isNew, select }: RowProps) => {
   const name = session.title ?? session.preview ?? 'No message yet'
+  const [kind, word] = stateOf(session)
   return (
     <div className="session-row" data-selected={isSelected} data-new={isNew}>
-      <Checkbox
-        size="xs"
+      <input
+        type="checkbox"
+        className="session-box"
         aria-label={`Select ${name}`}
         checked={isSelected}
         readOnly
@@ -38,19 +41,21 @@ export const Row = memo(({ session, index, agentName, isSelected, isNew, select 
       >
         <span className="session-name">{name}</span>
         <span className="session-agent">{agentName ?? ''}</span>
-        <span className="session-reply">{session.output_preview ?? ''}</span>
+        <span className="session-reply">{plain(session.output_preview ?? '')}</span>
         <span className="session-tags">
           {session.tags.slice(0, 3).map((tag) => (
-            <Badge key={tag} size="xs" variant="default" tt="none">
+            <Badge key={tag} size="xs" variant="default">
               {tag}
             </Badge>
           ))}
         </span>
-        <State session={session} />
+        <span className="session-state">
+          <State kind={kind}>{word}</State>
+        </span>
         <span className="session-cost">{spentOf(session)}</span>
-        <Text className="session-ago" size="xs" c="dimmed" component="span">
+        <span className="session-ago">
           <Ago at={session.created_at} />
-        </Text>
+        </span>
       </Link>
     </div>
   )
@@ -65,19 +70,15 @@ export const RowToCome = () => (
 )
 
 /** What a session does, and for whom it waits. */
-function State({ session: { status, waiting_for } }: { session: Session }) {
-  const [kind, word] = waiting_for
-    ? ([
-        'waiting',
-        waiting_for.type === 'approval' ? 'waits for approval' : 'waits for its client',
-      ] as const)
-    : ([status, status === 'started' ? 'new' : status] as const)
-  return (
-    <span className="session-state" data-kind={kind}>
-      {word}
-    </span>
-  )
+function stateOf({ status, waiting_for }: Session): [StateKind, string] {
+  if (waiting_for?.type === 'approval') return ['warn', 'waits for approval']
+  if (waiting_for) return ['warn', 'waits for its client']
+  if (status === 'active') return ['busy', 'active']
+  return ['off', status === 'started' ? 'new' : 'idle']
 }
+
+/** What is said in one line needs no Markdown. */
+const plain = (text: string) => text.replace(/\*\*|`|^#+ /gm, '')
 
 const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
 const dollars = new Intl.NumberFormat('en', {

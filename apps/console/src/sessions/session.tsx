@@ -1,17 +1,20 @@
 import './session.css'
-import { Badge, Button } from '@mantine/core'
+import { Anchor, Button } from '@mantine/core'
 import { useThrottledValue } from '@mantine/hooks'
 import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
-import { type DragEvent, lazy, Suspense, useEffect, useMemo, useRef } from 'react'
+import { type DragEvent, lazy, memo, Suspense, useEffect, useMemo, useRef } from 'react'
+import { State, type StateKind } from '../shell/entry.tsx'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { useAttachments } from './attachments.ts'
 import { Composer } from './composer.tsx'
+import { useAgent } from './controls.tsx'
 import { Conversation } from './conversation.tsx'
 import { Keeping } from './kept.tsx'
 import { useOutgoing } from './outbox.ts'
 import { panels } from './panels.ts'
 import { SessionPlace } from './session-place.tsx'
+import { useTabSign } from './tab-sign.ts'
 import { useSession } from './use-session.ts'
 import { type Followed, useTranscript } from './use-transcript.ts'
 import { WhyLine } from './why.tsx'
@@ -39,12 +42,23 @@ function Live({ sessionId }: { sessionId: string }) {
   const now = useRef(events)
   now.current = events
   const place = useMemo(() => ({ sessionId, eventsNow: () => now.current }), [sessionId])
+  const [kind, word] = stateOf(followed)
+  useTabSign(kind === 'warn')
   if (error) return <Gone error={error} />
+  const title = session ? (session.title ?? session.preview ?? 'New session') : ''
   return (
     <SessionPlace value={place}>
       <Screen
-        title={session?.title ?? session?.preview ?? 'Session'}
-        actions={<State followed={followed} />}
+        title={title}
+        tabTitle={title && isLoaded ? `${title} – ${word}` : title}
+        actions={
+          <>
+            <AgentLink id={session?.agent_id} />
+            <span role="status" className="session-now">
+              {isLoaded && <State kind={kind}>{word}</State>}
+            </span>
+          </>
+        }
       >
         <Tabs />
         <div className="session" data-panel={panel}>
@@ -80,7 +94,7 @@ function Live({ sessionId }: { sessionId: string }) {
           {panel && (
             <section className="session-panel" aria-label={labelOf(panel)}>
               <Suspense>
-                <Panel name={panel} followed={followed} sessionId={sessionId} />
+                <Panel name={panel} events={events} sessionId={sessionId} />
               </Suspense>
             </section>
           )}
@@ -92,40 +106,42 @@ function Live({ sessionId }: { sessionId: string }) {
 
 const labelOf = (name: string) => name.slice(0, 1).toUpperCase() + name.slice(1)
 
-function State({ followed: { transcript } }: { followed: Followed }) {
-  const isWaiting = transcript.waitingFor.length > 0
-  const word = isWaiting ? 'waits for you' : transcript.status
-  const colors = { active: 'green', idle: 'gray' }
+function stateOf({ transcript: { status, waitingFor } }: Followed): [StateKind, string] {
+  if (waitingFor.length > 0) return ['warn', 'waits for you']
+  return status === 'active' ? ['busy', 'active'] : ['off', 'idle']
+}
+
+function AgentLink({ id }: { id: string | undefined }) {
+  const agent = useAgent(id).data
+  if (!agent) return null
   return (
-    <Badge
-      color={isWaiting ? 'yellow' : colors[transcript.status]}
-      variant="light"
-      role="status"
-      miw="max-content"
+    <Anchor
+      className="session-agent-link"
+      renderRoot={(props) => (
+        <Link to="/agents/$agentId" params={{ agentId: agent.id }} {...props} />
+      )}
     >
-      {word}
-    </Badge>
+      {agent.name}
+    </Anchor>
   )
 }
 
 /** On a phone a panel stands in the place of the conversation, elsewhere beside it. */
-function Tabs() {
-  return (
-    <nav className="session-tabs" aria-label="Views of the session">
-      {[undefined, ...panels].map((name) => (
-        <Link
-          key={name ?? 'conversation'}
-          from="/sessions/$sessionId"
-          to="."
-          search={(before) => ({ ...before, panel: name })}
-          activeOptions={{ exact: true, includeSearch: true }}
-        >
-          {name ? labelOf(name) : 'Conversation'}
-        </Link>
-      ))}
-    </nav>
-  )
-}
+const Tabs = memo(() => (
+  <nav className="session-tabs" aria-label="Views of the session">
+    {[undefined, ...panels].map((name) => (
+      <Link
+        key={name ?? 'conversation'}
+        from="/sessions/$sessionId"
+        to="."
+        search={(before) => ({ ...before, panel: name })}
+        activeOptions={{ exact: true, includeSearch: true }}
+      >
+        {name ? labelOf(name) : 'Conversation'}
+      </Link>
+    ))}
+  </nav>
+))
 
 /** However much happens, no more often than this. */
 const freshMs = 500

@@ -175,12 +175,22 @@ const Zoom = ({ label, sign, to, isOff, set }: ZoomProps) => (
   </ActionIcon>
 )
 
+const [second, minute, hour, day] = [1_000, 60_000, 3_600_000, 86_400_000]
+const tickSteps = [
+  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
+  ...[1, 2, 5, 10, 15, 30].map((count) => count * second),
+  ...[1, 2, 5, 10, 15, 30].map((count) => count * minute),
+  ...[1, 2, 3, 6, 12].map((count) => count * hour),
+]
+
+/** Lines at round times. */
 function Ticks({ ms, zoom }: { ms: number; zoom: number }) {
-  const count = 4 * zoom
-  return Array.from({ length: Math.min(count, 256) }, (_, at) => (
+  const least = ms / (4 * zoom)
+  const step = tickSteps.find((one) => one >= least) ?? Math.ceil(least / day) * day
+  return Array.from({ length: Math.ceil(ms / step) }, (_, at) => (
     // biome-ignore lint/suspicious/noArrayIndexKey: ticks stand where they stand
-    <div key={at} className="tick" style={{ left: `${(at / count) * 100}%` }}>
-      {durationOf((ms * at) / count)}
+    <div key={at} className="tick" style={{ left: `${((at * step) / ms) * 100}%` }}>
+      {at === 0 ? '0' : durationOf(at * step).replace('.0 ', ' ')}
     </div>
   ))
 }

@@ -1,5 +1,5 @@
 import './tools.css'
-import { Loader, Progress, UnstyledButton, VisuallyHidden } from '@mantine/core'
+import { Loader, UnstyledButton, VisuallyHidden } from '@mantine/core'
 import type { ToolCallItem } from '@outlast/sdk'
 import { Icon } from '../shell/icon.tsx'
 import { ApprovalForm } from './approval.tsx'
@@ -85,7 +85,7 @@ function HowFar({ progress, total, message }: Far) {
   return (
     <div className="how-far">
       {total !== undefined && total > 0 && (
-        <Progress value={(progress / total) * 100} size="sm" aria-label="Progress" />
+        <progress value={progress} max={total} aria-label="Progress" />
       )}
       <span>{message ?? (total === undefined ? progress : `${progress} of ${total}`)}</span>
     </div>

@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
+import { exactTimeOf } from '../shell/ago.tsx'
 
 const againMs = 5_000
 
@@ -15,8 +16,7 @@ export const useWhy = (sessionId: string, enabled = true) =>
 const instant = /\d{4}-\d\d-\d\dT[\d:.]+Z/g
 
 /** A sentence with its times as the person at the browser tells them. */
-export const withLocalTimes = (sentence: string) =>
-  sentence.replace(instant, (at) => new Date(at).toLocaleString())
+export const withLocalTimes = (sentence: string) => sentence.replace(instant, exactTimeOf)
 
 type LineProps = { sessionId: string; isActive: boolean }
 

@@ -4,7 +4,7 @@ import { useInfiniteQuery, useMutation } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { outlast } from '../client.ts'
 import { saveBlob } from '../files/save.ts'
-import { Ago } from '../shell/ago.tsx'
+import { Ago, exactTimeOf } from '../shell/ago.tsx'
 import { Refusal } from '../shell/confirm.tsx'
 import { Entry } from '../shell/entry.tsx'
 import { Empty, Failure } from '../shell/screen.tsx'
@@ -134,7 +134,7 @@ function Row({ entry }: { entry: AuditEntry }) {
   const { action, actor_name, actor_type, actor_id, target, address, created_at, details } = entry
   return (
     <Entry
-      label={`${action} ${new Date(created_at).toLocaleString()}`}
+      label={`${action} ${exactTimeOf(created_at)}`}
       name={
         <>
           <code>{action}</code>

@@ -6,6 +6,11 @@ const units = [
   ['minute', 60_000],
 ] as const
 
+const exact = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })
+
+/** A time to the second, as it is where the person is. */
+export const exactTimeOf = (at: string) => exact.format(new Date(at))
+
 const words = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
 const tickMs = 30_000
 
@@ -25,7 +30,7 @@ export function Ago({ at }: { at: string }) {
     return () => clearInterval(timer)
   }, [])
   return (
-    <time dateTime={at} title={new Date(at).toLocaleString()}>
+    <time dateTime={at} title={exactTimeOf(at)}>
       {agoOf(at, now)}
     </time>
   )

@@ -9,14 +9,17 @@ import { isAt, places } from './places.ts'
 /** A screen: its name, what can be done with all of it, and what scrolls below. */
 export function Screen({
   title,
+  tabTitle = title,
   actions,
   children,
 }: {
-  title: ReactNode
+  title: string
+  /** What the browser's tab says; default: the title. */
+  tabTitle?: string
   actions?: ReactNode
   children: ReactNode
 }) {
-  useDocumentTitle(typeof title === 'string' ? `${title} · Outlast` : 'Outlast')
+  useDocumentTitle(tabTitle === '' ? 'Outlast' : `${tabTitle} · Outlast`)
   return (
     <div className="screen">
       <Group className="bar" justify="space-between" wrap="nowrap" gap="sm">

@@ -4,7 +4,6 @@ import { useDisclosure, useWindowEvent } from '@mantine/hooks'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
 import { lazy, Suspense, useState } from 'react'
 import { useAsking } from '../login/login.ts'
-import { SignIn } from '../login/sign-in.tsx'
 import { Welcome } from '../login/welcome.tsx'
 import { Banners } from './banners.tsx'
 import { useChanges } from './changes.ts'
@@ -16,6 +15,7 @@ import { Scheme } from './scheme.tsx'
 import { type Overlay, useShortcuts } from './shortcuts.ts'
 
 const Palette = lazy(() => import('./palette.tsx').then((all) => ({ default: all.Palette })))
+const SignIn = lazy(() => import('../login/sign-in.tsx').then((all) => ({ default: all.SignIn })))
 const Keys = lazy(() => import('./keys.tsx').then((all) => ({ default: all.Keys })))
 
 /** What surrounds every screen: where one can go, who is signed in, light or dark. */
@@ -30,7 +30,7 @@ export function Shell() {
   const closeOverlay = () => setOverlay(undefined)
   return (
     <>
-      {isAsking ? <SignIn /> : <Welcome />}
+      <Suspense>{isAsking ? <SignIn /> : <Welcome />}</Suspense>
       <div hidden={isAsking}>
         <AppShell
           header={{ height: { base: 48, sm: 0 } }}

@@ -1,0 +1,114 @@
+/**
+ * Takes the pictures of the console in docs/images: real nodes, a vendor that says what is written for it, a Chromium.
+ * Nothing of the caller's environment or data is seen. It takes a minute.
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { chromiumSettings } from './chromium.ts'
+import { latency, refund, weekly } from './screenshots/conversations.ts'
+import { fontSettings } from './screenshots/fonts.ts'
+import { keepBusy } from './screenshots/load.ts'
+import { withPlace } from './screenshots/place.ts'
+import { smaller } from './screenshots/png.ts'
+import type { World } from './screenshots/world.ts'
+
+const folder = fileURLToPath(new URL('../docs/images/', import.meta.url))
+const desk = { width: 1280, height: 800 }
+const phone = { width: 390, height: 780 }
+
+type Picture = {
+  name: string
+  path: (world: World) => string
+  scheme?: 'light' | 'dark'
+  size?: { width: number; height: number }
+  /** What is done on the page before, and what it waits for. */
+  prepare: (page: Page, url: string) => Promise<unknown>
+}
+
+const session =
+  ({ title }: { title: string }, query = '') =>
+  ({ sessions }: World) =>
+    `/sessions/${sessions.get(title)!.id}${query}`
+
+const pictures: readonly Picture[] = [
+  {
+    name: 'sessions',
+    path: () => '/',
+    prepare: (page) => page.getByText('waits for approval').waitFor(),
+  },
+  {
+    name: 'approval',
+    path: session(refund),
+    prepare: (page) => page.getByRole('button', { name: 'Allow', exact: true }).waitFor(),
+  },
+  {
+    name: 'timeline-dark',
+    path: session(latency, '?panel=timeline'),
+    scheme: 'dark',
+    async prepare(page) {
+      await page.getByRole('button', { name: /^Turn 1/ }).click()
+      await page
+        .getByRole('button', { name: /^claude-sonnet/ })
+        .nth(1)
+        .hover()
+      await page.getByText('Asked again').waitFor()
+    },
+  },
+  {
+    name: 'usage',
+    path: session(weekly, '?panel=usage'),
+    prepare: (page) => page.getByRole('img', { name: /^Tokens of/ }).waitFor(),
+  },
+  {
+    name: 'agent',
+    path: ({ agentIds }) => `/agents/${agentIds.support}?side=preview`,
+    prepare: (page) => page.getByText('asks first').waitFor(),
+  },
+  {
+    name: 'approval-phone-dark',
+    path: session(refund),
+    scheme: 'dark',
+    size: phone,
+    prepare: (page) => page.getByRole('button', { name: 'Allow', exact: true }).waitFor(),
+  },
+  {
+    name: 'operations',
+    path: () => '/operations',
+    prepare: (page, url) => keepBusy(page, url),
+  },
+]
+
+async function take(browser: Browser, url: string, world: World, picture: Picture) {
+  const { name, scheme = 'light', size = desk, prepare } = picture
+  const context = await browser.newContext({
+    ...{ viewport: size, colorScheme: scheme, deviceScaleFactor: 2 },
+    ...{ locale: 'en-GB', timezoneId: 'Europe/Lisbon', reducedMotion: 'reduce' },
+    ...(size === phone && { hasTouch: true, isMobile: true }),
+  })
+  const page = await context.newPage()
+  await page.goto(url + picture.path(world))
+  await prepare(page, url)
+  const png = smaller(await page.screenshot({ caret: 'hide', animations: 'disabled' }))
+  writeFileSync(path.join(folder, `${name}.png`), png)
+  console.log(`${name}.png ${Math.round(png.length / 1024)} KB`)
+  await context.close()
+}
+
+const { OUTLAST_TEST_CHROMIUM: executablePath, OUTLAST_TEST_CHROMIUM_LIBRARIES: libraries } =
+  chromiumSettings()
+const browser = await chromium.launch({
+  executablePath: executablePath!,
+  args: ['--no-sandbox', '--disable-dev-shm-usage', '--hide-scrollbars'],
+  env: { ...process.env, ...(libraries && { LD_LIBRARY_PATH: libraries }), ...fontSettings() },
+})
+try {
+  await withPlace(async (url, world) => {
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(folder, { recursive: true })
+    for (const picture of pictures) await take(browser, url, world, picture)
+  })
+} finally {
+  await browser.close()
+}

@@ -1,0 +1,55 @@
+/** Where pictures are taken: nodes on a database of their own, and a vendor, all gone afterwards. */
+import pg from 'pg'
+import { createLog } from '../../apps/server/src/log.ts'
+import { startEmbedded } from '../../apps/server/src/store/embedded.ts'
+import { startOutlast, withDataDir } from '../../bench/servers.ts'
+import { conversations } from './conversations.ts'
+import { startVendor } from './vendor.ts'
+import { makeWorld, type World } from './world.ts'
+
+const nodes = 3
+
+/** Runs `work` at the address of a node, in a world that is there already. */
+export function withPlace<T>(work: (url: string, world: World) => Promise<T>): Promise<T> {
+  return withDataDir(async (dataDir) => {
+    await using stack = new AsyncDisposableStack()
+    const embedded = await startEmbedded({
+      ...{ dataDir, log: createLog('warn') },
+      onFatal(error) {
+        throw error
+      },
+    })
+    stack.defer(embedded.stop)
+    const vendor = await startVendor(conversations.flatMap(({ exchanges }) => exchanges))
+    stack.defer(vendor.stop)
+    const env = {
+      DATABASE_URL: embedded.url,
+      SECRETS_ENCRYPTION_KEY: `kek-v1:${Buffer.alloc(32, 1).toString('base64')}`,
+    }
+    const urls: string[] = []
+    for (let at = 0; at < nodes; at++) {
+      const node = await startOutlast({ env })
+      stack.defer(node.stop)
+      urls.push(node.url)
+    }
+    const world = await makeWorld(urls[0]!, vendor.url)
+    await moveBack(embedded.url, world)
+    return await work(urls[0]!, world)
+  })
+}
+
+/** As if everything had not begun just now. */
+async function moveBack(url: string, { sessions }: World) {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    for (const { title, minutesAgo } of conversations) {
+      await client.query(
+        `update sessions set created_at = now() - $2 * interval '1 minute' where id = $1`,
+        [sessions.get(title)!.id, minutesAgo],
+      )
+    }
+  } finally {
+    await client.end()
+  }
+}

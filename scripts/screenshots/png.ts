@@ -1,0 +1,127 @@
+/** Pictures of screens in few bytes: their colours, of which a screen has few, in a palette. */
+import { crc32, deflateSync, inflateSync } from 'node:zlib'
+
+const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
+const paletteMax = 96
+
+type Pixels = { width: number; height: number; rgb: Uint8Array }
+
+/** The same picture with at most 96 colours. Contract: takes what Chromium writes, 8 bits a channel, not interlaced. */
+export function smaller(png: Buffer): Buffer {
+  const pixels = decode(png)
+  const palette = paletteOf(pixels.rgb)
+  return encode(pixels, palette)
+}
+
+function decode(png: Buffer): Pixels {
+  const data: Buffer[] = []
+  let [width, height, channels] = [0, 0, 0]
+  for (let at = signature.length; at < png.length; ) {
+    const length = png.readUInt32BE(at)
+    const type = png.toString('latin1', at + 4, at + 8)
+    const body = png.subarray(at + 8, at + 8 + length)
+    if (type === 'IHDR') {
+      width = body.readUInt32BE(0)
+      height = body.readUInt32BE(4)
+      channels = body[9] === 6 ? 4 : 3
+    }
+    if (type === 'IDAT') data.push(body)
+    at += length + 12
+  }
+  const raw = inflateSync(Buffer.concat(data))
+  return { width, height, rgb: unfiltered(raw, { width, height, channels }) }
+}
+
+type Form = { width: number; height: number; channels: number }
+
+/** Each line is written as differences from what is left of it and above it. */
+function unfiltered(raw: Buffer, { width, height, channels }: Form): Uint8Array {
+  const lineLength = width * channels
+  const rgb = new Uint8Array(width * height * 3)
+  let above = new Uint8Array(lineLength)
+  for (let y = 0; y < height; y++) {
+    const from = y * (lineLength + 1)
+    const line = Uint8Array.from(raw.subarray(from + 1, from + 1 + lineLength))
+    for (let x = 0; x < lineLength; x++) {
+      const left = x < channels ? 0 : line[x - channels]!
+      const corner = x < channels ? 0 : above[x - channels]!
+      line[x]! += predicted(raw[from]!, left, above[x]!, corner)
+    }
+    for (let x = 0; x < width; x++) {
+      rgb.set(line.subarray(x * channels, x * channels + 3), (y * width + x) * 3)
+    }
+    above = line
+  }
+  return rgb
+}
+
+function predicted(filter: number, left: number, above: number, corner: number): number {
+  if (filter === 1) return left
+  if (filter === 2) return above
+  if (filter === 3) return (left + above) >> 1
+  if (filter !== 4) return 0
+  const guess = left + above - corner
+  const [a, b, c] = [left, above, corner].map((one) => Math.abs(guess - one)) as [
+    number,
+    number,
+    number,
+  ]
+  return a <= b && a <= c ? left : b <= c ? above : corner
+}
+
+const colorAt = (rgb: Uint8Array, at: number) =>
+  (rgb[at]! << 16) | (rgb[at + 1]! << 8) | rgb[at + 2]!
+
+/** For each colour its place in a palette of the most frequent ones: of others the nearest. */
+function paletteOf(rgb: Uint8Array) {
+  const counts = new Map<number, number>()
+  for (let at = 0; at < rgb.length; at += 3) {
+    const color = colorAt(rgb, at)
+    counts.set(color, (counts.get(color) ?? 0) + 1)
+  }
+  const colors = [...counts.keys()].sort((one, other) => counts.get(other)! - counts.get(one)!)
+  const palette = colors.slice(0, paletteMax)
+  return { palette, places: new Map(colors.map((color) => [color, nearest(palette, color)])) }
+}
+
+function nearest(palette: readonly number[], color: number): number {
+  let [best, least] = [0, Number.POSITIVE_INFINITY]
+  for (const [place, one] of palette.entries()) {
+    const [red, green, blue] = [16, 8, 0].map(
+      (bits) => ((one >> bits) & 255) - ((color >> bits) & 255),
+    )
+    const distance = red! ** 2 + green! ** 2 + blue! ** 2
+    if (distance < least) [best, least] = [place, distance]
+  }
+  return best
+}
+
+function encode({ width, height, rgb }: Pixels, { palette, places }: ReturnType<typeof paletteOf>) {
+  const raw = Buffer.alloc((width + 1) * height)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      raw[y * (width + 1) + 1 + x] = places.get(colorAt(rgb, (y * width + x) * 3))!
+    }
+  }
+  const header = Buffer.alloc(13)
+  header.writeUInt32BE(width, 0)
+  header.writeUInt32BE(height, 4)
+  // 8 bits a place, in a palette.
+  header.set([8, 3, 0, 0, 0], 8)
+  const colors = Buffer.from(palette.flatMap((one) => [one >> 16, (one >> 8) & 255, one & 255]))
+  return Buffer.concat([
+    signature,
+    chunk('IHDR', header),
+    chunk('PLTE', colors),
+    chunk('IDAT', deflateSync(raw, { level: 9 })),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
+}
+
+function chunk(type: string, body: Buffer): Buffer {
+  const named = Buffer.concat([Buffer.from(type, 'latin1'), body])
+  const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)]
+  length.writeUInt32BE(body.length)
+  check.writeUInt32BE(crc32(named))
+  return Buffer.concat([length, named, check])
+}
