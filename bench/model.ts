@@ -12,9 +12,11 @@ export type Model = { baseUrl: string; close: () => Promise<void> }
 /** Serves a model the way vendors of Chat Completions do. Whatever it is asked, the speaker answers. */
 export async function startModel(speaker: Speaker): Promise<Model> {
   const server = http.createServer(async (request, response) => {
-    request.resume()
-    await once(request, 'end')
-    await answer(response, speaker)
+    const isWhole = await once(request.resume(), 'end').then(
+      () => true,
+      () => false,
+    )
+    if (isWhole) await answer(response, speaker)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

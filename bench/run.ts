@@ -10,6 +10,7 @@ import os from 'node:os'
 import { access } from './access.ts'
 import { bash } from './bash.ts'
 import { cli } from './cli.ts'
+import { consoleInBrowser } from './console.ts'
 import { deltas } from './deltas.ts'
 import { markdown, type Options, type Report } from './figures.ts'
 import { files } from './files.ts'
@@ -56,6 +57,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   schedules,
   'sdk-stream': sdkStream,
   cli,
+  console: consoleInBrowser,
 }
 
 const args = process.argv.slice(2)

@@ -91,6 +91,10 @@ export async function talk(signal: AbortSignal): Promise<string> {
   }
   const stored: Event[] = []
   for await (const event of outlast.events.list(session.id, { types: ['turn.completed'] })) stored.push(event)
+  for await (const change of outlast.changes.stream({ signal })) {
+    if (change.type === 'session.changed') console.log(change.data.status)
+    if (change.type === 'changed' && change.data.noun === 'agent') break
+  }
   const page = await outlast.agents.list({ limit: 3 }).catch(() => undefined)
   console.log(page?.data[0]?.name.length, page?.total)
   return (await turn).text

@@ -3,22 +3,22 @@
  * machine does not have. Nothing is installed, so nobody has to be root.
  */
 import { spawnSync } from 'node:child_process'
-import { globSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const kept = path.join(root, 'node_modules/.cache/outlast-chromium')
+const unpacked = path.join(kept, 'usr/lib/chromium/chromium')
 const programs = ['chromium', 'chromium-browser', 'google-chrome']
 
 /** What tests are told of it, as their environment. */
 export function chromiumSettings(): Record<string, string> {
   const found = onPath()
   if (found) return { OUTLAST_TEST_CHROMIUM: found }
-  const program = path.join(kept, 'usr/lib/chromium/chromium')
-  if (globSync(program).length === 0) unpack()
+  if (!existsSync(unpacked)) unpack()
   return {
-    OUTLAST_TEST_CHROMIUM: program,
+    OUTLAST_TEST_CHROMIUM: unpacked,
     OUTLAST_TEST_CHROMIUM_LIBRARIES: globSync('{usr/,}lib/*-linux-gnu{,/pulseaudio}', { cwd: kept })
       .map((folder) => path.join(kept, folder))
       .join(path.delimiter),
@@ -35,7 +35,7 @@ function onPath(): string | undefined {
   return places.flatMap((place) => globSync(place))[0]
 }
 
-/** Contract: the folder is there whole or not at all. */
+/** Contract: the folder is there whole or not at all, however many do this at once. */
 function unpack(): void {
   console.error('There is no Chromium on PATH: Debian’s is fetched, once.')
   const folder = `${kept}-${process.pid}`
@@ -51,8 +51,10 @@ function unpack(): void {
     run('apt-get', [...own, 'download', ...missing(own)], packages)
     for (const file of readdirSync(packages)) run('dpkg-deb', ['-x', file, '..'], packages)
     for (const one of [packages, lists!, cache!]) rmSync(one, { recursive: true })
-    rmSync(kept, { recursive: true, force: true })
     renameSync(folder, kept)
+  } catch (error) {
+    // Another run was here first.
+    if (!existsSync(unpacked)) throw error
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -79,7 +81,7 @@ function run(program: string, args: string[], cwd = root): string {
     maxBuffer: 64 * 1024 ** 2,
   })
   if (status === 0) return stdout
-  throw new Error(
-    `Tests of the console need Chromium: put one on PATH. Debian's could not be had: ${error?.message ?? stderr}`,
-  )
+  const wanted = 'Tests of the console need Chromium: put one on PATH'
+  const other = "or let Debian's be fetched once, for which a network is needed"
+  throw new Error(`${wanted}, ${other}. ${program} said: ${error?.message ?? stderr}`)
 }

@@ -3,14 +3,15 @@
  * Contract: the exit code is that of `node --test`; no key and no database of the caller reaches a test.
  */
 import { spawn } from 'node:child_process'
-import { globSync } from 'node:fs'
+import { globSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { settings } from '../apps/server/src/config/settings.ts'
 import { chromiumSettings } from './chromium.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
-const filesAtOnce = 3
+const filesAtOnce = 4
 const testTimeoutMs = 120_000
 /** Against a file whose process never ends, which no limit of a test ends. Several times what a slow machine takes. */
 const allTestsTimeoutMs = 45 * 60_000
@@ -21,6 +22,9 @@ const [options, named] = split(process.argv.slice(2))
 const files = named.length > 0 ? named : allTests()
 const inBrowser = files.some((file) => /\btest[/\\](browser|console)\b/.test(file))
 
+/** For what lives as long as the run. */
+const folder = mkdtempSync(path.join(tmpdir(), 'outlast-tests-'))
+
 const child = spawn(
   process.execPath,
   [
@@ -29,11 +33,20 @@ const child = spawn(
     `--test-global-setup=${path.join(root, 'apps/server/test/global-setup.ts')}`,
     `--test-concurrency=${filesAtOnce}`,
     `--test-timeout=${testTimeoutMs}`,
+    // What a test that has failed leaves open must not keep its file's process, and with it the run, for ever.
+    '--test-force-exit',
     '--test-reporter=spec',
     ...options,
     ...files,
   ],
-  { env: { ...cleanEnvironment(), ...(inBrowser && chromiumSettings()) }, stdio: 'inherit' },
+  {
+    env: {
+      ...cleanEnvironment(),
+      ...(inBrowser && chromiumSettings()),
+      OUTLAST_TEST_FOLDER: folder,
+    },
+    stdio: 'inherit',
+  },
 )
 // Ctrl-C reaches the whole group: we wait for the summary and the clean-up of the one that does the work.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
@@ -43,6 +56,8 @@ const watchdog = setTimeout(() => {
 }, allTestsTimeoutMs)
 child.on('close', (code) => {
   clearTimeout(watchdog)
+  // The database in it is about to end.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   process.exitCode = code ?? 1
 })
 

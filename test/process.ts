@@ -77,6 +77,10 @@ function launch({ program, args, env, ...where }: Command) {
   child.stdout.on('data', (chunk) => (text += chunk))
   child.stderr.on('data', (chunk) => (text += chunk))
   const exited = once(child, 'exit').then(([code]) => code as number | null)
+  // A test that has failed may not have come to the point where somebody ends it.
+  const endWithUs = () => child.kill('SIGKILL')
+  process.once('exit', endWithUs)
+  child.once('exit', () => process.off('exit', endWithUs))
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
     child.kill(signal)
     return exited

@@ -268,6 +268,7 @@ export const table: Record<string, Row> = {
   cancel_workflow: byPath(),
   retry_workflow: byPath(),
   explain_session: byPath(),
+  get_turn_history: nothing('nodes are shared by all', () => [{ answer: forOperators }]),
   list_workers: nothing('nodes are shared by all', () => [{ answer: forOperators }]),
   drain_worker: nothing('nodes are shared by all', () => [{ answer: forOperators }]),
   resume_worker: nothing('nodes are shared by all', () => [{ answer: forOperators }]),

@@ -145,7 +145,12 @@ export const bodies: Record<string, (own: Things) => unknown> = {
 }
 
 /** What all organizations share: nobody but whoever runs the server may. */
-export const operatorsOnly = new Set(['list_workers', 'drain_worker', 'resume_worker'])
+export const operatorsOnly = new Set([
+  'get_turn_history',
+  'list_workers',
+  'drain_worker',
+  'resume_worker',
+])
 
 /** What answers for as long as the client stays. */
 export const endless = new Set(['stream_sse', 'stream_changes'])

@@ -128,6 +128,7 @@ const rules: Record<string, Rule> = {
   get_schedule_stats: { needs: 'read' },
   get_execution: { needs: 'read' },
   get_durable_health: { needs: 'read' },
+  get_turn_history: { needs: 'operator' },
   list_workflows: { needs: 'read' },
   get_workflow: { needs: 'read' },
   list_workflow_events: { needs: 'read' },
@@ -318,6 +319,7 @@ test("nodes are the operator's: an administrator of the default organization", a
   assert.equal(expectStatus(await admin.call('POST', `${path}/drain`), 200).draining, true)
   assert.equal(expectStatus(await admin.call('POST', `${path}/resume`), 200).draining, false)
   expectStatus(await admin.call('POST', '/v1/durable/workers/1/drain'), 400, 'invalid_id')
+  expectStatus(await admin.call('GET', '/v1/durable/history'), 200)
   const health = '/v1/durable/health'
   assert.ok('workers' in expectStatus(await admin.call('GET', health), 200))
   const theirs = await owner.call('GET', health, undefined, elsewhere)

@@ -3,7 +3,7 @@ import { before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { registerPerson, startGuarded } from '../../apps/server/test/access.ts'
 import { createAgent, createSession } from '../../apps/server/test/session.ts'
-import { openProfile, openTab, signIn, startBrowser, whoIn } from './browser.ts'
+import { openProfile, openTab, startBrowser, whoIn } from './browser.ts'
 import { startEvilSite } from './evil-site.ts'
 
 type Server = Awaited<ReturnType<typeof startGuarded>>
@@ -26,17 +26,20 @@ const sites = {
   'another site': () => evil.otherSite,
 }
 
-/** Somebody who is signed in, with an agent and a session, and the page of another site open beside it. */
+/** Somebody whose browser is signed in, with an agent and a session, and the page of another site open in it. */
 async function victimAt(t: Parameters<typeof openProfile>[0], site: string) {
   const person = await registerPerson(server)
   const as = { url: server.url, call: person.call }
   const agent = await createAgent(as)
   const session = await createSession(as, { agent_id: agent.id })
   const profile = await openProfile(t, browser)
-  const { page: home } = await openTab(profile, server.url)
-  await signIn(home, person)
+  const { email, password } = person
+  const login = await profile.request.post(`${server.url}/v1/auth/login`, {
+    data: { email, password },
+  })
+  assert.equal(login.status(), 200)
   const { page } = await openTab(profile, site)
-  return { person, agent, session, profile, home, page }
+  return { person, agent, session, profile, page }
 }
 
 type Victim = Awaited<ReturnType<typeof victimAt>>
@@ -137,9 +140,10 @@ async function submitForm(page: Page, path: string, enctype: string) {
   assert.ok(status >= 400 && status < 500, `${path}: ${status}`)
 }
 
-async function stillSignedIn({ home, person }: Victim) {
-  await home.reload()
-  assert.equal(await whoIn(home), person.name)
+async function stillSignedIn({ profile, person }: Victim) {
+  const { page } = await openTab(profile, `${server.url}/v1/auth/me`)
+  const me = JSON.parse((await page.locator('pre').textContent())!)
+  assert.equal(me.name, person.name)
 }
 
 test('a link from another site arrives signed in, and does nothing but read', async (t) => {

@@ -136,7 +136,7 @@ test('a message for which one must sign in again is sent after that', async (t) 
   await page.getByRole('textbox', { name: 'Password' }).waitFor()
   assert.equal(await page.getByText('Good morning').first().isVisible(), false)
   await signIn(page, person)
-  await page.getByText('You said “Are you there?”').waitFor()
+  await page.getByRole('log').getByText('You said “Are you there?”').waitFor()
   assert.equal(await page.locator('.message.user').count(), 2)
 })
 

@@ -39,6 +39,8 @@ export async function startModel(t: { after: (work: () => void) => void }) {
   const called = new EventEmitter()
   const server = http.createServer((request, response) => {
     request.resume()
+    // A node on its hourly round asks for the list of models; this vendor has none.
+    if (request.method !== 'POST') return void response.writeHead(404).end()
     request.on('end', () => {
       calls.push(callOf(response))
       called.emit('call')

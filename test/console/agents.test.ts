@@ -57,7 +57,10 @@ test('an agent is made of two capabilities, told what is wrong with it, tried an
   await page.keyboard.press('Enter')
   const playground = page.getByRole('region', { name: 'Playground' })
   await playground.getByText('get_weather').first().waitFor()
-  await playground.getByText(/In Rome it is/).waitFor()
+  await playground
+    .getByRole('log')
+    .getByText(/In Rome it is/)
+    .waitFor()
   assert.match(page.url(), /session=session_/)
 
   const file = await exported(page, 'YAML')

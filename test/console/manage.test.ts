@@ -168,7 +168,12 @@ test('a schedule is made, says when it runs, runs now, and is paused; operations
 
   await page.getByRole('link', { name: 'Operations' }).click()
   await page.getByText('Everything works').waitFor()
-  await page.getByRole('img', { name: /^Throughput/ }).waitFor()
+  // What all nodes counted, whoever looks from wherever.
+  await page.getByRole('img', { name: /^Throughput and failures: completed 1, / }).waitFor()
+  await page.getByRole('img', { name: /^How long turns take: half below \d/ }).waitFor()
+  await page.getByText('24 hours').click()
+  await page.waitForURL(/minutes=1440/)
+  await page.getByText('in steps of 12 min').first().waitFor()
   await page.getByRole('link', { name: 'Nodes' }).click()
   await page.getByRole('button', { name: 'Drain' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Drain' }).click()

@@ -26,8 +26,9 @@ test('a turn is watched while its server is killed and started again, without a 
   await log.getByText(words, { exact: true }).waitFor()
   await page.getByText('idle', { exact: true }).waitFor()
   await openPanel(page, 'Timeline')
-  await page.getByText('1 model call').waitFor()
-  await page.locator('.step-mark[title="Asked again: attempt 2"]').waitFor()
+  await page.getByText('1 model call · 1 takeover').waitFor()
+  await page.getByRole('button', { name: /, taken over$/ }).hover()
+  await page.getByRole('status').getByText('Its node was lost: another took over').waitFor()
   assert.deepEqual(
     complaints.filter((text) => !text.includes('net::ERR_')),
     [],

@@ -23,14 +23,20 @@ test('from an empty first run to a first session: somebody chooses an agent and 
   await page.getByRole('button', { name: /^Assistant/ }).click()
   await page.getByRole('textbox', { name: 'Message' }).fill('What is the weather in Rome?')
   await page.keyboard.press('Enter')
-  await page.getByText(/In Rome it is/).waitFor()
+  await page
+    .getByRole('log')
+    .getByText(/In Rome it is/)
+    .waitFor()
   await page.getByRole('link', { name: 'Sessions' }).click()
   await row(page, 'What is the weather in Rome?').getByText('Assistant').waitFor()
 
   await page.getByRole('button', { name: 'New session' }).click()
   await page.getByLabel('First message').fill('What is the weather in Oslo?')
   await page.getByRole('button', { name: 'Begin' }).click()
-  await page.getByText(/In Oslo it is/).waitFor()
+  await page
+    .getByRole('log')
+    .getByText(/In Oslo it is/)
+    .waitFor()
   assert.match(page.url(), /\/sessions\/session_/)
   assert.deepEqual(complaints, [])
 })
@@ -100,6 +106,48 @@ test('keys go through the list and select; what is selected is deleted together'
   await page.keyboard.press('k')
   await page.keyboard.press('Enter')
   await page.waitForURL(/\/sessions\/session_/)
+  assert.deepEqual(complaints, [])
+})
+
+test('a deletion of many is stopped in the middle, says what is gone and what is not, and goes on', async (t) => {
+  const server = await startServer(t)
+  const { id: agent_id } = await createAgent(server)
+  for (let n = 1; n <= 14; n++) await createSession(server, { agent_id, title: `Number ${n}` })
+  const { page, complaints } = await openTab(await openProfile(t, browser), server.url)
+  await page.getByLabel('Select Number 14').click()
+  await page.getByRole('button', { name: 'Select all 14' }).click()
+  await page.getByText('14 selected').waitFor()
+  await createSession(server, { agent_id, title: 'Not selected' })
+  await row(page, 'Not selected').waitFor()
+  let asked = 0
+  let letGo = () => {}
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  const isDeletion = /\/v1\/sessions\/session_\w+$/
+  await page.route(isDeletion, async (route) => {
+    if (route.request().method() === 'DELETE' && ++asked > 6) await held
+    await route.continue()
+  })
+
+  await page.getByRole('button', { name: 'Delete' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Delete 14 sessions?' })
+  await dialog.getByRole('button', { name: 'Delete' }).click()
+  await dialog.getByRole('progressbar', { name: '6 of 14 deleted' }).waitFor()
+  await dialog.getByRole('button', { name: 'Stop' }).click()
+  letGo()
+  await dialog.getByText('12 of 14 were deleted. 2 are still there, and selected.').waitFor()
+  await page.unroute(isDeletion)
+  const refusal = { error: 'Oh no.', code: 'internal_error' }
+  await page.route(isDeletion, (route) => route.fulfill({ status: 500, json: refusal }))
+  const rest = dialog.getByRole('button', { name: 'Delete the rest' })
+  await rest.click()
+  await dialog.getByText('2 are still there, and selected. Oh no.').waitFor()
+  assert.equal(await rows(page).count(), 3)
+  await page.unroute(isDeletion)
+  await rest.click()
+  await dialog.waitFor({ state: 'detached' })
+  await eventually(async () => assert.deepEqual(await titles(page), ['Not selected']))
   assert.deepEqual(complaints, [])
 })
 

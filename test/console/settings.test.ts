@@ -66,6 +66,31 @@ test('a person signs in, makes a key that is shown once, and is told of it in th
   assert.deepEqual(complaints, [])
 })
 
+test('a password is changed, a wrong one is told at its field, and nodes are told to operators only', async (t) => {
+  const person = await registerPerson(server)
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, `${server.url}/settings`)
+  await signIn(page, person)
+  const part = page.getByRole('region', { name: 'Password' })
+  const current = part.getByRole('textbox', { name: 'Current password' })
+  const next = 'another long password'
+  await current.fill('not the password')
+  await part.getByRole('textbox', { name: 'New password' }).fill(next)
+  await part.getByRole('button', { name: 'Change the password' }).click()
+  await part.getByText('This is not your password.').waitFor()
+  await current.fill(person.password)
+  await part.getByRole('button', { name: 'Change the password' }).click()
+  await part.getByText('It is changed.').waitFor()
+  const login = { email: person.email, password: next }
+  expectStatus(await server.call('POST', '/v1/auth/login', login), 200)
+
+  await page.getByRole('link', { name: 'Operations' }).click()
+  await page.getByText(/is for operators: all organizations share them/).waitFor()
+  await page.getByRole('link', { name: 'Nodes' }).click()
+  await page.getByText('Nodes are for operators.').waitFor()
+  assert.deepEqual(complaints, [])
+})
+
 test('who is invited registers by the link, and is offered what a viewer may do', async (t) => {
   const owner = await registerPerson(server)
   const profile = await openProfile(t, browser)

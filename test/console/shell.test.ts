@@ -4,6 +4,10 @@ import type { Browser } from 'playwright-core'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser, valueIn } from '../browser/browser.ts'
+import { scriptBytes } from '../browser/scripts.ts'
+
+/** Of JavaScript, as gzip makes it, until a screen is there. */
+const scriptBytesMax = 250_000
 
 let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
@@ -51,6 +55,21 @@ test('with the keyboard alone one finds a session, talks, and goes on to other p
   await keyboard.press('n')
   await page.getByRole('dialog', { name: 'New session' }).waitFor()
   assert.deepEqual(complaints, [])
+})
+
+test('the list, and a session, need no more JavaScript than they should', async (t) => {
+  const { id } = await createSession(server, { title: 'The first one' })
+  const profile = await openProfile(t, browser)
+  const list = await openTab(profile, server.url)
+  await list.page.getByText('The first one').waitFor()
+  const session = await openTab(profile, `${server.url}/sessions/${id}`)
+  await session.page.getByText('This conversation has not begun.').waitFor()
+  for (const { page, complaints } of [list, session]) {
+    const bytes = await scriptBytes(page)
+    assert.ok(bytes < scriptBytesMax, `${page.url()} needs ${bytes} bytes`)
+    assert.ok(bytes > scriptBytesMax / 2, 'all of it was counted')
+    assert.deepEqual(complaints, [])
+  }
 })
 
 test('light or dark is chosen, kept, and there before anything is drawn', async (t) => {

@@ -66,6 +66,7 @@ for (const [name, first, second] of [
       gates.gate(words).open()
       gates.gate(`${words} again`).open()
     }
+    const again = await node(first)
     for (const sessionId of [session.id, id]) {
       const stream = await follow(scope, survivor.url, { sessionId })
       await stream.event('session.idled')
@@ -74,7 +75,6 @@ for (const [name, first, second] of [
       auditDurations(log)
       const times = log.map(({ ts }) => ts)
       assert.deepEqual(times, times.toSorted(), 'times go forward')
-      const again = await node(first)
       await auditResume(scope, again, { id: sessionId, log })
       await post(again, sessionId, 'hello')
       await stream.event('session.idled', 2)

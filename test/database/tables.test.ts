@@ -20,6 +20,7 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   boolean: { is: ['boolean'] },
   Buffer: { is: ['bytea'] },
   'string[]': { is: ['text[]'] },
+  'number[]': { is: ['integer[]'] },
   Time: { is: ['timestamp with time zone'] },
   NullableTime: { is: ['timestamp with time zone'], nullable: true },
   Uses: { is: ['json'] },

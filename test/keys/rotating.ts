@@ -22,8 +22,10 @@ export const both = { SECRETS_ENCRYPTION_KEY: v2, SECRETS_ENCRYPTION_KEY_PREVIOU
 export async function startVendor(t: TestContext) {
   const keys: (string | undefined)[] = []
   const server = createServer((request, response) => {
-    keys.push(request.headers.authorization)
     request.resume()
+    // A server on its hourly round asks for the list of models; this vendor has none.
+    if (request.method !== 'POST') return void response.writeHead(404).end()
+    keys.push(request.headers.authorization)
     const chunk = (delta: object, finish_reason: string | null) =>
       `data: ${JSON.stringify({ id: 'x', object: 'chat.completion.chunk', choices: [{ index: 0, delta, finish_reason }] })}\n\n`
     response.writeHead(200, { 'content-type': 'text/event-stream' })

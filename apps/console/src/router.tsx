@@ -169,6 +169,8 @@ type OperationsSearch = {
   tab?: 'overview' | 'turns' | 'nodes' | undefined
   status?: 'queued' | 'running' | 'waiting' | 'failed' | undefined
   agent?: string | undefined
+  /** How far back charts of all nodes go. */
+  minutes?: 60 | 360 | 1_440 | undefined
 }
 
 const operations = createRoute({
@@ -178,6 +180,7 @@ const operations = createRoute({
     tab: oneOf(['overview', 'turns', 'nodes'], given.tab),
     status: oneOf(['queued', 'running', 'waiting', 'failed'], given.status),
     agent: text(given.agent),
+    minutes: ([60, 360, 1_440] as const).find((minutes) => minutes === given.minutes),
   }),
   component: lazyRouteComponent(() => import('./operations/screen.tsx'), 'OperationsScreen'),
 })

@@ -1,16 +1,23 @@
-import { createTheme } from '@mantine/core'
+import { Anchor, createTheme, Menu, Modal } from '@mantine/core'
 
 /** The page itself never scrolls, so nothing has to hold it; what would, writes styles that the page's policy refuses. */
-const still = { defaultProps: { lockScroll: false } }
+const still = { lockScroll: false }
 
 export const theme = createTheme({
   primaryColor: 'indigo',
   primaryShade: { light: 7, dark: 8 },
   cursorType: 'pointer',
   defaultRadius: 'md',
+  respectReducedMotion: true,
   components: {
-    Modal: still,
-    Drawer: still,
+    // Links stand in the middle of text, where their colour alone does not tell them.
+    Anchor: Anchor.extend({ defaultProps: { underline: 'always' } }),
+    Modal: Modal.extend({
+      defaultProps: { ...still, closeButtonProps: { 'aria-label': 'Close' } },
+    }),
+    // A menu may hold nothing but items.
+    Menu: Menu.extend({ defaultProps: { withInitialFocusPlaceholder: false } }),
+    Drawer: { defaultProps: still },
     Badge: { defaultProps: { tt: 'none', fw: 500 } },
   },
 })

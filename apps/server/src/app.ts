@@ -12,6 +12,7 @@ import { createHttp } from './http/server.ts'
 import { createLog } from './log.ts'
 import type { ExporterOptions } from './observe/exporter.ts'
 import { createMetrics } from './observe/metrics.ts'
+import { keepTally } from './observe/tally.ts'
 import { createBreaker } from './runtime/breaker.ts'
 import { type Node, noLocalTurns } from './runtime/node.ts'
 import { migrateQueue } from './runtime/queue.ts'
@@ -34,6 +35,7 @@ import { sweepBuckets } from './store/rate-limits.ts'
 import { sweepExecutions } from './store/schedule-executions.ts'
 import { seed } from './store/seeds.ts'
 import { sweepSnapshots } from './store/snapshots.ts'
+import { sweepTurnMinutes } from './store/turn-minutes.ts'
 
 const appConnections = 8
 const queueConnections = 4
@@ -109,6 +111,8 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const id = `node_${randomBytes(8).toString('hex')}`
   const connect = await transportOf(config)
   const metrics = createMetrics()
+  const keeping = keepTally({ tally: metrics.tally, db, nodeId: id, log })
+  undo.push(keeping.stop)
   const tracer = await tracerOf({ config, version: about.version, nodeId: id, log, metrics })
   if (tracer) undo.push(tracer.stop)
   const bus = createBus({ log, db, nodeId: id, connect })
@@ -161,6 +165,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
       log.warn('old executions of schedules stay for now', { error }),
     )
     sweepPauses(db).catch((error) => log.warn('old pauses stay for now', { error }))
+    sweepTurnMinutes(db).catch((error) => log.warn('old counts of turns stay for now', { error }))
     sweepAccess(db).catch((error) => log.warn('old sign-ins stay for now', { error }))
   }, sweepMs)
   undo.push(async () => clearInterval(sweeping))

@@ -91,6 +91,7 @@ export const catalogue = {
   storage_full: [409, 'A session may keep %s, and this one does: delete some first.'],
   idempotency_key_reused: [409, 'This Idempotency-Key was used with another request body.'],
   idempotency_in_progress: [409, 'The first request with this Idempotency-Key is still running.'],
+  changed_meanwhile: [412, '%s was changed meanwhile: read it again.'],
   body_too_large: [413, 'The body is larger than %s bytes.'],
   file_too_large: [413, 'A file may have %s bytes at most.'],
   session_files_full: [413, 'The files of a session may not be more than %s.'],

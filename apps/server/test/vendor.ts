@@ -41,8 +41,14 @@ export async function startVendor(
   const server = createServer(async (incoming, response) => {
     // A server on its hourly round asks for the list of models; this vendor has none.
     if (incoming.method !== 'POST') return void response.writeHead(404).end()
-    const body = JSON.parse(await readText(incoming))
-    const request = { body, headers: incoming.headers, number: requests.length + 1 }
+    const sent = await readText(incoming).catch(() => undefined)
+    // Whoever broke off in the middle of a request did not make it.
+    if (sent === undefined) return
+    const request = {
+      body: JSON.parse(sent),
+      headers: incoming.headers,
+      number: requests.length + 1,
+    }
     requests.push(request)
     await send(response, await answer(request))
   })

@@ -15,7 +15,6 @@ export const changeNouns = [
   'organization',
   'worker',
 ] as const
-export type ChangeNoun = (typeof changeNouns)[number]
 
 /** Something was made, changed or deleted: read it anew. */
 export const Change = Type.Object(

@@ -42,7 +42,7 @@ export {
   Preview,
   ToolDefinition,
 } from './capability.ts'
-export { Change, type ChangeNoun, ChangesQuery, changeNouns, DeletedSession } from './change.ts'
+export { Change, ChangesQuery, changeNouns, DeletedSession } from './change.ts'
 export { ErrorDetail, ErrorResponse } from './error.ts'
 export {
   type CompactionInfo,
@@ -185,7 +185,7 @@ export {
 export { type Page, PageQuery } from './shape.ts'
 export { TokenUsage } from './usage.ts'
 export { Me, Role, roles, SwitchOrganization, User, UserPage, UserQuery } from './user.ts'
-export { DurableHealth, Worker, WorkerPage } from './worker.ts'
+export { DurableHealth, TurnHistory, TurnHistoryQuery, Worker, WorkerPage } from './worker.ts'
 export {
   type SessionState,
   Why,

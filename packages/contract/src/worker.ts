@@ -43,3 +43,33 @@ export const DurableHealth = Type.Object(
   { title: 'DurableHealth' },
 )
 export type DurableHealth = Static<typeof DurableHealth>
+
+export const TurnHistoryQuery = Type.Object({
+  minutes: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 1_440, description: 'How far back; 60 without it.' }),
+  ),
+})
+export type TurnHistoryQuery = Static<typeof TurnHistoryQuery>
+
+const time = (description: string) => nullable(count({ description }))
+
+/** What all nodes counted, step by step, the oldest first. Every step is there; times are `null` where nothing took any. */
+export const TurnHistory = Type.Object(
+  {
+    step_seconds: count(),
+    steps: Type.Array(
+      Type.Object({
+        at: Timestamp,
+        completed: count(),
+        failed: count(),
+        cancelled: count(),
+        turn_p50_ms: time('Half of the turns that completed took no longer, their waits included.'),
+        turn_p95_ms: time('19 of 20 took no longer.'),
+        first_token_p50_ms: time("Half of the models' replies began no later."),
+        first_token_p95_ms: time('19 of 20 began no later.'),
+      }),
+    ),
+  },
+  { title: 'TurnHistory' },
+)
+export type TurnHistory = Static<typeof TurnHistory>

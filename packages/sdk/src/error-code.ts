@@ -83,6 +83,7 @@ export type ServerCode =
   | 'storage_full'
   | 'idempotency_key_reused'
   | 'idempotency_in_progress'
+  | 'changed_meanwhile'
   | 'body_too_large'
   | 'file_too_large'
   | 'session_files_full'

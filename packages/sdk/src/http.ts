@@ -30,6 +30,8 @@ export type CallOptions = {
   headers?: Record<string, string>
   /** Of a POST: the same key twice is one effect. Default: a new one a call, the same for all of its attempts. */
   idempotencyKey?: string
+  /** Of a change: the `updated_at` of what is changed, as it was read. `changed_meanwhile` if it is another by now. */
+  ifMatch?: string
 }
 
 export type Query = Record<string, string | number | boolean | readonly string[] | undefined | null>
@@ -131,6 +133,7 @@ export function createHttp(client: ClientOptions) {
     if (organization) setHeader(headers, 'x-org-id', organization)
     if (text || body !== undefined) headers.set('content-type', text?.type ?? 'application/json')
     if (idempotencyKey !== undefined) setHeader(headers, 'idempotency-key', idempotencyKey)
+    if (options.ifMatch !== undefined) setHeader(headers, 'if-match', `"${options.ifMatch}"`)
     for (const [name, value] of Object.entries({ ...client.headers, ...options.headers })) {
       setHeader(headers, name, value)
     }

@@ -13,6 +13,8 @@ export type {
   CancelTurnResponse,
   CapabilityInfo,
   CapabilityUse,
+  Change,
+  ChangesQuery,
   ClientTool,
   ClientToolResult,
   CompactionInfo,
@@ -22,6 +24,7 @@ export type {
   CreatedApiKey,
   CreatedInvitation,
   Decider,
+  DeletedSession,
   DurableHealth,
   ErrorDetail,
   ErrorResponse,
@@ -122,6 +125,8 @@ export type {
   ToolResults,
   ToolResultsAccepted,
   Triggered,
+  TurnHistory,
+  TurnHistoryQuery,
   User,
   UserQuery,
   WaitingFor,
@@ -132,6 +137,7 @@ export type {
   WorkflowQuery,
   WorkflowStatus,
 } from '@outlast/contract'
+export type { ChangeEvent } from './changes.ts'
 export {
   type ArgumentsOf,
   type ClientTool as RunnableTool,
@@ -144,6 +150,7 @@ export { type Answer, textOf } from './follow.ts'
 export type { CallOptions, ClientOptions } from './http.ts'
 export { createOutlast, type Outlast } from './outlast.ts'
 export type { List, Page } from './page.ts'
+export type { ConnectionOptions } from './reader.ts'
 export type { SendOptions, SessionHandle } from './session.ts'
 export type { StreamOptions } from './stream.ts'
 export { addEvent, emptyTranscript } from './transcript.ts'

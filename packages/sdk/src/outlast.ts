@@ -4,6 +4,7 @@ import { apiKeys } from './api-keys.ts'
 import { audit } from './audit.ts'
 import { auth } from './auth.ts'
 import { capabilities } from './capabilities.ts'
+import { changes } from './changes.ts'
 import { events } from './events.ts'
 import { files } from './files.ts'
 import { health } from './health.ts'
@@ -37,6 +38,7 @@ export function createOutlast(options: ClientOptions = {}) {
     audit: audit(http),
     auth: auth(http),
     capabilities: capabilities(http),
+    changes: changes(http),
     events: events(http),
     files: files(http),
     health: health(http),

@@ -66,6 +66,7 @@ const methods: Record<string, Called | Called[]> = {
   grep_files: (o) => o.files.grep(id, { pattern: 'x' }),
   move_file: (o) => o.files.move(id, paths),
   stream_sse: (o) => o.events.stream(id, { ...place, accumulated: true }),
+  stream_changes: (o) => o.changes.stream(),
   create_session_token: (o) => o.sessions.createToken(id),
   list_schedules: (o) => o.schedules.list({ ...page, enabled: true, target_type: 'workflow' }),
   create_schedule: (o) => o.schedules.create({ name: 'x', cron_expression: '* * * * *', target }),
@@ -133,6 +134,7 @@ const methods: Record<string, Called | Called[]> = {
   retry_workflow: (o) => o.workflows.retry(id),
   explain_session: (o) => o.sessions.explain(id),
   get_durable_health: (o) => o.workers.getHealth(),
+  get_turn_history: (o) => o.workers.getHistory({ minutes: 5 }),
   list_workers: (o) => o.workers.list(page),
   drain_worker: (o) => o.workers.drain(id),
   resume_worker: (o) => o.workers.resume(id),
@@ -142,7 +144,7 @@ const methods: Record<string, Called | Called[]> = {
 const besides: Called[] = [(o) => o.health.get(), (o) => o.health.isReady()]
 
 /** The client reads both signs of life, so it need not choose. */
-const left: Record<string, string[]> = { stream_sse: ['heartbeat'] }
+const left: Record<string, string[]> = { stream_sse: ['heartbeat'], stream_changes: ['heartbeat'] }
 
 let operations: Described[]
 before(async (t) => {

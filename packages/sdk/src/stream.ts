@@ -1,109 +1,52 @@
 import type { Event, EventType, StreamQuery } from '@outlast/contract'
-import { whenAborted } from './abort.ts'
-import { isOutlastError, OutlastError } from './error.ts'
-import {
-  backoff,
-  type CallOptions,
-  type Http,
-  isTemporary,
-  path,
-  pause,
-  type Query,
-} from './http.ts'
-import { eachOf } from './portions.ts'
-import { createFrameParser, type Frame } from './sse.ts'
+import { type CallOptions, type Http, path } from './http.ts'
+import { type ConnectionOptions, parsed, readStream } from './reader.ts'
+import type { Frame } from './sse.ts'
 
-export type StreamOptions = Pick<CallOptions, 'signal' | 'headers'> &
+export type StreamOptions = ConnectionOptions &
   Pick<StreamQuery, 'since_id' | 'after_sequence' | 'accumulated'> & {
     types?: readonly EventType[]
     exclude?: readonly EventType[]
-    /** A connection on which nothing comes for so long is dead. Servers say something every 10 s. Default: 30,000. */
-    silenceMs?: number
-    /** How often in a row a connection may fail before the stream gives up. Default: without end. */
-    retriesMax?: number
-    /** Told when the connection is there, and when it was lost. */
-    onConnection?: (state: { isOpen: boolean; error?: OutlastError }) => void
   }
 
-const backoffMs = { first: 200, most: 10_000 }
-const retryMsDefault = 100
-/** A server may ask for patience, but not for so much that nobody knows whether the stream is still one. */
-const retryAfterMsMax = 60_000
-/** Servers say something at once: a connection on which nothing has come by then brings nothing. */
-const firstMsMax = 10_000
 /** How many stored events are asked for at once. */
 const storedMax = 1_000
-/** A connection that held so long has not failed, though nothing came. */
-const steadyMs = 10_000
 
 /**
  * The events of a session, stored ones first, then as they happen, without end.
  * Contract: each event once and in order, and the text of deltas without gap or repeat, across lost and silent
- * connections, proxies that keep a stream back (then stored events come late, and no deltas), restarts of the server, error pages of proxies and sleep of the machine. Ends only with its signal (and
- * then throws its reason), by `break`, or with an error that trying again does not mend: a wrong key, a session that
- * does not exist. Deltas come without `accumulated` unless it is asked for.
+ * connections, proxies that keep a stream back (then stored events come late, and no deltas), restarts of the server, error
+ * pages of proxies and sleep of the machine. Ends only with its signal (and then throws its reason), by `break`, or with an
+ * error that trying again does not mend: a wrong key, a session that does not exist. Deltas come without `accumulated`
+ * unless it is asked for.
  */
 export function streamEvents(
   http: Http,
   sessionId: string,
   options: StreamOptions = {},
 ): AsyncIterableIterator<Event, void, undefined> {
-  const { signal } = options
-  const over = new AbortController()
-  const portions = portionsOf(http, sessionId, { options, over })
-  return eachOf(portions, { signal, close: () => over.abort() })
-}
-
-type Streaming = { options: StreamOptions; over: AbortController }
-
-/** The events in the portions in which they come, from one connection after the other until `over`. */
-async function* portionsOf(
-  http: Http,
-  sessionId: string,
-  { options, over }: Streaming,
-): AsyncGenerator<readonly Event[], void, undefined> {
-  const { signal } = options
+  const { types, exclude, accumulated = false } = options
   const place: Place = { since_id: options.since_id, after_sequence: options.after_sequence }
-  const tries = countTries(options)
-  signal?.throwIfAborted()
-  const unlisten = whenAborted(signal, () => over.abort())
-  try {
-    for (;;) {
-      tries.begin()
-      const connection = createConnection(over.signal, options)
-      try {
-        await connection.open(http, sessionId, place)
-        tries.opened()
-        for (;;) {
-          const frames = await connection.read()
-          if (!frames) break
-          const { events, retryMs } = read(frames, place)
-          if (retryMs !== undefined) tries.announced(retryMs)
-          if (events.length === 0) continue
-          tries.moved()
-          yield events
-        }
-      } catch (error) {
-        if (!over.signal.aborted) tries.failed(error)
-      } finally {
-        connection.close()
-      }
-      const waitMs = over.signal.aborted ? 0 : tries.waitMs()
-      if (connection.isMute() && !over.signal.aborted) {
-        const events = await storedAfter(http, sessionId, { options, place, signal: over.signal })
-        if (events.length > 0) {
-          tries.moved()
-          yield events
-        }
-      }
-      if (!over.signal.aborted) await pause(waitMs, over.signal).catch(() => {})
-      if (signal?.aborted) throw signal.reason
-      if (over.signal.aborted) return
-    }
-  } finally {
-    unlisten()
-  }
+  return readStream(
+    http,
+    {
+      path: path`/v1/sessions/${sessionId}/sse`,
+      query: () => {
+        const { since_id, after_sequence } = place
+        return { since_id, after_sequence, types, exclude, accumulated }
+      },
+      take(frame) {
+        if (frame.event === 'connected') return undefined
+        const event = parsed(frame.data) as Event
+        return moveOn(place, frame, event) ? event : undefined
+      },
+      otherwise: (about) => storedAfter(http, sessionId, { types, exclude, place, about }),
+    },
+    options,
+  )
 }
+
+type Asking = Pick<StreamOptions, 'types' | 'exclude'> & { place: Place; about: CallOptions }
 
 /**
  * What is stored and new, asked for in another way: a proxy may keep back every stream and pass on all else. The place in
@@ -112,13 +55,11 @@ async function* portionsOf(
 async function storedAfter(
   http: Http,
   sessionId: string,
-  { options, place, signal }: { options: StreamOptions; place: Place; signal: AbortSignal },
+  { types, exclude, place, about }: Asking,
 ): Promise<readonly Event[]> {
   const { sequence, since_id, after_sequence } = place
   const from = sequence === undefined ? { since_id, after_sequence } : { after_sequence: sequence }
-  const { types, exclude, headers } = options
   const request = { query: { types, exclude, limit: storedMax, ...from } }
-  const about = { signal, retriesMax: 0, ...(headers && { headers }) }
   const at = path`/v1/sessions/${sessionId}/events`
   try {
     const { data } = await http.call<{ data: Event[] }>('GET', at, request, about)
@@ -130,73 +71,6 @@ async function storedAfter(
   } catch {
     return []
   }
-}
-
-/** The events of frames that are new, and in how many ms to come back if one says that the server closes. */
-function read(frames: readonly Frame[], place: Place) {
-  const events: Event[] = []
-  let retryMs: number | undefined
-  for (const frame of frames) {
-    if (frame.event === 'disconnecting') retryMs = retryMsOf(frame)
-    if (isLifecycle(frame)) continue
-    const event = parsed(frame.data) as Event
-    if (moveOn(place, frame, event)) events.push(event)
-  }
-  return { events, retryMs }
-}
-
-/**
- * What became of the connections of a stream, and when to make the next.
- * Contract: `failed` and `waitMs` throw what trying again does not mend, or what happened too often in a row.
- */
-function countTries({ onConnection, retriesMax = Number.POSITIVE_INFINITY }: StreamOptions) {
-  let failures = 0
-  let wasOpen = false
-  let openedAt: number | undefined
-  let retryMs: number | undefined
-  let error: OutlastError | undefined
-  return {
-    begin() {
-      openedAt = undefined
-      retryMs = undefined
-      error = undefined
-    },
-    opened() {
-      openedAt = performance.now()
-      wasOpen = true
-      onConnection?.({ isOpen: true })
-    },
-    announced(ms: number) {
-      retryMs = ms
-    },
-    moved() {
-      failures = 0
-    },
-    failed(caught: unknown) {
-      if (!mayMend(caught, wasOpen)) throw caught
-      error = caught
-    },
-    waitMs(): number {
-      if (openedAt !== undefined && performance.now() - openedAt >= steadyMs) failures = 0
-      const isAnnounced = retryMs !== undefined
-      const why = error ?? new OutlastError('connection_failed', 'The stream ended.')
-      if (failures >= retriesMax && !isAnnounced) throw why
-      onConnection?.({ isOpen: false, ...(!isAnnounced && { error: why }) })
-      const asked = Math.min(retryMs ?? why.retryAfterMs ?? 0, retryAfterMsMax)
-      // An announced close costs what the server says, unless it is one of many in a row.
-      const isCheap = isAnnounced && failures === 0
-      const ms = isCheap ? asked : Math.max(asked, backoff(failures, backoffMs))
-      failures += 1
-      return ms
-    },
-  }
-}
-
-/** Where a stream once was, a page of something else is a proxy whose server is away. */
-function mayMend(error: unknown, wasOpen: boolean): error is OutlastError {
-  if (!(error instanceof OutlastError)) return false
-  const isPage = error.code === 'not_outlast' && error.status > 0
-  return isTemporary(error) || error.status >= 500 || (isPage && wasOpen)
 }
 
 /** How far a reader is. */
@@ -219,125 +93,4 @@ function moveOn(place: Place, { id }: Frame, event: Event): boolean {
   place.since_id = id === '' ? event.id : id
   place.after_sequence = undefined
   return true
-}
-
-/**
- * One connection. `read` gives the frames that one read brought, undefined at the end.
- * Contract: once it is closed, or `signal` is aborted, neither socket nor timer nor listener is left. No generator, and as
- * few promises as can be: a server that tells events one by one makes this the most of what reading them costs.
- */
-function createConnection(signal: AbortSignal, { silenceMs = 30_000, ...options }: StreamOptions) {
-  const closing = new AbortController()
-  const unlisten = whenAborted(signal, () => closing.abort(signal.reason))
-  const firstMs = Math.min(silenceMs, firstMsMax)
-  const watch = watchSilence(closing)
-  const parse = createFrameParser()
-  let hasSpoken = false
-  let isSilent = false
-  let reader: ReturnType<typeof readerOf>
-
-  /** Contract: throws the reason for which it was closed, or an OutlastError. */
-  function explain(error: unknown): never {
-    isSilent = isOutlastError(closing.signal.reason ?? error, 'timeout')
-    if (closing.signal.aborted) throw closing.signal.reason
-    if (error instanceof OutlastError) throw error
-    throw new OutlastError('connection_failed', 'The stream broke off.', { cause: error })
-  }
-
-  return {
-    async open(http: Http, sessionId: string, place: Place): Promise<void> {
-      const at = path`/v1/sessions/${sessionId}/sse`
-      const request = { query: queryOf(options, place), accept: 'text/event-stream' }
-      const { headers } = options
-      const about = { signal: closing.signal, retriesMax: 0, timeoutMs: firstMs }
-      const asked = { ...about, ...(headers && { headers }) }
-      reader = readerOf(await http.open('GET', at, request, asked).catch(explain))
-      whenAborted(closing.signal, () => void reader.cancel().catch(() => {}))
-    },
-    async read(): Promise<Frame[] | undefined> {
-      closing.signal.throwIfAborted()
-      watch.begin(hasSpoken ? silenceMs : firstMs)
-      try {
-        const { done, value } = await reader.read()
-        closing.signal.throwIfAborted()
-        hasSpoken = true
-        return done ? undefined : parse(value)
-      } catch (error) {
-        return explain(error)
-      } finally {
-        watch.end()
-      }
-    },
-    /** Whether nothing at all came before its time was over. */
-    isMute: () => isSilent && !hasSpoken,
-    close() {
-      unlisten()
-      closing.abort()
-    },
-  }
-}
-
-/**
- * Closes a connection on which nothing comes, while somebody reads. It goes by two clocks: the one on the wall goes on while
- * a machine sleeps, so that a stream is back soon after it wakes; the other one is never set back.
- */
-function watchSilence(closing: AbortController) {
-  let isReading = false
-  let limitMs = 0
-  let wallMs = 0
-  let steadyMs = 0
-  let timer: ReturnType<typeof setInterval> | undefined
-  const stop = () => {
-    clearInterval(timer)
-    timer = undefined
-  }
-  const look = () => {
-    // Nobody reads: nothing is to be watched, and a stream that was left lying about keeps no program alive.
-    if (!isReading) return stop()
-    const silentMs = Math.max(Date.now() - wallMs, performance.now() - steadyMs)
-    if (silentMs < limitMs) return
-    closing.abort(new OutlastError('timeout', `The stream was silent for ${limitMs} ms.`))
-  }
-  whenAborted(closing.signal, stop)
-  return {
-    begin(silenceMs: number) {
-      isReading = true
-      limitMs = silenceMs
-      wallMs = Date.now()
-      steadyMs = performance.now()
-      timer ??= setInterval(look, Math.min(silenceMs / 4, 5_000))
-    },
-    end() {
-      isReading = false
-    },
-  }
-}
-
-function readerOf({ headers, status, body }: Response) {
-  const type = headers.get('content-type') ?? 'no content type'
-  if (type.startsWith('text/event-stream') && body) return body.getReader()
-  body?.cancel().catch(() => {})
-  const sentence = `Something else than Outlast answered: ${status} with ${type}`
-  throw new OutlastError('not_outlast', sentence, { status })
-}
-
-function queryOf(options: StreamOptions, { since_id, after_sequence }: Place): Query {
-  const { types, exclude, accumulated = false } = options
-  return { since_id, after_sequence, types, exclude, accumulated }
-}
-
-const isLifecycle = ({ event }: Frame) =>
-  event === 'connected' || event === 'disconnecting' || event === 'heartbeat'
-
-function retryMsOf({ data }: Frame): number {
-  const { retry_ms } = parsed(data) as { retry_ms?: unknown }
-  return typeof retry_ms === 'number' && retry_ms >= 0 ? retry_ms : retryMsDefault
-}
-
-function parsed(data: string): unknown {
-  try {
-    return JSON.parse(data)
-  } catch (cause) {
-    throw new OutlastError('not_outlast', 'The stream holds something else than events.', { cause })
-  }
 }

@@ -1,4 +1,10 @@
-import type { DurableHealth, PageQuery, Worker } from '@outlast/contract'
+import type {
+  DurableHealth,
+  PageQuery,
+  TurnHistory,
+  TurnHistoryQuery,
+  Worker,
+} from '@outlast/contract'
 import { type CallOptions, type Http, path } from './http.ts'
 import { listOf } from './page.ts'
 
@@ -17,5 +23,8 @@ export function workers(http: Http) {
     /** How the nodes do, and what waits. */
     getHealth: (options?: CallOptions) =>
       call<DurableHealth>('GET', '/v1/durable/health', {}, options),
+    /** How many turns ended, and how long they took, over the last minutes on all nodes. For whoever runs the server. */
+    getHistory: (query: TurnHistoryQuery = {}, options?: CallOptions) =>
+      call<TurnHistory>('GET', '/v1/durable/history', { query }, options),
   }
 }

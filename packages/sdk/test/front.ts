@@ -45,7 +45,7 @@ export async function startFront(t: Pick<TestContext, 'after'>, target: string) 
 
   const server = http.createServer((request, response) => {
     requests += 1
-    const isKept = keepsStreams && request.url!.includes('/sse')
+    const isKept = keepsStreams && request.headers.accept === 'text/event-stream'
     const how = isKept ? 'hold' : (answers.shift() ?? 'pass')
     if (typeof how === 'string') return forward(request, response, how)
     request.resume()

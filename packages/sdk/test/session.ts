@@ -37,10 +37,7 @@ export const starter =
   }
 
 /** Reads until an event fits, which is what comes back, and no further. */
-export async function until(
-  events: AsyncIterable<Event>,
-  fits: (event: Event) => boolean,
-): Promise<Event> {
+export async function until<T>(events: AsyncIterable<T>, fits: (event: T) => boolean): Promise<T> {
   for await (const event of events) if (fits(event)) return event
   throw new Error('The events ended.')
 }

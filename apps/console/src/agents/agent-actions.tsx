@@ -5,7 +5,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
 import { agentsQuery } from './agents-query.ts'
-import { bodyOf, draftOf } from './draft.ts'
+import { bodyOf, draftOf, withoutMasked } from './draft.ts'
 
 const formats = [
   { format: 'markdown', ending: 'md', label: 'Markdown' },
@@ -43,6 +43,7 @@ export function AgentActions({ agent }: { agent: Agent }) {
     mutationFn: () =>
       outlast.agents.create({
         ...bodyOf(draftOf(agent)),
+        capabilities: withoutMasked(agent.capabilities),
         name: `${agent.name.slice(0, 250)} copy`,
       }),
     onSuccess({ id }) {
@@ -72,7 +73,7 @@ export function AgentActions({ agent }: { agent: Agent }) {
           </Menu.Item>
           <Menu.Item onClick={() => copy.mutate()}>Duplicate</Menu.Item>
           {agent.status === 'active' && (
-            <Menu.Item color="red" onClick={() => setArchiving(true)}>
+            <Menu.Item color="var(--mantine-color-error)" onClick={() => setArchiving(true)}>
               Archive
             </Menu.Item>
           )}

@@ -88,7 +88,12 @@ export function Prompt({ draft, change }: EditProps) {
       size="sm"
       label={
         <Group justify="space-between" component="span">
-          <span>System prompt</span>
+          <span>
+            System prompt{' '}
+            <Text span c="red" aria-hidden="true">
+              *
+            </Text>
+          </span>
           <Text span size="xs" c="dimmed" fw={400}>
             {length.toLocaleString('en')} characters
           </Text>

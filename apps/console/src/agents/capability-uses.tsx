@@ -122,14 +122,16 @@ function UseCard(props: CardProps) {
 
 type SmallProps = { label: string; isDisabled?: boolean; onClick: () => void; children: ReactNode }
 
+/** One that does nothing here can be focused all the same: it keeps the focus of who has just moved something to an end. */
 const Small = ({ label, isDisabled = false, onClick, children }: SmallProps) => (
   <ActionIcon
     size="sm"
     variant="subtle"
     color="gray"
     aria-label={label}
-    disabled={isDisabled}
-    onClick={onClick}
+    aria-disabled={isDisabled}
+    data-disabled={isDisabled || undefined}
+    onClick={() => isDisabled || onClick()}
   >
     {children}
   </ActionIcon>

@@ -10,7 +10,7 @@ import {
 } from '@mantine/core'
 import { withCode } from '../shell/with-code.tsx'
 import { useProblem } from './problems.ts'
-import { kindOf, labelOf, type Schema } from './schema.ts'
+import { kindOf, labelOf, limitsOf, type Schema } from './schema.ts'
 
 export type FieldProps = {
   name: string
@@ -58,6 +58,9 @@ export function Plain({ name, schema, path, value, onChange, isRequired = false 
       return (
         <NumberInput
           {...about}
+          {...boundsOf(schema)}
+          // What is out of bounds is said, not changed.
+          clampBehavior="none"
           value={typeof value === 'number' ? value : ''}
           onChange={(next) => onChange(typeof next === 'number' ? next : undefined)}
           allowDecimal={schema.type === 'number'}
@@ -115,6 +118,17 @@ export function Plain({ name, schema, path, value, onChange, isRequired = false 
           onChange={({ currentTarget }) => change(currentTarget.value)}
         />
       )
+  }
+}
+
+function boundsOf(schema: Schema) {
+  const { description = '', minimum, maximum } = schema
+  const limits = limitsOf(schema)
+  const said = limits && `${limits[0]!.toUpperCase()}${limits.slice(1)}.`
+  return {
+    description: [description, said].filter(Boolean).join(' '),
+    ...(minimum !== undefined && { min: minimum }),
+    ...(maximum !== undefined && { max: maximum }),
   }
 }
 

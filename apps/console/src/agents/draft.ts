@@ -76,6 +76,16 @@ export function bodyOf(draft: Draft): NewAgent {
   }
 }
 
+/** In the place of a secret, which the server tells nobody. */
+const mask = '********'
+
+/** Capabilities without the secrets that only the stored agent has. */
+export const withoutMasked = (uses: readonly CapabilityUse[]): CapabilityUse[] =>
+  uses.map((use) => {
+    const known = Object.entries(use.config ?? {}).filter(([, value]) => value !== mask)
+    return use.config ? { ...use, config: Object.fromEntries(known) } : use
+  })
+
 /** Why the tools are no JSON, if they are not. */
 export function jsonProblem(text: string): string | undefined {
   if (text.trim() === '') return undefined

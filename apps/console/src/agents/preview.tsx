@@ -29,7 +29,7 @@ function Given({ preview, isOld }: { preview: Preview; isOld: boolean }) {
           {warning}
         </Alert>
       ))}
-      <h3>Model</h3>
+      <h2>Model</h2>
       <Text size="sm">
         {model ? (
           <>
@@ -42,19 +42,19 @@ function Given({ preview, isOld }: { preview: Preview; isOld: boolean }) {
           'None can be used: a turn would fail. Add a key under Models.'
         )}
       </Text>
-      <h3>
+      <h2>
         Prompt{' '}
         <Text span size="xs" c="dimmed">
           {system_prompt.length.toLocaleString('en')} characters
         </Text>
-      </h3>
+      </h2>
       {system_prompt !== '' && <pre className="prompt">{system_prompt}</pre>}
-      <h3>
+      <h2>
         Tools{' '}
         <Text span size="xs" c="dimmed">
           {tools.length}
         </Text>
-      </h3>
+      </h2>
       {tools.length === 0 && (
         <Text size="sm" c="dimmed">
           It can only talk.

@@ -70,6 +70,13 @@ export function labelOf(name: string, { title }: Schema): string {
   return words.slice(0, 1).toUpperCase() + words.slice(1)
 }
 
+/** Between which numbers one has to be, in a few words; nothing where any will do. */
+export function limitsOf({ minimum, maximum }: Schema): string {
+  if (minimum !== undefined && maximum !== undefined) return `${minimum} to ${maximum}`
+  if (minimum !== undefined) return `${minimum} or more`
+  return maximum === undefined ? '' : `at most ${maximum}`
+}
+
 /** What a value may be, in a few words. */
 export function typeOf(schema: Schema): string {
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' | ')
@@ -77,5 +84,7 @@ export function typeOf(schema: Schema): string {
   const variants = schema.anyOf ?? schema.oneOf
   if (variants) return variants.map(typeOf).join(' | ')
   if (schema.type === 'array') return schema.items ? `${typeOf(schema.items)}[]` : 'array'
-  return [schema.type ?? 'any'].flat().join(' | ')
+  const type = [schema.type ?? 'any'].flat().join(' | ')
+  const limits = limitsOf(schema)
+  return limits ? `${type}, ${limits}` : type
 }

@@ -1,5 +1,5 @@
 import { useDebouncedValue } from '@mantine/hooks'
-import type { Agent } from '@outlast/sdk'
+import { type Agent, isOutlastError } from '@outlast/sdk'
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { outlast } from '../client.ts'
@@ -11,6 +11,7 @@ import {
   isSame,
   jsonProblem,
   problemsOf,
+  withoutMasked,
 } from './draft.ts'
 
 /** Somebody saved the agent after it was read here. */
@@ -45,10 +46,16 @@ export function useAgentForm(stored: Agent | undefined, first: Partial<Draft> = 
     async mutationFn() {
       const body = bodyOf(draft)
       if (!base) return await outlast.agents.create(body)
-      const now = await outlast.agents.get(base.id)
-      client.setQueryData(['agent', base.id], now)
-      if (now.updated_at !== base.updated_at) throw new ChangedMeanwhile()
-      return await outlast.agents.put(base.id, body)
+      try {
+        return await outlast.agents.put(base.id, body, { ifMatch: base.updated_at })
+      } catch (error) {
+        if (!isOutlastError(error, 'changed_meanwhile')) throw error
+        const now = await outlast.agents.get(base.id)
+        // It was saved, and the answer was lost on its way.
+        if (isSame(draft, draftOf(now))) return now
+        client.setQueryData(['agent', base.id], now)
+        throw new ChangedMeanwhile()
+      }
     },
     onSuccess(agent) {
       client.setQueryData(['agent', agent.id], agent)
@@ -93,7 +100,9 @@ function usePreview(draft: Draft) {
     placeholderData: keepPreviousData,
     queryFn: ({ signal }) => {
       const { name, ...rest } = bodyOf(settled)
-      return outlast.agents.preview({ ...rest, ...(name !== '' && { name }) }, { signal })
+      const capabilities = withoutMasked(settled.uses)
+      const body = { ...rest, capabilities, ...(name !== '' && { name }) }
+      return outlast.agents.preview(body, { signal })
     },
   })
 }

@@ -138,11 +138,11 @@ function Opened({ capability }: { capability: CapabilityInfo }) {
       {dependencies.length > 0 && (
         <Text size="sm">It brings {dependencies.join(', ')} with it.</Text>
       )}
-      {tool_definitions.length > 0 && <h3>Tools</h3>}
+      {tool_definitions.length > 0 && <h2>Tools</h2>}
       {tool_definitions.map((tool) => (
         <ToolDetails key={tool.name} tool={tool} />
       ))}
-      <h3>Config</h3>
+      <h2>Config</h2>
       <SchemaTable
         schema={(config_schema ?? {}) as Schema}
         empty="There is nothing to configure."

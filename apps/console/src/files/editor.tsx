@@ -1,5 +1,5 @@
 import { Alert, Button, Group, Text, Textarea } from '@mantine/core'
-import type { SessionFile } from '@outlast/sdk'
+import { isOutlastError, type SessionFile } from '@outlast/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type KeyboardEvent, useState } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
@@ -61,20 +61,29 @@ function useEditing({ sessionId, file }: About) {
     setText(file.content ?? '')
   }
   const isDirty = text !== base.content
-  if (!isDirty && file.updated_at !== base.updated_at) take()
+  const isTaken = !isDirty || text === file.content
+  if (isTaken && file.updated_at !== base.updated_at) take()
   const isOther = file.updated_at !== base.updated_at && file.content !== base.content
   const save = useMutation({
     async mutationFn({ anyway }: { anyway: boolean }) {
       const key = ['files', sessionId, 'content', file.path]
-      const now = await outlast.files.read(sessionId, file.path)
-      if (!anyway && now.content !== base.content) {
+      const read = async () => {
+        const now = await outlast.files.read(sessionId, file.path)
         client.setQueryData(key, now)
-        return
+        return now
       }
-      const saved = await outlast.files.update(sessionId, file.path, { content: text })
-      const whole = { ...saved, content: text, encoding: 'text' as const }
-      setBase(whole)
-      client.setQueryData(key, whole)
+      const now = await read()
+      if (!anyway && now.content !== base.content) return
+      const options = { ifMatch: now.updated_at }
+      try {
+        const saved = await outlast.files.update(sessionId, file.path, { content: text }, options)
+        const whole = { ...saved, content: text, encoding: 'text' as const }
+        setBase(whole)
+        client.setQueryData(key, whole)
+      } catch (error) {
+        if (!isOutlastError(error, 'changed_meanwhile')) throw error
+        await read()
+      }
     },
   })
   return { text, setText, isDirty, isOther, take, save }

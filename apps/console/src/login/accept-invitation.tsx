@@ -1,15 +1,13 @@
 import { Button, Group, Modal, Text } from '@mantine/core'
-import { useMutation, useQuery } from '@tanstack/react-query'
+import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { outlast } from '../client.ts'
 import { Refusal } from '../shell/confirm.tsx'
 import { findInvitation, forgetInvitation } from './invitation.ts'
 import { switchTo } from './login.ts'
-import { meQuery } from './me.ts'
 
 /** Asks somebody who is signed in and came by an invitation whether to join. */
-export function AcceptInvitation() {
-  const { data: me } = useQuery(meQuery)
+export function AcceptInvitation({ email }: { email: string }) {
   const [token, setToken] = useState(findInvitation)
   const close = () => {
     forgetInvitation()
@@ -22,12 +20,12 @@ export function AcceptInvitation() {
       await switchTo(id)
     },
   })
-  if (!me || !token) return null
+  if (!token) return null
   return (
     <Modal opened onClose={close} title="You are invited" centered>
       <Text size="sm">
-        Join the organization that invited you, as {me.email}? You switch to it, and can switch back
-        in the settings.
+        Join the organization that invited you, as {email}? You switch to it, and can switch back in
+        the settings.
       </Text>
       {accept.isError && <Refusal error={accept.error} />}
       <Group justify="flex-end" gap="xs" mt="lg">

@@ -4,16 +4,9 @@ import { outlast } from '../client.ts'
 import { Refusal } from '../shell/confirm.tsx'
 import { Failure } from '../shell/screen.tsx'
 import { signOut, switchTo } from './login.ts'
-import { meQuery } from './me.ts'
 
 /** Who is a member of several organizations says in which one to work in this browser. */
 export function ChooseOrganization() {
-  const { data: me } = useQuery(meQuery)
-  if (!me || me.organization_id !== null) return null
-  return <Choice />
-}
-
-function Choice() {
   const organizations = useQuery({
     queryKey: ['organizations'],
     queryFn: async ({ signal }) => (await outlast.organizations.list({}, { signal })).data,

@@ -1,7 +1,19 @@
-import { AcceptInvitation } from './accept-invitation.tsx'
-import { ChooseOrganization } from './choose-organization.tsx'
+import { useQuery } from '@tanstack/react-query'
+import { lazy } from 'react'
 import { findInvitation } from './invitation.ts'
+import { meQuery } from './me.ts'
+
+const ChooseOrganization = lazy(() =>
+  import('./choose-organization.tsx').then((all) => ({ default: all.ChooseOrganization })),
+)
+const AcceptInvitation = lazy(() =>
+  import('./accept-invitation.tsx').then((all) => ({ default: all.AcceptInvitation })),
+)
 
 /** What somebody who has just come is asked: whether to join, else where to work. */
-export const Welcome = () =>
-  findInvitation() === null ? <ChooseOrganization /> : <AcceptInvitation />
+export function Welcome() {
+  const { data: me } = useQuery(meQuery)
+  if (!me) return null
+  if (findInvitation() !== null) return <AcceptInvitation email={me.email} />
+  return me.organization_id === null && <ChooseOrganization />
+}

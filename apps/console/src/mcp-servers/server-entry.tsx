@@ -79,7 +79,7 @@ export function ServerEntry({ server }: { server: McpServer }) {
                     {status === 'active' ? 'Disable' : 'Enable'}
                   </Menu.Item>
                   <Menu.Divider />
-                  <Menu.Item color="red" onClick={() => setOpened('delete')}>
+                  <Menu.Item color="var(--mantine-color-error)" onClick={() => setOpened('delete')}>
                     Delete
                   </Menu.Item>
                 </Menu.Dropdown>

@@ -12,7 +12,7 @@ import type { McpServer } from '@outlast/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { outlast } from '../client.ts'
-import { Refusal } from '../shell/confirm.tsx'
+import { problemAt, Refusal } from '../shell/confirm.tsx'
 import { Icon } from '../shell/icon.tsx'
 
 type Header = { key: number; name: string; value: string }
@@ -22,6 +22,16 @@ const headerOf = (name = '', value = ''): Header => {
   lastKey += 1
   return { key: lastKey, name, value }
 }
+
+const shown = [
+  'name',
+  'mcp_server_exists',
+  'url',
+  'description',
+  'api_key',
+  'encryption_not_configured',
+]
+const headerPath = (name: string) => `headers/${name.trim()}`
 
 /** Adds a server, or changes one. Keys and the values of headers are only ever written. */
 export function ServerForm({ stored, close }: { stored?: McpServer; close: () => void }) {
@@ -68,6 +78,7 @@ export function ServerForm({ stored, close }: { stored?: McpServer; close: () =>
             maxLength={255}
             value={name}
             onChange={({ currentTarget }) => setName(currentTarget.value)}
+            error={problemAt(save.error, 'name', 'mcp_server_exists')}
             data-autofocus
           />
           <TextInput
@@ -77,12 +88,14 @@ export function ServerForm({ stored, close }: { stored?: McpServer; close: () =>
             maxLength={2048}
             value={url}
             onChange={({ currentTarget }) => setUrl(currentTarget.value)}
+            error={problemAt(save.error, 'url')}
           />
           <TextInput
             label="Description"
             maxLength={10_240}
             value={description}
             onChange={({ currentTarget }) => setDescription(currentTarget.value)}
+            error={problemAt(save.error, 'description')}
           />
           <PasswordInput
             label="API key"
@@ -95,9 +108,15 @@ export function ServerForm({ stored, close }: { stored?: McpServer; close: () =>
             maxLength={8192}
             value={key}
             onChange={({ currentTarget }) => setKey(currentTarget.value)}
+            error={problemAt(save.error, 'api_key', 'encryption_not_configured')}
           />
-          <Headers headers={headers} change={setHeaders} />
-          {save.isError && <Refusal error={save.error} />}
+          <Headers headers={headers} change={setHeaders} error={save.error} />
+          {save.isError && (
+            <Refusal
+              error={save.error}
+              shown={[...shown, ...headers.map((one) => headerPath(one.name))]}
+            />
+          )}
           <Group justify="flex-end">
             <Button type="submit" loading={save.isPending}>
               {stored ? 'Save' : 'Add'}
@@ -111,9 +130,13 @@ export function ServerForm({ stored, close }: { stored?: McpServer; close: () =>
 
 const headersMax = 100
 
-type HeadersProps = { headers: Header[]; change: (headers: Header[]) => void }
+type HeadersProps = {
+  headers: Header[]
+  change: (headers: Header[]) => void
+  error: unknown
+}
 
-function Headers({ headers, change }: HeadersProps) {
+function Headers({ headers, change, error }: HeadersProps) {
   const set = (key: number, fields: Partial<Header>) =>
     change(headers.map((one) => (one.key === key ? { ...one, ...fields } : one)))
   return (
@@ -126,13 +149,14 @@ function Headers({ headers, change }: HeadersProps) {
       </Text>
       <Stack gap={6}>
         {headers.map(({ key, name, value }) => (
-          <Group key={key} gap={6} wrap="nowrap">
+          <Group key={key} gap={6} wrap="nowrap" align="flex-start">
             <TextInput
               aria-label="Header"
               placeholder="X-Team"
               flex={1}
               value={name}
               onChange={({ currentTarget }) => set(key, { name: currentTarget.value })}
+              error={problemAt(error, headerPath(name))}
             />
             <TextInput
               aria-label={`Value of ${name || 'the header'}`}

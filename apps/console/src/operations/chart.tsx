@@ -1,8 +1,16 @@
 const width = 400
 const height = 120
 const top = 8
+/** How wide a single value is. */
+const dot = 3
 
-export type Line = { name: string; color: string; values: readonly (number | undefined)[] }
+export type Line = {
+  name: string
+  color: string
+  values: readonly (number | undefined)[]
+  /** What stands beside its name, where that is not the latest value. */
+  now?: string
+}
 
 /** Lines over time, from the first look on the left to the latest on the right. */
 export function Chart({
@@ -22,7 +30,8 @@ export function Chart({
     Number.MIN_VALUE,
   )
   const latest = lines.map(
-    ({ name, values }) => `${name} ${last(values) === undefined ? '–' : say(last(values)!)}`,
+    ({ name, values, now }) =>
+      `${name} ${now ?? (last(values) === undefined ? '–' : say(last(values)!))}`,
   )
   return (
     <figure className="ops-chart">
@@ -64,17 +73,18 @@ const last = (values: readonly (number | undefined)[]) =>
 
 const yOf = (part: number) => height - 1 - part * (height - 1 - top)
 
-/** Looks in which nothing is known leave a gap. */
+/** Looks in which nothing is known leave a gap; a single one between two is a dot. */
 function pathOf(values: readonly (number | undefined)[], most: number): string {
   const step = width / Math.max(1, values.length - 1)
   let isDrawing = false
   const moves = values.map((value, at) => {
-    const move =
-      value === undefined
-        ? ''
-        : `${isDrawing ? 'L' : 'M'}${(at * step).toFixed(1)} ${yOf(value / most).toFixed(1)}`
+    const isFirst = !isDrawing
     isDrawing = value !== undefined
-    return move
+    if (value === undefined) return ''
+    const y = yOf(value / most).toFixed(1)
+    return isFirst
+      ? `M${(at * step - dot / 2).toFixed(1)} ${y}h${dot}`
+      : `L${(at * step).toFixed(1)} ${y}`
   })
   return moves.join('')
 }

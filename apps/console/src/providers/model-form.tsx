@@ -3,7 +3,9 @@ import type { Provider } from '@outlast/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { outlast } from '../client.ts'
-import { Refusal } from '../shell/confirm.tsx'
+import { problemAt, Refusal } from '../shell/confirm.tsx'
+
+const shown = ['model_id', 'model_exists', 'display_name']
 
 /** Adds a model that its vendor does not list. */
 export function ModelForm({ provider, close }: { provider: Provider; close: () => void }) {
@@ -37,6 +39,7 @@ export function ModelForm({ provider, close }: { provider: Provider; close: () =
             maxLength={255}
             value={modelId}
             onChange={({ currentTarget }) => setModelId(currentTarget.value)}
+            error={problemAt(save.error, 'model_id', 'model_exists')}
             data-autofocus
           />
           <TextInput
@@ -46,8 +49,9 @@ export function ModelForm({ provider, close }: { provider: Provider; close: () =
             maxLength={255}
             value={name}
             onChange={({ currentTarget }) => setName(currentTarget.value)}
+            error={problemAt(save.error, 'display_name')}
           />
-          {save.isError && <Refusal error={save.error} />}
+          {save.isError && <Refusal error={save.error} shown={shown} />}
           <Group justify="flex-end">
             <Button type="submit" loading={save.isPending}>
               Add

@@ -114,7 +114,7 @@ function Actions({ model, change }: ActionsProps) {
             {status === 'active' ? 'Disable' : 'Enable'}
           </Menu.Item>
           <Menu.Divider />
-          <Menu.Item color="red" onClick={() => setDeleting(true)}>
+          <Menu.Item color="var(--mantine-color-error)" onClick={() => setDeleting(true)}>
             Delete
           </Menu.Item>
         </Menu.Dropdown>

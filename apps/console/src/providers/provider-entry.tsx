@@ -108,7 +108,7 @@ function More({ provider: { name, status }, open, toggle }: MoreProps) {
         <Menu.Item onClick={() => open('model')}>Add a model by name</Menu.Item>
         <Menu.Item onClick={toggle}>{status === 'active' ? 'Disable' : 'Enable'}</Menu.Item>
         <Menu.Divider />
-        <Menu.Item color="red" onClick={() => open('delete')}>
+        <Menu.Item color="var(--mantine-color-error)" onClick={() => open('delete')}>
           Delete
         </Menu.Item>
       </Menu.Dropdown>

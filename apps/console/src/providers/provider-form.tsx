@@ -3,10 +3,12 @@ import type { Provider, ProviderType } from '@outlast/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { type FormEvent, useState } from 'react'
 import { outlast } from '../client.ts'
-import { Refusal } from '../shell/confirm.tsx'
+import { problemAt, Refusal } from '../shell/confirm.tsx'
 import { vendorOf, vendors } from './vendors.ts'
 
 const choices = vendors.map(({ type, label }) => ({ value: type, label }))
+
+const shown = ['name', 'base_url', 'api_key', 'encryption_not_configured']
 
 /** Adds a provider, or changes one. A key is only ever written. */
 export function ProviderForm({ stored, close }: { stored?: Provider; close: () => void }) {
@@ -16,15 +18,17 @@ export function ProviderForm({ stored, close }: { stored?: Provider; close: () =
   const [key, setKey] = useState('')
   const client = useQueryClient()
   const vendor = vendorOf(type)
+  // It can be changed, not taken away.
+  const hasAddress = stored?.base_url !== undefined
   const save = useMutation({
     mutationFn() {
-      const more = {
+      const body = {
+        name: name.trim() || vendor.label,
         provider_type: type,
         ...(address.trim() !== '' && { base_url: address.trim() }),
         ...(key !== '' && { api_key: key }),
       }
-      if (stored) return outlast.providers.update(stored.id, { name, ...more })
-      return outlast.providers.create({ name: name.trim() || vendor.label, ...more })
+      return stored ? outlast.providers.update(stored.id, body) : outlast.providers.create(body)
     },
     onSuccess() {
       client.invalidateQueries({ queryKey: ['providers'] })
@@ -53,21 +57,28 @@ export function ProviderForm({ stored, close }: { stored?: Provider; close: () =
             label="Name"
             placeholder={vendor.label}
             maxLength={255}
-            required={stored !== undefined}
             value={name}
             onChange={({ currentTarget }) => setName(currentTarget.value)}
+            error={problemAt(save.error, 'name')}
             data-autofocus
           />
           {type !== 'llmsim' && (
             <>
               <TextInput
                 label="Base URL"
-                description={vendor.needsAddress ? undefined : 'Only for a proxy of your own.'}
+                description={
+                  vendor.needsAddress
+                    ? undefined
+                    : hasAddress
+                      ? `The vendor's own is ${vendor.address}.`
+                      : 'Only for a proxy of your own.'
+                }
                 placeholder={vendor.address}
-                required={vendor.needsAddress}
+                required={vendor.needsAddress || hasAddress}
                 maxLength={2048}
                 value={address}
                 onChange={({ currentTarget }) => setAddress(currentTarget.value)}
+                error={problemAt(save.error, 'base_url')}
               />
               <PasswordInput
                 label="API key"
@@ -80,10 +91,11 @@ export function ProviderForm({ stored, close }: { stored?: Provider; close: () =
                 maxLength={8192}
                 value={key}
                 onChange={({ currentTarget }) => setKey(currentTarget.value)}
+                error={problemAt(save.error, 'api_key', 'encryption_not_configured')}
               />
             </>
           )}
-          {save.isError && <Refusal error={save.error} />}
+          {save.isError && <Refusal error={save.error} shown={shown} />}
           <Group justify="flex-end">
             <Button type="submit" loading={save.isPending}>
               {stored ? 'Save' : 'Add'}

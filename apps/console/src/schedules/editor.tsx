@@ -5,7 +5,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import { outlast } from '../client.ts'
-import { Refusal } from '../shell/confirm.tsx'
+import { problemAt, Refusal } from '../shell/confirm.tsx'
 import { Screen } from '../shell/screen.tsx'
 import { type Doing, doingOf } from './schedules-query.ts'
 import { Late, Talk } from './what.tsx'
@@ -26,7 +26,12 @@ export type Draft = {
   concurrentMax: number | ''
 }
 
-export type EditProps = { draft: Draft; change: (fields: Partial<Draft>) => void }
+export type EditProps = {
+  draft: Draft
+  change: (fields: Partial<Draft>) => void
+  /** What the server said when it was saved. */
+  error: unknown
+}
 
 const here = Intl.DateTimeFormat().resolvedOptions().timeZone
 
@@ -101,6 +106,19 @@ export function NewScheduleScreen() {
   )
 }
 
+/** Places that say themselves what is wrong with them. */
+const shown = [
+  'name',
+  'schedule_exists',
+  'cron_expression',
+  'timezone',
+  'target/input/agent_id',
+  'target/input/session_id',
+  'target/input/text',
+  'max_catch_up',
+  'max_concurrent',
+]
+
 /** Makes a schedule, or changes one; its name is for good. */
 export function ScheduleForm({ stored }: { stored?: Schedule }) {
   const [draft, setDraft] = useState(stored ? draftOf(stored) : emptyDraft)
@@ -135,9 +153,10 @@ export function ScheduleForm({ stored }: { stored?: Schedule }) {
           maxLength={255}
           value={draft.name}
           onChange={({ currentTarget }) => change({ name: currentTarget.value })}
+          error={problemAt(save.error, 'name', 'schedule_exists')}
         />
       )}
-      <When draft={draft} change={change} />
+      <When draft={draft} change={change} error={save.error} />
       <div>
         <Text size="sm" fw={500} mb={4}>
           What it does
@@ -153,7 +172,7 @@ export function ScheduleForm({ stored }: { stored?: Schedule }) {
           onChange={(doing) => change({ doing: doing as Draft['doing'] })}
         />
       </div>
-      <Talk draft={draft} change={change} />
+      <Talk draft={draft} change={change} error={save.error} />
       <Textarea
         label="Message"
         required={!(stored && isRich(doingOf(stored)))}
@@ -162,6 +181,7 @@ export function ScheduleForm({ stored }: { stored?: Schedule }) {
         maxRows={12}
         value={draft.text}
         onChange={({ currentTarget }) => change({ text: currentTarget.value })}
+        error={problemAt(save.error, 'target/input/text')}
       />
       {draft.doing === 'send_message' && (
         <Select
@@ -175,8 +195,8 @@ export function ScheduleForm({ stored }: { stored?: Schedule }) {
           onChange={(onBusy) => onBusy && change({ onBusy: onBusy as Draft['onBusy'] })}
         />
       )}
-      <Late draft={draft} change={change} />
-      {save.isError && <Refusal error={save.error} />}
+      <Late draft={draft} change={change} error={save.error} />
+      {save.isError && <Refusal error={save.error} shown={shown} />}
       <Group>
         <Button type="submit" loading={save.isPending}>
           {stored ? 'Save' : 'Create'}

@@ -2,18 +2,19 @@ import { Checkbox, Group, NumberInput, Select, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { agentsQuery } from '../agents/agents-query.ts'
 import { outlast } from '../client.ts'
+import { problemAt } from '../shell/confirm.tsx'
 import type { EditProps } from './editor.tsx'
 
 /** Whom it talks to. */
-export function Talk({ draft, change }: EditProps) {
+export function Talk({ draft, change, error }: EditProps) {
   return draft.doing === 'start_session' ? (
-    <AgentChoice draft={draft} change={change} />
+    <AgentChoice draft={draft} change={change} error={error} />
   ) : (
-    <SessionChoice draft={draft} change={change} />
+    <SessionChoice draft={draft} change={change} error={error} />
   )
 }
 
-function AgentChoice({ draft, change }: EditProps) {
+function AgentChoice({ draft, change, error }: EditProps) {
   const agents = useQuery(agentsQuery)
   return (
     <Select
@@ -24,13 +25,14 @@ function AgentChoice({ draft, change }: EditProps) {
       data={(agents.data?.data ?? []).map(({ id, name }) => ({ value: id, label: name }))}
       value={draft.agentId || null}
       onChange={(agentId) => change({ agentId: agentId ?? '' })}
+      error={problemAt(error, 'target/input/agent_id')}
     />
   )
 }
 
 const recentMax = 50
 
-function SessionChoice({ draft, change }: EditProps) {
+function SessionChoice({ draft, change, error }: EditProps) {
   const sessions = useQuery({
     queryKey: ['sessions', 'recent-for-schedules'],
     queryFn: async ({ signal }) =>
@@ -53,6 +55,7 @@ function SessionChoice({ draft, change }: EditProps) {
         placeholder="session_…"
         value={draft.sessionId}
         onChange={({ currentTarget }) => change({ sessionId: currentTarget.value.trim() })}
+        error={problemAt(error, 'target/input/session_id')}
       />
     </>
   )
@@ -61,7 +64,7 @@ function SessionChoice({ draft, change }: EditProps) {
 const asNumber = (value: number | string) => (typeof value === 'number' ? value : '')
 
 /** What happens when it is late, or still busy with an earlier time. */
-export function Late({ draft, change }: EditProps) {
+export function Late({ draft, change, error }: EditProps) {
   return (
     <>
       <Checkbox
@@ -79,6 +82,7 @@ export function Late({ draft, change }: EditProps) {
             allowDecimal={false}
             value={draft.catchUpMax}
             onChange={(value) => change({ catchUpMax: asNumber(value) })}
+            error={problemAt(error, 'max_catch_up')}
           />
         )}
         <NumberInput
@@ -89,6 +93,7 @@ export function Late({ draft, change }: EditProps) {
           allowDecimal={false}
           value={draft.concurrentMax}
           onChange={(value) => change({ concurrentMax: asNumber(value) })}
+          error={problemAt(error, 'max_concurrent')}
         />
       </Group>
     </>

@@ -1,5 +1,6 @@
 import { Button, Group, Select, Text, TextInput } from '@mantine/core'
 import { useMemo } from 'react'
+import { problemAt } from '../shell/confirm.tsx'
 import { inWords, nextTimes } from './cron.ts'
 import type { EditProps } from './editor.tsx'
 
@@ -31,7 +32,7 @@ const usual = [
 ] as const
 
 /** When it is due: the expression, what it means, and when that is next. */
-export function When({ draft: { cron, timezone }, change }: EditProps) {
+export function When({ draft: { cron, timezone }, change, error }: EditProps) {
   const { times, problem } = useMemo(() => lookAt(cron, timezone), [cron, timezone])
   return (
     <div>
@@ -43,7 +44,7 @@ export function When({ draft: { cron, timezone }, change }: EditProps) {
           spellCheck={false}
           value={cron}
           onChange={({ currentTarget }) => change({ cron: currentTarget.value })}
-          error={problem}
+          error={problem ?? problemAt(error, 'cron_expression')}
         />
         <Select
           label="Time zone"
@@ -53,6 +54,7 @@ export function When({ draft: { cron, timezone }, change }: EditProps) {
           data={timezones.includes(timezone) ? timezones : [timezone, ...timezones]}
           value={timezone}
           onChange={(zone) => zone && change({ timezone: zone })}
+          error={problemAt(error, 'timezone')}
         />
       </Group>
       <Group gap={4} mt={6}>

@@ -1,8 +1,10 @@
 import { Button, Group, JsonInput, Text, TextInput } from '@mantine/core'
 import type { Approval, ToolCallItem } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
+import { useRef } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
 import { Ago } from '../shell/ago.tsx'
+import { focusCard } from './card-focus.ts'
 import { Json } from './json.tsx'
 import { useKept } from './kept.tsx'
 import { usePlace } from './session-place.tsx'
@@ -17,9 +19,14 @@ export function ApprovalForm({ call }: { call: ToolCallItem }) {
   })
   const changed = edited === undefined ? undefined : objectIn(edited)
   const isWrong = edited !== undefined && changed === undefined
-  const allow = () => decide.mutate({ decision: 'approve', ...(changed && { arguments: changed }) })
+  const form = useRef<HTMLDivElement>(null)
+  function answer(approval: Approval) {
+    focusCard(form.current!)
+    decide.mutate(approval)
+  }
+  const allow = () => answer({ decision: 'approve', ...(changed && { arguments: changed }) })
   return (
-    <div className="approval">
+    <div ref={form} className="approval">
       <Text size="sm" fw={600}>
         May the agent do this?
       </Text>
@@ -46,7 +53,7 @@ export function ApprovalForm({ call }: { call: ToolCallItem }) {
       <Denial
         call={call}
         isBusy={decide.isPending}
-        deny={(reason) => decide.mutate({ decision: 'deny', ...(reason && { reason }) })}
+        deny={(reason) => answer({ decision: 'deny', ...(reason && { reason }) })}
       />
       {decide.isError && (
         <Text size="sm" c="red" role="alert">

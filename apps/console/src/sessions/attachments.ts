@@ -1,5 +1,5 @@
 import type { InputContentPart } from '@outlast/sdk'
-import { useState } from 'react'
+import { useMemo, useState } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
 
 /** What goes along with a message. */
@@ -82,7 +82,8 @@ export function useAttachments(sessionId: string) {
 
   function add(files: readonly File[]) {
     let imagesBytes = all.reduce((sum, { image, sizeBytes }) => sum + (image ? sizeBytes : 0), 0)
-    for (const file of files.slice(0, attachmentsMax - all.length)) {
+    const taken = files.slice(0, Math.max(0, attachmentsMax - all.length))
+    for (const file of taken) {
       keys += 1
       const one = { key: keys, name: file.name || 'Pasted', sizeBytes: file.size }
       const isImage = imageTypes.has(file.type)
@@ -95,10 +96,17 @@ export function useAttachments(sessionId: string) {
       setAll((before) => [...before, { ...one, state: 'reading' }])
       read(one.key, file)
     }
+    if (taken.length < files.length) {
+      keys += 1
+      const problem = `A message may have ${attachmentsMax} attachments.`
+      const left = { key: keys, name: `${files.length - taken.length} more`, sizeBytes: 0 }
+      setAll((before) => [...before, { ...left, state: 'failed', problem }])
+    }
   }
 
   const remove = (key: number) => setAll((before) => before.filter((one) => one.key !== key))
-  return { all, add, remove, clear: () => setAll([]) }
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what it does depends on these alone
+  return useMemo(() => ({ all, add, remove, clear: () => setAll([]) }), [all, sessionId])
 }
 
 export type Attachments = ReturnType<typeof useAttachments>

@@ -1,26 +1,35 @@
 import { Button, Group, Text, Textarea } from '@mantine/core'
 import type { ToolCallItem } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
+import { useRef } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
 import { Ago } from '../shell/ago.tsx'
+import { focusCard } from './card-focus.ts'
 import { Json } from './json.tsx'
 import { useKept } from './kept.tsx'
 import { usePlace } from './session-place.tsx'
+
+type Answer = { result: unknown } | { error: string }
 
 /** A tool that a client is to run. Whoever reads this may answer in its place. */
 export function ClientQuestion({ call }: { call: ToolCallItem }) {
   const { sessionId } = usePlace()
   const [text, setText] = useKept(`answer ${call.id}`, '')
   const answer = useMutation({
-    mutationFn: (said: { result: unknown } | { error: string }) =>
+    mutationFn: (said: Answer) =>
       outlast.sessions.submitToolResults(sessionId, {
         tool_results: [{ tool_call_id: call.id, ...said }],
       }),
   })
   const { value, isJson } = read(text)
   const isEmpty = text.trim() === ''
+  const form = useRef<HTMLDivElement>(null)
+  function send(said: Answer) {
+    focusCard(form.current!)
+    answer.mutate(said)
+  }
   return (
-    <div className="approval">
+    <div ref={form} className="approval">
       <Text size="sm" fw={600}>
         A client is to run this tool. You can answer in its place.
       </Text>
@@ -45,7 +54,7 @@ export function ClientQuestion({ call }: { call: ToolCallItem }) {
           size="xs"
           disabled={isEmpty}
           loading={answer.isPending}
-          onClick={() => answer.mutate({ result: value })}
+          onClick={() => send({ result: value })}
         >
           Send the result
         </Button>
@@ -55,7 +64,7 @@ export function ClientQuestion({ call }: { call: ToolCallItem }) {
           variant="light"
           disabled={isEmpty}
           loading={answer.isPending}
-          onClick={() => answer.mutate({ error: text })}
+          onClick={() => send({ error: text })}
         >
           Send as an error
         </Button>

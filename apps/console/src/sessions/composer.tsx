@@ -10,7 +10,7 @@ import {
 } from '@mantine/core'
 import type { Controls, OnBusy, Session } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
-import type { KeyboardEvent } from 'react'
+import { type KeyboardEvent, memo } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
 import { Icon } from '../shell/icon.tsx'
 import { type Attachment, type Attachments, contentOf } from './attachments.ts'
@@ -29,8 +29,12 @@ type Composing = {
 
 type Busy = Exclude<OnBusy, 'reject'>
 
-/** Where a person writes. While the agent works a message steers it, waits for its own turn, or interrupts. */
-export function Composer({ session, sessionId, isActive, sequence, attachments }: Composing) {
+/**
+ * Where a person writes. While the agent works a message steers it, waits for its own turn, or interrupts. A reply that
+ * streams does not draw it again.
+ */
+export const Composer = memo((composing: Composing) => {
+  const { session, sessionId, isActive, sequence, attachments } = composing
   const [draft, change] = useDraft(sessionId)
   const cancel = useMutation({ mutationFn: () => outlast.sessions.cancelTurn(sessionId) })
   const isReady = attachments.all.every(({ state }) => state === 'ready')
@@ -98,7 +102,7 @@ export function Composer({ session, sessionId, isActive, sequence, attachments }
       )}
     </div>
   )
-}
+})
 
 /** On a phone the keyboard would come up before anybody has read anything. */
 const hasKeyboard = () => matchMedia('(hover: hover)').matches

@@ -1,9 +1,10 @@
 import { Button, Loader } from '@mantine/core'
 import type { Transcript, TranscriptItem } from '@outlast/sdk'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { Icon } from '../shell/icon.tsx'
 import { Empty } from '../shell/screen.tsx'
+import { Announcer } from './announcer.tsx'
 import { Item } from './items.tsx'
 import type { Outgoing } from './outbox.ts'
 import { OutgoingMessage } from './outgoing.tsx'
@@ -11,14 +12,25 @@ import { usePlace } from './session-place.tsx'
 
 type Line = { key: string; item?: TranscriptItem; outgoing?: Outgoing }
 
+type Section = Transcript['sections'][number]
+
 const linesOf = (transcript: Transcript, outgoing: readonly Outgoing[]): Line[] => [
-  ...transcript.sections.flatMap((section) =>
-    section
-      .filter((item, at) => isSeen(item) && !isSaidNext(item, section[at + 1]))
-      .map((item) => ({ key: keyOf(item), item })),
-  ),
+  ...transcript.sections.flatMap(linesOfSection),
   ...outgoing.map((one) => ({ key: one.key, outgoing: one })),
 ]
+
+/** Of a long conversation a word changes one section. */
+const known = new WeakMap<Section, Line[]>()
+
+function linesOfSection(section: Section): Line[] {
+  const lines =
+    known.get(section) ??
+    section.filter((item, at) => isSeen(item) && !isSaidNext(item, section[at + 1])).map(lineOf)
+  known.set(section, lines)
+  return lines
+}
+
+const lineOf = (item: TranscriptItem): Line => ({ key: keyOf(item), item })
 
 /** A model may give the calls of two turns the same id. */
 const keyOf = (item: TranscriptItem) =>
@@ -55,11 +67,12 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
   const { sections } = transcript
   // biome-ignore lint/correctness/useExhaustiveDependencies: lines follow from the sections alone
   const lines = useMemo(() => linesOf(transcript, outgoing), [sections, outgoing])
+  const keys = useKeys(lines)
   const virtual = useVirtualizer({
     count: lines.length,
     getScrollElement: () => box.current,
     estimateSize: (at) => heights[lines[at]?.item?.kind ?? 'user_message'],
-    getItemKey: (at) => lines[at]!.key,
+    getItemKey: useCallback((at: number) => keys[at]!, [keys]),
     overscan: 6,
     paddingStart: 16,
     paddingEnd: 16,
@@ -77,6 +90,11 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
     },
     messageId,
   )
+  const lastSent = outgoing.at(-1)?.key
+  // biome-ignore lint/correctness/useExhaustiveDependencies: who writes wants to see what they wrote, and what comes of it
+  useLayoutEffect(() => {
+    if (lastSent) virtual.scrollToEnd()
+  }, [lastSent])
   const news = useNews(lines.length, virtual.isAtEnd(nearPx))
   return (
     <div className="conversation-frame">
@@ -84,6 +102,7 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
         <div
           className="conversation"
           role="log"
+          aria-live="off"
           aria-busy={!isLoaded}
           style={{ height: virtual.getTotalSize() }}
         >
@@ -106,6 +125,7 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
           </div>
         )}
       </section>
+      {isLoaded && <Announcer transcript={transcript} />}
       {news !== undefined && (
         <Button
           className="to-end"
@@ -135,6 +155,15 @@ function Shown({ line, messageId }: { line: Line; messageId: string | undefined 
 
 const isOf = (item: TranscriptItem | undefined, messageId: string) =>
   item !== undefined && 'id' in item && item.id === messageId
+
+/** The same ones as long as nothing comes or goes: for others every place is worked out anew. */
+function useKeys(lines: readonly Line[]): readonly string[] {
+  const kept = useRef<readonly string[]>([])
+  const isSame =
+    lines.length === kept.current.length && lines.every(({ key }, at) => key === kept.current[at])
+  if (!isSame) kept.current = lines.map(({ key }) => key)
+  return kept.current
+}
 
 /** Where one is when the conversation opens, and when another of its messages is asked for. */
 function useFirstPlace(isBegun: boolean, go: () => void, messageId: string | undefined) {

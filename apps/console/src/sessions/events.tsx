@@ -3,7 +3,7 @@ import { useDebouncedCallback } from '@mantine/hooks'
 import type { Event } from '@outlast/sdk'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
+import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react'
 import { Empty } from '../shell/screen.tsx'
 import { Json } from './json.tsx'
 import { useKept } from './kept.tsx'
@@ -102,7 +102,7 @@ function Rows({ events, isFollowing }: { events: readonly Event[]; isFollowing: 
     count: events.length,
     getScrollElement: () => box.current,
     estimateSize: () => rowHeight,
-    getItemKey: (at) => events[at]!.id,
+    getItemKey: useCallback((at: number) => events[at]!.id, [events]),
     overscan: 12,
     anchorTo: 'end',
     followOnAppend: isFollowing,

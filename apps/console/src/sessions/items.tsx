@@ -104,7 +104,13 @@ function Thinking({ name, text, isThinking }: ThinkingProps) {
         <Icon name="chevron" size={14} />
         {isThinking ? 'Thinking…' : 'Thinking'}
       </UnstyledButton>
-      <Collapse expanded={isOpen}>{isOpen && <div className="thought">{text}</div>}</Collapse>
+      <Collapse expanded={isOpen}>
+        {isOpen && (
+          <div className="thought">
+            <LongText name={`thought ${name}`} text={text} />
+          </div>
+        )}
+      </Collapse>
     </div>
   )
 }
@@ -113,8 +119,8 @@ function Told({ item }: { item: Notice }) {
   switch (item.type) {
     case 'turn.failed':
       return (
-        <Alert color="red" mb="md" title="The turn failed">
-          {item.data.error}
+        <Alert color="red" mb="md" role="note" title="The turn failed">
+          <LongText name={item.key} text={item.data.error} />
         </Alert>
       )
     case 'turn.cancelled':
@@ -127,8 +133,13 @@ function Told({ item }: { item: Notice }) {
       return <Line text="What came before was summarized for the model." />
     case 'mcp.unavailable':
       return (
-        <Alert color="yellow" mb="md" title={`The tools of ${item.data.name} could not be reached`}>
-          {item.data.error}
+        <Alert
+          color="yellow"
+          mb="md"
+          role="note"
+          title={`The tools of ${item.data.name} could not be reached`}
+        >
+          <LongText name={item.key} text={item.data.error} />
         </Alert>
       )
   }

@@ -1,4 +1,4 @@
-import { Badge, Checkbox, Text } from '@mantine/core'
+import { Badge } from '@mantine/core'
 import type { Session } from '@outlast/sdk'
 import { Link } from '@tanstack/react-router'
 import { memo } from 'react'
@@ -17,14 +17,15 @@ type RowProps = {
   select: (index: number, isRange: boolean) => void
 }
 
-/** One session of the list. */
+/** One session of the list. Plain where it can be: while somebody scrolls, several are made in each frame. */
 export const Row = memo(({ session, index, agentName, isSelected, isNew, select }: RowProps) => {
   const name = session.title ?? session.preview ?? 'No message yet'
   const [kind, word] = stateOf(session)
   return (
     <div className="session-row" data-selected={isSelected} data-new={isNew}>
-      <Checkbox
-        size="xs"
+      <input
+        type="checkbox"
+        className="session-box"
         aria-label={`Select ${name}`}
         checked={isSelected}
         readOnly
@@ -52,9 +53,9 @@ export const Row = memo(({ session, index, agentName, isSelected, isNew, select 
           <State kind={kind}>{word}</State>
         </span>
         <span className="session-cost">{spentOf(session)}</span>
-        <Text className="session-ago" size="xs" c="dimmed" component="span">
+        <span className="session-ago">
           <Ago at={session.created_at} />
-        </Text>
+        </span>
       </Link>
     </div>
   )

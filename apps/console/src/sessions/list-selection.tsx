@@ -1,4 +1,5 @@
 import { Alert, Button, Group, Modal, Progress, Text } from '@mantine/core'
+import { isOutlastError } from '@outlast/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
@@ -87,31 +88,30 @@ type DeleteProps = {
   close: () => void
 }
 
-function DeleteSessions({ ids: given, select, close }: DeleteProps) {
-  const [ids] = useState(given)
+/** Deletes what is selected, whose selection goes with it: `ids` are those that are left. */
+function DeleteSessions({ ids: left, select, close }: DeleteProps) {
+  const [all] = useState(left)
   const client = useQueryClient()
   const stopping = useRef(new AbortController())
-  const [done, setDone] = useState(0)
+  const [isStopping, setStopping] = useState(false)
   const deleting = useMutation({
-    async mutationFn() {
+    mutationFn() {
       stopping.current = new AbortController()
-      const { failed, error } = await deleteAll(ids, {
-        signal: stopping.current.signal,
-        onDone(id, count) {
-          setDone(count)
-          select([id], false)
-        },
-      })
-      if (failed > 0) throw new Error(`${failed} could not be deleted. ${sentenceOf(error)}`)
+      setStopping(false)
+      const { signal } = stopping.current
+      return deleteAll(left, { signal, onDone: (id) => select([id], false) })
     },
     onSettled: () => client.invalidateQueries({ queryKey: ['sessions'] }),
-    onSuccess: close,
+    onSuccess: ({ isWhole }) => isWhole && close(),
   })
-  const words = ids.length === 1 ? 'this session' : `${ids.length.toLocaleString('en')} sessions`
+  const isDeleting = deleting.isPending && !isStopping
   const stop = () => {
     stopping.current.abort()
-    close()
+    setStopping(true)
+    if (!isDeleting) close()
   }
+  const words = all.length === 1 ? 'this session' : `${numberOf(all)} sessions`
+  const done = all.length - left.length
   return (
     <Modal opened onClose={stop} title={`Delete ${words}?`} centered>
       <Text size="sm">
@@ -120,52 +120,67 @@ function DeleteSessions({ ids: given, select, close }: DeleteProps) {
       </Text>
       {deleting.isPending && (
         <Progress
-          value={(100 * done) / ids.length}
+          value={(100 * done) / all.length}
           mt="md"
-          aria-label={`${done} of ${ids.length} deleted`}
+          aria-label={`${done} of ${all.length} deleted`}
         />
       )}
-      {deleting.isError && (
-        <Alert color="red" mt="md" role="alert">
-          {sentenceOf(deleting.error)}
-        </Alert>
+      {deleting.data && !deleting.data.isWhole && (
+        <Left done={done} of={all.length} error={deleting.data.error} />
       )}
       <Group justify="flex-end" mt="lg" gap="xs">
         <Button variant="default" onClick={stop}>
-          {deleting.isPending ? 'Stop' : 'Keep'}
+          {isDeleting ? 'Stop' : deleting.isIdle ? 'Keep' : 'Close'}
         </Button>
         <Button color="red" loading={deleting.isPending} onClick={() => deleting.mutate()}>
-          Delete
+          {deleting.data ? 'Delete the rest' : 'Delete'}
         </Button>
       </Group>
     </Modal>
   )
 }
 
-type Deleting = { signal: AbortSignal; onDone: (id: string, count: number) => void }
+const numberOf = (ids: readonly string[]) => ids.length.toLocaleString('en')
 
-/** A few at a time. One that is gone already is as good as deleted. */
+/** What became of a deletion that did not come to its end. */
+function Left({ done, of, error }: { done: number; of: number; error: unknown }) {
+  const left = of - done
+  return (
+    <Alert color={error === undefined ? 'yellow' : 'red'} mt="md" role="alert">
+      {done} of {of} {done === 1 ? 'was' : 'were'} deleted. {left} {left === 1 ? 'is' : 'are'} still
+      there, and selected.
+      {error !== undefined && ` ${sentenceOf(error)}`}
+    </Alert>
+  )
+}
+
+type Deleting = { signal: AbortSignal; onDone: (id: string) => void }
+
+/**
+ * A few at a time. One that is gone already is as good as deleted. What is under way when it is stopped is waited for, so
+ * that what became of it is known.
+ */
 async function deleteAll(ids: readonly string[], { signal, onDone }: Deleting) {
   const rest = ids.values()
-  let count = 0
-  let failed = 0
+  let done = 0
   let error: unknown
   async function work() {
     for (const id of rest) {
       if (signal.aborted) return
       try {
         await outlast.sessions.delete(id)
-        count += 1
-        onDone(id, count)
       } catch (caught) {
-        if ((caught as { status?: number }).status === 404) onDone(id, ++count)
-        else {
-          failed += 1
+        if (!isOutlastError(caught, 'not_found')) {
           error = caught
+          // Without a server the others would fail as well.
+          if (isOutlastError(caught) && caught.status === 0) return
+          continue
         }
       }
+      done += 1
+      onDone(id)
     }
   }
   await Promise.all(Array.from({ length: atOnce }, work))
-  return { failed, error }
+  return { isWhole: done === ids.length, error }
 }

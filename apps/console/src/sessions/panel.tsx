@@ -1,16 +1,17 @@
 import './panels.css'
+import type { Event } from '@outlast/sdk'
+import { memo } from 'react'
 import { FilesPanel } from '../files/files-panel.tsx'
 import { DetailsPanel } from './details.tsx'
 import { EventsPanel } from './events.tsx'
 import type { PanelName } from './panels.ts'
 import { TimelinePanel } from './timeline.tsx'
 import { UsagePanel } from './usage.tsx'
-import type { Followed } from './use-transcript.ts'
 
-type About = { name: PanelName; followed: Followed; sessionId: string }
+type About = { name: PanelName; events: readonly Event[]; sessionId: string }
 
-/** What stands beside the conversation. */
-export function Panel({ name, followed: { events }, sessionId }: About) {
+/** What stands beside the conversation; drawn again when an event was stored. */
+export const Panel = memo(({ name, events, sessionId }: About) => {
   switch (name) {
     case 'timeline':
       return <TimelinePanel events={events} />
@@ -23,4 +24,4 @@ export function Panel({ name, followed: { events }, sessionId }: About) {
     case 'details':
       return <DetailsPanel sessionId={sessionId} />
   }
-}
+})

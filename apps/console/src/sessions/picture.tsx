@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { RemoteImage } from '../markdown/remote-image.tsx'
 import { Icon } from '../shell/icon.tsx'
 
 type ImagePart = {
@@ -8,32 +9,26 @@ type ImagePart = {
 }
 
 /** Only these are images that cannot do anything else. */
-const imageTypes = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp'])
+const harmless = /^data:image\/(png|jpeg|gif|webp);base64,/
 
+/** Where the image is, of one that came along. */
 function sourceOf({ url, base64, media_type }: ImagePart): string | undefined {
-  const type = media_type ?? 'image/png'
-  if (base64) return imageTypes.has(type) ? `data:${type};base64,${base64}` : undefined
-  return url?.startsWith('https://') ? url : undefined
+  const source = base64 ? `data:${media_type ?? 'image/png'};base64,${base64}` : (url ?? '')
+  return harmless.test(source) ? source : undefined
 }
 
-/** An image of a message or a result. One that cannot be shown is told. */
+/** An image of a message or a result. One that cannot be shown is told; one that is elsewhere is loaded when asked for. */
 export function Picture({ part, name = 'Image' }: { part: ImagePart; name?: string }) {
+  const { url, base64 } = part
   const [isBroken, setBroken] = useState(false)
   const source = sourceOf(part)
-  if (source === undefined || isBroken) {
+  if (url && !base64 && !source) return <RemoteImage address={url} />
+  if (!source || isBroken) {
     return (
       <div className="broken">
-        <Icon name="close" /> This image cannot be shown{part.url ? `: ${part.url}` : '.'}
+        <Icon name="close" /> This image cannot be shown.
       </div>
     )
   }
-  return (
-    <img
-      src={source}
-      alt={name}
-      className="attached"
-      referrerPolicy="no-referrer"
-      onError={() => setBroken(true)}
-    />
-  )
+  return <img src={source} alt={name} className="attached" onError={() => setBroken(true)} />
 }

@@ -34,12 +34,12 @@ function Given({ sessionId }: { sessionId: string }) {
           {warning}
         </Text>
       ))}
-      <h3>Prompt</h3>
+      <h2>Prompt</h2>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard */}
       <pre className="prompt" tabIndex={0}>
         {data.system_prompt}
       </pre>
-      <h3>Tools ({data.tools.length})</h3>
+      <h2>Tools ({data.tools.length})</h2>
       {data.tools.map((tool) => (
         <details key={tool.name}>
           <summary>

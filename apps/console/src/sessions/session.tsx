@@ -3,7 +3,7 @@ import { Anchor, Button } from '@mantine/core'
 import { useThrottledValue } from '@mantine/hooks'
 import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
-import { type DragEvent, lazy, Suspense, useEffect, useMemo, useRef } from 'react'
+import { type DragEvent, lazy, memo, Suspense, useEffect, useMemo, useRef } from 'react'
 import { State, type StateKind } from '../shell/entry.tsx'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { useAttachments } from './attachments.ts'
@@ -94,7 +94,7 @@ function Live({ sessionId }: { sessionId: string }) {
           {panel && (
             <section className="session-panel" aria-label={labelOf(panel)}>
               <Suspense>
-                <Panel name={panel} followed={followed} sessionId={sessionId} />
+                <Panel name={panel} events={events} sessionId={sessionId} />
               </Suspense>
             </section>
           )}
@@ -127,23 +127,21 @@ function AgentLink({ id }: { id: string | undefined }) {
 }
 
 /** On a phone a panel stands in the place of the conversation, elsewhere beside it. */
-function Tabs() {
-  return (
-    <nav className="session-tabs" aria-label="Views of the session">
-      {[undefined, ...panels].map((name) => (
-        <Link
-          key={name ?? 'conversation'}
-          from="/sessions/$sessionId"
-          to="."
-          search={(before) => ({ ...before, panel: name })}
-          activeOptions={{ exact: true, includeSearch: true }}
-        >
-          {name ? labelOf(name) : 'Conversation'}
-        </Link>
-      ))}
-    </nav>
-  )
-}
+const Tabs = memo(() => (
+  <nav className="session-tabs" aria-label="Views of the session">
+    {[undefined, ...panels].map((name) => (
+      <Link
+        key={name ?? 'conversation'}
+        from="/sessions/$sessionId"
+        to="."
+        search={(before) => ({ ...before, panel: name })}
+        activeOptions={{ exact: true, includeSearch: true }}
+      >
+        {name ? labelOf(name) : 'Conversation'}
+      </Link>
+    ))}
+  </nav>
+))
 
 /** However much happens, no more often than this. */
 const freshMs = 500
@@ -171,13 +169,15 @@ function Gone({ error }: { error: unknown }) {
     return <Failure error={error} retry={() => location.reload()} />
   }
   return (
-    <Empty title="This session is not there.">
-      Somebody deleted it, or the address is not right.
-      <div>
-        <Button component={Link} to="/" mt="sm" size="xs">
-          All sessions
-        </Button>
-      </div>
-    </Empty>
+    <Screen title="Session">
+      <Empty title="This session is not there.">
+        Somebody deleted it, or the address is not right.
+        <div>
+          <Button component={Link} to="/" mt="sm" size="xs">
+            All sessions
+          </Button>
+        </div>
+      </Empty>
+    </Screen>
   )
 }

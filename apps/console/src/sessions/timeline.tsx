@@ -5,6 +5,7 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { Empty } from '../shell/screen.tsx'
 import { durationOf } from './duration.ts'
+import { LongText } from './long-text.tsx'
 import { type Span, type Turn, turnsOf } from './turns.ts'
 
 const turnHeight = 34
@@ -94,12 +95,18 @@ function Turns({ turns, chosen, nowMs }: TurnsProps) {
 }
 
 function countsOf(turn: Turn, nowMs: number): string {
-  const count = (kind: Span['kind'], word: string) => {
+  const count = (kind: Span['kind'], one: string, more = `${one}s`) => {
     const found = turn.spans.filter((span) => span.kind === kind).length
-    return found === 0 ? [] : [`${found} ${word}${found === 1 ? '' : 's'}`]
+    return found === 0 ? [] : [`${found} ${found === 1 ? one : more}`]
   }
   const parts = [turn.status, durationOf(lengthOf(turn, nowMs))]
-  return [...parts, ...count('model', 'model call'), ...count('tool', 'tool call')].join(' · ')
+  return [
+    ...parts,
+    ...count('model', 'model call'),
+    ...count('tool', 'tool call'),
+    ...count('retry', 'retry', 'retries'),
+    ...count('takeover', 'takeover'),
+  ].join(' · ')
 }
 
 function Steps({ turn, nowMs }: { turn: Turn; nowMs: number }) {
@@ -125,7 +132,11 @@ function Steps({ turn, nowMs }: { turn: Turn; nowMs: number }) {
           <Zoom label="Zoom in" sign="+" to={zoom * 2} isOff={zoom >= zoomMax} set={setZoom} />
         </Group>
       </Group>
-      {turn.error && <div className="tool-error panel-line">{turn.error}</div>}
+      {turn.error && (
+        <div className="tool-error panel-line">
+          <LongText name={`failed ${turn.id}`} text={turn.error} />
+        </div>
+      )}
       <section ref={box} className="scroll steps" aria-label={`Steps of turn ${turn.number}`}>
         <div className="tall" style={{ height: virtual.getTotalSize(), width: `${zoom * 100}%` }}>
           <Ticks ms={ms} zoom={zoom} />
@@ -206,17 +217,8 @@ function Step({ span, turn, nowMs, top, show }: StepProps) {
         style={{ left: percent(left), width: `max(3px, ${percent(ms)})` }}
         onMouseEnter={look}
         onFocus={look}
-        aria-label={`${span.name}, ${durationOf(ms)}${span.error ? ', failed' : ''}`}
-      >
-        {span.marks.map(({ atMs, text }) => (
-          <span
-            key={atMs}
-            className="step-mark"
-            title={text}
-            style={{ left: `${((atMs - span.startMs) / Math.max(1, ms)) * 100}%` }}
-          />
-        ))}
-      </UnstyledButton>
+        aria-label={`${span.name}, ${durationOf(ms)}${outcomeOf(span)}`}
+      />
       <span
         className={`step-name ${isOn(from, to) ? `on-${span.kind}` : ''}`}
         style={namePlace(from, to)}
@@ -225,6 +227,12 @@ function Step({ span, turn, nowMs, top, show }: StepProps) {
       </span>
     </div>
   )
+}
+
+function outcomeOf({ kind, error }: Span): string {
+  if (kind === 'retry') return ', broke off'
+  if (kind === 'takeover') return ', taken over'
+  return error ? ', failed' : ''
 }
 
 const roomAfter = 0.6
@@ -239,17 +247,20 @@ function namePlace(from: number, to: number) {
 }
 
 function Told({ span, turn, nowMs }: { span: Span; turn: Turn; nowMs: number }) {
-  const { name, startMs, error, details, marks } = span
+  const { name, startMs, error, details } = span
   const parts = [
     `after ${durationOf(startMs - turn.startMs)}`,
     `took ${durationOf(lengthOf(span, nowMs))}`,
     ...details,
-    ...marks.map(({ text }) => text),
   ]
   return (
     <>
       <b>{name}</b> {parts.join(' · ')}
-      {error && <div className="tool-error">{error}</div>}
+      {error && (
+        <div className="tool-error">
+          <LongText name={`failed ${span.key}`} text={error} />
+        </div>
+      )}
     </>
   )
 }

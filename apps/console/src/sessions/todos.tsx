@@ -1,4 +1,5 @@
 import { Icon } from '../shell/icon.tsx'
+import { LongText } from './long-text.tsx'
 
 type Todo = {
   content: string
@@ -23,7 +24,8 @@ export function todosOf(name: string, { todos }: Record<string, unknown>): Todo[
   return todos.every(isTodo) ? todos : undefined
 }
 
-export function Todos({ todos }: { todos: readonly Todo[] }) {
+/** `name` is the call's. */
+export function Todos({ name, todos }: { name: string; todos: readonly Todo[] }) {
   return (
     <ul className="todos" aria-label="Tasks">
       {todos.map(({ content, activeForm, status }, at) => (
@@ -32,7 +34,10 @@ export function Todos({ todos }: { todos: readonly Todo[] }) {
           <span role="img" aria-label={words[status]}>
             <Icon name={icons[status]} />
           </span>
-          {status === 'in_progress' && typeof activeForm === 'string' ? activeForm : content}
+          <LongText
+            name={`${name} ${at}`}
+            text={status === 'in_progress' && typeof activeForm === 'string' ? activeForm : content}
+          />
         </li>
       ))}
     </ul>

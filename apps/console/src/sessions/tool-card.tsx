@@ -1,5 +1,5 @@
 import './tools.css'
-import { Loader, Progress, UnstyledButton, VisuallyHidden } from '@mantine/core'
+import { Loader, UnstyledButton, VisuallyHidden } from '@mantine/core'
 import type { ToolCallItem } from '@outlast/sdk'
 import { Icon } from '../shell/icon.tsx'
 import { ApprovalForm } from './approval.tsx'
@@ -7,6 +7,7 @@ import { ClientQuestion } from './client-question.tsx'
 import { durationOf } from './duration.ts'
 import { Json, Said } from './json.tsx'
 import { useKept } from './kept.tsx'
+import { LongText } from './long-text.tsx'
 import { Picture } from './picture.tsx'
 import { Todos, todosOf } from './todos.tsx'
 
@@ -33,9 +34,13 @@ export function ToolCard({ item }: { item: ToolCallItem }) {
           )}
         </span>
       </UnstyledButton>
-      {todos && status !== 'failed' && <Todos todos={todos} />}
+      {todos && status !== 'failed' && <Todos name={id} todos={todos} />}
       {status === 'running' && item.progress && <HowFar {...item.progress} />}
-      {error && <div className="tool-error">{error}</div>}
+      {error && (
+        <div className="tool-error">
+          <LongText name={`error ${id}`} text={error} />
+        </div>
+      )}
       {approval && !asks && <Decided approval={approval} />}
       {asks && <ApprovalForm call={item} />}
       {status === 'waiting' && item.isForClient && !asks && <ClientQuestion call={item} />}
@@ -80,7 +85,7 @@ function HowFar({ progress, total, message }: Far) {
   return (
     <div className="how-far">
       {total !== undefined && total > 0 && (
-        <Progress value={(progress / total) * 100} size="sm" aria-label="Progress" />
+        <progress value={progress} max={total} aria-label="Progress" />
       )}
       <span>{message ?? (total === undefined ? progress : `${progress} of ${total}`)}</span>
     </div>

@@ -1,6 +1,7 @@
 import type { Event, TokenUsage } from '@outlast/sdk'
 
-export type SpanKind = 'wait' | 'model' | 'tool' | 'summary'
+/** `retry` and `takeover`: what broke off and was begun anew, at the same node or at another. */
+export type SpanKind = 'wait' | 'model' | 'tool' | 'summary' | 'retry' | 'takeover'
 
 /** Something that took its time within a turn. */
 export type Span = {
@@ -12,8 +13,6 @@ export type Span = {
   endMs: number | undefined
   /** What went wrong. */
   error?: string | undefined
-  /** What happened within: when a model was asked again, when another node took over. */
-  marks: { atMs: number; text: string }[]
   /** For a person who wants to know more. */
   details: string[]
 }
@@ -32,7 +31,11 @@ export type Turn = {
   error?: string | undefined
 }
 
-type Building = Turn & { open: Map<string, Span>; attempts: Map<string, number> }
+type Building = Turn & {
+  open: Map<string, Span>
+  /** Of the model call that is under way or was last: its attempts that broke off. */
+  broken: Span[]
+}
 
 const timeOf = ({ ts }: Event) => Date.parse(ts)
 
@@ -63,7 +66,7 @@ const begun = (id: string, number: number, startMs: number): Building => ({
   usage: undefined,
   models: [],
   open: new Map(),
-  attempts: new Map(),
+  broken: [],
 })
 
 function open(turn: Building, key: string, span: Pick<Span, 'kind' | 'name'> & { event: Event }) {
@@ -75,7 +78,6 @@ function open(turn: Building, key: string, span: Pick<Span, 'kind' | 'name'> & {
     name,
     startMs: timeOf(event),
     endMs: undefined,
-    marks: [],
     details: [],
   }
   turn.spans.push(made)
@@ -91,8 +93,18 @@ function close(turn: Building, key: string, event: Event, more: Partial<Span> = 
   if (key === queue && timeOf(event) - span.startMs < waitMsMin) turn.spans.shift()
 }
 
-function mark(turn: Building, key: string, event: Event, text: string) {
-  turn.open.get(key)?.marks.push({ atMs: timeOf(event), text })
+const brokenOff = {
+  retry: 'Broke off and was begun anew',
+  takeover: 'Its node was lost: another took over',
+} as const
+
+/** Ends what is open as something that broke off, and begins the same anew. */
+function beginAnew(turn: Building, key: string, event: Event, kind: keyof typeof brokenOff): Span {
+  const span = turn.open.get(key)!
+  const before = { kind: span.kind, name: span.name }
+  close(turn, key, event, { kind, details: [brokenOff[kind]] })
+  open(turn, key, { ...before, event })
+  return span
 }
 
 /** A shorter wait for a node is none. */
@@ -114,7 +126,7 @@ const readers: Partial<Record<Event['type'], Reader>> = {
   'output.message.completed': (turn, event) => close(turn, model, event),
   'llm.generation': readGeneration,
   'context.compacting': (turn, event) => {
-    if (turn.open.has(summary)) mark(turn, summary, event, 'Summarized again')
+    if (turn.open.has(summary)) beginAnew(turn, summary, event, 'retry')
     else open(turn, summary, { kind: 'summary', name: 'Summarizes what came before', event })
   },
   'context.compacted': (turn, event) => close(turn, summary, event),
@@ -136,9 +148,10 @@ function readAsked(turn: Building, event: Event) {
   if (event.type !== 'output.message.started') return
   const { model: name = 'Model', attempt = 1 } = event.data
   if (attempt > 1 && turn.open.has(model)) {
-    mark(turn, model, event, `Asked again: attempt ${attempt}`)
+    turn.broken.push(beginAnew(turn, model, event, 'retry'))
     return
   }
+  turn.broken = []
   if (!turn.models.includes(name)) turn.models = [...turn.models, name]
   open(turn, model, { kind: 'model', name, event })
 }
@@ -152,10 +165,12 @@ function readGeneration(turn: Building, event: Event) {
   if (first !== undefined) span.details.push(`First text after ${first} ms`)
   if (usage) turn.usage = turn.usage ? added(turn.usage, usage) : usage
   if (usage) span.details.push(`${usage.input_tokens} tokens in, ${usage.output_tokens} out`)
-  if (retry && retry.attempts > 1) {
-    const why = retry.error_codes?.join(', ')
-    span.details.push(`${retry.attempts} attempts${why ? `: ${why}` : ''}`)
-  }
+  retry?.error_codes?.forEach((code, at, { length }) => {
+    turn.broken.at(at - length)?.details.push(code)
+  })
+  // Attempts before those of the node that got the answer were another's.
+  const left = turn.broken.at(-1 - (retry?.attempts ?? 0))
+  if (left) Object.assign(left, { kind: 'takeover', details: [brokenOff.takeover] })
   if (success) return
   close(turn, model, event)
   span.error = error ?? 'failed'
@@ -177,7 +192,7 @@ function readStarted(turn: Building, event: Event) {
   if (event.type !== 'tool.started') return
   const { id, name } = event.data.tool_call
   const key = toolOf(id)
-  if (turn.open.has(key)) mark(turn, key, event, 'Taken over: it runs again')
+  if (turn.open.has(key)) beginAnew(turn, key, event, 'takeover')
   else open(turn, key, { kind: 'tool', name, event })
 }
 

@@ -6,6 +6,7 @@ import {
   type Transcript,
 } from '@outlast/sdk'
 import { useEffect, useState } from 'react'
+import { flushSync } from 'react-dom'
 import { outlast } from '../client.ts'
 
 export type Followed = {
@@ -62,7 +63,9 @@ export function useTranscript(sessionId: string): Followed {
       now = { ...now, ...change }
       frame ||= requestAnimationFrame(() => {
         frame = 0
-        setFollowed(now.events.length === events.length ? now : { ...now, events: [...events] })
+        const next = now.events.length === events.length ? now : { ...now, events: [...events] }
+        // Drawn in this very frame: else it would be on the screen with the next one.
+        flushSync(() => setFollowed(next))
       })
     }
     const take = (event: Event): Partial<Followed> => {

@@ -5,7 +5,7 @@ import { type FormEvent, useState } from 'react'
 import { outlast } from '../client.ts'
 import { linkOf } from '../login/invitation.ts'
 import { Ago } from '../shell/ago.tsx'
-import { Confirm, Refusal } from '../shell/confirm.tsx'
+import { Confirm, problemAt, Refusal } from '../shell/confirm.tsx'
 import { Entry } from '../shell/entry.tsx'
 import { Once } from '../shell/once.tsx'
 import { useRoles } from './roles.ts'
@@ -110,6 +110,7 @@ export function Invite({ orgId, close }: { orgId: string; close: () => void }) {
             maxLength={254}
             value={email}
             onChange={({ currentTarget }) => setEmail(currentTarget.value)}
+            error={problemAt(invite.error, 'email')}
             data-autofocus
           />
           <Select
@@ -119,7 +120,7 @@ export function Invite({ orgId, close }: { orgId: string; close: () => void }) {
             value={role}
             onChange={(next) => next && setRole(next as Role)}
           />
-          {invite.isError && <Refusal error={invite.error} />}
+          {invite.isError && <Refusal error={invite.error} shown={['email']} />}
           <Group justify="flex-end">
             <Button type="submit" loading={invite.isPending}>
               Make the invitation

@@ -5,7 +5,7 @@ import { type FormEvent, useState } from 'react'
 import { outlast } from '../client.ts'
 import { useMay } from '../login/me.ts'
 import { Ago } from '../shell/ago.tsx'
-import { Confirm, Refusal } from '../shell/confirm.tsx'
+import { Confirm, problemAt, Refusal } from '../shell/confirm.tsx'
 import { Entry, State } from '../shell/entry.tsx'
 import { Once } from '../shell/once.tsx'
 import { Empty, Failure } from '../shell/screen.tsx'
@@ -167,6 +167,7 @@ function NewKey({ close }: { close: () => void }) {
             maxLength={255}
             value={name}
             onChange={({ currentTarget }) => setName(currentTarget.value)}
+            error={problemAt(make.error, 'name')}
             data-autofocus
           />
           <Select
@@ -183,7 +184,7 @@ function NewKey({ close }: { close: () => void }) {
             value={days}
             onChange={(value) => setDays(value ?? '')}
           />
-          {make.isError && <Refusal error={make.error} />}
+          {make.isError && <Refusal error={make.error} shown={['name']} />}
           <Group justify="flex-end">
             <Button type="submit" loading={make.isPending}>
               Make the key

@@ -6,7 +6,7 @@ import { outlast } from '../client.ts'
 import { switchTo } from '../login/login.ts'
 import { meQuery } from '../login/me.ts'
 import { Ago } from '../shell/ago.tsx'
-import { Refusal } from '../shell/confirm.tsx'
+import { problemAt, Refusal } from '../shell/confirm.tsx'
 import { Entry, State } from '../shell/entry.tsx'
 import { Failure } from '../shell/screen.tsx'
 
@@ -133,9 +133,10 @@ function Naming({ title, verb, before = '', save, close }: NamingProps) {
             maxLength={255}
             value={name}
             onChange={({ currentTarget }) => setName(currentTarget.value)}
+            error={problemAt(saving.error, 'name')}
             data-autofocus
           />
-          {saving.isError && <Refusal error={saving.error} />}
+          {saving.isError && <Refusal error={saving.error} shown={['name']} />}
           <Group justify="flex-end">
             <Button type="submit" loading={saving.isPending}>
               {verb}

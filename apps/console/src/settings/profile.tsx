@@ -4,7 +4,7 @@ import type { FormEvent } from 'react'
 import { outlast } from '../client.ts'
 import { signOut } from '../login/login.ts'
 import { authConfigQuery, meQuery } from '../login/me.ts'
-import { Refusal } from '../shell/confirm.tsx'
+import { problemAt, Refusal } from '../shell/confirm.tsx'
 
 /** Who one is, and one's password. */
 export function Profile() {
@@ -59,6 +59,7 @@ function Password() {
             label="Current password"
             autoComplete="current-password"
             required
+            error={problemAt(change.error, 'invalid_login') && 'This is not your password.'}
           />
           <PasswordInput
             name="new"
@@ -68,8 +69,11 @@ function Password() {
             minLength={8}
             maxLength={128}
             required
+            error={problemAt(change.error, 'new_password')}
           />
-          {change.isError && <Refusal error={change.error} />}
+          {change.isError && (
+            <Refusal error={change.error} shown={['invalid_login', 'new_password']} />
+          )}
           {change.isSuccess && (
             <Text size="sm" role="status">
               It is changed.

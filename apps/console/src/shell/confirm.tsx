@@ -36,13 +36,31 @@ export function Confirm({
   )
 }
 
-/** What the server did not do, and why: its sentence, and each field that is wrong. */
-export function Refusal({ error }: { error: unknown }) {
-  const details =
-    (error as { details?: readonly { path: string; message: string }[] } | null)?.details ?? []
+type Said = { code?: string; details?: readonly { path: string; message: string }[] } | null
+
+/**
+ * What the server says is wrong with a field, for the place where that is. A code that always means one field stands for
+ * its path.
+ */
+export function problemAt(error: unknown, ...paths: readonly string[]): string | undefined {
+  const { code = '', details = [] } = (error as Said) ?? {}
+  if (paths.includes(code)) return sentenceOf(error)
+  return details.find(({ path }) => paths.includes(path))?.message
+}
+
+/** What the server did not do, and why: its sentence, and each field that is wrong and says so nowhere else. */
+export function Refusal({ error, shown = [] }: { error: unknown; shown?: readonly string[] }) {
+  const { code = '', details = [] } = (error as Said) ?? {}
+  const others = details.filter(({ path }) => !shown.includes(path))
+  const isShown = shown.includes(code) || (details.length > 0 && others.length === 0)
   return (
-    <Alert color="red" role="alert" mt="xs" title={sentenceOf(error)}>
-      {details.map(({ path, message }) => (
+    <Alert
+      color="red"
+      role="alert"
+      mt="xs"
+      title={isShown ? 'Nothing was saved: see what is marked above.' : sentenceOf(error)}
+    >
+      {others.map(({ path, message }) => (
         <div key={`${path} ${message}`}>
           {path} {message}
         </div>

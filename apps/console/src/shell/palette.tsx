@@ -51,7 +51,7 @@ export function Palette({ close, show }: PaletteProps) {
       padding="xs"
       size="lg"
       yOffset="12dvh"
-      aria-label="Search and go"
+      attributes={{ content: { 'aria-label': 'Search and go' } }}
     >
       <TextInput
         data-autofocus

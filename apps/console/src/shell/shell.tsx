@@ -1,13 +1,13 @@
 import './shell.css'
 import { AppShell, Burger, Group, NavLink, Text, UnstyledButton } from '@mantine/core'
-import { useDisclosure } from '@mantine/hooks'
+import { useDisclosure, useWindowEvent } from '@mantine/hooks'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
 import { lazy, Suspense, useState } from 'react'
 import { useAsking } from '../login/login.ts'
-import { SignIn } from '../login/sign-in.tsx'
 import { Welcome } from '../login/welcome.tsx'
 import { Banners } from './banners.tsx'
 import { useChanges } from './changes.ts'
+import { useFocusReturn } from './focus-return.ts'
 import { Icon } from './icon.tsx'
 import { Person } from './person.tsx'
 import { isAt, places } from './places.ts'
@@ -15,19 +15,22 @@ import { Scheme } from './scheme.tsx'
 import { type Overlay, useShortcuts } from './shortcuts.ts'
 
 const Palette = lazy(() => import('./palette.tsx').then((all) => ({ default: all.Palette })))
+const SignIn = lazy(() => import('../login/sign-in.tsx').then((all) => ({ default: all.SignIn })))
 const Keys = lazy(() => import('./keys.tsx').then((all) => ({ default: all.Keys })))
 
 /** What surrounds every screen: where one can go, who is signed in, light or dark. */
 export function Shell() {
   useChanges()
+  useFocusReturn()
   const isAsking = useAsking()
   const [isOpen, { toggle, close }] = useDisclosure()
   const [overlay, setOverlay] = useState<Overlay>()
+  useWindowEvent('keydown', ({ key }) => key === 'Escape' && !overlay && close())
   useShortcuts({ show: setOverlay, isOff: isAsking })
   const closeOverlay = () => setOverlay(undefined)
   return (
     <>
-      {isAsking ? <SignIn /> : <Welcome />}
+      <Suspense>{isAsking ? <SignIn /> : <Welcome />}</Suspense>
       <div hidden={isAsking}>
         <AppShell
           header={{ height: { base: 48, sm: 0 } }}
@@ -35,11 +38,17 @@ export function Shell() {
         >
           <AppShell.Header hiddenFrom="sm">
             <Group h="100%" px="md" gap="sm" wrap="nowrap">
-              <Burger opened={isOpen} onClick={toggle} size="sm" aria-label="Menu" />
+              <Burger
+                opened={isOpen}
+                onClick={toggle}
+                size="sm"
+                aria-label="Menu"
+                aria-expanded={isOpen}
+              />
               <Logo />
             </Group>
           </AppShell.Header>
-          <AppShell.Navbar className="sidebar">
+          <AppShell.Navbar className="sidebar" data-open={isOpen}>
             <Sidebar
               onGo={close}
               search={() => {

@@ -42,6 +42,8 @@ function messageOf(error: TLocalizedValidationError): string {
       return 'is not taken'
     case 'enum':
       return `must be one of ${error.params.allowedValues.join(', ')}`
+    case 'minLength':
+      return error.params.limit === 1 ? 'must not be empty' : error.message
     default:
       return error.message
   }

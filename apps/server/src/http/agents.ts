@@ -10,6 +10,7 @@ import {
   Preview,
   PreviewAgent,
 } from '@outlast/contract'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { checkCombination, checkUses } from '../capabilities/catalog.ts'
 import { checkClientTools, clientToolsOf } from '../capabilities/client-tools.ts'
 import { isMasked, masked, unmasked } from '../capabilities/masking.ts'
@@ -24,6 +25,7 @@ import {
   findAgent,
   getAgent,
   listAgents,
+  lockAgent,
   type Saved,
   saveAgent,
   updateAgent,
@@ -31,6 +33,7 @@ import {
 import type { Db } from '../store/database.ts'
 import { checkModel } from '../store/models.ts'
 import type { Api } from './api.ts'
+import { checkMatch, tell } from './if-match.ts'
 import { sendList } from './list.ts'
 import { previewOf } from './preview.ts'
 
@@ -71,6 +74,17 @@ export function agentRoutes({ app, node }: Api): void {
   const { db, capabilities } = node
 
   const shown = (agent: Agent) => masked(capabilities, agent)
+
+  const send = (reply: FastifyReply, agent: Agent) => tell(reply, agent).send(shown(agent))
+
+  /** With `If-Match` nothing is changed that somebody else changed after it was read. */
+  async function checkVersion(
+    request: Pick<FastifyRequest, 'headers' | 'db' | 'principal'>,
+    id: string,
+  ) {
+    if (request.headers['if-match'] === undefined) return
+    checkMatch(request, `Agent ${id}`, await lockAgent(request.db, request.principal.orgId, id))
+  }
 
   /** A body with the secrets that it sends back masked, which the agent has; refused where it could not work. */
   async function checked<B extends Choices>(
@@ -137,7 +151,7 @@ export function agentRoutes({ app, node }: Api): void {
         orgId,
         await checked({ db, orgId }, body.id, body),
       )
-      return reply.code(created ? 201 : 200).send(shown(agent))
+      return send(reply.code(created ? 201 : 200), agent)
     },
   })
 
@@ -185,14 +199,15 @@ export function agentRoutes({ app, node }: Api): void {
       tags,
       response: { 200: Agent, '4xx': ErrorResponse },
     },
-    async handler({ params, principal }) {
-      return shown(await getAgent(db, principal.orgId, parseId('agent', params.agent_id)))
+    async handler({ params, principal }, reply) {
+      return send(reply, await getAgent(db, principal.orgId, parseId('agent', params.agent_id)))
     },
   })
 
   app.route<{ Params: Params; Body: NewAgent }>({
     method: 'PUT',
     url: '/v1/agents/:agent_id',
+    config: { ifMatch: true },
     schema: {
       operationId: 'put_agent',
       summary: 'Create an agent under an id, or replace the one that has it.',
@@ -200,18 +215,22 @@ export function agentRoutes({ app, node }: Api): void {
       body: NewAgent,
       response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId }, body, db }, reply) {
+    async handler(request, reply) {
+      const { params, principal, body, db } = request
+      const { orgId } = principal
       const id = parseId('agent', params.agent_id)
       if (body.id && body.id !== id) throw invalidAt('id', 'is not the id of the path')
       const whole = await checked({ db, orgId }, id, body)
+      await checkVersion(request, id)
       const { agent, created } = await saveAgent(db, orgId, { ...whole, id })
-      return reply.code(created ? 201 : 200).send(shown(agent))
+      return send(reply.code(created ? 201 : 200), agent)
     },
   })
 
   app.route<{ Params: Params; Body: AgentChange }>({
     method: 'PATCH',
     url: '/v1/agents/:agent_id',
+    config: { ifMatch: true },
     schema: {
       operationId: 'update_agent',
       summary: 'Change an agent; the status "active" restores it.',
@@ -219,11 +238,14 @@ export function agentRoutes({ app, node }: Api): void {
       body: AgentChange,
       response: { 200: Agent, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId }, body, db }) {
+    async handler(request, reply) {
+      const { params, principal, body, db } = request
+      const { orgId } = principal
       const id = parseId('agent', params.agent_id)
       const change = await checked({ db, orgId }, id, body)
       if (change.tools || change.capabilities) await checkTogether({ db, orgId }, id, change)
-      return shown(await updateAgent(db, { orgId, id }, change))
+      await checkVersion(request, id)
+      return send(reply, await updateAgent(db, { orgId, id }, change))
     },
   })
 

@@ -43,6 +43,7 @@ import {
 } from '../store/files.ts'
 import { normalizePath, writablePath } from '../store/paths.ts'
 import type { Api } from './api.ts'
+import { checkMatch, tell } from './if-match.ts'
 import { listed, rangeOf, streamChunks } from './page.ts'
 
 const bodyBytesMax = 16 * 1024 * 1024
@@ -100,7 +101,10 @@ export function fileRoutes({ app, node }: Api): void {
   ): Promise<unknown> {
     const of = filesOf(request)
     const found = path === '/' ? await findEntry(db, of, path) : await getEntry(db, of, path)
-    if (found && !found.is_directory) return whole({ ...request, db }, found)
+    if (found && !found.is_directory) {
+      tell(reply, found)
+      return whole({ ...request, db }, found)
+    }
     return list(request, reply, { directory: path, recursive: request.query.recursive ?? false })
   }
 
@@ -195,7 +199,7 @@ export function fileRoutes({ app, node }: Api): void {
     method: 'PUT',
     url: '/v1/sessions/:session_id/fs/*',
     bodyLimit: bodyBytesMax,
-    config: { ...writing, allowsNul: true },
+    config: { ...writing, allowsNul: true, ifMatch: true },
     schema: {
       operationId: 'update_path',
       summary: 'Replace what is in a file, or whether it is read-only.',
@@ -203,14 +207,17 @@ export function fileRoutes({ app, node }: Api): void {
       body: FileUpdate,
       response: { 200: SessionFile, ...errors },
     },
-    async handler(request) {
+    async handler(request, reply) {
       const path = writablePath(request.params['*']!)
       const { keep, bytes } = await brought(request, request.body)
       const isReadonly = request.body.is_readonly ?? undefined
       const updated = await change(request, async ({ tree, load }, db) => {
         await load([path])
+        const stored = tree.entries.get(path)
+        if (stored) checkMatch(request, path, stored)
         return updateFile(tree, path, { content: await keep(db), isReadonly })
       })
+      tell(reply, updated)
       return whole(request, updated, bytes)
     },
   })

@@ -85,7 +85,10 @@ export function createOpenApi(version: string): OpenApi {
 /** What stands for the rest of a path has a name too. */
 const named = (url: string) => url.replace(/\*$/, ':path')
 
-function parametersOf({ url, schema, method }: RouteOptions, refer: (node: unknown) => unknown) {
+function parametersOf(
+  { url, schema, method, config }: RouteOptions,
+  refer: (node: unknown) => unknown,
+) {
   const inPath = [...named(url).matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
     in: 'path',
@@ -101,8 +104,18 @@ function parametersOf({ url, schema, method }: RouteOptions, refer: (node: unkno
     required: false,
     schema: refer(part),
   }))
-  const key = { name: 'Idempotency-Key', in: 'header', required: false, schema: { type: 'string' } }
-  return [...inPath, ...inQuery, ...(method === 'POST' ? [key] : [])]
+  const header = (name: string) => ({
+    name,
+    in: 'header',
+    required: false,
+    schema: { type: 'string' },
+  })
+  return [
+    ...inPath,
+    ...inQuery,
+    ...(method === 'POST' ? [header('Idempotency-Key')] : []),
+    ...(config?.ifMatch ? [header('If-Match')] : []),
+  ]
 }
 
 const isPublic = ({ url, config }: RouteOptions) =>
@@ -137,6 +150,7 @@ function responsesOf(route: RouteOptions, body: Body) {
     403,
     ...(url.includes(':') ? [404] : []),
     ...(method === 'POST' || url.startsWith('/v1/auth/') ? [409] : []),
+    ...(route.config?.ifMatch ? [412] : []),
     ...(method === 'GET' ? [] : [413, 415]),
     ...(url.startsWith('/v1/') ? [429] : []),
     500,

@@ -1,5 +1,6 @@
-import { type ChangeNoun, changeNouns } from '@outlast/contract'
+import { type Change, changeNouns } from '@outlast/contract'
 
+type ChangeNoun = Change['noun']
 type Told = { noun: ChangeNoun | 'session'; id: string | null }
 
 /** What operations change that do not say it in their names. Undefined: nothing that anybody lists. */

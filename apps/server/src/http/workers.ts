@@ -1,9 +1,20 @@
 import { statfs } from 'node:fs/promises'
-import { DurableHealth, ErrorResponse, PageQuery, Worker, WorkerPage } from '@outlast/contract'
+import {
+  DurableHealth,
+  ErrorResponse,
+  PageQuery,
+  TurnHistory,
+  TurnHistoryQuery,
+  Worker,
+  WorkerPage,
+} from '@outlast/contract'
 import { isOperator } from '../access/principal.ts'
 import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
+import { quantileMs } from '../observe/times.ts'
+import type { Db } from '../store/database.ts'
 import { type HealthCounts, listWorkers, readHealth, setDraining } from '../store/nodes.ts'
+import { readTurnMinutes } from '../store/turn-minutes.ts'
 import type { Api } from './api.ts'
 import { listed, rangeOf } from './page.ts'
 
@@ -27,6 +38,20 @@ export function workerRoutes({ app, node }: Api): void {
       const workers = { alive, draining, slots, used_slots }
       return { ...healthOf(counts), workers, ...(await diskOf(node.config)) }
     },
+  })
+
+  app.route<{ Querystring: TurnHistoryQuery }>({
+    method: 'GET',
+    url: '/v1/durable/history',
+    config: { access: 'operator' },
+    schema: {
+      operationId: 'get_turn_history',
+      summary: 'How many turns ended, and how long they took, over the last minutes on all nodes.',
+      tags,
+      querystring: TurnHistoryQuery,
+      response: { 200: TurnHistory, '4xx': ErrorResponse },
+    },
+    handler: ({ query }) => historyOf(node.db, query.minutes ?? 60),
   })
 
   app.route<{ Querystring: PageQuery }>({
@@ -95,4 +120,39 @@ function healthOf(counts: HealthCounts): DurableHealth {
     failed,
     oldest_queued_at,
   }
+}
+
+const stepsMax = 120
+const minuteMs = 60_000
+
+async function historyOf(db: Db, minutes: number): Promise<TurnHistory> {
+  const stepMinutes = Math.ceil(minutes / stepsMax)
+  const stepMs = stepMinutes * minuteMs
+  const count = Math.ceil(minutes / stepMinutes)
+  const sinceMs = (Math.floor(Date.now() / stepMs) - count + 1) * stepMs
+  const found = await readTurnMinutes(db, new Date(sinceMs), stepMinutes)
+  const byTime = new Map(found.map((one) => [Date.parse(one.at), one]))
+  const steps = Array.from({ length: count }, (_, at) => {
+    const atMs = sinceMs + at * stepMs
+    const { completed, failed, cancelled, ...times } = byTime.get(atMs) ?? nothing
+    return {
+      at: new Date(atMs).toISOString(),
+      completed,
+      failed,
+      cancelled,
+      turn_p50_ms: quantileMs(times.turn_times, 0.5),
+      turn_p95_ms: quantileMs(times.turn_times, 0.95),
+      first_token_p50_ms: quantileMs(times.first_token_times, 0.5),
+      first_token_p95_ms: quantileMs(times.first_token_times, 0.95),
+    }
+  })
+  return { step_seconds: stepMs / 1_000, steps }
+}
+
+const nothing = {
+  completed: 0,
+  failed: 0,
+  cancelled: 0,
+  turn_times: [],
+  first_token_times: [],
 }

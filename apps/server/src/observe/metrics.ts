@@ -7,6 +7,7 @@ import {
   Registry,
 } from '@prometheus-io/client'
 import type { TurnCounts } from '../store/turn-counts.ts'
+import { createTally } from './tally.ts'
 
 /** What a node looks up when it is read. */
 export type Reading = {
@@ -69,6 +70,7 @@ export function createMetrics() {
     spans: counter('spans_total', 'Spans of traces, by what became of them.', 'outcome'),
     modelLabel: boundedLabel(100),
     toolLabel: boundedLabel(200),
+    tally: createTally(),
 
     contentType: registry.contentType,
     /** Everything, as text. What watches the process itself begins with the first reader. */

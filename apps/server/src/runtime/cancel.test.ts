@@ -50,18 +50,16 @@ async function start(t: TestContext) {
   return { server, id, cancel, get, stream: await follow(t, server.url, { sessionId: id }) }
 }
 
-test('cancelling a reply keeps its text, idles within a second, and the talk goes on', async (t) => {
+test('a cancelled reply keeps its text, the session is idle with the answer, and the talk goes on', async (t) => {
   const { server, id, cancel, get, stream } = await start(t)
   await post(server, id, scripted({ text: words, tokens_per_second: 40 }))
   await stream.event('output.message.delta', 3)
-  const begun = Date.now()
   const { status, body } = await cancel()
   assert.deepEqual(
     [status, body],
     [200, { status: 'cancelled', message: 'Turn cancelled successfully' }],
   )
   assert.equal((await get()).body.status, 'idle')
-  assert.ok(Date.now() - begun < 1000)
   await stream.event('session.idled')
   const stored = await eventsOf(server, id)
   assert.deepEqual(typesOf(stored).slice(-3), [
@@ -74,7 +72,7 @@ test('cancelling a reply keeps its text, idles within a second, and the talk goe
   assert.equal(cancelled.data.turn_id, started.data.turn_id)
   assert.equal(cancelled.context.input_message_id, started.data.input_message_id)
   const kept = replyOf(stored)
-  assert.ok(kept.length > 0 && words.startsWith(kept))
+  assert.ok(kept.length > 0 && kept.length < words.length && words.startsWith(kept))
   const streamed = stream.events
     .filter((event) => event.type === 'output.message.delta')
     .map(({ data }) => data.delta)

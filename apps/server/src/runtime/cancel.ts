@@ -45,13 +45,14 @@ export async function cancelSession(
   const ref = { orgId, sessionId, turnId: turn.turn_id ?? '' }
   const isOther = only !== undefined && only !== turn.turn_id
   if (turn.turn_id === null || isOther) return { answer: nothingRuns, settle: async () => {} }
-  const event = await cancelEvent(db, { ref, turn, reason: 'User requested cancellation' })
+  const reason = 'User requested cancellation'
+  const { event, askedAt } = await cancelEvent(db, { ref, turn, reason })
   const cancelled = await cancelTurn(db, ref, event)
   if (!cancelled) return { answer: nothingRuns, settle: async () => {} }
   const { sequence, ts } = cancelled
   return {
     answer: { status: 'cancelled', message: 'Turn cancelled successfully' },
-    settle: () => awaitEnd(node, ref, [{ ...event, sequence, ts }]),
+    settle: () => awaitEnd(node, ref, { stored: [{ ...event, sequence, ts }], askedAt }),
   }
 }
 
@@ -70,7 +71,8 @@ export async function interruptSession(
     const turn = await findCurrentTurn(db, orgId, sessionId)
     if (!turn?.turn_id || turn.turn_cancelled) return undefined
     const ref = { orgId, sessionId, turnId: turn.turn_id }
-    const event = await cancelEvent(db, { ref, turn, reason: 'A message interrupted the turn' })
+    const reason = 'A message interrupted the turn'
+    const { event, askedAt } = await cancelEvent(db, { ref, turn, reason })
     const interrupted = await interruptTurn(db, ref, { event, input })
     if (!interrupted) continue
     const { sequence, ts } = interrupted
@@ -79,19 +81,20 @@ export async function interruptSession(
       context: input.context ?? '{}',
       data: input.data,
     }
-    const events = [
+    const stored = [
       { ...event, sequence: sequence - 1, ts },
       { ...message, sequence, ts, tags: input.tags },
     ]
-    return { sequence, ts, settle: () => awaitEnd(node, ref, events) }
+    return { sequence, ts, settle: () => awaitEnd(node, ref, { stored, askedAt }) }
   }
   return undefined
 }
 
 type Cancelling = { ref: TurnRef; turn: CurrentTurn; reason: string }
 
-async function cancelEvent(db: Db, { ref, turn, reason }: Cancelling): Promise<NewEvent> {
-  return cancelledEvent(await readState(db, ref, turn), reason)
+async function cancelEvent(db: Db, { ref, turn, reason }: Cancelling) {
+  const state = await readState(db, ref, turn)
+  return { event: cancelledEvent(state, reason), askedAt: state.reason?.askedAt }
 }
 
 export function cancelledEvent(
@@ -108,9 +111,15 @@ export async function readState(db: Db, ref: TurnRef, turn: CurrentTurn): Promis
   return fold(ref.turnId, turn.turn_input, rows.map(loggedEvent))
 }
 
+type Cancelled = {
+  stored: Parameters<typeof wireEvent>[1][]
+  /** The sequence of the `output.message.started` that may have no end. */
+  askedAt: number | undefined
+}
+
 /** Tells the turn's node, and ends the turn itself when that node does not. */
-async function awaitEnd(node: Node, ref: TurnRef, stored: Parameters<typeof wireEvent>[1][]) {
-  const ended = watchEnd(node, ref)
+async function awaitEnd(node: Node, ref: TurnRef, { stored, askedAt }: Cancelled) {
+  const ended = watchEnd(node, ref, askedAt)
   node.bus.stored(ref, stored.at(-1)!.sequence, () =>
     stored.map((event) => wireEvent(ref.sessionId, event)),
   )
@@ -119,15 +128,20 @@ async function awaitEnd(node: Node, ref: TurnRef, stored: Parameters<typeof wire
   await settleCancel(node, ref, nothingKept)
 }
 
-/** Resolves when this node hears that the session has gone on after the cancel, at the latest after 700 ms. */
-function watchEnd({ bus, db }: Node, ref: TurnRef): Promise<void> {
+/**
+ * Resolves when this node hears that the session has gone on after the cancel, at the latest after 700 ms. Another node
+ * that takes long over it is asked what was said, while it can tell.
+ */
+function watchEnd({ bus, db }: Node, ref: TurnRef, askedAt: number | undefined): Promise<void> {
   return new Promise((resolve) => {
     const finish = () => {
       clearTimeout(timer)
+      clearTimeout(asking)
       unfollow()
       resolve()
     }
     const timer = setTimeout(finish, ownerMs)
+    const asking = setTimeout(() => askedAt && bus.ask(ref.sessionId, askedAt), ownerMs / 2)
     const look = async () => {
       const turn = await findCurrentTurn(db, ref.orgId, ref.sessionId).catch(() => undefined)
       if (turn?.turn_id !== ref.turnId) finish()
@@ -148,14 +162,15 @@ export const nothingKept: Kept = { events: [], effects: {} }
 
 /**
  * Ends a turn that was cancelled: what was kept, then idle, or the next turn for messages that came after the
- * cancel. Does nothing when that has happened already.
+ * cancel. Does nothing when that has happened already, so that it may be repeated, and done by two at once.
  */
 export async function settleCancel(node: Node, ref: TurnRef, kept: Kept): Promise<void> {
-  for (let round = 0, { events, effects } = kept; round < roundsMax; round += 1) {
+  const { events, effects } = kept
+  for (let round = 0; round < roundsMax; round += 1) {
     const turn = await findCurrentTurn(node.db, ref.orgId, ref.sessionId)
     if (turn?.turn_id !== ref.turnId || !turn.turn_cancelled) return
     const state = await readState(node.db, ref, turn)
-    const said = events.length > 0 ? undefined : await saidElsewhere(node, ref, { turn, state })
+    const said = events.length > 0 ? undefined : await saidSoFar(node, ref, { turn, state })
     const all = [...events, ...(said?.events ?? []), ...cancelledCalls(state, events)]
     const following = nextTurn(state)
     const usage = addUsage(usageOf(turn), effects.usage)
@@ -171,12 +186,10 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: Kept): Promis
         ending: { events: ending, sequence: turn.sequence, next: following },
       },
     )
-    if (!appended) return
+    if (!appended) continue
     countStored(node, all.map(countedOf))
     node.bus.stored(ref, appended.sequence)
-    if (appended.ended) return await observeEnd(node, ref, turn)
-    events = []
-    effects = {}
+    return await observeEnd(node, ref, turn)
   }
   throw new Error(`cancel of ${ref.turnId} did not come to its end`)
 }
@@ -186,6 +199,7 @@ const countedOf = ({ type, data }: NewEvent) => ({ type, data: JSON.parse(data) 
 /** Of a turn that was cancelled no node has the whole log at hand. */
 async function observeEnd(node: Node, ref: TurnRef, turn: CurrentTurn) {
   node.metrics.turns.inc({ outcome: 'cancelled', code: '' })
+  node.metrics.tally.cancelled()
   if (!node.tracer) return
   try {
     const rows = await readLog(node.db, ref.sessionId, turn.turn_from, turn.turn_from - 1)
@@ -198,8 +212,8 @@ async function observeEnd(node: Node, ref: TurnRef, turn: CurrentTurn) {
   }
 }
 
-/** What other nodes heard of a reply whose own node does not tell what it still holds. */
-async function saidElsewhere(
+/** What is known of a reply whose own attempt does not store what it still holds. */
+async function saidSoFar(
   { db, bus }: Node,
   { sessionId }: TurnRef,
   { turn, state }: { turn: CurrentTurn; state: TurnState },

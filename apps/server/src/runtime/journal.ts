@@ -24,6 +24,7 @@ import {
 import { answerCalls } from '../store/waits.ts'
 import { append, throughOutages } from './append.ts'
 import type { Lease } from './lease.ts'
+import type { LiveWriter } from './live.ts'
 import { addUsage, apply, fold, following, type LoggedEvent, type TurnState } from './log.ts'
 import type { Node } from './node.ts'
 import { countStored, traceTurn } from './observe.ts'
@@ -68,6 +69,8 @@ export type Turn = {
   effects: Effects
   /** Bytes of the log that the organization's counters have not been told of. */
   uncounted: number
+  /** What a model said since the last append: known to whoever asks until what came of it is stored. */
+  live: LiveWriter | undefined
   /** Tokens of the whole session. */
   sessionUsage: TokenUsage | undefined
   /** Up to where, and with which prompt, a model has been asked. */
@@ -200,6 +203,7 @@ export async function commit(
   const first = appended.sequence - appended.added + 1
   const stored = appended.ended ? [...drafts, ...ending!.drafts] : drafts
   publish(turn, { stored, first, ts: appended.ts })
+  endLive(turn)
   turn.clock = { database: Date.parse(appended.ts), process: performance.now() }
   turn.uncounted = uncounted - bytes
   turn.drafts = []
@@ -211,6 +215,12 @@ export async function commit(
   if (first !== turn.sequence + 1) turn.state = fold(run.turnId, turn.taken.turn_input, turn.events)
   turn.sequence = appended.sequence
   if (appended.ended) endedWith(turn, ending!.drafts, appended.ts)
+}
+
+/** Nothing that was said is asked for any more: it is stored, or this attempt will not store it. */
+export function endLive(turn: Turn) {
+  turn.live?.close()
+  turn.live = undefined
 }
 
 function endedWith(turn: Turn, drafts: readonly Draft[], ts: string) {

@@ -9,9 +9,9 @@ import type { Bus } from '../store/bus.ts'
 
 export type LiveWriter = {
   write: (kind: LiveKind, text: string) => void
-  /** Tells what is left to tell. */
+  /** Tells what is left to tell; nothing is written after it. */
   flush: () => void
-  /** The message is stored, or nobody will finish it. */
+  /** The message is stored, or nobody will finish it: until then it is known to whoever asks. */
   close: () => void
 }
 
@@ -68,8 +68,6 @@ export function openLive(
       tellNow()
     },
     close() {
-      clearTimeout(timer)
-      untold = []
       bus.end(sessionId, message)
     },
   }

@@ -17,9 +17,11 @@ export function countStored({ metrics }: Pick<Node, 'metrics'>, events: readonly
     if (type === 'turn.completed') {
       metrics.turns.inc({ outcome: 'completed', code: '' })
       if (data.duration_ms !== undefined) metrics.turnSeconds.observe(data.duration_ms / 1_000)
+      metrics.tally.completed(data.duration_ms)
     }
     if (type === 'turn.failed') {
       metrics.turns.inc({ outcome: 'failed', code: data.error_code ?? 'unknown' })
+      metrics.tally.failed()
     }
   }
 }
@@ -35,6 +37,7 @@ function countCall(metrics: Node['metrics'], metadata: Metadata): void {
   if (duration_ms !== undefined) metrics.modelCallSeconds.observe(labels, duration_ms / 1_000)
   if (time_to_first_token_ms !== undefined) {
     metrics.firstTokenSeconds.observe(labels, time_to_first_token_ms / 1_000)
+    metrics.tally.firstToken(time_to_first_token_ms)
   }
   if (usage) countUsage(metrics, labels, usage)
 }

@@ -65,6 +65,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     sequence: Math.max(taken.sequence, rows.at(-1)?.sequence ?? 0),
     drafts: [],
     effects: {},
+    live: undefined,
     // What somebody else began was counted by them, in part.
     uncounted: taken.turn_attempt === 1 && !state.input?.again ? bytesOf(rows, taken.turn_from) : 0,
     sessionUsage: usageOf(taken),

@@ -72,7 +72,9 @@ test('when retries are used up the partial text is kept', async (t) => {
 
 test('thinking is streamed, stored once and kept out of the list of messages', async (t) => {
   const { server, session } = await mathSession(t)
-  const script = scripted({ thinking: 'Let me think about it.', text: 'Yes.' })
+  // Slow enough for a stream to be there before it is over: then it would tell no deltas.
+  const slow = { tokens_per_second: 8 }
+  const script = scripted({ thinking: 'Let me think about it.', text: 'Yes.', ...slow })
   const events = await converse(t, server, session.id, script)
   const thought = events
     .filter((event) => event.type === 'reason.thinking.delta')

@@ -17,7 +17,7 @@ import { newestControls, promptOf, toolsOf } from './context.ts'
 import { type Effort, effortFor } from './effort.ts'
 import { withImages } from './images.ts'
 import { callTimeMs, commit, contextOf, draft, mayBegin, nowOf, type Turn } from './journal.ts'
-import { type LiveWriter, openLive } from './live.ts'
+import { openLive } from './live.ts'
 import type { Action, OpenReason } from './log.ts'
 import { callModel, ModelCallError } from './model-call.ts'
 import { logOf } from './observe.ts'
@@ -232,7 +232,6 @@ async function stream(
   // `reason.thinking.started` may have come after it.
   const { sequence } = turn.events.findLast(({ type }) => type === 'output.message.started')!
   const about = { sequence, turnId: run.turnId, context: JSON.stringify(asking.context) }
-  let live: LiveWriter | undefined
   try {
     return await callModel(model, {
       options: await optionsFor(turn, asking, { route, model, attempt }),
@@ -241,13 +240,12 @@ async function stream(
       silenceMs: node.config.MODEL_TIMEOUT_MS,
       timeoutMs: callTimeMs(turn),
       onText(kind, text) {
-        live ??= openLive(node.bus, run.sessionId, about, { held: lease.held, signal })
-        live.write(kind, text)
+        turn.live ??= openLive(node.bus, run.sessionId, about, { held: lease.held, signal })
+        turn.live.write(kind, text)
       },
     })
   } finally {
-    live?.flush()
-    live?.close()
+    turn.live?.flush()
   }
 }
 

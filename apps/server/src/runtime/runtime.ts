@@ -15,7 +15,7 @@ import { expireCalls } from './answers.ts'
 import { throughOutages } from './append.ts'
 import { type Kept, nothingKept, settleCancel } from './cancel.ts'
 import { discoverDue } from './discover.ts'
-import type { Turn } from './journal.ts'
+import { endLive, type Turn } from './journal.ts'
 import { type Held, keepLease, type Lease } from './lease.ts'
 import type { Node } from './node.ts'
 import { logOf } from './observe.ts'
@@ -207,6 +207,8 @@ async function attempt(
   } catch (error) {
     const handover = signal.reason instanceof HandoverError
     await afterFailure(node, turn?.run ?? run, { turn, error, handover, parting })
+  } finally {
+    if (turn) endLive(turn)
   }
 }
 

@@ -246,7 +246,7 @@ test('a message during a turn is seen at the next model call', async (t) => {
 test('a message too late for the last model call gets a turn of its own', async (t) => {
   const { server, session } = await mathSession(t)
   const stream = await follow(t, server.url, { sessionId: session.id })
-  await post(server, session.id, scripted({ delay_ms: 300, text: 'first' }))
+  await post(server, session.id, scripted({ delay_ms: 1_500, text: 'first' }))
   await stream.event('output.message.started')
   await post(server, session.id, 'second question')
   await stream.event('session.idled')

@@ -77,6 +77,24 @@ export async function getAgent(db: Db, orgId: string, id: string): Promise<Agent
   return found
 }
 
+/** Also within a millisecond no two changes have the same time. */
+const nextVersion = `greatest(clock_timestamp(), agents.updated_at + interval '1 ms')`
+
+/** When an agent was changed last. It stays so until the transaction ends. */
+export async function lockAgent(
+  db: Db,
+  orgId: string,
+  id: string,
+): Promise<Pick<Agent, 'updated_at'> | undefined> {
+  return db.kysely
+    .selectFrom('agents')
+    .select('updated_at')
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
 const save: Statement = {
   name: 'save-agent',
   text: `
@@ -91,7 +109,7 @@ on conflict (org_id, id) do update set
   capabilities = excluded.capabilities,
   tools = excluded.tools,
   status = 'active',
-  updated_at = clock_timestamp()
+  updated_at = ${nextVersion}
 returning ${selected}, xmax = 0 as created`,
 }
 
@@ -137,7 +155,7 @@ export async function updateAgent(
       ...Object.fromEntries(given),
       ...(capabilities != null && { capabilities: JSON.stringify(capabilities) }),
       ...(tools != null && { tools: JSON.stringify(tools) }),
-      updated_at: sql`clock_timestamp()`,
+      updated_at: sql.raw(nextVersion),
     })
     .where('org_id', '=', orgId)
     .where('id', '=', id)

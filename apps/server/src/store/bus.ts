@@ -198,6 +198,8 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
 
     /** This node writes a message from here on, while it may: `held` is false once another node may do so. */
     begin(session: string, message: LiveMessage, held: () => boolean) {
+      const before = own.get(session)
+      if (before) this.end(session, before.message)
       own.set(session, { message, held })
     },
 

@@ -156,6 +156,16 @@ export type NodesTable = {
   draining: Generated<boolean>
 }
 
+export type TurnMinutesTable = {
+  at: Time
+  node_id: string
+  completed: number
+  failed: number
+  cancelled: number
+  turn_times: number[]
+  first_token_times: number[]
+}
+
 export type FailedTurnsTable = {
   org_id: string
   id: string
@@ -297,6 +307,7 @@ export type Tables = {
   events: EventsTable
   turns: TurnsTable
   nodes: NodesTable
+  turn_minutes: TurnMinutesTable
   failed_turns: FailedTurnsTable
   pauses: PausesTable
   counters: CountersTable

@@ -159,7 +159,7 @@ with s as (
     context_prompt = coalesce($21, context_prompt),
     updated_at = clock_timestamp()
   where org_id = $1 and id = $2 and turn_id = $3
-    and ($4::integer is null or turn_attempt = $4) and turn_cancelled = $22
+    and ($4::integer is null or turn_attempt = $4) and turn_cancelled = $22 and (not $22 or sequence = $9)
   returning org_id, id, agent_id, sequence, updated_at, finished_at, turn_id is distinct from $3 as ended,
     $8 + case when turn_id is distinct from $3 then $10 else 0 end as added
 ), e as (
@@ -230,7 +230,7 @@ export type TurnFailure = {
 export type Appending = {
   events: NewEvent[]
   ending?: Ending | undefined
-  /** A turn that was cancelled takes only what belongs to its end. */
+  /** A turn that was cancelled takes only its end, and that only if nothing was appended since `ending.sequence`. */
   cancelled?: boolean
   /** The log gains an outcome: the attempts are counted anew. */
   outcome?: boolean

@@ -1,0 +1,101 @@
+import { Group, SegmentedControl } from '@mantine/core'
+import type { TurnHistory } from '@outlast/sdk'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { outlast } from '../client.ts'
+import { durationOf } from '../sessions/duration.ts'
+import { Failure } from '../shell/screen.tsx'
+import { Chart, type Line } from './chart.tsx'
+import { colors } from './colors.ts'
+
+/** Of the last hour one sees each turn come. */
+const everyMs = (minutes: number) => (minutes === 60 ? 3_000 : 30_000)
+
+const spans = [
+  { minutes: 60, label: 'Last hour' },
+  { minutes: 360, label: '6 hours' },
+  { minutes: 1_440, label: '24 hours' },
+] as const
+
+type Step = TurnHistory['steps'][number]
+
+/** What all nodes together did, as they counted it. */
+export function History() {
+  const { minutes = 60 } = useSearch({ from: '/operations' })
+  const navigate = useNavigate({ from: '/operations' })
+  const history = useQuery({
+    queryKey: ['operations', 'history', minutes],
+    queryFn: async ({ signal }) => await outlast.workers.getHistory({ minutes }, { signal }),
+    placeholderData: keepPreviousData,
+    refetchInterval: everyMs(minutes),
+  })
+  return (
+    <section aria-label="All nodes">
+      <Group className="ops-history" justify="space-between">
+        <h2>All nodes</h2>
+        <SegmentedControl
+          size="xs"
+          aria-label="How far back"
+          data={spans.map((one) => ({ value: String(one.minutes), label: one.label }))}
+          value={String(minutes)}
+          onChange={(value) =>
+            navigate({
+              search: (before) => ({
+                ...before,
+                minutes: spans.find((one) => String(one.minutes) === value)?.minutes,
+              }),
+              replace: true,
+            })
+          }
+        />
+      </Group>
+      {history.isError && <Failure error={history.error} retry={history.refetch} />}
+      {history.data && <Charts history={history.data} />}
+    </section>
+  )
+}
+
+function Charts({ history: { steps, step_seconds } }: { history: TurnHistory }) {
+  const span = `in steps of ${durationOf(step_seconds * 1_000)}`
+  const counted = (name: 'completed' | 'failed' | 'cancelled', color: string): Line => {
+    const total = steps.reduce((sum, step) => sum + step[name], 0)
+    return { name, color, values: steps.map((step) => step[name]), now: String(total) }
+  }
+  const timed = (name: string, color: string, pick: (step: Step) => number | null): Line => ({
+    name,
+    color,
+    values: steps.map((step) => pick(step) ?? undefined),
+  })
+  return (
+    <div className="ops-charts">
+      <Chart
+        title="Throughput and failures"
+        span={span}
+        say={String}
+        lines={[
+          counted('completed', colors.green),
+          counted('failed', colors.red),
+          counted('cancelled', colors.violet),
+        ]}
+      />
+      <Chart
+        title="How long turns take"
+        span={span}
+        say={durationOf}
+        lines={[
+          timed('half below', colors.blue, (step) => step.turn_p50_ms),
+          timed('95 % below', colors.violet, (step) => step.turn_p95_ms),
+        ]}
+      />
+      <Chart
+        title="Until a model's first token"
+        span={span}
+        say={durationOf}
+        lines={[
+          timed('half below', colors.blue, (step) => step.first_token_p50_ms),
+          timed('95 % below', colors.violet, (step) => step.first_token_p95_ms),
+        ]}
+      />
+    </div>
+  )
+}

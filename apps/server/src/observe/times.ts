@@ -1,0 +1,33 @@
+/**
+ * The bounds by which times are counted, in ms: 10 ms, each half as long again as the one before, up to 90 minutes. What
+ * took longer is counted after the last. Contract: counts are stored by their place, so this list never changes.
+ */
+const boundsMs = Array.from({ length: 34 }, (_, at) => Math.round(10 * 1.5 ** at))
+
+/** How many took how long. */
+export type Times = number[]
+
+export const noTimes = (): Times => new Array(boundsMs.length + 1).fill(0)
+
+export function countTime(times: Times, ms: number): void {
+  const found = boundsMs.findIndex((bound) => ms <= bound)
+  const at = found === -1 ? boundsMs.length : found
+  times[at] = (times[at] ?? 0) + 1
+}
+
+/** The time that a part of them stayed below, in ms, as well as bounds tell; null where there is none. */
+export function quantileMs(times: Times, part: number): number | null {
+  const total = times.reduce((sum, count) => sum + count, 0)
+  if (total === 0) return null
+  const wanted = total * part
+  let before = 0
+  for (const [at, count] of times.entries()) {
+    if (count > 0 && before + count >= wanted) {
+      const from = boundsMs[at - 1] ?? 0
+      const upTo = boundsMs[at] ?? from
+      return Math.round(from + ((upTo - from) * (wanted - before)) / count)
+    }
+    before += count
+  }
+  return null
+}

@@ -1,0 +1,46 @@
+import { fileURLToPath } from 'node:url'
+import type { Browser, CDPSession, Page } from 'playwright-core'
+import { chromiumSettings } from '../../scripts/chromium.ts'
+import { openProfile, openTab, startBrowser } from '../../test/browser/browser.ts'
+
+const probe = fileURLToPath(new URL('probe.js', import.meta.url))
+const viewport = { width: 1280, height: 800 }
+
+/** A Chromium, for as long as `work` takes. */
+export async function withBrowser<T>(work: (browser: Browser) => Promise<T>): Promise<T> {
+  Object.assign(process.env, chromiumSettings())
+  return withHook(async (hook) => work(await startBrowser(hook)))
+}
+
+export type Tab = { page: Page; devtools: CDPSession }
+
+/** A tab of a profile that nothing is known of, so that nothing is cached. A page that complains is no measurement. */
+export function withTab<T>(
+  browser: Browser,
+  url: string,
+  work: (tab: Tab) => Promise<T>,
+): Promise<T> {
+  return withHook(async (hook) => {
+    const profile = await openProfile(hook, browser, { viewport })
+    await profile.addInitScript({ path: probe })
+    const { page, complaints } = await openTab(profile, url)
+    const found = await work({ page, devtools: await profile.newCDPSession(page) })
+    if (complaints.length > 0) throw new Error(`${url}: ${complaints.join('; ')}`)
+    return found
+  })
+}
+
+type Hook = { after: (work: () => unknown) => void }
+
+async function withHook<T>(work: (hook: Hook) => Promise<T>): Promise<T> {
+  const ends: (() => unknown)[] = []
+  try {
+    return await work({ after: (end) => ends.unshift(end) })
+  } finally {
+    for (const end of ends) await end()
+  }
+}
+
+/** What a person sees of a conversation that is read whole. */
+export const untilLoaded = (page: Page) =>
+  page.locator('[role=log][aria-busy=false] .line').first().waitFor()

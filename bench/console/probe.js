@@ -1,0 +1,103 @@
+/** Runs in each page before its own code, and measures what a person would notice. */
+{
+  const rowBox = '.session-row input[type=checkbox]'
+  const rowSelected = '.session-row[data-selected=true]'
+
+  /** Calls back once what is in the document now has been painted. */
+  function whenPainted(work) {
+    requestAnimationFrame(() => {
+      const { port1, port2 } = new MessageChannel()
+      port1.onmessage = work
+      port2.postMessage(undefined)
+    })
+  }
+
+  /** Calls `look` now and after each change of the document, until it is true. */
+  function watch(look) {
+    if (look()) return
+    const observer = new MutationObserver(() => look() && observer.disconnect())
+    observer.observe(document, {
+      attributes: true,
+      characterData: true,
+      childList: true,
+      subtree: true,
+    })
+  }
+
+  /** When the first row has been drawn it is clicked; the list answers when it is drawn selected. */
+  const answered = new Promise((resolve) => {
+    watch(() => {
+      const box = document.querySelector(rowBox)
+      if (!box) return false
+      whenPainted(() => {
+        const shownMs = performance.now()
+        watch(() => {
+          if (!document.querySelector(rowSelected)) return false
+          whenPainted(() => resolve({ shownMs, answeredMs: performance.now() }))
+          return true
+        })
+        box.click()
+      })
+      return true
+    })
+  })
+
+  /** The browser tells it some time after. */
+  const painted = new Promise((resolve) => {
+    new PerformanceObserver((list) => {
+      const paint = list.getEntriesByName('first-contentful-paint')[0]
+      if (paint) resolve(paint.startTime)
+    }).observe({ type: 'paint', buffered: true })
+  })
+
+  let frames = []
+  let busyMs = []
+  let last = 0
+  const busy = new PerformanceObserver((list) => {
+    busyMs.push(...list.getEntries().map(({ duration }) => duration))
+  })
+
+  function frame(now) {
+    if (last === 0) return
+    frames.push(now - last)
+    last = now
+    requestAnimationFrame(frame)
+  }
+
+  const words = []
+
+  /** Notes when each numbered word of the newest reply was painted. */
+  function watchWords() {
+    let shown = -1
+    watch(() => {
+      const reply = [...document.querySelectorAll('.message.agent .markdown')].at(-1)
+      const found = /w(\d+)\W*$/.exec(reply?.lastElementChild?.textContent ?? '')
+      const word = found ? Number(found[1]) : -1
+      if (word !== -1 && word !== shown) {
+        shown = word
+        whenPainted(() => words.push({ word, at: Date.now() }))
+      }
+      return false
+    })
+  }
+
+  globalThis.probe = {
+    listAnswers: async () => ({ paintMs: await painted, ...(await answered) }),
+    startFrames() {
+      frames = []
+      busyMs = []
+      busy.observe({ type: 'longtask' })
+      requestAnimationFrame((now) => {
+        last = now
+        requestAnimationFrame(frame)
+      })
+    },
+    stopFrames() {
+      last = 0
+      busy.disconnect()
+      return { frames, busyMs }
+    },
+    watchWords,
+    words: () => words,
+  }
+}

@@ -1,0 +1,89 @@
+import type { Browser, Locator } from 'playwright-core'
+import { ms, type Options, percentile, progress, type Row, runsOf } from '../figures.ts'
+import { type Tab, untilLoaded, withTab } from './browser.ts'
+
+const framesMin = 50
+const speedPx = 4_000
+const wayPx = 12_000
+
+/** What is scrolled, and where: an address, and its part that scrolls. */
+type Place = { what: string; url: string; part: string }
+
+type Frames = { frames: number[]; busyMs: number[] }
+
+/** How evenly a page draws while somebody turns the wheel: frames of its own, and what kept them. */
+export async function scroll(browser: Browser, urls: Urls, options: Options): Promise<Row[]> {
+  const places: Place[] = [
+    { what: 'a bare page of 1,000 rows', url: urls.bare, part: '#scroll' },
+    ...Object.entries(urls.sessions).flatMap(([events, url]) => [
+      { what: `the conversation of ${events} events`, url, part: '.conversation-frame .scroll' },
+      { what: `${events} events`, url: `${url}?panel=events`, part: '.session-panel .scroll' },
+    ]),
+    { what: urls.listOf, url: urls.list, part: '.session-frame .scroll' },
+  ]
+  const found = new Map<Place, Frames>(places.map((place) => [place, { frames: [], busyMs: [] }]))
+  for (let run = 1; run <= runsOf(options); run += 1) {
+    for (const place of places) {
+      const { frames, busyMs } = await withTab(browser, place.url, (tab) => turn(tab, place))
+      found.get(place)!.frames.push(...frames)
+      found.get(place)!.busyMs.push(...busyMs)
+      progress(`run ${run}: ${place.what}, ${perSecond(frames).toFixed(1)} frames a second`)
+    }
+  }
+  const bare = perSecond(found.get(places[0]!)!.frames)
+  return [...found].map(([{ what }, frames]) => rowOf(what, frames, bare))
+}
+
+export type Urls = {
+  bare: string
+  list: string
+  /** How many sessions the list has. */
+  listOf: string
+  /** By the number of their events. */
+  sessions: Record<string, string>
+}
+
+/** Up, and down again, as a wheel does it. */
+async function turn({ page, devtools }: Tab, { url, part }: Place): Promise<Frames> {
+  if (url.includes('/sessions/')) await untilLoaded(page)
+  const box = page.locator(part)
+  const { x, y } = await middleOf(box)
+  const go = (yDistance: number) =>
+    devtools.send('Input.synthesizeScrollGesture', {
+      x,
+      y,
+      yDistance,
+      speed: speedPx,
+      gestureSourceType: 'mouse',
+      preventFling: true,
+    })
+  // Panels open at their end, lists at their beginning.
+  const isAtEnd = await box.evaluate('(box) => box.scrollTop > 0')
+  const way = isAtEnd ? wayPx : -wayPx
+  await page.evaluate('probe.startFrames()')
+  await go(way)
+  await go(-way)
+  return page.evaluate<Frames>('probe.stopFrames()')
+}
+
+async function middleOf(box: Locator) {
+  await box.waitFor()
+  const { x, y, width, height } = (await box.boundingBox())!
+  return { x: Math.round(x + width / 2), y: Math.round(y + height / 2) }
+}
+
+const perSecond = (frames: readonly number[]) =>
+  (1000 * frames.length) / frames.reduce((sum, one) => sum + one, 0)
+
+function rowOf(what: string, { frames, busyMs }: Frames, bare: number): Row {
+  const shown = perSecond(frames)
+  const [p95, worst] = [percentile(frames, 0.95), Math.max(...frames)]
+  const long = `${busyMs.length} long tasks${busyMs.length > 0 ? `, the longest ${ms(Math.max(...busyMs))}` : ''}`
+  return {
+    what: `frames a second while scrolling ${what}`,
+    goal: `≥ ${framesMin}`,
+    measured: `${shown.toFixed(1)}; between two p95 ${ms(p95)}, worst ${ms(worst)}; ${long}`,
+    ratio: (shown / bare).toFixed(2),
+    met: shown >= framesMin,
+  }
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import { registerPerson, startGuarded } from '../../../apps/server/test/access.ts'
+import { createTestDatabase } from '../../../apps/server/test/database.ts'
+import { startProcess } from '../../../test/process.ts'
+import { startFront } from '../test/front.ts'
+import { startProxy } from '../test/proxy.ts'
+import { startClient, starter, until } from '../test/session.ts'
+import { type ChangeEvent, type ConnectionOptions, createOutlast, type Outlast } from './index.ts'
+
+let client: Awaited<ReturnType<typeof startClient>>
+
+before(async (t) => {
+  client = await startClient(t as TestContext)
+})
+
+/** A stream that is there, and what it told so far. */
+async function watch(t: TestContext, { changes }: Outlast, options: ConnectionOptions = {}) {
+  const stream = changes.stream(options)
+  const told: ChangeEvent[] = []
+  t.after(() => stream.return!())
+  /** Reads on until something fits. */
+  async function next(fits: (change: ChangeEvent) => boolean) {
+    for (;;) {
+      const { value } = await stream.next()
+      told.push(value!)
+      if (fits(value!)) return
+    }
+  }
+  await next(isReset)
+  return { stream, told, next }
+}
+
+const isReset = ({ type }: ChangeEvent) => type === 'reset'
+const isOf = (type: ChangeEvent['type'], id: string) => (change: ChangeEvent) =>
+  change.type === type && change.type !== 'reset' && change.data.id === id
+
+test('whoever watches is told of their own organization, and nobody else watches', async (t) => {
+  const server = await startGuarded(t)
+  const [one, other] = [await registerPerson(server), await registerPerson(server)]
+  const clientOf = (apiKey: string) => createOutlast({ url: server.url, apiKey })
+  const [mine, theirs] = [one, other].map(({ tokens }) => clientOf(tokens.access_token))
+  const { told, next } = await watch(t, mine!)
+  const foreign = await starter(theirs!)()
+  const own = await starter(mine!)({ title: 'Mine' })
+  await next(isOf('session.changed', own.id))
+  await mine!.sessions.update(own.id, { title: 'Renamed' })
+  await next((change) => change.type === 'session.changed' && change.data.title === 'Renamed')
+  await mine!.sessions.delete(own.id)
+  await next(isOf('session.deleted', own.id))
+  assert.deepEqual(told[0], { type: 'reset' })
+  assert.ok(told.some(({ type }) => type === 'changed'))
+  assert.doesNotMatch(JSON.stringify(told), new RegExp(foreign.id))
+  const any = () => true
+  await assert.rejects(until(clientOf('evr_wrong').changes.stream(), any), { status: 401 })
+  const { token } = await theirs!.sessions.createToken(foreign.id)
+  await assert.rejects(until(clientOf(token).changes.stream(), any), { code: 'users_only' })
+})
+
+/** What is told of connections that were lost. */
+function losses() {
+  const codes: (string | undefined)[] = []
+  const onConnection = (state: { isOpen: boolean; error?: { code: string } }) =>
+    !state.isOpen && codes.push(state.error?.code)
+  return { codes, onConnection }
+}
+
+test('after a cut, a silence and a planned close there is a reset, and what happened meanwhile is read', async (t) => {
+  const proxy = await startProxy(t, client.server.url)
+  const through = createOutlast({ url: proxy.url })
+  const { codes, onConnection } = losses()
+  const { next } = await watch(t, through, { silenceMs: 300, onConnection })
+  const made: string[] = []
+  for (const lose of [proxy.cutAll, proxy.stallAll]) {
+    lose()
+    made.unshift((await client.start()).id)
+    await next(isReset)
+  }
+  const { data } = await through.sessions.list({ limit: 2 })
+  assert.deepEqual(
+    data.map(({ id }) => id),
+    made,
+  )
+  assert.equal(codes[0], 'connection_failed')
+  assert.ok(codes.includes('timeout'))
+  const cycling = await startClient(t, { SSE_CYCLE_MS: '150' })
+  const planned = losses()
+  const options = { retriesMax: 0, onConnection: planned.onConnection }
+  const cycled = await watch(t, cycling.outlast, options)
+  for (let n = 0; n < 3; n++) await cycled.next(isReset)
+  assert.ok(planned.codes.length >= 3 && planned.codes.every((code) => code === undefined))
+})
+
+test('a server that is killed and started again is followed on, and leaving ends it at once', async (t) => {
+  const DATABASE_URL = await createTestDatabase(t)
+  const first = await startProcess({ DATABASE_URL })
+  const outlast = createOutlast({ url: first.url })
+  const leaving = new AbortController()
+  const { stream, next } = await watch(t, outlast, { signal: leaving.signal })
+  await first.crash()
+  const lists = next(isReset).then(() => outlast.sessions.list())
+  const second = await startProcess({ DATABASE_URL, PORT: new URL(first.url).port })
+  t.after(() => second.stop('SIGKILL'))
+  assert.equal((await lists).total, 0)
+  const { id } = await starter(outlast)()
+  await next(isOf('session.changed', id))
+  const reading = stream.next()
+  const reason = new Error('enough')
+  leaving.abort(reason)
+  await assert.rejects(reading, reason)
+})
+
+test('behind a proxy that keeps every stream back one is told to read everything anew, as long as there is a server', async (t) => {
+  const front = await startFront(t, client.server.url)
+  front.keepStreams()
+  const through = createOutlast({ url: front.url })
+  const { codes, onConnection } = losses()
+  const { next } = await watch(t, through, { silenceMs: 100, onConnection })
+  await next(isReset)
+  assert.ok(codes.includes('timeout'))
+  const silent = await startProxy(t, client.server.url)
+  const stream = createOutlast({ url: silent.url }).changes.stream({ retriesMax: 0 })
+  silent.refuse(true)
+  await assert.rejects(stream.next(), { code: 'connection_failed' })
+})

@@ -1,0 +1,29 @@
+import http from 'node:http'
+import type { Page } from 'playwright-core'
+import { valueIn } from './browser.ts'
+
+/** How many bytes of JavaScript a page has loaded until now, as gzip makes them. */
+export async function scriptBytes(page: Page): Promise<number> {
+  const loaded = `performance.getEntriesByType('resource').map(({ name }) => name)`
+  const names = new Set(await valueIn<string[]>(page, loaded))
+  const scripts = [...names].filter((name) => new URL(name).pathname.endsWith('.js'))
+  const sizes = await Promise.all(scripts.map(bytesOf))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
+function bytesOf(url: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const request = http.get(url, { headers: { 'accept-encoding': 'gzip' } }, (response) => {
+      let bytes = 0
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+      })
+      response.on('error', reject)
+      response.on('end', () => {
+        if (response.headers['content-encoding'] === 'gzip') resolve(bytes)
+        else reject(new Error(`${url} is not compressed.`))
+      })
+    })
+    request.on('error', reject)
+  })
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import axe, { type AxeResults } from 'axe-core'
+import type { Browser, Page } from 'playwright-core'
+import {
+  adminEmail,
+  adminPassword,
+  registerPerson,
+  signInAdmin,
+  startGuarded,
+} from '../../apps/server/test/access.ts'
+import { openProfile, openTab, signIn, startBrowser } from '../browser/browser.ts'
+import { type Look, looks, type World } from './looks.ts'
+import { movesIn, overflowsIn } from './overflow.ts'
+import { fill } from './world.ts'
+
+let browser: Browser
+let server: Awaited<ReturnType<typeof startGuarded>>
+let world: World
+
+before(async (t) => {
+  browser = await startBrowser(t as never)
+  server = await startGuarded(t as never, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' } })
+  const { call } = await signInAdmin(server)
+  world = await fill({ url: server.url, call })
+})
+
+const admin = { email: adminEmail, password: adminPassword }
+const wide = { width: 1280, height: 800 }
+const phone = { width: 375, height: 740 }
+const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
+
+/** A tab of who wants nothing to move, with what examines it: later the page's policy would let no script in. */
+async function openExamined(t: TestContext) {
+  const options = { reducedMotion: 'reduce', viewport: wide } as const
+  const profile = await openProfile(t, browser, options)
+  await profile.addInitScript({ content: axe.source })
+  return openTab(profile, server.url)
+}
+
+/** What is wrong with the part of a page that a selector names, in light, in dark and on a phone. */
+async function findings(page: Page, part = 'body'): Promise<string[]> {
+  const moves = await page.evaluate<string[]>(movesIn)
+  const inLight = await examined(page, part, rules)
+  await page.emulateMedia({ colorScheme: 'dark' })
+  const inDark = await examined(page, part, ['color-contrast'])
+  await page.setViewportSize(phone)
+  const onPhone = await page.evaluate<string[]>(overflowsIn)
+  await page.setViewportSize(wide)
+  await page.emulateMedia({ colorScheme: 'light' })
+  return [
+    ...moves,
+    ...inLight,
+    ...inDark.map((one) => `in dark: ${one}`),
+    ...onPhone.map((one) => `on a phone: ${one}`),
+  ]
+}
+
+async function examined(page: Page, part: string, runOnly: string[]): Promise<string[]> {
+  const options = JSON.stringify({ runOnly, resultTypes: ['violations'], preload: false })
+  const { violations } = await page.evaluate<AxeResults>(`axe.run('${part}', ${options})`)
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+    )
+}
+
+async function look(page: Page, { at, act, shows, part }: Look): Promise<string[]> {
+  if (at) await page.goto(server.url + at)
+  await act?.(page)
+  await page.getByText(shows).filter({ visible: true }).first().waitFor()
+  return (await findings(page, part)).map((one) => `${at ?? 'then'} (${shows}) ${one}`)
+}
+
+for (const [name, looksOf] of Object.entries(looks)) {
+  test(`${name} can be read in light and dark, heard, and used on a phone`, async (t) => {
+    const { page, complaints } = await openExamined(t)
+    await signIn(page, admin)
+    const found: string[] = []
+    for (const one of looksOf(world)) found.push(...(await look(page, one)))
+    assert.deepEqual(found, [])
+    assert.deepEqual(complaints, [])
+  })
+}
+
+test('so can what somebody sees who comes for the first time', async (t) => {
+  const person = await registerPerson(server)
+  const { page, complaints } = await openExamined(t)
+  const found = await look(page, { shows: 'Password' })
+  const register: Look['act'] = () => page.getByRole('button', { name: /^Create an/ }).click()
+  found.push(...(await look(page, { act: register, shows: 'At least 8 characters.' })))
+  await page.getByRole('button', { name: 'Sign in instead' }).click()
+  await signIn(page, person)
+  found.push(...(await look(page, { shows: 'Talk to an agent' })))
+  const invited: Look = { at: '/?invitation=some', shows: /^Join the/, part: '[role=dialog]' }
+  found.push(...(await look(page, invited)))
+  assert.deepEqual(found, [])
+  assert.deepEqual(complaints, [])
+})
+
+test('on a phone the menu is there when it is asked for, and only then', async (t) => {
+  const { page, complaints } = await openExamined(t)
+  await signIn(page, await registerPerson(server))
+  await page.setViewportSize(phone)
+  const agents = page.getByRole('link', { name: 'Agents', exact: true })
+  await agents.waitFor({ state: 'hidden' })
+  const menu = page.getByRole('button', { name: 'Menu' })
+  await menu.click()
+  await agents.waitFor()
+  const found = [
+    ...(await examined(page, 'body', rules)),
+    ...(await page.evaluate<string[]>(overflowsIn)),
+  ]
+  await page.keyboard.press('Escape')
+  await agents.waitFor({ state: 'hidden' })
+  await menu.press('Enter')
+  await agents.click()
+  await page.getByRole('heading', { name: 'Agents' }).waitFor()
+  await agents.waitFor({ state: 'hidden' })
+  assert.deepEqual(found, [])
+  assert.deepEqual(complaints, [])
+})

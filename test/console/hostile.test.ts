@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import {
+  callerWith,
+  createKey,
+  expectStatus,
+  registerPerson,
+  startGuarded,
+} from '../../apps/server/test/access.ts'
+import { addProvider, sendJson, startAnyVendor } from '../../apps/server/test/any-vendor.ts'
+import { addMcpServer, startMcp, startWithMcp, textTool } from '../../apps/server/test/mcp.ts'
+import {
+  converse,
+  createAgent,
+  createSession,
+  post,
+  scripted,
+} from '../../apps/server/test/session.ts'
+import { openProfile, openTab, signIn, startBrowser, valueIn } from '../browser/browser.ts'
+import { openPanel, toolOf } from './opening.ts'
+
+let browser: Browser
+
+before(async (t) => {
+  browser = await startBrowser(t as never)
+})
+
+/** What would run where text became HTML; `place` says where it was written. */
+const evil = (place: string) =>
+  `${place}<script>ran=1</script><img src=x onerror=ran=1><svg onload=ran=1></svg>"'><iframe srcdoc="<script>parent.ran=1</script>">`
+/** Where there is room for little. */
+const short = (place: string) => `${place}<img src=x onerror=ran=1>`
+
+const markdown = [
+  evil('in markdown'),
+  '[one](javascript:ran=1) [two](JaVaScRiPt:ran=1) [three](data:text/html,<script>parent.ran=1</script>)',
+  '[four]( vbscript:ran=1) <javascript:ran=1> [five][five] [six](https://example.com"onmouseover="ran=1)',
+  '![svg](data:image/svg+xml,<svg xmlns="http://www.w3.org/2000/svg" onload="parent.ran=1"/>)',
+  '![pixel](https://evil.invalid/pixel.png) ![script](javascript:ran=1)',
+  '```html"><script>ran=1</script>\n<script>ran=1</script>\n```',
+  '<style>*{display:none}</style>\n\n<div onclick="ran=1">a block</div>\n\n- [x] <b onclick=ran=1>task</b>',
+  '| <img src=x onerror=ran=1> |\n|---|\n| [cell](javascript:ran=1) |',
+  '[five]: javascript:ran=1',
+].join('\n\n')
+
+const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" onload="parent.ran=1"/>')
+
+/** Elements that only HTML in a text could have made. */
+const planted = [
+  '#root script',
+  'body script',
+  'iframe',
+  'object',
+  'embed',
+  'base',
+  'img[src="x"]',
+  '[onerror]',
+  '[onload]',
+  '[onclick]',
+  '[onmouseover]',
+  '[srcdoc]',
+  'a[href^="javascript" i]',
+  'a[href^="data" i]',
+  'a[href^="vbscript" i]',
+  'img[src*="svg+xml" i]',
+  '.markdown style',
+].map((one) => `${one}:not(script[src])`)
+
+async function assertHarmless(page: Page, where: string) {
+  const found = `[...document.querySelectorAll(${JSON.stringify(planted.join())})].map((one) => one.outerHTML)`
+  assert.deepEqual(await valueIn(page, found), [], where)
+  assert.equal(await valueIn(page, 'window.ran'), undefined, where)
+}
+
+/** Each screen, once it shows what was written. */
+async function walk(page: Page, url: string, screens: Record<string, string>) {
+  for (const [address, text] of Object.entries(screens)) {
+    await page.goto(url + address)
+    await page.getByText(text).filter({ visible: true }).first().waitFor()
+    await assertHarmless(page, address)
+  }
+}
+
+/** A tab that no text may make talk to anybody but its server. */
+async function openWatched(...[profile, url]: Parameters<typeof openTab>) {
+  const opened = await openTab(profile, url)
+  const asked = new Set<string>()
+  opened.page.on('request', (request) => asked.add(new URL(request.url()).host))
+  opened.page.on('dialog', (dialog) => opened.complaints.push(dialog.message()))
+  return { ...opened, asked }
+}
+
+test('HTML in names, texts and results is text on every screen, and nothing of it runs', async (t) => {
+  const server = await startWithMcp(t)
+  const content = [
+    { type: 'text', text: evil('in a result') },
+    { type: 'text', text: JSON.stringify({ '<b onclick=ran=1>': evil('in a value') }) },
+  ]
+  const described = { description: evil('in a tool'), title: evil('a title') }
+  const mcp = await startMcp(t, {
+    'tools/list': ({ answer }) => answer({ tools: [textTool('say', described)] }),
+    'tools/call': ({ answer }) => answer({ content }),
+  })
+  const tracker = await addMcpServer(server, mcp.url, {
+    name: 'tracker',
+    description: evil('of a server'),
+  })
+  const gone = await addMcpServer(server, 'http://127.0.0.1:9/mcp', { name: short('gone') })
+  const vendor = await startAnyVendor(t, (_, response) =>
+    sendJson(response, { error: { message: evil('of a vendor') } }, 400),
+  )
+  const provider = await addProvider(server.call, `${vendor.url}/v1`, { name: short('provider') })
+  const named = { model_id: short('id'), display_name: short('model') }
+  const { id: model } = expectStatus(
+    await server.call('POST', `${provider.path}/models`, named),
+    201,
+  )
+  const { id: agent_id } = await createAgent(server, {
+    name: short('agent'),
+    description: evil('of an agent'),
+    system_prompt: evil('in a prompt'),
+    tags: [short('tag')],
+    capabilities: [
+      { ref: 'session_file_system', config: { requires_approval: ['delete_file'] } },
+      { ref: 'stateless_todo_list' },
+      { ref: 'test_math' },
+      { ref: tracker.ref },
+      { ref: gone.ref },
+    ],
+    tools: [{ type: 'client_side', name: 'look_outside', description: evil('of a client tool') }],
+  })
+  const titled = { agent_id, title: short('session'), tags: [short('tag')] }
+  const { id } = await createSession(server, titled)
+  const todos = [
+    { content: evil('a task'), activeForm: evil('doing a task'), status: 'in_progress' },
+  ]
+  const calls = [
+    { name: 'write_file', arguments: { path: `/${short('file')}.html`, content: evil('a file') } },
+    { name: 'write_file', arguments: { path: '/plain.html', content: evil('a file') } },
+    { name: 'write_file', arguments: { path: '/image.svg', content: svg.toString() } },
+    { name: 'write_todos', arguments: { todos } },
+    { name: short('tool'), arguments: { [short('key')]: evil('an argument') } },
+    { name: 'divide', arguments: { a: evil('an argument'), b: 0 } },
+    { name: 'mcp_tracker__say', arguments: { word: evil('an argument') } },
+  ]
+  const answer = { text: markdown, thinking: evil('in thinking'), tool_calls: calls }
+  const failing = { error: { message: evil('in an error'), status: 400 } }
+  await converse(t, server, id, scripted(answer, { text: evil('in a reply') }))
+  await converse(t, server, id, scripted(failing))
+  const images = [
+    { base64: svg.toString('base64'), media_type: 'image/svg+xml' },
+    { base64: Buffer.from('no image').toString('base64'), media_type: 'image/png' },
+    { url: 'javascript:ran=1' },
+    { url: 'https://evil.invalid/pixel.png' },
+  ].map((image) => ({ type: 'image', ...image }))
+  const message = { content: [{ type: 'text', text: evil('in a message') }, ...images] }
+  expectStatus(await server.call('POST', `/v1/sessions/${id}/messages`, { message }), 201)
+  const { id: waiting } = await createSession(server, titled)
+  const asks = [
+    { id: 'call_1', name: 'delete_file', arguments: { path: evil('an argument') } },
+    { id: 'call_2', name: 'look_outside', arguments: { at: evil('an argument') } },
+  ]
+  await post(server, waiting, scripted({ tool_calls: asks }))
+  const target = {
+    type: 'workflow',
+    name: 'start_session',
+    input: { agent_id, message: evil('in a schedule'), title: short('title') },
+  }
+  const about = { name: short('schedule'), description: evil('of a schedule') }
+  const schedule = expectStatus(
+    await server.call('POST', '/v1/durable/schedules', {
+      ...about,
+      cron_expression: '0 9 1 1 *',
+      target,
+    }),
+    201,
+  )
+
+  // High enough for all of the conversation, of which only what is in sight is drawn.
+  const profile = await openProfile(t, browser, { viewport: { width: 1280, height: 6_000 } })
+  const { page, complaints, asked } = await openWatched(profile, `${server.url}/sessions/${id}`)
+  const log = page.getByRole('log')
+  await page.getByText('in a message<script>').first().waitFor()
+  await log.getByRole('button', { name: 'Thinking' }).click()
+  await log.locator('.thought', { hasText: 'in thinking<script>' }).waitFor()
+  await log
+    .getByText(/^pixel/)
+    .or(log.getByText('Load the image “pixel”'))
+    .waitFor()
+  await assertHarmless(page, 'a reply')
+  for (const name of ['write_todos', short('tool'), 'divide', 'mcp_tracker__say']) {
+    await toolOf(page, name).getByRole('button').first().click()
+    await toolOf(page, name).getByText('Arguments').first().waitFor()
+    await assertHarmless(page, name)
+  }
+  await log.getByText('in a result<script>').first().waitFor()
+  await log.getByText('This image cannot be shown.').nth(1).waitFor()
+  await log.getByText('[Image: javascript:ran=1]').waitFor()
+  await log.getByRole('button', { name: 'Load the image from evil.invalid' }).waitFor()
+  await assertHarmless(page, 'a result')
+  for (const panel of ['Timeline', 'Events', 'Files', 'Usage', 'Details']) {
+    await openPanel(page, panel)
+    await page.getByRole('region', { name: panel, exact: true }).waitFor()
+    await assertHarmless(page, panel)
+  }
+  await page.getByRole('button', { name: 'What the model is given' }).click()
+  await page.getByText('in a prompt<script>').first().waitFor()
+  await assertHarmless(page, 'the prompt')
+  await openPanel(page, 'Files')
+  await page.getByRole('treeitem', { name: 'image.svg' }).click()
+  assert.equal(await page.getByLabel('Content').inputValue(), svg.toString())
+  await assertHarmless(page, 'a file')
+
+  await walk(page, server.url, {
+    '/': 'session<img',
+    '/?new=true': 'agent<img',
+    '/?search=session%3Cimg': 'session<img',
+    [`/sessions/${waiting}?panel=events&find=%3Cimg`]: 'an argument<script>',
+    '/agents': 'agent<img',
+    [`/agents/${agent_id}?side=preview`]: 'in a prompt<script>',
+    '/capabilities': 'tracker',
+    '/providers': 'model<img',
+    '/providers?tab=providers': 'provider<img',
+    '/mcp-servers': 'of a server<script>',
+    '/schedules': 'schedule<img',
+    [`/schedules/${schedule.id}`]: 'schedule<img',
+    [`/schedules/${schedule.id}?tab=edit`]: 'schedule<img',
+    '/operations?tab=turns': 'agent<img',
+  })
+  await page.goto(`${server.url}/mcp-servers`)
+  const entry = page.getByRole('listitem', { name: 'tracker' })
+  await entry.getByRole('button', { name: 'Test' }).click()
+  await entry.getByText('mcp_tracker__say').click()
+  await entry.getByText('in a tool<script>').filter({ visible: true }).first().waitFor()
+  await assertHarmless(page, 'tools of a server')
+  await page.goto(`${server.url}/providers?tab=providers`)
+  const mine = page.getByRole('listitem', { name: short('provider') })
+  await mine.getByRole('button', { name: 'Test' }).click()
+  await mine.getByText('of a vendor<script>').first().waitFor()
+  await page.keyboard.press('Control+k')
+  await page.getByRole('combobox', { name: 'Search and go' }).fill('agent<img')
+  await page.getByRole('option', { name: 'agent<img' }).first().waitFor()
+  await assertHarmless(page, 'the palette')
+
+  assert.ok(model)
+  assert.deepEqual([...asked], [new URL(server.url).host])
+  assert.deepEqual(complaints, [])
+})
+
+test('HTML in the names of people, organizations and keys is text, and nothing of it runs', async (t) => {
+  const server = await startGuarded(t)
+  const person = await registerPerson(server, { name: short('person') })
+  const { call, orgId } = person
+  expectStatus(await call('PATCH', `/v1/orgs/${orgId}`, { name: short('organization') }), 200)
+  await createKey(server, person, { name: short('key') })
+  const invited = { email: "a'onload=ran=1'b@example.com", role: 'member' }
+  expectStatus(await call('POST', `/v1/orgs/${orgId}/invitations`, invited), 201)
+  const profile = await openProfile(t, browser)
+  const { page, complaints, asked } = await openWatched(profile, server.url)
+  await signIn(page, person)
+  await assertHarmless(page, 'signed in')
+  await walk(page, server.url, {
+    '/settings': 'person<img',
+    '/settings?tab=keys': 'key<img',
+    '/settings?tab=members': "a'onload",
+    '/settings?tab=organizations': 'organization<img',
+    '/settings?tab=audit': 'person<img',
+    '/?invitation=%3Cimg%20src=x%20onerror=ran=1%3E': 'person<img',
+    '/?sign_in=%3Cimg%20src=x%20onerror=ran=1%3E': 'person<img',
+    '/settings/%3Cimg%20src=x%20onerror=ran=1%3E': 'There is nothing at this address.',
+  })
+  expectStatus(await callerWith(server.url, person.bearer)('GET', '/v1/auth/me'), 200)
+  assert.deepEqual([...asked], [new URL(server.url).host])
+  assert.deepEqual(complaints, [])
+})

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createAgent, createSession, scripted } from '../../apps/server/test/session.ts'
+import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
+
+let browser: Browser
+
+before(async (t) => {
+  browser = await startBrowser(t as never)
+})
+
+const stopsMax = 60
+
+const focused = (page: Page) =>
+  page.evaluate<string>(
+    `document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent`,
+  )
+
+/** Whether one sees what has the focus: by a line around it, or by the edge of a field. */
+const isSeen = (page: Page) =>
+  page.evaluate<boolean>(`(() => {
+    const one = document.activeElement
+    const { outlineStyle, borderColor } = getComputedStyle(one)
+    if (outlineStyle !== 'none') return true
+    one.blur()
+    const isOther = getComputedStyle(one).borderColor !== borderColor
+    one.focus()
+    return isOther
+  })()`)
+
+/** Goes on with Tab until something has the focus, and sees where one is at each step. */
+async function tabTo(page: Page, name: string, key = 'Tab') {
+  const passed: string[] = []
+  while (passed.length < stopsMax) {
+    await page.keyboard.press(key)
+    const now = await focused(page)
+    assert.ok(await isSeen(page), `one does not see the focus of ${now}`)
+    if (now === name) return
+    passed.push(now)
+  }
+  assert.fail(`${name} is not reached, but ${passed.join(', ')}`)
+}
+
+const isFocused = (page: Page, name: string) =>
+  eventually(async () => assert.equal(await focused(page), name))
+
+test('by keyboard alone somebody finds a session, talks, looks at its panels and answers it; the focus is seen and comes back', async (t) => {
+  const server = await startServer(t)
+  const { id: agent_id } = await createAgent(server, {
+    capabilities: [{ ref: 'session_file_system', config: { requires_approval: ['write_file'] } }],
+  })
+  await createSession(server, { agent_id, title: 'Weather in Rome' })
+  const { page, complaints } = await openTab(
+    await openProfile(t, browser, { reducedMotion: 'reduce' }),
+    server.url,
+  )
+  const { keyboard } = page
+  const press = (key: string) => keyboard.press(key)
+  await page.getByText('Weather in Rome').waitFor()
+  await press('j')
+  await press('Enter')
+  await page.getByRole('heading', { name: 'Weather in Rome' }).waitFor()
+  await page.locator('[role=log][aria-busy=false]').waitFor({ state: 'attached' })
+  await isFocused(page, 'Message')
+  const call = { name: 'write_file', arguments: { path: '/rome.txt', content: 'Sunny' } }
+  await keyboard.insertText(scripted({ tool_calls: [call] }, { text: 'It is written.' }))
+  await press('Enter')
+  await page.getByRole('log').getByText('May the agent do this?').waitFor()
+
+  await press('Control+k')
+  await page.getByRole('dialog', { name: 'Search and go' }).waitFor()
+  await press('Escape')
+  await isFocused(page, 'Message')
+  for (const panel of ['Details', 'Usage', 'Files', 'Events', 'Timeline']) {
+    await tabTo(page, panel, 'Shift+Tab')
+    await press('Enter')
+    await page.getByRole('region', { name: panel, exact: true }).waitFor()
+    await isFocused(page, panel)
+  }
+  await press('?')
+  await page.getByRole('dialog', { name: 'Keys' }).waitFor()
+  await press('Escape')
+  await isFocused(page, 'Timeline')
+
+  await tabTo(page, 'Allow')
+  await press('Enter')
+  await page.getByRole('log').getByText('It is written.', { exact: true }).waitFor()
+  await page.getByText('Allowed by').or(page.getByText('Allowed.')).first().waitFor()
+  assert.match(await focused(page), /^write_file/)
+  // What came is told to who hears the page, once it is whole.
+  await page
+    .getByRole('status')
+    .getByText('It is written.', { exact: true })
+    .waitFor({ state: 'attached' })
+  assert.deepEqual(complaints, [])
+})

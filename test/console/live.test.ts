@@ -1,0 +1,131 @@
+/** The console follows what others do, whoever is signed in. */
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import {
+  callerWith,
+  expectStatus,
+  type Person,
+  registerPerson,
+  startGuarded,
+} from '../../apps/server/test/access.ts'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { createSession } from '../../apps/server/test/session.ts'
+import {
+  eventually,
+  openProfile,
+  openTab,
+  signIn,
+  signOut,
+  startBrowser,
+  talk,
+  valueIn,
+} from '../browser/browser.ts'
+import { startProcess } from '../process.ts'
+
+let browser: Browser
+
+before(async (t) => {
+  browser = await startBrowser(t as never)
+})
+
+const row = (page: Page, text: string) =>
+  page.getByRole('list', { name: 'Sessions' }).getByRole('listitem').filter({ hasText: text })
+
+/** Keeps what tabs tell each other of changes. It is gone when the page is loaded anew. */
+const listenIn = (page: Page) =>
+  page.evaluate(`
+    window.told = []
+    window.listening = new BroadcastChannel('outlast.changes')
+    window.listening.onmessage = ({ data }) => told.push(data)
+    undefined
+  `)
+
+test('a page hears of who is signed in only, from the moment of signing in to the end of it', async (t) => {
+  const server = await startGuarded(t)
+  const [one, other] = [await registerPerson(server), await registerPerson(server)]
+  const make = async ({ call }: Person, title: string) =>
+    (await createSession({ url: server.url, call }, { title })).id
+  const streams = async () => {
+    const { body } = await server.call('GET', '/metrics')
+    return Number(/^outlast_sse_clients (\d+)$/m.exec(body)![1])
+  }
+  const expectStreams = (count: number) =>
+    eventually(async () => assert.equal(await streams(), count))
+  /** Something happens to both, and the page is told of the one. */
+  async function expectToHear(page: Page, who: Person, { but, of }: { but: Person; of: string }) {
+    const foreign = await make(but, 'A foreign one')
+    await make(who, of)
+    await row(page, of).waitFor()
+    const told = await valueIn<string>(page, 'JSON.stringify(told)')
+    assert.ok(told.includes(who.orgId) && !told.includes(foreign) && !told.includes(but.orgId))
+  }
+
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, server.url)
+  await page.getByRole('textbox', { name: 'Password' }).waitFor()
+  await listenIn(page)
+  assert.equal(await streams(), 0)
+  await signIn(page, one)
+  await expectStreams(1)
+  await expectToHear(page, one, { but: other, of: 'The first' })
+
+  // The login ends elsewhere: so does the stream, and the page asks who is there.
+  const { value } = (await profile.cookies()).find(({ name }) => name === 'access_token')!
+  const logout = callerWith(server.url, `Bearer ${value}`)('POST', '/v1/auth/logout')
+  expectStatus(await logout, 200)
+  await page.getByRole('textbox', { name: 'Password' }).waitFor()
+  await expectStreams(0)
+  await make(one, 'Made meanwhile')
+  await signIn(page, one)
+  await row(page, 'Made meanwhile').waitFor()
+  await expectToHear(page, one, { but: other, of: 'The second' })
+
+  await signOut(page)
+  await page.getByRole('textbox', { name: 'Password' }).waitFor()
+  await expectStreams(0)
+  await listenIn(page)
+  await signIn(page, other)
+  await expectToHear(page, other, { but: one, of: 'The third' })
+  assert.equal(await row(page, 'The second').count(), 0)
+  assert.deepEqual(complaints, [])
+})
+
+test('what another browser begins, renames and deletes is shown, filtered or not, and after a restart', async (t) => {
+  const DATABASE_URL = await createTestDatabase(t)
+  const server = await startProcess({ DATABASE_URL })
+  t.after(server.crash)
+  const open = async (query = '') =>
+    openTab(await openProfile(t, browser), `${server.url}/${query}`)
+  const all = await open()
+  const filtered = await open('?search=rome&status=idle')
+  const acting = await open()
+  const other = acting.page
+  const expectInBoth = async (text: string, state: 'visible' | 'detached' = 'visible') => {
+    for (const { page } of [all, filtered]) await row(page, text).waitFor({ state })
+  }
+  await filtered.page.getByText('There is no such session.').waitFor()
+
+  await talk(other, 'The streets of Rome')
+  await expectInBoth('The streets of Rome')
+  await other.getByRole('link', { name: 'Details', exact: true }).click()
+  await other.getByLabel('Title').fill('Rome, renamed')
+  await other.getByRole('button', { name: 'Save' }).click()
+  await expectInBoth('Rome, renamed')
+
+  await server.crash()
+  const again = await startProcess({ DATABASE_URL, PORT: new URL(server.url).port })
+  t.after(again.crash)
+  await other.getByRole('button', { name: 'Delete the session' }).click()
+  await other.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+  await expectInBoth('Rome, renamed', 'detached')
+  await other.waitForURL((address) => address.pathname === '/')
+  await talk(other, 'Once more to Rome')
+  await expectInBoth('Once more to Rome')
+  for (const { complaints } of [all, filtered, acting]) {
+    assert.deepEqual(
+      complaints.filter((text) => !text.includes('net::ERR_')),
+      [],
+    )
+  }
+})

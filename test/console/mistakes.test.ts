@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { before, test } from 'node:test'
+import type { Browser, Locator, Page } from 'playwright-core'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createAgent } from '../../apps/server/test/session.ts'
+import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
+
+let browser: Browser
+let server: Awaited<ReturnType<typeof startServer>>
+
+before(async (t) => {
+  browser = await startBrowser(t as never)
+  server = await startServer(t as never)
+})
+
+const elsewhere = 'Nothing was saved: see what is marked above.'
+
+/** A field says itself what is wrong with it. */
+async function expectMarked(field: Locator, sentence: string) {
+  const form = field.page().locator('form')
+  await form.getByText(sentence).waitFor()
+  await form.getByText(elsewhere).waitFor()
+  assert.equal(await field.getAttribute('aria-invalid'), 'true')
+}
+
+const types = [
+  'OpenAI',
+  'Chat Completions',
+  'Anthropic',
+  'Google Gemini',
+  'Azure OpenAI',
+  'Simulated',
+]
+
+async function openForm(page: Page, type: string) {
+  await page.getByRole('button', { name: 'Add a provider' }).click()
+  const dialog = page.getByRole('dialog', { name: 'New provider' })
+  await dialog.getByRole('combobox', { name: 'Type' }).click()
+  await page.getByRole('option', { name: new RegExp(`^${type}`) }).click()
+  await dialog.getByLabel('Name').fill(`My ${type}`)
+  return dialog
+}
+
+test('a provider of each type is added, and an address that is none is told at its field', async (t) => {
+  const { page, complaints } = await openTab(
+    await openProfile(t, browser),
+    `${server.url}/providers?tab=providers`,
+  )
+  for (const type of types) {
+    const dialog = await openForm(page, type)
+    const address = dialog.getByLabel('Base URL')
+    const add = dialog.getByRole('button', { name: 'Add', exact: true })
+    if (type !== 'Simulated') {
+      await address.fill(type === 'Anthropic' ? 'example.com' : 'https://models.example.com/v1')
+      await dialog.getByLabel('API key').fill('a-key-of-somebody')
+    }
+    await add.click()
+    if (type === 'Anthropic') {
+      await expectMarked(address, 'must be a URL that begins with http:// or https://')
+      await address.fill('')
+      await add.click()
+    }
+    await page.getByRole('listitem', { name: `My ${type}`, exact: true }).waitFor()
+  }
+
+  // An address can be changed back to the vendor's own.
+  const own = page.getByRole('listitem', { name: 'My OpenAI', exact: true })
+  await own.getByText('models.example.com').waitFor()
+  await own.getByRole('button', { name: 'More of My OpenAI' }).click()
+  await page.getByRole('menuitem', { name: 'Edit' }).click()
+  const dialog = page.getByRole('dialog', { name: 'My OpenAI' })
+  await dialog.getByText("The vendor's own is https://api.openai.com/v1.").waitFor()
+  await dialog.getByLabel('Base URL').fill('https://api.openai.com/v1')
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await own.getByText('models.example.com').waitFor({ state: 'detached' })
+  assert.equal((await page.content()).includes('a-key-of-somebody'), false)
+  assert.deepEqual(complaints, [])
+})
+
+test('a name that is taken, a header that is none and an empty field are told where they stand', async (t) => {
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, `${server.url}/mcp-servers`)
+  const { body } = await server.call('GET', '/v1/mcp-servers')
+  const [known] = body.data as { name: string }[]
+  await page.getByRole('button', { name: 'Add a server' }).click()
+  const dialog = page.getByRole('dialog', { name: 'New MCP server' })
+  await dialog.getByLabel('Name').fill(known!.name)
+  await dialog.getByLabel('URL').fill('https://mcp.example.com/')
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  await expectMarked(
+    dialog.getByLabel('Name'),
+    `There is an MCP server called ${known!.name} already.`,
+  )
+  await dialog.getByLabel('Name').fill('tracker')
+  await dialog.getByRole('button', { name: 'Add a header' }).click()
+  await dialog.getByLabel('Header', { exact: true }).fill('no header')
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click()
+  await expectMarked(dialog.getByLabel('Header', { exact: true }), 'is not a name of a header')
+
+  await createAgent(server, { name: 'Porter' })
+  await page.goto(`${server.url}/schedules/new`)
+  for (const isSecond of [false, true]) {
+    await page.getByLabel('Name').fill('Morning report')
+    await page.getByRole('combobox', { name: 'Agent' }).click()
+    await page.getByRole('option', { name: 'Porter' }).click()
+    await page.getByRole('textbox', { name: 'Message' }).fill('What is new?')
+    await page.getByRole('button', { name: 'Create' }).click()
+    if (isSecond) break
+    await page.getByText('It has not run yet.').waitFor()
+    await page.goto(`${server.url}/schedules/new`)
+  }
+  await expectMarked(page.getByLabel('Name'), 'There is a schedule Morning report already.')
+
+  await page.goto(`${server.url}/agents/new`)
+  await page.getByRole('textbox', { name: 'Description' }).fill('At the door.')
+  await page.getByRole('button', { name: 'Create' }).click()
+  const form = page.getByRole('form', { name: 'Agent' })
+  await form.getByText('must not be empty', { exact: true }).first().waitFor()
+  for (const name of ['Name', 'System prompt']) {
+    const field = page.getByRole('textbox', { name, exact: true })
+    assert.equal(await field.getAttribute('aria-invalid'), 'true')
+  }
+  assert.deepEqual(complaints, [])
+})
