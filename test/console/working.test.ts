@@ -75,7 +75,13 @@ test('while the agent works one steers it and interrupts it, and sees what each 
   await log.getByText('Look north too', { exact: true }).waitFor()
   await log.getByText('On its way').waitFor({ state: 'detached' })
   await allow.click()
-  await log.locator('.message.agent', { hasText: 'Look north too' }).waitFor().catch(async (e) => { await page.screenshot({ path: '/tmp/h/p9/E/steer.png' }); throw e })
+  await log
+    .locator('.message.agent', { hasText: 'Look north too' })
+    .waitFor()
+    .catch(async (e) => {
+      await page.screenshot({ path: '/tmp/h/p9/E/steer.png' })
+      throw e
+    })
   await page.getByRole('button', { name: 'Send', exact: true }).waitFor()
   const steered = await eventsOf(server, id)
   assert.equal(steered.filter(({ type }) => type === 'turn.started').length, 1)
