@@ -11,7 +11,7 @@ import { settings } from '../apps/server/src/config/settings.ts'
 import { chromiumSettings } from './chromium.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
-const filesAtOnce = 4
+const filesAtOnce = 3
 const testTimeoutMs = 120_000
 /** Against a file whose process never ends, which no limit of a test ends. Several times what a slow machine takes. */
 const allTestsTimeoutMs = 45 * 60_000

@@ -6,7 +6,7 @@ import { follow } from '../../apps/server/test/stream.ts'
 import { type Delay, startPostgresProxy } from '../postgres-proxy.ts'
 import { auditLog } from './audit.ts'
 import { gatedWorld } from './gates.ts'
-import { postUntilAccepted, scopeOf, startNodeHere } from './scenario.ts'
+import { postUntilAccepted, postUntilAnswered, scopeOf, startNodeHere } from './scenario.ts'
 import { stored } from './walk.ts'
 import { startWorld, type WorldOptions, worldlySession } from './world.ts'
 
@@ -63,9 +63,10 @@ for (const where of ['the same node', 'another node']) {
     await stream.event('output.message.delta')
 
     const append = hold()
-    const { call } = where === 'the same node' ? owner : other
-    const answer = await call('POST', `/v1/sessions/${session.id}/cancel`)
-    assert.equal(answer.body.status, 'cancelled')
+    const by = where === 'the same node' ? owner : other
+    const path = `/v1/sessions/${session.id}/cancel`
+    const answer = await postUntilAnswered(by, path, { key: 'cancel' })
+    assert.equal(answer?.body.status, 'cancelled')
     await append.begun
     append.release()
     await append.answered
