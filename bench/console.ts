@@ -57,7 +57,11 @@ async function measure(browser: Browser, about: Measured, options: Options): Pro
   const listOf = `${about.sessions.toLocaleString('en')} sessions`
   const [fewEvents, manyEvents] = [sizes.few, sizes.many].map((size) => size.toLocaleString('en'))
   const rows: Row[] = [
-    ...(await start(browser, { list, session: at(many), bare: `${bare.url}/` }, options)),
+    ...(await start(
+      browser,
+      { list, fresh: at(fresh), long: at(many), bare: `${bare.url}/` },
+      options,
+    )),
     ...(await scroll(
       browser,
       {

@@ -12,7 +12,12 @@ export async function withBrowser<T>(work: (browser: Browser) => Promise<T>): Pr
   return withHook(async (hook) => work(await startBrowser(hook)))
 }
 
-export type Tab = { page: Page; devtools: CDPSession }
+export type Tab = {
+  page: Page
+  devtools: CDPSession
+  /** For how long the page has kept a processor busy: whatever else the machine does changes it little. */
+  busyMs: () => Promise<number>
+}
 
 /** A tab of a profile that nothing is known of, so that nothing is cached. A page that complains is no measurement. */
 export function withTab<T>(
@@ -23,11 +28,19 @@ export function withTab<T>(
   return withHook(async (hook) => {
     const profile = await openProfile(hook, browser, { viewport })
     await profile.addInitScript({ path: probe })
-    const { page, complaints } = await openTab(profile, url)
-    const found = await work({ page, devtools: await profile.newCDPSession(page) })
+    const { page, complaints } = await openTab(profile, 'about:blank')
+    const devtools = await profile.newCDPSession(page)
+    await devtools.send('Performance.enable', { timeDomain: 'threadTicks' })
+    await page.goto(url)
+    const found = await work({ page, devtools, busyMs: () => busyMs(devtools) })
     if (complaints.length > 0) throw new Error(`${url}: ${complaints.join('; ')}`)
     return found
   })
+}
+
+async function busyMs(devtools: CDPSession): Promise<number> {
+  const { metrics } = await devtools.send('Performance.getMetrics')
+  return metrics.find(({ name }) => name === 'TaskDuration')!.value * 1000
 }
 
 type Hook = { after: (work: () => unknown) => void }

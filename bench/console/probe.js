@@ -50,11 +50,19 @@
     }).observe({ type: 'paint', buffered: true })
   })
 
+  const read = new Promise((resolve) => {
+    watch(() => {
+      if (!document.querySelector('[role=log][aria-busy=false] .line')) return false
+      whenPainted(() => resolve(performance.now()))
+      return true
+    })
+  })
+
   let frames = []
-  let busyMs = []
+  let longMs = []
   let last = 0
-  const busy = new PerformanceObserver((list) => {
-    busyMs.push(...list.getEntries().map(({ duration }) => duration))
+  const long = new PerformanceObserver((list) => {
+    longMs.push(...list.getEntries().map(({ duration }) => duration))
   })
 
   function frame(now) {
@@ -66,27 +74,32 @@
 
   const words = []
 
-  /** Notes when each numbered word of the newest reply was painted. */
-  function watchWords() {
-    let shown = -1
-    watch(() => {
-      const reply = [...document.querySelectorAll('.message.agent .markdown')].at(-1)
-      const found = /w(\d+)\W*$/.exec(reply?.lastElementChild?.textContent ?? '')
-      const word = found ? Number(found[1]) : -1
-      if (word !== -1 && word !== shown) {
-        shown = word
-        whenPainted(() => words.push({ word, at: Date.now() }))
-      }
-      return false
+  /** Notes when each numbered word of the newest reply was painted, until the last one was. */
+  const wordsUntil = (last) =>
+    new Promise((resolve) => {
+      let shown = -1
+      watch(() => {
+        const reply = [...document.querySelectorAll('.message.agent .markdown')].at(-1)
+        const found = /w(\d+)\W*$/.exec(reply?.lastElementChild?.textContent ?? '')
+        const word = found ? Number(found[1]) : -1
+        if (word !== -1 && word !== shown) {
+          shown = word
+          whenPainted(() => {
+            words.push({ word, at: Date.now() })
+            if (word === last) resolve(words)
+          })
+        }
+        return word === last
+      })
     })
-  }
 
   globalThis.probe = {
     listAnswers: async () => ({ paintMs: await painted, ...(await answered) }),
+    conversationShown: () => read,
     startFrames() {
       frames = []
-      busyMs = []
-      busy.observe({ type: 'longtask' })
+      longMs = []
+      long.observe({ type: 'longtask' })
       requestAnimationFrame((now) => {
         last = now
         requestAnimationFrame(frame)
@@ -94,10 +107,9 @@
     },
     stopFrames() {
       last = 0
-      busy.disconnect()
-      return { frames, busyMs }
+      long.disconnect()
+      return { frames, longMs }
     },
-    watchWords,
-    words: () => words,
+    wordsUntil,
   }
 }
