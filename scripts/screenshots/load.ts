@@ -2,7 +2,7 @@
 import { createOutlast } from '@outlast/sdk'
 import type { Page } from 'playwright-core'
 
-const looks = 60
+const looks = 40
 /** As often as the page looks. */
 const everyMs = 3_000
 const modelName = 'llmsim-echo-ttft-140-tps-60'

@@ -21,9 +21,12 @@ export function withPlace<T>(work: (url: string, world: World) => Promise<T>): P
     })
     stack.defer(embedded.stop)
     const vendor = await startVendor(conversations.flatMap(({ exchanges }) => exchanges))
-    stack.defer(vendor.stop)
+    // It would first end the reply that takes minutes.
+    stack.defer(() => void vendor.stop())
     const env = {
       DATABASE_URL: embedded.url,
+      // One turn is not over.
+      SHUTDOWN_GRACE_MS: '500',
       SECRETS_ENCRYPTION_KEY: `kek-v1:${Buffer.alloc(32, 1).toString('base64')}`,
     }
     const urls: string[] = []

@@ -2,11 +2,13 @@
 import { crc32, deflateSync, inflateSync } from 'node:zlib'
 
 const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
-const paletteMax = 96
+const paletteMax = 128
+/** Squared, as `distance` has it. Surfaces of a screen differ by little, and none of them may be lost. */
+const distanceMin = 40
 
 type Pixels = { width: number; height: number; rgb: Uint8Array }
 
-/** The same picture with at most 96 colours. Contract: takes what Chromium writes, 8 bits a channel, not interlaced. */
+/** The same picture with at most 128 colours. Contract: takes what Chromium writes, 8 bits a channel, not interlaced. */
 export function smaller(png: Buffer): Buffer {
   const pixels = decode(png)
   const palette = paletteOf(pixels.rgb)
@@ -72,7 +74,10 @@ function predicted(filter: number, left: number, above: number, corner: number):
 const colorAt = (rgb: Uint8Array, at: number) =>
   (rgb[at]! << 16) | (rgb[at + 1]! << 8) | rgb[at + 2]!
 
-/** For each colour its place in a palette of the most frequent ones: of others the nearest. */
+/**
+ * For each colour its place in a palette: the most frequent ones that differ enough for an eye, so that a dot of a few
+ * pixels keeps its colour, and of others the nearest.
+ */
 function paletteOf(rgb: Uint8Array) {
   const counts = new Map<number, number>()
   for (let at = 0; at < rgb.length; at += 3) {
@@ -80,20 +85,30 @@ function paletteOf(rgb: Uint8Array) {
     counts.set(color, (counts.get(color) ?? 0) + 1)
   }
   const colors = [...counts.keys()].sort((one, other) => counts.get(other)! - counts.get(one)!)
-  const palette = colors.slice(0, paletteMax)
+  const palette: number[] = []
+  for (const color of colors) {
+    if (palette.length === paletteMax) break
+    const known = palette[nearest(palette, color)]
+    if (known === undefined || distance(known, color) > distanceMin) palette.push(color)
+  }
   return { palette, places: new Map(colors.map((color) => [color, nearest(palette, color)])) }
 }
 
 function nearest(palette: readonly number[], color: number): number {
   let [best, least] = [0, Number.POSITIVE_INFINITY]
   for (const [place, one] of palette.entries()) {
-    const [red, green, blue] = [16, 8, 0].map(
-      (bits) => ((one >> bits) & 255) - ((color >> bits) & 255),
-    )
-    const distance = red! ** 2 + green! ** 2 + blue! ** 2
-    if (distance < least) [best, least] = [place, distance]
+    const far = distance(one, color)
+    if (far < least) [best, least] = [place, far]
   }
   return best
+}
+
+/** The square of it. */
+function distance(one: number, other: number): number {
+  const [red, green, blue] = [16, 8, 0].map(
+    (bits) => ((one >> bits) & 255) - ((other >> bits) & 255),
+  )
+  return red! ** 2 + green! ** 2 + blue! ** 2
 }
 
 function encode({ width, height, rgb }: Pixels, { palette, places }: ReturnType<typeof paletteOf>) {

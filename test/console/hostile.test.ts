@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { before, type TestContext, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import {
   callerWith,
@@ -22,8 +22,11 @@ import { openPanel, toolOf } from './opening.ts'
 
 let browser: Browser
 
+let world: Awaited<ReturnType<typeof startWorld>>
+
 before(async (t) => {
   browser = await startBrowser(t as never)
+  world = await startWorld(t as never)
 })
 
 /** What would run where text became HTML; `place` says where it was written. */
@@ -91,7 +94,8 @@ async function openWatched(...[profile, url]: Parameters<typeof openTab>) {
   return { ...opened, asked }
 }
 
-test('HTML in names, texts and results is text on every screen, and nothing of it runs', async (t) => {
+/** A server on which everything that has a text has one of these. */
+async function startWorld(t: TestContext) {
   const server = await startWithMcp(t)
   const content = [
     { type: 'text', text: evil('in a result') },
@@ -106,16 +110,16 @@ test('HTML in names, texts and results is text on every screen, and nothing of i
     name: 'tracker',
     description: evil('of a server'),
   })
+  // Its list is kept: no turn is without it, however busy the machine.
+  const { body: tested } = await server.call('POST', `${tracker.path}/test`)
+  assert.equal(tested.ok, true, JSON.stringify(tested))
   const gone = await addMcpServer(server, 'http://127.0.0.1:9/mcp', { name: short('gone') })
   const vendor = await startAnyVendor(t, (_, response) =>
     sendJson(response, { error: { message: evil('of a vendor') } }, 400),
   )
   const provider = await addProvider(server.call, `${vendor.url}/v1`, { name: short('provider') })
   const named = { model_id: short('id'), display_name: short('model') }
-  const { id: model } = expectStatus(
-    await server.call('POST', `${provider.path}/models`, named),
-    201,
-  )
+  expectStatus(await server.call('POST', `${provider.path}/models`, named), 201)
   const { id: agent_id } = await createAgent(server, {
     name: short('agent'),
     description: evil('of an agent'),
@@ -176,7 +180,11 @@ test('HTML in names, texts and results is text on every screen, and nothing of i
     }),
     201,
   )
+  return { server, id, waiting, agent_id, schedule }
+}
 
+test('HTML in what people, models and tools say is text in a session, and nothing of it runs', async (t) => {
+  const { server, id } = world
   // High enough for all of the conversation, of which only what is in sight is drawn.
   const profile = await openProfile(t, browser, { viewport: { width: 1280, height: 6_000 } })
   const { page, complaints, asked } = await openWatched(profile, `${server.url}/sessions/${id}`)
@@ -189,12 +197,18 @@ test('HTML in names, texts and results is text on every screen, and nothing of i
     .or(log.getByText('Load the image “pixel”'))
     .waitFor()
   await assertHarmless(page, 'a reply')
-  for (const name of ['write_todos', short('tool'), 'divide', 'mcp_tracker__say']) {
-    await toolOf(page, name).getByRole('button').first().click()
-    await toolOf(page, name).getByText('Arguments').first().waitFor()
+  for (const [name, text] of [
+    ['write_todos', 'doing a task<script>'],
+    [short('tool'), 'an argument<script>'],
+    ['divide', 'an argument<script>'],
+    ['mcp_tracker__say', 'in a result<script>'],
+  ] as const) {
+    const card = toolOf(page, name)
+    await card.getByRole('button').first().click()
+    await card.getByText(text).filter({ visible: true }).first().waitFor()
     await assertHarmless(page, name)
+    await card.getByRole('button').first().click()
   }
-  await log.getByText('in a result<script>').first().waitFor()
   await log.getByText('This image cannot be shown.').nth(1).waitFor()
   await log.getByText('[Image: javascript:ran=1]').waitFor()
   await log.getByRole('button', { name: 'Load the image from evil.invalid' }).waitFor()
@@ -211,7 +225,14 @@ test('HTML in names, texts and results is text on every screen, and nothing of i
   await page.getByRole('treeitem', { name: 'image.svg' }).click()
   assert.equal(await page.getByLabel('Content').inputValue(), svg.toString())
   await assertHarmless(page, 'a file')
+  assert.deepEqual([...asked], [new URL(server.url).host])
+  assert.deepEqual(complaints, [])
+})
 
+test('HTML in names and descriptions is text on every screen, and nothing of it runs', async (t) => {
+  const { server, waiting, agent_id, schedule } = world
+  const profile = await openProfile(t, browser)
+  const { page, complaints, asked } = await openWatched(profile, server.url)
   await walk(page, server.url, {
     '/': 'session<img',
     '/?new=true': 'agent<img',
@@ -243,7 +264,6 @@ test('HTML in names, texts and results is text on every screen, and nothing of i
   await page.getByRole('option', { name: 'agent<img' }).first().waitFor()
   await assertHarmless(page, 'the palette')
 
-  assert.ok(model)
   assert.deepEqual([...asked], [new URL(server.url).host])
   assert.deepEqual(complaints, [])
 })

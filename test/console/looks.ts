@@ -69,7 +69,7 @@ export const looks = {
     { at: '/?search=nothing', shows: 'There is no such session.', part: 'main' },
     { at: '/settings/nowhere/at/all', shows: 'There is nothing at this address.' },
   ],
-  'a session': ({ sessionId }) => [
+  'a conversation': ({ sessionId }) => [
     { at: `/sessions/${sessionId}`, shows: 'May the agent do this?' },
     {
       act: then(press('Thinking'), press(/^divide/)),
@@ -77,15 +77,16 @@ export const looks = {
       part: '[role=log]',
     },
     { act: press('Edit arguments'), shows: 'Leave them as they were', part: '.approval' },
-    { act: go('Timeline'), shows: /^Turn 2: /, part: 'main' },
+    { at: '/sessions/session_00000000000000000000000000000000', shows: /not there/ },
+  ],
+  'the panels of a session': ({ sessionId }) => [
+    { at: `/sessions/${sessionId}?panel=timeline`, shows: /^Turn 2: /, part: panel },
     { act: then(go('Events'), press(/session.activated/)), shows: /^Only /, part: panel },
-    { act: go('Files'), shows: 'today.md', part: panel },
+    { act: then(go('Files'), openFile), shows: 'As it is stored', part: panel },
     { act: press('New file'), shows: 'Create', part: dialog },
-    { act: then(close, openFile), shows: 'As it is stored', part: panel },
-    { act: go('Usage'), shows: 'Every turn, the latest first', part: panel },
+    { act: then(close, go('Usage')), shows: 'Every turn, the latest first', part: panel },
     { act: then(go('Details'), press(/^What the model/)), shows: 'write_todos', part: panel },
     { act: press('Delete the session'), shows: 'Keep it', part: dialog },
-    { at: '/sessions/session_00000000000000000000000000000000', shows: /not there/ },
   ],
   agents: ({ agentId }) => [
     { at: '/agents', shows: 'Stands at the door.' },

@@ -202,44 +202,6 @@ test('a fork goes on from a reply, or begins anew before a message with its text
   assert.deepEqual(complaints, [])
 })
 
-test('hostile text of people, models, tools and files is text, and nothing of it runs', async (t) => {
-  const evil =
-    '<script>window.ran = 1</script><img src=x onerror="window.ran = 1"> [here](javascript:window.ran=1) ' +
-    '![pixel](https://evil.invalid/p.png) <style>*{display:none}</style>'
-  const { id: agent_id } = await createAgent(server, {
-    name: evil,
-    capabilities: [{ ref: 'session_file_system' }],
-  })
-  const { id } = await createSession(server, { agent_id, title: evil.slice(0, 250) })
-  const call = { name: 'write_file', arguments: { path: '/evil.html', content: evil } }
-  const asked: string[] = []
-  const { page, complaints, log } = await openSession(t, browser, { url: server.url, id })
-  page.on('request', (request) => asked.push(new URL(request.url()).host))
-  await say(page, scripted({ text: evil, thinking: evil, tool_calls: [call] }, { text: 'Over.' }))
-  await log.getByText('Over.', { exact: true }).waitFor()
-  await log.getByRole('button', { name: 'write_file' }).click()
-  for (const panel of ['Timeline', 'Events', 'Files', 'Usage', 'Details']) {
-    await openPanel(page, panel)
-    await page.getByRole('region', { name: panel, exact: true }).waitFor()
-  }
-  await openPanel(page, 'Files')
-  await page.getByRole('treeitem', { name: 'evil.html' }).click()
-  assert.equal(await page.getByLabel('Content').inputValue(), evil)
-  assert.equal(await page.locator('a[href^="javascript"]').count(), 0)
-
-  const long = `${'long words '.repeat(95_000)}and the end`
-  await say(page, long)
-  await log.getByText('You said “long words').waitFor()
-  await log
-    .getByRole('button', { name: /Show all 1,045,0/ })
-    .first()
-    .click()
-  await log.getByText('and the end').first().waitFor()
-  assert.equal(await valueIn(page, 'window.ran'), undefined)
-  assert.deepEqual(new Set(asked), new Set([new URL(server.url).host]))
-  assert.deepEqual(complaints, [])
-})
-
 test('two browsers on one session show the same, and both are told when it is deleted', async (t) => {
   const { id } = await createSession(server)
   const opened = { url: server.url, id }

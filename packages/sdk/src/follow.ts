@@ -49,7 +49,7 @@ export function follow(state: Following, event: Event): Following {
     case 'output.message.started':
       return isSteering(state) ? { ...state, turnId: event.data.turn_id } : state
     case 'turn.cancelled':
-      if (!isSteering(state)) break
+      if (!isSteering(state) && !isUnbegun(state, event)) break
       return { ...state, turnId: event.data.turn_id, ended: event, isUnseen: true }
     case 'session.idled':
       return { ...state, isOver: true }
@@ -57,12 +57,16 @@ export function follow(state: Following, event: Event): Following {
   return event.context.turn_id === state.turnId ? followOwn(state, event) : state
 }
 
-const isFor = ({ of }: Following, messageId: string) =>
+const isFor = ({ of }: Following, messageId: string | undefined) =>
   typeof of === 'object' && of.messageId === messageId
 
 /** Whichever turn runs may be the one. */
 const isSteering = ({ of, turnId, isQueued }: Following) =>
   typeof of === 'object' && turnId === undefined && isQueued === false
+
+/** A turn of its own that was cancelled before it began: nothing else tells of it. */
+const isUnbegun = (state: Following, { context }: Event) =>
+  state.turnId === undefined && isFor(state, context.input_message_id)
 
 function followOwn(state: Following, event: Event): Following {
   switch (event.type) {

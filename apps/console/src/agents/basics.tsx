@@ -35,7 +35,7 @@ export function Basics({ draft, change }: EditProps) {
         <TagsInput
           size="sm"
           label="Tags"
-          placeholder={draft.tags.length === 0 ? 'Each ended with Enter' : ''}
+          placeholder={draft.tags.length === 0 ? 'Enter after each' : ''}
           maxTags={50}
           value={draft.tags}
           onChange={(tags) => change({ tags })}

@@ -34,6 +34,7 @@ export function CapabilityUses({ draft: { uses }, change }: EditProps) {
           isLast={at === uses.length - 1}
           capability={all.find(({ id }) => id === use.ref)}
           isLoaded={known.isSuccess}
+          isComing={known.isPending}
           change={(next) => set(uses.with(at, next))}
           remove={() => set(uses.toSpliced(at, 1))}
           move={(to) => move(at, to)}
@@ -70,6 +71,8 @@ type CardProps = {
   isLast: boolean
   capability: CapabilityInfo | undefined
   isLoaded: boolean
+  /** Its name and its form are on their way: the place is kept. */
+  isComing: boolean
   change: (use: CapabilityUse) => void
   remove: () => void
   move: (to: number) => void
@@ -77,9 +80,10 @@ type CardProps = {
     Record<'onDragOver' | 'onDrop', (event: DragEvent) => void>
 }
 
-function UseCard({ use, at, isLast, capability, isLoaded, change, remove, move, drag }: CardProps) {
+function UseCard(props: CardProps) {
+  const { use, at, isLast, capability, isLoaded, isComing, change, remove, move, drag } = props
   const { onDragStart, onDragEnd, ...drop } = drag
-  const name = capability?.name ?? use.ref
+  const name = capability?.name ?? (isComing ? '…' : use.ref)
   return (
     <section className="use" aria-label={name} {...drop}>
       <Group
@@ -111,7 +115,7 @@ function UseCard({ use, at, isLast, capability, isLoaded, change, remove, move, 
           <Icon name="close" size={14} />
         </Small>
       </Group>
-      <Config use={use} at={at} capability={capability} change={change} />
+      {!isComing && <Config use={use} at={at} capability={capability} change={change} />}
     </section>
   )
 }

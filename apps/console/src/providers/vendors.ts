@@ -55,4 +55,12 @@ export const vendors: readonly Vendor[] = [
   },
 ]
 
-export const vendorOf = (type: ProviderType): Vendor => vendors.find((one) => one.type === type)!
+/** A newer server may know types that this page has never heard of. */
+export const vendorOf = (type: ProviderType): Vendor =>
+  vendors.find((one) => one.type === type) ?? {
+    type,
+    label: type,
+    address: '',
+    needsAddress: false,
+    hint: 'This page does not know the type. Reload it to get that of the server.',
+  }

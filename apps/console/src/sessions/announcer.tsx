@@ -47,6 +47,6 @@ function waiting({ waitingFor }: Transcript): Speech | undefined {
   const names = waitingFor.map(({ name }) => name).join(', ')
   return {
     key: waitingFor.map(({ key }) => key).join(),
-    text: `The agent waits for you: ${names}`,
+    text: `Your answer is needed: ${names}`,
   }
 }

@@ -74,7 +74,8 @@ function stateOf({ status, waiting_for }: Session): [StateKind, string] {
   if (waiting_for?.type === 'approval') return ['warn', 'waits for approval']
   if (waiting_for) return ['warn', 'waits for its client']
   if (status === 'active') return ['busy', 'active']
-  return ['off', status === 'started' ? 'new' : 'idle']
+  // Any other as it is called: a newer server may know more.
+  return ['off', status === 'started' ? 'new' : status]
 }
 
 /** What is said in one line needs no Markdown. */

@@ -46,7 +46,7 @@ test('among many tabs one sees which session waits; links open in new ones, time
   )
 
   await tab.getByRole('button', { name: 'Allow', exact: true }).click()
-  await tab.getByText('Added.', { exact: true }).waitFor()
+  await tab.getByRole('log').getByText('Added.', { exact: true }).waitFor()
   await titled('Books of May – idle')
   assert.equal(await sign(), `${server.url}/favicon.svg`)
   await row.getByText('idle', { exact: true }).waitFor()

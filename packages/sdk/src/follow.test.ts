@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { answerOf, type Following, follow } from './follow.ts'
+import type { Event } from './index.ts'
+
+/** Events as a server stores them where a turn is cancelled that had its message, and had not begun. */
+const events = [
+  { type: 'input.message', context: {}, data: { message: { id: 'waits' }, on_busy: 'queue' } },
+  {
+    type: 'turn.completed',
+    context: { turn_id: 'before', input_message_id: 'first' },
+    data: { turn_id: 'before' },
+  },
+  {
+    type: 'turn.cancelled',
+    context: { turn_id: 'own', input_message_id: 'waits' },
+    data: { turn_id: 'own', reason: 'A message interrupted the turn' },
+  },
+  { type: 'input.message', context: {}, data: { message: { id: 'later' } } },
+  {
+    type: 'session.activated',
+    context: { turn_id: 'next', input_message_id: 'later' },
+    data: { turn_id: 'next', input_message_id: 'later' },
+  },
+] as unknown as Event[]
+
+test('who waited in the queue hears that its turn was cancelled before it began', () => {
+  const sent: Following = { of: { messageId: 'waits' }, sequence: 0 }
+  const state = events.reduce(follow, sent)
+  assert.equal(state.isOver, true)
+  const { outcome, turnId, text, message } = answerOf(state)
+  assert.deepEqual(
+    { outcome, turnId, text, message },
+    { outcome: 'cancelled', turnId: 'own', text: '', message: undefined },
+  )
+})
+
+test('a turn that is cancelled for somebody else tells nothing to who waits in the queue', () => {
+  const [queued, before] = events as [Event, Event]
+  const cancelled = { ...before, type: 'turn.cancelled' } as Event
+  const sent: Following = { of: { messageId: 'waits' }, sequence: 0 }
+  const state = [queued, cancelled].reduce(follow, sent)
+  assert.deepEqual([state.turnId, state.ended, state.isOver], [undefined, undefined, undefined])
+})
