@@ -50,10 +50,10 @@ const pictures: readonly Picture[] = [
     async prepare(page) {
       await page.getByRole('button', { name: /^Turn 1/ }).click()
       await page
-        .getByRole('button', { name: /^claude-sonnet/ })
-        .nth(1)
+        .getByRole('button', { name: /, broke off/ })
+        .first()
         .hover()
-      await page.getByText('Asked again').waitFor()
+      await page.getByText('Broke off and was begun anew').waitFor()
     },
   },
   {

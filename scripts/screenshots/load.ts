@@ -28,7 +28,7 @@ export async function keepBusy(page: Page, url: string) {
         await outlast.session(session).send('word '.repeat(4 + ((look * 5 + at * 7) % 13)))
       }),
     )
-    const answered = page.waitForResponse(/\/metrics$/)
+    const answered = page.waitForResponse(/\/durable\/health$/)
     await page.clock.runFor(everyMs)
     await answered
     await isOver

@@ -1,6 +1,7 @@
 /** Where pictures are taken: nodes on a database of their own, and a vendor, all gone afterwards. */
 import pg from 'pg'
 import { createLog } from '../../apps/server/src/log.ts'
+import { countTime, noTimes } from '../../apps/server/src/observe/times.ts'
 import { startEmbedded } from '../../apps/server/src/store/embedded.ts'
 import { startOutlast, withDataDir } from '../../bench/servers.ts'
 import { conversations } from './conversations.ts'
@@ -52,7 +53,32 @@ async function moveBack(url: string, { sessions }: World) {
         [sessions.get(title)!.id, minutesAgo],
       )
     }
+    await countHour(client)
   } finally {
     await client.end()
+  }
+}
+
+/** The hour before, as another node would have counted it. */
+async function countHour(client: pg.Client) {
+  for (let minutesAgo = 59; minutesAgo > 0; minutesAgo--) {
+    const completed = Math.round(
+      34 + 14 * Math.sin(minutesAgo / 9) + 6 * Math.sin(minutesAgo * 1.7),
+    )
+    const turns = noTimes()
+    const firstTokens = noTimes()
+    for (let at = 0; at < completed; at++) {
+      const spread = ((at * 7 + minutesAgo * 3) % 13) / 13
+      countTime(turns, 1_400 + 700 * Math.sin(minutesAgo / 6) + 9_000 * spread ** 3)
+      countTime(firstTokens, 320 + 900 * spread ** 2)
+    }
+    await client.query(
+      `insert into turn_minutes (at, node_id, completed, failed, cancelled, turn_times, first_token_times)
+       values (date_trunc('minute', now()) - $1 * interval '1 minute', 'before', $2, $3, $4, $5, $6)`,
+      [
+        ...[minutesAgo, completed, minutesAgo % 19 === 0 ? 2 : 0, minutesAgo % 13 === 0 ? 1 : 0],
+        ...[turns, firstTokens],
+      ],
+    )
   }
 }

@@ -138,6 +138,7 @@ test('a newer server, with events, states and kinds that nobody here has heard o
 
   const go = (name: string) => page.getByRole('link', { name, exact: true }).click()
   await go('Agents')
+  await page.getByRole('heading', { name: 'Agents', exact: true }).waitFor()
   await page.getByRole('link', { name: /^Porter/ }).click()
   await see(page, 'teleport', 'not there')
   await go('Capabilities')
