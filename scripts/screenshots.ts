@@ -9,7 +9,6 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { chromiumSettings } from './chromium.ts'
 import { latency, refund, weekly } from './screenshots/conversations.ts'
 import { fontSettings } from './screenshots/fonts.ts'
-import { keepBusy } from './screenshots/load.ts'
 import { withPlace } from './screenshots/place.ts'
 import { smaller } from './screenshots/png.ts'
 import type { World } from './screenshots/world.ts'
@@ -24,7 +23,7 @@ type Picture = {
   scheme?: 'light' | 'dark'
   size?: { width: number; height: number }
   /** What is done on the page before, and what it waits for. */
-  prepare: (page: Page, url: string) => Promise<unknown>
+  prepare: (page: Page) => Promise<unknown>
 }
 
 const session =
@@ -79,9 +78,20 @@ const pictures: readonly Picture[] = [
   {
     name: 'operations',
     path: () => '/operations',
-    prepare: (page, url) => keepBusy(page, url),
+    prepare: lookOften,
   },
 ]
+
+/** Its own clock runs ahead, so that the page has looked for minutes. */
+async function lookOften(page: Page) {
+  await page.clock.install()
+  await page.reload()
+  for (let look = 0; look < 40; look++) {
+    const answered = page.waitForResponse(/\/durable\/health$/)
+    await page.clock.runFor(3_000)
+    await answered
+  }
+}
 
 async function take(browser: Browser, url: string, world: World, picture: Picture) {
   const { name, scheme = 'light', size = desk, prepare } = picture
@@ -92,7 +102,7 @@ async function take(browser: Browser, url: string, world: World, picture: Pictur
   })
   const page = await context.newPage()
   await page.goto(url + picture.path(world))
-  await prepare(page, url)
+  await prepare(page)
   const png = smaller(await page.screenshot({ caret: 'hide', animations: 'disabled' }))
   writeFileSync(path.join(folder, `${name}.png`), png)
   console.log(`${name}.png ${Math.round(png.length / 1024)} KB`)
