@@ -1,6 +1,6 @@
 /**
  * Runs before every npm script, on any Node from 20: installs what is missing or stale, and makes sure that a Node
- * runs the product that strips types. Quick when there is nothing to do.
+ * runs the product that strips types. Quick when there is nothing to do. A script that is named runs on it after that.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import {
@@ -184,19 +184,30 @@ function checkNode() {
 
 const majorOf = (version) => Number(version.trim().replace(/^v/, '').split('.')[0])
 
-/** Lets the server read its source once, so that already the first start finds it compiled. */
-function warm() {
-  const brought = path.join(modules, '.bin', 'node')
-  const node = existsSync(brought) ? brought : process.execPath
-  const start = path.join(root, 'apps', 'server', 'start.js')
-  spawnSync(node, ['--disable-warning=ExperimentalWarning', start, '--version'])
+/**
+ * Runs a script of ours on the Node that the product runs on. An npm script cannot do so by itself once packages were
+ * installed: its shell remembers where it found `node` before there was another.
+ */
+function run(script, { args = [], stdio } = {}) {
+  const windows = process.platform === 'win32'
+  const brought = path.join(modules, '.bin', windows ? 'node.cmd' : 'node')
+  const shell = windows && existsSync(brought)
+  const words = ['--disable-warning=ExperimentalWarning', path.join(root, script), ...args]
+  const quoted = shell ? [brought, ...words].map((word) => `"${word}"`) : [brought, ...words]
+  const [program, ...rest] = existsSync(brought) ? quoted : [process.execPath, ...words]
+  return spawnSync(program, rest, { shell, stdio }).status
 }
+
+/** Lets the server read its source once, so that already the first start finds it compiled. */
+const warm = () => run('apps/server/start.js', { args: ['--version'] })
 
 try {
   const wrong = whatIsWrong()
   if (wrong) await alone(install)
   checkNode()
   if (wrong) warm()
+  const [next] = process.argv.slice(2)
+  if (next) process.exitCode = run(next, { stdio: 'inherit' }) ?? 1
 } catch (error) {
   console.error(error.message)
   process.exitCode = 1
