@@ -128,8 +128,10 @@ test('capabilities are ordered by mouse and keys, and every kind of file brings 
   await eventually(async () =>
     assert.deepEqual(await orderOf(page), ['Test Math', 'Test Weather', 'Current Time']),
   )
-  const focused = await valueIn(page, "document.activeElement.getAttribute('aria-label')")
-  assert.equal(focused, 'Move Test Math up')
+  await eventually(async () => {
+    const focused = await valueIn(page, "document.activeElement.getAttribute('aria-label')")
+    assert.equal(focused, 'Move Test Math up')
+  })
   await page.keyboard.press('Control+s')
   await page.getByText('It talks as saved.').waitFor()
 
@@ -148,7 +150,9 @@ test('capabilities are ordered by mouse and keys, and every kind of file brings 
     await dialog.getByLabel('File').fill(file.replace('Porter', `Porter of ${format}`))
     await dialog.getByRole('button', { name: 'Import', exact: true }).click()
     await page.getByRole('heading', { name: `Porter of ${format}` }).waitFor()
-    assert.deepEqual(await orderOf(page), ['Test Math', 'Test Weather', 'Current Time'])
+    await eventually(async () =>
+      assert.deepEqual(await orderOf(page), ['Test Math', 'Test Weather', 'Current Time']),
+    )
   }
   assert.deepEqual(complaints, [])
 })
