@@ -9,12 +9,7 @@ import { type Boundary, count, type Stage, setStage, stored, testWalk } from './
 import { type ChatMessage, type Effect, type World, worldlySession } from './world.ts'
 
 /** Whether a turn is begun by the node that stored its message, or by the queue. */
-type Path = {
-  name: string
-  env: Record<string, string>
-  /** The writes that are this path's own. */
-  isOwn?: (label: string) => boolean
-}
+type Path = { name: string; env: Record<string, string> }
 
 type Walk = {
   path: Path
@@ -184,11 +179,7 @@ const faults = [
 ]
 const paths: Path[] = [
   { name: 'begun where its message was stored', env: {} },
-  {
-    name: 'begun by the queue',
-    env: { WORKER_SLOTS: '1' },
-    isOwn: (label) => /^(accept-message|commit|take-turn|complete_job)/.test(label),
-  },
+  { name: 'begun by the queue', env: { WORKER_SLOTS: '1' } },
 ]
 
 for (const { name, walk } of faults) {
@@ -197,7 +188,6 @@ for (const { name, walk } of faults) {
       `${name} (a turn ${path.name})`,
       (t) => undisturbed(t, path),
       (t, at) => walk(t, { path, ...at }),
-      path.isOwn,
     )
   }
 }

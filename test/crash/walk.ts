@@ -18,22 +18,15 @@ const isJobDeletion = (label: string) => label.startsWith('complete_job')
 /** A write of a conversation, as the n-th of its kind, and whether it still takes place. */
 export type Boundary = { index: number; label: string; nth: number; when: 'before' | 'after' }
 
-/** `WALK_MOMENTS=all`: every boundary is struck at its beginning and at its end, which takes more than twice as long. */
+/** `WALK_MOMENTS=all`: every boundary is struck at its beginning and at its end, which takes twice as long. */
 const everyMoment = process.env.WALK_MOMENTS === 'all'
-
-/** In the middle of a transaction that its first write began: whatever strikes, nothing of it is there. */
-const isInside = (label: string) => label.startsWith('update "idempotency_keys"')
 
 /**
  * Where a fault can strike: at each boundary between two writes, as soon as the first is made; and, where the second says
  * what happened outside meanwhile, also just before that.
  */
-export function boundariesOf(
-  writes: string[],
-  isWanted: (label: string) => boolean = () => true,
-): Boundary[] {
+export function boundariesOf(writes: string[]): Boundary[] {
   return writes.flatMap((label, index) => {
-    if (!everyMoment && (isInside(label) || !isWanted(label))) return []
     const nth = writes.slice(0, index + 1).filter((other) => other === label).length
     const late = everyMoment || index === 0 || label.startsWith('append-')
     const moments = late ? (['before', 'after'] as const) : (['after'] as const)
@@ -110,15 +103,11 @@ const atOnce = 4
 const walkTimeoutMs = 120_000
 const timeoutMs = 480_000
 
-/**
- * A test that finds the writes of an undisturbed run, and repeats the run with a fault at each of them; with `isWanted`,
- * where another walk has the rest.
- */
+/** A test that finds the writes of an undisturbed run, and repeats the run with a fault at each of them. */
 export function testWalk(
   name: string,
   undisturbed: (t: TestContext) => Promise<string[]>,
   walk: (t: TestContext, at: { writes: string[]; boundary: Boundary }) => Promise<void>,
-  isWanted?: (label: string) => boolean,
 ) {
   test(name, { concurrency: atOnce, timeout: timeoutMs }, async (t) => {
     let writes: string[] = []
@@ -126,7 +115,7 @@ export function testWalk(
       writes = await undisturbed(own)
     })
     assert.ok(writes.length > 6)
-    const walks = boundariesOf(writes, isWanted).map((boundary) => {
+    const walks = boundariesOf(writes).map((boundary) => {
       const { when, index, label } = boundary
       const title = `${when} write ${index + 1}, ${label}`
       return t.test(title, { timeout: walkTimeoutMs }, (own) => walk(own, { writes, boundary }))

@@ -22,7 +22,7 @@ import {
 import { anyPath, requestOf } from './generate.ts'
 
 const seed = Number(process.env.FUZZ_SEED ?? 20_260_207)
-const runs = Number(process.env.FUZZ_RUNS ?? 40)
+const runs = Number(process.env.FUZZ_RUNS ?? 100)
 const operationMs = process.env.FUZZ_RUNS ? Number.POSITIVE_INFINITY : 2_500
 /** For all operations, on a machine that does much else. */
 const timeoutMs = 480_000
