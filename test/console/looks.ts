@@ -86,7 +86,7 @@ export const looks = {
     { act: press('New file'), shows: 'Create', part: dialog },
     { act: then(close, go('Usage')), shows: 'Every turn, the latest first', part: panel },
     { act: then(go('Details'), press(/^What the model/)), shows: 'write_todos', part: panel },
-    { act: press('Delete the session'), shows: 'Keep it', part: dialog },
+    { act: press('Delete the session'), shows: 'files are gone for good', part: dialog },
   ],
   agents: ({ agentId }) => [
     { at: '/agents', shows: 'Stands at the door.' },

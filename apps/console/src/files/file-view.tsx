@@ -1,9 +1,10 @@
-import { Alert, Button, Group, Modal, Text } from '@mantine/core'
+import { Alert, Button, Group, Text } from '@mantine/core'
 import type { SessionFile } from '@outlast/sdk'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { outlast, sentenceOf } from '../client.ts'
+import { outlast } from '../client.ts'
 import { Picture } from '../sessions/picture.tsx'
+import { Confirm } from '../shell/confirm.tsx'
 import { Failure } from '../shell/screen.tsx'
 import { bytesOf, imageTypeOf, sizeOf } from './content.ts'
 import { Editor } from './editor.tsx'
@@ -100,35 +101,18 @@ function Tools({ sessionId, path, file, show }: About & { file: SessionFile | un
         />
       )}
       {asked === 'delete' && (
-        <DeleteFile sessionId={sessionId} path={path} close={close} done={() => left(undefined)} />
+        <Confirm
+          title={`Delete ${path}?`}
+          verb="Delete"
+          close={close}
+          act={async () => {
+            await outlast.files.delete(sessionId, path)
+            await left(undefined)
+          }}
+        >
+          The file is gone for good, for the agent too.
+        </Confirm>
       )}
     </Group>
-  )
-}
-
-type Deleting = { sessionId: string; path: string; close: () => void; done: () => Promise<void> }
-
-function DeleteFile({ sessionId, path, close, done }: Deleting) {
-  const remove = useMutation({
-    mutationFn: () => outlast.files.delete(sessionId, path),
-    onSuccess: done,
-  })
-  return (
-    <Modal opened onClose={close} title={`Delete ${path}?`}>
-      <Text size="sm">The file is gone for good, for the agent too.</Text>
-      {remove.isError && (
-        <Text size="sm" c="red" role="alert">
-          {sentenceOf(remove.error)}
-        </Text>
-      )}
-      <Group justify="flex-end" mt="md">
-        <Button variant="default" onClick={close} data-autofocus>
-          Keep it
-        </Button>
-        <Button color="red" loading={remove.isPending} onClick={() => remove.mutate()}>
-          Delete
-        </Button>
-      </Group>
-    </Modal>
   )
 }

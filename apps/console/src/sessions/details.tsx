@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Modal, Stack, TagsInput, Text, TextInput } from '@mantine/core'
+import { Anchor, Button, Group, Stack, TagsInput, Text, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Session } from '@outlast/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
@@ -7,6 +7,7 @@ import { type FormEvent, type ReactNode, useState } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
 import { saveBlob } from '../files/save.ts'
 import { Ago } from '../shell/ago.tsx'
+import { Confirm } from '../shell/confirm.tsx'
 import { Failure } from '../shell/screen.tsx'
 import { useAgent, useModels } from './controls.tsx'
 import { CopyAction } from './message-actions.tsx'
@@ -171,13 +172,11 @@ function Ending({ sessionId }: { sessionId: string }) {
       saveBlob(new Blob(portions, { type: 'application/x-ndjson' }), `${sessionId}.jsonl`)
     },
   })
-  const remove = useMutation({
-    mutationFn: () => outlast.sessions.delete(sessionId),
-    onSuccess() {
-      client.invalidateQueries({ queryKey: ['sessions'] })
-      navigate({ to: '/' })
-    },
-  })
+  async function remove() {
+    await outlast.sessions.delete(sessionId)
+    client.invalidateQueries({ queryKey: ['sessions'] })
+    navigate({ to: '/' })
+  }
   return (
     <>
       <Group gap="xs">
@@ -193,24 +192,11 @@ function Ending({ sessionId }: { sessionId: string }) {
           {sentenceOf(save.error)}
         </Text>
       )}
-      <Modal opened={isAsking} onClose={close} title="Delete this session?">
-        <Text size="sm">
+      {isAsking && (
+        <Confirm title="Delete this session?" verb="Delete" act={remove} close={close}>
           Its conversation, events and files are gone for good. A turn that runs is ended.
-        </Text>
-        {remove.isError && (
-          <Text size="sm" c="red" role="alert">
-            {sentenceOf(remove.error)}
-          </Text>
-        )}
-        <Group justify="flex-end" mt="md">
-          <Button variant="default" onClick={close} data-autofocus>
-            Keep it
-          </Button>
-          <Button color="red" loading={remove.isPending} onClick={() => remove.mutate()}>
-            Delete
-          </Button>
-        </Group>
-      </Modal>
+        </Confirm>
+      )}
     </>
   )
 }

@@ -25,7 +25,7 @@ export function Confirm({
       </Text>
       {done.isError && <Refusal error={done.error} />}
       <Group justify="flex-end" gap="xs" mt="lg">
-        <Button variant="default" onClick={close}>
+        <Button variant="default" onClick={close} data-autofocus>
           Keep
         </Button>
         <Button color="red" loading={done.isPending} onClick={() => done.mutate()}>
