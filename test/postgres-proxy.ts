@@ -27,6 +27,10 @@ export type PostgresProxy = {
   refuse: () => void
   /** Nothing gets through, in neither direction, and nobody is told. */
   stall: () => void
+  /** New connections lead to another server, as after a change of DNS; open ones stay. */
+  moveTo: (databaseUrl: string) => void
+  /** Breaks every open connection; new ones pass. */
+  cut: () => void
   close: () => Promise<void>
 }
 
@@ -37,7 +41,7 @@ export async function startPostgresProxy(
   databaseUrl: string,
   { onStatement = () => undefined }: ProxyOptions = {},
 ): Promise<PostgresProxy> {
-  const target = new URL(databaseUrl)
+  let target = new URL(databaseUrl)
   const links = new Set<Link>()
   let state: State = 'passing'
   const listener = createServer((client) => {
@@ -69,6 +73,10 @@ export async function startPostgresProxy(
     stall() {
       state = 'stalled'
     },
+    moveTo(other) {
+      target = new URL(other)
+    },
+    cut: cutAll,
     async close() {
       cutAll()
       listener.close()
