@@ -11,6 +11,9 @@ const sessionsCount = 1_000
 const dueEachSecond = 100
 const lateMaxMs = 1_000
 const idleMax = 2
+/** Schedules that come due in the same second, and how long it may take to start them all. */
+const burstCount = 5_000
+const burstMaxMs = 60_000
 
 /** How late schedules run, and what looking for them costs when none is due. */
 export function schedules({ quick }: Options): Promise<Report> {
@@ -22,7 +25,8 @@ export function schedules({ quick }: Options): Promise<Report> {
       const idle = await countIdle(proxy, idleMs)
       await fill(server.url, directUrl)
       const busy = await countIdle(proxy, idleMs)
-      return report({ idle, busy, late: await runFor(directUrl, forSeconds), forSeconds })
+      const late = await runFor(directUrl, forSeconds)
+      return report({ idle, busy, late, burst: await runBurst(directUrl), forSeconds })
     } finally {
       await server.stop()
     }
@@ -89,9 +93,36 @@ async function runFor(databaseUrl: string, forSeconds: number): Promise<number[]
   return rows.map(({ late }) => late)
 }
 
-type Measured = { idle: number; busy: number; late: number[]; forSeconds: number }
+/** Lets 5,000 schedules come due in one second; returns the ms from then to the start of the last one. */
+async function runBurst(databaseUrl: string): Promise<number> {
+  const [{ at }] = (await queryRows(
+    databaseUrl,
+    `with stop as (update schedules set next_trigger_at = '2099-01-01'), at as (
+       select date_trunc('second', now()) + interval '5 seconds' as at
+     ), due as (
+       insert into schedules (org_id, id, name, cron_expression, timezone, target, enabled, catch_up_missed, next_trigger_at)
+       select org_id, gen_random_uuid(), 'Burst ' || name, '0 0 29 2 *', 'UTC', target, true, false, at.at
+       from (select * from schedules limit $1) s, at
+     ) select at from at`,
+    [burstCount],
+  )) as [{ at: Date }]
+  for (;;) {
+    await sleep(1_000)
+    const [{ count, skipped, last }] = (await queryRows(
+      databaseUrl,
+      `select count(*)::int as count, count(*) filter (where status = 'skipped')::int as skipped,
+         extract(epoch from max(started_at) - $1::timestamptz)::float8 * 1000 as last
+       from schedule_executions where scheduled_at = $1`,
+      [at],
+    )) as [{ count: number; skipped: number; last: number }]
+    if (skipped > 0) throw new Error(`${skipped} executions were skipped`)
+    if (count >= burstCount) return last
+  }
+}
 
-function report({ idle, busy, late, forSeconds }: Measured): Report {
+type Measured = { idle: number; busy: number; late: number[]; burst: number; forSeconds: number }
+
+function report({ idle, busy, late, burst, forSeconds }: Measured): Report {
   const p99 = percentile(late, 0.99)
   const row = (what: string, perSecond: number) => ({
     what,
@@ -110,6 +141,12 @@ function report({ idle, busy, late, forSeconds }: Measured): Report {
       },
       { what: 'the same, p50', goal: '', measured: ms(percentile(late, 0.5)) },
       { what: 'the same, the latest', goal: '', measured: ms(Math.max(...late)) },
+      {
+        what: `${burstCount} schedules due in the same second, until the last one starts`,
+        goal: `at most ${burstMaxMs / 1_000} s`,
+        measured: ms(burst),
+        met: burst <= burstMaxMs,
+      },
       row('statements of an idle scheduler, without a schedule', idle),
       row(`the same, with ${schedulesCount} schedules of which none is due`, busy),
     ],

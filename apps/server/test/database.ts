@@ -35,11 +35,20 @@ async function copyTemplate(admin: string, name: string) {
 
 /** One statement on a connection of its own. */
 export async function runSql(url: string, text: string): Promise<void> {
+  await queryRows(url, text)
+}
+
+/** The rows of one statement, on a connection of its own. */
+export async function queryRows<Row extends object>(
+  url: string,
+  text: string,
+  values: unknown[] = [],
+): Promise<Row[]> {
   const client = new pg.Client({ connectionString: url })
   client.on('error', () => {})
   await client.connect()
   try {
-    await client.query(text)
+    return (await client.query<Row>(text, values)).rows
   } finally {
     await client.end()
   }

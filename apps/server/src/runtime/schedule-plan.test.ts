@@ -5,7 +5,7 @@ import { planDue } from './schedule-plan.ts'
 const minute = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString()
 const second = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, n)).toISOString()
 
-/** Of a schedule that is due every minute from midnight on. */
+/** Of a schedule that is due every minute from midnight on. Nodes have just begun to look, unless `looking_since` says otherwise. */
 const plan = (fields: Partial<Parameters<typeof planDue>[0]>, open = 0) =>
   planDue(
     {
@@ -16,6 +16,7 @@ const plan = (fields: Partial<Parameters<typeof planDue>[0]>, open = 0) =>
       max_concurrent: null,
       next_trigger_at: minute(0),
       now: second(2),
+      looking_since: fields.now ?? second(2),
       ...fields,
     },
     open,
@@ -33,6 +34,25 @@ test('times that are at most a minute late all run', () => {
   const { runs, skipped, next } = plan({ ...everySecond, now: second(7) })
   assert.deepEqual([runs, skipped, next], [range(0, 7, second), [], second(8)])
   assert.deepEqual(plan({ now: minute(1) }).runs, [minute(0), minute(1)])
+})
+
+test('runs times that waited for their batch while nodes were looking, however long', () => {
+  const waited = plan({ now: minute(15), looking_since: minute(0) })
+  assert.deepEqual([waited.runs, waited.skipped, waited.next], [range(0, 15), [], minute(16)])
+  const began = plan({ now: minute(15), looking_since: minute(5) })
+  assert.deepEqual([began.runs, began.skipped.length], [range(4, 15), 4])
+})
+
+test('runs every time of a backlog in parts and drops none', () => {
+  const everySecond = { cron_expression: '* * * * * *', looking_since: second(0), now: second(900) }
+  const runs: string[] = []
+  for (let due: string | null = second(0); due !== null && due <= everySecond.now; ) {
+    const part = plan({ ...everySecond, next_trigger_at: due })
+    assert.deepEqual(part.skipped, [])
+    runs.push(...part.runs)
+    due = part.next
+  }
+  assert.deepEqual(runs, range(0, 900, second))
 })
 
 test('more than 20 late times run in parts', () => {

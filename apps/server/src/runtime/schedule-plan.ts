@@ -1,8 +1,8 @@
 import type { DueSchedule } from '../store/due-schedules.ts'
 import { readCron, type Times } from './cron.ts'
 
-/** What is later than this was missed: nobody was there to run it. */
-const lateMs = 60_000
+/** A time that came longer than this before nodes began to look was missed. A shorter pause of all nodes loses nothing. */
+export const lateMs = 60_000
 /** Executions that one look begins of one schedule: the others are due at once again. */
 const runsMax = 20
 /** Missed times that are made up for where the schedule has no limit of its own, and at most. */
@@ -11,7 +11,7 @@ const catchUpMax = 100
 const openMax = 100
 /** Missed times that are written down as skipped; of more only the newest. */
 const skippedMax = 100
-const newestMax = catchUpMax + skippedMax + lateMs / 1000 + 1
+const newestMax = catchUpMax + skippedMax
 
 export type Plan = {
   /** Times to run now, oldest first. */
@@ -30,25 +30,27 @@ type Planned = Pick<
   | 'max_concurrent'
   | 'next_trigger_at'
   | 'now'
+  | 'looking_since'
 >
 
 /**
- * What becomes of the times of a schedule that have come, `open` of its executions not being over. A time that is at most a
- * minute late runs, however many there are; an older one was missed, and runs only to catch up.
+ * What becomes of the times of a schedule that have come, `open` of its executions not being over. A time that came while nodes
+ * looked for due schedules, or at most a minute before, runs, however long its batch waited; an older one was missed, and runs
+ * only to catch up.
  *
  * Contract: pure; every time up to `next` is in one of the two lists, but missed ones beyond the limits.
  */
 export function planDue(schedule: Planned, open: number): Plan {
-  const { now } = schedule
+  const { now, next_trigger_at: due } = schedule
   const most = schedule.max_concurrent ?? openMax
   const times = readCron(schedule.cron_expression, schedule.timezone)
-  const come = timesUpTo(now, schedule.next_trigger_at, times)
-  const lateFrom = new Date(Date.parse(now) - lateMs).toISOString()
-  const late = come.filter((time) => time >= lateFrom)
-  const missed = come.slice(0, come.length - late.length)
+  const onTimeFrom = new Date(Date.parse(schedule.looking_since) - lateMs).toISOString()
+  const missed = due < onTimeFrom ? missedTimes(due, onTimeFrom, times) : []
+  const firstOnTime = missed.length === 0 ? due : times.after(missed.at(-1)!)
   const wanted = schedule.catch_up_missed ? (schedule.max_catch_up ?? catchUpMax) : 0
   const lost = missed.slice(0, Math.max(0, missed.length - Math.min(wanted, catchUpMax)))
-  const begun = come.slice(lost.length)
+  const caughtUp = missed.slice(lost.length)
+  const begun = [...caughtUp, ...timesUpTo(now, firstOnTime, times)]
   const chosen = begun.slice(0, runsMax)
   const free = Math.max(0, most - open)
   const why = `As many of its executions as may (${most}) were running.`
@@ -58,26 +60,24 @@ export function planDue(schedule: Planned, open: number): Plan {
       ...lost.slice(-skippedMax).map((scheduledAt) => ({ scheduledAt, why: missedText })),
       ...chosen.slice(free).map((scheduledAt) => ({ scheduledAt, why })),
     ],
-    next: begun[runsMax] ?? times.after(come.at(-1)!) ?? null,
+    next: begun[runsMax] ?? times.after(begun.at(-1) ?? missed.at(-1)!) ?? null,
   }
 }
 
 const missedText = 'It was missed: no node ran schedules.'
 
-/** Up to so many times are found one after the other, which costs little for the few that there are as a rule. */
-const forwardMax = 60
+/** The times from `due` to before `end`, oldest first; of very many the newest. `due` is before `end`. */
+function missedTimes(due: string, end: string, { before }: Times): string[] {
+  const newest = before(end, newestMax).filter((time) => time >= due)
+  return newest.length < newestMax ? [...new Set([due, ...newest])] : newest
+}
 
-/** The times from `due` to `now`, both included, oldest first; of very many the newest. */
-function timesUpTo(now: string, due: string, { after, before }: Times): string[] {
-  const found = [due]
-  for (let next = after(due); next !== undefined && next <= now; next = after(next)) {
+/** The times from `first` to `now`, both included, oldest first, as many as one look can use. */
+function timesUpTo(now: string, first: string | undefined, { after }: Times): string[] {
+  const found: string[] = []
+  for (let next = first; next !== undefined && next <= now; next = after(next)) {
     found.push(next)
-    if (found.length > forwardMax) {
-      // Whole seconds: that of `now` has come.
-      const end = new Date(Math.floor(Date.parse(now) / 1000) * 1000 + 1000).toISOString()
-      const newest = before(end, newestMax).filter((time) => time >= due && time <= now)
-      return newest.length < newestMax ? [...new Set([due, ...newest])] : newest
-    }
+    if (found.length > runsMax) break
   }
   return found
 }

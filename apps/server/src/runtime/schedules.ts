@@ -13,6 +13,7 @@ import {
   findKnown,
   lookAtSchedules,
   type PendingExecution,
+  recordLook,
 } from '../store/due-schedules.ts'
 import {
   insertExecutions,
@@ -22,12 +23,14 @@ import {
 } from '../store/schedule-executions.ts'
 import { shardOf } from '../store/turns.ts'
 import type { Node } from './node.ts'
-import { type Plan, planDue } from './schedule-plan.ts'
+import { lateMs, type Plan, planDue } from './schedule-plan.ts'
 import { carryOut, type Done, type Task } from './schedule-targets.ts'
 
 /** Schedules that one transaction takes on: the sessions that they write to are held for as long as it is open. */
 const batchMax = 25
-/** Batches, and executions that are tried again, of one look. */
+/** Batches that a node runs side by side, each with a connection of its own. */
+const batchesAtOnce = 2
+/** Batches in a row, and executions that are tried again, of one look. */
 const batchesMax = 400
 /** Executions whose turns are looked at each second. */
 const settledMax = 1_000
@@ -82,11 +85,16 @@ export function startSchedules(node: Node): Scheduler {
 }
 
 async function runDue(node: Node, signal: AbortSignal) {
-  for (let batch = 0; batch < batchesMax && !signal.aborted; batch += 1) {
-    if (!(await runBatch(node))) break
-  }
+  await Promise.all(Array.from({ length: batchesAtOnce }, () => runBatches(node, signal)))
   for (let count = 0; count < batchesMax && !signal.aborted; count += 1) {
     if (!(await runPending(node))) break
+  }
+}
+
+async function runBatches(node: Node, signal: AbortSignal) {
+  for (let batch = 0; batch < batchesMax && !signal.aborted; batch += 1) {
+    await recordLook(node.db, lateMs)
+    if (!(await runBatch(node))) break
   }
 }
 

@@ -25,6 +25,25 @@ export async function lookAtSchedules(db: Db): Promise<Look> {
   return row!
 }
 
+/** Nodes look every second; the row is written at most every 10 s. */
+const record: Statement = {
+  name: 'record-schedule-look',
+  text: `
+insert into schedule_looks as l (since, latest) values (clock_timestamp(), clock_timestamp())
+on conflict (singleton) do update set
+  since = case when l.latest < clock_timestamp() - $1 * interval '1 millisecond' then excluded.since else l.since end,
+  latest = excluded.latest
+where l.latest < clock_timestamp() - interval '10 seconds'`,
+}
+
+/**
+ * Records that a node looks for due schedules now. A pause of all nodes longer than `pauseMs` begins a new period.
+ * Contract: outside a transaction, so that no other node waits for the row.
+ */
+export async function recordLook(db: Db, pauseMs: number): Promise<void> {
+  await db.run(record, [pauseMs])
+}
+
 const bound: Statement = {
   name: 'bound-transaction',
   text: `select set_config('idle_in_transaction_session_timeout', $1, true)`,
@@ -50,10 +69,13 @@ export type DueSchedule = {
   next_trigger_at: string
   /** The database's clock when it was claimed. */
   now: string
+  /** Since when nodes have looked for due schedules without a break. */
+  looking_since: string
 }
 
 const dueColumns = `s.org_id, s.id, s.cron_expression, s.timezone, s.target, s.enabled, s.catch_up_missed, s.max_catch_up,
-  s.max_concurrent, s.retry_policy, s.next_trigger_at, now() as now`
+  s.max_concurrent, s.retry_policy, s.next_trigger_at, now() as now,
+  coalesce((select since from schedule_looks), now()) as looking_since`
 
 const claim: Statement = {
   name: 'claim-schedules',

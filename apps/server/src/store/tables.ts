@@ -275,6 +275,12 @@ export type SchedulesTable = {
   updated_at: Time
 }
 
+export type ScheduleLooksTable = {
+  singleton: Generated<boolean>
+  since: Time
+  latest: Time
+}
+
 export type ScheduleExecutionsTable = {
   org_id: string
   id: string
@@ -329,4 +335,5 @@ export type Tables = {
   audit_log: AuditLogTable
   schedules: SchedulesTable
   schedule_executions: ScheduleExecutionsTable
+  schedule_looks: ScheduleLooksTable
 }
