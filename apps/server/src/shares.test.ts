@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { createShares } from './shares.ts'
+
+const limits = { slots: 2, slotsEach: 2, waitingMax: 10, waitingEachMax: 10 }
+const busy = () => new Error('busy')
+
+/** Work of owners that ends when it is told to; `begun` names the owners in the order in which they were served. */
+function gated(given: Partial<typeof limits> = {}) {
+  const shares = createShares({ ...limits, ...given }, busy)
+  const begun: string[] = []
+  const ends: (() => void)[] = []
+  const start = (owner: string, signal?: AbortSignal) =>
+    shares.run(
+      owner,
+      () => {
+        begun.push(owner)
+        return new Promise<void>((resolve) => ends.push(resolve))
+      },
+      signal,
+    )
+  /** Ends the oldest work, and lets what follows begin. */
+  const endOne = async () => {
+    ends.shift()!()
+    await new Promise(setImmediate)
+  }
+  return { begun, start, endOne }
+}
+
+test('owners that wait take turns, whatever the number of their requests', async () => {
+  const { begun, start, endOne } = gated()
+  for (const owner of ['a', 'a', 'a', 'a', 'a', 'b', 'c']) void start(owner)
+  for (let n = 0; n < 5; n += 1) await endOne()
+  assert.deepEqual(begun, ['a', 'a', 'a', 'b', 'c', 'a', 'a'])
+})
+
+test('an owner never has more than its slots, and leaves the rest to others', async () => {
+  const { begun, start, endOne } = gated({ slots: 3, slotsEach: 1 })
+  for (const owner of ['a', 'a', 'b']) void start(owner)
+  assert.deepEqual(begun, ['a', 'b'])
+  await endOne()
+  assert.deepEqual(begun, ['a', 'b', 'a'])
+})
+
+test('refuses work when too much waits, of one owner or of all', async () => {
+  const { start } = gated({ slots: 1, waitingMax: 2, waitingEachMax: 1 })
+  void start('a')
+  void start('a')
+  await assert.rejects(start('a'), /busy/)
+  void start('b')
+  await assert.rejects(start('c'), /busy/)
+})
+
+test('a signal ends the waiting, and the next one is served', async () => {
+  const { begun, start, endOne } = gated({ slots: 1 })
+  const controller = new AbortController()
+  void start('a')
+  const given = start('b', controller.signal)
+  void start('c')
+  controller.abort(new Error('given up'))
+  await assert.rejects(given, /given up/)
+  await endOne()
+  assert.deepEqual(begun, ['a', 'c'])
+})
+
+test('work that fails gives its slot back', async () => {
+  const shares = createShares({ ...limits, slots: 1 }, busy)
+  await assert.rejects(shares.run('a', () => Promise.reject(new Error('broken'))))
+  assert.equal(await shares.run('a', async () => 'done'), 'done')
+})
