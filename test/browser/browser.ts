@@ -11,7 +11,7 @@ import {
 type Hook = { after: (work: () => unknown) => void }
 
 /** A browser, gone after the test. */
-export async function startBrowser(t: Hook): Promise<Browser> {
+export async function startBrowser(t: Hook, flags: string[] = []): Promise<Browser> {
   const {
     OUTLAST_TEST_CHROMIUM: executablePath,
     OUTLAST_TEST_CHROMIUM_LIBRARIES: libraries,
@@ -24,7 +24,7 @@ export async function startBrowser(t: Hook): Promise<Browser> {
   const browser = await chromium.launch({
     executablePath,
     // Root has no sandbox, and /dev/shm is small in containers.
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+    args: ['--no-sandbox', '--disable-dev-shm-usage', ...flags],
     env: {
       ...env,
       ...(libraries && { LD_LIBRARY_PATH: libraries }),

@@ -42,12 +42,14 @@ const listenIn = (page: Page) =>
   `)
 
 test('a page hears of who is signed in only, from the moment of signing in to the end of it', async (t) => {
-  const server = await startGuarded(t)
+  const token = 'a-token-of-16-chars'
+  const server = await startGuarded(t, { env: { METRICS_TOKEN: token } })
   const [one, other] = [await registerPerson(server), await registerPerson(server)]
   const make = async ({ call }: Person, title: string) =>
     (await createSession({ url: server.url, call }, { title })).id
   const streams = async () => {
-    const { body } = await server.call('GET', '/metrics')
+    const headers = { authorization: `Bearer ${token}` }
+    const { body } = await server.call('GET', '/metrics', undefined, headers)
     return Number(/^outlast_sse_clients (\d+)$/m.exec(body)![1])
   }
   const expectStreams = (count: number) =>

@@ -36,6 +36,10 @@ test('a wrong value is one line that names the setting', () => {
     { ALLOW_OPEN_ACCESS: 'maybe' },
     { CORS_ALLOWED_ORIGINS: 'https://a.example/path' },
     { CORS_ALLOWED_ORIGINS: '*' },
+    { ALLOWED_HOSTS: '*.example.com' },
+    { ALLOWED_HOSTS: 'https://agents.example.com' },
+    { ALLOWED_HOSTS: 'agents.example.com:port' },
+    { ALLOWED_HOSTS: 'user@agents.example.com' },
     { TURN_ITERATIONS_MAX: '0' },
     { TRUST_PROXY: 'proxy.example' },
     { TRUST_PROXY: '10.0.0.0/33' },
@@ -73,9 +77,25 @@ test('a secret that cannot be read is not repeated', () => {
 })
 
 test('without authentication an open address must be meant', () => {
-  for (const HOST of ['0.0.0.0', '::', '192.168.1.4', 'example.com']) {
+  for (const HOST of ['0.0.0.0', '::', '192.168.1.4', 'example.com', '127.evil.com', '127.1']) {
     assert.throws(() => readConfig({ HOST }), /HOST .*ALLOW_OPEN_ACCESS/)
     assert.equal(readConfig({ HOST, ALLOW_OPEN_ACCESS: 'true' }).HOST, HOST)
   }
   for (const HOST of ['127.0.0.1', '::1', 'localhost', '127.8.8.8']) readConfig({ HOST })
+})
+
+test('an issuer over http must be on this machine', () => {
+  const env = {
+    AUTH_MODE: 'full',
+    AUTH_BASE_URL: 'https://agents.example.com',
+    AUTH_OIDC_CLIENT_ID: 'id',
+    AUTH_OIDC_CLIENT_SECRET: 'secret',
+  }
+  for (const name of ['127.0.0.1.evil.example', '127.evil.com', 'localhost.evil.com', '[::2]']) {
+    const AUTH_OIDC_ISSUER = `http://${name}`
+    assert.throws(() => readConfig({ ...env, AUTH_OIDC_ISSUER }), /AUTH_OIDC_ISSUER must begin/)
+  }
+  for (const name of ['127.0.0.1:9000', 'localhost', '[::1]:80']) {
+    readConfig({ ...env, AUTH_OIDC_ISSUER: `http://${name}` })
+  }
 })

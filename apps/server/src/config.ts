@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { isLoopback, isLoopbackUrl } from './config/host.ts'
 import { type Setting, settings } from './config/settings.ts'
 import { problemOfMasterKeys } from './secrets.ts'
 
@@ -9,11 +10,6 @@ export class ConfigError extends Error {
 
 type Settings = { [K in keyof typeof settings]: ReturnType<(typeof settings)[K]['read']> }
 export type Config = Readonly<Settings>
-
-const loopback = new Set(['127.0.0.1', '::1', 'localhost'])
-
-/** True for an address that only this machine can reach. */
-export const isLoopback = (host: string) => loopback.has(host) || host.startsWith('127.')
 
 /**
  * Reads every setting from the environment, an empty variable counting as unset.
@@ -93,8 +89,8 @@ function checkAuthentication(config: Config) {
     }
   }
   for (const name of ['AUTH_OIDC_ISSUER', 'AUTH_GITHUB_URL'] as const) {
-    const url = config[name] === undefined ? undefined : new URL(config[name])
-    if (url?.protocol === 'http:' && !isLoopback(url.hostname)) {
+    const url = config[name]
+    if (url?.startsWith('http:') && !isLoopbackUrl(url)) {
       throw new ConfigError(`${name} must begin with https:// unless it is on this machine.`)
     }
   }

@@ -3,6 +3,7 @@ import type { ErrorDetail, ErrorResponse } from '@outlast/contract'
 /** Every error that the API answers with: `[status, sentence]`, `%s` filled in by who throws it. */
 export const catalogue = {
   invalid_request: [400, 'The request is not valid: %s'],
+  too_many_parameters: [400, 'A query must have at most %s parameters.'],
   invalid_json: [400, 'The body is not valid JSON.'],
   invalid_id: [400, 'Invalid %s ID'],
   unknown_event_id: [400, 'The id names no event of this session.'],
@@ -57,8 +58,14 @@ export const catalogue = {
   forbidden: [403, 'This needs %s access.'],
   users_only: [403, 'Only a user who signed in may do this, not a key or a token.'],
   quota_exceeded: [403, 'The organization has reached its quota of %s.'],
-  host_not_allowed: [403, 'Without authentication the server answers only to loopback names.'],
-  metrics_private: [403, 'Metrics are for this machine, and for who shows METRICS_TOKEN.'],
+  host_not_allowed: [
+    403,
+    'The Host header is not allowed: use a loopback name, or add the host to ALLOWED_HOSTS.',
+  ],
+  metrics_private: [
+    403,
+    'Metrics require METRICS_TOKEN, or a loopback address where AUTH_MODE is none.',
+  ],
   origin_not_allowed: [403, 'Requests from pages of another origin are refused.'],
   not_found: [404, '%s not found'],
   file_not_found: [404, 'File not found: %s'],

@@ -1,5 +1,6 @@
 import { type App, startApp, version } from './app.ts'
-import { type Config, ConfigError, isLoopback, readConfig } from './config.ts'
+import { isLoopback } from './config/host.ts'
+import { type Config, ConfigError, readConfig } from './config.ts'
 import { EmbeddedError } from './store/embedded.ts'
 import { DatabaseUnusableError } from './store/migrate.ts'
 

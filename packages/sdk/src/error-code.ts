@@ -1,6 +1,7 @@
 /** What the server answers with: docs/errors.md says when. A test compares it with the server. */
 export type ServerCode =
   | 'invalid_request'
+  | 'too_many_parameters'
   | 'invalid_json'
   | 'invalid_id'
   | 'unknown_event_id'

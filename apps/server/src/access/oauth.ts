@@ -1,5 +1,6 @@
 import type { ClientAuth, Configuration } from 'openid-client'
-import { type Config, isLoopback } from '../config.ts'
+import { isLoopbackUrl } from '../config/host.ts'
+import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { withoutNul } from '../text.ts'
@@ -43,7 +44,7 @@ function openId(title: string, issuer: string): Issuer {
     async discover({ clientId }, auth) {
       const { discovery, allowInsecureRequests } = await openidClient()
       const at = (url: URL) => {
-        const insecure = url.protocol === 'http:' && isLoopback(url.hostname)
+        const insecure = url.protocol === 'http:' && isLoopbackUrl(url)
         return discovery(url, clientId, undefined, auth, {
           timeout: timeoutSeconds,
           ...(insecure && { execute: [allowInsecureRequests] }),

@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net'
 import { isMasterKey } from '../secrets.ts'
+import { type Host, parseHost } from './host.ts'
 
 export const wholeNumber = (fallback: number, min: number, max: number) => ({
   shown: String(fallback),
@@ -107,6 +108,19 @@ export const origins = () => ({
         throw new Error(`must list origins such as https://app.example.com, not "${origin}"`)
     }
     return named
+  },
+})
+
+/** Host names with an optional port, as in `agents.example.com` or `10.0.0.5:9000`. */
+export const hosts = () => ({
+  shown: '',
+  read(text: string | undefined): Host[] {
+    const { read } = words()
+    return read(text).map((one) => {
+      const host = parseHost(one)
+      if (host !== undefined) return host
+      throw new Error(`must list hosts such as agents.example.com or 10.0.0.5:9000, not "${one}"`)
+    })
   },
 })
 

@@ -1,6 +1,7 @@
 import {
   choice,
   flag,
+  hosts,
   httpUrl,
   keyValues,
   masterKey,
@@ -57,6 +58,11 @@ export const settings = {
   ALLOW_OPEN_ACCESS: {
     about: 'Allows `AUTH_MODE=none` on an address that others can reach',
     ...flag(),
+  },
+  ALLOWED_HOSTS: {
+    about:
+      'Host names, separated by commas and each with an optional port, that requests may name in `Host`, beside loopback names; any other is refused with 403. Unset: loopback names only with `AUTH_MODE=none`, else every name',
+    ...hosts(),
   },
   AUTH_BASE_URL: {
     about:
@@ -227,7 +233,7 @@ export const settings = {
   },
   METRICS_TOKEN: {
     about:
-      'Shown as `Authorization: Bearer …`, it opens `/metrics` to who does not come from this machine; 16 characters or more',
+      'Opens `/metrics`, sent as `Authorization: Bearer …`; 16 characters or more. Unset: `/metrics` is closed, except to loopback addresses with `AUTH_MODE=none`',
     ...secretText(16),
   },
   OTEL_EXPORTER_OTLP_ENDPOINT: {

@@ -1,7 +1,8 @@
 import { parseCookie, stringifySetCookie } from 'cookie'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type Config, isLoopback } from '../config.ts'
-import { hostNameOf } from './guard.ts'
+import { isLoopbackUrl } from '../config/host.ts'
+import type { Config } from '../config.ts'
+import { namesLoopback } from './guard.ts'
 
 /** Every cookie that we set: where it is sent, and whether other sites may send people here with it. */
 const cookies = {
@@ -40,6 +41,6 @@ export function setCookie(
 
 /** Browsers come by https, or from this machine. */
 function isSecure({ AUTH_BASE_URL: base }: Config, request: FastifyRequest): boolean {
-  if (base === undefined) return !isLoopback(hostNameOf(request))
-  return base.startsWith('https:') || !isLoopback(new URL(base).hostname)
+  if (base === undefined) return !namesLoopback(request)
+  return base.startsWith('https:') || !isLoopbackUrl(base)
 }

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { type Config, isLoopback } from '../config.ts'
+import { type Host, isLoopback, listsHost, parseHost } from '../config/host.ts'
+import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
+import { parametersMax, tooManyParameters } from './query.ts'
 
 const prefix = randomBytes(6).toString('hex')
 let count = 0
@@ -16,28 +18,28 @@ export function requestId(headers: IncomingHttpHeaders): string {
 }
 
 /** What no page may make of an answer of ours: another type, a frame, a part of itself. */
-const headers = {
+export const browserHeaders = {
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'x-frame-options': 'DENY',
   'cross-origin-resource-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 }
 const yearSeconds = 31_536_000
 
 /**
- * Guards against what browsers can be made to do. No requests from pages of other origins; and with nothing but the
- * network between the API and its callers, only loopback names as Host (a page whose name was rebound to 127.0.0.1 has
- * another).
+ * Guards against requests that browsers can be made to send: none from pages of other origins, and none for a Host that
+ * is not allowed. A page whose name was rebound to 127.0.0.1 sends its own name as Host.
  */
 export function guardBrowsers(app: FastifyInstance, config: Config): void {
-  const anyHost = config.ALLOW_OPEN_ACCESS || config.AUTH_MODE !== 'none'
+  const isAllowed = allowedHosts(config)
   const isHttps = config.AUTH_BASE_URL?.startsWith('https:') ?? false
   const strict = { 'strict-transport-security': `max-age=${yearSeconds}` }
-  const always = { ...headers, ...(isHttps && strict) }
+  const always = { ...browserHeaders, ...(isHttps && strict) }
   const allowed = new Set(config.CORS_ALLOWED_ORIGINS)
-  // Clients name one host again and again: the last good one is not looked at twice.
-  let goodHost = ''
+  // Clients send the same Host again and again: the last allowed one is not parsed twice. Null equals no header.
+  let goodHost: string | undefined | null = null
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(always)
     reply.header('x-request-id', request.id)
@@ -45,9 +47,12 @@ export function guardBrowsers(app: FastifyInstance, config: Config): void {
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
       return done(new ApiError('invalid_request', 'it names no Host.'))
     }
-    if (!anyHost && request.headers.host !== goodHost) {
-      if (!isLoopback(hostNameOf(request))) return done(new ApiError('host_not_allowed'))
-      goodHost = request.headers.host ?? ''
+    if (isAllowed !== undefined && request.headers.host !== goodHost) {
+      if (!isAllowed(hostOf(request))) return done(new ApiError('host_not_allowed'))
+      goodHost = request.headers.host
+    }
+    if (request.query === tooManyParameters) {
+      return done(new ApiError('too_many_parameters', String(parametersMax)))
     }
     const { origin } = request.headers
     if (origin !== undefined && !allowed.has(origin) && !isSameOrigin(origin, request)) {
@@ -57,10 +62,20 @@ export function guardBrowsers(app: FastifyInstance, config: Config): void {
   })
 }
 
-/** The host that a request names, without its port. */
-export function hostNameOf({ headers }: FastifyRequest): string {
-  const host = headers.host ?? ''
-  return host.startsWith('[') ? host.slice(1, host.indexOf(']')) : host.replace(/:\d*$/, '')
+/** Returns the check of a request's host; undefined where every host is allowed. */
+function allowedHosts(config: Config): ((host: Host | undefined) => boolean) | undefined {
+  const list = config.ALLOWED_HOSTS
+  const isOpen = config.ALLOW_OPEN_ACCESS || config.AUTH_MODE !== 'none'
+  if (isOpen && list.length === 0) return undefined
+  return (host) => host !== undefined && (isLoopback(host.name) || listsHost(list, host))
+}
+
+const hostOf = ({ headers }: FastifyRequest) => parseHost(headers.host ?? '')
+
+/** True for a request whose Host header is a loopback name. */
+export function namesLoopback(request: FastifyRequest): boolean {
+  const host = hostOf(request)
+  return host !== undefined && isLoopback(host.name)
 }
 
 export const isSameOrigin = (origin: string, { headers }: FastifyRequest) =>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import http from 'node:http'
 import { text as readText } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { expectStatus } from '../../test/access.ts'
+import { expectStatus, startGuarded } from '../../test/access.ts'
 import { createTestDatabase } from '../../test/database.ts'
 import { type Call, startServer } from '../../test/server.ts'
 import { converse, createAgent, createSession, post, scripted } from '../../test/session.ts'
@@ -145,7 +145,7 @@ async function ask(url: string, headers: Record<string, string>) {
   return { status: response.statusCode, code: /"code":"(\w+)"/.exec(text)?.[1] }
 }
 
-test('metrics are for this machine, and for who has the token', async (t) => {
+test('with authentication /metrics requires METRICS_TOKEN, from this machine too', async (t) => {
   const env = {
     AUTH_MODE: 'admin',
     AUTH_ADMIN_EMAIL: 'me@example.com',
@@ -155,14 +155,27 @@ test('metrics are for this machine, and for who has the token', async (t) => {
   const { url } = await startServer(t, { env })
   const elsewhere = { host: 'agents.example.com' }
   const refused = { status: 403, code: 'metrics_private' }
-  assert.deepEqual(await ask(url, {}), { status: 200, code: undefined })
+  assert.deepEqual(await ask(url, {}), refused)
   assert.deepEqual(await ask(url, elsewhere), refused)
-  assert.deepEqual(await ask(url, { 'x-forwarded-for': '203.0.113.7' }), refused)
-  assert.deepEqual(await ask(url, { forwarded: 'for=203.0.113.7' }), refused)
   const shown = { ...elsewhere, authorization: `Bearer ${token}` }
   assert.deepEqual(await ask(url, shown), { status: 200, code: undefined })
   const wrong = { authorization: 'Bearer another-token-altogether' }
   assert.deepEqual(await ask(url, wrong), { status: 401, code: 'invalid_token' })
+})
+
+test('without authentication /metrics is for requests of this machine that no proxy forwarded', async (t) => {
+  const { url } = await startServer(t)
+  const refused = { status: 403, code: 'metrics_private' }
+  assert.deepEqual(await ask(url, {}), { status: 200, code: undefined })
+  assert.deepEqual(await ask(url, { 'x-forwarded-for': '203.0.113.7' }), refused)
+  assert.deepEqual(await ask(url, { forwarded: 'for=203.0.113.7' }), refused)
+})
+
+test('with authentication and without METRICS_TOKEN /metrics is closed', async (t) => {
+  const { url } = await startGuarded(t)
+  for (const authorization of ['', 'Bearer undefined']) {
+    assert.deepEqual(await ask(url, { authorization }), { status: 403, code: 'metrics_private' })
+  }
 })
 
 test('without a token of the operator no token opens them', async (t) => {

@@ -1,12 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { ErrorResponse } from '@outlast/contract'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { type Config, isLoopback } from '../config.ts'
+import { isLoopback } from '../config/host.ts'
+import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { countTurns, type TurnCounts } from '../store/turn-counts.ts'
 import type { Api } from './api.ts'
-import { hostNameOf } from './guard.ts'
+import { namesLoopback } from './guard.ts'
 import type { Streams } from './streams.ts'
 
 /** Counts every answer by its route: never by its URL, of which there is no end. */
@@ -68,19 +69,21 @@ export function metricsRoutes({ app, node }: Api, streams: Streams): void {
 const forwarding = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via']
 
 /**
- * Contract: throws unless the request comes from this machine itself, or with the token. A proxy on this machine comes
- * from here too: it is known by what it adds, or by the name that its callers use.
+ * Contract: throws unless the request has the token, or comes from this machine to a server without authentication. A
+ * proxy on this machine has a loopback address too, so a server behind one asks for the token.
  */
-function checkReader(request: FastifyRequest, { METRICS_TOKEN: token }: Config): void {
+function checkReader(request: FastifyRequest, config: Config): void {
+  const { METRICS_TOKEN: token, AUTH_MODE: mode } = config
   const { headers, raw } = request
   const given = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1]
   if (token !== undefined && given !== undefined) {
     if (isSame(given, token)) return
     throw new ApiError('invalid_token')
   }
+  if (mode !== 'none') throw new ApiError('metrics_private')
   const address = (raw.socket.remoteAddress ?? '').replace(/^::ffff:/, '')
   const isForwarded = forwarding.some((name) => headers[name] !== undefined)
-  if (isLoopback(address) && isLoopback(hostNameOf(request)) && !isForwarded) return
+  if (isLoopback(address) && namesLoopback(request) && !isForwarded) return
   throw new ApiError('metrics_private')
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import net from 'node:net'
 import test, { type TestContext } from 'node:test'
 import { startServer } from '../../test/server.ts'
+import { createSession } from '../../test/session.ts'
 
 /** Sends bytes, gives what came back until the server closed. */
 async function raw(url: string, bytes: string): Promise<string> {
@@ -88,6 +89,38 @@ test('without authentication only loopback names and own pages are served', asyn
       /^HTTP\/1\.1 403[\s\S]*origin_not_allowed/,
     )
   }
+})
+
+const queries: Record<string, (count: number) => string> = {
+  'one key': (count) => Array.from({ length: count }, () => 'a').join('&'),
+  'many keys': (count) => Array.from({ length: count }, (_, at) => `k${at}=${at}`).join('&'),
+  'nothing between': (count) => '&'.repeat(count - 1),
+}
+
+for (const [name, queryOf] of Object.entries(queries)) {
+  test(`refuses a query of more than 200 parameters before anything else: ${name}`, async (t) => {
+    const { call } = await start(t)
+    for (const path of ['/health', '/v1/agents', '/v1/agents/unknown', '/metrics']) {
+      for (const count of [201, 1_500]) {
+        const { status, body } = await call('GET', `${path}?${queryOf(count)}`)
+        assert.deepEqual([status, body.code], [400, 'too_many_parameters'], `${path} ${count}`)
+      }
+      const most = await call('GET', `${path}?${queryOf(200)}`)
+      assert.notEqual(most.body.code, 'too_many_parameters')
+    }
+  })
+}
+
+test('reads every value of a key that is repeated', async (t) => {
+  const server = await start(t)
+  const { call } = server
+  const session = await createSession(server)
+  const path = `/v1/sessions/${session.id}/events?types=turn.started&types=session.started&types=turn.completed`
+  const { data } = (await call('GET', path)).body
+  assert.deepEqual(
+    data.map(({ type }: { type: string }) => type),
+    ['session.started'],
+  )
 })
 
 test('CORS is off, and on for the origins that are named', async (t) => {

@@ -20,7 +20,7 @@ import { eventRoutes } from './events.ts'
 import { exportRoutes } from './exports.ts'
 import { fileRoutes } from './files.ts'
 import { forkRoutes } from './forks.ts'
-import { guardBrowsers, requestId } from './guard.ts'
+import { browserHeaders, guardBrowsers, requestId } from './guard.ts'
 import { healthRoutes } from './health.ts'
 import { mcpServerRoutes } from './mcp-servers.ts'
 import { messageRoutes } from './messages.ts'
@@ -30,6 +30,7 @@ import { organizationRoutes } from './organizations.ts'
 import { authenticate } from './principal.ts'
 import { answerClientError, answerProblems, answerUnknownRoutes } from './problems.ts'
 import { providerRoutes } from './providers.ts'
+import { readQuery } from './query.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { sessionTokenRoutes } from './session-tokens.ts'
 import { sessionRoutes } from './sessions.ts'
@@ -82,7 +83,7 @@ export async function createHttp(
     frameworkErrors(_error, request, reply) {
       const problem = new ApiError('invalid_request', 'the URL cannot be read.')
       reply.raw.setHeader('x-request-id', request.id)
-      void (reply as FastifyReply).code(problem.status).send(problem.body)
+      void (reply as FastifyReply).headers(browserHeaders).code(problem.status).send(problem.body)
     },
   })
   app.setValidatorCompiler(({ schema, httpPart }) => validator(schema as TObject, httpPart))
@@ -180,14 +181,4 @@ async function allowOrigins(app: FastifyInstance, { config }: Node) {
     exposedHeaders: ['x-request-id', 'retry-after', 'etag'],
     maxAge: 600,
   })
-}
-
-/** A query: one value of a key is that value, several are a list. */
-function readQuery(text: string): Record<string, string | string[]> {
-  const query: Record<string, string | string[]> = Object.create(null)
-  for (const [key, value] of new URLSearchParams(text)) {
-    const before = query[key]
-    query[key] = before === undefined ? value : [before, value].flat()
-  }
-  return query
 }
