@@ -13,6 +13,7 @@ import {
 import { startServer } from '../../../apps/server/test/server.ts'
 import { type Answers, runHere } from '../test/here.ts'
 import { outlast } from '../test/program.ts'
+import { atTerminal } from '../test/terminal.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
 let person: Person
@@ -99,6 +100,30 @@ test('Ctrl-C at a question ends with 130', async (t) => {
   const { typed } = newPlace(t)
   const args = ['login', server.url, '--email', person.email]
   assert.equal((await typed(args, [['Password:', '\u0003']])).code, 130)
+})
+
+test('only a typed yes confirms: not an empty line, another word, Ctrl-C, Ctrl-D or a lost terminal', async (t) => {
+  const { piped, saved, file } = newPlace(t)
+  await piped(['login', server.url, '--with-token'], person.tokens.access_token)
+  for (const [typed, expected] of [
+    ['\r', 1],
+    ['yy\r', 1],
+    ['yes please\r', 1],
+    ['\x03', 130],
+    ['\x04', 130],
+    ['y', 130],
+  ] as const) {
+    const env = { OUTLAST_CONFIG_DIR: path.dirname(file) }
+    const asked = atTerminal(t, ['profiles', 'delete', 'default'], { env })
+    await asked.sees(/Forget profile default\? \[y\/N\] ?$/)
+    asked.type(typed)
+    if (typed === 'y') {
+      await asked.sees(/\[y\/N\] y$/)
+      asked.hangUp()
+    }
+    assert.equal(await asked.code, expected, JSON.stringify(typed))
+    assert.ok(saved().profiles.default)
+  }
 })
 
 test('a key comes from stdin where there is no terminal, and is never printed', async (t) => {

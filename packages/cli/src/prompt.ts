@@ -7,6 +7,18 @@ import type { Io } from './io.ts'
 /** Whether somebody can be asked. */
 export const canAsk = ({ stdin, stderr }: Io) => stdin.isTTY === true && stderr.isTTY === true
 
+/** What can be answered, and with which words. */
+export type Words = Record<string, readonly string[]>
+
+/**
+ * Which answer a typed line is.
+ * Contract: the only place where a line becomes an answer. A line that is none of the words, an empty one above all, is no answer.
+ */
+export function wordOf<W extends Words>(line: string, words: W): keyof W | undefined {
+  const typed = line.trim().toLowerCase()
+  return Object.keys(words).find((answer) => words[answer]!.includes(typed))
+}
+
 /**
  * Asks for one line; with `isSecret` nothing of it is shown.
  * Contract: throws Interrupted on Ctrl-C, and at the end of the input.
@@ -22,7 +34,8 @@ export function ask(
   return new Promise((resolve, reject) => {
     let answer: string | undefined
     lines.once('line', (line) => {
-      answer = line
+      // At the end of the input readline passes on what nobody confirmed with Enter.
+      if (!stdin.readableEnded) answer = line
       lines.close()
     })
     lines.once('SIGINT', () => lines.close())
@@ -41,7 +54,7 @@ export async function confirmed(io: Io, question: string, isSure: boolean): Prom
   if (isSure) return true
   if (!canAsk(io)) throw new UsageError(`${question} Say --yes: nobody can be asked here.`)
   const answer = await ask(io, `${question} [y/N] `)
-  if (/^y(es)?$/i.test(answer)) return true
+  if (wordOf(answer, { yes: ['y', 'yes'] }) === 'yes') return true
   io.stderr.write('Nothing was done.\n')
   return false
 }

@@ -91,3 +91,9 @@ export function wrap(text: string, columns: number): string[] {
   }
   return [...lines, line]
 }
+
+/** JSON in which every character that could hide, turn or move text is an escape: it reads as what it is. */
+export const exactJson = (value: unknown, indent = 0) =>
+  (JSON.stringify(value, null, indent) ?? '').replace(/[\p{Cf}\u2028\u2029\x7f-\x9f]/gu, (found) =>
+    found.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
+  )

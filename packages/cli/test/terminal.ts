@@ -96,6 +96,8 @@ export function atTerminal(
     raw: () => raw,
     interrupt: () => interrupted.abort(),
     type: (keys: string) => void stdin.write(keys),
+    /** Nothing can be typed any more. */
+    hangUp: () => void stdin.end(),
     /** Waits until the screen shows it. */
     async sees(pattern: RegExp): Promise<string> {
       while (!pattern.test(shown())) await once(written, 'text')

@@ -1,20 +1,35 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Approval, ToolCall } from '@outlast/sdk'
+import { type Words, wordOf } from '../prompt.ts'
+import { exactJson } from '../width.ts'
+import type { Edited } from './editor.ts'
 import type { Tell } from './tell.ts'
 
-/** Asks for a line. `initial`: what stands there already, to be changed. */
+/** Asks for a line. `initial`: text to start from. */
 export type Ask = (prompt: string, initial?: string) => Promise<string>
 
 export type Asking = {
   tell: Tell
   ask: Ask
   say: (text: string) => void
-  /** Changes a text in an editor; undefined where there is none. */
-  edit?: ((text: string) => Promise<string>) | undefined
+  /** Changes a text in an editor; undefined where none is set. */
+  edit?: ((text: string) => Edited) | undefined
 }
 
-const choices = 'a: allow, d: deny, e: change the arguments, l: later'
+type Arguments = Record<string, unknown>
 
-/** What somebody at the terminal decides on a call; undefined: nothing for now. */
+const choices = 'a: allow, d: deny, e: change the arguments, l: later'
+const words = {
+  allow: ['a', 'allow', 'y', 'yes'],
+  deny: ['d', 'deny', 'n', 'no'],
+  edit: ['e', 'edit'],
+  later: ['l', 'later'],
+} satisfies Words
+
+/**
+ * Asks the user to decide on a tool call. Undefined: not now.
+ * Contract: approves only after a typed word that says so; changed arguments are shown and need a word of their own.
+ */
 export async function decide(
   { name, arguments: args }: Pick<ToolCall, 'name' | 'arguments'>,
   asking: Asking,
@@ -24,32 +39,54 @@ export async function decide(
   say(tell.whole(args))
   say(tell.prose(choices, 'dim'))
   for (;;) {
-    const answer = (await ask('a/d/e/l › ')).trim().toLowerCase()
-    if (['a', 'allow', 'y', 'yes'].includes(answer)) return { decision: 'approve' }
-    if (['l', 'later'].includes(answer)) return undefined
-    if (['d', 'deny', 'n', 'no'].includes(answer)) {
+    const word = wordOf(await ask('a/d/e/l › '), words)
+    if (word === 'allow') return { decision: 'approve' }
+    if (word === 'later') return undefined
+    if (word === 'deny') {
       const reason = (await ask('why not › ')).trim()
       return { decision: 'deny', ...(reason !== '' && { reason }) }
     }
-    if (['e', 'edit'].includes(answer)) {
+    if (word === 'edit') {
       const changed = await changedBy(args, asking)
-      if (changed) return { decision: 'approve', arguments: changed }
-    } else say(tell.prose(choices, 'dim'))
+      if (changed && (await isAllowed(changed, asking))) {
+        return { decision: 'approve', arguments: changed }
+      }
+      say(tell.prose('Nothing is decided yet.', 'dim'))
+    }
+    say(tell.prose(choices, 'dim'))
   }
 }
 
-async function changedBy(args: Record<string, unknown>, { ask, say, edit, tell }: Asking) {
-  const text = edit
-    ? await edit(`${JSON.stringify(args, null, 2)}\n`)
-    : await ask('arguments › ', JSON.stringify(args))
+const yesOrNo = { yes: ['y', 'yes'], no: ['n', 'no'] } satisfies Words
+
+async function isAllowed(args: Arguments, { ask, say, tell }: Asking): Promise<boolean> {
+  say(tell.whole(args))
+  for (;;) {
+    const word = wordOf(await ask('allow with these arguments? y/n › '), yesOrNo)
+    if (word !== undefined) return word === 'yes'
+  }
+}
+
+/** The arguments as the user changed them; undefined when there is nothing usable, or nothing new. */
+async function changedBy(args: Arguments, { ask, say, edit, tell }: Asking) {
+  const given: Edited = edit
+    ? edit(`${exactJson(args, 2)}\n`)
+    : { text: await ask('arguments › ', exactJson(args)) }
+  const read = 'text' in given ? argumentsIn(given.text) : given
+  if ('problem' in read) say(tell.prose(read.problem, 'red'))
+  else if (isDeepStrictEqual(read.value, args)) say(tell.prose('The arguments are unchanged.'))
+  else return read.value
+  return undefined
+}
+
+function argumentsIn(text: string): { value: Arguments } | { problem: string } {
   try {
     const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return value as Record<string, unknown>
-    }
-    say(tell.prose('The arguments are a JSON object.', 'red'))
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+    return isObject
+      ? { value: value as Arguments }
+      : { problem: 'The arguments must be a JSON object.' }
   } catch (error) {
-    say(tell.prose(`That is no JSON: ${(error as Error).message}`, 'red'))
+    return { problem: `The arguments are not valid JSON: ${(error as Error).message}` }
   }
-  return undefined
 }

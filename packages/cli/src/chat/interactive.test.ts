@@ -135,6 +135,8 @@ test('calls that need consent are shown whole and decided one after the other', 
   type('e\r')
   await sees(/arguments › \{"path":"\/c","content":"three"\}$/)
   type('\x15{"path":"/c","content":"changed"}\r')
+  await sees(/"content": "changed"\n[\s\S]*allow with these arguments\? y\/n › ?$/)
+  type('y\r')
   await sees(/✗ write_file[\s\S]*not this one[\s\S]*All done\.\n\n› ?$/)
   type('\x04')
   assert.equal(await code, 0)
@@ -232,18 +234,4 @@ test('without --agent one is chosen from a list, and what is queued gets a turn 
   type('\x04')
   assert.equal(await code, 0)
   assert.equal((await eventsOf(server, sessionIn(shown()), '?types=turn.started')).length, 2)
-})
-
-test('arguments are changed in the editor of the environment', async (t) => {
-  const env = { EDITOR: 'sed -i s/before/after/' }
-  const { type, sees, shown } = chat(t, ['-a', clerkId], { env })
-  await sees(/^›$/m)
-  type(`${scripted({ tool_calls: [write('/a', 'before')] }, { text: 'Written.' })}\r`)
-  await sees(/a\/d\/e\/l › ?$/)
-  type('e\r')
-  await sees(/\nWritten\.\n\n› ?$/)
-  type('/exit\r')
-  await sees(/--session/)
-  const file = await server.call('GET', `/v1/sessions/${sessionIn(shown())}/fs/a`)
-  assert.equal(file.body.content, 'after')
 })

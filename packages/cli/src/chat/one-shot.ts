@@ -12,6 +12,7 @@ import { createScreen, type Screen } from './screen.ts'
 import { controlsOf, hasLinks, messageOf, newSession, nobody, type Start } from './start.ts'
 import { agentOf, nameOf } from './target.ts'
 import { createTell, type Tell } from './tell.ts'
+import { discardTyped } from './typed-ahead.ts'
 import { createView } from './view.ts'
 
 /** One message and what comes of it: the answer on stdout, everything beside it on stderr. */
@@ -138,8 +139,8 @@ function askerOf(context: Context, { start, interrupt, screen, tell, leave, sess
   const isAskable = canAsk(io) && out.mode === 'text'
   let reader: Reader | undefined
 
-  const open = () =>
-    (reader ??= createReader(
+  function open(): Reader {
+    const opened = createReader(
       { stdin: io.stdin, output: io.stderr },
       {
         onEntry: () => {},
@@ -147,7 +148,10 @@ function askerOf(context: Context, { start, interrupt, screen, tell, leave, sess
         onEnd: interrupt,
         onTyping: (isTyping) => (isTyping ? screen.hold() : screen.release()),
       },
-    ))
+    )
+    discardTyped(io.stdin)
+    return opened
+  }
 
   async function answer(call: ToolCall, signal: AbortSignal): Promise<Approval | undefined> {
     if (start.consent === 'all') return { decision: 'approve' }
@@ -163,7 +167,8 @@ function askerOf(context: Context, { start, interrupt, screen, tell, leave, sess
       leave(exitCodes.failed)
       return undefined
     }
-    const line = open()
+    reader ??= open()
+    const line = reader
     return decide(call, {
       tell,
       ask: (prompt, initial) => line.ask(prompt, signal, initial),

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline'
 import type { Io } from '../io.ts'
+import { discardTyped } from './typed-ahead.ts'
 
 export type Reader = ReturnType<typeof createReader>
 
@@ -15,6 +16,8 @@ type Handlers = {
 
 /** What stdin can do besides when it is a terminal. */
 type Raw = Io['stdin'] & { setRawMode?: (isRaw: boolean) => void }
+
+type Question = { prompt: string; isSeen: boolean; answer: (text: string) => void }
 
 const paste = { on: '\x1b[?2004h', off: '\x1b[?2004l' }
 const more = '… '
@@ -36,7 +39,9 @@ export function createReader(
   let isPasting = false
   let isClosed = false
   let lines: string[] = []
-  let question: { prompt: string; answer: (text: string) => void } | undefined
+  let question: Question | undefined
+  /** The question that the line answers: the one that was on the screen when it was begun. */
+  let answering: Question | undefined
 
   const rl = createInterface({
     input: stdin,
@@ -51,6 +56,7 @@ export function createReader(
   output.write(paste.on)
 
   function display(text: string): void {
+    if (question?.prompt === text) question.isSeen = true
     rl.setPrompt(text)
     rl.prompt()
     isShown = true
@@ -59,13 +65,15 @@ export function createReader(
   function beginTyping(): void {
     if (isTyping) return
     isTyping = true
+    answering = question?.isSeen ? question : undefined
     onTyping(true)
-    if (!isShown) display(wanted ?? prompt)
+    if (!isShown) display(answering?.prompt ?? prompt)
   }
 
   function endTyping(): void {
     isTyping = false
     isShown = false
+    answering = undefined
     lines = []
     rl.setPrompt('')
     onTyping(false)
@@ -78,15 +86,17 @@ export function createReader(
   }
 
   function onLine(line: string): void {
-    const isContinued = line.endsWith('\\') && !question
+    // At the end of the input readline passes on what nobody confirmed with Enter.
+    if (stdin.readableEnded) return
+    const isContinued = line.endsWith('\\') && !answering
     if (isPasting || isContinued) {
       lines.push(isPasting ? line : line.slice(0, -1))
       display(more)
       return
     }
     const text = [...lines, line].join('\n')
+    const asked = text.startsWith('/') ? undefined : answering
     endTyping()
-    const asked = text.startsWith('/') ? undefined : question
     if (asked) {
       question = undefined
       asked.answer(text)
@@ -121,8 +131,10 @@ export function createReader(
     ask(text: string, signal: AbortSignal, initial?: string): Promise<string> {
       return new Promise((resolve, reject) => {
         const stop = () => {
+          const isAnswered = isTyping && answering === question
           question = undefined
           self.hide()
+          if (isAnswered && !isClosed) clear()
           reject(signal.reason)
         }
         if (signal.aborted) return stop()
@@ -132,9 +144,9 @@ export function createReader(
           self.hide()
           resolve(given)
         }
-        question = { prompt: text, answer }
+        question = { prompt: text, isSeen: false, answer }
         self.show(text)
-        if (initial !== undefined) {
+        if (initial !== undefined && !isTyping) {
           beginTyping()
           rl.write(initial)
         }
@@ -150,6 +162,7 @@ export function createReader(
       } finally {
         output.write(paste.on)
         stdin.setRawMode?.(true)
+        discardTyped(stdin)
         rl.resume()
       }
     },

@@ -2,7 +2,7 @@ import type { ContentPart, EventDataOf } from '@outlast/sdk'
 import { createWrap } from '../markdown/wrap.ts'
 import { type Look, look, paint, plain } from '../style.ts'
 import { duration } from '../time.ts'
-import { cut, oneLine } from '../width.ts'
+import { cut, exactJson, oneLine } from '../width.ts'
 
 const widthWithoutTerminal = 500
 
@@ -29,7 +29,7 @@ export function createTell({
   }
 
   const whole = (value: unknown) =>
-    indented(typeof value === 'string' ? value : JSON.stringify(value, null, 2))
+    indented(typeof value === 'string' ? value : exactJson(value, 2))
 
   /** Sentences, wrapped at words. */
   function prose(text: string, ...looks: Look[]): string {

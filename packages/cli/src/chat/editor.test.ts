@@ -1,0 +1,214 @@
+/** Approvals on a real terminal: only an answer that was typed for the call that is shown approves it. */
+import assert from 'node:assert/strict'
+import { chmod, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { before, describe, type TestContext, test } from 'node:test'
+import { startServer } from '../../../../apps/server/test/server.ts'
+import {
+  createAgent,
+  createSession,
+  eventsOf,
+  post,
+  scripted,
+} from '../../../../apps/server/test/session.ts'
+import { eventually } from '../../../../apps/server/test/waiting.ts'
+import { temporaryFolder } from '../../../../test/process.ts'
+import { onPty } from '../../test/pty.ts'
+import { atTerminal } from '../../test/terminal.ts'
+
+let server: Awaited<ReturnType<typeof startServer>>
+let agentId: string
+
+before(async (t) => {
+  server = await startServer(t as TestContext)
+  const consent = { ref: 'session_file_system', config: { requires_approval: ['write_file'] } }
+  agentId = (await createAgent(server, { capabilities: [consent] })).id
+})
+
+async function untilAsked(id: string) {
+  await eventually(
+    async () => (await eventsOf(server, id, '?types=tool.approval_requested')).length,
+  )
+}
+
+const args = { path: '/a', content: 'before' }
+const call = { name: 'write_file', arguments: args }
+const request = scripted({ tool_calls: [call] }, { text: 'Written.' })
+const question = /a\/d\/e\/l › ?$/
+const confirmation = /allow with these arguments\? y\/n › ?$/
+
+/** A session in which a call waits for consent, and a chat about it on a real terminal. */
+async function asked(t: TestContext, env: Record<string, string> = {}) {
+  const { id } = await createSession(server, { agent_id: agentId })
+  await post(server, id, request)
+  const terminal = onPty(t, ['chat', '-s', id, '--url', server.url], env)
+  await terminal.sees(question)
+  const decisions = () => eventsOf(server, id, '?types=tool.approval_resolved')
+  return {
+    ...terminal,
+    /** Leaves, and says what was decided. */
+    async decided() {
+      terminal.type('\x04')
+      await terminal.ended
+      return (await decisions()).length
+    },
+    async content() {
+      return (await server.call('GET', `/v1/sessions/${id}/fs/a`)).body.content
+    },
+  }
+}
+
+/** A program of the shell that gets the file as its first argument. */
+async function editorOf(t: TestContext, script: string): Promise<string> {
+  const { folder } = await temporaryFolder(t)
+  const file = path.join(folder, 'editor')
+  await writeFile(file, `#!/bin/sh\n${script}\n`)
+  await chmod(file, 0o700)
+  return file
+}
+
+describe('an editor that did not change the arguments decides nothing', { concurrency: 2 }, () => {
+  for (const [what, script, told] of [
+    ['fails', 'exit 1', /The editor failed with exit code 1\./],
+    ['fails after a change', `sed -i s/before/after/ "$1"; exit 3`, /exit code 3\./],
+    ['is ended by a signal', 'kill -9 $$', /The editor was ended by SIGKILL|exit code 137\./],
+    ['changes nothing', 'exit 0', /The editor changed nothing\./],
+    ['returns before its window is closed', 'sleep 1 & exit 0', /The editor changed nothing\./],
+    ['saves the file as it was', 'cp "$1" "$1.x"; mv "$1.x" "$1"', /The editor changed nothing\./],
+    ['only indents', `sed -i 's/^ */      /' "$1"`, /The arguments are unchanged\./],
+    ['removes the file', 'rm "$1"', /The file of the editor cannot be read\./],
+    ['empties the file', ': > "$1"', /The arguments are not valid JSON/],
+    ['leaves half of a JSON', 'echo \'{"path":\' > "$1"', /The arguments are not valid JSON/],
+    ['writes a list', 'echo "[]" > "$1"', /The arguments must be a JSON object\./],
+  ] as const) {
+    test(`one that ${what}`, async (t) => {
+      const { type, sees, decided } = await asked(t, { EDITOR: await editorOf(t, script) })
+      type('e\r')
+      await sees(
+        new RegExp(`${told.source}[\\s\\S]*Nothing is decided yet[\\s\\S]*${question.source}`),
+      )
+      assert.equal(await decided(), 0)
+    })
+  }
+
+  test('one that does not exist', async (t) => {
+    const { type, sees, decided } = await asked(t, { EDITOR: 'no-such-editor' })
+    type('e\r')
+    await sees(/not found[\s\S]*exit code 127\.[\s\S]*Nothing is decided yet[\s\S]*a\/d\/e\/l › ?$/)
+    assert.equal(await decided(), 0)
+  })
+})
+
+const change = `sed -i s/before/after/ "$1"`
+
+test('changed arguments are shown, and a "no" decides nothing', async (t) => {
+  const { type, sees, decided } = await asked(t, { VISUAL: await editorOf(t, change) })
+  type('e\r')
+  await sees(/"content": "after"[\s\S]*y\/n › ?$/)
+  type('\r')
+  await sees(/y\/n ›\n+.*y\/n › ?$/)
+  type('n\r')
+  await sees(/Nothing is decided yet[\s\S]*a\/d\/e\/l › ?$/)
+  assert.equal(await decided(), 0)
+})
+
+test('changed arguments are used after an explicit "yes"', async (t) => {
+  const { type, sees, decided, content } = await asked(t, { EDITOR: await editorOf(t, change) })
+  type('e\r')
+  await sees(confirmation)
+  type('y\r')
+  await sees(/\nWritten\.\n/)
+  assert.equal(await decided(), 1)
+  assert.equal(await content(), 'after')
+})
+
+test('without an editor, arguments changed in the line need an explicit "yes" too', async (t) => {
+  const { type, sees, decided, content } = await asked(t)
+  type('e\r')
+  await sees(/arguments › \{"path":"\/a","content":"before"\}$/)
+  type('\r')
+  await sees(/The arguments are unchanged\.[\s\S]*a\/d\/e\/l › ?$/)
+  type('e\r')
+  await sees(/unchanged[\s\S]*arguments › \{"path":"\/a","content":"before"\}$/)
+  type('\x15{"path":"/a","content":"line"}\r')
+  await sees(confirmation)
+  type('y\r')
+  await sees(/\nWritten\.\n/)
+  assert.equal(await decided(), 1)
+  assert.equal(await content(), 'line')
+})
+
+test('keys that are typed while an editor has the terminal answer no question', async (t) => {
+  const { folder } = await temporaryFolder(t)
+  const go = path.join(folder, 'go')
+  const script = `echo open; while [ ! -e '${go}' ]; do sleep 0.05; done; ${change}`
+  const { type, sees, decided } = await asked(t, { EDITOR: await editorOf(t, script) })
+  type('e\r')
+  await sees(/\nopen\n/)
+  type('y\r')
+  await sees(/\nopen\ny\n/)
+  await writeFile(go, '')
+  await sees(confirmation)
+  assert.equal(await decided(), 0)
+})
+
+test('an empty line and Ctrl-C approve nothing', async (t) => {
+  const empty = await asked(t)
+  empty.type('\r')
+  await empty.sees(/a\/d\/e\/l ›\n[\s\S]*a\/d\/e\/l › ?$/)
+  assert.equal(await empty.decided(), 0)
+  const cancelled = await asked(t)
+  cancelled.type('\x03')
+  await cancelled.sees(/cancelled/)
+  assert.equal(await cancelled.decided(), 0)
+})
+
+/** A session in which a call is going to wait for consent as soon as its model has said enough. */
+async function slowlyAsking(seconds = 2) {
+  const { id } = await createSession(server, { agent_id: agentId })
+  const text = 'word '.repeat(20 * seconds)
+  const script = scripted({ text, tokens_per_second: 20, tool_calls: [call] }, { text: 'Written.' })
+  await post(server, id, script)
+  return id
+}
+
+const decisionsOf = (id: string) => eventsOf(server, id, '?types=tool.approval_resolved')
+
+test('what is typed when the terminal goes away, without Enter, approves nothing', async (t) => {
+  const { id } = await createSession(server, { agent_id: agentId })
+  await post(server, id, request)
+  const { type, sees, hangUp, code } = atTerminal(t, ['chat', '-s', id, '--url', server.url])
+  await sees(question)
+  type('y')
+  await sees(/a\/d\/e\/l › y$/)
+  hangUp()
+  await code
+  assert.equal((await decisionsOf(id)).length, 0)
+})
+
+test('a line that was begun before the question was shown is a message, not an answer', async (t) => {
+  const id = await slowlyAsking()
+  const { type, sees } = atTerminal(t, ['chat', '-s', id, '--url', server.url])
+  await sees(/^word/m)
+  type('yes')
+  await sees(/^› yes$/m)
+  await untilAsked(id)
+  type('\r')
+  await sees(question)
+  const messages = await eventsOf(server, id, '?types=input.message')
+  assert.match(JSON.stringify(messages.at(-1)), /"text":"yes"/)
+  assert.equal((await decisionsOf(id)).length, 0)
+  type('a\r')
+  await sees(/✓ write_file/)
+})
+
+test('lines that were typed ahead of an exchange answer none of its questions', async (t) => {
+  const terminal = onPty(t, ['chat', '-a', agentId, request, '--url', server.url])
+  terminal.type('y\ny')
+  await terminal.sees(question)
+  terminal.type('d\r')
+  await terminal.sees(/why not › ?$/)
+  terminal.type('no\r')
+  await terminal.sees(/✗ write_file/)
+  await terminal.ended
+})

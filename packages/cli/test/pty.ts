@@ -1,0 +1,35 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { program } from './program.ts'
+import { createGrid } from './terminal.ts'
+
+const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`
+
+/** The program as a process on a real terminal, which `script` makes. It ends with the test. */
+export function onPty(
+  t: { after: (work: () => unknown) => void },
+  args: readonly string[],
+  env: Record<string, string> = {},
+) {
+  const words = [process.execPath, '--disable-warning=ExperimentalWarning', program, ...args]
+  const line = `stty cols 80 rows 24; exec ${words.map(quoted).join(' ')}`
+  const child = spawn('script', ['-qec', line, '/dev/null'], {
+    env: { PATH: process.env.PATH, HOME: '/nonexistent', TERM: 'xterm', SHELL: '/bin/sh', ...env },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  t.after(() => child.kill())
+  const grid = createGrid(80)
+  child.stdout.setEncoding('utf8').on('data', (text) => grid.write(text))
+  const ended = once(child, 'close').then(([code]) => code as number | null)
+  const shown = () => grid.lines().join('\n')
+  return {
+    ended,
+    shown,
+    type: (keys: string) => void child.stdin.write(keys),
+    /** Waits until the screen shows it. */
+    async sees(pattern: RegExp): Promise<string> {
+      while (!pattern.test(shown())) await once(child.stdout, 'data')
+      return shown()
+    },
+  }
+}
