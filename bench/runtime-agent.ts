@@ -57,6 +57,7 @@ const capabilityOf = (n: number) =>
     status: 'available',
     dependencies: n > 0 ? [`capability_${n - 1}`] : [],
     config: Type.Object({ tone: Type.Optional(Type.String()) }, { additionalProperties: false }),
+    sessionRules: { tone: 'session' },
     prompt: ({ tone }) => `Use these tools in a ${tone ?? 'plain'} way. `.repeat(10),
     tools: ({ tone }) =>
       Array.from({ length: toolsEach }, (_, m) =>

@@ -41,6 +41,14 @@ const everything = defineCapability({
     },
     { additionalProperties: false },
   ),
+  sessionRules: {
+    key: 'session',
+    attempts: 'session',
+    mode: 'session',
+    words: 'session',
+    doors: 'session',
+    place: 'session',
+  },
 })
 
 const secret = 'hunter2-hunter2'

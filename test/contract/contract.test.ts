@@ -40,6 +40,7 @@ const undescribed = ['get_root', 'get_path']
 
 /** Types of event that clients of the contract skip, as they skip all that they do not know. */
 const ownEvents = [
+  'capability.unavailable',
   'context.compacting',
   'context.compacted',
   'files.changed',

@@ -10,6 +10,7 @@ export const catalogue = {
   unknown_sequence: [400, 'The session has no event %s.'],
   invalid_cron: [400, 'Invalid cron expression: %s'],
   invalid_target_type: [400, "Invalid target type. Must be 'workflow' or 'activity'"],
+  session_widens_agent: [400, 'A session can only narrow what its agent allows: see %s.'],
   capability_unknown: [400, 'There is no capability %s.'],
   model_unavailable: [400, 'Model %s does not exist or is disabled.'],
   mcp_server_exists: [400, 'There is an MCP server called %s already.'],

@@ -23,6 +23,7 @@ const anything = (id: string) =>
     icon: 'box',
     status: 'available',
     config: Type.Unsafe<Record<string, unknown>>({ type: 'object' }) as unknown as TObject,
+    sessionRules: {},
   })
 
 /** Its config has a secret. */
@@ -37,6 +38,7 @@ const guarded = defineCapability({
     key: Type.Optional(Type.String({ writeOnly: true })),
     url: Type.Optional(Type.String()),
   }),
+  sessionRules: { key: 'session', url: 'session' },
 })
 
 /** Ours; `free` and `free_too`, whose config may be anything; `guarded`, whose config has a secret `key`. */

@@ -9,6 +9,7 @@ const matters: { [T in EventType]?: (data: EventDataOf<T>) => unknown } = {
   'session.activated': ({ turn_id }) => turn_id,
   'turn.started': ({ turn_id }) => turn_id,
   'mcp.unavailable': ({ name, error }) => `${name}: ${error}`,
+  'capability.unavailable': ({ error }) => error,
   'reason.started': ({ metadata }) => metadata?.model,
   'context.compacting': ({ input_tokens }) => `${input_tokens} tokens`,
   'context.compacted': (data) =>

@@ -123,6 +123,11 @@ export const eventData = {
    * Once a turn for each server.
    */
   'mcp.unavailable': McpUnavailable,
+  /** The stored config of a capability is not valid: the turn runs without the capability. Once per turn for each. */
+  'capability.unavailable': Type.Object(
+    { capability_id: Type.String(), error: Type.String() },
+    { title: 'CapabilityUnavailableData' },
+  ),
   /** A model is about to be called. */
   'reason.started': Type.Object(
     { agent_id: AgentId, metadata: Type.Optional(ModelMetadata) },

@@ -8,6 +8,7 @@ export type ServerCode =
   | 'unknown_sequence'
   | 'invalid_cron'
   | 'invalid_target_type'
+  | 'session_widens_agent'
   | 'capability_unknown'
   | 'model_unavailable'
   | 'mcp_server_exists'

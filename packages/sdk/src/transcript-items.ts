@@ -68,7 +68,12 @@ export type ToolCallItem = {
   durationMs: number | undefined
 }
 
-type NoticeType = 'turn.failed' | 'turn.cancelled' | 'context.compacted' | 'mcp.unavailable'
+export type NoticeType =
+  | 'turn.failed'
+  | 'turn.cancelled'
+  | 'context.compacted'
+  | 'mcp.unavailable'
+  | 'capability.unavailable'
 
 /** Something that happened besides. `data` is the event's. */
 export type Notice = {

@@ -4,6 +4,7 @@ import {
   type AgentMessage,
   append,
   close,
+  type NoticeType,
   openItem,
   replace,
   type ToolCallItem,
@@ -38,10 +39,7 @@ export function addEvent(transcript: Transcript, event: Event): Transcript {
 
 type Change<T extends EventType> = (transcript: Transcript, event: Event<T>) => Transcript
 
-const notice: Change<'turn.failed' | 'turn.cancelled' | 'context.compacted' | 'mcp.unavailable'> = (
-  transcript,
-  event,
-) => {
+const notice: Change<NoticeType> = (transcript, event) => {
   const { type, data } = event
   return append(transcript, { kind: 'notice', ...about(event), type, data } as never)
 }
@@ -130,6 +128,7 @@ const changes: { [T in EventType]?: Change<T> } = {
   'turn.cancelled': notice,
   'context.compacted': notice,
   'mcp.unavailable': notice,
+  'capability.unavailable': notice,
   'session.idled': (transcript, { data }) => ({
     ...settle(transcript),
     status: 'idle',

@@ -142,6 +142,17 @@ function Told({ item }: { item: Notice }) {
           <LongText name={item.key} text={item.data.error} />
         </Alert>
       )
+    case 'capability.unavailable':
+      return (
+        <Alert
+          color="yellow"
+          mb="md"
+          role="note"
+          title={`The capability ${item.data.capability_id} was left out`}
+        >
+          <LongText name={item.key} text={item.data.error} />
+        </Alert>
+      )
   }
 }
 

@@ -2,6 +2,8 @@ import type { EventDataOf } from '@outlast/contract'
 import { type Static, type TObject, Type } from 'typebox'
 import type { SessionFiles } from '../store/session-files.ts'
 import type { SessionStorage } from '../store/session-storage.ts'
+import { withApproval } from './approval.ts'
+import type { SessionRule, SessionRules } from './session-rules.ts'
 
 /**
  * Where a tool call stands, how it ends early (`signal` aborts on a timeout and when the turn is cancelled), and what it
@@ -101,12 +103,16 @@ export type Capability<Config = Record<string, unknown>> = {
   /** Ids of capabilities that come along, before this one. */
   dependencies: readonly string[]
   config: TObject
+  /** How a session's config combines with the agent's, by field: limits are narrowed, never widened. */
+  sessionRules: Readonly<Record<string, SessionRule>>
   prompt: (config: Config) => string | undefined
   tools: (config: Config) => Tool[]
   /** Files that a session has from its start. */
   mounts: (config: Config) => Mount[]
   /** Its tools are not known yet: what config says of them cannot be held against anything. */
   isUnlisted?: boolean
+  /** Of an MCP server: where it is reached. */
+  address?: string
   /** What whoever looks at a preview should know of it. */
   warnings?: readonly string[]
   /** Why it cannot do at the moment what it should, for the log of a turn. */
@@ -122,46 +128,29 @@ export function defineTool<Input extends TObject>(
 
 type Required = 'id' | 'name' | 'description' | 'category' | 'icon' | 'status'
 
+type WithConfig<Config extends TObject> =
+  | { config: Config; sessionRules: SessionRules<Static<Config>> }
+  | { config?: undefined; sessionRules?: undefined }
+
 /** Types a capability's `prompt` and `tools` by its `config`; what is left out is empty. */
 export function defineCapability<Config extends TObject = TObject>(
   capability: Pick<Capability, Required> &
-    Partial<Omit<Capability<Static<Config>>, Required | 'config'>> & { config?: Config },
+    Partial<Omit<Capability<Static<Config>>, Required | 'config' | 'sessionRules'>> &
+    WithConfig<Config>,
 ): Capability {
   const whole = {
     dependencies: [],
-    config: Type.Object({}),
+    config: Type.Object({}) as TObject,
+    sessionRules: {},
     prompt: () => undefined,
     tools: () => [],
     mounts: () => [],
     ...capability,
   }
-  const config = capability.tools ? withApproval(whole.config) : whole.config
-  return { ...whole, config } as unknown as Capability
-}
-
-const approval = Type.Optional(
-  Type.Union([Type.Boolean(), Type.Array(Type.String(), { maxItems: 1_000 })], {
-    description:
-      'Which of its tools a person has to allow before each call: all, or the named ones; absent or false: those that say so.',
-  }),
-)
-
-/** The config of a capability, whose tools its user may put under approval. */
-function withApproval({ properties, required: _, ...options }: TObject): TObject {
-  return Type.Object({ ...properties, requires_approval: approval }, options)
-}
-
-/** What config may call a tool. */
-export const namesOf = ({ name, remoteName }: Tool) =>
-  remoteName === undefined ? [name] : [name, remoteName]
-
-/** A tool with the policy that it has by the config of its capability. */
-export function withPolicy(tool: Tool, config: Record<string, unknown>): Tool {
-  const { requires_approval: wanted } = config
-  const isNamed = Array.isArray(wanted)
-    ? namesOf(tool).some((name) => wanted.includes(name))
-    : wanted === true
-  return isNamed ? { ...tool, policy: 'requires_approval' } : tool
+  if (!capability.tools) return whole as unknown as Capability
+  const config = withApproval(whole.config)
+  const sessionRules = { ...whole.sessionRules, requires_approval: 'approval' }
+  return { ...whole, config, sessionRules } as unknown as Capability
 }
 
 /** A failure that the model should read, and can do something about. */

@@ -20,7 +20,9 @@ const noInput = Type.Object({}, { additionalProperties: false })
 const tool = (name: string, description = name) =>
   defineTool({ name, description, replay: 'safe', input: noInput, run: () => ({}) })
 
-function capability(id: string, more: Partial<Capability> = {}): Capability {
+type More = Partial<Omit<Capability, 'config' | 'sessionRules'>>
+
+function capability(id: string, more: More = {}): Capability {
   return defineCapability({ id, name: id, status: 'available', ...about, ...more })
 }
 
@@ -30,6 +32,7 @@ const voice = defineCapability({
   status: 'available',
   ...about,
   config: Type.Object({ tone: Type.Optional(Type.String()), length: Type.Optional(Type.Number()) }),
+  sessionRules: { tone: 'session', length: 'session' },
   prompt: ({ tone, length }) => `tone ${tone}, length ${length}`,
   tools: ({ tone }) => [tool('speak', `Speaks ${tone ?? 'plainly'}.`)],
 })
@@ -52,6 +55,12 @@ const use = (ref: string, config?: unknown): CapabilityUse =>
 function put(agent: CapabilityUse[], session: CapabilityUse[] = [], agentPrompt = 'Be kind.') {
   return assemble(list, { agentPrompt, agentUses: agent, sessionUses: session })
 }
+
+const checkTogether = (
+  agentUses: CapabilityUse[],
+  sessionUses: CapabilityUse[],
+  among: readonly Capability[] = list,
+) => checkCombination(among, { agentUses, sessionUses })
 
 const idsIn = (prompt: string) =>
   [...prompt.matchAll(/<capability id="(\w+)">/g)].map(([, id]) => id)
@@ -155,19 +164,24 @@ test('no config, null and an empty one mean the same', () => {
 })
 
 test('tools of one name from two capabilities are refused, from one capability used twice not', () => {
-  const { code, error } = refusal(() => checkCombination(list, [use('voice')], [use('loud')]))
+  const { code, error } = refusal(() => checkTogether([use('voice')], [use('loud')]))
   assert.equal(code, 'invalid_request')
   assert.match(error, /voice and loud both bring a tool speak/)
-  checkCombination(list, [use('voice')], [use('voice', { tone: 'low' }), use('silent')])
+  checkTogether([use('voice')], [use('voice', { tone: 'low' }), use('silent')])
 })
 
 test('the config of agent and session is checked as it is merged', () => {
-  const strict = capability('strict', {
-    config: Type.Object({}, { maxProperties: 1 }),
+  const number = Type.Optional(Type.Number())
+  const strict = defineCapability({
+    id: 'strict',
+    name: 'strict',
+    status: 'available',
+    ...about,
+    config: Type.Object({ a: number, b: number }, { maxProperties: 1 }),
+    sessionRules: { a: 'session', b: 'session' },
   })
-  checkCombination([strict], [use('strict', { a: 1 })], [use('strict', { a: 2 })])
-  const both = () =>
-    checkCombination([strict], [use('strict', { a: 1 })], [use('strict', { b: 2 })])
+  checkTogether([use('strict', { a: 1 })], [use('strict', { a: 2 })], [strict])
+  const both = () => checkTogether([use('strict', { a: 1 })], [use('strict', { b: 2 })], [strict])
   assert.equal(refusal(both).details?.[0]?.path, 'capabilities/0/config')
 })
 
@@ -213,8 +227,10 @@ test('the session’s config lies over the agent’s, at the agent’s place', (
   assert.equal(tools.get('speak')?.description, 'Speaks high.')
 })
 
-test('config that a later version no longer takes counts as empty', () => {
-  assert.match(put([use('voice', { tone: 5 })]).prompt, /tone undefined/)
+test('leaves out a capability whose config a later version no longer takes', () => {
+  const { prompt, tools, left } = put([use('voice', { tone: 5 }), use('silent')])
+  assert.deepEqual([prompt, [...tools.keys()]], ['Be kind.', ['one']])
+  assert.match(left[0]!.error!, /config of the agent for voice is not valid \(tone must be string/)
 })
 
 test('of tools with one name the first stays', () => {

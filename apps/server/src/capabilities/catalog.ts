@@ -1,25 +1,30 @@
-import type {
-  CapabilityInfo,
-  CapabilityUse,
-  ClientTool,
-  ErrorDetail,
-  Preview,
-} from '@outlast/contract'
+import type { CapabilityInfo, ClientTool, ErrorDetail, Preview } from '@outlast/contract'
 import { ApiError, invalidAt } from '../errors.ts'
-import { type Capability, type Mount, namesOf, type Tool, withPolicy } from './capability.ts'
-import { asTool } from './client-tools.ts'
+import {
+  type Applied,
+  appliedOf,
+  type BothUses,
+  type Config,
+  type Configs,
+  configIn,
+  configsOf,
+  type LeftOut,
+  type Uses,
+} from './applied.ts'
+import { toolsOf, unmatchedAt, unmatchedName } from './approval.ts'
+import type { Capability, Mount, Tool } from './capability.ts'
+import { asTool, widensAgent } from './client-tools.ts'
 import { isMcpRef } from './mcp/ref.ts'
+import { widenedAt } from './session-rules.ts'
 import { explain, problemsOf } from './validation.ts'
 
-/** A capability that takes effect, and with which config. */
-type Applied = { capability: Capability; config: Record<string, unknown> }
-
 /** What a model is given: one system prompt, and tools by name; and what it is made of. */
-export type RuntimeAgent = { prompt: string; tools: Map<string, Tool>; parts: readonly Applied[] }
-
-type Uses = readonly CapabilityUse[]
-
-const appliedMax = 100
+export type RuntimeAgent = {
+  prompt: string
+  tools: Map<string, Tool>
+  parts: readonly Applied[]
+  left: readonly LeftOut[]
+}
 
 /** A capability for those who choose one, with the tools and the prompt that it has without config. */
 export function describeCapability(capability: Capability): CapabilityInfo {
@@ -45,10 +50,6 @@ export function describeCapability(capability: Capability): CapabilityInfo {
 export function describeTool({ name, description, input, policy = 'auto' }: Tool) {
   return { type: 'builtin' as const, name, description, parameters: { ...input }, policy }
 }
-
-/** The tools that a capability has by its config. */
-const toolsOf = ({ capability, config }: Applied) =>
-  capability.tools(config).map((tool) => withPolicy(tool, config))
 
 /**
  * Refuses a list of uses in a request that could not be applied as it stands.
@@ -88,36 +89,34 @@ function checkApproval(
   config: Record<string, unknown>,
   path: string,
 ): void {
-  const { requires_approval: wanted } = config
-  if (!Array.isArray(wanted) || wanted.length === 0 || capability.isUnlisted) return
-  const names = new Set(capability.tools(config).flatMap(namesOf))
-  const odd = wanted.findIndex((name) => !names.has(name))
+  const odd = unmatchedAt(capability, config)
   if (odd < 0) return
+  const { requires_approval: wanted } = config as { requires_approval: string[] }
   const message = `names ${wanted[odd]}, which is no tool of ${capability.id} with this config`
   throw invalidAt(`${path}/requires_approval/${odd}`, message)
 }
 
+type Combination = BothUses & {
+  clientTools?: readonly ClientTool[] | undefined
+  /** Where the session's uses stand in the request. */
+  path?: string
+}
+
 /**
- * Refuses uses that are fine each, but not together: config of agent and session merged, tools of one name.
- * Pass no session uses to check an agent. Contract: throws ApiError with details.
+ * Refuses uses that are fine each, but not together: a session that allows more than its agent, config of agent and
+ * session combined, tools of one name. Contract: throws ApiError with details.
  */
 export function checkCombination(
   list: readonly Capability[],
-  agentUses: Uses,
-  sessionUses: Uses,
-  clientTools: readonly ClientTool[] = [],
+  { clientTools = [], path = 'capabilities', ...uses }: Combination,
 ): void {
-  for (const [index, { ref }] of sessionUses.entries()) {
+  for (const [index, { ref }] of uses.sessionUses.entries()) {
     const capability = list.find(({ id }) => id === ref)
-    if (!capability) continue
-    checkConfig(
-      capability,
-      mergedConfig(ref, agentUses, sessionUses),
-      `capabilities/${index}/config`,
-    )
+    if (capability)
+      checkNarrower(capability, configsOf(list, capability, uses), `${path}/${index}/config`)
   }
   const owners = new Map<string, string>()
-  for (const { capability, config } of applied(list, agentUses, sessionUses)) {
+  for (const { capability, config } of appliedOf(list, uses).parts) {
     for (const { name } of capability.tools(config)) {
       const owner = owners.get(name) ?? capability.id
       if (owner !== capability.id) {
@@ -132,38 +131,42 @@ export function checkCombination(
   }
 }
 
+function checkNarrower(capability: Capability, configs: Configs, path: string): void {
+  const { agent, session } = configs
+  const fits = agent !== undefined && problemsOf(capability.config, agent).length === 0
+  const below = fits && widenedAt(capability.sessionRules, agent as Config, session as Config)
+  if (typeof below === 'string') throw widensAgent(path + below)
+  const { error } = configIn(capability, configs)
+  if (error !== undefined) throw invalidAt(path, `cannot be combined with the agent's: ${error}`)
+}
+
 /**
  * Puts the capabilities of an agent and of a session together with the agent's prompt.
- * Contract: pure; never throws. What is gone or not available is left out, config that no longer fits its
- * schema counts as empty, and of tools with one name the first stays; those of the client come last.
+ * Contract: pure; never throws. What is gone, not available or has config that no longer fits its schema is left
+ * out, and of tools with one name the first stays; those of the client come last.
  */
 export function assemble(
   list: readonly Capability[],
-  agent: {
-    agentPrompt: string
-    agentUses: Uses
-    sessionUses: Uses
-    clientTools?: readonly ClientTool[]
-  },
+  agent: BothUses & { agentPrompt: string; clientTools?: readonly ClientTool[] },
 ): RuntimeAgent {
-  const parts = applied(list, agent.agentUses, agent.sessionUses)
+  const { parts, left } = appliedOf(list, agent)
   const tools = new Map<string, Tool>()
   const remote = parts.filter(isRemote)
   const own = parts.filter((part) => !remote.includes(part))
   const clientTools = (agent.clientTools ?? []).map(asTool)
-  for (const tool of [...own.flatMap(toolsOf), ...clientTools, ...remote.flatMap(toolsOf)]) {
+  for (const tool of [...own.flatMap(policed), ...clientTools, ...remote.flatMap(policed)]) {
     if (!tools.has(tool.name)) tools.set(tool.name, tool)
   }
-  return { prompt: assemblePrompt(parts, agent.agentPrompt), tools, parts }
+  return { prompt: assemblePrompt(parts, agent.agentPrompt), tools, parts, left }
 }
+
+const policed = ({ capability, config }: Applied) => toolsOf(capability, config)
 
 const isRemote = ({ capability }: Applied) => isMcpRef(capability.id)
 
 /** The same for people: what the model gets, who brings it, and what does not take effect. */
 export function describeAgent(
-  list: readonly Capability[],
-  { prompt, tools, parts }: RuntimeAgent,
-  uses: Uses,
+  { prompt, tools, parts, left }: RuntimeAgent,
   clientTools: readonly ClientTool[] = [],
 ): Omit<Preview, 'model'> {
   const owners = new Map<string, string>()
@@ -178,14 +181,13 @@ export function describeAgent(
       : { ...describeTool(tool), capability_id: owners.get(tool.name)! },
   )
   const hidden = clientTools.filter(({ name }) => !tools.get(name)?.client)
-  const applied = new Set(parts.map(({ capability }) => capability.id))
-  const left = uses.map(({ ref }) => ref).filter((ref) => !applied.has(ref))
   return {
     system_prompt: prompt,
     tools: described,
     capabilities: parts.map(({ capability, config }) => ({ ref: capability.id, config })),
     warnings: [
-      ...[...new Set(left)].map((ref) => whyLeftOut(list, ref)),
+      ...left.map(({ why }) => why),
+      ...parts.flatMap(approvalWarnings),
       ...hidden.map(
         ({ name }) =>
           `${owners.get(name)} brings a tool ${name}: that of the client has no effect.`,
@@ -195,18 +197,18 @@ export function describeAgent(
   }
 }
 
-function whyLeftOut(list: readonly Capability[], ref: string): string {
-  const capability = list.find(({ id }) => id === ref)
-  if (!capability) return `There is no capability ${ref} any more: it has no effect.`
-  if (capability.status === 'available')
-    return `More than ${appliedMax} capabilities: ${ref} has no effect.`
-  return `The capability ${ref} is ${capability.status.replace('_', ' ')}: it has no effect.`
+function approvalWarnings({ capability, config }: Applied): string[] {
+  const name = unmatchedName(capability, config)
+  if (name === undefined || capability.isUnlisted) return []
+  return [
+    `requires_approval names ${name}, which is no tool of ${capability.name}: all its tools require approval.`,
+  ]
 }
 
 /** The files that a session with these capabilities has from its start; of two at one path the first. */
-export function mountsOf(list: readonly Capability[], agentUses: Uses, sessionUses: Uses): Mount[] {
+export function mountsOf(list: readonly Capability[], uses: BothUses): Mount[] {
   const mounts = new Map<string, Mount>()
-  for (const { capability, config } of applied(list, agentUses, sessionUses)) {
+  for (const { capability, config } of appliedOf(list, uses).parts) {
     for (const mount of capability.mounts(config)) {
       if (!mounts.has(mount.path)) mounts.set(mount.path, mount)
     }
@@ -241,7 +243,12 @@ export function checkCatalog(list: readonly Capability[]): void {
   for (const capability of list) checkDefinition(capability)
 }
 
-function checkDefinition({ id, config, tools, prompt, mounts }: Capability): void {
+function checkDefinition({ id, config, sessionRules, tools, prompt, mounts }: Capability): void {
+  const free = Object.keys(config.properties ?? {}).find(
+    (name) => !Object.hasOwn(sessionRules, name),
+  )
+  if (free !== undefined)
+    throw new Error(`${id} has a config field ${free} without a session rule.`)
   if (problemsOf(config, {}).length > 0) throw new Error(`${id} does not take an empty config.`)
   if (hidesTooDeep(config))
     throw new Error(`${id} has a writeOnly field inside another one: nothing would mask it.`)
@@ -271,31 +278,6 @@ function assemblePrompt(parts: readonly Applied[], agentPrompt: string): string 
   })
   if (texts.length === 0) return agentPrompt
   return [...texts, `<system-prompt>\n${agentPrompt}\n</system-prompt>`].join('\n\n')
-}
-
-/** Every capability that takes effect, once, dependencies first, with its config. */
-function applied(list: readonly Capability[], agentUses: Uses, sessionUses: Uses): Applied[] {
-  const seen = new Set<string>()
-  const result: Applied[] = []
-  const visit = (ref: string) => {
-    if (seen.has(ref)) return
-    seen.add(ref)
-    const capability = list.find(({ id }) => id === ref)
-    if (capability?.status !== 'available') return
-    for (const dependency of capability.dependencies) visit(dependency)
-    if (result.length === appliedMax) return
-    const config = mergedConfig(ref, agentUses, sessionUses)
-    const fits = problemsOf(capability.config, config).length === 0
-    result.push({ capability, config: fits ? config : {} })
-  }
-  for (const { ref } of agentUses) visit(ref)
-  for (const { ref } of sessionUses) visit(ref)
-  return result
-}
-
-function mergedConfig(ref: string, agentUses: Uses, sessionUses: Uses): Record<string, unknown> {
-  const configIn = (uses: Uses) => uses.find((use) => use.ref === ref)?.config as object | undefined
-  return { ...configIn(agentUses), ...configIn(sessionUses) }
 }
 
 /** What is wrong with the arguments of a tool call, in one sentence for the model. */

@@ -1,6 +1,6 @@
 import type { ClientTool } from '@outlast/contract'
 import type { TObject } from 'typebox'
-import { invalidAt } from '../errors.ts'
+import { ApiError, invalidAt } from '../errors.ts'
 import type { Tool } from './capability.ts'
 
 const parametersBytesMax = 65_536
@@ -30,12 +30,42 @@ export function checkClientTools(
   })
 }
 
-/** The client's tools in a session: of two of one name the session's own. Contract: pure. */
+/**
+ * The client's tools in a session: of two of one name the session's own, which needs approval if the agent's does.
+ * Contract: pure.
+ */
 export function clientToolsOf(
   agentTools: readonly ClientTool[],
   sessionTools: readonly ClientTool[],
 ): ClientTool[] {
-  return [...new Map([...agentTools, ...sessionTools].map((tool) => [tool.name, tool])).values()]
+  const tools = new Map(agentTools.map((tool) => [tool.name, tool]))
+  for (const tool of sessionTools) {
+    const { policy = tool.policy } = isAsked(tools.get(tool.name)) ? approval : tool
+    tools.set(tool.name, policy ? { ...tool, policy } : tool)
+  }
+  return [...tools.values()]
+}
+
+const approval = { policy: 'requires_approval' } as const
+const isAsked = (tool: ClientTool | undefined) => tool?.policy === approval.policy
+
+/** Refuses a session's tools that would take the approval from those of the agent. Contract: throws 400. */
+export function checkNarrowerTools(
+  agentTools: readonly ClientTool[],
+  sessionTools: readonly ClientTool[],
+  path = 'tools',
+): void {
+  const odd = sessionTools.findIndex(
+    ({ name, policy }) =>
+      policy === 'auto' && isAsked(agentTools.find((tool) => tool.name === name)),
+  )
+  if (odd >= 0) throw widensAgent(`${path}/${odd}/policy`)
+}
+
+/** A session's field that allows more than the agent does. */
+export function widensAgent(path: string) {
+  const details = [{ path, message: 'allows more than the agent does' }]
+  return new ApiError('session_widens_agent', path, details)
 }
 
 const runElsewhere = () => {

@@ -34,6 +34,7 @@ export const currentTime = defineCapability({
   icon: 'clock',
   status: 'available',
   config,
+  sessionRules: { timezone: 'session' },
   tools: (config) => [
     defineTool({
       name: 'get_current_time',

@@ -4,7 +4,7 @@ import { aws, config, regionOf } from './fake-aws/aws.ts'
 import { computeTools } from './fake-aws/compute.ts'
 import { metricTools } from './fake-aws/metrics.ts'
 import { storageTools } from './fake-aws/storage.ts'
-import { chosenTools, onlyLooking } from './session-document.ts'
+import { chosenTools, documentRules, onlyLooking } from './session-document.ts'
 
 export const fakeAws = defineCapability({
   id: 'fake_aws',
@@ -14,6 +14,7 @@ export const fakeAws = defineCapability({
   icon: 'cloud',
   status: 'available',
   config,
+  sessionRules: { ...documentRules, region: 'session' },
   prompt: (config) =>
     [
       `You look after an invented cloud account in ${regionOf(config)} with the aws_ tools. All of it stands in ${aws.pathOf(config)}; no real account is touched.`,

@@ -2,7 +2,7 @@ import { defineCapability } from './capability.ts'
 import { config, crm } from './fake-crm/crm.ts'
 import { customerTools } from './fake-crm/customers.ts'
 import { ticketTools } from './fake-crm/tickets.ts'
-import { chosenTools, onlyLooking } from './session-document.ts'
+import { chosenTools, documentRules, onlyLooking } from './session-document.ts'
 
 export const fakeCrm = defineCapability({
   id: 'fake_crm',
@@ -12,6 +12,7 @@ export const fakeCrm = defineCapability({
   icon: 'users',
   status: 'available',
   config,
+  sessionRules: { ...documentRules, default_tier: 'session' },
   prompt: (config) =>
     [
       `You look after invented customers with the crm_ tools. All of it stands in ${crm.pathOf(config)}.`,

@@ -2,7 +2,7 @@ import { defineCapability } from './capability.ts'
 import { bookTools } from './fake-financial/books.ts'
 import { config, currencyOf, finance } from './fake-financial/finance.ts'
 import { reportTools } from './fake-financial/reports.ts'
-import { chosenTools, onlyLooking } from './session-document.ts'
+import { chosenTools, documentRules, onlyLooking } from './session-document.ts'
 
 export const fakeFinancial = defineCapability({
   id: 'fake_financial',
@@ -13,6 +13,7 @@ export const fakeFinancial = defineCapability({
   icon: 'dollar-sign',
   status: 'available',
   config,
+  sessionRules: { ...documentRules, currency: 'session' },
   prompt: (config) =>
     [
       `You keep the invented books of a company in ${currencyOf(config)} with the finance_ tools. All of it stands in ${finance.pathOf(config)}.`,

@@ -3,7 +3,7 @@ import { orderTools } from './fake-warehouse/orders.ts'
 import { shipmentTools } from './fake-warehouse/shipments.ts'
 import { stockTools } from './fake-warehouse/stock.ts'
 import { config, warehouse } from './fake-warehouse/warehouse.ts'
-import { chosenTools, onlyLooking } from './session-document.ts'
+import { chosenTools, documentRules, onlyLooking } from './session-document.ts'
 
 export const fakeWarehouse = defineCapability({
   id: 'fake_warehouse',
@@ -13,6 +13,7 @@ export const fakeWarehouse = defineCapability({
   icon: 'package',
   status: 'available',
   config,
+  sessionRules: { ...documentRules, currency: 'session' },
   prompt: (config) =>
     [
       `You run an invented warehouse with the warehouse_ tools. All of it stands in ${warehouse.pathOf(config)}.`,

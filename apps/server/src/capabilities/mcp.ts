@@ -72,7 +72,7 @@ function ownNames(capabilities: readonly Capability[]): string[] {
 }
 
 function capabilityOf(server: McpServerRow, names: Map<string, Named>, mcp: Mcp): Capability {
-  const { id, name, description, status, tools, tools_error } = server
+  const { id, name, description, url, status, tools, tools_error } = server
   const count = tools?.tools.length ?? 0
   const isDown = status === 'active' && tools_error !== null
   const about = { server_id: id, name, capability_id: refOf(id) }
@@ -85,6 +85,7 @@ function capabilityOf(server: McpServerRow, names: Map<string, Named>, mcp: Mcp)
       icon: 'mcp',
       status: status === 'active' ? 'available' : 'disabled',
       config,
+      sessionRules: { tools: 'intersection', exclude_tools: 'union', timeout_ms: 'smaller' },
       prompt: () => (isDown ? missing(name, count) : undefined),
       tools: (config: Config) =>
         (tools?.tools ?? [])
@@ -92,6 +93,7 @@ function capabilityOf(server: McpServerRow, names: Map<string, Named>, mcp: Mcp)
           .map((tool) => toolOf(tool, names, { server, config, mcp })),
     }),
     isUnlisted: tools === null,
+    address: url,
     warnings: warningsOf(server, names),
     ...(isDown && { unavailable: { ...about, error: tools_error } }),
   }

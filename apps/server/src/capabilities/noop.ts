@@ -19,5 +19,6 @@ export const noop = defineCapability({
   icon: 'circle-off',
   status: 'available',
   config,
+  sessionRules: { note: 'session' },
   prompt: ({ note }) => note,
 })

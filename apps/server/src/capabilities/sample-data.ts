@@ -112,6 +112,7 @@ export const sampleData = defineCapability({
   status: 'available',
   dependencies: ['session_file_system'],
   config,
+  sessionRules: { path: 'session', datasets: 'session' },
   prompt: (config) =>
     [`There is read-only sample data in ${directoryOf(config)}, told of in README.md:`]
       .concat(linesOf(config))

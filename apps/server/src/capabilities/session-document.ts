@@ -54,6 +54,14 @@ export const documentConfig = <Shape extends TObject, More extends TProperties>(
     strict,
   )
 
+/** How a session's config combines with the agent's, for the fields of `documentConfig`. */
+export const documentRules = {
+  path: 'session',
+  readonly: 'true_wins',
+  seed: 'session',
+  data: 'session',
+} as const
+
 type Definition<Input extends TObject, Data, Config> = {
   name: string
   description: string

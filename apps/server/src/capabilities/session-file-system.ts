@@ -180,6 +180,7 @@ export const sessionFileSystem = defineCapability({
   icon: 'hard-drive',
   status: 'available',
   config,
+  sessionRules: { readonly: 'true_wins' },
   prompt: ({ readonly }) =>
     [
       'This session has files of its own, which stay from turn to turn. Paths are absolute.',

@@ -166,6 +166,11 @@ export const sessionStorage = defineCapability({
   icon: 'database',
   status: 'available',
   config,
+  sessionRules: {
+    secrets: 'false_wins',
+    readonly: 'true_wins',
+    value_bytes_max: 'smaller',
+  },
   prompt: about,
   tools: (config) => [
     ...readValues,

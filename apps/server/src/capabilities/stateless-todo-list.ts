@@ -84,6 +84,7 @@ export const statelessTodoList = defineCapability({
   icon: 'list-checks',
   status: 'available',
   config,
+  sessionRules: { items_max: 'smaller', strict: 'true_wins' },
   prompt: about,
   tools: (config) => [
     defineTool({

@@ -59,6 +59,7 @@ export const testMath = defineCapability({
   icon: 'calculator',
   status: 'available',
   config,
+  sessionRules: { precision: 'session' },
   prompt: () => 'Use the tools add, subtract, multiply and divide for every calculation.',
   tools: (config) =>
     operations.map(({ name: operation, description, calculate }) =>

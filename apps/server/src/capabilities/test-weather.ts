@@ -96,6 +96,7 @@ export const testWeather = defineCapability({
   icon: 'cloud-sun',
   status: 'available',
   config,
+  sessionRules: { units: 'session' },
   prompt: () =>
     'get_weather tells the weather of a place now, get_forecast that of the next days (up to 7).',
   tools: toolsOf,

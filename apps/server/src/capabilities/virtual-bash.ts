@@ -167,6 +167,12 @@ export const virtualBash = defineCapability({
   status: 'available',
   dependencies: ['session_file_system'],
   config,
+  sessionRules: {
+    timeout_ms: 'session',
+    env: 'session',
+    commands: 'intersection',
+    allowed_hosts: 'granted_hosts',
+  },
   prompt,
   tools: (config) => [bash(config)],
 })

@@ -37,6 +37,16 @@ export const webFetch = defineCapability({
   icon: 'globe',
   status: 'available',
   config: WebFetchConfig,
+  sessionRules: {
+    allowed_domains: 'hosts',
+    blocked_domains: 'union',
+    bytes_max: 'smaller',
+    timeout_ms: 'smaller',
+    content_length_max: 'smaller',
+    redirects_max: 'smaller',
+    user_agent: 'session',
+    default_format: 'session',
+  },
   tools: (config) => {
     const settings = settingsOf(config)
     return [

@@ -12,7 +12,11 @@ import {
 } from '@outlast/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { checkCombination, checkUses } from '../capabilities/catalog.ts'
-import { checkClientTools, clientToolsOf } from '../capabilities/client-tools.ts'
+import {
+  checkClientTools,
+  checkNarrowerTools,
+  clientToolsOf,
+} from '../capabilities/client-tools.ts'
 import { isMasked, masked, unmasked } from '../capabilities/masking.ts'
 import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { invalidAt } from '../errors.ts'
@@ -59,7 +63,7 @@ export async function checkAgent(
   const clientTools = checkClientTools(tools)
   const list = await capabilitiesFor({ ...node, db }, orgId, { uses, clientTools })
   checkUses(list, uses)
-  checkCombination(list, uses, [], clientTools)
+  checkCombination(list, { agentUses: uses, sessionUses: [], clientTools })
   if (model) await checkModel(db, orgId, model, 'default_model_id')
 }
 
@@ -112,7 +116,8 @@ export function agentRoutes({ app, node }: Api): void {
   async function checkTogether({ db, orgId }: Where, id: string, change: Choices) {
     const agent = await getAgent(db, orgId, id)
     const uses = change.capabilities ?? agent.capabilities
-    checkCombination(capabilities, uses, [], change.tools ?? agent.tools ?? [])
+    const clientTools = change.tools ?? agent.tools ?? []
+    checkCombination(capabilities, { agentUses: uses, sessionUses: [], clientTools })
   }
 
   app.route<{ Querystring: PageQuery }>({
@@ -171,14 +176,19 @@ export function agentRoutes({ app, node }: Api): void {
       await checkAgent(node, { db, orgId }, body)
       const uses = body.capabilities ?? []
       const more = session?.capabilities ?? []
-      const clientTools = clientToolsOf(
-        checkClientTools(body.tools),
-        checkClientTools(session?.tools, 'session/tools'),
-      )
+      const tools = checkClientTools(body.tools)
+      const sessionTools = checkClientTools(session?.tools, 'session/tools')
+      checkNarrowerTools(tools, sessionTools, 'session/tools')
+      const clientTools = clientToolsOf(tools, sessionTools)
       const named = { uses: [...uses, ...more], clientTools }
       const list = await capabilitiesFor({ ...node, db }, orgId, named)
       checkUses(list, more, 'session/capabilities')
-      checkCombination(list, uses, more, clientTools)
+      checkCombination(list, {
+        agentUses: uses,
+        sessionUses: more,
+        clientTools,
+        path: 'session/capabilities',
+      })
       if (session?.model_id) await checkModel(db, orgId, session.model_id, 'session/model_id')
       return previewOf(node, orgId, {
         prompt: body.system_prompt ?? '',

@@ -21,6 +21,7 @@ const locked = defineCapability({
   icon: 'lock',
   status: 'available',
   config: Type.Object({ key: Type.Optional(Type.String({ writeOnly: true })) }),
+  sessionRules: { key: 'session' },
 })
 
 let server: Awaited<ReturnType<typeof startServer>>

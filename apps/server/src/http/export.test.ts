@@ -28,6 +28,7 @@ const locked = defineCapability({
   icon: 'lock',
   status: 'available',
   config: Type.Object({ key: Type.Optional(Type.String({ writeOnly: true })) }),
+  sessionRules: { key: 'session' },
   tools: () => [],
 })
 

@@ -23,6 +23,7 @@ const locked = defineCapability({
     },
     { additionalProperties: false },
   ),
+  sessionRules: { key: 'session', label: 'session' },
   tools: ({ key, label }) => [
     defineTool({
       name: 'open',

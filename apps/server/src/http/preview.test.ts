@@ -26,6 +26,7 @@ const greeter = defineCapability({
     },
     { additionalProperties: false },
   ),
+  sessionRules: { greeting: 'session', loud: 'session' },
   prompt: ({ greeting = 'Hello' }) => `Begin with ${greeting}.`,
   tools: ({ loud = false }) => [
     defineTool({
@@ -228,11 +229,27 @@ test('capabilities that cannot be put together keep the server from starting, an
       /x has two tools called y/,
     ],
     [
-      [defineCapability({ ...about, id: 'x', name: 'X', config: demanding })],
+      [
+        defineCapability({
+          ...about,
+          id: 'x',
+          name: 'X',
+          config: demanding,
+          sessionRules: { key: 'session' },
+        }),
+      ],
       /x does not take an empty config/,
     ],
     [
-      [defineCapability({ ...about, id: 'x', name: 'X', config: hiding })],
+      [
+        defineCapability({
+          ...about,
+          id: 'x',
+          name: 'X',
+          config: hiding,
+          sessionRules: { inner: 'session' },
+        }),
+      ],
       /x has a writeOnly field inside another one/,
     ],
     [
@@ -245,6 +262,10 @@ test('capabilities that cannot be put together keep the server from starting, an
         }),
       ],
       /x has a file at y/,
+    ],
+    [
+      [{ ...greeter, sessionRules: {} }],
+      /greeter has a config field greeting without a session rule/,
     ],
   ]
   for (const [list, words] of wrong) {

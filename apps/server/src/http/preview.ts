@@ -27,7 +27,7 @@ export async function previewOf(
   const wanted = models.filter((id) => typeof id === 'string')
   const route = await findModelRoute(node.db, orgId, wanted)
   const { id, model_id, provider_id, provider_type } = route ?? {}
-  const described = describeAgent(capabilities, agent, uses, clientTools)
+  const described = describeAgent(agent, clientTools)
   return {
     ...masked(capabilities, described),
     model: route ? ({ id, model_id, provider_id, provider_type } as Preview['model']) : null,

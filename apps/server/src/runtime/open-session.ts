@@ -1,6 +1,10 @@
 import type { NewSession, Session } from '@outlast/contract'
 import { checkCombination, checkUses, mountsOf } from '../capabilities/catalog.ts'
-import { checkClientTools, clientToolsOf } from '../capabilities/client-tools.ts'
+import {
+  checkClientTools,
+  checkNarrowerTools,
+  clientToolsOf,
+} from '../capabilities/client-tools.ts'
 import { unmasked } from '../capabilities/masking.ts'
 import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { ApiError } from '../errors.ts'
@@ -25,14 +29,16 @@ export async function openSession(
   if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
   const uses = unmasked(capabilities, wanted.capabilities ?? [], [])
   const tools = checkClientTools(wanted.tools)
+  checkNarrowerTools(agent.tools ?? [], tools)
   const clientTools = clientToolsOf(agent.tools ?? [], tools)
+  const both = { agentUses: agent.capabilities, sessionUses: uses }
   const named = { uses: [...agent.capabilities, ...uses], clientTools }
   const list = await capabilitiesFor({ ...node, db }, orgId, named)
   checkUses(list, uses)
-  checkCombination(list, agent.capabilities, uses, clientTools)
+  checkCombination(list, { ...both, clientTools })
   if (wanted.model_id) await checkModel(db, orgId, wanted.model_id)
   const model_id = wanted.model_id ?? agent.default_model_id ?? null
-  const mounts = mountsOf(capabilities, agent.capabilities, uses)
+  const mounts = mountsOf(capabilities, both)
   const create = (db: Db) => createSession(db, orgId, { ...wanted, model_id, tools, id })
   if (mounts.length > 0) await node.quotas.checkStorage(orgId)
   // Last: the other check may read the counts anew, which do not have this session yet.

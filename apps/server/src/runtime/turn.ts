@@ -78,10 +78,16 @@ function begin(turn: Turn): void {
 /** What the turn should have and does not: once, whichever attempt finds out. */
 function tellUnavailable(turn: Turn): void {
   const told = new Set(
-    turn.events.flatMap(({ type, data, context }) =>
-      type === 'mcp.unavailable' && context.turn_id === turn.run.turnId ? [data.server_id] : [],
-    ),
+    turn.events.flatMap(({ type, data, context }) => {
+      if (context.turn_id !== turn.run.turnId) return []
+      if (type === 'mcp.unavailable') return [data.server_id]
+      return type === 'capability.unavailable' ? [data.capability_id] : []
+    }),
   )
+  for (const { ref, error } of turn.agent.left) {
+    if (error === undefined || told.has(ref)) continue
+    draft(turn, 'capability.unavailable', contextOf(turn), { capability_id: ref, error })
+  }
   for (const { capability } of turn.agent.parts) {
     const { unavailable } = capability
     if (!unavailable || told.has(unavailable.server_id)) continue

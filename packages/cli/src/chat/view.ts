@@ -182,6 +182,7 @@ export function createView(options: ViewOptions) {
       beside(tell.line('∙', 'the conversation is long: its beginning is summed up', '', 'dim')),
     'mcp.unavailable': ({ name }) =>
       beside(tell.line('∙', `the MCP server ${name} is unavailable`, '', 'dim')),
+    'capability.unavailable': ({ error }) => beside(tell.line('∙', error, '', 'dim')),
     'llm.generation': ({ metadata }) => {
       reason = metadata.success ? '' : (metadata.error ?? '')
     },

@@ -17,6 +17,16 @@ function isDomain(entry: string): boolean {
 
 Format.Set('domain', isDomain)
 
+/** True when every host that the second entry means is meant by the first. Contract: pure; never throws. */
+export function coversHost(entry: string, other: string): boolean {
+  const [named, wanted] = [namedHost(entry), namedHost(other)]
+  if (!entry.startsWith('*.')) return !other.startsWith('*.') && named === wanted
+  return wanted.endsWith(`.${named}`) || (other.startsWith('*.') && named === wanted)
+}
+
+/** The host of an entry; of one that is no host, its text. */
+const namedHost = (entry: string) => (isDomain(entry) ? hostOf(entry) : entry.toLowerCase())
+
 /** A list of hosts; `*.example.com` means every host below example.com, and not that one. */
 export const Domains = (description: string) =>
   Type.Array(Type.String({ format: 'domain', maxLength: 260, examples: ['*.example.com'] }), {

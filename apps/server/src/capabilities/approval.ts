@@ -1,0 +1,55 @@
+import { type TObject, Type } from 'typebox'
+import type { Capability, Tool } from './capability.ts'
+
+type Config = Readonly<Record<string, unknown>>
+
+const approval = Type.Optional(
+  Type.Union([Type.Boolean(), Type.Array(Type.String(), { maxItems: 1_000 })], {
+    description:
+      'Which of its tools a person has to allow before each call: all, or the named ones; absent or false: those that say so.',
+  }),
+)
+
+/** The config of a capability, whose tools its user may put under approval. */
+export function withApproval({ properties, required: _, ...options }: TObject): TObject {
+  return Type.Object({ ...properties, requires_approval: approval }, options)
+}
+
+/** The names that config may use for a tool. */
+const namesOf = ({ name, remoteName }: Tool) =>
+  remoteName === undefined ? [name] : [name, remoteName]
+
+const wantedNames = ({ requires_approval: wanted }: Config): readonly string[] =>
+  Array.isArray(wanted) ? wanted : []
+
+/** The index of an approval name that no tool has with this config; -1 where every name has one. */
+export function unmatchedAt(capability: Capability, config: Config): number {
+  const wanted = wantedNames(config)
+  if (wanted.length === 0 || capability.isUnlisted) return -1
+  const names = new Set(capability.tools({ ...config }).flatMap(namesOf))
+  return wanted.findIndex((name) => !names.has(name))
+}
+
+/** An approval name that no tool of the capability has, with this config or with none. */
+export function unmatchedName(capability: Capability, config: Config): string | undefined {
+  const wanted = wantedNames(config)
+  if (wanted.length === 0) return undefined
+  const tools = [...capability.tools({ ...config }), ...capability.tools({})]
+  const names = new Set(tools.flatMap(namesOf))
+  return wanted.find((name) => !names.has(name))
+}
+
+/**
+ * The tools of a capability with the policies that they have by its config.
+ * Contract: pure. An approval name that no tool has puts all tools under approval: the tool that it was meant for
+ * may have another name by now.
+ */
+export function toolsOf(capability: Capability, config: Config): Tool[] {
+  const wanted = wantedNames(config)
+  const isForAll =
+    config.requires_approval === true || unmatchedName(capability, config) !== undefined
+  return capability.tools({ ...config }).map((tool): Tool => {
+    const isWanted = isForAll || namesOf(tool).some((name) => wanted.includes(name))
+    return isWanted ? { ...tool, policy: 'requires_approval' } : tool
+  })
+}

@@ -1,0 +1,132 @@
+import { coversHost } from './web-fetch/domains.ts'
+
+/**
+ * How a session's value of a config field combines with the agent's.
+ * - `session`: the session's value replaces the agent's. For fields that guard nothing.
+ * - `true_wins`, `false_wins`: the narrower boolean.
+ * - `smaller`: the lower limit.
+ * - `union`: for lists of what is refused.
+ * - `intersection`: for lists of what is allowed; a field that is absent allows all.
+ * - `hosts`: the same for hosts, where `*.example.com` covers every host below example.com.
+ * - `granted_hosts`: the same, but a field that is absent allows none.
+ * - `approval`: a tool needs approval if either says so.
+ */
+export type SessionRule =
+  | 'session'
+  | 'true_wins'
+  | 'false_wins'
+  | 'smaller'
+  | 'union'
+  | 'intersection'
+  | 'hosts'
+  | 'granted_hosts'
+  | 'approval'
+
+type RuleOf<Value> =
+  | 'session'
+  | (Value extends boolean
+      ? 'true_wins' | 'false_wins'
+      : Value extends number
+        ? 'smaller'
+        : Value extends readonly string[]
+          ? 'union' | 'intersection' | 'hosts' | 'granted_hosts'
+          : never)
+
+/** A rule for each field of a config. The compiler refuses a capability that leaves one out. */
+export type SessionRules<Config> = {
+  readonly [Field in keyof Config]-?: RuleOf<NonNullable<Config[Field]>>
+}
+
+type Config = Readonly<Record<string, unknown>>
+type Names = readonly string[]
+
+type Rule<Value> = {
+  /** What an absent value of the agent means. Undefined: no limit. */
+  absent?: Value
+  combine: (agent: Value, session: Value) => Value
+  /** Where the session's value allows more than the agent's, below the field. Undefined: nowhere. */
+  widens: (agent: Value, session: Value) => string | undefined
+}
+
+const whole = (isWider: boolean) => (isWider ? '' : undefined)
+const union = (a: Names, b: Names) => [...new Set([...a, ...b])]
+const itemOf = (index: number) => (index < 0 ? undefined : `/${index}`)
+const isCovered = (host: string, hosts: Names) => hosts.some((other) => coversHost(other, host))
+
+const hosts: Rule<Names> = {
+  combine: (agent, session) =>
+    union(
+      session.filter((host) => isCovered(host, agent)),
+      agent.filter((host) => isCovered(host, session)),
+    ),
+  widens: (agent, session) => itemOf(session.findIndex((host) => !isCovered(host, agent))),
+}
+
+type Approval = boolean | Names
+
+const asks = (wanted: Approval) => wanted === true || (wanted !== false && wanted.length > 0)
+
+const rules = {
+  session: { combine: (_, session) => session, widens: () => undefined } satisfies Rule<unknown>,
+  true_wins: {
+    combine: (agent, session) => agent || session,
+    widens: (agent, session) => whole(agent && !session),
+  } satisfies Rule<boolean>,
+  false_wins: {
+    combine: (agent, session) => agent && session,
+    widens: (agent, session) => whole(!agent && session),
+  } satisfies Rule<boolean>,
+  smaller: {
+    combine: Math.min,
+    widens: (agent, session) => whole(session > agent),
+  } satisfies Rule<number>,
+  union: { combine: union, widens: () => undefined } satisfies Rule<Names>,
+  intersection: {
+    combine: (agent, session) => agent.filter((name) => session.includes(name)),
+    widens: (agent, session) => itemOf(session.findIndex((name) => !agent.includes(name))),
+  } satisfies Rule<Names>,
+  hosts,
+  granted_hosts: { ...hosts, absent: [] } satisfies Rule<Names>,
+  approval: {
+    combine: (agent, session) => {
+      if (agent === true || session === true) return true
+      return union(agent || [], session || [])
+    },
+    widens: (agent, session) => whole(asks(agent) && !asks(session)),
+  } satisfies Rule<Approval>,
+}
+
+/** A field without a rule is in no schema: the agent's value stays. */
+function ruleOf(known: Readonly<Record<string, SessionRule>>, field: string): Rule<unknown> {
+  const rule = Object.hasOwn(known, field) ? known[field] : undefined
+  return rule
+    ? (rules[rule] as Rule<unknown>)
+    : { combine: (agent) => agent, widens: () => undefined }
+}
+
+type Known = Readonly<Record<string, SessionRule>>
+
+/** The config that takes effect. Contract: pure; both fit the schema that the rules belong to. */
+export function narrowedConfig(known: Known, agent: Config, session: Config): Config {
+  const fields = new Set([...Object.keys(agent), ...Object.keys(session)])
+  return Object.fromEntries(
+    [...fields].map((field) => {
+      const { absent, combine } = ruleOf(known, field)
+      const [before = absent, after] = [agent[field], session[field]]
+      if (after === undefined) return [field, before]
+      return [field, before === undefined ? after : combine(before, after)]
+    }),
+  )
+}
+
+/** The first place where a session's config allows more than the agent's, as a path; undefined where none does. */
+export function widenedAt(known: Known, agent: Config, session: Config): string | undefined {
+  for (const [field, after] of Object.entries(session)) {
+    const { absent, widens } = ruleOf(known, field)
+    const before = agent[field] ?? absent
+    if (before === undefined || after === undefined) continue
+    const below = widens(before, after)
+    if (below !== undefined) return `/${field}${below}`
+  }
+  return undefined
+}
