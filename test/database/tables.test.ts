@@ -19,7 +19,7 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   number: { is: ['bigint', 'integer', 'smallint', 'double precision'] },
   boolean: { is: ['boolean'] },
   Buffer: { is: ['bytea'] },
-  'string[]': { is: ['text[]'] },
+  'string[]': { is: ['text[]', 'uuid[]'] },
   'number[]': { is: ['integer[]'] },
   Time: { is: ['timestamp with time zone'] },
   NullableTime: { is: ['timestamp with time zone'], nullable: true },

@@ -58,6 +58,7 @@ export const catalogue = {
   email_not_allowed: [403, 'Only people with an address at an allowed domain may sign in.'],
   forbidden: [403, 'This needs %s access.'],
   users_only: [403, 'Only a user who signed in may do this, not a key or a token.'],
+  keys_nested_too_deep: [403, 'At most %s keys may be between a key and its user.'],
   quota_exceeded: [403, 'The organization has reached its quota of %s.'],
   host_not_allowed: [
     403,

@@ -82,12 +82,14 @@ export type Tokens = Static<typeof Tokens>
 export const Scope = oneOf('read', 'write', 'admin', '*')
 export type Scope = Static<typeof Scope>
 
+/** `parent_id`: the key that created this one, which ends with it; null for a key that a user created. */
 const keyFields = {
   id: Uuid,
   name: Type.String(),
   key_prefix: Type.String({ description: 'How the key begins, to tell it from others.' }),
   scopes: Type.Array(Scope),
   expires_at: nullable(Timestamp),
+  parent_id: nullable(Uuid),
   created_at: Timestamp,
 }
 

@@ -53,6 +53,7 @@ export type ServerCode =
   | 'email_not_allowed'
   | 'forbidden'
   | 'users_only'
+  | 'keys_nested_too_deep'
   | 'quota_exceeded'
   | 'host_not_allowed'
   | 'metrics_private'

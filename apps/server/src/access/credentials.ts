@@ -235,17 +235,17 @@ async function readKey(db: Db, key: string): Promise<Entry> {
     found.expires_at === null ? Number.POSITIVE_INFINITY : Date.parse(found.expires_at)
   if (expiresAt <= Date.now()) throw new ApiError('api_key_expired')
   if (found.role === null) throw new ApiError('api_key_without_user')
-  const { org_id: orgId, id, user_id: userId, name, scopes } = found
+  const { org_id: orgId, id, user_id: userId, name, scopes, ancestors } = found
   const level = levelOfKey(scopes, found.role)
   if (level === undefined) throw new ApiError('invalid_api_key')
   // To make owners is more than to administer: only a key that may all that its maker may does so.
   const role = found.role === 'owner' && !scopes.includes('*') ? 'admin' : found.role
   return {
-    subjects: [subjectOf.key(id), subjectOf.member(orgId, userId)],
+    subjects: [...[id, ...ancestors].map(subjectOf.key), subjectOf.member(orgId, userId)],
     expiresAt,
     touchedAt: found.last_used_at === null ? 0 : Date.parse(found.last_used_at),
     bearer: {
-      principal: { kind: 'key', id, name, userId, orgId, role, level },
+      principal: { kind: 'key', id, name, userId, orgId, role, level, key: { scopes, ancestors } },
     },
   }
 }
@@ -276,9 +276,10 @@ async function readSessionToken(db: Db, tokens: Tokens, token: string): Promise<
   if (most === undefined) throw new ApiError('invalid_token')
   const level = most === 'read' ? 'read' : access
   const userId = key?.user_id ?? id
+  const keys = key ? [id, ...key.ancestors] : []
   return {
-    subjects: [subjectOf.key(id), subjectOf.member(orgId, userId)],
-    expiresAt: exp * 1000,
+    subjects: [...keys.map(subjectOf.key), subjectOf.member(orgId, userId)],
+    expiresAt: Math.min(exp * 1000, key?.expires_at ? Date.parse(key.expires_at) : exp * 1000),
     bearer: {
       principal: {
         kind: 'token',

@@ -22,6 +22,8 @@ export type Principal = {
   loginId?: string
   /** A token reaches this session and no other. */
   sessionId?: string
+  /** Of a key: its scopes, and the keys through which it was made. */
+  key?: { scopes: Scope[]; ancestors: string[] }
   /** Where this node counts their requests. */
   counted?: Counted
 }

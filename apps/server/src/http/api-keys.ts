@@ -31,12 +31,25 @@ function checkKeeper({ kind, level }: Principal) {
   if (kind === 'key' && level !== 'admin') throw new ApiError('forbidden', 'admin')
 }
 
-/** A key can be given no more than its maker has. */
-function checkScopes(scopes: Scope[], { kind, level }: Principal): Scope[] {
-  const wanted = levels.findLast((one) => scopes.includes(one))
-  const most = scopes.includes('*') && kind === 'key' ? 'admin' : wanted
+/**
+ * The scopes of a new key: without any in the request, those of the key that makes it, or `*` for a user's.
+ * Contract: throws 403 for more than the maker has. `*` is more than `admin`: it may make owners.
+ */
+function scopesOf(wanted: Scope[] | null | undefined, { level, key }: Principal): Scope[] {
+  const scopes = wanted ?? key?.scopes ?? ['*']
+  const most = levels.findLast((one) => scopes.includes(one))
   if (most !== undefined && !allows(level, most)) throw new ApiError('forbidden', most)
+  if (key && scopes.includes('*') && !key.scopes.includes('*')) throw new ApiError('forbidden', '*')
   return [...new Set(scopes)]
+}
+
+const ancestorsMax = 10
+
+/** The key that makes another one. Contract: throws 403 for the last of a chain. */
+function parentOf({ id, key }: Principal): string | null {
+  if (!key) return null
+  if (key.ancestors.length < ancestorsMax) return id
+  throw new ApiError('keys_nested_too_deep', String(ancestorsMax))
 }
 
 export function apiKeyRoutes({ app, node: { db } }: Api): void {
@@ -64,7 +77,8 @@ export function apiKeyRoutes({ app, node: { db } }: Api): void {
     config: { access: 'read', answersSecret: true },
     schema: {
       operationId: 'create_api_key',
-      summary: 'Make a key. It is shown this once.',
+      summary:
+        'Create a key, which is shown this once. A key creates keys with at most its own scopes and expiry; they end when it is revoked.',
       tags,
       body: NewApiKey,
       response: { 201: CreatedApiKey, '4xx': ErrorResponse },
@@ -72,7 +86,7 @@ export function apiKeyRoutes({ app, node: { db } }: Api): void {
     async handler(request, reply) {
       const { body, principal, db: unit } = request
       checkKeeper(principal)
-      const scopes = checkScopes(body.scopes ?? ['*'], principal)
+      const scopes = scopesOf(body.scopes, principal)
       const key = keyStart + randomBytes(32).toString('hex')
       const {
         user_id: _,
@@ -85,8 +99,12 @@ export function apiKeyRoutes({ app, node: { db } }: Api): void {
         hash: hashOf(key),
         scopes,
         days: body.expires_in_days ?? null,
+        parentId: parentOf(principal),
       })
-      request.auditNote = { target: made.id, details: { name: made.name, scopes } }
+      request.auditNote = {
+        target: made.id,
+        details: { name: made.name, scopes, parent_id: made.parent_id },
+      }
       return reply.code(201).send({ ...made, key })
     },
   })
@@ -97,7 +115,7 @@ export function apiKeyRoutes({ app, node: { db } }: Api): void {
     config: { access: 'read' },
     schema: {
       operationId: 'delete_api_key',
-      summary: 'Revoke a key: within a second, no node accepts it.',
+      summary: 'Revoke a key and the keys that it created: within a second, no node accepts them.',
       tags,
       response: { '4xx': ErrorResponse },
     },

@@ -9,6 +9,8 @@ export type UsersTable = {
   password_hash: string | null
   auth_provider: Generated<string>
   avatar_url: string | null
+  is_settings_admin: Generated<boolean>
+  disabled_at: NullableTime
   created_at: Time
   updated_at: Time
 }
@@ -59,6 +61,8 @@ export type ApiKeysTable = {
   key_prefix: string
   hash: string
   scopes: Scope[]
+  ancestors: Generated<string[]>
+  parent_id: Generated<string | null>
   expires_at: NullableTime
   last_used_at: NullableTime
   created_at: Time

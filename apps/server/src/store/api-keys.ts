@@ -4,7 +4,7 @@ import { ApiError } from '../errors.ts'
 import { newUuid } from '../ids.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
 import type { Span } from './batches.ts'
-import type { Db, Statement } from './database.ts'
+import { type Db, isMissingReference, type Statement } from './database.ts'
 
 const columns = [
   'id',
@@ -12,6 +12,7 @@ const columns = [
   'name',
   'key_prefix',
   'scopes',
+  'parent_id',
   'expires_at',
   'last_used_at',
   'created_at',
@@ -24,29 +25,38 @@ export type NewKey = {
   hash: string
   scopes: Scope[]
   days: number | null
+  /** The key that makes this one; null for a user. */
+  parentId: string | null
 }
 
-export async function createKey({ kysely }: Db, orgId: string, key: NewKey): Promise<ApiKey> {
-  return kysely
-    .insertInto('api_keys')
-    .values({
-      org_id: orgId,
-      id: newUuid(),
-      user_id: key.userId,
-      name: key.name,
-      key_prefix: key.prefix,
-      hash: key.hash,
-      scopes: key.scopes,
-      expires_at: key.days === null ? null : sql<string>`now() + ${key.days} * interval '1 day'`,
-    })
-    .returning(columns)
-    .executeTakeFirstOrThrow()
+const insert: Statement = {
+  name: 'create-key',
+  text: `
+insert into api_keys (org_id, id, user_id, name, key_prefix, hash, scopes, expires_at, ancestors)
+select $1, $2, $3, $4, $5, $6, $7, least(p.expires_at, now() + $8 * interval '1 day'), 
+  case when p.id is null then '{}' else p.ancestors || p.id end
+from (select) one left join api_keys p on p.org_id = $1 and p.id = $9
+where $9::uuid is null or p.expires_at > now() or (p.id is not null and p.expires_at is null)
+returning ${columns.join(', ')}`,
+}
+
+/**
+ * Creates a key. One that a key makes expires with its parent at the latest, and is deleted with it.
+ * Contract: throws 401 when the parent has ended.
+ */
+export async function createKey(db: Db, orgId: string, key: NewKey): Promise<ApiKey> {
+  const values = [orgId, newUuid(), key.userId, key.name, key.prefix, key.hash, key.scopes]
+  const rows = await db.run<ApiKey>(insert, [...values, key.days, key.parentId]).catch((error) => {
+    throw isMissingReference(error) ? new ApiError('invalid_api_key') : error
+  })
+  if (!rows[0]) throw new ApiError('invalid_api_key')
+  return rows[0]
 }
 
 const byHash: Statement = {
   name: 'key-by-hash',
   text: `
-select k.org_id, k.id, k.user_id, k.name, k.scopes, k.expires_at, k.last_used_at, m.role
+select k.org_id, k.id, k.user_id, k.name, k.scopes, k.ancestors, k.expires_at, k.last_used_at, m.role
 from api_keys k left join members m on m.org_id = k.org_id and m.user_id = k.user_id
 where k.hash = $1`,
 }
@@ -57,6 +67,8 @@ export type FoundKey = {
   user_id: string
   name: string
   scopes: Scope[]
+  /** The keys through which it was made. */
+  ancestors: string[]
   expires_at: string | null
   last_used_at: string | null
   /** Of the key's maker; null for who is no member any more. */
@@ -72,13 +84,15 @@ export async function findKeyByHash(db: Db, hash: string): Promise<FoundKey | un
 const alive: Statement = {
   name: 'key-is-alive',
   text: `
-select m.role, k.scopes, k.user_id from api_keys k join members m on m.org_id = k.org_id and m.user_id = k.user_id
+select m.role, k.scopes, k.ancestors, k.expires_at, k.user_id from api_keys k join members m on m.org_id = k.org_id and m.user_id = k.user_id
 where k.org_id = $1 and k.id = $2 and (k.expires_at is null or k.expires_at > now())`,
 }
 
+type LivingKey = Pick<FoundKey, 'scopes' | 'ancestors' | 'expires_at' | 'user_id'> & { role: Role }
+
 /** What a key's maker is now, and what the key may do; undefined once the key has no effect. */
 export async function findLivingKey(db: Db, orgId: string, id: string) {
-  const [row] = await db.run<{ role: Role; scopes: Scope[]; user_id: string }>(alive, [orgId, id])
+  const [row] = await db.run<LivingKey>(alive, [orgId, id])
   return row
 }
 
@@ -109,7 +123,7 @@ export async function countKeys(db: Db, whose: Whose): Promise<number> {
   return total
 }
 
-/** Ends a key on all nodes. Contract: `db` is a transaction; throws 404. */
+/** Revokes a key on all nodes, with those that it made. Contract: `db` is a transaction; throws 404. */
 export async function deleteKey(db: Db, { orgId, userId }: Whose, id: string): Promise<void> {
   const gone = await db.kysely
     .deleteFrom('api_keys')

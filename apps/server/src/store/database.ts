@@ -194,3 +194,7 @@ export function isUnavailable(error: unknown): boolean {
 /** True when a unique key refused the row. */
 export const isDuplicate = (error: unknown) =>
   error instanceof Error && (error as Error & { code?: string }).code === '23505'
+
+/** True for a row that refers to one that does not exist. */
+export const isMissingReference = (error: unknown) =>
+  error instanceof Error && (error as Error & { code?: string }).code === '23503'
