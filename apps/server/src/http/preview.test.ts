@@ -264,7 +264,7 @@ test('capabilities that cannot be put together keep the server from starting, an
       /x has a file at y/,
     ],
     [
-      [{ ...greeter, sessionRules: {} }],
+      [{ ...greeter, dependencies: [], sessionRules: {} }],
       /greeter has a config field greeting without a session rule/,
     ],
   ]
