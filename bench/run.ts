@@ -24,6 +24,7 @@ import { runtimeAgent } from './runtime-agent.ts'
 import { scaling } from './scaling.ts'
 import { schedules } from './schedules.ts'
 import { sdkStream } from './sdk-stream.ts'
+import { slowReaders } from './slow-readers.ts'
 import { start } from './start.ts'
 import { statements } from './statements.ts'
 import { streams } from './streams.ts'
@@ -43,6 +44,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   peers,
   wal,
   streams,
+  'slow-readers': slowReaders,
   takeover,
   scaling,
   deltas,

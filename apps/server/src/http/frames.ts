@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import type { Heartbeat } from './heartbeat.ts'
 
-const bufferBytesMax = 256 * 1024
+/** What a client has not read yet, in UTF-16 units, beyond which nothing more is written. */
+const unreadLengthMax = 16 * 1024
 const unreadMs = 30_000
 export const reconnectMs = 100
 /** Between an event and the notice: a widely used client forgets the events that it reads together with it. */
@@ -45,6 +46,7 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
   let over = false
   /** When the latest frame went out. */
   let wroteAt = 0
+  let unreadLength = 0
   let unread: NodeJS.Timeout | undefined
   let gathered: string | undefined
 
@@ -61,12 +63,6 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
   write(`event: connected\nretry: ${reconnectMs}\ndata: {"status":"connected"}\n\n`)
   response.on('close', end)
   response.on('error', end)
-  response.on('drain', () => {
-    clearTimeout(unread)
-    unread = undefined
-    listener?.drained()
-  })
-
   function write(frame: string) {
     if (over) return
     if (gathered !== undefined) {
@@ -74,7 +70,23 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
       return
     }
     wroteAt = performance.now()
-    if (!response.write(frame) && !unread) unread = setTimeout(() => response.destroy(), unreadMs)
+    unreadLength += frame.length
+    response.write(frame, () => wasRead(frame.length))
+    if (isFull()) unread ??= setTimeout(() => response.destroy(), unreadMs)
+  }
+
+  /** The connection has taken a frame, which counts as read. */
+  function wasRead(length: number) {
+    const wasFull = isFull()
+    unreadLength -= length
+    if (!wasFull || isFull()) return
+    clearTimeout(unread)
+    unread = undefined
+    if (!over) listener?.drained()
+  }
+
+  function isFull() {
+    return unreadLength + (gathered?.length ?? 0) > unreadLengthMax
   }
 
   function together(work: () => void) {
@@ -91,6 +103,9 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
     const notice = frameOf('disconnecting', JSON.stringify({ reason, retry_ms: reconnectMs }))
     const waitMs = Math.max(0, wroteAt + apartMs - performance.now())
     setTimeout(() => response.end(notice), waitMs)
+    // A client that does not read would keep the notice, and all that it has not read, from going out for ever.
+    const giveUp = setTimeout(() => response.destroy(), unreadMs)
+    response.on('close', () => clearTimeout(giveUp))
   }
 
   function end() {
@@ -108,7 +123,7 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
     },
     write,
     together,
-    isFull: () => response.writableLength + (gathered?.length ?? 0) > bufferBytesMax,
+    isFull,
     isOver: () => over,
     close,
   }

@@ -1,5 +1,7 @@
+import { setImmediate } from 'node:timers/promises'
 import { type EventPosition, eventId, idInside } from '../ids.ts'
 import type { Node } from '../runtime/node.ts'
+import type { Shares } from '../shares.ts'
 import {
   accumulated,
   extend,
@@ -10,12 +12,17 @@ import {
   type Run,
   textAfter,
 } from '../store/bus/live-message.ts'
-import { presentEvents, readPage, type WireEvent } from '../store/events.ts'
+import { isPoolTimeout } from '../store/database.ts'
+import { type EventRow, presentEvents, readPage, type WireEvent } from '../store/events.ts'
 import { findSequence } from '../store/messages.ts'
 import { findRunningMessage } from '../store/snapshots.ts'
 import { type Frames, reconnectMs } from './frames.ts'
 
 const batchSize = 200
+/** A client that keeps up gets larger pages, and one that does not smaller ones. */
+const pageBytesMin = 32 * 1024
+const pageBytesMax = 256 * 1024
+const busyPauseMs = 250
 
 export type StreamOptions = {
   orgId: string
@@ -26,6 +33,8 @@ export type StreamOptions = {
   /** Live events that the client wants. */
   deltas: readonly LiveKind[]
   accumulated: boolean
+  /** Page reads of all streams of this node: they leave connections of the database to turns and requests. */
+  reads: Shares
 }
 
 /** The data of `output.message.completed`, as far as it is text. */
@@ -54,7 +63,7 @@ const endsText = (type: string) =>
  * lost, deltas merge while the client is slow, and nothing comes twice or not at all.
  */
 export function followSession(node: Node, frames: Frames, options: StreamOptions): void {
-  const { sessionId } = options
+  const { sessionId, reads } = options
   let { position } = options
   /** The sequence of the `output.message.started` inside which the client stands; 0 for none. */
   let running = 0
@@ -63,6 +72,7 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
   let busy = false
   /** There may be stored events that this client has not seen. */
   let behind = true
+  let pageBytes = pageBytesMin
   const { write, together, isFull, close } = frames
 
   const unfollow = node.bus.follow(sessionId, {
@@ -91,13 +101,14 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
     if (busy || frames.isOver()) return
     busy = true
     try {
-      await findPlace()
+      if (!placed) await reads.run(options.orgId, findPlace)
       while (!frames.isOver() && !isFull() && (behind || liveIsDue())) {
-        if (behind) await catchUp()
+        if (behind) await reads.run(options.orgId, catchUp)
         else sendLive(node.bus.liveMessage(sessionId)!)
         if (!behind) askOnce()
       }
     } catch (error) {
+      if (isPoolTimeout(error)) return tryLater()
       node.log.warn('a stream lost the database', { session: sessionId, error })
       close('database_unavailable')
     } finally {
@@ -105,9 +116,13 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
     }
   }
 
+  function tryLater() {
+    behind = true
+    setTimeout(() => void pump(), busyPauseMs)
+  }
+
   /** Finds out inside which message a client stands that has seen events already. */
   async function findPlace() {
-    if (placed) return
     if (position.sequence > 0) {
       running = await findRunningMessage(node.db, options, position.sequence)
     }
@@ -128,26 +143,45 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
     return message.sequence === running && position.offset < message.length
   }
 
-  /** Reads the next stored events. */
+  /**
+   * Sends the next page of stored events. What the client does not take at once is dropped and read again once it reads:
+   * its position tells what is due.
+   */
   async function catchUp() {
+    if (frames.isOver()) return
     behind = false
-    const read = { after: position.sequence, limit: batchSize }
+    const read = { after: position.sequence, limit: batchSize, bytesMax: pageBytes }
     const { rows, more } = await readPage(node.db, sessionId, read)
     if (frames.isOver()) return
     if (rows.length === 0) return await checkSession()
-    behind ||= more
     const wanted = rows.filter((row) => wants(row.type))
     const events = await presentEvents(node.db, options, wanted)
-    const shown = new Map(events.map((event) => [event.sequence, event]))
-    together(() => {
-      for (const [index, row] of rows.entries()) {
-        const reply = replyAt(rows, index)
-        if (reply) sendRest(JSON.parse(reply.data), reply.context)
-        const event = shown.get(row.sequence)
-        if (event) send(event)
-        advance(row.type, row.sequence)
-      }
-    })
+    const sent = await sendPage(rows, new Map(events.map((event) => [event.sequence, event])))
+    behind ||= more || sent < rows.length
+    pageBytes =
+      sent < rows.length
+        ? Math.max(pageBytesMin, pageBytes / 2)
+        : Math.min(pageBytesMax, pageBytes * 2)
+  }
+
+  /** Sends rows in portions for as long as the client takes them; returns how many it got. */
+  async function sendPage(rows: EventRow[], shown: ReadonlyMap<number, WireEvent>) {
+    let index = 0
+    do {
+      together(() => {
+        for (; index < rows.length && !isFull(); index += 1) {
+          const row = rows[index]!
+          const reply = replyAt(rows, index)
+          if (reply) sendRest(JSON.parse(reply.data), reply.context)
+          const event = shown.get(row.sequence)
+          if (event) send(event)
+          advance(row.type, row.sequence)
+        }
+      })
+      // Until then the connection has said what it took, and others have had their turn.
+      if (index < rows.length) await setImmediate()
+    } while (index < rows.length && !isFull() && !frames.isOver())
+    return index
   }
 
   /** Nothing new: for a client that has just come, the session may have been deleted meanwhile. */

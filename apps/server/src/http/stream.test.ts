@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import http from 'node:http'
 import test, { type TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
+import pg from 'pg'
 import { startServer } from '../../test/server.ts'
 import { converse, createSession, eventsOf, post, scripted, typesOf } from '../../test/session.ts'
 import { follow } from '../../test/stream.ts'
@@ -263,4 +264,27 @@ test('a client that does not read gets everything once it does', async (t) => {
     ids.filter((eventId) => known.has(eventId)),
     stored.map((event) => event.id),
   )
+})
+
+test('streams that wait for the database leave connections to other requests', async (t) => {
+  const { server, id } = await session(t)
+  await converse(t, server, id, 'hi')
+  const locking = new pg.Client({ connectionString: server.databaseUrl })
+  await locking.connect()
+  try {
+    await locking.query('begin; lock table events in access exclusive mode')
+    const streams = await Promise.all(
+      Array.from({ length: 20 }, () => follow(t, server.url, { sessionId: id })),
+    )
+    assert.deepEqual([...new Set(streams.map(({ response }) => response.status))], [200])
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => server.call('GET', `/v1/sessions/${id}`)),
+    )
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
+    await locking.query('rollback')
+  } finally {
+    await locking.end()
+  }
+  const after = await follow(t, server.url, { sessionId: id })
+  await after.event('session.idled')
 })

@@ -40,6 +40,7 @@ export function streamRoutes({ app, node }: Api, streams: Streams): void {
         exclude,
         deltas: liveEventTypes.filter(wants),
         accumulated: query.accumulated ?? true,
+        reads: streams.reads,
       })
     },
   })

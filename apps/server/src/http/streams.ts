@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Level } from '../access/principal.ts'
 import { ApiError } from '../errors.ts'
+import { createShares, type Shares } from '../shares.ts'
 import type { Api } from './api.ts'
 import { type Frames, openFrames } from './frames.ts'
 import { createHeartbeat } from './heartbeat.ts'
@@ -18,6 +19,17 @@ export type Streams = {
   /** Closes every stream, after telling each why. */
   close: (reason: string) => void
   count: () => number
+  /** Reads of stored events for streams of sessions: few at once, organizations in turn. */
+  reads: Shares
+}
+
+/** Of the connections of a node to its database, the rest is for requests and turns. */
+const readsAtOnce = 2
+const readLimits = {
+  slots: readsAtOnce,
+  slotsEach: readsAtOnce,
+  waitingMax: Number.POSITIVE_INFINITY,
+  waitingEachMax: Number.POSITIVE_INFINITY,
 }
 
 export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>): Streams {
@@ -55,5 +67,7 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
       for (const frames of streams) frames.close(reason)
     },
     count: () => streams.size,
+    // A stream waits at most once, so that there is a limit: the number of streams.
+    reads: createShares(readLimits, () => new Error('Too many streams wait.')),
   }
 }

@@ -191,6 +191,10 @@ export function isUnavailable(error: unknown): boolean {
   )
 }
 
+/** No connection of the pool was free in time: others use them all, or the database makes no new ones. */
+export const isPoolTimeout = (error: unknown) =>
+  error instanceof Error && error.message.startsWith('timeout exceeded when trying to connect')
+
 /** True when a unique key refused the row. */
 export const isDuplicate = (error: unknown) =>
   error instanceof Error && (error as Error & { code?: string }).code === '23505'

@@ -65,29 +65,38 @@ export function readEvents(db: Db, sessionId: string, read: EventsRead): Promise
   return db.run<EventRow>(page, [sessionId, after, upTo, types ?? null, exclude ?? null, limit])
 }
 
+/** Rows are cut by their stored size first, which needs no reading of large values, and then by their real one. */
 const bounded: Statement = {
   name: 'read-page',
   text: `
 with page as (
-  select sequence, type, ts, context::text as context, data::text as data, tags
+  select sequence, type, ts, context, data, tags
   from events
   where session_id = $1 and sequence > $2 and sequence <= $3
     and ($4::text[] is null or type = any($4)) and ($5::text[] is null or not type = any($5))
   order by sequence limit $6
-), measured as (
+), sized as (
   select *, count(*) over () as found,
-    sum(octet_length(data)) over (order by sequence) - octet_length(data) as before
+    sum(pg_column_size(data)) over (order by sequence) - pg_column_size(data) as stored_before
   from page
+), measured as (
+  select sequence, type, ts, context::text as context, data::text as data, tags, found,
+    sum(octet_length(data::text)) over (order by sequence) - octet_length(data::text) as before
+  from sized where stored_before < $7
 )
 select sequence, type, ts, context, data, tags, found from measured where before < $7 order by sequence`,
 }
 
 const pageBytesMax = 4 * 1024 * 1024
 
-/** One page of events for a client: at most `limit`, and not much more than 4 MiB. `more`: ask again. */
-export async function readPage(db: Db, sessionId: string, read: EventsRead) {
+/** One page of events for a client: at most `limit`, and one event more than `bytesMax`. `more`: ask again. */
+export async function readPage(
+  db: Db,
+  sessionId: string,
+  { bytesMax = pageBytesMax, ...read }: EventsRead & { bytesMax?: number },
+) {
   const { after, upTo = sequenceMax, types, exclude, limit } = read
-  const values = [sessionId, after, upTo, types ?? null, exclude ?? null, limit, pageBytesMax]
+  const values = [sessionId, after, upTo, types ?? null, exclude ?? null, limit, bytesMax]
   const rows = await db.run<EventRow & { found: number }>(bounded, values)
   const found = rows[0]?.found ?? 0
   return { rows: rows as EventRow[], more: found === limit || rows.length < found }

@@ -1,0 +1,151 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { call, createAgent } from './client.ts'
+import { queryRows } from './database.ts'
+import { ms, type Options, percentile, progress, type Report } from './figures.ts'
+import { databaseUrl, residentMb, type Server, startOutlast, withDataDir } from './servers.ts'
+import type { ReaderOrder, ReaderReport } from './slow-reader-clients.ts'
+
+const eventsCount = 2_000
+const eventBytes = 10_000
+const idleClients = 300
+const readingClients = 200
+const idleMaxMb = 20
+const p99RatioMax = 2
+const postPauseMs = 20
+const settleMs = 5_000
+
+/** What clients of one long session cost: those that read nothing in memory, those that read it in the time of other requests. */
+export function slowReaders({ quick }: Options): Promise<Report> {
+  const postMs = quick ? 5_000 : 20_000
+  return withDataDir(async (dataDir) => {
+    const server = await startOutlast({ env: { DATA_DIR: dataDir } })
+    try {
+      const agentId = await createAgent(server.url)
+      const [long, other] = await Promise.all([
+        createSession(server, agentId),
+        createSession(server, agentId),
+      ])
+      await lengthen(databaseUrl(dataDir), long)
+      await posts(server, other, postMs)
+      const quiet = await posts(server, other, postMs)
+      const reading = await withClients(
+        { server, sessionId: long, count: readingClients, reads: true },
+        () => posts(server, other, postMs),
+      )
+      const before = await settledMb(server)
+      const idle = await withClients(
+        { server, sessionId: long, count: idleClients, reads: false },
+        () => settledMb(server),
+      )
+      return report({
+        quiet,
+        reading: reading.result,
+        bytes: reading.bytes,
+        idleMb: idle.result - before,
+      })
+    } finally {
+      await server.stop()
+    }
+  })
+}
+
+const createSession = async ({ url }: Server, agent_id: string) =>
+  (await call<{ id: string }>(url, 'POST', '/v1/sessions', { agent_id })).id
+
+/** Stores events as turns would: 20 MB of them. */
+async function lengthen(url: string, sessionId: string) {
+  await queryRows(
+    url,
+    `with s as (
+       update sessions set sequence = sequence + $2 where id = $1 returning id, sequence - $2 as sequence
+     )
+     insert into events (session_id, sequence, type, ts, context, data)
+     select s.id, s.sequence + n, 'tool.completed', now(), '{}',
+       json_build_object('tool_call_id', 'call_' || n, 'tool_name', 'read_file', 'success', true,
+         'result', (select string_agg(md5((n * 1000 + k)::text), '') from generate_series(1, $3) k))
+     from s, generate_series(1, $2::int) n`,
+    [sessionId, eventsCount, Math.ceil(eventBytes / 32)],
+  )
+  progress(`a session of ${((eventsCount * eventBytes) / 1e6).toFixed(0)} MB`)
+}
+
+/** Posts a message every 20 ms; returns how long each took to be accepted, in ms. */
+async function posts({ url }: Server, sessionId: string, forMs: number): Promise<number[]> {
+  const took: number[] = []
+  const end = performance.now() + forMs
+  while (performance.now() < end) {
+    const begun = performance.now()
+    await call(url, 'POST', `/v1/sessions/${sessionId}/messages`, {
+      message: { content: [{ type: 'text', text: 'Hello' }] },
+    })
+    took.push(performance.now() - begun)
+    await sleep(postPauseMs)
+  }
+  return took
+}
+
+type Clients = { server: Server; sessionId: string; count: number; reads: boolean }
+
+/** Runs `work` while clients in another process are connected; returns what they read, too. */
+async function withClients<T>({ server, ...clients }: Clients, work: () => Promise<T>) {
+  const child = fork(fileURLToPath(new URL('slow-reader-clients.ts', import.meta.url)), {
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  })
+  try {
+    const order: ReaderOrder = {
+      port: Number(new URL(server.url).port),
+      path: `/v1/sessions/${clients.sessionId}/sse`,
+      ...clients,
+    }
+    child.send(order)
+    await once(child, 'message')
+    const result = await work()
+    child.send('report')
+    const [{ bytes }] = (await once(child, 'message')) as [ReaderReport]
+    return { result, bytes }
+  } finally {
+    child.kill()
+  }
+}
+
+async function settledMb(server: Server): Promise<number> {
+  await sleep(settleMs)
+  const mb = residentMb(server.pid)
+  progress(`resident ${mb.toFixed(0)} MB`)
+  return mb
+}
+
+type Measured = { quiet: number[]; reading: number[]; bytes: number; idleMb: number }
+
+function report({ quiet, reading, bytes, idleMb }: Measured): Report {
+  const [before, during] = [percentile(quiet, 0.99), percentile(reading, 0.99)]
+  return {
+    title: 'Slow and many readers of a 20 MB session',
+    rows: [
+      {
+        what: `resident memory of ${idleClients} connections that read nothing`,
+        goal: `at most ${idleMaxMb} MB`,
+        measured: `${idleMb.toFixed(1)} MB`,
+        met: idleMb <= idleMaxMb,
+      },
+      { what: 'p99 of POST without readers', goal: '', measured: ms(before) },
+      {
+        what: `p99 of POST while ${readingClients} clients read the session`,
+        goal: `at most ${p99RatioMax} times`,
+        measured: ms(during),
+        ratio: (during / before).toFixed(2),
+        met: during / before <= p99RatioMax,
+      },
+      {
+        what: 'the same, p50',
+        goal: '',
+        measured: `${ms(percentile(reading, 0.5))}; without readers ${ms(percentile(quiet, 0.5))}`,
+      },
+      { what: 'read by them meanwhile', goal: '', measured: `${(bytes / 1e6).toFixed(0)} MB` },
+    ],
+    notes: ['Clients run in a process of their own on the same cores.'],
+  }
+}
