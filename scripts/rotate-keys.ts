@@ -17,7 +17,8 @@ import {
   newMasterKey,
   problemOfMasterKeys,
 } from '../apps/server/src/secrets.ts'
-import { type Database, isUnavailable, openDatabase } from '../apps/server/src/store/database.ts'
+import { type Database, openDatabase } from '../apps/server/src/store/database.ts'
+import { isUnavailable } from '../apps/server/src/store/database-errors.ts'
 import {
   EmbeddedError,
   findMasterKeys,

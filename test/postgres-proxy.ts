@@ -3,14 +3,17 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 /**
  * What happens to a statement: it never reaches PostgreSQL, or its answer never reaches who asked. The connection
- * is cut in both cases, after `act`. Or both arrive, but late.
+ * is cut in both cases, after `act`. Or both arrive, but late. Or PostgreSQL refuses it with a SQLSTATE.
  */
-export type Fault = Cut | Delay
+export type Fault = Cut | Delay | Refusal
 
 export type Cut = { when: 'before' | 'after'; act?: () => void }
 
 /** The statement is kept until `sent` resolves, its answer until `answered` does; `made` is called in between. */
 export type Delay = { when: 'late'; sent: Promise<void>; made: () => void; answered: Promise<void> }
+
+/** PostgreSQL raises an error of this code instead: nothing of the statement is done, a transaction is broken. */
+export type Refusal = { when: 'refused'; code: string }
 
 export type ProxyOptions = {
   /** Called with each statement that passes, by its name or its first words. */
@@ -104,7 +107,7 @@ function openLink({ client, server }: Ends, { isStalled, onStatement }: LinkOpti
     if (fault?.when === 'before') return cut(fault)
     if (fault?.when === 'after') cutAfter ??= fault
     if (fault?.when === 'late') delay(fault)
-    up.send(bytes)
+    up.send(fault?.when === 'refused' ? raiseError(fault) : bytes)
   })
   const readAnswers = messageReader({ begun: true }, (type) => {
     if (type !== readyForQuery) return
@@ -191,6 +194,15 @@ function requestReader(take: (labels: string[], bytes: Buffer) => void) {
     bytes = []
     take(request.labels, request.bytes)
   })
+}
+
+/** A request that PostgreSQL answers with the error, as it would have answered the one in whose place it stands. */
+function raiseError({ code }: Refusal): Buffer {
+  const text = `do $$ begin raise exception using errcode = '${code}', message = 'refused by the test'; end $$\0`
+  const message = Buffer.alloc(headLength)
+  message.write(simpleQuery)
+  message.writeInt32BE(Buffer.byteLength(text) + 4, 1)
+  return Buffer.concat([message, Buffer.from(text)])
 }
 
 const shortened = (text: string) => text.trim().replace(/\s+/g, ' ').slice(0, labelLength)

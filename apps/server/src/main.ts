@@ -1,6 +1,7 @@
 import { type App, startApp, version } from './app.ts'
 import { isLoopback } from './config/host.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
+import { createLog } from './log.ts'
 import { EmbeddedError } from './store/embedded.ts'
 import { DatabaseUnusableError } from './store/migrate.ts'
 
@@ -42,6 +43,29 @@ function stopOnSignals(app: App) {
   if (process.argv.includes('--stop-with-parent')) watchParent(() => stop('SIGTERM'))
 }
 
+const lastMs = 10_000
+
+/**
+ * The last resort for errors that no code handled. A rejected promise leaves everything else as it was: it is logged, and
+ * the node goes on. After an exception nothing is known of the state of the process: it is logged, turns are handed over,
+ * and the node ends with exit code 1.
+ */
+function handleStrays({ LOG_LEVEL, SHUTDOWN_GRACE_MS }: Config, started: () => App | undefined) {
+  const log = createLog(LOG_LEVEL)
+  let ending = false
+  process.on('unhandledRejection', (error) => log.error('unhandled rejection', { error }))
+  process.on('uncaughtException', async (error) => {
+    log.error('uncaught exception', { error })
+    if (ending) return
+    ending = true
+    setTimeout(() => process.exit(1), SHUTDOWN_GRACE_MS + lastMs)
+    await started()
+      ?.stop()
+      .catch(() => {})
+    process.exit(1)
+  })
+}
+
 /** Who may call, in words. */
 function accessOf({ AUTH_MODE, AUTH_BASE_URL, HOST }: Config, url: string): string {
   if (AUTH_MODE !== 'none') {
@@ -80,7 +104,9 @@ if (process.argv.includes('--version')) {
 const begun = performance.now()
 try {
   const config = readConfig(process.env)
-  const app = await startApp(config, { onFatal: fail })
+  let app: App | undefined
+  handleStrays(config, () => app)
+  app = await startApp(config, { onFatal: fail })
   stopOnSignals(app)
   const seconds = ((performance.now() - begun) / 1000).toFixed(1)
   const where = config.DATABASE_URL

@@ -4,7 +4,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { ApiError, type ErrorCode } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { traceparentOf } from '../observe/trace-context.ts'
-import { isUnavailable } from '../store/database.ts'
+import { isUnavailable } from '../store/database-errors.ts'
 
 declare module 'fastify' {
   interface FastifyReply {

@@ -12,7 +12,7 @@ import {
   type Run,
   textAfter,
 } from '../store/bus/live-message.ts'
-import { isPoolTimeout } from '../store/database.ts'
+import { isPoolTimeout } from '../store/database-errors.ts'
 import { type EventRow, presentEvents, readPage, type WireEvent } from '../store/events.ts'
 import { findSequence } from '../store/messages.ts'
 import { findRunningMessage } from '../store/snapshots.ts'

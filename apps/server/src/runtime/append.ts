@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isUnavailable } from '../store/database.ts'
+import { backoffMs, decide, isUnavailable, mayPass } from '../store/database-errors.ts'
 import { readEvents } from '../store/events.ts'
 import {
   type Appended,
@@ -11,34 +11,44 @@ import {
 import type { Turn } from './journal.ts'
 import type { Node } from './node.ts'
 import { logOf } from './observe.ts'
-import { FencedError } from './stop.ts'
+import { FencedError, UnstorableError } from './stop.ts'
 
-const retryMs = 250
-
-/** Tries until the database answers, or `signal` says that nobody waits any more: then it throws what it met last. */
+/**
+ * Repeats `work` with backoff until the database does it, or `signal` aborts: then it throws the latest error.
+ * Contract: a turn is waited for through every error that may pass; without one, an error that another node may not meet
+ * is thrown.
+ */
 export async function throughOutages<T>(
   whose: Pick<Node, 'log'> | Turn,
   signal: AbortSignal,
   work: () => Promise<T>,
 ): Promise<T> {
+  const isTurn = 'run' in whose
   for (let tries = 1; ; tries += 1) {
     try {
       return await work()
     } catch (error) {
-      if (!isUnavailable(error) || signal.aborted) throw error
-      if (tries === 1) {
-        const log = 'run' in whose ? logOf(whose) : whose.log
-        log.warn('a turn waits for the database', { error })
-      }
-      await sleep(retryMs, undefined, { signal }).catch(() => {})
+      const passes = isTurn ? mayPass(error) : isUnavailable(error)
+      if (!passes || signal.aborted) throw error
+      await pause(isTurn ? logOf(whose) : whose.log, signal, { tries, error })
     }
   }
+}
+
+async function pause(
+  log: Pick<Node['log'], 'warn'>,
+  signal: AbortSignal,
+  { tries, error }: { tries: number; error: unknown },
+) {
+  if (tries === 1) log.warn('a turn waits for the database', { error })
+  await sleep(backoffMs(error, tries), undefined, { signal }).catch(() => {})
 }
 
 /**
  * Appends to a turn's log, whatever happens to the database meanwhile. After an error a new attempt is begun, so
  * that what may still be under way is refused, and the log tells whether the append was made.
- * Contract: appends at most once; throws FencedError when the turn is over, cancelled or another node's.
+ * Contract: appends at most once; throws FencedError when the turn is over, cancelled or another node's, UnstorableError
+ * when the database can never take the events.
  */
 export async function append(turn: Turn, what: Appending): Promise<Appended> {
   for (let tries = 1; ; tries += 1) {
@@ -47,19 +57,13 @@ export async function append(turn: Turn, what: Appending): Promise<Appended> {
       if (appended) return appended
       throw new FencedError()
     } catch (error) {
-      if (!isUnavailable(error) || turn.signal.aborted) throw error
-      if (tries > 1) await pause(turn, tries, error)
+      if (decide(error) === 'defect') throw new UnstorableError(error)
+      if (!mayPass(error) || turn.signal.aborted) throw error
+      if (tries > 1) await pause(logOf(turn), turn.signal, { tries: tries - 1, error })
     }
     const made = await throughOutages(turn, turn.signal, () => findAppended(turn, what))
     if (made) return made
   }
-}
-
-/** A database that answers and yet stores nothing, its disk being full, is not asked without end. */
-async function pause(turn: Turn, tries: number, error: unknown) {
-  const { signal } = turn
-  if (tries === 2) logOf(turn).warn('a turn waits for the database', { error })
-  await sleep(retryMs, undefined, { signal }).catch(() => {})
 }
 
 /** The append whose answer was lost; undefined when it was not made and never will be. */

@@ -1,8 +1,9 @@
+import { EventEmitter } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Logger, type Runner, run, runMigrations } from 'graphile-worker'
+import { Logger, type Runner, run, runMigrations, type WorkerEvents } from 'graphile-worker'
 import type pg from 'pg'
 import type { Log } from '../log.ts'
-import { isUnavailable } from '../store/database.ts'
+import { backoffMs, mayPass } from '../store/database-errors.ts'
 
 /** What a job of the queue names: one turn. */
 export type TurnJob = { org_id: string; session_id: string; turn_id: string }
@@ -34,6 +35,12 @@ const retryMs = 250
 
 const silent = new Logger(() => () => {})
 
+/**
+ * Finished jobs are deleted in batches, at once: graphile-worker handles the errors of a batch. Those of a deletion by
+ * itself are unhandled rejections.
+ */
+const preset = { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } }
+
 /** Minute 23, when nobody else comes. A run that breaks is not repeated: the next one is near. */
 const hourlyCrontab = '23 * * * * hourly ?jobKey=hourly&max=1'
 
@@ -48,8 +55,10 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   let stopping = false
   const parting = new AbortController()
   let paused = false
-  const start = () =>
+  const start = (events: WorkerEvents) =>
     run({
+      events,
+      preset,
       pgPool: patientPool(pool, () => stopping),
       concurrency: slots,
       pollInterval: pollIntervalMs(slots),
@@ -65,28 +74,56 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
       },
     })
 
-  /** One takes jobs; others have been told to stop, and have some left. */
+  /** One takes jobs; others were told to stop, and have some left. */
   const runners = new Set<Promise<void>>()
   let current: Runner | undefined
   let changing = Promise.resolve()
-  begin(await start())
+  await begin()
 
-  function begin(runner: Runner) {
+  async function begin() {
+    const events: WorkerEvents = new EventEmitter()
+    const poolIds: string[] = []
+    let runner: Runner | undefined
+    let gaveUp = false
+    events.on('pool:create', ({ workerPool }) => poolIds.push(workerPool.id))
+    events.on('pool:fatalError', ({ error }) => {
+      log.warn('the queue could not finish a job', { error })
+      gaveUp = true
+      replace(runner)
+    })
+    runner = await start(events)
     current = runner
     const over = runner.promise
       .catch((error) => log.error('queue stopped', { error }))
       .then(async () => {
-        if (current === runner) {
-          await sleep(retryMs)
-          if (current === runner) current = undefined
-          change()
-        }
+        if (current === runner) await sleep(retryMs)
+        replace(runner)
+        if (gaveUp) await unlock(poolIds)
         runners.delete(over)
       })
     runners.add(over)
   }
 
-  /** Brings what runs to what is wanted. A runner that gave up (a newer version has changed the queue's tables) is started anew. */
+  /** Starts a new runner in place of one that gave up; the jobs that it still runs go on. */
+  function replace(runner: Runner | undefined) {
+    if (current !== runner) return
+    current = undefined
+    change()
+  }
+
+  /** Lets the jobs be found again that a runner could not finish: it would hold them for hours. Their turns are over. */
+  async function unlock(poolIds: string[]) {
+    for (let tries = 1; !stopping; tries += 1) {
+      try {
+        await pool.query('select graphile_worker.force_unlock_workers($1)', [poolIds])
+        return
+      } catch (error) {
+        await sleep(backoffMs(error, tries))
+      }
+    }
+  }
+
+  /** Brings what runs to what is wanted. A runner that gave up is started anew. */
   function change() {
     changing = changing.then(async () => {
       const isWanted = !stopping && !paused
@@ -99,9 +136,10 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   }
 
   async function beginAgain() {
-    const runner = await start().catch((error) => log.error('queue did not start', { error }))
-    if (runner) begin(runner)
-    else await sleep(retryMs)
+    await begin().catch(async (error) => {
+      log.warn('queue did not start', { error })
+      await sleep(retryMs)
+    })
   }
 
   return {
@@ -123,49 +161,26 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
 type Connected = (error: Error | undefined, client?: pg.PoolClient, release?: () => void) => void
 
 /**
- * The pool as the queue sees it: it waits for a database that is away instead of failing. The runner answers a
- * failure with pauses of up to a minute, and one while it deletes a finished job is an unhandled rejection, the
- * end of the process.
+ * The pool as the queue sees it: a connection is waited for instead of refused. The runner answers a refusal with pauses
+ * of up to a minute.
  */
 function patientPool(pool: pg.Pool, stopping: () => boolean): pg.Pool {
-  async function patiently<T>(work: () => Promise<T>): Promise<T> {
-    for (;;) {
+  async function connect(): Promise<pg.PoolClient> {
+    for (let tries = 1; ; tries += 1) {
       try {
-        return await work()
+        return await pool.connect()
       } catch (error) {
-        if (stopping() || !isUnavailable(error)) throw error
-        await sleep(retryMs)
+        if (stopping() || !mayPass(error)) throw error
+        await sleep(backoffMs(error, tries))
       }
     }
-  }
-
-  async function connect() {
-    let client: pg.PoolClient
-    try {
-      client = await patiently(() => pool.connect())
-    } catch (error) {
-      return unconnected(error)
-    }
-    const query = client.query.bind(client) as (...all: unknown[]) => Promise<unknown>
-    const patient = Object.create(client, {
-      query: {
-        value: (...all: unknown[]) =>
-          isDeletion(all[0])
-            ? query(...all).catch((error) => {
-                if (!isUnavailable(error)) throw error
-                return patiently(() => pool.query(all[0] as pg.QueryConfig)).catch(() => {})
-              })
-            : query(...all),
-      },
-    })
-    return patient as pg.PoolClient
   }
 
   return Object.create(pool, {
     connect: {
       value(connected?: Connected) {
         if (!connected) return connect()
-        patiently(() => pool.connect()).then(
+        connect().then(
           (client) => connected(undefined, client, () => client.release()),
           (error) => connected(error),
         )
@@ -173,17 +188,3 @@ function patientPool(pool: pg.Pool, stopping: () => boolean): pg.Pool {
     },
   }) as pg.Pool
 }
-
-/** Stands in for a connection that cannot be had while the queue stops: a job that is not deleted finds its turn over. */
-function unconnected(error: unknown) {
-  return {
-    query: async (query: unknown) => {
-      if (isDeletion(query)) return { rows: [] }
-      throw error
-    },
-    release() {},
-  } as unknown as pg.PoolClient
-}
-
-const isDeletion = (query: unknown) =>
-  /^delete from "?graphile_worker"?\._private_jobs/.test((query as { text?: string })?.text ?? '')

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { Config } from '../config.ts'
-import { isUnavailable } from '../store/database.ts'
+import { mayPass } from '../store/database-errors.ts'
 import type { EventRow } from '../store/events.ts'
 import { endLeases } from '../store/nodes.ts'
 import {
@@ -19,11 +19,11 @@ import { endLive, type Turn } from './journal.ts'
 import { type Held, keepLease, type Lease } from './lease.ts'
 import type { Node } from './node.ts'
 import { logOf } from './observe.ts'
-import { openTurn } from './open-turn.ts'
+import { openTurn, type TurnOptions } from './open-turn.ts'
 import { type Queue, startQueue, type TurnJob } from './queue.ts'
 import { createRecent, type Recent } from './recent.ts'
 import { type Scheduler, startSchedules } from './schedules.ts'
-import { FencedError, HandoverError, NotUnderstoodError } from './stop.ts'
+import { FencedError, HandoverError, NotUnderstoodError, UnstorableError } from './stop.ts'
 import { end, runTurn } from './turn.ts'
 
 /** Attempts that may end without an outcome before the turn is given up. */
@@ -199,32 +199,53 @@ async function attempt(
     while (taken.turn_tries > triesMax && !turn.state.ended) {
       await end(turn, { kind: 'failed', code: 'turn_crashed' })
     }
-    const howFar = await runTurn(turn, stopping)
+    const howFar = await runTurn(turn, stopping).catch((error) => {
+      if (!(error instanceof UnstorableError)) throw error
+      node.log.error('a turn cannot be stored', { session: run.sessionId, turn: run.turnId, error })
+      return endUnstorable(node, { ...opening, run: turn!.run, input: undefined })
+    })
     if (howFar === 'over') recent.keep(turn)
     if (howFar === 'left') {
       await release(node, turn.run, { parting, harmed: false, atOnce: true })
     }
   } catch (error) {
-    const handover = signal.reason instanceof HandoverError
-    await afterFailure(node, turn?.run ?? run, { turn, error, handover, parting })
+    const stopped = signal.reason instanceof Error ? signal.reason : undefined
+    await afterFailure(node, turn?.run ?? run, { turn, error, stopped, parting })
   } finally {
     if (turn) endLive(turn)
   }
 }
 
+/** Ends a turn as failed whose events the database can never take; what it has stored stays. */
+async function endUnstorable(node: Node, opening: TurnOptions): Promise<'ended'> {
+  const turn = await throughOutages(node, opening.signal, () => openTurn(node, opening))
+  while (!turn.state.ended) await end(turn, { kind: 'failed', code: 'turn_unstorable' })
+  return 'ended'
+}
+
 const take = (node: Node, ref: TurnRef, signal: AbortSignal) =>
   throughOutages(node, signal, () => takeTurn(node.db, ref, node.id))
 
-type Failure = { turn: Turn | undefined; error: unknown; handover: boolean; parting: AbortSignal }
+type Failure = {
+  turn: Turn | undefined
+  error: unknown
+  /** Why the attempt was told to stop, whatever it met afterwards. */
+  stopped: Error | undefined
+  parting: AbortSignal
+}
 
 /** An attempt that cannot go on: it was cancelled, it is not the current one, or something broke. */
 async function afterFailure(node: Node, run: TurnRun, failure: Failure) {
-  const { turn, error, handover, parting } = failure
+  const { turn, error, stopped, parting } = failure
   const about = { session: run.sessionId, turn: run.turnId, error }
   const log = turn ? logOf(turn) : node.log
-  if (handover) return release(node, run, { parting, harmed: false, atOnce: true })
-  if (error instanceof FencedError) return afterFence(node, run, { turn, parting })
-  const harmed = !isUnavailable(error) && !(error instanceof NotUnderstoodError)
+  if (stopped instanceof HandoverError) {
+    return release(node, run, { parting, harmed: false, atOnce: true })
+  }
+  if (error instanceof FencedError || stopped instanceof FencedError) {
+    return afterFence(node, run, { turn, parting })
+  }
+  const harmed = !mayPass(error) && !(error instanceof NotUnderstoodError)
   if (harmed) log.error('turn broke', about)
   else log.warn('turn given back', about)
   await release(node, run, { parting, harmed, atOnce: false })
@@ -236,7 +257,7 @@ async function afterFence(
   run: TurnRun,
   { turn, parting }: Pick<Failure, 'turn' | 'parting'>,
 ) {
-  await orLeave(node, parting, async () => {
+  await orLeave(turn ?? node, parting, async () => {
     const current = await findCurrentTurn(node.db, run.orgId, run.sessionId)
     if (!current) return
     node.bus.stored(run, current.sequence)
@@ -266,8 +287,9 @@ async function release(node: Node, run: TurnRun, how: Release & { parting: Abort
 }
 
 /** Does what must be done for a turn once the database answers. A node that leaves loses its lease, and with it the turn. */
-async function orLeave(node: Node, parting: AbortSignal, work: () => Promise<void>) {
-  await throughOutages(node, parting, work).catch((error) => {
-    node.log.warn('a turn could not be given back', { error })
+async function orLeave(whose: Node | Turn, parting: AbortSignal, work: () => Promise<void>) {
+  await throughOutages(whose, parting, work).catch((error) => {
+    const { log } = 'run' in whose ? whose.node : whose
+    log.warn('a turn could not be given back', { error })
   })
 }

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiError } from '../errors.ts'
 import { newId, newUuid } from '../ids.ts'
-import { type Db, isUnavailable } from '../store/database.ts'
+import type { Db } from '../store/database.ts'
+import { isUnavailable } from '../store/database-errors.ts'
 import {
   advanceSchedules,
   boundTransaction,

@@ -12,3 +12,12 @@ export class HandoverError extends Error {
 export class NotUnderstoodError extends Error {
   override name = 'NotUnderstoodError'
 }
+
+/** The database can never take what the turn decided on: the values are wrong for it. */
+export class UnstorableError extends Error {
+  override name = 'UnstorableError'
+
+  constructor(cause: unknown) {
+    super(`The database refuses the events: ${(cause as Error).message}`, { cause })
+  }
+}

@@ -1,6 +1,7 @@
 import { ApiError } from '../errors.ts'
 import type { Bus } from '../store/bus.ts'
 import type { Database, Db } from '../store/database.ts'
+import { decide } from '../store/database-errors.ts'
 import { changeFiles, type FileTarget, keepBytes } from '../store/file-changes.ts'
 import { writeFile } from '../store/file-tree.ts'
 import { hashOf } from '../store/texts.ts'
@@ -59,6 +60,7 @@ async function keepOutput(bytes: Buffer, { db, bus, target, callId }: Keeping): 
   } catch (error) {
     // The call had its effect; that its output found no room must not undo it.
     if (error instanceof ApiError) return { not_kept: error.message }
+    if (decide(error)) return { not_kept: 'The database did not store it.' }
     throw error
   }
 }

@@ -107,6 +107,7 @@ export const sentences: Record<string, string> = {
     'The model made the same tool call with the same arguments again and again, so the turn was ended.',
   turn_timeout: 'The turn took longer than it may.',
   turn_crashed: 'The turn ended its process three times and was given up.',
+  turn_unstorable: 'The database could not store what the turn produced.',
   ...Object.fromEntries(Object.values(failureKinds).map(({ code, sentence }) => [code, sentence])),
 }
 

@@ -4,7 +4,8 @@ import { ApiError } from '../errors.ts'
 import { newUuid } from '../ids.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
 import type { Span } from './batches.ts'
-import { type Db, isMissingReference, type Statement } from './database.ts'
+import type { Db, Statement } from './database.ts'
+import { isMissingReference } from './database-errors.ts'
 
 const columns = [
   'id',

@@ -42,12 +42,58 @@ const types = {
   },
 } as pg.CustomTypesConfig
 
-/** How every connection is made: UTC, no statement for ever, no wait for ever. */
-export function connectionOptions(url: string) {
+/**
+ * What the server's code relies on in every session, whatever the role, the database, or DATABASE_URL set. Statements are
+ * limited by `statement_timeout` alone. `default_transaction_read_only` is the server's to decide.
+ */
+export const sessionParameters = {
+  timezone: 'UTC',
+  datestyle: 'ISO',
+  client_encoding: 'UTF8',
+  standard_conforming_strings: 'on',
+  default_transaction_isolation: 'read committed',
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_session_timeout: '0',
+  // Longer than any transaction of ours waits for something else than the database.
+  idle_in_transaction_session_timeout: '60s',
+}
+
+/** Those of them whose other values would be wrong, as the server shows them; the rest are limits. */
+export const shownParameters = {
+  timezone: /^(Etc\/)?UTC$/,
+  datestyle: /^ISO\b/,
+  client_encoding: /^UTF8$/,
+  standard_conforming_strings: /^on$/,
+  default_transaction_isolation: /^read committed$/,
+} satisfies Partial<Record<keyof typeof sessionParameters, RegExp>>
+
+const ourOptions = Object.entries(sessionParameters)
+  .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
+  .join(' ')
+
+/** Parameters of a URL that would take the place of ours. */
+const overridden = ['options', 'query_timeout', ...Object.keys(sessionParameters)]
+
+/** Takes out of a URL what would take the place of our session parameters; its `options` are given apart. */
+function splitOptions(url: string) {
+  const mark = url.indexOf('?')
+  if (mark < 0) return { url, options: '' }
+  const parameters = new URLSearchParams(url.slice(mark))
+  const options = parameters.get('options') ?? ''
+  for (const name of overridden) parameters.delete(name)
+  return { url: `${url.slice(0, mark)}?${parameters}`, options }
+}
+
+/**
+ * How every connection is made. Of the URL's `options` all are kept; PostgreSQL takes the last of each, so that ours win.
+ */
+export function connectionOptions(given: string) {
+  const { url, options } = splitOptions(given)
   return {
     connectionString: url,
     application_name: 'outlast',
-    options: '-c timezone=UTC -c client_encoding=UTF8',
+    options: `${options} ${ourOptions}`.trim(),
     connectionTimeoutMillis: 5_000,
     keepAlive: true,
     types,
@@ -107,6 +153,7 @@ export const atomically = <T>(db: Db | Database, work: (db: Db) => Promise<T>): 
 /** A transaction that somebody else ends, with one mark to go back to. */
 export type Unit = {
   db: Db
+  /** Sets the mark, and lets statements wait for locks again for as long as any statement may take. */
   mark: () => Promise<void>
   backToMark: () => Promise<void>
   commit: () => Promise<void>
@@ -133,7 +180,7 @@ export async function openUnit(pool: pg.Pool): Promise<Unit> {
   })
   return {
     db: over(client),
-    mark: async () => void (await client.query('savepoint effect')),
+    mark: async () => void (await client.query('set local lock_timeout = 0; savepoint effect')),
     backToMark: async () => void (await client.query('rollback to savepoint effect')),
     async commit() {
       const broken = await finish('commit')
@@ -174,31 +221,3 @@ function poolOf(target: pg.Pool | pg.PoolClient) {
   const held = { query: target.query.bind(target), release() {} }
   return { connect: async () => held, end: async () => {} } as never
 }
-
-const lostConnection = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT'])
-
-/** Too many connections, a full disk, a disk that fails, a statement that took too long. */
-const unavailableCodes = new Set(['53300', '53100', '58030', '57014'])
-
-/** The database was not there, or went away: nothing is wrong with the request. */
-export function isUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const code = (error as Error & { code?: string }).code ?? ''
-  if (lostConnection.has(code) || code.startsWith('08') || code.startsWith('57P')) return true
-  if (unavailableCodes.has(code)) return true
-  return /^Connection terminated|timeout exceeded when trying to connect|^Client has encountered|^Query read timeout/.test(
-    error.message,
-  )
-}
-
-/** No connection of the pool was free in time: others use them all, or the database makes no new ones. */
-export const isPoolTimeout = (error: unknown) =>
-  error instanceof Error && error.message.startsWith('timeout exceeded when trying to connect')
-
-/** True when a unique key refused the row. */
-export const isDuplicate = (error: unknown) =>
-  error instanceof Error && (error as Error & { code?: string }).code === '23505'
-
-/** True for a row that refers to one that does not exist. */
-export const isMissingReference = (error: unknown) =>
-  error instanceof Error && (error as Error & { code?: string }).code === '23503'

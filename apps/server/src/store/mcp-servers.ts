@@ -3,7 +3,8 @@ import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { mask } from '../secrets.ts'
 import { batchesOf, type Span } from './batches.ts'
-import { type Db, isDuplicate, type Statement } from './database.ts'
+import type { Db, Statement } from './database.ts'
+import { isDuplicate } from './database-errors.ts'
 
 const columns = [
   'id',

@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { connectionOptions } from './database.ts'
+import { connectionOptions, sessionParameters, shownParameters } from './database.ts'
+import { decide } from './database-errors.ts'
 
 const directory = new URL('../../migrations/', import.meta.url)
 const lockKey = 79_117_651
@@ -25,9 +26,12 @@ export async function migrate(url: string, also: () => Promise<void>): Promise<v
   await connect(client)
   try {
     await checkServer(client)
+    await checkSession(client)
     await lock(client)
     await apply(client)
     await also()
+  } catch (error) {
+    throw isPassing(error) ? unusable(client, error) : error
   } finally {
     await client.end()
   }
@@ -37,9 +41,42 @@ async function connect(client: pg.Client) {
   try {
     await client.connect()
   } catch (error) {
-    const { host, port, database } = client
+    throw unusable(client, error)
+  }
+}
+
+const isPassing = (error: unknown) => ['retry', 'unavailable'].includes(decide(error) ?? '')
+
+const readOnly = '25006'
+
+/** What keeps the server from starting, and what can be done where that is known. */
+function unusable({ host, port, database }: pg.Client, error: unknown) {
+  const { message, code } = error as Error & { code?: string }
+  const hint =
+    code === readOnly
+      ? ' It takes no writes: it is a standby, or default_transaction_read_only is on. Outlast needs the primary.'
+      : /unsupported startup parameter/.test(message)
+        ? ` ${poolerHint}`
+        : ''
+  return new DatabaseUnusableError(
+    `The database of DATABASE_URL (${database} on ${host}:${port}) cannot be used: ${message}.${hint}`,
+  )
+}
+
+const poolerHint =
+  'A connection pooler does not pass on the session parameters of Outlast: connect to PostgreSQL itself, or see docs/many-nodes.md.'
+
+/** A pooler in between may drop what every session needs. */
+async function checkSession(client: pg.Client) {
+  for (const [name, wanted] of Object.entries(shownParameters)) {
+    const { rows } = await client.query<{ value: string }>('select current_setting($1) as value', [
+      name,
+    ])
+    const { value } = rows[0]!
+    if (wanted.test(value)) continue
+    const needed = sessionParameters[name as keyof typeof shownParameters]
     throw new DatabaseUnusableError(
-      `The database of DATABASE_URL (${database} on ${host}:${port}) cannot be used: ${(error as Error).message}.`,
+      `Sessions of the database have ${name} = '${value}', and Outlast needs '${needed}'. ${poolerHint}`,
     )
   }
 }

@@ -10,7 +10,8 @@ import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { batchesOf, type Span } from './batches.ts'
-import { atomically, type Db, isDuplicate, type Statement } from './database.ts'
+import { atomically, type Db, type Statement } from './database.ts'
+import { isDuplicate } from './database-errors.ts'
 
 /** A model that can be called now, and its provider. */
 export type ModelRoute = {

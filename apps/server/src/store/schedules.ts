@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { newUuid } from '../ids.ts'
 import type { Db } from './database.ts'
-import { isDuplicate } from './database.ts'
+import { isDuplicate } from './database-errors.ts'
 
 const columns = [
   'id',

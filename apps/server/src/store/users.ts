@@ -3,7 +3,8 @@ import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { newUuid } from '../ids.ts'
 import type { Span } from './batches.ts'
-import { type Db, isDuplicate } from './database.ts'
+import type { Db } from './database.ts'
+import { isDuplicate } from './database-errors.ts'
 
 /** A person as sign-in sees them. */
 export type Account = {

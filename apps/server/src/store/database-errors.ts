@@ -1,0 +1,165 @@
+import pg from 'pg'
+
+/**
+ * What the server does about an error of the database.
+ *
+ * | Decision | A request | A turn that holds a reply or a tool result | A turn that holds nothing |
+ * |---|---|---|---|
+ * | `retry` | 503 with Retry-After | tries again soon | tries again soon |
+ * | `unavailable` | 503 with Retry-After | tries again, with backoff | tries again, with backoff |
+ * | `give back` | 500, logged | tries again, with backoff | goes to another node, without counting as a failed attempt |
+ * | `defect` | 500, logged | ends as failed: what it holds can never be stored | counts as a failed attempt |
+ *
+ * `retry`: another transaction came in between. `unavailable`: the database cannot do it now. `give back`: this node and
+ * this database do not fit together. `defect`: the statement or its values are wrong.
+ */
+export type Decision = 'retry' | 'unavailable' | 'give back' | 'defect'
+
+/** By class: the first two characters of a SQLSTATE. PostgreSQL's Appendix A, complete. */
+export const decisionsByClass: Readonly<Record<string, Decision>> = {
+  '00': 'defect', // successful completion
+  '01': 'defect', // warning
+  '02': 'defect', // no data
+  '03': 'defect', // SQL statement not yet complete
+  '08': 'unavailable', // connection exception
+  '09': 'defect', // triggered action exception
+  '0A': 'give back', // feature not supported: a plan that another version's migration made invalid
+  '0B': 'give back', // invalid transaction initiation
+  '0F': 'defect', // locator exception
+  '0L': 'give back', // invalid grantor
+  '0P': 'give back', // invalid role specification
+  '0Z': 'defect', // diagnostics exception
+  '10': 'defect', // XQuery error
+  '20': 'defect', // case not found
+  '21': 'defect', // cardinality violation
+  '22': 'defect', // data exception
+  '23': 'defect', // integrity constraint violation
+  '24': 'defect', // invalid cursor state
+  '25': 'give back', // invalid transaction state
+  '26': 'give back', // invalid SQL statement name: a pooler handed the session to somebody else
+  '27': 'defect', // triggered data change violation
+  '28': 'unavailable', // invalid authorization: the password or the role is being changed
+  '2B': 'give back', // dependent privilege descriptors still exist
+  '2D': 'give back', // invalid transaction termination
+  '2F': 'defect', // SQL routine exception
+  '34': 'defect', // invalid cursor name
+  '38': 'defect', // external routine exception
+  '39': 'defect', // external routine invocation exception
+  '3B': 'give back', // savepoint exception
+  '3D': 'unavailable', // invalid catalog name: the database is being restored or renamed
+  '3F': 'give back', // invalid schema name
+  '40': 'retry', // transaction rollback
+  '42': 'give back', // syntax error or access rule violation: another version's schema, a lost privilege
+  '44': 'defect', // WITH CHECK OPTION violation
+  '53': 'unavailable', // insufficient resources
+  '54': 'defect', // program limit exceeded
+  '55': 'unavailable', // object not in prerequisite state
+  '57': 'unavailable', // operator intervention
+  '58': 'unavailable', // system error
+  '72': 'unavailable', // snapshot failure
+  F0: 'unavailable', // configuration file error
+  HV: 'unavailable', // foreign data wrapper error
+  P0: 'defect', // PL/pgSQL error
+  XX: 'give back', // internal error
+}
+
+/** Codes that differ from their class. */
+const byCode: Record<string, Decision> = {
+  '25006': 'unavailable', // read-only transaction: a standby, or storage that is nearly full
+  '25P03': 'unavailable', // idle in transaction for too long
+  '25P04': 'unavailable', // transaction for too long
+  '42501': 'unavailable', // insufficient privilege: grants are being changed
+  '55006': 'retry', // object in use
+  '55P03': 'retry', // lock not available
+  '57014': 'unavailable', // statement timeout
+}
+
+/** Codes that poolers, managed services and later versions add have no class here: the database may recover from them. */
+const ofUnknownCode: Decision = 'unavailable'
+
+/** Codes of Node for a network or a server that is away. */
+const networkCodes = new Set([
+  'EAI_AGAIN',
+  'ECONNABORTED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETRESET',
+  'ENETUNREACH',
+  'ENOENT',
+  'ENOTCONN',
+  'ENOTFOUND',
+  'EPIPE',
+  'ETIMEDOUT',
+])
+
+/** Codes of Node for a certificate or a handshake that failed. */
+const tlsCodes = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO)/
+
+/** Messages of pg and its pool, whose errors have no code. */
+const driverMessages = new RegExp(
+  [
+    '^Connection terminated',
+    'timeout exceeded when trying to connect',
+    '^Client has encountered',
+    '^Client was closed',
+    '^Query read timeout',
+    '^timeout expired',
+    '^Received unexpected \\w+ message from backend',
+    '^SASL: ',
+    '^The server does not support SSL',
+    '^There was an error establishing an SSL connection',
+  ].join('|'),
+)
+
+/** Decides what is done about an error; undefined when the database has nothing to do with it. */
+export function decide(error: unknown): Decision | undefined {
+  if (error instanceof pg.DatabaseError) return decideCode(error.code ?? '')
+  if (!(error instanceof Error)) return undefined
+  const { code = '' } = error as NodeJS.ErrnoException
+  const isAway = networkCodes.has(code) || tlsCodes.test(code) || driverMessages.test(error.message)
+  return isAway ? 'unavailable' : undefined
+}
+
+/** Decides what is done about a SQLSTATE. */
+export const decideCode = (code: string): Decision =>
+  byCode[code] ?? decisionsByClass[code.slice(0, 2)] ?? ofUnknownCode
+
+/** True when nothing is wrong with the request: the database could not do it, and may be able to later. */
+export function isUnavailable(error: unknown): boolean {
+  const decision = decide(error)
+  return decision === 'retry' || decision === 'unavailable'
+}
+
+/** True unless trying again can never help: the data or the code is wrong. */
+export function mayPass(error: unknown): boolean {
+  const decision = decide(error)
+  return decision !== undefined && decision !== 'defect'
+}
+
+/** True when this node does not fit to the database as it is: another node may. */
+export const isForAnother = (error: unknown) => decide(error) === 'give back'
+
+const retryMsMin = 50
+const unavailableMsMin = 250
+const backoffMsMax = 1_000
+
+/** How long to wait before the next try, in ms; `tries` counts from 1. Spread, so that waiting turns do not come together. */
+export function backoffMs(error: unknown, tries: number): number {
+  const first = decide(error) === 'retry' ? retryMsMin : unavailableMsMin
+  return Math.min(first * 2 ** (tries - 1), backoffMsMax) * (0.5 + Math.random() / 2)
+}
+
+/** True when a unique key refused the row. */
+export const isDuplicate = (error: unknown) =>
+  error instanceof pg.DatabaseError && error.code === '23505'
+
+/** True for a row that refers to one that does not exist. */
+export const isMissingReference = (error: unknown) =>
+  error instanceof pg.DatabaseError && error.code === '23503'
+
+/** No connection of the pool was free in time: others use them all, or the database makes no new ones. */
+export const isPoolTimeout = (error: unknown) =>
+  error instanceof Error && error.message.startsWith('timeout exceeded when trying to connect')

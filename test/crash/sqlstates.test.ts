@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import test, { before } from 'node:test'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { createSession, dataOf, eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
+import { type PostgresProxy, startPostgresProxy } from '../postgres-proxy.ts'
+import { auditLog } from './audit.ts'
+import { gatedWorld } from './gates.ts'
+import { followSoon, type Node, scopeOf, startNodeHere, untilIdle } from './scenario.ts'
+import { startWorld, type World, worldlySession } from './world.ts'
+
+/** What PostgreSQL does in any state, and the lease: without it a node would only wait. */
+const always = /^(begin|rollback|commit|set |listen|unlisten|notify$|renew-lease$)/i
+
+type Refusing = { code: string; statements: RegExp; refused: (label: string) => void }
+
+let refusing: Refusing | undefined
+let node: Node
+let world: World
+let agentId: string
+const gates = gatedWorld()
+
+before(async (t) => {
+  const scope = scopeOf(t as never)
+  const proxy: PostgresProxy = await startPostgresProxy(await createTestDatabase(scope), {
+    onStatement(label) {
+      if (!refusing?.statements.test(label) || always.test(label)) return undefined
+      const { code, refused } = refusing
+      refused(label)
+      return { when: 'refused', code }
+    },
+  })
+  scope.after(proxy.close)
+  world = await startWorld(scope, gates)
+  const env = { WORKER_SLOTS: '4', LOG_LEVEL: 'silent' }
+  node = await startNodeHere(scope, { databaseUrl: proxy.url, worldUrl: world.url, env })
+  agentId = (await worldlySession(node, world)).agent.id
+})
+
+/** Refuses statements from now on; `times` resolves when appends were refused so often. */
+function refuse(code: string, statements: RegExp, times: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let left = times
+  const refused = (label: string) => {
+    if (!/^(append-|retake-)/.test(label)) return
+    left -= 1
+    if (left === 0) resolve()
+  }
+  refusing = { code, statements, refused }
+  return promise
+}
+
+const newSession = () => createSession(node, { agent_id: agentId })
+
+/** Turns that have a reply, or the result of a tool, in hand once their gates open. Half of them come from the queue. */
+async function beginTurns(words: string[]) {
+  return Promise.all(
+    words.map(async (text) => {
+      const { id } = await newSession()
+      await post(node, id, text)
+      await gates.gate(text).reached
+      return { id, text }
+    }),
+  )
+}
+
+const everything = /./
+/** The first refusal is followed by a new attempt; that one and the next append are refused too. */
+const refusalsEach = 2
+
+const unavailable = ['25006', '28P01', '3D000', '40001', '40P01', '53100', '55P03', 'QQ123']
+const others = ['42703', 'XX000']
+
+for (const code of [...unavailable, ...others]) {
+  test(`stores replies and tool results once the database takes them, after ${code}`, async (t) => {
+    const asked = world.prompts.length
+    const paid = world.count('pay')
+    const idle = await newSession()
+    const talks = await beginTurns(['text', 'text too', 'pay'].map((word) => `${word} ${code}`))
+    const refused = refuse(code, everything, talks.length * refusalsEach)
+    for (const { text } of talks) gates.gate(text).open()
+    const answer = await post(node, idle.id, 'hello')
+    if (unavailable.includes(code)) {
+      assert.deepEqual([answer.status, answer.body.code], [503, 'database_unavailable'])
+      assert.ok(Number(answer.headers.get('retry-after')) > 0)
+    } else assert.equal(answer.status, 500)
+    await refused
+    refusing = undefined
+    const scope = scopeOf(t)
+    for (const { id, text } of talks) {
+      await untilIdle(scope, node, id)
+      const events = await eventsOf(node, id)
+      auditLog(events)
+      assert.match(replyOf(events), new RegExp(text))
+      assert.ok(events.every(({ data }) => !JSON.stringify(data).includes('interrupted')))
+    }
+    assert.equal(world.prompts.length - asked, 2 * 1 + 1 * 2, 'no model is asked again')
+    assert.equal(world.count('pay') - paid, 1, 'every effect happened once')
+    await post(node, idle.id, 'hello again')
+    await untilIdle(scope, node, idle.id)
+  })
+}
+
+test('ends a turn as failed when the database can never store its reply', async (t) => {
+  const asked = world.prompts.length
+  const [talk] = await beginTurns(['text that is refused'])
+  const refused = refuse('22021', /^append-events$/, 1)
+  gates.gate(talk!.text).open()
+  await refused
+  refusing = undefined
+  const stream = await followSoon(scopeOf(t), node, talk!.id)
+  await stream.event('session.idled')
+  const events = await eventsOf(node, talk!.id)
+  auditLog(events)
+  const { error_code, error } = dataOf(events, 'turn.failed')
+  assert.equal(error_code, 'turn_unstorable')
+  assert.equal(error, 'The database could not store what the turn produced.')
+  assert.equal(world.prompts.length - asked, 1, 'the model is not asked again')
+  await post(node, talk!.id, 'hello')
+  await stream.event('session.idled', 2)
+  assert.match(replyOf(await eventsOf(node, talk!.id)), /hello/)
+})
