@@ -8,9 +8,11 @@ import {
   textResult,
   textTool,
 } from '../../apps/server/test/mcp.ts'
-import { eventsOf, post, replyOf, scripted } from '../../apps/server/test/session.ts'
+import { dataOf, eventsOf, post, replyOf, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { startProcess, temporaryFolder } from '../process.ts'
+
+type Server = Awaited<ReturnType<typeof startProcess>>
 
 test('kill -9 in calls of an MCP server: what may run again does, in a new session, with the same key; what may not is told', async (t) => {
   const { folder: DATA_DIR, before } = await temporaryFolder(t)
@@ -72,4 +74,78 @@ test('kill -9 in calls of an MCP server: what may run again does, in a new sessi
   }
   assert.deepEqual([keysOf('pay').length, keysOf('send').length], [1, 1])
   assert.equal(new Set(calls.map(({ request }) => request.headers['mcp-session-id'])).size, 2)
+})
+
+/** Takes the tool of a call that runs away from its agent. */
+const removals: Record<
+  string,
+  (server: Server, agentId: string, path: string) => Promise<unknown>
+> = {
+  'the capability is taken from the agent': ({ call }, id) =>
+    call('PATCH', `/v1/agents/${id}`, { capabilities: [] }),
+  'the server is disabled': ({ call }, _, path) => call('PATCH', path, { status: 'disabled' }),
+  'the server is deleted': ({ call }, _, path) => call('DELETE', path),
+}
+
+for (const [what, remove] of Object.entries(removals)) {
+  test(`kill -9 in a call, and ${what}: the model reads that its effect is unknown`, async (t) => {
+    const { folder: DATA_DIR, before } = await temporaryFolder(t)
+    let called = () => {}
+    const underWay = new Promise<void>((resolve) => {
+      called = resolve
+    })
+    const mcp = await startMcp(t, { 'tools/call': () => called() })
+    const env = { DATA_DIR, PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
+    const one = await startProcess(env)
+    before(one.crash)
+    const { ref, path } = await addMcpServer(one, mcp.url)
+    const { id, agent_id } = await sessionWithMcp(one, ref)
+    const pay = { name: 'mcp_tools__say', arguments: {} }
+    await post(one, id, scripted({ tool_calls: [pay] }, { text: 'over' }))
+    await underWay
+    assert.ok((await remove(one, agent_id, path)) !== undefined)
+    await one.crash()
+    const two = await startProcess(env)
+    before(() => two.stop())
+    await (await follow(t, two.url, { sessionId: id })).event('session.idled')
+    const events = await eventsOf(two, id)
+    assert.equal(dataOf(events, 'tool.started').replay, 'unsafe')
+    const { success, error } = dataOf(events, 'tool.completed')
+    assert.deepEqual(
+      [success, error],
+      [false, 'The call was interrupted; whether it had an effect is unknown.'],
+    )
+    assert.equal(mcp.heard('tools/call').length, 1)
+  })
+}
+
+test('kill -9 in a call: whether it runs again was decided when it began', async (t) => {
+  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  let called = () => {}
+  const underWay = new Promise<void>((resolve) => {
+    called = resolve
+  })
+  let annotations = {}
+  const mcp = await startMcp(t, {
+    'tools/list': ({ answer }) => answer({ tools: [textTool('say', { annotations })] }),
+    'tools/call': () => called(),
+  })
+  const env = { DATA_DIR, PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
+  const one = await startProcess(env)
+  before(one.crash)
+  const { ref, path } = await addMcpServer(one, mcp.url)
+  const { id } = await sessionWithMcp(one, ref)
+  const pay = { name: 'mcp_tools__say', arguments: {} }
+  await post(one, id, scripted({ tool_calls: [pay] }, { text: 'over' }))
+  await underWay
+  annotations = { idempotentHint: true }
+  const { body } = await one.call('POST', `${path}/test`)
+  assert.equal(body.ok, true)
+  await one.crash()
+  const two = await startProcess(env)
+  before(() => two.stop())
+  await (await follow(t, two.url, { sessionId: id })).event('session.idled')
+  const { error } = dataOf(await eventsOf(two, id), 'tool.completed')
+  assert.match(error!, /whether it had an effect is unknown/)
+  assert.equal(mcp.heard('tools/call').length, 1)
 })

@@ -237,8 +237,14 @@ export const eventData = {
     { tool_calls: Type.Array(ToolCall), expires_at: Timestamp },
     { title: 'ToolCallRequestedData' },
   ),
-  /** One tool is about to run. */
-  'tool.started': Type.Object({ tool_call: ToolCall }, { title: 'ToolStartedData' }),
+  /**
+   * One tool is about to run. `replay`: whether the call may run again when its node dies meanwhile; `until_changed`: only if
+   * it changed no files. Absent where the call cannot run as it is.
+   */
+  'tool.started': Type.Object(
+    { tool_call: ToolCall, replay: Type.Optional(oneOf('safe', 'unsafe', 'until_changed')) },
+    { title: 'ToolStartedData' },
+  ),
   /** One tool ended. In the order in which they end. */
   'tool.completed': Type.Object(
     {

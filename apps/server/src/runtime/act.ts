@@ -1,4 +1,5 @@
 import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
+import type { Tool } from '../capabilities/capability.ts'
 import { newId, newSpanId } from '../ids.ts'
 import {
   appendIfUnchanged,
@@ -88,9 +89,13 @@ function newCallContext(turn: Turn, spanId = newSpanId()): EventContext {
 }
 
 /** A call that cannot run as it is fails at once: nobody is asked about it. */
-function needsApproval({ agent }: Turn, call: ToolCall): boolean {
+const needsApproval = (turn: Turn, call: ToolCall) =>
+  runnableTool(turn, call)?.policy === 'requires_approval'
+
+/** The tool of a call; undefined when the call cannot run as it is. */
+function runnableTool({ agent }: Turn, call: ToolCall): Tool | undefined {
   const tool = agent.tools.get(call.name)
-  return tool?.policy === 'requires_approval' && whyUnrunnable(tool, call) === undefined
+  return whyUnrunnable(tool, call) === undefined ? tool : undefined
 }
 
 const afterHours = (turn: Turn, hours: number) => afterMs(turn, hours * 3_600_000)
@@ -99,12 +104,12 @@ const afterMs = (turn: Turn, ms: number) => new Date(nowOf(turn) + ms).toISOStri
 
 /** Decides on the intent of calls that may begin: those of the client are its to run. */
 function beginCalls(turn: Turn, calls: readonly Pick<OpenCall, 'call' | 'spanId'>[]): void {
-  const isForClient = ({ call }: Pick<OpenCall, 'call'>) => {
-    const tool = turn.agent.tools.get(call.name)
-    return tool?.client !== undefined && whyUnrunnable(tool, call) === undefined
-  }
+  const isForClient = ({ call }: Pick<OpenCall, 'call'>) =>
+    runnableTool(turn, call)?.client !== undefined
   for (const { call, spanId } of calls.filter((call) => !isForClient(call))) {
-    draft(turn, 'tool.started', newCallContext(turn, spanId), { tool_call: call })
+    const tool = runnableTool(turn, call)
+    const replay = tool && { replay: tool.replay }
+    draft(turn, 'tool.started', newCallContext(turn, spanId), { tool_call: call, ...replay })
   }
   requestCalls(turn, calls.filter(isForClient))
 }
@@ -139,12 +144,19 @@ function draftInterrupted(turn: Turn, open: OpenAct): void {
   for (const pending of open.calls) {
     const { call, stage, outcome } = pending
     if (stage !== 'started' || outcome) continue
-    const replay = turn.agent.tools.get(call.name)?.replay
     const changed = hasChangedFiles(turn, pending)
-    if (replay === 'unsafe' || (replay === 'until_changed' && changed)) {
-      draftOutcome(turn, pending, interruptedOutcome(call, changed))
-    }
+    if (mayRunAgain(turn, pending, changed)) continue
+    draftOutcome(turn, pending, interruptedOutcome(call, changed))
   }
+}
+
+/** A tool that is gone, or does not take these arguments any more, cannot answer for a call that had begun. */
+function mayRunAgain(turn: Turn, { call, replay }: OpenCall, hasChanged: boolean): boolean {
+  const tool = turn.agent.tools.get(call.name)
+  if (!tool || tool.client) return false
+  if (replay && !runnableTool(turn, call)) return false
+  const policy = replay ?? tool.replay
+  return policy === 'safe' || (policy === 'until_changed' && !hasChanged)
 }
 
 /** Whether an attempt that can change nothing any more changed files by this call. */

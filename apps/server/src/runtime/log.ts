@@ -46,6 +46,8 @@ export type OpenCall = {
   /** A message came while the client was to run it: nobody waits for the client any more. */
   isAbandoned: boolean
   outcome: 'success' | 'failure' | undefined
+  /** Whether it may run again, as decided when it began. Undefined: earlier versions, and calls that could not run. */
+  replay?: EventDataOf<'tool.started'>['replay']
 }
 
 /** What a turn's log says about the turn. */
@@ -225,8 +227,8 @@ export function apply(turn: TurnState, event: LoggedEvent): TurnState {
     case 'tool.call_requested':
       return { ...turn, act: requested(turn.act!, event) }
     case 'tool.started': {
-      const { tool_call: call } = event.data
-      return { ...turn, act: reached(turn.act!, event, { stage: 'started', call }) }
+      const { tool_call: call, replay } = event.data
+      return { ...turn, act: reached(turn.act!, event, { stage: 'started', call, replay }) }
     }
     case 'tool.completed':
       return { ...turn, act: completed(turn.act!, event.data) }
@@ -304,11 +306,18 @@ function openAct({ exec_id, span_id }: EventContext): OpenAct {
 function reached(
   act: OpenAct,
   { sequence, context }: LoggedEvent,
-  { call, stage, expiresAt }: Pick<OpenCall, 'call' | 'stage'> & { expiresAt?: string },
+  {
+    call,
+    stage,
+    expiresAt,
+    replay,
+  }: Pick<OpenCall, 'call' | 'stage' | 'replay'> & {
+    expiresAt?: string
+  },
 ): OpenAct {
   const before = act.calls.find((open) => open.call.id === call.id)
   const spanId = before?.spanId ?? context.span_id!
-  const at = { call, stage, sequence, expiresAt, spanId }
+  const at = { call, stage, sequence, expiresAt, spanId, ...(replay && { replay }) }
   const now = { isEdited: false, isAbandoned: false, outcome: undefined, ...before, ...at }
   if (!before) return { ...act, calls: [...act.calls, now] }
   return { ...act, calls: act.calls.map((open) => (open === before ? now : open)) }
