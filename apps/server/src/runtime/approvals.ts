@@ -1,6 +1,9 @@
-import type { Approval, Decider } from '@outlast/contract'
+import type { Approval, Decider, ToolCall } from '@outlast/contract'
+import type { Tool } from '../capabilities/capability.ts'
 import { assemble } from '../capabilities/catalog.ts'
 import { clientToolsOf } from '../capabilities/client-tools.ts'
+import { foreignProblem } from '../capabilities/mcp/arguments.ts'
+import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { ApiError, invalidAt } from '../errors.ts'
 import { getAgent } from '../store/agents.ts'
 import type { Db } from '../store/database.ts'
@@ -32,12 +35,19 @@ export async function decideCall(
   const answered = await answerTurn(node, db, ref, (turn) => {
     const open = askedCall(turn, deciding.callId)
     if (edited) {
-      const wrong = whyUnrunnable(tools!.get(open.call.name), { ...open.call, arguments: edited })
+      const wrong = whyUnfit(tools!.get(open.call.name), { ...open.call, arguments: edited })
       if (wrong !== undefined) throw invalidAt('arguments', `do not fit: ${wrong}`)
     }
     return draftsOf(turn!, open, deciding)
   })
   return answered!
+}
+
+/** Of a call with other arguments than the model's, what is wrong. */
+function whyUnfit(tool: Tool | undefined, call: ToolCall): string | undefined {
+  const wrong = whyUnrunnable(tool, call)
+  if (wrong !== undefined || !tool?.unchecked) return wrong
+  return foreignProblem(tool.input, call.arguments)
 }
 
 function askedCall(turn: OpenTurn | undefined, callId: string): OpenCall {
@@ -67,11 +77,10 @@ function draftsOf(turn: OpenTurn, open: OpenCall, deciding: Deciding): Draft[] {
 async function toolsOf(node: Node, db: Db, { orgId, sessionId }: Omit<TurnRef, 'turnId'>) {
   const session = await getSession(db, orgId, sessionId)
   const agent = await getAgent(db, orgId, session.agent_id)
-  const { tools } = assemble(node.capabilities, {
-    agentPrompt: '',
-    agentUses: agent.capabilities,
-    sessionUses: session.capabilities,
-    clientTools: clientToolsOf(agent.tools ?? [], session.tools),
-  })
-  return tools
+  const both = { agentUses: agent.capabilities, sessionUses: session.capabilities }
+  const clientTools = clientToolsOf(agent.tools ?? [], session.tools)
+  const uses = [...both.agentUses, ...both.sessionUses]
+  // The stored lists of MCP servers: nothing is asked over the network inside a transaction.
+  const list = await capabilitiesFor({ ...node, db }, orgId, { uses, clientTools })
+  return assemble(list, { agentPrompt: '', ...both, clientTools }).tools
 }

@@ -1,0 +1,32 @@
+import type { TObject } from 'typebox'
+import { Check, Errors } from 'typebox/value'
+import { explain } from '../validation.ts'
+
+const nodesMax = 10_000
+
+/**
+ * What of the arguments does not fit a tool's schema, in one sentence. Third-party schema: it is interpreted, never compiled,
+ * and a schema that unfolds to more than 10,000 parts is left to the server, which checks every call itself.
+ */
+export function foreignProblem(schema: TObject, input: unknown): string | undefined {
+  if (!isBounded(schema) || Check(schema, input)) return undefined
+  const [first] = Errors(schema, input)
+  return explain([{ path: first?.instancePath ?? '', message: first?.message ?? 'does not fit' }])
+}
+
+/** False for a schema that is recursive, or whose references unfold to too many parts. */
+function isBounded(schema: TObject): boolean {
+  const { $defs = {} } = schema as { $defs?: Record<string, unknown> }
+  let nodes = 0
+  const open: unknown[] = [{ ...schema, $defs: undefined }]
+  while (open.length > 0) {
+    const part = open.pop()
+    if (typeof part !== 'object' || part === null) continue
+    nodes += 1
+    if (nodes > nodesMax) return false
+    const { $ref } = part as { $ref?: unknown }
+    if (typeof $ref === 'string') open.push($defs[$ref.replace('#/$defs/', '')])
+    else open.push(...Object.values(part))
+  }
+  return true
+}
