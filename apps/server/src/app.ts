@@ -7,12 +7,16 @@ import type { Capability } from './capabilities/capability.ts'
 import { checkCatalog } from './capabilities/catalog.ts'
 import { builtins } from './capabilities/index.ts'
 import { createMcp } from './capabilities/mcp/mcp.ts'
+import { isBroad } from './config/private-hosts.ts'
 import { type Config, configuredMasterKeys } from './config.ts'
 import { createHttp } from './http/server.ts'
-import { createLog } from './log.ts'
+import { createLog, type Log } from './log.ts'
 import type { ExporterOptions } from './observe/exporter.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { keepTally } from './observe/tally.ts'
+import { createFetchBudgets } from './providers/fetch-budget.ts'
+import { createOutbound } from './providers/outbound.ts'
+import { servicesOf } from './providers/own-services.ts'
 import { createBreaker } from './runtime/breaker.ts'
 import { type Node, noLocalTurns } from './runtime/node.ts'
 import { migrateQueue } from './runtime/queue.ts'
@@ -127,7 +131,11 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const grepping = startGrep(url)
   undo.push(grepping.stop)
   const secrets = masterKeys.length === 0 ? undefined : createSecrets(masterKeys)
-  const mcp = createMcp({ db, config, secrets, log, version: about.version })
+  const outbound = createOutbound(config.PRIVATE_HOSTS_ALLOWED, servicesOf(config, url))
+  warnOfBroad(config, log)
+  const budgets = createFetchBudgets()
+  const reaching = { outbound, budgets, secrets }
+  const mcp = createMcp({ db, config, log, version: about.version, ...reaching })
   undo.push(mcp.stop)
   const node: Node = {
     id,
@@ -143,6 +151,8 @@ async function start(config: Config, starting: Starting): Promise<App> {
     log,
     local: noLocalTurns,
     breaker: createBreaker(),
+    outbound,
+    budgets,
     grep: grepping.grep,
     metrics,
     tracer,
@@ -171,7 +181,19 @@ async function start(config: Config, starting: Starting): Promise<App> {
   undo.push(async () => clearInterval(sweeping))
   bus.hello()
   await app.listen({ host: config.HOST, port: config.PORT })
-  return { url: addressOf(app.server.address() as AddressInfo), stop: stopAll }
+  const address = app.server.address() as AddressInfo
+  outbound.protect({ host: address.address, port: address.port })
+  return { url: addressOf(address), stop: stopAll }
+}
+
+/** Entries that open more than one service of a host. */
+function warnOfBroad({ PRIVATE_HOSTS_ALLOWED: allowed }: Config, log: Log) {
+  const entries = allowed.filter(isBroad).map(({ text }) => text)
+  if (entries.length === 0) return
+  log.warn(
+    'PRIVATE_HOSTS_ALLOWED has entries without a purpose or a port: they open every service of a host. Write purpose=host:port',
+    { entries },
+  )
 }
 
 async function sweepAccess(db: Database) {

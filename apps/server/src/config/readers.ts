@@ -3,6 +3,7 @@
 import { isIP } from 'node:net'
 import { isMasterKey } from '../secrets.ts'
 import { type Host, parseHost } from './host.ts'
+import { type PrivateHost, readPrivateHost } from './private-hosts.ts'
 
 export const wholeNumber = (fallback: number, min: number, max: number) => ({
   shown: String(fallback),
@@ -55,6 +56,11 @@ export const words = () => ({
       .split(',')
       .map((word) => word.trim().toLowerCase())
       .filter((word) => word !== ''),
+})
+
+export const privateHosts = () => ({
+  shown: '',
+  read: (value: string | undefined): PrivateHost[] => words().read(value).map(readPrivateHost),
 })
 
 export const postgresUrl = () => ({

@@ -10,6 +10,7 @@ import {
   optionalText,
   origins,
   postgresUrl,
+  privateHosts,
   redisUrl,
   secretText,
   someOf,
@@ -154,8 +155,8 @@ export const settings = {
   },
   PRIVATE_HOSTS_ALLOWED: {
     about:
-      "Hosts of private networks, separated by commas, that an image's address, `web_fetch` and MCP servers may name, and while authentication is on a provider's `base_url`",
-    ...words(),
+      'Private addresses that users may name, separated by commas, as `[purpose=]host[:port][@organization]`: `mcp=127.0.0.1:3001,provider=10.0.0.5:8080`. The purpose is `provider`, `mcp`, `web_fetch` or `image`. Without a purpose an entry holds for all of them, without a port for every port; without `@*` or `@<organization ID>` for the default organization only. See [security](security.md)',
+    ...privateHosts(),
   },
   RATE_LIMIT_KEY: {
     about: 'Requests a minute for each API key; 0: no limit. Limits hold with authentication only',

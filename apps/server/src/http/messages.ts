@@ -10,7 +10,7 @@ import type { FastifyRequest } from 'fastify'
 import { ApiError, invalidAt } from '../errors.ts'
 import { newId, parseId } from '../ids.ts'
 import { traceparentOf } from '../observe/trace-context.ts'
-import { acceptInput } from '../runtime/input.ts'
+import { acceptInput, checkImages } from '../runtime/input.ts'
 import { submitResults } from '../runtime/results.ts'
 import { messageOf, messageTypes } from '../store/conversation.ts'
 import { countEvents } from '../store/events.ts'
@@ -104,6 +104,7 @@ function messageFrom({ message, controls, metadata, tags }: NewMessage): EventMe
       'holds a result, which only a message of the role tool_result may',
     )
   }
+  checkImages(message.content, 'message/content')
   return {
     id: newId('message'),
     role: 'user',

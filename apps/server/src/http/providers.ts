@@ -11,7 +11,7 @@ import { ApiError, invalidAt } from '../errors.ts'
 import { newId, parseId } from '../ids.ts'
 import { providers } from '../providers/index.ts'
 import { environmentKey } from '../providers/keys.ts'
-import { isPrivateHost } from '../providers/outbound.ts'
+import { isRefused } from '../providers/outbound.ts'
 import type { Node } from '../runtime/node.ts'
 import {
   countProviders,
@@ -73,7 +73,7 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
       response: { 201: Provider, '4xx': ErrorResponse },
     },
     async handler({ body, principal, db }, reply) {
-      checkAddress(node.config, body)
+      checkAddress(node.config, principal.orgId, body)
       const place = { orgId: principal.orgId, id: newId('provider') }
       const provider = await createProvider(db, place, sealed(node, place, body))
       return reply.code(201).send(present(node, principal.orgId, provider))
@@ -112,7 +112,7 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
       const place = { orgId, id: parseId('provider', params.id) }
       if (body.base_url != null || body.provider_type != null) {
         const { provider_type, base_url } = await getProvider(db, orgId, place.id)
-        checkAddress(node.config, {
+        checkAddress(node.config, orgId, {
           provider_type: body.provider_type ?? provider_type,
           base_url: body.base_url ?? base_url,
         })
@@ -162,17 +162,15 @@ function sealed<T extends WithKey>({ secrets }: Node, place: Place, request: T):
 
 type Address = Pick<NewProvider, 'provider_type' | 'base_url'>
 
-function checkAddress(config: Config, { provider_type, base_url }: Address) {
+function checkAddress(config: Config, orgId: string, { provider_type, base_url }: Address) {
   const { needsBaseUrl, queryAllowed } = providers[provider_type]
-  if (base_url != null) checkBaseUrl(base_url, config, queryAllowed)
+  if (base_url != null) checkBaseUrl(base_url, { config, orgId, queryAllowed })
   else if (needsBaseUrl) throw invalidAt('base_url', `is needed: ${provider_type} has no other`)
 }
 
-function checkBaseUrl(
-  text: string,
-  { AUTH_MODE: mode, PRIVATE_HOSTS_ALLOWED: allowed }: Config,
-  queryAllowed: string | undefined,
-) {
+type AddressRules = { config: Config; orgId: string; queryAllowed: string | undefined }
+
+function checkBaseUrl(text: string, { config, orgId, queryAllowed }: AddressRules) {
   const url = /^https?:\/\/[^\s\\]+$/i.test(text) && URL.canParse(text) ? new URL(text) : undefined
   if (!url) throw invalidAt('base_url', 'must be a URL that begins with http:// or https://')
   if (url.username !== '' || url.password !== '') {
@@ -183,8 +181,8 @@ function checkBaseUrl(
     const but = queryAllowed === undefined ? 'a query' : `a query but ${queryAllowed},`
     throw invalidAt('base_url', `must not have ${but} or a fragment: a key belongs in api_key`)
   }
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  if (mode !== 'none' && isPrivateHost(host) && !allowed.includes(host)) {
+  const { AUTH_MODE: mode, PRIVATE_HOSTS_ALLOWED: allowed } = config
+  if (mode !== 'none' && isRefused(allowed, { orgId, purpose: 'provider' }, url)) {
     throw invalidAt('base_url', 'must be a public address; PRIVATE_HOSTS_ALLOWED can name others')
   }
 }

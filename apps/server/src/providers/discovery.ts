@@ -6,12 +6,13 @@ import { connectionOf } from './connection.ts'
 import { KnownFailure } from './failure.ts'
 import { providers } from './index.ts'
 import type { Stored } from './keys.ts'
+import type { Outbound } from './outbound.ts'
 import type { ModelList } from './provider.ts'
 
 /** Longest that a vendor may take for its list, all pages together. */
 const listMs = 30_000
 
-type Asker = { config: Config; secrets: Secrets | undefined }
+type Asker = { config: Config; secrets: Secrets | undefined; outbound: Outbound }
 
 /**
  * Asks a vendor which models it has, with the provider's key or the environment's.

@@ -8,7 +8,14 @@ import { type TestContext, test } from 'node:test'
 import { createKey, expectStatus, registerPerson, startGuarded } from '../../test/access.ts'
 import { createAgent, createSession, post } from '../../test/session.ts'
 import { follow } from '../../test/stream.ts'
-import { isPrivateHost, privateHostCode, publicFetch } from './outbound.ts'
+import { readPrivateHost } from '../config/private-hosts.ts'
+import { defaultOrganization } from '../store/seeds.ts'
+import { createOutbound, privateHostCode } from './outbound.ts'
+import { isPrivateHost } from './private-address.ts'
+
+const caller = { orgId: defaultOrganization, purpose: 'web_fetch' as const }
+const reachOf = (...entries: string[]) =>
+  createOutbound(entries.map(readPrivateHost), []).reach(caller)
 
 const privatePlaces = [
   'http://127.0.0.1:1/v1',
@@ -57,7 +64,7 @@ async function startPlace(
 test('a provider that is allowed cannot lead us elsewhere inside', async (t) => {
   const inside = await startPlace(t, '127.0.0.2', {}, 200)
   const allowed = await startPlace(t, '127.0.0.1', { location: `${inside.url}/v1/steal` }, 307)
-  const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1', MODEL_ATTEMPTS_MAX: '1' }
+  const env = { PRIVATE_HOSTS_ALLOWED: 'provider=127.0.0.1@*', MODEL_ATTEMPTS_MAX: '1' }
   const server = await startGuarded(t, { env })
   const { key, call } = await createKey(server, await registerPerson(server))
   const fields = {
@@ -123,7 +130,7 @@ function answerNames(t: TestContext, ...answers: string[][]): () => number {
 test('a name is refused when any of its addresses is not public', async (t) => {
   const inside = await startPlace(t, '127.0.0.1', {}, 200)
   const { port } = new URL(inside.url)
-  const fetch = await publicFetch([])
+  const fetch = reachOf()
   for (const answer of [
     ['127.0.0.1'],
     ['93.184.216.34', '127.0.0.1'],
@@ -142,7 +149,7 @@ test('a name is refused when any of its addresses is not public', async (t) => {
 test('a name that means something else when it is connected to is not looked up again', async (t) => {
   const inside = await startPlace(t, '127.0.0.1', {}, 200)
   const looks = answerNames(t, ['93.184.216.34'], ['127.0.0.1'])
-  const fetch = await publicFetch([])
+  const fetch = reachOf()
   const { port } = new URL(inside.url)
   const signal = AbortSignal.timeout(500)
   await assert.rejects(fetch(`http://rebinding.example:${port}/`, { signal }))
@@ -152,7 +159,7 @@ test('a name that means something else when it is connected to is not looked up 
 
 test('what one server may reach says nothing of another', async (t) => {
   const inside = await startPlace(t, '127.0.0.1', {}, 200)
-  const [open, shut] = await Promise.all([publicFetch(['127.0.0.1']), publicFetch([])])
+  const [open, shut] = [reachOf('127.0.0.1'), reachOf()]
   assert.equal((await open(inside.url)).status, 200)
   await assert.rejects(shut(inside.url))
 })

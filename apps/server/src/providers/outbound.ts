@@ -1,71 +1,140 @@
 import { lookup } from 'node:dns'
 import { isIP } from 'node:net'
-import ipaddr from 'ipaddr.js'
+import type { PrivateHost, Purpose } from '../config/private-hosts.ts'
+import { defaultOrganization } from '../store/seeds.ts'
+import { isOwnService, type OwnService } from './own-services.ts'
+import { isPrivateAddress, isPrivateHost, plainHostname } from './private-address.ts'
 
-/** Azure's own services for a machine: an address that looks public, and is answered by the network around us. */
-const azurePlatform = '168.63.129.16'
+/** For whom and for what an address is fetched. */
+export type Caller = { orgId: string; purpose: Purpose }
 
-/** Hosts that stand in nobody's network but ours: this machine, private ranges, the cloud's metadata. */
-function isPrivateAddress(address: string): boolean {
-  if (!ipaddr.isValid(address)) return true
-  const plain = ipaddr.process(address)
-  if (plain.range() !== 'unicast' || plain.toString() === azurePlatform) return true
-  // Of version 6 the world has given out 2000::/3 alone; elsewhere a network may translate to what it likes.
-  return plain.kind() === 'ipv6' && plain.toByteArray()[0]! >> 5 !== 1
-}
+/** The entries of PRIVATE_HOSTS_ALLOWED that hold for a caller. */
+export const allowedFor = (all: readonly PrivateHost[], { orgId, purpose }: Caller) =>
+  all.filter(
+    (entry) =>
+      (entry.purpose === undefined || entry.purpose === purpose) &&
+      (entry.organization === '*' ||
+        entry.organization === orgId ||
+        (entry.organization === 'default' && orgId === defaultOrganization)),
+  )
 
-/** True for a host that is plainly not on the public internet, before anybody is asked what its name means. */
-export function isPrivateHost(host: string): boolean {
-  const name = host.replace(/^\[|\]$/g, '').replace(/\.$/, '')
-  if (isIP(name) > 0) return isPrivateAddress(name)
-  return name === 'localhost' || name.endsWith('.localhost') || !name.includes('.')
+const portOf = ({ protocol, port }: Pick<URL, 'protocol' | 'port'>) =>
+  Number(port) || (protocol === 'https:' ? 443 : 80)
+
+const opens = (entries: readonly PrivateHost[], host: string, port: number) =>
+  entries.some((entry) => entry.host === host && (entry.port ?? port) === port)
+
+/** True for an address that a caller may not name, as far as it tells without a lookup. */
+export function isRefused(all: readonly PrivateHost[], caller: Caller, url: URL): boolean {
+  const host = plainHostname(url.hostname)
+  return isPrivateHost(host) && !opens(allowedFor(all, caller), host, portOf(url))
 }
 
 type Address = { address: string; family: number }
 type Found = (error: Error | null, addresses?: Address[]) => void
 
-/** Resolves a name, and fails when it means an address that is not public: what was looked at is what is connected to. */
-function lookupPublic(host: string, _options: unknown, found: Found): void {
-  lookup(host, { all: true }, (error, addresses) => {
-    if (error) return found(error)
-    const inside = addresses.find(({ address }) => isPrivateAddress(address))
-    if (inside) return found(refusal(host))
-    found(null, addresses)
-  })
-}
-
-/** The code of the error with which a connection to what is not public fails. */
+/** The error code of a connection to an address that is not public. */
 export const privateHostCode = 'ERR_PRIVATE_HOST'
 
-function refusal(host: string): Error {
-  const message = `${host} is not a public address, and PRIVATE_HOSTS_ALLOWED does not name it.`
-  return Object.assign(new Error(message), { code: privateHostCode })
+const refusal = (message: string) => Object.assign(new Error(message), { code: privateHostCode })
+
+const notAllowed = (host: string) =>
+  refusal(`${host} is not a public address, and PRIVATE_HOSTS_ALLOWED does not name it.`)
+const ownService = (host: string, port: number) =>
+  refusal(`${host}:${port} is this server itself, or its database, which no setting opens.`)
+
+/** Who may know what is in the operator's network is told why an address fails; all others read this. */
+const veiled = (host: string) => refusal(`${host} is not a public address, or does not answer.`)
+
+export type Outbound = {
+  /**
+   * A `fetch` for addresses that users name. Reaches the public internet and the private addresses that are allowed
+   * to the caller. Contract: redirects, names and second lookups lead nowhere else; never to a service of ours.
+   */
+  reach: (caller: Caller) => typeof fetch
+  /** Adds a service that no address may lead to. */
+  protect: (service: OwnService) => void
 }
 
-const made = new Map<string, Promise<typeof fetch>>()
-
-/**
- * A `fetch` for addresses that users of the API name: it reaches the public internet and the hosts that are allowed, by
- * whatever name, redirect or second look-up it is led elsewhere.
- */
-export function publicFetch(allowed: readonly string[]): Promise<typeof fetch> {
-  const key = allowed.join()
-  const known = made.get(key) ?? makeFetch(new Set(allowed.map((host) => host.toLowerCase())))
-  made.set(key, known)
-  return known
+export function createOutbound(all: readonly PrivateHost[], known: OwnService[]): Outbound {
+  const services = [...known]
+  /** Callers share connections only where the same addresses are allowed to them. */
+  const made = new Map<string, Promise<typeof fetch>>()
+  return {
+    protect: (service) => void services.push(service),
+    reach(caller) {
+      const entries = allowedFor(all, caller)
+      const key = entries.map(({ host, port }) => `${host} ${port ?? '*'}`).join()
+      const fetching = made.get(key) ?? makeFetch(entries, services)
+      made.set(key, fetching)
+      if (caller.orgId === defaultOrganization) {
+        return async (input, init) => (await fetching)(input, init)
+      }
+      return (input, init) => fetchVeiled(fetching, entries, input, init)
+    },
+  }
 }
 
-async function makeFetch(allowed: ReadonlySet<string>): Promise<typeof fetch> {
+/** One error for private addresses that are refused, closed and unreachable: ports cannot be probed. */
+async function fetchVeiled(
+  fetching: Promise<typeof fetch>,
+  entries: readonly PrivateHost[],
+  ...[input, init]: Parameters<typeof fetch>
+): Promise<Response> {
+  try {
+    return await (await fetching)(input, init)
+  } catch (error) {
+    init?.signal?.throwIfAborted()
+    const host = plainHostname(URL.parse(String(input))?.hostname ?? '')
+    const { code } = ((error as Error).cause ?? {}) as { code?: string }
+    const isPrivate = isPrivateHost(host) || entries.some((entry) => entry.host === host)
+    if (!isPrivate && code !== privateHostCode) throw error
+    throw new TypeError('fetch failed', { cause: veiled(host) })
+  }
+}
+
+async function makeFetch(
+  entries: readonly PrivateHost[],
+  services: readonly OwnService[],
+): Promise<typeof fetch> {
   const { Agent, buildConnector, fetch: undiciFetch } = await import('undici')
-  const connectPublic = buildConnector({ lookup: lookupPublic as never })
-  const connectAny = buildConnector({})
+  const connectors = new Map<string, ReturnType<typeof buildConnector>>()
+  /** A connector whose lookup checks what it found: the address checked is the address connected to. */
+  const connectorFor = (check: Check, key: string) => {
+    const lookup = (host: string, _: unknown, found: Found) => lookupChecked(host, check, found)
+    const connector = connectors.get(key) ?? buildConnector({ lookup: lookup as never })
+    connectors.set(key, connector)
+    return connector
+  }
   const dispatcher = new Agent({
     connect(options, connected) {
-      const host = options.hostname.replace(/^\[|\]$/g, '')
-      if (allowed.has(host.toLowerCase())) return connectAny(options, connected)
-      if (isPrivateHost(host)) return connected(refusal(host), null)
-      connectPublic(options, connected)
+      const host = plainHostname(options.hostname)
+      const port = portOf(options)
+      const isOpen = opens(entries, host, port)
+      if (!isOpen && isPrivateHost(host)) return connected(notAllowed(host), null)
+      const isReserved = services.some((service) => service.port === port)
+      const check: Check = async (name, addresses) => {
+        if (!isOpen && addresses.some(isPrivateAddress)) return notAllowed(name)
+        const isOwn = isReserved && (await isOwnService(services, addresses, port))
+        return isOwn ? ownService(name, port) : undefined
+      }
+      const connector = connectorFor(check, `${isOpen} ${isReserved && port}`)
+      if (isIP(host) === 0) return connector(options, connected)
+      check(host, [host]).then((problem) =>
+        problem ? connected(problem, null) : connector(options, connected),
+      )
     },
   })
   return ((input: string, init: object) => undiciFetch(input, { ...init, dispatcher })) as never
+}
+
+/** What is wrong with the addresses of a host; undefined when a connection may be made. */
+type Check = (host: string, addresses: readonly string[]) => Promise<Error | undefined>
+
+function lookupChecked(host: string, check: Check, found: Found): void {
+  lookup(host, { all: true }, (error, addresses) => {
+    if (error) return found(error)
+    const plain = addresses.map(({ address }) => address)
+    check(host, plain).then((problem) => (problem ? found(problem) : found(null, addresses)), found)
+  })
 }

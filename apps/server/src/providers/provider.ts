@@ -11,7 +11,7 @@ import type { ProviderType } from '@outlast/contract'
 export type Connection = {
   apiKey: string | undefined
   baseUrl: string | undefined
-  /** Where the address is not the operator's own choice: what may be reached is checked with every connection. */
+  /** Bounded, and for an address that a user named checked with every connection. */
   fetch?: typeof fetch | undefined
 }
 

@@ -216,16 +216,20 @@ async function runOne(turn: Turn, pending: OpenCall) {
   const progress = openProgress(turn, call, context)
   const timeoutMax = Math.min(TOOL_TIMEOUT_MS, tool?.limits?.timeoutMs ?? TOOL_TIMEOUT_MS)
   const outputMax = TOOL_OUTPUT_KB * 1024
+  const caller = { orgId: turn.run.orgId, purpose: 'web_fetch' as const }
+  const { fetch, end } = turn.budget.scope(node.outbound.reach(caller))
+  const given = { target, fetch, progress: progress.tell }
   const outcome = await runTool({
     tool,
     call,
-    context: (limits) => toolContext(turn, pending, { ...limits, target, progress: progress.tell }),
+    context: (limits) => toolContext(turn, pending, { ...limits, ...given }),
     signal,
     timeoutMs: Math.max(1, Math.min(timeoutMax, Math.ceil(timeLeft(turn)))),
     outputBytesMax: Math.min(outputMax, tool?.limits?.outputBytesMax ?? outputMax),
     node: { db: node.db, bus: node.bus, log: logOf(turn) },
     target,
   })
+  end()
   await progress.settle()
   return outcome
 }

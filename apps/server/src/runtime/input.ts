@@ -1,5 +1,5 @@
 import type { EventMessage, OnBusy } from '@outlast/contract'
-import { ApiError } from '../errors.ts'
+import { ApiError, invalidAt } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { Db } from '../store/database.ts'
 import { wireEvent } from '../store/events.ts'
@@ -8,6 +8,14 @@ import { getSession } from '../store/sessions.ts'
 import { previewOf, withoutNul } from '../text.ts'
 import { interruptSession } from './cancel.ts'
 import type { Node } from './node.ts'
+
+const imagesMax = 20
+
+/** Contract: throws 400 for more images than one message may have. */
+export function checkImages(content: EventMessage['content'], path: string): void {
+  const images = content.filter(({ type }) => type === 'image' || type === 'image_file')
+  if (images.length > imagesMax) throw invalidAt(path, `must have at most ${imagesMax} images`)
+}
 
 export type Input = {
   orgId: string

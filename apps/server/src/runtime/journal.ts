@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { EventContext, EventDataOf, EventType, TokenUsage } from '@outlast/contract'
 import type { RuntimeAgent } from '../capabilities/catalog.ts'
 import { newId } from '../ids.ts'
+import type { FetchBudget } from '../providers/fetch-budget.ts'
 import { addToConversation, type Conversation } from '../store/conversation.ts'
 import {
   type EventRow,
@@ -53,6 +54,8 @@ export type Turn = {
   readonly tools: Text
   /** Aborted when the turn is cancelled or handed over. */
   readonly signal: AbortSignal
+  /** Every fetch of the turn draws from it. */
+  readonly budget: FetchBudget
   state: TurnState
   /** The stored events of the turn. */
   events: StoredEvent[]

@@ -6,6 +6,8 @@ import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import type { Tracer } from '../observe/span.ts'
+import type { FetchBudgets } from '../providers/fetch-budget.ts'
+import type { Outbound } from '../providers/outbound.ts'
 import type { Secrets } from '../secrets.ts'
 import type { Bus } from '../store/bus.ts'
 import type { Database, Db } from '../store/database.ts'
@@ -34,6 +36,8 @@ export type Node = {
   /** Turns that this node can begin without the queue. */
   local: LocalTurns
   breaker: Breaker
+  outbound: Outbound
+  budgets: FetchBudgets
   grep: Grep
   metrics: Metrics
   /** Undefined when nobody wants traces. */

@@ -52,6 +52,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     run,
     taken,
     signal,
+    budget: node.budgets.openTurn(run.orgId),
     lease,
     agent,
     prompt,

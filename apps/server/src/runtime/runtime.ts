@@ -212,6 +212,7 @@ async function attempt(
     const stopped = signal.reason instanceof Error ? signal.reason : undefined
     await afterFailure(node, turn?.run ?? run, { turn, error, stopped, parting })
   } finally {
+    turn?.budget.end()
     if (turn) endLive(turn)
   }
 }

@@ -15,7 +15,7 @@ import { findSequence } from '../store/messages.ts'
 import { checkModel } from '../store/models.ts'
 import type { Outcome } from '../store/schedule-executions.ts'
 import { countTurns } from '../store/turns.ts'
-import { acceptInput } from './input.ts'
+import { acceptInput, checkImages } from './input.ts'
 import type { Node } from './node.ts'
 import { openSession } from './open-session.ts'
 
@@ -69,9 +69,11 @@ function checkSaid({ text, message }: Said) {
   if ((text == null) === (message == null)) {
     throw invalidAt('target/input', 'needs either text or message')
   }
-  if (contentOf({ text, message }).some(({ type }) => type === 'tool_result')) {
+  const content = contentOf({ text, message })
+  if (content.some(({ type }) => type === 'tool_result')) {
     throw invalidAt('target/input/message', 'holds a result, which nothing has asked for')
   }
+  checkImages(content, 'target/input/message/content')
 }
 
 async function checkSession({ db, orgId }: Where, { session_id }: SendMessageInput) {

@@ -1,7 +1,6 @@
 import type { EventContext } from '@outlast/contract'
 import type { ToolContext } from '../capabilities/capability.ts'
 import { spanIdOf, traceOf, traceparentFor } from '../observe/trace-context.ts'
-import { publicFetch } from '../providers/outbound.ts'
 import type { FileTarget } from '../store/file-changes.ts'
 import { openFiles } from '../store/session-files.ts'
 import { openStorage } from '../store/session-storage.ts'
@@ -17,7 +16,7 @@ export function fileTarget(turn: Turn, { call }: OpenCall, context: EventContext
   return { orgId, sessionId, limits: fileLimits(turn.node.config), by }
 }
 
-type Limits = Pick<ToolContext, 'signal' | 'outputBytesMax' | 'progress'>
+type Limits = Pick<ToolContext, 'signal' | 'outputBytesMax' | 'progress' | 'fetch'>
 
 /** What a tool is given beside its input. */
 export function toolContext(
@@ -27,7 +26,7 @@ export function toolContext(
 ): ToolContext {
   const { node, run } = turn
   const { call, sequence } = open
-  const { db, bus, grep, config, secrets, quotas } = node
+  const { db, bus, grep, secrets, quotas } = node
   const { orgId, sessionId, turnId } = run
   const by = target.by && { ...target.by, signal: limits.signal }
   const checkRoom = (bytes?: number) => quotas.checkStorage(orgId, bytes)
@@ -41,10 +40,6 @@ export function toolContext(
     traceparent: traceparentOf(turn, open),
     files: openFiles({ db, bus, grep, checkRoom, ...target, by }),
     storage: openStorage({ db, secrets, orgId, sessionId, run, checkRoom }),
-    fetch: async (input, init) => {
-      const reach = await publicFetch(config.PRIVATE_HOSTS_ALLOWED)
-      return reach(input, init)
-    },
   }
 }
 

@@ -6,6 +6,8 @@ import type {
   StreamableHTTPClientTransport,
   Transport,
 } from '@modelcontextprotocol/client'
+import type { ByteAccount } from '../../providers/byte-account.ts'
+import { metered } from '../../providers/fetch-budget.ts'
 import { McpFailure, quoted, sentenceOf } from './failure.ts'
 import { type Redact, redacting } from './redact.ts'
 
@@ -14,6 +16,8 @@ export type Reach = {
   url: string
   headers: Record<string, string>
   fetch: typeof fetch
+  /** Where bytes of answers are booked while they are read. */
+  account: ByteAccount
 }
 
 export type ConnectionOptions = {
@@ -88,7 +92,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   const { Client, StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client')
   const about: Session['about'] = { underWay: 0, resumptions: 0 }
   const transport = new StreamableHTTPClientTransport(new URL(reach.url), {
-    fetch: bounded(reach.fetch, about),
+    fetch: bounded(reach, about),
     requestInit: { headers: reach.headers },
     redirectPolicy: 'same-origin',
     onInsufficientScope: 'throw',
@@ -217,11 +221,12 @@ function resumeLater(about: Session['about'], reconnect: () => void, delayMs: nu
 
 const bodiless = new Set([204, 205, 304])
 
-/** The same, but no answer has more bytes than it may, unpacked. */
-function bounded(fetch: Reach['fetch'], about: Session['about']): Reach['fetch'] {
+/** A `fetch` whose answers are booked while they are read. No answer has more bytes than it may, decompressed. */
+function bounded({ fetch, account }: Reach, about: Session['about']): Reach['fetch'] {
   return async (input, init) => {
     const headers = Object.fromEntries(new Headers(init?.headers))
-    const response = await fetch(String(input), { ...init, headers })
+    const meter = { account, signal: init?.signal ?? undefined, onEnd() {} }
+    const response = metered(await fetch(String(input), { ...init, headers }), meter)
     const { status, statusText, body } = response
     const head = { status, statusText, headers: [...response.headers] }
     if (!body || bodiless.has(status)) return new Response(null, head)

@@ -1,3 +1,4 @@
+import { fetchBudgetCode } from '../../providers/fetch-budget.ts'
 import { reasonOf } from '../web-fetch/request.ts'
 
 /** Something about an MCP server went wrong. The message completes a sentence that begins with its name. */
@@ -28,6 +29,7 @@ export function sentenceOf(error: unknown): string {
   if (name === 'ProtocolError' || typeof code === 'number') {
     return `refuses${said(message)} (MCP error ${String(code)}).`
   }
+  if (code === fetchBudgetCode) return 'is not read: too many bytes are being fetched at once.'
   if (code === 'REQUEST_TIMEOUT') return 'did not answer in time.'
   if (code === 'CONNECTION_CLOSED' || code === 'NOT_CONNECTED') return 'closed the connection.'
   if (typeof code === 'string') return 'gives an answer that is not MCP.'

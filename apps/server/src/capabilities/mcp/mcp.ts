@@ -1,5 +1,7 @@
 import type { Config } from '../../config.ts'
 import type { Log } from '../../log.ts'
+import type { FetchBudgets } from '../../providers/fetch-budget.ts'
+import type { Outbound } from '../../providers/outbound.ts'
 import type { Secrets } from '../../secrets.ts'
 import type { Db } from '../../store/database.ts'
 import { findMcpReach, type McpServerReach } from '../../store/mcp-servers.ts'
@@ -9,13 +11,15 @@ import { isSessionLost, McpFailure, sentenceOf } from './failure.ts'
 import { createListings, type Listings, nameOf } from './listings.ts'
 import { plainName } from './names.ts'
 import { createPool, type Pool } from './pool.ts'
-import { openReach } from './reach.ts'
+import { openSecrets } from './reach.ts'
 import { resultOf } from './result.ts'
 
 export type McpOptions = {
   db: Db
   config: Config
   secrets: Secrets | undefined
+  outbound: Outbound
+  budgets: FetchBudgets
   log: Log
   /** What we call ourselves. */
   version: string
@@ -48,7 +52,8 @@ const minuteMs = 60_000
 /** Under this name a server finds what is the same at every attempt of a call, and of no other call. */
 const metaKey = 'outlast/idempotency-key'
 
-export function createMcp({ db, config, secrets, log, version }: McpOptions): Mcp {
+export function createMcp(options: McpOptions): Mcp {
+  const { db, config, secrets, outbound, budgets, log, version } = options
   const stopping = new AbortController()
   const pool = createPool({
     connectionsMax: config.MCP_CONNECTIONS_MAX,
@@ -67,9 +72,10 @@ export function createMcp({ db, config, secrets, log, version }: McpOptions): Mc
     signal: AbortSignal,
     onToolsChanged = () => {},
   ): Promise<Connection> {
-    const reach = await openReach(server, { secrets, allowed: config.PRIVATE_HOSTS_ALLOWED })
+    const { org_id: orgId } = server
+    const fetch = outbound.reach({ orgId, purpose: 'mcp' })
     return connect({
-      reach,
+      reach: { ...openSecrets(server, secrets), fetch, account: budgets.accountOf(orgId) },
       version,
       signal: AbortSignal.any([signal, stopping.signal]),
       onToolsChanged,

@@ -1,16 +1,13 @@
-import { publicFetch } from '../../providers/outbound.ts'
 import { SealedTextError, type Secrets } from '../../secrets.ts'
 import { type McpServerReach, mcpHeadersPlace, mcpKeyPlace } from '../../store/mcp-servers.ts'
 import type { Reach } from './connection.ts'
 import { McpFailure } from './failure.ts'
 
-type With = { secrets: Secrets | undefined; allowed: readonly string[] }
-
-/** How to reach a server, its secrets opened. Contract: throws McpFailure for those that cannot be. */
-export async function openReach(
+/** The address of a server and its secrets, opened. Contract: throws McpFailure for those that cannot be. */
+export function openSecrets(
   { org_id, id, url, headers, api_key }: McpServerReach,
-  { secrets, allowed }: With,
-): Promise<Reach> {
+  secrets: Secrets | undefined,
+): Pick<Reach, 'url' | 'headers'> {
   const stored = open(secrets, headers, mcpHeadersPlace(org_id, id))
   const key = open(secrets, api_key, mcpKeyPlace(org_id, id))
   return {
@@ -19,7 +16,6 @@ export async function openReach(
       ...(stored !== undefined && JSON.parse(stored)),
       ...(key !== undefined && { authorization: `Bearer ${key}` }),
     },
-    fetch: await publicFetch(allowed),
   }
 }
 

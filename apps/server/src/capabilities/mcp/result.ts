@@ -7,6 +7,7 @@ import { imageTypeOf } from './image-type.ts'
 
 const imageBytesMax = 5 * 1024 * 1024
 const imagesBytesMax = 8 * 1024 * 1024
+const imagesMax = 20
 const itemsMax = 200
 const errorLengthMax = 20_000
 
@@ -114,7 +115,8 @@ async function tellBytes({ type, data, mediaType }: Bytes, telling: Telling): Pr
   }
   const { images } = telling
   const already = images.reduce((sum, image) => sum + image.sizeBytes, 0)
-  const fits = bytes.length <= imageBytesMax && already + bytes.length <= imagesBytesMax
+  const isSmall = bytes.length <= imageBytesMax && already + bytes.length <= imagesBytesMax
+  const fits = isSmall && images.length < imagesMax
   if (seen !== undefined && type !== 'audio' && fits) {
     images.push({ mediaType: seen, base64: bytes.toString('base64'), sizeBytes: bytes.length })
     return { type: 'image', ...about }

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { fetchBudgetCode } from '../../providers/fetch-budget.ts'
 import { ToolError } from '../capability.ts'
 
 /** Why no more of a body was read. */
@@ -39,6 +40,8 @@ export async function readBody(
     }
   } catch (error) {
     signal.throwIfAborted()
+    const { code, message } = error as NodeJS.ErrnoException
+    if (code === fetchBudgetCode) throw new ToolError(message)
     ending = late.aborted ? 'late' : 'broken'
     if (length === 0 && ending === 'late') throw error
     if (length === 0)

@@ -1,6 +1,6 @@
 import type { McpServerChange, NewMcpServer } from '@outlast/contract'
 import { ApiError, invalidAt } from '../../errors.ts'
-import { isPrivateHost } from '../../providers/outbound.ts'
+import { isRefused } from '../../providers/outbound.ts'
 import type { Node } from '../../runtime/node.ts'
 import { mask, SealedTextError, type Secrets } from '../../secrets.ts'
 import type { Db } from '../../store/database.ts'
@@ -26,7 +26,7 @@ export function rowOf(node: With, place: Place, server: NewMcpServer): NewMcpSer
   }
   return {
     name: checkedName(server.name),
-    url: checkedUrl(node, server.url),
+    url: checkedUrl(node, place, server.url),
     description: description ? withoutNul(description) : null,
     ...sealedHeaders(node, place, headers),
     api_key: api_key == null ? null : sealedKey(node, place, api_key),
@@ -41,7 +41,7 @@ export async function changeOf(
 ): Promise<McpServerUpdate> {
   return {
     ...(name != null && { name: checkedName(name) }),
-    ...(url != null && { url: checkedUrl(node, url) }),
+    ...(url != null && { url: checkedUrl(node, place, url) }),
     ...(description != null && { description: withoutNul(description) }),
     ...(headers != null && sealedHeaders(node, place, await unmasked(node, place, headers))),
     ...(api_key != null && { api_key: sealedKey(node, place, api_key) }),
@@ -55,15 +55,14 @@ function checkedName(name: string): string {
   return name
 }
 
-function checkedUrl({ config }: With, text: string): string {
+function checkedUrl({ config }: With, { orgId }: Place, text: string): string {
   const url = /^https?:\/\/[^\s\\]+$/i.test(text) && URL.canParse(text) ? new URL(text) : undefined
   if (!url) throw invalidAt('url', 'must be a URL that begins with http:// or https://')
   if (url.username !== '' || url.password !== '') {
     throw invalidAt('url', 'must not contain credentials: they belong in api_key or headers')
   }
   if (text.includes('#')) throw invalidAt('url', 'must not have a fragment')
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  if (isPrivateHost(host) && !config.PRIVATE_HOSTS_ALLOWED.includes(host)) {
+  if (isRefused(config.PRIVATE_HOSTS_ALLOWED, { orgId, purpose: 'mcp' }, url)) {
     throw invalidAt('url', 'must be a public address; PRIVATE_HOSTS_ALLOWED can name others')
   }
   return text

@@ -1,0 +1,154 @@
+import { type ByteAccount, createAccount } from './byte-account.ts'
+import { createSlots } from './fair-slots.ts'
+import { withBody } from './response-body.ts'
+
+const mebibyte = 1024 * 1024
+
+/** Bytes of fetched bodies that are held at once, and fetches that are under way at once. */
+const bytesMax = { node: 512 * mebibyte, organization: 192 * mebibyte, turn: 64 * mebibyte }
+const fetchesMax = { node: 128, organization: 32, turn: 16 }
+
+/** The error code of a body that there is no room for. */
+export const fetchBudgetCode = 'ERR_FETCH_BUDGET'
+
+const noRoom = () =>
+  Object.assign(new Error('Too many bytes are being fetched at once. Try again.'), {
+    code: fetchBudgetCode,
+  })
+
+/** Fetches of one tool call, or of the images of one model call. */
+export type FetchScope = {
+  fetch: typeof fetch
+  /** Cancels what is left of the bodies and returns their bytes and slots. */
+  end: () => void
+}
+
+/** What one turn may fetch. Every fetch of a turn draws from it. */
+export type FetchBudget = {
+  scope: (fetch: typeof globalThis.fetch) => FetchScope
+  /** For bytes that stay after their body was read. */
+  account: ByteAccount
+  /** Returns everything that the turn still holds. */
+  end: () => void
+}
+
+export type FetchBudgets = {
+  openTurn: (orgId: string) => FetchBudget
+  /** The account of an organization, for connections that outlive a turn. */
+  accountOf: (orgId: string) => ByteAccount
+}
+
+/** The budgets of a node: each turn has a part of its organization's, and that a part of the node's. */
+export function createFetchBudgets(): FetchBudgets {
+  const ofNode = createAccount(bytesMax.node)
+  const takeSlot = createSlots({ total: fetchesMax.node, ofOne: fetchesMax.organization })
+  const accounts = new Map<string, ByteAccount>()
+
+  function accountOf(orgId: string): ByteAccount {
+    const account = accounts.get(orgId) ?? createAccount(bytesMax.organization, ofNode)
+    accounts.set(orgId, account)
+    return account
+  }
+
+  return {
+    accountOf,
+    openTurn(orgId) {
+      const account = createAccount(bytesMax.turn, accountOf(orgId))
+      const takeOwn = createSlots({ total: fetchesMax.turn, ofOne: fetchesMax.turn })
+      const ending = new AbortController()
+      const takeBoth: TakeBoth = async (signal) => {
+        const freeOwn = await takeOwn('', signal)
+        try {
+          const free = await takeSlot(orgId, signal)
+          return () => [free, freeOwn].forEach((each) => void each())
+        } catch (error) {
+          freeOwn()
+          throw error
+        }
+      }
+      return {
+        account,
+        scope: (fetch) => openScope(fetch, { account, takeSlot: takeBoth, ending: ending.signal }),
+        end() {
+          ending.abort(new Error('The turn is over.'))
+          account.give(account.held)
+        },
+      }
+    },
+  }
+}
+
+type TakeBoth = (signal: AbortSignal) => Promise<() => void>
+
+type Within = { account: ByteAccount; takeSlot: TakeBoth; ending: AbortSignal }
+
+function openScope(reach: typeof fetch, { account, takeSlot, ending }: Within): FetchScope {
+  const own = new AbortController()
+  return {
+    end: () => own.abort(new Error('The call that fetched this is over.')),
+    async fetch(input, init) {
+      const given = init?.signal ? [init.signal] : []
+      const signal = AbortSignal.any([own.signal, ending, ...given])
+      const free = await takeSlot(signal)
+      try {
+        const response = await reach(input, { ...init, signal })
+        return metered(response, { account, signal, onEnd: free })
+      } catch (error) {
+        free()
+        throw error
+      }
+    },
+  }
+}
+
+type Meter = { account: ByteAccount; signal: AbortSignal | undefined; onEnd: () => void }
+
+/** The same response. Bytes of its body count until it ends, is canceled or `signal` aborts. */
+export function metered(response: Response, meter: Meter): Response {
+  if (!response.body) {
+    meter.onEnd()
+    return response
+  }
+  return withBody(response, countedBody(response.body, meter))
+}
+
+function countedBody(
+  body: ReadableStream<Uint8Array>,
+  { account, signal, onEnd }: Meter,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  let booked = 0
+  let isOver = false
+  const end = () => {
+    if (isOver) return
+    isOver = true
+    signal?.removeEventListener('abort', end)
+    account.give(booked)
+    onEnd()
+  }
+  signal?.addEventListener('abort', end, { once: true })
+  const source = {
+    async pull(controller: ReadableStreamDefaultController<Uint8Array>) {
+      const { done, value } = await reader.read().catch((error) => {
+        end()
+        throw error
+      })
+      if (done) {
+        end()
+        return controller.close()
+      }
+      if (isOver || !account.take(value.length)) {
+        end()
+        await reader.cancel().catch(() => {})
+        throw noRoom()
+      }
+      booked += value.length
+      controller.enqueue(value)
+    },
+    async cancel(reason: unknown) {
+      end()
+      await reader.cancel(reason)
+    },
+  }
+  return new ReadableStream(source, { highWaterMark: 0 })
+}

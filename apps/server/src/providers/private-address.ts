@@ -1,0 +1,42 @@
+import { isIP } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import ipaddr from 'ipaddr.js'
+
+/** Azure's own services for a machine: an address that looks public, and is answered by the network around us. */
+const azurePlatform = '168.63.129.16'
+
+/** True for an address that is not on the public internet: this machine, private ranges, cloud metadata. */
+export function isPrivateAddress(address: string): boolean {
+  if (!ipaddr.isValid(address)) return true
+  const plain = ipaddr.process(address)
+  if (plain.range() !== 'unicast' || plain.toString() === azurePlatform) return true
+  // IPv6 has only 2000::/3 as public addresses; a network may translate others to what it likes.
+  return plain.kind() === 'ipv6' && plain.toByteArray()[0]! >> 5 !== 1
+}
+
+/** The host of a URL without the brackets of IPv6. */
+export const plainHostname = (hostname: string) => hostname.replace(/^\[|\]$/g, '').toLowerCase()
+
+/** True for a host that is not public, as far as its name tells without a lookup. */
+export function isPrivateHost(host: string): boolean {
+  const name = plainHostname(host).replace(/\.$/, '')
+  if (isIP(name) > 0) return isPrivateAddress(name)
+  return name === 'localhost' || name.endsWith('.localhost') || !name.includes('.')
+}
+
+/** Canonical text of an address: IPv4 inside IPv6 becomes IPv4. */
+const canonical = (address: string) =>
+  ipaddr.isValid(address) ? ipaddr.process(address).toString() : address
+
+/** True for an address of this machine: loopback, unspecified, or of one of its interfaces. */
+export function isThisMachine(address: string): boolean {
+  if (!ipaddr.isValid(address)) return false
+  const plain = ipaddr.process(address)
+  if (plain.range() === 'loopback' || plain.range() === 'unspecified') return true
+  const own = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
+  return own.some((one) => canonical(one.address.split('%')[0]!) === plain.toString())
+}
+
+/** True when both addresses lead to the same machine, as far as this one can tell. */
+export const isSameMachine = (one: string, other: string) =>
+  canonical(one) === canonical(other) || (isThisMachine(one) && isThisMachine(other))

@@ -1,0 +1,74 @@
+import { withBody } from './response-body.ts'
+
+const mebibyte = 1024 * 1024
+
+/** Bytes of an answer that is no stream of events, of one line of a stream, and of a whole stream. */
+const answerBytesMax = 32 * mebibyte
+const lineBytesMax = 16 * mebibyte
+const streamBytesMax = 1024 * mebibyte
+/** Bytes of an error that are read; the rest says no more. */
+const errorBytesMax = mebibyte
+const redirectsMax = 3
+
+/**
+ * A `fetch` for a provider's server: its answers are bounded, and redirects are followed within its origin only, since
+ * they carry the key and the conversation.
+ */
+export function providerFetch(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
+  return async (input, init) => bounded(await withinOrigin(fetch, String(input), init))
+}
+
+async function withinOrigin(
+  fetch: typeof globalThis.fetch,
+  address: string,
+  init: RequestInit | undefined,
+): Promise<Response> {
+  let url = address
+  for (let redirects = 0; ; redirects += 1) {
+    const response = await fetch(url, { ...init, redirect: 'manual' })
+    const location = response.headers.get('location')
+    const keepsMethod = response.status === 307 || response.status === 308
+    const target = keepsMethod && location ? URL.parse(location, url) : null
+    const isInside = target?.origin === new URL(url).origin
+    if (!target || !isInside || redirects >= redirectsMax) return response
+    await response.body?.cancel()
+    url = target.href
+  }
+}
+
+function bounded(response: Response): Response {
+  const { body, ok, headers } = response
+  if (!body) return response
+  const isStream = headers.get('content-type')?.includes('text/event-stream') === true
+  const limits = !ok
+    ? { cutAt: errorBytesMax }
+    : isStream
+      ? streamLimits
+      : { failAt: answerBytesMax }
+  return withBody(response, body.pipeThrough(counting(limits)))
+}
+
+type Limits = { cutAt?: number; failAt?: number; lineMax?: number }
+
+const streamLimits: Limits = { failAt: streamBytesMax, lineMax: lineBytesMax }
+const newline = 10
+
+const unlimited = Number.POSITIVE_INFINITY
+
+function counting({ cutAt = unlimited, failAt = unlimited, lineMax = unlimited }: Limits) {
+  let bytes = 0
+  let line = 0
+  return new TransformStream<Uint8Array, Uint8Array>({
+    transform(piece, controller) {
+      const left = cutAt - bytes
+      bytes += piece.length
+      const last = piece.lastIndexOf(newline)
+      line = last < 0 ? line + piece.length : piece.length - last - 1
+      if (bytes > failAt || line > lineMax) {
+        return controller.error(new TypeError('The answer of the provider is too large.'))
+      }
+      controller.enqueue(left < piece.length ? piece.subarray(0, Math.max(0, left)) : piece)
+      if (bytes > cutAt) controller.terminate()
+    },
+  })
+}

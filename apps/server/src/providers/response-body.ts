@@ -1,0 +1,15 @@
+/**
+ * Replaces the body of a response, in place.
+ * Contract: status, headers and URL stay, also a status that the constructor of Response refuses.
+ */
+export function withBody(response: Response, body: ReadableStream<Uint8Array>): Response {
+  const other = new Response(body)
+  return Object.defineProperties(response, {
+    body: { value: other.body },
+    arrayBuffer: { value: () => other.arrayBuffer() },
+    blob: { value: () => other.blob() },
+    bytes: { value: () => other.bytes() },
+    json: { value: () => other.json() },
+    text: { value: () => other.text() },
+  })
+}
