@@ -1,12 +1,23 @@
 import assert from 'node:assert/strict'
 import dns from 'node:dns'
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { syncBuiltinESMExports } from 'node:module'
 import type { AddressInfo } from 'node:net'
+import { createServer as createNetServer } from 'node:net'
 import os from 'node:os'
 import { type TestContext, test } from 'node:test'
-import { createKey, expectStatus, registerPerson, startGuarded } from '../../test/access.ts'
+import {
+  createKey,
+  expectStatus,
+  registerPerson,
+  signInAdmin,
+  startGuarded,
+} from '../../test/access.ts'
+import { fetchInTurn, startFetching } from '../../test/fetching.ts'
+import type { Call } from '../../test/server.ts'
 import { createAgent, createSession, post } from '../../test/session.ts'
+import { page, startSite } from '../../test/site.ts'
 import { follow } from '../../test/stream.ts'
 import { readPrivateHost } from '../config/private-hosts.ts'
 import { defaultOrganization } from '../store/seeds.ts'
@@ -58,7 +69,7 @@ async function startPlace(
   await new Promise<void>((resolve) => server.listen(0, host, resolve))
   t.after(() => server.close())
   const { port } = server.address() as AddressInfo
-  return { url: `http://${host}:${port}`, asked: () => asked }
+  return { url: `http://${host}:${port}`, asked: () => asked, close: () => server.close() }
 }
 
 test('a provider that is allowed cannot lead us elsewhere inside', async (t) => {
@@ -118,6 +129,7 @@ function answerNames(t: TestContext, ...answers: string[][]): () => number {
     const found = answer.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
     setImmediate(answered, null, found)
   }
+  t.mock.restoreAll()
   t.mock.method(dns, 'lookup', lookup as never)
   syncBuiltinESMExports()
   t.after(() => {
@@ -172,4 +184,94 @@ test("the operator's keys are for the default organization alone", async (t) => 
     data.map(({ api_key_set }: { api_key_set: boolean }) => api_key_set),
     [false, false, false, false],
   )
+})
+
+/** What adding an address as an MCP server and as a provider's comes to. */
+async function addAt(call: Call, url: string) {
+  const mcp = await call('POST', '/v1/mcp-servers', { name: `At ${url}`, url: `${url}/mcp` })
+  const fields = { name: 'At', provider_type: 'openai_completions', base_url: `${url}/v1` }
+  const provider = await call('POST', '/v1/llm-providers', fields)
+  return { mcp: mcp.status, provider: provider.status }
+}
+
+test('a private address is open for its purpose, its port and its organization only', async (t) => {
+  const env = { PRIVATE_HOSTS_ALLOWED: 'mcp=127.0.0.1:3001,provider=127.0.0.1:3002@*' }
+  const server = await startGuarded(t, { env })
+  const admin = await signInAdmin(server)
+  const person = await registerPerson(server)
+  const mcpOnly = { mcp: 201, provider: 400 }
+  const providerOnly = { mcp: 400, provider: 201 }
+  const neither = { mcp: 400, provider: 400 }
+  assert.deepEqual(await addAt(admin.call, 'http://127.0.0.1:3001'), mcpOnly)
+  assert.deepEqual(await addAt(admin.call, 'http://127.0.0.1:3002'), providerOnly)
+  assert.deepEqual(await addAt(admin.call, 'http://127.0.0.1:3003'), neither)
+  assert.deepEqual(await addAt(person.call, 'http://127.0.0.1:3001'), neither)
+  assert.deepEqual(await addAt(person.call, 'http://127.0.0.1:3002'), providerOnly)
+})
+
+test('an entry without a purpose is for the default organization, with a warning at start', async (t) => {
+  const output: string[] = []
+  t.mock.method(process.stderr, 'write', (text: string) => output.push(text) > 0)
+  const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1,mcp=10.0.0.8:3001', LOG_LEVEL: 'warn' }
+  const server = await startGuarded(t, { env })
+  t.mock.restoreAll()
+  const [warning] = output.filter((line) => line.includes('PRIVATE_HOSTS_ALLOWED'))
+  assert.match(warning ?? '', /entries without a purpose or a port.*"entries":\["127.0.0.1"\]/)
+  const [admin, person] = [await signInAdmin(server), await registerPerson(server)]
+  const both = { mcp: 201, provider: 201 }
+  assert.deepEqual(await addAt(admin.call, 'http://127.0.0.1:3001'), both)
+  assert.deepEqual(await addAt(person.call, 'http://127.0.0.1:3001'), { mcp: 400, provider: 400 })
+})
+
+test('no setting opens the port of the server itself or of its database', async (t) => {
+  const all = '127.0.0.1,localhost,0.0.0.0,::ffff:7f00:1,127.9.9.9'
+  const server = await startFetching(t, { PRIVATE_HOSTS_ALLOWED: all })
+  const site = await startSite(t, { '/': page('allowed') })
+  const hosts = [
+    '127.0.0.1',
+    'localhost',
+    '0.0.0.0',
+    '[::ffff:127.0.0.1]',
+    '127.9.9.9',
+    '2130706433',
+  ]
+  const ports = [new URL(server.url).port, new URL(server.databaseUrl).port]
+  const inputs = ports.flatMap((port) =>
+    hosts.map((host) => ({ url: `http://${host}:${port}/v1/agents` })),
+  )
+  const outcomes = await fetchInTurn(t, { server }, { url: site.url }, ...inputs)
+  assert.equal(outcomes.shift()!.result.content, 'allowed')
+  for (const [at, { error }] of outcomes.entries()) {
+    assert.match(
+      error ?? '',
+      /is not on the public internet, and may not be fetched/,
+      inputs[at]!.url,
+    )
+  }
+})
+
+test('other organizations cannot tell closed, refused and silent private ports apart', async (t) => {
+  const hangUp = createNetServer((socket) => socket.destroy()).listen(0, '127.0.0.1')
+  await once(hangUp, 'listening')
+  t.after(() => hangUp.close())
+  const closed = await startPlace(t, '127.0.0.1', {}, 200)
+  closed.close()
+  const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*' }
+  const server = await startGuarded(t, { env })
+  const { call } = await registerPerson(server)
+  const places = [
+    server.url,
+    closed.url,
+    `http://127.0.0.1:${(hangUp.address() as AddressInfo).port}`,
+  ]
+  const told = new Set<string>()
+  for (const url of places) {
+    const added = expectStatus(await call('POST', '/v1/mcp-servers', { name: url, url }), 201)
+    const { message } = expectStatus(await call('POST', `/v1/mcp-servers/${added.id}/test`), 200)
+    const fields = { name: 'At', provider_type: 'openai_completions', base_url: url }
+    const provider = expectStatus(await call('POST', '/v1/llm-providers', fields), 201)
+    const models = await call('POST', `/v1/llm-providers/${provider.id}/sync-models`)
+    told.add(JSON.stringify([message.replace(url, ''), models.status, models.body.error]))
+  }
+  assert.equal(told.size, 1, [...told].join('\n'))
 })
