@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { newId } from '../../apps/server/src/ids.ts'
 import { createSecrets } from '../../apps/server/src/secrets.ts'
-import { keyPlace } from '../../apps/server/src/store/providers.ts'
+import { keyDestination, keyPlace } from '../../apps/server/src/store/providers.ts'
 import { defaultOrganization } from '../../apps/server/src/store/seeds.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
@@ -22,6 +22,9 @@ import {
   startVendor,
   v1,
 } from './rotating.ts'
+
+/** Where the keys of these tests may be sent. */
+const destination = keyDestination({ provider_type: 'openai' })
 
 test('a provider keeps its key through a change of the master key', async (t) => {
   const databaseUrl = await createTestDatabase(t)
@@ -115,7 +118,8 @@ async function allRotated(databaseUrl: string, ids: string[]) {
     'select id, api_key from providers where api_key is not null',
   )
   for (const { id, api_key } of rows) {
-    assert.equal(secrets.open(api_key, keyPlace(defaultOrganization, id)), `sk-${id}`)
+    const place = keyPlace(defaultOrganization, id)
+    assert.equal(secrets.open(api_key, place, destination), `sk-${id}`)
   }
 }
 
@@ -178,7 +182,8 @@ test('a key that somebody changes while it is wrapped again stays changed', asyn
     'select api_key from providers where id = $1',
     [ids[1]],
   )
-  assert.equal(createSecrets([both.SECRETS_ENCRYPTION_KEY]).open(row!.api_key, place), 'sk-changed')
+  const secrets = createSecrets([both.SECRETS_ENCRYPTION_KEY])
+  assert.equal(secrets.open(row!.api_key, place, destination), 'sk-changed')
 })
 
 test('a key that cannot be opened is left, told and fails the command; the others are done', async (t) => {

@@ -32,6 +32,7 @@ import { type Embedded, readOrCreateMasterKeys, startEmbedded } from './store/em
 import { sweepBlobs } from './store/file-changes.ts'
 import { startGrep } from './store/grep.ts'
 import { sweepKeys } from './store/idempotency-keys.ts'
+import { bindSealed } from './store/key-rotation.ts'
 import { sweepLogins } from './store/logins.ts'
 import { migrate } from './store/migrate.ts'
 import { sweepPauses } from './store/pauses.ts'
@@ -131,6 +132,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const grepping = startGrep(url)
   undo.push(grepping.stop)
   const secrets = masterKeys.length === 0 ? undefined : createSecrets(masterKeys)
+  if (secrets) await bindSealed(db, secrets)
   const outbound = createOutbound(config.PRIVATE_HOSTS_ALLOWED, servicesOf(config, url))
   warnOfBroad(config, log)
   const budgets = createFetchBudgets()

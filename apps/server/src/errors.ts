@@ -13,6 +13,7 @@ export const catalogue = {
   session_widens_agent: [400, 'A session can only narrow what its agent allows: see %s.'],
   capability_unknown: [400, 'There is no capability %s.'],
   model_unavailable: [400, 'Model %s does not exist or is disabled.'],
+  secret_needed_again: [400, 'Another address needs its secrets again in the same request: %s.'],
   mcp_server_exists: [400, 'There is an MCP server called %s already.'],
   mcp_servers_full: [400, 'An organization may have %s MCP servers.'],
   encryption_not_configured: [400, 'Encryption not configured. Cannot store API key.'],
@@ -151,4 +152,13 @@ export class ApiError extends Error {
 /** A request that breaks a rule at one place. */
 export function invalidAt(path: string, message: string) {
   return new ApiError('invalid_request', `${path} ${message}`, [{ path, message }])
+}
+
+/** An address changed without the secrets that are sent there. `paths`: the fields that are missing. */
+export function secretNeeded(paths: readonly string[]) {
+  const details = paths.map((path) => ({
+    path,
+    message: 'must be sent again: the address changes',
+  }))
+  return new ApiError('secret_needed_again', paths.join(', '), details)
 }

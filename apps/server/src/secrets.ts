@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
 
 const algorithm = 'aes-256-gcm'
 const nonceBytes = 12
@@ -19,6 +19,8 @@ type Envelope = {
   dek_wrapped: string
   nonce: string
   ciphertext: string
+  /** A keyed hash of where the text may be sent. Absent: it was sealed by a version that did not bind it. */
+  bound?: string
 }
 
 /** A sealed text that does not open. The message names the master key, and may be shown to everybody. */
@@ -39,14 +41,17 @@ export class UnknownMasterKeyError extends SealedTextError {
 
 /**
  * Encrypts what must not be readable in a copy of the database. A text belongs to a `place`, any words that name the row
- * and column it stands in: an envelope that was copied to another one does not open there.
+ * and column it stands in: an envelope that was copied to another one does not open there. A text that is sent to an
+ * address belongs to a `destination` too: it does not open for another one.
  */
 export type Secrets = {
-  seal: (text: string, place: string) => string
+  seal: (text: string, place: string, destination?: string) => string
   /** Contract: throws UnknownMasterKeyError, or SealedTextError for an envelope that was changed or moved. */
-  open: (envelope: string, place: string) => string
+  open: (envelope: string, place: string, destination?: string) => string
   /** The envelope as it should be stored now; undefined when it stands as it should. Throws what `open` does. */
-  renew: (envelope: string, place: string) => string | undefined
+  renew: (envelope: string, place: string, destination?: string) => string | undefined
+  /** An unbound envelope, bound to a destination, under its own master key; undefined for a bound one. Throws what `open` does. */
+  bind: (envelope: string, place: string, destination: string) => string | undefined
 }
 
 export const newMasterKey = (id = 'kek-v1') => `${id}:${randomBytes(32).toString('base64')}`
@@ -82,7 +87,7 @@ export function createSecrets(masterKeys: readonly string[]): Secrets {
   const current = keys.get(currentId)!
 
   const secrets: Secrets = {
-    seal(text, place) {
+    seal(text, place, destination) {
       const dek = randomBytes(32)
       const nonce = randomBytes(nonceBytes)
       const envelope: Envelope = {
@@ -92,39 +97,60 @@ export function createSecrets(masterKeys: readonly string[]): Secrets {
         dek_wrapped: wrap(current, dek),
         nonce: nonce.toString('base64'),
         ciphertext: encrypt({ key: dek, nonce, place }, Buffer.from(text)).toString('base64'),
+        ...(destination !== undefined && { bound: boundTo(dek, place, destination) }),
       }
       return JSON.stringify(envelope)
     },
-    open(text, place) {
+    open(text, place, destination) {
       const envelope = parse(text)
-      const { key_id: id, version, nonce, ciphertext } = envelope
+      const { key_id: id, version, bound } = envelope
       const key = keys.get(id)
       if (!key) throw new UnknownMasterKeyError(id)
-      try {
-        const box = {
-          key: unwrap(key, envelope.dek_wrapped),
-          nonce: Buffer.from(nonce, 'base64'),
-          place: version === 1 ? '' : place,
-        }
-        return decrypt(box, Buffer.from(ciphertext, 'base64')).toString()
-      } catch (cause) {
-        throw new SealedTextError(
-          `it was changed or moved, or sealed with another master key called ${id}`,
-          { cause },
-        )
-      }
+      const { dek, plain } = openWith(key, envelope, version === 1 ? '' : place)
+      const isElsewhere = bound !== undefined && bound !== boundTo(dek, place, destination ?? '')
+      if (isElsewhere) throw new SealedTextError('it was entered for another address')
+      return plain
     },
-    renew(text, place) {
+    renew(text, place, destination) {
       // Opened even if it stays as it is: whoever is about to drop a master key wants to know.
-      const plain = secrets.open(text, place)
+      const plain = secrets.open(text, place, destination)
       const envelope = parse(text)
-      if (envelope.version === 1) return secrets.seal(plain, place)
-      if (envelope.key_id === currentId) return undefined
+      if (envelope.version === 1) return secrets.seal(plain, place, destination)
+      const bound = destination === undefined ? undefined : secrets.bind(text, place, destination)
+      if (envelope.key_id === currentId) return bound
       const dek_wrapped = wrap(current, unwrap(keys.get(envelope.key_id)!, envelope.dek_wrapped))
-      return JSON.stringify({ ...envelope, key_id: currentId, dek_wrapped })
+      return JSON.stringify({ ...parse(bound ?? text), key_id: currentId, dek_wrapped })
+    },
+    bind(text, place, destination) {
+      const envelope = parse(text)
+      if (envelope.bound !== undefined) return undefined
+      secrets.open(text, place, destination)
+      const dek = unwrap(keys.get(envelope.key_id)!, envelope.dek_wrapped)
+      return JSON.stringify({ ...envelope, bound: boundTo(dek, place, destination) })
     },
   }
   return secrets
+}
+
+/** Nobody without the master key can make one. */
+const boundTo = (dek: Buffer, place: string, destination: string) =>
+  createHmac('sha256', dek).update(`${destination}\n${place}`).digest('base64')
+
+function openWith(
+  key: Buffer,
+  { dek_wrapped, nonce, ciphertext, key_id }: Envelope,
+  place: string,
+) {
+  try {
+    const dek = unwrap(key, dek_wrapped)
+    const box = { key: dek, nonce: Buffer.from(nonce, 'base64'), place }
+    return { dek, plain: decrypt(box, Buffer.from(ciphertext, 'base64')).toString() }
+  } catch (cause) {
+    throw new SealedTextError(
+      `it was changed or moved, or sealed with another master key called ${key_id}`,
+      { cause },
+    )
+  }
 }
 
 /** The master key that an envelope names; undefined for what is none. */

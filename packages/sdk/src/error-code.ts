@@ -11,6 +11,7 @@ export type ServerCode =
   | 'session_widens_agent'
   | 'capability_unknown'
   | 'model_unavailable'
+  | 'secret_needed_again'
   | 'mcp_server_exists'
   | 'mcp_servers_full'
   | 'encryption_not_configured'

@@ -71,3 +71,9 @@ function idIn(payload: unknown): string | undefined {
   const { id } = JSON.parse(payload) as { id?: unknown }
   return typeof id === 'string' ? id : undefined
 }
+
+/** An address as the audit log has it: some hold a secret in their query. */
+export function withoutQuery(address: string): string {
+  const url = URL.parse(address)
+  return url ? `${url.origin}${url.pathname}` : address
+}

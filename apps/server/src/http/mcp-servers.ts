@@ -18,6 +18,7 @@ import {
   updateMcpServer,
 } from '../store/mcp-servers.ts'
 import type { Api } from './api.ts'
+import { withoutQuery } from './audit-entry.ts'
 import { sendList } from './list.ts'
 import { changeOf, rowOf } from './mcp-servers/sealed.ts'
 import { tryServer } from './mcp-servers/try-server.ts'
@@ -101,9 +102,15 @@ function serverRoutes({ app, node }: Api): void {
       body: McpServerChange,
       response: { 200: McpServer, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId }, body, db }) {
-      const place = { orgId, id: idIn(params) }
-      return updateMcpServer(db, place, await changeOf({ ...node, db }, place, body))
+    async handler(request) {
+      const { params, principal, body, db } = request
+      const place = { orgId: principal.orgId, id: idIn(params) }
+      const { update, urls } = await changeOf({ ...node, db }, place, body)
+      if (urls) {
+        const details = { before: withoutQuery(urls.before), after: withoutQuery(urls.after) }
+        request.auditNote = { target: place.id, details }
+      }
+      return updateMcpServer(db, place, update)
     },
   })
 

@@ -7,7 +7,7 @@ import {
   ProviderPage,
 } from '@outlast/contract'
 import type { Config } from '../config.ts'
-import { ApiError, invalidAt } from '../errors.ts'
+import { ApiError, invalidAt, secretNeeded } from '../errors.ts'
 import { newId, parseId } from '../ids.ts'
 import { providers } from '../providers/index.ts'
 import { environmentKey } from '../providers/keys.ts'
@@ -18,11 +18,13 @@ import {
   createProvider,
   deleteProvider,
   getProvider,
+  keyDestination,
   keyPlace,
   listProviders,
   updateProvider,
 } from '../store/providers.ts'
 import type { Api } from './api.ts'
+import { withoutQuery } from './audit-entry.ts'
 import { sendList } from './list.ts'
 
 type Params = { id: string }
@@ -75,7 +77,11 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
     async handler({ body, principal, db }, reply) {
       checkAddress(node.config, principal.orgId, body)
       const place = { orgId: principal.orgId, id: newId('provider') }
-      const provider = await createProvider(db, place, sealed(node, place, body))
+      const provider = await createProvider(
+        db,
+        place,
+        sealed(node, place, { change: body, at: body }),
+      )
       return reply.code(201).send(present(node, principal.orgId, provider))
     },
   })
@@ -108,16 +114,20 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
       body: ProviderChange,
       response: { 200: Provider, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId }, body, db }) {
+    async handler(request) {
+      const { params, principal, body, db } = request
+      const { orgId } = principal
       const place = { orgId, id: parseId('provider', params.id) }
+      const stored = await getProvider(db, orgId, place.id)
+      const at = addressAfter(stored, body)
       if (body.base_url != null || body.provider_type != null) {
-        const { provider_type, base_url } = await getProvider(db, orgId, place.id)
-        checkAddress(node.config, orgId, {
-          provider_type: body.provider_type ?? provider_type,
-          base_url: body.base_url ?? base_url,
-        })
+        checkAddress(node.config, orgId, at)
+        checkKeyStays(stored, at, body)
+        const details = { before: addressNote(stored), after: addressNote(at) }
+        request.auditNote = { target: place.id, details }
       }
-      return present(node, orgId, await updateProvider(db, place, sealed(node, place, body)))
+      const change = sealed(node, place, { change: body, at })
+      return present(node, orgId, await updateProvider(db, place, change))
     },
   })
 
@@ -149,15 +159,35 @@ function present({ config }: Node, orgId: string, provider: Provider): Provider 
 type Place = { orgId: string; id: string }
 type WithKey = { api_key?: string | null }
 
-/** A request whose key is encrypted for the provider that it belongs to. */
-function sealed<T extends WithKey>({ secrets }: Node, place: Place, request: T): T {
-  const { api_key } = request
-  if (api_key == null) return request
+/** A request whose key is encrypted for the provider that it belongs to, and for the address that it has then. */
+function sealed<T extends WithKey>(
+  { secrets }: Node,
+  { orgId, id }: Place,
+  { change, at }: { change: T; at: Address },
+): T {
+  const { api_key } = change
+  if (api_key == null) return change
   if (!/^[\x21-\x7e]+$/.test(api_key)) {
     throw invalidAt('api_key', 'must be visible ASCII characters without spaces')
   }
   if (!secrets) throw new ApiError('encryption_not_configured')
-  return { ...request, api_key: secrets.seal(api_key, keyPlace(place.orgId, place.id)) }
+  return { ...change, api_key: secrets.seal(api_key, keyPlace(orgId, id), keyDestination(at)) }
+}
+
+const addressAfter = (stored: Provider, change: ProviderChange): Address => ({
+  provider_type: change.provider_type ?? stored.provider_type,
+  base_url: change.base_url ?? stored.base_url,
+})
+
+const addressNote = ({ provider_type, base_url }: Address) => ({
+  provider_type,
+  ...(base_url && { base_url: withoutQuery(base_url) }),
+})
+
+/** A key is sent to no other address than the one it was entered for. Contract: throws 400 `secret_needed_again`. */
+function checkKeyStays(stored: Provider, at: Address, { api_key }: ProviderChange): void {
+  const isElsewhere = keyDestination(stored) !== keyDestination(at)
+  if (isElsewhere && stored.api_key_set && api_key == null) throw secretNeeded(['api_key'])
 }
 
 type Address = Pick<NewProvider, 'provider_type' | 'base_url'>

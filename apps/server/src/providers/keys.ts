@@ -1,7 +1,7 @@
 import type { ProviderType } from '@outlast/contract'
 import type { Config } from '../config.ts'
 import { SealedTextError, type Secrets } from '../secrets.ts'
-import { keyPlace } from '../store/providers.ts'
+import { keyDestination, keyPlace } from '../store/providers.ts'
 import { defaultOrganization } from '../store/seeds.ts'
 import { KnownFailure } from './failure.ts'
 import { providers } from './index.ts'
@@ -32,11 +32,12 @@ export function keyOf(
   { config, secrets }: { config: Keys; secrets: Secrets | undefined },
   provider: Stored,
 ): string | undefined {
-  const { orgId, id, sealed } = provider
+  const { orgId, id, type, baseUrl, sealed } = provider
   if (sealed === null) return environmentKey(config, provider)
   if (!secrets) throw unreadable('no master key is configured')
   try {
-    return secrets.open(sealed, keyPlace(orgId, id))
+    const destination = keyDestination({ provider_type: type, base_url: baseUrl })
+    return secrets.open(sealed, keyPlace(orgId, id), destination)
   } catch (error) {
     if (error instanceof SealedTextError) throw unreadable(error.message)
     throw error

@@ -2,11 +2,12 @@ import { envelopeKeyId, SealedTextError, type Secrets } from '../secrets.ts'
 import type { Db } from './database.ts'
 import {
   listSealedReaches,
+  mcpDestination,
   mcpHeadersPlace,
   mcpKeyPlace,
   replaceSealedReach,
 } from './mcp-servers.ts'
-import { keyPlace, listSealedKeys, replaceSealedKey } from './providers.ts'
+import { keyDestination, keyPlace, listSealedKeys, replaceSealedKey } from './providers.ts'
 import { listSealedSecrets, replaceSealedSecret, secretPlace } from './session-storage.ts'
 
 /** A text that stays as it is, because it cannot be opened. */
@@ -31,20 +32,15 @@ type Sealed = {
   what: string
   envelope: string
   place: string
+  /** Undefined for what is sent nowhere. */
+  destination?: string
   /** False when another envelope stands there by now. */
   replace: (renewed: string) => Promise<boolean>
 }
 
 /** Everything that is sealed, of every organization, in batches. What is sealed elsewhere from now on belongs here. */
 async function* listSealed(db: Db): AsyncGenerator<Sealed[]> {
-  for await (const keys of listSealedKeys(db)) {
-    yield keys.map((key) => ({
-      what: `${key.id} of ${key.org_id}`,
-      envelope: key.api_key,
-      place: keyPlace(key.org_id, key.id),
-      replace: (renewed) => replaceSealedKey(db, key, renewed),
-    }))
-  }
+  yield* listSent(db)
   for await (const secrets of listSealedSecrets(db)) {
     yield secrets.map((secret) => ({
       what: `secret ${JSON.stringify(secret.name)} of ${secret.session_id} of ${secret.org_id}`,
@@ -53,11 +49,27 @@ async function* listSealed(db: Db): AsyncGenerator<Sealed[]> {
       replace: (renewed) => replaceSealedSecret(db, secret, renewed),
     }))
   }
+}
+
+type Sent = Sealed & { destination: string }
+
+/** Sealed texts that are sent to an address. */
+async function* listSent(db: Db): AsyncGenerator<Sent[]> {
+  for await (const keys of listSealedKeys(db)) {
+    yield keys.map((key) => ({
+      what: `${key.id} of ${key.org_id}`,
+      envelope: key.api_key,
+      place: keyPlace(key.org_id, key.id),
+      destination: keyDestination(key),
+      replace: (renewed) => replaceSealedKey(db, key, renewed),
+    }))
+  }
   for await (const reaches of listSealedReaches(db)) {
     yield reaches.map((reach) => ({
       what: `${reach.column} of ${reach.id} of ${reach.org_id}`,
       envelope: reach.body,
       place: (reach.column === 'headers' ? mcpHeadersPlace : mcpKeyPlace)(reach.org_id, reach.id),
+      destination: mcpDestination(reach.url),
       replace: (renewed) => replaceSealedReach(db, reach, renewed),
     }))
   }
@@ -104,11 +116,34 @@ async function renewOne(sealed: Sealed, secrets: Secrets, found: Found) {
   }
 }
 
-function tryRenew(secrets: Secrets, { envelope, place }: Sealed) {
+function tryRenew(secrets: Secrets, { envelope, place, destination }: Sealed) {
   try {
-    return secrets.renew(envelope, place)
+    return secrets.renew(envelope, place, destination)
   } catch (error) {
     if (error instanceof SealedTextError) return error
+    throw error
+  }
+}
+
+/**
+ * Binds keys and headers of earlier versions to the address that their row has now.
+ * Contract: changes no text and no master key, so that nodes of an earlier version still open them.
+ */
+export async function bindSealed(db: Db, secrets: Secrets): Promise<void> {
+  for await (const batch of listSent(db)) {
+    for (const sent of batch) {
+      const bound = tryBind(secrets, sent)
+      if (bound !== undefined) await sent.replace(bound)
+    }
+  }
+}
+
+/** Undefined for a text that does not open: its use reports why. */
+function tryBind(secrets: Secrets, { envelope, place, destination }: Sent) {
+  try {
+    return secrets.bind(envelope, place, destination)
+  } catch (error) {
+    if (error instanceof SealedTextError) return undefined
     throw error
   }
 }

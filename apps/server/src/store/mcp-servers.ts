@@ -73,6 +73,9 @@ export const mcpKeyPlace = (orgId: string, id: string) => `mcp_servers.api_key o
 export const mcpHeadersPlace = (orgId: string, id: string) =>
   `mcp_servers.headers of ${id} in ${orgId}`
 
+/** Where a server's key and headers may be sent. */
+export const mcpDestination = (url: string) => URL.parse(url)?.origin ?? url
+
 /** How a server is reached. `headers` and `api_key` are envelopes. */
 export type McpReach = {
   url: string
@@ -279,6 +282,7 @@ export async function saveToolError(db: Db, { org_id, id, revision }: Listing, e
 export type SealedReach = {
   org_id: string
   id: string
+  url: string
   column: 'headers' | 'api_key'
   body: string
 }
@@ -290,7 +294,7 @@ export async function* listSealedReaches(db: Db): AsyncGenerator<SealedReach[]> 
     yield* batchesOf<SealedReach>(all, batchSize, async ({ after, limit }) => {
       const rows = await db.kysely
         .selectFrom('mcp_servers')
-        .select(['org_id', 'id', sql<string>`${sql.ref(column)}`.as('body')])
+        .select(['org_id', 'id', 'url', sql<string>`${sql.ref(column)}`.as('body')])
         .where(column, 'is not', null)
         .$if(after !== undefined, (q) =>
           q.where(sql<SqlBool>`(org_id, id) > (${after?.org_id}, ${after?.id})`),

@@ -54,6 +54,12 @@ export async function getProvider(db: Db, orgId: string, id: string): Promise<Pr
 /** The place that a provider's key is sealed for. */
 export const keyPlace = (orgId: string, id: string) => `providers.api_key of ${id} in ${orgId}`
 
+type ProviderAddress = Pick<NewProvider, 'provider_type' | 'base_url'>
+
+/** Where a provider's key may be sent: the origin of its address, else its vendor. */
+export const keyDestination = ({ provider_type, base_url }: ProviderAddress) =>
+  base_url == null ? `the vendor of ${provider_type}` : (URL.parse(base_url)?.origin ?? base_url)
+
 /** Contract: `api_key` is sealed already. */
 export async function createProvider(
   db: Db,
@@ -148,7 +154,7 @@ export async function countProviders(db: Db, orgId: string): Promise<number> {
   return total
 }
 
-export type SealedKey = { org_id: string; id: string; api_key: string }
+export type SealedKey = ProviderAddress & { org_id: string; id: string; api_key: string }
 
 /** Every stored key of every organization, sealed, in batches. */
 export function listSealedKeys(db: Db): AsyncGenerator<SealedKey[]> {
@@ -156,7 +162,7 @@ export function listSealedKeys(db: Db): AsyncGenerator<SealedKey[]> {
   return batchesOf<SealedKey>(all, batchSize, async ({ after, limit }) => {
     const rows = await db.kysely
       .selectFrom('providers')
-      .select(['org_id', 'id', 'api_key'])
+      .select(['org_id', 'id', 'provider_type', 'base_url', 'api_key'])
       .where('api_key', 'is not', null)
       .$if(after !== undefined, (q) =>
         q.where(sql<SqlBool>`(org_id, id) > (${after?.org_id}, ${after?.id})`),

@@ -1,5 +1,10 @@
 import { SealedTextError, type Secrets } from '../../secrets.ts'
-import { type McpServerReach, mcpHeadersPlace, mcpKeyPlace } from '../../store/mcp-servers.ts'
+import {
+  type McpServerReach,
+  mcpDestination,
+  mcpHeadersPlace,
+  mcpKeyPlace,
+} from '../../store/mcp-servers.ts'
 import type { Reach } from './connection.ts'
 import { McpFailure } from './failure.ts'
 
@@ -8,8 +13,9 @@ export function openSecrets(
   { org_id, id, url, headers, api_key }: McpServerReach,
   secrets: Secrets | undefined,
 ): Pick<Reach, 'url' | 'headers'> {
-  const stored = open(secrets, headers, mcpHeadersPlace(org_id, id))
-  const key = open(secrets, api_key, mcpKeyPlace(org_id, id))
+  const destination = mcpDestination(url)
+  const stored = open(secrets, headers, { place: mcpHeadersPlace(org_id, id), destination })
+  const key = open(secrets, api_key, { place: mcpKeyPlace(org_id, id), destination })
   return {
     url,
     headers: {
@@ -19,11 +25,17 @@ export function openSecrets(
   }
 }
 
-function open(secrets: Secrets | undefined, envelope: string | null, place: string) {
+type Belonging = { place: string; destination: string }
+
+function open(
+  secrets: Secrets | undefined,
+  envelope: string | null,
+  { place, destination }: Belonging,
+) {
   if (envelope === null) return undefined
   if (!secrets) throw unreadable('no master key is configured')
   try {
-    return secrets.open(envelope, place)
+    return secrets.open(envelope, place, destination)
   } catch (error) {
     if (error instanceof SealedTextError) throw unreadable(error.message)
     throw error

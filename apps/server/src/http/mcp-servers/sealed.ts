@@ -1,12 +1,14 @@
 import type { McpServerChange, NewMcpServer } from '@outlast/contract'
-import { ApiError, invalidAt } from '../../errors.ts'
+import { ApiError, invalidAt, secretNeeded } from '../../errors.ts'
 import { isRefused } from '../../providers/outbound.ts'
 import type { Node } from '../../runtime/node.ts'
 import { mask, SealedTextError, type Secrets } from '../../secrets.ts'
 import type { Db } from '../../store/database.ts'
 import {
   findMcpReach,
+  type McpServerReach,
   type McpServerUpdate,
+  mcpDestination,
   mcpHeadersPlace,
   mcpKeyPlace,
   type NewMcpServerRow,
@@ -28,25 +30,47 @@ export function rowOf(node: With, place: Place, server: NewMcpServer): NewMcpSer
     name: checkedName(server.name),
     url: checkedUrl(node, place, server.url),
     description: description ? withoutNul(description) : null,
-    ...sealedHeaders(node, place, headers),
-    api_key: api_key == null ? null : sealedKey(node, place, api_key),
+    ...sealedHeaders(node, { ...place, url: server.url }, headers),
+    api_key: api_key == null ? null : sealedKey(node, { ...place, url: server.url }, api_key),
   }
 }
 
-/** A change as it is stored. Contract: throws 400, and 404 where headers should stay of a server that is not there. */
+/** A change as it is stored. Contract: throws 404, and 400 for what is wrong with it or lacks secrets. */
 export async function changeOf(
   node: With & { db: Db },
   place: Place,
-  { name, url, description, headers, api_key, status }: McpServerChange,
-): Promise<McpServerUpdate> {
-  return {
+  change: McpServerChange,
+): Promise<{ update: McpServerUpdate; urls?: { before: string; after: string } }> {
+  const { name, url, description, headers, api_key, status } = change
+  const stored = await findMcpReach(node.db, place.orgId, place.id)
+  if (!stored) throw new ApiError('not_found', 'MCP server')
+  const at = { ...place, url: url ?? stored.url }
+  if (url != null) checkSecretsStay(stored, at.url, change)
+  const update = {
     ...(name != null && { name: checkedName(name) }),
     ...(url != null && { url: checkedUrl(node, place, url) }),
     ...(description != null && { description: withoutNul(description) }),
-    ...(headers != null && sealedHeaders(node, place, await unmasked(node, place, headers))),
-    ...(api_key != null && { api_key: sealedKey(node, place, api_key) }),
+    ...(headers != null && sealedHeaders(node, at, unmasked(node, stored, headers))),
+    ...(api_key != null && { api_key: sealedKey(node, at, api_key) }),
     ...(status != null && { status }),
   }
+  return { update, ...(url != null && { urls: { before: stored.url, after: at.url } }) }
+}
+
+/** Key and headers are sent to no other address than the one they were entered for. */
+function checkSecretsStay(
+  stored: McpServerReach,
+  url: string,
+  { headers, api_key }: McpServerChange,
+): void {
+  if (mcpDestination(stored.url) === mcpDestination(url)) return
+  const masked = Object.entries(headers ?? {}).filter(([, value]) => value === mask)
+  const missing = [
+    ...(stored.api_key !== null && api_key == null ? ['api_key'] : []),
+    ...(stored.headers !== null && headers == null ? ['headers'] : []),
+    ...masked.map(([name]) => `headers/${name}`),
+  ]
+  if (missing.length > 0) throw secretNeeded(missing)
 }
 
 function checkedName(name: string): string {
@@ -75,7 +99,7 @@ const headersLengthMax = 32_768
 const reserved =
   /^(?:host|content-.*|transfer-encoding|connection|keep-alive|proxy-.*|upgrade|te|trailer|expect|accept|accept-encoding|mcp-.*|last-event-id)$/i
 
-function sealedHeaders(node: With, { orgId, id }: Place, headers: Headers) {
+function sealedHeaders(node: With, { orgId, id, url }: Place & { url: string }, headers: Headers) {
   const names = Object.keys(headers)
   if (names.length === 0) return { header_names: [], headers: null }
   const lower = names.map((name) => name.toLowerCase())
@@ -92,14 +116,15 @@ function sealedHeaders(node: With, { orgId, id }: Place, headers: Headers) {
   if (text.length > headersLengthMax) {
     throw invalidAt('headers', `must not be longer than ${headersLengthMax} characters together`)
   }
-  return { header_names: names, headers: masterKeys(node).seal(text, mcpHeadersPlace(orgId, id)) }
+  const envelope = masterKeys(node).seal(text, mcpHeadersPlace(orgId, id), mcpDestination(url))
+  return { header_names: names, headers: envelope }
 }
 
-function sealedKey(node: With, { orgId, id }: Place, key: string): string {
+function sealedKey(node: With, { orgId, id, url }: Place & { url: string }, key: string): string {
   if (!/^[\x21-\x7e]+$/.test(key)) {
     throw invalidAt('api_key', 'must be visible ASCII characters without spaces')
   }
-  return masterKeys(node).seal(key, mcpKeyPlace(orgId, id))
+  return masterKeys(node).seal(key, mcpKeyPlace(orgId, id), mcpDestination(url))
 }
 
 function masterKeys({ secrets }: With): Secrets {
@@ -108,9 +133,9 @@ function masterKeys({ secrets }: With): Secrets {
 }
 
 /** Headers with the values that a client was given masked, which stay as they are. */
-async function unmasked(node: With & { db: Db }, place: Place, headers: Headers): Promise<Headers> {
+function unmasked(node: With, server: McpServerReach, headers: Headers): Headers {
   if (!Object.values(headers).includes(mask)) return headers
-  const stored = await storedHeaders(node, place)
+  const stored = storedHeaders(node, server)
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => {
       if (value !== mask) return [name, value]
@@ -121,12 +146,11 @@ async function unmasked(node: With & { db: Db }, place: Place, headers: Headers)
   )
 }
 
-async function storedHeaders(node: With & { db: Db }, { orgId, id }: Place) {
-  const server = await findMcpReach(node.db, orgId, id)
-  if (!server) throw new ApiError('not_found', 'MCP server')
-  if (server.headers === null) return new Map<string, string>()
+function storedHeaders(node: With, { org_id, id, url, headers: envelope }: McpServerReach) {
+  if (envelope === null) return new Map<string, string>()
   try {
-    const text = masterKeys(node).open(server.headers, mcpHeadersPlace(orgId, id))
+    const place = mcpHeadersPlace(org_id, id)
+    const text = masterKeys(node).open(envelope, place, mcpDestination(url))
     const headers = JSON.parse(text) as Headers
     return new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
   } catch (error) {
