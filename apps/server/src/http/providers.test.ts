@@ -7,7 +7,7 @@ import { type Answer, startServer } from '../../test/server.ts'
 import { createAgent, createSession } from '../../test/session.ts'
 import { newId } from '../ids.ts'
 import { createSecrets } from '../secrets.ts'
-import { keyDestination, keyPlace } from '../store/providers.ts'
+import { keyPlace } from '../store/providers.ts'
 import { defaultOrganization } from '../store/seeds.ts'
 
 const seeded = (tail: string) => `provider_01933b5a0000700080000000000000${tail}`
@@ -93,7 +93,7 @@ test('a key goes in encrypted, replaces the old one, and never comes out', async
   }
   const secrets = createSecrets([`kek-v1:${Buffer.alloc(32, 7).toString('base64')}`])
   const place = keyPlace(defaultOrganization, id)
-  const destination = keyDestination(body)
+  const destination = new URL(ollama.base_url).origin
   const sealed = await storedKey(databaseUrl, id)
   assert.doesNotMatch(sealed!, /sk-never/)
   assert.equal(secrets.open(sealed!, place, destination), key)

@@ -1,20 +1,20 @@
+import { createShares, type Shares } from '../shares.ts'
 import { type ByteAccount, createAccount } from './byte-account.ts'
-import { createSlots } from './fair-slots.ts'
 import { withBody } from './response-body.ts'
 
 const mebibyte = 1024 * 1024
 
 /** Bytes of fetched bodies that are held at once, and fetches that are under way at once. */
 const bytesMax = { node: 512 * mebibyte, organization: 192 * mebibyte, turn: 64 * mebibyte }
-const fetchesMax = { node: 128, organization: 32, turn: 16 }
+const ofNode = { slots: 128, slotsEach: 32, waitingMax: 10_000, waitingEachMax: 2_000 }
+const ofTurn = { slots: 16, slotsEach: 16, waitingMax: 1_000, waitingEachMax: 1_000 }
 
 /** The error code of a body that there is no room for. */
 export const fetchBudgetCode = 'ERR_FETCH_BUDGET'
 
-const noRoom = () =>
-  Object.assign(new Error('Too many bytes are being fetched at once. Try again.'), {
-    code: fetchBudgetCode,
-  })
+const refusal = (message: string) => Object.assign(new Error(message), { code: fetchBudgetCode })
+const noRoom = () => refusal('Too many bytes are being fetched at once. Try again.')
+const tooMany = () => refusal('Too many fetches are waiting already. Try again.')
 
 /** Fetches of one tool call, or of the images of one model call. */
 export type FetchScope = {
@@ -40,12 +40,12 @@ export type FetchBudgets = {
 
 /** The budgets of a node: each turn has a part of its organization's, and that a part of the node's. */
 export function createFetchBudgets(): FetchBudgets {
-  const ofNode = createAccount(bytesMax.node)
-  const takeSlot = createSlots({ total: fetchesMax.node, ofOne: fetchesMax.organization })
+  const nodeAccount = createAccount(bytesMax.node)
+  const nodeShares = createShares(ofNode, tooMany)
   const accounts = new Map<string, ByteAccount>()
 
   function accountOf(orgId: string): ByteAccount {
-    const account = accounts.get(orgId) ?? createAccount(bytesMax.organization, ofNode)
+    const account = accounts.get(orgId) ?? createAccount(bytesMax.organization, nodeAccount)
     accounts.set(orgId, account)
     return account
   }
@@ -54,13 +54,16 @@ export function createFetchBudgets(): FetchBudgets {
     accountOf,
     openTurn(orgId) {
       const account = createAccount(bytesMax.turn, accountOf(orgId))
-      const takeOwn = createSlots({ total: fetchesMax.turn, ofOne: fetchesMax.turn })
+      const shares = createShares(ofTurn, tooMany)
       const ending = new AbortController()
-      const takeBoth: TakeBoth = async (signal) => {
-        const freeOwn = await takeOwn('', signal)
+      const takeSlot: TakeSlot = async (signal) => {
+        const freeOwn = await slotOf(shares, orgId, signal)
         try {
-          const free = await takeSlot(orgId, signal)
-          return () => [free, freeOwn].forEach((each) => void each())
+          const free = await slotOf(nodeShares, orgId, signal)
+          return () => {
+            free()
+            freeOwn()
+          }
         } catch (error) {
           freeOwn()
           throw error
@@ -68,7 +71,7 @@ export function createFetchBudgets(): FetchBudgets {
       }
       return {
         account,
-        scope: (fetch) => openScope(fetch, { account, takeSlot: takeBoth, ending: ending.signal }),
+        scope: (fetch) => openScope(fetch, { account, takeSlot, ending: ending.signal }),
         end() {
           ending.abort(new Error('The turn is over.'))
           account.give(account.held)
@@ -78,9 +81,17 @@ export function createFetchBudgets(): FetchBudgets {
   }
 }
 
-type TakeBoth = (signal: AbortSignal) => Promise<() => void>
+type TakeSlot = (signal: AbortSignal) => Promise<() => void>
 
-type Within = { account: ByteAccount; takeSlot: TakeBoth; ending: AbortSignal }
+/** Waits for a slot; the result frees it. */
+function slotOf(shares: Shares, owner: string, signal: AbortSignal): Promise<() => void> {
+  return new Promise((resolve, reject) => {
+    const hold = () => new Promise<void>(resolve)
+    shares.run(owner, hold, signal).catch(reject)
+  })
+}
+
+type Within = { account: ByteAccount; takeSlot: TakeSlot; ending: AbortSignal }
 
 function openScope(reach: typeof fetch, { account, takeSlot, ending }: Within): FetchScope {
   const own = new AbortController()
