@@ -76,7 +76,7 @@ async function start(t: TestContext) {
     AUTH_GITHUB_URL: gossip,
     AUTH_OIDC_CLIENT_ID: 'client',
     AUTH_OIDC_ISSUER: gossip,
-    PRIVATE_HOSTS_ALLOWED: '127.0.0.1',
+    PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*',
     MODEL_ATTEMPTS_MAX: '2',
   })
   before(() => server.stop())

@@ -20,7 +20,7 @@ let world: World
 
 before(async (t) => {
   browser = await startBrowser(t as never)
-  server = await startGuarded(t as never, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' } })
+  server = await startGuarded(t as never, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*' } })
   const { call } = await signInAdmin(server)
   world = await fill({ url: server.url, call })
 })

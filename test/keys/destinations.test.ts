@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { expectStatus } from '../../apps/server/test/access.ts'
 import { startAnyVendor } from '../../apps/server/test/any-vendor.ts'
-import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { addMcpServer, sessionWithMcp, startMcp } from '../../apps/server/test/mcp.ts'
 import { type Call, startServer } from '../../apps/server/test/server.ts'
 import { converse, dataOf } from '../../apps/server/test/session.ts'
@@ -11,11 +10,11 @@ import { addProvider, both, onlyV1, query, rotateKeys, startVendor } from './rot
 
 const key = 'sk-entered-for-one-address'
 
-/** Two addresses for which a server may be named, on one database that is looked into. */
+/** A server whose providers and MCP servers may be on loopback, and its database, which is looked into. */
 async function start(t: TestContext) {
-  const databaseUrl = await createTestDatabase(t)
-  const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1,127.0.0.2', ...onlyV1 }
-  return { databaseUrl, env, server: await startServer(t, { databaseUrl, env }) }
+  const env = { PRIVATE_HOSTS_ALLOWED: 'provider=127.0.0.1,mcp=127.0.0.1', ...onlyV1 }
+  const server = await startServer(t, { env })
+  return { databaseUrl: server.databaseUrl, env, server }
 }
 
 const addressesOf = async (call: Call, id: string) => {

@@ -69,7 +69,7 @@ test("a provider's key that cannot be opened is never replaced by the environmen
 })
 
 test("an envelope that was copied to another organization's provider does not open there", async (t) => {
-  const env = { ...onlyV1, PRIVATE_HOSTS_ALLOWED: '127.0.0.1', LOG_LEVEL: 'silent' }
+  const env = { ...onlyV1, PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*', LOG_LEVEL: 'silent' }
   const server = await startGuarded(t, { env })
   const vendor = await startVendor(t)
   const people = [await registerPerson(server), await registerPerson(server)]
