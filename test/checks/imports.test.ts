@@ -47,7 +47,8 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^graphile-worker$/, in: ['runtime/'] },
   { package: /^croner$/, in: ['runtime/cron.ts'] },
   { package: /^@ai-sdk\/.+$/, in: ['providers/', 'runtime/model-call.ts'] },
-  { package: /^(undici|ipaddr\.js)$/, in: ['providers/outbound.ts'] },
+  { package: /^undici$/, in: ['providers/outbound.ts'] },
+  { package: /^ipaddr\.js$/, in: ['providers/private-address.ts'] },
   {
     package: /^(@mozilla\/readability|htmlparser2|linkedom|turndown)$/,
     in: ['capabilities/web-fetch/'],
