@@ -176,6 +176,8 @@ export const table: Record<string, Row> = {
     { answer: [200] },
   ]),
   create_session_token: byPath(() => ({ access: 'write' })),
+  list_session_tokens: byPath(),
+  delete_session_token: byPath(),
   list_providers: ownOnly(),
   create_provider: nothing('a provider refers to nothing'),
   get_provider: byPath(),

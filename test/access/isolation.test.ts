@@ -68,12 +68,12 @@ before(async (t) => {
   const foreign = [...idsIn(untouched)].filter((id) => !known.has(id))
   traces = [theirs.word, theirs.invitation_token, theirs.key_id, ...foreign]
   const { key } = await createKey(server, thief)
-  const tokens = `/v1/sessions/${own.session_id}/tokens`
-  const made = expectStatus(await thief.call('POST', tokens, { access: 'write' }), 201)
+  const grants = { access: 'write', tool_results: ['any'], view: 'full', files: 'write' }
+  const made = await thief.call('POST', `/v1/sessions/${own.session_id}/tokens`, grants)
   callers = [
     { kind: 'key', headers: { authorization: key } },
     { kind: 'user', headers: { authorization: thief.bearer } },
-    { kind: 'token', headers: { authorization: `Bearer ${made.token}` } },
+    { kind: 'token', headers: { authorization: `Bearer ${expectStatus(made, 201).token}` } },
   ]
 })
 

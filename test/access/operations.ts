@@ -63,6 +63,8 @@ export type Things = {
   invitation_id: string
   invitation_token: string
   event_id: string
+  /** A session token's id, not the token. */
+  token_id: string
   schedule_id: string
   execution_id: string
   /** A turn that failed for good, of another session. */
@@ -233,6 +235,7 @@ export async function furnish(
     invitation_id: waiting.id,
     invitation_token: waiting.token,
     event_id: stream.events.at(-1)!.id,
+    token_id: (await make(`/v1/sessions/${session.id}/tokens`, {})).id,
     schedule_id: schedule.id,
     execution_id,
     turn_id: failure.data.turn_id,

@@ -30,6 +30,8 @@ type Rule = {
   needs: 'public' | 'signed-in' | 'operator' | Level
   /** A token for the session of the path may do it, when it allows this. */
   token?: 'read' | 'write'
+  /** And only if it was granted this. */
+  grant?: 'files' | 'tool_results'
   /** What a key needs instead; `never`: only a person may do it. */
   key?: Level | 'never'
 }
@@ -45,15 +47,15 @@ const rules: Record<string, Rule> = {
   delete_agent: { needs: 'write' },
   preview_agent: { needs: 'read' },
   preview_session: { needs: 'read' },
-  get_root: { needs: 'read', token: 'read' },
-  get_path: { needs: 'read', token: 'read' },
-  create_path: { needs: 'write', token: 'write' },
-  update_path: { needs: 'write', token: 'write' },
-  delete_path: { needs: 'write', token: 'write' },
-  move_file: { needs: 'write', token: 'write' },
-  copy_file: { needs: 'write', token: 'write' },
-  stat_file: { needs: 'read', token: 'read' },
-  grep_files: { needs: 'read', token: 'read' },
+  get_root: { needs: 'read', token: 'read', grant: 'files' },
+  get_path: { needs: 'read', token: 'read', grant: 'files' },
+  create_path: { needs: 'write', token: 'write', grant: 'files' },
+  update_path: { needs: 'write', token: 'write', grant: 'files' },
+  delete_path: { needs: 'write', token: 'write', grant: 'files' },
+  move_file: { needs: 'write', token: 'write', grant: 'files' },
+  copy_file: { needs: 'write', token: 'write', grant: 'files' },
+  stat_file: { needs: 'read', token: 'read', grant: 'files' },
+  grep_files: { needs: 'read', token: 'read', grant: 'files' },
   list_capabilities: { needs: 'read' },
   get_capability: { needs: 'read' },
   list_sessions: { needs: 'read' },
@@ -64,7 +66,7 @@ const rules: Record<string, Rule> = {
   update_session: { needs: 'write' },
   delete_session: { needs: 'write' },
   cancel_turn: { needs: 'write', token: 'write' },
-  submit_tool_results: { needs: 'write', token: 'write' },
+  submit_tool_results: { needs: 'write', token: 'write', grant: 'tool_results' },
   decide_tool_call: { needs: 'write' },
   create_message: { needs: 'write', token: 'write' },
   list_messages: { needs: 'read', token: 'read' },
@@ -72,6 +74,8 @@ const rules: Record<string, Rule> = {
   stream_sse: { needs: 'read', token: 'read' },
   stream_changes: { needs: 'read' },
   create_session_token: { needs: 'read' },
+  list_session_tokens: { needs: 'read' },
+  delete_session_token: { needs: 'read' },
   list_providers: { needs: 'read' },
   create_provider: { needs: 'admin' },
   get_provider: { needs: 'read' },
@@ -146,6 +150,8 @@ type Caller = {
   kind: 'nobody' | 'user' | 'key' | 'token'
   level: Level
   headers: Record<string, string>
+  /** A token that was granted all that there is. */
+  hasGrants?: true
 }
 
 const names = [
@@ -160,20 +166,26 @@ const names = [
   'key *',
   'token read',
   'token write',
+  'token read, all granted',
+  'token write, all granted',
 ] as const
 type Name = (typeof names)[number]
 
 type Refusal = readonly [status: number, code: string]
 
 /** Why a caller may not do something; undefined when they may. */
-function refusalOf({ needs, token, key }: Rule, { kind, level }: Caller): Refusal | undefined {
+function refusalOf(
+  { needs, token, grant, key }: Rule,
+  { kind, level, hasGrants }: Caller,
+): Refusal | undefined {
   const forbidden = [403, 'forbidden'] as const
   const below = (wanted: Level) => levels.indexOf(level) < levels.indexOf(wanted)
   if (needs === 'public') return undefined
   if (kind === 'nobody') return [401, 'unauthenticated']
   if (kind === 'token') {
     if (!token) return [403, 'users_only']
-    return below(token) ? forbidden : undefined
+    if (below(token)) return forbidden
+    return grant && !hasGrants ? [403, 'not_granted'] : undefined
   }
   if (kind === 'key' && key === 'never') return [403, 'users_only']
   if (needs === 'operator') return forbidden
@@ -212,11 +224,14 @@ async function callersOf(): Promise<Record<Name, Caller>> {
     const { key: authorization } = await createKey(server, owner, { scopes: [scope] })
     return { kind: 'key', level, headers: { authorization } }
   }
-  const token = async (access: 'read' | 'write'): Promise<Caller> => {
-    const made = await owner.call('POST', `/v1/sessions/${things.session_id}/tokens`, { access })
+  const token = async (access: 'read' | 'write', grants?: object): Promise<Caller> => {
+    const body = { access, ...grants }
+    const made = await owner.call('POST', `/v1/sessions/${things.session_id}/tokens`, body)
     const authorization = `Bearer ${expectStatus(made, 201).token}`
-    return { kind: 'token', level: access, headers: { authorization } }
+    const headers = { authorization }
+    return { kind: 'token', level: access, headers, ...(grants && { hasGrants: true }) }
   }
+  const all = { models: [things.model_id], tool_results: ['any'], view: 'full', files: 'write' }
   return {
     nobody: { kind: 'nobody', level: 'read', headers: {} },
     viewer: await user('viewer', 'read'),
@@ -229,6 +244,8 @@ async function callersOf(): Promise<Record<Name, Caller>> {
     'key *': await key('*', 'admin'),
     'token read': await token('read'),
     'token write': await token('write'),
+    'token read, all granted': await token('read', { view: 'full', files: 'read' }),
+    'token write, all granted': await token('write', all),
   }
 }
 

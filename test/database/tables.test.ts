@@ -30,6 +30,9 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   Details: { is: ['json'], nullable: true },
   AnyJson: { is: ['json'], nullable: true },
   ExecutionStatus: { is: ['text'] },
+  TokenAccess: { is: ['text'] },
+  TokenView: { is: ['text'] },
+  TokenFiles: { is: ['text'] },
 }
 
 /** The tables of `tables.ts` and `access-tables.ts`, read as text: types are gone at run time. */

@@ -87,7 +87,8 @@ async function ticket() {
   }
   const agent = await make('/v1/agents', { name: 'Forecaster', system_prompt: 'x', tools })
   const session = await make('/v1/sessions', { agent_id: agent.id })
-  const { token } = await make(`/v1/sessions/${session.id}/tokens`, { access: 'write' })
+  const grants = { access: 'write', tool_results: tools.map(({ name }) => name) }
+  const { token } = await make(`/v1/sessions/${session.id}/tokens`, grants)
   return { url: server.url, apiKey: token as string, sessionId: session.id as string }
 }
 

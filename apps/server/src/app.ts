@@ -39,6 +39,7 @@ import { sweepPauses } from './store/pauses.ts'
 import { sweepBuckets } from './store/rate-limits.ts'
 import { sweepExecutions } from './store/schedule-executions.ts'
 import { seed } from './store/seeds.ts'
+import { sweepSessionTokens } from './store/session-tokens.ts'
 import { sweepSnapshots } from './store/snapshots.ts'
 import { sweepTurnMinutes } from './store/turn-minutes.ts'
 
@@ -200,6 +201,7 @@ function warnOfBroad({ PRIVATE_HOSTS_ALLOWED: allowed }: Config, log: Log) {
 
 async function sweepAccess(db: Database) {
   await sweepLogins(db)
+  await sweepSessionTokens(db)
   await sweepChanges(db)
   await sweepBuckets(db)
 }

@@ -58,6 +58,7 @@ export const catalogue = {
   password_login_disabled: [403, 'Signing in with a password is disabled.'],
   email_not_allowed: [403, 'Only people with an address at an allowed domain may sign in.'],
   forbidden: [403, 'This needs %s access.'],
+  not_granted: [403, 'The session token does not grant %s.'],
   users_only: [403, 'Only a user who signed in may do this, not a key or a token.'],
   keys_nested_too_deep: [403, 'At most %s keys may be between a key and its user.'],
   quota_exceeded: [403, 'The organization has reached its quota of %s.'],

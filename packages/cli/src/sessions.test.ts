@@ -44,7 +44,15 @@ test('a session is started, talked in, copied, found and deleted', async () => {
   assert.equal((await made(['sessions', 'cancel', id])).status, 'no_op')
   assert.match((await cli(['sessions', 'preview', id])).stdout, /get_weather/)
   assert.equal((await made(['sessions', 'update', id, '--title', 'Products'])).title, 'Products')
-  assert.equal((await made(['sessions', 'token', id, '--access', 'write'])).access, 'write')
+  const grants = ['--access', 'write', '--files', 'read', '--tool-result', 'pick_colour']
+  const token = await made(['sessions', 'token', id, ...grants])
+  assert.deepEqual(
+    [token.access, token.files, token.view, token.tool_results, token.models],
+    ['write', 'read', 'chat', ['pick_colour'], []],
+  )
+  assert.match((await cli(['sessions', 'tokens', id])).stdout, new RegExp(token.id))
+  assert.equal((await cli(['sessions', 'revoke-token', id, token.id])).code, 0)
+  assert.deepEqual(await made(['sessions', 'tokens', id]), [])
   assert.equal((await cli(['sessions', 'delete', id])).code, 2)
   assert.equal((await cli(['sessions', 'delete', id, '-y'])).code, 0)
   const gone = await cli(['sessions', 'get', id])

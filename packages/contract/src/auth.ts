@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { OrganizationId, SessionId, Timestamp, Uuid } from './id.ts'
+import { Timestamp, Uuid } from './id.ts'
 import { nullable, oneOf, optional, pageOf } from './shape.ts'
 import { Email, PersonName } from './user.ts'
 
@@ -116,29 +116,3 @@ export const NewApiKey = Type.Object(
   { title: 'CreateApiKeyRequest' },
 )
 export type NewApiKey = Static<typeof NewApiKey>
-
-export const sessionTokenSecondsMax = 86_400
-
-export const NewSessionToken = Type.Object(
-  {
-    access: optional(oneOf('read', 'write')),
-    expires_in: optional(
-      Type.Integer({ minimum: 1, maximum: sessionTokenSecondsMax, description: 'Seconds.' }),
-    ),
-  },
-  { title: 'CreateSessionTokenRequest' },
-)
-export type NewSessionToken = Static<typeof NewSessionToken>
-
-/** For a browser: reads one session, or writes to it too, for a short time. */
-export const SessionToken = Type.Object(
-  {
-    token: Type.String(),
-    session_id: SessionId,
-    organization_id: OrganizationId,
-    access: oneOf('read', 'write'),
-    expires_at: Timestamp,
-  },
-  { title: 'SessionToken' },
-)
-export type SessionToken = Static<typeof SessionToken>

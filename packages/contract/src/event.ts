@@ -75,7 +75,7 @@ export const GenerationMetadata = Type.Object(
 )
 export type GenerationMetadata = Static<typeof GenerationMetadata>
 
-/** Who decided: a user, a key, or anybody where there is no authentication. */
+/** The caller that decided or answered: a user, a key, a session token, or anonymous without authentication. */
 export const Decider = Type.Object(
   { kind: Type.String(), id: Type.String(), name: Type.String() },
   { title: 'Decider' },
@@ -245,7 +245,7 @@ export const eventData = {
     { tool_call: ToolCall, replay: Type.Optional(oneOf('safe', 'unsafe', 'until_changed')) },
     { title: 'ToolStartedData' },
   ),
-  /** One tool ended. In the order in which they end. */
+  /** One tool ended. In the order in which they end. `answered_by`: the caller that sent the result of a client tool. */
   'tool.completed': Type.Object(
     {
       tool_call_id: Type.String(),
@@ -255,6 +255,7 @@ export const eventData = {
       result: optional(Type.Array(ContentPart)),
       error: optional(Type.String()),
       duration_ms: Type.Optional(count()),
+      answered_by: Type.Optional(Decider),
     },
     { title: 'ToolCompletedData' },
   ),

@@ -13,6 +13,7 @@ export const idPrefixes = {
   model: 'model',
   mcp_server: 'mcp',
   invitation: 'invitation',
+  session_token: 'token',
   audit: 'audit',
 } as const
 
@@ -35,6 +36,7 @@ export const ProviderId = idOf('provider')
 export const ModelId = idOf('model')
 export const McpServerId = idOf('mcp_server')
 export const InvitationId = idOf('invitation')
+export const SessionTokenId = idOf('session_token')
 export const AuditEntryId = idOf('audit')
 
 /** What later clients of this API cannot read an agent or a session without. There is one. */

@@ -23,13 +23,10 @@ export {
   CreatedApiKey,
   LoginRequest,
   NewApiKey,
-  NewSessionToken,
   PasswordChange,
   RefreshRequest,
   RegisterRequest,
   Scope,
-  SessionToken,
-  sessionTokenSecondsMax,
   Tokens,
 } from './auth.ts'
 export {
@@ -95,6 +92,7 @@ export {
   OrganizationId,
   ProviderId,
   SessionId,
+  SessionTokenId,
   TurnId,
   Uuid,
 } from './id.ts'
@@ -182,6 +180,13 @@ export {
   SessionStatus,
   WaitingFor,
 } from './session.ts'
+export {
+  NewSessionToken,
+  SessionToken,
+  SessionTokenInfo,
+  SessionTokenPage,
+  sessionTokenSecondsMax,
+} from './session-token.ts'
 export { type Page, PageQuery } from './shape.ts'
 export { TokenUsage } from './usage.ts'
 export { Me, Role, roles, SwitchOrganization, User, UserPage, UserQuery } from './user.ts'

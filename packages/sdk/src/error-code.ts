@@ -53,6 +53,7 @@ export type ServerCode =
   | 'password_login_disabled'
   | 'email_not_allowed'
   | 'forbidden'
+  | 'not_granted'
   | 'users_only'
   | 'keys_nested_too_deep'
   | 'quota_exceeded'

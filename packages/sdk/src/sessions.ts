@@ -6,11 +6,13 @@ import type {
   NewFork,
   NewSession,
   NewSessionToken,
+  PageQuery,
   Preview,
   Session,
   SessionChange,
   SessionQuery,
   SessionToken,
+  SessionTokenInfo,
   ToolResults,
   ToolResultsAccepted,
   Why,
@@ -51,9 +53,15 @@ export function sessions(http: Http) {
     /** Everything as JSON lines: an async iterable of bytes, in the portions in which they come. */
     export: (id: string, query?: ExportSessionQuery, options?: CallOptions) =>
       bytes(path`/v1/sessions/${id}/export`, { query, accept: 'application/x-ndjson' }, options),
-    /** A token that reaches this session only, for a browser. */
+    /** A token that reaches this session only, for a browser. What the body leaves out is not granted. */
     createToken: (id: string, body: NewSessionToken = {}, options?: CallOptions) =>
       call<SessionToken>('POST', path`/v1/sessions/${id}/tokens`, { body }, options),
+    /** Its tokens that have not expired, newest first; not the tokens themselves. */
+    listTokens: (id: string, query?: PageQuery, options?: CallOptions) =>
+      listOf<SessionTokenInfo>(http, path`/v1/sessions/${id}/tokens`, query, options),
+    /** Revokes a token: it is refused from now on, everywhere within a second. */
+    revokeToken: (id: string, tokenId: string, options?: CallOptions) =>
+      call<void>('DELETE', path`/v1/sessions/${id}/tokens/${tokenId}`, {}, options),
     /** Results of calls that wait for the client; `tool_call_not_waiting` if one has its outcome already. */
     submitToolResults: (id: string, body: ToolResults, options?: CallOptions) =>
       call<ToolResultsAccepted>('POST', path`/v1/sessions/${id}/tool-results`, { body }, options),

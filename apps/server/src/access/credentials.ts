@@ -2,11 +2,12 @@ import { hash } from 'node:crypto'
 import { ApiError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { changesBetween, readRevision, subjectOf } from '../store/access-changes.ts'
-import { findKeyByHash, findLivingKey, type KeyUse, touchKeys } from '../store/api-keys.ts'
+import { findKeyByHash, type KeyUse, touchKeys } from '../store/api-keys.ts'
 import type { Db } from '../store/database.ts'
 import { findLogin, membershipsOf } from '../store/logins.ts'
 import { findRole } from '../store/members.ts'
 import { type Level, levelOf, levelOfKey, type Principal } from './principal.ts'
+import { readSessionToken } from './session-tokens.ts'
 import type { Tokens } from './tokens.ts'
 import { createWatches } from './watches.ts'
 
@@ -262,36 +263,6 @@ async function readToken(db: Db, tokens: Tokens | undefined, token: string): Pro
     subjects: [subjectOf.login(access.sid), subjectOf.user(id)],
     expiresAt: access.exp * 1000,
     bearer: { user: { id, name, email, loginId: access.sid } },
-  }
-}
-
-async function readSessionToken(db: Db, tokens: Tokens, token: string): Promise<Entry> {
-  const claims = await tokens.read('session', token)
-  if (claims === undefined || claims === 'expired') throw new ApiError('invalid_token')
-  const { org: orgId, session: sessionId, access, sub, exp } = claims
-  const [kind, id] = sub.split(':') as ['key' | 'user', string]
-  const key = kind === 'key' ? await findLivingKey(db, orgId, id) : undefined
-  const role = kind === 'key' ? key?.role : await findRole(db, orgId, id)
-  const most = role && (key ? levelOfKey(key.scopes, role) : levelOf(role))
-  if (most === undefined) throw new ApiError('invalid_token')
-  const level = most === 'read' ? 'read' : access
-  const userId = key?.user_id ?? id
-  const keys = key ? [id, ...key.ancestors] : []
-  return {
-    subjects: [...keys.map(subjectOf.key), subjectOf.member(orgId, userId)],
-    expiresAt: Math.min(exp * 1000, key?.expires_at ? Date.parse(key.expires_at) : exp * 1000),
-    bearer: {
-      principal: {
-        kind: 'token',
-        id,
-        name: sessionId,
-        userId,
-        orgId,
-        role: 'viewer',
-        level,
-        sessionId,
-      },
-    },
   }
 }
 

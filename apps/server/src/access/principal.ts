@@ -1,5 +1,6 @@
 import type { Role, Scope } from '@outlast/contract'
 import { defaultOrganization } from '../store/seeds.ts'
+import type { Grants } from '../store/session-tokens.ts'
 import type { Counted } from './limits.ts'
 
 /** What a caller may do, each including those before it. */
@@ -10,10 +11,10 @@ export type Level = (typeof levels)[number]
 export type Principal = {
   /** `anonymous`: there is no authentication. `token`: a browser, for one session. */
   kind: 'anonymous' | 'user' | 'key' | 'token'
-  /** Of the user, the key, or who made the token. */
+  /** Of the user, the key or the token. */
   id: string
   name: string
-  /** The user who signed in or made the key. */
+  /** The user who signed in, or made the key or the token. */
   userId: string
   orgId: string
   role: Role
@@ -24,6 +25,8 @@ export type Principal = {
   sessionId?: string
   /** Of a key: its scopes, and the keys through which it was made. */
   key?: { scopes: Scope[]; ancestors: string[] }
+  /** What a token may do; other callers have none, and may do what their level says. */
+  grants?: Grants
   /** Where this node counts their requests. */
   counted?: Counted
 }

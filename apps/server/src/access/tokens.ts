@@ -25,6 +25,8 @@ export type SessionClaims = {
   org: string
   session: string
   access: 'read' | 'write'
+  /** The id of its row, which holds what it grants. */
+  jti: string
 }
 
 type Claims = { access: AccessClaims; refresh: RefreshClaims; session: SessionClaims }
@@ -50,7 +52,7 @@ export function createTokens(secrets: readonly Uint8Array[]): Tokens {
         .setIssuer(issuer)
         .setAudience(`${issuer}:${kind}`)
         .setIssuedAt()
-        .setJti(randomBytes(12).toString('base64url'))
+        .setJti('jti' in claims ? claims.jti : randomBytes(12).toString('base64url'))
         .setExpirationTime(`${seconds} s`)
         .sign(secret)
     },
@@ -73,7 +75,7 @@ async function readSigned<K extends Kind>(kind: K, token: string, secret: Uint8A
       algorithms: [algorithm],
       issuer,
       audience: `${issuer}:${kind}`,
-      requiredClaims: ['sub', 'exp', 'iat'],
+      requiredClaims: ['sub', 'exp', 'iat', 'jti'],
     })
     return payload.token_type === kind ? (payload as unknown as Read<K>) : undefined
   } catch (error) {

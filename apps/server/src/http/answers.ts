@@ -22,7 +22,12 @@ export function answerRoutes({ app, node }: Api): void {
     method: 'POST',
     url: '/v1/sessions/:session_id/tool-results',
     bodyLimit: bodyBytesMax,
-    config: { forToken: 'write', unaudited: true, allowsNul: true },
+    config: {
+      forToken: 'write',
+      tokenNeeds: 'tool_results',
+      unaudited: true,
+      allowsNul: true,
+    },
     schema: {
       operationId: 'submit_tool_results',
       summary: 'Say what came of tools that the client ran.',
@@ -30,12 +35,16 @@ export function answerRoutes({ app, node }: Api): void {
       body: ToolResults,
       response: { 200: ToolResultsAccepted, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId }, body, db, committed }) {
+    async handler({ params, principal, body, db, committed }) {
+      const { orgId } = principal
       const sessionId = parseId('session', params.session_id)
       checkIds(body.tool_results.map(({ tool_call_id }) => tool_call_id))
       await node.quotas.checkStorage(orgId)
       const where = { orgId, sessionId }
-      const { publish } = await submitResults(node, db, where, body.tool_results)
+      const { publish } = await submitResults(node, db, where, {
+        results: body.tool_results,
+        by: principal,
+      })
       committed.push(publish)
       const { status, waiting_for } = await getSession(db, orgId, sessionId)
       return { accepted: body.tool_results.length, status, waiting_for }

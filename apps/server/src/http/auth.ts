@@ -23,6 +23,7 @@ import {
 import { hashOf } from '../access/tokens.ts'
 import { ApiError } from '../errors.ts'
 import { createLoginState, endOtherLogins, takeLoginState } from '../store/logins.ts'
+import { endTokensOfSignIns } from '../store/session-tokens.ts'
 import { findAccount } from '../store/users.ts'
 import type { Api } from './api.ts'
 import { originOf } from './audit-entry.ts'
@@ -215,6 +216,7 @@ export function authRoutes({ app, node }: Api): void {
       }
       await changePassword(signIn(), unit, change)
       await endOtherLogins(unit, principal.userId, principal.loginId!)
+      await endTokensOfSignIns(unit, principal.userId)
       request.auditNote = { target: principal.userId }
       return reply.code(204).send()
     },

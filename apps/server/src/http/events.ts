@@ -13,6 +13,7 @@ import { countEvents, presentEvents, readPage } from '../store/events.ts'
 import { findSequence } from '../store/messages.ts'
 import type { Api } from './api.ts'
 import { streamList } from './page.ts'
+import { type EventView, eventView, hiddenTypes } from './token-view.ts'
 
 const batchSize = 200
 const expandedMax = 100
@@ -40,7 +41,7 @@ export function eventRoutes({ app, node }: Api): void {
       const read = { ...filter, after: start.sequence, upTo }
       const batches = eventBatches(
         node.db,
-        { orgId: principal.orgId, sessionId, whole },
+        { orgId: principal.orgId, sessionId, whole, view: eventView(principal) },
         { ...read, limit },
       )
       if (limit === Number.MAX_SAFE_INTEGER) return streamList(reply, { batches })
@@ -52,17 +53,25 @@ export function eventRoutes({ app, node }: Api): void {
 const limitOf = (asked = Number.MAX_SAFE_INTEGER, whole: boolean) =>
   whole ? Math.min(asked, expandedMax) : asked
 
-type About = { orgId: string; sessionId: string; whole: boolean }
+type About = {
+  orgId: string
+  sessionId: string
+  whole: boolean
+  /** How the caller sees an event, where that is not as it is. */
+  view?: EventView | undefined
+}
 type Wanted = Partial<Filter> & { after: number; upTo: number; limit: number }
 
 /** Events as clients get them, in batches of JSON. */
 export async function* eventBatches(db: Db, about: About, { upTo, limit, ...wanted }: Wanted) {
   let { after } = wanted
+  const { view } = about
   for (let left = limit; left > 0; ) {
     const size = Math.min(batchSize, left)
     const read = { ...wanted, after, upTo, limit: size }
     const { rows, more } = await readPage(db, about.sessionId, read)
-    yield (await presentEvents(db, about, rows)).map(({ json }) => json)
+    const events = await presentEvents(db, about, rows)
+    yield (view ? events.map(view) : events).map(({ json }) => json)
     if (!more) return
     left -= rows.length
     after = rows.at(-1)!.sequence
@@ -72,13 +81,11 @@ export async function* eventBatches(db: Db, about: About, { upTo, limit, ...want
 /** Which events a client wants. */
 export type Filter = { types: string[] | undefined; exclude: string[] | undefined }
 
-/** A customer's browser sees the conversation, not the prompt and tools that the model was given. */
-const hiddenFromTokens = ['llm.generation']
-
-export const visibleTo = ({ kind }: Principal, filter: Filter): Filter =>
-  kind === 'token'
-    ? { ...filter, exclude: [...(filter.exclude ?? []), ...hiddenFromTokens] }
-    : filter
+/** Leaves out what the caller may not see. */
+export const visibleTo = (principal: Principal, filter: Filter): Filter => ({
+  ...filter,
+  exclude: [...(filter.exclude ?? []), ...hiddenTypes(principal)],
+})
 
 const known = new Set<string>(eventTypes)
 const wordPattern = /^[a-z][a-z0-9_.]{0,99}$/

@@ -52,8 +52,9 @@ const tags = ['filesystem']
 type Params = { session_id: string; '*'?: string }
 type Changing = Pick<FastifyRequest, 'db' | 'committed' | 'principal'> & { params: Params }
 
-const reading = { forToken: 'read', access: 'read', unaudited: true } as const
-const writing = { forToken: 'write', unaudited: true } as const
+const forToken = (access: 'read' | 'write') => ({ forToken: access, tokenNeeds: 'files' }) as const
+const reading = { ...forToken('read'), access: 'read', unaudited: true } as const
+const writing = { ...forToken('write'), unaudited: true } as const
 const errors = { 400: ErrorResponse, 404: ErrorResponse, '4xx': ErrorResponse }
 const deleteQuery = Type.Object({ recursive: Type.Optional(Type.Boolean()) })
 

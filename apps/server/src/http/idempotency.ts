@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
+import type { Principal } from '../access/principal.ts'
 import { ApiError, invalidAt } from '../errors.ts'
 import type { IdempotencyKey } from '../store/idempotency-keys.ts'
 
@@ -11,17 +12,24 @@ export function keyOf(request: FastifyRequest, given: string): IdempotencyKey {
   if (given === '' || given.length > keyLengthMax || !/^[\x20-\x7e]+$/.test(given)) {
     throw invalidAt('Idempotency-Key', `must be 1 to ${keyLengthMax} visible ASCII characters`)
   }
-  const { orgId, id: principal } = request.principal
+  const { orgId } = request.principal
   const body = JSON.stringify(request.body ?? null)
   return {
     orgId,
-    principal,
+    principal: keySpaceOf(request.principal),
     method: request.method,
     path: request.url.split('?')[0]!,
     key: given,
     bodyHash: createHash('sha256').update(body).digest('hex'),
   }
 }
+
+/**
+ * Callers whose keys may not collide: a token never shares keys with its maker, but all tokens of a session share theirs, so
+ * that a page can repeat a request with a renewed token.
+ */
+const keySpaceOf = ({ kind, id, sessionId }: Principal) =>
+  kind === 'token' ? `token:${sessionId}` : id
 
 const waitMs = 5_000
 

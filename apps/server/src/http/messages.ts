@@ -7,6 +7,8 @@ import {
   PageQuery,
 } from '@outlast/contract'
 import type { FastifyRequest } from 'fastify'
+import { checkControls, checkNeed } from '../access/grants.ts'
+import type { Principal } from '../access/principal.ts'
 import { ApiError, invalidAt } from '../errors.ts'
 import { newId, parseId } from '../ids.ts'
 import { traceparentOf } from '../observe/trace-context.ts'
@@ -18,6 +20,7 @@ import { asMessage, findSequence, messageBatches } from '../store/messages.ts'
 import { checkIds } from './answers.ts'
 import type { Api } from './api.ts'
 import { streamList } from './page.ts'
+import { messageView } from './token-view.ts'
 
 const bodyBytesMax = 8 * 1024 * 1024
 
@@ -38,9 +41,11 @@ export function messageRoutes({ app, node }: Api): void {
       const sessionId = parseId('session', params.session_id)
       await node.quotas.checkStorage(principal.orgId)
       if (body.message.role === 'tool_result') {
-        const where = { orgId: principal.orgId, sessionId }
-        return reply.code(201).send(await acceptResults({ node, db, committed }, where, body))
+        checkNeed(principal, 'tool_results', 'write')
+        const to = { sessionId, by: principal }
+        return reply.code(201).send(await acceptResults({ node, db, committed }, to, body))
       }
+      checkControls(principal, body.controls)
       const message = messageFrom(body)
       const onBusy = body.on_busy ?? 'steer'
       const traceparent = traceparentOf(headers.traceparent)
@@ -69,7 +74,12 @@ export function messageRoutes({ app, node }: Api): void {
       const total = partial
         ? await countEvents(node.db, sessionId, { after: 0, upTo, types: messageTypes })
         : undefined
-      const batches = messageBatches(node.db, sessionId, { upTo, offset, limit })
+      const batches = messageBatches(node.db, sessionId, {
+        upTo,
+        offset,
+        limit,
+        view: messageView(principal),
+      })
       return streamList(reply, { ...(total !== undefined && { total }), offset, batches })
     },
   })
@@ -78,7 +88,7 @@ export function messageRoutes({ app, node }: Api): void {
 /** Results of tools that the client ran, sent as a message: they answer calls, and begin no turn. */
 async function acceptResults(
   { node, db, committed }: Pick<FastifyRequest, 'db' | 'committed'> & Pick<Api, 'node'>,
-  where: { orgId: string; sessionId: string },
+  { sessionId, by }: { sessionId: string; by: Principal },
   { message: { content } }: NewMessage,
 ): Promise<Message> {
   const odd = content.findIndex(({ type }) => type !== 'tool_result')
@@ -88,13 +98,14 @@ async function acceptResults(
   const results = content.filter((part) => part.type === 'tool_result')
   const callIds = results.map(({ tool_call_id }) => tool_call_id)
   checkIds(callIds, 'message/content')
-  const { drafts, first, ts, publish } = await submitResults(node, db, where, results)
+  const where = { orgId: by.orgId, sessionId }
+  const { drafts, first, ts, publish } = await submitResults(node, db, where, { results, by })
   committed.push(publish)
   const messages = drafts.map(({ stored }, index) =>
     messageOf({ ...stored, sequence: first + index, ts }),
   )
   const all = messages.flatMap(({ content }) => content)
-  return asMessage(where.sessionId, first, { ...messages[0]!, content: all })
+  return asMessage(sessionId, first, { ...messages[0]!, content: all })
 }
 
 function messageFrom({ message, controls, metadata, tags }: NewMessage): EventMessage {

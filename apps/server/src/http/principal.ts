@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Credentials } from '../access/credentials.ts'
 import { keyStart, type SignedIn } from '../access/credentials.ts'
+import { checkNeed, type TokenNeed } from '../access/grants.ts'
 import type { Counted } from '../access/limits.ts'
 import {
   allows,
@@ -31,6 +32,8 @@ declare module 'fastify' {
     access?: 'public' | 'signed-in' | 'operator' | Level
     /** A session token may call it, when it is for the session of the path and allows this. */
     forToken?: 'read' | 'write'
+    /** What the token must have been granted as well, which it is not unless its maker said so. */
+    tokenNeeds?: TokenNeed
     /** The token may stand in `?access_token=`, where a browser cannot send headers. */
     tokenInQuery?: boolean
   }
@@ -217,12 +220,13 @@ async function chosenOrganization(
 }
 
 function checkAccess({ routeOptions, method, params }: FastifyRequest, principal: Principal) {
-  const { access, forToken } = routeOptions.config
+  const { access, forToken, tokenNeeds } = routeOptions.config
   if (principal.kind === 'token') {
     if (forToken === undefined) throw new ApiError('users_only')
     const { session_id } = params as { session_id?: string }
     if (session_id !== principal.sessionId) throw new ApiError('not_found', 'Session')
     if (!allows(principal.level, forToken)) throw new ApiError('forbidden', forToken)
+    if (tokenNeeds) checkNeed(principal, tokenNeeds, forToken)
     return
   }
   if (access === 'signed-in') return

@@ -19,6 +19,7 @@ import { deleteSession, getSession, listSessions, updateSession } from '../store
 import type { Api } from './api.ts'
 import { listed, rangeOf } from './page.ts'
 import { previewOf } from './preview.ts'
+import { sessionView } from './token-view.ts'
 
 type Params = { session_id: string }
 
@@ -66,7 +67,8 @@ export function sessionRoutes({ app, node }: Api): void {
       response: { 200: Session, '4xx': ErrorResponse },
     },
     async handler({ params, principal }) {
-      return shown(await getSession(db, principal.orgId, parseId('session', params.session_id)))
+      const id = parseId('session', params.session_id)
+      return sessionView(principal, shown(await getSession(db, principal.orgId, id)))
     },
   })
 

@@ -17,6 +17,7 @@ import { type EventRow, presentEvents, readPage, type WireEvent } from '../store
 import { findSequence } from '../store/messages.ts'
 import { findRunningMessage } from '../store/snapshots.ts'
 import { type Frames, reconnectMs } from './frames.ts'
+import type { EventView } from './token-view.ts'
 
 const batchSize = 200
 /** A client that keeps up gets larger pages, and one that does not smaller ones. */
@@ -30,6 +31,8 @@ export type StreamOptions = {
   position: EventPosition
   types: string[] | undefined
   exclude: string[] | undefined
+  /** How the client sees an event, where that is not as it is. */
+  view?: EventView | undefined
   /** Live events that the client wants. */
   deltas: readonly LiveKind[]
   accumulated: boolean
@@ -207,7 +210,8 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
   }
 
   /** An event in the middle of a message must not cost a client that resumes from it its place there. */
-  function send({ type, id, json }: WireEvent) {
+  function send(event: WireEvent) {
+    const { type, id, json } = options.view?.(event) ?? event
     const { offset } = position
     const isInside = offset > 0 && !endsText(type) && !ofReply.has(type)
     const place = isInside ? idInside(sessionId, id, offset) : id

@@ -6,6 +6,7 @@ import type { Api } from './api.ts'
 import { filterOf, startOf, visibleTo } from './events.ts'
 import { followSession } from './sse.ts'
 import type { Streams } from './streams.ts'
+import { eventView } from './token-view.ts'
 
 type Params = { session_id: string }
 
@@ -38,6 +39,7 @@ export function streamRoutes({ app, node }: Api, streams: Streams): void {
         position,
         types,
         exclude,
+        view: eventView(principal),
         deltas: liveEventTypes.filter(wants),
         accumulated: query.accumulated ?? true,
         reads: streams.reads,

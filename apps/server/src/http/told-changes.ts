@@ -10,6 +10,7 @@ const named: Record<string, ChangeNoun | undefined> = {
   accept_invitation: 'member',
   sync_models: 'provider',
   create_session_token: undefined,
+  delete_session_token: undefined,
   // Its handler tells whoever follows it too.
   delete_session: undefined,
   change_password: undefined,

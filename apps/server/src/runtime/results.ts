@@ -1,4 +1,6 @@
 import type { ClientToolResult } from '@outlast/contract'
+import { checkToolResult } from '../access/grants.ts'
+import type { Principal } from '../access/principal.ts'
 import { ApiError } from '../errors.ts'
 import type { Db } from '../store/database.ts'
 import { type Answered, answerTurn, type OpenTurn, outsideCalls } from './answers.ts'
@@ -9,38 +11,53 @@ import { fileLimits, type Node } from './node.ts'
 import { type ToolOutcome, withEdit } from './tool-call.ts'
 import { boundedError, boundedOutput } from './tool-output.ts'
 
+/** Results of client tools, and the caller that submits them. */
+type Submitted = {
+  results: readonly ClientToolResult[]
+  by: Pick<Principal, 'kind' | 'id' | 'name' | 'grants'>
+}
+
 /**
  * Stores what came of tools that the client ran: all of it or nothing.
- * Contract: throws 404 and `tool_call_not_waiting`, which names the first call that nobody waits for.
+ * Contract: throws 404; `tool_call_not_waiting`, which names the first call that has no open request; and `not_granted` when a
+ * token may not answer for a tool.
  */
 export async function submitResults(
   node: Node,
   db: Db,
   ref: Omit<TurnRef, 'turnId'>,
-  results: readonly ClientToolResult[],
+  { results, by }: Submitted,
 ): Promise<Answered> {
   // Before anything is kept: whoever sends results that nobody waits for must not fill the session's files.
   const bounded = new Map<string, ToolOutcome>()
   await answerTurn(node, db, ref, (turn) => {
-    for (const { tool_call_id } of results) openCall(turn, tool_call_id)
+    for (const { tool_call_id } of results) {
+      checkToolResult(by, openCall(turn, tool_call_id).call.name)
+    }
     return []
   })
   for (const result of results) {
     bounded.set(result.tool_call_id, await outcomeOf(node, db, ref, result))
   }
   const answered = await answerTurn(node, db, ref, (turn) =>
-    results.map(({ tool_call_id }) => draftOf(turn!, tool_call_id, bounded)),
+    results.map(({ tool_call_id }) =>
+      draftOf(turn, { callId: tool_call_id, outcomes: bounded, by }),
+    ),
   )
   return answered!
 }
 
-function draftOf(
-  turn: OpenTurn | undefined,
-  callId: string,
-  outcomes: ReadonlyMap<string, ToolOutcome>,
-): Draft {
+type Answering = Pick<Submitted, 'by'> & {
+  callId: string
+  outcomes: ReadonlyMap<string, ToolOutcome>
+}
+
+function draftOf(turn: OpenTurn | undefined, { callId, outcomes, by }: Answering): Draft {
   const open = openCall(turn, callId)
-  const outcome = { ...outcomes.get(callId)!, tool_name: open.call.name }
+  const { name } = open.call
+  checkToolResult(by, name)
+  const answered_by = { kind: by.kind, id: by.id, name: by.name }
+  const outcome = { ...outcomes.get(callId)!, tool_name: name, answered_by }
   return makeDraft('tool.completed', turn!.contextOf(open), withEdit(open, outcome))
 }
 

@@ -1,12 +1,13 @@
 import type { Db, Statement } from './database.ts'
 
 /**
- * What a node's knowledge of callers rests on: `key:<id>`, `login:<id>`, `user:<id>` or `member:<org>:<user>`.
+ * What a node's knowledge of callers rests on: `key:<id>`, `login:<id>`, `token:<id>`, `user:<id>` or `member:<org>:<user>`.
  * Once one has changed, every node forgets what it knew by it.
  */
 export const subjectOf = {
   key: (id: string) => `key:${id}`,
   login: (id: string) => `login:${id}`,
+  token: (id: string) => `token:${id}`,
   user: (id: string) => `user:${id}`,
   member: (orgId: string, userId: string) => `member:${orgId}:${userId}`,
 }

@@ -1,4 +1,4 @@
-import type { Role, Scope } from '@outlast/contract'
+import type { Role, Scope, SessionToken } from '@outlast/contract'
 import type { Generated } from 'kysely'
 import type { Details, NullableTime, Time } from './columns.ts'
 
@@ -65,6 +65,26 @@ export type ApiKeysTable = {
   parent_id: Generated<string | null>
   expires_at: NullableTime
   last_used_at: NullableTime
+  created_at: Time
+}
+
+type TokenAccess = SessionToken['access']
+type TokenView = SessionToken['view']
+type TokenFiles = SessionToken['files']
+
+export type SessionTokensTable = {
+  org_id: string
+  id: string
+  session_id: string
+  user_id: string | null
+  key_id: string | null
+  login_id: string | null
+  access: TokenAccess
+  models: string[]
+  tool_results: string[]
+  view: TokenView
+  files: TokenFiles
+  expires_at: Time
   created_at: Time
 }
 

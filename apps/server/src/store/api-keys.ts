@@ -82,21 +82,6 @@ export async function findKeyByHash(db: Db, hash: string): Promise<FoundKey | un
   return row
 }
 
-const alive: Statement = {
-  name: 'key-is-alive',
-  text: `
-select m.role, k.scopes, k.ancestors, k.expires_at, k.user_id from api_keys k join members m on m.org_id = k.org_id and m.user_id = k.user_id
-where k.org_id = $1 and k.id = $2 and (k.expires_at is null or k.expires_at > now())`,
-}
-
-type LivingKey = Pick<FoundKey, 'scopes' | 'ancestors' | 'expires_at' | 'user_id'> & { role: Role }
-
-/** What a key's maker is now, and what the key may do; undefined once the key has no effect. */
-export async function findLivingKey(db: Db, orgId: string, id: string) {
-  const [row] = await db.run<LivingKey>(alive, [orgId, id])
-  return row
-}
-
 /** Whose keys: everybody's, or one person's. */
 type Whose = { orgId: string; userId: string | undefined }
 

@@ -7,11 +7,20 @@ import { type NewEvent, type TakenTurn, type TurnRun, takenColumns, wakeParked }
 
 const batchSize = 500
 
-/** A session's messages in batches, oldest first, as JSON. `upTo` is the last sequence to read. */
+type MessagesRead = {
+  /** The last sequence to read. */
+  upTo: number
+  offset: number
+  limit: number
+  /** How the caller sees a message. */
+  view: (message: Message) => Message
+}
+
+/** A session's messages in batches, oldest first, as JSON. */
 export async function* messageBatches(
   db: Db,
   sessionId: string,
-  { upTo, offset, limit }: { upTo: number; offset: number; limit: number },
+  { upTo, offset, limit, view }: MessagesRead,
 ): AsyncGenerator<string[]> {
   let after = 0
   let skip = offset
@@ -21,7 +30,7 @@ export async function* messageBatches(
     const { rows, more } = await readPage(db, sessionId, read)
     const taken = rows
       .slice(skip)
-      .map((row) => JSON.stringify(asMessage(sessionId, row.sequence, messageOf(row))))
+      .map((row) => JSON.stringify(view(asMessage(sessionId, row.sequence, messageOf(row)))))
     skip = Math.max(0, skip - rows.length)
     left -= taken.length
     if (taken.length > 0) yield taken

@@ -11,6 +11,7 @@ import type {
   LoginsTable,
   MembersTable,
   RateLimitsTable,
+  SessionTokensTable,
   UsersTable,
 } from './access-tables.ts'
 import type { AnyJson, Details, NullableTime, Time, Tools, Uses, Waiting } from './columns.ts'
@@ -329,6 +330,7 @@ export type Tables = {
   logins: LoginsTable
   login_states: LoginStatesTable
   api_keys: ApiKeysTable
+  session_tokens: SessionTokensTable
   access_revision: AccessRevisionTable
   access_changes: AccessChangesTable
   rate_limits: RateLimitsTable

@@ -208,14 +208,65 @@ const token = defineCommand({
       about: 'what it may do',
     },
     'expires-in': { type: 'string', value: 'SECONDS', about: 'how long it works' },
+    model: { type: 'string', multiple: true, value: 'MODEL', about: 'a model it may choose (id)' },
+    'tool-result': {
+      type: 'string',
+      multiple: true,
+      value: 'TOOL',
+      about: 'a client tool whose calls it may answer',
+    },
+    view: {
+      type: 'string',
+      choices: ['chat', 'full'],
+      value: 'VIEW',
+      about: 'chat, or full: also arguments and results of tools',
+    },
+    files: {
+      type: 'string',
+      choices: ['none', 'read', 'write'],
+      value: 'FILES',
+      about: 'what it may do with files (none)',
+    },
   },
   async run({ outlast, out, signal }, { words, flags }) {
     const expires_in = countIfGiven(flags['expires-in'], '--expires-in')
-    const body = { access: flags.access, expires_in }
+    const { access, model: models, 'tool-result': tool_results, view, files } = flags
+    const body = { access, expires_in, models, tool_results, view, files }
     const made = await outlast.sessions.createToken(words[0]!, body, { signal })
     if (out.mode === 'json') return out.json(made)
     await out.line(made.token)
-    out.note(`It may ${made.access} until ${moment(made.expires_at)}.`)
+    out.note(`Token ${made.id} may ${made.access} until ${moment(made.expires_at)}.`)
+  },
+})
+
+const tokens = defineCommand({
+  summary: 'tokens of a session that have not expired',
+  positionals: ['<session>'],
+  flags: listFlags,
+  async run({ outlast, out, signal }, { words, flags }) {
+    const list = (page: object) => outlast.sessions.listTokens(words[0]!, page, { signal })
+    await out.list(
+      take(list, flags),
+      [
+        { title: 'ID', value: ({ id }) => id },
+        { title: 'ACCESS', value: ({ access }) => access },
+        { title: 'VIEW', value: ({ view }) => view },
+        { title: 'FILES', value: ({ files }) => files },
+        { title: 'EXPIRES', value: ({ expires_at }) => ago(expires_at), isExtra: true },
+      ],
+      { empty: 'The session has no token.' },
+    )
+  },
+})
+
+const revokeToken = defineCommand({
+  summary: 'revokes a token of a session',
+  positionals: ['<session>', '<token id>'],
+  flags: {},
+  async run({ outlast, out, signal }, { words }) {
+    const [session, id] = words as [string, string]
+    await outlast.sessions.revokeToken(session, id, { signal })
+    await out.done({ id, revoked: true }, `Revoked token ${id}.`)
   },
 })
 
@@ -239,4 +290,6 @@ export const sessions: Noun = {
   approve: decision('approve', 'lets a call run that waits for approval', 'Allowed'),
   deny: decision('deny', 'refuses such a call', 'Denied'),
   token,
+  tokens,
+  'revoke-token': revokeToken,
 }
