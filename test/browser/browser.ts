@@ -10,8 +10,7 @@ import {
 
 type Hook = { after: (work: () => unknown) => void }
 
-/** A browser, gone after the test. */
-export async function startBrowser(t: Hook, flags: string[] = []): Promise<Browser> {
+function launchOptions(flags: string[] = []) {
   const {
     OUTLAST_TEST_CHROMIUM: executablePath,
     OUTLAST_TEST_CHROMIUM_LIBRARIES: libraries,
@@ -21,7 +20,7 @@ export async function startBrowser(t: Hook, flags: string[] = []): Promise<Brows
   if (!executablePath) {
     throw new Error('There is no Chromium: run this file with `npm test -- <file>`.')
   }
-  const browser = await chromium.launch({
+  return {
     executablePath,
     // Root has no sandbox, and /dev/shm is small in containers.
     args: ['--no-sandbox', '--disable-dev-shm-usage', ...flags],
@@ -30,9 +29,22 @@ export async function startBrowser(t: Hook, flags: string[] = []): Promise<Brows
       ...(libraries && { LD_LIBRARY_PATH: libraries }),
       ...(fonts && { FONTCONFIG_SYSROOT: fonts }),
     },
-  })
+  }
+}
+
+/** A browser, gone after the test. */
+export async function startBrowser(t: Hook, flags: string[] = []): Promise<Browser> {
+  const browser = await chromium.launch(launchOptions(flags))
   t.after(() => browser.close())
   return browser
+}
+
+/** A browser of its own whose profile stays in a folder. */
+export async function openPersistent(t: Hook, folder: string): Promise<BrowserContext> {
+  const context = await chromium.launchPersistentContext(folder, launchOptions())
+  t.after(() => context.close())
+  context.setDefaultTimeout(20_000)
+  return context
 }
 
 /** What a page said that a person would never see: errors in code, and what its policy forbade. */

@@ -103,3 +103,18 @@ test('what somebody else decided shows at once, and a decision that comes too la
   assert.equal(events.filter(({ type }) => type === 'tool.approval_resolved').length, 2)
   assert.deepEqual(complaints, [])
 })
+
+test('says at once that a decision was not confirmed offline, and takes it again', async (t) => {
+  const { page, profile } = await openWaiting(t)
+  const { card, allow } = answers(page, '/allowed.txt')
+  await allow.waitFor()
+  await profile.setOffline(true)
+  await allow.click()
+  await card
+    .getByRole('alert')
+    .getByText('The server did not confirm this, so try again.')
+    .waitFor()
+  await profile.setOffline(false)
+  await allow.click()
+  await allow.waitFor({ state: 'detached' })
+})

@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { openProfile, openTab } from '../browser/browser.ts'
 
 /** A browser of its own at a session of the console. */
@@ -27,3 +27,16 @@ export const openPanel = (page: Page, name: string) =>
 
 /** The card of a tool call. */
 export const toolOf = (page: Page, text: string) => page.locator('.tool', { hasText: text })
+
+/** No message gets through until `release` is called. */
+export async function holdMessages(profile: BrowserContext) {
+  let isHeld = true
+  await profile.route('**/v1/sessions/*/messages', (route) =>
+    isHeld ? route.abort('connectionrefused') : route.continue(),
+  )
+  return {
+    release() {
+      isHeld = false
+    },
+  }
+}

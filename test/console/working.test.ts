@@ -73,7 +73,7 @@ test('while the agent works one steers it and interrupts it, and sees what each 
   await message(page).fill(scripted({ text: 'I look north too.' }))
   await page.getByRole('button', { name: 'Steer' }).click()
   await log.locator('.message.user', { hasText: 'I look north too.' }).waitFor()
-  await log.getByText('On its way').waitFor({ state: 'detached' })
+  await log.getByText('Sending…').waitFor({ state: 'detached' })
   await allow.click()
   await log.getByText('I look north too.', { exact: true }).waitFor()
   await page.getByRole('button', { name: 'Send', exact: true }).waitFor()
@@ -132,7 +132,7 @@ test('offline, a message waits and what is written stays; both go on by themselv
   await profile.setOffline(true)
   await page.getByText('You are offline.').waitFor()
   await say(page, 'Second')
-  await log.getByText('On its way').waitFor()
+  await log.getByText('Not sent yet.').waitFor()
   await message(page).fill('Third, not sent')
   await profile.setOffline(false)
   await page.getByText('You are offline.').waitFor({ state: 'detached' })
@@ -140,7 +140,7 @@ test('offline, a message waits and what is written stays; both go on by themselv
   assert.equal(await message(page).inputValue(), 'Third, not sent')
   const messages = (await eventsOf(server, id)).filter(({ type }) => type === 'input.message')
   assert.equal(messages.length, 2)
-  await eventually(async () => assert.equal(await log.getByText('On its way').count(), 0))
+  await eventually(async () => assert.equal(await log.locator('.outgoing').count(), 0))
   assert.deepEqual(
     complaints.filter((text) => !text.includes('net::ERR_INTERNET_DISCONNECTED')),
     [],

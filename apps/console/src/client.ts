@@ -9,10 +9,17 @@ export const queryClient = new QueryClient({
   defaultOptions: {
     // The client makes calls again by itself.
     queries: { retry: false, staleTime: 5_000 },
-    mutations: { retry: false },
+    // Offline they fail at once and say so, instead of waiting where a reload loses them.
+    mutations: { retry: false, networkMode: 'always' },
   },
 })
 
 /** What a person reads about a failure. */
 export const sentenceOf = (error: unknown): string =>
   error instanceof OutlastError || error instanceof Error ? error.message : String(error)
+
+/** The same of a decision or an answer, which may have arrived although no answer came back. */
+export const sendFailureOf = (error: unknown): string =>
+  error instanceof OutlastError && error.status === 0
+    ? `The server did not confirm this, so try again. ${error.message}`
+    : `Not sent. ${sentenceOf(error)}`

@@ -61,6 +61,7 @@ export const catalogue = {
   not_granted: [403, 'The session token does not grant %s.'],
   users_only: [403, 'Only a user who signed in may do this, not a key or a token.'],
   keys_nested_too_deep: [403, 'At most %s keys may be between a key and its user.'],
+  user_mismatch: [403, 'Another user is signed in than the one in the Outlast-User header.'],
   quota_exceeded: [403, 'The organization has reached its quota of %s.'],
   host_not_allowed: [
     403,

@@ -56,6 +56,7 @@ export type ServerCode =
   | 'not_granted'
   | 'users_only'
   | 'keys_nested_too_deep'
+  | 'user_mismatch'
   | 'quota_exceeded'
   | 'host_not_allowed'
   | 'metrics_private'

@@ -1,9 +1,9 @@
 import { Alert, Button, Group, Text, Textarea } from '@mantine/core'
-import { useMutation } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { type KeyboardEvent, useState } from 'react'
 import { sentenceOf } from '../client.ts'
-import { beginSession } from '../sessions/begin.ts'
+import { useBegin } from '../sessions/begin.ts'
+import { StalledNote } from '../sessions/outgoing.tsx'
 import { Talk } from './talk.tsx'
 
 type PlaygroundProps = { agentId: string; isDirty: boolean }
@@ -45,15 +45,13 @@ export function Playground({ agentId, isDirty }: PlaygroundProps) {
 
 function Opening({ agentId, go }: { agentId: string; go: (id: string) => void }) {
   const [text, setText] = useState('')
-  const begin = useMutation({
-    mutationFn: () => beginSession({ agentId, text, tags: ['playground'] }),
-    onSuccess: ({ id }) => go(id),
-  })
+  const { begin, isStalled } = useBegin(go)
   const isEmpty = text.trim() === ''
+  const start = () => begin.mutate({ agentId, text, tags: ['playground'] })
   function onKeyDown(event: KeyboardEvent) {
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
     event.preventDefault()
-    if (!isEmpty && !begin.isPending) begin.mutate()
+    if (!isEmpty && !begin.isPending) start()
   }
   return (
     <>
@@ -77,18 +75,14 @@ function Opening({ agentId, go }: { agentId: string; go: (id: string) => void })
           onChange={({ currentTarget }) => setText(currentTarget.value)}
           onKeyDown={onKeyDown}
         />
+        {isStalled && <StalledNote />}
         {begin.isError && (
           <Alert color="red" mt="xs" role="alert">
             {sentenceOf(begin.error)}
           </Alert>
         )}
         <Group justify="flex-end" mt="xs">
-          <Button
-            size="xs"
-            disabled={isEmpty}
-            loading={begin.isPending}
-            onClick={() => begin.mutate()}
-          >
+          <Button size="xs" disabled={isEmpty} loading={begin.isPending} onClick={start}>
             Send
           </Button>
         </Group>

@@ -33,7 +33,6 @@ export function Talk({ sessionId }: { sessionId: string }) {
           session={session}
           sessionId={sessionId}
           isActive={transcript.status === 'active'}
-          sequence={transcript.sequence}
           attachments={attachments}
         />
       </SessionPlace>

@@ -3,7 +3,8 @@ import { useMutation, useQuery } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
 import { Refusal } from '../shell/confirm.tsx'
 import { Failure } from '../shell/screen.tsx'
-import { signOut, switchTo } from './login.ts'
+import { switchTo } from './login.ts'
+import { requestSignOut } from './sign-out.ts'
 
 /** Who is a member of several organizations says in which one to work in this browser. */
 export function ChooseOrganization() {
@@ -45,7 +46,7 @@ export function ChooseOrganization() {
           </Button>
         ))}
         {go.isError && <Refusal error={go.error} />}
-        <Button variant="subtle" size="xs" onClick={() => signOut()}>
+        <Button variant="subtle" size="xs" onClick={requestSignOut}>
           Sign out
         </Button>
       </Stack>

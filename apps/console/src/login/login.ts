@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react'
+import { deleteEntries } from '../sessions/outbox-store.ts'
 
 /** With these words an answer says that nobody is signed in, or not any more. */
 const nobodyCodes = new Set(['unauthenticated', 'invalid_token'])
@@ -30,26 +31,48 @@ export const useAsking = () =>
     () => asking !== undefined,
   )
 
-/** The platform's `fetch`, which signs in anew when it has to and then asks again. What is under way on the page stays. */
+/**
+ * The platform's `fetch`, which signs in anew when it has to and then asks again. What is under way on the page stays.
+ * Contract: the server refuses a request of this page once the browser's cookie is another user's.
+ */
 export async function fetchSignedIn(
   input: RequestInfo | URL,
   init?: RequestInit,
 ): Promise<Response> {
-  const response = await fetch(input, init)
-  if (response.status !== 401 || !(await saysNobody(response))) return response
+  const named = withUser(init)
+  const response = await fetch(input, named)
+  if (response.status !== 401 && response.status !== 403) return response
+  const code = await codeOf(response)
+  if (code === 'user_mismatch') await becomeAnother()
+  if (!nobodyCodes.has(code)) return response
   renewing ??= renew().finally(() => {
     renewing = undefined
   })
   await renewing
-  return fetch(input, init)
+  return fetch(input, named)
 }
 
-async function saysNobody(response: Response): Promise<boolean> {
+function withUser(init: RequestInit = {}): RequestInit {
+  if (personId === undefined) return init
+  const headers = new Headers(init.headers)
+  headers.set('outlast-user', personId)
+  return { ...init, headers }
+}
+
+async function codeOf(response: Response): Promise<string> {
   const body = await response
     .clone()
     .json()
     .catch(() => undefined)
-  return nobodyCodes.has(body?.code)
+  return body?.code
+}
+
+/** The page becomes that of whoever is signed in now. What was written and not sent is the other person's. */
+async function becomeAnother(): Promise<never> {
+  sessionStorage.clear()
+  location.reload()
+  // What the other person was about to do is not done.
+  return new Promise<never>(() => {})
 }
 
 async function renew(): Promise<void> {
@@ -58,12 +81,7 @@ async function renew(): Promise<void> {
   tabs.postMessage('in')
   const before = personId
   const { id } = await (await fetch('/v1/auth/me')).json()
-  if (before === undefined || before === id) return
-  // What was written and not sent is the other person's.
-  sessionStorage.clear()
-  location.reload()
-  // What the other person was about to do is not done.
-  await new Promise(() => {})
+  if (before !== undefined && before !== id) await becomeAnother()
 }
 
 /** A refresh token is good once, so of all tabs only one uses it; the next finds itself signed in. */
@@ -101,6 +119,7 @@ export function remember(id: string): void {
 /** Nothing of what was shown stays, in any tab. */
 export async function signOut(): Promise<void> {
   await fetch('/v1/auth/logout', { method: 'POST' })
+  if (personId !== undefined) await deleteEntries(personId)
   tabs.postMessage('out')
   sessionStorage.clear()
   location.assign('/')

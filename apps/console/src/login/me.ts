@@ -10,12 +10,18 @@ export const authConfigQuery = queryOptions({
   staleTime: 60_000,
 })
 
+/** The user of every request to a server without authentication. */
+export const nobody = { id: '00000000-0000-0000-0000-000000000000', organization_id: null }
+
 /** Who is signed in; null where nobody has to be. */
 export const meQuery = queryOptions({
   queryKey: ['me'],
   async queryFn() {
     const { mode } = await outlast.auth.getConfig()
-    if (mode === 'none') return null
+    if (mode === 'none') {
+      remember(nobody.id)
+      return null
+    }
     const me = await outlast.auth.getMe()
     remember(me.id)
     return me

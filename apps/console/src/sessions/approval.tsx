@@ -1,8 +1,8 @@
-import { Button, Group, JsonInput, Text, TextInput } from '@mantine/core'
+import { Button, Group, Text, Textarea, TextInput } from '@mantine/core'
 import type { Approval, ToolCallItem } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { useRef } from 'react'
-import { outlast, sentenceOf } from '../client.ts'
+import { outlast, sendFailureOf } from '../client.ts'
 import { Ago } from '../shell/ago.tsx'
 import { focusCard } from './card-focus.ts'
 import { Json } from './json.tsx'
@@ -57,7 +57,7 @@ export function ApprovalForm({ call }: { call: ToolCallItem }) {
       />
       {decide.isError && (
         <Text size="sm" c="red" role="alert">
-          {sentenceOf(decide.error)}
+          {sendFailureOf(decide.error)}
         </Text>
       )}
     </div>
@@ -76,13 +76,13 @@ function Arguments({ call, edited, edit, isWrong }: ArgumentsProps) {
     return <Json name={`asks ${call.id}`} label="Arguments" value={call.arguments} />
   }
   return (
-    <JsonInput
+    <Textarea
       label="Arguments"
       autosize
       minRows={3}
       maxRows={16}
       value={edited}
-      onChange={edit}
+      onChange={({ currentTarget }) => edit(currentTarget.value)}
       error={isWrong && 'This is no JSON object.'}
       classNames={{ input: 'mono' }}
     />

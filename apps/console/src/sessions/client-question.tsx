@@ -2,7 +2,7 @@ import { Button, Group, Text, Textarea } from '@mantine/core'
 import type { ToolCallItem } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { useRef } from 'react'
-import { outlast, sentenceOf } from '../client.ts'
+import { outlast, sendFailureOf } from '../client.ts'
 import { Ago } from '../shell/ago.tsx'
 import { focusCard } from './card-focus.ts'
 import { Json } from './json.tsx'
@@ -71,7 +71,7 @@ export function ClientQuestion({ call }: { call: ToolCallItem }) {
       </Group>
       {answer.isError && (
         <Text size="sm" c="red" role="alert">
-          {sentenceOf(answer.error)}
+          {sendFailureOf(answer.error)}
         </Text>
       )}
     </div>

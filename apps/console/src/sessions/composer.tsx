@@ -8,46 +8,33 @@ import {
   Textarea,
   Tooltip,
 } from '@mantine/core'
-import type { Controls, OnBusy, Session } from '@outlast/sdk'
+import type { Session } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { type KeyboardEvent, memo } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
 import { Icon } from '../shell/icon.tsx'
-import { type Attachment, type Attachments, contentOf } from './attachments.ts'
+import type { Attachment, Attachments } from './attachments.ts'
 import { ControlsChoice } from './controls.tsx'
 import { useDraft } from './drafts.ts'
-import { sendMessage } from './outbox.ts'
+import { type Busy, useSending } from './use-sending.ts'
 
 type Composing = {
   session: Session | undefined
   sessionId: string
   isActive: boolean
-  /** How far the conversation is. */
-  sequence: number
   attachments: Attachments
 }
-
-type Busy = Exclude<OnBusy, 'reject'>
 
 /**
  * Where a person writes. While the agent works a message steers it, waits for its own turn, or interrupts. A reply that
  * streams does not draw it again.
  */
 export const Composer = memo((composing: Composing) => {
-  const { session, sessionId, isActive, sequence, attachments } = composing
+  const { session, sessionId, isActive, attachments } = composing
   const [draft, change] = useDraft(sessionId)
   const cancel = useMutation({ mutationFn: () => outlast.sessions.cancelTurn(sessionId) })
-  const isReady = attachments.all.every(({ state }) => state === 'ready')
-  const isEmpty = draft.text.trim() === '' && attachments.all.length === 0
-
-  function send(on_busy: Busy) {
-    if (isEmpty || !isReady) return
-    const message = { role: 'user' as const, content: contentOf(draft.text, attachments.all) }
-    const controls = controlsOf(draft)
-    sendMessage(sessionId, { message, on_busy, ...(controls && { controls }) }, sequence)
-    change({ text: '' })
-    attachments.clear()
-  }
+  const sending = useSending({ sessionId, draft, change, attachments })
+  const { send } = sending
 
   function onKeyDown(event: KeyboardEvent) {
     if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
@@ -90,11 +77,21 @@ export const Composer = memo((composing: Composing) => {
         </Group>
         <Sending
           isActive={isActive}
-          isDisabled={isEmpty || !isReady}
+          isDisabled={!sending.isSendable}
           send={send}
           cancel={() => cancel.mutate()}
         />
       </Group>
+      {sending.isSaving && (
+        <div className="unstored" role="status">
+          <span>Sending. This browser cannot store the message: keep this page open.</span>
+        </div>
+      )}
+      {sending.problem !== '' && (
+        <Text size="sm" c="red" role="alert">
+          Not sent. {sending.problem}
+        </Text>
+      )}
       {cancel.isError && (
         <Text size="sm" c="red" role="alert">
           {sentenceOf(cancel.error)}
@@ -106,14 +103,6 @@ export const Composer = memo((composing: Composing) => {
 
 /** On a phone the keyboard would come up before anybody has read anything. */
 const hasKeyboard = () => matchMedia('(hover: hover)').matches
-
-function controlsOf({ modelId, effort }: { modelId: string | null; effort: string | null }) {
-  if (!modelId && !effort) return undefined
-  return {
-    ...(modelId && { model_id: modelId }),
-    ...(effort && { reasoning: { effort } }),
-  } satisfies Controls
-}
 
 type SendingProps = {
   isActive: boolean

@@ -8,7 +8,6 @@ import { Announcer } from './announcer.tsx'
 import { Item } from './items.tsx'
 import type { Outgoing } from './outbox.ts'
 import { OutgoingMessage } from './outgoing.tsx'
-import { usePlace } from './session-place.tsx'
 
 type Line = { key: string; item?: TranscriptItem; outgoing?: Outgoing }
 
@@ -142,8 +141,7 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
 }
 
 function Shown({ line, messageId }: { line: Line; messageId: string | undefined }) {
-  const { sessionId } = usePlace()
-  if (line.outgoing) return <OutgoingMessage outgoing={line.outgoing} sessionId={sessionId} />
+  if (line.outgoing) return <OutgoingMessage outgoing={line.outgoing} />
   if (!line.item) return null
   const isMeant = messageId !== undefined && isOf(line.item, messageId)
   return (

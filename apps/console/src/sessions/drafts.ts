@@ -26,12 +26,24 @@ export function writeDraft(sessionId: string, draft: Partial<Draft>): void {
   }
 }
 
+export type ChangeDraft = (part: Partial<Draft> | ((before: Draft) => Partial<Draft>)) => void
+
+/** What was written after the text that was sent. */
+export const withoutSent = (text: string, sent: string) =>
+  text.startsWith(sent) ? text.slice(sent.length) : text
+
+/** Removes a text that was sent from the stored draft, also when the composer is not on the page any more. */
+export function removeSent(sessionId: string, sent: string): void {
+  const draft = read(sessionId)
+  writeDraft(sessionId, { ...draft, text: withoutSent(draft.text, sent) })
+}
+
 /** The draft of a session, still there after a reload of the tab. */
 export function useDraft(sessionId: string) {
   const [draft, setDraft] = useState(() => read(sessionId))
-  const change = (part: Partial<Draft>) =>
+  const change: ChangeDraft = (part) =>
     setDraft((before) => {
-      const next = { ...before, ...part }
+      const next = { ...before, ...(typeof part === 'function' ? part(before) : part) }
       writeDraft(sessionId, next)
       return next
     })

@@ -1,10 +1,11 @@
 import { Alert, Button, Group, Modal, Select, Stack, Textarea } from '@mantine/core'
-import { useMutation, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
 import { agentsQuery } from '../agents/agents-query.ts'
 import { sentenceOf } from '../client.ts'
-import { beginSession } from './begin.ts'
+import { useBegin } from './begin.ts'
+import { StalledNote } from './outgoing.tsx'
 
 type NewProps = {
   /** The agent that is thought of first. */
@@ -19,13 +20,12 @@ export function NewSession({ agentId, close }: NewProps) {
   const [text, setText] = useState('')
   const known = agents.data?.data ?? []
   const agent = chosen ?? known[0]?.id
-  const begin = useMutation({
-    mutationFn: (id: string) => beginSession({ agentId: id, text }),
-    onSuccess: ({ id }) => navigate({ to: '/sessions/$sessionId', params: { sessionId: id } }),
-  })
+  const { begin, isStalled } = useBegin((sessionId) =>
+    navigate({ to: '/sessions/$sessionId', params: { sessionId } }),
+  )
   function submit(event: FormEvent) {
     event.preventDefault()
-    if (agent) begin.mutate(agent)
+    if (agent && !begin.isPending) begin.mutate({ agentId: agent, text })
   }
   return (
     <Modal opened onClose={close} title="New session" centered>
@@ -54,6 +54,7 @@ export function NewSession({ agentId, close }: NewProps) {
             }}
             data-autofocus
           />
+          {isStalled && <StalledNote />}
           {begin.isError && (
             <Alert color="red" role="alert">
               {sentenceOf(begin.error)}
@@ -61,7 +62,7 @@ export function NewSession({ agentId, close }: NewProps) {
           )}
           <Group justify="flex-end" gap="xs">
             <Button variant="default" onClick={close}>
-              Cancel
+              {begin.isPending ? 'Close' : 'Cancel'}
             </Button>
             <Button type="submit" loading={begin.isPending} disabled={!agent}>
               Begin

@@ -9,6 +9,7 @@ import { useListKeys } from './list-keys.ts'
 import { pageOf, pageSize, type SessionFilter } from './list-pages.ts'
 import { Row, RowToCome, rowHeight } from './list-row.tsx'
 import { useTallScroll } from './list-scroll.ts'
+import { useUnsent } from './outbox.ts'
 
 /** A session that came up so lately is new to who looks. */
 const newMs = 10_000
@@ -29,6 +30,7 @@ export function Rows({ filter, total, onTotal, selected, select }: RowsProps) {
   const scroll = useTallScroll(box, count, rowHeight)
   const { pages, sessionAt, known } = useWindow(filter, scroll)
   const names = useAgentNames()
+  const unsent = useUnsent()
   const hasMoreAbove = useAnchor(scroll, known)
   const openedAt = useState(Date.now)[0]
   useTotal(pages, onTotal)
@@ -52,6 +54,7 @@ export function Rows({ filter, total, onTotal, selected, select }: RowsProps) {
             agentName={names.get(session.agent_id)}
             isSelected={selected.has(session.id)}
             isNew={isNew(session, openedAt)}
+            unsentCount={unsent.filter(({ sessionId }) => sessionId === session.id).length}
             select={keys.selectAt}
           />
         ) : (

@@ -1,110 +1,168 @@
-import { type Event, type NewMessage, OutlastError } from '@outlast/sdk'
-import { useSyncExternalStore } from 'react'
-import { outlast, sentenceOf } from '../client.ts'
+import type { Event, NewMessage, NewSession } from '@outlast/sdk'
+import { useQuery } from '@tanstack/react-query'
+import { useEffect, useMemo } from 'react'
+import { queryClient } from '../client.ts'
+import { meQuery, nobody } from '../login/me.ts'
+import { isKeyExpired, newKey, sendWaiting } from './outbox-sender.ts'
+import {
+  createdSessionOf,
+  laneOf,
+  onOutboxChange,
+  onOutboxChangeElsewhere,
+  outboxState,
+  outboxUserId,
+  publishOutboxChange,
+  readOutbox,
+  setOutboxState,
+  setOutboxUserId,
+  useOutboxState,
+} from './outbox-state.ts'
+import { addEntry, type OutboxEntry, updateEntry } from './outbox-store.ts'
+import { sendUnstored } from './outbox-unstored.ts'
 
-/** A message on its way. */
-export type Outgoing = {
-  /** Of all attempts: the server takes it once. */
-  key: string
-  body: NewMessage
-  /** How far the session was when it was sent. */
-  after: number
-  /** Where it stands in the session, once the server has it. */
-  sequence?: number
-  /** Why it did not arrive. */
-  problem?: string
-  /** The network was away: it is sent again when it is back. */
-  isOffline?: boolean
+/** An entry as a page shows it. `isStalled`: the last attempt failed, others follow. */
+export type Outgoing = OutboxEntry & { isStalled: boolean }
+
+/** Sends what the user has left in this browser, and what comes, as long as the page is open. */
+export function useOutbox(): void {
+  const { data: me } = useQuery(meQuery)
+  const userId = me === null ? nobody.id : me?.id
+  useEffect(() => {
+    if (userId !== undefined) open(userId)
+  }, [userId])
 }
 
-const none: readonly Outgoing[] = []
-const outgoing = new Map<string, readonly Outgoing[]>()
-const watchers = new Set<() => void>()
-const retriesMax = 8
-
-function put(sessionId: string, change: (before: readonly Outgoing[]) => readonly Outgoing[]) {
-  outgoing.set(sessionId, change(outgoing.get(sessionId) ?? none))
-  for (const watch of watchers) watch()
+/** Contract: once in a page. A page that becomes another user's is loaded again. */
+function open(userId: string): void {
+  if (outboxUserId() !== undefined) return
+  const readAndSend = () => void readOutbox().then(sendWaiting, () => {})
+  setOutboxUserId(userId)
+  readAndSend()
+  onOutboxChangeElsewhere(readAndSend)
+  addEventListener('online', sendWaiting)
+  document.addEventListener('visibilitychange', readAndSend)
 }
 
-const replaced = (key: string, change: (one: Outgoing) => Outgoing) => (all: readonly Outgoing[]) =>
-  all.map((one) => (one.key === key ? change(one) : one))
+type Accepted = Pick<OutboxEntry, 'body' | 'session' | 'sessionId'>
 
-async function attempt(sessionId: string, one: Outgoing): Promise<void> {
-  const { key, body, after } = one
-  put(
-    sessionId,
-    replaced(key, () => ({ key, body, after })),
-  )
+async function entryOf(accepted: Accepted): Promise<Omit<OutboxEntry, 'id'>> {
+  const { id: userId, organization_id: orgId } =
+    (await queryClient.ensureQueryData(meQuery)) ?? nobody
+  const identity = { userId, orgId, key: newKey(), keyedAt: Date.now() }
+  return { ...identity, ...accepted, state: 'waiting', problem: null }
+}
+
+/** Stores an entry and returns its id. Undefined when this browser stores nothing. */
+async function store(entry: Omit<OutboxEntry, 'id'>): Promise<number | undefined> {
+  let id: number
   try {
-    const options = { idempotencyKey: key, retriesMax }
-    const { sequence } = await outlast.messages.create(sessionId, body, options)
-    put(
-      sessionId,
-      replaced(key, (one) => ({ ...one, sequence })),
-    )
-  } catch (error) {
-    const isOffline = error instanceof OutlastError && error.status === 0
-    const failed = { problem: sentenceOf(error), isOffline }
-    put(
-      sessionId,
-      replaced(key, (one) => ({ ...one, ...failed })),
-    )
+    id = await addEntry(entry)
+    await publishOutboxChange()
+  } catch {
+    return undefined
   }
+  sendWaiting()
+  return id
 }
 
-/** `randomUUID` is there on secure origins only, and a console may be at http in a private network. */
-const newKey = () =>
-  Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-')
-
-export function sendMessage(sessionId: string, body: NewMessage, after: number): void {
-  const one = { key: newKey(), body, after }
-  put(sessionId, (all) => [...all.filter(({ sequence }) => sequence === undefined), one])
-  attempt(sessionId, one)
+/**
+ * Accepts a message: once this resolves it is sent, whatever becomes of the page.
+ * Contract: where the browser stores nothing it resolves when the server has the message, and rejects when it refuses.
+ */
+export async function acceptMessage(sessionId: string, body: NewMessage): Promise<void> {
+  const entry = await entryOf({ body, sessionId, session: null })
+  const { confirmed } = outboxState()
+  setOutboxState({ confirmed: confirmed.filter((one) => one.sessionId !== sessionId) })
+  if ((await store(entry)) === undefined) await sendUnstored(entry)
 }
 
-export function sendAgain(sessionId: string, one: Outgoing): void {
-  attempt(sessionId, one)
+/**
+ * Accepts a session with its first message. Resolves with the id of the session once the server has created it, rejects
+ * when the server refuses: the form of the signal has the text then, the outbox does not. Without the form it does.
+ */
+export async function acceptSession(
+  session: NewSession,
+  body: NewMessage,
+  form: AbortSignal,
+): Promise<string> {
+  const entry = await entryOf({ body, session, sessionId: null })
+  const id = await store(entry)
+  return id === undefined ? sendUnstored(entry) : sessionOf(id, form)
 }
 
-addEventListener('online', () => {
-  for (const [sessionId, all] of outgoing) {
-    for (const one of all) if (one.isOffline) attempt(sessionId, one)
-  }
-})
-
-export function dropOutgoing(sessionId: string, key: string): void {
-  put(sessionId, (all) => all.filter((one) => one.key !== key))
-}
-
-/** Those that the conversation does not show yet. */
-export function useOutgoing(sessionId: string, events: readonly Event[]): readonly Outgoing[] {
-  const all = useSyncExternalStore(watch, () => outgoing.get(sessionId) ?? none)
-  return all.length === 0 ? none : unseen(all, events)
-}
-
-function watch(watcher: () => void) {
-  watchers.add(watcher)
-  return () => watchers.delete(watcher)
-}
-
-/** The stream may tell of a message before the answer to its request is there. */
-function unseen(all: readonly Outgoing[], events: readonly Event[]): readonly Outgoing[] {
-  const first = Math.min(...all.map(({ after }) => after))
-  const seen: { sequence: number; content: string }[] = []
-  for (let at = events.length - 1; at >= 0 && (events[at]!.sequence ?? 0) > first; at--) {
-    const { type, data, sequence } = events[at]!
-    if (type !== 'input.message') continue
-    seen.unshift({ sequence: sequence!, content: JSON.stringify(data.message.content) })
-  }
-  return all.filter(({ body, sequence, after }) => {
-    const content = JSON.stringify(body.message.content)
-    const at = seen.findIndex((one) =>
-      sequence === undefined
-        ? one.sequence > after && one.content === content
-        : one.sequence === sequence,
-    )
-    if (at !== -1) seen.splice(at, 1)
-    return at === -1
+const sessionOf = (entryId: number, form: AbortSignal) =>
+  new Promise<string>((resolve, reject) => {
+    function look() {
+      const sessionId = createdSessionOf(entryId)
+      const entry = outboxState().stored.find(({ id }) => id === entryId)
+      if (sessionId === undefined && entry?.state === 'waiting') return
+      stop()
+      if (sessionId !== undefined) return resolve(sessionId)
+      if (entry) discard(entryId).catch(() => {})
+      reject(new Error(entry?.problem ?? 'The message was discarded.'))
+    }
+    const stop = onOutboxChange(look)
+    form.addEventListener('abort', stop)
+    if (form.aborted) stop()
+    else look()
   })
+
+/** A user has looked at a message that was not sent and wants it sent. */
+export async function sendAgain(entryId: number): Promise<void> {
+  await updateEntry(entryId, (entry) => {
+    const renewed = isKeyExpired(entry) ? { key: newKey(), keyedAt: Date.now() } : {}
+    return { ...renewed, state: 'waiting', problem: null }
+  })
+  await publishOutboxChange()
+  sendWaiting()
+}
+
+export async function discard(entryId: number): Promise<void> {
+  await updateEntry(entryId, () => 'delete')
+  await publishOutboxChange()
+}
+
+/** Messages of a session that its events do not contain. Those that they do contain are confirmed by that. */
+export function useOutgoing(sessionId: string, events: readonly Event[]): readonly Outgoing[] {
+  const { stored, confirmed, stalled } = useOutboxState()
+  const mine = useMemo(() => {
+    const known = new Set(stored.map(({ id }) => id))
+    const all = [...confirmed.filter(({ id }) => !known.has(id)), ...stored]
+    return all.filter((one) => one.sessionId === sessionId)
+  }, [stored, confirmed, sessionId])
+  const arrived = useMemo(() => arrivedKeys(mine, events), [mine, events])
+  useEffect(() => {
+    const ids = stored.filter(({ key }) => arrived.has(key)).map(({ id }) => id)
+    for (const id of ids) discard(id).catch(() => {})
+  }, [stored, arrived])
+  return useMemo(
+    () =>
+      mine
+        .filter(({ key }) => !arrived.has(key))
+        .map((one) => ({ ...one, isStalled: stalled.has(laneOf(one)) })),
+    [mine, arrived, stalled],
+  )
+}
+
+const none: ReadonlySet<unknown> = new Set()
+
+function arrivedKeys(entries: readonly OutboxEntry[], events: readonly Event[]) {
+  if (entries.length === 0) return none
+  const keys = new Set<unknown>()
+  for (const { type, data } of events) {
+    if (type === 'input.message') keys.add(data.message.metadata?.client_message_id)
+  }
+  return keys
+}
+
+/** Entries that a user should know of wherever they are: new sessions, and messages that are not on their way. */
+export function useUnsent(): readonly Outgoing[] {
+  const { stored, stalled } = useOutboxState()
+  return useMemo(
+    () =>
+      stored
+        .map((one) => ({ ...one, isStalled: stalled.has(laneOf(one)) }))
+        .filter(({ state, isStalled }) => state !== 'waiting' || isStalled),
+    [stored, stalled],
+  )
 }

@@ -1,42 +1,56 @@
 import { Button, Group, Text } from '@mantine/core'
 import { UserParts } from './items.tsx'
-import { dropOutgoing, type Outgoing, sendAgain } from './outbox.ts'
+import { discard, type Outgoing, sendAgain } from './outbox.ts'
 
-/** A message that the server does not have yet, as far as is known here. */
-export function OutgoingMessage({
-  outgoing,
-  sessionId,
-}: {
-  outgoing: Outgoing
-  sessionId: string
-}) {
-  const { key, body, problem } = outgoing
+/** A message that the server has not confirmed. */
+export function OutgoingMessage({ outgoing }: { outgoing: Outgoing }) {
+  const { key, body, state, isStalled } = outgoing
   return (
     <div className="message user outgoing">
       <UserParts name={key} content={body.message.content} />
-      {problem === undefined ? (
+      {state === 'waiting' && !isStalled ? (
         <Text size="xs" c="dimmed">
-          On its way
+          Sending…
         </Text>
       ) : (
-        <div role="alert">
-          <Text size="sm" c="red">
-            Not sent. {problem}
-          </Text>
-          <Group gap="xs" mt={4}>
-            <Button size="compact-xs" onClick={() => sendAgain(sessionId, outgoing)}>
-              Send again
-            </Button>
-            <Button
-              size="compact-xs"
-              variant="default"
-              onClick={() => dropOutgoing(sessionId, key)}
-            >
-              Discard
-            </Button>
-          </Group>
-        </div>
+        <Unsent outgoing={outgoing} />
       )}
     </div>
   )
 }
+
+/** Why a message was not sent, and what a user may do about it. */
+export function Unsent({ outgoing }: { outgoing: Outgoing }) {
+  const { id, state } = outgoing
+  const isWaiting = state === 'waiting'
+  return (
+    <div role={isWaiting ? 'status' : 'alert'}>
+      <Text size="sm" c={isWaiting ? 'dimmed' : 'red'}>
+        {reasonOf(outgoing)}
+      </Text>
+      <Group gap="xs" mt={4}>
+        {!isWaiting && (
+          <Button size="compact-xs" onClick={() => sendAgain(id)}>
+            Send again
+          </Button>
+        )}
+        <Button size="compact-xs" variant="default" onClick={() => discard(id)}>
+          Discard
+        </Button>
+      </Group>
+    </div>
+  )
+}
+
+function reasonOf({ state, problem }: Outgoing): string {
+  if (state === 'failed') return `Not sent. ${problem}`
+  if (state === 'expired') return 'Not sent. More than a day has passed since it was written.'
+  return 'Not sent yet. It is stored in this browser and sent when the server responds.'
+}
+
+/** Beside a form whose session the server has not created. */
+export const StalledNote = () => (
+  <Text size="sm" c="dimmed" role="status">
+    The server does not respond. The session is created when it does, also if you close this page.
+  </Text>
+)

@@ -11,7 +11,8 @@ import { Composer } from './composer.tsx'
 import { useAgent } from './controls.tsx'
 import { Conversation } from './conversation.tsx'
 import { Keeping } from './kept.tsx'
-import { useOutgoing } from './outbox.ts'
+import { type Outgoing, useOutgoing } from './outbox.ts'
+import { OutgoingMessage } from './outgoing.tsx'
 import { panels } from './panels.ts'
 import { SessionPlace } from './session-place.tsx'
 import { useTabSign } from './tab-sign.ts'
@@ -44,7 +45,7 @@ function Live({ sessionId }: { sessionId: string }) {
   const place = useMemo(() => ({ sessionId, eventsNow: () => now.current }), [sessionId])
   const [kind, word] = stateOf(followed)
   useTabSign(kind === 'warn')
-  if (error) return <Gone error={error} />
+  if (error) return <Gone error={error} outgoing={outgoing} />
   const title = session ? (session.title ?? session.preview ?? 'New session') : ''
   return (
     <SessionPlace value={place}>
@@ -87,7 +88,6 @@ function Live({ sessionId }: { sessionId: string }) {
               session={session}
               sessionId={sessionId}
               isActive={transcript.status === 'active'}
-              sequence={transcript.sequence}
               attachments={attachments}
             />
           </section>
@@ -164,7 +164,7 @@ function refresh(client: QueryClient, sessionId: string) {
   client.invalidateQueries({ queryKey: ['why', sessionId] })
 }
 
-function Gone({ error }: { error: unknown }) {
+function Gone({ error, outgoing }: { error: unknown; outgoing: readonly Outgoing[] }) {
   if ((error as { status?: number }).status !== 404) {
     return <Failure error={error} retry={() => location.reload()} />
   }
@@ -178,6 +178,11 @@ function Gone({ error }: { error: unknown }) {
           </Button>
         </div>
       </Empty>
+      <div className="unsent-messages">
+        {outgoing.map((one) => (
+          <OutgoingMessage key={one.id} outgoing={one} />
+        ))}
+      </div>
     </Screen>
   )
 }

@@ -1,15 +1,21 @@
 import './tools.css'
 import { Loader, UnstyledButton, VisuallyHidden } from '@mantine/core'
 import type { ToolCallItem } from '@outlast/sdk'
+import { lazy, Suspense } from 'react'
 import { Icon } from '../shell/icon.tsx'
-import { ApprovalForm } from './approval.tsx'
-import { ClientQuestion } from './client-question.tsx'
 import { durationOf } from './duration.ts'
 import { Json, Said } from './json.tsx'
 import { useKept } from './kept.tsx'
 import { LongText } from './long-text.tsx'
 import { Picture } from './picture.tsx'
 import { Todos, todosOf } from './todos.tsx'
+
+const ApprovalForm = lazy(() =>
+  import('./approval.tsx').then((all) => ({ default: all.ApprovalForm })),
+)
+const ClientQuestion = lazy(() =>
+  import('./client-question.tsx').then((all) => ({ default: all.ClientQuestion })),
+)
 
 /** A tool that the agent called: in one line, and all of it when it is opened. */
 export function ToolCard({ item }: { item: ToolCallItem }) {
@@ -42,8 +48,10 @@ export function ToolCard({ item }: { item: ToolCallItem }) {
         </div>
       )}
       {approval && !asks && <Decided approval={approval} />}
-      {asks && <ApprovalForm call={item} />}
-      {status === 'waiting' && item.isForClient && !asks && <ClientQuestion call={item} />}
+      <Suspense>
+        {asks && <ApprovalForm call={item} />}
+        {status === 'waiting' && item.isForClient && !asks && <ClientQuestion call={item} />}
+      </Suspense>
       {isOpen && <Inside item={item} />}
     </div>
   )

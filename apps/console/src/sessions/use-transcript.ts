@@ -8,6 +8,7 @@ import {
 import { useEffect, useState } from 'react'
 import { flushSync } from 'react-dom'
 import { outlast } from '../client.ts'
+import { sendWaiting } from './outbox-sender.ts'
 
 export type Followed = {
   transcript: Transcript
@@ -75,8 +76,10 @@ export function useTranscript(sessionId: string): Followed {
       if (event.type === 'files.changed') return { filesAt: sequence }
       return stateTypes.has(event.type) ? { stateAt: sequence } : {}
     }
-    const onConnection = ({ isOpen }: { isOpen: boolean; error?: OutlastError }) =>
+    const onConnection = ({ isOpen }: { isOpen: boolean; error?: OutlastError }) => {
       show({ isConnected: isOpen })
+      if (isOpen) sendWaiting()
+    }
 
     async function follow() {
       const { signal } = leaving

@@ -2,8 +2,8 @@ import { Button, PasswordInput, Stack, Text } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import type { FormEvent } from 'react'
 import { outlast } from '../client.ts'
-import { signOut } from '../login/login.ts'
 import { authConfigQuery, meQuery } from '../login/me.ts'
+import { requestSignOut } from '../login/sign-out.ts'
 import { problemAt, Refusal } from '../shell/confirm.tsx'
 
 /** Who one is, and one's password. */
@@ -25,7 +25,7 @@ export function Profile() {
             <code>{me.id}</code>
           </dd>
         </dl>
-        <Button size="xs" variant="default" mt="md" onClick={() => signOut()}>
+        <Button size="xs" variant="default" mt="md" onClick={requestSignOut}>
           Sign out in all tabs
         </Button>
       </section>

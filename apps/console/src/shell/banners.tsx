@@ -2,6 +2,7 @@ import { Button } from '@mantine/core'
 import { useNetwork } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
+import { UnsentBanner } from './unsent-banner.tsx'
 
 const againMs = 60_000
 
@@ -20,6 +21,7 @@ export function Banners() {
       {!online && (
         <div className="banner">You are offline. What is shown may be old until you are back.</div>
       )}
+      <UnsentBanner />
       {isOld && (
         <div className="banner">
           <span>

@@ -1,7 +1,7 @@
 import { Menu, Text, UnstyledButton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { signOut } from '../login/login.ts'
 import { meQuery } from '../login/me.ts'
+import { requestSignOut } from '../login/sign-out.ts'
 
 /** Who is signed in; nothing where nobody has to be. */
 export function Person() {
@@ -24,7 +24,7 @@ export function Person() {
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{email}</Menu.Label>
-        <Menu.Item onClick={() => signOut()}>Sign out</Menu.Item>
+        <Menu.Item onClick={requestSignOut}>Sign out</Menu.Item>
       </Menu.Dropdown>
     </Menu>
   )

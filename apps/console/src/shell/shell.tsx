@@ -4,7 +4,10 @@ import { useDisclosure, useWindowEvent } from '@mantine/hooks'
 import { Link, Outlet, useLocation } from '@tanstack/react-router'
 import { lazy, Suspense, useState } from 'react'
 import { useAsking } from '../login/login.ts'
+import { useSignOutRequest } from '../login/sign-out.ts'
+import { SignOutQuestion } from '../login/sign-out-question.tsx'
 import { Welcome } from '../login/welcome.tsx'
+import { useOutbox } from '../sessions/outbox.ts'
 import { Banners } from './banners.tsx'
 import { useChanges } from './changes.ts'
 import { useFocusReturn } from './focus-return.ts'
@@ -21,8 +24,10 @@ const Keys = lazy(() => import('./keys.tsx').then((all) => ({ default: all.Keys 
 /** What surrounds every screen: where one can go, who is signed in, light or dark. */
 export function Shell() {
   useChanges()
+  useOutbox()
   useFocusReturn()
   const isAsking = useAsking()
+  const signOutRequest = useSignOutRequest()
   const [isOpen, { toggle, close }] = useDisclosure()
   const [overlay, setOverlay] = useState<Overlay>()
   useWindowEvent('keydown', ({ key }) => key === 'Escape' && !overlay && close())
@@ -66,6 +71,7 @@ export function Shell() {
             </div>
           </AppShell.Main>
         </AppShell>
+        {signOutRequest.isAsked && <SignOutQuestion close={signOutRequest.close} />}
         <Suspense>
           {overlay === 'palette' && <Palette close={closeOverlay} show={setOverlay} />}
           {overlay === 'keys' && <Keys close={closeOverlay} />}

@@ -68,6 +68,7 @@ function openTo({ db }: Node) {
     request.principal = anonymous
     if (!isOurs(request) || request.routeOptions.config.access === 'public') return undefined
     const orgId = wantedOrganization(request)
+    checkUser(request, anonymous)
     if (orgId === undefined || orgId === anonymous.orgId) return undefined
     return findOrganization(db, orgId).then((found) => {
       if (!found) throw new ApiError('not_found', 'Organization')
@@ -105,6 +106,7 @@ function guarded({ config, access }: Node, signedIn: SignedInSockets) {
     signedIn.add(request.raw.socket)
     principal.counted = limits.kept(principal.counted, () => bucketsOf(principal))
     limits.take(principal.counted.buckets)
+    checkUser(request, principal)
     checkAccess(request, principal)
     request.principal = principal
   }
@@ -217,6 +219,15 @@ async function chosenOrganization(
     if (await credentials.role(cookie, id)) return cookie
   }
   return credentials.home(id)
+}
+
+/**
+ * Refuses a request that was written for another user. Tabs of a browser share one cookie, so a page that still holds the
+ * messages of one user may send them with the cookie of the next.
+ */
+function checkUser({ headers }: FastifyRequest, { userId }: Principal) {
+  const named = headers['outlast-user']
+  if (named !== undefined && named !== userId) throw new ApiError('user_mismatch')
 }
 
 function checkAccess({ routeOptions, method, params }: FastifyRequest, principal: Principal) {

@@ -14,7 +14,7 @@ import {
 } from '../../test/access.ts'
 import { runSql } from '../../test/database.ts'
 import type { Answer } from '../../test/server.ts'
-import { createAgent } from '../../test/session.ts'
+import { createAgent, createSession } from '../../test/session.ts'
 
 const secret = 'a secret of this test, longer than 32 characters'
 const refusedMs = 1_000
@@ -267,4 +267,18 @@ test('nothing under /v1/auth is stored for an Idempotency-Key', async () => {
   )
   await post('/v1/auth/logout')
   assert.equal((await query('select 1 from idempotency_keys')).length, 1)
+})
+
+test('refuses a request that names another user than the one who is signed in', async () => {
+  const [one, other] = [await registerPerson(server), await registerPerson(server)]
+  const { id } = await createSession({ url: server.url, call: one.call })
+  const message = { message: { content: [{ type: 'text', text: 'Hello' }] } }
+  const path = `/v1/sessions/${id}/messages`
+  for (const named of [other.id, '', 'nobody']) {
+    const answer = await one.call('POST', path, message, { 'outlast-user': named })
+    expectStatus(answer, 403, 'user_mismatch')
+  }
+  expectStatus(await one.call('POST', path, message, { 'outlast-user': one.id }), 201)
+  const { data } = expectStatus(await one.call('GET', `/v1/sessions/${id}/messages`), 200)
+  assert.equal(data.filter(({ role }: { role: string }) => role === 'user').length, 1)
 })

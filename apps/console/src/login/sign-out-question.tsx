@@ -1,0 +1,20 @@
+import { useState } from 'react'
+import { useOutboxState } from '../sessions/outbox-state.ts'
+import { Confirm } from '../shell/confirm.tsx'
+import { signOut } from './login.ts'
+
+/** Asks before messages that the server does not have are deleted. */
+export function SignOutQuestion({ close }: { close: () => void }) {
+  const [count] = useState(useOutboxState().stored.length)
+  return (
+    <Confirm
+      title="Delete unsent messages and sign out?"
+      verb="Delete and sign out"
+      act={signOut}
+      close={close}
+    >
+      {count === 1 ? 'One message has' : `${count} messages have`} not reached the server. Signing
+      out deletes what this browser stores.
+    </Confirm>
+  )
+}

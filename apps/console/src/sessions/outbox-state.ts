@@ -1,0 +1,87 @@
+import { useSyncExternalStore } from 'react'
+import { listEntries, type OutboxEntry } from './outbox-store.ts'
+
+type OutboxState = {
+  /** Stored in this browser, oldest first. */
+  stored: readonly OutboxEntry[]
+  /** Confirmed by the server. Shown until the session's events contain them. */
+  confirmed: readonly OutboxEntry[]
+  /** Lanes whose last attempt failed. */
+  stalled: ReadonlySet<string>
+}
+
+let state: OutboxState = { stored: [], confirmed: [], stalled: new Set() }
+let userId: string | undefined
+let readsBegun = 0
+let newestRead = 0
+const listeners = new Set<() => void>()
+
+/** Tells the other tabs of this browser that the stored entries changed. */
+const tabs = new BroadcastChannel('outlast.outbox')
+/** Sessions that were created for entries, by id of the entry. */
+const createdSessions = new Map<number, string>()
+
+/** Entries of one lane are sent in order, one at a time. */
+export const laneOf = ({ id, sessionId }: Pick<OutboxEntry, 'id' | 'sessionId'>) =>
+  sessionId ?? `new ${id}`
+
+export const outboxState = () => state
+export const outboxUserId = () => userId
+
+export function setOutboxUserId(id: string): void {
+  userId = id
+}
+
+export function setOutboxState(change: Partial<OutboxState>): void {
+  state = { ...state, ...change }
+  for (const listener of listeners) listener()
+}
+
+export function onOutboxChange(listener: () => void): () => void {
+  listeners.add(listener)
+  return () => {
+    listeners.delete(listener)
+  }
+}
+
+export const useOutboxState = () => useSyncExternalStore(onOutboxChange, outboxState)
+
+/** Reads the stored entries. A read that ends after a later one changes nothing. */
+export async function readOutbox(): Promise<void> {
+  if (userId === undefined) return
+  readsBegun += 1
+  const read = readsBegun
+  const stored = await listEntries(userId)
+  if (read < newestRead) return
+  newestRead = read
+  setOutboxState({ stored })
+}
+
+/** Reads the entries again after a change, in every tab. */
+export async function publishOutboxChange(): Promise<void> {
+  tabs.postMessage({})
+  await readOutbox()
+}
+
+export function publishCreatedSession(entryId: number, sessionId: string): void {
+  createdSessions.set(entryId, sessionId)
+  tabs.postMessage({ entryId, sessionId })
+}
+
+export const createdSessionOf = (entryId: number) => createdSessions.get(entryId)
+
+/** Calls back after another tab has changed the stored entries. */
+export function onOutboxChangeElsewhere(listener: () => void): void {
+  tabs.addEventListener('message', ({ data: { entryId, sessionId } }) => {
+    if (entryId !== undefined) createdSessions.set(entryId, sessionId)
+    listener()
+  })
+}
+
+export function setStalled(lane: string, isStalled: boolean): void {
+  if (state.stalled.has(lane) === isStalled) return
+  const stalled = new Set(state.stalled)
+  if (isStalled) stalled.add(lane)
+  else stalled.delete(lane)
+  setOutboxState({ stalled })
+}

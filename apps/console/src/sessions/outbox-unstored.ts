@@ -1,0 +1,33 @@
+import { postMessage, postSession } from './outbox-sender.ts'
+import type { OutboxEntry } from './outbox-store.ts'
+
+type Entry = Omit<OutboxEntry, 'id'>
+
+const retriesMax = 8
+const contentOf = ({ body, session, sessionId }: Entry) =>
+  JSON.stringify([body, session, sessionId])
+
+/** What failed last, by its content: sent again it has the same key. */
+const failed = new Map<string, Entry>()
+
+const warn = (event: BeforeUnloadEvent) => event.preventDefault()
+let underWay = 0
+
+/**
+ * Sends an entry of a browser that stores nothing, and returns the id of its session. Until it resolves the text has to
+ * stay where it was written, and the browser asks before it closes the page.
+ */
+export async function sendUnstored(given: Entry): Promise<string> {
+  const content = contentOf(given)
+  const entry = failed.get(content) ?? given
+  failed.set(content, entry)
+  if (underWay++ === 0) addEventListener('beforeunload', warn)
+  try {
+    const sessionId = entry.sessionId ?? (await postSession(entry, retriesMax))
+    await postMessage({ ...entry, session: null, sessionId }, retriesMax)
+    failed.delete(content)
+    return sessionId
+  } finally {
+    if (--underWay === 0) removeEventListener('beforeunload', warn)
+  }
+}

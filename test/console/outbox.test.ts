@@ -1,0 +1,214 @@
+/** A message that the page has accepted is sent exactly once, whatever becomes of the page, the browser and the server. */
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createSession, eventsOf } from '../../apps/server/test/session.ts'
+import {
+  eventually,
+  openPersistent,
+  openProfile,
+  openTab,
+  startBrowser,
+} from '../browser/browser.ts'
+import { type ServerProcess, startProcess, temporaryFolder } from '../process.ts'
+import { holdMessages, openSession, say } from './opening.ts'
+
+let browser: Browser
+let server: Awaited<ReturnType<typeof startServer>>
+
+before(async (t) => {
+  browser = await startBrowser(t as never)
+  server = await startServer(t as never)
+})
+
+const message = (page: Page) => page.getByLabel('Message', { exact: true })
+const answerTo = (page: Page, text: string) => page.getByRole('log').getByText(`You said “${text}”`)
+
+type Reached = Parameters<typeof eventsOf>[0]
+
+async function expectOnce(from: Reached, id: string, ...texts: string[]) {
+  const stored = (await eventsOf(from, id)).flatMap((event) =>
+    event.type === 'input.message' ? [JSON.stringify(event.data.message.content)] : [],
+  )
+  assert.deepEqual(
+    stored,
+    texts.map((text) => JSON.stringify([{ type: 'text', text }])),
+  )
+}
+
+/** A server that can be killed and started again at the same address. */
+async function startMortal(t: TestContext) {
+  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const one = await startProcess({ DATA_DIR })
+  before(one.crash)
+  async function startAgain(): Promise<ServerProcess> {
+    const two = await startProcess({ DATA_DIR, PORT: new URL(one.url).port })
+    before(two.crash)
+    return two
+  }
+  return { one, startAgain }
+}
+
+/** The server has what the first request asks for, and its answer does not arrive. Collects the keys of all attempts. */
+async function loseFirstAnswer(profile: BrowserContext, address: string) {
+  const keys: string[] = []
+  await profile.route(address, async (route) => {
+    if (route.request().method() !== 'POST') return route.continue()
+    keys.push(route.request().headers()['idempotency-key']!)
+    if (keys.length > 1) return route.continue()
+    await route.fetch()
+    return route.abort('connectionreset')
+  })
+  return keys
+}
+
+test('sends messages written while the server was down in order, after a reload', async (t) => {
+  const { one, startAgain } = await startMortal(t)
+  const { id } = await createSession(one)
+  const { page } = await openSession(t, browser, { url: one.url, id })
+  await one.crash()
+  await say(page, 'Are you still there?')
+  await page.getByText('Not sent yet.').waitFor()
+  assert.equal(await message(page).inputValue(), '')
+  await say(page, 'Hello?')
+  await page.locator('.outgoing').nth(1).waitFor()
+  await page.goto('about:blank')
+
+  const two = await startAgain()
+  await page.goto(`${two.url}/sessions/${id}`)
+  await page.locator('.said', { hasText: 'Hello?' }).waitFor()
+  await page.locator('.outgoing').first().waitFor({ state: 'detached' })
+  await expectOnce(two, id, 'Are you still there?', 'Hello?')
+})
+
+test('sends a message after the browser was closed and opened again, from any screen', async (t) => {
+  const { one, startAgain } = await startMortal(t)
+  const { folder } = await temporaryFolder(t)
+  const { id } = await createSession(one, { title: 'The first one' })
+  const first = await openPersistent(t, folder)
+  const { page } = await openTab(first, `${one.url}/sessions/${id}`)
+  await page.locator('[role=log][aria-busy=false]').waitFor({ state: 'attached' })
+  await one.crash()
+  await say(page, 'Are you still there?')
+  await page.getByText('Not sent yet.').waitFor()
+  await first.close()
+
+  const two = await startAgain()
+  const second = await openPersistent(t, folder)
+  const opened = await openTab(second, two.url)
+  await opened.page.getByRole('link', { name: /The first one/ }).waitFor()
+  await eventually(() => expectOnce(two, id, 'Are you still there?'))
+  assert.deepEqual(opened.complaints, [])
+})
+
+test('sends a message whose tab crashed before the request left', async (t) => {
+  const { id } = await createSession(server)
+  const { profile, page } = await openSession(t, browser, { url: server.url, id })
+  const { release } = await holdMessages(profile)
+  await say(page, 'Are you still there?')
+  await page.getByText('Not sent yet.').waitFor()
+  assert.equal(await message(page).inputValue(), '')
+  const crashed = page.waitForEvent('crash')
+  const devtools = await profile.newCDPSession(page)
+  devtools.send('Page.crash').catch(() => {})
+  await crashed
+  release()
+
+  const { page: other } = await openTab(profile, `${server.url}/sessions/${id}`)
+  await answerTo(other, 'Are you still there?').waitFor()
+  await expectOnce(server, id, 'Are you still there?')
+})
+
+test('stores a message once when the answer to its request is lost', async (t) => {
+  const { id } = await createSession(server, { title: 'The second one' })
+  const { profile, page } = await openSession(t, browser, { url: server.url, id })
+  await holdMessages(profile)
+  await say(page, 'Are you still there?')
+  await page.getByText('Not sent yet.').waitFor()
+  // On another screen nothing but an answer says that the message arrived.
+  const keys = await loseFirstAnswer(profile, '**/v1/sessions/*/messages')
+  await page.goto(server.url)
+  const row = page.getByRole('link', { name: /The second one/ })
+  await row.getByText('You said “Are you still there?”').waitFor()
+  await eventually(async () => assert.equal(keys.length, 2))
+  assert.equal(new Set(keys).size, 1)
+  await row.click()
+  await answerTo(page, 'Are you still there?').waitFor()
+  await page.locator('.outgoing').waitFor({ state: 'detached' })
+  await expectOnce(server, id, 'Are you still there?')
+})
+
+test('sends a message once from two tabs, and shows in both that it waits', async (t) => {
+  const { id } = await createSession(server)
+  const { profile, page } = await openSession(t, browser, { url: server.url, id })
+  const { page: other } = await openTab(profile, `${server.url}/sessions/${id}`)
+  await other.locator('[role=log][aria-busy=false]').waitFor({ state: 'attached' })
+  const { release } = await holdMessages(profile)
+  await say(page, 'Are you still there?')
+  await page.getByText('Not sent yet.').waitFor()
+  await other.getByText('Not sent yet.').waitFor()
+  const statuses: number[] = []
+  profile.on('response', (response) => {
+    if (response.url().endsWith(`${id}/messages`)) statuses.push(response.status())
+  })
+  release()
+  for (const tab of [page, other]) {
+    await answerTo(tab, 'Are you still there?').waitFor()
+    await tab.locator('.outgoing').waitFor({ state: 'detached' })
+  }
+  assert.deepEqual(statuses, [201])
+  await expectOnce(server, id, 'Are you still there?')
+})
+
+test('creates a session with its first message once, after a restart and a lost answer', async (t) => {
+  const { one, startAgain } = await startMortal(t)
+  const profile = await openProfile(t, browser)
+  const { page } = await openTab(profile, one.url)
+  await page.getByRole('button', { name: 'New session' }).click()
+  const dialog = page.getByRole('dialog', { name: 'New session' })
+  await dialog.getByRole('combobox', { name: 'Agent' }).waitFor()
+  await eventually(async () =>
+    assert.notEqual(await dialog.getByRole('combobox', { name: 'Agent' }).inputValue(), ''),
+  )
+  await dialog.getByLabel('First message').fill('Are you there at all?')
+  await one.crash()
+  await dialog.getByRole('button', { name: 'Begin', exact: true }).click()
+  await dialog.getByText('The server does not respond.').waitFor()
+  await page.goto('about:blank')
+
+  const two = await startAgain()
+  const keys = await loseFirstAnswer(profile, '**/v1/sessions')
+  await page.goto(two.url)
+  await page.getByRole('link', { name: /Are you there at all\?/ }).waitFor()
+  const { data } = (await two.call('GET', '/v1/sessions')).body
+  assert.equal(data.length, 1)
+  await eventually(() => expectOnce(two, data[0].id, 'Are you there at all?'))
+  assert.deepEqual([keys.length, new Set(keys).size], [2, 1])
+})
+
+test('shows a message of a deleted session until the user discards it', async (t) => {
+  const { id } = await createSession(server)
+  const { profile, page, complaints } = await openSession(t, browser, { url: server.url, id })
+  const { release } = await holdMessages(profile)
+  await say(page, 'Are you still there?')
+  await page.getByText('Not sent yet.').waitFor()
+  await server.call('DELETE', `/v1/sessions/${id}`)
+  release()
+  await page.getByText('This session is not there.').waitFor()
+  await page.getByRole('alert').getByText('Not sent. Session not found').waitFor()
+  await page.getByRole('link', { name: 'All sessions' }).click()
+  await page.getByText('A message was not sent.').waitFor()
+  await page.reload()
+  await page.getByRole('link', { name: 'Show' }).click()
+  await page.locator('.outgoing', { hasText: 'Are you still there?' }).waitFor()
+  await page.getByRole('button', { name: 'Discard' }).click()
+  await page.getByRole('button', { name: 'Discard' }).waitFor({ state: 'detached' })
+  await page.reload()
+  await page.getByText('This session is not there.').waitFor()
+  assert.equal(await page.locator('.outgoing').count(), 0)
+  assert.deepEqual(
+    complaints.filter((text) => !text.includes('net::ERR_')),
+    [],
+  )
+})
