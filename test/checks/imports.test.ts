@@ -16,7 +16,17 @@ const server = 'apps/server/src/'
 
 /** The places of the server in their order: a file imports from its own place and from those before it. */
 const order = [
-  ['config.ts', 'config/', 'errors.ts', 'ids.ts', 'log.ts', 'secrets.ts', 'shares.ts', 'text.ts'],
+  [
+    'build.ts',
+    'config.ts',
+    'config/',
+    'errors.ts',
+    'ids.ts',
+    'log.ts',
+    'secrets.ts',
+    'shares.ts',
+    'text.ts',
+  ],
   ['store/'],
   ['observe/'],
   ['access/'],

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import {
   adminEmail,
   adminPassword,
@@ -8,7 +8,7 @@ import {
   registerPerson,
   startGuarded,
 } from '../../apps/server/test/access.ts'
-import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { createTestDatabase, queryRows } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import {
   converse,
@@ -22,6 +22,12 @@ import { follow } from '../../apps/server/test/stream.ts'
 import { startFails, startProcess, temporaryFolder } from '../process.ts'
 import { addProvider, both, onlyV1, onlyV2, query, startVendor, v2 } from './rotating.ts'
 
+/** Leaves out the rotation between the two settings that take a master key away. */
+async function forgetV1(t: TestContext, databaseUrl: string) {
+  const between = await startServer(t, { databaseUrl, env: both })
+  await between.stop()
+}
+
 test('a turn whose key no master key opens fails once, clearly, and the log names the master key', async (t) => {
   const { before } = await temporaryFolder(t)
   const later = { after: (work: () => unknown) => before(async () => work()) }
@@ -30,6 +36,7 @@ test('a turn whose key no master key opens fails once, clearly, and the log name
   const first = await startServer(t, { databaseUrl, env: onlyV1 })
   const added = await addProvider(first, { baseUrl: vendor.url, apiKey: 'sk-of-the-vendor' })
   await first.stop()
+  await forgetV1(t, databaseUrl)
   const server = await startProcess({ ...onlyV2, DATABASE_URL: databaseUrl })
   before(() => server.stop())
   const provider = await server.call('GET', `/v1/llm-providers/${added.id}`)
@@ -61,10 +68,14 @@ test("a provider's key that cannot be opened is never replaced by the environmen
   const agent = { default_model_id: 'model_01933b5a00007000800000000000020a' }
   const { id } = await createSession(first, { agent_id: (await createAgent(first, agent)).id })
   await first.stop()
-  const env = { SECRETS_ENCRYPTION_KEY: '', DEFAULT_OPENAI_API_KEY: 'sk-env', LOG_LEVEL: 'silent' }
+  await forgetV1(t, databaseUrl)
+  const env = { ...onlyV2, DEFAULT_OPENAI_API_KEY: 'sk-env', LOG_LEVEL: 'silent' }
   const second = await startServer(t, { databaseUrl, env })
   const { metadata } = dataOf(await converse(t, second, id, 'Hello?'), 'llm.generation')
-  assert.equal(metadata.error, "The provider's key cannot be opened: no master key is configured.")
+  assert.equal(
+    metadata.error,
+    "The provider's key cannot be opened: master key kek-v1 is not configured.",
+  )
   await second.stop()
 })
 
@@ -136,4 +147,27 @@ test('master keys that do not fit together stop the start, and are not repeated'
     assert.equal(output.trim().split('\n').length, 1)
     assert.ok(!output.includes(secret))
   }
+})
+
+test('refuses to start with another master key than the other nodes', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const first = await startServer(t, { databaseUrl, env: onlyV1 })
+  const other = `kek-v1:${Buffer.alloc(32, 9).toString('base64')}`
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ SECRETS_ENCRYPTION_KEY: other }, /kek-v1 of this node is another key than the kek-v1/],
+    [{ SECRETS_ENCRYPTION_KEY: v2, SECRETS_ENCRYPTION_KEY_PREVIOUS: other }, /another key than/],
+    [onlyV2, /sealed with master key kek-v1, which this node was not given/],
+    [
+      { SECRETS_ENCRYPTION_KEY: '' },
+      /sealed with master key kek-v1, which this node was not given/,
+    ],
+  ]
+  for (const [env, said] of cases) {
+    const { code, output } = await startFails({ ...env, DATABASE_URL: databaseUrl })
+    assert.equal(code, 1)
+    assert.match(output, said)
+    assert.equal(output.trim().split('\n').length, 1)
+  }
+  assert.deepEqual(await queryRows(databaseUrl, 'select id from master_keys'), [{ id: 'kek-v1' }])
+  await first.stop()
 })

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createAccess } from './access/access.ts'
 import { createQuotas } from './access/quotas.ts'
+import { readBuild } from './build.ts'
 import type { Capability } from './capabilities/capability.ts'
 import { checkCatalog } from './capabilities/catalog.ts'
 import { builtins } from './capabilities/index.ts'
@@ -34,6 +35,7 @@ import { startGrep } from './store/grep.ts'
 import { sweepKeys } from './store/idempotency-keys.ts'
 import { bindSealed } from './store/key-rotation.ts'
 import { sweepLogins } from './store/logins.ts'
+import { checkMasterKeys } from './store/master-keys.ts'
 import { migrate } from './store/migrate.ts'
 import { sweepPauses } from './store/pauses.ts'
 import { sweepBuckets } from './store/rate-limits.ts'
@@ -114,6 +116,8 @@ async function start(config: Config, starting: Starting): Promise<App> {
   })
 
   const alone = embedded !== undefined
+  // A node that is alone has no others to compare itself with.
+  const nodeVersion = starting.version ?? (alone ? version : `${version}+${readBuild()}`)
   const id = `node_${randomBytes(8).toString('hex')}`
   const connect = await transportOf(config)
   const metrics = createMetrics()
@@ -128,6 +132,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const configured = configuredMasterKeys(config)
   const masterKeys =
     alone && configured.length === 0 ? await readOrCreateMasterKeys(config.DATA_DIR) : configured
+  await checkMasterKeys(db, masterKeys)
   const access = createAccess({ config, db, masterKeys, log })
   undo.push(access.stop)
   const grepping = startGrep(url)
@@ -164,7 +169,11 @@ async function start(config: Config, starting: Starting): Promise<App> {
   let stopping = false
   const { app, streams, close } = await createHttp(node, { ...about, stopping: () => stopping })
   undo.push(close)
-  const runtime = await startRuntime(node, { ...about, pool: queuePool, alone })
+  const runtime = await startRuntime(node, {
+    version: nodeVersion,
+    pool: queuePool,
+    alone,
+  })
   undo.push(async () => {
     stopping = true
     streams.close('shutdown')

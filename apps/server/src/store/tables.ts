@@ -276,6 +276,12 @@ export type SchedulesTable = {
   updated_at: Time
 }
 
+export type MasterKeysTable = {
+  id: string
+  sealed: string
+  created_at: Generated<Time>
+}
+
 export type ScheduleLooksTable = {
   singleton: Generated<boolean>
   since: Time
@@ -338,4 +344,5 @@ export type Tables = {
   schedules: SchedulesTable
   schedule_executions: ScheduleExecutionsTable
   schedule_looks: ScheduleLooksTable
+  master_keys: MasterKeysTable
 }

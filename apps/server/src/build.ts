@@ -1,0 +1,24 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+
+/** The code of the server, and what it shares with its clients, as it is in the repository or in the package. */
+const places = ['./', '../migrations/', '../../../packages/contract/src/']
+const digits = 8
+
+/**
+ * Names the code that runs here: nodes of one release number may run different code while it is developed.
+ * Returns 8 hexadecimal digits, the same for the same files wherever they are.
+ */
+export function readBuild(): string {
+  const hash = createHash('sha256')
+  for (const place of places) {
+    const folder = new URL(place, import.meta.url)
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()
+    for (const file of files) {
+      if (!/\.(ts|js|sql)$/.test(file) || file.endsWith('.test.ts')) continue
+      const name = file.replaceAll('\\', '/')
+      hash.update(name).update(readFileSync(new URL(name, folder)))
+    }
+  }
+  return hash.digest('hex').slice(0, digits)
+}

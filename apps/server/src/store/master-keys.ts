@@ -1,0 +1,55 @@
+import { createSecrets, masterKeyId } from '../secrets.ts'
+import type { Db } from './database.ts'
+import { DatabaseUnusableError } from './migrate.ts'
+
+const knownText = 'outlast'
+const placeOf = (id: string) => `master key ${id}`
+
+/**
+ * Compares this node's master keys with those that the database was written with, and records new ones.
+ * Contract: throws DatabaseUnusableError, with nothing recorded, when an id names another key here, or when the node has none of
+ * the keys. Ids are never reused: what was recorded stays.
+ */
+export async function checkMasterKeys(db: Db, masterKeys: readonly string[]): Promise<void> {
+  if ((await compare(db, masterKeys)) === 'recorded') return
+  const rows = masterKeys.map((key) => {
+    const id = masterKeyId(key)
+    return { id, sealed: createSecrets([key]).seal(knownText, placeOf(id)) }
+  })
+  if (rows.length === 0) return
+  await db.kysely
+    .insertInto('master_keys')
+    .values(rows)
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+  // Another node may have recorded its own in the same moment.
+  await compare(db, masterKeys)
+}
+
+async function compare(db: Db, masterKeys: readonly string[]): Promise<'recorded' | 'new'> {
+  const rows = await db.kysely
+    .selectFrom('master_keys')
+    .select(['id', 'sealed'])
+    .orderBy('created_at')
+    .execute()
+  const sealed = new Map(rows.map((row) => [row.id, row.sealed]))
+  const known = masterKeys.filter((key) => sealed.has(masterKeyId(key)))
+  for (const key of known) checkOne(key, sealed.get(masterKeyId(key))!)
+  if (rows.length > 0 && known.length === 0) {
+    throw new DatabaseUnusableError(
+      `Secrets in the database are sealed with master key ${rows.at(-1)!.id}, which this node was not given. Set SECRETS_ENCRYPTION_KEY as on the other nodes.`,
+    )
+  }
+  return known.length === masterKeys.length ? 'recorded' : 'new'
+}
+
+function checkOne(key: string, sealed: string) {
+  const id = masterKeyId(key)
+  try {
+    createSecrets([key]).open(sealed, placeOf(id))
+  } catch {
+    throw new DatabaseUnusableError(
+      `The master key ${id} of this node is another key than the ${id} that the database was written with. Set SECRETS_ENCRYPTION_KEY as on the other nodes, or give a new key a new id.`,
+    )
+  }
+}
