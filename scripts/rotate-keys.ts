@@ -31,7 +31,9 @@ import {
   renewSealed,
   type Unreadable,
 } from '../apps/server/src/store/key-rotation.ts'
-import { DatabaseUnusableError, migrate } from '../apps/server/src/store/migrate.ts'
+import { checkMasterKeys } from '../apps/server/src/store/master-keys.ts'
+import { migrate } from '../apps/server/src/store/migrate.ts'
+import { DatabaseUnusableError } from '../apps/server/src/store/unusable.ts'
 
 const dropFlag = '--drop-previous'
 const usage = `npm run rotate-keys [-- ${dropFlag}]`
@@ -137,6 +139,7 @@ function nextId(keys: string[]) {
 }
 
 async function renew(db: Database, keys: string[]): Promise<Rotation> {
+  await checkMasterKeys(db, keys)
   const rotation = await renewSealed(db, createSecrets(keys), (seen) =>
     say(`${seen} sealed texts looked at`),
   )

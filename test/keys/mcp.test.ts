@@ -4,7 +4,7 @@ import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { addMcpServer, sessionWithMcp, startMcp } from '../../apps/server/test/mcp.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { useTools } from '../../apps/server/test/tool-session.ts'
-import { both, onlyV1, onlyV2, query, rotateKeys } from './rotating.ts'
+import { both, forgetV1, onlyV1, onlyV2, query, rotateKeys } from './rotating.ts'
 
 test('keys and headers of MCP servers are wrapped again with the others', async (t) => {
   const databaseUrl = await createTestDatabase(t)
@@ -42,6 +42,7 @@ test('what is sealed with a master key that is lost fails the call and the list,
   await first.call('POST', `${added.path}/test`)
   const session = await sessionWithMcp(first, added.ref)
   await first.stop()
+  await forgetV1(t, databaseUrl)
   const asked = mcp.asked.length
   const second = await start(onlyV2)
   const said =

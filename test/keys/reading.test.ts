@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import {
   adminEmail,
   adminPassword,
@@ -20,13 +20,7 @@ import {
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { startFails, startProcess, temporaryFolder } from '../process.ts'
-import { addProvider, both, onlyV1, onlyV2, query, startVendor, v2 } from './rotating.ts'
-
-/** Leaves out the rotation between the two settings that take a master key away. */
-async function forgetV1(t: TestContext, databaseUrl: string) {
-  const between = await startServer(t, { databaseUrl, env: both })
-  await between.stop()
-}
+import { addProvider, both, forgetV1, onlyV1, onlyV2, query, startVendor, v2 } from './rotating.ts'
 
 test('a turn whose key no master key opens fails once, clearly, and the log names the master key', async (t) => {
   const { before } = await temporaryFolder(t)

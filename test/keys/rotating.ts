@@ -5,9 +5,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import pg from 'pg'
 import { expectStatus } from '../../apps/server/test/access.ts'
-import type { Call } from '../../apps/server/test/server.ts'
+import { queryRows } from '../../apps/server/test/database.ts'
+import { type Call, startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession } from '../../apps/server/test/session.ts'
 
 const command = fileURLToPath(new URL('../../scripts/rotate-keys.ts', import.meta.url))
@@ -80,18 +80,12 @@ export function runCommand(env: Record<string, string>, ...args: string[]): Comm
 export const rotateKeys = (env: Record<string, string>, ...args: string[]) =>
   runCommand(env, ...args).ended
 
-export async function query<Row extends object>(
-  url: string,
-  text: string,
-  values: unknown[] = [],
-): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query<Row>(text, values)).rows
-  } finally {
-    await client.end()
-  }
+export const query = queryRows
+
+/** Takes the first master key away without a rotation: a node had both, and the next one has the second alone. */
+export async function forgetV1(t: TestContext, databaseUrl: string): Promise<void> {
+  const between = await startServer(t, { databaseUrl, env: both })
+  await between.stop()
 }
 
 /** How many stored keys each master key seals. */

@@ -110,10 +110,14 @@ async function start(config: Config, starting: Starting): Promise<App> {
   undo.push(leaseDb.close)
   const queuePool = createPool({ url, max: queueConnections, onError })
   undo.push(() => queuePool.end())
-  await migrate(url, async () => {
-    await migrateQueue(queuePool)
-    await seed(db, config)
-  })
+  await migrate(
+    url,
+    async () => {
+      await migrateQueue(queuePool)
+      await seed(db, config)
+    },
+    log,
+  )
 
   const alone = embedded !== undefined
   // A node that is alone has no others to compare itself with.

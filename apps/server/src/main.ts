@@ -3,7 +3,7 @@ import { isLoopback } from './config/host.ts'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { createLog } from './log.ts'
 import { EmbeddedError } from './store/embedded.ts'
-import { DatabaseUnusableError } from './store/migrate.ts'
+import { DatabaseUnusableError } from './store/unusable.ts'
 
 /** Failures that a sentence explains; a stack would only hide it. */
 const explained = [ConfigError, EmbeddedError, DatabaseUnusableError]

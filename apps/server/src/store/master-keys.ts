@@ -1,6 +1,6 @@
 import { createSecrets, masterKeyId } from '../secrets.ts'
 import type { Db } from './database.ts'
-import { DatabaseUnusableError } from './migrate.ts'
+import { DatabaseUnusableError } from './unusable.ts'
 
 const knownText = 'outlast'
 const placeOf = (id: string) => `master key ${id}`

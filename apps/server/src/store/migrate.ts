@@ -1,26 +1,26 @@
-import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import type { Log } from '../log.ts'
 import { connectionOptions, sessionParameters, shownParameters } from './database.ts'
 import { decide } from './database-errors.ts'
+import { applyMigrations } from './migrations.ts'
+import { DatabaseUnusableError } from './unusable.ts'
 
-const directory = new URL('../../migrations/', import.meta.url)
 const lockKey = 79_117_651
 const lockPauseMs = 50
 const lockWaitMs = 120_000
 const oldestServer = 150_000
-
-/** The database cannot be used as it is. The message says why in one sentence. */
-export class DatabaseUnusableError extends Error {
-  override name = 'DatabaseUnusableError'
-}
 
 /**
  * Brings the schema up to date, and whatever `also` does, while every other node waits.
  * Contract: the lock is polled for, so that no waiting node holds a transaction open; a schema from a newer
  * version, a server that is too old: DatabaseUnusableError, nothing changed.
  */
-export async function migrate(url: string, also: () => Promise<void>): Promise<void> {
+export async function migrate(
+  url: string,
+  also: () => Promise<void>,
+  log?: Pick<Log, 'warn'>,
+): Promise<void> {
   const client = new pg.Client(connectionOptions(url))
   client.on('error', () => {})
   await connect(client)
@@ -28,7 +28,7 @@ export async function migrate(url: string, also: () => Promise<void>): Promise<v
     await checkServer(client)
     await checkSession(client)
     await lock(client)
-    await apply(client)
+    await applyMigrations(client, log)
     await also()
   } catch (error) {
     throw isPassing(error) ? unusable(client, error) : error
@@ -99,36 +99,5 @@ async function lock(client: pg.Client) {
       throw new DatabaseUnusableError('Another node has been migrating the database for 2 minutes.')
     }
     await sleep(lockPauseMs)
-  }
-}
-
-async function apply(client: pg.Client) {
-  const known = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort()
-  await client.query(
-    'create table if not exists outlast_migrations (name text primary key, applied_at timestamptz not null default now())',
-  )
-  const { rows } = await client.query<{ name: string }>('select name from outlast_migrations')
-  const applied = new Set(rows.map((row) => row.name))
-  const foreign = [...applied].filter((name) => !known.includes(name)).sort()
-  if (foreign.length > 0) {
-    throw new DatabaseUnusableError(
-      `The database was written by a newer version of Outlast (it has ${foreign.at(-1)}). Start that version; nothing was changed.`,
-    )
-  }
-  for (const name of known) {
-    if (!applied.has(name)) await applyOne(client, name)
-  }
-}
-
-async function applyOne(client: pg.Client, name: string) {
-  const text = await readFile(new URL(name, directory), 'utf8')
-  await client.query('begin')
-  try {
-    await client.query(text)
-    await client.query('insert into outlast_migrations (name) values ($1)', [name])
-    await client.query('commit')
-  } catch (error) {
-    await client.query('rollback')
-    throw error
   }
 }

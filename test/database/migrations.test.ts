@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { type TestContext, test } from 'node:test'
+import pg from 'pg'
+import { createTestDatabase, queryRows, runSql } from '../../apps/server/test/database.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
+import { startFails, startProcess } from '../process.ts'
+
+const migrations = new URL('../../apps/server/migrations/', import.meta.url)
+/** The last migration of release 0.1, which recorded names without checksums. */
+const lastOfFirstRelease = '0013'
+
+/** A database as release 0.1 left it, and a session that reads all of its tables until it is ended. */
+async function createOldDatabase(t: TestContext): Promise<{ url: string; backup: pg.Client }> {
+  const admin = process.env.OUTLAST_TEST_DATABASE_URL!
+  const name = `test_${randomBytes(8).toString('hex')}`
+  const url = new URL(admin)
+  url.pathname = name
+  await runSql(admin, `create database ${name}`)
+  t.after(() => runSql(admin, `drop database if exists ${name} with (force)`))
+  await runSql(url.href, 'create table outlast_migrations (name text primary key)')
+  await runSql(
+    url.href,
+    'alter table outlast_migrations add applied_at timestamptz not null default now()',
+  )
+  const names = (await readdir(migrations)).sort()
+  for (const file of names.filter((file) => file.slice(0, 4) <= lastOfFirstRelease)) {
+    await runSql(url.href, await readFile(new URL(file, migrations), 'utf8'))
+    await queryRows(url.href, 'insert into outlast_migrations (name) values ($1)', [file])
+  }
+  const backup = new pg.Client({ connectionString: url.href })
+  backup.on('error', () => {})
+  await backup.connect()
+  t.after(() => backup.end())
+  return { url: url.href, backup }
+}
+
+test('a migration waits for a backup to end, and keeps nobody else from the tables', async (t) => {
+  const { url, backup } = await createOldDatabase(t)
+  await backup.query(
+    'begin; lock table sessions, api_keys, outlast_migrations in access share mode',
+  )
+  const starting = startProcess({ DATABASE_URL: url })
+  await migrationWaits(url, true)
+  await migrationWaits(url, false)
+  await migrationWaits(url, true)
+  for (let n = 0; n < 10; n += 1) {
+    await queryRows(url, `set lock_timeout = '20s'; select count(*) from sessions`)
+  }
+  await backup.query('rollback')
+  const server = await starting
+  assert.match(server.output(), /a migration waits for a table that another session uses/)
+  assert.equal((await server.call('GET', '/health/ready')).status, 200)
+  assert.equal(await server.stop(), 0)
+  const [{ missing }] = (await queryRows(
+    url,
+    'select count(*)::int as missing from outlast_migrations where checksum is null',
+  )) as [{ missing: number }]
+  assert.equal(missing, 0)
+})
+
+/** Resolves once a statement waits for a lock, or none does. */
+const migrationWaits = (url: string, expected: boolean) =>
+  eventually(async () => {
+    const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+    return (await queryRows(url, waiting)).length > 0 === expected
+  })
+
+test('refuses a database whose migrations differ from its own', async (t) => {
+  const url = await createTestDatabase(t)
+  await runSql(url, `update outlast_migrations set checksum = 'x' where name like '0003%'`)
+  const { code, output } = await startFails({ DATABASE_URL: url })
+  assert.equal(code, 1)
+  assert.match(output, /another build of Outlast, whose migration 0003_access\.sql differs/)
+  assert.equal(output.trim().split('\n').length, 1)
+})
