@@ -53,6 +53,8 @@ function adviceFor({ code, status }: OutlastError, url: string): string[] {
   }
   if (code === 'not_outlast')
     return [`Is ${url || 'this'} the address of an Outlast server? \`outlast doctor\` looks.`]
+  if (code === 'secret_needed_again')
+    return ['Give the key with --api-key-stdin and all headers with --header in the same command.']
   if (status === 401)
     return ['Sign in with `outlast login`, or give a key with --api-key or OUTLAST_API_KEY.']
   return []

@@ -147,7 +147,7 @@ function Down({ message, url }: { message: string; url: string }) {
       <Text size="sm">{message}</Text>
       <Text size="sm" c="dimmed">
         {isOnThisMachine(url)
-          ? 'Check that it runs. Private addresses are only called when PRIVATE_HOSTS_ALLOWED names them.'
+          ? 'Check that it runs. Private addresses are only called when PRIVATE_HOSTS_ALLOWED names their host and port.'
           : 'Check its URL, key and headers. Turns go on without its tools until it is back.'}
       </Text>
     </div>

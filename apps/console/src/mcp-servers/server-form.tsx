@@ -31,6 +31,8 @@ const shown = [
   'api_key',
   'encryption_not_configured',
 ]
+const originOf = (url: string) => URL.parse(url)?.origin
+
 const headerPath = (name: string) => `headers/${name.trim()}`
 
 /** Adds a server, or changes one. Keys and the values of headers are only ever written. */
@@ -42,6 +44,8 @@ export function ServerForm({ stored, close }: { stored?: McpServer; close: () =>
   const [headers, setHeaders] = useState(() =>
     Object.entries(stored?.headers ?? {}).map(([header, value]) => headerOf(header, value)),
   )
+  const moves = stored !== undefined && originOf(stored.url) !== originOf(url.trim())
+  const needsKey = moves && stored.api_key_set
   const client = useQueryClient()
   const save = useMutation({
     mutationFn() {
@@ -99,10 +103,13 @@ export function ServerForm({ stored, close }: { stored?: McpServer; close: () =>
           />
           <PasswordInput
             label="API key"
+            required={needsKey}
             description={
-              stored?.api_key_set
-                ? 'One is set. What you write here takes its place.'
-                : 'Sent as a bearer token. It is stored encrypted and never shown again.'
+              needsKey
+                ? 'Another address needs the key and the values of headers again.'
+                : stored?.api_key_set
+                  ? 'One is set. What you write here takes its place.'
+                  : 'Sent as a bearer token. It is stored encrypted and never shown again.'
             }
             autoComplete="off"
             maxLength={8192}

@@ -10,6 +10,13 @@ const choices = vendors.map(({ type, label }) => ({ value: type, label }))
 
 const shown = ['name', 'base_url', 'api_key', 'encryption_not_configured']
 
+/** True for an address that the stored key may not be sent to. */
+function movesFrom(stored: Provider, { type, address }: { type: ProviderType; address: string }) {
+  const next = address || stored.base_url
+  if (!next) return type !== stored.provider_type
+  return URL.parse(next)?.origin !== URL.parse(stored.base_url ?? '')?.origin
+}
+
 /** Adds a provider, or changes one. A key is only ever written. */
 export function ProviderForm({ stored, close }: { stored?: Provider; close: () => void }) {
   const [type, setType] = useState<ProviderType>(stored?.provider_type ?? 'openai')
@@ -20,6 +27,7 @@ export function ProviderForm({ stored, close }: { stored?: Provider; close: () =
   const vendor = vendorOf(type)
   // It can be changed, not taken away.
   const hasAddress = stored?.base_url !== undefined
+  const moves = stored?.api_key_set === true && movesFrom(stored, { type, address: address.trim() })
   const save = useMutation({
     mutationFn() {
       const body = {
@@ -82,10 +90,13 @@ export function ProviderForm({ stored, close }: { stored?: Provider; close: () =
               />
               <PasswordInput
                 label="API key"
+                required={moves}
                 description={
-                  stored?.api_key_set
-                    ? 'One is set. What you write here takes its place.'
-                    : 'It is stored encrypted and never shown again.'
+                  moves
+                    ? 'Another address needs the key again.'
+                    : stored?.api_key_set
+                      ? 'One is set. What you write here takes its place.'
+                      : 'It is stored encrypted and never shown again.'
                 }
                 autoComplete="off"
                 maxLength={8192}

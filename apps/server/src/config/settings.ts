@@ -155,7 +155,7 @@ export const settings = {
   },
   PRIVATE_HOSTS_ALLOWED: {
     about:
-      'Private addresses that users may name, separated by commas, as `[purpose=]host[:port][@organization]`: `mcp=127.0.0.1:3001,provider=10.0.0.5:8080`. The purpose is `provider`, `mcp`, `web_fetch` or `image`. Without a purpose an entry holds for all of them, without a port for every port; without `@*` or `@<organization ID>` for the default organization only. See [security](security.md)',
+      'Private addresses that users may name, separated by commas, as `[purpose=]host[:port][@organization]`: `mcp=127.0.0.1:3001,provider=10.0.0.5:8080`. The purpose is `provider`, `mcp`, `web_fetch` or `image`. Without a purpose an entry holds for all of them, without a port for every port; without `@*` or `@<organization ID>` for the default organization only. See [MCP servers](mcp.md)',
     ...privateHosts(),
   },
   RATE_LIMIT_KEY: {

@@ -94,7 +94,8 @@ const create = defineCommand({
 })
 
 const update = defineCommand({
-  summary: 'changes what the flags say; headers are replaced all together',
+  summary: 'changes what the flags say; another address needs key and headers again',
+  more: 'Headers are replaced all together.',
   positionals: ['<server>'],
   flags: {
     name: { type: 'string', value: 'NAME', about: 'its name' },

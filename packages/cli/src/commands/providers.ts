@@ -84,7 +84,7 @@ const create = defineCommand({
 })
 
 const update = defineCommand({
-  summary: 'changes what the flags say; a key is replaced by a new one',
+  summary: 'changes what the flags say; another address needs the key again',
   positionals: ['<provider>'],
   flags: { ...providerFlags, ...stateFlags },
   async run(context, { words, flags }) {
