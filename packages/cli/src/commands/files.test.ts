@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { before, type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { createSession } from '../../../../apps/server/test/session.ts'
 import { temporaryFolder } from '../../../../test/process.ts'
@@ -173,15 +175,12 @@ test('whatever a server says, nothing is written outside of the folder', async (
     '/./d',
     '/e\\..\\f',
   ])
-  const { code, stdout, stderr } = await runHere([
-    'files',
-    'pull',
-    'session_1',
-    '/',
-    target,
-    '--url',
-    url,
-  ])
+  const args = ['files', 'pull', 'session_1', '/', target, '--url', url]
+  const refused = await runHere(args)
+  assert.deepEqual([refused.code, refused.stdout], [1, ''])
+  assert.match(refused.stderr, /in\/file: it exists already[\s\S]*Nothing was written\./)
+  assert.deepEqual((await readdir(target)).sort(), ['file', 'link'])
+  const { code, stdout, stderr } = await runHere([...args, '--force'])
   assert.equal(code, 1, stderr)
   assert.deepEqual(stdout.trimEnd().split('\n'), [
     path.join(target, 'file'),
@@ -191,6 +190,108 @@ test('whatever a server says, nothing is written outside of the folder', async (
   assert.deepEqual(await readdir(path.join(folder, 'out')), [])
   assert.equal(await readFile(path.join(folder, 'kept'), 'utf8'), 'kept')
   assert.deepEqual((await readdir(target)).sort(), ['file', 'good', 'link'])
+})
+
+/** A session with files that `fields` names, and an empty folder. */
+async function sessionWith(t: TestContext, contents: Record<string, string>) {
+  const { folder } = await temporaryFolder(t)
+  const { id } = await createSession(server)
+  for (const [file, content] of Object.entries(contents)) {
+    const { status } = await server.call('POST', `/v1/sessions/${id}/fs${file}`, { content })
+    assert.equal(status, 201, file)
+  }
+  return { id, folder }
+}
+
+const run = promisify(execFile)
+
+test('files of a session never get into .git, and Git runs nothing that they say', async (t) => {
+  const command = (folder: string) =>
+    `[core]\n\tfsmonitor = "touch '${folder}/taken'; false"\n\tworktree = ${folder}\n`
+  const { folder } = await temporaryFolder(t)
+  const { id } = await sessionWith(t, {
+    '/.git/config': command(folder),
+    '/sub/.GIT/config': command(folder),
+    '/sub/.git': `gitdir: ${folder}/bare`,
+    '/bare/HEAD': 'ref: refs/heads/main\n',
+    '/bare/config': command(folder),
+    '/bare/objects/x': 'x',
+    '/bare/refs/heads/x': 'x',
+    '/good.txt': 'good',
+  })
+  const git = (...args: string[]) =>
+    run('git', args, { cwd: folder, env: { PATH: process.env.PATH, HOME: folder } })
+  await git('init', '-q', '.')
+  const before = await readFile(path.join(folder, '.git/config'), 'utf8')
+  const pulled = await files('pull', id, '/', folder, '--force')
+  assert.equal(pulled.code, 1)
+  assert.match(pulled.stderr, /nothing is written to \.git/)
+  assert.match(pulled.stderr, /bare\/config: Git would take its directory for a repository/)
+  assert.equal(await readFile(path.join(folder, '.git/config'), 'utf8'), before)
+  await git('status')
+  await git('-C', 'sub', 'status')
+  await git('-C', 'bare', 'status').catch(() => undefined)
+  assert.deepEqual((await readdir(folder)).sort(), ['.git', 'bare', 'good.txt', 'sub'])
+  for (const into of ['.git', '.git/hooks/', '.GIT/']) {
+    const { code, stderr } = await files('pull', id, '/good.txt', path.join(folder, into))
+    assert.deepEqual([code, stderr.includes('inside a Git repository')], [2, true], into)
+  }
+})
+
+test('names that some system takes for .git, for a device or for another name are refused', async (t) => {
+  const { folder } = await temporaryFolder(t)
+  const target = path.join(folder, 'in')
+  const names = [
+    ...['.git', '.GIT', '.gIt', 'git~1', 'GIT~2', '.git.', '.git ', '.git. .', '.git::$INDEX'],
+    ...['.git:x', '.g\u200cit', '\ufeff.git', '.git\u206f', '\uff0egit', '.g\u0131t', '.\u00adgit'],
+    ...['CON', 'con', 'NUL', 'nul.txt', 'Com1', 'COM9.log', 'lpt1', 'aux.c', 'PRN ', 'com\u00b9'],
+    ...['\u202etxt.exe', 'a\u2066b', 'a\rb', 'a\x1b[2Jb', '.\u200b', '\u200b', '\u2024\u2024'],
+  ]
+  const good = ['.gitignore', 'git', '.github', 'console', 'com10', 'grüß 👩\u200d💻.txt', 'git~']
+  const paths = [...names, ...good].flatMap((name) => [`/${name}`, `/${name}-/${name}/x`])
+  const url = await lyingServer(t, paths)
+  const ended = await runHere(['files', 'pull', 's_1', '/', target, '--url', url, '--json'])
+  assert.equal(ended.code, 1)
+  const { done, failed } = JSON.parse(ended.stdout)
+  assert.equal(failed.length, 2 * names.length)
+  assert.equal(done.length, 2 * good.length)
+  const written = await readdir(target, { recursive: true })
+  assert.deepEqual(
+    written.filter((name) => names.includes(path.basename(name))),
+    [],
+  )
+})
+
+test('a file that exists is replaced with --force only, and files that begin with a dot are listed', async (t) => {
+  const { id, folder } = await sessionWith(t, {
+    '/.bashrc': 'evil',
+    '/mine.txt': 'theirs',
+    '/new.txt': 'new',
+    '/same.txt': 'same',
+  })
+  await writeFile(path.join(folder, 'mine.txt'), 'mine')
+  await writeFile(path.join(folder, 'same.txt'), 'same')
+  const entries = async () => (await readdir(folder)).sort()
+  for (const more of [[], ['--dry-run']]) {
+    const kept = await files('pull', id, '/', folder, ...more)
+    assert.deepEqual([kept.code, kept.stdout], [1, ''])
+    assert.match(kept.stderr, /^\S+\/mine\.txt: it exists already, and --force would replace it$/m)
+    assert.match(kept.stderr, /1 the same already, 1 failed\.\nNothing was written\.\n$/)
+    assert.deepEqual(await entries(), ['mine.txt', 'same.txt'])
+  }
+  const forced = await files('pull', id, '/', folder, '--force')
+  assert.equal(forced.code, 0)
+  assert.match(forced.stderr, /3 fetched[\s\S]*Hidden[^\n]*:\n {2}\S+\/\.bashrc\n$/)
+  assert.equal(await readFile(path.join(folder, 'mine.txt'), 'utf8'), 'theirs')
+  assert.deepEqual(await entries(), ['.bashrc', 'mine.txt', 'new.txt', 'same.txt'])
+})
+
+test('a file can be fetched under another name, once', async (t) => {
+  const { id, folder } = await sessionWith(t, { '/a.txt': 'a', '/b.txt': 'b' })
+  const target = path.join(folder, 'sub/other.txt')
+  assert.equal((await files('pull', id, '/a.txt', target)).stdout, `${target}\n`)
+  assert.equal((await files('pull', id, '/b.txt', target)).code, 1)
+  assert.equal(await readFile(target, 'utf8'), 'a')
 })
 
 test('progress is a bar on a terminal that goes again', async (t) => {

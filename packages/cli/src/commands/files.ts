@@ -75,13 +75,18 @@ const pull = defineCommand({
   summary:
     'fetches a file, or a directory with all that is in it; `/` at the end of where to: into it',
   positionals: ['<session>', '<path>', '[local]'],
-  flags: dryRun,
+  flags: { force: { type: 'boolean', about: 'replaces files that exist' }, ...dryRun },
   async run(context, { words: [sessionId, from, to = './'], flags }) {
     const { pull } = await import('../files/pull.ts')
     const { report } = await import('../files/transfer.ts')
-    const isDryRun = flags['dry-run']
-    const outcome = await pull(context, { sessionId: sessionId!, from: from!, to, isDryRun })
-    return report(context, outcome, isDryRun ? 'would be fetched' : 'fetched')
+    const { force: isForced, 'dry-run': isDryRun } = flags
+    const pulling = { sessionId: sessionId!, from: from!, to, isDryRun, isForced }
+    const outcome = await pull(context, pulling)
+    const code = await report(context, outcome, isDryRun ? 'would be fetched' : 'fetched')
+    if (outcome.hasConflicts) context.out.note('Nothing was written.')
+    if (outcome.hidden.length > 0) context.out.note('Hidden, since a name begins with a dot:')
+    for (const file of outcome.hidden) context.out.note(`  ${oneLine(file)}`)
+    return code
   },
 })
 

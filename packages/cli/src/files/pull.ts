@@ -1,40 +1,113 @@
-import { lstat, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { link, lstat, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { type FileStat, OutlastError } from '@outlast/sdk'
 import type { Context } from '../command.ts'
+import { UsageError } from '../failure.ts'
 import { makeFolder } from '../folder.ts'
+import { isInsideGit, nameProblem, repositoriesBelow } from './names.ts'
 import { bytesOf, findPath, type Remote, remotePath } from './remote.ts'
 import { type Outcome, transfer, type Work } from './transfer.ts'
 
-type Pulled = Pick<FileStat, 'path' | 'is_directory'>
+type Pulled = Pick<FileStat, 'path' | 'is_directory'> & { size_bytes?: number }
 
-/** Fetches a file, or a directory with all that is in it. `/` at the end of where to: into it. */
-export async function pull(
-  context: Context,
-  {
-    sessionId,
-    from,
-    to,
-    isDryRun,
-  }: { sessionId: string; from: string; to: string; isDryRun: boolean },
-): Promise<Outcome> {
+export type Pulling = {
+  sessionId: string
+  from: string
+  to: string
+  isDryRun: boolean
+  /** Replace files that exist. */
+  isForced: boolean
+}
+
+/** `hidden`: files that were written and that most listings leave out, since a name begins with a dot. */
+export type PullOutcome = Outcome & { hidden: string[]; hasConflicts: boolean }
+
+/**
+ * Fetches a file, or a directory with all that is in it. `/` at the end of where to: into it.
+ * Contract: without `isForced` no file is replaced; if one would have to be, nothing is written at all.
+ */
+export async function pull(context: Context, pulling: Pulling): Promise<PullOutcome> {
   const { outlast, signal } = context
+  const { sessionId, isDryRun } = pulling
+  if (isInsideGit(pulling.to)) {
+    throw new UsageError(`${pulling.to} is inside a Git repository's own files.`)
+  }
   const remote: Remote = { outlast, sessionId, signal }
+  const items = await itemsOf(remote, pulling)
+  const conflicts = new Set<string>()
+  const looked = await transfer(
+    context,
+    items.map(
+      (item): Work => ({ path: item.target, run: () => look(remote, item, pulling, conflicts) }),
+    ),
+  )
+  const isKept = conflicts.size > 0 || isDryRun
+  const wanted = new Set(isKept ? [] : looked.done)
+  const works = items
+    .filter(({ target }) => wanted.has(target))
+    .map(
+      (item): Work => ({ path: item.target, run: () => fetchOne(remote, item, pulling.isForced) }),
+    )
+  const fetched = await transfer(context, works)
+  const done = conflicts.size > 0 ? [] : isDryRun ? looked.done : fetched.done
+  const written = new Set(done)
+  const hidden = items.filter((item) => written.has(item.target) && isHidden(item))
+  return {
+    done,
+    same: looked.same,
+    failed: [...looked.failed, ...fetched.failed],
+    hidden: hidden.map(({ target }) => target),
+    hasConflicts: conflicts.size > 0,
+  }
+}
+
+/** Something of the session and where it goes: `names` below `folder`. */
+type Item = {
+  remote: Pulled
+  folder: string
+  names: readonly string[]
+  target: string
+  problem: string | undefined
+}
+
+const isHidden = ({ remote, names }: Item) =>
+  !remote.is_directory && names.some((name) => name.startsWith('.'))
+
+async function itemsOf(remote: Remote, { from, to }: Pulling): Promise<Item[]> {
   const base = remotePath(from)
   const found = base === '/' ? { path: '/', is_directory: true } : await findPath(remote, base)
   if (!found) throw new OutlastError('path_not_found', `${base} is not there.`, { status: 404 })
   // A directory becomes the one that is named, so that the same command again does the same; the root has no name.
   const isInside = to.endsWith('/') || (!found.is_directory && (await isFolder(to)))
-  const inside = isInside && base !== '/' ? [path.posix.basename(base)] : []
+  const isRenamed = !found.is_directory && !isInside
+  const folder = isRenamed ? path.dirname(to) : to
+  const own = isRenamed ? path.basename(to) : path.posix.basename(base)
+  const inside = isRenamed || (isInside && base !== '/') ? [own] : []
   const all: Pulled[] = found.is_directory ? await below(remote, base) : [found]
-  const works = all.map((one): Work => {
-    const names = [...inside, ...namesBelow(base, one.path)]
-    return {
-      path: path.join(to, ...names),
-      run: () => fetchOne(remote, one, { folder: to, names, isDryRun }),
-    }
-  })
-  return transfer(context, works)
+  const placed = all.map((one) => ({ one, names: [...inside, ...namesBelow(base, one.path)] }))
+  const repositories = repositoriesBelow(
+    folder,
+    placed.map(({ names }) => names),
+  )
+  return placed.map(({ one, names }) => ({
+    remote: one,
+    folder,
+    names,
+    target: path.join(folder, ...names),
+    problem: problemOf(folder, names, repositories),
+  }))
+}
+
+/** Contract: gives a reason for every name that would lead elsewhere, whatever the server says. */
+function problemOf(folder: string, names: readonly string[], repositories: ReadonlySet<string>) {
+  const problems = names.map((name) => nameProblem(name))
+  const isInRepository = names.some((_, at) =>
+    repositories.has(path.join(folder, ...names.slice(0, at))),
+  )
+  return (
+    problems.find((problem) => problem !== undefined) ??
+    (isInRepository ? 'Git would take its directory for a repository' : undefined)
+  )
 }
 
 const isFolder = (file: string) =>
@@ -54,30 +127,43 @@ const namesBelow = (base: string, file: string) =>
     .split('/')
     .filter((name) => name !== '')
 
-type Place = { folder: string; names: readonly string[]; isDryRun: boolean }
-
-async function fetchOne({ outlast, sessionId, signal }: Remote, one: Pulled, place: Place) {
-  const { folder, names, isDryRun } = place
-  for (const name of names) checkName(name)
-  const target = path.join(folder, ...names)
-  if (one.is_directory) {
-    if (await isDirectory(target)) return 'same' as const
-    if (!isDryRun) await makeFolders(folder, names)
-    return 'done' as const
+/** What is to be done: nothing where the same is there already. Contract: throws where it cannot be done, or must not. */
+async function look(
+  { outlast, sessionId, signal }: Remote,
+  { remote, target, problem }: Item,
+  { isForced }: Pulling,
+  conflicts: Set<string>,
+) {
+  if (problem) throw new Error(problem)
+  const known = await lstat(target).catch(() => undefined)
+  if (!known) return 'done' as const
+  if (remote.is_directory && known.isDirectory()) return 'same' as const
+  if (known.isDirectory()) throw new Error('there is a directory of its name')
+  if (remote.is_directory) throw new Error('there is a file of its name')
+  if (known.isFile() && known.size === remote.size_bytes) {
+    const bytes = bytesOf(await outlast.files.read(sessionId, remote.path, { signal }))
+    if (bytes.equals(await readFile(target))) return 'same' as const
   }
-  const bytes = bytesOf(await outlast.files.read(sessionId, one.path, { signal }))
-  if (await isSame(target, bytes)) return 'same' as const
-  if (isDryRun) return 'done' as const
-  await makeFolders(folder, names.slice(0, -1))
-  await writeWhole(target, bytes, signal)
-  return 'done' as const
+  if (isForced) return 'done' as const
+  conflicts.add(target)
+  throw new Error(existsAlready)
 }
 
-/** Contract: throws for a name that would lead elsewhere, whatever the server says. */
-function checkName(name: string): void {
-  const isElsewhere = name === '.' || name === '..' || /[/\\\0]/.test(name)
-  const isOfWindows = process.platform === 'win32' && /[<>:"|?*]|[. ]$/.test(name)
-  if (isElsewhere || isOfWindows) throw new Error('its name is not possible here')
+const existsAlready = 'it exists already, and --force would replace it'
+
+async function fetchOne(
+  { outlast, sessionId, signal }: Remote,
+  { remote, folder, names, target }: Item,
+  isForced: boolean,
+) {
+  if (remote.is_directory) {
+    await makeFolders(folder, names)
+    return 'done' as const
+  }
+  const bytes = bytesOf(await outlast.files.read(sessionId, remote.path, { signal }))
+  await makeFolders(folder, names.slice(0, -1))
+  await writeWhole({ file: target, bytes, isForced }, signal)
+  return 'done' as const
 }
 
 const isDirectory = (file: string) =>
@@ -85,12 +171,6 @@ const isDirectory = (file: string) =>
     (known) => known.isDirectory(),
     () => false,
   )
-
-async function isSame(file: string, bytes: Buffer): Promise<boolean> {
-  const known = await lstat(file).catch(() => undefined)
-  if (!known?.isFile() || known.size !== bytes.length) return false
-  return (await readFile(file)).equals(bytes)
-}
 
 /** Makes folders one below the other. Contract: goes through no link. */
 async function makeFolders(folder: string, names: readonly string[]): Promise<void> {
@@ -109,16 +189,32 @@ async function makeFolders(folder: string, names: readonly string[]): Promise<vo
 
 let drafts = 0
 
-/** Contract: the file is there whole or not at all. A link in its place is replaced, not followed. */
-async function writeWhole(file: string, bytes: Buffer, signal: AbortSignal): Promise<void> {
+type Writing = { file: string; bytes: Buffer; isForced: boolean }
+
+/**
+ * Contract: the file is there whole or not at all. A link in its place is replaced, not followed. Unless forced, nothing
+ * is replaced, also not what came into its place meanwhile.
+ */
+async function writeWhole({ file, bytes, isForced }: Writing, signal: AbortSignal): Promise<void> {
   if (await isDirectory(file)) throw new Error('there is a directory of its name')
-  makeFolder(path.dirname(file))
   const draft = path.join(path.dirname(file), `.outlast-${process.pid}-${++drafts}`)
   try {
     await writeFile(draft, bytes, { flag: 'wx', signal })
-    await rename(draft, file)
-  } catch (error) {
+    if (isForced) await rename(draft, file)
+    else await putInPlace(draft, file)
+  } finally {
     await rm(draft, { force: true })
-    throw error
+  }
+}
+
+/** Gives a file its name if nothing has it. */
+async function putInPlace(draft: string, file: string): Promise<void> {
+  try {
+    await link(draft, file)
+  } catch (error) {
+    const isTaken = (error as NodeJS.ErrnoException).code === 'EEXIST'
+    if (isTaken || (await lstat(file).catch(() => undefined))) throw new Error(existsAlready)
+    // File systems such as FAT have no links.
+    await rename(draft, file)
   }
 }

@@ -1,0 +1,79 @@
+import { lstatSync, readdirSync, realpathSync } from 'node:fs'
+import path from 'node:path'
+
+/** Code points that file systems leave out of a name, or that nobody sees. */
+const unseen = /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}]/gu
+const turning = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u
+
+/** A name as the most lenient file system compares it: HFS+ ignores code points, NTFS and APFS ignore case. */
+const folded = (name: string) =>
+  name.normalize('NFKC').replace(unseen, '').toUpperCase().toLowerCase()
+
+/** As Git checks it: trailing dots and spaces and streams of NTFS, and the short name that Windows gives `.git`. */
+const gitName = /^(?:\.git|git~\d+)[. ]*(?::|$)/
+/** Names that Windows opens as devices, whatever follows a dot. */
+const deviceName = /^(?:con|prn|aux|nul|clock\$|conin\$|conout\$|com\d|lpt\d) *(?:[.:]|$)/
+
+/** Why no file of this name is written; undefined when there is no reason. */
+export function nameProblem(name: string, platform: string = process.platform): string | undefined {
+  const plain = folded(name)
+  if (['', '.', '..'].includes(plain) || /[/\\\0]/.test(name))
+    return 'its name is not possible here'
+  if (gitName.test(plain)) return 'nothing is written to .git'
+  if (deviceName.test(plain)) return 'Windows reserves its name'
+  if (turning.test(name)) return 'its name has control characters'
+  const isOfWindows = platform === 'win32' && /[<>:"|?*]|[. ]$/.test(name)
+  return isOfWindows ? 'its name is not possible here' : undefined
+}
+
+/** Git takes a directory with these names for a repository, and obeys the settings in it. */
+function isRepository(names: ReadonlySet<string>): boolean {
+  const hasStore = names.has('objects') && names.has('refs')
+  return names.has('head') && (hasStore || names.has('commondir'))
+}
+
+const namesIn = (folder: string): string[] => {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+/** Directories that would be Git repositories after files of these names were written below `folder`. */
+export function repositoriesBelow(
+  folder: string,
+  files: readonly (readonly string[])[],
+): ReadonlySet<string> {
+  const children = new Map<string, Set<string>>()
+  for (const names of files) {
+    for (const [at, name] of names.entries()) {
+      const above = path.join(folder, ...names.slice(0, at))
+      const known = children.get(above) ?? new Set(namesIn(above).map(folded))
+      children.set(above, known.add(folded(name)))
+    }
+  }
+  return new Set([...children].flatMap(([at, names]) => (isRepository(names) ? [at] : [])))
+}
+
+/** Whether a folder of this machine belongs to what Git keeps: `.git` itself, or a repository without a work tree. */
+export function isInsideGit(folder: string): boolean {
+  for (let at = realPlace(path.resolve(folder)); ; at = path.dirname(at)) {
+    if (gitName.test(folded(path.basename(at)))) return true
+    if (isRepository(new Set(namesIn(at).map(folded)))) return true
+    if (path.dirname(at) === at) return false
+  }
+}
+
+/** Where a path leads, also when its end is not there yet. */
+function realPlace(file: string): string {
+  if (path.dirname(file) === file) return file
+  if (lstatSync(file, { throwIfNoEntry: false })) {
+    try {
+      return realpathSync(file)
+    } catch {
+      return file
+    }
+  }
+  return path.join(realPlace(path.dirname(file)), path.basename(file))
+}
