@@ -68,6 +68,10 @@ export const whole = {
   system_prompt: 'You are Ada.\n\nYou count.',
 }
 
+/** What no file of YAML 1.2 may hold (production 1, c-printable), and what YAML 1.1 takes for the end of a line. */
+const notYaml =
+  /[^\t\n\r\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u
+
 /** What an agent is, whenever it was made and under whatever id. */
 export function essence(agent: Agent) {
   const { id: _, harness_id: __, created_at: ___, updated_at: ____, ...rest } = agent
@@ -102,6 +106,7 @@ export function agentFiles(call: Call) {
       const file = await exportAgent(agent.id, `?format=${format}`)
       assert.equal(file.status, 200)
       const text = format === 'json' ? JSON.stringify(file.body) : file.body
+      if (format !== 'json') assert.doesNotMatch(text, notYaml, format)
       assert.deepEqual(essence(await imported(text)), essence(agent), `${format}: ${text}`)
     }
   }

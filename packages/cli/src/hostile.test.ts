@@ -7,6 +7,7 @@ import { startServer } from '../../../apps/server/test/server.ts'
 import { runHere } from '../test/here.ts'
 import { program } from '../test/program.ts'
 import { cutsAfter, type Listener, startHttp, startProxy } from '../test/proxy.ts'
+import { atTerminal } from '../test/terminal.ts'
 import { widthOf } from './width.ts'
 
 let url: string
@@ -22,6 +23,8 @@ before(async (t) => {
 const stack = /\n {4}at |node:internal|UnhandledPromise|\[object /
 /** What could move a cursor or turn colours on. */
 const control = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/
+
+const controlOrBidi = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]/
 
 /** A line of a shell in which `outlast` is the program. Its exit code is that of the program. */
 async function shell(line: string, env: Record<string, string> = {}) {
@@ -127,6 +130,51 @@ describe('what answers is not, or not quite, the server', { concurrency: true },
   })
 
   test('nobody', async () => againstAll('http://127.0.0.1:1', [3]))
+})
+
+test('names, exports and JSON of a server cannot move the cursor of a terminal', async (t) => {
+  const hostile = 'a\x1b]0;title\x07\x1b[2J\x9b2J\u202eb'
+  const organization = { id: 'org_1', name: hostile, role: 'owner', created_at: '2026-01-01' }
+  const answers: Record<string, unknown> = {
+    '/v1/auth/config': { mode: 'full', password_auth_enabled: true, oauth_providers: [] },
+    '/v1/auth/login': { access_token: 'token' },
+    '/v1/orgs': { data: [organization, organization], total: 2, offset: 0, limit: 100 },
+    '/v1/agents/a': { id: 'a', name: hostile, system_prompt: hostile, capabilities: [] },
+  }
+  const url = await startHttp(t, (incoming, outgoing) => {
+    incoming.resume()
+    const path = incoming.url!.split('?')[0]!
+    if (path.endsWith('/export')) {
+      const type = path.includes('agents') ? 'text/markdown' : 'application/x-ndjson'
+      outgoing.writeHead(200, { 'content-type': type }).end(hostile)
+      return
+    }
+    outgoing.setHeader('content-type', 'application/json')
+    outgoing.end(JSON.stringify(answers[path] ?? { data: [organization], total: 1 }))
+  })
+  const ours = /\x1b\[(?:\d*[mKJGC]|\?2004[hl])/g
+  const clean = (raw: string, about: string) =>
+    assert.doesNotMatch(raw.replace(ours, '').replaceAll('\r', ''), controlOrBidi, about)
+  const login = atTerminal(t, ['login', url, '--email', 'a@example.com'])
+  await login.sees(/Password: ?$/)
+  login.type('x\r')
+  await login.sees(/1 {2}a[\s\S]*Which organization\? \[1-2\] ?$/)
+  clean(login.raw(), 'login')
+  for (const args of [
+    ['agents', 'export', 'a'],
+    ['sessions', 'export', 'a'],
+    ['agents', 'get', 'a'],
+    ['agents', 'get', 'a', '--json'],
+    ['orgs', 'list'],
+    ['orgs', 'list', '--json'],
+  ]) {
+    const ended = atTerminal(t, [...args, '--url', url])
+    await ended.code
+    assert.match(ended.raw(), /a.*2J/s, args.join(' '))
+    clean(ended.raw(), args.join(' '))
+  }
+  const piped = await runHere(['agents', 'export', 'a', '--url', url])
+  assert.equal(piped.stdout, hostile)
 })
 
 test('an exchange goes on over a proxy that cuts every stream', async (t) => {

@@ -86,6 +86,26 @@ test('signing in again ends the key of before', async (t) => {
   )
 })
 
+test('the key that a login makes ends after 90 days, or as the flags say, and may do what they say', async (t) => {
+  const { typed, saved } = newPlace(t)
+  const args = ['login', server.url, '--email', person.email]
+  const daysOf = async () => {
+    const { body } = await person.call('GET', '/v1/auth/api-keys')
+    const made = body.data.find(({ id }: { id: string }) => id === saved().profiles.default.key_id)
+    const lasts = Date.parse(made.expires_at) - Date.parse(made.created_at)
+    return { days: Math.round(lasts / 86_400_000), scopes: made.scopes }
+  }
+  const answers: Answers = [['Password:', `${person.password}\r`]]
+  const usual = await typed(args, answers)
+  assert.match(usual.stderr, /The key ends on \d{4}-\S+Z \(in \d months\): `outlast login` makes/)
+  assert.deepEqual(await daysOf(), { days: 90, scopes: ['*'] })
+  const flags = ['--expires-in-days', '7', '--scopes', 'read', '--scopes', 'write']
+  assert.equal((await typed([...args, ...flags], answers)).code, 0)
+  assert.deepEqual(await daysOf(), { days: 7, scopes: ['read', 'write'] })
+  assert.equal((await typed([...args, '--scopes', 'all'], answers)).code, 2)
+  assert.equal((await typed([...args, '--expires-in-days', 'x'], answers)).code, 2)
+})
+
 test('a wrong password is code 4, and nothing is saved', async (t) => {
   const { typed, file } = newPlace(t)
   const { code } = await typed(

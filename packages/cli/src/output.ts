@@ -1,6 +1,7 @@
 import { columnsOf, hasColors, type Io } from './io.ts'
+import { harmless } from './style.ts'
 import { type Field, fieldLines, type Shown, tableOf } from './table.ts'
-import { manyLines } from './width.ts'
+import { exactJson, manyLines } from './width.ts'
 
 /** How a command answers: `text` for people, `json` for programs, `quiet` with ids only. */
 export type Mode = 'text' | 'json' | 'quiet'
@@ -30,6 +31,10 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
     err: hasColors(io, stderr, noColor),
   }
 
+  const decoder = new TextDecoder()
+  const shownText = (bytes: string | Uint8Array) =>
+    harmless(typeof bytes === 'string' ? bytes : decoder.decode(bytes, { stream: true }))
+
   /** Writes, and waits while whoever reads is slower. */
   async function write(text: string | Uint8Array): Promise<void> {
     if (text.length === 0 || stdout.destroyed) return
@@ -45,7 +50,8 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
     })
   }
 
-  const line = (text: string) => write(`${text}\n`)
+  const painted = (text: string) => write(`${text}\n`)
+  const line = (text: string) => painted(manyLines(text))
 
   const quietly = async (value: object) => {
     const id = idIn(value)
@@ -55,16 +61,20 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
   return {
     mode,
     colors,
-    write,
+    /** Bytes as they are, for programs. A terminal gets them as text that cannot move its cursor. */
+    write: (bytes: string | Uint8Array) => write(stdout.isTTY ? shownText(bytes) : bytes),
+    /** A line that cannot move a cursor: it may come from the server. */
     line,
+    /** A line with colours of ours, whose other parts were cleaned before. */
+    painted,
     /** Tells people what happened; programs do not see it. */
     note(text: string) {
-      if (mode !== 'quiet') stderr.write(`${text}\n`)
+      if (mode !== 'quiet') stderr.write(`${manyLines(text)}\n`)
     },
     /** One JSON value; `isLine` for those of a stream, one a line. */
-    json: (value: unknown, isLine = false) => line(JSON.stringify(value, null, isLine ? 0 : 2)),
+    json: (value: unknown, isLine = false) => line(exactJson(value, isLine ? 0 : 2)),
     /** A text of many lines that came from the server. */
-    text: (text: string) => line(manyLines(String(text)).replace(/\n+$/, '')),
+    text: (text: string) => line(String(text).replace(/\n+$/, '')),
     /** One thing: its fields, its JSON, or its id. */
     async item<T extends object>(value: T, fields: Fields, title?: string): Promise<void> {
       if (mode === 'json') return this.json(value)
@@ -76,7 +86,7 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
     async done<T extends object>(value: T, sentence: string): Promise<void> {
       if (mode === 'json') return this.json(value)
       if (mode === 'quiet') return quietly(value)
-      return line(manyLines(sentence))
+      return line(sentence)
     },
     /** Many things: a table, a JSON array, or their ids. Only a table waits for the last of them. */
     async list<T extends object>(
@@ -93,7 +103,7 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
       for await (const row of rows) kept.push(row)
       if (kept.length === 0) return this.note(empty)
       const { head, lines } = tableOf(kept, columns, columnsOf(stdout))
-      if (head) await line(colors.out ? `\x1b[1m${head}\x1b[22m` : head)
+      if (head) await painted(colors.out ? `\x1b[1m${head}\x1b[22m` : head)
       for (const text of lines) await line(text)
       const hint = 'hint' in rows ? rows.hint?.() : undefined
       if (hint) this.note(hint)
@@ -108,7 +118,7 @@ async function writeArray(
 ): Promise<void> {
   let before = '[\n'
   for await (const row of rows) {
-    await write(before + JSON.stringify(row, null, 2).replace(/^/gm, '  '))
+    await write(before + exactJson(row, 2).replace(/^/gm, '  '))
     before = ',\n'
   }
   await write(before === '[\n' ? '[]\n' : '\n]\n')

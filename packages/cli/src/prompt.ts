@@ -3,6 +3,7 @@ import { Writable } from 'node:stream'
 import type { Context } from './command.ts'
 import { Interrupted, UsageError } from './failure.ts'
 import type { Io } from './io.ts'
+import { manyLines } from './width.ts'
 
 /** Whether somebody can be asked. */
 export const canAsk = ({ stdin, stderr }: Io) => stdin.isTTY === true && stderr.isTTY === true
@@ -25,9 +26,10 @@ export function wordOf<W extends Words>(line: string, words: W): keyof W | undef
  */
 export function ask(
   { stdin, stderr }: Io,
-  question: string,
+  text: string,
   { isSecret = false }: { isSecret?: boolean } = {},
 ): Promise<string> {
+  const question = manyLines(text)
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const output = isSecret ? nowhere : stderr
   const lines = createInterface({ input: stdin, output, terminal: true, prompt: question })

@@ -24,8 +24,9 @@ export function paint({ text, style: { codes, href } }: Piece): string {
 }
 
 /**
- * Text of a server or model for a terminal: line breaks and tabs stay, nothing else that could move a cursor does.
+ * Text of a server or model for a terminal: line breaks and tabs stay, nothing else that could move a cursor or turn
+ * the direction of the text does.
  * Contract: goes by single characters, so that it does not matter where a stream is cut.
  */
 export const harmless = (text: string) =>
-  text.replace(/[\u2028\u2029]/g, '\n').replace(/[^\P{Cc}\n\t]/gu, '')
+  text.replace(/[\u2028\u2029]/g, '\n').replace(/[\u202a-\u202e\u2066-\u2069]|[^\P{Cc}\n\t]/gu, '')

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
 import { AgentId, HarnessId, ModelId, Timestamp } from './id.ts'
-import { oneOf, optional, pageOf } from './shape.ts'
+import { oneOf, optional, pageOf, ShownName } from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
 export const AgentStatus = oneOf('active', 'archived')
@@ -28,7 +28,7 @@ export const Agent = Type.Object(
 export type Agent = Static<typeof Agent>
 export const AgentPage = pageOf(Agent, 'AgentPage')
 
-const name = Type.String({ minLength: 1, maxLength: 255 })
+const name = ShownName
 const systemPrompt = Type.String({ minLength: 1, maxLength: 1_048_576 })
 const description = Type.String({ maxLength: 10_240 })
 const tags = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 })

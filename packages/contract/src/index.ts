@@ -187,7 +187,7 @@ export {
   SessionTokenPage,
   sessionTokenSecondsMax,
 } from './session-token.ts'
-export { type Page, PageQuery } from './shape.ts'
+export { type Page, PageQuery, withoutControls } from './shape.ts'
 export { TokenUsage } from './usage.ts'
 export { Me, Role, roles, SwitchOrganization, User, UserPage, UserQuery } from './user.ts'
 export { DurableHealth, TurnHistory, TurnHistoryQuery, Worker, WorkerPage } from './worker.ts'

@@ -1,9 +1,9 @@
 import { type Static, Type } from 'typebox'
 import { InvitationId, OrganizationId, Timestamp, Uuid } from './id.ts'
-import { optional, pageOf } from './shape.ts'
+import { optional, pageOf, ShownName } from './shape.ts'
 import { Email, Role } from './user.ts'
 
-const name = Type.String({ minLength: 1, maxLength: 255 })
+const name = ShownName
 
 /** Owns everything else. `role` is the asker's. */
 export const Organization = Type.Object(

@@ -41,3 +41,9 @@ export const PageQuery = Type.Object({
 export type PageQuery = Static<typeof PageQuery>
 
 export type Page<T> = { data: T[]; total: number; total_capped?: boolean }
+
+/** Text that moves no cursor of a terminal and breaks no line: what a name may hold. */
+export const withoutControls = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$'
+
+/** The name of something that people see in lists: one line, without control characters. */
+export const ShownName = Type.String({ minLength: 1, maxLength: 255, pattern: withoutControls })

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { OrganizationId, Timestamp, Uuid } from './id.ts'
-import { nullable, oneOf, PageQuery, pageOf } from './shape.ts'
+import { nullable, oneOf, PageQuery, pageOf, ShownName } from './shape.ts'
 
 /** What a member may do: each role includes those before it. */
 export const roles = ['viewer', 'member', 'admin', 'owner'] as const
@@ -12,7 +12,7 @@ export const Email = Type.String({
   maxLength: 254,
   description: 'Compared without regard to case.',
 })
-export const PersonName = Type.String({ minLength: 1, maxLength: 255 })
+export const PersonName = ShownName
 
 /** A person as others of the organization see them. `roles` are those in this organization. */
 export const User = Type.Object(

@@ -3,7 +3,6 @@ import { isLoopbackUrl } from '../config/host.ts'
 import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { withoutNul } from '../text.ts'
 import type { Tokens } from './tokens.ts'
 
 /** Loaded with the first sign-in elsewhere. */
@@ -128,7 +127,13 @@ function outsider({ issuer, subject, email, name, avatarUrl }: Claimed): Outside
   if (typeof subject !== 'string' || !/^[\x20-\x7e]+$/.test(subject)) return undefined
   if (typeof email !== 'string' || !emailPattern.test(email)) return undefined
   if (subject.length > subjectMax) return undefined
-  const called = typeof name === 'string' ? withoutNul(name).trim().slice(0, nameMax) : ''
+  const called =
+    typeof name === 'string'
+      ? name
+          .replace(/\p{Cc}+/gu, ' ')
+          .trim()
+          .slice(0, nameMax)
+      : ''
   const isPicture = typeof avatarUrl === 'string' && /^https?:\/\/[^\s\0]+$/.test(avatarUrl)
   return {
     issuer,

@@ -1,3 +1,4 @@
+import { withoutControls } from '@outlast/contract'
 import type { TObject } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import type { TLocalizedValidationError } from 'typebox/error'
@@ -44,6 +45,10 @@ function messageOf(error: TLocalizedValidationError): string {
       return `must be one of ${error.params.allowedValues.join(', ')}`
     case 'minLength':
       return error.params.limit === 1 ? 'must not be empty' : error.message
+    case 'pattern':
+      return String(error.params.pattern).includes(withoutControls)
+        ? 'must not hold control characters'
+        : error.message
     default:
       return error.message
   }

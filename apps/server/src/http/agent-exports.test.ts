@@ -88,6 +88,24 @@ test('an archived agent is exported, one that is not there is 404, another forma
   })
 })
 
+test('characters that YAML refuses are escaped, in every part of a file', async () => {
+  const some = [0x01, 0x1b, 0x7f, 0x80, 0x85, 0x9b, 0x9f, 0x2028, 0x2029, 0xfeff, 0xfffe, 0xffff]
+  for (const odd of some.map((code) => String.fromCharCode(code))) {
+    const text = `a${odd}b`
+    const config = { [text]: text, lines: `one\n${text}`, list: [{ [odd]: odd }] }
+    const fields = {
+      description: text,
+      tags: [text],
+      system_prompt: text,
+      capabilities: [{ ref: 'free', config }],
+    }
+    await files.expectRoundTrip(await createAgent(server, fields))
+    const rows = Array.from({ length: 2_000 }, () => text)
+    const large = { ...fields, capabilities: [{ ref: 'free', config: { rows } }] }
+    await files.expectRoundTrip(await createAgent(server, large))
+  }
+})
+
 test('secrets of a config are in no file', async () => {
   const config = { key: 'sesame', url: 'https://example.com' }
   const agent = await createAgent(server, { capabilities: [{ ref: 'guarded', config }] })
@@ -105,7 +123,7 @@ test('every name makes a file name that is safe', async () => {
     ['My Agent', 'filename="my-agent.md"'],
     ['../../etc/passwd', 'filename="etc-passwd.md"'],
     ['"; filename="evil.exe', 'filename="filename-evil-exe.md"'],
-    ['C:\\x\r\ny', 'filename="c-x-y.md"'],
+    ['C:\\x/y', 'filename="c-x-y.md"'],
     ['***', 'filename="agent.md"'],
     ['Ада', `filename="agent.md"; filename*=UTF-8''%D0%B0%D0%B4%D0%B0.md`],
     ['😀', 'filename="agent.md"'],
@@ -154,7 +172,7 @@ const oddConfig = fc.dictionary(oddText, fc.oneof(oddText, oddValue), { maxKeys:
 
 const oddAgent = fc.record(
   {
-    name: oddText.map((text) => [...text].slice(0, 60).join('')),
+    name: oddText.map((text) => [...text.replace(/\p{Cc}/gu, '')].slice(0, 60).join('') || 'x'),
     system_prompt: oddText,
     description: oddText,
     default_model_id: fc.constant(simulatedModel),

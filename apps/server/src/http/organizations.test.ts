@@ -41,6 +41,26 @@ test('an organization is renamed by its administrators, and nobody else sees it'
   expectStatus(await one.call('PATCH', path, { name: '' }), 400, 'invalid_request')
 })
 
+test('names of organizations, people and agents hold no control characters', async (t) => {
+  const server = await startGuarded(t)
+  const { call, orgId } = await registerPerson(server)
+  for (const odd of ['\0', '\n', '\x1b]0;x\x07', '\x7f', '\x9b2J']) {
+    const name = `a${odd}b`
+    const person = { email: 'odd@example.com', password: 'a long password', name }
+    for (const answer of [
+      await call('POST', '/v1/orgs', { name }),
+      await call('PATCH', `/v1/orgs/${orgId}`, { name }),
+      await call('POST', '/v1/agents', { name, system_prompt: 'x' }),
+      await server.call('POST', '/v1/auth/register', person),
+    ]) {
+      const { details, error } = expectStatus(answer, 400, 'invalid_request')
+      assert.equal(details[0].path, 'name')
+      assert.match(error, /name must not (?:hold control characters|contain NUL)/)
+    }
+  }
+  expectStatus(await call('POST', '/v1/orgs', { name: 'Größe 👩\u200d💻 日本' }), 201)
+})
+
 test('a person with several organizations says which, and can switch', async (t) => {
   const server = await startGuarded(t)
   const person = await registerPerson(server)

@@ -30,7 +30,7 @@ export const doctor: Noun = {
           waiting.clear()
           findings.push(finding)
           if (out.mode !== 'text') continue
-          for (const line of linesOf(finding, io.stdout, out.colors.out)) await out.line(line)
+          for (const line of linesOf(finding, io.stdout, out.colors.out)) await out.painted(line)
         }
       } finally {
         waiting.clear()

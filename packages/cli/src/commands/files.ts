@@ -4,7 +4,6 @@ import { exitCodes, UsageError } from '../failure.ts'
 import { bytesOf, findPath, remotePath, within } from '../files/remote.ts'
 import { sizeText } from '../progress.ts'
 import { confirmed } from '../prompt.ts'
-import { harmless } from '../style.ts'
 import { oneLine } from '../width.ts'
 
 const dryRun = {
@@ -50,11 +49,10 @@ const cat = defineCommand({
     const file = await outlast.files.read(words[0]!, place, { signal })
     if (out.mode === 'json') return out.json(file)
     const bytes = bytesOf(file)
-    if (!io.stdout.isTTY) return out.write(bytes)
-    if (file.encoding === 'base64') {
+    if (io.stdout.isTTY && file.encoding === 'base64') {
       throw new UsageError(`${place} is no text (${sizeText(bytes.length)}): send it into a file.`)
     }
-    await out.write(harmless(bytes.toString('utf8')))
+    await out.write(bytes)
   },
 })
 

@@ -3,6 +3,7 @@ import type { AuthConfig, Outlast } from '@outlast/sdk'
 import { clientOf } from '../client.ts'
 import { type Context, defineCommand, type Noun } from '../command.ts'
 import { UsageError } from '../failure.ts'
+import { countIfGiven } from '../list.ts'
 import {
   type Credentials,
   checkUrl,
@@ -12,8 +13,11 @@ import {
   writeCredentials,
 } from '../profiles.ts'
 import { ask, canAsk, readInput } from '../prompt.ts'
+import { moment } from '../time.ts'
+import { oneLine } from '../width.ts'
 
 const urlDefault = 'http://localhost:9000'
+const daysDefault = 90
 
 export const login: Noun = {
   '': defineCommand({
@@ -23,6 +27,18 @@ export const login: Noun = {
     flags: {
       'with-token': { type: 'boolean', about: 'reads an API key from stdin' },
       email: { type: 'string', value: 'E-MAIL', about: 'signs in with a password' },
+      scopes: {
+        type: 'string',
+        multiple: true,
+        choices: ['read', 'write', 'admin', '*'],
+        value: 'SCOPE',
+        about: 'what the key that it makes may do (*)',
+      },
+      'expires-in-days': {
+        type: 'string',
+        value: 'DAYS',
+        about: `how long the key that it makes works (${daysDefault})`,
+      },
     },
     async run(context, { words, flags }) {
       const { io, given, out, signal } = context
@@ -30,7 +46,7 @@ export const login: Noun = {
       const url = await urlOf(context, words[0])
       const server = clientOf({ url })
       const config = await server.auth.getConfig({ signal })
-      const signedIn = await signIn(context, { url, server, config, flags })
+      const { until, ...signedIn } = await signIn(context, { url, server, config, flags })
       const profile = { url, ...signedIn, ...(given.org && { org_id: given.org }) }
       const name = given.profile || nameFor(credentials, url)
       const profiles = { ...credentials.profiles, [name]: profile }
@@ -41,6 +57,7 @@ export const login: Noun = {
         ? `Signed in to ${url}${who}.`
         : `Saved ${url}; it needs no signing in.`
       await out.done({ id: name, url, org_id: profile.org_id ?? null }, sentence)
+      if (until) out.note(`The key ends on ${until}: \`outlast login\` makes another one.`)
       out.note(`Profile ${name} is in use; it is kept in ${credentialsFile(io)}.`)
     },
   }),
@@ -83,12 +100,21 @@ type SigningIn = {
   url: string
   server: Outlast
   config: AuthConfig
-  flags: { 'with-token': boolean; email: string | undefined }
+  flags: {
+    'with-token': boolean
+    email: string | undefined
+    scopes: readonly string[]
+    'expires-in-days': string | undefined
+  }
 }
 
-type SignedIn = Omit<Profile, 'url'>
+/** `until`: when the key ends that was made. */
+type SignedIn = Omit<Profile, 'url'> & { until?: string }
 
-async function signIn(context: Context, { url, server, config, flags }: SigningIn) {
+async function signIn(
+  context: Context,
+  { url, server, config, flags }: SigningIn,
+): Promise<SignedIn> {
   const { given, io } = context
   if (config.mode === 'none') return {}
   if (flags['with-token']) return checkedKey(context, url, (await readInput(context)).trim())
@@ -97,7 +123,7 @@ async function signIn(context: Context, { url, server, config, flags }: SigningI
     throw new UsageError('Nobody can be asked here: give a key on stdin with --with-token.')
   }
   const email = flags.email ?? (await emailOf(context, url, config))
-  if (email !== '') return withPassword(context, { url, server, email })
+  if (email !== '') return withPassword(context, { url, server, email, flags })
   return checkedKey(context, url, await ask(io, 'API key: ', { isSecret: true }))
 }
 
@@ -121,16 +147,20 @@ async function checkedKey({ signal }: Context, url: string, api_key: string): Pr
 
 async function withPassword(
   context: Context,
-  { url, server, email }: { url: string; server: Outlast; email: string },
+  { url, server, email, flags }: Omit<SigningIn, 'config'> & { email: string },
 ): Promise<SignedIn> {
   const { io, signal } = context
+  const expires_in_days = countIfGiven(flags['expires-in-days'], '--expires-in-days') ?? daysDefault
+  const scopes = flags.scopes.length > 0 ? { scopes: flags.scopes as ['read'] } : {}
   const password = await ask(io, 'Password: ', { isSecret: true })
   const { access_token } = await server.auth.login({ email, password }, { signal })
   const org_id = await orgFor(context, clientOf({ url, api_key: access_token }))
   const user = clientOf({ url, api_key: access_token, org_id })
-  const { key, id } = await user.apiKeys.create({ name: `outlast on ${hostname()}` }, { signal })
+  const name = `outlast on ${hostname()}`
+  const made = await user.apiKeys.create({ name, expires_in_days, ...scopes }, { signal })
   await user.auth.logout({ signal })
-  return { api_key: key, key_id: id, org_id }
+  const until = moment(made.expires_at)
+  return { api_key: made.key, key_id: made.id, org_id, ...(until && { until }) }
 }
 
 /** The organization that the key shall belong to. */
@@ -139,7 +169,7 @@ async function orgFor({ io, given, signal }: Context, user: Outlast): Promise<st
   const { data } = await user.organizations.list({ limit: 100 }, { signal })
   if (data.length === 0) throw new UsageError('You are in no organization.')
   if (data.length === 1) return data[0]!.id
-  for (const [at, { name }] of data.entries()) io.stderr.write(`${at + 1}  ${name}\n`)
+  for (const [at, { name }] of data.entries()) io.stderr.write(`${at + 1}  ${oneLine(name)}\n`)
   const answer = await ask(io, `Which organization? [1-${data.length}] `)
   const chosen = data[Number(answer) - 1]
   if (!chosen) throw new UsageError(`${answer} is none of them.`)

@@ -1,6 +1,6 @@
 import type { Agent, CapabilityUse } from '@outlast/contract'
 import { textOf } from './read.ts'
-import { writeYaml } from './yaml.ts'
+import { escapedIn, isPlainText, writeYaml } from './yaml.ts'
 
 export const formats = {
   markdown: { type: 'text/markdown', ending: 'md', write: writeMarkdown },
@@ -29,11 +29,11 @@ function fieldsOf(agent: Agent): Fields {
 
 const shortened = (use: CapabilityUse) => (Object.keys(use).length === 1 ? use.ref : use)
 
-/** The prompt is the body, unless it would come back changed. */
+/** The prompt is the body, unless it would come back changed or holds characters that a file of text should not. */
 function writeMarkdown(agent: Agent): string {
   const { system_prompt } = agent
   const fields = fieldsOf(agent)
-  if (textOf(system_prompt) !== system_prompt) {
+  if (textOf(system_prompt) !== system_prompt || !isPlainText(system_prompt)) {
     return `---\n${writeFields({ ...fields, system_prompt })}---\n`
   }
   return `---\n${writeFields(fields)}---\n\n${system_prompt}\n`
@@ -47,7 +47,7 @@ function writeJson(agent: Agent): string {
   return toJson({ ...fieldsOf(agent), system_prompt: agent.system_prompt })
 }
 
-const toJson = (fields: Fields) => `${JSON.stringify(fields, null, 2)}\n`
+const toJson = (fields: Fields) => `${escapedIn(JSON.stringify(fields, null, 2))}\n`
 
 function writeFields(fields: Fields): string {
   return countValues(fields, valuesMax) > valuesMax ? toJson(fields) : writeYaml(fields)

@@ -18,7 +18,7 @@ const depthMax = 100
 
 /** Text with more lines than this is written on one, so that it stays below the limit above. */
 const blockLinesMax = 10_000
-const blockText =
+const plainText =
   /^[\n\t\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]*$/u
 
 export type YamlFile = {
@@ -110,26 +110,37 @@ function checkKeys({ items }: YAMLMap, at: (offset: number) => Place) {
 
 const startOf = (node: Node) => node.range?.[0] ?? 0
 
-/** Contract: reading it again gives the same value. Text of several lines stands as it is where YAML can hold it so. */
+/** What YAML refuses, or takes for the end of a line, and JSON does not escape. */
+const unwritable = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g
+
+/** Contract: takes a text in which such characters stand in double quotes only. */
+export const escapedIn = (text: string) =>
+  text.replace(unwritable, (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`)
+
+/** Whether a text can stand in a file of YAML as it is. */
+export const isPlainText = (text: string) => plainText.test(text)
+
+/** Contract: reading it again gives the same value, and every character is one that YAML 1.2 takes. Text of several lines stands as it is where YAML can hold it so. */
 export function writeYaml(value: object): string {
   const document = new Document(value, { aliasDuplicateObjects: false })
   visit(document, {
     Scalar(where, node) {
-      if (where !== 'key' && typeof node.value === 'string' && isBlock(node.value)) {
-        node.type = 'BLOCK_LITERAL'
-      }
+      if (typeof node.value !== 'string') return
+      if (where !== 'key' && isBlock(node.value)) node.type = 'BLOCK_LITERAL'
+      if (where === 'key' && !isPlainText(node.value)) node.type = 'QUOTE_DOUBLE'
     },
   })
-  return document.toString({
+  const text = document.toString({
     lineWidth: 0,
     defaultStringType: 'QUOTE_DOUBLE',
     defaultKeyType: 'PLAIN',
     doubleQuotedAsJSON: true,
   })
+  return escapedIn(text)
 }
 
 /** Space at its ends would be taken for the block's own. */
 function isBlock(text: string): boolean {
   const lines = linesIn(text, blockLinesMax)
-  return lines > 0 && lines <= blockLinesMax && text === text.trim() && blockText.test(text)
+  return lines > 0 && lines <= blockLinesMax && text === text.trim() && isPlainText(text)
 }
