@@ -195,8 +195,10 @@ test('a line that was begun before the question was shown is a message, not an a
   await untilAsked(id)
   type('\r')
   await sees(question)
-  const messages = await eventsOf(server, id, '?types=input.message')
-  assert.match(JSON.stringify(messages.at(-1)), /"text":"yes"/)
+  await eventually(async () => {
+    const messages = await eventsOf(server, id, '?types=input.message')
+    return JSON.stringify(messages.at(-1)).includes('"text":"yes"')
+  })
   assert.equal((await decisionsOf(id)).length, 0)
   type('a\r')
   await sees(/✓ write_file/)
