@@ -6,12 +6,13 @@ import { recordAudit } from '../store/audit-log.ts'
 import type { Database, Db } from '../store/database.ts'
 import { takeInvitation, takeInvitationsOf } from '../store/invitations.ts'
 import { createLogin, endLogin, membershipsOf, newLoginId, rotateLogin } from '../store/logins.ts'
-import { addMember } from '../store/members.ts'
+import { addMember, makeOwner } from '../store/members.ts'
 import { createOrganization } from '../store/organizations.ts'
 import { defaultOrganization } from '../store/seeds.ts'
 import {
   type Account,
   addIdentity,
+  claimAdminAccount,
   createAccount,
   findAccount,
   findAccountByEmail,
@@ -62,7 +63,7 @@ export async function signInWithPassword(
     seconds: attemptSeconds,
   })
   await limits.attempt({ subject, capacity: attemptsPerEmail, seconds: attemptSeconds })
-  const account = await accountOf(signIn, { email, password })
+  const account = await accountOf(signIn, { email, password }, visitor)
   if (!account) {
     await recordFailure(db, email, visitor)
     throw new ApiError('invalid_login')
@@ -71,11 +72,13 @@ export async function signInWithPassword(
   return openLogin(signIn, account, { visitor, action: 'login', config })
 }
 
-async function accountOf({ config, db }: SignIn, { email, password }: Password) {
+async function accountOf({ config, db }: SignIn, { email, password }: Password, visitor: Visitor) {
   if (isAdmin(config, email)) {
     // As long as anybody else's.
     await verifyPassword(undefined, password)
-    return sameText(config.AUTH_ADMIN_PASSWORD!, password) ? ensureAdmin(db, email) : undefined
+    return sameText(config.AUTH_ADMIN_PASSWORD!, password)
+      ? ensureAdmin(db, email, visitor)
+      : undefined
   }
   const allowed = config.AUTH_MODE === 'full' && !config.AUTH_DISABLE_PASSWORD
   const account = allowed ? await findAccountByEmail(db, email) : undefined
@@ -87,12 +90,17 @@ function sameText(one: string, other: string) {
   return timingSafeEqual(a!, b!)
 }
 
-/** The account of the settings' administrator, owner of the default organization. */
-async function ensureAdmin(database: Database, email: string): Promise<Account> {
+/** The account of the settings' administrator, who owns the default organization. */
+async function ensureAdmin(database: Database, email: string, visitor: Visitor): Promise<Account> {
   return database.transaction(async (db) => {
-    const found = await findAccountByEmail(db, email)
-    const account = found ?? (await createAccount(db, { email, name: 'Administrator' }))
-    await addMember(db, defaultOrganization, account.id, 'owner')
+    const { account, isNew } = await claimAdminAccount(db, email)
+    if (!isNew) {
+      await addMember(db, defaultOrganization, account.id, 'owner')
+      return account
+    }
+    await makeOwner(db, defaultOrganization, account.id)
+    const orgIds = (await membershipsOf(db, account.id)).map(({ org_id }) => org_id)
+    await recordAudit(db, orgIds, userEntry(account, 'admin_account_claimed', visitor))
     return account
   })
 }

@@ -22,7 +22,7 @@ import {
 } from '../access/sign-in.ts'
 import { hashOf } from '../access/tokens.ts'
 import { ApiError } from '../errors.ts'
-import { createLoginState, endOtherLogins, takeLoginState } from '../store/logins.ts'
+import { createLoginState, endLogins, takeLoginState } from '../store/logins.ts'
 import { endTokensOfSignIns } from '../store/session-tokens.ts'
 import { findAccount } from '../store/users.ts'
 import type { Api } from './api.ts'
@@ -215,7 +215,7 @@ export function authRoutes({ app, node }: Api): void {
         wanted: body.new_password,
       }
       await changePassword(signIn(), unit, change)
-      await endOtherLogins(unit, principal.userId, principal.loginId!)
+      await endLogins(unit, principal.userId, principal.loginId!)
       await endTokensOfSignIns(unit, principal.userId)
       request.auditNote = { target: principal.userId }
       return reply.code(204).send()

@@ -93,15 +93,16 @@ export async function endLogin(db: Db, id: string) {
   return gone
 }
 
-/** Ends a person's sign-ins, but the one that is kept. */
-export async function endOtherLogins(db: Db, userId: string, keptId: string): Promise<void> {
+/** Ends a person's sign-ins on all nodes, but one that is kept; returns how many. Contract: `db` is a transaction. */
+export async function endLogins(db: Db, userId: string, keptId?: string): Promise<number> {
   const gone = await db.kysely
     .deleteFrom('logins')
     .where('user_id', '=', userId)
-    .where('id', '!=', keptId)
+    .$if(keptId !== undefined, (query) => query.where('id', '!=', keptId!))
     .returning('id')
     .execute()
   if (gone.length > 0) await recordChange(db, ...gone.map(({ id }) => subjectOf.login(id)))
+  return gone.length
 }
 
 /** Remembers a sign-in that goes out to an issuer. */

@@ -26,6 +26,18 @@ export async function addMember(db: Db, orgId: string, userId: string, role: Rol
   await recordChange(db, subjectOf.user(userId))
 }
 
+/** Makes somebody an owner, whatever they were. */
+export async function makeOwner(db: Db, orgId: string, userId: string) {
+  await db.kysely
+    .insertInto('members')
+    .values({ org_id: orgId, user_id: userId, role: 'owner' })
+    .onConflict((conflict) =>
+      conflict.columns(['org_id', 'user_id']).doUpdateSet({ role: 'owner' }),
+    )
+    .execute()
+  await recordChange(db, subjectOf.user(userId), subjectOf.member(orgId, userId))
+}
+
 const joined = ({ kysely }: Db, orgId: string) =>
   kysely
     .selectFrom('members as m')

@@ -2,9 +2,11 @@ import type { User, UserQuery } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { newUuid } from '../ids.ts'
+import { recordChange, subjectOf } from './access-changes.ts'
 import type { Span } from './batches.ts'
 import type { Db } from './database.ts'
 import { isDuplicate } from './database-errors.ts'
+import { endLogins } from './logins.ts'
 
 /** A person as sign-in sees them. */
 export type Account = {
@@ -36,11 +38,13 @@ export type NewAccount = {
   passwordHash?: string
   authProvider?: string
   avatarUrl?: string | undefined
+  isSettingsAdmin?: boolean
 }
 
 /** Contract: throws `email_taken`. */
 export async function createAccount({ kysely }: Db, account: NewAccount): Promise<Account> {
   const { email, name, passwordHash = null, authProvider = 'local', avatarUrl = null } = account
+  const { isSettingsAdmin = false } = account
   try {
     return await kysely
       .insertInto('users')
@@ -51,6 +55,7 @@ export async function createAccount({ kysely }: Db, account: NewAccount): Promis
         password_hash: passwordHash,
         auth_provider: authProvider,
         avatar_url: avatarUrl,
+        is_settings_admin: isSettingsAdmin,
       })
       .returning(columns)
       .executeTakeFirstOrThrow()
@@ -65,6 +70,66 @@ export async function setPassword({ kysely }: Db, id: string, passwordHash: stri
     .set({ password_hash: passwordHash, updated_at: sql`clock_timestamp()` })
     .where('id', '=', id)
     .execute()
+}
+
+type ClaimedAccount = {
+  account: Account
+  /** True when another account of this address, or of an earlier administrator's, lost its credentials. */
+  isNew: boolean
+}
+
+/**
+ * The account that the settings' administrator signs in to, created when there is none.
+ * Contract: `db` is a transaction. An account that someone else made under that address, which was never verified, loses
+ * its password, sign-ins, keys and identities before it becomes the administrator's, once. The sign-ins of an earlier
+ * administrator of the settings end too.
+ */
+export async function claimAdminAccount(db: Db, email: string): Promise<ClaimedAccount> {
+  const found = await findAccountByEmail(db, email)
+  if (!found) {
+    const account = await createAccount(db, { email, name: 'Administrator', isSettingsAdmin: true })
+    await releaseOtherAdmins(db, account.id)
+    return { account, isNew: true }
+  }
+  const claimed = await db.kysely
+    .updateTable('users')
+    .set({
+      is_settings_admin: true,
+      password_hash: null,
+      disabled_at: null,
+      auth_provider: 'local',
+    })
+    .where('id', '=', found.id)
+    .where('is_settings_admin', '=', false)
+    .returning(columns)
+    .executeTakeFirst()
+  if (!claimed) return { account: found, isNew: false }
+  await endCredentials(db, claimed.id)
+  await releaseOtherAdmins(db, claimed.id)
+  return { account: claimed, isNew: true }
+}
+
+async function releaseOtherAdmins(db: Db, keptId: string) {
+  const released = await db.kysely
+    .updateTable('users')
+    .set({ is_settings_admin: false })
+    .where('is_settings_admin', '=', true)
+    .where('id', '!=', keptId)
+    .returning('id')
+    .execute()
+  for (const { id } of released) await endLogins(db, id)
+}
+
+/** Ends everything that somebody signs in or calls with. Contract: `db` is a transaction. */
+async function endCredentials(db: Db, userId: string) {
+  await endLogins(db, userId)
+  const keys = await db.kysely
+    .deleteFrom('api_keys')
+    .where('user_id', '=', userId)
+    .returning('id')
+    .execute()
+  await db.kysely.deleteFrom('identities').where('user_id', '=', userId).execute()
+  await recordChange(db, subjectOf.user(userId), ...keys.map(({ id }) => subjectOf.key(id)))
 }
 
 /** The person that an issuer means by a subject. */

@@ -1,0 +1,124 @@
+/** Accounts that were there before their address became the administrator's. Addresses are never verified. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import {
+  adminPassword,
+  callerWith,
+  createKey,
+  expectStatus,
+  type Person,
+  registerPerson,
+  signInAdmin,
+  startGuarded,
+  untilStatus,
+} from '../../apps/server/test/access.ts'
+import { createTestDatabase, runSql } from '../../apps/server/test/database.ts'
+import type { Call } from '../../apps/server/test/server.ts'
+import { createSession } from '../../apps/server/test/session.ts'
+
+type Server = { url: string; call: Call }
+
+const boss = 'boss@corp.example'
+const noAdmin = { AUTH_ADMIN_EMAIL: '', AUTH_ADMIN_PASSWORD: '' }
+
+/** Every credential that somebody can have: sign-in, key, key of a key, session tokens of each. */
+async function credentialsOf(server: Server, person: Person) {
+  const key = await createKey(server, person)
+  const child = await createKey(server, key)
+  const session = await createSession({ url: server.url, call: person.call })
+  const path = `/v1/sessions/${session.id}`
+  const tokenOf = async (call: Call) =>
+    expectStatus(await call('POST', `${path}/tokens`, { expires_in: 86_400 }), 201).token as string
+  const tokens = [await tokenOf(person.call), await tokenOf(key.call)]
+  return [
+    ...[person.bearer, key.key, child.key].map((shown) => ({ shown, path: '/v1/agents' })),
+    ...tokens.map((token) => ({ shown: `Bearer ${token}`, path })),
+  ]
+}
+
+const login = (server: Server, email: string, password: string) =>
+  server.call('POST', '/v1/auth/login', { email, password })
+
+async function signInAs(server: Server, email: string) {
+  const tokens = expectStatus(await login(server, email, adminPassword), 200)
+  return { tokens, call: callerWith(server.url, `Bearer ${tokens.access_token}`) }
+}
+
+const inDefault = { 'x-org-id': `org_${'0'.repeat(31)}1` }
+
+/** The same database under other settings, as after a restart. */
+const restart = (t: TestContext, databaseUrl: string, email: string) =>
+  startGuarded(t, { databaseUrl, env: email ? { AUTH_ADMIN_EMAIL: email } : noAdmin })
+
+test('an account that becomes the administrator loses every credential that it had', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const before = await restart(t, databaseUrl, '')
+  const stranger = await registerPerson(before, { email: boss })
+  const identity = `insert into identities (provider, subject, user_id) values ('x', 'y', '${stranger.id}')`
+  await runSql(databaseUrl, identity)
+  const held = await credentialsOf(before, stranger)
+  const server = await restart(t, databaseUrl, boss)
+  const use = ({ shown, path }: (typeof held)[number]) =>
+    callerWith(server.url, shown)('GET', path, undefined)
+  for (const one of held) expectStatus(await use(one), 200)
+
+  const admin = await signInAs(server, boss)
+  for (const one of held) await untilStatus(() => use(one), 401)
+  const { refresh_token } = stranger.tokens
+  const refreshed = await server.call('POST', '/v1/auth/refresh', { refresh_token })
+  expectStatus(refreshed, 401, 'invalid_refresh_token')
+  expectStatus(await login(server, boss, stranger.password), 401, 'invalid_login')
+  const me = expectStatus(await admin.call('GET', '/v1/auth/me', undefined, inDefault), 200)
+  assert.deepEqual([me.id, me.roles], [stranger.id, ['owner']])
+  const audit = await admin.call('GET', '/v1/audit-log', undefined, inDefault)
+  const actions = expectStatus(audit, 200).data.map(({ action }: { action: string }) => action)
+  assert.ok(actions.includes('admin_account_claimed'))
+  await assert.rejects(
+    runSql(databaseUrl, `${identity}, ('x', 'y', '${stranger.id}')`),
+    /duplicate/,
+  )
+  await runSql(databaseUrl, identity)
+
+  // Nor do the settings give the account back to whoever made it.
+  const after = await restart(t, databaseUrl, '')
+  expectStatus(await login(after, boss, stranger.password), 401, 'invalid_login')
+})
+
+test('an administrator who signs in again keeps sign-ins and keys', async (t) => {
+  const server = await startGuarded(t)
+  const first = await signInAdmin(server)
+  const key = await createKey(server, first)
+  await signInAdmin(server)
+  for (const { call } of [first, key]) expectStatus(await call('GET', '/v1/agents'), 200)
+  const again = await startGuarded(t, { databaseUrl: server.databaseUrl })
+  await signInAdmin(again)
+  for (const { call } of [first, key]) expectStatus(await call('GET', '/v1/agents'), 200)
+})
+
+test('another administrator in the settings takes over a registered account without its credentials', async (t) => {
+  const first = await startGuarded(t)
+  const former = await signInAdmin(first)
+  const stranger = await registerPerson(first, { email: boss })
+  const held = await credentialsOf(first, stranger)
+  const server = await restart(t, first.databaseUrl, boss)
+  const admin = await signInAs(server, boss)
+  for (const { shown, path } of held) {
+    await untilStatus(() => callerWith(server.url, shown)('GET', path), 401)
+  }
+  expectStatus(await admin.call('GET', '/v1/durable/workers', undefined, inDefault), 200)
+  // The administrator before is signed out, and has no password to sign in with.
+  await untilStatus(() => former.call('GET', '/v1/agents'), 401)
+  expectStatus(await login(server, 'admin@example.com', adminPassword), 401, 'invalid_login')
+})
+
+test('a member of the default organization who becomes the administrator owns it', async (t) => {
+  const first = await startGuarded(t)
+  const admin = await signInAdmin(first)
+  const orgId = inDefault['x-org-id']
+  const invitation = { email: boss, role: 'viewer' }
+  const made = await admin.call('POST', `/v1/orgs/${orgId}/invitations`, invitation)
+  await registerPerson(first, { email: boss, invitation: expectStatus(made, 201).token })
+  const server = await restart(t, first.databaseUrl, boss)
+  const { call } = await signInAs(server, boss)
+  assert.deepEqual(expectStatus(await call('GET', '/v1/auth/me'), 200).roles, ['owner'])
+})
