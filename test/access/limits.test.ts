@@ -287,6 +287,7 @@ test('a trusted proxy may hold as many connections as it likes', async (t) => {
     CONNECTIONS_PER_ADDRESS: most,
     TRUST_PROXY: '10.0.0.1,127.0.0.2/31',
   })
+
   const from = (address: string) =>
     Promise.all(Array.from({ length: most * 4 }, () => connect(t, server.url, address)))
   for (const address of ['127.0.0.2', '127.0.0.3']) await from(address)
@@ -315,4 +316,44 @@ test('an X-Forwarded-For that is no list of addresses does no harm', async (t) =
     const { status } = await server.call('POST', '/v1/auth/login', login, headers)
     assert.ok(status === 401 || status === 429, `${nonsense}: ${status}`)
   }
+})
+
+/** Requests from an address of the caller's choice, through a proxy that is trusted. */
+const startBehindProxy = (t: TestContext) => start(t, { TRUST_PROXY: 'loopback' })
+const from = (address: string) => ({ 'x-forwarded-for': address })
+
+/** Of more attempts than there may be, some are refused: how many depends on how long they take. */
+function expectSomeLimited(answers: Answer[]) {
+  const limited = answers.filter(({ status }) => status === 429)
+  assert.ok(limited.length > 0)
+  for (const answer of limited) expectStatus(answer, 429, 'too_many_attempts')
+}
+
+test('sign-ups count by the /64 of an IPv6 address', async (t) => {
+  const { call } = await startBehindProxy(t)
+  const signUp = (number: number, address: string) => {
+    const email = `prefix${number}@example.com`
+    const body = { email, name: 'P', password: 'a long password' }
+    return call('POST', '/v1/auth/register', body, from(address))
+  }
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, (_, n) =>
+      signUp(n, n % 2 ? `2001:db8:7:7:${n}::1` : `2001:DB8:0007:7::${n + 1}`),
+    ),
+  )
+  expectSomeLimited(answers)
+  expectStatus(await signUp(42, '2001:db8:7:8::1'), 201)
+})
+
+test('sign-ins count by the /64 of an IPv6 address', async (t) => {
+  const { call } = await startBehindProxy(t)
+  const signIn = (number: number, address: string) => {
+    const body = { email: `nobody${number}@example.com`, password: 'guess' }
+    return call('POST', '/v1/auth/login', body, from(address))
+  }
+  const answers = await Promise.all(
+    Array.from({ length: 110 }, (_, n) => signIn(n, `2001:db8:9:9::${n + 1}`)),
+  )
+  expectSomeLimited(answers)
+  expectStatus(await signIn(111, '2001:db8:9:a::1'), 401, 'invalid_login')
 })

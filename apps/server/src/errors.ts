@@ -43,6 +43,7 @@ export const catalogue = {
   invalid_api_key: [401, 'Invalid API key'],
   api_key_expired: [401, 'API key expired'],
   api_key_without_user: [401, 'User not found for API key'],
+  key_in_query: [401, 'Send an API key in the Authorization header, not in the query.'],
   invalid_login: [401, 'Invalid email or password'],
   invalid_refresh_token: [401, 'Invalid refresh token'],
   refresh_token_expired: [401, 'Refresh token expired'],

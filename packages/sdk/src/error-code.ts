@@ -38,6 +38,7 @@ export type ServerCode =
   | 'invalid_api_key'
   | 'api_key_expired'
   | 'api_key_without_user'
+  | 'key_in_query'
   | 'invalid_login'
   | 'invalid_refresh_token'
   | 'refresh_token_expired'

@@ -8,6 +8,8 @@ const toldAtOnce = 1_000
 /** A node keeps to itself at most this part of a bucket. */
 const untoldShare = 0.01
 const bucketsMax = 50_000
+/** How much is evicted at once, so that the search for the oldest is rare. */
+const evictedShare = 0.1
 
 /** A bucket as this node sees it: what all nodes had left when the table was last told, refilled since. */
 export type Local = Bucket & { tokens: number; at: number; untold: number }
@@ -32,7 +34,10 @@ export type Limits = {
   stop: () => Promise<void>
 }
 
-export function createLimits(db: Db, log: Log): Limits {
+type Options = { bucketsMax?: number }
+
+export function createLimits(db: Db, log: Log, options: Options = {}): Limits {
+  const most = options.bucketsMax ?? bucketsMax
   const buckets = new Map<string, Local>()
   const untold = new Set<Local>()
   let timer: NodeJS.Timeout | undefined
@@ -42,7 +47,7 @@ export function createLimits(db: Db, log: Log): Limits {
   function bucket(wanted: Bucket): Local {
     const found = buckets.get(wanted.subject)
     if (found) return found
-    if (buckets.size >= bucketsMax) forgetFull(performance.now())
+    if (buckets.size >= most) evict(performance.now())
     const made = { ...wanted, tokens: wanted.capacity, at: performance.now(), untold: 0 }
     buckets.set(wanted.subject, made)
     return made
@@ -54,14 +59,17 @@ export function createLimits(db: Db, log: Log): Limits {
     bucket.at = now
   }
 
-  /** A bucket that is full again is as good as none. */
-  function forgetFull(now: number) {
+  /** Drops buckets that are full again, which equal new ones; without enough of those, the least recently used. */
+  function evict(now: number) {
     for (const [subject, { capacity, seconds, tokens, at }] of buckets) {
       const missing = capacity - tokens
       if ((missing * seconds * 1000) / capacity <= now - at) buckets.delete(subject)
     }
-    if (buckets.size >= bucketsMax) buckets.clear()
     epoch += 1
+    const excess = buckets.size - Math.floor(most * (1 - evictedShare))
+    if (excess <= 0) return
+    const oldest = [...buckets].sort(([, one], [, other]) => one.at - other.at)
+    for (const [subject] of oldest.slice(0, excess)) buckets.delete(subject)
   }
 
   function spend(bucket: Local) {

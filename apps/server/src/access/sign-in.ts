@@ -20,6 +20,7 @@ import {
   normalEmail,
   setPassword,
 } from '../store/users.ts'
+import { networkOf } from './address.ts'
 import type { Limits } from './limits.ts'
 import type { Outsider } from './oauth.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
@@ -58,7 +59,7 @@ export async function signInWithPassword(
   const { config, db, limits } = signIn
   const subject = `login:${hashOf(normalEmail(email))}`
   await limits.attempt({
-    subject: `logins:${visitor.address}`,
+    subject: `logins:${networkOf(visitor.address)}`,
     capacity: attemptsPerAddress,
     seconds: attemptSeconds,
   })
@@ -133,7 +134,7 @@ export async function register(
   }
   if (config.AUTH_DISABLE_PASSWORD) throw new ApiError('password_registration_disabled')
   await limits.attempt({
-    subject: `signups:${visitor.address}`,
+    subject: `signups:${networkOf(visitor.address)}`,
     capacity: signupsPerAddress,
     seconds: attemptSeconds,
   })

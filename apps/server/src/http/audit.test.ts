@@ -107,6 +107,7 @@ test('it is paged, filtered and exported', async (t) => {
   for (const bad of ['since=yesterday', 'until=2026-99-99T00:00:00Z', 'limit=0']) {
     expectStatus(await person.call('GET', `/v1/audit-log?${bad}`), 400, 'invalid_request')
   }
+  await expectTimesRead(person)
   const exported = await person.call('GET', '/v1/audit-log/export?action=create_agent')
   assert.match(exported.headers.get('content-type')!, /^application\/x-ndjson/)
   const lines = exported.body
@@ -115,3 +116,35 @@ test('it is paged, filtered and exported', async (t) => {
     .map((line: string) => JSON.parse(line))
   assert.deepEqual(lines, await entriesOf(person, '?action=create_agent'))
 })
+
+/** Times whose offset or year PostgreSQL does not take, and times that only look odd. */
+const farAway = [
+  '0000-01-01T00:00:00Z',
+  '0001-01-01T00:00:00+16:00',
+  '9999-12-31T23:59:59-16:39',
+  '9999-12-31T23:59:59-23:59',
+]
+const odd = [
+  '2026-01-01T00:00:00+16:39',
+  '2026-01-01T00:00:00-23:59',
+  '2016-12-31T23:59:60Z',
+  '0001-01-01T00:00:00Z',
+  '9999-12-31T23:59:59.999999999Z',
+]
+
+async function expectTimesRead({ call }: Pick<Person, 'call'>) {
+  for (const path of ['/v1/audit-log', '/v1/audit-log/export']) {
+    for (const name of ['since', 'until']) {
+      for (const time of farAway) {
+        const answer = await call('GET', `${path}?${name}=${encodeURIComponent(time)}`)
+        expectStatus(answer, 400, 'invalid_request')
+        assert.match(answer.headers.get('content-type')!, /^application\/json/)
+        assert.equal(answer.headers.get('content-disposition'), null)
+      }
+      for (const time of odd) {
+        const answer = await call('GET', `${path}?${name}=${encodeURIComponent(time)}`)
+        expectStatus(answer, 200)
+      }
+    }
+  }
+}

@@ -1,7 +1,8 @@
 import type { Server } from 'node:http'
 import { BlockList, isIP, type Socket } from 'node:net'
+import { networkOf } from '../access/address.ts'
 import type { Config } from '../config.ts'
-import { addressOf, type SignedInSockets } from './principal.ts'
+import type { SignedInSockets } from './principal.ts'
 import { refuseConnection } from './problems.ts'
 
 /**
@@ -28,7 +29,7 @@ export function limitConnections(server: Server, config: Config): SignedInSocket
   server.on('connection', (socket: Socket) => {
     const ip = socket.remoteAddress ?? ''
     if (proxies.check(ip, isIP(ip) === 6 ? 'ipv6' : 'ipv4')) return
-    const address = addressOf({ ip })
+    const address = networkOf(ip)
     const count = strangers.get(address) ?? 0
     if (count >= most) {
       // Reads nothing, so that a client that still sends gets the answer before the reset.

@@ -134,6 +134,15 @@ test('a token in the query is good for streams only, and judged as any other', a
   }
 })
 
+test('an API key in the query is refused, where a token is accepted', async () => {
+  const session = await createSession({ call: person.call, url: server.url })
+  const { key } = await createKey(server, person)
+  for (const path of [`/v1/sessions/${session.id}/sse`, '/v1/changes']) {
+    const answer = await server.call('GET', `${path}?access_token=${key}`)
+    expectRefusal(answer, [401, 'key_in_query'], key)
+  }
+})
+
 test('bytes that no header may hold are no request', async () => {
   for (const bytes of [`evr_\0${hex.slice(1)}`, 'Bearer \x01\x02', 'Bearer \x7f']) {
     const text = await answerTo(`GET /v1/agents HTTP/1.1\r\nHost: x\r\nAuthorization: ${bytes}\r\n`)

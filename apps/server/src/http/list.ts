@@ -44,7 +44,7 @@ export async function sendList<T>(
 }
 
 /** Reads the first batch before the answer begins, so that what goes wrong at once is an error. */
-async function begun<T>(batches: AsyncIterable<T[]>): Promise<AsyncIterable<string[]>> {
+export async function begun<T>(batches: AsyncIterable<T[]>): Promise<AsyncIterable<string[]>> {
   const iterator = batches[Symbol.asyncIterator]()
   let step = await iterator.next()
   return (async function* () {

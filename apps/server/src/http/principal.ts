@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { networkOf } from '../access/address.ts'
 import type { Credentials } from '../access/credentials.ts'
 import { keyStart, type SignedIn } from '../access/credentials.ts'
 import { checkNeed, type TokenNeed } from '../access/grants.ts'
@@ -85,7 +86,7 @@ function guarded({ config, access }: Node, signedIn: SignedInSockets) {
   const hasProxies = config.TRUST_PROXY.length > 0
 
   function takeOfAddress(request: FastifyRequest) {
-    const find = () => perMinute(`address:${addressOf(request)}`, config.RATE_LIMIT_ADDRESS)
+    const find = () => perMinute(`address:${networkOf(request.ip)}`, config.RATE_LIMIT_ADDRESS)
     if (hasProxies) return limits.take(find())
     const { socket } = request.raw
     const counted = limits.kept(ofSockets.get(socket), find)
@@ -139,12 +140,18 @@ function credentialOf(request: FastifyRequest): string {
   if (authorization !== undefined && authorization !== '') return fromHeader(authorization)
   if (request.routeOptions.config.tokenInQuery) {
     const { access_token: token } = request.query as { access_token?: unknown }
-    if (typeof token === 'string' && token !== '') return token
+    if (typeof token === 'string' && token !== '') return fromQuery(token)
   }
   const cookie = readCookie(request, 'access_token')
   if (cookie === undefined || cookie === '') throw new ApiError('unauthenticated')
   checkOriginOfCookie(request)
   return cookie
+}
+
+/** URLs are logged by proxies: a token of minutes may be in one, a key that may live for ever may not. */
+function fromQuery(token: string): string {
+  if (token.startsWith(keyStart)) throw new ApiError('key_in_query')
+  return token
 }
 
 /** `<key>`, `ApiKey <key>`, `Bearer <key or token>`. */
@@ -247,15 +254,4 @@ function checkAccess({ routeOptions, method, params }: FastifyRequest, principal
   }
   const wanted = (access ?? (safeMethods.has(method) ? 'read' : 'write')) as Level
   if (!allows(principal.level, wanted)) throw new ApiError('forbidden', wanted)
-}
-
-/** Where a request comes from, as limits count it: an IPv4 address, or the /64 of an IPv6 address. */
-export function addressOf({ ip }: Pick<FastifyRequest, 'ip'>): string {
-  const plain = ip.startsWith('::ffff:') ? ip.slice('::ffff:'.length) : ip
-  if (!plain.includes(':')) return plain
-  const [head = '', tail] = plain.split('::')
-  const groups = head.split(':').filter((group) => group !== '')
-  const rest = tail?.split(':').filter((group) => group !== '') ?? []
-  const zeros = Array.from({ length: 8 - groups.length - rest.length }, () => '0')
-  return `${[...groups, ...zeros, ...rest].slice(0, 4).join(':')}::/64`
 }

@@ -43,6 +43,9 @@ function traceOfRequest({ headers }: FastifyRequest) {
 
 function withStatus(reply: FastifyReply, { status, code, retryAfter }: ApiError): FastifyReply {
   reply.problem = code
+  // A handler may have prepared an answer of another type, such as an export.
+  reply.removeHeader('content-disposition')
+  reply.header('content-type', 'application/json; charset=utf-8')
   if (status === 503 || status === 429) reply.header('retry-after', retryAfter ?? retryAfterSeconds)
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="outlast"')
   return reply.code(status)

@@ -134,6 +134,18 @@ const easy: Record<string, (email: string) => string> = {
   'common in capitals': () => 'Password1',
   'one letter': () => 'aaaaaaaaaaaa',
   'three letters': () => 'abcabcabcabc',
+  'common with digits and signs around it': () => '!Password123!',
+  'common with signs for letters': () => 'P@$$w0rd2026',
+  'common twice': () => 'dragonDragon',
+  'a season and a year': () => 'Summer2026!',
+  'a row of the keyboard': () => 'sdfghjkl',
+  'a row of the keyboard backwards': () => 'poiuytrewq',
+  'a walk over the keyboard': () => '1q2w3e4r5t',
+  'the alphabet with a number': () => 'abcdefghij99',
+  'a date': () => '19840512',
+  'a short text again and again': () => 'xk7pxk7pxk7p',
+  'the product': () => 'Outlast2026',
+  'the name in the e-mail with a number': (email) => `${email.split('@')[0]!}!1`,
   'the e-mail': (email) => email,
   'the e-mail in capitals': (email) => email.toUpperCase(),
   'the name in the e-mail': (email) => email.split('@')[0]!,
@@ -149,6 +161,17 @@ for (const [name, passwordOf] of Object.entries(easy)) {
     assert.equal(details[0].path, 'password')
     assert.ok(password === '' || !JSON.stringify({ error, details }).includes(password))
     expectStatus(await login(email, password || 'x'), name === 'NUL' ? 400 : 401)
+  })
+}
+
+for (const good of [
+  'correct horse battery',
+  'x9-Rk2!vqLm',
+  'mein Pferd kann Seife',
+  '748201936274',
+]) {
+  test(`a password that takes long to guess is accepted: ${good}`, async () => {
+    expectStatus(await register({ email: newEmail(), password: good }), 201)
   })
 }
 

@@ -1,0 +1,16 @@
+/** The part of an address that limits count by: an IPv4 address, or the /64 of an IPv6 address. */
+export function networkOf(ip: string): string {
+  const plain = ip.toLowerCase().replace(/^::ffff:(?=\d+\.)/, '')
+  if (!plain.includes(':')) return plain
+  const [head = '', tail] = plain.split('::')
+  const groups = groupsOf(head)
+  const rest = groupsOf(tail ?? '')
+  const zeros = Array.from({ length: 8 - groups.length - rest.length }, () => '0')
+  return `${[...groups, ...zeros, ...rest].slice(0, 4).join(':')}::/64`
+}
+
+const groupsOf = (text: string) =>
+  text
+    .split(':')
+    .filter((group) => group !== '')
+    .map((group) => Number.parseInt(group, 16).toString(16))
