@@ -11,7 +11,6 @@ import {
   registerPerson,
   startGuarded,
 } from '../../apps/server/test/access.ts'
-import { runSql } from '../../apps/server/test/database.ts'
 import type { Answer, Call } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
@@ -332,98 +331,4 @@ test('a key that administers makes no owners, only one that may all that its mak
   expectStatus(await all.call('PATCH', memberPath(member), { role: 'owner' }), 200)
   expectStatus(await admin.call('DELETE', memberPath(member)), 403, 'forbidden')
   expectStatus(await all.call('DELETE', memberPath(member)), 204)
-})
-
-/** A key that another key makes. */
-const makeChild = (parent: { call: Call }, fields: object = {}) => createKey(server, parent, fields)
-
-const listedKey = async (id: string) => {
-  const { data } = expectStatus(await owner.call('GET', `${keys}?limit=500`), 200)
-  return data.find((one: { id: string }) => one.id === id)
-}
-
-test('a key with the scope admin makes no key that makes owners', async () => {
-  const admin = await createKey(server, owner, { scopes: ['admin'] })
-  for (const scopes of [['*'], ['admin', '*'], ['read', '*']]) {
-    expectStatus(await admin.call('POST', keys, { name: 'New', scopes }), 403, 'forbidden')
-  }
-  const child = await makeChild(admin)
-  assert.deepEqual((await listedKey(child.id)).scopes, ['admin'])
-  const invitation = { email: 'other-owner@example.com', role: 'owner' }
-  const invite = (call: Call) => call('POST', `/v1/orgs/${owner.orgId}/invitations`, invitation)
-  for (const { call } of [admin, child]) expectStatus(await invite(call), 403, 'forbidden')
-  const all = await makeChild(await createKey(server, owner), { scopes: ['*'] })
-  expectStatus(await invite(all.call), 201)
-})
-
-test('a key makes no key that lives longer than itself', async () => {
-  const parent = await createKey(server, owner, { expires_in_days: 1 })
-  const { expires_at: end } = await listedKey(parent.id)
-  for (const fields of [{}, { expires_in_days: null }, { expires_in_days: 3650 }]) {
-    const child = await makeChild(parent, fields)
-    const listed = await listedKey(child.id)
-    assert.deepEqual([listed.expires_at, listed.parent_id], [end, parent.id])
-    const grandchild = await listedKey((await makeChild(child, fields)).id)
-    assert.deepEqual([grandchild.expires_at, grandchild.parent_id], [end, child.id])
-  }
-  const endless = await makeChild(await createKey(server, owner), { expires_in_days: 1 })
-  assert.ok(Date.parse((await listedKey(endless.id)).expires_at) < Date.now() + 86_500_000)
-  assert.equal((await listedKey(parent.id)).parent_id, null)
-})
-
-test('revoking a key ends the keys and session tokens that it and its children made, on every node', async (t) => {
-  const other = await startGuarded(t, { databaseUrl: server.databaseUrl })
-  const root = await createKey(server, owner)
-  const child = await makeChild(root)
-  const grandchild = await makeChild(child)
-  const sibling = await createKey(server, owner)
-  const { path, writer } = await sessionWithTokens(t, {
-    call: grandchild.call,
-    authorization: grandchild.key,
-  })
-  const below = [child.key, grandchild.key]
-  const calls = [server.url, other.url].flatMap((url) => [
-    ...[root.key, ...below].map((key) => () => read(callerWith(url, key))),
-    () => callerWith(url, `Bearer ${writer.token}`)('GET', path),
-  ])
-  for (const call of calls) expectStatus(await call(), 200)
-  expectStatus(await owner.call('DELETE', `${keys}/${root.id}`), 204)
-  for (const call of calls) expectStatus(await until(401, call), 401)
-  for (const { id } of [root, child, grandchild]) assert.equal(await listedKey(id), undefined)
-  expectStatus(await read(sibling.call), 200)
-})
-
-test('a session token ends when the key that made it expires', async (t) => {
-  const key = await createKey(server, owner, { expires_in_days: 1 })
-  const { path, reader } = await sessionWithTokens(t, { call: key.call, authorization: key.key })
-  await runSql(
-    server.databaseUrl,
-    `update api_keys set expires_at = now() + interval '700 milliseconds' where id = '${key.id}'`,
-  )
-  expectStatus(await reader.call('GET', path), 200)
-  expectStatus(await until(401, () => reader.call('GET', path)), 401, 'invalid_token')
-})
-
-test('a key that is revoked while it makes another one leaves none behind', async () => {
-  for (let round = 0; round < 8; round += 1) {
-    const parent = await createKey(server, owner)
-    const child = await makeChild(parent)
-    const racing = [parent, child].map(({ call }) => call('POST', keys, { name: 'Late' }))
-    const revoked = owner.call('DELETE', `${keys}/${parent.id}`)
-    const made = await Promise.all(racing)
-    expectStatus(await revoked, 204)
-    for (const { status, body } of made) {
-      if (status !== 201) expectStatus({ status, body, headers: new Headers() }, 401)
-      else await until(401, () => read(callerWith(server.url, body.key)))
-    }
-    const { data } = expectStatus(await owner.call('GET', `${keys}?limit=500`), 200)
-    assert.ok(!data.some(({ name }: { name: string }) => name === 'Late'))
-  }
-})
-
-test('a chain of keys that make keys ends', async () => {
-  let last = await createKey(server, owner)
-  for (let depth = 0; depth < 10; depth += 1) last = await makeChild(last)
-  const answer = await last.call('POST', keys, { name: 'One more' })
-  expectStatus(answer, 403, 'keys_nested_too_deep')
 })
