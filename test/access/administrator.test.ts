@@ -29,7 +29,7 @@ async function credentialsOf(server: Server, person: Person) {
   const path = `/v1/sessions/${session.id}`
   const tokenOf = async (call: Call) =>
     expectStatus(await call('POST', `${path}/tokens`, { expires_in: 86_400 }), 201).token as string
-  const tokens = [await tokenOf(key.call)]
+  const tokens = [await tokenOf(person.call), await tokenOf(key.call)]
   return [
     ...[person.bearer, key.key, child.key].map((shown) => ({ shown, path: '/v1/agents' })),
     ...tokens.map((token) => ({ shown: `Bearer ${token}`, path })),
