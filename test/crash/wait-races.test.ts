@@ -42,11 +42,18 @@ test('a turn that is taken at the very moment when it parks is missed by nobody'
     [sessionId],
   )
   const { org_id: orgId, turn_id: turnId, turn_attempt: attempt, sequence } = rows[0]
+  const [stored] = (
+    await db.pool.query('select ts from events where session_id = $1 and sequence = $2', [
+      sessionId,
+      sequence,
+    ])
+  ).rows
+  const last = { sequence, ts: stored.ts }
   const ref = { orgId, sessionId, turnId }
   const waitingFor = { type: 'approval' as const, tool_call_ids: [], since: '', calls: [] }
   const expiresAt = '2100-01-01T00:00:00.000Z'
   const taking = await db.transaction(async (unit) => {
-    const at = { nodeId: 'dead', sequence, waitingFor, expiresAt }
+    const at = { nodeId: 'dead', last, waitingFor, expiresAt }
     assert.ok(await parkTurn(unit, { ...ref, attempt }, at))
     const taken = takeTurn(db, ref, 'node_that_dies_too')
     const isBlocked = `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`

@@ -32,6 +32,7 @@ import { createPool, type Database, openDatabase } from './store/database.ts'
 import { type Embedded, readOrCreateMasterKeys, startEmbedded } from './store/embedded.ts'
 import { sweepBlobs } from './store/file-changes.ts'
 import { startGrep } from './store/grep.ts'
+import { createHistory } from './store/history.ts'
 import { sweepKeys } from './store/idempotency-keys.ts'
 import { bindSealed } from './store/key-rotation.ts'
 import { sweepLogins } from './store/logins.ts'
@@ -43,6 +44,7 @@ import { sweepExecutions } from './store/schedule-executions.ts'
 import { seed } from './store/seeds.ts'
 import { sweepSessionTokens } from './store/session-tokens.ts'
 import { sweepSnapshots } from './store/snapshots.ts'
+import { forgetTexts } from './store/texts.ts'
 import { sweepTurnMinutes } from './store/turn-minutes.ts'
 
 const appConnections = 8
@@ -104,9 +106,10 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const url = config.DATABASE_URL ?? embedded!.url
   const onError = (error: Error) => log.debug('a database connection broke', { error })
   const limits = { max: appConnections, timeoutMs: statementTimeoutMs }
-  const db = openDatabase({ url, ...limits, onError })
+  const history = createHistory()
+  const db = openDatabase({ url, ...limits, history, onError })
   undo.push(db.close)
-  const leaseDb = openDatabase({ url, max: 1, timeoutMs: leaseTimeoutMs, onError })
+  const leaseDb = openDatabase({ url, max: 1, timeoutMs: leaseTimeoutMs, history, onError })
   undo.push(leaseDb.close)
   const queuePool = createPool({ url, max: queueConnections, onError })
   undo.push(() => queuePool.end())
@@ -153,6 +156,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
     id,
     db,
     leaseDb,
+    history,
     bus,
     config,
     secrets,
@@ -169,6 +173,15 @@ async function start(config: Config, starting: Starting): Promise<App> {
     metrics,
     tracer,
   }
+
+  history.onChange(() => {
+    log.warn('PostgreSQL was restarted, restored or failed over: what is remembered is read anew')
+    forgetTexts()
+    access.credentials.forget()
+    node.quotas.forget()
+    mcp.forget()
+    bus.verify()
+  })
 
   let stopping = false
   const { app, streams, close } = await createHttp(node, { ...about, stopping: () => stopping })

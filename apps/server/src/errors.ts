@@ -104,6 +104,10 @@ export const catalogue = {
   storage_full: [409, 'A session may keep %s, and this one does: delete some first.'],
   idempotency_key_reused: [409, 'This Idempotency-Key was used with another request body.'],
   idempotency_in_progress: [409, 'The first request with this Idempotency-Key is still running.'],
+  history_changed: [
+    409,
+    'The event was lost when the database failed over or was restored. Resume from resume.since_id.',
+  ],
   changed_meanwhile: [412, '%s was changed meanwhile: read it again.'],
   body_too_large: [413, 'The body is larger than %s bytes.'],
   file_too_large: [413, 'A file may have %s bytes at most.'],
@@ -136,19 +140,28 @@ export class ApiError extends Error {
   readonly details: ErrorDetail[] | undefined
   /** Seconds after which it may be tried again. */
   readonly retryAfter: number | undefined
+  /** With `history_changed`: the last event that the caller's history and the log have in common. */
+  readonly resume: ErrorResponse['resume']
 
-  constructor(code: ErrorCode, about?: string, details?: ErrorDetail[], retryAfter?: number) {
+  constructor(
+    code: ErrorCode,
+    about?: string,
+    details?: ErrorDetail[],
+    retryAfter?: number,
+    resume?: ErrorResponse['resume'],
+  ) {
     const [status, sentence] = catalogue[code]
     super(sentence.replace('%s', () => about ?? ''))
     this.code = code
     this.status = status
     this.details = details
     this.retryAfter = retryAfter
+    this.resume = resume
   }
 
   get body(): ErrorResponse {
-    const { message: error, code, details } = this
-    return details ? { error, code, details } : { error, code }
+    const { message: error, code, details, resume } = this
+    return { error, code, ...(details && { details }), ...(resume && { resume }) }
   }
 }
 

@@ -92,7 +92,8 @@ const offsetMax = 0x3fffff
 
 /**
  * The id of an event: 48 bits of time, then 21 bits of its session, 31 of sequence and 22 of offset, around
- * the marks of a UUIDv7. Resuming needs no look-up and no clock.
+ * the marks of a UUIDv7. The time is that of the stored event at `sequence`, also for what comes inside a message: it
+ * tells the event from another one at the same place, after commits were lost.
  */
 export function eventId(sessionId: string, ts: string | number, at: EventPosition): string {
   const time = typeof ts === 'number' ? ts : Date.parse(ts)
@@ -105,11 +106,15 @@ export function eventId(sessionId: string, ts: string | number, at: EventPositio
   return `event_${hex(time, 12)}7${hex(top, 3)}${hex(0x8000000000000000n | low, 16)}`
 }
 
+/** When the event was stored by which the position of an id is known, in ms since 1970. */
+export const timeOf = (id: string) => Number.parseInt(id.slice(timeAt, timeAt + 12), 16)
+
+const timeAt = 'event_'.length
+
 /** The id of the same stored event for a client that has got so far inside the message that runs around it. */
 export function idInside(sessionId: string, id: string, offset: number): string {
   const { sequence } = eventPosition(sessionId, id)
-  const begin = 'event_'.length
-  return eventId(sessionId, Number.parseInt(id.slice(begin, begin + 12), 16), { sequence, offset })
+  return eventId(sessionId, timeOf(id), { sequence, offset })
 }
 
 /** Where a client stands that has seen this event. Contract: 400 when the id is not of this session. */

@@ -11,12 +11,28 @@ export const ErrorDetail = Type.Object(
 )
 export type ErrorDetail = Static<typeof ErrorDetail>
 
+export const Resume = Type.Object(
+  {
+    since_id: Type.Union([Type.String(), Type.Null()], {
+      description: 'The last event that the log still has of those before; null: none.',
+    }),
+    sequence: Type.Integer({ description: 'Its sequence; 0: none.' }),
+  },
+  {
+    title: 'Resume',
+    description: 'With `history_changed`: where to resume. What came after it was lost.',
+  },
+)
+
+export type Resume = Static<typeof Resume>
+
 /** The body of every answer from 400 on. */
 export const ErrorResponse = Type.Object(
   {
     error: Type.String({ description: 'One sentence for a person.' }),
     code: Type.String({ description: 'A stable word for a program, in snake_case.' }),
     details: Type.Optional(Type.Array(ErrorDetail)),
+    resume: Type.Optional(Resume),
   },
   { title: 'ErrorResponse' },
 )

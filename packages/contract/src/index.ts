@@ -40,7 +40,7 @@ export {
   ToolDefinition,
 } from './capability.ts'
 export { Change, ChangesQuery, changeNouns, DeletedSession } from './change.ts'
-export { ErrorDetail, ErrorResponse } from './error.ts'
+export { ErrorDetail, ErrorResponse, Resume } from './error.ts'
 export {
   type CompactionInfo,
   type Decider,

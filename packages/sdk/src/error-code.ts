@@ -90,6 +90,7 @@ export type ServerCode =
   | 'storage_full'
   | 'idempotency_key_reused'
   | 'idempotency_in_progress'
+  | 'history_changed'
   | 'changed_meanwhile'
   | 'body_too_large'
   | 'file_too_large'

@@ -1,4 +1,4 @@
-import type { ErrorDetail, ErrorResponse } from '@outlast/contract'
+import type { ErrorDetail, ErrorResponse, Resume } from '@outlast/contract'
 import type { ErrorCode } from './error-code.ts'
 
 /**
@@ -15,6 +15,8 @@ export class OutlastError extends Error {
   readonly requestId: string | undefined
   /** How long the server asked to wait before the next try. */
   readonly retryAfterMs: number | undefined
+  /** With `history_changed`: the last event that is left of those before. */
+  readonly resume: Resume | undefined
 
   constructor(
     code: string,
@@ -24,6 +26,7 @@ export class OutlastError extends Error {
       details?: readonly ErrorDetail[] | undefined
       requestId?: string | undefined
       retryAfterMs?: number | undefined
+      resume?: Resume | undefined
       cause?: unknown
     } = {},
   ) {
@@ -33,6 +36,7 @@ export class OutlastError extends Error {
     this.details = about.details ?? []
     this.requestId = about.requestId
     this.retryAfterMs = about.retryAfterMs
+    this.resume = about.resume
   }
 }
 
@@ -83,7 +87,10 @@ export async function errorOf(response: Response): Promise<OutlastError> {
     requestId: response.headers.get('x-request-id') ?? undefined,
     retryAfterMs: retryAfterOf(response.headers),
   }
-  if (body) return new OutlastError(body.code, body.error, { ...about, details: body.details })
+  if (body) {
+    const { code, error, details, resume } = body
+    return new OutlastError(code, error, { ...about, details, resume })
+  }
   return new OutlastError('not_outlast', insteadOf(response), about)
 }
 

@@ -99,6 +99,7 @@ export type {
   ReasoningEffortConfig,
   RefreshRequest,
   RegisterRequest,
+  Resume,
   Role,
   Schedule,
   ScheduleChange,

@@ -23,6 +23,8 @@ export type Source<T> = {
   take: (frame: Frame) => T | undefined
   /** Where every connection is kept back on its way: what can be known in another way. Contract: never throws. */
   otherwise: (about: CallOptions) => Promise<readonly T[]>
+  /** True when the place was changed after this error, so that the next connection does not meet it again. */
+  recover?: (error: unknown) => boolean
 }
 
 const backoffMs = { first: 200, most: 10_000 }
@@ -78,7 +80,8 @@ async function* portionsOf<T>(
           if (items.length > 0) yield items
         }
       } catch (error) {
-        if (!over.signal.aborted) tries.failed(error)
+        if (!over.signal.aborted && source.recover?.(error)) tries.announced(retryMsDefault)
+        else if (!over.signal.aborted) tries.failed(error)
       } finally {
         connection.close()
       }

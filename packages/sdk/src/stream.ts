@@ -1,4 +1,5 @@
-import type { Event, EventType, StreamQuery } from '@outlast/contract'
+import type { Event, EventType, Resume, StreamQuery } from '@outlast/contract'
+import { isOutlastError } from './error.ts'
 import { type CallOptions, type Http, path } from './http.ts'
 import { type ConnectionOptions, parsed, readStream } from './reader.ts'
 import type { Frame } from './sse.ts'
@@ -7,6 +8,12 @@ export type StreamOptions = ConnectionOptions &
   Pick<StreamQuery, 'since_id' | 'after_sequence' | 'accumulated'> & {
     types?: readonly EventType[]
     exclude?: readonly EventType[]
+    /**
+     * Called when the server lost events, for example when its database failed over to an asynchronous standby. The stream resumes
+     * after `since_id` (null: from the beginning) by itself. Drop what you have of events after `sequence`: they are not
+     * in the log any more. Called after the last of those was read, and before the next event comes.
+     */
+    onHistoryChanged?: (resume: Resume) => void
   }
 
 /** How many stored events are asked for at once. */
@@ -17,7 +24,8 @@ const storedMax = 1_000
  * Contract: each event once and in order, and the text of deltas without gap or repeat, across lost and silent
  * connections, proxies that keep a stream back (then stored events come late, and no deltas), restarts of the server, error
  * pages of proxies and sleep of the machine. Ends only with its signal (and then throws its reason), by `break`, or with an
- * error that trying again does not mend: a wrong key, a session that does not exist. Deltas come without `accumulated`
+ * error that trying again does not mend: a wrong key, a session that does not exist. When the server lost events, it
+ * continues with those that took their place, behind the last that is left: see `onHistoryChanged`. Deltas come without `accumulated`
  * unless it is asked for.
  */
 export function streamEvents(
@@ -25,7 +33,7 @@ export function streamEvents(
   sessionId: string,
   options: StreamOptions = {},
 ): AsyncIterableIterator<Event, void, undefined> {
-  const { types, exclude, accumulated = false } = options
+  const { types, exclude, accumulated = false, onHistoryChanged } = options
   const place: Place = { since_id: options.since_id, after_sequence: options.after_sequence }
   return readStream(
     http,
@@ -41,6 +49,13 @@ export function streamEvents(
         return moveOn(place, frame, event) ? event : undefined
       },
       otherwise: (about) => storedAfter(http, sessionId, { types, exclude, place, about }),
+      recover(error) {
+        if (!isOutlastError(error, 'history_changed')) return false
+        const resume = error.resume ?? { since_id: null, sequence: 0 }
+        moveBack(place, resume)
+        onHistoryChanged?.(resume)
+        return true
+      },
     },
     options,
   )
@@ -63,10 +78,13 @@ async function storedAfter(
   const at = path`/v1/sessions/${sessionId}/events`
   try {
     const { data } = await http.call<{ data: Event[] }>('GET', at, request, about)
-    const last = data.at(-1)?.sequence
-    if (last === undefined) return []
-    place.sequence = last
-    if (since_id === undefined) place.after_sequence = last
+    const last = data.at(-1)
+    if (last?.sequence === undefined) return []
+    place.sequence = last.sequence
+    if (since_id === undefined) {
+      place.since_id = last.id
+      place.after_sequence = undefined
+    }
     return data
   } catch {
     return []
@@ -93,4 +111,11 @@ function moveOn(place: Place, { id }: Frame, event: Event): boolean {
   place.since_id = id === '' ? event.id : id
   place.after_sequence = undefined
   return true
+}
+
+/** Nothing that came after the last event that is left was there. */
+function moveBack(place: Place, { since_id, sequence }: Resume): void {
+  place.since_id = since_id ?? undefined
+  place.after_sequence = since_id === null ? 0 : undefined
+  place.sequence = sequence
 }

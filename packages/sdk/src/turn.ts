@@ -1,6 +1,7 @@
-import type { CancelTurnResponse, Event } from '@outlast/contract'
+import type { CancelTurnResponse, Event, Resume } from '@outlast/contract'
 import { linked } from './abort.ts'
 import { type CallHandlers, createCalls } from './calls.ts'
+import { OutlastError } from './error.ts'
 import { type Answer, answerOf, type Following, follow, isAnswered } from './follow.ts'
 import { type Http, path } from './http.ts'
 import { type StreamOptions, streamEvents } from './stream.ts'
@@ -14,7 +15,9 @@ export type TurnOptions = CallHandlers & {
 /**
  * A turn under way. Awaited, it is its answer; iterated, the message and the events of the turn that answers it. Both may be
  * done, as often and in whatever order, also at once: each iteration begins with the message.
- * Contract: nothing is followed and no tool runs before one of both is done. Fails with TurnFailedError when the turn does.
+ * Contract: nothing is followed and no tool runs before one of both is done. Fails with TurnFailedError when the turn does,
+ * and with the code `history_changed` when the server lost the message; where it lost only later events of the turn, those
+ * that take their place follow.
  */
 export type Turn = Pick<Promise<Answer>, 'then' | 'catch' | 'finally'> &
   AsyncIterable<Event> & {
@@ -31,22 +34,45 @@ export function createTurn(
   { begin, options }: { begin: Promise<Following>; options: TurnOptions },
 ): Turn {
   const failing = new AbortController()
-  const calls = createCalls(http, sessionId, {
-    ...options,
-    onError: (error) => failing.abort(error),
-  })
+  const newCalls = () =>
+    createCalls(http, sessionId, { ...options, onError: (error) => failing.abort(error) })
+  let calls = newCalls()
   let last: Following | undefined
   let answer: Promise<Answer> | undefined
   // Whoever awaits or iterates is told; until somebody does, it is nobody's failure.
   begin.catch(() => {})
 
   async function* walk(query: StreamOptions): AsyncGenerator<Visited, void, undefined> {
-    let state = await begin
-    const { sequence: after_sequence } = state
-    const { signal, unlink } = linked(options.signal, failing.signal)
+    const first = await begin
+    /** What came up to here was told before the server lost events. */
+    let told = first.sequence
+    for (;;) {
+      const lost = yield* walkOnce(query, { first, told })
+      if (lost === undefined) return
+      // What was run for the lost events may be asked for again, as after a restart of this program.
+      calls.end()
+      calls = newCalls()
+      told = lost
+    }
+  }
+
+  /** Gives the sequence of the last event that is left when the server lost events of the turn. */
+  async function* walkOnce(
+    query: StreamOptions,
+    { first, told }: { first: Following; told: number },
+  ): AsyncGenerator<Visited, number | undefined, undefined> {
+    let state = first
+    let left: number | undefined
+    let at = first.sequence
+    const { controller, signal, unlink } = linked(options.signal, failing.signal)
+    const onHistoryChanged = ({ sequence }: Resume) => {
+      left = sequence
+      controller.abort(sequence > first.sequence ? undefined : lostError())
+    }
     try {
-      const events = streamEvents(http, sessionId, { ...query, after_sequence, signal })
-      for await (const event of events) {
+      const from = { ...query, after_sequence: first.sequence, signal, onHistoryChanged }
+      for await (const event of streamEvents(http, sessionId, from)) {
+        at = event.sequence ?? at
         state = follow(state, event)
         if (isAnswered(state)) {
           last = state
@@ -55,10 +81,14 @@ export function createTurn(
         const isNext = state.isOver && event.type !== 'session.idled'
         if (!isNext && isOf(state, event)) {
           calls.take(event)
-          yield { event, state }
+          if (at > told) yield { event, state }
         }
-        if (state.isOver) return
+        if (state.isOver) return undefined
       }
+      return undefined
+    } catch (error) {
+      if (left === undefined || left <= first.sequence) throw error
+      return left
     } finally {
       unlink()
     }
@@ -91,6 +121,12 @@ export function createTurn(
     },
   }
 }
+
+const lostError = () =>
+  new OutlastError(
+    'history_changed',
+    'The server lost the message that began this turn. Send it again.',
+  )
 
 const liveTypes = ['output.message.delta', 'reason.thinking.delta'] as const
 

@@ -53,6 +53,8 @@ export type Credentials = {
    * Gives what ends the watch.
    */
   watch: (opened: Opened, ended: () => void) => () => void
+  /** Forgets all, and looks at what is open: commits may be lost. */
+  forget: () => void
   stop: () => Promise<void>
 }
 
@@ -201,6 +203,12 @@ export function createCredentials(db: Db, tokens: Tokens | undefined, log: Log):
   return {
     known,
     watch: watches.add,
+    forget() {
+      forget(undefined)
+      revision = -1
+      checkedAt = Number.NEGATIVE_INFINITY
+      void watches.look()
+    },
     find,
     role: roleOf,
     async home(userId) {

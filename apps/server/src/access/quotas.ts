@@ -20,6 +20,8 @@ export type Quotas = {
   checkSessions: (orgId: string) => Promise<void> | undefined
   /** `bytes`: what is about to be stored, where that is known to be much. */
   checkStorage: (orgId: string, bytes?: number) => Promise<void> | undefined
+  /** What is known is read anew: commits may be lost. */
+  forget: () => void
 }
 
 type Checking = { isFull: (stored: Stored) => boolean; adds: Stored }
@@ -55,6 +57,7 @@ export function createQuotas(db: Db, config: Config): Quotas {
   }
 
   return {
+    forget: () => known.clear(),
     turnsMax: (isOn && config.QUOTA_TURNS) || null,
     checkSessions: (orgId) =>
       sessionsMax === Number.POSITIVE_INFINITY

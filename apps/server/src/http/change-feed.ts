@@ -44,7 +44,7 @@ const newWaiting = (): Waiting => ({ sessions: new Map(), deleted: new Map(), ch
  * Gathers what this node hears of changes, and tells it to its readers: at once, then at most once in 250 ms, with one
  * statement for all sessions of all readers.
  */
-export function createChangeFeed({ bus, db, capabilities, log }: Node): ChangeFeed {
+export function createChangeFeed({ bus, db, history, capabilities, log }: Node): ChangeFeed {
   const readers = new Map<string, Set<ChangeReader>>()
   let waiting = newWaiting()
   /** Something happened that readers cannot be told. */
@@ -149,6 +149,7 @@ export function createChangeFeed({ bus, db, capabilities, log }: Node): ChangeFe
     const forgets = [
       bus.watch(watcher),
       bus.onConnected(lose),
+      history.onChange(lose),
       bus.onNode((id) => watcher.changed('', { noun: 'worker', id })),
     ]
     unwatch = () => {

@@ -7,12 +7,13 @@ import {
 } from '@outlast/contract'
 import type { Principal } from '../access/principal.ts'
 import { ApiError, invalidAt } from '../errors.ts'
-import { type EventPosition, eventPosition, parseId } from '../ids.ts'
+import { parseId } from '../ids.ts'
 import type { Db } from '../store/database.ts'
 import { countEvents, presentEvents, readPage } from '../store/events.ts'
 import { findSequence } from '../store/messages.ts'
 import type { Api } from './api.ts'
 import { streamList } from './page.ts'
+import { resumeFrom } from './resume.ts'
 import { type EventView, eventView, hiddenTypes } from './token-view.ts'
 
 const batchSize = 200
@@ -35,10 +36,11 @@ export function eventRoutes({ app, node }: Api): void {
       const filter = visibleTo(principal, filterOf(query))
       const upTo = await findSequence(node.db, principal.orgId, sessionId)
       if (upTo === undefined) throw new ApiError('not_found', 'Session')
-      const start = startOf(sessionId, { ...query, last_event_id: headers['last-event-id'] }, upTo)
+      const last_event_id = headers['last-event-id']
+      const { position } = await resumeFrom(node.db, sessionId, { ...query, last_event_id })
       const whole = query.expand === 'messages'
       const limit = limitOf(query.limit, whole)
-      const read = { ...filter, after: start.sequence, upTo }
+      const read = { ...filter, after: position.sequence, upTo }
       const batches = eventBatches(
         node.db,
         { orgId: principal.orgId, sessionId, whole, view: eventView(principal) },
@@ -105,21 +107,4 @@ function wordsOf(name: string, values: string[] | undefined): string[] | undefin
   if (wrong !== undefined)
     throw invalidAt(name, 'must name event types, such as output.message.delta')
   return words && words.length > 0 ? words : undefined
-}
-
-type Start = Pick<StreamQuery, 'since_id' | 'after_sequence'> & {
-  last_event_id: string | string[] | undefined
-}
-
-/**
- * Where a client left off: the query wins over the header, an event over a sequence.
- * Contract: 400 for an event that the session, whose last sequence is `known`, does not have.
- */
-export function startOf(sessionId: string, start: Start, known: number): EventPosition {
-  const { since_id, after_sequence, last_event_id } = start
-  const id = since_id ?? (after_sequence === undefined ? last_event_id : undefined)
-  if (typeof id !== 'string' || id === '') return { sequence: after_sequence ?? 0, offset: 0 }
-  const position = eventPosition(sessionId, id)
-  if (position.sequence > known) throw new ApiError('unknown_event_id')
-  return position
 }

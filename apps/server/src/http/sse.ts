@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { type EventPosition, eventId, idInside } from '../ids.ts'
+import { type EventPosition, eventId, idInside, timeOf } from '../ids.ts'
 import type { Node } from '../runtime/node.ts'
 import type { Shares } from '../shares.ts'
 import {
@@ -14,6 +14,7 @@ import {
 } from '../store/bus/live-message.ts'
 import { isPoolTimeout } from '../store/database-errors.ts'
 import { type EventRow, presentEvents, readPage, type WireEvent } from '../store/events.ts'
+import { findCommon, findEventTime } from '../store/lost-events.ts'
 import { findSequence } from '../store/messages.ts'
 import { findRunningMessage } from '../store/snapshots.ts'
 import { type Frames, reconnectMs } from './frames.ts'
@@ -24,11 +25,14 @@ const batchSize = 200
 const pageBytesMin = 32 * 1024
 const pageBytesMax = 256 * 1024
 const busyPauseMs = 250
+const unverified = -1
 
 export type StreamOptions = {
   orgId: string
   sessionId: string
   position: EventPosition
+  /** When the event at the position was stored, in ms; undefined: not known yet. */
+  storedAt: number | undefined
   types: string[] | undefined
   exclude: string[] | undefined
   /** How the client sees an event, where that is not as it is. */
@@ -63,11 +67,14 @@ const endsText = (type: string) =>
 /**
  * Sends one client the events of a session, from a position on, for as long as it listens.
  * The position is all there is to a client: whatever happens, what is due next follows from it, so hints may get
- * lost, deltas merge while the client is slow, and nothing comes twice or not at all.
+ * lost, deltas merge while the client is slow, and nothing comes twice or not at all. When the log does not have the event
+ * at the position any more, the stream ends with `history_changed`.
  */
 export function followSession(node: Node, frames: Frames, options: StreamOptions): void {
   const { sessionId, reads } = options
-  let { position } = options
+  let { position, storedAt } = options
+  /** The epoch of the database's history in which the log was seen to have the event at the position. */
+  let verifiedIn = node.history.epoch()
   /** The sequence of the `output.message.started` inside which the client stands; 0 for none. */
   let running = 0
   let placed = false
@@ -82,7 +89,8 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
     orgId: options.orgId,
     stored(sequence, events) {
       if (sequence <= position.sequence) return
-      if (!busy && !behind && !isFull() && events?.[0]?.sequence === position.sequence + 1) {
+      const isNext = events?.[0]?.sequence === position.sequence + 1
+      if (!busy && !behind && !isFull() && isNext && isVerified()) {
         together(() => sendAll(events))
       } else {
         behind = true
@@ -94,6 +102,12 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
       else void pump()
     },
     deleted: () => close('session_deleted'),
+    verify(last = 0) {
+      if (last >= position.sequence) return
+      verifiedIn = unverified
+      behind = true
+      void pump()
+    },
   })
 
   frames.listen({ drained: () => void pump(), ended: unfollow })
@@ -106,6 +120,7 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
     try {
       if (!placed) await reads.run(options.orgId, findPlace)
       while (!frames.isOver() && !isFull() && (behind || liveIsDue())) {
+        if (!isVerified() && !(await reads.run(options.orgId, verify))) return await endLost()
         if (behind) await reads.run(options.orgId, catchUp)
         else sendLive(node.bus.liveMessage(sessionId)!)
         if (!behind) askOnce()
@@ -128,8 +143,38 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
   async function findPlace() {
     if (position.sequence > 0) {
       running = await findRunningMessage(node.db, options, position.sequence)
+      storedAt ??= await timeAt(position.sequence)
     }
     placed = true
+  }
+
+  const isVerified = () => verifiedIn === node.history.epoch()
+
+  /** False when another event, or none, is where the client stands. */
+  async function verify() {
+    const epoch = node.history.epoch()
+    if (position.sequence > 0 && (await timeAt(position.sequence)) !== storedAt) return false
+    verifiedIn = epoch
+    return true
+  }
+
+  async function timeAt(sequence: number) {
+    const ts = await findEventTime(node.db, sessionId, sequence)
+    return ts === undefined ? undefined : Date.parse(ts)
+  }
+
+  /**
+   * Ends a stream whose client saw what was lost. The last event of those before comes once more, so that also a client
+   * that knows nothing but its last id resumes behind it.
+   */
+  async function endLost() {
+    const { sequence } = position
+    const lost = { sequence, ts: new Date(storedAt ?? 0).toISOString() }
+    const { types, exclude } = options
+    const common = await findCommon(node.db, sessionId, { lost, types, exclude })
+    position = { sequence, offset: 0 }
+    if (common) for (const event of await presentEvents(node.db, options, [common])) send(event)
+    close('history_changed')
   }
 
   /** Who comes late may stand inside a message that another node writes. */
@@ -156,6 +201,10 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
     const read = { after: position.sequence, limit: batchSize, bytesMax: pageBytes }
     const { rows, more } = await readPage(node.db, sessionId, read)
     if (frames.isOver()) return
+    if (!isVerified()) {
+      behind = true
+      return
+    }
     if (rows.length === 0) return await checkSession()
     const wanted = rows.filter((row) => wants(row.type))
     const events = await presentEvents(node.db, options, wanted)
@@ -178,7 +227,7 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
           if (reply) sendRest(JSON.parse(reply.data), reply.context)
           const event = shown.get(row.sequence)
           if (event) send(event)
-          advance(row.type, row.sequence)
+          advance(row.type, row.sequence, Date.parse(row.ts))
         }
       })
       // Until then the connection has said what it took, and others have had their turn.
@@ -205,7 +254,7 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
         sendRest(data, JSON.stringify(context))
       }
       if (wants(event.type)) send(event)
-      advance(event.type, event.sequence)
+      advance(event.type, event.sequence, timeOf(event.id))
     }
   }
 
@@ -219,8 +268,9 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
   }
 
   /** Past a stored event; the place inside the running message is lost only with that message. */
-  function advance(type: string, sequence: number) {
+  function advance(type: string, sequence: number, time: number) {
     if (sequence <= position.sequence) return
+    storedAt = time
     const starts = type === 'output.message.started'
     position = { sequence, offset: endsText(type) ? 0 : position.offset }
     if (!starts && !ends.has(type)) return
@@ -247,7 +297,7 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
     const { kind, text: delta } = run
     const { turnId, context } = message
     const now = Date.now()
-    const id = eventId(sessionId, now, position)
+    const id = eventId(sessionId, storedAt ?? now, position)
     const whole = options.accumulated && { accumulated: accumulated(message, run) }
     const data = { turn_id: turnId, delta, ...whole }
     const json = `{"id":"${id}","type":"${kind}","ts":"${new Date(now).toISOString()}","session_id":"${sessionId}","context":${context},"data":${JSON.stringify(data)}}`

@@ -3,7 +3,8 @@ import { ApiError } from '../errors.ts'
 import { parseId } from '../ids.ts'
 import { findSequence } from '../store/messages.ts'
 import type { Api } from './api.ts'
-import { filterOf, startOf, visibleTo } from './events.ts'
+import { filterOf, visibleTo } from './events.ts'
+import { resumeFrom } from './resume.ts'
 import { followSession } from './sse.ts'
 import type { Streams } from './streams.ts'
 import { eventView } from './token-view.ts'
@@ -29,14 +30,14 @@ export function streamRoutes({ app, node }: Api, streams: Streams): void {
       const known = await findSequence(node.db, principal.orgId, sessionId)
       if (known === undefined) throw new ApiError('not_found', 'Session')
       const last_event_id = headers['last-event-id']
-      const position = startOf(sessionId, { ...query, last_event_id }, known)
+      const resumed = await resumeFrom(node.db, sessionId, { ...query, last_event_id })
       const wants = (type: string) =>
         (types === undefined || types.includes(type)) && !exclude?.includes(type)
       const frames = streams.open(request, reply, { signOfLife: query.heartbeat })
       followSession(node, frames, {
         orgId: principal.orgId,
         sessionId,
-        position,
+        ...resumed,
         types,
         exclude,
         view: eventView(principal),

@@ -47,8 +47,8 @@ async function pause(
 /**
  * Appends to a turn's log, whatever happens to the database meanwhile. After an error a new attempt is begun, so
  * that what may still be under way is refused, and the log tells whether the append was made.
- * Contract: appends at most once; throws FencedError when the turn is over, cancelled or another node's, UnstorableError
- * when the database can never take the events.
+ * Contract: appends at most once; throws FencedError when the turn is over, cancelled or another node's, and when the log
+ * lost the event behind which is to be appended; UnstorableError when the database can never take the events.
  */
 export async function append(turn: Turn, what: Appending): Promise<Appended> {
   for (let tries = 1; ; tries += 1) {

@@ -1,4 +1,5 @@
 import type { CancelTurnResponse, EventContext, TokenUsage } from '@outlast/contract'
+import { findAgentOf } from '../store/agents.ts'
 import type { LiveKind, LiveMessage } from '../store/bus.ts'
 import type { Db } from '../store/database.ts'
 import { readLog, wireEvent } from '../store/events.ts'
@@ -8,7 +9,6 @@ import {
   appendToTurn,
   type CurrentTurn,
   cancelTurn,
-  findAgentOf,
   findCurrentTurn,
   type NewEvent,
 } from '../store/turns.ts'

@@ -13,7 +13,8 @@ import {
   systemMessage,
   wireEvent,
 } from '../store/events.ts'
-import { isStored, rememberText } from '../store/texts.ts'
+import { type EventMark, findEventTime } from '../store/lost-events.ts'
+import { isStored, rememberTexts, storeTexts, type Text, textsEpoch } from '../store/texts.ts'
 import {
   type Appending,
   type Ending,
@@ -66,8 +67,9 @@ export type Turn = {
   readonly resumedAt: number
   /** The database's clock as of the latest answer, and this process's at that moment, in ms. */
   clock: { database: number; process: number }
-  /** The last sequence that this attempt knows of. */
+  /** The last sequence that this attempt knows of, and when that event was stored. */
   sequence: number
+  storedAt: string
   drafts: Draft[]
   effects: Effects
   /** Bytes of the log that the organization's counters have not been told of. */
@@ -80,8 +82,6 @@ export type Turn = {
   context: { sequence: number; prompt: string | null }
 }
 
-export type Text = { hash: string; body: string }
-
 /**
  * To be awaited before anything is begun outside: other nodes may have taken this one for dead.
  * Contract: throws FencedError when the attempt is told to stop.
@@ -90,6 +90,9 @@ export async function mayBegin({ lease, signal }: Turn): Promise<void> {
   if (!lease.held()) await Promise.race([lease.whenHeld(), once(signal, 'abort')])
   if (signal.aborted) throw new FencedError()
 }
+
+/** The last event that this attempt knows of: what it does next is right only while the log has it. */
+export const lastOf = ({ sequence, storedAt: ts }: Turn): EventMark => ({ sequence, ts })
 
 /** The time by the database's clock, in ms since 1970: nodes need not agree on theirs. */
 export const nowOf = ({ clock }: Turn) => clock.database + performance.now() - clock.process
@@ -187,12 +190,14 @@ export async function commit(
 ) {
   const { run, drafts, effects } = turn
   if (drafts.length === 0 && !ending) return
+  const since = textsEpoch()
   const texts = [turn.prompt, turn.tools].filter(({ hash }) => !isStored(run.orgId, hash))
   const uncounted = drafts.reduce((sum, { stored }) => sum + stored.data.length, turn.uncounted)
   const bytes = effects.usage || uncounted >= countAfterBytes ? uncounted : 0
   const appended = await append(turn, {
     ...effects,
     bytes,
+    after: lastOf(turn),
     events: drafts.map(({ stored }) => stored),
     ending: ending && {
       events: ending.drafts.map(({ stored }) => stored),
@@ -202,7 +207,6 @@ export async function commit(
     },
     texts,
   })
-  for (const { hash, body } of texts) rememberText(run.orgId, hash, body)
   const first = appended.sequence - appended.added + 1
   const stored = appended.ended ? [...drafts, ...ending!.drafts] : drafts
   publish(turn, { stored, first, ts: appended.ts })
@@ -211,13 +215,22 @@ export async function commit(
   turn.uncounted = uncounted - bytes
   turn.drafts = []
   turn.effects = {}
+  await keepTexts(turn, texts, since)
   await catchUp(turn, first)
   for (const [index, added] of drafts.entries()) {
     remember(turn, added, { sequence: first + index, ts: appended.ts })
   }
   if (first !== turn.sequence + 1) turn.state = fold(run.turnId, turn.taken.turn_input, turn.events)
   turn.sequence = appended.sequence
+  turn.storedAt = appended.ts
   if (appended.ended) endedWith(turn, ending!.drafts, appended.ts)
+}
+
+/** Texts that were taken for stored may have been lost before the append was made: then they are stored once more. */
+async function keepTexts({ node, run, prompt, tools, signal }: Turn, texts: Text[], since: number) {
+  rememberTexts(run.orgId, texts, since)
+  if (since === textsEpoch()) return
+  await throughOutages(node, signal, () => storeTexts(node.db, run.orgId, [prompt, tools]))
 }
 
 /** Nothing that was said is asked for any more: it is stored, or this attempt will not store it. */
@@ -255,7 +268,7 @@ async function catchUp(turn: Turn, first: number) {
 
 /**
  * Reads what others appended since this attempt last looked. Nothing may be decided on and not stored.
- * Contract: throws FencedError when the attempt is not the current one.
+ * Contract: throws FencedError when the attempt is not the current one, or the log lost what it knows.
  */
 export async function lookAgain(turn: Turn): Promise<void> {
   const { node, run, signal, taken } = turn
@@ -266,8 +279,12 @@ export async function lookAgain(turn: Turn): Promise<void> {
   // A park whose answer was lost has let go of the turn.
   const isHere = isOurs && current.turn_node === node.id
   if (!isHere || current.turn_cancelled) throw new FencedError()
+  const known = () => findEventTime(node.db, sessionId, turn.sequence)
+  if ((await throughOutages(turn, signal, known)) !== turn.storedAt) throw new FencedError()
   await catchUp(turn, current.sequence + 1)
-  turn.sequence = current.sequence
+  const last = turn.events.at(-1)!
+  turn.sequence = last.sequence
+  turn.storedAt = last.ts
   turn.state = fold(turnId, taken.turn_input, turn.events)
 }
 
@@ -275,7 +292,7 @@ export async function lookAgain(turn: Turn): Promise<void> {
 export async function appendIfUnchanged(turn: Turn, drafts: readonly Draft[]): Promise<void> {
   const { node, run, sequence, signal } = turn
   const events = drafts.map(({ stored }) => stored)
-  const at = { sequence, events, wait: undefined }
+  const at = { ...lastOf(turn), events, wait: undefined }
   // Once it is stored, trying again stores nothing.
   const stored = await throughOutages(node, signal, () => answerCalls(node.db, run, at))
   if (stored) publish(turn, { stored: [...drafts], first: sequence + 1, ts: stored.ts })

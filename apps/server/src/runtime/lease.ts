@@ -75,7 +75,12 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
     try {
       const judging = begun - unbrokenSince >= leaseMs
       const turns = options.turns()
-      const state = await renewLease(node.leaseDb, terms, { ...turns, judging, strays })
+      const state = await renewLease({ db: node.leaseDb, history: node.history }, terms, {
+        ...turns,
+        judging,
+        strays,
+      })
+      node.history.observe(state.history)
       turns.lose(state.lost)
       const known = new Set(options.turns().known)
       strays = state.strays.filter((turnId) => !known.has(turnId))

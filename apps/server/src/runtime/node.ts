@@ -14,6 +14,7 @@ import type { Database, Db } from '../store/database.ts'
 import type { EventRow } from '../store/events.ts'
 import type { FileLimits } from '../store/file-changes.ts'
 import type { Grep } from '../store/grep.ts'
+import type { History } from '../store/history.ts'
 import type { TakenTurn } from '../store/turns.ts'
 import type { Breaker } from './breaker.ts'
 
@@ -23,6 +24,8 @@ export type Node = {
   db: Database
   /** A connection of its own, so that a busy node does not lose its lease. */
   leaseDb: Db
+  /** Whether the database still has the commits that this node has seen. */
+  history: History
   bus: Bus
   config: Config
   /** Undefined when no master key is configured. */
@@ -53,11 +56,14 @@ export const fileLimits = (config: Config): FileLimits => ({
   filesMax: config.SESSION_FILES_MAX,
 })
 
+/** The event of a turn's message that this node has just stored, and when the event before it was stored. */
+export type LocalInput = { row: EventRow; previousTs: string | null }
+
 /** A turn whose message this node has just stored, in its own name. */
 export type LocalTurn = {
   ref: { orgId: string; sessionId: string; turnId: string }
   taken: TakenTurn
-  input: EventRow
+  input: LocalInput
 }
 
 export type LocalTurns = {

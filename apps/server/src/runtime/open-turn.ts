@@ -4,30 +4,33 @@ import { clientToolsOf } from '../capabilities/client-tools.ts'
 import { isMcpRef } from '../capabilities/mcp/ref.ts'
 import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { addToConversation, newConversation } from '../store/conversation.ts'
-import { type EventRow, readLog } from '../store/events.ts'
-import { hashOf } from '../store/texts.ts'
+import { type EventRow, readLog, readLogFrom } from '../store/events.ts'
+import { hashOf, type Text } from '../store/texts.ts'
 import type { TakenTurn, TurnRun } from '../store/turns.ts'
 import { usageOf } from '../store/usage.ts'
-import { loggedEvent, type Text, type Turn } from './journal.ts'
+import { loggedEvent, type Turn } from './journal.ts'
 import type { Lease } from './lease.ts'
 import { fold, type LoggedEvent } from './log.ts'
-import type { Node } from './node.ts'
+import type { LocalInput, Node } from './node.ts'
 import type { Known, Recent } from './recent.ts'
 import type { StoredEvent } from './spans.ts'
-import { NotUnderstoodError } from './stop.ts'
+import { FencedError, NotUnderstoodError } from './stop.ts'
 import { wentOnWith } from './wait.ts'
 
 export type TurnOptions = {
   run: TurnRun
   taken: TakenTurn
   /** The event of the turn's message, when this node has just stored it. */
-  input: EventRow | undefined
+  input: LocalInput | undefined
   signal: AbortSignal
   lease: Lease
   recent: Recent
 }
 
-/** Learns what a turn's log says, once, and puts its agent together. Contract: throws NotUnderstoodError. */
+/**
+ * Learns what a turn's log says, once, and puts its agent together.
+ * Contract: throws NotUnderstoodError, and FencedError when the turn's message is not in the log.
+ */
 export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> {
   const { run, taken, signal, lease } = options
   const uses = [...taken.agent_capabilities, ...taken.capabilities]
@@ -36,6 +39,8 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   const capabilities = await capabilitiesFor(node, run.orgId, named)
   const { conversation, rows } = await readOn(node, options)
   const events = rows.filter((row) => row.sequence >= taken.turn_from).map(loggedEvent)
+  const last = events.at(-1)
+  if (!last) throw new FencedError()
   checkUnderstood(node, options, events)
   const agent = assemble(capabilities, {
     agentPrompt: taken.system_prompt,
@@ -63,7 +68,8 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     startedAt: at(events.find((event) => begins(run, event))),
     resumedAt: at(wentOnWith(run.turnId, events)),
     clock,
-    sequence: Math.max(taken.sequence, rows.at(-1)?.sequence ?? 0),
+    sequence: last.sequence,
+    storedAt: last.ts,
     drafts: [],
     effects: {},
     live: undefined,
@@ -93,18 +99,35 @@ const nothingSaid = 1
 
 /** The conversation so far, and the events that were not known of it: at least those of the turn. */
 async function readOn(
-  { db }: Node,
+  node: Node,
   { run: { sessionId }, taken, input, recent }: TurnOptions,
 ): Promise<{ conversation: Known['conversation']; rows: EventRow[] }> {
   const kept = recent.take(sessionId)
-  const known =
-    kept && kept.sequence < taken.turn_from
-      ? kept
-      : { conversation: newConversation(sessionId), sequence: 0 }
-  const isNext = input?.sequence === Math.max(known.sequence, nothingSaid) + 1
-  const rows = isNext ? [input] : await readLog(db, sessionId, taken.turn_from, known.sequence)
-  for (const row of rows) addToConversation(known.conversation, row)
-  return { conversation: known.conversation, rows }
+  const known = kept && kept.sequence < taken.turn_from ? kept : undefined
+  const rows = await rowsAfter(node, known, { sessionId, taken, input })
+  const conversation = (rows && known?.conversation) ?? newConversation(sessionId)
+  const all = rows ?? (await readLog(node.db, sessionId, taken.turn_from))
+  for (const row of all) addToConversation(conversation, row)
+  return { conversation, rows: all }
+}
+
+type Reading = Pick<TurnOptions, 'taken' | 'input'> & { sessionId: string }
+
+/** The events after those that are known; undefined when the log does not have the last of them: commits were lost. */
+async function rowsAfter(
+  node: Node,
+  known: Known | undefined,
+  { sessionId, taken, input }: Reading,
+): Promise<EventRow[] | undefined> {
+  const isNext = input?.row.sequence === Math.max(known?.sequence ?? 0, nothingSaid) + 1
+  if (isNext && (!known || input.previousTs === known.storedAt)) return [input.row]
+  if (!known) return undefined
+  const [last, ...rows] = await readLogFrom(node.db, sessionId, taken.turn_from, known.sequence)
+  if (last?.sequence === known.sequence && last.ts === known.storedAt) return rows
+  node.log.warn('a conversation is read anew: the log lost what was remembered', {
+    session: sessionId,
+  })
+  return undefined
 }
 
 const knownTypes = new Set<string>(eventTypes)

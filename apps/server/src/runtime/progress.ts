@@ -2,7 +2,7 @@ import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
 import type { Progress } from '../capabilities/capability.ts'
 import { wireEvent } from '../store/events.ts'
 import { appendToTurn, type NewEvent } from '../store/turns.ts'
-import type { Turn } from './journal.ts'
+import { lastOf, type Turn } from './journal.ts'
 
 const pauseMs = 1_000
 const eventsMax = 100
@@ -61,14 +61,16 @@ export function openProgress(turn: Turn, call: ToolCall, context: EventContext):
 }
 
 /** False when the attempt is not the current one any more. */
-async function store({ node, run }: Turn, context: EventContext, data: object): Promise<boolean> {
+async function store(turn: Turn, context: EventContext, data: object): Promise<boolean> {
+  const { node, run } = turn
   const event: NewEvent = {
     type: 'tool.progress',
     context: JSON.stringify(context),
     data: JSON.stringify(data),
   }
   try {
-    const stored = await appendToTurn(node.db, run, { events: [event], bytes: event.data.length })
+    const what = { after: lastOf(turn), events: [event], bytes: event.data.length }
+    const stored = await appendToTurn(node.db, run, what)
     if (!stored) return false
     const { sequence, ts } = stored
     node.bus.stored(run, sequence, () => [wireEvent(run.sessionId, { ...event, sequence, ts })])

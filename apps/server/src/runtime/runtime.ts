@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { Config } from '../config.ts'
 import { mayPass } from '../store/database-errors.ts'
-import type { EventRow } from '../store/events.ts'
+import { findMissing } from '../store/lost-events.ts'
 import { endLeases } from '../store/nodes.ts'
 import {
   findCurrentTurn,
@@ -15,9 +15,9 @@ import { expireCalls } from './answers.ts'
 import { throughOutages } from './append.ts'
 import { type Kept, nothingKept, settleCancel } from './cancel.ts'
 import { discoverDue } from './discover.ts'
-import { endLive, type Turn } from './journal.ts'
+import { endLive, lastOf, type Turn } from './journal.ts'
 import { type Held, keepLease, type Lease } from './lease.ts'
-import type { Node } from './node.ts'
+import type { LocalInput, Node } from './node.ts'
 import { logOf } from './observe.ts'
 import { openTurn, type TurnOptions } from './open-turn.ts'
 import { type Queue, startQueue, type TurnJob } from './queue.ts'
@@ -44,7 +44,13 @@ export type RuntimeOptions = {
   alone: boolean
 }
 
-type Running = { controller: AbortController; taken: boolean; over: Promise<void> }
+type Running = {
+  controller: AbortController
+  taken: boolean
+  /** Once its log is read. */
+  turn?: Turn
+  over: Promise<void>
+}
 
 /** Runs turns on this node: takes them from the queue, keeps the lease that says so. */
 export async function startRuntime(node: Node, options: RuntimeOptions): Promise<Runtime> {
@@ -69,6 +75,10 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   const forget = [
     node.bus.onCancel((turnId) => abort(running.get(turnId))),
     node.bus.onLook(lease.look),
+    node.history.onChange(() => {
+      recent.clear()
+      void stopLost(node, running, parting.signal)
+    }),
   ]
 
   async function run(ref: TurnRef, taken?: Taken) {
@@ -86,6 +96,9 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
       stopping: () => stopping,
       took: () => {
         entry.taken = true
+      },
+      opened: (turn) => {
+        entry.turn = turn
       },
     })
     await entry.over
@@ -142,6 +155,20 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
 
 const abort = (attempt: Running | undefined) => attempt?.controller.abort(new FencedError())
 
+/**
+ * Ends the attempts at turns whose latest events were lost with the commits that stored them; what the log has of such
+ * a turn goes on from there. Contract: never throws.
+ */
+async function stopLost(node: Node, running: ReadonlyMap<string, Running>, parting: AbortSignal) {
+  const marks = [...running.values()].flatMap((entry) =>
+    entry.turn ? [{ ...lastOf(entry.turn), sessionId: entry.turn.run.sessionId, entry }] : [],
+  )
+  if (marks.length === 0) return
+  await orLeave(node, parting, async () => {
+    for (const { entry } of await findMissing(node.db, marks)) abort(entry)
+  })
+}
+
 const heldOf = (running: ReadonlyMap<string, Running>): Held => ({
   taken: [...running].filter(([, { taken }]) => taken).map(([turnId]) => turnId),
   known: [...running.keys()],
@@ -164,7 +191,7 @@ function slotsOf({ ROLE, WORKER_SLOTS }: Config) {
 }
 
 type TurnRef = Omit<TurnRun, 'attempt'>
-type Taken = { taken: TakenTurn; input: EventRow | undefined }
+type Taken = { taken: TakenTurn; input: LocalInput | undefined }
 
 type AttemptOptions = {
   lease: Lease
@@ -175,6 +202,7 @@ type AttemptOptions = {
   parting: AbortSignal
   stopping: () => boolean
   took: () => void
+  opened: (turn: Turn) => void
 }
 
 /** Takes a turn, unless it was taken before, and runs it as far as it goes. Contract: never throws. */
@@ -184,7 +212,8 @@ async function attempt(
   known: Taken | undefined,
   options: AttemptOptions,
 ) {
-  const { lease, recent, signal, parting, stopping, took } = options
+  const { lease, recent, signal, parting, stopping, took, opened } = options
+  const epoch = node.history.epoch()
   let run: TurnRun = { ...ref, attempt: known?.taken.turn_attempt ?? null }
   let turn: Turn | undefined
   try {
@@ -196,6 +225,7 @@ async function attempt(
     if (taken.turn_cancelled) return await settleCancel(node, ref, nothingKept)
     const opening = { run, taken, input: known?.input, signal, lease, recent }
     turn = await throughOutages(node, signal, () => openTurn(node, opening))
+    opened(turn)
     while (taken.turn_tries > triesMax && !turn.state.ended) {
       await end(turn, { kind: 'failed', code: 'turn_crashed' })
     }
@@ -204,7 +234,7 @@ async function attempt(
       node.log.error('a turn cannot be stored', { session: run.sessionId, turn: run.turnId, error })
       return endUnstorable(node, { ...opening, run: turn!.run, input: undefined })
     })
-    if (howFar === 'over') recent.keep(turn)
+    if (howFar === 'over' && epoch === node.history.epoch()) recent.keep(turn)
     if (howFar === 'left') {
       await release(node, turn.run, { parting, harmed: false, atOnce: true })
     }
@@ -252,7 +282,10 @@ async function afterFailure(node: Node, run: TurnRun, failure: Failure) {
   await release(node, run, { parting, harmed, atOnce: false })
 }
 
-/** A cancelled turn is ended with what this attempt still holds; of one that goes on elsewhere, followers are told. */
+/**
+ * A cancelled turn is ended with what this attempt still holds. One that is in this node's name all the same lost events
+ * of which this attempt knows: it is given back, and goes on from its log. Of others, followers are told.
+ */
 async function afterFence(
   node: Node,
   run: TurnRun,
@@ -262,9 +295,31 @@ async function afterFence(
     const current = await findCurrentTurn(node.db, run.orgId, run.sessionId)
     if (!current) return
     node.bus.stored(run, current.sequence)
-    if (current.turn_id !== run.turnId || !current.turn_cancelled) return
-    await settleCancel(node, run, turn ? keptOf(turn) : nothingKept)
+    const isLost = turn !== undefined && (await hasLost(turn))
+    if (isLost) warnOfLost(turn, current.sequence)
+    if (current.turn_id !== run.turnId) return
+    if (current.turn_cancelled) {
+      return settleCancel(node, run, turn && !isLost ? keptOf(turn) : nothingKept)
+    }
+    if (current.turn_node !== node.id) return
+    const again = { ...run, attempt: current.turn_attempt }
+    await releaseTurn(node.db, again, { harmed: true, atOnce: true })
   })
+}
+
+async function hasLost(turn: Turn): Promise<boolean> {
+  const mark = { ...lastOf(turn), sessionId: turn.run.sessionId }
+  return (await findMissing(turn.node.db, [mark])).length > 0
+}
+
+/** Whether calls that the log does not have had an effect cannot be known: the operator may want to look. */
+function warnOfLost(turn: Turn, sequence: number) {
+  const calls = turn.state.act?.calls.map(({ call: { id, name } }) => ({ id, name })) ?? []
+  const about = { known: turn.sequence, sequence, calls }
+  logOf(turn).warn(
+    'the database lost events of a running turn: what it did since is dropped',
+    about,
+  )
 }
 
 /** Outcomes that a cancel does not undo. Intents are dropped: nothing follows them any more. */

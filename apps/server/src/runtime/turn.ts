@@ -8,6 +8,7 @@ import {
   contextOf,
   type Draft,
   draft,
+  lastOf,
   lookAgain,
   makeDraft,
   nextTurn,
@@ -55,9 +56,9 @@ async function park(turn: Turn, calls: readonly OpenCall[]): Promise<boolean> {
     await commit(turn)
     return false
   }
-  const { node, run, sequence, signal } = turn
+  const { node, run, signal } = turn
   const since = new Date(nowOf(turn)).toISOString()
-  const at = { nodeId: node.id, sequence, ...waitOf(calls, since) }
+  const at = { nodeId: node.id, last: lastOf(turn), ...waitOf(calls, since) }
   if (await throughOutages(turn, signal, () => parkTurn(node.db, run, at))) return true
   await lookAgain(turn)
   return false

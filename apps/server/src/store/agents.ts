@@ -213,3 +213,16 @@ export async function countAgents(db: Db, orgId: string): Promise<number> {
   const [row] = await db.run<{ total: number }>(counted, [orgId])
   return row!.total
 }
+
+const agentOf: Statement = {
+  name: 'agent-of-session',
+  text: `
+select a.id as "agentId", a.name as "agentName" from sessions s
+join agents a on a.org_id = s.org_id and a.id = s.agent_id
+where s.org_id = $1 and s.id = $2`,
+}
+
+export async function findAgentOf(db: Db, orgId: string, sessionId: string) {
+  const [found] = await db.run<{ agentId: string; agentName: string }>(agentOf, [orgId, sessionId])
+  return found
+}

@@ -19,6 +19,8 @@ export type Follower = {
   grew: (message: LiveMessage) => void
   /** The session was deleted. */
   deleted: () => void
+  /** What was seen may be of a lost history. `last`: the last sequence, as the table has it now, where that is known. */
+  verify?: (last?: number) => void
 }
 
 /** A session, and whose it is. */
@@ -192,9 +194,18 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
       outbox.tell(hint)
     },
 
-    /** Somewhere, events up to `sequence` were stored. */
+    /** The table has events up to `sequence`. */
     hint: (session: string, sequence: number) =>
-      each(session, (follower) => follower.stored(sequence)),
+      each(session, (follower) => {
+        follower.stored(sequence)
+        follower.verify?.(sequence)
+      }),
+
+    /** Commits may be lost: text of other nodes is forgotten, and followers look at where they stand. */
+    verify() {
+      copies.clear()
+      for (const { id } of followed()) each(id, (follower) => follower.verify?.())
+    },
 
     /** This node writes a message from here on, while it may: `held` is false once another node may do so. */
     begin(session: string, message: LiveMessage, held: () => boolean) {

@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
+import type { History } from './history.ts'
 import type { Tables } from './tables.ts'
 
 /** A statement that runs often: prepared once on each connection, under its name. */
@@ -105,6 +106,8 @@ export type PoolOptions = {
   max: number
   /** Longest a statement may take, and a silent network be waited for. */
   timeoutMs?: number
+  /** Learns of each new connection, before its first statement, which history the database has. */
+  history?: History
   onError: (error: Error) => void
 }
 
@@ -113,9 +116,11 @@ const poolWaitMs = 2_500
 const rollbackMs = 500
 
 /** A pool whose idle connections may break without breaking the process. */
-export function createPool({ url, max, timeoutMs = 10_000, onError }: PoolOptions): pg.Pool {
+export function createPool(options: PoolOptions): pg.Pool {
+  const { url, max, timeoutMs = 10_000, history, onError } = options
   const pool = new pg.Pool({
     ...connectionOptions(url),
+    ...(history && { onConnect: history.check }),
     connectionTimeoutMillis: Math.min(timeoutMs, poolWaitMs),
     statement_timeout: timeoutMs,
     query_timeout: timeoutMs,

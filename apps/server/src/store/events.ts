@@ -135,7 +135,7 @@ const log: Statement = {
 select sequence, type, ts, context::text as context, data::text as data, tags
 from events
 where session_id = $1 and sequence > $4 and (
-  sequence >= $3 or type = any($2)
+  sequence >= $3 or sequence = $5 or type = any($2)
     and (type <> 'session.activated' or data->>'input_sequence' is not null)
 )
 order by sequence`,
@@ -143,7 +143,13 @@ order by sequence`,
 
 /** All that a turn needs to know: the session's messages, and every event from the turn's first message on. */
 export function readLog(db: Db, sessionId: string, turnFrom: number, after = 0) {
-  return db.run<EventRow>(log, [sessionId, conversationTypes, turnFrom, after])
+  return db.run<EventRow>(log, [sessionId, conversationTypes, turnFrom, after, null])
+}
+
+/** The same from an event on, which comes first, whatever its type: the reader sees whether it is the one that it knows. */
+export function readLogFrom(db: Db, sessionId: string, turnFrom: number, sequence: number) {
+  const values = [sessionId, conversationTypes, turnFrom, sequence - 1, sequence]
+  return db.run<EventRow>(log, values)
 }
 
 const backwards: Statement = {

@@ -1,9 +1,8 @@
 import type { Worker } from '@outlast/contract'
 import type { Db, Statement } from './database.ts'
+import type { History } from './history.ts'
 
-const renew: Statement = {
-  name: 'renew-lease',
-  text: `
+const renewText = (history: string) => `
 with me as (
   insert into nodes (id, version, role, slots, expires_at)
   values ($1, $2, $3, $4, now() + $5 * interval '1 millisecond')
@@ -49,8 +48,8 @@ select (select draining from me) as draining,
     select t.id from turns t where t.node_id = $1
       and (select turn_cancelled from sessions s where s.org_id = t.org_id and s.id = t.session_id)
   ) as lost,
-  array(select t.id from turns t where t.node_id = $1 and t.id <> all($8::text[])) as strays`,
-}
+  array(select t.id from turns t where t.node_id = $1 and t.id <> all($8::text[])) as strays,
+  ${history} as history`
 
 export type LeaseTerms = { id: string; version: string; role: string; slots: number; ms: number }
 
@@ -77,6 +76,8 @@ export type Renewed = {
   lost: string[]
   /** Turns in this node's name that it does not know of. */
   strays: string[]
+  /** The identity of the database's history. */
+  history: string | null
 }
 
 /**
@@ -85,12 +86,13 @@ export type Renewed = {
  * again, and what parked turns have waited for too long gets a job that ends it.
  */
 export async function renewLease(
-  db: Db,
+  { db, history }: { db: Db; history: Pick<History, 'expression'> },
   { id, version, role, slots, ms }: LeaseTerms,
   { judging, taken, known, strays }: Renewal,
 ) {
   const values = [id, version, role, slots, ms, judging, taken, known, strays]
-  const [renewed] = await db.run<Renewed>(renew, values)
+  const statement = { name: 'renew-lease', text: renewText(history.expression()) }
+  const [renewed] = await db.run<Renewed>(statement, values)
   return renewed!
 }
 

@@ -6,6 +6,7 @@ import type {
   WaitingFor,
 } from '@outlast/contract'
 import type { Db, Statement } from './database.ts'
+import { type EventMark, hasEvent } from './lost-events.ts'
 import type { ModelRoute } from './models.ts'
 import { nanosOf, type UsageRow } from './usage.ts'
 
@@ -160,6 +161,7 @@ with s as (
     updated_at = clock_timestamp()
   where org_id = $1 and id = $2 and turn_id = $3
     and ($4::integer is null or turn_attempt = $4) and turn_cancelled = $22 and (not $22 or sequence = $9)
+    and ($28::integer is null or ${hasEvent('$28', '$29')})
   returning org_id, id, agent_id, sequence, updated_at, finished_at, turn_id is distinct from $3 as ended,
     $8 + case when turn_id is distinct from $3 then $10 else 0 end as added
 ), e as (
@@ -204,7 +206,7 @@ const fail: Statement = {
   insert into failed_turns (
     org_id, id, session_id, agent_id, input_message_id, input_sequence, sequence, attempts, node_id, error, error_code, failed_at
   )
-  select org_id, $3, id, agent_id, $28, $29::integer, sequence, $30::integer, $31, $32, $33, coalesce(finished_at, updated_at)
+  select org_id, $3, id, agent_id, $30, $31::integer, sequence, $32::integer, $33, $34, $35, coalesce(finished_at, updated_at)
   from s where ended
 )`),
 }
@@ -229,6 +231,8 @@ export type TurnFailure = {
 
 export type Appending = {
   events: NewEvent[]
+  /** The last event that the caller knows of. Without it in the log nothing is appended: commits were lost. */
+  after?: EventMark
   ending?: Ending | undefined
   /** A turn that was cancelled takes only its end, and that only if nothing was appended since `ending.sequence`. */
   cancelled?: boolean
@@ -250,7 +254,7 @@ const never = -1
 
 /**
  * Appends events to a turn's session, all or nothing, in one statement. Undefined when this attempt is no
- * longer the current one. Contract: never repeated after an error: whether it was stored is read from the log.
+ * longer the current one, or the log lacks the event `after`. Contract: never repeated after an error: whether it was stored is read from the log.
  */
 export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
   const { events, ending, usage, context, texts = [] } = what
@@ -283,6 +287,8 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
     randomShard(),
     what.bytes ?? 0,
     usage?.cost_usd === undefined ? null : nanosOf(usage.cost_usd),
+    what.after?.sequence ?? null,
+    what.after?.ts ?? null,
   ]
   const failure = ending?.failure
   const [appended] = failure
@@ -323,19 +329,6 @@ export type CurrentTurn = Pick<
 /** The turn that a session holds; `turn_id` is null when none runs. Undefined without the session. */
 export async function findCurrentTurn(db: Db, orgId: string, sessionId: string) {
   const [found] = await db.run<CurrentTurn>(current, [orgId, sessionId])
-  return found
-}
-
-const agentOf: Statement = {
-  name: 'agent-of-session',
-  text: `
-select a.id as "agentId", a.name as "agentName" from sessions s
-join agents a on a.org_id = s.org_id and a.id = s.agent_id
-where s.org_id = $1 and s.id = $2`,
-}
-
-export async function findAgentOf(db: Db, orgId: string, sessionId: string) {
-  const [found] = await db.run<{ agentId: string; agentName: string }>(agentOf, [orgId, sessionId])
   return found
 }
 

@@ -1,5 +1,6 @@
 import type { WaitingFor } from '@outlast/contract'
 import { atomically, type Db, type Statement } from './database.ts'
+import { type EventMark, hasEvent } from './lost-events.ts'
 import { type NewEvent, shardOf, type TurnRun, wakeParked } from './turns.ts'
 
 /** What a turn waits for, and when the first of it ends by itself. */
@@ -12,7 +13,7 @@ with s as (
   update sessions set
     waiting_for = $7, wait_expires_at = $8, turn_node = null, turn_tries = 0, updated_at = clock_timestamp()
   where org_id = $1 and id = $2 and turn_id = $3 and turn_attempt = $4 and turn_node = $5
-    and sequence = $6 and not turn_cancelled
+    and sequence = $6 and not turn_cancelled and ${hasEvent('$6', '$9')}
   returning turn_id
 ), d as (
   delete from turns where id = (select turn_id from s)
@@ -28,12 +29,12 @@ select turn_id from s`,
 export async function parkTurn(
   db: Db,
   run: TurnRun,
-  at: Wait & { nodeId: string; sequence: number },
+  at: Wait & { nodeId: string; last: EventMark },
 ): Promise<boolean> {
-  const { nodeId, sequence, waitingFor, expiresAt } = at
+  const { nodeId, last, waitingFor, expiresAt } = at
   const { orgId, sessionId, turnId, attempt } = run
-  const where = [orgId, sessionId, turnId, attempt, nodeId, sequence]
-  const parked = await db.run(park, [...where, JSON.stringify(waitingFor), expiresAt])
+  const where = [orgId, sessionId, turnId, attempt, nodeId, last.sequence]
+  const parked = await db.run(park, [...where, JSON.stringify(waitingFor), expiresAt, last.ts])
   return parked.length > 0
 }
 
@@ -42,7 +43,7 @@ const hold: Statement = {
   text: `
 select waiting_for is not null as parked from sessions
 where org_id = $1 and id = $2 and turn_id = $3 and sequence = $4 and not turn_cancelled
-  and ($5::integer is null or turn_attempt = $5)
+  and ($5::integer is null or turn_attempt = $5) and ($6::timestamptz is null or ${hasEvent('$4', '$6')})
 for no key update`,
 }
 
@@ -71,8 +72,9 @@ select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) 
 }
 
 export type Answering = {
-  /** What the log ended with when the events were decided on. */
+  /** What the log ended with when the events were decided on; `ts` where it may be of a history that is lost. */
   sequence: number
+  ts?: string
   events: NewEvent[]
   /** What a parked turn waits for from here on; without it, it goes on. */
   wait: Wait | undefined
@@ -83,10 +85,10 @@ export type Answering = {
  * turn whose attempt is named is being run, and needs no job. Undefined, and nothing done, when something was added, or
  * the turn is over, cancelled or at another attempt.
  */
-export function answerCalls(db: Db, run: TurnRun, { sequence, events, wait }: Answering) {
+export function answerCalls(db: Db, run: TurnRun, { sequence, ts, events, wait }: Answering) {
   const { orgId, sessionId, turnId, attempt } = run
   return atomically(db, async (db) => {
-    const where = [orgId, sessionId, turnId, sequence, attempt]
+    const where = [orgId, sessionId, turnId, sequence, attempt, ts ?? null]
     const [held] = await db.run<{ parked: boolean }>(hold, where)
     if (!held) return undefined
     const stays = held.parked && wait !== undefined

@@ -43,6 +43,8 @@ type Input = Record<string, unknown>
 export type Mcp = Pick<Listings, 'list' | 'withTools'> & {
   /** Contract: what is wrong with a server or with the call is a ToolError. */
   call: (remote: RemoteTool, input: Input, context: ToolContext) => Promise<unknown>
+  /** Sessions that are held belong to revisions of servers that may be lost: calls begin new ones. */
+  forget: () => void
   /** Ends all sessions, at the servers too. */
   stop: () => Promise<void>
 }
@@ -104,6 +106,7 @@ export function createMcp(options: McpOptions): Mcp {
       })
       return resultOf(answer, { ...context, directory: `/mcp/${plainName(server.name)}` })
     },
+    forget: pool.clear,
     async stop() {
       stopping.abort(new McpFailure('is not asked: this node stops.'))
       await listings.stop()

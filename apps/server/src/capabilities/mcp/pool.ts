@@ -22,6 +22,8 @@ export type Pool = {
    * Contract: one that `work` drops, since its server does not know it any more, is given to nobody else.
    */
   use: <T>(key: string, open: () => Promise<Connection>, work: Work<T>) => Promise<T>
+  /** No connection that is open now is given to another call. */
+  clear: () => void
   stop: () => Promise<void>
 }
 
@@ -81,6 +83,12 @@ export function createPool({ connectionsMax, idleMs }: PoolOptions): Pool {
         // What never opened is tried anew by the next call.
         await entry.opened.catch(() => forget(entry))
         giveBack(entry)
+      }
+    },
+    clear() {
+      for (const entry of [...entries.values()]) {
+        if (entry.calls === 0) close(entry, true)
+        else forget(entry)
       }
     },
     async stop() {

@@ -115,5 +115,6 @@ export function createCopies(now: () => number = () => performance.now()) {
     },
 
     forget: (session: string) => void copies.delete(session),
+    clear: () => copies.clear(),
   }
 }

@@ -1,0 +1,83 @@
+import type pg from 'pg'
+
+/**
+ * What identifies the history of a database: the cluster, its timeline (a promotion begins another), the database,
+ * and the start of its server (a restored snapshot or a crash begins another without a new timeline).
+ */
+const identityOf = (timeline: string) => `concat_ws(' ', ${timeline},
+  (select oid from pg_database where datname = current_database()),
+  extract(epoch from pg_postmaster_start_time()))`
+
+const complete = identityOf(
+  `(select system_identifier from pg_control_system()), left(pg_walfile_name(pg_current_wal_lsn()), 8)`,
+)
+/** For servers that refuse the functions about their log to ordinary roles, or lack them. */
+const reduced = identityOf(`'unknown'`)
+
+/** Permission denied, no such function, not supported. */
+const refused = new Set(['42501', '42883', '0A000'])
+
+const identityMs = 1_500
+const readOnly = '25006'
+
+/** Whether the database still has the history that this process has seen. */
+export type History = {
+  /** Grows each time the history may have lost commits. What was read at an earlier epoch may not exist any more. */
+  epoch: () => number
+  /** The SQL expression for `observe`; null on a standby. */
+  expression: () => string
+  observe: (identity: string | null) => void
+  /**
+   * Reads the identity on a new connection, before its first statement: nothing is read from, or written to, another
+   * history before the listeners were called. Contract: throws for a standby, whose data may be old.
+   */
+  check: (client: pg.ClientBase) => Promise<void>
+  /** Listeners are called in the order in which they were added. Contract: they do not throw. */
+  onChange: (listener: () => void) => () => void
+}
+
+export function createHistory(): History {
+  const listeners = new Set<() => void>()
+  let known: string | undefined
+  let epoch = 0
+  let identity = complete
+  const expression = () => `case when pg_is_in_recovery() then null else ${identity} end`
+
+  async function read(client: pg.ClientBase): Promise<string | null> {
+    const text = `select ${expression()} as identity`
+    const { rows } = await client.query({ text, query_timeout: identityMs } as pg.QueryConfig)
+    return rows[0].identity
+  }
+
+  function observe(seen: string | null) {
+    if (seen === null || seen === known) return
+    const isFirst = known === undefined
+    known = seen
+    if (isFirst) return
+    epoch += 1
+    for (const listener of listeners) listener()
+  }
+
+  return {
+    epoch: () => epoch,
+    expression,
+    observe,
+    async check(client) {
+      const seen = await read(client).catch((error) => {
+        if (identity === reduced || !refused.has(error.code)) throw error
+        identity = reduced
+        return read(client)
+      })
+      if (seen === null) throw standbyError()
+      observe(seen)
+    },
+    onChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+  }
+}
+
+/** What PostgreSQL answers to a write on a standby. */
+const standbyError = () =>
+  Object.assign(new Error('The database is a standby: it takes no writes.'), { code: readOnly })

@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import type { Event } from '@outlast/contract'
+import {
+  createKey,
+  expectStatus,
+  registerPerson,
+  startGuarded,
+} from '../../apps/server/test/access.ts'
+import { eventsOf, replyOf, typesOf } from '../../apps/server/test/session.ts'
+import { follow, watch } from '../../apps/server/test/stream.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
+import { auditLog } from '../crash/audit.ts'
+import { gatedWorld } from '../crash/gates.ts'
+import { type Node, postUntilAccepted, scopeOf, startNodeHere } from '../crash/scenario.ts'
+import { type ChatMessage, startWorld, worldlySession } from '../crash/world.ts'
+import { startLosingDatabase } from '../lost-commits.ts'
+
+/** Two nodes on a database that can lose commits, and a session whose model and tools wait at gates. */
+async function scene(t: TestContext) {
+  const scope = scopeOf(t)
+  const database = await startLosingDatabase(scope)
+  const gates = gatedWorld()
+  const world = await startWorld(scope, gates)
+  const start = () => startNodeHere(scope, { databaseUrl: database.url, worldUrl: world.url })
+  const a = await start()
+  const b = await start()
+  const { agent, session } = await worldlySession(a, world)
+  return { scope, database, gates, world, a, b, agent, id: session.id }
+}
+
+let messages = 0
+
+/** Posts until it is accepted, as the database may be away. */
+function say(node: Node, sessionId: string, text: string) {
+  messages += 1
+  return postUntilAccepted(node, sessionId, { text, key: `message ${messages}` })
+}
+
+/** The session's events once its last message is answered and it is idle. */
+async function answered(node: Node, sessionId: string, text: string): Promise<Event[]> {
+  return eventually(async () => {
+    const { status, body } = await node.call('GET', `/v1/sessions/${sessionId}/events`)
+    if (status !== 200) return undefined
+    const events: Event[] = body.data
+    const isThere = events.some(({ data }) => JSON.stringify(data).includes(text))
+    return isThere && events.at(-1)!.type === 'session.idled' ? events : undefined
+  })
+}
+
+async function talk(node: Node, sessionId: string, text: string) {
+  await say(node, sessionId, text)
+  return answered(node, sessionId, text)
+}
+
+const wordsOf = (prompt: ChatMessage[]) =>
+  prompt.filter(({ role }) => role === 'user').map(({ content }) => content)
+
+const inputsOf = (events: Event[]) =>
+  events.flatMap((event) =>
+    event.type === 'input.message'
+      ? event.data.message.content.map((part) => 'text' in part && part.text)
+      : [],
+  )
+
+test('a model is sent what the log has and nothing that was lost, on a node that remembers otherwise', async (t) => {
+  const { database, world, a, b, id } = await scene(t)
+  await talk(a, id, 'before')
+  await database.save()
+  await talk(a, id, 'lost 1')
+  await talk(a, id, 'lost 2')
+  await database.lose()
+  for (const text of ['real 1', 'real 2', 'real 3']) await talk(b, id, text)
+  const events = await talk(a, id, 'probe')
+  const all = ['before', 'real 1', 'real 2', 'real 3', 'probe']
+  assert.deepEqual(inputsOf(events), all)
+  assert.deepEqual(wordsOf(world.prompts.at(-1)!), all)
+  auditLog(events)
+})
+
+test('a node asks with what the log has where the first message after the loss takes the place of a lost one', async (t) => {
+  const { database, world, a, id } = await scene(t)
+  const before = await talk(a, id, 'before')
+  await database.save()
+  await talk(a, id, 'lost')
+  await database.lose()
+  const events = await talk(a, id, 'real')
+  assert.deepEqual(wordsOf(world.prompts.at(-1)!), ['before', 'real'])
+  assert.deepEqual(events.slice(0, before.length), before)
+  auditLog(events)
+})
+
+for (const kind of ['text', 'pay'] as const) {
+  test(`a running turn whose message was lost adds nothing to the log (${kind})`, async (t) => {
+    const { database, gates, a, id } = await scene(t)
+    const before = await talk(a, id, 'before')
+    await database.save()
+    const words = `${kind} that is lost`
+    await say(a, id, words)
+    await gates.gate(words).reached
+    await database.lose()
+    gates.gate(words).open()
+    const events = await talk(a, id, 'after')
+    assert.deepEqual(events.slice(0, before.length), before)
+    assert.deepEqual(inputsOf(events), ['before', 'after'])
+    auditLog(events)
+  })
+}
+
+test('a running turn goes on from what the log still has of it', async (t) => {
+  const { database, gates, world, a, id } = await scene(t)
+  await talk(a, id, 'before')
+  const words = 'text that goes on'
+  await say(a, id, words)
+  await gates.gate(words).reached
+  await database.save()
+  gates.gate(words).open()
+  await answered(a, id, words)
+  await talk(a, id, 'lost')
+  await database.lose()
+  gates.gate(`${words} again`).open()
+  const events = await answered(a, id, words)
+  assert.deepEqual(inputsOf(events), ['before', words])
+  assert.match(replyOf(events), /two: text that goes on/)
+  auditLog(events)
+  assert.equal(world.prompts.filter((prompt) => wordsOf(prompt).at(-1) === words).length, 2)
+})
+
+test('the outcome of a tool whose beginning was lost is dropped, and the turn decides anew', async (t) => {
+  const { database, gates, world, a, id } = await scene(t)
+  const words = 'pay for it'
+  const pausing = 'text first'
+  await say(a, id, pausing)
+  await gates.gate(pausing).reached
+  await say(a, id, words)
+  await database.save()
+  gates.gate(pausing).open()
+  await gates.gate(words).reached
+  await database.lose()
+  gates.gate(`${pausing} again`).open()
+  gates.gate(`${words} again`).open()
+  gates.gate(words).open()
+  const events = await answered(a, id, words)
+  auditLog(events)
+  assert.equal(world.count('pay'), 2, 'of the first nothing is known: the log is the truth')
+})
+
+test('where nothing was lost a reply under way is kept, and streams go on', async (t) => {
+  const { scope, database, gates, world, a, b, id } = await scene(t)
+  await talk(a, id, 'before')
+  const words = 'text that goes on'
+  const streams = await Promise.all([a, b].map(({ url }) => follow(scope, url, { sessionId: id })))
+  await say(a, id, words)
+  await gates.gate(words).reached
+  for (const stream of streams) await stream.event('output.message.started', 2)
+  await database.save()
+  await database.lose()
+  gates.gate(words).open()
+  const events = await answered(a, id, words)
+  for (const stream of streams) {
+    await stream.event('session.idled', 2)
+    assert.deepEqual(
+      stream.events.filter(({ sequence }) => sequence),
+      events,
+    )
+  }
+  assert.equal(world.prompts.length, 2, 'no model is asked again')
+  auditLog(events)
+})
+
+const reasonOf = ({ frames }: Awaited<ReturnType<typeof follow>>) =>
+  JSON.parse(frames.findLast(({ event }) => event === 'disconnecting')?.data ?? '{}').reason
+
+test('followers of what was lost are told so, and resume from the last event that is left', async (t) => {
+  const { scope, database, a, b, id } = await scene(t)
+  const before = await talk(a, id, 'before')
+  await database.save()
+  const streams = await Promise.all([a, b].map(({ url }) => follow(scope, url, { sessionId: id })))
+  const lost = await talk(a, id, 'lost')
+  for (const stream of streams) await stream.event('session.idled', 2)
+  await database.lose()
+  for (const stream of streams) {
+    await stream.ended
+    assert.equal(reasonOf(stream), 'history_changed')
+    assert.deepEqual(
+      stream.events.at(-1),
+      before.at(-1),
+      'a client that knows no more than its last id resumes there',
+    )
+  }
+  const last = before.at(-1)!
+  const resume = { since_id: last.id, sequence: last.sequence }
+  for (const node of [a, b]) {
+    for (const path of ['sse', 'events']) {
+      for (const event of lost.slice(before.length)) {
+        const at = `/v1/sessions/${id}/${path}?since_id=${event.id}`
+        const { status, body } = await node.call('GET', at)
+        assert.deepEqual([status, body.code, body.resume], [409, 'history_changed', resume])
+      }
+    }
+  }
+  const real = await talk(b, id, 'real')
+  for (const event of lost.slice(before.length)) {
+    const at = `/v1/sessions/${id}/events?since_id=${event.id}`
+    const { status, body } = await a.call('GET', at)
+    assert.deepEqual([status, body.code, body.resume], [409, 'history_changed', resume])
+  }
+  const rest = await eventsOf(a, id, `?since_id=${last.id}`)
+  assert.deepEqual(rest, real.slice(before.length))
+})
+
+test('a client resumes inside a message by an id that its own log has, and not by that of a lost one', async (t) => {
+  const { scope, database, gates, a, id } = await scene(t)
+  const before = await talk(a, id, 'before')
+  await database.save()
+  const words = 'text that is lost'
+  const stream = await follow(scope, a.url, { sessionId: id })
+  await say(a, id, words)
+  await gates.gate(words).reached
+  const delta = await stream.until(() =>
+    stream.events.find(
+      ({ type, sequence }) =>
+        type === 'output.message.delta' && !sequence && stream.events.length > before.length,
+    ),
+  )
+  await database.lose()
+  await stream.ended
+  gates.gate(words).open()
+  await talk(a, id, 'real')
+  const { status, body } = await a.call('GET', `/v1/sessions/${id}/sse?since_id=${delta.id}`)
+  const { id: since_id, sequence } = before.at(-1)!
+  assert.deepEqual([status, body.resume], [409, { since_id, sequence }])
+})
+
+test('a prompt that was first used in a lost commit is stored again', async (t) => {
+  const { database, a, b, agent, id } = await scene(t)
+  await talk(a, id, 'before')
+  await a.call('PATCH', `/v1/agents/${agent.id}`, { system_prompt: 'You open doors.' })
+  await database.save()
+  await talk(a, id, 'lost')
+  await database.lose()
+  await talk(a, id, 'real')
+  const promptOn = async (node: Node) => {
+    const events = await eventsOf(node, id, '?types=llm.generation')
+    const { messages } = (events.at(-1) as Event<'llm.generation'>).data
+    return messages.find(({ role }) => role === 'system')?.content
+  }
+  const [part] = (await promptOn(b))!
+  assert.ok(part?.type === 'text' && part.text.startsWith('You open doors.'), JSON.stringify(part))
+  assert.deepEqual(await promptOn(a), [part])
+})
+
+test('a key that was made in a lost commit opens nothing', async (t) => {
+  const scope = scopeOf(t)
+  const database = await startLosingDatabase(scope)
+  const server = await startGuarded(scope, { databaseUrl: database.url })
+  const person = await registerPerson(server)
+  await database.save()
+  const key = await eventually(() => createKey(server, person).catch(() => undefined))
+  expectStatus(await key.call('GET', '/v1/agents'), 200)
+  await database.lose()
+  const code = await eventually(async () => {
+    const { status, body } = await key.call('GET', '/v1/agents')
+    return status === 401 && body.code
+  })
+  assert.equal(code, 'invalid_api_key')
+})
+
+test('watchers of an organization are told to read everything anew', async (t) => {
+  const { scope, database, a, b, id } = await scene(t)
+  await database.save()
+  const streams = await Promise.all([a, b].map(({ url }) => watch(scope, url)))
+  await Promise.all(streams.map((stream) => stream.event('connected')))
+  await database.lose()
+  await Promise.all(streams.map((stream) => stream.event('reset')))
+  assert.ok(typesOf(await talk(a, id, 'after')).includes('turn.completed'))
+})
