@@ -1,4 +1,4 @@
-import type pg from 'pg'
+import pg from 'pg'
 
 /**
  * What identifies the history of a database: the cluster, its timeline (a promotion begins another), the database,
@@ -17,7 +17,7 @@ const reduced = identityOf(`'unknown'`)
 /** Permission denied, no such function, not supported. */
 const refused = new Set(['42501', '42883', '0A000'])
 
-const identityMs = 1_500
+const identityMs = 2_500
 const readOnly = '25006'
 
 /** Whether the database still has the history that this process has seen. */
@@ -78,6 +78,9 @@ export function createHistory(): History {
   }
 }
 
-/** What PostgreSQL answers to a write on a standby. */
-const standbyError = () =>
-  Object.assign(new Error('The database is a standby: it takes no writes.'), { code: readOnly })
+/** As PostgreSQL refuses a write on a standby. */
+function standbyError() {
+  const error = new pg.DatabaseError('The database is a standby: it takes no writes.', 0, 'error')
+  error.code = readOnly
+  return error
+}
