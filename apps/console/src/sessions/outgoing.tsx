@@ -5,15 +5,16 @@ import { discard, type Outgoing, sendAgain } from './outbox.ts'
 /** A message that the server has not confirmed. */
 export function OutgoingMessage({ outgoing }: { outgoing: Outgoing }) {
   const { key, body, state, isStalled } = outgoing
+  const isUnsent = state !== 'waiting' || isStalled
   return (
-    <div className="message user outgoing">
+    <div className="message user outgoing" data-unsent={isUnsent}>
       <UserParts name={key} content={body.message.content} />
-      {state === 'waiting' && !isStalled ? (
+      {isUnsent ? (
+        <Unsent outgoing={outgoing} />
+      ) : (
         <Text size="xs" c="dimmed">
           Sending…
         </Text>
-      ) : (
-        <Unsent outgoing={outgoing} />
       )}
     </div>
   )
@@ -25,7 +26,7 @@ export function Unsent({ outgoing }: { outgoing: Outgoing }) {
   const isWaiting = state === 'waiting'
   return (
     <div role={isWaiting ? 'status' : 'alert'}>
-      <Text size="sm" c={isWaiting ? 'dimmed' : 'red'}>
+      <Text size="sm" className="unsent-reason">
         {reasonOf(outgoing)}
       </Text>
       <Group gap="xs" mt={4}>
@@ -45,12 +46,13 @@ export function Unsent({ outgoing }: { outgoing: Outgoing }) {
 function reasonOf({ state, problem }: Outgoing): string {
   if (state === 'failed') return `Not sent. ${problem}`
   if (state === 'expired') return 'Not sent. More than a day has passed since it was written.'
-  return 'Not sent yet. It is stored in this browser and sent when the server responds.'
+  return 'Not sent yet. The message is stored in this browser. An open console sends it when the server responds.'
 }
 
 /** Beside a form whose session the server has not created. */
 export const StalledNote = () => (
   <Text size="sm" c="dimmed" role="status">
-    The server does not respond. The session is created when it does, also if you close this page.
+    The server does not respond. The message is stored in this browser. An open console creates the
+    session when the server responds.
   </Text>
 )
