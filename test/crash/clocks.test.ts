@@ -56,8 +56,10 @@ for (const [name, first, second] of [
     const { agent, session } = await worldlySession(dying, world)
     const { id } = await createSession(dying, { agent_id: agent.id })
     const { body } = await post(dying, session.id, 'text')
-    const off = Date.parse(body.created_at) - Date.now() - first
-    assert.ok(Math.abs(off) < sanelyMs, 'the clock is shifted')
+    assert.ok(dying.output().includes(`clock shifted by ${first} ms`), 'the clock is shifted')
+    const idTime = Number.parseInt(body.id.slice('message_'.length, 'message_'.length + 12), 16)
+    for (const time of [Date.parse(body.created_at), idTime])
+      assert.ok(Math.abs(time - Date.now()) < sanelyMs, "a message has the time of the database's")
     await post(dying, id, 'look')
     await Promise.all(['text', 'look'].map((words) => gates.gate(words).reached))
     const survivor = await node(second)

@@ -7,3 +7,5 @@ globalThis.Date = new Proxy(real, {
     Reflect.construct(target, given.length === 0 ? [real.now() + shiftMs] : given, newTarget),
   get: (target, key) => (key === 'now' ? () => real.now() + shiftMs : Reflect.get(target, key)),
 })
+
+process.stdout.write(`clock shifted by ${shiftMs} ms\n`)

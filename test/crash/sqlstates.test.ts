@@ -9,7 +9,8 @@ import { followSoon, type Node, scopeOf, startNodeHere, untilIdle } from './scen
 import { startWorld, type World, worldlySession } from './world.ts'
 
 /** What PostgreSQL does in any state, and the lease: without it a node would only wait. */
-const always = /^(begin|rollback|commit|set |listen|unlisten|notify$|renew-lease$)/i
+const always =
+  /^(begin|rollback|commit|set |show |select case when pg_is_in_recovery|listen|unlisten|notify$|renew-lease$)/i
 
 type Refusing = { code: string; statements: RegExp; refused: (label: string) => void }
 

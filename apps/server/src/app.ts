@@ -166,6 +166,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
     mcp,
     log,
     local: noLocalTurns,
+    problem: () => 'The node is starting.',
     breaker: createBreaker(),
     outbound,
     budgets,

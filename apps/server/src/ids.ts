@@ -2,6 +2,18 @@ import { createHash, randomFillSync } from 'node:crypto'
 import { idPrefixes, type Noun } from '@outlast/contract'
 import { ApiError } from './errors.ts'
 
+/** How far the database's clock is ahead of this machine's. */
+let aheadMs = 0
+
+/** Takes over what the database's clock shows; `uncertainMs` is how much of it may be the network's. */
+export function followDatabaseClock(shownMs: number, uncertainMs: number): void {
+  const measuredMs = shownMs - Date.now()
+  if (Math.abs(measuredMs - aheadMs) > uncertainMs) aheadMs = measuredMs
+}
+
+/** The database's clock as of the latest renewal of the lease, in ms since 1970: nodes need not agree on theirs. */
+export const databaseNow = () => Date.now() + aheadMs
+
 const pool = Buffer.alloc(4096)
 let used = pool.length
 
@@ -13,7 +25,7 @@ function uuid7(): string {
   }
   const random = pool.toString('hex', used, used + 10)
   used += 10
-  return marked(Date.now(), random)
+  return marked(databaseNow(), random)
 }
 
 /** Time in ms and 20 hex digits, with the marks of a UUIDv7. */

@@ -33,6 +33,12 @@ async function copyTemplate(admin: string, name: string) {
   }
 }
 
+/** Sets, or resets, what new connections to a test's database begin with, as its administrator would. */
+export async function alterDatabase(url: string, change: string): Promise<void> {
+  const name = new URL(url).pathname.slice(1)
+  await runSql(process.env.OUTLAST_TEST_DATABASE_URL!, `alter database ${name} ${change}`)
+}
+
 /** One statement on a connection of its own. */
 export async function runSql(url: string, text: string): Promise<void> {
   await queryRows(url, text)

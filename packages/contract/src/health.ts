@@ -7,6 +7,9 @@ export const Health = Type.Object(
     version: Type.String(),
     auth_mode: Type.String(),
     database: oneOf('ok', 'unreachable'),
+    reason: Type.Optional(
+      Type.String({ description: 'Why the node is not ready: it cannot write, or run turns.' }),
+    ),
   },
   { title: 'Health' },
 )

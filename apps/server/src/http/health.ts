@@ -2,18 +2,17 @@ import { ErrorResponse, Health } from '@outlast/contract'
 import type { Api } from './api.ts'
 
 export function healthRoutes({ app, node, version, stopping }: Api): void {
-  const { config, db } = node
+  const { config } = node
 
-  async function health(): Promise<Health> {
-    const reachable = await db.pool.query('select 1').then(
-      () => true,
-      () => false,
-    )
+  /** Contract: asks the database nothing, so that it answers at once whatever state that is in. */
+  function health(): Health {
+    const reason = node.problem()
     return {
-      status: reachable ? 'ok' : 'degraded',
+      status: reason === undefined ? 'ok' : 'degraded',
       version,
       auth_mode: config.AUTH_MODE.replace(/^./, (letter) => letter.toUpperCase()),
-      database: reachable ? 'ok' : 'unreachable',
+      database: reason === undefined ? 'ok' : 'unreachable',
+      ...(reason !== undefined && { reason }),
     }
   }
 
@@ -27,7 +26,7 @@ export function healthRoutes({ app, node, version, stopping }: Api): void {
       tags: ['health'],
       response: { 200: Health, '4xx': ErrorResponse },
     },
-    handler: health,
+    handler: async () => health(),
   })
 
   app.route({
@@ -36,12 +35,12 @@ export function healthRoutes({ app, node, version, stopping }: Api): void {
     config: { always: true },
     schema: {
       operationId: 'ready',
-      summary: 'Whether the server takes requests now: 200, else 503.',
+      summary: 'Whether this node can write and run turns now: 200, else 503 with the reason.',
       tags: ['health'],
       response: { 200: Health, 503: Health },
     },
     async handler(_request, reply) {
-      const state = await health()
+      const state = health()
       return reply.code(state.status === 'ok' && !stopping() ? 200 : 503).send(state)
     },
   })

@@ -10,7 +10,7 @@ import type { FastifyRequest } from 'fastify'
 import { checkControls, checkNeed } from '../access/grants.ts'
 import type { Principal } from '../access/principal.ts'
 import { ApiError, invalidAt } from '../errors.ts'
-import { newId, parseId } from '../ids.ts'
+import { databaseNow, newId, parseId } from '../ids.ts'
 import { traceparentOf } from '../observe/trace-context.ts'
 import { acceptInput, checkImages } from '../runtime/input.ts'
 import { submitResults } from '../runtime/results.ts'
@@ -120,7 +120,7 @@ function messageFrom({ message, controls, metadata, tags }: NewMessage): EventMe
     id: newId('message'),
     role: 'user',
     content: message.content,
-    created_at: new Date().toISOString(),
+    created_at: new Date(databaseNow()).toISOString(),
     ...(controls && { controls }),
     ...(metadata && { metadata }),
     ...(tags && { tags }),

@@ -25,7 +25,13 @@ export type Failed = { failure: Failure; detail: string }
 const firstPauseMs = 500
 
 /** Kinds of failure that say that the provider is out of order. */
-const harms = new Set<string>(['overloaded', 'network', 'timeout', 'broken_stream', 'bad_response'])
+const harms = new Set<string>(['overloaded', 'network', 'timeout', 'broken_stream'])
+
+/** What a failure shows of its provider. One reply that is garbled may be of one conversation: it shows nothing. */
+function shownBy({ kind }: Failure): 'works' | 'fails' | undefined {
+  if (kind === 'bad_response') return undefined
+  return harms.has(kind) ? 'fails' : 'works'
+}
 
 /** One attempt in two steps: its intent is stored, whether or not the provider is then asked. */
 export type Attempt = {
@@ -80,7 +86,7 @@ async function callOnce(turn: Turn, route: ModelRoute, call: () => Promise<Reply
     if (!(error instanceof ModelCallError)) throw error
     if (turn.signal.aborted) throw new FencedError()
     const { failure, message: detail, partial: reply } = error
-    shown = harms.has(failure.kind) ? 'fails' : 'works'
+    shown = shownBy(failure)
     return { reply, failed: { failure, detail } }
   } finally {
     if (provider) breaker.ended(provider, shown)

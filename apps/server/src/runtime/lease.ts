@@ -1,3 +1,5 @@
+import { followDatabaseClock } from '../ids.ts'
+import { describeOutage } from '../store/database-errors.ts'
 import { endLeases, type LeaseTerms, renewLease } from '../store/nodes.ts'
 import type { Node } from './node.ts'
 
@@ -13,6 +15,8 @@ export type Lease = {
   held: () => boolean
   /** Resolves when the lease is held: at once, or after a renewal that also found out which turns are lost. */
   whenHeld: () => Promise<void>
+  /** Why the node cannot write now; undefined when a renewal has succeeded within the last lease. */
+  problem: () => string | undefined
   /** What the latest renewal saw of other nodes. */
   others: () => Others
   /** Looks at the table now: what this node is told to do may have changed. */
@@ -51,7 +55,9 @@ export type Held = {
 /** Keeps this node's lease until it ends, and takes care of turns that nobody runs. */
 export async function keepLease(node: Node, options: LeaseOptions): Promise<Lease> {
   const { ROLE: role, WORKER_SLOTS: slots } = node.config
-  const terms: LeaseTerms = { id: node.id, version: options.version, role, slots, ms: leaseMs }
+  const about = { id: node.id, version: options.version, role, slots }
+  const terms: LeaseTerms = { ...about, ms: leaseMs, draining: false }
+  let problem: string | undefined
   let others: Others = { peers: 0, otherVersions: 0 }
   /** In this node's name, but not known here: if they still are at the next renewal, something went wrong. */
   let strays: string[] = []
@@ -60,6 +66,7 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
   /** Whoever asked for a look while one was under way may not have been seen by it. */
   let again = false
   let renewedAt = Number.NEGATIVE_INFINITY
+  let succeededAt = Number.NEGATIVE_INFINITY
   let unbrokenSince = options.alone ? Number.NEGATIVE_INFINITY : performance.now()
   let waiting: (() => void)[] = []
 
@@ -87,12 +94,17 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
       others = { peers: state.peers.length, otherVersions: state.other_versions }
       node.bus.setPeers(state.peers)
       options.drain(state.draining)
+      terms.draining = state.draining
+      succeededAt = performance.now()
+      followDatabaseClock(Date.parse(state.now), succeededAt - begun)
       renewedAt = begun
+      problem = undefined
       if (state.readded > 0) node.log.info('turns without a node', { turns: state.readded })
       if (state.expired > 0) node.log.info('turns that waited too long', { turns: state.expired })
       if (held()) for (const resolve of waiting.splice(0)) resolve()
     } catch (error) {
       unbrokenSince = performance.now()
+      problem = describeOutage(error)
       if (!ended) node.log.warn('the lease could not be renewed', { error })
     } finally {
       renewing = false
@@ -108,6 +120,12 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
   return {
     held,
     whenHeld: () => (held() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+    problem() {
+      if (ended) return 'The node is stopping.'
+      const lateMs = performance.now() - succeededAt
+      if (lateMs <= leaseMs) return undefined
+      return problem ?? `The database has not answered for ${Math.round(lateMs)} ms.`
+    },
     others: () => others,
     look() {
       if (renewing) again = true

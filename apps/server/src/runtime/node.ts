@@ -38,6 +38,8 @@ export type Node = {
   log: Log
   /** Turns that this node can begin without the queue. */
   local: LocalTurns
+  /** Why this node cannot write, or run the turns that it should; undefined when it can. */
+  problem: () => string | undefined
   breaker: Breaker
   outbound: Outbound
   budgets: FetchBudgets

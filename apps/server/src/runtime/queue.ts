@@ -9,6 +9,8 @@ import { backoffMs, mayPass } from '../store/database-errors.ts'
 export type TurnJob = { org_id: string; session_id: string; turn_id: string }
 
 export type Queue = {
+  /** False while no jobs are taken although they should be. */
+  works: () => boolean
   /**
    * Whether new jobs are taken. Running ones go on; when jobs are taken again before those are over, there may be more than
    * `slots` for that long.
@@ -143,6 +145,7 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   }
 
   return {
+    works: () => paused || current !== undefined,
     setPaused(wanted) {
       if (paused === wanted) return
       paused = wanted

@@ -123,6 +123,8 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
           hourly,
         })
   const schedules: Scheduler | undefined = queueSlots === 0 ? undefined : startSchedules(node)
+  node.problem = () =>
+    lease.problem() ?? (queue?.works() === false ? 'The queue does not run.' : undefined)
   node.local = {
     hasRoom: () => !stopping && !draining && local < localSlots && lease.held(),
     async begin({ ref, taken, input }) {

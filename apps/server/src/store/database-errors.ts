@@ -114,6 +114,12 @@ const driverMessages = new RegExp(
   ].join('|'),
 )
 
+const readOnly = '25006'
+
+/** What a statement that writes would meet on a standby. */
+export const standbyError = () =>
+  Object.assign(new pg.DatabaseError('the server is a standby', 0, 'error'), { code: readOnly })
+
 /** Decides what is done about an error; undefined when the database has nothing to do with it. */
 export function decide(error: unknown): Decision | undefined {
   if (error instanceof pg.DatabaseError) return decideCode(error.code ?? '')
@@ -141,6 +147,15 @@ export function mayPass(error: unknown): boolean {
 
 /** True when this node does not fit to the database as it is: another node may. */
 export const isForAnother = (error: unknown) => decide(error) === 'give back'
+
+/** What is wrong with the database, in a sentence that tells nothing of where it is and who uses it. */
+export function describeOutage(error: unknown): string {
+  const { code, message } = error as Error & { code?: string }
+  if (code === readOnly) return 'The database takes no writes: it is read-only, or a standby.'
+  if (code === '57014' || /timeout/.test(message)) return 'The database does not answer in time.'
+  if (isUnavailable(error)) return 'The database is not available.'
+  return 'The database does not fit to this version of the server.'
+}
 
 const retryMsMin = 50
 const unavailableMsMin = 250

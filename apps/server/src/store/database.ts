@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
+import { standbyError } from './database-errors.ts'
 import type { History } from './history.ts'
 import type { Tables } from './tables.ts'
 
@@ -115,12 +116,23 @@ export type PoolOptions = {
 const poolWaitMs = 2_500
 const rollbackMs = 500
 
+/**
+ * Refuses a new connection that leads to a standby, as it does while an address moves in a failover: what it reads may be
+ * old. A primary that becomes a standby restarts, so that connections to it end.
+ */
+function refuseStandby(client: pg.PoolClient, done: (error?: Error) => void) {
+  client.query<{ in_hot_standby: string }>('show in_hot_standby').then(
+    ({ rows }) => (rows[0]?.in_hot_standby === 'on' ? done(standbyError()) : done()),
+    (error) => done(error),
+  )
+}
+
 /** A pool whose idle connections may break without breaking the process. */
 export function createPool(options: PoolOptions): pg.Pool {
   const { url, max, timeoutMs = 10_000, history, onError } = options
   const pool = new pg.Pool({
     ...connectionOptions(url),
-    ...(history && { onConnect: history.check }),
+    ...(history ? { onConnect: history.check } : { verify: refuseStandby }),
     connectionTimeoutMillis: Math.min(timeoutMs, poolWaitMs),
     statement_timeout: timeoutMs,
     query_timeout: timeoutMs,

@@ -1,4 +1,5 @@
-import pg from 'pg'
+import type pg from 'pg'
+import { standbyError } from './database-errors.ts'
 
 /**
  * What identifies the history of a database: the cluster, its timeline (a promotion begins another), the database,
@@ -18,7 +19,6 @@ const reduced = identityOf(`'unknown'`)
 const refused = new Set(['42501', '42883', '0A000'])
 
 const identityMs = 2_500
-const readOnly = '25006'
 
 /** Whether the database still has the history that this process has seen. */
 export type History = {
@@ -76,11 +76,4 @@ export function createHistory(): History {
       return () => void listeners.delete(listener)
     },
   }
-}
-
-/** As PostgreSQL refuses a write on a standby. */
-function standbyError() {
-  const error = new pg.DatabaseError('The database is a standby: it takes no writes.', 0, 'error')
-  error.code = readOnly
-  return error
 }

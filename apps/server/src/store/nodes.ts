@@ -4,8 +4,8 @@ import type { History } from './history.ts'
 
 const renewText = (history: string) => `
 with me as (
-  insert into nodes (id, version, role, slots, expires_at)
-  values ($1, $2, $3, $4, now() + $5 * interval '1 millisecond')
+  insert into nodes (id, version, role, slots, expires_at, draining)
+  values ($1, $2, $3, $4, now() + $5 * interval '1 millisecond', $10)
   on conflict (id) do update set expires_at = excluded.expires_at
   returning draining
 ), lost as (
@@ -36,7 +36,7 @@ with me as (
 ), gone as (
   delete from nodes where expires_at < now() - interval '1 minute'
 )
-select (select draining from me) as draining,
+select (select draining from me) as draining, clock_timestamp()::timestamptz(3) as now,
   array(select id from nodes where id <> $1 and expires_at > now()) as peers,
   (select count(*) from nodes where id <> $1 and version <> $2 and expires_at > now())::int as other_versions,
   (select count(*) from added)::int as readded,
@@ -51,7 +51,15 @@ select (select draining from me) as draining,
   array(select t.id from turns t where t.node_id = $1 and t.id <> all($8::text[])) as strays,
   ${history} as history`
 
-export type LeaseTerms = { id: string; version: string; role: string; slots: number; ms: number }
+export type LeaseTerms = {
+  id: string
+  version: string
+  role: string
+  slots: number
+  ms: number
+  /** What a node that is new to the table begins with: the table is empty after a crash of PostgreSQL. */
+  draining: boolean
+}
 
 export type Renewal = {
   /** Whether turns that no living node has are given their job again. */
@@ -66,6 +74,8 @@ export type Renewal = {
 export type Renewed = {
   /** This node is to take no new turn. */
   draining: boolean
+  /** The database's clock. */
+  now: string
   /** Their ids. */
   peers: string[]
   other_versions: number
@@ -87,10 +97,10 @@ export type Renewed = {
  */
 export async function renewLease(
   { db, history }: { db: Db; history: Pick<History, 'expression'> },
-  { id, version, role, slots, ms }: LeaseTerms,
+  { id, version, role, slots, ms, draining }: LeaseTerms,
   { judging, taken, known, strays }: Renewal,
 ) {
-  const values = [id, version, role, slots, ms, judging, taken, known, strays]
+  const values = [id, version, role, slots, ms, judging, taken, known, strays, draining]
   const statement = { name: 'renew-lease', text: renewText(history.expression()) }
   const [renewed] = await db.run<Renewed>(statement, values)
   return renewed!

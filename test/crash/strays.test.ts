@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import test, { type TestContext } from 'node:test'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { createSession, post } from '../../apps/server/test/session.ts'
+import { startProcess } from '../process.ts'
+import { gone, scopeOf, untilIdle } from './scenario.ts'
+
+const preload = new URL('strays.ts', import.meta.url).href
+
+async function startNode(t: TestContext) {
+  const scope = scopeOf(t)
+  const node = await startProcess({
+    DATABASE_URL: await createTestDatabase(scope),
+    SECRETS_ENCRYPTION_KEY: `kek-v1:${Buffer.alloc(32, 7).toString('base64')}`,
+    NODE_OPTIONS: `--import=${preload}`,
+  })
+  scope.after(async () => {
+    if (node.child.exitCode === null && node.child.signalCode === null) await node.crash()
+  })
+  /** Resolves when the node has logged something. */
+  const logged = async (what: RegExp) => {
+    while (!what.test(node.output())) await once(node.child.stderr!, 'data')
+  }
+  return { scope, node, logged }
+}
+
+test('a rejection that no code handles is logged with its stack, and the node goes on', async (t) => {
+  const { scope, node, logged } = await startNode(t)
+  node.child.kill('SIGUSR2')
+  await logged(/unhandled rejection.*a stray rejection.*strays\.ts/)
+  const { id } = await createSession(node)
+  assert.equal((await post(node, id, 'hello')).status, 201)
+  await untilIdle(scope, node, id)
+  assert.equal(await node.stop(), 0)
+})
+
+test('an exception that no code catches is logged with its stack, and the node stops in order', async (t) => {
+  const { node, logged } = await startNode(t)
+  node.child.kill('SIGWINCH')
+  await logged(/uncaught exception.*a stray exception.*strays\.ts/)
+  await gone(node)
+  assert.equal(node.child.exitCode, 1)
+})
