@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { runSql } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
@@ -97,6 +98,18 @@ test('a node that drains can be stopped, and what starts in its place takes turn
     [false, false],
   )
   assert.notEqual(await whereOf(t, three), name)
+})
+
+test('a node that drains does so still when PostgreSQL has lost what nodes told it', async (t) => {
+  const { one, name, tell } = await pair(t)
+  assert.equal((await tell('drain')).body.draining, true)
+  await eventually(async () => (await whereOf(t, one)) !== name)
+  // As a crash of PostgreSQL does, which empties tables that are not logged.
+  await runSql(one.databaseUrl, 'truncate nodes')
+  await eventually(async () => (await workersOf(one)).length === 2)
+  const worker = (await workersOf(one)).find(({ id }) => id === name)
+  assert.equal(worker?.draining, true)
+  assert.notEqual(await whereOf(t, one), name)
 })
 
 test('a node that nobody knows cannot be told anything', async (t) => {

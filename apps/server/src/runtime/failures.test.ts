@@ -129,6 +129,17 @@ test('a provider that is out of order is left alone for a while', async (t) => {
   assert.match(dataOf(events, 'llm.generation').metadata.error!, /not asked for a while/)
 })
 
+test('garbled replies of one session do not keep other sessions from the provider', async (t) => {
+  const { say, vendor } = await start(t, ({ number }) =>
+    number <= 6 ? (response) => streamOf(response, 'data: {nonsense\n\n') : { text: 'fine' },
+  )
+  for (let n = 0; n < 6; n += 1) {
+    assert.equal(dataOf(await say(), 'turn.failed').error_code, 'llm_bad_response')
+  }
+  assert.equal(replyOf(await say()), 'fine')
+  assert.equal(vendor.requests.length, 7)
+})
+
 test('a vendor that never answers, and one that streams for ever, come to an end', async (t) => {
   let closed = 0
   const { say } = await start(
