@@ -163,6 +163,12 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
 
 type Connected = (error: Error | undefined, client?: pg.PoolClient, release?: () => void) => void
 
+/** Stands in for a connection that cannot be had while the queue stops: no job is found there. */
+const noConnection = {
+  query: async () => ({ rows: [] }),
+  release() {},
+} as unknown as pg.PoolClient
+
 /**
  * The pool as the queue sees it: a connection is waited for instead of refused. The runner answers a refusal with pauses
  * of up to a minute.
@@ -173,7 +179,8 @@ function patientPool(pool: pg.Pool, stopping: () => boolean): pg.Pool {
       try {
         return await pool.connect()
       } catch (error) {
-        if (stopping() || !mayPass(error)) throw error
+        if (stopping()) return noConnection
+        if (!mayPass(error)) throw error
         await sleep(backoffMs(error, tries))
       }
     }
@@ -184,8 +191,11 @@ function patientPool(pool: pg.Pool, stopping: () => boolean): pg.Pool {
       value(connected?: Connected) {
         if (!connected) return connect()
         connect().then(
-          (client) => connected(undefined, client, () => client.release()),
-          (error) => connected(error),
+          (client) =>
+            client === noConnection
+              ? connected(new Error('The queue stops.'))
+              : connected(undefined, client, () => client.release()),
+          connected,
         )
       },
     },
