@@ -197,6 +197,7 @@ export const table: Record<string, Row> = {
   update_mcp_server: byPath(() => ({ status: 'disabled' })),
   delete_mcp_server: byPath(),
   test_mcp_server: byPath(),
+  review_mcp_server: byPath(() => ({ tools_hash: '0'.repeat(64) })),
   list_provider_models: byPath(),
   create_model: byPath(bodies.create_model),
   list_all_models: ownOnly(),

@@ -125,6 +125,7 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   test_provider: () => ({}),
   create_mcp_server: () => ({ name: `New ${randomUUID()}`, url: 'https://mcp.example.com/' }),
   update_mcp_server: () => ({ description: 'Changed' }),
+  review_mcp_server: () => ({ tools_hash: '0'.repeat(64) }),
   create_model: () => ({ model_id: 'new', display_name: 'New' }),
   update_model: () => ({ display_name: 'Changed' }),
   login: () => ({ email: 'nobody@example.com', password: 'a long password' }),

@@ -95,6 +95,7 @@ const rules: Record<string, Rule> = {
   update_mcp_server: { needs: 'admin' },
   delete_mcp_server: { needs: 'admin' },
   test_mcp_server: { needs: 'admin' },
+  review_mcp_server: { needs: 'admin' },
   get_auth_config: { needs: 'public' },
   login: { needs: 'public' },
   register: { needs: 'public' },

@@ -92,6 +92,10 @@ export const catalogue = {
   file_exists: [409, 'File already exists at path: %s'],
   destination_exists: [409, 'Destination already exists: %s'],
   model_exists: [409, 'The provider already has a model %s.'],
+  mcp_tools_changed: [
+    409,
+    'The list of tools is not the one of this tools_hash. Read the server again.',
+  ],
   model_in_use: [409, 'The model is in use: %s.'],
   models_not_listed: [409, 'Providers of type %s list no models: add them by hand.'],
   provider_without_key: [409, 'The provider has no key: give it one, or a base_url of your own.'],

@@ -101,6 +101,7 @@ export {
   McpServerChange,
   McpServerPage,
   McpServerTest,
+  McpToolsReview,
   NewMcpServer,
 } from './mcp-server.ts'
 export {

@@ -23,6 +23,21 @@ export const McpServer = Type.Object(
     tools_error: Type.Optional(
       Type.String({ description: 'Why its tools could not be listed when last tried.' }),
     ),
+    tools_hash: Type.Optional(
+      Type.String({ description: 'Identifies the list that is kept, for confirming it.' }),
+    ),
+    tools_reviewed_at: Type.Optional(
+      Type.String({
+        format: 'date-time',
+        description: 'When a list was last confirmed. The first list counts as confirmed.',
+      }),
+    ),
+    changed_tools: Type.Optional(
+      Type.Array(Type.String(), {
+        description:
+          'Tools that are new or changed since then, as the server calls them. Agents whose config has requires_approval need approval for them.',
+      }),
+    ),
     created_at: Timestamp,
     updated_at: Timestamp,
   },
@@ -65,9 +80,22 @@ export const McpServerChange = Type.Object(
 )
 export type McpServerChange = Static<typeof McpServerChange>
 
+/** Confirms the list of tools that has this hash. */
+export const McpToolsReview = Type.Object(
+  { tools_hash: Type.String({ pattern: '^[0-9a-f]{64}$' }) },
+  { title: 'ReviewMcpToolsRequest' },
+)
+export type McpToolsReview = Static<typeof McpToolsReview>
+
 /** A tool as models get it. `remote_name` is what its server calls it. */
 const McpTool = Type.Object(
-  { ...ToolDefinition.properties, remote_name: Type.String() },
+  {
+    ...ToolDefinition.properties,
+    remote_name: Type.String(),
+    changed: Type.Optional(
+      Type.Boolean({ description: 'True when it is new or changed since the list was confirmed.' }),
+    ),
+  },
   { title: 'McpTool' },
 )
 
@@ -79,6 +107,9 @@ export const McpServerTest = Type.Object(
     latency_ms: Type.Optional(count({ description: 'Until all tools were listed.' })),
     server: Type.Optional(AnyObject),
     tools: Type.Array(McpTool),
+    tools_hash: Type.Optional(
+      Type.String({ description: 'Identifies this list, for confirming it.' }),
+    ),
     warnings: Type.Array(Type.String()),
   },
   { title: 'McpServerTest' },

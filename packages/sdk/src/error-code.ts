@@ -81,6 +81,7 @@ export type ServerCode =
   | 'file_exists'
   | 'destination_exists'
   | 'model_exists'
+  | 'mcp_tools_changed'
   | 'model_in_use'
   | 'models_not_listed'
   | 'provider_without_key'

@@ -55,6 +55,7 @@ export type {
   McpServer,
   McpServerChange,
   McpServerTest,
+  McpToolsReview,
   Me,
   Member,
   MemberChange,

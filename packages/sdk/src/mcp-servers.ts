@@ -2,6 +2,7 @@ import type {
   McpServer,
   McpServerChange,
   McpServerTest,
+  McpToolsReview,
   NewMcpServer,
   PageQuery,
 } from '@outlast/contract'
@@ -29,5 +30,8 @@ export function mcpServers(http: Http) {
     /** Lists its tools, or says what is wrong. */
     test: (id: string, options?: CallOptions) =>
       call<McpServerTest>('POST', path`/v1/mcp-servers/${id}/test`, {}, options),
+    /** Confirms the list of tools that `get` or `test` returned `tools_hash` of; `mcp_tools_changed` if there is another one by now. */
+    review: (id: string, body: McpToolsReview, options?: CallOptions) =>
+      call<McpServer>('POST', path`/v1/mcp-servers/${id}/review`, { body }, options),
   }
 }

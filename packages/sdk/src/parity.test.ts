@@ -101,6 +101,7 @@ const methods: Record<string, Called | Called[]> = {
   update_mcp_server: (o) => o.mcpServers.update(id, { name: 'y' }),
   delete_mcp_server: (o) => o.mcpServers.delete(id),
   test_mcp_server: (o) => o.mcpServers.test(id),
+  review_mcp_server: (o) => o.mcpServers.review(id, { tools_hash: 'x' }),
   get_auth_config: (o) => o.auth.getConfig(),
   login: (o) => o.auth.login(credentials),
   register: (o) => o.auth.register({ ...credentials, name: 'Ada' }),

@@ -19,7 +19,8 @@ export function withApproval({ properties, required: _, ...options }: TObject): 
 const namesOf = ({ name, remoteName }: Tool) =>
   remoteName === undefined ? [name] : [name, remoteName]
 
-const wantedNames = ({ requires_approval: wanted }: Config): readonly string[] =>
+/** The names of tools that config puts under approval. */
+export const wantedNames = ({ requires_approval: wanted }: Config): readonly string[] =>
   Array.isArray(wanted) ? wanted : []
 
 /** The index of an approval name that no tool has with this config; -1 where every name has one. */
@@ -29,6 +30,10 @@ export function unmatchedAt(capability: Capability, config: Config): number {
   const names = new Set(capability.tools({ ...config }).flatMap(namesOf))
   return wanted.findIndex((name) => !names.has(name))
 }
+
+/** True when config puts any tool under approval. */
+export const asksForApproval = (config: Config) =>
+  config.requires_approval === true || wantedNames(config).length > 0
 
 /** An approval name that no tool of the capability has, with this config or with none. */
 export function unmatchedName(capability: Capability, config: Config): string | undefined {
@@ -42,14 +47,17 @@ export function unmatchedName(capability: Capability, config: Config): string | 
 /**
  * The tools of a capability with the policies that they have by its config.
  * Contract: pure. An approval name that no tool has puts all tools under approval: the tool that it was meant for
- * may have another name by now.
+ * may have another name by now. Where names are given, a tool that is not reviewed needs approval too.
  */
 export function toolsOf(capability: Capability, config: Config): Tool[] {
   const wanted = wantedNames(config)
   const isForAll =
-    config.requires_approval === true || unmatchedName(capability, config) !== undefined
+    config.requires_approval === true ||
+    capability.isAmbiguous ||
+    unmatchedName(capability, config) !== undefined
   return capability.tools({ ...config }).map((tool): Tool => {
-    const isWanted = isForAll || namesOf(tool).some((name) => wanted.includes(name))
+    const isNamed = namesOf(tool).some((name) => wanted.includes(name))
+    const isWanted = isForAll || isNamed || (tool.isChanged && wanted.length > 0)
     return isWanted ? { ...tool, policy: 'requires_approval' } : tool
   })
 }

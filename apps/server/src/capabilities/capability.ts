@@ -85,6 +85,8 @@ export type Tool<Input = Record<string, unknown>> = {
   unchecked?: true
   /** What the server that runs it calls it. */
   remoteName?: string
+  /** It is new or changed since the list of its server was reviewed. */
+  isChanged?: boolean
   limits?: ToolLimits
   run: (input: Input, context: ToolContext) => unknown
 }
@@ -111,6 +113,8 @@ export type Capability<Config = Record<string, unknown>> = {
   mounts: (config: Config) => Mount[]
   /** Its tools are not known yet: what config says of them cannot be held against anything. */
   isUnlisted?: boolean
+  /** Other tools of the same agent could have the names of these. */
+  isAmbiguous?: boolean
   /** Of an MCP server: where it is reached. */
   address?: string
   /** What whoever looks at a preview should know of it. */

@@ -1,10 +1,12 @@
 import type { CapabilityUse, ClientTool } from '@outlast/contract'
 import { type TObject, Type } from 'typebox'
 import type { Db } from '../store/database.ts'
-import { findMcpServers, type ListedTool, type McpServerRow } from '../store/mcp-servers.ts'
+import { findMcpServers, type McpServerRow } from '../store/mcp-servers.ts'
+import { changedTools, type ListedTool } from '../store/mcp-tools.ts'
+import { asksForApproval, wantedNames } from './approval.ts'
 import { type Capability, defineCapability, type Tool } from './capability.ts'
 import type { Mcp, RemoteTool } from './mcp/mcp.ts'
-import { type Named, namesFor } from './mcp/names.ts'
+import { areAmbiguous, type Named, namesFor } from './mcp/names.ts'
 import { refOf, serverIdOf } from './mcp/ref.ts'
 
 const toolNames = Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 128 })
@@ -24,7 +26,12 @@ const config = Type.Object(
   { additionalProperties: false },
 )
 
-type Config = { tools?: string[]; exclude_tools?: string[]; timeout_ms?: number }
+type Config = {
+  tools?: string[]
+  exclude_tools?: string[]
+  timeout_ms?: number
+  requires_approval?: unknown
+}
 
 type From = { db: Db; capabilities: readonly Capability[]; mcp: Mcp }
 type Uses = readonly CapabilityUse[]
@@ -46,18 +53,35 @@ export async function capabilitiesFor(
   const stored = await findMcpServers(db, orgId, [...new Set(ids)])
   const servers = fresh ? await mcp.withTools(stored) : stored
   const names = clientTools.map(({ name }) => name)
-  return [...capabilities, ...describeServers(servers, { capabilities, mcp }, names)]
+  return [...capabilities, ...describeServers(servers, { capabilities, mcp }, { names, uses })]
 }
+
+type Together = { names?: readonly string[]; uses?: Uses }
 
 /** Servers as capabilities; their tools have names that nobody else has. */
 export function describeServers(
   servers: readonly McpServerRow[],
   { capabilities, mcp }: Omit<From, 'db'>,
-  names: readonly string[] = [],
+  { names = [], uses = [] }: Together = {},
 ): Capability[] {
   const taken = new Set([...ownNames(capabilities), ...names])
-  return servers.map((server) => capabilityOf(server, namesFor(server, taken), mcp))
+  return servers.map((server) => {
+    const others = servers.filter(({ id }) => id !== server.id)
+    const foreign = new Set(others.flatMap(({ id }) => configsOf(id, uses).flatMap(wantedNames)))
+    const twin = others.find(
+      (other) =>
+        areAmbiguous(server.name, other.name) &&
+        [server, other].some(({ id }) => configsOf(id, uses).some(asksForApproval)),
+    )
+    return capabilityOf(server, { names: namesFor(server, taken, foreign), twin, mcp })
+  })
 }
+
+/** What agent and session say of a server. Config that is no object says nothing: such a use has no effect. */
+const configsOf = (id: string, uses: Uses): Config[] =>
+  uses.flatMap(({ ref, config }) =>
+    ref === refOf(id) && typeof config === 'object' && config !== null ? [config as Config] : [],
+  )
 
 const namesOf = new WeakMap<readonly Capability[], string[]>()
 
@@ -71,10 +95,18 @@ function ownNames(capabilities: readonly Capability[]): string[] {
   return names
 }
 
-function capabilityOf(server: McpServerRow, names: Map<string, Named>, mcp: Mcp): Capability {
+type Naming = {
+  names: Map<string, Named>
+  /** Another server whose tools could have the same names, where approval depends on them. */
+  twin: McpServerRow | undefined
+  mcp: Mcp
+}
+
+function capabilityOf(server: McpServerRow, { names, twin, mcp }: Naming): Capability {
   const { id, name, description, url, status, tools, tools_error } = server
   const count = tools?.tools.length ?? 0
   const isDown = status === 'active' && tools_error !== null
+  const changed = new Set(changedTools(server))
   const about = { server_id: id, name, capability_id: refOf(id) }
   return {
     ...defineCapability({
@@ -90,11 +122,12 @@ function capabilityOf(server: McpServerRow, names: Map<string, Named>, mcp: Mcp)
       tools: (config: Config) =>
         (tools?.tools ?? [])
           .filter(wanted(config))
-          .map((tool) => toolOf(tool, names, { server, config, mcp })),
+          .map((tool) => toolOf(tool, names, { server, config, mcp, changed })),
     }),
     isUnlisted: tools === null,
     address: url,
-    warnings: warningsOf(server, names),
+    isAmbiguous: twin !== undefined,
+    warnings: [...warningsOf(server, names), ...ambiguityOf(server, twin)],
     ...(isDown && { unavailable: { ...about, error: tools_error } }),
   }
 }
@@ -104,10 +137,16 @@ const missing = (name: string, count: number) =>
     ? `The MCP server ${JSON.stringify(name)} cannot be reached at the moment: its tools are missing. Do not guess what they would answer.`
     : `The MCP server ${JSON.stringify(name)} could not be reached lately: calls of its tools may fail.`
 
-function warningsOf(
-  { name, tools, tools_error }: McpServerRow,
-  names: Map<string, Named>,
-): string[] {
+const ambiguityOf = ({ name }: McpServerRow, twin: McpServerRow | undefined) =>
+  twin
+    ? [
+        `Tools of the MCP servers ${name} and ${twin.name} could have the same names: all require approval.`,
+      ]
+    : []
+
+function warningsOf(server: McpServerRow, names: Map<string, Named>): string[] {
+  const { name, tools, tools_error } = server
+  const changed = changedTools(server)
   const moved = [...names.values()].filter((named) => named.moved)
   return [
     ...(tools_error === null
@@ -116,6 +155,9 @@ function warningsOf(
     ...moved.map(
       (named) => `A tool of the MCP server ${name} is called ${named.name}: its own name is taken.`,
     ),
+    ...(changed.length === 0
+      ? []
+      : [`The MCP server ${name} lists tools that are not reviewed: ${changed.join(', ')}.`]),
     ...(tools?.warnings ?? []).map((warning) => `MCP server ${name}: ${warning}`),
   ]
 }
@@ -125,9 +167,10 @@ const wanted =
   ({ name }: ListedTool) =>
     (tools === undefined || tools.includes(name)) && !exclude_tools.includes(name)
 
-type Of = { server: McpServerRow; config: Config; mcp: Mcp }
+type Of = { server: McpServerRow; config: Config; mcp: Mcp; changed: ReadonlySet<string> }
 
-function toolOf(tool: ListedTool, names: Map<string, Named>, { server, config, mcp }: Of): Tool {
+function toolOf(tool: ListedTool, names: Map<string, Named>, of: Of): Tool {
+  const { server, config, mcp, changed } = of
   const remote: RemoteTool = {
     orgId: server.org_id,
     serverId: server.id,
@@ -142,6 +185,7 @@ function toolOf(tool: ListedTool, names: Map<string, Named>, { server, config, m
     input: tool.parameters as unknown as TObject,
     unchecked: true,
     remoteName: tool.name,
+    isChanged: changed.has(tool.name),
     run: (input, context) => mcp.call(remote, input, context),
   }
 }

@@ -4,6 +4,7 @@ import {
   McpServerChange,
   McpServerPage,
   McpServerTest,
+  McpToolsReview,
   NewMcpServer,
   PageQuery,
 } from '@outlast/contract'
@@ -17,9 +18,11 @@ import {
   listMcpServers,
   updateMcpServer,
 } from '../store/mcp-servers.ts'
+import { confirmTools } from '../store/mcp-tools.ts'
 import type { Api } from './api.ts'
 import { withoutQuery } from './audit-entry.ts'
 import { sendList } from './list.ts'
+import { checkServerName } from './mcp-servers/name.ts'
 import { changeOf, rowOf } from './mcp-servers/sealed.ts'
 import { tryServer } from './mcp-servers/try-server.ts'
 import { createGate } from './vendors.ts'
@@ -33,6 +36,7 @@ export function mcpServerRoutes(api: Api): void {
   listRoutes(api)
   serverRoutes(api)
   testRoute(api)
+  reviewRoute(api)
 }
 
 function listRoutes({ app, node }: Api): void {
@@ -69,6 +73,7 @@ function listRoutes({ app, node }: Api): void {
     },
     async handler({ body, principal, db }, reply) {
       const place = { orgId: principal.orgId, id: newId('mcp_server') }
+      await checkServerName(db, place, body.name)
       return reply.code(201).send(await createMcpServer(db, place, rowOf(node, place, body)))
     },
   })
@@ -105,6 +110,8 @@ function serverRoutes({ app, node }: Api): void {
     async handler(request) {
       const { params, principal, body, db } = request
       const place = { orgId: principal.orgId, id: idIn(params) }
+      const { name } = await getMcpServer(db, place.orgId, place.id)
+      if (body.name != null && body.name !== name) await checkServerName(db, place, body.name)
       const { update, urls } = await changeOf({ ...node, db }, place, body)
       if (urls) {
         const details = { before: withoutQuery(urls.before), after: withoutQuery(urls.after) }
@@ -154,6 +161,28 @@ function testRoute({ app, node }: Api): void {
       const result = results.get(request)!
       request.auditNote = { target: request.params.server_id, details: { ok: result.ok } }
       return result
+    },
+  })
+}
+
+/** The hash names what the caller has seen: a list that came meanwhile stays unconfirmed. */
+function reviewRoute({ app }: Api): void {
+  app.route<{ Params: Params; Body: McpToolsReview }>({
+    method: 'POST',
+    url: '/v1/mcp-servers/:server_id/review',
+    config: { access: 'admin' },
+    schema: {
+      operationId: 'review_mcp_server',
+      summary: "Confirm the server's list of tools, so that changed ones run as the others do.",
+      tags,
+      body: McpToolsReview,
+      response: { 200: McpServer, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal: { orgId }, body, db }) {
+      const id = idIn(params)
+      await getMcpServer(db, orgId, id)
+      await confirmTools(db, { orgId, id, hash: body.tools_hash })
+      return getMcpServer(db, orgId, id)
     },
   })
 }

@@ -5,6 +5,7 @@ import { mask } from '../secrets.ts'
 import { batchesOf, type Span } from './batches.ts'
 import type { Db, Statement } from './database.ts'
 import { isDuplicate } from './database-errors.ts'
+import { changedTools, listHashOf, type Reviewed, type ToolList } from './mcp-tools.ts'
 
 const columns = [
   'id',
@@ -16,22 +17,27 @@ const columns = [
   'tool_count',
   'tools_listed_at',
   'tools_error',
+  'tool_hashes',
+  'reviewed_hashes',
+  'tools_reviewed_at',
   'created_at',
   'updated_at',
 ] as const
 
 const keySet = sql<boolean>`api_key is not null`.as('api_key_set')
 
-type Shown = Omit<
+type Shown = Pick<
   McpServer,
-  'description' | 'headers' | 'tool_count' | 'tools_listed_at' | 'tools_error' | 'transport_type'
-> & {
-  description: string | null
-  header_names: string[]
-  tool_count: number | null
-  tools_listed_at: string | null
-  tools_error: string | null
-}
+  'id' | 'name' | 'url' | 'api_key_set' | 'status' | 'created_at' | 'updated_at'
+> &
+  Reviewed & {
+    description: string | null
+    header_names: string[]
+    tool_count: number | null
+    tools_listed_at: string | null
+    tools_error: string | null
+    tools_reviewed_at: string | null
+  }
 
 function present(selected: object): McpServer {
   const row = selected as Shown
@@ -50,8 +56,19 @@ function present(selected: object): McpServer {
     ...(tool_count !== null && { tool_count }),
     ...(tools_listed_at !== null && { tools_listed_at }),
     ...(tools_error !== null && { tools_error }),
+    ...reviewOf(row),
     created_at: row.created_at,
     updated_at: row.updated_at,
+  }
+}
+
+function reviewOf(row: Shown) {
+  const { tool_hashes, tools_reviewed_at } = row
+  const changed = changedTools(row)
+  return {
+    ...(tool_hashes && { tools_hash: listHashOf(tool_hashes) }),
+    ...(tools_reviewed_at !== null && { tools_reviewed_at }),
+    ...(changed.length > 0 && { changed_tools: changed }),
   }
 }
 
@@ -124,6 +141,9 @@ const forgotten = {
   tool_count: null,
   tools_listed_at: null,
   tools_error: null,
+  tool_hashes: null,
+  reviewed_hashes: null,
+  tools_reviewed_at: null,
 }
 
 /** Contract: absent fields stay; throws 404, and 400 for a name that is taken. */
@@ -179,6 +199,17 @@ export function listMcpServers(db: Db, orgId: string, span: Span): AsyncGenerato
   })
 }
 
+/** The names of an organization's servers, but for one. */
+export async function listOtherNames(db: Db, orgId: string, id: string): Promise<string[]> {
+  const rows = await db.kysely
+    .selectFrom('mcp_servers')
+    .select('name')
+    .where('org_id', '=', orgId)
+    .where('id', '!=', id)
+    .execute()
+  return rows.map(({ name }) => name)
+}
+
 export async function countMcpServers(db: Db, orgId: string): Promise<number> {
   const { total } = await db.kysely
     .selectFrom('mcp_servers')
@@ -188,34 +219,24 @@ export async function countMcpServers(db: Db, orgId: string): Promise<number> {
   return total
 }
 
-/** A tool as its server listed it, made ready for models. `parameters` is a JSON Schema. */
-export type ListedTool = {
-  name: string
-  description: string
-  parameters: Record<string, unknown>
-  replay: 'safe' | 'unsafe'
-}
-
-/** What a server lists, and why something of it is left out. */
-export type ToolList = { tools: ListedTool[]; warnings: string[] }
-
 /** A server as turns know it. */
-export type McpServerRow = McpReach & {
-  org_id: string
-  id: string
-  name: string
-  description: string | null
-  status: McpServer['status']
-  revision: number
-  /** Null until its tools were listed once since it was made or changed. */
-  tools: ToolList | null
-  /** How old the list is, by the database's clock. */
-  tools_age_ms: number | null
-  tools_error: string | null
-}
+export type McpServerRow = McpReach &
+  Reviewed & {
+    org_id: string
+    id: string
+    name: string
+    description: string | null
+    status: McpServer['status']
+    revision: number
+    /** Null until its tools were listed once since it was made or changed. */
+    tools: ToolList | null
+    /** How old the list is, by the database's clock. */
+    tools_age_ms: number | null
+    tools_error: string | null
+  }
 
 const rowColumns = `
-  org_id, id, name, description, url, header_names, headers, api_key, status, revision, tools, tools_error,
+  org_id, id, name, description, url, header_names, headers, api_key, status, revision, tools, tools_error, tool_hashes, reviewed_hashes,
   (extract(epoch from clock_timestamp() - tools_listed_at) * 1000)::float8 as tools_age_ms`
 
 const byIds: Statement = {
@@ -251,33 +272,6 @@ const active: Statement = {
 }
 
 export const listActiveMcpServers = (db: Db, orgId: string) => db.run<McpServerRow>(active, [orgId])
-
-const saveList: Statement = {
-  name: 'save-mcp-tools',
-  text: `
-update mcp_servers set tools = $4, tool_count = $5, tools_listed_at = clock_timestamp(), tools_error = null
-where org_id = $1 and id = $2 and revision = $3`,
-}
-
-type Listing = Pick<McpServerRow, 'org_id' | 'id' | 'revision'>
-
-/** Keeps what a server listed, unless it is reached another way by now. */
-export async function saveToolList(db: Db, { org_id, id, revision }: Listing, list: ToolList) {
-  const json = JSON.stringify(list).toWellFormed()
-  await db.run(saveList, [org_id, id, revision, json, list.tools.length])
-}
-
-const saveError: Statement = {
-  name: 'save-mcp-error',
-  text: `
-update mcp_servers set tools_error = $4
-where org_id = $1 and id = $2 and revision = $3 and tools_error is distinct from $4`,
-}
-
-/** Keeps why a server's tools could not be listed. Those of an earlier list stay. */
-export async function saveToolError(db: Db, { org_id, id, revision }: Listing, error: string) {
-  await db.run(saveError, [org_id, id, revision, error])
-}
 
 export type SealedReach = {
   org_id: string

@@ -252,6 +252,9 @@ export type McpServersTable = {
   tool_count: number | null
   tools_listed_at: NullableTime
   tools_error: string | null
+  tool_hashes: Details
+  reviewed_hashes: Details
+  tools_reviewed_at: NullableTime
   created_at: Time
   updated_at: Time
 }

@@ -1,10 +1,12 @@
 import { changeOf, given, stateFlags, statusOf } from '../change.ts'
 import { defineCommand, type Noun } from '../command.ts'
-import { deletion } from '../deletion.ts'
+import { deletion, yesFlag } from '../deletion.ts'
 import { exitCodes, UsageError } from '../failure.ts'
 import { listFlags, listIn, take } from '../list.ts'
+import { confirmed } from '../prompt.ts'
 import { duration, moment } from '../time.ts'
 import { vendorKey, vendorKeyFlag } from '../vendor-key.ts'
+import { oneLine } from '../width.ts'
 
 const list = defineCommand({
   summary: 'servers of tools',
@@ -43,6 +45,7 @@ const get = defineCommand({
       Status: server.status,
       Tools: server.tool_count,
       'Tools listed': moment(server.tools_listed_at),
+      'New or changed': server.changed_tools && oneLine(server.changed_tools.join(', ')),
       'What is wrong': server.tools_error,
       Created: moment(server.created_at),
       Updated: moment(server.updated_at),
@@ -143,6 +146,26 @@ const test = defineCommand({
   },
 })
 
+const review = defineCommand({
+  summary: 'confirms the tools that are new or changed',
+  positionals: ['<server>'],
+  flags: yesFlag,
+  async run({ outlast, out, io, signal }, { words, flags }) {
+    const server = await outlast.mcpServers.get(words[0]!, { signal })
+    const { id, name, tools_hash, changed_tools: changed = [] } = server
+    if (!tools_hash || changed.length === 0) {
+      await out.done(server, `No tool of ${name} changed since its list was reviewed.`)
+      return exitCodes.ok
+    }
+    out.note(`New or changed tools: ${oneLine(changed.join(', '))}`)
+    const question = `Confirm these tools of ${name}?`
+    if (!(await confirmed(io, question, flags.yes))) return exitCodes.failed
+    const reviewed = await outlast.mcpServers.review(id, { tools_hash }, { signal })
+    await out.done(reviewed, `Confirmed ${changed.length} tools of ${name}.`)
+    return exitCodes.ok
+  },
+})
+
 export const mcp: Noun = {
   list,
   get,
@@ -156,4 +179,5 @@ export const mcp: Noun = {
     remove: (outlast, id, options) => outlast.mcpServers.delete(id, options),
   }),
   test,
+  review,
 }

@@ -1,12 +1,7 @@
 import type { Log } from '../../log.ts'
 import type { Db } from '../../store/database.ts'
-import {
-  type McpServerReach,
-  type McpServerRow,
-  saveToolError,
-  saveToolList,
-  type ToolList,
-} from '../../store/mcp-servers.ts'
+import type { McpServerReach, McpServerRow } from '../../store/mcp-servers.ts'
+import { saveToolError, saveToolList, type ToolList } from '../../store/mcp-tools.ts'
 import type { Connection } from './connection.ts'
 import { McpFailure, quoted, sentenceOf } from './failure.ts'
 import { readToolList } from './tool-list.ts'

@@ -13,21 +13,32 @@ const suffixed = (name: string, marked: string) =>
 /** A tool's name for models. `moved`: another tool has the name that it would have had. */
 export type Named = { name: string; moved: boolean }
 
+const prefixOf = (server: string) => `mcp_${plainName(server)}__`
+
+/** True when two servers could give their tools the same names. Contract: pure. */
+export function areAmbiguous(one: string, other: string): boolean {
+  const [a, b] = [prefixOf(one), prefixOf(other)]
+  return a.startsWith(b) || b.startsWith(a)
+}
+
 /**
  * What models call the tools of servers: `mcp_<server>__<tool>`, with a suffix where that is too long or taken.
- * Contract: `taken` gains the names; the same servers in the same order always give the same names.
+ * Contract: `taken` gains the names; the same servers in the same order always give the same names. Names in `foreign`
+ * are given to no tool of this server.
  */
 export function namesFor(
   { id, name: server, tools }: Pick<McpServerRow, 'id' | 'name' | 'tools'>,
   taken: Set<string>,
+  foreign: ReadonlySet<string> = new Set(),
 ): Map<string, Named> {
   const names = new Map<string, Named>()
   for (const { name: tool } of tools?.tools ?? []) {
-    const whole = `mcp_${plainName(server)}__${plainName(tool)}`
+    const whole = prefixOf(server) + plainName(tool)
     const wanted = whole.length <= lengthMax ? whole : suffixed(whole, tool)
-    const moved = taken.has(wanted)
+    const isTaken = (name: string) => taken.has(name) || foreign.has(name)
+    const moved = isTaken(wanted)
     let name = wanted
-    for (let n = 0; taken.has(name); n++) name = suffixed(whole, `${id} ${tool} ${n}`)
+    for (let n = 0; isTaken(name); n++) name = suffixed(whole, `${id} ${tool} ${n}`)
     taken.add(name)
     names.set(tool, { name, moved })
   }

@@ -5,6 +5,7 @@ import { describeServers } from '../../capabilities/mcp.ts'
 import { ApiError } from '../../errors.ts'
 import type { Node } from '../../runtime/node.ts'
 import { findMcpServers, type McpServerRow } from '../../store/mcp-servers.ts'
+import { hashesOf, listHashOf } from '../../store/mcp-tools.ts'
 
 type Place = { orgId: string; id: string }
 
@@ -16,8 +17,10 @@ export async function tryServer(node: Node, { orgId, id }: Place): Promise<McpSe
   try {
     const { list, about } = await node.mcp.list(server)
     const latency_ms = Math.round(performance.now() - begun)
-    const listed = { ...server, tools: list, tools_error: null }
-    return { ok: true, latency_ms, server: about, ...toolsOf(node, listed) }
+    const tool_hashes = hashesOf(list)
+    const listed = { ...server, tools: list, tools_error: null, tool_hashes }
+    const tools_hash = listHashOf(tool_hashes)
+    return { ok: true, latency_ms, server: about, tools_hash, ...toolsOf(node, listed) }
   } catch (error) {
     return { ok: false, message: problemOf(server, error), tools: [], warnings: [] }
   }
@@ -28,6 +31,7 @@ function toolsOf(node: Node, server: McpServerRow): Pick<McpServerTest, 'tools' 
   const tools = capability!.tools({}).map((tool) => ({
     ...describeTool(tool),
     remote_name: tool.remoteName!,
+    ...(tool.isChanged && { changed: true }),
   }))
   return { tools, warnings: [...(capability!.warnings ?? [])] }
 }
