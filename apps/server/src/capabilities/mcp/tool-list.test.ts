@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, type TestContext, test } from 'node:test'
+import { runSql } from '../../../test/database.ts'
 import { addMcpServer, startMcp, startWithMcp, textTool } from '../../../test/mcp.ts'
 import { createAgent, createSession } from '../../../test/session.ts'
 import { useTools } from '../../../test/tool-session.ts'
@@ -163,8 +164,14 @@ test('names are what every vendor takes, each another one, and the same at every
       answer({ content: [{ type: 'text', text: message.params.name }] }),
   })
   const servers = []
-  for (const name of ['my server', 'my_server', 'my.server']) {
-    servers.push(await addMcpServer(server, mcp.url, { name }))
+  for (const [at, name] of ['my server', 'my_server', 'my.server'].entries()) {
+    const added = await addMcpServer(server, mcp.url, { name: `mine ${at}` })
+    // As servers are called that were added before such names were refused.
+    await runSql(
+      server.databaseUrl,
+      `update mcp_servers set name = '${name}' where id = '${added.id}'`,
+    )
+    servers.push(added)
   }
   const uses = servers.map(({ ref }) => ({ ref }))
   const agent = await createAgent(server, { capabilities: uses })
