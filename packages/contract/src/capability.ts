@@ -107,3 +107,9 @@ export const Preview = Type.Object(
   { title: 'Preview' },
 )
 export type Preview = Static<typeof Preview>
+
+/** What the log says of a capability whose stored config is not valid. */
+export const CapabilityUnavailable = Type.Object(
+  { capability_id: Type.String(), error: Type.String() },
+  { title: 'CapabilityUnavailableData' },
+)

@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox'
+import { CapabilityUnavailable } from './capability.ts'
 import { PathChange } from './file.ts'
 import { AgentId, EventId, ExecId, MessageId, ModelId, SessionId, Timestamp, TurnId } from './id.ts'
 import { McpUnavailable } from './mcp-server.ts'
@@ -82,6 +83,7 @@ export const Decider = Type.Object(
 )
 export type Decider = Static<typeof Decider>
 
+const replay = Type.Optional(oneOf('safe', 'unsafe', 'until_changed'))
 const turn = { turn_id: TurnId }
 const turnAndInput = { turn_id: TurnId, input_message_id: MessageId }
 const outputStarted = {
@@ -118,16 +120,10 @@ export const eventData = {
     { ...turnAndInput, input_content: Type.Optional(Type.String()) },
     { title: 'TurnStartedData' },
   ),
-  /**
-   * The tools of an MCP server could not be listed: the turn goes on without them, or with those of an older list.
-   * Once a turn for each server.
-   */
+  /** The tools of an MCP server could not be listed: those of an older list are used, if any. Once per turn for each. */
   'mcp.unavailable': McpUnavailable,
   /** The stored config of a capability is not valid: the turn runs without the capability. Once per turn for each. */
-  'capability.unavailable': Type.Object(
-    { capability_id: Type.String(), error: Type.String() },
-    { title: 'CapabilityUnavailableData' },
-  ),
+  'capability.unavailable': CapabilityUnavailable,
   /** A model is about to be called. */
   'reason.started': Type.Object(
     { agent_id: AgentId, metadata: Type.Optional(ModelMetadata) },
@@ -241,10 +237,7 @@ export const eventData = {
    * One tool is about to run. `replay`: whether the call may run again when its node dies meanwhile; `until_changed`: only if
    * it changed no files. Absent where the call cannot run as it is.
    */
-  'tool.started': Type.Object(
-    { tool_call: ToolCall, replay: Type.Optional(oneOf('safe', 'unsafe', 'until_changed')) },
-    { title: 'ToolStartedData' },
-  ),
+  'tool.started': Type.Object({ tool_call: ToolCall, replay }, { title: 'ToolStartedData' }),
   /** One tool ended. In the order in which they end. `answered_by`: the caller that sent the result of a client tool. */
   'tool.completed': Type.Object(
     {

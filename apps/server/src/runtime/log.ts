@@ -227,8 +227,8 @@ export function apply(turn: TurnState, event: LoggedEvent): TurnState {
     case 'tool.call_requested':
       return { ...turn, act: requested(turn.act!, event) }
     case 'tool.started': {
-      const { tool_call: call, replay } = event.data
-      return { ...turn, act: reached(turn.act!, event, { stage: 'started', call, replay }) }
+      const { tool_call: call, ...also } = event.data
+      return { ...turn, act: reached(turn.act!, event, { ...also, stage: 'started', call }) }
     }
     case 'tool.completed':
       return { ...turn, act: completed(turn.act!, event.data) }
@@ -302,22 +302,17 @@ function openAct({ exec_id, span_id }: EventContext): OpenAct {
   return { execId: exec_id!, spanId: span_id!, calls: [] }
 }
 
+type Reached = Pick<OpenCall, 'call' | 'stage' | 'replay'> & { expiresAt?: string }
+
 /** The call at its next stage; the first makes it one of the step's. */
 function reached(
   act: OpenAct,
   { sequence, context }: LoggedEvent,
-  {
-    call,
-    stage,
-    expiresAt,
-    replay,
-  }: Pick<OpenCall, 'call' | 'stage' | 'replay'> & {
-    expiresAt?: string
-  },
+  { expiresAt, ...next }: Reached,
 ): OpenAct {
-  const before = act.calls.find((open) => open.call.id === call.id)
+  const before = act.calls.find((open) => open.call.id === next.call.id)
   const spanId = before?.spanId ?? context.span_id!
-  const at = { call, stage, sequence, expiresAt, spanId, ...(replay && { replay }) }
+  const at = { ...next, sequence, expiresAt, spanId }
   const now = { isEdited: false, isAbandoned: false, outcome: undefined, ...before, ...at }
   if (!before) return { ...act, calls: [...act.calls, now] }
   return { ...act, calls: act.calls.map((open) => (open === before ? now : open)) }
