@@ -16,12 +16,36 @@ export function problemsOf(schema: TObject, value: unknown): Problem[] {
     validator = Compile(schema)
     validators.set(schema, validator)
   }
+  // Errors of each item are not worth finding where there are too many items.
+  const tooLong = tooLongIn(schema, value, '')
+  if (tooLong) return [tooLong]
   if (validator.Check(value)) return []
   const errors = validator.Errors(value)
   const saying = errors.filter(says)
   // Of many errors only the first are told, which may all be fields too many: never nothing for what does not fit.
   const told = saying.length > 0 ? saying : errors
   return told.slice(0, problemsMax).map(problemOf)
+}
+
+type Shape = { maxItems?: number; properties?: Record<string, Shape>; anyOf?: Shape[] }
+
+/** An array longer than its schema allows, in an object or in objects of objects. */
+function tooLongIn(schema: Shape, value: unknown, path: string): Problem | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  if (schema.anyOf) {
+    const [shape, ...others] = schema.anyOf.filter((one) => one.maxItems ?? one.properties)
+    return shape && others.length === 0 ? tooLongIn(shape, value, path) : undefined
+  }
+  if (Array.isArray(value)) {
+    const { maxItems = value.length } = schema
+    if (value.length <= maxItems) return undefined
+    return { path, message: `must not have more than ${maxItems} items` }
+  }
+  for (const [name, shape] of Object.entries(schema.properties ?? {})) {
+    const found = tooLongIn(shape, (value as Record<string, unknown>)[name], `${path}/${name}`)
+    if (found) return found
+  }
+  return undefined
 }
 
 /** A field too many is reported twice: where it stands, and by the object that does not take it. */

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { ApiError, invalidAt } from '../errors.ts'
+import { checkValueCount } from './json-size.ts'
 
 const depthMax = 100
 
@@ -12,6 +13,11 @@ export function parseJsonBodies(app: FastifyInstance): void {
     { parseAs: 'string' },
     (request, text, done) => {
       if (text.trim() === '') return done(null, undefined)
+      try {
+        checkValueCount(text)
+      } catch (problem) {
+        return done(problem as Error)
+      }
       parse(request, text, (error, value) => {
         if (error) return done(new ApiError('invalid_json'))
         try {

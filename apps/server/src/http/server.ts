@@ -37,6 +37,7 @@ import { sessionRoutes } from './sessions.ts'
 import { streamRoutes } from './stream.ts'
 import { createStreams, type Streams } from './streams.ts'
 import { runInUnits } from './unit.ts'
+import { boundUploads } from './uploads.ts'
 import { userRoutes } from './users.ts'
 import { validator } from './validate.ts'
 import { vendorRoutes } from './vendors.ts'
@@ -44,6 +45,8 @@ import { workerRoutes } from './workers.ts'
 import { workflowRoutes } from './workflows.ts'
 
 const bodyBytesMax = 2 * 1024 * 1024
+/** Bodies under /v1/auth are read before the caller is known. */
+const signInBytesMax = 16 * 1024
 const headerBytesMax = 16 * 1024
 /** Who sends headers more slowly is no client. */
 const headersMs = 10_000
@@ -91,6 +94,9 @@ export async function createHttp(
   // An expectation that nobody knows is ignored, where Node would answer 417 with no body.
   app.server.on('checkExpectation', (...exchange) => app.server.emit('request', ...exchange))
   parseJsonBodies(app)
+  app.addHook('onRoute', (route) => {
+    if (route.url.startsWith('/v1/auth/')) route.bodyLimit ??= signInBytesMax
+  })
   allowAbsentBodies(app)
   answerProblems(app, node.log)
   answerUnknownRoutes(app)
@@ -108,6 +114,7 @@ export async function createHttp(
     )
   })
   authenticate(app, node, limitConnections(app.server, node.config))
+  boundUploads(app, node.config)
   runInUnits(app, node)
 
   const api: Api = { app, node, version, stopping }

@@ -1,0 +1,50 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Config } from '../config.ts'
+import { ApiError } from '../errors.ts'
+
+const mebibyte = 1024 * 1024
+/** Bytes of request bodies that are under way at once, and whose requests are not answered yet. */
+const bytesMax = { caller: 96 * mebibyte, organization: 192 * mebibyte, node: 512 * mebibyte }
+/** Smaller bodies are bounded by the limits for requests and connections. */
+const smallBytes = 64 * 1024
+
+type Owner = { name: string; max: number }
+
+/**
+ * Bounds the bodies that callers send at once, by the size that they declare.
+ * Contract: a body alone is never refused, whatever its size; answers 429 `too_many_uploads` before the body is read.
+ */
+export function boundUploads(app: FastifyInstance, config: Config): void {
+  const held = new Map<string, number>()
+  app.addHook('preParsing', (request, reply, payload, done) => {
+    const bytes = declaredBytes(request)
+    if (bytes <= smallBytes) return done(null, payload)
+    const owners = ownersOf(request, config)
+    const isFull = ({ name, max }: Owner) => held.has(name) && held.get(name)! + bytes > max
+    if (owners.some(isFull)) return done(new ApiError('too_many_uploads'), payload)
+    for (const { name } of owners) held.set(name, (held.get(name) ?? 0) + bytes)
+    reply.raw.once('close', () => {
+      for (const { name } of owners) {
+        const left = held.get(name)! - bytes
+        if (left > 0) held.set(name, left)
+        else held.delete(name)
+      }
+    })
+    done(null, payload)
+  })
+}
+
+/** The length of a body, or the most that its route takes where no length is declared. */
+function declaredBytes({ headers, routeOptions }: FastifyRequest): number {
+  const { 'content-length': length, 'transfer-encoding': encoding } = headers
+  if (encoding !== undefined) return routeOptions.bodyLimit
+  return Math.min(Number(length ?? 0), routeOptions.bodyLimit)
+}
+
+function ownersOf({ principal }: FastifyRequest, { AUTH_MODE: mode }: Config): Owner[] {
+  const node = { name: 'node', max: bytesMax.node }
+  if (mode === 'none' || !principal) return [node]
+  const { kind, id, sessionId, orgId } = principal
+  const caller = { name: `${kind} ${sessionId ?? id}`, max: bytesMax.caller }
+  return [node, { name: orgId, max: bytesMax.organization }, caller]
+}
