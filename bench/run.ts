@@ -16,6 +16,7 @@ import { markdown, type Options, type Report } from './figures.ts'
 import { files } from './files.ts'
 import { fork } from './fork.ts'
 import { getSession } from './get-session.ts'
+import { jsonBodies } from './json-bodies.ts'
 import { listSessions } from './list-sessions.ts'
 import { mcp } from './mcp.ts'
 import { parked } from './parked.ts'
@@ -51,6 +52,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'turn-memory': turnMemory,
   parked,
   files,
+  'json-bodies': jsonBodies,
   bash,
   mcp,
   fork,
