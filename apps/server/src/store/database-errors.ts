@@ -120,6 +120,10 @@ const readOnly = '25006'
 export const standbyError = () =>
   Object.assign(new pg.DatabaseError('the server is a standby', 0, 'error'), { code: readOnly })
 
+/** True for a write on a standby, or where default_transaction_read_only is on. */
+export const isReadOnly = (error: unknown) =>
+  error instanceof pg.DatabaseError && error.code === readOnly
+
 /** Decides what is done about an error; undefined when the database has nothing to do with it. */
 export function decide(error: unknown): Decision | undefined {
   if (error instanceof pg.DatabaseError) return decideCode(error.code ?? '')
@@ -151,7 +155,7 @@ export const isForAnother = (error: unknown) => decide(error) === 'give back'
 /** What is wrong with the database, in a sentence that tells nothing of where it is and who uses it. */
 export function describeOutage(error: unknown): string {
   const { code, message } = error as Error & { code?: string }
-  if (code === readOnly) return 'The database takes no writes: it is read-only, or a standby.'
+  if (isReadOnly(error)) return 'The database takes no writes: it is read-only, or a standby.'
   if (code === '57014' || /timeout/.test(message)) return 'The database does not answer in time.'
   if (isUnavailable(error)) return 'The database is not available.'
   return 'The database does not fit to this version of the server.'

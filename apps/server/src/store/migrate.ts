@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Log } from '../log.ts'
 import { connectionOptions, sessionParameters, shownParameters } from './database.ts'
-import { decide } from './database-errors.ts'
+import { isReadOnly, isUnavailable } from './database-errors.ts'
 import { applyMigrations } from './migrations.ts'
 import { DatabaseUnusableError } from './unusable.ts'
 
@@ -31,7 +31,7 @@ export async function migrate(
     await applyMigrations(client, log)
     await also()
   } catch (error) {
-    throw isPassing(error) ? unusable(client, error) : error
+    throw isUnavailable(error) ? unusable(client, error) : error
   } finally {
     await client.end()
   }
@@ -45,22 +45,20 @@ async function connect(client: pg.Client) {
   }
 }
 
-const isPassing = (error: unknown) => ['retry', 'unavailable'].includes(decide(error) ?? '')
-
-const readOnly = '25006'
-
 /** What keeps the server from starting, and what can be done where that is known. */
 function unusable({ host, port, database }: pg.Client, error: unknown) {
-  const { message, code } = error as Error & { code?: string }
-  const hint =
-    code === readOnly
-      ? ' It takes no writes: it is a standby, or default_transaction_read_only is on. Outlast needs the primary.'
-      : /unsupported startup parameter/.test(message)
-        ? ` ${poolerHint}`
-        : ''
+  const { message } = error as Error
   return new DatabaseUnusableError(
-    `The database of DATABASE_URL (${database} on ${host}:${port}) cannot be used: ${message}.${hint}`,
+    `The database of DATABASE_URL (${database} on ${host}:${port}) cannot be used: ${message}.${hintFor(error)}`,
   )
+}
+
+function hintFor(error: unknown): string {
+  if (isReadOnly(error)) {
+    return ' It takes no writes: it is a standby, or default_transaction_read_only is on. Outlast needs the primary.'
+  }
+  const { message } = error as Error
+  return message.includes('unsupported startup parameter') ? ` ${poolerHint}` : ''
 }
 
 const poolerHint =
