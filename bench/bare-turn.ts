@@ -77,6 +77,7 @@ app.post<{ Params: Params; Body: Message }>(
       preview,
       onlyIdle: false,
       turnsMax: null,
+      keyedTypes: [],
     }
     const ref = { orgId, sessionId: params.id }
     const accepted = await acceptMessage(db, ref, input)

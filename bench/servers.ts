@@ -39,7 +39,13 @@ async function startNode(file: string, { env = {}, nodeArgs = [] }: Program): Pr
   const port = await freePort()
   return startServer({
     command: [process.execPath, '--disable-warning=ExperimentalWarning', ...nodeArgs, file],
-    env: { ...cleanEnvironment(), LOG_LEVEL: 'warn', ...env, PORT: String(port) },
+    env: {
+      ...cleanEnvironment(),
+      LOG_LEVEL: 'warn',
+      SIMULATED_SCRIPTS: 'true',
+      ...env,
+      PORT: String(port),
+    },
     port,
   })
 }

@@ -177,6 +177,7 @@ function environment({ role, port, databaseUrl, folder }: Settings) {
     PORT: String(port),
     DATABASE_URL: databaseUrl,
     LOG_LEVEL: 'info',
+    SIMULATED_SCRIPTS: 'true',
     SSE_HEARTBEAT_MS: '1000',
     SHUTDOWN_GRACE_MS: '1500',
   }

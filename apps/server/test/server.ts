@@ -42,6 +42,9 @@ export type ServerOptions = AppOptions & {
   databaseUrl?: string
 }
 
+/** Simulated models answer beside those of stand-in vendors, and play the scripts of tests. */
+export const simulation = { SIMULATED_MODELS: 'always', SIMULATED_SCRIPTS: 'true' }
+
 /** How many servers here work on a database, and how it is dropped. Hooks run in their order, the first server's first. */
 const inUse = new Map<string, { servers: number; drop: (() => unknown)[] }>()
 
@@ -65,6 +68,7 @@ export async function startServer(t: Pick<TestContext, 'after'>, options: Server
     DATABASE_URL: databaseUrl,
     SECRETS_ENCRYPTION_KEY: `kek-v1:${Buffer.alloc(32, 7).toString('base64')}`,
     SHUTDOWN_GRACE_MS: '1000',
+    ...simulation,
     ...env,
   })
   use.servers += 1

@@ -153,6 +153,16 @@ export const settings = {
       'Addresses or networks, separated by commas, of proxies whose `X-Forwarded-For` is believed; unset: none',
     ...networks(),
   },
+  SIMULATED_MODELS: {
+    about:
+      'When simulated models are offered and used: `auto`, while an organization has no model of a vendor that can be called; `always`',
+    ...choice('auto', ['auto', 'always']),
+  },
+  SIMULATED_SCRIPTS: {
+    about:
+      'Lets simulated models play the scripts in messages and prompts, which call any tool; for tests. Messages of session tokens may hold none',
+    ...flag(),
+  },
   PRIVATE_HOSTS_ALLOWED: {
     about:
       'Private addresses that users may name, separated by commas, as `[purpose=]host[:port][@organization]`: `mcp=127.0.0.1:3001,provider=10.0.0.5:8080`. The purpose is `provider`, `mcp`, `web_fetch` or `image`. Without a purpose an entry holds for all of them, without a port for every port; without `@*` or `@<organization ID>` for the default organization only. See [MCP servers](mcp.md)',

@@ -21,6 +21,7 @@ import { isMasked, masked, unmasked } from '../capabilities/masking.ts'
 import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { invalidAt } from '../errors.ts'
 import { parseId } from '../ids.ts'
+import { modelScope } from '../providers/keys.ts'
 import type { Node } from '../runtime/node.ts'
 import {
   archiveAgent,
@@ -64,7 +65,7 @@ export async function checkAgent(
   const list = await capabilitiesFor({ ...node, db }, orgId, { uses, clientTools })
   checkUses(list, uses)
   checkCombination(list, { agentUses: uses, sessionUses: [], clientTools })
-  if (model) await checkModel(db, orgId, model, 'default_model_id')
+  if (model) await checkModel(db, modelScope(node.config, orgId), model, 'default_model_id')
 }
 
 /** Creates an agent, or replaces the one whose id is given. */
@@ -189,7 +190,8 @@ export function agentRoutes({ app, node }: Api): void {
         clientTools,
         path: 'session/capabilities',
       })
-      if (session?.model_id) await checkModel(db, orgId, session.model_id, 'session/model_id')
+      const models = modelScope(node.config, orgId)
+      if (session?.model_id) await checkModel(db, models, session.model_id, 'session/model_id')
       return previewOf(node, orgId, {
         prompt: body.system_prompt ?? '',
         agentUses: uses,

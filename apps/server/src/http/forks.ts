@@ -2,6 +2,7 @@ import { ErrorResponse, NewFork, Session } from '@outlast/contract'
 import { masked } from '../capabilities/masking.ts'
 import { ApiError, invalidAt } from '../errors.ts'
 import { parseId } from '../ids.ts'
+import { modelScope } from '../providers/keys.ts'
 import { forkSession } from '../runtime/fork.ts'
 import { getAgent } from '../store/agents.ts'
 import type { Db } from '../store/database.ts'
@@ -31,7 +32,7 @@ export function forkRoutes({ app, node }: Api): void {
       if (sequence > eventsMax) throw new ApiError('fork_too_long', String(eventsMax))
       const agent = await getAgent(db, orgId, source.agent_id)
       if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
-      if (body.model_id) await checkModel(db, orgId, body.model_id)
+      if (body.model_id) await checkModel(db, modelScope(node.config, orgId), body.model_id)
       await node.quotas.checkStorage(orgId, source.bytes)
       // Last: the other check may read the counts anew, which do not have this session yet.
       await node.quotas.checkSessions(orgId)

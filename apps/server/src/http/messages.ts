@@ -12,6 +12,7 @@ import type { Principal } from '../access/principal.ts'
 import { ApiError, invalidAt } from '../errors.ts'
 import { databaseNow, newId, parseId } from '../ids.ts'
 import { traceparentOf } from '../observe/trace-context.ts'
+import { holdsScript } from '../providers/simulated/script.ts'
 import { acceptInput, checkImages } from '../runtime/input.ts'
 import { submitResults } from '../runtime/results.ts'
 import { messageOf, messageTypes } from '../store/conversation.ts'
@@ -46,6 +47,7 @@ export function messageRoutes({ app, node }: Api): void {
         return reply.code(201).send(await acceptResults({ node, db, committed }, to, body))
       }
       checkControls(principal, body.controls)
+      if (node.config.SIMULATED_SCRIPTS) refuseScript(principal, body)
       const message = messageFrom(body)
       const onBusy = body.on_busy ?? 'steer'
       const traceparent = traceparentOf(headers.traceparent)
@@ -83,6 +85,12 @@ export function messageRoutes({ app, node }: Api): void {
       return streamList(reply, { ...(total !== undefined && { total }), offset, batches })
     },
   })
+}
+
+/** Contract: throws 403 `not_granted` for a script in a message of a session token. */
+function refuseScript({ kind }: Principal, { message: { content } }: NewMessage) {
+  const hasScript = content.some((part) => part.type === 'text' && holdsScript(part.text))
+  if (kind === 'token' && hasScript) throw new ApiError('not_granted', 'scripts')
 }
 
 /** Results of tools that the client ran, sent as a message: they answer calls, and begin no turn. */

@@ -11,6 +11,7 @@ import {
 } from '@outlast/contract'
 import { parseId } from '../ids.ts'
 import { profileOf } from '../providers/catalogue.ts'
+import { modelScope } from '../providers/keys.ts'
 import {
   countModels,
   countProviderModels,
@@ -86,7 +87,7 @@ function providerModelRoutesAt({ app, node: { db } }: Api, base: string, hide: b
   })
 }
 
-function modelRoutesAt({ app, node: { db } }: Api, base: string, hide: boolean): void {
+function modelRoutesAt({ app, node: { db, config } }: Api, base: string, hide: boolean): void {
   app.route<{ Querystring: ModelQuery }>({
     method: 'GET',
     url: base,
@@ -100,8 +101,8 @@ function modelRoutesAt({ app, node: { db } }: Api, base: string, hide: boolean):
     },
     async handler({ query, principal: { orgId } }, reply) {
       return sendList(reply, query, {
-        batches: (range) => withProfiles(listModels(db, orgId, query, range)),
-        count: () => countModels(db, orgId, query),
+        batches: (range) => withProfiles(listModels(db, modelScope(config, orgId), query, range)),
+        count: () => countModels(db, modelScope(config, orgId), query),
       })
     },
   })

@@ -2,6 +2,7 @@ import type { CapabilityUse, ClientTool, Preview } from '@outlast/contract'
 import { assemble, describeAgent } from '../capabilities/catalog.ts'
 import { masked } from '../capabilities/masking.ts'
 import { capabilitiesFor } from '../capabilities/mcp.ts'
+import { modelScope } from '../providers/keys.ts'
 import type { Node } from '../runtime/node.ts'
 import { findModelRoute } from '../store/models.ts'
 
@@ -25,7 +26,7 @@ export async function previewOf(
   const parts = { agentPrompt: prompt, agentUses, sessionUses, clientTools }
   const agent = assemble(capabilities, parts)
   const wanted = models.filter((id) => typeof id === 'string')
-  const route = await findModelRoute(node.db, orgId, wanted)
+  const route = await findModelRoute(node.db, modelScope(node.config, orgId), wanted)
   const { id, model_id, provider_id, provider_type } = route ?? {}
   const described = describeAgent(agent, clientTools)
   return {

@@ -23,6 +23,7 @@ import {
   listProviders,
   updateProvider,
 } from '../store/providers.ts'
+import { chooseDefault } from '../store/seeds.ts'
 import type { Api } from './api.ts'
 import { withoutQuery } from './audit-entry.ts'
 import { sendList } from './list.ts'
@@ -127,7 +128,9 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
         request.auditNote = { target: place.id, details }
       }
       const change = sealed(node, place, { change: body, at })
-      return present(node, orgId, await updateProvider(db, place, change))
+      const changed = await updateProvider(db, place, change)
+      if (body.api_key) await chooseDefault(db, node.config, orgId)
+      return present(node, orgId, changed)
     },
   })
 

@@ -14,6 +14,7 @@ import {
 import { isTimeZone } from '../capabilities/time-zone.ts'
 import { ApiError, invalidAt } from '../errors.ts'
 import { parseUuid } from '../ids.ts'
+import { modelScope } from '../providers/keys.ts'
 import { firstAfter } from '../runtime/cron.ts'
 import { checkRetryPolicy, checkTarget } from '../runtime/schedule-targets.ts'
 import { triggerSchedule } from '../runtime/trigger.ts'
@@ -39,6 +40,12 @@ const tags = ['durable']
 const idIn = ({ schedule_id }: Params) => parseUuid('schedule', schedule_id)
 
 export function scheduleRoutes({ app, node }: Api): void {
+  const whereOf = (db: Db, orgId: string) => ({
+    db,
+    orgId,
+    models: modelScope(node.config, orgId),
+  })
+
   app.route<{ Querystring: ScheduleQuery }>({
     method: 'GET',
     url: '/v1/durable/schedules',
@@ -67,7 +74,7 @@ export function scheduleRoutes({ app, node }: Api): void {
     },
     async handler({ body, principal: { orgId }, db }, reply) {
       const max = node.config.SCHEDULES_MAX
-      const fields = await fieldsOf({ db, orgId }, body)
+      const fields = await fieldsOf(whereOf(db, orgId), body)
       if (max > 0 && (await countSchedules(db, orgId)) >= max) {
         throw new ApiError('schedule_limit', String(max))
       }
@@ -101,7 +108,7 @@ export function scheduleRoutes({ app, node }: Api): void {
       const id = idIn(params)
       return atomically(db, async (db) => {
         const held = await holdSchedule(db, orgId, id)
-        return updateSchedule(db, { orgId, id }, await changesOf({ db, orgId }, held, body))
+        return updateSchedule(db, { orgId, id }, await changesOf(whereOf(db, orgId), held, body))
       })
     },
   })
@@ -222,7 +229,7 @@ function executionRoutes({ app, node: { db } }: Routes): void {
   })
 }
 
-type Where = { db: Db; orgId: string }
+type Where = Parameters<typeof checkTarget>[0]
 type Clock = Pick<Schedule, 'cron_expression' | 'timezone'>
 
 /** When it is due next. Contract: throws 400 for a zone or expression that nobody knows, and for one without a time. */

@@ -9,6 +9,7 @@ import type { Grants } from '../access/grants.ts'
 import { allows, type Principal } from '../access/principal.ts'
 import { ApiError, invalidAt } from '../errors.ts'
 import { newId, parseId } from '../ids.ts'
+import { modelScope } from '../providers/keys.ts'
 import type { Db } from '../store/database.ts'
 import { findSequence } from '../store/messages.ts'
 import { checkModel } from '../store/models.ts'
@@ -29,7 +30,7 @@ const tags = ['sessions']
 type Params = { session_id: string }
 
 /** Tokens that a product's server makes for its customers' browsers. */
-export function sessionTokenRoutes({ app, node: { access, db } }: Api): void {
+export function sessionTokenRoutes({ app, node: { access, db, config } }: Api): void {
   app.route<{ Params: Params; Body: NewSessionToken }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/tokens',
@@ -51,7 +52,7 @@ export function sessionTokenRoutes({ app, node: { access, db } }: Api): void {
       if (!allows(principal.level, grants.access)) throw new ApiError('forbidden', grants.access)
       await checkSession(unit, orgId, sessionId)
       for (const [at, id] of grants.models.entries()) {
-        await checkModel(unit, orgId, id, `models/${at}`)
+        await checkModel(unit, modelScope(config, orgId), id, `models/${at}`)
       }
       const id = newId('session_token')
       const seconds = body.expires_in ?? secondsDefault

@@ -17,7 +17,7 @@ import { eventually } from '../../test/waiting.ts'
 const secret = 'TOP-SECRET-CRM-TOKEN'
 
 async function startWithKey(t: TestContext) {
-  const server = await startGuarded(t, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' } })
+  const server = await startGuarded(t, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*' } })
   const person = await registerPerson(server)
   const { key, call } = await createKey(server, person)
   return { server, person, key, mine: { url: server.url, call } }

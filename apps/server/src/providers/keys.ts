@@ -1,6 +1,7 @@
 import type { ProviderType } from '@outlast/contract'
 import type { Config } from '../config.ts'
 import { SealedTextError, type Secrets } from '../secrets.ts'
+import type { ModelScope } from '../store/model-scope.ts'
 import { keyDestination, keyPlace } from '../store/providers.ts'
 import { defaultOrganization } from '../store/seeds.ts'
 import { KnownFailure } from './failure.ts'
@@ -19,6 +20,18 @@ export function environmentKey(config: Keys, { orgId, type, baseUrl }: Named) {
   const name = providers[type].environmentKey
   if (name === undefined || baseUrl !== null || orgId !== defaultOrganization) return undefined
   return config[name]
+}
+
+/** The models that an organization may use, see `SIMULATED_MODELS`. */
+export function modelScope(
+  config: Keys & Pick<Config, 'SIMULATED_MODELS'>,
+  orgId: string,
+): ModelScope {
+  if (config.SIMULATED_MODELS === 'always') return { orgId, keyedTypes: null }
+  const keyed = Object.values(providers).filter(
+    ({ type }) => environmentKey(config, { orgId, type, baseUrl: null }) !== undefined,
+  )
+  return { orgId, keyedTypes: keyed.map(({ type }) => type) }
 }
 
 /** A provider, and its key as it stands in the database. */

@@ -67,6 +67,7 @@ async function open(type: ProviderType, text: string, baseUrl: string, signal?: 
   const { stream } = await model.doStream({
     prompt: [{ role: 'user', content: [{ type: 'text', text }] }],
     tools,
+    ...(type === 'llmsim' && { providerOptions: { llmsim: { scripts: true } } }),
     ...(signal && { abortSignal: signal }),
   })
   return stream

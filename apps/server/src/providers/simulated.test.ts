@@ -28,7 +28,9 @@ async function open(name: string, { tools = [], ...options }: Options) {
     name: tool,
     inputSchema: { type: 'object' as const },
   }))
-  return (await model.doStream({ ...options, tools: functions })).stream
+  const { llmsim } = options.providerOptions ?? {}
+  const providerOptions = { llmsim: { scripts: true, ...llmsim } }
+  return (await model.doStream({ ...options, providerOptions, tools: functions })).stream
 }
 
 async function call(name: string, options: Options): Promise<Part[]> {

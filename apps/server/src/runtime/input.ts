@@ -1,6 +1,7 @@
 import type { EventMessage, OnBusy } from '@outlast/contract'
 import { ApiError, invalidAt } from '../errors.ts'
 import { newId } from '../ids.ts'
+import { modelScope } from '../providers/keys.ts'
 import type { Db } from '../store/database.ts'
 import { wireEvent } from '../store/events.ts'
 import { acceptMessage } from '../store/messages.ts'
@@ -63,7 +64,8 @@ export async function acceptInput(
   const busyData = onBusy === 'queue' ? JSON.stringify({ on_busy: onBusy, message }) : null
   const onlyIdle = onBusy === 'reject'
   const nodeId = mayBegin && node.local.hasRoom() ? node.id : null
-  const ids = { turnId: newId('turn'), messageId: message.id, nodeId }
+  const { keyedTypes } = modelScope(node.config, orgId)
+  const ids = { turnId: newId('turn'), messageId: message.id, nodeId, keyedTypes }
   const tryIt = () =>
     acceptMessage(db, { orgId, sessionId }, { ...input, ...ids, busyData, onlyIdle, turnsMax })
   /** Contract: throws 404. */

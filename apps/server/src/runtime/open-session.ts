@@ -8,6 +8,7 @@ import {
 import { unmasked } from '../capabilities/masking.ts'
 import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { ApiError } from '../errors.ts'
+import { modelScope } from '../providers/keys.ts'
 import { getAgent } from '../store/agents.ts'
 import { atomically, type Database, type Db } from '../store/database.ts'
 import { keepMounts, mountFiles } from '../store/file-changes.ts'
@@ -36,7 +37,7 @@ export async function openSession(
   const list = await capabilitiesFor({ ...node, db }, orgId, named)
   checkUses(list, uses)
   checkCombination(list, { ...both, clientTools })
-  if (wanted.model_id) await checkModel(db, orgId, wanted.model_id)
+  if (wanted.model_id) await checkModel(db, modelScope(node.config, orgId), wanted.model_id)
   const model_id = wanted.model_id ?? agent.default_model_id ?? null
   const mounts = mountsOf(capabilities, both)
   const create = (db: Db) => createSession(db, orgId, { ...wanted, model_id, tools, id })

@@ -5,6 +5,7 @@ import { profileOf } from '../providers/catalogue.ts'
 import { connectionOf } from '../providers/connection.ts'
 import { type FailureKind, failureOf, KnownFailure } from '../providers/failure.ts'
 import { languageModel, providers } from '../providers/index.ts'
+import { modelScope } from '../providers/keys.ts'
 import type { CallOptions, VendorModel } from '../providers/provider.ts'
 import { viewOf } from '../store/conversation.ts'
 import { findModelRoute, type ModelRoute } from '../store/models.ts'
@@ -71,7 +72,9 @@ async function routeOf(turn: Turn, ofMessage: string | null | undefined) {
   if (isFirst && taken.route) return taken.route
   const wanted = [ofMessage, taken.model_id, taken.default_model_id]
   const candidates = wanted.filter((id) => typeof id === 'string')
-  return throughOutages(turn, turn.signal, () => findModelRoute(node.db, run.orgId, candidates))
+  return throughOutages(turn, turn.signal, () =>
+    findModelRoute(node.db, modelScope(node.config, run.orgId), candidates),
+  )
 }
 
 function beginReason(turn: Turn, metadata: ModelMetadata): OpenReason {
@@ -255,12 +258,12 @@ async function optionsFor(
   { route, model, attempt }: Omit<Vendor, 'secret'> & { attempt: number },
 ): Promise<CallOptions> {
   const { effort, profile } = asking
-  const { agent, conversation, run } = turn
+  const { agent, conversation, run, node } = turn
   const prompt = promptOf(agent.prompt, viewOf(conversation), route)
   const options = {
     prompt: await withImages(turn, model, { prompt, sees: seesImages(profile) }),
     tools: toolsOf(agent),
-    providerOptions: { llmsim: { attempt } },
+    providerOptions: { llmsim: { attempt, scripts: node.config.SIMULATED_SCRIPTS } },
     ...(effort && { reasoning: effort }),
     ...contextFor(turn, asking),
   }

@@ -12,6 +12,7 @@ import { newId } from '../ids.ts'
 import { findAgent } from '../store/agents.ts'
 import type { Db } from '../store/database.ts'
 import { findSequence } from '../store/messages.ts'
+import type { ModelScope } from '../store/model-scope.ts'
 import { checkModel } from '../store/models.ts'
 import type { Outcome } from '../store/schedule-executions.ts'
 import { countTurns } from '../store/turns.ts'
@@ -24,7 +25,7 @@ const inputs = { send_message: SendMessageInput, start_session: StartSessionInpu
 const targetKbMax = 256
 const policyKbMax = 16
 
-type Where = { db: Db; orgId: string }
+type Where = { db: Db; orgId: string; models: ModelScope }
 
 /**
  * A target as it is kept. Contract: throws 400 with details for what could not work: another type or name, an input
@@ -81,11 +82,11 @@ async function checkSession({ db, orgId }: Where, { session_id }: SendMessageInp
   throw invalidAt('target/input/session_id', 'names no session')
 }
 
-async function checkStart({ db, orgId }: Where, { agent_id, model_id }: StartSessionInput) {
+async function checkStart({ db, orgId, models }: Where, { agent_id, model_id }: StartSessionInput) {
   const agent = await findAgent(db, orgId, agent_id)
   if (!agent) throw invalidAt('target/input/agent_id', 'names no agent')
   if (agent.status === 'archived') throw invalidAt('target/input/agent_id', 'is archived')
-  if (model_id) await checkModel(db, orgId, model_id, 'target/input/model_id')
+  if (model_id) await checkModel(db, models, model_id, 'target/input/model_id')
 }
 
 /** A policy for retries as it is kept; null for none. Contract: throws 400. */

@@ -2,6 +2,7 @@ import type { EventMessage, Message } from '@outlast/contract'
 import { messageOf, messageTypes } from './conversation.ts'
 import type { Db, Statement } from './database.ts'
 import { readPage } from './events.ts'
+import type { ModelScope } from './model-scope.ts'
 import { routeQuery } from './models.ts'
 import { type NewEvent, type TakenTurn, type TurnRun, takenColumns, wakeParked } from './turns.ts'
 
@@ -106,7 +107,7 @@ from s
   left join agents a on s.turn_id = $3 and $10::text is not null
     and a.org_id = s.org_id and a.id = s.agent_id
   left join lateral (
-    ${routeQuery('s.org_id', 'array[$11, s.model_id, a.default_model_id]')}
+    ${routeQuery('s.org_id', 'array[$11, s.model_id, a.default_model_id]', '$14::text[]')}
   ) r on a.id is not null`,
 }
 
@@ -142,7 +143,7 @@ export type Accepted = TakenTurn & {
 export async function acceptMessage(
   db: Db,
   { orgId, sessionId }: Pick<TurnRun, 'orgId' | 'sessionId'>,
-  input: NewInput & { onlyIdle: boolean; turnsMax: number | null },
+  input: NewInput & Pick<ModelScope, 'keyedTypes'> & { onlyIdle: boolean; turnsMax: number | null },
 ) {
   const [accepted] = await db.run<Accepted>(accept, [
     orgId,
@@ -158,6 +159,7 @@ export async function acceptMessage(
     input.modelId,
     input.turnsMax,
     input.context ?? nowhere,
+    input.keyedTypes,
   ])
   return accepted
 }

@@ -12,6 +12,7 @@ import { newId } from '../ids.ts'
 import { batchesOf, type Span } from './batches.ts'
 import { atomically, type Db, type Statement } from './database.ts'
 import { isDuplicate } from './database-errors.ts'
+import { isOffered, type ModelScope, offered } from './model-scope.ts'
 
 /** A model that can be called now, and its provider. */
 export type ModelRoute = {
@@ -26,19 +27,27 @@ export type ModelRoute = {
   api_key: string | null
 }
 
-/** Finds a route from two SQL expressions: the organization, and an array of model ids, the first wanted most. */
-export const routeQuery = (orgId: string, wanted: string) => `
+/**
+ * Finds a route from SQL expressions: the organization, an array of model ids, the first wanted most, and the types that the
+ * environment has keys for.
+ */
+export const routeQuery = (orgId: string, wanted: string, keyedTypes: string) => `
 select m.id, m.model_id, m.provider_id, p.name as provider_name, p.provider_type, p.base_url, p.api_key
 from models m join providers p on p.org_id = m.org_id and p.id = m.provider_id
 where m.org_id = ${orgId} and (m.id = any(${wanted}) or m.is_default)
   and m.status = 'active' and p.status = 'active'
+  and ${isOffered('p.provider_type', orgId, keyedTypes)}
 order by coalesce(array_position(${wanted}, m.id), 1000) limit 1`
 
-const route: Statement = { name: 'model-route', text: routeQuery('$1', '$2::text[]') }
+const route: Statement = { name: 'model-route', text: routeQuery('$1', '$2::text[]', '$3::text[]') }
 
-/** The first of the candidates that is active, else the organization's default; undefined when there is none. */
-export async function findModelRoute(db: Db, orgId: string, candidates: string[]) {
-  const [found] = await db.run<ModelRoute>(route, [orgId, candidates])
+/** The first of the candidates that is active and offered, else the organization's default; undefined when there is none. */
+export async function findModelRoute(
+  db: Db,
+  { orgId, keyedTypes }: ModelScope,
+  candidates: string[],
+) {
+  const [found] = await db.run<ModelRoute>(route, [orgId, candidates, keyedTypes])
   return found
 }
 
@@ -117,22 +126,27 @@ export async function getModel(db: Db, orgId: string, id: string): Promise<Model
 /** Refuses a model that cannot be called. Contract: throws 400 `model_unavailable`, about `path`. */
 export async function checkModel(
   db: Db,
-  orgId: string,
+  scope: ModelScope,
   id: string,
   path = 'model_id',
 ): Promise<void> {
-  const found = await withProvider(db, orgId)
-    .select(['m.status', 'p.status as provider_status'])
+  const found = await withProvider(db, scope.orgId)
+    .select(['m.status', 'p.status as provider_status', offered(scope).as('is_offered')])
     .where('m.id', '=', id)
     .executeTakeFirst()
-  if (found?.status === 'active' && found.provider_status === 'active') return
-  const problem =
-    found === undefined
-      ? 'names a model that does not exist'
-      : found.status === 'active'
-        ? 'names a model whose provider is disabled'
-        : 'names a model that is disabled'
+  const problem = problemOf(found)
+  if (problem === undefined) return
   throw new ApiError('model_unavailable', id, [{ path, message: problem }])
+}
+
+type Usability = { status: string; provider_status: string; is_offered: boolean }
+
+function problemOf(model: Usability | undefined): string | undefined {
+  if (!model) return 'names a model that does not exist'
+  if (model.status !== 'active') return 'names a model that is disabled'
+  if (model.provider_status !== 'active') return 'names a model whose provider is disabled'
+  if (model.is_offered) return undefined
+  return 'names a simulated model, which is off since there is a model of a vendor'
 }
 
 /** Lets nobody else choose a default, or delete models, until the transaction ends. */
@@ -317,8 +331,13 @@ export async function countProviderModels(db: Db, orgId: string, providerId: str
 
 export type ModelFilter = Pick<ModelQuery, 'source' | 'favorites_only' | 'include_stale'>
 
-const callable = (db: Db, orgId: string, { source, favorites_only, include_stale }: ModelFilter) =>
-  withProvider(db, orgId)
+const callable = (
+  db: Db,
+  scope: ModelScope,
+  { source, favorites_only, include_stale }: ModelFilter,
+) =>
+  withProvider(db, scope.orgId)
+    .where(offered(scope))
     .where('m.status', '=', 'active')
     .where('p.status', '=', 'active')
     .$if(source !== undefined, (q) => q.where('m.source', '=', source!))
@@ -326,9 +345,9 @@ const callable = (db: Db, orgId: string, { source, favorites_only, include_stale
     .$if(include_stale === false, (q) => q.where('m.is_stale', '=', false))
 
 /** The models that can be called, in batches, by the names of their providers and their own. */
-export function listModels(db: Db, orgId: string, filter: ModelFilter, span: Span) {
+export function listModels(db: Db, scope: ModelScope, filter: ModelFilter, span: Span) {
   return batchesOf<ModelWithProvider>(span, batchSize, async ({ after, offset, limit }) => {
-    const rows = await callable(db, orgId, filter)
+    const rows = await callable(db, scope, filter)
       .select(bothColumns)
       .$if(after !== undefined, (q) =>
         q.where(
@@ -345,8 +364,8 @@ export function listModels(db: Db, orgId: string, filter: ModelFilter, span: Spa
   })
 }
 
-export async function countModels(db: Db, orgId: string, filter: ModelFilter): Promise<number> {
-  const { total } = await callable(db, orgId, filter)
+export async function countModels(db: Db, scope: ModelScope, filter: ModelFilter): Promise<number> {
+  const { total } = await callable(db, scope, filter)
     .select(sql<number>`count(*)`.as('total'))
     .executeTakeFirstOrThrow()
   return total

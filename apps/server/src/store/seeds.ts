@@ -1,6 +1,7 @@
 import type { CapabilityUse } from '@outlast/contract'
 import { sql } from 'kysely'
 import type { Config } from '../config.ts'
+import { newId } from '../ids.ts'
 import type { Database, Db } from './database.ts'
 
 /** The organization of whoever runs the server; without authentication, everybody's. */
@@ -135,7 +136,10 @@ export async function seed(database: Database, config: Config): Promise<void> {
 /** Times fall by a millisecond, so that lists with the newest first keep the order above. */
 const earlier = (index: number) => sql<string>`now() - ${index} * interval '1 millisecond'`
 
-/** The providers, models and agents that an organization begins with; the simulated model is its default. */
+/**
+ * Adds the providers, models and agents that an organization begins with; the simulated model is its default. Ids of models
+ * are random, except in the default organization, whose ids published clients and pages name.
+ */
 export async function fillOrganization(db: Db, orgId: string): Promise<void> {
   await fill(db, orgId)
   await chooseDefault(db, {}, orgId)
@@ -149,14 +153,39 @@ async function fill({ kysely }: Db, orgId: string) {
     updated_at: earlier(index),
   })
   await kysely.insertInto('providers').values(providers.map(dated)).execute()
-  const predefined = models.map((row) => ({ ...row, org_id: orgId, source: 'predefined' }))
+  const idOf = (id: string) => (orgId === defaultOrganization ? id : newId('model'))
+  const predefined = models.map((row) => ({
+    ...row,
+    id: idOf(row.id),
+    org_id: orgId,
+    source: 'predefined',
+  }))
   await kysely.insertInto('models').values(predefined).execute()
   const rows = agents.map((row) => ({ ...row, capabilities: JSON.stringify(row.capabilities) }))
   await kysely.insertInto('agents').values(rows.map(dated)).execute()
   await kysely.insertInto('mcp_servers').values(mcpServers.map(dated)).execute()
 }
 
-async function chooseDefault({ kysely }: Db, config: Keys, orgId = defaultOrganization) {
+/** Default models by vendor, in order of preference. A database of an earlier release has the older ones only. */
+const firstModels = [
+  [openai, 'gpt-6.1-terra'],
+  [openai, 'gpt-5-mini'],
+  [anthropic, 'claude-sonnet-5-5'],
+  [anthropic, 'claude-sonnet-4-5'],
+  [google, 'gemini-3.8-flash'],
+  [simulated, 'llmsim-default'],
+] as const
+
+/**
+ * Makes a model of a seeded provider with a key the default, until a caller chooses one. The key is the provider's own, or in
+ * the default organization one of the environment.
+ * Contract: `db` is a transaction.
+ */
+export async function chooseDefault(
+  { kysely }: Db,
+  config: Keys,
+  orgId = defaultOrganization,
+): Promise<void> {
   const { default_model_seeded } = await kysely
     .selectFrom('organizations')
     .select('default_model_seeded')
@@ -164,25 +193,28 @@ async function chooseDefault({ kysely }: Db, config: Keys, orgId = defaultOrgani
     .forUpdate()
     .executeTakeFirstOrThrow()
   if (!default_model_seeded) return
-  const wanted = [
-    // A database of an earlier release has the older ones only.
-    ...(config.DEFAULT_OPENAI_API_KEY ? [modelId('223'), modelId('20a')] : []),
-    ...(config.DEFAULT_ANTHROPIC_API_KEY ? [modelId('312'), modelId('302')] : []),
-    ...(config.DEFAULT_GOOGLE_API_KEY ? [modelId('502')] : []),
-    modelId('401'),
-  ]
   const usable = await kysely
     .selectFrom('models as m')
     .innerJoin('providers as p', (join) =>
       join.onRef('p.org_id', '=', 'm.org_id').onRef('p.id', '=', 'm.provider_id'),
     )
-    .select('m.id')
+    .select(['m.id', 'm.model_id', 'p.id as provider_id', 'p.api_key', 'p.base_url'])
     .where('m.org_id', '=', orgId)
-    .where('m.id', 'in', wanted)
     .where('m.status', '=', 'active')
     .where('p.status', '=', 'active')
+    .where('p.id', 'in', [openai, anthropic, google, simulated])
     .execute()
-  const chosen = wanted.find((id) => usable.some((row) => row.id === id))
+  const keyed = new Set<string>([
+    simulated,
+    ...keyedBy(orgId === defaultOrganization ? config : {}),
+  ])
+  const hasKey = (row: (typeof usable)[number]) =>
+    row.api_key !== null || (row.base_url === null && keyed.has(row.provider_id))
+  const chosen = firstModels
+    .map(([provider, name]) =>
+      usable.find((row) => row.provider_id === provider && row.model_id === name && hasKey(row)),
+    )
+    .find((row) => row !== undefined)?.id
   if (chosen === undefined) return
   const ours = kysely.updateTable('models').where('org_id', '=', orgId)
   await ours
@@ -192,3 +224,10 @@ async function chooseDefault({ kysely }: Db, config: Keys, orgId = defaultOrgani
     .execute()
   await ours.set({ is_default: true }).where('id', '=', chosen).execute()
 }
+
+/** Providers for which the environment has a key. */
+const keyedBy = (config: Keys) => [
+  ...(config.DEFAULT_OPENAI_API_KEY ? [openai] : []),
+  ...(config.DEFAULT_ANTHROPIC_API_KEY ? [anthropic] : []),
+  ...(config.DEFAULT_GOOGLE_API_KEY ? [google] : []),
+]

@@ -52,10 +52,19 @@ const Script = Type.Array(
 type Script = Static<typeof Script>
 
 const mark = 'llmsim-script:'
+
+/** Whether a simulated model that plays scripts would find one in a text. */
+export const holdsScript = (text: string) => text.includes(mark)
+
 let validator: Validator | undefined
 
+const scriptsAreOff: Reply = {
+  text: 'Simulated: scripts are off. Start the server with SIMULATED_SCRIPTS=true to play them.',
+}
+
 /**
- * What a script in the prompt says for this call; `undefined` when there is none.
+ * Finds the script in the prompt and returns its reply for this call; undefined without a script. A call that does not allow
+ * scripts gets a sentence about that instead.
  * Contract: looks in the newest user message and in the system prompt, and with `anywhere` in every user
  * message, the newest first. Remembers nothing: the step follows from how many replies stand after the script.
  */
@@ -64,6 +73,7 @@ export function scriptedReply(
   anywhere: boolean,
 ): Reply | undefined {
   const found = findScript(options.prompt, anywhere)
+  if (options.providerOptions?.llmsim?.scripts !== true) return found && scriptsAreOff
   if (!found) return anywhere ? { text: `Simulated: no message has a ${mark} block.` } : undefined
   const script = parseScript(found.text)
   if (typeof script === 'string') return { text: `Simulated: the script is not valid: ${script}.` }
