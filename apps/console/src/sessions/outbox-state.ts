@@ -44,6 +44,11 @@ export function onOutboxChange(listener: () => void): () => void {
   }
 }
 
+/** Confirmed messages of a session are not shown any more, be they in its events or not. */
+export function forgetConfirmed(sessionId: string): void {
+  setOutboxState({ confirmed: state.confirmed.filter((one) => one.sessionId !== sessionId) })
+}
+
 export const useOutboxState = () => useSyncExternalStore(onOutboxChange, outboxState)
 
 /** Reads the stored entries. A read that ends after a later one changes nothing. */

@@ -6,6 +6,7 @@ import { meQuery, nobody } from '../login/me.ts'
 import { isKeyExpired, newKey, sendWaiting } from './outbox-sender.ts'
 import {
   createdSessionOf,
+  forgetConfirmed,
   laneOf,
   onOutboxChange,
   onOutboxChangeElsewhere,
@@ -13,7 +14,6 @@ import {
   outboxUserId,
   publishOutboxChange,
   readOutbox,
-  setOutboxState,
   setOutboxUserId,
   useOutboxState,
 } from './outbox-state.ts'
@@ -71,8 +71,7 @@ async function store(entry: Omit<OutboxEntry, 'id'>): Promise<number | undefined
  */
 export async function acceptMessage(sessionId: string, body: NewMessage): Promise<void> {
   const entry = await entryOf({ body, sessionId, session: null })
-  const { confirmed } = outboxState()
-  setOutboxState({ confirmed: confirmed.filter((one) => one.sessionId !== sessionId) })
+  forgetConfirmed(sessionId)
   if ((await store(entry)) === undefined) await sendUnstored(entry)
 }
 

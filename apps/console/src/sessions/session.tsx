@@ -3,7 +3,7 @@ import { Anchor, Button } from '@mantine/core'
 import { useThrottledValue } from '@mantine/hooks'
 import { type QueryClient, useQueryClient } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
-import { type DragEvent, lazy, memo, Suspense, useEffect, useMemo, useRef } from 'react'
+import { type DragEvent, lazy, memo, Suspense, useEffect, useMemo, useRef, useState } from 'react'
 import { State, type StateKind } from '../shell/entry.tsx'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { useAttachments } from './attachments.ts'
@@ -72,6 +72,7 @@ function Live({ sessionId }: { sessionId: string }) {
               attachments.add([...event.dataTransfer.files])
             }}
           >
+            <LossNotice losses={followed.losses} />
             {isLoaded && !isConnected && (
               <div className="offline" role="status">
                 The connection is lost. This page goes on by itself when it is back.
@@ -101,6 +102,20 @@ function Live({ sessionId }: { sessionId: string }) {
         </div>
       </Screen>
     </SessionPlace>
+  )
+}
+
+/** Until the user has read it: after a failover of the database what was shown last may be gone. */
+function LossNotice({ losses }: { losses: number }) {
+  const [read, setRead] = useState(0)
+  if (losses === read) return null
+  return (
+    <div className="offline" role="status">
+      The server lost recent events; the conversation was reloaded.{' '}
+      <Button size="compact-xs" variant="default" onClick={() => setRead(losses)}>
+        Close
+      </Button>
+    </div>
   )
 }
 

@@ -3,12 +3,14 @@ import {
   type Event,
   emptyTranscript,
   type OutlastError,
+  type Resume,
   type Transcript,
 } from '@outlast/sdk'
 import { useEffect, useState } from 'react'
 import { flushSync } from 'react-dom'
-import { outlast } from '../client.ts'
+import { outlast, queryClient } from '../client.ts'
 import { sendWaiting } from './outbox-sender.ts'
+import { forgetConfirmed } from './outbox-state.ts'
 
 export type Followed = {
   transcript: Transcript
@@ -17,6 +19,8 @@ export type Followed = {
   /** The sequence of the last event that changed files, and of the last that says how the session is. */
   filesAt: number
   stateAt: number
+  /** How often the server lost events that were shown. */
+  losses: number
   /** The stored past is there. */
   isLoaded: boolean
   isConnected: boolean
@@ -29,6 +33,7 @@ const nothing: Followed = {
   events: [],
   filesAt: 0,
   stateAt: 0,
+  losses: 0,
   isLoaded: false,
   isConnected: true,
   error: undefined,
@@ -57,7 +62,7 @@ export function useTranscript(sessionId: string): Followed {
 
   useEffect(() => {
     const leaving = new AbortController()
-    const events: Event[] = []
+    let events: Event[] = []
     let now = nothing
     let frame = 0
     const show = (change: Partial<Followed>) => {
@@ -81,6 +86,16 @@ export function useTranscript(sessionId: string): Followed {
       if (isOpen) sendWaiting()
     }
 
+    /** Shows what is left in the log; the stream goes on with what took the place of the rest. */
+    const onHistoryChanged = ({ sequence: last }: Resume) => {
+      events = events.filter(({ sequence = 0 }) => sequence <= last)
+      const transcript = events.reduce(addEvent, emptyTranscript)
+      forgetConfirmed(sessionId)
+      queryClient.invalidateQueries()
+      // `events: []` makes the next frame copy them, even if as many have come again by then.
+      show({ transcript, events: [], filesAt: 0, stateAt: 0, losses: now.losses + 1 })
+    }
+
     async function follow() {
       const { signal } = leaving
       let { transcript } = nothing
@@ -90,7 +105,9 @@ export function useTranscript(sessionId: string): Followed {
         told = { ...told, ...take(event) }
       }
       show({ transcript, ...told, isLoaded: true })
-      const options = { signal, after_sequence: transcript.sequence, onConnection }
+      // By the id the server notices when the log is not the one that was read.
+      const since_id = events.at(-1)?.id
+      const options = { signal, since_id, onConnection, onHistoryChanged }
       for await (const event of outlast.events.stream(sessionId, options)) {
         show({ transcript: addEvent(now.transcript, event), ...take(event) })
       }
