@@ -84,9 +84,10 @@ test('sends messages written while the server was down in order, after a reload'
 
 test('sends a message after the browser was closed and opened again, from any screen', async (t) => {
   const { one, startAgain } = await startMortal(t)
-  const { folder } = await temporaryFolder(t)
+  const { folder, before: beforeRemoval } = await temporaryFolder(t)
+  const profile = { after: (work: () => unknown) => void beforeRemoval(async () => work()) }
   const { id } = await createSession(one, { title: 'The first one' })
-  const first = await openPersistent(t, folder)
+  const first = await openPersistent(profile, folder)
   const { page } = await openTab(first, `${one.url}/sessions/${id}`)
   await page.locator('[role=log][aria-busy=false]').waitFor({ state: 'attached' })
   await one.crash()
@@ -95,7 +96,7 @@ test('sends a message after the browser was closed and opened again, from any sc
   await first.close()
 
   const two = await startAgain()
-  const second = await openPersistent(t, folder)
+  const second = await openPersistent(profile, folder)
   const opened = await openTab(second, two.url)
   await opened.page.getByRole('link', { name: /The first one/ }).waitFor()
   await eventually(() => expectOnce(two, id, 'Are you still there?'))

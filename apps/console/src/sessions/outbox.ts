@@ -14,6 +14,7 @@ import {
   outboxUserId,
   publishOutboxChange,
   readOutbox,
+  setOutboxState,
   setOutboxUserId,
   useOutboxState,
 } from './outbox-state.ts'
@@ -133,7 +134,9 @@ export function useOutgoing(sessionId: string, events: readonly Event[]): readon
   useEffect(() => {
     const ids = stored.filter(({ key }) => arrived.has(key)).map(({ id }) => id)
     for (const id of ids) discard(id).catch(() => {})
-  }, [stored, arrived])
+    const left = confirmed.filter(({ key }) => !arrived.has(key))
+    if (left.length < confirmed.length) setOutboxState({ confirmed: left })
+  }, [stored, confirmed, arrived])
   return useMemo(
     () =>
       mine
@@ -154,14 +157,16 @@ function arrivedKeys(entries: readonly OutboxEntry[], events: readonly Event[]) 
   return keys
 }
 
-/** Entries that a user should know of wherever they are: new sessions, and messages that are not on their way. */
+/** Messages of the organization that are not on their way. */
 export function useUnsent(): readonly Outgoing[] {
   const { stored, stalled } = useOutboxState()
+  const orgId = useQuery(meQuery).data?.organization_id ?? null
   return useMemo(
     () =>
       stored
+        .filter((one) => one.orgId === orgId)
         .map((one) => ({ ...one, isStalled: stalled.has(laneOf(one)) }))
         .filter(({ state, isStalled }) => state !== 'waiting' || isStalled),
-    [stored, stalled],
+    [stored, stalled, orgId],
   )
 }
