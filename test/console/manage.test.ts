@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { before, type TestContext, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { modelsOf, sendJson, startAnyVendor, vendorKey } from '../../apps/server/test/any-vendor.ts'
-import { addMcpServer, startMcp, startWithMcp } from '../../apps/server/test/mcp.ts'
+import { addMcpServer, startMcp, startWithMcp, textTool } from '../../apps/server/test/mcp.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
 
@@ -80,6 +80,28 @@ test('a provider is added, told what is wrong with it, mended and synced, and it
   await page.getByLabel('Disabled and stale too').check()
   await other.getByText('disabled').waitFor()
   assert.match(page.url(), /all=true/)
+  assert.deepEqual(complaints, [])
+})
+
+test('tools of an MCP server that changed are shown, and confirmed', async (t) => {
+  const tools = [textTool('say')]
+  const mcp = await startMcp(t, { 'tools/list': ({ answer }) => answer({ tools }) })
+  const server = await startWithMcp(t)
+  await addMcpServer(server, mcp.url, { name: 'tracker' })
+  const { page, complaints } = await openTab(
+    await openProfile(t, browser),
+    `${server.url}/mcp-servers`,
+  )
+  const tracker = page.getByRole('listitem', { name: 'tracker' })
+  const test = tracker.getByRole('button', { name: 'Test' })
+  await test.click()
+  await tracker.getByText(/^It works/).waitFor()
+  tools.push(textTool('shout'))
+  await test.click()
+  const changed = tracker.getByText('Changed since reviewed: shout')
+  await changed.waitFor()
+  await tracker.getByRole('button', { name: 'Confirm tools' }).click()
+  await changed.waitFor({ state: 'detached' })
   assert.deepEqual(complaints, [])
 })
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, type TestContext, test } from 'node:test'
-import { startMcp } from '../../../apps/server/test/mcp.ts'
+import { startMcp, textTool } from '../../../apps/server/test/mcp.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
 import { runHere } from '../test/here.ts'
@@ -93,6 +93,21 @@ test('an MCP server is added, tested, changed and taken away', async (t) => {
   assert.deepEqual([changed.description, changed.status], ['Ours.', 'disabled'])
   assert.equal((await cli(['mcp', 'update', mcp.id, '--header', 'nonsense'])).code, 2)
   assert.equal((await cli(['mcp', 'delete', mcp.id, '-y'])).code, 0)
+})
+
+test('mcp review shows the tools that changed, and confirms them', async (t) => {
+  const tools = [textTool('say')]
+  const { url } = await startMcp(t, { 'tools/list': ({ answer }) => answer({ tools }) })
+  const { id } = await made(['mcp', 'create', 'reviewed', url])
+  await made(['mcp', 'test', id])
+  const same = await cli(['mcp', 'review', id])
+  assert.match(same.stdout, /^No tool of reviewed changed since its list was reviewed\./)
+  tools.push(textTool('shout'))
+  await made(['mcp', 'test', id])
+  const { code, stdout, stderr } = await cli(['mcp', 'review', id, '-y'])
+  assert.deepEqual([code, stdout.trim()], [0, 'Confirmed 1 tool of reviewed.'])
+  assert.match(stderr, /New or changed tools: shout/)
+  assert.equal((await made(['mcp', 'get', id])).changed_tools, undefined)
 })
 
 test('a schedule is made of friendly flags, and its runs are told', async () => {

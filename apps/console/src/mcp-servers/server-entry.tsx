@@ -89,6 +89,7 @@ export function ServerEntry({ server }: { server: McpServer }) {
         }
         below={
           <>
+            <Changed server={server} readAnew={readAnew} />
             {(test.error ?? toggle.error) && <Refusal error={test.error ?? toggle.error} />}
             {test.data ? (
               <Tested result={test.data} url={url} />
@@ -133,6 +134,36 @@ function About({
       )}
       {description && <div>{description}</div>}
     </>
+  )
+}
+
+/** The tools that are new or changed since the list was reviewed. */
+function Changed({ server, readAnew }: { server: McpServer; readAnew: () => void }) {
+  const { id, tools_hash, changed_tools: changed } = server
+  const mayConfirm = useMay('admin')
+  const confirm = useMutation({
+    mutationFn: (hash: string) => outlast.mcpServers.review(id, { tools_hash: hash }),
+    onSettled: readAnew,
+  })
+  if (!tools_hash || !changed) return null
+  return (
+    <div>
+      <State kind="bad">Changed since reviewed: {changed.join(', ')}</State>
+      <Text size="sm" c="dimmed">
+        Where an agent asks for approval of tools of this server, these require it too.
+      </Text>
+      {mayConfirm && (
+        <Button
+          size="xs"
+          variant="default"
+          loading={confirm.isPending}
+          onClick={() => confirm.mutate(tools_hash)}
+        >
+          Confirm tools
+        </Button>
+      )}
+      {confirm.error && <Refusal error={confirm.error} />}
+    </div>
   )
 }
 

@@ -161,7 +161,10 @@ const review = defineCommand({
     const question = `Confirm these tools of ${name}?`
     if (!(await confirmed(io, question, flags.yes))) return exitCodes.failed
     const reviewed = await outlast.mcpServers.review(id, { tools_hash }, { signal })
-    await out.done(reviewed, `Confirmed ${changed.length} tools of ${name}.`)
+    await out.done(
+      reviewed,
+      `Confirmed ${changed.length === 1 ? '1 tool' : `${changed.length} tools`} of ${name}.`,
+    )
     return exitCodes.ok
   },
 })
