@@ -1,7 +1,18 @@
 /** A database that comes back with less than it had, behind nodes that live on: what a failover or a restore may do. */
 import { randomBytes } from 'node:crypto'
+import type { TestContext } from 'node:test'
+import type { Event } from '@outlast/contract'
 import { createTestDatabase, runSql } from '../apps/server/test/database.ts'
-import type { Scope } from './crash/scenario.ts'
+import { eventually } from '../apps/server/test/waiting.ts'
+import { gatedWorld } from './crash/gates.ts'
+import {
+  type Node,
+  postUntilAccepted,
+  type Scope,
+  scopeOf,
+  startNodeHere,
+} from './crash/scenario.ts'
+import { type ChatMessage, startWorld, worldlySession } from './crash/world.ts'
 import { startPostgresProxy } from './postgres-proxy.ts'
 
 export type LosingDatabase = {
@@ -52,3 +63,50 @@ async function runOnceUnused(admin: string, statement: string) {
     }
   }
 }
+
+/** Two nodes on a database that can lose commits, and a session whose model and tools wait at gates. */
+export async function losingScene(t: TestContext, open = startLosingDatabase) {
+  const scope = scopeOf(t)
+  const database = await open(scope)
+  const gates = gatedWorld()
+  const world = await startWorld(scope, gates)
+  const start = () => startNodeHere(scope, { databaseUrl: database.url, worldUrl: world.url })
+  const a = await start()
+  const b = await start()
+  const { agent, session } = await worldlySession(a, world)
+  return { scope, database, gates, world, a, b, agent, id: session.id }
+}
+
+let messages = 0
+
+/** Posts until it is accepted, as the database may be away. */
+export function say(node: Node, sessionId: string, text: string) {
+  messages += 1
+  return postUntilAccepted(node, sessionId, { text, key: `message ${messages}` })
+}
+
+/** The session's events once its last message is answered and it is idle. */
+export async function answered(node: Node, sessionId: string, text: string): Promise<Event[]> {
+  return eventually(async () => {
+    const { status, body } = await node.call('GET', `/v1/sessions/${sessionId}/events`)
+    if (status !== 200) return undefined
+    const events: Event[] = body.data
+    const isThere = events.some(({ data }) => JSON.stringify(data).includes(text))
+    return isThere && events.at(-1)!.type === 'session.idled' ? events : undefined
+  })
+}
+
+export async function talk(node: Node, sessionId: string, text: string) {
+  await say(node, sessionId, text)
+  return answered(node, sessionId, text)
+}
+
+export const wordsOf = (prompt: ChatMessage[]) =>
+  prompt.filter(({ role }) => role === 'user').map(({ content }) => content)
+
+export const inputsOf = (events: Event[]) =>
+  events.flatMap((event) =>
+    event.type === 'input.message'
+      ? event.data.message.content.map((part) => 'text' in part && part.text)
+      : [],
+  )

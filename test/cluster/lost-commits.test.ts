@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import test, { type TestContext } from 'node:test'
+import test from 'node:test'
 import type { Event } from '@outlast/contract'
 import {
   createKey,
@@ -11,60 +11,19 @@ import { eventsOf, replyOf, typesOf } from '../../apps/server/test/session.ts'
 import { follow, watch } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
 import { auditLog } from '../crash/audit.ts'
-import { gatedWorld } from '../crash/gates.ts'
-import { type Node, postUntilAccepted, scopeOf, startNodeHere } from '../crash/scenario.ts'
-import { type ChatMessage, startWorld, worldlySession } from '../crash/world.ts'
-import { startLosingDatabase } from '../lost-commits.ts'
-
-/** Two nodes on a database that can lose commits, and a session whose model and tools wait at gates. */
-async function scene(t: TestContext) {
-  const scope = scopeOf(t)
-  const database = await startLosingDatabase(scope)
-  const gates = gatedWorld()
-  const world = await startWorld(scope, gates)
-  const start = () => startNodeHere(scope, { databaseUrl: database.url, worldUrl: world.url })
-  const a = await start()
-  const b = await start()
-  const { agent, session } = await worldlySession(a, world)
-  return { scope, database, gates, world, a, b, agent, id: session.id }
-}
-
-let messages = 0
-
-/** Posts until it is accepted, as the database may be away. */
-function say(node: Node, sessionId: string, text: string) {
-  messages += 1
-  return postUntilAccepted(node, sessionId, { text, key: `message ${messages}` })
-}
-
-/** The session's events once its last message is answered and it is idle. */
-async function answered(node: Node, sessionId: string, text: string): Promise<Event[]> {
-  return eventually(async () => {
-    const { status, body } = await node.call('GET', `/v1/sessions/${sessionId}/events`)
-    if (status !== 200) return undefined
-    const events: Event[] = body.data
-    const isThere = events.some(({ data }) => JSON.stringify(data).includes(text))
-    return isThere && events.at(-1)!.type === 'session.idled' ? events : undefined
-  })
-}
-
-async function talk(node: Node, sessionId: string, text: string) {
-  await say(node, sessionId, text)
-  return answered(node, sessionId, text)
-}
-
-const wordsOf = (prompt: ChatMessage[]) =>
-  prompt.filter(({ role }) => role === 'user').map(({ content }) => content)
-
-const inputsOf = (events: Event[]) =>
-  events.flatMap((event) =>
-    event.type === 'input.message'
-      ? event.data.message.content.map((part) => 'text' in part && part.text)
-      : [],
-  )
+import { type Node, scopeOf } from '../crash/scenario.ts'
+import {
+  answered,
+  inputsOf,
+  losingScene,
+  say,
+  startLosingDatabase,
+  talk,
+  wordsOf,
+} from '../lost-commits.ts'
 
 test('a model is sent what the log has and nothing that was lost, on a node that remembers otherwise', async (t) => {
-  const { database, world, a, b, id } = await scene(t)
+  const { database, world, a, b, id } = await losingScene(t)
   await talk(a, id, 'before')
   await database.save()
   await talk(a, id, 'lost 1')
@@ -79,7 +38,7 @@ test('a model is sent what the log has and nothing that was lost, on a node that
 })
 
 test('a node asks with what the log has where the first message after the loss takes the place of a lost one', async (t) => {
-  const { database, world, a, id } = await scene(t)
+  const { database, world, a, id } = await losingScene(t)
   const before = await talk(a, id, 'before')
   await database.save()
   await talk(a, id, 'lost')
@@ -92,7 +51,7 @@ test('a node asks with what the log has where the first message after the loss t
 
 for (const kind of ['text', 'pay'] as const) {
   test(`a running turn whose message was lost adds nothing to the log (${kind})`, async (t) => {
-    const { database, gates, a, id } = await scene(t)
+    const { database, gates, a, id } = await losingScene(t)
     const before = await talk(a, id, 'before')
     await database.save()
     const words = `${kind} that is lost`
@@ -108,7 +67,7 @@ for (const kind of ['text', 'pay'] as const) {
 }
 
 test('a running turn goes on from what the log still has of it', async (t) => {
-  const { database, gates, world, a, id } = await scene(t)
+  const { database, gates, world, a, id } = await losingScene(t)
   await talk(a, id, 'before')
   const words = 'text that goes on'
   await say(a, id, words)
@@ -127,7 +86,7 @@ test('a running turn goes on from what the log still has of it', async (t) => {
 })
 
 test('the outcome of a tool whose beginning was lost is dropped, and the turn decides anew', async (t) => {
-  const { database, gates, world, a, id } = await scene(t)
+  const { database, gates, world, a, id } = await losingScene(t)
   const words = 'pay for it'
   const pausing = 'text first'
   await say(a, id, pausing)
@@ -146,7 +105,7 @@ test('the outcome of a tool whose beginning was lost is dropped, and the turn de
 })
 
 test('where nothing was lost a reply under way is kept, and streams go on', async (t) => {
-  const { scope, database, gates, world, a, b, id } = await scene(t)
+  const { scope, database, gates, world, a, b, id } = await losingScene(t)
   await talk(a, id, 'before')
   const words = 'text that goes on'
   const streams = await Promise.all([a, b].map(({ url }) => follow(scope, url, { sessionId: id })))
@@ -172,7 +131,7 @@ const reasonOf = ({ frames }: Awaited<ReturnType<typeof follow>>) =>
   JSON.parse(frames.findLast(({ event }) => event === 'disconnecting')?.data ?? '{}').reason
 
 test('followers of what was lost are told so, and resume from the last event that is left', async (t) => {
-  const { scope, database, a, b, id } = await scene(t)
+  const { scope, database, a, b, id } = await losingScene(t)
   const before = await talk(a, id, 'before')
   await database.save()
   const streams = await Promise.all([a, b].map(({ url }) => follow(scope, url, { sessionId: id })))
@@ -210,7 +169,7 @@ test('followers of what was lost are told so, and resume from the last event tha
 })
 
 test('a client resumes inside a message by an id that its own log has, and not by that of a lost one', async (t) => {
-  const { scope, database, gates, a, id } = await scene(t)
+  const { scope, database, gates, a, id } = await losingScene(t)
   const before = await talk(a, id, 'before')
   await database.save()
   const words = 'text that is lost'
@@ -233,7 +192,7 @@ test('a client resumes inside a message by an id that its own log has, and not b
 })
 
 test('a prompt that was first used in a lost commit is stored again', async (t) => {
-  const { database, a, b, agent, id } = await scene(t)
+  const { database, a, b, agent, id } = await losingScene(t)
   await talk(a, id, 'before')
   await a.call('PATCH', `/v1/agents/${agent.id}`, { system_prompt: 'You open doors.' })
   await database.save()
@@ -267,7 +226,7 @@ test('a key that was made in a lost commit opens nothing', async (t) => {
 })
 
 test('watchers of an organization are told to read everything anew', async (t) => {
-  const { scope, database, a, b, id } = await scene(t)
+  const { scope, database, a, b, id } = await losingScene(t)
   await database.save()
   const streams = await Promise.all([a, b].map(({ url }) => watch(scope, url)))
   await Promise.all(streams.map((stream) => stream.event('connected')))

@@ -26,3 +26,7 @@ export function tellConnection({
     change(isOpen)
   }
 }
+
+/** What a person reads when the server lost events that are on the screen. */
+export const historyChanged = ({ sequence }: { sequence: number }) =>
+  `The server lost events when its database failed over or was restored. What came after event ${sequence} is not in the log any more.`

@@ -69,9 +69,14 @@ export function createTurn(
       left = sequence
       controller.abort(sequence > first.sequence ? undefined : lostError())
     }
+    const watch = watchMessage(http, sessionId, {
+      first,
+      lost: () => controller.abort(lostError()),
+    })
     try {
       const from = { ...query, after_sequence: first.sequence, signal, onHistoryChanged }
       for await (const event of streamEvents(http, sessionId, from)) {
+        watch.end()
         at = event.sequence ?? at
         state = follow(state, event)
         if (isAnswered(state)) {
@@ -90,6 +95,7 @@ export function createTurn(
       if (left === undefined || left <= first.sequence) throw error
       return left
     } finally {
+      watch.end()
       unlink()
     }
   }
@@ -118,6 +124,37 @@ export function createTurn(
     cancel: async () => {
       await begin
       return http.call('POST', path`/v1/sessions/${sessionId}/cancel`)
+    },
+  }
+}
+
+/** A stored message comes at once. One that does not is looked for so often. */
+const lookMs = 2_000
+
+/**
+ * Looks for a message that was sent while its stream brings nothing: what the server lost before any of it came, no
+ * stream tells of.
+ */
+function watchMessage(
+  http: Http,
+  sessionId: string,
+  { first: { of, sequence }, lost }: { first: Following; lost: () => void },
+) {
+  const query = { after_sequence: sequence, limit: 1 }
+  const at = path`/v1/sessions/${sessionId}/events`
+  async function look() {
+    const { data } = await http.call<{ data: Event[] }>('GET', at, { query }, { retriesMax: 0 })
+    const [event] = data
+    const isThere = event?.type === 'input.message' && isOf({ of, sequence }, event)
+    if (!isThere && timer !== undefined) lost()
+  }
+  let timer: ReturnType<typeof setInterval> | undefined
+  // When the server cannot be asked, the next look can.
+  if (typeof of === 'object') timer = setInterval(() => void look().catch(() => {}), lookMs)
+  return {
+    end() {
+      clearInterval(timer)
+      timer = undefined
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Approval, Event, OutlastError, Session, ToolCall } from '@outlast/sdk'
 import type { Context } from '../command.ts'
-import { tellConnection } from '../connection.ts'
+import { historyChanged, tellConnection } from '../connection.ts'
 import { exitCodes, sentencesOf } from '../failure.ts'
 import { canAsk } from '../prompt.ts'
 import { oneLine } from '../width.ts'
@@ -105,6 +105,11 @@ async function watch(
       after_sequence: after,
       signal: over.signal,
       onConnection,
+      onHistoryChanged(resume) {
+        out.note(historyChanged(resume))
+        // The message itself is lost: nothing will answer it.
+        if (resume.sequence <= after) leave(exitCodes.failed)
+      },
     })
     for await (const event of events) {
       await show(event)

@@ -1,5 +1,5 @@
-import type { Approval, Event, NewMessage, Outlast, Session, ToolCall } from '@outlast/sdk'
-import { tellConnection } from '../connection.ts'
+import type { Approval, Event, NewMessage, Outlast, Resume, Session, ToolCall } from '@outlast/sdk'
+import { historyChanged, tellConnection } from '../connection.ts'
 import { createConsents } from './consents.ts'
 
 /** The session that is talked in. */
@@ -57,7 +57,19 @@ export function createPlace(
         if (isOpen) show()
       },
     })
-    const options = { after_sequence, signal: over.signal, onConnection }
+    const onHistoryChanged = (resume: Resume) => {
+      say(historyChanged(resume))
+      const read = outlast.sessions.get(id, { signal: over.signal })
+      read.then(
+        ({ status }) => {
+          isRunning = status === 'active'
+          isCancelling &&= isRunning
+          show()
+        },
+        () => {},
+      )
+    }
+    const options = { after_sequence, signal: over.signal, onConnection, onHistoryChanged }
     for await (const event of outlast.session(id).events(options)) await take(event)
   }
 

@@ -1,6 +1,6 @@
-import type { Event, EventType } from '@outlast/sdk'
+import type { Event, EventType, Resume } from '@outlast/sdk'
 import { type Context, defineCommand, type Noun } from '../command.ts'
-import { tellConnection } from '../connection.ts'
+import { historyChanged, tellConnection } from '../connection.ts'
 import { lineOf } from '../event-line.ts'
 import { UsageError } from '../failure.ts'
 import { columnsOf } from '../io.ts'
@@ -64,7 +64,8 @@ async function follow(context: Context, wanted: Wanted, after_sequence: number):
       if (!isOpen && out.mode === 'text') out.note('The connection is lost: trying again.')
     },
   })
-  const options = { ...queryOf(wanted), after_sequence, signal, onConnection }
+  const onHistoryChanged = (resume: Resume) => out.note(historyChanged(resume))
+  const options = { ...queryOf(wanted), after_sequence, signal, onConnection, onHistoryChanged }
   for await (const event of outlast.events.stream(wanted.sessionId, options)) {
     await print(context, wanted, event)
     if (wanted.untilIdle && event.type === 'session.idled') return
