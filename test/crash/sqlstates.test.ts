@@ -10,7 +10,7 @@ import { startWorld, type World, worldlySession } from './world.ts'
 
 /** What PostgreSQL does in any state, and the lease: without it a node would only wait. */
 const always =
-  /^(begin|rollback|commit|set |show |select case when pg_is_in_recovery|listen|unlisten|notify$|renew-lease$)/i
+  /^(begin|rollback|commit|set |select pg_is_in_recovery|select case when pg_is_in_recovery|listen|unlisten|notify$|renew-lease$)/i
 
 type Refusing = { code: string; statements: RegExp; refused: (label: string) => void }
 

@@ -119,7 +119,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
       await migrateQueue(queuePool)
       await seed(db, config)
     },
-    log,
+    { log, direct: embedded !== undefined },
   )
 
   const alone = embedded !== undefined

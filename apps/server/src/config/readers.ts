@@ -3,6 +3,7 @@
 import { isIP } from 'node:net'
 import { isMasterKey } from '../secrets.ts'
 import { type Host, parseHost } from './host.ts'
+import { problemOfPostgresUrl } from './postgres-hosts.ts'
 import { type PrivateHost, readPrivateHost } from './private-hosts.ts'
 
 export const wholeNumber = (fallback: number, min: number, max: number) => ({
@@ -67,8 +68,9 @@ export const postgresUrl = () => ({
   shown: '',
   read(value: string | undefined) {
     if (value === undefined) return undefined
-    if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return value
-    throw new Error('must be a URL that begins with postgres:// or postgresql://')
+    const problem = problemOfPostgresUrl(value)
+    if (problem) throw new Error(problem)
+    return value
   },
 })
 

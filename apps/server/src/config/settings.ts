@@ -37,7 +37,7 @@ export const settings = {
   DATA_DIR: { about: 'Where the embedded PostgreSQL and its keys live', ...text('./data') },
   DATABASE_URL: {
     about:
-      'A PostgreSQL server (15 or newer) to use instead of the embedded one; not a transaction-mode pooler',
+      'A PostgreSQL server (15 or newer) to use instead of the embedded one; several hosts may be separated by commas; not a transaction-mode pooler',
     secret: true as const,
     ...postgresUrl(),
   },

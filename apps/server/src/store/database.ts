@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
-import { standbyError } from './database-errors.ts'
+import { clientOf, prepareSession } from './connect.ts'
 import type { History } from './history.ts'
 import type { Tables } from './tables.ts'
 
@@ -22,86 +22,6 @@ export type Database = Db & {
   close: () => Promise<void>
 }
 
-const timestamptz = 1184
-const int8 = 20
-
-/** `2026-11-24 15:09:30.12+00`, as PostgreSQL prints it in UTC, to RFC 3339 with three digits after the second. */
-function toRfc3339(text: string): string {
-  const fraction = text.slice(20, -3).padEnd(3, '0').slice(0, 3)
-  return `${text.slice(0, 10)}T${text.slice(11, 19)}.${fraction}Z`
-}
-
-const parsers: Record<number, (text: string) => unknown> = {
-  [timestamptz]: toRfc3339,
-  [int8]: Number,
-}
-
-const types = {
-  getTypeParser(oid: number, format?: 'text' | 'binary') {
-    return format === 'binary'
-      ? pg.types.getTypeParser(oid, format)
-      : (parsers[oid] ?? pg.types.getTypeParser(oid))
-  },
-} as pg.CustomTypesConfig
-
-/**
- * What the server's code relies on in every session, whatever the role, the database, or DATABASE_URL set. Statements are
- * limited by `statement_timeout` alone. `default_transaction_read_only` is the server's to decide.
- */
-export const sessionParameters = {
-  timezone: 'UTC',
-  datestyle: 'ISO',
-  client_encoding: 'UTF8',
-  standard_conforming_strings: 'on',
-  default_transaction_isolation: 'read committed',
-  statement_timeout: '0',
-  lock_timeout: '0',
-  idle_session_timeout: '0',
-  // Longer than any transaction of ours waits for something else than the database.
-  idle_in_transaction_session_timeout: '60s',
-}
-
-/** Those of them whose other values would be wrong, as the server shows them; the rest are limits. */
-export const shownParameters = {
-  timezone: /^(Etc\/)?UTC$/,
-  datestyle: /^ISO\b/,
-  client_encoding: /^UTF8$/,
-  standard_conforming_strings: /^on$/,
-  default_transaction_isolation: /^read committed$/,
-} satisfies Partial<Record<keyof typeof sessionParameters, RegExp>>
-
-const ourOptions = Object.entries(sessionParameters)
-  .map(([name, value]) => `-c ${name}=${value.replaceAll(' ', '\\ ')}`)
-  .join(' ')
-
-/** Parameters of a URL that would take the place of ours. */
-const overridden = ['options', 'query_timeout', ...Object.keys(sessionParameters)]
-
-/** Takes out of a URL what would take the place of our session parameters; its `options` are given apart. */
-function splitOptions(url: string) {
-  const mark = url.indexOf('?')
-  if (mark < 0) return { url, options: '' }
-  const parameters = new URLSearchParams(url.slice(mark))
-  const options = parameters.get('options') ?? ''
-  for (const name of overridden) parameters.delete(name)
-  return { url: `${url.slice(0, mark)}?${parameters}`, options }
-}
-
-/**
- * How every connection is made. Of the URL's `options` all are kept; PostgreSQL takes the last of each, so that ours win.
- */
-export function connectionOptions(given: string) {
-  const { url, options } = splitOptions(given)
-  return {
-    connectionString: url,
-    application_name: 'outlast',
-    options: `${options} ${ourOptions}`.trim(),
-    connectionTimeoutMillis: 5_000,
-    keepAlive: true,
-    types,
-  }
-}
-
 export type PoolOptions = {
   url: string
   max: number
@@ -116,27 +36,21 @@ export type PoolOptions = {
 const poolWaitMs = 2_500
 const rollbackMs = 500
 
-/**
- * Refuses a new connection that leads to a standby, as it does while an address moves in a failover: what it reads may be
- * old. A primary that becomes a standby restarts, so that connections to it end.
- */
-function refuseStandby(client: pg.PoolClient, done: (error?: Error) => void) {
-  client.query<{ in_hot_standby: string }>('show in_hot_standby').then(
-    ({ rows }) => (rows[0]?.in_hot_standby === 'on' ? done(standbyError()) : done()),
-    (error) => done(error),
-  )
-}
-
 /** A pool whose idle connections may break without breaking the process. */
-export function createPool(options: PoolOptions): pg.Pool {
-  const { url, max, timeoutMs = 10_000, history, onError } = options
-  const pool = new pg.Pool({
-    ...connectionOptions(url),
-    ...(history ? { onConnect: history.check } : { verify: refuseStandby }),
+export function createPool(given: PoolOptions): pg.Pool {
+  const { url, max, timeoutMs = 10_000, history, onError } = given
+  const options = {
     connectionTimeoutMillis: Math.min(timeoutMs, poolWaitMs),
-    statement_timeout: timeoutMs,
     query_timeout: timeoutMs,
+  }
+  const pool = new pg.Pool({
+    ...options,
     max,
+    Client: clientOf(url, options),
+    async onConnect(client) {
+      await prepareSession(client as pg.Client, { statement_timeout: String(timeoutMs) })
+      await history?.check(client)
+    },
   })
   pool.on('error', onError)
   pool.on('connect', (client) => client.on('error', onError))

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
+import { hostUrls } from '../config/postgres-hosts.ts'
 import type { Log } from '../log.ts'
-import { connectionOptions, sessionParameters, shownParameters } from './database.ts'
+import { newClient, prepareSession } from './connect.ts'
 import { isReadOnly, isUnavailable } from './database-errors.ts'
 import { applyMigrations } from './migrations.ts'
+import { checkPooler } from './pooler.ts'
 import { DatabaseUnusableError } from './unusable.ts'
 
 const lockKey = 79_117_651
@@ -13,20 +15,19 @@ const oldestServer = 150_000
 
 /**
  * Brings the schema up to date, and whatever `also` does, while every other node waits.
+ * `direct`: no pooler can be in between.
  * Contract: the lock is polled for, so that no waiting node holds a transaction open; a schema from a newer
  * version, a server that is too old: DatabaseUnusableError, nothing changed.
  */
 export async function migrate(
   url: string,
   also: () => Promise<void>,
-  log?: Pick<Log, 'warn'>,
+  { log, direct = false }: { log?: Pick<Log, 'warn'>; direct?: boolean } = {},
 ): Promise<void> {
-  const client = new pg.Client(connectionOptions(url))
-  client.on('error', () => {})
-  await connect(client)
+  const client = await connect(url)
   try {
     await checkServer(client)
-    await checkSession(client)
+    if (!direct) await checkPooler(url)
     await lock(client)
     await applyMigrations(client, log)
     await also()
@@ -37,46 +38,31 @@ export async function migrate(
   }
 }
 
-async function connect(client: pg.Client) {
-  try {
-    await client.connect()
-  } catch (error) {
-    throw unusable(client, error)
+/** Tries each host once. */
+async function connect(url: string): Promise<pg.Client> {
+  for (let left = hostUrls(url).length; ; left -= 1) {
+    const client = newClient(url)
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      await prepareSession(client)
+      return client
+    } catch (error) {
+      await client.end().catch(() => {})
+      if (left <= 1) throw unusable(client, error)
+    }
   }
 }
 
 /** What keeps the server from starting, and what can be done where that is known. */
 function unusable({ host, port, database }: pg.Client, error: unknown) {
   const { message } = error as Error
+  const hint = isReadOnly(error)
+    ? ' It takes no writes: it is a standby, or default_transaction_read_only is on. Outlast needs the primary.'
+    : ''
   return new DatabaseUnusableError(
-    `The database of DATABASE_URL (${database} on ${host}:${port}) cannot be used: ${message}.${hintFor(error)}`,
+    `The database of DATABASE_URL (${database} on ${host}:${port}) cannot be used: ${message}.${hint}`,
   )
-}
-
-function hintFor(error: unknown): string {
-  if (isReadOnly(error)) {
-    return ' It takes no writes: it is a standby, or default_transaction_read_only is on. Outlast needs the primary.'
-  }
-  const { message } = error as Error
-  return message.includes('unsupported startup parameter') ? ` ${poolerHint}` : ''
-}
-
-const poolerHint =
-  'A connection pooler does not pass on the session parameters of Outlast: connect to PostgreSQL itself, or see docs/many-nodes.md.'
-
-/** A pooler in between may drop what every session needs. */
-async function checkSession(client: pg.Client) {
-  for (const [name, wanted] of Object.entries(shownParameters)) {
-    const { rows } = await client.query<{ value: string }>('select current_setting($1) as value', [
-      name,
-    ])
-    const { value } = rows[0]!
-    if (wanted.test(value)) continue
-    const needed = sessionParameters[name as keyof typeof shownParameters]
-    throw new DatabaseUnusableError(
-      `Sessions of the database have ${name} = '${value}', and Outlast needs '${needed}'. ${poolerHint}`,
-    )
-  }
 }
 
 async function checkServer(client: pg.Client) {

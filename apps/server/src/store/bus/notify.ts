@@ -1,5 +1,5 @@
-import pg from 'pg'
-import { connectionOptions } from '../database.ts'
+import type pg from 'pg'
+import { newClient, prepareSession } from '../connect.ts'
 import type { Transport, TransportEvents } from './outbox.ts'
 
 const channel = 'outlast_bus'
@@ -24,13 +24,7 @@ export function connectNotify(
 
   async function connect() {
     if (stopped) return
-    const options = connectionOptions(url)
-    const fresh = new pg.Client({
-      ...options,
-      application_name: 'outlast bus',
-      options: `${options.options} -c synchronous_commit=off`,
-      query_timeout: queryMs,
-    })
+    const fresh = newClient(url, { application_name: 'outlast bus', query_timeout: queryMs })
     let over = false
     const again = (error?: Error) => {
       if (over) return
@@ -46,6 +40,7 @@ export function connectNotify(
     fresh.on('notification', ({ payload = '' }) => receive(payload))
     try {
       await fresh.connect()
+      await prepareSession(fresh, { synchronous_commit: 'off' })
       await fresh.query(`listen ${channel}`)
       if (over) return
       if (stopped) return await fresh.end()

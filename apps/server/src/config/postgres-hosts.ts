@@ -1,0 +1,29 @@
+const shape = /^(postgres(?:ql)?:\/\/(?:[^@/?]*@)?)([^/?]+)(.*)$/
+/** What a node needs is the one server that takes writes, so that these mean the same. */
+const attributes = ['any', 'primary', 'read-write']
+
+/** One URL for each host of a URL of PostgreSQL: `postgres://user@one:5432,two:5433/name`. */
+export function hostUrls(url: string): string[] {
+  const [, before, hosts, after] = shape.exec(url) ?? []
+  if (hosts === undefined) return [url]
+  return hosts.split(',').map((host) => `${before}${host}${after}`)
+}
+
+/** What is wrong with a URL of PostgreSQL; undefined when nothing is. */
+export function problemOfPostgresUrl(url: string): string | undefined {
+  if (!/^postgres(ql)?:\/\//.test(url)) {
+    return 'must be a URL that begins with postgres:// or postgresql://'
+  }
+  if (!hostUrls(url).every((one) => URL.canParse(one))) {
+    return 'must look like postgres://user:password@host:5432/name, with several hosts separated by commas'
+  }
+  const parameters = new URL(hostUrls(url)[0]!).searchParams
+  if (parameters.get('host')?.includes(',')) {
+    return 'must name several hosts before the path, as in postgres://one:5432,two:5432/name'
+  }
+  const wanted = parameters.get('target_session_attrs')
+  if (wanted !== null && !attributes.includes(wanted)) {
+    return `has target_session_attrs=${wanted}, but a node needs the server that takes writes: use read-write`
+  }
+  return undefined
+}

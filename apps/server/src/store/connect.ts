@@ -1,0 +1,110 @@
+import pg from 'pg'
+import { hostUrls } from '../config/postgres-hosts.ts'
+import { standbyError } from './database-errors.ts'
+
+const timestamptz = 1184
+const int8 = 20
+
+/** `2026-11-24 15:09:30.12+00`, as PostgreSQL prints it in UTC, to RFC 3339 with three digits after the second. */
+function toRfc3339(text: string): string {
+  const fraction = text.slice(20, -3).padEnd(3, '0').slice(0, 3)
+  return `${text.slice(0, 10)}T${text.slice(11, 19)}.${fraction}Z`
+}
+
+const parsers: Record<number, (text: string) => unknown> = {
+  [timestamptz]: toRfc3339,
+  [int8]: Number,
+}
+
+const types = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    return format === 'binary'
+      ? pg.types.getTypeParser(oid, format)
+      : (parsers[oid] ?? pg.types.getTypeParser(oid))
+  },
+} as pg.CustomTypesConfig
+
+/**
+ * What the server's code relies on in every session, whatever the role, the database, or DATABASE_URL set. Statements are
+ * limited by `statement_timeout` alone. `default_transaction_read_only` is the server's to decide.
+ */
+const sessionParameters = {
+  timezone: 'UTC',
+  datestyle: 'ISO',
+  client_encoding: 'UTF8',
+  standard_conforming_strings: 'on',
+  default_transaction_isolation: 'read committed',
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_session_timeout: '0',
+  // Longer than any transaction of ours waits for something else than the database.
+  idle_in_transaction_session_timeout: '60s',
+}
+
+/** Parameters of a URL that would take the place of ours. Its `options` are kept: ours are set after them. */
+const overridden = ['query_timeout', 'target_session_attrs', ...Object.keys(sessionParameters)]
+
+function withoutOverridden(url: string): string {
+  const mark = url.indexOf('?')
+  if (mark < 0) return url
+  const parameters = new URLSearchParams(url.slice(mark))
+  for (const name of overridden) parameters.delete(name)
+  return `${url.slice(0, mark)}?${parameters}`
+}
+
+/** By URL: which of its hosts the latest connections were made to. A hint: a wrong one costs one attempt. */
+const currentHosts = new Map<string, number>()
+const triedHosts = new WeakMap<pg.Client, { url: string; index: number; count: number }>()
+
+/** A client of the database, not connected yet. A URL with several hosts names the one that took the latest connection. */
+export function newClient(url: string, options: pg.ClientConfig = {}): pg.Client {
+  const urls = hostUrls(url)
+  const index = currentHosts.get(url) ?? 0
+  const client = new pg.Client({
+    application_name: 'outlast',
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    types,
+    ...options,
+    connectionString: withoutOverridden(urls[index]!),
+  })
+  triedHosts.set(client, { url, index, count: urls.length })
+  const connect = client.connect.bind(client)
+  client.connect = ((connected?: (error?: Error) => void) => {
+    if (!connected) return connect().catch((error) => Promise.reject(leaveHost(client, error)))
+    connect((error?: Error) => connected(error && leaveHost(client, error)))
+  }) as typeof client.connect
+  return client
+}
+
+/** The next connection is made to the next host, unless another client has found that already. */
+function leaveHost(client: pg.Client, error: Error): Error {
+  const { url, index, count } = triedHosts.get(client)!
+  if ((currentHosts.get(url) ?? 0) === index) currentHosts.set(url, (index + 1) % count)
+  return error
+}
+
+/** Makes clients for a pool, each to the host that is current then. */
+export const clientOf = (url: string, options: pg.ClientConfig) =>
+  function Client() {
+    return newClient(url, options)
+  } as unknown as typeof pg.Client
+
+/**
+ * Sets what the code relies on, by a statement: poolers do not pass on the parameters of a start.
+ * Contract: throws 25006 (read-only transaction) for a standby, which must not be used; the next connection is made to the next host.
+ */
+export async function prepareSession(
+  client: pg.Client,
+  own: Record<string, string> = {},
+): Promise<void> {
+  const values = Object.entries({ ...sessionParameters, ...own }).flat()
+  const settings = values
+    .filter((_, index) => index % 2 === 0)
+    .map((_, index) => `set_config($${2 * index + 1}, $${2 * index + 2}, false)`)
+  const { rows } = await client.query<{ standby: boolean }>(
+    `select pg_is_in_recovery() as standby, ${settings.join(', ')}`,
+    values,
+  )
+  if (rows[0]!.standby) throw leaveHost(client, standbyError())
+}

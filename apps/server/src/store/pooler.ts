@@ -1,0 +1,49 @@
+import type pg from 'pg'
+import { newClient } from './connect.ts'
+import { DatabaseUnusableError } from './unusable.ts'
+
+const waitMs = 10_000
+
+/**
+ * Makes sure that a connection is one session of PostgreSQL from its beginning to its end.
+ * Contract: throws DatabaseUnusableError behind a pooler that gives each transaction another session, as PgBouncer in
+ * transaction mode: prepared statements, locks and LISTEN would belong to others.
+ */
+export async function checkPooler(url: string): Promise<void> {
+  const [one, two] = [
+    newClient(url, { query_timeout: waitMs }),
+    newClient(url, { query_timeout: waitMs }),
+  ]
+  for (const client of [one, two]) client.on('error', () => {})
+  try {
+    await Promise.all([one.connect(), two.connect()])
+    const sessions = new Set([await begin(one)])
+    // Poolers hand out the session that was given back last, or the one that was given back first: one of the orders shows it.
+    for (const order of [
+      [one, two],
+      [two, one],
+    ]) {
+      await begin(two)
+      for (const client of order) await client.query('commit')
+      sessions.add(await begin(one))
+    }
+    if (sessions.size > 1) throw sharedSessions()
+  } catch (error) {
+    if (/^Query read timeout/.test((error as Error).message)) throw sharedSessions()
+    throw error
+  } finally {
+    await Promise.all([one, two].map((client) => client.end().catch(() => {})))
+  }
+}
+
+/** Begins a transaction; returns which session of PostgreSQL it is in. */
+async function begin(client: pg.Client): Promise<number> {
+  await client.query('begin')
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+  return rows[0]!.pid
+}
+
+const sharedSessions = () =>
+  new DatabaseUnusableError(
+    'DATABASE_URL leads to a connection pooler that shares sessions between connections, such as PgBouncer in transaction mode. Use session mode, or connect to PostgreSQL itself.',
+  )

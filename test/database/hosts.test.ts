@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { test } from 'node:test'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { converse, createSession, replyOf } from '../../apps/server/test/session.ts'
+import { startFails, startProcess } from '../process.ts'
+
+/** A port of loopback that refuses connections. */
+async function closedPort(): Promise<number> {
+  const probe = createServer()
+  await once(probe.listen(0, '127.0.0.1'), 'listening')
+  const { port } = probe.address() as { port: number }
+  await new Promise((resolve) => probe.close(resolve))
+  return port
+}
+
+test('uses the host of a URL that takes connections, whatever its place in the list', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const { host } = new URL(databaseUrl)
+  const closed = `127.0.0.1:${await closedPort()}`
+  for (const hosts of [`${closed},${host}`, `${host},${closed}`]) {
+    const url = `${databaseUrl.replace(host, hosts)}?target_session_attrs=read-write`
+    const server = await startProcess({ DATABASE_URL: url })
+    const session = await createSession(server)
+    assert.notEqual(replyOf(await converse(t, server, session.id, 'What is 2 + 3?')), '')
+    assert.equal(await server.stop(), 0)
+  }
+})
+
+test('explains what is wrong with a URL of several hosts', async () => {
+  const cases: [string, RegExp][] = [
+    ['postgres://one:5432,two:x/db', /must look like postgres:\/\/user:password@host:5432\/name/],
+    ['postgres:///db?host=one,two', /must name several hosts before the path/],
+    ['postgres://one,two/db?target_session_attrs=standby', /needs the server that takes writes/],
+    ['mysql://one/db', /must be a URL that begins with postgres:\/\//],
+  ]
+  for (const [url, said] of cases) {
+    const { code, output } = await startFails({ DATABASE_URL: url })
+    assert.equal(code, 1, url)
+    assert.match(output, said)
+    assert.equal(output.trim().split('\n').length, 1)
+  }
+})
