@@ -22,37 +22,27 @@ import { createBreaker } from './runtime/breaker.ts'
 import { type Node, noLocalTurns } from './runtime/node.ts'
 import { migrateQueue } from './runtime/queue.ts'
 import { startRuntime } from './runtime/runtime.ts'
+import { keepSweeping } from './runtime/sweeps.ts'
 import { createSecrets } from './secrets.ts'
-import { sweepChanges } from './store/access-changes.ts'
 import { keepComparing } from './store/bus/compare.ts'
 import { connectNotify } from './store/bus/notify.ts'
 import type { TransportEvents } from './store/bus/outbox.ts'
 import { createBus } from './store/bus.ts'
-import { createPool, type Database, openDatabase } from './store/database.ts'
+import { createPool, openDatabase } from './store/database.ts'
 import { type Embedded, readOrCreateMasterKeys, startEmbedded } from './store/embedded.ts'
-import { sweepBlobs } from './store/file-changes.ts'
 import { startGrep } from './store/grep.ts'
 import { createHistory } from './store/history.ts'
-import { sweepKeys } from './store/idempotency-keys.ts'
 import { bindSealed } from './store/key-rotation.ts'
-import { sweepLogins } from './store/logins.ts'
 import { checkMasterKeys } from './store/master-keys.ts'
 import { migrate } from './store/migrate.ts'
-import { sweepPauses } from './store/pauses.ts'
-import { sweepBuckets } from './store/rate-limits.ts'
-import { sweepExecutions } from './store/schedule-executions.ts'
 import { seed } from './store/seeds.ts'
-import { sweepSessionTokens } from './store/session-tokens.ts'
-import { sweepSnapshots } from './store/snapshots.ts'
 import { forgetTexts } from './store/texts.ts'
-import { sweepTurnMinutes } from './store/turn-minutes.ts'
 
 const appConnections = 8
 const queueConnections = 4
 const leaseTimeoutMs = 1_000
 /** Longer than a request waits for another one with its Idempotency-Key. */
 const statementTimeoutMs = 6_000
-const sweepMs = 600_000
 
 const manifest = new URL('../package.json', import.meta.url)
 export const version = (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
@@ -69,6 +59,8 @@ export type AppOptions = {
   capabilities?: readonly Capability[]
   /** What this node calls itself to others; nodes of different versions can hand turns to each other. */
   version?: string
+  /** How often expired rows are deleted. */
+  sweepIntervalMs?: number
   /** Called when the server cannot go on. */
   onFatal?: (error: Error) => void
 }
@@ -197,18 +189,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
     streams.close('shutdown')
     await runtime.stop(config.SHUTDOWN_GRACE_MS)
   })
-  const sweeping = setInterval(() => {
-    sweepKeys(db).catch((error) => log.warn('old idempotency keys stay for now', { error }))
-    sweepSnapshots(db).catch((error) => log.warn('old snapshots stay for now', { error }))
-    sweepBlobs(db).catch((error) => log.warn('bytes that no file has stay for now', { error }))
-    sweepExecutions(db, config.SCHEDULE_EXECUTIONS_DAYS).catch((error) =>
-      log.warn('old executions of schedules stay for now', { error }),
-    )
-    sweepPauses(db).catch((error) => log.warn('old pauses stay for now', { error }))
-    sweepTurnMinutes(db).catch((error) => log.warn('old counts of turns stay for now', { error }))
-    sweepAccess(db).catch((error) => log.warn('old sign-ins stay for now', { error }))
-  }, sweepMs)
-  undo.push(async () => clearInterval(sweeping))
+  undo.push(keepSweeping(node, starting.sweepIntervalMs).stop)
   bus.hello()
   await app.listen({ host: config.HOST, port: config.PORT })
   const address = app.server.address() as AddressInfo
@@ -224,13 +205,6 @@ function warnOfBroad({ PRIVATE_HOSTS_ALLOWED: allowed }: Config, log: Log) {
     'PRIVATE_HOSTS_ALLOWED has entries without a purpose or a port: they open every service of a host. Write purpose=host:port',
     { entries },
   )
-}
-
-async function sweepAccess(db: Database) {
-  await sweepLogins(db)
-  await sweepSessionTokens(db)
-  await sweepChanges(db)
-  await sweepBuckets(db)
 }
 
 /** How nodes reach each other. The embedded database has one node, and nobody to tell. */

@@ -86,6 +86,7 @@ export const catalogue = {
   session_not_idle: [409, 'The session runs a turn. Try again when it is idle.'],
   turn_not_failed: [409, 'Only a turn that failed for good can be tried again.'],
   turn_retried: [409, 'The turn was tried again already: see %s.'],
+  legal_hold: [409, 'Session %s is under a legal hold. An administrator must release it first.'],
   tool_call_not_waiting: [409, 'The session does not wait for a result of the tool call %s.'],
   approval_not_pending: [409, 'Nobody is asked about the tool call %s any more.'],
   schedule_exists: [409, 'There is a schedule %s already.'],

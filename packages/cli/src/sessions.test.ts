@@ -53,6 +53,14 @@ test('a session is started, talked in, copied, found and deleted', async () => {
   assert.match((await cli(['sessions', 'tokens', id])).stdout, new RegExp(token.id))
   assert.equal((await cli(['sessions', 'revoke-token', id, token.id])).code, 0)
   assert.deepEqual(await made(['sessions', 'tokens', id]), [])
+  assert.equal((await made(['sessions', 'hold', id])).legal_hold, true)
+  const held = await made(['sessions', 'list', '--held'])
+  assert.deepEqual(
+    held.map((one: { id: string }) => one.id),
+    [id],
+  )
+  assert.match((await cli(['sessions', 'delete', id, '-y'])).stderr, /legal hold/)
+  assert.equal((await made(['sessions', 'release', id])).legal_hold, false)
   assert.equal((await cli(['sessions', 'delete', id])).code, 2)
   assert.equal((await cli(['sessions', 'delete', id, '-y'])).code, 0)
   const gone = await cli(['sessions', 'get', id])

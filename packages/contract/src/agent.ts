@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
 import { AgentId, HarnessId, ModelId, Timestamp } from './id.ts'
-import { oneOf, optional, pageOf, ShownName } from './shape.ts'
+import { oneOf, optional, pageOf, RetentionDays, ShownName } from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
 export const AgentStatus = oneOf('active', 'archived')
@@ -18,6 +18,7 @@ export const Agent = Type.Object(
     tags: Type.Array(Type.String()),
     capabilities: Type.Array(CapabilityUse),
     tools: Type.Optional(Type.Array(ClientTool)),
+    retention_days: Type.Optional(RetentionDays),
     status: AgentStatus,
     usage: Type.Optional(TokenUsage),
     created_at: Timestamp,
@@ -43,12 +44,16 @@ export const NewAgent = Type.Object(
     tags: optional(tags),
     capabilities: optional(CapabilityUses),
     tools: optional(ClientTools),
+    retention_days: optional(RetentionDays),
   },
   { title: 'CreateAgentRequest' },
 )
 export type NewAgent = Static<typeof NewAgent>
 
-/** Absent or `null`: unchanged. `capabilities`, `tools` and `tags` replace the whole list. */
+/**
+ * Absent or `null`: unchanged, except `retention_days`, where `null` inherits the organization's again. `capabilities`, `tools`
+ * and `tags` replace the whole list.
+ */
 export const AgentChange = Type.Object(
   {
     name: optional(name),
@@ -58,6 +63,7 @@ export const AgentChange = Type.Object(
     tags: optional(tags),
     capabilities: optional(CapabilityUses),
     tools: optional(ClientTools),
+    retention_days: optional(RetentionDays),
     status: optional(AgentStatus),
   },
   { title: 'UpdateAgentRequest' },

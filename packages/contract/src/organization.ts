@@ -1,13 +1,19 @@
 import { type Static, Type } from 'typebox'
 import { InvitationId, OrganizationId, Timestamp, Uuid } from './id.ts'
-import { optional, pageOf, ShownName } from './shape.ts'
+import { nullable, optional, pageOf, RetentionDays, ShownName } from './shape.ts'
 import { Email, Role } from './user.ts'
 
 const name = ShownName
 
 /** Owns everything else. `role` is the asker's. */
 export const Organization = Type.Object(
-  { id: OrganizationId, name: Type.String(), role: Role, created_at: Timestamp },
+  {
+    id: OrganizationId,
+    name: Type.String(),
+    role: Role,
+    retention_days: nullable(RetentionDays),
+    created_at: Timestamp,
+  },
   { title: 'Organization' },
 )
 export type Organization = Static<typeof Organization>
@@ -16,9 +22,9 @@ export const OrganizationPage = pageOf(Organization, 'OrganizationPage')
 export const NewOrganization = Type.Object({ name }, { title: 'CreateOrganizationRequest' })
 export type NewOrganization = Static<typeof NewOrganization>
 
-/** Absent or `null`: unchanged. */
+/** Absent: unchanged. A `name` of `null` too; `retention_days` of `null` inherits the server's again. */
 export const OrganizationChange = Type.Object(
-  { name: optional(name) },
+  { name: optional(name), retention_days: optional(RetentionDays) },
   { title: 'UpdateOrganizationRequest' },
 )
 export type OrganizationChange = Static<typeof OrganizationChange>

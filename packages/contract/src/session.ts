@@ -51,6 +51,9 @@ export const Session = Type.Object(
     output_preview: nullable(Type.String({ description: 'How the latest reply begins.' })),
     usage: nullable(TokenUsage),
     forked_from: nullable(ForkedFrom),
+    legal_hold: Type.Boolean({
+      description: 'True: neither a request nor retention deletes the session.',
+    }),
     started_at: nullable(Timestamp),
     finished_at: nullable(Timestamp),
     created_at: Timestamp,
@@ -79,7 +82,15 @@ export type NewSession = Static<typeof NewSession>
 
 /** Absent or `null`: unchanged. `tags` replaces the whole list. */
 export const SessionChange = Type.Object(
-  { title: optional(title), tags: optional(tags) },
+  {
+    title: optional(title),
+    tags: optional(tags),
+    legal_hold: optional(
+      Type.Boolean({
+        description: 'True places a legal hold, false releases it. Requires admin access.',
+      }),
+    ),
+  },
   { title: 'UpdateSessionRequest' },
 )
 export type SessionChange = Static<typeof SessionChange>
@@ -119,6 +130,7 @@ export const SessionQuery = Type.Object({
   agent_id: Type.Optional(AgentId),
   status: Type.Optional(SessionStatus),
   tag: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
+  legal_hold: Type.Optional(Type.Boolean({ description: 'Only sessions with, or without, one.' })),
   search: Type.Optional(
     Type.String({ minLength: 1, maxLength: 200, description: 'A part of the title or preview.' }),
   ),

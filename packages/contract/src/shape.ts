@@ -45,5 +45,13 @@ export type Page<T> = { data: T[]; total: number; total_capped?: boolean }
 /** Text that moves no cursor of a terminal and breaks no line: what a name may hold. */
 export const withoutControls = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$'
 
+/** Days that idle sessions and failed turns are kept. */
+export const RetentionDays = Type.Integer({
+  minimum: 0,
+  maximum: 36_500,
+  description:
+    'Days that idle sessions and failed turns are kept; 0 keeps them forever, none inherits. See docs/retention.md.',
+})
+
 /** The name of something that people see in lists: one line, without control characters. */
 export const ShownName = Type.String({ minLength: 1, maxLength: 255, pattern: withoutControls })

@@ -75,6 +75,7 @@ export type ServerCode =
   | 'session_not_idle'
   | 'turn_not_failed'
   | 'turn_retried'
+  | 'legal_hold'
   | 'tool_call_not_waiting'
   | 'approval_not_pending'
   | 'schedule_exists'

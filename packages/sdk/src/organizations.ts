@@ -25,7 +25,7 @@ export function organizations(http: Http) {
     /** `not_found` also for one that the user does not belong to. */
     get: (id: string, options?: CallOptions) =>
       call<Organization>('GET', path`/v1/orgs/${id}`, {}, options),
-    /** Changes its name. */
+    /** Changes its name, or how long it keeps idle sessions. */
     update: (id: string, body: OrganizationChange, options?: CallOptions) =>
       call<Organization>('PATCH', path`/v1/orgs/${id}`, { body }, options),
     /** Who belongs to it, and as what. */

@@ -39,7 +39,14 @@ const methods: Record<string, Called | Called[]> = {
   list_capabilities: (o) => o.capabilities.list(page),
   get_capability: (o) => o.capabilities.get(id),
   list_sessions: (o) =>
-    o.sessions.list({ ...page, agent_id: id, status: 'idle', tag: 'x', search: 'x' }),
+    o.sessions.list({
+      ...page,
+      agent_id: id,
+      status: 'idle',
+      tag: 'x',
+      search: 'x',
+      legal_hold: true,
+    }),
   create_session: (o) => o.sessions.create({ agent_id: id }),
   get_session: (o) => o.sessions.get(id),
   update_session: (o) => o.sessions.update(id, { title: 'New' }),

@@ -32,10 +32,10 @@ export function sessions(http: Http) {
     /** `not_found` if there is none of this id. */
     get: (id: string, options?: CallOptions) =>
       call<Session>('GET', path`/v1/sessions/${id}`, {}, options),
-    /** Changes its title or tags. */
+    /** Changes its title or tags; `legal_hold` needs admin access. */
     update: (id: string, body: SessionChange, options?: CallOptions) =>
       call<Session>('PATCH', path`/v1/sessions/${id}`, { body }, options),
-    /** Deletes all of it, a turn that runs included. */
+    /** Deletes all of it, a turn that runs included; `legal_hold` if an administrator holds it. */
     delete: (id: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/sessions/${id}`, {}, options),
     /** The prompt, tools and model of its next turn. */

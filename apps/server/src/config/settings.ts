@@ -209,6 +209,11 @@ export const settings = {
     about: 'How long executions of schedules are kept once they are over',
     ...wholeNumber(30, 1, 36_500),
   },
+  RETENTION_DAYS: {
+    about:
+      'Days without activity after which idle sessions are deleted, and age at which failed turns and audit entries are; 0: never. Organizations and agents may override it. See [retention](retention.md)',
+    ...wholeNumber(0, 0, 36_500),
+  },
   CORS_ALLOWED_ORIGINS: {
     about: 'Origins, separated by commas, whose pages may call the API; unset: none',
     ...origins(),

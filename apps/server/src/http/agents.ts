@@ -19,7 +19,7 @@ import {
 } from '../capabilities/client-tools.ts'
 import { isMasked, masked, unmasked } from '../capabilities/masking.ts'
 import { capabilitiesFor } from '../capabilities/mcp.ts'
-import { invalidAt } from '../errors.ts'
+import { ApiError, invalidAt } from '../errors.ts'
 import { parseId } from '../ids.ts'
 import { modelScope } from '../providers/keys.ts'
 import type { Node } from '../runtime/node.ts'
@@ -66,6 +66,17 @@ export async function checkAgent(
   checkUses(list, uses)
   checkCombination(list, { agentUses: uses, sessionUses: [], clientTools })
   if (model) await checkModel(db, modelScope(node.config, orgId), model, 'default_model_id')
+}
+
+/** Contract: throws 403 `forbidden` when a caller without admin access changes how long sessions are kept. */
+async function checkRetention(
+  { db, principal }: Pick<FastifyRequest, 'db' | 'principal'>,
+  id: string | null | undefined,
+  { retention_days }: Pick<NewAgent, 'retention_days'>,
+) {
+  if (retention_days === undefined || principal.level === 'admin') return
+  const known = id ? await findAgent(db, principal.orgId, id) : undefined
+  if (retention_days !== (known?.retention_days ?? null)) throw new ApiError('forbidden', 'admin')
 }
 
 /** Creates an agent, or replaces the one whose id is given. */
@@ -151,7 +162,10 @@ export function agentRoutes({ app, node }: Api): void {
       body: NewAgent,
       response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
     },
-    async handler({ body, principal: { orgId }, db }, reply) {
+    async handler(request, reply) {
+      const { body, db } = request
+      const { orgId } = request.principal
+      await checkRetention(request, body.id, body)
       const { agent, created } = await postAgent(
         db,
         orgId,
@@ -232,6 +246,7 @@ export function agentRoutes({ app, node }: Api): void {
       const { orgId } = principal
       const id = parseId('agent', params.agent_id)
       if (body.id && body.id !== id) throw invalidAt('id', 'is not the id of the path')
+      await checkRetention(request, id, body)
       const whole = await checked({ db, orgId }, id, body)
       await checkVersion(request, id)
       const { agent, created } = await saveAgent(db, orgId, { ...whole, id })
@@ -254,6 +269,7 @@ export function agentRoutes({ app, node }: Api): void {
       const { params, principal, body, db } = request
       const { orgId } = principal
       const id = parseId('agent', params.agent_id)
+      await checkRetention(request, id, body)
       const change = await checked({ db, orgId }, id, body)
       if (change.tools || change.capabilities) await checkTogether({ db, orgId }, id, change)
       await checkVersion(request, id)

@@ -15,7 +15,7 @@ import {
   getOrganization,
   listAllOrganizations,
   listOrganizations,
-  renameOrganization,
+  updateOrganization,
 } from '../store/organizations.ts'
 import type { Api } from './api.ts'
 import { invitationRoutes } from './invitations.ts'
@@ -102,13 +102,17 @@ export function organizationRoutes(api: Api): void {
     config: { access: 'admin' },
     schema: {
       operationId: 'update_organization',
-      summary: 'Rename an organization.',
+      summary: 'Rename an organization, or change how long it keeps sessions.',
       tags,
       body: OrganizationChange,
       response: { 200: Organization, '4xx': ErrorResponse },
     },
-    async handler({ principal: { orgId, role }, body, db: unit }) {
-      await renameOrganization(unit, orgId, body.name)
+    async handler(request) {
+      const { principal, body, db: unit } = request
+      const { orgId, role } = principal
+      await updateOrganization(unit, orgId, body)
+      const { retention_days } = body
+      if (retention_days !== undefined) request.auditNote = { details: { retention_days } }
       return getOrganization(unit, orgId, role)
     },
   })

@@ -20,6 +20,7 @@ const fields = [
   'output_preview',
   'usage',
   'forked_from',
+  'legal_hold',
   'started_at',
   'finished_at',
   'created_at',
@@ -50,6 +51,7 @@ test('a session carries every field from the first moment on, and session.starte
     output_preview: null,
     usage: null,
     forked_from: null,
+    legal_hold: false,
     started_at: null,
     finished_at: null,
   })

@@ -15,7 +15,8 @@ import { parseId } from '../ids.ts'
 import { cancelSession } from '../runtime/cancel.ts'
 import { openSession } from '../runtime/open-session.ts'
 import { getAgent } from '../store/agents.ts'
-import { deleteSession, getSession, listSessions, updateSession } from '../store/sessions.ts'
+import { deleteSession } from '../store/session-deletion.ts'
+import { getSession, listSessions, updateSession } from '../store/sessions.ts'
 import type { Api } from './api.ts'
 import { listed, rangeOf } from './page.ts'
 import { previewOf } from './preview.ts'
@@ -101,8 +102,14 @@ export function sessionRoutes({ app, node }: Api): void {
       body: SessionChange,
       response: { 200: Session, '4xx': ErrorResponse },
     },
-    async handler({ params, principal, body, db }) {
+    async handler(request) {
+      const { params, principal, body, db } = request
       const id = parseId('session', params.session_id)
+      const { legal_hold } = body
+      if (legal_hold != null) {
+        if (principal.level !== 'admin') throw new ApiError('forbidden', 'admin')
+        request.auditNote = { details: { legal_hold } }
+      }
       return shown(await updateSession(db, { orgId: principal.orgId, id }, body))
     },
   })

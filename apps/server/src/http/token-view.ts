@@ -112,9 +112,14 @@ function chatMessage<M extends EventMessage | Message>(message: M, grants: Grant
 export const messageView = ({ grants }: Viewer): ((message: Message) => Message) =>
   grants?.view === 'chat' ? (message) => chatMessage(message, grants) : (message) => message
 
-/** A session without what it was configured with; of client tools those are left whose calls the token answers. */
-export function sessionView({ grants }: Viewer, session: Session): Session {
-  if (grants?.view !== 'chat') return session
+/**
+ * A session without what it was configured with; of client tools those are left whose calls the token answers. No token shows
+ * whether the session is under a legal hold.
+ */
+export function sessionView({ grants }: Viewer, whole: Session): Session {
+  if (!grants) return whole
+  const session = { ...whole, legal_hold: false }
+  if (grants.view !== 'chat') return session
   const tools = session.tools.filter(({ name }) => grants.tool_results.includes(name))
   return { ...session, capabilities: [], tools }
 }

@@ -15,6 +15,7 @@ const columns = [
   'tags',
   'capabilities',
   'tools',
+  'retention_days',
   'status',
   'created_at',
   'updated_at',
@@ -32,15 +33,17 @@ const usage = `(
 )`
 const selected = `${columns.join(', ')}, ${usage} as usage`
 
-type AgentRow = Omit<Agent, 'harness_id' | 'description' | 'default_model_id' | 'usage'> & {
+type Optional = 'description' | 'default_model_id' | 'retention_days'
+type AgentRow = Omit<Agent, 'harness_id' | Optional | 'usage'> & {
   description: string | null
   default_model_id: string | null
+  retention_days: number | null
   usage: UsageRow
 }
 
 function present(row: AgentRow): Agent {
   const { id, name, description, system_prompt, default_model_id } = row
-  const { tags, capabilities, tools = [], status, created_at, updated_at } = row
+  const { tags, capabilities, tools = [], retention_days, status, created_at, updated_at } = row
   const used = usageOf(row.usage)
   return {
     id,
@@ -52,6 +55,7 @@ function present(row: AgentRow): Agent {
     tags,
     capabilities,
     ...(tools.length > 0 && { tools }),
+    ...(retention_days !== null && { retention_days }),
     status,
     ...(used && { usage: used }),
     created_at,
@@ -98,8 +102,8 @@ export async function lockAgent(
 const save: Statement = {
   name: 'save-agent',
   text: `
-insert into agents (org_id, id, name, description, system_prompt, default_model_id, tags, capabilities, tools)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+insert into agents (org_id, id, name, description, system_prompt, default_model_id, tags, capabilities, tools, retention_days)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 on conflict (org_id, id) do update set
   name = excluded.name,
   description = excluded.description,
@@ -108,6 +112,7 @@ on conflict (org_id, id) do update set
   tags = excluded.tags,
   capabilities = excluded.capabilities,
   tools = excluded.tools,
+  retention_days = case when $11::boolean then excluded.retention_days else agents.retention_days end,
   status = 'active',
   updated_at = ${nextVersion}
 returning ${selected}, xmax = 0 as created`,
@@ -116,7 +121,10 @@ returning ${selected}, xmax = 0 as created`,
 /** An agent under an id that the client may have chosen, and whether it is new. */
 export type Saved = { agent: Agent; created: boolean }
 
-/** Creates an agent, or replaces all of one that exists, archived or not. What is absent becomes empty. */
+/**
+ * Creates an agent, or replaces all of one that exists, archived or not. What is absent becomes empty, except `retention_days`:
+ * clients that do not send it must not change what is deleted.
+ */
 export async function saveAgent(
   db: Db,
   orgId: string,
@@ -132,6 +140,8 @@ export async function saveAgent(
     agent.tags ?? [],
     JSON.stringify(agent.capabilities ?? []),
     JSON.stringify(agent.tools ?? []),
+    agent.retention_days ?? null,
+    agent.retention_days !== undefined,
   ])
   return { agent: present(row!), created: row!.created }
 }
@@ -142,11 +152,11 @@ export async function createAgent(db: Db, orgId: string, agent: NewAgent): Promi
   return saved.agent
 }
 
-/** Contract: absent and null leave a field as it is; throws 404. */
+/** Contract: absent and null leave a field as it is, except a null `retention_days`, which inherits again; throws 404. */
 export async function updateAgent(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
-  { capabilities, tools, ...change }: AgentChange,
+  { capabilities, tools, retention_days, ...change }: AgentChange,
 ): Promise<Agent> {
   const given = Object.entries(change).filter(([, value]) => value != null)
   const row = await db.kysely
@@ -155,6 +165,7 @@ export async function updateAgent(
       ...Object.fromEntries(given),
       ...(capabilities != null && { capabilities: JSON.stringify(capabilities) }),
       ...(tools != null && { tools: JSON.stringify(tools) }),
+      ...(retention_days !== undefined && { retention_days }),
       updated_at: sql.raw(nextVersion),
     })
     .where('org_id', '=', orgId)

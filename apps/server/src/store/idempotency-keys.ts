@@ -55,7 +55,14 @@ export async function claimKey(db: Db, key: IdempotencyKey): Promise<StoredAnswe
   }
 }
 
-/** Keeps the answer beside its key. */
+/** Sessions that a key is for, or that its answer shows. */
+function sessionsOf({ path, principal }: IdempotencyKey, answer: string | null): string[] {
+  const inKey = `${path} ${principal}`.match(/session_[0-9a-f]{32}/g) ?? []
+  const inAnswer = (answer ?? '').matchAll(/"(?:id|session_id)":"(session_[0-9a-f]{32})"/g)
+  return [...new Set([...inKey, ...[...inAnswer].map(([, id]) => id!)])]
+}
+
+/** Stores the answer beside its key, and the sessions that it is deleted with. */
 export async function saveAnswer(
   db: Db,
   key: IdempotencyKey,
@@ -63,7 +70,7 @@ export async function saveAnswer(
 ): Promise<void> {
   await db.kysely
     .updateTable('idempotency_keys')
-    .set(answer)
+    .set({ ...answer, session_ids: sessionsOf(key, answer.answer) })
     .where('org_id', '=', key.orgId)
     .where('principal', '=', key.principal)
     .where('method', '=', key.method)

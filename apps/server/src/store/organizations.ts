@@ -1,4 +1,4 @@
-import type { Organization, Role } from '@outlast/contract'
+import type { Organization, OrganizationChange, Role } from '@outlast/contract'
 import { sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
@@ -11,14 +11,16 @@ export async function createOrganization(db: Db, name: string): Promise<Organiza
   const row = await db.kysely
     .insertInto('organizations')
     .values({ id: newId('organization'), name })
-    .returning(['id', 'name', 'created_at'])
+    .returning(['id', 'name', 'retention_days', 'created_at'])
     .executeTakeFirstOrThrow()
   await fillOrganization(db, row.id)
   return { ...row, role: 'owner' }
 }
 
 export async function findOrganization({ kysely }: Db, id: string) {
-  const found = kysely.selectFrom('organizations').select(['id', 'name', 'created_at'])
+  const found = kysely
+    .selectFrom('organizations')
+    .select(['id', 'name', 'retention_days', 'created_at'])
   return found.where('id', '=', id).executeTakeFirst()
 }
 
@@ -29,11 +31,18 @@ export async function getOrganization(db: Db, id: string, role: Role) {
   return { ...row, role } satisfies Organization
 }
 
-/** Contract: absent and null leave a field as it is; throws 404. */
-export async function renameOrganization(db: Db, id: string, name: string | null | undefined) {
-  if (name != null) {
-    await db.kysely.updateTable('organizations').set({ name }).where('id', '=', id).execute()
+/** Contract: an absent field, and a name of null, stay as they are. */
+export async function updateOrganization(
+  db: Db,
+  id: string,
+  { name, retention_days }: OrganizationChange,
+): Promise<void> {
+  const change = {
+    ...(name != null && { name }),
+    ...(retention_days !== undefined && { retention_days }),
   }
+  if (Object.keys(change).length === 0) return
+  await db.kysely.updateTable('organizations').set(change).where('id', '=', id).execute()
 }
 
 const memberships = ({ kysely }: Db, userId: string) =>
@@ -45,7 +54,7 @@ const memberships = ({ kysely }: Db, userId: string) =>
 /** The organizations that a person is a member of, oldest membership first. */
 export async function listOrganizations(db: Db, userId: string, { offset, limit }: Span) {
   return (await memberships(db, userId)
-    .select(['o.id', 'o.name', 'm.role', 'o.created_at'])
+    .select(['o.id', 'o.name', 'm.role', 'o.retention_days', 'o.created_at'])
     .orderBy('m.created_at')
     .orderBy('o.id')
     .offset(offset)
@@ -64,7 +73,7 @@ export async function countOrganizations(db: Db, userId: string): Promise<number
 export async function listAllOrganizations({ kysely }: Db, { offset, limit }: Span) {
   const rows = await kysely
     .selectFrom('organizations')
-    .select(['id', 'name', 'created_at'])
+    .select(['id', 'name', 'retention_days', 'created_at'])
     .orderBy('created_at')
     .orderBy('id')
     .offset(offset)

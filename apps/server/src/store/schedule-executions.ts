@@ -220,7 +220,10 @@ with r as (
     error = case when f.gone then 'The session was deleted.'
       when f.type = 'turn.failed' then coalesce(f.data->>'error', 'The turn failed.')
       when f.type = 'turn.cancelled' then coalesce(f.data->>'reason', 'The turn was cancelled.') end,
-    turn_id = coalesce(f.turn, f.turn_id, f.running),
+    session_id = case when not f.gone then e.session_id end,
+    message_id = case when not f.gone then e.message_id end,
+    message_sequence = case when not f.gone then e.message_sequence end,
+    turn_id = case when not f.gone then coalesce(f.turn, f.turn_id, f.running) end,
     completed_at = case when f.gone then clock_timestamp() else f.ts end,
     duration_ms = case when f.gone or f.type is not null then least(2147483647, greatest(0,
       extract(epoch from coalesce(f.ts, clock_timestamp()) - f.started_at) * 1000))::integer end

@@ -8,8 +8,8 @@ import {
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
-import { atomically, type Db, type Statement } from './database.ts'
-import { randomShard, shardOf } from './turns.ts'
+import type { Db, Statement } from './database.ts'
+import { shardOf } from './turns.ts'
 import { type UsageRow, usageOf } from './usage.ts'
 
 export const columns = [
@@ -31,6 +31,7 @@ export const columns = [
   'cache_creation_tokens',
   'cost_nanos',
   'forked_from',
+  'legal_hold',
   'started_at',
   'finished_at',
   'created_at',
@@ -58,6 +59,7 @@ export function present(row: SessionRow): Session {
     output_preview: row.output_preview,
     usage: usageOf(row) ?? null,
     forked_from: row.forked_from,
+    legal_hold: row.legal_hold,
     started_at: row.started_at,
     finished_at: row.finished_at,
     created_at: row.created_at,
@@ -136,13 +138,14 @@ export async function createSession(
 export async function updateSession(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
-  { title, tags }: SessionChange,
+  { title, tags, legal_hold }: SessionChange,
 ): Promise<Session> {
   const row = await db.kysely
     .updateTable('sessions')
     .set({
       ...(title != null && { title }),
       ...(tags != null && { tags }),
+      ...(legal_hold != null && { legal_hold }),
       updated_at: sql`clock_timestamp()`,
     })
     .where('org_id', '=', orgId)
@@ -151,49 +154,6 @@ export async function updateSession(
     .executeTakeFirst()
   if (!row) throw new ApiError('not_found', 'Session')
   return present(row as unknown as SessionRow)
-}
-
-/**
- * Deletes a session with all that belongs to it. The row goes first, under its lock, so that nothing can be
- * appended behind our back. Contract: throws 404.
- */
-export async function deleteSession(db: Db, orgId: string, id: string): Promise<void> {
-  await atomically(db, async ({ kysely }) => {
-    const row = await kysely
-      .deleteFrom('sessions')
-      .where('org_id', '=', orgId)
-      .where('id', '=', id)
-      .returning(['agent_id', 'stored_bytes', 'file_bytes'])
-      .executeTakeFirst()
-    if (!row) throw new ApiError('not_found', 'Session')
-    await kysely.deleteFrom('events').where('session_id', '=', id).execute()
-    await kysely.deleteFrom('snapshots').where('session_id', '=', id).execute()
-    await kysely.deleteFrom('failed_turns').where('session_id', '=', id).execute()
-    await kysely
-      .deleteFrom('turns')
-      .where('org_id', '=', orgId)
-      .where('session_id', '=', id)
-      .execute()
-    const shard = randomShard()
-    await kysely
-      .insertInto('counters')
-      .values(
-        ['', row.agent_id].map((agent_id) => ({
-          org_id: orgId,
-          agent_id,
-          shard,
-          sessions: -1,
-          stored_bytes: agent_id === '' ? 0 : -(row.stored_bytes + row.file_bytes),
-        })),
-      )
-      .onConflict((conflict) =>
-        conflict.columns(['org_id', 'agent_id', 'shard']).doUpdateSet({
-          sessions: sql`counters.sessions - 1`,
-          stored_bytes: sql`counters.stored_bytes + excluded.stored_bytes`,
-        }),
-      )
-      .execute()
-  })
 }
 
 const countedMax = 10_000
@@ -218,6 +178,7 @@ export async function listSessions(
     .$if(query.tag !== undefined, (q) =>
       q.where(sql<SqlBool>`tags @> array[${query.tag}]::text[] and tags <> '{}'`),
     )
+    .$if(query.legal_hold !== undefined, (q) => q.where('legal_hold', '=', query.legal_hold!))
     .$if(query.search !== undefined, (q) => q.where(matches(query.search!)))
   const keys = matching
     .select('id')
@@ -233,7 +194,10 @@ export async function listSessions(
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
   const filtered =
-    query.status !== undefined || query.tag !== undefined || query.search !== undefined
+    query.status !== undefined ||
+    query.tag !== undefined ||
+    query.legal_hold !== undefined ||
+    query.search !== undefined
   // Both are awaited together: a failure of one must not leave that of the other without anybody.
   const [data, total] = await Promise.all([
     rows.execute(),

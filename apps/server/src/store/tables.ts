@@ -20,6 +20,7 @@ export type OrganizationsTable = {
   id: string
   name: string
   default_model_seeded: Generated<boolean>
+  retention_days: number | null
   created_at: Time
 }
 
@@ -64,6 +65,7 @@ export type AgentsTable = {
   tags: Generated<string[]>
   capabilities: Uses
   tools: Tools
+  retention_days: number | null
   status: Generated<string>
   created_at: Time
   updated_at: Time
@@ -106,6 +108,7 @@ export type SessionsTable = {
   file_bytes: Generated<number>
   file_count: Generated<number>
   forked_from: Details
+  legal_hold: Generated<boolean>
 }
 
 export type BlobsTable = {
@@ -214,6 +217,7 @@ export type IdempotencyKeysTable = {
   body_hash: string
   status: number | null
   answer: string | null
+  session_ids: Generated<string[]>
   created_at: Time
 }
 

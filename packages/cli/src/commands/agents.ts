@@ -6,6 +6,7 @@ import { deletion } from '../deletion.ts'
 import { readText, writeText } from '../input-file.ts'
 import { listFlags, take } from '../list.ts'
 import { showPreview } from '../preview.ts'
+import { retentionOf } from '../retention.ts'
 import { ago, moment } from '../time.ts'
 import { usageText } from '../usage.ts'
 
@@ -41,6 +42,7 @@ async function show({ out }: Context, agent: Agent): Promise<void> {
     Capabilities: () => refsOf(agent),
     'Client tools': () => agent.tools?.map(({ name }) => name).join(', '),
     Tags: () => agent.tags?.join(', '),
+    'Retention days': agent.retention_days?.toString(),
     Used: usageText(agent.usage),
     Created: moment(agent.created_at),
     Updated: moment(agent.updated_at),
@@ -83,6 +85,11 @@ const update = defineCommand({
   positionals: ['<agent>'],
   flags: {
     ...agentFlags,
+    'retention-days': {
+      type: 'string',
+      value: 'DAYS',
+      about: 'days that its idle sessions are kept; 0 (forever) or inherit',
+    },
     status: {
       type: 'string',
       choices: ['active', 'archived'],
@@ -91,9 +98,14 @@ const update = defineCommand({
     },
   },
   async run({ outlast, out, signal }, { words, flags }) {
+    const flag = '--retention-days'
+    const days = flags['retention-days']
     const change: AgentChange = changeOf({
       ...agentFields(flags),
-      ...given({ status: flags.status }),
+      ...given({
+        status: flags.status,
+        retention_days: days === undefined ? undefined : retentionOf(days, flag),
+      }),
     })
     const agent = await outlast.agents.update(words[0]!, change, { signal })
     await out.done(agent, `Changed agent ${agent.id} (${agent.name}).`)

@@ -6,6 +6,7 @@ import { exitCodes, UsageError } from '../failure.ts'
 import { countIfGiven, listFlags, take } from '../list.ts'
 import { currentName, readCredentials, writeCredentials } from '../profiles.ts'
 import { confirmed } from '../prompt.ts'
+import { retentionOf } from '../retention.ts'
 import { ago, moment } from '../time.ts'
 
 const roles = ['viewer', 'member', 'admin', 'owner'] as const satisfies readonly Role[]
@@ -71,6 +72,18 @@ const rename = defineCommand({
   async run({ outlast, out, signal }, { words }) {
     const org = await outlast.organizations.update(words[0]!, { name: words[1]! }, { signal })
     await out.done(org, `Organization ${org.id} is called ${org.name} now.`)
+  },
+})
+
+const retention = defineCommand({
+  summary: 'sets for how many days idle sessions are kept; 0: forever',
+  more: "`inherit` takes the server's RETENTION_DAYS again. Failed turns and audit entries expire too.",
+  positionals: ['<org>', '<days>'],
+  async run({ outlast, out, signal }, { words }) {
+    const [id, text] = words as [string, string]
+    const change = { retention_days: retentionOf(text, '<days>') }
+    const org = await outlast.organizations.update(id, change, { signal })
+    await out.done(org, `Changed the retention of organization ${org.id}.`)
   },
 })
 
@@ -184,6 +197,7 @@ export const orgs: Noun = {
   select,
   create,
   rename,
+  retention,
   members,
   'set-role': setRole,
   'remove-member': removal('takes somebody out; their keys end', '<user>', {

@@ -29,10 +29,11 @@ const list = defineCommand({
     },
     tag: { type: 'string', short: 't', value: 'TAG', about: 'with this tag' },
     search: { type: 'string', short: 's', value: 'TEXT', about: 'with this in title or preview' },
+    held: { type: 'boolean', about: 'under a legal hold' },
   },
   async run({ outlast, out, signal }, { flags }) {
-    const { agent, status, tag, search } = flags
-    const query = { agent_id: agent, status, tag, search }
+    const { agent, status, tag, search, held } = flags
+    const query = { agent_id: agent, status, tag, search, ...(held && { legal_hold: true }) }
     const rows = take((page) => outlast.sessions.list({ ...query, ...page }, { signal }), flags)
     await out.list(
       rows,
@@ -60,6 +61,7 @@ async function show({ out }: Context, session: Session): Promise<void> {
     'First message': session.preview,
     'Latest reply': session.output_preview,
     'Copy of': forked_from && `${forked_from.session_id} up to ${forked_from.sequence}`,
+    'Legal hold': session.legal_hold ? 'yes' : undefined,
     Used: usageText(session.usage),
     Created: moment(session.created_at),
     Started: moment(session.started_at),
@@ -116,6 +118,17 @@ const update = defineCommand({
     await out.done(session, `Changed session ${session.id}.`)
   },
 })
+
+/** Places a legal hold on a session, or releases it. */
+const holding = (legal_hold: boolean, summary: string, sentence: string) =>
+  defineCommand({
+    summary,
+    positionals: ['<session>'],
+    async run({ outlast, out, signal }, { words }) {
+      const session = await outlast.sessions.update(words[0]!, { legal_hold }, { signal })
+      await out.done(session, `${sentence} session ${session.id}.`)
+    },
+  })
 
 const fork = defineCommand({
   summary: 'makes a copy, whole or up to an event',
@@ -285,6 +298,12 @@ export const sessions: Noun = {
     sentence: (id) => `Deleted session ${id}.`,
     remove: (outlast, id, options) => outlast.sessions.delete(id, options),
   }),
+  hold: holding(
+    true,
+    'places a legal hold: the session cannot be deleted',
+    'Placed a legal hold on',
+  ),
+  release: holding(false, 'releases the legal hold', 'Released the legal hold on'),
   why,
   preview,
   approve: decision('approve', 'lets a call run that waits for approval', 'Allowed'),

@@ -1,0 +1,81 @@
+import { sweepChanges } from '../store/access-changes.ts'
+import { sweepBlobs } from '../store/file-changes.ts'
+import { sweepKeys } from '../store/idempotency-keys.ts'
+import { sweepLogins } from '../store/logins.ts'
+import { sweepPauses } from '../store/pauses.ts'
+import { sweepBuckets } from '../store/rate-limits.ts'
+import { sweepAuditLog, sweepFailedTurns, sweepSessions } from '../store/retention.ts'
+import { sweepExecutions } from '../store/schedule-executions.ts'
+import { sweepSessionTokens } from '../store/session-tokens.ts'
+import { sweepSnapshots } from '../store/snapshots.ts'
+import { sweepTurnMinutes } from '../store/turn-minutes.ts'
+import type { Node } from './node.ts'
+
+const defaultIntervalMs = 600_000
+
+type SweepingNode = Pick<Node, 'db' | 'config' | 'bus' | 'log'>
+type Sweep = (node: SweepingNode, stopping: AbortSignal) => Promise<void>
+
+/** What is deleted once it has expired, by the name that the log has for it. Blobs come after the files of sessions. */
+const sweeps: Record<string, Sweep> = {
+  idempotency_keys: ({ db }) => sweepKeys(db),
+  snapshots: ({ db }) => sweepSnapshots(db),
+  sessions: deleteExpiredSessions,
+  failed_turns: ({ db, config }) => sweepFailedTurns(db, config.RETENTION_DAYS),
+  audit_log: ({ db, config }) => sweepAuditLog(db, config.RETENTION_DAYS),
+  blobs: ({ db }) => sweepBlobs(db),
+  schedule_executions: ({ db, config }) => sweepExecutions(db, config.SCHEDULE_EXECUTIONS_DAYS),
+  pauses: ({ db }) => sweepPauses(db),
+  turn_minutes: ({ db }) => sweepTurnMinutes(db),
+  logins: ({ db }) => sweepLogins(db),
+  session_tokens: ({ db }) => sweepSessionTokens(db),
+  access_changes: ({ db }) => sweepChanges(db),
+  rate_limits: ({ db }) => sweepBuckets(db),
+}
+
+async function deleteExpiredSessions(
+  { db, config, bus, log }: SweepingNode,
+  stopping: AbortSignal,
+) {
+  let deleted = 0
+  await sweepSessions(db, {
+    days: config.RETENTION_DAYS,
+    stopping,
+    onDeleted(session) {
+      deleted += 1
+      bus.deleted(session)
+    },
+    onError: ({ sessionId }, error) =>
+      log.warn('an expired session was not deleted', { session: sessionId, error }),
+  })
+  if (deleted > 0) log.info('deleted sessions whose retention has ended', { sessions: deleted })
+}
+
+/** Deletes everything that has expired, one kind after another. Contract: a sweep that fails is logged, the others run. */
+export async function sweepAll(node: SweepingNode, stopping: AbortSignal): Promise<void> {
+  for (const [rows, sweep] of Object.entries(sweeps)) {
+    if (stopping.aborted) return
+    await sweep(node, stopping).catch((error) => node.log.warn('a sweep failed', { rows, error }))
+  }
+}
+
+/** Sweeps at an interval. Contract: sweeps of a node never overlap; `stop` waits for the one that runs. */
+export function keepSweeping(
+  node: SweepingNode,
+  intervalMs = defaultIntervalMs,
+): { stop: () => Promise<void> } {
+  const stopping = new AbortController()
+  let running: Promise<void> | undefined
+  const timer = setInterval(() => {
+    running ??= sweepAll(node, stopping.signal).finally(() => {
+      running = undefined
+    })
+  }, intervalMs)
+  return {
+    async stop() {
+      clearInterval(timer)
+      stopping.abort()
+      await running
+    },
+  }
+}

@@ -1,0 +1,96 @@
+import type { Db, Statement } from './database.ts'
+import { deleteExpiredSession, isExpired, retentionDays } from './session-deletion.ts'
+
+const sessionsAtOnce = 100
+const rowsAtOnce = 1_000
+const batchesMax = 1_000
+
+const expired: Statement = {
+  name: 'expired-sessions',
+  text: `
+select e.org_id as "orgId", e.id as "sessionId"
+from organizations o
+  join agents a on a.org_id = o.id
+  cross join lateral (
+    select s.org_id, s.id from sessions s
+    where s.org_id = a.org_id and s.agent_id = a.id
+      and s.created_at < now() - ${retentionDays('$1')} * interval '1 day' and ${isExpired('$1')}
+    order by s.created_at, s.id limit $2
+  ) e
+where ${retentionDays('$1')} > 0
+limit $2`,
+}
+
+type Expired = { orgId: string; sessionId: string }
+type SessionSweep = {
+  /** RETENTION_DAYS; 0: off, where neither organization nor agent says otherwise. */
+  days: number
+  stopping: AbortSignal
+  onDeleted: (session: Expired) => void
+  onError: (session: Expired, error: unknown) => void
+}
+
+/**
+ * Deletes sessions that have been idle for longer than their retention, each in a transaction of its own.
+ * Contract: several nodes may sweep at once; a session that cannot be deleted now stays for the next sweep.
+ */
+export async function sweepSessions(
+  db: Db,
+  { days, stopping, onDeleted, onError }: SessionSweep,
+): Promise<void> {
+  for (let batch = 0; batch < batchesMax; batch += 1) {
+    const due = await db.run<Expired>(expired, [days, sessionsAtOnce])
+    let deleted = 0
+    for (const session of due) {
+      if (stopping.aborted) return
+      try {
+        if (!(await deleteExpiredSession(db, session, days))) continue
+        deleted += 1
+        onDeleted(session)
+      } catch (error) {
+        onError(session, error)
+      }
+    }
+    if (due.length < sessionsAtOnce || deleted === 0) return
+  }
+}
+
+const failures: Statement = {
+  name: 'sweep-failed-turns',
+  text: `
+with d as (
+  select f.org_id, f.id from failed_turns f
+    join sessions s on s.org_id = f.org_id and s.id = f.session_id
+    join organizations o on o.id = f.org_id
+    join agents a on a.org_id = f.org_id and a.id = f.agent_id
+  where ${retentionDays('$1')} > 0 and not s.legal_hold
+    and f.failed_at < now() - ${retentionDays('$1')} * interval '1 day'
+  limit ${rowsAtOnce} for update of f skip locked
+)
+delete from failed_turns f using d where f.org_id = d.org_id and f.id = d.id
+returning 1`,
+}
+
+const auditEntries: Statement = {
+  name: 'sweep-audit-log',
+  text: `
+select coalesce(max(delete_expired_audit_entries(
+  id, now() - coalesce(retention_days, $1::integer) * interval '1 day', ${rowsAtOnce}
+)), 0) as deleted
+from organizations where coalesce(retention_days, $1::integer) > 0`,
+}
+
+/** Deletes failed turns that are older than the retention of their agent or organization. */
+export async function sweepFailedTurns(db: Db, days: number): Promise<void> {
+  for (let batch = 0; batch < batchesMax; batch += 1) {
+    if ((await db.run(failures, [days])).length < rowsAtOnce) return
+  }
+}
+
+/** Deletes audit entries that are older than the retention of their organization. */
+export async function sweepAuditLog(db: Db, days: number): Promise<void> {
+  for (let batch = 0; batch < batchesMax; batch += 1) {
+    const [row] = await db.run<{ deleted: number }>(auditEntries, [days])
+    if (row!.deleted < rowsAtOnce) return
+  }
+}

@@ -1,0 +1,124 @@
+import { ApiError } from '../errors.ts'
+import { atomically, type Db, type Statement } from './database.ts'
+import { randomShard } from './turns.ts'
+
+type DeletedRow = { org_id: string; id: string; agent_id: string; bytes: number }
+
+const deletedColumns = 's.org_id, s.id, s.agent_id, s.stored_bytes + s.file_bytes as bytes'
+
+const remove: Statement = {
+  name: 'delete-session',
+  text: `
+delete from sessions s where org_id = $1 and id = $2 and not legal_hold
+returning ${deletedColumns}`,
+}
+
+const isHeld: Statement = {
+  name: 'session-is-held',
+  text: 'select legal_hold from sessions where org_id = $1 and id = $2',
+}
+
+/**
+ * Deletes a session with all that belongs to it. Contract: throws 404, and 409 `legal_hold` for a session under a legal
+ * hold.
+ */
+export async function deleteSession(db: Db, orgId: string, id: string): Promise<void> {
+  if (await deleteWhole(db, remove, [orgId, id])) return
+  const [held] = await db.run<{ legal_hold: boolean }>(isHeld, [orgId, id])
+  throw held ? new ApiError('legal_hold', id) : new ApiError('not_found', 'Session')
+}
+
+/** The days that sessions and failed turns of agent `a` of organization `o` are kept; 0: forever. */
+export const retentionDays = (setting: string) =>
+  `coalesce(a.retention_days, o.retention_days, ${setting}::integer)`
+
+/** True for a session `s` that has not changed for the days of its retention, and may go. */
+export const isExpired = (setting: string) => `
+  ${retentionDays(setting)} > 0
+  and s.updated_at < now() - ${retentionDays(setting)} * interval '1 day'
+  and s.turn_id is null and not s.legal_hold`
+
+const removeExpired: Statement = {
+  name: 'delete-expired-session',
+  text: `
+with l as (
+  select s.org_id, s.id from sessions s
+    join organizations o on o.id = s.org_id
+    join agents a on a.org_id = s.org_id and a.id = s.agent_id
+  where s.org_id = $1 and s.id = $2 and ${isExpired('$3')}
+  for update of s skip locked
+)
+delete from sessions s using l where s.org_id = l.org_id and s.id = l.id
+returning ${deletedColumns}`,
+}
+
+/** Deletes a session whose retention has ended. False, and nothing done, when it is in use, held or gone. */
+export const deleteExpiredSession = (
+  db: Db,
+  { orgId, sessionId }: { orgId: string; sessionId: string },
+  days: number,
+): Promise<boolean> => deleteWhole(db, removeExpired, [orgId, sessionId, days])
+
+/**
+ * Runs a statement that deletes a session's row, then deletes all that belongs to the session. The row goes first, under its
+ * lock, so that nothing is appended afterwards. Foreign keys delete files, stored values, secrets and tokens.
+ */
+async function deleteWhole(db: Db, statement: Statement, values: unknown[]): Promise<boolean> {
+  return atomically(db, async (unit) => {
+    const [row] = await unit.run<DeletedRow>(statement, values)
+    if (!row) return false
+    await unit.run(removeTurns, [row.org_id, row.id])
+    for (const part of parts) await unit.run(part, [row.id])
+    await unit.run(uncount, [row.org_id, row.agent_id, randomShard(), -row.bytes])
+    return true
+  })
+}
+
+/** What belongs to a session and has no foreign key. The order matters: pauses are found through events. */
+const parts: Statement[] = [
+  {
+    name: 'delete-pauses-of-session',
+    text: `
+delete from pauses where turn_id in (
+  select context->>'turn_id' from events where session_id = $1 and type = 'turn.started'
+)`,
+  },
+  {
+    name: 'delete-events-of-session',
+    text: 'delete from events where session_id = $1',
+  },
+  {
+    name: 'delete-snapshot-of-session',
+    text: 'delete from snapshots where session_id = $1',
+  },
+  {
+    name: 'delete-failed-turns-of-session',
+    text: 'delete from failed_turns where session_id = $1',
+  },
+  {
+    name: 'delete-answers-of-session',
+    text: `delete from idempotency_keys where session_ids @> array[$1] and session_ids <> '{}'`,
+  },
+  // Those that are under way are ended by the next look at them, which finds no session.
+  {
+    name: 'clear-executions-of-session',
+    text: `
+update schedule_executions set session_id = null, message_id = null, message_sequence = null, turn_id = null,
+  error = case when error is not null then 'The session was deleted.' end
+where session_id = $1 and status not in ('pending', 'running')`,
+  },
+]
+
+const removeTurns: Statement = {
+  name: 'delete-turns-of-session',
+  text: 'delete from turns where org_id = $1 and session_id = $2',
+}
+
+const uncount: Statement = {
+  name: 'uncount-session',
+  text: `
+insert into counters as c (org_id, agent_id, shard, sessions, stored_bytes)
+values ($1, '', $3::integer, -1, 0), ($1, $2, $3, -1, $4)
+on conflict (org_id, agent_id, shard) do update set
+  sessions = c.sessions - 1, stored_bytes = c.stored_bytes + excluded.stored_bytes`,
+}

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import { expectStatus } from '../../apps/server/test/access.ts'
+import { queryRows, runSql } from '../../apps/server/test/database.ts'
+import { createSchedule, sending, untilOver } from '../../apps/server/test/schedules.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import {
+  converse,
+  createAgent,
+  eventsOf,
+  type ScriptStep,
+  scripted,
+} from '../../apps/server/test/session.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
+import { dump } from '../access/canary.ts'
+
+type Server = Awaited<ReturnType<typeof startServer>>
+
+/** What names a deleted session for good: what was done to it, and a schedule that is paused for the lack of it. */
+const namesIt = ['public.audit_log', 'public.schedules']
+
+const calls = (canary: string): ScriptStep[] => [
+  { tool_calls: [{ name: 'set_value', arguments: { key: canary, value: canary } }] },
+  { tool_calls: [{ name: 'set_secret', arguments: { name: canary, value: canary } }] },
+  { tool_calls: [{ name: 'write_file', arguments: { path: `/${canary}.txt`, content: canary } }] },
+  { text: canary },
+]
+
+/** A session that has everything that a session can have, and a word that is in all of it. */
+async function fullSession(t: TestContext, server: Server) {
+  const canary = `canary-${randomBytes(8).toString('hex')}`
+  const key = (name: string) => ({ 'idempotency-key': `${name}-${canary}` })
+  const post = async (path: string, body: object, name = path) =>
+    expectStatus(await server.call('POST', path, body, key(name)), 201)
+  const agent = await createAgent(server, {
+    capabilities: [{ ref: 'session_file_system' }, { ref: 'session_storage' }],
+    tools: [
+      { type: 'client_side', name: 'ask', description: 'Asks.', parameters: { type: 'object' } },
+    ],
+  })
+  const { id } = await post('/v1/sessions', { agent_id: agent.id, title: canary, tags: [canary] })
+  await converse(t, server, id, scripted(...calls(canary)))
+  await converse(
+    t,
+    server,
+    id,
+    scripted({ error: { message: canary, status: 503, fail_attempts: 1 } }, { text: canary }),
+  )
+  await converse(t, server, id, scripted({ error: { message: canary, status: 400 } }))
+  await post(`/v1/sessions/${id}/tokens`, {})
+  await post(`/v1/sessions/${id}/fs/more-${canary}.txt`, { content: `more ${canary}` })
+  const schedule = await createSchedule(server, { target: sending(id) })
+  await server.call('POST', `/v1/durable/schedules/${schedule.id}/trigger`)
+  await untilOver(server, schedule.id, 1)
+  const fork = await post(`/v1/sessions/${id}/fork`, {})
+  const asking = scripted({ tool_calls: [{ name: 'ask', arguments: { about: canary } }] })
+  await post(`/v1/sessions/${id}/messages`, {
+    message: { content: [{ type: 'text', text: asking }] },
+  })
+  await eventually(
+    async () => (await server.call('GET', `/v1/sessions/${id}`)).body.waiting_for !== null,
+  )
+  await queryRows(
+    server.databaseUrl,
+    `insert into snapshots (session_id, sequence, turn_id, context, pieces, length) values ($1, 1, 'turn', '{}', to_json($2::text), 1)`,
+    [id, canary],
+  )
+  const turns = (await eventsOf(server, id, '?limit=1000')).flatMap(({ context }) =>
+    context.turn_id ? [String(context.turn_id)] : [],
+  )
+  return { id: String(id), fork: String(fork.id), canary, turns: [...new Set(turns)] }
+}
+
+/** Tables that have a text in any of their columns, as text or as bytes. */
+async function tablesWith({ databaseUrl }: Server, texts: string[]): Promise<string[]> {
+  const tables = await dump(databaseUrl)
+  const wanted = texts.flatMap((text) => [text, Buffer.from(text).toString('hex')])
+  const found = [...tables].filter(([, rows]) => wanted.some((text) => rows.includes(text)))
+  return found.map(([name]) => name).sort()
+}
+
+async function expectNothingLeft(server: Server, made: Awaited<ReturnType<typeof fullSession>>) {
+  await runSql(server.databaseUrl, `update blobs set created_at = now() - interval '2 hours'`)
+  await eventually(async () => (await tablesWith(server, [made.canary])).length === 0)
+  assert.deepEqual(await tablesWith(server, made.turns), [])
+  const named = await tablesWith(server, [made.id, made.fork])
+  assert.deepEqual(
+    named.filter((name) => !namesIt.includes(name)),
+    [],
+  )
+}
+
+test('leaves nothing of a deleted session in any table', async (t) => {
+  const server = await startServer(t, { sweepIntervalMs: 100 })
+  const made = await fullSession(t, server)
+  const before = await tablesWith(server, [made.canary, made.id, ...made.turns])
+  assert.deepEqual(
+    before.filter((name) => name.startsWith('public.')),
+    [
+      'audit_log',
+      'blobs',
+      'events',
+      'failed_turns',
+      'files',
+      'idempotency_keys',
+      'pauses',
+      'schedule_executions',
+      'schedules',
+      'session_storage',
+      'session_tokens',
+      'sessions',
+      'snapshots',
+    ].map((name) => `public.${name}`),
+  )
+  expectStatus(await server.call('DELETE', `/v1/sessions/${made.fork}`), 204)
+  expectStatus(await server.call('DELETE', `/v1/sessions/${made.id}`), 204)
+  await expectNothingLeft(server, made)
+})
+
+test('leaves nothing of a session whose retention has ended in any table', async (t) => {
+  const server = await startServer(t, { sweepIntervalMs: 100, env: { RETENTION_DAYS: '30' } })
+  const made = await fullSession(t, server)
+  expectStatus(await server.call('POST', `/v1/sessions/${made.id}/cancel`), 200)
+  const path = `/v1/sessions/${made.id}`
+  await eventually(async () => (await server.call('GET', path)).body.status === 'idle')
+  await runSql(
+    server.databaseUrl,
+    `update sessions set created_at = now() - interval '40 days', updated_at = now() - interval '31 days'`,
+  )
+  await eventually(async () => (await server.call('GET', path)).status === 404)
+  await eventually(async () => (await server.call('GET', '/v1/sessions')).body.total === 0)
+  await expectNothingLeft(server, made)
+})
