@@ -12,7 +12,7 @@ import {
   startGuarded,
   untilStatus,
 } from '../../apps/server/test/access.ts'
-import { createTestDatabase, runSql } from '../../apps/server/test/database.ts'
+import { runSql } from '../../apps/server/test/database.ts'
 import type { Call } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 
@@ -51,8 +51,8 @@ const restart = (t: TestContext, databaseUrl: string, email: string) =>
   startGuarded(t, { databaseUrl, env: email ? { AUTH_ADMIN_EMAIL: email } : noAdmin })
 
 test('an account that becomes the administrator loses every credential that it had', async (t) => {
-  const databaseUrl = await createTestDatabase(t)
-  const before = await restart(t, databaseUrl, '')
+  const before = await startGuarded(t, { env: noAdmin })
+  const { databaseUrl } = before
   const stranger = await registerPerson(before, { email: boss })
   const identity = `insert into identities (provider, subject, user_id) values ('x', 'y', '${stranger.id}')`
   await runSql(databaseUrl, identity)
@@ -121,4 +121,31 @@ test('a member of the default organization who becomes the administrator owns it
   const server = await restart(t, first.databaseUrl, boss)
   const { call } = await signInAs(server, boss)
   assert.deepEqual(expectStatus(await call('GET', '/v1/auth/me'), 200).roles, ['owner'])
+})
+
+test('registering with an unknown invitation says nothing about accounts', async (t) => {
+  const open = await startGuarded(t)
+  const known = await registerPerson(open)
+  const server = await startGuarded(t, {
+    databaseUrl: open.databaseUrl,
+    env: { AUTH_DISABLE_SIGNUP: 'true' },
+  })
+  for (const email of [known.email, 'free@example.com', 'admin@example.com']) {
+    const body = { email, name: 'X', password: 'a long password', invitation: 'invite_unknown' }
+    expectStatus(await server.call('POST', '/v1/auth/register', body), 404, 'not_found')
+  }
+})
+
+test('a person who was removed from every organization makes none while sign-up is off', async (t) => {
+  const server = await startGuarded(t, { env: { AUTH_DISABLE_SIGNUP: 'true' } })
+  const admin = await signInAdmin(server)
+  const members = `/v1/orgs/${inDefault['x-org-id']}`
+  const invitation = { email: 'leaver@example.com' }
+  const invited = await admin.call('POST', `${members}/invitations`, invitation)
+  const { token } = expectStatus(invited, 201)
+  const leaver = await registerPerson(server, { ...invitation, invitation: token })
+  expectStatus(await admin.call('DELETE', `${members}/members/${leaver.id}`), 204)
+  const refused = await leaver.call('POST', '/v1/orgs', { name: 'My own' })
+  expectStatus(refused, 403, 'registration_disabled')
+  expectStatus(await admin.call('POST', '/v1/orgs', { name: 'A second one' }), 201)
 })

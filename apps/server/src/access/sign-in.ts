@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { Tokens as TokenResponse } from '@outlast/contract'
+import type { Role, Tokens as TokenResponse } from '@outlast/contract'
 import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
 import { recordAudit } from '../store/audit-log.ts'
@@ -43,6 +43,10 @@ const attemptSeconds = 900
 const attemptsPerEmail = 10
 const attemptsPerAddress = 100
 const signupsPerAddress = 30
+
+/** Whether somebody whom nobody invited may come in. */
+export const allowsSignUp = ({ AUTH_MODE: mode, AUTH_DISABLE_SIGNUP: isOff }: Config) =>
+  mode === 'full' && !isOff
 
 const isAdmin = (config: Config, email: string) =>
   config.AUTH_ADMIN_EMAIL !== undefined &&
@@ -100,8 +104,7 @@ async function ensureAdmin(database: Database, email: string, visitor: Visitor):
       return account
     }
     await makeOwner(db, defaultOrganization, account.id)
-    const orgIds = (await membershipsOf(db, account.id)).map(({ org_id }) => org_id)
-    await recordAudit(db, orgIds, userEntry(account, 'admin_account_claimed', visitor))
+    await recordOf(db, account, 'admin_account_claimed', visitor)
     return account
   })
 }
@@ -115,7 +118,7 @@ async function recordFailure(db: Db, email: string, visitor: Visitor) {
     actor_name: null,
     action: 'login_failed',
     target: account?.id ?? null,
-    details: null,
+    details: { email: normalEmail(email) },
     ...visitor,
   })
 }
@@ -129,7 +132,7 @@ export async function register(
   visitor: Visitor,
 ) {
   const { config, db: database, limits } = signIn
-  if (config.AUTH_MODE !== 'full' || (config.AUTH_DISABLE_SIGNUP && invitation == null)) {
+  if (config.AUTH_MODE !== 'full' || (!allowsSignUp(config) && invitation == null)) {
     throw new ApiError('registration_disabled')
   }
   if (config.AUTH_DISABLE_PASSWORD) throw new ApiError('password_registration_disabled')
@@ -138,11 +141,14 @@ export async function register(
     capacity: signupsPerAddress,
     seconds: attemptSeconds,
   })
-  if (isAdmin(config, email)) throw new ApiError('email_taken')
+  // First the hash and the invitation: neither time nor answer tells a stranger who has an account.
   const passwordHash = await hashPassword(password)
   const { account, orgId } = await database.transaction(async (db) => {
+    const invited =
+      invitation == null ? undefined : await takeInvitation(db, hashOf(invitation), email)
+    if (isAdmin(config, email)) throw new ApiError('email_taken')
     const made = await createAccount(db, { email, name, passwordHash })
-    return { account: made, orgId: await settle(db, made, invitation) }
+    return { account: made, orgId: await settle(db, made, invited) }
   })
   signIn.joined(orgId, account.id)
   return openLogin(signIn, account, { visitor, action: 'register', config })
@@ -151,13 +157,12 @@ export async function register(
 /** Gives a new account its first organization: its id. */
 async function settle(
   db: Db,
-  { id, email, name }: Account,
-  invitation?: string | null,
+  { id, name }: Account,
+  invited?: { org_id: string; role: Role },
 ): Promise<string> {
-  if (invitation != null) {
-    const { org_id, role } = await takeInvitation(db, hashOf(invitation), email)
-    await addMember(db, org_id, id, role)
-    return org_id
+  if (invited) {
+    await addMember(db, invited.org_id, id, invited.role)
+    return invited.org_id
   }
   const { id: orgId } = await createOrganization(db, `${name}'s organization`.slice(0, 255))
   await addMember(db, orgId, id, 'owner')
@@ -254,6 +259,12 @@ const userEntry = (
   ...visitor,
 })
 
+/** Records what somebody did, in every organization of theirs. */
+async function recordOf(db: Db, account: Account, action: string, visitor: Visitor) {
+  const orgIds = (await membershipsOf(db, account.id)).map(({ org_id }) => org_id)
+  await recordAudit(db, orgIds, userEntry(account, action, visitor))
+}
+
 type Signing = { tokens: Tokens; config: Config }
 
 async function signPair(
@@ -323,23 +334,25 @@ export async function signOut(
   await database.transaction(async (db) => {
     const account = await findAccount(db, claims.sub)
     if (!account || !(await endLogin(db, claims.sid))) return
-    const orgIds = (await membershipsOf(db, account.id)).map(({ org_id }) => org_id)
-    await recordAudit(db, orgIds, userEntry(account, 'logout', visitor))
+    await recordOf(db, account, 'logout', visitor)
   })
 }
 
-type NewPassword = { userId: string; current: string; wanted: string }
+type NewPassword = { userId: string; current: string; wanted: string; visitor: Visitor }
 
 /** Contract: throws 401 for a wrong current password, and counts it as a failed sign-in. */
 export async function changePassword(
   { config, db, limits }: SignIn,
   within: Db,
-  { userId, current, wanted }: NewPassword,
+  { userId, current, wanted, visitor }: NewPassword,
 ) {
   const account = await findAccount(db, userId)
   if (!account || isAdmin(config, account.email)) throw new ApiError('password_login_disabled')
   const subject = `login:${hashOf(account.email)}`
   await limits.attempt({ subject, capacity: attemptsPerEmail, seconds: attemptSeconds })
-  if (!(await verifyPassword(account.password_hash, current))) throw new ApiError('invalid_login')
+  if (!(await verifyPassword(account.password_hash, current))) {
+    await recordOf(db, account, 'password_change_failed', visitor)
+    throw new ApiError('invalid_login')
+  }
   await setPassword(within, userId, await hashPassword(wanted))
 }

@@ -12,6 +12,7 @@ import {
 } from '../../test/access.ts'
 import { runSql } from '../../test/database.ts'
 import { createAgent, createSession } from '../../test/session.ts'
+import { eventually } from '../../test/waiting.ts'
 
 async function entriesOf({ call }: Pick<Person, 'call'>, query = ''): Promise<AuditEntry[]> {
   return expectStatus(await call('GET', `/v1/audit-log${query}`), 200).data
@@ -67,6 +68,65 @@ test('failed sign-ins are told to those they concern', async (t) => {
   assert.deepEqual([failed!.action, failed!.target], ['login_failed', person.id])
   const [ours] = await entriesOf(await signInAdmin(server), '?action=login_failed')
   assert.deepEqual([ours!.target, ours!.actor_type], [null, 'anonymous'])
+  assert.deepEqual(
+    [failed!.details, ours!.details],
+    [{ email: person.email }, { email: unknown.email }],
+  )
+})
+
+test('records refused requests and failed current passwords', async (t) => {
+  const server = await startGuarded(t)
+  const owner = await registerPerson(server)
+  const viewer = await addMember(server, owner, 'viewer')
+  const key = await createKey(server, owner, { scopes: ['read'] })
+  const agent = await createAgent({ url: server.url, call: owner.call })
+  expectStatus(await viewer.call('DELETE', `/v1/agents/${agent.id}`), 403, 'forbidden')
+  expectStatus(await key.call('GET', '/v1/audit-log'), 403, 'forbidden')
+  expectStatus(await key.call('POST', '/v1/orgs', { name: 'Mine' }), 403, 'users_only')
+  const change = { current_password: 'not this one', new_password: 'another long one' }
+  expectStatus(await viewer.call('POST', '/v1/auth/password', change), 401, 'invalid_login')
+  const found = await eventually(async () => {
+    const entries = (await entriesOf(owner)).slice(0, 4)
+    return entries.filter(({ details }) => details?.refused).length === 3 ? entries : undefined
+  })
+  const told = found.map(({ actor_id, action, target, details }) => [
+    ...[actor_id, action, target],
+    details?.refused,
+  ])
+  assert.deepEqual(
+    new Set(told.map((one) => one.join())),
+    new Set(
+      [
+        [viewer.id, 'password_change_failed', viewer.id, undefined],
+        [key.id, 'create_organization', null, 'users_only'],
+        [key.id, 'list_audit_log', null, 'forbidden'],
+        [viewer.id, 'delete_agent', agent.id, 'forbidden'],
+      ].map((one) => one.join()),
+    ),
+  )
+})
+
+test('a caller who is refused again and again does not fill the log', async (t) => {
+  const server = await startGuarded(t)
+  const owner = await registerPerson(server)
+  const key = await createKey(server, owner, { scopes: ['read'] })
+  for (let time = 0; time < 40; time += 1) await key.call('GET', '/v1/audit-log')
+  await owner.call('POST', '/v1/agents', { name: 'A', system_prompt: 'x' })
+  const refused = (await entriesOf(owner)).filter(({ details }) => details?.refused)
+  assert.ok(refused.length <= 30, `${refused.length}`)
+})
+
+test('records exports of sessions and of the log itself', async (t) => {
+  const server = await startGuarded(t)
+  const { call } = await registerPerson(server)
+  const session = await createSession({ url: server.url, call })
+  expectStatus(await call('GET', `/v1/sessions/${session.id}/export`), 200)
+  expectStatus(await call('GET', `/v1/sessions/session_${'0'.repeat(32)}/export`), 404)
+  expectStatus(await call('GET', '/v1/audit-log/export'), 200)
+  const [log, exported, before] = await entriesOf({ call })
+  assert.deepEqual([log!.action, log!.target], ['export_audit_log', null])
+  assert.deepEqual([exported!.action, exported!.target], ['export_session', session.id])
+  assert.notEqual(before!.action, 'export_session')
 })
 
 test('nothing of it can be changed, and administrators alone read it', async (t) => {

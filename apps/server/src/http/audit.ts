@@ -3,6 +3,7 @@ import { AuditExportQuery, AuditPage, AuditQuery, ErrorResponse } from '@outlast
 import { invalidAt } from '../errors.ts'
 import { countAudit, listAudit } from '../store/audit-log.ts'
 import type { Api } from './api.ts'
+import { auditExport } from './audit-records.ts'
 import { begun } from './list.ts'
 import { listed, rangeOf } from './page.ts'
 
@@ -62,9 +63,11 @@ export function auditRoutes({ app, node: { db } }: Api): void {
       produces: ['application/x-ndjson'],
       response: { '4xx': ErrorResponse },
     },
-    async handler({ query, principal: { orgId } }, reply) {
+    async handler(request, reply) {
+      const { query, principal } = request
       const all = { offset: 0, limit: Number.MAX_SAFE_INTEGER }
-      const batches = await begun(listAudit(db, orgId, inUtc(query), all))
+      const batches = await begun(listAudit(db, principal.orgId, inUtc(query), all))
+      await auditExport(request, db)
       async function* lines() {
         for await (const batch of batches) yield batch.map((entry) => `${entry}\n`).join('')
       }

@@ -13,6 +13,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { createOAuth } from '../access/oauth.ts'
 import { checkPassword } from '../access/passwords.ts'
 import {
+  allowsSignUp,
   changePassword,
   refreshLogin,
   register,
@@ -81,7 +82,7 @@ export function authRoutes({ app, node }: Api): void {
       mode: config.AUTH_MODE,
       password_auth_enabled: !isOff && (hasAdmin || !config.AUTH_DISABLE_PASSWORD),
       oauth_providers: oauth?.providers ?? [],
-      signup_enabled: isOff || (config.AUTH_MODE === 'full' && !config.AUTH_DISABLE_SIGNUP),
+      signup_enabled: isOff || allowsSignUp(config),
     }),
   })
 
@@ -213,6 +214,7 @@ export function authRoutes({ app, node }: Api): void {
         userId: principal.userId,
         current: body.current_password,
         wanted: body.new_password,
+        visitor: originOf(request),
       }
       await changePassword(signIn(), unit, change)
       await endLogins(unit, principal.userId, principal.loginId!)

@@ -17,6 +17,7 @@ import { findSequence } from '../store/messages.ts'
 import { listStoredNames } from '../store/session-storage.ts'
 import { getSession } from '../store/sessions.ts'
 import type { Api } from './api.ts'
+import { auditExport } from './audit-records.ts'
 import { eventBatches } from './events.ts'
 
 /** Of the lines, not of the server: a reader that knows it can read the file. */
@@ -37,7 +38,9 @@ export function exportRoutes({ app, node }: Api): void {
       produces: ['application/x-ndjson'],
       response: { 404: ErrorResponse, '4xx': ErrorResponse },
     },
-    async handler({ params, query, principal: { orgId } }, reply) {
+    async handler(request, reply) {
+      const { params, query, principal } = request
+      const { orgId } = principal
       const sessionId = parseId('session', params.session_id)
       const session = await getSession(db, orgId, sessionId)
       const { id, name, system_prompt } = await getAgent(db, orgId, session.agent_id)
@@ -49,6 +52,7 @@ export function exportRoutes({ app, node }: Api): void {
       }
       const first = lineOf({ type: 'session', version, ...about })
       const lines = linesOf(db, { orgId, sessionId, upTo, withBytes: query.files === 'content' })
+      await auditExport(request, db)
       async function* parts() {
         yield first
         yield* lines

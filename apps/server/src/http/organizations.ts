@@ -6,6 +6,7 @@ import {
   OrganizationPage,
   PageQuery,
 } from '@outlast/contract'
+import { allowsSignUp } from '../access/sign-in.ts'
 import { ApiError } from '../errors.ts'
 import { addMember } from '../store/members.ts'
 import {
@@ -75,6 +76,8 @@ export function organizationRoutes(api: Api): void {
       if (principal.kind === 'key') throw new ApiError('users_only')
       if (principal.kind === 'user') {
         const count = await countOrganizations(unit, principal.userId)
+        // Who was removed everywhere does not come back by an organization of their own.
+        if (count === 0 && !allowsSignUp(node.config)) throw new ApiError('registration_disabled')
         if (count >= organizationsMax) throw new ApiError('quota_exceeded', 'organizations')
       }
       const made = await createOrganization(unit, body.name)

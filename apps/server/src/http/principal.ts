@@ -108,8 +108,8 @@ function guarded({ config, access }: Node, signedIn: SignedInSockets) {
     principal.counted = limits.kept(principal.counted, () => bucketsOf(principal))
     limits.take(principal.counted.buckets)
     checkUser(request, principal)
-    checkAccess(request, principal)
     request.principal = principal
+    checkAccess(request, principal)
   }
 
   return (request: FastifyRequest): Promise<void> | undefined => {

@@ -9,6 +9,7 @@ import { answerRoutes } from './answers.ts'
 import type { Api } from './api.ts'
 import { apiKeyRoutes } from './api-keys.ts'
 import { auditRoutes } from './audit.ts'
+import { auditRefusals } from './audit-records.ts'
 import { authRoutes } from './auth.ts'
 import { allowAbsentBodies, parseJsonBodies } from './body.ts'
 import { capabilityRoutes } from './capabilities.ts'
@@ -116,6 +117,7 @@ export async function createHttp(
   authenticate(app, node, limitConnections(app.server, node.config))
   boundUploads(app, node.config)
   runInUnits(app, node)
+  auditRefusals(app, node)
 
   const api: Api = { app, node, version, stopping }
   healthRoutes(api)

@@ -1,0 +1,46 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Limits } from '../access/limits.ts'
+import type { Principal } from '../access/principal.ts'
+import { ApiError, type ErrorCode } from '../errors.ts'
+import type { Node } from '../runtime/node.ts'
+import { recordAudit } from '../store/audit-log.ts'
+import type { Db } from '../store/database.ts'
+import { auditEntry } from './audit-entry.ts'
+
+/** Refusals that say what a caller may do, not what the request was like. */
+const refusals = new Set<ErrorCode>(['forbidden', 'users_only'])
+const refusalsPerMinute = 20
+
+/**
+ * Records requests that the caller's role, scopes or token do not allow, with `refused` in their details.
+ * Contract: after the answer, and at most some a minute for each caller, so that nobody fills the log.
+ */
+export function auditRefusals(app: FastifyInstance, { db, access, log }: Node): void {
+  app.addHook('onResponse', (request, { problem }, done) => {
+    done()
+    const { principal } = request
+    if (problem === undefined || !refusals.has(problem) || !principal?.orgId) return
+    if (!mayRecord(access.limits, principal)) return
+    const { orgIds, entry } = auditEntry(request, undefined)
+    recordAudit(db, orgIds, { ...entry, details: { refused: problem } }).catch((error) =>
+      log.warn('a refused request is not in the audit log', { request: request.id, error }),
+    )
+  })
+}
+
+function mayRecord(limits: Limits, { kind, id }: Principal): boolean {
+  const subject = `refusals:${kind}:${id}`
+  try {
+    limits.take([limits.bucket({ subject, capacity: refusalsPerMinute, seconds: 60 })])
+    return true
+  } catch (error) {
+    if (error instanceof ApiError) return false
+    throw error
+  }
+}
+
+/** Records an export before its first byte is sent. */
+export async function auditExport(request: FastifyRequest, db: Db): Promise<void> {
+  const { orgIds, entry } = auditEntry(request, undefined)
+  await recordAudit(db, orgIds, entry)
+}
