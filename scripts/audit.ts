@@ -1,6 +1,7 @@
 /**
  * Asks the registry whether a dependency that we ship has a known vulnerability: high and above fail.
- * Contract: a registry that has no advisories to ask for is said, and fails nothing: what cannot be known is no finding.
+ * Contract: a registry without an audit endpoint, such as some mirrors, gives the outcome NOT AUDITED. It fails with
+ * `--required` only, which a release uses: a pull request must not depend on what a mirror offers.
  */
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
@@ -23,9 +24,9 @@ const grave = Object.values(report.vulnerabilities ?? {}).filter(({ severity }) 
   ['high', 'critical'].includes(severity),
 )
 if (report.vulnerabilities === undefined) {
-  say(
-    `Dependencies were not audited: the registry gave no advisories (${report.message ?? 'no answer'}).`,
-  )
+  say(`NOT AUDITED: the registry gave no advisories (${report.message ?? 'no answer'}).`)
+  say('Set npm_config_registry to one that does, such as https://registry.npmjs.org.')
+  if (process.argv.includes('--required')) process.exitCode = 1
 } else if (grave.length === 0) {
   say('No dependency has a known vulnerability of high severity.')
 } else {

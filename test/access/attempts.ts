@@ -220,6 +220,10 @@ export const table: Record<string, Row> = {
   list_api_keys: ownOnly(),
   create_api_key: nothing('a key refers to nothing'),
   delete_api_key: byPath(),
+  list_accounts: nothing('accounts are for the operator', () => [{ answer: forOperators }]),
+  update_account: nothing('accounts are for the operator', () => [{ answer: forOperators }]),
+  delete_account: nothing('accounts are for the operator', () => [{ answer: forOperators }]),
+  delete_account_logins: nothing('accounts are for the operator', () => [{ answer: forOperators }]),
   list_users: ownOnly(({ word }) => `search=${word}`),
   switch_organization: {
     usersOnly: true,

@@ -57,6 +57,7 @@ export const catalogue = {
   registration_disabled: [403, 'Registration is disabled'],
   password_registration_disabled: [403, 'Password registration is disabled'],
   password_login_disabled: [403, 'Signing in with a password is disabled.'],
+  account_disabled: [403, 'This account is disabled. Ask the operator of the server.'],
   email_not_allowed: [403, 'Only people with an address at an allowed domain may sign in.'],
   forbidden: [403, 'This needs %s access.'],
   not_granted: [403, 'The session token does not grant %s.'],
@@ -101,6 +102,10 @@ export const catalogue = {
   models_not_listed: [409, 'Providers of type %s list no models: add them by hand.'],
   provider_without_key: [409, 'The provider has no key: give it one, or a base_url of your own.'],
   provider_without_models: [409, 'The provider has no model: add one, or sync its models.'],
+  account_protected: [
+    409,
+    'Neither your own account nor that of AUTH_ADMIN_EMAIL can be disabled or deleted.',
+  ],
   last_owner: [409, 'An organization needs an owner: make somebody else one first.'],
   authentication_off: [
     409,

@@ -1,3 +1,4 @@
+export { Account, AccountChange, AccountPage } from './account.ts'
 export {
   Agent,
   AgentChange,

@@ -1,5 +1,7 @@
 export type {
   AcceptInvitation,
+  Account,
+  AccountChange,
   Agent,
   AgentChange,
   ApiKey,

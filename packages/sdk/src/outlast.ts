@@ -1,4 +1,5 @@
 import type { Session } from '@outlast/contract'
+import { accounts } from './accounts.ts'
 import { agents } from './agents.ts'
 import { apiKeys } from './api-keys.ts'
 import { audit } from './audit.ts'
@@ -49,6 +50,7 @@ export function createOutlast(options: ClientOptions = {}) {
     providers: providers(http),
     schedules: schedules(http),
     sessions: sessions(http),
+    accounts: accounts(http),
     users: users(http),
     workers: workers(http),
     workflows: workflows(http),

@@ -86,7 +86,8 @@ async function accountOf({ config, db }: SignIn, { email, password }: Password, 
       : undefined
   }
   const allowed = config.AUTH_MODE === 'full' && !config.AUTH_DISABLE_PASSWORD
-  const account = allowed ? await findAccountByEmail(db, email) : undefined
+  const found = allowed ? await findAccountByEmail(db, email) : undefined
+  const account = found?.disabled_at === null ? found : undefined
   return (await verifyPassword(account?.password_hash, password)) ? account : undefined
 }
 
@@ -179,6 +180,7 @@ export async function signInWithIssuer(
   const { config, db } = signIn
   const { issuer, subject } = outsider
   const known = await findByIdentity(db, issuer, subject)
+  if (known?.disabled_at) throw new ApiError('account_disabled')
   if (known) return openLogin(signIn, known, { visitor, action: `login_${provider}`, config })
   const account = await admit(signIn, provider, outsider).catch(async (error) => {
     // Somebody's other window may have been a moment earlier.

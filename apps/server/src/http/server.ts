@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import type { TObject } from 'typebox'
 import { ApiError } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
+import { accountRoutes } from './accounts.ts'
 import { agentFileRoutes } from './agent-files.ts'
 import { agentRoutes } from './agents.ts'
 import { answerRoutes } from './answers.ts'
@@ -147,6 +148,7 @@ export async function createHttp(
   authRoutes(api)
   apiKeyRoutes(api)
   userRoutes(api)
+  accountRoutes(api)
   organizationRoutes(api)
   auditRoutes(api)
   workflowRoutes(api)

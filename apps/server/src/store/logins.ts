@@ -35,7 +35,7 @@ const byId: Statement = {
   text: `
 select l.user_id, u.email, u.name
 from logins l join users u on u.id = l.user_id
-where l.id = $1 and l.expires_at > now()`,
+where l.id = $1 and l.expires_at > now() and u.disabled_at is null`,
 }
 
 /** The person behind a sign-in that is not over. */

@@ -16,9 +16,18 @@ export type Account = {
   password_hash: string | null
   auth_provider: string
   avatar_url: string | null
+  disabled_at: string | null
 }
 
-const columns = ['id', 'email', 'name', 'password_hash', 'auth_provider', 'avatar_url'] as const
+const columns = [
+  'id',
+  'email',
+  'name',
+  'password_hash',
+  'auth_provider',
+  'avatar_url',
+  'disabled_at',
+] as const
 
 /** One address, however it is typed. */
 export const normalEmail = (email: string) => email.trim().toLowerCase()
@@ -104,7 +113,8 @@ export async function claimAdminAccount(db: Db, email: string): Promise<ClaimedA
     .returning(columns)
     .executeTakeFirst()
   if (!claimed) return { account: found, isNew: false }
-  await endCredentials(db, claimed.id)
+  await endSignInsAndKeys(db, claimed.id)
+  await db.kysely.deleteFrom('identities').where('user_id', '=', claimed.id).execute()
   await releaseOtherAdmins(db, claimed.id)
   return { account: claimed, isNew: true }
 }
@@ -120,15 +130,14 @@ async function releaseOtherAdmins(db: Db, keptId: string) {
   for (const { id } of released) await endLogins(db, id)
 }
 
-/** Ends everything that somebody signs in or calls with. Contract: `db` is a transaction. */
-async function endCredentials(db: Db, userId: string) {
+/** Ends the sign-ins and keys of an account, with session tokens made by them. Contract: `db` is a transaction. */
+export async function endSignInsAndKeys(db: Db, userId: string) {
   await endLogins(db, userId)
   const keys = await db.kysely
     .deleteFrom('api_keys')
     .where('user_id', '=', userId)
     .returning('id')
     .execute()
-  await db.kysely.deleteFrom('identities').where('user_id', '=', userId).execute()
   await recordChange(db, subjectOf.user(userId), ...keys.map(({ id }) => subjectOf.key(id)))
 }
 

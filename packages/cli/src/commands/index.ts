@@ -57,6 +57,10 @@ export const nouns: Record<string, Entry> = {
     summary: 'nodes: how they do, drain and resume them',
     load: async () => (await import('./workers.ts')).workers,
   },
+  accounts: {
+    summary: 'people on this server: disable, sign out, delete; for its operator',
+    load: async () => (await import('./accounts.ts')).accounts,
+  },
   audit: {
     summary: 'who did what to what',
     load: async () => (await import('./audit.ts')).audit,
