@@ -84,10 +84,14 @@ const expectUntouched = async () =>
     'what the other organization has was changed',
   )
 
+/** What one's own audit log says of requests that were refused: the ids that one has named. */
+const ownRefusals = /\{[^{}]*"details":\{"refused":"\w+"\}\}/g
+
 /** Contract: what was asked for may be repeated; nothing else of theirs. */
 function expectNoTrace(text: string, asked: Asked) {
   const said = JSON.stringify(asked)
-  const found = traces.filter((trace) => text.includes(trace) && !said.includes(trace))
+  const told = text.replace(ownRefusals, '')
+  const found = traces.filter((trace) => told.includes(trace) && !said.includes(trace))
   assert.deepEqual(found, [], text)
 }
 
@@ -208,10 +212,12 @@ test('totals count one’s own', async () => {
   for (const { id, path } of lists) {
     const page = async (query: string) =>
       expectStatus(await thief.call('GET', `${fill(path, own)}?${query}`), 200)
-    const { data, total } = await page(`limit=${pageMax}`)
+    // Refused requests are in the audit log too: more than a page of them by now.
+    const some = id === 'list_audit_log' ? '&action=create_agent' : ''
+    const { data, total } = await page(`limit=${pageMax}${some}`)
     assert.ok(total < pageMax, `${id}: too many to count here`)
     assert.equal(total, data.length, id)
-    assert.equal((await page('limit=1')).total, total, id)
+    assert.equal((await page(`limit=1${some}`)).total, total, id)
   }
 })
 

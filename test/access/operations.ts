@@ -150,6 +150,9 @@ export const bodies: Record<string, (own: Things) => unknown> = {
 /** What all organizations share: nobody but whoever runs the server may. */
 export const operatorsOnly = new Set([
   'list_accounts',
+  'update_account',
+  'delete_account',
+  'delete_account_logins',
   'get_turn_history',
   'list_workers',
   'drain_worker',
