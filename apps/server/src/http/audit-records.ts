@@ -10,8 +10,6 @@ import { auditEntry } from './audit-entry.ts'
 /** Refusals that say what a caller may do, not what the request was like. */
 const refusals = new Set<ErrorCode>(['forbidden', 'users_only'])
 const refusalsPerMinute = 20
-/** Where nothing was found, the path may name anything. */
-const targetLengthMax = 100
 
 /**
  * Records requests that the caller's role, scopes or token do not allow, with `refused` in their details.
@@ -24,7 +22,8 @@ export function auditRefusals(app: FastifyInstance, { db, access, log }: Node): 
     if (problem === undefined || !refusals.has(problem) || !principal?.orgId) return
     if (!mayRecord(access.limits, principal)) return
     const { orgIds, entry } = auditEntry(request, undefined)
-    const target = entry.target?.slice(0, targetLengthMax) ?? null
+    // The path may name anything, also things of other organizations: nothing was looked up.
+    const target = null
     recordAudit(db, orgIds, { ...entry, target, details: { refused: problem } }).catch((error) =>
       log.warn('a refused request is not in the audit log', { request: request.id, error }),
     )
