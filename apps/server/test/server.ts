@@ -17,6 +17,9 @@ export type Call = (
   headers?: Record<string, string>,
 ) => Promise<Answer>
 
+/** The master key of servers that are not given another one. */
+export const masterKey = `kek-v1:${Buffer.alloc(32, 7).toString('base64')}`
+
 /** Calls a server as any client would. A string is sent as it is, everything else as JSON. */
 export function caller(url: string): Call {
   return async (method, path, body, headers = {}) => {
@@ -66,7 +69,7 @@ export async function startServer(t: Pick<TestContext, 'after'>, options: Server
     PORT: '0',
     LOG_LEVEL: 'error',
     DATABASE_URL: databaseUrl,
-    SECRETS_ENCRYPTION_KEY: `kek-v1:${Buffer.alloc(32, 7).toString('base64')}`,
+    SECRETS_ENCRYPTION_KEY: masterKey,
     SHUTDOWN_GRACE_MS: '1000',
     ...simulation,
     ...env,

@@ -124,6 +124,7 @@ export type TurnCode =
   | 'tool_loop'
   | 'turn_timeout'
   | 'turn_crashed'
+  | 'turn_unstorable'
   | 'llm_bad_key'
   | 'llm_no_credit'
   | 'llm_rate_limited'

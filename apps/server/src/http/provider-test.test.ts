@@ -7,7 +7,7 @@ import type { ProviderTestResult } from '@outlast/contract'
 import { expectStatus } from '../../test/access.ts'
 import { addProvider, sendJson, startAnyVendor, vendorKey } from '../../test/any-vendor.ts'
 import { createTestDatabase } from '../../test/database.ts'
-import { type Call, startServer } from '../../test/server.ts'
+import { type Call, masterKey, startServer } from '../../test/server.ts'
 import { converse, createAgent, createSession, dataOf } from '../../test/session.ts'
 import { newId } from '../ids.ts'
 
@@ -172,8 +172,11 @@ test('a key of another master key is told, of a turn, a test and a look for mode
   const { path } = await addProvider(first.call, `${mock.url}/v1`)
   const default_model_id = await addModel(first.call, path, 'some-model')
   await first.stop()
-  const other = `kek-v1:${Buffer.alloc(32, 9).toString('base64')}`
-  const server = await startServer(t, { databaseUrl, env: { SECRETS_ENCRYPTION_KEY: other } })
+  // The key that sealed is taken away without a rotation.
+  const env = { SECRETS_ENCRYPTION_KEY: `kek-v2:${Buffer.alloc(32, 9).toString('base64')}` }
+  const previous = { SECRETS_ENCRYPTION_KEY_PREVIOUS: masterKey }
+  await (await startServer(t, { databaseUrl, env: { ...env, ...previous } })).stop()
+  const server = await startServer(t, { databaseUrl, env })
   const { kind, message } = await tryIt(server.call, path)
   assert.equal(kind, 'key_unreadable')
   assert.match(message!, /cannot be opened/)
