@@ -16,6 +16,7 @@ import { follow } from '../../apps/server/test/stream.ts'
 import { type Attempt, forTokens, missing, type Row, table } from './attempts.ts'
 import {
   type Asked,
+  anonymous,
   ask,
   bodies,
   doorsTo,
@@ -30,7 +31,6 @@ import {
   snapshotOf,
   type Things,
   unlimited,
-  withoutRecords,
 } from './operations.ts'
 
 type Caller = { kind: 'user' | 'key' | 'token' | 'nobody'; headers: Record<string, string> }
@@ -90,15 +90,6 @@ function expectNoTrace(text: string, asked: Asked) {
   const said = JSON.stringify(asked)
   const found = traces.filter((trace) => text.includes(trace) && !said.includes(trace))
   assert.deepEqual(found, [], text)
-}
-
-/** An answer without what tells one thing named from another. */
-function anonymous(answer: string, things: Things): string {
-  const text = withoutRecords(answer)
-  // One's own key is used by asking, which is told a moment later.
-  let plain = text.replace(/"last_used_at":"[^"]+"/g, '"last_used_at":null')
-  for (const [name, value] of Object.entries(things)) plain = plain.replaceAll(value, `<${name}>`)
-  return plain
 }
 
 function request({ path, method }: Operation, attempt: Omit<Attempt, 'answer'>, things: Things) {

@@ -298,9 +298,18 @@ export async function ask(url: string, { method, path, body, headers }: Asked): 
 }
 
 /** Entries of an audit log, without those that asking adds: refused requests, and exports. Any other answer as it is. */
-export function withoutRecords(text: string): string {
+function withoutRecords(text: string): string {
   const entries = text.match(/\{"id":"audit_[^{}]*"details":(?:null|\{[^{}]*\})\}/g)
   return entries?.filter((entry) => !/"refused":|"action":"export_/.test(entry)).join() ?? text
+}
+
+/** An answer without what tells one thing named from another. */
+export function anonymous(answer: string, things: Things): string {
+  const text = withoutRecords(answer)
+  // One's own key is used by asking, which is told a moment later.
+  let plain = text.replace(/"last_used_at":"[^"]+"/g, '"last_used_at":null')
+  for (const [name, value] of Object.entries(things)) plain = plain.replaceAll(value, `<${name}>`)
+  return plain
 }
 
 /** All that an organization's owner can read, by operation. */
