@@ -167,6 +167,8 @@ async function start(config: Config, starting: Starting): Promise<App> {
     tracer,
   }
 
+  // Another server of this process may have had another database.
+  forgetTexts()
   history.onChange(() => {
     log.warn('PostgreSQL was restarted, restored or failed over: what is remembered is read anew')
     forgetTexts()
