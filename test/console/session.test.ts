@@ -9,6 +9,7 @@ import {
   post,
   scripted,
 } from '../../apps/server/test/session.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
 import { startBrowser, valueIn } from '../browser/browser.ts'
 import { openPanel, openSession, say, toolOf } from './opening.ts'
 
@@ -201,6 +202,22 @@ test('a fork goes on from a reply, or begins anew before a message with its text
   await page.waitForURL((url) => !url.pathname.endsWith(id))
   await log.getByText('You said “One”').waitFor()
   assert.equal(await page.getByLabel('Message', { exact: true }).inputValue(), 'Two')
+  assert.deepEqual(complaints, [])
+})
+
+test('a session under a legal hold cannot be deleted until the hold is released', async (t) => {
+  const { id } = await createSession(server)
+  const { page, complaints } = await openSession(t, browser, { url: server.url, id })
+  await openPanel(page, 'Details')
+  const remove = page.getByRole('button', { name: 'Delete the session' })
+  assert.equal(await remove.isEnabled(), true)
+  await page.getByRole('switch', { name: 'Legal hold' }).click()
+  await eventually(() => remove.isDisabled())
+  const refused = await server.call('DELETE', `/v1/sessions/${id}`)
+  assert.deepEqual([refused.status, refused.body.code], [409, 'legal_hold'])
+  await page.getByRole('switch', { name: 'Legal hold' }).click()
+  await eventually(() => remove.isEnabled())
+  assert.equal((await server.call('DELETE', `/v1/sessions/${id}`)).status, 204)
   assert.deepEqual(complaints, [])
 })
 

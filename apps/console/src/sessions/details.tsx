@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Stack, TagsInput, Text, TextInput } from '@mantine/core'
+import { Anchor, Button, Group, Stack, Switch, TagsInput, Text, TextInput } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import type { Session } from '@outlast/sdk'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
@@ -6,6 +6,7 @@ import { Link, useNavigate } from '@tanstack/react-router'
 import { type FormEvent, type ReactNode, useState } from 'react'
 import { outlast, sentenceOf } from '../client.ts'
 import { saveBlob } from '../files/save.ts'
+import { useMay } from '../login/me.ts'
 import { Ago } from '../shell/ago.tsx'
 import { Confirm } from '../shell/confirm.tsx'
 import { Failure } from '../shell/screen.tsx'
@@ -26,7 +27,8 @@ export function DetailsPanel({ sessionId }: { sessionId: string }) {
       <Editing key={JSON.stringify([session.title, session.tags])} session={session} />
       <Facts session={session} />
       <PromptPreview sessionId={sessionId} />
-      <Ending sessionId={sessionId} />
+      <LegalHold session={session} />
+      <Ending session={session} />
     </Stack>
   )
 }
@@ -159,7 +161,28 @@ const Fact = ({ name, children }: { name: string; children: ReactNode }) => (
   </div>
 )
 
-function Ending({ sessionId }: { sessionId: string }) {
+/** Administrators switch the hold; others see it. */
+function LegalHold({ session }: { session: Session }) {
+  const mayHold = useMay('admin')
+  const client = useQueryClient()
+  const save = useMutation({
+    mutationFn: (legal_hold: boolean) => outlast.sessions.update(session.id, { legal_hold }),
+    onSuccess: (changed) => client.setQueryData(['session', session.id], changed),
+  })
+  return (
+    <Switch
+      size="sm"
+      label="Legal hold"
+      description="A held session cannot be deleted and does not expire."
+      checked={session.legal_hold ?? false}
+      disabled={!mayHold || save.isPending}
+      error={save.isError && sentenceOf(save.error)}
+      onChange={({ currentTarget }) => save.mutate(currentTarget.checked)}
+    />
+  )
+}
+
+function Ending({ session: { id: sessionId, legal_hold } }: { session: Session }) {
   const [isAsking, { open, close }] = useDisclosure()
   const navigate = useNavigate()
   const client = useQueryClient()
@@ -183,7 +206,7 @@ function Ending({ sessionId }: { sessionId: string }) {
         <Button size="xs" variant="default" loading={save.isPending} onClick={() => save.mutate()}>
           Export as JSON lines
         </Button>
-        <Button size="xs" variant="light" color="red" onClick={open}>
+        <Button size="xs" variant="light" color="red" disabled={legal_hold} onClick={open}>
           Delete the session
         </Button>
       </Group>

@@ -51,31 +51,36 @@ async function deleteExpiredSessions(
   if (deleted > 0) log.info('deleted sessions whose retention has ended', { sessions: deleted })
 }
 
-/** Deletes everything that has expired, one kind after another. Contract: a sweep that fails is logged, the others run. */
-export async function sweepAll(node: SweepingNode, stopping: AbortSignal): Promise<void> {
+/** Deletes all expired rows, one table after another. Contract: a failure is logged, and the other sweeps run. */
+async function sweepAll(node: SweepingNode, stopping: AbortSignal): Promise<void> {
   for (const [rows, sweep] of Object.entries(sweeps)) {
     if (stopping.aborted) return
-    await sweep(node, stopping).catch((error) => node.log.warn('a sweep failed', { rows, error }))
+    await sweep(node, stopping).catch((error) => {
+      if (!stopping.aborted) node.log.warn('a sweep failed', { rows, error })
+    })
   }
 }
 
-/** Sweeps at an interval. Contract: sweeps of a node never overlap; `stop` waits for the one that runs. */
+/**
+ * Sweeps at an interval. Contract: sweeps of a node never overlap. `stop` does not wait: a transaction that has begun is
+ * committed or rolled back.
+ */
 export function keepSweeping(
   node: SweepingNode,
   intervalMs = defaultIntervalMs,
 ): { stop: () => Promise<void> } {
   const stopping = new AbortController()
-  let running: Promise<void> | undefined
-  const timer = setInterval(() => {
-    running ??= sweepAll(node, stopping.signal).finally(() => {
-      running = undefined
-    })
+  let isRunning = false
+  const timer = setInterval(async () => {
+    if (isRunning) return
+    isRunning = true
+    await sweepAll(node, stopping.signal)
+    isRunning = false
   }, intervalMs)
   return {
     async stop() {
       clearInterval(timer)
       stopping.abort()
-      await running
     },
   }
 }

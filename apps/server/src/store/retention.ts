@@ -58,13 +58,16 @@ export async function sweepSessions(
 const failures: Statement = {
   name: 'sweep-failed-turns',
   text: `
-with d as (
-  select f.org_id, f.id from failed_turns f
-    join sessions s on s.org_id = f.org_id and s.id = f.session_id
-    join organizations o on o.id = f.org_id
-    join agents a on a.org_id = f.org_id and a.id = f.agent_id
-  where ${retentionDays('$1')} > 0 and not s.legal_hold
-    and f.failed_at < now() - ${retentionDays('$1')} * interval '1 day'
+with kept as materialized (
+  select a.org_id, a.id, now() - ${retentionDays('$1')} * interval '1 day' as since
+  from agents a join organizations o on o.id = a.org_id
+  where ${retentionDays('$1')} > 0
+), d as (
+  select f.org_id, f.id from kept k
+    join failed_turns f on f.org_id = k.org_id and f.agent_id = k.id and f.failed_at < k.since
+  where not exists (
+    select from sessions s where s.org_id = f.org_id and s.id = f.session_id and s.legal_hold
+  )
   limit ${rowsAtOnce} for update of f skip locked
 )
 delete from failed_turns f using d where f.org_id = d.org_id and f.id = d.id
