@@ -89,20 +89,18 @@ test('the outcome of a tool whose beginning was lost is dropped, and the turn de
   const { database, gates, world, a, b, id } = await losingScene(t)
   // Nothing but the check of each append keeps the only node from going on: no other takes the turn over.
   await b.stop()
-  const words = 'pay for it'
-  const pausing = 'text first'
-  await say(a, id, pausing)
-  await gates.gate(pausing).reached
+  const words = 'ask first'
   await say(a, id, words)
-  await database.save()
-  gates.gate(pausing).open()
   await gates.gate(words).reached
-  await database.lose()
-  gates.gate(`${pausing} again`).open()
-  gates.gate(`${words} again`).open()
+  await database.save()
   gates.gate(words).open()
+  await gates.gate(`${words} paid`).reached
+  await database.lose()
+  for (const name of [`${words} again`, `${words} paid again`, `${words} paid`])
+    gates.gate(name).open()
   const events = await answered(a, id, words)
   auditLog(events)
+  assert.equal(events.filter(({ type }) => type === 'turn.started').length, 1)
   assert.equal(world.count('pay'), 2, 'of the first nothing is known: the log is the truth')
 })
 

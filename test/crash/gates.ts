@@ -27,7 +27,8 @@ export type Gates = WorldOptions & {
 
 /**
  * A world in which each turn waits where the test wants it. A message that begins with `text` is answered in two
- * pieces with a gate between them; one that begins with a tool's name has it run, with a gate after the effect;
+ * pieces with a gate between them; one that begins with a tool's name has it run, with a gate after the effect; one that
+ * begins with `ask` has `pay` run after a gate, and the gate after the effect is that of the words and `paid`;
  * everything else is answered at once.
  */
 export function gatedWorld(): Gates {
@@ -49,6 +50,10 @@ export function gatedWorld(): Gates {
     const lastRole = prompt.at(-1)?.role
     if (lastRole === 'tool') return yield `Done: ${text}`
     if (kind === 'look' || kind === 'pay') return yield { name: kind, arguments: { words: text } }
+    if (kind === 'ask') {
+      await pass(text)
+      return yield { name: 'pay', arguments: { words: `${text} paid` } }
+    }
     yield 'One, '
     if (kind === 'text') await pass(text)
     yield `two: ${text}`
