@@ -21,7 +21,10 @@ import {
 const refusal = { status: 401, body: '{"error":{"message":"Incorrect API key provided."}}' }
 
 /** A session on two nodes, whose model answers as told. */
-async function start(t: TestContext, answer: (request: VendorRequest) => VendorAnswer) {
+async function start(
+  t: TestContext,
+  answer: (request: VendorRequest) => VendorAnswer | Promise<VendorAnswer>,
+) {
   const vendor = await startVendor(t, answer)
   const one = await startServer(t)
   const two = await startServer(t, { databaseUrl: one.databaseUrl })
@@ -124,6 +127,31 @@ test('a retry that fails is a failure of its own, and after other messages it as
   assert.equal((await workflows(one, `?session_id=${id}&status=failed`)).total, 2)
   assert.equal((await one.call('DELETE', `/v1/sessions/${id}`)).status, 204)
   assert.equal((await workflows(one)).total, 0)
+})
+
+test('a queued message that was answered is not asked again by the retry of an earlier one', async (t) => {
+  const queued = Promise.withResolvers<void>()
+  const { vendor, one, session } = await start(t, async ({ number }) => {
+    if (number > 1) return { text: `Reply ${number}.` }
+    await queued.promise
+    return refusal
+  })
+  const { id } = session
+  const stream = await follow(t, one.url, { sessionId: id })
+  await post(one, id, 'first')
+  await stream.event('output.message.started')
+  await post(one, id, 'second', { on_busy: 'queue' })
+  queued.resolve()
+  await stream.event('session.idled')
+  assert.equal(vendor.requests.length, 2)
+  const [failed] = (await workflows(one, '?status=failed')).data
+  const { events } = await retried(t, one, { id, turn: failed.turn_id })
+  assert.deepEqual(
+    typesOf(events).filter((type) => /^(turn|session)\./.test(type)),
+    ['session.activated', 'turn.started', 'turn.completed', 'session.idled'],
+  )
+  assert.equal(replyOf(events), 'Reply 3.')
+  assert.equal(vendor.requests.length, 3, 'the model is asked once for each message and retry')
 })
 
 test('of many who retry at once one does; a session that runs a turn is left alone', async (t) => {

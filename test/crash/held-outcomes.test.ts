@@ -1,0 +1,141 @@
+/** A turn that holds an outcome which is not stored yet when its append fails or comes too late. */
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import {
+  createAgent,
+  createSession,
+  eventsOf,
+  post,
+  replyOf,
+  scripted,
+  typesOf,
+} from '../../apps/server/test/session.ts'
+import { follow } from '../../apps/server/test/stream.ts'
+import { type Fault, startPostgresProxy } from '../postgres-proxy.ts'
+import { auditLog } from './audit.ts'
+import { scopeOf } from './scenario.ts'
+
+/** A server whose statements pass `fault`, and a session whose agent calculates. */
+async function stage(t: TestContext, fault: (label: string) => Fault | undefined) {
+  const scope = scopeOf(t)
+  const databaseUrl = await createTestDatabase(scope)
+  const proxy = await startPostgresProxy(databaseUrl, { onStatement: fault })
+  scope.after(proxy.close)
+  const server = await startServer(scope, { databaseUrl: proxy.url })
+  const agent = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
+  const { id } = await createSession(server, { agent_id: agent.id })
+  const stream = await follow(scope, server.url, { sessionId: id })
+  return { server, id, stream, cancel: () => server.call('POST', `/v1/sessions/${id}/cancel`) }
+}
+
+/** Keeps some of the appends back: the first of them until a cancel is committed, each until `release`. */
+function holdAppends(...wanted: number[]) {
+  const holds = wanted.map(() => ({
+    begun: Promise.withResolvers<void>(),
+    sent: Promise.withResolvers<void>(),
+  }))
+  const answered = Promise.resolve()
+  let appends = 0
+  return {
+    holds: holds.map(({ begun, sent }) => ({ begun: begun.promise, release: sent.resolve })),
+    fault(label: string): Fault | undefined {
+      if (label === 'cancel-turn') {
+        return { when: 'late', sent: answered, made: holds[0]!.sent.resolve, answered }
+      }
+      if (label !== 'append-events') return undefined
+      appends += 1
+      const held = holds[wanted.indexOf(appends)]
+      held?.begun.resolve()
+      return held && { when: 'late', sent: held.sent.promise, made() {}, answered }
+    },
+  }
+}
+
+const add = { tool_calls: [{ name: 'add', arguments: { a: 2, b: 3 } }] }
+
+test('a reply that a node holds when its turn is cancelled is stored with the cancel', async (t) => {
+  const { holds, fault } = holdAppends(2)
+  const { server, id, stream, cancel } = await stage(t, fault)
+  await post(server, id, scripted({ text: 'all of it' }))
+  await holds[0]!.begun
+  assert.equal((await cancel()).body.status, 'cancelled')
+  await stream.event('session.idled')
+  const events = await eventsOf(server, id)
+  auditLog(events)
+  assert.equal(replyOf(events), 'all of it')
+  assert.deepEqual(typesOf(events).slice(-5), [
+    'turn.cancelled',
+    'llm.generation',
+    'output.message.completed',
+    'reason.completed',
+    'session.idled',
+  ])
+  const { usage } = (await server.call('GET', `/v1/sessions/${id}`)).body
+  assert.ok(usage.output_tokens > 0, 'what the reply cost is counted')
+})
+
+test('the result of a tool that a node holds when its turn is cancelled is stored with the cancel', async (t) => {
+  const { holds, fault } = holdAppends(3)
+  const { server, id, stream, cancel } = await stage(t, fault)
+  await post(server, id, scripted(add, { text: 'never' }))
+  await holds[0]!.begun
+  assert.equal((await cancel()).body.status, 'cancelled')
+  await stream.event('session.idled')
+  const events = await eventsOf(server, id)
+  auditLog(events)
+  const outcomes = events.flatMap(({ type, data }) => (type === 'tool.completed' ? [data] : []))
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['success'],
+  )
+  assert.equal(typesOf(events).filter((type) => type === 'reason.started').length, 1)
+})
+
+test('a message that arrives between a cancel and the end of its turn is answered, and the end is stored once', async (t) => {
+  const { holds, fault } = holdAppends(2, 3)
+  const [reply, end] = holds
+  const { server, id, stream, cancel } = await stage(t, fault)
+  await post(server, id, scripted({ text: 'first' }))
+  await reply!.begun
+  const cancelled = cancel()
+  await end!.begun
+  assert.equal((await post(server, id, scripted({ text: 'second' }))).status, 201)
+  end!.release()
+  assert.equal((await cancelled).body.status, 'cancelled')
+  await stream.event('session.idled')
+  const events = await eventsOf(server, id)
+  auditLog(events)
+  assert.equal(replyOf(events), 'second')
+  const count = (wanted: string) => typesOf(events).filter((type) => type === wanted).length
+  assert.deepEqual(
+    ['turn.cancelled', 'output.message.completed', 'turn.completed', 'session.idled'].map(count),
+    [1, 2, 1, 1],
+  )
+})
+
+/** A turn with a tool makes four appends. */
+for (const lost of [1, 2, 3, 4]) {
+  test(`append ${lost} of a turn, whose answer was lost, is not made again`, async (t) => {
+    let appends = 0
+    const { server, id, stream } = await stage(t, (label) => {
+      if (label !== 'append-events') return undefined
+      appends += 1
+      return appends === lost ? { when: 'after' } : undefined
+    })
+    await post(server, id, scripted(add, { text: 'five' }))
+    await stream.event('session.idled')
+    const events = await eventsOf(server, id)
+    auditLog(events)
+    assert.equal(replyOf(events), 'five')
+    const types = typesOf(events)
+    const once = ['act.started', 'tool.started', 'tool.completed', 'turn.completed']
+    assert.deepEqual(
+      once.map((wanted) => types.filter((type) => type === wanted).length),
+      once.map(() => 1),
+    )
+    assert.equal(types.filter((type) => type === 'llm.generation').length, 2)
+    assert.equal(types.filter((type) => type === 'output.message.started').length, 2)
+  })
+}

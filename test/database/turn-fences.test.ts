@@ -1,0 +1,212 @@
+/** The conditions of the statements that write turns, each on real rows: what they refuse changes nothing. */
+import assert from 'node:assert/strict'
+import { before, type TestContext, test } from 'node:test'
+import { type Database, openDatabase } from '../../apps/server/src/store/database.ts'
+import { createHistory } from '../../apps/server/src/store/history.ts'
+import { renewLease } from '../../apps/server/src/store/nodes.ts'
+import {
+  type Appending,
+  appendToTurn,
+  cancelTurn,
+  type NewEvent,
+  type TurnRun,
+  takeTurn,
+} from '../../apps/server/src/store/turns.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createSession, eventsOf, post } from '../../apps/server/test/session.ts'
+
+type Server = Awaited<ReturnType<typeof startServer>>
+
+let server: Server
+let db: Database
+
+/** Turns stay where they are: an api node takes none. */
+before(async (t) => {
+  const scope = t as TestContext
+  server = await startServer(scope, { env: { ROLE: 'api' } })
+  db = openDatabase({ url: server.databaseUrl, max: 2, onError() {} })
+  scope.after(db.close)
+})
+
+type Ref = Omit<TurnRun, 'attempt'>
+
+async function newTurn(): Promise<Ref> {
+  const { id } = await createSession(server)
+  await post(server, id, 'hello')
+  return db.kysely
+    .selectFrom('sessions')
+    .where('id', '=', id)
+    .select(['org_id as orgId', 'id as sessionId', 'turn_id as turnId'])
+    .$narrowType<Ref>()
+    .executeTakeFirstOrThrow()
+}
+
+const event = (type: NewEvent['type']): NewEvent => ({ type, context: '{}', data: '{}' })
+const started = event('turn.started')
+const events = [started]
+
+const take = async (ref: Ref, nodeId: string) => (await takeTurn(db, ref, nodeId))?.turn_attempt
+
+/** All that the statements could have changed. */
+const rowsOf = ({ sessionId }: Ref) =>
+  db.run(
+    {
+      name: 'all-of-a-turn',
+      text: `
+select row_to_json(s) as session,
+  (select json_agg(e order by e.sequence) from events e where e.session_id = s.id) as events,
+  (select json_agg(t) from turns t where t.session_id = s.id) as turns
+from sessions s where s.id = $1`,
+    },
+    [sessionId],
+  )
+
+const lastOf = async ({ sessionId }: Ref) => (await eventsOf(server, sessionId)).at(-1)!
+const sequenceOf = async (ref: Ref) => (await lastOf(ref)).sequence!
+
+/** An append that has to be refused: undefined, and every row as before. */
+async function expectRefused(run: TurnRun, what: Appending) {
+  const before = await rowsOf(run)
+  assert.equal(await appendToTurn(db, run, what), undefined)
+  assert.deepEqual(await rowsOf(run), before)
+}
+
+let nodes = 0
+
+/** A node whose lease ends `ms` from now. */
+async function newNode(ms: number) {
+  nodes += 1
+  const id = `node_test${nodes}`
+  await renew(id, { ms, judging: false })
+  return id
+}
+
+const renew = (id: string, { ms, judging }: { ms: number; judging: boolean }) =>
+  renewLease(
+    { db, history: createHistory() },
+    { id, version: '1', role: 'all', slots: 1, ms, draining: false },
+    { judging, taken: [], known: [], strays: [] },
+  )
+
+const longMs = 60_000
+
+test('an append of an attempt that another one followed is refused', async () => {
+  const ref = await newTurn()
+  const old = await take(ref, 'node_dead')
+  const current = await take(ref, 'node_next')
+  assert.deepEqual([old, current], [1, 2])
+  await expectRefused({ ...ref, attempt: 1 }, { events })
+  await expectRefused({ ...ref, attempt: 3 }, { events })
+  assert.equal((await appendToTurn(db, { ...ref, attempt: 2 }, { events }))?.added, 1)
+})
+
+test('the end of an attempt that another one followed is refused', async () => {
+  const ref = await newTurn()
+  await take(ref, 'node_dead')
+  await take(ref, 'node_next')
+  const end = [event('turn.completed'), event('session.idled')]
+  const ending = { events: end, sequence: await sequenceOf(ref), next: undefined }
+  await expectRefused({ ...ref, attempt: 1 }, { events: [], ending })
+  const ended = await appendToTurn(db, { ...ref, attempt: 2 }, { events: [], ending })
+  assert.deepEqual([ended?.ended, ended?.added], [true, 2])
+  await expectRefused({ ...ref, attempt: 2 }, { events })
+})
+
+test('a turn does not end when a message came after the last look', async () => {
+  const ref = await newTurn()
+  await take(ref, 'node_one')
+  const end = { events: [event('turn.completed'), event('session.idled')], next: undefined }
+  const sequence = await sequenceOf(ref)
+  await post(server, ref.sessionId, 'late')
+  const run = { ...ref, attempt: 1 }
+  const early = await appendToTurn(db, run, { events, ending: { ...end, sequence } })
+  assert.deepEqual([early?.ended, early?.added], [false, 1])
+  const ending = { ...end, sequence: early!.sequence }
+  const late = await appendToTurn(db, run, { events: [], ending })
+  assert.deepEqual([late?.ended, late?.added], [true, 2])
+})
+
+test('an append for another turn or another organization is refused', async () => {
+  const [ref, other] = [await newTurn(), await newTurn()]
+  await take(ref, 'node_one')
+  await expectRefused({ ...ref, turnId: other.turnId, attempt: 1 }, { events })
+  await expectRefused({ ...ref, orgId: other.sessionId, attempt: 1 }, { events })
+})
+
+test('an append to a log that lacks the event before it is refused', async () => {
+  const ref = await newTurn()
+  await take(ref, 'node_one')
+  const { ts } = await lastOf(ref)
+  const sequence = await sequenceOf(ref)
+  const run = { ...ref, attempt: 1 }
+  await expectRefused(run, { events, after: { sequence, ts: '2020-01-01T00:00:00.000Z' } })
+  await expectRefused(run, { events, after: { sequence: sequence + 1, ts } })
+  assert.equal((await appendToTurn(db, run, { events, after: { sequence, ts } }))?.added, 1)
+})
+
+test('after a cancel the current attempt can append nothing', async () => {
+  const ref = await newTurn()
+  await take(ref, 'node_one')
+  assert.ok(await cancelTurn(db, ref, event('turn.cancelled')))
+  await expectRefused({ ...ref, attempt: 1 }, { events })
+  const ending = { events: [event('turn.completed')], sequence: await sequenceOf(ref) }
+  await expectRefused({ ...ref, attempt: 1 }, { events, ending: { ...ending, next: undefined } })
+  assert.equal(await cancelTurn(db, ref, event('turn.cancelled')), undefined)
+})
+
+test('the end of a cancelled turn is refused when a message came after the last look', async () => {
+  const ref = await newTurn()
+  await take(ref, 'node_one')
+  await cancelTurn(db, ref, event('turn.cancelled'))
+  const run = { ...ref, attempt: null }
+  const end = (sequence: number): Appending => ({
+    cancelled: true,
+    events: [event('tool.completed')],
+    ending: { events: [event('session.idled')], sequence, next: undefined },
+  })
+  const seen = await sequenceOf(ref)
+  await post(server, ref.sessionId, 'late')
+  await expectRefused(run, end(seen))
+  const ended = await appendToTurn(db, run, end(seen + 1))
+  assert.deepEqual([ended?.ended, ended?.added], [true, 2])
+})
+
+test('the end of a cancelled turn is refused while the turn is not cancelled', async () => {
+  const ref = await newTurn()
+  await take(ref, 'node_one')
+  const sequence = await sequenceOf(ref)
+  const ending = { events: [event('session.idled')], sequence, next: undefined }
+  await expectRefused({ ...ref, attempt: null }, { cancelled: true, events: [], ending })
+})
+
+test('a turn is not taken from a node whose lease is held, but from one whose lease lapsed', async () => {
+  const [living, lapsed, taker] = [await newNode(longMs), await newNode(-1), await newNode(longMs)]
+  const ref = await newTurn()
+  await take(ref, living)
+  const before = await rowsOf(ref)
+  assert.equal(await takeTurn(db, ref, taker), undefined)
+  assert.deepEqual(await rowsOf(ref), before)
+  const other = await newTurn()
+  await take(other, lapsed)
+  const taken = await takeTurn(db, other, taker)
+  assert.deepEqual([taken?.turn_attempt, taken?.taken_over], [2, true])
+})
+
+test('a renewal that judges gives a job to the turns without a living node, and to no other', async () => {
+  const [living, lapsed, judge] = [await newNode(longMs), await newNode(-1), await newNode(longMs)]
+  const turns: Record<string, Ref> = {}
+  for (const nodeId of [living, lapsed, 'node_gone']) {
+    turns[nodeId] = await newTurn()
+    await take(turns[nodeId]!, nodeId)
+  }
+  await db.pool.query('delete from graphile_worker._private_jobs')
+  // What the other tests left behind would get jobs too.
+  const kept = Object.values(turns).map(({ turnId }) => turnId)
+  await db.kysely.deleteFrom('turns').where('id', 'not in', kept).execute()
+  assert.equal((await renew(judge, { ms: longMs, judging: false })).readded, 0)
+  const { readded } = await renew(judge, { ms: longMs, judging: true })
+  const jobs = await db.pool.query('select key from graphile_worker.jobs')
+  const wanted = [turns[lapsed]!.turnId, turns.node_gone!.turnId].sort()
+  assert.equal(readded, 2)
+  assert.deepEqual(jobs.rows.map(({ key }) => key).sort(), wanted)
+})
