@@ -1,0 +1,240 @@
+/** Files are those of the server's `src`. A parameter of a statement stays in use: PostgreSQL refuses one without a type. */
+export type Mutant = {
+  name: string
+  file: string
+  /** Stands exactly once in the file. */
+  from: string
+  to: string
+  tests: string[]
+  /** Of these files, only the tests with such a name. */
+  pattern?: string
+}
+
+const fences = ['test/database/turn-fences.test.ts']
+const held = ['test/crash/held-outcomes.test.ts']
+const intents = ['test/crash/intents.test.ts']
+const stream = ['apps/server/src/http/stream.test.ts']
+const credentials = ['apps/server/src/http/credentials.test.ts']
+const hosts = ['test/access/hosts.test.ts']
+
+const livingNode = 'n.id = t.node_id and n.expires_at > now()'
+const nodeOfTurn = 'nodes.id = turn_node and nodes.id <> $4 and nodes.expires_at > now()'
+
+export const mutants: Mutant[] = [
+  {
+    name: 'an append without the attempt fence',
+    file: 'store/turns.ts',
+    from: '($4::integer is null or turn_attempt = $4)',
+    to: '($4::integer is null or true)',
+    tests: fences,
+  },
+  {
+    name: 'an append of another organization',
+    file: 'store/turns.ts',
+    from: 'where org_id = $1 and id = $2 and turn_id = $3\n    and ($4',
+    to: 'where $1::text is not null and id = $2 and turn_id = $3\n    and ($4',
+    tests: fences,
+  },
+  {
+    name: 'an append without the cancel fence',
+    file: 'store/turns.ts',
+    from: 'and turn_cancelled = $22 and',
+    to: 'and',
+    tests: fences,
+  },
+  {
+    name: 'the end of a cancelled turn ignores what came in between',
+    file: 'store/turns.ts',
+    from: '(not $22 or sequence = $9)',
+    to: '(not $22 or true)',
+    tests: fences,
+  },
+  {
+    name: 'an append to a log that lost events',
+    file: 'store/turns.ts',
+    from: "hasEvent('$28', '$29')",
+    to: "'$29::text is not null'",
+    tests: fences,
+  },
+  {
+    name: 'a turn becomes idle although a message came',
+    file: 'store/turns.ts',
+    from: 'turn_id = case when sequence = $9 then $11 else turn_id end',
+    to: 'turn_id = case when $9 >= 0 then $11 else turn_id end',
+    tests: fences,
+  },
+  {
+    name: 'a turn is taken from a living node',
+    file: 'store/turns.ts',
+    from: nodeOfTurn,
+    to: `${nodeOfTurn} and false`,
+    tests: fences,
+  },
+  {
+    name: 'a turn is not taken from a node whose lease lapsed',
+    file: 'store/turns.ts',
+    from: nodeOfTurn,
+    to: 'nodes.id = turn_node and nodes.id <> $4',
+    tests: fences,
+  },
+  {
+    name: 'the sweep believes lapsed leases',
+    file: 'store/nodes.ts',
+    from: livingNode,
+    to: 'n.id = t.node_id',
+    tests: fences,
+  },
+  {
+    name: 'the sweep gives away turns of living nodes',
+    file: 'store/nodes.ts',
+    from: livingNode,
+    to: `${livingNode} and false`,
+    tests: fences,
+  },
+  {
+    name: 'the sweep of a node that may not judge',
+    file: 'store/nodes.ts',
+    from: 'where $6 and (\n    not exists',
+    to: 'where ($6 or true) and (\n    not exists',
+    tests: fences,
+  },
+  {
+    name: 'a lease is held for ever',
+    file: 'runtime/lease.ts',
+    from: 'options.alone || performance.now() - renewedAt < heldMs',
+    to: 'options.alone || performance.now() > heldMs',
+    tests: ['test/cluster/stopped-node.test.ts'],
+  },
+  {
+    name: 'a model is called before its intent is stored',
+    file: 'runtime/reason.ts',
+    from: 'await commit(turn)\n      await mayBegin(turn)',
+    to: 'await mayBegin(turn)',
+    tests: intents,
+  },
+  {
+    name: 'a tool runs before its intent is stored',
+    file: 'runtime/act.ts',
+    from: 'await commit(turn)\n    await mayBegin(turn)',
+    to: 'await mayBegin(turn)',
+    tests: intents,
+  },
+  {
+    name: 'unsafe tools run again',
+    file: 'runtime/act.ts',
+    from: "return policy === 'safe' ||",
+    to: "return policy === 'safe' || policy === 'unsafe' ||",
+    tests: intents,
+  },
+  {
+    name: 'an append is made again after a lost answer',
+    file: 'runtime/append.ts',
+    from: 'if (made) return made',
+    to: 'if (made?.ended) return made',
+    tests: held,
+  },
+  {
+    name: 'a cancelled turn drops the outcomes that it holds',
+    file: 'runtime/runtime.ts',
+    from: 'outcomes.has(type)',
+    to: '!type',
+    tests: held,
+  },
+  {
+    name: 'messages that a model saw stay unseen',
+    file: 'runtime/log.ts',
+    from: '{ ...turn, unseen: [], reason: asked(',
+    to: '{ ...turn, reason: asked(',
+    tests: ['apps/server/src/runtime/log.test.ts'],
+  },
+  {
+    name: 'a queued message is not struck off by its own turn',
+    file: 'runtime/log.ts',
+    from: 'queued: turn.queued.filter(others) }',
+    to: 'queued: turn.queued }',
+    tests: ['test/cluster/retry.test.ts'],
+  },
+  {
+    name: 'a remembered conversation is believed too far',
+    file: 'runtime/open-turn.ts',
+    from: 'kept && kept.sequence < taken.turn_from ? kept',
+    to: 'kept ? kept',
+    tests: ['apps/server/src/runtime/on-busy.test.ts'],
+  },
+  {
+    name: 'a stream resumes one event too far',
+    file: 'http/sse.ts',
+    from: 'const read = { after: position.sequence,',
+    to: 'const read = { after: position.sequence && position.sequence + 1,',
+    tests: stream,
+  },
+  {
+    name: 'a stream forgets the place inside a message',
+    file: 'ids.ts',
+    from: 'offset: Number(payload & 0x3fffffn)',
+    to: 'offset: Number(payload & 0n)',
+    tests: stream,
+  },
+  {
+    name: 'a key that expired',
+    file: 'access/credentials.ts',
+    from: "if (expiresAt <= Date.now()) throw new ApiError('api_key_expired')",
+    to: '',
+    tests: credentials,
+    pattern: 'a key that is over|an expiry that comes',
+  },
+  {
+    name: 'a key that expires while it is in use',
+    file: 'access/credentials.ts',
+    from: 'if (!entry || entry.expiresAt <= Date.now()) return undefined',
+    to: 'if (!entry) return undefined',
+    tests: credentials,
+    pattern: 'a key that is over|an expiry that comes',
+  },
+  {
+    name: 'a key that was revoked',
+    file: 'access/credentials.ts',
+    from: 'if (subjects.some((subject) => gone.has(subject))) bearers.delete(key)',
+    to: 'if (gone.has(key)) bearers.delete(subjects[0]!)',
+    tests: credentials,
+    pattern: 'a key that is over|an expiry that comes',
+  },
+  {
+    name: 'a key in another organization',
+    file: 'http/principal.ts',
+    from: 'if (wanted !== undefined && wanted !== orgId)',
+    to: 'if (wanted === "")',
+    tests: credentials,
+    pattern: 'a key that is over',
+  },
+  {
+    name: 'a key may more than its scopes',
+    file: 'access/principal.ts',
+    from: "scopes.includes('*') ? most",
+    to: 'scopes.length > 0 ? most',
+    tests: ['test/access/escalation.test.ts'],
+    pattern: 'a key is worth',
+  },
+  {
+    name: 'a route does not ask for a level',
+    file: 'http/principal.ts',
+    from: 'if (!allows(principal.level, wanted))',
+    to: 'if (!wanted)',
+    tests: ['test/access/escalation.test.ts'],
+    pattern: 'a key is worth',
+  },
+  {
+    name: 'every Host header is served',
+    file: 'http/guard.ts',
+    from: 'if (!isAllowed(hostOf(request)))',
+    to: 'if (!isAllowed)',
+    tests: hosts,
+  },
+  {
+    name: 'a Host header that only starts like a loopback address',
+    file: 'config/host.ts',
+    from: "(isIP(name) === 4 && name.startsWith('127.'))",
+    to: "name.startsWith('127.')",
+    tests: hosts,
+  },
+]
