@@ -81,13 +81,44 @@ test('TypeScript in pages and in docstrings of the client compiles', (t) => {
   assert.equal(status, 0, stdout)
 })
 
-test('every test that docs/security.md names is there', () => {
-  const named = [...read('docs/security.md').matchAll(/`([\w./-]+\.test\.ts)`: \*([^*]+)\*/g)]
-  assert.ok(named.length > 20)
-  const missing = named
-    .filter(
-      ([, file, title]) => !existsSync(path.join(root, file!)) || !read(file!).includes(title!),
+/** Titles of the tests in a file; what a template fills in is `…`. */
+function titlesOf(file: string): string[] {
+  if (!existsSync(path.join(root, file))) return []
+  const calls = read(file).matchAll(/^ *test\(\s*('(?:\\.|[^'])*'|"[^"]*"|`[^`]*`),/gm)
+  return [...calls].map(([, title]) =>
+    title!
+      .slice(1, -1)
+      .replaceAll("\\'", "'")
+      .replaceAll('\\\\', '\\')
+      .replace(/\$\{[^}]*\}/g, '…'),
+  )
+}
+
+const namedTests = (text: string) => [...text.matchAll(/^- `([\w./-]+\.test\.ts)`: \*(.+)\*$/gm)]
+
+test('every test that docs/security.md and the report of reviews name exists', () => {
+  const pages = ['docs/security.md', ...find('docs/reports/*reviews*.md')]
+  for (const page of pages) {
+    const text = read(page)
+    const named = [...text.matchAll(/`([\w./-]+\.test\.ts)`: \*([^*|\n]+)\*/g)]
+    assert.ok(named.length > 20, page)
+    const missing = named.filter(([, file, title]) => !titlesOf(file!).includes(title!))
+    assert.deepEqual(
+      missing.map(([one]) => one),
+      [],
+      page,
     )
-    .map(([text]) => text)
-  assert.deepEqual(missing, [])
+  }
+})
+
+test('every threat in docs/security.md names a test', () => {
+  const threats = read('docs/security.md')
+    .split(/^## Not covered$/m)[0]!
+    .split(/^(?=\*\*)/m)
+    .slice(1)
+  assert.ok(threats.length > 50)
+  assert.deepEqual(
+    threats.filter((threat) => namedTests(threat).length === 0),
+    [],
+  )
 })
