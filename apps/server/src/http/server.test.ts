@@ -152,6 +152,18 @@ test('the documents can be read', async (t) => {
   assert.match((await call('GET', '/swagger-ui')).headers.get('location')!, /docs/)
 })
 
+test('the OpenAPI document has the statuses of conflicts and of headers that are too large', async (t) => {
+  const { call } = await start(t)
+  const { paths } = (await call('GET', '/api-doc/openapi.json')).body
+  const statuses = (path: string, method: string) => Object.keys(paths[path][method].responses)
+  const member = '/v1/orgs/{org_id}/members/{user_id}'
+  for (const method of ['patch', 'delete']) assert.ok(statuses(member, method).includes('409'))
+  assert.ok(statuses('/v1/sessions/{session_id}/sse', 'get').includes('409'))
+  assert.ok(statuses('/v1/auth/register', 'post').includes('404'))
+  assert.ok(statuses('/v1/sessions/{session_id}/events', 'get').includes('431'))
+  assert.ok(!statuses('/v1/sessions/{session_id}/events', 'get').includes('409'))
+})
+
 test('a worker serves its health and nothing else', async (t) => {
   const { call } = await start(t, { ROLE: 'worker' })
   assert.equal((await call('GET', '/health')).status, 200)
