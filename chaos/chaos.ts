@@ -18,6 +18,7 @@ import type { Fault } from './plan.ts'
 import { randomOf } from './random.ts'
 import type { Outcome } from './report.ts'
 import { openSchedules, readSchedules } from './schedules.ts'
+import { databaseWithStandby } from './standby.ts'
 import { watch } from './watch.ts'
 
 export type ChaosOptions = {
@@ -29,6 +30,8 @@ export type ChaosOptions = {
   lastsMs: number
   /** What must have happened. The load goes on for it, for a while, when the faults are over. */
   minimum: Minimum
+  /** True: our own PostgreSQL has a synchronous standby. */
+  hasStandby?: boolean
   /** A server to use instead of one of our own. */
   databaseUrl?: string | undefined
   /** Where logs and ledger are left. */
@@ -55,9 +58,9 @@ export async function runChaos(options: ChaosOptions): Promise<Outcome> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'outlast-chaos-'))
   undo.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
   try {
-    const { databaseUrl, keepIn } = options
+    const { keepIn } = options
     if (keepIn) undo.push(() => keep(folder, keepIn))
-    const database = await (databaseUrl ? databaseAt(databaseUrl) : ownDatabase(folder))
+    const database = await openDatabase(options, folder)
     undo.push(database.stop)
     const cluster = await openCluster({ roles: options.roles, databaseUrl: database.url, folder })
     undo.push(cluster.stop)
@@ -66,6 +69,11 @@ export async function runChaos(options: ChaosOptions): Promise<Outcome> {
   } finally {
     for (const step of undo.reverse()) await step()
   }
+}
+
+function openDatabase({ databaseUrl, hasStandby }: ChaosOptions, folder: string) {
+  if (databaseUrl) return databaseAt(databaseUrl)
+  return hasStandby ? databaseWithStandby() : ownDatabase(folder)
 }
 
 async function keep(folder: string, keepIn: string) {

@@ -12,7 +12,20 @@ export type RunDatabase = {
   url: string
   /** How it ends is up to the signal; it is started again by itself. Undefined when it is not ours to end. */
   end: ((signal: 'SIGINT' | 'SIGKILL') => Promise<void>) | undefined
+  /** Undefined when there is none. */
+  standby: Standby | undefined
+  /** Connections that are open may have to be cut before they notice. */
+  setReadOnly: (isReadOnly: boolean) => Promise<void>
+  /** True when all of its connections may be used up. */
+  isOurs: boolean
   stop: () => Promise<void>
+}
+
+export type Standby = {
+  /** The primary is killed, the standby takes its place, and the address leads there. */
+  promote: () => Promise<void>
+  /** Makes a new standby for the new primary. */
+  replace: () => Promise<void>
 }
 
 const pauseMs = 50
@@ -37,9 +50,21 @@ export async function ownDatabase(folder: string): Promise<RunDatabase> {
         if (await isReachable(url)) return
       }
     },
+    standby: undefined,
+    setReadOnly: (isReadOnly) => setServerReadOnly(url, isReadOnly),
+    isOurs: true,
     stop,
   }
 }
+
+/** Of a whole server; open connections follow. */
+export async function setServerReadOnly(url: string, isReadOnly: boolean): Promise<void> {
+  await queryRows(url, `alter system ${readOnlySetting(isReadOnly)}`)
+  await queryRows(url, 'select pg_reload_conf()')
+}
+
+const readOnlySetting = (isReadOnly: boolean) =>
+  `${isReadOnly ? 'set' : 'reset'} default_transaction_read_only${isReadOnly ? ' = on' : ''}`
 
 async function isReachable(url: string) {
   return queryRows(url, 'select 1').then(
@@ -59,6 +84,11 @@ export async function databaseAt(serverUrl: string): Promise<RunDatabase> {
   return {
     url: url.href,
     end: undefined,
+    standby: undefined,
+    async setReadOnly(isReadOnly) {
+      await queryRows(serverUrl, `alter database ${name} ${readOnlySetting(isReadOnly)}`)
+    },
+    isOurs: false,
     stop: async () => void (await queryRows(serverUrl, `drop database ${name} with (force)`)),
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cluster, ClusterNode } from './cluster.ts'
+import { takeConnections } from './connections.ts'
 import type { RunDatabase } from './database.ts'
 import { addMishap, type FaultDone, type Mishap } from './evidence.ts'
 import { describeFault, type Fault } from './plan.ts'
@@ -53,6 +54,12 @@ async function perform(fault: Fault, options: FaultsOptions) {
       return endDatabase('SIGINT', options)
     case 'database_kill':
       return endDatabase('SIGKILL', options)
+    case 'failover':
+      return failOver(options)
+    case 'read_only':
+      return makeReadOnly(during, options)
+    case 'connection_limit':
+      return useUpConnections(during, options)
     case 'cut':
       for (const { proxy } of hit) proxy.cut()
       return
@@ -62,6 +69,10 @@ async function perform(fault: Fault, options: FaultsOptions) {
       return pass(hit)
     case 'stall':
       for (const { proxy } of hit) proxy.stall()
+      await during()
+      return pass(hit)
+    case 'slow':
+      for (const { proxy } of hit) proxy.slow()
       await during()
       return pass(hit)
     case 'lose_answers':
@@ -86,16 +97,48 @@ async function deploy(node: ClusterNode, during: () => Promise<unknown>, options
   await node.start()
 }
 
+type Databases = Pick<FaultsOptions, 'cluster' | 'database'>
+
+function cutAll({ nodes }: Cluster) {
+  for (const { proxy } of nodes) proxy.cut()
+}
+
 /** On a server that is not ours every connection is cut instead. */
-async function endDatabase(
-  how: 'SIGINT' | 'SIGKILL',
-  { cluster, database }: Pick<FaultsOptions, 'cluster' | 'database'>,
-) {
-  if (!database.end) {
-    for (const { proxy } of cluster.nodes) proxy.cut()
-    return
-  }
+async function endDatabase(how: 'SIGINT' | 'SIGKILL', { cluster, database }: Databases) {
+  if (!database.end) return cutAll(cluster)
   cluster.database.isUp = false
   await database.end(how)
+  cluster.database.isUp = true
+}
+
+/** Without a standby every connection is cut instead. */
+async function failOver({ cluster, database }: Databases) {
+  if (!database.standby) return cutAll(cluster)
+  cluster.database.isUp = false
+  await database.standby.promote()
+  cluster.database.isUp = true
+  await database.standby.replace()
+}
+
+async function makeReadOnly(during: () => Promise<unknown>, { cluster, database }: Databases) {
+  cluster.database.isUp = false
+  await database.setReadOnly(true)
+  if (!database.isOurs) cutAll(cluster)
+  await during()
+  await database.setReadOnly(false)
+  if (!database.isOurs) cutAll(cluster)
+  cluster.database.isUp = true
+}
+
+/** The nodes lose their connections, and others take them. Of a server that is not ours none is taken. */
+async function useUpConnections(during: () => Promise<unknown>, { cluster, database }: Databases) {
+  if (!database.isOurs) return cutAll(cluster)
+  const connections = takeConnections(database.url)
+  await connections.fill()
+  cluster.database.isUp = false
+  for (const { proxy } of cluster.nodes) proxy.refuse()
+  await connections.fill()
+  pass(cluster.nodes)
+  await during().finally(connections.release)
   cluster.database.isUp = true
 }

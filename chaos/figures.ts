@@ -5,6 +5,19 @@ import type { FaultKind } from './plan.ts'
 /** How often each thing happened. The names are those of the report and of a minimum. */
 export type Counts = Record<string, number>
 
+/** Which faults are counted under which name. */
+export const countedFaults: Readonly<Record<string, readonly FaultKind[]>> = {
+  kills: ['kill', 'kill_all'],
+  stops: ['stop'],
+  deploys: ['deploy'],
+  'database restarts': ['database_restart', 'database_kill'],
+  failovers: ['failover'],
+  'read-only databases': ['read_only'],
+  'connection limits': ['connection_limit'],
+  'broken connections': ['cut', 'refuse', 'lose_answers', 'stall'],
+  'slow databases': ['slow'],
+}
+
 type Countable = Pick<Evidence, 'sessions' | 'effects' | 'faults'>
 
 /** Contract: pure; may be asked while the run goes on. */
@@ -16,8 +29,10 @@ export function countsOf({ sessions, effects, faults }: Countable): Counts {
     sum(({ posted }) => posted.filter((post) => post.status === status).length)
   const follows = (what: 'connections' | 'resumes') =>
     sum(({ followed }) => followed.reduce((total, one) => total + one[what], 0))
-  const faulted = (...kinds: FaultKind[]) =>
-    faults.filter(({ kind }) => kinds.includes(kind)).length
+  const faulted = Object.entries(countedFaults).map(([name, kinds]) => [
+    name,
+    faults.filter(({ kind }) => kinds.includes(kind)).length,
+  ])
   return {
     sessions: sessions.length,
     'accepted messages': posts(201),
@@ -31,11 +46,7 @@ export function countsOf({ sessions, effects, faults }: Countable): Counts {
     'unsafe effects': effects.filter(({ replay }) => replay === 'unsafe').length,
     streams: follows('connections'),
     resumes: follows('resumes'),
-    kills: faulted('kill', 'kill_all'),
-    stops: faulted('stop'),
-    deploys: faulted('deploy'),
-    'database restarts': faulted('database_restart', 'database_kill'),
-    'broken connections': faulted('cut', 'refuse', 'lose_answers', 'stall'),
+    ...Object.fromEntries(faulted),
   }
 }
 

@@ -1,19 +1,24 @@
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
+import { type FaultKind, faultKinds } from './plan.ts'
 
 export type Flags = {
   minutes: number
   seed: number
   databaseUrl: string | undefined
   keepIn: string | undefined
+  kinds: readonly FaultKind[]
 }
 
-export const usage = `npm run chaos -- [--minutes N] [--seed N] [--database-url URL] [--keep FOLDER]
+export const usage = `npm run chaos -- [--minutes N] [--seed N] [--faults NAMES] [--database-url URL] [--keep FOLDER]
 
   --minutes N         how long things go wrong, 5 by default
   --seed N            what goes wrong, and when; random by default, printed first and last
+  --faults NAMES      only these faults, separated by commas; all by default:
+                      ${faultKinds.slice(0, 8).join(', ')},
+                      ${faultKinds.slice(8).join(', ')}
   --database-url URL  a PostgreSQL server to make a database on; it is not restarted. Without it the run
-                      has one of its own, which is restarted and killed
+                      has one of its own with a synchronous standby, which is restarted and killed
   --keep FOLDER       where the logs of the nodes and the ledger are left`
 
 /** A flag cannot be used. The message says which, and why. */
@@ -24,6 +29,7 @@ export class FlagError extends Error {
 const options = {
   minutes: { type: 'string' },
   seed: { type: 'string' },
+  faults: { type: 'string' },
   'database-url': { type: 'string' },
   keep: { type: 'string' },
   help: { type: 'boolean' },
@@ -41,6 +47,7 @@ export function readFlags(args: string[]): Flags | 'help' {
     seed: wholeOf('--seed', values.seed ?? String(randomInt(seedMax))),
     databaseUrl: urlOf(values['database-url']),
     keepIn: values.keep,
+    kinds: values.faults === undefined ? faultKinds : values.faults.split(',').map(kindOf),
   }
 }
 
@@ -62,6 +69,12 @@ function numberOf(flag: string, text: string, { above, most }: { above: number; 
 function wholeOf(flag: string, text: string): number {
   if (/^\d{1,10}$/.test(text) && Number(text) < seedMax) return Number(text)
   throw new FlagError(`${flag} must be a whole number below ${seedMax}, not "${text}".`)
+}
+
+function kindOf(text: string): FaultKind {
+  const kind = faultKinds.find((known) => known === text.trim())
+  if (kind) return kind
+  throw new FlagError(`--faults must be names from ${faultKinds.join(', ')}, not "${text}".`)
 }
 
 function urlOf(text: string | undefined): string | undefined {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FlagError, readFlags } from './flags.ts'
-import { describeFault, planOf } from './plan.ts'
+import { FlagError, type Flags, readFlags } from './flags.ts'
+import { describeFault, faultKinds, planOf } from './plan.ts'
 import { randomOf } from './random.ts'
 import { messageOf, soundKinds, stepsOf } from './script.ts'
 
-const planned = (seed: number) => planOf(seed, 3).take(100).toArray()
+const planned = (seed: number) => planOf(seed, { nodes: 3 }).take(100).toArray()
 
 test('the same seed makes the same plan, another seed another', () => {
   assert.deepEqual(planned(7), planned(7))
@@ -26,9 +26,16 @@ test('a plan soon has every kind, and names only nodes that there are', () => {
     plan.slice(0, 3).map(({ kind }) => kind),
     ['kill', 'database_kill', 'stop'],
   )
-  assert.equal(new Set(plan.slice(0, 23).map(({ kind }) => kind)).size, 10)
+  const soon = new Set(plan.slice(0, 27).map(({ kind }) => kind))
+  assert.deepEqual([...soon].sort(), [...faultKinds].sort())
   assert.ok(plan.every(({ node }) => node === undefined || [0, 1, 2].includes(node)))
   assert.ok(plan.every((fault) => !describeFault(fault).includes('undefined')))
+})
+
+test('a plan of chosen kinds has each of them and no other', () => {
+  const kinds = ['failover', 'stop'] as const
+  const plan = planOf(1, { nodes: 3, kinds }).take(10).toArray()
+  assert.deepEqual([...new Set(plan.map(({ kind }) => kind))].sort(), kinds)
 })
 
 test('flags are read; a wrong one is one clear sentence', () => {
@@ -37,7 +44,9 @@ test('flags are read; a wrong one is one clear sentence', () => {
     seed: 7,
     databaseUrl: undefined,
     keepIn: undefined,
+    kinds: faultKinds,
   })
+  assert.deepEqual((readFlags(['--faults', 'failover, slow']) as Flags).kinds, ['failover', 'slow'])
   assert.equal(readFlags(['--help']), 'help')
   const wrong: [string[], RegExp][] = [
     [['--minutes', '0'], /^--minutes must be .* not "0"\.$/],
@@ -47,6 +56,8 @@ test('flags are read; a wrong one is one clear sentence', () => {
     [['--seed', '-1'], /--seed/],
     [['--seed', '1.5'], /^--seed must be a whole number/],
     [['--database-url', 'mysql://x'], /^--database-url must begin with postgres/],
+    [['--faults', 'slow,rain'], /^--faults must be names from kill, .* slow, not "rain"\.$/],
+    [['--faults', ''], /^--faults must be names/],
     [['--quick'], /--quick.*See --help\.$/],
     [['5'], /5.*See --help\.$/],
   ]

@@ -1,16 +1,23 @@
 import { inTurn, randomOf } from './random.ts'
 
-export type FaultKind =
-  | 'kill'
-  | 'kill_all'
-  | 'stop'
-  | 'deploy'
-  | 'database_restart'
-  | 'database_kill'
-  | 'cut'
-  | 'refuse'
-  | 'lose_answers'
-  | 'stall'
+export const faultKinds = [
+  'kill',
+  'kill_all',
+  'stop',
+  'deploy',
+  'database_restart',
+  'database_kill',
+  'failover',
+  'read_only',
+  'connection_limit',
+  'cut',
+  'refuse',
+  'lose_answers',
+  'stall',
+  'slow',
+] as const
+
+export type FaultKind = (typeof faultKinds)[number]
 
 /** One thing that goes wrong, for `ms`, and how long everybody is left alone after it. */
 export type Fault = {
@@ -25,9 +32,10 @@ export type Fault = {
 const round: readonly FaultKind[] = [
   ...(['kill', 'kill', 'kill', 'kill', 'kill_all'] as const),
   ...(['stop', 'stop', 'stop', 'deploy'] as const),
-  ...(['database_restart', 'database_kill'] as const),
+  ...(['database_restart', 'database_kill', 'failover'] as const),
+  ...(['read_only', 'connection_limit'] as const),
   ...(['cut', 'cut', 'refuse', 'refuse', 'lose_answers', 'lose_answers'] as const),
-  ...(['stall', 'stall'] as const),
+  ...(['stall', 'stall', 'slow'] as const),
 ]
 
 /** Shortest and longest. A lease lapses after 1.5 s: a node is stopped for less and for more. */
@@ -38,26 +46,43 @@ const lengthsMs: Record<FaultKind, readonly [number, number]> = {
   deploy: [0, 500],
   database_restart: [0, 0],
   database_kill: [0, 0],
+  failover: [0, 0],
+  read_only: [500, 6_000],
+  connection_limit: [500, 4_000],
   cut: [0, 0],
   refuse: [500, 8_000],
   lose_answers: [50, 600],
   stall: [300, 6_000],
+  slow: [1_000, 6_000],
 }
 
-const everybody = new Set<FaultKind>(['kill_all', 'deploy', 'database_restart', 'database_kill'])
+/** What happens to the database itself, not on the way to it. */
+const databaseFaults: readonly FaultKind[] = [
+  ...(['database_restart', 'database_kill', 'failover'] as const),
+  ...(['read_only', 'connection_limit'] as const),
+]
+
+const everybody = new Set<FaultKind>(['kill_all', 'deploy', ...databaseFaults])
 
 /** What comes first: the shortest run has some of everything. */
 const opening: readonly FaultKind[] = ['kill', 'database_kill', 'stop', 'cut']
 
+export type PlanOptions = { nodes: number; kinds?: readonly FaultKind[] }
+
 /**
- * What goes wrong, without end.
- * Contract: pure; the same seed and nodes give the same plan.
+ * What goes wrong, without end: faults of the given kinds, by default of all.
+ * Contract: pure; the same seed, nodes and kinds give the same plan.
  */
-export function* planOf(seed: number, nodes: number): Generator<Fault, never> {
+export function* planOf(
+  seed: number,
+  { nodes, kinds = faultKinds }: PlanOptions,
+): Generator<Fault, never> {
   const random = randomOf(seed, 'faults')
-  const kinds = inTurn(random, round)
+  const isChosen = (kind: FaultKind) => kinds.includes(kind)
+  const first = opening.filter(isChosen)
+  const later = inTurn(random, round.filter(isChosen))
   for (let number = 0; ; number += 1) {
-    const kind = opening[number] ?? kinds.next().value
+    const kind = first[number] ?? later.next().value
     const [least, most] = lengthsMs[kind]
     const oneNode = random.between(0, nodes - 1)
     const all =
@@ -78,16 +103,20 @@ const verbs: Record<FaultKind, string> = {
   deploy: 'stopped (SIGTERM) and started again, one after the other',
   database_restart: 'PostgreSQL restarted',
   database_kill: 'PostgreSQL killed (-9)',
+  failover: 'the primary PostgreSQL killed, its standby promoted',
+  read_only: 'the database read-only',
+  connection_limit: 'no connections left at the database',
   cut: 'connections to the database cut',
   refuse: 'the database out of reach',
   lose_answers: "the database's answers lost, then connections cut",
   stall: 'the network to the database silent',
+  slow: 'the database slow',
 }
 
 /** A fault as people read it. */
 export function describeFault({ kind, node, ms }: Fault): string {
   const who = node === undefined ? 'all nodes' : `node ${node + 1}`
   const length = ms > 0 ? ` for ${(ms / 1000).toFixed(1)} s` : ''
-  if (kind === 'database_restart' || kind === 'database_kill') return verbs[kind]
+  if (databaseFaults.includes(kind)) return `${verbs[kind]}${length}`
   return `${who}: ${verbs[kind]}${length}`
 }

@@ -7,8 +7,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runChaos } from './chaos.ts'
+import { countedFaults } from './figures.ts'
 import { FlagError, type Flags, readFlags, usage } from './flags.ts'
-import { planOf } from './plan.ts'
+import { type FaultKind, faultKinds, planOf } from './plan.ts'
 import { isGood, markdown, type Outcome, problemsOf } from './report.ts'
 
 const roles = ['all', 'all', 'worker'] as const
@@ -31,12 +32,19 @@ const perMinute = {
 /** What must have come at least once, or more often, in a run of any length. */
 const once = { stops: 1, 'database restarts': 1, 'broken connections': 1, cancels: 1 }
 
-function minimumFor(minutes: number) {
+/** Contract: a fault that was not chosen has no minimum. */
+function minimumFor({ minutes, kinds }: Flags) {
   const times = Object.entries(perMinute).map(([name, least]) => [
     name,
     Math.max(1, Math.floor(least * minutes)),
   ])
-  return { ...Object.fromEntries(times), ...once }
+  const all: [string, number][] = Object.entries({ ...Object.fromEntries(times), ...once })
+  return Object.fromEntries(all.filter(([name]) => canHappen(name, kinds)))
+}
+
+function canHappen(name: string, chosen: readonly FaultKind[]) {
+  const kinds = countedFaults[name]
+  return kinds === undefined || kinds.some((kind) => chosen.includes(kind))
 }
 
 /** The first signal ends the run and what it started; the second ends us at once. */
@@ -58,9 +66,10 @@ async function chaos(flags: Flags, signal: AbortSignal): Promise<Outcome> {
     seed: flags.seed,
     roles,
     sessions,
-    faults: planOf(flags.seed, roles.length),
+    faults: planOf(flags.seed, { nodes: roles.length, kinds: flags.kinds }),
+    hasStandby: flags.kinds.includes('failover'),
     lastsMs: flags.minutes * 60_000,
-    minimum: minimumFor(flags.minutes),
+    minimum: minimumFor(flags),
     databaseUrl: flags.databaseUrl,
     keepIn: flags.keepIn,
     say: (line) => say(`${((performance.now() - begun) / 1000).toFixed(1).padStart(7)} s  ${line}`),
@@ -69,11 +78,13 @@ async function chaos(flags: Flags, signal: AbortSignal): Promise<Outcome> {
 }
 
 function write(outcome: Outcome, flags: Flags): string {
-  const { seed, minutes } = flags
+  const { seed, minutes, kinds } = flags
+  const faults = kinds.length === faultKinds.length ? '' : ` --faults ${kinds.join(',')}`
+  const command = `npm run chaos -- --minutes ${minutes} --seed ${seed}${faults}`
   const day = new Date().toISOString().slice(0, 10)
   const file = path.join(reports, `chaos-${day}-seed-${seed}.md`)
   mkdirSync(reports, { recursive: true })
-  writeFileSync(file, markdown(outcome, `npm run chaos -- --minutes ${minutes} --seed ${seed}`))
+  writeFileSync(file, markdown(outcome, command))
   return path.relative(process.cwd(), file)
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, mkdtempSync, openSync } from 'node:fs'
-import { appendFile, chown, cp, readdir, rm } from 'node:fs/promises'
+import { appendFile, chown, cp, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -25,6 +25,8 @@ export const versions: readonly Version[] = ['system', 'embedded']
 export type Replication = 'sync' | 'async'
 
 export type PostgresServer = {
+  /** The data directory. */
+  cluster: string
   /** The server's own address; clients that should follow a failover use the pair's `address`. */
   url: string
   /** Runs one statement on a connection of its own. */
@@ -32,12 +34,14 @@ export type PostgresServer = {
   start: () => Promise<void>
   /** Shuts down in order: a connected standby has received everything. */
   stop: () => Promise<void>
-  /** Ends at once, without a checkpoint, as with a power failure. */
-  kill: () => Promise<void>
+  /** Ends at once, without a checkpoint, as with a power failure. SIGKILL ends only the first process. */
+  kill: (signal?: 'SIGQUIT' | 'SIGKILL') => Promise<void>
   /** Ends recovery: the server takes writes, on a new timeline. */
   promote: () => Promise<void>
   /** A stopped server becomes a standby of another one, whose history includes all of its own. */
   standBy: (primary: PostgresServer) => Promise<void>
+  /** A stopped server becomes a standby of any running one: its data is replaced by a base backup. */
+  copyFrom: (primary: PostgresServer) => Promise<void>
   /** A standby receives nothing more; what it has, it replays. */
   stopReceiving: () => Promise<void>
 }
@@ -70,11 +74,7 @@ export async function startPair(
   await standby.standBy(primary)
   await standby.start()
   await untilStreaming(primary)
-  if (replication === 'sync') {
-    await primary.query(`alter system set synchronous_standby_names = '*'`)
-    await primary.query('select pg_reload_conf()')
-    await until(primary, `select from pg_stat_replication where sync_state = 'sync'`)
-  }
+  if (replication === 'sync') await makeSynchronous(primary)
   const address = await startPostgresProxy(primary.url)
   t.after(async () => {
     await address.close()
@@ -83,6 +83,17 @@ export async function startPair(
   })
   return { primary, standby, address, caughtUp: () => untilCaughtUp(primary, standby) }
 }
+
+/** From here on, commits of a primary wait for its standby. */
+export async function makeSynchronous(primary: PostgresServer) {
+  await primary.query(`alter system set synchronous_standby_names = '*'`)
+  await primary.query('select pg_reload_conf()')
+  await untilSynchronous(primary)
+}
+
+/** Resolves when a standby is connected for which commits wait. */
+export const untilSynchronous = (primary: PostgresServer) =>
+  until(primary, `select from pg_stat_replication where sync_state = 'sync'`)
 
 type Programs = { initdb: string; postgres: string }
 
@@ -130,6 +141,7 @@ async function createServerAt(cluster: string, { postgres }: Programs): Promise<
     }
   }
   const server: PostgresServer = {
+    cluster,
     url,
     query,
     async start() {
@@ -137,7 +149,7 @@ async function createServerAt(cluster: string, { postgres }: Programs): Promise<
       await untilAnswers(server, child)
     },
     stop: () => end('SIGINT'),
-    kill: () => end('SIGQUIT'),
+    kill: (signal = 'SIGQUIT') => end(signal),
     promote: async () => void (await query('select pg_promote()')),
     async standBy(primary) {
       const { port: from } = new URL(primary.url)
@@ -148,6 +160,11 @@ async function createServerAt(cluster: string, { postgres }: Programs): Promise<
       )
       await appendFile(path.join(cluster, 'standby.signal'), '')
     },
+    async copyFrom(primary) {
+      await copyCluster(primary, cluster)
+      if (account) await giveTree(cluster, account)
+      await server.standBy(primary)
+    },
     async stopReceiving() {
       await query(`alter system set primary_conninfo = ''`)
       await query('select pg_reload_conf()')
@@ -157,6 +174,38 @@ async function createServerAt(cluster: string, { postgres }: Programs): Promise<
   return server
 }
 
+/** Files of a data directory that belong to the running server, and WAL, which the standby receives itself. */
+const leftOut = /^(postmaster\.(pid|opts)|pg_wal\/.+)$/
+const copiesMax = 5
+
+/** Makes a base backup of a running server: copies its files between pg_backup_start and pg_backup_stop. */
+async function copyCluster(primary: PostgresServer, cluster: string) {
+  const client = new pg.Client({ connectionString: primary.url })
+  await client.connect()
+  try {
+    await client.query(`select pg_backup_start('copy', true)`)
+    await copyLive(primary.cluster, cluster)
+    const { rows } = await client.query('select labelfile from pg_backup_stop(false)')
+    await writeFile(path.join(cluster, 'backup_label'), rows[0].labelfile)
+  } finally {
+    await client.end()
+  }
+}
+
+/** Files may be removed while they are copied: then the copy starts again. */
+async function copyLive(from: string, to: string) {
+  const filter = (file: string) => !leftOut.test(path.relative(from, file))
+  for (let copies = 1; ; copies += 1) {
+    await rm(to, { recursive: true, force: true })
+    try {
+      await cp(from, to, { recursive: true, filter })
+      return await mkdir(path.join(to, 'pg_wal'), { recursive: true })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || copies === copiesMax) throw error
+    }
+  }
+}
+
 const settings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -164,6 +213,8 @@ const settings = {
   // A primary that stops does not wait long for a standby that is gone.
   wal_sender_timeout: '5s',
   wal_retrieve_retry_interval: '100ms',
+  // A base backup has no WAL: the standby receives it from the primary.
+  wal_keep_size: '256MB',
 }
 
 function launch(postgres: string, cluster: string, port: number): ChildProcess {
