@@ -83,7 +83,7 @@ const bash = (config: Config) =>
 const hasNetwork = ({ allowed_hosts = [] }: Config) => allowed_hosts.length > 0
 
 async function run(input: Input, config: Config, context: ToolContext) {
-  const { files, signal, sessionId } = context
+  const { files, signal, orgId, sessionId } = context
   const entries = (await files.list('/', { recursive: true })).map(entryOf)
   const job = {
     command: input.command,
@@ -95,7 +95,7 @@ async function run(input: Input, config: Config, context: ToolContext) {
     entries: packEntries(entries),
   }
   const answer = (asked: Asked) => answerShell(asked, config, context)
-  const finished = await runCommand({ job, sessionId, signal, answer })
+  const finished = await runCommand({ job, orgId, sessionId, signal, answer })
   signal.throwIfAborted()
   await keepChanges(finished, context)
   const { stdout, stderr, exitCode } = finished

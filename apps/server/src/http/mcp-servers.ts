@@ -25,7 +25,7 @@ import { sendList } from './list.ts'
 import { checkServerName } from './mcp-servers/name.ts'
 import { changeOf, rowOf } from './mcp-servers/sealed.ts'
 import { tryServer } from './mcp-servers/try-server.ts'
-import { createGate } from './vendors.ts'
+import { createHostShares } from './vendors.ts'
 
 type Params = { server_id: string }
 
@@ -140,7 +140,7 @@ function serverRoutes({ app, node }: Api): void {
 
 /** It asks the server before its transaction begins, so that none waits for a stranger. */
 function testRoute({ app, node }: Api): void {
-  const asking = createGate()
+  const shares = createHostShares()
   const results = new WeakMap<FastifyRequest, McpServerTest>()
 
   app.route<{ Params: Params }>({
@@ -154,8 +154,9 @@ function testRoute({ app, node }: Api): void {
       response: { 200: McpServerTest, '4xx': ErrorResponse },
     },
     async preHandler(request) {
-      const place = { orgId: request.principal.orgId, id: idIn(request.params) }
-      results.set(request, await asking(() => tryServer(node, place)))
+      const { orgId } = request.principal
+      const place = { orgId, id: idIn(request.params) }
+      results.set(request, await shares.run(orgId, () => tryServer(node, place)))
     },
     async handler(request) {
       const result = results.get(request)!

@@ -149,3 +149,25 @@ test('a provider of others cannot lead us inside when it is synced', async (t) =
   const { ok, kind } = expectStatus(await person.call('POST', `${path}/test`), 200)
   assert.deepEqual([ok, kind, inside.asked.length], [false, 'network', 0])
 })
+
+test('refuses provider checks of an organization over its share, and serves another one', async (t) => {
+  const waiting: ServerResponse[] = []
+  const full = Promise.withResolvers<void>()
+  const vendor = await startAnyVendor(t, ({ url }, response) => {
+    if (url.startsWith('/quick')) return sendJson(response, { data: modelsOf(['model']) })
+    if (waiting.push(response) === 16) full.resolve()
+  })
+  const server = await startGuarded(t, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*' } })
+  const [slow, other] = [await registerPerson(server), await registerPerson(server)]
+  const held = await addProvider(slow.call, `${vendor.url}/slow`)
+  const checks = Array.from({ length: 16 }, () => held.sync())
+  await full.promise
+  const refused = await slow.call('POST', `${held.path}/sync-models`)
+  expectStatus(refused, 429, 'rate_limited')
+  assert.equal(refused.headers.get('retry-after'), '5')
+  const served = await addProvider(other.call, `${vendor.url}/quick`)
+  assert.equal((await served.sync()).discovered, 1)
+  assert.equal(waiting.length, 16)
+  for (const response of waiting) sendJson(response, { data: [] })
+  await Promise.all(checks)
+})

@@ -6,6 +6,7 @@ import { discoverModels } from '../providers/discovery.ts'
 import type { ModelList } from '../providers/provider.ts'
 import type { Node } from '../runtime/node.ts'
 import { tryModel } from '../runtime/try-model.ts'
+import { createShares, type Shares } from '../shares.ts'
 import { getProviderPlace, saveDiscovered } from '../store/discovery.ts'
 import { getTrialRoute } from '../store/models.ts'
 import type { Api } from './api.ts'
@@ -13,36 +14,26 @@ import type { Api } from './api.ts'
 type Params = { id: string }
 
 const tags = ['llm-providers']
-/** Requests of this node that wait for a vendor at once. */
-const askingMax = 16
+/** Requests that wait for a vendor at once, on this node and of one organization. */
+const hostLimits = { slots: 64, slotsEach: 16, waitingMax: 0, waitingEachMax: 0 }
 const retrySeconds = 5
 
 /** Operations that ask a provider's server something: before their transaction begins, so that none waits for a vendor. */
 export function vendorRoutes(api: Api): void {
-  const asking = createGate()
-  vendorRoutesAt(api, asking, { base: '/v1/llm-providers', hide: false })
-  vendorRoutesAt(api, asking, { base: '/v1/providers', hide: true })
+  const shares = createHostShares()
+  vendorRoutesAt(api, shares, { base: '/v1/llm-providers', hide: false })
+  vendorRoutesAt(api, shares, { base: '/v1/providers', hide: true })
 }
 
-export type Gate = <T>(work: () => Promise<T>) => Promise<T>
-
-/** Contract: throws 429 when too many are inside. */
-export function createGate(): Gate {
-  let inside = 0
-  return async (work) => {
-    if (inside >= askingMax) {
-      throw new ApiError('rate_limited', String(retrySeconds), undefined, retrySeconds)
-    }
-    inside += 1
-    return work().finally(() => {
-      inside -= 1
-    })
-  }
-}
+/** Divides requests to the hosts that organizations name. Contract: throws 429 at once when no slot is free. */
+export const createHostShares = (): Shares =>
+  createShares(hostLimits, () => {
+    return new ApiError('rate_limited', String(retrySeconds), undefined, retrySeconds)
+  })
 
 type At = { base: string; hide: boolean }
 
-function vendorRoutesAt({ app, node }: Api, asking: Gate, { base, hide }: At): void {
+function vendorRoutesAt({ app, node }: Api, shares: Shares, { base, hide }: At): void {
   const lists = new WeakMap<FastifyRequest, ModelList>()
   const results = new WeakMap<FastifyRequest, ProviderTestResult>()
 
@@ -59,7 +50,8 @@ function vendorRoutesAt({ app, node }: Api, asking: Gate, { base, hide }: At): v
     },
     async preHandler(request) {
       const id = parseId('provider', request.params.id)
-      const list = await asking(() => discover(node, request.principal.orgId, id))
+      const { orgId } = request.principal
+      const list = await shares.run(orgId, () => discover(node, orgId, id))
       lists.set(request, list)
     },
     async handler(request) {
@@ -86,7 +78,7 @@ function vendorRoutesAt({ app, node }: Api, asking: Gate, { base, hide }: At): v
       const providerId = parseId('provider', request.params.id)
       const wanted = request.body.model_id ?? undefined
       const route = await getTrialRoute(node.db, { orgId, providerId }, wanted)
-      results.set(request, await asking(() => tryModel(node, orgId, route)))
+      results.set(request, await shares.run(orgId, () => tryModel(node, orgId, route)))
     },
     async handler(request) {
       const result = results.get(request)!

@@ -7,13 +7,15 @@ import { writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { FromLauncher, FromShell, Stopped, ToLauncher, ToShell } from './messages.ts'
+import {
+  type FromLauncher,
+  type FromShell,
+  type Stopped,
+  shellsMax,
+  type ToLauncher,
+  type ToShell,
+} from './messages.ts'
 
-const shellsMax = Math.min(32, Math.max(2, 2 * os.availableParallelism()))
-const waitingMax = 200
-/** One session leaves room for others, whatever it asks for at once. */
-const shellsPerSessionMax = Math.floor(shellsMax / 2)
-const waitingPerSessionMax = 20
 const idleMs = 60_000
 const bootMsMax = 30_000
 const heapMb = 512
@@ -43,7 +45,6 @@ for (const give of givingWay) {
 }
 
 const shells = new Set<Shell>()
-const waiting: Call[] = []
 
 const program = fileURLToPath(new URL('./shell.ts', import.meta.url))
 
@@ -92,7 +93,6 @@ function heard(shell: Shell, said: FromShell): void {
     if (said.kind !== 'ended') return
     if (said.isLarge) stop(shell)
     else rest(shell)
-    serve()
   }
 }
 
@@ -107,7 +107,6 @@ function gone(shell: Shell): void {
   shells.delete(shell)
   clearTimeout(shell.timer)
   if (shell.call) tell({ kind: 'stopped', call: shell.call.call, why: 'broke' })
-  serve()
 }
 
 function stop(shell: Shell, why?: Stopped): void {
@@ -118,37 +117,18 @@ function stop(shell: Shell, why?: Stopped): void {
   shell.child.kill('SIGKILL')
 }
 
-/** Gives every call that waits a shell, in the order of their coming, as far as there are any. */
-function serve(): void {
-  for (;;) {
-    const at = waiting.findIndex(({ sessionId }) => runningOf(sessionId) < shellsPerSessionMax)
-    const shell = at >= 0 && shellFor(waiting[at]!.sessionId)
-    if (!shell) return
-    begin(shell, waiting.splice(at, 1)[0]!)
-  }
-}
-
-const runningOf = (session: string) =>
-  [...shells].filter(({ call }) => call?.sessionId === session).length
-
-const mayWait = (session: string) =>
-  waiting.length < waitingMax &&
-  waiting.filter(({ sessionId }) => sessionId === session).length < waitingPerSessionMax
-
-/** A shell is used for one session only. */
-function shellFor(sessionId: string): Shell | undefined {
+/** A shell is used for one session only. The server starts no more calls at once than there may be shells. */
+function shellFor(sessionId: string): Shell {
   const free = [...shells].filter(({ call }) => !call)
   const known =
     free.find((shell) => shell.sessionId === sessionId) ?? free.find((shell) => !shell.sessionId)
   if (known) return known
-  if (shells.size >= shellsMax) {
-    if (!free[0]) return undefined
-    stop(free[0])
-  }
+  if (shells.size >= shellsMax && free[0]) stop(free[0])
   return startShell()
 }
 
-function begin(shell: Shell, call: Call): void {
+function begin(call: Call): void {
+  const shell = shellFor(call.sessionId)
   shell.call = call
   shell.sessionId = call.sessionId
   if (shell.isReady) run(shell, call)
@@ -163,28 +143,19 @@ function run(shell: Shell, { job }: Call): void {
 
 function stopAfter(shell: Shell, ms: number, why: Stopped): void {
   clearTimeout(shell.timer)
-  shell.timer = setTimeout(() => {
-    stop(shell, why)
-    serve()
-  }, ms)
+  shell.timer = setTimeout(() => stop(shell, why), ms)
 }
 
 function cancel(call: number): void {
-  const at = waiting.findIndex((one) => one.call === call)
-  if (at >= 0) waiting.splice(at, 1)
   for (const shell of shells) if (shell.call?.call === call) stop(shell)
-  serve()
 }
 
 process.on('message', (message: ToLauncher) => {
   if (message.kind === 'cancel') cancel(message.call)
   else if (message.kind === 'answer') {
     for (const shell of shells) if (shell.call?.call === message.call) say(shell, message.answer)
-  } else if (mayWait(message.sessionId)) {
-    waiting.push(message)
-    serve()
   } else {
-    tell({ kind: 'stopped', call: message.call, why: 'busy' })
+    begin(message)
   }
 })
 process.on('disconnect', () => {

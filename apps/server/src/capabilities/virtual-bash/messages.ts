@@ -1,4 +1,8 @@
+import os from 'node:os'
 import type { FileChange } from '../../store/session-files.ts'
+
+/** Shells of a node, which is the number of commands that run at once. */
+export const shellsMax = Math.min(32, Math.max(2, 2 * os.availableParallelism()))
 
 /** A file or directory of the session, as a command finds it. */
 export type SessionEntry = {
@@ -89,7 +93,7 @@ export type Answer = { kind: 'answer'; id: number; value?: unknown; error?: stri
 export type ToShell = { kind: 'run'; job: Job } | Answer
 
 /** Why the launcher ended a call. `broke`: its shell did not survive it. */
-export type Stopped = 'timeout' | 'busy' | 'broke'
+export type Stopped = 'timeout' | 'broke'
 
 export type ToLauncher =
   | { kind: 'start'; call: number; sessionId: string; job: Job }

@@ -1,16 +1,18 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { createShares } from '../../shares.ts'
 import type { FileChange } from '../../store/session-files.ts'
 import { ToolError } from '../capability.ts'
-import type {
-  Answer,
-  Asked,
-  Ended,
-  FromLauncher,
-  FromShell,
-  Job,
-  Stopped,
-  ToLauncher,
+import {
+  type Answer,
+  type Asked,
+  type Ended,
+  type FromLauncher,
+  type FromShell,
+  type Job,
+  type Stopped,
+  shellsMax,
+  type ToLauncher,
 } from './messages.ts'
 
 /** What a command made of the files comes with how it ended; it is up to the caller to keep it. */
@@ -18,6 +20,7 @@ export type Finished = Extract<Ended, { kind: 'done' }> & { changes: FileChange[
 
 export type Command = {
   job: Job
+  orgId: string
   sessionId: string
   signal: AbortSignal
   /** Answers what the shell asks for. */
@@ -30,6 +33,29 @@ type Running = Command & {
   finish: (finished: Finished) => void
   fail: (error: Error) => void
 }
+
+const busy = () => new ToolError('Too many commands are waiting already. Try again later.')
+
+/** The shells of the node. An organization leaves some of them to the others, which take turns. */
+const ofOrganizations = createShares(
+  {
+    slots: shellsMax,
+    slotsEach: shellsMax - Math.ceil(shellsMax / 4),
+    waitingMax: 2_000,
+    waitingEachMax: 200,
+  },
+  busy,
+)
+/** What a session may have of its organization's shells. */
+const ofSessions = createShares(
+  {
+    slots: Number.POSITIVE_INFINITY,
+    slotsEach: Math.floor(shellsMax / 2),
+    waitingMax: Number.POSITIVE_INFINITY,
+    waitingEachMax: 20,
+  },
+  busy,
+)
 
 const running = new Map<number, Running>()
 let launcher: ChildProcess | undefined
@@ -61,12 +87,17 @@ function tell(message: ToLauncher): void {
 }
 
 /**
- * Runs one command of a session in a process of its own.
+ * Runs one command of a session in a process of its own, once a shell is free for its organization.
  * Contract: throws a ToolError when it did not come to an end of its own; the signal ends it at once.
  */
-export async function runCommand(command: Command): Promise<Finished> {
+export function runCommand(command: Command): Promise<Finished> {
+  const { orgId, sessionId, signal } = command
+  const run = () => ofOrganizations.run(orgId, () => runInShell(command), signal)
+  return ofSessions.run(sessionId, run, signal)
+}
+
+async function runInShell(command: Command): Promise<Finished> {
   const { signal, sessionId, job } = command
-  signal.throwIfAborted()
   const call = ++calls
   let abort = () => {}
   try {
@@ -91,7 +122,6 @@ const nothingKept = 'Nothing that it did to files was kept.'
 const stopped: Record<Stopped, (job: Job) => ToolError> = {
   timeout: ({ timeoutMs }) =>
     new ToolError(`Command timed out after ${timeoutMs}ms. ${nothingKept}`),
-  busy: () => new ToolError('Too many commands are waiting already. Try again later.'),
   broke: () =>
     new ToolError(`Bash execution error: the command took too much memory. ${nothingKept}`),
 }

@@ -13,6 +13,8 @@ const pageOf = (html: string, format: Format) => ({
   lengthMax: 1_000_000,
 })
 
+const callOf = (signal: AbortSignal, orgId = 'one') => ({ orgId, signal })
+
 type Text = Extract<Converted, { isBinary: false }>
 const write = (html: string, format: Format = 'markdown') =>
   (convert(pageOf(html, format)) as Text).content
@@ -109,7 +111,7 @@ const hostile = {
 for (const [name, html] of Object.entries(hostile)) {
   test(`a page made of ${name} is converted, or given up in time`, async () => {
     for (const format of ['markdown', 'text', 'raw'] as const) {
-      const conversion = convertInThread(pageOf(html, format), AbortSignal.timeout(5_000))
+      const conversion = convertInThread(pageOf(html, format), callOf(AbortSignal.timeout(5_000)))
       if (format !== 'markdown') await conversion
       else await conversion.catch(({ name }) => assert.equal(name, 'TimeoutError'))
     }
@@ -118,20 +120,42 @@ for (const [name, html] of Object.entries(hostile)) {
 
 test('a thread is ended with the call, and the next page has another', async () => {
   const slow = pageOf('<img src=a>'.repeat(80_000), 'markdown')
-  await assert.rejects(convertInThread(slow, AbortSignal.timeout(300)), { name: 'TimeoutError' })
-  const converted = await convertInThread(pageOf('<p>x', 'markdown'), AbortSignal.timeout(10_000))
+  await assert.rejects(convertInThread(slow, callOf(AbortSignal.timeout(300))), {
+    name: 'TimeoutError',
+  })
+  const converted = await convertInThread(
+    pageOf('<p>x', 'markdown'),
+    callOf(AbortSignal.timeout(10_000)),
+  )
   assert.equal((converted as Text).content, 'x')
 })
 
 test('more pages than threads wait their turn, or leave', async () => {
   const slow = Array.from({ length: 4 }, () => pageOf('<img src=a>'.repeat(80_000), 'markdown'))
   const stop = new AbortController()
-  const held = slow.map((one) => convertInThread(one, stop.signal))
+  const held = slow.map((one) => convertInThread(one, callOf(stop.signal)))
   const ended = Promise.allSettled(held)
-  const left = convertInThread(pageOf('<p>x', 'text'), AbortSignal.timeout(50))
-  const waiting = convertInThread(pageOf('<p>y', 'text'), AbortSignal.timeout(10_000))
+  const left = convertInThread(pageOf('<p>x', 'text'), callOf(AbortSignal.timeout(50)))
+  const waiting = convertInThread(pageOf('<p>y', 'text'), callOf(AbortSignal.timeout(10_000)))
   await assert.rejects(left, { name: 'TimeoutError' })
   stop.abort()
   assert.equal(((await waiting) as Text).content, 'y')
   assert.ok((await ended).every(({ status }) => status === 'rejected'))
+})
+
+test('pages of one organization leave a thread to the next one', async () => {
+  const slow = Array.from({ length: 8 }, () => pageOf('<img src=a>'.repeat(80_000), 'markdown'))
+  const stop = new AbortController()
+  let ended = 0
+  const held = slow.map((one) =>
+    convertInThread(one, callOf(stop.signal)).finally(() => {
+      ended += 1
+    }),
+  )
+  const settled = Promise.allSettled(held)
+  const call = callOf(AbortSignal.timeout(10_000), 'two')
+  assert.equal(((await convertInThread(pageOf('<p>x', 'text'), call)) as Text).content, 'x')
+  assert.equal(ended, 0)
+  stop.abort()
+  await settled
 })

@@ -1,25 +1,35 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { createShares } from '../../shares.ts'
 import { ToolError } from '../capability.ts'
 import type { Converted, Page } from './convert.ts'
 
-/** How many pages are converted side by side; more wait for one to be done. */
+/** Pages that are converted at once. An organization leaves a thread to the others, which take turns. */
 const workersMax = 4
+const shares = createShares(
+  { slots: workersMax, slotsEach: workersMax - 1, waitingMax: 2_000, waitingEachMax: 200 },
+  () => new ToolError('Too many pages are waiting to be converted. Try again later.'),
+)
 const idleMs = 60_000
 const resourceLimits = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 }
 
 /** Threads that wait for a page, and when each is ended. */
 const resting = new Map<Worker, NodeJS.Timeout>()
-const waiting = new Set<() => void>()
 let busy = 0
+
+export type Conversion = { orgId: string; signal: AbortSignal }
 
 /**
  * Converts a page in a thread of its own, which is ended when it takes longer than `signal` lets it, or more memory than
  * it has. Contract: `page.bytes` is handed over, and gone from here; throws ToolError when the page is too much, and what
  * `signal` says when that aborts.
  */
-export async function convertInThread(page: Page, signal: AbortSignal): Promise<Converted> {
-  await takePlace(signal)
+export function convertInThread(page: Page, { orgId, signal }: Conversion): Promise<Converted> {
+  return shares.run(orgId, () => convertNow(page, signal), signal)
+}
+
+async function convertNow(page: Page, signal: AbortSignal): Promise<Converted> {
+  busy += 1
   const worker = wake() ?? start()
   try {
     worker.ref()
@@ -33,39 +43,13 @@ export async function convertInThread(page: Page, signal: AbortSignal): Promise<
     if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error
     throw new ToolError('The page takes too much memory to convert. Ask for it raw, or as text.')
   } finally {
-    leavePlace()
+    busy -= 1
   }
 }
 
 /** Has a thread load what it needs while the page is on its way. */
 export function warmUp(): void {
   if (resting.size === 0 && busy < workersMax) rest(start())
-}
-
-async function takePlace(signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
-  busy += 1
-  if (busy <= workersMax) return
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const giveUp = () => reject(signal.reason)
-  waiting.add(resolve)
-  signal.addEventListener('abort', giveUp, { once: true })
-  try {
-    await promise
-  } catch (error) {
-    busy -= 1
-    throw error
-  } finally {
-    waiting.delete(resolve)
-    signal.removeEventListener('abort', giveUp)
-  }
-}
-
-function leavePlace(): void {
-  busy -= 1
-  const [next] = waiting
-  if (next) waiting.delete(next)
-  next?.()
 }
 
 /** The thread that rested last: it is the warmest. */

@@ -7,13 +7,14 @@ import { request } from './request.ts'
 import type { Format, Settings } from './settings.ts'
 
 type Input = { url: string; method?: 'GET' | 'HEAD'; as_markdown?: boolean; as_text?: boolean }
-type Context = Pick<ToolContext, 'fetch' | 'signal'>
+type Context = Pick<ToolContext, 'fetch' | 'orgId' | 'signal'>
 
 /** No page that means well takes longer to convert. */
 const convertMsMax = 10_000
 
 /** One call of `web_fetch`, from the address to what the model is given. */
-export async function fetchPage(input: Input, settings: Settings, { fetch, signal }: Context) {
+export async function fetchPage(input: Input, settings: Settings, context: Context) {
+  const { fetch, orgId, signal } = context
   const { method = 'GET' } = input
   const clock = startClock(settings.timeout_ms)
   const either = AbortSignal.any([signal, clock.late])
@@ -34,7 +35,7 @@ export async function fetchPage(input: Input, settings: Settings, { fetch, signa
     const limits = { bytesMax: settings.bytes_max, late: clock.late, signal }
     const body = await readBody(response, limits)
     const format = formatOf(input, settings.default_format)
-    return await present({ facts, body, response, url }, { format, settings, clock, signal })
+    return await present({ facts, body, response, url }, { format, settings, clock, orgId, signal })
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof ToolError || !clock.late.aborted) throw error
@@ -95,7 +96,13 @@ function formatOf({ as_markdown, as_text }: Input, otherwise: Format): Format {
 }
 
 type Fetched = { facts: Facts; body: Body; response: Response; url: URL }
-type Wanted = { format: Format; settings: Settings; clock: Clock; signal: AbortSignal }
+type Wanted = {
+  format: Format
+  settings: Settings
+  clock: Clock
+  orgId: string
+  signal: AbortSignal
+}
 
 async function present({ facts, body, response, url }: Fetched, wanted: Wanted) {
   const told = toldOf(response, url)
@@ -124,7 +131,8 @@ async function convertBody({ facts, body, url }: Fetched, wanted: Wanted): Promi
     lengthMax: wanted.settings.content_length_max,
   }
   try {
-    return await convertInThread(page, AbortSignal.any([wanted.signal, late]))
+    const signal = AbortSignal.any([wanted.signal, late])
+    return await convertInThread(page, { orgId: wanted.orgId, signal })
   } catch (error) {
     wanted.signal.throwIfAborted()
     if (!late.aborted) throw error
