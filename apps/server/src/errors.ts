@@ -131,6 +131,7 @@ export const catalogue = {
   too_many_uploads: [429, 'Too many bytes are being sent at once. Try again.'],
   schedule_limit: [429, 'Schedule limit exceeded: max %s schedules'],
   too_many_turns: [429, 'The organization runs as many turns at once as it may. Try again.'],
+  too_many_streams: [429, '%s has as many streams open as it may. Close one and try again.'],
   too_many_connections: [429, 'Too many connections from this address that have not signed in.'],
   headers_too_large: [431, 'The request headers are too large.'],
   internal_error: [500, 'Internal server error'],

@@ -108,6 +108,7 @@ export type ServerCode =
   | 'too_many_uploads'
   | 'schedule_limit'
   | 'too_many_turns'
+  | 'too_many_streams'
   | 'too_many_connections'
   | 'headers_too_large'
   | 'internal_error'

@@ -198,12 +198,34 @@ export const settings = {
     ...wholeNumber(200, 0, 1_000_000),
   },
   QUOTA_STORAGE_MB: {
-    about: 'Megabytes that the sessions of one organization take; 0: no limit',
+    about: 'Megabytes that the sessions and agents of one organization take; 0: no limit',
     ...wholeNumber(10_240, 0, 1_000_000_000),
+  },
+  API_KEYS_MAX: {
+    about: 'API keys of one organization; 0: no limit',
+    ...wholeNumber(1_000, 0, 1_000_000_000),
+  },
+  ORGANIZATIONS_PER_USER: {
+    about: 'Organizations that one user may own; 0: no limit',
+    ...wholeNumber(10, 0, 1_000_000_000),
+  },
+  STREAMS_PER_CREDENTIAL: {
+    about:
+      'Streams that one user, key or session token has open on a node at once; 0: no limit. Limits hold with authentication only',
+    ...wholeNumber(500, 0, 1_000_000),
+  },
+  STREAMS_PER_ORGANIZATION: {
+    about: 'Streams that one organization has open on a node at once; 0: no limit',
+    ...wholeNumber(2_000, 0, 1_000_000),
   },
   SCHEDULES_MAX: {
     about: 'Schedules of one organization, with authentication or without; 0: no limit',
     ...wholeNumber(1_000, 0, 1_000_000_000),
+  },
+  SCHEDULE_INTERVAL_MIN_SECONDS: {
+    about:
+      'Least time between two times of a schedule, checked when its expression is set; with authentication only',
+    ...wholeNumber(60, 1, 86_400),
   },
   SCHEDULE_EXECUTIONS_DAYS: {
     about: 'How long executions of schedules are kept once they are over',

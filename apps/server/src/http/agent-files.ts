@@ -5,7 +5,7 @@ import { parseId } from '../ids.ts'
 import { getAgent } from '../store/agents.ts'
 import { readAgentFile } from './agent-files/read.ts'
 import { dispositionOf, formats } from './agent-files/write.ts'
-import { checkAgent, postAgent } from './agents.ts'
+import { checkAgent, checkRoom, postAgent } from './agents.ts'
 import type { Api } from './api.ts'
 import { parseTextBodies, storable } from './body.ts'
 import { fitting } from './validate.ts'
@@ -50,6 +50,7 @@ export async function agentFileRoutes({ app, node }: Api): Promise<void> {
         consumes: ['text/plain', 'text/markdown', 'application/yaml'],
         response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
       },
+      preHandler: checkRoom(node),
       async handler({ body = '', principal: { orgId }, db }, reply) {
         const agent = fitting(NewAgent, storable(readAgentFile(body)))
         await checkAgent(node, { db, orgId }, agent)

@@ -79,6 +79,15 @@ async function checkRetention(
   if (retention_days !== (known?.retention_days ?? null)) throw new ApiError('forbidden', 'admin')
 }
 
+/**
+ * Checks before the transaction of a request begins that its organization may store more.
+ * Contract: throws 403 `quota_exceeded`.
+ */
+export const checkRoom =
+  ({ quotas }: Node) =>
+  async ({ principal, headers }: Pick<FastifyRequest, 'principal' | 'headers'>) =>
+    quotas.checkStorage(principal.orgId, Number(headers['content-length'] ?? 0))
+
 /** Creates an agent, or replaces the one whose id is given. */
 export async function postAgent(db: Db, orgId: string, agent: NewAgent): Promise<Saved> {
   const { id } = agent
@@ -162,6 +171,7 @@ export function agentRoutes({ app, node }: Api): void {
       body: NewAgent,
       response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
     },
+    preHandler: checkRoom(node),
     async handler(request, reply) {
       const { body, db } = request
       const { orgId } = request.principal
@@ -241,6 +251,7 @@ export function agentRoutes({ app, node }: Api): void {
       body: NewAgent,
       response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
     },
+    preHandler: checkRoom(node),
     async handler(request, reply) {
       const { params, principal, body, db } = request
       const { orgId } = principal
@@ -265,6 +276,7 @@ export function agentRoutes({ app, node }: Api): void {
       body: AgentChange,
       response: { 200: Agent, '4xx': ErrorResponse },
     },
+    preHandler: checkRoom(node),
     async handler(request, reply) {
       const { params, principal, body, db } = request
       const { orgId } = principal

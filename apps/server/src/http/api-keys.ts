@@ -13,6 +13,7 @@ import { hashOf } from '../access/tokens.ts'
 import { ApiError } from '../errors.ts'
 import { parseUuid } from '../ids.ts'
 import { countKeys, createKey, deleteKey, listKeys } from '../store/api-keys.ts'
+import type { Db } from '../store/database.ts'
 import type { Api } from './api.ts'
 import { inBatches, sendList } from './list.ts'
 
@@ -52,7 +53,14 @@ function parentOf({ id, key }: Principal): string | null {
   throw new ApiError('keys_nested_too_deep', String(ancestorsMax))
 }
 
-export function apiKeyRoutes({ app, node: { db } }: Api): void {
+export function apiKeyRoutes({ app, node: { db, config } }: Api): void {
+  async function checkCount(unit: Db, orgId: string) {
+    const max = config.API_KEYS_MAX
+    if (max > 0 && (await countKeys(unit, { orgId, userId: undefined })) >= max) {
+      throw new ApiError('quota_exceeded', `${max} API keys`)
+    }
+  }
+
   app.route<{ Querystring: PageQuery }>({
     method: 'GET',
     url: '/v1/auth/api-keys',
@@ -87,6 +95,7 @@ export function apiKeyRoutes({ app, node: { db } }: Api): void {
       const { body, principal, db: unit } = request
       checkKeeper(principal)
       const scopes = scopesOf(body.scopes, principal)
+      await checkCount(unit, principal.orgId)
       const key = keyStart + randomBytes(32).toString('hex')
       const {
         user_id: _,

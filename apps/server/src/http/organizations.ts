@@ -12,6 +12,7 @@ import { addMember } from '../store/members.ts'
 import {
   countAllOrganizations,
   countOrganizations,
+  countOwned,
   createOrganization,
   getOrganization,
   listAllOrganizations,
@@ -24,7 +25,6 @@ import { inBatches, sendList } from './list.ts'
 import { memberRoutes } from './members.ts'
 
 const tags = ['orgs']
-const organizationsMax = 100
 
 type Params = { org_id: string }
 
@@ -78,7 +78,10 @@ export function organizationRoutes(api: Api): void {
         const count = await countOrganizations(unit, principal.userId)
         // Who was removed everywhere does not come back by an organization of their own.
         if (count === 0 && !allowsSignUp(node.config)) throw new ApiError('registration_disabled')
-        if (count >= organizationsMax) throw new ApiError('quota_exceeded', 'organizations')
+        const max = node.config.ORGANIZATIONS_PER_USER
+        if (max > 0 && (await countOwned(unit, principal.userId)) >= max) {
+          throw new ApiError('quota_exceeded', `${max} organizations per user`)
+        }
       }
       const made = await createOrganization(unit, body.name)
       if (principal.kind === 'user') await addMember(unit, made.id, principal.userId, 'owner')

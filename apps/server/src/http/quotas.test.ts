@@ -7,8 +7,11 @@ import {
   startGuarded,
   untilStatus,
 } from '../../test/access.ts'
+import { runSql } from '../../test/database.ts'
+import { everySecond, schedules, sending } from '../../test/schedules.ts'
 import { createAgent, createSession, post, scripted } from '../../test/session.ts'
-import { follow } from '../../test/stream.ts'
+import { follow, watch } from '../../test/stream.ts'
+import { eventually } from '../../test/waiting.ts'
 
 test('an organization has as many sessions as it may, and room again when one is deleted', async (t) => {
   const server = await startGuarded(t, { env: { QUOTA_SESSIONS: '2' } })
@@ -117,4 +120,85 @@ test('a fork counts as a session, and for what it keeps', async (t) => {
   expectStatus(await call('DELETE', `/v1/sessions/${second.id}`), 204)
   expectStatus(await call('PUT', path, { content: 'x'.repeat(1_100_000) }), 200)
   expectStatus(await fork(), 403, 'quota_exceeded')
+})
+
+test('agents count as storage, archived ones too', async (t) => {
+  const server = await startGuarded(t, { env: { QUOTA_STORAGE_MB: '1' } })
+  const { call } = await registerPerson(server)
+  const agent = { name: 'Ada', system_prompt: 'x'.repeat(600_000) }
+  const { id } = expectStatus(await call('POST', '/v1/agents', agent), 201)
+  expectStatus(await call('DELETE', `/v1/agents/${id}`), 204)
+  const path = `/v1/agents/${expectStatus(await call('POST', '/v1/agents', agent), 201).id}`
+  expectStatus(await call('POST', '/v1/agents', agent), 403, 'quota_exceeded')
+  expectStatus(await call('PUT', path, agent), 403, 'quota_exceeded')
+  expectStatus(await call('PATCH', path, { name: 'Eve' }), 403, 'quota_exceeded')
+  expectStatus(await call('POST', '/v1/agents/import', agent), 403, 'quota_exceeded')
+  expectStatus(await call('POST', '/v1/agents/preview', agent), 200)
+})
+
+test('an organization has as many API keys as it may, and room again when one is revoked', async (t) => {
+  const server = await startGuarded(t, { env: { API_KEYS_MAX: '2' } })
+  const [one, other] = [await registerPerson(server), await registerPerson(server)]
+  const { id } = await createKey(server, one)
+  await createKey(server, one)
+  const refused = await one.call('POST', '/v1/auth/api-keys', { name: 'Third' })
+  assert.match(expectStatus(refused, 403, 'quota_exceeded').error, /2 API keys/)
+  await createKey(server, other)
+  expectStatus(await one.call('DELETE', `/v1/auth/api-keys/${id}`), 204)
+  await createKey(server, one)
+})
+
+test('a user owns as many organizations as they may, and joins others all the same', async (t) => {
+  const server = await startGuarded(t, { env: { ORGANIZATIONS_PER_USER: '2' } })
+  const [owner, other] = [await registerPerson(server), await registerPerson(server)]
+  const create = () => other.call('POST', '/v1/orgs', { name: 'Another' })
+  const { orgId, call, email } = { ...owner, email: other.email }
+  const invited = await call('POST', `/v1/orgs/${orgId}/invitations`, { email, role: 'member' })
+  const { token } = expectStatus(invited, 201)
+  expectStatus(await other.call('POST', '/v1/invitations/accept', { token }), 200)
+  expectStatus(await create(), 201)
+  assert.match(expectStatus(await create(), 403, 'quota_exceeded').error, /2 organizations/)
+})
+
+test('a credential and an organization have as many streams open as they may', async (t) => {
+  const env = { STREAMS_PER_CREDENTIAL: '2', STREAMS_PER_ORGANIZATION: '3' }
+  const server = await startGuarded(t, { env })
+  const person = await registerPerson(server)
+  const [one, other] = [await createKey(server, person), await createKey(server, person)]
+  const open = ({ key }: { key: string }) =>
+    watch(t, server.url, { headers: { authorization: key } })
+  const first = await open(one)
+  await open(one)
+  const refused = await one.call('GET', '/v1/changes')
+  assert.match(expectStatus(refused, 429, 'too_many_streams').error, /credential/)
+  assert.equal(refused.headers.get('retry-after'), '5')
+  await open(other)
+  const full = await other.call('GET', '/v1/changes')
+  assert.match(expectStatus(full, 429, 'too_many_streams').error, /organization/)
+  await open(await createKey(server, await registerPerson(server)))
+  first.close()
+  await eventually(async () => {
+    const headers = { authorization: one.key }
+    const { ok, body } = await fetch(`${server.url}/v1/changes`, { headers })
+    await body!.cancel()
+    return ok
+  })
+})
+
+test('refuses a new schedule whose times are too close, and resumes one from before', async (t) => {
+  const server = await startGuarded(t)
+  const mine = { url: server.url, call: (await registerPerson(server)).call }
+  const { id } = await createSession(mine)
+  const post = (cron_expression: string) =>
+    mine.call('POST', schedules, { name: cron_expression, cron_expression, target: sending(id) })
+  for (const often of [everySecond, '0,1 0 0 1 1 *', '*/59 * * * *  *']) {
+    const { error } = expectStatus(await post(often), 400, 'invalid_cron')
+    assert.match(error, /at least 60 s apart/)
+  }
+  const path = `${schedules}/${expectStatus(await post('* * * * *'), 201).id}`
+  expectStatus(await mine.call('PATCH', path, { cron_expression: everySecond }), 400)
+  expectStatus(await mine.call('POST', `${path}/pause`), 200)
+  const before = `update schedules set cron_expression = '${everySecond}'`
+  await runSql(server.databaseUrl, before)
+  expectStatus(await mine.call('POST', `${path}/resume`), 200)
 })

@@ -15,7 +15,7 @@ import { isTimeZone } from '../capabilities/time-zone.ts'
 import { ApiError, invalidAt } from '../errors.ts'
 import { parseUuid } from '../ids.ts'
 import { modelScope } from '../providers/keys.ts'
-import { firstAfter } from '../runtime/cron.ts'
+import { checkInterval, firstAfter, readCron } from '../runtime/cron.ts'
 import { checkRetryPolicy, checkTarget } from '../runtime/schedule-targets.ts'
 import { triggerSchedule } from '../runtime/trigger.ts'
 import { atomically, type Db } from '../store/database.ts'
@@ -40,10 +40,13 @@ const tags = ['durable']
 const idIn = ({ schedule_id }: Params) => parseUuid('schedule', schedule_id)
 
 export function scheduleRoutes({ app, node }: Api): void {
+  const { config } = node
+  const intervalSeconds = config.AUTH_MODE === 'none' ? 1 : config.SCHEDULE_INTERVAL_MIN_SECONDS
   const whereOf = (db: Db, orgId: string) => ({
     db,
     orgId,
-    models: modelScope(node.config, orgId),
+    models: modelScope(config, orgId),
+    intervalSeconds,
   })
 
   app.route<{ Querystring: ScheduleQuery }>({
@@ -229,20 +232,27 @@ function executionRoutes({ app, node: { db } }: Routes): void {
   })
 }
 
-type Where = Parameters<typeof checkTarget>[0]
+type Where = Parameters<typeof checkTarget>[0] & { intervalSeconds: number }
 type Clock = Pick<Schedule, 'cron_expression' | 'timezone'>
 
 /** When it is due next. Contract: throws 400 for a zone or expression that nobody knows, and for one without a time. */
-async function nextOf(db: Db, { cron_expression, timezone }: Clock): Promise<string> {
+async function nextOf(
+  db: Db,
+  { cron_expression, timezone }: Clock,
+  intervalSeconds = 1,
+): Promise<string> {
   if (/^[+-]/.test(timezone) || !isTimeZone(timezone)) {
     throw invalidAt('timezone', 'is not a known time zone')
   }
-  return firstAfter(cron_expression, timezone, await readNow(db))
+  const times = readCron(cron_expression, timezone)
+  const next = firstAfter(times, await readNow(db))
+  if (intervalSeconds > 1) checkInterval(times, next, intervalSeconds)
+  return next
 }
 
 async function fieldsOf(where: Where, body: NewSchedule): Promise<ScheduleFields> {
   const { timezone = 'UTC', enabled = true } = body
-  const next = await nextOf(where.db, { ...body, timezone })
+  const next = await nextOf(where.db, { ...body, timezone }, where.intervalSeconds)
   return {
     name: body.name,
     description: body.description ?? null,
@@ -267,7 +277,8 @@ async function changesOf(where: Where, held: Schedule, body: ScheduleChange) {
   const isNewClock = change.cron_expression !== undefined || change.timezone !== undefined
   const isAnew = isNewClock || enabled !== held.enabled
   // A paused schedule's new clock has to be one too.
-  const next = isNewClock || (isAnew && enabled) ? await nextOf(where.db, clock) : null
+  const interval = isNewClock ? where.intervalSeconds : 1
+  const next = isNewClock || (isAnew && enabled) ? await nextOf(where.db, clock, interval) : null
   return {
     ...(change as Partial<ScheduleFields>),
     ...(target != null && { target: await checkTarget(where, target) }),

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Level } from '../access/principal.ts'
+import type { Level, Principal } from '../access/principal.ts'
+import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
 import { createShares, type Shares } from '../shares.ts'
 import type { Api } from './api.ts'
@@ -14,7 +15,7 @@ export type StreamTerms = {
 
 /** The open streams of this node. */
 export type Streams = {
-  /** Begins to answer a request with a stream. Contract: throws `shutting_down`. */
+  /** Begins to answer a request with a stream. Contract: throws `shutting_down` and `too_many_streams`. */
   open: (request: FastifyRequest, reply: FastifyReply, terms: StreamTerms) => Frames
   /** Closes every stream, after telling each why. */
   close: (reason: string) => void
@@ -36,6 +37,7 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
   const streams = new Set<Frames>()
   const { SSE_HEARTBEAT_MS: heartbeatMs, SSE_CYCLE_MS: cycleMs } = node.config
   const heartbeat = createHeartbeat(heartbeatMs)
+  const counts = countStreams(node.config)
 
   /** A stream ends with the credential that opened it. */
   function watchAccess({ principal, credential }: FastifyRequest, frames: Frames, level?: Level) {
@@ -48,6 +50,7 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
   return {
     open(request, reply, { signOfLife = 'comment', level }) {
       if (stopping()) throw new ApiError('shutting_down')
+      const leave = counts.enter(request.principal)
       // The framework sends these with its own answers only: what other origins may read is among them.
       for (const [name, value] of Object.entries(reply.getHeaders())) {
         if (value !== undefined) reply.raw.setHeader(name, value)
@@ -59,8 +62,11 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
       const unwatch = watchAccess(request, frames, level)
       reply.raw.on('close', () => {
         unwatch()
+        leave()
         streams.delete(frames)
       })
+      // The client may have gone before its stream begins: that event was before there was a listener.
+      if (reply.raw.destroyed) reply.raw.emit('close')
       return frames
     },
     close(reason) {
@@ -69,5 +75,35 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
     count: () => streams.size,
     // A stream waits at most once, so that there is a limit: the number of streams.
     reads: createShares(readLimits, () => new Error('Too many streams wait.')),
+  }
+}
+
+const retrySeconds = 5
+
+/** Counts the open streams of each credential and each organization on this node. */
+function countStreams({ STREAMS_PER_CREDENTIAL, STREAMS_PER_ORGANIZATION }: Config) {
+  const open = new Map<string, number>()
+  const add = (name: string, more: number) => {
+    const count = (open.get(name) ?? 0) + more
+    if (count === 0) open.delete(name)
+    else open.set(name, count)
+  }
+  return {
+    /** Contract: throws 429 `too_many_streams`; the result counts the stream as closed. */
+    enter({ kind, id, orgId }: Principal): () => void {
+      if (kind === 'anonymous') return () => {}
+      const limits = [
+        { name: `${kind} ${id}`, max: STREAMS_PER_CREDENTIAL, whose: 'The credential' },
+        { name: `org ${orgId}`, max: STREAMS_PER_ORGANIZATION, whose: 'The organization' },
+      ]
+      for (const { name, max, whose } of limits) {
+        if (max === 0 || (open.get(name) ?? 0) < max) continue
+        throw new ApiError('too_many_streams', whose, undefined, retrySeconds)
+      }
+      for (const { name } of limits) add(name, 1)
+      return () => {
+        for (const { name } of limits) add(name, -1)
+      }
+    },
   }
 }

@@ -51,9 +51,25 @@ export function invalidCron(why: string) {
   return new ApiError('invalid_cron', sentence, details)
 }
 
+/** More than one minute's, and one hour's, times: what is near to each other is among them. */
+const comparedMax = 64
+
+/** Contract: throws 400 `invalid_cron` when two times of a schedule are less than `seconds` apart. */
+export function checkInterval(times: Times, first: string, seconds: number): void {
+  let last = first
+  for (let count = 1; count < comparedMax; count += 1) {
+    const next = times.after(last)
+    if (next === undefined) return
+    if (Date.parse(next) - Date.parse(last) < seconds * 1_000) {
+      throw invalidCron(`its times must be at least ${seconds} s apart`)
+    }
+    last = next
+  }
+}
+
 /** The first time after another. Contract: throws 400 `invalid_cron` also when there is none. */
-export function firstAfter(expression: string, timezone: string, time: string): string {
-  const next = readCron(expression, timezone).after(time)
+export function firstAfter(times: Times, time: string): string {
+  const next = times.after(time)
   if (next === undefined) throw invalidCron('there is no such time any more')
   return next
 }

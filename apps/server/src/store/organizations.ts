@@ -62,6 +62,14 @@ export async function listOrganizations(db: Db, userId: string, { offset, limit 
     .execute()) satisfies Organization[]
 }
 
+export async function countOwned(db: Db, userId: string): Promise<number> {
+  const { total } = await memberships(db, userId)
+    .where('m.role', '=', 'owner')
+    .select(sql<number>`count(*)`.as('total'))
+    .executeTakeFirstOrThrow()
+  return total
+}
+
 export async function countOrganizations(db: Db, userId: string): Promise<number> {
   const { total } = await memberships(db, userId)
     .select(sql<number>`count(*)`.as('total'))

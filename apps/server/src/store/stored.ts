@@ -1,10 +1,15 @@
 import type { Db, Statement } from './database.ts'
 
+// Sizes of an agent are in its row: no long text is read for them.
 const stored: Statement = {
   name: 'stored-of-organization',
   text: `
 select coalesce(sum(sessions) filter (where agent_id = ''), 0)::bigint as sessions,
-  coalesce(sum(stored_bytes), 0)::bigint as bytes
+  coalesce(sum(stored_bytes), 0)::bigint + (
+    select coalesce(sum(octet_length(system_prompt) + coalesce(octet_length(description), 0)
+      + pg_column_size(capabilities) + pg_column_size(tools)), 0)
+    from agents where org_id = $1
+  )::bigint as bytes
 from counters where org_id = $1`,
 }
 
