@@ -18,7 +18,9 @@ import { eventually } from '../../test/waiting.ts'
 
 /** An organization that runs one turn at once, and runs it. */
 async function busyOrganization(t: Parameters<typeof startGuarded>[0]) {
-  const guarded = await startGuarded(t, { env: { QUOTA_TURNS: '1' } })
+  const guarded = await startGuarded(t, {
+    env: { QUOTA_TURNS: '1', SCHEDULE_INTERVAL_MIN_SECONDS: '1' },
+  })
   const server = { ...guarded, call: (await registerPerson(guarded)).call }
   const agent = await createAgent(server)
   const { id: busy } = await createSession(server, { agent_id: agent.id })
