@@ -242,7 +242,7 @@ export const settings = {
   },
   SECRETS_ENCRYPTION_KEY: {
     about:
-      'Encrypts stored keys, as `kek-v1:<32 bytes in base64>`; unset: made at first start in `DATA_DIR`, none with `DATABASE_URL`',
+      'Encrypts stored keys, as `kek-v1:<32 bytes in base64>`; the same on all nodes, else a node refuses to start. Unset: made at first start in `DATA_DIR`, none with `DATABASE_URL`',
     ...masterKey(),
   },
   SECRETS_ENCRYPTION_KEY_PREVIOUS: {
