@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expectStatus, registerPerson, startGuarded } from '../../test/access.ts'
+import { callerWith, expectStatus, registerPerson, startGuarded } from '../../test/access.ts'
 import {
   addProvider,
   modelsOf,
@@ -13,7 +13,7 @@ import {
   startAnyVendor,
   vendorKey,
 } from '../../test/any-vendor.ts'
-import { runSql } from '../../test/database.ts'
+import { createTestDatabase } from '../../test/database.ts'
 import { startServer } from '../../test/server.ts'
 
 test('100,000 models are cut at 5,000, without a pause of the server; none becomes stale', async (t) => {
@@ -130,14 +130,17 @@ test('what goes wrong at the vendor is 502 and says what, never the key', async 
 })
 
 test('a provider of others cannot lead us inside when it is synced', async (t) => {
-  const server = await startGuarded(t)
-  const person = await registerPerson(server)
-  const { id, path } = await addProvider(person.call, 'https://models.example.com/v1')
+  const databaseUrl = await createTestDatabase(t)
   const inside = await startAnyVendor(t, (_, response) => sendJson(response, { data: [] }))
-  await runSql(
-    server.databaseUrl,
-    `update providers set base_url = '${inside.url}' where id = '${id}'`,
-  )
+  const first = await startGuarded(t, {
+    databaseUrl,
+    env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*' },
+  })
+  const { bearer, ...known } = await registerPerson(first)
+  const { path } = await addProvider(known.call, inside.url)
+  await first.stop()
+  const server = await startGuarded(t, { databaseUrl })
+  const person = { call: callerWith(server.url, bearer) }
   const answer = await person.call('POST', `${path}/sync-models`)
   assert.match(expectStatus(answer, 502, 'provider_failed').error, /not a public address/)
   const tested = await person.call('POST', `${path}/test`)
