@@ -10,6 +10,7 @@ import { createKey, signInAdmin, startGuarded } from '../../../../apps/server/te
 import { selfSigned } from '../../../../apps/server/test/certificate.ts'
 import { createTestDatabase, runSql } from '../../../../apps/server/test/database.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
+import { eventually } from '../../../../apps/server/test/waiting.ts'
 import { startPostgresProxy } from '../../../../test/postgres-proxy.ts'
 import { runHere } from '../../test/here.ts'
 import { type Ended, outlast } from '../../test/program.ts'
@@ -126,6 +127,10 @@ describe('the way to the server', { concurrency: true }, () => {
     t.after(proxy.close)
     const { url } = await startServer(t, { databaseUrl: proxy.url })
     proxy.refuse()
+    await eventually(async () => {
+      const { database } = (await (await fetch(`${url}/health`)).json()) as { database: string }
+      return database !== 'ok'
+    })
     const { code, last } = await examined(['--url', url])
     assert.deepEqual([code, last.check, last.verdict], [1, 'database', 'wrong'])
     proxy.pass()
