@@ -118,6 +118,7 @@ export type {
   SessionState,
   SessionStatus,
   SessionToken,
+  SessionTokenInfo,
   StartSessionInput,
   StatFile,
   StreamQuery,
