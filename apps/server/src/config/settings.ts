@@ -223,8 +223,7 @@ export const settings = {
     ...wholeNumber(1_000, 0, 1_000_000_000),
   },
   SCHEDULE_INTERVAL_MIN_SECONDS: {
-    about:
-      'Least time between two times of a schedule, checked when its expression is set; with authentication only',
+    about: 'Shortest interval that a new schedule expression may have; with authentication only',
     ...wholeNumber(60, 1, 86_400),
   },
   SCHEDULE_EXECUTIONS_DAYS: {
