@@ -155,13 +155,6 @@ export const mutants: Mutant[] = [
     tests: ['test/cluster/retry.test.ts'],
   },
   {
-    name: 'a remembered conversation is believed too far',
-    file: 'runtime/open-turn.ts',
-    from: 'kept && kept.sequence < taken.turn_from ? kept',
-    to: 'kept ? kept',
-    tests: ['apps/server/src/runtime/on-busy.test.ts'],
-  },
-  {
     name: 'a stream resumes one event too far',
     file: 'http/sse.ts',
     from: 'const read = { after: position.sequence,',

@@ -49,6 +49,7 @@ const calls = ['safe', 'unsafe'].map((name) => ({ name, arguments: {} }))
 
 test('a model is called and a tool runs only after the intent is stored', async (t) => {
   const begun: [string, number][] = []
+  const tooEarly = Promise.withResolvers<void>()
   let look = async (_what: string, _type: string) => {}
   const capability = toolsThat((name) => look(name, 'tool.started'))
   const server = await startServer(t, { capabilities: [capability] })
@@ -61,11 +62,13 @@ test('a model is called and a tool runs only after the intent is stored', async 
   const { id } = await createSession(server, { agent_id: agent.id })
   look = async (what, wanted) => {
     const types = typesOf(await eventsOf(server, id))
-    begun.push([what, types.filter((type) => type === wanted).length])
+    const intents = types.filter((type) => type === wanted).length
+    begun.push([what, intents])
+    if (intents === 0) tooEarly.resolve()
   }
   const stream = await follow(t, server.url, { sessionId: id })
   await post(server, id, 'hello')
-  await stream.event('session.idled')
+  await Promise.race([stream.event('session.idled'), tooEarly.promise])
   assert.deepEqual(begun.toSorted(), [
     ['model', 1],
     ['model', 2],
