@@ -95,3 +95,11 @@ export function createShares(limits: ShareLimits, busy: () => Error): Shares {
     },
   }
 }
+
+/** Waits for a slot; the result frees it. */
+export function slotOf(shares: Shares, owner: string, signal: AbortSignal): Promise<() => void> {
+  return new Promise((resolve, reject) => {
+    const hold = () => new Promise<void>(resolve)
+    shares.run(owner, hold, signal).catch(reject)
+  })
+}

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { ApiError } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
+import { createShares, slotOf } from '../shares.ts'
 import { recordAudit } from '../store/audit-log.ts'
 import type { Bus } from '../store/bus.ts'
 import { openUnit, type Unit } from '../store/database.ts'
@@ -18,6 +19,30 @@ import { changesOf } from './told-changes.ts'
 /** A request in one transaction: its effect, its Idempotency-Key, its entry in the audit log. */
 type Held = { unit: Unit; key: IdempotencyKey | undefined; finished: () => void }
 
+/** Connections that the transactions of one organization leave to others, and how long one waits for its turn. */
+const connectionsLeft = 2
+const slotWaitMs = 2_500
+const busy = () => new ApiError('rate_limited', '1', undefined, 1)
+
+/** Gives organizations turns at the connections of the node. Contract: throws 429 after 2.5 s. */
+function createTurns(connections: number) {
+  const shares = createShares(
+    {
+      slots: Number.POSITIVE_INFINITY,
+      slotsEach: Math.max(1, connections - connectionsLeft),
+      waitingMax: Number.POSITIVE_INFINITY,
+      waitingEachMax: 1_000,
+    },
+    busy,
+  )
+  return async ({ principal: { kind, orgId } }: FastifyRequest): Promise<() => void> => {
+    if (kind === 'anonymous') return () => {}
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(busy()), slotWaitMs)
+    return slotOf(shares, orgId, late.signal).finally(() => clearTimeout(timer))
+  }
+}
+
 const held = new WeakMap<FastifyRequest, Held>()
 
 /**
@@ -26,14 +51,21 @@ const held = new WeakMap<FastifyRequest, Held>()
  */
 export function runInUnits(app: FastifyInstance, { db: database, bus }: Node): void {
   const underWay = new Map<string, Promise<void>>()
+  const takeTurn = createTurns(database.pool.options.max)
 
   async function begin(request: FastifyRequest, reply: FastifyReply) {
     request.db = database
     request.committed = []
     const key = givenKey(request)
     if (key === undefined && !isAudited(request)) return
-    const finished = key ? await waitTurn(underWay, key) : () => {}
+    const leaveKey = key ? await waitTurn(underWay, key) : () => {}
+    let leaveTurn = () => {}
+    const finished = () => {
+      leaveKey()
+      leaveTurn()
+    }
     try {
+      leaveTurn = await takeTurn(request)
       const unit = await openUnit(database.pool)
       held.set(request, { unit, key, finished })
       if (key) {

@@ -1,4 +1,4 @@
-import { createShares, type Shares } from '../shares.ts'
+import { createShares, slotOf } from '../shares.ts'
 import { type ByteAccount, createAccount } from './byte-account.ts'
 import { withBody } from './response-body.ts'
 
@@ -82,14 +82,6 @@ export function createFetchBudgets(): FetchBudgets {
 }
 
 type TakeSlot = (signal: AbortSignal) => Promise<() => void>
-
-/** Waits for a slot; the result frees it. */
-function slotOf(shares: Shares, owner: string, signal: AbortSignal): Promise<() => void> {
-  return new Promise((resolve, reject) => {
-    const hold = () => new Promise<void>(resolve)
-    shares.run(owner, hold, signal).catch(reject)
-  })
-}
 
 type Within = { account: ByteAccount; takeSlot: TakeSlot; ending: AbortSignal }
 
