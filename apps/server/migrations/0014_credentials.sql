@@ -3,7 +3,6 @@ alter table api_keys add column ancestors uuid[] not null default '{}';
 alter table api_keys add column parent_id uuid
   generated always as (ancestors[cardinality(ancestors)]) stored;
 alter table api_keys add foreign key (org_id, parent_id) references api_keys (org_id, id) on delete cascade;
-create index api_keys_by_parent on api_keys (org_id, parent_id) where parent_id is not null;
 
 -- True for the account that the settings' administrator signs in to. Any other account of that address was made by someone
 -- else, and loses its credentials before the administrator gets it.

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { test } from 'node:test'
+import { root } from './sources.ts'
+
+const folder = path.join(root, 'apps/server/migrations')
+/** Checksums of the migrations, by name. A line is added with each new one, and none is ever changed. */
+const listed = JSON.parse(readFileSync(path.join(root, 'test/checks/migrations.json'), 'utf8'))
+/** Release 0.1 built its indexes in transactions. */
+const lastOfFirstRelease = '0013'
+
+const migrations = readdirSync(folder)
+  .sort()
+  .map((name) => ({
+    name,
+    text: readFileSync(path.join(folder, name), 'utf8').replaceAll('\r\n', '\n'),
+  }))
+
+test('no migration was changed after it was listed, and each is listed', () => {
+  const found = migrations.map(({ name, text }) => [
+    name,
+    createHash('sha256').update(text).digest('hex'),
+  ])
+  assert.deepEqual(Object.fromEntries(found), listed)
+})
+
+test('migrations have different numbers, without gaps', () => {
+  const numbers = migrations.map(({ name }) => Number(name.slice(0, 4)))
+  assert.deepEqual(
+    numbers,
+    numbers.map((_, index) => index + 1),
+  )
+})
+
+test('an index of a table that is in use is built concurrently, in a file of its own', () => {
+  for (const { name, text } of migrations) {
+    if (name.slice(0, 4) <= lastOfFirstRelease) continue
+    const created = [...text.matchAll(/create table (\w+)/g)].map(([, table]) => table)
+    const indexed = [...text.matchAll(/create (?:unique )?index (?!concurrently)\w+ on (\w+)/g)]
+    for (const [, table] of indexed)
+      assert.ok(created.includes(table), `${name}: index on ${table}`)
+    const isConcurrent = text.startsWith('-- concurrently\n')
+    assert.equal(isConcurrent, /index concurrently if not exists/.test(text), name)
+    if (isConcurrent) assert.equal(text.match(/;/g)?.length, 1, `${name} has one statement`)
+  }
+})
