@@ -15,6 +15,8 @@ export type Shares = {
    * free; `work` has not begun then.
    */
   run: <T>(owner: string, work: () => Promise<T>, signal?: AbortSignal) => Promise<T>
+  /** How much work waits for a slot. */
+  waiting: () => number
 }
 
 type Waiter = () => void
@@ -83,6 +85,7 @@ export function createShares(limits: ShareLimits, busy: () => Error): Shares {
   }
 
   return {
+    waiting: () => waitingCount,
     async run(owner, work, signal) {
       signal?.throwIfAborted()
       if (hasSlot(owner) && !waiting.has(owner)) take(owner)

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { type EventPosition, eventId, idInside, timeOf } from '../ids.ts'
 import type { Node } from '../runtime/node.ts'
 import type { Shares } from '../shares.ts'
@@ -23,7 +23,7 @@ import type { EventView } from './token-view.ts'
 const batchSize = 200
 /** A client that keeps up gets larger pages, and one that does not smaller ones. */
 const pageBytesMin = 32 * 1024
-const pageBytesMax = 256 * 1024
+const pageBytesMax = 128 * 1024
 const busyPauseMs = 250
 const unverified = -1
 
@@ -121,7 +121,7 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
       if (!placed) await reads.run(options.orgId, findPlace)
       while (!frames.isOver() && !isFull() && (behind || liveIsDue())) {
         if (!isVerified() && !(await reads.run(options.orgId, verify))) return await endLost()
-        if (behind) await reads.run(options.orgId, catchUp)
+        if (behind) await reads.run(options.orgId, catchUpAndRest)
         else sendLive(node.bus.liveMessage(sessionId)!)
         if (!behind) askOnce()
       }
@@ -189,6 +189,13 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
     const message = node.bus.liveMessage(sessionId)
     if (!message || options.deltas.length === 0) return false
     return message.sequence === running && position.offset < message.length
+  }
+
+  /** While other streams wait, the slot rests for as long as the read took: turns and requests keep half of the time. */
+  async function catchUpAndRest() {
+    const begun = performance.now()
+    await catchUp()
+    if (reads.waiting() > 0) await sleep(performance.now() - begun)
   }
 
   /**

@@ -25,7 +25,7 @@ export type Streams = {
 }
 
 /** Of the connections of a node to its database, the rest is for requests and turns. */
-const readsAtOnce = 2
+const readsAtOnce = 1
 const readLimits = {
   slots: readsAtOnce,
   slotsEach: readsAtOnce,
