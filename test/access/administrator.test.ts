@@ -21,7 +21,7 @@ type Server = { url: string; call: Call }
 const boss = 'boss@corp.example'
 const noAdmin = { AUTH_ADMIN_EMAIL: '', AUTH_ADMIN_PASSWORD: '' }
 
-/** Every credential that somebody can have: sign-in, key, key of a key, session tokens of each. */
+/** Every credential that a person can have: sign-in, key, key of a key, session tokens of each. */
 async function credentialsOf(server: Server, person: Person) {
   const key = await createKey(server, person)
   const child = await createKey(server, key)
@@ -79,7 +79,7 @@ test('an account that becomes the administrator loses every credential that it h
   )
   await runSql(databaseUrl, identity)
 
-  // Nor do the settings give the account back to whoever made it.
+  // Nor do the settings give the account back to the person who made it.
   const after = await restart(t, databaseUrl, '')
   expectStatus(await login(after, boss, stranger.password), 401, 'invalid_login')
 })

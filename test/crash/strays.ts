@@ -1,4 +1,4 @@
-/** Imported before a program: SIGUSR2 makes a promise that nobody handles fail, SIGWINCH an exception that nobody catches. */
+/** Imported before a program: SIGUSR2 causes an unhandled rejection, SIGWINCH an uncaught exception. */
 process.on('SIGUSR2', () => {
   Promise.reject(new Error('a stray rejection'))
 })

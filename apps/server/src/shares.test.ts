@@ -5,7 +5,7 @@ import { createShares } from './shares.ts'
 const limits = { slots: 2, slotsEach: 2, waitingMax: 10, waitingEachMax: 10 }
 const busy = () => new Error('busy')
 
-/** Work of owners that ends when it is told to; `begun` names the owners in the order in which they were served. */
+/** Work of owners that ends on demand; `begun` names the owners in the order in which they were served. */
 function gated(given: Partial<typeof limits> = {}) {
   const shares = createShares({ ...limits, ...given }, busy)
   const begun: string[] = []

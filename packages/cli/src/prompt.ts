@@ -36,7 +36,7 @@ export function ask(
   return new Promise((resolve, reject) => {
     let answer: string | undefined
     lines.once('line', (line) => {
-      // At the end of the input readline passes on what nobody confirmed with Enter.
+      // At the end of the input readline passes on a line without Enter.
       if (!stdin.readableEnded) answer = line
       lines.close()
     })

@@ -20,7 +20,7 @@ export type Quotas = {
   checkSessions: (orgId: string) => Promise<void> | undefined
   /** `bytes`: what is about to be stored, where that is known to be much. */
   checkStorage: (orgId: string, bytes?: number) => Promise<void> | undefined
-  /** What is known is read anew: commits may be lost. */
+  /** Cached revisions are read again: commits may be lost. */
   forget: () => void
 }
 

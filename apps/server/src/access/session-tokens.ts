@@ -6,7 +6,7 @@ import { levelOf, levelOfKey, type Principal } from './principal.ts'
 import type { Tokens } from './tokens.ts'
 
 /**
- * Who a session token stands for, and when it must be read again.
+ * Grants of a session token, and when they must be read again.
  * Contract: throws 401 when it has ended, or what made it has; its level is never above its maker's level of today.
  */
 export async function readSessionToken(db: Db, tokens: Tokens, token: string) {

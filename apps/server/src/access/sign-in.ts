@@ -44,7 +44,7 @@ const attemptsPerEmail = 10
 const attemptsPerAddress = 100
 const signupsPerAddress = 30
 
-/** Whether somebody whom nobody invited may come in. */
+/** Whether sign-up without an invitation is open. */
 export const allowsSignUp = ({ AUTH_MODE: mode, AUTH_DISABLE_SIGNUP: isOff }: Config) =>
   mode === 'full' && !isOff
 
@@ -261,7 +261,7 @@ const userEntry = (
   ...visitor,
 })
 
-/** Records what somebody did, in every organization of theirs. */
+/** Records an action of a person in each of the person's organizations. */
 async function recordOf(db: Db, account: Account, action: string, visitor: Visitor) {
   const orgIds = (await membershipsOf(db, account.id)).map(({ org_id }) => org_id)
   await recordAudit(db, orgIds, userEntry(account, action, visitor))

@@ -22,7 +22,7 @@ export function parseHost(text: string): Host | undefined {
 
 /**
  * True for a host that only this machine can reach: `localhost`, `::1`, or an IPv4 address of 127.0.0.0/8.
- * Contract: exact. A name that only begins like an address belongs to whoever registered it.
+ * Contract: exact. A name that only begins like an address belongs to its registrant.
  */
 export const isLoopback = (name: string): boolean =>
   name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'))

@@ -1,8 +1,11 @@
-import type { FastifyInstance } from 'fastify'
+import { setImmediate } from 'node:timers/promises'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ApiError, invalidAt } from '../errors.ts'
 import { checkValueCount } from './json-size.ts'
 
 const depthMax = 100
+/** Between the steps for a longer text, other requests have their turn. */
+const largeLength = 256 * 1024
 
 /** JSON bodies only, without prototype tricks, not too deep, all text well-formed. An empty body is none. */
 export function parseJsonBodies(app: FastifyInstance): void {
@@ -11,21 +14,22 @@ export function parseJsonBodies(app: FastifyInstance): void {
   app.addContentTypeParser<string>(
     'application/json',
     { parseAs: 'string' },
-    (request, text, done) => {
-      if (text.trim() === '') return done(null, undefined)
-      try {
-        checkValueCount(text)
-      } catch (problem) {
-        return done(problem as Error)
-      }
-      parse(request, text, (error, value) => {
-        if (error) return done(new ApiError('invalid_json'))
-        try {
-          done(null, storable(value, request.routeOptions.config.allowsNul))
-        } catch (problem) {
-          done(problem as Error)
-        }
+    async (request: FastifyRequest, text: string) => {
+      if (text.trim() === '') return undefined
+      const rest = () => (text.length > largeLength ? setImmediate() : undefined)
+      await rest()
+      checkValueCount(text)
+      await rest()
+      const value = await new Promise((resolve, reject) => {
+        parse(request, text, (error, value) => {
+          if (error) reject(new ApiError('invalid_json'))
+          else resolve(value)
+        })
       })
+      await rest()
+      const body = storable(value, request.routeOptions.config.allowsNul)
+      await rest()
+      return body
     },
   )
 }

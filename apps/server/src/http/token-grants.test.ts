@@ -37,7 +37,7 @@ async function tokenFor(mine: Mine, sessionId: string, body: object = {}) {
 
 type EndUser = Awaited<ReturnType<typeof tokenFor>>
 
-/** Posts as somebody, and waits until the session is idle again. */
+/** Posts as a person, and waits until the session is idle again. */
 async function turn(
   t: TestContext,
   by: Mine | EndUser,

@@ -43,7 +43,7 @@ const notAllowed = (host: string) =>
 const ownService = (host: string, port: number) =>
   refusal(`${host}:${port} is this server itself, or its database, which no setting opens.`)
 
-/** Who may know what is in the operator's network is told why an address fails; all others read this. */
+/** Operators read why an address fails; all other callers read this text. */
 const veiled = (host: string) => refusal(`${host} is not a public address, or does not answer.`)
 
 export type Outbound = {

@@ -125,7 +125,7 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
     }
   }
 
-  /** Brings what runs to what is wanted. A runner that gave up is started anew. */
+  /** Starts or stops the runner as wanted. A runner that gave up is replaced. */
   function change() {
     changing = changing.then(async () => {
       const isWanted = !stopping && !paused

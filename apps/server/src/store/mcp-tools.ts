@@ -32,7 +32,7 @@ export const listHashOf = (hashes: ToolHashes) => hashOf(JSON.stringify(hashes))
 
 export type Reviewed = { tool_hashes: ToolHashes | null; reviewed_hashes: ToolHashes | null }
 
-/** The tools that are new or changed since somebody reviewed the list. Contract: pure. */
+/** The tools that are new or changed since the list was reviewed. Contract: pure. */
 export function changedTools({ tool_hashes: now, reviewed_hashes: before }: Reviewed): string[] {
   if (!now || !before) return []
   return Object.keys(now).filter(

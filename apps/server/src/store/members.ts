@@ -26,7 +26,7 @@ export async function addMember(db: Db, orgId: string, userId: string, role: Rol
   await recordChange(db, subjectOf.user(userId))
 }
 
-/** Makes somebody an owner, whatever they were. */
+/** Makes a member an owner. */
 export async function makeOwner(db: Db, orgId: string, userId: string) {
   await db.kysely
     .insertInto('members')

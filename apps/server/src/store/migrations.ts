@@ -6,7 +6,7 @@ import type { Log } from '../log.ts'
 import { DatabaseUnusableError } from './unusable.ts'
 
 const directory = new URL('../../migrations/', import.meta.url)
-/** A statement that waits for a table keeps everybody else from it, so it waits this long at most, and tries again later. */
+/** A statement that waits for a table blocks all later ones, so it waits this long at most and is retried. */
 const lockTimeoutMs = 1_000
 const pauseMs = 2_000
 const waitMsMax = 15 * 60_000
@@ -104,7 +104,7 @@ const record = (client: pg.Client, { name, checksum }: Migration) =>
     [name, checksum],
   )
 
-/** Builds an index without keeping anybody from the table. One that was left half-built is built again. */
+/** Builds an index without blocking writes to the table. An invalid index of an earlier attempt is built again. */
 async function buildIndex(client: pg.Client, { text }: Migration) {
   const [, index] = indexName.exec(text)!
   const { rows } = await client.query<{ count: number }>(

@@ -86,7 +86,7 @@ export function createReader(
   }
 
   function onLine(line: string): void {
-    // At the end of the input readline passes on what nobody confirmed with Enter.
+    // At the end of the input readline passes on a line without Enter.
     if (stdin.readableEnded) return
     const isContinued = line.endsWith('\\') && !answering
     if (isPasting || isContinued) {
