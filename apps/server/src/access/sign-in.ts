@@ -119,10 +119,13 @@ async function recordFailure(db: Db, email: string, visitor: Visitor) {
     actor_name: null,
     action: 'login_failed',
     target: account?.id ?? null,
-    details: { email: normalEmail(email) },
+    details: { email: addressShape.test(email) ? normalEmail(email) : null },
     ...visitor,
   })
 }
+
+/** What has no such shape may be a password that was typed into the wrong field, and is not recorded. */
+const addressShape = /^[^\s@]+@[^\s@]+\.[^\s@]+$/
 
 type Registration = Password & { name: string; invitation?: string | null | undefined }
 
