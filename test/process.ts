@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Call, caller, simulation } from '../apps/server/test/server.ts'
+import { type Call, caller, masterKey, simulation } from '../apps/server/test/server.ts'
 
 const main = fileURLToPath(new URL('../apps/server/start.js', import.meta.url))
 
@@ -70,7 +70,14 @@ const onThisNode = (env: Record<string, string>, entry: string): Command => ({
 function launch({ program, args, env, ...where }: Command) {
   const child = spawn(program, args, {
     ...where,
-    env: { PORT: '0', LOG_LEVEL: 'warn', SHUTDOWN_GRACE_MS: '1000', ...simulation, ...env },
+    env: {
+      PORT: '0',
+      LOG_LEVEL: 'warn',
+      SHUTDOWN_GRACE_MS: '1000',
+      ...simulation, // As the servers in the test's own process, which may work on the same database.
+      ...(env.DATABASE_URL !== undefined && { SECRETS_ENCRYPTION_KEY: masterKey }),
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let text = ''

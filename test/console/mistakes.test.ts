@@ -71,6 +71,8 @@ test('a provider of each type is added, and an address that is none is told at i
   const dialog = page.getByRole('dialog', { name: 'My OpenAI' })
   await dialog.getByText("The vendor's own is https://api.openai.com/v1.").waitFor()
   await dialog.getByLabel('Base URL').fill('https://api.openai.com/v1')
+  // A key is bound to the address that it was entered for.
+  await dialog.getByLabel('API key').fill('a-key-of-somebody')
   await dialog.getByRole('button', { name: 'Save' }).click()
   await own.getByText('models.example.com').waitFor({ state: 'detached' })
   assert.equal((await page.content()).includes('a-key-of-somebody'), false)

@@ -25,9 +25,9 @@ const portMax = 65_535
  */
 export function readPrivateHost(text: string): PrivateHost {
   const [, purpose, address = '', port, organization = 'default'] = shape.exec(text) ?? []
-  const host = address.replace(/^\[|\]$/g, '')
+  const host = address.replace(/^\[|\]$/g, '').toLowerCase()
   const isKnown = purpose === undefined || (purposes as readonly string[]).includes(purpose)
-  const isAddress = host.includes(':') ? isIP(host) === 6 : host !== ''
+  const isAddress = host.includes(':') ? isIP(host) === 6 : /^[^*]+$/.test(host)
   const isPort = port === undefined || (Number(port) > 0 && Number(port) <= portMax)
   if (!isKnown || !isAddress || !isPort) {
     throw new Error(

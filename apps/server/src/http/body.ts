@@ -40,9 +40,11 @@ export function parseTextBodies(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, (_request, bytes, done) => {
     try {
-      done(null, decoder.decode(bytes))
-    } catch {
-      done(invalidAt('body', 'is not text in UTF-8'))
+      const text = decoder.decode(bytes)
+      if (/^\s*[{[]/.test(text)) checkValueCount(text)
+      done(null, text)
+    } catch (problem) {
+      done(problem instanceof ApiError ? problem : invalidAt('body', 'is not text in UTF-8'))
     }
   })
 }

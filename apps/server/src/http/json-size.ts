@@ -24,13 +24,10 @@ export function checkValueCount(json: string): void {
 
 /** The index of the quote that ends the string which begins at `start`; the end of the text for one without an end. */
 function endOfString(json: string, start: number): number {
-  const quoteAt = json.indexOf('"', start + 1)
-  if (quoteAt < 0) return json.length
-  if (json.charCodeAt(quoteAt - 1) !== backslash) return quoteAt
-  for (let at = start + 1; at < json.length; at += 1) {
-    const code = json.charCodeAt(at)
-    if (code === quote) return at
-    if (code === backslash) at += 1
+  for (let at = json.indexOf('"', start + 1); at >= 0; at = json.indexOf('"', at + 1)) {
+    let escapes = 0
+    while (json.charCodeAt(at - 1 - escapes) === backslash) escapes += 1
+    if (escapes % 2 === 0) return at
   }
   return json.length
 }

@@ -99,3 +99,48 @@ test('bounds the bodies that a caller sends at once, and not those of others', a
   for (const { destroy } of uploads) destroy()
   await untilStatus(() => key.call('POST', `${path}/later.txt`, big), 201)
 })
+
+/** Sends the head of a request that declares 2 MiB, and one byte of its body. */
+function beginRequest(t: TestContext, url: string, headers: Record<string, string> = {}) {
+  const { hostname, port, pathname } = new URL(url)
+  const method = headers.accept ? 'GET' : 'POST'
+  const begun = request({
+    hostname,
+    port,
+    method,
+    path: pathname,
+    headers: {
+      'content-type': 'application/json',
+      'content-length': `${2 * mebibyte}`,
+      ...headers,
+    },
+  })
+  begun.on('error', () => {})
+  begun.write('[')
+  t.after(() => begun.destroy())
+  return once(begun, 'response') as Promise<[IncomingMessage]>
+}
+
+test('large bodies of unknown routes, and lengths that streams declare, take nothing from others', async (t) => {
+  const server = await startGuarded(t, { env: { CONNECTIONS_PER_ADDRESS: '2000' } })
+  const person = await registerPerson(server)
+  const { id } = await createSession(
+    { url: server.url, call: person.call },
+    {
+      agent_id: expectStatus(await person.call('GET', '/v1/agents'), 200).data[0].id,
+    },
+  )
+  const unknown = await Promise.all(
+    Array.from({ length: 300 }, () => beginRequest(t, `${server.url}/nope`)),
+  )
+  assert.deepEqual([...new Set(unknown.map(([{ statusCode }]) => statusCode))], [404])
+  const stream = { accept: 'text/event-stream', authorization: person.bearer }
+  const streams = await Promise.all(
+    Array.from({ length: 100 }, () =>
+      beginRequest(t, `${server.url}/v1/sessions/${id}/sse`, stream),
+    ),
+  )
+  assert.deepEqual([...new Set(streams.map(([{ statusCode }]) => statusCode))], [200])
+  const message = { content: [{ type: 'text', text: 'x'.repeat(100_000) }] }
+  expectStatus(await person.call('POST', `/v1/sessions/${id}/messages`, { message }), 201)
+})

@@ -8,20 +8,28 @@ const bytesMax = { caller: 96 * mebibyte, organization: 192 * mebibyte, node: 51
 /** Smaller bodies are bounded by the limits for requests and connections. */
 const smallBytes = 64 * 1024
 
+/** Their bodies are not read, so that a declared length means nothing: a stream would hold it for as long as it is open. */
+const withoutBody = new Set(['GET', 'HEAD'])
+const node = 'node'
+
 type Owner = { name: string; max: number }
 
 /**
  * Bounds the bodies that callers send at once, by the size that they declare.
- * Contract: a body alone is never refused, whatever its size; answers 429 `too_many_uploads` before the body is read.
+ * Contract: a body alone is never refused, nor the first one of an organization; answers 429 `too_many_uploads` before the body is read.
  */
 export function boundUploads(app: FastifyInstance, config: Config): void {
   const held = new Map<string, number>()
   app.addHook('preParsing', (request, reply, payload, done) => {
     const bytes = declaredBytes(request)
-    if (bytes <= smallBytes) return done(null, payload)
+    if (bytes <= smallBytes || withoutBody.has(request.method)) return done(null, payload)
+    // No route for callers without a principal takes large bodies, and the accounts of others are not theirs to use.
+    if (!request.principal) return done(refusalOf(request), payload)
     const owners = ownersOf(request, config)
     const isFull = ({ name, max }: Owner) => held.has(name) && held.get(name)! + bytes > max
-    if (owners.some(isFull)) return done(new ApiError('too_many_uploads'), payload)
+    const isFirst = owners.some(({ name }) => name !== node && !held.has(name))
+    const full = owners.filter(isFull).filter(({ name }) => name !== node || !isFirst)
+    if (full.length > 0) return done(new ApiError('too_many_uploads'), payload)
     for (const { name } of owners) held.set(name, (held.get(name) ?? 0) + bytes)
     reply.raw.once('close', () => {
       for (const { name } of owners) {
@@ -41,10 +49,15 @@ function declaredBytes({ headers, routeOptions }: FastifyRequest): number {
   return Math.min(Number(length ?? 0), routeOptions.bodyLimit)
 }
 
+function refusalOf({ is404, url }: FastifyRequest) {
+  if (is404) return new ApiError('route_not_found', url.split('?')[0]!.slice(0, 200))
+  return new ApiError('body_too_large', String(smallBytes))
+}
+
 function ownersOf({ principal }: FastifyRequest, { AUTH_MODE: mode }: Config): Owner[] {
-  const node = { name: 'node', max: bytesMax.node }
-  if (mode === 'none' || !principal) return [node]
+  const all = { name: node, max: bytesMax.node }
+  if (mode === 'none') return [all]
   const { kind, id, sessionId, orgId } = principal
   const caller = { name: `${kind} ${sessionId ?? id}`, max: bytesMax.caller }
-  return [node, { name: orgId, max: bytesMax.organization }, caller]
+  return [all, { name: orgId, max: bytesMax.organization }, caller]
 }
