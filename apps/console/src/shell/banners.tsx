@@ -1,20 +1,14 @@
 import { Button } from '@mantine/core'
 import { useNetwork } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
-import { lazy, Suspense } from 'react'
 import { outlast } from '../client.ts'
-import { useUnsent } from '../sessions/outbox.ts'
-
-const UnsentBanner = lazy(() =>
-  import('./unsent-banner.tsx').then((all) => ({ default: all.UnsentBanner })),
-)
+import { UnsentBanner } from './unsent-banner.tsx'
 
 const againMs = 60_000
 
 /** What a person must know wherever they are: that nothing arrives, or that this page is of another version. */
 export function Banners() {
   const { online } = useNetwork()
-  const unsent = useUnsent()
   const health = useQuery({
     queryKey: ['health'],
     queryFn: () => outlast.health.get(),
@@ -27,7 +21,7 @@ export function Banners() {
       {!online && (
         <div className="banner">You are offline. What is shown may be old until you are back.</div>
       )}
-      <Suspense>{unsent.length > 0 && <UnsentBanner unsent={unsent} />}</Suspense>
+      <UnsentBanner />
       {isOld && (
         <div className="banner">
           <span>

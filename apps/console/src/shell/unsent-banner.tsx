@@ -1,10 +1,11 @@
 import { Anchor } from '@mantine/core'
 import { Link, useLocation } from '@tanstack/react-router'
-import type { Outgoing } from '../sessions/outbox.ts'
+import { type Outgoing, useUnsent } from '../sessions/outbox.ts'
 import { Unsent } from '../sessions/outgoing.tsx'
 
 /** Messages that were not sent and that the screen does not show: no session has them yet, or another one. */
-export function UnsentBanner({ unsent }: { unsent: readonly Outgoing[] }) {
+export function UnsentBanner() {
+  const unsent = useUnsent()
   const { pathname } = useLocation()
   const created = unsent.filter(({ sessionId }) => sessionId === null)
   const elsewhere = unsent.filter(

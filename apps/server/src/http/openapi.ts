@@ -153,6 +153,7 @@ function responsesOf(route: RouteOptions, body: Body) {
     ...(route.config?.ifMatch ? [412] : []),
     ...(method === 'GET' ? [] : [413, 415]),
     ...(url.startsWith('/v1/') ? [429] : []),
+    400,
     431,
     500,
     503,
