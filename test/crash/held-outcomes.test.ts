@@ -27,7 +27,8 @@ async function stage(t: TestContext, fault: (label: string) => Fault | undefined
   const agent = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
   const { id } = await createSession(server, { agent_id: agent.id })
   const stream = await follow(scope, server.url, { sessionId: id })
-  return { server, id, stream, cancel: () => server.call('POST', `/v1/sessions/${id}/cancel`) }
+  const cancel = () => server.call('POST', `/v1/sessions/${id}/cancel`)
+  return { server, id, stream, cancel, proxy }
 }
 
 /** Keeps some of the appends back: the first of them until a cancel is committed, each until `release`. */
@@ -112,6 +113,32 @@ test('a message that arrives between a cancel and the end of its turn is answere
   assert.deepEqual(
     ['turn.cancelled', 'output.message.completed', 'turn.completed', 'session.idled'].map(count),
     [1, 2, 1, 1],
+  )
+})
+
+test('an append whose answer is lost after a cancel is not stored again with the cancel', async (t) => {
+  const stored = Promise.withResolvers<void>()
+  const never = new Promise<void>(() => {})
+  let appends = 0
+  const { server, id, stream, cancel, proxy } = await stage(t, (label) => {
+    if (label !== 'append-events') return undefined
+    appends += 1
+    if (appends !== 2) return undefined
+    return { when: 'late', sent: Promise.resolve(), made: stored.resolve, answered: never }
+  })
+  await post(server, id, scripted(add, { text: 'never' }))
+  await stored.promise
+  const cancelled = cancel()
+  await stream.event('turn.cancelled')
+  proxy.cut()
+  await cancelled
+  await stream.event('session.idled')
+  const events = await eventsOf(server, id)
+  auditLog(events)
+  const count = (wanted: string) => typesOf(events).filter((type) => type === wanted).length
+  assert.deepEqual(
+    ['llm.generation', 'output.message.completed', 'reason.completed', 'tool.started'].map(count),
+    [1, 1, 1, 1],
   )
 })
 

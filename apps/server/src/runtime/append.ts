@@ -93,6 +93,12 @@ async function findEnd(turn: Turn, { events, ending }: Appending): Promise<Appen
   return { sequence: sequence + length - 1, added: events.length + length, ended: true, ts }
 }
 
+/** True when an append of the turn's drafts was made, and its answer lost: an append is all or nothing. */
+export async function areDraftsStored(turn: Turn): Promise<boolean> {
+  const [first] = turn.drafts
+  return first !== undefined && (await findEvent(turn, first.stored)) !== undefined
+}
+
 async function findEvent({ node, run, ...turn }: Turn, wanted: NewEvent) {
   const read = { after: turn.sequence, limit: Number.MAX_SAFE_INTEGER }
   const rows = await readEvents(node.db, run.sessionId, read)

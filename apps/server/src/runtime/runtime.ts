@@ -12,7 +12,7 @@ import {
   takeTurn,
 } from '../store/turns.ts'
 import { expireCalls } from './answers.ts'
-import { throughOutages } from './append.ts'
+import { areDraftsStored, throughOutages } from './append.ts'
 import { type Kept, nothingKept, settleCancel } from './cancel.ts'
 import { discoverDue } from './discover.ts'
 import { endLive, lastOf, type Turn } from './journal.ts'
@@ -301,7 +301,8 @@ async function afterFence(
     if (isLost) warnOfLost(turn, current.sequence)
     if (current.turn_id !== run.turnId) return
     if (current.turn_cancelled) {
-      return settleCancel(node, run, turn && !isLost ? keptOf(turn) : nothingKept)
+      const isHeld = turn !== undefined && !isLost && !(await areDraftsStored(turn))
+      return settleCancel(node, run, isHeld ? keptOf(turn) : nothingKept)
     }
     if (current.turn_node !== node.id) return
     const again = { ...run, attempt: current.turn_attempt }
