@@ -52,7 +52,14 @@ export async function startCommand(command: Command): Promise<ServerProcess> {
 }
 
 /** A start that is meant to fail: its exit code and what it printed. */
-export const startFails = (env: Record<string, string>) => runCommand(onThisNode(env, main))
+export async function startFails(env: Record<string, string>) {
+  const run = launch(onThisNode(env, main))
+  run.child.stdout!.on('data', () => {
+    if (run.output().includes('is ready')) run.child.kill('SIGKILL')
+  })
+  const [code] = await once(run.child, 'close')
+  return { code: code as number | null, output: run.output() }
+}
 
 /** A command that comes to an end: its exit code and what it printed. */
 export async function runCommand(command: Command) {

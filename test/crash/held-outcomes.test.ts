@@ -142,6 +142,26 @@ test('an append whose answer is lost after a cancel is not stored again with the
   )
 })
 
+test('a turn goes on in the same attempt when messages arrive before each of its ends', async (t) => {
+  const { holds, fault } = holdAppends(2, 3, 4)
+  const labels: string[] = []
+  const { server, id, stream } = await stage(t, (label) => {
+    labels.push(label)
+    return fault(label)
+  })
+  await post(server, id, scripted({ text: 'first' }))
+  for (const [index, { begun, release }] of holds.entries()) {
+    await begun
+    await post(server, id, scripted({ text: `late ${index}` }))
+    release()
+  }
+  await stream.event('session.idled')
+  const events = await eventsOf(server, id)
+  auditLog(events)
+  assert.equal(typesOf(events).filter((type) => type === 'turn.completed').length, 2)
+  assert.ok(!labels.includes('release-turn'), 'no attempt is given up')
+})
+
 /** Events of which a turn with one tool has one each. */
 const once = [
   'turn.started',

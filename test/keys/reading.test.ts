@@ -132,7 +132,10 @@ test('master keys that do not fit together stop the start, and are not repeated'
     [{ ...onlyV2, SECRETS_ENCRYPTION_KEY_PREVIOUS: v2 }, /two keys have the id kek-v2/],
     [{ ...onlyV2, SECRETS_ENCRYPTION_KEY_PREVIOUS: secret }, /PREVIOUS must list keys/],
     [{ SECRETS_ENCRYPTION_KEY: secret }, /SECRETS_ENCRYPTION_KEY must look like/],
-    [{ SECRETS_ENCRYPTION_KEY_PREVIOUS: v2 }, /PREVIOUS needs SECRETS_ENCRYPTION_KEY/],
+    [
+      { SECRETS_ENCRYPTION_KEY: '', SECRETS_ENCRYPTION_KEY_PREVIOUS: v2 },
+      /PREVIOUS needs SECRETS_ENCRYPTION_KEY/,
+    ],
   ]
   for (const [env, said] of cases) {
     const { code, output } = await startFails({ ...env, DATABASE_URL: databaseUrl })

@@ -36,7 +36,6 @@ import { bindSealed } from './store/key-rotation.ts'
 import { checkMasterKeys } from './store/master-keys.ts'
 import { migrate } from './store/migrate.ts'
 import { seed } from './store/seeds.ts'
-import { forgetTexts } from './store/texts.ts'
 
 const appConnections = 8
 const queueConnections = 4
@@ -167,11 +166,9 @@ async function start(config: Config, starting: Starting): Promise<App> {
     tracer,
   }
 
-  // Another server of this process may have had another database.
-  forgetTexts()
   history.onChange(() => {
     log.warn('PostgreSQL was restarted, restored or failed over: what is remembered is read anew')
-    forgetTexts()
+    db.texts.forget()
     access.credentials.forget()
     node.quotas.forget()
     mcp.forget()

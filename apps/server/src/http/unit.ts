@@ -66,7 +66,7 @@ export function runInUnits(app: FastifyInstance, { db: database, bus }: Node): v
     }
     try {
       leaveTurn = await takeTurn(request)
-      const unit = await openUnit(database.pool)
+      const unit = await openUnit(database)
       held.set(request, { unit, key, finished })
       if (key) {
         const answer = await claimKey(unit.db, key)

@@ -14,7 +14,7 @@ import {
   wireEvent,
 } from '../store/events.ts'
 import { type EventMark, findEventTime } from '../store/lost-events.ts'
-import { isStored, rememberTexts, storeTexts, type Text, textsEpoch } from '../store/texts.ts'
+import { storeTexts, type Text } from '../store/texts.ts'
 import {
   type Appending,
   type Ending,
@@ -188,10 +188,13 @@ export async function commit(
   turn: Turn,
   ending?: Omit<Ending, 'sequence' | 'events'> & { drafts: Draft[] },
 ) {
-  const { run, drafts, effects } = turn
+  const { node, run, drafts, effects } = turn
   if (drafts.length === 0 && !ending) return
-  const since = textsEpoch()
-  const texts = [turn.prompt, turn.tools].filter(({ hash }) => !isStored(run.orgId, hash))
+  const known = node.db.texts
+  const since = known.epoch()
+  const texts = [turn.prompt, turn.tools].filter(
+    ({ hash }) => known.bodyOf(run.orgId, hash) === undefined,
+  )
   const uncounted = drafts.reduce((sum, { stored }) => sum + stored.data.length, turn.uncounted)
   const bytes = effects.usage || uncounted >= countAfterBytes ? uncounted : 0
   const appended = await append(turn, {
@@ -222,14 +225,15 @@ export async function commit(
   }
   if (first !== turn.sequence + 1) turn.state = fold(run.turnId, turn.taken.turn_input, turn.events)
   turn.sequence = appended.sequence
-  turn.storedAt = appended.ts
+  // An end that something came before stores nothing: the last event is then one of others.
+  turn.storedAt = appended.added > 0 ? appended.ts : turn.events.at(-1)!.ts
   if (appended.ended) endedWith(turn, ending!.drafts, appended.ts)
 }
 
 /** Texts that were taken for stored may have been lost before the append was made: then they are stored once more. */
 async function keepTexts({ node, run, prompt, tools, signal }: Turn, texts: Text[], since: number) {
-  rememberTexts(run.orgId, texts, since)
-  if (since === textsEpoch()) return
+  node.db.texts.remember(run.orgId, texts, since)
+  if (since === node.db.texts.epoch()) return
   await throughOutages(node, signal, () => storeTexts(node.db, run.orgId, [prompt, tools]))
 }
 

@@ -3,6 +3,7 @@ import pg from 'pg'
 import { clientOf, prepareSession } from './connect.ts'
 import type { History } from './history.ts'
 import type { Tables } from './tables.ts'
+import { createStoredTexts, type StoredTexts } from './texts.ts'
 
 /** A statement that runs often: prepared once on each connection, under its name. */
 export type Statement = { name: string; text: string }
@@ -13,6 +14,8 @@ export type Db = {
   kysely: Kysely<Tables>
   /** A hot statement, prepared. */
   run: <Row>(statement: Statement, values: readonly unknown[]) => Promise<Row[]>
+  /** The same for all connections to one database. */
+  texts: StoredTexts
 }
 
 export type Database = Db & {
@@ -59,11 +62,12 @@ export function createPool(given: PoolOptions): pg.Pool {
 
 export function openDatabase(options: PoolOptions): Database {
   const pool = createPool(options)
+  const texts = createStoredTexts()
   return {
-    ...over(pool),
+    ...over(pool, texts),
     pool,
     async transaction(work) {
-      const unit = await openUnit(pool)
+      const unit = await openUnit({ pool, texts })
       try {
         const result = await work(unit.db)
         await unit.commit()
@@ -92,7 +96,7 @@ export type Unit = {
   rollback: () => Promise<void>
 }
 
-export async function openUnit(pool: pg.Pool): Promise<Unit> {
+export async function openUnit({ pool, texts }: Pick<Database, 'pool' | 'texts'>): Promise<Unit> {
   const client = await pool.connect()
   let open = true
   const finish = async (statement: 'commit' | 'rollback') => {
@@ -110,7 +114,7 @@ export async function openUnit(pool: pg.Pool): Promise<Unit> {
     throw error
   })
   return {
-    db: over(client),
+    db: over(client, texts),
     mark: async () => void (await client.query('set local lock_timeout = 0; savepoint effect')),
     backToMark: async () => void (await client.query('rollback to savepoint effect')),
     async commit() {
@@ -133,9 +137,10 @@ function rowsOf<Row>(result: { rows: unknown[] }): Row[] {
   return rows as Row[]
 }
 
-function over(target: pg.Pool | pg.PoolClient): Db {
+function over(target: pg.Pool | pg.PoolClient, texts: StoredTexts): Db {
   let typed: Kysely<Tables> | undefined
   return {
+    texts,
     get kysely() {
       typed ??= new Kysely<Tables>({ dialect: new PostgresDialect({ pool: poolOf(target) }) })
       return typed

@@ -3,18 +3,37 @@ import type { Db, Statement } from './database.ts'
 
 export type Text = { hash: string; body: string }
 
-/** Texts never change under their hash, so a node remembers the latest ones. */
-const remembered = new Map<string, string>()
 const rememberedMax = 500
-/** Grows when texts are forgotten. What was read or stored before may be gone, and is not remembered. */
-let epoch = 0
 
-export const textsEpoch = () => epoch
+/** The latest texts that a database is known to have: they never change under their hash. */
+export type StoredTexts = {
+  bodyOf: (orgId: string, hash: string) => string | undefined
+  /** Grows when texts are forgotten. What was read or stored before may be gone, and is not remembered. */
+  epoch: () => number
+  /** Call once the texts are committed; `since` is the epoch before the statement that did so. */
+  remember: (orgId: string, texts: readonly Text[], since: number) => void
+  /** Commits may be lost, and with them texts that were taken for stored. */
+  forget: () => void
+}
 
-/** Commits may be lost, and with them texts that this node takes for stored. */
-export function forgetTexts(): void {
-  remembered.clear()
-  epoch += 1
+export function createStoredTexts(): StoredTexts {
+  const bodies = new Map<string, string>()
+  let epoch = 0
+  return {
+    bodyOf: (orgId, hash) => bodies.get(`${orgId}/${hash}`),
+    epoch: () => epoch,
+    remember(orgId, texts, since) {
+      if (since !== epoch) return
+      for (const { hash, body } of texts) {
+        if (bodies.size >= rememberedMax) bodies.delete(bodies.keys().next().value!)
+        bodies.set(`${orgId}/${hash}`, body)
+      }
+    },
+    forget() {
+      bodies.clear()
+      epoch += 1
+    },
+  }
 }
 
 export const hashOf = (text: string) => createHash('sha256').update(text).digest('hex')
@@ -33,28 +52,16 @@ export async function textsOf(
   const found = new Map<string, string>()
   const missing = new Set<string>()
   for (const hash of hashes) {
-    const body = remembered.get(`${orgId}/${hash}`)
+    const body = db.texts.bodyOf(orgId, hash)
     if (body === undefined) missing.add(hash)
     else found.set(hash, body)
   }
   if (missing.size === 0) return found
-  const since = epoch
+  const since = db.texts.epoch()
   const rows = await db.run<{ hash: string; body: string }>(read, [orgId, [...missing]])
   for (const { hash, body } of rows) found.set(hash, body)
-  rememberTexts(orgId, rows, since)
+  db.texts.remember(orgId, rows, since)
   return found
-}
-
-/** True for a text that this node knows to be stored. */
-export const isStored = (orgId: string, hash: string) => remembered.has(`${orgId}/${hash}`)
-
-/** Call once the texts are committed; `since` is the epoch before the statement that did so. */
-export function rememberTexts(orgId: string, texts: readonly Text[], since: number): void {
-  if (since !== epoch) return
-  for (const { hash, body } of texts) {
-    if (remembered.size >= rememberedMax) remembered.delete(remembered.keys().next().value!)
-    remembered.set(`${orgId}/${hash}`, body)
-  }
 }
 
 const store: Statement = {
