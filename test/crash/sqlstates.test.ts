@@ -18,11 +18,13 @@ let refusing: Refusing | undefined
 let node: Node
 let world: World
 let agentId: string
+let databaseUrl: string
 const gates = gatedWorld()
 
 before(async (t) => {
   const scope = scopeOf(t as never)
-  const proxy: PostgresProxy = await startPostgresProxy(await createTestDatabase(scope), {
+  databaseUrl = await createTestDatabase(scope)
+  const proxy: PostgresProxy = await startPostgresProxy(databaseUrl, {
     onStatement(label) {
       if (!refusing?.statements.test(label) || always.test(label)) return undefined
       const { code, refused } = refusing
@@ -119,4 +121,32 @@ test('ends a turn as failed when the database can never store its reply', async 
   await post(node, talk!.id, 'hello')
   await stream.event('session.idled', 2)
   assert.match(replyOf(await eventsOf(node, talk!.id)), /hello/)
+})
+
+test('gives a turn that holds nothing to a node that fits the database', async (t) => {
+  const scope = scopeOf(t)
+  const { id } = await newSession()
+  const refused = refuse('42703', /^append-events$/, 1)
+  gates.gate('text for another node').open()
+  await post(node, id, 'text for another node')
+  await refused
+  await startNodeHere(scope, { databaseUrl, worldUrl: world.url })
+  await untilIdle(scope, node, id)
+  refusing = undefined
+  const events = await eventsOf(node, id)
+  auditLog(events)
+  assert.match(replyOf(events), /text for another node/)
+})
+
+test('ends a turn as failed when PostgreSQL breaks at each of its attempts', async (t) => {
+  const scope = scopeOf(t)
+  const { id } = await newSession()
+  const refused = refuse('XX001', /^append-events$/, 3)
+  await post(node, id, 'text that breaks')
+  await refused
+  refusing = undefined
+  await untilIdle(scope, node, id)
+  const events = await eventsOf(node, id)
+  auditLog(events)
+  assert.equal(dataOf(events, 'turn.failed').error_code, 'turn_crashed')
 })

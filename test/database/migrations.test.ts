@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { createTestDatabase, queryRows, runSql } from '../../apps/server/test/database.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
@@ -58,6 +59,19 @@ test('a migration waits for a backup to end, and keeps nobody else from the tabl
     'select count(*)::int as missing from outlast_migrations where checksum is null',
   )) as [{ missing: number }]
   assert.equal(missing, 0)
+})
+
+test('an index that waits for an open transaction says so', async (t) => {
+  const { url, backup } = await createOldDatabase(t)
+  await backup.query('begin; lock table schedule_executions in row exclusive mode')
+  const starting = startProcess({ DATABASE_URL: url })
+  await migrationWaits(url, true)
+  // It tells after two seconds.
+  await sleep(3_000)
+  await backup.query('rollback')
+  const started = await starting
+  assert.match(started.output(), /an index is being built, once every transaction/)
+  assert.equal(await started.stop(), 0)
 })
 
 /** Resolves once a statement waits for a lock, or none does. */

@@ -81,10 +81,12 @@ async function newNode(ms: number) {
   return id
 }
 
-const renew = (id: string, { ms, judging }: { ms: number; judging: boolean }) =>
+type Renewing = { ms: number; judging: boolean; alone?: boolean }
+
+const renew = (id: string, { ms, judging, alone = true }: Renewing) =>
   renewLease(
     { db, history: createHistory() },
-    { id, version: '1', role: 'all', slots: 1, ms, draining: false },
+    { id, version: '1', role: 'all', slots: 1, ms, draining: false, alone },
     { judging, taken: [], known: [], strays: [] },
   )
 
@@ -209,4 +211,19 @@ test('a renewal that judges gives a job to the turns without a living node, and 
   const wanted = [turns[lapsed]!.turnId, turns.node_gone!.turnId].sort()
   assert.equal(readded, 2)
   assert.deepEqual(jobs.rows.map(({ key }) => key).sort(), wanted)
+})
+
+test('a node judges no other before the table has known it for a whole lease: a crash of PostgreSQL empties it', async () => {
+  const [living, judge] = [await newNode(longMs), await newNode(longMs)]
+  const turn = await newTurn()
+  await take(turn, living)
+  await db.kysely.deleteFrom('turns').where('id', '<>', turn.turnId).execute()
+  await db.kysely.deleteFrom('nodes').execute()
+  const judging = async () => {
+    const { readded } = await renew(judge, { ms: longMs, judging: true, alone: false })
+    return readded
+  }
+  assert.deepEqual([await judging(), await judging()], [0, 0])
+  await db.pool.query(`update nodes set started_at = started_at - interval '1 minute'`)
+  assert.equal(await judging(), 1)
 })

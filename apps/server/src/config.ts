@@ -1,6 +1,7 @@
 import path from 'node:path'
 import { isLoopback, isLoopbackUrl } from './config/host.ts'
-import { type Setting, settings } from './config/settings.ts'
+import type { Setting } from './config/readers.ts'
+import { settings } from './config/settings.ts'
 import { problemOfMasterKeys } from './secrets.ts'
 
 /** A setting has a value that cannot be used. The message names it. */

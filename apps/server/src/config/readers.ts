@@ -6,6 +6,14 @@ import { type Host, parseHost } from './host.ts'
 import { problemOfPostgresUrl } from './postgres-hosts.ts'
 import { type PrivateHost, readPrivateHost } from './private-hosts.ts'
 
+/** One environment variable: what it is for, its default as people write it, and how its text is read. */
+export type Setting<T> = {
+  about: string
+  shown: string
+  secret?: true
+  read: (text: string | undefined) => T
+}
+
 export const wholeNumber = (fallback: number, min: number, max: number) => ({
   shown: String(fallback),
   read(text: string | undefined) {

@@ -1,3 +1,4 @@
+import { identityProviders } from './identity-providers.ts'
 import {
   choice,
   flag,
@@ -12,20 +13,12 @@ import {
   postgresUrl,
   privateHosts,
   redisUrl,
+  type Setting,
   secretText,
   someOf,
   text,
   wholeNumber,
-  words,
 } from './readers.ts'
-
-/** One environment variable: what it is for, its default as people write it, and how its text is read. */
-export type Setting<T> = {
-  about: string
-  shown: string
-  secret?: true
-  read: (text: string | undefined) => T
-}
 
 /** Every setting there is. This table is the documentation too: `npm run docs` prints it. */
 export const settings = {
@@ -98,56 +91,7 @@ export const settings = {
     ...flag(),
   },
   AUTH_DISABLE_SIGNUP: { about: 'Only who is invited may register', ...flag() },
-  AUTH_GOOGLE_CLIENT_ID: { about: 'Sign-in with Google: client id', ...optionalText() },
-  AUTH_GOOGLE_CLIENT_SECRET: {
-    about: 'Sign-in with Google: client secret',
-    secret: true as const,
-    ...optionalText(),
-  },
-  AUTH_GOOGLE_REDIRECT_URI: {
-    about: 'Where Google sends people back; unset: `AUTH_BASE_URL` + `/v1/auth/callback/google`',
-    ...httpUrl(),
-  },
-  AUTH_GOOGLE_ALLOWED_DOMAINS: {
-    about: 'Domains, separated by commas, whose addresses may sign in with Google; unset: all',
-    ...words(),
-  },
-  AUTH_GITHUB_CLIENT_ID: { about: 'Sign-in with GitHub: client id', ...optionalText() },
-  AUTH_GITHUB_CLIENT_SECRET: {
-    about: 'Sign-in with GitHub: client secret',
-    secret: true as const,
-    ...optionalText(),
-  },
-  AUTH_GITHUB_REDIRECT_URI: {
-    about: 'Where GitHub sends people back; unset: `AUTH_BASE_URL` + `/v1/auth/callback/github`',
-    ...httpUrl(),
-  },
-  AUTH_GITHUB_ALLOWED_DOMAINS: {
-    about: 'Domains whose addresses may sign in with GitHub; unset: all',
-    ...words(),
-  },
-  AUTH_GITHUB_URL: {
-    about: 'A GitHub Enterprise Server instead of github.com',
-    ...httpUrl(),
-  },
-  AUTH_OIDC_ISSUER: {
-    about: 'Sign-in with any OpenID Connect issuer: its address, over https unless it is loopback',
-    ...httpUrl(),
-  },
-  AUTH_OIDC_CLIENT_ID: { about: 'Sign-in with that issuer: client id', ...optionalText() },
-  AUTH_OIDC_CLIENT_SECRET: {
-    about: 'Sign-in with that issuer: client secret',
-    secret: true as const,
-    ...optionalText(),
-  },
-  AUTH_OIDC_REDIRECT_URI: {
-    about: 'Where the issuer sends people back; unset: `AUTH_BASE_URL` + `/v1/auth/callback/oidc`',
-    ...httpUrl(),
-  },
-  AUTH_OIDC_ALLOWED_DOMAINS: {
-    about: 'Domains whose addresses may sign in with that issuer; unset: all',
-    ...words(),
-  },
+  ...identityProviders,
   TRUST_PROXY: {
     about:
       'Addresses or networks, separated by commas, of proxies whose `X-Forwarded-For` is believed; unset: none',
@@ -392,6 +336,10 @@ export const settings = {
   SSE_HEARTBEAT_MS: {
     about: 'Pause between signs of life on a silent stream',
     ...wholeNumber(10_000, 50, 30_000),
+  },
+  SSE_STALL_MS: {
+    about: 'How long a client may take nothing of what a stream has for it before it is closed',
+    ...wholeNumber(30_000, 100, 3_600_000),
   },
   SHUTDOWN_GRACE_MS: {
     about: 'How long running model calls and tools may go on after SIGTERM',

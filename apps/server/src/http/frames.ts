@@ -3,7 +3,6 @@ import type { Heartbeat } from './heartbeat.ts'
 
 /** What a client has not read yet, in UTF-16 units, beyond which nothing more is written. */
 const unreadLengthMax = 16 * 1024
-const unreadMs = 30_000
 export const reconnectMs = 100
 /** Between an event and the notice: a widely used client forgets the events that it reads together with it. */
 const apartMs = 100
@@ -12,6 +11,8 @@ export type FrameOptions = {
   signOfLife: 'comment' | 'event'
   heartbeat: Heartbeat
   cycleMs: number
+  /** A client that takes none of what was written for so long is given up. */
+  stallMs: number
 }
 
 /** What whoever fills a stream wants to know of it. */
@@ -47,11 +48,11 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
   /** When the latest frame went out. */
   let wroteAt = 0
   let unreadLength = 0
-  let unread: NodeJS.Timeout | undefined
   let gathered: string | undefined
 
   const beat = options.signOfLife === 'event' ? frameOf('heartbeat', '{}') : ': heartbeat\n\n'
-  const stopBeat = options.heartbeat.add(() => write(beat))
+  // Behind what it has not read, a client needs no sign of life; it would pass for reading.
+  const stopBeat = options.heartbeat.add(() => isFull() || write(beat))
   const cycle = setTimeout(() => close('connection_cycle'), options.cycleMs)
 
   response.writeHead(200, {
@@ -63,6 +64,11 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
   write(`event: connected\nretry: ${reconnectMs}\ndata: {"status":"connected"}\n\n`)
   response.on('close', end)
   response.on('error', end)
+  // Told only when nothing was written and nothing taken meanwhile: one that reads slowly is not meant.
+  response.setTimeout(options.stallMs, () => {
+    if (over || isFull()) response.destroy()
+  })
+
   function write(frame: string) {
     if (over) return
     if (gathered !== undefined) {
@@ -72,17 +78,13 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
     wroteAt = performance.now()
     unreadLength += frame.length
     response.write(frame, () => wasRead(frame.length))
-    if (isFull()) unread ??= setTimeout(() => response.destroy(), unreadMs)
   }
 
   /** The connection has taken a frame, which counts as read. */
   function wasRead(length: number) {
     const wasFull = isFull()
     unreadLength -= length
-    if (!wasFull || isFull()) return
-    clearTimeout(unread)
-    unread = undefined
-    if (!over) listener?.drained()
+    if (wasFull && !isFull() && !over) listener?.drained()
   }
 
   function isFull() {
@@ -91,10 +93,13 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
 
   function together(work: () => void) {
     gathered = ''
-    work()
-    const frames = gathered
-    gathered = undefined
-    if (frames !== '') write(frames)
+    try {
+      work()
+    } finally {
+      const frames = gathered
+      gathered = undefined
+      if (frames !== '') write(frames)
+    }
   }
 
   function close(reason: string) {
@@ -103,9 +108,6 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
     const notice = frameOf('disconnecting', JSON.stringify({ reason, retry_ms: reconnectMs }))
     const waitMs = Math.max(0, wroteAt + apartMs - performance.now())
     setTimeout(() => response.end(notice), waitMs)
-    // A client that does not read would keep the notice, and all that it has not read, from going out for ever.
-    const giveUp = setTimeout(() => response.destroy(), unreadMs)
-    response.on('close', () => clearTimeout(giveUp))
   }
 
   function end() {
@@ -113,13 +115,14 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
     over = true
     stopBeat()
     clearTimeout(cycle)
-    clearTimeout(unread)
     listener?.ended()
   }
 
   return {
     listen(given) {
       listener = given
+      // The client may have gone before anybody listened.
+      if (over) given.ended()
     },
     write,
     together,

@@ -141,6 +141,7 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
 
   /** Finds out inside which message a client stands that has seen events already. */
   async function findPlace() {
+    if (frames.isOver()) return
     if (position.sequence > 0) {
       running = await findRunningMessage(node.db, options, position.sequence)
       storedAt ??= await timeAt(position.sequence)
@@ -152,6 +153,7 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
 
   /** False when another event, or none, is where the client stands. */
   async function verify() {
+    if (frames.isOver()) return true
     const epoch = node.history.epoch()
     if (position.sequence > 0 && (await timeAt(position.sequence)) !== storedAt) return false
     verifiedIn = epoch

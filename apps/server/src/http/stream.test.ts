@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
+import net from 'node:net'
 import test, { type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
 import pg from 'pg'
 import { startServer } from '../../test/server.ts'
 import { converse, createSession, eventsOf, post, scripted, typesOf } from '../../test/session.ts'
 import { follow } from '../../test/stream.ts'
+import { eventually } from '../../test/waiting.ts'
 
 const words = Array.from({ length: 60 }, (_, n) => `word${n}`).join(' ')
 /** About a second of text. */
@@ -242,6 +245,48 @@ test('a deleted session ends its streams', async (t) => {
   assert.equal((await server.call('DELETE', `/v1/sessions/${id}`)).status, 204)
   await stream.ended
   assert.match(stream.frames.at(-1)!.data!, /session_deleted/)
+})
+
+/** A client of a stream that reads only when it is told to. */
+async function openByHand(t: TestContext, url: string, query = '') {
+  const { hostname, port, pathname } = new URL(url)
+  const socket = net.connect({ host: hostname, port: Number(port) })
+  t.after(() => socket.destroy())
+  let text = ''
+  socket.on('data', (chunk) => {
+    text += chunk
+    socket.pause()
+  })
+  socket.write(`GET ${pathname}${query} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`)
+  return { text: () => text, read: () => socket.resume() }
+}
+
+const big = 'x'.repeat(7_000_000)
+const metricsToken = 'm'.repeat(32)
+
+test('a client that reads slowly gets all of an event, however long it takes', async (t) => {
+  const { server, id } = await session(t, { SSE_STALL_MS: '1000' })
+  await converse(t, server, id, big)
+  const url = `${server.url}/v1/sessions/${id}/sse`
+  const client = await openByHand(t, url, '?types=input.message')
+  while (!client.text().includes(big)) {
+    client.read()
+    await sleep(20)
+  }
+})
+
+test('a client that takes nothing of what there is for it is given up', async (t) => {
+  const env = { SSE_STALL_MS: '300', SSE_HEARTBEAT_MS: '50', METRICS_TOKEN: metricsToken }
+  const { server, id } = await session(t, env)
+  await converse(t, server, id, big)
+  await openByHand(t, `${server.url}/v1/sessions/${id}/sse`)
+  const count = async () => {
+    const headers = { authorization: `Bearer ${metricsToken}` }
+    const text = await (await fetch(`${server.url}/metrics`, { headers })).text()
+    return Number(/^outlast_sse_clients(?:\{.*\})? (\d+)$/m.exec(text)![1])
+  }
+  await eventually(async () => (await count()) === 1)
+  await eventually(async () => (await count()) === 0)
 })
 
 test('a client that does not read gets everything once it does', async (t) => {

@@ -25,7 +25,7 @@ export type Streams = {
 }
 
 /** Of the connections of a node to its database, the rest is for requests and turns. */
-const readsAtOnce = 1
+const readsAtOnce = 3
 const readLimits = {
   slots: readsAtOnce,
   slotsEach: readsAtOnce,
@@ -35,8 +35,8 @@ const readLimits = {
 
 export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>): Streams {
   const streams = new Set<Frames>()
-  const { SSE_HEARTBEAT_MS: heartbeatMs, SSE_CYCLE_MS: cycleMs } = node.config
-  const heartbeat = createHeartbeat(heartbeatMs)
+  const { SSE_CYCLE_MS: cycleMs, SSE_STALL_MS: stallMs } = node.config
+  const heartbeat = createHeartbeat(node.config.SSE_HEARTBEAT_MS)
   const counts = countStreams(node.config)
 
   /** A stream ends with the credential that opened it. */
@@ -57,7 +57,7 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
       }
       reply.hijack()
       request.raw.socket.setNoDelay(true)
-      const frames = openFrames(reply.raw, { signOfLife, heartbeat, cycleMs })
+      const frames = openFrames(reply.raw, { signOfLife, heartbeat, cycleMs, stallMs })
       streams.add(frames)
       const unwatch = watchAccess(request, frames, level)
       reply.raw.on('close', () => {

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { backoffMs, decide, isUnavailable, mayPass } from '../store/database-errors.ts'
+import {
+  backoffMs,
+  decide,
+  isForAnother,
+  isUnavailable,
+  mayPass,
+} from '../store/database-errors.ts'
 import { readEvents } from '../store/events.ts'
 import {
   type Appended,
@@ -59,6 +65,7 @@ export async function append(turn: Turn, what: Appending): Promise<Appended> {
     } catch (error) {
       if (decide(error) === 'defect') throw new UnstorableError(error)
       if (!mayPass(error) || turn.signal.aborted) throw error
+      if (isForAnother(error) && !what.outcome) throw error
       if (tries > 1) await pause(logOf(turn), turn.signal, { tries: tries - 1, error })
     }
     const made = await throughOutages(turn, turn.signal, () => findAppended(turn, what))

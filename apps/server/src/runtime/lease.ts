@@ -56,7 +56,7 @@ export type Held = {
 export async function keepLease(node: Node, options: LeaseOptions): Promise<Lease> {
   const { ROLE: role, WORKER_SLOTS: slots } = node.config
   const about = { id: node.id, version: options.version, role, slots }
-  const terms: LeaseTerms = { ...about, ms: leaseMs, draining: false }
+  const terms: LeaseTerms = { ...about, ms: leaseMs, draining: false, alone: options.alone }
   let problem: string | undefined
   let others: Others = { peers: 0, otherVersions: 0 }
   /** In this node's name, but not known here: if they still are at the next renewal, something went wrong. */

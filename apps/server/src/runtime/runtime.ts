@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { Config } from '../config.ts'
-import { mayPass } from '../store/database-errors.ts'
+import { isInternal, mayPass } from '../store/database-errors.ts'
 import { findMissing } from '../store/lost-events.ts'
 import { endLeases } from '../store/nodes.ts'
 import {
@@ -278,7 +278,8 @@ async function afterFailure(node: Node, run: TurnRun, failure: Failure) {
   if (error instanceof FencedError || stopped instanceof FencedError) {
     return afterFence(node, run, { turn, parting })
   }
-  const harmed = !mayPass(error) && !(error instanceof NotUnderstoodError)
+  const isHarmed = !mayPass(error) || isInternal(error)
+  const harmed = isHarmed && !(error instanceof NotUnderstoodError)
   if (harmed) log.error('turn broke', about)
   else log.warn('turn given back', about)
   await release(node, run, { parting, harmed, atOnce: false })

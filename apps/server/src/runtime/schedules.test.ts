@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, type TestContext, test } from 'node:test'
+import pg from 'pg'
 import { runSql } from '../../test/database.ts'
 import {
   createSchedule,
@@ -169,6 +170,42 @@ test('what was missed is skipped, or made up for when the schedule says so', asy
   assert.equal(skipped - fewer, 2)
   assert.ok(Date.parse((await scheduleOf(lazy.id)).next_trigger_at) > Date.now() - 1_000)
   for (const { id } of [lazy, eager]) await pause(id)
+})
+
+test('no time counts as missed because the clock of the database went back', async () => {
+  const target = sending((await newSession()).id)
+  const { id } = await createSchedule(server, { enabled: false, target })
+  await runSql(
+    server.databaseUrl,
+    `insert into schedule_looks (since, latest) values (now() + interval '1 hour', now() + interval '1 hour')
+     on conflict (singleton) do update set since = excluded.since, latest = excluded.latest`,
+  )
+  await server.call('POST', `${schedules}/${id}/resume`)
+  await dueSince(id, 5)
+  const [execution] = await untilOver(server, id, 1)
+  assert.equal(execution!.status, 'completed')
+})
+
+test('a schedule whose session somebody holds does not hold up those that are due with it', async (t) => {
+  const [held, free] = [await newSession(), await newSession()]
+  const client = new pg.Client({ connectionString: server.databaseUrl })
+  await client.connect()
+  t.after(() => client.end())
+  await client.query('begin')
+  await client.query('select from sessions where id = $1 for update', [held.id])
+  const [waiting, other] = await Promise.all(
+    [held, free].map((session) => createSchedule(server, { target: sending(session.id) })),
+  )
+  await runSql(
+    server.databaseUrl,
+    `update schedules set next_trigger_at = date_trunc('second', now()) where id in ('${waiting!.id}', '${other!.id}')`,
+  )
+  const [execution] = await untilOver(server, other!.id, 1)
+  assert.equal(execution!.status, 'completed')
+  assert.deepEqual(await executionsOf(server, waiting!.id), [])
+  await client.query('rollback')
+  const [late] = await untilOver(server, waiting!.id, 1)
+  assert.equal(late!.status, 'completed')
 })
 
 test('a deleted session pauses its schedule, which says so; an archived agent only fails it', async () => {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ApiError } from '../errors.ts'
 import { newId, newUuid } from '../ids.ts'
 import type { Db } from '../store/database.ts'
-import { isUnavailable } from '../store/database-errors.ts'
+import { isTimeout, isUnavailable } from '../store/database-errors.ts'
 import {
   advanceSchedules,
   boundTransaction,
@@ -86,7 +86,10 @@ export function startSchedules(node: Node): Scheduler {
 }
 
 async function runDue(node: Node, signal: AbortSignal) {
-  await Promise.all(Array.from({ length: batchesAtOnce }, () => runBatches(node, signal)))
+  const batches = Array.from({ length: batchesAtOnce }, () => runBatches(node, signal))
+  // None is under way any more when the next look begins, also when one has failed.
+  await Promise.allSettled(batches)
+  await Promise.all(batches)
   for (let count = 0; count < batchesMax && !signal.aborted; count += 1) {
     if (!(await runPending(node))) break
   }
@@ -117,7 +120,7 @@ async function runBatch(node: Node): Promise<boolean> {
     for (const tell of publish) tell()
     return ids.length === batchMax
   } catch (error) {
-    if (isUnavailable(error)) throw error
+    if (isUnavailable(error) && !isTimeout(error)) throw error
     node.log.warn('schedules are run one by one', { error })
     for (const id of ids) await runAlone(node, id)
     return false
@@ -132,6 +135,7 @@ async function runAlone(node: Node, id: string) {
     )
     for (const tell of publish) tell()
   } catch (error) {
+    if (isTimeout(error)) return node.log.warn('a schedule has to wait', { schedule: id, error })
     if (isUnavailable(error)) throw error
     node.log.error('a schedule broke', { schedule: id, error })
     await inTransaction(node, async (db) => giveUp(db, await claimOneDue(db, id)))

@@ -7,7 +7,7 @@ import pg from 'pg'
  * |---|---|---|---|
  * | `retry` | 503 with Retry-After | tries again soon | tries again soon |
  * | `unavailable` | 503 with Retry-After | tries again, with backoff | tries again, with backoff |
- * | `give back` | 500, logged | tries again, with backoff | goes to another node, without counting as a failed attempt |
+ * | `give back` | 500, logged | tries again, with backoff | goes to another node; only an internal error counts as a failed attempt |
  * | `defect` | 500, logged | ends as failed: what it holds can never be stored | counts as a failed attempt |
  *
  * `retry`: another transaction came in between. `unavailable`: the database cannot do it now. `give back`: this node and
@@ -152,11 +152,19 @@ export function mayPass(error: unknown): boolean {
 /** True when this node does not fit to the database as it is: another node may. */
 export const isForAnother = (error: unknown) => decide(error) === 'give back'
 
+/** True for a fault inside PostgreSQL, which may be of the turn's data: then no node gets past it. */
+export const isInternal = (error: unknown) =>
+  error instanceof pg.DatabaseError && error.code?.startsWith('XX') === true
+
+/** True for a statement, or a wait for a connection, that took too long. */
+export const isTimeout = (error: unknown) =>
+  error instanceof Error &&
+  ((error as { code?: string }).code === '57014' || /timeout/.test(error.message))
+
 /** What is wrong with the database, in a sentence that tells nothing of where it is and who uses it. */
 export function describeOutage(error: unknown): string {
-  const { code, message } = error as Error & { code?: string }
   if (isReadOnly(error)) return 'The database takes no writes: it is read-only, or a standby.'
-  if (code === '57014' || /timeout/.test(message)) return 'The database does not answer in time.'
+  if (isTimeout(error)) return 'The database does not answer in time.'
   if (isUnavailable(error)) return 'The database is not available.'
   return 'The database does not fit to this version of the server.'
 }

@@ -31,13 +31,14 @@ const record: Statement = {
   text: `
 insert into schedule_looks as l (since, latest) values (clock_timestamp(), clock_timestamp())
 on conflict (singleton) do update set
-  since = case when l.latest < clock_timestamp() - $1 * interval '1 millisecond' then excluded.since else l.since end,
+  since = case when l.latest < clock_timestamp() - $1 * interval '1 millisecond' then excluded.since else least(l.since, excluded.since) end,
   latest = excluded.latest
-where l.latest < clock_timestamp() - interval '10 seconds'`,
+where l.latest < clock_timestamp() - interval '10 seconds' or l.latest > clock_timestamp()`,
 }
 
 /**
- * Records that a node looks for due schedules now. A pause of all nodes longer than `pauseMs` begins a new period.
+ * Records that a node looks for due schedules now. A pause of all nodes longer than `pauseMs` begins a new period; a clock
+ * that went back begins none.
  * Contract: outside a transaction, so that no other node waits for the row.
  */
 export async function recordLook(db: Db, pauseMs: number): Promise<void> {

@@ -9,11 +9,14 @@ const identityOf = (timeline: string) => `concat_ws(' ', ${timeline},
   (select oid from pg_database where datname = current_database()),
   extract(epoch from pg_postmaster_start_time()))`
 
-const complete = identityOf(
-  `(select system_identifier from pg_control_system()), left(pg_walfile_name(pg_current_wal_lsn()), 8)`,
-)
+const complete = {
+  suffix: '',
+  text: identityOf(
+    `(select system_identifier from pg_control_system()), left(pg_walfile_name(pg_current_wal_lsn()), 8)`,
+  ),
+}
 /** For servers that refuse the functions about their log to ordinary roles, or lack them. */
-const reduced = identityOf(`'unknown'`)
+const reduced = { suffix: '-reduced', text: identityOf(`'unknown'`) }
 
 /** Permission denied, no such function, not supported. */
 const refused = new Set(['42501', '42883', '0A000'])
@@ -24,8 +27,8 @@ const identityMs = 2_500
 export type History = {
   /** Grows each time the history may have lost commits. What was read at an earlier epoch may not exist any more. */
   epoch: () => number
-  /** The SQL expression for `observe`; null on a standby. */
-  expression: () => string
+  /** The SQL expression for `observe`, null on a standby. Statements with another expression need another name. */
+  expression: () => { suffix: string; text: string }
   observe: (identity: string | null) => void
   /**
    * Reads the identity on a new connection, before its first statement: nothing is read from, or written to, another
@@ -41,10 +44,13 @@ export function createHistory(): History {
   let known: string | undefined
   let epoch = 0
   let identity = complete
-  const expression = () => `case when pg_is_in_recovery() then null else ${identity} end`
+  const expression = (of = identity) => ({
+    suffix: of.suffix,
+    text: `case when pg_is_in_recovery() then null else ${of.text} end`,
+  })
 
-  async function read(client: pg.ClientBase): Promise<string | null> {
-    const text = `select ${expression()} as identity`
+  async function read(client: pg.ClientBase, of: typeof identity): Promise<string | null> {
+    const text = `select ${expression(of).text} as identity`
     const { rows } = await client.query({ text, query_timeout: identityMs } as pg.QueryConfig)
     return rows[0].identity
   }
@@ -60,13 +66,14 @@ export function createHistory(): History {
 
   return {
     epoch: () => epoch,
-    expression,
+    expression: () => expression(),
     observe,
     async check(client) {
-      const seen = await read(client).catch((error) => {
-        if (identity === reduced || !refused.has(error.code)) throw error
+      const tried = identity
+      const seen = await read(client, tried).catch((error) => {
+        if (tried === reduced || !refused.has(error.code)) throw error
         identity = reduced
-        return read(client)
+        return read(client, reduced)
       })
       if (seen === null) throw standbyError()
       observe(seen)

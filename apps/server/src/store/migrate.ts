@@ -10,7 +10,8 @@ import { DatabaseUnusableError } from './unusable.ts'
 
 const lockKey = 79_117_651
 const lockPauseMs = 50
-const lockWaitMs = 120_000
+/** Longer than one migration waits for a table. */
+const lockWaitMs = 20 * 60_000
 const oldestServer = 150_000
 
 /**
@@ -80,7 +81,9 @@ async function lock(client: pg.Client) {
     )
     if (rows[0]!.got) return
     if (Date.now() > deadline) {
-      throw new DatabaseUnusableError('Another node has been migrating the database for 2 minutes.')
+      throw new DatabaseUnusableError(
+        'Another node has been migrating the database for 20 minutes.',
+      )
     }
     await sleep(lockPauseMs)
   }

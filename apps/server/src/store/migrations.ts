@@ -88,7 +88,9 @@ async function applyOne(
 ) {
   const { name, text } = migration
   if (text.startsWith(concurrentMark)) {
-    await buildIndex(client, migration)
+    const words = 'an index is being built, once every transaction that was open has ended'
+    const late = setTimeout(() => log?.warn(words, { name }), pauseMs)
+    await buildIndex(client, migration).finally(() => clearTimeout(late))
     return record(client, migration)
   }
   await inTransaction(client, name, log, async () => {

@@ -10,7 +10,9 @@ with me as (
   returning draining
 ), lost as (
   select t.id, t.org_id, t.session_id from turns t
-  where $6 and (
+  where $6 and ($11 or exists (
+    select from nodes n where n.id = $1 and n.expires_at > now() and n.started_at < now() - $5 * interval '1 millisecond'
+  )) and (
     not exists (select from nodes n where n.id = t.node_id and n.expires_at > now())
       and (t.node_id is not null or t.created_at < now() - interval '1 second')
     or t.node_id = $1 and t.id = any($9)
@@ -59,6 +61,8 @@ export type LeaseTerms = {
   ms: number
   /** What a node that is new to the table begins with: the table is empty after a crash of PostgreSQL. */
   draining: boolean
+  /** No other node can be there. Else a node judges others only when the table has known it for a whole lease. */
+  alone: boolean
 }
 
 export type Renewal = {
@@ -97,11 +101,12 @@ export type Renewed = {
  */
 export async function renewLease(
   { db, history }: { db: Db; history: Pick<History, 'expression'> },
-  { id, version, role, slots, ms, draining }: LeaseTerms,
+  { id, version, role, slots, ms, draining, alone }: LeaseTerms,
   { judging, taken, known, strays }: Renewal,
 ) {
-  const values = [id, version, role, slots, ms, judging, taken, known, strays, draining]
-  const statement = { name: 'renew-lease', text: renewText(history.expression()) }
+  const values = [id, version, role, slots, ms, judging, taken, known, strays, draining, alone]
+  const { suffix, text } = history.expression()
+  const statement = { name: `renew-lease${suffix}`, text: renewText(text) }
   const [renewed] = await db.run<Renewed>(statement, values)
   return renewed!
 }
