@@ -94,9 +94,23 @@ export const mutants: Mutant[] = [
   {
     name: 'the sweep of a node that may not judge',
     file: 'store/nodes.ts',
-    from: 'where $6 and (\n    not exists',
-    to: 'where ($6 or true) and (\n    not exists',
+    from: 'where $6 and ($11 or',
+    to: 'where ($6 or true) and ($11 or',
     tests: fences,
+  },
+  {
+    name: 'the sweep of a node that the table does not know yet',
+    file: 'store/nodes.ts',
+    from: 'where $6 and ($11 or',
+    to: 'where $6 and ($11 or true or',
+    tests: fences,
+  },
+  {
+    name: 'a turn believes that an end which was refused is its last event',
+    file: 'runtime/journal.ts',
+    from: 'appended.added > 0 ? appended.ts : turn.events.at(-1)!.ts',
+    to: 'appended.ts',
+    tests: ['test/crash/held-outcomes.test.ts'],
   },
   {
     name: 'a lease is held for ever',
