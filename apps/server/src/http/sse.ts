@@ -193,11 +193,14 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
     return message.sequence === running && position.offset < message.length
   }
 
-  /** While other streams wait, the slot rests for as long as the read took: turns and requests keep half of the time. */
+  /**
+   * Before the next page of many the slot rests for as long as the read took, while other streams wait: turns and requests keep
+   * half of the time.
+   */
   async function catchUpAndRest() {
     const begun = performance.now()
     await catchUp()
-    if (reads.waiting() > 0) await sleep(performance.now() - begun)
+    if (behind && reads.waiting() > 0) await sleep(performance.now() - begun)
   }
 
   /**
