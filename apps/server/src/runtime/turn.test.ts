@@ -132,6 +132,22 @@ test('one message, one tool call: every event, in order, with its data and conte
   )
 })
 
+test('stores quotes, backslashes and braces of prompts, messages and replies as they are', async (t) => {
+  const server = await startServer(t)
+  const odd = '{"a": "\\\\", \\"b\\": [NULL, \\u0000]} \0\n\u2028'
+  const prompt = odd.replace('\0', '')
+  const agent = await createAgent(server, { system_prompt: prompt })
+  const session = await createSession(server, { agent_id: agent.id })
+  await converse(t, server, session.id, scripted({ text: odd }))
+  await converse(t, server, session.id, odd)
+  const [first, second] = (await eventsOf(server, session.id)).filter(
+    (event) => event.type === 'llm.generation',
+  )
+  assert.ok(JSON.stringify(first!.data.messages).includes(JSON.stringify(prompt)))
+  assert.equal(first!.data.output.text, odd)
+  assert.ok(JSON.stringify(second!.data.messages).includes(JSON.stringify(odd)))
+})
+
 test('llm.generation tells what is new, and with expand everything', async (t) => {
   const { server, session } = await mathSession(t)
   const script = scripted(

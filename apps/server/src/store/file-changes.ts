@@ -14,6 +14,7 @@ import {
 } from './file-tree.ts'
 import { entryColumns, type FilesOf } from './files.ts'
 import { inOrder } from './in-order.ts'
+import { jsonList } from './json-lists.ts'
 import { afterPrefix, ancestorsOf, directoryOf, normalizePath, prefixOf } from './paths.ts'
 import { shardOf } from './turns.ts'
 
@@ -184,7 +185,7 @@ const append: Statement = {
   text: `
 with s as (
   update sessions set
-    sequence = sequence + cardinality($3::json[]),
+    sequence = sequence + json_array_length($3::json),
     file_bytes = file_bytes + $5,
     file_count = file_count + $6,
     stored_bytes = stored_bytes + $7,
@@ -193,8 +194,8 @@ with s as (
   returning org_id, id, agent_id, sequence, updated_at
 ), e as (
   insert into events (session_id, sequence, type, ts, context, data)
-  select s.id, s.sequence - cardinality($3::json[]) + n.ord, 'files.changed', s.updated_at, $4::json, n.data
-  from s, unnest($3::json[]) with ordinality as n(data, ord)
+  select s.id, s.sequence - json_array_length($3::json) + n.ord, 'files.changed', s.updated_at, $4::json, n.data
+  from s, json_array_elements($3::json) with ordinality as n(data, ord)
 ), c as (
   insert into counters as c (org_id, agent_id, shard, stored_bytes) select org_id, agent_id, $8, $5 + $7 from s
   on conflict (org_id, agent_id, shard) do update set stored_bytes = c.stored_bytes + excluded.stored_bytes
@@ -219,7 +220,7 @@ async function appendChanges(db: Db, target: FileTarget, { changes, bytes, count
     data.push(JSON.stringify(told))
   }
   const logBytes = data.reduce((sum, { length }) => sum + length, 0)
-  const values = [orgId, sessionId, data, context, bytes, count, logBytes, shardOf(sessionId)]
+  const values = [orgId, sessionId, jsonList(data), context, bytes, count, logBytes, shardOf(sessionId)]
   const [stored] = await db.run<{ sequence: number; ts: string }>(append, values)
   const first = stored!.sequence - data.length + 1
   return data.map((text, index): EventRow => {

@@ -2,6 +2,7 @@ import type { NewFork, Session, TokenUsage } from '@outlast/contract'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { Db, Statement } from './database.ts'
+import { eventRows, jsonList } from './json-lists.ts'
 import { columns, present, type SessionRow } from './sessions.ts'
 import { type NewEvent, shardOf } from './turns.ts'
 import { nanosOf } from './usage.ts'
@@ -58,7 +59,7 @@ with o as (
   from o join events e on e.session_id = o.id and e.sequence <= $4
   union all
   select $3, $4 + n.ord, n.type, o.now, n.context, n.data, null
-  from o, unnest($5::text[], $6::json[], $7::json[]) with ordinality as n(type, context, data, ord)
+  from o, ${eventRows('$5', '$6', '$7')}
   returning octet_length(data::text) as bytes
 ), n as (
   select
@@ -127,8 +128,8 @@ export async function copySession(
     id,
     as.sequence,
     ending.map(({ type }) => type),
-    ending.map(({ context }) => context),
-    ending.map(({ data }) => data),
+    jsonList(ending.map(({ context }) => context)),
+    jsonList(ending.map(({ data }) => data)),
     changes.title ?? null,
     changes.tags ?? null,
     changes.model_id ?? null,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Db, Statement } from './database.ts'
+import { textList, textRows } from './json-lists.ts'
 
 export type Text = { hash: string; body: string }
 
@@ -67,11 +68,12 @@ export async function textsOf(
 const store: Statement = {
   name: 'store-texts',
   text: `
-insert into texts (org_id, hash, body) select $1, n.hash, n.body from unnest($2::text[], $3::text[]) as n(hash, body)
+insert into texts (org_id, hash, body) select $1, n.hash, n.body from ${textRows('$2', '$3')}
 on conflict do nothing`,
 }
 
 /** Stores texts that events name by their hash. */
 export async function storeTexts(db: Db, orgId: string, texts: readonly Text[]): Promise<void> {
-  await db.run(store, [orgId, texts.map(({ hash }) => hash), texts.map(({ body }) => body)])
+  const hashes = texts.map(({ hash }) => hash)
+  await db.run(store, [orgId, hashes, textList(texts.map(({ body }) => body))])
 }

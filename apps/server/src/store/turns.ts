@@ -6,6 +6,7 @@ import type {
   WaitingFor,
 } from '@outlast/contract'
 import type { Db, Statement } from './database.ts'
+import { eventRows, jsonList, textList, textRows } from './json-lists.ts'
 import { type EventMark, hasEvent } from './lost-events.ts'
 import type { ModelRoute } from './models.ts'
 import { nanosOf, type UsageRow } from './usage.ts'
@@ -167,7 +168,7 @@ with s as (
 ), e as (
   insert into events (session_id, sequence, type, ts, context, data)
   select s.id, s.sequence - s.added + n.ord, n.type, s.updated_at, n.context, n.data
-  from s, unnest($5::text[], $6::json[], $7::json[]) with ordinality as n(type, context, data, ord)
+  from s, ${eventRows('$5', '$6', '$7')}
   where n.ord <= s.added
 ), d as (
   delete from turns where id = $3 and (select ended from s)
@@ -182,7 +183,7 @@ with s as (
   ) from s where ended and $11::text is not null
 ), x as (
   insert into texts (org_id, hash, body)
-  select org_id, n.hash, n.body from s, unnest($23::text[], $24::text[]) as n(hash, body)
+  select org_id, n.hash, n.body from s, ${textRows('$23', '$24')}
   on conflict do nothing
 ), c as (
   insert into counters as c (org_id, agent_id, shard, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, stored_bytes, cost_nanos)
@@ -265,8 +266,8 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
     run.turnId,
     run.attempt,
     all.map((event) => event.type),
-    all.map((event) => event.context),
-    all.map((event) => event.data),
+    jsonList(all.map((event) => event.context)),
+    jsonList(all.map((event) => event.data)),
     events.length,
     ending?.sequence ?? never,
     ending?.events.length ?? 0,
@@ -283,7 +284,7 @@ export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
     context?.prompt ?? null,
     what.cancelled ?? false,
     texts.map((text) => text.hash),
-    texts.map((text) => text.body),
+    textList(texts.map((text) => text.body)),
     randomShard(),
     what.bytes ?? 0,
     usage?.cost_usd === undefined ? null : nanosOf(usage.cost_usd),

@@ -1,5 +1,6 @@
 import type { WaitingFor } from '@outlast/contract'
 import { atomically, type Db, type Statement } from './database.ts'
+import { eventRows, jsonList } from './json-lists.ts'
 import { type EventMark, hasEvent } from './lost-events.ts'
 import { type NewEvent, shardOf, type TurnRun, wakeParked } from './turns.ts'
 
@@ -63,7 +64,7 @@ with s as (
 ), e as (
   insert into events (session_id, sequence, type, ts, context, data)
   select s.id, s.sequence - $3 + n.ord, n.type, s.updated_at, n.context, n.data
-  from s, unnest($4::text[], $5::json[], $6::json[]) with ordinality as n(type, context, data, ord)
+  from s, ${eventRows('$4', '$5', '$6')}
 ), ${wakeParked('from s where $9')}, c as (
   insert into counters as c (org_id, agent_id, shard, stored_bytes) select org_id, agent_id, $11, $8 from s
   on conflict (org_id, agent_id, shard) do update set stored_bytes = c.stored_bytes + excluded.stored_bytes
@@ -97,8 +98,8 @@ export function answerCalls(db: Db, run: TurnRun, { sequence, ts, events, wait }
       sessionId,
       events.length,
       events.map(({ type }) => type),
-      events.map(({ context }) => context),
-      events.map(({ data }) => data),
+      jsonList(events.map(({ context }) => context)),
+      jsonList(events.map(({ data }) => data)),
       stays ? JSON.stringify(wait.waitingFor) : null,
       events.reduce((sum, { data }) => sum + data.length, 0),
       held.parked && !stays && attempt === null,
