@@ -1,16 +1,27 @@
+import { setImmediate } from 'node:timers/promises'
+
 const previewGraphemes = 200
+/** A grapheme may have any number of code units. */
+const previewLengthMax = 8_192
 const segmenter = new Intl.Segmenter()
 
-/** The beginning of a text: at most 200 graphemes, then `…`. */
+/** The beginning of a text: at most 200 graphemes and 8,192 code units, then `…`. */
 export function previewOf(text: string): string {
   if (text.length <= previewGraphemes) return text
   let count = 0
-  for (const { index } of segmenter.segment(text)) {
-    if (count === previewGraphemes) return `${text.slice(0, index)}…`
+  let end = 0
+  for (const { index } of segmenter.segment(text.slice(0, previewLengthMax))) {
+    end = index
+    if (count === previewGraphemes) return `${text.slice(0, end)}…`
     count += 1
   }
-  return text
+  return text.length > previewLengthMax ? `${text.slice(0, end)}…` : text
 }
 
 /** What a text column can hold: PostgreSQL refuses NUL. */
 export const withoutNul = (text: string) => text.replaceAll('\0', '\u{fffd}')
+
+const restLength = 512 * 1024
+
+/** Lets the event loop do other work before the next synchronous step with a long text. */
+export const restFor = (length: number) => (length > restLength ? setImmediate() : undefined)

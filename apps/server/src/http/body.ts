@@ -1,37 +1,61 @@
-import { setImmediate } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ApiError, invalidAt } from '../errors.ts'
-import { checkValueCount } from './json-size.ts'
+import { restFor } from '../text.ts'
+import { valueCounter } from './json-size.ts'
 
 const depthMax = 100
-/** Between the steps for a longer text, other requests have their turn. */
-const largeLength = 256 * 1024
+const pieceBytes = 512 * 1024
 
 /** JSON bodies only, without prototype tricks, not too deep, all text well-formed. An empty body is none. */
 export function parseJsonBodies(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser<string>(
+  app.addContentTypeParser<Buffer>(
     'application/json',
-    { parseAs: 'string' },
-    async (request: FastifyRequest, text: string) => {
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, bytes: Buffer) => {
+      const rest = () => restFor(bytes.length)
+      const count = valueCounter()
+      for (let at = 0; at < bytes.length; at += pieceBytes) {
+        await rest()
+        count(bytes.subarray(at, at + pieceBytes))
+      }
+      await rest()
+      const text = bytes.toString()
       if (text.trim() === '') return undefined
-      const rest = () => (text.length > largeLength ? setImmediate() : undefined)
       await rest()
-      checkValueCount(text)
+      const value = parseJson(text)
       await rest()
-      const value = await new Promise((resolve, reject) => {
-        parse(request, text, (error, value) => {
-          if (error) reject(new ApiError('invalid_json'))
-          else resolve(value)
-        })
-      })
-      await rest()
+      checkPrototypes(value)
       const body = storable(value, request.routeOptions.config.allowsNul)
       await rest()
       return body
     },
   )
+}
+
+const byteOrderMark = '\ufeff'
+
+/** Contract: throws `invalid_json`. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text.startsWith(byteOrderMark) ? text.slice(1) : text)
+  } catch {
+    throw new ApiError('invalid_json')
+  }
+}
+
+const hasPrototype = (value: unknown) =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype')
+
+/** Contract: throws `invalid_json` for a value that changes a prototype when it is merged into an object. */
+function checkPrototypes(value: unknown): void {
+  const values: unknown[] = [value]
+  for (const holder of values) {
+    if (typeof holder !== 'object' || holder === null) continue
+    if (Object.hasOwn(holder, '__proto__') || hasPrototype(holder.constructor))
+      throw new ApiError('invalid_json')
+    values.push(...Object.values(holder))
+  }
 }
 
 /** Bodies of any type as text, for the routes of a scope of their own. An empty body is none. */
@@ -41,7 +65,7 @@ export function parseTextBodies(scope: FastifyInstance): void {
   scope.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, (_request, bytes, done) => {
     try {
       const text = decoder.decode(bytes)
-      if (/^\s*[{[]/.test(text)) checkValueCount(text)
+      if (/^\s*[{[]/.test(text)) valueCounter()(bytes)
       done(null, text)
     } catch (problem) {
       done(problem instanceof ApiError ? problem : invalidAt('body', 'is not text in UTF-8'))

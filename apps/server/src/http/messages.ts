@@ -52,9 +52,12 @@ export function messageRoutes({ app, node }: Api): void {
       const onBusy = body.on_busy ?? 'steer'
       const traceparent = traceparentOf(headers.traceparent)
       const posted = { orgId: principal.orgId, sessionId, message, onBusy, traceparent }
-      const { sequence, publish } = await acceptInput(node, db, { ...posted, mayBegin: true })
+      const { sequence, json, publish } = await acceptInput(node, db, { ...posted, mayBegin: true })
       committed.push(publish)
-      return reply.code(201).send(asMessage(sessionId, sequence, message))
+      // Serialized once: a message may have megabytes.
+      const answer = `${json.slice(0, -1)},"session_id":"${sessionId}","sequence":${sequence}}`
+      reply.header('content-type', 'application/json; charset=utf-8')
+      return reply.code(201).send(answer)
     },
   })
 

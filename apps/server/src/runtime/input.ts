@@ -6,7 +6,7 @@ import type { Db } from '../store/database.ts'
 import { wireEvent } from '../store/events.ts'
 import { acceptMessage } from '../store/messages.ts'
 import { getSession } from '../store/sessions.ts'
-import { previewOf, withoutNul } from '../text.ts'
+import { previewOf, restFor, withoutNul } from '../text.ts'
 import { interruptSession } from './cancel.ts'
 import type { Node } from './node.ts'
 
@@ -35,6 +35,8 @@ export type AcceptedInput = {
   sequence: number
   /** The turn that the message begins; undefined when it waits for one, or steers one. */
   turnId: string | undefined
+  /** The message. */
+  json: string
   /** To be called once it is committed: tells followers, and begins the turn. */
   publish: () => void
 }
@@ -49,7 +51,9 @@ export async function acceptInput(
   { orgId, sessionId, message, onBusy, traceparent, mayBegin, ...quota }: Input,
 ): Promise<AcceptedInput> {
   const { turnsMax = node.quotas.turnsMax } = quota
-  const data = JSON.stringify({ message })
+  const json = JSON.stringify(message)
+  await restFor(json.length)
+  const data = `{"message":${json}}`
   const tags = message.tags?.map(withoutNul) ?? null
   const modelId = message.controls?.model_id ?? null
   const context = traceparent ? JSON.stringify({ traceparent }) : '{}'
@@ -58,10 +62,11 @@ export async function acceptInput(
     const interrupted = await interruptSession(node, db, { orgId, sessionId, input })
     if (interrupted) {
       const publish = () => void settleLater(node, interrupted.settle)
-      return { sequence: interrupted.sequence, turnId: undefined, publish }
+      return { sequence: interrupted.sequence, turnId: undefined, json, publish }
     }
   }
-  const busyData = onBusy === 'queue' ? JSON.stringify({ on_busy: onBusy, message }) : null
+  const busyData =
+    onBusy === 'queue' ? `{"on_busy":${JSON.stringify(onBusy)},"message":${json}}` : null
   const onlyIdle = onBusy === 'reject'
   const nodeId = mayBegin && node.local.hasRoom() ? node.id : null
   const { keyedTypes } = modelScope(node.config, orgId)
@@ -87,7 +92,7 @@ export async function acceptInput(
     const input = { row: stored, previousTs }
     if (begins && nodeId) node.local.begin({ ref, taken: accepted, input })
   }
-  return { sequence, turnId: begins ? ids.turnId : undefined, publish }
+  return { sequence, turnId: begins ? ids.turnId : undefined, json, publish }
 }
 
 /** The client need not wait for the interrupted turn; should this node fail here, the turn's own node ends it. */
@@ -99,5 +104,5 @@ function settleLater(node: Node, settle: () => Promise<void>) {
 
 function previewText({ content }: EventMessage): string | null {
   const text = content.find((part) => part.type === 'text')
-  return text ? previewOf(withoutNul(text.text)) : null
+  return text ? withoutNul(previewOf(text.text)) : null
 }

@@ -24,6 +24,7 @@ import {
   type TurnRun,
 } from '../store/turns.ts'
 import { answerCalls } from '../store/waits.ts'
+import { restFor } from '../text.ts'
 import { append, throughOutages } from './append.ts'
 import type { Lease } from './lease.ts'
 import type { LiveWriter } from './live.ts'
@@ -179,6 +180,9 @@ export function draftGeneration(
 
 const countAfterBytes = 65_536
 
+const lengthOf = (drafts: readonly Draft[]) =>
+  drafts.reduce((sum, { stored }) => sum + stored.data.length, 0)
+
 /**
  * Stores what was decided on, in one statement, and learns what came in between.
  * With `ending`, the turn ends with it unless something came in between: then `turn.state.ended` stays false.
@@ -190,12 +194,13 @@ export async function commit(
 ) {
   const { node, run, drafts, effects } = turn
   if (drafts.length === 0 && !ending) return
+  await restFor(lengthOf([...drafts, ...(ending?.drafts ?? [])]))
   const known = node.db.texts
   const since = known.epoch()
   const texts = [turn.prompt, turn.tools].filter(
     ({ hash }) => known.bodyOf(run.orgId, hash) === undefined,
   )
-  const uncounted = drafts.reduce((sum, { stored }) => sum + stored.data.length, turn.uncounted)
+  const uncounted = turn.uncounted + lengthOf(drafts)
   const bytes = effects.usage || uncounted >= countAfterBytes ? uncounted : 0
   const appended = await append(turn, {
     ...effects,

@@ -8,6 +8,7 @@ import { type EventRow, readLog, readLogFrom } from '../store/events.ts'
 import { hashOf, type Text } from '../store/texts.ts'
 import type { TakenTurn, TurnRun } from '../store/turns.ts'
 import { usageOf } from '../store/usage.ts'
+import { restFor } from '../text.ts'
 import { loggedEvent, type Turn } from './journal.ts'
 import type { Lease } from './lease.ts'
 import { fold, type LoggedEvent } from './log.ts'
@@ -38,9 +39,12 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   const named = { uses, clientTools, fresh: true }
   const capabilities = await capabilitiesFor(node, run.orgId, named)
   const { conversation, rows } = await readOn(node, options)
+  const bytes = bytesOf(rows, taken.turn_from)
+  await restFor(bytes)
   const events = rows.filter((row) => row.sequence >= taken.turn_from).map(loggedEvent)
   const last = events.at(-1)
   if (!last) throw new FencedError()
+  await restFor(bytes)
   checkUnderstood(node, options, events)
   const agent = assemble(capabilities, {
     agentPrompt: taken.system_prompt,
@@ -74,7 +78,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     effects: {},
     live: undefined,
     // What somebody else began was counted by them, in part.
-    uncounted: taken.turn_attempt === 1 && !state.input?.again ? bytesOf(rows, taken.turn_from) : 0,
+    uncounted: taken.turn_attempt === 1 && !state.input?.again ? bytes : 0,
     sessionUsage: usageOf(taken),
     context: { sequence: taken.context_sequence, prompt: taken.context_prompt },
   }
@@ -104,6 +108,7 @@ async function readOn(
 ): Promise<{ conversation: Known['conversation']; rows: EventRow[] }> {
   const kept = recent.take(sessionId)
   const known = kept && kept.sequence < taken.turn_from ? kept : undefined
+  await restFor(input?.row.data.length ?? 0)
   const rows = await rowsAfter(node, known, { sessionId, taken, input })
   const conversation = (rows && known?.conversation) ?? newConversation(sessionId)
   const all = rows ?? (await readLog(node.db, sessionId, taken.turn_from))

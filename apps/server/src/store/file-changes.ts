@@ -220,7 +220,8 @@ async function appendChanges(db: Db, target: FileTarget, { changes, bytes, count
     data.push(JSON.stringify(told))
   }
   const logBytes = data.reduce((sum, { length }) => sum + length, 0)
-  const values = [orgId, sessionId, jsonList(data), context, bytes, count, logBytes, shardOf(sessionId)]
+  const events = jsonList(data)
+  const values = [orgId, sessionId, events, context, bytes, count, logBytes, shardOf(sessionId)]
   const [stored] = await db.run<{ sequence: number; ts: string }>(append, values)
   const first = stored!.sequence - data.length + 1
   return data.map((text, index): EventRow => {
