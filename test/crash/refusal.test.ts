@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
+import { createSession } from '../../apps/server/test/session.ts'
 import { startPostgresProxy } from '../postgres-proxy.ts'
 import { scopeOf } from './scenario.ts'
 
@@ -28,4 +29,22 @@ test('a refusal that could not be kept under its Idempotency-Key is 503, then it
   isBroken = false
   const again = await post()
   assert.deepEqual([again.status, again.body.code], [404, 'not_found'])
+})
+
+test('a search that cannot reach the database is 503, then itself', async (t) => {
+  const scope = scopeOf(t)
+  let isBroken = true
+  const proxy = await startPostgresProxy(await createTestDatabase(scope), {
+    onStatement: (label) => (isBroken && label === 'grep-files' ? { when: 'before' } : undefined),
+  })
+  scope.after(proxy.close)
+  const server = await startServer(scope, { databaseUrl: proxy.url })
+  const { id } = await createSession(server)
+  const search = () => server.call('POST', `/v1/sessions/${id}/fs/_/grep`, { pattern: 'x' })
+  const first = await search()
+  assert.deepEqual([first.status, first.body.code], [503, 'database_unavailable'])
+  assert.ok(first.headers.get('retry-after'))
+  isBroken = false
+  const again = await search()
+  assert.deepEqual([again.status, again.body.total], [200, 0])
 })

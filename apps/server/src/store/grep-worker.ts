@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { GrepMatch, GrepResult } from '@outlast/contract'
 import { RE2JS } from 're2js'
 import { openDatabase, type Statement } from './database.ts'
+import { isUnavailable } from './database-errors.ts'
 import { isText } from './files.ts'
 import { giveWay } from './give-way.ts'
 import { globPattern } from './glob.ts'
@@ -41,7 +42,9 @@ type Found = { results: GrepResult[]; matches: number; chars: number; truncated:
 type Listed = { path: string; hash: string; size_bytes: number }
 
 port.on('message', async (question: GrepQuestion) => {
-  const answer = await search(question).catch((error: Error) => ({ error: String(error) }))
+  const answer = await search(question).catch((error: Error) =>
+    isUnavailable(error) ? { away: true as const } : { error: String(error) },
+  )
   port.postMessage(answer satisfies GrepAnswer)
 })
 

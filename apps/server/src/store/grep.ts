@@ -7,7 +7,7 @@ export type GrepRequest = FilesOf & { pattern: string; pathPattern?: string | nu
 
 /**
  * Finds the lines of text files of a session that a pattern of RE2 matches, files in the order of their paths.
- * Contract: throws 400 `invalid_regex`, 408 `grep_timeout`, 503 `grep_busy`. Of a session that does not exist there is
+ * Contract: throws 400 `invalid_regex`, 408 `grep_timeout`, 503 `grep_busy` and `database_unavailable`. Of a session that does not exist there is
  * nothing to find.
  */
 export type Grep = (request: GrepRequest) => Promise<{ results: GrepResult[]; truncated: boolean }>
@@ -18,6 +18,8 @@ export type GrepAnswer =
   | { results: GrepResult[]; truncated: boolean }
   | { invalid: string }
   | { late: true }
+  /** The database cannot be reached. */
+  | { away: true }
   | { error: string }
 
 const timeoutMs = 10_000
@@ -118,6 +120,7 @@ export function startGrep(url: string): { grep: Grep; stop: () => Promise<void> 
       const answer = await ask(request)
       if ('invalid' in answer) throw new ApiError('invalid_regex', answer.invalid)
       if ('late' in answer) throw new ApiError('grep_timeout', String(timeoutMs / 1000))
+      if ('away' in answer) throw new ApiError('database_unavailable')
       if ('error' in answer) throw new Error(answer.error)
       return answer
     },

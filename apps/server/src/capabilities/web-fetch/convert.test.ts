@@ -13,7 +13,13 @@ const pageOf = (html: string, format: Format) => ({
   lengthMax: 1_000_000,
 })
 
-const callOf = (signal: AbortSignal, orgId = 'one') => ({ orgId, signal })
+const callOf = (signal: AbortSignal, orgId = 'one', processorMsMax = 5_000) => ({
+  orgId,
+  signal,
+  processorMsMax,
+})
+
+const never = new AbortController().signal
 
 type Text = Extract<Converted, { isBinary: false }>
 const write = (html: string, format: Format = 'markdown') =>
@@ -111,9 +117,9 @@ const hostile = {
 for (const [name, html] of Object.entries(hostile)) {
   test(`a page made of ${name} is converted, or given up in time`, async () => {
     for (const format of ['markdown', 'text', 'raw'] as const) {
-      const conversion = convertInThread(pageOf(html, format), callOf(AbortSignal.timeout(5_000)))
+      const conversion = convertInThread(pageOf(html, format), callOf(never))
       if (format !== 'markdown') await conversion
-      else await conversion.catch(({ name }) => assert.equal(name, 'TimeoutError'))
+      else await conversion.catch(({ message }) => assert.match(message, /too long to convert/))
     }
   })
 }
@@ -128,6 +134,17 @@ test('a thread is ended with the call, and the next page has another', async () 
     callOf(AbortSignal.timeout(10_000)),
   )
   assert.equal((converted as Text).content, 'x')
+})
+
+test('gives up a page by the processor time that it takes, without that of pages before', async () => {
+  const slow = pageOf('<img src=a>'.repeat(80_000), 'markdown')
+  await assert.rejects(convertInThread(slow, callOf(never, 'one', 300)), {
+    message: 'The page takes too long to convert. Ask for it raw, or as text.',
+  })
+  for (const processorMsMax of [5_000, 5_000, 5_000, 5_000, 5_000, 2_000]) {
+    const page = pageOf('<p>some words, and more of them</p>'.repeat(15_000), 'markdown')
+    await convertInThread(page, callOf(never, 'one', processorMsMax))
+  }
 })
 
 test('more pages than threads wait their turn, or leave', async () => {

@@ -11,38 +11,70 @@ const shares = createShares(
   () => new ToolError('Too many pages are waiting to be converted. Try again later.'),
 )
 const idleMs = 60_000
+const lookMs = 250
 const resourceLimits = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 }
 
 /** Threads that wait for a page, and when each is ended. */
 const resting = new Map<Worker, NodeJS.Timeout>()
 let busy = 0
 
-export type Conversion = { orgId: string; signal: AbortSignal }
+export type Conversion = {
+  orgId: string
+  signal: AbortSignal
+  /** Processor time that the page may take: on a loaded machine the time of day says little of a page. */
+  processorMsMax: number
+}
 
 /**
  * Converts a page in a thread of its own, which is ended when it takes longer than `signal` lets it, or more memory than
  * it has. Contract: `page.bytes` is handed over, and gone from here; throws ToolError when the page is too much, and what
  * `signal` says when that aborts.
  */
-export function convertInThread(page: Page, { orgId, signal }: Conversion): Promise<Converted> {
-  return shares.run(orgId, () => convertNow(page, signal), signal)
+export function convertInThread(page: Page, conversion: Conversion): Promise<Converted> {
+  const { orgId, signal } = conversion
+  return shares.run(orgId, () => convertNow(page, conversion), signal)
 }
 
-async function convertNow(page: Page, signal: AbortSignal): Promise<Converted> {
+export const tookTooLong = () =>
+  new ToolError('The page takes too long to convert. Ask for it raw, or as text.')
+
+/** 0 of a thread that does not run yet, or no more. */
+const processorMs = (worker: Worker) =>
+  worker.cpuUsage().then(
+    ({ user, system }) => (user + system) / 1_000,
+    () => 0,
+  )
+
+/** Aborts when the thread has computed for `ms`, beside what it had before. */
+function limitProcessorTime(worker: Worker, ms: number) {
+  const limit = new AbortController()
+  const before = processorMs(worker)
+  const timer = setInterval(async () => {
+    if ((await processorMs(worker)) - (await before) > ms) limit.abort()
+  }, lookMs)
+  return { signal: limit.signal, stop: () => clearInterval(timer) }
+}
+
+async function convertNow(page: Page, { signal, processorMsMax }: Conversion): Promise<Converted> {
   busy += 1
   const worker = wake() ?? start()
+  const processor = limitProcessorTime(worker, processorMsMax)
   try {
     worker.ref()
     worker.postMessage(page, [page.bytes.buffer as ArrayBuffer])
-    const [converted] = await once(worker, 'message', { signal })
+    const [converted] = await once(worker, 'message', {
+      signal: AbortSignal.any([signal, processor.signal]),
+    })
     rest(worker)
     return converted
   } catch (error) {
     void worker.terminate()
     signal.throwIfAborted()
+    if (processor.signal.aborted) throw tookTooLong()
     if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error
     throw new ToolError('The page takes too much memory to convert. Ask for it raw, or as text.')
   } finally {
+    processor.stop()
     busy -= 1
   }
 }

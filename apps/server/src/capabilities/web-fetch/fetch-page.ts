@@ -1,7 +1,7 @@
 import { type ToolContext, ToolError } from '../capability.ts'
 import { type Body, type Ending, readBody } from './body.ts'
 import type { Converted } from './convert.ts'
-import { convertInThread, warmUp } from './converter.ts'
+import { convertInThread, tookTooLong, warmUp } from './converter.ts'
 import { essenceOf, kindOf } from './media-type.ts'
 import { request } from './request.ts'
 import type { Format, Settings } from './settings.ts'
@@ -10,7 +10,7 @@ type Input = { url: string; method?: 'GET' | 'HEAD'; as_markdown?: boolean; as_t
 type Context = Pick<ToolContext, 'fetch' | 'orgId' | 'signal'>
 
 /** No page that means well takes longer to convert. */
-const convertMsMax = 10_000
+const processorMsMax = 10_000
 
 /** One call of `web_fetch`, from the address to what the model is given. */
 export async function fetchPage(input: Input, settings: Settings, context: Context) {
@@ -47,7 +47,7 @@ export async function fetchPage(input: Input, settings: Settings, context: Conte
 function startClock(timeoutMs: number) {
   const end = performance.now() + timeoutMs
   const networkMs = timeoutMs - Math.min(2_000, timeoutMs / 2)
-  const leftMs = () => Math.max(1, Math.min(convertMsMax, Math.round(end - performance.now())))
+  const leftMs = () => Math.max(1, Math.round(end - performance.now()))
   return { networkMs, late: AbortSignal.timeout(networkMs), leftMs }
 }
 type Clock = ReturnType<typeof startClock>
@@ -132,11 +132,11 @@ async function convertBody({ facts, body, url }: Fetched, wanted: Wanted): Promi
   }
   try {
     const signal = AbortSignal.any([wanted.signal, late])
-    return await convertInThread(page, { orgId: wanted.orgId, signal })
+    return await convertInThread(page, { orgId: wanted.orgId, signal, processorMsMax })
   } catch (error) {
     wanted.signal.throwIfAborted()
     if (!late.aborted) throw error
-    throw new ToolError('The page takes too long to convert. Ask for it raw, or as text.')
+    throw tookTooLong()
   }
 }
 

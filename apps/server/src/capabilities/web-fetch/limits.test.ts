@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { before, type TestContext, test } from 'node:test'
 import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib'
 import { fetchInTurn, startFetching } from '../../../test/fetching.ts'
@@ -11,6 +10,7 @@ import { follow } from '../../../test/stream.ts'
 
 const plain = { 'content-type': 'text/plain' }
 const mebibyte = 1024 * 1024
+const answersMin = 30
 
 const much = Buffer.alloc(100 * mebibyte, 'bomb ')
 const quick = { params: { [constants.BROTLI_PARAM_QUALITY]: 2 } }
@@ -232,22 +232,22 @@ test('a turn that is cancelled lets go of the page', async (t) => {
 })
 
 test('nothing of a page holds up anybody else', async (t) => {
-  await fetchAll(t, {}, { url: '/html', as_markdown: true })
-  const delay = monitorEventLoopDelay({ resolution: 1 })
-  const begun = performance.now()
-  delay.enable()
-  const [heavy, tiny] = await fetchAll(
-    t,
-    {},
-    { url: '/heavy', as_markdown: true },
-    { url: '/tiny' },
-  )
-  delay.disable()
-  const took = performance.now() - begun
+  const config = { timeout_ms: 60_000 }
+  await fetchAll(t, config, { url: '/html', as_markdown: true })
+  let isOver = false
+  const before = site.asked.length
+  const inputs = [{ url: '/heavy', as_markdown: true }, { url: '/tiny' }]
+  const fetched = fetchAll(t, config, ...inputs).finally(() => {
+    isOver = true
+  })
+  let answered = 0
+  while (!isOver) {
+    await server.call('GET', '/health')
+    if (site.asked.length === before + inputs.length) answered += 1
+  }
+  const [heavy, tiny] = await fetched
   assert.equal(heavy!.result.format, 'markdown')
-  assert.equal(tiny!.error, undefined)
   assert.equal(tiny!.result.size, 300_000)
-  t.diagnostic(`${Math.round(took)} ms, the loop was held for ${Math.round(delay.max / 1e6)} ms`)
-  // Others are on this machine too: a fraction of what the page takes shows that it was not done here.
-  assert.ok(delay.max / 1e6 < Math.max(100, took / 4))
+  // A page that is converted in the loop leaves time for three.
+  assert.ok(answered >= answersMin, `${answered} answers meanwhile`)
 })
