@@ -353,8 +353,10 @@ test('a stream tells nothing of what happens elsewhere', async (t) => {
 
 /** Deletions come last, what stands on something before it. */
 const inOrder = (one: Operation, other: Operation) => {
-  const place = (operation: Operation) =>
-    operation.method === 'DELETE' ? 2 * operations.length - operations.indexOf(operation) : 0
+  const place = (operation: Operation) => {
+    if (operation.id === 'delete_organization') return 3 * operations.length
+    return operation.method === 'DELETE' ? 2 * operations.length - operations.indexOf(operation) : 0
+  }
   return place(one) - place(other)
 }
 

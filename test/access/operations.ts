@@ -79,6 +79,7 @@ const nounOf = { 'llm-providers': 'provider_id', 'llm-models': 'model_id' } as c
 const notOurs: Record<string, string> = {
   provider: 'google',
   tool_call_id: 'call_1',
+  organization_id: `org_${'0'.repeat(31)}9`,
   worker_id: `node_${'0'.repeat(16)}`,
 }
 
@@ -153,6 +154,8 @@ export const operatorsOnly = new Set([
   'update_account',
   'delete_account',
   'delete_account_logins',
+  'list_all_organizations',
+  'delete_any_organization',
   'get_turn_history',
   'list_workers',
   'drain_worker',

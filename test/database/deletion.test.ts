@@ -13,7 +13,7 @@ import {
   scripted,
 } from '../../apps/server/test/session.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
-import { dump } from '../access/canary.ts'
+import { tablesWith } from './searching.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
@@ -70,14 +70,6 @@ async function fullSession(t: TestContext, server: Server) {
     context.turn_id ? [String(context.turn_id)] : [],
   )
   return { id: String(id), fork: String(fork.id), canary, turns: [...new Set(turns)] }
-}
-
-/** Tables that have a text in any of their columns, as text or as bytes. */
-async function tablesWith({ databaseUrl }: Server, texts: string[]): Promise<string[]> {
-  const tables = await dump(databaseUrl)
-  const wanted = texts.flatMap((text) => [text, Buffer.from(text).toString('hex')])
-  const found = [...tables].filter(([, rows]) => wanted.some((text) => rows.includes(text)))
-  return found.map(([name]) => name).sort()
 }
 
 async function expectNothingLeft(server: Server, made: Awaited<ReturnType<typeof fullSession>>) {

@@ -106,6 +106,7 @@ export const catalogue = {
     409,
     'Neither your own account nor that of AUTH_ADMIN_EMAIL can be disabled or deleted.',
   ],
+  organization_protected: [409, 'The default organization cannot be deleted.'],
   last_owner: [409, 'An organization needs an owner: make somebody else one first.'],
   authentication_off: [
     409,

@@ -152,6 +152,8 @@ export {
   Organization,
   OrganizationChange,
   OrganizationPage,
+  ServerOrganization,
+  ServerOrganizationPage,
 } from './organization.ts'
 export {
   Execution,

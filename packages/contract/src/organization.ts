@@ -19,6 +19,19 @@ export const Organization = Type.Object(
 export type Organization = Static<typeof Organization>
 export const OrganizationPage = pageOf(Organization, 'OrganizationPage')
 
+/** An organization as the operator of the server sees it, who need not be a member. */
+export const ServerOrganization = Type.Object(
+  {
+    id: OrganizationId,
+    name: Type.String(),
+    retention_days: nullable(RetentionDays),
+    created_at: Timestamp,
+  },
+  { title: 'ServerOrganization' },
+)
+export type ServerOrganization = Static<typeof ServerOrganization>
+export const ServerOrganizationPage = pageOf(ServerOrganization, 'ServerOrganizationPage')
+
 export const NewOrganization = Type.Object({ name }, { title: 'CreateOrganizationRequest' })
 export type NewOrganization = Static<typeof NewOrganization>
 

@@ -89,6 +89,7 @@ export type ServerCode =
   | 'provider_without_key'
   | 'provider_without_models'
   | 'account_protected'
+  | 'organization_protected'
   | 'last_owner'
   | 'authentication_off'
   | 'storage_full'

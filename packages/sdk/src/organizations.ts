@@ -9,6 +9,7 @@ import type {
   Organization,
   OrganizationChange,
   PageQuery,
+  ServerOrganization,
 } from '@outlast/contract'
 import { type CallOptions, type Http, path } from './http.ts'
 import { listOf } from './page.ts'
@@ -28,6 +29,18 @@ export function organizations(http: Http) {
     /** Changes its name, or how long it keeps idle sessions. */
     update: (id: string, body: OrganizationChange, options?: CallOptions) =>
       call<Organization>('PATCH', path`/v1/orgs/${id}`, { body }, options),
+    /**
+     * Deletes it for good, with its sessions, agents, keys and members. For owners. `legal_hold` while one of its sessions is
+     * held; `organization_protected` for the default one. Access ends at once, all rows are deleted soon after.
+     */
+    delete: (id: string, options?: CallOptions) =>
+      call<void>('DELETE', path`/v1/orgs/${id}`, {}, options),
+    /** All organizations of the server. For its operator. */
+    listAll: (query?: PageQuery, options?: CallOptions) =>
+      listOf<ServerOrganization>(http, '/v1/organizations', query, options),
+    /** As `delete`, for any organization. For the operator of the server. */
+    deleteAny: (id: string, options?: CallOptions) =>
+      call<void>('DELETE', path`/v1/organizations/${id}`, {}, options),
     /** Who belongs to it, and as what. */
     listMembers: (id: string, query?: PageQuery, options?: CallOptions) =>
       listOf<Member>(http, path`/v1/orgs/${id}/members`, query, options),

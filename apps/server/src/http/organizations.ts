@@ -23,6 +23,7 @@ import type { Api } from './api.ts'
 import { invitationRoutes } from './invitations.ts'
 import { inBatches, sendList } from './list.ts'
 import { memberRoutes } from './members.ts'
+import { operatorRoutes, removeOrganization } from './operator-organizations.ts'
 
 const tags = ['orgs']
 
@@ -123,6 +124,24 @@ export function organizationRoutes(api: Api): void {
     },
   })
 
+  app.route<{ Params: Params }>({
+    method: 'DELETE',
+    url: '/v1/orgs/:org_id',
+    config: { access: 'admin' },
+    schema: {
+      operationId: 'delete_organization',
+      summary: 'Delete an organization for good, with all that belongs to it. For its owners.',
+      tags,
+      response: { '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      if (request.principal.role !== 'owner') throw new ApiError('forbidden', 'owner')
+      await removeOrganization(request, request.principal.orgId)
+      return reply.code(204).send()
+    },
+  })
+
+  operatorRoutes(api)
   memberRoutes(api)
   invitationRoutes(api)
 }

@@ -11,6 +11,7 @@ const named: Record<string, ChangeNoun | undefined> = {
   update_account: 'member',
   delete_account: 'member',
   delete_account_logins: undefined,
+  delete_any_organization: 'organization',
   sync_models: 'provider',
   create_session_token: undefined,
   delete_session_token: undefined,

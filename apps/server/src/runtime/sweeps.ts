@@ -2,6 +2,7 @@ import { sweepChanges } from '../store/access-changes.ts'
 import { sweepBlobs } from '../store/file-changes.ts'
 import { sweepKeys } from '../store/idempotency-keys.ts'
 import { sweepLogins } from '../store/logins.ts'
+import { sweepOrganizations } from '../store/organization-deletion.ts'
 import { sweepPauses } from '../store/pauses.ts'
 import { sweepBuckets } from '../store/rate-limits.ts'
 import { sweepAuditLog, sweepFailedTurns, sweepSessions } from '../store/retention.ts'
@@ -12,6 +13,8 @@ import { sweepTurnMinutes } from '../store/turn-minutes.ts'
 import type { Node } from './node.ts'
 
 const defaultIntervalMs = 600_000
+/** Longest wait before the rows of a deleted organization are deleted. */
+const organizationsIntervalMs = 5_000
 
 type SweepingNode = Pick<Node, 'db' | 'config' | 'bus' | 'log'>
 type Sweep = (node: SweepingNode, stopping: AbortSignal) => Promise<void>
@@ -51,9 +54,30 @@ async function deleteExpiredSessions(
   if (deleted > 0) log.info('deleted sessions whose retention has ended', { sessions: deleted })
 }
 
-/** Deletes all expired rows, one table after another. Contract: a failure is logged, and the other sweeps run. */
-async function sweepAll(node: SweepingNode, stopping: AbortSignal): Promise<void> {
-  for (const [rows, sweep] of Object.entries(sweeps)) {
+async function deleteOrganizations({ db, bus, log }: SweepingNode, stopping: AbortSignal) {
+  let sessions = 0
+  await sweepOrganizations(db, {
+    stopping,
+    onDeleted(session) {
+      sessions += 1
+      bus.deleted(session)
+    },
+    onError: ({ sessionId }, error) =>
+      log.warn('a session of a deleted organization was not deleted', {
+        session: sessionId,
+        error,
+      }),
+  })
+  if (sessions > 0) log.info('deleted sessions of deleted organizations', { sessions })
+}
+
+/** Deletes rows, one table after another. Contract: a failure is logged, and the other sweeps run. */
+async function sweepAll(
+  all: Record<string, Sweep>,
+  node: SweepingNode,
+  stopping: AbortSignal,
+): Promise<void> {
+  for (const [rows, sweep] of Object.entries(all)) {
     if (stopping.aborted) return
     await sweep(node, stopping).catch((error) => {
       if (!stopping.aborted) node.log.warn('a sweep failed', { rows, error })
@@ -61,25 +85,37 @@ async function sweepAll(node: SweepingNode, stopping: AbortSignal): Promise<void
   }
 }
 
+/** Contract: runs of one interval never overlap. */
+function repeat(work: () => Promise<void>, intervalMs: number): NodeJS.Timeout {
+  let isRunning = false
+  return setInterval(async () => {
+    if (isRunning) return
+    isRunning = true
+    await work()
+    isRunning = false
+  }, intervalMs)
+}
+
 /**
- * Sweeps at an interval. Contract: sweeps of a node never overlap. `stop` does not wait: a transaction that has begun is
- * committed or rolled back.
+ * Sweeps at intervals. Contract: sweeps of one kind never overlap on a node. `stop` does not wait: a transaction that has
+ * begun is committed or rolled back.
  */
 export function keepSweeping(
   node: SweepingNode,
   intervalMs = defaultIntervalMs,
 ): { stop: () => Promise<void> } {
   const stopping = new AbortController()
-  let isRunning = false
-  const timer = setInterval(async () => {
-    if (isRunning) return
-    isRunning = true
-    await sweepAll(node, stopping.signal)
-    isRunning = false
-  }, intervalMs)
+  const sweep = (all: Record<string, Sweep>) => () => sweepAll(all, node, stopping.signal)
+  const timers = [
+    repeat(sweep(sweeps), intervalMs),
+    repeat(
+      sweep({ organizations: deleteOrganizations }),
+      Math.min(intervalMs, organizationsIntervalMs),
+    ),
+  ]
   return {
     async stop() {
-      clearInterval(timer)
+      for (const timer of timers) clearInterval(timer)
       stopping.abort()
     },
   }

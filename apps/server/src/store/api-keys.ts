@@ -60,6 +60,7 @@ const byHash: Statement = {
 select k.org_id, k.id, k.user_id, k.name, k.scopes, k.ancestors, k.expires_at, k.last_used_at, m.role
 from api_keys k
   join users u on u.id = k.user_id
+  join organizations o on o.id = k.org_id and o.deleted_at is null
   left join members m on m.org_id = k.org_id and m.user_id = k.user_id and u.disabled_at is null
 where k.hash = $1`,
 }

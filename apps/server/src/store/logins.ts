@@ -46,7 +46,9 @@ export async function findLogin(db: Db, id: string) {
 
 const rolesOf: Statement = {
   name: 'roles-of-user',
-  text: 'select org_id, role from members where user_id = $1 order by created_at, org_id limit 1000',
+  text: `
+select m.org_id, m.role from members m join organizations o on o.id = m.org_id and o.deleted_at is null
+where m.user_id = $1 order by m.created_at, m.org_id limit 1000`,
 }
 
 /** Where a person is a member, oldest membership first. */

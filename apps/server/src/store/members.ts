@@ -7,7 +7,9 @@ import type { Db, Statement } from './database.ts'
 
 const byId: Statement = {
   name: 'member-role',
-  text: 'select role from members where org_id = $1 and user_id = $2',
+  text: `
+select m.role from members m join organizations o on o.id = m.org_id and o.deleted_at is null
+where m.org_id = $1 and m.user_id = $2`,
 }
 
 /** A person's role in an organization; undefined for who is no member. */

@@ -21,7 +21,7 @@ export async function findOrganization({ kysely }: Db, id: string) {
   const found = kysely
     .selectFrom('organizations')
     .select(['id', 'name', 'retention_days', 'created_at'])
-  return found.where('id', '=', id).executeTakeFirst()
+  return found.where('id', '=', id).where('deleted_at', 'is', null).executeTakeFirst()
 }
 
 /** Contract: throws 404. */
@@ -50,6 +50,7 @@ const memberships = ({ kysely }: Db, userId: string) =>
     .selectFrom('members as m')
     .innerJoin('organizations as o', 'o.id', 'm.org_id')
     .where('m.user_id', '=', userId)
+    .where('o.deleted_at', 'is', null)
 
 /** The organizations that a person is a member of, oldest membership first. */
 export async function listOrganizations(db: Db, userId: string, { offset, limit }: Span) {
@@ -77,11 +78,12 @@ export async function countOrganizations(db: Db, userId: string): Promise<number
   return total
 }
 
-/** Every organization there is, for whoever runs the server without authentication. */
+/** Every organization, for the operator of the server. */
 export async function listAllOrganizations({ kysely }: Db, { offset, limit }: Span) {
   const rows = await kysely
     .selectFrom('organizations')
     .select(['id', 'name', 'retention_days', 'created_at'])
+    .where('deleted_at', 'is', null)
     .orderBy('created_at')
     .orderBy('id')
     .offset(offset)
@@ -94,6 +96,7 @@ export async function countAllOrganizations({ kysely }: Db): Promise<number> {
   const { total } = await kysely
     .selectFrom('organizations')
     .select(sql<number>`count(*)`.as('total'))
+    .where('deleted_at', 'is', null)
     .executeTakeFirstOrThrow()
   return total
 }

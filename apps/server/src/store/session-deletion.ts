@@ -23,10 +23,16 @@ const isHeld: Statement = {
  * hold.
  */
 export async function deleteSession(db: Db, orgId: string, id: string): Promise<void> {
-  if (await deleteWhole(db, remove, [orgId, id])) return
+  if (await deleteSessionUnlessHeld(db, { orgId, sessionId: id })) return
   const [held] = await db.run<{ legal_hold: boolean }>(isHeld, [orgId, id])
   throw held ? new ApiError('legal_hold', id) : new ApiError('not_found', 'Session')
 }
+
+/** Deletes a session. False, and nothing done, when it is gone or under a legal hold. */
+export const deleteSessionUnlessHeld = (
+  db: Db,
+  { orgId, sessionId }: { orgId: string; sessionId: string },
+): Promise<boolean> => deleteWhole(db, remove, [orgId, sessionId])
 
 /** The days that sessions and failed turns of agent `a` of organization `o` are kept; 0: forever. */
 export const retentionDays = (setting: string) =>

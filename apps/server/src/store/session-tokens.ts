@@ -45,6 +45,7 @@ const alive: Statement = {
 select t.session_id, t.user_id, t.key_id, t.login_id, t.access, t.models, t.tool_results, t.view, t.files,
   m.role, k.scopes, k.ancestors, least(t.expires_at, k.expires_at, l.expires_at) as expires_at
 from session_tokens t
+  join organizations o on o.id = t.org_id and o.deleted_at is null
   join members m on m.org_id = t.org_id and m.user_id = t.user_id
   join users u on u.id = t.user_id and u.disabled_at is null
   left join api_keys k on k.org_id = t.org_id and k.id = t.key_id

@@ -9,6 +9,7 @@ import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { Db, Statement } from './database.ts'
+import { keepOrganization } from './organization-deletion.ts'
 import { shardOf } from './turns.ts'
 import { type UsageRow, usageOf } from './usage.ts'
 
@@ -134,12 +135,13 @@ export async function createSession(
   return present(row!)
 }
 
-/** Contract: absent and null leave a field as it is; throws 404. */
+/** Contract: absent and null leave a field as it is; throws 404. `db` is a transaction when a hold is set. */
 export async function updateSession(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
   { title, tags, legal_hold }: SessionChange,
 ): Promise<Session> {
+  if (legal_hold) await keepOrganization(db, orgId)
   const row = await db.kysely
     .updateTable('sessions')
     .set({

@@ -21,6 +21,7 @@ export type OrganizationsTable = {
   name: string
   default_model_seeded: Generated<boolean>
   retention_days: number | null
+  deleted_at: NullableTime
   created_at: Time
 }
 

@@ -1,0 +1,165 @@
+import { ApiError } from '../errors.ts'
+import { forgetCallers } from './access-changes.ts'
+import type { Db, Statement } from './database.ts'
+import { defaultOrganization } from './seeds.ts'
+import { deleteSessionUnlessHeld } from './session-deletion.ts'
+
+const sessionsAtOnce = 100
+const rowsAtOnce = 200
+
+const lock: Statement = {
+  name: 'lock-organization',
+  text: 'select name from organizations where id = $1 and deleted_at is null for update',
+}
+
+const share: Statement = {
+  name: 'share-organization',
+  text: 'select from organizations where id = $1 and deleted_at is null for share',
+}
+
+/** Keeps an organization until the transaction ends. Contract: `db` is a transaction; throws 404 once it is deleted. */
+export async function keepOrganization(db: Db, id: string): Promise<void> {
+  if ((await db.run(share, [id])).length === 0) throw new ApiError('not_found', 'Organization')
+}
+
+const held: Statement = {
+  name: 'held-session-of-organization',
+  text: 'select id from sessions where org_id = $1 and legal_hold limit 1',
+}
+
+/** The row keeps its id only; who may call and what runs by the clock ends with it. */
+const mark: Statement = {
+  name: 'mark-organization-deleted',
+  text: `
+with s as (update schedules set enabled = false where org_id = $1 and enabled),
+  i as (delete from invitations where org_id = $1)
+update organizations set deleted_at = clock_timestamp(), name = '' where id = $1`,
+}
+
+/**
+ * Begins the deletion of an organization: no credential opens it any more on any node, and its schedules stop.
+ * `sweepOrganizations` deletes its rows. Returns the name that it had.
+ * Contract: `db` is a transaction; throws 404, and 409 for the default organization or while a session is under a legal hold.
+ */
+export async function deleteOrganization(db: Db, id: string): Promise<string> {
+  if (id === defaultOrganization) throw new ApiError('organization_protected')
+  const [row] = await db.run<{ name: string }>(lock, [id])
+  if (!row) throw new ApiError('not_found', 'Organization')
+  const [session] = await db.run<{ id: string }>(held, [id])
+  if (session) throw new ApiError('legal_hold', session.id)
+  await db.run(mark, [id])
+  await forgetCallers(db)
+  return row.name
+}
+
+const marked: Statement = {
+  name: 'deleted-organizations',
+  text: 'select id from organizations where deleted_at is not null order by deleted_at',
+}
+
+/** Sessions with a turn come first, so that what runs ends soon. */
+const sessions: Statement = {
+  name: 'sessions-of-organization',
+  text: `
+(select s.id from turns t join sessions s on s.org_id = t.org_id and s.id = t.session_id
+  where t.org_id = $1 and not s.legal_hold limit ${sessionsAtOnce})
+union
+(select id from sessions where org_id = $1 and not legal_hold limit ${sessionsAtOnce})`,
+}
+
+const deletion = (table: string, selection: string): Statement => ({
+  name: `delete-${table}-of-organization`,
+  text: `delete from ${table} where ctid = any(array(${selection})) returning 1`,
+})
+
+const byOrganization = (table: string) =>
+  deletion(
+    table,
+    `select ctid from ${table} where org_id = $1 limit ${rowsAtOnce} for update skip locked`,
+  )
+
+/** Executions have no index by organization; a foreign key says that each has its schedule. */
+const executions = deletion(
+  'schedule_executions',
+  `select e.ctid from schedules s join schedule_executions e on e.schedule_id = s.id
+  where s.org_id = $1 limit ${rowsAtOnce} for update of e skip locked`,
+)
+
+/** Tables with a row of an organization, in the order in which they are emptied. A session takes its own rows with it. */
+export const tablesOfOrganization = [
+  'schedule_executions',
+  'schedules',
+  'turns',
+  'failed_turns',
+  'api_keys',
+  'members',
+  'invitations',
+  'idempotency_keys',
+  'blobs',
+  'texts',
+  'agents',
+  'models',
+  'providers',
+  'mcp_servers',
+  'counters',
+  'audit_log',
+] as const
+
+const deletions = tablesOfOrganization.map((table) =>
+  table === 'schedule_executions' ? executions : byOrganization(table),
+)
+
+/** A node writes what it had begun a little later, so the row stays for an hour, and each sweep looks again. */
+const finish: Statement = {
+  name: 'delete-organization',
+  text: `
+with o as (
+  delete from organizations where id = $1 and deleted_at < now() - interval '1 hour' returning id
+)
+delete from rate_limits where subject = $1`,
+}
+
+type SessionRef = { orgId: string; sessionId: string }
+type OrganizationSweep = {
+  stopping: AbortSignal
+  onDeleted: (session: SessionRef) => void
+  onError: (session: SessionRef, error: unknown) => void
+}
+
+/**
+ * Deletes the rows of deleted organizations, each session and each batch of rows in a transaction of its own.
+ * Contract: several nodes may sweep at once, and one that is killed leaves the rest to the next sweep.
+ */
+export async function sweepOrganizations(db: Db, sweep: OrganizationSweep): Promise<void> {
+  for (const { id } of await db.run<{ id: string }>(marked, [])) {
+    const isEmpty = await emptyOrganization(db, id, sweep)
+    if (sweep.stopping.aborted) return
+    if (isEmpty) await db.run(finish, [id])
+  }
+}
+
+/** True when there was nothing to delete. */
+async function emptyOrganization(db: Db, orgId: string, sweep: OrganizationSweep) {
+  let isEmpty = true
+  for (;;) {
+    const found = await db.run<{ id: string }>(sessions, [orgId])
+    let deleted = 0
+    for (const { id: sessionId } of found) {
+      if (sweep.stopping.aborted) return false
+      const session = { orgId, sessionId }
+      try {
+        if (!(await deleteSessionUnlessHeld(db, session))) continue
+        deleted += 1
+        sweep.onDeleted(session)
+      } catch (error) {
+        sweep.onError(session, error)
+      }
+    }
+    if (found.length > 0) isEmpty = false
+    if (deleted === 0) break
+  }
+  for (const statement of deletions) {
+    while (!sweep.stopping.aborted && (await db.run(statement, [orgId])).length > 0) isEmpty = false
+  }
+  return isEmpty
+}

@@ -1,0 +1,286 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import pg from 'pg'
+import { tablesOfOrganization } from '../../apps/server/src/store/organization-deletion.ts'
+import {
+  addMember,
+  callerWith,
+  createKey,
+  expectStatus,
+  type Person,
+  registerPerson,
+  signInAdmin,
+  startGuarded,
+  untilStatus,
+} from '../../apps/server/test/access.ts'
+import { createTestDatabase, queryRows, runSql } from '../../apps/server/test/database.ts'
+import { createSchedule, sending } from '../../apps/server/test/schedules.ts'
+import { startServer } from '../../apps/server/test/server.ts'
+import { createSession, post, scripted } from '../../apps/server/test/session.ts'
+import { follow, watch } from '../../apps/server/test/stream.ts'
+import { eventually } from '../../apps/server/test/waiting.ts'
+import { furnish, operationsOf, snapshotOf, unlimited } from '../access/operations.ts'
+import { startProcess } from '../process.ts'
+import { tablesWith } from './searching.ts'
+
+const defaultOrganization = 'org_00000000000000000000000000000001'
+const sweepIntervalMs = 100
+const organizationPath = ({ orgId }: Pick<Person, 'orgId'>) => `/v1/orgs/${orgId}`
+
+/** Tables whose rows go with those of a session. */
+const ofSessions = ['files', 'session_storage', 'session_tokens', 'sessions']
+
+/** Ends the hour for which the row of a deleted organization, and changes that nodes have to see, stay. */
+async function passHour(databaseUrl: string) {
+  const earlier = (table: string, column: string, where = 'true') =>
+    runSql(
+      databaseUrl,
+      `update ${table} set ${column} = ${column} - interval '2 hours' where ${where}`,
+    )
+  await earlier('organizations', 'deleted_at', 'deleted_at is not null')
+  await earlier('access_changes', 'created_at')
+}
+
+const untilGone = (databaseUrl: string, id: string) =>
+  eventually(async () => {
+    const rows = await queryRows(databaseUrl, 'select from organizations where id = $1', [id])
+    return rows.length === 0
+  })
+
+async function connect(connectionString: string) {
+  const client = new pg.Client({ connectionString })
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
+
+type Server = Awaited<ReturnType<typeof startGuarded>>
+
+/** Adds what the helper of the access tests leaves out: a turn that runs, stored values, and a stored answer. */
+async function addRest(server: Server, { call }: Person, word: string) {
+  const session = await createSession({ call, url: server.url }, { title: word })
+  const keep = [
+    { tool_calls: [{ name: 'set_value', arguments: { key: word, value: word } }] },
+    { text: word, delay_ms: 600_000 },
+  ]
+  const sent = { message: { content: [{ type: 'text', text: scripted(...keep) }] } }
+  const path = `/v1/sessions/${session.id}/messages`
+  expectStatus(await call('POST', path, sent, { 'idempotency-key': `${word}-1` }), 201)
+}
+
+test('leaves nothing of a deleted organization in any table, and all of another one', async (t) => {
+  const server = await startGuarded(t, { sweepIntervalMs, env: unlimited })
+  const operations = await operationsOf(server)
+  const owner = await registerPerson(server, { name: 'okapi', email: 'owner@example.com' })
+  const things = await furnish(t, server, owner)
+  await addRest(server, owner, 'okapi')
+  const other = await registerPerson(server, { name: 'zebra', email: 'other@example.com' })
+  const kept = { person: other, things: await furnish(t, server, other) }
+  const before = await snapshotOf(server, operations, kept)
+  const texts = [owner.orgId, 'okapi']
+  const filled = await tablesWith(server, texts)
+  const missing = [...tablesOfOrganization, 'files', 'session_tokens', 'sessions', 'events']
+    .map((name) => `public.${name}`)
+    .filter((name) => !filled.includes(name))
+  assert.deepEqual(missing, [], 'the organization has rows in these tables too')
+
+  expectStatus(await owner.call('DELETE', organizationPath(owner)), 204)
+  const late = ['access_changes', 'audit_log', 'organizations', 'users']
+  await eventually(async () => {
+    const left = await tablesWith(server, texts)
+    return left.every((name) => late.some((one) => name === `public.${one}`))
+  })
+  await passHour(server.databaseUrl)
+  await untilGone(server.databaseUrl, owner.orgId)
+  await eventually(
+    async () => !(await tablesWith(server, [owner.orgId])).includes('public.access_changes'),
+  )
+  // Accounts belong to people, and the audit log of the default organization names what was deleted.
+  assert.deepEqual(await tablesWith(server, texts), ['public.audit_log', 'public.users'])
+  const { agent_id, session_id, key_id, server_id, schedule_id, turn_id, token_id } = things
+  const ids = [session_id, key_id, server_id, schedule_id, turn_id, token_id, agent_id]
+  assert.deepEqual(await tablesWith(server, ids), [])
+  const entries = await queryRows<{ org_id: string; action: string; details: { name: string } }>(
+    server.databaseUrl,
+    'select org_id, action, details from audit_log where target = $1',
+    [owner.orgId],
+  )
+  assert.deepEqual(
+    entries.map(({ org_id, action, details }) => [org_id, action, details.name]),
+    [[defaultOrganization, 'delete_organization', "okapi's organization"]],
+  )
+  assert.deepEqual(await snapshotOf(server, operations, kept), before)
+})
+
+test('every table with rows of organizations is emptied', async (t) => {
+  const tables = await queryRows<{ table_name: string }>(
+    await createMigrated(t),
+    `select distinct table_name from information_schema.columns
+    where table_schema = 'public' and column_name = 'org_id' order by table_name`,
+  )
+  const known = [...tablesOfOrganization, ...ofSessions].sort()
+  assert.deepEqual(
+    tables.map(({ table_name }) => table_name),
+    known,
+  )
+})
+
+const createMigrated = async (t: TestContext) => (await startServer(t)).databaseUrl
+
+test('sign-ins, keys, session tokens, streams and schedules of a deleted organization end on every node', async (t) => {
+  const one = await startGuarded(t, { sweepIntervalMs: 3_600_000 })
+  const two = await startGuarded(t, { databaseUrl: one.databaseUrl })
+  const owner = await registerPerson(one)
+  const member = await addMember(one, owner, 'member')
+  const key = await createKey(one, owner)
+  const session = await createSession({ call: owner.call, url: one.url })
+  const path = `/v1/sessions/${session.id}`
+  const { token } = expectStatus(await owner.call('POST', `${path}/tokens`), 201)
+  const invitation = { email: 'invited@example.com' }
+  const invitations = `${organizationPath(owner)}/invitations`
+  const invited = expectStatus(await owner.call('POST', invitations, invitation), 201)
+  const elsewhere = (authorization: string) => callerWith(two.url, authorization)
+  const calls = {
+    owner: () => elsewhere(owner.bearer)('GET', organizationPath(owner)),
+    member: () => elsewhere(member.bearer)('GET', organizationPath(owner)),
+    key: () => elsewhere(key.key)('GET', '/v1/agents'),
+    token: () => elsewhere(`Bearer ${token}`)('GET', path),
+  }
+  for (const call of Object.values(calls)) expectStatus(await call(), 200)
+  await createSchedule({ call: owner.call, url: one.url }, { target: sending(session.id) })
+  const headers = { authorization: owner.bearer, 'x-org-id': owner.orgId }
+  const streams = [
+    await follow(t, two.url, { sessionId: session.id, headers: { authorization: key.key } }),
+    await watch(t, two.url, { headers }),
+  ]
+
+  expectStatus(await owner.call('DELETE', organizationPath(owner)), 204)
+  const enabled = `select from schedules where enabled and org_id = '${owner.orgId}'`
+  assert.deepEqual(await queryRows(one.databaseUrl, enabled), [])
+  await untilStatus(calls.owner, 404)
+  await untilStatus(calls.member, 404)
+  await untilStatus(calls.key, 401)
+  await untilStatus(calls.token, 401)
+  for (const stream of streams) await stream.ended
+  assert.deepEqual(expectStatus(await owner.call('GET', '/v1/orgs'), 200).data, [])
+  const guest = { ...invitation, name: 'Guest', password: 'a long password' }
+  const late = await one.call('POST', '/v1/auth/register', { ...guest, invitation: invited.token })
+  expectStatus(late, 404)
+})
+
+test('a deletion that kill -9 interrupts is finished by another node', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const node = await startProcess({ DATABASE_URL: databaseUrl })
+  t.after(node.crash)
+  const { id: orgId } = expectStatus(await node.call('POST', '/v1/orgs', { name: 'Short' }), 201)
+  const headers = { 'x-org-id': orgId }
+  const call: typeof node.call = (method, path, body) => node.call(method, path, body, headers)
+  const mine = { call, url: node.url }
+  for (let sessions = 0; sessions < 3; sessions += 1) {
+    const { id } = await createSession(mine)
+    expectStatus(await call('POST', `/v1/sessions/${id}/fs/a.txt`, { content: randomUUID() }), 201)
+    expectStatus(await post(mine, id, scripted({ text: 'Later.', delay_ms: 600_000 })), 201)
+  }
+  const count = async (table: string) => {
+    const sql = `select from ${table} where org_id = $1`
+    return (await queryRows(databaseUrl, sql, [orgId])).length
+  }
+  // It comes as far as the bytes of files, and no further.
+  const blocking = await connect(databaseUrl)
+  await blocking.query('begin; lock table blobs in access exclusive mode')
+  expectStatus(await node.call('DELETE', `/v1/orgs/${orgId}`), 204)
+  await eventually(async () => (await count('sessions')) === 0)
+  await node.crash()
+  await blocking.end()
+  assert.ok((await count('agents')) > 0)
+
+  await startServer(t, { databaseUrl, sweepIntervalMs })
+  await eventually(async () => (await count('audit_log')) === 0)
+  for (const table of [...tablesOfOrganization, ...ofSessions]) {
+    assert.equal(await count(table), 0, table)
+  }
+  await passHour(databaseUrl)
+  await untilGone(databaseUrl, orgId)
+})
+
+test('rows that a node writes after the deletion are deleted too', async (t) => {
+  const server = await startGuarded(t, { sweepIntervalMs })
+  const owner = await registerPerson(server)
+  expectStatus(await owner.call('DELETE', organizationPath(owner)), 204)
+  const audit = `select from audit_log where org_id = '${owner.orgId}'`
+  await eventually(async () => (await queryRows(server.databaseUrl, audit)).length === 0)
+  const late = `insert into texts (org_id, hash, body) values ('${owner.orgId}', 'late', 'late')`
+  await runSql(server.databaseUrl, late)
+  await eventually(async () => !(await tablesWith(server, [owner.orgId])).includes('public.texts'))
+})
+
+test('an organization with a session under a legal hold is not deleted', async (t) => {
+  const server = await startGuarded(t, { sweepIntervalMs })
+  const owner = await registerPerson(server)
+  const session = await createSession({ call: owner.call, url: server.url })
+  const path = `/v1/sessions/${session.id}`
+  expectStatus(await owner.call('PATCH', path, { legal_hold: true }), 200)
+  const refused = await owner.call('DELETE', organizationPath(owner))
+  assert.match(expectStatus(refused, 409, 'legal_hold').error, new RegExp(session.id))
+  expectStatus(await owner.call('GET', path), 200)
+  expectStatus(await owner.call('PATCH', path, { legal_hold: false }), 200)
+  expectStatus(await owner.call('DELETE', organizationPath(owner)), 204)
+  await untilStatus(() => owner.call('GET', path, undefined, { 'x-org-id': owner.orgId }), 404)
+})
+
+test('a legal hold that meets a deletion waits for it, and is refused', async (t) => {
+  const server = await startGuarded(t)
+  const owner = await registerPerson(server)
+  const session = await createSession({ call: owner.call, url: server.url })
+  const deleting = await connect(server.databaseUrl)
+  await deleting.query('begin')
+  await deleting.query('update organizations set deleted_at = now() where id = $1', [owner.orgId])
+  const hold = owner.call('PATCH', `/v1/sessions/${session.id}`, { legal_hold: true })
+  const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+  await eventually(async () => (await queryRows(server.databaseUrl, waiting)).length > 0)
+  await deleting.query('commit')
+  await deleting.end()
+  expectStatus(await hold, 404, 'not_found')
+})
+
+test('owners and the operator delete an organization, others do not, and nobody the default one', async (t) => {
+  const server = await startGuarded(t)
+  const operator = await signInAdmin(server)
+  const owner = await registerPerson(server)
+  const admin = await addMember(server, owner, 'admin')
+  const key = await createKey(server, owner, { scopes: ['admin'] })
+  for (const { call } of [admin, key]) {
+    expectStatus(await call('DELETE', organizationPath(owner)), 403, 'forbidden')
+  }
+  const any = (orgId: string) => `/v1/organizations/${orgId}`
+  expectStatus(await owner.call('DELETE', any(owner.orgId)), 403, 'forbidden')
+  const list = expectStatus(await operator.call('GET', '/v1/organizations'), 200).data
+  assert.ok(list.some(({ id }: { id: string }) => id === owner.orgId))
+  for (const path of [any(defaultOrganization), `/v1/orgs/${defaultOrganization}`]) {
+    expectStatus(await operator.call('DELETE', path), 409, 'organization_protected')
+  }
+  expectStatus(await operator.call('DELETE', any(owner.orgId)), 204)
+  expectStatus(await operator.call('DELETE', any(owner.orgId)), 404, 'not_found')
+  assert.equal(expectStatus(await operator.call('GET', '/v1/organizations'), 200).total, 1)
+  const log = expectStatus(await operator.call('GET', '/v1/audit-log'), 200).data
+  assert.deepEqual(
+    log
+      .filter(({ action }: { action: string }) => action === 'delete_any_organization')
+      .map(({ target }: { target: string }) => target),
+    [owner.orgId],
+  )
+})
+
+test('the database refuses to take a deletion back, to delete the default organization, and to delete audit entries', async (t) => {
+  const server = await startGuarded(t)
+  const { orgId, call } = await registerPerson(server)
+  const sql = (text: string) => runSql(server.databaseUrl, text)
+  const audit = `delete from audit_log where org_id = '${orgId}'`
+  await assert.rejects(sql(audit), /append-only/)
+  const mark = `update organizations set deleted_at = now() where id =`
+  await assert.rejects(sql(`${mark} '${defaultOrganization}'`), /default_organization_stays/)
+  expectStatus(await call('DELETE', `/v1/orgs/${orgId}`), 204)
+  const back = `update organizations set deleted_at = null where id = '${orgId}'`
+  await assert.rejects(sql(back), /is being deleted/)
+})

@@ -1,0 +1,12 @@
+import { dump } from '../access/canary.ts'
+
+/** Tables that have a text in any of their columns, as text or as bytes. */
+export async function tablesWith(
+  { databaseUrl }: { databaseUrl: string },
+  texts: string[],
+): Promise<string[]> {
+  const tables = await dump(databaseUrl)
+  const wanted = texts.flatMap((text) => [text, Buffer.from(text).toString('hex')])
+  const found = [...tables].filter(([, rows]) => wanted.some((text) => rows.includes(text)))
+  return found.map(([name]) => name).sort()
+}
