@@ -170,6 +170,40 @@ test('who has an account joins by the link, is asked where to work, and switches
   assert.deepEqual([...complaints, ...other.complaints], [])
 })
 
+test('an owner deletes an organization after typing its name, and is in another one', async (t) => {
+  const person = await registerPerson(server)
+  const made = await person.call('POST', '/v1/orgs', { name: 'Short lived' })
+  const { id } = expectStatus(made, 201)
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, `${server.url}/settings?tab=organizations`)
+  await signIn(page, person)
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: /^Short lived/ })
+    .click()
+  await page.waitForURL(`${server.url}/`)
+  await page.goto(`${server.url}/settings?tab=organizations`)
+  const entry = page.getByRole('listitem', { name: 'Short lived' })
+  await entry.getByText('you are here').waitFor()
+  await entry.getByRole('button', { name: 'Delete Short lived' }).click()
+  const dialog = page.getByRole('dialog')
+  const confirm = dialog.getByRole('button', { name: 'Delete' })
+  const typed = dialog.getByLabel('Type the name of the organization')
+  await typed.fill('Short')
+  await typed.press('Enter')
+  assert.equal(await confirm.isEnabled(), false)
+  await typed.fill('Short lived')
+  const loaded = page.waitForEvent('load')
+  await confirm.click()
+  await loaded
+  const inOld = { 'x-org-id': id }
+  expectStatus(await person.call('GET', '/v1/agents', undefined, inOld), 404)
+  await page.goto(`${server.url}/settings?tab=organizations`)
+  await page.getByText('you are here').waitFor()
+  assert.equal(await page.getByRole('listitem', { name: 'Short lived' }).count(), 0)
+  assert.deepEqual(complaints, [])
+})
+
 test('a login that is over in the middle of a form asks to sign in, and the form is still there', async (t) => {
   const person = await registerPerson(server)
   const profile = await openProfile(t, browser)

@@ -8,6 +8,7 @@ import {
   createKey,
   type Person,
   registerPerson,
+  signInAdmin,
   startGuarded,
 } from '../../../apps/server/test/access.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
@@ -253,6 +254,46 @@ test('an organization is chosen for what follows', async (t) => {
   const role = await piped(['orgs', 'set-role', guest.id, '--role', 'member', '--json'])
   assert.equal(JSON.parse(role.stdout).role, 'member')
   assert.equal((await piped(['orgs', 'remove-member', guest.id, '--yes'])).code, 0)
+})
+
+test('an organization is deleted after its name was typed, or with --yes', async (t) => {
+  const { piped, file } = newPlace(t)
+  await piped(['login', server.url, '--with-token'], person.tokens.access_token)
+  const make = async (name: string) =>
+    (await piped(['orgs', 'create', name, '--quiet'])).stdout.trim()
+  const ids = async () => (await piped(['orgs', 'list', '--quiet'])).stdout
+  const [short, other] = [await make('Short lived'), await make('Other')]
+  const env = { OUTLAST_CONFIG_DIR: path.dirname(file) }
+  for (const [typed, code] of [
+    ['y\r', 1],
+    ['\r', 1],
+    ['Short\r', 1],
+    ['Short lived\r', 0],
+  ] as const) {
+    assert.ok((await ids()).includes(short))
+    const asked = atTerminal(t, ['orgs', 'delete', short], { env })
+    await asked.sees(/Delete organization Short lived .*Type its name to confirm: ?$/s)
+    asked.type(typed)
+    assert.equal(await asked.code, code, typed)
+  }
+  assert.ok(!(await ids()).includes(short))
+  assert.equal((await piped(['orgs', 'delete', other])).code, 2)
+  assert.equal((await piped(['orgs', 'delete', other, '--yes'])).code, 0)
+  assert.ok(!(await ids()).includes(other))
+  assert.equal((await piped(['orgs', 'delete', other, '--yes'])).code, 5)
+})
+
+test('the operator lists and deletes organizations of others', async (t) => {
+  const { piped } = newPlace(t)
+  const guarded = await startGuarded(t)
+  const { orgId } = await registerPerson(guarded, { name: 'Owner' })
+  const { tokens } = await signInAdmin(guarded)
+  await piped(['login', guarded.url, '--with-token'], tokens.access_token)
+  assert.match((await piped(['orgs', 'list-all'])).stdout, new RegExp(`${orgId} +Owner`))
+  assert.equal((await piped(['orgs', 'delete', orgId, '--yes'])).code, 5)
+  assert.equal((await piped(['orgs', 'delete', orgId, '--operator', '--yes'])).code, 0)
+  assert.doesNotMatch((await piped(['orgs', 'list-all'])).stdout, new RegExp(orgId))
+  assert.equal((await piped(['orgs', 'delete', orgId, '--operator', '--yes'])).code, 2)
 })
 
 test('a key is shown once, alone with --quiet, and ends when it is deleted', async (t) => {

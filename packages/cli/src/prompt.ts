@@ -61,6 +61,22 @@ export async function confirmed(io: Io, question: string, isSure: boolean): Prom
   return false
 }
 
+/**
+ * Asks for a name before something that cannot be undone. Contract: only the whole name confirms; throws a UsageError where
+ * nobody can be asked.
+ */
+export async function confirmedByName(
+  io: Io,
+  { question, name, isSure }: { question: string; name: string; isSure: boolean },
+): Promise<boolean> {
+  if (isSure) return true
+  if (!canAsk(io)) throw new UsageError(`${question} Say --yes: nobody can be asked here.`)
+  const answer = await ask(io, `${question} Type its name to confirm: `)
+  if (answer === name.trim()) return true
+  io.stderr.write('The name does not match. Nothing was done.\n')
+  return false
+}
+
 const bytesMax = 16 * 1024 * 1024
 
 /** All of stdin as text. Contract: throws a UsageError when there is more than 16 MiB. */

@@ -133,6 +133,11 @@ export async function switchTo(organizationId: string): Promise<void> {
     body: JSON.stringify({ org_id: organizationId }),
   })
   if (!response.ok) throw new Error((await response.json()).error)
+  leaveOrganization()
+}
+
+/** Loads the page anew, in every tab, after the organization that it shows was changed or deleted. */
+export function leaveOrganization(): void {
   tabs.postMessage('out')
   sessionStorage.clear()
   location.assign('/')

@@ -9,6 +9,7 @@ import { Ago } from '../shell/ago.tsx'
 import { problemAt, Refusal } from '../shell/confirm.tsx'
 import { Entry, State } from '../shell/entry.tsx'
 import { Failure } from '../shell/screen.tsx'
+import { DeleteOrganization } from './delete-organization.tsx'
 
 /** Organizations that one belongs to. */
 export function Organizations() {
@@ -45,9 +46,11 @@ export function Organizations() {
   )
 }
 
-function Row({ organization: { id, name, role, created_at } }: { organization: Organization }) {
+function Row({ organization }: { organization: Organization }) {
+  const { id, name, role, created_at } = organization
   const { data: me } = useQuery(meQuery)
   const [isNaming, setNaming] = useState(false)
+  const [isDeleting, setDeleting] = useState(false)
   const go = useMutation({ mutationFn: () => switchTo(id) })
   const isHere = me?.organization_id === id
   return (
@@ -72,6 +75,16 @@ function Row({ organization: { id, name, role, created_at } }: { organization: O
                 Rename
               </Button>
             )}
+            {role === 'owner' && (
+              <Button
+                size="xs"
+                variant="default"
+                aria-label={`Delete ${name}`}
+                onClick={() => setDeleting(true)}
+              >
+                Delete
+              </Button>
+            )}
             {!isHere && (
               <Button
                 size="xs"
@@ -87,6 +100,13 @@ function Row({ organization: { id, name, role, created_at } }: { organization: O
         }
         below={go.isError && <Refusal error={go.error} />}
       />
+      {isDeleting && (
+        <DeleteOrganization
+          organization={organization}
+          isHere={isHere}
+          close={() => setDeleting(false)}
+        />
+      )}
       {isNaming && (
         <Naming
           title={`Rename ${name}`}

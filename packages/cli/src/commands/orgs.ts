@@ -5,7 +5,7 @@ import { yesFlag } from '../deletion.ts'
 import { exitCodes, UsageError } from '../failure.ts'
 import { countIfGiven, listFlags, take } from '../list.ts'
 import { currentName, readCredentials, writeCredentials } from '../profiles.ts'
-import { confirmed } from '../prompt.ts'
+import { confirmed, confirmedByName } from '../prompt.ts'
 import { retentionOf } from '../retention.ts'
 import { ago, moment } from '../time.ts'
 
@@ -121,6 +121,53 @@ const setRole = defineCommand({
   },
 })
 
+/** The name of an organization; the operator need not be a member of it. */
+async function nameOf({ outlast, signal }: Context, id: string, isOperator: boolean) {
+  if (!isOperator) return (await outlast.organizations.get(id, { signal })).name
+  for await (const one of outlast.organizations.listAll({ limit: 100 }, { signal })) {
+    if (one.id === id) return one.name
+  }
+  throw new UsageError(`There is no organization ${id}.`)
+}
+
+const remove = defineCommand({
+  summary: 'deletes an organization for good, with all that belongs to it',
+  more: 'Asks for its name. Sessions, agents, keys and members go; accounts of people stay.',
+  positionals: ['<org>'],
+  flags: {
+    ...yesFlag,
+    operator: { type: 'boolean', about: 'any organization, as the operator of the server' },
+  },
+  async run(context, { words, flags }) {
+    const { outlast, out, io, signal } = context
+    const id = words[0]!
+    const name = await nameOf(context, id, flags.operator)
+    const question = `Delete organization ${name} (${id}) with all its sessions, agents and keys?`
+    if (!(await confirmedByName(io, { question, name, isSure: flags.yes }))) return exitCodes.failed
+    const { organizations } = outlast
+    if (flags.operator) await organizations.deleteAny(id, { signal })
+    else await organizations.delete(id, { signal })
+    await out.done({ id, deleted: true }, `Deleted organization ${name} (${id}).`)
+  },
+})
+
+const listAll = defineCommand({
+  summary: 'organizations of all people, for the operator of the server',
+  flags: listFlags,
+  async run({ outlast, out, signal }, { flags }) {
+    const rows = take((page) => outlast.organizations.listAll(page, { signal }), flags)
+    await out.list(
+      rows,
+      [
+        { title: 'ID', value: ({ id }) => id },
+        { title: 'NAME', value: ({ name }) => name, isFlexible: true },
+        { title: 'CREATED', value: ({ created_at }) => ago(created_at) },
+      ],
+      { empty: 'There are no organizations.' },
+    )
+  },
+})
+
 /** Takes something out of an organization, after a question. */
 const removal = (
   summary: string,
@@ -198,6 +245,8 @@ export const orgs: Noun = {
   create,
   rename,
   retention,
+  delete: remove,
+  'list-all': listAll,
   members,
   'set-role': setRole,
   'remove-member': removal('takes somebody out; their keys end', '<user>', {
