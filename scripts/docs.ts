@@ -14,6 +14,7 @@ import type { Command, Flags } from '../packages/cli/src/command.ts'
 import { nouns } from '../packages/cli/src/commands/index.ts'
 import { flagAbout, flagForm } from '../packages/cli/src/help.ts'
 import { eventData, liveEventTypes } from '../packages/contract/src/index.ts'
+import { noticesPage } from './notices.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const note = '<!-- Made by `npm run docs`: change the code, not this page. -->'
@@ -26,6 +27,7 @@ export async function generatedPages(): Promise<Record<string, string>> {
     'docs/events.md': eventsPage(),
     'docs/capabilities-reference.md': capabilitiesPage(),
     'docs/cli-reference.md': await commandsPage(),
+    'THIRD_PARTY_NOTICES.txt': noticesPage(),
   }
 }
 

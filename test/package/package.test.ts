@@ -101,12 +101,15 @@ test('the package holds neither tests nor sources nor anything that was not mean
   const files = run('tar', ['-tzf', tarball]).trim().split('\n')
   const odd = files.filter(
     (file) =>
-      !/^package\/(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/(decisions\/)?[\w.-]+\.md)$/.test(
+      !/^package\/(package\.json|README\.md|LICENSE|CHANGELOG\.md|THIRD_PARTY_NOTICES\.txt|dist\/outlast\/sbom\.cdx\.json|docs\/(decisions\/)?[\w.-]+\.md)$/.test(
         file,
       ) &&
       !/^package\/dist\/outlast\/(apps\/server|packages\/(contract|sdk|cli)|scripts)\//.test(file),
   )
   assert.deepEqual(odd, [])
+  for (const file of ['THIRD_PARTY_NOTICES.txt', 'dist/outlast/sbom.cdx.json']) {
+    assert.ok(files.includes(`package/${file}`), file)
+  }
   assert.deepEqual(
     files.filter((file) => /\.ts$|\.test\.|\/test\/|\.env|\.key|\/data\//.test(file)),
     [],

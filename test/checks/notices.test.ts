@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { shippedPackages } from '../../scripts/notices.ts'
+import { find, importsOf, packageOf, read } from './sources.ts'
+
+/** Licences that allow the use and distribution of a product under any licence, with a notice. */
+const allowed = new Set([
+  '0BSD',
+  'Apache-2.0',
+  'BlueOak-1.0.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'ISC',
+  'MIT',
+  'Python-2.0',
+  'Unlicense',
+])
+
+/** Optional for just-bash, never loaded by the server, and not in the image. */
+const exceptions: Record<string, string> = { 'node-liblzma': 'LGPL-3.0' }
+
+/** True when one of the licences of an expression such as `(MIT OR WTFPL)` is allowed. */
+const isAllowed = (licence: string) =>
+  licence
+    .replace(/[()]/g, '')
+    .split(' OR ')
+    .some((one) => allowed.has(one))
+
+test('every package that is shipped has a licence that asks for no more than a notice', () => {
+  const refused = shippedPackages().filter(
+    ({ name, licence }) => !isAllowed(licence) && exceptions[name] !== licence,
+  )
+  assert.deepEqual(
+    refused.map(({ name, licence }) => `${name}: ${licence}`),
+    [],
+  )
+  assert.ok(!isAllowed('GPL-3.0') && !isAllowed('(GPL-2.0 OR AGPL-3.0)') && !isAllowed('unknown'))
+})
+
+test('the notices have every package that the product imports', () => {
+  const notices = read('THIRD_PARTY_NOTICES.txt')
+  const product = find('{apps,packages}/*/src/**/*.{ts,tsx}').filter(
+    (file) => !/\.test\.ts$/.test(file),
+  )
+  const imported = new Set(
+    product
+      .flatMap(importsOf)
+      .filter(({ types }) => !types)
+      .map(packageOf)
+      .filter((name) => name !== undefined && !name.startsWith('@outlast/')),
+  )
+  assert.ok(imported.size > 30)
+  assert.deepEqual(
+    [...imported].filter((name) => !notices.includes(`\n${name} `)),
+    [],
+  )
+})
+
+test('the image leaves out the one package that is under the LGPL', () => {
+  assert.match(read('Dockerfile'), /rm -rf [^\n]*node_modules\/node-liblzma/)
+})
