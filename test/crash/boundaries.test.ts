@@ -5,7 +5,7 @@ import { eventsOf } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { auditLog } from './audit.ts'
 import { type Node, postUntilAccepted, startNode, startNodeHere } from './scenario.ts'
-import { type Boundary, count, type Stage, setStage, stored, testWalk } from './walk.ts'
+import { type Boundary, count, type Stage, setStage, stored, struckAt, testWalk } from './walk.ts'
 import { type ChatMessage, type Effect, type World, worldlySession } from './world.ts'
 
 /** Whether a turn is begun by the node that stored its message, or by the queue. */
@@ -116,9 +116,7 @@ async function killAt(t: TestContext, { path, writes, boundary }: Walk) {
     dead.abort()
   })
   const talk = converse(stage, node, session.id, dead.signal)
-  await stage.struck
-  const told = stored(await talk)
-  assert.deepEqual(stage.writes.slice(0, boundary.index + 1), writes.slice(0, boundary.index + 1))
+  const told = stored(await struckAt(stage, { writes, boundary }, talk))
   stage.pay()
 
   const survivor = await startNodeHere(stage.scope, { databaseUrl, worldUrl: world.url })
@@ -165,9 +163,7 @@ async function cutAt(t: TestContext, { path, writes, boundary }: Walk) {
   const node = await startNodeHere(stage.scope, { ...where, env: path.env })
   const { session } = await worldlySession(node, world)
   stage.arm(boundary)
-  const told = await converse(stage, node, session.id)
-  await stage.struck
-  assert.deepEqual(stage.writes.slice(0, boundary.index + 1), writes.slice(0, boundary.index + 1))
+  const told = await struckAt(stage, { writes, boundary }, converse(stage, node, session.id))
   const events = await auditEnd(node, world, session.id)
   auditUndisturbed(events, world)
   assert.deepEqual(stored(told), events, 'who followed was told each event once')

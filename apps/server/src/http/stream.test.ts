@@ -264,9 +264,16 @@ async function openByHand(t: TestContext, url: string, query = '') {
 const big = 'x'.repeat(7_000_000)
 const metricsToken = 'm'.repeat(32)
 
+/** A session with events of megabytes, and a server that has not been busy with them. */
+async function longSession(t: TestContext, env: Record<string, string>) {
+  const first = await session(t)
+  await converse(t, first.server, first.id, big)
+  const { databaseUrl } = first.server
+  return { server: await startServer(t, { databaseUrl, env }), id: first.id }
+}
+
 test('a client that reads slowly gets all of an event, however long it takes', async (t) => {
-  const { server, id } = await session(t, { SSE_STALL_MS: '1000' })
-  await converse(t, server, id, big)
+  const { server, id } = await longSession(t, { SSE_STALL_MS: '1000' })
   const url = `${server.url}/v1/sessions/${id}/sse`
   const client = await openByHand(t, url, '?types=input.message')
   while (!client.text().includes(big)) {
@@ -277,8 +284,7 @@ test('a client that reads slowly gets all of an event, however long it takes', a
 
 test('a client that takes nothing of what there is for it is given up', async (t) => {
   const env = { SSE_STALL_MS: '300', SSE_HEARTBEAT_MS: '50', METRICS_TOKEN: metricsToken }
-  const { server, id } = await session(t, env)
-  await converse(t, server, id, big)
+  const { server, id } = await longSession(t, env)
   await openByHand(t, `${server.url}/v1/sessions/${id}/sse`)
   const count = async () => {
     const headers = { authorization: `Bearer ${metricsToken}` }
