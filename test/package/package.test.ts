@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import test, { after } from 'node:test'
@@ -69,11 +71,16 @@ async function useTools(t: test.TestContext, server: ServerProcess) {
   const capabilities = ['virtual_bash', 'web_fetch', 'session_file_system'].map((ref) => ({ ref }))
   const agent = await createAgent(server, { capabilities })
   const session = await createSession(server, { agent_id: agent.id })
+  // The server's own port is never opened.
+  const site = createServer((_request, response) => response.end('<p>A page.</p>'))
+  t.after(() => site.close())
+  await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve))
+  const page = `http://127.0.0.1:${(site.address() as AddressInfo).port}/`
   const script = scripted(
     {
       tool_calls: [
         { name: 'bash', arguments: { command: 'echo needle > /a.txt; cat /a.txt' } },
-        { name: 'web_fetch', arguments: { url: `${server.url}/`, as_markdown: true } },
+        { name: 'web_fetch', arguments: { url: page, as_markdown: true } },
       ],
     },
     { text: 'Done.' },
@@ -104,7 +111,9 @@ test('the package holds neither tests nor sources nor anything that was not mean
       !/^package\/(package\.json|README\.md|LICENSE|CHANGELOG\.md|THIRD_PARTY_NOTICES\.txt|dist\/outlast\/sbom\.cdx\.json|docs\/(decisions\/)?[\w.-]+\.md)$/.test(
         file,
       ) &&
-      !/^package\/dist\/outlast\/(apps\/server|packages\/(contract|sdk|cli)|scripts)\//.test(file),
+      !/^package\/dist\/outlast\/(apps\/(server|console\/dist)|packages\/(contract|sdk|cli)|scripts)\//.test(
+        file,
+      ),
   )
   assert.deepEqual(odd, [])
   for (const file of ['THIRD_PARTY_NOTICES.txt', 'dist/outlast/sbom.cdx.json']) {
