@@ -181,7 +181,7 @@ test('a query that means nothing is refused', async () => {
   assert.deepEqual(Object.keys(ChangesQuery.properties), ['heartbeat'])
 })
 
-test('it shows that it lives, is closed with notice after its time, and told of a shutdown', async (t) => {
+test('it shows that it lives, and is closed with notice after its time', async (t) => {
   const mine = await startServer(t, { env: { SSE_HEARTBEAT_MS: '50', SSE_CYCLE_MS: '300' } })
   const [plain, named] = [
     await watch(t, mine.url),
@@ -192,9 +192,13 @@ test('it shows that it lives, is closed with notice after its time, and told of 
   await plain.ended
   const cycled = { reason: 'connection_cycle', retry_ms: 100 }
   assert.deepEqual(plain.told.at(-1), { event: 'disconnecting', data: cycled })
+})
+
+test('it is counted while it is open, and told of a shutdown', async (t) => {
+  const mine = await startServer(t)
   const last = await watch(t, mine.url)
   const metrics = await mine.call('GET', '/metrics')
-  assert.match(metrics.body, /outlast_sse_clients [12]\n/)
+  assert.match(metrics.body, /outlast_sse_clients 1\n/)
   assert.doesNotMatch(metrics.body, /request_seconds\S*route="\/v1\/changes"/)
   const stopping = mine.stop()
   await last.ended

@@ -1,7 +1,7 @@
 import os from 'node:os'
 
-/** A third of the processor time of what competes with it: with the least, threads miss their time limits on a loaded machine. */
-const niceness = 5
+/** Of work that gives way to the server's loop: a third of the processor time of what competes with it: with the least, threads miss their time limits on a loaded machine. */
+export const niceness = 5
 
 /**
  * Lets a thread that computes for long give way to the server's loop.

@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { niceness } from '../../store/give-way.ts'
 import {
   type FromLauncher,
   type FromShell,
@@ -33,7 +34,7 @@ type Shell = {
 // What shells do must not take the server's time, and where memory runs out they are what ends first. They begin with
 // what this process has.
 const givingWay = [
-  () => os.setPriority(os.constants.priority.PRIORITY_BELOW_NORMAL),
+  () => os.setPriority(niceness),
   () => writeFileSync('/proc/self/oom_score_adj', '800'),
 ]
 for (const give of givingWay) {
