@@ -11,9 +11,16 @@ const server = 'http://localhost:9000'
  */
 const shared = { name: 'shared', minShareCount: 8 }
 
+/** Names of components are for tools of developers: a page needs none. */
+const withoutDisplayNames = {
+  name: 'without-display-names',
+  transform: (code: string, id: string) =>
+    id.includes('/@mantine/') ? code.replace(/^\w+\.displayName = ".*";$/gm, '') : undefined,
+}
+
 /** Vite wants its settings as the default export. */
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), withoutDisplayNames],
   define: { __VERSION__: JSON.stringify(version) },
   build: {
     target: 'es2022',
