@@ -7,7 +7,8 @@ const busy = () => new Error('busy')
 
 /** Work of owners that ends on demand; `begun` names the owners in the order in which they were served. */
 function gated(given: Partial<typeof limits> = {}) {
-  const shares = createShares({ ...limits, ...given }, busy)
+  const clock = { ms: 0 }
+  const shares = createShares({ ...limits, ...given }, busy, () => clock.ms)
   const begun: string[] = []
   const ends: (() => void)[] = []
   const start = (owner: string, signal?: AbortSignal) =>
@@ -24,7 +25,7 @@ function gated(given: Partial<typeof limits> = {}) {
     ends.shift()!()
     await new Promise(setImmediate)
   }
-  return { begun, start, endOne }
+  return { begun, start, endOne, clock }
 }
 
 test('owners that wait take turns, whatever the number of their requests', async () => {
@@ -32,6 +33,26 @@ test('owners that wait take turns, whatever the number of their requests', async
   for (const owner of ['a', 'a', 'a', 'a', 'a', 'b', 'c']) void start(owner)
   for (let n = 0; n < 5; n += 1) await endOne()
   assert.deepEqual(begun, ['a', 'a', 'a', 'b', 'c', 'a', 'a'])
+})
+
+test('an owner whose work is slow is served after owners that used less time', async () => {
+  const { begun, start, endOne, clock } = gated({ slots: 1 })
+  for (const owner of ['a', 'b', 'a', 'b']) void start(owner)
+  clock.ms += 2_000
+  await endOne()
+  clock.ms += 1_000
+  void start('light')
+  await endOne()
+  void start('light')
+  await endOne()
+  await endOne()
+  assert.deepEqual(begun, ['a', 'b', 'light', 'light', 'b'])
+  await endOne()
+  for (const owner of ['b', 'a', 'light']) void start(owner)
+  clock.ms += 1_000_000
+  await endOne()
+  await endOne()
+  assert.deepEqual(begun.slice(5), ['a', 'b', 'light'])
 })
 
 test('an owner never has more than its slots, and leaves the rest to others', async () => {

@@ -20,7 +20,7 @@ const tags = ['accounts']
 type Params = { user_id: string }
 
 /** People of all organizations, for the operator of the server. */
-export function accountRoutes({ app, node: { db } }: Api): void {
+export function accountRoutes({ app }: Api): void {
   app.route<{ Querystring: UserQuery }>({
     method: 'GET',
     url: '/v1/accounts',
@@ -33,7 +33,7 @@ export function accountRoutes({ app, node: { db } }: Api): void {
       querystring: UserQuery,
       response: { 200: AccountPage, '4xx': ErrorResponse },
     },
-    handler: ({ query }, reply) =>
+    handler: ({ query, db }, reply) =>
       sendList(reply, query, {
         batches: inBatches((span) => listAccounts(db, { ...query, ...span })),
         count: () => countAccounts(db, query),

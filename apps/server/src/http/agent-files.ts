@@ -26,8 +26,8 @@ export async function agentFileRoutes({ app, node }: Api): Promise<void> {
       produces: Object.values(formats).map(({ type }) => type),
       response: { '4xx': ErrorResponse },
     },
-    async handler({ params, query, principal }, reply) {
-      const agent = await getAgent(node.db, principal.orgId, parseId('agent', params.agent_id))
+    async handler({ params, query, principal, db }, reply) {
+      const agent = await getAgent(db, principal.orgId, parseId('agent', params.agent_id))
       const { type, ending, write } = formats[query.format ?? 'markdown']
       reply.header('content-type', `${type}; charset=utf-8`)
       reply.header('content-disposition', dispositionOf(agent.name, ending))

@@ -96,7 +96,7 @@ export async function postAgent(db: Db, orgId: string, agent: NewAgent): Promise
 }
 
 export function agentRoutes({ app, node }: Api): void {
-  const { db, capabilities } = node
+  const { capabilities } = node
 
   const shown = (agent: Agent) => masked(capabilities, agent)
 
@@ -151,7 +151,7 @@ export function agentRoutes({ app, node }: Api): void {
       querystring: PageQuery,
       response: { 200: AgentPage, '4xx': ErrorResponse },
     },
-    async handler({ query, principal: { orgId } }, reply) {
+    async handler({ query, principal: { orgId }, db }, reply) {
       return sendList(reply, query, {
         async *batches(range) {
           for await (const agents of listAgents(db, orgId, range)) yield agents.map(shown)
@@ -216,7 +216,7 @@ export function agentRoutes({ app, node }: Api): void {
       })
       const models = modelScope(node.config, orgId)
       if (session?.model_id) await checkModel(db, models, session.model_id, 'session/model_id')
-      return previewOf(node, orgId, {
+      return previewOf({ ...node, db }, orgId, {
         prompt: body.system_prompt ?? '',
         agentUses: uses,
         sessionUses: more,
@@ -235,7 +235,7 @@ export function agentRoutes({ app, node }: Api): void {
       tags,
       response: { 200: Agent, '4xx': ErrorResponse },
     },
-    async handler({ params, principal }, reply) {
+    async handler({ params, principal, db }, reply) {
       return send(reply, await getAgent(db, principal.orgId, parseId('agent', params.agent_id)))
     },
   })

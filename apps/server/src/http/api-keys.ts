@@ -53,7 +53,7 @@ function parentOf({ id, key }: Principal): string | null {
   throw new ApiError('keys_nested_too_deep', String(ancestorsMax))
 }
 
-export function apiKeyRoutes({ app, node: { db, config } }: Api): void {
+export function apiKeyRoutes({ app, node: { config } }: Api): void {
   async function checkCount(unit: Db, orgId: string) {
     const max = config.API_KEYS_MAX
     if (max > 0 && (await countKeys(unit, { orgId, userId: undefined })) >= max) {
@@ -71,7 +71,7 @@ export function apiKeyRoutes({ app, node: { db, config } }: Api): void {
       querystring: PageQuery,
       response: { 200: ApiKeyPage, '4xx': ErrorResponse },
     },
-    handler({ query, principal }, reply) {
+    handler({ query, principal, db }, reply) {
       return sendList(reply, query, {
         batches: inBatches((span) => listKeys(db, whose(principal), span)),
         count: () => countKeys(db, whose(principal)),

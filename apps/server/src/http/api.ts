@@ -6,7 +6,7 @@ import type { Db } from '../store/database.ts'
 declare module 'fastify' {
   interface FastifyRequest {
     principal: Principal
-    /** Where a request that changes something reads and writes: the pool, or the transaction that it is one with. */
+    /** Where a request reads and writes: the organization's share of the connections, or the transaction of the request. */
     db: Db
     /** In such a request, work for when the effect is committed, before the answer goes out. */
     committed: (() => void | Promise<void>)[]

@@ -29,7 +29,7 @@ function utcOf(path: string, text: string): string {
   throw invalidAt(path, 'must be a time of the years 1 to 9999')
 }
 
-export function auditRoutes({ app, node: { db } }: Api): void {
+export function auditRoutes({ app }: Api): void {
   app.route<{ Querystring: AuditQuery }>({
     method: 'GET',
     url: '/v1/audit-log',
@@ -41,7 +41,7 @@ export function auditRoutes({ app, node: { db } }: Api): void {
       querystring: AuditQuery,
       response: { 200: AuditPage, '4xx': ErrorResponse },
     },
-    async handler({ query: given, principal: { orgId } }) {
+    async handler({ query: given, principal: { orgId }, db }) {
       const query = inUtc(given)
       const range = rangeOf(query)
       const data = []
@@ -64,7 +64,7 @@ export function auditRoutes({ app, node: { db } }: Api): void {
       response: { '4xx': ErrorResponse },
     },
     async handler(request, reply) {
-      const { query, principal } = request
+      const { query, principal, db } = request
       const all = { offset: 0, limit: Number.MAX_SAFE_INTEGER }
       const batches = await begun(listAudit(db, principal.orgId, inUtc(query), all))
       await auditExport(request, db)

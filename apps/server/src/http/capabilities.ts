@@ -22,8 +22,8 @@ export function capabilityRoutes({ app, node }: Api): void {
       querystring: PageQuery,
       response: { 200: CapabilityPage, '4xx': ErrorResponse },
     },
-    async handler({ query, principal: { orgId } }) {
-      const servers = describeServers(await listActiveMcpServers(node.db, orgId), node)
+    async handler({ query, principal: { orgId }, db }) {
+      const servers = describeServers(await listActiveMcpServers(db, orgId), node)
       const all = [...own, ...servers.map(describeCapability)].sort((one, other) =>
         one.id < other.id ? -1 : 1,
       )
@@ -44,9 +44,9 @@ export function capabilityRoutes({ app, node }: Api): void {
       tags,
       response: { 200: CapabilityInfo, '4xx': ErrorResponse },
     },
-    async handler({ params: { capability_id: ref }, principal: { orgId } }) {
+    async handler({ params: { capability_id: ref }, principal: { orgId }, db }) {
       const id = serverIdOf(ref)
-      const servers = id === undefined ? [] : await findMcpServers(node.db, orgId, [id])
+      const servers = id === undefined ? [] : await findMcpServers(db, orgId, [id])
       const active = servers.filter(({ status }) => status === 'active')
       const [server] = describeServers(active, node).map(describeCapability)
       const found = server ?? own.find((one) => one.id === ref)

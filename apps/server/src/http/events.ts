@@ -21,7 +21,7 @@ const expandedMax = 100
 
 type Params = { session_id: string }
 
-export function eventRoutes({ app, node }: Api): void {
+export function eventRoutes({ app }: Api): void {
   app.route<{ Params: Params; Querystring: EventQuery }>({
     method: 'GET',
     url: '/v1/sessions/:session_id/events',
@@ -31,23 +31,23 @@ export function eventRoutes({ app, node }: Api): void {
       querystring: EventQuery,
       response: { 200: EventPage, '4xx': ErrorResponse },
     },
-    async handler({ params, principal, query, headers }, reply) {
+    async handler({ params, principal, query, headers, db }, reply) {
       const sessionId = parseId('session', params.session_id)
       const filter = visibleTo(principal, filterOf(query))
-      const upTo = await findSequence(node.db, principal.orgId, sessionId)
+      const upTo = await findSequence(db, principal.orgId, sessionId)
       if (upTo === undefined) throw new ApiError('not_found', 'Session')
       const last_event_id = headers['last-event-id']
-      const { position } = await resumeFrom(node.db, sessionId, { ...query, last_event_id })
+      const { position } = await resumeFrom(db, sessionId, { ...query, last_event_id })
       const whole = query.expand === 'messages'
       const limit = limitOf(query.limit, whole)
       const read = { ...filter, after: position.sequence, upTo }
       const batches = eventBatches(
-        node.db,
+        db,
         { orgId: principal.orgId, sessionId, whole, view: eventView(principal) },
         { ...read, limit },
       )
       if (limit === Number.MAX_SAFE_INTEGER) return streamList(reply, { batches })
-      return streamList(reply, { total: await countEvents(node.db, sessionId, read), batches })
+      return streamList(reply, { total: await countEvents(db, sessionId, read), batches })
     },
   })
 }

@@ -24,8 +24,6 @@ import { eventBatches } from './events.ts'
 const version = 1
 
 export function exportRoutes({ app, node }: Api): void {
-  const { db } = node
-
   app.route<{ Params: { session_id: string }; Querystring: ExportSessionQuery }>({
     method: 'GET',
     url: '/v1/sessions/:session_id/export',
@@ -39,7 +37,7 @@ export function exportRoutes({ app, node }: Api): void {
       response: { 404: ErrorResponse, '4xx': ErrorResponse },
     },
     async handler(request, reply) {
-      const { params, query, principal } = request
+      const { params, query, principal, db } = request
       const { orgId } = principal
       const sessionId = parseId('session', params.session_id)
       const session = await getSession(db, orgId, sessionId)

@@ -59,7 +59,6 @@ const errors = { 400: ErrorResponse, 404: ErrorResponse, '4xx': ErrorResponse }
 const deleteQuery = Type.Object({ recursive: Type.Optional(Type.Boolean()) })
 
 export function fileRoutes({ app, node }: Api): void {
-  const { db } = node
   const limits = fileLimits(node.config)
 
   const filesOf = ({ params, principal }: Pick<Changing, 'params' | 'principal'>) => ({
@@ -101,10 +100,11 @@ export function fileRoutes({ app, node }: Api): void {
     path: string,
   ): Promise<unknown> {
     const of = filesOf(request)
+    const { db } = request
     const found = path === '/' ? await findEntry(db, of, path) : await getEntry(db, of, path)
     if (found && !found.is_directory) {
       tell(reply, found)
-      return whole({ ...request, db }, found)
+      return whole(request, found)
     }
     return list(request, reply, { directory: path, recursive: request.query.recursive ?? false })
   }
@@ -115,6 +115,7 @@ export function fileRoutes({ app, node }: Api): void {
     listing: { directory: string; recursive: boolean },
   ) {
     const { sessionId } = filesOf(request)
+    const { db } = request
     const { limit, offset = 0 } = request.query
     const count = () => countEntries(db, sessionId, listing)
     if (limit !== undefined) {
@@ -264,7 +265,7 @@ export function fileRoutes({ app, node }: Api): void {
     config: { ...writing, allowsNul: true, bodyOptional: true },
     schema: { hide: true, response: errors },
     async handler(request) {
-      await findEntry(db, filesOf(request), '/')
+      await findEntry(request.db, filesOf(request), '/')
       throw new ApiError('root_path', 'create at root path, specify a path')
     },
   })
@@ -304,6 +305,7 @@ export function fileRoutes({ app, node }: Api): void {
       response: { 200: FileStat, ...errors },
     },
     async handler(request) {
+      const { db } = request
       const of = filesOf(request)
       const path = normalizePath(request.body.path)
       const entry = path === '/' ? await findEntry(db, of, path) : await getEntry(db, of, path)
@@ -327,7 +329,7 @@ export function fileRoutes({ app, node }: Api): void {
     async handler(request) {
       const { pattern, path_pattern: pathPattern } = request.body
       const of = filesOf(request)
-      await findEntry(db, of, '/')
+      await findEntry(request.db, of, '/')
       const { results, truncated } = await node.grep({ ...of, pattern, pathPattern })
       const total = results.length
       const page = { data: results, total, offset: 0, limit: Math.max(total, 1) }

@@ -29,7 +29,7 @@ const daysDefault = 7
 
 type Params = { org_id: string }
 
-export function invitationRoutes({ app, node: { db } }: Api): void {
+export function invitationRoutes({ app }: Api): void {
   app.route<{ Params: Params; Querystring: PageQuery }>({
     method: 'GET',
     url: '/v1/orgs/:org_id/invitations',
@@ -41,7 +41,7 @@ export function invitationRoutes({ app, node: { db } }: Api): void {
       querystring: PageQuery,
       response: { 200: InvitationPage, '4xx': ErrorResponse },
     },
-    handler({ query, principal: { orgId } }, reply) {
+    handler({ query, principal: { orgId }, db }, reply) {
       return sendList(reply, query, {
         batches: inBatches((span) => listInvitations(db, orgId, span)),
         count: () => countInvitations(db, orgId),

@@ -40,8 +40,6 @@ export function mcpServerRoutes(api: Api): void {
 }
 
 function listRoutes({ app, node }: Api): void {
-  const { db } = node
-
   app.route<{ Querystring: PageQuery }>({
     method: 'GET',
     url: '/v1/mcp-servers',
@@ -52,7 +50,7 @@ function listRoutes({ app, node }: Api): void {
       querystring: PageQuery,
       response: { 200: McpServerPage, '4xx': ErrorResponse },
     },
-    async handler({ query, principal: { orgId } }, reply) {
+    async handler({ query, principal: { orgId }, db }, reply) {
       return sendList(reply, query, {
         batches: (range) => listMcpServers(db, orgId, range),
         count: () => countMcpServers(db, orgId),
@@ -80,8 +78,6 @@ function listRoutes({ app, node }: Api): void {
 }
 
 function serverRoutes({ app, node }: Api): void {
-  const { db } = node
-
   app.route<{ Params: Params }>({
     method: 'GET',
     url: '/v1/mcp-servers/:server_id',
@@ -91,7 +87,7 @@ function serverRoutes({ app, node }: Api): void {
       tags,
       response: { 200: McpServer, '4xx': ErrorResponse },
     },
-    async handler({ params, principal }) {
+    async handler({ params, principal, db }) {
       return getMcpServer(db, principal.orgId, idIn(params))
     },
   })

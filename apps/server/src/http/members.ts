@@ -8,7 +8,7 @@ const tags = ['orgs']
 
 type Params = { org_id: string; user_id: string }
 
-export function memberRoutes({ app, node: { db } }: Api): void {
+export function memberRoutes({ app }: Api): void {
   app.route<{ Params: Pick<Params, 'org_id'>; Querystring: PageQuery }>({
     method: 'GET',
     url: '/v1/orgs/:org_id/members',
@@ -19,7 +19,7 @@ export function memberRoutes({ app, node: { db } }: Api): void {
       querystring: PageQuery,
       response: { 200: MemberPage, '4xx': ErrorResponse },
     },
-    handler({ query, principal: { orgId } }, reply) {
+    handler({ query, principal: { orgId }, db }, reply) {
       return sendList(reply, query, {
         batches: inBatches((span) => listMembers(db, orgId, span)),
         count: () => countMembers(db, orgId),

@@ -70,16 +70,16 @@ export function messageRoutes({ app, node }: Api): void {
       querystring: PageQuery,
       response: { 200: MessagePage, '4xx': ErrorResponse },
     },
-    async handler({ params, principal, query }, reply) {
+    async handler({ params, principal, query, db }, reply) {
       const sessionId = parseId('session', params.session_id)
-      const upTo = await findSequence(node.db, principal.orgId, sessionId)
+      const upTo = await findSequence(db, principal.orgId, sessionId)
       if (upTo === undefined) throw new ApiError('not_found', 'Session')
       const { offset = 0, limit = Number.MAX_SAFE_INTEGER } = query
       const partial = query.limit !== undefined || offset > 0
       const total = partial
-        ? await countEvents(node.db, sessionId, { after: 0, upTo, types: messageTypes })
+        ? await countEvents(db, sessionId, { after: 0, upTo, types: messageTypes })
         : undefined
-      const batches = messageBatches(node.db, sessionId, {
+      const batches = messageBatches(db, sessionId, {
         upTo,
         offset,
         limit,

@@ -212,7 +212,7 @@ test('no transaction waits for a vendor, and two who ask at once both get an ans
     ),
   )
   await asked.promise
-  // The pool has eight connections: with a transaction each, nobody else would get one.
+  // With a transaction each, no connection would be left.
   expectStatus(await call('GET', '/v1/agents'), 200)
   go.resolve()
   const answers = (await Promise.all(syncs)).map((answer): ModelSync => expectStatus(answer, 200))

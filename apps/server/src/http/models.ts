@@ -47,7 +47,7 @@ export function modelRoutes(api: Api): void {
   modelRoutesAt(api, '/v1/models', true)
 }
 
-function providerModelRoutesAt({ app, node: { db } }: Api, base: string, hide: boolean): void {
+function providerModelRoutesAt({ app }: Api, base: string, hide: boolean): void {
   app.route<{ Params: OfProvider; Querystring: PageQuery }>({
     method: 'GET',
     url: `${base}/:provider_id/models`,
@@ -59,7 +59,7 @@ function providerModelRoutesAt({ app, node: { db } }: Api, base: string, hide: b
       querystring: PageQuery,
       response: { 200: ModelPage, '4xx': ErrorResponse },
     },
-    async handler({ params, query, principal: { orgId } }, reply) {
+    async handler({ params, query, principal: { orgId }, db }, reply) {
       const { id } = await getProvider(db, orgId, parseId('provider', params.provider_id))
       return sendList(reply, query, {
         batches: (range) => listProviderModels(db, orgId, id, range),
@@ -87,7 +87,7 @@ function providerModelRoutesAt({ app, node: { db } }: Api, base: string, hide: b
   })
 }
 
-function modelRoutesAt({ app, node: { db, config } }: Api, base: string, hide: boolean): void {
+function modelRoutesAt({ app, node: { config } }: Api, base: string, hide: boolean): void {
   app.route<{ Querystring: ModelQuery }>({
     method: 'GET',
     url: base,
@@ -99,7 +99,7 @@ function modelRoutesAt({ app, node: { db, config } }: Api, base: string, hide: b
       querystring: ModelQuery,
       response: { 200: ModelWithProviderPage, '4xx': ErrorResponse },
     },
-    async handler({ query, principal: { orgId } }, reply) {
+    async handler({ query, principal: { orgId }, db }, reply) {
       return sendList(reply, query, {
         batches: (range) => withProfiles(listModels(db, modelScope(config, orgId), query, range)),
         count: () => countModels(db, modelScope(config, orgId), query),
@@ -117,7 +117,7 @@ function modelRoutesAt({ app, node: { db, config } }: Api, base: string, hide: b
       hide,
       response: { 200: ModelWithProvider, '4xx': ErrorResponse },
     },
-    async handler({ params, principal }) {
+    async handler({ params, principal, db }) {
       return withProfile(await getModel(db, principal.orgId, parseId('model', params.id)))
     },
   })

@@ -31,7 +31,6 @@ type Params = { org_id: string }
 
 export function organizationRoutes(api: Api): void {
   const { app, node } = api
-  const { db } = node
 
   app.route<{ Querystring: PageQuery }>({
     method: 'GET',
@@ -44,7 +43,7 @@ export function organizationRoutes(api: Api): void {
       querystring: PageQuery,
       response: { 200: OrganizationPage, '4xx': ErrorResponse },
     },
-    async handler({ query, principal }, reply) {
+    async handler({ query, principal, db }, reply) {
       const { kind, userId, orgId, role } = principal
       if (kind === 'key') {
         const one = await getOrganization(db, orgId, role)
@@ -100,7 +99,7 @@ export function organizationRoutes(api: Api): void {
       tags,
       response: { 200: Organization, '4xx': ErrorResponse },
     },
-    handler: ({ principal }) => getOrganization(db, principal.orgId, principal.role),
+    handler: ({ principal, db }) => getOrganization(db, principal.orgId, principal.role),
   })
 
   app.route<{ Params: Params; Body: OrganizationChange }>({

@@ -4,6 +4,7 @@ import { masked } from '../capabilities/masking.ts'
 import { capabilitiesFor } from '../capabilities/mcp.ts'
 import { modelScope } from '../providers/keys.ts'
 import type { Node } from '../runtime/node.ts'
+import type { Db } from '../store/database.ts'
 import { findModelRoute } from '../store/models.ts'
 
 type Previewed = {
@@ -17,7 +18,7 @@ type Previewed = {
 
 /** What the next turn would give to a model, put together as it would be. */
 export async function previewOf(
-  node: Node,
+  node: Omit<Node, 'db'> & { db: Db },
   orgId: string,
   { prompt, agentUses, sessionUses, clientTools, models }: Previewed,
 ): Promise<Preview> {

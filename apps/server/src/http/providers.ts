@@ -38,8 +38,6 @@ export function providerRoutes(api: Api): void {
 }
 
 function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void {
-  const { db } = node
-
   app.route<{ Querystring: PageQuery }>({
     method: 'GET',
     url: base,
@@ -51,7 +49,7 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
       querystring: PageQuery,
       response: { 200: ProviderPage, '4xx': ErrorResponse },
     },
-    async handler({ query, principal: { orgId } }, reply) {
+    async handler({ query, principal: { orgId }, db }, reply) {
       return sendList(reply, query, {
         async *batches(range) {
           for await (const batch of listProviders(db, orgId, range)) {
@@ -97,7 +95,7 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
       hide,
       response: { 200: Provider, '4xx': ErrorResponse },
     },
-    async handler({ params, principal }) {
+    async handler({ params, principal, db }) {
       const { orgId } = principal
       return present(node, orgId, await getProvider(db, orgId, parseId('provider', params.id)))
     },

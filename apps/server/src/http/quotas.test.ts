@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import pg from 'pg'
 import {
   createKey,
   expectStatus,
@@ -8,7 +7,7 @@ import {
   startGuarded,
   untilStatus,
 } from '../../test/access.ts'
-import { queryRows, runSql } from '../../test/database.ts'
+import { runSql } from '../../test/database.ts'
 import { everySecond, schedules, sending } from '../../test/schedules.ts'
 import { createAgent, createSession, post, scripted } from '../../test/session.ts'
 import { follow, watch } from '../../test/stream.ts'
@@ -202,29 +201,4 @@ test('refuses a new schedule whose times are too close, and resumes one from bef
   const before = `update schedules set cron_expression = '${everySecond}'`
   await runSql(server.databaseUrl, before)
   expectStatus(await mine.call('POST', `${path}/resume`), 200)
-})
-
-test('an organization whose requests wait for locks leaves connections to others', async (t) => {
-  const server = await startGuarded(t)
-  const [slow, other] = [await registerPerson(server), await registerPerson(server)]
-  const { id } = await createAgent({ call: slow.call, url: server.url })
-  const client = new pg.Client(server.databaseUrl)
-  await client.connect()
-  client.on('error', () => {})
-  await client.query('begin')
-  await client.query('select 1 from agents where id = $1 for update', [id])
-  const change = { description: 'Changed' }
-  const changes = Array.from({ length: 8 }, () => slow.call('PATCH', `/v1/agents/${id}`, change))
-  await eventually(async () => {
-    const [row] = await queryRows<{ count: number }>(
-      server.databaseUrl,
-      `select count(*)::int from pg_stat_activity
-      where wait_event_type = 'Lock' and datname = current_database()`,
-    )
-    return row!.count >= 6
-  })
-  await createAgent({ call: other.call, url: server.url })
-  await client.query('commit')
-  await client.end()
-  for (const answer of await Promise.all(changes)) assert.ok([200, 429].includes(answer.status))
 })

@@ -59,9 +59,9 @@ export function scheduleRoutes({ app, node }: Api): void {
       querystring: ScheduleQuery,
       response: { 200: SchedulePage, '4xx': ErrorResponse },
     },
-    async handler({ query, principal }) {
+    async handler({ query, principal, db }) {
       const range = rangeOf(query)
-      return listed(await listSchedules(node.db, principal.orgId, { ...query, ...range }), range)
+      return listed(await listSchedules(db, principal.orgId, { ...query, ...range }), range)
     },
   })
 
@@ -94,7 +94,7 @@ export function scheduleRoutes({ app, node }: Api): void {
       tags,
       response: { 200: Schedule, '4xx': ErrorResponse },
     },
-    handler: ({ params, principal }) => getSchedule(node.db, principal.orgId, idIn(params)),
+    handler: ({ params, principal, db }) => getSchedule(db, principal.orgId, idIn(params)),
   })
 
   app.route<{ Params: Params; Body: ScheduleChange }>({
@@ -184,7 +184,7 @@ function actionRoutes({ app, node }: Routes): void {
   })
 }
 
-function executionRoutes({ app, node: { db } }: Routes): void {
+function executionRoutes({ app }: Routes): void {
   app.route<{ Params: Params; Querystring: ExecutionQuery }>({
     method: 'GET',
     url: '/v1/durable/schedules/:schedule_id/executions',
@@ -195,7 +195,7 @@ function executionRoutes({ app, node: { db } }: Routes): void {
       querystring: ExecutionQuery,
       response: { 200: ExecutionPage, '4xx': ErrorResponse },
     },
-    async handler({ params, query, principal: { orgId } }) {
+    async handler({ params, query, principal: { orgId }, db }) {
       const { id: scheduleId } = await getSchedule(db, orgId, idIn(params))
       const range = rangeOf(query)
       const of = { orgId, scheduleId }
@@ -212,7 +212,7 @@ function executionRoutes({ app, node: { db } }: Routes): void {
       tags,
       response: { 200: ScheduleStats, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId } }) {
+    async handler({ params, principal: { orgId }, db }) {
       const { id: scheduleId } = await getSchedule(db, orgId, idIn(params))
       return readStats(db, { orgId, scheduleId })
     },
@@ -227,7 +227,7 @@ function executionRoutes({ app, node: { db } }: Routes): void {
       tags,
       response: { 200: Execution, '4xx': ErrorResponse },
     },
-    handler: ({ params, principal }) =>
+    handler: ({ params, principal, db }) =>
       getExecution(db, principal.orgId, parseUuid('execution', params.execution_id)),
   })
 }

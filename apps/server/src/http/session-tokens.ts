@@ -30,7 +30,7 @@ const tags = ['sessions']
 type Params = { session_id: string }
 
 /** Tokens that a product's server makes for its customers' browsers. */
-export function sessionTokenRoutes({ app, node: { access, db, config } }: Api): void {
+export function sessionTokenRoutes({ app, node: { access, config } }: Api): void {
   app.route<{ Params: Params; Body: NewSessionToken }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/tokens',
@@ -84,7 +84,7 @@ export function sessionTokenRoutes({ app, node: { access, db, config } }: Api): 
       querystring: PageQuery,
       response: { 200: SessionTokenPage, '4xx': ErrorResponse },
     },
-    async handler({ params, principal, query }, reply) {
+    async handler({ params, principal, query, db }, reply) {
       const of = tokensOf(principal, params)
       await checkSession(db, of.orgId, of.sessionId)
       return sendList(reply, query, {

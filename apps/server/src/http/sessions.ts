@@ -25,7 +25,7 @@ import { sessionView } from './token-view.ts'
 type Params = { session_id: string }
 
 export function sessionRoutes({ app, node }: Api): void {
-  const { db, capabilities } = node
+  const { capabilities } = node
   const shown = (session: Session) => masked(capabilities, session)
 
   app.route<{ Querystring: SessionQuery }>({
@@ -36,7 +36,7 @@ export function sessionRoutes({ app, node }: Api): void {
       querystring: SessionQuery,
       response: { 200: SessionPage, '4xx': ErrorResponse },
     },
-    async handler({ query, principal }) {
+    async handler({ query, principal, db }) {
       const range = rangeOf(query)
       const page = await listSessions(db, principal.orgId, { ...query, ...range })
       return listed({ ...page, data: page.data.map(shown) }, range)
@@ -67,7 +67,7 @@ export function sessionRoutes({ app, node }: Api): void {
       operationId: 'get_session',
       response: { 200: Session, '4xx': ErrorResponse },
     },
-    async handler({ params, principal }) {
+    async handler({ params, principal, db }) {
       const id = parseId('session', params.session_id)
       return sessionView(principal, shown(await getSession(db, principal.orgId, id)))
     },
@@ -81,10 +81,10 @@ export function sessionRoutes({ app, node }: Api): void {
       summary: 'Show what the next turn of a session would give to a model.',
       response: { 200: Preview, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId } }) {
+    async handler({ params, principal: { orgId }, db }) {
       const session = await getSession(db, orgId, parseId('session', params.session_id))
       const agent = await getAgent(db, orgId, session.agent_id)
-      return previewOf(node, orgId, {
+      return previewOf({ ...node, db }, orgId, {
         prompt: agent.system_prompt,
         agentUses: agent.capabilities,
         sessionUses: session.capabilities,

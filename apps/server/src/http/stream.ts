@@ -24,13 +24,13 @@ export function streamRoutes({ app, node }: Api, streams: Streams): void {
       response: { '4xx': ErrorResponse },
     },
     async handler(request, reply) {
-      const { params, principal, query, headers } = request
+      const { params, principal, query, headers, db } = request
       const sessionId = parseId('session', params.session_id)
       const { types, exclude } = visibleTo(principal, filterOf(query))
-      const known = await findSequence(node.db, principal.orgId, sessionId)
+      const known = await findSequence(db, principal.orgId, sessionId)
       if (known === undefined) throw new ApiError('not_found', 'Session')
       const last_event_id = headers['last-event-id']
-      const resumed = await resumeFrom(node.db, sessionId, { ...query, last_event_id })
+      const resumed = await resumeFrom(db, sessionId, { ...query, last_event_id })
       const wants = (type: string) =>
         (types === undefined || types.includes(type)) && !exclude?.includes(type)
       const frames = streams.open(request, reply, { signOfLife: query.heartbeat })

@@ -4,7 +4,14 @@ import type { Node } from '../runtime/node.ts'
 import { createShares, slotOf } from '../shares.ts'
 import { recordAudit } from '../store/audit-log.ts'
 import type { Bus } from '../store/bus.ts'
-import { openUnit, type Unit } from '../store/database.ts'
+import {
+  type Connections,
+  type Database,
+  databaseOn,
+  inShare,
+  openUnit,
+  type Unit,
+} from '../store/database.ts'
 import {
   claimKey,
   type IdempotencyKey,
@@ -19,29 +26,45 @@ import { changesOf } from './told-changes.ts'
 /** A request in one transaction: its effect, its Idempotency-Key, its entry in the audit log. */
 type Held = { unit: Unit; key: IdempotencyKey | undefined; finished: () => void }
 
-/** Connections that the transactions of one organization leave to others, and how long one waits for its turn. */
-const connectionsLeft = 2
+/** Connections of the pool that requests leave to turns, and that those of one organization leave to other requests. */
+const leftToTurns = 3
+const leftToOthers = 2
+/**
+ * How long a request waits for a connection, and its transaction for a lock. A row takes two locks, one after the other, so
+ * the second is less than half of the first: a connection is free in time also when all of them wait for locks.
+ */
 const slotWaitMs = 2_500
-const busy = () => new ApiError('rate_limited', '1', undefined, 1)
+const lockTimeoutMs = 1_000
 
-/** Gives organizations turns at the connections of the node. Contract: throws 429 after 2.5 s. */
-function createTurns(connections: number) {
+/**
+ * Divides the connections that requests use between organizations.
+ * Contract: no slot is taken by a request that holds one. After 2.5 s: 429, or 503 while the database does not answer.
+ */
+function createConnectionShares({ db: { pool }, problem }: ShareNode) {
+  const busy = () =>
+    problem() ? new ApiError('database_unavailable') : new ApiError('rate_limited', '1')
+  const slots = Math.max(2, pool.options.max - leftToTurns)
   const shares = createShares(
     {
-      slots: Number.POSITIVE_INFINITY,
-      slotsEach: Math.max(1, connections - connectionsLeft),
+      slots,
+      slotsEach: Math.max(1, slots - leftToOthers),
       waitingMax: Number.POSITIVE_INFINITY,
       waitingEachMax: 1_000,
     },
     busy,
   )
-  return async ({ principal: { kind, orgId } }: FastifyRequest): Promise<() => void> => {
-    if (kind === 'anonymous') return () => {}
-    const late = new AbortController()
-    const timer = setTimeout(() => late.abort(busy()), slotWaitMs)
-    return slotOf(shares, orgId, late.signal).finally(() => clearTimeout(timer))
-  }
+  return (owner: string): Connections =>
+    inShare(pool, () => {
+      const late = new AbortController()
+      const timer = setTimeout(() => late.abort(busy()), slotWaitMs)
+      return slotOf(shares, owner, late.signal).finally(() => clearTimeout(timer))
+    })
 }
+
+type ShareNode = { db: Database; problem: () => string | undefined }
+
+/** Whose share of the connections a request uses. Callers that are not known yet have one together. */
+const ownerOf = ({ principal }: FastifyRequest) => principal?.orgId || principal?.id || 'public'
 
 const held = new WeakMap<FastifyRequest, Held>()
 
@@ -49,24 +72,23 @@ const held = new WeakMap<FastifyRequest, Held>()
  * What a request changes, the answer that its Idempotency-Key repeats for 24 hours, and what the audit log says of it are
  * stored together or not at all.
  */
-export function runInUnits(app: FastifyInstance, { db: database, bus }: Node): void {
+export function runInUnits(app: FastifyInstance, node: Node): void {
+  const { bus } = node
+  const { texts } = node.db
   const underWay = new Map<string, Promise<void>>()
-  const takeTurn = createTurns(database.pool.options.max)
+  const shareOf = createConnectionShares({ db: node.db, problem: () => node.problem() })
+  const placeOf = (request: FastifyRequest) => ({
+    pool: shareOf(ownerOf(request)),
+    texts,
+    lockTimeoutMs,
+  })
 
   async function begin(request: FastifyRequest, reply: FastifyReply) {
-    request.db = database
-    request.committed = []
     const key = givenKey(request)
     if (key === undefined && !isAudited(request)) return
-    const leaveKey = key ? await waitTurn(underWay, key) : () => {}
-    let leaveTurn = () => {}
-    const finished = () => {
-      leaveKey()
-      leaveTurn()
-    }
+    const finished = key ? await waitTurn(underWay, key) : () => {}
     try {
-      leaveTurn = await takeTurn(request)
-      const unit = await openUnit(database)
+      const unit = await openUnit(placeOf(request))
       held.set(request, { unit, key, finished })
       if (key) {
         const answer = await claimKey(unit.db, key)
@@ -94,6 +116,11 @@ export function runInUnits(app: FastifyInstance, { db: database, bus }: Node): v
     return payload
   }
 
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.db = databaseOn(placeOf(request))
+    request.committed = []
+    done()
+  })
   app.addHook('onRoute', (route) => {
     if (route.method === 'GET' || route.method === 'HEAD') return
     checkTold(route)

@@ -16,7 +16,7 @@ import { inBatches, sendList } from './list.ts'
 const tags = ['users']
 const cookieSeconds = 31_536_000
 
-export function userRoutes({ app, node: { db, config } }: Api): void {
+export function userRoutes({ app, node: { config } }: Api): void {
   app.route<{ Querystring: UserQuery }>({
     method: 'GET',
     url: '/v1/users',
@@ -27,7 +27,7 @@ export function userRoutes({ app, node: { db, config } }: Api): void {
       querystring: UserQuery,
       response: { 200: UserPage, '4xx': ErrorResponse },
     },
-    async handler({ query, principal: { orgId } }, reply) {
+    async handler({ query, principal: { orgId }, db }, reply) {
       return sendList(reply, query, {
         batches: inBatches((span) => listUsers(db, orgId, { ...query, ...span })),
         count: () => countUsers(db, orgId, query),
@@ -47,7 +47,7 @@ export function userRoutes({ app, node: { db, config } }: Api): void {
       response: { 200: Organization, '4xx': ErrorResponse },
     },
     async handler(request, reply) {
-      const { principal, body } = request
+      const { principal, body, db } = request
       if (principal.kind === 'anonymous') throw new ApiError('authentication_off')
       if (principal.kind !== 'user') throw new ApiError('users_only')
       const role = await findRole(db, body.org_id, principal.userId)

@@ -31,8 +31,8 @@ export function workerRoutes({ app, node }: Api): void {
       tags,
       response: { 200: DurableHealth, '4xx': ErrorResponse },
     },
-    async handler({ principal }) {
-      const counts = await readHealth(node.db, principal.orgId)
+    async handler({ principal, db }) {
+      const counts = await readHealth(db, principal.orgId)
       if (!isOperator(principal)) return healthOf(counts)
       const { alive, draining, slots, used_slots } = counts
       const workers = { alive, draining, slots, used_slots }
@@ -51,7 +51,7 @@ export function workerRoutes({ app, node }: Api): void {
       querystring: TurnHistoryQuery,
       response: { 200: TurnHistory, '4xx': ErrorResponse },
     },
-    handler: ({ query }) => historyOf(node.db, query.minutes ?? 60),
+    handler: ({ query, db }) => historyOf(db, query.minutes ?? 60),
   })
 
   app.route<{ Querystring: PageQuery }>({
@@ -65,9 +65,9 @@ export function workerRoutes({ app, node }: Api): void {
       querystring: PageQuery,
       response: { 200: WorkerPage, '4xx': ErrorResponse },
     },
-    async handler({ query }) {
+    async handler({ query, db }) {
       const range = rangeOf(query)
-      return listed(await listWorkers(node.db, range), range)
+      return listed(await listWorkers(db, range), range)
     },
   })
 

@@ -37,9 +37,9 @@ export function workflowRoutes({ app, node }: Api): void {
       querystring: WorkflowQuery,
       response: { 200: WorkflowPage, '4xx': ErrorResponse },
     },
-    async handler({ query, principal }) {
+    async handler({ query, principal, db }) {
       const range = rangeOf(query)
-      return listed(await listWorkflows(node.db, principal.orgId, { ...query, ...range }), range)
+      return listed(await listWorkflows(db, principal.orgId, { ...query, ...range }), range)
     },
   })
 
@@ -52,7 +52,7 @@ export function workflowRoutes({ app, node }: Api): void {
       tags,
       response: { 200: WorkflowDetail, '4xx': ErrorResponse },
     },
-    handler: ({ params, principal }) => detailOf(node.db, principal, params.turn_id),
+    handler: ({ params, principal, db }) => detailOf(db, principal, params.turn_id),
   })
 
   app.route<{ Params: Params; Querystring: PageQuery }>({
@@ -65,13 +65,13 @@ export function workflowRoutes({ app, node }: Api): void {
       querystring: PageQuery,
       response: { 200: EventPage, '4xx': ErrorResponse },
     },
-    async handler({ params, principal, query }, reply) {
-      const workflow = await getWorkflow(node.db, principal, params.turn_id)
+    async handler({ params, principal, query, db }, reply) {
+      const workflow = await getWorkflow(db, principal, params.turn_id)
       const { orgId } = principal
-      const all = await findSequences(node.db, orgId, workflow)
+      const all = await findSequences(db, orgId, workflow)
       const { offset = 0, limit = all.length } = query
       const about = { orgId, sessionId: workflow.session_id }
-      const batches = eventsAt(node.db, about, all.slice(offset, offset + limit))
+      const batches = eventsAt(db, about, all.slice(offset, offset + limit))
       return streamList(reply, { total: all.length, offset, batches })
     },
   })
@@ -129,10 +129,10 @@ export function workflowRoutes({ app, node }: Api): void {
       tags,
       response: { 200: Why, '4xx': ErrorResponse },
     },
-    async handler({ params, principal: { orgId, kind } }) {
+    async handler({ params, principal: { orgId, kind }, db }) {
       const sessionId = parseId('session', params.session_id)
       const unnamed = kind === 'token'
-      const why = await explainSession(node.db, { orgId, sessionId, unnamed })
+      const why = await explainSession(db, { orgId, sessionId, unnamed })
       if (!why) throw new ApiError('not_found', 'Session')
       return why
     },

@@ -25,6 +25,9 @@ export type Database = Db & {
   close: () => Promise<void>
 }
 
+/** Where connections come from: the pool, or a share of it. */
+export type Connections = { query: pg.Pool['query']; connect: () => Promise<pg.PoolClient> }
+
 export type PoolOptions = {
   url: string
   max: number
@@ -62,12 +65,15 @@ export function createPool(given: PoolOptions): pg.Pool {
 
 export function openDatabase(options: PoolOptions): Database {
   const pool = createPool(options)
-  const texts = createStoredTexts()
-  return {
-    ...over(pool, texts),
-    pool,
-    async transaction(work) {
-      const unit = await openUnit({ pool, texts })
+  const db = databaseOn({ pool, texts: createStoredTexts() })
+  return Object.assign(db, { pool, close: () => pool.end() })
+}
+
+/** Statements and transactions on connections of a pool, or of a share of it. */
+export function databaseOn(place: UnitPlace): Db & Pick<Database, 'transaction'> {
+  return Object.assign(over(place.pool, place.texts), {
+    async transaction<T>(work: (db: Db) => Promise<T>) {
+      const unit = await openUnit(place)
       try {
         const result = await work(unit.db)
         await unit.commit()
@@ -77,18 +83,46 @@ export function openDatabase(options: PoolOptions): Database {
         throw error
       }
     },
-    close: () => pool.end(),
-  }
+  })
+}
+
+/**
+ * A share of a pool: each statement, and each connection until its release, waits for `takeSlot`, whose result frees the slot.
+ */
+export function inShare(pool: pg.Pool, takeSlot: () => Promise<() => void>): Connections {
+  return {
+    async query(config: pg.QueryConfig) {
+      const free = await takeSlot()
+      return pool.query(config).finally(free)
+    },
+    async connect() {
+      const free = await takeSlot()
+      const client = await pool.connect().catch((error) => {
+        free()
+        throw error
+      })
+      // The pool sets `release` anew for each checkout.
+      const { release } = client
+      client.release = (broken) => {
+        release.call(client, broken)
+        free()
+      }
+      return client
+    },
+  } as Connections
 }
 
 /** One transaction: a new one, or the one that `db` is in already. */
 export const atomically = <T>(db: Db | Database, work: (db: Db) => Promise<T>): Promise<T> =>
   'transaction' in db ? db.transaction(work) : work(db)
 
+/** `lockTimeoutMs`: longest that one statement of the transaction waits for a lock; 0: as long as any statement may take. */
+type UnitPlace = { pool: Connections; texts: StoredTexts; lockTimeoutMs?: number }
+
 /** A transaction that somebody else ends, with one mark to go back to. */
 export type Unit = {
   db: Db
-  /** Sets the mark, and lets statements wait for locks again for as long as any statement may take. */
+  /** Sets the mark, and the lock timeout of the transaction again. */
   mark: () => Promise<void>
   backToMark: () => Promise<void>
   commit: () => Promise<void>
@@ -96,8 +130,9 @@ export type Unit = {
   rollback: () => Promise<void>
 }
 
-export async function openUnit({ pool, texts }: Pick<Database, 'pool' | 'texts'>): Promise<Unit> {
+export async function openUnit({ pool, texts, lockTimeoutMs = 0 }: UnitPlace): Promise<Unit> {
   const client = await pool.connect()
+  const limitLocks = `set local lock_timeout = ${lockTimeoutMs}`
   let open = true
   const finish = async (statement: 'commit' | 'rollback') => {
     open = false
@@ -109,13 +144,13 @@ export async function openUnit({ pool, texts }: Pick<Database, 'pool' | 'texts'>
     client.release(broken !== undefined)
     return broken
   }
-  await client.query('begin').catch((error) => {
+  await client.query(lockTimeoutMs > 0 ? `begin; ${limitLocks}` : 'begin').catch((error) => {
     client.release(true)
     throw error
   })
   return {
     db: over(client, texts),
-    mark: async () => void (await client.query('set local lock_timeout = 0; savepoint effect')),
+    mark: async () => void (await client.query(`${limitLocks}; savepoint effect`)),
     backToMark: async () => void (await client.query('rollback to savepoint effect')),
     async commit() {
       const broken = await finish('commit')
@@ -137,7 +172,7 @@ function rowsOf<Row>(result: { rows: unknown[] }): Row[] {
   return rows as Row[]
 }
 
-function over(target: pg.Pool | pg.PoolClient, texts: StoredTexts): Db {
+function over(target: Connections | pg.PoolClient, texts: StoredTexts): Db {
   let typed: Kysely<Tables> | undefined
   return {
     texts,
@@ -151,9 +186,8 @@ function over(target: pg.Pool | pg.PoolClient, texts: StoredTexts): Db {
   }
 }
 
-/** Kysely wants a pool: one connection inside a transaction poses as one that never gives it back. */
-function poolOf(target: pg.Pool | pg.PoolClient) {
-  if (target instanceof pg.Pool) return target
-  const held = { query: target.query.bind(target), release() {} }
-  return { connect: async () => held, end: async () => {} } as never
+/** Kysely needs a pool. The pool of a transaction has one connection, which is never released. */
+function poolOf(target: Connections | pg.PoolClient) {
+  const held = 'release' in target && { query: target.query.bind(target), release() {} }
+  return { connect: async () => held || target.connect(), end: async () => {} } as never
 }

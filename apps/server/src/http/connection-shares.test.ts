@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import pg from 'pg'
+import { createKey, expectStatus, registerPerson, startGuarded } from '../../test/access.ts'
+import { queryRows, runSql } from '../../test/database.ts'
+import { createAgent, createSession, post, scripted } from '../../test/session.ts'
+import { follow } from '../../test/stream.ts'
+import { eventually } from '../../test/waiting.ts'
+
+type Server = Awaited<ReturnType<typeof startGuarded>>
+type Person = Awaited<ReturnType<typeof registerPerson>>
+
+/** Connections of the pool: those for requests, and those for requests of one organization. */
+const forRequests = 7
+const forOne = 5
+
+/** Holds what `statement` locks until the result is called, or the test ends. */
+async function hold(t: TestContext, server: Server, statement: string, values: unknown[] = []) {
+  const client = new pg.Client(server.databaseUrl)
+  client.on('error', () => {})
+  await client.connect()
+  let ended: Promise<void> | undefined
+  const letGo = () => {
+    ended ??= client.end()
+    return ended
+  }
+  t.after(letGo)
+  await client.query('begin')
+  await client.query(statement, values)
+  return letGo
+}
+
+const untilWaiting = (server: Server, wanted: number) =>
+  eventually(async () => {
+    const [row] = await queryRows<{ count: number }>(
+      server.databaseUrl,
+      `select count(*)::int from pg_stat_activity
+      where wait_event_type = 'Lock' and datname = current_database()`,
+    )
+    return row!.count >= wanted
+  })
+
+/** An agent of each person, locked. `change` waits for the lock of one. */
+async function lockAgents(t: TestContext, server: Server, people: Person[]) {
+  const agents = await Promise.all(
+    people.map(async ({ call }) => ({ call, ...(await createAgent({ url: server.url, call })) })),
+  )
+  const ids = agents.map(({ id }) => id)
+  const letGo = await hold(t, server, 'select 1 from agents where id = any($1) for update', [ids])
+  const changes = agents.map(
+    ({ call, id }) =>
+      () =>
+        call('PATCH', `/v1/agents/${id}`, { description: 'Changed' }),
+  )
+  return { letGo, changes }
+}
+
+/** A change, a read and a turn of another organization. */
+async function useServer(t: TestContext, server: Server, person: Person) {
+  const { key, call } = await createKey(server, person)
+  const mine = { url: server.url, call }
+  const { id } = await createSession(mine, { agent_id: (await createAgent(mine)).id })
+  expectStatus(await call('GET', '/v1/agents'), 200)
+  const headers = { authorization: key }
+  const stream = await follow(t, server.url, { sessionId: id, headers })
+  expectStatus(await post(mine, id, scripted({ text: 'Done.' })), 201)
+  await stream.event('turn.completed')
+}
+
+test('an organization whose requests wait for locks leaves connections to others', async (t) => {
+  const server = await startGuarded(t)
+  const [slow, other] = [await registerPerson(server), await registerPerson(server)]
+  const { letGo, changes } = await lockAgents(t, server, [slow])
+  const answers = Array.from({ length: 8 }, () => changes[0]!())
+  await untilWaiting(server, forOne)
+  await useServer(t, server, other)
+  await letGo()
+  for (const { status } of await Promise.all(answers)) assert.ok([200, 429, 503].includes(status))
+})
+
+test('organizations whose requests wait for locks leave turns and other organizations their turn', async (t) => {
+  const server = await startGuarded(t)
+  const [other, ...slow] = await Promise.all(
+    Array.from({ length: 13 }, () => registerPerson(server)),
+  )
+  const { letGo, changes } = await lockAgents(t, server, slow)
+  const refused = new Set<unknown>()
+  let isOver = false
+  const all = changes.flatMap((change) =>
+    [1, 2, 3].map(async () => {
+      while (!isOver) {
+        const { status } = await change()
+        assert.ok([200, 429, 503].includes(status))
+        if (status === 503) refused.add(change)
+      }
+    }),
+  )
+  await eventually(async () => refused.size === slow.length)
+  await untilWaiting(server, forRequests)
+  await useServer(t, server, other!)
+  isOver = true
+  await letGo()
+  await Promise.all(all)
+})
+
+test('an organization whose reads are slow leaves connections to others', async (t) => {
+  const server = await startGuarded(t)
+  const [slow, other] = [await registerPerson(server), await registerPerson(server)]
+  const path = `/v1/orgs/${slow.orgId}/invitations`
+  const invited = { email: 'ada@example.com', role: 'member' }
+  expectStatus(await slow.call('POST', path, invited), 201)
+  await runSql(server.databaseUrl, slowInvitations)
+  const letGo = await hold(t, server, 'select pg_advisory_xact_lock(1)')
+  const answers = Array.from({ length: 12 }, () => slow.call('GET', path))
+  await untilWaiting(server, forOne)
+  await useServer(t, server, other)
+  await letGo()
+  for (const { status } of await Promise.all(answers)) assert.ok([200, 429, 503].includes(status))
+})
+
+/** Reading an invitation waits for a lock from now on. */
+const slowInvitations = `
+alter table invitations rename to stored_invitations;
+create view invitations as
+select * from stored_invitations where pg_advisory_xact_lock_shared(1) is not null`
