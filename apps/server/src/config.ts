@@ -30,6 +30,12 @@ export function readConfig(env: Record<string, string | undefined>): Config {
   }
   if (config.AUTH_MODE !== 'none') checkAuthentication(config)
   checkMasterKeys(config)
+  const { AUDIT_RETENTION_DAYS_MIN: min, AUDIT_RETENTION_DAYS_MAX: max } = config
+  if (max > 0 && max < min) {
+    throw new ConfigError(
+      'AUDIT_RETENTION_DAYS_MAX must be 0 or at least AUDIT_RETENTION_DAYS_MIN.',
+    )
+  }
   return { ...config, DATA_DIR: path.resolve(config.DATA_DIR) }
 }
 

@@ -64,6 +64,10 @@ export const catalogue = {
   users_only: [403, 'Only a user who signed in may do this, not a key or a token.'],
   keys_nested_too_deep: [403, 'At most %s keys may be between a key and its user.'],
   user_mismatch: [403, 'Another user is signed in than the one in the Outlast-User header.'],
+  retention_too_short: [
+    400,
+    'retention_days of an organization must be 0 or at least %s, because audit entries are kept for as long. Set shorter days on agents.',
+  ],
   quota_exceeded: [403, 'The organization has reached its quota of %s.'],
   host_not_allowed: [
     403,

@@ -60,6 +60,7 @@ export type ServerCode =
   | 'keys_nested_too_deep'
   | 'user_mismatch'
   | 'quota_exceeded'
+  | 'retention_too_short'
   | 'host_not_allowed'
   | 'metrics_private'
   | 'origin_not_allowed'

@@ -34,6 +34,17 @@ export type Limits = {
   stop: () => Promise<void>
 }
 
+/** Takes a token out of each bucket. False, and none taken, when one is empty. */
+export function mayTake(limits: Limits, buckets: readonly Bucket[]): boolean {
+  try {
+    limits.take(buckets.map(limits.bucket))
+    return true
+  } catch (error) {
+    if (error instanceof ApiError) return false
+    throw error
+  }
+}
+
 type Options = { bucketsMax?: number }
 
 export function createLimits(db: Db, log: Log, options: Options = {}): Limits {

@@ -21,7 +21,7 @@ import {
   setPassword,
 } from '../store/users.ts'
 import { networkOf } from './address.ts'
-import type { Limits } from './limits.ts'
+import { type Limits, mayTake } from './limits.ts'
 import type { Outsider } from './oauth.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
 import { hashOf, type Tokens } from './tokens.ts'
@@ -60,7 +60,7 @@ export async function signInWithPassword(
   { email, password }: Password,
   visitor: Visitor,
 ) {
-  const { config, db, limits } = signIn
+  const { config, limits } = signIn
   const subject = `login:${hashOf(normalEmail(email))}`
   await limits.attempt({
     subject: `logins:${networkOf(visitor.address)}`,
@@ -70,7 +70,7 @@ export async function signInWithPassword(
   await limits.attempt({ subject, capacity: attemptsPerEmail, seconds: attemptSeconds })
   const account = await accountOf(signIn, { email, password }, visitor)
   if (!account) {
-    await recordFailure(db, email, visitor)
+    await recordFailure(signIn, email, visitor)
     throw new ApiError('invalid_login')
   }
   await limits.forgive(subject)
@@ -110,10 +110,25 @@ async function ensureAdmin(database: Database, email: string, visitor: Visitor):
   })
 }
 
-async function recordFailure(db: Db, email: string, visitor: Visitor) {
+const hourSeconds = 3_600
+const strangersPerNetwork = 20
+const strangersPerHour = 1_000
+
+/**
+ * Records a failed sign-in in the organizations of the account. One of an unknown address goes to the default organization,
+ * for the first in an hour from each network and from all together, so that strangers do not fill its audit log.
+ */
+async function recordFailure({ db, limits }: SignIn, email: string, visitor: Visitor) {
   const account = await findAccountByEmail(db, email)
   const orgIds = account ? (await membershipsOf(db, account.id)).map(({ org_id }) => org_id) : []
-  await recordAudit(db, orgIds.length > 0 ? orgIds : [defaultOrganization], {
+  if (orgIds.length === 0) {
+    const subject = `unknown-logins:${networkOf(visitor.address)}`
+    const perNetwork = { subject, capacity: strangersPerNetwork, seconds: hourSeconds }
+    const all = { subject: 'unknown-logins', capacity: strangersPerHour, seconds: hourSeconds }
+    if (!mayTake(limits, [perNetwork, all])) return
+    orgIds.push(defaultOrganization)
+  }
+  await recordAudit(db, orgIds, {
     actor_type: 'anonymous',
     actor_id: null,
     actor_name: null,

@@ -179,6 +179,15 @@ export const settings = {
       'Days without activity after which idle sessions are deleted, and age at which failed turns and audit entries are; 0: never. Organizations and agents may override it. See [retention](retention.md)',
     ...wholeNumber(0, 0, 36_500),
   },
+  AUDIT_RETENTION_DAYS_MIN: {
+    about:
+      'Days that audit entries are kept at least, whatever `RETENTION_DAYS` and organizations say; organizations cannot set a shorter `retention_days`',
+    ...wholeNumber(30, 1, 36_500),
+  },
+  AUDIT_RETENTION_DAYS_MAX: {
+    about: 'Days after which audit entries are deleted in every organization; 0: no limit',
+    ...wholeNumber(400, 0, 36_500),
+  },
   CORS_ALLOWED_ORIGINS: {
     about: 'Origins, separated by commas, whose pages may call the API; unset: none',
     ...origins(),

@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Limits } from '../access/limits.ts'
-import type { Principal } from '../access/principal.ts'
-import { ApiError, type ErrorCode } from '../errors.ts'
+import { mayTake } from '../access/limits.ts'
+import type { ErrorCode } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
 import { recordAudit } from '../store/audit-log.ts'
 import type { Db } from '../store/database.ts'
@@ -20,7 +19,9 @@ export function auditRefusals(app: FastifyInstance, { db, access, log }: Node): 
     done()
     const { principal } = request
     if (problem === undefined || !refusals.has(problem) || !principal?.orgId) return
-    if (!mayRecord(access.limits, principal)) return
+    const subject = `refusals:${principal.kind}:${principal.id}`
+    const perCaller = { subject, capacity: refusalsPerMinute, seconds: 60 }
+    if (!mayTake(access.limits, [perCaller])) return
     const { orgIds, entry } = auditEntry(request, undefined)
     // The path may name anything, also things of other organizations: nothing was looked up.
     const target = null
@@ -28,17 +29,6 @@ export function auditRefusals(app: FastifyInstance, { db, access, log }: Node): 
       log.warn('a refused request is not in the audit log', { request: request.id, error }),
     )
   })
-}
-
-function mayRecord(limits: Limits, { kind, id }: Principal): boolean {
-  const subject = `refusals:${kind}:${id}`
-  try {
-    limits.take([limits.bucket({ subject, capacity: refusalsPerMinute, seconds: 60 })])
-    return true
-  } catch (error) {
-    if (error instanceof ApiError) return false
-    throw error
-  }
 }
 
 /** Records an export before its first byte is sent. */

@@ -74,6 +74,19 @@ test('failed sign-ins are told to those they concern', async (t) => {
   )
 })
 
+test('failed sign-ins of unknown addresses are recorded up to a limit for each network', async (t) => {
+  const server = await startGuarded(t)
+  const person = await registerPerson(server)
+  const wrong = (email: string) =>
+    server.call('POST', '/v1/auth/login', { email, password: 'not this one' })
+  for (let n = 0; n < 24; n += 1) expectStatus(await wrong(`nobody${n}@example.com`), 401)
+  expectStatus(await wrong(person.email), 401)
+  const admin = await signInAdmin(server)
+  const query = '?action=login_failed&limit=100'
+  assert.equal((await entriesOf(admin, query)).length, 20)
+  assert.equal((await entriesOf(person, query)).length, 1)
+})
+
 test('records refused requests and failed current passwords', async (t) => {
   const server = await startGuarded(t)
   const owner = await registerPerson(server)

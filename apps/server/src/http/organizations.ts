@@ -116,8 +116,12 @@ export function organizationRoutes(api: Api): void {
     async handler(request) {
       const { principal, body, db: unit } = request
       const { orgId, role } = principal
-      await updateOrganization(unit, orgId, body)
       const { retention_days } = body
+      const daysMin = node.config.AUDIT_RETENTION_DAYS_MIN
+      if (retention_days && retention_days < daysMin) {
+        throw new ApiError('retention_too_short', String(daysMin))
+      }
+      await updateOrganization(unit, orgId, body)
       if (retention_days !== undefined) request.auditNote = { details: { retention_days } }
       return getOrganization(unit, orgId, role)
     },

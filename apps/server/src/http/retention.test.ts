@@ -52,7 +52,8 @@ test('deletes nothing where no retention is set', async (t) => {
 })
 
 test('an agent overrides its organization, which overrides RETENTION_DAYS; 0 keeps forever', async (t) => {
-  const server = await startSweeping(t, { env: { RETENTION_DAYS: '100' } })
+  const env = { RETENTION_DAYS: '100', AUDIT_RETENTION_DAYS_MIN: '10' }
+  const server = await startSweeping(t, { env })
   const sessionOf = async (retention_days?: number) => {
     const agent = await createAgent(server, { retention_days })
     return (await createSession(server, { agent_id: agent.id })).id
@@ -77,6 +78,38 @@ test('an agent overrides its organization, which overrides RETENTION_DAYS; 0 kee
     (await server.call('PATCH', org, { retention_days: null })).body.retention_days,
     null,
   )
+})
+
+test('an organization cannot shorten the audit log below the floor of the operator', async (t) => {
+  const server = await startSweeping(t, {
+    env: { AUDIT_RETENTION_DAYS_MIN: '20', AUDIT_RETENTION_DAYS_MAX: '60' },
+  })
+  const org = `/v1/orgs/${defaultOrg}`
+  const patch = (retention_days: number) => server.call('PATCH', org, { retention_days })
+  const refused = expectStatus(await patch(19), 400, 'retention_too_short')
+  assert.match(refused.error, /at least 20/)
+  expectStatus(await patch(0), 200)
+  const entry = (id: string, age: number) =>
+    runSql(
+      server.databaseUrl,
+      `insert into audit_log (org_id, id, actor_type, action, created_at) values ('${defaultOrg}', '${id}', 'anonymous', 'x', ${days(age)})`,
+    )
+  const ids = async () => {
+    const rows = await queryRows<{ id: string }>(
+      server.databaseUrl,
+      `select id from audit_log where action = 'x' order by created_at`,
+    )
+    return rows.map(({ id }) => id).join()
+  }
+  await entry('ancient', 61)
+  await entry('old', 59)
+  await entry('new', 19)
+  await eventually(async () => (await ids()) === 'old,new')
+  // As a setting from before the floor.
+  await runSql(server.databaseUrl, 'update organizations set retention_days = 1')
+  await eventually(async () => (await ids()) === 'new')
+  await entry('expired', 21)
+  await eventually(async () => (await ids()) === 'new')
 })
 
 test('keeps the retention of an agent that a client replaces without naming it', async (t) => {

@@ -25,7 +25,12 @@ const sweeps: Record<string, Sweep> = {
   snapshots: ({ db }) => sweepSnapshots(db),
   sessions: deleteExpiredSessions,
   failed_turns: ({ db, config }) => sweepFailedTurns(db, config.RETENTION_DAYS),
-  audit_log: ({ db, config }) => sweepAuditLog(db, config.RETENTION_DAYS),
+  audit_log: ({ db, config }) =>
+    sweepAuditLog(db, {
+      days: config.RETENTION_DAYS,
+      daysMin: config.AUDIT_RETENTION_DAYS_MIN,
+      daysMax: config.AUDIT_RETENTION_DAYS_MAX,
+    }),
   blobs: ({ db }) => sweepBlobs(db),
   schedule_executions: ({ db, config }) => sweepExecutions(db, config.SCHEDULE_EXECUTIONS_DAYS),
   pauses: ({ db }) => sweepPauses(db),

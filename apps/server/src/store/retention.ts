@@ -77,10 +77,15 @@ returning 1`,
 const auditEntries: Statement = {
   name: 'sweep-audit-log',
   text: `
-select coalesce(max(delete_expired_audit_entries(
-  id, now() - coalesce(retention_days, $1::integer) * interval '1 day', ${rowsAtOnce}
-)), 0) as deleted
-from organizations where coalesce(retention_days, $1::integer) > 0`,
+select coalesce(max(delete_expired_audit_entries(id, expired_before, ${rowsAtOnce})), 0) as deleted
+from organizations, lateral (
+  select now() - least(
+    case when coalesce(retention_days, $1::integer) > 0
+      then greatest(coalesce(retention_days, $1::integer), $2::integer) end,
+    nullif($3::integer, 0)
+  ) * interval '1 day' as expired_before
+) e
+where exists (select from audit_log a where a.org_id = organizations.id and a.created_at < expired_before)`,
 }
 
 /** Deletes failed turns that are older than the retention of their agent or organization. */
@@ -90,10 +95,19 @@ export async function sweepFailedTurns(db: Db, days: number): Promise<void> {
   }
 }
 
-/** Deletes audit entries that are older than the retention of their organization. */
-export async function sweepAuditLog(db: Db, days: number): Promise<void> {
+/** In days; 0: no limit. */
+export type AuditRetention = { days: number; daysMin: number; daysMax: number }
+
+/**
+ * Deletes audit entries that are older than the retention of their organization, which is `days` where it has none, at least
+ * `daysMin` and at most `daysMax`.
+ */
+export async function sweepAuditLog(
+  db: Db,
+  { days, daysMin, daysMax }: AuditRetention,
+): Promise<void> {
   for (let batch = 0; batch < batchesMax; batch += 1) {
-    const [row] = await db.run<{ deleted: number }>(auditEntries, [days])
+    const [row] = await db.run<{ deleted: number }>(auditEntries, [days, daysMin, daysMax])
     if (row!.deleted < rowsAtOnce) return
   }
 }
