@@ -86,6 +86,10 @@ export const catalogue = {
   method_not_allowed: [405, '%s is not possible here.'],
   request_timeout: [408, 'The request took too long to arrive.'],
   grep_timeout: [408, 'The search did not end within %s s. Search in fewer files.'],
+  agent_in_use: [
+    409,
+    'Agent %s is active or has sessions. Archive it and delete its sessions first.',
+  ],
   agent_archived: [409, 'Agent %s is archived. Restore it to start sessions.'],
   session_busy: [409, 'The session runs a turn, and on_busy is reject.'],
   session_not_idle: [409, 'The session runs a turn. Try again when it is idle.'],

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
 import { AgentId, HarnessId, ModelId, Timestamp } from './id.ts'
-import { oneOf, optional, pageOf, RetentionDays, ShownName } from './shape.ts'
+import { oneOf, optional, PageQuery, pageOf, RetentionDays, ShownName } from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
 export const AgentStatus = oneOf('active', 'archived')
@@ -27,6 +27,19 @@ export const Agent = Type.Object(
   { title: 'Agent' },
 )
 export type Agent = Static<typeof Agent>
+export const AgentQuery = Type.Object({
+  ...PageQuery.properties,
+  include_archived: Type.Optional(Type.Boolean({ description: 'Archived agents too.' })),
+})
+export type AgentQuery = Static<typeof AgentQuery>
+
+export const DeleteAgentQuery = Type.Object({
+  permanent: Type.Optional(
+    Type.Boolean({ description: 'Deletes an archived agent that has no sessions.' }),
+  ),
+})
+export type DeleteAgentQuery = Static<typeof DeleteAgentQuery>
+
 export const AgentPage = pageOf(Agent, 'AgentPage')
 
 const name = ShownName

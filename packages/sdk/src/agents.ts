@@ -1,9 +1,9 @@
 import type {
   Agent,
   AgentChange,
+  AgentQuery,
   ExportAgentQuery,
   NewAgent,
-  PageQuery,
   Preview,
   PreviewAgent,
 } from '@outlast/contract'
@@ -21,8 +21,8 @@ const formats: Record<Format, string> = {
 export function agents(http: Http) {
   const { call, text } = http
   return {
-    /** Those that are not archived, the newest first. */
-    list: (query?: PageQuery, options?: CallOptions) =>
+    /** Those that are not archived, or all with `include_archived`, the newest first. */
+    list: (query?: AgentQuery, options?: CallOptions) =>
       listOf<Agent>(http, '/v1/agents', query, options),
     /** Makes an agent; one of this `id` that exists is changed. */
     create: (agent: NewAgent, options?: CallOptions) =>
@@ -42,6 +42,9 @@ export function agents(http: Http) {
     /** Archives an agent: its sessions stay. */
     delete: (id: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/agents/${id}`, {}, options),
+    /** Deletes an archived agent for good. `agent_in_use` while it has sessions. */
+    purge: (id: string, options?: CallOptions) =>
+      call<void>('DELETE', path`/v1/agents/${id}`, { query: { permanent: true } }, options),
     /** An agent as a file. */
     export: (id: string, query: { format?: Format } = {}, options?: CallOptions) => {
       const accept = formats[query.format ?? 'markdown']

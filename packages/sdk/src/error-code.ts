@@ -73,6 +73,7 @@ export type ServerCode =
   | 'request_timeout'
   | 'grep_timeout'
   | 'agent_archived'
+  | 'agent_in_use'
   | 'session_busy'
   | 'session_not_idle'
   | 'turn_not_failed'

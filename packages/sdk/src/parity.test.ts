@@ -27,13 +27,13 @@ const paths = { src_path: '/a', dst_path: '/b' }
 
 /** For every operation the methods that stand for it, called with all that its query and its body may have. */
 const methods: Record<string, Called | Called[]> = {
-  list_agents: (o) => o.agents.list(page),
+  list_agents: (o) => o.agents.list({ ...page, include_archived: true }),
   create_agent: (o) => o.agents.create(agent),
   preview_agent: (o) => o.agents.preview(agent),
   get_agent: (o) => o.agents.get(id),
   put_agent: (o) => o.agents.put(id, agent),
   update_agent: (o) => o.agents.update(id, { name: 'Bea' }),
-  delete_agent: (o) => o.agents.delete(id),
+  delete_agent: [(o) => o.agents.purge(id), (o) => o.agents.delete(id)],
   export_agent: (o) => o.agents.export(id, { format: 'yaml' }),
   import_agent: (o) => o.agents.import(file),
   list_capabilities: (o) => o.capabilities.list(page),

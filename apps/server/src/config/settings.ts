@@ -1,4 +1,5 @@
 import { identityProviders } from './identity-providers.ts'
+import { limitSettings } from './limits.ts'
 import {
   choice,
   flag,
@@ -112,82 +113,7 @@ export const settings = {
       'Private addresses that users may name, separated by commas, as `[purpose=]host[:port][@organization]`: `mcp=127.0.0.1:3001,provider=10.0.0.5:8080`. The purpose is `provider`, `mcp`, `web_fetch` or `image`. Without a purpose an entry holds for all of them, without a port for every port; without `@*` or `@<organization ID>` for the default organization only. See [MCP servers](mcp.md)',
     ...privateHosts(),
   },
-  RATE_LIMIT_KEY: {
-    about: 'Requests a minute for each API key; 0: no limit. Limits hold with authentication only',
-    ...wholeNumber(6_000, 0, 1_000_000_000),
-  },
-  RATE_LIMIT_USER: {
-    about: 'Requests a minute for each user who signed in, and for each session token',
-    ...wholeNumber(1_200, 0, 1_000_000_000),
-  },
-  RATE_LIMIT_ORG: {
-    about: 'Requests a minute for each organization',
-    ...wholeNumber(30_000, 0, 1_000_000_000),
-  },
-  RATE_LIMIT_ADDRESS: {
-    about: 'Requests a minute from each address (of IPv6: each /64)',
-    ...wholeNumber(12_000, 0, 1_000_000_000),
-  },
-  CONNECTIONS_PER_ADDRESS: {
-    about:
-      'Connections from one address that have not signed in yet, while authentication is on; 0: no limit',
-    ...wholeNumber(512, 0, 1_000_000),
-  },
-  QUOTA_SESSIONS: {
-    about: 'Sessions of one organization; 0: no limit. Quotas hold with authentication only',
-    ...wholeNumber(1_000_000, 0, 1_000_000_000),
-  },
-  QUOTA_TURNS: {
-    about: 'Turns that one organization runs at once; 0: no limit',
-    ...wholeNumber(200, 0, 1_000_000),
-  },
-  QUOTA_STORAGE_MB: {
-    about: 'Megabytes that the sessions and agents of one organization take; 0: no limit',
-    ...wholeNumber(10_240, 0, 1_000_000_000),
-  },
-  API_KEYS_MAX: {
-    about: 'API keys of one organization; 0: no limit',
-    ...wholeNumber(1_000, 0, 1_000_000_000),
-  },
-  ORGANIZATIONS_PER_USER: {
-    about: 'Organizations that one user may own; 0: no limit',
-    ...wholeNumber(10, 0, 1_000_000_000),
-  },
-  STREAMS_PER_CREDENTIAL: {
-    about:
-      'Streams that one user, key or session token has open on a node at once; 0: no limit. Limits hold with authentication only',
-    ...wholeNumber(500, 0, 1_000_000),
-  },
-  STREAMS_PER_ORGANIZATION: {
-    about: 'Streams that one organization has open on a node at once; 0: no limit',
-    ...wholeNumber(2_000, 0, 1_000_000),
-  },
-  SCHEDULES_MAX: {
-    about: 'Schedules of one organization, with authentication or without; 0: no limit',
-    ...wholeNumber(1_000, 0, 1_000_000_000),
-  },
-  SCHEDULE_INTERVAL_MIN_SECONDS: {
-    about: 'Shortest interval that a new schedule expression may have; with authentication only',
-    ...wholeNumber(60, 1, 86_400),
-  },
-  SCHEDULE_EXECUTIONS_DAYS: {
-    about: 'How long executions of schedules are kept once they are over',
-    ...wholeNumber(30, 1, 36_500),
-  },
-  RETENTION_DAYS: {
-    about:
-      'Days without activity after which idle sessions are deleted, and age at which failed turns and audit entries are; 0: never. Organizations and agents may override it. See [retention](retention.md)',
-    ...wholeNumber(0, 0, 36_500),
-  },
-  AUDIT_RETENTION_DAYS_MIN: {
-    about:
-      'Days that audit entries are kept at least, whatever `RETENTION_DAYS` and organizations say; organizations cannot set a shorter `retention_days`',
-    ...wholeNumber(30, 1, 36_500),
-  },
-  AUDIT_RETENTION_DAYS_MAX: {
-    about: 'Days after which audit entries are deleted in every organization; 0: no limit',
-    ...wholeNumber(400, 0, 36_500),
-  },
+  ...limitSettings,
   CORS_ALLOWED_ORIGINS: {
     about: 'Origins, separated by commas, whose pages may call the API; unset: none',
     ...origins(),

@@ -2,11 +2,12 @@ import {
   Agent,
   AgentChange,
   AgentPage,
+  AgentQuery,
   type CapabilityUse,
   type ClientTool,
+  DeleteAgentQuery,
   ErrorResponse,
   NewAgent,
-  PageQuery,
   Preview,
   PreviewAgent,
 } from '@outlast/contract'
@@ -27,6 +28,7 @@ import {
   archiveAgent,
   countAgents,
   createAgent,
+  deleteAgent,
   findAgent,
   getAgent,
   listAgents,
@@ -141,22 +143,25 @@ export function agentRoutes({ app, node }: Api): void {
     checkCombination(capabilities, { agentUses: uses, sessionUses: [], clientTools })
   }
 
-  app.route<{ Querystring: PageQuery }>({
+  app.route<{ Querystring: AgentQuery }>({
     method: 'GET',
     url: '/v1/agents',
     schema: {
       operationId: 'list_agents',
-      summary: 'List the active agents, newest first.',
+      summary: 'List the active agents, or with `include_archived` all, newest first.',
       tags,
-      querystring: PageQuery,
+      querystring: AgentQuery,
       response: { 200: AgentPage, '4xx': ErrorResponse },
     },
     async handler({ query, principal: { orgId }, db }, reply) {
+      const all = query.include_archived ?? false
       return sendList(reply, query, {
         async *batches(range) {
-          for await (const agents of listAgents(db, orgId, range)) yield agents.map(shown)
+          for await (const agents of listAgents(db, orgId, { ...range, all })) {
+            yield agents.map(shown)
+          }
         },
-        count: () => countAgents(db, orgId),
+        count: () => countAgents(db, orgId, all),
       })
     },
   })
@@ -289,17 +294,24 @@ export function agentRoutes({ app, node }: Api): void {
     },
   })
 
-  app.route<{ Params: Params }>({
+  app.route<{ Params: Params; Querystring: DeleteAgentQuery }>({
     method: 'DELETE',
     url: '/v1/agents/:agent_id',
     schema: {
       operationId: 'delete_agent',
-      summary: 'Archive an agent. Its sessions go on.',
+      summary:
+        'Archive an agent. Its sessions go on. With `permanent`, delete an archived agent that has no sessions.',
       tags,
+      querystring: DeleteAgentQuery,
       response: { '4xx': ErrorResponse },
     },
-    async handler({ params, principal, db }, reply) {
-      await archiveAgent(db, principal.orgId, parseId('agent', params.agent_id))
+    async handler(request, reply) {
+      const { params, query, principal, db } = request
+      const id = parseId('agent', params.agent_id)
+      if (query.permanent) {
+        request.auditNote = { details: { permanent: true } }
+        await deleteAgent(db, principal.orgId, id)
+      } else await archiveAgent(db, principal.orgId, id)
       return reply.code(204).send()
     },
   })

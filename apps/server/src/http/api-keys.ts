@@ -13,9 +13,9 @@ import { hashOf } from '../access/tokens.ts'
 import { ApiError } from '../errors.ts'
 import { parseUuid } from '../ids.ts'
 import { countKeys, createKey, deleteKey, listKeys } from '../store/api-keys.ts'
-import type { Db } from '../store/database.ts'
 import type { Api } from './api.ts'
 import { inBatches, sendList } from './list.ts'
+import { checkNumber } from './number-limit.ts'
 
 const tags = ['auth']
 const prefixLength = keyStart.length + 8
@@ -54,13 +54,6 @@ function parentOf({ id, key }: Principal): string | null {
 }
 
 export function apiKeyRoutes({ app, node: { config } }: Api): void {
-  async function checkCount(unit: Db, orgId: string) {
-    const max = config.API_KEYS_MAX
-    if (max > 0 && (await countKeys(unit, { orgId, userId: undefined })) >= max) {
-      throw new ApiError('quota_exceeded', `${max} API keys`)
-    }
-  }
-
   app.route<{ Querystring: PageQuery }>({
     method: 'GET',
     url: '/v1/auth/api-keys',
@@ -95,7 +88,12 @@ export function apiKeyRoutes({ app, node: { config } }: Api): void {
       const { body, principal, db: unit } = request
       checkKeeper(principal)
       const scopes = scopesOf(body.scopes, principal)
-      await checkCount(unit, principal.orgId)
+      const all = { orgId: principal.orgId, userId: undefined }
+      await checkNumber({
+        max: config.API_KEYS_MAX,
+        what: 'API keys',
+        count: () => countKeys(unit, all),
+      })
       const key = keyStart + randomBytes(32).toString('hex')
       const {
         user_id: _,

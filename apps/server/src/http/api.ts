@@ -30,6 +30,8 @@ declare module 'fastify' {
     allowsNul?: boolean
     /** The body may be left out: it is an empty object then. */
     bodyOptional?: boolean
+    /** Also possible with an Idempotency-Key, whose answer is stored, while the organization is at its storage quota. */
+    whenFull?: boolean
     /** Answers at any time, whatever the state of the server. */
     always?: boolean
   }

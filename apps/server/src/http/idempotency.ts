@@ -5,7 +5,7 @@ import { ApiError, invalidAt } from '../errors.ts'
 import type { IdempotencyKey } from '../store/idempotency-keys.ts'
 
 const keyLengthMax = 255
-const answerBytesMax = 64 * 1024
+export const answerBytesMax = 64 * 1024
 
 /** The Idempotency-Key of a request, with what makes another request of the same key another one. */
 export function keyOf(request: FastifyRequest, given: string): IdempotencyKey {

@@ -23,13 +23,14 @@ import { getOrganization } from '../store/organizations.ts'
 import { findAccount } from '../store/users.ts'
 import type { Api } from './api.ts'
 import { inBatches, sendList } from './list.ts'
+import { checkNumber } from './number-limit.ts'
 
 const tags = ['orgs']
 const daysDefault = 7
 
 type Params = { org_id: string }
 
-export function invitationRoutes({ app }: Api): void {
+export function invitationRoutes({ app, node: { config } }: Api): void {
   app.route<{ Params: Params; Querystring: PageQuery }>({
     method: 'GET',
     url: '/v1/orgs/:org_id/invitations',
@@ -66,6 +67,11 @@ export function invitationRoutes({ app }: Api): void {
       if (principal.kind === 'anonymous') throw new ApiError('authentication_off')
       const role = body.role ?? 'member'
       if (role === 'owner' && principal.role !== 'owner') throw new ApiError('forbidden', 'owner')
+      await checkNumber({
+        max: config.INVITATIONS_MAX,
+        what: 'open invitations',
+        count: () => countInvitations(unit, principal.orgId),
+      })
       const token = `invite_${randomBytes(32).toString('base64url')}`
       const made = await createInvitation(unit, principal.orgId, {
         email: body.email,

@@ -12,6 +12,7 @@ import {
 import { parseId } from '../ids.ts'
 import { profileOf } from '../providers/catalogue.ts'
 import { modelScope } from '../providers/keys.ts'
+import { modelsMax } from '../store/discovery.ts'
 import {
   countModels,
   countProviderModels,
@@ -25,6 +26,7 @@ import {
 import { getProvider } from '../store/providers.ts'
 import type { Api } from './api.ts'
 import { sendList } from './list.ts'
+import { checkNumber } from './number-limit.ts'
 
 type Params = { id: string }
 type OfProvider = { provider_id: string }
@@ -82,6 +84,11 @@ function providerModelRoutesAt({ app }: Api, base: string, hide: boolean): void 
     },
     async handler({ params, body, principal: { orgId }, db }, reply) {
       const providerId = parseId('provider', params.provider_id)
+      await checkNumber({
+        max: modelsMax,
+        what: 'models of a provider',
+        count: () => countProviderModels(db, orgId, providerId),
+      })
       return reply.code(201).send(await createModel(db, { orgId, providerId }, body))
     },
   })

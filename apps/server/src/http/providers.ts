@@ -27,6 +27,7 @@ import { chooseDefault } from '../store/seeds.ts'
 import type { Api } from './api.ts'
 import { withoutQuery } from './audit-entry.ts'
 import { sendList } from './list.ts'
+import { checkNumber } from './number-limit.ts'
 
 type Params = { id: string }
 
@@ -75,6 +76,11 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
     },
     async handler({ body, principal, db }, reply) {
       checkAddress(node.config, principal.orgId, body)
+      await checkNumber({
+        max: node.config.PROVIDERS_MAX,
+        what: 'providers',
+        count: () => countProviders(db, principal.orgId),
+      })
       const place = { orgId: principal.orgId, id: newId('provider') }
       const provider = await createProvider(
         db,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { AuditEntry } from '@outlast/contract'
 import {
   createKey,
   expectStatus,
@@ -7,7 +8,7 @@ import {
   startGuarded,
   untilStatus,
 } from '../../test/access.ts'
-import { runSql } from '../../test/database.ts'
+import { queryRows, runSql } from '../../test/database.ts'
 import { everySecond, schedules, sending } from '../../test/schedules.ts'
 import { createAgent, createSession, post, scripted } from '../../test/session.ts'
 import { follow, watch } from '../../test/stream.ts'
@@ -134,6 +135,87 @@ test('agents count as storage, archived ones too', async (t) => {
   expectStatus(await call('PATCH', path, { name: 'Eve' }), 403, 'quota_exceeded')
   expectStatus(await call('POST', '/v1/agents/import', agent), 403, 'quota_exceeded')
   expectStatus(await call('POST', '/v1/agents/preview', agent), 200)
+  const listed = expectStatus(await call('GET', '/v1/agents?include_archived=true&limit=100'), 200)
+  assert.ok(listed.data.some((one: { id: string }) => one.id === id))
+  expectStatus(await call('DELETE', `/v1/agents/${id}?permanent=true`), 204)
+  expectStatus(await call('GET', `/v1/agents/${id}`), 404)
+  expectStatus(await call('DELETE', `/v1/agents/${id}?permanent=true`), 404, 'not_found')
+  expectStatus(await call('POST', '/v1/agents', { ...agent, system_prompt: 'Short' }), 201)
+})
+
+test('an agent is deleted for good once it is archived and has no sessions', async (t) => {
+  const server = await startGuarded(t)
+  const mine = { url: server.url, call: (await registerPerson(server)).call }
+  const { id } = await createAgent(mine)
+  const session = await createSession(mine, { agent_id: id })
+  const path = `/v1/agents/${id}`
+  const remove = () => mine.call('DELETE', `${path}?permanent=true`)
+  expectStatus(await remove(), 409, 'agent_in_use')
+  expectStatus(await mine.call('DELETE', path), 204)
+  expectStatus(await remove(), 409, 'agent_in_use')
+  expectStatus(await mine.call('GET', path), 200)
+  expectStatus(await mine.call('DELETE', `/v1/sessions/${session.id}`), 204)
+  expectStatus(await remove(), 204)
+  expectStatus(await mine.call('GET', path), 404, 'not_found')
+  const entries = await mine.call('GET', `/v1/audit-log?action=delete_agent&target=${id}`)
+  const details = expectStatus(entries, 200).data.map((entry: AuditEntry) => entry.details)
+  assert.deepEqual(details, [{ permanent: true }, null])
+})
+
+test('answers stored for an Idempotency-Key count as storage for as long as they are stored', async (t) => {
+  const server = await startGuarded(t, { sweepIntervalMs: 100, env: { QUOTA_STORAGE_MB: '1' } })
+  const { call } = await registerPerson(server)
+  const mine = { url: server.url, call }
+  const agent = { system_prompt: 'x'.repeat(50_000) }
+  let count = 0
+  const preview = () =>
+    call('POST', '/v1/agents/preview', agent, { 'idempotency-key': `key-${count++}` })
+  const { id } = await createSession(mine)
+  while ((await preview()).status === 200);
+  assert.ok(count > 10 && count < 30, `${count} answers of 50 kB`)
+  expectStatus(await preview(), 403, 'quota_exceeded')
+  expectStatus(await post(mine, id, 'Full?'), 403, 'quota_exceeded')
+  const again = await call('POST', '/v1/agents/preview', agent, { 'idempotency-key': 'key-0' })
+  assert.equal(again.headers.get('idempotency-replayed'), 'true')
+  const cancel = `/v1/sessions/${id}/cancel`
+  expectStatus(await call('POST', cancel, undefined, { 'idempotency-key': 'cancel' }), 200)
+  const old = `update idempotency_keys set created_at = now() - interval '25 hours'`
+  await runSql(server.databaseUrl, old)
+  await untilStatus(() => post(mine, id, 'Room again?'), 201, 10_000)
+  const [stored] = await queryRows(
+    server.databaseUrl,
+    `select sum(stored_bytes)::int as bytes from counters where agent_id = 'answers'`,
+  )
+  assert.deepEqual(stored, { bytes: 0 })
+})
+
+test('prompts that were given to models count as storage, each once', async (t) => {
+  const server = await startGuarded(t)
+  const { key, call } = await createKey(server, await registerPerson(server))
+  const mine = { url: server.url, call }
+  const agent = await createAgent(mine, { system_prompt: 'x'.repeat(50_000) })
+  const stored = async () => {
+    const [row] = await queryRows<{ bytes: number }>(
+      server.databaseUrl,
+      `select sum(stored_bytes)::int as bytes,
+        (select sum(octet_length(body))::int from texts) as stored
+      from counters where agent_id = 'texts'`,
+    )
+    return row
+  }
+  const turn = async () => {
+    const { id } = await createSession(mine, { agent_id: agent.id })
+    const headers = { authorization: key }
+    const stream = await follow(t, server.url, { sessionId: id, headers })
+    expectStatus(await post(mine, id, scripted({ text: 'Done.' })), 201)
+    await stream.event('session.idled')
+  }
+  await turn()
+  const once = await stored()
+  assert.ok(once!.bytes > 50_000)
+  await turn()
+  assert.deepEqual(await stored(), once)
+  assert.deepEqual(once, { bytes: once!.bytes, stored: once!.bytes })
 })
 
 test('an organization has as many API keys as it may, and room again when one is revoked', async (t) => {
@@ -146,6 +228,47 @@ test('an organization has as many API keys as it may, and room again when one is
   await createKey(server, other)
   expectStatus(await one.call('DELETE', `/v1/auth/api-keys/${id}`), 204)
   await createKey(server, one)
+})
+
+test('an organization has as many providers, MCP servers, invitations and session tokens as it may', async (t) => {
+  const env = {
+    // An organization begins with four providers and one MCP server.
+    PROVIDERS_MAX: '5',
+    MCP_SERVERS_MAX: '2',
+    INVITATIONS_MAX: '1',
+    SESSION_TOKENS_MAX: '1',
+  }
+  const server = await startGuarded(t, { env })
+  const [{ orgId, call }, other] = [await registerPerson(server), await registerPerson(server)]
+  const { id } = await createSession({ url: server.url, call })
+  const invitation = (name: string) => ({ email: `${name}@example.com` })
+  const made = [
+    {
+      path: '/v1/providers',
+      bodies: ['one', 'two'].map((name) => ({ name, provider_type: 'openai' })),
+      full: /5 providers/,
+    },
+    {
+      path: '/v1/mcp-servers',
+      bodies: ['one', 'two'].map((name) => ({ name, url: 'https://mcp.example.com' })),
+      full: /2 MCP servers/,
+    },
+    {
+      path: `/v1/orgs/${orgId}/invitations`,
+      bodies: ['ada', 'eve'].map(invitation),
+      full: /1 open invitations/,
+    },
+    { path: `/v1/sessions/${id}/tokens`, bodies: [{}, {}], full: /1 tokens of a session/ },
+  ]
+  for (const { path, bodies, full } of made) {
+    const first = expectStatus(await call('POST', path, bodies[0]), 201)
+    const refused = await call('POST', path, bodies[1])
+    assert.match(expectStatus(refused, 403, 'quota_exceeded').error, full)
+    expectStatus(await call('DELETE', `${path}/${first.id}`), 204)
+    expectStatus(await call('POST', path, bodies[1]), 201)
+  }
+  const provider = { name: 'one', provider_type: 'openai' }
+  expectStatus(await other.call('POST', '/v1/providers', provider), 201)
 })
 
 test('a user owns as many organizations as they may, and joins others all the same', async (t) => {

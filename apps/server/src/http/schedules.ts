@@ -145,6 +145,7 @@ function actionRoutes({ app, node }: Routes): void {
     app.route<{ Params: Params }>({
       method: 'POST',
       url: `/v1/durable/schedules/:schedule_id/${action}`,
+      config: { whenFull: !enabled },
       schema: {
         operationId: `${action}_schedule`,
         summary,

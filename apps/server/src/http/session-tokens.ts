@@ -23,6 +23,7 @@ import {
 } from '../store/session-tokens.ts'
 import type { Api } from './api.ts'
 import { inBatches, sendList } from './list.ts'
+import { checkNumber } from './number-limit.ts'
 
 const secondsDefault = 900
 const tags = ['sessions']
@@ -51,6 +52,11 @@ export function sessionTokenRoutes({ app, node: { access, config } }: Api): void
       const grants = grantsOf(body)
       if (!allows(principal.level, grants.access)) throw new ApiError('forbidden', grants.access)
       await checkSession(unit, orgId, sessionId)
+      await checkNumber({
+        max: config.SESSION_TOKENS_MAX,
+        what: 'tokens of a session',
+        count: () => countSessionTokens(unit, { orgId, sessionId, userId: undefined }),
+      })
       for (const [at, id] of grants.models.entries()) {
         await checkModel(unit, modelScope(config, orgId), id, `models/${at}`)
       }

@@ -129,7 +129,7 @@ export function sessionRoutes({ app, node }: Api): void {
   app.route<{ Params: Params }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/cancel',
-    config: { forToken: 'write', unaudited: true },
+    config: { forToken: 'write', unaudited: true, whenFull: true },
     schema: {
       operationId: 'cancel_turn',
       response: { 200: CancelTurnResponse, '4xx': ErrorResponse },

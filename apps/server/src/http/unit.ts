@@ -19,7 +19,7 @@ import {
   saveAnswer,
 } from '../store/idempotency-keys.ts'
 import { auditEntry, isAudited, isAuditedRoute } from './audit-entry.ts'
-import { keyOf, shortened, waitTurn } from './idempotency.ts'
+import { answerBytesMax, keyOf, shortened, waitTurn } from './idempotency.ts'
 import { answerInstead } from './problems.ts'
 import { changesOf } from './told-changes.ts'
 
@@ -93,6 +93,8 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
       if (key) {
         const answer = await claimKey(unit.db, key)
         if (answer) return await repeat(request, reply, { answer, key })
+        const { whenFull } = request.routeOptions.config
+        if (!whenFull) await node.quotas.checkStorage(key.orgId, answerBytesMax)
         await unit.mark()
       }
       request.db = unit.db

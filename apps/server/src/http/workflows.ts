@@ -79,7 +79,7 @@ export function workflowRoutes({ app, node }: Api): void {
   app.route<{ Params: Params }>({
     method: 'POST',
     url: '/v1/durable/workflows/:turn_id/cancel',
-    config: { unaudited: true },
+    config: { unaudited: true, whenFull: true },
     schema: {
       operationId: 'cancel_workflow',
       summary: 'Cancel this turn, and no other of its session.',

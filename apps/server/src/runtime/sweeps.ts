@@ -1,6 +1,7 @@
 import { sweepChanges } from '../store/access-changes.ts'
 import { sweepBlobs } from '../store/file-changes.ts'
 import { sweepKeys } from '../store/idempotency-keys.ts'
+import { sweepInvitations } from '../store/invitations.ts'
 import { sweepLogins } from '../store/logins.ts'
 import { sweepOrganizations } from '../store/organization-deletion.ts'
 import { sweepPauses } from '../store/pauses.ts'
@@ -35,6 +36,7 @@ const sweeps: Record<string, Sweep> = {
   schedule_executions: ({ db, config }) => sweepExecutions(db, config.SCHEDULE_EXECUTIONS_DAYS),
   pauses: ({ db }) => sweepPauses(db),
   turn_minutes: ({ db }) => sweepTurnMinutes(db),
+  invitations: ({ db }) => sweepInvitations(db),
   logins: ({ db }) => sweepLogins(db),
   session_tokens: ({ db }) => sweepSessionTokens(db),
   access_changes: ({ db }) => sweepChanges(db),

@@ -190,18 +190,42 @@ export async function archiveAgent(db: Db, orgId: string, id: string): Promise<v
   if (!row) throw new ApiError('not_found', 'Agent')
 }
 
+const remove: Statement = {
+  name: 'delete-agent',
+  text: `
+with d as (
+  delete from agents a where org_id = $1 and id = $2 and status = 'archived'
+    and not exists (select from sessions s where s.org_id = a.org_id and s.agent_id = a.id)
+  returning org_id, id
+), c as (
+  delete from counters c using d where c.org_id = d.org_id and c.agent_id = d.id
+)
+select from d`,
+}
+
+/** Deletes an archived agent for good, with its sums. Contract: throws 404, and 409 `agent_in_use`. */
+export async function deleteAgent(db: Db, orgId: string, id: string): Promise<void> {
+  if ((await db.run(remove, [orgId, id])).length > 0) return
+  await getAgent(db, orgId, id)
+  throw new ApiError('agent_in_use', id)
+}
+
 /** Prompts may be a megabyte each. */
 const batchSize = 50
 
-/** The active agents in batches, newest first. */
-export async function* listAgents(db: Db, orgId: string, span: Span): AsyncGenerator<Agent[]> {
+/** The active agents, or all, in batches, newest first. */
+export async function* listAgents(
+  db: Db,
+  orgId: string,
+  { all, ...span }: Span & { all: boolean },
+): AsyncGenerator<Agent[]> {
   const batches = batchesOf<AgentRow>(span, batchSize, async ({ after, offset, limit }) => {
     const rows = await db.kysely
       .selectFrom('agents')
       .select(columns)
       .select(sql.raw<UsageRow>(usage).as('usage'))
       .where('org_id', '=', orgId)
-      .where('status', '=', 'active')
+      .$if(!all, (q) => q.where('status', '=', 'active'))
       .$if(after !== undefined, (q) =>
         q.where(sql<SqlBool>`(created_at, id) < (${after?.created_at}, ${after?.id})`),
       )
@@ -217,11 +241,11 @@ export async function* listAgents(db: Db, orgId: string, span: Span): AsyncGener
 
 const counted: Statement = {
   name: 'count-agents',
-  text: `select count(*) as total from agents where org_id = $1 and status = 'active'`,
+  text: `select count(*) as total from agents where org_id = $1 and (status = 'active' or $2)`,
 }
 
-export async function countAgents(db: Db, orgId: string): Promise<number> {
-  const [row] = await db.run<{ total: number }>(counted, [orgId])
+export async function countAgents(db: Db, orgId: string, all: boolean): Promise<number> {
+  const [row] = await db.run<{ total: number }>(counted, [orgId, all])
   return row!.total
 }
 

@@ -31,7 +31,7 @@ export async function getProviderPlace(
 }
 
 /** Models of one provider, however many its vendor makes up over time. */
-const modelsMax = 10_000
+export const modelsMax = 10_000
 const batchSize = 500
 
 type Listed = { model_id: string; display_name: string }

@@ -1,5 +1,6 @@
 import { ApiError } from '../errors.ts'
 import type { Db, Statement } from './database.ts'
+import { randomShard } from './turns.ts'
 
 export type IdempotencyKey = {
   orgId: string
@@ -62,38 +63,76 @@ function sessionsOf({ path, principal }: IdempotencyKey, answer: string | null):
   return [...new Set([...inKey, ...[...inAnswer].map(([, id]) => id!)])]
 }
 
-/** Stores the answer beside its key, and the sessions that it is deleted with. */
+/** Where an organization's counters have the bytes of its stored answers, in place of an agent. */
+const counted = 'answers'
+/** Bytes of a row beside its answer, as they are counted. */
+const rowBytes = 256
+
+const addUp = `
+  on conflict (org_id, agent_id, shard) do update set stored_bytes = c.stored_bytes + excluded.stored_bytes`
+
+const save: Statement = {
+  name: 'save-idempotency-answer',
+  text: `
+with before as (
+  select counted_bytes from idempotency_keys
+  where org_id = $1 and principal = $2 and method = $3 and path = $4 and key = $5
+), k as (
+  update idempotency_keys
+  set status = $6, answer = $7::text, session_ids = $8, counted_bytes = ${rowBytes} + coalesce(octet_length($7::text), 0)
+  where org_id = $1 and principal = $2 and method = $3 and path = $4 and key = $5
+  returning counted_bytes
+)
+insert into counters as c (org_id, agent_id, shard, stored_bytes)
+select $1, '${counted}', $9, k.counted_bytes - before.counted_bytes from k, before
+${addUp}`,
+}
+
+/** Stores the answer beside its key, and the sessions that it is deleted with; counts its bytes. */
 export async function saveAnswer(
   db: Db,
   key: IdempotencyKey,
-  answer: Pick<StoredAnswer, 'status' | 'answer'>,
+  { status, answer }: Pick<StoredAnswer, 'status' | 'answer'>,
 ): Promise<void> {
-  await db.kysely
-    .updateTable('idempotency_keys')
-    .set({ ...answer, session_ids: sessionsOf(key, answer.answer) })
-    .where('org_id', '=', key.orgId)
-    .where('principal', '=', key.principal)
-    .where('method', '=', key.method)
-    .where('path', '=', key.path)
-    .where('key', '=', key.key)
-    .execute()
+  const { orgId, principal, method, path, key: name } = key
+  const place = [orgId, principal, method, path, name]
+  await db.run(save, [...place, status, answer, sessionsOf(key, answer), randomShard()])
 }
+
+/** A statement that deletes the rows of `where` and takes their bytes off the counters; `$1` is a shard. */
+const deleting = (where: string) => `
+with d as (
+  delete from idempotency_keys where ${where} returning org_id, counted_bytes
+), c as (
+  insert into counters as c (org_id, agent_id, shard, stored_bytes)
+  select org_id, '${counted}', $1::smallint, -sum(counted_bytes) from d group by org_id order by org_id
+  ${addUp}
+)
+select 1 from d`
+
+const removeOfSession: Statement = {
+  name: 'delete-answers-of-session',
+  text: deleting(`session_ids @> array[$2] and session_ids <> '{}'`),
+}
+
+/** Deletes the answers that name a session. */
+export const deleteAnswers = (db: Db, sessionId: string) =>
+  db.run(removeOfSession, [randomShard(), sessionId])
 
 const batchSize = 1_000
 const batchesMax = 1_000
 
 const sweep: Statement = {
   name: 'sweep-idempotency-keys',
-  text: `
-delete from idempotency_keys where ctid = any(array(
-  select ctid from idempotency_keys where created_at < now() - interval '${lifetimeHours} hours' limit ${batchSize}
-)) returning 1`,
+  text: deleting(`ctid = any(array(
+    select ctid from idempotency_keys where created_at < now() - interval '${lifetimeHours} hours' limit ${batchSize}
+  ))`),
 }
 
 /** Deletes the keys that are past their time, a batch at a time. */
 export async function sweepKeys(db: Db): Promise<void> {
   for (let batch = 0; batch < batchesMax; batch += 1) {
-    const deleted = await db.run(sweep, [])
+    const deleted = await db.run(sweep, [randomShard()])
     if (deleted.length < batchSize) return
   }
 }

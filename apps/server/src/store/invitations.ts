@@ -40,6 +40,14 @@ const open = ({ kysely }: Db, orgId: string) =>
     .where('org_id', '=', orgId)
     .where('expires_at', '>', sql<string>`now()`)
 
+/** Deletes invitations that expired more than 30 days ago. */
+export async function sweepInvitations({ kysely }: Db): Promise<void> {
+  await kysely
+    .deleteFrom('invitations')
+    .where('expires_at', '<', sql<string>`now() - interval '30 days'`)
+    .execute()
+}
+
 /** Newest first, without those that are over. */
 export async function listInvitations(db: Db, orgId: string, { offset, limit }: Span) {
   return (await open(db, orgId)

@@ -1,5 +1,6 @@
 import { ApiError } from '../errors.ts'
 import { atomically, type Db, type Statement } from './database.ts'
+import { deleteAnswers } from './idempotency-keys.ts'
 import { randomShard } from './turns.ts'
 
 type DeletedRow = { org_id: string; id: string; agent_id: string; bytes: number }
@@ -76,6 +77,8 @@ async function deleteWhole(db: Db, statement: Statement, values: unknown[]): Pro
     await unit.run(removeTurns, [row.org_id, row.id])
     for (const part of parts) await unit.run(part, [row.id])
     await unit.run(uncount, [row.org_id, row.agent_id, randomShard(), -row.bytes])
+    // Behind the other counters, as requests with an Idempotency-Key take them.
+    await deleteAnswers(unit, row.id)
     return true
   })
 }
@@ -100,10 +103,6 @@ delete from pauses where turn_id in (
   {
     name: 'delete-failed-turns-of-session',
     text: 'delete from failed_turns where session_id = $1',
-  },
-  {
-    name: 'delete-answers-of-session',
-    text: `delete from idempotency_keys where session_ids @> array[$1] and session_ids <> '{}'`,
   },
   // Those that are under way are ended by the next look at them, which finds no session.
   {

@@ -219,6 +219,7 @@ export type IdempotencyKeysTable = {
   status: number | null
   answer: string | null
   session_ids: Generated<string[]>
+  counted_bytes: Generated<number>
   created_at: Time
 }
 

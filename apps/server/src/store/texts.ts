@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto'
 import type { Db, Statement } from './database.ts'
 import { textList, textRows } from './json-lists.ts'
 
+/** Where an organization's counters have the bytes of its texts, in place of an agent. */
+export const countedTexts = 'texts'
+
 export type Text = { hash: string; body: string }
 
 const rememberedMax = 500
@@ -68,8 +71,14 @@ export async function textsOf(
 const store: Statement = {
   name: 'store-texts',
   text: `
-insert into texts (org_id, hash, body) select $1, n.hash, n.body from ${textRows('$2', '$3')}
-on conflict do nothing`,
+with x as (
+  insert into texts (org_id, hash, body) select $1, n.hash, n.body from ${textRows('$2', '$3')}
+  on conflict do nothing
+  returning octet_length(body) as bytes
+)
+insert into counters as c (org_id, agent_id, shard, stored_bytes)
+select $1, '${countedTexts}', 0, sum(bytes) from x having count(*) > 0
+on conflict (org_id, agent_id, shard) do update set stored_bytes = c.stored_bytes + excluded.stored_bytes`,
 }
 
 /** Stores texts that events name by their hash. */

@@ -9,6 +9,7 @@ import type { Db, Statement } from './database.ts'
 import { eventRows, jsonList, textList, textRows } from './json-lists.ts'
 import { type EventMark, hasEvent } from './lost-events.ts'
 import type { ModelRoute } from './models.ts'
+import { countedTexts } from './texts.ts'
 import { nanosOf, type UsageRow } from './usage.ts'
 
 /** An event that is not stored yet; context and data are JSON. */
@@ -185,9 +186,12 @@ with s as (
   insert into texts (org_id, hash, body)
   select org_id, n.hash, n.body from s, ${textRows('$23', '$24')}
   on conflict do nothing
+  returning octet_length(body) as bytes
 ), c as (
   insert into counters as c (org_id, agent_id, shard, input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, stored_bytes, cost_nanos)
-  select org_id, agent_id, $25, $16, $17, coalesce($18, 0), coalesce($19, 0), $26, $27 from s where $16 + $17 + $26 > 0
+  select org_id, agent_id, $25::smallint, $16, $17, coalesce($18, 0), coalesce($19, 0), $26, $27::bigint from s where $16 + $17 + $26 > 0
+  union all
+  select $1, '${countedTexts}', $25, 0, 0, 0, 0, sum(bytes), null from x having count(*) > 0
   on conflict (org_id, agent_id, shard) do update set
     input_tokens = c.input_tokens + excluded.input_tokens,
     output_tokens = c.output_tokens + excluded.output_tokens,

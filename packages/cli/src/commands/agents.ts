@@ -15,9 +15,13 @@ const refsOf = ({ capabilities }: Pick<Agent, 'capabilities'>) =>
 
 const list = defineCommand({
   summary: 'every agent that is not archived',
-  flags: listFlags,
+  flags: {
+    ...listFlags,
+    archived: { type: 'boolean', about: 'archived agents too' },
+  },
   async run({ outlast, out, signal }, { flags }) {
-    const rows = take((page) => outlast.agents.list(page, { signal }), flags)
+    const more = flags.archived && { include_archived: true }
+    const rows = take((page) => outlast.agents.list({ ...page, ...more }, { signal }), flags)
     await out.list(
       rows,
       [
@@ -170,6 +174,13 @@ export const agents: Noun = {
     sentence: (id) =>
       `Archived agent ${id}. \`outlast agents update ${id} --status active\` brings it back.`,
     remove: (outlast, id, options) => outlast.agents.delete(id, options),
+  }),
+  purge: deletion({
+    summary: 'deletes an archived agent that has no sessions',
+    positional: '<agent>',
+    question: (id) => `Delete agent ${id} for good?`,
+    sentence: (id) => `Deleted agent ${id}.`,
+    remove: (outlast, id, options) => outlast.agents.purge(id, options),
   }),
   export: exportAgent,
   import: importAgent,

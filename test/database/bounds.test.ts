@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { settings } from '../../apps/server/src/config/settings.ts'
+import { createTestDatabase, queryRows } from '../../apps/server/test/database.ts'
+
+type Setting = keyof typeof settings
+
+/** Counted in the storage quota of the organization. */
+const storage = 'QUOTA_STORAGE_MB'
+/** One row, or a few, for each row of another table. */
+const rowsOf = (table: string) => ({ table })
+/** Rows of nodes, accounts and sign-ins: an organization cannot add any, or they are swept. */
+const server = 'server'
+
+/**
+ * What bounds the rows that an organization can add to each table: a quota, a number, a retention, or the rows of another
+ * table. A new table needs a line here, and whatever bounds it needs a line in docs/access.md.
+ */
+const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server> = {
+  agents: storage,
+  api_keys: 'API_KEYS_MAX',
+  audit_log: 'AUDIT_RETENTION_DAYS_MAX',
+  blobs: storage,
+  counters: rowsOf('agents'),
+  events: storage,
+  failed_turns: rowsOf('events'),
+  files: 'SESSION_FILES_MAX',
+  idempotency_keys: storage,
+  invitations: 'INVITATIONS_MAX',
+  mcp_servers: 'MCP_SERVERS_MAX',
+  members: rowsOf('users'),
+  models: rowsOf('providers'),
+  organizations: 'ORGANIZATIONS_PER_USER',
+  pauses: rowsOf('turns'),
+  providers: 'PROVIDERS_MAX',
+  schedule_executions: 'SCHEDULE_EXECUTIONS_DAYS',
+  schedules: 'SCHEDULES_MAX',
+  session_storage: storage,
+  session_tokens: 'SESSION_TOKENS_MAX',
+  sessions: 'QUOTA_SESSIONS',
+  snapshots: rowsOf('sessions'),
+  texts: storage,
+  turns: 'QUOTA_TURNS',
+  access_changes: server,
+  access_revision: server,
+  identities: server,
+  login_states: server,
+  logins: server,
+  master_keys: server,
+  nodes: server,
+  outlast_migrations: server,
+  rate_limits: server,
+  schedule_looks: server,
+  turn_minutes: server,
+  users: server,
+}
+
+test('every table has a bound on what an organization can store in it', async (t) => {
+  const rows = await queryRows<{ name: string }>(
+    await createTestDatabase(t),
+    `select tablename as name from pg_tables where schemaname = 'public' order by 1`,
+  )
+  const names = rows.map(({ name }) => name)
+  assert.deepEqual(Object.keys(bounds).sort(), names)
+  for (const [table, bound] of Object.entries(bounds)) {
+    if (typeof bound === 'object') assert.ok(names.includes(bound.table), table)
+    else assert.ok(bound === server || bound in settings, table)
+  }
+})
