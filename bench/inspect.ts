@@ -78,3 +78,20 @@ export async function longestDelay(
   await work()
   return (await inspector.evaluate<number>('delays.disable(), delays.max')) / 1e6
 }
+
+/** The most processor time that the server's thread took between two looks of its loop while `work` went on, in ms. */
+export async function longestTask(
+  inspector: Inspector,
+  work: () => Promise<unknown>,
+): Promise<number> {
+  await inspector.evaluate(`{ globalThis.tasks = { max: 0, isOver: false }
+    let last = process.threadCpuUsage()
+    ;(function look() {
+      const { user, system } = process.threadCpuUsage(last)
+      last = process.threadCpuUsage()
+      tasks.max = Math.max(tasks.max, (user + system) / 1e3)
+      if (!tasks.isOver) setImmediate(look)
+    })() }`)
+  await work()
+  return inspector.evaluate<number>('tasks.isOver = true, tasks.max')
+}

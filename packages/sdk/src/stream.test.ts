@@ -121,7 +121,7 @@ for (const [what, jumpMs] of [
     call.say('one ')
     const codes: (string | undefined)[] = []
     const reading = read(through, {
-      silenceMs: 200,
+      silenceMs: 1_000,
       onConnection: ({ isOpen, error }) => !isOpen && codes.push(error?.code),
       onEvent({ type }) {
         if (type !== 'output.message.delta' || codes.length > 0) return
