@@ -18,6 +18,30 @@ const words = new Set(
   sunshine rainbow flower flowers diamond silver golden purple orange banana chocolate cookie cheese coffee
   freedom liberty mustang ferrari porsche mercedes corvette harley yamaha honda toyota
   money dollar bitcoin lottery lucky success happy friend friends family mother father baby
+  jasmine brandon patricia fernando alejandro alejandra valentina isabella gabriel gabriela santiago carlos miguel
+  antonio andrea angela angelica daniela danielle victoria stephanie stephen steven jonathan nathan tyler austin
+  taylor morgan madison hannah abigail emily emma olivia lauren megan rachel rebecca sarah melissa michele monica
+  veronica vanessa claudia caroline christine christina kimberly heather elizabeth margaret catherine katherine
+  benjamin joseph john james david kevin brian justin jason ryan eric patrick peter paul mark adam aaron dennis
+  donald edward frank gregory henry jack jeremy jerry larry louis lucas marcus martin oliver oscar philip raymond
+  roger ronald samuel scott simon stefan sebastian tobias vincent walter ivan igor sergey dmitry vladimir natalia
+  muhammad mohamed mohammed ahmed ali fatima hassan ibrahim priya rahul krishna ganesh
+  bonjour motdepasse soleil doudou chouchou hallo passwort schatz sommer schalke geheim contrasena contraseña
+  teamo amor mivida estrella princesa senha brasil flamengo corinthians teiubesc kocham polska haslo parola
+  steeler cowboy laker eagle redsox packer patriot bronco raider giant dodger cardinal thunder lightning rocket
+  steelers cowboys lakers packers patriots broncos raiders dodgers giants rangers bulldog wolverine
+  ginger pepper tigger maggie snoopy peanut bubbles smokey lucky rocky bandit oreo precious babygirl baby girl
+  gorgeous beautiful handsome sexy sexyback sexygirl bigdaddy lollipop cupcake icecream popcorn strawberry
+  blueberry pineapple watermelon cinnamon barbie tinkerbell hellokitty spongebob mickey mickeymouse pikachu
+  nintendo playstation xbox roblox warcraft starcraft counterstrike onepiece gundam zelda mario sonic
+  superstar champion legend wizard merlin maverick skywalker scorpion slipknot metallica rockstar nirvana eminem
+  midnight moonlight starlight sunflower butterflies elephant penguin unicorn kitten puppy turtle spider snake
+  blessed godisgood faith hope grace peace creative paradise universe infinity nothing something anything
+  opensesame abracadabra cisco juniper dell toshiba lenovo nokia sony intel nvidia adobe amazon netflix
+  twitter instagram whatsapp linkedin yahoo hotmail gmail canada france germany deutschland espana mexico italia
+  india china japan russia australia chicago dallas boston houston texas california florida hawaii
+  student teacher doctor engineer developer support service helpdesk backup network firewall router switch
+  production staging training finance sales marketing
   fuckyou fuckoff asshole bullshit biteme pussy`.split(/\s+/),
 )
 
@@ -32,6 +56,8 @@ const runs = [
   'q1w2e3r4t5y6u7i8o9p0',
   '1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik9ol0p',
   'qazwsxedcrfvtgbyhnujmikolp',
+  'qwaszx',
+  'a1b2c3d4e5f6g7h8',
   '!@#$%^&*()_+',
 ].flatMap((run) => [run, [...run].reverse().join('')])
 
@@ -56,11 +82,33 @@ function readingsOf(lower: string): string[] {
   return [lower, bare, plainLetters(bare), withoutEnds(plainLetters(lower)), plainLetters(lower)]
 }
 
+const pieceMin = 3
+const looseMax = 2
+
+/** Length of the longest run or repeated character that begins at a place; 0 for none. */
+function pieceAt(text: string, from: number): number {
+  const repeated = /^(.)\1+/u.exec(text.slice(from))?.[0].length ?? 0
+  let length = pieceMin
+  while (from + length <= text.length && isPartOfRun(text.slice(from, from + length))) length += 1
+  return Math.max(repeated, length > pieceMin ? length - 1 : 0)
+}
+
+/** True for runs and repeated characters side by side, with at most two other characters. */
+function isMadeOfRuns(text: string): boolean {
+  let loose = 0
+  for (let at = 0; at < text.length; ) {
+    const length = pieceAt(text, at)
+    if (length === 0) loose += 1
+    at += Math.max(1, length)
+  }
+  return loose <= looseMax
+}
+
 const digitsMin = 12
 const unitMin = 5
 const distinctMin = 4
 
-/** True for a password that is guessed first: a common word with anything around it, a run, a repetition, a number. */
+/** True for a password that is guessed first: a common word with anything around it, runs, a repetition, a number. */
 export function isWeak(password: string, own: readonly string[] = []): boolean {
   const lower = password.toLowerCase()
   if (new Set(lower).size < distinctMin) return true
@@ -71,8 +119,11 @@ export function isWeak(password: string, own: readonly string[] = []): boolean {
   const ownReadings = new Set(own.flatMap((word) => [word, withoutEnds(word)]))
   const isOwn = (text: string) => text.length >= distinctMin && ownReadings.has(text)
   return (
-    readings.some((one) => words.has(one) || isOwn(one)) || isRun(unit) || isRun(withoutEnds(unit))
+    readings.some((one) => words.has(one) || isOwn(one)) ||
+    isRun(withoutEnds(unit)) ||
+    isMadeOfRuns(unit)
   )
 }
 
-const isRun = (text: string) => text.length >= unitMin && runs.some((run) => run.includes(text))
+const isPartOfRun = (text: string) => runs.some((run) => run.includes(text))
+const isRun = (text: string) => text.length >= unitMin && isPartOfRun(text)
