@@ -62,12 +62,19 @@ test('an agent is made of flags, changed, archived and brought back', async () =
   assert.equal((await made(['agents', 'get', agent.id])).status, 'active')
   const yes = await runHere(remove, { env, columns: 80, answers: [['[y/N]', 'y\r']] })
   assert.match(yes.stdout, new RegExp(`Archived agent ${agent.id}`))
+  const archived = await made(['agents', 'list', '--archived'])
+  assert.ok(archived.some(({ id }: { id: string }) => id === agent.id))
   const kept = await made(['agents', 'update', agent.id, '--retention-days', '0'])
   assert.equal(kept.retention_days, 0)
   const inherits = await made(['agents', 'update', agent.id, '--retention-days', 'inherit'])
   assert.equal(inherits.retention_days, undefined)
   const back = await made(['agents', 'update', agent.id, '--status', 'active'])
   assert.equal(back.status, 'active')
+  const purge = ['agents', 'purge', agent.id, '--yes']
+  assert.match((await cli(purge)).stderr, /is active or has sessions/)
+  await made([...remove, '--yes'])
+  assert.match((await cli(purge)).stdout, /Deleted agent/)
+  assert.match((await cli(['agents', 'get', agent.id])).stderr, /not found/)
 })
 
 test('a file of any form makes the same agent, and flags win over it', async () => {

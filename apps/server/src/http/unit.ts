@@ -26,8 +26,8 @@ import { changesOf } from './told-changes.ts'
 /** A request in one transaction: its effect, its Idempotency-Key, its entry in the audit log. */
 type Held = { unit: Unit; key: IdempotencyKey | undefined; finished: () => void }
 
-/** Connections of the pool that requests leave to turns, and that those of one organization leave to other requests. */
-const leftToTurns = 3
+/** Connections of the pool that requests leave to streams (three) and turns, and those of one organization to other requests. */
+const leftToTurns = 5
 const leftToOthers = 2
 /**
  * How long a request waits for a connection, and its transaction for a lock. A row takes two locks, one after the other, so
