@@ -99,3 +99,9 @@ test('an issuer over http must be on this machine', () => {
     readConfig({ ...env, AUTH_OIDC_ISSUER: `http://${name}` })
   }
 })
+
+test('the maximum of audit retention is not below its minimum', () => {
+  const env = { AUDIT_RETENTION_DAYS_MIN: '30', AUDIT_RETENTION_DAYS_MAX: '29' }
+  assert.throws(() => readConfig(env), /AUDIT_RETENTION_DAYS_MAX must be 0 or at least/)
+  assert.equal(readConfig({ ...env, AUDIT_RETENTION_DAYS_MAX: '0' }).AUDIT_RETENTION_DAYS_MAX, 0)
+})

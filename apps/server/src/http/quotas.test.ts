@@ -271,6 +271,38 @@ test('an organization has as many providers, MCP servers, invitations and sessio
   expectStatus(await other.call('POST', '/v1/providers', provider), 201)
 })
 
+test('a provider has at most 10,000 models; invitations are deleted 30 days after they expired', async (t) => {
+  const server = await startGuarded(t, { sweepIntervalMs: 100 })
+  const { orgId, call } = await registerPerson(server)
+  const provider = { name: 'Mine', provider_type: 'openai' }
+  const { id } = expectStatus(await call('POST', '/v1/providers', provider), 201)
+  const path = `/v1/providers/${id}/models`
+  const model = (name: string) => ({ model_id: name, display_name: name })
+  expectStatus(await call('POST', path, model('first')), 201)
+  await runSql(
+    server.databaseUrl,
+    `insert into models (org_id, id, provider_id, model_id, display_name)
+    select '${orgId}', 'model_' || md5(n::text), '${id}', n, n from generate_series(1, 9999) n`,
+  )
+  const refused = await call('POST', path, model('last'))
+  assert.match(expectStatus(refused, 403, 'quota_exceeded').error, /10000 models of a provider/)
+  for (const [name, age] of Object.entries({ expired: 29, old: 31 })) {
+    const body = { email: `${name}@example.com` }
+    expectStatus(await call('POST', `/v1/orgs/${orgId}/invitations`, body), 201)
+    await runSql(
+      server.databaseUrl,
+      `update invitations set expires_at = now() - interval '${age} days' where email = '${body.email}'`,
+    )
+  }
+  await eventually(async () => {
+    const rows = await queryRows<{ email: string }>(
+      server.databaseUrl,
+      'select email from invitations',
+    )
+    return rows.map(({ email }) => email).join() === 'expired@example.com'
+  })
+})
+
 test('a user owns as many organizations as they may, and joins others all the same', async (t) => {
   const server = await startGuarded(t, { env: { ORGANIZATIONS_PER_USER: '2' } })
   const [owner, other] = [await registerPerson(server), await registerPerson(server)]
