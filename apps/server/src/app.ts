@@ -37,7 +37,7 @@ import { checkMasterKeys } from './store/master-keys.ts'
 import { migrate } from './store/migrate.ts'
 import { seed } from './store/seeds.ts'
 
-const appConnections = 12
+const appConnections = 9
 const queueConnections = 4
 const leaseTimeoutMs = 1_000
 /** Longer than a request waits for another one with its Idempotency-Key. */

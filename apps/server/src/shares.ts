@@ -16,6 +16,8 @@ export type Shares = {
    * free; `work` has not begun then.
    */
   run: <T>(owner: string, work: () => Promise<T>, signal?: AbortSignal) => Promise<T>
+  /** Takes a slot that is free now; the result frees it. Undefined when the owner has to wait. */
+  take: (owner: string) => (() => void) | undefined
   /** How much work waits for a slot. */
   waiting: () => number
 }
@@ -54,6 +56,8 @@ export function createShares(
     use.at = at
     return use
   }
+
+  const mayTake = (owner: string) => hasSlot(owner) && !waiting.has(owner)
 
   function take(owner: string) {
     used += 1
@@ -129,9 +133,14 @@ export function createShares(
 
   return {
     waiting: () => waitingCount,
+    take(owner) {
+      if (!mayTake(owner)) return undefined
+      take(owner)
+      return () => release(owner)
+    },
     async run(owner, work, signal) {
       signal?.throwIfAborted()
-      if (hasSlot(owner) && !waiting.has(owner)) take(owner)
+      if (mayTake(owner)) take(owner)
       else await wait(owner, signal)
       try {
         return await work()

@@ -11,8 +11,8 @@ type Server = Awaited<ReturnType<typeof startGuarded>>
 type Person = Awaited<ReturnType<typeof registerPerson>>
 
 /** Connections of the pool: those for requests, and those for requests of one organization. */
-const forRequests = 7
-const forOne = 5
+const forRequests = 5
+const forOne = 4
 
 /** Holds what `statement` locks until the result is called, or the test ends. */
 async function hold(t: TestContext, server: Server, statement: string, values: unknown[] = []) {

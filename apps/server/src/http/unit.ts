@@ -27,8 +27,8 @@ import { changesOf } from './told-changes.ts'
 type Held = { unit: Unit; key: IdempotencyKey | undefined; finished: () => void }
 
 /** Connections of the pool that requests leave to streams (three) and turns, and those of one organization to other requests. */
-const leftToTurns = 5
-const leftToOthers = 2
+const leftToTurns = 4
+const leftToOthers = 1
 /**
  * How long a request waits for a connection, and its transaction for a lock. A row takes two locks, one after the other, so
  * the second is less than half of the first: a connection is free in time also when all of them wait for locks.
@@ -53,12 +53,13 @@ function createConnectionShares({ db: { pool }, problem }: ShareNode) {
     },
     busy,
   )
-  return (owner: string): Connections =>
-    inShare(pool, () => {
-      const late = new AbortController()
-      const timer = setTimeout(() => late.abort(busy()), slotWaitMs)
-      return slotOf(shares, owner, late.signal).finally(() => clearTimeout(timer))
-    })
+  return (owner: string): Connections => inShare(pool, () => shares.take(owner) ?? waitFor(owner))
+
+  function waitFor(owner: string): Promise<() => void> {
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(busy()), slotWaitMs)
+    return slotOf(shares, owner, late.signal).finally(() => clearTimeout(timer))
+  }
 }
 
 type ShareNode = { db: Database; problem: () => string | undefined }

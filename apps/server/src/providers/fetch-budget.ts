@@ -54,30 +54,38 @@ export function createFetchBudgets(): FetchBudgets {
     accountOf,
     openTurn(orgId) {
       const account = createAccount(bytesMax.turn, accountOf(orgId))
-      const shares = createShares(ofTurn, tooMany)
-      const ending = new AbortController()
-      const takeSlot: TakeSlot = async (signal) => {
-        const freeOwn = await slotOf(shares, orgId, signal)
-        try {
-          const free = await slotOf(nodeShares, orgId, signal)
-          return () => {
-            free()
-            freeOwn()
-          }
-        } catch (error) {
-          freeOwn()
-          throw error
-        }
-      }
+      // Most turns fetch nothing.
+      let used: { takeSlot: TakeSlot; ending: AbortController } | undefined
       return {
         account,
-        scope: (fetch) => openScope(fetch, { account, takeSlot, ending: ending.signal }),
+        scope: (fetch) =>
+          openScope(fetch, () => {
+            used ??= { takeSlot: slotsOfTurn(orgId), ending: new AbortController() }
+            return { account, takeSlot: used.takeSlot, ending: used.ending.signal }
+          }),
         end() {
-          ending.abort(new Error('The turn is over.'))
+          used?.ending.abort(new Error('The turn is over.'))
           account.give(account.held)
         },
       }
     },
+  }
+
+  function slotsOfTurn(orgId: string): TakeSlot {
+    const shares = createShares(ofTurn, tooMany)
+    return async (signal) => {
+      const freeOwn = await slotOf(shares, orgId, signal)
+      try {
+        const free = await slotOf(nodeShares, orgId, signal)
+        return () => {
+          free()
+          freeOwn()
+        }
+      } catch (error) {
+        freeOwn()
+        throw error
+      }
+    }
   }
 }
 
@@ -85,11 +93,13 @@ type TakeSlot = (signal: AbortSignal) => Promise<() => void>
 
 type Within = { account: ByteAccount; takeSlot: TakeSlot; ending: AbortSignal }
 
-function openScope(reach: typeof fetch, { account, takeSlot, ending }: Within): FetchScope {
-  const own = new AbortController()
+function openScope(reach: typeof fetch, within: () => Within): FetchScope {
+  let own: AbortController | undefined
   return {
-    end: () => own.abort(new Error('The call that fetched this is over.')),
+    end: () => own?.abort(new Error('The call that fetched this is over.')),
     async fetch(input, init) {
+      const { account, takeSlot, ending } = within()
+      own ??= new AbortController()
       const given = init?.signal ? [init.signal] : []
       const signal = AbortSignal.any([own.signal, ending, ...given])
       const free = await takeSlot(signal)

@@ -86,10 +86,12 @@ export function databaseOn(place: UnitPlace): Db & Pick<Database, 'transaction'>
   })
 }
 
+type TakeSlot = () => (() => void) | Promise<() => void>
+
 /**
  * A share of a pool: each statement, and each connection until its release, waits for `takeSlot`, whose result frees the slot.
  */
-export function inShare(pool: pg.Pool, takeSlot: () => Promise<() => void>): Connections {
+export function inShare(pool: pg.Pool, takeSlot: TakeSlot): Connections {
   return {
     async query(config: pg.QueryConfig) {
       const free = await takeSlot()
