@@ -27,7 +27,7 @@ const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server
   files: 'SESSION_FILES_MAX',
   idempotency_keys: storage,
   invitations: 'INVITATIONS_MAX',
-  mcp_servers: 'MCP_SERVERS_MAX',
+  mcp_servers: rowsOf('organizations'), // At most 100 each.
   members: rowsOf('users'),
   models: rowsOf('providers'),
   organizations: 'ORGANIZATIONS_PER_USER',

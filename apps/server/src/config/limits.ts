@@ -44,10 +44,6 @@ export const limitSettings = {
     about: 'Providers of one organization, each with at most 10,000 models; 0: no limit',
     ...wholeNumber(100, 0, 1_000_000_000),
   },
-  MCP_SERVERS_MAX: {
-    about: 'MCP servers of one organization; 0: no limit',
-    ...wholeNumber(100, 0, 1_000_000_000),
-  },
   INVITATIONS_MAX: {
     about: 'Open invitations of one organization; 0: no limit',
     ...wholeNumber(1_000, 0, 1_000_000_000),

@@ -25,7 +25,6 @@ import { sendList } from './list.ts'
 import { checkServerName } from './mcp-servers/name.ts'
 import { changeOf, rowOf } from './mcp-servers/sealed.ts'
 import { tryServer } from './mcp-servers/try-server.ts'
-import { checkNumber } from './number-limit.ts'
 import { createHostShares } from './vendors.ts'
 
 type Params = { server_id: string }
@@ -73,11 +72,6 @@ function listRoutes({ app, node }: Api): void {
     async handler({ body, principal, db }, reply) {
       const place = { orgId: principal.orgId, id: newId('mcp_server') }
       await checkServerName(db, place, body.name)
-      await checkNumber({
-        max: node.config.MCP_SERVERS_MAX,
-        what: 'MCP servers',
-        count: () => countMcpServers(db, place.orgId),
-      })
       return reply.code(201).send(await createMcpServer(db, place, rowOf(node, place, body)))
     },
   })

@@ -230,11 +230,10 @@ test('an organization has as many API keys as it may, and room again when one is
   await createKey(server, one)
 })
 
-test('an organization has as many providers, MCP servers, invitations and session tokens as it may', async (t) => {
+test('an organization has as many providers, invitations and session tokens as it may', async (t) => {
   const env = {
-    // An organization begins with four providers and one MCP server.
+    // An organization begins with four providers.
     PROVIDERS_MAX: '5',
-    MCP_SERVERS_MAX: '2',
     INVITATIONS_MAX: '1',
     SESSION_TOKENS_MAX: '1',
   }
@@ -247,11 +246,6 @@ test('an organization has as many providers, MCP servers, invitations and sessio
       path: '/v1/providers',
       bodies: ['one', 'two'].map((name) => ({ name, provider_type: 'openai' })),
       full: /5 providers/,
-    },
-    {
-      path: '/v1/mcp-servers',
-      bodies: ['one', 'two'].map((name) => ({ name, url: 'https://mcp.example.com' })),
-      full: /2 MCP servers/,
     },
     {
       path: `/v1/orgs/${orgId}/invitations`,
