@@ -9,7 +9,7 @@ import { startWorld, type World, type WorldOptions } from './world.ts'
 
 /** Statements that change what is stored about a session or its turn. */
 const isWrite = (label: string) =>
-  /^(claim-idempotency-key|update "idempotency_keys"|commit$|accept-message|interrupt-turn|cancel-turn|take-turn|retake-turn|append-events|release-turn|park-turn|hold-turn|answer-calls|complete_job)/.test(
+  /^(claim-idempotency-key|save-idempotency-answer|commit$|accept-message|interrupt-turn|cancel-turn|take-turn|retake-turn|append-events|release-turn|park-turn|hold-turn|answer-calls|complete_job)/.test(
     label,
   )
 

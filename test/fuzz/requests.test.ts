@@ -38,7 +38,8 @@ let operations: Operation[]
 const pools: Record<string, string[]> = { event: [], message: [], turn: [], org: [] }
 
 before(async (t) => {
-  server = await startServer(t as TestContext)
+  // Each operation gets things of its own.
+  server = await startServer(t as TestContext, { env: { PROVIDERS_MAX: '0' } })
   client = openClient(server.url)
   const { body } = await server.call('GET', '/api-doc/openapi.json')
   operations = operationsOf(body)

@@ -36,9 +36,13 @@ export async function checkPooler(url: string): Promise<void> {
   }
 }
 
+/** Timeouts of the role or the database may be short. */
+const beginPatiently =
+  'begin; set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0'
+
 /** Begins a transaction; returns which session of PostgreSQL it is in. */
 async function begin(client: pg.Client): Promise<number> {
-  await client.query('begin')
+  await client.query(beginPatiently)
   const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
   return rows[0]!.pid
 }
