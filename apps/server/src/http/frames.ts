@@ -108,6 +108,9 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
     const notice = frameOf('disconnecting', JSON.stringify({ reason, retry_ms: reconnectMs }))
     const waitMs = Math.max(0, wroteAt + apartMs - performance.now())
     setTimeout(() => response.end(notice), waitMs)
+    // Whoever sends bytes without reading never stalls.
+    const giveUp = setTimeout(() => response.destroy(), options.cycleMs)
+    response.on('close', () => clearTimeout(giveUp))
   }
 
   function end() {

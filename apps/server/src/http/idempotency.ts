@@ -49,7 +49,7 @@ export async function waitTurn(underWay: Map<string, Promise<void>>, key: Idempo
   let finished = () => {}
   const running = new Promise<void>((resolve) => {
     finished = () => {
-      underWay.delete(name)
+      if (underWay.get(name) === running) underWay.delete(name)
       resolve()
     }
   })

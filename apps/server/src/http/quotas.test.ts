@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AuditEntry } from '@outlast/contract'
+import pg from 'pg'
 import {
   createKey,
   expectStatus,
@@ -160,6 +161,27 @@ test('an agent is deleted for good once it is archived and has no sessions', asy
   const entries = await mine.call('GET', `/v1/audit-log?action=delete_agent&target=${id}`)
   const details = expectStatus(entries, 200).data.map((entry: AuditEntry) => entry.details)
   assert.deepEqual(details, [{ permanent: true }, null])
+})
+
+test('a session that is being created keeps its agent from being deleted', async (t) => {
+  const server = await startGuarded(t)
+  const mine = { url: server.url, call: (await registerPerson(server)).call }
+  const { id } = await createAgent(mine)
+  const creating = new pg.Client({ connectionString: server.databaseUrl })
+  creating.on('error', () => {})
+  await creating.connect()
+  t.after(() => creating.end())
+  await creating.query('begin')
+  // What the creation of a session holds until it is committed.
+  await creating.query('select from agents where id = $1 for key share', [id])
+  expectStatus(await mine.call('DELETE', `/v1/agents/${id}`), 204)
+  const deleting = mine.call('DELETE', `/v1/agents/${id}?permanent=true`)
+  await creating.query(
+    `insert into sessions (org_id, id, agent_id, sequence) select org_id, $2, id, 0 from agents where id = $1`,
+    [id, `session_${'a'.repeat(32)}`],
+  )
+  await creating.query('commit')
+  expectStatus(await deleting, 409, 'agent_in_use')
 })
 
 test('answers stored for an Idempotency-Key count as storage for as long as they are stored', async (t) => {

@@ -69,8 +69,9 @@ async function deleteOrganizations({ db, bus, log }: SweepingNode, stopping: Abo
       sessions += 1
       bus.deleted(session)
     },
-    onError: ({ sessionId }, error) =>
-      log.warn('a session of a deleted organization was not deleted', {
+    onError: ({ orgId, sessionId }, error) =>
+      log.warn('a part of a deleted organization was not deleted', {
+        organization: orgId,
         session: sessionId,
         error,
       }),

@@ -203,8 +203,12 @@ with d as (
 select from d`,
 }
 
-/** Deletes an archived agent for good, with its sums. Contract: throws 404, and 409 `agent_in_use`. */
+/**
+ * Deletes an archived agent for good, with its sums. Sessions that are being created with it come first.
+ * Contract: `db` is a transaction; throws 404, and 409 `agent_in_use`.
+ */
 export async function deleteAgent(db: Db, orgId: string, id: string): Promise<void> {
+  await lockAgent(db, orgId, id)
   if ((await db.run(remove, [orgId, id])).length > 0) return
   await getAgent(db, orgId, id)
   throw new ApiError('agent_in_use', id)

@@ -187,6 +187,10 @@ export const isDuplicate = (error: unknown) =>
 export const isMissingReference = (error: unknown) =>
   error instanceof pg.DatabaseError && error.code === '23503'
 
+/** True for a row that lacks a value which it must have. */
+export const isMissingValue = (error: unknown) =>
+  error instanceof pg.DatabaseError && error.code === '23502'
+
 /** No connection of the pool was free in time: others use them all, or the database makes no new ones. */
 export const isPoolTimeout = (error: unknown) =>
   error instanceof Error && error.message.startsWith('timeout exceeded when trying to connect')

@@ -126,6 +126,7 @@ const sweep: Statement = {
   name: 'sweep-idempotency-keys',
   text: deleting(`ctid = any(array(
     select ctid from idempotency_keys where created_at < now() - interval '${lifetimeHours} hours' limit ${batchSize}
+    for update skip locked
   ))`),
 }
 

@@ -95,14 +95,14 @@ export const tablesOfOrganization = [
   'members',
   'invitations',
   'idempotency_keys',
-  'blobs',
-  'texts',
-  'agents',
   'models',
   'providers',
   'mcp_servers',
+  'texts',
+  'agents',
   'counters',
   'audit_log',
+  'blobs',
 ] as const
 
 const deletions = tablesOfOrganization.map((table) =>
@@ -119,16 +119,25 @@ with o as (
 delete from rate_limits where subject = $1`,
 }
 
+/** A log may be longer than one statement has time for. */
+const eventsOfSession: Statement = {
+  name: 'delete-events-of-session-of-organization',
+  text: `delete from events where ctid = any(array(
+    select ctid from events where session_id = $1 limit ${rowsAtOnce} for update skip locked
+  )) returning 1`,
+}
+
 type SessionRef = { orgId: string; sessionId: string }
 type OrganizationSweep = {
   stopping: AbortSignal
   onDeleted: (session: SessionRef) => void
-  onError: (session: SessionRef, error: unknown) => void
+  onError: (about: { orgId: string; sessionId?: string }, error: unknown) => void
 }
 
 /**
  * Deletes the rows of deleted organizations, each session and each batch of rows in a transaction of its own.
- * Contract: several nodes may sweep at once, and one that is killed leaves the rest to the next sweep.
+ * Contract: several nodes may sweep at once, and one that is killed leaves the rest to the next sweep. What cannot be deleted
+ * holds up nothing else.
  */
 export async function sweepOrganizations(db: Db, sweep: OrganizationSweep): Promise<void> {
   for (const { id } of await db.run<{ id: string }>(marked, [])) {
@@ -148,6 +157,9 @@ async function emptyOrganization(db: Db, orgId: string, sweep: OrganizationSweep
       if (sweep.stopping.aborted) return false
       const session = { orgId, sessionId }
       try {
+        while ((await db.run(eventsOfSession, [sessionId])).length > 0) {
+          if (sweep.stopping.aborted) return false
+        }
         if (!(await deleteSessionUnlessHeld(db, session))) continue
         deleted += 1
         sweep.onDeleted(session)
@@ -159,7 +171,14 @@ async function emptyOrganization(db: Db, orgId: string, sweep: OrganizationSweep
     if (deleted === 0) break
   }
   for (const statement of deletions) {
-    while (!sweep.stopping.aborted && (await db.run(statement, [orgId])).length > 0) isEmpty = false
+    try {
+      while (!sweep.stopping.aborted && (await db.run(statement, [orgId])).length > 0) {
+        isEmpty = false
+      }
+    } catch (error) {
+      isEmpty = false
+      sweep.onError({ orgId }, error)
+    }
   }
   return isEmpty
 }

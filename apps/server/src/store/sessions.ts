@@ -9,6 +9,7 @@ import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { Db, Statement } from './database.ts'
+import { isMissingValue } from './database-errors.ts'
 import { keepOrganization } from './organization-deletion.ts'
 import { shardOf } from './turns.ts'
 import { type UsageRow, usageOf } from './usage.ts'
@@ -99,9 +100,11 @@ export async function findSessions(
 const insert: Statement = {
   name: 'create-session',
   text: `
-with s as (
+with a as (
+  select id from agents where org_id = $1 and id = $3 for key share
+), s as (
   insert into sessions (org_id, id, agent_id, title, tags, model_id, capabilities, tools, sequence)
-  values ($1, $2, $3, $4, $5, $6, $7, $10, 1)
+  values ($1, $2, (select id from a), $4, $5, $6, $7, $10, 1)
   returning ${columns.join(', ')}
 ), e as (
   insert into events (session_id, sequence, type, ts, context, data)
@@ -113,14 +116,17 @@ with s as (
 select * from s`,
 }
 
-/** The session and its first event, counted, in one statement. The agent is known to exist. */
+/**
+ * The session and its first event, counted, in one statement. The agent was seen to exist.
+ * Contract: throws 404 when it was deleted since.
+ */
 export async function createSession(
   db: Db,
   orgId: string,
   { id = newId('session'), ...session }: NewSession & { id?: string | undefined },
 ): Promise<Session> {
   const { agent_id, title, tags, model_id, capabilities, tools } = session
-  const [row] = await db.run<SessionRow>(insert, [
+  const created = db.run<SessionRow>(insert, [
     orgId,
     id,
     agent_id,
@@ -132,6 +138,9 @@ export async function createSession(
     shardOf(id),
     JSON.stringify(tools ?? []),
   ])
+  const [row] = await created.catch((error) => {
+    throw isMissingValue(error) ? new ApiError('not_found', 'Agent') : error
+  })
   return present(row!)
 }
 
