@@ -25,7 +25,7 @@ export type Streams = {
 }
 
 /** Of the connections of a node to its database, the rest is for requests and turns. */
-const readsAtOnce = 3
+const readsAtOnce = 2
 const readLimits = {
   slots: readsAtOnce,
   slotsEach: readsAtOnce,

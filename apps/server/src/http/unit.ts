@@ -26,7 +26,7 @@ import { changesOf } from './told-changes.ts'
 /** A request in one transaction: its effect, its Idempotency-Key, its entry in the audit log. */
 type Held = { unit: Unit; key: IdempotencyKey | undefined; finished: () => void }
 
-/** Connections of the pool that requests leave to streams (three) and turns, and those of one organization to other requests. */
+/** Connections of the pool that requests leave to streams (two) and turns, and those of one organization to other requests. */
 const leftToTurns = 4
 const leftToOthers = 1
 /**
