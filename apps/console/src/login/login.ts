@@ -136,7 +136,7 @@ export async function switchTo(organizationId: string): Promise<void> {
   leaveOrganization()
 }
 
-/** Loads the page anew, in every tab, after the organization that it shows was changed or deleted. */
+/** Reloads the page in every tab after the organization that it shows was changed or deleted. */
 export function leaveOrganization(): void {
   tabs.postMessage('out')
   sessionStorage.clear()

@@ -108,7 +108,7 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
     const notice = frameOf('disconnecting', JSON.stringify({ reason, retry_ms: reconnectMs }))
     const waitMs = Math.max(0, wroteAt + apartMs - performance.now())
     setTimeout(() => response.end(notice), waitMs)
-    // Whoever sends bytes without reading never stalls.
+    // A client that sends bytes without reading never times out otherwise.
     const giveUp = setTimeout(() => response.destroy(), options.cycleMs)
     response.on('close', () => clearTimeout(giveUp))
   }
@@ -124,7 +124,7 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
   return {
     listen(given) {
       listener = given
-      // The client may have gone before anybody listened.
+      // The client may have disconnected before a listener was added.
       if (over) given.ended()
     },
     write,

@@ -103,7 +103,7 @@ export function inShare(pool: pg.Pool, takeSlot: TakeSlot): Connections {
         free()
         throw error
       })
-      // The pool sets `release` anew for each checkout.
+      // The pool sets `release` for each checkout.
       const { release } = client
       client.release = (broken) => {
         release.call(client, broken)
