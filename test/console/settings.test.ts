@@ -7,6 +7,7 @@ import {
   type Person,
   registerPerson,
   startGuarded,
+  untilStatus,
 } from '../../apps/server/test/access.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
@@ -197,7 +198,7 @@ test('an owner deletes an organization after typing its name, and is in another 
   await confirm.click()
   await loaded
   const inOld = { 'x-org-id': id }
-  expectStatus(await person.call('GET', '/v1/agents', undefined, inOld), 404)
+  await untilStatus(() => person.call('GET', '/v1/agents', undefined, inOld), 404)
   await page.goto(`${server.url}/settings?tab=organizations`)
   await page.getByText('you are here').waitFor()
   assert.equal(await page.getByRole('listitem', { name: 'Short lived' }).count(), 0)

@@ -186,11 +186,11 @@ test('a deletion that kill -9 interrupts is finished by another node', async (t)
     const sql = `select from ${table} where org_id = $1`
     return (await queryRows(databaseUrl, sql, [orgId])).length
   }
-  // It comes as far as the bytes of files, and no further.
+  // A table that is locked holds up no other one.
   const blocking = await connect(databaseUrl)
-  await blocking.query('begin; lock table blobs in access exclusive mode')
+  await blocking.query('begin; lock table agents in access exclusive mode')
   expectStatus(await node.call('DELETE', `/v1/orgs/${orgId}`), 204)
-  await eventually(async () => (await count('sessions')) === 0)
+  await eventually(async () => (await count('blobs')) + (await count('sessions')) === 0)
   await node.crash()
   await blocking.end()
   assert.ok((await count('agents')) > 0)
