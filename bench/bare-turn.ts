@@ -12,7 +12,8 @@ import { acceptMessage } from '../apps/server/src/store/messages.ts'
 import { migrate } from '../apps/server/src/store/migrate.ts'
 import { seed } from '../apps/server/src/store/seeds.ts'
 import { createSession } from '../apps/server/src/store/sessions.ts'
-import { appendToTurn, type NewEvent, type TurnRun } from '../apps/server/src/store/turns.ts'
+import { appendToTurn } from '../apps/server/src/store/turn-appends.ts'
+import type { NewEvent, TurnRun } from '../apps/server/src/store/turns.ts'
 import type { RecordedTurn } from './recorded-turn.ts'
 
 const { DATABASE_URL, PORT, TURN } = process.env

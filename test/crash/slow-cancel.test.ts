@@ -18,7 +18,7 @@ async function setHeldStage(t: TestContext, options: WorldOptions) {
   let take: (() => Delay) | undefined
   const proxy = await startPostgresProxy(databaseUrl, {
     onStatement(label) {
-      if (label !== 'append-events' || !take) return undefined
+      if (!label.startsWith('append-events') || !take) return undefined
       const fault = take()
       take = undefined
       return fault

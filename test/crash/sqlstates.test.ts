@@ -106,7 +106,7 @@ for (const code of [...unavailable, ...others]) {
 test('ends a turn as failed when the database can never store its reply', async (t) => {
   const asked = world.prompts.length
   const [talk] = await beginTurns(['text that is refused'])
-  const refused = refuse('22021', /^append-events$/, 1)
+  const refused = refuse('22021', /^append-events/, 1)
   gates.gate(talk!.text).open()
   await refused
   refusing = undefined
@@ -126,7 +126,7 @@ test('ends a turn as failed when the database can never store its reply', async 
 test('gives a turn that holds nothing to a node that fits the database', async (t) => {
   const scope = scopeOf(t)
   const { id } = await newSession()
-  const refused = refuse('42703', /^append-events$/, 1)
+  const refused = refuse('42703', /^append-events/, 1)
   gates.gate('text for another node').open()
   await post(node, id, 'text for another node')
   await refused
@@ -141,7 +141,7 @@ test('gives a turn that holds nothing to a node that fits the database', async (
 test('ends a turn as failed when PostgreSQL breaks at each of its attempts', async (t) => {
   const scope = scopeOf(t)
   const { id } = await newSession()
-  const refused = refuse('XX001', /^append-events$/, 3)
+  const refused = refuse('XX001', /^append-events/, 3)
   await post(node, id, 'text that breaks')
   await refused
   refusing = undefined

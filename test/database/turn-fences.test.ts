@@ -4,9 +4,8 @@ import { before, type TestContext, test } from 'node:test'
 import { type Database, openDatabase } from '../../apps/server/src/store/database.ts'
 import { createHistory } from '../../apps/server/src/store/history.ts'
 import { renewLease } from '../../apps/server/src/store/nodes.ts'
+import { type Appending, appendToTurn } from '../../apps/server/src/store/turn-appends.ts'
 import {
-  type Appending,
-  appendToTurn,
   cancelTurn,
   type NewEvent,
   type TurnRun,

@@ -7,13 +7,8 @@ import {
   mayPass,
 } from '../store/database-errors.ts'
 import { readEvents } from '../store/events.ts'
-import {
-  type Appended,
-  type Appending,
-  appendToTurn,
-  type NewEvent,
-  retakeTurn,
-} from '../store/turns.ts'
+import { type Appended, type Appending, appendToTurn } from '../store/turn-appends.ts'
+import { type NewEvent, retakeTurn } from '../store/turns.ts'
 import type { Turn } from './journal.ts'
 import type { Node } from './node.ts'
 import { logOf } from './observe.ts'

@@ -5,13 +5,8 @@ import type { Db } from '../store/database.ts'
 import { readLog, wireEvent } from '../store/events.ts'
 import { type Interrupting, interruptTurn } from '../store/messages.ts'
 import { findSnapshot } from '../store/snapshots.ts'
-import {
-  appendToTurn,
-  type CurrentTurn,
-  cancelTurn,
-  findCurrentTurn,
-  type NewEvent,
-} from '../store/turns.ts'
+import { appendToTurn } from '../store/turn-appends.ts'
+import { type CurrentTurn, cancelTurn, findCurrentTurn, type NewEvent } from '../store/turns.ts'
 import { usageOf } from '../store/usage.ts'
 import { previewOf, withoutNul } from '../text.ts'
 import { type Effects, loggedEvent, makeDraft, nextTurn, turnContext } from './journal.ts'

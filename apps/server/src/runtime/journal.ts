@@ -15,14 +15,8 @@ import {
 } from '../store/events.ts'
 import { type EventMark, findEventTime } from '../store/lost-events.ts'
 import { storeTexts, type Text } from '../store/texts.ts'
-import {
-  type Appending,
-  type Ending,
-  findCurrentTurn,
-  type NewEvent,
-  type TakenTurn,
-  type TurnRun,
-} from '../store/turns.ts'
+import type { Appending, Ending } from '../store/turn-appends.ts'
+import { findCurrentTurn, type NewEvent, type TakenTurn, type TurnRun } from '../store/turns.ts'
 import { answerCalls } from '../store/waits.ts'
 import { restFor } from '../text.ts'
 import { append, throughOutages } from './append.ts'

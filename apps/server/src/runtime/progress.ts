@@ -1,7 +1,8 @@
 import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
 import type { Progress } from '../capabilities/capability.ts'
 import { wireEvent } from '../store/events.ts'
-import { appendToTurn, type NewEvent } from '../store/turns.ts'
+import { appendToTurn } from '../store/turn-appends.ts'
+import type { NewEvent } from '../store/turns.ts'
 import { lastOf, type Turn } from './journal.ts'
 
 const pauseMs = 1_000

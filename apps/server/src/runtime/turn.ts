@@ -1,5 +1,5 @@
 import { failureKinds } from '../providers/failure.ts'
-import type { TurnFailure } from '../store/turns.ts'
+import type { TurnFailure } from '../store/turn-appends.ts'
 import { parkTurn } from '../store/waits.ts'
 import { act } from './act.ts'
 import { throughOutages } from './append.ts'

@@ -3,7 +3,8 @@ import test from 'node:test'
 import { startServer } from '../../test/server.ts'
 import { createSession, eventsOf, post } from '../../test/session.ts'
 import { openDatabase } from './database.ts'
-import { appendToTurn, takeTurn } from './turns.ts'
+import { appendToTurn } from './turn-appends.ts'
+import { takeTurn } from './turns.ts'
 import { parkTurn } from './waits.ts'
 
 test('nothing is appended or parked behind an event that the log does not have, at the same sequence or none', async (t) => {
