@@ -28,6 +28,7 @@ import { keepComparing } from './store/bus/compare.ts'
 import { connectNotify } from './store/bus/notify.ts'
 import type { TransportEvents } from './store/bus/outbox.ts'
 import { createBus } from './store/bus.ts'
+import { createConnectionShares } from './store/connection-shares.ts'
 import { createPool, openDatabase } from './store/database.ts'
 import { type Embedded, readOrCreateMasterKeys, startEmbedded } from './store/embedded.ts'
 import { startGrep } from './store/grep.ts'
@@ -131,7 +132,8 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const masterKeys =
     alone && configured.length === 0 ? await readOrCreateMasterKeys(config.DATA_DIR) : configured
   await checkMasterKeys(db, masterKeys)
-  const access = createAccess({ config, db, masterKeys, log })
+  const shares = createConnectionShares(db, () => node.problem())
+  const access = createAccess({ config, db, shares, masterKeys, log })
   undo.push(access.stop)
   const grepping = startGrep(url)
   undo.push(grepping.stop)
@@ -146,6 +148,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const node: Node = {
     id,
     db,
+    shares,
     leaseDb,
     history,
     bus,

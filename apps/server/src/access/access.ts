@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import type { Log } from '../log.ts'
+import type { ConnectionShares } from '../store/connection-shares.ts'
 import type { Database } from '../store/database.ts'
 import { type Credentials, createCredentials } from './credentials.ts'
 import { createLimits, type Limits } from './limits.ts'
@@ -14,12 +15,18 @@ export type Access = {
   stop: () => Promise<void>
 }
 
-type Options = { config: Config; db: Database; masterKeys: readonly string[]; log: Log }
+type Options = {
+  config: Config
+  db: Database
+  shares: ConnectionShares
+  masterKeys: readonly string[]
+  log: Log
+}
 
-export function createAccess({ config, db, masterKeys, log }: Options): Access {
+export function createAccess({ config, db, shares, masterKeys, log }: Options): Access {
   const secrets = signingSecrets(config, masterKeys)
   const tokens = secrets.length > 0 ? createTokens(secrets) : undefined
-  const credentials = createCredentials(db, tokens, log)
+  const credentials = createCredentials({ db, shares, tokens, log })
   const limits = createLimits(db, log)
   return {
     tokens,

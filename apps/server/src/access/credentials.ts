@@ -3,7 +3,8 @@ import { ApiError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { changesBetween, readRevision, subjectOf } from '../store/access-changes.ts'
 import { findKeyByHash, type KeyUse, touchKeys } from '../store/api-keys.ts'
-import type { Db } from '../store/database.ts'
+import { type ConnectionShares, unknownCallers } from '../store/connection-shares.ts'
+import { type Db, databaseOn } from '../store/database.ts'
 import { findLogin, membershipsOf } from '../store/logins.ts'
 import { findRole } from '../store/members.ts'
 import { type Level, levelOf, levelOfKey, type Principal } from './principal.ts'
@@ -23,6 +24,8 @@ export type SignedIn = Pick<Principal, 'id' | 'name' | 'loginId'> & { email: str
 
 /** Whom a credential stands for: all of a principal, or a user without an organization yet. */
 export type Bearer = { principal: Principal } | { user: SignedIn }
+
+type Member = { orgId: string; userId: string }
 
 type Entry = {
   subjects: string[]
@@ -66,7 +69,18 @@ export type Opened = {
   level?: Level | undefined
 }
 
-export function createCredentials(db: Db, tokens: Tokens | undefined, log: Log): Credentials {
+/** Where the rows of an owner are read: in its share of the connections, or where that must not wait for others. */
+type DbOf = (owner: string) => Db
+
+type Options = { db: Db; shares: ConnectionShares; tokens: Tokens | undefined; log: Log }
+
+/**
+ * Contract: callers look up what is not remembered in the share of whom it is about, unknown keys in that of unknown callers.
+ * Revisions and open streams are checked one at a time, without a share.
+ */
+export function createCredentials({ db, shares, tokens, log }: Options): Credentials {
+  const inShareOf: DbOf = (owner) => databaseOn(shares(owner))
+  const direct: DbOf = () => db
   const bearers = new Map<string, Entry>()
   const roles = new Map<string, Principal['role']>()
   const homes = new Map<string, string>()
@@ -138,11 +152,11 @@ export function createCredentials(db: Db, tokens: Tokens | undefined, log: Log):
   async function stillOpen({ credential, orgId, level }: Opened): Promise<boolean> {
     const fits = (now: Level) => level === undefined || level === now
     try {
-      const bearer = await find(credential)
+      const bearer = await find(credential, direct)
       if ('principal' in bearer) {
         return bearer.principal.orgId === orgId && fits(bearer.principal.level)
       }
-      const role = await roleOf(orgId, bearer.user.id)
+      const role = await roleOf({ orgId, userId: bearer.user.id }, direct)
       return role !== undefined && fits(levelOf(role))
     } catch (error) {
       if (error instanceof ApiError) return false
@@ -170,32 +184,32 @@ export function createCredentials(db: Db, tokens: Tokens | undefined, log: Log):
     return entry.bearer
   }
 
-  async function read(credential: string): Promise<Entry> {
+  async function read(credential: string, dbOf: DbOf): Promise<Entry> {
     return credential.startsWith(keyStart)
-      ? readKey(db, credential)
-      : readToken(db, tokens, credential)
+      ? readKey(dbOf(unknownCallers), credential)
+      : readToken(dbOf, tokens, credential)
   }
 
-  async function find(credential: string): Promise<Bearer> {
+  async function find(credential: string, dbOf: DbOf): Promise<Bearer> {
     await refresh()
     const found = known(credential)
     if (found) return found
     const print = fingerprint(credential)
     const before = revision
-    const entry = await read(credential)
+    const entry = await read(credential, dbOf)
     remember(bearers, print, { value: entry, before })
     if (entry.expiresAt <= Date.now()) throw new ApiError('invalid_token')
     touch(entry)
     return entry.bearer
   }
 
-  async function roleOf(orgId: string, userId: string) {
+  async function roleOf({ orgId, userId }: Member, dbOf: DbOf) {
     await refresh()
     const subject = subjectOf.member(orgId, userId)
     const found = roles.get(subject)
     if (found) return found
     const before = revision
-    const role = await findRole(db, orgId, userId)
+    const role = await findRole(dbOf(userId), orgId, userId)
     if (role) remember(roles, subject, { value: role, before })
     return role
   }
@@ -209,15 +223,15 @@ export function createCredentials(db: Db, tokens: Tokens | undefined, log: Log):
       checkedAt = Number.NEGATIVE_INFINITY
       void watches.look()
     },
-    find,
-    role: roleOf,
+    find: (credential) => find(credential, inShareOf),
+    role: (orgId, userId) => roleOf({ orgId, userId }, inShareOf),
     async home(userId) {
       await refresh()
       const subject = subjectOf.user(userId)
       const found = homes.get(subject)
       if (found) return found
       const before = revision
-      const memberships = await membershipsOf(db, userId)
+      const memberships = await membershipsOf(inShareOf(userId), userId)
       if (memberships.length !== 1) return undefined
       const { org_id } = memberships[0]!
       remember(homes, subject, { value: org_id, before })
@@ -259,12 +273,12 @@ async function readKey(db: Db, key: string): Promise<Entry> {
   }
 }
 
-async function readToken(db: Db, tokens: Tokens | undefined, token: string): Promise<Entry> {
+async function readToken(dbOf: DbOf, tokens: Tokens | undefined, token: string): Promise<Entry> {
   if (!tokens) throw new ApiError('invalid_token')
   const access = await tokens.read('access', token)
   if (access === 'expired') throw new ApiError('invalid_token')
-  if (access === undefined) return readSessionToken(db, tokens, token)
-  const login = await findLogin(db, access.sid)
+  if (access === undefined) return readSessionToken(dbOf, tokens, token)
+  const login = await findLogin(dbOf(access.sub), access.sid)
   if (login?.user_id !== access.sub) throw new ApiError('invalid_token')
   const { user_id: id, name, email } = login
   return {

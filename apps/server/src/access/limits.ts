@@ -28,9 +28,9 @@ export type Limits = {
   /** Takes a token out of each bucket. Contract: throws 429 with the seconds to wait, and takes none, when one is empty. */
   take: (buckets: readonly Local[]) => void
   /** Takes a token in the table, exactly. Contract: throws 429 `too_many_attempts`. */
-  attempt: (bucket: Bucket) => Promise<void>
+  attempt: (db: Db, bucket: Bucket) => Promise<void>
   /** Attempts begin anew. */
-  forgive: (subject: string) => Promise<void>
+  forgive: (db: Db, subject: string) => Promise<void>
   stop: () => Promise<void>
 }
 
@@ -122,11 +122,11 @@ export function createLimits(db: Db, log: Log, options: Options = {}): Limits {
       }
       for (const one of wanted) spend(one)
     },
-    async attempt(wanted) {
+    async attempt(db, wanted) {
       const left = (await spendTokens(db, [{ ...wanted, amount: 1 }])).get(wanted.subject)!
       if (left < 0) throw limited('too_many_attempts', wanted, left)
     },
-    forgive: (subject) => refillBucket(db, subject),
+    forgive: refillBucket,
     async stop() {
       clearTimeout(timer)
     },

@@ -9,11 +9,11 @@ import type { Tokens } from './tokens.ts'
  * Grants of a session token, and when they must be read again.
  * Contract: throws 401 when it has ended, or what made it has; its level is never above its maker's level of today.
  */
-export async function readSessionToken(db: Db, tokens: Tokens, token: string) {
+export async function readSessionToken(dbOf: (orgId: string) => Db, tokens: Tokens, token: string) {
   const claims = await tokens.read('session', token)
   if (claims === undefined || claims === 'expired') throw new ApiError('invalid_token')
   const { org: orgId, jti: id } = claims
-  const found = await findLivingToken(db, orgId, id)
+  const found = await findLivingToken(dbOf(orgId), orgId, id)
   if (!found) throw new ApiError('invalid_token')
   const { session_id: sessionId, user_id: userId, key_id: keyId, login_id: loginId, role } = found
   const most = found.scopes ? levelOfKey(found.scopes, role) : levelOf(role)

@@ -18,7 +18,6 @@ import {
   findAccountByEmail,
   findByIdentity,
   normalEmail,
-  setPassword,
 } from '../store/users.ts'
 import { networkOf } from './address.ts'
 import { type Limits, mayTake } from './limits.ts'
@@ -29,10 +28,13 @@ import { hashOf, type Tokens } from './tokens.ts'
 /** From where somebody signs in. */
 export type Visitor = { address: string; user_agent: string | null; request_id: string }
 
+/** A share of the connections. */
+type SharedDb = Db & Pick<Database, 'transaction'>
+
 /** What signing in needs. */
 export type SignIn = {
   config: Config
-  db: Database
+  db: SharedDb
   tokens: Tokens
   limits: Limits
   /** Told who became a member, once that is committed. */
@@ -60,20 +62,20 @@ export async function signInWithPassword(
   { email, password }: Password,
   visitor: Visitor,
 ) {
-  const { config, limits } = signIn
+  const { config, db, limits } = signIn
   const subject = `login:${hashOf(normalEmail(email))}`
-  await limits.attempt({
+  await limits.attempt(db, {
     subject: `logins:${networkOf(visitor.address)}`,
     capacity: attemptsPerAddress,
     seconds: attemptSeconds,
   })
-  await limits.attempt({ subject, capacity: attemptsPerEmail, seconds: attemptSeconds })
+  await limits.attempt(db, { subject, capacity: attemptsPerEmail, seconds: attemptSeconds })
   const account = await accountOf(signIn, { email, password }, visitor)
   if (!account) {
     await recordFailure(signIn, email, visitor)
     throw new ApiError('invalid_login')
   }
-  await limits.forgive(subject)
+  await limits.forgive(db, subject)
   return openLogin(signIn, account, { visitor, action: 'login', config })
 }
 
@@ -97,7 +99,7 @@ function sameText(one: string, other: string) {
 }
 
 /** The account of the settings' administrator, who owns the default organization. */
-async function ensureAdmin(database: Database, email: string, visitor: Visitor): Promise<Account> {
+async function ensureAdmin(database: SharedDb, email: string, visitor: Visitor): Promise<Account> {
   return database.transaction(async (db) => {
     const { account, isNew } = await claimAdminAccount(db, email)
     if (!isNew) {
@@ -155,7 +157,7 @@ export async function register(
     throw new ApiError('registration_disabled')
   }
   if (config.AUTH_DISABLE_PASSWORD) throw new ApiError('password_registration_disabled')
-  await limits.attempt({
+  await limits.attempt(database, {
     subject: `signups:${networkOf(visitor.address)}`,
     capacity: signupsPerAddress,
     seconds: attemptSeconds,
@@ -358,21 +360,21 @@ export async function signOut(
   })
 }
 
-type NewPassword = { userId: string; current: string; wanted: string; visitor: Visitor }
+type Claim = { userId: string; current: string; visitor: Visitor }
 
-/** Contract: throws 401 for a wrong current password, and counts it as a failed sign-in. */
-export async function changePassword(
-  { config, db, limits }: SignIn,
-  within: Db,
-  { userId, current, wanted, visitor }: NewPassword,
+/**
+ * Checks a user's current password.
+ * Contract: throws 401 for a wrong one, and counts it as a failed sign-in; `db` is no transaction, so that this is recorded.
+ */
+export async function checkCurrentPassword(
+  { config, db, limits }: Pick<SignIn, 'config' | 'limits'> & { db: Db },
+  { userId, current, visitor }: Claim,
 ) {
   const account = await findAccount(db, userId)
   if (!account || isAdmin(config, account.email)) throw new ApiError('password_login_disabled')
   const subject = `login:${hashOf(account.email)}`
-  await limits.attempt({ subject, capacity: attemptsPerEmail, seconds: attemptSeconds })
-  if (!(await verifyPassword(account.password_hash, current))) {
-    await recordOf(db, account, 'password_change_failed', visitor)
-    throw new ApiError('invalid_login')
-  }
-  await setPassword(within, userId, await hashPassword(wanted))
+  await limits.attempt(db, { subject, capacity: attemptsPerEmail, seconds: attemptSeconds })
+  if (await verifyPassword(account.password_hash, current)) return
+  await recordOf(db, account, 'password_change_failed', visitor)
+  throw new ApiError('invalid_login')
 }

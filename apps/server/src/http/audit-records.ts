@@ -3,7 +3,7 @@ import { mayTake } from '../access/limits.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
 import { recordAudit } from '../store/audit-log.ts'
-import type { Db } from '../store/database.ts'
+import { type Db, databaseOn } from '../store/database.ts'
 import { auditEntry } from './audit-entry.ts'
 
 /** Refusals that say what a caller may do, not what the request was like. */
@@ -14,7 +14,7 @@ const refusalsPerMinute = 20
  * Records requests that the caller's role, scopes or token do not allow, with `refused` in their details.
  * Contract: after the answer, and at most some a minute for each caller, so that no caller fills the log.
  */
-export function auditRefusals(app: FastifyInstance, { db, access, log }: Node): void {
+export function auditRefusals(app: FastifyInstance, { shares, access, log }: Node): void {
   app.addHook('onResponse', (request, { problem }, done) => {
     done()
     const { principal } = request
@@ -25,6 +25,7 @@ export function auditRefusals(app: FastifyInstance, { db, access, log }: Node): 
     const { orgIds, entry } = auditEntry(request, undefined)
     // The path may name anything, also things of other organizations: nothing was looked up.
     const target = null
+    const db = databaseOn(shares(principal.orgId))
     recordAudit(db, orgIds, { ...entry, target, details: { refused: problem } }).catch((error) =>
       log.warn('a refused request is not in the audit log', { request: request.id, error }),
     )

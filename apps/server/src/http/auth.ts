@@ -11,10 +11,10 @@ import {
 } from '@outlast/contract'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { createOAuth } from '../access/oauth.ts'
-import { checkPassword } from '../access/passwords.ts'
+import { checkPassword, hashPassword } from '../access/passwords.ts'
 import {
   allowsSignUp,
-  changePassword,
+  checkCurrentPassword,
   refreshLogin,
   register,
   signInWithIssuer,
@@ -23,9 +23,11 @@ import {
 } from '../access/sign-in.ts'
 import { hashOf } from '../access/tokens.ts'
 import { ApiError } from '../errors.ts'
+import { unknownCallers } from '../store/connection-shares.ts'
+import { databaseOn } from '../store/database.ts'
 import { createLoginState, endLogins, takeLoginState } from '../store/logins.ts'
 import { endTokensOfSignIns } from '../store/session-tokens.ts'
-import { findAccount } from '../store/users.ts'
+import { findAccount, setPassword } from '../store/users.ts'
 import type { Api } from './api.ts'
 import { originOf } from './audit-entry.ts'
 import { readCookie, setCookie } from './cookies.ts'
@@ -37,10 +39,13 @@ const open = { access: 'public', unaudited: true, answersSecret: true } as const
 const stateSeconds = 600
 
 export function authRoutes({ app, node }: Api): void {
-  const { config, db, access, bus } = node
+  const { config, access, bus } = node
+  const db = databaseOn(node.shares(unknownCallers))
   const { tokens, limits } = access
   const oauth = tokens && createOAuth(config, tokens, node.log)
   const isOff = config.AUTH_MODE === 'none'
+  /** Of new passwords. */
+  const hashes = new WeakMap<FastifyRequest, string>()
   const hasAdmin = config.AUTH_ADMIN_EMAIL !== undefined
 
   function joined(orgId: string, id: string) {
@@ -179,7 +184,7 @@ export function authRoutes({ app, node }: Api): void {
       tags,
       response: { 200: Me, '4xx': ErrorResponse },
     },
-    async handler({ principal }): Promise<Me> {
+    async handler({ principal, db }): Promise<Me> {
       const { kind, id, name, userId, orgId, role } = principal
       if (kind === 'anonymous') {
         const email = 'anonymous@local'
@@ -205,18 +210,25 @@ export function authRoutes({ app, node }: Api): void {
       body: PasswordChange,
       response: { '4xx': ErrorResponse },
     },
-    async handler(request, reply) {
-      const { body, principal, db: unit } = request
+    // Before the transaction: neither the hashes nor the count of attempts keep a connection from others.
+    async preHandler(request) {
+      const { body, principal, db } = request
       if (principal.kind !== 'user') throw new ApiError(isOff ? 'authentication_off' : 'users_only')
-      const account = await findAccount(unit, principal.userId)
+      const account = await findAccount(db, principal.userId)
       checkPassword(body.new_password, account?.email ?? '', 'new_password')
-      const change = {
-        userId: principal.userId,
-        current: body.current_password,
-        wanted: body.new_password,
-        visitor: originOf(request),
-      }
-      await changePassword(signIn(), unit, change)
+      await checkCurrentPassword(
+        { ...signIn(), db },
+        {
+          userId: principal.userId,
+          current: body.current_password,
+          visitor: originOf(request),
+        },
+      )
+      hashes.set(request, await hashPassword(body.new_password))
+    },
+    async handler(request, reply) {
+      const { principal, db: unit } = request
+      await setPassword(unit, principal.userId, hashes.get(request)!)
       await endLogins(unit, principal.userId, principal.loginId!)
       await endTokensOfSignIns(unit, principal.userId)
       request.auditNote = { target: principal.userId }

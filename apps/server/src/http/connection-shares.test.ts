@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import pg from 'pg'
-import { createKey, expectStatus, registerPerson, startGuarded } from '../../test/access.ts'
+import {
+  callerWith,
+  createKey,
+  expectStatus,
+  registerPerson,
+  startGuarded,
+} from '../../test/access.ts'
 import { queryRows, runSql } from '../../test/database.ts'
+import type { Answer } from '../../test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../test/session.ts'
 import { follow } from '../../test/stream.ts'
 import { eventually } from '../../test/waiting.ts'
@@ -57,12 +64,24 @@ async function lockAgents(t: TestContext, server: Server, people: Person[]) {
 
 /** A change, a read and a turn of another organization. */
 async function useServer(t: TestContext, server: Server, person: Person) {
+  await (await readyToUse(t, server, person))()
+}
+
+/** The same; the result is the read and the turn, of a caller that the node knows. */
+async function readyToUse(t: TestContext, server: Server, person: Person) {
   const { key, call } = await createKey(server, person)
   const mine = { url: server.url, call }
   const { id } = await createSession(mine, { agent_id: (await createAgent(mine)).id })
+  return () => readAndRun(t, { ...mine, key, id })
+}
+
+type Use = { url: string; call: Person['call']; key: string; id: string }
+
+async function readAndRun(t: TestContext, { key, id, ...mine }: Use) {
+  const { call } = mine
   expectStatus(await call('GET', '/v1/agents'), 200)
   const headers = { authorization: key }
-  const stream = await follow(t, server.url, { sessionId: id, headers })
+  const stream = await follow(t, mine.url, { sessionId: id, headers })
   expectStatus(await post(mine, id, scripted({ text: 'Done.' })), 201)
   await stream.event('turn.completed')
 }
@@ -116,6 +135,61 @@ test('an organization whose reads are slow leaves connections to others', async 
   await useServer(t, server, other)
   await letGo()
   for (const { status } of await Promise.all(answers)) assert.ok([200, 429, 503].includes(status))
+})
+
+const unknownKey = (number: number) => `evr_${String(number).padStart(64, '0')}`
+
+/** What callers can ask for that are not known, and the table that it reads. */
+const floods: {
+  of: string
+  table: string
+  ask: (server: Server, number: number) => Promise<Answer>
+}[] = [
+  {
+    of: 'unknown API keys',
+    table: 'api_keys',
+    ask: ({ url }, number) => callerWith(url, unknownKey(number))('GET', '/v1/agents'),
+  },
+  {
+    of: 'sign-ins',
+    table: 'users',
+    ask: ({ call }, number) =>
+      call('POST', '/v1/auth/login', { email: `nobody${number}@example.com`, password: 'wrong' }),
+  },
+  {
+    of: 'registrations',
+    table: 'users',
+    ask: ({ call }, number) => {
+      const email = `new${number}@example.com`
+      return call('POST', '/v1/auth/register', { email, password: 'a long password', name: 'New' })
+    },
+  },
+]
+
+for (const { of, table, ask } of floods) {
+  test(`a flood of ${of} leaves connections to known callers and turns`, async (t) => {
+    const server = await startGuarded(t)
+    const use = await readyToUse(t, server, await registerPerson(server))
+    const letGo = await hold(t, server, `lock table ${table} in access exclusive mode`)
+    const answers = Array.from({ length: 16 }, (_, number) => ask(server, number))
+    await untilWaiting(server, forOne)
+    await use()
+    await letGo()
+    for (const { status } of await Promise.all(answers)) {
+      assert.ok([201, 401, 429, 503].includes(status), String(status))
+    }
+  })
+}
+
+test('no change of a password waits for a connection while it holds one', async (t) => {
+  const server = await startGuarded(t)
+  const { call, password } = await registerPerson(server)
+  const change = { current_password: password, new_password: `${password}, changed` }
+  const answers = Array.from({ length: 8 }, () => call('POST', '/v1/auth/password', change))
+  const statuses = new Set((await Promise.all(answers)).map(({ status }) => status))
+  assert.ok(statuses.delete(204))
+  statuses.delete(401)
+  assert.deepEqual([...statuses], [])
 })
 
 /** Reading an invitation waits for a lock from now on. */

@@ -150,9 +150,10 @@ function testRoute({ app, node }: Api): void {
       response: { 200: McpServerTest, '4xx': ErrorResponse },
     },
     async preHandler(request) {
-      const { orgId } = request.principal
-      const place = { orgId, id: idIn(request.params) }
-      results.set(request, await shares.run(orgId, () => tryServer(node, place)))
+      const { principal, params, db } = request
+      const place = { orgId: principal.orgId, id: idIn(params) }
+      const test = () => tryServer({ ...node, db }, place)
+      results.set(request, await shares.run(place.orgId, test))
     },
     async handler(request) {
       const result = results.get(request)!

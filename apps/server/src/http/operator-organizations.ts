@@ -12,7 +12,7 @@ const tags = ['orgs']
 type Params = { organization_id: string }
 
 /** Organizations of the whole server, for its operator, who need not be a member of them. */
-export function operatorRoutes({ app, node: { db } }: Api): void {
+export function operatorRoutes({ app }: Api): void {
   app.route<{ Querystring: PageQuery }>({
     method: 'GET',
     url: '/v1/organizations',
@@ -24,7 +24,7 @@ export function operatorRoutes({ app, node: { db } }: Api): void {
       querystring: PageQuery,
       response: { 200: ServerOrganizationPage, '4xx': ErrorResponse },
     },
-    handler: ({ query }, reply) =>
+    handler: ({ query, db }, reply) =>
       sendList(reply, query, {
         batches: inBatches(async (span) =>
           (await listAllOrganizations(db, span)).map(({ role, ...one }) => one),

@@ -15,6 +15,8 @@ import {
 } from '../access/principal.ts'
 import { ApiError } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
+import { unknownCallers } from '../store/connection-shares.ts'
+import { databaseOn } from '../store/database.ts'
 import { findOrganization } from '../store/organizations.ts'
 import { readCookie } from './cookies.ts'
 import { isSameOrigin } from './guard.ts'
@@ -64,7 +66,8 @@ export type SignedInSockets = { add: (socket: FastifyRequest['raw']['socket']) =
 const isOurs = ({ routeOptions }: FastifyRequest) => routeOptions.url?.startsWith('/v1/') ?? false
 
 /** Without authentication everybody is the same; which organization they mean, they may say. */
-function openTo({ db }: Node) {
+function openTo({ shares }: Node) {
+  const db = databaseOn(shares(unknownCallers))
   return (request: FastifyRequest): Promise<void> | undefined => {
     request.principal = anonymous
     if (!isOurs(request) || request.routeOptions.config.access === 'public') return undefined

@@ -1,17 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { ApiError } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
-import { createShares, slotOf } from '../shares.ts'
 import { recordAudit } from '../store/audit-log.ts'
 import type { Bus } from '../store/bus.ts'
-import {
-  type Connections,
-  type Database,
-  databaseOn,
-  inShare,
-  openUnit,
-  type Unit,
-} from '../store/database.ts'
+import { unknownCallers } from '../store/connection-shares.ts'
+import { databaseOn, openUnit, type Unit } from '../store/database.ts'
 import {
   claimKey,
   type IdempotencyKey,
@@ -26,46 +19,9 @@ import { changesOf } from './told-changes.ts'
 /** A request in one transaction: its effect, its Idempotency-Key, its entry in the audit log. */
 type Held = { unit: Unit; key: IdempotencyKey | undefined; finished: () => void }
 
-/** Connections of the pool that requests leave to streams (two) and turns, and those of one organization to other requests. */
-const leftToTurns = 4
-const leftToOthers = 1
-/**
- * How long a request waits for a connection, and its transaction for a lock. A row takes two locks, one after the other, so
- * the second is less than half of the first: a connection is free in time also when all of them wait for locks.
- */
-const slotWaitMs = 2_500
-const lockTimeoutMs = 1_000
-
-/**
- * Divides the connections that requests use between organizations.
- * Contract: no slot is taken by a request that holds one. After 2.5 s: 429, or 503 while the database does not answer.
- */
-function createConnectionShares({ db: { pool }, problem }: ShareNode) {
-  const busy = () =>
-    problem() ? new ApiError('database_unavailable') : new ApiError('rate_limited', '1')
-  const slots = Math.max(2, pool.options.max - leftToTurns)
-  const shares = createShares(
-    {
-      slots,
-      slotsEach: Math.max(1, slots - leftToOthers),
-      waitingMax: Number.POSITIVE_INFINITY,
-      waitingEachMax: 1_000,
-    },
-    busy,
-  )
-  return (owner: string): Connections => inShare(pool, () => shares.take(owner) ?? waitFor(owner))
-
-  function waitFor(owner: string): Promise<() => void> {
-    const late = new AbortController()
-    const timer = setTimeout(() => late.abort(busy()), slotWaitMs)
-    return slotOf(shares, owner, late.signal).finally(() => clearTimeout(timer))
-  }
-}
-
-type ShareNode = { db: Database; problem: () => string | undefined }
-
 /** Whose share of the connections a request uses. Callers that are not known yet have one together. */
-const ownerOf = ({ principal }: FastifyRequest) => principal?.orgId || principal?.id || 'public'
+const ownerOf = ({ principal }: FastifyRequest) =>
+  principal?.orgId || principal?.id || unknownCallers
 
 const held = new WeakMap<FastifyRequest, Held>()
 
@@ -74,15 +30,9 @@ const held = new WeakMap<FastifyRequest, Held>()
  * stored together or not at all.
  */
 export function runInUnits(app: FastifyInstance, node: Node): void {
-  const { bus } = node
-  const { texts } = node.db
+  const { bus, shares } = node
   const underWay = new Map<string, Promise<void>>()
-  const shareOf = createConnectionShares({ db: node.db, problem: () => node.problem() })
-  const placeOf = (request: FastifyRequest) => ({
-    pool: shareOf(ownerOf(request)),
-    texts,
-    lockTimeoutMs,
-  })
+  const placeOf = (request: FastifyRequest) => shares(ownerOf(request))
 
   async function begin(request: FastifyRequest, reply: FastifyReply) {
     const key = givenKey(request)

@@ -7,6 +7,7 @@ import type { ModelList } from '../providers/provider.ts'
 import type { Node } from '../runtime/node.ts'
 import { tryModel } from '../runtime/try-model.ts'
 import { createShares, type Shares } from '../shares.ts'
+import type { Db } from '../store/database.ts'
 import { getProviderPlace, saveDiscovered } from '../store/discovery.ts'
 import { getTrialRoute } from '../store/models.ts'
 import type { Api } from './api.ts'
@@ -50,8 +51,9 @@ function vendorRoutesAt({ app, node }: Api, shares: Shares, { base, hide }: At):
     },
     async preHandler(request) {
       const id = parseId('provider', request.params.id)
-      const { orgId } = request.principal
-      const list = await shares.run(orgId, () => discover(node, orgId, id))
+      const { principal, db } = request
+      const { orgId } = principal
+      const list = await shares.run(orgId, () => discover({ ...node, db }, orgId, id))
       lists.set(request, list)
     },
     async handler(request) {
@@ -77,7 +79,7 @@ function vendorRoutesAt({ app, node }: Api, shares: Shares, { base, hide }: At):
       const { orgId } = request.principal
       const providerId = parseId('provider', request.params.id)
       const wanted = request.body.model_id ?? undefined
-      const route = await getTrialRoute(node.db, { orgId, providerId }, wanted)
+      const route = await getTrialRoute(request.db, { orgId, providerId }, wanted)
       results.set(request, await shares.run(orgId, () => tryModel(node, orgId, route)))
     },
     async handler(request) {
@@ -88,7 +90,9 @@ function vendorRoutesAt({ app, node }: Api, shares: Shares, { base, hide }: At):
   })
 }
 
-async function discover(node: Node, orgId: string, id: string): Promise<ModelList> {
+type Discovering = Omit<Node, 'db'> & { db: Db }
+
+async function discover(node: Discovering, orgId: string, id: string): Promise<ModelList> {
   const { provider_type: type, base_url, api_key } = await getProviderPlace(node.db, orgId, id)
   return discoverModels(node, { orgId, id, type, baseUrl: base_url, sealed: api_key })
 }

@@ -10,6 +10,7 @@ import type { FetchBudgets } from '../providers/fetch-budget.ts'
 import type { Outbound } from '../providers/outbound.ts'
 import type { Secrets } from '../secrets.ts'
 import type { Bus } from '../store/bus.ts'
+import type { ConnectionShares } from '../store/connection-shares.ts'
 import type { Database, Db } from '../store/database.ts'
 import type { EventRow } from '../store/events.ts'
 import type { FileLimits } from '../store/file-changes.ts'
@@ -22,6 +23,8 @@ import type { Breaker } from './breaker.ts'
 export type Node = {
   id: string
   db: Database
+  /** What requests use of the connections of `db`. */
+  shares: ConnectionShares
   /** A connection of its own, so that a busy node does not lose its lease. */
   leaseDb: Db
   /** Whether the database still has the commits that this node has seen. */

@@ -119,7 +119,7 @@ export const atomically = <T>(db: Db | Database, work: (db: Db) => Promise<T>): 
   'transaction' in db ? db.transaction(work) : work(db)
 
 /** `lockTimeoutMs`: longest that one statement of the transaction waits for a lock; 0: as long as any statement may take. */
-type UnitPlace = { pool: Connections; texts: StoredTexts; lockTimeoutMs?: number }
+export type UnitPlace = { pool: Connections; texts: StoredTexts; lockTimeoutMs?: number }
 
 /** A transaction that somebody else ends, with one mark to go back to. */
 export type Unit = {

@@ -4,13 +4,15 @@ import { problemOf } from '../../capabilities/mcp/listings.ts'
 import { describeServers } from '../../capabilities/mcp.ts'
 import { ApiError } from '../../errors.ts'
 import type { Node } from '../../runtime/node.ts'
+import type { Db } from '../../store/database.ts'
 import { findMcpServers, type McpServerRow } from '../../store/mcp-servers.ts'
 import { hashesOf, listHashOf } from '../../store/mcp-tools.ts'
 
+type Trying = Pick<Node, 'capabilities' | 'mcp'> & { db: Db }
 type Place = { orgId: string; id: string }
 
 /** Asks a server for its tools, disabled or not. Contract: throws 404; what goes wrong with the server is in the result. */
-export async function tryServer(node: Node, { orgId, id }: Place): Promise<McpServerTest> {
+export async function tryServer(node: Trying, { orgId, id }: Place): Promise<McpServerTest> {
   const [server] = await findMcpServers(node.db, orgId, [id])
   if (!server) throw new ApiError('not_found', 'MCP server')
   const begun = performance.now()
@@ -26,7 +28,7 @@ export async function tryServer(node: Node, { orgId, id }: Place): Promise<McpSe
   }
 }
 
-function toolsOf(node: Node, server: McpServerRow): Pick<McpServerTest, 'tools' | 'warnings'> {
+function toolsOf(node: Trying, server: McpServerRow): Pick<McpServerTest, 'tools' | 'warnings'> {
   const [capability] = describeServers([server], node)
   const tools = capability!.tools({}).map((tool) => ({
     ...describeTool(tool),
