@@ -41,7 +41,7 @@ import { seed } from './store/seeds.ts'
 const appConnections = 9
 const queueConnections = 4
 const leaseTimeoutMs = 1_000
-/** Longer than a request waits for another one with its Idempotency-Key. */
+/** Longest that a statement of a request or a turn may take. */
 const statementTimeoutMs = 6_000
 
 const manifest = new URL('../package.json', import.meta.url)

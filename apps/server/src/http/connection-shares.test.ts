@@ -181,6 +181,29 @@ for (const { of, table, ask } of floods) {
   })
 }
 
+test('requests that wait for their Idempotency-Key leave connections to others of their organization', async (t) => {
+  const server = await startGuarded(t)
+  const { call } = await registerPerson(server)
+  const create = (_: unknown, number: number) =>
+    call(
+      'POST',
+      '/v1/agents',
+      { name: 'Ada', system_prompt: 'Be Ada.' },
+      { 'idempotency-key': `key-${number}` },
+    )
+  const createAll = () => Promise.all(Array.from({ length: forOne }, create))
+  const first = (await createAll()).map((answer) => expectStatus(answer, 201).id)
+  const letGo = await hold(t, server, 'select from idempotency_keys for update')
+  const repeated = createAll()
+  await untilWaiting(server, forOne)
+  expectStatus(await call('GET', '/v1/agents'), 200)
+  await letGo()
+  assert.deepEqual(
+    (await repeated).map(({ status, body }) => [status, body.id]),
+    first.map((id) => [201, id]),
+  )
+})
+
 test('no change of a password waits for a connection while it holds one', async (t) => {
   const server = await startGuarded(t)
   const { call, password } = await registerPerson(server)

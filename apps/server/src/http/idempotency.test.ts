@@ -48,6 +48,24 @@ test('two nodes agree on one effect', async (t) => {
   assert.equal(new Set(answers.map(({ body }) => body.id)).size, 1)
 })
 
+test('a key that a request on another node has for 5 s is in progress, and can be used again', async (t) => {
+  const { call, databaseUrl } = await startServer(t)
+  const create = () => call('POST', '/v1/agents', agent, { 'idempotency-key': 'held' })
+  const first = await create()
+  const client = new pg.Client(databaseUrl)
+  await client.connect()
+  try {
+    await client.query('begin')
+    await client.query('select from idempotency_keys for update')
+    const refused = await create()
+    assert.deepEqual([refused.status, refused.body.code], [409, 'idempotency_in_progress'])
+  } finally {
+    await client.end()
+  }
+  const again = await create()
+  assert.deepEqual([again.status, again.body], [201, first.body])
+})
+
 test('a cancel with a key is answered and repeated, and the session idles', async (t) => {
   const server = await startServer(t)
   const { id } = await createSession(server)

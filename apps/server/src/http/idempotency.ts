@@ -31,13 +31,17 @@ export function keyOf(request: FastifyRequest, given: string): IdempotencyKey {
 const keySpaceOf = ({ kind, id, sessionId }: Principal) =>
   kind === 'token' ? `token:${sessionId}` : id
 
-const waitMs = 5_000
+/** Longest that a request waits for another one with its key. */
+export const keyWaitMs = 5_000
 
 /** Requests of one key pass one at a time on this node, without holding a connection while they wait. */
-export async function waitTurn(underWay: Map<string, Promise<void>>, key: IdempotencyKey) {
+export async function waitTurn(
+  underWay: Map<string, Promise<void>>,
+  key: IdempotencyKey,
+  deadline: number,
+) {
   const { orgId, principal, method, path, key: given } = key
   const name = JSON.stringify([orgId, principal, method, path, given])
-  const deadline = Date.now() + waitMs
   for (let before = underWay.get(name); before; before = underWay.get(name)) {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {

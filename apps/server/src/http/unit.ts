@@ -1,10 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { ApiError } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
 import { recordAudit } from '../store/audit-log.ts'
 import type { Bus } from '../store/bus.ts'
 import { unknownCallers } from '../store/connection-shares.ts'
-import { databaseOn, openUnit, type Unit } from '../store/database.ts'
+import { databaseOn, openUnit, type Unit, type UnitPlace } from '../store/database.ts'
+import { isLockTimeout } from '../store/database-errors.ts'
 import {
   claimKey,
   type IdempotencyKey,
@@ -12,7 +14,7 @@ import {
   saveAnswer,
 } from '../store/idempotency-keys.ts'
 import { auditEntry, isAudited, isAuditedRoute } from './audit-entry.ts'
-import { answerBytesMax, keyOf, shortened, waitTurn } from './idempotency.ts'
+import { answerBytesMax, keyOf, keyWaitMs, shortened, waitTurn } from './idempotency.ts'
 import { answerInstead } from './problems.ts'
 import { changesOf } from './told-changes.ts'
 
@@ -37,12 +39,12 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
   async function begin(request: FastifyRequest, reply: FastifyReply) {
     const key = givenKey(request)
     if (key === undefined && !isAudited(request)) return
-    const finished = key ? await waitTurn(underWay, key) : () => {}
+    const deadline = Date.now() + keyWaitMs
+    const finished = key ? await waitTurn(underWay, key, deadline) : () => {}
     try {
-      const unit = await openUnit(placeOf(request))
+      const { unit, answer } = await openClaimed(placeOf(request), key, deadline)
       held.set(request, { unit, key, finished })
       if (key) {
-        const answer = await claimKey(unit.db, key)
         if (answer) return await repeat(request, reply, { answer, key })
         const { whenFull } = request.routeOptions.config
         if (!whenFull) await node.quotas.checkStorage(key.orgId, answerBytesMax)
@@ -81,6 +83,27 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
     route.preHandler = [route.preHandler ?? [], begin].flat()
     route.onSend = end
   })
+}
+
+/** Between two tries to claim a key that a request on another node has. */
+const claimPauseMs = 250
+
+/**
+ * Opens the transaction of a request, and claims its key in it. Contract: while a request on another node has the key, a
+ * connection is held for one wait for a lock at a time; 409 after the deadline.
+ */
+async function openClaimed(place: UnitPlace, key: IdempotencyKey | undefined, deadline: number) {
+  for (;;) {
+    const unit = await openUnit(place)
+    try {
+      return { unit, answer: key && (await claimKey(unit.db, key)) }
+    } catch (error) {
+      await unit.rollback()
+      if (!isLockTimeout(error)) throw error
+    }
+    if (Date.now() >= deadline) throw new ApiError('idempotency_in_progress')
+    await sleep(claimPauseMs)
+  }
 }
 
 /** An operation of which nobody has said what it changes ends the start, not somebody's request. */

@@ -179,6 +179,10 @@ export function backoffMs(error: unknown, tries: number): number {
   return Math.min(first * 2 ** (tries - 1), backoffMsMax) * (0.5 + Math.random() / 2)
 }
 
+/** True for a lock that another transaction held for longer than the lock timeout. */
+export const isLockTimeout = (error: unknown) =>
+  error instanceof pg.DatabaseError && error.code === '55P03'
+
 /** True when a unique key refused the row. */
 export const isDuplicate = (error: unknown) =>
   error instanceof pg.DatabaseError && error.code === '23505'

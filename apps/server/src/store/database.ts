@@ -124,7 +124,6 @@ export type UnitPlace = { pool: Connections; texts: StoredTexts; lockTimeoutMs?:
 /** A transaction that somebody else ends, with one mark to go back to. */
 export type Unit = {
   db: Db
-  /** Sets the mark, and the lock timeout of the transaction again. */
   mark: () => Promise<void>
   backToMark: () => Promise<void>
   commit: () => Promise<void>
@@ -134,7 +133,7 @@ export type Unit = {
 
 export async function openUnit({ pool, texts, lockTimeoutMs = 0 }: UnitPlace): Promise<Unit> {
   const client = await pool.connect()
-  const limitLocks = `set local lock_timeout = ${lockTimeoutMs}`
+  const begin = lockTimeoutMs > 0 ? `begin; set local lock_timeout = ${lockTimeoutMs}` : 'begin'
   let open = true
   const finish = async (statement: 'commit' | 'rollback') => {
     open = false
@@ -146,13 +145,13 @@ export async function openUnit({ pool, texts, lockTimeoutMs = 0 }: UnitPlace): P
     client.release(broken !== undefined)
     return broken
   }
-  await client.query(lockTimeoutMs > 0 ? `begin; ${limitLocks}` : 'begin').catch((error) => {
+  await client.query(begin).catch((error) => {
     client.release(true)
     throw error
   })
   return {
     db: over(client, texts),
-    mark: async () => void (await client.query(`${limitLocks}; savepoint effect`)),
+    mark: async () => void (await client.query('savepoint effect')),
     backToMark: async () => void (await client.query('rollback to savepoint effect')),
     async commit() {
       const broken = await finish('commit')

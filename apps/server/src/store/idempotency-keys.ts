@@ -1,4 +1,3 @@
-import { ApiError } from '../errors.ts'
 import type { Db, Statement } from './database.ts'
 import { randomShard } from './turns.ts'
 
@@ -14,8 +13,6 @@ export type IdempotencyKey = {
 export type StoredAnswer = { body_hash: string; status: number; answer: string | null }
 
 const lifetimeHours = 24
-const lockTimeoutMs = 5_000
-const lockNotAvailable = '55P03'
 
 const claim: Statement = {
   name: 'claim-idempotency-key',
@@ -37,23 +34,14 @@ where org_id = $1 and principal = $2 and method = $3 and path = $4 and key = $5`
 
 /**
  * Claims a key for the transaction that it is called in. Gives the first answer when there is one already.
- * Contract: waits for another transaction that has the key, 409 after 5 s. The lock timeout stays for the transaction
- * until its mark.
+ * Contract: waits for another transaction that has the key, no longer than the lock timeout of this one.
  */
 export async function claimKey(db: Db, key: IdempotencyKey): Promise<StoredAnswer | undefined> {
   const { orgId, principal, method, path, key: name, bodyHash } = key
-  try {
-    await db.run({ name: 'lock-timeout', text: `set local lock_timeout = ${lockTimeoutMs}` }, [])
-    const claimed = await db.run(claim, [orgId, principal, method, path, name, bodyHash])
-    if (claimed.length > 0) return undefined
-    const [answer] = await db.run<StoredAnswer>(read, [orgId, principal, method, path, name])
-    return answer
-  } catch (error) {
-    if ((error as { code?: string }).code === lockNotAvailable) {
-      throw new ApiError('idempotency_in_progress')
-    }
-    throw error
-  }
+  const claimed = await db.run(claim, [orgId, principal, method, path, name, bodyHash])
+  if (claimed.length > 0) return undefined
+  const [answer] = await db.run<StoredAnswer>(read, [orgId, principal, method, path, name])
+  return answer
 }
 
 /** Sessions that a key is for, or that its answer shows. */
