@@ -16,6 +16,7 @@ import { eventually } from '../../test/waiting.ts'
 
 type Server = Awaited<ReturnType<typeof startGuarded>>
 type Person = Awaited<ReturnType<typeof registerPerson>>
+type Key = Awaited<ReturnType<typeof createKey>>
 
 /** Connections of the pool: those for requests, and those for requests of one organization. */
 const forRequests = 5
@@ -62,26 +63,20 @@ async function lockAgents(t: TestContext, server: Server, people: Person[]) {
   return { letGo, changes }
 }
 
-/** A change, a read and a turn of another organization. */
-async function useServer(t: TestContext, server: Server, person: Person) {
-  await (await readyToUse(t, server, person))()
+/** A key that the node has looked up already. */
+async function knownKey(server: Server, person: Person) {
+  const known = await createKey(server, person)
+  expectStatus(await known.call('GET', '/v1/agents'), 200)
+  return known
 }
 
-/** The same; the result is the read and the turn, of a caller that the node knows. */
-async function readyToUse(t: TestContext, server: Server, person: Person) {
-  const { key, call } = await createKey(server, person)
+/** A change, a read and a turn of another organization. */
+async function useServer(t: TestContext, server: Server, { key, call }: Key) {
   const mine = { url: server.url, call }
   const { id } = await createSession(mine, { agent_id: (await createAgent(mine)).id })
-  return () => readAndRun(t, { ...mine, key, id })
-}
-
-type Use = { url: string; call: Person['call']; key: string; id: string }
-
-async function readAndRun(t: TestContext, { key, id, ...mine }: Use) {
-  const { call } = mine
   expectStatus(await call('GET', '/v1/agents'), 200)
   const headers = { authorization: key }
-  const stream = await follow(t, mine.url, { sessionId: id, headers })
+  const stream = await follow(t, server.url, { sessionId: id, headers })
   expectStatus(await post(mine, id, scripted({ text: 'Done.' })), 201)
   await stream.event('turn.completed')
 }
@@ -89,10 +84,11 @@ async function readAndRun(t: TestContext, { key, id, ...mine }: Use) {
 test('an organization whose requests wait for locks leaves connections to others', async (t) => {
   const server = await startGuarded(t)
   const [slow, other] = [await registerPerson(server), await registerPerson(server)]
+  const key = await knownKey(server, other)
   const { letGo, changes } = await lockAgents(t, server, [slow])
   const answers = Array.from({ length: 8 }, () => changes[0]!())
   await untilWaiting(server, forOne)
-  await useServer(t, server, other)
+  await useServer(t, server, key)
   await letGo()
   for (const { status } of await Promise.all(answers)) assert.ok([200, 429, 503].includes(status))
 })
@@ -102,6 +98,7 @@ test('organizations whose requests wait for locks leave turns and other organiza
   const [other, ...slow] = await Promise.all(
     Array.from({ length: 13 }, () => registerPerson(server)),
   )
+  const key = await knownKey(server, other!)
   const { letGo, changes } = await lockAgents(t, server, slow)
   const refused = new Set<unknown>()
   let isOver = false
@@ -116,7 +113,7 @@ test('organizations whose requests wait for locks leave turns and other organiza
   )
   await eventually(async () => refused.size === slow.length)
   await untilWaiting(server, forRequests)
-  await useServer(t, server, other!)
+  await useServer(t, server, key)
   isOver = true
   await letGo()
   await Promise.all(all)
@@ -128,11 +125,12 @@ test('an organization whose reads are slow leaves connections to others', async 
   const path = `/v1/orgs/${slow.orgId}/invitations`
   const invited = { email: 'ada@example.com', role: 'member' }
   expectStatus(await slow.call('POST', path, invited), 201)
+  const key = await knownKey(server, other)
   await runSql(server.databaseUrl, slowInvitations)
   const letGo = await hold(t, server, 'select pg_advisory_xact_lock(1)')
   const answers = Array.from({ length: 12 }, () => slow.call('GET', path))
   await untilWaiting(server, forOne)
-  await useServer(t, server, other)
+  await useServer(t, server, key)
   await letGo()
   for (const { status } of await Promise.all(answers)) assert.ok([200, 429, 503].includes(status))
 })
@@ -169,11 +167,11 @@ const floods: {
 for (const { of, table, ask } of floods) {
   test(`a flood of ${of} leaves connections to known callers and turns`, async (t) => {
     const server = await startGuarded(t)
-    const use = await readyToUse(t, server, await registerPerson(server))
+    const key = await knownKey(server, await registerPerson(server))
     const letGo = await hold(t, server, `lock table ${table} in access exclusive mode`)
     const answers = Array.from({ length: 16 }, (_, number) => ask(server, number))
     await untilWaiting(server, forOne)
-    await use()
+    await useServer(t, server, key)
     await letGo()
     for (const { status } of await Promise.all(answers)) {
       assert.ok([201, 401, 429, 503].includes(status), String(status))
