@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import test from 'node:test'
-import { createShares } from './shares.ts'
+import { createShares, type ShareLimits } from './shares.ts'
 
-const limits = { slots: 2, slotsEach: 2, waitingMax: 10, waitingEachMax: 10 }
+const limits: ShareLimits = { slots: 2, slotsEach: 2, waitingMax: 10, waitingEachMax: 10 }
 const busy = () => new Error('busy')
 
 /** Work of owners that ends on demand; `begun` names the owners in the order in which they were served. */
@@ -80,6 +80,21 @@ test('a signal ends the waiting, and the next one is served', async () => {
   void start('c')
   controller.abort(new Error('given up'))
   await assert.rejects(given, /given up/)
+  await endOne()
+  assert.deepEqual(begun, ['a', 'c'])
+})
+
+test('work that waits too long is refused, and what came later still waits its time', async () => {
+  const { begun, start, endOne, clock } = gated({ slots: 1, waitMs: 20 })
+  const late: string[] = []
+  const wait = (owner: string) => start(owner).catch(({ message }) => late.push(owner + message))
+  void start('a')
+  const waits = [wait('b'), wait('a')]
+  clock.ms = 20
+  await Promise.all(waits)
+  assert.deepEqual(late, ['bbusy', 'abusy'])
+  void wait('c')
+  clock.ms = 30
   await endOne()
   assert.deepEqual(begun, ['a', 'c'])
 })

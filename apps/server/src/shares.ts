@@ -5,6 +5,8 @@ export type ShareLimits = {
   /** Pieces of work that wait for a slot, of all owners and of one. */
   waitingMax: number
   waitingEachMax: number
+  /** Longest wait. Without it work waits until its signal aborts. */
+  waitMs?: number
 }
 
 /** A resource of this node that its owners, organizations as a rule, use side by side. */
@@ -12,17 +14,20 @@ export type Shares = {
   /**
    * Runs work when a slot is free for its owner. Of owners that wait, the one that used the least slot time lately is
    * served first; owners of quick work take turns, whatever the number of their requests.
-   * Contract: throws what `busy` makes when too much waits already, and the signal's reason when it aborts before a slot is
-   * free; `work` has not begun then.
+   * Contract: throws what `busy` makes when too much waits already or the wait was too long, and the signal's reason when it
+   * aborts before a slot is free; `work` has not begun then.
    */
   run: <T>(owner: string, work: () => Promise<T>, signal?: AbortSignal) => Promise<T>
-  /** Takes a slot that is free now; the result frees it. Undefined when the owner has to wait. */
-  take: (owner: string) => (() => void) | undefined
+  /** Takes a slot as `run` does; the result frees it. */
+  slot: (owner: string, signal?: AbortSignal) => Slot | Promise<Slot>
   /** How much work waits for a slot. */
   waiting: () => number
 }
 
-type Waiter = () => void
+/** Frees a slot. */
+export type Slot = () => void
+
+type Waiter = { until: number; begin: () => void; giveUp: (reason: unknown) => void }
 
 /** Slot time of one owner: `ms` up to the time `at`, of which older time counts less. */
 type Use = { running: number; ms: number; at: number }
@@ -38,12 +43,13 @@ export function createShares(
   busy: () => Error,
   now = () => performance.now(),
 ): Shares {
-  const { slots, slotsEach, waitingMax, waitingEachMax } = limits
+  const { slots, slotsEach, waitingMax, waitingEachMax, waitMs } = limits
   const uses = new Map<string, Use>()
   /** The owner that was served last is the last. */
   const waiting = new Map<string, Waiter[]>()
   let used = 0
   let waitingCount = 0
+  let looksAgain = false
 
   const hasSlot = (owner: string) => used < slots && (uses.get(owner)?.running ?? 0) < slotsEach
 
@@ -59,11 +65,12 @@ export function createShares(
 
   const mayTake = (owner: string) => hasSlot(owner) && !waiting.has(owner)
 
-  function take(owner: string) {
+  function take(owner: string): Slot {
     used += 1
     const use = useOf(owner)
     use.running += 1
     uses.set(owner, use)
+    return () => release(owner)
   }
 
   function release(owner: string) {
@@ -101,8 +108,7 @@ export function createShares(
     waitingCount -= 1
     waiting.delete(owner)
     if (waiters.length > 0) waiting.set(owner, waiters)
-    take(owner)
-    next()
+    next.begin()
   }
 
   function drop(owner: string, waiter: Waiter) {
@@ -112,49 +118,63 @@ export function createShares(
     if (waiters.length === 0) waiting.delete(owner)
   }
 
-  async function wait(owner: string, signal: AbortSignal | undefined) {
+  function wait(owner: string, signal: AbortSignal | undefined): Promise<Slot> {
     const waiters = waiting.get(owner) ?? []
     if (waitingCount >= waitingMax || waiters.length >= waitingEachMax) throw busy()
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const abort = () => {
-      drop(owner, waiter)
-      reject(signal!.reason)
+    return new Promise((resolve, reject) => {
+      const abort = () => waiter.giveUp(signal!.reason)
+      const waiter: Waiter = {
+        until: waitMs === undefined ? Number.POSITIVE_INFINITY : now() + waitMs,
+        begin() {
+          signal?.removeEventListener('abort', abort)
+          resolve(take(owner))
+        },
+        giveUp(reason) {
+          signal?.removeEventListener('abort', abort)
+          drop(owner, waiter)
+          reject(reason)
+        },
+      }
+      signal?.addEventListener('abort', abort, { once: true })
+      waiting.set(owner, waiters)
+      waiters.push(waiter)
+      waitingCount += 1
+      if (waitMs !== undefined && !looksAgain) lookIn(waitMs)
+    })
+  }
+
+  /** All waits are equally long, so the first of an owner is over first: one timer is enough. */
+  function giveUpLate() {
+    looksAgain = false
+    let next = Number.POSITIVE_INFINITY
+    for (const waiters of waiting.values()) {
+      while (waiters[0] && waiters[0].until <= now()) waiters[0].giveUp(busy())
+      next = Math.min(next, waiters[0]?.until ?? next)
     }
-    const waiter = () => {
-      signal?.removeEventListener('abort', abort)
-      resolve()
-    }
-    signal?.addEventListener('abort', abort, { once: true })
-    waiting.set(owner, waiters)
-    waiters.push(waiter)
-    waitingCount += 1
-    await promise
+    if (waitingCount > 0) lookIn(next - now())
+  }
+
+  function lookIn(ms: number) {
+    looksAgain = true
+    setTimeout(giveUpLate, ms).unref()
+  }
+
+  function slot(owner: string, signal?: AbortSignal) {
+    signal?.throwIfAborted()
+    return mayTake(owner) ? take(owner) : wait(owner, signal)
   }
 
   return {
     waiting: () => waitingCount,
-    take(owner) {
-      if (!mayTake(owner)) return undefined
-      take(owner)
-      return () => release(owner)
-    },
+    slot,
     async run(owner, work, signal) {
-      signal?.throwIfAborted()
-      if (mayTake(owner)) take(owner)
-      else await wait(owner, signal)
+      const taken = slot(owner, signal)
+      const free = typeof taken === 'function' ? taken : await taken
       try {
         return await work()
       } finally {
-        release(owner)
+        free()
       }
     },
   }
-}
-
-/** Waits for a slot; the result frees it. */
-export function slotOf(shares: Shares, owner: string, signal: AbortSignal): Promise<() => void> {
-  return new Promise((resolve, reject) => {
-    const hold = () => new Promise<void>(resolve)
-    shares.run(owner, hold, signal).catch(reject)
-  })
 }

@@ -1,4 +1,4 @@
-import { createShares, slotOf } from '../shares.ts'
+import { createShares, type Slot } from '../shares.ts'
 import { type ByteAccount, createAccount } from './byte-account.ts'
 import { withBody } from './response-body.ts'
 
@@ -74,9 +74,9 @@ export function createFetchBudgets(): FetchBudgets {
   function slotsOfTurn(orgId: string): TakeSlot {
     const shares = createShares(ofTurn, tooMany)
     return async (signal) => {
-      const freeOwn = await slotOf(shares, orgId, signal)
+      const freeOwn = await shares.slot(orgId, signal)
       try {
-        const free = await slotOf(nodeShares, orgId, signal)
+        const free = await nodeShares.slot(orgId, signal)
         return () => {
           free()
           freeOwn()
@@ -89,7 +89,7 @@ export function createFetchBudgets(): FetchBudgets {
   }
 }
 
-type TakeSlot = (signal: AbortSignal) => Promise<() => void>
+type TakeSlot = (signal: AbortSignal) => Promise<Slot>
 
 type Within = { account: ByteAccount; takeSlot: TakeSlot; ending: AbortSignal }
 

@@ -1,5 +1,5 @@
 import { ApiError } from '../errors.ts'
-import { createShares, slotOf } from '../shares.ts'
+import { createShares } from '../shares.ts'
 import { type Database, inShare, type UnitPlace } from './database.ts'
 
 /**
@@ -36,18 +36,9 @@ export function createConnectionShares(
       slotsEach: Math.max(1, slots - leftToOthers),
       waitingMax: Number.POSITIVE_INFINITY,
       waitingEachMax: 1_000,
+      waitMs: slotWaitMs,
     },
     busy,
   )
-  return (owner) => ({
-    pool: inShare(pool, () => shares.take(owner) ?? waitFor(owner)),
-    texts,
-    lockTimeoutMs,
-  })
-
-  function waitFor(owner: string): Promise<() => void> {
-    const late = new AbortController()
-    const timer = setTimeout(() => late.abort(busy()), slotWaitMs)
-    return slotOf(shares, owner, late.signal).finally(() => clearTimeout(timer))
-  }
+  return (owner) => ({ pool: inShare(pool, () => shares.slot(owner)), texts, lockTimeoutMs })
 }

@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
+import type { Slot } from '../shares.ts'
 import { clientOf, prepareSession } from './connect.ts'
 import type { History } from './history.ts'
 import type { Tables } from './tables.ts'
@@ -86,7 +87,7 @@ export function databaseOn(place: UnitPlace): Db & Pick<Database, 'transaction'>
   })
 }
 
-type TakeSlot = () => (() => void) | Promise<() => void>
+type TakeSlot = () => Slot | Promise<Slot>
 
 /**
  * A share of a pool: each statement, and each connection until its release, waits for `takeSlot`, whose result frees the slot.
