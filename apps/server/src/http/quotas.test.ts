@@ -211,6 +211,29 @@ test('answers stored for an Idempotency-Key count as storage for as long as they
   assert.deepEqual(stored, { bytes: 0 })
 })
 
+/** How nodes of release 0.1 delete expired answers. */
+const firstSweep = `
+delete from idempotency_keys where ctid = any(array(
+  select ctid from idempotency_keys where created_at < now() - interval '24 hours' limit 1000
+))`
+
+test('answers that a node of 0.1 deletes do not count any more', async (t) => {
+  const server = await startGuarded(t, { env: { QUOTA_STORAGE_MB: '1' } })
+  const { call } = await registerPerson(server)
+  const agent = { system_prompt: 'x'.repeat(50_000) }
+  let count = 0
+  const preview = () =>
+    call('POST', '/v1/agents/preview', agent, { 'idempotency-key': `key-${count++}` })
+  while ((await preview()).status === 200);
+  expectStatus(await preview(), 403, 'quota_exceeded')
+  await runSql(
+    server.databaseUrl,
+    `update idempotency_keys set created_at = now() - interval '25 hours'`,
+  )
+  await runSql(server.databaseUrl, firstSweep)
+  expectStatus(await preview(), 200)
+})
+
 test('prompts that were given to models count as storage, each once', async (t) => {
   const server = await startGuarded(t)
   const { key, call } = await createKey(server, await registerPerson(server))

@@ -56,9 +56,6 @@ const counted = 'answers'
 /** Bytes of a row beside its answer, as they are counted. */
 const rowBytes = 256
 
-const addUp = `
-  on conflict (org_id, agent_id, shard) do update set stored_bytes = c.stored_bytes + excluded.stored_bytes`
-
 const save: Statement = {
   name: 'save-idempotency-answer',
   text: `
@@ -73,7 +70,7 @@ with before as (
 )
 insert into counters as c (org_id, agent_id, shard, stored_bytes)
 select $1, '${counted}', $9, k.counted_bytes - before.counted_bytes from k, before
-${addUp}`,
+on conflict (org_id, agent_id, shard) do update set stored_bytes = c.stored_bytes + excluded.stored_bytes`,
 }
 
 /** Stores the answer beside its key, and the sessions that it is deleted with; counts its bytes. */
@@ -87,41 +84,31 @@ export async function saveAnswer(
   await db.run(save, [...place, status, answer, sessionsOf(key, answer), randomShard()])
 }
 
-/** A statement that deletes the rows of `where` and takes their bytes off the counters; `$1` is a shard. */
-const deleting = (where: string) => `
-with d as (
-  delete from idempotency_keys where ${where} returning org_id, counted_bytes
-), c as (
-  insert into counters as c (org_id, agent_id, shard, stored_bytes)
-  select org_id, '${counted}', $1::smallint, -sum(counted_bytes) from d group by org_id order by org_id
-  ${addUp}
-)
-select 1 from d`
-
+// A trigger takes the bytes of deleted answers off the counters.
 const removeOfSession: Statement = {
   name: 'delete-answers-of-session',
-  text: deleting(`session_ids @> array[$2] and session_ids <> '{}'`),
+  text: `delete from idempotency_keys where session_ids @> array[$1] and session_ids <> '{}'`,
 }
 
 /** Deletes the answers that name a session. */
-export const deleteAnswers = (db: Db, sessionId: string) =>
-  db.run(removeOfSession, [randomShard(), sessionId])
+export const deleteAnswers = (db: Db, sessionId: string) => db.run(removeOfSession, [sessionId])
 
 const batchSize = 1_000
 const batchesMax = 1_000
 
 const sweep: Statement = {
   name: 'sweep-idempotency-keys',
-  text: deleting(`ctid = any(array(
-    select ctid from idempotency_keys where created_at < now() - interval '${lifetimeHours} hours' limit ${batchSize}
-    for update skip locked
-  ))`),
+  text: `
+delete from idempotency_keys where ctid = any(array(
+  select ctid from idempotency_keys where created_at < now() - interval '${lifetimeHours} hours' limit ${batchSize}
+  for update skip locked
+)) returning 1`,
 }
 
 /** Deletes the keys that are past their time, a batch at a time. */
 export async function sweepKeys(db: Db): Promise<void> {
   for (let batch = 0; batch < batchesMax; batch += 1) {
-    const deleted = await db.run(sweep, [randomShard()])
+    const deleted = await db.run(sweep, [])
     if (deleted.length < batchSize) return
   }
 }
