@@ -155,7 +155,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
     config,
     secrets,
     access,
-    quotas: createQuotas(db, config),
+    quotas: createQuotas(config),
     capabilities,
     mcp,
     log,

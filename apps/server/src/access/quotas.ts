@@ -17,16 +17,16 @@ export type Quotas = {
   /** Turns at once; null: any number. Checked by the statement that begins one. */
   turnsMax: number | null
   /** Contract: throws 403 `quota_exceeded`. */
-  checkSessions: (orgId: string) => Promise<void> | undefined
+  checkSessions: (db: Db, orgId: string) => Promise<void> | undefined
   /** `bytes`: what is about to be stored, where that is known to be much. */
-  checkStorage: (orgId: string, bytes?: number) => Promise<void> | undefined
+  checkStorage: (db: Db, orgId: string, bytes?: number) => Promise<void> | undefined
   /** Cached revisions are read again: commits may be lost. */
   forget: () => void
 }
 
-type Checking = { isFull: (stored: Stored) => boolean; adds: Stored }
+type Checking = { what: string; isFull: (stored: Stored) => boolean; adds: Stored }
 
-export function createQuotas(db: Db, config: Config): Quotas {
+export function createQuotas(config: Config): Quotas {
   const isOn = config.AUTH_MODE !== 'none'
   const sessionsMax = (isOn && config.QUOTA_SESSIONS) || Number.POSITIVE_INFINITY
   const bytesMax = (isOn && config.QUOTA_STORAGE_MB * bytesOfMb) || Number.POSITIVE_INFINITY
@@ -35,7 +35,7 @@ export function createQuotas(db: Db, config: Config): Quotas {
   const isNear = ({ sessions, bytes }: Stored) =>
     sessions >= sessionsMax * nearShare || bytes >= bytesMax * nearShare
 
-  async function read(orgId: string) {
+  async function read(db: Db, orgId: string) {
     const found = { ...(await readStored(db, orgId)), at: performance.now() }
     if (known.size >= organizationsMax) known.clear()
     if (!isNear(found)) known.set(orgId, found)
@@ -44,13 +44,13 @@ export function createQuotas(db: Db, config: Config): Quotas {
   }
 
   /** `adds`: what this request is about to add to what is known. */
-  function check(orgId: string, what: string, { isFull, adds }: Checking) {
+  function check(db: Db, orgId: string, { what, isFull, adds }: Checking) {
     const found = known.get(orgId)
     if (found && performance.now() - found.at < believedMs && !isNear(found)) {
       add(found, adds)
       return undefined
     }
-    return read(orgId).then((stored) => {
+    return read(db, orgId).then((stored) => {
       if (isFull(stored)) throw new ApiError('quota_exceeded', what)
       add(stored, adds)
     })
@@ -59,17 +59,19 @@ export function createQuotas(db: Db, config: Config): Quotas {
   return {
     forget: () => known.clear(),
     turnsMax: (isOn && config.QUOTA_TURNS) || null,
-    checkSessions: (orgId) =>
+    checkSessions: (db, orgId) =>
       sessionsMax === Number.POSITIVE_INFINITY
         ? undefined
-        : check(orgId, `${sessionsMax} sessions`, {
+        : check(db, orgId, {
+            what: `${sessionsMax} sessions`,
             isFull: ({ sessions }) => sessions >= sessionsMax,
             adds: { sessions: 1, bytes: 0 },
           }),
-    checkStorage: (orgId, adding = 0) =>
+    checkStorage: (db, orgId, adding = 0) =>
       bytesMax === Number.POSITIVE_INFINITY
         ? undefined
-        : check(orgId, `${config.QUOTA_STORAGE_MB} MB`, {
+        : check(db, orgId, {
+            what: `${config.QUOTA_STORAGE_MB} MB`,
             isFull: ({ bytes }) => bytes >= bytesMax,
             adds: { sessions: 0, bytes: adding },
           }),

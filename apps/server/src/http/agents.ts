@@ -87,8 +87,8 @@ async function checkRetention(
  */
 export const checkRoom =
   ({ quotas }: Node) =>
-  async ({ principal, headers }: Pick<FastifyRequest, 'principal' | 'headers'>) =>
-    quotas.checkStorage(principal.orgId, Number(headers['content-length'] ?? 0))
+  async ({ principal, headers, db }: Pick<FastifyRequest, 'principal' | 'headers' | 'db'>) =>
+    quotas.checkStorage(db, principal.orgId, Number(headers['content-length'] ?? 0))
 
 /** Creates an agent, or replaces the one whose id is given. */
 export async function postAgent(db: Db, orgId: string, agent: NewAgent): Promise<Saved> {

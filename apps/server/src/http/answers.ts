@@ -39,7 +39,7 @@ export function answerRoutes({ app, node }: Api): void {
       const { orgId } = principal
       const sessionId = parseId('session', params.session_id)
       checkIds(body.tool_results.map(({ tool_call_id }) => tool_call_id))
-      await node.quotas.checkStorage(orgId)
+      await node.quotas.checkStorage(db, orgId)
       const where = { orgId, sessionId }
       const { publish } = await submitResults(node, db, where, {
         results: body.tool_results,

@@ -135,6 +135,30 @@ test('an organization whose reads are slow leaves connections to others', async 
   for (const { status } of await Promise.all(answers)) assert.ok([200, 429, 503].includes(status))
 })
 
+test('an organization near its quota leaves connections to others', async (t) => {
+  const server = await startGuarded(t, { env: { QUOTA_STORAGE_MB: '1' } })
+  const [full, other] = [await registerPerson(server), await registerPerson(server)]
+  const key = await knownKey(server, other)
+  const mine = { url: server.url, call: full.call }
+  const { id } = await createSession(mine)
+  await createAgent(mine, { system_prompt: 'x'.repeat(1_000_000) })
+  await runSql(server.databaseUrl, slowAgentsOf(full.orgId))
+  const letGo = await hold(t, server, 'select pg_advisory_xact_lock(1)')
+  const answers = Array.from({ length: 16 }, () => post(mine, id, 'Full?'))
+  await untilWaiting(server, forOne)
+  await useServer(t, server, key)
+  await letGo()
+  for (const { status } of await Promise.all(answers)) {
+    assert.ok([201, 403, 429, 503].includes(status), String(status))
+  }
+})
+
+/** Reading an agent of an organization waits for a lock from now on. */
+const slowAgentsOf = (orgId: string) => `
+alter table agents rename to stored_agents;
+create view agents as
+select *, xmax from stored_agents where org_id <> '${orgId}' or pg_advisory_xact_lock_shared(1) is not null`
+
 const unknownKey = (number: number) => `evr_${String(number).padStart(64, '0')}`
 
 /** What callers can ask for that are not known, and the table that it reads. */

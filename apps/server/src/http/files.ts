@@ -78,10 +78,10 @@ export function fileRoutes({ app, node }: Api): void {
    * What a body brings, to be stored within the change: so all who hold bytes and a session take the session first, and a
    * change that is refused leaves no bytes.
    */
-  async function brought({ principal }: Changing, { content, encoding }: FileUpdate) {
+  async function brought({ principal, db }: Changing, { content, encoding }: FileUpdate) {
     if (content == null) return { keep: async () => undefined }
     const bytes = bytesOf(content, encoding)
-    await node.quotas.checkStorage(principal.orgId, bytes.length)
+    await node.quotas.checkStorage(db, principal.orgId, bytes.length)
     return { keep: (db: Db) => keepBytes(db, principal.orgId, { bytes, limits }), bytes }
   }
 
@@ -284,7 +284,7 @@ export function fileRoutes({ app, node }: Api): void {
     async handler(request, reply) {
       const from = normalizePath(request.body.src_path)
       const to = writablePath(request.body.dst_path)
-      await node.quotas.checkStorage(request.principal.orgId)
+      await node.quotas.checkStorage(request.db, request.principal.orgId)
       const copied = await change(request, async ({ tree, load }) => {
         await load([from, to])
         return copyFile(tree, from, to)

@@ -33,9 +33,9 @@ export function forkRoutes({ app, node }: Api): void {
       const agent = await getAgent(db, orgId, source.agent_id)
       if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
       if (body.model_id) await checkModel(db, modelScope(node.config, orgId), body.model_id)
-      await node.quotas.checkStorage(orgId, source.bytes)
+      await node.quotas.checkStorage(db, orgId, source.bytes)
       // Last: the other check may read the counts anew, which do not have this session yet.
-      await node.quotas.checkSessions(orgId)
+      await node.quotas.checkSessions(db, orgId)
       const fork = { orgId, sessionId, source, sequence, changes: body }
       const session = await forkSession(node, db, fork)
       committed.push(() => node.bus.changed(orgId, { noun: 'session', id: session.id }))

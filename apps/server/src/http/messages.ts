@@ -40,7 +40,7 @@ export function messageRoutes({ app, node }: Api): void {
     },
     async handler({ params, principal, body, db, committed, headers }, reply) {
       const sessionId = parseId('session', params.session_id)
-      await node.quotas.checkStorage(principal.orgId)
+      await node.quotas.checkStorage(db, principal.orgId)
       if (body.message.role === 'tool_result') {
         checkNeed(principal, 'tool_results', 'write')
         const to = { sessionId, by: principal }

@@ -47,7 +47,7 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
       if (key) {
         if (answer) return await repeat(request, reply, { answer, key })
         const { whenFull } = request.routeOptions.config
-        if (!whenFull) await node.quotas.checkStorage(key.orgId, answerBytesMax)
+        if (!whenFull) await node.quotas.checkStorage(unit.db, key.orgId, answerBytesMax)
         await unit.mark()
       }
       request.db = unit.db

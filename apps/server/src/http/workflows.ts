@@ -108,7 +108,7 @@ export function workflowRoutes({ app, node }: Api): void {
     async handler({ params, principal, db }, reply) {
       const failed = await getWorkflow(db, principal, params.turn_id)
       if (failed.status !== 'failed') throw new ApiError('turn_not_failed')
-      await node.quotas.checkStorage(principal.orgId)
+      await node.quotas.checkStorage(db, principal.orgId)
       const turnId = newId('turn')
       const retry = { orgId: principal.orgId, sessionId: failed.session_id, turnId }
       const { turnsMax } = node.quotas

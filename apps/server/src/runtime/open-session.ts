@@ -41,9 +41,9 @@ export async function openSession(
   const model_id = wanted.model_id ?? agent.default_model_id ?? null
   const mounts = mountsOf(capabilities, both)
   const create = (db: Db) => createSession(db, orgId, { ...wanted, model_id, tools, id })
-  if (mounts.length > 0) await node.quotas.checkStorage(orgId)
+  if (mounts.length > 0) await node.quotas.checkStorage(db, orgId)
   // Last: the other check may read the counts anew, which do not have this session yet.
-  await node.quotas.checkSessions(orgId)
+  await node.quotas.checkSessions(db, orgId)
   if (mounts.length === 0) return create(db)
   const limits = fileLimits(node.config)
   const kept = await keepMounts(db, orgId, { mounts, limits })

@@ -173,7 +173,7 @@ async function sendMessage(node: Node, db: Db, task: Task) {
   const { session_id: sessionId, ...input } = task.target.input as SendMessageInput
   const { orgId } = task
   const message = messageOf(task, input)
-  await node.quotas.checkStorage(orgId)
+  await node.quotas.checkStorage(db, orgId)
   const onBusy = input.on_busy ?? 'queue'
   const posted = { orgId, sessionId, message, onBusy, mayBegin: false }
   return { message, sessionId, ...(await acceptInput(node, db, posted)) }

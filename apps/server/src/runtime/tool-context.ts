@@ -29,7 +29,7 @@ export function toolContext(
   const { db, bus, grep, secrets, quotas } = node
   const { orgId, sessionId, turnId } = run
   const by = target.by && { ...target.by, signal: limits.signal }
-  const checkRoom = (bytes?: number) => quotas.checkStorage(orgId, bytes)
+  const checkRoom = (bytes?: number) => quotas.checkStorage(db, orgId, bytes)
   return {
     ...limits,
     orgId,
