@@ -161,47 +161,45 @@ select *, xmax from stored_agents where org_id <> '${orgId}' or pg_advisory_xact
 
 const unknownKey = (number: number) => `evr_${String(number).padStart(64, '0')}`
 
-/** What callers can ask for that are not known, and the table that it reads. */
-const floods: {
-  of: string
-  table: string
-  ask: (server: Server, number: number) => Promise<Answer>
-}[] = [
-  {
-    of: 'unknown API keys',
+type Flood = { table: string; ask: (server: Server, number: number) => Promise<Answer> }
+
+/** Many callers that are not known ask for what reads a table, which is locked. */
+async function flood(t: TestContext, { table, ask }: Flood) {
+  const server = await startGuarded(t)
+  const key = await knownKey(server, await registerPerson(server))
+  const letGo = await hold(t, server, `lock table ${table} in access exclusive mode`)
+  const answers = Array.from({ length: 16 }, (_, number) => ask(server, number))
+  await untilWaiting(server, forOne)
+  await useServer(t, server, key)
+  await letGo()
+  for (const { status } of await Promise.all(answers)) {
+    assert.ok([201, 401, 429, 503].includes(status), String(status))
+  }
+}
+
+test('a flood of unknown API keys leaves connections to known callers and turns', (t) =>
+  flood(t, {
     table: 'api_keys',
     ask: ({ url }, number) => callerWith(url, unknownKey(number))('GET', '/v1/agents'),
-  },
-  {
-    of: 'sign-ins',
+  }))
+
+test('a flood of sign-ins leaves connections to known callers and turns', (t) =>
+  flood(t, {
     table: 'users',
-    ask: ({ call }, number) =>
-      call('POST', '/v1/auth/login', { email: `nobody${number}@example.com`, password: 'wrong' }),
-  },
-  {
-    of: 'registrations',
+    ask({ call }, number) {
+      const login = { email: `nobody${number}@example.com`, password: 'wrong' }
+      return call('POST', '/v1/auth/login', login)
+    },
+  }))
+
+test('a flood of registrations leaves connections to known callers and turns', (t) =>
+  flood(t, {
     table: 'users',
-    ask: ({ call }, number) => {
+    ask({ call }, number) {
       const email = `new${number}@example.com`
       return call('POST', '/v1/auth/register', { email, password: 'a long password', name: 'New' })
     },
-  },
-]
-
-for (const { of, table, ask } of floods) {
-  test(`a flood of ${of} leaves connections to known callers and turns`, async (t) => {
-    const server = await startGuarded(t)
-    const key = await knownKey(server, await registerPerson(server))
-    const letGo = await hold(t, server, `lock table ${table} in access exclusive mode`)
-    const answers = Array.from({ length: 16 }, (_, number) => ask(server, number))
-    await untilWaiting(server, forOne)
-    await useServer(t, server, key)
-    await letGo()
-    for (const { status } of await Promise.all(answers)) {
-      assert.ok([201, 401, 429, 503].includes(status), String(status))
-    }
-  })
-}
+  }))
 
 test('requests that wait for their Idempotency-Key leave connections to others of their organization', async (t) => {
   const server = await startGuarded(t)
