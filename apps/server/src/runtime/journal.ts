@@ -14,7 +14,7 @@ import {
   wireEvent,
 } from '../store/events.ts'
 import { type EventMark, findEventTime } from '../store/lost-events.ts'
-import { storeTexts, type Text } from '../store/texts.ts'
+import { type Remembering, storeTexts, type Text } from '../store/texts.ts'
 import type { Appending, Ending } from '../store/turn-appends.ts'
 import { findCurrentTurn, type NewEvent, type TakenTurn, type TurnRun } from '../store/turns.ts'
 import { answerCalls } from '../store/waits.ts'
@@ -190,10 +190,8 @@ export async function commit(
   if (drafts.length === 0 && !ending) return
   await restFor(lengthOf([...drafts, ...(ending?.drafts ?? [])]))
   const known = node.db.texts
-  const since = known.epoch()
-  const texts = [turn.prompt, turn.tools].filter(
-    ({ hash }) => known.bodyOf(run.orgId, hash) === undefined,
-  )
+  const remembering = { since: known.epoch(), storedAt: Date.now() }
+  const texts = [turn.prompt, turn.tools].filter(({ hash }) => !known.isStored(run.orgId, hash))
   const uncounted = turn.uncounted + lengthOf(drafts)
   const bytes = effects.usage || uncounted >= countAfterBytes ? uncounted : 0
   const appended = await append(turn, {
@@ -217,7 +215,7 @@ export async function commit(
   turn.uncounted = uncounted - bytes
   turn.drafts = []
   turn.effects = {}
-  await keepTexts(turn, texts, since)
+  await keepTexts(turn, texts, remembering)
   await catchUp(turn, first)
   for (const [index, added] of drafts.entries()) {
     remember(turn, added, { sequence: first + index, ts: appended.ts })
@@ -230,9 +228,13 @@ export async function commit(
 }
 
 /** Texts that were taken for stored may have been lost before the append was made: then they are stored once more. */
-async function keepTexts({ node, run, prompt, tools, signal }: Turn, texts: Text[], since: number) {
-  node.db.texts.remember(run.orgId, texts, since)
-  if (since === node.db.texts.epoch()) return
+async function keepTexts(
+  { node, run, prompt, tools, signal }: Turn,
+  texts: Text[],
+  remembering: Remembering,
+) {
+  node.db.texts.remember(run.orgId, texts, remembering)
+  if (remembering.since === node.db.texts.epoch()) return
   await throughOutages(node, signal, () => storeTexts(node.db, run.orgId, [prompt, tools]))
 }
 

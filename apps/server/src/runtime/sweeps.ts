@@ -10,6 +10,7 @@ import { sweepAuditLog, sweepFailedTurns, sweepSessions } from '../store/retenti
 import { sweepExecutions } from '../store/schedule-executions.ts'
 import { sweepSessionTokens } from '../store/session-tokens.ts'
 import { sweepSnapshots } from '../store/snapshots.ts'
+import { createTextSweep } from '../store/texts.ts'
 import { sweepTurnMinutes } from '../store/turn-minutes.ts'
 import type { Node } from './node.ts'
 
@@ -114,8 +115,10 @@ export function keepSweeping(
 ): { stop: () => Promise<void> } {
   const stopping = new AbortController()
   const sweep = (all: Record<string, Sweep>) => () => sweepAll(all, node, stopping.signal)
+  const sweepTexts = createTextSweep()
+  const texts: Sweep = ({ db }, signal) => sweepTexts(db, signal)
   const timers = [
-    repeat(sweep(sweeps), intervalMs),
+    repeat(sweep({ ...sweeps, texts }), intervalMs),
     repeat(
       sweep({ organizations: deleteOrganizations }),
       Math.min(intervalMs, organizationsIntervalMs),

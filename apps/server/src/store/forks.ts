@@ -4,6 +4,7 @@ import { newId } from '../ids.ts'
 import type { Db, Statement } from './database.ts'
 import { eventRows, jsonList } from './json-lists.ts'
 import { columns, present, type SessionRow } from './sessions.ts'
+import { countedTexts, storeRows } from './texts.ts'
 import { type NewEvent, shardOf } from './turns.ts'
 import { nanosOf } from './usage.ts'
 
@@ -28,6 +29,18 @@ export async function getForkSource(db: Db, orgId: string, id: string): Promise<
   if (!row) throw new ApiError('not_found', 'Session')
   return row
 }
+
+/** To parse the record of a model call would take longer than its copy: our own begin with the hashes. */
+const hashesOfGeneration = `coalesce(
+      regexp_match(substr(data::text, 1, 200), '^{"prompt":"(\\w+)","prompt_is_new":\\w+,"tools":"(\\w+)"'),
+      array[data->>'prompt', data->>'tools']
+    )`
+
+/** The texts that the copied events name: in use again, and stored again when they are being deleted. */
+const namedTexts = `(
+    select hash, body from texts
+    where org_id = $1 and hash = any(array(select distinct unnest(hashes) from e))
+  ) n`
 
 /**
  * One statement, so that the copy is of one moment and there is whole or not at all. Nothing of the source is locked;
@@ -60,7 +73,9 @@ with o as (
   union all
   select $3, $4 + n.ord, n.type, o.now, n.context, n.data, null
   from o, ${eventRows('$5', '$6', '$7')}
-  returning octet_length(data::text) as bytes
+  returning octet_length(data::text) as bytes,
+    case when type = 'llm.generation' then ${hashesOfGeneration} end as hashes
+), x as (${storeRows('$1', namedTexts)}
 ), n as (
   select
     (select count(*) from f) as files,
@@ -86,8 +101,9 @@ with o as (
 ), c as (
   insert into counters as c (org_id, agent_id, shard, sessions, stored_bytes)
   select org_id, '', $22::integer, 1, 0 from s union all select org_id, agent_id, $22, 1, bytes from s
+  union all select $1, '${countedTexts}', $22, 0, sum(bytes) from x having count(bytes) > 0
   on conflict (org_id, agent_id, shard) do update set
-    sessions = c.sessions + 1, stored_bytes = c.stored_bytes + excluded.stored_bytes
+    sessions = c.sessions + excluded.sessions, stored_bytes = c.stored_bytes + excluded.stored_bytes
 )
 select s.*, n.secrets from s, n`,
 }

@@ -207,7 +207,7 @@ export type CountersTable = {
   cost_nanos: number | null
 }
 
-export type TextsTable = { org_id: string; hash: string; body: string }
+export type TextsTable = { org_id: string; hash: string; body: string; used_at: Generated<Time> }
 
 export type IdempotencyKeysTable = {
   org_id: string

@@ -8,33 +8,45 @@ export const countedTexts = 'texts'
 export type Text = { hash: string; body: string }
 
 const rememberedMax = 500
+/** How old `used_at` of a text in use may become, and how long a node omits to store a text again. */
+const touchHours = 12
+const touchMs = touchHours * 3_600_000
 
 /** The latest texts that a database is known to have: they never change under their hash. */
 export type StoredTexts = {
   bodyOf: (orgId: string, hash: string) => string | undefined
+  /** False 12 h after the text was stored: a text in use is stored again, which updates its `used_at`. */
+  isStored: (orgId: string, hash: string) => boolean
   /** Grows when texts are forgotten. What was read or stored before may be gone, and is not remembered. */
   epoch: () => number
-  /** Call once the texts are committed; `since` is the epoch before the statement that did so. */
-  remember: (orgId: string, texts: readonly Text[], since: number) => void
+  /** Call once the texts are read or committed; `since` is the epoch before the statement that did so. */
+  remember: (orgId: string, texts: readonly Text[], given: Remembering) => void
   /** Commits may be lost, and with them texts that were taken for stored. */
   forget: () => void
 }
 
+/** `storedAt`: the time before the statement that stored the texts; none for texts that were read. */
+export type Remembering = { since: number; storedAt?: number }
+
 export function createStoredTexts(): StoredTexts {
-  const bodies = new Map<string, string>()
+  const remembered = new Map<string, { body: string; storedAt: number }>()
   let epoch = 0
   return {
-    bodyOf: (orgId, hash) => bodies.get(`${orgId}/${hash}`),
+    bodyOf: (orgId, hash) => remembered.get(`${orgId}/${hash}`)?.body,
+    isStored(orgId, hash) {
+      const text = remembered.get(`${orgId}/${hash}`)
+      return text !== undefined && Math.abs(Date.now() - text.storedAt) < touchMs
+    },
     epoch: () => epoch,
-    remember(orgId, texts, since) {
+    remember(orgId, texts, { since, storedAt = 0 }) {
       if (since !== epoch) return
       for (const { hash, body } of texts) {
-        if (bodies.size >= rememberedMax) bodies.delete(bodies.keys().next().value!)
-        bodies.set(`${orgId}/${hash}`, body)
+        if (remembered.size >= rememberedMax) remembered.delete(remembered.keys().next().value!)
+        remembered.set(`${orgId}/${hash}`, { body, storedAt })
       }
     },
     forget() {
-      bodies.clear()
+      remembered.clear()
       epoch += 1
     },
   }
@@ -64,25 +76,92 @@ export async function textsOf(
   const since = db.texts.epoch()
   const rows = await db.run<{ hash: string; body: string }>(read, [orgId, [...missing]])
   for (const { hash, body } of rows) found.set(hash, body)
-  db.texts.remember(orgId, rows, since)
+  db.texts.remember(orgId, rows, { since })
   return found
 }
+
+const staleBefore = `now() - interval '${touchHours} hours'`
+
+/**
+ * A part of a statement that stores the texts `n(hash, body)` of `from` and updates `used_at` of those that were there.
+ * Gives the bytes of each new one, null for an updated one. Texts that were used within 12 h are neither locked nor returned.
+ */
+export const storeRows = (orgId: string, from: string) => `
+  insert into texts (org_id, hash, body)
+  select distinct on (n.hash) ${orgId}, n.hash, n.body from ${from}
+  where coalesce((select t.used_at < ${staleBefore} from texts t where t.org_id = ${orgId} and t.hash = n.hash), true)
+  order by n.hash
+  on conflict (org_id, hash) do update set used_at = now() where texts.used_at < ${staleBefore}
+  returning case when xmax = 0 then octet_length(body) end as bytes`
+
+const addUp = `
+  on conflict (org_id, agent_id, shard) do update set stored_bytes = c.stored_bytes + excluded.stored_bytes`
 
 const store: Statement = {
   name: 'store-texts',
   text: `
-with x as (
-  insert into texts (org_id, hash, body) select $1, n.hash, n.body from ${textRows('$2', '$3')}
-  on conflict do nothing
-  returning octet_length(body) as bytes
-)
+with x as (${storeRows('$1', textRows('$2', '$3'))})
 insert into counters as c (org_id, agent_id, shard, stored_bytes)
-select $1, '${countedTexts}', 0, sum(bytes) from x having count(*) > 0
-on conflict (org_id, agent_id, shard) do update set stored_bytes = c.stored_bytes + excluded.stored_bytes`,
+select $1, '${countedTexts}', 0, sum(bytes) from x having count(bytes) > 0
+${addUp}`,
 }
 
 /** Stores texts that events name by their hash. */
 export async function storeTexts(db: Db, orgId: string, texts: readonly Text[]): Promise<void> {
   const hashes = texts.map(({ hash }) => hash)
   await db.run(store, [orgId, hashes, textList(texts.map(({ body }) => body))])
+}
+
+const organizationsAtOnce = 1_000
+const textsAtOnce = 200
+const batchesMax = 100
+
+/**
+ * Deletes texts that were last used 2 days before the oldest session of their organization was created. No event can name one:
+ * an event is appended after its session was created, and `used_at` of its texts is at most 24 h older than the append (12 h by
+ * the column, 12 h by the memory of a node). A fork, whose events are older than itself, updates `used_at` in its statement.
+ * A text that is being stored or copied is locked, and skipped. One that is being deleted is inserted again by the statement
+ * that waits for it.
+ */
+const sweep: Statement = {
+  name: 'sweep-texts',
+  text: `
+with page as (
+  select o.id, coalesce(
+    (select s.created_at from sessions s where s.org_id = o.id order by s.created_at limit 1), now()
+  ) - interval '2 days' as unused_before
+  from organizations o where o.id > $1 and o.deleted_at is null order by o.id limit ${organizationsAtOnce}
+), unused as (
+  select t.ctid from page cross join lateral (
+    select ctid from texts
+    where org_id = page.id and used_at < page.unused_before
+    order by used_at limit ${textsAtOnce} for update skip locked
+  ) t limit ${textsAtOnce}
+), d as (
+  delete from texts where ctid = any(array(select ctid from unused)) returning org_id, octet_length(body) as bytes
+), c as (
+  insert into counters as c (org_id, agent_id, shard, stored_bytes)
+  select org_id, '${countedTexts}', 0, -sum(bytes) from d group by org_id order by org_id
+  ${addUp}
+)
+select max(id) as last, count(*) as organizations, (select count(*) from d) as deleted from page`,
+}
+
+type Swept = { last: string | null; organizations: number; deleted: number }
+
+/**
+ * Makes a sweep that deletes the texts that no event can name, a batch at a time.
+ * Contract: one run reads at most 100,000 organizations; the next one continues after them.
+ */
+export function createTextSweep(): (db: Db, stopping: AbortSignal) => Promise<void> {
+  let after = ''
+  return async (db, stopping) => {
+    for (let batch = 0; batch < batchesMax && !stopping.aborted; batch += 1) {
+      const [swept] = await db.run<Swept>(sweep, [after])
+      const { last, organizations, deleted } = swept!
+      if (deleted === textsAtOnce) continue
+      after = organizations < organizationsAtOnce ? '' : last!
+      if (after === '') return
+    }
+  }
 }

@@ -2,7 +2,7 @@ import type { TokenUsage } from '@outlast/contract'
 import type { Db, Statement } from './database.ts'
 import { eventRows, jsonList, textList, textRows } from './json-lists.ts'
 import { type EventMark, hasEvent } from './lost-events.ts'
-import { countedTexts } from './texts.ts'
+import { countedTexts, storeRows } from './texts.ts'
 import { type NewEvent, randomShard, type TurnRun } from './turns.ts'
 import { nanosOf } from './usage.ts'
 
@@ -19,11 +19,7 @@ const endPart = `, d as (
   ) from s where ended and $11::text is not null
 )`
 
-const textPart = `, x as (
-  insert into texts (org_id, hash, body)
-  select org_id, n.hash, n.body from s, ${textRows('$28', '$29')}
-  on conflict do nothing
-  returning octet_length(body) as bytes
+const textPart = `, x as (${storeRows('s.org_id', `s, ${textRows('$28', '$29')}`)}
 )`
 
 const countPart = (more = '') => `, c as (
@@ -40,7 +36,7 @@ const countPart = (more = '') => `, c as (
 )`
 
 const countTextsPart = countPart(`union all
-  select $1, '${countedTexts}', $27, 0, 0, 0, 0, sum(bytes), null from x having count(*) > 0`)
+  select $1, '${countedTexts}', $27, 0, 0, 0, 0, sum(bytes), null from x having count(bytes) > 0`)
 
 const failurePart = `, f as (
   insert into failed_turns (
