@@ -6,6 +6,7 @@ import test, { type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
 import pg from 'pg'
+import { createKey, registerPerson, startGuarded } from '../../test/access.ts'
 import { startServer } from '../../test/server.ts'
 import { converse, createSession, eventsOf, post, scripted, typesOf } from '../../test/session.ts'
 import { follow } from '../../test/stream.ts'
@@ -248,7 +249,12 @@ test('a deleted session ends its streams', async (t) => {
 })
 
 /** A client of a stream that reads only when it is told to. */
-async function openByHand(t: TestContext, url: string, query = '') {
+async function openByHand(
+  t: TestContext,
+  url: string,
+  query = '',
+  headers: Record<string, string> = {},
+) {
   const { hostname, port, pathname } = new URL(url)
   const socket = net.connect({ host: hostname, port: Number(port) })
   t.after(() => socket.destroy())
@@ -257,8 +263,15 @@ async function openByHand(t: TestContext, url: string, query = '') {
     text += chunk
     socket.pause()
   })
-  socket.write(`GET ${pathname}${query} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`)
-  return { text: () => text, read: () => socket.resume() }
+  const lines = Object.entries({ host: `${hostname}:${port}`, ...headers })
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')
+  socket.write(`GET ${pathname}${query} HTTP/1.1\r\n${lines}\r\n`)
+  return {
+    text: () => text,
+    read: () => socket.resume(),
+    reset: () => socket.resetAndDestroy(),
+  }
 }
 
 const big = 'x'.repeat(7_000_000)
@@ -286,13 +299,44 @@ test('a client that takes nothing of what there is for it is given up', async (t
   const env = { SSE_STALL_MS: '300', SSE_HEARTBEAT_MS: '50', METRICS_TOKEN: metricsToken }
   const { server, id } = await longSession(t, env)
   await openByHand(t, `${server.url}/v1/sessions/${id}/sse`)
-  const count = async () => {
-    const headers = { authorization: `Bearer ${metricsToken}` }
-    const text = await (await fetch(`${server.url}/metrics`, { headers })).text()
-    return Number(/^outlast_sse_clients(?:\{.*\})? (\d+)$/m.exec(text)![1])
+  await eventually(async () => (await openStreams(server.url)) === 1)
+  await eventually(async () => (await openStreams(server.url)) === 0)
+})
+
+async function openStreams(url: string) {
+  const headers = { authorization: `Bearer ${metricsToken}` }
+  const text = await (await fetch(`${url}/metrics`, { headers })).text()
+  return Number(/^outlast_sse_clients(?:\{.*\})? (\d+)$/m.exec(text)![1])
+}
+
+test('a client that is gone before its stream begins counts as no open stream', async (t) => {
+  const env = { STREAMS_PER_CREDENTIAL: '1', METRICS_TOKEN: metricsToken }
+  const server = await startGuarded(t, { env })
+  const { key, call } = await createKey(server, await registerPerson(server))
+  const { id } = await createSession({ url: server.url, call })
+  const locking = new pg.Client({ connectionString: server.databaseUrl })
+  locking.on('error', () => {})
+  await locking.connect()
+  t.after(() => locking.end())
+  await locking.query('begin; lock table sessions in access exclusive mode')
+  const url = `${server.url}/v1/sessions/${id}/sse`
+  const client = await openByHand(t, url, '', { authorization: key })
+  const isWaiting = async () => {
+    const { rows } = await locking.query(
+      'select from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))',
+    )
+    return rows.length > 0
   }
-  await eventually(async () => (await count()) === 1)
-  await eventually(async () => (await count()) === 0)
+  await eventually(isWaiting)
+  client.reset()
+  // Answered after the server learned that the connection was reset.
+  for (let count = 0; count < 3; count += 1) await server.call('GET', '/health')
+  await locking.query('rollback')
+  await eventually(async () => !(await isWaiting()))
+  const stream = await follow(t, server.url, { sessionId: id, headers: { authorization: key } })
+  assert.equal(stream.response.status, 200)
+  await stream.event('session.started')
+  assert.equal(await openStreams(server.url), 1)
 })
 
 test('a client that does not read gets everything once it does', async (t) => {
