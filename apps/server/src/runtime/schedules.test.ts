@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { runSql } from '../../test/database.ts'
 import {
@@ -12,7 +13,7 @@ import {
   trigger,
   untilOver,
 } from '../../test/schedules.ts'
-import { startServer } from '../../test/server.ts'
+import { type Call, startServer } from '../../test/server.ts'
 import {
   createAgent,
   createSession,
@@ -207,6 +208,58 @@ test('a schedule whose session somebody holds does not hold up those that are du
   const [late] = await untilOver(server, waiting!.id, 1)
   assert.equal(late!.status, 'completed')
 })
+
+test('of two batches of due schedules, one that fails does not stop the other', async (t) => {
+  const server = await startServer(t, { env: { LOG_LEVEL: 'silent' } })
+  const locks = await Promise.all([1, 2].map(() => lockSession(t, server)))
+  const [first, last] = locks
+  const { id: free } = await createSession(server)
+  // One batch has the first 25.
+  const targets = [first!.id, ...Array.from({ length: 24 }, () => free), last!.id]
+  const due = []
+  for (const id of targets) due.push((await createSchedule(server, { target: sending(id) })).id)
+  await runSql(
+    server.databaseUrl,
+    `update schedules s set next_trigger_at = date_trunc('second', now()) + (n - 30) * interval '1 millisecond'
+    from unnest('{${due.join()}}'::uuid[]) with ordinality as d(id, n) where s.id = d.id`,
+  )
+  const [failing] = await Promise.all(locks.map(({ untilWaiting }) => untilWaiting()))
+  await runSql(server.databaseUrl, `select pg_terminate_backend(${failing})`)
+  await first!.release()
+  // Longer than until the next look: none begins while a batch is under way.
+  await sleep(2_000)
+  assert.deepEqual(await executionsOf(server, due[1]!), [])
+  await last!.release()
+  for (const id of due) {
+    const executions = await untilOver(server, id, 1)
+    assert.deepEqual(
+      executions.map(({ status }) => status),
+      ['completed'],
+    )
+  }
+})
+
+/** A session that a transaction holds, and the connection that waits for it. */
+async function lockSession(
+  t: TestContext,
+  server: { call: Call; url: string; databaseUrl: string },
+) {
+  const { id } = await createSession(server)
+  const client = new pg.Client({ connectionString: server.databaseUrl })
+  client.on('error', () => {})
+  await client.connect()
+  t.after(() => client.end())
+  await client.query('begin')
+  await client.query('select from sessions where id = $1 for update', [id])
+  const waiting =
+    'select pid from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))'
+  return {
+    id,
+    release: () => client.query('rollback'),
+    untilWaiting: () =>
+      eventually(async () => (await client.query<{ pid: number }>(waiting)).rows[0]?.pid),
+  }
+}
 
 test('a deleted session pauses its schedule, which says so; an archived agent only fails it', async () => {
   const { id: sessionId } = await newSession()
