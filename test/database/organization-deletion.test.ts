@@ -204,6 +204,67 @@ test('a deletion that kill -9 interrupts is finished by another node', async (t)
   await untilGone(databaseUrl, orgId)
 })
 
+test('a session that cannot be deleted holds up no other one, and no table', async (t) => {
+  const server = await startServer(t, { sweepIntervalMs, env: { LOG_LEVEL: 'silent' } })
+  const { id: orgId } = expectStatus(await server.call('POST', '/v1/orgs', { name: 'Short' }), 201)
+  const call: typeof server.call = (method, path, body) =>
+    server.call(method, path, body, { 'x-org-id': orgId })
+  const sessions = []
+  for (let count = 0; count < 3; count += 1) {
+    sessions.push((await createSession({ call, url: server.url })).id)
+  }
+  const [stuck] = sessions.sort()
+  const sql = (text: string) => runSql(server.databaseUrl, text)
+  await sql(
+    `create function refuse() returns trigger language plpgsql as $$ begin raise 'refused'; end $$`,
+  )
+  await sql(
+    `create trigger refusing before delete on sessions for each row when (old.id = '${stuck}') execute function refuse()`,
+  )
+  const rowsOf = async (table: string, column = 'org_id', value = orgId) =>
+    (await queryRows(server.databaseUrl, `select from ${table} where ${column} = $1`, [value]))
+      .length
+
+  expectStatus(await server.call('DELETE', `/v1/orgs/${orgId}`), 204)
+  await eventually(async () => (await rowsOf('sessions')) === 1)
+  assert.equal(await rowsOf('sessions', 'id', stuck), 1)
+  for (const table of tablesOfOrganization)
+    await eventually(async () => (await rowsOf(table)) === 0)
+  await passHour(server.databaseUrl)
+  await sql('drop trigger refusing on sessions')
+  await untilGone(server.databaseUrl, orgId)
+  assert.equal(await rowsOf('sessions'), 0)
+})
+
+test('a log that is too long for one statement is deleted', async (t) => {
+  const server = await startServer(t, { sweepIntervalMs, env: { LOG_LEVEL: 'silent' } })
+  const { id: orgId } = expectStatus(await server.call('POST', '/v1/orgs', { name: 'Short' }), 201)
+  const call: typeof server.call = (method, path, body) =>
+    server.call(method, path, body, { 'x-org-id': orgId })
+  const session = await createSession({ call, url: server.url })
+  const sql = (text: string) => runSql(server.databaseUrl, text)
+  await sql(
+    `insert into events (session_id, sequence, type, ts, context, data)
+    select '${session.id}', n, 'turn.started', now(), '{}', '{}' from generate_series(2, 1000) n`,
+  )
+  // A statement that has time for 200 events.
+  await sql(
+    `create function limit_events() returns trigger language plpgsql as $$ begin
+      if (select count(*) from gone) > 200 then raise 'too slow' using errcode = '57014'; end if;
+      return null;
+    end $$`,
+  )
+  await sql(
+    `create trigger limiting after delete on events referencing old table as gone
+    for each statement execute function limit_events()`,
+  )
+  expectStatus(await server.call('DELETE', `/v1/orgs/${orgId}`), 204)
+  const left = `select from events where session_id = '${session.id}'`
+  const there = `select from sessions where id = '${session.id}'`
+  await eventually(async () => (await queryRows(server.databaseUrl, there)).length === 0)
+  assert.deepEqual(await queryRows(server.databaseUrl, left), [])
+})
+
 test('rows that a node writes after the deletion are deleted too', async (t) => {
   const server = await startGuarded(t, { sweepIntervalMs })
   const owner = await registerPerson(server)
