@@ -4,7 +4,7 @@ import type { Log } from '../log.ts'
 import { changesBetween, readRevision, subjectOf } from '../store/access-changes.ts'
 import { findKeyByHash, type KeyUse, touchKeys } from '../store/api-keys.ts'
 import { type ConnectionShares, unknownCallers } from '../store/connection-shares.ts'
-import { type Db, databaseOn } from '../store/database.ts'
+import type { Db } from '../store/database.ts'
 import { findLogin, membershipsOf } from '../store/logins.ts'
 import { findRole } from '../store/members.ts'
 import { type Level, levelOf, levelOfKey, type Principal } from './principal.ts'
@@ -79,7 +79,6 @@ type Options = { db: Db; shares: ConnectionShares; tokens: Tokens | undefined; l
  * Revisions and open streams are checked one at a time, without a share.
  */
 export function createCredentials({ db, shares, tokens, log }: Options): Credentials {
-  const inShareOf: DbOf = (owner) => databaseOn(shares(owner))
   const direct: DbOf = () => db
   const bearers = new Map<string, Entry>()
   const roles = new Map<string, Principal['role']>()
@@ -223,15 +222,15 @@ export function createCredentials({ db, shares, tokens, log }: Options): Credent
       checkedAt = Number.NEGATIVE_INFINITY
       void watches.look()
     },
-    find: (credential) => find(credential, inShareOf),
-    role: (orgId, userId) => roleOf({ orgId, userId }, inShareOf),
+    find: (credential) => find(credential, shares),
+    role: (orgId, userId) => roleOf({ orgId, userId }, shares),
     async home(userId) {
       await refresh()
       const subject = subjectOf.user(userId)
       const found = homes.get(subject)
       if (found) return found
       const before = revision
-      const memberships = await membershipsOf(inShareOf(userId), userId)
+      const memberships = await membershipsOf(shares(userId), userId)
       if (memberships.length !== 1) return undefined
       const { org_id } = memberships[0]!
       remember(homes, subject, { value: org_id, before })

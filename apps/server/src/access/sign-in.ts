@@ -3,7 +3,7 @@ import type { Role, Tokens as TokenResponse } from '@outlast/contract'
 import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
 import { recordAudit } from '../store/audit-log.ts'
-import type { Database, Db } from '../store/database.ts'
+import type { Db, TransactingDb } from '../store/database.ts'
 import { takeInvitation, takeInvitationsOf } from '../store/invitations.ts'
 import { createLogin, endLogin, membershipsOf, newLoginId, rotateLogin } from '../store/logins.ts'
 import { addMember, makeOwner } from '../store/members.ts'
@@ -28,13 +28,10 @@ import { hashOf, type Tokens } from './tokens.ts'
 /** From where somebody signs in. */
 export type Visitor = { address: string; user_agent: string | null; request_id: string }
 
-/** A share of the connections. */
-type SharedDb = Db & Pick<Database, 'transaction'>
-
 /** What signing in needs. */
 export type SignIn = {
   config: Config
-  db: SharedDb
+  db: TransactingDb
   tokens: Tokens
   limits: Limits
   /** Told who became a member, once that is committed. */
@@ -99,7 +96,11 @@ function sameText(one: string, other: string) {
 }
 
 /** The account of the settings' administrator, who owns the default organization. */
-async function ensureAdmin(database: SharedDb, email: string, visitor: Visitor): Promise<Account> {
+async function ensureAdmin(
+  database: TransactingDb,
+  email: string,
+  visitor: Visitor,
+): Promise<Account> {
   return database.transaction(async (db) => {
     const { account, isNew } = await claimAdminAccount(db, email)
     if (!isNew) {

@@ -3,7 +3,7 @@ import { mayTake } from '../access/limits.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
 import { recordAudit } from '../store/audit-log.ts'
-import { type Db, databaseOn } from '../store/database.ts'
+import type { Db } from '../store/database.ts'
 import { auditEntry } from './audit-entry.ts'
 
 /** Refusals that say what a caller may do, not what the request was like. */
@@ -25,7 +25,7 @@ export function auditRefusals(app: FastifyInstance, { shares, access, log }: Nod
     const { orgIds, entry } = auditEntry(request, undefined)
     // The path may name anything, also things of other organizations: nothing was looked up.
     const target = null
-    const db = databaseOn(shares(principal.orgId))
+    const db = shares(principal.orgId)
     recordAudit(db, orgIds, { ...entry, target, details: { refused: problem } }).catch((error) =>
       log.warn('a refused request is not in the audit log', { request: request.id, error }),
     )

@@ -24,7 +24,6 @@ import {
 import { hashOf } from '../access/tokens.ts'
 import { ApiError } from '../errors.ts'
 import { unknownCallers } from '../store/connection-shares.ts'
-import { databaseOn } from '../store/database.ts'
 import { createLoginState, endLogins, takeLoginState } from '../store/logins.ts'
 import { endTokensOfSignIns } from '../store/session-tokens.ts'
 import { findAccount, setPassword } from '../store/users.ts'
@@ -40,7 +39,7 @@ const stateSeconds = 600
 
 export function authRoutes({ app, node }: Api): void {
   const { config, access, bus } = node
-  const db = databaseOn(node.shares(unknownCallers))
+  const db = node.shares(unknownCallers)
   const { tokens, limits } = access
   const oauth = tokens && createOAuth(config, tokens, node.log)
   const isOff = config.AUTH_MODE === 'none'

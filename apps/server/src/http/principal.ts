@@ -16,7 +16,6 @@ import {
 import { ApiError } from '../errors.ts'
 import type { Node } from '../runtime/node.ts'
 import { unknownCallers } from '../store/connection-shares.ts'
-import { databaseOn } from '../store/database.ts'
 import { findOrganization } from '../store/organizations.ts'
 import { readCookie } from './cookies.ts'
 import { isSameOrigin } from './guard.ts'
@@ -67,7 +66,7 @@ const isOurs = ({ routeOptions }: FastifyRequest) => routeOptions.url?.startsWit
 
 /** Without authentication everybody is the same; which organization they mean, they may say. */
 function openTo({ shares }: Node) {
-  const db = databaseOn(shares(unknownCallers))
+  const db = shares(unknownCallers)
   return (request: FastifyRequest): Promise<void> | undefined => {
     request.principal = anonymous
     if (!isOurs(request) || request.routeOptions.config.access === 'public') return undefined

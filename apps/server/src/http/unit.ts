@@ -5,7 +5,7 @@ import type { Node } from '../runtime/node.ts'
 import { recordAudit } from '../store/audit-log.ts'
 import type { Bus } from '../store/bus.ts'
 import { unknownCallers } from '../store/connection-shares.ts'
-import { databaseOn, openUnit, type Unit, type UnitPlace } from '../store/database.ts'
+import type { TransactingDb, Unit } from '../store/database.ts'
 import { isLockTimeout } from '../store/database-errors.ts'
 import {
   claimKey,
@@ -34,7 +34,6 @@ const held = new WeakMap<FastifyRequest, Held>()
 export function runInUnits(app: FastifyInstance, node: Node): void {
   const { bus, shares } = node
   const underWay = new Map<string, Promise<void>>()
-  const placeOf = (request: FastifyRequest) => shares(ownerOf(request))
 
   async function begin(request: FastifyRequest, reply: FastifyReply) {
     const key = givenKey(request)
@@ -42,7 +41,7 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
     const deadline = Date.now() + keyWaitMs
     const finished = key ? await waitTurn(underWay, key, deadline) : () => {}
     try {
-      const { unit, answer } = await openClaimed(placeOf(request), key, deadline)
+      const { unit, answer } = await openClaimed(shares(ownerOf(request)), key, deadline)
       held.set(request, { unit, key, finished })
       if (key) {
         if (answer) return await repeat(request, reply, { answer, key })
@@ -72,7 +71,7 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
   }
 
   app.addHook('onRequest', (request, _reply, done) => {
-    request.db = databaseOn(placeOf(request))
+    request.db = shares(ownerOf(request))
     request.committed = []
     done()
   })
@@ -92,9 +91,9 @@ const claimPauseMs = 250
  * Opens the transaction of a request, and claims its key in it. Contract: while a request on another node has the key, a
  * connection is held for one wait for a lock at a time; 409 after the deadline.
  */
-async function openClaimed(place: UnitPlace, key: IdempotencyKey | undefined, deadline: number) {
+async function openClaimed(db: TransactingDb, key: IdempotencyKey | undefined, deadline: number) {
   for (;;) {
-    const unit = await openUnit(place)
+    const unit = await db.begin()
     try {
       return { unit, answer: key && (await claimKey(unit.db, key)) }
     } catch (error) {

@@ -1,13 +1,13 @@
 import { ApiError } from '../errors.ts'
 import { createShares } from '../shares.ts'
-import { type Database, inShare, type UnitPlace } from './database.ts'
+import { type Database, databaseOn, inShare, type TransactingDb } from './database.ts'
 
 /**
  * The share of an owner in the connections that requests use: an organization, or a user without one. Callers that are not
  * known have one together, `public`.
  * Contract: no slot is taken by a request that holds one. After 2.5 s: 429, or 503 while the database does not answer.
  */
-export type ConnectionShares = (owner: string) => UnitPlace
+export type ConnectionShares = (owner: string) => TransactingDb
 
 /** Whose share callers use that are not known. */
 export const unknownCallers = 'public'
@@ -21,6 +21,7 @@ const leftToOthers = 1
  */
 const slotWaitMs = 2_500
 const lockTimeoutMs = 1_000
+const rememberedMax = 1_000
 
 /** Divides the connections that requests use between their owners. `problem`: why the database cannot be used, if so. */
 export function createConnectionShares(
@@ -40,5 +41,14 @@ export function createConnectionShares(
     },
     busy,
   )
-  return (owner) => ({ pool: inShare(pool, () => shares.slot(owner)), texts, lockTimeoutMs })
+  const remembered = new Map<string, TransactingDb>()
+
+  function create(owner: string) {
+    const ownPool = inShare(pool, () => shares.slot(owner))
+    const db = databaseOn({ pool: ownPool, texts, lockTimeoutMs })
+    if (remembered.size >= rememberedMax) remembered.clear()
+    remembered.set(owner, db)
+    return db
+  }
+  return (owner) => remembered.get(owner) ?? create(owner)
 }

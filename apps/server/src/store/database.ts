@@ -19,12 +19,15 @@ export type Db = {
   texts: StoredTexts
 }
 
-export type Database = Db & {
-  pool: pg.Pool
+/** Connections on which transactions begin: a pool, or a share of it. */
+export type TransactingDb = Db & {
   /** Commits when `work` returns, rolls back when it throws. */
   transaction: <T>(work: (db: Db) => Promise<T>) => Promise<T>
-  close: () => Promise<void>
+  /** Begins a transaction that the caller ends. */
+  begin: () => Promise<Unit>
 }
+
+export type Database = TransactingDb & { pool: pg.Pool; close: () => Promise<void> }
 
 /** Where connections come from: the pool, or a share of it. */
 export type Connections = { query: pg.Pool['query']; connect: () => Promise<pg.PoolClient> }
@@ -71,8 +74,9 @@ export function openDatabase(options: PoolOptions): Database {
 }
 
 /** Statements and transactions on connections of a pool, or of a share of it. */
-export function databaseOn(place: UnitPlace): Db & Pick<Database, 'transaction'> {
+export function databaseOn(place: UnitPlace): TransactingDb {
   return Object.assign(over(place.pool, place.texts), {
+    begin: () => openUnit(place),
     async transaction<T>(work: (db: Db) => Promise<T>) {
       const unit = await openUnit(place)
       try {
@@ -120,7 +124,7 @@ export const atomically = <T>(db: Db | Database, work: (db: Db) => Promise<T>): 
   'transaction' in db ? db.transaction(work) : work(db)
 
 /** `lockTimeoutMs`: longest that one statement of the transaction waits for a lock; 0: as long as any statement may take. */
-export type UnitPlace = { pool: Connections; texts: StoredTexts; lockTimeoutMs?: number }
+type UnitPlace = { pool: Connections; texts: StoredTexts; lockTimeoutMs?: number }
 
 /** A transaction that somebody else ends, with one mark to go back to. */
 export type Unit = {
@@ -132,7 +136,7 @@ export type Unit = {
   rollback: () => Promise<void>
 }
 
-export async function openUnit({ pool, texts, lockTimeoutMs = 0 }: UnitPlace): Promise<Unit> {
+async function openUnit({ pool, texts, lockTimeoutMs = 0 }: UnitPlace): Promise<Unit> {
   const client = await pool.connect()
   const begin = lockTimeoutMs > 0 ? `begin; set local lock_timeout = ${lockTimeoutMs}` : 'begin'
   let open = true
