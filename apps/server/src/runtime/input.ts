@@ -83,14 +83,13 @@ export async function acceptInput(
     isBusy = !accepted && (await isActive())
   }
   if (!accepted) throw new ApiError(isBusy ? 'session_busy' : 'too_many_turns')
-  const { sequence, ts, begins, previous_ts: previousTs } = accepted
+  const { sequence, ts, begins } = accepted
   const row = { sequence, type: 'input.message' as const, ts, context, tags }
   const stored = { ...row, data: begins ? data : (busyData ?? data) }
   const publish = () => {
     node.bus.stored({ orgId, sessionId }, sequence, () => [wireEvent(sessionId, stored)])
     const ref = { orgId, sessionId, turnId: ids.turnId }
-    const input = { row: stored, previousTs }
-    if (begins && nodeId) node.local.begin({ ref, taken: accepted, input })
+    if (begins && nodeId) node.local.begin({ ref, taken: accepted, input: stored })
   }
   return { sequence, turnId: begins ? ids.turnId : undefined, json, publish }
 }

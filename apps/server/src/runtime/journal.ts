@@ -65,6 +65,8 @@ export type Turn = {
   /** The last sequence that this attempt knows of, and when that event was stored. */
   sequence: number
   storedAt: string
+  /** The last event that was remembered, until the log was found to have it. */
+  unchecked: EventMark | undefined
   drafts: Draft[]
   effects: Effects
   /** Bytes of the log that the organization's counters have not been told of. */
@@ -86,8 +88,9 @@ export async function mayBegin({ lease, signal }: Turn): Promise<void> {
   if (signal.aborted) throw new FencedError()
 }
 
-/** The last event that this attempt knows of: what it does next is right only while the log has it. */
-export const lastOf = ({ sequence, storedAt: ts }: Turn): EventMark => ({ sequence, ts })
+/** The event that the log must have for what this attempt does next to be right: the last one that it knows of. */
+export const lastOf = ({ unchecked, sequence, storedAt: ts }: Turn): EventMark =>
+  unchecked ?? { sequence, ts }
 
 /** The time by the database's clock, in ms since 1970: nodes need not agree on theirs. */
 export const nowOf = ({ clock }: Turn) => clock.database + performance.now() - clock.process
@@ -207,6 +210,7 @@ export async function commit(
     },
     texts,
   })
+  turn.unchecked = undefined
   const first = appended.sequence - appended.added + 1
   const stored = appended.ended ? [...drafts, ...ending!.drafts] : drafts
   publish(turn, { stored, first, ts: appended.ts })

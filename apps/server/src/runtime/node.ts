@@ -61,14 +61,11 @@ export const fileLimits = (config: Config): FileLimits => ({
   filesMax: config.SESSION_FILES_MAX,
 })
 
-/** The event of a turn's message that this node has just stored, and when the event before it was stored. */
-export type LocalInput = { row: EventRow; previousTs: string | null }
-
 /** A turn whose message this node has just stored, in its own name. */
 export type LocalTurn = {
   ref: { orgId: string; sessionId: string; turnId: string }
   taken: TakenTurn
-  input: LocalInput
+  input: EventRow
 }
 
 export type LocalTurns = {

@@ -3,8 +3,9 @@ import { assemble, type RuntimeAgent } from '../capabilities/catalog.ts'
 import { clientToolsOf } from '../capabilities/client-tools.ts'
 import { isMcpRef } from '../capabilities/mcp/ref.ts'
 import { capabilitiesFor } from '../capabilities/mcp.ts'
-import { addToConversation, newConversation } from '../store/conversation.ts'
+import { addToConversation, type Conversation, newConversation } from '../store/conversation.ts'
 import { type EventRow, readLog, readLogFrom } from '../store/events.ts'
+import type { EventMark } from '../store/lost-events.ts'
 import { hashOf, type Text } from '../store/texts.ts'
 import type { TakenTurn, TurnRun } from '../store/turns.ts'
 import { usageOf } from '../store/usage.ts'
@@ -12,7 +13,7 @@ import { restFor } from '../text.ts'
 import { loggedEvent, type Turn } from './journal.ts'
 import type { Lease } from './lease.ts'
 import { fold, type LoggedEvent } from './log.ts'
-import type { LocalInput, Node } from './node.ts'
+import type { Node } from './node.ts'
 import type { Known, Recent } from './recent.ts'
 import type { StoredEvent } from './spans.ts'
 import { FencedError, NotUnderstoodError } from './stop.ts'
@@ -22,7 +23,7 @@ export type TurnOptions = {
   run: TurnRun
   taken: TakenTurn
   /** The event of the turn's message, when this node has just stored it. */
-  input: LocalInput | undefined
+  input: EventRow | undefined
   signal: AbortSignal
   lease: Lease
   recent: Recent
@@ -38,7 +39,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   const clientTools = clientToolsOf(taken.agent_tools, taken.tools)
   const named = { uses, clientTools, fresh: true }
   const capabilities = await capabilitiesFor(node, run.orgId, named)
-  const { conversation, rows } = await readOn(node, options)
+  const { conversation, rows, unchecked } = await readOn(node, options)
   const bytes = bytesOf(rows, taken.turn_from)
   await restFor(bytes)
   const events = rows.filter((row) => row.sequence >= taken.turn_from).map(loggedEvent)
@@ -74,6 +75,7 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
     clock,
     sequence: last.sequence,
     storedAt: last.ts,
+    unchecked,
     drafts: [],
     effects: {},
     live: undefined,
@@ -101,34 +103,42 @@ const textWithHash = (body: string): Text => ({ hash: hashOf(body), body })
 /** Every session's log begins with `session.started`, which says nothing that a turn needs. */
 const nothingSaid = 1
 
-/** The conversation so far, and the events that were not known of it: at least those of the turn. */
+type LogRead = { conversation: Conversation; rows: EventRow[]; unchecked?: EventMark }
+
+/**
+ * The conversation so far, and the events that were not known of it: at least those of the turn. What is remembered, with the
+ * message that this node has stored behind it, is not read again: the turn's first append checks it.
+ */
 async function readOn(
   node: Node,
   { run: { sessionId }, taken, input, recent }: TurnOptions,
-): Promise<{ conversation: Known['conversation']; rows: EventRow[] }> {
+): Promise<LogRead> {
   const kept = recent.take(sessionId)
   const known = kept && kept.sequence < taken.turn_from ? kept : undefined
-  await restFor(input?.row.data.length ?? 0)
-  const rows = await rowsAfter(node, known, { sessionId, taken, input })
-  const conversation = (rows && known?.conversation) ?? newConversation(sessionId)
-  const all = rows ?? (await readLog(node.db, sessionId, taken.turn_from))
-  for (const row of all) addToConversation(conversation, row)
-  return { conversation, rows: all }
+  await restFor(input?.data.length ?? 0)
+  if (input?.sequence === Math.max(known?.sequence ?? 0, nothingSaid) + 1) {
+    const conversation = known?.conversation ?? newConversation(sessionId)
+    const unchecked = known && { sequence: known.sequence, ts: known.storedAt }
+    return { ...added(conversation, [input]), ...(unchecked && { unchecked }) }
+  }
+  const later = known && (await rowsAfter(node, known, { sessionId, from: taken.turn_from }))
+  if (later) return added(known.conversation, later)
+  return added(newConversation(sessionId), await readLog(node.db, sessionId, taken.turn_from))
 }
 
-type Reading = Pick<TurnOptions, 'taken' | 'input'> & { sessionId: string }
+function added(conversation: Conversation, rows: EventRow[]): LogRead {
+  for (const row of rows) addToConversation(conversation, row)
+  return { conversation, rows }
+}
 
 /** The events after those that are known; undefined when the log does not have the last of them: commits were lost. */
 async function rowsAfter(
   node: Node,
-  known: Known | undefined,
-  { sessionId, taken, input }: Reading,
+  { sequence, storedAt }: Known,
+  { sessionId, from }: { sessionId: string; from: number },
 ): Promise<EventRow[] | undefined> {
-  const isNext = input?.row.sequence === Math.max(known?.sequence ?? 0, nothingSaid) + 1
-  if (isNext && (!known || input.previousTs === known.storedAt)) return [input.row]
-  if (!known) return undefined
-  const [last, ...rows] = await readLogFrom(node.db, sessionId, taken.turn_from, known.sequence)
-  if (last?.sequence === known.sequence && last.ts === known.storedAt) return rows
+  const [last, ...rows] = await readLogFrom(node.db, sessionId, from, sequence)
+  if (last?.sequence === sequence && last.ts === storedAt) return rows
   node.log.warn('a conversation is read anew: the log lost what was remembered', {
     session: sessionId,
   })

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { Config } from '../config.ts'
 import { isInternal, mayPass } from '../store/database-errors.ts'
+import type { EventRow } from '../store/events.ts'
 import { findMissing } from '../store/lost-events.ts'
 import { endLeases } from '../store/nodes.ts'
 import {
@@ -17,7 +18,7 @@ import { type Kept, nothingKept, settleCancel } from './cancel.ts'
 import { discoverDue } from './discover.ts'
 import { endLive, lastOf, type Turn } from './journal.ts'
 import { type Held, keepLease, type Lease } from './lease.ts'
-import type { LocalInput, Node } from './node.ts'
+import type { Node } from './node.ts'
 import { logOf } from './observe.ts'
 import { openTurn, type TurnOptions } from './open-turn.ts'
 import { type Queue, startQueue, type TurnJob } from './queue.ts'
@@ -193,7 +194,7 @@ function slotsOf({ ROLE, WORKER_SLOTS }: Config) {
 }
 
 type TurnRef = Omit<TurnRun, 'attempt'>
-type Taken = { taken: TakenTurn; input: LocalInput | undefined }
+type Taken = { taken: TakenTurn; input: EventRow | undefined }
 
 type AttemptOptions = {
   lease: Lease

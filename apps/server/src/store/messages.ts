@@ -101,7 +101,6 @@ with s as (
   ) from s where (turn_id = $3 and $10::text is null) or ${goesOn}
 )
 select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = $3 as begins,
-  (select e.ts from events e where e.session_id = s.id and e.sequence = s.sequence - 1) as previous_ts,
   (select count(*) from j) as jobs, ${takenColumns}, row_to_json(r) as route
 from s
   left join agents a on s.turn_id = $3 and $10::text is not null
@@ -127,13 +126,7 @@ export type NewInput = {
   context?: string
 }
 
-export type Accepted = TakenTurn & {
-  turn_id: string
-  ts: string
-  begins: boolean
-  /** When the event before the message was stored. */
-  previous_ts: string | null
-}
+export type Accepted = TakenTurn & { turn_id: string; ts: string; begins: boolean }
 
 /**
  * Stores a message and, when no turn runs, begins the turn that answers it, in the hands of a node or with a job; a turn
