@@ -7,6 +7,7 @@ import {
   registerPerson,
   startGuarded,
 } from '../../apps/server/test/access.ts'
+import { runSql } from '../../apps/server/test/database.ts'
 import { eventsOf, replyOf, typesOf } from '../../apps/server/test/session.ts'
 import { follow, watch } from '../../apps/server/test/stream.ts'
 import { eventually } from '../../apps/server/test/waiting.ts'
@@ -46,6 +47,17 @@ test('a node asks with what the log has where the first message after the loss t
   const events = await talk(a, id, 'real')
   assert.deepEqual(wordsOf(world.prompts.at(-1)!), ['before', 'real'])
   assert.deepEqual(events.slice(0, before.length), before)
+  auditLog(events)
+})
+
+test('a node asks with what the log has where nothing told it of a change', async (t) => {
+  const { database, world, a, id } = await losingScene(t)
+  await talk(a, id, 'lost')
+  const other = `ts = ts + interval '1 ms', data = replace(data::text, 'lost', 'real')::json`
+  await runSql(database.url, `update events set ${other} where session_id = '${id}'`)
+  const events = await talk(a, id, 'probe')
+  assert.deepEqual(wordsOf(world.prompts.at(-1)!), ['real', 'probe'])
+  assert.equal(world.prompts.length, 2, 'no model was asked with what is not in the log')
   auditLog(events)
 })
 
