@@ -139,6 +139,19 @@ test('without sessions, texts are kept for 2 days after their last use', async (
   assert.deepEqual([await texts(), await counted()], [[], 0])
 })
 
+/** How nodes of release 0.1 store a text, which they do not count. */
+const firstStore = `
+insert into texts (org_id, hash, body) values ('${defaultOrganization}', 'uncounted', 'You are Bob.') on conflict do nothing`
+
+test('the deletion of a text that a node of 0.1 stored takes nothing off the counters', async (t) => {
+  const { server, session, agedTexts, texts, counted, untilSwept } = await prompted(t)
+  await runSql(server.databaseUrl, firstStore)
+  expectStatus(await server.call('DELETE', `/v1/sessions/${session.id}`), 204)
+  await agedTexts(49)
+  await untilSwept()
+  assert.deepEqual([await texts(), await counted()], [[], 0])
+})
+
 test('texts of a fork stay when its source is deleted', async (t) => {
   const { server, session, agedTexts, agedSession, texts, counted, untilSwept } = await prompted(t)
   const bytes = await counted()

@@ -207,7 +207,13 @@ export type CountersTable = {
   cost_nanos: number | null
 }
 
-export type TextsTable = { org_id: string; hash: string; body: string; used_at: Generated<Time> }
+export type TextsTable = {
+  org_id: string
+  hash: string
+  body: string
+  used_at: Generated<Time>
+  is_counted: Generated<boolean>
+}
 
 export type IdempotencyKeysTable = {
   org_id: string

@@ -87,8 +87,8 @@ const staleBefore = `now() - interval '${touchHours} hours'`
  * Gives the bytes of each new one, null for an updated one. Texts that were used within 12 h are neither locked nor returned.
  */
 export const storeRows = (orgId: string, from: string) => `
-  insert into texts (org_id, hash, body)
-  select distinct on (n.hash) ${orgId}, n.hash, n.body from ${from}
+  insert into texts (org_id, hash, body, is_counted)
+  select distinct on (n.hash) ${orgId}, n.hash, n.body, true from ${from}
   where coalesce((select t.used_at < ${staleBefore} from texts t where t.org_id = ${orgId} and t.hash = n.hash), true)
   order by n.hash
   on conflict (org_id, hash) do update set used_at = now() where texts.used_at < ${staleBefore}
@@ -138,10 +138,10 @@ with page as (
     order by used_at limit ${textsAtOnce} for update skip locked
   ) t limit ${textsAtOnce}
 ), d as (
-  delete from texts where ctid = any(array(select ctid from unused)) returning org_id, octet_length(body) as bytes
+  delete from texts where ctid = any(array(select ctid from unused)) returning org_id, is_counted, octet_length(body) as bytes
 ), c as (
   insert into counters as c (org_id, agent_id, shard, stored_bytes)
-  select org_id, '${countedTexts}', 0, -sum(bytes) from d group by org_id order by org_id
+  select org_id, '${countedTexts}', 0, -sum(bytes) from d where is_counted group by org_id order by org_id
   ${addUp}
 )
 select max(id) as last, count(*) as organizations, (select count(*) from d) as deleted from page`,
