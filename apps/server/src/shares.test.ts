@@ -99,6 +99,25 @@ test('work that waits too long is refused, and what came later still waits its t
   assert.deepEqual(begun, ['a', 'c'])
 })
 
+test('a wait whose time ends while waits are checked is refused, without a warning of a negative timeout', async (t) => {
+  const warnings: string[] = []
+  const warned = ({ name }: Error) => void warnings.push(name)
+  process.on('warning', warned)
+  t.after(() => process.off('warning', warned))
+  let ms = 0
+  const passing = () => {
+    ms += 15
+    return ms
+  }
+  const shares = createShares({ ...limits, slots: 1, waitMs: 20 }, busy, passing)
+  void shares.run('a', () => new Promise(() => {}))
+  await assert.rejects(
+    shares.run('a', async () => {}),
+    busy(),
+  )
+  assert.deepEqual(warnings, [])
+})
+
 test('work that fails gives its slot back', async () => {
   const shares = createShares({ ...limits, slots: 1 }, busy)
   await assert.rejects(shares.run('a', () => Promise.reject(new Error('broken'))))

@@ -151,7 +151,7 @@ export function createShares(
       while (waiters[0] && waiters[0].until <= now()) waiters[0].giveUp(busy())
       next = Math.min(next, waiters[0]?.until ?? next)
     }
-    if (waitingCount > 0) lookIn(next - now())
+    if (waitingCount > 0) lookIn(Math.max(0, next - now()))
   }
 
   function lookIn(ms: number) {
