@@ -75,7 +75,8 @@ type DbOf = (owner: string) => Db
 type Options = { db: Db; shares: ConnectionShares; tokens: Tokens | undefined; log: Log }
 
 /**
- * Contract: callers look up what is not remembered in the share of whom it is about, unknown keys in that of unknown callers.
+ * Contract: callers look up what is not remembered in the share of whom it is about, keys that were not found before in that of
+ * unknown callers.
  * Revisions and open streams are checked one at a time, without a share.
  */
 export function createCredentials({ db, shares, tokens, log }: Options): Credentials {
@@ -83,6 +84,8 @@ export function createCredentials({ db, shares, tokens, log }: Options): Credent
   const bearers = new Map<string, Entry>()
   const roles = new Map<string, Principal['role']>()
   const homes = new Map<string, string>()
+  /** The organizations of API keys by fingerprint, also of keys that must be looked up again. */
+  const owners = new Map<string, string>()
   let revision = -1
   let checkedAt = Number.NEGATIVE_INFINITY
   let checking: Promise<void> | undefined
@@ -133,8 +136,7 @@ export function createCredentials({ db, shares, tokens, log }: Options): Credent
     { value, before }: { value: T; before: number },
   ) {
     if (revision !== before) return
-    if (into.size >= entriesMax) into.delete(into.keys().next().value!)
-    into.set(key, value)
+    put(into, key, value)
   }
 
   function touch(entry: Entry) {
@@ -183,10 +185,16 @@ export function createCredentials({ db, shares, tokens, log }: Options): Credent
     return entry.bearer
   }
 
-  async function read(credential: string, dbOf: DbOf): Promise<Entry> {
-    return credential.startsWith(keyStart)
-      ? readKey(dbOf(unknownCallers), credential)
-      : readToken(dbOf, tokens, credential)
+  async function read(credential: string, print: string, dbOf: DbOf): Promise<Entry> {
+    if (!credential.startsWith(keyStart)) return readToken(dbOf, tokens, credential)
+    try {
+      const entry = await readKey(dbOf(owners.get(print) ?? unknownCallers), credential)
+      if ('principal' in entry.bearer) put(owners, print, entry.bearer.principal.orgId)
+      return entry
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 401) owners.delete(print)
+      throw error
+    }
   }
 
   async function find(credential: string, dbOf: DbOf): Promise<Bearer> {
@@ -195,7 +203,7 @@ export function createCredentials({ db, shares, tokens, log }: Options): Credent
     if (found) return found
     const print = fingerprint(credential)
     const before = revision
-    const entry = await read(credential, dbOf)
+    const entry = await read(credential, print, dbOf)
     remember(bearers, print, { value: entry, before })
     if (entry.expiresAt <= Date.now()) throw new ApiError('invalid_token')
     touch(entry)
@@ -241,6 +249,11 @@ export function createCredentials({ db, shares, tokens, log }: Options): Credent
       await uses.stop()
     },
   }
+}
+
+function put<T>(into: Map<string, T>, key: string, value: T) {
+  if (into.size >= entriesMax && !into.has(key)) into.delete(into.keys().next().value!)
+  into.set(key, value)
 }
 
 /** Not the credential itself: what is in memory for long should be of no use to who reads it. */

@@ -7,6 +7,7 @@ import {
   expectStatus,
   registerPerson,
   startGuarded,
+  untilStatus,
 } from '../../test/access.ts'
 import { queryRows, runSql } from '../../test/database.ts'
 import type { Answer } from '../../test/server.ts'
@@ -200,6 +201,25 @@ test('a flood of registrations leaves connections to known callers and turns', (
       return call('POST', '/v1/auth/register', { email, password: 'a long password', name: 'New' })
     },
   }))
+
+test('a flood of sign-ins leaves connections to callers that the node knew before an organization was deleted', async (t) => {
+  const server = await startGuarded(t)
+  const [deleting, other] = [await registerPerson(server), await registerPerson(server)]
+  const key = await knownKey(server, other)
+  const letGo = await hold(t, server, 'lock table rate_limits in access exclusive mode')
+  const login = { email: 'nobody@example.com', password: 'wrong' }
+  const answers = Array.from({ length: 16 }, () => server.call('POST', '/v1/auth/login', login))
+  await untilWaiting(server, forOne)
+  const { call, orgId } = deleting
+  expectStatus(await call('DELETE', `/v1/orgs/${orgId}`), 204)
+  const read = () => call('GET', '/v1/agents', undefined, { 'x-org-id': orgId })
+  await untilStatus(read, 404)
+  await useServer(t, server, key)
+  await letGo()
+  for (const { status } of await Promise.all(answers)) {
+    assert.ok([401, 429, 503].includes(status), String(status))
+  }
+})
 
 test('requests that wait for their Idempotency-Key leave connections to others of their organization', async (t) => {
   const server = await startGuarded(t)
