@@ -1,4 +1,4 @@
-import type { NewEvent } from '../apps/server/src/store/turns.ts'
+import type { NewEvent } from '../apps/server/src/store/sessions/turns.ts'
 import { queryRows } from './database.ts'
 
 /** The rows that a text turn of ours wrote, by the statement that wrote them. */

@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
 import { defineCapability, defineTool } from '../apps/server/src/capabilities/capability.ts'
 import { assemble } from '../apps/server/src/capabilities/catalog.ts'
-import { toolsOf } from '../apps/server/src/runtime/context.ts'
-import { summaryOf } from '../apps/server/src/runtime/open-turn.ts'
+import { summaryOf } from '../apps/server/src/runtime/journal/open-turn.ts'
+import { toolsOf } from '../apps/server/src/runtime/model/prompt.ts'
 import { median, ms, type Options, percentile, type Report, runsOf } from './figures.ts'
 
 const capabilityCount = 50

@@ -13,8 +13,8 @@ export type Mutant = {
 const fences = ['test/database/turn-fences.test.ts']
 const held = ['test/crash/held-outcomes.test.ts']
 const intents = ['test/crash/intents.test.ts']
-const stream = ['apps/server/src/http/stream.test.ts']
-const credentials = ['apps/server/src/http/credentials.test.ts']
+const stream = ['apps/server/src/http/routes/sessions/session-stream.test.ts']
+const credentials = ['apps/server/src/http/security/credentials.test.ts']
 const hosts = ['test/access/hosts.test.ts']
 
 const livingNode = 'n.id = t.node_id and n.expires_at > now()'
@@ -23,91 +23,91 @@ const nodeOfTurn = 'nodes.id = turn_node and nodes.id <> $4 and nodes.expires_at
 export const mutants: Mutant[] = [
   {
     name: 'an append without the attempt fence',
-    file: 'store/turn-appends.ts',
+    file: 'store/sessions/turn-appends.ts',
     from: '($4::integer is null or turn_attempt = $4)',
     to: '($4::integer is null or true)',
     tests: fences,
   },
   {
     name: 'an append of another organization',
-    file: 'store/turn-appends.ts',
+    file: 'store/sessions/turn-appends.ts',
     from: 'where org_id = $1 and id = $2 and turn_id = $3\n    and ($4',
     to: 'where $1::text is not null and id = $2 and turn_id = $3\n    and ($4',
     tests: fences,
   },
   {
     name: 'an append without the cancel fence',
-    file: 'store/turn-appends.ts',
+    file: 'store/sessions/turn-appends.ts',
     from: 'and turn_cancelled = $22 and',
     to: 'and',
     tests: fences,
   },
   {
     name: 'the end of a cancelled turn ignores what came in between',
-    file: 'store/turn-appends.ts',
+    file: 'store/sessions/turn-appends.ts',
     from: '(not $22 or sequence = $9)',
     to: '(not $22 or true)',
     tests: fences,
   },
   {
     name: 'an append to a log that lost events',
-    file: 'store/turn-appends.ts',
+    file: 'store/sessions/turn-appends.ts',
     from: "hasEvent('$25', '$26')",
     to: "'$26::text is not null'",
     tests: fences,
   },
   {
     name: 'a turn becomes idle although a message came',
-    file: 'store/turn-appends.ts',
+    file: 'store/sessions/turn-appends.ts',
     from: 'turn_id = case when sequence = $9 then $11 else turn_id end',
     to: 'turn_id = case when $9 >= 0 then $11 else turn_id end',
     tests: fences,
   },
   {
     name: 'a turn is taken from a living node',
-    file: 'store/turns.ts',
+    file: 'store/sessions/turns.ts',
     from: nodeOfTurn,
     to: `${nodeOfTurn} and false`,
     tests: fences,
   },
   {
     name: 'a turn is not taken from a node whose lease lapsed',
-    file: 'store/turns.ts',
+    file: 'store/sessions/turns.ts',
     from: nodeOfTurn,
     to: 'nodes.id = turn_node and nodes.id <> $4',
     tests: fences,
   },
   {
     name: 'the sweep believes lapsed leases',
-    file: 'store/nodes.ts',
+    file: 'store/sessions/nodes.ts',
     from: livingNode,
     to: 'n.id = t.node_id',
     tests: fences,
   },
   {
     name: 'the sweep gives away turns of living nodes',
-    file: 'store/nodes.ts',
+    file: 'store/sessions/nodes.ts',
     from: livingNode,
     to: `${livingNode} and false`,
     tests: fences,
   },
   {
     name: 'the sweep of a node that may not judge',
-    file: 'store/nodes.ts',
+    file: 'store/sessions/nodes.ts',
     from: 'where $6 and ($11 or',
     to: 'where ($6 or true) and ($11 or',
     tests: fences,
   },
   {
     name: 'the sweep of a node that the table does not know yet',
-    file: 'store/nodes.ts',
+    file: 'store/sessions/nodes.ts',
     from: 'where $6 and ($11 or',
     to: 'where $6 and ($11 or true or',
     tests: fences,
   },
   {
     name: 'a turn believes that an end which was refused is its last event',
-    file: 'runtime/journal.ts',
+    file: 'runtime/journal/journal.ts',
     from: 'appended.added > 0 ? appended.ts : turn.events.at(-1)!.ts',
     to: 'appended.ts',
     tests: ['test/crash/held-outcomes.test.ts'],
@@ -121,28 +121,28 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'a model is called before its intent is stored',
-    file: 'runtime/reason.ts',
+    file: 'runtime/model/reason.ts',
     from: 'await commit(turn)\n      await mayBegin(turn)',
     to: 'await mayBegin(turn)',
     tests: intents,
   },
   {
     name: 'a tool runs before its intent is stored',
-    file: 'runtime/act.ts',
+    file: 'runtime/tools/act.ts',
     from: 'await commit(turn)\n    await mayBegin(turn)',
     to: 'await mayBegin(turn)',
     tests: intents,
   },
   {
     name: 'unsafe tools run again',
-    file: 'runtime/act.ts',
+    file: 'runtime/tools/act.ts',
     from: "return policy === 'safe' ||",
     to: "return policy === 'safe' || policy === 'unsafe' ||",
     tests: intents,
   },
   {
     name: 'an append is made again after a lost answer',
-    file: 'runtime/append.ts',
+    file: 'runtime/journal/append.ts',
     from: 'if (made) return made',
     to: 'if (made?.ended) return made',
     tests: held,
@@ -156,21 +156,21 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'messages that a model saw stay unseen',
-    file: 'runtime/log.ts',
+    file: 'runtime/log/state.ts',
     from: '{ ...turn, unseen: [], reason: asked(',
     to: '{ ...turn, reason: asked(',
-    tests: ['apps/server/src/runtime/log.test.ts'],
+    tests: ['apps/server/src/runtime/log/state.test.ts'],
   },
   {
     name: 'a queued message is not struck off by its own turn',
-    file: 'runtime/log.ts',
+    file: 'runtime/log/state.ts',
     from: 'queued: turn.queued.filter(others) }',
     to: 'queued: turn.queued }',
     tests: ['test/cluster/retry.test.ts'],
   },
   {
     name: 'a stream resumes one event too far',
-    file: 'http/sse.ts',
+    file: 'http/streams/session-stream.ts',
     from: 'const read = { after: position.sequence,',
     to: 'const read = { after: position.sequence && position.sequence + 1,',
     tests: stream,
@@ -208,7 +208,7 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'a key in another organization',
-    file: 'http/principal.ts',
+    file: 'http/security/principal.ts',
     from: 'if (wanted !== undefined && wanted !== orgId)',
     to: 'if (wanted === "")',
     tests: credentials,
@@ -224,7 +224,7 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'a route does not ask for a level',
-    file: 'http/principal.ts',
+    file: 'http/security/principal.ts',
     from: 'if (!allows(principal.level, wanted))',
     to: 'if (!wanted)',
     tests: ['test/access/escalation.test.ts'],
@@ -232,7 +232,7 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'every Host header is served',
-    file: 'http/guard.ts',
+    file: 'http/security/guard.ts',
     from: 'if (!isAllowed(hostOf(request)))',
     to: 'if (!isAllowed)',
     tests: hosts,

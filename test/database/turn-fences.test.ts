@@ -3,14 +3,14 @@ import assert from 'node:assert/strict'
 import { before, type TestContext, test } from 'node:test'
 import { type Database, openDatabase } from '../../apps/server/src/store/database.ts'
 import { createHistory } from '../../apps/server/src/store/history.ts'
-import { renewLease } from '../../apps/server/src/store/nodes.ts'
-import { type Appending, appendToTurn } from '../../apps/server/src/store/turn-appends.ts'
+import { renewLease } from '../../apps/server/src/store/sessions/nodes.ts'
+import { type Appending, appendToTurn } from '../../apps/server/src/store/sessions/turn-appends.ts'
 import {
   cancelTurn,
   type NewEvent,
   type TurnRun,
   takeTurn,
-} from '../../apps/server/src/store/turns.ts'
+} from '../../apps/server/src/store/sessions/turns.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf, post } from '../../apps/server/test/session.ts'
 

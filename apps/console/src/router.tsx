@@ -5,19 +5,11 @@ import {
   lazyRouteComponent,
 } from '@tanstack/react-router'
 import { readSearch } from './sessions/panels.ts'
+import type { SessionSearch } from './sessions/search.ts'
 import { Broken, NotFound } from './shell/lost.tsx'
 import { Shell } from './shell/shell.tsx'
 
 const root = createRootRoute({ component: Shell })
-
-export type SessionSearch = {
-  search?: string | undefined
-  status?: 'started' | 'active' | 'idle' | undefined
-  agent?: string | undefined
-  tag?: string | undefined
-  /** A new session is being made. */
-  new?: boolean | undefined
-}
 
 const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
 

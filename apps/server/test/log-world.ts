@@ -10,7 +10,7 @@ import {
   next,
   type OpenCall,
   type Outcome,
-} from '../src/runtime/log.ts'
+} from '../src/runtime/log/state.ts'
 
 /** A tool call of a reply: whether it succeeds, and who has a say in it. */
 export type Tool = { succeeds: boolean; asks: boolean; isClients: boolean }

@@ -1,7 +1,8 @@
 import type { Agent, NewAgent } from '@outlast/sdk'
 import { capabilityFlag, listIfGiven, usesOf } from './capability-flags.ts'
-import type { Context, Flags, Given } from './command.ts'
+import type { Context, Given } from './command.ts'
 import { UsageError } from './failure.ts'
+import type { Flags } from './flags.ts'
 
 /** What can be said of an agent on the command line. */
 export const agentFlags = {

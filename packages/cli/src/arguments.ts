@@ -1,25 +1,8 @@
 import { parseArgs } from 'node:util'
-import type { Command, Flags } from './command.ts'
+import type { Command } from './command.ts'
 import { UsageError } from './failure.ts'
+import { type Flags, type GlobalFlags, globalFlags } from './flags.ts'
 import { didYouMean } from './suggest.ts'
-
-/** Flags of every command. */
-export const globalFlags = {
-  url: { type: 'string', value: 'URL', about: 'where the server is (OUTLAST_URL)' },
-  'api-key': { type: 'string', value: 'KEY', about: 'how to sign in (better: OUTLAST_API_KEY)' },
-  profile: { type: 'string', value: 'PROFILE', about: 'a saved server and key (OUTLAST_PROFILE)' },
-  org: { type: 'string', value: 'ORG', about: 'the organization to work in (OUTLAST_ORG)' },
-  json: { type: 'boolean', about: 'answer in JSON' },
-  quiet: { type: 'boolean', short: 'q', about: 'answer with ids only' },
-  'no-color': { type: 'boolean', about: 'no colours (NO_COLOR)' },
-  help: { type: 'boolean', short: 'h', about: 'say what there is' },
-} as const satisfies Flags
-
-export type GlobalFlags = {
-  [K in keyof typeof globalFlags]?: (typeof globalFlags)[K]['type'] extends 'string'
-    ? string
-    : boolean
-}
 
 type Values = Record<string, string | boolean | string[] | undefined>
 

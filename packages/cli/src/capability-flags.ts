@@ -1,6 +1,6 @@
 import type { CapabilityUse } from '@outlast/sdk'
-import type { Flags } from './command.ts'
 import { UsageError } from './failure.ts'
+import type { Flags } from './flags.ts'
 
 export const capabilityFlag = {
   capability: {

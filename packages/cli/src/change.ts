@@ -1,5 +1,6 @@
-import type { Flags, Given } from './command.ts'
+import type { Given } from './command.ts'
 import { UsageError } from './failure.ts'
+import type { Flags } from './flags.ts'
 
 /** Flags that turn a thing on and off. */
 export const stateFlags = {

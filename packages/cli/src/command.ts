@@ -1,24 +1,8 @@
 import type { Outlast } from '@outlast/sdk'
-import type { GlobalFlags } from './arguments.ts'
+import type { Flag, Flags, GlobalFlags } from './flags.ts'
 import type { Io } from './io.ts'
 import type { Output } from './output.ts'
 import type { Profile } from './profiles.ts'
-
-export type Flag = {
-  type: 'string' | 'boolean'
-  /** One letter, for `-x`. */
-  short?: string
-  /** May be given more than once. */
-  multiple?: boolean
-  /** What stands for the value in the help. `AGENT` and the like are completed with ids. */
-  value?: string
-  /** The only values that there are. */
-  choices?: readonly string[]
-  isNeeded?: boolean
-  about: string
-}
-
-export type Flags = Record<string, Flag>
 
 /** A word after the command's name. `<name>` is needed, `[name]` is not, `…` takes all that are left. */
 export type Positional = `<${string}>` | `[${string}]`

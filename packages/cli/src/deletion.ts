@@ -1,6 +1,7 @@
 import type { CallOptions, Outlast } from '@outlast/sdk'
-import { defineCommand, type Flags, type Positional } from './command.ts'
+import { defineCommand, type Positional } from './command.ts'
 import { exitCodes } from './failure.ts'
+import type { Flags } from './flags.ts'
 import { confirmed } from './prompt.ts'
 
 export const yesFlag = {

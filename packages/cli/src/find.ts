@@ -1,7 +1,7 @@
-import { globalFlags } from './arguments.ts'
 import type { Command, Noun } from './command.ts'
 import { nouns } from './commands/index.ts'
 import { UsageError } from './failure.ts'
+import { globalFlags } from './flags.ts'
 import { didYouMean } from './suggest.ts'
 
 /** A command and what stands around it; without `command` only its noun was said. */

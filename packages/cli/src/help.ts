@@ -1,6 +1,7 @@
-import { globalFlags } from './arguments.ts'
-import type { Command, Flag, Flags, Noun } from './command.ts'
+import type { Command, Noun } from './command.ts'
 import { nouns } from './commands/index.ts'
+import type { Flag, Flags } from './flags.ts'
+import { globalFlags } from './flags.ts'
 import { pad, widthOf, wrap } from './width.ts'
 
 const indent = '  '

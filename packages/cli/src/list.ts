@@ -1,5 +1,6 @@
-import type { Flags, Given } from './command.ts'
+import type { Given } from './command.ts'
 import { UsageError } from './failure.ts'
+import type { Flags } from './flags.ts'
 import type { Rows } from './output.ts'
 
 /** Flags of every command that lists. */

@@ -1,19 +1,10 @@
 import { columnsOf, hasColors, type Io } from './io.ts'
 import { harmless } from './style.ts'
-import { type Field, fieldLines, type Shown, tableOf } from './table.ts'
+import { type Column, type Field, fieldLines, tableOf } from './table.ts'
 import { exactJson, manyLines } from './width.ts'
 
 /** How a command answers: `text` for people, `json` for programs, `quiet` with ids only. */
 export type Mode = 'text' | 'json' | 'quiet'
-
-export type Column<T> = {
-  title: string
-  value: (row: T) => Shown
-  /** Takes what space is left, and is cut first. Ids are never cut. */
-  isFlexible?: boolean
-  /** Left out where there is little room. */
-  isExtra?: boolean
-}
 
 export type Fields = Record<string, Field>
 

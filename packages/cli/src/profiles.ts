@@ -1,8 +1,8 @@
 import { chmodSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import type { GlobalFlags } from './arguments.ts'
 import { UsageError } from './failure.ts'
+import type { GlobalFlags } from './flags.ts'
 import { makeFolder } from './folder.ts'
 import type { Io } from './io.ts'
 

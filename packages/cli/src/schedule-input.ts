@@ -1,8 +1,9 @@
 import type { NewSchedule, ScheduleChange } from '@outlast/sdk'
 import { listIfGiven } from './capability-flags.ts'
 import { given } from './change.ts'
-import type { Flags, Given } from './command.ts'
+import type { Given } from './command.ts'
 import { UsageError } from './failure.ts'
+import type { Flags } from './flags.ts'
 import { countIfGiven } from './list.ts'
 
 /** What can be said of a schedule on the command line. */

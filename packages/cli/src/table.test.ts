@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Column } from './output.ts'
+import type { Column } from './table.ts'
 import { fieldLines, tableOf } from './table.ts'
 import { oneLine, widthOf } from './width.ts'
 

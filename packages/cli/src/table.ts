@@ -1,5 +1,13 @@
-import type { Column } from './output.ts'
 import { cut, oneLine, pad, widthOf } from './width.ts'
+
+export type Column<T> = {
+  title: string
+  value: (row: T) => Shown
+  /** Takes what space is left, and is cut first. Ids are never cut. */
+  isFlexible?: boolean
+  /** Left out where there is little room. */
+  isExtra?: boolean
+}
 
 export type Shown = string | number | boolean | null | undefined
 

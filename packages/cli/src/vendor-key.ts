@@ -1,4 +1,5 @@
-import type { Context, Flags, Given } from './command.ts'
+import type { Context, Given } from './command.ts'
+import type { Flags } from './flags.ts'
 import { readSecret } from './prompt.ts'
 
 /** How a key for somebody else than Outlast is given: never as a word that lists of processes and histories show. */

@@ -7,31 +7,10 @@ import { type FormEvent, useState } from 'react'
 import { outlast } from '../client.ts'
 import { problemAt, Refusal } from '../shell/confirm.tsx'
 import { Screen } from '../shell/screen.tsx'
+import type { Draft } from './draft.ts'
 import { type Doing, doingOf } from './schedules-query.ts'
 import { Late, Talk } from './what.tsx'
 import { When } from './when.tsx'
-
-/** A schedule as it stands in the form. */
-export type Draft = {
-  name: string
-  cron: string
-  timezone: string
-  doing: 'start_session' | 'send_message'
-  agentId: string
-  sessionId: string
-  text: string
-  onBusy: 'queue' | 'reject'
-  catchUp: boolean
-  catchUpMax: number | ''
-  concurrentMax: number | ''
-}
-
-export type EditProps = {
-  draft: Draft
-  change: (fields: Partial<Draft>) => void
-  /** What the server said when it was saved. */
-  error: unknown
-}
 
 const here = Intl.DateTimeFormat().resolvedOptions().timeZone
 

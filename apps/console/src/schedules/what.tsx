@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { agentsQuery } from '../agents/agents-query.ts'
 import { outlast } from '../client.ts'
 import { problemAt } from '../shell/confirm.tsx'
-import type { EditProps } from './editor.tsx'
+import type { EditProps } from './draft.ts'
 
 /** Whom it talks to. */
 export function Talk({ draft, change, error }: EditProps) {

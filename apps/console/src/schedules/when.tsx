@@ -2,7 +2,7 @@ import { Button, Group, Select, Text, TextInput } from '@mantine/core'
 import { useMemo } from 'react'
 import { problemAt } from '../shell/confirm.tsx'
 import { inWords, nextTimes } from './cron.ts'
-import type { EditProps } from './editor.tsx'
+import type { EditProps } from './draft.ts'
 
 /** Names of today, which some browsers know by those of before only. */
 const renamed = [

@@ -2,8 +2,8 @@ import { Group, Select } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { agentsQuery } from '../agents/agents-query.ts'
-import type { SessionSearch } from '../router.tsx'
 import { Words } from '../shell/words.tsx'
+import type { SessionSearch } from './search.ts'
 
 const statuses = [
   { value: 'started', label: 'New' },

@@ -1,16 +1,16 @@
 import { hash } from 'node:crypto'
 import { ApiError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { changesBetween, readRevision, subjectOf } from '../store/access-changes.ts'
-import { findKeyByHash, type KeyUse, touchKeys } from '../store/api-keys.ts'
+import { changesBetween, readRevision, subjectOf } from '../store/access/access-changes.ts'
+import { findKeyByHash, type KeyUse, touchKeys } from '../store/access/api-keys.ts'
+import { findLogin, membershipsOf } from '../store/access/logins.ts'
+import { findRole } from '../store/access/members.ts'
 import { type ConnectionShares, unknownCallers } from '../store/connection-shares.ts'
 import type { Db } from '../store/database.ts'
-import { findLogin, membershipsOf } from '../store/logins.ts'
-import { findRole } from '../store/members.ts'
 import { type Level, levelOf, levelOfKey, type Principal } from './principal.ts'
 import { readSessionToken } from './session-tokens.ts'
 import type { Tokens } from './tokens.ts'
-import { createWatches } from './watches.ts'
+import { createWatches, type Opened } from './watches.ts'
 
 /** How long a node may believe what it knows before it asks whether anything was revoked. */
 const believedMs = 400
@@ -59,14 +59,6 @@ export type Credentials = {
   /** Forgets all, and looks at what is open: commits may be lost. */
   forget: () => void
   stop: () => Promise<void>
-}
-
-/** What somebody keeps open with a credential: a stream in an organization. */
-export type Opened = {
-  credential: string
-  orgId: string
-  /** When given, what is open was for who may do just this. */
-  level?: Level | undefined
 }
 
 /** Where the rows of an owner are read: in its share of the connections, or where that must not wait for others. */

@@ -1,6 +1,6 @@
 import type { Controls } from '@outlast/contract'
 import { ApiError } from '../errors.ts'
-import type { Grants } from '../store/session-tokens.ts'
+import type { Grants } from '../store/access/session-tokens.ts'
 import type { Principal } from './principal.ts'
 
 export type { Grants }

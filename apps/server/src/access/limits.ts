@@ -1,7 +1,7 @@
 import { ApiError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { type Bucket, refillBucket, spendTokens } from '../store/access/rate-limits.ts'
 import type { Db } from '../store/database.ts'
-import { type Bucket, refillBucket, spendTokens } from '../store/rate-limits.ts'
 
 const tellPauseMs = 50
 const toldAtOnce = 1_000

@@ -1,6 +1,6 @@
 import type { Role, Scope } from '@outlast/contract'
-import { defaultOrganization } from '../store/seeds.ts'
-import type { Grants } from '../store/session-tokens.ts'
+import type { Grants } from '../store/access/session-tokens.ts'
+import { defaultOrganization } from '../store/models/seeds.ts'
 import type { Counted } from './limits.ts'
 
 /** What a caller may do, each including those before it. */

@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
 import type { Db } from '../store/database.ts'
-import { readStored, type Stored } from '../store/stored.ts'
+import { readStored, type Stored } from '../store/sessions/stored.ts'
 
 const bytesOfMb = 1_048_576
 /** How long a node goes by what it read, as long as nine tenths are not used up. */

@@ -1,7 +1,7 @@
 import { ApiError } from '../errors.ts'
-import { subjectOf } from '../store/access-changes.ts'
+import { subjectOf } from '../store/access/access-changes.ts'
+import { findLivingToken } from '../store/access/session-tokens.ts'
 import type { Db } from '../store/database.ts'
-import { findLivingToken } from '../store/session-tokens.ts'
 import { levelOf, levelOfKey, type Principal } from './principal.ts'
 import type { Tokens } from './tokens.ts'
 

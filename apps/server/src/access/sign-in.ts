@@ -2,13 +2,17 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Role, Tokens as TokenResponse } from '@outlast/contract'
 import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
-import { recordAudit } from '../store/audit-log.ts'
-import type { Db, TransactingDb } from '../store/database.ts'
-import { takeInvitation, takeInvitationsOf } from '../store/invitations.ts'
-import { createLogin, endLogin, membershipsOf, newLoginId, rotateLogin } from '../store/logins.ts'
-import { addMember, makeOwner } from '../store/members.ts'
-import { createOrganization } from '../store/organizations.ts'
-import { defaultOrganization } from '../store/seeds.ts'
+import { recordAudit } from '../store/access/audit-log.ts'
+import { takeInvitation, takeInvitationsOf } from '../store/access/invitations.ts'
+import {
+  createLogin,
+  endLogin,
+  membershipsOf,
+  newLoginId,
+  rotateLogin,
+} from '../store/access/logins.ts'
+import { addMember, makeOwner } from '../store/access/members.ts'
+import { createOrganization } from '../store/access/organizations.ts'
 import {
   type Account,
   addIdentity,
@@ -18,7 +22,9 @@ import {
   findAccountByEmail,
   findByIdentity,
   normalEmail,
-} from '../store/users.ts'
+} from '../store/access/users.ts'
+import type { Db, TransactingDb } from '../store/database.ts'
+import { defaultOrganization } from '../store/models/seeds.ts'
 import { networkOf } from './address.ts'
 import { type Limits, mayTake } from './limits.ts'
 import type { Outsider } from './oauth.ts'

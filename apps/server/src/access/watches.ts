@@ -1,8 +1,16 @@
 import type { Log } from '../log.ts'
-import type { Opened } from './credentials.ts'
+import type { Level } from './principal.ts'
 
 const lookMs = 400
 const expiryMs = 2_000
+
+/** What somebody keeps open with a credential: a stream in an organization. */
+export type Opened = {
+  credential: string
+  orgId: string
+  /** When given, what is open was for who may do just this. */
+  level?: Level | undefined
+}
 
 type Watch = Opened & { ended: () => void }
 type Means = {

@@ -1,8 +1,8 @@
 import type { EventDataOf } from '@outlast/contract'
 import { type Static, type TObject, Type } from 'typebox'
-import type { SessionFiles } from '../store/session-files.ts'
-import type { SessionStorage } from '../store/session-storage.ts'
-import { withApproval } from './approval.ts'
+import type { SessionFiles } from '../store/files/session-files.ts'
+import type { SessionStorage } from '../store/files/session-storage.ts'
+import { withApproval } from './approval-config.ts'
 import type { SessionRule, SessionRules } from './session-rules.ts'
 
 /**

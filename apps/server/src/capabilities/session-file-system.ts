@@ -1,6 +1,6 @@
 import type { FileInfo } from '@outlast/contract'
 import { Type } from 'typebox'
-import { withContent } from '../store/files.ts'
+import { withContent } from '../store/files/files.ts'
 import { defineCapability, defineTool, type Tool, ToolError } from './capability.ts'
 
 const config = Type.Object(

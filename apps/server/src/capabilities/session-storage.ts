@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { type NamedTexts, storedBytesMax, storedNameMax } from '../store/session-storage.ts'
+import { type NamedTexts, storedBytesMax, storedNameMax } from '../store/files/session-storage.ts'
 import { defineCapability, defineTool, type ToolContext, ToolError } from './capability.ts'
 
 const strict = { additionalProperties: false }

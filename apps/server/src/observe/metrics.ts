@@ -6,7 +6,7 @@ import {
   type HistogramConfiguration,
   Registry,
 } from '@prometheus-io/client'
-import type { TurnCounts } from '../store/turn-counts.ts'
+import type { TurnCounts } from '../store/sessions/turn-counts.ts'
 import { createTally } from './tally.ts'
 
 /** What a node looks up when it is read. */

@@ -1,9 +1,9 @@
 import type { ProviderType } from '@outlast/contract'
 import type { Config } from '../config.ts'
 import { SealedTextError, type Secrets } from '../secrets.ts'
-import type { ModelScope } from '../store/model-scope.ts'
-import { keyDestination, keyPlace } from '../store/providers.ts'
-import { defaultOrganization } from '../store/seeds.ts'
+import type { ModelScope } from '../store/models/model-scope.ts'
+import { keyDestination, keyPlace } from '../store/models/providers.ts'
+import { defaultOrganization } from '../store/models/seeds.ts'
 import { KnownFailure } from './failure.ts'
 import { providers } from './index.ts'
 

@@ -20,7 +20,7 @@ import { createAgent, createSession, post } from '../../test/session.ts'
 import { page, startSite } from '../../test/site.ts'
 import { follow } from '../../test/stream.ts'
 import { readPrivateHost } from '../config/private-hosts.ts'
-import { defaultOrganization } from '../store/seeds.ts'
+import { defaultOrganization } from '../store/models/seeds.ts'
 import { createOutbound, privateHostCode } from './outbound.ts'
 import { isPrivateHost } from './private-address.ts'
 

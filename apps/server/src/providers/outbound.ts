@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns'
 import { isIP } from 'node:net'
 import type { PrivateHost, Purpose } from '../config/private-hosts.ts'
-import { defaultOrganization } from '../store/seeds.ts'
+import { defaultOrganization } from '../store/models/seeds.ts'
 import { isOwnService, type OwnService } from './own-services.ts'
 import { isPrivateAddress, isPrivateHost, plainHostname } from './private-address.ts'
 

@@ -1,6 +1,6 @@
 import { followDatabaseClock } from '../ids.ts'
 import { describeOutage } from '../store/database-errors.ts'
-import { endLeases, type LeaseTerms, renewLease } from '../store/nodes.ts'
+import { endLeases, type LeaseTerms, renewLease } from '../store/sessions/nodes.ts'
 import type { Node } from './node.ts'
 
 /** How long a lease lasts, in ms. */

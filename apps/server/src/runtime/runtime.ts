@@ -1,9 +1,9 @@
 import type pg from 'pg'
 import type { Config } from '../config.ts'
 import { isInternal, mayPass } from '../store/database-errors.ts'
-import type { EventRow } from '../store/events.ts'
-import { findMissing } from '../store/lost-events.ts'
-import { endLeases } from '../store/nodes.ts'
+import type { EventRow } from '../store/sessions/events.ts'
+import { findMissing } from '../store/sessions/lost-events.ts'
+import { endLeases } from '../store/sessions/nodes.ts'
 import {
   findCurrentTurn,
   type Release,
@@ -11,20 +11,26 @@ import {
   type TakenTurn,
   type TurnRun,
   takeTurn,
-} from '../store/turns.ts'
-import { expireCalls } from './answers.ts'
-import { areDraftsStored, throughOutages } from './append.ts'
-import { type Kept, nothingKept, settleCancel } from './cancel.ts'
-import { discoverDue } from './discover.ts'
-import { endLive, lastOf, type Turn } from './journal.ts'
+} from '../store/sessions/turns.ts'
+import { type Kept, nothingKept, settleCancel } from './inbox/cancel.ts'
+import { expireCalls } from './inbox/waiting.ts'
+import { areDraftsStored, throughOutages } from './journal/append.ts'
+import { lastOf, type Turn } from './journal/attempt.ts'
+import {
+  FencedError,
+  HandoverError,
+  NotUnderstoodError,
+  UnstorableError,
+} from './journal/errors.ts'
+import { endLive } from './journal/journal.ts'
+import { logOf } from './journal/metrics.ts'
+import { openTurn, type TurnOptions } from './journal/open-turn.ts'
+import { createRecent, type Recent } from './journal/recent.ts'
 import { type Held, keepLease, type Lease } from './lease.ts'
+import { discoverDue } from './model/sync.ts'
 import type { Node } from './node.ts'
-import { logOf } from './observe.ts'
-import { openTurn, type TurnOptions } from './open-turn.ts'
 import { type Queue, startQueue, type TurnJob } from './queue.ts'
-import { createRecent, type Recent } from './recent.ts'
-import { type Scheduler, startSchedules } from './schedules.ts'
-import { FencedError, HandoverError, NotUnderstoodError, UnstorableError } from './stop.ts'
+import { type Scheduler, startSchedules } from './schedules/scheduler.ts'
 import { end, runTurn } from './turn.ts'
 
 /** Attempts that may end without an outcome before the turn is given up. */

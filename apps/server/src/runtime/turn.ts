@@ -1,25 +1,23 @@
 import { failureKinds } from '../providers/failure.ts'
-import type { TurnFailure } from '../store/turn-appends.ts'
-import { parkTurn } from '../store/waits.ts'
-import { act } from './act.ts'
-import { throughOutages } from './append.ts'
+import type { TurnFailure } from '../store/sessions/turn-appends.ts'
+import { parkTurn } from '../store/sessions/waits.ts'
+import { throughOutages } from './journal/append.ts'
+import { type Draft, lastOf, type Turn } from './journal/attempt.ts'
+import { FencedError } from './journal/errors.ts'
 import {
   commit,
   contextOf,
-  type Draft,
   draft,
-  lastOf,
   lookAgain,
   makeDraft,
   nextTurn,
   nowOf,
-  type Turn,
   timeLeft,
-} from './journal.ts'
-import { next, type OpenCall, type Outcome } from './log.ts'
-import { reason } from './reason.ts'
-import { FencedError } from './stop.ts'
-import { waitOf } from './wait.ts'
+} from './journal/journal.ts'
+import { next, type OpenCall, type Outcome } from './log/state.ts'
+import { waitOf } from './log/wait.ts'
+import { reason } from './model/reason.ts'
+import { act } from './tools/act.ts'
 
 /** `left`: to whichever node takes it next. `parked`: whoever answers lets it go on. */
 export type HowFar = 'over' | 'left' | 'parked'

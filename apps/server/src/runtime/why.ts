@@ -1,10 +1,10 @@
 import type { Why, Workflow } from '@outlast/contract'
 import type { Db } from '../store/database.ts'
-import { type EventRow, readLog } from '../store/events.ts'
-import { findFacts, type SessionFacts } from '../store/workflows.ts'
-import { loggedEvent } from './journal.ts'
+import { type EventRow, readLog } from '../store/sessions/events.ts'
+import { findFacts, type SessionFacts } from '../store/sessions/workflows.ts'
+import { loggedEvent } from './journal/journal.ts'
 import { leaseMs } from './lease.ts'
-import { fold, isOutside, type OpenCall, type OpenReason, type TurnState } from './log.ts'
+import { fold, isOutside, type OpenCall, type OpenReason, type TurnState } from './log/state.ts'
 
 /** Whoever has missed a whole renewal does not reach the database, or stands still. */
 const silentMs = 1_000

@@ -3,8 +3,8 @@ import pg from 'pg'
 import type { Slot } from '../shares.ts'
 import { clientOf, prepareSession } from './connect.ts'
 import type { History } from './history.ts'
+import { createStoredTexts, type StoredTexts } from './stored-texts.ts'
 import type { Tables } from './tables.ts'
-import { createStoredTexts, type StoredTexts } from './texts.ts'
 
 /** A statement that runs often: prepared once on each connection, under its name. */
 export type Statement = { name: string; text: string }

@@ -1,14 +1,14 @@
 import { envelopeKeyId, SealedTextError, type Secrets } from '../secrets.ts'
 import type { Db } from './database.ts'
+import { listSealedSecrets, replaceSealedSecret, secretPlace } from './files/session-storage.ts'
 import {
   listSealedReaches,
   mcpDestination,
   mcpHeadersPlace,
   mcpKeyPlace,
   replaceSealedReach,
-} from './mcp-servers.ts'
-import { keyDestination, keyPlace, listSealedKeys, replaceSealedKey } from './providers.ts'
-import { listSealedSecrets, replaceSealedSecret, secretPlace } from './session-storage.ts'
+} from './models/mcp-servers.ts'
+import { keyDestination, keyPlace, listSealedKeys, replaceSealedKey } from './models/providers.ts'
 
 /** A text that stays as it is, because it cannot be opened. */
 export type Unreadable = { what: string; reason: string }

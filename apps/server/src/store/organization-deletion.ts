@@ -1,7 +1,7 @@
 import { ApiError } from '../errors.ts'
-import { forgetCallers } from './access-changes.ts'
+import { forgetCallers } from './access/access-changes.ts'
 import type { Db, Statement } from './database.ts'
-import { defaultOrganization } from './seeds.ts'
+import { defaultOrganization } from './models/seeds.ts'
 import { deleteSessionUnlessHeld } from './session-deletion.ts'
 
 const sessionsAtOnce = 100
@@ -10,16 +10,6 @@ const rowsAtOnce = 200
 const lock: Statement = {
   name: 'lock-organization',
   text: 'select name from organizations where id = $1 and deleted_at is null for update',
-}
-
-const share: Statement = {
-  name: 'share-organization',
-  text: 'select from organizations where id = $1 and deleted_at is null for share',
-}
-
-/** Keeps an organization until the transaction ends. Contract: `db` is a transaction; throws 404 once it is deleted. */
-export async function keepOrganization(db: Db, id: string): Promise<void> {
-  if ((await db.run(share, [id])).length === 0) throw new ApiError('not_found', 'Organization')
 }
 
 const held: Statement = {

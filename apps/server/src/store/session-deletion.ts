@@ -1,7 +1,7 @@
 import { ApiError } from '../errors.ts'
+import { deleteAnswers } from './access/idempotency-keys.ts'
 import { atomically, type Db, type Statement } from './database.ts'
-import { deleteAnswers } from './idempotency-keys.ts'
-import { randomShard } from './turns.ts'
+import { randomShard } from './shards.ts'
 
 type DeletedRow = { org_id: string; id: string; agent_id: string; bytes: number }
 

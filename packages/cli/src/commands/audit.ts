@@ -1,5 +1,6 @@
 import { given } from '../change.ts'
-import { defineCommand, type Flags, type Given, type Noun } from '../command.ts'
+import { defineCommand, type Given, type Noun } from '../command.ts'
+import type { Flags } from '../flags.ts'
 import { listFlags, take } from '../list.ts'
 import { saveStream } from '../save.ts'
 import { ago } from '../time.ts'

@@ -1,7 +1,8 @@
 import type { ModelWithProvider } from '@outlast/sdk'
 import { changeOf, given, stateFlags, statusOf } from '../change.ts'
-import { defineCommand, type Flags, type Given, type Noun } from '../command.ts'
+import { defineCommand, type Given, type Noun } from '../command.ts'
 import { deletion } from '../deletion.ts'
+import type { Flags } from '../flags.ts'
 import { listFlags, take } from '../list.ts'
 import { moment } from '../time.ts'
 

@@ -1,5 +1,5 @@
-import type { McpServerRow } from '../../store/mcp-servers.ts'
-import { hashOf } from '../../store/texts.ts'
+import type { McpServerRow } from '../../store/models/mcp-servers.ts'
+import { hashOf } from '../../store/stored-texts.ts'
 
 const lengthMax = 64
 const suffixDigits = 8

@@ -4,7 +4,7 @@ import {
   mcpDestination,
   mcpHeadersPlace,
   mcpKeyPlace,
-} from '../../store/mcp-servers.ts'
+} from '../../store/models/mcp-servers.ts'
 import type { Reach } from './connection.ts'
 import { McpFailure } from './failure.ts'
 

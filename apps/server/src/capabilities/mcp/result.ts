@@ -1,6 +1,6 @@
 import { ApiError } from '../../errors.ts'
-import type { SessionFiles } from '../../store/session-files.ts'
-import { hashOf } from '../../store/texts.ts'
+import type { SessionFiles } from '../../store/files/session-files.ts'
+import { hashOf } from '../../store/stored-texts.ts'
 import { type Image, ToolError, withImages } from '../capability.ts'
 import { quoted } from './failure.ts'
 import { imageTypeOf } from './image-type.ts'

@@ -1,4 +1,4 @@
-import type { ListedTool, ToolList } from '../../store/mcp-tools.ts'
+import type { ListedTool, ToolList } from '../../store/models/mcp-tools.ts'
 import type { Connection } from './connection.ts'
 import { McpFailure, quoted } from './failure.ts'
 import { readableSchema } from './schema.ts'

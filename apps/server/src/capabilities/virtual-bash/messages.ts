@@ -1,5 +1,5 @@
 import os from 'node:os'
-import type { FileChange } from '../../store/session-files.ts'
+import type { FileChange } from '../../store/files/session-files.ts'
 
 /** Shells of a node, which is the number of commands that run at once. */
 export const shellsMax = Math.min(32, Math.max(2, 2 * os.availableParallelism()))

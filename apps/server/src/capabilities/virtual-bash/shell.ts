@@ -3,7 +3,7 @@
  * It has no environment, may read nothing but its own program, and asks the server for what it needs.
  */
 import { Bash, type BashOptions } from 'just-bash'
-import type { FileChange } from '../../store/session-files.ts'
+import type { FileChange } from '../../store/files/session-files.ts'
 import { changesOf } from './changes.ts'
 import { builtinNames, programNames } from './commands.ts'
 import type {

@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads'
-import { giveWay } from '../../store/give-way.ts'
+import { giveWay } from '../../store/files/give-way.ts'
 import { convert, type Page } from './convert.ts'
 
 giveWay()

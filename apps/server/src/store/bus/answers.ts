@@ -1,7 +1,7 @@
 import type { Log } from '../../log.ts'
 import type { Db } from '../database.ts'
-import { readSnapshots, removeSnapshot, type Snapshot, writeSnapshots } from '../snapshots.ts'
 import type { LiveMessage } from './live-message.ts'
+import { readSnapshots, removeSnapshot, type Snapshot, writeSnapshots } from './snapshots.ts'
 
 /** A message that this node writes. */
 export type OwnMessage = {

@@ -1,7 +1,7 @@
 import type { Log } from '../../log.ts'
-import type { Bus } from '../bus.ts'
 import type { Database } from '../database.ts'
-import { lastSequences } from '../events.ts'
+import { lastSequences } from '../sessions/events.ts'
+import type { Bus } from './bus.ts'
 
 const compareMs = 2_000
 

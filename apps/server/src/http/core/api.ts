@@ -1,0 +1,47 @@
+import type { FastifyInstance } from 'fastify'
+import type { Principal } from '../../access/principal.ts'
+import type { Node } from '../../runtime/node.ts'
+import type { Db } from '../../store/database.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal
+    /** Where a request reads and writes: the organization's share of the connections, or the transaction of the request. */
+    db: Db
+    /** In such a request, work for when the effect is committed, before the answer goes out. */
+    committed: (() => void | Promise<void>)[]
+  }
+  /** What the OpenAPI document says of a route beside its shapes. */
+  interface FastifySchema {
+    operationId?: string
+    summary?: string
+    tags?: string[]
+    /** Types of a body that is text. */
+    consumes?: string[]
+    /** Types of an answer that is text. */
+    produces?: string[]
+    /** The status of an answer without a body, where it is not 204. */
+    bare?: number
+    /** Left out of the document: another name of a route that is in it. */
+    hide?: boolean
+  }
+  interface FastifyContextConfig {
+    /** Text in the body may hold NUL. */
+    allowsNul?: boolean
+    /** The body may be left out: it is an empty object then. */
+    bodyOptional?: boolean
+    /** Also possible with an Idempotency-Key, whose answer is stored, while the organization is at its storage quota. */
+    whenFull?: boolean
+    /** Answers at any time, whatever the state of the server. */
+    always?: boolean
+  }
+}
+
+/** What every file of routes is given. */
+export type Api = {
+  app: FastifyInstance
+  node: Node
+  version: string
+  /** True from the moment on at which the server takes nothing new. */
+  stopping: () => boolean
+}

@@ -1,0 +1,79 @@
+import type { FastifyContextConfig, FastifyRequest } from 'fastify'
+import type { Principal } from '../../access/principal.ts'
+import type { NewAuditEntry } from '../../store/access/audit-log.ts'
+
+/** What a handler knows better about its entry in the audit log than its route. */
+export type AuditNote = {
+  orgIds?: string[]
+  target?: string
+  details?: Record<string, unknown>
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    auditNote: AuditNote | undefined
+  }
+  interface FastifyContextConfig {
+    /** Not written down: the conversation's own log tells of it, or the handler writes it itself. */
+    unaudited?: boolean
+    /** The answer holds a secret that is shown once, and is stored nowhere. */
+    answersSecret?: boolean
+  }
+}
+
+/** What changes something under /v1 is written down, unless its route says otherwise. */
+export function isAudited({ routeOptions, method }: FastifyRequest): boolean {
+  return isAuditedRoute({ ...routeOptions, method })
+}
+
+type Route = { method: unknown; url?: string; config?: FastifyContextConfig | undefined }
+
+export function isAuditedRoute({ method, url, config }: Route): boolean {
+  if (method === 'GET' || method === 'HEAD') return false
+  return url?.startsWith('/v1/') === true && !config?.unaudited
+}
+
+const userAgentMax = 300
+
+/** From where a request came. */
+export function originOf(request: FastifyRequest) {
+  const { 'user-agent': agent } = request.headers
+  return {
+    address: request.ip,
+    user_agent: agent === undefined ? null : agent.slice(0, userAgentMax),
+    request_id: request.id,
+  }
+}
+
+/** Who acted, as the audit log names them. */
+export const actorOf = ({ kind, id, name }: Pick<Principal, 'kind' | 'id' | 'name'>) => ({
+  actor_type: kind,
+  actor_id: id,
+  actor_name: name,
+})
+
+export function auditEntry(request: FastifyRequest, payload: unknown) {
+  const { auditNote: note = {}, routeOptions, principal, params } = request
+  const last = Object.values((params ?? {}) as Record<string, string>).at(-1)
+  const entry: NewAuditEntry = {
+    ...actorOf(principal),
+    ...originOf(request),
+    action: routeOptions.schema?.operationId ?? `${request.method} ${routeOptions.url}`,
+    target: note.target ?? idIn(payload) ?? last ?? null,
+    details: note.details ?? null,
+  }
+  return { orgIds: note.orgIds ?? [principal.orgId], entry }
+}
+
+/** The id of what an answer shows. */
+function idIn(payload: unknown): string | undefined {
+  if (typeof payload !== 'string' || !payload.startsWith('{')) return undefined
+  const { id } = JSON.parse(payload) as { id?: unknown }
+  return typeof id === 'string' ? id : undefined
+}
+
+/** An address as the audit log has it: some hold a secret in their query. */
+export function withoutQuery(address: string): string {
+  const url = URL.parse(address)
+  return url ? `${url.origin}${url.pathname}` : address
+}

@@ -1,0 +1,262 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import pg from 'pg'
+import {
+  callerWith,
+  createKey,
+  expectStatus,
+  registerPerson,
+  startGuarded,
+  untilStatus,
+} from '../../../test/access.ts'
+import { queryRows, runSql } from '../../../test/database.ts'
+import type { Answer } from '../../../test/server.ts'
+import { createAgent, createSession, post, scripted } from '../../../test/session.ts'
+import { follow } from '../../../test/stream.ts'
+import { eventually } from '../../../test/waiting.ts'
+
+type Server = Awaited<ReturnType<typeof startGuarded>>
+type Person = Awaited<ReturnType<typeof registerPerson>>
+type Key = Awaited<ReturnType<typeof createKey>>
+
+/** Connections of the pool: those for requests, and those for requests of one organization. */
+const forRequests = 5
+const forOne = 4
+
+/** Holds what `statement` locks until the result is called, or the test ends. */
+async function hold(t: TestContext, server: Server, statement: string, values: unknown[] = []) {
+  const client = new pg.Client(server.databaseUrl)
+  client.on('error', () => {})
+  await client.connect()
+  let ended: Promise<void> | undefined
+  const letGo = () => {
+    ended ??= client.end()
+    return ended
+  }
+  t.after(letGo)
+  await client.query('begin')
+  await client.query(statement, values)
+  return letGo
+}
+
+const untilWaiting = (server: Server, wanted: number) =>
+  eventually(async () => {
+    const [row] = await queryRows<{ count: number }>(
+      server.databaseUrl,
+      `select count(*)::int from pg_stat_activity
+      where wait_event_type = 'Lock' and datname = current_database()`,
+    )
+    return row!.count >= wanted
+  })
+
+/** An agent of each person, locked. `change` waits for the lock of one. */
+async function lockAgents(t: TestContext, server: Server, people: Person[]) {
+  const agents = await Promise.all(
+    people.map(async ({ call }) => ({ call, ...(await createAgent({ url: server.url, call })) })),
+  )
+  const ids = agents.map(({ id }) => id)
+  const letGo = await hold(t, server, 'select 1 from agents where id = any($1) for update', [ids])
+  const changes = agents.map(
+    ({ call, id }) =>
+      () =>
+        call('PATCH', `/v1/agents/${id}`, { description: 'Changed' }),
+  )
+  return { letGo, changes }
+}
+
+/** A key that the node has looked up already. */
+async function knownKey(server: Server, person: Person) {
+  const known = await createKey(server, person)
+  expectStatus(await known.call('GET', '/v1/agents'), 200)
+  return known
+}
+
+/** A change, a read and a turn of another organization. */
+async function useServer(t: TestContext, server: Server, { key, call }: Key) {
+  const mine = { url: server.url, call }
+  const { id } = await createSession(mine, { agent_id: (await createAgent(mine)).id })
+  expectStatus(await call('GET', '/v1/agents'), 200)
+  const headers = { authorization: key }
+  const stream = await follow(t, server.url, { sessionId: id, headers })
+  expectStatus(await post(mine, id, scripted({ text: 'Done.' })), 201)
+  await stream.event('turn.completed')
+}
+
+test('an organization whose requests wait for locks leaves connections to others', async (t) => {
+  const server = await startGuarded(t)
+  const [slow, other] = [await registerPerson(server), await registerPerson(server)]
+  const key = await knownKey(server, other)
+  const { letGo, changes } = await lockAgents(t, server, [slow])
+  const answers = Array.from({ length: 8 }, () => changes[0]!())
+  await untilWaiting(server, forOne)
+  await useServer(t, server, key)
+  await letGo()
+  for (const { status } of await Promise.all(answers)) assert.ok([200, 429, 503].includes(status))
+})
+
+test('organizations whose requests wait for locks leave turns and other organizations their turn', async (t) => {
+  const server = await startGuarded(t)
+  const [other, ...slow] = await Promise.all(
+    Array.from({ length: 13 }, () => registerPerson(server)),
+  )
+  const key = await knownKey(server, other!)
+  const { letGo, changes } = await lockAgents(t, server, slow)
+  const refused = new Set<unknown>()
+  let isOver = false
+  const all = changes.flatMap((change) =>
+    [1, 2, 3].map(async () => {
+      while (!isOver) {
+        const { status } = await change()
+        assert.ok([200, 429, 503].includes(status))
+        if (status === 503) refused.add(change)
+      }
+    }),
+  )
+  await eventually(async () => refused.size === slow.length)
+  await untilWaiting(server, forRequests)
+  await useServer(t, server, key)
+  isOver = true
+  await letGo()
+  await Promise.all(all)
+})
+
+test('an organization whose reads are slow leaves connections to others', async (t) => {
+  const server = await startGuarded(t)
+  const [slow, other] = [await registerPerson(server), await registerPerson(server)]
+  const path = `/v1/orgs/${slow.orgId}/invitations`
+  const invited = { email: 'ada@example.com', role: 'member' }
+  expectStatus(await slow.call('POST', path, invited), 201)
+  const key = await knownKey(server, other)
+  await runSql(server.databaseUrl, slowInvitations)
+  const letGo = await hold(t, server, 'select pg_advisory_xact_lock(1)')
+  const answers = Array.from({ length: 12 }, () => slow.call('GET', path))
+  await untilWaiting(server, forOne)
+  await useServer(t, server, key)
+  await letGo()
+  for (const { status } of await Promise.all(answers)) assert.ok([200, 429, 503].includes(status))
+})
+
+test('an organization near its quota leaves connections to others', async (t) => {
+  const server = await startGuarded(t, { env: { QUOTA_STORAGE_MB: '1' } })
+  const [full, other] = [await registerPerson(server), await registerPerson(server)]
+  const key = await knownKey(server, other)
+  const mine = { url: server.url, call: full.call }
+  const { id } = await createSession(mine)
+  await createAgent(mine, { system_prompt: 'x'.repeat(1_000_000) })
+  await runSql(server.databaseUrl, slowAgentsOf(full.orgId))
+  const letGo = await hold(t, server, 'select pg_advisory_xact_lock(1)')
+  const answers = Array.from({ length: 16 }, () => post(mine, id, 'Full?'))
+  await untilWaiting(server, forOne)
+  await useServer(t, server, key)
+  await letGo()
+  for (const { status } of await Promise.all(answers)) {
+    assert.ok([201, 403, 429, 503].includes(status), String(status))
+  }
+})
+
+/** Reading an agent of an organization waits for a lock from now on. */
+const slowAgentsOf = (orgId: string) => `
+alter table agents rename to stored_agents;
+create view agents as
+select *, xmax from stored_agents where org_id <> '${orgId}' or pg_advisory_xact_lock_shared(1) is not null`
+
+const unknownKey = (number: number) => `evr_${String(number).padStart(64, '0')}`
+
+type Flood = { table: string; ask: (server: Server, number: number) => Promise<Answer> }
+
+/** Many callers that are not known ask for what reads a table, which is locked. */
+async function flood(t: TestContext, { table, ask }: Flood) {
+  const server = await startGuarded(t)
+  const key = await knownKey(server, await registerPerson(server))
+  const letGo = await hold(t, server, `lock table ${table} in access exclusive mode`)
+  const answers = Array.from({ length: 16 }, (_, number) => ask(server, number))
+  await untilWaiting(server, forOne)
+  await useServer(t, server, key)
+  await letGo()
+  for (const { status } of await Promise.all(answers)) {
+    assert.ok([201, 401, 429, 503].includes(status), String(status))
+  }
+}
+
+test('a flood of unknown API keys leaves connections to known callers and turns', (t) =>
+  flood(t, {
+    table: 'api_keys',
+    ask: ({ url }, number) => callerWith(url, unknownKey(number))('GET', '/v1/agents'),
+  }))
+
+test('a flood of sign-ins leaves connections to known callers and turns', (t) =>
+  flood(t, {
+    table: 'users',
+    ask({ call }, number) {
+      const login = { email: `nobody${number}@example.com`, password: 'wrong' }
+      return call('POST', '/v1/auth/login', login)
+    },
+  }))
+
+test('a flood of registrations leaves connections to known callers and turns', (t) =>
+  flood(t, {
+    table: 'users',
+    ask({ call }, number) {
+      const email = `new${number}@example.com`
+      return call('POST', '/v1/auth/register', { email, password: 'a long password', name: 'New' })
+    },
+  }))
+
+test('a flood of sign-ins leaves connections to callers that the node knew before an organization was deleted', async (t) => {
+  const server = await startGuarded(t)
+  const [deleting, other] = [await registerPerson(server), await registerPerson(server)]
+  const key = await knownKey(server, other)
+  const letGo = await hold(t, server, 'lock table rate_limits in access exclusive mode')
+  const login = { email: 'nobody@example.com', password: 'wrong' }
+  const answers = Array.from({ length: 16 }, () => server.call('POST', '/v1/auth/login', login))
+  await untilWaiting(server, forOne)
+  const { call, orgId } = deleting
+  expectStatus(await call('DELETE', `/v1/orgs/${orgId}`), 204)
+  const read = () => call('GET', '/v1/agents', undefined, { 'x-org-id': orgId })
+  await untilStatus(read, 404)
+  await useServer(t, server, key)
+  await letGo()
+  for (const { status } of await Promise.all(answers)) {
+    assert.ok([401, 429, 503].includes(status), String(status))
+  }
+})
+
+test('requests that wait for their Idempotency-Key leave connections to others of their organization', async (t) => {
+  const server = await startGuarded(t)
+  const { call } = await registerPerson(server)
+  const create = (_: unknown, number: number) =>
+    call(
+      'POST',
+      '/v1/agents',
+      { name: 'Ada', system_prompt: 'Be Ada.' },
+      { 'idempotency-key': `key-${number}` },
+    )
+  const createAll = () => Promise.all(Array.from({ length: forOne }, create))
+  const first = (await createAll()).map((answer) => expectStatus(answer, 201).id)
+  const letGo = await hold(t, server, 'select from idempotency_keys for update')
+  const repeated = createAll()
+  await untilWaiting(server, forOne)
+  expectStatus(await call('GET', '/v1/agents'), 200)
+  await letGo()
+  assert.deepEqual(
+    (await repeated).map(({ status, body }) => [status, body.id]),
+    first.map((id) => [201, id]),
+  )
+})
+
+test('no change of a password waits for a connection while it holds one', async (t) => {
+  const server = await startGuarded(t)
+  const { call, password } = await registerPerson(server)
+  const change = { current_password: password, new_password: `${password}, changed` }
+  const answers = Array.from({ length: 8 }, () => call('POST', '/v1/auth/password', change))
+  const statuses = new Set((await Promise.all(answers)).map(({ status }) => status))
+  assert.ok(statuses.delete(204))
+  statuses.delete(401)
+  assert.deepEqual([...statuses], [])
+})
+
+/** Reading an invitation waits for a lock from now on. */
+const slowInvitations = `
+alter table invitations rename to stored_invitations;
+create view invitations as
+select * from stored_invitations where pg_advisory_xact_lock_shared(1) is not null`

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import type { Principal } from '../../access/principal.ts'
+import { ApiError, invalidAt } from '../../errors.ts'
+import type { IdempotencyKey } from '../../store/access/idempotency-keys.ts'
+
+const keyLengthMax = 255
+export const answerBytesMax = 64 * 1024
+
+/** The Idempotency-Key of a request, with what makes another request of the same key another one. */
+export function keyOf(request: FastifyRequest, given: string): IdempotencyKey {
+  if (given === '' || given.length > keyLengthMax || !/^[\x20-\x7e]+$/.test(given)) {
+    throw invalidAt('Idempotency-Key', `must be 1 to ${keyLengthMax} visible ASCII characters`)
+  }
+  const { orgId } = request.principal
+  const body = JSON.stringify(request.body ?? null)
+  return {
+    orgId,
+    principal: keySpaceOf(request.principal),
+    method: request.method,
+    path: request.url.split('?')[0]!,
+    key: given,
+    bodyHash: createHash('sha256').update(body).digest('hex'),
+  }
+}
+
+/**
+ * Callers whose keys may not collide: a token never shares keys with its maker, but all tokens of a session share theirs, so
+ * that a page can repeat a request with a renewed token.
+ */
+const keySpaceOf = ({ kind, id, sessionId }: Principal) =>
+  kind === 'token' ? `token:${sessionId}` : id
+
+/** Longest that a request waits for another one with its key. */
+export const keyWaitMs = 5_000
+
+/** Requests of one key pass one at a time on this node, without holding a connection while they wait. */
+export async function waitTurn(
+  underWay: Map<string, Promise<void>>,
+  key: IdempotencyKey,
+  deadline: number,
+) {
+  const { orgId, principal, method, path, key: given } = key
+  const name = JSON.stringify([orgId, principal, method, path, given])
+  for (let before = underWay.get(name); before; before = underWay.get(name)) {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      const error = new ApiError('idempotency_in_progress')
+      timer = setTimeout(() => reject(error), deadline - Date.now())
+    })
+    await Promise.race([before, late]).finally(() => clearTimeout(timer))
+  }
+  let finished = () => {}
+  const running = new Promise<void>((resolve) => {
+    finished = () => {
+      if (underWay.get(name) === running) underWay.delete(name)
+      resolve()
+    }
+  })
+  underWay.set(name, running)
+  return finished
+}
+
+/** An answer as it is kept: whole, or when it is large its ids, and where a message stands. */
+export function shortened(payload: unknown): string | null {
+  if (typeof payload !== 'string' || payload === '') return null
+  if (Buffer.byteLength(payload) <= answerBytesMax) return payload
+  const { id, session_id, sequence } = JSON.parse(payload) as Record<string, unknown>
+  return JSON.stringify({ id, session_id, sequence })
+}

@@ -1,0 +1,118 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { ApiError, type ErrorCode } from '../../errors.ts'
+import type { Log } from '../../log.ts'
+import { traceparentOf } from '../../observe/trace-context.ts'
+import { isUnavailable } from '../../store/database-errors.ts'
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /** What is wrong with the request, where its answer says so. */
+    problem?: ErrorCode | undefined
+  }
+}
+
+const retryAfterSeconds = 1
+
+/** What Fastify refuses by itself, in our words. */
+const ours: Record<string, ErrorCode> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'invalid_json',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'invalid_json',
+}
+
+/** Every answer from 400 on is `{error, code}` in JSON, whatever went wrong and wherever. */
+export function answerProblems(app: FastifyInstance, log: Log): void {
+  app.decorateReply('problem')
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const problem = problemOf(error, request.routeOptions.bodyLimit)
+    if (problem.code === 'internal_error') {
+      const url = request.url.split('?')[0]
+      log.error('request failed', { request: request.id, url, ...traceOfRequest(request), error })
+    }
+    return withStatus(reply, problem).send(problem.body)
+  })
+}
+
+/** The caller's trace, where it is in one. */
+function traceOfRequest({ headers }: FastifyRequest) {
+  const traceparent = traceparentOf(headers.traceparent)
+  return traceparent && { trace_id: traceparent.split('-')[1] }
+}
+
+function withStatus(reply: FastifyReply, { status, code, retryAfter }: ApiError): FastifyReply {
+  reply.problem = code
+  // A handler may have prepared an answer of another type, such as an export.
+  reply.removeHeader('content-disposition')
+  reply.header('content-type', 'application/json; charset=utf-8')
+  if (status === 503 || status === 429) reply.header('retry-after', retryAfter ?? retryAfterSeconds)
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="outlast"')
+  return reply.code(status)
+}
+
+/** Turns an answer that is about to go out into one about `error`; gives its body. */
+export function answerInstead(reply: FastifyReply, error: unknown): string {
+  const problem = problemOf(error as FastifyError, 0)
+  withStatus(reply, problem)
+  return JSON.stringify(problem.body)
+}
+
+function problemOf(error: FastifyError, bodyLimit: number): ApiError {
+  if (error instanceof ApiError) return error
+  if (isUnavailable(error)) return new ApiError('database_unavailable')
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return new ApiError('body_too_large', String(bodyLimit))
+  }
+  const code = ours[error.code]
+  if (code) return new ApiError(code)
+  if (error.statusCode !== undefined && error.statusCode < 500) {
+    return new ApiError('invalid_request', error.message)
+  }
+  return new ApiError('internal_error')
+}
+
+/** Answers bytes that are no HTTP request. */
+export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const code = unreadable[error.code ?? '']
+  refuseConnection(socket, code ?? 'invalid_request', 'it is not HTTP.')
+}
+
+const unreadable: Record<string, ErrorCode> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+}
+
+/** Answers on a connection that has made no request, and ends it. */
+export function refuseConnection(socket: Socket, code: ErrorCode, about?: string): void {
+  const problem = new ApiError(code, about)
+  const body = JSON.stringify(problem.body)
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  )
+}
+
+/** A path that exists for other methods is 405 with those; any other is 404. */
+export function answerUnknownRoutes(app: FastifyInstance): void {
+  const known: { pattern: RegExp; methods: string[] }[] = []
+  app.addHook('onRoute', ({ url, method }) => {
+    const pattern = new RegExp(
+      `^${url
+        .replace(/[.+?^$()[\]{}|]/g, '\\$&')
+        .replace(/:\w+/g, '[^/]+')
+        .replace('*', '.*')}$`,
+    )
+    const methods = typeof method === 'string' ? [method] : method
+    known.push({ pattern, methods })
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0]!
+    const methods = known
+      .filter(({ pattern }) => pattern.test(path))
+      .flatMap((route) => route.methods)
+    if (methods.length === 0) throw new ApiError('route_not_found', path.slice(0, 200))
+    reply.header('allow', [...new Set(methods)].join(', '))
+    throw new ApiError('method_not_allowed', request.method)
+  })
+}

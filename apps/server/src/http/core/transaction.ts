@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import { ApiError } from '../../errors.ts'
+import type { Node } from '../../runtime/node.ts'
+import { recordAudit } from '../../store/access/audit-log.ts'
+import {
+  claimKey,
+  type IdempotencyKey,
+  type StoredAnswer,
+  saveAnswer,
+} from '../../store/access/idempotency-keys.ts'
+import type { Bus } from '../../store/bus/bus.ts'
+import { unknownCallers } from '../../store/connection-shares.ts'
+import type { TransactingDb, Unit } from '../../store/database.ts'
+import { isLockTimeout } from '../../store/database-errors.ts'
+import { auditEntry, isAudited, isAuditedRoute } from './audit-entry.ts'
+import { changesOf } from './changed-nouns.ts'
+import { answerBytesMax, keyOf, keyWaitMs, shortened, waitTurn } from './idempotency.ts'
+import { answerInstead } from './problems.ts'
+
+/** A request in one transaction: its effect, its Idempotency-Key, its entry in the audit log. */
+type Held = { unit: Unit; key: IdempotencyKey | undefined; finished: () => void }
+
+/** Whose share of the connections a request uses. Callers that are not known yet have one together. */
+const ownerOf = ({ principal }: FastifyRequest) =>
+  principal?.orgId || principal?.id || unknownCallers
+
+const held = new WeakMap<FastifyRequest, Held>()
+
+/**
+ * What a request changes, the answer that its Idempotency-Key repeats for 24 hours, and what the audit log says of it are
+ * stored together or not at all.
+ */
+export function runInUnits(app: FastifyInstance, node: Node): void {
+  const { bus, shares } = node
+  const underWay = new Map<string, Promise<void>>()
+
+  async function begin(request: FastifyRequest, reply: FastifyReply) {
+    const key = givenKey(request)
+    if (key === undefined && !isAudited(request)) return
+    const deadline = Date.now() + keyWaitMs
+    const finished = key ? await waitTurn(underWay, key, deadline) : () => {}
+    try {
+      const { unit, answer } = await openClaimed(shares(ownerOf(request)), key, deadline)
+      held.set(request, { unit, key, finished })
+      if (key) {
+        if (answer) return await repeat(request, reply, { answer, key })
+        const { whenFull } = request.routeOptions.config
+        if (!whenFull) await node.quotas.checkStorage(unit.db, key.orgId, answerBytesMax)
+        await unit.mark()
+      }
+      request.db = unit.db
+    } catch (error) {
+      await drop(request)
+      finished()
+      throw error
+    }
+  }
+
+  async function end(request: FastifyRequest, reply: FastifyReply, payload: unknown) {
+    const mine = held.get(request)
+    try {
+      if (mine) await settle(request, reply, { held: mine, payload, bus })
+    } catch (error) {
+      // An error behind an error would be answered in the framework's words, and with the first one's status.
+      if (reply.statusCode < 400) throw error
+      return answerInstead(reply, error)
+    }
+    if (reply.statusCode < 400) for (const work of request.committed ?? []) await work()
+    return payload
+  }
+
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.db = shares(ownerOf(request))
+    request.committed = []
+    done()
+  })
+  app.addHook('onRoute', (route) => {
+    if (route.method === 'GET' || route.method === 'HEAD') return
+    checkTold(route)
+    // What a route does before holds no transaction open.
+    route.preHandler = [route.preHandler ?? [], begin].flat()
+    route.onSend = end
+  })
+}
+
+/** Between two tries to claim a key that a request on another node has. */
+const claimPauseMs = 250
+
+/**
+ * Opens the transaction of a request, and claims its key in it. Contract: while a request on another node has the key, a
+ * connection is held for one wait for a lock at a time; 409 after the deadline.
+ */
+async function openClaimed(db: TransactingDb, key: IdempotencyKey | undefined, deadline: number) {
+  for (;;) {
+    const unit = await db.begin()
+    try {
+      return { unit, answer: key && (await claimKey(unit.db, key)) }
+    } catch (error) {
+      await unit.rollback()
+      if (!isLockTimeout(error)) throw error
+    }
+    if (Date.now() >= deadline) throw new ApiError('idempotency_in_progress')
+    await sleep(claimPauseMs)
+  }
+}
+
+/** An operation of which nobody has said what it changes ends the start, not somebody's request. */
+function checkTold(route: RouteOptions) {
+  if (isAuditedRoute(route)) changesOf(route.schema?.operationId ?? '', null)
+}
+
+/** The key of a POST whose answer may be stored: one that holds a secret may not. */
+function givenKey(request: FastifyRequest): IdempotencyKey | undefined {
+  const given = request.headers['idempotency-key']
+  const { url, config } = request.routeOptions
+  if (given === undefined || request.method !== 'POST') return undefined
+  if (config.answersSecret || url?.startsWith('/v1/auth/')) return undefined
+  return keyOf(request, String(given))
+}
+
+type Repeat = { answer: StoredAnswer; key: IdempotencyKey }
+
+async function repeat(request: FastifyRequest, reply: FastifyReply, { answer, key }: Repeat) {
+  if (answer.body_hash !== key.bodyHash) throw new ApiError('idempotency_key_reused')
+  await drop(request, true)
+  reply.header('content-type', 'application/json; charset=utf-8')
+  reply.header('idempotency-replayed', 'true')
+  return reply.code(answer.status).send(answer.answer ?? '')
+}
+
+/** Ends the transaction without an effect. */
+async function drop(request: FastifyRequest, done = false) {
+  const mine = held.get(request)
+  held.delete(request)
+  await mine?.unit.rollback()
+  if (done) mine?.finished()
+}
+
+type Settling = { held: Held; payload: unknown; bus: Bus }
+
+/** Commits the effect with its answer and its entry; an effect that failed leaves the answer alone, a fault of ours nothing. */
+async function settle(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { held: mine, payload, bus }: Settling,
+) {
+  held.delete(request)
+  const { unit, key, finished } = mine
+  const status = reply.statusCode
+  try {
+    if (status >= 500 || status === 429 || (status >= 400 && !key)) return await unit.rollback()
+    if (status >= 400) await unit.backToMark()
+    else if (isAudited(request)) {
+      const { orgIds, entry } = auditEntry(request, payload)
+      await recordAudit(unit.db, orgIds, entry)
+      request.committed.push(() => {
+        for (const change of changesOf(entry.action, entry.target)) {
+          for (const orgId of orgIds) bus.changed(orgId, change)
+        }
+      })
+    }
+    if (key) await saveAnswer(unit.db, key, { status, answer: shortened(payload) })
+    await unit.commit()
+  } catch (error) {
+    await unit.rollback()
+    throw error
+  } finally {
+    finished()
+  }
+}

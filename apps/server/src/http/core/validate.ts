@@ -1,0 +1,53 @@
+import type { Static, TObject } from 'typebox'
+import { problemsOf } from '../../capabilities/validation.ts'
+import { ApiError, invalidAt } from '../../errors.ts'
+
+/** Bodies as they are; what stands in a query is text, and is read as the type it should have. */
+export function validator(schema: TObject, httpPart: string | undefined) {
+  return (input: unknown) => {
+    const value = httpPart === 'querystring' ? convert(schema, input) : input
+    const error = misfit(schema, value)
+    return error ? { error } : { value: named(schema, value) }
+  }
+}
+
+/** What a request gives elsewhere than in a body of JSON, checked as if it were one. Contract: throws 400 with details. */
+export function fitting<S extends TObject>(schema: S, value: unknown): Static<S> {
+  const error = misfit(schema, value)
+  if (error) throw error
+  return named(schema, value) as Static<S>
+}
+
+function misfit(schema: TObject, value: unknown): ApiError | undefined {
+  const problems = problemsOf(schema, value)
+  if (problems.length === 0) return undefined
+  const details = problems.map(({ path, message }) => ({ path: path.slice(1), message }))
+  const about = details.map(({ path, message }) => `${path || 'the body'} ${message}`)[0]
+  return new ApiError('invalid_request', about, details)
+}
+
+/** Fields that the schema does not name are ignored: no handler ever sees them. */
+function named({ properties }: TObject, value: unknown) {
+  const given = Object.entries(value as object)
+  return Object.fromEntries(given.filter(([key]) => Object.hasOwn(properties, key)))
+}
+
+function convert({ properties }: TObject, input: unknown): unknown {
+  const query = Object.entries(input as Record<string, string | string[]>)
+  return Object.fromEntries(
+    query.map(([key, value]) => {
+      if ([value].flat().some((text) => text.includes('\0'))) {
+        throw invalidAt(key, 'must not contain NUL')
+      }
+      return [key, readAs((properties[key] as { type?: string } | undefined)?.type, value)]
+    }),
+  )
+}
+
+function readAs(type: string | undefined, value: string | string[]): unknown {
+  if (type === 'array') return [value].flat()
+  if (typeof value !== 'string') return value
+  if (type === 'integer' && /^-?\d{1,15}$/.test(value)) return Number(value)
+  if (type === 'boolean' && (value === 'true' || value === 'false')) return value === 'true'
+  return value
+}

@@ -1,0 +1,79 @@
+import { Readable } from 'node:stream'
+import { AuditExportQuery, AuditPage, AuditQuery, ErrorResponse } from '@outlast/contract'
+import { invalidAt } from '../../../errors.ts'
+import { countAudit, listAudit } from '../../../store/access/audit-log.ts'
+import type { Api } from '../../core/api.ts'
+import { auditExport } from '../../core/audit-records.ts'
+import { begun } from '../../core/list.ts'
+import { listed, rangeOf } from '../../core/page.ts'
+
+const tags = ['audit']
+
+/**
+ * A query with its times in UTC: PostgreSQL takes fewer offsets and years than RFC 3339 has.
+ * Contract: throws 400 for a time outside the years 1 to 9999.
+ */
+function inUtc<Q extends AuditExportQuery>(query: Q): Q {
+  const utc = { ...query }
+  for (const key of ['since', 'until'] as const) {
+    if (utc[key] !== undefined) utc[key] = utcOf(key, utc[key])
+  }
+  return utc
+}
+
+function utcOf(path: string, text: string): string {
+  // A leap second is read as the second before it.
+  const time = new Date(text.replace(/:60(?=[.Zz+-])/, ':59'))
+  const utc = Number.isNaN(time.getTime()) ? '' : time.toISOString()
+  if (/^(?!0000)\d{4}-/.test(utc)) return utc
+  throw invalidAt(path, 'must be a time of the years 1 to 9999')
+}
+
+export function auditRoutes({ app }: Api): void {
+  app.route<{ Querystring: AuditQuery }>({
+    method: 'GET',
+    url: '/v1/audit-log',
+    config: { access: 'admin' },
+    schema: {
+      operationId: 'list_audit_log',
+      summary: 'Who did what to what, from where, when; newest first.',
+      tags,
+      querystring: AuditQuery,
+      response: { 200: AuditPage, '4xx': ErrorResponse },
+    },
+    async handler({ query: given, principal: { orgId }, db }) {
+      const query = inUtc(given)
+      const range = rangeOf(query)
+      const data = []
+      for await (const batch of listAudit(db, orgId, query, range)) data.push(...batch)
+      return listed({ data, total: await countAudit(db, orgId, query) }, range)
+    },
+  })
+
+  app.route<{ Querystring: AuditExportQuery }>({
+    method: 'GET',
+    url: '/v1/audit-log/export',
+    config: { access: 'admin' },
+    exposeHeadRoute: false,
+    schema: {
+      operationId: 'export_audit_log',
+      summary: 'The audit log as one JSON object a line, newest first.',
+      tags,
+      querystring: AuditExportQuery,
+      produces: ['application/x-ndjson'],
+      response: { '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      const { query, principal, db } = request
+      const all = { offset: 0, limit: Number.MAX_SAFE_INTEGER }
+      const batches = await begun(listAudit(db, principal.orgId, inUtc(query), all))
+      await auditExport(request, db)
+      async function* lines() {
+        for await (const batch of batches) yield batch.map((entry) => `${entry}\n`).join('')
+      }
+      reply.header('content-type', 'application/x-ndjson; charset=utf-8')
+      reply.header('content-disposition', 'attachment; filename="audit-log.ndjson"')
+      return reply.send(Readable.from(lines(), { objectMode: false }))
+    },
+  })
+}

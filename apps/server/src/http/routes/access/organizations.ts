@@ -1,0 +1,150 @@
+import {
+  ErrorResponse,
+  NewOrganization,
+  Organization,
+  OrganizationChange,
+  OrganizationPage,
+  PageQuery,
+} from '@outlast/contract'
+import { allowsSignUp } from '../../../access/sign-in.ts'
+import { ApiError } from '../../../errors.ts'
+import { addMember } from '../../../store/access/members.ts'
+import {
+  countAllOrganizations,
+  countOrganizations,
+  countOwned,
+  createOrganization,
+  getOrganization,
+  listAllOrganizations,
+  listOrganizations,
+  updateOrganization,
+} from '../../../store/access/organizations.ts'
+import type { Api } from '../../core/api.ts'
+import { inBatches, sendList } from '../../core/list.ts'
+import { invitationRoutes } from './invitations.ts'
+import { memberRoutes } from './members.ts'
+import { operatorRoutes, removeOrganization } from './operator-organizations.ts'
+
+const tags = ['orgs']
+
+type Params = { org_id: string }
+
+export function organizationRoutes(api: Api): void {
+  const { app, node } = api
+
+  app.route<{ Querystring: PageQuery }>({
+    method: 'GET',
+    url: '/v1/orgs',
+    config: { access: 'signed-in' },
+    schema: {
+      operationId: 'list_organizations',
+      summary: 'List the organizations that one is a member of.',
+      tags,
+      querystring: PageQuery,
+      response: { 200: OrganizationPage, '4xx': ErrorResponse },
+    },
+    async handler({ query, principal, db }, reply) {
+      const { kind, userId, orgId, role } = principal
+      if (kind === 'key') {
+        const one = await getOrganization(db, orgId, role)
+        const batches = inBatches(async ({ offset }) => (offset > 0 ? [] : [one]))
+        return sendList(reply, query, { batches, count: async () => 1 })
+      }
+      const isEverybody = kind === 'anonymous'
+      return sendList(reply, query, {
+        batches: inBatches((span) =>
+          isEverybody ? listAllOrganizations(db, span) : listOrganizations(db, userId, span),
+        ),
+        count: () => (isEverybody ? countAllOrganizations(db) : countOrganizations(db, userId)),
+      })
+    },
+  })
+
+  app.route<{ Body: NewOrganization }>({
+    method: 'POST',
+    url: '/v1/orgs',
+    config: { access: 'signed-in' },
+    schema: {
+      operationId: 'create_organization',
+      summary: 'Create an organization, and own it.',
+      tags,
+      body: NewOrganization,
+      response: { 201: Organization, '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      const { body, principal, db: unit } = request
+      if (principal.kind === 'key') throw new ApiError('users_only')
+      if (principal.kind === 'user') {
+        const count = await countOrganizations(unit, principal.userId)
+        // Who was removed everywhere does not come back by an organization of their own.
+        if (count === 0 && !allowsSignUp(node.config)) throw new ApiError('registration_disabled')
+        const max = node.config.ORGANIZATIONS_PER_USER
+        if (max > 0 && (await countOwned(unit, principal.userId)) >= max) {
+          throw new ApiError('quota_exceeded', `${max} organizations per user`)
+        }
+      }
+      const made = await createOrganization(unit, body.name)
+      if (principal.kind === 'user') await addMember(unit, made.id, principal.userId, 'owner')
+      request.auditNote = { orgIds: [made.id] }
+      return reply.code(201).send(made)
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'GET',
+    url: '/v1/orgs/:org_id',
+    schema: {
+      operationId: 'get_organization',
+      summary: 'Get an organization.',
+      tags,
+      response: { 200: Organization, '4xx': ErrorResponse },
+    },
+    handler: ({ principal, db }) => getOrganization(db, principal.orgId, principal.role),
+  })
+
+  app.route<{ Params: Params; Body: OrganizationChange }>({
+    method: 'PATCH',
+    url: '/v1/orgs/:org_id',
+    config: { access: 'admin' },
+    schema: {
+      operationId: 'update_organization',
+      summary: 'Rename an organization, or change how long it keeps sessions.',
+      tags,
+      body: OrganizationChange,
+      response: { 200: Organization, '4xx': ErrorResponse },
+    },
+    async handler(request) {
+      const { principal, body, db: unit } = request
+      const { orgId, role } = principal
+      const { retention_days } = body
+      const daysMin = node.config.AUDIT_RETENTION_DAYS_MIN
+      if (retention_days && retention_days < daysMin) {
+        throw new ApiError('retention_too_short', String(daysMin))
+      }
+      await updateOrganization(unit, orgId, body)
+      if (retention_days !== undefined) request.auditNote = { details: { retention_days } }
+      return getOrganization(unit, orgId, role)
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'DELETE',
+    url: '/v1/orgs/:org_id',
+    config: { access: 'admin' },
+    schema: {
+      operationId: 'delete_organization',
+      summary: 'Delete an organization for good, with all that belongs to it. For its owners.',
+      tags,
+      response: { '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      if (request.principal.role !== 'owner') throw new ApiError('forbidden', 'owner')
+      await removeOrganization(request, request.principal.orgId)
+      return reply.code(204).send()
+    },
+  })
+
+  operatorRoutes(api)
+  memberRoutes(api)
+  invitationRoutes(api)
+}

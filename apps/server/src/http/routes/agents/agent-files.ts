@@ -1,0 +1,63 @@
+import { Agent, ErrorResponse, ExportAgentQuery, NewAgent } from '@outlast/contract'
+import { checkClientTools } from '../../../capabilities/client-tools.ts'
+import { masked, withoutSecrets } from '../../../capabilities/masking.ts'
+import { parseId } from '../../../ids.ts'
+import { getAgent } from '../../../store/models/agents.ts'
+import type { Api } from '../../core/api.ts'
+import { parseTextBodies, storable } from '../../core/body.ts'
+import { fitting } from '../../core/validate.ts'
+import { readAgentFile } from './agent-files/read.ts'
+import { dispositionOf, formats } from './agent-files/write.ts'
+import { checkAgent, checkRoom, postAgent } from './agents.ts'
+
+const tags = ['agents']
+const fileBytesMax = 3 * 1024 * 1024
+
+/** Agents as files. Await it: what reads any body as text is for one route alone. */
+export async function agentFileRoutes({ app, node }: Api): Promise<void> {
+  app.route<{ Params: { agent_id: string }; Querystring: ExportAgentQuery }>({
+    method: 'GET',
+    url: '/v1/agents/:agent_id/export',
+    schema: {
+      operationId: 'export_agent',
+      summary: 'An agent as a file that can be imported: Markdown with front matter, YAML or JSON.',
+      tags,
+      querystring: ExportAgentQuery,
+      produces: Object.values(formats).map(({ type }) => type),
+      response: { '4xx': ErrorResponse },
+    },
+    async handler({ params, query, principal, db }, reply) {
+      const agent = await getAgent(db, principal.orgId, parseId('agent', params.agent_id))
+      const { type, ending, write } = formats[query.format ?? 'markdown']
+      reply.header('content-type', `${type}; charset=utf-8`)
+      reply.header('content-disposition', dispositionOf(agent.name, ending))
+      const open = withoutSecrets(node.capabilities, agent.capabilities)
+      return reply.send(write({ ...agent, capabilities: open }))
+    },
+  })
+
+  await app.register(async (scope) => {
+    parseTextBodies(scope)
+    scope.route<{ Body: string | undefined }>({
+      method: 'POST',
+      url: '/v1/agents/import',
+      bodyLimit: fileBytesMax,
+      schema: {
+        operationId: 'import_agent',
+        summary:
+          'Create an agent from a file, or replace the one whose id it gives: Markdown with front matter, YAML, JSON, or only a prompt. Any Content-Type will do.',
+        tags,
+        consumes: ['text/plain', 'text/markdown', 'application/yaml'],
+        response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
+      },
+      preHandler: checkRoom(node),
+      async handler({ body = '', principal: { orgId }, db }, reply) {
+        const agent = fitting(NewAgent, storable(readAgentFile(body)))
+        await checkAgent(node, { db, orgId }, agent)
+        const tools = checkClientTools(agent.tools)
+        const saved = await postAgent(db, orgId, { ...agent, tools })
+        return reply.code(saved.created ? 201 : 200).send(masked(node.capabilities, saved.agent))
+      },
+    })
+  })
+}

@@ -1,0 +1,152 @@
+import { ApiError } from '../../../../errors.ts'
+import { broken, linesIn, type Place, placeIn } from './broken.ts'
+import { readYaml, type YamlFile } from './yaml.ts'
+
+type Values = Record<string, unknown>
+
+const keys = [
+  'id',
+  'name',
+  'description',
+  'default_model_id',
+  'tags',
+  'capabilities',
+  'tools',
+  'system_prompt',
+]
+const similarKeysMax = 100
+
+/**
+ * Reads an agent out of a file: Markdown with front matter, JSON, YAML, or else text that is its prompt.
+ * Contract: gives the fields of a new agent, their values not yet checked; throws 400 with the place for a file that is
+ * clearly one of the first three, and broken.
+ */
+export function readAgentFile(file: string): Values {
+  const begin = file.lastIndexOf('\n', file.search(/\S/)) + 1
+  const text = file.slice(begin)
+  const firstLine = linesIn(file.slice(0, begin)) + 1
+  return (
+    fromFrontMatter(text, firstLine) ??
+    fromJson(text, firstLine) ??
+    fromYaml(text, firstLine) ??
+    agentOf({}, textOf(text))
+  )
+}
+
+/** Text as a file carries it: without space around it, and with the line breaks of Unix. */
+export const textOf = (text: string) => text.replaceAll('\r\n', '\n').trim()
+
+function fromFrontMatter(text: string, firstLine: number): Values | undefined {
+  const opening = /^---[ \t]*\r?\n/.exec(text)?.[0]
+  if (!opening) return undefined
+  const rest = text.slice(opening.length - 1)
+  const end = /\n---[ \t]*(?:\r?\n|$)/.exec(rest)
+  if (!end) {
+    throw broken('the front matter that begins here has no end: a line ---.', {
+      line: firstLine,
+      column: 1,
+    })
+  }
+  const { value, placeOf } = readMapping(rest.slice(1, end.index + 1), firstLine + 1)
+  return agentOf(value, textOf(rest.slice(end.index + end[0].length)), placeOf)
+}
+
+/** Front matter. As JSON, which is YAML too, it may be of any size. */
+function readMapping(text: string, firstLine: number) {
+  const { value, placeOf } = readFlow(text) ?? readYaml(text, firstLine)
+  if (value === null) return { value: {}, placeOf }
+  if (isMapping(value)) return { value, placeOf }
+  throw broken('the front matter is not a list of keys and values.', { line: firstLine, column: 1 })
+}
+
+function readFlow(text: string): YamlFile | undefined {
+  if (!/^\s*\{/.test(text)) return undefined
+  try {
+    return { value: JSON.parse(text), placeOf: () => undefined }
+  } catch {
+    return undefined
+  }
+}
+
+const isMapping = (value: unknown): value is Values =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function fromJson(text: string, firstLine: number): Values | undefined {
+  if (!/^\s*\{\s*["}]/.test(text)) return undefined
+  try {
+    return agentOf(JSON.parse(text), '')
+  } catch (error) {
+    if (error instanceof ApiError) throw error
+    throw broken('the JSON is not valid.', placeOfJsonError(error as Error, text, firstLine))
+  }
+}
+
+function placeOfJsonError({ message }: Error, text: string, firstLine: number): Place {
+  const end = text.trimEnd().length
+  const found = / at position (\d+)/.exec(message)
+  return placeIn(text, found ? Math.min(Number(found[1]), end) : end, firstLine)
+}
+
+/** Text that begins with a key is tried as YAML; without a name and a prompt it is a prompt that looks like it. */
+function fromYaml(text: string, firstLine: number): Values | undefined {
+  const comments = /^(?:[^\S\n]*(?:#[^\n]*)?\n)*/.exec(text)![0]
+  const first = /^[ \t]*(?:\{[ \t]*)?(["']?)([\w-]+)\1[ \t]*:(?:\s|$)/.exec(
+    text.slice(comments.length),
+  )
+  if (!first) return undefined
+  const isMeant = keys.includes(first[2]!) || /\n(?:name|system_prompt):/.test(text)
+  try {
+    const { value, placeOf } = readYaml(text, firstLine)
+    const isAgent = isMapping(value) && ('name' in value || 'system_prompt' in value)
+    return isAgent || (isMeant && isMapping(value)) ? agentOf(value, '', placeOf) : undefined
+  } catch (error) {
+    if (isMeant) throw error
+    return undefined
+  }
+}
+
+function agentOf(values: Values, body: string, placeOf?: YamlFile['placeOf']): Values {
+  refuseMisspelt(values, placeOf)
+  const given = keys.filter((key) => Object.hasOwn(values, key) && values[key] !== null)
+  const agent = Object.fromEntries(given.map((key) => [key, values[key]]))
+  agent.name ??= displayNameIn(values) ?? defaultName(new Date())
+  if (body !== '') agent.system_prompt = body
+  if (agent.system_prompt === undefined || agent.system_prompt === '') {
+    const message = 'is required'
+    throw new ApiError('system_prompt_required', undefined, [{ path: 'system_prompt', message }])
+  }
+  if (Array.isArray(agent.capabilities)) {
+    agent.capabilities = agent.capabilities.map((use) =>
+      typeof use === 'string' ? { ref: use } : use,
+    )
+  }
+  return agent
+}
+
+/** Keys of other programs are passed over; ours in another spelling would be lost without a word. */
+function refuseMisspelt(values: Values, placeOf?: YamlFile['placeOf']) {
+  for (const key of Object.keys(values).slice(0, similarKeysMax)) {
+    const meant = keys.includes(key) ? undefined : keys.find((one) => plain(one) === plain(key))
+    if (!meant) continue
+    const message = `${key} is not a key of an agent: it is called ${meant}.`
+    const place = placeOf?.(key)
+    if (place) throw broken(message, place)
+    throw new ApiError('invalid_agent_file', message, [{ path: key, message }])
+  }
+}
+
+const plain = (key: string) =>
+  key
+    .toLowerCase()
+    .replace(/[\s_-]/g, '')
+    .replace(/s$/, '')
+
+function displayNameIn({ display_name: name }: Values) {
+  return typeof name === 'string' && name !== '' ? name : undefined
+}
+
+/** `agent-20260131-235959`, in UTC. */
+function defaultName(now: Date): string {
+  const [date, time] = now.toISOString().split(/[T.]/) as [string, string]
+  return `agent-${date.replaceAll('-', '')}-${time.replaceAll(':', '')}`
+}

@@ -1,0 +1,318 @@
+import {
+  Agent,
+  AgentChange,
+  AgentPage,
+  AgentQuery,
+  type CapabilityUse,
+  type ClientTool,
+  DeleteAgentQuery,
+  ErrorResponse,
+  NewAgent,
+  Preview,
+  PreviewAgent,
+} from '@outlast/contract'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { checkCombination, checkUses } from '../../../capabilities/catalog.ts'
+import {
+  checkClientTools,
+  checkNarrowerTools,
+  clientToolsOf,
+} from '../../../capabilities/client-tools.ts'
+import { isMasked, masked, unmasked } from '../../../capabilities/masking.ts'
+import { capabilitiesFor } from '../../../capabilities/mcp.ts'
+import { ApiError, invalidAt } from '../../../errors.ts'
+import { parseId } from '../../../ids.ts'
+import { modelScope } from '../../../providers/keys.ts'
+import type { Node } from '../../../runtime/node.ts'
+import type { Db } from '../../../store/database.ts'
+import {
+  archiveAgent,
+  countAgents,
+  createAgent,
+  deleteAgent,
+  findAgent,
+  getAgent,
+  listAgents,
+  lockAgent,
+  type Saved,
+  saveAgent,
+  updateAgent,
+} from '../../../store/models/agents.ts'
+import { checkModel } from '../../../store/models/models.ts'
+import type { Api } from '../../core/api.ts'
+import { checkMatch, tell } from '../../core/if-match.ts'
+import { sendList } from '../../core/list.ts'
+import { previewOf } from './preview.ts'
+
+type Params = { agent_id: string }
+type Choices = {
+  capabilities?: CapabilityUse[] | null
+  default_model_id?: string | null
+  tools?: ClientTool[] | null
+}
+
+const tags = ['agents']
+
+type Where = { db: Db; orgId: string }
+
+/** Refuses capabilities and a model that an agent could not work with. */
+export async function checkAgent(
+  node: Node,
+  { db, orgId }: Where,
+  { capabilities, default_model_id: model, tools }: Choices,
+): Promise<void> {
+  const uses = capabilities ?? []
+  // In the transaction that it is one with: none waits for a second connection.
+  const clientTools = checkClientTools(tools)
+  const list = await capabilitiesFor({ ...node, db }, orgId, { uses, clientTools })
+  checkUses(list, uses)
+  checkCombination(list, { agentUses: uses, sessionUses: [], clientTools })
+  if (model) await checkModel(db, modelScope(node.config, orgId), model, 'default_model_id')
+}
+
+/** Contract: throws 403 `forbidden` when a caller without admin access changes how long sessions are kept. */
+async function checkRetention(
+  { db, principal }: Pick<FastifyRequest, 'db' | 'principal'>,
+  id: string | null | undefined,
+  { retention_days }: Pick<NewAgent, 'retention_days'>,
+) {
+  if (retention_days === undefined || principal.level === 'admin') return
+  const known = id ? await findAgent(db, principal.orgId, id) : undefined
+  if (retention_days !== (known?.retention_days ?? null)) throw new ApiError('forbidden', 'admin')
+}
+
+/**
+ * Checks before the transaction of a request begins that its organization may store more.
+ * Contract: throws 403 `quota_exceeded`.
+ */
+export const checkRoom =
+  ({ quotas }: Node) =>
+  async ({ principal, headers, db }: Pick<FastifyRequest, 'principal' | 'headers' | 'db'>) =>
+    quotas.checkStorage(db, principal.orgId, Number(headers['content-length'] ?? 0))
+
+/** Creates an agent, or replaces the one whose id is given. */
+export async function postAgent(db: Db, orgId: string, agent: NewAgent): Promise<Saved> {
+  const { id } = agent
+  if (id) return saveAgent(db, orgId, { ...agent, id })
+  return { agent: await createAgent(db, orgId, agent), created: true }
+}
+
+export function agentRoutes({ app, node }: Api): void {
+  const { capabilities } = node
+
+  const shown = (agent: Agent) => masked(capabilities, agent)
+
+  const send = (reply: FastifyReply, agent: Agent) => tell(reply, agent).send(shown(agent))
+
+  /** With `If-Match` nothing is changed that somebody else changed after it was read. */
+  async function checkVersion(
+    request: Pick<FastifyRequest, 'headers' | 'db' | 'principal'>,
+    id: string,
+  ) {
+    if (request.headers['if-match'] === undefined) return
+    checkMatch(request, `Agent ${id}`, await lockAgent(request.db, request.principal.orgId, id))
+  }
+
+  /** A body with the secrets that it sends back masked, which the agent has; refused where it could not work. */
+  async function checked<B extends Choices>(
+    where: Where,
+    id: string | null | undefined,
+    body: B,
+  ): Promise<B> {
+    const whole = await withSecrets(where, id, body)
+    await checkAgent(node, where, whole)
+    return whole.tools ? { ...whole, tools: checkClientTools(whole.tools) } : whole
+  }
+
+  async function withSecrets<B extends Choices>(
+    { db, orgId }: Where,
+    id: string | null | undefined,
+    body: B,
+  ) {
+    const uses = body.capabilities
+    if (!uses || !isMasked(capabilities, uses)) return body
+    const known = id ? await findAgent(db, orgId, id) : undefined
+    return { ...body, capabilities: unmasked(capabilities, uses, known?.capabilities ?? []) }
+  }
+
+  /** What is changed has to go with what stays. */
+  async function checkTogether({ db, orgId }: Where, id: string, change: Choices) {
+    const agent = await getAgent(db, orgId, id)
+    const uses = change.capabilities ?? agent.capabilities
+    const clientTools = change.tools ?? agent.tools ?? []
+    checkCombination(capabilities, { agentUses: uses, sessionUses: [], clientTools })
+  }
+
+  app.route<{ Querystring: AgentQuery }>({
+    method: 'GET',
+    url: '/v1/agents',
+    schema: {
+      operationId: 'list_agents',
+      summary: 'List the active agents, or with `include_archived` all, newest first.',
+      tags,
+      querystring: AgentQuery,
+      response: { 200: AgentPage, '4xx': ErrorResponse },
+    },
+    async handler({ query, principal: { orgId }, db }, reply) {
+      const all = query.include_archived ?? false
+      return sendList(reply, query, {
+        async *batches(range) {
+          for await (const agents of listAgents(db, orgId, { ...range, all })) {
+            yield agents.map(shown)
+          }
+        },
+        count: () => countAgents(db, orgId, all),
+      })
+    },
+  })
+
+  app.route<{ Body: NewAgent }>({
+    method: 'POST',
+    url: '/v1/agents',
+    schema: {
+      operationId: 'create_agent',
+      summary: 'Create an agent, or replace the one whose id is given.',
+      tags,
+      body: NewAgent,
+      response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
+    },
+    preHandler: checkRoom(node),
+    async handler(request, reply) {
+      const { body, db } = request
+      const { orgId } = request.principal
+      await checkRetention(request, body.id, body)
+      const { agent, created } = await postAgent(
+        db,
+        orgId,
+        await checked({ db, orgId }, body.id, body),
+      )
+      return send(reply.code(created ? 201 : 200), agent)
+    },
+  })
+
+  app.route<{ Body: PreviewAgent }>({
+    method: 'POST',
+    url: '/v1/agents/preview',
+    config: { access: 'read', unaudited: true },
+    schema: {
+      operationId: 'preview_agent',
+      summary: 'Show what a model would be given by an agent, without creating it.',
+      tags,
+      body: PreviewAgent,
+      response: { 200: Preview, '4xx': ErrorResponse },
+    },
+    async handler({ body, principal: { orgId }, db }) {
+      const { session } = body
+      await checkAgent(node, { db, orgId }, body)
+      const uses = body.capabilities ?? []
+      const more = session?.capabilities ?? []
+      const tools = checkClientTools(body.tools)
+      const sessionTools = checkClientTools(session?.tools, 'session/tools')
+      checkNarrowerTools(tools, sessionTools, 'session/tools')
+      const clientTools = clientToolsOf(tools, sessionTools)
+      const named = { uses: [...uses, ...more], clientTools }
+      const list = await capabilitiesFor({ ...node, db }, orgId, named)
+      checkUses(list, more, 'session/capabilities')
+      checkCombination(list, {
+        agentUses: uses,
+        sessionUses: more,
+        clientTools,
+        path: 'session/capabilities',
+      })
+      const models = modelScope(node.config, orgId)
+      if (session?.model_id) await checkModel(db, models, session.model_id, 'session/model_id')
+      return previewOf({ ...node, db }, orgId, {
+        prompt: body.system_prompt ?? '',
+        agentUses: uses,
+        sessionUses: more,
+        clientTools,
+        models: [session?.model_id, body.default_model_id],
+      })
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'GET',
+    url: '/v1/agents/:agent_id',
+    schema: {
+      operationId: 'get_agent',
+      summary: 'Get an agent, archived or not.',
+      tags,
+      response: { 200: Agent, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal, db }, reply) {
+      return send(reply, await getAgent(db, principal.orgId, parseId('agent', params.agent_id)))
+    },
+  })
+
+  app.route<{ Params: Params; Body: NewAgent }>({
+    method: 'PUT',
+    url: '/v1/agents/:agent_id',
+    config: { ifMatch: true },
+    schema: {
+      operationId: 'put_agent',
+      summary: 'Create an agent under an id, or replace the one that has it.',
+      tags,
+      body: NewAgent,
+      response: { 200: Agent, 201: Agent, '4xx': ErrorResponse },
+    },
+    preHandler: checkRoom(node),
+    async handler(request, reply) {
+      const { params, principal, body, db } = request
+      const { orgId } = principal
+      const id = parseId('agent', params.agent_id)
+      if (body.id && body.id !== id) throw invalidAt('id', 'is not the id of the path')
+      await checkRetention(request, id, body)
+      const whole = await checked({ db, orgId }, id, body)
+      await checkVersion(request, id)
+      const { agent, created } = await saveAgent(db, orgId, { ...whole, id })
+      return send(reply.code(created ? 201 : 200), agent)
+    },
+  })
+
+  app.route<{ Params: Params; Body: AgentChange }>({
+    method: 'PATCH',
+    url: '/v1/agents/:agent_id',
+    config: { ifMatch: true },
+    schema: {
+      operationId: 'update_agent',
+      summary: 'Change an agent; the status "active" restores it.',
+      tags,
+      body: AgentChange,
+      response: { 200: Agent, '4xx': ErrorResponse },
+    },
+    preHandler: checkRoom(node),
+    async handler(request, reply) {
+      const { params, principal, body, db } = request
+      const { orgId } = principal
+      const id = parseId('agent', params.agent_id)
+      await checkRetention(request, id, body)
+      const change = await checked({ db, orgId }, id, body)
+      if (change.tools || change.capabilities) await checkTogether({ db, orgId }, id, change)
+      await checkVersion(request, id)
+      return send(reply, await updateAgent(db, { orgId, id }, change))
+    },
+  })
+
+  app.route<{ Params: Params; Querystring: DeleteAgentQuery }>({
+    method: 'DELETE',
+    url: '/v1/agents/:agent_id',
+    schema: {
+      operationId: 'delete_agent',
+      summary:
+        'Archive an agent. Its sessions go on. With `permanent`, delete an archived agent that has no sessions.',
+      tags,
+      querystring: DeleteAgentQuery,
+      response: { '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      const { params, query, principal, db } = request
+      const id = parseId('agent', params.agent_id)
+      if (query.permanent) {
+        request.auditNote = { details: { permanent: true } }
+        await deleteAgent(db, principal.orgId, id)
+      } else await archiveAgent(db, principal.orgId, id)
+      return reply.code(204).send()
+    },
+  })
+}

@@ -1,0 +1,57 @@
+import { CapabilityInfo, CapabilityPage, ErrorResponse, PageQuery } from '@outlast/contract'
+import { describeCapability } from '../../../capabilities/catalog.ts'
+import { serverIdOf } from '../../../capabilities/mcp/ref.ts'
+import { describeServers } from '../../../capabilities/mcp.ts'
+import { ApiError } from '../../../errors.ts'
+import { findMcpServers, listActiveMcpServers } from '../../../store/models/mcp-servers.ts'
+import type { Api } from '../../core/api.ts'
+import { listed, rangeOf } from '../../core/page.ts'
+
+const tags = ['capabilities']
+
+export function capabilityRoutes({ app, node }: Api): void {
+  const own = node.capabilities.map(describeCapability)
+
+  app.route<{ Querystring: PageQuery }>({
+    method: 'GET',
+    url: '/v1/capabilities',
+    schema: {
+      operationId: 'list_capabilities',
+      summary: 'List what agents and sessions can be given, by id.',
+      tags,
+      querystring: PageQuery,
+      response: { 200: CapabilityPage, '4xx': ErrorResponse },
+    },
+    async handler({ query, principal: { orgId }, db }) {
+      const servers = describeServers(await listActiveMcpServers(db, orgId), node)
+      const all = [...own, ...servers.map(describeCapability)].sort((one, other) =>
+        one.id < other.id ? -1 : 1,
+      )
+      const { offset, limit } = rangeOf(query)
+      const end = query.limit === undefined ? all.length : offset + limit
+      const data = all.slice(offset, end)
+      const shown = query.limit === undefined ? Math.max(data.length, 1) : limit
+      return listed({ data, total: all.length }, { offset, limit: shown })
+    },
+  })
+
+  app.route<{ Params: { capability_id: string } }>({
+    method: 'GET',
+    url: '/v1/capabilities/:capability_id',
+    schema: {
+      operationId: 'get_capability',
+      summary: 'Get a capability with its tools and the schema of its config.',
+      tags,
+      response: { 200: CapabilityInfo, '4xx': ErrorResponse },
+    },
+    async handler({ params: { capability_id: ref }, principal: { orgId }, db }) {
+      const id = serverIdOf(ref)
+      const servers = id === undefined ? [] : await findMcpServers(db, orgId, [id])
+      const active = servers.filter(({ status }) => status === 'active')
+      const [server] = describeServers(active, node).map(describeCapability)
+      const found = server ?? own.find((one) => one.id === ref)
+      if (!found) throw new ApiError('not_found', 'Capability')
+      return found
+    },
+  })
+}

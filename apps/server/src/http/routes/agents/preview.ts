@@ -1,0 +1,37 @@
+import type { CapabilityUse, ClientTool, Preview } from '@outlast/contract'
+import { assemble, describeAgent } from '../../../capabilities/catalog.ts'
+import { masked } from '../../../capabilities/masking.ts'
+import { capabilitiesFor } from '../../../capabilities/mcp.ts'
+import { modelScope } from '../../../providers/keys.ts'
+import type { Node } from '../../../runtime/node.ts'
+import type { Db } from '../../../store/database.ts'
+import { findModelRoute } from '../../../store/models/models.ts'
+
+type Previewed = {
+  prompt: string
+  agentUses: readonly CapabilityUse[]
+  sessionUses: readonly CapabilityUse[]
+  clientTools: readonly ClientTool[]
+  /** Models that may be asked, in order; the organization's default is behind them all. */
+  models: (string | null | undefined)[]
+}
+
+/** What the next turn would give to a model, put together as it would be. */
+export async function previewOf(
+  node: Omit<Node, 'db'> & { db: Db },
+  orgId: string,
+  { prompt, agentUses, sessionUses, clientTools, models }: Previewed,
+): Promise<Preview> {
+  const uses = [...agentUses, ...sessionUses]
+  const capabilities = await capabilitiesFor(node, orgId, { uses, clientTools, fresh: true })
+  const parts = { agentPrompt: prompt, agentUses, sessionUses, clientTools }
+  const agent = assemble(capabilities, parts)
+  const wanted = models.filter((id) => typeof id === 'string')
+  const route = await findModelRoute(node.db, modelScope(node.config, orgId), wanted)
+  const { id, model_id, provider_id, provider_type } = route ?? {}
+  const described = describeAgent(agent, clientTools)
+  return {
+    ...masked(capabilities, described),
+    model: route ? ({ id, model_id, provider_id, provider_type } as Preview['model']) : null,
+  }
+}

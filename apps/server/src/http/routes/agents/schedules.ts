@@ -1,0 +1,294 @@
+import {
+  ErrorResponse,
+  Execution,
+  ExecutionPage,
+  ExecutionQuery,
+  NewSchedule,
+  Schedule,
+  ScheduleChange,
+  SchedulePage,
+  ScheduleQuery,
+  ScheduleStats,
+  Triggered,
+} from '@outlast/contract'
+import { isTimeZone } from '../../../capabilities/time-zone.ts'
+import { ApiError, invalidAt } from '../../../errors.ts'
+import { parseUuid } from '../../../ids.ts'
+import { modelScope } from '../../../providers/keys.ts'
+import { checkInterval, firstAfter, readCron } from '../../../runtime/schedules/cron.ts'
+import { checkRetryPolicy, checkTarget } from '../../../runtime/schedules/targets.ts'
+import { triggerSchedule } from '../../../runtime/schedules/trigger.ts'
+import { atomically, type Db } from '../../../store/database.ts'
+import {
+  getExecution,
+  listExecutions,
+  readStats,
+} from '../../../store/schedules/schedule-executions.ts'
+import {
+  countSchedules,
+  createSchedule,
+  deleteSchedule,
+  getSchedule,
+  holdSchedule,
+  listSchedules,
+  readNow,
+  type ScheduleFields,
+  updateSchedule,
+} from '../../../store/schedules/schedules.ts'
+import type { Api } from '../../core/api.ts'
+import { listed, rangeOf } from '../../core/page.ts'
+
+type Params = { schedule_id: string }
+
+const tags = ['durable']
+const idIn = ({ schedule_id }: Params) => parseUuid('schedule', schedule_id)
+
+export function scheduleRoutes({ app, node }: Api): void {
+  const { config } = node
+  const intervalSeconds = config.AUTH_MODE === 'none' ? 1 : config.SCHEDULE_INTERVAL_MIN_SECONDS
+  const whereOf = (db: Db, orgId: string) => ({
+    db,
+    orgId,
+    models: modelScope(config, orgId),
+    intervalSeconds,
+  })
+
+  app.route<{ Querystring: ScheduleQuery }>({
+    method: 'GET',
+    url: '/v1/durable/schedules',
+    schema: {
+      operationId: 'list_schedules',
+      summary: 'List the schedules, newest first.',
+      tags,
+      querystring: ScheduleQuery,
+      response: { 200: SchedulePage, '4xx': ErrorResponse },
+    },
+    async handler({ query, principal, db }) {
+      const range = rangeOf(query)
+      return listed(await listSchedules(db, principal.orgId, { ...query, ...range }), range)
+    },
+  })
+
+  app.route<{ Body: NewSchedule }>({
+    method: 'POST',
+    url: '/v1/durable/schedules',
+    schema: {
+      operationId: 'create_schedule',
+      summary: 'Let an agent do something by the clock.',
+      tags,
+      body: NewSchedule,
+      response: { 201: Schedule, '4xx': ErrorResponse },
+    },
+    async handler({ body, principal: { orgId }, db }, reply) {
+      const max = node.config.SCHEDULES_MAX
+      const fields = await fieldsOf(whereOf(db, orgId), body)
+      if (max > 0 && (await countSchedules(db, orgId)) >= max) {
+        throw new ApiError('schedule_limit', String(max))
+      }
+      return reply.code(201).send(await createSchedule(db, orgId, fields))
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'GET',
+    url: '/v1/durable/schedules/:schedule_id',
+    schema: {
+      operationId: 'get_schedule',
+      summary: 'Get a schedule.',
+      tags,
+      response: { 200: Schedule, '4xx': ErrorResponse },
+    },
+    handler: ({ params, principal, db }) => getSchedule(db, principal.orgId, idIn(params)),
+  })
+
+  app.route<{ Params: Params; Body: ScheduleChange }>({
+    method: 'PATCH',
+    url: '/v1/durable/schedules/:schedule_id',
+    schema: {
+      operationId: 'update_schedule',
+      summary: 'Change a schedule. When it is due next is found anew.',
+      tags,
+      body: ScheduleChange,
+      response: { 200: Schedule, '4xx': ErrorResponse },
+    },
+    handler({ params, body, principal: { orgId }, db }) {
+      const id = idIn(params)
+      return atomically(db, async (db) => {
+        const held = await holdSchedule(db, orgId, id)
+        return updateSchedule(db, { orgId, id }, await changesOf(whereOf(db, orgId), held, body))
+      })
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'DELETE',
+    url: '/v1/durable/schedules/:schedule_id',
+    schema: {
+      operationId: 'delete_schedule',
+      summary: 'Delete a schedule with its executions. A turn that one began goes on.',
+      tags,
+      response: { '4xx': ErrorResponse },
+    },
+    async handler({ params, principal, db }, reply) {
+      await deleteSchedule(db, principal.orgId, idIn(params))
+      return reply.code(204).send()
+    },
+  })
+
+  actionRoutes({ app, node })
+  executionRoutes({ app, node })
+}
+
+type Routes = Pick<Api, 'app' | 'node'>
+
+function actionRoutes({ app, node }: Routes): void {
+  for (const [action, enabled, summary] of [
+    ['pause', false, 'Pause a schedule: it is not due any more.'],
+    ['resume', true, 'Resume a schedule from now on: what it missed meanwhile is gone.'],
+  ] as const) {
+    app.route<{ Params: Params }>({
+      method: 'POST',
+      url: `/v1/durable/schedules/:schedule_id/${action}`,
+      config: { whenFull: !enabled },
+      schema: {
+        operationId: `${action}_schedule`,
+        summary,
+        tags,
+        response: { 200: Schedule, '4xx': ErrorResponse },
+      },
+      handler({ params, principal: { orgId }, db }) {
+        const id = idIn(params)
+        return atomically(db, async (db) => {
+          const held = await holdSchedule(db, orgId, id)
+          const next = enabled ? await nextOf(db, held) : null
+          const change = { enabled, next_trigger_at: next, paused_reason: null }
+          return updateSchedule(db, { orgId, id }, change)
+        })
+      },
+    })
+  }
+
+  app.route<{ Params: Params }>({
+    method: 'POST',
+    url: '/v1/durable/schedules/:schedule_id/trigger',
+    schema: {
+      operationId: 'trigger_schedule',
+      summary: 'Run a schedule now, paused or not, beside its times.',
+      tags,
+      response: { 200: Triggered, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal: { orgId }, db, committed }) {
+      const id = idIn(params)
+      const { executionId, publish } = await atomically(db, async (db) => {
+        const schedule = await holdSchedule(db, orgId, id)
+        return triggerSchedule(node, db, { orgId, schedule })
+      })
+      committed.push(publish)
+      return { execution_id: executionId }
+    },
+  })
+}
+
+function executionRoutes({ app }: Routes): void {
+  app.route<{ Params: Params; Querystring: ExecutionQuery }>({
+    method: 'GET',
+    url: '/v1/durable/schedules/:schedule_id/executions',
+    schema: {
+      operationId: 'list_schedule_executions',
+      summary: 'List the executions of a schedule, newest first.',
+      tags,
+      querystring: ExecutionQuery,
+      response: { 200: ExecutionPage, '4xx': ErrorResponse },
+    },
+    async handler({ params, query, principal: { orgId }, db }) {
+      const { id: scheduleId } = await getSchedule(db, orgId, idIn(params))
+      const range = rangeOf(query)
+      const of = { orgId, scheduleId }
+      return listed(await listExecutions(db, of, { ...query, ...range }), range)
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'GET',
+    url: '/v1/durable/schedules/:schedule_id/stats',
+    schema: {
+      operationId: 'get_schedule_stats',
+      summary: 'Count what came of the executions of a schedule.',
+      tags,
+      response: { 200: ScheduleStats, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal: { orgId }, db }) {
+      const { id: scheduleId } = await getSchedule(db, orgId, idIn(params))
+      return readStats(db, { orgId, scheduleId })
+    },
+  })
+
+  app.route<{ Params: { execution_id: string } }>({
+    method: 'GET',
+    url: '/v1/durable/executions/:execution_id',
+    schema: {
+      operationId: 'get_execution',
+      summary: 'Get an execution of a schedule.',
+      tags,
+      response: { 200: Execution, '4xx': ErrorResponse },
+    },
+    handler: ({ params, principal, db }) =>
+      getExecution(db, principal.orgId, parseUuid('execution', params.execution_id)),
+  })
+}
+
+type Where = Parameters<typeof checkTarget>[0] & { intervalSeconds: number }
+type Clock = Pick<Schedule, 'cron_expression' | 'timezone'>
+
+/** When it is due next. Contract: throws 400 for a zone or expression that nobody knows, and for one without a time. */
+async function nextOf(
+  db: Db,
+  { cron_expression, timezone }: Clock,
+  intervalSeconds = 1,
+): Promise<string> {
+  if (/^[+-]/.test(timezone) || !isTimeZone(timezone)) {
+    throw invalidAt('timezone', 'is not a known time zone')
+  }
+  const times = readCron(cron_expression, timezone)
+  const next = firstAfter(times, await readNow(db))
+  if (intervalSeconds > 1) checkInterval(times, next, intervalSeconds)
+  return next
+}
+
+async function fieldsOf(where: Where, body: NewSchedule): Promise<ScheduleFields> {
+  const { timezone = 'UTC', enabled = true } = body
+  const next = await nextOf(where.db, { ...body, timezone }, where.intervalSeconds)
+  return {
+    name: body.name,
+    description: body.description ?? null,
+    cron_expression: body.cron_expression,
+    timezone,
+    target: await checkTarget(where, body.target),
+    enabled,
+    catch_up_missed: body.catch_up_missed ?? false,
+    max_catch_up: body.max_catch_up ?? null,
+    max_concurrent: body.max_concurrent ?? null,
+    retry_policy: checkRetryPolicy(body.retry_policy),
+    next_trigger_at: enabled ? next : null,
+  }
+}
+
+/** What a change makes of a schedule. Only a new clock, and being enabled, make it due at another time. */
+async function changesOf(where: Where, held: Schedule, body: ScheduleChange) {
+  const { target, retry_policy, ...rest } = body
+  const given = Object.entries(rest).filter(([, value]) => value != null)
+  const change = Object.fromEntries(given) as Omit<ScheduleChange, 'target'>
+  const { enabled, ...clock } = { ...held, ...change } as Schedule
+  const isNewClock = change.cron_expression !== undefined || change.timezone !== undefined
+  const isAnew = isNewClock || enabled !== held.enabled
+  // A paused schedule's new clock has to be one too.
+  const interval = isNewClock ? where.intervalSeconds : 1
+  const next = isNewClock || (isAnew && enabled) ? await nextOf(where.db, clock, interval) : null
+  return {
+    ...(change as Partial<ScheduleFields>),
+    ...(target != null && { target: await checkTarget(where, target) }),
+    ...(retry_policy != null && { retry_policy: checkRetryPolicy(retry_policy) }),
+    ...(isAnew && { next_trigger_at: enabled ? next : null }),
+    ...(change.enabled != null && { paused_reason: null }),
+  }
+}

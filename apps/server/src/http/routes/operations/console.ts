@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Api } from '../../core/api.ts'
+
+const folder = fileURLToPath(new URL('../../../../../console/dist/', import.meta.url))
+
+const types: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml; charset=utf-8',
+  '.woff2': 'font/woff2',
+}
+
+/** Where the console has screens; each is the one page, which looks at the address itself. */
+const screens = [
+  '/',
+  '/sessions/*',
+  '/agents',
+  '/agents/*',
+  '/capabilities',
+  '/capabilities/*',
+  '/providers',
+  '/providers/*',
+  '/mcp-servers',
+  '/mcp-servers/*',
+  '/schedules',
+  '/schedules/*',
+  '/operations',
+  '/settings',
+  '/settings/*',
+]
+
+/**
+ * The page loads and calls nothing but this server, runs no inline code and stands in no frame. Styles that its components
+ * write carry the nonce that the page was given.
+ */
+const policyOf = (nonce: string) =>
+  [
+    "default-src 'none'",
+    "script-src 'self'",
+    `style-src 'self' 'nonce-${nonce}'`,
+    "connect-src 'self'",
+    "img-src 'self' data: blob: https:",
+    "font-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+
+/** Where the page has its nonce. */
+const noncePlace = '__NONCE__'
+
+const headers = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+}
+
+/** Their names say what is in them, so they never change. */
+const forGood = 'public, max-age=31536000, immutable'
+
+type Encoding = 'br' | 'gzip' | 'identity'
+
+const suffixes: Record<Encoding, string> = { br: '.br', gzip: '.gz', identity: '' }
+
+/** The console, as it was built, from memory. Contract: without a build there is none, and all else works. */
+export async function consoleRoutes({ app }: Api): Promise<void> {
+  if (!existsSync(path.join(folder, 'index.html'))) return
+  const names = (await readdir(folder, { recursive: true })).map((name) =>
+    name.replaceAll('\\', '/'),
+  )
+  const known = new Set(names)
+  const kept = new Map<string, Buffer>()
+
+  function content(name: string) {
+    const found = kept.get(name) ?? readFileSync(path.join(folder, name))
+    kept.set(name, found)
+    return found
+  }
+
+  function send(name: string, { headers: given }: FastifyRequest, reply: FastifyReply) {
+    const accepted = given['accept-encoding'] ?? ''
+    const encoding = (['br', 'gzip'] as const).find(
+      (one) => accepted.includes(one) && known.has(name + suffixes[one]),
+    )
+    return reply
+      .headers({
+        ...headers,
+        vary: 'accept-encoding',
+        'content-type': types[path.extname(name)],
+        'cache-control': name.startsWith('assets/') ? forGood : 'no-cache',
+        ...(encoding && { 'content-encoding': encoding }),
+      })
+      .send(content(name + suffixes[encoding ?? 'identity']))
+  }
+
+  const serve = (url: string, name: string) =>
+    app.route({
+      method: 'GET',
+      url,
+      schema: { hide: true },
+      handler: (request, reply) => send(name, request, reply),
+    })
+
+  const page = content('index.html').toString()
+  for (const url of screens) {
+    app.route({
+      method: 'GET',
+      url,
+      schema: { hide: true },
+      handler(_request, reply) {
+        const nonce = randomBytes(16).toString('base64url')
+        const own = { 'content-security-policy': policyOf(nonce), 'cache-control': 'no-store' }
+        reply.headers({ ...headers, ...own, 'content-type': types['.html'] })
+        return reply.send(page.replaceAll(noncePlace, nonce))
+      },
+    })
+  }
+  for (const name of names) {
+    if (types[path.extname(name)] && name !== 'index.html') serve(`/${name}`, name)
+  }
+}

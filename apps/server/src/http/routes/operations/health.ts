@@ -1,0 +1,47 @@
+import { ErrorResponse, Health } from '@outlast/contract'
+import type { Api } from '../../core/api.ts'
+
+export function healthRoutes({ app, node, version, stopping }: Api): void {
+  const { config } = node
+
+  /** Contract: asks the database nothing, so that it answers at once whatever state that is in. */
+  function health(): Health {
+    const reason = node.problem()
+    return {
+      status: reason === undefined ? 'ok' : 'degraded',
+      version,
+      auth_mode: config.AUTH_MODE.replace(/^./, (letter) => letter.toUpperCase()),
+      database: reason === undefined ? 'ok' : 'unreachable',
+      ...(reason !== undefined && { reason }),
+    }
+  }
+
+  app.route({
+    method: 'GET',
+    url: '/health',
+    config: { always: true },
+    schema: {
+      operationId: 'health',
+      summary: 'Whether the server runs, and how.',
+      tags: ['health'],
+      response: { 200: Health, '4xx': ErrorResponse },
+    },
+    handler: async () => health(),
+  })
+
+  app.route({
+    method: 'GET',
+    url: '/health/ready',
+    config: { always: true },
+    schema: {
+      operationId: 'ready',
+      summary: 'Whether this node can write and run turns now: 200, else 503 with the reason.',
+      tags: ['health'],
+      response: { 200: Health, 503: Health },
+    },
+    async handler(_request, reply) {
+      const state = health()
+      return reply.code(state.status === 'ok' && !stopping() ? 200 : 503).send(state)
+    },
+  })
+}

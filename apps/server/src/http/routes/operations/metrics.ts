@@ -1,0 +1,92 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { ErrorResponse } from '@outlast/contract'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { isLoopback } from '../../../config/host.ts'
+import type { Config } from '../../../config.ts'
+import { ApiError } from '../../../errors.ts'
+import type { Metrics } from '../../../observe/metrics.ts'
+import { countTurns, type TurnCounts } from '../../../store/sessions/turn-counts.ts'
+import type { Api } from '../../core/api.ts'
+import { namesLoopback } from '../../security/guard.ts'
+import type { Streams } from '../../streams/open-streams.ts'
+
+/** Counts every answer by its route: never by its URL, of which there is no end. */
+export function countRequests(app: FastifyInstance, metrics: Metrics): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    const { method, routeOptions } = request
+    const route = routeOptions.url ?? 'unknown'
+    metrics.requests.inc({ method, route, status: reply.statusCode })
+    if (reply.problem) metrics.errors.inc({ code: reply.problem })
+    // How long somebody listens is not how long we take.
+    if (!routeOptions.schema?.produces?.includes('text/event-stream')) {
+      metrics.requestSeconds.observe({ route }, reply.elapsedTime / 1_000)
+    }
+    done()
+  })
+}
+
+/** `/metrics`, for whoever watches the server. */
+export function metricsRoutes({ app, node }: Api, streams: Streams): void {
+  const { config, db, metrics } = node
+  /** Several readers at once are one look at the database. */
+  let looking: Promise<TurnCounts | undefined> | undefined
+
+  function look() {
+    looking ??= countTurns(db)
+      .catch(() => undefined)
+      .finally(() => {
+        looking = undefined
+      })
+    return looking
+  }
+
+  app.route({
+    method: 'GET',
+    url: '/metrics',
+    config: { always: true },
+    schema: {
+      operationId: 'metrics',
+      summary: 'What this node counts, as Prometheus reads it.',
+      tags: ['health'],
+      produces: ['text/plain'],
+      response: { '4xx': ErrorResponse },
+    },
+    async handler(request, reply) {
+      checkReader(request, config)
+      const turns = await look()
+      const { pool } = db
+      const text = await metrics.text({
+        turns,
+        running: node.local.running(),
+        streams: streams.count(),
+        pool,
+      })
+      return reply.type(metrics.contentType).serializer(String).send(text)
+    },
+  })
+}
+
+const forwarding = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via']
+
+/**
+ * Contract: throws unless the request has the token, or comes from this machine to a server without authentication. A
+ * proxy on this machine has a loopback address too, so a server behind one asks for the token.
+ */
+function checkReader(request: FastifyRequest, config: Config): void {
+  const { METRICS_TOKEN: token, AUTH_MODE: mode } = config
+  const { headers, raw } = request
+  const given = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1]
+  if (token !== undefined && given !== undefined) {
+    if (isSame(given, token)) return
+    throw new ApiError('invalid_token')
+  }
+  if (mode !== 'none') throw new ApiError('metrics_private')
+  const address = (raw.socket.remoteAddress ?? '').replace(/^::ffff:/, '')
+  const isForwarded = forwarding.some((name) => headers[name] !== undefined)
+  if (isLoopback(address) && namesLoopback(request) && !isForwarded) return
+  throw new ApiError('metrics_private')
+}
+
+const digestOf = (text: string) => createHash('sha256').update(text).digest()
+
+const isSame = (one: string, other: string) => timingSafeEqual(digestOf(one), digestOf(other))

@@ -1,0 +1,110 @@
+import {
+  ErrorResponse,
+  EventPage,
+  EventQuery,
+  eventTypes,
+  type StreamQuery,
+} from '@outlast/contract'
+import type { Principal } from '../../../access/principal.ts'
+import { ApiError, invalidAt } from '../../../errors.ts'
+import { parseId } from '../../../ids.ts'
+import type { Db } from '../../../store/database.ts'
+import { countEvents, presentEvents, readPage } from '../../../store/sessions/events.ts'
+import { findSequence } from '../../../store/sessions/messages.ts'
+import type { Api } from '../../core/api.ts'
+import { streamList } from '../../core/page.ts'
+import { type EventView, eventView, hiddenTypes } from '../../security/token-view.ts'
+import { resumeFrom } from '../../streams/resume.ts'
+
+const batchSize = 200
+const expandedMax = 100
+
+type Params = { session_id: string }
+
+export function eventRoutes({ app }: Api): void {
+  app.route<{ Params: Params; Querystring: EventQuery }>({
+    method: 'GET',
+    url: '/v1/sessions/:session_id/events',
+    config: { forToken: 'read' },
+    schema: {
+      operationId: 'list_events',
+      querystring: EventQuery,
+      response: { 200: EventPage, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal, query, headers, db }, reply) {
+      const sessionId = parseId('session', params.session_id)
+      const filter = visibleTo(principal, filterOf(query))
+      const upTo = await findSequence(db, principal.orgId, sessionId)
+      if (upTo === undefined) throw new ApiError('not_found', 'Session')
+      const last_event_id = headers['last-event-id']
+      const { position } = await resumeFrom(db, sessionId, { ...query, last_event_id })
+      const whole = query.expand === 'messages'
+      const limit = limitOf(query.limit, whole)
+      const read = { ...filter, after: position.sequence, upTo }
+      const batches = eventBatches(
+        db,
+        { orgId: principal.orgId, sessionId, whole, view: eventView(principal) },
+        { ...read, limit },
+      )
+      if (limit === Number.MAX_SAFE_INTEGER) return streamList(reply, { batches })
+      return streamList(reply, { total: await countEvents(db, sessionId, read), batches })
+    },
+  })
+}
+
+const limitOf = (asked = Number.MAX_SAFE_INTEGER, whole: boolean) =>
+  whole ? Math.min(asked, expandedMax) : asked
+
+type About = {
+  orgId: string
+  sessionId: string
+  whole: boolean
+  /** How the caller sees an event, where that is not as it is. */
+  view?: EventView | undefined
+}
+type Wanted = Partial<Filter> & { after: number; upTo: number; limit: number }
+
+/** Events as clients get them, in batches of JSON. */
+export async function* eventBatches(db: Db, about: About, { upTo, limit, ...wanted }: Wanted) {
+  let { after } = wanted
+  const { view } = about
+  for (let left = limit; left > 0; ) {
+    const size = Math.min(batchSize, left)
+    const read = { ...wanted, after, upTo, limit: size }
+    const { rows, more } = await readPage(db, about.sessionId, read)
+    const events = await presentEvents(db, about, rows)
+    yield (view ? events.map(view) : events).map(({ json }) => json)
+    if (!more) return
+    left -= rows.length
+    after = rows.at(-1)!.sequence
+  }
+}
+
+/** Which events a client wants. */
+export type Filter = { types: string[] | undefined; exclude: string[] | undefined }
+
+/** Leaves out what the caller may not see. */
+export const visibleTo = (principal: Principal, filter: Filter): Filter => ({
+  ...filter,
+  exclude: [...(filter.exclude ?? []), ...hiddenTypes(principal)],
+})
+
+const known = new Set<string>(eventTypes)
+const wordPattern = /^[a-z][a-z0-9_.]{0,99}$/
+
+/** Contract: an unknown type is 400 in `types`, and excludes nothing in `exclude`; a word that is no type is 400. */
+export function filterOf({ types, exclude }: Pick<StreamQuery, 'types' | 'exclude'>): Filter {
+  const wanted = wordsOf('types', types)
+  const unknown = wanted?.find((word) => !known.has(word))
+  if (unknown !== undefined) throw invalidAt('types', `names ${unknown}, which is no event type`)
+  return { types: wanted, exclude: wordsOf('exclude', exclude) }
+}
+
+/** Repeated keys or one value with commas. */
+function wordsOf(name: string, values: string[] | undefined): string[] | undefined {
+  const words = values?.flatMap((value) => value.split(',')).filter((word) => word !== '')
+  const wrong = words?.find((word) => !wordPattern.test(word))
+  if (wrong !== undefined)
+    throw invalidAt(name, 'must name event types, such as output.message.delta')
+  return words && words.length > 0 ? words : undefined
+}

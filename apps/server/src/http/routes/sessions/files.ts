@@ -1,0 +1,379 @@
+import {
+  CopyFile,
+  Deleted,
+  ErrorResponse,
+  type FileInfo,
+  FilePage,
+  FileQuery,
+  FileStat,
+  FileUpdate,
+  Grep,
+  GrepPage,
+  MoveFile,
+  NewFile,
+  SessionFile,
+  StatFile,
+} from '@outlast/contract'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import { ApiError } from '../../../errors.ts'
+import { parseId, uuidOf } from '../../../ids.ts'
+import { fileLimits } from '../../../runtime/node.ts'
+import type { Db } from '../../../store/database.ts'
+import { changeFiles, keepBytes, type Work } from '../../../store/files/file-changes.ts'
+import {
+  copyFile,
+  createDirectory,
+  createFile,
+  type Entry,
+  movePath,
+  removePath,
+  updateFile,
+} from '../../../store/files/file-tree.ts'
+import {
+  asInfo,
+  countEntries,
+  findEntry,
+  getEntry,
+  jsonOf,
+  listEntries,
+  readBlob,
+  rootInfo,
+  withContent,
+} from '../../../store/files/files.ts'
+import { normalizePath, writablePath } from '../../../store/files/paths.ts'
+import type { Api } from '../../core/api.ts'
+import { checkMatch, tell } from '../../core/if-match.ts'
+import { listed, rangeOf, streamChunks } from '../../core/page.ts'
+
+const bodyBytesMax = 16 * 1024 * 1024
+const tags = ['filesystem']
+
+type Params = { session_id: string; '*'?: string }
+type Changing = Pick<FastifyRequest, 'db' | 'committed' | 'principal'> & { params: Params }
+
+const forToken = (access: 'read' | 'write') => ({ forToken: access, tokenNeeds: 'files' }) as const
+const reading = { ...forToken('read'), access: 'read', unaudited: true } as const
+const writing = { ...forToken('write'), unaudited: true } as const
+const errors = { 400: ErrorResponse, 404: ErrorResponse, '4xx': ErrorResponse }
+const deleteQuery = Type.Object({ recursive: Type.Optional(Type.Boolean()) })
+
+export function fileRoutes({ app, node }: Api): void {
+  const limits = fileLimits(node.config)
+
+  const filesOf = ({ params, principal }: Pick<Changing, 'params' | 'principal'>) => ({
+    orgId: principal.orgId,
+    sessionId: parseId('session', params.session_id),
+  })
+
+  /** Makes one change, and tells followers once it is committed. */
+  async function change<T>(request: Changing, work: Work<T>) {
+    const target = { ...filesOf(request), limits }
+    const { result, publish } = await changeFiles(request.db, target, work)
+    request.committed.push(() => publish(node.bus))
+    return result
+  }
+
+  /**
+   * What a body brings, to be stored within the change: so all who hold bytes and a session take the session first, and a
+   * change that is refused leaves no bytes.
+   */
+  async function brought({ principal, db }: Changing, { content, encoding }: FileUpdate) {
+    if (content == null) return { keep: async () => undefined }
+    const bytes = bytesOf(content, encoding)
+    await node.quotas.checkStorage(db, principal.orgId, bytes.length)
+    return { keep: (db: Db) => keepBytes(db, principal.orgId, { bytes, limits }), bytes }
+  }
+
+  async function whole(request: Changing, entry: Entry, known?: Buffer): Promise<SessionFile> {
+    const { orgId, sessionId } = filesOf(request)
+    const info = asInfo(sessionId, entry)
+    if (entry.hash === null) return entry.is_directory ? info : { ...info, content: null }
+    const bytes = known ?? (await readBlob(request.db, orgId, entry.hash))
+    if (!bytes) throw new ApiError('path_not_found', entry.path)
+    return withContent(info, bytes)
+  }
+
+  async function get(
+    request: Changing & { query: FileQuery },
+    reply: FastifyReply,
+    path: string,
+  ): Promise<unknown> {
+    const of = filesOf(request)
+    const { db } = request
+    const found = path === '/' ? await findEntry(db, of, path) : await getEntry(db, of, path)
+    if (found && !found.is_directory) {
+      tell(reply, found)
+      return whole(request, found)
+    }
+    return list(request, reply, { directory: path, recursive: request.query.recursive ?? false })
+  }
+
+  async function list(
+    request: Changing & { query: FileQuery },
+    reply: FastifyReply,
+    listing: { directory: string; recursive: boolean },
+  ) {
+    const { sessionId } = filesOf(request)
+    const { db } = request
+    const { limit, offset = 0 } = request.query
+    const count = () => countEntries(db, sessionId, listing)
+    if (limit !== undefined) {
+      const range = rangeOf(request.query)
+      const data: FileInfo[] = []
+      for await (const rows of listEntries(db, sessionId, { ...listing, ...range })) {
+        for (const row of rows) data.push(asInfo(sessionId, row))
+      }
+      return listed({ data, total: await count() }, range)
+    }
+    async function* chunks() {
+      for await (const rows of listEntries(db, sessionId, { ...listing, offset })) {
+        yield { json: jsonOf(uuidOf(sessionId), rows), count: rows.length }
+      }
+    }
+    const total = offset > 0 ? await count() : undefined
+    return streamChunks(reply, { ...(total !== undefined && { total }), offset }, chunks())
+  }
+
+  app.route<{ Params: Params; Querystring: FileQuery }>({
+    method: 'GET',
+    url: '/v1/sessions/:session_id/fs',
+    config: reading,
+    schema: {
+      operationId: 'get_root',
+      summary: 'List what stands at the root, or with `recursive` all files.',
+      tags,
+      querystring: FileQuery,
+      response: { 200: FilePage, ...errors },
+    },
+    handler: ({ params, query, principal, db, committed }, reply) =>
+      get({ params, query, principal, db, committed }, reply, '/'),
+  })
+
+  app.route<{ Params: Params; Querystring: FileQuery }>({
+    method: 'GET',
+    url: '/v1/sessions/:session_id/fs/*',
+    config: reading,
+    schema: {
+      operationId: 'get_path',
+      summary: 'Get a file with its content, or list a directory.',
+      tags,
+      querystring: FileQuery,
+      response: { 200: Type.Union([SessionFile, FilePage]), ...errors },
+    },
+    handler: ({ params, query, principal, db, committed }, reply) =>
+      get({ params, query, principal, db, committed }, reply, normalizePath(params['*']!)),
+  })
+
+  app.route<{ Params: Params; Body: NewFile }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/fs/*',
+    bodyLimit: bodyBytesMax,
+    config: { ...writing, allowsNul: true, bodyOptional: true },
+    schema: {
+      operationId: 'create_path',
+      summary: 'Create a file or a directory, and the directories above it.',
+      tags,
+      body: NewFile,
+      response: { 201: SessionFile, 409: ErrorResponse, ...errors },
+    },
+    async handler(request, reply) {
+      const { body } = request
+      const path = writablePath(request.params['*']!)
+      const isReadonly = body.is_readonly ?? false
+      if (body.is_directory) {
+        const made = await change(request, async ({ tree, load }) => {
+          await load([path])
+          return createDirectory(tree, path, isReadonly)
+        })
+        return reply.code(201).send(asInfo(filesOf(request).sessionId, made))
+      }
+      const { keep, bytes } = await brought(request, body)
+      const made = await change(request, async ({ tree, load }, db) => {
+        await load([path])
+        return createFile(tree, path, { content: await keep(db), isReadonly })
+      })
+      return reply.code(201).send(await whole(request, made, bytes))
+    },
+  })
+
+  app.route<{ Params: Params; Body: FileUpdate }>({
+    method: 'PUT',
+    url: '/v1/sessions/:session_id/fs/*',
+    bodyLimit: bodyBytesMax,
+    config: { ...writing, allowsNul: true, ifMatch: true },
+    schema: {
+      operationId: 'update_path',
+      summary: 'Replace what is in a file, or whether it is read-only.',
+      tags,
+      body: FileUpdate,
+      response: { 200: SessionFile, ...errors },
+    },
+    async handler(request, reply) {
+      const path = writablePath(request.params['*']!)
+      const { keep, bytes } = await brought(request, request.body)
+      const isReadonly = request.body.is_readonly ?? undefined
+      const updated = await change(request, async ({ tree, load }, db) => {
+        await load([path])
+        const stored = tree.entries.get(path)
+        if (stored) checkMatch(request, path, stored)
+        return updateFile(tree, path, { content: await keep(db), isReadonly })
+      })
+      tell(reply, updated)
+      return whole(request, updated, bytes)
+    },
+  })
+
+  app.route<{ Params: Params; Querystring: { recursive?: boolean } }>({
+    method: 'DELETE',
+    url: '/v1/sessions/:session_id/fs/*',
+    config: writing,
+    schema: {
+      operationId: 'delete_path',
+      summary: 'Delete a file, or with `recursive` a directory and all that is in it.',
+      tags,
+      querystring: deleteQuery,
+      response: { 200: Deleted, ...errors },
+    },
+    async handler(request) {
+      return remove(request, normalizePath(request.params['*']!), request.query.recursive)
+    },
+  })
+
+  app.route<{ Params: Params; Querystring: { recursive?: boolean } }>({
+    method: 'DELETE',
+    url: '/v1/sessions/:session_id/fs',
+    config: writing,
+    schema: { hide: true, querystring: deleteQuery, response: errors },
+    async handler(request) {
+      return remove(request, '/', request.query.recursive)
+    },
+  })
+
+  async function remove(request: Changing, path: string, recursive = false) {
+    const deleted = await change(request, async ({ tree, load, loadBelow }) => {
+      await load([path])
+      await loadBelow(path)
+      return removePath(tree, path, recursive)
+    })
+    return { deleted }
+  }
+
+  app.route<{ Params: Params }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/fs',
+    config: { ...writing, allowsNul: true, bodyOptional: true },
+    schema: { hide: true, response: errors },
+    async handler(request) {
+      await findEntry(request.db, filesOf(request), '/')
+      throw new ApiError('root_path', 'create at root path, specify a path')
+    },
+  })
+
+  app.route<{ Params: Params; Body: CopyFile }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/fs/_/copy',
+    config: writing,
+    schema: {
+      operationId: 'copy_file',
+      summary: 'Copy a file.',
+      tags,
+      body: CopyFile,
+      response: { 201: SessionFile, 409: ErrorResponse, ...errors },
+    },
+    async handler(request, reply) {
+      const from = normalizePath(request.body.src_path)
+      const to = writablePath(request.body.dst_path)
+      await node.quotas.checkStorage(request.db, request.principal.orgId)
+      const copied = await change(request, async ({ tree, load }) => {
+        await load([from, to])
+        return copyFile(tree, from, to)
+      })
+      return reply.code(201).send(await whole(request, copied))
+    },
+  })
+
+  app.route<{ Params: Params; Body: StatFile }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/fs/_/stat',
+    config: reading,
+    schema: {
+      operationId: 'stat_file',
+      summary: 'Tell about a file or a directory.',
+      tags,
+      body: StatFile,
+      response: { 200: FileStat, ...errors },
+    },
+    async handler(request) {
+      const { db } = request
+      const of = filesOf(request)
+      const path = normalizePath(request.body.path)
+      const entry = path === '/' ? await findEntry(db, of, path) : await getEntry(db, of, path)
+      const info = entry ? asInfo(of.sessionId, entry) : rootInfo(of.sessionId)
+      const { id: _, session_id: __, ...stat } = info
+      return stat
+    },
+  })
+
+  app.route<{ Params: Params; Body: Grep }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/fs/_/grep',
+    config: { ...reading, allowsNul: true },
+    schema: {
+      operationId: 'grep_files',
+      summary: 'Find the lines of text files that match a regular expression.',
+      tags,
+      body: Grep,
+      response: { 200: GrepPage, ...errors },
+    },
+    async handler(request) {
+      const { pattern, path_pattern: pathPattern } = request.body
+      const of = filesOf(request)
+      await findEntry(request.db, of, '/')
+      const { results, truncated } = await node.grep({ ...of, pattern, pathPattern })
+      const total = results.length
+      const page = { data: results, total, offset: 0, limit: Math.max(total, 1) }
+      return truncated ? { ...page, truncated } : page
+    },
+  })
+
+  app.route<{ Params: Params; Body: MoveFile }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/fs/_/move',
+    config: writing,
+    schema: {
+      operationId: 'move_file',
+      summary: 'Move a file, or a directory with all that is in it.',
+      tags,
+      body: MoveFile,
+      response: { 200: SessionFile, 409: ErrorResponse, ...errors },
+    },
+    async handler(request) {
+      const from = writablePath(request.body.src_path)
+      const to = writablePath(request.body.dst_path)
+      const moved = await change(request, async ({ tree, load, loadBelow }) => {
+        await load([from, to])
+        await loadBelow(from)
+        return movePath(tree, from, to)
+      })
+      return whole(request, moved)
+    },
+  })
+}
+
+/** The bytes that a body means. Contract: throws 400 `invalid_base64`. */
+function bytesOf(content: string, encoding: string | null | undefined): Buffer {
+  if (encoding !== 'base64') return Buffer.from(content)
+  const text = content.replace(/[\r\n]/g, '')
+  const bytes = Buffer.from(text, 'base64')
+  const isWhole = withoutPadding(bytes.toString('base64')) === withoutPadding(text)
+  if (!isWhole) throw new ApiError('invalid_base64')
+  return bytes
+}
+
+/** In linear time, which `/=+$/` is not. */
+function withoutPadding(base64: string): string {
+  let end = base64.length
+  while (base64[end - 1] === '=') end -= 1
+  return base64.slice(0, end)
+}

@@ -1,0 +1,61 @@
+import { ErrorResponse, NewFork, Session } from '@outlast/contract'
+import { masked } from '../../../capabilities/masking.ts'
+import { ApiError, invalidAt } from '../../../errors.ts'
+import { parseId } from '../../../ids.ts'
+import { modelScope } from '../../../providers/keys.ts'
+import { forkSession } from '../../../runtime/inbox/fork.ts'
+import type { Db } from '../../../store/database.ts'
+import { getAgent } from '../../../store/models/agents.ts'
+import { checkModel } from '../../../store/models/models.ts'
+import { sequenceOf } from '../../../store/sessions/events.ts'
+import { getForkSource } from '../../../store/sessions/forks.ts'
+import type { Api } from '../../core/api.ts'
+
+/** More would not be copied within the time that a statement has. */
+const eventsMax = 200_000
+
+export function forkRoutes({ app, node }: Api): void {
+  app.route<{ Params: { session_id: string }; Body: NewFork }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/fork',
+    config: { unaudited: true, bodyOptional: true },
+    schema: {
+      operationId: 'fork_session',
+      summary: 'Make a session of its own of what another one was after one of its events.',
+      body: NewFork,
+      response: { 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal: { orgId }, body, db, committed }, reply) {
+      const sessionId = parseId('session', params.session_id)
+      const source = await getForkSource(db, orgId, sessionId)
+      const sequence = await cutOf(db, { sessionId, last: source.sequence }, body)
+      if (sequence > eventsMax) throw new ApiError('fork_too_long', String(eventsMax))
+      const agent = await getAgent(db, orgId, source.agent_id)
+      if (agent.status === 'archived') throw new ApiError('agent_archived', agent.id)
+      if (body.model_id) await checkModel(db, modelScope(node.config, orgId), body.model_id)
+      await node.quotas.checkStorage(db, orgId, source.bytes)
+      // Last: the other check may read the counts anew, which do not have this session yet.
+      await node.quotas.checkSessions(db, orgId)
+      const fork = { orgId, sessionId, source, sequence, changes: body }
+      const session = await forkSession(node, db, fork)
+      committed.push(() => node.bus.changed(orgId, { noun: 'session', id: session.id }))
+      return reply.code(201).send(masked(node.capabilities, session))
+    },
+  })
+}
+
+/** The last event that is to be copied. Contract: throws 400 when the session does not have it. */
+async function cutOf(
+  db: Db,
+  { sessionId, last }: { sessionId: string; last: number },
+  { at_sequence, event_id }: NewFork,
+): Promise<number> {
+  if (event_id != null) {
+    if (at_sequence != null) throw invalidAt('event_id', 'cannot stand beside at_sequence')
+    return sequenceOf(db, sessionId, event_id)
+  }
+  if (at_sequence != null && at_sequence > last) {
+    throw new ApiError('unknown_sequence', String(at_sequence))
+  }
+  return at_sequence ?? last
+}

@@ -1,0 +1,139 @@
+import {
+  ErrorResponse,
+  type EventMessage,
+  Message,
+  MessagePage,
+  NewMessage,
+  PageQuery,
+} from '@outlast/contract'
+import type { FastifyRequest } from 'fastify'
+import { checkControls, checkNeed } from '../../../access/grants.ts'
+import type { Principal } from '../../../access/principal.ts'
+import { ApiError, invalidAt } from '../../../errors.ts'
+import { databaseNow, newId, parseId } from '../../../ids.ts'
+import { traceparentOf } from '../../../observe/trace-context.ts'
+import { holdsScript } from '../../../providers/simulated/script.ts'
+import { acceptInput, checkImages } from '../../../runtime/inbox/accept.ts'
+import { submitResults } from '../../../runtime/inbox/results.ts'
+import { messageOf, messageTypes } from '../../../store/sessions/conversation.ts'
+import { countEvents } from '../../../store/sessions/events.ts'
+import { asMessage, findSequence, messageBatches } from '../../../store/sessions/messages.ts'
+import type { Api } from '../../core/api.ts'
+import { streamList } from '../../core/page.ts'
+import { messageView } from '../../security/token-view.ts'
+import { checkIds } from './answers.ts'
+
+const bodyBytesMax = 8 * 1024 * 1024
+
+type Params = { session_id: string }
+
+export function messageRoutes({ app, node }: Api): void {
+  app.route<{ Params: Params; Body: NewMessage }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/messages',
+    bodyLimit: bodyBytesMax,
+    config: { forToken: 'write', unaudited: true, allowsNul: true },
+    schema: {
+      operationId: 'create_message',
+      body: NewMessage,
+      response: { 201: Message, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal, body, db, committed, headers }, reply) {
+      const sessionId = parseId('session', params.session_id)
+      await node.quotas.checkStorage(db, principal.orgId)
+      if (body.message.role === 'tool_result') {
+        checkNeed(principal, 'tool_results', 'write')
+        const to = { sessionId, by: principal }
+        return reply.code(201).send(await acceptResults({ node, db, committed }, to, body))
+      }
+      checkControls(principal, body.controls)
+      if (node.config.SIMULATED_SCRIPTS) refuseScript(principal, body)
+      const message = messageFrom(body)
+      const onBusy = body.on_busy ?? 'steer'
+      const traceparent = traceparentOf(headers.traceparent)
+      const posted = { orgId: principal.orgId, sessionId, message, onBusy, traceparent }
+      const { sequence, json, publish } = await acceptInput(node, db, { ...posted, mayBegin: true })
+      committed.push(publish)
+      // Serialized once: a message may have megabytes.
+      const answer = `${json.slice(0, -1)},"session_id":"${sessionId}","sequence":${sequence}}`
+      reply.header('content-type', 'application/json; charset=utf-8')
+      return reply.code(201).send(answer)
+    },
+  })
+
+  app.route<{ Params: Params; Querystring: PageQuery }>({
+    method: 'GET',
+    url: '/v1/sessions/:session_id/messages',
+    config: { forToken: 'read' },
+    schema: {
+      operationId: 'list_messages',
+      querystring: PageQuery,
+      response: { 200: MessagePage, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal, query, db }, reply) {
+      const sessionId = parseId('session', params.session_id)
+      const upTo = await findSequence(db, principal.orgId, sessionId)
+      if (upTo === undefined) throw new ApiError('not_found', 'Session')
+      const { offset = 0, limit = Number.MAX_SAFE_INTEGER } = query
+      const partial = query.limit !== undefined || offset > 0
+      const total = partial
+        ? await countEvents(db, sessionId, { after: 0, upTo, types: messageTypes })
+        : undefined
+      const batches = messageBatches(db, sessionId, {
+        upTo,
+        offset,
+        limit,
+        view: messageView(principal),
+      })
+      return streamList(reply, { ...(total !== undefined && { total }), offset, batches })
+    },
+  })
+}
+
+/** Contract: throws 403 `not_granted` for a script in a message of a session token. */
+function refuseScript({ kind }: Principal, { message: { content } }: NewMessage) {
+  const hasScript = content.some((part) => part.type === 'text' && holdsScript(part.text))
+  if (kind === 'token' && hasScript) throw new ApiError('not_granted', 'scripts')
+}
+
+/** Results of tools that the client ran, sent as a message: they answer calls, and begin no turn. */
+async function acceptResults(
+  { node, db, committed }: Pick<FastifyRequest, 'db' | 'committed'> & Pick<Api, 'node'>,
+  { sessionId, by }: { sessionId: string; by: Principal },
+  { message: { content } }: NewMessage,
+): Promise<Message> {
+  const odd = content.findIndex(({ type }) => type !== 'tool_result')
+  if (odd >= 0 || content.length === 0) {
+    throw invalidAt('message/content', 'of a tool_result message holds tool_result parts only')
+  }
+  const results = content.filter((part) => part.type === 'tool_result')
+  const callIds = results.map(({ tool_call_id }) => tool_call_id)
+  checkIds(callIds, 'message/content')
+  const where = { orgId: by.orgId, sessionId }
+  const { drafts, first, ts, publish } = await submitResults(node, db, where, { results, by })
+  committed.push(publish)
+  const messages = drafts.map(({ stored }, index) =>
+    messageOf({ ...stored, sequence: first + index, ts }),
+  )
+  const all = messages.flatMap(({ content }) => content)
+  return asMessage(sessionId, first, { ...messages[0]!, content: all })
+}
+
+function messageFrom({ message, controls, metadata, tags }: NewMessage): EventMessage {
+  if (message.content.some(({ type }) => type === 'tool_result')) {
+    throw invalidAt(
+      'message/content',
+      'holds a result, which only a message of the role tool_result may',
+    )
+  }
+  checkImages(message.content, 'message/content')
+  return {
+    id: newId('message'),
+    role: 'user',
+    content: message.content,
+    created_at: new Date(databaseNow()).toISOString(),
+    ...(controls && { controls }),
+    ...(metadata && { metadata }),
+    ...(tags && { tags }),
+  }
+}

@@ -1,0 +1,392 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import http from 'node:http'
+import net from 'node:net'
+import test, { type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Event } from '@outlast/contract'
+import pg from 'pg'
+import { createKey, registerPerson, startGuarded } from '../../../../test/access.ts'
+import { startServer } from '../../../../test/server.ts'
+import {
+  converse,
+  createSession,
+  eventsOf,
+  post,
+  scripted,
+  typesOf,
+} from '../../../../test/session.ts'
+import { follow } from '../../../../test/stream.ts'
+import { eventually } from '../../../../test/waiting.ts'
+
+const words = Array.from({ length: 60 }, (_, n) => `word${n}`).join(' ')
+/** About a second of text. */
+const slow = scripted({ text: words, tokens_per_second: 60 })
+
+async function session(t: TestContext, env: Record<string, string> = {}) {
+  const server = await startServer(t, { env })
+  return { server, id: (await createSession(server)).id }
+}
+
+const textOf = (events: Event[]) =>
+  events
+    .filter((event) => event.type === 'output.message.delta')
+    .map(({ data }) => data.delta)
+    .join('')
+
+const storedOf = (events: Event[]) => events.filter(({ sequence }) => sequence !== undefined)
+
+test('a stream begins with connected, replays everything, then goes on live', async (t) => {
+  const { server, id } = await session(t)
+  await converse(t, server, id, 'one')
+  const stream = await follow(t, server.url, { sessionId: id })
+  assert.equal(stream.response.headers.get('content-type'), 'text/event-stream; charset=utf-8')
+  assert.match(stream.response.headers.get('cache-control')!, /no-cache/)
+  await stream.event('session.idled')
+  assert.deepEqual(
+    [stream.frames[0]!.event, stream.frames[0]!.data],
+    ['connected', '{"status":"connected"}'],
+  )
+  await post(server, id, 'two')
+  await stream.event('session.idled', 2)
+  const stored = await eventsOf(server, id)
+  assert.deepEqual(
+    storedOf(stream.events).map((event) => event.id),
+    stored.map((event) => event.id),
+  )
+  assert.deepEqual(storedOf(stream.events), stored)
+  for (const frame of stream.frames.slice(1)) {
+    const event = JSON.parse(frame.data!) as Event
+    assert.equal(frame.event, event.type)
+    assert.equal(frame.id, event.id)
+    assert.match(event.id, /^event_[0-9a-f]{32}$/)
+  }
+})
+
+test('who resumes from an event in the middle of a message goes on inside the message', async (t) => {
+  const { server, id } = await session(t)
+  const cases = [
+    ['input.message', () => post(server, id, slow)],
+    ['turn.cancelled', () => server.call('POST', `/v1/sessions/${id}/cancel`)],
+  ] as const
+  for (const [type, meanwhile] of cases) {
+    const before = (await eventsOf(server, id)).at(-1)!.sequence
+    const query = `?after_sequence=${before}`
+    const one = await follow(t, server.url, { sessionId: id, query })
+    const whole = await follow(t, server.url, { sessionId: id, query })
+    await post(server, id, slow)
+    await one.event('output.message.delta', 2)
+    await meanwhile()
+    const n = type === 'input.message' ? 2 : 1
+    const { id: at } = await one.event(type, n)
+    const frame = one.frames.find(({ data }) => data?.includes(at))!
+    const seen = one.events.slice(0, one.events.findIndex((event) => event.id === at) + 1)
+    one.close()
+    await whole.event('session.idled')
+    const headers = { 'last-event-id': frame.id! }
+    const rest = await follow(t, server.url, { sessionId: id, headers })
+    await rest.event('session.idled')
+    const begun = whole.events.findIndex((event) => event.type === 'output.message.completed')
+    const end = rest.events.findIndex((event) => event.type === 'output.message.completed')
+    assert.equal(
+      textOf([...seen, ...rest.events.slice(0, end)]),
+      textOf(whole.events.slice(0, begun)),
+      type,
+    )
+    rest.close()
+  }
+})
+
+test('resuming at any event, a delta included, loses nothing and repeats nothing', async (t) => {
+  const { server, id } = await session(t)
+  const all = await follow(t, server.url, { sessionId: id })
+  await post(server, id, slow)
+  await all.event('session.idled')
+  const whole = textOf(all.events)
+  assert.equal(whole, words)
+  for (const [index, { id: since }] of all.events.entries()) {
+    const stream = await follow(t, server.url, { sessionId: id, query: `?since_id=${since}` })
+    const rest = all.events.slice(index + 1)
+    if (rest.length === 0) break
+    await stream.event('session.idled')
+    assert.deepEqual(
+      storedOf(stream.events).map((event) => event.id),
+      storedOf(rest).map((event) => event.id),
+    )
+    const seen = textOf(all.events.slice(0, index + 1))
+    if (all.events[index]!.type === 'output.message.delta') {
+      assert.equal(seen + textOf(stream.events), whole, `after delta ${index}`)
+    }
+    stream.close()
+  }
+})
+
+test('whoever resumes from a delta while the message still runs gets the text after it', async (t) => {
+  const { server, id } = await session(t)
+  const first = await follow(t, server.url, { sessionId: id })
+  await post(server, id, slow)
+  const third = await first.event('output.message.delta', 3)
+  first.close()
+  const seen = textOf(first.events.slice(0, first.events.indexOf(third) + 1))
+  const headers = { 'last-event-id': third.id }
+  const second = await follow(t, server.url, { sessionId: id, headers })
+  await second.event('session.idled')
+  assert.equal(seen + textOf(second.events), words)
+  assert.equal(second.events.filter(({ type }) => type === 'output.message.started').length, 0)
+  const last = second.events.findLast((event) => event.type === 'output.message.delta')!
+  assert.equal(last.data.accumulated, words)
+})
+
+test('whoever connects in the middle of a message gets one delta with all text so far', async (t) => {
+  const { server, id } = await session(t)
+  const early = await follow(t, server.url, { sessionId: id })
+  await post(server, id, slow)
+  await early.event('output.message.delta', 4)
+  const late = await follow(t, server.url, { sessionId: id })
+  const first = await late.event('output.message.delta')
+  assert.equal(first.data.delta, first.data.accumulated)
+  assert.ok(first.data.delta.length > 10)
+  await late.event('session.idled')
+  assert.equal(textOf(late.events), words)
+  await early.event('session.idled')
+  assert.deepEqual(storedOf(late.events), storedOf(early.events))
+})
+
+test('deltas come at most every 50 ms, accumulate, and can leave the accumulated text out', async (t) => {
+  const { server, id } = await session(t)
+  const full = await follow(t, server.url, { sessionId: id })
+  const bare = await follow(t, server.url, { sessionId: id, query: '?accumulated=false' })
+  await post(server, id, scripted({ text: words, tokens_per_second: 200 }))
+  await Promise.all([full.event('session.idled'), bare.event('session.idled')])
+  const deltas = full.events.filter((event) => event.type === 'output.message.delta')
+  let text = ''
+  for (const { data } of deltas) {
+    text += data.delta
+    assert.equal(data.accumulated, text)
+  }
+  assert.ok(deltas.length < 20, `${deltas.length} deltas in about 300 ms`)
+  assert.equal(textOf(bare.events), words)
+  assert.doesNotMatch(JSON.stringify(bare.events), /accumulated/)
+})
+
+test('exclude and types choose, as repeated keys or with commas, and positions still advance', async (t) => {
+  const { server, id } = await session(t)
+  await converse(t, server, id, 'hi')
+  const typesWith = async (query: string) => {
+    const stream = await follow(t, server.url, { sessionId: id, query })
+    await stream.event('session.idled')
+    return typesOf(stream.events)
+  }
+  const all = typesOf(await eventsOf(server, id))
+  const without = all.filter((type) => type !== 'llm.generation' && type !== 'turn.started')
+  for (const query of [
+    '?exclude=llm.generation&exclude=turn.started',
+    '?exclude=llm.generation,turn.started',
+    '?exclude=llm.generation,turn.started&exclude=not.a.type',
+  ]) {
+    assert.deepEqual(await typesWith(query), without)
+    assert.deepEqual(typesOf(await eventsOf(server, id, query)), without)
+  }
+  const only = ['input.message', 'session.idled']
+  assert.deepEqual(await typesWith('?types=input.message,session.idled'), only)
+  assert.deepEqual(typesOf(await eventsOf(server, id, '?types=input.message,session.idled')), only)
+  const { status, body } = await server.call('GET', `/v1/sessions/${id}/events?types=not.a.type`)
+  assert.deepEqual([status, body.code], [400, 'invalid_request'])
+})
+
+test('positions: all zeros is the start, a sequence works too, foreign and malformed ids do not', async (t) => {
+  const { server, id } = await session(t)
+  await converse(t, server, id, 'hi')
+  const all = await eventsOf(server, id)
+  const zero = `event_${'0'.repeat(32)}`
+  assert.deepEqual(await eventsOf(server, id, `?since_id=${zero}`), all)
+  assert.deepEqual(await eventsOf(server, id, `?since_id=${all[3]!.id}`), all.slice(4))
+  assert.deepEqual(await eventsOf(server, id, '?after_sequence=5&limit=2'), all.slice(5, 7))
+  const other = (await createSession(server)).id
+  const [foreign] = await eventsOf(server, other)
+  for (const path of ['events', 'sse']) {
+    const at = (since: string) => server.call('GET', `/v1/sessions/${id}/${path}?since_id=${since}`)
+    assert.deepEqual((await at(foreign!.id)).body.code, 'unknown_event_id')
+    for (const wrong of ['event_1', 'EVENT_0', foreign!.id.toUpperCase(), 'agent_x']) {
+      assert.equal((await at(wrong)).status, 400, wrong)
+    }
+  }
+})
+
+test('problems come before the stream, as plain answers', async (t) => {
+  const { server } = await session(t)
+  const at = (id: string) => server.call('GET', `/v1/sessions/${id}/sse`)
+  assert.equal((await at(`session_${'1'.repeat(32)}`)).status, 404)
+  assert.deepEqual((await at('session_1')).body, {
+    error: 'Invalid session ID',
+    code: 'invalid_id',
+  })
+})
+
+test('a silent stream shows that it lives, and is closed with notice after its time', async (t) => {
+  const { server, id } = await session(t, { SSE_HEARTBEAT_MS: '50', SSE_CYCLE_MS: '300' })
+  const plain = await follow(t, server.url, { sessionId: id })
+  const named = await follow(t, server.url, { sessionId: id, query: '?heartbeat=event' })
+  await plain.until(() => plain.frames.find(({ comment }) => comment === 'heartbeat'))
+  await named.until(() => named.frames.find(({ event }) => event === 'heartbeat'))
+  await plain.ended
+  const last = plain.frames.at(-1)!
+  assert.equal(last.event, 'disconnecting')
+  assert.deepEqual(JSON.parse(last.data!), { reason: 'connection_cycle', retry_ms: 100 })
+})
+
+test('a message that came meanwhile does not stop the text', async (t) => {
+  const { server, id } = await session(t)
+  const stream = await follow(t, server.url, { sessionId: id })
+  await post(server, id, slow)
+  await stream.event('output.message.delta', 2)
+  await post(server, id, 'meanwhile')
+  await stream.event('turn.completed')
+  const upTo = stream.events.findIndex(({ type }) => type === 'turn.completed')
+  assert.equal(textOf(stream.events.slice(0, upTo)), words)
+})
+
+test('a deleted session ends its streams', async (t) => {
+  const { server, id } = await session(t)
+  const stream = await follow(t, server.url, { sessionId: id })
+  await stream.event('session.started')
+  assert.equal((await server.call('DELETE', `/v1/sessions/${id}`)).status, 204)
+  await stream.ended
+  assert.match(stream.frames.at(-1)!.data!, /session_deleted/)
+})
+
+/** A client of a stream that reads only when it is told to. */
+async function openByHand(
+  t: TestContext,
+  url: string,
+  query = '',
+  headers: Record<string, string> = {},
+) {
+  const { hostname, port, pathname } = new URL(url)
+  const socket = net.connect({ host: hostname, port: Number(port) })
+  t.after(() => socket.destroy())
+  let text = ''
+  socket.on('data', (chunk) => {
+    text += chunk
+    socket.pause()
+  })
+  const lines = Object.entries({ host: `${hostname}:${port}`, ...headers })
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('')
+  socket.write(`GET ${pathname}${query} HTTP/1.1\r\n${lines}\r\n`)
+  return {
+    text: () => text,
+    read: () => socket.resume(),
+    reset: () => socket.resetAndDestroy(),
+  }
+}
+
+const big = 'x'.repeat(7_000_000)
+const metricsToken = 'm'.repeat(32)
+
+/** A session with events of megabytes, and a server that has not been busy with them. */
+async function longSession(t: TestContext, env: Record<string, string>) {
+  const first = await session(t)
+  await converse(t, first.server, first.id, big)
+  const { databaseUrl } = first.server
+  return { server: await startServer(t, { databaseUrl, env }), id: first.id }
+}
+
+test('a client that reads slowly gets all of an event, however long it takes', async (t) => {
+  const { server, id } = await longSession(t, { SSE_STALL_MS: '1000' })
+  const url = `${server.url}/v1/sessions/${id}/sse`
+  const client = await openByHand(t, url, '?types=input.message')
+  while (!client.text().includes(big)) {
+    client.read()
+    await sleep(20)
+  }
+})
+
+test('a client that takes nothing of what there is for it is given up', async (t) => {
+  const env = { SSE_STALL_MS: '300', SSE_HEARTBEAT_MS: '50', METRICS_TOKEN: metricsToken }
+  const { server, id } = await longSession(t, env)
+  await openByHand(t, `${server.url}/v1/sessions/${id}/sse`)
+  await eventually(async () => (await openStreams(server.url)) === 1)
+  await eventually(async () => (await openStreams(server.url)) === 0)
+})
+
+async function openStreams(url: string) {
+  const headers = { authorization: `Bearer ${metricsToken}` }
+  const text = await (await fetch(`${url}/metrics`, { headers })).text()
+  return Number(/^outlast_sse_clients(?:\{.*\})? (\d+)$/m.exec(text)![1])
+}
+
+test('a client that is gone before its stream begins counts as no open stream', async (t) => {
+  const env = { STREAMS_PER_CREDENTIAL: '1', METRICS_TOKEN: metricsToken }
+  const server = await startGuarded(t, { env })
+  const { key, call } = await createKey(server, await registerPerson(server))
+  const { id } = await createSession({ url: server.url, call })
+  const locking = new pg.Client({ connectionString: server.databaseUrl })
+  locking.on('error', () => {})
+  await locking.connect()
+  t.after(() => locking.end())
+  await locking.query('begin; lock table sessions in access exclusive mode')
+  const url = `${server.url}/v1/sessions/${id}/sse`
+  const client = await openByHand(t, url, '', { authorization: key })
+  const isWaiting = async () => {
+    const { rows } = await locking.query(
+      'select from pg_stat_activity where pg_backend_pid() = any(pg_blocking_pids(pid))',
+    )
+    return rows.length > 0
+  }
+  await eventually(isWaiting)
+  client.reset()
+  // Answered after the server learned that the connection was reset.
+  for (let count = 0; count < 3; count += 1) await server.call('GET', '/health')
+  await locking.query('rollback')
+  await eventually(async () => !(await isWaiting()))
+  const stream = await follow(t, server.url, { sessionId: id, headers: { authorization: key } })
+  assert.equal(stream.response.status, 200)
+  await stream.event('session.started')
+  assert.equal(await openStreams(server.url), 1)
+})
+
+test('a client that does not read gets everything once it does', async (t) => {
+  const { server, id } = await session(t)
+  const request = http.get(`${server.url}/v1/sessions/${id}/sse`)
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage]
+  response.pause()
+  const big = 'x'.repeat(400_000)
+  for (let n = 0; n < 8; n += 1) await converse(t, server, id, `${n} ${big}`)
+  const stored = await eventsOf(server, id)
+  let text = ''
+  response.setEncoding('utf8')
+  for await (const chunk of response) {
+    text += chunk
+    if (text.split('event: session.idled').length > 8) break
+  }
+  const ids = [...text.matchAll(/^id: (event_\w+)$/gm)].map(([, eventId]) => eventId!)
+  const known = new Set(stored.map((event) => event.id))
+  assert.deepEqual(
+    ids.filter((eventId) => known.has(eventId)),
+    stored.map((event) => event.id),
+  )
+})
+
+test('streams that wait for the database leave connections to other requests', async (t) => {
+  const { server, id } = await session(t)
+  await converse(t, server, id, 'hi')
+  const locking = new pg.Client({ connectionString: server.databaseUrl })
+  await locking.connect()
+  try {
+    await locking.query('begin; lock table events in access exclusive mode')
+    const streams = await Promise.all(
+      Array.from({ length: 20 }, () => follow(t, server.url, { sessionId: id })),
+    )
+    assert.deepEqual([...new Set(streams.map(({ response }) => response.status))], [200])
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => server.call('GET', `/v1/sessions/${id}`)),
+    )
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
+    await locking.query('rollback')
+  } finally {
+    await locking.end()
+  }
+  const after = await follow(t, server.url, { sessionId: id })
+  await after.event('session.idled')
+})

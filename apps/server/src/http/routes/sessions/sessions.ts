@@ -1,0 +1,145 @@
+import {
+  CancelTurnResponse,
+  ErrorResponse,
+  NewSession,
+  Preview,
+  Session,
+  SessionChange,
+  SessionPage,
+  SessionQuery,
+} from '@outlast/contract'
+import { clientToolsOf } from '../../../capabilities/client-tools.ts'
+import { masked } from '../../../capabilities/masking.ts'
+import { ApiError } from '../../../errors.ts'
+import { parseId } from '../../../ids.ts'
+import { cancelSession } from '../../../runtime/inbox/cancel.ts'
+import { openSession } from '../../../runtime/inbox/create-session.ts'
+import { getAgent } from '../../../store/models/agents.ts'
+import { deleteSession } from '../../../store/session-deletion.ts'
+import { getSession, listSessions, updateSession } from '../../../store/sessions/sessions.ts'
+import type { Api } from '../../core/api.ts'
+import { listed, rangeOf } from '../../core/page.ts'
+import { sessionView } from '../../security/token-view.ts'
+import { previewOf } from '../agents/preview.ts'
+
+type Params = { session_id: string }
+
+export function sessionRoutes({ app, node }: Api): void {
+  const { capabilities } = node
+  const shown = (session: Session) => masked(capabilities, session)
+
+  app.route<{ Querystring: SessionQuery }>({
+    method: 'GET',
+    url: '/v1/sessions',
+    schema: {
+      operationId: 'list_sessions',
+      querystring: SessionQuery,
+      response: { 200: SessionPage, '4xx': ErrorResponse },
+    },
+    async handler({ query, principal, db }) {
+      const range = rangeOf(query)
+      const page = await listSessions(db, principal.orgId, { ...query, ...range })
+      return listed({ ...page, data: page.data.map(shown) }, range)
+    },
+  })
+
+  app.route<{ Body: NewSession }>({
+    method: 'POST',
+    url: '/v1/sessions',
+    config: { unaudited: true },
+    schema: {
+      operationId: 'create_session',
+      body: NewSession,
+      response: { 201: Session, 404: ErrorResponse, '4xx': ErrorResponse },
+    },
+    async handler({ body, principal: { orgId }, db, committed }, reply) {
+      const session = await openSession(node, db, { orgId, wanted: body })
+      committed.push(() => node.bus.changed(orgId, { noun: 'session', id: session.id }))
+      return reply.code(201).send(shown(session))
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'GET',
+    url: '/v1/sessions/:session_id',
+    config: { forToken: 'read' },
+    schema: {
+      operationId: 'get_session',
+      response: { 200: Session, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal, db }) {
+      const id = parseId('session', params.session_id)
+      return sessionView(principal, shown(await getSession(db, principal.orgId, id)))
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'GET',
+    url: '/v1/sessions/:session_id/preview',
+    schema: {
+      operationId: 'preview_session',
+      summary: 'Show what the next turn of a session would give to a model.',
+      response: { 200: Preview, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal: { orgId }, db }) {
+      const session = await getSession(db, orgId, parseId('session', params.session_id))
+      const agent = await getAgent(db, orgId, session.agent_id)
+      return previewOf({ ...node, db }, orgId, {
+        prompt: agent.system_prompt,
+        agentUses: agent.capabilities,
+        sessionUses: session.capabilities,
+        clientTools: clientToolsOf(agent.tools ?? [], session.tools),
+        models: [session.model_id, agent.default_model_id],
+      })
+    },
+  })
+
+  app.route<{ Params: Params; Body: SessionChange }>({
+    method: 'PATCH',
+    url: '/v1/sessions/:session_id',
+    schema: {
+      operationId: 'update_session',
+      body: SessionChange,
+      response: { 200: Session, '4xx': ErrorResponse },
+    },
+    async handler(request) {
+      const { params, principal, body, db } = request
+      const id = parseId('session', params.session_id)
+      const { legal_hold } = body
+      if (legal_hold != null) {
+        if (principal.level !== 'admin') throw new ApiError('forbidden', 'admin')
+        request.auditNote = { details: { legal_hold } }
+      }
+      return shown(await updateSession(db, { orgId: principal.orgId, id }, body))
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'DELETE',
+    url: '/v1/sessions/:session_id',
+    schema: { operationId: 'delete_session', response: { '4xx': ErrorResponse } },
+    async handler({ params, principal, db, committed }, reply) {
+      const id = parseId('session', params.session_id)
+      await deleteSession(db, principal.orgId, id)
+      committed.push(() => node.bus.deleted({ orgId: principal.orgId, sessionId: id }))
+      return reply.code(204).send()
+    },
+  })
+
+  app.route<{ Params: Params }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/cancel',
+    config: { forToken: 'write', unaudited: true, whenFull: true },
+    schema: {
+      operationId: 'cancel_turn',
+      response: { 200: CancelTurnResponse, '4xx': ErrorResponse },
+    },
+    async handler({ params, principal, db, committed }) {
+      const sessionId = parseId('session', params.session_id)
+      const cancelled = await cancelSession(node, db, { orgId: principal.orgId, sessionId })
+      if (!cancelled) throw new ApiError('not_found', 'Session')
+      committed.push(cancelled.settle)
+      return cancelled.answer
+    },
+  })
+}

@@ -1,0 +1,46 @@
+import { parseCookie, stringifySetCookie } from 'cookie'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isLoopbackUrl } from '../../config/host.ts'
+import type { Config } from '../../config.ts'
+import { namesLoopback } from './guard.ts'
+
+/** Every cookie that we set: where it is sent, and whether other sites may send people here with it. */
+const cookies = {
+  access_token: { path: '/', sameSite: 'lax' },
+  refresh_token: { path: '/v1/auth', sameSite: 'strict' },
+  /** Ties a sign-in elsewhere to the browser that began it, which may come back under a path of a proxy's. */
+  oauth_state: { path: '/', sameSite: 'lax' },
+  /** The organization that a person works in. */
+  outlast_org: { path: '/', sameSite: 'lax' },
+} as const
+
+export type CookieName = keyof typeof cookies
+
+export function readCookie({ headers }: FastifyRequest, name: CookieName): string | undefined {
+  return headers.cookie === undefined ? undefined : parseCookie(headers.cookie)[name]
+}
+
+type Setting = { name: CookieName; value: string; maxAge: number }
+
+/** Sets a cookie that scripts cannot read; only for https, except on this machine. An age of 0 removes it. */
+export function setCookie(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  config: Config,
+  { name, value, maxAge }: Setting,
+): void {
+  const secure = isSecure(config, request)
+  const { path: place } = cookies[name]
+  // Who calls us under /api is asked for the cookie there.
+  const path = place === '/' || !request.originalUrl.startsWith('/api/') ? place : `/api${place}`
+  reply.header(
+    'set-cookie',
+    stringifySetCookie({ name, value, maxAge, httpOnly: true, secure, ...cookies[name], path }),
+  )
+}
+
+/** Browsers come by https, or from this machine. */
+function isSecure({ AUTH_BASE_URL: base }: Config, request: FastifyRequest): boolean {
+  if (base === undefined) return !namesLoopback(request)
+  return base.startsWith('https:') || !isLoopbackUrl(base)
+}

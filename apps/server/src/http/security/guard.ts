@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { type Host, isLoopback, listsHost, parseHost } from '../../config/host.ts'
+import type { Config } from '../../config.ts'
+import { ApiError } from '../../errors.ts'
+import { parametersMax, tooManyParameters } from '../core/query.ts'
+
+const prefix = randomBytes(6).toString('hex')
+let count = 0
+
+/** A client's own request id when it is a plain word, else one of ours. */
+export function requestId(headers: IncomingHttpHeaders): string {
+  const given = headers['x-request-id']
+  if (typeof given === 'string' && /^[\w.-]{1,128}$/.test(given)) return given
+  count += 1
+  return `req_${prefix}${count.toString(36)}`
+}
+
+/** What no page may make of an answer of ours: another type, a frame, a part of itself. */
+export const browserHeaders = {
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'x-frame-options': 'DENY',
+  'cross-origin-resource-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+}
+const yearSeconds = 31_536_000
+
+/**
+ * Guards against requests that browsers can be made to send: none from pages of other origins, and none for a Host that
+ * is not allowed. A page whose name was rebound to 127.0.0.1 sends its own name as Host.
+ */
+export function guardBrowsers(app: FastifyInstance, config: Config): void {
+  const isAllowed = allowedHosts(config)
+  const isHttps = config.AUTH_BASE_URL?.startsWith('https:') ?? false
+  const strict = { 'strict-transport-security': `max-age=${yearSeconds}` }
+  const always = { ...browserHeaders, ...(isHttps && strict) }
+  const allowed = new Set(config.CORS_ALLOWED_ORIGINS)
+  // Clients send the same Host again and again: the last allowed one is not parsed twice. Null equals no header.
+  let goodHost: string | undefined | null = null
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(always)
+    reply.header('x-request-id', request.id)
+    if (request.url.startsWith('/v1/')) reply.header('cache-control', 'no-store')
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') {
+      return done(new ApiError('invalid_request', 'it names no Host.'))
+    }
+    if (isAllowed !== undefined && request.headers.host !== goodHost) {
+      if (!isAllowed(hostOf(request))) return done(new ApiError('host_not_allowed'))
+      goodHost = request.headers.host
+    }
+    if (request.query === tooManyParameters) {
+      return done(new ApiError('too_many_parameters', String(parametersMax)))
+    }
+    const { origin } = request.headers
+    if (origin !== undefined && !allowed.has(origin) && !isSameOrigin(origin, request)) {
+      return done(new ApiError('origin_not_allowed'))
+    }
+    done()
+  })
+}
+
+/** Returns the check of a request's host; undefined where every host is allowed. */
+function allowedHosts(config: Config): ((host: Host | undefined) => boolean) | undefined {
+  const list = config.ALLOWED_HOSTS
+  const isOpen = config.ALLOW_OPEN_ACCESS || config.AUTH_MODE !== 'none'
+  if (isOpen && list.length === 0) return undefined
+  return (host) => host !== undefined && (isLoopback(host.name) || listsHost(list, host))
+}
+
+const hostOf = ({ headers }: FastifyRequest) => parseHost(headers.host ?? '')
+
+/** True for a request whose Host header is a loopback name. */
+export function namesLoopback(request: FastifyRequest): boolean {
+  const host = hostOf(request)
+  return host !== undefined && isLoopback(host.name)
+}
+
+export const isSameOrigin = (origin: string, { headers }: FastifyRequest) =>
+  origin === `http://${headers.host}` || origin === `https://${headers.host}`

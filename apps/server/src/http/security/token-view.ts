@@ -1,0 +1,125 @@
+import type {
+  EventDataOf,
+  EventMessage,
+  EventType,
+  Message,
+  Session,
+  ToolCall,
+} from '@outlast/contract'
+import type { Grants } from '../../access/grants.ts'
+import type { Principal } from '../../access/principal.ts'
+import type { WireEvent } from '../../store/sessions/events.ts'
+
+type Viewer = Pick<Principal, 'grants'>
+
+/** What a session token sees of an event type: all of it, nothing, or what is left of its data. */
+type Rule<T extends EventType> =
+  | 'shown'
+  | 'hidden'
+  | ((data: EventDataOf<T>, grants: Grants) => object)
+type Rules = { [T in EventType]: Rule<T> }
+
+/** Arguments are shown of those client tools only whose calls the token answers. */
+const withoutArguments = (call: ToolCall, { tool_results }: Grants): ToolCall =>
+  tool_results.includes(call.name) ? call : { ...call, arguments: {} }
+
+/** The view of an end user. A new event type must be decided on here before it compiles. */
+const chatRules = {
+  'input.message': 'shown',
+  'session.started': 'shown',
+  'session.activated': 'shown',
+  'turn.started': 'shown',
+  'mcp.unavailable': 'hidden',
+  'capability.unavailable': 'hidden',
+  'reason.started': 'shown',
+  'context.compacting': 'shown',
+  'context.compacted': ({ summary: _, ...data }) => data,
+  'output.message.started': 'shown',
+  'reason.thinking.started': 'shown',
+  'reason.thinking.delta': 'hidden',
+  'reason.thinking.completed': 'hidden',
+  'output.message.delta': 'shown',
+  'llm.generation': 'hidden',
+  'output.message.completed': ({ message, ...data }, grants) => ({
+    message: chatMessage(message, grants),
+    ...data,
+  }),
+  'reason.completed': 'shown',
+  'act.started': 'shown',
+  'tool.approval_requested': ({ tool_call, ...data }, grants) => ({
+    tool_call: withoutArguments(tool_call, grants),
+    ...data,
+  }),
+  'tool.approval_resolved': ({ tool_call_id, tool_name, decision }) => ({
+    tool_call_id,
+    tool_name,
+    decision,
+  }),
+  'tool.call_requested': ({ tool_calls, ...data }, grants) => ({
+    tool_calls: tool_calls.filter(({ name }) => grants.tool_results.includes(name)),
+    ...data,
+  }),
+  'tool.started': ({ tool_call, ...data }, grants) => ({
+    tool_call: withoutArguments(tool_call, grants),
+    ...data,
+  }),
+  'tool.completed': ({ result: _, error: __, answered_by: ___, ...data }) => data,
+  'tool.progress': ({ message: _, ...data }) => data,
+  'act.completed': 'shown',
+  'files.changed': 'shown',
+  'turn.completed': 'shown',
+  'turn.failed': 'shown',
+  'turn.cancelled': 'shown',
+  'session.idled': 'shown',
+} as const satisfies Rules
+
+const hiddenInChat = (Object.keys(chatRules) as EventType[]).filter(
+  (type) => chatRules[type] === 'hidden',
+)
+
+/** Event types that a caller never gets: gaps in `sequence` stand for them. */
+export function hiddenTypes({ grants }: Viewer): readonly EventType[] {
+  if (!grants) return []
+  const hidden: EventType[] = grants.view === 'chat' ? hiddenInChat : ['llm.generation']
+  return grants.files === 'none' ? [...hidden, 'files.changed'] : hidden
+}
+
+export type EventView = (event: WireEvent) => WireEvent
+
+/** How a caller sees an event that is not hidden from it; undefined: as it is. */
+export function eventView({ grants }: Viewer): EventView | undefined {
+  if (grants?.view !== 'chat') return undefined
+  return (event) => {
+    const rule = chatRules[event.type] as Rule<EventType>
+    if (typeof rule === 'string') return event
+    const whole = JSON.parse(event.json) as { data: EventDataOf<EventType> }
+    return { ...event, json: JSON.stringify({ ...whole, data: rule(whole.data, grants) }) }
+  }
+}
+
+/** A message without thinking, arguments and results of tools. */
+function chatMessage<M extends EventMessage | Message>(message: M, grants: Grants): M {
+  const content = message.content.map((part) => {
+    if (part.type === 'tool_result') return { type: part.type, tool_call_id: part.tool_call_id }
+    if (part.type !== 'tool_call' || grants.tool_results.includes(part.name)) return part
+    return { ...part, arguments: {} }
+  })
+  const { thinking: _, thinking_signature: __, ...rest } = message as EventMessage
+  return { ...rest, content } as M
+}
+
+/** How a caller sees a message. */
+export const messageView = ({ grants }: Viewer): ((message: Message) => Message) =>
+  grants?.view === 'chat' ? (message) => chatMessage(message, grants) : (message) => message
+
+/**
+ * A session without what it was configured with; of client tools those are left whose calls the token answers. No token shows
+ * whether the session is under a legal hold.
+ */
+export function sessionView({ grants }: Viewer, whole: Session): Session {
+  if (!grants) return whole
+  const session = { ...whole, legal_hold: false }
+  if (grants.view !== 'chat') return session
+  const tools = session.tools.filter(({ name }) => grants.tool_results.includes(name))
+  return { ...session, capabilities: [], tools }
+}

@@ -1,0 +1,63 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Config } from '../../config.ts'
+import { ApiError } from '../../errors.ts'
+
+const mebibyte = 1024 * 1024
+/** Bytes of request bodies that are under way at once, and whose requests are not answered yet. */
+const bytesMax = { caller: 96 * mebibyte, organization: 192 * mebibyte, node: 512 * mebibyte }
+/** Smaller bodies are bounded by the limits for requests and connections. */
+const smallBytes = 64 * 1024
+
+/** Their bodies are not read, so that a declared length means nothing: a stream would hold it for as long as it is open. */
+const withoutBody = new Set(['GET', 'HEAD'])
+const node = 'node'
+
+type Owner = { name: string; max: number }
+
+/**
+ * Bounds the bodies that callers send at once, by the size that they declare.
+ * Contract: a body alone is never refused, nor the first one of an organization; answers 429 `too_many_uploads` before the body is read.
+ */
+export function boundUploads(app: FastifyInstance, config: Config): void {
+  const held = new Map<string, number>()
+  app.addHook('preParsing', (request, reply, payload, done) => {
+    const bytes = declaredBytes(request)
+    if (bytes <= smallBytes || withoutBody.has(request.method)) return done(null, payload)
+    // No route for callers without a principal takes large bodies, and the accounts of others are not theirs to use.
+    if (!request.principal) return done(refusalOf(request), payload)
+    const owners = ownersOf(request, config)
+    const isFull = ({ name, max }: Owner) => held.has(name) && held.get(name)! + bytes > max
+    const isFirst = owners.some(({ name }) => name !== node && !held.has(name))
+    const full = owners.filter(isFull).filter(({ name }) => name !== node || !isFirst)
+    if (full.length > 0) return done(new ApiError('too_many_uploads'), payload)
+    for (const { name } of owners) held.set(name, (held.get(name) ?? 0) + bytes)
+    reply.raw.once('close', () => {
+      for (const { name } of owners) {
+        const left = held.get(name)! - bytes
+        if (left > 0) held.set(name, left)
+        else held.delete(name)
+      }
+    })
+    done(null, payload)
+  })
+}
+
+/** The length of a body, or the most that its route takes where no length is declared. */
+function declaredBytes({ headers, routeOptions }: FastifyRequest): number {
+  const { 'content-length': length, 'transfer-encoding': encoding } = headers
+  if (encoding !== undefined) return routeOptions.bodyLimit
+  return Math.min(Number(length ?? 0), routeOptions.bodyLimit)
+}
+
+function refusalOf({ is404, url }: FastifyRequest) {
+  if (is404) return new ApiError('route_not_found', url.split('?')[0]!.slice(0, 200))
+  return new ApiError('body_too_large', String(smallBytes))
+}
+
+function ownersOf({ principal }: FastifyRequest, { AUTH_MODE: mode }: Config): Owner[] {
+  const all = { name: node, max: bytesMax.node }
+  if (mode === 'none') return [all]
+  const { kind, id, sessionId, orgId } = principal
+  const caller = { name: `${kind} ${sessionId ?? id}`, max: bytesMax.caller }
+  return [all, { name: orgId, max: bytesMax.organization }, caller]
+}

@@ -1,0 +1,196 @@
+import type { Change, DeletedSession, Session } from '@outlast/contract'
+import { masked } from '../../capabilities/masking.ts'
+import type { Node } from '../../runtime/node.ts'
+import type { SessionRef, Watcher } from '../../store/bus/bus.ts'
+import { findSessions } from '../../store/sessions/sessions.ts'
+import { frameOf } from './event-stream.ts'
+
+/** What changes is told so often at most, and of each thing once. */
+const pauseMs = 250
+/** Sessions that are read at once: each may be large. */
+const sessionsMax = 200
+/** Things that wait to be told. Beyond it readers are told to read everything anew. */
+const waitingMax = 10_000
+
+/** Says that something may have changed without having been told. */
+export const resetFrame = frameOf('reset', '{}')
+
+/** A frame, and what it is about: the newest about a thing is enough. */
+export type Told = { key: string; frame: string }
+
+export type ChangeReader = {
+  orgId: string
+  hears: (noun: Change['noun']) => boolean
+  tell: (all: readonly Told[]) => void
+  close: (reason: string) => void
+}
+
+/** What changes, for all who watch on this node. */
+export type ChangeFeed = {
+  /** Contract: nothing is done, and nothing kept, while there is no reader. */
+  add: (reader: ChangeReader) => () => void
+}
+
+type Waiting = {
+  /** Sessions to be read. */
+  sessions: Map<string, SessionRef>
+  deleted: Map<string, SessionRef>
+  changed: Map<string, { orgId: string; change: Change }>
+}
+
+const newWaiting = (): Waiting => ({ sessions: new Map(), deleted: new Map(), changed: new Map() })
+
+/**
+ * Gathers what this node hears of changes, and tells it to its readers: at once, then at most once in 250 ms, with one
+ * statement for all sessions of all readers.
+ */
+export function createChangeFeed({ bus, db, history, capabilities, log }: Node): ChangeFeed {
+  const readers = new Map<string, Set<ChangeReader>>()
+  let waiting = newWaiting()
+  /** Something happened that readers cannot be told. */
+  let lost = false
+  let timer: NodeJS.Timeout | undefined
+  let telling = false
+  let unwatch: (() => void) | undefined
+
+  const watcher: Watcher = {
+    session(org, sessionId) {
+      for (const orgId of org === undefined ? readers.keys() : [org]) {
+        if (readers.has(orgId)) wait(waiting.sessions, sessionId, { orgId, sessionId })
+      }
+    },
+    sessionDeleted(orgId, sessionId) {
+      if (orgId === undefined) return lose()
+      if (!readers.has(orgId)) return
+      waiting.sessions.delete(`${orgId} ${sessionId}`)
+      wait(waiting.deleted, sessionId, { orgId, sessionId })
+    },
+    changed(orgId, change) {
+      if (!readers.has(orgId) && change.noun !== 'worker') return
+      wait(waiting.changed, `${change.noun} ${change.id}`, { orgId, change })
+    },
+  }
+
+  function wait<T extends { orgId: string }>(into: Map<string, T>, id: string, it: T) {
+    into.set(`${it.orgId} ${id}`, it)
+    const { sessions, deleted, changed } = waiting
+    if (sessions.size + deleted.size + changed.size > waitingMax) return lose()
+    begin()
+  }
+
+  function lose() {
+    lost = true
+    waiting = newWaiting()
+    begin()
+  }
+
+  function begin() {
+    // Whatever happens in the same moment is told together.
+    if (!telling) timer ??= setTimeout(flush, 0)
+  }
+
+  async function flush() {
+    telling = true
+    const begun = performance.now()
+    try {
+      await tellAll()
+    } catch (error) {
+      log.warn('changes cannot be told without the database', { error })
+      closeAll('database_unavailable')
+    }
+    telling = false
+    timer = undefined
+    const restMs = pauseMs - (performance.now() - begun)
+    if (readers.size > 0) timer = setTimeout(next, Math.max(0, restMs))
+  }
+
+  function next() {
+    timer = undefined
+    const { sessions, deleted, changed } = waiting
+    if (lost || sessions.size + deleted.size + changed.size > 0) void flush()
+  }
+
+  async function tellAll() {
+    const { sessions, deleted, changed } = waiting
+    const read = [...sessions].slice(0, sessionsMax)
+    for (const [key] of read) sessions.delete(key)
+    waiting = { ...newWaiting(), sessions }
+    if (lost) for (const reader of all()) reader.tell([{ key: 'reset', frame: resetFrame }])
+    lost = false
+    for (const { orgId, change } of changed.values()) tellChange(orgId, change)
+    tellOf([...deleted.values()].map(deletedOf))
+    if (read.length === 0) return
+    const rows = await findSessions(
+      db,
+      read.map(([, ref]) => ref),
+    )
+    tellOf(rows.map((row) => changedOf(masked(capabilities, row))))
+  }
+
+  function tellChange(orgId: string, change: Change) {
+    const told = { key: `${change.noun} ${change.id}`, frame: frameOf('changed', json(change)) }
+    const those = change.noun === 'worker' ? all() : [...(readers.get(orgId) ?? [])]
+    for (const reader of those) if (reader.hears(change.noun)) reader.tell([told])
+  }
+
+  function tellOf(sessions: (Told & { orgId: string })[]) {
+    for (const [orgId, told] of Map.groupBy(sessions, (one) => one.orgId)) {
+      for (const reader of readers.get(orgId) ?? []) reader.tell(told)
+    }
+  }
+
+  const all = () => [...readers.values()].flatMap((set) => [...set])
+
+  function closeAll(reason: string) {
+    for (const reader of all()) reader.close(reason)
+  }
+
+  function start() {
+    const forgets = [
+      bus.watch(watcher),
+      bus.onConnected(lose),
+      history.onChange(lose),
+      bus.onNode((id) => watcher.changed('', { noun: 'worker', id })),
+    ]
+    unwatch = () => {
+      for (const forget of forgets) forget()
+    }
+  }
+
+  function stop() {
+    unwatch?.()
+    unwatch = undefined
+    waiting = newWaiting()
+    lost = false
+    if (telling) return
+    clearTimeout(timer)
+    timer = undefined
+  }
+
+  return {
+    add(reader) {
+      if (readers.size === 0) start()
+      const set = readers.get(reader.orgId) ?? new Set()
+      readers.set(reader.orgId, set.add(reader))
+      return () => {
+        set.delete(reader)
+        if (set.size === 0 && readers.get(reader.orgId) === set) readers.delete(reader.orgId)
+        if (readers.size === 0) stop()
+      }
+    },
+  }
+}
+
+const json = (data: Session | DeletedSession | Change) => JSON.stringify(data)
+
+const changedOf = (session: Session) => ({
+  orgId: session.organization_id,
+  key: `session ${session.id}`,
+  frame: frameOf('session.changed', json(session)),
+})
+
+const deletedOf = ({ orgId, sessionId: id }: SessionRef) => ({
+  orgId,
+  key: `session ${id}`,
+  frame: frameOf('session.deleted', json({ id })),
+})

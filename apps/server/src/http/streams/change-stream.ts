@@ -1,0 +1,61 @@
+import { isOperator, type Principal } from '../../access/principal.ts'
+import { type ChangeFeed, resetFrame, type Told } from './change-feed.ts'
+import type { Frames } from './event-stream.ts'
+
+/** A client that still has not got so much when there is more, in UTF-16 units, does not keep up. */
+const heldLengthMax = 4_000_000
+
+/**
+ * Sends one client what changes in its organization. While it does not read, what it has not got yet waits: of each thing
+ * the newest only, and when that is too much, nothing but the word to read everything anew.
+ */
+export function followChanges(feed: ChangeFeed, frames: Frames, principal: Principal): void {
+  const held = new Map<string, string>()
+  let heldLength = 0
+
+  const stop = feed.add({
+    orgId: principal.orgId,
+    hears: (noun) => hears(principal, noun),
+    tell,
+    close: frames.close,
+  })
+  frames.listen({ drained: sendHeld, ended: stop })
+
+  function tell(all: readonly Told[]) {
+    if (heldLength > heldLengthMax) giveUp()
+    frames.together(() => {
+      for (const told of all) {
+        if (held.size > 0 || frames.isFull()) hold(told)
+        else frames.write(told.frame)
+      }
+    })
+  }
+
+  function hold({ key, frame }: Told) {
+    heldLength += frame.length - (held.get(key)?.length ?? 0)
+    // Last, also when it was there: what comes of a thing stays in the order in which it happened.
+    held.delete(key)
+    held.set(key, frame)
+  }
+
+  function giveUp() {
+    held.clear()
+    held.set('reset', resetFrame)
+    heldLength = resetFrame.length
+  }
+
+  function sendHeld() {
+    for (const [key, frame] of held) {
+      if (frames.isFull()) return
+      held.delete(key)
+      heldLength -= frame.length
+      frames.write(frame)
+    }
+  }
+}
+
+/** Nodes are the operator's, and who was invited is administrators' business. */
+function hears(principal: Principal, noun: string): boolean {
+  if (noun === 'worker') return isOperator(principal)
+  return noun !== 'invitation' || principal.level === 'admin'
+}

@@ -1,0 +1,109 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Level, Principal } from '../../access/principal.ts'
+import type { Config } from '../../config.ts'
+import { ApiError } from '../../errors.ts'
+import { createShares, type Shares } from '../../shares.ts'
+import type { Api } from '../core/api.ts'
+import { type Frames, openFrames } from './event-stream.ts'
+import { createHeartbeat } from './heartbeat.ts'
+
+export type StreamTerms = {
+  signOfLife?: 'comment' | 'event' | undefined
+  /** What the caller may do now; when given, the stream ends once it is not that any more. */
+  level?: Level
+}
+
+/** The open streams of this node. */
+export type Streams = {
+  /** Begins to answer a request with a stream. Contract: throws `shutting_down` and `too_many_streams`. */
+  open: (request: FastifyRequest, reply: FastifyReply, terms: StreamTerms) => Frames
+  /** Closes every stream, after telling each why. */
+  close: (reason: string) => void
+  count: () => number
+  /** Reads of stored events for streams of sessions: few at once, organizations in turn. */
+  reads: Shares
+}
+
+/** Of the connections of a node to its database, the rest is for requests and turns. */
+const readsAtOnce = 2
+const readLimits = {
+  slots: readsAtOnce,
+  slotsEach: readsAtOnce,
+  waitingMax: Number.POSITIVE_INFINITY,
+  waitingEachMax: Number.POSITIVE_INFINITY,
+}
+
+export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>): Streams {
+  const streams = new Set<Frames>()
+  const { SSE_CYCLE_MS: cycleMs, SSE_STALL_MS: stallMs } = node.config
+  const heartbeat = createHeartbeat(node.config.SSE_HEARTBEAT_MS)
+  const counts = countStreams(node.config)
+
+  /** A stream ends with the credential that opened it. */
+  function watchAccess({ principal, credential }: FastifyRequest, frames: Frames, level?: Level) {
+    const { kind, orgId } = principal
+    if (kind === 'anonymous') return () => {}
+    const opened = { credential, orgId, level }
+    return node.access.credentials.watch(opened, () => frames.close('access_ended'))
+  }
+
+  return {
+    open(request, reply, { signOfLife = 'comment', level }) {
+      if (stopping()) throw new ApiError('shutting_down')
+      const leave = counts.enter(request.principal)
+      // The framework sends these with its own answers only: what other origins may read is among them.
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        if (value !== undefined) reply.raw.setHeader(name, value)
+      }
+      reply.hijack()
+      request.raw.socket.setNoDelay(true)
+      const frames = openFrames(reply.raw, { signOfLife, heartbeat, cycleMs, stallMs })
+      streams.add(frames)
+      const unwatch = watchAccess(request, frames, level)
+      reply.raw.on('close', () => {
+        unwatch()
+        leave()
+        streams.delete(frames)
+      })
+      // The client may have gone before its stream begins: that event was before there was a listener.
+      if (reply.raw.destroyed) reply.raw.emit('close')
+      return frames
+    },
+    close(reason) {
+      for (const frames of streams) frames.close(reason)
+    },
+    count: () => streams.size,
+    // A stream waits at most once, so that there is a limit: the number of streams.
+    reads: createShares(readLimits, () => new Error('Too many streams wait.')),
+  }
+}
+
+const retrySeconds = 5
+
+/** Counts the open streams of each credential and each organization on this node. */
+function countStreams({ STREAMS_PER_CREDENTIAL, STREAMS_PER_ORGANIZATION }: Config) {
+  const open = new Map<string, number>()
+  const add = (name: string, more: number) => {
+    const count = (open.get(name) ?? 0) + more
+    if (count === 0) open.delete(name)
+    else open.set(name, count)
+  }
+  return {
+    /** Contract: throws 429 `too_many_streams`; the result counts the stream as closed. */
+    enter({ kind, id, orgId }: Principal): () => void {
+      if (kind === 'anonymous') return () => {}
+      const limits = [
+        { name: `${kind} ${id}`, max: STREAMS_PER_CREDENTIAL, whose: 'The credential' },
+        { name: `org ${orgId}`, max: STREAMS_PER_ORGANIZATION, whose: 'The organization' },
+      ]
+      for (const { name, max, whose } of limits) {
+        if (max === 0 || (open.get(name) ?? 0) < max) continue
+        throw new ApiError('too_many_streams', whose, undefined, retrySeconds)
+      }
+      for (const { name } of limits) add(name, 1)
+      return () => {
+        for (const { name } of limits) add(name, -1)
+      }
+    },
+  }
+}

@@ -1,0 +1,277 @@
+import type { CancelTurnResponse, EventContext, TokenUsage } from '@outlast/contract'
+import type { LiveKind, LiveMessage } from '../../store/bus/bus.ts'
+import { findSnapshot } from '../../store/bus/snapshots.ts'
+import type { Db } from '../../store/database.ts'
+import { findAgentOf } from '../../store/models/agents.ts'
+import { readLog, wireEvent } from '../../store/sessions/events.ts'
+import { type Interrupting, interruptTurn } from '../../store/sessions/messages.ts'
+import { appendToTurn } from '../../store/sessions/turn-appends.ts'
+import {
+  type CurrentTurn,
+  cancelTurn,
+  findCurrentTurn,
+  type NewEvent,
+} from '../../store/sessions/turns.ts'
+import { usageOf } from '../../store/usage.ts'
+import { previewOf, withoutNul } from '../../text.ts'
+import type { Effects } from '../journal/attempt.ts'
+import { loggedEvent, makeDraft, nextTurn, turnContext } from '../journal/journal.ts'
+import { type Counted, countStored, traceTurn } from '../journal/metrics.ts'
+import { addUsage, fold, type TurnState } from '../log/state.ts'
+import { agentMessage } from '../model/reply.ts'
+import type { Node } from '../node.ts'
+import { cancelledOutcome } from '../tools/call.ts'
+
+/** A turn of a session. */
+export type TurnRef = { orgId: string; sessionId: string; turnId: string }
+
+/** How long the node that runs a turn may take to end it; then whoever asked for the cancel does. */
+const ownerMs = 700
+const roundsMax = 100
+
+const nothingRuns: CancelTurnResponse = { status: 'no_op', message: 'No turn currently running' }
+
+/**
+ * Cancels the turn that a session runs; with `only`, no other than that. `settle` is to be called once that is committed; it
+ * resolves when the session is idle, or has gone on to a later message.
+ */
+export async function cancelSession(
+  node: Node,
+  db: Db,
+  { orgId, sessionId }: Omit<TurnRef, 'turnId'>,
+  only?: string,
+): Promise<{ answer: CancelTurnResponse; settle: () => Promise<void> } | undefined> {
+  const turn = await findCurrentTurn(db, orgId, sessionId)
+  if (!turn) return undefined
+  const ref = { orgId, sessionId, turnId: turn.turn_id ?? '' }
+  const isOther = only !== undefined && only !== turn.turn_id
+  if (turn.turn_id === null || isOther) return { answer: nothingRuns, settle: async () => {} }
+  const reason = 'User requested cancellation'
+  const { event, askedAt } = await cancelEvent(db, { ref, turn, reason })
+  const cancelled = await cancelTurn(db, ref, event)
+  if (!cancelled) return { answer: nothingRuns, settle: async () => {} }
+  const { sequence, ts } = cancelled
+  return {
+    answer: { status: 'cancelled', message: 'Turn cancelled successfully' },
+    settle: () => awaitEnd(node, ref, { stored: [{ ...event, sequence, ts }], askedAt }),
+  }
+}
+
+const interruptionsMax = 3
+
+/**
+ * Stores a message and cancels the turn that a session runs, in one statement, so that the message is next.
+ * Undefined when no turn runs that could be cancelled. `settle` as above.
+ */
+export async function interruptSession(
+  node: Node,
+  db: Db,
+  { orgId, sessionId, input }: Omit<TurnRef, 'turnId'> & { input: Interrupting },
+): Promise<{ sequence: number; ts: string; settle: () => Promise<void> } | undefined> {
+  for (let tries = 0; tries < interruptionsMax; tries += 1) {
+    const turn = await findCurrentTurn(db, orgId, sessionId)
+    if (!turn?.turn_id || turn.turn_cancelled) return undefined
+    const ref = { orgId, sessionId, turnId: turn.turn_id }
+    const reason = 'A message interrupted the turn'
+    const { event, askedAt } = await cancelEvent(db, { ref, turn, reason })
+    const interrupted = await interruptTurn(db, ref, { event, input })
+    if (!interrupted) continue
+    const { sequence, ts } = interrupted
+    const message = {
+      type: 'input.message' as const,
+      context: input.context ?? '{}',
+      data: input.data,
+    }
+    const stored = [
+      { ...event, sequence: sequence - 1, ts },
+      { ...message, sequence, ts, tags: input.tags },
+    ]
+    return { sequence, ts, settle: () => awaitEnd(node, ref, { stored, askedAt }) }
+  }
+  return undefined
+}
+
+type Cancelling = { ref: TurnRef; turn: CurrentTurn; reason: string }
+
+async function cancelEvent(db: Db, { ref, turn, reason }: Cancelling) {
+  const state = await readState(db, ref, turn)
+  return { event: cancelledEvent(state, reason), askedAt: state.reason?.askedAt }
+}
+
+export function cancelledEvent(
+  { turnId, inputMessageId, usage }: Pick<TurnState, 'turnId' | 'inputMessageId' | 'usage'>,
+  reason: string,
+): NewEvent {
+  const context = { ...turnContext(turnId, inputMessageId), span_id: turnId }
+  const data = { turn_id: turnId, reason, ...(usage && { usage }) }
+  return makeDraft('turn.cancelled', context, data).stored
+}
+
+export async function readState(db: Db, ref: TurnRef, turn: CurrentTurn): Promise<TurnState> {
+  const rows = await readLog(db, ref.sessionId, turn.turn_from, turn.turn_from - 1)
+  return fold(ref.turnId, turn.turn_input, rows.map(loggedEvent))
+}
+
+type Cancelled = {
+  stored: Parameters<typeof wireEvent>[1][]
+  /** The sequence of the `output.message.started` that may have no end. */
+  askedAt: number | undefined
+}
+
+/** Tells the turn's node, and ends the turn itself when that node does not. */
+async function awaitEnd(node: Node, ref: TurnRef, { stored, askedAt }: Cancelled) {
+  const ended = watchEnd(node, ref, askedAt)
+  node.bus.stored(ref, stored.at(-1)!.sequence, () =>
+    stored.map((event) => wireEvent(ref.sessionId, event)),
+  )
+  node.bus.cancel(ref.sessionId, ref.turnId)
+  await ended
+  await settleCancel(node, ref, nothingKept)
+}
+
+/**
+ * Resolves when this node hears that the session has gone on after the cancel, at the latest after 700 ms. Another node
+ * that takes long over it is asked what was said, while it can tell.
+ */
+function watchEnd({ bus, db }: Node, ref: TurnRef, askedAt: number | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = () => {
+      clearTimeout(timer)
+      clearTimeout(asking)
+      unfollow()
+      resolve()
+    }
+    const timer = setTimeout(finish, ownerMs)
+    const asking = setTimeout(() => askedAt && bus.ask(ref.sessionId, askedAt), ownerMs / 2)
+    const look = async () => {
+      const turn = await findCurrentTurn(db, ref.orgId, ref.sessionId).catch(() => undefined)
+      if (turn?.turn_id !== ref.turnId) finish()
+    }
+    const unfollow = bus.follow(ref.sessionId, {
+      orgId: ref.orgId,
+      stored: look,
+      grew() {},
+      deleted: finish,
+    })
+  })
+}
+
+/** What an attempt still held when its turn was cancelled: what was said, which tools ended. */
+export type Kept = { events: NewEvent[]; effects: Effects }
+
+export const nothingKept: Kept = { events: [], effects: {} }
+
+/**
+ * Ends a turn that was cancelled: what was kept, then idle, or the next turn for messages that came after the
+ * cancel. Does nothing when that has happened already, so that it may be repeated, and done by two at once.
+ */
+export async function settleCancel(node: Node, ref: TurnRef, kept: Kept): Promise<void> {
+  const { events, effects } = kept
+  for (let round = 0; round < roundsMax; round += 1) {
+    const turn = await findCurrentTurn(node.db, ref.orgId, ref.sessionId)
+    if (turn?.turn_id !== ref.turnId || !turn.turn_cancelled) return
+    const state = await readState(node.db, ref, turn)
+    const said = events.length > 0 ? undefined : await saidSoFar(node, ref, { turn, state })
+    const all = [...events, ...(said?.events ?? []), ...cancelledCalls(state, events)]
+    const following = nextTurn(state)
+    const usage = addUsage(usageOf(turn), effects.usage)
+    const ending = following ? [] : [idledEvent(state, usage)]
+    const appended = await appendToTurn(
+      node.db,
+      { ...ref, attempt: null },
+      {
+        ...effects,
+        ...said?.effects,
+        cancelled: true,
+        events: all,
+        ending: { events: ending, sequence: turn.sequence, next: following },
+      },
+    )
+    if (!appended) continue
+    countStored(node, all.map(countedOf))
+    node.bus.stored(ref, appended.sequence)
+    return await observeEnd(node, ref, turn)
+  }
+  throw new Error(`cancel of ${ref.turnId} did not come to its end`)
+}
+
+const countedOf = ({ type, data }: NewEvent) => ({ type, data: JSON.parse(data) }) as Counted
+
+/** Of a turn that was cancelled no node has the whole log at hand. */
+async function observeEnd(node: Node, ref: TurnRef, turn: CurrentTurn) {
+  node.metrics.turns.inc({ outcome: 'cancelled', code: '' })
+  node.metrics.tally.cancelled()
+  if (!node.tracer) return
+  try {
+    const rows = await readLog(node.db, ref.sessionId, turn.turn_from, turn.turn_from - 1)
+    const agent = await findAgentOf(node.db, ref.orgId, ref.sessionId)
+    if (!agent) return
+    const about = { ...ref, inputMessageId: turn.turn_input, ...agent }
+    traceTurn(node, about, rows.map(loggedEvent))
+  } catch (error) {
+    node.log.warn('a cancelled turn has no trace', { session: ref.sessionId, error })
+  }
+}
+
+/** What is known of a reply whose own attempt does not store what it still holds. */
+async function saidSoFar(
+  { db, bus }: Node,
+  { sessionId }: TurnRef,
+  { turn, state }: { turn: CurrentTurn; state: TurnState },
+): Promise<Kept | undefined> {
+  const { reason } = state
+  if (!reason?.messageId) return undefined
+  const heard = [bus.liveMessage(sessionId), await findSnapshot(db, sessionId)]
+  const [longest] = heard
+    .filter((message) => message?.sequence === reason.askedAt)
+    .sort((a, b) => b!.length - a!.length)
+  const text = longest ? textOfKind(longest, 'output.message.delta') : ''
+  if (text === '') return undefined
+  const thinking = textOfKind(longest!, 'reason.thinking.delta')
+  const metadata = { model: reason.model ?? 'none' }
+  const about = { id: reason.messageId, model: metadata.model, now: Date.parse(turn.now) }
+  const message = agentMessage({ text, thinking, toolCalls: [] }, about)
+  const context = JSON.parse(longest!.context) as EventContext
+  const { stored } = makeDraft('output.message.completed', context, { message, metadata })
+  return { events: [stored], effects: { outputPreview: previewOf(withoutNul(text)) } }
+}
+
+const textOfKind = ({ pieces }: Pick<LiveMessage, 'pieces'>, wanted: LiveKind) =>
+  pieces
+    .filter(({ kind }) => kind === wanted)
+    .map(({ text }) => text)
+    .join('')
+
+/** Tools that had begun and have no outcome: whatever they still do, the turn does not wait for it. */
+export function cancelledCalls(state: TurnState, kept: readonly NewEvent[] = []): NewEvent[] {
+  const { act } = state
+  if (!act) return []
+  const told = new Set(
+    kept
+      .filter(({ type }) => type === 'tool.completed')
+      .map(({ data }) => (JSON.parse(data) as { tool_call_id: string }).tool_call_id),
+  )
+  return act.calls
+    .filter(({ outcome, call }) => !outcome && !told.has(call.id))
+    .map(({ call, spanId }) => {
+      const context = {
+        ...turnContext(state.turnId, state.inputMessageId),
+        exec_id: act.execId,
+        span_id: spanId,
+        parent_span_id: act.spanId,
+      }
+      return makeDraft('tool.completed', context, cancelledOutcome(call)).stored
+    })
+}
+
+/** The end of what a session did; `usage` is what all of its turns used. */
+export function idledEvent(
+  state: Pick<TurnState, 'turnId' | 'inputMessageId' | 'iterations'>,
+  usage: TokenUsage | undefined,
+): NewEvent {
+  return makeDraft('session.idled', turnContext(state.turnId, state.inputMessageId), {
+    turn_id: state.turnId,
+    iterations: state.iterations,
+    ...(usage && { usage }),
+  }).stored
+}

@@ -1,0 +1,164 @@
+import type { NewFork, Session } from '@outlast/contract'
+import { newId } from '../../ids.ts'
+import { atomically, type Db } from '../../store/database.ts'
+import { resealSecrets } from '../../store/files/session-storage.ts'
+import {
+  type EventRow,
+  readBackwards,
+  readEvents,
+  type StoredGeneration,
+} from '../../store/sessions/events.ts'
+import { type AsOf, copySession, type ForkSource } from '../../store/sessions/forks.ts'
+import type { NewEvent } from '../../store/sessions/turns.ts'
+import { previewOf, withoutNul } from '../../text.ts'
+import { loggedEvent, makeDraft, turnContext } from '../journal/journal.ts'
+import { addUsage, emptyTurn, fold, type LoggedEvent, textOf } from '../log/state.ts'
+import type { Node } from '../node.ts'
+import { cancelledCalls, cancelledEvent, idledEvent } from './cancel.ts'
+
+export type Fork = {
+  orgId: string
+  sessionId: string
+  source: Pick<ForkSource, 'preview'>
+  /** The last event that is copied. */
+  sequence: number
+  changes: Pick<NewFork, 'title' | 'tags' | 'model_id'>
+}
+
+/**
+ * Makes a session of its own of what another one was after an event. The other one is left alone, whatever it does.
+ * Contract: throws 404 when it is gone, `secrets_unavailable` and `secret_unreadable`.
+ */
+export async function forkSession(
+  { secrets }: Pick<Node, 'secrets'>,
+  db: Db,
+  { orgId, sessionId, source, sequence, changes }: Fork,
+): Promise<Session> {
+  const as = await stateAsOf(db, sessionId, { source, sequence })
+  return atomically(db, async (db) => {
+    const { session, hasSecrets } = await copySession(db, { orgId, sessionId }, { as, changes })
+    if (hasSecrets) await resealSecrets({ db, secrets, orgId }, { from: sessionId, to: session.id })
+    return session
+  })
+}
+
+type At = Pick<Fork, 'source' | 'sequence'>
+
+/** What the log says of the session up to an event: none of it can change any more. */
+async function stateAsOf(db: Db, sessionId: string, { source, sequence }: At): Promise<AsOf> {
+  const [idled] = await readLast(db, sessionId, { type: 'session.idled', upTo: sequence })
+  const after = idled?.sequence ?? 0
+  const rows = await readEvents(db, sessionId, { after, upTo: sequence, limit: sequence })
+  const events = rows.map(loggedEvent)
+  const before = idled && (loggedEvent(idled) as LoggedEvent & { type: 'session.idled' }).data.usage
+  const usage = events.reduce((sum, event) => addUsage(sum, usageOf(event)), before)
+  return {
+    sequence,
+    isStarted: idled !== undefined || events.some(({ type }) => type === 'input.message'),
+    preview: (await hasInputText(db, sessionId, sequence)) ? source.preview : null,
+    outputPreview: await outputPreview(db, sessionId, sequence),
+    usage,
+    idledAt: idled?.ts ?? null,
+    context: await contextAsOf(db, sessionId, sequence),
+    ending: endingOf(events, usage),
+  }
+}
+
+type Latest = { type: EventRow['type']; upTo: number; limit?: number }
+
+const readLast = (db: Db, sessionId: string, { type, upTo, limit = 1 }: Latest) =>
+  readBackwards(db, sessionId, { type, before: upTo + 1, limit })
+
+/** Of a model call, and of a summary, what it used. */
+function usageOf({ type, data }: LoggedEvent) {
+  if (type === 'llm.generation') return data.metadata.usage
+  return type === 'context.compacted' ? data.usage : undefined
+}
+
+/** True once there is a message that a preview could be made of. */
+async function hasInputText(db: Db, sessionId: string, upTo: number): Promise<boolean> {
+  for (let after = 0; ; ) {
+    const read = { after, upTo, types: ['input.message'], limit: 1 }
+    const [row] = await readEvents(db, sessionId, read)
+    if (!row) return false
+    if (textIn(row) !== undefined) return true
+    after = row.sequence
+  }
+}
+
+const repliesAtOnce = 10
+
+/** How the latest reply begins that has a text. */
+async function outputPreview(db: Db, sessionId: string, upTo: number): Promise<string | null> {
+  const latest = { type: 'output.message.completed' as const, limit: repliesAtOnce }
+  for (let end = upTo; ; ) {
+    const rows = await readLast(db, sessionId, { ...latest, upTo: end })
+    const text = rows.map(textIn).find((text) => text !== undefined && text !== '')
+    if (text !== undefined) return previewOf(withoutNul(text))
+    if (rows.length < repliesAtOnce) return null
+    end = rows.at(-1)!.sequence - 1
+  }
+}
+
+function textIn(row: EventRow): string | undefined {
+  const event = loggedEvent(row)
+  const hasMessage = event.type === 'input.message' || event.type === 'output.message.completed'
+  return hasMessage ? textOf(event.data.message.content) : undefined
+}
+
+async function contextAsOf(db: Db, sessionId: string, upTo: number): Promise<AsOf['context']> {
+  const [row] = await readLast(db, sessionId, { type: 'llm.generation', upTo })
+  if (!row) return undefined
+  const { to, prompt } = JSON.parse(row.data) as StoredGeneration
+  return { sequence: to, prompt }
+}
+
+const reason = 'The session was forked here'
+
+/**
+ * Ends what events since a session was idle leave under way: the turn that they are in the middle of is cancelled, and so
+ * is one for each message that waits for its own. Contract: pure but for new ids; any prefix of a legal log will do.
+ */
+export function endingOf(events: readonly LoggedEvent[], usage: AsOf['usage']): NewEvent[] {
+  const latest = events.findLast(({ context }) => context.turn_id !== undefined)?.context
+  const turn = fold(latest?.turn_id ?? '', latest?.input_message_id ?? '', events)
+  const isOpen = latest !== undefined && !turn.ended
+  const isCancelled = turn.cancelledAt !== undefined
+  const waiting = isOpen && !isCancelled ? queuedIn(events) : [...late(turn), ...queuedIn(events)]
+  const next = waiting.map((input) => ({ input, turn: emptyTurn(newId('turn'), input.id) }))
+  const last = next.at(-1)?.turn ?? (latest && turn)
+  if (!last) return []
+  return [
+    ...(isOpen && !isCancelled ? [cancelledEvent(turn, reason)] : []),
+    ...(isOpen ? cancelledCalls(turn) : []),
+    ...next.flatMap(({ input, turn }) => [
+      activatedEvent(turn.turnId, input),
+      cancelledEvent(turn, reason),
+    ]),
+    idledEvent(last, usage),
+  ]
+}
+
+/** `sequence`: of the event of a message that waited in the queue. */
+type Waiting = { id: string; sequence?: number }
+
+/** Of messages that came too late for a turn that is over, the first: one turn is for all of them. */
+const late = ({ unseen }: ReturnType<typeof fold>): Waiting[] =>
+  unseen.slice(0, 1).map(({ messageId: id }) => ({ id }))
+
+function queuedIn(events: readonly LoggedEvent[]): Waiting[] {
+  const begun = new Set(events.map(({ context }) => context.input_message_id))
+  return events.flatMap((event) => {
+    if (event.type !== 'input.message' || event.data.on_busy !== 'queue') return []
+    const { id } = event.data.message
+    return begun.has(id) ? [] : [{ id, sequence: event.sequence }]
+  })
+}
+
+function activatedEvent(turnId: string, { id, sequence }: Waiting): NewEvent {
+  return makeDraft('session.activated', turnContext(turnId, id), {
+    turn_id: turnId,
+    input_message_id: id,
+    ...(sequence !== undefined && { input_sequence: sequence }),
+  }).stored
+}

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict'
+import test, { type TestContext } from 'node:test'
+import type { Event } from '@outlast/contract'
+import { startServer } from '../../../test/server.ts'
+import { createSession, eventsOf, post, scripted } from '../../../test/session.ts'
+import { follow } from '../../../test/stream.ts'
+
+const words = Array.from({ length: 200 }, (_, n) => `word${n}`).join(' ')
+const slow = scripted({ text: words, tokens_per_second: 200 })
+
+async function busySession(t: TestContext) {
+  const server = await startServer(t)
+  const { id } = await createSession(server)
+  const stream = await follow(t, server.url, { sessionId: id })
+  await post(server, id, slow)
+  await stream.event('output.message.delta', 2)
+  return {
+    server,
+    id,
+    stream,
+    say: (text: string, fields?: object) => post(server, id, text, fields),
+  }
+}
+
+const textsOf = (events: Event[], type: 'input.message' | 'output.message.completed') =>
+  events.flatMap((event) =>
+    event.type === type && 'message' in event.data
+      ? event.data.message.content.map((part) => (part.type === 'text' ? part.text : part.type))
+      : [],
+  )
+
+/** The texts that a model was given in its n-th call, as `llm.generation` tells with everything expanded. */
+async function promptOf(server: Parameters<typeof eventsOf>[0], id: string, n: number) {
+  const events = await eventsOf(server, id, '?expand=messages&types=llm.generation')
+  const { messages } = events[n - 1]!.data as Event<'llm.generation'>['data']
+  return messages
+    .filter(({ role }) => role === 'user')
+    .flatMap(({ content }) => content.map((part) => (part.type === 'text' ? part.text : '')))
+}
+
+const inputsOfTurns = (events: Event[]) =>
+  events.flatMap((event) => (event.type === 'turn.started' ? [event.data.input_content] : []))
+
+test('queue: each message gets a turn of its own after the running one, in order', async (t) => {
+  const { server, id, stream, say } = await busySession(t)
+  assert.equal((await say('llmsim-script: [{"text":"to one"}]', { on_busy: 'queue' })).status, 201)
+  assert.equal((await say('llmsim-script: [{"text":"to two"}]', { on_busy: 'queue' })).status, 201)
+  await stream.event('session.idled')
+  const events = await eventsOf(server, id)
+  assert.deepEqual(textsOf(events, 'output.message.completed'), [words, 'to one', 'to two'])
+  assert.equal(inputsOfTurns(events).length, 3)
+  assert.equal(events.filter(({ type }) => type === 'session.idled').length, 1)
+  assert.deepEqual((await promptOf(server, id, 1)).length, 1, 'what waits is not shown')
+  assert.deepEqual((await promptOf(server, id, 2)).length, 2)
+  assert.deepEqual((await promptOf(server, id, 3)).length, 3)
+  const listed = await server.call('GET', `/v1/sessions/${id}/messages`)
+  assert.equal(listed.body.data.length, 6)
+})
+
+test('queue: a generation tells a message that had waited when its turn has come', async (t) => {
+  const { server, id, stream, say } = await busySession(t)
+  await say('llmsim-script: [{"text":"waited"}]', { on_busy: 'queue' })
+  await stream.event('session.idled')
+  const events = await eventsOf(server, id)
+  const generations = events.filter((event) => event.type === 'llm.generation')
+  assert.deepEqual(
+    generations[1]!.data.messages.map(({ role }) => role),
+    ['agent', 'user'],
+  )
+  assert.deepEqual(
+    stream.events.filter(({ sequence }) => sequence),
+    events,
+    'the stream told the same',
+  )
+})
+
+test('steer goes before what waits in the queue', async (t) => {
+  const { server, id, stream, say } = await busySession(t)
+  await say('llmsim-script: [{"text":"queued"}]', { on_busy: 'queue' })
+  await say('llmsim-script: [{"text":"steered"}]')
+  await stream.event('session.idled')
+  const events = await eventsOf(server, id)
+  assert.deepEqual(textsOf(events, 'output.message.completed'), [words, 'steered', 'queued'])
+  assert.equal((await promptOf(server, id, 2)).length, 2)
+})
+
+test('interrupt: the running turn is cancelled, its text stays, and the message is next', async (t) => {
+  const { server, id, stream, say } = await busySession(t)
+  await say('llmsim-script: [{"text":"queued"}]', { on_busy: 'queue' })
+  const { status } = await say('llmsim-script: [{"text":"instead"}]', { on_busy: 'interrupt' })
+  assert.equal(status, 201)
+  await stream.event('session.idled')
+  const events = await eventsOf(server, id)
+  const [partial, ...rest] = textsOf(events, 'output.message.completed')
+  assert.ok(partial !== '' && words.startsWith(partial!) && partial !== words)
+  assert.deepEqual(rest, ['instead', 'queued'])
+  const cancelled = events.findIndex(({ type }) => type === 'turn.cancelled')
+  assert.equal(events[cancelled + 1]!.type, 'input.message')
+  assert.equal(events.filter(({ type }) => type === 'turn.cancelled').length, 1)
+  assert.equal(events.filter(({ type }) => type === 'session.idled').length, 1)
+  assert.deepEqual(
+    events.map(({ sequence }) => sequence),
+    events.map((_, index) => index + 1),
+  )
+})
+
+test('reject: 409 while a turn runs, nothing is stored', async (t) => {
+  const { server, id, stream, say } = await busySession(t)
+  const before = (await eventsOf(server, id)).length
+  const refused = await say('no', { on_busy: 'reject' })
+  assert.deepEqual([refused.status, refused.body.code], [409, 'session_busy'])
+  assert.equal((await eventsOf(server, id, '?types=input.message')).length, 1)
+  assert.ok((await eventsOf(server, id)).length >= before)
+  await stream.event('session.idled')
+  assert.equal((await say('yes', { on_busy: 'reject' })).status, 201)
+})
+
+test('every on_busy starts a turn in an idle session; what is none is refused', async (t) => {
+  const server = await startServer(t)
+  for (const on_busy of ['steer', 'queue', 'interrupt', 'reject', null]) {
+    const { id } = await createSession(server)
+    const stream = await follow(t, server.url, { sessionId: id })
+    assert.equal((await post(server, id, 'hello', { on_busy })).status, 201)
+    await stream.event('session.idled')
+    const [input] = await eventsOf(server, id, '?types=input.message')
+    assert.deepEqual(Object.keys(input!.data), ['message'])
+  }
+  const { id } = await createSession(server)
+  const bad = await post(server, id, 'hello', { on_busy: 'wait' })
+  assert.deepEqual(
+    [bad.status, bad.body.code, bad.body.details[0].path],
+    [400, 'invalid_request', 'on_busy'],
+  )
+  assert.equal((await eventsOf(server, id)).length, 1)
+  const unknown = `session_${'0'.repeat(32)}`
+  for (const on_busy of ['reject', 'interrupt', 'queue']) {
+    assert.equal((await post(server, unknown, 'hello', { on_busy })).status, 404)
+  }
+})
+
+test('interrupt with an Idempotency-Key happens once', async (t) => {
+  const { server, id, stream } = await busySession(t)
+  const body = {
+    message: { content: [{ type: 'text', text: 'llmsim-script: [{"text":"once"}]' }] },
+    on_busy: 'interrupt',
+  }
+  const send = () =>
+    server.call('POST', `/v1/sessions/${id}/messages`, body, { 'idempotency-key': 'k' })
+  const [one, two] = await Promise.all([send(), send()])
+  assert.deepEqual([one.status, two.status], [201, 201])
+  assert.equal(one.body.id, two.body.id)
+  await stream.event('session.idled')
+  const events = await eventsOf(server, id)
+  assert.equal(textsOf(events, 'output.message.completed').at(-1), 'once')
+  assert.equal(events.filter(({ type }) => type === 'turn.cancelled').length, 1)
+})

@@ -1,0 +1,91 @@
+import type { ClientToolResult } from '@outlast/contract'
+import { checkToolResult } from '../../access/grants.ts'
+import type { Principal } from '../../access/principal.ts'
+import { ApiError } from '../../errors.ts'
+import type { Db } from '../../store/database.ts'
+import type { Draft } from '../journal/attempt.ts'
+import { makeDraft } from '../journal/journal.ts'
+import type { OpenCall } from '../log/state.ts'
+import { fileLimits, type Node } from '../node.ts'
+import { type ToolOutcome, withEdit } from '../tools/call.ts'
+import { boundedError, boundedOutput } from '../tools/output.ts'
+import type { TurnRef } from './cancel.ts'
+import { type Answered, answerTurn, type OpenTurn, outsideCalls } from './waiting.ts'
+
+/** Results of client tools, and the caller that submits them. */
+type Submitted = {
+  results: readonly ClientToolResult[]
+  by: Pick<Principal, 'kind' | 'id' | 'name' | 'grants'>
+}
+
+/**
+ * Stores what came of tools that the client ran: all of it or nothing.
+ * Contract: throws 404; `tool_call_not_waiting`, which names the first call that has no open request; and `not_granted` when a
+ * token may not answer for a tool.
+ */
+export async function submitResults(
+  node: Node,
+  db: Db,
+  ref: Omit<TurnRef, 'turnId'>,
+  { results, by }: Submitted,
+): Promise<Answered> {
+  // Before anything is kept: whoever sends results that nobody waits for must not fill the session's files.
+  const bounded = new Map<string, ToolOutcome>()
+  await answerTurn(node, db, ref, (turn) => {
+    for (const { tool_call_id } of results) {
+      checkToolResult(by, openCall(turn, tool_call_id).call.name)
+    }
+    return []
+  })
+  for (const result of results) {
+    bounded.set(result.tool_call_id, await outcomeOf(node, db, ref, result))
+  }
+  const answered = await answerTurn(node, db, ref, (turn) =>
+    results.map(({ tool_call_id }) =>
+      draftOf(turn, { callId: tool_call_id, outcomes: bounded, by }),
+    ),
+  )
+  return answered!
+}
+
+type Answering = Pick<Submitted, 'by'> & {
+  callId: string
+  outcomes: ReadonlyMap<string, ToolOutcome>
+}
+
+function draftOf(turn: OpenTurn | undefined, { callId, outcomes, by }: Answering): Draft {
+  const open = openCall(turn, callId)
+  const { name } = open.call
+  checkToolResult(by, name)
+  const answered_by = { kind: by.kind, id: by.id, name: by.name }
+  const outcome = { ...outcomes.get(callId)!, tool_name: name, answered_by }
+  return makeDraft('tool.completed', turn!.contextOf(open), withEdit(open, outcome))
+}
+
+/** The call that the client is to run. Contract: throws `tool_call_not_waiting`. */
+function openCall(turn: OpenTurn | undefined, callId: string): OpenCall {
+  const calls = turn ? outsideCalls(turn.state) : []
+  const open = calls.find(({ call, stage }) => call.id === callId && stage === 'requested')
+  if (!open) throw new ApiError('tool_call_not_waiting', callId)
+  return open
+}
+
+/** A result as the model gets it: what is too long is kept whole in the session's files. */
+async function outcomeOf(
+  { bus, config }: Node,
+  db: Db,
+  { orgId, sessionId }: Omit<TurnRef, 'turnId'>,
+  { tool_call_id, result, error }: ClientToolResult,
+): Promise<ToolOutcome> {
+  const about = { tool_call_id, tool_name: '' }
+  const bytesMax = config.TOOL_OUTPUT_KB * 1024
+  if (typeof error === 'string') {
+    const text = boundedError(error.toWellFormed(), bytesMax)
+    return { ...about, success: false, status: 'error', error: text }
+  }
+  const target = { orgId, sessionId, limits: fileLimits(config) }
+  const json = typeof result === 'string' ? result : (JSON.stringify(result) ?? 'null')
+  const keeping = { db, bus, target, callId: tool_call_id }
+  const text = await boundedOutput(json.toWellFormed(), bytesMax, keeping)
+  return { ...about, success: true, status: 'success', result: [{ type: 'text', text }] }
+}

@@ -1,0 +1,132 @@
+import { ApiError } from '../../errors.ts'
+import type { Db } from '../../store/database.ts'
+import { wireEvent } from '../../store/sessions/events.ts'
+import { type CurrentTurn, findCurrentTurn } from '../../store/sessions/turns.ts'
+import { answerCalls } from '../../store/sessions/waits.ts'
+import type { Draft } from '../journal/attempt.ts'
+import { makeDraft, turnContext } from '../journal/journal.ts'
+import { countStored } from '../journal/metrics.ts'
+import { apply, isOutside, next, type OpenCall, type TurnState } from '../log/state.ts'
+import { waitOf } from '../log/wait.ts'
+import type { Node } from '../node.ts'
+import { expiredOutcome } from '../tools/call.ts'
+import { readState, type TurnRef } from './cancel.ts'
+
+/** The turn that a session runs, as whoever answers it finds it. */
+export type OpenTurn = {
+  turnId: string
+  state: TurnState
+  /** By the database's clock, in ms since 1970. */
+  now: number
+  /** The context of events about a call. */
+  contextOf: (call: OpenCall) => ReturnType<typeof turnContext>
+}
+
+export type Answered = {
+  state: TurnState
+  /** What was stored: its first sequence, and when. */
+  first: number
+  ts: string
+  drafts: readonly Draft[]
+  /** To be called once it is committed: tells followers. */
+  publish: () => void
+}
+
+const triesMax = 100
+const noLimits = { iterationsMax: Number.POSITIVE_INFINITY }
+
+/**
+ * Adds to the log of the turn that a session runs what somebody else than its node decided, and lets the turn go on
+ * unless it waits for more. `decide` is asked again when anything was added meanwhile; it gets undefined when no
+ * turn runs.
+ * Contract: throws 404, `session_changing`, and what `decide` throws; nothing is stored when `decide` returns nothing.
+ */
+export async function answerTurn(
+  node: Node,
+  db: Db,
+  { orgId, sessionId }: Omit<TurnRef, 'turnId'>,
+  decide: (turn: OpenTurn | undefined) => readonly Draft[],
+): Promise<Answered | undefined> {
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    const current = await findCurrentTurn(db, orgId, sessionId)
+    if (!current) throw new ApiError('not_found', 'Session')
+    const turnId = current.turn_id ?? ''
+    const ref = { orgId, sessionId, turnId }
+    const open = await openTurnOf(db, ref, current)
+    const drafts = decide(open)
+    if (!open || drafts.length === 0) return undefined
+    const state = applied(open.state, current.sequence, drafts)
+    const events = drafts.map(({ stored }) => stored)
+    const wait = waitIn(state, current)
+    const at = { sequence: current.sequence, events, wait }
+    const stored = await answerCalls(db, { ...ref, attempt: null }, at)
+    if (!stored) continue
+    const { ts } = stored
+    const first = current.sequence + 1
+    const publish = () => {
+      countStored(
+        node,
+        drafts.map(({ logged }) => logged),
+      )
+      node.bus.stored(ref, stored.sequence, () =>
+        events.map((event, index) =>
+          wireEvent(sessionId, { ...event, sequence: first + index, ts }),
+        ),
+      )
+    }
+    return { state, first, ts, drafts, publish }
+  }
+  throw new ApiError('session_changing')
+}
+
+async function openTurnOf(db: Db, ref: TurnRef, current: CurrentTurn) {
+  if (current.turn_id === null || current.turn_cancelled) return undefined
+  const state = await readState(db, ref, current)
+  const contextOf = ({ spanId }: OpenCall) => ({
+    ...turnContext(ref.turnId, current.turn_input),
+    exec_id: state.act!.execId,
+    span_id: spanId,
+    parent_span_id: state.act!.spanId,
+  })
+  return { turnId: ref.turnId, state, now: Date.parse(current.now), contextOf }
+}
+
+const applied = (state: TurnState, sequence: number, drafts: readonly Draft[]) =>
+  drafts.reduce(
+    (now, { logged }, index) => apply(now, { ...logged, sequence: sequence + 1 + index }),
+    state,
+  )
+
+/** What the turn waits for still; undefined when something is left for it to do. */
+function waitIn(state: TurnState, { waiting_for, now }: CurrentTurn) {
+  const action = next(state, noLimits)
+  return action.kind === 'wait' ? waitOf(action.calls, waiting_for?.since ?? now) : undefined
+}
+
+/** The calls of a turn that somebody else is to answer. */
+export const outsideCalls = ({ act }: TurnState) =>
+  act?.calls.filter((call) => isOutside(call) && !call.outcome) ?? []
+
+/** Ends what a parked turn has waited for too long. */
+export async function expireCalls(node: Node, ref: TurnRef): Promise<void> {
+  const answered = await answerTurn(node, node.db, ref, (turn) => {
+    if (turn?.turnId !== ref.turnId) return []
+    const isDue = ({ expiresAt }: OpenCall) => Date.parse(expiresAt!) <= turn.now
+    const due = outsideCalls(turn.state).filter(isDue)
+    return due.flatMap((call) => expiryOf(call, turn))
+  }).catch((error) => {
+    if (error instanceof ApiError && error.code === 'not_found') return undefined
+    throw error
+  })
+  answered?.publish()
+}
+
+function expiryOf(open: OpenCall, turn: OpenTurn): Draft[] {
+  const { call } = open
+  const context = turn.contextOf(open)
+  const whom = open.stage === 'asked' ? 'Nobody decided' : 'The client did not answer'
+  const outcome = makeDraft('tool.completed', context, expiredOutcome(call, whom))
+  if (open.stage !== 'asked') return [outcome]
+  const about = { tool_call_id: call.id, tool_name: call.name, decision: 'expired' as const }
+  return [makeDraft('tool.approval_resolved', context, about), outcome]
+}

@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  backoffMs,
+  decide,
+  isForAnother,
+  isUnavailable,
+  mayPass,
+} from '../../store/database-errors.ts'
+import { readEvents } from '../../store/sessions/events.ts'
+import { type Appended, type Appending, appendToTurn } from '../../store/sessions/turn-appends.ts'
+import { type NewEvent, retakeTurn } from '../../store/sessions/turns.ts'
+import type { Node } from '../node.ts'
+import type { Turn } from './attempt.ts'
+import { FencedError, UnstorableError } from './errors.ts'
+import { logOf } from './metrics.ts'
+
+/**
+ * Repeats `work` with backoff until the database does it, or `signal` aborts: then it throws the latest error.
+ * Contract: a turn is waited for through every error that may pass; without one, an error that another node may not meet
+ * is thrown.
+ */
+export async function throughOutages<T>(
+  whose: Pick<Node, 'log'> | Turn,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  const isTurn = 'run' in whose
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      const passes = isTurn ? mayPass(error) : isUnavailable(error)
+      if (!passes || signal.aborted) throw error
+      await pause(isTurn ? logOf(whose) : whose.log, signal, { tries, error })
+    }
+  }
+}
+
+async function pause(
+  log: Pick<Node['log'], 'warn'>,
+  signal: AbortSignal,
+  { tries, error }: { tries: number; error: unknown },
+) {
+  if (tries === 1) log.warn('a turn waits for the database', { error })
+  await sleep(backoffMs(error, tries), undefined, { signal }).catch(() => {})
+}
+
+/**
+ * Appends to a turn's log, whatever happens to the database meanwhile. After an error a new attempt is begun, so
+ * that what may still be under way is refused, and the log tells whether the append was made.
+ * Contract: appends at most once; throws FencedError when the turn is over, cancelled or another node's, and when the log
+ * lost the event behind which is to be appended; UnstorableError when the database can never take the events.
+ */
+export async function append(turn: Turn, what: Appending): Promise<Appended> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const appended = await appendToTurn(turn.node.db, turn.run, what)
+      if (appended) return appended
+      throw new FencedError()
+    } catch (error) {
+      if (decide(error) === 'defect') throw new UnstorableError(error)
+      if (!mayPass(error) || turn.signal.aborted) throw error
+      if (isForAnother(error) && !what.outcome) throw error
+      if (tries > 1) await pause(logOf(turn), turn.signal, { tries: tries - 1, error })
+    }
+    const made = await throughOutages(turn, turn.signal, () => findAppended(turn, what))
+    if (made) return made
+  }
+}
+
+/** The append whose answer was lost; undefined when it was not made and never will be. */
+async function findAppended(turn: Turn, what: Appending): Promise<Appended | undefined> {
+  const { node, run } = turn
+  const attempt = await retakeTurn(node.db, run, node.id)
+  if (attempt === undefined) {
+    const ended = await findEnd(turn, what)
+    if (ended) return ended
+    turn.drafts = []
+    throw new FencedError()
+  }
+  turn.run = { ...run, attempt }
+  const { events } = what
+  const made = events[0] && (await findEvent(turn, events[0]))
+  if (!made) return undefined
+  const { sequence, ts } = made
+  return { sequence: sequence + events.length - 1, added: events.length, ended: false, ts }
+}
+
+/** The append that ended the turn: whoever made it has its trace to give away. */
+async function findEnd(turn: Turn, { events, ending }: Appending): Promise<Appended | undefined> {
+  const made = ending?.events[0] && (await findEvent(turn, ending.events[0]))
+  if (!made) return undefined
+  const { length } = ending.events
+  const { sequence, ts } = made
+  return { sequence: sequence + length - 1, added: events.length + length, ended: true, ts }
+}
+
+/** True when an append of the turn's drafts was made, and its answer lost: an append is all or nothing. */
+export async function areDraftsStored(turn: Turn): Promise<boolean> {
+  const [first] = turn.drafts
+  return first !== undefined && (await findEvent(turn, first.stored)) !== undefined
+}
+
+async function findEvent({ node, run, ...turn }: Turn, wanted: NewEvent) {
+  const read = { after: turn.sequence, limit: Number.MAX_SAFE_INTEGER }
+  const rows = await readEvents(node.db, run.sessionId, read)
+  return rows.find(
+    ({ type, context, data }) =>
+      type === wanted.type && context === wanted.context && data === wanted.data,
+  )
+}

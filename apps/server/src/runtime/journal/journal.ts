@@ -1,0 +1,279 @@
+import { once } from 'node:events'
+import type { EventContext, EventDataOf, EventType } from '@outlast/contract'
+import { newId } from '../../ids.ts'
+import { addToConversation } from '../../store/sessions/conversation.ts'
+import {
+  type EventRow,
+  newlySeen,
+  presentGeneration,
+  readEvents,
+  type StoredGeneration,
+  systemMessage,
+  wireEvent,
+} from '../../store/sessions/events.ts'
+import { findEventTime } from '../../store/sessions/lost-events.ts'
+import { storeTexts } from '../../store/sessions/texts.ts'
+import type { Ending } from '../../store/sessions/turn-appends.ts'
+import { findCurrentTurn } from '../../store/sessions/turns.ts'
+import { answerCalls } from '../../store/sessions/waits.ts'
+import type { Remembering, Text } from '../../store/stored-texts.ts'
+import { restFor } from '../../text.ts'
+import type { StoredEvent } from '../log/spans.ts'
+import { addUsage, apply, fold, following, type LoggedEvent, type TurnState } from '../log/state.ts'
+import { append, throughOutages } from './append.ts'
+import { type Draft, lastOf, type Turn } from './attempt.ts'
+import { FencedError } from './errors.ts'
+import { countStored, traceTurn } from './metrics.ts'
+
+/**
+ * To be awaited before anything is begun outside: other nodes may have taken this one for dead.
+ * Contract: throws FencedError when the attempt is told to stop.
+ */
+export async function mayBegin({ lease, signal }: Turn): Promise<void> {
+  if (!lease.held()) await Promise.race([lease.whenHeld(), once(signal, 'abort')])
+  if (signal.aborted) throw new FencedError()
+}
+
+/** The time by the database's clock, in ms since 1970: nodes need not agree on theirs. */
+export const nowOf = ({ clock }: Turn) => clock.database + performance.now() - clock.process
+
+/** How long the turn may still go on, in ms. */
+export const timeLeft = (turn: Turn) =>
+  turn.node.config.TURN_TIMEOUT_MS - (nowOf(turn) - turn.resumedAt)
+
+/** How long one model call may take, in ms. */
+export const callTimeMs = (turn: Turn) =>
+  Math.max(1, Math.min(turn.node.config.MODEL_CALL_TIMEOUT_MS, Math.ceil(timeLeft(turn)) + 1))
+
+export function loggedEvent(row: Omit<EventRow, 'tags'>): StoredEvent {
+  const { sequence, type, ts } = row
+  const context = JSON.parse(row.context) as EventContext
+  return { sequence, type, ts, context, data: JSON.parse(row.data) } as StoredEvent
+}
+
+/** The context of events about the turn as a whole. */
+export function turnContext(turnId: string, inputMessageId: string): EventContext {
+  return { turn_id: turnId, input_message_id: inputMessageId, trace_id: turnId }
+}
+
+export function contextOf(turn: Turn): EventContext {
+  return turnContext(turn.run.turnId, turn.taken.turn_input)
+}
+
+export function makeDraft<T extends EventType>(
+  type: T,
+  context: EventContext,
+  data: EventDataOf<T>,
+): Draft {
+  const stored = { type, context: JSON.stringify(context), data: JSON.stringify(data) }
+  return { logged: { sequence: 0, type, context, data } as LoggedEvent, stored }
+}
+
+/** Decides on an event. It is stored by the next `commit`, together with what is decided until then. */
+export function draft<T extends EventType>(
+  turn: Turn,
+  type: T,
+  context: EventContext,
+  data: EventDataOf<T>,
+): void {
+  addDraft(turn, makeDraft(type, context, data))
+}
+
+function addDraft(turn: Turn, added: Draft): void {
+  added.logged.sequence = turn.sequence + turn.drafts.length + 1
+  turn.drafts.push(added)
+  turn.state = apply(turn.state, added.logged)
+}
+
+/** Decides on the record of a model call, which is stored without what other events hold already. */
+export function draftGeneration(
+  turn: Turn,
+  context: EventContext,
+  call: Pick<StoredGeneration, 'output' | 'metadata'>,
+): void {
+  const { prompt, tools } = turn
+  const from = turn.context.sequence
+  const to = turn.sequence
+  const stored: StoredGeneration = {
+    prompt: prompt.hash,
+    prompt_is_new: turn.context.prompt !== prompt.hash,
+    tools: tools.hash,
+    from,
+    to,
+    ...call,
+  }
+  const seen = newlySeen(turn.conversation, { from, to })
+  const added = makeDraft('llm.generation', context, stored as never)
+  added.present = (ts) => {
+    const system = stored.prompt_is_new ? systemMessage(prompt.body, ts, stored) : []
+    const messages = [...system, ...seen.map(({ message }) => message)]
+    return presentGeneration(stored, messages, new Map([[tools.hash, tools.body]]))
+  }
+  addDraft(turn, added)
+  const { usage } = call.metadata
+  turn.context = { sequence: to, prompt: prompt.hash }
+  turn.effects.context = { sequence: to, prompt: prompt.hash }
+  turn.effects.usage = addUsage(turn.effects.usage, usage)
+  turn.sessionUsage = addUsage(turn.sessionUsage, usage)
+}
+
+const countAfterBytes = 65_536
+
+const lengthOf = (drafts: readonly Draft[]) =>
+  drafts.reduce((sum, { stored }) => sum + stored.data.length, 0)
+
+/**
+ * Stores what was decided on, in one statement, and learns what came in between.
+ * With `ending`, the turn ends with it unless something came in between: then `turn.state.ended` stays false.
+ * Contract: throws FencedError when this attempt is no longer the current one; nothing is stored then.
+ */
+export async function commit(
+  turn: Turn,
+  ending?: Omit<Ending, 'sequence' | 'events'> & { drafts: Draft[] },
+) {
+  const { node, run, drafts, effects } = turn
+  if (drafts.length === 0 && !ending) return
+  await restFor(lengthOf([...drafts, ...(ending?.drafts ?? [])]))
+  const known = node.db.texts
+  const remembering = { since: known.epoch(), storedAt: Date.now() }
+  const texts = [turn.prompt, turn.tools].filter(({ hash }) => !known.isStored(run.orgId, hash))
+  const uncounted = turn.uncounted + lengthOf(drafts)
+  const bytes = effects.usage || uncounted >= countAfterBytes ? uncounted : 0
+  const appended = await append(turn, {
+    ...effects,
+    bytes,
+    after: lastOf(turn),
+    events: drafts.map(({ stored }) => stored),
+    ending: ending && {
+      events: ending.drafts.map(({ stored }) => stored),
+      sequence: turn.sequence,
+      next: ending.next,
+      failure: ending.failure,
+    },
+    texts,
+  })
+  turn.unchecked = undefined
+  const first = appended.sequence - appended.added + 1
+  const stored = appended.ended ? [...drafts, ...ending!.drafts] : drafts
+  publish(turn, { stored, first, ts: appended.ts })
+  endLive(turn)
+  turn.clock = { database: Date.parse(appended.ts), process: performance.now() }
+  turn.uncounted = uncounted - bytes
+  turn.drafts = []
+  turn.effects = {}
+  await keepTexts(turn, texts, remembering)
+  await catchUp(turn, first)
+  for (const [index, added] of drafts.entries()) {
+    remember(turn, added, { sequence: first + index, ts: appended.ts })
+  }
+  if (first !== turn.sequence + 1) turn.state = fold(run.turnId, turn.taken.turn_input, turn.events)
+  turn.sequence = appended.sequence
+  // An end that something came before stores nothing: the last event is then one of others.
+  turn.storedAt = appended.added > 0 ? appended.ts : turn.events.at(-1)!.ts
+  if (appended.ended) endedWith(turn, ending!.drafts, appended.ts)
+}
+
+/** Texts that were taken for stored may have been lost before the append was made: then they are stored once more. */
+async function keepTexts(
+  { node, run, prompt, tools, signal }: Turn,
+  texts: Text[],
+  remembering: Remembering,
+) {
+  node.db.texts.remember(run.orgId, texts, remembering)
+  if (remembering.since === node.db.texts.epoch()) return
+  await throughOutages(node, signal, () => storeTexts(node.db, run.orgId, [prompt, tools]))
+}
+
+/** Nothing that was said is asked for any more: it is stored, or this attempt will not store it. */
+export function endLive(turn: Turn) {
+  turn.live?.close()
+  turn.live = undefined
+}
+
+function endedWith(turn: Turn, drafts: readonly Draft[], ts: string) {
+  const { node, run, taken } = turn
+  turn.state = { ...turn.state, ended: true }
+  const about = {
+    ...run,
+    inputMessageId: taken.turn_input,
+    agentId: taken.agent_id,
+    agentName: taken.agent_name,
+  }
+  traceTurn(node, about, [...turn.events, ...drafts.map(({ logged }) => ({ ...logged, ts }))])
+}
+
+function remember(turn: Turn, added: Draft, at: { sequence: number; ts: string }) {
+  turn.events.push({ ...added.logged, ...at })
+  addToConversation(turn.conversation, { ...added.stored, ...at })
+}
+
+/** Reads what others appended before `first`: late messages. */
+async function catchUp(turn: Turn, first: number) {
+  if (first === turn.sequence + 1) return
+  const read = { after: turn.sequence, upTo: first - 1, limit: first }
+  const { node, run, signal } = turn
+  const rows = await throughOutages(turn, signal, () => readEvents(node.db, run.sessionId, read))
+  turn.events.push(...rows.map(loggedEvent))
+  for (const row of rows) addToConversation(turn.conversation, row)
+}
+
+/**
+ * Reads what others appended since this attempt last looked. Nothing may be decided on and not stored.
+ * Contract: throws FencedError when the attempt is not the current one, or the log lost what it knows.
+ */
+export async function lookAgain(turn: Turn): Promise<void> {
+  const { node, run, signal, taken } = turn
+  const { orgId, sessionId, turnId } = run
+  const find = () => findCurrentTurn(node.db, orgId, sessionId)
+  const current = await throughOutages(turn, signal, find)
+  const isOurs = current?.turn_id === turnId && current.turn_attempt === run.attempt
+  // A park whose answer was lost has let go of the turn.
+  const isHere = isOurs && current.turn_node === node.id
+  if (!isHere || current.turn_cancelled) throw new FencedError()
+  const known = () => findEventTime(node.db, sessionId, turn.sequence)
+  if ((await throughOutages(turn, signal, known)) !== turn.storedAt) throw new FencedError()
+  await catchUp(turn, current.sequence + 1)
+  const last = turn.events.at(-1)!
+  turn.sequence = last.sequence
+  turn.storedAt = last.ts
+  turn.state = fold(turnId, taken.turn_input, turn.events)
+}
+
+/** Stores events if nothing was added since the turn last looked, and looks again: then the log says what came of it. */
+export async function appendIfUnchanged(turn: Turn, drafts: readonly Draft[]): Promise<void> {
+  const { node, run, sequence, signal } = turn
+  const events = drafts.map(({ stored }) => stored)
+  const at = { ...lastOf(turn), events, wait: undefined }
+  // Once it is stored, trying again stores nothing.
+  const stored = await throughOutages(node, signal, () => answerCalls(node.db, run, at))
+  if (stored) publish(turn, { stored: [...drafts], first: sequence + 1, ts: stored.ts })
+  await lookAgain(turn)
+}
+
+function publish(
+  { node, run }: Turn,
+  { stored, first, ts }: { stored: Draft[]; first: number; ts: string },
+) {
+  if (stored.length === 0) return
+  countStored(
+    node,
+    stored.map(({ logged }) => logged),
+  )
+  node.bus.stored(run, first + stored.length - 1, () =>
+    stored.map(({ stored: event, present }, index) =>
+      wireEvent(run.sessionId, {
+        sequence: first + index,
+        type: event.type,
+        ts,
+        context: event.context,
+        data: present?.(ts) ?? event.data,
+      }),
+    ),
+  )
+}
+
+/** A turn for what waits; undefined when nothing does. */
+export function nextTurn(state: TurnState): Ending['next'] {
+  const next = following(state)
+  return next && { turnId: newId('turn'), from: next.from, input: next.input.messageId }
+}

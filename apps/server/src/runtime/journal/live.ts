@@ -1,0 +1,74 @@
+import type { Bus } from '../../store/bus/bus.ts'
+import {
+  type LiveKind,
+  type LiveMessageAbout,
+  livePauseMs,
+  newLiveMessage,
+  type Piece,
+} from '../../store/bus/live-message.ts'
+
+export type LiveWriter = {
+  write: (kind: LiveKind, text: string) => void
+  /** Tells what is left to tell; nothing is written after it. */
+  flush: () => void
+  /** The message is stored, or nobody will finish it: until then it is known to whoever asks. */
+  close: () => void
+}
+
+export type LiveOptions = {
+  /** False while another node may have taken the turn over: then nothing is told. */
+  held: () => boolean
+  /** After its abort nothing is told. */
+  signal: AbortSignal
+}
+
+/**
+ * Tells followers how a message grows: the first text at once, then at most once in 50 ms.
+ * Contract: what is not told is kept until it may be; followers get the rest with the stored message.
+ */
+export function openLive(
+  bus: Bus,
+  sessionId: string,
+  about: LiveMessageAbout,
+  { held, signal }: LiveOptions,
+): LiveWriter {
+  const message = newLiveMessage(about)
+  let untold: Piece[] = []
+  let timer: NodeJS.Timeout | undefined
+  let half = ''
+  bus.begin(sessionId, message, held)
+
+  function tell() {
+    timer = undefined
+    if (untold.length === 0 || signal.aborted) return
+    timer = setTimeout(tell, livePauseMs)
+    tellNow()
+  }
+
+  function tellNow() {
+    if (untold.length === 0 || signal.aborted || !held()) return
+    const pieces = untold
+    untold = []
+    bus.tell(sessionId, message, pieces)
+  }
+
+  return {
+    write(kind, text) {
+      const whole = half + text
+      half = /[\ud800-\udbff]$/.test(whole) ? whole.slice(-1) : ''
+      const ready = (half ? whole.slice(0, -1) : whole).toWellFormed()
+      if (ready === '') return
+      const last = untold.at(-1)
+      if (last?.kind === kind) last.text += ready
+      else untold.push({ kind, text: ready })
+      if (!timer) tell()
+    },
+    flush() {
+      clearTimeout(timer)
+      tellNow()
+    },
+    close() {
+      bus.end(sessionId, message)
+    },
+  }
+}

@@ -1,0 +1,88 @@
+import type { EventDataOf, TokenUsage } from '@outlast/contract'
+import type { Log } from '../../log.ts'
+import { traceOf } from '../../observe/trace-context.ts'
+import { type StoredEvent, spansOf, type TurnAbout } from '../log/spans.ts'
+import type { LoggedEvent } from '../log/state.ts'
+import type { Node } from '../node.ts'
+import type { Turn } from './attempt.ts'
+
+/** What is counted of an event, once it is stored. */
+export type Counted = Pick<LoggedEvent, 'type' | 'data'>
+
+/** Counts what this node has just stored. Contract: each stored event once, by the node that stored it. */
+export function countStored({ metrics }: Pick<Node, 'metrics'>, events: readonly Counted[]): void {
+  for (const { type, data } of events as readonly LoggedEvent[]) {
+    if (type === 'llm.generation') countCall(metrics, data.metadata)
+    if (type === 'tool.completed') countTool(metrics, data)
+    if (type === 'turn.completed') {
+      metrics.turns.inc({ outcome: 'completed', code: '' })
+      if (data.duration_ms !== undefined) metrics.turnSeconds.observe(data.duration_ms / 1_000)
+      metrics.tally.completed(data.duration_ms)
+    }
+    if (type === 'turn.failed') {
+      metrics.turns.inc({ outcome: 'failed', code: data.error_code ?? 'unknown' })
+      metrics.tally.failed()
+    }
+  }
+}
+
+type Metadata = EventDataOf<'llm.generation'>['metadata']
+
+function countCall(metrics: Node['metrics'], metadata: Metadata): void {
+  const { provider = 'none', usage, duration_ms, time_to_first_token_ms, retry } = metadata
+  const labels = { provider, model: metrics.modelLabel(metadata.model) }
+  const outcome = metadata.success ? 'success' : (metadata.error_code ?? 'unknown')
+  metrics.modelCalls.inc({ ...labels, outcome })
+  for (const code of retry?.error_codes ?? []) metrics.modelRetries.inc({ code })
+  if (duration_ms !== undefined) metrics.modelCallSeconds.observe(labels, duration_ms / 1_000)
+  if (time_to_first_token_ms !== undefined) {
+    metrics.firstTokenSeconds.observe(labels, time_to_first_token_ms / 1_000)
+    metrics.tally.firstToken(time_to_first_token_ms)
+  }
+  if (usage) countUsage(metrics, labels, usage)
+}
+
+function countUsage(
+  { tokens, cost }: Node['metrics'],
+  labels: { provider: string; model: string },
+  usage: TokenUsage,
+): void {
+  tokens.inc({ ...labels, kind: 'input' }, usage.input_tokens)
+  tokens.inc({ ...labels, kind: 'output' }, usage.output_tokens)
+  tokens.inc({ ...labels, kind: 'cache_read' }, usage.cache_read_tokens ?? 0)
+  tokens.inc({ ...labels, kind: 'cache_creation' }, usage.cache_creation_tokens ?? 0)
+  if (usage.cost_usd) cost.inc(labels, usage.cost_usd)
+}
+
+function countTool(metrics: Node['metrics'], { tool_name, status }: EventDataOf<'tool.completed'>) {
+  metrics.toolCalls.inc({ tool: metrics.toolLabel(tool_name), status })
+}
+
+/**
+ * Gives a turn's trace away. Contract: called once, by the node whose statement ended the turn: a node that died on the
+ * way leaves no span behind that is not in the log, and none is made twice.
+ */
+export function traceTurn(
+  { tracer, log }: Pick<Node, 'tracer' | 'log'>,
+  about: Omit<TurnAbout, 'withContent'>,
+  events: readonly StoredEvent[],
+): void {
+  if (!tracer) return
+  try {
+    tracer.export(spansOf({ ...about, withContent: tracer.withContent }, events))
+  } catch (error) {
+    log.error('a turn has no trace', { session: about.sessionId, turn: about.turnId, error })
+  }
+}
+
+/** A log whose lines name a turn, its session and its trace, so that each of them is found from the others. */
+export function logOf({ node: { log }, run, state }: Pick<Turn, 'node' | 'run' | 'state'>): Log {
+  const { turnId, sessionId } = run
+  const { traceId } = traceOf(turnId, state.input?.traceparent)
+  const about = { session: sessionId, turn: turnId, trace_id: traceId }
+  const at =
+    (name: keyof Log) =>
+    (what: string, more: object = {}) =>
+      log[name](what, { ...about, ...more })
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}

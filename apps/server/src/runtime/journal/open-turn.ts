@@ -1,0 +1,169 @@
+import { eventTypes } from '@outlast/contract'
+import { assemble, type RuntimeAgent } from '../../capabilities/catalog.ts'
+import { clientToolsOf } from '../../capabilities/client-tools.ts'
+import { isMcpRef } from '../../capabilities/mcp/ref.ts'
+import { capabilitiesFor } from '../../capabilities/mcp.ts'
+import {
+  addToConversation,
+  type Conversation,
+  newConversation,
+} from '../../store/sessions/conversation.ts'
+import { type EventRow, readLog, readLogFrom } from '../../store/sessions/events.ts'
+import type { EventMark } from '../../store/sessions/lost-events.ts'
+import type { TakenTurn, TurnRun } from '../../store/sessions/turns.ts'
+import { hashOf, type Text } from '../../store/stored-texts.ts'
+import { usageOf } from '../../store/usage.ts'
+import { restFor } from '../../text.ts'
+import type { Lease } from '../lease.ts'
+import type { StoredEvent } from '../log/spans.ts'
+import { fold, type LoggedEvent } from '../log/state.ts'
+import { wentOnWith } from '../log/wait.ts'
+import type { Node } from '../node.ts'
+import type { Turn } from './attempt.ts'
+import { FencedError, NotUnderstoodError } from './errors.ts'
+import { loggedEvent } from './journal.ts'
+import type { Known, Recent } from './recent.ts'
+
+export type TurnOptions = {
+  run: TurnRun
+  taken: TakenTurn
+  /** The event of the turn's message, when this node has just stored it. */
+  input: EventRow | undefined
+  signal: AbortSignal
+  lease: Lease
+  recent: Recent
+}
+
+/**
+ * Learns what a turn's log says, once, and puts its agent together.
+ * Contract: throws NotUnderstoodError, and FencedError when the turn's message is not in the log.
+ */
+export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> {
+  const { run, taken, signal, lease } = options
+  const uses = [...taken.agent_capabilities, ...taken.capabilities]
+  const clientTools = clientToolsOf(taken.agent_tools, taken.tools)
+  const named = { uses, clientTools, fresh: true }
+  const capabilities = await capabilitiesFor(node, run.orgId, named)
+  const { conversation, rows, unchecked } = await readOn(node, options)
+  const bytes = bytesOf(rows, taken.turn_from)
+  await restFor(bytes)
+  const events = rows.filter((row) => row.sequence >= taken.turn_from).map(loggedEvent)
+  const last = events.at(-1)
+  if (!last) throw new FencedError()
+  await restFor(bytes)
+  checkUnderstood(node, options, events)
+  const agent = assemble(capabilities, {
+    agentPrompt: taken.system_prompt,
+    agentUses: taken.agent_capabilities,
+    sessionUses: taken.capabilities,
+    clientTools,
+  })
+  const { prompt, tools } = summaryOf(agent)
+  const at = (event: StoredEvent | undefined) => (event ? Date.parse(event.ts) : clock.database)
+  const clock = { database: Date.parse(taken.now), process: performance.now() }
+  const state = fold(run.turnId, taken.turn_input, events)
+  return {
+    node,
+    run,
+    taken,
+    signal,
+    budget: node.budgets.openTurn(run.orgId),
+    lease,
+    agent,
+    prompt,
+    tools,
+    state,
+    events,
+    conversation,
+    startedAt: at(events.find((event) => begins(run, event))),
+    resumedAt: at(wentOnWith(run.turnId, events)),
+    clock,
+    sequence: last.sequence,
+    storedAt: last.ts,
+    unchecked,
+    drafts: [],
+    effects: {},
+    live: undefined,
+    // What somebody else began was counted by them, in part.
+    uncounted: taken.turn_attempt === 1 && !state.input?.again ? bytes : 0,
+    sessionUsage: usageOf(taken),
+    context: { sequence: taken.context_sequence, prompt: taken.context_prompt },
+  }
+}
+
+const begins = ({ turnId }: TurnRun, { type, context }: LoggedEvent) =>
+  type === 'turn.started' && context.turn_id === turnId
+
+const bytesOf = (rows: EventRow[], from: number) =>
+  rows.reduce((sum, { sequence, data }) => sum + (sequence >= from ? data.length : 0), 0)
+
+/** What the log keeps of an agent: its prompt, and what its tools are called. */
+export function summaryOf(agent: RuntimeAgent): { prompt: Text; tools: Text } {
+  const tools = [...agent.tools.values()].map(({ name, description }) => ({ name, description }))
+  return { prompt: textWithHash(agent.prompt), tools: textWithHash(JSON.stringify(tools)) }
+}
+
+const textWithHash = (body: string): Text => ({ hash: hashOf(body), body })
+
+/** Every session's log begins with `session.started`, which says nothing that a turn needs. */
+const nothingSaid = 1
+
+type LogRead = { conversation: Conversation; rows: EventRow[]; unchecked?: EventMark }
+
+/**
+ * The conversation so far, and the events that were not known of it: at least those of the turn. What is remembered, with the
+ * message that this node has stored behind it, is not read again: the turn's first append checks it.
+ */
+async function readOn(
+  node: Node,
+  { run: { sessionId }, taken, input, recent }: TurnOptions,
+): Promise<LogRead> {
+  const kept = recent.take(sessionId)
+  const known = kept && kept.sequence < taken.turn_from ? kept : undefined
+  await restFor(input?.data.length ?? 0)
+  if (input?.sequence === Math.max(known?.sequence ?? 0, nothingSaid) + 1) {
+    const conversation = known?.conversation ?? newConversation(sessionId)
+    const unchecked = known && { sequence: known.sequence, ts: known.storedAt }
+    return { ...added(conversation, [input]), ...(unchecked && { unchecked }) }
+  }
+  const later = known && (await rowsAfter(node, known, { sessionId, from: taken.turn_from }))
+  if (later) return added(known.conversation, later)
+  return added(newConversation(sessionId), await readLog(node.db, sessionId, taken.turn_from))
+}
+
+function added(conversation: Conversation, rows: EventRow[]): LogRead {
+  for (const row of rows) addToConversation(conversation, row)
+  return { conversation, rows }
+}
+
+/** The events after those that are known; undefined when the log does not have the last of them: commits were lost. */
+async function rowsAfter(
+  node: Node,
+  { sequence, storedAt }: Known,
+  { sessionId, from }: { sessionId: string; from: number },
+): Promise<EventRow[] | undefined> {
+  const [last, ...rows] = await readLogFrom(node.db, sessionId, from, sequence)
+  if (last?.sequence === sequence && last.ts === storedAt) return rows
+  node.log.warn('a conversation is read anew: the log lost what was remembered', {
+    session: sessionId,
+  })
+  return undefined
+}
+
+const knownTypes = new Set<string>(eventTypes)
+const knownShape = 1
+
+/** A capability that is unknown everywhere is gone: then the turn goes on without it. */
+function checkUnderstood(node: Node, { taken, lease }: TurnOptions, events: LoggedEvent[]): void {
+  for (const { type, context } of events) {
+    if (!knownTypes.has(type)) throw new NotUnderstoodError(`There is an event of type ${type}.`)
+    if ((context.v ?? knownShape) > knownShape) {
+      throw new NotUnderstoodError(`There is a ${type} in shape ${context.v}.`)
+    }
+  }
+  if (lease.others().otherVersions === 0) return
+  for (const { ref } of [...taken.agent_capabilities, ...taken.capabilities]) {
+    if (isMcpRef(ref) || node.capabilities.some(({ id }) => id === ref)) continue
+    throw new NotUnderstoodError(`There is a capability ${ref}.`)
+  }
+}

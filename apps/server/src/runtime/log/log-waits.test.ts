@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import type { EventType } from '@outlast/contract'
+import fc from 'fast-check'
+import {
+  eventsOf,
+  type Held,
+  type Log,
+  run,
+  start,
+  toolOf,
+  typed,
+  worlds,
+} from '../../../test/log-world.ts'
+import { type Action, fold, type LoggedEvent, next } from './state.ts'
+
+type Of<T extends EventType> = LoggedEvent & { type: T }
+
+/** What the log says of each call of the step that a turn is in: nothing that `fold` worked out. */
+function openCalls(log: Log, { id }: Held) {
+  const own = eventsOf(log).filter(({ context }) => context.turn_id === id)
+  const begin = own.findLast((event): event is Of<'act.started'> => event.type === 'act.started')
+  const isOver = own.some(
+    ({ type, sequence }) => type === 'act.completed' && sequence > (begin?.sequence ?? 0),
+  )
+  if (!begin || isOver) return []
+  const about = (callId: string) => own.filter((event) => concerns(event, callId))
+  return begin.data.tool_calls
+    .map((call) => ({ id: call.id, events: about(call.id) }))
+    .filter(({ events }) => !events.some(({ type }) => type === 'tool.completed'))
+}
+
+function concerns(event: LoggedEvent, callId: string): boolean {
+  if (event.type === 'tool.call_requested')
+    return event.data.tool_calls.some(({ id }) => id === callId)
+  if (event.type === 'tool.approval_requested' || event.type === 'tool.started') {
+    return event.data.tool_call.id === callId
+  }
+  if (event.type === 'tool.approval_resolved' || event.type === 'tool.completed') {
+    return event.data.tool_call_id === callId
+  }
+  return false
+}
+
+/** Whether nothing is left to do but to wait: each open call is somebody else's, and no message has ended a wait. */
+function mayWait(log: Log, held: Held): boolean {
+  const isCancelled = typed(log, 'turn.cancelled').some(
+    ({ context }) => context.turn_id === held.id,
+  )
+  const open = openCalls(log, held)
+  const steering = typed(log, 'input.message').filter(({ data }) => data.on_busy !== 'queue')
+  const isTheirs = (events: LoggedEvent[]) => {
+    const last = events.at(-1)!
+    if (last.type === 'tool.approval_requested') return true
+    const isLeft = steering.some(({ sequence }) => sequence > last.sequence)
+    return last.type === 'tool.call_requested' && !isLeft
+  }
+  return !isCancelled && open.length > 0 && open.every(({ events }) => isTheirs(events))
+}
+
+test('a turn waits when nothing is left to do, and never else', () => {
+  let waits = 0
+  fc.assert(
+    fc.property(worlds, fc.nat(), (world, crash) => {
+      const look = (log: Log, held: Held, { kind }: Action) => {
+        assert.equal(kind === 'wait', mayWait(log, held), kind)
+        if (kind === 'wait') waits += 1
+      }
+      const whole = start(world, look)
+      run(whole.slice(0, 1 + (crash % whole.length)), world, look)
+    }),
+    { numRuns: 1000 },
+  )
+  assert.ok(waits > 100, `only ${waits} waits were seen`)
+})
+
+test('nothing that is open holds an overdue or cancelled turn from its end', () => {
+  fc.assert(
+    fc.property(worlds, (world) => {
+      start(world, (log, held, { kind }) => {
+        const state = fold(held.id, held.input, eventsOf(log).slice(held.from - 1))
+        const late = next(state, { iterationsMax: world.iterationsMax, overdue: true })
+        assert.equal(
+          late.kind === 'wait',
+          kind === 'wait',
+          'a wait takes none of the turn its time',
+        )
+      })
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('whatever is answered, denied or too late, and whenever: a call has one decision and one outcome', () => {
+  fc.assert(
+    fc.property(worlds, fc.nat(), (world, crash) => {
+      const log = start(world)
+      const cut = log.slice(0, 1 + (crash % log.length))
+      run(cut, world)
+      for (const each of [log, cut]) {
+        for (const type of ['tool.approval_resolved', 'tool.completed'] as const) {
+          const ids = typed(each, type).map(({ data }) => data.tool_call_id)
+          assert.equal(new Set(ids).size, ids.length, `${type} twice`)
+        }
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('a call that needs approval begins once, after it was allowed, with the arguments that were allowed', () => {
+  let begun = 0
+  fc.assert(
+    fc.property(worlds, (world) => {
+      const log = start(world)
+      for (const { data: asked } of typed(log, 'tool.approval_requested')) {
+        const { id } = asked.tool_call
+        const events = eventsOf(log).filter((event) => concerns(event, id))
+        const at = events.findIndex(({ type }) => /^tool\.(started|call_requested)$/.test(type))
+        if (at < 0) continue
+        begun += 1
+        const resolved = events[at - 1]
+        assert.equal(
+          resolved?.type === 'tool.approval_resolved' && resolved.data.decision,
+          'approved',
+        )
+        const expected = (resolved as Of<'tool.approval_resolved'>).data.arguments ?? {}
+        assert.deepEqual(argumentsIn(events[at]!, id), expected)
+      }
+    }),
+    { numRuns: 1000 },
+  )
+  assert.ok(begun > 20, `only ${begun} such calls began`)
+})
+
+function argumentsIn(event: LoggedEvent, callId: string) {
+  if (event.type === 'tool.started') return event.data.tool_call.arguments
+  const { tool_calls } = (event as Of<'tool.call_requested'>).data
+  return tool_calls.find(({ id }) => id === callId)!.arguments
+}
+
+test("the client's calls are not begun here, and nothing of the server's is asked of the client", () => {
+  fc.assert(
+    fc.property(worlds, (world) => {
+      const log = start(world)
+      for (const { data } of typed(log, 'tool.started')) {
+        assert.equal(toolOf(world, data.tool_call.id).isClients, false)
+      }
+      for (const { data } of typed(log, 'tool.call_requested')) {
+        for (const { id } of data.tool_calls) assert.ok(toolOf(world, id).isClients)
+      }
+    }),
+    { numRuns: 300 },
+  )
+})

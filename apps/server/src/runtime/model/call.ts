@@ -1,0 +1,238 @@
+import type {
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  LanguageModelV4FinishReason,
+  LanguageModelV4StreamPart,
+  LanguageModelV4Usage,
+  SharedV4ProviderMetadata,
+} from '@ai-sdk/provider'
+import type { TokenUsage, ToolCall } from '@outlast/contract'
+import {
+  type Failure,
+  failureOf,
+  KnownFailure,
+  messageOf,
+  statusOf,
+} from '../../providers/failure.ts'
+import type { LiveKind } from '../../store/bus/bus.ts'
+import { emptyReply, type Reply, type ReplyPart } from './reply.ts'
+
+/** A model call that broke. `partial` is what had come by then. */
+export class ModelCallError extends Error {
+  override name = 'ModelCallError'
+  readonly partial: Reply
+  readonly failure: Failure
+
+  constructor(cause: unknown, partial: Reply, secret?: string) {
+    super(sentenceOf(cause, secret), { cause })
+    this.partial = partial
+    this.failure = failureOf(cause)
+  }
+}
+
+export type ModelCall = {
+  options: Omit<LanguageModelV4CallOptions, 'abortSignal'>
+  /** Ends the call from outside: cancelled, or the attempt is over. */
+  signal: AbortSignal
+  /** The vendor's key. Errors are told to everybody who reads the session, and some vendors repeat it in theirs. */
+  secret?: string | undefined
+  /** Longest silence, and longest call. */
+  silenceMs: number
+  timeoutMs: number
+  /** Called with each piece of text as it arrives. */
+  onText?: (kind: LiveKind, text: string) => void
+}
+
+/** UTF-16 units of everything that a model says in one reply. */
+const replyLengthMax = 4_000_000
+
+/**
+ * Asks a model once and reads its stream to the end.
+ * Contract: no retry; throws ModelCallError with what had come by then, also when `signal` aborts; the vendor's
+ * connection is closed when it returns or throws.
+ */
+export async function callModel(model: LanguageModelV4, call: ModelCall): Promise<Reply> {
+  const reply = emptyReply()
+  const begun = performance.now()
+  const limits = limitsOf(call)
+  const abortSignal = AbortSignal.any([call.signal, limits.signal])
+  try {
+    const { stream } = await model.doStream({ ...call.options, abortSignal })
+    const read = createReader(reply, call.onText, begun)
+    for await (const part of stream) {
+      abortSignal.throwIfAborted()
+      limits.heard()
+      read(part)
+    }
+    checkWhole(reply)
+    return reply
+  } catch (error) {
+    throw new ModelCallError(abortSignal.aborted ? abortSignal.reason : error, reply, call.secret)
+  } finally {
+    limits.end()
+    reply.durationMs = Math.round(performance.now() - begun)
+  }
+}
+
+/** Who is silent may be asked again; who talks for too long would do so again. */
+function limitsOf({ silenceMs, timeoutMs }: ModelCall) {
+  const controller = new AbortController()
+  const stop = (message: string, passing: boolean) => () =>
+    controller.abort(new KnownFailure('timeout', message, passing))
+  const silence = setTimeout(stop(`The model was silent for ${silenceMs} ms.`, true), silenceMs)
+  const whole = setTimeout(stop(`The reply took more than ${timeoutMs} ms.`, false), timeoutMs)
+  return {
+    signal: controller.signal,
+    heard: () => silence.refresh(),
+    end() {
+      clearTimeout(silence)
+      clearTimeout(whole)
+    },
+  }
+}
+
+function checkWhole({ finishReason, text, toolCalls }: Reply): void {
+  if (finishReason === undefined) {
+    throw new KnownFailure('broken_stream', 'The stream ended before the reply did.')
+  }
+  if (finishReason === 'error') {
+    throw new KnownFailure('bad_response', 'The model ended with an error.')
+  }
+  if (finishReason === 'content-filter' && text === '' && toolCalls.length === 0) {
+    throw new KnownFailure('refused', 'The model ended without a reply: content-filter.')
+  }
+}
+
+type OnText = ModelCall['onText']
+
+function createReader(reply: Reply, onText: OnText, begun: number) {
+  const open = new Map<string, ReplyPart>()
+  let length = 0
+
+  function partOf(type: ReplyPart['type'], id: string): ReplyPart {
+    const known = open.get(`${type} ${id}`)
+    if (known) return known
+    const part: ReplyPart = { type, length: 0 }
+    open.set(`${type} ${id}`, part)
+    reply.parts.push(part)
+    return part
+  }
+
+  function note(part: ReplyPart, { providerMetadata }: Noted) {
+    for (const [vendor, fields] of Object.entries(providerMetadata ?? {})) {
+      part.metadata = { ...part.metadata, [vendor]: { ...part.metadata?.[vendor], ...fields } }
+    }
+    return part
+  }
+
+  function count(added: number) {
+    length += added
+    if (length <= replyLengthMax) return
+    const message = `The reply is longer than ${replyLengthMax} characters.`
+    throw new KnownFailure('bad_response', message, false)
+  }
+
+  function say(kind: LiveKind, delta: string) {
+    if (delta === '') return
+    reply.firstTokenMs ??= Math.round(performance.now() - begun)
+    if (kind === 'output.message.delta') reply.text += delta
+    else reply.thinking += delta
+    onText?.(kind, delta)
+  }
+
+  return (part: LanguageModelV4StreamPart): void => {
+    switch (part.type) {
+      case 'text-start':
+      case 'text-end':
+        note(partOf('text', part.id), part)
+        return
+      case 'reasoning-start':
+      case 'reasoning-end':
+        note(partOf('reasoning', part.id), part)
+        return
+      case 'text-delta':
+        count(part.delta.length)
+        note(partOf('text', part.id), part).length += part.delta.length
+        say('output.message.delta', part.delta)
+        return
+      case 'reasoning-delta':
+        count(part.delta.length)
+        note(partOf('reasoning', part.id), part).length += part.delta.length
+        say('reason.thinking.delta', part.delta)
+        return
+      case 'tool-input-delta':
+        count(part.delta.length)
+        return
+      case 'tool-call':
+        note(partOf('call', `${reply.toolCalls.length}`), part)
+        reply.toolCalls.push({
+          id: part.toolCallId,
+          name: part.toolName,
+          arguments: argumentsOf(part.input),
+        })
+        return
+      case 'response-metadata':
+        reply.responseId = part.id
+        return
+      case 'finish':
+        reply.usage = usageOf(part.usage)
+        reply.finishReason = endOf(part.finishReason)
+        return
+      case 'error':
+        throw part.error
+      default:
+        return
+    }
+  }
+}
+
+/** How the reply ended; undefined when the vendor never said so: the stream ended before, and the SDK made the end up. */
+function endOf({ unified, raw }: LanguageModelV4FinishReason): string | undefined {
+  const isMadeUp = unified === 'interrupted' || (unified === 'other' && raw === undefined)
+  return isMadeUp ? undefined : unified
+}
+
+type Noted = { providerMetadata?: SharedV4ProviderMetadata }
+
+/** Under this name stand arguments that were no JSON object, as the model wrote them. */
+export const unreadableArguments = '_unreadable'
+
+function argumentsOf(text: string): ToolCall['arguments'] {
+  try {
+    const value: unknown = JSON.parse(text === '' ? '{}' : text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return value as ToolCall['arguments']
+    }
+  } catch {}
+  return { [unreadableArguments]: text }
+}
+
+function usageOf({ inputTokens, outputTokens }: LanguageModelV4Usage): TokenUsage {
+  const read = tokensIn(inputTokens.cacheRead)
+  const written = tokensIn(inputTokens.cacheWrite)
+  return {
+    input_tokens: tokensIn(inputTokens.total),
+    output_tokens: tokensIn(outputTokens.total),
+    ...(read > 0 && { cache_read_tokens: read }),
+    ...(written > 0 && { cache_creation_tokens: written }),
+  }
+}
+
+const tokensMax = 1_000_000_000
+
+/** A count as a vendor gives it, which may be anything. */
+function tokensIn(told: number | undefined): number {
+  return told && told > 0 ? Math.min(tokensMax, Math.round(told)) : 0
+}
+
+const sentenceMax = 2_000
+/** A shorter key is no secret, and would be found in any text. */
+const secretLengthMin = 8
+
+/** What the vendor says went wrong, without its key. */
+export function sentenceOf(error: unknown, secret = ''): string {
+  const message = messageOf(error)
+  const status = statusOf(error)
+  const told = secret.length < secretLengthMin ? message : message.replaceAll(secret, '[key]')
+  return `${told}${status === undefined ? '' : ` (${status})`}`.slice(0, sentenceMax)
+}

@@ -1,0 +1,157 @@
+import type { CompactionInfo, EventContext, ModelProfile, TokenUsage } from '@outlast/contract'
+import type { RuntimeAgent } from '../../capabilities/catalog.ts'
+import { withCost } from '../../providers/cost.ts'
+import { KnownFailure } from '../../providers/failure.ts'
+import type { VendorModel } from '../../providers/provider.ts'
+import type { ModelRoute } from '../../store/models/models.ts'
+import { type Compacted, viewOf, withCompaction } from '../../store/sessions/conversation.ts'
+import type { Turn } from '../journal/attempt.ts'
+import { callTimeMs, commit, draft, mayBegin, nowOf } from '../journal/journal.ts'
+import { addUsage } from '../log/state.ts'
+import { callModel, ModelCallError } from './call.ts'
+import { type Plan, planFor, tokensOf, tokensOfText } from './compaction-plan.ts'
+import { toolsOf } from './prompt.ts'
+import { type Answer, callPatiently } from './retry.ts'
+import { summaryPrompt } from './summary-prompt.ts'
+
+export type Fitting = {
+  route: ModelRoute
+  model: VendorModel
+  secret: string | undefined
+  profile: ModelProfile | undefined
+  context: EventContext
+  /** Tokens that a prompt may have. */
+  tokensMax: number
+}
+
+/** What was done; `failed` is the model call that did not give a summary. */
+export type Fitted = { done: CompactionInfo | undefined; failed: Answer | undefined }
+
+const nothing: Fitted = { done: undefined, failed: undefined }
+const roundsMax = 8
+
+/**
+ * Makes room for the conversation where the model has too little. What is left out of the prompt stays in the log, and an
+ * event says what it was.
+ */
+export async function fit(turn: Turn, fitting: Fitting): Promise<Fitted> {
+  if (surelyFits(turn, fitting.tokensMax)) return nothing
+  // What was decided on belongs to the conversation once it is stored.
+  await commit(turn)
+  const begun = performance.now()
+  const before = tokensIn(turn)
+  let isDone = false
+  for (let round = 0; round < roundsMax; round += 1) {
+    const room = { tokensMax: fitting.tokensMax, tokensFixed: tokensFixed(turn) }
+    const plan = planFor(viewOf(turn.conversation), room)
+    if (plan.kind === 'fits' || plan.kind === 'stuck') break
+    const failed = await carryOut(turn, fitting, plan)
+    if (failed) return { done: undefined, failed }
+    isDone = true
+  }
+  if (!isDone) return nothing
+  const done = {
+    compacted: true,
+    input_tokens_before: before,
+    input_tokens_after: tokensIn(turn),
+    duration_ms: Math.round(performance.now() - begun),
+  }
+  return { done, failed: undefined }
+}
+
+/** True for most conversations at little cost: nothing is more tokens than it is characters. */
+function surelyFits(turn: Turn, tokensMax: number): boolean {
+  const { conversation, prompt, tools, drafts } = turn
+  const drafted = drafts.map(({ stored }) => stored.data)
+  const added = drafted.reduce((sum, { length }) => sum + length, 0)
+  const length = conversation.length + prompt.body.length + tools.body.length * schemaShare
+  if (length + added <= tokensMax) return true
+  return tokensIn(turn) + drafted.reduce((sum, data) => sum + tokensOfText(data), 0) <= tokensMax
+}
+
+/** How much longer tools are with their schemas than without, at most by far. */
+const schemaShare = 10
+
+const fixed = new WeakMap<RuntimeAgent, number>()
+
+/** Tokens of what cannot be left out: the system prompt and the tools. */
+function tokensFixed({ agent }: Turn): number {
+  const known = fixed.get(agent)
+  if (known !== undefined) return known
+  const tokens = tokensOfText(agent.prompt) + tokensOfText(JSON.stringify(toolsOf(agent)))
+  fixed.set(agent, tokens)
+  return tokens
+}
+
+/** About how many tokens the model would get now. */
+export function tokensIn(turn: Turn, conversation = turn.conversation): number {
+  const entries = viewOf(conversation)
+  return entries.reduce((total, { message }) => total + tokensOf(message), tokensFixed(turn))
+}
+
+type Making = Extract<Plan, { kind: 'shorten' | 'summarize' }>
+
+async function carryOut(turn: Turn, fitting: Fitting, plan: Making): Promise<Answer | undefined> {
+  const begun = performance.now()
+  const said = turn.conversation.compactions.at(-1)?.said
+  if (plan.kind === 'shorten') {
+    await record(turn, fitting, { begun, said: { ...said, shortened_to: plan.to } })
+    return undefined
+  }
+  const answer = await summarize(turn, fitting, plan)
+  if (answer.failed) return answer
+  const { text: summary } = answer.reply
+  const usage = withCost(fitting.profile, answer.reply.usage)
+  await record(turn, fitting, { begun, usage, said: { ...said, summary, summarized_to: plan.to } })
+  return undefined
+}
+
+/** Asks the model itself; of a summary that broke off nothing is kept. */
+function summarize(turn: Turn, fitting: Fitting, plan: Extract<Plan, { kind: 'summarize' }>) {
+  const { route, model, secret, context } = fitting
+  const { config } = turn.node
+  const about = { turn_id: turn.run.turnId, summarized_to: plan.to, input_tokens: tokensIn(turn) }
+  draft(turn, 'context.compacting', context, about)
+  const begin = async () => {
+    await commit(turn)
+    await mayBegin(turn)
+  }
+  const request = async () => {
+    const reply = await callModel(model, {
+      options: {
+        prompt: summaryPrompt(plan.entries, plan.tokensMax),
+        // Some models count what they think.
+        maxOutputTokens: plan.tokensMax * 2,
+        providerOptions: { llmsim: { purpose: 'summary' } },
+      },
+      signal: turn.signal,
+      secret,
+      silenceMs: config.MODEL_TIMEOUT_MS,
+      timeoutMs: callTimeMs(turn),
+    })
+    if (reply.text.trim() !== '') return reply
+    throw new ModelCallError(new KnownFailure('bad_response', 'The summary is empty.'), reply)
+  }
+  return callPatiently(turn, route, { begin, request })
+}
+
+type Recorded = { begun: number; said: Compacted; usage?: TokenUsage | undefined }
+
+async function record(turn: Turn, { context }: Fitting, { begun, said, usage }: Recorded) {
+  const { summary, summarized_to, shortened_to } = said
+  const { turnId } = turn.run
+  const at = { sequence: turn.sequence + 1, ts: new Date(nowOf(turn)).toISOString(), turnId }
+  draft(turn, 'context.compacted', context, {
+    turn_id: turnId,
+    ...(summary !== undefined && { summary: summary.toWellFormed(), summarized_to }),
+    ...(shortened_to !== undefined && { shortened_to }),
+    input_tokens_before: tokensIn(turn),
+    input_tokens_after: tokensIn(turn, withCompaction(turn.conversation, at, said)),
+    duration_ms: Math.round(performance.now() - begun),
+    ...(usage && { usage }),
+  })
+  turn.effects.usage = addUsage(turn.effects.usage, usage)
+  turn.sessionUsage = addUsage(turn.sessionUsage, usage)
+  turn.effects.outcome = true
+  await commit(turn)
+}

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import type { EventMessage } from '@outlast/contract'
+import fc from 'fast-check'
+import {
+  addToConversation,
+  type Compacted,
+  type Conversation,
+  newConversation,
+  shortenedMessage,
+  viewOf,
+} from '../../store/sessions/conversation.ts'
+import { planFor, tokensOf, tokensOfText } from './compaction-plan.ts'
+
+type Kind = 'user' | 'agent' | 'tool'
+type Size = { kind: Kind; length: number }
+
+const sizes: fc.Arbitrary<Size[]> = fc.array(
+  fc.record({
+    kind: fc.constantFrom('user', 'agent', 'tool'),
+    length: fc.integer({ min: 0, max: 12_000 }),
+  }),
+  { minLength: 1, maxLength: 30 },
+)
+const rooms = fc.record({
+  tokensMax: fc.integer({ min: 0, max: 6_000 }),
+  tokensFixed: fc.integer({ min: 0, max: 1_500 }),
+})
+
+const ts = '2026-01-01T00:00:00.000Z'
+
+/** A legal conversation: a tool stands for a call and its result. */
+function conversationOf(list: Size[]): Conversation {
+  const conversation = newConversation('session_0123456789abcdef0123456789abcdef')
+  let sequence = 0
+  const add = (
+    type: 'input.message' | 'output.message.completed' | 'tool.completed',
+    data: object,
+  ) => {
+    sequence += 1
+    addToConversation(conversation, {
+      sequence,
+      type,
+      ts,
+      context: '{}',
+      data: JSON.stringify(data),
+    })
+  }
+  const said = (role: EventMessage['role'], content: object[]) => ({
+    message: { id: `message_${sequence}`, role, content, created_at: ts },
+  })
+  add('input.message', said('user', [{ type: 'text', text: 'begin' }]))
+  for (const [index, { kind, length }] of list.entries()) {
+    const text = 'x'.repeat(length)
+    if (kind === 'user') add('input.message', said('user', [{ type: 'text', text }]))
+    if (kind === 'agent') {
+      add('output.message.completed', said('agent', [{ type: 'text', text }]))
+    }
+    if (kind !== 'tool') continue
+    const call = { type: 'tool_call', id: `call_${index}`, name: 'look', arguments: {} }
+    add('output.message.completed', said('agent', [call]))
+    const result = [{ type: 'text', text }]
+    add('tool.completed', { tool_call_id: call.id, tool_name: 'look', success: true, result })
+  }
+  return conversation
+}
+
+/** Does what is planned until nothing is, with summaries of the length that was asked for at most. */
+function carryOut(conversation: Conversation, room: { tokensMax: number; tokensFixed: number }) {
+  let said: Compacted = {}
+  for (let round = 1; round <= 60; round += 1) {
+    const plan = planFor(viewOf(conversation), room)
+    if (plan.kind === 'fits' || plan.kind === 'stuck') return plan.kind
+    if (plan.kind === 'shorten') said = { ...said, shortened_to: plan.to }
+    else {
+      const summary = 's'.repeat(plan.tokensMax * 2)
+      said = { ...said, summary, summarized_to: plan.to }
+    }
+    const row = { sequence: 10_000 + round, type: 'context.compacted' as const, ts, context: '{}' }
+    addToConversation(conversation, { ...row, data: JSON.stringify(said) })
+  }
+  throw new Error('it never comes to an end')
+}
+
+test('planning comes to an end: it fits, or nothing more can be left out', () => {
+  fc.assert(
+    fc.property(sizes, rooms, (list, room) => {
+      const conversation = conversationOf(list)
+      const newest = conversation.entries.at(-1)!
+      const end = carryOut(conversation, room)
+      const view = viewOf(conversation)
+      const tokens = view.reduce((sum, { message }) => sum + tokensOf(message), room.tokensFixed)
+      if (end === 'fits') assert.ok(tokens <= room.tokensMax)
+      assert.equal(view.at(-1)!.message, newest.message, 'the newest message stays as it is')
+      for (const [index, { message }] of view.entries()) {
+        if (message.role !== 'tool_result') continue
+        const before = view[index - 1]?.message.role
+        assert.ok(before === 'agent' || before === 'tool_result', 'a result follows its call')
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('what fits is left alone', () => {
+  fc.assert(
+    fc.property(sizes, (list) => {
+      const { entries } = conversationOf(list)
+      const tokens = entries.reduce((sum, { message }) => sum + tokensOf(message), 0)
+      const room = { tokensMax: tokens + 10, tokensFixed: 10 }
+      assert.deepEqual(planFor(entries, room), { kind: 'fits' })
+    }),
+  )
+})
+
+test('a view of the conversation before a call shows what that call got', () => {
+  const conversation = conversationOf([
+    { kind: 'tool', length: 9_000 },
+    { kind: 'user', length: 10 },
+  ])
+  const whole = viewOf(conversation)
+  carryOut(conversation, { tokensMax: 700, tokensFixed: 0 })
+  assert.notDeepEqual(viewOf(conversation), whole)
+  assert.deepEqual(viewOf(conversation, 10_000), whole)
+})
+
+test('tokens are four letters of Latin script, or one of another', () => {
+  assert.equal(tokensOfText('abcd'.repeat(10)), 10)
+  assert.equal(tokensOfText('ä ö ü'), 2)
+  assert.equal(tokensOfText('日本語'), 3)
+  assert.equal(tokensOfText(''), 0)
+})
+
+test('an image in a result counts as one, not as its bytes in words; shortened it is only named', () => {
+  const conversation = newConversation('session_0123456789abcdef0123456789abcdef')
+  const result = [
+    { type: 'text', text: '{"content":[]}' },
+    { type: 'image', media_type: 'image/png', base64: 'A'.repeat(1_000_000) },
+  ]
+  const data = JSON.stringify({ tool_call_id: 'c', result })
+  addToConversation(conversation, { sequence: 1, type: 'tool.completed', ts, context: '{}', data })
+  const { message } = conversation.entries[0]!
+  assert.ok(tokensOf(message) < 2_000)
+  const short = JSON.stringify(shortenedMessage(message))
+  assert.match(short, /\[image image\/png\]/)
+  assert.ok(short.length < 500)
+})

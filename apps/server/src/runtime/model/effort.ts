@@ -1,0 +1,28 @@
+import type { ModelProfile } from '@outlast/contract'
+import type { CallOptions } from '../../providers/provider.ts'
+
+export type Effort = NonNullable<CallOptions['reasoning']>
+
+/** From the least to the most. */
+const efforts = ['minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
+
+/**
+ * How hard a model is to think, of what was asked for: the nearest that it knows, and nothing for one that does not think.
+ * Undefined leaves it to the model, as does a word that nobody knows.
+ */
+export function effortFor(
+  profile: ModelProfile | undefined,
+  wanted: string | null | undefined,
+): Effort | undefined {
+  const at = efforts.indexOf(wanted as (typeof efforts)[number])
+  if (at < 0 || profile?.reasoning === false) return undefined
+  const known = profile?.reasoning_effort?.values.map(({ value }) =>
+    efforts.indexOf(value as never),
+  )
+  const possible = known?.filter((index) => index >= 0) ?? []
+  if (possible.length === 0) return efforts[at]
+  const distance = (index: number) => Math.abs(index - at)
+  return efforts[
+    possible.reduce((best, index) => (distance(index) < distance(best) ? index : best))
+  ]
+}

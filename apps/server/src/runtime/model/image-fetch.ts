@@ -1,0 +1,79 @@
+import { fetchBudgetCode } from '../../providers/fetch-budget.ts'
+import type { Turn } from '../journal/attempt.ts'
+import { logOf } from '../journal/metrics.ts'
+
+const mebibyte = 1024 * 1024
+/** Bytes of one image. */
+const bytesMax = 10 * mebibyte
+const fetchMs = 15_000
+
+export type ImageBytes = { base64: string; mediaType: string }
+
+/** An image, or why there is none: the rest of a sentence. */
+export type Fetched = ImageBytes | string
+
+export const tooOld = 'only newer images fit into one request'
+
+/** The most characters that one image takes as base64. */
+export const base64LengthMax = Math.ceil(bytesMax / 3) * 4
+
+const bytesIn = (base64Length: number) => Math.floor(base64Length / 4) * 3
+
+/** Images that a turn has fetched, by their address: each is fetched and encoded once, however many calls there are. */
+const known = new WeakMap<Turn, Map<string, Promise<Fetched>>>()
+
+export type ImageRequest = {
+  fetch: typeof fetch
+  /** Characters of base64 that there is room for. */
+  lengthMax: number
+  signal: AbortSignal
+}
+
+/** Fetches an image, unless the turn has it. Contract: never throws; what goes wrong is the result. */
+export function fetchOnce(turn: Turn, url: string, request: ImageRequest): Promise<Fetched> {
+  const images = known.get(turn) ?? new Map<string, Promise<Fetched>>()
+  known.set(turn, images)
+  const image = images.get(url) ?? fetchImage(turn, url, request)
+  images.set(url, image)
+  return image
+}
+
+async function fetchImage(
+  turn: Turn,
+  url: string,
+  { fetch, lengthMax, signal }: ImageRequest,
+): Promise<Fetched> {
+  try {
+    const late = AbortSignal.timeout(fetchMs)
+    const response = await fetch(url, { signal: AbortSignal.any([signal, late]) })
+    const mediaType = response.headers.get('content-type')?.split(';')[0]?.trim() ?? ''
+    if (!response.ok || !mediaType.startsWith('image/')) {
+      await response.body?.cancel()
+      return 'its address gives no image'
+    }
+    const bytes = await readBytes(response, Math.min(bytesMax, bytesIn(lengthMax)))
+    if (!bytes) return lengthMax < base64LengthMax ? tooOld : `it is larger than ${bytesMax} bytes`
+    return keep(turn, { base64: bytes.toString('base64'), mediaType })
+  } catch (error) {
+    logOf(turn).debug('an image could not be fetched', { error })
+    const isBudget = (error as { code?: string }).code === fetchBudgetCode
+    return isBudget ? noRoom : 'its address cannot be reached'
+  }
+}
+
+const noRoom = 'too many bytes are being fetched at the moment'
+
+const keep = (turn: Turn, image: ImageBytes): Fetched =>
+  turn.budget.account.take(image.base64.length) ? image : noRoom
+
+/** Undefined when there is too much of it. */
+async function readBytes(response: Response, max: number): Promise<Buffer | undefined> {
+  const pieces: Uint8Array[] = []
+  let length = 0
+  for await (const piece of response.body ?? []) {
+    length += piece.length
+    if (length > max) return undefined
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces)
+}

@@ -1,0 +1,66 @@
+import type { ProviderTestResult } from '@outlast/contract'
+import { connectionOf } from '../../providers/connection.ts'
+import { failureOf, KnownFailure, statusOf } from '../../providers/failure.ts'
+import { languageModel, providers } from '../../providers/index.ts'
+import type { ModelRoute } from '../../store/models/models.ts'
+import type { Node } from '../node.ts'
+import { callModel, ModelCallError, sentenceOf } from './call.ts'
+
+/** Longest wait for the first piece of the reply. */
+const trialMs = 20_000
+
+/**
+ * Makes one tiny call of a model, streamed as a turn's is, and hangs up at the first piece of the reply.
+ * Contract: what goes wrong is in the result, in the vendor's own words where it has some: for who may change the provider.
+ */
+export async function tryModel(
+  node: Node,
+  orgId: string,
+  route: ModelRoute,
+): Promise<ProviderTestResult> {
+  const about = { model_id: route.id, model: route.model_id }
+  const begun = performance.now()
+  try {
+    await ask(node, orgId, route)
+    return { ok: true, ...about, latency_ms: Math.round(performance.now() - begun) }
+  } catch (error) {
+    return { ok: false, ...about, ...problemOf(error) }
+  }
+}
+
+async function ask(node: Node, orgId: string, route: ModelRoute): Promise<void> {
+  const { provider_id: id, provider_type: type, base_url: baseUrl, api_key: sealed } = route
+  const connection = await connectionOf(node, { orgId, id, type, baseUrl, sealed })
+  if (!providers[type].local && !connection.apiKey && !connection.baseUrl) {
+    throw new KnownFailure('not_configured', 'The provider has no key.')
+  }
+  const limitMs = Math.min(trialMs, node.config.MODEL_TIMEOUT_MS)
+  const ending = new AbortController()
+  let hasSpoken = false
+  try {
+    // No limit of tokens: some models refuse one, others think it away. Hanging up is the limit.
+    await callModel(await languageModel(type, connection, route.model_id), {
+      options: { prompt: [{ role: 'user', content: [{ type: 'text', text: 'Say OK.' }] }] },
+      signal: ending.signal,
+      secret: connection.apiKey,
+      silenceMs: limitMs,
+      timeoutMs: limitMs,
+      onText() {
+        hasSpoken = true
+        ending.abort()
+      },
+    })
+  } catch (error) {
+    if (!hasSpoken) throw error
+  }
+}
+
+function problemOf(error: unknown): Pick<ProviderTestResult, 'kind' | 'message' | 'status'> {
+  const isOurs = !(error instanceof ModelCallError)
+  const cause = isOurs ? error : error.cause
+  const { kind, sentence } = isOurs ? failureOf(error) : error.failure
+  const said = isOurs ? sentenceOf(error) : error.message
+  const status = statusOf(cause)
+  const message = cause instanceof KnownFailure ? said : `${sentence} In detail: ${said}`
+  return { kind, message, ...(status !== undefined && { status }) }
+}

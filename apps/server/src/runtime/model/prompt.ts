@@ -1,0 +1,174 @@
+import type { Controls, EventMessage } from '@outlast/contract'
+import type { RuntimeAgent } from '../../capabilities/catalog.ts'
+import type { CallOptions, Prompt, PromptMessage } from '../../providers/provider.ts'
+import { type Entry, imagesIn, textOfResult } from '../../store/sessions/conversation.ts'
+import type { ReplyPart } from './reply.ts'
+import { type Signer, signedParts } from './signature.ts'
+
+type ToolMessage = PromptMessage<'tool'>
+type AssistantMessage = PromptMessage<'assistant'>
+type UserMessage = PromptMessage<'user'>
+type ResultPart = Extract<EventMessage['content'][number], { type: 'tool_result' }>
+type CallPart = Extract<EventMessage['content'][number], { type: 'tool_call' }>
+
+/** What the newest message asks for. */
+export function newestControls(entries: readonly Entry[]): Controls {
+  return entries.findLast(({ message }) => message.role === 'user')?.message.controls ?? {}
+}
+
+/** The tools of an agent as vendors get them. */
+export function toolsOf({ tools }: RuntimeAgent): NonNullable<CallOptions['tools']> {
+  return [...tools.values()].map(({ name, description, input }) => ({
+    type: 'function',
+    name,
+    description,
+    inputSchema: input as never,
+  }))
+}
+
+/**
+ * The conversation as a model gets it.
+ * Contract: every call has its result directly after it; a call without one gets one that says so, since vendors
+ * refuse a call without. What the model signed goes back to it as it was.
+ */
+export function promptOf(system: string, entries: readonly Entry[], signer: Signer): Prompt {
+  const prompt: Prompt = system === '' ? [] : [{ role: 'system', content: system }]
+  for (const [index, { message }] of entries.entries()) {
+    if (message.role !== 'user' && message.role !== 'agent') continue
+    const results = resultsAfter(entries, index)
+    const known = rendered.get(message)
+    if (known && isStill(known, signer, results)) prompt.push(...known.messages)
+    else prompt.push(...render(message, signer, results))
+  }
+  return prompt
+}
+
+type Rendered = { signer: string; results: readonly EventMessage[]; messages: PromptMessage[] }
+
+/** A long conversation is put together again for every call; most of it never changes. */
+const rendered = new WeakMap<EventMessage, Rendered>()
+
+const nameOf = ({ provider_type, model_id }: Signer) => `${provider_type} ${model_id}`
+
+const none: readonly EventMessage[] = []
+
+/** The results of the calls of the message at `index`: they stand directly after it. */
+function resultsAfter(entries: readonly Entry[], index: number): readonly EventMessage[] {
+  let end = index + 1
+  while (entries[end]?.message.role === 'tool_result') end += 1
+  if (end === index + 1) return none
+  return entries.slice(index + 1, end).map(({ message }) => message)
+}
+
+function isStill(known: Rendered, signer: Signer, results: readonly EventMessage[]): boolean {
+  const isSame = results.length === known.results.length
+  return (
+    isSame &&
+    known.signer === nameOf(signer) &&
+    results.every((message, at) => message === known.results[at])
+  )
+}
+
+function render(message: EventMessage, signer: Signer, results: readonly EventMessage[]) {
+  const messages =
+    message.role === 'user' ? [userMessage(message)] : agentMessages(message, signer, results)
+  rendered.set(message, { signer: nameOf(signer), results, messages })
+  return messages
+}
+
+function userMessage(message: EventMessage): UserMessage {
+  const content: UserMessage['content'] = []
+  for (const part of message.content) {
+    if (part.type === 'text') content.push({ type: 'text', text: part.text })
+    if (part.type === 'image') content.push(...imagePart(part))
+  }
+  return { role: 'user', content: content.length > 0 ? content : [{ type: 'text', text: '' }] }
+}
+
+type ImagePart = Extract<EventMessage['content'][number], { type: 'image' }>
+
+function imagePart({ base64, url, media_type }: ImagePart): UserMessage['content'] {
+  const mediaType = media_type ?? 'image/*'
+  if (base64) return [{ type: 'file', mediaType, data: { type: 'data', data: base64 } }]
+  if (url && URL.canParse(url)) {
+    return [{ type: 'file', mediaType, data: { type: 'url', url: new URL(url) } }]
+  }
+  return []
+}
+
+function agentMessages(message: EventMessage, signer: Signer, results: readonly EventMessage[]) {
+  const parts = results.flatMap(({ content }) => content)
+  const resultOf = (callId: string) =>
+    parts.find((part) => part.type === 'tool_result' && part.tool_call_id === callId)
+  const calls = message.content.filter((part) => part.type === 'tool_call')
+  const answers: ToolMessage['content'] = calls.map(({ id: toolCallId, name }) => {
+    const output = outputOf(resultOf(toolCallId) as ResultPart | undefined)
+    return { type: 'tool-result', toolCallId, toolName: vendorName(name), output }
+  })
+  const content = contentOf(message, calls, signer)
+  const messages: PromptMessage[] = []
+  if (content.length > 0) messages.push({ role: 'assistant', content })
+  if (answers.length > 0) messages.push({ role: 'tool', content: answers })
+  return messages
+}
+
+function contentOf(message: EventMessage, calls: CallPart[], signer: Signer) {
+  const text = message.content.find((part) => part.type === 'text')?.text ?? ''
+  const said = { text, thinking: message.thinking ?? '', calls }
+  const unsigned: ReplyPart[] = [
+    { type: 'text', length: text.length },
+    ...calls.map(() => ({ type: 'call' as const, length: 0 })),
+  ]
+  return contentIn(said, signedParts(message, signer) ?? unsigned)
+}
+
+type Said = { text: string; thinking: string; calls: CallPart[] }
+
+function contentIn({ text, thinking, calls }: Said, parts: readonly ReplyPart[]) {
+  const content: AssistantMessage['content'] = []
+  const at = { text: 0, thinking: 0, call: 0 }
+  for (const { type, length, metadata } of parts) {
+    const own = metadata && { providerOptions: metadata }
+    if (type === 'reasoning') {
+      const thought = thinking.slice(at.thinking, at.thinking + length)
+      at.thinking += length
+      content.push({ type: 'reasoning', text: thought, ...own })
+    } else if (type === 'text') {
+      const words = text.slice(at.text, at.text + length)
+      at.text += length
+      if (words !== '' || own) content.push({ type: 'text', text: words, ...own })
+    } else if (calls[at.call]) {
+      const { id: toolCallId, name, arguments: input } = calls[at.call]!
+      at.call += 1
+      content.push({ type: 'tool-call', toolCallId, toolName: vendorName(name), input, ...own })
+    }
+  }
+  return content
+}
+
+const nameLengthMax = 64
+
+/** A tool's name as every vendor takes it: models ask for tools by names that no vendor lets them say again. */
+function vendorName(name: string): string {
+  return name.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, nameLengthMax) || 'unnamed'
+}
+
+const withoutResult = 'The call was interrupted; whether it had an effect is unknown.'
+
+type Output = Extract<ToolMessage['content'][number], { type: 'tool-result' }>['output']
+
+function outputOf(part: ResultPart | undefined): Output {
+  if (!part) return { type: 'error-text', value: withoutResult }
+  if (part.error) return { type: 'error-text', value: part.error }
+  const { result } = part
+  const images = imagesIn(result)
+  if (images.length === 0) return { type: 'text', value: textOfResult(result) }
+  const texts = (result as { type: string; text?: string }[]).flatMap(({ text }) => text ?? [])
+  return {
+    type: 'content',
+    value: [
+      ...texts.map((text) => ({ type: 'text' as const, text })),
+      ...images.flatMap(imagePart).filter((shown) => shown.type === 'file'),
+    ],
+  }
+}

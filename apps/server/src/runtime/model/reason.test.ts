@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { startServer } from '../../../test/server.ts'
+import {
+  converse,
+  createAgent,
+  createSession,
+  dataOf,
+  mathSession,
+  post,
+  replyOf,
+  scripted,
+  typesOf,
+} from '../../../test/session.ts'
+import { follow } from '../../../test/stream.ts'
+
+test('a model that fails for good ends the turn with its kind, and the next message works', async (t) => {
+  const { server, session } = await mathSession(t)
+  const error = { message: 'bad key', status: 401 }
+  const events = await converse(t, server, session.id, scripted({ error }))
+  assert.deepEqual(typesOf(events).slice(-7), [
+    'reason.started',
+    'output.message.started',
+    'llm.generation',
+    'output.message.completed',
+    'reason.completed',
+    'turn.failed',
+    'session.idled',
+  ])
+  const generation = dataOf(events, 'llm.generation')
+  assert.equal(generation.metadata.success, false)
+  assert.deepEqual(generation.metadata.finish_reasons, ['error'])
+  assert.match(generation.metadata.error!, /bad key/)
+  assert.equal(generation.metadata.error_code, 'llm_bad_key')
+  assert.equal(dataOf(events, 'reason.completed').success, false)
+  assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_bad_key')
+  const others = events.filter(({ type }) => !['input.message', 'llm.generation'].includes(type))
+  const told = JSON.stringify(others.map(({ type, data }) => (type === 'turn.started' ? {} : data)))
+  assert.doesNotMatch(told, /bad key/, 'what the vendor said stands in llm.generation only')
+  assert.match(replyOf(await converse(t, server, session.id, 'hello')), /simulated/i)
+})
+
+test('a call that breaks is asked again as the same message, and only its last text counts', async (t) => {
+  const { server, session } = await mathSession(t)
+  const error = { message: 'overloaded', status: 529, after_characters: 6, fail_attempts: 1 }
+  const events = await converse(t, server, session.id, scripted({ text: 'Hello there', error }))
+  const started = events.filter((event) => event.type === 'output.message.started')
+  assert.equal(started.length, 2)
+  assert.equal(started[0]!.data.message_id, started[1]!.data.message_id)
+  assert.equal(started[1]!.data.attempt, 2)
+  assert.equal(replyOf(events), 'Hello there')
+  assert.equal(dataOf(events, 'output.message.completed').message.id, started[0]!.data.message_id)
+  assert.equal(dataOf(events, 'llm.generation').metadata.retry?.attempts, 1)
+  const after = events.slice(events.indexOf(started[1]!))
+  const text = after
+    .filter((event) => event.type === 'output.message.delta')
+    .map(({ data }) => data.delta)
+    .join('')
+  assert.equal(text, 'Hello there')
+})
+
+test('when retries are used up the partial text is kept', async (t) => {
+  const server = await startServer(t, { env: { MODEL_ATTEMPTS_MAX: '2' } })
+  const session = await createSession(server)
+  const error = { message: 'cut', status: 500, after_characters: 6 }
+  const events = await converse(t, server, session.id, scripted({ text: 'Hello there', error }))
+  assert.equal(replyOf(events), 'Hello ')
+  const { finish_reasons, retry } = dataOf(events, 'llm.generation').metadata
+  assert.deepEqual([finish_reasons, retry?.error_codes], [['error'], ['llm_overloaded']])
+  assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_overloaded')
+})
+
+test('thinking is streamed, stored once and kept out of the list of messages', async (t) => {
+  const { server, session } = await mathSession(t)
+  // Slow enough for a stream to be there before it is over: then it would tell no deltas.
+  const slow = { tokens_per_second: 8 }
+  const script = scripted({ thinking: 'Let me think about it.', text: 'Yes.', ...slow })
+  const events = await converse(t, server, session.id, script)
+  const thought = events
+    .filter((event) => event.type === 'reason.thinking.delta')
+    .map(({ data }) => data.delta)
+    .join('')
+  assert.equal(thought, 'Let me think about it.')
+  assert.equal(dataOf(events, 'reason.thinking.completed').thinking, thought)
+  assert.equal(dataOf(events, 'output.message.completed').message.thinking, thought)
+  const { body } = await server.call('GET', `/v1/sessions/${session.id}/messages`)
+  assert.doesNotMatch(JSON.stringify(body.data.at(-1)), /think/)
+})
+
+test('an effort asks for thinking and is told', async (t) => {
+  const { server, session } = await mathSession(t)
+  const stream = await follow(t, server.url, { sessionId: session.id })
+  await post(server, session.id, 'hi', { controls: { reasoning: { effort: 'high' } } })
+  await stream.event('session.idled')
+  assert.ok(await stream.event('reason.thinking.started'))
+  const { message } = dataOf(stream.events, 'output.message.completed')
+  assert.equal(message.metadata?.reasoning_effort, 'high')
+})
+
+test('the model chain: controls, session, agent, system default', async (t) => {
+  const server = await startServer(t)
+  const echo = await server.call(
+    'POST',
+    '/v1/llm-providers/provider_01933b5a000070008000000000000003/models',
+    { model_id: 'llmsim-echo', display_name: 'Echo' },
+  )
+  assert.equal(echo.status, 201, JSON.stringify(echo.body))
+  const latency = 'model_01933b5a000070008000000000000402'
+  const agent = await createAgent(server, { default_model_id: latency })
+  const modelIn = async (sessionId: string, fields: object) => {
+    const stream = await follow(t, server.url, { sessionId })
+    await post(server, sessionId, 'hi', fields)
+    return dataOf([await stream.event('reason.started')], 'reason.started').metadata?.model
+  }
+  const plain = await createSession(server)
+  assert.equal(await modelIn(plain.id, {}), 'llmsim-default')
+  const ofAgent = await createSession(server, { agent_id: agent.id })
+  assert.equal(ofAgent.model_id, latency)
+  assert.equal(await modelIn(ofAgent.id, {}), 'llmsim-latency')
+  const own = await createSession(server, { agent_id: agent.id, model_id: echo.body.id })
+  assert.equal(await modelIn(own.id, {}), 'llmsim-echo')
+  const steered = await createSession(server, { agent_id: agent.id })
+  assert.equal(await modelIn(steered.id, { controls: { model_id: echo.body.id } }), 'llmsim-echo')
+  const gone = await createSession(server, { agent_id: agent.id, model_id: echo.body.id })
+  await server.call('PATCH', `/v1/llm-models/${echo.body.id}`, { status: 'disabled' })
+  assert.equal(await modelIn(gone.id, {}), 'llmsim-latency')
+})
+
+test('without any model the turn says so and the session stays usable', async (t) => {
+  const server = await startServer(t)
+  const session = await createSession(server)
+  const simulated = 'provider_01933b5a000070008000000000000003'
+  await server.call('PATCH', `/v1/llm-providers/${simulated}`, { status: 'disabled' })
+  const events = await converse(t, server, session.id, 'hi')
+  assert.match(dataOf(events, 'llm.generation').metadata.error!, /^No model configured/)
+  assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_not_configured')
+  await server.call('PATCH', `/v1/llm-providers/${simulated}`, { status: 'active' })
+  assert.match(replyOf(await converse(t, server, session.id, 'hi')), /simulated/i)
+})

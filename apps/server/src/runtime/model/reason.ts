@@ -1,0 +1,284 @@
+import type { ModelMetadata, ModelProfile } from '@outlast/contract'
+import { newId, newSpanId, uuidOf } from '../../ids.ts'
+import { spanIdOf, traceOf, traceparentFor } from '../../observe/trace-context.ts'
+import { profileOf } from '../../providers/catalogue.ts'
+import { connectionOf } from '../../providers/connection.ts'
+import { type FailureKind, failureOf, KnownFailure } from '../../providers/failure.ts'
+import { languageModel, providers } from '../../providers/index.ts'
+import { modelScope } from '../../providers/keys.ts'
+import type { CallOptions, VendorModel } from '../../providers/provider.ts'
+import { findModelRoute, type ModelRoute } from '../../store/models/models.ts'
+import { viewOf } from '../../store/sessions/conversation.ts'
+import { previewOf, withoutNul } from '../../text.ts'
+import { throughOutages } from '../journal/append.ts'
+import type { Turn } from '../journal/attempt.ts'
+import { FencedError } from '../journal/errors.ts'
+import { callTimeMs, commit, contextOf, draft, mayBegin, nowOf } from '../journal/journal.ts'
+import { openLive } from '../journal/live.ts'
+import { logOf } from '../journal/metrics.ts'
+import type { Action, OpenReason } from '../log/state.ts'
+import { callModel, ModelCallError } from './call.ts'
+import { type Fitting, fit, tokensIn } from './compact.ts'
+import { type Effort, effortFor } from './effort.ts'
+import { withImages } from './images.ts'
+import { newestControls, promptOf, toolsOf } from './prompt.ts'
+import { type Asked, draftAnswer, type Outcome, reasonContext } from './record.ts'
+import { agentMessage, emptyReply, type Reply } from './reply.ts'
+import { type Answer, type Attempt, callPatiently } from './retry.ts'
+
+type ReasonAction = Extract<Action, { kind: 'reason' }>
+
+/** One model call in the making. */
+type Asking = Asked & { effort: Effort | undefined }
+
+/** The model to call, and the key with which. */
+type Vendor = { route: ModelRoute; model: VendorModel; secret: string | undefined }
+
+/**
+ * Asks the model, as often as it takes, and decides on what came of it.
+ * Contract: the request goes out only after its intent is stored.
+ */
+export async function reason(turn: Turn, action: ReasonAction): Promise<void> {
+  const asking = await prepare(turn, action)
+  const begun = performance.now()
+  const answer = await ask(turn, asking)
+  draftAnswer(turn, asking, { ...answer, durationMs: Math.round(performance.now() - begun) })
+}
+
+async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Asking> {
+  const controls = newestControls(turn.conversation.entries)
+  const route = await routeOf(turn, controls.model_id)
+  const profile = route && profileOf(route.provider_type, route.model_id)
+  const metadata = {
+    model: route?.model_id ?? 'none',
+    ...(route && { model_id: uuidOf(route.id), provider_id: uuidOf(route.provider_id) }),
+  }
+  const open = known ?? beginReason(turn, metadata)
+  const span = { parent_span_id: open.spanId, span_id: newSpanId() }
+  return {
+    route,
+    profile,
+    effort: effortFor(profile, controls.reasoning?.effort),
+    open,
+    messageId: open.messageId ?? newId('message'),
+    metadata,
+    context: { ...contextOf(turn), exec_id: open.execId, ...span },
+  }
+}
+
+/** The model to ask: of the newest message, of the session, of the agent, else the organization's default. */
+async function routeOf(turn: Turn, ofMessage: string | null | undefined) {
+  const { node, run, taken, conversation, state } = turn
+  const isFirst = state.iterations === 0 && conversation.entries.at(-1)?.sequence === taken.sequence
+  if (isFirst && taken.route) return taken.route
+  const wanted = [ofMessage, taken.model_id, taken.default_model_id]
+  const candidates = wanted.filter((id) => typeof id === 'string')
+  return throughOutages(turn, turn.signal, () =>
+    findModelRoute(node.db, modelScope(node.config, run.orgId), candidates),
+  )
+}
+
+function beginReason(turn: Turn, metadata: ModelMetadata): OpenReason {
+  const open = {
+    execId: newId('exec'),
+    spanId: newSpanId(),
+    messageId: undefined,
+    model: undefined,
+    askedAt: 0,
+    attempt: 0,
+  }
+  draft(turn, 'reason.started', reasonContext(turn, open), {
+    agent_id: turn.taken.agent_id,
+    metadata,
+  })
+  return open
+}
+
+type Told = Answer & Pick<Outcome, 'compaction'>
+
+/** Of a prompt that was too long all the same, what the next one may be. */
+const secondShare = 0.6
+
+async function ask(turn: Turn, asking: Asking): Promise<Told> {
+  const { route, context } = asking
+  if (!route) return giveUp(turn, asking, unanswered('not_configured', noModel))
+  const vendor = await vendorOf(turn, route).catch((error) => keyless(turn, route, error))
+  if ('failed' in vendor) return giveUp(turn, asking, vendor)
+  const { profile } = asking
+  const fitting = { ...vendor, profile, context, tokensMax: tokensMaxOf(turn, asking) }
+  const { done: compaction, failed } = await fit(turn, fitting)
+  if (failed) return giveUp(turn, asking, failed)
+  const attempts = attemptsOf(turn, asking, { ...vendor, before: 0 })
+  const first = await callPatiently(turn, route, attempts)
+  if (first.failed?.failure.kind !== 'too_long') return { ...first, compaction }
+  return askShorter(turn, asking, { first: { ...first, compaction }, fitting })
+}
+
+/** Once more with less, where less can be made of it. */
+async function askShorter(
+  turn: Turn,
+  asking: Asking,
+  { first, fitting }: { first: Told; fitting: Vendor & Fitting },
+): Promise<Told> {
+  const tokensMax = Math.floor(tokensIn(turn) * secondShare)
+  const { done: compaction } = await fit(turn, { ...fitting, tokensMax })
+  if (!compaction) return first
+  const attempts = attemptsOf(turn, asking, { ...fitting, before: first.attempts })
+  const second = await callPatiently(turn, fitting.route, attempts)
+  return {
+    ...second,
+    compaction,
+    attempts: first.attempts + second.attempts,
+    waitedMs: first.waitedMs + second.waitedMs,
+    codes: [...first.codes, first.failed!.failure.code, ...second.codes],
+  }
+}
+
+const noModel = 'No model configured: add a provider and make one of its models the default.'
+
+function unanswered(kind: FailureKind, detail: string): Answer {
+  const failed = { failure: failureOf(new KnownFailure(kind, detail)), detail }
+  return { reply: emptyReply(), failed, attempts: 1, waitedMs: 0, codes: [] }
+}
+
+/** A call that is not made is begun all the same: its failure is its reply. */
+async function giveUp(turn: Turn, asking: Asking, answer: Answer): Promise<Told> {
+  draftRequest(turn, asking, asking.open.attempt + 1)
+  await commit(turn)
+  return { ...answer, compaction: undefined }
+}
+
+/** Whoever runs the server must know, whoever asked must not wait. */
+function keyless(turn: Turn, route: ModelRoute, error: unknown): Answer {
+  if (!(error instanceof KnownFailure)) throw error
+  const about = { provider: route.provider_id, reason: error.message }
+  logOf(turn).error('a turn has no key for its model', about)
+  return unanswered(error.kind, error.message)
+}
+
+async function vendorOf({ node, run }: Turn, route: ModelRoute): Promise<Vendor> {
+  const { provider_id: id, provider_type: type, base_url: baseUrl, api_key: sealed } = route
+  const connection = await connectionOf(node, { orgId: run.orgId, id, type, baseUrl, sealed })
+  const model = await languageModel(type, connection, route.model_id)
+  return { route, model, secret: connection.apiKey }
+}
+
+/** Tokens that a prompt may have. */
+function tokensMaxOf({ node: { config } }: Turn, { profile }: Asking): number {
+  const tokens = inputTokensMax(profile) ?? config.CONTEXT_TOKENS_UNKNOWN
+  return Math.floor((tokens * config.CONTEXT_PERCENT) / 100)
+}
+
+/** A reply takes its part of what fits, up to half of it. */
+function inputTokensMax(profile: ModelProfile | undefined): number | undefined {
+  if (!profile?.limits) return undefined
+  const { context, output, input } = profile.limits
+  return Math.min(input ?? context, context - outputTokensMax({ context, output }))
+}
+
+const outputTokensMax = ({ context, output }: { context: number; output: number }) =>
+  Math.min(output, Math.floor(context / 2))
+
+/** Attempts at a call, numbered on from those of before. */
+function attemptsOf(turn: Turn, asking: Asking, vendor: Vendor & { before: number }): Attempt {
+  const numbered = (attempt: number) => asking.open.attempt + vendor.before + attempt
+  return {
+    async begin(attempt) {
+      draftRequest(turn, asking, numbered(attempt))
+      await commit(turn)
+      await mayBegin(turn)
+    },
+    async request(attempt) {
+      try {
+        return await stream(turn, asking, { ...vendor, attempt: numbered(attempt) })
+      } catch (error) {
+        if (!(error instanceof ModelCallError) || !turn.signal.aborted) throw error
+        throw interrupted(turn, asking, error.partial)
+      }
+    },
+  }
+}
+
+/** Cancelled or handed over in the middle of a reply: what was said is the cancel's to keep. */
+function interrupted(turn: Turn, { context, metadata, messageId }: Asking, partial: Reply) {
+  if (partial.text !== '') {
+    const about = { id: messageId, model: metadata.model, now: nowOf(turn) }
+    const message = agentMessage({ ...partial, toolCalls: [] }, about)
+    draft(turn, 'output.message.completed', context, { message, metadata })
+    turn.effects.outputPreview = previewOf(withoutNul(partial.text))
+  }
+  return new FencedError()
+}
+
+function draftRequest(
+  turn: Turn,
+  { context, messageId, metadata, effort }: Asking,
+  attempt: number,
+) {
+  const data = {
+    turn_id: turn.run.turnId,
+    model: metadata.model,
+    message_id: messageId,
+    ...(attempt > 1 && { attempt }),
+  }
+  draft(turn, 'output.message.started', context, data)
+  if (effort) {
+    draft(turn, 'reason.thinking.started', context, { turn_id: turn.run.turnId, model: data.model })
+  }
+}
+
+async function stream(
+  turn: Turn,
+  asking: Asking,
+  { route, model, secret, attempt }: Vendor & { attempt: number },
+): Promise<Reply> {
+  const { node, lease, run, signal } = turn
+  // `reason.thinking.started` may have come after it.
+  const { sequence } = turn.events.findLast(({ type }) => type === 'output.message.started')!
+  const about = { sequence, turnId: run.turnId, context: JSON.stringify(asking.context) }
+  try {
+    return await callModel(model, {
+      options: await optionsFor(turn, asking, { route, model, attempt }),
+      signal,
+      secret,
+      silenceMs: node.config.MODEL_TIMEOUT_MS,
+      timeoutMs: callTimeMs(turn),
+      onText(kind, text) {
+        turn.live ??= openLive(node.bus, run.sessionId, about, { held: lease.held, signal })
+        turn.live.write(kind, text)
+      },
+    })
+  } finally {
+    turn.live?.flush()
+  }
+}
+
+async function optionsFor(
+  turn: Turn,
+  asking: Asking,
+  { route, model, attempt }: Omit<Vendor, 'secret'> & { attempt: number },
+): Promise<CallOptions> {
+  const { effort, profile } = asking
+  const { agent, conversation, run, node } = turn
+  const prompt = promptOf(agent.prompt, viewOf(conversation), route)
+  const options = {
+    prompt: await withImages(turn, model, { prompt, sees: seesImages(profile) }),
+    tools: toolsOf(agent),
+    providerOptions: { llmsim: { attempt, scripts: node.config.SIMULATED_SCRIPTS } },
+    ...(effort && { reasoning: effort }),
+    ...contextFor(turn, asking),
+  }
+  const { tune = (all: CallOptions) => all } = providers[route.provider_type]
+  const most = profile?.limits && outputTokensMax(profile.limits)
+  return tune(options, { sessionId: run.sessionId, outputTokensMax: most })
+}
+
+/** The trace, for vendors that whoever runs the server wants to have it. */
+function contextFor({ node: { tracer }, run, state }: Turn, { open }: Asking) {
+  if (!tracer?.propagatesTo.models) return undefined
+  const trace = traceOf(run.turnId, state.input?.traceparent)
+  return { headers: { traceparent: traceparentFor(trace, spanIdOf(open.spanId)) } }
+}
+
+const seesImages = (profile: ModelProfile | undefined) =>
+  profile?.modalities?.input.includes('image') ?? true

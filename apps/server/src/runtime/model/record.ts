@@ -1,0 +1,119 @@
+import type {
+  EventContext,
+  GenerationMetadata,
+  ModelMetadata,
+  ModelProfile,
+  ToolCall,
+} from '@outlast/contract'
+import { newId } from '../../ids.ts'
+import { withCost } from '../../providers/cost.ts'
+import type { ModelRoute } from '../../store/models/models.ts'
+import { previewOf, withoutNul } from '../../text.ts'
+import type { Turn } from '../journal/attempt.ts'
+import { contextOf, draft, draftGeneration, nowOf } from '../journal/journal.ts'
+import type { OpenReason } from '../log/state.ts'
+import { agentMessage, type Reply } from './reply.ts'
+import type { Answer } from './retry.ts'
+import { signatureOf } from './signature.ts'
+
+/** What a model call was about, for those who record how it went. */
+export type Asked = {
+  route: ModelRoute | undefined
+  profile: ModelProfile | undefined
+  effort: string | undefined
+  open: OpenReason
+  messageId: string
+  metadata: ModelMetadata
+  /** The context of everything the call says. */
+  context: EventContext
+}
+
+export type Outcome = Answer & {
+  compaction: GenerationMetadata['compaction']
+  /** Of the step, retries and all. */
+  durationMs: number
+}
+
+/** The context of a step of reasoning as a whole. */
+export function reasonContext(turn: Turn, { execId, spanId }: OpenReason): EventContext {
+  const context = contextOf(turn)
+  return { ...context, exec_id: execId, span_id: spanId, parent_span_id: turn.run.turnId }
+}
+
+/** Decides on everything that a model call which is not made again leaves in the log. */
+export function draftAnswer(turn: Turn, asked: Asked, outcome: Outcome): void {
+  const { messageId, metadata, context, effort, route } = asked
+  const { reply: raw, failed } = outcome
+  const toolCalls = failed ? [] : withNewIds(turn, raw.toolCalls)
+  const usage = withCost(asked.profile, raw.usage)
+  const reply = { ...raw, toolCalls, usage }
+  if (reply.thinking !== '') {
+    draft(turn, 'reason.thinking.completed', context, {
+      turn_id: turn.run.turnId,
+      thinking: reply.thinking.toWellFormed(),
+    })
+  }
+  draftGeneration(turn, context, {
+    output: { text: reply.text.toWellFormed(), tool_calls: toolCalls },
+    metadata: generationMetadata(asked, reply, outcome),
+  })
+  const said = failed && reply.text === '' ? { ...reply, text: failed.failure.sentence } : reply
+  const signature = failed || !route ? undefined : signatureOf(reply, route)
+  const about = { id: messageId, model: metadata.model, effort, signature, now: nowOf(turn) }
+  const message = agentMessage(said, about)
+  draft(turn, 'output.message.completed', context, { message, metadata, ...(usage && { usage }) })
+  draft(turn, 'reason.completed', reasonContext(turn, asked.open), {
+    success: !failed,
+    has_tool_calls: toolCalls.length > 0,
+    tool_call_count: toolCalls.length,
+    ...(said.text !== '' && { text_preview: previewOf(said.text.toWellFormed()) }),
+    ...(failed && { error: failed.failure.sentence, error_code: failed.failure.code }),
+    duration_ms: outcome.durationMs,
+    ...(usage && { usage }),
+  })
+  turn.effects.outcome = true
+  if (said.text !== '') turn.effects.outputPreview = previewOf(withoutNul(said.text.toWellFormed()))
+}
+
+function generationMetadata(
+  { metadata: { model }, route }: Asked,
+  reply: Reply,
+  { failed, attempts, waitedMs, codes, compaction }: Outcome,
+): GenerationMetadata {
+  const { usage, firstTokenMs, responseId } = reply
+  const retry = { attempts: attempts - 1, total_wait_ms: waitedMs, error_codes: codes }
+  return {
+    model,
+    success: !failed,
+    ...(route && { provider: route.provider_type }),
+    ...(usage && { usage }),
+    duration_ms: reply.durationMs,
+    ...(firstTokenMs !== undefined && { time_to_first_token_ms: firstTokenMs }),
+    finish_reasons: [failed ? 'error' : finishReason(reply)],
+    ...(responseId && { response_id: responseId }),
+    ...(failed && { error: failed.detail, error_code: failed.failure.code }),
+    ...(attempts > 1 && { retry }),
+    ...(compaction && { compaction }),
+  }
+}
+
+function finishReason({ toolCalls, finishReason }: Reply): string {
+  if (toolCalls.length > 0) return 'tool_calls'
+  if (finishReason === 'content-filter') return 'content_filter'
+  return finishReason === 'length' ? 'length' : 'stop'
+}
+
+/** A call keeps the vendor's id only if it is new in this session: ids must tell calls apart. */
+function withNewIds({ conversation: { entries } }: Turn, calls: ToolCall[]): ToolCall[] {
+  if (calls.length === 0) return calls
+  const known = new Set<string>()
+  for (const { message } of entries) {
+    for (const part of message.content) if (part.type === 'tool_call') known.add(part.id)
+  }
+  return calls.map((call) => {
+    const id =
+      call.id === '' || known.has(call.id) ? newId('exec').replace('exec', 'call') : call.id
+    known.add(id)
+    return { ...call, id }
+  })
+}

@@ -1,0 +1,63 @@
+import type { EventMessage, TokenUsage, ToolCall } from '@outlast/contract'
+import type { VendorMetadata } from '../../providers/provider.ts'
+
+/** A piece of a reply, in the vendor's order: so many UTF-16 units of the thinking or the text, or the next tool call. */
+export type ReplyPart = {
+  type: 'reasoning' | 'text' | 'call'
+  length: number
+  /** What the vendor wants to see again with it. */
+  metadata?: VendorMetadata | undefined
+}
+
+/** What a model has said so far. */
+export type Reply = {
+  text: string
+  thinking: string
+  toolCalls: ToolCall[]
+  parts: ReplyPart[]
+  usage: TokenUsage | undefined
+  finishReason: string | undefined
+  responseId: string | undefined
+  firstTokenMs: number | undefined
+  durationMs: number
+}
+
+export const emptyReply = (): Reply => ({
+  text: '',
+  thinking: '',
+  toolCalls: [],
+  parts: [],
+  usage: undefined,
+  finishReason: undefined,
+  responseId: undefined,
+  firstTokenMs: undefined,
+  durationMs: 0,
+})
+
+export type ReplyAbout = {
+  id: string
+  model: string
+  effort?: string | undefined
+  signature?: string | undefined
+  /** When it was said, in ms since 1970. */
+  now: number
+}
+
+/** What a model said, as a message of the conversation. */
+export function agentMessage(
+  { text, thinking, toolCalls }: Pick<Reply, 'text' | 'thinking' | 'toolCalls'>,
+  { id, model, effort, signature, now }: ReplyAbout,
+): EventMessage {
+  return {
+    id,
+    role: 'agent',
+    content: [
+      ...(text === '' ? [] : [{ type: 'text' as const, text: text.toWellFormed() }]),
+      ...toolCalls.map((call) => ({ type: 'tool_call' as const, ...call })),
+    ],
+    created_at: new Date(now).toISOString(),
+    metadata: { model, ...(effort && { reasoning_effort: effort }) },
+    ...(thinking !== '' && { thinking: thinking.toWellFormed() }),
+    ...(signature && { thinking_signature: signature }),
+  }
+}

@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Failure, failureOf, KnownFailure } from '../../providers/failure.ts'
+import { providers } from '../../providers/index.ts'
+import type { ModelRoute } from '../../store/models/models.ts'
+import { notePause } from '../../store/sessions/pauses.ts'
+import type { Turn } from '../journal/attempt.ts'
+import { FencedError } from '../journal/errors.ts'
+import { timeLeft } from '../journal/journal.ts'
+import { logOf } from '../journal/metrics.ts'
+import { ModelCallError } from './call.ts'
+import { emptyReply, type Reply } from './reply.ts'
+
+/** How a model call went, once it is not made again. */
+export type Answer = {
+  reply: Reply
+  failed: Failed | undefined
+  attempts: number
+  waitedMs: number
+  /** What was wrong with the attempts before the last one. */
+  codes: string[]
+}
+
+/** What is told of a failure: its kind to everybody, `detail` in `llm.generation` only. */
+export type Failed = { failure: Failure; detail: string }
+
+const firstPauseMs = 500
+
+/** Kinds of failure that say that the provider is out of order. */
+const harms = new Set<string>(['overloaded', 'network', 'timeout', 'broken_stream'])
+
+/** What a failure shows of its provider. One reply that is garbled may be of one conversation: it shows nothing. */
+function shownBy({ kind }: Failure): 'works' | 'fails' | undefined {
+  if (kind === 'bad_response') return undefined
+  return harms.has(kind) ? 'fails' : 'works'
+}
+
+/** One attempt in two steps: its intent is stored, whether or not the provider is then asked. */
+export type Attempt = {
+  begin: (attempt: number) => Promise<void>
+  request: (attempt: number) => Promise<Reply>
+}
+
+/**
+ * Makes a model call as often as it takes.
+ * Contract: throws FencedError when the attempt at the turn is told to stop; every failure is an answer.
+ */
+export async function callPatiently(
+  turn: Turn,
+  route: ModelRoute,
+  { begin, request }: Attempt,
+): Promise<Answer> {
+  const codes: string[] = []
+  let waitedMs = 0
+  for (let attempts = 1; ; attempts += 1) {
+    await begin(attempts)
+    const { reply, failed } = await callOnce(turn, route, () => request(attempts))
+    const answer = { reply, failed, attempts, waitedMs, codes }
+    if (!failed) return answer
+    const pauseMs = pauseBefore(turn, attempts, failed.failure)
+    if (pauseMs === undefined) return answer
+    logOf(turn).warn('model call broke', { error: failed.detail })
+    codes.push(failed.failure.code)
+    waitedMs += pauseMs
+    notePause(turn.node.db, turn.run.turnId, { code: failed.failure.code, ms: pauseMs }).catch(
+      (error) => turn.node.log.debug('a pause is not explained', { error }),
+    )
+    await sleep(pauseMs, undefined, { signal: turn.signal }).catch(() => {
+      throw new FencedError()
+    })
+  }
+}
+
+type Once = Pick<Answer, 'reply' | 'failed'>
+
+async function callOnce(turn: Turn, route: ModelRoute, call: () => Promise<Reply>): Promise<Once> {
+  const { breaker } = turn.node
+  // A model in this process has no server that could be out of order.
+  const provider = providers[route.provider_type].local ? undefined : route.provider_id
+  const waitMs = provider && breaker.admit(provider)
+  if (waitMs) return keptBack(waitMs)
+  let shown: 'works' | 'fails' | undefined
+  try {
+    const reply = await call()
+    shown = 'works'
+    return { reply, failed: undefined }
+  } catch (error) {
+    if (!(error instanceof ModelCallError)) throw error
+    if (turn.signal.aborted) throw new FencedError()
+    const { failure, message: detail, partial: reply } = error
+    shown = shownBy(failure)
+    return { reply, failed: { failure, detail } }
+  } finally {
+    if (provider) breaker.ended(provider, shown)
+  }
+}
+
+function keptBack(waitMs: number): Once {
+  const detail = 'The provider failed several times in a row and is not asked for a while.'
+  const failure = failureOf(new KnownFailure('overloaded', detail))
+  return { reply: emptyReply(), failed: { failure: { ...failure, retryAfterMs: waitMs }, detail } }
+}
+
+/** How long to wait before the next attempt; undefined when there is none. */
+function pauseBefore(
+  turn: Turn,
+  attempts: number,
+  { passing, retryAfterMs = 0 }: Failure,
+): number | undefined {
+  const { MODEL_ATTEMPTS_MAX: attemptsMax, MODEL_WAIT_MAX_MS: waitMaxMs } = turn.node.config
+  if (!passing || attempts >= attemptsMax || retryAfterMs > waitMaxMs) return undefined
+  // Not before the vendor wants it, and not all at the same moment.
+  const backoffMs = firstPauseMs * 2 ** (attempts - 1) * (0.5 + Math.random())
+  const pauseMs = Math.round(Math.max(retryAfterMs, Math.min(backoffMs, waitMaxMs)))
+  const jitterMs = retryAfterMs > 0 ? Math.round(Math.random() * firstPauseMs) : 0
+  return pauseMs + jitterMs < timeLeft(turn) ? pauseMs + jitterMs : undefined
+}

@@ -1,0 +1,34 @@
+import type { EventMessage, ProviderType } from '@outlast/contract'
+import { providers } from '../../providers/index.ts'
+import type { Reply, ReplyPart } from './reply.ts'
+
+/** Whose reply it is: nobody else can read what a vendor signed. */
+export type Signer = { provider_type: ProviderType; model_id: string }
+
+type Signature = { provider: ProviderType; model: string; parts: ReplyPart[] }
+
+/**
+ * What a vendor must be shown again to go on from its own thinking, as one opaque text; undefined when it signed nothing.
+ * Contract: only for whole replies.
+ */
+export function signatureOf({ parts }: Reply, signer: Signer): string | undefined {
+  const { provider_type: provider, model_id: model } = signer
+  if (!parts.some((part) => isSigned(part, provider))) return undefined
+  return JSON.stringify({ provider, model, parts } satisfies Signature)
+}
+
+function isSigned({ metadata = {} }: ReplyPart, provider: ProviderType): boolean {
+  const { signatures } = providers[provider]
+  return Object.values(metadata).some((fields) => signatures.some((name) => fields[name] != null))
+}
+
+/**
+ * The parts of a message that this vendor's model signed; undefined for every other message. Texts without a letter are
+ * left out, since vendors refuse them, unless they carry a signature.
+ */
+export function signedParts(message: EventMessage, signer: Signer): ReplyPart[] | undefined {
+  if (!message.thinking_signature) return undefined
+  const { provider, model, parts } = JSON.parse(message.thinking_signature) as Signature
+  if (provider !== signer.provider_type || model !== signer.model_id) return undefined
+  return parts.filter((part) => part.type !== 'text' || part.length > 0 || isSigned(part, provider))
+}

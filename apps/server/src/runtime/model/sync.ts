@@ -1,0 +1,49 @@
+import { discoverModels, typesWithKey, typesWithList } from '../../providers/discovery.ts'
+import {
+  claimDueProviders,
+  type ProviderPlace,
+  saveDiscovered,
+} from '../../store/models/discovery.ts'
+import type { Node } from '../node.ts'
+
+/** Providers that are asked at once. */
+const askingMax = 4
+/** Providers that this node takes on at a time: those that it does not get to are due again an hour later. */
+const claimMax = 20
+
+/**
+ * Asks the vendors of all providers that are due for their models, until none is left or `signal` aborts.
+ * Contract: throws only when the database does; each provider is asked by one node.
+ */
+export async function discoverDue(node: Node, signal: AbortSignal): Promise<void> {
+  const { config } = node
+  const due = {
+    intervalHours: config.MODEL_SYNC_INTERVAL_HOURS,
+    listed: typesWithList,
+    keyed: typesWithKey(config),
+    limit: claimMax,
+  }
+  while (!signal.aborted) {
+    const claimed = await claimDueProviders(node.db, due)
+    if (claimed.length === 0) return
+    const queue = claimed.values()
+    const work = async () => {
+      for (const provider of queue) if (!signal.aborted) await discover(node, provider, signal)
+    }
+    await Promise.all(Array.from({ length: askingMax }, work))
+  }
+}
+
+async function discover(node: Node, provider: ProviderPlace, signal: AbortSignal) {
+  const { org_id: orgId, id: providerId, provider_type: type, base_url, api_key } = provider
+  try {
+    const place = { orgId, id: providerId, type, baseUrl: base_url, sealed: api_key }
+    const list = await discoverModels(node, place, signal)
+    const { discovered, stale } = await saveDiscovered(node.db, { orgId, providerId }, list)
+    node.bus.changed(orgId, { noun: 'provider', id: providerId })
+    node.bus.changed(orgId, { noun: 'model', id: null })
+    node.log.info('models synced', { provider: providerId, discovered, stale })
+  } catch (error) {
+    node.log.warn('models not synced', { provider: providerId, error: (error as Error).message })
+  }
+}

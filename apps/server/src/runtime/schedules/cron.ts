@@ -1,0 +1,75 @@
+import { Cron } from 'croner'
+import { ApiError } from '../../errors.ts'
+
+/** The times of a cron expression in a time zone. All times are RFC 3339 in UTC. */
+export type Times = {
+  /** The first time after another; undefined when there is none any more. */
+  after: (time: string) => string | undefined
+  /** The last times before another, oldest first, at most `count`. */
+  before: (time: string, count: number) => string[]
+}
+
+const fieldsMin = 5
+const fieldsMax = 7
+
+/**
+ * Reads a cron expression of 5 fields, 6 (seconds first) or 7 (year last).
+ *
+ * Where clocks are put forward, a fixed time that does not exist comes at the first moment after the gap; where they
+ * are put back, one that exists twice comes once, the first time. What recurs within the hour (`*`, steps) skips the
+ * gap and goes on through the repeated hour.
+ *
+ * Contract: throws 400 `invalid_cron`; the time zone is known to exist.
+ */
+export function readCron(expression: string, timezone: string): Times {
+  const cron = parse(expression.trim(), timezone)
+  return {
+    after: (time) => cron.nextRun(new Date(time))?.toISOString(),
+    before: (time, count) =>
+      cron
+        .previousRuns(count, new Date(time))
+        .map((date) => date.toISOString())
+        .reverse(),
+  }
+}
+
+function parse(expression: string, timezone: string): Cron {
+  const count = expression.split(/\s+/).length
+  if (count < fieldsMin || count > fieldsMax) {
+    throw invalidCron(`it has ${count} ${count === 1 ? 'field' : 'fields'}, not 5, 6 or 7`)
+  }
+  try {
+    return new Cron(expression, { timezone, paused: true, fixedTimeRule: 'no-wildcard' })
+  } catch (error) {
+    throw invalidCron((error as Error).message.replace(/^CronPattern: /, ''))
+  }
+}
+
+export function invalidCron(why: string) {
+  const sentence = why.replace(/\.$/, '')
+  const details = [{ path: 'cron_expression', message: sentence }]
+  return new ApiError('invalid_cron', sentence, details)
+}
+
+/** More than one minute's, and one hour's, times: what is near to each other is among them. */
+const comparedMax = 64
+
+/** Contract: throws 400 `invalid_cron` when two times of a schedule are less than `seconds` apart. */
+export function checkInterval(times: Times, first: string, seconds: number): void {
+  let last = first
+  for (let count = 1; count < comparedMax; count += 1) {
+    const next = times.after(last)
+    if (next === undefined) return
+    if (Date.parse(next) - Date.parse(last) < seconds * 1_000) {
+      throw invalidCron(`its times must be at least ${seconds} s apart`)
+    }
+    last = next
+  }
+}
+
+/** The first time after another. Contract: throws 400 `invalid_cron` also when there is none. */
+export function firstAfter(times: Times, time: string): string {
+  const next = times.after(time)
+  if (next === undefined) throw invalidCron('there is no such time any more')
+  return next
+}

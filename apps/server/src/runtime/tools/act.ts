@@ -1,0 +1,229 @@
+import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
+import type { Tool } from '../../capabilities/capability.ts'
+import { newId, newSpanId } from '../../ids.ts'
+import type { Turn } from '../journal/attempt.ts'
+import { FencedError, HandoverError } from '../journal/errors.ts'
+import {
+  appendIfUnchanged,
+  commit,
+  contextOf,
+  draft,
+  makeDraft,
+  mayBegin,
+  nowOf,
+  timeLeft,
+} from '../journal/journal.ts'
+import { logOf } from '../journal/metrics.ts'
+import type { Action, OpenAct, OpenCall } from '../log/state.ts'
+import { abandonedOutcome, interruptedOutcome, runTool, whyUnrunnable, withEdit } from './call.ts'
+import { fileTarget, toolContext } from './context.ts'
+import { openProgress } from './progress.ts'
+
+type ActAction = Extract<Action, { kind: 'act' }>
+
+/**
+ * Runs the tools that a reply asked for, all at once, and decides on the end of the step, unless calls are left whose
+ * outcome is not ours.
+ * Contract: a tool runs only after its `tool.started` is stored; one that another attempt may have run already
+ * runs again only if it is safe to.
+ */
+export async function act(turn: Turn, { open, requested }: ActAction): Promise<void> {
+  const begun = performance.now()
+  if (open) draftInterrupted(turn, open)
+  else beginAct(turn, requested)
+  beginCalls(turn, approvedCalls(turn))
+  if (startedCalls(turn).length > 0) {
+    await commit(turn)
+    await mayBegin(turn)
+    await runAll(turn, startedCalls(turn))
+  }
+  const { calls, ...step } = turn.state.act!
+  const left = calls.filter(({ outcome }) => !outcome)
+  if (left.some(({ isAbandoned }) => isAbandoned)) return abandon(turn)
+  if (left.length > 0) return
+  const successes = calls.filter(({ outcome }) => outcome === 'success').length
+  draft(turn, 'act.completed', actContext(turn, step), {
+    completed: true,
+    success_count: successes,
+    error_count: calls.length - successes,
+    duration_ms: Math.round(performance.now() - begun),
+  })
+}
+
+const callsAt = ({ state }: Turn, stage: OpenCall['stage']) =>
+  state.act!.calls.filter((call) => call.stage === stage && !call.outcome)
+
+const startedCalls = (turn: Turn) => callsAt(turn, 'started')
+const approvedCalls = (turn: Turn) => callsAt(turn, 'approved')
+
+function actContext(turn: Turn, { execId, spanId }: Pick<OpenAct, 'execId' | 'spanId'>) {
+  const context = contextOf(turn)
+  return { ...context, exec_id: execId, span_id: spanId, parent_span_id: turn.run.turnId }
+}
+
+function beginAct(turn: Turn, requested: readonly ToolCall[]): void {
+  const step = { execId: newId('exec'), spanId: newSpanId() }
+  const summaries = requested.map(({ id, name }) => ({ id, name }))
+  draft(turn, 'act.started', actContext(turn, step), { tool_calls: summaries })
+  const asked = requested.filter((call) => needsApproval(turn, call))
+  for (const call of asked) {
+    const expires_at = afterHours(turn, turn.node.config.APPROVAL_TIMEOUT_HOURS)
+    draft(turn, 'tool.approval_requested', newCallContext(turn), { tool_call: call, expires_at })
+  }
+  const others = requested.filter((call) => !asked.includes(call))
+  beginCalls(
+    turn,
+    others.map((call) => ({ call, spanId: newSpanId() })),
+  )
+}
+
+function newCallContext(turn: Turn, spanId = newSpanId()): EventContext {
+  const { execId, spanId: parent } = turn.state.act!
+  return { ...contextOf(turn), exec_id: execId, span_id: spanId, parent_span_id: parent }
+}
+
+/** A call that cannot run as it is fails at once: nobody is asked about it. */
+const needsApproval = (turn: Turn, call: ToolCall) =>
+  runnableTool(turn, call)?.policy === 'requires_approval'
+
+/** The tool of a call; undefined when the call cannot run as it is. */
+function runnableTool({ agent }: Turn, call: ToolCall): Tool | undefined {
+  const tool = agent.tools.get(call.name)
+  return whyUnrunnable(tool, call) === undefined ? tool : undefined
+}
+
+const afterHours = (turn: Turn, hours: number) => afterMs(turn, hours * 3_600_000)
+
+const afterMs = (turn: Turn, ms: number) => new Date(nowOf(turn) + ms).toISOString()
+
+/** Decides on the intent of calls that may begin: those of the client are its to run. */
+function beginCalls(turn: Turn, calls: readonly Pick<OpenCall, 'call' | 'spanId'>[]): void {
+  const isForClient = ({ call }: Pick<OpenCall, 'call'>) =>
+    runnableTool(turn, call)?.client !== undefined
+  for (const { call, spanId } of calls.filter((call) => !isForClient(call))) {
+    const tool = runnableTool(turn, call)
+    const replay = tool && { replay: tool.replay }
+    draft(turn, 'tool.started', newCallContext(turn, spanId), { tool_call: call, ...replay })
+  }
+  requestCalls(turn, calls.filter(isForClient))
+}
+
+/** Calls with the same time limit are asked for at once. */
+function requestCalls(turn: Turn, calls: readonly Pick<OpenCall, 'call' | 'spanId'>[]): void {
+  const usual = turn.node.config.CLIENT_TOOL_TIMEOUT_HOURS * 3_600
+  const limitOf = (call: ToolCall) => turn.agent.tools.get(call.name)?.client?.timeoutSeconds
+  const groups = Map.groupBy(calls, ({ call }) => limitOf(call) ?? usual)
+  for (const [seconds, group] of groups) {
+    const expires_at = afterMs(turn, seconds * 1_000)
+    const tool_calls = group.map(({ call }) => call)
+    draft(turn, 'tool.call_requested', newCallContext(turn), { tool_calls, expires_at })
+  }
+}
+
+/**
+ * A message came: what the client was to run is over. An answer of the client may be under way, so that this is
+ * decided only if nothing came in between; else the next look at the log decides.
+ */
+async function abandon(turn: Turn): Promise<void> {
+  await commit(turn)
+  const open = turn.state.act?.calls.filter(({ outcome, isAbandoned }) => !outcome && isAbandoned)
+  const drafts = (open ?? []).map((call) =>
+    makeDraft('tool.completed', callContext(turn, call), abandonedOutcome(call.call)),
+  )
+  if (drafts.length > 0) await appendIfUnchanged(turn, drafts)
+}
+
+/** Calls that an earlier attempt began and that had their effect, or may have had it. */
+function draftInterrupted(turn: Turn, open: OpenAct): void {
+  for (const pending of open.calls) {
+    const { call, stage, outcome } = pending
+    if (stage !== 'started' || outcome) continue
+    const changed = hasChangedFiles(turn, pending)
+    if (mayRunAgain(turn, pending, changed)) continue
+    draftOutcome(turn, pending, interruptedOutcome(call, changed))
+  }
+}
+
+/** A tool that is gone, or does not take these arguments any more, cannot answer for a call that had begun. */
+function mayRunAgain(turn: Turn, { call, replay }: OpenCall, hasChanged: boolean): boolean {
+  const tool = turn.agent.tools.get(call.name)
+  if (!tool || tool.client) return false
+  if (replay && !runnableTool(turn, call)) return false
+  const policy = replay ?? tool.replay
+  return policy === 'safe' || (policy === 'until_changed' && !hasChanged)
+}
+
+/** Whether an attempt that can change nothing any more changed files by this call. */
+const hasChangedFiles = ({ events }: Turn, { call, sequence }: OpenCall) =>
+  events.some(
+    (event) =>
+      event.type === 'files.changed' &&
+      event.sequence > sequence &&
+      event.data.tool_call_id === call.id,
+  )
+
+function draftOutcome(turn: Turn, pending: OpenCall, outcome: EventDataOf<'tool.completed'>): void {
+  draft(turn, 'tool.completed', callContext(turn, pending), withEdit(pending, outcome))
+  turn.effects.outcome = true
+}
+
+const callContext = (turn: Turn, { spanId }: OpenCall) => newCallContext(turn, spanId)
+
+/**
+ * Runs calls side by side. Outcomes are stored as they come; the last ones wait for what follows them.
+ */
+async function runAll(turn: Turn, calls: OpenCall[]): Promise<void> {
+  const ended: { pending: OpenCall; outcome: EventDataOf<'tool.completed'> }[] = []
+  let wake = () => {}
+  for (const pending of calls) {
+    runOne(turn, pending).then((outcome) => {
+      ended.push({ pending, outcome })
+      wake()
+    })
+  }
+  for (let running = calls.length; running > 0; ) {
+    if (ended.length === 0) {
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+    }
+    const batch = ended.splice(0)
+    const { aborted, reason } = turn.signal
+    const handover = reason instanceof HandoverError
+    for (const { pending, outcome } of batch) {
+      // Of a call that the handover broke off, whoever goes on with the turn decides what becomes.
+      if (!handover || outcome.status !== 'cancelled') draftOutcome(turn, pending, outcome)
+    }
+    running -= batch.length
+    if (running > 0 ? !aborted : handover) await commit(turn)
+    if (aborted && running === 0) throw new FencedError()
+  }
+}
+
+async function runOne(turn: Turn, pending: OpenCall) {
+  const { node, agent, signal } = turn
+  const { TOOL_TIMEOUT_MS, TOOL_OUTPUT_KB } = node.config
+  const { call } = pending
+  const tool = agent.tools.get(call.name)
+  const context = callContext(turn, pending)
+  const target = fileTarget(turn, pending, context)
+  const progress = openProgress(turn, call, context)
+  const timeoutMax = Math.min(TOOL_TIMEOUT_MS, tool?.limits?.timeoutMs ?? TOOL_TIMEOUT_MS)
+  const outputMax = TOOL_OUTPUT_KB * 1024
+  const caller = { orgId: turn.run.orgId, purpose: 'web_fetch' as const }
+  const { fetch, end } = turn.budget.scope(node.outbound.reach(caller))
+  const given = { target, fetch, progress: progress.tell }
+  const outcome = await runTool({
+    tool,
+    call,
+    context: (limits) => toolContext(turn, pending, { ...limits, ...given }),
+    signal,
+    timeoutMs: Math.max(1, Math.min(timeoutMax, Math.ceil(timeLeft(turn)))),
+    outputBytesMax: Math.min(outputMax, tool?.limits?.outputBytesMax ?? outputMax),
+    node: { db: node.db, bus: node.bus, log: logOf(turn) },
+    target,
+  })
+  end()
+  await progress.settle()
+  return outcome
+}

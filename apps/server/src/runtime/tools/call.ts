@@ -1,0 +1,146 @@
+import type { ContentPart, EventDataOf, ToolCall } from '@outlast/contract'
+import {
+  splitImages,
+  type Tool,
+  type ToolContext,
+  ToolError,
+} from '../../capabilities/capability.ts'
+import { checkToolInput } from '../../capabilities/catalog.ts'
+import { ApiError } from '../../errors.ts'
+import { type FileTarget, StaleAttemptError } from '../../store/files/file-changes.ts'
+import type { OpenCall } from '../log/state.ts'
+import { unreadableArguments } from '../model/call.ts'
+import type { Node } from '../node.ts'
+import { boundedError, boundedOutput } from './output.ts'
+
+export type ToolOutcome = EventDataOf<'tool.completed'>
+
+export type ToolRun = {
+  tool: Tool | undefined
+  call: ToolCall
+  context: (limits: Pick<ToolContext, 'signal' | 'outputBytesMax'>) => ToolContext
+  /** Aborted when the turn is cancelled. */
+  signal: AbortSignal
+  timeoutMs: number
+  outputBytesMax: number
+  node: Pick<Node, 'db' | 'bus' | 'log'>
+  /** Where an output is kept that is too long for the model. */
+  target: FileTarget
+}
+
+/** Runs one tool call to its outcome. Contract: never throws; what goes wrong is the outcome. */
+export async function runTool(run: ToolRun): Promise<ToolOutcome> {
+  const begun = performance.now()
+  const outcome = await attempt(run)
+  return {
+    tool_call_id: run.call.id,
+    tool_name: run.call.name,
+    ...outcome,
+    duration_ms: Math.round(performance.now() - begun),
+  }
+}
+
+type Attempted = Pick<ToolOutcome, 'success' | 'status' | 'result' | 'error'>
+
+const failure = (status: ToolOutcome['status'], error: string): Attempted => ({
+  success: false,
+  status,
+  error,
+})
+
+async function attempt(run: ToolRun): Promise<Attempted> {
+  const { tool, call, context, signal, timeoutMs, outputBytesMax } = run
+  const why = whyUnrunnable(tool, call)
+  if (why !== undefined || !tool) return failure('error', why!)
+  const timeout = AbortSignal.timeout(timeoutMs)
+  const either = AbortSignal.any([signal, timeout])
+  try {
+    const value = await Promise.race([
+      Promise.resolve(tool.run(call.arguments, context({ outputBytesMax, signal: either }))),
+      aborted(either),
+    ])
+    return { success: true, status: 'success', result: await partsOf(run, value) }
+  } catch (error) {
+    if (signal.aborted || error instanceof StaleAttemptError) {
+      return failure('cancelled', 'The call was cancelled.')
+    }
+    if (timeout.aborted) return failure('timeout', `The tool did not end within ${timeoutMs} ms.`)
+    return failure('error', messageOf(run, error))
+  }
+}
+
+/** What is wrong with a call as it stands, in one sentence for the model; undefined when it can run. */
+export function whyUnrunnable(tool: Tool | undefined, call: ToolCall): string | undefined {
+  if (!tool) return `Tool definition not found: ${call.name}`
+  if (unreadableArguments in call.arguments) return 'The arguments are not a JSON object.'
+  return checkToolInput(tool, call.arguments)
+}
+
+/** A result as the log has it: one text, and images behind it where there are some. */
+async function partsOf(
+  { call, node, target, outputBytesMax }: ToolRun,
+  result: unknown,
+): Promise<ContentPart[]> {
+  const { value, images } = splitImages(result)
+  const json = (JSON.stringify(value) ?? 'null').toWellFormed()
+  const { db, bus } = node
+  const text = await boundedOutput(json, outputBytesMax, { db, bus, target, callId: call.id })
+  const shown = images.map(({ base64, mediaType: media_type }) => ({
+    type: 'image' as const,
+    base64,
+    media_type,
+  }))
+  return [{ type: 'text', text }, ...shown]
+}
+
+function messageOf({ call, node, outputBytesMax }: ToolRun, error: unknown): string {
+  const isMeant = error instanceof ToolError || (error instanceof ApiError && error.status !== 500)
+  if (isMeant) return boundedError(error.message.toWellFormed(), outputBytesMax)
+  node.log.error('tool failed', { tool: call.name, error })
+  return 'An internal error occurred while executing the tool'
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}
+
+/** What the model is told of a call that may or may not have had its effect, or of which the log tells that it had. */
+export function interruptedOutcome({ id, name }: ToolCall, changedFiles = false): ToolOutcome {
+  const known = changedFiles
+    ? 'The call was interrupted when it had changed files; its result is lost.'
+    : 'The call was interrupted; whether it had an effect is unknown.'
+  return { tool_call_id: id, tool_name: name, ...failure('error', known) }
+}
+
+const notRun = (call: ToolCall, status: ToolOutcome['status'], error: string): ToolOutcome => ({
+  tool_call_id: call.id,
+  tool_name: call.name,
+  ...failure(status, error),
+})
+
+/** A message came while the client was to run the call. */
+export const abandonedOutcome = (call: ToolCall) =>
+  notRun(call, 'cancelled', 'Another message came before the client had run this call.')
+
+/** Nobody answered in time: neither the client nor whoever was to decide. */
+export const expiredOutcome = (call: ToolCall, whom: string) =>
+  notRun(call, 'timeout', `${whom} in time, so this call did not run.`)
+
+/** Somebody decided that the call may not run. */
+export const deniedOutcome = (call: ToolCall, reason: string | undefined) =>
+  notRun(call, 'error', `The call was denied${reason ? `: ${reason}` : '.'}`)
+
+/** The outcome of a call as the model is to read it, when it ran with other arguments than the model's own. */
+export function withEdit({ call, isEdited }: OpenCall, outcome: ToolOutcome): ToolOutcome {
+  if (!isEdited) return outcome
+  const text = `A person changed the arguments before the call ran: ${JSON.stringify(call.arguments)}`
+  if (!outcome.result) return { ...outcome, error: `${outcome.error} ${text}` }
+  return { ...outcome, result: [...outcome.result, { type: 'text', text }] }
+}
+
+export function cancelledOutcome({ id, name }: ToolCall): ToolOutcome {
+  return { tool_call_id: id, tool_name: name, ...failure('cancelled', 'The turn was cancelled.') }
+}

@@ -1,0 +1,49 @@
+import type { EventContext } from '@outlast/contract'
+import type { ToolContext } from '../../capabilities/capability.ts'
+import { spanIdOf, traceOf, traceparentFor } from '../../observe/trace-context.ts'
+import type { FileTarget } from '../../store/files/file-changes.ts'
+import { openFiles } from '../../store/files/session-files.ts'
+import { openStorage } from '../../store/files/session-storage.ts'
+import { hashOf } from '../../store/stored-texts.ts'
+import type { Turn } from '../journal/attempt.ts'
+import type { OpenCall } from '../log/state.ts'
+import { fileLimits } from '../node.ts'
+
+/** Where a call changes files: in its session, for as long as its attempt at the turn is the current one. */
+export function fileTarget(turn: Turn, { call }: OpenCall, context: EventContext): FileTarget {
+  const { orgId, sessionId, turnId, attempt } = turn.run
+  const by = { turnId, attempt, callId: call.id, context }
+  return { orgId, sessionId, limits: fileLimits(turn.node.config), by }
+}
+
+type Limits = Pick<ToolContext, 'signal' | 'outputBytesMax' | 'progress' | 'fetch'>
+
+/** What a tool is given beside its input. */
+export function toolContext(
+  turn: Turn,
+  open: OpenCall,
+  { target, ...limits }: Limits & { target: FileTarget },
+): ToolContext {
+  const { node, run } = turn
+  const { call, sequence } = open
+  const { db, bus, grep, secrets, quotas } = node
+  const { orgId, sessionId, turnId } = run
+  const by = target.by && { ...target.by, signal: limits.signal }
+  const checkRoom = (bytes?: number) => quotas.checkStorage(db, orgId, bytes)
+  return {
+    ...limits,
+    orgId,
+    sessionId,
+    turnId,
+    callId: call.id,
+    idempotencyKey: hashOf(`${sessionId} ${turnId} ${sequence}`),
+    traceparent: traceparentOf(turn, open),
+    files: openFiles({ db, bus, grep, checkRoom, ...target, by }),
+    storage: openStorage({ db, secrets, orgId, sessionId, run, checkRoom }),
+  }
+}
+
+function traceparentOf({ node: { tracer }, run, state }: Turn, { spanId }: OpenCall) {
+  if (!tracer?.propagatesTo.mcp) return undefined
+  return traceparentFor(traceOf(run.turnId, state.input?.traceparent), spanIdOf(spanId))
+}

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
+import { type TestContext, test } from 'node:test'
+import { fetchInTurn, startFetching } from '../../../test/fetching.ts'
+import { startSite } from '../../../test/site.ts'
+
+const mebibyte = 1024 * 1024
+const plain = { 'content-type': 'text/plain' }
+
+/** Runs calls of `web_fetch` side by side at a page that answers when `release` is called. */
+async function fetchAll(t: TestContext, calls: number, open: (all: ServerResponse[]) => void) {
+  const server = await startFetching(t)
+  const held: ServerResponse[] = []
+  const site = await startSite(t, {
+    '/': (_, response) => {
+      held.push(response)
+      open(held)
+    },
+  })
+  const inputs = Array.from({ length: calls }, () => ({ url: site.url }))
+  const config = { bytes_max: 10 * mebibyte, content_length_max: 100, timeout_ms: 60_000 }
+  return fetchInTurn(t, { server, config }, ...inputs)
+}
+
+test('a turn has 16 fetches under way at once, and the rest wait for their turn', async (t) => {
+  const other = await startSite(t, { '/': (_, response) => response.end('other') })
+  let heldAtOnce = 0
+  const answer = (held: ServerResponse[]) => {
+    for (const response of held) if (!response.headersSent) response.writeHead(200, plain).end('ok')
+  }
+  const outcomes = await fetchAll(t, 40, async (held) => {
+    if (heldAtOnce > 0) return answer(held)
+    if (held.length !== 16) return
+    // As long as others would need to come.
+    for (let trips = 0; trips < 50; trips += 1) await (await fetch(other.url)).text()
+    heldAtOnce = held.length
+    answer(held)
+  })
+  assert.deepEqual(new Set(outcomes.map(({ result }) => result?.content)), new Set(['ok']))
+  assert.equal(heldAtOnce, 16)
+})
+
+test('a turn holds 64 MiB of what it fetches at once, and what has no room fails', async (t) => {
+  let failed = 0
+  const part = Buffer.alloc(8 * mebibyte, 'x')
+  const outcomes = await fetchAll(t, 12, (held) => {
+    const response = held.at(-1)!
+    response.writeHead(200, plain).write(part)
+    response.on('close', () => {
+      failed += 1
+      if (failed === 4) for (const one of held) one.end()
+    })
+  })
+  const errors = outcomes.flatMap(({ error }) => error ?? [])
+  assert.equal(errors.length, 4)
+  for (const error of errors) assert.match(error, /^Too many bytes are being fetched at once/)
+})

@@ -1,0 +1,82 @@
+import { ApiError } from '../../errors.ts'
+import type { Bus } from '../../store/bus/bus.ts'
+import type { Database, Db } from '../../store/database.ts'
+import { decide } from '../../store/database-errors.ts'
+import { changeFiles, type FileTarget, keepBytes } from '../../store/files/file-changes.ts'
+import { writeFile } from '../../store/files/file-tree.ts'
+import { hashOf } from '../../store/stored-texts.ts'
+
+/** Where outputs that are too long for a model are kept; only the server writes there. */
+const outputDirectory = '/_tool_outputs'
+
+type Keeping = { db: Db | Database; bus: Bus; target: FileTarget; callId: string }
+
+/**
+ * A result as the model gets it: whole, or its beginning and end, and where the whole is.
+ * Contract: the text is JSON, and has no more UTF-8 bytes than `bytesMax` and the few that explain.
+ */
+export async function boundedOutput(
+  text: string,
+  bytesMax: number,
+  keeping: Keeping,
+): Promise<string> {
+  if (text.length * 3 <= bytesMax) return text
+  const bytes = Buffer.from(text)
+  if (bytes.length <= bytesMax) return text
+  const kept = await keepOutput(bytes, keeping)
+  const beginning = firstBytes(bytes, Math.floor((bytesMax * 3) / 8))
+  const end = lastBytes(bytes, Math.floor(bytesMax / 8))
+  return JSON.stringify({ truncated: true, size_bytes: bytes.length, ...kept, beginning, end })
+}
+
+/** An error as the model gets it: never a book. */
+export function boundedError(text: string, bytesMax: number): string {
+  if (text.length * 3 <= bytesMax) return text
+  const bytes = Buffer.from(text)
+  return bytes.length <= bytesMax ? text : `${firstBytes(bytes, bytesMax)}…`
+}
+
+/** Vendors call their calls what they like: an id that is no name of a file gets one that no other id has. */
+const nameFor = (callId: string) =>
+  /^[\w.-]{1,100}$/.test(callId)
+    ? callId
+    : `${callId.replace(/[^\w.-]/g, '_').slice(0, 50)}-${hashOf(callId).slice(0, 32)}`
+
+type Kept = { full_output: string; full_output_bytes?: number } | { not_kept: string }
+
+async function keepOutput(bytes: Buffer, { db, bus, target, callId }: Keeping): Promise<Kept> {
+  const { fileBytesMax } = target.limits
+  const path = `${outputDirectory}/${nameFor(callId)}.json`
+  const whole = bytes.length <= fileBytesMax
+  const kept = whole ? bytes : Buffer.from(firstBytes(bytes, fileBytesMax))
+  try {
+    const content = await keepBytes(db, target.orgId, { bytes: kept, limits: target.limits })
+    const { publish } = await changeFiles(db, target, async ({ tree, load }) => {
+      await load([path])
+      writeFile(tree, path, content)
+    })
+    publish(bus)
+    return { full_output: path, ...(!whole && { full_output_bytes: kept.length }) }
+  } catch (error) {
+    // The call had its effect; that its output found no room must not undo it.
+    if (error instanceof ApiError) return { not_kept: error.message }
+    if (decide(error)) return { not_kept: 'The database did not store it.' }
+    throw error
+  }
+}
+
+/** True for a byte of UTF-8 that does not begin a character. */
+const isWithin = (byte: number | undefined) => byte !== undefined && (byte & 0xc0) === 0x80
+
+/** The beginning of a text, cut between characters. */
+function firstBytes(bytes: Buffer, count: number): string {
+  let end = count
+  while (isWithin(bytes[end])) end -= 1
+  return bytes.toString('utf8', 0, end)
+}
+
+function lastBytes(bytes: Buffer, count: number): string {
+  let start = bytes.length - count
+  while (isWithin(bytes[start])) start += 1
+  return bytes.toString('utf8', start)
+}

@@ -1,0 +1,82 @@
+import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
+import type { Progress } from '../../capabilities/capability.ts'
+import { wireEvent } from '../../store/sessions/events.ts'
+import { appendToTurn } from '../../store/sessions/turn-appends.ts'
+import type { NewEvent } from '../../store/sessions/turns.ts'
+import { lastOf, type Turn } from '../journal/attempt.ts'
+
+const pauseMs = 1_000
+const eventsMax = 100
+const messageLengthMax = 500
+
+export type ProgressLog = {
+  tell: (progress: Progress) => void
+  /** From here on nothing is told; what is on its way is stored when it returns. Never throws. */
+  settle: () => Promise<void>
+}
+
+/**
+ * Records how far a call is: what it tells first at once, then the latest every second. Fenced by the attempt, beside what
+ * the turn decides on; an event that could not be stored is missed by nobody.
+ */
+export function openProgress(turn: Turn, call: ToolCall, context: EventContext): ProgressLog {
+  let isOpen = true
+  let isStale = false
+  let count = 0
+  let last = Number.NEGATIVE_INFINITY
+  let waiting: EventDataOf<'tool.progress'> | undefined
+  let timer: NodeJS.Timeout | undefined
+  let writing = Promise.resolve()
+
+  function write() {
+    timer = undefined
+    const data = waiting
+    if (!data || isStale || count >= eventsMax) return
+    waiting = undefined
+    count += 1
+    timer = setTimeout(write, pauseMs)
+    writing = writing.then(async () => {
+      isStale ||= !(await store(turn, context, data))
+    })
+  }
+
+  return {
+    tell({ progress, total, message }) {
+      if (!isOpen || !Number.isFinite(progress) || progress <= last) return
+      last = progress
+      waiting = {
+        tool_call_id: call.id,
+        tool_name: call.name,
+        progress,
+        ...(Number.isFinite(total) && { total: total! }),
+        ...(message && { message: message.slice(0, messageLengthMax).toWellFormed() }),
+      }
+      if (timer === undefined) write()
+    },
+    async settle() {
+      isOpen = false
+      clearTimeout(timer)
+      await writing
+    },
+  }
+}
+
+/** False when the attempt is not the current one any more. */
+async function store(turn: Turn, context: EventContext, data: object): Promise<boolean> {
+  const { node, run } = turn
+  const event: NewEvent = {
+    type: 'tool.progress',
+    context: JSON.stringify(context),
+    data: JSON.stringify(data),
+  }
+  try {
+    const what = { after: lastOf(turn), events: [event], bytes: event.data.length }
+    const stored = await appendToTurn(node.db, run, what)
+    if (!stored) return false
+    const { sequence, ts } = stored
+    node.bus.stored(run, sequence, () => [wireEvent(run.sessionId, { ...event, sequence, ts })])
+  } catch (error) {
+    node.log.debug('the progress of a call is not stored', { error })
+  }
+  return true
+}

@@ -1,0 +1,71 @@
+import type { Db, Statement } from '../database.ts'
+
+/**
+ * What a node's knowledge of callers rests on: `key:<id>`, `login:<id>`, `token:<id>`, `user:<id>` or `member:<org>:<user>`.
+ * Once one has changed, every node forgets what it knew by it.
+ */
+export const subjectOf = {
+  key: (id: string) => `key:${id}`,
+  login: (id: string) => `login:${id}`,
+  token: (id: string) => `token:${id}`,
+  user: (id: string) => `user:${id}`,
+  member: (orgId: string, userId: string) => `member:${orgId}:${userId}`,
+}
+
+const record: Statement = {
+  name: 'record-access-change',
+  text: `
+with r as (update access_revision set revision = revision + 1 returning revision)
+insert into access_changes (revision, subjects) select revision, $1 from r`,
+}
+
+/** Tells all nodes, when the transaction commits, that these are not what they were. */
+export async function recordChange(db: Db, ...subjects: string[]): Promise<void> {
+  await db.run(record, [subjects])
+}
+
+const skip: Statement = {
+  name: 'skip-access-revision',
+  text: 'update access_revision set revision = revision + 1',
+}
+
+/** Makes all nodes forget every caller when the transaction commits: a revision without its change reads as too many. */
+export async function forgetCallers(db: Db): Promise<void> {
+  await db.run(skip, [])
+}
+
+const read: Statement = {
+  name: 'access-revision',
+  text: 'select revision from access_revision',
+}
+
+/** The latest revision. */
+export async function readRevision(db: Db): Promise<number> {
+  const [row] = await db.run<{ revision: number }>(read, [])
+  return row!.revision
+}
+
+const changesMax = 1_000
+
+const since: Statement = {
+  name: 'access-changes',
+  text: `
+select subjects from access_changes where revision > $1 and revision <= $2 order by revision limit ${changesMax + 1}`,
+}
+
+/** What changed after one revision, up to another. Undefined when it is too much, or no longer known. */
+export async function changesBetween(db: Db, from: number, to: number) {
+  const rows = await db.run<{ subjects: string[] }>(since, [from, to])
+  const complete = rows.length === to - from && rows.length <= changesMax
+  return complete ? rows.flatMap(({ subjects }) => subjects) : undefined
+}
+
+const sweep: Statement = {
+  name: 'sweep-access-changes',
+  text: `delete from access_changes where created_at < now() - interval '1 hour'`,
+}
+
+/** Deletes what every node has seen long since. */
+export async function sweepChanges(db: Db): Promise<void> {
+  await db.run(sweep, [])
+}

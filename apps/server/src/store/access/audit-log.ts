@@ -1,0 +1,65 @@
+import type { AuditEntry, AuditExportQuery } from '@outlast/contract'
+import { type SqlBool, sql } from 'kysely'
+import { newId } from '../../ids.ts'
+import { batchesOf, type Span } from '../batches.ts'
+import type { Db } from '../database.ts'
+
+export type NewAuditEntry = Omit<AuditEntry, 'id' | 'created_at'>
+
+/** Writes down what was done, in each of the organizations that it concerns. */
+export async function recordAudit({ kysely }: Db, orgIds: string[], entry: NewAuditEntry) {
+  if (orgIds.length === 0) return
+  const details = entry.details && JSON.stringify(entry.details)
+  const rows = orgIds.map((org_id) => ({ ...entry, details, org_id, id: newId('audit') }))
+  await kysely.insertInto('audit_log').values(rows).execute()
+}
+
+const columns = [
+  'id',
+  'created_at',
+  'actor_type',
+  'actor_id',
+  'actor_name',
+  'action',
+  'target',
+  'address',
+  'user_agent',
+  'request_id',
+  'details',
+] as const
+
+const matching = ({ kysely }: Db, orgId: string, query: AuditExportQuery) =>
+  kysely
+    .selectFrom('audit_log')
+    .where('org_id', '=', orgId)
+    .$if(query.action !== undefined, (q) => q.where('action', '=', query.action!))
+    .$if(query.actor_id !== undefined, (q) => q.where('actor_id', '=', query.actor_id!))
+    .$if(query.target !== undefined, (q) => q.where('target', '=', query.target!))
+    .$if(query.since !== undefined, (q) => q.where('created_at', '>=', query.since!))
+    .$if(query.until !== undefined, (q) => q.where('created_at', '<', query.until!))
+
+const batchSize = 500
+
+/** What was done in an organization, newest first, in batches. */
+export function listAudit(db: Db, orgId: string, query: AuditExportQuery, span: Span) {
+  return batchesOf<AuditEntry>(span, batchSize, async ({ after, offset, limit }) => {
+    const rows = await matching(db, orgId, query)
+      .select(columns)
+      .$if(after !== undefined, (q) =>
+        q.where(sql<SqlBool>`(created_at, id) < (${after?.created_at}, ${after?.id})`),
+      )
+      .orderBy('created_at', 'desc')
+      .orderBy('id', 'desc')
+      .offset(offset)
+      .limit(limit)
+      .execute()
+    return rows as AuditEntry[]
+  })
+}
+
+export async function countAudit(db: Db, orgId: string, query: AuditExportQuery) {
+  const { total } = await matching(db, orgId, query)
+    .select(sql<number>`count(*)`.as('total'))
+    .executeTakeFirstOrThrow()
+  return total
+}

@@ -1,0 +1,114 @@
+import type { Db, Statement } from '../database.ts'
+import { randomShard } from '../shards.ts'
+
+export type IdempotencyKey = {
+  orgId: string
+  principal: string
+  method: string
+  path: string
+  key: string
+  bodyHash: string
+}
+
+export type StoredAnswer = { body_hash: string; status: number; answer: string | null }
+
+const lifetimeHours = 24
+
+const claim: Statement = {
+  name: 'claim-idempotency-key',
+  text: `
+insert into idempotency_keys as k (org_id, principal, method, path, key, body_hash)
+values ($1, $2, $3, $4, $5, $6)
+on conflict (org_id, principal, method, path, key) do update
+  set body_hash = excluded.body_hash, status = null, answer = null, created_at = now()
+  where k.created_at < now() - interval '${lifetimeHours} hours'
+returning body_hash`,
+}
+
+const read: Statement = {
+  name: 'read-idempotency-key',
+  text: `
+select body_hash, status, answer from idempotency_keys
+where org_id = $1 and principal = $2 and method = $3 and path = $4 and key = $5`,
+}
+
+/**
+ * Claims a key for the transaction that it is called in. Gives the first answer when there is one already.
+ * Contract: waits for another transaction that has the key, no longer than the lock timeout of this one.
+ */
+export async function claimKey(db: Db, key: IdempotencyKey): Promise<StoredAnswer | undefined> {
+  const { orgId, principal, method, path, key: name, bodyHash } = key
+  const claimed = await db.run(claim, [orgId, principal, method, path, name, bodyHash])
+  if (claimed.length > 0) return undefined
+  const [answer] = await db.run<StoredAnswer>(read, [orgId, principal, method, path, name])
+  return answer
+}
+
+/** Sessions that a key is for, or that its answer shows. */
+function sessionsOf({ path, principal }: IdempotencyKey, answer: string | null): string[] {
+  const inKey = `${path} ${principal}`.match(/session_[0-9a-f]{32}/g) ?? []
+  const inAnswer = (answer ?? '').matchAll(/"(?:id|session_id)":"(session_[0-9a-f]{32})"/g)
+  return [...new Set([...inKey, ...[...inAnswer].map(([, id]) => id!)])]
+}
+
+/** Where an organization's counters have the bytes of its stored answers, in place of an agent. */
+const counted = 'answers'
+/** Bytes of a row beside its answer, as they are counted. */
+const rowBytes = 256
+
+const save: Statement = {
+  name: 'save-idempotency-answer',
+  text: `
+with before as (
+  select counted_bytes from idempotency_keys
+  where org_id = $1 and principal = $2 and method = $3 and path = $4 and key = $5
+), k as (
+  update idempotency_keys
+  set status = $6, answer = $7::text, session_ids = $8, counted_bytes = ${rowBytes} + coalesce(octet_length($7::text), 0)
+  where org_id = $1 and principal = $2 and method = $3 and path = $4 and key = $5
+  returning counted_bytes
+)
+insert into counters as c (org_id, agent_id, shard, stored_bytes)
+select $1, '${counted}', $9, k.counted_bytes - before.counted_bytes from k, before
+on conflict (org_id, agent_id, shard) do update set stored_bytes = c.stored_bytes + excluded.stored_bytes`,
+}
+
+/** Stores the answer beside its key, and the sessions that it is deleted with; counts its bytes. */
+export async function saveAnswer(
+  db: Db,
+  key: IdempotencyKey,
+  { status, answer }: Pick<StoredAnswer, 'status' | 'answer'>,
+): Promise<void> {
+  const { orgId, principal, method, path, key: name } = key
+  const place = [orgId, principal, method, path, name]
+  await db.run(save, [...place, status, answer, sessionsOf(key, answer), randomShard()])
+}
+
+// A trigger takes the bytes of deleted answers off the counters.
+const removeOfSession: Statement = {
+  name: 'delete-answers-of-session',
+  text: `delete from idempotency_keys where session_ids @> array[$1] and session_ids <> '{}'`,
+}
+
+/** Deletes the answers that name a session. */
+export const deleteAnswers = (db: Db, sessionId: string) => db.run(removeOfSession, [sessionId])
+
+const batchSize = 1_000
+const batchesMax = 1_000
+
+const sweep: Statement = {
+  name: 'sweep-idempotency-keys',
+  text: `
+delete from idempotency_keys where ctid = any(array(
+  select ctid from idempotency_keys where created_at < now() - interval '${lifetimeHours} hours' limit ${batchSize}
+  for update skip locked
+)) returning 1`,
+}
+
+/** Deletes the keys that are past their time, a batch at a time. */
+export async function sweepKeys(db: Db): Promise<void> {
+  for (let batch = 0; batch < batchesMax; batch += 1) {
+    const deleted = await db.run(sweep, [])
+    if (deleted.length < batchSize) return
+  }
+}

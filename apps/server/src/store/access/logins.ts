@@ -1,0 +1,136 @@
+import type { Role } from '@outlast/contract'
+import { sql } from 'kysely'
+import { newUuid } from '../../ids.ts'
+import type { Db, Statement } from '../database.ts'
+import { recordChange, subjectOf } from './access-changes.ts'
+
+export type NewLogin = {
+  id: string
+  userId: string
+  refreshHash: string
+  seconds: number
+  address: string | null
+  userAgent: string | null
+}
+
+export const newLoginId = newUuid
+
+/** Remembers a sign-in. */
+export async function createLogin({ kysely }: Db, login: NewLogin): Promise<void> {
+  await kysely
+    .insertInto('logins')
+    .values({
+      id: login.id,
+      user_id: login.userId,
+      refresh_hash: login.refreshHash,
+      address: login.address,
+      user_agent: login.userAgent,
+      expires_at: sql<string>`now() + ${login.seconds} * interval '1 second'`,
+    })
+    .execute()
+}
+
+const byId: Statement = {
+  name: 'login-by-id',
+  text: `
+select l.user_id, u.email, u.name
+from logins l join users u on u.id = l.user_id
+where l.id = $1 and l.expires_at > now() and u.disabled_at is null`,
+}
+
+/** The person behind a sign-in that is not over. */
+export async function findLogin(db: Db, id: string) {
+  const [row] = await db.run<{ user_id: string; email: string; name: string }>(byId, [id])
+  return row
+}
+
+const rolesOf: Statement = {
+  name: 'roles-of-user',
+  text: `
+select m.org_id, m.role from members m join organizations o on o.id = m.org_id and o.deleted_at is null
+where m.user_id = $1 order by m.created_at, m.org_id limit 1000`,
+}
+
+/** Where a person is a member, oldest membership first. */
+export const membershipsOf = (db: Db, userId: string) =>
+  db.run<{ org_id: string; role: Role }>(rolesOf, [userId])
+
+/**
+ * Puts a new refresh token in the place of the one that is shown. Undefined when that is not the current one: it was
+ * used before.
+ */
+export async function rotateLogin(
+  { kysely }: Db,
+  {
+    id,
+    shownHash,
+    newHash,
+    seconds,
+  }: Record<'id' | 'shownHash' | 'newHash', string> & {
+    seconds: number
+  },
+) {
+  return kysely
+    .updateTable('logins')
+    .set({
+      refresh_hash: newHash,
+      refreshed_at: sql`clock_timestamp()`,
+      expires_at: sql`now() + ${seconds} * interval '1 second'`,
+    })
+    .where('id', '=', id)
+    .where('refresh_hash', '=', shownHash)
+    .where('expires_at', '>', sql<string>`now()`)
+    .returning('user_id')
+    .executeTakeFirst()
+}
+
+/** Ends a sign-in everywhere. Undefined when it had ended. */
+export async function endLogin(db: Db, id: string) {
+  const gone = await db.kysely
+    .deleteFrom('logins')
+    .where('id', '=', id)
+    .returning('user_id')
+    .executeTakeFirst()
+  if (gone) await recordChange(db, subjectOf.login(id))
+  return gone
+}
+
+/** Ends a person's sign-ins on all nodes, but one that is kept; returns how many. Contract: `db` is a transaction. */
+export async function endLogins(db: Db, userId: string, keptId?: string): Promise<number> {
+  const gone = await db.kysely
+    .deleteFrom('logins')
+    .where('user_id', '=', userId)
+    .$if(keptId !== undefined, (query) => query.where('id', '!=', keptId!))
+    .returning('id')
+    .execute()
+  if (gone.length > 0) await recordChange(db, ...gone.map(({ id }) => subjectOf.login(id)))
+  return gone.length
+}
+
+/** Remembers a sign-in that goes out to an issuer. */
+export async function createLoginState({ kysely }: Db, stateHash: string, provider: string) {
+  const expires_at = sql<string>`now() + interval '10 minutes'`
+  await kysely
+    .insertInto('login_states')
+    .values({ state_hash: stateHash, provider, expires_at })
+    .execute()
+}
+
+/** True once, for a sign-in that went out to this issuer. */
+export async function takeLoginState({ kysely }: Db, stateHash: string, provider: string) {
+  const taken = await kysely
+    .deleteFrom('login_states')
+    .where('state_hash', '=', stateHash)
+    .where('provider', '=', provider)
+    .where('expires_at', '>', sql<string>`now()`)
+    .returning('provider')
+    .executeTakeFirst()
+  return taken !== undefined
+}
+
+/** Deletes sign-ins that are over and those that never came back. */
+export async function sweepLogins({ kysely }: Db): Promise<void> {
+  for (const table of ['logins', 'login_states'] as const) {
+    await kysely.deleteFrom(table).where('expires_at', '<', sql<string>`now()`).execute()
+  }
+}

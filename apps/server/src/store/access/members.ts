@@ -1,0 +1,127 @@
+import type { Member, Role } from '@outlast/contract'
+import { sql } from 'kysely'
+import { ApiError } from '../../errors.ts'
+import type { Span } from '../batches.ts'
+import type { Db, Statement } from '../database.ts'
+import { recordChange, subjectOf } from './access-changes.ts'
+
+const byId: Statement = {
+  name: 'member-role',
+  text: `
+select m.role from members m join organizations o on o.id = m.org_id and o.deleted_at is null
+where m.org_id = $1 and m.user_id = $2`,
+}
+
+/** A person's role in an organization; undefined for who is no member. */
+export async function findRole(db: Db, orgId: string, userId: string): Promise<Role | undefined> {
+  const [row] = await db.run<{ role: Role }>(byId, [orgId, userId])
+  return row?.role
+}
+
+/** Contract: does nothing for who is a member already. */
+export async function addMember(db: Db, orgId: string, userId: string, role: Role) {
+  await db.kysely
+    .insertInto('members')
+    .values({ org_id: orgId, user_id: userId, role })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+  await recordChange(db, subjectOf.user(userId))
+}
+
+/** Makes a member an owner. */
+export async function makeOwner(db: Db, orgId: string, userId: string) {
+  await db.kysely
+    .insertInto('members')
+    .values({ org_id: orgId, user_id: userId, role: 'owner' })
+    .onConflict((conflict) =>
+      conflict.columns(['org_id', 'user_id']).doUpdateSet({ role: 'owner' }),
+    )
+    .execute()
+  await recordChange(db, subjectOf.user(userId), subjectOf.member(orgId, userId))
+}
+
+const joined = ({ kysely }: Db, orgId: string) =>
+  kysely
+    .selectFrom('members as m')
+    .innerJoin('users as u', 'u.id', 'm.user_id')
+    .where('m.org_id', '=', orgId)
+
+const columns = ['m.user_id', 'u.email', 'u.name', 'm.role', 'm.created_at'] as const
+
+/** Oldest first. */
+export async function listMembers(db: Db, orgId: string, { offset, limit }: Span) {
+  return (await joined(db, orgId)
+    .select(columns)
+    .orderBy('m.created_at')
+    .orderBy('m.user_id')
+    .offset(offset)
+    .limit(limit)
+    .execute()) satisfies Member[]
+}
+
+export async function countMembers(db: Db, orgId: string): Promise<number> {
+  const { total } = await joined(db, orgId)
+    .select(sql<number>`count(*)`.as('total'))
+    .executeTakeFirstOrThrow()
+  return total
+}
+
+/** One change of owners at a time in an organization, so that the last one cannot go twice. */
+async function lockMember({ kysely }: Db, orgId: string, userId: string): Promise<Role> {
+  const lock = kysely.selectFrom('organizations').select('id').where('id', '=', orgId).forUpdate()
+  await lock.execute()
+  const mine = kysely.selectFrom('members').select('role').where('org_id', '=', orgId)
+  const row = await mine.where('user_id', '=', userId).executeTakeFirst()
+  if (!row) throw new ApiError('not_found', 'Member')
+  return row.role
+}
+
+async function refuseLastOwner({ kysely }: Db, orgId: string) {
+  const { owners } = await kysely
+    .selectFrom('members')
+    .select(sql<number>`count(*)`.as('owners'))
+    .where('org_id', '=', orgId)
+    .where('role', '=', 'owner')
+    .executeTakeFirstOrThrow()
+  if (owners <= 1) throw new ApiError('last_owner')
+}
+
+type Change = { orgId: string; userId: string; by: Role }
+
+/** Only owners make owners, and take the role away. */
+function checkOwners(by: Role, ...roles: (Role | undefined)[]) {
+  if (by !== 'owner' && roles.includes('owner')) throw new ApiError('forbidden', 'owner')
+}
+
+/** Contract: `db` is a transaction; throws 404, 403 for owners, and 409 for the last of them. */
+export async function changeRole(db: Db, { orgId, userId, by }: Change, role: Role) {
+  const before = await lockMember(db, orgId, userId)
+  checkOwners(by, before, role)
+  if (before === 'owner' && role !== 'owner') await refuseLastOwner(db, orgId)
+  await db.kysely
+    .updateTable('members')
+    .set({ role })
+    .where('org_id', '=', orgId)
+    .where('user_id', '=', userId)
+    .execute()
+  await recordChange(db, subjectOf.member(orgId, userId))
+  return (await joined(db, orgId)
+    .select(columns)
+    .where('m.user_id', '=', userId)
+    .executeTakeFirstOrThrow()) satisfies Member
+}
+
+/** Takes a person out, with their keys. Contract: as `changeRole`. */
+export async function removeMember(db: Db, { orgId, userId, by }: Change): Promise<void> {
+  const before = await lockMember(db, orgId, userId)
+  checkOwners(by, before)
+  if (before === 'owner') await refuseLastOwner(db, orgId)
+  for (const table of ['members', 'api_keys'] as const) {
+    await db.kysely
+      .deleteFrom(table)
+      .where('org_id', '=', orgId)
+      .where('user_id', '=', userId)
+      .execute()
+  }
+  await recordChange(db, subjectOf.member(orgId, userId), subjectOf.user(userId))
+}

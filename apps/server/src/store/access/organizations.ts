@@ -1,0 +1,112 @@
+import type { Organization, OrganizationChange, Role } from '@outlast/contract'
+import { sql } from 'kysely'
+import { ApiError } from '../../errors.ts'
+import { newId } from '../../ids.ts'
+import type { Span } from '../batches.ts'
+import type { Db, Statement } from '../database.ts'
+import { fillOrganization } from '../models/seeds.ts'
+
+/** An organization with the providers, models and agents that every one begins with. Its caller adds the first member. */
+export async function createOrganization(db: Db, name: string): Promise<Organization> {
+  const row = await db.kysely
+    .insertInto('organizations')
+    .values({ id: newId('organization'), name })
+    .returning(['id', 'name', 'retention_days', 'created_at'])
+    .executeTakeFirstOrThrow()
+  await fillOrganization(db, row.id)
+  return { ...row, role: 'owner' }
+}
+
+export async function findOrganization({ kysely }: Db, id: string) {
+  const found = kysely
+    .selectFrom('organizations')
+    .select(['id', 'name', 'retention_days', 'created_at'])
+  return found.where('id', '=', id).where('deleted_at', 'is', null).executeTakeFirst()
+}
+
+/** Contract: throws 404. */
+export async function getOrganization(db: Db, id: string, role: Role) {
+  const row = await findOrganization(db, id)
+  if (!row) throw new ApiError('not_found', 'Organization')
+  return { ...row, role } satisfies Organization
+}
+
+/** Contract: an absent field, and a name of null, stay as they are. */
+export async function updateOrganization(
+  db: Db,
+  id: string,
+  { name, retention_days }: OrganizationChange,
+): Promise<void> {
+  const change = {
+    ...(name != null && { name }),
+    ...(retention_days !== undefined && { retention_days }),
+  }
+  if (Object.keys(change).length === 0) return
+  await db.kysely.updateTable('organizations').set(change).where('id', '=', id).execute()
+}
+
+const memberships = ({ kysely }: Db, userId: string) =>
+  kysely
+    .selectFrom('members as m')
+    .innerJoin('organizations as o', 'o.id', 'm.org_id')
+    .where('m.user_id', '=', userId)
+    .where('o.deleted_at', 'is', null)
+
+/** The organizations that a person is a member of, oldest membership first. */
+export async function listOrganizations(db: Db, userId: string, { offset, limit }: Span) {
+  return (await memberships(db, userId)
+    .select(['o.id', 'o.name', 'm.role', 'o.retention_days', 'o.created_at'])
+    .orderBy('m.created_at')
+    .orderBy('o.id')
+    .offset(offset)
+    .limit(limit)
+    .execute()) satisfies Organization[]
+}
+
+export async function countOwned(db: Db, userId: string): Promise<number> {
+  const { total } = await memberships(db, userId)
+    .where('m.role', '=', 'owner')
+    .select(sql<number>`count(*)`.as('total'))
+    .executeTakeFirstOrThrow()
+  return total
+}
+
+export async function countOrganizations(db: Db, userId: string): Promise<number> {
+  const { total } = await memberships(db, userId)
+    .select(sql<number>`count(*)`.as('total'))
+    .executeTakeFirstOrThrow()
+  return total
+}
+
+/** Every organization, for the operator of the server. */
+export async function listAllOrganizations({ kysely }: Db, { offset, limit }: Span) {
+  const rows = await kysely
+    .selectFrom('organizations')
+    .select(['id', 'name', 'retention_days', 'created_at'])
+    .where('deleted_at', 'is', null)
+    .orderBy('created_at')
+    .orderBy('id')
+    .offset(offset)
+    .limit(limit)
+    .execute()
+  return rows.map((row): Organization => ({ ...row, role: 'owner' }))
+}
+
+export async function countAllOrganizations({ kysely }: Db): Promise<number> {
+  const { total } = await kysely
+    .selectFrom('organizations')
+    .select(sql<number>`count(*)`.as('total'))
+    .where('deleted_at', 'is', null)
+    .executeTakeFirstOrThrow()
+  return total
+}
+
+const share: Statement = {
+  name: 'share-organization',
+  text: 'select from organizations where id = $1 and deleted_at is null for share',
+}
+
+/** Keeps an organization until the transaction ends. Contract: `db` is a transaction; throws 404 once it is deleted. */
+export async function keepOrganization(db: Db, id: string): Promise<void> {
+  if ((await db.run(share, [id])).length === 0) throw new ApiError('not_found', 'Organization')
+}

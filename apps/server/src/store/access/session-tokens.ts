@@ -1,0 +1,137 @@
+import type { Role, Scope, SessionToken } from '@outlast/contract'
+import { sql } from 'kysely'
+import { ApiError } from '../../errors.ts'
+import type { Span } from '../batches.ts'
+import type { Db, Statement } from '../database.ts'
+import { isMissingReference } from '../database-errors.ts'
+import { recordChange, subjectOf } from './access-changes.ts'
+
+/** What a session token may do. */
+export type Grants = Pick<SessionToken, 'access' | 'models' | 'tool_results' | 'view' | 'files'>
+
+/** What a token ends with: a key of a member, or a sign-in. Without authentication there is neither. */
+export type TokenMaker = { userId: string | null; keyId: string | null; loginId: string | null }
+
+export type NewToken = Grants &
+  TokenMaker & { id: string; orgId: string; sessionId: string; seconds: number }
+
+const insert: Statement = {
+  name: 'create-session-token',
+  text: `
+insert into session_tokens (org_id, id, session_id, user_id, key_id, login_id, access, models, tool_results, view, files, expires_at)
+select s.org_id, $3, s.id, $4, $5, $6, $7, $8::text[], $9::text[], $10, $11, now() + $12 * interval '1 second'
+from sessions s where s.org_id = $1 and s.id = $2
+for key share
+returning created_at, expires_at`,
+}
+
+type Times = { created_at: string; expires_at: string }
+
+/** Records what a token grants. Contract: throws 404 without the session, 401 when what makes it has ended. */
+export async function createSessionToken(db: Db, token: NewToken) {
+  const { orgId, sessionId, id, userId, keyId, loginId, seconds } = token
+  const grants = [token.access, token.models, token.tool_results, token.view, token.files]
+  const values = [orgId, sessionId, id, userId, keyId, loginId, ...grants, seconds]
+  const [row] = await db.run<Times>(insert, values).catch((error) => {
+    throw isMissingReference(error) ? new ApiError('unauthenticated') : error
+  })
+  if (!row) throw new ApiError('not_found', 'Session')
+  return row
+}
+
+const alive: Statement = {
+  name: 'session-token-is-alive',
+  text: `
+select t.session_id, t.user_id, t.key_id, t.login_id, t.access, t.models, t.tool_results, t.view, t.files,
+  m.role, k.scopes, k.ancestors, least(t.expires_at, k.expires_at, l.expires_at) as expires_at
+from session_tokens t
+  join organizations o on o.id = t.org_id and o.deleted_at is null
+  join members m on m.org_id = t.org_id and m.user_id = t.user_id
+  join users u on u.id = t.user_id and u.disabled_at is null
+  left join api_keys k on k.org_id = t.org_id and k.id = t.key_id
+  left join logins l on l.id = t.login_id
+where t.org_id = $1 and t.id = $2 and (k.id is not null or l.id is not null)
+  and least(t.expires_at, k.expires_at, l.expires_at) > now()`,
+}
+
+export type LivingToken = Grants & {
+  session_id: string
+  user_id: string
+  key_id: string | null
+  login_id: string | null
+  /** Of the member who made it or its key, today. */
+  role: Role
+  /** Of the key that made it. */
+  scopes: Scope[] | null
+  /** The keys through which that key was made. */
+  ancestors: string[] | null
+  /** Its own end, or that of what made it. */
+  expires_at: string
+}
+
+/** What a token may do now; undefined once it has ended, or what made it has. */
+export async function findLivingToken(db: Db, orgId: string, id: string) {
+  const [row] = await db.run<LivingToken>(alive, [orgId, id])
+  return row
+}
+
+/** Tokens of a session: all of them, or one person's. */
+export type TokensOf = { orgId: string; sessionId: string; userId: string | undefined }
+
+const living = ({ kysely }: Db, { orgId, sessionId, userId }: TokensOf) =>
+  kysely
+    .selectFrom('session_tokens')
+    .where('org_id', '=', orgId)
+    .where('session_id', '=', sessionId)
+    .where('expires_at', '>', sql<string>`now()`)
+    .$if(userId !== undefined, (query) => query.where('user_id', '=', userId!))
+
+/** Lists tokens that have not expired, newest first. */
+export async function listSessionTokens(db: Db, of: TokensOf, { offset, limit }: Span) {
+  const rows = await living(db, of)
+    .select(['id', 'session_id', 'org_id as organization_id', 'access', 'models', 'tool_results'])
+    .select(['view', 'files', 'expires_at', 'created_at', 'user_id', 'key_id'])
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .offset(offset)
+    .limit(limit)
+    .execute()
+  return rows
+}
+
+export async function countSessionTokens(db: Db, of: TokensOf): Promise<number> {
+  const { total } = await living(db, of)
+    .select(sql<number>`count(*)`.as('total'))
+    .executeTakeFirstOrThrow()
+  return total
+}
+
+/** Revokes a token on all nodes. Contract: `db` is a transaction; throws 404. */
+export async function deleteSessionToken(db: Db, of: TokensOf, id: string): Promise<void> {
+  const gone = await db.kysely
+    .deleteFrom('session_tokens')
+    .where('org_id', '=', of.orgId)
+    .where('session_id', '=', of.sessionId)
+    .where('id', '=', id)
+    .$if(of.userId !== undefined, (query) => query.where('user_id', '=', of.userId!))
+    .returning('id')
+    .executeTakeFirst()
+  if (!gone) throw new ApiError('not_found', 'Session token')
+  await recordChange(db, subjectOf.token(id))
+}
+
+/** Revokes the tokens that a person made while signed in, on all nodes. Contract: `db` is a transaction. */
+export async function endTokensOfSignIns(db: Db, userId: string): Promise<void> {
+  const gone = await db.kysely
+    .deleteFrom('session_tokens')
+    .where('user_id', '=', userId)
+    .where('login_id', 'is not', null)
+    .returning('id')
+    .execute()
+  if (gone.length > 0) await recordChange(db, ...gone.map(({ id }) => subjectOf.token(id)))
+}
+
+/** Deletes tokens that have expired. */
+export async function sweepSessionTokens({ kysely }: Db): Promise<void> {
+  await kysely.deleteFrom('session_tokens').where('expires_at', '<', sql<string>`now()`).execute()
+}

@@ -1,0 +1,117 @@
+import type { Db, Statement } from '../database.ts'
+import type { LiveMessage, Piece } from './live-message.ts'
+
+/** A running message as it was when somebody on another node asked for it. */
+export type Snapshot = Omit<LiveMessage, 'texts'> & { readonly sessionId: string }
+
+const write: Statement = {
+  name: 'write-snapshots',
+  text: `
+insert into snapshots (session_id, sequence, turn_id, context, pieces, length)
+select session_id, sequence, turn_id, context::json, pieces::json, length
+from unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::integer[])
+  as s(session_id, sequence, turn_id, context, pieces, length)
+on conflict (session_id) do update set sequence = excluded.sequence, turn_id = excluded.turn_id,
+  context = excluded.context, pieces = excluded.pieces, length = excluded.length, written_at = now()
+where excluded.sequence >= snapshots.sequence`,
+}
+
+/** Contract: a newer message's snapshot stays. */
+export async function writeSnapshots(db: Db, snapshots: Snapshot[]): Promise<void> {
+  await db.run(write, [
+    snapshots.map(({ sessionId }) => sessionId),
+    snapshots.map(({ sequence }) => sequence),
+    snapshots.map(({ turnId }) => turnId),
+    snapshots.map(({ context }) => context),
+    snapshots.map(({ pieces }) => JSON.stringify(joined(pieces))),
+    snapshots.map(({ length }) => length),
+  ])
+}
+
+/** As few pieces as the kinds allow. */
+function joined(pieces: readonly Piece[]): Piece[] {
+  const runs: { kind: Piece['kind']; texts: string[] }[] = []
+  for (const { kind, text } of pieces) {
+    const open = runs.at(-1)
+    if (open?.kind === kind) open.texts.push(text)
+    else runs.push({ kind, texts: [text] })
+  }
+  return runs.map(({ kind, texts }) => ({ kind, text: texts.join('') }))
+}
+
+const read: Statement = {
+  name: 'read-snapshots',
+  text: `
+select session_id, sequence, turn_id, context::text as context, pieces, length
+from snapshots where session_id = any($1)`,
+}
+
+type Row = {
+  session_id: string
+  sequence: number
+  turn_id: string
+  context: string
+  pieces: Piece[]
+  length: number
+}
+
+export async function readSnapshots(db: Db, sessionIds: string[]): Promise<Snapshot[]> {
+  const rows = await db.run<Row>(read, [sessionIds])
+  return rows.map(({ session_id: sessionId, turn_id: turnId, ...rest }) => ({
+    sessionId,
+    turnId,
+    ...rest,
+  }))
+}
+
+/** The newest snapshot of a session's running message. It may be of an earlier message: look at `sequence`. */
+export async function findSnapshot(db: Db, sessionId: string): Promise<Snapshot | undefined> {
+  const [snapshot] = await readSnapshots(db, [sessionId])
+  return snapshot
+}
+
+/** The message is over: nobody needs its snapshot. */
+export async function removeSnapshot(db: Db, sessionId: string, sequence: number): Promise<void> {
+  await db.kysely
+    .deleteFrom('snapshots')
+    .where('session_id', '=', sessionId)
+    .where('sequence', '=', sequence)
+    .execute()
+}
+
+const sweep: Statement = {
+  name: 'sweep-snapshots',
+  text: `delete from snapshots where written_at < now() - interval '1 hour'`,
+}
+
+/** Deletes what nodes that died left behind. */
+export async function sweepSnapshots(db: Db): Promise<void> {
+  await db.run(sweep, [])
+}
+
+const running: Statement = {
+  name: 'running-message',
+  text: `
+select e.sequence, e.type from sessions s cross join lateral (
+  select sequence, type from events
+  where session_id = s.id and sequence <= $3
+    and type in ('output.message.started', 'output.message.completed')
+  order by sequence desc limit 1
+) e
+where s.org_id = $1 and s.id = $2 and s.status = 'active'`,
+}
+
+/** The `output.message.started` inside which somebody stands who has seen events up to `sequence`; 0 for none. */
+export async function findRunningMessage(
+  db: Db,
+  { orgId, sessionId }: { orgId: string; sessionId: string },
+  sequence: number,
+): Promise<number> {
+  const rows = await db.run<{ sequence: number; type: string }>(running, [
+    orgId,
+    sessionId,
+    sequence,
+  ])
+  const [last] = rows
+  return last?.type === 'output.message.started' ? last.sequence : 0
+}

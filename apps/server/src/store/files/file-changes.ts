@@ -1,0 +1,338 @@
+import { createHash } from 'node:crypto'
+import type { EventContext, EventDataOf, PathChange, Session } from '@outlast/contract'
+import { ApiError } from '../../errors.ts'
+import { atomically, type Database, type Db, type Statement } from '../database.ts'
+import { jsonList } from '../json-lists.ts'
+import { type EventRow, wireEvent } from '../sessions/events.ts'
+import { shardOf } from '../shards.ts'
+import {
+  addEntries,
+  type Content,
+  createFile,
+  differences,
+  type Entry,
+  type FileTree,
+  newTree,
+} from './file-tree.ts'
+import { entryColumns, type FilesOf } from './files.ts'
+import { inOrder } from './in-order.ts'
+import { afterPrefix, ancestorsOf, directoryOf, normalizePath, prefixOf } from './paths.ts'
+
+/** How much one session may keep. */
+export type FileLimits = { fileBytesMax: number; sessionBytesMax: number; filesMax: number }
+
+/** The tool call that changes files, of an attempt at a turn that may no longer be the current one. */
+export type ChangedBy = {
+  turnId: string
+  attempt: number | null
+  callId: string
+  context: EventContext
+  /** Aborted when the call is over: what it still wanted to change stays as it is. */
+  signal?: AbortSignal
+}
+
+export type FileTarget = FilesOf & { limits: FileLimits; by?: ChangedBy | undefined }
+
+/** The attempt at a turn that wanted to change something is not the current one any more. */
+export class StaleAttemptError extends Error {
+  override name = 'StaleAttemptError'
+}
+
+/** The files of a session in the hands of the only one who changes them. */
+export type OpenFiles = {
+  tree: FileTree
+  /** Makes the tree know what stands at the paths and above them. */
+  load: (paths: readonly string[]) => Promise<void>
+  /** Makes it know what stands below a directory. */
+  loadBelow: (directory: string) => Promise<void>
+}
+
+/** Decides what becomes of files, and does it to their tree. */
+export type Work<T> = (files: OpenFiles, db: Db) => T | Promise<T>
+
+export type Changed<T> = {
+  result: T
+  /** To be called once the change is committed: tells followers. */
+  publish: (bus: { stored: (of: FilesOf, sequence: number, events: Wire) => void }) => void
+}
+
+type Wire = () => ReturnType<typeof wireEvent>[]
+
+/**
+ * Changes files of a session, with the events that say so: all or nothing, one after the other.
+ * Contract: throws 404 without the session, StaleAttemptError, 413 when it would hold too much, and what `work` throws.
+ */
+export async function changeFiles<T>(
+  db: Db | Database,
+  target: FileTarget,
+  work: Work<T>,
+): Promise<Changed<T>> {
+  const change = () => atomically(db, (db) => changeHeld(db, target, work))
+  // A transaction that is open already has its connection: it gains nothing by waiting here.
+  return 'transaction' in db ? inOrder(target.sessionId, change) : change()
+}
+
+async function changeHeld<T>(db: Db, target: FileTarget, work: Work<T>): Promise<Changed<T>> {
+  const held = await lock(db, target)
+  target.by?.signal?.throwIfAborted()
+  const tree = newTree(held.now)
+  const result = await work(opened(db, target.sessionId, tree), db)
+  const what = differences(tree)
+  checkLimits(held, what, target.limits)
+  await store(db, target, what)
+  const rows = await appendChanges(db, target, { ...what, changes: tree.changes })
+  return { result, publish: publishing(target, rows) }
+}
+
+type Held = { now: string; file_bytes: number; file_count: number }
+
+const lockSession: Statement = {
+  name: 'lock-files',
+  text: `
+select clock_timestamp()::timestamptz(3) as now, file_bytes, file_count from sessions
+where org_id = $1 and id = $2
+  and ($3::text is null or (turn_id = $3 and ($4::integer is null or turn_attempt = $4) and not turn_cancelled))
+for no key update`,
+}
+
+async function lock(db: Db, { orgId, sessionId, by }: FileTarget): Promise<Held> {
+  const values = [orgId, sessionId, by?.turnId ?? null, by?.attempt ?? null]
+  const [held] = await db.run<Held>(lockSession, values)
+  if (held) return held
+  if (by) throw new StaleAttemptError(`The turn ${by.turnId} went on elsewhere.`)
+  throw new ApiError('not_found', 'Session')
+}
+
+const byPaths: Statement = {
+  name: 'files-at',
+  text: `select ${entryColumns} from files f where f.session_id = $1 and f.path = any($2)`,
+}
+
+const below: Statement = {
+  name: 'files-below',
+  text: `
+select ${entryColumns} from files f
+where f.session_id = $1 and f.path > $2 collate "C" and f.path < $3 collate "C"`,
+}
+
+function opened(db: Db, sessionId: string, tree: FileTree): OpenFiles {
+  return {
+    tree,
+    async load(paths) {
+      const all = new Set(paths.flatMap((path) => [path, ...ancestorsOf(path)]))
+      addEntries(tree, await db.run<Entry>(byPaths, [sessionId, [...all]]))
+    },
+    async loadBelow(directory) {
+      const prefix = prefixOf(directory)
+      addEntries(tree, await db.run<Entry>(below, [sessionId, prefix, afterPrefix(prefix)]))
+    },
+  }
+}
+
+type What = ReturnType<typeof differences>
+
+function checkLimits(held: Held, { bytes, count }: What, limits: FileLimits): void {
+  if (bytes > 0 && held.file_bytes + bytes > limits.sessionBytesMax) {
+    throw new ApiError('session_files_full', `${limits.sessionBytesMax} bytes`)
+  }
+  if (count > 0 && held.file_count + count > limits.filesMax) {
+    throw new ApiError('session_files_full', `${limits.filesMax} files and directories`)
+  }
+}
+
+const remove: Statement = {
+  name: 'remove-files',
+  text: 'delete from files where session_id = $1 and path = any($2)',
+}
+
+const write: Statement = {
+  name: 'write-files',
+  text: `
+insert into files (org_id, session_id, path, directory, id, is_directory, is_readonly, hash, size_bytes, created_at, updated_at)
+select $1, $2, n.* from unnest(
+  $3::text[], $4::text[], $5::uuid[], $6::boolean[], $7::boolean[], $8::text[], $9::integer[], $10::timestamptz[], $11::timestamptz[]
+) as n
+on conflict (session_id, path) do update set
+  id = excluded.id,
+  is_directory = excluded.is_directory,
+  is_readonly = excluded.is_readonly,
+  hash = excluded.hash,
+  size_bytes = excluded.size_bytes,
+  created_at = excluded.created_at,
+  updated_at = excluded.updated_at`,
+}
+
+async function store(db: Db, { orgId, sessionId }: FilesOf, { written, removed }: What) {
+  if (removed.length > 0) await db.run(remove, [sessionId, removed])
+  if (written.length === 0) return
+  await db.run(write, [
+    orgId,
+    sessionId,
+    written.map(({ path }) => path),
+    written.map(({ path }) => directoryOf(path)),
+    written.map(({ id }) => id),
+    written.map(({ is_directory }) => is_directory),
+    written.map(({ is_readonly }) => is_readonly),
+    written.map(({ hash }) => hash),
+    written.map(({ size_bytes }) => size_bytes),
+    written.map(({ created_at }) => created_at),
+    written.map(({ updated_at }) => updated_at),
+  ])
+}
+
+const append: Statement = {
+  name: 'append-file-events',
+  text: `
+with s as (
+  update sessions set
+    sequence = sequence + json_array_length($3::json),
+    file_bytes = file_bytes + $5,
+    file_count = file_count + $6,
+    stored_bytes = stored_bytes + $7,
+    updated_at = clock_timestamp()
+  where org_id = $1 and id = $2
+  returning org_id, id, agent_id, sequence, updated_at
+), e as (
+  insert into events (session_id, sequence, type, ts, context, data)
+  select s.id, s.sequence - json_array_length($3::json) + n.ord, 'files.changed', s.updated_at, $4::json, n.data
+  from s, json_array_elements($3::json) with ordinality as n(data, ord)
+), c as (
+  insert into counters as c (org_id, agent_id, shard, stored_bytes) select org_id, agent_id, $8, $5 + $7 from s
+  on conflict (org_id, agent_id, shard) do update set stored_bytes = c.stored_bytes + excluded.stored_bytes
+)
+select sequence, updated_at::timestamptz(3) as ts from s`,
+}
+
+const changesPerEvent = 1_000
+
+type Recorded = Pick<What, 'bytes' | 'count'> & { changes: PathChange[] }
+
+async function appendChanges(db: Db, target: FileTarget, { changes, bytes, count }: Recorded) {
+  if (changes.length === 0 && count === 0) return []
+  const { orgId, sessionId, by } = target
+  const context = JSON.stringify(by?.context ?? {})
+  const data: string[] = []
+  for (let at = 0; at < changes.length; at += changesPerEvent) {
+    const told: EventDataOf<'files.changed'> = {
+      changes: changes.slice(at, at + changesPerEvent),
+      ...(by && { tool_call_id: by.callId }),
+    }
+    data.push(JSON.stringify(told))
+  }
+  const logBytes = data.reduce((sum, { length }) => sum + length, 0)
+  const events = jsonList(data)
+  const values = [orgId, sessionId, events, context, bytes, count, logBytes, shardOf(sessionId)]
+  const [stored] = await db.run<{ sequence: number; ts: string }>(append, values)
+  const first = stored!.sequence - data.length + 1
+  return data.map((text, index): EventRow => {
+    const sequence = first + index
+    return { sequence, type: 'files.changed', ts: stored!.ts, context, data: text, tags: null }
+  })
+}
+
+function publishing(of: FilesOf, rows: EventRow[]): Changed<unknown>['publish'] {
+  return (bus) => {
+    const last = rows.at(-1)
+    if (last) bus.stored(of, last.sequence, () => rows.map((row) => wireEvent(of.sessionId, row)))
+  }
+}
+
+type Mounted = { path: string; content: string | Buffer; isReadonly: boolean }
+type KeptMount = { path: string; content: Content; isReadonly: boolean }
+
+/**
+ * Stores the bytes of a session's first files before there is the session: whoever holds counters waits for no bytes, and
+ * all take bytes in one order.
+ */
+export async function keepMounts(
+  db: Db,
+  orgId: string,
+  { mounts, limits }: { mounts: readonly Mounted[]; limits: FileLimits },
+): Promise<KeptMount[]> {
+  const all = mounts.map((mount) => {
+    const bytes = Buffer.from(mount.content)
+    return { ...mount, bytes, hash: hashOf(bytes) }
+  })
+  const kept = new Map<string, Content>()
+  for (const { bytes, hash } of all.toSorted((a, b) => (a.hash < b.hash ? -1 : 1))) {
+    if (!kept.has(hash)) kept.set(hash, await keepBytes(db, orgId, { bytes, limits }))
+  }
+  return all.map(({ path, isReadonly, hash }) => ({ path, isReadonly, content: kept.get(hash)! }))
+}
+
+/** Gives a session that is being created its first files. They are there from the start: no event tells of them. */
+export async function mountFiles(
+  db: Db,
+  { organization_id: orgId, id: sessionId }: Pick<Session, 'organization_id' | 'id'>,
+  mounts: readonly KeptMount[],
+  limits: FileLimits,
+): Promise<void> {
+  const target = { orgId, sessionId, limits }
+  const held = await lock(db, target)
+  const tree = newTree(held.now)
+  for (const { path, content, isReadonly } of mounts) {
+    createFile(tree, normalizePath(path), { content, isReadonly })
+  }
+  const what = differences(tree)
+  checkLimits(held, what, limits)
+  await store(db, target, what)
+  await appendChanges(db, target, { ...what, changes: [] })
+}
+
+const keep: Statement = {
+  name: 'keep-blob',
+  text: `
+insert into blobs (org_id, hash, bytes)
+select $1, $2, $3 where not exists (
+  select from blobs where org_id = $1 and hash = $2 and created_at > now() - interval '30 minutes'
+)
+on conflict (org_id, hash) do update set created_at = clock_timestamp()`,
+}
+
+const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+
+/**
+ * Stores bytes, unless the organization has them already; they stay while a file has them, and for half an hour at least.
+ * Bytes that many bring at once, as those of a mount, are written by the first: the others need not wait for each other.
+ * Contract: throws 413 `file_too_large`.
+ */
+export async function keepBytes(
+  db: Db,
+  orgId: string,
+  { bytes, limits }: { bytes: Buffer; limits: FileLimits },
+): Promise<Content> {
+  if (bytes.length > limits.fileBytesMax) {
+    throw new ApiError('file_too_large', String(limits.fileBytesMax))
+  }
+  const hash = hashOf(bytes)
+  await db.run(keep, [orgId, hash, bytes])
+  return { hash, size_bytes: bytes.length }
+}
+
+/** A page of all that there is: however much that may be, no statement takes long. */
+const sweep: Statement = {
+  name: 'sweep-blobs',
+  text: `
+with page as (
+  select org_id, hash from blobs where (org_id, hash) > ($1, $2) order by org_id, hash limit $3
+), d as (
+  delete from blobs where (org_id, hash) in (
+    select b.org_id, b.hash from page join blobs b using (org_id, hash)
+    where b.created_at < now() - interval '1 hour'
+      and not exists (select from files f where f.org_id = b.org_id and f.hash = b.hash)
+    for update of b skip locked
+  )
+)
+select org_id, hash from page order by org_id desc, hash desc limit 1`,
+}
+
+const sweptAtOnce = 5_000
+
+/** Drops bytes that no file has any more. */
+export async function sweepBlobs(db: Db): Promise<void> {
+  let last: { org_id: string; hash: string } | undefined = { org_id: '', hash: '' }
+  while (last) {
+    const values: unknown[] = [last.org_id, last.hash, sweptAtOnce]
+    last = (await db.run<{ org_id: string; hash: string }>(sweep, values))[0]
+  }
+}

@@ -1,0 +1,184 @@
+import type { PathChange } from '@outlast/contract'
+import { ApiError } from '../../errors.ts'
+import { newUuid } from '../../ids.ts'
+import { ancestorsOf, checkPath, prefixOf } from './paths.ts'
+
+/** A row of `files`, without whose it is. */
+export type Entry = {
+  id: string
+  path: string
+  is_directory: boolean
+  is_readonly: boolean
+  hash: string | null
+  size_bytes: number
+  created_at: string
+  updated_at: string
+}
+
+/** What is in a file: the hash of its bytes. */
+export type Content = { hash: string; size_bytes: number }
+export const noContent = { hash: null, size_bytes: 0 }
+
+/**
+ * Those files of a session that a change is about, while nobody else changes them, and what becomes of them.
+ * Contract: before a path is changed, the tree must know what stands there, above it and (where a directory is removed or
+ * moved) below. Functions throw ApiErrors that name the path; after one nothing of the tree may be stored.
+ */
+export type FileTree = {
+  now: string
+  entries: Map<string, Entry>
+  /** What was there when the change began. */
+  before: Map<string, Entry>
+  changes: PathChange[]
+}
+
+export function newTree(now: string): FileTree {
+  return { now, entries: new Map(), before: new Map(), changes: [] }
+}
+
+/** Tells the tree what stands in the table. What it knows already stays as it is. */
+export function addEntries(tree: FileTree, rows: readonly Entry[]): void {
+  for (const row of rows) {
+    if (tree.before.has(row.path)) continue
+    tree.before.set(row.path, row)
+    tree.entries.set(row.path, row)
+  }
+}
+
+const entriesBelow = ({ entries }: FileTree, path: string) =>
+  [...entries.values()].filter((entry) => entry.path.startsWith(prefixOf(path)))
+
+/** A new file. Contract: throws 409 when something is there. */
+export function createFile(
+  tree: FileTree,
+  path: string,
+  { content, isReadonly = false }: { content: Content | undefined; isReadonly?: boolean },
+): Entry {
+  if (path === '/') throw new ApiError('root_path', 'create at root path, specify a path')
+  if (tree.entries.has(path)) throw new ApiError('file_exists', path)
+  addParents(tree, path)
+  return put(tree, 'created', { ...newEntry(tree, path), ...content, is_readonly: isReadonly })
+}
+
+/** A directory, new or not. Contract: throws 400 when a file is there. */
+export function createDirectory(tree: FileTree, path: string, isReadonly = false): Entry {
+  if (path === '/') throw new ApiError('root_path', 'create at root path, specify a path')
+  const found = tree.entries.get(path)
+  if (found && !found.is_directory) throw new ApiError('path_is_file', path)
+  if (found) return found
+  addParents(tree, path)
+  const made = { ...newEntry(tree, path), is_directory: true, is_readonly: isReadonly }
+  return put(tree, 'created', made)
+}
+
+/** A file with other content, or another flag. Contract: throws 404 when there is none. */
+export function updateFile(
+  tree: FileTree,
+  path: string,
+  { content, isReadonly }: { content?: Content | undefined; isReadonly?: boolean | undefined },
+): Entry {
+  const found = tree.entries.get(path)
+  if (!found && path !== '/') throw new ApiError('file_not_found', path)
+  if (!found || found.is_directory) throw new ApiError('path_is_directory', path)
+  if (content) checkWritable(found)
+  const { now: updated_at } = tree
+  const is_readonly = isReadonly ?? found.is_readonly
+  return put(tree, 'updated', { ...found, ...content, is_readonly, updated_at })
+}
+
+/** What tools do: creates a file or replaces its content. The same content again is no change. */
+export function writeFile(tree: FileTree, path: string, content: Content): Entry {
+  const found = tree.entries.get(path)
+  if (path === '/') throw new ApiError('path_is_directory', path)
+  if (!found) return createFile(tree, path, { content })
+  if (found.hash === content.hash && !found.is_readonly) return found
+  return updateFile(tree, path, { content })
+}
+
+/** False when nothing was there. Contract: throws 400 when something is in the way. */
+export function removePath(tree: FileTree, path: string, recursive: boolean): boolean {
+  if (path === '/') throw new ApiError('root_path', 'delete root directory')
+  const found = tree.entries.get(path)
+  if (!found) return false
+  const below = found.is_directory ? entriesBelow(tree, path) : []
+  if (below.length > 0 && !recursive) throw new ApiError('directory_not_empty')
+  for (const entry of [found, ...below]) checkWritable(entry)
+  for (const entry of [found, ...below]) tree.entries.delete(entry.path)
+  tree.changes.push({ change: 'deleted', path, is_directory: found.is_directory })
+  return true
+}
+
+/** Moves a file, or a directory with all that is in it. */
+export function movePath(tree: FileTree, from: string, to: string): Entry {
+  const found = tree.entries.get(from)
+  if (from === '/') throw new ApiError('root_path', 'move root directory')
+  if (!found) throw new ApiError('source_not_found', from)
+  if (to === '/' || tree.entries.has(to)) throw new ApiError('destination_exists', to)
+  if (to.startsWith(prefixOf(from))) throw new ApiError('path_in_itself', from)
+  const below = found.is_directory ? entriesBelow(tree, from) : []
+  for (const entry of [found, ...below]) checkWritable(entry)
+  addParents(tree, to)
+  const { now: updated_at } = tree
+  for (const entry of [found, ...below]) {
+    tree.entries.delete(entry.path)
+    const path = to + entry.path.slice(from.length)
+    checkPath(path)
+    tree.entries.set(path, { ...entry, path, updated_at })
+  }
+  const { is_directory, size_bytes } = found
+  tree.changes.push({ change: 'moved', path: to, is_directory, size_bytes, from_path: from })
+  return tree.entries.get(to)!
+}
+
+/** Copies a file, with its flag. */
+export function copyFile(tree: FileTree, from: string, to: string): Entry {
+  const found = tree.entries.get(from)
+  if (!found && from !== '/') throw new ApiError('source_not_found', from)
+  if (!found || found.is_directory) throw new ApiError('directory_not_copied', from)
+  if (to === '/' || tree.entries.has(to)) throw new ApiError('destination_exists', to)
+  addParents(tree, to)
+  const { hash, size_bytes, is_readonly } = found
+  return put(tree, 'created', { ...newEntry(tree, to), hash, size_bytes, is_readonly })
+}
+
+function newEntry({ now }: FileTree, path: string): Entry {
+  const times = { created_at: now, updated_at: now }
+  return { id: newUuid(), path, is_directory: false, is_readonly: false, ...noContent, ...times }
+}
+
+function put(tree: FileTree, change: 'created' | 'updated', entry: Entry): Entry {
+  const { path, is_directory, size_bytes } = entry
+  tree.entries.set(path, entry)
+  tree.changes.push({ change, path, is_directory, size_bytes })
+  return entry
+}
+
+function addParents(tree: FileTree, path: string): void {
+  for (const above of ancestorsOf(path)) {
+    const found = tree.entries.get(above)
+    if (found && !found.is_directory) throw new ApiError('path_is_file', above)
+    if (!found) tree.entries.set(above, { ...newEntry(tree, above), is_directory: true })
+  }
+}
+
+/** The flag is about what is in a file: that of a directory, which nobody could take away again, protects nothing. */
+function checkWritable({ path, is_directory, is_readonly }: Entry): void {
+  if (is_readonly && !is_directory) throw new ApiError('file_readonly', path)
+}
+
+/** What the table has to learn of a tree. Contract: pure. */
+export function differences({ entries, before }: FileTree) {
+  const written = [...entries.values()].filter((entry) => before.get(entry.path) !== entry)
+  const removed = [...before.keys()].filter((path) => !entries.has(path))
+  const sum = (all: Iterable<Entry>) => {
+    let bytes = 0
+    for (const { size_bytes } of all) bytes += size_bytes
+    return bytes
+  }
+  return {
+    written,
+    removed,
+    bytes: sum(entries.values()) - sum(before.values()),
+    count: entries.size - before.size,
+  }
+}

@@ -1,0 +1,134 @@
+import { Worker } from 'node:worker_threads'
+import type { GrepResult } from '@outlast/contract'
+import { ApiError } from '../../errors.ts'
+import type { FilesOf } from './files.ts'
+
+export type GrepRequest = FilesOf & { pattern: string; pathPattern?: string | null | undefined }
+
+/**
+ * Finds the lines of text files of a session that a pattern of RE2 matches, files in the order of their paths.
+ * Contract: throws 400 `invalid_regex`, 408 `grep_timeout`, 503 `grep_busy` and `database_unavailable`. Of a session that does not exist there is
+ * nothing to find.
+ */
+export type Grep = (request: GrepRequest) => Promise<{ results: GrepResult[]; truncated: boolean }>
+
+/** What a thread is asked; `until` in ms since 1970. */
+export type GrepQuestion = GrepRequest & { until: number }
+export type GrepAnswer =
+  | { results: GrepResult[]; truncated: boolean }
+  | { invalid: string }
+  | { late: true }
+  /** The database cannot be reached. */
+  | { away: true }
+  | { error: string }
+
+const timeoutMs = 10_000
+/** A thread that does not even say that it is late is stuck. */
+const stuckMs = 2_000
+const idleMs = 60_000
+const heapMb = 512
+
+/** A search may keep its thread busy to the last: one session has one, and an organization leaves one to others. */
+const threadsMax = 3
+const threadsOfOneMax = 2
+const waitingMax = 500
+const waitingOfOneMax = 100
+const waitMs = 10_000
+
+type Search = { request: GrepRequest; settle: (answer: GrepAnswer) => void }
+type Thread = { worker: Worker; search: Search | undefined; timer: NodeJS.Timeout | undefined }
+
+/** Searches in threads that are started when somebody searches, and ended a minute after. */
+export function startGrep(url: string): { grep: Grep; stop: () => Promise<void> } {
+  const threads = new Set<Thread>()
+  const waiting = new Set<Search>()
+
+  function start(): Thread {
+    const worker = new Worker(new URL('./grep-worker.ts', import.meta.url), {
+      workerData: { url },
+      resourceLimits: { maxOldGenerationSizeMb: heapMb },
+    })
+    const thread: Thread = { worker, search: undefined, timer: undefined }
+    worker.unref()
+    worker.on('message', (answer: GrepAnswer) => settle(thread, answer))
+    worker.on('error', () => drop(thread))
+    worker.on('exit', () => drop(thread))
+    threads.add(thread)
+    return thread
+  }
+
+  function settle(thread: Thread, answer: GrepAnswer) {
+    const { search } = thread
+    thread.search = undefined
+    if (threads.has(thread)) endIn(thread, idleMs)
+    search?.settle(answer)
+    passOn()
+  }
+
+  /** Whom the thread still owes an answer is told that there is none. */
+  function drop(thread: Thread) {
+    clearTimeout(thread.timer)
+    if (threads.delete(thread)) settle(thread, { late: true })
+  }
+
+  function endIn(thread: Thread, ms: number) {
+    clearTimeout(thread.timer)
+    thread.timer = setTimeout(() => {
+      drop(thread)
+      void thread.worker.terminate()
+    }, ms).unref()
+  }
+
+  function mayBegin({ orgId, sessionId }: GrepRequest): boolean {
+    const underWay = [...threads].flatMap(({ search }) => search?.request ?? [])
+    const ofOne = underWay.filter((other) => other.orgId === orgId)
+    return ofOne.length < threadsOfOneMax && !ofOne.some((other) => other.sessionId === sessionId)
+  }
+
+  /** Gives what waits to threads that have nothing to do. */
+  function passOn() {
+    for (const search of waiting) {
+      if (!mayBegin(search.request)) continue
+      const free = [...threads].find((thread) => !thread.search)
+      const thread = free ?? (threads.size < threadsMax ? start() : undefined)
+      if (!thread) return
+      waiting.delete(search)
+      thread.search = search
+      endIn(thread, timeoutMs + stuckMs)
+      thread.worker.postMessage({ ...search.request, until: Date.now() + timeoutMs })
+    }
+  }
+
+  /** Contract: throws 503 `grep_busy` when there is no thread for it in time. */
+  async function ask(request: GrepRequest): Promise<GrepAnswer> {
+    const ofOne = [...waiting].filter((search) => search.request.orgId === request.orgId)
+    if (waiting.size >= waitingMax || ofOne.length >= waitingOfOneMax) {
+      throw new ApiError('grep_busy')
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<GrepAnswer>()
+    const search = { request, settle: resolve }
+    const giveUp = setTimeout(() => {
+      if (waiting.delete(search)) reject(new ApiError('grep_busy'))
+    }, waitMs).unref()
+    waiting.add(search)
+    passOn()
+    return promise.finally(() => clearTimeout(giveUp))
+  }
+
+  return {
+    async grep(request) {
+      const answer = await ask(request)
+      if ('invalid' in answer) throw new ApiError('invalid_regex', answer.invalid)
+      if ('late' in answer) throw new ApiError('grep_timeout', String(timeoutMs / 1000))
+      if ('away' in answer) throw new ApiError('database_unavailable')
+      if ('error' in answer) throw new Error(answer.error)
+      return answer
+    },
+    async stop() {
+      const ended = [...threads]
+      threads.clear()
+      for (const { timer } of ended) clearTimeout(timer)
+      await Promise.all(ended.map(({ worker }) => worker.terminate()))
+    },
+  }
+}

@@ -1,0 +1,136 @@
+import type { FileInfo } from '@outlast/contract'
+import { ApiError } from '../../errors.ts'
+import type { Bus } from '../bus/bus.ts'
+import type { Database, Db } from '../database.ts'
+import { changeFiles, type FileTarget, keepBytes, type Work } from './file-changes.ts'
+import { type Content, createDirectory, removePath, writeFile } from './file-tree.ts'
+import { asInfo, checkDirectory, findEntry, listEntries, readBlob, rootInfo } from './files.ts'
+import type { Grep } from './grep.ts'
+import { normalizePath, writablePath } from './paths.ts'
+
+/** One change among several that happen at once. */
+export type FileChange =
+  | { kind: 'write'; path: string; bytes: Buffer }
+  | { kind: 'directory'; path: string }
+  | { kind: 'remove'; path: string }
+
+export type FileContent = { file: FileInfo; bytes: Buffer }
+
+/**
+ * The files of one session. Paths are absolute; parents are made where they are missing.
+ * Contract: throws ApiErrors that name the path, such as `file_not_found`, `file_readonly`, `file_too_large`; a change is
+ * stored whole, with its event, or not at all.
+ */
+export type SessionFiles = {
+  /** Direct children, directories first; with `recursive` everything below, in the order of paths. */
+  list: (path: string, options?: { recursive?: boolean }) => Promise<FileInfo[]>
+  /** Undefined when nothing is there. */
+  find: (path: string) => Promise<FileInfo | undefined>
+  read: (path: string) => Promise<FileContent>
+  /** Creates a file or replaces what is in it. */
+  write: (path: string, content: string | Buffer) => Promise<FileInfo>
+  /**
+   * Replaces what is in a file by what `change` makes of it, while nobody else changes files of this session. `change`
+   * gets undefined where there is no file yet; when it returns undefined, or throws, nothing changes.
+   */
+  edit: (
+    path: string,
+    change: (bytes: Buffer | undefined) => string | Buffer | undefined,
+  ) => Promise<void>
+  /** False when nothing was there. */
+  remove: (path: string, options?: { recursive?: boolean }) => Promise<boolean>
+  /** Makes all changes, or none of them. A directory is removed with all that is in it. */
+  apply: (changes: readonly FileChange[]) => Promise<void>
+  grep: (pattern: string, pathPattern?: string) => ReturnType<Grep>
+}
+
+export type FilesOptions = FileTarget & {
+  db: Database
+  bus: Bus
+  grep: Grep
+  /** Contract: throws when the organization may keep no more. */
+  checkRoom: (bytes: number) => Promise<void> | undefined
+}
+
+/** The files of a session as a tool call gets them. */
+export function openFiles({ db, bus, grep, checkRoom, ...target }: FilesOptions): SessionFiles {
+  const { orgId, sessionId, limits } = target
+  async function keep(content: string | Buffer, on: Db = db) {
+    const bytes = Buffer.from(content)
+    await checkRoom(bytes.length)
+    return keepBytes(on, orgId, { bytes, limits })
+  }
+  const change = async <T>(work: Work<T>): Promise<T> => {
+    const { result, publish } = await changeFiles(db, target, work)
+    publish(bus)
+    return result
+  }
+
+  return {
+    async list(text, { recursive = false } = {}) {
+      const directory = normalizePath(text)
+      await checkDirectory(db, target, directory)
+      const found: FileInfo[] = []
+      for await (const rows of listEntries(db, sessionId, { directory, recursive })) {
+        for (const row of rows) found.push(asInfo(sessionId, row))
+      }
+      return found
+    },
+    async find(text) {
+      const path = normalizePath(text)
+      const found = await findEntry(db, target, path)
+      if (path === '/') return rootInfo(sessionId)
+      return found && asInfo(sessionId, found)
+    },
+    async read(text) {
+      const path = normalizePath(text)
+      const found = await findEntry(db, target, path)
+      if (found?.is_directory || path === '/') throw new ApiError('not_a_file', path)
+      const bytes = found && (await readBlob(db, orgId, found.hash))
+      if (!bytes) throw new ApiError('file_not_found', path)
+      return { file: asInfo(sessionId, found), bytes }
+    },
+    async write(text, content) {
+      const path = writablePath(text)
+      const kept = await keep(content)
+      const written = await change(async ({ tree, load }) => {
+        await load([path])
+        return writeFile(tree, path, kept)
+      })
+      return asInfo(sessionId, written)
+    },
+    async edit(text, decide) {
+      const path = writablePath(text)
+      await change(async ({ tree, load }, db) => {
+        await load([path])
+        const found = tree.entries.get(path)
+        if (found?.is_directory) throw new ApiError('path_is_directory', path)
+        const content = decide(found && (await readBlob(db, orgId, found.hash)))
+        if (content !== undefined) writeFile(tree, path, await keep(content, db))
+      })
+    },
+    remove(text, { recursive = false } = {}) {
+      const path = normalizePath(text)
+      return change(async ({ tree, load, loadBelow }) => {
+        await load([path])
+        await loadBelow(path)
+        return removePath(tree, path, recursive)
+      })
+    },
+    async apply(changes) {
+      const all = changes.map((one) => ({ ...one, path: writablePath(one.path) }))
+      const kept = new Map<string, Content>()
+      for (const one of all) if (one.kind === 'write') kept.set(one.path, await keep(one.bytes))
+      await change(async ({ tree, load, loadBelow }) => {
+        await load(all.map(({ path }) => path))
+        for (const { kind, path } of all) if (kind === 'remove') await loadBelow(path)
+        for (const { kind, path } of all) {
+          if (kind === 'write') writeFile(tree, path, kept.get(path)!)
+          if (kind === 'directory') createDirectory(tree, path)
+          if (kind === 'remove') removePath(tree, path, true)
+        }
+      })
+    },
+    grep: (pattern, pathPattern) => grep({ ...target, pattern, pathPattern }),
+  }
+}

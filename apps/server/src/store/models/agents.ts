@@ -1,0 +1,267 @@
+import { type Agent, type AgentChange, harnessId, type NewAgent } from '@outlast/contract'
+import { type SqlBool, sql } from 'kysely'
+import { ApiError } from '../../errors.ts'
+import { newId } from '../../ids.ts'
+import { batchesOf, type Span } from '../batches.ts'
+import type { Db, Statement } from '../database.ts'
+import { type UsageRow, usageOf } from '../usage.ts'
+
+const columns = [
+  'id',
+  'name',
+  'description',
+  'system_prompt',
+  'default_model_id',
+  'tags',
+  'capabilities',
+  'tools',
+  'retention_days',
+  'status',
+  'created_at',
+  'updated_at',
+] as const
+
+/** What all sessions of an agent used, summed over its counters. */
+const usage = `(
+  select json_build_object(
+    'input_tokens', coalesce(sum(c.input_tokens), 0),
+    'output_tokens', coalesce(sum(c.output_tokens), 0),
+    'cache_read_tokens', nullif(sum(c.cache_read_tokens), 0),
+    'cache_creation_tokens', nullif(sum(c.cache_creation_tokens), 0),
+    'cost_nanos', sum(c.cost_nanos)
+  ) from counters c where c.org_id = agents.org_id and c.agent_id = agents.id
+)`
+const selected = `${columns.join(', ')}, ${usage} as usage`
+
+type Optional = 'description' | 'default_model_id' | 'retention_days'
+type AgentRow = Omit<Agent, 'harness_id' | Optional | 'usage'> & {
+  description: string | null
+  default_model_id: string | null
+  retention_days: number | null
+  usage: UsageRow
+}
+
+function present(row: AgentRow): Agent {
+  const { id, name, description, system_prompt, default_model_id } = row
+  const { tags, capabilities, tools = [], retention_days, status, created_at, updated_at } = row
+  const used = usageOf(row.usage)
+  return {
+    id,
+    harness_id: harnessId,
+    name,
+    ...(description !== null && { description }),
+    system_prompt,
+    ...(default_model_id !== null && { default_model_id }),
+    tags,
+    capabilities,
+    ...(tools.length > 0 && { tools }),
+    ...(retention_days !== null && { retention_days }),
+    status,
+    ...(used && { usage: used }),
+    created_at,
+    updated_at,
+  }
+}
+
+const byId: Statement = {
+  name: 'agent-by-id',
+  text: `select ${selected} from agents where org_id = $1 and id = $2`,
+}
+
+/** An agent, archived or not. */
+export async function findAgent(db: Db, orgId: string, id: string): Promise<Agent | undefined> {
+  const [row] = await db.run<AgentRow>(byId, [orgId, id])
+  return row && present(row)
+}
+
+/** An agent, archived or not. Contract: throws 404 `not_found`. */
+export async function getAgent(db: Db, orgId: string, id: string): Promise<Agent> {
+  const found = await findAgent(db, orgId, id)
+  if (!found) throw new ApiError('not_found', 'Agent')
+  return found
+}
+
+/** Also within a millisecond no two changes have the same time. */
+const nextVersion = `greatest(clock_timestamp(), agents.updated_at + interval '1 ms')`
+
+/** When an agent was changed last. It stays so until the transaction ends. */
+export async function lockAgent(
+  db: Db,
+  orgId: string,
+  id: string,
+): Promise<Pick<Agent, 'updated_at'> | undefined> {
+  return db.kysely
+    .selectFrom('agents')
+    .select('updated_at')
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst()
+}
+
+const save: Statement = {
+  name: 'save-agent',
+  text: `
+insert into agents (org_id, id, name, description, system_prompt, default_model_id, tags, capabilities, tools, retention_days)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+on conflict (org_id, id) do update set
+  name = excluded.name,
+  description = excluded.description,
+  system_prompt = excluded.system_prompt,
+  default_model_id = excluded.default_model_id,
+  tags = excluded.tags,
+  capabilities = excluded.capabilities,
+  tools = excluded.tools,
+  retention_days = case when $11::boolean then excluded.retention_days else agents.retention_days end,
+  status = 'active',
+  updated_at = ${nextVersion}
+returning ${selected}, xmax = 0 as created`,
+}
+
+/** An agent under an id that the client may have chosen, and whether it is new. */
+export type Saved = { agent: Agent; created: boolean }
+
+/**
+ * Creates an agent, or replaces all of one that exists, archived or not. What is absent becomes empty, except `retention_days`:
+ * clients that do not send it must not change what is deleted.
+ */
+export async function saveAgent(
+  db: Db,
+  orgId: string,
+  agent: NewAgent & { id: string },
+): Promise<Saved> {
+  const [row] = await db.run<AgentRow & { created: boolean }>(save, [
+    orgId,
+    agent.id,
+    agent.name,
+    agent.description ?? null,
+    agent.system_prompt,
+    agent.default_model_id ?? null,
+    agent.tags ?? [],
+    JSON.stringify(agent.capabilities ?? []),
+    JSON.stringify(agent.tools ?? []),
+    agent.retention_days ?? null,
+    agent.retention_days !== undefined,
+  ])
+  return { agent: present(row!), created: row!.created }
+}
+
+/** An agent under a new id. */
+export async function createAgent(db: Db, orgId: string, agent: NewAgent): Promise<Agent> {
+  const saved = await saveAgent(db, orgId, { ...agent, id: newId('agent') })
+  return saved.agent
+}
+
+/** Contract: absent and null leave a field as it is, except a null `retention_days`, which inherits again; throws 404. */
+export async function updateAgent(
+  db: Db,
+  { orgId, id }: { orgId: string; id: string },
+  { capabilities, tools, retention_days, ...change }: AgentChange,
+): Promise<Agent> {
+  const given = Object.entries(change).filter(([, value]) => value != null)
+  const row = await db.kysely
+    .updateTable('agents')
+    .set({
+      ...Object.fromEntries(given),
+      ...(capabilities != null && { capabilities: JSON.stringify(capabilities) }),
+      ...(tools != null && { tools: JSON.stringify(tools) }),
+      ...(retention_days !== undefined && { retention_days }),
+      updated_at: sql.raw(nextVersion),
+    })
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .returning(columns)
+    .returning(sql.raw<UsageRow>(usage).as('usage'))
+    .executeTakeFirst()
+  if (!row) throw new ApiError('not_found', 'Agent')
+  return present(row as unknown as AgentRow)
+}
+
+/** Takes an agent out of the list; its sessions go on. Contract: throws 404 when it is not active. */
+export async function archiveAgent(db: Db, orgId: string, id: string): Promise<void> {
+  const row = await db.kysely
+    .updateTable('agents')
+    .set({ status: 'archived', updated_at: sql`clock_timestamp()` })
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .where('status', '=', 'active')
+    .returning('id')
+    .executeTakeFirst()
+  if (!row) throw new ApiError('not_found', 'Agent')
+}
+
+const remove: Statement = {
+  name: 'delete-agent',
+  text: `
+with d as (
+  delete from agents a where org_id = $1 and id = $2 and status = 'archived'
+    and not exists (select from sessions s where s.org_id = a.org_id and s.agent_id = a.id)
+  returning org_id, id
+), c as (
+  delete from counters c using d where c.org_id = d.org_id and c.agent_id = d.id
+)
+select from d`,
+}
+
+/**
+ * Deletes an archived agent for good, with its sums. Sessions that are being created with it come first.
+ * Contract: `db` is a transaction; throws 404, and 409 `agent_in_use`.
+ */
+export async function deleteAgent(db: Db, orgId: string, id: string): Promise<void> {
+  await lockAgent(db, orgId, id)
+  if ((await db.run(remove, [orgId, id])).length > 0) return
+  await getAgent(db, orgId, id)
+  throw new ApiError('agent_in_use', id)
+}
+
+/** Prompts may be a megabyte each. */
+const batchSize = 50
+
+/** The active agents, or all, in batches, newest first. */
+export async function* listAgents(
+  db: Db,
+  orgId: string,
+  { all, ...span }: Span & { all: boolean },
+): AsyncGenerator<Agent[]> {
+  const batches = batchesOf<AgentRow>(span, batchSize, async ({ after, offset, limit }) => {
+    const rows = await db.kysely
+      .selectFrom('agents')
+      .select(columns)
+      .select(sql.raw<UsageRow>(usage).as('usage'))
+      .where('org_id', '=', orgId)
+      .$if(!all, (q) => q.where('status', '=', 'active'))
+      .$if(after !== undefined, (q) =>
+        q.where(sql<SqlBool>`(created_at, id) < (${after?.created_at}, ${after?.id})`),
+      )
+      .orderBy('created_at', 'desc')
+      .orderBy('id', 'desc')
+      .offset(offset)
+      .limit(limit)
+      .execute()
+    return rows as unknown as AgentRow[]
+  })
+  for await (const rows of batches) yield rows.map(present)
+}
+
+const counted: Statement = {
+  name: 'count-agents',
+  text: `select count(*) as total from agents where org_id = $1 and (status = 'active' or $2)`,
+}
+
+export async function countAgents(db: Db, orgId: string, all: boolean): Promise<number> {
+  const [row] = await db.run<{ total: number }>(counted, [orgId, all])
+  return row!.total
+}
+
+const agentOf: Statement = {
+  name: 'agent-of-session',
+  text: `
+select a.id as "agentId", a.name as "agentName" from sessions s
+join agents a on a.org_id = s.org_id and a.id = s.agent_id
+where s.org_id = $1 and s.id = $2`,
+}
+
+export async function findAgentOf(db: Db, orgId: string, sessionId: string) {
+  const [found] = await db.run<{ agentId: string; agentName: string }>(agentOf, [orgId, sessionId])
+  return found
+}

@@ -1,0 +1,182 @@
+import type { ModelSync, ProviderType } from '@outlast/contract'
+import { sql } from 'kysely'
+import { ApiError } from '../../errors.ts'
+import { newId } from '../../ids.ts'
+import { atomically, type Db, type Statement } from '../database.ts'
+import { defaultOrganization } from './seeds.ts'
+
+/** Where a provider is, its key sealed. */
+export type ProviderPlace = {
+  org_id: string
+  id: string
+  provider_type: ProviderType
+  base_url: string | null
+  api_key: string | null
+}
+
+/** Contract: throws 404 `not_found`. */
+export async function getProviderPlace(
+  { kysely }: Db,
+  orgId: string,
+  id: string,
+): Promise<ProviderPlace> {
+  const row = await kysely
+    .selectFrom('providers')
+    .select(['org_id', 'id', 'provider_type', 'base_url', 'api_key'])
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  if (!row) throw new ApiError('not_found', 'Provider')
+  return row as ProviderPlace
+}
+
+/** Models of one provider, however many its vendor makes up over time. */
+export const modelsMax = 10_000
+const batchSize = 500
+
+type Listed = { model_id: string; display_name: string }
+
+/**
+ * Stores what a vendor listed: new models are added, known ones were seen, those that it no longer lists are stale.
+ * Contract: deletes nothing and leaves what people have set; throws 404. A list that was not read to its end makes none stale.
+ */
+export async function saveDiscovered(
+  within: Db,
+  { orgId, providerId }: { orgId: string; providerId: string },
+  list: { models: Listed[]; truncated: boolean },
+): Promise<ModelSync> {
+  return atomically(within, async (db) => {
+    const of = { orgId, providerId, now: await markSynced(db, orgId, providerId) }
+    const known = await knownNames(db, of)
+    const added = list.models
+      .filter(({ model_id }) => !known.has(model_id))
+      .slice(0, Math.max(0, modelsMax - known.size))
+    const seen = list.models.map(({ model_id }) => model_id).filter((name) => known.has(name))
+    for (const batch of batches(seen)) await touch(db, of, batch)
+    for (const batch of batches(added)) await add(db, of, batch)
+    const truncated = list.truncated || added.length + seen.length < list.models.length
+    if (!truncated) await markStale(db, of)
+    return {
+      discovered: added.length,
+      total: list.models.length,
+      stale: await countStale(db, of),
+      truncated,
+      last_synced_at: of.now,
+    }
+  })
+}
+
+type Syncing = { orgId: string; providerId: string; now: string }
+
+/** Also lets one synchronization of a provider in at a time. */
+async function markSynced({ kysely }: Db, orgId: string, id: string): Promise<string> {
+  const row = await kysely
+    .updateTable('providers')
+    .set({ last_synced_at: sql`clock_timestamp()` })
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .returning('last_synced_at')
+    .executeTakeFirst()
+  if (!row) throw new ApiError('not_found', 'Provider')
+  return row.last_synced_at!
+}
+
+async function knownNames({ kysely }: Db, { orgId, providerId }: Syncing): Promise<Set<string>> {
+  const rows = await kysely
+    .selectFrom('models')
+    .select('model_id')
+    .where('org_id', '=', orgId)
+    .where('provider_id', '=', providerId)
+    .execute()
+  return new Set(rows.map(({ model_id }) => model_id))
+}
+
+function* batches<T>(items: T[]): Generator<T[]> {
+  for (let at = 0; at < items.length; at += batchSize) yield items.slice(at, at + batchSize)
+}
+
+const touchStatement: Statement = {
+  name: 'touch-discovered',
+  text: `
+update models set last_seen_at = $3, is_stale = false
+where org_id = $1 and provider_id = $2 and model_id = any($4::text[]) and source = 'discovered'`,
+}
+
+const touch = (db: Db, { orgId, providerId, now }: Syncing, names: string[]) =>
+  db.run(touchStatement, [orgId, providerId, now, names])
+
+const addStatement: Statement = {
+  name: 'add-discovered',
+  text: `
+insert into models (org_id, id, provider_id, model_id, display_name, source, last_seen_at)
+select $1, t.id, $2, t.model_id, t.display_name, 'discovered', $3::timestamptz
+from unnest($4::text[], $5::text[], $6::text[]) as t (id, model_id, display_name)
+on conflict (org_id, provider_id, model_id) do nothing`,
+}
+
+const add = (db: Db, { orgId, providerId, now }: Syncing, models: Listed[]) =>
+  db.run(addStatement, [
+    orgId,
+    providerId,
+    now,
+    models.map(() => newId('model')),
+    models.map(({ model_id }) => model_id),
+    models.map(({ display_name }) => display_name),
+  ])
+
+async function markStale({ kysely }: Db, { orgId, providerId, now }: Syncing) {
+  await kysely
+    .updateTable('models')
+    .set({ is_stale: true })
+    .where('org_id', '=', orgId)
+    .where('provider_id', '=', providerId)
+    .where('source', '=', 'discovered')
+    .where('last_seen_at', '<', now)
+    .where('is_stale', '=', false)
+    .execute()
+}
+
+async function countStale({ kysely }: Db, { orgId, providerId }: Syncing): Promise<number> {
+  const { stale } = await kysely
+    .selectFrom('models')
+    .select(sql<number>`count(*)`.as('stale'))
+    .where('org_id', '=', orgId)
+    .where('provider_id', '=', providerId)
+    .where('is_stale', '=', true)
+    .executeTakeFirstOrThrow()
+  return stale
+}
+
+export type Due = {
+  intervalHours: number
+  /** Types that have a list at all, and those of which the environment has a key. */
+  listed: readonly ProviderType[]
+  keyed: readonly ProviderType[]
+  limit: number
+}
+
+/** Whoever looks every hour must not come a moment too early, a day later. */
+const slack = "interval '5 minutes'"
+
+const claim: Statement = {
+  name: 'claim-due-providers',
+  text: `
+update providers set sync_tried_at = clock_timestamp() where (org_id, id) in (
+  select org_id, id from providers
+  where status = 'active' and provider_type = any($2::text[])
+    and (base_url is not null or api_key is not null
+      or (org_id = $3 and provider_type = any($4::text[])))
+    and coalesce(last_synced_at, '-infinity') < clock_timestamp() - $1::int * interval '1 hour' + ${slack}
+    and coalesce(sync_tried_at, '-infinity') < clock_timestamp() - interval '1 hour' + ${slack}
+  order by coalesce(sync_tried_at, '-infinity') limit $5
+  for update skip locked
+) returning org_id, id, provider_type, base_url, api_key`,
+}
+
+/** Active providers that are due, and were not tried in the last hour. Contract: each goes to one caller. */
+export function claimDueProviders(
+  db: Db,
+  { intervalHours, listed, keyed, limit }: Due,
+): Promise<ProviderPlace[]> {
+  return db.run(claim, [intervalHours, listed, defaultOrganization, keyed, limit])
+}

@@ -1,0 +1,320 @@
+import type { McpServer } from '@outlast/contract'
+import { type SqlBool, sql } from 'kysely'
+import { ApiError } from '../../errors.ts'
+import { mask } from '../../secrets.ts'
+import { batchesOf, type Span } from '../batches.ts'
+import type { Db, Statement } from '../database.ts'
+import { isDuplicate } from '../database-errors.ts'
+import { changedTools, listHashOf, type Reviewed, type ToolList } from './mcp-tools.ts'
+
+const columns = [
+  'id',
+  'name',
+  'description',
+  'url',
+  'header_names',
+  'status',
+  'tool_count',
+  'tools_listed_at',
+  'tools_error',
+  'tool_hashes',
+  'reviewed_hashes',
+  'tools_reviewed_at',
+  'created_at',
+  'updated_at',
+] as const
+
+const keySet = sql<boolean>`api_key is not null`.as('api_key_set')
+
+type Shown = Pick<
+  McpServer,
+  'id' | 'name' | 'url' | 'api_key_set' | 'status' | 'created_at' | 'updated_at'
+> &
+  Reviewed & {
+    description: string | null
+    header_names: string[]
+    tool_count: number | null
+    tools_listed_at: string | null
+    tools_error: string | null
+    tools_reviewed_at: string | null
+  }
+
+function present(selected: object): McpServer {
+  const row = selected as Shown
+  const { header_names: names, tool_count, tools_listed_at, tools_error } = row
+  return {
+    id: row.id,
+    name: row.name,
+    ...(row.description !== null && { description: row.description }),
+    url: row.url,
+    transport_type: 'http',
+    ...(names.length > 0 && {
+      headers: Object.fromEntries(names.map((name) => [name, mask])),
+    }),
+    api_key_set: row.api_key_set,
+    status: row.status,
+    ...(tool_count !== null && { tool_count }),
+    ...(tools_listed_at !== null && { tools_listed_at }),
+    ...(tools_error !== null && { tools_error }),
+    ...reviewOf(row),
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+  }
+}
+
+function reviewOf(row: Shown) {
+  const { tool_hashes, tools_reviewed_at } = row
+  const changed = changedTools(row)
+  return {
+    ...(tool_hashes && { tools_hash: listHashOf(tool_hashes) }),
+    ...(tools_reviewed_at !== null && { tools_reviewed_at }),
+    ...(changed.length > 0 && { changed_tools: changed }),
+  }
+}
+
+/** Contract: throws 404 `not_found`. */
+export async function getMcpServer(db: Db, orgId: string, id: string): Promise<McpServer> {
+  const row = await db.kysely
+    .selectFrom('mcp_servers')
+    .select(columns)
+    .select(keySet)
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  if (!row) throw new ApiError('not_found', 'MCP server')
+  return present(row)
+}
+
+/** The places that a server's key and headers are sealed for. */
+export const mcpKeyPlace = (orgId: string, id: string) => `mcp_servers.api_key of ${id} in ${orgId}`
+export const mcpHeadersPlace = (orgId: string, id: string) =>
+  `mcp_servers.headers of ${id} in ${orgId}`
+
+/** Where a server's key and headers may be sent. */
+export const mcpDestination = (url: string) => URL.parse(url)?.origin ?? url
+
+/** How a server is reached. `headers` and `api_key` are envelopes. */
+export type McpReach = {
+  url: string
+  header_names: string[]
+  headers: string | null
+  api_key: string | null
+}
+
+const serversMax = 100
+
+export type NewMcpServerRow = Pick<McpServer, 'name'> & McpReach & { description: string | null }
+
+/** Contract: throws 400 for a name that the organization has already, and where it has too many servers. */
+export async function createMcpServer(
+  db: Db,
+  { orgId, id }: { orgId: string; id: string },
+  server: NewMcpServerRow,
+): Promise<McpServer> {
+  const { kysely } = db
+  const { total } = await kysely
+    .selectFrom('mcp_servers')
+    .select(sql<number>`count(*)`.as('total'))
+    .where('org_id', '=', orgId)
+    .executeTakeFirstOrThrow()
+  if (total >= serversMax) throw new ApiError('mcp_servers_full', String(serversMax))
+  const row = await kysely
+    .insertInto('mcp_servers')
+    .values({ ...server, org_id: orgId, id })
+    .returning(columns)
+    .returning(keySet)
+    .executeTakeFirstOrThrow()
+    .catch((error) => refuseDuplicate(error, server.name))
+  return present(row)
+}
+
+function refuseDuplicate(error: unknown, name: string | undefined): never {
+  throw isDuplicate(error) ? new ApiError('mcp_server_exists', name ?? '') : error
+}
+
+export type McpServerUpdate = Partial<NewMcpServerRow & Pick<McpServer, 'status'>>
+
+/** Another way to reach a server makes it another server: what was listed is forgotten. */
+const forgotten = {
+  revision: sql<number>`revision + 1`,
+  tools: null,
+  tool_count: null,
+  tools_listed_at: null,
+  tools_error: null,
+  tool_hashes: null,
+  reviewed_hashes: null,
+  tools_reviewed_at: null,
+}
+
+/** Contract: absent fields stay; throws 404, and 400 for a name that is taken. */
+export async function updateMcpServer(
+  db: Db,
+  { orgId, id }: { orgId: string; id: string },
+  change: McpServerUpdate,
+): Promise<McpServer> {
+  const moves = change.url !== undefined || change.headers !== undefined || 'api_key' in change
+  const row = await db.kysely
+    .updateTable('mcp_servers')
+    .set({ ...change, ...(moves && forgotten), updated_at: sql`clock_timestamp()` })
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .returning(columns)
+    .returning(keySet)
+    .executeTakeFirst()
+    .catch((error) => refuseDuplicate(error, change.name))
+  if (!row) throw new ApiError('not_found', 'MCP server')
+  return present(row)
+}
+
+/** Deletes a server. Agents and sessions that name it go on without. Contract: throws 404. */
+export async function deleteMcpServer(db: Db, orgId: string, id: string): Promise<void> {
+  const gone = await db.kysely
+    .deleteFrom('mcp_servers')
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .returning('id')
+    .executeTakeFirst()
+  if (!gone) throw new ApiError('not_found', 'MCP server')
+}
+
+const batchSize = 500
+
+/** The servers in batches, newest first. */
+export function listMcpServers(db: Db, orgId: string, span: Span): AsyncGenerator<McpServer[]> {
+  return batchesOf<McpServer>(span, batchSize, async ({ after, offset, limit }) => {
+    const rows = await db.kysely
+      .selectFrom('mcp_servers')
+      .select(columns)
+      .select(keySet)
+      .where('org_id', '=', orgId)
+      .$if(after !== undefined, (q) =>
+        q.where(sql<SqlBool>`(created_at, id) < (${after?.created_at}, ${after?.id})`),
+      )
+      .orderBy('created_at', 'desc')
+      .orderBy('id', 'desc')
+      .offset(offset)
+      .limit(limit)
+      .execute()
+    return rows.map(present)
+  })
+}
+
+/** The names of an organization's servers, but for one. */
+export async function listOtherNames(db: Db, orgId: string, id: string): Promise<string[]> {
+  const rows = await db.kysely
+    .selectFrom('mcp_servers')
+    .select('name')
+    .where('org_id', '=', orgId)
+    .where('id', '!=', id)
+    .execute()
+  return rows.map(({ name }) => name)
+}
+
+export async function countMcpServers(db: Db, orgId: string): Promise<number> {
+  const { total } = await db.kysely
+    .selectFrom('mcp_servers')
+    .select(sql<number>`count(*)`.as('total'))
+    .where('org_id', '=', orgId)
+    .executeTakeFirstOrThrow()
+  return total
+}
+
+/** A server as turns know it. */
+export type McpServerRow = McpReach &
+  Reviewed & {
+    org_id: string
+    id: string
+    name: string
+    description: string | null
+    status: McpServer['status']
+    revision: number
+    /** Null until its tools were listed once since it was made or changed. */
+    tools: ToolList | null
+    /** How old the list is, by the database's clock. */
+    tools_age_ms: number | null
+    tools_error: string | null
+  }
+
+const rowColumns = `
+  org_id, id, name, description, url, header_names, headers, api_key, status, revision, tools, tools_error, tool_hashes, reviewed_hashes,
+  (extract(epoch from clock_timestamp() - tools_listed_at) * 1000)::float8 as tools_age_ms`
+
+const byIds: Statement = {
+  name: 'mcp-servers-by-id',
+  text: `select ${rowColumns} from mcp_servers where org_id = $1 and id = any($2) order by id`,
+}
+
+/** The servers of these ids that the organization has, by id. */
+export const findMcpServers = (db: Db, orgId: string, ids: readonly string[]) =>
+  db.run<McpServerRow>(byIds, [orgId, ids])
+
+const reach: Statement = {
+  name: 'mcp-server-reach',
+  text: `
+select org_id, id, name, url, header_names, headers, api_key, status, revision
+from mcp_servers where org_id = $1 and id = $2`,
+}
+
+export type McpServerReach = Pick<
+  McpServerRow,
+  'org_id' | 'id' | 'name' | 'status' | 'revision' | keyof McpReach
+>
+
+/** How a server is reached right now; undefined when it was deleted. */
+export async function findMcpReach(db: Db, orgId: string, id: string) {
+  const [row] = await db.run<McpServerReach>(reach, [orgId, id])
+  return row
+}
+
+const active: Statement = {
+  name: 'mcp-servers-active',
+  text: `select ${rowColumns} from mcp_servers where org_id = $1 and status = 'active' order by id`,
+}
+
+export const listActiveMcpServers = (db: Db, orgId: string) => db.run<McpServerRow>(active, [orgId])
+
+export type SealedReach = {
+  org_id: string
+  id: string
+  url: string
+  column: 'headers' | 'api_key'
+  body: string
+}
+
+/** Every sealed key and every sealed headers of every organization, in batches. */
+export async function* listSealedReaches(db: Db): AsyncGenerator<SealedReach[]> {
+  for (const column of ['headers', 'api_key'] as const) {
+    const all = { offset: 0, limit: Number.MAX_SAFE_INTEGER }
+    yield* batchesOf<SealedReach>(all, batchSize, async ({ after, limit }) => {
+      const rows = await db.kysely
+        .selectFrom('mcp_servers')
+        .select(['org_id', 'id', 'url', sql<string>`${sql.ref(column)}`.as('body')])
+        .where(column, 'is not', null)
+        .$if(after !== undefined, (q) =>
+          q.where(sql<SqlBool>`(org_id, id) > (${after?.org_id}, ${after?.id})`),
+        )
+        .orderBy('org_id')
+        .orderBy('id')
+        .limit(limit)
+        .execute()
+      return rows.map((row) => ({ ...row, column }))
+    })
+  }
+}
+
+/** Puts a new envelope of the same text in the place of the one that was read. Contract: false if that is not there any more. */
+export async function replaceSealedReach(
+  db: Db,
+  { org_id, id, column, body }: SealedReach,
+  renewed: string,
+): Promise<boolean> {
+  const row = await db.kysely
+    .updateTable('mcp_servers')
+    .set({ [column]: renewed })
+    .where('org_id', '=', org_id)
+    .where('id', '=', id)
+    .where(column, '=', body)
+    .returning('id')
+    .executeTakeFirst()
+  return row !== undefined
+}

@@ -1,0 +1,88 @@
+import { ApiError } from '../../errors.ts'
+import type { Db, Statement } from '../database.ts'
+import { hashOf } from '../stored-texts.ts'
+
+/** A tool as its server listed it, made ready for models. `parameters` is a JSON Schema. */
+export type ListedTool = {
+  name: string
+  description: string
+  parameters: Record<string, unknown>
+  replay: 'safe' | 'unsafe'
+}
+
+/** What a server lists, and why something of it is left out. */
+export type ToolList = { tools: ListedTool[]; warnings: string[] }
+
+/** A hash of each tool of a list, by the tool's name at its server. */
+export type ToolHashes = Record<string, string>
+
+/** Hashes what a model is told about each tool, whatever the order of keys in its schema. Contract: pure. */
+export const hashesOf = ({ tools }: ToolList): ToolHashes =>
+  Object.fromEntries(tools.map((tool) => [tool.name, hashOf(sortedJson(tool))]))
+
+const sortedJson = (value: unknown) =>
+  JSON.stringify(value, (_, part) =>
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  )
+
+/** One hash for a whole list. */
+export const listHashOf = (hashes: ToolHashes) => hashOf(JSON.stringify(hashes))
+
+export type Reviewed = { tool_hashes: ToolHashes | null; reviewed_hashes: ToolHashes | null }
+
+/** The tools that are new or changed since the list was reviewed. Contract: pure. */
+export function changedTools({ tool_hashes: now, reviewed_hashes: before }: Reviewed): string[] {
+  if (!now || !before) return []
+  return Object.keys(now).filter(
+    (name) => !Object.hasOwn(before, name) || now[name] !== before[name],
+  )
+}
+
+const saveList: Statement = {
+  name: 'save-mcp-tools',
+  text: `
+update mcp_servers set tools = $4, tool_count = $5, tools_listed_at = clock_timestamp(), tools_error = null,
+  tool_hashes = $6, reviewed_hashes = coalesce(reviewed_hashes, $6),
+  tools_reviewed_at = coalesce(tools_reviewed_at, clock_timestamp())
+where org_id = $1 and id = $2 and revision = $3`,
+}
+
+type Listing = { org_id: string; id: string; revision: number }
+
+/** Keeps what a server listed, unless it is reached another way by now. The first list counts as reviewed. */
+export async function saveToolList(db: Db, { org_id, id, revision }: Listing, list: ToolList) {
+  const json = JSON.stringify(list).toWellFormed()
+  const hashes = JSON.stringify(hashesOf(list)).toWellFormed()
+  await db.run(saveList, [org_id, id, revision, json, list.tools.length, hashes])
+}
+
+const saveError: Statement = {
+  name: 'save-mcp-error',
+  text: `
+update mcp_servers set tools_error = $4
+where org_id = $1 and id = $2 and revision = $3 and tools_error is distinct from $4`,
+}
+
+/** Keeps why a server's tools could not be listed. Those of an earlier list stay. */
+export async function saveToolError(db: Db, { org_id, id, revision }: Listing, error: string) {
+  await db.run(saveError, [org_id, id, revision, error])
+}
+
+const confirm: Statement = {
+  name: 'confirm-mcp-tools',
+  text: `
+update mcp_servers set reviewed_hashes = tool_hashes, tools_reviewed_at = clock_timestamp()
+where org_id = $1 and id = $2 and encode(sha256(convert_to(tool_hashes::text, 'UTF8')), 'hex') = $3
+returning id`,
+}
+
+/** Confirms the list that has this hash. Contract: throws `mcp_tools_changed` when another one is stored by now. */
+export async function confirmTools(
+  db: Db,
+  { orgId, id, hash }: { orgId: string; id: string; hash: string },
+): Promise<void> {
+  const [confirmed] = await db.run(confirm, [orgId, id, hash])
+  if (!confirmed) throw new ApiError('mcp_tools_changed')
+}

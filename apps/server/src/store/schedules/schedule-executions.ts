@@ -1,0 +1,275 @@
+import type { Execution, ExecutionQuery, ExecutionStatus, ScheduleStats } from '@outlast/contract'
+import { sql } from 'kysely'
+import { ApiError } from '../../errors.ts'
+import { uuidOf } from '../../ids.ts'
+import type { Db, Statement } from '../database.ts'
+
+const columns = [
+  'id',
+  'schedule_id',
+  'scheduled_at',
+  'started_at',
+  'status',
+  'completed_at',
+  'duration_ms',
+  'error',
+  'session_id',
+  'turn_id',
+  'created_at',
+] as const
+
+type Row = {
+  id: string
+  schedule_id: string
+  status: ExecutionStatus
+  session_id: string | null
+  turn_id: string | null
+}
+
+/** What has no value is left out; session and turn are told a second time, as UUIDs. */
+function present(row: Row): Execution {
+  const given = Object.entries(row).filter(([, value]) => value !== null)
+  return {
+    ...(Object.fromEntries(given) as Execution),
+    ...(row.turn_id && { workflow_id: uuidOf(row.turn_id) }),
+    ...(row.session_id && { task_id: uuidOf(row.session_id) }),
+  }
+}
+
+/** Contract: throws 404. */
+export async function getExecution({ kysely }: Db, orgId: string, id: string): Promise<Execution> {
+  const row = await kysely
+    .selectFrom('schedule_executions')
+    .select(columns)
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .executeTakeFirst()
+  if (!row) throw new ApiError('not_found', 'Execution')
+  return present(row)
+}
+
+const countedMax = 10_000
+
+type Listing = { data: Execution[]; total: number; total_capped?: boolean }
+
+/** Newest first. The schedule is known to exist. */
+export async function listExecutions(
+  { kysely }: Db,
+  { orgId, scheduleId }: { orgId: string; scheduleId: string },
+  { status, offset, limit }: ExecutionQuery & { offset: number; limit: number },
+): Promise<Listing> {
+  const matching = kysely
+    .selectFrom('schedule_executions')
+    .where('org_id', '=', orgId)
+    .where('schedule_id', '=', scheduleId)
+    .$if(status !== undefined, (query) => query.where('status', '=', status!))
+  const [rows, { count }] = await Promise.all([
+    matching
+      .select(columns)
+      .orderBy('scheduled_at', 'desc')
+      .orderBy('id', 'desc')
+      .offset(offset)
+      .limit(limit)
+      .execute(),
+    kysely
+      .selectFrom(
+        matching
+          .select('id')
+          .limit(countedMax + 1)
+          .as('matching'),
+      )
+      .select(sql<number>`count(*)`.as('count'))
+      .executeTakeFirstOrThrow(),
+  ])
+  const data = rows.map(present)
+  return count > countedMax
+    ? { data, total: countedMax, total_capped: true }
+    : { data, total: count }
+}
+
+const stats: Statement = {
+  name: 'schedule-stats',
+  text: `
+select count(*) as total_executions,
+  count(*) filter (where status = 'completed') as successful_executions,
+  count(*) filter (where status = 'failed') as failed_executions,
+  count(*) filter (where status = 'skipped') as skipped_executions,
+  round(avg(duration_ms))::bigint as avg_duration_ms,
+  (select status from schedule_executions where org_id = $1 and schedule_id = $2
+    order by scheduled_at desc, id desc limit 1) as last_execution_status
+from schedule_executions where org_id = $1 and schedule_id = $2`,
+}
+
+/** Of the executions that are kept. The schedule is known to exist. */
+export async function readStats(
+  db: Db,
+  { orgId, scheduleId }: { orgId: string; scheduleId: string },
+): Promise<ScheduleStats> {
+  const [row] = await db.run<ScheduleStats>(stats, [orgId, scheduleId])
+  return Object.fromEntries(Object.entries(row!).filter(([, value]) => value !== null)) as never
+}
+
+/** What an execution became. */
+export type Outcome = {
+  status: 'pending' | 'running' | 'failed' | 'skipped'
+  error?: string
+  /** Seconds from now after which it is tried again. */
+  retryAfter?: number
+  sessionId?: string
+  messageId?: string
+  messageSequence?: number
+  turnId?: string
+}
+
+export type NewExecution = Outcome & {
+  orgId: string
+  id: string
+  scheduleId: string
+  scheduledAt: string
+  manual: boolean
+}
+
+const outcomeTypes = ['uuid', 'text', 'text', 'integer', 'text', 'text', 'integer', 'text'] as const
+
+const outcomeValues = (all: (Outcome & { id: string })[]) => [
+  all.map(({ id }) => id),
+  all.map(({ status }) => status),
+  all.map(({ error }) => error ?? null),
+  all.map(({ retryAfter }) => retryAfter ?? null),
+  all.map(({ sessionId }) => sessionId ?? null),
+  all.map(({ messageId }) => messageId ?? null),
+  all.map(({ messageSequence }) => messageSequence ?? null),
+  all.map(({ turnId }) => turnId ?? null),
+]
+
+const outcomes = (names: string) =>
+  `unnest(${outcomeTypes.map((type, index) => `$${index + 1}::${type}[]`).join(', ')}${names}`
+
+const outcomeNames =
+  'id, status, error, retry_after, session_id, message_id, message_sequence, turn_id'
+
+/** When one is over that runs no turn, and when one is tried again that could not. */
+const ended = `case when n.status in ('failed', 'skipped') then clock_timestamp() end`
+const again = `now() + n.retry_after * interval '1 second'`
+
+const insert: Statement = {
+  name: 'insert-executions',
+  text: `
+insert into schedule_executions (
+  id, status, error, session_id, message_id, message_sequence, turn_id,
+  org_id, schedule_id, scheduled_at, manual, started_at, created_at, completed_at, retry_at
+)
+select n.id, n.status, n.error, n.session_id, n.message_id, n.message_sequence, n.turn_id,
+  n.org_id, n.schedule_id, n.scheduled_at, n.manual, clock_timestamp(), clock_timestamp(), ${ended}, ${again}
+from ${outcomes(', $9::text[], $10::uuid[], $11::timestamptz[], $12::boolean[])')}
+  as n(${outcomeNames}, org_id, schedule_id, scheduled_at, manual)`,
+}
+
+/** Contract: no time of a schedule's clock is stored twice: all or nothing. */
+export async function insertExecutions(db: Db, all: NewExecution[]): Promise<void> {
+  if (all.length === 0) return
+  await db.run(insert, [
+    ...outcomeValues(all),
+    all.map(({ orgId }) => orgId),
+    all.map(({ scheduleId }) => scheduleId),
+    all.map(({ scheduledAt }) => scheduledAt),
+    all.map(({ manual }) => manual),
+  ])
+}
+
+const retried: Statement = {
+  name: 'retried-executions',
+  text: `
+update schedule_executions e set
+  status = n.status, error = n.error, session_id = n.session_id, message_id = n.message_id,
+  message_sequence = n.message_sequence, turn_id = n.turn_id,
+  attempts = e.attempts + 1, started_at = clock_timestamp(), completed_at = ${ended}, retry_at = ${again}
+from ${outcomes(')')} as n(${outcomeNames})
+where e.id = n.id`,
+}
+
+/** Stores what came of another attempt at executions that were pending. */
+export async function updateRetried(db: Db, all: (Outcome & { id: string })[]): Promise<void> {
+  if (all.length > 0) await db.run(retried, outcomeValues(all))
+}
+
+const settle: Statement = {
+  name: 'settle-executions',
+  text: `
+with r as (
+  select id, org_id, session_id, message_id, message_sequence, turn_id, started_at from schedule_executions
+  where status = 'running' and id > $1 and ($3::uuid[] is null or schedule_id = any($3))
+  order by id limit $2 for no key update skip locked
+), f as (
+  select r.*, s.id is null as gone, s.turn_id as running, v.type, v.data, v.ts, v.turn
+  from r
+    left join sessions s on s.org_id = r.org_id and s.id = r.session_id
+    left join lateral (
+      select e.type, e.data, e.ts, e.context->>'turn_id' as turn from events e
+      where s.turn_input is distinct from r.message_id
+        and e.session_id = s.id and e.sequence > r.message_sequence
+        and e.type in ('turn.completed', 'turn.failed', 'turn.cancelled')
+        and e.context->>'input_message_id' = r.message_id
+      order by e.sequence limit 1
+    ) v on true
+  where s.id is null or v.type is not null or (r.turn_id is null and s.turn_input = r.message_id)
+), u as (
+  update schedule_executions e set
+    status = case when f.gone then 'failed' when f.type = 'turn.completed' then 'completed'
+      when f.type is null then 'running' else 'failed' end,
+    error = case when f.gone then 'The session was deleted.'
+      when f.type = 'turn.failed' then coalesce(f.data->>'error', 'The turn failed.')
+      when f.type = 'turn.cancelled' then coalesce(f.data->>'reason', 'The turn was cancelled.') end,
+    session_id = case when not f.gone then e.session_id end,
+    message_id = case when not f.gone then e.message_id end,
+    message_sequence = case when not f.gone then e.message_sequence end,
+    turn_id = case when not f.gone then coalesce(f.turn, f.turn_id, f.running) end,
+    completed_at = case when f.gone then clock_timestamp() else f.ts end,
+    duration_ms = case when f.gone or f.type is not null then least(2147483647, greatest(0,
+      extract(epoch from coalesce(f.ts, clock_timestamp()) - f.started_at) * 1000))::integer end
+  from f where e.id = f.id
+  returning e.org_id, e.schedule_id as id
+)
+select count(*)::integer as looked, max(id::text) as last,
+  (select coalesce(json_agg(distinct jsonb_build_object('org_id', org_id, 'id', id)), '[]') from u) as settled
+from r`,
+}
+
+const first = '00000000-0000-0000-0000-000000000000'
+
+export type Settled = {
+  /** Where the next look begins: undefined when it is the beginning. */
+  upTo: string | undefined
+  /** Schedules of which executions changed. */
+  settled: { org_id: string; id: string }[]
+}
+
+/**
+ * Ends executions whose turns have ended, of those after `after` in the order of their ids, at most `limit`; of all
+ * schedules, or of some.
+ */
+export async function settleExecutions(
+  db: Db,
+  { after = first, limit, of }: { after?: string | undefined; limit: number; of?: string[] },
+): Promise<Settled> {
+  type Row = Pick<Settled, 'settled'> & { looked: number; last: string }
+  const [row] = await db.run<Row>(settle, [after, limit, of ?? null])
+  const { looked, last, settled } = row!
+  return { upTo: looked < limit ? undefined : last, settled }
+}
+
+const sweep: Statement = {
+  name: 'sweep-executions',
+  text: `
+delete from schedule_executions where id in (
+  select id from schedule_executions
+  where id < rpad(lpad(to_hex((extract(epoch from now() - $1 * interval '1 day') * 1000)::bigint), 12, '0'), 32, '0')::uuid
+    and status not in ('pending', 'running')
+  order by id limit 10000
+)`,
+}
+
+/** Forgets executions that are older than `days` and over. Their ids tell their age. */
+export async function sweepExecutions(db: Db, days: number): Promise<void> {
+  await db.run(sweep, [days])
+}

@@ -1,0 +1,148 @@
+import type { Schedule, ScheduleQuery } from '@outlast/contract'
+import { sql } from 'kysely'
+import { ApiError } from '../../errors.ts'
+import { newUuid } from '../../ids.ts'
+import type { Db } from '../database.ts'
+import { isDuplicate } from '../database-errors.ts'
+
+const columns = [
+  'id',
+  'name',
+  'description',
+  'cron_expression',
+  'timezone',
+  'target',
+  'enabled',
+  'catch_up_missed',
+  'max_catch_up',
+  'max_concurrent',
+  'retry_policy',
+  'next_trigger_at',
+  'last_triggered_at',
+  'paused_reason',
+  'created_at',
+  'updated_at',
+] as const
+
+type Row = Pick<
+  Schedule,
+  'id' | 'name' | 'cron_expression' | 'timezone' | 'enabled' | 'catch_up_missed' | 'created_at'
+> & { updated_at: string; next_trigger_at: string | null; target: unknown }
+
+/** What has no value is left out, but when it is due next. */
+function present({ next_trigger_at, ...row }: Row): Schedule {
+  const given = Object.entries(row).filter(([, value]) => value !== null)
+  return { ...Object.fromEntries(given), next_trigger_at } as Schedule
+}
+
+/** What a schedule is made of; `retryPolicy` and `target` are JSON. */
+export type ScheduleFields = {
+  name: string
+  description: string | null
+  cron_expression: string
+  timezone: string
+  target: string
+  enabled: boolean
+  catch_up_missed: boolean
+  max_catch_up: number | null
+  max_concurrent: number | null
+  retry_policy: string | null
+  next_trigger_at: string | null
+}
+
+/** Contract: throws 409 when the organization has one of that name. */
+export async function createSchedule(
+  { kysely }: Db,
+  orgId: string,
+  fields: ScheduleFields,
+): Promise<Schedule> {
+  const made = kysely.insertInto('schedules').values({ org_id: orgId, id: newUuid(), ...fields })
+  try {
+    return present(await made.returning(columns).executeTakeFirstOrThrow())
+  } catch (error) {
+    throw isDuplicate(error) ? new ApiError('schedule_exists', fields.name) : error
+  }
+}
+
+const of = ({ kysely }: Db, orgId: string) =>
+  kysely.selectFrom('schedules').where('org_id', '=', orgId)
+
+/** Contract: throws 404. */
+export async function getSchedule(db: Db, orgId: string, id: string): Promise<Schedule> {
+  const row = await of(db, orgId).select(columns).where('id', '=', id).executeTakeFirst()
+  if (!row) throw new ApiError('not_found', 'Schedule')
+  return present(row)
+}
+
+/** A schedule that nobody else changes or runs until the transaction ends. Contract: throws 404. */
+export async function holdSchedule(db: Db, orgId: string, id: string): Promise<Schedule> {
+  const found = of(db, orgId).select(columns).where('id', '=', id)
+  const row = await found.forUpdate().executeTakeFirst()
+  if (!row) throw new ApiError('not_found', 'Schedule')
+  return present(row)
+}
+
+export async function updateSchedule(
+  { kysely }: Db,
+  { orgId, id }: { orgId: string; id: string },
+  change: Partial<ScheduleFields & { last_triggered_at: string; paused_reason: string | null }>,
+): Promise<Schedule> {
+  const row = await kysely
+    .updateTable('schedules')
+    .set({ ...change, updated_at: sql`clock_timestamp()` })
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .returning(columns)
+    .executeTakeFirst()
+  if (!row) throw new ApiError('not_found', 'Schedule')
+  return present(row)
+}
+
+/** Its executions go with it. Contract: throws 404. */
+export async function deleteSchedule({ kysely }: Db, orgId: string, id: string): Promise<void> {
+  const gone = await kysely
+    .deleteFrom('schedules')
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .returning('id')
+    .executeTakeFirst()
+  if (!gone) throw new ApiError('not_found', 'Schedule')
+}
+
+export async function countSchedules(db: Db, orgId: string): Promise<number> {
+  const { total } = await of(db, orgId)
+    .select(sql<number>`count(*)`.as('total'))
+    .executeTakeFirstOrThrow()
+  return total
+}
+
+/** Newest first. */
+export async function listSchedules(
+  db: Db,
+  orgId: string,
+  { enabled, target_type, offset, limit }: ScheduleQuery & { offset: number; limit: number },
+): Promise<{ data: Schedule[]; total: number }> {
+  const matching = of(db, orgId)
+    .$if(enabled !== undefined, (query) => query.where('enabled', '=', enabled!))
+    .$if(target_type !== undefined, (query) => query.where(sql`target->>'type'`, '=', target_type!))
+  const [rows, { total }] = await Promise.all([
+    matching
+      .select(columns)
+      .orderBy('created_at', 'desc')
+      .orderBy('id', 'desc')
+      .offset(offset)
+      .limit(limit)
+      .execute(),
+    matching.select(sql<number>`count(*)`.as('total')).executeTakeFirstOrThrow(),
+  ])
+  return { data: rows.map(present), total }
+}
+
+/** What time it is, by the database's clock. */
+export async function readNow(db: Db): Promise<string> {
+  const [row] = await db.run<{ now: string }>(
+    { name: 'now', text: 'select clock_timestamp()::timestamptz(3) as now' },
+    [],
+  )
+  return row!.now
+}

@@ -1,0 +1,241 @@
+import type { EventContext, EventDataOf, EventMessage, EventType } from '@outlast/contract'
+import { derivedId } from '../../ids.ts'
+
+/** What the conversation needs of an event. */
+type Row = { sequence: number; type: EventType; ts: string; context: string; data: string }
+
+/** Events that are messages of the conversation. */
+export const messageTypes = ['input.message', 'output.message.completed', 'tool.completed'] as const
+
+/**
+ * Those, when each reply was asked for, when the turn of a message began that had waited for it, and what stands for
+ * messages since they became too many.
+ */
+export const conversationTypes = [
+  ...messageTypes,
+  'output.message.started',
+  'session.activated',
+  'context.compacted',
+] as const
+
+/** Where the message stands that had to wait for the turn which begins here, or is tried again; undefined when none did. */
+export function inputSequenceOf({ type, data }: Row): number | undefined {
+  if (type !== 'session.activated') return undefined
+  return (JSON.parse(data) as { input_sequence?: number }).input_sequence
+}
+
+/** A message of the conversation, and the sequence of its event. */
+export type Entry = {
+  sequence: number
+  message: EventMessage
+  /** It stands for messages; `sequence` is that of the event that put it there. */
+  isSummary?: true
+}
+
+/** From its event on, models get less than the whole conversation. The latest one says all. */
+export type Compaction = {
+  sequence: number
+  /** What models get instead of everything up to the message of `summarized_to`. */
+  message: EventMessage | undefined
+  said: Compacted
+}
+
+export type Compacted = Pick<
+  EventDataOf<'context.compacted'>,
+  'summary' | 'summarized_to' | 'shortened_to'
+>
+
+/** Messages in the order in which they make sense, which is not always that of the log. */
+export type Conversation = {
+  sessionId: string
+  entries: Entry[]
+  /** Messages that waited for turns of their own, by the sequence of their event. */
+  queued: Map<number, EventMessage>
+  askedAt: number
+  compactions: Compaction[]
+  /** UTF-16 units of its messages as JSON. */
+  length: number
+}
+
+export const newConversation = (sessionId: string): Conversation => ({
+  sessionId,
+  entries: [],
+  queued: new Map(),
+  askedAt: 0,
+  compactions: [],
+  length: 0,
+})
+
+/**
+ * Adds what an event says to the conversation.
+ * Contract: a reply stands before the messages that came after it was asked for, since it answers none of them;
+ * tool results stand directly after their call; a queued message comes in where its turn begins, and one that is tried
+ * again stands there once more. Other events add nothing.
+ */
+export function addToConversation(conversation: Conversation, row: Row): void {
+  const { entries, askedAt } = conversation
+  if ((messageTypes as readonly string[]).includes(row.type)) conversation.length += row.data.length
+  const entry = () => ({ sequence: row.sequence, message: messageOf(row) })
+  if (row.type === 'session.activated') beginAtMessage(conversation, row)
+  if (row.type === 'input.message') addInput(conversation, row)
+  if (row.type === 'output.message.started') conversation.askedAt = row.sequence
+  if (row.type === 'output.message.completed') insertBeforeLater(entries, entry(), askedAt)
+  if (row.type === 'tool.completed') insertAfterCall(entries, entry())
+  if (row.type === 'context.compacted') {
+    const at = { ...row, turnId: turnOf(row) }
+    conversation.compactions.push(compactionOf(at, JSON.parse(row.data)))
+  }
+}
+
+const turnOf = ({ context }: Row) => (JSON.parse(context) as EventContext).turn_id ?? ''
+
+type At = Pick<Row, 'sequence' | 'ts'> & { turnId: string }
+
+function compactionOf(at: At, said: Compacted): Compaction {
+  const { summary } = said
+  const message = summary === undefined ? undefined : summaryMessage(at, summary)
+  return { sequence: at.sequence, message, said }
+}
+
+/** The conversation as it will be once that is said. */
+export function withCompaction(conversation: Conversation, at: At, said: Compacted): Conversation {
+  const { compactions } = conversation
+  return { ...conversation, compactions: [...compactions, compactionOf(at, said)] }
+}
+
+/** A summary as a message: its id derives from its turn and place, which a fork keeps. */
+function summaryMessage({ ts, sequence, turnId }: At, summary: string): EventMessage {
+  const id = derivedId('message', ts, `summary ${turnId} ${sequence}`)
+  const text = `A summary of the conversation up to here, whose messages are left out:\n\n${summary}`
+  return { id, role: 'user', content: [{ type: 'text', text }], created_at: ts }
+}
+
+/**
+ * What models get of a conversation, `before`: got at a call of that sequence.
+ * Contract: the same objects for the same messages, so that what is made of them can be remembered.
+ */
+export function viewOf(
+  { entries, compactions }: Conversation,
+  before = Number.POSITIVE_INFINITY,
+): readonly Entry[] {
+  const isWhole = before === Number.POSITIVE_INFINITY
+  const known = isWhole ? entries : entries.filter(({ sequence }) => sequence < before)
+  const compaction = compactions.findLast(({ sequence }) => sequence < before)
+  if (!compaction) return known
+  const { message, sequence, said } = compaction
+  const placeOf = (wanted: number | undefined) =>
+    known.findIndex((entry) => entry.sequence === wanted) + 1
+  const shortened = placeOf(said.shortened_to)
+  const shown = known.map((entry, index) => (index < shortened ? shortenedEntry(entry) : entry))
+  if (!message) return shown
+  return [{ sequence, message, isSummary: true }, ...shown.slice(placeOf(said.summarized_to))]
+}
+
+const shortLengthMax = 600
+const headLength = 300
+const tailLength = 150
+const shortened = new WeakMap<EventMessage, EventMessage>()
+
+function shortenedEntry({ sequence, message }: Entry): Entry {
+  if (message.role !== 'tool_result') return { sequence, message }
+  const known = shortened.get(message) ?? shortenedMessage(message)
+  shortened.set(message, known)
+  return { sequence, message: known }
+}
+
+/** A tool result of which the beginning and the end are left. Contract: the same message when it is short. */
+export function shortenedMessage(message: EventMessage): EventMessage {
+  const content = message.content.map((part) => {
+    if (part.type !== 'tool_result' || part.result === undefined) return part
+    const text = textOfResult(part.result)
+    const isShort = text.length <= shortLengthMax && imagesIn(part.result).length === 0
+    return isShort ? part : { ...part, result: shortenedText(text) }
+  })
+  return content.every((part, index) => part === message.content[index])
+    ? message
+    : { ...message, content }
+}
+
+type ImagePart = Extract<EventMessage['content'][number], { type: 'image' }>
+type Part = EventMessage['content'][number]
+
+const isPart = (value: unknown): value is Part =>
+  typeof value === 'object' && value !== null && 'type' in value
+
+/** The images of a result that has some beside its text. */
+export const imagesIn = (result: unknown): ImagePart[] =>
+  Array.isArray(result)
+    ? result.filter((part): part is ImagePart => isPart(part) && part.type === 'image')
+    : []
+
+/** A result in words: of an image, that there is one. */
+export function textOfResult(result: unknown): string {
+  if (typeof result === 'string') return result
+  if (imagesIn(result).length === 0) return JSON.stringify(result ?? null)
+  return (result as Part[]).map(wordsOfPart).join('\n')
+}
+
+function wordsOfPart(part: Part): string {
+  if (part.type === 'text') return part.text
+  return part.type === 'image' ? `[image ${part.media_type ?? ''}]` : JSON.stringify(part)
+}
+
+function shortenedText(text: string): string {
+  if (text.length <= shortLengthMax) return text
+  const left = text.length - headLength - tailLength
+  const [head, tail] = [text.slice(0, headLength), text.slice(-tailLength)]
+  return `${head}\n[${left} of ${text.length} characters are left out here]\n${tail}`.toWellFormed()
+}
+
+function addInput({ entries, queued }: Conversation, { sequence, data }: Row): void {
+  const { message, on_busy } = JSON.parse(data) as EventDataOf<'input.message'>
+  if (on_busy === 'queue') queued.set(sequence, message)
+  else entries.push({ sequence, message })
+}
+
+function beginAtMessage({ queued, entries }: Conversation, row: Row): void {
+  const from = inputSequenceOf(row)
+  if (from === undefined) return
+  const isFrom = ({ sequence }: Entry) => sequence === from
+  const message = queued.get(from) ?? entries.find(isFrom)?.message
+  if (message) entries.push({ sequence: row.sequence, message })
+}
+
+function insertBeforeLater(entries: Entry[], entry: Entry, askedAt: number): void {
+  let at = entries.length
+  while (at > 0 && entries[at - 1]!.sequence > askedAt) at -= 1
+  entries.splice(at, 0, entry)
+}
+
+function insertAfterCall(entries: Entry[], entry: Entry): void {
+  let at = entries.findLastIndex(({ message }) => message.role === 'agent') + 1
+  while (entries[at]?.message.role === 'tool_result') at += 1
+  entries.splice(at, 0, entry)
+}
+
+type ToolCompleted = {
+  tool_call_id: string
+  result?: EventMessage['content'] | null
+  error?: string | null
+}
+
+/** The message that an event of `messageTypes` is. A tool result's id derives from its turn and call, which a fork keeps. */
+export function messageOf(row: Row): EventMessage {
+  if (row.type !== 'tool.completed')
+    return (JSON.parse(row.data) as { message: EventMessage }).message
+  const { tool_call_id, result, error } = JSON.parse(row.data) as ToolCompleted
+  const only = result?.length === 1 ? result[0] : undefined
+  return {
+    id: derivedId('message', row.ts, `result ${turnOf(row)} ${tool_call_id}`),
+    role: 'tool_result',
+    content: [
+      {
+        type: 'tool_result',
+        tool_call_id,
+        ...(result && { result: only?.type === 'text' ? only.text : result }),
+        ...(error && { error }),
+      },
+    ],
+    created_at: row.ts,
+  }
+}

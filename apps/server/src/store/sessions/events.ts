@@ -1,0 +1,281 @@
+import type { EventMessage, EventType, GenerationMetadata } from '@outlast/contract'
+import { ApiError } from '../../errors.ts'
+import { eventId, eventPosition } from '../../ids.ts'
+import type { Db, Statement } from '../database.ts'
+import {
+  addToConversation,
+  type Conversation,
+  conversationTypes,
+  inputSequenceOf,
+  newConversation,
+  viewOf,
+} from './conversation.ts'
+import { textsOf } from './texts.ts'
+
+/** An event as the table has it, its JSON unparsed. */
+export type EventRow = {
+  sequence: number
+  type: EventType
+  ts: string
+  context: string
+  data: string
+  tags: string[] | null
+}
+
+/** An event as clients get it: one line of JSON, and what filters and positions need beside it. */
+export type WireEvent = { sequence: number; type: EventType; id: string; json: string }
+
+/** What is stored of a model call; `messages` and `tools` are put back from here when it is read. */
+export type StoredGeneration = {
+  /** Hash of the system prompt, and whether the session's previous call had another. */
+  prompt: string
+  prompt_is_new: boolean
+  /** Hash of the tool list. */
+  tools: string
+  /** The messages new to the model: those of events after `from`, before `to`. */
+  from: number
+  to: number
+  output: object
+  metadata: GenerationMetadata
+}
+
+const page: Statement = {
+  name: 'read-events',
+  text: `
+select sequence, type, ts, context::text as context, data::text as data, tags
+from events
+where session_id = $1 and sequence > $2 and sequence <= $3
+  and ($4::text[] is null or type = any($4)) and ($5::text[] is null or not type = any($5))
+order by sequence limit $6`,
+}
+
+const sequenceMax = 2_147_483_647
+
+export type EventsRead = {
+  after: number
+  upTo?: number
+  types?: readonly string[] | undefined
+  exclude?: readonly string[] | undefined
+  limit: number
+}
+
+/** Events after a sequence, in order. */
+export function readEvents(db: Db, sessionId: string, read: EventsRead): Promise<EventRow[]> {
+  const { after, upTo = sequenceMax, types, exclude, limit } = read
+  return db.run<EventRow>(page, [sessionId, after, upTo, types ?? null, exclude ?? null, limit])
+}
+
+/** Rows are cut by their stored size first, which needs no reading of large values, and then by their real one. */
+const bounded: Statement = {
+  name: 'read-page',
+  text: `
+with page as (
+  select sequence, type, ts, context, data, tags
+  from events
+  where session_id = $1 and sequence > $2 and sequence <= $3
+    and ($4::text[] is null or type = any($4)) and ($5::text[] is null or not type = any($5))
+  order by sequence limit $6
+), sized as (
+  select *, count(*) over () as found,
+    sum(pg_column_size(data)) over (order by sequence) - pg_column_size(data) as stored_before
+  from page
+), measured as (
+  select sequence, type, ts, context::text as context, data::text as data, tags, found,
+    sum(octet_length(data::text)) over (order by sequence) - octet_length(data::text) as before
+  from sized where stored_before < $7
+)
+select sequence, type, ts, context, data, tags, found from measured where before < $7 order by sequence`,
+}
+
+const pageBytesMax = 4 * 1024 * 1024
+
+/** One page of events for a client: at most `limit`, and one event more than `bytesMax`. `more`: ask again. */
+export async function readPage(
+  db: Db,
+  sessionId: string,
+  { bytesMax = pageBytesMax, ...read }: EventsRead & { bytesMax?: number },
+) {
+  const { after, upTo = sequenceMax, types, exclude, limit } = read
+  const values = [sessionId, after, upTo, types ?? null, exclude ?? null, limit, bytesMax]
+  const rows = await db.run<EventRow & { found: number }>(bounded, values)
+  const found = rows[0]?.found ?? 0
+  return { rows: rows as EventRow[], more: found === limit || rows.length < found }
+}
+
+const counted: Statement = {
+  name: 'count-events',
+  text: `
+select count(*)::int as total from events
+where session_id = $1 and sequence > $2 and sequence <= $3
+  and ($4::text[] is null or type = any($4)) and ($5::text[] is null or not type = any($5))`,
+}
+
+/** How many events a reading without its limit would give. */
+export async function countEvents(db: Db, sessionId: string, read: Omit<EventsRead, 'limit'>) {
+  const { after, upTo = sequenceMax, types, exclude } = read
+  const values = [sessionId, after, upTo, types ?? null, exclude ?? null]
+  const [row] = await db.run<{ total: number }>(counted, values)
+  return row!.total
+}
+
+const these: Statement = {
+  name: 'read-these',
+  text: `
+select sequence, type, ts, context::text as context, data::text as data, tags
+from events where session_id = $1 and sequence = any($2) order by sequence`,
+}
+
+/** The events that stand at these sequences, in order. */
+export const readThese = (db: Db, sessionId: string, sequences: readonly number[]) =>
+  db.run<EventRow>(these, [sessionId, sequences])
+
+const log: Statement = {
+  name: 'read-log',
+  text: `
+select sequence, type, ts, context::text as context, data::text as data, tags
+from events
+where session_id = $1 and sequence > $4 and (
+  sequence >= $3 or sequence = $5 or type = any($2)
+    and (type <> 'session.activated' or data->>'input_sequence' is not null)
+)
+order by sequence`,
+}
+
+/** All that a turn needs to know: the session's messages, and every event from the turn's first message on. */
+export function readLog(db: Db, sessionId: string, turnFrom: number, after = 0) {
+  return db.run<EventRow>(log, [sessionId, conversationTypes, turnFrom, after, null])
+}
+
+/** The same from an event on, which comes first, whatever its type: the reader sees whether it is the one that it knows. */
+export function readLogFrom(db: Db, sessionId: string, turnFrom: number, sequence: number) {
+  const values = [sessionId, conversationTypes, turnFrom, sequence - 1, sequence]
+  return db.run<EventRow>(log, values)
+}
+
+const backwards: Statement = {
+  name: 'read-backwards',
+  text: `
+select sequence, type, ts, context::text as context, data::text as data, tags
+from events where session_id = $1 and sequence < $2 and type = $3
+order by sequence desc limit $4`,
+}
+
+export type BackwardRead = { type: EventType; before: number; limit: number }
+
+/** Events of one type before a sequence, the latest first. */
+export function readBackwards(db: Db, sessionId: string, { type, before, limit }: BackwardRead) {
+  return db.run<EventRow>(backwards, [sessionId, before, type, limit])
+}
+
+/** Where a stored event stands. Contract: throws 400 when the session has none of this id. */
+export async function sequenceOf(db: Db, sessionId: string, id: string): Promise<number> {
+  const { sequence } = eventPosition(sessionId, id)
+  const read = { after: sequence - 1, upTo: sequence, limit: 1 }
+  const [row] = await readEvents(db, sessionId, read)
+  if (!row || wireEvent(sessionId, row).id !== id) throw new ApiError('unknown_event_id')
+  return sequence
+}
+
+const last: Statement = {
+  name: 'last-sequences',
+  text: `
+select s.id, s.sequence from unnest($1::text[], $2::text[]) as f(org_id, id)
+join sessions s on s.org_id = f.org_id and s.id = f.id`,
+}
+
+/** The last sequence of each session that still exists. */
+export function lastSequences(db: Db, sessions: { orgId: string; id: string }[]) {
+  const values = [sessions.map(({ orgId }) => orgId), sessions.map(({ id }) => id)]
+  return db.run<{ id: string; sequence: number }>(last, values)
+}
+
+/** The line of JSON that an event is on the wire. `data` is JSON already. */
+export function wireEvent(
+  sessionId: string,
+  row: Omit<EventRow, 'tags'> & { tags?: string[] | null },
+) {
+  const { sequence, type, ts, context, data, tags } = row
+  const id = eventId(sessionId, ts, { sequence, offset: 0 })
+  const tagged = tags ? `,"tags":${JSON.stringify(tags)}` : ''
+  const json = `{"id":"${id}","type":"${type}","ts":"${ts}","session_id":"${sessionId}","context":${context},"data":${data},"sequence":${sequence}${tagged}}`
+  return { sequence, type, id, json } satisfies WireEvent
+}
+
+/**
+ * Rows as clients get them. In `llm.generation`, `messages` holds what is new since the session's previous
+ * call, or with `whole` everything that the model saw.
+ */
+export async function presentEvents(
+  db: Db,
+  { orgId, sessionId, whole = false }: { orgId: string; sessionId: string; whole?: boolean },
+  rows: EventRow[],
+): Promise<WireEvent[]> {
+  const generations = new Map(
+    rows
+      .filter((row) => row.type === 'llm.generation')
+      .map((row) => [row.sequence, JSON.parse(row.data) as StoredGeneration]),
+  )
+  if (generations.size === 0) return rows.map((row) => wireEvent(sessionId, row))
+  const stored = [...generations.values()]
+  const texts = await textsOf(
+    db,
+    orgId,
+    stored.flatMap((call) => [call.prompt, call.tools]),
+  )
+  const from = whole ? 0 : Math.min(...stored.map((call) => call.from))
+  const to = Math.max(...stored.map((call) => call.to))
+  const conversation = await readConversation(db, sessionId, from, to)
+  return rows.map((row) => {
+    const call = generations.get(row.sequence)
+    if (!call) return wireEvent(sessionId, row)
+    const seen = whole ? viewOf(conversation, call.to) : newlySeen(conversation, call)
+    const system =
+      whole || call.prompt_is_new ? systemMessage(texts.get(call.prompt) ?? '', row.ts, call) : []
+    const data = presentGeneration(call, [...system, ...seen.map(({ message }) => message)], texts)
+    return wireEvent(sessionId, { ...row, data })
+  })
+}
+
+async function readConversation(db: Db, sessionId: string, after: number, upTo: number) {
+  const read = { after: after - 1, upTo, types: conversationTypes, limit: sequenceMax }
+  const rows = await readEvents(db, sessionId, read)
+  const earlier = rows.map(inputSequenceOf).filter((sequence) => sequence && sequence < after)
+  const conversation = newConversation(sessionId)
+  for (const sequence of earlier as number[]) {
+    const input = { after: sequence - 1, upTo: sequence, limit: 1 }
+    for (const row of await readEvents(db, sessionId, input)) addToConversation(conversation, row)
+  }
+  for (const row of rows) addToConversation(conversation, row)
+  return conversation
+}
+
+/** What is new to a model since the session's previous call: messages, and a summary that stands for older ones. */
+export function newlySeen(conversation: Conversation, { from, to }: { from: number; to: number }) {
+  const isNew = ({ sequence }: { sequence: number }) => sequence > from && sequence < to
+  const compaction = conversation.compactions.findLast(isNew)
+  const entries = conversation.entries.filter(isNew)
+  if (!compaction?.message) return entries
+  return [{ sequence: compaction.sequence, message: compaction.message }, ...entries]
+}
+
+/** The system prompt as a message: its id derives from the text, so it is the same in every reading. */
+export function systemMessage(
+  text: string,
+  createdAt: string,
+  call: { prompt: string },
+): EventMessage[] {
+  const content = [{ type: 'text' as const, text }]
+  return [
+    { id: `message_${call.prompt.slice(0, 32)}`, role: 'system', content, created_at: createdAt },
+  ]
+}
+
+export function presentGeneration(
+  call: StoredGeneration,
+  messages: EventMessage[],
+  texts: Map<string, string>,
+): string {
+  const tools = texts.get(call.tools) ?? '[]'
+  const { output, metadata } = call
+  return `{"messages":${JSON.stringify(messages)},"output":${JSON.stringify(output)},"metadata":${JSON.stringify(metadata)},"tools":${tools}}`
+}

@@ -1,0 +1,203 @@
+import type { EventMessage, Message } from '@outlast/contract'
+import type { Db, Statement } from '../database.ts'
+import type { ModelScope } from '../models/model-scope.ts'
+import { routeQuery } from '../models/models.ts'
+import { messageOf, messageTypes } from './conversation.ts'
+import { readPage } from './events.ts'
+import { type NewEvent, type TakenTurn, type TurnRun, takenColumns, wakeParked } from './turns.ts'
+
+const batchSize = 500
+
+type MessagesRead = {
+  /** The last sequence to read. */
+  upTo: number
+  offset: number
+  limit: number
+  /** How the caller sees a message. */
+  view: (message: Message) => Message
+}
+
+/** A session's messages in batches, oldest first, as JSON. */
+export async function* messageBatches(
+  db: Db,
+  sessionId: string,
+  { upTo, offset, limit, view }: MessagesRead,
+): AsyncGenerator<string[]> {
+  let after = 0
+  let skip = offset
+  for (let left = limit; left > 0; ) {
+    const size = Math.min(batchSize, left + skip)
+    const read = { after, upTo, types: messageTypes, limit: size }
+    const { rows, more } = await readPage(db, sessionId, read)
+    const taken = rows
+      .slice(skip)
+      .map((row) => JSON.stringify(view(asMessage(sessionId, row.sequence, messageOf(row)))))
+    skip = Math.max(0, skip - rows.length)
+    left -= taken.length
+    if (taken.length > 0) yield taken
+    if (!more) return
+    after = rows.at(-1)!.sequence
+  }
+}
+
+/** A message of an event as the API lists it: without what only models need. */
+export function asMessage(sessionId: string, sequence: number, message: EventMessage): Message {
+  const { thinking: _, thinking_signature: __, ...rest } = message
+  return { ...rest, session_id: sessionId, sequence }
+}
+
+const position: Statement = {
+  name: 'session-sequence',
+  text: 'select sequence from sessions where org_id = $1 and id = $2',
+}
+
+/** The last sequence of a session; undefined when there is no such session. */
+export async function findSequence(db: Db, orgId: string, sessionId: string) {
+  const [row] = await db.run<{ sequence: number }>(position, [orgId, sessionId])
+  return row?.sequence
+}
+
+const nowhere = '{}'
+
+/** A parked turn goes on with a message that does not wait for a turn of its own, when it waits for the client. */
+const goesOn = `($8::json is null and waiting_for->>'type' = 'tool_results')`
+
+const accept: Statement = {
+  name: 'accept-message',
+  text: `
+with s as (
+  update sessions set
+    sequence = sequence + 1,
+    status = 'active',
+    preview = coalesce(preview, $7),
+    started_at = coalesce(started_at, clock_timestamp()),
+    finished_at = null,
+    turn_from = case when turn_id is null then sequence + 1 else turn_from end,
+    turn_input = case when turn_id is null then $4 else turn_input end,
+    turn_attempt = case when turn_id is null then ($10::text is not null)::int else turn_attempt end,
+    turn_tries = case when turn_id is null then ($10::text is not null)::int else turn_tries end,
+    turn_node = case when turn_id is null then $10 else turn_node end,
+    turn_cancelled = turn_id is not null and turn_cancelled,
+    turn_id = coalesce(turn_id, $3),
+    updated_at = clock_timestamp()
+  where org_id = $1 and id = $2 and (turn_id is null or not $9)
+    and ($12::integer is null or turn_id is not null
+      or (select count(*) from (select from turns where org_id = $1 limit $12) running) < $12)
+  returning *
+), e as (
+  insert into events (session_id, sequence, type, ts, context, data, tags)
+  select id, sequence, 'input.message', updated_at, $13::json,
+    case when turn_id = $3 then $5::json else coalesce($8::json, $5::json) end, $6::text[]
+  from s
+), t as (
+  insert into turns (id, org_id, session_id, node_id)
+  select turn_id, $1, id, case when turn_id = $3 then $10 end from s where turn_id = $3 or ${goesOn}
+  on conflict do nothing
+), j as (
+  select graphile_worker.add_job(
+    'turn',
+    json_build_object('org_id', $1::text, 'session_id', id, 'turn_id', turn_id),
+    job_key => turn_id
+  ) from s where (turn_id = $3 and $10::text is null) or ${goesOn}
+)
+select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = $3 as begins,
+  (select count(*) from j) as jobs, ${takenColumns}, row_to_json(r) as route
+from s
+  left join agents a on s.turn_id = $3 and $10::text is not null
+    and a.org_id = s.org_id and a.id = s.agent_id
+  left join lateral (
+    ${routeQuery('s.org_id', 'array[$11, s.model_id, a.default_model_id]', '$14::text[]')}
+  ) r on a.id is not null`,
+}
+
+export type NewInput = {
+  turnId: string
+  messageId: string
+  data: string
+  /** The data when a turn runs already, where it is another. */
+  busyData: string | null
+  tags: string[] | null
+  preview: string | null
+  /** The model that the message asks for. */
+  modelId: string | null
+  /** The node that runs the turn at once; null: whichever node gets its job. */
+  nodeId: string | null
+  /** What its event says of where it came from, as JSON; absent: nothing. */
+  context?: string
+}
+
+export type Accepted = TakenTurn & { turn_id: string; ts: string; begins: boolean }
+
+/**
+ * Stores a message and, when no turn runs, begins the turn that answers it, in the hands of a node or with a job; a turn
+ * that waits for the client goes on: all or nothing. Undefined when there is no such session, with `onlyIdle` when a turn runs, or when the organization runs
+ * `turnsMax` already.
+ */
+export async function acceptMessage(
+  db: Db,
+  { orgId, sessionId }: Pick<TurnRun, 'orgId' | 'sessionId'>,
+  input: NewInput & Pick<ModelScope, 'keyedTypes'> & { onlyIdle: boolean; turnsMax: number | null },
+) {
+  const [accepted] = await db.run<Accepted>(accept, [
+    orgId,
+    sessionId,
+    input.turnId,
+    input.messageId,
+    input.data,
+    input.tags,
+    input.preview,
+    input.busyData,
+    input.onlyIdle,
+    input.nodeId,
+    input.modelId,
+    input.turnsMax,
+    input.context ?? nowhere,
+    input.keyedTypes,
+  ])
+  return accepted
+}
+
+export type Interrupting = Pick<NewInput, 'data' | 'tags' | 'preview' | 'context'>
+
+const interrupt: Statement = {
+  name: 'interrupt-turn',
+  text: `
+with s as (
+  update sessions set
+    turn_cancelled = true,
+    sequence = sequence + 2,
+    preview = coalesce(preview, $8),
+    updated_at = clock_timestamp()
+  where org_id = $1 and id = $2 and turn_id = $3 and not turn_cancelled
+  returning org_id, id, turn_id, sequence, updated_at, waiting_for
+), e as (
+  insert into events (session_id, sequence, type, ts, context, data, tags)
+  select id, sequence - 1, 'turn.cancelled', updated_at, $4::json, $5::json, null from s
+  union all
+  select id, sequence, 'input.message', updated_at, $9::json, $6::json, $7::text[] from s
+), ${wakeParked('from s where waiting_for is not null')}
+select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) as jobs from s`,
+}
+
+/**
+ * Cancels a turn and stores the message that is to be answered instead, all or nothing. Undefined when the turn
+ * is over or cancelled already.
+ */
+export async function interruptTurn(
+  db: Db,
+  run: Omit<TurnRun, 'attempt'>,
+  { event, input }: { event: NewEvent; input: Interrupting },
+) {
+  const [interrupted] = await db.run<{ sequence: number; ts: string }>(interrupt, [
+    run.orgId,
+    run.sessionId,
+    run.turnId,
+    event.context,
+    event.data,
+    input.data,
+    input.tags,
+    input.preview,
+    input.context ?? nowhere,
+  ])
+  return interrupted
+}

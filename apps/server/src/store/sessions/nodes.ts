@@ -1,0 +1,197 @@
+import type { Worker } from '@outlast/contract'
+import type { Db, Statement } from '../database.ts'
+import type { History } from '../history.ts'
+
+const renewText = (history: string) => `
+with me as (
+  insert into nodes (id, version, role, slots, expires_at, draining)
+  values ($1, $2, $3, $4, now() + $5 * interval '1 millisecond', $10)
+  on conflict (id) do update set expires_at = excluded.expires_at
+  returning draining
+), lost as (
+  select t.id, t.org_id, t.session_id from turns t
+  where $6 and ($11 or exists (
+    select from nodes n where n.id = $1 and n.expires_at > now() and n.started_at < now() - $5 * interval '1 millisecond'
+  )) and (
+    not exists (select from nodes n where n.id = t.node_id and n.expires_at > now())
+      and (t.node_id is not null or t.created_at < now() - interval '1 second')
+    or t.node_id = $1 and t.id = any($9)
+  )
+  order by t.created_at limit 100
+), added as (
+  select graphile_worker.add_job(
+    'turn',
+    json_build_object('org_id', org_id, 'session_id', session_id, 'turn_id', id),
+    job_key => id,
+    job_key_mode => 'preserve_run_at'
+  ) from lost
+), late as (
+  select graphile_worker.add_job(
+    'expire',
+    json_build_object('org_id', org_id, 'session_id', id, 'turn_id', turn_id),
+    job_key => 'wait:' || turn_id,
+    job_key_mode => 'preserve_run_at'
+  ) from (
+    select org_id, id, turn_id from sessions where $6 and wait_expires_at <= now()
+    order by wait_expires_at limit 100
+  ) waits
+), gone as (
+  delete from nodes where expires_at < now() - interval '1 minute'
+)
+select (select draining from me) as draining, clock_timestamp()::timestamptz(3) as now,
+  array(select id from nodes where id <> $1 and expires_at > now()) as peers,
+  (select count(*) from nodes where id <> $1 and version <> $2 and expires_at > now())::int as other_versions,
+  (select count(*) from added)::int as readded,
+  (select count(*) from late)::int as expired,
+  array(
+    select r.id from unnest($7::text[]) as r(id)
+    where not exists (select from turns t where t.id = r.id and t.node_id = $1)
+    union all
+    select t.id from turns t where t.node_id = $1
+      and (select turn_cancelled from sessions s where s.org_id = t.org_id and s.id = t.session_id)
+  ) as lost,
+  array(select t.id from turns t where t.node_id = $1 and t.id <> all($8::text[])) as strays,
+  ${history} as history`
+
+export type LeaseTerms = {
+  id: string
+  version: string
+  role: string
+  slots: number
+  ms: number
+  /** What a node that is new to the table begins with: the table is empty after a crash of PostgreSQL. */
+  draining: boolean
+  /** No other node can be there. Else a node judges others only when the table has known it for a whole lease. */
+  alone: boolean
+}
+
+export type Renewal = {
+  /** Whether turns that no living node has are given their job again. */
+  judging: boolean
+  /** Turns that this node has taken, and all that it knows of. */
+  taken: string[]
+  known: string[]
+  /** Turns that stand in its name although it does not know of them: they get their job again too. */
+  strays: string[]
+}
+
+export type Renewed = {
+  /** This node is to take no new turn. */
+  draining: boolean
+  /** The database's clock. */
+  now: string
+  /** Their ids. */
+  peers: string[]
+  other_versions: number
+  readded: number
+  /** Parked turns whose wait is over. */
+  expired: number
+  /** Of the taken turns those that are over, another node's, or cancelled: whoever did that may not have lived to tell. */
+  lost: string[]
+  /** Turns in this node's name that it does not know of. */
+  strays: string[]
+  /** The identity of the database's history. */
+  history: string | null
+}
+
+/**
+ * Says that a node lives, for `ms` from now by the database's clock, and learns how many others do and how its
+ * turns stand. With `judging`, turns that no living node has, or that nobody took within a second, get their job
+ * again, and what parked turns have waited for too long gets a job that ends it.
+ */
+export async function renewLease(
+  { db, history }: { db: Db; history: Pick<History, 'expression'> },
+  { id, version, role, slots, ms, draining, alone }: LeaseTerms,
+  { judging, taken, known, strays }: Renewal,
+) {
+  const values = [id, version, role, slots, ms, judging, taken, known, strays, draining, alone]
+  const { suffix, text } = history.expression()
+  const statement = { name: `renew-lease${suffix}`, text: renewText(text) }
+  const [renewed] = await db.run<Renewed>(statement, values)
+  return renewed!
+}
+
+/** Ends a node's lease; or every lease, by the only node there can be. */
+export async function endLeases(db: Db, id?: string): Promise<void> {
+  const leases = db.kysely.deleteFrom('nodes')
+  await (id === undefined ? leases : leases.where('id', '=', id)).execute()
+}
+
+const columns = `
+  n.id, n.version, n.role, n.slots,
+  (select count(*) from turns t where t.node_id = n.id)::int as used_slots,
+  n.expires_at > now() as alive, n.draining, n.expires_at as lease_until, n.started_at`
+
+const list: Statement = {
+  name: 'list-workers',
+  text: `
+select ${columns} from nodes n order by started_at, id offset $1 limit $2`,
+}
+
+/** Nodes that live, and those that did a minute ago, the oldest first. */
+export async function listWorkers(db: Db, { offset, limit }: { offset: number; limit: number }) {
+  const data = await db.run<Worker>(list, [offset, limit])
+  const { total } = await db.kysely
+    .selectFrom('nodes')
+    .select(({ fn }) => fn.countAll<number>().as('total'))
+    .executeTakeFirstOrThrow()
+  return { data, total }
+}
+
+const drain: Statement = {
+  name: 'drain-worker',
+  text: `
+with n as (update nodes set draining = $2 where id = $1 returning *) select ${columns} from n`,
+}
+
+/** Says whether a node is to take turns. Undefined when nobody knows of it. */
+export async function setDraining(db: Db, id: string, draining: boolean) {
+  const [changed] = await db.run<Worker>(drain, [id, draining])
+  return changed
+}
+
+const health: Statement = {
+  name: 'durable-health',
+  text: `
+select
+  (select count(*) from turns where org_id = $1 and node_id is null)::int as queued,
+  (select count(*) from turns where org_id = $1 and node_id is not null)::int as running,
+  (select count(*) from sessions s
+    where org_id = $1 and waiting_for is not null and not exists (select from turns where id = s.turn_id))::int as waiting,
+  (select count(*) from (
+    select from failed_turns where org_id = $1 and retried_as is null limit 10000
+  ) f)::int as failed,
+  (select min(created_at) from turns where org_id = $1 and node_id is null) as oldest_queued_at,
+  (select count(*) from turns t where org_id = $1 and node_id is not null and not exists (
+    select from nodes where id = t.node_id and expires_at > now()
+  ))::int as lost,
+  count(*) filter (where role <> 'api' and not draining)::int as taking,
+  count(*)::int as alive,
+  count(*) filter (where draining)::int as draining,
+  coalesce(sum(slots) filter (where role <> 'api' and not draining), 0)::int as slots,
+  (select count(*) from turns where node_id is not null)::int as used_slots
+from nodes where expires_at > now()`,
+}
+
+export type HealthCounts = {
+  queued: number
+  running: number
+  waiting: number
+  failed: number
+  oldest_queued_at: string | null
+  /** Running turns whose node is gone. */
+  lost: number
+  /** Nodes that take turns. */
+  taking: number
+  /** Of all organizations, from here on. */
+  alive: number
+  draining: number
+  slots: number
+  used_slots: number
+}
+
+/** How the turns of an organization are, and the nodes that all share. */
+export async function readHealth(db: Db, orgId: string): Promise<HealthCounts> {
+  const [counts] = await db.run<HealthCounts>(health, [orgId])
+  return counts!
+}

@@ -1,0 +1,25 @@
+import type { Db, Statement } from '../database.ts'
+
+const note: Statement = {
+  name: 'note-pause',
+  text: `
+insert into pauses (turn_id, error_code, until) values ($1, $2, clock_timestamp() + $3 * interval '1 millisecond')
+on conflict (turn_id) do update set
+  error_code = excluded.error_code, since = excluded.since, until = excluded.until`,
+}
+
+/** Says until when a turn waits before it asks a model again. Nothing but an explanation hangs on it. */
+export async function notePause(db: Db, turnId: string, pause: { code: string; ms: number }) {
+  await db.run(note, [turnId, pause.code, pause.ms])
+}
+
+/** Deletes those that are over. */
+export async function sweepPauses({ kysely }: Db): Promise<void> {
+  await kysely
+    .deleteFrom('pauses')
+    .where('until', '<', new Date(Date.now() - keptMs).toISOString())
+    .execute()
+}
+
+/** Far beyond what clocks differ. */
+const keptMs = 3_600_000

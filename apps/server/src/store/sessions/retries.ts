@@ -1,0 +1,61 @@
+import type { Db, Statement } from '../database.ts'
+
+const retry: Statement = {
+  name: 'retry-turn',
+  text: `
+with l as materialized (
+  select id from sessions
+  where org_id = $1 and id = $3 and turn_id is null
+    and ($5::integer is null
+      or (select count(*) from (select from turns where org_id = $1 limit $5) running) < $5)
+  for no key update
+), f as materialized (
+  select id, session_id, input_message_id, input_sequence from failed_turns
+  where org_id = $1 and id = $2 and retried_as is null and exists (select from l)
+  for update
+), s as (
+  update sessions set
+    status = 'active',
+    finished_at = null,
+    turn_id = $4,
+    turn_from = f.input_sequence,
+    turn_input = f.input_message_id,
+    turn_attempt = 0,
+    turn_tries = 0,
+    turn_node = null,
+    turn_cancelled = false,
+    updated_at = clock_timestamp()
+  from f where sessions.org_id = $1 and sessions.id = f.session_id and sessions.turn_id is null
+  returning sessions.org_id, sessions.id
+), r as (
+  update failed_turns set retried_as = $4 where org_id = $1 and id = $2 and exists (select from s)
+), t as (
+  insert into turns (id, org_id, session_id) select $4, org_id, id from s
+), j as (
+  select graphile_worker.add_job(
+    'turn',
+    json_build_object('org_id', org_id, 'session_id', id, 'turn_id', $4::text),
+    job_key => $4
+  ) from s
+)
+select id, (select count(*) from j) as jobs from s`,
+}
+
+export type Retry = {
+  orgId: string
+  sessionId: string
+  /** The turn that failed, and the one that tries it again. */
+  failed: string
+  turnId: string
+  turnsMax: number | null
+}
+
+/**
+ * Begins another turn for the message of one that failed. False, and nothing done, when it was tried again already, the
+ * session runs a turn, or the organization as many as it may. The session is locked before the failure is, as by whoever
+ * deletes both.
+ */
+export async function retryTurn(db: Db, { orgId, sessionId, failed, turnId, turnsMax }: Retry) {
+  const begun = await db.run(retry, [orgId, failed, sessionId, turnId, turnsMax])
+  return begun.length > 0
+}

@@ -1,0 +1,259 @@
+import {
+  harnessId,
+  type NewSession,
+  type Session,
+  type SessionChange,
+  type SessionQuery,
+} from '@outlast/contract'
+import { type SqlBool, sql } from 'kysely'
+import { ApiError } from '../../errors.ts'
+import { newId } from '../../ids.ts'
+import { keepOrganization } from '../access/organizations.ts'
+import type { Db, Statement } from '../database.ts'
+import { isMissingValue } from '../database-errors.ts'
+import { shardOf } from '../shards.ts'
+import { type UsageRow, usageOf } from '../usage.ts'
+
+export const columns = [
+  'id',
+  'org_id',
+  'agent_id',
+  'title',
+  'tags',
+  'model_id',
+  'capabilities',
+  'tools',
+  'status',
+  'waiting_for',
+  'preview',
+  'output_preview',
+  'input_tokens',
+  'output_tokens',
+  'cache_read_tokens',
+  'cache_creation_tokens',
+  'cost_nanos',
+  'forked_from',
+  'legal_hold',
+  'started_at',
+  'finished_at',
+  'created_at',
+  'updated_at',
+] as const
+
+export type SessionRow = Omit<Session, 'organization_id' | 'harness_id' | 'usage'> & {
+  org_id: string
+} & UsageRow
+
+export function present(row: SessionRow): Session {
+  return {
+    id: row.id,
+    organization_id: row.org_id,
+    agent_id: row.agent_id,
+    harness_id: harnessId,
+    title: row.title,
+    tags: row.tags,
+    model_id: row.model_id,
+    capabilities: row.capabilities,
+    tools: row.tools,
+    status: row.status,
+    waiting_for: row.waiting_for,
+    preview: row.preview,
+    output_preview: row.output_preview,
+    usage: usageOf(row) ?? null,
+    forked_from: row.forked_from,
+    legal_hold: row.legal_hold,
+    started_at: row.started_at,
+    finished_at: row.finished_at,
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+  }
+}
+
+const byId: Statement = {
+  name: 'session-by-id',
+  text: `select ${columns.join(', ')} from sessions where org_id = $1 and id = $2`,
+}
+
+/** Contract: throws 404 `not_found`. */
+export async function getSession(db: Db, orgId: string, id: string): Promise<Session> {
+  const [row] = await db.run<SessionRow>(byId, [orgId, id])
+  if (!row) throw new ApiError('not_found', 'Session')
+  return present(row)
+}
+
+const byIds: Statement = {
+  name: 'sessions-by-id',
+  text: `
+select ${columns.map((name) => `s.${name}`).join(', ')} from unnest($1::text[], $2::text[]) as f(org_id, id)
+join sessions s on s.org_id = f.org_id and s.id = f.id`,
+}
+
+/** Those that still exist, in no order. */
+export async function findSessions(
+  db: Db,
+  sessions: { orgId: string; sessionId: string }[],
+): Promise<Session[]> {
+  const values = [sessions.map(({ orgId }) => orgId), sessions.map(({ sessionId }) => sessionId)]
+  return (await db.run<SessionRow>(byIds, values)).map(present)
+}
+
+const insert: Statement = {
+  name: 'create-session',
+  text: `
+with a as (
+  select id from agents where org_id = $1 and id = $3 for key share
+), s as (
+  insert into sessions (org_id, id, agent_id, title, tags, model_id, capabilities, tools, sequence)
+  values ($1, $2, (select id from a), $4, $5, $6, $7, $10, 1)
+  returning ${columns.join(', ')}
+), e as (
+  insert into events (session_id, sequence, type, ts, context, data)
+  select id, 1, 'session.started', created_at, '{}', $8 from s
+), c as (
+  insert into counters as c (org_id, agent_id, shard, sessions) values ($1, '', $9, 1), ($1, $3, $9, 1)
+  on conflict (org_id, agent_id, shard) do update set sessions = c.sessions + 1
+)
+select * from s`,
+}
+
+/**
+ * The session and its first event, counted, in one statement. The agent was seen to exist.
+ * Contract: throws 404 when it was deleted since.
+ */
+export async function createSession(
+  db: Db,
+  orgId: string,
+  { id = newId('session'), ...session }: NewSession & { id?: string | undefined },
+): Promise<Session> {
+  const { agent_id, title, tags, model_id, capabilities, tools } = session
+  const created = db.run<SessionRow>(insert, [
+    orgId,
+    id,
+    agent_id,
+    title ?? null,
+    tags ?? [],
+    model_id ?? null,
+    JSON.stringify(capabilities ?? []),
+    JSON.stringify({ agent_id, ...(model_id && { model_id }) }),
+    shardOf(id),
+    JSON.stringify(tools ?? []),
+  ])
+  const [row] = await created.catch((error) => {
+    throw isMissingValue(error) ? new ApiError('not_found', 'Agent') : error
+  })
+  return present(row!)
+}
+
+/** Contract: absent and null leave a field as it is; throws 404. `db` is a transaction when a hold is set. */
+export async function updateSession(
+  db: Db,
+  { orgId, id }: { orgId: string; id: string },
+  { title, tags, legal_hold }: SessionChange,
+): Promise<Session> {
+  if (legal_hold) await keepOrganization(db, orgId)
+  const row = await db.kysely
+    .updateTable('sessions')
+    .set({
+      ...(title != null && { title }),
+      ...(tags != null && { tags }),
+      ...(legal_hold != null && { legal_hold }),
+      updated_at: sql`clock_timestamp()`,
+    })
+    .where('org_id', '=', orgId)
+    .where('id', '=', id)
+    .returning(columns)
+    .executeTakeFirst()
+  if (!row) throw new ApiError('not_found', 'Session')
+  return present(row as unknown as SessionRow)
+}
+
+const countedMax = 10_000
+
+type Listing = { data: Session[]; total: number; total_capped?: boolean }
+
+/** Newest first. Keys are found first, in an index, and rows fetched for one page only. */
+export async function listSessions(
+  db: Db,
+  orgId: string,
+  query: SessionQuery & { offset: number; limit: number },
+): Promise<Listing> {
+  const matching = db.kysely
+    .selectFrom('sessions')
+    .where('org_id', '=', orgId)
+    .$if(query.agent_id !== undefined, (q) => q.where('agent_id', '=', query.agent_id!))
+    .$if(query.status === 'started', (q) => q.where('started_at', 'is', null))
+    .$if(query.status === 'idle', (q) =>
+      q.where('status', '=', 'idle').where('started_at', 'is not', null),
+    )
+    .$if(query.status === 'active', (q) => q.where('id', 'in', activeIds(db, orgId)))
+    .$if(query.tag !== undefined, (q) =>
+      q.where(sql<SqlBool>`tags @> array[${query.tag}]::text[] and tags <> '{}'`),
+    )
+    .$if(query.legal_hold !== undefined, (q) => q.where('legal_hold', '=', query.legal_hold!))
+    .$if(query.search !== undefined, (q) => q.where(matches(query.search!)))
+  const keys = matching
+    .select('id')
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .offset(query.offset)
+    .limit(query.limit)
+  const rows = db.kysely
+    .selectFrom('sessions')
+    .select(columns)
+    .where('org_id', '=', orgId)
+    .where('id', 'in', keys)
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+  const filtered =
+    query.status !== undefined ||
+    query.tag !== undefined ||
+    query.legal_hold !== undefined ||
+    query.search !== undefined
+  // Both are awaited together: a failure of one must not leave that of the other without anybody.
+  const [data, total] = await Promise.all([
+    rows.execute(),
+    filtered
+      ? countUpTo(db, matching.select('id').limit(countedMax + 1))
+      : countAll(db, orgId, query.agent_id ?? ''),
+  ])
+  return { data: data.map((row) => present(row as unknown as SessionRow)), ...total }
+}
+
+/** Sessions whose turn runs, is about to, or waits. */
+const activeIds = ({ kysely }: Db, orgId: string) =>
+  kysely
+    .selectFrom('turns')
+    .select('session_id')
+    .where('org_id', '=', orgId)
+    .union(
+      kysely
+        .selectFrom('sessions')
+        .select('id as session_id')
+        .where('org_id', '=', orgId)
+        .where('waiting_for', 'is not', null),
+    )
+
+function matches(search: string) {
+  const pattern = `%${search.replace(/[\\%_]/g, '\\$&')}%`
+  return sql<SqlBool>`(title ilike ${pattern} or preview ilike ${pattern})`
+}
+
+type Keys = { as: (alias: 'matching') => never }
+
+async function countUpTo({ kysely }: Db, keys: unknown): Promise<Omit<Listing, 'data'>> {
+  const { count } = await kysely
+    .selectFrom((keys as Keys).as('matching'))
+    .select(sql<number>`count(*)`.as('count'))
+    .executeTakeFirstOrThrow()
+  return count > countedMax ? { total: countedMax, total_capped: true } : { total: count }
+}
+
+const counted: Statement = {
+  name: 'count-sessions',
+  text: 'select coalesce(sum(sessions), 0)::bigint as total from counters where org_id = $1 and agent_id = $2',
+}
+
+async function countAll(db: Db, orgId: string, agentId: string): Promise<{ total: number }> {
+  const [row] = await db.run<{ total: number }>(counted, [orgId, agentId])
+  return row!
+}

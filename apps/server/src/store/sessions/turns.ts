@@ -1,0 +1,203 @@
+import type { CapabilityUse, ClientTool, EventType, WaitingFor } from '@outlast/contract'
+import type { Db, Statement } from '../database.ts'
+import type { ModelRoute } from '../models/models.ts'
+import type { UsageRow } from '../usage.ts'
+
+/** An event that is not stored yet; context and data are JSON. */
+export type NewEvent = { type: EventType; context: string; data: string }
+
+/** One attempt at a turn. Whatever it appends is refused once another attempt has begun. */
+export type TurnRun = { orgId: string; sessionId: string; turnId: string; attempt: number | null }
+
+/** What a turn needs to know of its session `s` and its agent `a`. */
+export const takenColumns = `
+  s.sequence, s.turn_from, s.turn_input, s.turn_attempt, s.turn_tries, s.turn_cancelled,
+  s.context_sequence, s.context_prompt, s.agent_id, s.model_id, s.capabilities, s.tools,
+  s.input_tokens, s.output_tokens, s.cache_read_tokens, s.cache_creation_tokens, s.cost_nanos,
+  a.name as agent_name, a.system_prompt, a.capabilities as agent_capabilities, a.tools as agent_tools, a.default_model_id,
+  clock_timestamp()::timestamptz(3) as now`
+
+/**
+ * Parts of a statement that let parked turns go on, of the rows that `from` gives. What they waited for stays in
+ * the session until they append. The statement has to count `wakes`: what nobody reads is not done.
+ */
+export const wakeParked = (from: string) => `woken as (
+  insert into turns (id, org_id, session_id) select turn_id, org_id, id ${from}
+  on conflict do nothing
+), wakes as (
+  select graphile_worker.add_job(
+    'turn',
+    json_build_object('org_id', org_id, 'session_id', id, 'turn_id', turn_id),
+    job_key => turn_id
+  ) ${from}
+)`
+
+const take: Statement = {
+  name: 'take-turn',
+  text: `
+with before as (
+  select turn_node from sessions where org_id = $1 and id = $2
+), s as (
+  update sessions set
+    turn_attempt = turn_attempt + 1,
+    turn_tries = turn_tries + 1,
+    turn_node = $4
+  where org_id = $1 and id = $2 and turn_id = $3
+    and (waiting_for is null or exists (select from turns where turns.id = $3))
+    and not exists (
+      select from nodes where nodes.id = turn_node and nodes.id <> $4 and nodes.expires_at > now()
+    )
+  returning *
+), t as (
+  insert into turns (id, org_id, session_id, node_id) select turn_id, org_id, id, $4 from s
+  on conflict (id) do update set node_id = excluded.node_id
+)
+select ${takenColumns}, (select turn_node <> $4 from before) as taken_over
+from s join agents a on a.org_id = s.org_id and a.id = s.agent_id`,
+}
+
+export type TakenTurn = UsageRow & {
+  sequence: number
+  turn_from: number
+  turn_input: string
+  turn_attempt: number
+  turn_tries: number
+  turn_cancelled: boolean
+  context_sequence: number
+  context_prompt: string | null
+  agent_id: string
+  agent_name: string
+  model_id: string | null
+  capabilities: CapabilityUse[]
+  system_prompt: string
+  agent_capabilities: CapabilityUse[]
+  tools: ClientTool[]
+  agent_tools: ClientTool[]
+  default_model_id: string | null
+  now: string
+  /** The model for its first call, when the turn was taken by the statement that stored its message. */
+  route?: ModelRoute | null
+  /** True when its node died with it: one that gives a turn back leaves no name behind. */
+  taken_over?: boolean | null
+}
+
+/**
+ * Makes this node the turn's. Its row in `turns` is made anew where a park that this statement waited for has deleted it:
+ * nobody would miss the turn otherwise, should this node die. Undefined when the turn is over, parked, or another
+ * living node has it.
+ */
+export async function takeTurn(db: Db, run: Omit<TurnRun, 'attempt'>, nodeId: string) {
+  const [taken] = await db.run<TakenTurn>(take, [run.orgId, run.sessionId, run.turnId, nodeId])
+  return taken
+}
+
+const runningTurns: Statement = {
+  name: 'running-turns',
+  text: 'select count(*) from (select from turns where org_id = $1 limit $2) running',
+}
+
+/** How many turns an organization runs, counted up to a limit. */
+export async function countTurns(db: Db, orgId: string, limit: number): Promise<number> {
+  const [row] = await db.run<{ count: number }>(runningTurns, [orgId, limit])
+  return row!.count
+}
+
+const retake: Statement = {
+  name: 'retake-turn',
+  text: `
+update sessions set turn_attempt = turn_attempt + 1
+where org_id = $1 and id = $2 and turn_id = $3 and turn_node = $4
+returning turn_attempt`,
+}
+
+/**
+ * Begins another attempt on the node that has the turn: whatever the last one may still have under way is refused
+ * from here on. Undefined when the turn is over or another node's.
+ */
+export async function retakeTurn(db: Db, run: TurnRun, nodeId: string) {
+  const values = [run.orgId, run.sessionId, run.turnId, nodeId]
+  const [retaken] = await db.run<{ turn_attempt: number }>(retake, values)
+  return retaken?.turn_attempt
+}
+
+const current: Statement = {
+  name: 'current-turn',
+  text: `
+select sequence, turn_id, turn_from, turn_input, turn_node, turn_attempt, turn_cancelled, waiting_for,
+  input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cost_nanos,
+  clock_timestamp()::timestamptz(3) as now
+from sessions where org_id = $1 and id = $2`,
+}
+
+export type CurrentTurn = Pick<
+  TakenTurn,
+  | 'sequence'
+  | 'turn_from'
+  | 'turn_input'
+  | 'turn_attempt'
+  | 'turn_cancelled'
+  | keyof UsageRow
+  | 'now'
+> & { turn_id: string | null; turn_node: string | null; waiting_for: WaitingFor | null }
+
+/** The turn that a session holds; `turn_id` is null when none runs. Undefined without the session. */
+export async function findCurrentTurn(db: Db, orgId: string, sessionId: string) {
+  const [found] = await db.run<CurrentTurn>(current, [orgId, sessionId])
+  return found
+}
+
+const cancel: Statement = {
+  name: 'cancel-turn',
+  text: `
+with s as (
+  update sessions set turn_cancelled = true, sequence = sequence + 1, updated_at = clock_timestamp()
+  where org_id = $1 and id = $2 and turn_id = $3 and not turn_cancelled
+  returning org_id, id, turn_id, sequence, updated_at, waiting_for
+), e as (
+  insert into events (session_id, sequence, type, ts, context, data)
+  select id, sequence, 'turn.cancelled', updated_at, $4, $5 from s
+), ${wakeParked('from s where waiting_for is not null')}
+select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) as jobs from s`,
+}
+
+/** From here on only the end of the turn can be appended. Undefined when there is nothing to cancel any more. */
+export async function cancelTurn(db: Db, run: Omit<TurnRun, 'attempt'>, event: NewEvent) {
+  const [cancelled] = await db.run<{ sequence: number; ts: string }>(cancel, [
+    run.orgId,
+    run.sessionId,
+    run.turnId,
+    event.context,
+    event.data,
+  ])
+  return cancelled
+}
+
+const release: Statement = {
+  name: 'release-turn',
+  text: `
+with s as (
+  update sessions set turn_node = null, turn_tries = greatest(0, turn_tries - case when $5 then 0 else 1 end)
+  where org_id = $1 and id = $2 and turn_id = $3 and turn_attempt = $4
+  returning id, turn_id
+), t as (
+  update turns set node_id = null where id = $3 and exists (select from s)
+)
+select graphile_worker.add_job(
+  'turn',
+  json_build_object('org_id', $1::text, 'session_id', id, 'turn_id', turn_id),
+  job_key => turn_id
+) from s where $6`,
+}
+
+export type Release = {
+  /** The attempt counts against the turn. */
+  harmed: boolean
+  /** Else it waits until a node looks for turns that nobody has. */
+  atOnce: boolean
+}
+
+/** Gives the turn to whichever node takes it next. */
+export async function releaseTurn(db: Db, run: TurnRun, { harmed, atOnce }: Release) {
+  const { orgId, sessionId, turnId, attempt } = run
+  await db.run(release, [orgId, sessionId, turnId, attempt, harmed, atOnce])
+}

@@ -1,0 +1,169 @@
+import type { WaitingFor, Workflow, WorkflowQuery } from '@outlast/contract'
+import type { Db, Statement } from '../database.ts'
+
+/** A turn that is not over: it stands in `turns`, or it is parked and stands in its session alone. */
+const open = `
+  select s.turn_id, s.id as session_id, s.agent_id, s.turn_input as input_message_id,
+    case when t.id is null then 'waiting' when t.node_id is null then 'queued' else 'running' end as status,
+    coalesce(t.created_at, (s.waiting_for->>'since')::timestamptz)::timestamptz(3) as since,
+    t.node_id as node, s.turn_attempt as attempts, s.turn_tries as tries, s.turn_cancelled as cancelled,
+    null as error, null as error_code, null as retried_as`
+
+const placed = `${open}
+  from turns t join sessions s on s.org_id = t.org_id and s.id = t.session_id and s.turn_id = t.id
+  where t.org_id = $1`
+
+const parked = `${open}
+  from sessions s left join turns t on t.id = s.turn_id
+  where s.org_id = $1 and s.waiting_for is not null and s.turn_id is not null and t.id is null`
+
+const failed = `
+  select id as turn_id, session_id, agent_id, input_message_id, 'failed' as status, failed_at as since,
+    node_id as node, attempts, 0 as tries, false as cancelled, error, error_code, retried_as
+  from failed_turns where org_id = $1`
+
+/** Of every kind at most `$6`, the newest: ids begin with their time. */
+const matching = `
+  (select * from (${placed} union all ${parked}) o
+    where ($2::text is null or status = $2) and ($3::text is null or session_id = $3)
+      and ($4::text is null or agent_id = $4) and ($5::text is null or node = $5)
+    order by turn_id desc limit $6)
+  union all
+  (${failed} and ($2::text is null or $2 = 'failed') and ($3::text is null or session_id = $3)
+      and ($4::text is null or agent_id = $4) and ($5::text is null or node_id = $5)
+    order by id desc limit $6)`
+
+const page: Statement = {
+  name: 'list-workflows',
+  text: `select * from (${matching}) w order by turn_id desc offset $7 limit $8`,
+}
+
+const counted: Statement = {
+  name: 'count-workflows',
+  text: `select count(*)::int as total from (${matching}) w`,
+}
+
+const countedMax = 10_000
+
+/** Turns of an organization that are not over or failed for good, newest first. */
+export async function listWorkflows(
+  db: Db,
+  orgId: string,
+  { status, session_id, agent_id, node, offset, limit }: WorkflowQuery & Span,
+) {
+  const filter = [orgId, status ?? null, session_id ?? null, agent_id ?? null, node ?? null]
+  const [data, [row]] = await Promise.all([
+    db.run<Workflow>(page, [...filter, offset + limit, offset, limit]),
+    db.run<{ total: number }>(counted, [...filter, countedMax + 1]),
+  ])
+  const { total } = row!
+  return total > countedMax ? { data, total: countedMax, total_capped: true } : { data, total }
+}
+
+type Span = { offset: number; limit: number }
+
+const one: Statement = {
+  name: 'workflow-by-id',
+  text: `
+${placed} and t.id = $2 union all ${parked} and s.turn_id = $2
+union all ${failed} and id = $2`,
+}
+
+/** Undefined for a turn that ended otherwise, is another organization's, or never was. */
+export async function findWorkflow(db: Db, orgId: string, turnId: string) {
+  const [found] = await db.run<Workflow>(one, [orgId, turnId])
+  return found
+}
+
+const sequences: Statement = {
+  name: 'workflow-sequences',
+  text: `
+with span as (
+  select session_id, input_message_id, input_sequence as first, sequence as last
+  from failed_turns where org_id = $1 and id = $2
+  union all
+  select id, turn_input, turn_from, sequence from sessions where org_id = $1 and id = $3 and turn_id = $2
+)
+select e.sequence from span join events e on e.session_id = span.session_id
+where e.sequence between span.first and span.last and (
+  e.context->>'turn_id' = $2
+  or e.type = 'input.message' and e.data->'message'->>'id' = span.input_message_id
+)
+order by e.sequence`,
+}
+
+/** Where in its session's log the events of a turn stand, that of its message first. */
+export async function findSequences(db: Db, orgId: string, { turn_id, session_id }: Workflow) {
+  const rows = await db.run<{ sequence: number }>(sequences, [orgId, turn_id, session_id])
+  return rows.map(({ sequence }) => sequence)
+}
+
+const facts: Statement = {
+  name: 'session-facts',
+  text: `
+select s.id as session_id, s.turn_id, s.turn_from, s.turn_input, s.turn_cancelled, s.waiting_for,
+  s.started_at, s.finished_at, s.created_at, s.updated_at, clock_timestamp()::timestamptz(3) as now,
+  t.created_at as placed_at, t.node_id as node,
+  n.expires_at - $3 * interval '1 millisecond' as renewed_at,
+  (select count(*) from nodes where expires_at > now())::int as living,
+  (select count(*) from nodes where expires_at > now() and role <> 'api' and not draining)::int as taking,
+  f.id as failed_turn, f.error, f.error_code, f.node_id as failed_on,
+  p.error_code as pause_code, p.since as pause_since, p.until as pause_until,
+  case when t.id is not null and t.node_id is null then (
+    select count(*) from (
+      select from graphile_worker._private_jobs b
+      where b.is_available and b.run_at <= now() and (b.priority, b.run_at, b.id) < (j.priority, j.run_at, j.id)
+      limit 10000
+    ) before
+  )::int end as ahead
+from sessions s
+left join turns t on t.id = s.turn_id
+left join nodes n on n.id = t.node_id
+left join pauses p on p.turn_id = s.turn_id and p.until > now()
+left join graphile_worker._private_jobs j on j.key = s.turn_id
+left join lateral (
+  select * from failed_turns
+  where session_id = s.id and s.turn_id is null and failed_at = s.finished_at
+  order by sequence desc limit 1
+) f on true
+where s.org_id = $1 and s.id = $2`,
+}
+
+/** All that the tables say of what a session does, at one moment. */
+export type SessionFacts = {
+  session_id: string
+  turn_id: string | null
+  turn_from: number
+  turn_input: string
+  turn_cancelled: boolean
+  waiting_for: WaitingFor | null
+  started_at: string | null
+  finished_at: string | null
+  created_at: string
+  updated_at: string
+  now: string
+  /** Null while the turn is parked. */
+  placed_at: string | null
+  node: string | null
+  /** When its node last said that it lives; null when nobody knows of it. */
+  renewed_at: string | null
+  /** Nodes that live, and those of them that take turns. */
+  living: number
+  taking: number
+  /** The session's last turn, when that failed. */
+  failed_turn: string | null
+  error: string | null
+  error_code: string | null
+  failed_on: string | null
+  pause_code: string | null
+  pause_since: string | null
+  pause_until: string | null
+  /** Turns before it in the queue. */
+  ahead: number | null
+}
+
+/** Contract: undefined without the session. */
+export async function findFacts(db: Db, orgId: string, sessionId: string, leaseMs: number) {
+  const [found] = await db.run<SessionFacts>(facts, [orgId, sessionId, leaseMs])
+  return found
+}
