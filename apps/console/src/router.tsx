@@ -4,8 +4,8 @@ import {
   createRouter,
   lazyRouteComponent,
 } from '@tanstack/react-router'
-import { readSearch } from './sessions/panels.ts'
-import type { SessionSearch } from './sessions/search.ts'
+import type { SessionSearch } from './sessions/list/search.ts'
+import { readSearch } from './sessions/panels/panels.ts'
 import { Broken, NotFound } from './shell/lost.tsx'
 import { Shell } from './shell/shell.tsx'
 
@@ -23,7 +23,7 @@ const sessionList = createRoute({
     tag: text(given.tag),
     new: given.new === true || undefined,
   }),
-  component: lazyRouteComponent(() => import('./sessions/list.tsx'), 'SessionList'),
+  component: lazyRouteComponent(() => import('./sessions/list/list.tsx'), 'SessionList'),
 })
 
 const session = createRoute({

@@ -4,7 +4,7 @@ import { startServer } from '../../../apps/server/test/server.ts'
 import { runHere } from '../test/here.ts'
 import { outlast } from '../test/program.ts'
 import { nouns } from './commands/index.ts'
-import { widthOf } from './width.ts'
+import { widthOf } from './output/width.ts'
 
 let url: string
 let session: string

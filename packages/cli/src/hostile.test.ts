@@ -8,7 +8,7 @@ import { runHere } from '../test/here.ts'
 import { program } from '../test/program.ts'
 import { cutsAfter, type Listener, startHttp, startProxy } from '../test/proxy.ts'
 import { atTerminal } from '../test/terminal.ts'
-import { widthOf } from './width.ts'
+import { widthOf } from './output/width.ts'
 
 let url: string
 let session: string

@@ -1,6 +1,6 @@
-import { exitCodes } from './failure.ts'
-import type { Extra } from './help.ts'
-import { run } from './run.ts'
+import { exitCodes } from './core/failure.ts'
+import type { Extra } from './core/help.ts'
+import { run } from './core/run.ts'
 
 /**
  * The process: its streams, its environment and its end. Ctrl-C ends what runs; a second one ends the process at once.

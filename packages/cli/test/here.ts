@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { run } from '../src/run.ts'
+import { run } from '../src/core/run.ts'
 import type { Ended } from './program.ts'
 
 /** What somebody at the terminal types when a question ends with this text. */

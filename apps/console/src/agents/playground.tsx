@@ -2,8 +2,8 @@ import { Alert, Button, Group, Text, Textarea } from '@mantine/core'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { type KeyboardEvent, useState } from 'react'
 import { sentenceOf } from '../client.ts'
-import { useBegin } from '../sessions/begin.ts'
-import { StalledNote } from '../sessions/outgoing.tsx'
+import { useBegin } from '../sessions/composer/begin.ts'
+import { StalledNote } from '../sessions/composer/outgoing.tsx'
 import { Talk } from './talk.tsx'
 
 type PlaygroundProps = { agentId: string; isDirty: boolean }

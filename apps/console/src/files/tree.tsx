@@ -2,7 +2,7 @@ import { UnstyledButton } from '@mantine/core'
 import type { FileInfo } from '@outlast/sdk'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { type KeyboardEvent, useMemo, useRef } from 'react'
-import { useKept } from '../sessions/kept.tsx'
+import { useKept } from '../sessions/conversation/kept.tsx'
 import { Icon } from '../shell/icon.tsx'
 import { parentOf, sizeOf } from './content.ts'
 

@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react'
-import { deleteEntries } from '../sessions/outbox-store.ts'
+import { deleteEntries } from '../sessions/composer/outbox-store.ts'
 
 /** With these words an answer says that nobody is signed in, or not any more. */
 const nobodyCodes = new Set(['unauthenticated', 'invalid_token'])

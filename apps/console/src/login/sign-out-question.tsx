@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import { useOutboxState } from '../sessions/outbox-state.ts'
+import { useOutboxState } from '../sessions/composer/outbox-state.ts'
 import { Confirm } from '../shell/confirm.tsx'
 import { signOut } from './login.ts'
 

@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from 'react'
-import { outboxState } from '../sessions/outbox-state.ts'
+import { outboxState } from '../sessions/composer/outbox-state.ts'
 import { signOut } from './login.ts'
 
 let isAsked = false

@@ -1,7 +1,7 @@
 import './operations.css'
 import { Alert, Text } from '@mantine/core'
 import type { DurableHealth } from '@outlast/sdk'
-import { durationOf } from '../sessions/duration.ts'
+import { durationOf } from '../sessions/conversation/duration.ts'
 import { State } from '../shell/entry.tsx'
 import { Failure } from '../shell/screen.tsx'
 import { Chart } from './chart.tsx'

@@ -6,21 +6,21 @@ import { Link, useParams, useSearch } from '@tanstack/react-router'
 import { type DragEvent, lazy, memo, Suspense, useEffect, useMemo, useRef, useState } from 'react'
 import { State, type StateKind } from '../shell/entry.tsx'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
-import { useAttachments } from './attachments.ts'
-import { Composer } from './composer.tsx'
-import { useAgent } from './controls.tsx'
-import { Conversation } from './conversation.tsx'
-import { Keeping } from './kept.tsx'
-import { type Outgoing, useOutgoing } from './outbox.ts'
-import { OutgoingMessage } from './outgoing.tsx'
-import { panels } from './panels.ts'
-import { SessionPlace } from './session-place.tsx'
+import { useAttachments } from './composer/attachments.ts'
+import { Composer } from './composer/composer.tsx'
+import { useAgent } from './composer/controls.tsx'
+import { type Outgoing, useOutgoing } from './composer/outbox.ts'
+import { OutgoingMessage } from './composer/outgoing.tsx'
+import { Conversation } from './conversation/conversation.tsx'
+import { Keeping } from './conversation/kept.tsx'
+import { SessionPlace } from './conversation/session-place.tsx'
+import { type Followed, useTranscript } from './conversation/use-transcript.ts'
+import { panels } from './panels/panels.ts'
+import { WhyLine } from './panels/why.tsx'
 import { useTabSign } from './tab-sign.ts'
 import { useSession } from './use-session.ts'
-import { type Followed, useTranscript } from './use-transcript.ts'
-import { WhyLine } from './why.tsx'
 
-const Panel = lazy(() => import('./panel.tsx').then(({ Panel }) => ({ default: Panel })))
+const Panel = lazy(() => import('./panels/panel.tsx').then(({ Panel }) => ({ default: Panel })))
 
 /** One conversation, live. */
 export function SessionScreen() {

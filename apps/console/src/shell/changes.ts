@@ -1,7 +1,7 @@
 import type { Change, ChangeEvent, Session } from '@outlast/sdk'
 import { useEffect } from 'react'
 import { outlast, queryClient } from '../client.ts'
-import { forgetListed, keepListed } from '../sessions/list-pages.ts'
+import { forgetListed, keepListed } from '../sessions/list/list-pages.ts'
 
 /** After an error that the client does not mend by itself. */
 const againMs = 30_000

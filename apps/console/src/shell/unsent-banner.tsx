@@ -1,7 +1,7 @@
 import { Anchor } from '@mantine/core'
 import { Link, useLocation } from '@tanstack/react-router'
-import { type Outgoing, useUnsent } from '../sessions/outbox.ts'
-import { Unsent } from '../sessions/outgoing.tsx'
+import { type Outgoing, useUnsent } from '../sessions/composer/outbox.ts'
+import { Unsent } from '../sessions/composer/outgoing.tsx'
 
 /** Messages that were not sent and that the screen does not show: no session has them yet, or another one. */
 export function UnsentBanner() {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Approval, ToolCall } from '@outlast/sdk'
-import { type Words, wordOf } from '../prompt.ts'
-import { exactJson } from '../width.ts'
+import { type Words, wordOf } from '../input/prompt.ts'
+import { exactJson } from '../output/width.ts'
 import type { Edited } from './editor.ts'
 import type { Tell } from './tell.ts'
 

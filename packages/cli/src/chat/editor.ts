@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import type { Io } from '../io.ts'
+import type { Io } from '../core/io.ts'
 import type { Reader } from './reader.ts'
 
 /** The text as an editor changed it, or why there is none. */

@@ -1,5 +1,5 @@
 import type { Approval, Event, NewMessage, Outlast, Resume, Session, ToolCall } from '@outlast/sdk'
-import { historyChanged, tellConnection } from '../connection.ts'
+import { historyChanged, tellConnection } from '../core/connection.ts'
 import { createConsents } from './consents.ts'
 
 /** The session that is talked in. */

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline'
-import type { Io } from '../io.ts'
+import type { Io } from '../core/io.ts'
 import { discardTyped } from './typed-ahead.ts'
 
 export type Reader = ReturnType<typeof createReader>

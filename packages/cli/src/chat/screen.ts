@@ -1,6 +1,6 @@
-import type { Io } from '../io.ts'
-import { look, paint } from '../style.ts'
-import { cut, widthOf, withoutSequences } from '../width.ts'
+import type { Io } from '../core/io.ts'
+import { look, paint } from '../output/style.ts'
+import { cut, widthOf, withoutSequences } from '../output/width.ts'
 
 export type Screen = ReturnType<typeof createScreen>
 

@@ -1,6 +1,6 @@
 import type { Outlast } from '@outlast/sdk'
-import { sizeText } from '../progress.ts'
-import { oneLine } from '../width.ts'
+import { sizeText } from '../output/progress.ts'
+import { oneLine } from '../output/width.ts'
 
 /** What slash commands can do with the conversation that they are said in. */
 export type Steering = {

@@ -1,6 +1,6 @@
 import type { Controls, Message, NewMessage, OnBusy, Outlast, Session } from '@outlast/sdk'
-import { UsageError } from '../failure.ts'
-import type { Io } from '../io.ts'
+import { UsageError } from '../core/failure.ts'
+import type { Io } from '../core/io.ts'
 import { modelOf } from './target.ts'
 
 /** What the command line says about a conversation. */

@@ -1,6 +1,6 @@
 import type { Agent, ModelWithProvider, Outlast } from '@outlast/sdk'
-import { UsageError } from '../failure.ts'
-import { oneLine } from '../width.ts'
+import { UsageError } from '../core/failure.ts'
+import { oneLine } from '../output/width.ts'
 
 type Calls = { outlast: Outlast; signal: AbortSignal }
 

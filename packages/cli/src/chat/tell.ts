@@ -1,8 +1,8 @@
 import type { ContentPart, EventDataOf } from '@outlast/sdk'
-import { createWrap } from '../markdown/wrap.ts'
-import { type Look, look, paint, plain } from '../style.ts'
-import { duration } from '../time.ts'
-import { cut, exactJson, oneLine } from '../width.ts'
+import { createWrap } from '../output/markdown/wrap.ts'
+import { type Look, look, paint, plain } from '../output/style.ts'
+import { duration } from '../output/time.ts'
+import { cut, exactJson, oneLine } from '../output/width.ts'
 
 const widthWithoutTerminal = 500
 

@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs'
-import type { Io } from '../io.ts'
+import type { Io } from '../core/io.ts'
 
 /** Discards what was typed at a terminal and not read yet: it must not answer a question that is shown after it. */
 export function discardTyped({ fd, isTTY }: Io['stdin'] & { fd?: number }): void {

@@ -1,6 +1,6 @@
 import { type Event, type EventDataOf, type EventType, textOf } from '@outlast/sdk'
-import { createMarkdown, createPlain, type Renderer } from '../markdown/markdown.ts'
-import { harmless } from '../style.ts'
+import { createMarkdown, createPlain, type Renderer } from '../output/markdown/markdown.ts'
+import { harmless } from '../output/style.ts'
 import type { Screen } from './screen.ts'
 import { type Tell, textIn } from './tell.ts'
 

@@ -1,7 +1,7 @@
-import { defineCommand, type Noun } from '../command.ts'
-import { deletion } from '../deletion.ts'
-import { listFlags, take } from '../list.ts'
-import { ago } from '../time.ts'
+import { defineCommand, type Noun } from '../core/command.ts'
+import { deletion } from '../input/deletion.ts'
+import { listFlags, take } from '../output/list.ts'
+import { ago } from '../output/time.ts'
 
 const list = defineCommand({
   summary: 'accounts of all organizations, for the operator of the server',

@@ -1,9 +1,9 @@
-import { given } from '../change.ts'
-import { defineCommand, type Given, type Noun } from '../command.ts'
-import type { Flags } from '../flags.ts'
-import { listFlags, take } from '../list.ts'
-import { saveStream } from '../save.ts'
-import { ago } from '../time.ts'
+import { defineCommand, type Given, type Noun } from '../core/command.ts'
+import type { Flags } from '../core/flags.ts'
+import { given } from '../input/change.ts'
+import { listFlags, take } from '../output/list.ts'
+import { saveStream } from '../output/save.ts'
+import { ago } from '../output/time.ts'
 
 const filters = {
   action: { type: 'string', value: 'ACTION', about: 'an operation, as in delete_agent' },

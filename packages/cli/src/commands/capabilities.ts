@@ -1,7 +1,7 @@
 import type { CapabilityInfo } from '@outlast/sdk'
-import { type Context, defineCommand, type Noun } from '../command.ts'
-import { listFlags, listIn, take } from '../list.ts'
-import { schemaRows } from '../schema.ts'
+import { type Context, defineCommand, type Noun } from '../core/command.ts'
+import { listFlags, listIn, take } from '../output/list.ts'
+import { schemaRows } from '../output/schema.ts'
 
 const list = defineCommand({
   summary: 'what agents and sessions can be given',

@@ -1,7 +1,7 @@
 import { checkStart, consents, type Start } from '../chat/start.ts'
-import { type Context, defineCommand, type Noun } from '../command.ts'
-import { UsageError } from '../failure.ts'
-import { readInput } from '../prompt.ts'
+import { type Context, defineCommand, type Noun } from '../core/command.ts'
+import { UsageError } from '../core/failure.ts'
+import { readInput } from '../input/prompt.ts'
 
 /** The message of the command line, or of stdin; undefined when somebody at a terminal is to say it. */
 async function given(context: Context, words: readonly string[]): Promise<string | undefined> {

@@ -1,5 +1,5 @@
-import { defineCommand, type Noun } from '../command.ts'
-import { type Shell, scripts } from '../completion-scripts.ts'
+import { defineCommand, type Noun } from '../core/command.ts'
+import { type Shell, scripts } from '../core/completion-scripts.ts'
 
 const command = (shell: Shell, place: string) =>
   defineCommand({

@@ -1,11 +1,11 @@
-import { defineCommand, type Noun } from '../command.ts'
+import { defineCommand, type Noun } from '../core/command.ts'
+import { exitCodes, UsageError } from '../core/failure.ts'
+import { columnsOf, type Io } from '../core/io.ts'
 import { examine, isUnreachable } from '../doctor/examine.ts'
 import type { Finding } from '../doctor/finding.ts'
 import { linesOf, summaryOf } from '../doctor/report.ts'
 import { visitOf } from '../doctor/visit.ts'
-import { exitCodes, UsageError } from '../failure.ts'
-import { columnsOf, type Io } from '../io.ts'
-import { wrap } from '../width.ts'
+import { wrap } from '../output/width.ts'
 
 const secondsMax = 3_600
 

@@ -1,9 +1,9 @@
 import type { Event, EventType, Resume } from '@outlast/sdk'
-import { type Context, defineCommand, type Noun } from '../command.ts'
-import { historyChanged, tellConnection } from '../connection.ts'
-import { lineOf } from '../event-line.ts'
-import { UsageError } from '../failure.ts'
-import { columnsOf } from '../io.ts'
+import { type Context, defineCommand, type Noun } from '../core/command.ts'
+import { historyChanged, tellConnection } from '../core/connection.ts'
+import { UsageError } from '../core/failure.ts'
+import { columnsOf } from '../core/io.ts'
+import { lineOf } from '../output/event-line.ts'
 
 const isDelta = ({ type }: Event) => type.endsWith('.delta')
 const ends: EventType[] = ['session.activated', 'session.idled']

@@ -1,11 +1,11 @@
-import { defineCommand, type Noun } from '../command.ts'
-import { yesFlag } from '../deletion.ts'
-import { exitCodes, UsageError } from '../failure.ts'
+import { defineCommand, type Noun } from '../core/command.ts'
+import { exitCodes, UsageError } from '../core/failure.ts'
+import type { Flags } from '../core/flags.ts'
 import { bytesOf, findPath, remotePath, within } from '../files/remote.ts'
-import type { Flags } from '../flags.ts'
-import { sizeText } from '../progress.ts'
-import { confirmed } from '../prompt.ts'
-import { oneLine } from '../width.ts'
+import { yesFlag } from '../input/deletion.ts'
+import { confirmed } from '../input/prompt.ts'
+import { sizeText } from '../output/progress.ts'
+import { oneLine } from '../output/width.ts'
 
 const dryRun = {
   'dry-run': { type: 'boolean', about: 'only says what would be done' },

@@ -1,4 +1,4 @@
-import type { Noun } from '../command.ts'
+import type { Noun } from '../core/command.ts'
 
 /** What stands in the help before anything is loaded. */
 export type Entry = { summary: string; load: () => Promise<Noun> }

@@ -1,8 +1,8 @@
-import { given } from '../change.ts'
-import { defineCommand, type Noun } from '../command.ts'
-import { deletion } from '../deletion.ts'
-import { countIfGiven, listFlags, take } from '../list.ts'
-import { ago, moment } from '../time.ts'
+import { defineCommand, type Noun } from '../core/command.ts'
+import { given } from '../input/change.ts'
+import { deletion } from '../input/deletion.ts'
+import { countIfGiven, listFlags, take } from '../output/list.ts'
+import { ago, moment } from '../output/time.ts'
 
 const list = defineCommand({
   summary: 'keys of programs: how they begin, never whole',

@@ -1,9 +1,8 @@
 import { hostname } from 'node:os'
 import type { AuthConfig, Outlast } from '@outlast/sdk'
-import { clientOf } from '../client.ts'
-import { type Context, defineCommand, type Noun } from '../command.ts'
-import { UsageError } from '../failure.ts'
-import { countIfGiven } from '../list.ts'
+import { clientOf } from '../core/client.ts'
+import { type Context, defineCommand, type Noun } from '../core/command.ts'
+import { UsageError } from '../core/failure.ts'
 import {
   type Credentials,
   checkUrl,
@@ -11,10 +10,11 @@ import {
   type Profile,
   readCredentials,
   writeCredentials,
-} from '../profiles.ts'
-import { ask, canAsk, readInput } from '../prompt.ts'
-import { moment } from '../time.ts'
-import { oneLine } from '../width.ts'
+} from '../core/profiles.ts'
+import { ask, canAsk, readInput } from '../input/prompt.ts'
+import { countIfGiven } from '../output/list.ts'
+import { moment } from '../output/time.ts'
+import { oneLine } from '../output/width.ts'
 
 const urlDefault = 'http://localhost:9000'
 const daysDefault = 90

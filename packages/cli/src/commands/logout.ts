@@ -1,8 +1,8 @@
 import { OutlastError } from '@outlast/sdk'
-import { clientOf } from '../client.ts'
-import { defineCommand, type Noun } from '../command.ts'
-import { UsageError } from '../failure.ts'
-import { currentName, readCredentials, writeCredentials } from '../profiles.ts'
+import { clientOf } from '../core/client.ts'
+import { defineCommand, type Noun } from '../core/command.ts'
+import { UsageError } from '../core/failure.ts'
+import { currentName, readCredentials, writeCredentials } from '../core/profiles.ts'
 
 export const logout: Noun = {
   '': defineCommand({

@@ -1,12 +1,12 @@
-import { changeOf, given, stateFlags, statusOf } from '../change.ts'
-import { defineCommand, type Noun } from '../command.ts'
-import { deletion, yesFlag } from '../deletion.ts'
-import { exitCodes, UsageError } from '../failure.ts'
-import { listFlags, listIn, take } from '../list.ts'
-import { confirmed } from '../prompt.ts'
-import { duration, moment } from '../time.ts'
-import { vendorKey, vendorKeyFlag } from '../vendor-key.ts'
-import { oneLine } from '../width.ts'
+import { defineCommand, type Noun } from '../core/command.ts'
+import { exitCodes, UsageError } from '../core/failure.ts'
+import { changeOf, given, stateFlags, statusOf } from '../input/change.ts'
+import { deletion, yesFlag } from '../input/deletion.ts'
+import { confirmed } from '../input/prompt.ts'
+import { vendorKey, vendorKeyFlag } from '../input/vendor-key.ts'
+import { listFlags, listIn, take } from '../output/list.ts'
+import { duration, moment } from '../output/time.ts'
+import { oneLine } from '../output/width.ts'
 
 const list = defineCommand({
   summary: 'servers of tools',

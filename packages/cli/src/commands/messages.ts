@@ -1,11 +1,11 @@
 import type { Event, Message, SendOptions } from '@outlast/sdk'
-import { listIfGiven } from '../capability-flags.ts'
-import { type Context, defineCommand, type Noun } from '../command.ts'
-import { exitCodes, UsageError } from '../failure.ts'
-import { listFlags, take } from '../list.ts'
-import { readInput } from '../prompt.ts'
-import { ago } from '../time.ts'
-import { oneLine } from '../width.ts'
+import { type Context, defineCommand, type Noun } from '../core/command.ts'
+import { exitCodes, UsageError } from '../core/failure.ts'
+import { listIfGiven } from '../input/capability-flags.ts'
+import { readInput } from '../input/prompt.ts'
+import { listFlags, take } from '../output/list.ts'
+import { ago } from '../output/time.ts'
+import { oneLine } from '../output/width.ts'
 
 /** What a message says, in a few words. */
 function shortText({ content = [] }: Message): string {

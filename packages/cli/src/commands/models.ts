@@ -1,10 +1,10 @@
 import type { ModelWithProvider } from '@outlast/sdk'
-import { changeOf, given, stateFlags, statusOf } from '../change.ts'
-import { defineCommand, type Given, type Noun } from '../command.ts'
-import { deletion } from '../deletion.ts'
-import type { Flags } from '../flags.ts'
-import { listFlags, take } from '../list.ts'
-import { moment } from '../time.ts'
+import { defineCommand, type Given, type Noun } from '../core/command.ts'
+import type { Flags } from '../core/flags.ts'
+import { changeOf, given, stateFlags, statusOf } from '../input/change.ts'
+import { deletion } from '../input/deletion.ts'
+import { listFlags, take } from '../output/list.ts'
+import { moment } from '../output/time.ts'
 
 type Row = Omit<ModelWithProvider, 'provider_name' | 'provider_type'> & { provider_name?: string }
 

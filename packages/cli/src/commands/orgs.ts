@@ -1,13 +1,13 @@
 import type { Role } from '@outlast/sdk'
-import { given } from '../change.ts'
-import { type Context, defineCommand, type Noun, type Positional } from '../command.ts'
-import { yesFlag } from '../deletion.ts'
-import { exitCodes, UsageError } from '../failure.ts'
-import { countIfGiven, listFlags, take } from '../list.ts'
-import { currentName, readCredentials, writeCredentials } from '../profiles.ts'
-import { confirmed, confirmedByName } from '../prompt.ts'
-import { retentionOf } from '../retention.ts'
-import { ago, moment } from '../time.ts'
+import { type Context, defineCommand, type Noun, type Positional } from '../core/command.ts'
+import { exitCodes, UsageError } from '../core/failure.ts'
+import { currentName, readCredentials, writeCredentials } from '../core/profiles.ts'
+import { given } from '../input/change.ts'
+import { yesFlag } from '../input/deletion.ts'
+import { confirmed, confirmedByName } from '../input/prompt.ts'
+import { retentionOf } from '../input/retention.ts'
+import { countIfGiven, listFlags, take } from '../output/list.ts'
+import { ago, moment } from '../output/time.ts'
 
 const roles = ['viewer', 'member', 'admin', 'owner'] as const satisfies readonly Role[]
 const roleFlag = {

@@ -1,13 +1,13 @@
-import { defineCommand, type Noun } from '../command.ts'
-import { yesFlag } from '../deletion.ts'
-import { exitCodes, UsageError } from '../failure.ts'
+import { defineCommand, type Noun } from '../core/command.ts'
+import { exitCodes, UsageError } from '../core/failure.ts'
 import {
   type Credentials,
   credentialsFile,
   readCredentials,
   writeCredentials,
-} from '../profiles.ts'
-import { confirmed } from '../prompt.ts'
+} from '../core/profiles.ts'
+import { yesFlag } from '../input/deletion.ts'
+import { confirmed } from '../input/prompt.ts'
 
 /** Contract: throws a UsageError for a name that there is not. */
 function checkName({ profiles }: Credentials, name: string): void {

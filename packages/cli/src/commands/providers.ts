@@ -1,11 +1,11 @@
 import type { Provider } from '@outlast/sdk'
-import { changeOf, given, stateFlags, statusOf } from '../change.ts'
-import { defineCommand, type Noun } from '../command.ts'
-import { deletion } from '../deletion.ts'
-import { exitCodes } from '../failure.ts'
-import { listFlags, take } from '../list.ts'
-import { ago, duration, moment } from '../time.ts'
-import { vendorKey, vendorKeyFlag } from '../vendor-key.ts'
+import { defineCommand, type Noun } from '../core/command.ts'
+import { exitCodes } from '../core/failure.ts'
+import { changeOf, given, stateFlags, statusOf } from '../input/change.ts'
+import { deletion } from '../input/deletion.ts'
+import { vendorKey, vendorKeyFlag } from '../input/vendor-key.ts'
+import { listFlags, take } from '../output/list.ts'
+import { ago, duration, moment } from '../output/time.ts'
 
 const types = [
   'openai',

@@ -1,10 +1,10 @@
 import type { Outlast, Schedule } from '@outlast/sdk'
-import { changeOf } from '../change.ts'
-import { type Context, defineCommand, type Noun } from '../command.ts'
-import { deletion } from '../deletion.ts'
-import { listFlags, take } from '../list.ts'
-import { newSchedule, scheduleChange, scheduleFlags } from '../schedule-input.ts'
-import { ago, duration, moment } from '../time.ts'
+import { type Context, defineCommand, type Noun } from '../core/command.ts'
+import { changeOf } from '../input/change.ts'
+import { deletion } from '../input/deletion.ts'
+import { newSchedule, scheduleChange, scheduleFlags } from '../input/schedule-input.ts'
+import { listFlags, take } from '../output/list.ts'
+import { ago, duration, moment } from '../output/time.ts'
 
 const stateOf = ({ enabled, paused_reason }: Schedule) =>
   enabled ? 'active' : paused_reason ? 'paused by itself' : 'paused'

@@ -1,6 +1,6 @@
 import { OutlastError } from '@outlast/sdk'
-import { defineCommand, type Noun } from '../command.ts'
-import { currentName } from '../profiles.ts'
+import { defineCommand, type Noun } from '../core/command.ts'
+import { currentName } from '../core/profiles.ts'
 
 export const status: Noun = {
   '': defineCommand({

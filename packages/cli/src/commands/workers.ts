@@ -1,7 +1,7 @@
 import type { Outlast, Worker } from '@outlast/sdk'
-import { defineCommand, type Noun } from '../command.ts'
-import { listFlags, listIn, take } from '../list.ts'
-import { ago } from '../time.ts'
+import { defineCommand, type Noun } from '../core/command.ts'
+import { listFlags, listIn, take } from '../output/list.ts'
+import { ago } from '../output/time.ts'
 
 const stateOf = ({ alive, draining }: Worker) =>
   !alive ? 'gone' : draining ? 'draining' : 'working'

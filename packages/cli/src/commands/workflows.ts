@@ -1,7 +1,7 @@
-import { given } from '../change.ts'
-import { defineCommand, type Noun } from '../command.ts'
-import { listFlags, take } from '../list.ts'
-import { ago, moment } from '../time.ts'
+import { defineCommand, type Noun } from '../core/command.ts'
+import { given } from '../input/change.ts'
+import { listFlags, take } from '../output/list.ts'
+import { ago, moment } from '../output/time.ts'
 
 const list = defineCommand({
   summary: 'turns that run, wait, or failed for good',

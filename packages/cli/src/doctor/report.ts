@@ -1,5 +1,5 @@
-import { columnsOf, type Io } from '../io.ts'
-import { oneLine, pad, wrap } from '../width.ts'
+import { columnsOf, type Io } from '../core/io.ts'
+import { oneLine, pad, wrap } from '../output/width.ts'
 import type { Finding, Verdict } from './finding.ts'
 import { counted } from './finding.ts'
 

@@ -1,5 +1,5 @@
 import { type Health, OutlastError } from '@outlast/sdk'
-import { clientVersion } from '../version.ts'
+import { clientVersion } from '../core/version.ts'
 import { type Finding, lasting, ok, proxyAdvice, warning, wrong } from './finding.ts'
 import type { Visit } from './visit.ts'
 

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import path from 'node:path'
-import { credentialsFile } from '../profiles.ts'
+import { credentialsFile } from '../core/profiles.ts'
 import { type Finding, ok, warning } from './finding.ts'
 import type { Visit } from './visit.ts'
 

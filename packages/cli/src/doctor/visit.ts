@@ -1,6 +1,6 @@
 import { createOutlast, type Outlast } from '@outlast/sdk'
-import type { Io } from '../io.ts'
-import type { Profile } from '../profiles.ts'
+import type { Io } from '../core/io.ts'
+import type { Profile } from '../core/profiles.ts'
 
 /** What the checks look at, and what they are asked to do. */
 export type Visit = {

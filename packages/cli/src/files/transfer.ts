@@ -1,8 +1,8 @@
-import type { Context } from '../command.ts'
-import { exitCodes, sentencesOf } from '../failure.ts'
-import { whyOf } from '../input-file.ts'
-import { columnsOf } from '../io.ts'
-import { cut, oneLine } from '../width.ts'
+import type { Context } from '../core/command.ts'
+import { exitCodes, sentencesOf } from '../core/failure.ts'
+import { columnsOf } from '../core/io.ts'
+import { whyOf } from '../input/input-file.ts'
+import { cut, oneLine } from '../output/width.ts'
 
 /** A file on its way. `path` is what people read: the one that it gets. */
 export type Work = { path: string; run: (signal: AbortSignal) => Promise<'done' | 'same'> }

@@ -1,0 +1,112 @@
+import type { InputContentPart } from '@outlast/sdk'
+import { useMemo, useState } from 'react'
+import { outlast, sentenceOf } from '../../client.ts'
+
+/** What goes along with a message. */
+export type Attachment = {
+  key: number
+  name: string
+  sizeBytes: number
+  state: 'reading' | 'ready' | 'failed'
+  /** An image goes in the message itself. */
+  image?: { base64: string; media_type: string }
+  /** Any other file goes to the session, here. */
+  path?: string
+  problem?: string
+}
+
+const imageTypes = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp'])
+const mib = 1024 * 1024
+/** A message may have 8 MiB, and base64 makes four bytes of three. */
+const imagesBytesMax = 5 * mib
+const fileBytesMax = 10 * mib
+const attachmentsMax = 20
+
+let keys = 0
+
+/** The content of a file in base64. */
+export const base64Of = (file: Blob): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const reader = new FileReader()
+    reader.onload = () => resolve(String(reader.result).split(',')[1] ?? '')
+    reader.onerror = () => reject(reader.error)
+    reader.readAsDataURL(file)
+  })
+
+/** Puts a file into the session under its name, or one like it where that is taken. */
+export async function upload(sessionId: string, folder: string, file: File): Promise<string> {
+  if (file.size > fileBytesMax) throw new Error(`${file.name} has more than 10 MiB.`)
+  const content = await base64Of(file)
+  const name = file.name.replaceAll('/', '-').replace(/^_+/, '') || 'file'
+  const dot = name.lastIndexOf('.')
+  const [stem, end] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, '']
+  for (let copy = 1; ; copy++) {
+    const path = `${folder}/${copy === 1 ? name : `${stem}-${copy}${end}`}`
+    try {
+      await outlast.files.create(sessionId, path, { content, encoding: 'base64' })
+      return path
+    } catch (error) {
+      if ((error as { status?: number }).status !== 409 || copy === 50) throw error
+    }
+  }
+}
+
+/** The message that text and attachments are. Contract: all attachments are ready. */
+export function contentOf(text: string, attachments: readonly Attachment[]): InputContentPart[] {
+  const files = attachments.flatMap(({ path }) => (path ? [`Attached file: ${path}`] : []))
+  const words = [text.trim(), files.join('\n')].filter((part) => part !== '').join('\n\n')
+  const images = attachments.flatMap(({ image }) =>
+    image ? [{ type: 'image' as const, ...image }] : [],
+  )
+  return [...(words === '' ? [] : [{ type: 'text' as const, text: words }]), ...images]
+}
+
+/** Files that were pasted, dropped or chosen for the next message. */
+export function useAttachments(sessionId: string) {
+  const [all, setAll] = useState<readonly Attachment[]>([])
+  const change = (key: number, part: Partial<Attachment>) =>
+    setAll((before) => before.map((one) => (one.key === key ? { ...one, ...part } : one)))
+
+  async function read(key: number, file: File) {
+    try {
+      if (!imageTypes.has(file.type)) {
+        change(key, { state: 'ready', path: await upload(sessionId, '/attachments', file) })
+        return
+      }
+      const base64 = await base64Of(file)
+      change(key, { state: 'ready', image: { base64, media_type: file.type } })
+    } catch (error) {
+      change(key, { state: 'failed', problem: sentenceOf(error) })
+    }
+  }
+
+  function add(files: readonly File[]) {
+    let imagesBytes = all.reduce((sum, { image, sizeBytes }) => sum + (image ? sizeBytes : 0), 0)
+    const taken = files.slice(0, Math.max(0, attachmentsMax - all.length))
+    for (const file of taken) {
+      keys += 1
+      const one = { key: keys, name: file.name || 'Pasted', sizeBytes: file.size }
+      const isImage = imageTypes.has(file.type)
+      if (isImage) imagesBytes += file.size
+      if (isImage && imagesBytes > imagesBytesMax) {
+        const problem = 'The images of a message may have 5 MiB together.'
+        setAll((before) => [...before, { ...one, state: 'failed', problem }])
+        continue
+      }
+      setAll((before) => [...before, { ...one, state: 'reading' }])
+      read(one.key, file)
+    }
+    if (taken.length < files.length) {
+      keys += 1
+      const problem = `A message may have ${attachmentsMax} attachments.`
+      const left = { key: keys, name: `${files.length - taken.length} more`, sizeBytes: 0 }
+      setAll((before) => [...before, { ...left, state: 'failed', problem }])
+    }
+  }
+
+  const remove = (key: number) => setAll((before) => before.filter((one) => one.key !== key))
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what it does depends on these alone
+  return useMemo(() => ({ all, add, remove, clear: () => setAll([]) }), [all, sessionId])
+}
+
+export type Attachments = ReturnType<typeof useAttachments>

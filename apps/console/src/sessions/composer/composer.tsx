@@ -1,0 +1,176 @@
+import {
+  ActionIcon,
+  Button,
+  FileButton,
+  Group,
+  Loader,
+  Text,
+  Textarea,
+  Tooltip,
+} from '@mantine/core'
+import type { Session } from '@outlast/sdk'
+import { useMutation } from '@tanstack/react-query'
+import { type KeyboardEvent, memo } from 'react'
+import { outlast, sentenceOf } from '../../client.ts'
+import { Icon } from '../../shell/icon.tsx'
+import type { Attachment, Attachments } from './attachments.ts'
+import { ControlsChoice } from './controls.tsx'
+import { useDraft } from './drafts.ts'
+import { type Busy, useSending } from './use-sending.ts'
+
+type Composing = {
+  session: Session | undefined
+  sessionId: string
+  isActive: boolean
+  attachments: Attachments
+}
+
+/**
+ * Where a person writes. While the agent works a message steers it, waits for its own turn, or interrupts. A reply that
+ * streams does not draw it again.
+ */
+export const Composer = memo((composing: Composing) => {
+  const { session, sessionId, isActive, attachments } = composing
+  const [draft, change] = useDraft(sessionId)
+  const cancel = useMutation({ mutationFn: () => outlast.sessions.cancelTurn(sessionId) })
+  const sending = useSending({ sessionId, draft, change, attachments })
+  const { send } = sending
+
+  function onKeyDown(event: KeyboardEvent) {
+    if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
+    event.preventDefault()
+    send('steer')
+  }
+
+  return (
+    <div className="composer">
+      <Attached attachments={attachments} />
+      <Textarea
+        aria-label="Message"
+        placeholder="Write to the agent"
+        autosize
+        minRows={1}
+        maxRows={10}
+        value={draft.text}
+        onChange={({ currentTarget }) => change({ text: currentTarget.value })}
+        onKeyDown={onKeyDown}
+        onPaste={(event) => {
+          const files = [...event.clipboardData.files]
+          if (files.length === 0) return
+          event.preventDefault()
+          attachments.add(files)
+        }}
+        autoFocus={hasKeyboard()}
+      />
+      <Group gap="xs" mt="xs" justify="space-between">
+        <Group gap={6}>
+          <FileButton multiple onChange={(files) => attachments.add(files)}>
+            {(props) => (
+              <Tooltip label="Attach files">
+                <ActionIcon {...props} variant="default" aria-label="Attach files">
+                  <Icon name="attach" />
+                </ActionIcon>
+              </Tooltip>
+            )}
+          </FileButton>
+          <ControlsChoice session={session} draft={draft} change={change} />
+        </Group>
+        <Sending
+          isActive={isActive}
+          isDisabled={!sending.isSendable}
+          send={send}
+          cancel={() => cancel.mutate()}
+        />
+      </Group>
+      {sending.isSaving && (
+        <div className="unstored" role="status">
+          <span>Sending. This browser cannot store the message: keep this page open.</span>
+        </div>
+      )}
+      {sending.problem !== '' && (
+        <Text size="sm" c="red" role="alert">
+          Not sent. {sending.problem}
+        </Text>
+      )}
+      {cancel.isError && (
+        <Text size="sm" c="red" role="alert">
+          {sentenceOf(cancel.error)}
+        </Text>
+      )}
+    </div>
+  )
+})
+
+/** On a phone the keyboard would come up before anybody has read anything. */
+const hasKeyboard = () => matchMedia('(hover: hover)').matches
+
+type SendingProps = {
+  isActive: boolean
+  isDisabled: boolean
+  send: (on_busy: Busy) => void
+  cancel: () => void
+}
+
+function Sending({ isActive, isDisabled, send, cancel }: SendingProps) {
+  return (
+    <Group gap={6} ml="auto">
+      {isActive && (
+        <>
+          <Button
+            size="xs"
+            variant="subtle"
+            color="red"
+            aria-label="Cancel the turn"
+            onClick={cancel}
+          >
+            Cancel
+          </Button>
+          <Button size="xs" variant="default" disabled={isDisabled} onClick={() => send('queue')}>
+            Queue
+          </Button>
+          <Button
+            size="xs"
+            variant="default"
+            disabled={isDisabled}
+            onClick={() => send('interrupt')}
+          >
+            Interrupt
+          </Button>
+        </>
+      )}
+      <Button size="xs" disabled={isDisabled} onClick={() => send('steer')}>
+        {isActive ? 'Steer' : 'Send'}
+      </Button>
+    </Group>
+  )
+}
+
+function Attached({ attachments: { all, remove } }: { attachments: Attachments }) {
+  if (all.length === 0) return null
+  return (
+    <ul className="attachments" aria-label="Attachments">
+      {all.map((one) => (
+        <li key={one.key} className={one.state}>
+          <Sign attachment={one} />
+          <span className="attachment-name">{one.name}</span>
+          {one.problem && <span role="alert">{one.problem}</span>}
+          <ActionIcon
+            size="xs"
+            variant="subtle"
+            color="gray"
+            aria-label={`Remove ${one.name}`}
+            onClick={() => remove(one.key)}
+          >
+            <Icon name="close" size={12} />
+          </ActionIcon>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function Sign({ attachment: { state, image } }: { attachment: Attachment }) {
+  if (state === 'reading') return <Loader size={14} />
+  if (!image) return <Icon name="file" />
+  return <img src={`data:${image.media_type};base64,${image.base64}`} alt="" />
+}

@@ -1,0 +1,80 @@
+import { Select } from '@mantine/core'
+import type { ModelWithProvider, Session } from '@outlast/sdk'
+import { useQuery } from '@tanstack/react-query'
+import { outlast } from '../../client.ts'
+import type { Draft } from './drafts.ts'
+
+type Choosing = {
+  session: Session | undefined
+  draft: Draft
+  change: (part: Partial<Draft>) => void
+}
+
+const modelsMax = 1_000
+
+export const useModels = () =>
+  useQuery({
+    queryKey: ['models', 'all'],
+    queryFn: async ({ signal }) =>
+      (await outlast.models.list({ limit: modelsMax }, { signal })).data,
+    staleTime: 60_000,
+  })
+
+export const useAgent = (id: string | undefined) =>
+  useQuery({
+    queryKey: ['agent', id],
+    queryFn: ({ signal }) => outlast.agents.get(id!, { signal }),
+    enabled: id !== undefined,
+  })
+
+/** The model and the effort that the next message asks for; without a choice those of session and agent. */
+export function ControlsChoice({ session, draft: { modelId, effort }, change }: Choosing) {
+  const models = useModels().data ?? []
+  const agent = useAgent(session?.agent_id).data
+  const usual = session?.model_id ?? agent?.default_model_id
+  const known = models.find(({ id }) => id === (modelId ?? usual)) ?? models.find(isUsual)
+  const efforts = effortsOf(known)
+  const own = models.find(({ id }) => id === usual) ?? models.find(isUsual)
+  return (
+    <>
+      <Select
+        size="xs"
+        aria-label="Model"
+        placeholder={own ? own.display_name : 'Model'}
+        searchable
+        clearable
+        nothingFoundMessage="There is no such model."
+        data={models
+          .filter(({ status }) => status === 'active')
+          .map(({ id, display_name, provider_name }) => ({
+            value: id,
+            label: `${display_name} · ${provider_name}`,
+          }))}
+        value={modelId}
+        onChange={(id) => change({ modelId: id, effort: null })}
+        w={170}
+      />
+      {efforts.length > 0 && (
+        <Select
+          size="xs"
+          aria-label="Reasoning effort"
+          placeholder="Effort"
+          clearable
+          data={efforts}
+          value={effort}
+          onChange={(value) => change({ effort: value })}
+          w={105}
+        />
+      )}
+    </>
+  )
+}
+
+const isUsual = ({ is_default }: ModelWithProvider) => is_default
+
+/** What a model knows; of one that the catalogue does not know, what most know. */
+function effortsOf(model: ModelWithProvider | undefined) {
+  if (!model?.profile) return ['low', 'medium', 'high'].map((value) => ({ value, label: value }))
+  const { values } = model.profile.reasoning_effort ?? { values: [] }
+  return values.map(({ name, value }) => ({ value, label: name }))
+}

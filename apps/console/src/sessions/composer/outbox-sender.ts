@@ -1,0 +1,183 @@
+import { OutlastError } from '@outlast/sdk'
+import { outlast, sentenceOf } from '../../client.ts'
+import {
+  laneOf,
+  outboxState,
+  outboxUserId,
+  publishCreatedSession,
+  publishOutboxChange,
+  setOutboxState,
+  setStalled,
+} from './outbox-state.ts'
+import { listEntries, type OutboxEntry, updateEntry } from './outbox-store.ts'
+
+/** A message may have 8 MiB, and a connection may be slow. */
+const attemptTimeoutMs = 120_000
+const lockTimeoutMs = 150_000
+const backoffMs = { first: 250, most: 8_000 }
+/** One hour less than the server remembers a key: no attempt may end later than that. */
+const keyLifetimeMs = 23 * 3_600_000
+const clockToleranceMs = 300_000
+
+/** `randomUUID` exists on secure origins only, and a console may be on http in a private network. */
+export const newKey = () =>
+  Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-')
+
+/** Whether the server may have forgotten the key, so that another attempt could store the message twice. */
+export function isKeyExpired({ keyedAt }: Pick<OutboxEntry, 'keyedAt'>): boolean {
+  const ageMs = Date.now() - keyedAt
+  return ageMs > keyLifetimeMs || ageMs < -clockToleranceMs
+}
+
+const running = new Set<string>()
+const requested = new Set<string>()
+const wakers = new Set<() => void>()
+
+/** Sends what waits: a loop per lane until nothing waits there. Pauses between attempts end. */
+export function sendWaiting(): void {
+  for (const wake of wakers) wake()
+  for (const entry of outboxState().stored) {
+    if (entry.state === 'waiting') void startLane(laneOf(entry))
+  }
+}
+
+async function startLane(lane: string): Promise<void> {
+  requested.add(lane)
+  if (running.has(lane)) return
+  running.add(lane)
+  while (requested.delete(lane)) await emptyLane(lane)
+  running.delete(lane)
+}
+
+async function emptyLane(lane: string): Promise<void> {
+  for (let failures = 0; ; ) {
+    const outcome = await inOneTab(lane, () => sendFirst(lane))
+    setStalled(lane, outcome.kind === 'stalled')
+    if (outcome.kind === 'empty') return
+    if (outcome.kind === 'sent') failures = 0
+    else await pause(Math.max(outcome.retryAfterMs, backoff(failures++)))
+  }
+}
+
+/**
+ * Of all tabs one sends at a time. Contract: a tab that was suspended with the lock delays the others, and stops none;
+ * two attempts at once are one message, because they have one key.
+ */
+async function inOneTab<T>(lane: string, work: () => Promise<T>): Promise<T> {
+  if (!navigator.locks) return work()
+  const waiting = new AbortController()
+  const timer = setTimeout(() => waiting.abort(), lockTimeoutMs)
+  try {
+    return await navigator.locks.request(
+      `outlast.outbox ${lane}`,
+      { signal: waiting.signal },
+      () => {
+        clearTimeout(timer)
+        return work()
+      },
+    )
+  } catch (error) {
+    if (waiting.signal.aborted) return work()
+    throw error
+  }
+}
+
+type Outcome = { kind: 'empty' } | { kind: 'sent' } | { kind: 'stalled'; retryAfterMs: number }
+
+/** Sends the oldest waiting entry of a lane. Contract: never throws. */
+async function sendFirst(lane: string): Promise<Outcome> {
+  try {
+    const entries = await listEntries(outboxUserId() ?? '')
+    const entry = entries.find((one) => laneOf(one) === lane && one.state === 'waiting')
+    if (!entry) return { kind: 'empty' }
+    if (isKeyExpired(entry)) await updateEntry(entry.id, () => ({ state: 'expired' }))
+    else await attempt(entry)
+    await publishOutboxChange()
+    // A session that was created is a lane of its own; and where one request succeeds, others may.
+    sendWaiting()
+    return { kind: 'sent' }
+  } catch (error) {
+    const { retryAfterMs = 0 } = error as { retryAfterMs?: number }
+    return { kind: 'stalled', retryAfterMs }
+  }
+}
+
+/** Contract: throws what another attempt may mend. */
+async function attempt(entry: OutboxEntry): Promise<void> {
+  try {
+    await (entry.session ? createSession(entry) : createMessage(entry))
+  } catch (error) {
+    if (isTemporary(error)) throw error
+    const refused = isRefusal(error) ? { key: newKey() } : {}
+    const failed = { state: 'failed' as const, problem: sentenceOf(error) }
+    await updateEntry(entry.id, () => ({ ...failed, ...refused }))
+  }
+}
+
+async function createSession(entry: OutboxEntry): Promise<void> {
+  const sessionId = await postSession(entry, 0)
+  publishCreatedSession(entry.id, sessionId)
+  await updateEntry(entry.id, () => ({ session: null, sessionId }))
+}
+
+async function createMessage(entry: OutboxEntry): Promise<void> {
+  await postMessage(entry, 0)
+  const { confirmed } = outboxState()
+  setOutboxState({ confirmed: [...confirmed, entry] })
+  await updateEntry(entry.id, () => 'delete')
+}
+
+type Posted = Omit<OutboxEntry, 'id'>
+
+export async function postSession({ session, ...entry }: Posted, retriesMax: number) {
+  const { id } = await outlast.sessions.create(session!, { ...optionsOf(entry), retriesMax })
+  return id
+}
+
+/** The key goes into the log, so that a page that reads it knows which of its messages arrived. */
+export async function postMessage({ body, sessionId, ...entry }: Posted, retriesMax: number) {
+  const metadata = { ...body.metadata, client_message_id: entry.key }
+  const options = { ...optionsOf(entry), retriesMax }
+  await outlast.messages.create(sessionId!, { ...body, metadata }, options)
+}
+
+/** The server refuses the request when another user has signed in meanwhile. */
+const optionsOf = ({ key, userId, orgId }: Pick<OutboxEntry, 'key' | 'userId' | 'orgId'>) => ({
+  idempotencyKey: key,
+  timeoutMs: attemptTimeoutMs,
+  headers: { 'outlast-user': userId, ...(orgId !== null && { 'x-org-id': orgId }) },
+})
+
+const temporaryStatuses = new Set([0, 401, 408, 429, 502, 503, 504])
+const temporaryCodes = new Set(['idempotency_in_progress', 'user_mismatch'])
+
+/** Whether the same request may succeed later without a decision by the user. */
+function isTemporary(error: unknown): boolean {
+  if (!(error instanceof OutlastError)) return true
+  const { status, code } = error
+  // A proxy, a sign-in page of the network. Only its limit on sizes stays.
+  if (code === 'not_outlast') return status !== 413
+  return temporaryStatuses.has(status) || temporaryCodes.has(code)
+}
+
+/** The server repeats a refusal for the same key, so another attempt needs a new one. */
+const isRefusal = (error: unknown) =>
+  error instanceof OutlastError &&
+  error.code !== 'not_outlast' &&
+  error.status >= 400 &&
+  error.status < 500
+
+const backoff = (failures: number) =>
+  Math.min(backoffMs.most, backoffMs.first * 2 ** failures) * (0.5 + Math.random() / 2)
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = () => {
+      clearTimeout(timer)
+      wakers.delete(wake)
+      resolve()
+    }
+    const timer = setTimeout(wake, ms)
+    wakers.add(wake)
+  })
+}

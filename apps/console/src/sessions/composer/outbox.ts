@@ -1,0 +1,172 @@
+import type { Event, NewMessage, NewSession } from '@outlast/sdk'
+import { useQuery } from '@tanstack/react-query'
+import { useEffect, useMemo } from 'react'
+import { queryClient } from '../../client.ts'
+import { meQuery, nobody } from '../../login/me.ts'
+import { isKeyExpired, newKey, sendWaiting } from './outbox-sender.ts'
+import {
+  createdSessionOf,
+  forgetConfirmed,
+  laneOf,
+  onOutboxChange,
+  onOutboxChangeElsewhere,
+  outboxState,
+  outboxUserId,
+  publishOutboxChange,
+  readOutbox,
+  setOutboxState,
+  setOutboxUserId,
+  useOutboxState,
+} from './outbox-state.ts'
+import { addEntry, type OutboxEntry, updateEntry } from './outbox-store.ts'
+import { sendUnstored } from './outbox-unstored.ts'
+
+/** An entry as a page shows it. `isStalled`: the last attempt failed, others follow. */
+export type Outgoing = OutboxEntry & { isStalled: boolean }
+
+/** Sends what the user has left in this browser, and what comes, as long as the page is open. */
+export function useOutbox(): void {
+  const { data: me } = useQuery(meQuery)
+  const userId = me === null ? nobody.id : me?.id
+  useEffect(() => {
+    if (userId !== undefined) open(userId)
+  }, [userId])
+}
+
+/** Contract: once in a page. A page that becomes another user's is loaded again. */
+function open(userId: string): void {
+  if (outboxUserId() !== undefined) return
+  const readAndSend = () => void readOutbox().then(sendWaiting, () => {})
+  setOutboxUserId(userId)
+  readAndSend()
+  onOutboxChangeElsewhere(readAndSend)
+  addEventListener('online', sendWaiting)
+  document.addEventListener('visibilitychange', readAndSend)
+}
+
+type Accepted = Pick<OutboxEntry, 'body' | 'session' | 'sessionId'>
+
+async function entryOf(accepted: Accepted): Promise<Omit<OutboxEntry, 'id'>> {
+  const { id: userId, organization_id: orgId } =
+    (await queryClient.ensureQueryData(meQuery)) ?? nobody
+  const identity = { userId, orgId, key: newKey(), keyedAt: Date.now() }
+  return { ...identity, ...accepted, state: 'waiting', problem: null }
+}
+
+/** Stores an entry and returns its id. Undefined when this browser stores nothing. */
+async function store(entry: Omit<OutboxEntry, 'id'>): Promise<number | undefined> {
+  let id: number
+  try {
+    id = await addEntry(entry)
+    await publishOutboxChange()
+  } catch {
+    return undefined
+  }
+  sendWaiting()
+  return id
+}
+
+/**
+ * Accepts a message: once this resolves it is sent, whatever becomes of the page.
+ * Contract: where the browser stores nothing it resolves when the server has the message, and rejects when it refuses.
+ */
+export async function acceptMessage(sessionId: string, body: NewMessage): Promise<void> {
+  const entry = await entryOf({ body, sessionId, session: null })
+  forgetConfirmed(sessionId)
+  if ((await store(entry)) === undefined) await sendUnstored(entry)
+}
+
+/**
+ * Accepts a session with its first message. Resolves with the id of the session once the server has created it, rejects
+ * when the server refuses: the form of the signal has the text then, the outbox does not. Without the form it does.
+ */
+export async function acceptSession(
+  session: NewSession,
+  body: NewMessage,
+  form: AbortSignal,
+): Promise<string> {
+  const entry = await entryOf({ body, session, sessionId: null })
+  const id = await store(entry)
+  return id === undefined ? sendUnstored(entry) : sessionOf(id, form)
+}
+
+const sessionOf = (entryId: number, form: AbortSignal) =>
+  new Promise<string>((resolve, reject) => {
+    function look() {
+      const sessionId = createdSessionOf(entryId)
+      const entry = outboxState().stored.find(({ id }) => id === entryId)
+      if (sessionId === undefined && entry?.state === 'waiting') return
+      stop()
+      if (sessionId !== undefined) return resolve(sessionId)
+      if (entry) discard(entryId).catch(() => {})
+      reject(new Error(entry?.problem ?? 'The message was discarded.'))
+    }
+    const stop = onOutboxChange(look)
+    form.addEventListener('abort', stop)
+    if (form.aborted) stop()
+    else look()
+  })
+
+/** A user has looked at a message that was not sent and wants it sent. */
+export async function sendAgain(entryId: number): Promise<void> {
+  await updateEntry(entryId, (entry) => {
+    const renewed = isKeyExpired(entry) ? { key: newKey(), keyedAt: Date.now() } : {}
+    return { ...renewed, state: 'waiting', problem: null }
+  })
+  await publishOutboxChange()
+  sendWaiting()
+}
+
+export async function discard(entryId: number): Promise<void> {
+  await updateEntry(entryId, () => 'delete')
+  await publishOutboxChange()
+}
+
+/** Messages of a session that its events do not contain. Those that they do contain are confirmed by that. */
+export function useOutgoing(sessionId: string, events: readonly Event[]): readonly Outgoing[] {
+  const { stored, confirmed, stalled } = useOutboxState()
+  const mine = useMemo(() => {
+    const known = new Set(stored.map(({ id }) => id))
+    const all = [...confirmed.filter(({ id }) => !known.has(id)), ...stored]
+    return all.filter((one) => one.sessionId === sessionId)
+  }, [stored, confirmed, sessionId])
+  const arrived = useMemo(() => arrivedKeys(mine, events), [mine, events])
+  useEffect(() => {
+    const ids = stored.filter(({ key }) => arrived.has(key)).map(({ id }) => id)
+    for (const id of ids) discard(id).catch(() => {})
+    const left = confirmed.filter(({ key }) => !arrived.has(key))
+    if (left.length < confirmed.length) setOutboxState({ confirmed: left })
+  }, [stored, confirmed, arrived])
+  return useMemo(
+    () =>
+      mine
+        .filter(({ key }) => !arrived.has(key))
+        .map((one) => ({ ...one, isStalled: stalled.has(laneOf(one)) })),
+    [mine, arrived, stalled],
+  )
+}
+
+const none: ReadonlySet<unknown> = new Set()
+
+function arrivedKeys(entries: readonly OutboxEntry[], events: readonly Event[]) {
+  if (entries.length === 0) return none
+  const keys = new Set<unknown>()
+  for (const { type, data } of events) {
+    if (type === 'input.message') keys.add(data.message.metadata?.client_message_id)
+  }
+  return keys
+}
+
+/** Messages of the organization that are not on their way. */
+export function useUnsent(): readonly Outgoing[] {
+  const { stored, stalled } = useOutboxState()
+  const orgId = useQuery(meQuery).data?.organization_id ?? null
+  return useMemo(
+    () =>
+      stored
+        .filter((one) => one.orgId === orgId)
+        .map((one) => ({ ...one, isStalled: stalled.has(laneOf(one)) }))
+        .filter(({ state, isStalled }) => state !== 'waiting' || isStalled),
+    [stored, stalled, orgId],
+  )
+}

@@ -1,0 +1,58 @@
+import { Button, Group, Text } from '@mantine/core'
+import { UserParts } from '../conversation/items.tsx'
+import { discard, type Outgoing, sendAgain } from './outbox.ts'
+
+/** A message that the server has not confirmed. */
+export function OutgoingMessage({ outgoing }: { outgoing: Outgoing }) {
+  const { key, body, state, isStalled } = outgoing
+  const isUnsent = state !== 'waiting' || isStalled
+  return (
+    <div className="message user outgoing" data-unsent={isUnsent}>
+      <UserParts name={key} content={body.message.content} />
+      {isUnsent ? (
+        <Unsent outgoing={outgoing} />
+      ) : (
+        <Text size="xs" c="dimmed">
+          Sending…
+        </Text>
+      )}
+    </div>
+  )
+}
+
+/** Why a message was not sent, and what a user may do about it. */
+export function Unsent({ outgoing }: { outgoing: Outgoing }) {
+  const { id, state } = outgoing
+  const isWaiting = state === 'waiting'
+  return (
+    <div role={isWaiting ? 'status' : 'alert'}>
+      <Text size="sm" className="unsent-reason">
+        {reasonOf(outgoing)}
+      </Text>
+      <Group gap="xs" mt={4}>
+        {!isWaiting && (
+          <Button size="compact-xs" onClick={() => sendAgain(id)}>
+            Send again
+          </Button>
+        )}
+        <Button size="compact-xs" variant="default" onClick={() => discard(id)}>
+          Discard
+        </Button>
+      </Group>
+    </div>
+  )
+}
+
+function reasonOf({ state, problem }: Outgoing): string {
+  if (state === 'failed') return `Not sent. ${problem}`
+  if (state === 'expired') return 'Not sent. More than a day has passed since it was written.'
+  return 'Not sent yet. The message is stored in this browser. An open console sends it when the server responds.'
+}
+
+/** Beside a form whose session the server has not created. */
+export const StalledNote = () => (
+  <Text size="sm" c="dimmed" role="status">
+    The server does not respond. The message is stored in this browser. An open console creates the
+    session when the server responds.
+  </Text>
+)

@@ -1,0 +1,73 @@
+import type { Controls, OnBusy } from '@outlast/sdk'
+import { useEffect, useRef, useState } from 'react'
+import { sentenceOf } from '../../client.ts'
+import { type Attachments, contentOf } from './attachments.ts'
+import { type ChangeDraft, type Draft, removeSent, withoutSent } from './drafts.ts'
+import { acceptMessage } from './outbox.ts'
+
+export type Busy = Exclude<OnBusy, 'reject'>
+
+type Written = {
+  sessionId: string
+  draft: Draft
+  change: ChangeDraft
+  attachments: Attachments
+}
+
+/**
+ * Sends what is written. The composer is emptied once the message is stored, and keeps what was typed meanwhile; where
+ * that is sent too, it follows.
+ */
+export function useSending(written: Written) {
+  const latest = useRef(written)
+  latest.current = written
+  const [isSaving, setSaving] = useState(false)
+  const [problem, setProblem] = useState('')
+  const next = useRef<Busy>(undefined)
+
+  async function save(onBusy: Busy) {
+    const { sessionId, draft, change, attachments } = latest.current
+    const sent = attachments.all.map(({ key }) => key)
+    const message = { role: 'user' as const, content: contentOf(draft.text, attachments.all) }
+    const controls = controlsOf(draft)
+    setSaving(true)
+    setProblem('')
+    try {
+      await acceptMessage(sessionId, { message, on_busy: onBusy, ...(controls && { controls }) })
+      removeSent(sessionId, draft.text)
+      change((before) => ({ text: withoutSent(before.text, draft.text) }))
+      for (const key of sent) attachments.remove(key)
+    } catch (error) {
+      next.current = undefined
+      setProblem(sentenceOf(error))
+    }
+    setSaving(false)
+  }
+
+  function send(onBusy: Busy) {
+    if (!isSendable(latest.current)) return
+    if (isSaving) next.current = onBusy
+    else void save(onBusy)
+  }
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: goes on after what was sent before, with what is written then
+  useEffect(() => {
+    const onBusy = next.current
+    if (isSaving || !onBusy) return
+    next.current = undefined
+    send(onBusy)
+  }, [isSaving])
+
+  return { send, isSendable: isSendable(written), isSaving, problem }
+}
+
+const isSendable = ({ draft, attachments: { all } }: Written) =>
+  all.every(({ state }) => state === 'ready') && (draft.text.trim() !== '' || all.length > 0)
+
+function controlsOf({ modelId, effort }: Draft) {
+  if (!modelId && !effort) return undefined
+  return {
+    ...(modelId && { model_id: modelId }),
+    ...(effort && { reasoning: { effort } }),
+  } satisfies Controls
+}

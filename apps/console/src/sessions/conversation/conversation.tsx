@@ -1,0 +1,192 @@
+import { Button, Loader } from '@mantine/core'
+import type { Transcript, TranscriptItem } from '@outlast/sdk'
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
+import { Icon } from '../../shell/icon.tsx'
+import { Empty } from '../../shell/screen.tsx'
+import type { Outgoing } from '../composer/outbox.ts'
+import { OutgoingMessage } from '../composer/outgoing.tsx'
+import { Announcer } from './announcer.tsx'
+import { Item } from './items.tsx'
+
+type Line = { key: string; item?: TranscriptItem; outgoing?: Outgoing }
+
+type Section = Transcript['sections'][number]
+
+const linesOf = (transcript: Transcript, outgoing: readonly Outgoing[]): Line[] => [
+  ...transcript.sections.flatMap(linesOfSection),
+  ...outgoing.map((one) => ({ key: one.key, outgoing: one })),
+]
+
+/** Of a long conversation a word changes one section. */
+const known = new WeakMap<Section, Line[]>()
+
+function linesOfSection(section: Section): Line[] {
+  const lines =
+    known.get(section) ??
+    section.filter((item, at) => isSeen(item) && !isSaidNext(item, section[at + 1])).map(lineOf)
+  known.set(section, lines)
+  return lines
+}
+
+const lineOf = (item: TranscriptItem): Line => ({ key: keyOf(item), item })
+
+/** A model may give the calls of two turns the same id. */
+const keyOf = (item: TranscriptItem) =>
+  item.kind === 'tool_call' ? `${item.turnId} ${item.key}` : item.key
+
+/** A reply that only called tools said nothing. */
+const isSeen = (item: TranscriptItem) =>
+  item.kind !== 'agent_message' || item.isStreaming || item.text !== '' || item.thinking !== ''
+
+/** What a failed turn told the person is why it failed, which the notice says. */
+const isSaidNext = (item: TranscriptItem, next: TranscriptItem | undefined) =>
+  item.kind === 'agent_message' &&
+  next?.kind === 'notice' &&
+  next.type === 'turn.failed' &&
+  next.data.error === item.text
+
+const heights = { tool_call: 46, user_message: 70, agent_message: 140, notice: 40 }
+const nearPx = 80
+
+type Shown = {
+  transcript: Transcript
+  outgoing: readonly Outgoing[]
+  isLoaded: boolean
+  /** A message that somebody's link names. */
+  messageId: string | undefined
+}
+
+/**
+ * The conversation, of which only what is on the screen is drawn. It stays at its end while somebody is there, and lets them
+ * read above it.
+ */
+export function Conversation({ transcript, outgoing, isLoaded, messageId }: Shown) {
+  const box = useRef<HTMLDivElement>(null)
+  const { sections } = transcript
+  // biome-ignore lint/correctness/useExhaustiveDependencies: lines follow from the sections alone
+  const lines = useMemo(() => linesOf(transcript, outgoing), [sections, outgoing])
+  const keys = useKeys(lines)
+  const virtual = useVirtualizer({
+    count: lines.length,
+    getScrollElement: () => box.current,
+    estimateSize: (at) => heights[lines[at]?.item?.kind ?? 'user_message'],
+    getItemKey: useCallback((at: number) => keys[at]!, [keys]),
+    overscan: 6,
+    paddingStart: 16,
+    paddingEnd: 16,
+    anchorTo: 'end',
+    followOnAppend: true,
+    scrollEndThreshold: nearPx,
+  })
+  const isBegun = isLoaded && lines.length > 0
+  useFirstPlace(
+    isBegun,
+    () => {
+      const at = messageId ? lines.findIndex(({ item }) => isOf(item, messageId)) : -1
+      if (at === -1) virtual.scrollToEnd()
+      else virtual.scrollToIndex(at, { align: 'start' })
+    },
+    messageId,
+  )
+  const lastSent = outgoing.at(-1)?.key
+  // biome-ignore lint/correctness/useExhaustiveDependencies: who writes wants to see what they wrote, and what comes of it
+  useLayoutEffect(() => {
+    if (lastSent) virtual.scrollToEnd()
+  }, [lastSent])
+  const news = useNews(lines.length, virtual.isAtEnd(nearPx))
+  return (
+    <div className="conversation-frame">
+      <section ref={box} className="scroll" aria-label="Conversation">
+        <div
+          className="conversation"
+          role="log"
+          aria-live="off"
+          aria-busy={!isLoaded}
+          style={{ height: virtual.getTotalSize() }}
+        >
+          {virtual.getVirtualItems().map(({ index, key, start }) => (
+            <div
+              key={key}
+              ref={virtual.measureElement}
+              data-index={index}
+              className="line"
+              style={{ transform: `translateY(${start}px)` }}
+            >
+              <Shown line={lines[index]!} messageId={messageId} />
+            </div>
+          ))}
+        </div>
+        {isLoaded && lines.length === 0 && <Beginning />}
+        {!isLoaded && (
+          <div className="on-its-way">
+            <Loader size="sm" aria-label="The conversation is on its way" />
+          </div>
+        )}
+      </section>
+      {isLoaded && <Announcer transcript={transcript} />}
+      {news !== undefined && (
+        <Button
+          className="to-end"
+          size="xs"
+          radius="xl"
+          leftSection={<Icon name="down" />}
+          onClick={() => virtual.scrollToEnd()}
+        >
+          {news ? 'New messages' : 'To the end'}
+        </Button>
+      )}
+    </div>
+  )
+}
+
+function Shown({ line, messageId }: { line: Line; messageId: string | undefined }) {
+  if (line.outgoing) return <OutgoingMessage outgoing={line.outgoing} />
+  if (!line.item) return null
+  const isMeant = messageId !== undefined && isOf(line.item, messageId)
+  return (
+    <div className={isMeant ? 'meant' : undefined}>
+      <Item item={line.item} />
+    </div>
+  )
+}
+
+const isOf = (item: TranscriptItem | undefined, messageId: string) =>
+  item !== undefined && 'id' in item && item.id === messageId
+
+/** The same ones as long as nothing comes or goes: for others every place is worked out anew. */
+function useKeys(lines: readonly Line[]): readonly string[] {
+  const kept = useRef<readonly string[]>([])
+  const isSame =
+    lines.length === kept.current.length && lines.every(({ key }, at) => key === kept.current[at])
+  if (!isSame) kept.current = lines.map(({ key }) => key)
+  return kept.current
+}
+
+/** Where one is when the conversation opens, and when another of its messages is asked for. */
+function useFirstPlace(isBegun: boolean, go: () => void, messageId: string | undefined) {
+  const latest = useRef(go)
+  latest.current = go
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another message is another place
+  useLayoutEffect(() => {
+    if (isBegun) latest.current()
+  }, [isBegun, messageId])
+}
+
+/** Undefined at the end; else whether something came since one left it. */
+function useNews(count: number, isAtEnd: boolean): boolean | undefined {
+  const [seen, setSeen] = useState(count)
+  useEffect(() => {
+    if (isAtEnd) setSeen(count)
+  }, [isAtEnd, count])
+  return isAtEnd || count === 0 ? undefined : count > seen
+}
+
+function Beginning() {
+  return (
+    <Empty title="This conversation has not begun.">
+      Write the first message below. Every step that the agent takes is shown here as it happens,
+      and kept.
+    </Empty>
+  )
+}

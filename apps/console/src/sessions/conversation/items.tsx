@@ -1,0 +1,159 @@
+import { Alert, Code, Collapse, Loader, Text, UnstyledButton } from '@mantine/core'
+import type {
+  AgentMessage,
+  InputContentPart,
+  Notice,
+  TranscriptItem,
+  UserMessage,
+} from '@outlast/sdk'
+import { memo } from 'react'
+import { Markdown } from '../../markdown/markdown.tsx'
+import { Icon } from '../../shell/icon.tsx'
+import { ToolCard } from '../tools/tool-card.tsx'
+import { useKept } from './kept.tsx'
+import { LongText } from './long-text.tsx'
+import { MessageActions } from './message-actions.tsx'
+import { Picture } from './picture.tsx'
+
+/** One item of a conversation; drawn again only when it changed. */
+export const Item = memo(({ item }: { item: TranscriptItem }) => {
+  switch (item.kind) {
+    case 'user_message':
+      return <Said item={item} />
+    case 'agent_message':
+      return <Answered item={item} />
+    case 'tool_call':
+      return <ToolCard item={item} />
+    case 'notice':
+      return <Told item={item} />
+  }
+})
+
+function Said({ item: { id, content, text, isQueued } }: { item: UserMessage }) {
+  return (
+    <div className="said">
+      <div className="message user">
+        <UserParts name={id} content={content} />
+        {isQueued && (
+          <Text size="xs" c="dimmed">
+            Waits for its turn
+          </Text>
+        )}
+      </div>
+      <MessageActions messageId={id} text={text} isBefore />
+    </div>
+  )
+}
+
+type Part = UserMessage['content'][number] | InputContentPart
+
+/** What a message of a person holds. `name` is the message's. */
+export function UserParts({ name, content }: { name: string; content: readonly Part[] }) {
+  return content.map((part, at) => (
+    // biome-ignore lint/suspicious/noArrayIndexKey: parts of a message do not move
+    <UserPart key={at} name={`${name} ${at}`} part={part} />
+  ))
+}
+
+function UserPart({ name, part }: { name: string; part: Part }) {
+  if (part.type === 'text') return <LongText name={name} text={part.text} />
+  if (part.type === 'image') return <Picture part={part} />
+  return <Code block>{JSON.stringify(part, null, 2)}</Code>
+}
+
+/** Beyond this, Markdown is not worth the time that it takes. */
+const markdownLengthMax = 100_000
+
+function Answered({
+  item: { key, id, text, thinking, isStreaming, attempt },
+}: {
+  item: AgentMessage
+}) {
+  return (
+    <div className="answered">
+      <div className="message agent">
+        {thinking !== '' && (
+          <Thinking name={key} text={thinking} isThinking={isStreaming && text === ''} />
+        )}
+        {text.length > markdownLengthMax ? (
+          <LongText name={key} text={text} />
+        ) : (
+          text !== '' && <Markdown text={text} isGrowing={isStreaming} />
+        )}
+        {isStreaming && text === '' && (
+          <Loader type="dots" size="sm" aria-label="The agent answers" />
+        )}
+        {isStreaming && attempt > 1 && (
+          <Text size="xs" c="dimmed">
+            Asked again: attempt {attempt}
+          </Text>
+        )}
+      </div>
+      {!isStreaming && id && text !== '' && <MessageActions messageId={id} text={text} />}
+    </div>
+  )
+}
+
+type ThinkingProps = { name: string; text: string; isThinking: boolean }
+
+function Thinking({ name, text, isThinking }: ThinkingProps) {
+  const [isOpen, setOpen] = useKept(`thinking ${name}`, false)
+  return (
+    <div className="thinking">
+      <UnstyledButton onClick={() => setOpen(!isOpen)} aria-expanded={isOpen} className="fold">
+        <Icon name="chevron" size={14} />
+        {isThinking ? 'Thinking…' : 'Thinking'}
+      </UnstyledButton>
+      <Collapse expanded={isOpen}>
+        {isOpen && (
+          <div className="thought">
+            <LongText name={`thought ${name}`} text={text} />
+          </div>
+        )}
+      </Collapse>
+    </div>
+  )
+}
+
+function Told({ item }: { item: Notice }) {
+  switch (item.type) {
+    case 'turn.failed':
+      return (
+        <Alert color="red" mb="md" role="note" title="The turn failed">
+          <LongText name={item.key} text={item.data.error} />
+        </Alert>
+      )
+    case 'turn.cancelled':
+      return (
+        <Line
+          text={item.data.reason ? `Cancelled: ${item.data.reason}` : 'The turn was cancelled.'}
+        />
+      )
+    case 'context.compacted':
+      return <Line text="What came before was summarized for the model." />
+    case 'mcp.unavailable':
+      return (
+        <Alert
+          color="yellow"
+          mb="md"
+          role="note"
+          title={`The tools of ${item.data.name} could not be reached`}
+        >
+          <LongText name={item.key} text={item.data.error} />
+        </Alert>
+      )
+    case 'capability.unavailable':
+      return (
+        <Alert
+          color="yellow"
+          mb="md"
+          role="note"
+          title={`The capability ${item.data.capability_id} was left out`}
+        >
+          <LongText name={item.key} text={item.data.error} />
+        </Alert>
+      )
+  }
+}
+
+const Line = ({ text }: { text: string }) => <div className="told">{text}</div>

@@ -1,0 +1,34 @@
+import { useState } from 'react'
+import { RemoteImage } from '../../markdown/remote-image.tsx'
+import { Icon } from '../../shell/icon.tsx'
+
+type ImagePart = {
+  url?: string | null
+  base64?: string | null
+  media_type?: string | null
+}
+
+/** Only these are images that cannot do anything else. */
+const harmless = /^data:image\/(png|jpeg|gif|webp);base64,/
+
+/** Where the image is, of one that came along. */
+function sourceOf({ url, base64, media_type }: ImagePart): string | undefined {
+  const source = base64 ? `data:${media_type ?? 'image/png'};base64,${base64}` : (url ?? '')
+  return harmless.test(source) ? source : undefined
+}
+
+/** An image of a message or a result. One that cannot be shown is told; one that is elsewhere is loaded when asked for. */
+export function Picture({ part, name = 'Image' }: { part: ImagePart; name?: string }) {
+  const { url, base64 } = part
+  const [isBroken, setBroken] = useState(false)
+  const source = sourceOf(part)
+  if (url && !base64 && !source) return <RemoteImage address={url} />
+  if (!source || isBroken) {
+    return (
+      <div className="broken">
+        <Icon name="close" /> This image cannot be shown.
+      </div>
+    )
+  }
+  return <img src={source} alt={name} className="attached" onError={() => setBroken(true)} />
+}

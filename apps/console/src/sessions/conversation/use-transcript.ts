@@ -1,0 +1,125 @@
+import {
+  addEvent,
+  type Event,
+  emptyTranscript,
+  type OutlastError,
+  type Resume,
+  type Transcript,
+} from '@outlast/sdk'
+import { useEffect, useState } from 'react'
+import { flushSync } from 'react-dom'
+import { outlast, queryClient } from '../../client.ts'
+import { sendWaiting } from '../composer/outbox-sender.ts'
+import { forgetConfirmed } from '../composer/outbox-state.ts'
+
+export type Followed = {
+  transcript: Transcript
+  /** The stored ones. */
+  events: readonly Event[]
+  /** The sequence of the last event that changed files, and of the last that says how the session is. */
+  filesAt: number
+  stateAt: number
+  /** How often the server lost events that were shown. */
+  losses: number
+  /** The stored past is there. */
+  isLoaded: boolean
+  isConnected: boolean
+  /** Why it is not followed any more. */
+  error: unknown
+}
+
+const nothing: Followed = {
+  transcript: emptyTranscript,
+  events: [],
+  filesAt: 0,
+  stateAt: 0,
+  losses: 0,
+  isLoaded: false,
+  isConnected: true,
+  error: undefined,
+}
+
+/** After these a session is not as it was before. */
+const stateTypes = new Set<string>([
+  'session.activated',
+  'session.idled',
+  'turn.started',
+  'output.message.started',
+  'context.compacting',
+  'act.started',
+  'tool.approval_requested',
+  'tool.approval_resolved',
+  'tool.call_requested',
+  'tool.completed',
+])
+
+/** Long enough for a server that is started anew. */
+const retriesMax = 30
+
+/** A session from its beginning to now, and on. However many events come, the page is drawn once a frame. */
+export function useTranscript(sessionId: string): Followed {
+  const [followed, setFollowed] = useState(nothing)
+
+  useEffect(() => {
+    const leaving = new AbortController()
+    let events: Event[] = []
+    let now = nothing
+    let frame = 0
+    const show = (change: Partial<Followed>) => {
+      now = { ...now, ...change }
+      frame ||= requestAnimationFrame(() => {
+        frame = 0
+        const next = now.events.length === events.length ? now : { ...now, events: [...events] }
+        // Drawn in this very frame: else it would be on the screen with the next one.
+        flushSync(() => setFollowed(next))
+      })
+    }
+    const take = (event: Event): Partial<Followed> => {
+      const { sequence } = event
+      if (sequence === undefined) return {}
+      events.push(event)
+      if (event.type === 'files.changed') return { filesAt: sequence }
+      return stateTypes.has(event.type) ? { stateAt: sequence } : {}
+    }
+    const onConnection = ({ isOpen }: { isOpen: boolean; error?: OutlastError }) => {
+      show({ isConnected: isOpen })
+      if (isOpen) sendWaiting()
+    }
+
+    /** Shows what is left in the log; the stream goes on with what took the place of the rest. */
+    const onHistoryChanged = ({ sequence: last }: Resume) => {
+      events = events.filter(({ sequence = 0 }) => sequence <= last)
+      const transcript = events.reduce(addEvent, emptyTranscript)
+      forgetConfirmed(sessionId)
+      queryClient.invalidateQueries()
+      // `events: []` makes the next frame copy them, even if as many have come again by then.
+      show({ transcript, events: [], filesAt: 0, stateAt: 0, losses: now.losses + 1 })
+    }
+
+    async function follow() {
+      const { signal } = leaving
+      let { transcript } = nothing
+      let told = {}
+      for await (const event of outlast.events.list(sessionId, {}, { signal, retriesMax })) {
+        transcript = addEvent(transcript, event)
+        told = { ...told, ...take(event) }
+      }
+      show({ transcript, ...told, isLoaded: true })
+      // By the id the server notices when the log is not the one that was read.
+      const since_id = events.at(-1)?.id
+      const options = { signal, since_id, onConnection, onHistoryChanged }
+      for await (const event of outlast.events.stream(sessionId, options)) {
+        show({ transcript: addEvent(now.transcript, event), ...take(event) })
+      }
+    }
+
+    setFollowed(nothing)
+    follow().catch((error) => leaving.signal.aborted || show({ error }))
+    return () => {
+      leaving.abort()
+      cancelAnimationFrame(frame)
+    }
+  }, [sessionId])
+
+  return followed
+}

@@ -1,0 +1,65 @@
+import { Anchor, Text, UnstyledButton } from '@mantine/core'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { Link, useNavigate } from '@tanstack/react-router'
+import { agentsQuery } from '../../agents/agents-query.ts'
+import { outlast, sentenceOf } from '../../client.ts'
+import { Failure } from '../../shell/screen.tsx'
+
+const shownMax = 6
+
+/** There is no session yet: what one is, and how to have the first. */
+export function FirstRun() {
+  const agents = useQuery(agentsQuery)
+  const navigate = useNavigate()
+  const begin = useMutation({
+    mutationFn: (id: string) => outlast.sessions.create({ agent_id: id }),
+    onSuccess: ({ id }) => navigate({ to: '/sessions/$sessionId', params: { sessionId: id } }),
+  })
+  return (
+    <div className="scroll">
+      <div className="first-run">
+        <Text fw={600} size="lg">
+          Talk to an agent
+        </Text>
+        <Text size="sm" c="dimmed">
+          A session is one conversation. Every step is kept as it happens, and goes on after a
+          restart. Choose whom to talk to:
+        </Text>
+        {agents.isError && <Failure error={agents.error} retry={agents.refetch} />}
+        <div className="first-agents">
+          {agents.data?.data.slice(0, shownMax).map(({ id, name, description }) => (
+            <UnstyledButton
+              key={id}
+              className="first-agent"
+              disabled={begin.isPending}
+              onClick={() => begin.mutate(id)}
+            >
+              <Text component="span" display="block" size="sm" fw={600}>
+                {name}
+              </Text>
+              <Text component="span" size="xs" c="dimmed" lineClamp={2}>
+                {description ?? 'An agent of yours.'}
+              </Text>
+            </UnstyledButton>
+          ))}
+        </div>
+        {begin.isError && (
+          <Text size="sm" c="red" role="alert">
+            {sentenceOf(begin.error)}
+          </Text>
+        )}
+        <Text size="sm" c="dimmed">
+          Until a vendor's key is set a simulated model answers.{' '}
+          <Anchor component={Link} to="/providers" size="sm">
+            Add a key
+          </Anchor>{' '}
+          for real ones, or{' '}
+          <Anchor component={Link} to="/agents" size="sm">
+            make an agent
+          </Anchor>{' '}
+          of your own.
+        </Text>
+      </div>
+    </div>
+  )
+}

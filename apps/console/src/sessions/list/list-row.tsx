@@ -1,0 +1,103 @@
+import { Badge } from '@mantine/core'
+import type { Session } from '@outlast/sdk'
+import { Link } from '@tanstack/react-router'
+import { memo } from 'react'
+import { Ago } from '../../shell/ago.tsx'
+import { State, type StateKind } from '../../shell/entry.tsx'
+
+export const rowHeight = 60
+
+type RowProps = {
+  session: Session
+  index: number
+  agentName: string | undefined
+  isSelected: boolean
+  /** It came while somebody looked. */
+  isNew: boolean
+  /** Messages of it that this browser has and the server does not. */
+  unsentCount: number
+  select: (index: number, isRange: boolean) => void
+}
+
+/** One session of the list. Plain where it can be: while somebody scrolls, several are made in each frame. */
+export const Row = memo(
+  ({ session, index, agentName, isSelected, isNew, unsentCount, select }: RowProps) => {
+    const name = session.title ?? session.preview ?? 'No message yet'
+    const [kind, word] = stateOf(session)
+    return (
+      <div className="session-row" data-selected={isSelected} data-new={isNew}>
+        <input
+          type="checkbox"
+          className="session-box"
+          aria-label={`Select ${name}`}
+          checked={isSelected}
+          readOnly
+          onClick={(event) => select(index, event.shiftKey)}
+          tabIndex={-1}
+        />
+        <Link
+          to="/sessions/$sessionId"
+          params={{ sessionId: session.id }}
+          data-index={index}
+          className="session-link"
+          preload={false}
+        >
+          <span className="session-name">{name}</span>
+          <span className="session-agent">{agentName ?? ''}</span>
+          <span className="session-reply">{plain(session.output_preview ?? '')}</span>
+          <span className="session-tags">
+            {session.tags.slice(0, 3).map((tag) => (
+              <Badge key={tag} size="xs" variant="default">
+                {tag}
+              </Badge>
+            ))}
+          </span>
+          <span className="session-state">
+            {unsentCount > 0 ? (
+              <State kind="warn">{unsentCount} not sent</State>
+            ) : (
+              <State kind={kind}>{word}</State>
+            )}
+          </span>
+          <span className="session-cost">{spentOf(session)}</span>
+          <span className="session-ago">
+            <Ago at={session.created_at} />
+          </span>
+        </Link>
+      </div>
+    )
+  },
+)
+
+/** A row whose session is on its way. */
+export const RowToCome = () => (
+  <div className="session-row to-come" aria-hidden="true">
+    <span />
+    <span />
+  </div>
+)
+
+/** What a session does, and for whom it waits. */
+function stateOf({ status, waiting_for }: Session): [StateKind, string] {
+  if (waiting_for?.type === 'approval') return ['warn', 'waits for approval']
+  if (waiting_for) return ['warn', 'waits for its client']
+  if (status === 'active') return ['busy', 'active']
+  // Any other as it is called: a newer server may know more.
+  return ['off', status === 'started' ? 'new' : status]
+}
+
+/** What is said in one line needs no Markdown. */
+const plain = (text: string) => text.replace(/\*\*|`|^#+ /gm, '')
+
+const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
+const dollars = new Intl.NumberFormat('en', {
+  style: 'currency',
+  currency: 'USD',
+  maximumSignificantDigits: 2,
+})
+
+function spentOf({ usage }: Session): string {
+  if (!usage) return ''
+  const tokens = `${short.format(usage.input_tokens + usage.output_tokens)} tokens`
+  return usage.cost_usd ? `${tokens} · ${dollars.format(usage.cost_usd)}` : tokens
+}

@@ -1,0 +1,147 @@
+import { Button } from '@mantine/core'
+import { useDebouncedValue } from '@mantine/hooks'
+import type { Session } from '@outlast/sdk'
+import { useQueries } from '@tanstack/react-query'
+import { useEffect, useLayoutEffect, useRef, useState } from 'react'
+import { useAgentNames } from '../../agents/agents-query.ts'
+import { Failure } from '../../shell/screen.tsx'
+import { useUnsent } from '../composer/outbox.ts'
+import { useListKeys } from './list-keys.ts'
+import { pageOf, pageSize, type SessionFilter } from './list-pages.ts'
+import { Row, RowToCome, rowHeight } from './list-row.tsx'
+import { useTallScroll } from './list-scroll.ts'
+
+/** A session that came up so lately is new to who looks. */
+const newMs = 10_000
+
+type RowsProps = {
+  filter: SessionFilter
+  /** How many there are, as far as the server counted. */
+  total: { count: number; isMore: boolean }
+  onTotal: (total: { count: number; isMore: boolean }) => void
+  selected: ReadonlySet<string>
+  select: (ids: readonly string[], isSelected: boolean) => void
+}
+
+/** All rows of a list, of which only those on the screen are drawn and only their pages are kept. */
+export function Rows({ filter, total, onTotal, selected, select }: RowsProps) {
+  const box = useRef<HTMLDivElement>(null)
+  const count = total.count + (total.isMore ? pageSize : 0)
+  const scroll = useTallScroll(box, count, rowHeight)
+  const { pages, sessionAt, known } = useWindow(filter, scroll)
+  const names = useAgentNames()
+  const unsent = useUnsent()
+  const hasMoreAbove = useAnchor(scroll, known)
+  const openedAt = useState(Date.now)[0]
+  useTotal(pages, onTotal)
+  const keys = useListKeys({ box, count, scroll, sessionAt, selected, select })
+  const failed = pages.find(({ isError }) => isError)
+  const rows = []
+  for (let at = scroll.first; at <= scroll.last; at++) {
+    const session = sessionAt(at)
+    rows.push(
+      <li
+        key={session?.id ?? `at ${at}`}
+        aria-setsize={count}
+        aria-posinset={at + 1}
+        className="session-place"
+        style={{ transform: `translateY(${at * rowHeight - scroll.shift}px)` }}
+      >
+        {session ? (
+          <Row
+            session={session}
+            index={at}
+            agentName={names.get(session.agent_id)}
+            isSelected={selected.has(session.id)}
+            isNew={isNew(session, openedAt)}
+            unsentCount={unsent.filter(({ sessionId }) => sessionId === session.id).length}
+            select={keys.selectAt}
+          />
+        ) : (
+          <RowToCome />
+        )}
+      </li>,
+    )
+  }
+  return (
+    <div className="session-frame">
+      {failed && <Failure error={failed.error} retry={failed.refetch} />}
+      {hasMoreAbove && (
+        <Button className="to-top" size="xs" radius="xl" onClick={() => scroll.moveTo(0)}>
+          ↑ New sessions
+        </Button>
+      )}
+      <div ref={box} className="scroll">
+        <ul aria-label="Sessions" className="session-rows" style={{ height: scroll.height }}>
+          {rows}
+        </ul>
+      </div>
+    </div>
+  )
+}
+
+function isNew({ created_at }: Session, openedAt: number): boolean {
+  const at = Date.parse(created_at)
+  return at > openedAt && Date.now() - at < newMs
+}
+
+/** The pages of what is on the screen. While somebody rushes through the list, nothing is asked for. */
+function useWindow(filter: SessionFilter, { first, last }: { first: number; last: number }) {
+  const wanted = `${Math.floor(first / pageSize)} ${Math.floor(Math.max(first, last) / pageSize)}`
+  const [span] = useDebouncedValue(wanted, 80, { leading: true })
+  const [from, to] = span.split(' ').map(Number) as [number, number]
+  const numbers = Array.from({ length: Math.min(to - from + 1, 4) }, (_, at) => from + at)
+  const pages = useQueries({ queries: numbers.map((number) => pageOf(filter, number)) })
+  const known = new Map<number, Session>()
+  for (const [at, { data }] of pages.entries()) {
+    for (const [row, session] of (data?.data ?? []).entries()) {
+      known.set(numbers[at]! * pageSize + row, session)
+    }
+  }
+  return { pages, known, sessionAt: (index: number) => known.get(index) }
+}
+
+type Pages = ReturnType<typeof useWindow>['pages']
+
+function useTotal(pages: Pages, onTotal: RowsProps['onTotal']) {
+  const newest = pages.reduce<Pages[number] | undefined>(
+    (best, page) => (page.data && page.dataUpdatedAt >= (best?.dataUpdatedAt ?? 0) ? page : best),
+    undefined,
+  )?.data
+  const end = newest ? newest.offset + newest.data.length : 0
+  const isFull = newest?.data.length === pageSize
+  const count = newest ? Math.max(newest.total, end) : undefined
+  const isMore = Boolean(newest?.total_capped && (isFull || newest.total > end))
+  useEffect(() => {
+    if (count !== undefined) onTotal({ count, isMore })
+  }, [count, isMore, onTotal])
+}
+
+type Scroll = ReturnType<typeof useTallScroll>
+
+/**
+ * What somebody reads stays where it is when rows come or go above it. At the top of the list new ones slide in.
+ * True while there is something new above.
+ */
+function useAnchor(scroll: Scroll, known: ReadonlyMap<number, Session>): boolean {
+  const anchor = useRef<{ id: string; index: number }>(undefined)
+  const [hasMore, setHasMore] = useState(false)
+  const { isAtTop, moveTo, topNow } = scroll
+  useLayoutEffect(() => {
+    const before = anchor.current
+    if (before && !isAtTop && known.get(before.index)?.id !== before.id) {
+      for (const [index, { id }] of known) {
+        if (id !== before.id) continue
+        moveTo(topNow() + (index - before.index) * rowHeight)
+        if (index > before.index) setHasMore(true)
+      }
+    }
+    const index = Math.ceil(topNow() / rowHeight)
+    const session = known.get(index)
+    anchor.current = session && { id: session.id, index }
+  })
+  useEffect(() => {
+    if (isAtTop) setHasMore(false)
+  }, [isAtTop])
+  return hasMore
+}

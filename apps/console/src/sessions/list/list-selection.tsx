@@ -1,0 +1,186 @@
+import { Alert, Button, Group, Modal, Progress, Text } from '@mantine/core'
+import { isOutlastError } from '@outlast/sdk'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useEffect, useRef, useState } from 'react'
+import { outlast, sentenceOf } from '../../client.ts'
+import type { SessionFilter } from './list-pages.ts'
+
+/** So many can be selected at once. */
+const selectedMax = 10_000
+const atOnce = 6
+
+type SelectionProps = {
+  filter: SessionFilter
+  total: { count: number; isMore: boolean }
+  selected: ReadonlySet<string>
+  select: (ids: readonly string[], isSelected: boolean) => void
+  clear: () => void
+}
+
+/** How many there are; with a selection, what can be done with it. */
+export function SelectionBar({ filter, total, selected, select, clear }: SelectionProps) {
+  const [isAsking, setAsking] = useState(false)
+  const all = useMutation({
+    mutationFn: () => idsOf(filter),
+    onSuccess: (ids) => select(ids, true),
+  })
+  useEffect(() => {
+    const onKeyDown = ({ key }: KeyboardEvent) => {
+      if (key === 'Escape' && !document.querySelector('[role="dialog"]')) clear()
+    }
+    window.addEventListener('keydown', onKeyDown)
+    return () => window.removeEventListener('keydown', onKeyDown)
+  })
+  const words = `${total.count.toLocaleString('en')}${total.isMore ? '+' : ''}`
+  const hasMore = selected.size < total.count && !total.isMore && total.count <= selectedMax
+  return (
+    <Group className="selection" gap="sm" role="status">
+      {selected.size === 0 ? (
+        <Text size="xs" c="dimmed">
+          {words} {total.count === 1 ? 'session' : 'sessions'}
+        </Text>
+      ) : (
+        <>
+          <Text size="xs" fw={600}>
+            {selected.size.toLocaleString('en')} selected
+          </Text>
+          {hasMore && (
+            <Button
+              size="compact-xs"
+              variant="subtle"
+              onClick={() => all.mutate()}
+              loading={all.isPending}
+            >
+              Select all {words}
+            </Button>
+          )}
+          <Button size="compact-xs" variant="subtle" color="gray" onClick={clear}>
+            Clear
+          </Button>
+          <Button size="compact-xs" variant="light" color="red" onClick={() => setAsking(true)}>
+            Delete
+          </Button>
+        </>
+      )}
+      {all.isError && (
+        <Text size="xs" c="red">
+          {sentenceOf(all.error)}
+        </Text>
+      )}
+      {isAsking && (
+        <DeleteSessions ids={[...selected]} select={select} close={() => setAsking(false)} />
+      )}
+    </Group>
+  )
+}
+
+async function idsOf(filter: SessionFilter): Promise<string[]> {
+  const ids: string[] = []
+  for await (const { id } of outlast.sessions.list({ ...filter, limit: 100 })) {
+    if (ids.push(id) >= selectedMax) break
+  }
+  return ids
+}
+
+type DeleteProps = {
+  ids: readonly string[]
+  select: SelectionProps['select']
+  close: () => void
+}
+
+/** Deletes what is selected, whose selection goes with it: `ids` are those that are left. */
+function DeleteSessions({ ids: left, select, close }: DeleteProps) {
+  const [all] = useState(left)
+  const client = useQueryClient()
+  const stopping = useRef(new AbortController())
+  const [isStopping, setStopping] = useState(false)
+  const deleting = useMutation({
+    mutationFn() {
+      stopping.current = new AbortController()
+      setStopping(false)
+      const { signal } = stopping.current
+      return deleteAll(left, { signal, onDone: (id) => select([id], false) })
+    },
+    onSettled: () => client.invalidateQueries({ queryKey: ['sessions'] }),
+    onSuccess: ({ isWhole }) => isWhole && close(),
+  })
+  const isDeleting = deleting.isPending && !isStopping
+  const stop = () => {
+    stopping.current.abort()
+    setStopping(true)
+    if (!isDeleting) close()
+  }
+  const words = all.length === 1 ? 'this session' : `${numberOf(all)} sessions`
+  const done = all.length - left.length
+  return (
+    <Modal opened onClose={stop} title={`Delete ${words}?`} centered>
+      <Text size="sm">
+        Their messages, events and files go with them, and turns that run are ended. This cannot be
+        undone.
+      </Text>
+      {deleting.isPending && (
+        <Progress
+          value={(100 * done) / all.length}
+          mt="md"
+          aria-label={`${done} of ${all.length} deleted`}
+        />
+      )}
+      {deleting.data && !deleting.data.isWhole && (
+        <Left done={done} of={all.length} error={deleting.data.error} />
+      )}
+      <Group justify="flex-end" mt="lg" gap="xs">
+        <Button variant="default" onClick={stop}>
+          {isDeleting ? 'Stop' : deleting.isIdle ? 'Keep' : 'Close'}
+        </Button>
+        <Button color="red" loading={deleting.isPending} onClick={() => deleting.mutate()}>
+          {deleting.data ? 'Delete the rest' : 'Delete'}
+        </Button>
+      </Group>
+    </Modal>
+  )
+}
+
+const numberOf = (ids: readonly string[]) => ids.length.toLocaleString('en')
+
+/** What became of a deletion that did not come to its end. */
+function Left({ done, of, error }: { done: number; of: number; error: unknown }) {
+  const left = of - done
+  return (
+    <Alert color={error === undefined ? 'yellow' : 'red'} mt="md" role="alert">
+      {done} of {of} {done === 1 ? 'was' : 'were'} deleted. {left} {left === 1 ? 'is' : 'are'} still
+      there, and selected.
+      {error !== undefined && ` ${sentenceOf(error)}`}
+    </Alert>
+  )
+}
+
+type Deleting = { signal: AbortSignal; onDone: (id: string) => void }
+
+/**
+ * A few at a time. One that is gone already is as good as deleted. What is under way when it is stopped is waited for, so
+ * that what became of it is known.
+ */
+async function deleteAll(ids: readonly string[], { signal, onDone }: Deleting) {
+  const rest = ids.values()
+  let done = 0
+  let error: unknown
+  async function work() {
+    for (const id of rest) {
+      if (signal.aborted) return
+      try {
+        await outlast.sessions.delete(id)
+      } catch (caught) {
+        if (!isOutlastError(caught, 'not_found')) {
+          error = caught
+          // Without a server the others would fail as well.
+          if (isOutlastError(caught) && caught.status === 0) return
+          continue
+        }
+      }
+      done += 1
+      onDone(id)
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, work))
+  return { isWhole: done === ids.length, error }
+}

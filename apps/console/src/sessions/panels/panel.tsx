@@ -1,0 +1,27 @@
+import './panels.css'
+import type { Event } from '@outlast/sdk'
+import { memo } from 'react'
+import { FilesPanel } from '../../files/files-panel.tsx'
+import { DetailsPanel } from './details.tsx'
+import { EventsPanel } from './events.tsx'
+import type { PanelName } from './panels.ts'
+import { TimelinePanel } from './timeline.tsx'
+import { UsagePanel } from './usage.tsx'
+
+type About = { name: PanelName; events: readonly Event[]; sessionId: string }
+
+/** What stands beside the conversation; drawn again when an event was stored. */
+export const Panel = memo(({ name, events, sessionId }: About) => {
+  switch (name) {
+    case 'timeline':
+      return <TimelinePanel events={events} />
+    case 'events':
+      return <EventsPanel events={events} />
+    case 'files':
+      return <FilesPanel sessionId={sessionId} />
+    case 'usage':
+      return <UsagePanel events={events} />
+    case 'details':
+      return <DetailsPanel sessionId={sessionId} />
+  }
+})

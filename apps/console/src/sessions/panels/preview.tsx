@@ -1,0 +1,53 @@
+import { Collapse, Text, UnstyledButton } from '@mantine/core'
+import { useDisclosure } from '@mantine/hooks'
+import { useQuery } from '@tanstack/react-query'
+import { outlast } from '../../client.ts'
+import { Icon } from '../../shell/icon.tsx'
+import { Failure } from '../../shell/screen.tsx'
+import { Json } from '../tools/json.tsx'
+
+/** The prompt and the tools that the next turn gives the model. */
+export function PromptPreview({ sessionId }: { sessionId: string }) {
+  const [isOpen, { toggle }] = useDisclosure()
+  return (
+    <div>
+      <UnstyledButton className="fold" aria-expanded={isOpen} onClick={toggle}>
+        <Icon name="chevron" size={14} />
+        What the model is given
+      </UnstyledButton>
+      <Collapse expanded={isOpen}>{isOpen && <Given sessionId={sessionId} />}</Collapse>
+    </div>
+  )
+}
+
+function Given({ sessionId }: { sessionId: string }) {
+  const { data, error, refetch } = useQuery({
+    queryKey: ['session', sessionId, 'preview'],
+    queryFn: ({ signal }) => outlast.sessions.preview(sessionId, { signal }),
+  })
+  if (error) return <Failure error={error} retry={refetch} />
+  if (!data) return null
+  return (
+    <div className="given">
+      {data.warnings.map((warning) => (
+        <Text key={warning} size="sm" c="orange" role="alert">
+          {warning}
+        </Text>
+      ))}
+      <h2>Prompt</h2>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard */}
+      <pre className="prompt" tabIndex={0}>
+        {data.system_prompt}
+      </pre>
+      <h2>Tools ({data.tools.length})</h2>
+      {data.tools.map((tool) => (
+        <details key={tool.name}>
+          <summary>
+            <code>{tool.name}</code> <span>{tool.description}</span>
+          </summary>
+          <Json name={`tool ${tool.name}`} label="Definition" value={tool} />
+        </details>
+      ))}
+    </div>
+  )
+}

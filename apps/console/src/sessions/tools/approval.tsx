@@ -1,0 +1,121 @@
+import { Button, Group, Text, Textarea, TextInput } from '@mantine/core'
+import type { Approval, ToolCallItem } from '@outlast/sdk'
+import { useMutation } from '@tanstack/react-query'
+import { useRef } from 'react'
+import { outlast, sendFailureOf } from '../../client.ts'
+import { Ago } from '../../shell/ago.tsx'
+import { useKept } from '../conversation/kept.tsx'
+import { usePlace } from '../conversation/session-place.tsx'
+import { focusCard } from './card-focus.ts'
+import { Json } from './json.tsx'
+
+/** A call that asks: it runs when it is allowed, with other arguments if need be; the reason of a denial is told to the agent. */
+export function ApprovalForm({ call }: { call: ToolCallItem }) {
+  const { sessionId } = usePlace()
+  const [edited, setEdited] = useKept<string | undefined>(`arguments ${call.id}`, undefined)
+  const decide = useMutation({
+    mutationFn: (approval: Approval) =>
+      outlast.sessions.decideToolCall(sessionId, call.id, approval),
+  })
+  const changed = edited === undefined ? undefined : objectIn(edited)
+  const isWrong = edited !== undefined && changed === undefined
+  const form = useRef<HTMLDivElement>(null)
+  function answer(approval: Approval) {
+    focusCard(form.current!)
+    decide.mutate(approval)
+  }
+  const allow = () => answer({ decision: 'approve', ...(changed && { arguments: changed }) })
+  return (
+    <div ref={form} className="approval">
+      <Text size="sm" fw={600}>
+        May the agent do this?
+      </Text>
+      {call.approval?.expiresAt && (
+        <Text size="xs" c="dimmed">
+          Without a decision it is denied <Ago at={call.approval.expiresAt} />.
+        </Text>
+      )}
+      <Arguments call={call} edited={edited} edit={setEdited} isWrong={isWrong} />
+      <Group gap="xs">
+        <Button size="xs" onClick={allow} loading={decide.isPending} disabled={isWrong}>
+          {changed ? 'Allow with these arguments' : 'Allow'}
+        </Button>
+        <Button
+          size="xs"
+          variant="default"
+          onClick={() =>
+            setEdited(edited === undefined ? JSON.stringify(call.arguments, null, 2) : undefined)
+          }
+        >
+          {edited === undefined ? 'Edit arguments' : 'Leave them as they were'}
+        </Button>
+      </Group>
+      <Denial
+        call={call}
+        isBusy={decide.isPending}
+        deny={(reason) => answer({ decision: 'deny', ...(reason && { reason }) })}
+      />
+      {decide.isError && (
+        <Text size="sm" c="red" role="alert">
+          {sendFailureOf(decide.error)}
+        </Text>
+      )}
+    </div>
+  )
+}
+
+type ArgumentsProps = {
+  call: ToolCallItem
+  edited: string | undefined
+  edit: (text: string) => void
+  isWrong: boolean
+}
+
+function Arguments({ call, edited, edit, isWrong }: ArgumentsProps) {
+  if (edited === undefined) {
+    return <Json name={`asks ${call.id}`} label="Arguments" value={call.arguments} />
+  }
+  return (
+    <Textarea
+      label="Arguments"
+      autosize
+      minRows={3}
+      maxRows={16}
+      value={edited}
+      onChange={({ currentTarget }) => edit(currentTarget.value)}
+      error={isWrong && 'This is no JSON object.'}
+      classNames={{ input: 'mono' }}
+    />
+  )
+}
+
+type DenialProps = { call: ToolCallItem; isBusy: boolean; deny: (reason: string) => void }
+
+function Denial({ call, isBusy, deny }: DenialProps) {
+  const [reason, setReason] = useKept(`reason ${call.id}`, '')
+  return (
+    <Group gap="xs" wrap="nowrap">
+      <Button size="xs" color="red" variant="light" onClick={() => deny(reason)} loading={isBusy}>
+        Deny
+      </Button>
+      <TextInput
+        size="xs"
+        aria-label="Reason"
+        placeholder="Reason, which the agent reads"
+        value={reason}
+        onChange={({ currentTarget }) => setReason(currentTarget.value)}
+        flex={1}
+      />
+    </Group>
+  )
+}
+
+function objectIn(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+    return isObject ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}

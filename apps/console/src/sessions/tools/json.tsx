@@ -1,0 +1,92 @@
+import { Button, Code } from '@mantine/core'
+import { memo } from 'react'
+import { useKept } from '../conversation/kept.tsx'
+import { CopyAction } from '../conversation/message-actions.tsx'
+
+const linesMax = 24
+const lengthMax = 4_000
+/** Colours beyond this cost more than they tell. */
+const coloursMax = 60_000
+
+/** A value as JSON that a person can read; long ones are folded. `name` is its own in the session. */
+export const Json = memo(
+  ({ name, value, label }: { name: string; value: unknown; label?: string }) => (
+    <Folded name={name} label={label} text={jsonOf(value)} isJson />
+  ),
+)
+
+const jsonOf = (value: unknown) => JSON.stringify(value, null, 2) ?? 'undefined'
+
+/** What a tool said: JSON laid out when it is that, else as it is. */
+export const Said = memo(
+  ({ name, text, label }: { name: string; text: string; label?: string }) => {
+    const value = text.length < 1_000_000 && /^\s*[[{]/.test(text) ? parsed(text) : undefined
+    return (
+      <Folded
+        name={name}
+        label={label}
+        text={value === undefined ? text : jsonOf(value)}
+        isJson={value !== undefined}
+      />
+    )
+  },
+)
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+type FoldedProps = { name: string; label: string | undefined; text: string; isJson: boolean }
+
+function Folded({ name, label, text, isJson }: FoldedProps) {
+  const [isWhole, setWhole] = useKept(`json ${name}`, false)
+  const short = cut(text)
+  const shown = isWhole ? text : short
+  return (
+    <div className="json">
+      <div className="json-head">
+        <span>{label}</span>
+        <CopyAction label={`Copy ${label?.toLowerCase() ?? 'it'}`} icon="copy" text={text} />
+      </div>
+      <Code block tabIndex={0}>
+        {isJson && shown.length < coloursMax ? coloured(shown) : shown}
+      </Code>
+      {short !== text && (
+        <Button size="compact-xs" variant="default" mt={4} onClick={() => setWhole(!isWhole)}>
+          {isWhole ? 'Show less' : `Show all ${text.length.toLocaleString('en')} characters`}
+        </Button>
+      )}
+    </div>
+  )
+}
+
+function cut(text: string): string {
+  const lines = text.slice(0, lengthMax).split('\n', linesMax + 1)
+  const short = lines.slice(0, linesMax).join('\n')
+  return short.length < text.length ? `${short}…` : text
+}
+
+const token = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
+
+function coloured(text: string) {
+  const parts = []
+  let end = 0
+  for (const found of text.matchAll(token)) {
+    const [whole, string, colon] = found
+    parts.push(text.slice(end, found.index))
+    const kind = string ? (colon ? 'key' : 'string') : 'number'
+    parts.push(
+      <span key={found.index} className={`json-${kind}`}>
+        {string ?? whole}
+      </span>,
+    )
+    parts.push(colon)
+    end = found.index + whole.length
+  }
+  parts.push(text.slice(end))
+  return parts
+}

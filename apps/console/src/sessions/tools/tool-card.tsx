@@ -1,0 +1,131 @@
+import './tools.css'
+import { Loader, UnstyledButton, VisuallyHidden } from '@mantine/core'
+import type { ToolCallItem } from '@outlast/sdk'
+import { lazy, Suspense } from 'react'
+import { Icon } from '../../shell/icon.tsx'
+import { durationOf } from '../conversation/duration.ts'
+import { useKept } from '../conversation/kept.tsx'
+import { LongText } from '../conversation/long-text.tsx'
+import { Picture } from '../conversation/picture.tsx'
+import { Json, Said } from './json.tsx'
+import { Todos, todosOf } from './todos.tsx'
+
+const ApprovalForm = lazy(() =>
+  import('./approval.tsx').then((all) => ({ default: all.ApprovalForm })),
+)
+const ClientQuestion = lazy(() =>
+  import('./client-question.tsx').then((all) => ({ default: all.ClientQuestion })),
+)
+
+/** A tool that the agent called: in one line, and all of it when it is opened. */
+export function ToolCard({ item }: { item: ToolCallItem }) {
+  const { id, name, status, durationMs, error, approval } = item
+  const [isOpen, setOpen] = useKept(`call ${id}`, false)
+  const todos = todosOf(name, item.arguments)
+  const asks = status === 'waiting' && approval?.state === 'requested'
+  return (
+    <div className={`tool ${status}`}>
+      <UnstyledButton className="tool-head" onClick={() => setOpen(!isOpen)} aria-expanded={isOpen}>
+        <Icon name="chevron" size={14} />
+        <Mark status={status} />
+        <span className="tool-name">{name}</span>
+        <span className="tool-gist">{todos ? '' : gistOf(item.arguments)}</span>
+        <span className="tool-time">
+          {durationMs === undefined ? (
+            words[status]
+          ) : (
+            <>
+              <VisuallyHidden>{words[status]} in</VisuallyHidden> {durationOf(durationMs)}
+            </>
+          )}
+        </span>
+      </UnstyledButton>
+      {todos && status !== 'failed' && <Todos name={id} todos={todos} />}
+      {status === 'running' && item.progress && <HowFar {...item.progress} />}
+      {error && (
+        <div className="tool-error">
+          <LongText name={`error ${id}`} text={error} />
+        </div>
+      )}
+      {approval && !asks && <Decided approval={approval} />}
+      <Suspense>
+        {asks && <ApprovalForm call={item} />}
+        {status === 'waiting' && item.isForClient && !asks && <ClientQuestion call={item} />}
+      </Suspense>
+      {isOpen && <Inside item={item} />}
+    </div>
+  )
+}
+
+const words = {
+  waiting: 'waits',
+  running: 'running',
+  done: 'done',
+  failed: 'failed',
+  cancelled: 'cancelled',
+} as const
+
+function Mark({ status }: Pick<ToolCallItem, 'status'>) {
+  if (status === 'running') return <Loader size={13} aria-hidden="true" />
+  const icons = { waiting: 'half', done: 'check', failed: 'close', cancelled: 'close' } as const
+  return (
+    <span className={`mark ${status}`}>
+      <Icon name={icons[status]} size={14} />
+    </span>
+  )
+}
+
+const gistLengthMax = 120
+
+/** The arguments in a few words. */
+const gistOf = (given: ToolCallItem['arguments']) =>
+  Object.values(given)
+    .map((value) => (typeof value === 'string' ? value.slice(0, gistLengthMax) : shortOf(value)))
+    .join(', ')
+    .slice(0, gistLengthMax)
+
+const shortOf = (value: unknown) =>
+  Array.isArray(value) ? `${value.length} items` : typeof value === 'object' ? '{…}' : String(value)
+
+type Far = NonNullable<ToolCallItem['progress']>
+
+function HowFar({ progress, total, message }: Far) {
+  return (
+    <div className="how-far">
+      {total !== undefined && total > 0 && (
+        <progress value={progress} max={total} aria-label="Progress" />
+      )}
+      <span>{message ?? (total === undefined ? progress : `${progress} of ${total}`)}</span>
+    </div>
+  )
+}
+
+function Decided({
+  approval: { state, reason, decidedBy },
+}: {
+  approval: NonNullable<ToolCallItem['approval']>
+}) {
+  const by = decidedBy?.name ? ` by ${decidedBy.name}` : ''
+  const sentences = {
+    requested: 'Nobody decided on it.',
+    approved: `Allowed${by}.`,
+    denied: `Denied${by}${reason ? `: ${reason}` : '.'}`,
+    expired: 'Nobody decided in time.',
+  }
+  return <div className="decided">{sentences[state]}</div>
+}
+
+function Inside({ item: { id, arguments: given, result } }: { item: ToolCallItem }) {
+  return (
+    <div className="tool-inside">
+      <Json name={`${id} arguments`} label="Arguments" value={given} />
+      {result?.map((part, at) => {
+        const name = `${id} result ${at}`
+        if (part.type === 'image') return <Picture key={name} part={part} name="Result" />
+        if (part.type === 'text')
+          return <Said key={name} name={name} label="Result" text={part.text} />
+        return <Json key={name} name={name} label="Result" value={part} />
+      })}
+    </div>
+  )
+}

@@ -1,0 +1,65 @@
+import type { Agent, NewAgent } from '@outlast/sdk'
+import type { Context, Given } from '../core/command.ts'
+import { UsageError } from '../core/failure.ts'
+import type { Flags } from '../core/flags.ts'
+import { capabilityFlag, listIfGiven, usesOf } from './capability-flags.ts'
+
+/** What can be said of an agent on the command line. */
+export const agentFlags = {
+  name: { type: 'string', value: 'NAME', about: 'its name' },
+  'system-prompt': { type: 'string', value: 'TEXT', about: 'what it is told to be' },
+  description: { type: 'string', value: 'TEXT', about: 'what it is for' },
+  model: { type: 'string', short: 'm', value: 'MODEL', about: 'the model of its sessions' },
+  tag: { type: 'string', short: 't', multiple: true, value: 'TAG', about: 'a tag' },
+  ...capabilityFlag,
+} as const satisfies Flags
+
+/** The fields that were given, and no others. */
+export function agentFields(flags: Given<typeof agentFlags>): Partial<NewAgent> {
+  const { name, description, model } = flags
+  const prompt = flags['system-prompt']
+  const tags = listIfGiven(flags.tag)
+  const refs = listIfGiven(flags.capability)
+  return {
+    ...(name !== undefined && { name }),
+    ...(prompt !== undefined && { system_prompt: prompt }),
+    ...(description !== undefined && { description }),
+    ...(model !== undefined && { default_model_id: model }),
+    ...(tags && { tags }),
+    ...(refs && { capabilities: usesOf(refs) }),
+  }
+}
+
+/** Contract: throws a UsageError for an agent without name or prompt. */
+export function preparedAgent({ name, system_prompt, ...rest }: Partial<NewAgent>): NewAgent {
+  if (!name || !system_prompt) {
+    throw new UsageError('An agent needs --name and --system-prompt, or a file: -f FILE.')
+  }
+  return { name, system_prompt, ...rest }
+}
+
+/**
+ * Makes an agent of a file, with fields that win over it. JSON is put together here. Other files are the server's to read:
+ * there the fields are looked at before the file is sent, and are a change that follows it.
+ */
+export async function agentOfFile(
+  { outlast, signal }: Context,
+  file: string,
+  fields: Partial<NewAgent>,
+): Promise<Agent> {
+  if (Object.keys(fields).length === 0) return outlast.agents.import(file, { signal })
+  const json = objectOf(file)
+  if (json) return outlast.agents.import(JSON.stringify({ ...json, ...fields }), { signal })
+  await outlast.agents.preview(fields, { signal })
+  const { id } = await outlast.agents.import(file, { signal })
+  return outlast.agents.update(id, fields, { signal })
+}
+
+function objectOf(file: string): object | undefined {
+  try {
+    const value = JSON.parse(file)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,38 @@
+import type { CapabilityUse } from '@outlast/sdk'
+import { UsageError } from '../core/failure.ts'
+import type { Flags } from '../core/flags.ts'
+
+export const capabilityFlag = {
+  capability: {
+    type: 'string',
+    short: 'c',
+    multiple: true,
+    value: 'REF[=JSON]',
+    about: 'a capability, with its config as JSON',
+  },
+} as const satisfies Flags
+
+/** What `--capability current_time={"timezone":"UTC"}` says. Contract: throws a UsageError for config that is no JSON. */
+export function usesOf(given: readonly string[]): CapabilityUse[] {
+  return given.filter((one) => one !== '').map(useOf)
+}
+
+function useOf(text: string): CapabilityUse {
+  const at = text.indexOf('=')
+  if (at < 0) return { ref: text }
+  const ref = text.slice(0, at)
+  try {
+    return { ref, config: JSON.parse(text.slice(at + 1)) }
+  } catch {
+    throw new UsageError(
+      `--capability ${ref}: what follows = must be JSON, as in ${ref}='{"a": 1}'.`,
+    )
+  }
+}
+
+/**
+ * A list given by a flag that stands once for each of its values; nothing when it was not given. One empty value makes the
+ * list empty.
+ */
+export const listIfGiven = (given: readonly string[]) =>
+  given.length === 0 ? undefined : given.filter((one) => one !== '')

@@ -1,0 +1,32 @@
+import type { CallOptions, Outlast } from '@outlast/sdk'
+import { defineCommand, type Positional } from '../core/command.ts'
+import { exitCodes } from '../core/failure.ts'
+import type { Flags } from '../core/flags.ts'
+import { confirmed } from './prompt.ts'
+
+export const yesFlag = {
+  yes: { type: 'boolean', short: 'y', about: 'do not ask' },
+} as const satisfies Flags
+
+/**
+ * The verb of a noun that takes a thing away: asks, does it, says so.
+ */
+export function deletion(about: {
+  summary: string
+  positional: Positional
+  question: (id: string) => string
+  sentence: (id: string) => string
+  remove: (outlast: Outlast, id: string, options: CallOptions) => Promise<unknown>
+}) {
+  return defineCommand({
+    summary: about.summary,
+    positionals: [about.positional],
+    flags: yesFlag,
+    async run({ outlast, out, io, signal }, { words, flags }) {
+      const id = words[0]!
+      if (!(await confirmed(io, about.question(id), flags.yes))) return exitCodes.failed
+      await about.remove(outlast, id, { signal })
+      await out.done({ id, deleted: true }, about.sentence(id))
+    },
+  })
+}

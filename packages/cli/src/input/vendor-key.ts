@@ -1,0 +1,22 @@
+import type { Context, Given } from '../core/command.ts'
+import type { Flags } from '../core/flags.ts'
+import { readSecret } from './prompt.ts'
+
+/** How a key for somebody else than Outlast is given: never as a word that lists of processes and histories show. */
+export const vendorKeyFlag = {
+  'api-key-stdin': { type: 'boolean', about: 'reads its API key from stdin; asks on a terminal' },
+} as const satisfies Flags
+
+/** That key, as a field of what is sent. */
+export async function vendorKey(
+  context: Context,
+  flags: Given<typeof vendorKeyFlag>,
+): Promise<{ api_key?: string }> {
+  if (flags['api-key-stdin']) return { api_key: await readSecret(context, 'API key') }
+  if (context.given['api-key'] !== undefined) {
+    context.out.note(
+      'Note: --api-key signs you in to Outlast. Another key is read with --api-key-stdin.',
+    )
+  }
+  return {}
+}

@@ -1,0 +1,29 @@
+import type { Io } from '../core/io.ts'
+
+const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
+
+/** A size as people say it: `512 bytes`, `1.5 MiB`. */
+export function sizeText(bytes: number): string {
+  let at = 0
+  let size = bytes
+  for (; size >= 1024 && at < units.length - 1; at += 1) size /= 1024
+  return `${at === 0 ? size : size.toFixed(1)} ${units[at]}`
+}
+
+const everyMs = 100
+
+/** How far long work is, on one line of a terminal that is written again and again; nothing elsewhere. */
+export function progressOf({ stderr }: Io, what: string) {
+  let shownAt = -Infinity
+  return {
+    show(bytes: number) {
+      const now = performance.now()
+      if (!stderr.isTTY || now - shownAt < everyMs) return
+      shownAt = now
+      stderr.write(`\r\x1b[K${what}: ${sizeText(bytes)}`)
+    },
+    end() {
+      if (shownAt > 0) stderr.write('\r\x1b[K')
+    },
+  }
+}

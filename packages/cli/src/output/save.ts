@@ -1,0 +1,72 @@
+import { createWriteStream } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import type { Context } from '../core/command.ts'
+import { UsageError } from '../core/failure.ts'
+import { whyOf } from '../input/input-file.ts'
+import { progressOf, sizeText } from './progress.ts'
+
+/**
+ * Writes what comes to a file, or to stdout.
+ * Contract: the file is there whole or, after a failure or Ctrl-C, as it was before.
+ */
+export async function saveStream(
+  { io, out, signal }: Pick<Context, 'io' | 'out' | 'signal'>,
+  parts: AsyncIterable<Uint8Array>,
+  file: string | undefined,
+): Promise<void> {
+  if (file === undefined || file === '-') {
+    for await (const part of untilAborted(parts, signal)) await out.write(part)
+    return
+  }
+  const draft = `${file}.${process.pid}.part`
+  const progress = progressOf(io, `Writing ${file}`)
+  try {
+    const size = await writeParts(draft, untilAborted(parts, signal), progress.show)
+    await rename(draft, file)
+    progress.end()
+    out.note(`Wrote ${file} (${sizeText(size)}).`)
+  } catch (error) {
+    progress.end()
+    await rm(draft, { force: true })
+    const isOfFile = typeof (error as NodeJS.ErrnoException).syscall === 'string'
+    if (!isOfFile) throw error
+    throw new UsageError(`${file} cannot be written: ${whyOf(error as Error)}.`)
+  }
+}
+
+async function writeParts(
+  file: string,
+  parts: AsyncIterable<Uint8Array>,
+  show: (size: number) => void,
+): Promise<number> {
+  const stream = createWriteStream(file, { flags: 'wx' })
+  const failed = new Promise<never>((_resolve, reject) => stream.once('error', reject))
+  failed.catch(() => {})
+  let size = 0
+  try {
+    for await (const part of parts) {
+      const isFull = !stream.write(part)
+      size += part.length
+      show(size)
+      if (isFull) await Promise.race([failed, new Promise<void>((go) => stream.once('drain', go))])
+    }
+    await Promise.race([failed, new Promise<void>((done) => stream.end(done))])
+    return size
+  } finally {
+    stream.destroy()
+  }
+}
+
+/** Contract: rejects with the signal's reason as soon as it is aborted, also while nothing comes. */
+async function* untilAborted<T>(parts: AsyncIterable<T>, signal: AbortSignal) {
+  const stopped = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+  stopped.catch(() => {})
+  const iterator = parts[Symbol.asyncIterator]()
+  for (;;) {
+    const { done, value } = await Promise.race([iterator.next(), stopped])
+    if (done) return
+    yield value
+  }
+}
