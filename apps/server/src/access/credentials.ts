@@ -7,10 +7,10 @@ import { findLogin, membershipsOf } from '../store/access/logins.ts'
 import { findRole } from '../store/access/members.ts'
 import { type ConnectionShares, unknownCallers } from '../store/connection-shares.ts'
 import type { Db } from '../store/database.ts'
+import { createOpenConnections, type Opened } from './open-connections.ts'
 import { type Level, levelOf, levelOfKey, type Principal } from './principal.ts'
 import { readSessionToken } from './session-tokens.ts'
 import type { Tokens } from './tokens.ts'
-import { createWatches, type Opened } from './watches.ts'
 
 /** How long a node may believe what it knows before it asks whether anything was revoked. */
 const believedMs = 400
@@ -140,7 +140,7 @@ export function createCredentials({ db, shares, tokens, log }: Options): Credent
     uses.add({ orgId: bearer.principal.orgId, id: bearer.principal.id, at: new Date(now) })
   }
   const uses = createUses(db, log)
-  const watches = createWatches({ log, refresh, stillOpen })
+  const watches = createOpenConnections({ log, refresh, stillOpen })
 
   async function stillOpen({ credential, orgId, level }: Opened): Promise<boolean> {
     const fits = (now: Level) => level === undefined || level === now

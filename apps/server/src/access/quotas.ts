@@ -1,7 +1,10 @@
 import type { Config } from '../config.ts'
 import { ApiError } from '../errors.ts'
 import type { Db } from '../store/database.ts'
-import { readStored, type Stored } from '../store/sessions/stored.ts'
+import {
+  type OrganizationUsage,
+  readOrganizationUsage,
+} from '../store/sessions/organization-usage.ts'
 
 const bytesOfMb = 1_048_576
 /** How long a node goes by what it read, as long as nine tenths are not used up. */
@@ -24,19 +27,23 @@ export type Quotas = {
   forget: () => void
 }
 
-type Checking = { what: string; isFull: (stored: Stored) => boolean; adds: Stored }
+type Checking = {
+  what: string
+  isFull: (stored: OrganizationUsage) => boolean
+  adds: OrganizationUsage
+}
 
 export function createQuotas(config: Config): Quotas {
   const isOn = config.AUTH_MODE !== 'none'
   const sessionsMax = (isOn && config.QUOTA_SESSIONS) || Number.POSITIVE_INFINITY
   const bytesMax = (isOn && config.QUOTA_STORAGE_MB * bytesOfMb) || Number.POSITIVE_INFINITY
-  const known = new Map<string, Stored & { at: number }>()
+  const known = new Map<string, OrganizationUsage & { at: number }>()
 
-  const isNear = ({ sessions, bytes }: Stored) =>
+  const isNear = ({ sessions, bytes }: OrganizationUsage) =>
     sessions >= sessionsMax * nearShare || bytes >= bytesMax * nearShare
 
   async function read(db: Db, orgId: string) {
-    const found = { ...(await readStored(db, orgId)), at: performance.now() }
+    const found = { ...(await readOrganizationUsage(db, orgId)), at: performance.now() }
     if (known.size >= organizationsMax) known.clear()
     if (!isNear(found)) known.set(orgId, found)
     else known.delete(orgId)
@@ -78,7 +85,7 @@ export function createQuotas(config: Config): Quotas {
   }
 }
 
-function add(stored: Stored, { sessions, bytes }: Stored): void {
+function add(stored: OrganizationUsage, { sessions, bytes }: OrganizationUsage): void {
   stored.sessions += sessions
   stored.bytes += bytes
 }

@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { niceness } from '../../store/files/give-way.ts'
+import { niceness } from '../../store/files/low-priority.ts'
 import {
   type FromLauncher,
   type FromShell,

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads'
-import { giveWay } from '../../store/files/give-way.ts'
+import { lowerPriority } from '../../store/files/low-priority.ts'
 import { convert, type Page } from './convert.ts'
 
-giveWay()
+lowerPriority()
 parentPort?.on('message', (page: Page) => parentPort?.postMessage(convert(page)))

@@ -14,7 +14,7 @@ import type { OpenCall } from '../log/state.ts'
 import type { Node } from '../node.ts'
 import { deniedOutcome, whyUnrunnable } from '../tools/call.ts'
 import type { TurnRef } from './cancel.ts'
-import { type Answered, answerTurn, type OpenTurn, outsideCalls } from './waiting.ts'
+import { type Answered, type OpenTurn, outsideCalls, resolveWait } from './waiting.ts'
 
 export type Deciding = Approval & { callId: string; by: Decider }
 
@@ -33,7 +33,7 @@ export async function decideCall(
     throw invalidAt('arguments', 'go with the decision approve only')
   }
   const tools = edited ? await toolsOf(node, db, ref) : undefined
-  const answered = await answerTurn(node, db, ref, (turn) => {
+  const answered = await resolveWait(node, db, ref, (turn) => {
     const open = askedCall(turn, deciding.callId)
     if (edited) {
       const wrong = whyUnfit(tools!.get(open.call.name), { ...open.call, arguments: edited })

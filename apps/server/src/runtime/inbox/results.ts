@@ -10,7 +10,7 @@ import { fileLimits, type Node } from '../node.ts'
 import { type ToolOutcome, withEdit } from '../tools/call.ts'
 import { boundedError, boundedOutput } from '../tools/output.ts'
 import type { TurnRef } from './cancel.ts'
-import { type Answered, answerTurn, type OpenTurn, outsideCalls } from './waiting.ts'
+import { type Answered, type OpenTurn, outsideCalls, resolveWait } from './waiting.ts'
 
 /** Results of client tools, and the caller that submits them. */
 type Submitted = {
@@ -31,7 +31,7 @@ export async function submitResults(
 ): Promise<Answered> {
   // Before anything is kept: whoever sends results that nobody waits for must not fill the session's files.
   const bounded = new Map<string, ToolOutcome>()
-  await answerTurn(node, db, ref, (turn) => {
+  await resolveWait(node, db, ref, (turn) => {
     for (const { tool_call_id } of results) {
       checkToolResult(by, openCall(turn, tool_call_id).call.name)
     }
@@ -40,7 +40,7 @@ export async function submitResults(
   for (const result of results) {
     bounded.set(result.tool_call_id, await outcomeOf(node, db, ref, result))
   }
-  const answered = await answerTurn(node, db, ref, (turn) =>
+  const answered = await resolveWait(node, db, ref, (turn) =>
     results.map(({ tool_call_id }) =>
       draftOf(turn, { callId: tool_call_id, outcomes: bounded, by }),
     ),

@@ -41,7 +41,7 @@ const noLimits = { iterationsMax: Number.POSITIVE_INFINITY }
  * turn runs.
  * Contract: throws 404, `session_changing`, and what `decide` throws; nothing is stored when `decide` returns nothing.
  */
-export async function answerTurn(
+export async function resolveWait(
   node: Node,
   db: Db,
   { orgId, sessionId }: Omit<TurnRef, 'turnId'>,
@@ -109,7 +109,7 @@ export const outsideCalls = ({ act }: TurnState) =>
 
 /** Ends what a parked turn has waited for too long. */
 export async function expireCalls(node: Node, ref: TurnRef): Promise<void> {
-  const answered = await answerTurn(node, node.db, ref, (turn) => {
+  const answered = await resolveWait(node, node.db, ref, (turn) => {
     if (turn?.turnId !== ref.turnId) return []
     const isDue = ({ expiresAt }: OpenCall) => Date.parse(expiresAt!) <= turn.now
     const due = outsideCalls(turn.state).filter(isDue)

@@ -11,7 +11,7 @@ import { addUsage } from '../log/state.ts'
 import { callModel, ModelCallError } from './call.ts'
 import { type Plan, planFor, tokensOf, tokensOfText } from './compaction-plan.ts'
 import { toolsOf } from './prompt.ts'
-import { type Answer, callPatiently } from './retry.ts'
+import { type CallResult, callWithRetry } from './retry.ts'
 import { summaryPrompt } from './summary-prompt.ts'
 
 export type Fitting = {
@@ -25,7 +25,7 @@ export type Fitting = {
 }
 
 /** What was done; `failed` is the model call that did not give a summary. */
-export type Fitted = { done: CompactionInfo | undefined; failed: Answer | undefined }
+export type Fitted = { done: CompactionInfo | undefined; failed: CallResult | undefined }
 
 const nothing: Fitted = { done: undefined, failed: undefined }
 const roundsMax = 8
@@ -91,7 +91,11 @@ export function tokensIn(turn: Turn, conversation = turn.conversation): number {
 
 type Making = Extract<Plan, { kind: 'shorten' | 'summarize' }>
 
-async function carryOut(turn: Turn, fitting: Fitting, plan: Making): Promise<Answer | undefined> {
+async function carryOut(
+  turn: Turn,
+  fitting: Fitting,
+  plan: Making,
+): Promise<CallResult | undefined> {
   const begun = performance.now()
   const said = turn.conversation.compactions.at(-1)?.said
   if (plan.kind === 'shorten') {
@@ -132,7 +136,7 @@ function summarize(turn: Turn, fitting: Fitting, plan: Extract<Plan, { kind: 'su
     if (reply.text.trim() !== '') return reply
     throw new ModelCallError(new KnownFailure('bad_response', 'The summary is empty.'), reply)
   }
-  return callPatiently(turn, route, { begin, request })
+  return callWithRetry(turn, route, { begin, request })
 }
 
 type Recorded = { begun: number; said: Compacted; usage?: TokenUsage | undefined }

@@ -22,9 +22,9 @@ import { type Fitting, fit, tokensIn } from './compact.ts'
 import { type Effort, effortFor } from './effort.ts'
 import { withImages } from './images.ts'
 import { newestControls, promptOf, toolsOf } from './prompt.ts'
-import { type Asked, draftAnswer, type Outcome, reasonContext } from './record.ts'
+import { type Asked, type Outcome, reasonContext, recordResult } from './record.ts'
 import { agentMessage, emptyReply, type Reply } from './reply.ts'
-import { type Answer, type Attempt, callPatiently } from './retry.ts'
+import { type Attempt, type CallResult, callWithRetry } from './retry.ts'
 
 type ReasonAction = Extract<Action, { kind: 'reason' }>
 
@@ -42,7 +42,7 @@ export async function reason(turn: Turn, action: ReasonAction): Promise<void> {
   const asking = await prepare(turn, action)
   const begun = performance.now()
   const answer = await ask(turn, asking)
-  draftAnswer(turn, asking, { ...answer, durationMs: Math.round(performance.now() - begun) })
+  recordResult(turn, asking, { ...answer, durationMs: Math.round(performance.now() - begun) })
 }
 
 async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Asking> {
@@ -94,7 +94,7 @@ function beginReason(turn: Turn, metadata: ModelMetadata): OpenReason {
   return open
 }
 
-type Told = Answer & Pick<Outcome, 'compaction'>
+type Told = CallResult & Pick<Outcome, 'compaction'>
 
 /** Of a prompt that was too long all the same, what the next one may be. */
 const secondShare = 0.6
@@ -109,7 +109,7 @@ async function ask(turn: Turn, asking: Asking): Promise<Told> {
   const { done: compaction, failed } = await fit(turn, fitting)
   if (failed) return giveUp(turn, asking, failed)
   const attempts = attemptsOf(turn, asking, { ...vendor, before: 0 })
-  const first = await callPatiently(turn, route, attempts)
+  const first = await callWithRetry(turn, route, attempts)
   if (first.failed?.failure.kind !== 'too_long') return { ...first, compaction }
   return askShorter(turn, asking, { first: { ...first, compaction }, fitting })
 }
@@ -124,7 +124,7 @@ async function askShorter(
   const { done: compaction } = await fit(turn, { ...fitting, tokensMax })
   if (!compaction) return first
   const attempts = attemptsOf(turn, asking, { ...fitting, before: first.attempts })
-  const second = await callPatiently(turn, fitting.route, attempts)
+  const second = await callWithRetry(turn, fitting.route, attempts)
   return {
     ...second,
     compaction,
@@ -136,20 +136,20 @@ async function askShorter(
 
 const noModel = 'No model configured: add a provider and make one of its models the default.'
 
-function unanswered(kind: FailureKind, detail: string): Answer {
+function unanswered(kind: FailureKind, detail: string): CallResult {
   const failed = { failure: failureOf(new KnownFailure(kind, detail)), detail }
   return { reply: emptyReply(), failed, attempts: 1, waitedMs: 0, codes: [] }
 }
 
 /** A call that is not made is begun all the same: its failure is its reply. */
-async function giveUp(turn: Turn, asking: Asking, answer: Answer): Promise<Told> {
+async function giveUp(turn: Turn, asking: Asking, answer: CallResult): Promise<Told> {
   draftRequest(turn, asking, asking.open.attempt + 1)
   await commit(turn)
   return { ...answer, compaction: undefined }
 }
 
 /** Whoever runs the server must know, whoever asked must not wait. */
-function keyless(turn: Turn, route: ModelRoute, error: unknown): Answer {
+function keyless(turn: Turn, route: ModelRoute, error: unknown): CallResult {
   if (!(error instanceof KnownFailure)) throw error
   const about = { provider: route.provider_id, reason: error.message }
   logOf(turn).error('a turn has no key for its model', about)

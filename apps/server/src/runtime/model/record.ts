@@ -13,7 +13,7 @@ import type { Turn } from '../journal/attempt.ts'
 import { contextOf, draft, draftGeneration, nowOf } from '../journal/journal.ts'
 import type { OpenReason } from '../log/state.ts'
 import { agentMessage, type Reply } from './reply.ts'
-import type { Answer } from './retry.ts'
+import type { CallResult } from './retry.ts'
 import { signatureOf } from './signature.ts'
 
 /** What a model call was about, for those who record how it went. */
@@ -28,7 +28,7 @@ export type Asked = {
   context: EventContext
 }
 
-export type Outcome = Answer & {
+export type Outcome = CallResult & {
   compaction: GenerationMetadata['compaction']
   /** Of the step, retries and all. */
   durationMs: number
@@ -41,7 +41,7 @@ export function reasonContext(turn: Turn, { execId, spanId }: OpenReason): Event
 }
 
 /** Decides on everything that a model call which is not made again leaves in the log. */
-export function draftAnswer(turn: Turn, asked: Asked, outcome: Outcome): void {
+export function recordResult(turn: Turn, asked: Asked, outcome: Outcome): void {
   const { messageId, metadata, context, effort, route } = asked
   const { reply: raw, failed } = outcome
   const toolCalls = failed ? [] : withNewIds(turn, raw.toolCalls)

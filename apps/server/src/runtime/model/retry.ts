@@ -11,7 +11,7 @@ import { ModelCallError } from './call.ts'
 import { emptyReply, type Reply } from './reply.ts'
 
 /** How a model call went, once it is not made again. */
-export type Answer = {
+export type CallResult = {
   reply: Reply
   failed: Failed | undefined
   attempts: number
@@ -26,12 +26,12 @@ export type Failed = { failure: Failure; detail: string }
 const firstPauseMs = 500
 
 /** Kinds of failure that say that the provider is out of order. */
-const harms = new Set<string>(['overloaded', 'network', 'timeout', 'broken_stream'])
+const countsAgainstProvider = new Set<string>(['overloaded', 'network', 'timeout', 'broken_stream'])
 
 /** What a failure shows of its provider. One reply that is garbled may be of one conversation: it shows nothing. */
 function shownBy({ kind }: Failure): 'works' | 'fails' | undefined {
   if (kind === 'bad_response') return undefined
-  return harms.has(kind) ? 'fails' : 'works'
+  return countsAgainstProvider.has(kind) ? 'fails' : 'works'
 }
 
 /** One attempt in two steps: its intent is stored, whether or not the provider is then asked. */
@@ -44,11 +44,11 @@ export type Attempt = {
  * Makes a model call as often as it takes.
  * Contract: throws FencedError when the attempt at the turn is told to stop; every failure is an answer.
  */
-export async function callPatiently(
+export async function callWithRetry(
   turn: Turn,
   route: ModelRoute,
   { begin, request }: Attempt,
-): Promise<Answer> {
+): Promise<CallResult> {
   const codes: string[] = []
   let waitedMs = 0
   for (let attempts = 1; ; attempts += 1) {
@@ -56,7 +56,7 @@ export async function callPatiently(
     const { reply, failed } = await callOnce(turn, route, () => request(attempts))
     const answer = { reply, failed, attempts, waitedMs, codes }
     if (!failed) return answer
-    const pauseMs = pauseBefore(turn, attempts, failed.failure)
+    const pauseMs = retryDelay(turn, attempts, failed.failure)
     if (pauseMs === undefined) return answer
     logOf(turn).warn('model call broke', { error: failed.detail })
     codes.push(failed.failure.code)
@@ -70,14 +70,14 @@ export async function callPatiently(
   }
 }
 
-type Once = Pick<Answer, 'reply' | 'failed'>
+type Once = Pick<CallResult, 'reply' | 'failed'>
 
 async function callOnce(turn: Turn, route: ModelRoute, call: () => Promise<Reply>): Promise<Once> {
   const { breaker } = turn.node
   // A model in this process has no server that could be out of order.
   const provider = providers[route.provider_type].local ? undefined : route.provider_id
   const waitMs = provider && breaker.admit(provider)
-  if (waitMs) return keptBack(waitMs)
+  if (waitMs) return blockedByBreaker(waitMs)
   let shown: 'works' | 'fails' | undefined
   try {
     const reply = await call()
@@ -94,14 +94,14 @@ async function callOnce(turn: Turn, route: ModelRoute, call: () => Promise<Reply
   }
 }
 
-function keptBack(waitMs: number): Once {
+function blockedByBreaker(waitMs: number): Once {
   const detail = 'The provider failed several times in a row and is not asked for a while.'
   const failure = failureOf(new KnownFailure('overloaded', detail))
   return { reply: emptyReply(), failed: { failure: { ...failure, retryAfterMs: waitMs }, detail } }
 }
 
 /** How long to wait before the next attempt; undefined when there is none. */
-function pauseBefore(
+function retryDelay(
   turn: Turn,
   attempts: number,
   { passing, retryAfterMs = 0 }: Failure,

@@ -2,11 +2,11 @@ import type { Change } from '@outlast/contract'
 import type { Log } from '../../log.ts'
 import type { Db } from '../database.ts'
 import type { WireEvent } from '../sessions/events.ts'
-import { createAnswers, type OwnMessage } from './answers.ts'
 import { createCopies, type Outcome } from './copies.ts'
 import { type ChangedHint, type Hint, unpacked } from './hints.ts'
 import { extend, type LiveMessage, livePauseMs, type Piece } from './live-message.ts'
 import { createOutbox, type Transport, type TransportEvents } from './outbox.ts'
+import { createSnapshotExchange, type OwnMessage } from './snapshot-exchange.ts'
 
 export type { LiveKind, LiveMessage } from './live-message.ts'
 
@@ -67,7 +67,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
   let peers: readonly string[] | undefined
   const transport = connect?.({ log, receive, connected })
   const outbox = createOutbox(nodeId, { transport, found: announce })
-  const answers = createAnswers({
+  const exchange = createSnapshotExchange({
     db,
     log,
     written: (snapshot) => outbox.tell({ kind: 'snapshot', ...snapshot }),
@@ -99,7 +99,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
     if (hint.kind === 'stored') each(session, (follower) => follower.stored(hint.sequence))
     if (hint.kind === 'deleted') each(session, (follower) => follower.deleted())
     if (hint.kind === 'text') settle(session, copies.take(hint))
-    if (hint.kind === 'snapshot' && copies.awaits(session, hint.sequence)) answers.read(session)
+    if (hint.kind === 'snapshot' && copies.awaits(session, hint.sequence)) exchange.read(session)
   }
 
   function watch(tell: (watcher: Watcher) => void) {
@@ -120,7 +120,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
 
   function answer(session: string, sequence: number) {
     const mine = own.get(session)
-    if (mine?.message.sequence === sequence && mine.held()) answers.write(session, mine)
+    if (mine?.message.sequence === sequence && mine.held()) exchange.write(session, mine)
   }
 
   /** How far this node's messages are, for followers elsewhere that were told nothing so far: they ask. */
@@ -227,7 +227,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
       const mine = own.get(session)
       if (mine?.message !== message) return
       own.delete(session)
-      void answers.remove(session, mine)
+      void exchange.remove(session, mine)
     },
 
     /** A follower stands in a message that began at `sequence`, and does not know its text. */

@@ -15,8 +15,8 @@ import {
   newTree,
 } from './file-tree.ts'
 import { entryColumns, type FilesOf } from './files.ts'
-import { inOrder } from './in-order.ts'
 import { afterPrefix, ancestorsOf, directoryOf, normalizePath, prefixOf } from './paths.ts'
+import { withSessionLock } from './session-mutex.ts'
 
 /** How much one session may keep. */
 export type FileLimits = { fileBytesMax: number; sessionBytesMax: number; filesMax: number }
@@ -69,7 +69,7 @@ export async function changeFiles<T>(
 ): Promise<Changed<T>> {
   const change = () => atomically(db, (db) => changeHeld(db, target, work))
   // A transaction that is open already has its connection: it gains nothing by waiting here.
-  return 'transaction' in db ? inOrder(target.sessionId, change) : change()
+  return 'transaction' in db ? withSessionLock(target.sessionId, change) : change()
 }
 
 async function changeHeld<T>(db: Db, target: FileTarget, work: Work<T>): Promise<Changed<T>> {

@@ -4,9 +4,9 @@ import { RE2JS } from 're2js'
 import { openDatabase, type Statement } from '../database.ts'
 import { isUnavailable } from '../database-errors.ts'
 import { isText } from './files.ts'
-import { giveWay } from './give-way.ts'
 import { globPattern } from './glob.ts'
 import type { GrepAnswer, GrepQuestion } from './grep.ts'
+import { lowerPriority } from './low-priority.ts'
 
 /**
  * A thread that searches in files, one search at a time and on a connection of its own: neither bytes nor patterns reach
@@ -20,7 +20,7 @@ const matchesMax = 10_000
 const answerCharsMax = 2_000_000
 const lineCharsMax = 1_000
 const port = parentPort!
-giveWay()
+lowerPriority()
 const { url } = workerData as { url: string }
 const db = openDatabase({ url, max: connections, timeoutMs: statementTimeoutMs, onError() {} })
 

@@ -6,7 +6,7 @@ import type { Database, Db, Statement } from '../database.ts'
 import type { TurnRun } from '../sessions/turns.ts'
 import { randomShard } from '../shards.ts'
 import { StaleAttemptError } from './file-changes.ts'
-import { inOrder } from './in-order.ts'
+import { withSessionLock } from './session-mutex.ts'
 
 /** A name under which a session keeps something; never what it keeps. */
 export type StoredName = { name: string; created_at: string; updated_at: string }
@@ -112,7 +112,9 @@ type Kind = 'value' | 'secret'
 function textsOf(of: StorageOf, kind: Kind): NamedTexts {
   const { db, orgId, sessionId } = of
   const change = <T>(work: (db: Db, agentId: string) => Promise<T>) =>
-    inOrder(sessionId, () => db.transaction(async (db) => work(db, (await lock(db, of)).agent_id)))
+    withSessionLock(sessionId, () =>
+      db.transaction(async (db) => work(db, (await lock(db, of)).agent_id)),
+    )
   return {
     async set(name, text) {
       checkName(name)

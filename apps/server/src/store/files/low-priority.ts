@@ -7,7 +7,7 @@ export const niceness = 5
  * Lets a thread that computes for long give way to the server's loop.
  * Contract: to be called in the thread. Only Linux has priorities of threads; elsewhere nothing changes.
  */
-export function giveWay(): void {
+export function lowerPriority(): void {
   if (process.platform !== 'linux') return
   try {
     os.setPriority(niceness)

@@ -21,7 +21,7 @@ type Means = {
 }
 
 /** What is kept open with credentials, and closed with them. Costs a statement each 400 ms while there is any. */
-export function createWatches({ log, refresh, stillOpen }: Means) {
+export function createOpenConnections({ log, refresh, stillOpen }: Means) {
   const watches = new Set<Watch>()
   let timer: NodeJS.Timeout | undefined
   let looking = false

@@ -16,10 +16,10 @@ select coalesce(sum(sessions) filter (where agent_id = ''), 0)::bigint as sessio
 from counters where org_id = $1`,
 }
 
-export type Stored = { sessions: number; bytes: number }
+export type OrganizationUsage = { sessions: number; bytes: number }
 
 /** How much an organization keeps here. */
-export async function readStored(db: Db, orgId: string): Promise<Stored> {
-  const [row] = await db.run<Stored>(stored, [orgId])
+export async function readOrganizationUsage(db: Db, orgId: string): Promise<OrganizationUsage> {
+  const [row] = await db.run<OrganizationUsage>(stored, [orgId])
   return row!
 }

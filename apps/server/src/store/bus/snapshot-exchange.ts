@@ -12,7 +12,7 @@ export type OwnMessage = {
   written?: Promise<void>
 }
 
-export type AnswersOptions = {
+export type SnapshotExchangeOptions = {
   db: Db
   log: Log
   written: (snapshot: { session: string; sequence: number }) => void
@@ -20,7 +20,7 @@ export type AnswersOptions = {
 }
 
 /** Stores snapshots for those who ask and reads what was asked for, many to one statement. */
-export function createAnswers({ db, log, written, read }: AnswersOptions) {
+export function createSnapshotExchange({ db, log, written, read }: SnapshotExchangeOptions) {
   const asked = new Map<string, OwnMessage>()
   const named = new Set<string>()
 
