@@ -75,24 +75,24 @@ function refusal(act: () => void) {
   return assert.fail('nothing was refused')
 }
 
-test('the built-in capabilities, by id', () => {
+test('the built-in capabilities, those of demos and tests last', () => {
   assert.deepEqual(
     builtins.map(({ id }) => id),
     [
       'current_time',
+      'session_file_system',
+      'session_storage',
+      'stateless_todo_list',
+      'virtual_bash',
+      'web_fetch',
       'fake_aws',
       'fake_crm',
       'fake_financial',
       'fake_warehouse',
       'noop',
       'sample_data',
-      'session_file_system',
-      'session_storage',
-      'stateless_todo_list',
       'test_math',
       'test_weather',
-      'virtual_bash',
-      'web_fetch',
     ],
   )
 })

@@ -1,33 +1,33 @@
 import type { Capability } from './capability.ts'
 import { currentTime } from './current-time.ts'
-import { fakeAws } from './fake-aws.ts'
-import { fakeCrm } from './fake-crm.ts'
-import { fakeFinancial } from './fake-financial.ts'
-import { fakeWarehouse } from './fake-warehouse.ts'
-import { noop } from './noop.ts'
-import { sampleData } from './sample-data.ts'
+import { fakeAws } from './demo/fake-aws.ts'
+import { fakeCrm } from './demo/fake-crm.ts'
+import { fakeFinancial } from './demo/fake-financial.ts'
+import { fakeWarehouse } from './demo/fake-warehouse.ts'
+import { noop } from './demo/noop.ts'
+import { sampleData } from './demo/sample-data.ts'
+import { testMath } from './demo/test-math.ts'
+import { testWeather } from './demo/test-weather.ts'
 import { sessionFileSystem } from './session-file-system.ts'
 import { sessionStorage } from './session-storage.ts'
 import { statelessTodoList } from './stateless-todo-list.ts'
-import { testMath } from './test-math.ts'
-import { testWeather } from './test-weather.ts'
 import { virtualBash } from './virtual-bash.ts'
 import { webFetch } from './web-fetch.ts'
 
-/** Every capability that comes with the server, by id. */
+/** Every capability that comes with the server, those of demos and tests last. */
 export const builtins: readonly Capability[] = [
   currentTime,
+  sessionFileSystem,
+  sessionStorage,
+  statelessTodoList,
+  virtualBash,
+  webFetch,
   fakeAws,
   fakeCrm,
   fakeFinancial,
   fakeWarehouse,
   noop,
   sampleData,
-  sessionFileSystem,
-  sessionStorage,
-  statelessTodoList,
   testMath,
   testWeather,
-  virtualBash,
-  webFetch,
 ]

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { defineCapability, defineTool, ToolError } from './capability.ts'
+import { defineCapability, defineTool, ToolError } from '../capability.ts'
 
 const input = Type.Object({ a: Type.Number(), b: Type.Number() }, { additionalProperties: false })
 

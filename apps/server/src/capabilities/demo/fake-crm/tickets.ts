@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { ToolError } from '../capability.ts'
+import { ToolError } from '../../capability.ts'
 import { addRow, findRow, Line, nextId, Paragraph, strict } from '../session-document.ts'
 import { crm, customerOf, Priority, TicketStatus } from './crm.ts'
 

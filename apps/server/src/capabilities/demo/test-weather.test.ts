@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startServer } from '../../test/server.ts'
-import { sessionWith, useTools } from '../../test/tool-session.ts'
-import type { ToolContext } from './capability.ts'
+import { startServer } from '../../../test/server.ts'
+import { sessionWith, useTools } from '../../../test/tool-session.ts'
+import type { ToolContext } from '../capability.ts'
 import { testWeather } from './test-weather.ts'
 
 function run(name: string, input: Record<string, unknown>) {

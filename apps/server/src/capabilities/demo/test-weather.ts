@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { defineCapability, defineTool } from './capability.ts'
+import { defineCapability, defineTool } from '../capability.ts'
 
 const location = Type.String({ description: 'A city or a region.' })
 const scales = ['celsius', 'fahrenheit'] as const

@@ -1,4 +1,4 @@
-import { defineCapability } from './capability.ts'
+import { defineCapability } from '../capability.ts'
 import { bookTools } from './fake-financial/books.ts'
 import { config, currencyOf, finance } from './fake-financial/finance.ts'
 import { reportTools } from './fake-financial/reports.ts'

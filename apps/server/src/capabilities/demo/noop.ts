@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { defineCapability } from './capability.ts'
+import { defineCapability } from '../capability.ts'
 
 const config = Type.Object(
   {

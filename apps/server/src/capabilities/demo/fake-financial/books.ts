@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { ToolError } from '../capability.ts'
+import { ToolError } from '../../capability.ts'
 import { addRow, Line, nextId, noInput, strict } from '../session-document.ts'
 import {
   Amount,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startServer } from '../../test/server.ts'
-import { converse, dataOf } from '../../test/session.ts'
-import { sessionWith } from '../../test/tool-session.ts'
+import { startServer } from '../../../test/server.ts'
+import { converse, dataOf } from '../../../test/session.ts'
+import { sessionWith } from '../../../test/tool-session.ts'
 
 test('a note reaches the model, no note leaves no trace', async (t) => {
   const server = await startServer(t)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
-import { startServer } from '../../test/server.ts'
-import { sessionWith, type ToolUse, useTools, useToolsAtOnce } from '../../test/tool-session.ts'
+import { startServer } from '../../../test/server.ts'
+import { sessionWith, type ToolUse, useTools, useToolsAtOnce } from '../../../test/tool-session.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 before(async (t) => {

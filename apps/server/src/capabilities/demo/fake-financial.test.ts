@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
-import { startServer } from '../../test/server.ts'
-import { sessionWith, type ToolUse, useTools } from '../../test/tool-session.ts'
+import { startServer } from '../../../test/server.ts'
+import { sessionWith, type ToolUse, useTools } from '../../../test/tool-session.ts'
 import { dayOf } from './fake-financial/finance.ts'
 import { type Period, spanOf } from './fake-financial/spans.ts'
 

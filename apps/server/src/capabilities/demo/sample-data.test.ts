@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startServer } from '../../test/server.ts'
-import { sessionWith, type ToolUse, useTools } from '../../test/tool-session.ts'
+import { startServer } from '../../../test/server.ts'
+import { sessionWith, type ToolUse, useTools } from '../../../test/tool-session.ts'
 import { sampleData } from './sample-data.ts'
 
 const mounted = (config: Record<string, unknown>) =>

@@ -1,4 +1,4 @@
-import { defineCapability } from './capability.ts'
+import { defineCapability } from '../capability.ts'
 import { orderTools } from './fake-warehouse/orders.ts'
 import { shipmentTools } from './fake-warehouse/shipments.ts'
 import { stockTools } from './fake-warehouse/stock.ts'

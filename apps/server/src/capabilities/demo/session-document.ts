@@ -1,8 +1,8 @@
 import { type Static, type TObject, type TProperties, Type } from 'typebox'
-import type { SessionFiles } from '../store/files/session-files.ts'
-import { defineTool, type Tool, ToolError } from './capability.ts'
-import { DirectoryPath } from './directory-path.ts'
-import { explain, problemsOf } from './validation.ts'
+import type { SessionFiles } from '../../store/files/session-files.ts'
+import { defineTool, type Tool, ToolError } from '../capability.ts'
+import { DirectoryPath } from '../directory-path.ts'
+import { explain, problemsOf } from '../validation.ts'
 
 export const strict = { additionalProperties: false }
 export const noInput = Type.Object({}, strict)

@@ -1,4 +1,4 @@
-import { defineCapability } from './capability.ts'
+import { defineCapability } from '../capability.ts'
 import { config, crm } from './fake-crm/crm.ts'
 import { customerTools } from './fake-crm/customers.ts'
 import { ticketTools } from './fake-crm/tickets.ts'

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startServer } from '../../test/server.ts'
-import { sessionWith, useTools } from '../../test/tool-session.ts'
-import { type ToolContext, ToolError } from './capability.ts'
+import { startServer } from '../../../test/server.ts'
+import { sessionWith, useTools } from '../../../test/tool-session.ts'
+import { type ToolContext, ToolError } from '../capability.ts'
 import { testMath } from './test-math.ts'
 
 function run(name: string, a: number, b: number) {

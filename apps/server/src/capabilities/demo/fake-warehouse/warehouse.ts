@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { ToolError } from '../capability.ts'
+import { ToolError } from '../../capability.ts'
 import { documentConfig, documentTools, findRow, Line, Rows, strict } from '../session-document.ts'
 
 const quantityMax = 1_000_000_000

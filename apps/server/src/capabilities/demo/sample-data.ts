@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { defineCapability, type Mount } from './capability.ts'
-import { DirectoryPath } from './directory-path.ts'
+import { defineCapability, type Mount } from '../capability.ts'
+import { DirectoryPath } from '../directory-path.ts'
 
 const users = [
   {

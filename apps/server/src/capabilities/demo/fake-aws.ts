@@ -1,4 +1,4 @@
-import { defineCapability } from './capability.ts'
+import { defineCapability } from '../capability.ts'
 import { accountTools } from './fake-aws/account.ts'
 import { aws, config, regionOf } from './fake-aws/aws.ts'
 import { computeTools } from './fake-aws/compute.ts'
