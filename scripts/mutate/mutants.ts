@@ -174,6 +174,7 @@ export const mutants: Mutant[] = [
     from: 'const read = { after: position.sequence,',
     to: 'const read = { after: position.sequence && position.sequence + 1,',
     tests: stream,
+    pattern: 'goes on with the event after',
   },
   {
     name: 'a stream forgets the place inside a message',
@@ -181,6 +182,7 @@ export const mutants: Mutant[] = [
     from: 'offset: Number(payload & 0x3fffffn)',
     to: 'offset: Number(payload & 0n)',
     tests: stream,
+    pattern: 'in the middle of a message goes on',
   },
   {
     name: 'a key that expired',

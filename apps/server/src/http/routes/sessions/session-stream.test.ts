@@ -97,6 +97,19 @@ test('who resumes from an event in the middle of a message goes on inside the me
   }
 })
 
+test('a stream goes on with the event after its position', async (t) => {
+  const { server, id } = await session(t)
+  await converse(t, server, id, 'hi')
+  const all = await eventsOf(server, id)
+  const stream = await follow(t, server.url, { sessionId: id, query: `?since_id=${all[1]!.id}` })
+  await stream.event('session.idled')
+  const ids = storedOf(stream.events).map((event) => event.id)
+  assert.deepEqual(
+    ids,
+    all.slice(2).map((event) => event.id),
+  )
+})
+
 test('resuming at any event, a delta included, loses nothing and repeats nothing', async (t) => {
   const { server, id } = await session(t)
   const all = await follow(t, server.url, { sessionId: id })
