@@ -174,7 +174,7 @@ export const mutants: Mutant[] = [
     from: 'const read = { after: position.sequence,',
     to: 'const read = { after: position.sequence && position.sequence + 1,',
     tests: stream,
-    pattern: 'goes on with the event after',
+    pattern: 'positions',
   },
   {
     name: 'a stream forgets the place inside a message',

@@ -23,6 +23,7 @@ import {
   findByIdentity,
   normalEmail,
 } from '../store/access/users.ts'
+import type { ConnectionShares } from '../store/connection-shares.ts'
 import type { Db, TransactingDb } from '../store/database.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
 import { networkOf } from './address.ts'
@@ -37,7 +38,10 @@ export type Visitor = { address: string; user_agent: string | null; request_id: 
 /** What signing in needs. */
 export type SignIn = {
   config: Config
+  /** The share of unknown callers. */
   db: TransactingDb
+  /** Of the users of signed tokens. */
+  shares: ConnectionShares
   tokens: Tokens
   limits: Limits
   /** Told who became a member, once that is committed. */
@@ -324,11 +328,13 @@ export async function refreshLogin(
   shown: string,
   visitor: Visitor,
 ): Promise<TokenResponse> {
-  const { tokens, db, config } = signIn
+  const { tokens, shares, config } = signIn
   const claims = await tokens.read('refresh', shown)
   if (claims === 'expired') throw new ApiError('refresh_token_expired')
-  const account = claims && (await findAccount(db, claims.sub))
-  if (!claims || !account) throw new ApiError('invalid_refresh_token')
+  if (!claims) throw new ApiError('invalid_refresh_token')
+  const db = shares(claims.sub)
+  const account = await findAccount(db, claims.sub)
+  if (!account) throw new ApiError('invalid_refresh_token')
   const memberships = await membershipsOf(db, account.id)
   const roles = memberships.map(({ role }) => role)
   const pair = await signPair(signIn, account, { loginId: claims.sid, roles })
@@ -353,14 +359,14 @@ export async function refreshLogin(
 
 /** Ends the sign-in of an access or refresh token, on every node. Contract: says nothing of a token that is not good. */
 export async function signOut(
-  { db: database, tokens }: SignIn,
+  { shares, tokens }: SignIn,
   shown: string,
   visitor: Visitor,
 ): Promise<void> {
   const access = await tokens.read('access', shown)
   const claims = typeof access === 'object' ? access : await tokens.read('refresh', shown)
   if (typeof claims !== 'object') return
-  await database.transaction(async (db) => {
+  await shares(claims.sub).transaction(async (db) => {
     const account = await findAccount(db, claims.sub)
     if (!account || !(await endLogin(db, claims.sid))) return
     await recordOf(db, account, 'logout', visitor)

@@ -202,23 +202,44 @@ test('a flood of registrations leaves connections to known callers and turns', (
     },
   }))
 
-test('a flood of sign-ins leaves connections to callers that the node knew before an organization was deleted', async (t) => {
-  const server = await startGuarded(t)
-  const [deleting, other] = [await registerPerson(server), await registerPerson(server)]
-  const key = await knownKey(server, other)
+/** Sign-ins that wait until the result is called. */
+async function floodSignIns(t: TestContext, server: Server) {
   const letGo = await hold(t, server, 'lock table rate_limits in access exclusive mode')
   const login = { email: 'nobody@example.com', password: 'wrong' }
   const answers = Array.from({ length: 16 }, () => server.call('POST', '/v1/auth/login', login))
   await untilWaiting(server, forOne)
+  return async () => {
+    await letGo()
+    for (const { status } of await Promise.all(answers)) {
+      assert.ok([401, 429, 503].includes(status), String(status))
+    }
+  }
+}
+
+test('a flood of sign-ins leaves connections to callers that the node knew before an organization was deleted', async (t) => {
+  const server = await startGuarded(t)
+  const [deleting, other] = [await registerPerson(server), await registerPerson(server)]
+  const key = await knownKey(server, other)
+  const end = await floodSignIns(t, server)
   const { call, orgId } = deleting
   expectStatus(await call('DELETE', `/v1/orgs/${orgId}`), 204)
   const read = () => call('GET', '/v1/agents', undefined, { 'x-org-id': orgId })
   await untilStatus(read, 404)
   await useServer(t, server, key)
-  await letGo()
-  for (const { status } of await Promise.all(answers)) {
-    assert.ok([401, 429, 503].includes(status), String(status))
-  }
+  await end()
+})
+
+test('a flood of sign-ins leaves connections to those who renew or end a sign-in', async (t) => {
+  const server = await startGuarded(t)
+  const { tokens } = await registerPerson(server)
+  const end = await floodSignIns(t, server)
+  const { refresh_token } = tokens
+  const renewed = await server.call('POST', '/v1/auth/refresh', { refresh_token })
+  const { access_token } = expectStatus(renewed, 200)
+  const renewing = callerWith(server.url, `Bearer ${access_token}`)
+  expectStatus(await renewing('POST', '/v1/auth/logout'), 200)
+  await untilStatus(() => renewing('GET', '/v1/auth/me'), 401)
+  await end()
 })
 
 test('requests that wait for their Idempotency-Key leave connections to others of their organization', async (t) => {

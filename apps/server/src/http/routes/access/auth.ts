@@ -38,8 +38,8 @@ const open = { access: 'public', unaudited: true, answersSecret: true } as const
 const stateSeconds = 600
 
 export function authRoutes({ app, node }: Api): void {
-  const { config, access, bus } = node
-  const db = node.shares(unknownCallers)
+  const { config, access, bus, shares } = node
+  const db = shares(unknownCallers)
   const { tokens, limits } = access
   const oauth = tokens && createOAuth(config, tokens, node.log)
   const isOff = config.AUTH_MODE === 'none'
@@ -55,7 +55,7 @@ export function authRoutes({ app, node }: Api): void {
   /** Contract: throws 409 where there is nobody to sign in. */
   function signIn() {
     if (isOff || !tokens) throw new ApiError('authentication_off')
-    return { config, db, tokens, limits, joined }
+    return { config, db, shares, tokens, limits, joined }
   }
 
   function setCookies(request: FastifyRequest, reply: FastifyReply, pair: Tokens) {
