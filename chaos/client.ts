@@ -33,8 +33,10 @@ export function createClient({ doors, random, mishaps, signal }: ClientOptions):
     signal.throwIfAborted()
     if (!answer || answer.status < 400) return answer
     const code = answer.body?.code
-    if (answer.status === 503) {
-      if (!answer.retryAfter) addMishap(mishaps, `${ask.method}: 503 ${code} without Retry-After`)
+    // A node answers 429 when requests use all of their connections for too long: the database may be slow.
+    if (answer.status === 503 || code === 'rate_limited') {
+      const said = `${answer.status} ${code}`
+      if (!answer.retryAfter) addMishap(mishaps, `${ask.method}: ${said} without Retry-After`)
       return undefined
     }
     if (code === 'idempotency_in_progress') return undefined
