@@ -1,4 +1,4 @@
-/** A schedule as it stands in the form. */
+/** The fields of the form of a schedule. */
 export type Draft = {
   name: string
   cron: string

@@ -4,7 +4,7 @@ import type { Level } from './principal.ts'
 const lookMs = 400
 const expiryMs = 2_000
 
-/** What somebody keeps open with a credential: a stream in an organization. */
+/** What stays open with a credential: a stream in an organization. */
 export type Opened = {
   credential: string
   orgId: string

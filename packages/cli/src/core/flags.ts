@@ -4,7 +4,7 @@ export type Flag = {
   short?: string
   /** May be given more than once. */
   multiple?: boolean
-  /** What stands for the value in the help. `AGENT` and the like are completed with ids. */
+  /** The word for the value in the help. `AGENT` and the like are completed with ids. */
   value?: string
   /** The only values that there are. */
   choices?: readonly string[]

@@ -55,7 +55,7 @@ export type Turn = {
   effects: Effects
   /** Bytes of the log that the organization's counters have not been told of. */
   uncounted: number
-  /** What a model said since the last append: known to whoever asks until what came of it is stored. */
+  /** What a model said since the last append: followers can read it until its outcome is stored. */
   live: LiveWriter | undefined
   /** Tokens of the whole session. */
   sessionUsage: TokenUsage | undefined

@@ -123,7 +123,7 @@ export type Ending = {
 }
 
 export type TurnFailure = {
-  /** The message that the turn was for, and where it stands in the log. */
+  /** The message that the turn was for, and its sequence. */
   input: { messageId: string; sequence: number }
   nodeId: string
   error: string
@@ -137,7 +137,7 @@ export type Appending = {
   ending?: Ending | undefined
   /** A turn that was cancelled takes only its end, and that only if nothing was appended since `ending.sequence`. */
   cancelled?: boolean
-  /** The log gains an outcome: the attempts are counted anew. */
+  /** The log gains an outcome: the count of attempts starts again. */
   outcome?: boolean
   outputPreview?: string | undefined
   usage?: TokenUsage | undefined

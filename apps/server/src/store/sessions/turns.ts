@@ -6,7 +6,7 @@ import type { UsageRow } from '../usage.ts'
 /** An event that is not stored yet; context and data are JSON. */
 export type NewEvent = { type: EventType; context: string; data: string }
 
-/** One attempt at a turn. Whatever it appends is refused once another attempt has begun. */
+/** One attempt at a turn. Its appends are refused once another attempt has begun. */
 export type TurnRun = { orgId: string; sessionId: string; turnId: string; attempt: number | null }
 
 /** What a turn needs to know of its session `s` and its agent `a`. */
@@ -19,7 +19,7 @@ export const takenColumns = `
 
 /**
  * Parts of a statement that let parked turns go on, of the rows that `from` gives. What they waited for stays in
- * the session until they append. The statement has to count `wakes`: what nobody reads is not done.
+ * the session until they append. The statement has to count `wakes`: PostgreSQL does not run a part that is not read.
  */
 export const wakeParked = (from: string) => `woken as (
   insert into turns (id, org_id, session_id) select turn_id, org_id, id ${from}
@@ -82,8 +82,8 @@ export type TakenTurn = UsageRow & {
 }
 
 /**
- * Makes this node the turn's. Its row in `turns` is made anew where a park that this statement waited for has deleted it:
- * nobody would miss the turn otherwise, should this node die. Undefined when the turn is over, parked, or another
+ * Makes this node the turn's. Its row in `turns` is inserted again where a park that this statement waited for has deleted it:
+ * without the row no sweep finds the turn, should this node die. Undefined when the turn is over, parked, or another
  * living node has it.
  */
 export async function takeTurn(db: Db, run: Omit<TurnRun, 'attempt'>, nodeId: string) {
