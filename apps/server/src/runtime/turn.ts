@@ -3,10 +3,10 @@ import type { TurnFailure } from '../store/sessions/turn-appends.ts'
 import { parkTurn } from '../store/sessions/waits.ts'
 import { throughOutages } from './journal/append.ts'
 import { type Draft, lastOf, type Turn } from './journal/attempt.ts'
+import { contextOf } from './journal/contexts.ts'
 import { FencedError } from './journal/errors.ts'
 import {
   commit,
-  contextOf,
   draft,
   lookAgain,
   makeDraft,

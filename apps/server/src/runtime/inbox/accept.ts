@@ -3,8 +3,8 @@ import { ApiError, invalidAt } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import { modelScope } from '../../providers/keys.ts'
 import type { Db } from '../../store/database.ts'
-import { wireEvent } from '../../store/sessions/events.ts'
 import { acceptMessage } from '../../store/sessions/messages.ts'
+import { publishEvents } from '../../store/sessions/publish.ts'
 import { getSession } from '../../store/sessions/sessions.ts'
 import { previewOf, restFor, withoutNul } from '../../text.ts'
 import type { Node } from '../node.ts'
@@ -87,7 +87,7 @@ export async function acceptInput(
   const row = { sequence, type: 'input.message' as const, ts, context, tags }
   const stored = { ...row, data: begins ? data : (busyData ?? data) }
   const publish = () => {
-    node.bus.stored({ orgId, sessionId }, sequence, () => [wireEvent(sessionId, stored)])
+    publishEvents(node.bus, { orgId, sessionId }, { first: sequence, ts, events: [stored] })
     const ref = { orgId, sessionId, turnId: ids.turnId }
     if (begins && nodeId) node.local.begin({ ref, taken: accepted, input: stored })
   }

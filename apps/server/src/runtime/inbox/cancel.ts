@@ -3,8 +3,9 @@ import type { LiveKind, LiveMessage } from '../../store/bus/bus.ts'
 import { findSnapshot } from '../../store/bus/snapshots.ts'
 import type { Db } from '../../store/database.ts'
 import { findAgentOf } from '../../store/models/agents.ts'
-import { readLog, wireEvent } from '../../store/sessions/events.ts'
+import { readLog } from '../../store/sessions/events.ts'
 import { type Interrupting, interruptTurn } from '../../store/sessions/messages.ts'
+import { publishEvents, type StoredEvents } from '../../store/sessions/publish.ts'
 import { appendToTurn } from '../../store/sessions/turn-appends.ts'
 import {
   type CurrentTurn,
@@ -15,7 +16,8 @@ import {
 import { usageOf } from '../../store/usage.ts'
 import { previewOf, withoutNul } from '../../text.ts'
 import type { Effects } from '../journal/attempt.ts'
-import { loggedEvent, makeDraft, nextTurn, turnContext } from '../journal/journal.ts'
+import { callContext, turnContext } from '../journal/contexts.ts'
+import { loggedEvent, makeDraft, nextTurn } from '../journal/journal.ts'
 import { type Counted, countStored, traceTurn } from '../journal/metrics.ts'
 import { addUsage, fold, type TurnState } from '../log/state.ts'
 import { agentMessage } from '../model/reply.ts'
@@ -53,7 +55,8 @@ export async function cancelSession(
   const { sequence, ts } = cancelled
   return {
     answer: { status: 'cancelled', message: 'Turn cancelled successfully' },
-    settle: () => awaitEnd(node, ref, { stored: [{ ...event, sequence, ts }], askedAt }),
+    settle: () =>
+      awaitEnd(node, ref, { stored: { first: sequence, ts, events: [event] }, askedAt }),
   }
 }
 
@@ -77,15 +80,9 @@ export async function interruptSession(
     const interrupted = await interruptTurn(db, ref, { event, input })
     if (!interrupted) continue
     const { sequence, ts } = interrupted
-    const message = {
-      type: 'input.message' as const,
-      context: input.context ?? '{}',
-      data: input.data,
-    }
-    const stored = [
-      { ...event, sequence: sequence - 1, ts },
-      { ...message, sequence, ts, tags: input.tags },
-    ]
+    const { data, tags, context = '{}' } = input
+    const events = [event, { type: 'input.message' as const, context, data, tags }]
+    const stored = { first: sequence - 1, ts, events }
     return { sequence, ts, settle: () => awaitEnd(node, ref, { stored, askedAt }) }
   }
   return undefined
@@ -113,7 +110,7 @@ export async function readState(db: Db, ref: TurnRef, turn: CurrentTurn): Promis
 }
 
 type Cancelled = {
-  stored: Parameters<typeof wireEvent>[1][]
+  stored: StoredEvents
   /** The sequence of the `output.message.started` that may have no end. */
   askedAt: number | undefined
 }
@@ -121,9 +118,7 @@ type Cancelled = {
 /** Tells the turn's node, and ends the turn itself when that node does not. */
 async function awaitEnd(node: Node, ref: TurnRef, { stored, askedAt }: Cancelled) {
   const ended = watchEnd(node, ref, askedAt)
-  node.bus.stored(ref, stored.at(-1)!.sequence, () =>
-    stored.map((event) => wireEvent(ref.sessionId, event)),
-  )
+  publishEvents(node.bus, ref, stored)
   node.bus.cancel(ref.sessionId, ref.turnId)
   await ended
   await settleCancel(node, ref, nothingKept)
@@ -254,12 +249,7 @@ export function cancelledCalls(state: TurnState, kept: readonly NewEvent[] = [])
   return act.calls
     .filter(({ outcome, call }) => !outcome && !told.has(call.id))
     .map(({ call, spanId }) => {
-      const context = {
-        ...turnContext(state.turnId, state.inputMessageId),
-        exec_id: act.execId,
-        span_id: spanId,
-        parent_span_id: act.spanId,
-      }
+      const context = callContext(turnContext(state.turnId, state.inputMessageId), act, spanId)
       return makeDraft('tool.completed', context, cancelledOutcome(call)).stored
     })
 }

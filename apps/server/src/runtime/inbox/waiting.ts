@@ -1,11 +1,10 @@
 import { ApiError } from '../../errors.ts'
 import type { Db } from '../../store/database.ts'
-import { wireEvent } from '../../store/sessions/events.ts'
 import { type CurrentTurn, findCurrentTurn } from '../../store/sessions/turns.ts'
 import { answerCalls } from '../../store/sessions/waits.ts'
 import type { Draft } from '../journal/attempt.ts'
-import { makeDraft, turnContext } from '../journal/journal.ts'
-import { countStored } from '../journal/metrics.ts'
+import { callContext, turnContext } from '../journal/contexts.ts'
+import { makeDraft, publishDrafts } from '../journal/journal.ts'
 import { apply, isOutside, next, type OpenCall, type TurnState } from '../log/state.ts'
 import { waitOf } from '../log/wait.ts'
 import type { Node } from '../node.ts'
@@ -63,17 +62,7 @@ export async function resolveWait(
     if (!stored) continue
     const { ts } = stored
     const first = current.sequence + 1
-    const publish = () => {
-      countStored(
-        node,
-        drafts.map(({ logged }) => logged),
-      )
-      node.bus.stored(ref, stored.sequence, () =>
-        events.map((event, index) =>
-          wireEvent(sessionId, { ...event, sequence: first + index, ts }),
-        ),
-      )
-    }
+    const publish = () => publishDrafts(node, ref, { first, ts, drafts })
     return { state, first, ts, drafts, publish }
   }
   throw new ApiError('session_changing')
@@ -82,12 +71,8 @@ export async function resolveWait(
 async function openTurnOf(db: Db, ref: TurnRef, current: CurrentTurn) {
   if (current.turn_id === null || current.turn_cancelled) return undefined
   const state = await readState(db, ref, current)
-  const contextOf = ({ spanId }: OpenCall) => ({
-    ...turnContext(ref.turnId, current.turn_input),
-    exec_id: state.act!.execId,
-    span_id: spanId,
-    parent_span_id: state.act!.spanId,
-  })
+  const context = turnContext(ref.turnId, current.turn_input)
+  const contextOf = ({ spanId }: OpenCall) => callContext(context, state.act!, spanId)
   return { turnId: ref.turnId, state, now: Date.parse(current.now), contextOf }
 }
 

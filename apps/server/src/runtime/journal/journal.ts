@@ -9,17 +9,18 @@ import {
   readEvents,
   type StoredGeneration,
   systemMessage,
-  wireEvent,
 } from '../../store/sessions/events.ts'
 import { findEventTime } from '../../store/sessions/lost-events.ts'
+import { publishEvents, type StoredEvents } from '../../store/sessions/publish.ts'
 import { storeTexts } from '../../store/sessions/texts.ts'
 import type { Ending } from '../../store/sessions/turn-appends.ts'
-import { findCurrentTurn } from '../../store/sessions/turns.ts'
+import { findCurrentTurn, type TurnRun } from '../../store/sessions/turns.ts'
 import { answerCalls } from '../../store/sessions/waits.ts'
 import type { Remembering, Text } from '../../store/stored-texts.ts'
 import { restFor } from '../../text.ts'
 import type { StoredEvent } from '../log/spans.ts'
 import { addUsage, apply, fold, following, type LoggedEvent, type TurnState } from '../log/state.ts'
+import type { Node } from '../node.ts'
 import { append, throughOutages } from './append.ts'
 import { type Draft, lastOf, type Turn } from './attempt.ts'
 import { FencedError } from './errors.ts'
@@ -49,15 +50,6 @@ export function loggedEvent(row: Omit<EventRow, 'tags'>): StoredEvent {
   const { sequence, type, ts } = row
   const context = JSON.parse(row.context) as EventContext
   return { sequence, type, ts, context, data: JSON.parse(row.data) } as StoredEvent
-}
-
-/** The context of events about the turn as a whole. */
-export function turnContext(turnId: string, inputMessageId: string): EventContext {
-  return { turn_id: turnId, input_message_id: inputMessageId, trace_id: turnId }
-}
-
-export function contextOf(turn: Turn): EventContext {
-  return turnContext(turn.run.turnId, turn.taken.turn_input)
 }
 
 export function makeDraft<T extends EventType>(
@@ -155,7 +147,7 @@ export async function commit(
   turn.unchecked = undefined
   const first = appended.sequence - appended.added + 1
   const stored = appended.ended ? [...drafts, ...ending!.drafts] : drafts
-  publish(turn, { stored, first, ts: appended.ts })
+  publishDrafts(node, run, { first, ts: appended.ts, drafts: stored })
   endLive(turn)
   turn.clock = { database: Date.parse(appended.ts), process: performance.now() }
   turn.uncounted = uncounted - bytes
@@ -246,30 +238,22 @@ export async function appendIfUnchanged(turn: Turn, drafts: readonly Draft[]): P
   const at = { ...lastOf(turn), events, wait: undefined }
   // Once it is stored, trying again stores nothing.
   const stored = await throughOutages(node, signal, () => answerCalls(node.db, run, at))
-  if (stored) publish(turn, { stored: [...drafts], first: sequence + 1, ts: stored.ts })
+  if (stored) publishDrafts(node, run, { first: sequence + 1, ts: stored.ts, drafts })
   await lookAgain(turn)
 }
 
-function publish(
-  { node, run }: Turn,
-  { stored, first, ts }: { stored: Draft[]; first: number; ts: string },
+type StoredDrafts = Omit<StoredEvents, 'events'> & { drafts: readonly Draft[] }
+
+/** Counts and publishes drafts that are stored. */
+export function publishDrafts(
+  node: Pick<Node, 'metrics' | 'bus'>,
+  of: Pick<TurnRun, 'orgId' | 'sessionId'>,
+  { drafts, ...at }: StoredDrafts,
 ) {
-  if (stored.length === 0) return
-  countStored(
-    node,
-    stored.map(({ logged }) => logged),
-  )
-  node.bus.stored(run, first + stored.length - 1, () =>
-    stored.map(({ stored: event, present }, index) =>
-      wireEvent(run.sessionId, {
-        sequence: first + index,
-        type: event.type,
-        ts,
-        context: event.context,
-        data: present?.(ts) ?? event.data,
-      }),
-    ),
-  )
+  const logged = drafts.map((draft) => draft.logged)
+  const events = drafts.map(({ stored, present }) => ({ ...stored, present }))
+  countStored(node, logged)
+  publishEvents(node.bus, of, { ...at, events })
 }
 
 /** A turn for what waits; undefined when nothing does. */

@@ -12,8 +12,9 @@ import { viewOf } from '../../store/sessions/conversation.ts'
 import { previewOf, withoutNul } from '../../text.ts'
 import { throughOutages } from '../journal/append.ts'
 import type { Turn } from '../journal/attempt.ts'
+import { callContext, contextOf, stepContext } from '../journal/contexts.ts'
 import { FencedError } from '../journal/errors.ts'
-import { callTimeMs, commit, contextOf, draft, mayBegin, nowOf } from '../journal/journal.ts'
+import { callTimeMs, commit, draft, mayBegin, nowOf } from '../journal/journal.ts'
 import { openLive } from '../journal/live.ts'
 import { logOf } from '../journal/metrics.ts'
 import type { Action, OpenReason } from '../log/state.ts'
@@ -22,7 +23,7 @@ import { type Fitting, fit, tokensIn } from './compact.ts'
 import { type Effort, effortFor } from './effort.ts'
 import { withImages } from './images.ts'
 import { newestControls, promptOf, toolsOf } from './prompt.ts'
-import { type Asked, type Outcome, reasonContext, recordResult } from './record.ts'
+import { type Asked, type Outcome, recordResult } from './record.ts'
 import { agentMessage, emptyReply, type Reply } from './reply.ts'
 import { type Attempt, type CallResult, callWithRetry } from './retry.ts'
 
@@ -54,7 +55,6 @@ async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Askin
     ...(route && { model_id: uuidOf(route.id), provider_id: uuidOf(route.provider_id) }),
   }
   const open = known ?? beginReason(turn, metadata)
-  const span = { parent_span_id: open.spanId, span_id: newSpanId() }
   return {
     route,
     profile,
@@ -62,7 +62,7 @@ async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Askin
     open,
     messageId: open.messageId ?? newId('message'),
     metadata,
-    context: { ...contextOf(turn), exec_id: open.execId, ...span },
+    context: callContext(contextOf(turn), open, newSpanId()),
   }
 }
 
@@ -87,7 +87,7 @@ function beginReason(turn: Turn, metadata: ModelMetadata): OpenReason {
     askedAt: 0,
     attempt: 0,
   }
-  draft(turn, 'reason.started', reasonContext(turn, open), {
+  draft(turn, 'reason.started', stepContext(contextOf(turn), open), {
     agent_id: turn.taken.agent_id,
     metadata,
   })

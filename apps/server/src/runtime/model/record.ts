@@ -10,7 +10,8 @@ import { withCost } from '../../providers/cost.ts'
 import type { ModelRoute } from '../../store/models/models.ts'
 import { previewOf, withoutNul } from '../../text.ts'
 import type { Turn } from '../journal/attempt.ts'
-import { contextOf, draft, draftGeneration, nowOf } from '../journal/journal.ts'
+import { contextOf, stepContext } from '../journal/contexts.ts'
+import { draft, draftGeneration, nowOf } from '../journal/journal.ts'
 import type { OpenReason } from '../log/state.ts'
 import { agentMessage, type Reply } from './reply.ts'
 import type { CallResult } from './retry.ts'
@@ -32,12 +33,6 @@ export type Outcome = CallResult & {
   compaction: GenerationMetadata['compaction']
   /** Of the step, retries and all. */
   durationMs: number
-}
-
-/** The context of a step of reasoning as a whole. */
-export function reasonContext(turn: Turn, { execId, spanId }: OpenReason): EventContext {
-  const context = contextOf(turn)
-  return { ...context, exec_id: execId, span_id: spanId, parent_span_id: turn.run.turnId }
 }
 
 /** Decides on everything that a model call which is not made again leaves in the log. */
@@ -62,7 +57,7 @@ export function recordResult(turn: Turn, asked: Asked, outcome: Outcome): void {
   const about = { id: messageId, model: metadata.model, effort, signature, now: nowOf(turn) }
   const message = agentMessage(said, about)
   draft(turn, 'output.message.completed', context, { message, metadata, ...(usage && { usage }) })
-  draft(turn, 'reason.completed', reasonContext(turn, asked.open), {
+  draft(turn, 'reason.completed', stepContext(contextOf(turn), asked.open), {
     success: !failed,
     has_tool_calls: toolCalls.length > 0,
     tool_call_count: toolCalls.length,

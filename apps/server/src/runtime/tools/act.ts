@@ -1,12 +1,12 @@
-import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
+import type { EventDataOf, ToolCall } from '@outlast/contract'
 import type { Tool } from '../../capabilities/capability.ts'
 import { newId, newSpanId } from '../../ids.ts'
 import type { Turn } from '../journal/attempt.ts'
+import { callContext, contextOf, stepContext } from '../journal/contexts.ts'
 import { FencedError, HandoverError } from '../journal/errors.ts'
 import {
   appendIfUnchanged,
   commit,
-  contextOf,
   draft,
   makeDraft,
   mayBegin,
@@ -42,7 +42,7 @@ export async function act(turn: Turn, { open, requested }: ActAction): Promise<v
   if (left.some(({ isAbandoned }) => isAbandoned)) return abandon(turn)
   if (left.length > 0) return
   const successes = calls.filter(({ outcome }) => outcome === 'success').length
-  draft(turn, 'act.completed', actContext(turn, step), {
+  draft(turn, 'act.completed', stepContext(contextOf(turn), step), {
     completed: true,
     success_count: successes,
     error_count: calls.length - successes,
@@ -56,19 +56,14 @@ const callsAt = ({ state }: Turn, stage: OpenCall['stage']) =>
 const startedCalls = (turn: Turn) => callsAt(turn, 'started')
 const approvedCalls = (turn: Turn) => callsAt(turn, 'approved')
 
-function actContext(turn: Turn, { execId, spanId }: Pick<OpenAct, 'execId' | 'spanId'>) {
-  const context = contextOf(turn)
-  return { ...context, exec_id: execId, span_id: spanId, parent_span_id: turn.run.turnId }
-}
-
 function beginAct(turn: Turn, requested: readonly ToolCall[]): void {
   const step = { execId: newId('exec'), spanId: newSpanId() }
   const summaries = requested.map(({ id, name }) => ({ id, name }))
-  draft(turn, 'act.started', actContext(turn, step), { tool_calls: summaries })
+  draft(turn, 'act.started', stepContext(contextOf(turn), step), { tool_calls: summaries })
   const asked = requested.filter((call) => needsApproval(turn, call))
   for (const call of asked) {
     const expires_at = afterHours(turn, turn.node.config.APPROVAL_TIMEOUT_HOURS)
-    draft(turn, 'tool.approval_requested', newCallContext(turn), { tool_call: call, expires_at })
+    draft(turn, 'tool.approval_requested', spanContext(turn), { tool_call: call, expires_at })
   }
   const others = requested.filter((call) => !asked.includes(call))
   beginCalls(
@@ -77,10 +72,8 @@ function beginAct(turn: Turn, requested: readonly ToolCall[]): void {
   )
 }
 
-function newCallContext(turn: Turn, spanId = newSpanId()): EventContext {
-  const { execId, spanId: parent } = turn.state.act!
-  return { ...contextOf(turn), exec_id: execId, span_id: spanId, parent_span_id: parent }
-}
+const spanContext = (turn: Turn, spanId = newSpanId()) =>
+  callContext(contextOf(turn), turn.state.act!, spanId)
 
 /** A call that cannot run as it is fails at once: nobody is asked about it. */
 const needsApproval = (turn: Turn, call: ToolCall) =>
@@ -103,7 +96,7 @@ function beginCalls(turn: Turn, calls: readonly Pick<OpenCall, 'call' | 'spanId'
   for (const { call, spanId } of calls.filter((call) => !isForClient(call))) {
     const tool = runnableTool(turn, call)
     const replay = tool && { replay: tool.replay }
-    draft(turn, 'tool.started', newCallContext(turn, spanId), { tool_call: call, ...replay })
+    draft(turn, 'tool.started', spanContext(turn, spanId), { tool_call: call, ...replay })
   }
   requestCalls(turn, calls.filter(isForClient))
 }
@@ -116,7 +109,7 @@ function requestCalls(turn: Turn, calls: readonly Pick<OpenCall, 'call' | 'spanI
   for (const [seconds, group] of groups) {
     const expires_at = afterMs(turn, seconds * 1_000)
     const tool_calls = group.map(({ call }) => call)
-    draft(turn, 'tool.call_requested', newCallContext(turn), { tool_calls, expires_at })
+    draft(turn, 'tool.call_requested', spanContext(turn), { tool_calls, expires_at })
   }
 }
 
@@ -128,7 +121,7 @@ async function abandon(turn: Turn): Promise<void> {
   await commit(turn)
   const open = turn.state.act?.calls.filter(({ outcome, isAbandoned }) => !outcome && isAbandoned)
   const drafts = (open ?? []).map((call) =>
-    makeDraft('tool.completed', callContext(turn, call), abandonedOutcome(call.call)),
+    makeDraft('tool.completed', spanContext(turn, call.spanId), abandonedOutcome(call.call)),
   )
   if (drafts.length > 0) await appendIfUnchanged(turn, drafts)
 }
@@ -163,11 +156,9 @@ const hasChangedFiles = ({ events }: Turn, { call, sequence }: OpenCall) =>
   )
 
 function draftOutcome(turn: Turn, pending: OpenCall, outcome: EventDataOf<'tool.completed'>): void {
-  draft(turn, 'tool.completed', callContext(turn, pending), withEdit(pending, outcome))
+  draft(turn, 'tool.completed', spanContext(turn, pending.spanId), withEdit(pending, outcome))
   turn.effects.outcome = true
 }
-
-const callContext = (turn: Turn, { spanId }: OpenCall) => newCallContext(turn, spanId)
 
 /**
  * Runs calls side by side. Outcomes are stored as they come; the last ones wait for what follows them.
@@ -205,7 +196,7 @@ async function runOne(turn: Turn, pending: OpenCall) {
   const { TOOL_TIMEOUT_MS, TOOL_OUTPUT_KB } = node.config
   const { call } = pending
   const tool = agent.tools.get(call.name)
-  const context = callContext(turn, pending)
+  const context = spanContext(turn, pending.spanId)
   const target = fileTarget(turn, pending, context)
   const progress = openProgress(turn, call, context)
   const timeoutMax = Math.min(TOOL_TIMEOUT_MS, tool?.limits?.timeoutMs ?? TOOL_TIMEOUT_MS)

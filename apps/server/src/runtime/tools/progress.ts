@@ -1,6 +1,6 @@
 import type { EventContext, EventDataOf, ToolCall } from '@outlast/contract'
 import type { Progress } from '../../capabilities/capability.ts'
-import { wireEvent } from '../../store/sessions/events.ts'
+import { publishEvents } from '../../store/sessions/publish.ts'
 import { appendToTurn } from '../../store/sessions/turn-appends.ts'
 import type { NewEvent } from '../../store/sessions/turns.ts'
 import { lastOf, type Turn } from '../journal/attempt.ts'
@@ -74,7 +74,7 @@ async function store(turn: Turn, context: EventContext, data: object): Promise<b
     const stored = await appendToTurn(node.db, run, what)
     if (!stored) return false
     const { sequence, ts } = stored
-    node.bus.stored(run, sequence, () => [wireEvent(run.sessionId, { ...event, sequence, ts })])
+    publishEvents(node.bus, run, { first: sequence, ts, events: [event] })
   } catch (error) {
     node.log.debug('the progress of a call is not stored', { error })
   }

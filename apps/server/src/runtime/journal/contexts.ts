@@ -1,0 +1,29 @@
+import type { EventContext } from '@outlast/contract'
+import type { Turn } from './attempt.ts'
+
+/** The context of events about the turn as a whole. */
+export function turnContext(turnId: string, inputMessageId: string): EventContext {
+  return { turn_id: turnId, input_message_id: inputMessageId, trace_id: turnId }
+}
+
+export const contextOf = ({ run, taken }: Turn): EventContext =>
+  turnContext(run.turnId, taken.turn_input)
+
+/** A step of a turn: reasoning, or the tool calls that it asked for. */
+type Step = { execId: string; spanId: string }
+
+/** The context of events about a step as a whole. */
+export const stepContext = (turn: EventContext, { execId, spanId }: Step): EventContext => ({
+  ...turn,
+  exec_id: execId,
+  span_id: spanId,
+  parent_span_id: turn.turn_id!,
+})
+
+/** The context of events about one model call or tool call of a step. */
+export const callContext = (turn: EventContext, step: Step, spanId: string): EventContext => ({
+  ...turn,
+  exec_id: step.execId,
+  span_id: spanId,
+  parent_span_id: step.spanId,
+})

@@ -1,0 +1,33 @@
+import { type WireEvent, wireEvent } from './events.ts'
+import type { NewEvent } from './turns.ts'
+
+/** Events that one statement stored, one after the other. */
+export type StoredEvents = {
+  /** The sequence of the first. */
+  first: number
+  ts: string
+  events: readonly PublishedEvent[]
+}
+
+type PublishedEvent = NewEvent & {
+  tags?: string[] | null
+  /** The data as clients see it, where the table holds less. */
+  present?: ((ts: string) => string) | undefined
+}
+
+type SessionRef = { orgId: string; sessionId: string }
+
+export type Publisher = {
+  stored: (of: SessionRef, sequence: number, present: () => WireEvent[]) => void
+}
+
+/** Publishes events of a session to its subscribers. Contract: they are committed. */
+export function publishEvents(bus: Publisher, of: SessionRef, { first, ts, events }: StoredEvents) {
+  if (events.length === 0) return
+  bus.stored(of, first + events.length - 1, () =>
+    events.map(({ present, ...event }, index) => {
+      const data = present?.(ts) ?? event.data
+      return wireEvent(of.sessionId, { ...event, data, sequence: first + index, ts })
+    }),
+  )
+}
