@@ -1,4 +1,4 @@
-/** Files are those of the server's `src`. A parameter of a statement stays in use: PostgreSQL refuses one without a type. */
+/** Files are those of the server's `src`. */
 export type Mutant = {
   name: string
   file: string
@@ -24,43 +24,43 @@ export const mutants: Mutant[] = [
   {
     name: 'an append without the attempt fence',
     file: 'store/sessions/turn-appends.ts',
-    from: '($4::integer is null or turn_attempt = $4)',
-    to: '($4::integer is null or true)',
+    from: '(:attempt::integer is null or turn_attempt = :attempt)',
+    to: '(:attempt::integer is null or true)',
     tests: fences,
   },
   {
     name: 'an append of another organization',
     file: 'store/sessions/turn-appends.ts',
-    from: 'where org_id = $1 and id = $2 and turn_id = $3\n    and ($4',
-    to: 'where $1::text is not null and id = $2 and turn_id = $3\n    and ($4',
+    from: 'where org_id = :orgId and id = :sessionId and turn_id = :turnId\n    and (:attempt',
+    to: 'where id = :sessionId and turn_id = :turnId\n    and (:attempt',
     tests: fences,
   },
   {
     name: 'an append without the cancel fence',
     file: 'store/sessions/turn-appends.ts',
-    from: 'and turn_cancelled = $22 and',
+    from: 'and turn_cancelled = :cancelled and',
     to: 'and',
     tests: fences,
   },
   {
     name: 'the end of a cancelled turn ignores what came in between',
     file: 'store/sessions/turn-appends.ts',
-    from: '(not $22 or sequence = $9)',
-    to: '(not $22 or true)',
+    from: '(not :cancelled or sequence = :endsAt)',
+    to: '(not :cancelled or true)',
     tests: fences,
   },
   {
     name: 'an append to a log that lost events',
     file: 'store/sessions/turn-appends.ts',
-    from: "hasEvent('$25', '$26')",
-    to: "'$26::text is not null'",
+    from: "hasEvent(':afterSequence', ':afterTs')",
+    to: "'true'",
     tests: fences,
   },
   {
     name: 'a turn becomes idle although a message came',
     file: 'store/sessions/turn-appends.ts',
-    from: 'turn_id = case when sequence = $9 then $11 else turn_id end',
-    to: 'turn_id = case when $9 >= 0 then $11 else turn_id end',
+    from: 'turn_id = case when sequence = :endsAt then :nextTurnId else turn_id end',
+    to: 'turn_id = case when :endsAt >= 0 then :nextTurnId else turn_id end',
     tests: fences,
   },
   {

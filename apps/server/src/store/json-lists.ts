@@ -8,11 +8,6 @@ export const jsonList = (texts: readonly string[]) => `[${texts.join()}]`
 export const textList = (texts: readonly string[]) =>
   JSON.stringify(texts.map((text) => text.toWellFormed()))
 
-/** The rows `n(type, context, data, ord)` of events: types are an array, contexts and data each a `jsonList`. */
-export const eventRows = (types: string, contexts: string, data: string) => `rows from (
-    unnest(${types}::text[]), json_array_elements(${contexts}::json), json_array_elements(${data}::json)
-  ) with ordinality as n(type, context, data, ord)`
-
 /** The rows `n(hash, body)` of texts: hashes are an array, bodies a `textList`. */
 export const textRows = (hashes: string, bodies: string) =>
   `rows from (unnest(${hashes}::text[]), json_array_elements_text(${bodies}::json)) as n(hash, body)`

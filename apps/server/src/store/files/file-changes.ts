@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto'
 import type { EventContext, EventDataOf, PathChange, Session } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import { atomically, type Database, type Db, type Statement } from '../database.ts'
-import { jsonList } from '../json-lists.ts'
-import { type EventRow, wireEvent } from '../sessions/events.ts'
+import { appendEvents, eventLists, listedEvents } from '../sessions/log-sql.ts'
+import { type Publisher, publishEvents, type StoredEvents } from '../sessions/publish.ts'
+import type { NewEvent } from '../sessions/turns.ts'
 import { shardOf } from '../shards.ts'
+import { statement, valuesOf } from '../statements.ts'
 import {
   addEntries,
   type Content,
@@ -53,10 +55,8 @@ export type Work<T> = (files: OpenFiles, db: Db) => T | Promise<T>
 export type Changed<T> = {
   result: T
   /** To be called once the change is committed: tells followers. */
-  publish: (bus: { stored: (of: FilesOf, sequence: number, events: Wire) => void }) => void
+  publish: (bus: Publisher) => void
 }
-
-type Wire = () => ReturnType<typeof wireEvent>[]
 
 /**
  * Changes files of a session, with the events that say so: all or nothing, one after the other.
@@ -80,8 +80,8 @@ async function changeHeld<T>(db: Db, target: FileTarget, work: Work<T>): Promise
   const what = differences(tree)
   checkLimits(held, what, target.limits)
   await store(db, target, what)
-  const rows = await appendChanges(db, target, { ...what, changes: tree.changes })
-  return { result, publish: publishing(target, rows) }
+  const stored = await appendChanges(db, target, { ...what, changes: tree.changes })
+  return { result, publish: (bus) => stored && publishEvents(bus, target, stored) }
 }
 
 type Held = { now: string; file_bytes: number; file_count: number }
@@ -180,35 +180,35 @@ async function store(db: Db, { orgId, sessionId }: FilesOf, { written, removed }
   ])
 }
 
-const append: Statement = {
-  name: 'append-file-events',
-  text: `
+const append = statement(
+  'append-file-events',
+  `
 with s as (
   update sessions set
-    sequence = sequence + json_array_length($3::json),
-    file_bytes = file_bytes + $5,
-    file_count = file_count + $6,
-    stored_bytes = stored_bytes + $7,
+    sequence = sequence + cardinality(:types::text[]),
+    file_bytes = file_bytes + :bytes,
+    file_count = file_count + :count,
+    stored_bytes = stored_bytes + :logBytes,
     updated_at = clock_timestamp()
-  where org_id = $1 and id = $2
-  returning org_id, id, agent_id, sequence, updated_at
-), e as (
-  insert into events (session_id, sequence, type, ts, context, data)
-  select s.id, s.sequence - json_array_length($3::json) + n.ord, 'files.changed', s.updated_at, $4::json, n.data
-  from s, json_array_elements($3::json) with ordinality as n(data, ord)
-), c as (
-  insert into counters as c (org_id, agent_id, shard, stored_bytes) select org_id, agent_id, $8, $5 + $7 from s
+  where org_id = :orgId and id = :sessionId
+  returning org_id, id, agent_id, sequence, updated_at, cardinality(:types::text[]) as added
+), ${appendEvents(listedEvents)}, c as (
+  insert into counters as c (org_id, agent_id, shard, stored_bytes) select org_id, agent_id, :shard, :bytes + :logBytes from s
   on conflict (org_id, agent_id, shard) do update set stored_bytes = c.stored_bytes + excluded.stored_bytes
 )
 select sequence, updated_at::timestamptz(3) as ts from s`,
-}
+)
 
 const changesPerEvent = 1_000
 
 type Recorded = Pick<What, 'bytes' | 'count'> & { changes: PathChange[] }
 
-async function appendChanges(db: Db, target: FileTarget, { changes, bytes, count }: Recorded) {
-  if (changes.length === 0 && count === 0) return []
+async function appendChanges(
+  db: Db,
+  target: FileTarget,
+  { changes, bytes, count }: Recorded,
+): Promise<StoredEvents | undefined> {
+  if (changes.length === 0 && count === 0) return undefined
   const { orgId, sessionId, by } = target
   const context = JSON.stringify(by?.context ?? {})
   const data: string[] = []
@@ -220,21 +220,13 @@ async function appendChanges(db: Db, target: FileTarget, { changes, bytes, count
     data.push(JSON.stringify(told))
   }
   const logBytes = data.reduce((sum, { length }) => sum + length, 0)
-  const events = jsonList(data)
-  const values = [orgId, sessionId, events, context, bytes, count, logBytes, shardOf(sessionId)]
+  const events = data.map((text): NewEvent => ({ type: 'files.changed', context, data: text }))
+  const shard = shardOf(sessionId)
+  const given = { orgId, sessionId, ...eventLists(events), bytes, count, logBytes, shard }
+  const values = valuesOf(append, given)
   const [stored] = await db.run<{ sequence: number; ts: string }>(append, values)
-  const first = stored!.sequence - data.length + 1
-  return data.map((text, index): EventRow => {
-    const sequence = first + index
-    return { sequence, type: 'files.changed', ts: stored!.ts, context, data: text, tags: null }
-  })
-}
-
-function publishing(of: FilesOf, rows: EventRow[]): Changed<unknown>['publish'] {
-  return (bus) => {
-    const last = rows.at(-1)
-    if (last) bus.stored(of, last.sequence, () => rows.map((row) => wireEvent(of.sessionId, row)))
-  }
+  const { sequence, ts } = stored!
+  return { first: sequence - events.length + 1, ts, events }
 }
 
 type Mounted = { path: string; content: string | Buffer; isReadonly: boolean }

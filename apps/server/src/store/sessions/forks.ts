@@ -2,9 +2,10 @@ import type { NewFork, Session, TokenUsage } from '@outlast/contract'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
 import type { Db, Statement } from '../database.ts'
-import { eventRows, jsonList } from '../json-lists.ts'
 import { shardOf } from '../shards.ts'
+import { statement, valuesOf } from '../statements.ts'
 import { nanosOf } from '../usage.ts'
+import { eventLists, insertEvents, listedEvents } from './log-sql.ts'
 import { columns, present, type SessionRow } from './sessions.ts'
 import { countedTexts, storeRows } from './texts.ts'
 import type { NewEvent } from './turns.ts'
@@ -40,43 +41,42 @@ const hashesOfGeneration = `coalesce(
 /** The texts that the copied events name: in use again, and stored again when they are being deleted. */
 const namedTexts = `(
     select hash, body from texts
-    where org_id = $1 and hash = any(array(select distinct unnest(hashes) from e))
+    where org_id = :orgId and hash = any(array(select distinct unnest(hashes) from e))
   ) n`
 
 /**
  * One statement, so that the copy is of one moment and there is whole or not at all. Nothing of the source is locked;
  * of its bytes only that they stay: a file that is being deleted with the last of them is not copied.
  */
-const copy: Statement = {
-  name: 'fork-session',
-  text: `
+const copy = statement(
+  'fork-session',
+  `
 with o as (
-  select *, clock_timestamp()::timestamptz(3) as now from sessions where org_id = $1 and id = $2
+  select *, clock_timestamp()::timestamptz(3) as now from sessions where org_id = :orgId and id = :sessionId
 ), b as (
   select hash from blobs
-  where org_id = $1 and hash in (select f.hash from o join files f on f.session_id = o.id)
+  where org_id = :orgId and hash in (select f.hash from o join files f on f.session_id = o.id)
   for key share
 ), f as (
   insert into files (org_id, session_id, path, directory, id, is_directory, is_readonly, hash, size_bytes, created_at, updated_at)
-  select f.org_id, $3, f.path, f.directory, gen_random_uuid(), f.is_directory, f.is_readonly, f.hash, f.size_bytes, f.created_at, f.updated_at
+  select f.org_id, :id, f.path, f.directory, gen_random_uuid(), f.is_directory, f.is_readonly, f.hash, f.size_bytes, f.created_at, f.updated_at
   from o join files f on f.session_id = o.id
   where f.hash is null or f.hash in (select hash from b)
   returning size_bytes
 ), k as (
   insert into session_storage (org_id, session_id, kind, name, body, created_at, updated_at)
-  select k.org_id, $3, k.kind, k.name, k.body, k.created_at, k.updated_at
+  select k.org_id, :id, k.kind, k.name, k.body, k.created_at, k.updated_at
   from o join session_storage k on k.session_id = o.id
   returning kind, octet_length(body) as bytes
-), e as (
-  insert into events (session_id, sequence, type, ts, context, data, tags)
-  select $3, e.sequence, e.type, e.ts, e.context, e.data, e.tags
-  from o join events e on e.session_id = o.id and e.sequence <= $4
+), e as (${insertEvents(`
+  select :id, e.sequence, e.type, e.ts, e.context, e.data, e.tags
+  from o join events e on e.session_id = o.id and e.sequence <= :sequence
   union all
-  select $3, $4 + n.ord, n.type, o.now, n.context, n.data, null
-  from o, ${eventRows('$5', '$6', '$7')}
+  select :id, :sequence + n.ord, n.type, o.now, n.context, n.data, n.tags
+  from o, ${listedEvents}`)}
   returning octet_length(data::text) as bytes,
     case when type = 'llm.generation' then ${hashesOfGeneration} end as hashes
-), x as (${storeRows('$1', namedTexts)}
+), x as (${storeRows(':orgId', namedTexts)}
 ), n as (
   select
     (select count(*) from f) as files,
@@ -91,23 +91,23 @@ with o as (
     stored_bytes, file_bytes, file_count, forked_from
   )
   select
-    o.org_id, $3, o.agent_id, coalesce($8, o.title), coalesce($9::text[], o.tags), coalesce($10, o.model_id), o.capabilities, o.tools,
-    case when $11::boolean then 'idle' else 'started' end, $12, $13,
-    $14, $15, $16, $17, $18,
-    case when $11 then o.started_at end, case when cardinality($5) > 0 then o.now else $19::timestamptz end, o.now, o.now,
-    $4 + cardinality($5), $20, $21,
-    n.stored_bytes, n.file_bytes, n.files, json_build_object('session_id', o.id, 'sequence', $4::integer)
+    o.org_id, :id, o.agent_id, coalesce(:title, o.title), coalesce(:tags::text[], o.tags), coalesce(:model_id, o.model_id), o.capabilities, o.tools,
+    case when :isStarted::boolean then 'idle' else 'started' end, :preview, :outputPreview,
+    :inputTokens, :outputTokens, :cacheReadTokens, :cacheCreationTokens, :costNanos,
+    case when :isStarted then o.started_at end, case when cardinality(:types) > 0 then o.now else :idledAt::timestamptz end, o.now, o.now,
+    :sequence + cardinality(:types), :contextSequence, :contextPrompt,
+    n.stored_bytes, n.file_bytes, n.files, json_build_object('session_id', o.id, 'sequence', :sequence::integer)
   from o, n
   returning ${columns.join(', ')}, stored_bytes + file_bytes as bytes
 ), c as (
   insert into counters as c (org_id, agent_id, shard, sessions, stored_bytes)
-  select org_id, '', $22::integer, 1, 0 from s union all select org_id, agent_id, $22, 1, bytes from s
-  union all select $1, '${countedTexts}', $22, 0, sum(bytes) from x having count(bytes) > 0
+  select org_id, '', :shard::integer, 1, 0 from s union all select org_id, agent_id, :shard, 1, bytes from s
+  union all select :orgId, '${countedTexts}', :shard, 0, sum(bytes) from x having count(bytes) > 0
   on conflict (org_id, agent_id, shard) do update set
     sessions = c.sessions + excluded.sessions, stored_bytes = c.stored_bytes + excluded.stored_bytes
 )
 select s.*, n.secrets from s, n`,
-}
+)
 
 /** What a session is as of an event that it may have gone on from. */
 export type AsOf = {
@@ -139,30 +139,25 @@ export async function copySession(
 ): Promise<Forked> {
   const id = newId('session')
   const { usage, ending } = as
-  const [row] = await db.run<SessionRow & { secrets: number }>(copy, [
+  const values = valuesOf(copy, {
     orgId,
     sessionId,
     id,
-    as.sequence,
-    ending.map(({ type }) => type),
-    jsonList(ending.map(({ context }) => context)),
-    jsonList(ending.map(({ data }) => data)),
-    changes.title ?? null,
-    changes.tags ?? null,
-    changes.model_id ?? null,
-    as.isStarted,
-    as.preview,
-    as.outputPreview,
-    usage?.input_tokens ?? 0,
-    usage?.output_tokens ?? 0,
-    usage?.cache_read_tokens ?? null,
-    usage?.cache_creation_tokens ?? null,
-    usage?.cost_usd === undefined ? null : nanosOf(usage.cost_usd),
-    as.idledAt,
-    as.context?.sequence ?? 0,
-    as.context?.prompt ?? null,
-    shardOf(id),
-  ])
+    ...eventLists(ending),
+    ...as,
+    title: changes.title ?? null,
+    tags: changes.tags ?? null,
+    model_id: changes.model_id ?? null,
+    inputTokens: usage?.input_tokens ?? 0,
+    outputTokens: usage?.output_tokens ?? 0,
+    cacheReadTokens: usage?.cache_read_tokens ?? null,
+    cacheCreationTokens: usage?.cache_creation_tokens ?? null,
+    costNanos: usage?.cost_usd === undefined ? null : nanosOf(usage.cost_usd),
+    contextSequence: as.context?.sequence ?? 0,
+    contextPrompt: as.context?.prompt ?? null,
+    shard: shardOf(id),
+  })
+  const [row] = await db.run<SessionRow & { secrets: number }>(copy, values)
   if (!row) throw new ApiError('not_found', 'Session')
   return { session: present(row), hasSecrets: row.secrets > 0 }
 }

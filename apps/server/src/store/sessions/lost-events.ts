@@ -4,9 +4,9 @@ import type { EventRow } from './events.ts'
 /** An event by its place and time. After lost commits the same place may hold another event. */
 export type EventMark = { sequence: number; ts: string }
 
-/** A condition on the session `$2`: its log has the event of a mark. */
+/** A condition on the session `:sessionId`: its log has the event of a mark. */
 export const hasEvent = (sequence: string, ts: string) =>
-  `exists (select from events e where e.session_id = $2 and e.sequence = ${sequence} and e.ts = ${ts}::timestamptz)`
+  `exists (select from events e where e.session_id = :sessionId and e.sequence = ${sequence} and e.ts = ${ts}::timestamptz)`
 
 const at: Statement = {
   name: 'event-time',

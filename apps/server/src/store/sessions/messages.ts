@@ -2,8 +2,10 @@ import type { EventMessage, Message } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
 import type { ModelScope } from '../models/model-scope.ts'
 import { routeQuery } from '../models/models.ts'
+import { statement, valuesOf } from '../statements.ts'
 import { messageOf, messageTypes } from './conversation.ts'
 import { readPage } from './events.ts'
+import { appendEvents, events } from './log-sql.ts'
 import { type NewEvent, type TakenTurn, type TurnRun, takenColumns, wakeParked } from './turns.ts'
 
 const batchSize = 500
@@ -60,55 +62,57 @@ export async function findSequence(db: Db, orgId: string, sessionId: string) {
 const nowhere = '{}'
 
 /** A parked turn goes on with a message that does not wait for a turn of its own, when it waits for the client. */
-const goesOn = `($8::json is null and waiting_for->>'type' = 'tool_results')`
+const goesOn = `(:busyData::json is null and waiting_for->>'type' = 'tool_results')`
 
-const accept: Statement = {
-  name: 'accept-message',
-  text: `
+const inputEvent = {
+  type: 'input.message' as const,
+  context: ':context',
+  data: 'case when s.turn_id = :turnId then :data else coalesce(:busyData::json, :data) end',
+  tags: ':tags',
+}
+
+const accept = statement(
+  'accept-message',
+  `
 with s as (
   update sessions set
     sequence = sequence + 1,
     status = 'active',
-    preview = coalesce(preview, $7),
+    preview = coalesce(preview, :preview),
     started_at = coalesce(started_at, clock_timestamp()),
     finished_at = null,
     turn_from = case when turn_id is null then sequence + 1 else turn_from end,
-    turn_input = case when turn_id is null then $4 else turn_input end,
-    turn_attempt = case when turn_id is null then ($10::text is not null)::int else turn_attempt end,
-    turn_tries = case when turn_id is null then ($10::text is not null)::int else turn_tries end,
-    turn_node = case when turn_id is null then $10 else turn_node end,
+    turn_input = case when turn_id is null then :messageId else turn_input end,
+    turn_attempt = case when turn_id is null then (:nodeId::text is not null)::int else turn_attempt end,
+    turn_tries = case when turn_id is null then (:nodeId::text is not null)::int else turn_tries end,
+    turn_node = case when turn_id is null then :nodeId else turn_node end,
     turn_cancelled = turn_id is not null and turn_cancelled,
-    turn_id = coalesce(turn_id, $3),
+    turn_id = coalesce(turn_id, :turnId),
     updated_at = clock_timestamp()
-  where org_id = $1 and id = $2 and (turn_id is null or not $9)
-    and ($12::integer is null or turn_id is not null
-      or (select count(*) from (select from turns where org_id = $1 limit $12) running) < $12)
-  returning *
-), e as (
-  insert into events (session_id, sequence, type, ts, context, data, tags)
-  select id, sequence, 'input.message', updated_at, $13::json,
-    case when turn_id = $3 then $5::json else coalesce($8::json, $5::json) end, $6::text[]
-  from s
-), t as (
+  where org_id = :orgId and id = :sessionId and (turn_id is null or not :onlyIdle)
+    and (:turnsMax::integer is null or turn_id is not null
+      or (select count(*) from (select from turns where org_id = :orgId limit :turnsMax) running) < :turnsMax)
+  returning *, 1 as added
+), ${appendEvents(events(inputEvent))}, t as (
   insert into turns (id, org_id, session_id, node_id)
-  select turn_id, $1, id, case when turn_id = $3 then $10 end from s where turn_id = $3 or ${goesOn}
+  select turn_id, :orgId, id, case when turn_id = :turnId then :nodeId end from s where turn_id = :turnId or ${goesOn}
   on conflict do nothing
 ), j as (
   select graphile_worker.add_job(
     'turn',
-    json_build_object('org_id', $1::text, 'session_id', id, 'turn_id', turn_id),
+    json_build_object('org_id', :orgId::text, 'session_id', id, 'turn_id', turn_id),
     job_key => turn_id
-  ) from s where (turn_id = $3 and $10::text is null) or ${goesOn}
+  ) from s where (turn_id = :turnId and :nodeId::text is null) or ${goesOn}
 )
-select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = $3 as begins,
+select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = :turnId as begins,
   (select count(*) from j) as jobs, ${takenColumns}, row_to_json(r) as route
 from s
-  left join agents a on s.turn_id = $3 and $10::text is not null
+  left join agents a on s.turn_id = :turnId and :nodeId::text is not null
     and a.org_id = s.org_id and a.id = s.agent_id
   left join lateral (
-    ${routeQuery('s.org_id', 'array[$11, s.model_id, a.default_model_id]', '$14::text[]')}
+    ${routeQuery('s.org_id', 'array[:modelId, s.model_id, a.default_model_id]', ':keyedTypes::text[]')}
   ) r on a.id is not null`,
-}
+)
 
 export type NewInput = {
   turnId: string
@@ -138,46 +142,36 @@ export async function acceptMessage(
   { orgId, sessionId }: Pick<TurnRun, 'orgId' | 'sessionId'>,
   input: NewInput & Pick<ModelScope, 'keyedTypes'> & { onlyIdle: boolean; turnsMax: number | null },
 ) {
-  const [accepted] = await db.run<Accepted>(accept, [
-    orgId,
-    sessionId,
-    input.turnId,
-    input.messageId,
-    input.data,
-    input.tags,
-    input.preview,
-    input.busyData,
-    input.onlyIdle,
-    input.nodeId,
-    input.modelId,
-    input.turnsMax,
-    input.context ?? nowhere,
-    input.keyedTypes,
-  ])
+  const values = { orgId, sessionId, context: nowhere, ...input }
+  const [accepted] = await db.run<Accepted>(accept, valuesOf(accept, values))
   return accepted
 }
 
 export type Interrupting = Pick<NewInput, 'data' | 'tags' | 'preview' | 'context'>
 
-const interrupt: Statement = {
-  name: 'interrupt-turn',
-  text: `
+const cancelledEvent = { type: 'turn.cancelled' as const, context: ':context', data: ':data' }
+const interruptingEvent = {
+  type: 'input.message' as const,
+  context: ':inputContext',
+  data: ':inputData',
+  tags: ':tags',
+}
+
+const interrupt = statement(
+  'interrupt-turn',
+  `
 with s as (
   update sessions set
     turn_cancelled = true,
     sequence = sequence + 2,
-    preview = coalesce(preview, $8),
+    preview = coalesce(preview, :preview),
     updated_at = clock_timestamp()
-  where org_id = $1 and id = $2 and turn_id = $3 and not turn_cancelled
-  returning org_id, id, turn_id, sequence, updated_at, waiting_for
-), e as (
-  insert into events (session_id, sequence, type, ts, context, data, tags)
-  select id, sequence - 1, 'turn.cancelled', updated_at, $4::json, $5::json, null from s
-  union all
-  select id, sequence, 'input.message', updated_at, $9::json, $6::json, $7::text[] from s
-), ${wakeParked('from s where waiting_for is not null')}
+  where org_id = :orgId and id = :sessionId and turn_id = :turnId and not turn_cancelled
+  returning org_id, id, turn_id, sequence, updated_at, waiting_for, 2 as added
+), ${appendEvents(events(cancelledEvent, interruptingEvent))},
+${wakeParked('from s where waiting_for is not null')}
 select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) as jobs from s`,
-}
+)
 
 /**
  * Cancels a turn and stores the message that is to be answered instead, all or nothing. Undefined when the turn
@@ -188,16 +182,9 @@ export async function interruptTurn(
   run: Omit<TurnRun, 'attempt'>,
   { event, input }: { event: NewEvent; input: Interrupting },
 ) {
-  const [interrupted] = await db.run<{ sequence: number; ts: string }>(interrupt, [
-    run.orgId,
-    run.sessionId,
-    run.turnId,
-    event.context,
-    event.data,
-    input.data,
-    input.tags,
-    input.preview,
-    input.context ?? nowhere,
-  ])
+  const { data, tags, preview, context = nowhere } = input
+  const given = { ...run, ...event, tags, preview, inputData: data, inputContext: context }
+  const values = valuesOf(interrupt, given)
+  const [interrupted] = await db.run<{ sequence: number; ts: string }>(interrupt, values)
   return interrupted
 }

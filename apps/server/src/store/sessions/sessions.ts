@@ -12,7 +12,9 @@ import { keepOrganization } from '../access/organizations.ts'
 import type { Db, Statement } from '../database.ts'
 import { isMissingValue } from '../database-errors.ts'
 import { shardOf } from '../shards.ts'
+import { statement, valuesOf } from '../statements.ts'
 import { type UsageRow, usageOf } from '../usage.ts'
+import { appendEvents, events } from './log-sql.ts'
 
 export const columns = [
   'id',
@@ -97,24 +99,21 @@ export async function findSessions(
   return (await db.run<SessionRow>(byIds, values)).map(present)
 }
 
-const insert: Statement = {
-  name: 'create-session',
-  text: `
+const insert = statement(
+  'create-session',
+  `
 with a as (
-  select id from agents where org_id = $1 and id = $3 for key share
+  select id from agents where org_id = :orgId and id = :agent_id for key share
 ), s as (
   insert into sessions (org_id, id, agent_id, title, tags, model_id, capabilities, tools, sequence)
-  values ($1, $2, (select id from a), $4, $5, $6, $7, $10, 1)
-  returning ${columns.join(', ')}
-), e as (
-  insert into events (session_id, sequence, type, ts, context, data)
-  select id, 1, 'session.started', created_at, '{}', $8 from s
-), c as (
-  insert into counters as c (org_id, agent_id, shard, sessions) values ($1, '', $9, 1), ($1, $3, $9, 1)
+  values (:orgId, :id, (select id from a), :title, :tags, :model_id, :capabilities, :tools, 1)
+  returning ${columns.join(', ')}, sequence, sequence as added
+), ${appendEvents(events({ type: 'session.started', context: "'{}'", data: ':data' }))}, c as (
+  insert into counters as c (org_id, agent_id, shard, sessions) values (:orgId, '', :shard, 1), (:orgId, :agent_id, :shard, 1)
   on conflict (org_id, agent_id, shard) do update set sessions = c.sessions + 1
 )
-select * from s`,
-}
+select ${columns.join(', ')} from s`,
+)
 
 /**
  * The session and its first event, counted, in one statement. The agent was seen to exist.
@@ -126,18 +125,19 @@ export async function createSession(
   { id = newId('session'), ...session }: NewSession & { id?: string | undefined },
 ): Promise<Session> {
   const { agent_id, title, tags, model_id, capabilities, tools } = session
-  const created = db.run<SessionRow>(insert, [
+  const values = valuesOf(insert, {
     orgId,
     id,
     agent_id,
-    title ?? null,
-    tags ?? [],
-    model_id ?? null,
-    JSON.stringify(capabilities ?? []),
-    JSON.stringify({ agent_id, ...(model_id && { model_id }) }),
-    shardOf(id),
-    JSON.stringify(tools ?? []),
-  ])
+    title: title ?? null,
+    tags: tags ?? [],
+    model_id: model_id ?? null,
+    capabilities: JSON.stringify(capabilities ?? []),
+    tools: JSON.stringify(tools ?? []),
+    data: JSON.stringify({ agent_id, ...(model_id && { model_id }) }),
+    shard: shardOf(id),
+  })
+  const created = db.run<SessionRow>(insert, values)
   const [row] = await created.catch((error) => {
     throw isMissingValue(error) ? new ApiError('not_found', 'Agent') : error
   })

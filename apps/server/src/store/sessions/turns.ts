@@ -1,10 +1,11 @@
-import type { CapabilityUse, ClientTool, EventType, WaitingFor } from '@outlast/contract'
+import type { CapabilityUse, ClientTool, WaitingFor } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
 import type { ModelRoute } from '../models/models.ts'
+import { statement, valuesOf } from '../statements.ts'
 import type { UsageRow } from '../usage.ts'
+import { appendEvents, events, type NewEvent } from './log-sql.ts'
 
-/** An event that is not stored yet; context and data are JSON. */
-export type NewEvent = { type: EventType; context: string; data: string }
+export type { NewEvent } from './log-sql.ts'
 
 /** One attempt at a turn. Its appends are refused once another attempt has begun. */
 export type TurnRun = { orgId: string; sessionId: string; turnId: string; attempt: number | null }
@@ -146,29 +147,22 @@ export async function findCurrentTurn(db: Db, orgId: string, sessionId: string) 
   return found
 }
 
-const cancel: Statement = {
-  name: 'cancel-turn',
-  text: `
+const cancel = statement(
+  'cancel-turn',
+  `
 with s as (
   update sessions set turn_cancelled = true, sequence = sequence + 1, updated_at = clock_timestamp()
-  where org_id = $1 and id = $2 and turn_id = $3 and not turn_cancelled
-  returning org_id, id, turn_id, sequence, updated_at, waiting_for
-), e as (
-  insert into events (session_id, sequence, type, ts, context, data)
-  select id, sequence, 'turn.cancelled', updated_at, $4, $5 from s
-), ${wakeParked('from s where waiting_for is not null')}
+  where org_id = :orgId and id = :sessionId and turn_id = :turnId and not turn_cancelled
+  returning org_id, id, turn_id, sequence, updated_at, waiting_for, 1 as added
+), ${appendEvents(events({ type: 'turn.cancelled', context: ':context', data: ':data' }))},
+${wakeParked('from s where waiting_for is not null')}
 select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) as jobs from s`,
-}
+)
 
 /** From here on only the end of the turn can be appended. Undefined when there is nothing to cancel any more. */
 export async function cancelTurn(db: Db, run: Omit<TurnRun, 'attempt'>, event: NewEvent) {
-  const [cancelled] = await db.run<{ sequence: number; ts: string }>(cancel, [
-    run.orgId,
-    run.sessionId,
-    run.turnId,
-    event.context,
-    event.data,
-  ])
+  const values = valuesOf(cancel, { ...run, ...event })
+  const [cancelled] = await db.run<{ sequence: number; ts: string }>(cancel, values)
   return cancelled
 }
 
