@@ -98,11 +98,8 @@ with s as (
   select turn_id, :orgId, id, case when turn_id = :turnId then :nodeId end from s where turn_id = :turnId or ${goesOn}
   on conflict do nothing
 ), j as (
-  select graphile_worker.add_job(
-    'turn',
-    json_build_object('org_id', :orgId::text, 'session_id', id, 'turn_id', turn_id),
-    job_key => turn_id
-  ) from s where (turn_id = :turnId and :nodeId::text is null) or ${goesOn}
+  select start_turn(:orgId, id, turn_id) from s
+  where (turn_id = :turnId and :nodeId::text is null) or ${goesOn}
 )
 select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = :turnId as begins,
   (select count(*) from j) as jobs, ${takenColumns}, row_to_json(r) as route

@@ -19,12 +19,7 @@ with me as (
   )
   order by t.created_at limit 100
 ), added as (
-  select graphile_worker.add_job(
-    'turn',
-    json_build_object('org_id', org_id, 'session_id', session_id, 'turn_id', id),
-    job_key => id,
-    job_key_mode => 'preserve_run_at'
-  ) from lost
+  select start_turn(org_id, session_id, id) from lost
 ), late as (
   select graphile_worker.add_job(
     'expire',

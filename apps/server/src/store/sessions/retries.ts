@@ -32,11 +32,7 @@ with l as materialized (
 ), t as (
   insert into turns (id, org_id, session_id) select $4, org_id, id from s
 ), j as (
-  select graphile_worker.add_job(
-    'turn',
-    json_build_object('org_id', org_id, 'session_id', id, 'turn_id', $4::text),
-    job_key => $4
-  ) from s
+  select start_turn(org_id, id, $4) from s
 )
 select id, (select count(*) from j) as jobs from s`,
 }

@@ -15,11 +15,8 @@ const endPart = `, d as (
   insert into turns (id, org_id, session_id)
   select :nextTurnId, org_id, id from s where ended and :nextTurnId::text is not null
 ), j as (
-  select graphile_worker.add_job(
-    'turn',
-    json_build_object('org_id', org_id, 'session_id', id, 'turn_id', :nextTurnId::text),
-    job_key => :nextTurnId
-  ) from s where ended and :nextTurnId::text is not null
+  select start_turn(org_id, id, :nextTurnId) from s
+  where ended and :nextTurnId::text is not null
 )`
 
 const textPart = `, x as (${storeRows('s.org_id', `s, ${textRows(':textHashes', ':textBodies')}`)}

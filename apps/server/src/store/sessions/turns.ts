@@ -26,11 +26,7 @@ export const wakeParked = (from: string) => `woken as (
   insert into turns (id, org_id, session_id) select turn_id, org_id, id ${from}
   on conflict do nothing
 ), wakes as (
-  select graphile_worker.add_job(
-    'turn',
-    json_build_object('org_id', org_id, 'session_id', id, 'turn_id', turn_id),
-    job_key => turn_id
-  ) ${from}
+  select start_turn(org_id, id, turn_id) ${from}
 )`
 
 const take: Statement = {
@@ -176,11 +172,7 @@ with s as (
 ), t as (
   update turns set node_id = null where id = $3 and exists (select from s)
 )
-select graphile_worker.add_job(
-  'turn',
-  json_build_object('org_id', $1::text, 'session_id', id, 'turn_id', turn_id),
-  job_key => turn_id
-) from s where $6`,
+select start_turn($1, id, turn_id) from s where $6`,
 }
 
 export type Release = {
