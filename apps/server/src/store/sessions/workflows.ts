@@ -111,8 +111,9 @@ select s.id as session_id, s.turn_id, s.turn_from, s.turn_input, s.turn_cancelle
   p.error_code as pause_code, p.since as pause_since, p.until as pause_until,
   case when t.id is not null and t.node_id is null then (
     select count(*) from (
-      select from graphile_worker._private_jobs b
-      where b.is_available and b.run_at <= now() and (b.priority, b.run_at, b.id) < (j.priority, j.run_at, j.id)
+      select from graphile_worker.jobs b
+      where b.locked_at is null and b.attempts < b.max_attempts and b.run_at <= now()
+        and (b.priority, b.run_at, b.id) < (j.priority, j.run_at, j.id)
       limit 10000
     ) before
   )::int end as ahead
@@ -120,7 +121,7 @@ from sessions s
 left join turns t on t.id = s.turn_id
 left join nodes n on n.id = t.node_id
 left join pauses p on p.turn_id = s.turn_id and p.until > now()
-left join graphile_worker._private_jobs j on j.key = s.turn_id
+left join graphile_worker.jobs j on j.key = s.turn_id
 left join lateral (
   select * from failed_turns
   where session_id = s.id and s.turn_id is null and failed_at = s.finished_at
