@@ -83,7 +83,7 @@ for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
   })
 }
 
-test('PostgreSQL is killed between the end of a turn and the deletion of its job', async (t) => {
+test('PostgreSQL is killed between the take of a turn and the deletion of its job', async (t) => {
   const scope = scopeOf(t)
   const world = await startWorld(scope, gatedWorld())
   const dataDir = await folderOf(scope)
@@ -93,10 +93,12 @@ test('PostgreSQL is killed between the end of a turn and the deletion of its job
     onFatal: assert.ifError,
   })
   scope.after(stop)
+  let isTaken = false
   let struck: Promise<void> | undefined
   const proxy = await startPostgresProxy(url, {
     onStatement(label) {
-      if (struck || !label.startsWith('complete_job')) return undefined
+      isTaken ||= label === 'take-turn'
+      if (struck || !isTaken || !ofQueue(label)) return undefined
       const kill = () => {
         struck = signalPostgres(dataDir, 'SIGKILL')
       }
@@ -120,6 +122,9 @@ test('PostgreSQL is killed between the end of a turn and the deletion of its job
   assert.equal(world.prompts.length, 2)
   assert.equal(node.child.exitCode, null, node.output())
 })
+
+/** Labels of the queue's statements name its schema. */
+const ofQueue = (label: string) => label.includes('graphile_worker')
 
 async function createSessionSoon(node: Node, agentId: string) {
   for (;;) {

@@ -4,6 +4,7 @@ import { Logger, type Runner, run, runMigrations, type WorkerEvents } from 'grap
 import type pg from 'pg'
 import type { Log } from '../log.ts'
 import { backoffMs, mayPass } from '../store/database-errors.ts'
+import { createSlots, type Member } from './slots.ts'
 
 /** What a job of the queue names: one turn. */
 export type TurnJob = { org_id: string; session_id: string; turn_id: string }
@@ -11,28 +12,29 @@ export type TurnJob = { org_id: string; session_id: string; turn_id: string }
 export type Queue = {
   /** False while no jobs are taken although they should be. */
   works: () => boolean
-  /**
-   * Whether new jobs are taken. Running ones go on; when jobs are taken again before those are over, there may be more than
-   * `slots` for that long.
-   */
+  /** Whether new jobs are taken. Turns that have begun go on. */
   setPaused: (paused: boolean) => void
-  /** Takes no new job; resolves when the running ones are over. */
+  /** Takes no new job; resolves when the jobs that it has are done. */
   stop: () => Promise<void>
 }
 
 export type QueueOptions = {
   pool: pg.Pool
+  /** How many turns of the queue run at once. */
   slots: number
   log: Log
-  work: (job: TurnJob) => Promise<void>
+  /** Runs a turn. Calls `begun` once a node has the turn: then its job is done. */
+  work: (job: TurnJob, begun: () => void) => Promise<void>
   /** Ends what a parked turn has waited for too long. Should it throw, it is tried again. */
   expire: (job: TurnJob) => Promise<void>
   /** Called every hour on one node; undefined: never. `signal` aborts when the queue stops. */
   hourly: ((signal: AbortSignal) => Promise<void>) | undefined
 }
 
-/** An idle slot looks for jobs this often, all together 12 times a second at most; NOTIFY wakes them long before. */
-const pollIntervalMs = (slots: number) => Math.max(5_000, slots * 80)
+/** Workers of a runner: each looks for a job, begins its turn and looks for the next. The fourth connection of the pool listens. */
+const workersMax = 3
+/** An idle worker looks for jobs this often. NOTIFY wakes it long before. */
+const pollIntervalMs = 5_000
 const retryMs = 250
 
 const silent = new Logger(() => () => {})
@@ -51,55 +53,64 @@ export async function migrateQueue(pool: pg.Pool): Promise<void> {
   await runMigrations({ pgPool: pool, logger: silent })
 }
 
-/** Starts taking jobs. `work` must not throw: a job that ends in an error would be retried by the queue. */
+/** Starts taking jobs. `work` must not throw. */
 export async function startQueue(options: QueueOptions): Promise<Queue> {
   const { pool, slots, log, work, expire, hourly } = options
   let stopping = false
   const parting = new AbortController()
   let paused = false
-  const start = (events: WorkerEvents) =>
+  const allSlots = createSlots(slots)
+  const workers = Math.min(slots, workersMax)
+  const start = (events: WorkerEvents, member: Member) =>
     run({
       events,
       preset,
       pgPool: patientPool(pool, () => stopping),
-      concurrency: slots,
-      pollInterval: pollIntervalMs(slots),
+      concurrency: workers,
+      pollInterval: pollIntervalMs,
       noHandleSignals: true,
       logger: new Logger(() => (level, message) => {
         if (level === 'error') log.warn('queue', { message })
       }),
       crontab: hourly ? hourlyCrontab : '',
       taskList: {
-        turn: (payload) => work(payload as TurnJob),
+        turn: (payload) => member.run((begun) => work(payload as TurnJob, begun)),
         expire: (payload) => expire(payload as TurnJob),
         ...(hourly && { hourly: () => hourly(parting.signal) }),
       },
     })
 
-  /** One takes jobs; others were told to stop, and have some left. */
+  /** One takes jobs; others were stopped, and have some left. */
   const runners = new Set<Promise<void>>()
-  let current: Runner | undefined
+  let current: Current | undefined
   let changing = Promise.resolve()
   await begin()
 
   async function begin() {
     const events: WorkerEvents = new EventEmitter()
+    const member = allSlots.join(workers)
     const poolIds: string[] = []
-    let runner: Runner | undefined
+    let started: Current | undefined
     let gaveUp = false
     events.on('pool:create', ({ workerPool }) => poolIds.push(workerPool.id))
     events.on('pool:fatalError', ({ error }) => {
       log.warn('the queue could not finish a job', { error })
       gaveUp = true
-      replace(runner)
+      member.leave()
+      replace(started)
     })
-    runner = await start(events)
-    current = runner
+    const runner = await start(events, member).catch((error) => {
+      member.leave()
+      throw error
+    })
+    started = { runner, member }
+    current = started
     const over = runner.promise
       .catch((error) => log.error('queue stopped', { error }))
       .then(async () => {
-        if (current === runner) await sleep(retryMs)
-        replace(runner)
+        member.leave()
+        if (current === started) await sleep(retryMs)
+        replace(started)
         if (gaveUp) await unlock(poolIds)
         runners.delete(over)
       })
@@ -107,13 +118,13 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   }
 
   /** Starts a new runner in place of one that gave up; the jobs that it still runs go on. */
-  function replace(runner: Runner | undefined) {
-    if (current !== runner) return
+  function replace(gone: Current | undefined) {
+    if (current !== gone) return
     current = undefined
     change()
   }
 
-  /** Lets the jobs be found again that a runner could not finish: it would hold them for hours. Their turns are over. */
+  /** Unlocks the jobs that a runner could not delete: it would hold them for hours. Their turns were begun. */
   async function unlock(poolIds: string[]) {
     for (let tries = 1; !stopping; tries += 1) {
       try {
@@ -130,7 +141,8 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
     changing = changing.then(async () => {
       const isWanted = !stopping && !paused
       if (current && !isWanted) {
-        current.stop().catch(() => {})
+        current.member.leave()
+        current.runner.stop().catch(() => {})
         current = undefined
       }
       while (!current && !stopping && !paused) await beginAgain()
@@ -160,6 +172,8 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
     },
   }
 }
+
+type Current = { runner: Runner; member: Member }
 
 type Connected = (error: Error | undefined, client?: pg.PoolClient, release?: () => void) => void
 

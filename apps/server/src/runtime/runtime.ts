@@ -88,10 +88,12 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
     }),
   ]
 
-  async function run(ref: TurnRef, taken?: Taken) {
+  async function run(ref: TurnRef, { taken, begun = () => {} }: Beginning) {
     // One attempt at a time, however many jobs there are: a second one would fence the first.
-    do await running.get(ref.turnId)?.over
-    while (running.has(ref.turnId))
+    for (let other = running.get(ref.turnId); other; other = running.get(ref.turnId)) {
+      begun()
+      await other.over
+    }
     const controller = new AbortController()
     const entry: Running = { controller, taken: taken !== undefined, over: Promise.resolve() }
     running.set(ref.turnId, entry)
@@ -103,6 +105,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
       stopping: () => stopping,
       took: () => {
         entry.taken = true
+        begun()
       },
       opened: (turn) => {
         entry.turn = turn
@@ -113,7 +116,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   }
 
   const { localSlots, queueSlots } = slotsOf(node.config)
-  const work = (job: TurnJob) => run(refOf(job))
+  const work = (job: TurnJob, begun: () => void) => run(refOf(job), { begun })
   const hourly =
     node.config.MODEL_SYNC_INTERVAL_HOURS === 0
       ? undefined
@@ -136,7 +139,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
     hasRoom: () => !stopping && !draining && local < localSlots && lease.held(),
     async begin({ ref, taken, input }) {
       local += 1
-      await run(ref, { taken, input })
+      await run(ref, { taken: { taken, input } })
       local -= 1
     },
     running: () => running.size,
@@ -201,6 +204,13 @@ function slotsOf({ ROLE, WORKER_SLOTS }: Config) {
 
 type TurnRef = Omit<TurnRun, 'attempt'>
 type Taken = { taken: TakenTurn; input: EventRow | undefined }
+
+type Beginning = {
+  /** What is known of a turn that this node has already. */
+  taken?: Taken
+  /** Called when a node has the turn, at the latest. */
+  begun?: () => void
+}
 
 type AttemptOptions = {
   lease: Lease

@@ -1,0 +1,55 @@
+/** Slots for the turns of the queue. The workers of a runner hold one each while they look for a job. */
+export type Slots = {
+  /** The workers of a new runner look at once: until turns of an earlier one end, there may be more turns than slots. */
+  join: (workers: number) => Member
+}
+
+export type Member = {
+  /**
+   * Runs a turn in the slot of the worker that found its job. Resolves when the turn has begun and the worker has another
+   * slot: what it fetches then can begin at once.
+   */
+  run: (turn: (begun: () => void) => Promise<void>) => Promise<void>
+  /** Gives the slots of the workers back. They look for no other job. */
+  leave: () => void
+}
+
+export function createSlots(count: number): Slots {
+  let free = count
+  let freed = Promise.withResolvers<void>()
+
+  function release(slots: number) {
+    free += slots
+    freed.resolve()
+    freed = Promise.withResolvers()
+  }
+
+  function join(workers: number): Member {
+    let held = workers
+    let isOpen = true
+    free -= workers
+    return {
+      async run(turn) {
+        if (isOpen) held -= 1
+        else free -= 1
+        const begun = Promise.withResolvers<void>()
+        void turn(begun.resolve).finally(() => {
+          release(1)
+          begun.resolve()
+        })
+        await begun.promise
+        while (isOpen && free <= 0) await freed.promise
+        if (!isOpen) return
+        free -= 1
+        held += 1
+      },
+      leave() {
+        isOpen = false
+        release(held)
+        held = 0
+      },
+    }
+  }
+
+  return { join }
+}
