@@ -20,6 +20,14 @@ test('nothing is exported as default, but for Vite, which reads its settings so'
   assert.deepEqual(found, [])
 })
 
+test('query keys of the console are written in its query modules only', () => {
+  const literal = /\bqueryKey:\s*\[|\b\w*(Query|Queries|QueryData)\(\s*\[/
+  const wrong = sources().filter(
+    (file) => /^apps\/console\/src\/(?!queries\/)/.test(file) && literal.test(read(file)),
+  )
+  assert.deepEqual(wrong, [])
+})
+
 test('one file reads the environment', () => {
   const readers = sources().filter(
     (file) =>

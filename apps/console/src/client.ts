@@ -1,5 +1,5 @@
-import { createOutlast, OutlastError } from '@outlast/sdk'
-import { QueryClient } from '@tanstack/react-query'
+import { createOutlast } from '@outlast/sdk'
+import { QueryClient, type QueryKey } from '@tanstack/react-query'
 import { fetchSignedIn } from './login/login.ts'
 
 /** The server that this page came from; the browser's cookies say who calls. */
@@ -14,12 +14,6 @@ export const queryClient = new QueryClient({
   },
 })
 
-/** What a person reads about a failure. */
-export const sentenceOf = (error: unknown): string =>
-  error instanceof OutlastError || error instanceof Error ? error.message : String(error)
-
-/** The same of a decision or an answer, which may have arrived although no answer came back. */
-export const sendFailureOf = (error: unknown): string =>
-  error instanceof OutlastError && error.status === 0
-    ? `The server did not confirm this, so try again. ${error.message}`
-    : `Not sent. ${sentenceOf(error)}`
+/** Reads anew what a screen shows of these keys, and the rest when a screen shows it next. */
+export const invalidate = (...keys: QueryKey[]) =>
+  Promise.all(keys.map((queryKey) => queryClient.invalidateQueries({ queryKey })))

@@ -1,11 +1,14 @@
-import { ActionIcon, Alert, Button, Group, Menu, Modal, Text } from '@mantine/core'
+import { ActionIcon, Alert, Button, Menu } from '@mantine/core'
 import type { Agent } from '@outlast/sdk'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useMutation } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useState } from 'react'
-import { outlast, sentenceOf } from '../client.ts'
-import { agentsQuery } from './agents-query.ts'
-import { bodyOf, draftOf, withoutMasked } from './draft.ts'
+import { invalidate, outlast, queryClient } from '../client.ts'
+import { sentenceOf } from '../errors.ts'
+import { saveBlob } from '../files/save.ts'
+import { agentKeys, agentQuery, agentsQuery } from '../queries/agents.ts'
+import { Confirm, Failed } from '../shell/confirm.tsx'
+import { bodyOf, draftOf, fileNameOf, withoutMasked } from './draft.ts'
 
 const formats = [
   { format: 'markdown', ending: 'md', label: 'Markdown' },
@@ -15,28 +18,14 @@ const formats = [
 
 type Format = (typeof formats)[number]
 
-/** A file as if somebody had followed a link to it. */
-function keepFile(name: string, content: string): void {
-  const url = URL.createObjectURL(new Blob([content], { type: 'text/plain' }))
-  const link = Object.assign(document.createElement('a'), { href: url, download: name })
-  link.click()
-  URL.revokeObjectURL(url)
-}
-
-const nameOf = (name: string) =>
-  name
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, '-')
-    .replaceAll(/^-|-$/g, '') || 'agent'
-
 /** What can be done with a whole agent. */
 export function AgentActions({ agent }: { agent: Agent }) {
   const [isArchiving, setArchiving] = useState(false)
   const navigate = useNavigate()
-  const client = useQueryClient()
   const save = useMutation({
     async mutationFn({ format, ending }: Format) {
-      keepFile(`${nameOf(agent.name)}.${ending}`, await outlast.agents.export(agent.id, { format }))
+      const content = await outlast.agents.export(agent.id, { format })
+      saveBlob(new Blob([content], { type: 'text/plain' }), fileNameOf(agent.name, ending))
     },
   })
   const copy = useMutation({
@@ -47,11 +36,10 @@ export function AgentActions({ agent }: { agent: Agent }) {
         name: `${agent.name.slice(0, 250)} copy`,
       }),
     onSuccess({ id }) {
-      client.invalidateQueries({ queryKey: ['agents'] })
+      invalidate(agentKeys.lists)
       navigate({ to: '/agents/$agentId', params: { agentId: id } })
     },
   })
-  const error = save.error ?? copy.error
   return (
     <>
       <Menu position="bottom-end">
@@ -80,70 +68,41 @@ export function AgentActions({ agent }: { agent: Agent }) {
         </Menu.Dropdown>
       </Menu>
       {isArchiving && <Archive agent={agent} close={() => setArchiving(false)} />}
-      <Modal
-        opened={error !== null}
-        onClose={() => {
-          save.reset()
-          copy.reset()
-        }}
-        title="That did not work"
-        centered
-      >
-        <Text size="sm" role="alert">
-          {sentenceOf(error)}
-        </Text>
-      </Modal>
+      <Failed of={[save, copy]} />
     </>
   )
 }
 
-function Archive({ agent, close }: { agent: Agent; close: () => void }) {
+function Archive({ agent: { id, name }, close }: { agent: Agent; close: () => void }) {
   const navigate = useNavigate()
-  const client = useQueryClient()
-  const archive = useMutation({
-    mutationFn: () => outlast.agents.delete(agent.id),
-    onSuccess() {
-      client.setQueryData(agentsQuery.queryKey, (known) => {
-        const data = known?.data.filter(({ id }) => id !== agent.id)
-        return known && data && { ...known, data, total: data.length }
-      })
-      client.invalidateQueries({ queryKey: ['agents'] })
-      client.invalidateQueries({ queryKey: ['agent', agent.id] })
-      close()
-      navigate({ to: '/agents' })
-    },
-  })
   return (
-    <Modal opened onClose={close} title={`Archive ${agent.name}?`} centered>
-      <Text size="sm">
-        It leaves the list, and no new session can be begun with it. Its sessions go on. It can be
-        brought back at its address.
-      </Text>
-      {archive.isError && (
-        <Alert color="red" mt="md" role="alert">
-          {sentenceOf(archive.error)}
-        </Alert>
-      )}
-      <Group justify="flex-end" gap="xs" mt="lg">
-        <Button variant="default" onClick={close}>
-          Keep
-        </Button>
-        <Button color="red" loading={archive.isPending} onClick={() => archive.mutate()}>
-          Archive
-        </Button>
-      </Group>
-    </Modal>
+    <Confirm
+      title={`Archive ${name}?`}
+      verb="Archive"
+      close={close}
+      act={async () => {
+        await outlast.agents.delete(id)
+        queryClient.setQueryData(agentsQuery.queryKey, (known) => {
+          const data = known?.data.filter((one) => one.id !== id)
+          return known && data && { ...known, data, total: data.length }
+        })
+        invalidate(agentKeys.lists, agentKeys.one(id))
+        navigate({ to: '/agents' })
+      }}
+    >
+      It leaves the list, and no new session can be begun with it. Its sessions go on. It can be
+      brought back at its address.
+    </Confirm>
   )
 }
 
 /** Of an archived agent: a way back. */
 export function Restore({ agent }: { agent: Agent }) {
-  const client = useQueryClient()
   const restore = useMutation({
     mutationFn: () => outlast.agents.update(agent.id, { status: 'active' }),
     onSuccess(restored) {
-      client.setQueryData(['agent', agent.id], restored)
-      client.invalidateQueries({ queryKey: ['agents'] })
+      queryClient.setQueryData(agentQuery(agent.id).queryKey, restored)
+      invalidate(agentKeys.lists)
     },
   })
   return (

@@ -4,8 +4,10 @@ import { useHotkeys } from '@mantine/hooks'
 import type { Agent } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { useBlocker, useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { useRef, useState } from 'react'
-import { outlast, sentenceOf } from '../client.ts'
+import { useEffect, useRef, useState } from 'react'
+import { sentenceOf, statusOf } from '../errors.ts'
+import { ChangedMeanwhile } from '../form/use-save-form.ts'
+import { agentQuery } from '../queries/agents.ts'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { AgentActions, Restore } from './agent-actions.tsx'
 import { Aside, Sides } from './aside.tsx'
@@ -14,18 +16,15 @@ import { CapabilityUses } from './capability-uses.tsx'
 import { Conflict } from './conflict.tsx'
 import { draftOf, emptyDraft } from './draft.ts'
 import { Problems } from './problems.ts'
-import { type AgentForm, ChangedMeanwhile, useAgentForm } from './use-agent-form.ts'
+import { type AgentForm, useAgentForm } from './use-agent-form.ts'
 
 /** One agent: its editor, and beside it a conversation or what a model would be given. */
 export function AgentScreen() {
   const { agentId } = useParams({ from: '/agents/$agentId' })
-  const agent = useQuery({
-    queryKey: ['agent', agentId],
-    queryFn: ({ signal }) => outlast.agents.get(agentId, { signal }),
-  })
+  const agent = useQuery(agentQuery(agentId))
   if (agent.data) return <Editor key={agentId} stored={agent.data} />
   if (!agent.isError) return null
-  if ((agent.error as { status?: number }).status === 404) {
+  if (statusOf(agent.error) === 404) {
     return <Empty title="This agent is not there.">The address is not right.</Empty>
   }
   return <Failure error={agent.error} retry={agent.refetch} />
@@ -44,19 +43,14 @@ function Editor({ stored }: { stored: Agent | undefined }) {
   const { add, side } = useSearch({ strict: false })
   const form = useAgentForm(stored, firstOf(stored, add))
   const navigate = useNavigate()
-  const isLeaving = useRef(false)
-  const { draft, change, isDirty, save, base } = form
+  const { isDirty, base } = form
 
-  function saveNow() {
-    if (save.isPending) return
-    save.mutate(undefined, {
-      onSuccess({ id }) {
-        if (base) return
-        isLeaving.current = true
-        navigate({ to: '/agents/$agentId', params: { agentId: id }, replace: true })
-      },
-    })
-  }
+  // What was just created goes to its own address, once nothing that was written since would be lost by it.
+  const createdId = stored || isDirty ? undefined : base?.id
+  useEffect(() => {
+    if (!createdId) return
+    navigate({ to: '/agents/$agentId', params: { agentId: createdId }, replace: true })
+  }, [createdId, navigate])
   const element = useRef<HTMLFormElement>(null)
   useHotkeys([['mod+S', () => element.current?.requestSubmit()]], [], true)
 
@@ -71,7 +65,7 @@ function Editor({ stored }: { stored: Agent | undefined }) {
               type="submit"
               form="agent-form"
               disabled={!isDirty}
-              loading={save.isPending}
+              loading={form.isSaving}
             >
               {base ? 'Save' : 'Create'}
             </Button>
@@ -86,20 +80,17 @@ function Editor({ stored }: { stored: Agent | undefined }) {
             id="agent-form"
             className="scroll agent-editor"
             aria-label="Agent"
-            onSubmit={(event) => {
-              event.preventDefault()
-              saveNow()
-            }}
+            onSubmit={form.onSubmit}
           >
             <Told form={form} />
-            <Basics draft={draft} change={change} />
-            <Prompt draft={draft} change={change} />
-            <CapabilityUses draft={draft} change={change} />
-            <ClientTools draft={draft} change={change} />
+            <Basics form={form} />
+            <Prompt form={form} />
+            <CapabilityUses form={form} />
+            <ClientTools form={form} />
           </form>
           <Aside form={form} />
         </div>
-        <Leaving isDirty={isDirty} mayLeave={() => isLeaving.current} />
+        <Leaving isDirty={isDirty} />
       </Screen>
     </Problems>
   )
@@ -111,8 +102,8 @@ const intoSight = (element: HTMLElement | null) => element?.scrollIntoView({ blo
 /** What one should know of the agent before writing on. */
 function Told({ form }: { form: AgentForm }) {
   const [isComparing, setComparing] = useState(false)
-  const { base, draft, origin, theirs, save, choose } = form
-  const isConflict = save.error instanceof ChangedMeanwhile
+  const { base, draft, origin, theirs, error, choose } = form
+  const isConflict = error instanceof ChangedMeanwhile
   return (
     <>
       {base?.status === 'archived' && <Restore agent={base} />}
@@ -145,9 +136,9 @@ function Told({ form }: { form: AgentForm }) {
           close={() => setComparing(false)}
         />
       )}
-      {save.isError && !isConflict && (
+      {error !== null && !(isConflict && theirs) && (
         <Alert ref={intoSight} color="red" role="alert" title="It was not saved">
-          {sentenceOf(save.error)}
+          {sentenceOf(error)}
         </Alert>
       )}
     </>
@@ -155,10 +146,9 @@ function Told({ form }: { form: AgentForm }) {
 }
 
 /** Asks before what was changed is lost. */
-function Leaving({ isDirty, mayLeave }: { isDirty: boolean; mayLeave: () => boolean }) {
+function Leaving({ isDirty }: { isDirty: boolean }) {
   const { status, proceed, reset } = useBlocker({
-    shouldBlockFn: ({ current, next }) =>
-      isDirty && !mayLeave() && current.pathname !== next.pathname,
+    shouldBlockFn: ({ current, next }) => isDirty && current.pathname !== next.pathname,
     enableBeforeUnload: () => isDirty,
     withResolver: true,
   })

@@ -1,16 +1,16 @@
 import { Group, Select, TagsInput, Text, Textarea, TextInput } from '@mantine/core'
+import type { ModelWithProvider } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
-import { outlast } from '../client.ts'
-import { type Draft, jsonProblem } from './draft.ts'
+import { modelsQuery } from '../queries/models.ts'
+import { jsonProblem } from './draft.ts'
 import { useProblem } from './problems.ts'
+import type { AgentForm } from './use-agent-form.ts'
 
-export type EditProps = {
-  draft: Draft
-  change: (change: Partial<Draft>) => void
-}
+export type EditProps = { form: Pick<AgentForm, 'draft' | 'change' | 'text'> }
 
 /** Who an agent is: name, description, model, tags. */
-export function Basics({ draft, change }: EditProps) {
+export function Basics({ form }: EditProps) {
+  const { draft, change, text } = form
   return (
     <>
       <TextInput
@@ -18,20 +18,18 @@ export function Basics({ draft, change }: EditProps) {
         label="Name"
         withAsterisk
         maxLength={255}
-        value={draft.name}
-        onChange={({ currentTarget }) => change({ name: currentTarget.value })}
+        {...text('name')}
         error={useProblem('name')}
       />
       <TextInput
         size="sm"
         label="Description"
         maxLength={10_240}
-        value={draft.description}
-        onChange={({ currentTarget }) => change({ description: currentTarget.value })}
+        {...text('description')}
         error={useProblem('description')}
       />
       <Group grow align="flex-start">
-        <ModelChoice draft={draft} change={change} />
+        <ModelChoice form={form} />
         <TagsInput
           size="sm"
           label="Tags"
@@ -46,23 +44,16 @@ export function Basics({ draft, change }: EditProps) {
   )
 }
 
-const modelChoices = {
-  queryKey: ['models', 'choices'],
-  async queryFn() {
-    const models = await outlast.models.list()
-    const groups = Map.groupBy(
-      models.data.filter(({ status }) => status === 'active'),
-      ({ provider_name }) => provider_name,
-    )
-    return [...groups].map(([group, items]) => ({
-      group,
-      items: items.map(({ id, display_name }) => ({ value: id, label: display_name })),
-    }))
-  },
+function choicesOf(models: readonly ModelWithProvider[]) {
+  const active = models.filter(({ status }) => status === 'active')
+  return [...Map.groupBy(active, (one) => one.provider_name)].map(([group, items]) => ({
+    group,
+    items: items.map(({ id, display_name }) => ({ value: id, label: display_name })),
+  }))
 }
 
-function ModelChoice({ draft, change }: EditProps) {
-  const models = useQuery(modelChoices)
+function ModelChoice({ form: { draft, change } }: EditProps) {
+  const models = useQuery({ ...modelsQuery, select: choicesOf })
   return (
     <Select
       size="sm"
@@ -81,7 +72,7 @@ function ModelChoice({ draft, change }: EditProps) {
 
 const promptMax = 1_048_576
 
-export function Prompt({ draft, change }: EditProps) {
+export function Prompt({ form: { draft, text } }: EditProps) {
   const { length } = draft.prompt
   return (
     <Textarea
@@ -105,8 +96,7 @@ export function Prompt({ draft, change }: EditProps) {
       autosize
       minRows={8}
       maxRows={24}
-      value={draft.prompt}
-      onChange={({ currentTarget }) => change({ prompt: currentTarget.value })}
+      {...text('prompt')}
       error={useProblem('system_prompt')}
       classNames={{ input: 'prompt-input' }}
     />
@@ -123,9 +113,9 @@ const toolExample = `[
 ]`
 
 /** Tools that the client runs. */
-export function ClientTools({ draft, change }: EditProps) {
+export function ClientTools({ form }: EditProps) {
   const said = useProblem('tools', true)
-  const { tools } = draft
+  const { tools } = form.draft
   return (
     <details className="config-part" open={tools !== ''}>
       <summary>Tools of the client</summary>
@@ -140,8 +130,7 @@ export function ClientTools({ draft, change }: EditProps) {
         minRows={8}
         maxRows={24}
         spellCheck={false}
-        value={tools}
-        onChange={({ currentTarget }) => change({ tools: currentTarget.value })}
+        {...form.text('tools')}
         error={jsonProblem(tools) ?? said}
         classNames={{ input: 'code-input' }}
       />

@@ -2,7 +2,7 @@ import { ActionIcon, Badge, Group, Select, Text } from '@mantine/core'
 import type { CapabilityInfo, CapabilityUse } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { type DragEvent, type ReactNode, useContext, useState } from 'react'
-import { capabilitiesQuery } from '../capabilities/capabilities-query.ts'
+import { capabilitiesQuery } from '../queries/capabilities.ts'
 import { Icon } from '../shell/icon.tsx'
 import type { EditProps } from './basics.tsx'
 import { ConfigFields } from './config-field.tsx'
@@ -11,7 +11,8 @@ import { isBelow, Problems, useProblem } from './problems.ts'
 import type { Schema } from './schema.ts'
 
 /** What an agent can do: capabilities in their order, each with its config. */
-export function CapabilityUses({ draft: { uses }, change }: EditProps) {
+export function CapabilityUses({ form: { draft, change } }: EditProps) {
+  const { uses } = draft
   const known = useQuery(capabilitiesQuery)
   const [dragged, setDragged] = useState<number>()
   const all = known.data?.data ?? []

@@ -3,15 +3,7 @@ import { withCode } from '../shell/with-code.tsx'
 import { AllOrSome, type FieldProps, Plain } from './config-plain.tsx'
 import { JsonField } from './json-field.tsx'
 import { useProblem } from './problems.ts'
-import { kindOf, labelOf, type Schema, withoutNull } from './schema.ts'
-
-type Fields = Record<string, unknown>
-
-/** What an object holds, with one of its values set; undefined takes it away. */
-function withField(object: unknown, name: string, value: unknown): Fields {
-  const { [name]: _before, ...rest } = (object ?? {}) as Fields
-  return value === undefined ? rest : { ...(object as Fields), [name]: value }
-}
+import { type Fields, kindOf, labelOf, type Schema, withField, withoutNull } from './schema.ts'
 
 /** The control that asks for what a schema describes. */
 export function ConfigField({ schema: given, ...rest }: FieldProps) {

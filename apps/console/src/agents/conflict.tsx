@@ -1,6 +1,6 @@
 import { Button, Group, Modal, SegmentedControl, Text } from '@mantine/core'
 import { useState } from 'react'
-import { type Draft, type Field, fields, isSameField, labels, textOf } from './draft.ts'
+import { chosenOf, type Draft, type Field, fields, isSameField, labels, textOf } from './draft.ts'
 import { lineDiff } from './line-diff.ts'
 
 type ConflictProps = {
@@ -20,13 +20,6 @@ export function Conflict({ base, mine, theirs, choose, close }: ConflictProps) {
   const first = (field: Field): Side => (isSameField(mine, base, field) ? 'theirs' : 'mine')
   const [sides, setSides] = useState<Partial<Record<Field, Side>>>({})
   const sideOf = (field: Field) => sides[field] ?? first(field)
-  function take() {
-    const draft = { ...theirs }
-    for (const field of differing) {
-      if (sideOf(field) === 'mine') Object.assign(draft, { [field]: mine[field] })
-    }
-    choose(draft)
-  }
   return (
     <Modal opened onClose={close} title="Somebody else changed this agent" size="xl" centered>
       <Text size="sm" mb="md">
@@ -60,7 +53,9 @@ export function Conflict({ base, mine, theirs, choose, close }: ConflictProps) {
         <Button variant="default" onClick={() => choose(theirs)}>
           Take all of theirs
         </Button>
-        <Button onClick={take}>Go on with these</Button>
+        <Button onClick={() => choose(chosenOf(mine, theirs, (field) => sideOf(field) === 'mine'))}>
+          Go on with these
+        </Button>
       </Group>
     </Modal>
   )

@@ -1,4 +1,4 @@
-import type { Agent, CapabilityUse, ClientTool, ErrorDetail, NewAgent } from '@outlast/sdk'
+import type { Agent, CapabilityUse, ClientTool, NewAgent, PreviewAgent } from '@outlast/sdk'
 
 /** An agent as it stands in the editor. */
 export type Draft = {
@@ -35,7 +35,8 @@ export const emptyDraft: Draft = {
   tools: '',
 }
 
-export function draftOf(agent: Agent): Draft {
+export function draftOf(agent: Agent | undefined): Draft {
+  if (!agent) return emptyDraft
   return {
     name: agent.name,
     description: agent.description ?? '',
@@ -49,9 +50,6 @@ export function draftOf(agent: Agent): Draft {
 
 export const isSameField = (one: Draft, other: Draft, field: Field) =>
   textOf(one, field) === textOf(other, field)
-
-export const isSame = (one: Draft, other: Draft) =>
-  fields.every((field) => isSameField(one, other, field))
 
 /** A field as a person compares it. */
 export function textOf(draft: Draft, field: Field): string {
@@ -97,5 +95,20 @@ export function jsonProblem(text: string): string | undefined {
   }
 }
 
-export const problemsOf = (error: unknown): readonly ErrorDetail[] =>
-  (error as { details?: readonly ErrorDetail[] } | null)?.details ?? []
+/** What a preview is sent: a name may be missing, and secrets are. */
+export function previewBodyOf(draft: Draft): PreviewAgent {
+  const { name, ...rest } = bodyOf(draft)
+  return { ...rest, capabilities: withoutMasked(draft.uses), ...(name !== '' && { name }) }
+}
+
+/** Fields of both sides: of each the one that was chosen, else of who changed it. */
+export const chosenOf = (mine: Draft, theirs: Draft, isMine: (field: Field) => boolean): Draft =>
+  Object.fromEntries(
+    fields.map((field) => [field, (isMine(field) ? mine : theirs)[field]]),
+  ) as Draft
+
+/** The name of a file that holds an agent. */
+export function fileNameOf(name: string, ending: string): string {
+  const words = name.toLowerCase().match(/[a-z0-9]+/g) ?? ['agent']
+  return `${words.join('-')}.${ending}`
+}

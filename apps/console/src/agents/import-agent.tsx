@@ -1,20 +1,20 @@
 import { Alert, Button, FileButton, Group, Modal, Textarea } from '@mantine/core'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useMutation } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { type DragEvent, useState } from 'react'
-import { outlast, sentenceOf } from '../client.ts'
-import { problemsOf } from './draft.ts'
+import { invalidate, outlast } from '../client.ts'
+import { sentenceOf } from '../errors.ts'
+import { agentKeys } from '../queries/agents.ts'
+import { problemsOf } from './use-agent-form.ts'
 
 /** An agent from a file: chosen, dropped or pasted. */
 export function ImportAgent({ close }: { close: () => void }) {
   const [text, setText] = useState('')
-  const client = useQueryClient()
   const navigate = useNavigate()
   const bring = useMutation({
     mutationFn: () => outlast.agents.import(text),
     onSuccess({ id }) {
-      client.invalidateQueries({ queryKey: ['agents'] })
-      client.invalidateQueries({ queryKey: ['agent', id] })
+      invalidate(agentKeys.lists, agentKeys.one(id))
       navigate({ to: '/agents/$agentId', params: { agentId: id } })
     },
   })

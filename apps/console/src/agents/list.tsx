@@ -5,20 +5,12 @@ import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useRef } from 'react'
+import { agentsQuery } from '../queries/agents.ts'
 import { Ago } from '../shell/ago.tsx'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { Words } from '../shell/words.tsx'
-import { agentsQuery } from './agents-query.ts'
+import { isAgentFound } from './found.ts'
 import { ImportAgent } from './import-agent.tsx'
-
-const has = (text: string | undefined, search: string) =>
-  text?.toLowerCase().includes(search) ?? false
-
-const isFound = ({ name, description, id, tags }: Agent, search: string) =>
-  has(name, search) ||
-  has(description, search) ||
-  id === search ||
-  tags.some((tag) => has(tag, search))
 
 /** Every agent, the newest first. */
 export function AgentList() {
@@ -26,7 +18,7 @@ export function AgentList() {
   const navigate = useNavigate({ from: '/agents' })
   const agents = useQuery(agentsQuery)
   const all = agents.data?.data ?? []
-  const found = all.filter((agent) => isFound(agent, search.toLowerCase()))
+  const found = all.filter((agent) => isAgentFound(agent, search.toLowerCase()))
   const open = (isOpen: boolean) =>
     navigate({ search: (before) => ({ ...before, importing: isOpen || undefined }), replace: true })
   return (

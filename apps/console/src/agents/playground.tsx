@@ -1,7 +1,7 @@
 import { Alert, Button, Group, Text, Textarea } from '@mantine/core'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { type KeyboardEvent, useState } from 'react'
-import { sentenceOf } from '../client.ts'
+import { sentenceOf } from '../errors.ts'
 import { useBegin } from '../sessions/composer/begin.ts'
 import { StalledNote } from '../sessions/composer/outgoing.tsx'
 import { Talk } from './talk.tsx'

@@ -1,7 +1,7 @@
 import { Alert, Loader, Text } from '@mantine/core'
 import type { Preview } from '@outlast/sdk'
 import { ToolDetails } from '../capabilities/tool.tsx'
-import { sentenceOf } from '../client.ts'
+import { sentenceOf } from '../errors.ts'
 
 type PreviewProps = { preview: Preview | undefined; error: unknown; isFetching: boolean }
 

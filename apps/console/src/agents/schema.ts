@@ -88,3 +88,11 @@ export function typeOf(schema: Schema): string {
   const limits = limitsOf(schema)
   return limits ? `${type}, ${limits}` : type
 }
+
+export type Fields = Record<string, unknown>
+
+/** What an object holds, with one of its values set; undefined takes it away. */
+export function withField(object: unknown, name: string, value: unknown): Fields {
+  const { [name]: _before, ...rest } = (object ?? {}) as Fields
+  return value === undefined ? rest : { ...(object as Fields), [name]: value }
+}

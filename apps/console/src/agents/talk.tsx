@@ -1,5 +1,7 @@
 import '../sessions/session.css'
+import { useQuery } from '@tanstack/react-query'
 import { useMemo, useRef } from 'react'
+import { sessionQuery } from '../queries/sessions.ts'
 import { useAttachments } from '../sessions/composer/attachments.ts'
 import { Composer } from '../sessions/composer/composer.tsx'
 import { useOutgoing } from '../sessions/composer/outbox.ts'
@@ -7,13 +9,12 @@ import { Conversation } from '../sessions/conversation/conversation.tsx'
 import { Keeping } from '../sessions/conversation/kept.tsx'
 import { SessionPlace } from '../sessions/conversation/session-place.tsx'
 import { useTranscript } from '../sessions/conversation/use-transcript.ts'
-import { useSession } from '../sessions/use-session.ts'
 import { Failure } from '../shell/screen.tsx'
 
 /** A conversation beside something else. */
 export function Talk({ sessionId }: { sessionId: string }) {
   const { transcript, events, isLoaded, error } = useTranscript(sessionId)
-  const session = useSession(sessionId).data
+  const session = useQuery(sessionQuery(sessionId)).data
   const outgoing = useOutgoing(sessionId, events)
   const attachments = useAttachments(sessionId)
   const now = useRef(events)

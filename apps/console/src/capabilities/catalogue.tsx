@@ -1,34 +1,31 @@
 import '../agents/agents.css'
-import { Badge, Button, Group, Menu, Select, Text } from '@mantine/core'
+import { Badge, Button, Group, Menu, Text } from '@mantine/core'
 import type { CapabilityInfo } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { agentsQuery } from '../agents/agents-query.ts'
+import { isCapabilityFound } from '../agents/found.ts'
 import type { Schema } from '../agents/schema.ts'
+import { agentsQuery } from '../queries/agents.ts'
+import { capabilitiesQuery } from '../queries/capabilities.ts'
+import type { CapabilitiesSearch } from '../search.ts'
+import { FilterSelect } from '../shell/filter-select.tsx'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { Words } from '../shell/words.tsx'
-import { capabilitiesQuery } from './capabilities-query.ts'
 import { SchemaTable } from './schema-table.tsx'
 import { ToolDetails } from './tool.tsx'
-
-const has = (text: string | undefined | null, search: string) =>
-  text?.toLowerCase().includes(search) ?? false
-
-const isFound = ({ id, name, description, tool_definitions }: CapabilityInfo, search: string) =>
-  has(id, search) ||
-  has(name, search) ||
-  has(description, search) ||
-  tool_definitions?.some((tool) => has(tool.name, search))
 
 /** Everything that agents can be given. What is looked for and opened is in the address. */
 export function Catalogue() {
   const { search = '', category, open } = useSearch({ from: '/capabilities' })
   const navigate = useNavigate({ from: '/capabilities' })
+  const set = (change: CapabilitiesSearch) =>
+    navigate({ search: (before) => ({ ...before, ...change }), replace: true })
   const all = useQuery(capabilitiesQuery)
   const known = all.data?.data ?? []
   const categories = [...new Set(known.flatMap((one) => one.category ?? []))].sort()
   const found = known.filter(
-    (one) => isFound(one, search.toLowerCase()) && (!category || one.category === category),
+    (one) =>
+      isCapabilityFound(one, search.toLowerCase()) && (!category || one.category === category),
   )
   return (
     <Screen title="Capabilities">
@@ -37,24 +34,15 @@ export function Catalogue() {
           label="Search"
           placeholder="Search names, descriptions and tools"
           value={search}
-          onChange={(text) =>
-            navigate({ search: (before) => ({ ...before, search: text }), replace: true })
-          }
+          onChange={(text) => set({ search: text })}
           className="wide"
         />
-        <Select
-          size="xs"
-          aria-label="Category"
-          placeholder="Any category"
-          clearable
+        <FilterSelect
+          label="Category"
+          any="Any category"
           data={categories}
-          value={category ?? null}
-          onChange={(value) =>
-            navigate({
-              search: (before) => ({ ...before, category: value ?? undefined }),
-              replace: true,
-            })
-          }
+          value={category}
+          onChange={(value) => set({ category: value })}
           w={160}
         />
       </Group>
@@ -68,12 +56,7 @@ export function Catalogue() {
             key={one.id}
             capability={one}
             isOpen={one.id === open}
-            toggle={(isOpen) =>
-              navigate({
-                search: (before) => ({ ...before, open: isOpen ? one.id : undefined }),
-                replace: true,
-              })
-            }
+            toggle={(isOpen) => set({ open: isOpen ? one.id : undefined })}
           />
         ))}
       </div>

@@ -1,92 +1,71 @@
 import { Alert, Button, Group, Text, Textarea } from '@mantine/core'
-import { isOutlastError, type SessionFile } from '@outlast/sdk'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { type KeyboardEvent, useState } from 'react'
-import { outlast, sentenceOf } from '../client.ts'
+import type { SessionFile } from '@outlast/sdk'
+import type { KeyboardEvent } from 'react'
+import { outlast, queryClient } from '../client.ts'
+import { sentenceOf } from '../errors.ts'
+import { useSaveForm } from '../form/use-save-form.ts'
+import { fileQuery } from '../queries/files.ts'
 
 type About = { sessionId: string; file: SessionFile }
 
+const draftOf = (file: SessionFile | undefined) => ({ content: file?.content ?? '' })
+
 /** What was changed meanwhile is neither lost nor hidden: it is told before anything is written over. */
 export function Editor({ sessionId, file }: About) {
-  const { text, setText, isDirty, isOther, take, save } = useEditing({ sessionId, file })
-  const isSaveable = isDirty && !isOther && !file.is_readonly
+  const { path, is_readonly } = file
+  const { queryKey, ...query } = fileQuery(sessionId, path)
+  const form = useSaveForm({
+    stored: file,
+    draftOf,
+    async save(draft, base) {
+      const saved = await outlast.files.update(sessionId, path, draft, {
+        ifMatch: base!.updated_at,
+      })
+      return { ...saved, ...draft, encoding: 'text' as const }
+    },
+    read: () => queryClient.fetchQuery({ ...query, queryKey, staleTime: 0 }),
+    onSaved: (saved) => queryClient.setQueryData(queryKey, saved),
+  })
+  const isSaveable = form.isDirty && !form.theirs && !is_readonly
 
   function onKeyDown(event: KeyboardEvent) {
     if (event.key !== 's' || !(event.ctrlKey || event.metaKey)) return
     event.preventDefault()
-    if (isSaveable) save.mutate({ anyway: false })
+    if (isSaveable) form.submit()
+  }
+
+  function write() {
+    form.choose(form.draft)
+    form.submit()
   }
 
   return (
     <>
-      {isOther && <Changed take={take} write={() => save.mutate({ anyway: true })} />}
+      {form.theirs && <Changed take={() => form.choose(draftOf(form.theirs))} write={write} />}
       <Textarea
         className="editor"
         aria-label="Content"
-        value={text}
-        readOnly={file.is_readonly}
-        onChange={({ currentTarget }) => setText(currentTarget.value)}
+        readOnly={is_readonly}
+        {...form.text('content')}
+        error={undefined}
         onKeyDown={onKeyDown}
         spellCheck={false}
       />
       <Group className="panel-line" justify="space-between">
         <span role="status">
-          {file.is_readonly ? 'Read-only' : isDirty ? 'Not saved yet' : 'As it is stored'}
+          {is_readonly ? 'Read-only' : form.isDirty ? 'Not saved yet' : 'As it is stored'}
         </span>
-        {save.isError && (
+        {form.error && !form.theirs && (
           <Text size="sm" c="red" role="alert">
-            {sentenceOf(save.error)}
+            {sentenceOf(form.error)}
           </Text>
         )}
-        <Button
-          size="xs"
-          disabled={!isSaveable}
-          loading={save.isPending}
-          onClick={() => save.mutate({ anyway: false })}
-        >
+        <Button size="xs" disabled={!isSaveable} loading={form.isSaving} onClick={form.submit}>
           Save
         </Button>
       </Group>
     </>
   )
-}
-
-/** `base` is what the text was made from; `file` what is stored, as of what is known here. */
-function useEditing({ sessionId, file }: About) {
-  const client = useQueryClient()
-  const [base, setBase] = useState(file)
-  const [text, setText] = useState(file.content ?? '')
-  const take = () => {
-    setBase(file)
-    setText(file.content ?? '')
-  }
-  const isDirty = text !== base.content
-  const isTaken = !isDirty || text === file.content
-  if (isTaken && file.updated_at !== base.updated_at) take()
-  const isOther = file.updated_at !== base.updated_at && file.content !== base.content
-  const save = useMutation({
-    async mutationFn({ anyway }: { anyway: boolean }) {
-      const key = ['files', sessionId, 'content', file.path]
-      const read = async () => {
-        const now = await outlast.files.read(sessionId, file.path)
-        client.setQueryData(key, now)
-        return now
-      }
-      const now = await read()
-      if (!anyway && now.content !== base.content) return
-      const options = { ifMatch: now.updated_at }
-      try {
-        const saved = await outlast.files.update(sessionId, file.path, { content: text }, options)
-        const whole = { ...saved, content: text, encoding: 'text' as const }
-        setBase(whole)
-        client.setQueryData(key, whole)
-      } catch (error) {
-        if (!isOutlastError(error, 'changed_meanwhile')) throw error
-        await read()
-      }
-    },
-  })
-  return { text, setText, isDirty, isOther, take, save }
 }
 
 function Changed({ take, write }: { take: () => void; write: () => void }) {

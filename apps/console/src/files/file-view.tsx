@@ -1,8 +1,10 @@
 import { Alert, Button, Group, Text } from '@mantine/core'
 import type { SessionFile } from '@outlast/sdk'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { outlast } from '../client.ts'
+import { invalidate, outlast } from '../client.ts'
+import { statusOf } from '../errors.ts'
+import { fileQuery, fileTreeQuery } from '../queries/files.ts'
 import { Picture } from '../sessions/conversation/picture.tsx'
 import { Confirm } from '../shell/confirm.tsx'
 import { Failure } from '../shell/screen.tsx'
@@ -18,10 +20,7 @@ const editableMax = 1024 * 1024
 
 /** A file that is open. */
 export function FileView({ sessionId, path, show }: About) {
-  const file = useQuery({
-    queryKey: ['files', sessionId, 'content', path],
-    queryFn: ({ signal }) => outlast.files.read(sessionId, path, { signal }),
-  })
+  const file = useQuery(fileQuery(sessionId, path))
   return (
     <section className="file" aria-label={path}>
       <Tools sessionId={sessionId} path={path} file={file.data} show={show} />
@@ -32,8 +31,7 @@ export function FileView({ sessionId, path, show }: About) {
 }
 
 function NotRead({ error, retry }: { error: unknown; retry: () => unknown }) {
-  const isGone = (error as { status?: number }).status === 404
-  if (!isGone) return <Failure error={error} retry={retry} />
+  if (statusOf(error) !== 404) return <Failure error={error} retry={retry} />
   return (
     <Alert color="yellow" m="sm" role="alert" title="This file is not there any more.">
       It was deleted or has another name now.
@@ -60,11 +58,10 @@ function Content({ sessionId, file }: { sessionId: string; file: SessionFile }) 
 }
 
 function Tools({ sessionId, path, file, show }: About & { file: SessionFile | undefined }) {
-  const client = useQueryClient()
   const [asked, setAsked] = useState<'rename' | 'delete'>()
   const close = () => setAsked(undefined)
   const left = async (to: string | undefined) => {
-    await client.invalidateQueries({ queryKey: ['files', sessionId, 'tree'] })
+    await invalidate(fileTreeQuery(sessionId).queryKey)
     show(to)
   }
   return (

@@ -1,10 +1,11 @@
 import './files.css'
 import { Button, FileButton, Group, Text } from '@mantine/core'
-import type { FileInfo } from '@outlast/sdk'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
-import { outlast, sentenceOf } from '../client.ts'
+import { invalidate, outlast } from '../client.ts'
+import { sentenceOf } from '../errors.ts'
+import { fileKeys, fileTreeQuery } from '../queries/files.ts'
 import { upload } from '../sessions/composer/attachments.ts'
 import { Empty, Failure } from '../shell/screen.tsx'
 import { FileView } from './file-view.tsx'
@@ -17,10 +18,7 @@ export function FilesPanel({ sessionId }: { sessionId: string }) {
   const navigate = useNavigate({ from: '/sessions/$sessionId' })
   const show = (path: string | undefined) =>
     navigate({ search: (before) => ({ ...before, file: path }) })
-  const files = useQuery({
-    queryKey: ['files', sessionId, 'tree'],
-    queryFn: ({ signal }) => everything(sessionId, signal),
-  })
+  const files = useQuery(fileTreeQuery(sessionId))
   if (files.error) return <Failure error={files.error} retry={files.refetch} />
   return (
     <>
@@ -40,17 +38,11 @@ export function FilesPanel({ sessionId }: { sessionId: string }) {
   )
 }
 
-async function everything(sessionId: string, signal: AbortSignal): Promise<FileInfo[]> {
-  const { data } = await outlast.files.list(sessionId, '/', { recursive: true }, { signal })
-  return data
-}
-
 type MakingProps = { sessionId: string; show: (path: string) => void }
 
 function Making({ sessionId, show }: MakingProps) {
-  const client = useQueryClient()
   const [isNaming, setNaming] = useState(false)
-  const fresh = () => client.invalidateQueries({ queryKey: ['files', sessionId] })
+  const fresh = () => invalidate(fileKeys(sessionId))
   const send = useMutation({
     async mutationFn(files: File[]) {
       let path = ''

@@ -4,7 +4,8 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import { type KeyboardEvent, useMemo, useRef } from 'react'
 import { useKept } from '../sessions/conversation/kept.tsx'
 import { Icon } from '../shell/icon.tsx'
-import { parentOf, sizeOf } from './content.ts'
+import { sizeOf } from './content.ts'
+import { rowsOf } from './tree-rows.ts'
 
 const rowHeight = 28
 const indentPx = 14
@@ -104,28 +105,4 @@ function Row({ file, top, isOpen, isChosen, onClick, onKeyDown }: RowProps) {
 
 function focus(element: Element | null) {
   if (element instanceof HTMLElement) element.focus()
-}
-
-/** Each folder right before what is in it, folders first; without what is in those that are closed. */
-function rowsOf(files: readonly FileInfo[], closed: ReadonlySet<string>): FileInfo[] {
-  const inside = new Map<string, FileInfo[]>()
-  for (const file of files) {
-    if (file.path === '/') continue
-    const parent = parentOf(file.path)
-    const siblings = inside.get(parent)
-    if (siblings) siblings.push(file)
-    else inside.set(parent, [file])
-  }
-  const rows: FileInfo[] = []
-  const add = (folder: string) => {
-    const sorted = (inside.get(folder) ?? []).sort(
-      (a, b) => Number(b.is_directory) - Number(a.is_directory) || (a.name < b.name ? -1 : 1),
-    )
-    for (const file of sorted) {
-      rows.push(file)
-      if (file.is_directory && !closed.has(file.path)) add(file.path)
-    }
-  }
-  add('')
-  return rows
 }

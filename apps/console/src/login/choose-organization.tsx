@@ -1,6 +1,6 @@
 import { Button, Modal, Stack, Text } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
-import { outlast } from '../client.ts'
+import { organizationsQuery } from '../queries/organizations.ts'
 import { Refusal } from '../shell/confirm.tsx'
 import { Failure } from '../shell/screen.tsx'
 import { switchTo } from './login.ts'
@@ -8,10 +8,7 @@ import { requestSignOut } from './sign-out.ts'
 
 /** Who is a member of several organizations says in which one to work in this browser. */
 export function ChooseOrganization() {
-  const organizations = useQuery({
-    queryKey: ['organizations'],
-    queryFn: async ({ signal }) => (await outlast.organizations.list({}, { signal })).data,
-  })
+  const organizations = useQuery(organizationsQuery)
   const go = useMutation({ mutationFn: switchTo })
   return (
     <Modal

@@ -15,11 +15,12 @@ import {
 import type { AuthConfig } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { type FormEvent, type ReactNode, useEffect, useState } from 'react'
-import { outlast, sentenceOf } from '../client.ts'
+import { outlast } from '../client.ts'
+import { sentenceOf } from '../errors.ts'
+import { authConfigQuery } from '../queries/me.ts'
 import { Failure } from '../shell/screen.tsx'
 import { findInvitation, forgetInvitation, signInProblem } from './invitation.ts'
 import { signedIn } from './login.ts'
-import { authConfigQuery } from './me.ts'
 
 const providerNames: Record<string, string> = {
   google: 'Google',

@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { lazy } from 'react'
+import { meQuery } from '../queries/me.ts'
 import { findInvitation } from './invitation.ts'
-import { meQuery } from './me.ts'
 
 const ChooseOrganization = lazy(() =>
   import('./choose-organization.tsx').then((all) => ({ default: all.ChooseOrganization })),

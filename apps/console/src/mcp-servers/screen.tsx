@@ -1,8 +1,8 @@
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { outlast } from '../client.ts'
-import { useMay } from '../login/me.ts'
+import { mcpServersQuery } from '../queries/mcp-servers.ts'
+import { useMay } from '../queries/me.ts'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { ServerEntry } from './server-entry.tsx'
 import { ServerForm } from './server-form.tsx'
@@ -12,10 +12,7 @@ export function McpServersScreen() {
   const { new: isNew } = useSearch({ from: '/mcp-servers' })
   const navigate = useNavigate({ from: '/mcp-servers' })
   const mayChange = useMay('admin')
-  const servers = useQuery({
-    queryKey: ['mcp-servers'],
-    queryFn: async ({ signal }) => (await outlast.mcpServers.list({}, { signal })).data,
-  })
+  const servers = useQuery(mcpServersQuery)
   const open = (isOpen: boolean) => navigate({ search: { new: isOpen || undefined } })
   return (
     <Screen

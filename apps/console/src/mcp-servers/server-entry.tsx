@@ -1,13 +1,16 @@
 import { ActionIcon, Badge, Button, Menu, Text } from '@mantine/core'
 import type { McpServer, McpServerTest } from '@outlast/sdk'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
 import { ToolDetails } from '../capabilities/tool.tsx'
 import { outlast } from '../client.ts'
-import { useMay } from '../login/me.ts'
+import { mcpServersChanged } from '../queries/mcp-servers.ts'
+import { useMay } from '../queries/me.ts'
+import { ActButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
 import { Confirm, Refusal } from '../shell/confirm.tsx'
 import { Entry, State, type StateKind } from '../shell/entry.tsx'
+import { isOnThisMachine } from './draft.ts'
 import { ServerForm } from './server-form.tsx'
 
 /** How a server is, as far as it is known. */
@@ -21,16 +24,14 @@ export function ServerEntry({ server }: { server: McpServer }) {
   const { id, name, url, description, api_key_set, headers, tools_error, status } = server
   const [opened, setOpened] = useState<'edit' | 'delete'>()
   const mayChange = useMay('admin')
-  const client = useQueryClient()
-  const readAnew = () => {
-    client.invalidateQueries({ queryKey: ['mcp-servers'] })
-    client.invalidateQueries({ queryKey: ['capabilities'] })
-  }
-  const test = useMutation({ mutationFn: () => outlast.mcpServers.test(id), onSettled: readAnew })
+  const test = useMutation({
+    mutationFn: () => outlast.mcpServers.test(id),
+    onSettled: mcpServersChanged,
+  })
   const toggle = useMutation({
     mutationFn: () =>
       outlast.mcpServers.update(id, { status: status === 'active' ? 'disabled' : 'active' }),
-    onSuccess: readAnew,
+    onSuccess: mcpServersChanged,
   })
   const close = () => setOpened(undefined)
   const [kind, word] = stateOf(server)
@@ -59,14 +60,7 @@ export function ServerEntry({ server }: { server: McpServer }) {
         side={
           mayChange && (
             <>
-              <Button
-                size="xs"
-                variant="default"
-                loading={test.isPending}
-                onClick={() => test.mutate()}
-              >
-                Test
-              </Button>
+              <ActButton act={test}>Test</ActButton>
               <Menu position="bottom-end">
                 <Menu.Target>
                   <ActionIcon variant="default" size={30} aria-label={`More of ${name}`}>
@@ -89,7 +83,7 @@ export function ServerEntry({ server }: { server: McpServer }) {
         }
         below={
           <>
-            <Changed server={server} readAnew={readAnew} />
+            <Changed server={server} />
             {(test.error ?? toggle.error) && <Refusal error={test.error ?? toggle.error} />}
             {test.data ? (
               <Tested result={test.data} url={url} />
@@ -107,7 +101,7 @@ export function ServerEntry({ server }: { server: McpServer }) {
           close={close}
           act={async () => {
             await outlast.mcpServers.delete(id)
-            readAnew()
+            mcpServersChanged()
           }}
         >
           {description} Agents that name it go on without its tools.
@@ -138,12 +132,12 @@ function About({
 }
 
 /** The tools that are new or changed since the list was reviewed. */
-function Changed({ server, readAnew }: { server: McpServer; readAnew: () => void }) {
+function Changed({ server }: { server: McpServer }) {
   const { id, tools_hash, changed_tools: changed } = server
   const mayConfirm = useMay('admin')
   const confirm = useMutation({
     mutationFn: (hash: string) => outlast.mcpServers.review(id, { tools_hash: hash }),
-    onSettled: readAnew,
+    onSettled: mcpServersChanged,
   })
   if (!tools_hash || !changed) return null
   return (
@@ -166,9 +160,6 @@ function Changed({ server, readAnew }: { server: McpServer; readAnew: () => void
     </div>
   )
 }
-
-const isOnThisMachine = (url: string) =>
-  /^https?:\/\/(localhost|127\.|10\.|192\.168\.|\[::1\])/.test(url)
 
 /** Why its tools cannot be had, and what may help. */
 function Down({ message, url }: { message: string; url: string }) {

@@ -1,8 +1,4 @@
-const width = 400
-const height = 120
-const top = 8
-/** How wide a single value is. */
-const dot = 3
+import { height, pathOf, width, yOf } from './chart-path.ts'
 
 export type Line = {
   name: string
@@ -70,21 +66,3 @@ export function Chart({
 
 const last = (values: readonly (number | undefined)[]) =>
   values.findLast((value) => value !== undefined)
-
-const yOf = (part: number) => height - 1 - part * (height - 1 - top)
-
-/** Looks in which nothing is known leave a gap; a single one between two is a dot. */
-function pathOf(values: readonly (number | undefined)[], most: number): string {
-  const step = width / Math.max(1, values.length - 1)
-  let isDrawing = false
-  const moves = values.map((value, at) => {
-    const isFirst = !isDrawing
-    isDrawing = value !== undefined
-    if (value === undefined) return ''
-    const y = yOf(value / most).toFixed(1)
-    return isFirst
-      ? `M${(at * step - dot / 2).toFixed(1)} ${y}h${dot}`
-      : `L${(at * step).toFixed(1)} ${y}`
-  })
-  return moves.join('')
-}

@@ -1,15 +1,12 @@
 import { Group, SegmentedControl } from '@mantine/core'
 import type { TurnHistory } from '@outlast/sdk'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { outlast } from '../client.ts'
+import { turnHistoryQuery } from '../queries/workers.ts'
 import { durationOf } from '../sessions/conversation/duration.ts'
 import { Failure } from '../shell/screen.tsx'
 import { Chart, type Line } from './chart.tsx'
 import { colors } from './colors.ts'
-
-/** Of the last hour one sees each turn come. */
-const everyMs = (minutes: number) => (minutes === 60 ? 3_000 : 30_000)
 
 const spans = [
   { minutes: 60, label: 'Last hour' },
@@ -23,12 +20,7 @@ type Step = TurnHistory['steps'][number]
 export function History() {
   const { minutes = 60 } = useSearch({ from: '/operations' })
   const navigate = useNavigate({ from: '/operations' })
-  const history = useQuery({
-    queryKey: ['operations', 'history', minutes],
-    queryFn: async ({ signal }) => await outlast.workers.getHistory({ minutes }, { signal }),
-    placeholderData: keepPreviousData,
-    refetchInterval: everyMs(minutes),
-  })
+  const history = useQuery(turnHistoryQuery(minutes))
   return (
     <section aria-label="All nodes">
       <Group className="ops-history" justify="space-between">

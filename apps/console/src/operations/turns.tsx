@@ -1,17 +1,19 @@
-import { Button, Group, Select } from '@mantine/core'
+import { Group } from '@mantine/core'
 import type { Workflow } from '@outlast/sdk'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { useState } from 'react'
-import { agentsQuery, useAgentNames } from '../agents/agents-query.ts'
-import { outlast } from '../client.ts'
-import { useMay } from '../login/me.ts'
+import { invalidate, outlast } from '../client.ts'
+import { useAgentChoices, useAgentNames } from '../queries/agents.ts'
+import { useMay } from '../queries/me.ts'
+import { workflowKeys, workflowsQuery } from '../queries/workflows.ts'
+import { workflowStatuses } from '../search.ts'
+import { ActButton, AskButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
-import { Confirm, Refusal } from '../shell/confirm.tsx'
+import { Refusal } from '../shell/confirm.tsx'
 import { Entry, State, type StateKind } from '../shell/entry.tsx'
+import { FilterSelect } from '../shell/filter-select.tsx'
 import { Empty, Failure } from '../shell/screen.tsx'
 
-const statuses = ['queued', 'running', 'waiting', 'failed'] as const
 const kinds: Record<Workflow['status'], StateKind> = {
   queued: 'off',
   running: 'busy',
@@ -24,42 +26,31 @@ const shownMax = 100
 export function Turns() {
   const { status, agent } = useSearch({ from: '/operations' })
   const navigate = useNavigate({ from: '/operations' })
-  const agents = useQuery(agentsQuery)
-  const turns = useQuery({
-    queryKey: ['workflows', status, agent],
-    queryFn: async ({ signal }) =>
-      await outlast.workflows.list(
-        { limit: shownMax, ...(status && { status }), ...(agent && { agent_id: agent }) },
-        { signal },
-      ),
-    refetchInterval: 3_000,
-  })
+  const turns = useQuery(
+    workflowsQuery({
+      limit: shownMax,
+      ...(status && { status }),
+      ...(agent && { agent_id: agent }),
+    }),
+  )
   return (
     <>
       <Group className="filter-bar" gap="xs" role="search">
-        <Select
-          size="xs"
-          aria-label="Status"
-          placeholder="Any status"
-          clearable
-          data={statuses}
-          value={status ?? null}
-          onChange={(value) =>
-            navigate({ search: (before) => ({ ...before, status: value ?? undefined }) })
-          }
+        <FilterSelect
+          label="Status"
+          any="Any status"
+          data={workflowStatuses}
+          value={status}
+          onChange={(value) => navigate({ search: (before) => ({ ...before, status: value }) })}
         />
-        <Select
-          size="xs"
-          aria-label="Agent"
-          placeholder="Any agent"
-          clearable
+        <FilterSelect
+          label="Agent"
+          any="Any agent"
           searchable
           limit={200}
-          data={(agents.data?.data ?? []).map(({ id, name }) => ({ value: id, label: name }))}
-          value={agent ?? null}
-          onChange={(value) =>
-            navigate({ search: (before) => ({ ...before, agent: value ?? undefined }) })
-          }
+          data={useAgentChoices()}
+          value={agent}
+          onChange={(value) => navigate({ search: (before) => ({ ...before, agent: value }) })}
         />
       </Group>
       {turns.isError && <Failure error={turns.error} retry={turns.refetch} />}
@@ -114,10 +105,8 @@ function Turn({ turn }: { turn: Workflow }) {
 }
 
 function Acts({ turn: { turn_id, status, cancelled, retried_as } }: { turn: Workflow }) {
-  const [isAsking, setAsking] = useState(false)
   const mayWrite = useMay('member')
-  const client = useQueryClient()
-  const readAnew = () => client.invalidateQueries({ queryKey: ['workflows'] })
+  const readAnew = () => invalidate(workflowKeys.all)
   const retry = useMutation({
     mutationFn: () => outlast.workflows.retry(turn_id),
     onSuccess: readAnew,
@@ -128,36 +117,23 @@ function Acts({ turn: { turn_id, status, cancelled, retried_as } }: { turn: Work
       <State kind="off">tried again</State>
     ) : (
       <>
-        <Button
-          size="xs"
-          variant="default"
-          loading={retry.isPending}
-          onClick={() => retry.mutate()}
-        >
-          Retry
-        </Button>
+        <ActButton act={retry}>Retry</ActButton>
         {retry.isError && <Refusal error={retry.error} />}
       </>
     )
   }
   return (
-    <>
-      <Button size="xs" variant="default" disabled={cancelled} onClick={() => setAsking(true)}>
-        Cancel
-      </Button>
-      {isAsking && (
-        <Confirm
-          title="Cancel this turn?"
-          verb="Cancel the turn"
-          close={() => setAsking(false)}
-          act={async () => {
-            await outlast.workflows.cancel(turn_id)
-            readAnew()
-          }}
-        >
-          What it has done so far stays in its session.
-        </Confirm>
-      )}
-    </>
+    <AskButton
+      say="Cancel"
+      disabled={cancelled}
+      title="Cancel this turn?"
+      verb="Cancel the turn"
+      act={async () => {
+        await outlast.workflows.cancel(turn_id)
+        readAnew()
+      }}
+    >
+      What it has done so far stays in its session.
+    </AskButton>
   )
 }

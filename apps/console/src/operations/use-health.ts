@@ -1,9 +1,8 @@
 import type { DurableHealth } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
-import { outlast } from '../client.ts'
+import { queueHealthQuery } from '../queries/workers.ts'
 
-const everyMs = 3_000
 /** A quarter of an hour. */
 const keptMax = 300
 
@@ -14,11 +13,7 @@ let kept: readonly HealthSample[] = []
 
 /** Looks every few seconds while somebody looks at it. */
 export function useHealth() {
-  const current = useQuery({
-    queryKey: ['operations', 'health'],
-    queryFn: async ({ signal }) => await outlast.workers.getHealth({ signal }),
-    refetchInterval: everyMs,
-  })
+  const current = useQuery(queueHealthQuery)
   const [seen, setSeen] = useState(kept)
   const { data, dataUpdatedAt: atMs } = current
   useEffect(() => {

@@ -1,45 +1,21 @@
 import './models.css'
-import { Checkbox, Group, Select } from '@mantine/core'
+import { Checkbox, Group } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { useMemo, useRef } from 'react'
+import { allModelsQuery, type ListedModel, modelsQuery } from '../queries/models.ts'
+import { providersQuery } from '../queries/providers.ts'
+import type { ProvidersSearch } from '../search.ts'
+import { FilterSelect } from '../shell/filter-select.tsx'
 import { Empty, Failure } from '../shell/screen.tsx'
 import { Words } from '../shell/words.tsx'
+import { byRank, isListed } from './listed.ts'
 import { ModelRow } from './model-row.tsx'
-import {
-  allModelsQuery,
-  type ListedModel,
-  providersQuery,
-  usableModelsQuery,
-} from './providers-query.ts'
-
-type Filters = {
-  search?: string | undefined
-  provider?: string | undefined
-  takes?: 'image' | 'audio' | 'video' | undefined
-  favorites?: boolean | undefined
-  all?: boolean | undefined
-}
-
-const isFound = (model: ListedModel, { search = '', provider, takes, favorites, all }: Filters) =>
-  (!provider || model.provider_id === provider) &&
-  (!favorites || model.is_favorite) &&
-  (all || (model.status === 'active' && !model.is_stale)) &&
-  (!takes || (model.profile?.modalities?.input.includes(takes) ?? false)) &&
-  `${model.display_name} ${model.model_id}`.toLowerCase().includes(search.toLowerCase())
-
-const rank = ({ is_default, is_favorite }: ListedModel) => (is_default ? 0 : is_favorite ? 1 : 2)
-
-/** The default first, then favourites, then by provider and name. */
-const byRank = (one: ListedModel, other: ListedModel) =>
-  rank(one) - rank(other) ||
-  one.provider_name.localeCompare(other.provider_name) ||
-  one.display_name.localeCompare(other.display_name)
 
 /** Models that can be used, and, where asked for, those of one's providers that cannot. */
 function useListed(isAll: boolean) {
-  const usable = useQuery(usableModelsQuery)
+  const usable = useQuery(modelsQuery)
   const providers = useQuery(providersQuery)
   const others = useQuery({
     ...allModelsQuery(providers.data?.data ?? []),
@@ -63,10 +39,10 @@ export function ModelList() {
   const filters = useSearch({ from: '/providers' })
   const { models, failed, usable, providers } = useListed(filters.all === true)
   const navigate = useNavigate({ from: '/providers' })
-  const set = (change: Filters) =>
+  const set = (change: ProvidersSearch) =>
     navigate({ search: (before) => ({ ...before, ...change }), replace: true })
   const found = useMemo(
-    () => models.filter((model) => isFound(model, filters)).sort(byRank),
+    () => models.filter((model) => isListed(model, filters)).sort(byRank),
     [models, filters],
   )
   return (
@@ -79,29 +55,25 @@ export function ModelList() {
           onChange={(search) => set({ search })}
           className="grows"
         />
-        <Select
-          size="xs"
+        <FilterSelect
           w={150}
-          aria-label="Provider"
-          placeholder="Any provider"
-          clearable
+          label="Provider"
+          any="Any provider"
           data={(providers.data?.data ?? []).map(({ id, name }) => ({ value: id, label: name }))}
-          value={filters.provider ?? null}
-          onChange={(provider) => set({ provider: provider ?? undefined })}
+          value={filters.provider}
+          onChange={(provider) => set({ provider: provider })}
         />
-        <Select
-          size="xs"
+        <FilterSelect
           w={130}
-          aria-label="Takes"
-          placeholder="Takes anything"
-          clearable
+          label="Takes"
+          any="Takes anything"
           data={[
             { value: 'image', label: 'Takes images' },
             { value: 'audio', label: 'Takes sound' },
             { value: 'video', label: 'Takes video' },
           ]}
-          value={filters.takes ?? null}
-          onChange={(takes) => set({ takes: (takes as Filters['takes']) ?? undefined })}
+          value={filters.takes}
+          onChange={(takes) => set({ takes: takes })}
         />
         <Checkbox
           size="xs"

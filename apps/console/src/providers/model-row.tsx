@@ -1,20 +1,20 @@
-import { ActionIcon, Badge, Menu, Modal, UnstyledButton } from '@mantine/core'
-import type { ModelChange, ModelProfile } from '@outlast/sdk'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { ActionIcon, Badge, Menu, UnstyledButton } from '@mantine/core'
+import type { ModelChange } from '@outlast/sdk'
+import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
-import { outlast } from '../client.ts'
-import { useMay } from '../login/me.ts'
-import { Confirm, Refusal } from '../shell/confirm.tsx'
-import type { ListedModel } from './providers-query.ts'
+import { invalidate, outlast } from '../client.ts'
+import { useMay } from '../queries/me.ts'
+import { type ListedModel, modelKeys } from '../queries/models.ts'
+import { Confirm, Failed } from '../shell/confirm.tsx'
+import { abilitiesOf, limitsOf, pricesOf } from './listed.ts'
 
 /** A model on one line: names, what fits, what it costs for a million tokens. */
 export function ModelRow({ model }: { model: ListedModel }) {
   const { id, display_name, model_id, provider_name, is_default, is_favorite, profile } = model
   const mayChange = useMay('admin')
-  const client = useQueryClient()
   const change = useMutation({
     mutationFn: (fields: ModelChange) => outlast.models.update(id, fields),
-    onSuccess: () => client.invalidateQueries({ queryKey: ['models'] }),
+    onSuccess: () => invalidate(modelKeys.all),
   })
   const isOff = model.status === 'disabled'
   return (
@@ -60,41 +60,15 @@ export function ModelRow({ model }: { model: ListedModel }) {
         <div className="dim">{profile?.cost && 'in / out, 1 M tokens'}</div>
       </div>
       {mayChange ? <Actions model={model} change={change.mutate} /> : <span />}
-      {change.isError && (
-        <Modal opened onClose={change.reset} title="That did not work" centered>
-          <Refusal error={change.error} />
-        </Modal>
-      )}
+      <Failed of={[change]} />
     </div>
   )
 }
-
-const thousands = (tokens: number) =>
-  tokens >= 1_000_000
-    ? `${Number((tokens / 1_000_000).toFixed(1))} M`
-    : `${Math.round(tokens / 1_000)} k`
-
-const limitsOf = (profile: ModelProfile | undefined) =>
-  profile?.limits
-    ? `${thousands(profile.limits.context)} context, ${thousands(profile.limits.output)} out`
-    : ''
-
-function abilitiesOf(profile: ModelProfile | undefined): string {
-  if (!profile) return ''
-  const input = profile.modalities?.input.filter((one) => one !== 'text') ?? []
-  return [...input, profile.reasoning && 'thinking', profile.tool_call && 'tools']
-    .filter(Boolean)
-    .join(', ')
-}
-
-const pricesOf = (profile: ModelProfile | undefined) =>
-  profile?.cost ? `$${profile.cost.input} / $${profile.cost.output}` : 'price unknown'
 
 type ActionsProps = { model: ListedModel; change: (fields: ModelChange) => void }
 
 function Actions({ model, change }: ActionsProps) {
   const [isDeleting, setDeleting] = useState(false)
-  const client = useQueryClient()
   const { id, display_name, status, is_default } = model
   return (
     <>
@@ -126,7 +100,7 @@ function Actions({ model, change }: ActionsProps) {
           close={() => setDeleting(false)}
           act={async () => {
             await outlast.models.delete(id)
-            client.invalidateQueries({ queryKey: ['models'] })
+            invalidate(modelKeys.all)
           }}
         >
           If its vendor still lists it, the next sync brings it back: disable it to keep it away.

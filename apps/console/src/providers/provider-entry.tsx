@@ -1,10 +1,12 @@
-import { ActionIcon, Badge, Button, Menu, Text } from '@mantine/core'
+import { ActionIcon, Badge, Menu, Text } from '@mantine/core'
 import type { ModelSync, Provider, ProviderTestResult } from '@outlast/sdk'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useMutation } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { outlast } from '../client.ts'
-import { useMay } from '../login/me.ts'
+import { useMay } from '../queries/me.ts'
+import { providersChanged } from '../queries/providers.ts'
+import { ActButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
 import { Confirm, Refusal } from '../shell/confirm.tsx'
 import { Entry, State } from '../shell/entry.tsx'
@@ -55,22 +57,8 @@ export function ProviderEntry({ provider }: { provider: Provider }) {
         side={
           mayChange && (
             <>
-              <Button
-                size="xs"
-                variant="default"
-                loading={acts.test.isPending}
-                onClick={() => acts.test.mutate()}
-              >
-                Test
-              </Button>
-              <Button
-                size="xs"
-                variant="default"
-                loading={acts.sync.isPending}
-                onClick={() => acts.sync.mutate()}
-              >
-                Sync models
-              </Button>
+              <ActButton act={acts.test}>Test</ActButton>
+              <ActButton act={acts.sync}>Sync models</ActButton>
               <More
                 provider={provider}
                 open={setOpened}
@@ -117,22 +105,20 @@ function More({ provider: { name, status }, open, toggle }: MoreProps) {
 }
 
 function useActs(id: string) {
-  const client = useQueryClient()
-  const readAnew = () => {
-    client.invalidateQueries({ queryKey: ['providers'] })
-    client.invalidateQueries({ queryKey: ['models'] })
-  }
   return {
     test: useMutation({ mutationFn: () => outlast.providers.test(id) }),
-    sync: useMutation({ mutationFn: () => outlast.providers.syncModels(id), onSuccess: readAnew }),
+    sync: useMutation({
+      mutationFn: () => outlast.providers.syncModels(id),
+      onSuccess: providersChanged,
+    }),
     toggle: useMutation({
       mutationFn: (status: Provider['status']) =>
         outlast.providers.update(id, { status: status === 'active' ? 'disabled' : 'active' }),
-      onSuccess: readAnew,
+      onSuccess: providersChanged,
     }),
     async remove() {
       await outlast.providers.delete(id)
-      readAnew()
+      providersChanged()
     },
   }
 }

@@ -1,13 +1,13 @@
 import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { useMay } from '../login/me.ts'
+import { useMay } from '../queries/me.ts'
+import { providersQuery } from '../queries/providers.ts'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { Tabs } from '../shell/tabs.tsx'
 import { ModelList } from './model-list.tsx'
 import { ProviderEntry } from './provider-entry.tsx'
 import { ProviderForm } from './provider-form.tsx'
-import { providersQuery } from './providers-query.ts'
 
 const tabs = [
   { tab: 'models', label: 'Models' },

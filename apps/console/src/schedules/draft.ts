@@ -1,4 +1,7 @@
-/** The fields of the form of a schedule. */
+import type { NewSchedule, Schedule } from '@outlast/sdk'
+import type { SaveForm } from '../form/use-save-form.ts'
+
+/** A schedule as it is in its form. */
 export type Draft = {
   name: string
   cron: string
@@ -13,9 +16,74 @@ export type Draft = {
   concurrentMax: number | ''
 }
 
-export type EditProps = {
-  draft: Draft
-  change: (fields: Partial<Draft>) => void
-  /** What the server said when it was saved. */
-  error: unknown
+export type EditProps = { form: SaveForm<Draft, Schedule> }
+
+const emptyDraft: Draft = {
+  name: '',
+  cron: '0 9 * * MON-FRI',
+  timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+  doing: 'start_session',
+  agentId: '',
+  sessionId: '',
+  text: '',
+  onBusy: 'queue',
+  catchUp: false,
+  catchUpMax: '',
+  concurrentMax: '',
+}
+
+/** What a schedule does, as its target says. */
+type Doing = {
+  agent_id?: string
+  session_id?: string
+  text?: string
+  message?: unknown
+  on_busy?: 'queue' | 'reject'
+  title?: string
+}
+
+export const doingOf = ({ target }: Schedule): Doing => (target.input ?? {}) as Doing
+
+export function draftOf(stored: Schedule | undefined): Draft {
+  if (!stored) return emptyDraft
+  const doing = doingOf(stored)
+  return {
+    name: stored.name,
+    cron: stored.cron_expression,
+    timezone: stored.timezone,
+    doing: doing.session_id ? 'send_message' : 'start_session',
+    agentId: doing.agent_id ?? '',
+    sessionId: doing.session_id ?? '',
+    text: doing.text ?? (typeof doing.message === 'string' ? doing.message : ''),
+    onBusy: doing.on_busy ?? 'queue',
+    catchUp: stored.catch_up_missed,
+    catchUpMax: stored.max_catch_up ?? '',
+    concurrentMax: stored.max_concurrent ?? '',
+  }
+}
+
+/** Whether the message is more than a text, which the form keeps as it is unless a text takes its place. */
+export const isRich = ({ text, message }: Doing) =>
+  text === undefined && typeof message === 'object'
+
+/** What the API is sent. What the form does not show of a target stays. */
+export function bodyOf(draft: Draft, stored: Schedule | undefined): NewSchedule {
+  const before = stored ? doingOf(stored) : {}
+  const { text: _text, message, agent_id: _agent, session_id: _session, ...others } = before
+  const { on_busy: _busy, ...rest } = others
+  const said = draft.text === '' && isRich(before) ? { message } : { text: draft.text }
+  const kept = stored?.target.name === draft.doing ? rest : {}
+  const input =
+    draft.doing === 'start_session'
+      ? { ...kept, agent_id: draft.agentId, ...said }
+      : { ...kept, session_id: draft.sessionId.trim(), on_busy: draft.onBusy, ...said }
+  return {
+    name: draft.name.trim(),
+    cron_expression: draft.cron.trim(),
+    timezone: draft.timezone,
+    target: { type: 'workflow', name: draft.doing, input },
+    catch_up_missed: draft.catchUp,
+    ...(draft.catchUpMax !== '' && { max_catch_up: draft.catchUpMax }),
+    ...(draft.concurrentMax !== '' && { max_concurrent: draft.concurrentMax }),
+  }
 }

@@ -2,14 +2,15 @@ import { Button } from '@mantine/core'
 import type { Schedule } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { useAgentNames } from '../agents/agents-query.ts'
-import { useMay } from '../login/me.ts'
+import { useAgentNames } from '../queries/agents.ts'
+import { useMay } from '../queries/me.ts'
+import { schedulesQuery } from '../queries/schedules.ts'
 import { Ago } from '../shell/ago.tsx'
 import { Entry, State } from '../shell/entry.tsx'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { inWords } from './cron.ts'
+import { doingOf } from './draft.ts'
 import { ScheduleActs } from './schedule-acts.tsx'
-import { doingOf, schedulesQuery } from './schedules-query.ts'
 
 /** What is done by the clock, the newest first. */
 export function ScheduleList() {

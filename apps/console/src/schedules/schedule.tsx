@@ -1,21 +1,28 @@
-import { Button, Group, Select } from '@mantine/core'
+import { Group } from '@mantine/core'
 import type { Execution, Schedule } from '@outlast/sdk'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { useState } from 'react'
-import { outlast } from '../client.ts'
-import { useMay } from '../login/me.ts'
+import { invalidate, outlast } from '../client.ts'
+import { useMay } from '../queries/me.ts'
+import {
+  executionsQuery,
+  scheduleKeys,
+  scheduleQuery,
+  scheduleStatsQuery,
+} from '../queries/schedules.ts'
+import { executionStatuses } from '../search.ts'
 import { durationOf } from '../sessions/conversation/duration.ts'
-import { Ago, exactTimeOf } from '../shell/ago.tsx'
-import { Confirm } from '../shell/confirm.tsx'
+import { AskButton } from '../shell/act-button.tsx'
+import { Ago } from '../shell/ago.tsx'
 import { Entry, State, type StateKind } from '../shell/entry.tsx'
+import { FilterSelect } from '../shell/filter-select.tsx'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { Tabs } from '../shell/tabs.tsx'
+import { exactTimeOf } from '../shell/times.ts'
 import { inWords } from './cron.ts'
 import { ScheduleForm } from './editor.tsx'
 import { Due, Target } from './list.tsx'
 import { ScheduleActs } from './schedule-acts.tsx'
-import { scheduleQuery } from './schedules-query.ts'
 
 const tabs = [
   { tab: 'history', label: 'History' },
@@ -35,7 +42,7 @@ export function ScheduleScreen() {
       {mayWrite && <Tabs label="Parts of the schedule" tabs={tabs} current={tab} />}
       {tab === 'edit' && mayWrite ? (
         <div className="scroll">
-          <ScheduleForm key={data.updated_at} stored={data} />
+          <ScheduleForm key={data.id} stored={data} />
           <Ending schedule={data} />
         </div>
       ) : (
@@ -46,35 +53,29 @@ export function ScheduleScreen() {
 }
 
 function Ending({ schedule: { id, name } }: { schedule: Schedule }) {
-  const [isAsking, setAsking] = useState(false)
   const navigate = useNavigate()
-  const client = useQueryClient()
   return (
     <div className="manage-form">
       <Group>
-        <Button size="xs" variant="light" color="red" onClick={() => setAsking(true)}>
-          Delete this schedule
-        </Button>
-      </Group>
-      {isAsking && (
-        <Confirm
+        <AskButton
+          say="Delete this schedule"
+          variant="light"
+          color="red"
           title={`Delete ${name}?`}
           verb="Delete"
-          close={() => setAsking(false)}
           act={async () => {
             await outlast.schedules.delete(id)
-            client.invalidateQueries({ queryKey: ['schedules'] })
+            invalidate(scheduleKeys.lists)
             navigate({ to: '/schedules' })
           }}
         >
           Its history goes with it. Sessions that it started stay, and turns that run go on.
-        </Confirm>
-      )}
+        </AskButton>
+      </Group>
     </div>
   )
 }
 
-const statuses = ['pending', 'running', 'completed', 'failed', 'skipped'] as const
 const kinds: Record<Execution['status'], StateKind> = {
   pending: 'warn',
   running: 'busy',
@@ -87,16 +88,7 @@ const shownMax = 100
 function History({ schedule }: { schedule: Schedule }) {
   const { status } = useSearch({ from: '/schedules/$scheduleId' })
   const navigate = useNavigate({ from: '/schedules/$scheduleId' })
-  const executions = useQuery({
-    queryKey: ['schedule', schedule.id, 'executions', status],
-    queryFn: async ({ signal }) =>
-      await outlast.schedules.listExecutions(
-        schedule.id,
-        { limit: shownMax, ...(status && { status }) },
-        { signal },
-      ),
-    refetchInterval: 3_000,
-  })
+  const executions = useQuery(executionsQuery(schedule.id, { status, limit: shownMax }))
   return (
     <div className="scroll">
       <div className="entry">
@@ -112,14 +104,12 @@ function History({ schedule }: { schedule: Schedule }) {
         <Stats id={schedule.id} />
       </div>
       <Group className="filter-bar">
-        <Select
-          size="xs"
-          aria-label="Status"
-          placeholder="Any status"
-          clearable
-          data={statuses}
-          value={status ?? null}
-          onChange={(value) => navigate({ search: { status: value ?? undefined }, replace: true })}
+        <FilterSelect
+          label="Status"
+          any="Any status"
+          data={executionStatuses}
+          value={status}
+          onChange={(value) => navigate({ search: { status: value }, replace: true })}
         />
       </Group>
       {executions.isError && <Failure error={executions.error} retry={executions.refetch} />}
@@ -164,11 +154,7 @@ function ExecutionRow({ execution }: { execution: Execution }) {
 }
 
 function Stats({ id }: { id: string }) {
-  const { data } = useQuery({
-    queryKey: ['schedule', id, 'stats'],
-    queryFn: ({ signal }) => outlast.schedules.getStats(id, { signal }),
-    refetchInterval: 5_000,
-  })
+  const { data } = useQuery(scheduleStatsQuery(id))
   if (!data) return null
   const { total_executions, successful_executions, failed_executions, skipped_executions } = data
   return (

@@ -1,43 +1,32 @@
 import { Checkbox, Group, NumberInput, Select, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { agentsQuery } from '../agents/agents-query.ts'
-import { outlast } from '../client.ts'
-import { problemAt } from '../shell/confirm.tsx'
+import { useAgentChoices } from '../queries/agents.ts'
+import { newestSessionsQuery } from '../queries/sessions.ts'
 import type { EditProps } from './draft.ts'
 
 /** Whom it talks to. */
-export function Talk({ draft, change, error }: EditProps) {
-  return draft.doing === 'start_session' ? (
-    <AgentChoice draft={draft} change={change} error={error} />
-  ) : (
-    <SessionChoice draft={draft} change={change} error={error} />
-  )
-}
+export const Talk = ({ form }: EditProps) =>
+  form.draft.doing === 'start_session' ? <AgentChoice form={form} /> : <SessionChoice form={form} />
 
-function AgentChoice({ draft, change, error }: EditProps) {
-  const agents = useQuery(agentsQuery)
+function AgentChoice({ form }: EditProps) {
+  const choices = useAgentChoices()
   return (
     <Select
       label="Agent"
       required
       searchable
       limit={200}
-      data={(agents.data?.data ?? []).map(({ id, name }) => ({ value: id, label: name }))}
-      value={draft.agentId || null}
-      onChange={(agentId) => change({ agentId: agentId ?? '' })}
-      error={problemAt(error, 'target/input/agent_id')}
+      data={choices}
+      {...form.choice('agentId', 'target/input/agent_id')}
     />
   )
 }
 
 const recentMax = 50
 
-function SessionChoice({ draft, change, error }: EditProps) {
-  const sessions = useQuery({
-    queryKey: ['sessions', 'recent-for-schedules'],
-    queryFn: async ({ signal }) =>
-      (await outlast.sessions.list({ limit: recentMax }, { signal })).data,
-  })
+function SessionChoice({ form }: EditProps) {
+  const sessions = useQuery(newestSessionsQuery(recentMax)).data?.data ?? []
+  const { sessionId } = form.draft
   return (
     <>
       <Select
@@ -45,44 +34,38 @@ function SessionChoice({ draft, change, error }: EditProps) {
         placeholder="Choose one, or give its id below"
         searchable
         clearable
-        data={(sessions.data ?? []).map(({ id, title }) => ({ value: id, label: title || id }))}
-        value={sessions.data?.some(({ id }) => id === draft.sessionId) ? draft.sessionId : null}
-        onChange={(sessionId) => change({ sessionId: sessionId ?? '' })}
+        data={sessions.map(({ id, title }) => ({ value: id, label: title || id }))}
+        value={sessions.some(({ id }) => id === sessionId) ? sessionId : null}
+        onChange={(chosen) => form.change({ sessionId: chosen ?? '' })}
       />
       <TextInput
         label="Session"
         required
         placeholder="session_…"
-        value={draft.sessionId}
-        onChange={({ currentTarget }) => change({ sessionId: currentTarget.value.trim() })}
-        error={problemAt(error, 'target/input/session_id')}
+        {...form.text('sessionId', 'target/input/session_id')}
       />
     </>
   )
 }
 
-const asNumber = (value: number | string) => (typeof value === 'number' ? value : '')
-
 /** What happens when it is late, or still busy with an earlier time. */
-export function Late({ draft, change, error }: EditProps) {
+export function Late({ form }: EditProps) {
+  const { catchUp } = form.draft
   return (
     <>
       <Checkbox
         label="Catch up on times that were missed while the server was away"
-        checked={draft.catchUp}
-        onChange={({ currentTarget }) => change({ catchUp: currentTarget.checked })}
+        checked={catchUp}
+        onChange={({ currentTarget }) => form.change({ catchUp: currentTarget.checked })}
       />
       <Group align="flex-end" grow preventGrowOverflow={false}>
-        {draft.catchUp && (
+        {catchUp && (
           <NumberInput
             label="Catch up at most"
             placeholder="100"
             min={0}
             max={100}
-            allowDecimal={false}
-            value={draft.catchUpMax}
-            onChange={(value) => change({ catchUpMax: asNumber(value) })}
-            error={problemAt(error, 'max_catch_up')}
+            {...form.number('catchUpMax', 'max_catch_up')}
           />
         )}
         <NumberInput
@@ -90,10 +73,7 @@ export function Late({ draft, change, error }: EditProps) {
           description="A time that comes while so many are not over is skipped."
           placeholder="100"
           min={0}
-          allowDecimal={false}
-          value={draft.concurrentMax}
-          onChange={(value) => change({ concurrentMax: asNumber(value) })}
-          error={problemAt(error, 'max_concurrent')}
+          {...form.number('concurrentMax', 'max_concurrent')}
         />
       </Group>
     </>

@@ -1,6 +1,5 @@
 import { Button, Group, Select, Text, TextInput } from '@mantine/core'
 import { useMemo } from 'react'
-import { problemAt } from '../shell/confirm.tsx'
 import { inWords, nextTimes } from './cron.ts'
 import type { EditProps } from './draft.ts'
 
@@ -32,7 +31,9 @@ const usual = [
 ] as const
 
 /** When it is due: the expression, what it means, and when that is next. */
-export function When({ draft: { cron, timezone }, change, error }: EditProps) {
+export function When({ form }: EditProps) {
+  const { cron, timezone } = form.draft
+  const expression = form.text('cron', 'cron_expression')
   const { times, problem } = useMemo(() => lookAt(cron, timezone), [cron, timezone])
   return (
     <div>
@@ -42,28 +43,24 @@ export function When({ draft: { cron, timezone }, change, error }: EditProps) {
           required
           maxLength={255}
           spellCheck={false}
-          value={cron}
-          onChange={({ currentTarget }) => change({ cron: currentTarget.value })}
-          error={problem ?? problemAt(error, 'cron_expression')}
+          {...expression}
+          error={problem ?? expression.error}
         />
         <Select
           label="Time zone"
           searchable
-          allowDeselect={false}
           limit={100}
           data={timezones.includes(timezone) ? timezones : [timezone, ...timezones]}
-          value={timezone}
-          onChange={(zone) => zone && change({ timezone: zone })}
-          error={problemAt(error, 'timezone')}
+          {...form.choice('timezone')}
         />
       </Group>
       <Group gap={4} mt={6}>
-        {usual.map(([expression, label]) => (
+        {usual.map(([at, label]) => (
           <Button
-            key={expression}
+            key={at}
             size="compact-xs"
-            variant={cron === expression ? 'light' : 'subtle'}
-            onClick={() => change({ cron: expression })}
+            variant={cron === at ? 'light' : 'subtle'}
+            onClick={() => form.change({ cron: at })}
           >
             {label}
           </Button>

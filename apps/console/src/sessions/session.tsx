@@ -1,14 +1,18 @@
 import './session.css'
 import { Anchor, Button } from '@mantine/core'
 import { useThrottledValue } from '@mantine/hooks'
-import { type QueryClient, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { Link, useParams, useSearch } from '@tanstack/react-router'
 import { type DragEvent, lazy, memo, Suspense, useEffect, useMemo, useRef, useState } from 'react'
+import { invalidate } from '../client.ts'
+import { statusOf } from '../errors.ts'
+import { useAgent } from '../queries/agents.ts'
+import { fileKeys } from '../queries/files.ts'
+import { sessionKeys, sessionQuery } from '../queries/sessions.ts'
 import { State, type StateKind } from '../shell/entry.tsx'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { useAttachments } from './composer/attachments.ts'
 import { Composer } from './composer/composer.tsx'
-import { useAgent } from './composer/controls.tsx'
 import { type Outgoing, useOutgoing } from './composer/outbox.ts'
 import { OutgoingMessage } from './composer/outgoing.tsx'
 import { Conversation } from './conversation/conversation.tsx'
@@ -18,7 +22,6 @@ import { type Followed, useTranscript } from './conversation/use-transcript.ts'
 import { panels } from './panels/panels.ts'
 import { WhyLine } from './panels/why.tsx'
 import { useTabSign } from './tab-sign.ts'
-import { useSession } from './use-session.ts'
 
 const Panel = lazy(() => import('./panels/panel.tsx').then(({ Panel }) => ({ default: Panel })))
 
@@ -36,7 +39,7 @@ function Live({ sessionId }: { sessionId: string }) {
   const followed = useTranscript(sessionId)
   const { transcript, events, isConnected, isLoaded, error } = followed
   const { panel, message } = useSearch({ from: '/sessions/$sessionId' })
-  const session = useSession(sessionId).data
+  const session = useQuery(sessionQuery(sessionId)).data
   const outgoing = useOutgoing(sessionId, events)
   const attachments = useAttachments(sessionId)
   useFresh(sessionId, followed)
@@ -165,22 +168,16 @@ const freshMs = 500
 function useFresh(sessionId: string, { isLoaded, ...followed }: Followed) {
   const stateAt = useThrottledValue(followed.stateAt, freshMs)
   const filesAt = useThrottledValue(followed.filesAt, freshMs)
-  const client = useQueryClient()
   useEffect(() => {
-    if (isLoaded && stateAt > 0) refresh(client, sessionId)
-  }, [client, sessionId, isLoaded, stateAt])
+    if (isLoaded && stateAt > 0) invalidate(sessionKeys.one(sessionId))
+  }, [sessionId, isLoaded, stateAt])
   useEffect(() => {
-    if (isLoaded && filesAt > 0) client.invalidateQueries({ queryKey: ['files', sessionId] })
-  }, [client, sessionId, isLoaded, filesAt])
-}
-
-function refresh(client: QueryClient, sessionId: string) {
-  client.invalidateQueries({ queryKey: ['session', sessionId] })
-  client.invalidateQueries({ queryKey: ['why', sessionId] })
+    if (isLoaded && filesAt > 0) invalidate(fileKeys(sessionId))
+  }, [sessionId, isLoaded, filesAt])
 }
 
 function Gone({ error, outgoing }: { error: unknown; outgoing: readonly Outgoing[] }) {
-  if ((error as { status?: number }).status !== 404) {
+  if (statusOf(error) !== 404) {
     return <Failure error={error} retry={() => location.reload()} />
   }
   return (

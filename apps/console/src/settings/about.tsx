@@ -1,5 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
+import { healthQuery } from '../queries/health.ts'
 import { Failure } from '../shell/screen.tsx'
 
 const modes: Record<string, string> = {
@@ -10,10 +11,7 @@ const modes: Record<string, string> = {
 
 /** What server this is. */
 export function About() {
-  const health = useQuery({
-    queryKey: ['health'],
-    queryFn: async ({ signal }) => await outlast.health.get({ signal }),
-  })
+  const health = useQuery(healthQuery)
   if (health.isError) return <Failure error={health.error} retry={health.refetch} />
   if (!health.data) return null
   const { version, auth_mode, database, status } = health.data

@@ -1,33 +1,19 @@
-import { Button, Group, Select } from '@mantine/core'
-import type { AuditEntry, AuditExportQuery } from '@outlast/sdk'
+import { Button, Group } from '@mantine/core'
+import type { AuditEntry } from '@outlast/sdk'
 import { useInfiniteQuery, useMutation } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { outlast } from '../client.ts'
 import { saveBlob } from '../files/save.ts'
-import { Ago, exactTimeOf } from '../shell/ago.tsx'
+import { auditQuery } from '../queries/audit.ts'
+import { ActButton } from '../shell/act-button.tsx'
+import { Ago } from '../shell/ago.tsx'
 import { Refusal } from '../shell/confirm.tsx'
 import { Entry } from '../shell/entry.tsx'
+import { FilterSelect } from '../shell/filter-select.tsx'
 import { Empty, Failure } from '../shell/screen.tsx'
+import { exactTimeOf } from '../shell/times.ts'
 import { Words } from '../shell/words.tsx'
-
-const pageSize = 100
-const dayMs = 86_400_000
-const spans: Record<string, number> = { day: 1, week: 7, month: 30 }
-
-type Filters = {
-  action?: string | undefined
-  target?: string | undefined
-  since?: string | undefined
-}
-
-function queryOf({ action, target, since }: Filters): AuditExportQuery {
-  const days = since && spans[since]
-  return {
-    ...(action && { action }),
-    ...(target && { target }),
-    ...(days && { since: new Date(Date.now() - days * dayMs).toISOString() }),
-  }
-}
+import { type Filters, queryOf } from './audit-query.ts'
 
 /** Who did what to what, from where, when; the latest first. */
 export function Audit() {
@@ -36,17 +22,7 @@ export function Audit() {
   const navigate = useNavigate({ from: '/settings' })
   const set = (change: Filters) =>
     navigate({ search: (before) => ({ ...before, ...change }), replace: true })
-  const entries = useInfiniteQuery({
-    queryKey: ['audit', action, target, since],
-    queryFn: async ({ pageParam, signal }) =>
-      await outlast.audit.list(
-        { ...queryOf(filters), offset: pageParam, limit: pageSize },
-        { signal },
-      ),
-    initialPageParam: 0,
-    getNextPageParam: ({ data, offset }) =>
-      data.length < pageSize ? undefined : offset + data.length,
-  })
+  const entries = useInfiniteQuery(auditQuery({ action, target, since }))
   const list = entries.data?.pages.flatMap(({ data }) => data) ?? []
   return (
     <>
@@ -66,19 +42,17 @@ export function Audit() {
           onChange={(value) => set({ target: value })}
           className="grows"
         />
-        <Select
-          size="xs"
+        <FilterSelect
           w={130}
-          aria-label="When"
-          placeholder="Any time"
-          clearable
+          label="When"
+          any="Any time"
           data={[
             { value: 'day', label: 'Last 24 hours' },
             { value: 'week', label: 'Last 7 days' },
             { value: 'month', label: 'Last 30 days' },
           ]}
-          value={since ?? null}
-          onChange={(value) => set({ since: value ?? undefined })}
+          value={since}
+          onChange={(value) => set({ since: value })}
         />
         <Export filters={filters} />
       </Group>
@@ -122,9 +96,7 @@ function Export({ filters }: { filters: Filters }) {
   })
   return (
     <>
-      <Button size="xs" variant="default" loading={save.isPending} onClick={() => save.mutate()}>
-        Export
-      </Button>
+      <ActButton act={save}>Export</ActButton>
       {save.isError && <Refusal error={save.error} />}
     </>
   )

@@ -1,11 +1,14 @@
-import { Button, Group, Modal, Select, Stack, TextInput } from '@mantine/core'
-import type { ApiKey, Scope } from '@outlast/sdk'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
-import { outlast } from '../client.ts'
-import { useMay } from '../login/me.ts'
+import { Button, Group, Select, TextInput } from '@mantine/core'
+import type { ApiKey, CreatedApiKey, Scope } from '@outlast/sdk'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { invalidate, outlast } from '../client.ts'
+import { FormModal } from '../form/form-modal.tsx'
+import { useSaveForm } from '../form/use-save-form.ts'
+import { apiKeyKeys, apiKeysQuery } from '../queries/api-keys.ts'
+import { useMay } from '../queries/me.ts'
+import { AskButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
-import { Confirm, problemAt, Refusal } from '../shell/confirm.tsx'
 import { Entry, State } from '../shell/entry.tsx'
 import { Once } from '../shell/once.tsx'
 import { Empty, Failure } from '../shell/screen.tsx'
@@ -14,10 +17,7 @@ import { Empty, Failure } from '../shell/screen.tsx'
 export function Keys() {
   const [isNew, setNew] = useState(false)
   const mayWrite = useMay('member')
-  const keys = useQuery({
-    queryKey: ['keys'],
-    queryFn: async ({ signal }) => (await outlast.apiKeys.list({}, { signal })).data,
-  })
+  const keys = useQuery(apiKeysQuery)
   return (
     <>
       <Group className="filter-bar" justify="space-between">
@@ -53,65 +53,51 @@ const scopeWords: Record<Scope, string> = {
 
 function Key({ apiKey }: { apiKey: ApiKey }) {
   const { id, name, key_prefix, scopes, expires_at, created_at, last_used_at } = apiKey
-  const [isDeleting, setDeleting] = useState(false)
-  const client = useQueryClient()
   const isOver = expires_at !== null && Date.parse(expires_at) < Date.now()
   return (
-    <>
-      <Entry
-        label={name}
-        name={
-          <>
-            {name}
-            <code className="entry-about">{key_prefix}</code>
-            {isOver && <State kind="bad">expired</State>}
-          </>
-        }
-        about={
-          <>
-            {scopes.map((scope) => (scope === '*' ? 'all' : scope)).join(', ')} · made{' '}
-            <Ago at={created_at} />
-            {last_used_at ? (
-              <>
-                {' · last used '}
-                <Ago at={last_used_at} />
-              </>
-            ) : (
-              ' · never used'
-            )}
-            {expires_at && !isOver && (
-              <>
-                {' · ends '}
-                <Ago at={expires_at} />
-              </>
-            )}
-          </>
-        }
-        side={
-          <Button
-            size="xs"
-            variant="default"
-            aria-label={`Delete ${name}`}
-            onClick={() => setDeleting(true)}
-          >
-            Delete
-          </Button>
-        }
-      />
-      {isDeleting && (
-        <Confirm
+    <Entry
+      label={name}
+      name={
+        <>
+          {name}
+          <code className="entry-about">{key_prefix}</code>
+          {isOver && <State kind="bad">expired</State>}
+        </>
+      }
+      about={
+        <>
+          {scopes.map((scope) => (scope === '*' ? 'all' : scope)).join(', ')} · made{' '}
+          <Ago at={created_at} />
+          {last_used_at ? (
+            <>
+              {' · last used '}
+              <Ago at={last_used_at} />
+            </>
+          ) : (
+            ' · never used'
+          )}
+          {expires_at && !isOver && (
+            <>
+              {' · ends '}
+              <Ago at={expires_at} />
+            </>
+          )}
+        </>
+      }
+      side={
+        <AskButton
+          say="Delete"
+          aria-label={`Delete ${name}`}
           title={`Delete ${name}?`}
-          verb="Delete"
-          close={() => setDeleting(false)}
           act={async () => {
             await outlast.apiKeys.delete(id)
-            client.invalidateQueries({ queryKey: ['keys'] })
+            invalidate(apiKeyKeys.all)
           }}
         >
           Programs that call with it are refused from now on.
-        </Confirm>
-      )}
-    </>
+        </AskButton>
+      }
+    />
   )
 }
 
@@ -123,27 +109,26 @@ const lives = [
   { value: '365', label: 'In a year' },
 ]
 
+const emptyDraft = { name: '', scope: '*' as Scope, days: '90' }
+
 function NewKey({ close }: { close: () => void }) {
-  const [name, setName] = useState('')
-  const [scope, setScope] = useState<Scope>('*')
-  const [days, setDays] = useState('90')
-  const client = useQueryClient()
   const mayAdminister = useMay('admin')
-  const make = useMutation({
-    mutationFn: () =>
+  const form = useSaveForm<typeof emptyDraft, CreatedApiKey>({
+    draftOf: () => emptyDraft,
+    save: ({ name, scope, days }) =>
       outlast.apiKeys.create({
         name: name.trim(),
         scopes: [scope],
         ...(days && { expires_in_days: Number(days) }),
       }),
-    onSuccess: () => client.invalidateQueries({ queryKey: ['keys'] }),
+    onSaved: () => invalidate(apiKeyKeys.all),
   })
-  if (make.data) {
+  if (form.saved) {
     return (
       <Once
-        title={`The key ${make.data.name}`}
+        title={`The key ${form.saved.name}`}
         about="Copy it now: it is not shown again."
-        secret={make.data.key}
+        secret={form.saved.key}
         close={close}
       />
     )
@@ -152,46 +137,21 @@ function NewKey({ close }: { close: () => void }) {
     (one) => one !== 'admin' || mayAdminister,
   )
   return (
-    <Modal opened onClose={close} title="New key" centered>
-      <form
-        onSubmit={(event: FormEvent) => {
-          event.preventDefault()
-          make.mutate()
-        }}
-      >
-        <Stack gap="sm">
-          <TextInput
-            label="Name"
-            placeholder="What it is for"
-            required
-            maxLength={255}
-            value={name}
-            onChange={({ currentTarget }) => setName(currentTarget.value)}
-            error={problemAt(make.error, 'name')}
-            data-autofocus
-          />
-          <Select
-            label="What it may do"
-            allowDeselect={false}
-            data={scopes.map((value) => ({ value, label: scopeWords[value] }))}
-            value={scope}
-            onChange={(value) => value && setScope(value as Scope)}
-          />
-          <Select
-            label="Ends"
-            allowDeselect={false}
-            data={lives}
-            value={days}
-            onChange={(value) => setDays(value ?? '')}
-          />
-          {make.isError && <Refusal error={make.error} shown={['name']} />}
-          <Group justify="flex-end">
-            <Button type="submit" loading={make.isPending}>
-              Make the key
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormModal form={form} title="New key" verb="Make the key" close={close}>
+      <TextInput
+        label="Name"
+        placeholder="What it is for"
+        required
+        maxLength={255}
+        {...form.text('name')}
+        data-autofocus
+      />
+      <Select
+        label="What it may do"
+        data={scopes.map((value) => ({ value, label: scopeWords[value] }))}
+        {...form.choice('scope')}
+      />
+      <Select label="Ends" data={lives} {...form.choice('days')} />
+    </FormModal>
   )
 }

@@ -1,11 +1,13 @@
 import { Button, Group, Select } from '@mantine/core'
 import type { Member, Role } from '@outlast/sdk'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { outlast } from '../client.ts'
-import { meQuery, useMay } from '../login/me.ts'
+import { invalidate, outlast } from '../client.ts'
+import { meQuery, useMay } from '../queries/me.ts'
+import { memberKeys, membersQuery } from '../queries/organizations.ts'
+import { AskButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
-import { Confirm, Refusal } from '../shell/confirm.tsx'
+import { Refusal } from '../shell/confirm.tsx'
 import { Entry } from '../shell/entry.tsx'
 import { Failure } from '../shell/screen.tsx'
 import { Invitations, Invite } from './invitations.tsx'
@@ -17,12 +19,7 @@ export function Members() {
   const [isInviting, setInviting] = useState(false)
   const mayAdminister = useMay('admin')
   const orgId = me?.organization_id
-  const members = useQuery({
-    queryKey: ['members', orgId],
-    queryFn: async ({ signal }) =>
-      (await outlast.organizations.listMembers(orgId!, {}, { signal })).data,
-    enabled: Boolean(orgId),
-  })
+  const members = useQuery({ ...membersQuery(orgId ?? ''), enabled: Boolean(orgId) })
   if (!me || !orgId) return null
   return (
     <>
@@ -52,71 +49,57 @@ type RowProps = { orgId: string; member: Member; isMe: boolean }
 
 function Row({ orgId, member, isMe }: RowProps) {
   const { user_id, name, email, role, created_at } = member
-  const [isRemoving, setRemoving] = useState(false)
-  const client = useQueryClient()
   const roles = useRoles()
   const mayChange = useMay('admin') && roles.includes(role)
-  const readAnew = () => client.invalidateQueries({ queryKey: ['members'] })
+  const readAnew = () => invalidate(memberKeys.all)
   const change = useMutation({
     mutationFn: (next: Role) => outlast.organizations.updateMember(orgId, user_id, { role: next }),
     onSuccess: readAnew,
   })
   return (
-    <>
-      <Entry
-        label={name}
-        name={
+    <Entry
+      label={name}
+      name={
+        <>
+          {name}
+          {isMe && <span className="entry-about">you</span>}
+        </>
+      }
+      about={
+        <>
+          {email} · since <Ago at={created_at} />
+        </>
+      }
+      side={
+        mayChange ? (
           <>
-            {name}
-            {isMe && <span className="entry-about">you</span>}
+            <Select
+              size="xs"
+              w={110}
+              aria-label={`Role of ${name}`}
+              allowDeselect={false}
+              data={roles}
+              value={role}
+              onChange={(next) => next && next !== role && change.mutate(next as Role)}
+            />
+            <AskButton
+              say="Remove"
+              aria-label={`Remove ${name}`}
+              title={`Remove ${name}?`}
+              act={async () => {
+                await outlast.organizations.deleteMember(orgId, user_id)
+                readAnew()
+              }}
+            >
+              {isMe ? 'You lose access at once. ' : ''}
+              Their keys of this organization end. What they made stays, also their schedules.
+            </AskButton>
           </>
-        }
-        about={
-          <>
-            {email} · since <Ago at={created_at} />
-          </>
-        }
-        side={
-          mayChange ? (
-            <>
-              <Select
-                size="xs"
-                w={110}
-                aria-label={`Role of ${name}`}
-                allowDeselect={false}
-                data={roles}
-                value={role}
-                onChange={(next) => next && next !== role && change.mutate(next as Role)}
-              />
-              <Button
-                size="xs"
-                variant="default"
-                aria-label={`Remove ${name}`}
-                onClick={() => setRemoving(true)}
-              >
-                Remove
-              </Button>
-            </>
-          ) : (
-            <span className="entry-about">{role}</span>
-          )
-        }
-        below={change.isError && <Refusal error={change.error} />}
-      />
-      {isRemoving && (
-        <Confirm
-          title={`Remove ${name}?`}
-          verb="Remove"
-          close={() => setRemoving(false)}
-          act={async () => {
-            await outlast.organizations.deleteMember(orgId, user_id)
-            readAnew()
-          }}
-        >
-          {isMe ? 'You lose access at once. ' : ''}
-          Their keys of this organization end. What they made stays, also their schedules.
-        </Confirm>
-      )}
-    </>
+        ) : (
+          <span className="entry-about">{role}</span>
+        )
+      }
+      below={change.isError && <Refusal error={change.error} />}
+    />
   )
 }

@@ -1,12 +1,15 @@
-import { Button, Group, Modal, Stack, TextInput } from '@mantine/core'
+import { Button, Group, TextInput } from '@mantine/core'
 import type { Organization } from '@outlast/sdk'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { type FormEvent, useState } from 'react'
-import { outlast } from '../client.ts'
+import { useMutation, useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { invalidate, outlast } from '../client.ts'
+import { FormModal } from '../form/form-modal.tsx'
+import { useSaveForm } from '../form/use-save-form.ts'
 import { switchTo } from '../login/login.ts'
-import { meQuery } from '../login/me.ts'
+import { meQuery } from '../queries/me.ts'
+import { organizationKeys, organizationsQuery } from '../queries/organizations.ts'
 import { Ago } from '../shell/ago.tsx'
-import { problemAt, Refusal } from '../shell/confirm.tsx'
+import { Refusal } from '../shell/confirm.tsx'
 import { Entry, State } from '../shell/entry.tsx'
 import { Failure } from '../shell/screen.tsx'
 import { DeleteOrganization } from './delete-organization.tsx'
@@ -14,10 +17,7 @@ import { DeleteOrganization } from './delete-organization.tsx'
 /** Organizations that one belongs to. */
 export function Organizations() {
   const [isNew, setNew] = useState(false)
-  const organizations = useQuery({
-    queryKey: ['organizations'],
-    queryFn: async ({ signal }) => (await outlast.organizations.list({}, { signal })).data,
-  })
+  const organizations = useQuery(organizationsQuery)
   return (
     <>
       <Group className="filter-bar" justify="space-between">
@@ -129,41 +129,17 @@ type NamingProps = {
 }
 
 function Naming({ title, verb, before = '', save, close }: NamingProps) {
-  const [name, setName] = useState(before)
-  const client = useQueryClient()
-  const saving = useMutation({
-    mutationFn: () => save(name.trim()),
-    onSuccess() {
-      client.invalidateQueries({ queryKey: ['organizations'] })
+  const form = useSaveForm({
+    draftOf: () => ({ name: before }),
+    save: ({ name }) => save(name.trim()),
+    onSaved() {
+      invalidate(organizationKeys.all)
       close()
     },
   })
   return (
-    <Modal opened onClose={close} title={title} centered>
-      <form
-        onSubmit={(event: FormEvent) => {
-          event.preventDefault()
-          saving.mutate()
-        }}
-      >
-        <Stack gap="sm">
-          <TextInput
-            label="Name"
-            required
-            maxLength={255}
-            value={name}
-            onChange={({ currentTarget }) => setName(currentTarget.value)}
-            error={problemAt(saving.error, 'name')}
-            data-autofocus
-          />
-          {saving.isError && <Refusal error={saving.error} shown={['name']} />}
-          <Group justify="flex-end">
-            <Button type="submit" loading={saving.isPending}>
-              {verb}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormModal form={form} title={title} verb={verb} close={close}>
+      <TextInput label="Name" required maxLength={255} {...form.text('name')} data-autofocus />
+    </FormModal>
   )
 }

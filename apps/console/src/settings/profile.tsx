@@ -1,10 +1,10 @@
 import { Button, PasswordInput, Stack, Text } from '@mantine/core'
-import { useMutation, useQuery } from '@tanstack/react-query'
-import type { FormEvent } from 'react'
+import { useQuery } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
-import { authConfigQuery, meQuery } from '../login/me.ts'
+import { Refused } from '../form/form-modal.tsx'
+import { useSaveForm } from '../form/use-save-form.ts'
 import { requestSignOut } from '../login/sign-out.ts'
-import { problemAt, Refusal } from '../shell/confirm.tsx'
+import { authConfigQuery, meQuery } from '../queries/me.ts'
 
 /** Who one is, and one's password. */
 export function Profile() {
@@ -34,53 +34,44 @@ export function Profile() {
   )
 }
 
+const emptyDraft = { current_password: '', new_password: '' }
+
 function Password() {
-  const change = useMutation({
-    mutationFn: (form: FormData) =>
-      outlast.auth.changePassword({
-        current_password: String(form.get('current')),
-        new_password: String(form.get('new')),
-      }),
+  const form = useSaveForm<typeof emptyDraft, void>({
+    draftOf: () => emptyDraft,
+    save: (draft) => outlast.auth.changePassword(draft),
   })
+  const isWrong = form.problem('invalid_login')
   return (
     <section className="section" aria-label="Password">
       <h2>Password</h2>
       <p>Changing it ends your sign-ins in other browsers.</p>
-      <form
-        onSubmit={(event: FormEvent<HTMLFormElement>) => {
-          event.preventDefault()
-          const form = event.currentTarget
-          change.mutate(new FormData(form), { onSuccess: () => form.reset() })
-        }}
-      >
+      <form onSubmit={form.onSubmit}>
         <Stack gap="sm" maw={360}>
           <PasswordInput
-            name="current"
             label="Current password"
             autoComplete="current-password"
             required
-            error={problemAt(change.error, 'invalid_login') && 'This is not your password.'}
+            {...form.text('current_password')}
+            error={isWrong && 'This is not your password.'}
           />
           <PasswordInput
-            name="new"
             label="New password"
             description="At least 8 characters."
             autoComplete="new-password"
             minLength={8}
             maxLength={128}
             required
-            error={problemAt(change.error, 'new_password')}
+            {...form.text('new_password')}
           />
-          {change.isError && (
-            <Refusal error={change.error} shown={['invalid_login', 'new_password']} />
-          )}
-          {change.isSuccess && (
+          <Refused form={form} />
+          {form.isSaved && (
             <Text size="sm" role="status">
               It is changed.
             </Text>
           )}
           <div>
-            <Button size="xs" type="submit" loading={change.isPending}>
+            <Button size="xs" type="submit" loading={form.isSaving}>
               Change the password
             </Button>
           </div>

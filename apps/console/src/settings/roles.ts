@@ -1,5 +1,5 @@
 import type { Role } from '@outlast/sdk'
-import { useMay } from '../login/me.ts'
+import { useMay } from '../queries/me.ts'
 
 /** Roles that who is here may give: only owners make owners. */
 export function useRoles(): readonly Role[] {

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useSearch } from '@tanstack/react-router'
-import { authConfigQuery, meQuery, useMay } from '../login/me.ts'
+import { authConfigQuery, meQuery, useMay } from '../queries/me.ts'
 import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { Tabs } from '../shell/tabs.tsx'
 import { About } from './about.tsx'

@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core'
 import { useNetwork } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
-import { outlast } from '../client.ts'
+import { healthQuery } from '../queries/health.ts'
 import { UnsentBanner } from './unsent-banner.tsx'
 
 const againMs = 60_000
@@ -10,8 +10,7 @@ const againMs = 60_000
 export function Banners() {
   const { online } = useNetwork()
   const health = useQuery({
-    queryKey: ['health'],
-    queryFn: () => outlast.health.get(),
+    ...healthQuery,
     refetchInterval: againMs,
     refetchOnWindowFocus: true,
   })

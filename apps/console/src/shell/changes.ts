@@ -1,17 +1,35 @@
 import type { Change, ChangeEvent, Session } from '@outlast/sdk'
 import { useEffect } from 'react'
-import { outlast, queryClient } from '../client.ts'
+import { invalidate, outlast, queryClient } from '../client.ts'
+import { agentKeys } from '../queries/agents.ts'
+import { apiKeyKeys } from '../queries/api-keys.ts'
+import { capabilityKeys } from '../queries/capabilities.ts'
+import type { NounKeys } from '../queries/keys.ts'
+import { mcpServerKeys } from '../queries/mcp-servers.ts'
+import { meKeys } from '../queries/me.ts'
+import { modelKeys } from '../queries/models.ts'
+import { invitationKeys, memberKeys, organizationKeys } from '../queries/organizations.ts'
+import { providerKeys } from '../queries/providers.ts'
+import { scheduleKeys } from '../queries/schedules.ts'
+import { sessionKeys, sessionQuery } from '../queries/sessions.ts'
+import { workerKeys } from '../queries/workers.ts'
 import { forgetListed, keepListed } from '../sessions/list/list-pages.ts'
 
 /** After an error that the client does not mend by itself. */
 const againMs = 30_000
 
-/** What else is shown anew when a noun changes. */
-const followers: Record<string, string[]> = {
-  provider: ['models'],
-  mcp_server: ['capabilities'],
-  member: ['me'],
-  organization: ['me'],
+/** Keys of each noun, and of what else is shown anew when one of it changes. */
+const keysOfNoun: Record<Change['noun'], [own: NounKeys, ...others: NounKeys[]]> = {
+  agent: [agentKeys],
+  provider: [providerKeys, modelKeys],
+  model: [modelKeys],
+  mcp_server: [mcpServerKeys, capabilityKeys],
+  schedule: [scheduleKeys],
+  key: [apiKeyKeys],
+  member: [memberKeys, meKeys],
+  invitation: [invitationKeys],
+  organization: [organizationKeys, meKeys],
+  worker: [workerKeys],
 }
 
 /**
@@ -63,20 +81,19 @@ function take(change: ChangeEvent): void {
 }
 
 function sessionChanged(session: Session): void {
-  const key = ['session', session.id]
-  queryClient.setQueryData<Session>(key, (known) => known && session)
+  queryClient.setQueryData(sessionQuery(session.id).queryKey, (known) => known && session)
   keepListed(session)
 }
 
 function sessionDeleted({ id }: { id: string }): void {
-  queryClient.invalidateQueries({ queryKey: ['session', id] })
+  invalidate(sessionKeys.one(id))
   forgetListed(id)
 }
 
 function nounChanged({ noun, id }: Change): void {
-  const name = noun.replaceAll('_', '-')
-  const keys = [[`${name}s`], id === null ? [name] : [name, id]]
-  for (const queryKey of [...keys, ...(followers[noun] ?? []).map((key) => [key])]) {
-    queryClient.invalidateQueries({ queryKey })
-  }
+  // A newer server may have nouns that this page does not know.
+  const [own, ...others] = keysOfNoun[noun] ?? []
+  if (!own) return
+  const changed = id === null ? [own.all] : [own.lists, own.one(id)]
+  invalidate(...changed, ...others.map(({ all }) => all))
 }

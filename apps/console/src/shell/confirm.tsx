@@ -1,7 +1,7 @@
 import { Alert, Button, Group, Modal, Text } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
-import { sentenceOf } from '../client.ts'
+import { summaryOf } from '../form/problems.ts'
 
 /** Asks before something is done that cannot be undone. Contract: `close` is called when it was done, too. */
 export function Confirm({
@@ -36,35 +36,32 @@ export function Confirm({
   )
 }
 
-type Said = { code?: string; details?: readonly { path: string; message: string }[] } | null
-
-/**
- * What the server says is wrong with a field, for the place where that is. A code that always means one field stands for
- * its path.
- */
-export function problemAt(error: unknown, ...paths: readonly string[]): string | undefined {
-  const { code = '', details = [] } = (error as Said) ?? {}
-  if (paths.includes(code)) return sentenceOf(error)
-  return details.find(({ path }) => paths.includes(path))?.message
-}
-
 /** What the server did not do, and why: its sentence, and each field that is wrong and says so nowhere else. */
 export function Refusal({ error, shown = [] }: { error: unknown; shown?: readonly string[] }) {
-  const { code = '', details = [] } = (error as Said) ?? {}
-  const others = details.filter(({ path }) => !shown.includes(path))
-  const isShown = shown.includes(code) || (details.length > 0 && others.length === 0)
+  const { title, others } = summaryOf(error, shown)
   return (
-    <Alert
-      color="red"
-      role="alert"
-      mt="xs"
-      title={isShown ? 'Nothing was saved: see what is marked above.' : sentenceOf(error)}
-    >
+    <Alert color="red" role="alert" mt="xs" title={title}>
       {others.map(({ path, message }) => (
         <div key={`${path} ${message}`}>
           {path} {message}
         </div>
       ))}
     </Alert>
+  )
+}
+
+type Done = { error: unknown; reset: () => void }
+
+/** Says why the last of some mutations failed, where its button has no room for it. */
+export function Failed({ of }: { of: readonly Done[] }) {
+  const error = of.find((one) => one.error)?.error
+  if (!error) return null
+  const close = () => {
+    for (const { reset } of of) reset()
+  }
+  return (
+    <Modal opened onClose={close} title="That did not work" centered>
+      <Refusal error={error} />
+    </Modal>
   )
 }

@@ -1,6 +1,6 @@
 import { Button, Group } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
-import { sentenceOf } from '../client.ts'
+import { sentenceOf } from '../errors.ts'
 import { Empty, Screen } from './screen.tsx'
 
 /** At an address where nothing is. */

@@ -1,10 +1,10 @@
 import { Modal, TextInput } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useRouter } from '@tanstack/react-router'
 import { type KeyboardEvent, useEffect, useRef, useState } from 'react'
-import { agentsQuery } from '../agents/agents-query.ts'
-import { outlast } from '../client.ts'
+import { agentsQuery } from '../queries/agents.ts'
+import { newestSessionsQuery } from '../queries/sessions.ts'
 import { Icon, type IconName } from './icon.tsx'
 import { places } from './places.ts'
 import type { Overlay } from './shortcuts.ts'
@@ -148,15 +148,7 @@ function useAgentChoices(): Choice[] {
 function useSessionChoices(text: string): Choice[] {
   const { navigate } = useRouter()
   const [search] = useDebouncedValue(text, pauseMs)
-  const { data } = useQuery({
-    queryKey: ['palette', search],
-    queryFn: async ({ signal }) =>
-      await outlast.sessions.list(
-        { limit: shownMax.sessions, ...(search && { search }) },
-        { signal },
-      ),
-    placeholderData: keepPreviousData,
-  })
+  const { data } = useQuery(newestSessionsQuery(shownMax.sessions, search))
   return (data?.data ?? []).map(({ id, title, preview }) => ({
     ...{ id, label: title ?? preview ?? 'A session without words', icon: 'session' },
     kind: 'Session',

@@ -1,7 +1,7 @@
 import { Menu, Text, UnstyledButton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
-import { meQuery } from '../login/me.ts'
 import { requestSignOut } from '../login/sign-out.ts'
+import { meQuery } from '../queries/me.ts'
 
 /** Who is signed in; nothing where nobody has to be. */
 export function Person() {

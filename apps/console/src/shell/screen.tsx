@@ -2,7 +2,7 @@ import { ActionIcon, Alert, Button, Group, Text, Title } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
 import { Link, useLocation } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
-import { sentenceOf } from '../client.ts'
+import { sentenceOf } from '../errors.ts'
 import { Icon } from './icon.tsx'
 import { isAt, places } from './places.ts'
 

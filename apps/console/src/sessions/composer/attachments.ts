@@ -1,19 +1,7 @@
-import type { InputContentPart } from '@outlast/sdk'
 import { useMemo, useState } from 'react'
-import { outlast, sentenceOf } from '../../client.ts'
-
-/** What goes along with a message. */
-export type Attachment = {
-  key: number
-  name: string
-  sizeBytes: number
-  state: 'reading' | 'ready' | 'failed'
-  /** An image goes in the message itself. */
-  image?: { base64: string; media_type: string }
-  /** Any other file goes to the session, here. */
-  path?: string
-  problem?: string
-}
+import { outlast } from '../../client.ts'
+import { sentenceOf } from '../../errors.ts'
+import { type Attachment, nameOfCopy } from './content.ts'
 
 const imageTypes = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp'])
 const mib = 1024 * 1024
@@ -37,11 +25,8 @@ export const base64Of = (file: Blob): Promise<string> =>
 export async function upload(sessionId: string, folder: string, file: File): Promise<string> {
   if (file.size > fileBytesMax) throw new Error(`${file.name} has more than 10 MiB.`)
   const content = await base64Of(file)
-  const name = file.name.replaceAll('/', '-').replace(/^_+/, '') || 'file'
-  const dot = name.lastIndexOf('.')
-  const [stem, end] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, '']
   for (let copy = 1; ; copy++) {
-    const path = `${folder}/${copy === 1 ? name : `${stem}-${copy}${end}`}`
+    const path = `${folder}/${nameOfCopy(file.name, copy)}`
     try {
       await outlast.files.create(sessionId, path, { content, encoding: 'base64' })
       return path
@@ -49,16 +34,6 @@ export async function upload(sessionId: string, folder: string, file: File): Pro
       if ((error as { status?: number }).status !== 409 || copy === 50) throw error
     }
   }
-}
-
-/** The message that text and attachments are. Contract: all attachments are ready. */
-export function contentOf(text: string, attachments: readonly Attachment[]): InputContentPart[] {
-  const files = attachments.flatMap(({ path }) => (path ? [`Attached file: ${path}`] : []))
-  const words = [text.trim(), files.join('\n')].filter((part) => part !== '').join('\n\n')
-  const images = attachments.flatMap(({ image }) =>
-    image ? [{ type: 'image' as const, ...image }] : [],
-  )
-  return [...(words === '' ? [] : [{ type: 'text' as const, text: words }]), ...images]
 }
 
 /** Files that were pasted, dropped or chosen for the next message. */

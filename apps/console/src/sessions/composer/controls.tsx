@@ -1,7 +1,8 @@
 import { Select } from '@mantine/core'
 import type { ModelWithProvider, Session } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
-import { outlast } from '../../client.ts'
+import { useAgent } from '../../queries/agents.ts'
+import { modelsQuery } from '../../queries/models.ts'
 import type { Draft } from './drafts.ts'
 
 type Choosing = {
@@ -10,26 +11,9 @@ type Choosing = {
   change: (part: Partial<Draft>) => void
 }
 
-const modelsMax = 1_000
-
-export const useModels = () =>
-  useQuery({
-    queryKey: ['models', 'all'],
-    queryFn: async ({ signal }) =>
-      (await outlast.models.list({ limit: modelsMax }, { signal })).data,
-    staleTime: 60_000,
-  })
-
-export const useAgent = (id: string | undefined) =>
-  useQuery({
-    queryKey: ['agent', id],
-    queryFn: ({ signal }) => outlast.agents.get(id!, { signal }),
-    enabled: id !== undefined,
-  })
-
 /** The model and the effort that the next message asks for; without a choice those of session and agent. */
 export function ControlsChoice({ session, draft: { modelId, effort }, change }: Choosing) {
-  const models = useModels().data ?? []
+  const models = useQuery({ ...modelsQuery, staleTime: 60_000 }).data ?? []
   const agent = useAgent(session?.agent_id).data
   const usual = session?.model_id ?? agent?.default_model_id
   const known = models.find(({ id }) => id === (modelId ?? usual)) ?? models.find(isUsual)

@@ -1,5 +1,6 @@
-import { OutlastError } from '@outlast/sdk'
-import { outlast, sentenceOf } from '../../client.ts'
+import { outlast } from '../../client.ts'
+import { sentenceOf } from '../../errors.ts'
+import { backoff, isKeyExpired, isRefusal, isTemporary } from './outbox-rules.ts'
 import {
   laneOf,
   outboxState,
@@ -14,20 +15,9 @@ import { listEntries, type OutboxEntry, updateEntry } from './outbox-store.ts'
 /** A message may have 8 MiB, and a connection may be slow. */
 const attemptTimeoutMs = 120_000
 const lockTimeoutMs = 150_000
-const backoffMs = { first: 250, most: 8_000 }
-/** One hour less than the server remembers a key: no attempt may end later than that. */
-const keyLifetimeMs = 23 * 3_600_000
-const clockToleranceMs = 300_000
-
 /** `randomUUID` exists on secure origins only, and a console may be on http in a private network. */
 export const newKey = () =>
   Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-')
-
-/** Whether the server may have forgotten the key, so that another attempt could store the message twice. */
-export function isKeyExpired({ keyedAt }: Pick<OutboxEntry, 'keyedAt'>): boolean {
-  const ageMs = Date.now() - keyedAt
-  return ageMs > keyLifetimeMs || ageMs < -clockToleranceMs
-}
 
 const running = new Set<string>()
 const requested = new Set<string>()
@@ -147,28 +137,6 @@ const optionsOf = ({ key, userId, orgId }: Pick<OutboxEntry, 'key' | 'userId' | 
   timeoutMs: attemptTimeoutMs,
   headers: { 'outlast-user': userId, ...(orgId !== null && { 'x-org-id': orgId }) },
 })
-
-const temporaryStatuses = new Set([0, 401, 408, 429, 502, 503, 504])
-const temporaryCodes = new Set(['idempotency_in_progress', 'user_mismatch'])
-
-/** Whether the same request may succeed later without a decision by the user. */
-function isTemporary(error: unknown): boolean {
-  if (!(error instanceof OutlastError)) return true
-  const { status, code } = error
-  // A proxy, a sign-in page of the network. Only its limit on sizes stays.
-  if (code === 'not_outlast') return status !== 413
-  return temporaryStatuses.has(status) || temporaryCodes.has(code)
-}
-
-/** The server repeats a refusal for the same key, so another attempt needs a new one. */
-const isRefusal = (error: unknown) =>
-  error instanceof OutlastError &&
-  error.code !== 'not_outlast' &&
-  error.status >= 400 &&
-  error.status < 500
-
-const backoff = (failures: number) =>
-  Math.min(backoffMs.most, backoffMs.first * 2 ** failures) * (0.5 + Math.random() / 2)
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {

@@ -2,8 +2,9 @@ import type { Event, NewMessage, NewSession } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo } from 'react'
 import { queryClient } from '../../client.ts'
-import { meQuery, nobody } from '../../login/me.ts'
-import { isKeyExpired, newKey, sendWaiting } from './outbox-sender.ts'
+import { meQuery, nobody } from '../../queries/me.ts'
+import { isKeyExpired } from './outbox-rules.ts'
+import { newKey, sendWaiting } from './outbox-sender.ts'
 import {
   createdSessionOf,
   forgetConfirmed,

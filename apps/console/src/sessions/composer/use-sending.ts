@@ -1,7 +1,8 @@
 import type { Controls, OnBusy } from '@outlast/sdk'
 import { useEffect, useRef, useState } from 'react'
-import { sentenceOf } from '../../client.ts'
-import { type Attachments, contentOf } from './attachments.ts'
+import { sentenceOf } from '../../errors.ts'
+import type { Attachments } from './attachments.ts'
+import { contentOf } from './content.ts'
 import { type ChangeDraft, type Draft, removeSent, withoutSent } from './drafts.ts'
 import { acceptMessage } from './outbox.ts'
 

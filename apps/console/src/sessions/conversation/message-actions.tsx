@@ -1,8 +1,10 @@
 import { ActionIcon, Group, Tooltip } from '@mantine/core'
 import { useClipboard } from '@mantine/hooks'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useMutation } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
-import { outlast, sentenceOf } from '../../client.ts'
+import { invalidate, outlast } from '../../client.ts'
+import { sentenceOf } from '../../errors.ts'
+import { sessionKeys } from '../../queries/sessions.ts'
 import { Icon, type IconName } from '../../shell/icon.tsx'
 import { writeDraft } from '../composer/drafts.ts'
 import { sequenceAfter, sequenceBefore } from './fork.ts'
@@ -19,7 +21,6 @@ type About = {
 export function MessageActions({ messageId, text, isBefore = false }: About) {
   const { sessionId, eventsNow } = usePlace()
   const navigate = useNavigate()
-  const client = useQueryClient()
   const fork = useMutation({
     mutationFn: () => {
       const cut = isBefore ? sequenceBefore : sequenceAfter
@@ -27,7 +28,7 @@ export function MessageActions({ messageId, text, isBefore = false }: About) {
     },
     onSuccess({ id }) {
       if (isBefore) writeDraft(id, { text })
-      client.invalidateQueries({ queryKey: ['sessions'] })
+      invalidate(sessionKeys.lists)
       navigate({ to: '/sessions/$sessionId', params: { sessionId: id } })
     },
   })

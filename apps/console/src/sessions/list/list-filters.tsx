@@ -1,24 +1,23 @@
-import { Group, Select } from '@mantine/core'
-import { useQuery } from '@tanstack/react-query'
+import { Group } from '@mantine/core'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { agentsQuery } from '../../agents/agents-query.ts'
+import { useAgentChoices } from '../../queries/agents.ts'
+import type { SessionsSearch } from '../../search.ts'
+import { FilterSelect } from '../../shell/filter-select.tsx'
 import { Words } from '../../shell/words.tsx'
-import type { SessionSearch } from './search.ts'
 
 const statuses = [
   { value: 'started', label: 'New' },
   { value: 'active', label: 'Active' },
   { value: 'idle', label: 'Idle' },
-]
+] as const
 
 /** What is listed. All of it is in the address. */
 export function Filters() {
   const { search, status, agent, tag } = useSearch({ from: '/' })
   const navigate = useNavigate({ from: '/' })
-  const agents = useQuery(agentsQuery)
-  const set = (change: SessionSearch) =>
+  const choices = [...useAgentChoices()]
+  const set = (change: SessionsSearch) =>
     navigate({ search: (before) => ({ ...before, ...change }), replace: true })
-  const choices = (agents.data?.data ?? []).map(({ id, name }) => ({ value: id, label: name }))
   // An agent that is archived still has its sessions.
   if (agent && !choices.some(({ value }) => value === agent)) {
     choices.push({ value: agent, label: 'Archived agent' })
@@ -32,26 +31,22 @@ export function Filters() {
         onChange={(text) => set({ search: text })}
         className="session-search"
       />
-      <Select
-        size="xs"
-        aria-label="Status"
-        placeholder="Any status"
-        clearable
+      <FilterSelect
+        label="Status"
+        any="Any status"
         data={statuses}
-        value={status ?? null}
-        onChange={(value) => set({ status: (value as SessionSearch['status']) ?? undefined })}
+        value={status}
+        onChange={(value) => set({ status: value })}
         w={120}
       />
-      <Select
-        size="xs"
-        aria-label="Agent"
-        placeholder="Any agent"
-        clearable
+      <FilterSelect
+        label="Agent"
+        any="Any agent"
         searchable
         limit={100}
         data={choices}
-        value={agent ?? null}
-        onChange={(value) => set({ agent: value ?? undefined })}
+        value={agent}
+        onChange={(value) => set({ agent: value })}
         w={160}
       />
       <Words

@@ -1,8 +1,9 @@
 import { Anchor, Text, UnstyledButton } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
-import { agentsQuery } from '../../agents/agents-query.ts'
-import { outlast, sentenceOf } from '../../client.ts'
+import { outlast } from '../../client.ts'
+import { sentenceOf } from '../../errors.ts'
+import { agentsQuery } from '../../queries/agents.ts'
 import { Failure } from '../../shell/screen.tsx'
 
 const shownMax = 6

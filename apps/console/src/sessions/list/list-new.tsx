@@ -2,8 +2,8 @@ import { Alert, Button, Group, Modal, Select, Stack, Textarea } from '@mantine/c
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { type FormEvent, useState } from 'react'
-import { agentsQuery } from '../../agents/agents-query.ts'
-import { sentenceOf } from '../../client.ts'
+import { sentenceOf } from '../../errors.ts'
+import { agentsQuery } from '../../queries/agents.ts'
 import { useBegin } from '../composer/begin.ts'
 import { StalledNote } from '../composer/outgoing.tsx'
 

@@ -3,7 +3,8 @@ import type { Session } from '@outlast/sdk'
 import { Link } from '@tanstack/react-router'
 import { memo } from 'react'
 import { Ago } from '../../shell/ago.tsx'
-import { State, type StateKind } from '../../shell/entry.tsx'
+import { State } from '../../shell/entry.tsx'
+import { plain, spentOf, stateOf } from './row-text.ts'
 
 export const rowHeight = 60
 
@@ -76,28 +77,3 @@ export const RowToCome = () => (
     <span />
   </div>
 )
-
-/** What a session does, and for whom it waits. */
-function stateOf({ status, waiting_for }: Session): [StateKind, string] {
-  if (waiting_for?.type === 'approval') return ['warn', 'waits for approval']
-  if (waiting_for) return ['warn', 'waits for its client']
-  if (status === 'active') return ['busy', 'active']
-  // Any other as it is called: a newer server may know more.
-  return ['off', status === 'started' ? 'new' : status]
-}
-
-/** What is said in one line needs no Markdown. */
-const plain = (text: string) => text.replace(/\*\*|`|^#+ /gm, '')
-
-const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 })
-const dollars = new Intl.NumberFormat('en', {
-  style: 'currency',
-  currency: 'USD',
-  maximumSignificantDigits: 2,
-})
-
-function spentOf({ usage }: Session): string {
-  if (!usage) return ''
-  const tokens = `${short.format(usage.input_tokens + usage.output_tokens)} tokens`
-  return usage.cost_usd ? `${tokens} · ${dollars.format(usage.cost_usd)}` : tokens
-}

@@ -3,11 +3,11 @@ import { useDebouncedValue } from '@mantine/hooks'
 import type { Session } from '@outlast/sdk'
 import { useQueries } from '@tanstack/react-query'
 import { useEffect, useLayoutEffect, useRef, useState } from 'react'
-import { useAgentNames } from '../../agents/agents-query.ts'
+import { useAgentNames } from '../../queries/agents.ts'
+import { pageSize, type SessionFilter, sessionPageQuery } from '../../queries/sessions.ts'
 import { Failure } from '../../shell/screen.tsx'
 import { useUnsent } from '../composer/outbox.ts'
 import { useListKeys } from './list-keys.ts'
-import { pageOf, pageSize, type SessionFilter } from './list-pages.ts'
 import { Row, RowToCome, rowHeight } from './list-row.tsx'
 import { useTallScroll } from './list-scroll.ts'
 
@@ -91,7 +91,7 @@ function useWindow(filter: SessionFilter, { first, last }: { first: number; last
   const [span] = useDebouncedValue(wanted, 80, { leading: true })
   const [from, to] = span.split(' ').map(Number) as [number, number]
   const numbers = Array.from({ length: Math.min(to - from + 1, 4) }, (_, at) => from + at)
-  const pages = useQueries({ queries: numbers.map((number) => pageOf(filter, number)) })
+  const pages = useQueries({ queries: numbers.map((number) => sessionPageQuery(filter, number)) })
   const known = new Map<number, Session>()
   for (const [at, { data }] of pages.entries()) {
     for (const [row, session] of (data?.data ?? []).entries()) {

@@ -1,9 +1,10 @@
 import { Alert, Button, Group, Modal, Progress, Text } from '@mantine/core'
 import { isOutlastError } from '@outlast/sdk'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useMutation } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
-import { outlast, sentenceOf } from '../../client.ts'
-import type { SessionFilter } from './list-pages.ts'
+import { invalidate, outlast } from '../../client.ts'
+import { sentenceOf } from '../../errors.ts'
+import { type SessionFilter, sessionKeys } from '../../queries/sessions.ts'
 
 /** So many can be selected at once. */
 const selectedMax = 10_000
@@ -91,7 +92,6 @@ type DeleteProps = {
 /** Deletes what is selected, whose selection goes with it: `ids` are those that are left. */
 function DeleteSessions({ ids: left, select, close }: DeleteProps) {
   const [all] = useState(left)
-  const client = useQueryClient()
   const stopping = useRef(new AbortController())
   const [isStopping, setStopping] = useState(false)
   const deleting = useMutation({
@@ -101,7 +101,7 @@ function DeleteSessions({ ids: left, select, close }: DeleteProps) {
       const { signal } = stopping.current
       return deleteAll(left, { signal, onDone: (id) => select([id], false) })
     },
-    onSettled: () => client.invalidateQueries({ queryKey: ['sessions'] }),
+    onSettled: () => invalidate(sessionKeys.lists),
     onSuccess: ({ isWhole }) => isWhole && close(),
   })
   const isDeleting = deleting.isPending && !isStopping

@@ -3,11 +3,11 @@ import { Button } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useMemo, useState } from 'react'
+import { type SessionFilter, sessionPageQuery } from '../../queries/sessions.ts'
 import { Empty, Failure, Screen } from '../../shell/screen.tsx'
 import { Filters } from './list-filters.tsx'
 import { FirstRun } from './list-first-run.tsx'
 import { NewSession } from './list-new.tsx'
-import { pageOf, type SessionFilter } from './list-pages.ts'
 import { Rows } from './list-rows.tsx'
 import { SelectionBar } from './list-selection.tsx'
 
@@ -45,7 +45,7 @@ export function SessionList() {
 type Total = { count: number; isMore: boolean }
 
 function Listed({ filter }: { filter: SessionFilter }) {
-  const first = useQuery(pageOf(filter, 0))
+  const first = useQuery(sessionPageQuery(filter, 0))
   const [counted, setCounted] = useState<Total>()
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
   const select = useCallback((ids: readonly string[], isSelected: boolean) => {

@@ -1,30 +1,33 @@
 import { Anchor, Button, Group, Stack, Switch, TagsInput, Text, TextInput } from '@mantine/core'
-import { useDisclosure } from '@mantine/hooks'
 import type { Session } from '@outlast/sdk'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
-import { type FormEvent, type ReactNode, useState } from 'react'
-import { outlast, sentenceOf } from '../../client.ts'
+import type { ReactNode } from 'react'
+import { invalidate, outlast, queryClient } from '../../client.ts'
+import { sentenceOf } from '../../errors.ts'
 import { saveBlob } from '../../files/save.ts'
-import { useMay } from '../../login/me.ts'
+import { Refused } from '../../form/form-modal.tsx'
+import { useSaveForm } from '../../form/use-save-form.ts'
+import { useAgent } from '../../queries/agents.ts'
+import { useMay } from '../../queries/me.ts'
+import { modelsQuery } from '../../queries/models.ts'
+import { sessionKeys, sessionQuery, whyQuery } from '../../queries/sessions.ts'
+import { ActButton, AskButton } from '../../shell/act-button.tsx'
 import { Ago } from '../../shell/ago.tsx'
-import { Confirm } from '../../shell/confirm.tsx'
 import { Failure } from '../../shell/screen.tsx'
-import { useAgent, useModels } from '../composer/controls.tsx'
+import { withLocalTimes } from '../../shell/times.ts'
 import { CopyAction } from '../conversation/message-actions.tsx'
-import { useSession } from '../use-session.ts'
 import { PromptPreview } from './preview.tsx'
-import { useWhy, withLocalTimes } from './why.tsx'
 
 /** Everything that is known of a session beside its conversation. */
 export function DetailsPanel({ sessionId }: { sessionId: string }) {
-  const { data: session, error, refetch } = useSession(sessionId)
+  const { data: session, error, refetch } = useQuery(sessionQuery(sessionId))
   if (error) return <Failure error={error} retry={refetch} />
   if (!session) return null
   return (
     <Stack className="scroll details" gap="lg">
       <Why sessionId={sessionId} />
-      <Editing key={JSON.stringify([session.title, session.tags])} session={session} />
+      <Editing session={session} />
       <Facts session={session} />
       <PromptPreview sessionId={sessionId} />
       <LegalHold session={session} />
@@ -35,7 +38,7 @@ export function DetailsPanel({ sessionId }: { sessionId: string }) {
 
 /** What it does or waits for, in one sentence, kept up to date. */
 function Why({ sessionId }: { sessionId: string }) {
-  const { data, error } = useWhy(sessionId)
+  const { data, error } = useQuery(whyQuery(sessionId))
   if (error) return <Failure error={error} />
   return (
     <div className="why" role="status">
@@ -50,41 +53,36 @@ function Why({ sessionId }: { sessionId: string }) {
   )
 }
 
+const editedOf = (session: Session | undefined) => ({
+  title: session?.title ?? '',
+  tags: session?.tags ?? [],
+})
+
 function Editing({ session }: { session: Session }) {
-  const [title, setTitle] = useState(session.title ?? '')
-  const [tags, setTags] = useState(session.tags)
-  const client = useQueryClient()
-  const save = useMutation({
-    mutationFn: () => outlast.sessions.update(session.id, { title, tags }),
-    onSuccess(changed) {
-      client.setQueryData(['session', session.id], changed)
-      client.invalidateQueries({ queryKey: ['sessions'] })
+  const form = useSaveForm({
+    stored: session,
+    draftOf: editedOf,
+    save: (draft) => outlast.sessions.update(session.id, draft),
+    onSaved(changed) {
+      queryClient.setQueryData(sessionQuery(session.id).queryKey, changed)
+      invalidate(sessionKeys.lists)
     },
   })
-  const isChanged = title !== (session.title ?? '') || tags.join() !== session.tags.join()
   return (
-    <form
-      onSubmit={(event: FormEvent) => {
-        event.preventDefault()
-        save.mutate()
-      }}
-    >
+    <form onSubmit={form.onSubmit}>
       <Stack gap="xs">
-        <TextInput
+        <TextInput size="xs" label="Title" maxLength={255} {...form.text('title')} />
+        <TagsInput
           size="xs"
-          label="Title"
-          maxLength={255}
-          value={title}
-          onChange={({ currentTarget }) => setTitle(currentTarget.value)}
+          label="Tags"
+          maxTags={50}
+          value={form.draft.tags}
+          onChange={(tags) => form.change({ tags })}
+          error={form.problem('tags')}
         />
-        <TagsInput size="xs" label="Tags" maxTags={50} value={tags} onChange={setTags} />
+        <Refused form={form} />
         <Group justify="flex-end">
-          {save.isError && (
-            <Text size="sm" c="red" role="alert" flex={1}>
-              {sentenceOf(save.error)}
-            </Text>
-          )}
-          <Button size="xs" type="submit" disabled={!isChanged} loading={save.isPending}>
+          <Button size="xs" type="submit" disabled={!form.isDirty} loading={form.isSaving}>
             Save
           </Button>
         </Group>
@@ -97,7 +95,7 @@ function Facts({ session }: { session: Session }) {
   const { id, agent_id, model_id, forked_from, capabilities } = session
   const agent = useAgent(agent_id).data
   const tools = [...(agent?.tools ?? []), ...session.tools]
-  const models = useModels().data
+  const models = useQuery(modelsQuery).data
   const modelId = model_id ?? agent?.default_model_id
   const model =
     models?.find((one) => one.id === modelId) ?? models?.find(({ is_default }) => is_default)
@@ -164,10 +162,9 @@ const Fact = ({ name, children }: { name: string; children: ReactNode }) => (
 /** Administrators switch the hold; others see it. */
 function LegalHold({ session }: { session: Session }) {
   const mayHold = useMay('admin')
-  const client = useQueryClient()
   const save = useMutation({
     mutationFn: (legal_hold: boolean) => outlast.sessions.update(session.id, { legal_hold }),
-    onSuccess: (changed) => client.setQueryData(['session', session.id], changed),
+    onSuccess: (changed) => queryClient.setQueryData(sessionQuery(session.id).queryKey, changed),
   })
   return (
     <Switch
@@ -183,9 +180,7 @@ function LegalHold({ session }: { session: Session }) {
 }
 
 function Ending({ session: { id: sessionId, legal_hold } }: { session: Session }) {
-  const [isAsking, { open, close }] = useDisclosure()
   const navigate = useNavigate()
-  const client = useQueryClient()
   const save = useMutation({
     async mutationFn() {
       const portions: BlobPart[] = []
@@ -197,28 +192,29 @@ function Ending({ session: { id: sessionId, legal_hold } }: { session: Session }
   })
   async function remove() {
     await outlast.sessions.delete(sessionId)
-    client.invalidateQueries({ queryKey: ['sessions'] })
+    invalidate(sessionKeys.lists)
     navigate({ to: '/' })
   }
   return (
     <>
       <Group gap="xs">
-        <Button size="xs" variant="default" loading={save.isPending} onClick={() => save.mutate()}>
-          Export as JSON lines
-        </Button>
-        <Button size="xs" variant="light" color="red" disabled={legal_hold} onClick={open}>
-          Delete the session
-        </Button>
+        <ActButton act={save}>Export as JSON lines</ActButton>
+        <AskButton
+          say="Delete the session"
+          title="Delete this session?"
+          verb="Delete"
+          act={remove}
+          variant="light"
+          color="red"
+          disabled={legal_hold ?? false}
+        >
+          Its conversation, events and files are gone for good. A turn that runs is ended.
+        </AskButton>
       </Group>
       {save.isError && (
         <Text size="sm" c="red" role="alert">
           {sentenceOf(save.error)}
         </Text>
-      )}
-      {isAsking && (
-        <Confirm title="Delete this session?" verb="Delete" act={remove} close={close}>
-          Its conversation, events and files are gone for good. A turn that runs is ended.
-        </Confirm>
       )}
     </>
   )

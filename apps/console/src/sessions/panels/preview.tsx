@@ -1,7 +1,7 @@
 import { Collapse, Text, UnstyledButton } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
 import { useQuery } from '@tanstack/react-query'
-import { outlast } from '../../client.ts'
+import { sessionPreviewQuery } from '../../queries/sessions.ts'
 import { Icon } from '../../shell/icon.tsx'
 import { Failure } from '../../shell/screen.tsx'
 import { Json } from '../tools/json.tsx'
@@ -21,10 +21,7 @@ export function PromptPreview({ sessionId }: { sessionId: string }) {
 }
 
 function Given({ sessionId }: { sessionId: string }) {
-  const { data, error, refetch } = useQuery({
-    queryKey: ['session', sessionId, 'preview'],
-    queryFn: ({ signal }) => outlast.sessions.preview(sessionId, { signal }),
-  })
+  const { data, error, refetch } = useQuery(sessionPreviewQuery(sessionId))
   if (error) return <Failure error={error} retry={refetch} />
   if (!data) return null
   return (

@@ -2,10 +2,12 @@ import { Button, Group, Text, Textarea, TextInput } from '@mantine/core'
 import type { Approval, ToolCallItem } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { useRef } from 'react'
-import { outlast, sendFailureOf } from '../../client.ts'
+import { outlast } from '../../client.ts'
+import { sendFailureOf } from '../../errors.ts'
 import { Ago } from '../../shell/ago.tsx'
 import { useKept } from '../conversation/kept.tsx'
 import { usePlace } from '../conversation/session-place.tsx'
+import { objectIn } from './arguments.ts'
 import { focusCard } from './card-focus.ts'
 import { Json } from './json.tsx'
 
@@ -108,14 +110,4 @@ function Denial({ call, isBusy, deny }: DenialProps) {
       />
     </Group>
   )
-}
-
-function objectIn(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
-    return isObject ? (value as Record<string, unknown>) : undefined
-  } catch {
-    return undefined
-  }
 }

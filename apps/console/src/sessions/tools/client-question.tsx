@@ -2,10 +2,12 @@ import { Button, Group, Text, Textarea } from '@mantine/core'
 import type { ToolCallItem } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { useRef } from 'react'
-import { outlast, sendFailureOf } from '../../client.ts'
+import { outlast } from '../../client.ts'
+import { sendFailureOf } from '../../errors.ts'
 import { Ago } from '../../shell/ago.tsx'
 import { useKept } from '../conversation/kept.tsx'
 import { usePlace } from '../conversation/session-place.tsx'
+import { answerOf } from './arguments.ts'
 import { focusCard } from './card-focus.ts'
 import { Json } from './json.tsx'
 
@@ -21,7 +23,7 @@ export function ClientQuestion({ call }: { call: ToolCallItem }) {
         tool_results: [{ tool_call_id: call.id, ...said }],
       }),
   })
-  const { value, isJson } = read(text)
+  const { value, isJson } = answerOf(text)
   const isEmpty = text.trim() === ''
   const form = useRef<HTMLDivElement>(null)
   function send(said: Answer) {
@@ -76,12 +78,4 @@ export function ClientQuestion({ call }: { call: ToolCallItem }) {
       )}
     </div>
   )
-}
-
-function read(text: string): { value: unknown; isJson: boolean } {
-  try {
-    return { value: JSON.parse(text), isJson: true }
-  } catch {
-    return { value: text, isJson: false }
-  }
 }

@@ -2,9 +2,8 @@ import { Button, Code } from '@mantine/core'
 import { memo } from 'react'
 import { useKept } from '../conversation/kept.tsx'
 import { CopyAction } from '../conversation/message-actions.tsx'
+import { cut, jsonOf, parsed } from './json-text.ts'
 
-const linesMax = 24
-const lengthMax = 4_000
 /** Colours beyond this cost more than they tell. */
 const coloursMax = 60_000
 
@@ -15,12 +14,10 @@ export const Json = memo(
   ),
 )
 
-const jsonOf = (value: unknown) => JSON.stringify(value, null, 2) ?? 'undefined'
-
 /** What a tool said: JSON laid out when it is that, else as it is. */
 export const Said = memo(
   ({ name, text, label }: { name: string; text: string; label?: string }) => {
-    const value = text.length < 1_000_000 && /^\s*[[{]/.test(text) ? parsed(text) : undefined
+    const value = parsed(text)
     return (
       <Folded
         name={name}
@@ -31,14 +28,6 @@ export const Said = memo(
     )
   },
 )
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
 
 type FoldedProps = { name: string; label: string | undefined; text: string; isJson: boolean }
 
@@ -62,12 +51,6 @@ function Folded({ name, label, text, isJson }: FoldedProps) {
       )}
     </div>
   )
-}
-
-function cut(text: string): string {
-  const lines = text.slice(0, lengthMax).split('\n', linesMax + 1)
-  const short = lines.slice(0, linesMax).join('\n')
-  return short.length < text.length ? `${short}…` : text
 }
 
 const token = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g

@@ -7,8 +7,9 @@ import { durationOf } from '../conversation/duration.ts'
 import { useKept } from '../conversation/kept.tsx'
 import { LongText } from '../conversation/long-text.tsx'
 import { Picture } from '../conversation/picture.tsx'
+import { gistOf, todosOf } from './arguments.ts'
 import { Json, Said } from './json.tsx'
-import { Todos, todosOf } from './todos.tsx'
+import { Todos } from './todos.tsx'
 
 const ApprovalForm = lazy(() =>
   import('./approval.tsx').then((all) => ({ default: all.ApprovalForm })),
@@ -74,18 +75,6 @@ function Mark({ status }: Pick<ToolCallItem, 'status'>) {
     </span>
   )
 }
-
-const gistLengthMax = 120
-
-/** The arguments in a few words. */
-const gistOf = (given: ToolCallItem['arguments']) =>
-  Object.values(given)
-    .map((value) => (typeof value === 'string' ? value.slice(0, gistLengthMax) : shortOf(value)))
-    .join(', ')
-    .slice(0, gistLengthMax)
-
-const shortOf = (value: unknown) =>
-  Array.isArray(value) ? `${value.length} items` : typeof value === 'object' ? '{…}' : String(value)
 
 type Far = NonNullable<ToolCallItem['progress']>
 

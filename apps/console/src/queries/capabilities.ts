@@ -1,8 +1,11 @@
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
+import { keysOf } from './keys.ts'
+
+export const capabilityKeys = keysOf('capabilities')
 
 /** Everything that agents can be given, tools of MCP servers too. */
 export const capabilitiesQuery = queryOptions({
-  queryKey: ['capabilities'],
+  queryKey: capabilityKeys.lists,
   queryFn: async ({ signal }) => await outlast.capabilities.list({}, { signal }),
 })

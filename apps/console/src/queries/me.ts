@@ -1,7 +1,10 @@
 import type { Role } from '@outlast/sdk'
 import { queryOptions, useQuery } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
-import { remember } from './login.ts'
+import { remember } from '../login/login.ts'
+import { keysOf } from './keys.ts'
+
+export const meKeys = keysOf('me')
 
 /** How people sign in here. */
 export const authConfigQuery = queryOptions({
@@ -15,7 +18,7 @@ export const nobody = { id: '00000000-0000-0000-0000-000000000000', organization
 
 /** Who is signed in; null where nobody has to be. */
 export const meQuery = queryOptions({
-  queryKey: ['me'],
+  queryKey: meKeys.all,
   async queryFn() {
     const { mode } = await outlast.auth.getConfig()
     if (mode === 'none') {

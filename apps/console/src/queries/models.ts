@@ -1,17 +1,16 @@
 import type { Model, ModelWithProvider, Provider } from '@outlast/sdk'
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
+import { keysOf } from './keys.ts'
 
-/** Every provider, the newest first. */
-export const providersQuery = queryOptions({
-  queryKey: ['providers'],
-  queryFn: async ({ signal }) => await outlast.providers.list({}, { signal }),
-})
+export const modelKeys = keysOf('models')
+
+const modelsMax = 1_000
 
 /** Models that can be used, with what the catalogue knows of them. */
-export const usableModelsQuery = queryOptions({
-  queryKey: ['models', 'usable'],
-  queryFn: async ({ signal }) => (await outlast.models.list({}, { signal })).data,
+export const modelsQuery = queryOptions({
+  queryKey: modelKeys.lists,
+  queryFn: async ({ signal }) => (await outlast.models.list({ limit: modelsMax }, { signal })).data,
 })
 
 /** A model in the list; `profile` is known of those that can be used. */
@@ -20,7 +19,7 @@ export type ListedModel = Model & Pick<ModelWithProvider, 'provider_name' | 'pro
 /** Every model of some providers, those that are disabled too. */
 export const allModelsQuery = (providers: readonly Provider[]) =>
   queryOptions({
-    queryKey: ['models', 'all-of', ...providers.map(({ id }) => id)],
+    queryKey: [...modelKeys.lists, 'of', ...providers.map(({ id }) => id)],
     async queryFn({ signal }) {
       const lists = await Promise.all(
         providers.map(async ({ id, name }) => {

@@ -1,0 +1,46 @@
+import type { McpServer, NewMcpServer } from '@outlast/sdk'
+
+/** `key` tells rows of the form apart, whatever is written in them. */
+export type Header = { key: number; name: string; value: string }
+
+/** An MCP server as it is in its form. */
+export type Draft = Pick<McpServer, 'name' | 'url'> & {
+  description: string
+  /** Only ever written. */
+  api_key: string
+  headers: Header[]
+}
+
+export const draftOf = (stored: McpServer | undefined): Draft => ({
+  name: stored?.name ?? '',
+  url: stored?.url ?? '',
+  description: stored?.description ?? '',
+  api_key: '',
+  headers: Object.entries(stored?.headers ?? {}).map(([name, value], key) => ({
+    ...{ key, name, value },
+  })),
+})
+
+export const nextKey = (headers: readonly Header[]) =>
+  1 + Math.max(-1, ...headers.map(({ key }) => key))
+
+/** What the API is sent: without a key that was not written, and without headers that have no name. */
+export function bodyOf({ name, url, description, api_key, headers }: Draft): NewMcpServer {
+  const named = headers.filter((one) => one.name.trim() !== '')
+  return {
+    name: name.trim(),
+    url: url.trim(),
+    description,
+    headers: Object.fromEntries(named.map((one) => [one.name.trim(), one.value])),
+    ...(api_key !== '' && { api_key }),
+  }
+}
+
+const originOf = (url: string) => URL.parse(url)?.origin
+
+/** Whether a draft is of another host, which the stored key may not be sent to. */
+export const isElsewhere = (stored: McpServer, draft: Pick<Draft, 'url'>) =>
+  originOf(stored.url) !== originOf(draft.url.trim())
+
+export const isOnThisMachine = (url: string) =>
+  /^https?:\/\/(localhost|127\.|10\.|192\.168\.|\[::1\])/.test(url)

@@ -1,0 +1,35 @@
+import type { NewProvider, Provider, ProviderType } from '@outlast/sdk'
+import { vendorOf } from './vendors.ts'
+
+/** A provider as it is in its form. */
+export type Draft = {
+  name: string
+  provider_type: ProviderType
+  base_url: string
+  /** Only ever written. */
+  api_key: string
+}
+
+export const draftOf = (stored: Provider | undefined): Draft => ({
+  name: stored?.name ?? '',
+  provider_type: stored?.provider_type ?? 'openai',
+  base_url: stored?.base_url ?? '',
+  api_key: '',
+})
+
+/** What the API is sent. What is empty is left out. */
+export function bodyOf({ name, provider_type, base_url, api_key }: Draft): NewProvider {
+  return {
+    name: name.trim() || vendorOf(provider_type).label,
+    provider_type,
+    ...(base_url.trim() !== '' && { base_url: base_url.trim() }),
+    ...(api_key !== '' && { api_key }),
+  }
+}
+
+/** True for an address that the stored key may not be sent to. */
+export function movesFrom(stored: Provider, draft: Pick<Draft, 'provider_type' | 'base_url'>) {
+  const next = draft.base_url.trim() || stored.base_url
+  if (!next) return draft.provider_type !== stored.provider_type
+  return URL.parse(next)?.origin !== URL.parse(stored.base_url ?? '')?.origin
+}

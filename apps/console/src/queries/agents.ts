@@ -1,0 +1,47 @@
+import type { PreviewAgent } from '@outlast/sdk'
+import { keepPreviousData, queryOptions, useQuery } from '@tanstack/react-query'
+import { outlast } from '../client.ts'
+import { keysOf } from './keys.ts'
+
+export const agentKeys = keysOf('agents')
+
+/** Every agent that is not archived, the newest first. */
+export const agentsQuery = queryOptions({
+  queryKey: agentKeys.lists,
+  queryFn: async ({ signal }) => await outlast.agents.list({}, { signal }),
+})
+
+export const agentQuery = (id: string) =>
+  queryOptions({
+    queryKey: agentKeys.one(id),
+    queryFn: ({ signal }) => outlast.agents.get(id, { signal }),
+  })
+
+/** The prompt and tools that a draft results in. */
+export const agentPreviewQuery = (draft: unknown, bodyOf: () => PreviewAgent) =>
+  queryOptions({
+    queryKey: [...agentKeys.all, 'preview', draft],
+    staleTime: 30_000,
+    gcTime: 0,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => outlast.agents.preview(bodyOf(), { signal }),
+  })
+
+export const useAgent = (id: string | undefined) =>
+  useQuery({ ...agentQuery(id ?? ''), enabled: id !== undefined })
+
+type Named = { id: string; name: string }
+
+/** Names of agents by id, as far as they are known. */
+export const useAgentNames = (): ReadonlyMap<string, string> =>
+  useQuery({ ...agentsQuery, select: namesOf }).data ?? noNames
+
+const noNames: ReadonlyMap<string, string> = new Map()
+const namesOf = ({ data }: { data: Named[] }): ReadonlyMap<string, string> =>
+  new Map(data.map(({ id, name }) => [id, name]))
+
+/** Agents as the options of a select. */
+export const useAgentChoices = () => useQuery({ ...agentsQuery, select: choicesOf }).data ?? []
+
+const choicesOf = ({ data }: { data: Named[] }) =>
+  data.map(({ id, name }) => ({ value: id, label: name }))

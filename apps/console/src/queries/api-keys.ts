@@ -1,0 +1,10 @@
+import { queryOptions } from '@tanstack/react-query'
+import { outlast } from '../client.ts'
+import { keysOf } from './keys.ts'
+
+export const apiKeyKeys = keysOf('api-keys')
+
+export const apiKeysQuery = queryOptions({
+  queryKey: apiKeyKeys.lists,
+  queryFn: async ({ signal }) => (await outlast.apiKeys.list({}, { signal })).data,
+})

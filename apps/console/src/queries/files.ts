@@ -1,0 +1,18 @@
+import { queryOptions } from '@tanstack/react-query'
+import { outlast } from '../client.ts'
+
+/** Keys of the files of a session. */
+export const fileKeys = (sessionId: string) => ['files', sessionId]
+
+export const fileTreeQuery = (sessionId: string) =>
+  queryOptions({
+    queryKey: [...fileKeys(sessionId), 'tree'],
+    queryFn: async ({ signal }) =>
+      (await outlast.files.list(sessionId, '/', { recursive: true }, { signal })).data,
+  })
+
+export const fileQuery = (sessionId: string, path: string) =>
+  queryOptions({
+    queryKey: [...fileKeys(sessionId), 'content', path],
+    queryFn: ({ signal }) => outlast.files.read(sessionId, path, { signal }),
+  })

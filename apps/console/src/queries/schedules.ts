@@ -1,0 +1,38 @@
+import type { Execution } from '@outlast/sdk'
+import { queryOptions } from '@tanstack/react-query'
+import { outlast } from '../client.ts'
+import { keysOf } from './keys.ts'
+
+export const scheduleKeys = keysOf('schedules')
+
+/** Every schedule, the newest first. */
+export const schedulesQuery = queryOptions({
+  queryKey: scheduleKeys.lists,
+  queryFn: async ({ signal }) => (await outlast.schedules.list({}, { signal })).data,
+  // What ran is told by its sessions, not as a change of the schedule.
+  refetchInterval: 10_000,
+})
+
+export const scheduleQuery = (id: string) =>
+  queryOptions({
+    queryKey: scheduleKeys.one(id),
+    queryFn: ({ signal }) => outlast.schedules.get(id, { signal }),
+    refetchInterval: 10_000,
+  })
+
+type ExecutionFilter = { status: Execution['status'] | undefined; limit: number }
+
+export const executionsQuery = (id: string, { status, limit }: ExecutionFilter) =>
+  queryOptions({
+    queryKey: [...scheduleKeys.one(id), 'executions', status],
+    queryFn: async ({ signal }) =>
+      await outlast.schedules.listExecutions(id, { limit, ...(status && { status }) }, { signal }),
+    refetchInterval: 3_000,
+  })
+
+export const scheduleStatsQuery = (id: string) =>
+  queryOptions({
+    queryKey: [...scheduleKeys.one(id), 'stats'],
+    queryFn: ({ signal }) => outlast.schedules.getStats(id, { signal }),
+    refetchInterval: 5_000,
+  })

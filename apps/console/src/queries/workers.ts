@@ -1,0 +1,30 @@
+import { keepPreviousData, queryOptions } from '@tanstack/react-query'
+import { outlast } from '../client.ts'
+import { keysOf } from './keys.ts'
+
+export const workerKeys = keysOf('workers')
+
+const everyMs = 3_000
+const everySlowMs = 30_000
+
+export const workersQuery = queryOptions({
+  queryKey: workerKeys.lists,
+  queryFn: async ({ signal }) => (await outlast.workers.list({}, { signal })).data,
+  refetchInterval: ({ state }) => (state.error ? false : everyMs),
+})
+
+/** How the queue and the nodes are now. */
+export const queueHealthQuery = queryOptions({
+  queryKey: [...workerKeys.all, 'health'],
+  queryFn: async ({ signal }) => await outlast.workers.getHealth({ signal }),
+  refetchInterval: everyMs,
+})
+
+/** What all nodes together did. The last hour shows each turn as it comes. */
+export const turnHistoryQuery = (minutes: number) =>
+  queryOptions({
+    queryKey: [...workerKeys.all, 'history', minutes],
+    queryFn: async ({ signal }) => await outlast.workers.getHistory({ minutes }, { signal }),
+    placeholderData: keepPreviousData,
+    refetchInterval: minutes === 60 ? everyMs : everySlowMs,
+  })

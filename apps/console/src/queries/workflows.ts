@@ -1,0 +1,14 @@
+import type { WorkflowQuery } from '@outlast/sdk'
+import { queryOptions } from '@tanstack/react-query'
+import { outlast } from '../client.ts'
+import { keysOf } from './keys.ts'
+
+export const workflowKeys = keysOf('workflows')
+
+/** Turns that run, wait, or failed for good. */
+export const workflowsQuery = (query: WorkflowQuery) =>
+  queryOptions({
+    queryKey: [...workflowKeys.lists, query],
+    queryFn: async ({ signal }) => await outlast.workflows.list(query, { signal }),
+    refetchInterval: 3_000,
+  })
