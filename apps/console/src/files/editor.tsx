@@ -1,10 +1,10 @@
-import { Alert, Button, Group, Text, Textarea } from '@mantine/core'
+import { Alert, Button, Group, Textarea } from '@mantine/core'
 import type { SessionFile } from '@outlast/sdk'
 import type { KeyboardEvent } from 'react'
 import { outlast, queryClient } from '../client.ts'
-import { sentenceOf } from '../errors.ts'
 import { useSaveForm } from '../form/use-save-form.ts'
 import { fileQuery } from '../queries/files.ts'
+import { Problem } from '../shell/problem.tsx'
 
 type About = { sessionId: string; file: SessionFile }
 
@@ -55,11 +55,7 @@ export function Editor({ sessionId, file }: About) {
         <span role="status">
           {is_readonly ? 'Read-only' : form.isDirty ? 'Not saved yet' : 'As it is stored'}
         </span>
-        {form.error && !form.theirs && (
-          <Text size="sm" c="red" role="alert">
-            {sentenceOf(form.error)}
-          </Text>
-        )}
+        <Problem error={!form.theirs && form.error} />
         <Button size="xs" disabled={!isSaveable} loading={form.isSaving} onClick={form.submit}>
           Save
         </Button>

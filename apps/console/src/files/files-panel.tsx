@@ -1,12 +1,12 @@
 import './files.css'
-import { Button, FileButton, Group, Text } from '@mantine/core'
+import { Button, FileButton, Group } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useState } from 'react'
 import { invalidate, outlast } from '../client.ts'
-import { sentenceOf } from '../errors.ts'
 import { fileKeys, fileTreeQuery } from '../queries/files.ts'
 import { upload } from '../sessions/composer/attachments.ts'
+import { Problem } from '../shell/problem.tsx'
 import { Empty, Failure } from '../shell/screen.tsx'
 import { FileView } from './file-view.tsx'
 import { NameForm } from './name-form.tsx'
@@ -64,11 +64,7 @@ function Making({ sessionId, show }: MakingProps) {
           </Button>
         )}
       </FileButton>
-      {send.isError && (
-        <Text size="sm" c="red" role="alert">
-          {sentenceOf(send.error)}
-        </Text>
-      )}
+      <Problem error={send.error} />
       {isNaming && (
         <NameForm
           title="New file"

@@ -7,3 +7,10 @@ export function saveBlob(blob: Blob, name: string): void {
   link.click()
   setTimeout(() => URL.revokeObjectURL(address), 60_000)
 }
+
+/** The same of JSON lines that the server sends piece by piece. */
+export async function saveLines(pieces: AsyncIterable<Uint8Array>, name: string): Promise<void> {
+  const known: BlobPart[] = []
+  for await (const piece of pieces) known.push(piece as BlobPart)
+  saveBlob(new Blob(known, { type: 'application/x-ndjson' }), name)
+}

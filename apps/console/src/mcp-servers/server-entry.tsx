@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Button, Menu, Text } from '@mantine/core'
+import { Badge, Button, Menu, Text } from '@mantine/core'
 import type { McpServer, McpServerTest } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -10,6 +10,7 @@ import { ActButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
 import { Confirm, Refusal } from '../shell/confirm.tsx'
 import { Entry, State, type StateKind } from '../shell/entry.tsx'
+import { MoreMenu } from '../shell/more-menu.tsx'
 import { isOnThisMachine } from './draft.ts'
 import { ServerForm } from './server-form.tsx'
 
@@ -61,23 +62,12 @@ export function ServerEntry({ server }: { server: McpServer }) {
           mayChange && (
             <>
               <ActButton act={test}>Test</ActButton>
-              <Menu position="bottom-end">
-                <Menu.Target>
-                  <ActionIcon variant="default" size={30} aria-label={`More of ${name}`}>
-                    ⋯
-                  </ActionIcon>
-                </Menu.Target>
-                <Menu.Dropdown>
-                  <Menu.Item onClick={() => setOpened('edit')}>Edit</Menu.Item>
-                  <Menu.Item onClick={() => toggle.mutate()}>
-                    {status === 'active' ? 'Disable' : 'Enable'}
-                  </Menu.Item>
-                  <Menu.Divider />
-                  <Menu.Item color="var(--mantine-color-error)" onClick={() => setOpened('delete')}>
-                    Delete
-                  </Menu.Item>
-                </Menu.Dropdown>
-              </Menu>
+              <MoreMenu name={name} remove={() => setOpened('delete')}>
+                <Menu.Item onClick={() => setOpened('edit')}>Edit</Menu.Item>
+                <Menu.Item onClick={() => toggle.mutate()}>
+                  {status === 'active' ? 'Disable' : 'Enable'}
+                </Menu.Item>
+              </MoreMenu>
             </>
           )
         }

@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Menu, UnstyledButton } from '@mantine/core'
+import { Badge, Menu, UnstyledButton } from '@mantine/core'
 import type { ModelChange } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -6,6 +6,7 @@ import { invalidate, outlast } from '../client.ts'
 import { useMay } from '../queries/me.ts'
 import { type ListedModel, modelKeys } from '../queries/models.ts'
 import { Confirm, Failed } from '../shell/confirm.tsx'
+import { MoreMenu } from '../shell/more-menu.tsx'
 import { abilitiesOf, limitsOf, pricesOf } from './listed.ts'
 
 /** A model on one line: names, what fits, what it costs for a million tokens. */
@@ -72,27 +73,20 @@ function Actions({ model, change }: ActionsProps) {
   const { id, display_name, status, is_default } = model
   return (
     <>
-      <Menu position="bottom-end">
-        <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" aria-label={`More of ${display_name}`}>
-            ⋯
-          </ActionIcon>
-        </Menu.Target>
-        <Menu.Dropdown>
-          {!is_default && status === 'active' && (
-            <Menu.Item onClick={() => change({ is_default: true })}>Make it the default</Menu.Item>
-          )}
-          <Menu.Item
-            onClick={() => change({ status: status === 'active' ? 'disabled' : 'active' })}
-          >
-            {status === 'active' ? 'Disable' : 'Enable'}
-          </Menu.Item>
-          <Menu.Divider />
-          <Menu.Item color="var(--mantine-color-error)" onClick={() => setDeleting(true)}>
-            Delete
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+      <MoreMenu
+        name={display_name}
+        variant="subtle"
+        color="gray"
+        size="md"
+        remove={() => setDeleting(true)}
+      >
+        {!is_default && status === 'active' && (
+          <Menu.Item onClick={() => change({ is_default: true })}>Make it the default</Menu.Item>
+        )}
+        <Menu.Item onClick={() => change({ status: status === 'active' ? 'disabled' : 'active' })}>
+          {status === 'active' ? 'Disable' : 'Enable'}
+        </Menu.Item>
+      </MoreMenu>
       {isDeleting && (
         <Confirm
           title={`Delete ${display_name}?`}

@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Menu, Text } from '@mantine/core'
+import { Badge, Menu, Text } from '@mantine/core'
 import type { ModelSync, Provider, ProviderTestResult } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
@@ -10,6 +10,7 @@ import { ActButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
 import { Confirm, Refusal } from '../shell/confirm.tsx'
 import { Entry, State } from '../shell/entry.tsx'
+import { MoreMenu } from '../shell/more-menu.tsx'
 import { ModelForm } from './model-form.tsx'
 import { ProviderForm } from './provider-form.tsx'
 import { vendorOf } from './vendors.ts'
@@ -59,11 +60,13 @@ export function ProviderEntry({ provider }: { provider: Provider }) {
             <>
               <ActButton act={acts.test}>Test</ActButton>
               <ActButton act={acts.sync}>Sync models</ActButton>
-              <More
-                provider={provider}
-                open={setOpened}
-                toggle={() => acts.toggle.mutate(status)}
-              />
+              <MoreMenu name={name} remove={() => setOpened('delete')}>
+                <Menu.Item onClick={() => setOpened('edit')}>Edit</Menu.Item>
+                <Menu.Item onClick={() => setOpened('model')}>Add a model by name</Menu.Item>
+                <Menu.Item onClick={() => acts.toggle.mutate(status)}>
+                  {status === 'active' ? 'Disable' : 'Enable'}
+                </Menu.Item>
+              </MoreMenu>
             </>
           )
         }
@@ -78,29 +81,6 @@ export function ProviderEntry({ provider }: { provider: Provider }) {
         </Confirm>
       )}
     </>
-  )
-}
-
-type MoreProps = { provider: Provider; open: (opened: Opened) => void; toggle: () => void }
-
-function More({ provider: { name, status }, open, toggle }: MoreProps) {
-  return (
-    <Menu position="bottom-end">
-      <Menu.Target>
-        <ActionIcon variant="default" size={30} aria-label={`More of ${name}`}>
-          ⋯
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Item onClick={() => open('edit')}>Edit</Menu.Item>
-        <Menu.Item onClick={() => open('model')}>Add a model by name</Menu.Item>
-        <Menu.Item onClick={toggle}>{status === 'active' ? 'Disable' : 'Enable'}</Menu.Item>
-        <Menu.Divider />
-        <Menu.Item color="var(--mantine-color-error)" onClick={() => open('delete')}>
-          Delete
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
   )
 }
 

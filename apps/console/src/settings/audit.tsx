@@ -3,7 +3,7 @@ import type { AuditEntry } from '@outlast/sdk'
 import { useInfiniteQuery, useMutation } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { outlast } from '../client.ts'
-import { saveBlob } from '../files/save.ts'
+import { saveLines } from '../files/save.ts'
 import { auditQuery } from '../queries/audit.ts'
 import { ActButton } from '../shell/act-button.tsx'
 import { Ago } from '../shell/ago.tsx'
@@ -86,13 +86,8 @@ export function Audit() {
 
 function Export({ filters }: { filters: Filters }) {
   const save = useMutation({
-    async mutationFn() {
-      const portions: BlobPart[] = []
-      for await (const bytes of await outlast.audit.export(queryOf(filters))) {
-        portions.push(bytes as BlobPart)
-      }
-      saveBlob(new Blob(portions, { type: 'application/x-ndjson' }), 'audit-log.ndjson')
-    },
+    mutationFn: async () =>
+      saveLines(await outlast.audit.export(queryOf(filters)), 'audit-log.ndjson'),
   })
   return (
     <>

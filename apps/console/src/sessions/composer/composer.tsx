@@ -12,8 +12,8 @@ import type { Session } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { type KeyboardEvent, memo } from 'react'
 import { outlast } from '../../client.ts'
-import { sentenceOf } from '../../errors.ts'
 import { Icon } from '../../shell/icon.tsx'
+import { Problem } from '../../shell/problem.tsx'
 import type { Attachments } from './attachments.ts'
 import type { Attachment } from './content.ts'
 import { ControlsChoice } from './controls.tsx'
@@ -94,11 +94,7 @@ export const Composer = memo((composing: Composing) => {
           Not sent. {sending.problem}
         </Text>
       )}
-      {cancel.isError && (
-        <Text size="sm" c="red" role="alert">
-          {sentenceOf(cancel.error)}
-        </Text>
-      )}
+      <Problem error={cancel.error} />
     </div>
   )
 })

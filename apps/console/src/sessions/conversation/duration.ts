@@ -5,9 +5,11 @@ const units = [
 ] as const
 
 /** How long something took, as a person says it: `340 ms`, `2.1 s`, `3 min 5 s`, `2 h 10 min`. */
-export function durationOf(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)} ms`
-  if (ms < 59_950) return `${(ms / 1_000).toFixed(1)} s`
+export function durationOf(exactMs: number): string {
+  if (exactMs < 1_000) return `${Math.round(exactMs)} ms`
+  if (exactMs < 59_950) return `${(exactMs / 1_000).toFixed(1)} s`
+  // What rounds to 60.0 s is a minute.
+  const ms = Math.max(exactMs, 60_000)
   const at = units.findIndex(([, size]) => ms >= size)
   const [unit, size] = units[at]!
   const [smaller, smallerSize] = units[at + 1] ?? (['s', 1_000] as const)

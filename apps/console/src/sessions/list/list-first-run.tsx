@@ -2,8 +2,8 @@ import { Anchor, Text, UnstyledButton } from '@mantine/core'
 import { useMutation, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { outlast } from '../../client.ts'
-import { sentenceOf } from '../../errors.ts'
 import { agentsQuery } from '../../queries/agents.ts'
+import { Problem } from '../../shell/problem.tsx'
 import { Failure } from '../../shell/screen.tsx'
 
 const shownMax = 6
@@ -44,11 +44,7 @@ export function FirstRun() {
             </UnstyledButton>
           ))}
         </div>
-        {begin.isError && (
-          <Text size="sm" c="red" role="alert">
-            {sentenceOf(begin.error)}
-          </Text>
-        )}
+        <Problem error={begin.error} />
         <Text size="sm" c="dimmed">
           Until a vendor's key is set a simulated model answers.{' '}
           <Anchor component={Link} to="/providers" size="sm">

@@ -5,7 +5,7 @@ import { Link, useNavigate } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { invalidate, outlast, queryClient } from '../../client.ts'
 import { sentenceOf } from '../../errors.ts'
-import { saveBlob } from '../../files/save.ts'
+import { saveLines } from '../../files/save.ts'
 import { Refused } from '../../form/form-modal.tsx'
 import { useSaveForm } from '../../form/use-save-form.ts'
 import { useAgent } from '../../queries/agents.ts'
@@ -14,6 +14,7 @@ import { modelsQuery } from '../../queries/models.ts'
 import { sessionKeys, sessionQuery, whyQuery } from '../../queries/sessions.ts'
 import { ActButton, AskButton } from '../../shell/act-button.tsx'
 import { Ago } from '../../shell/ago.tsx'
+import { Problem } from '../../shell/problem.tsx'
 import { Failure } from '../../shell/screen.tsx'
 import { withLocalTimes } from '../../shell/times.ts'
 import { CopyAction } from '../conversation/message-actions.tsx'
@@ -182,13 +183,8 @@ function LegalHold({ session }: { session: Session }) {
 function Ending({ session: { id: sessionId, legal_hold } }: { session: Session }) {
   const navigate = useNavigate()
   const save = useMutation({
-    async mutationFn() {
-      const portions: BlobPart[] = []
-      for await (const portion of await outlast.sessions.export(sessionId)) {
-        portions.push(portion as BlobPart)
-      }
-      saveBlob(new Blob(portions, { type: 'application/x-ndjson' }), `${sessionId}.jsonl`)
-    },
+    mutationFn: async () =>
+      saveLines(await outlast.sessions.export(sessionId), `${sessionId}.jsonl`),
   })
   async function remove() {
     await outlast.sessions.delete(sessionId)
@@ -211,11 +207,7 @@ function Ending({ session: { id: sessionId, legal_hold } }: { session: Session }
           Its conversation, events and files are gone for good. A turn that runs is ended.
         </AskButton>
       </Group>
-      {save.isError && (
-        <Text size="sm" c="red" role="alert">
-          {sentenceOf(save.error)}
-        </Text>
-      )}
+      <Problem error={save.error} />
     </>
   )
 }

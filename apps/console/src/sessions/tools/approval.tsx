@@ -5,6 +5,7 @@ import { useRef } from 'react'
 import { outlast } from '../../client.ts'
 import { sendFailureOf } from '../../errors.ts'
 import { Ago } from '../../shell/ago.tsx'
+import { Problem } from '../../shell/problem.tsx'
 import { useKept } from '../conversation/kept.tsx'
 import { usePlace } from '../conversation/session-place.tsx'
 import { objectIn } from './arguments.ts'
@@ -57,11 +58,7 @@ export function ApprovalForm({ call }: { call: ToolCallItem }) {
         isBusy={decide.isPending}
         deny={(reason) => answer({ decision: 'deny', ...(reason && { reason }) })}
       />
-      {decide.isError && (
-        <Text size="sm" c="red" role="alert">
-          {sendFailureOf(decide.error)}
-        </Text>
-      )}
+      <Problem error={decide.error} say={sendFailureOf} />
     </div>
   )
 }

@@ -5,6 +5,7 @@ import { useRef } from 'react'
 import { outlast } from '../../client.ts'
 import { sendFailureOf } from '../../errors.ts'
 import { Ago } from '../../shell/ago.tsx'
+import { Problem } from '../../shell/problem.tsx'
 import { useKept } from '../conversation/kept.tsx'
 import { usePlace } from '../conversation/session-place.tsx'
 import { answerOf } from './arguments.ts'
@@ -71,11 +72,7 @@ export function ClientQuestion({ call }: { call: ToolCallItem }) {
           Send as an error
         </Button>
       </Group>
-      {answer.isError && (
-        <Text size="sm" c="red" role="alert">
-          {sendFailureOf(answer.error)}
-        </Text>
-      )}
+      <Problem error={answer.error} say={sendFailureOf} />
     </div>
   )
 }

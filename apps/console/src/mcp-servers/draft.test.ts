@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { McpServer } from '@outlast/sdk'
+import { bodyOf, draftOf, isElsewhere, isOnThisMachine, nextKey } from './draft.ts'
+
+const stored = {
+  ...{ name: 'tracker', url: 'https://mcp.example.com/mcp', headers: { 'X-Team': '********' } },
+} as unknown as McpServer
+
+test('a server that is saved as it was read keeps its headers and its key', () => {
+  assert.deepEqual(bodyOf(draftOf(stored)), { ...stored, description: '' })
+})
+
+test('headers without a name are not sent, a key that was written is', () => {
+  const { headers, ...draft } = draftOf(stored)
+  const more = [
+    { key: 1, name: ' X-More ', value: 'a' },
+    { key: 2, name: ' ', value: 'b' },
+  ]
+  const body = bodyOf({ ...draft, api_key: 'k', headers: [...headers, ...more] })
+  assert.deepEqual(body.headers, { 'X-Team': '********', 'X-More': 'a' })
+  assert.equal(body.api_key, 'k')
+})
+
+test('a further row has a key of its own', () => {
+  assert.deepEqual([nextKey([]), nextKey(draftOf(stored).headers)], [0, 1])
+})
+
+test('the key stays with the host', () => {
+  const moves = (url: string) => isElsewhere(stored, { url })
+  assert.equal(moves(' https://mcp.example.com/other '), false)
+  assert.equal(moves('https://elsewhere.example.com/mcp'), true)
+  assert.equal(moves('no address'), true)
+})
+
+test('an address of this machine or its network is known', () => {
+  const local = ['http://localhost:1', 'https://127.0.0.1', 'http://10.0.0.1', 'http://[::1]/']
+  assert.ok(local.every(isOnThisMachine))
+  assert.equal(isOnThisMachine('https://mcp.example.com/?q=http://localhost'), false)
+})

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Provider, ProviderType } from '@outlast/sdk'
+import { bodyOf, draftOf, movesFrom } from './draft.ts'
+import { vendorOf, vendors } from './vendors.ts'
+
+const stored = (provider_type: ProviderType, base_url?: string) =>
+  ({ id: 'p', name: 'Mine', provider_type, ...(base_url && { base_url }) }) as Provider
+
+for (const { type, label } of vendors) {
+  test(`a provider of type ${type} is sent without what is empty`, () => {
+    const draft = { ...draftOf(undefined), provider_type: type }
+    assert.deepEqual(bodyOf(draft), { name: label, provider_type: type })
+    const filled = { ...draft, name: ' Mine ', base_url: ' https://example.com ', api_key: 'k' }
+    assert.deepEqual(bodyOf(filled), {
+      ...{ name: 'Mine', provider_type: type, base_url: 'https://example.com', api_key: 'k' },
+    })
+  })
+}
+
+test('a key that is stored is not in the form', () => {
+  const draft = draftOf({ ...stored('openai'), api_key_set: true } as Provider)
+  assert.equal(draft.api_key, '')
+})
+
+for (const [from, provider_type, base_url, moves] of [
+  [stored('openai'), 'openai', '', false],
+  [stored('openai'), 'anthropic', '', true],
+  [stored('openai'), 'openai', 'https://proxy.example.com', true],
+  [stored('openai', 'https://a.example.com/v1'), 'openai', 'https://a.example.com/v2', false],
+  [stored('openai', 'https://a.example.com'), 'openai', 'https://b.example.com', true],
+  [stored('openai', 'https://a.example.com'), 'anthropic', ' ', false],
+] as const) {
+  test(`from ${from.base_url ?? from.provider_type} to ${base_url || provider_type}`, () => {
+    assert.equal(movesFrom(from, { provider_type, base_url }), moves)
+  })
+}
+
+test('a type of a newer server has a name', () => {
+  assert.equal(vendorOf('oracle' as ProviderType).label, 'oracle')
+})

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { ModelProfile } from '@outlast/sdk'
+import type { ListedModel } from '../queries/models.ts'
+import { abilitiesOf, byRank, isListed, limitsOf, pricesOf } from './listed.ts'
+
+const model = (more: object = {}) =>
+  ({
+    ...{ display_name: 'Grind 1', model_id: 'grind-1', provider_id: 'mill', provider_name: 'Mill' },
+    ...{ status: 'active', is_stale: false, is_default: false, is_favorite: false },
+    ...more,
+  }) as ListedModel
+
+for (const [about, listed, filters, isShown] of [
+  ['an active model', model(), {}, true],
+  ['a disabled one', model({ status: 'disabled' }), {}, false],
+  ['a disabled one of all', model({ status: 'disabled' }), { all: true }, true],
+  ['a stale one', model({ is_stale: true }), {}, false],
+  ['one of another provider', model(), { provider: 'other' }, false],
+  ['one found by its id', model(), { search: 'GRIND-' }, true],
+  ['one not found', model(), { search: 'crush' }, false],
+  ['one that is no favorite', model(), { favorites: true }, false],
+  ['one that is not known to take images', model(), { takes: 'image' }, false],
+  [
+    'one that takes images',
+    model({ profile: { modalities: { input: ['text', 'image'] } } }),
+    { takes: 'image' },
+    true,
+  ],
+] as const) {
+  test(`${about} is ${isShown ? '' : 'not '}listed`, () => {
+    assert.equal(isListed(listed, filters), isShown)
+  })
+}
+
+test('the default comes first, then favorites, then by provider and name', () => {
+  const names = [
+    model({ display_name: 'D', provider_name: 'B' }),
+    model({ display_name: 'C', provider_name: 'A' }),
+    model({ display_name: 'B', is_favorite: true }),
+    model({ display_name: 'A', is_default: true }),
+  ].sort(byRank)
+  assert.deepEqual(
+    names.map(({ display_name }) => display_name),
+    ['A', 'B', 'C', 'D'],
+  )
+})
+
+test('a profile is shown in short', () => {
+  const profile = {
+    limits: { context: 1_048_576, output: 65_536 },
+    modalities: { input: ['text', 'image'], output: ['text'] },
+    ...{ reasoning: true, tool_call: true, cost: { input: 3, output: 15 } },
+  } as unknown as ModelProfile
+  assert.equal(limitsOf(profile), '1 M context, 66 k out')
+  assert.equal(abilitiesOf(profile), 'image, thinking, tools')
+  assert.equal(pricesOf(profile), '$3 / $15')
+  assert.deepEqual(
+    [limitsOf(undefined), abilitiesOf(undefined), pricesOf(undefined)],
+    [...['', '', 'price unknown']],
+  )
+})

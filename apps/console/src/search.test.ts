@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import * as search from './search.ts'
+
+const known = (read: object) => JSON.parse(JSON.stringify(read))
+
+for (const [name, read, given, expected] of [
+  ['a filter', search.readSessionsSearch, { search: 'rome', status: 'idle' }, undefined],
+  ['an empty text', search.readSessionsSearch, { search: '', tag: '' }, {}],
+  ['a status that does not exist', search.readSessionsSearch, { status: 'asleep' }, {}],
+  ['a flag', search.readSessionsSearch, { new: true }, undefined],
+  ['a flag that is a text', search.readSessionsSearch, { new: 'true' }, {}],
+  ['a panel', search.readSessionSearch, { panel: 'usage', turn: 'turn_1' }, undefined],
+  ['an unknown panel', search.readSessionSearch, { panel: 'secrets', file: 7 }, {}],
+  ['the import of an agent', search.readAgentsSearch, { importing: true }, undefined],
+  ['a side', search.readAgentSearch, { side: 'preview', add: 'test_math' }, undefined],
+  ['an unknown side', search.readAgentSearch, { side: 'back' }, {}],
+  ['a category', search.readCapabilitiesSearch, { category: 'Time', open: 'a' }, undefined],
+  ['filters of models', search.readProvidersSearch, { takes: 'image', all: true }, undefined],
+  ['an unknown medium', search.readProvidersSearch, { takes: 'smell', favorites: 1 }, {}],
+  ['a new server', search.readMcpServersSearch, { new: true }, undefined],
+  ['a status of runs', search.readScheduleSearch, { tab: 'edit', status: 'skipped' }, undefined],
+  ['a span', search.readOperationsSearch, { minutes: 360, tab: 'nodes' }, undefined],
+  ['an unknown span', search.readOperationsSearch, { minutes: 61, status: 'done' }, {}],
+  ['the audit log', search.readSettingsSearch, { tab: 'audit', since: 'day' }, undefined],
+  ['a tab that does not exist', search.readSettingsSearch, { tab: 'root' }, {}],
+] as const) {
+  test(`the address of ${name} is read`, () => {
+    assert.deepEqual(known(read(given)), expected ?? given)
+  })
+}

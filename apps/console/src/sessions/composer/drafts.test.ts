@@ -1,0 +1,9 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { withoutSent } from './drafts.ts'
+
+test('a draft keeps what was written after the text that was sent', () => {
+  assert.equal(withoutSent('Hello there', 'Hello'), ' there')
+  assert.equal(withoutSent('Hello', 'Hello'), '')
+  assert.equal(withoutSent('Changed meanwhile', 'Hello'), 'Changed meanwhile')
+})

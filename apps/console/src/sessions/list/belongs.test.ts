@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Page, Session } from '@outlast/sdk'
+import { mayBelong } from './belongs.ts'
+
+const session = (more: object = {}) =>
+  ({
+    agent_id: 'a',
+    status: 'idle',
+    tags: ['urgent'],
+    created_at: '2026-01-02',
+    ...more,
+  }) as Session
+const page = (...created: string[]) =>
+  ({ data: created.map((created_at) => session({ created_at })) }) as Page<Session>
+
+test('a session that is newer than the first page may belong to it', () => {
+  assert.equal(mayBelong(session(), {}, page('2026-01-01')), true)
+  assert.equal(mayBelong(session(), {}, page()), true)
+  assert.equal(mayBelong(session(), {}, page('2026-01-03')), false)
+  assert.equal(mayBelong(session(), {}, undefined), false)
+})
+
+test('a change may bring an older session into a filter', () => {
+  for (const filter of [{ status: 'idle' as const }, { tag: 'urgent' }, { search: 'rome' }]) {
+    assert.equal(mayBelong(session(), filter, page('2026-01-03')), true)
+  }
+})
+
+test('a session that the filter leaves out does not belong', () => {
+  const first = page('2026-01-01')
+  for (const filter of [{ agent_id: 'b' }, { status: 'active' as const }, { tag: 'other' }]) {
+    assert.equal(mayBelong(session(), filter, first), false)
+  }
+})

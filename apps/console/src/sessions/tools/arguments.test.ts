@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { answerOf, gistOf, objectIn, todosOf } from './arguments.ts'
+
+for (const [given, gist] of [
+  [{}, ''],
+  [{ city: 'Rome', days: 3 }, 'Rome, 3'],
+  [{ list: [1, 2], nested: { a: 1 }, none: null }, '2 items, {…}, {…}'],
+  [{ long: 'x'.repeat(500) }, 'x'.repeat(120)],
+] as const) {
+  test(`the gist of ${JSON.stringify(given).slice(0, 40)}`, () => assert.equal(gistOf(given), gist))
+}
+
+for (const [text, value] of [
+  ['{"a":1}', { a: 1 }],
+  ['[1]', undefined],
+  ['null', undefined],
+  ['nonsense', undefined],
+] as const) {
+  test(`${text} is ${value ? 'an' : 'no'} object`, () => assert.deepEqual(objectIn(text), value))
+}
+
+test('an answer goes as JSON where it is that, else as text', () => {
+  assert.deepEqual(answerOf('{"weather":"fine"}'), { value: { weather: 'fine' }, isJson: true })
+  assert.deepEqual(answerOf('fine'), { value: 'fine', isJson: false })
+})
+
+test('only a list of tasks is a checklist', () => {
+  const todos = [{ content: 'Look', status: 'completed' }]
+  assert.deepEqual(todosOf('write_todos', { todos }), todos)
+  assert.equal(todosOf('other', { todos }), undefined)
+  for (const odd of [
+    'no list',
+    [{ content: 'Look', status: 'dreaming' }],
+    [{ content: 7 }],
+    [null],
+  ]) {
+    assert.equal(todosOf('write_todos', { todos: odd }), undefined)
+  }
+})
