@@ -23,7 +23,7 @@ const sources = [
 function isFresh(): boolean {
   if (!existsSync(stamp)) return false
   const made = statSync(stamp).mtimeMs
-  return globSync(sources, { cwd: root }).every(
+  return globSync(sources, { cwd: root, exclude: ['**/*.test.ts'] }).every(
     (file) => statSync(path.join(root, file)).mtimeMs <= made,
   )
 }

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 
@@ -11,16 +13,30 @@ const server = 'http://localhost:9000'
  */
 const shared = { name: 'shared', minShareCount: 8 }
 
-/** Names of components are for tools of developers: a page needs none. */
-const withoutDisplayNames = {
-  name: 'without-display-names',
+const root = fileURLToPath(new URL('.', import.meta.url))
+const screens = globSync('src/**/*.tsx', { cwd: root })
+  .map((file) => readFileSync(path.join(root, file), 'utf8'))
+  .join()
+
+/** `displayName` and the like are for tools of developers and for other themes. */
+const forTools = /^\w+\.(?:displayName|classes|varsResolver) = .*;$/gm
+/** `Menu.Sub` and the like: a component brings them all. Mantine uses such names in Menubar and RingProgress only. */
+const parts = /^((?:ActionIcon|AppShell|Button|Menu|Tooltip)\.[A-Z]\w+) = .*;$/gm
+
+/** Takes from components what no screen uses, so that it is not in the page. */
+const withoutUnused = {
+  name: 'without-unused',
   transform: (code: string, id: string) =>
-    id.includes('/@mantine/') ? code.replace(/^\w+\.displayName = ".*";$/gm, '') : undefined,
+    id.includes('/@mantine/')
+      ? code
+          .replace(forTools, '')
+          .replace(parts, (line, name: string) => (screens.includes(name) ? line : ''))
+      : undefined,
 }
 
 /** Vite wants its settings as the default export. */
 export default defineConfig({
-  plugins: [react(), withoutDisplayNames],
+  plugins: [react(), withoutUnused],
   define: { __VERSION__: JSON.stringify(version) },
   build: {
     target: 'es2022',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { before, type TestContext, test } from 'node:test'
 import axe, { type AxeResults } from 'axe-core'
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 import {
   adminEmail,
   adminPassword,
@@ -17,26 +17,33 @@ import { fill } from './world.ts'
 let browser: Browser
 let server: Awaited<ReturnType<typeof startGuarded>>
 let world: World
+/** In which the administrator is signed in. */
+let profile: BrowserContext
 
 before(async (t) => {
   browser = await startBrowser(t as never)
   server = await startGuarded(t as never, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*' } })
   const { call } = await signInAdmin(server)
   world = await fill({ url: server.url, call })
+  profile = await openExaminedProfile(t as never)
+  const { page } = await openTab(profile, server.url)
+  await signIn(page, { email: adminEmail, password: adminPassword })
+  await page.close()
 })
 
-const admin = { email: adminEmail, password: adminPassword }
 const wide = { width: 1280, height: 800 }
 const phone = { width: 375, height: 740 }
 const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 
-/** A tab of who wants nothing to move, with what examines it: later the page's policy would let no script in. */
-async function openExamined(t: TestContext) {
+/** Of a user who wants nothing to move, with what examines pages: later their policy would let no script in. */
+async function openExaminedProfile(t: TestContext) {
   const options = { reducedMotion: 'reduce', viewport: wide } as const
-  const profile = await openProfile(t, browser, options)
-  await profile.addInitScript({ content: axe.source })
-  return openTab(profile, server.url)
+  const opened = await openProfile(t, browser, options)
+  await opened.addInitScript({ content: axe.source })
+  return opened
 }
+
+const openExamined = async (t: TestContext) => openTab(await openExaminedProfile(t), server.url)
 
 /** What is wrong with the part of a page that a selector names, in light, in dark and on a phone. */
 async function findings(page: Page, part = 'body'): Promise<string[]> {
@@ -75,8 +82,8 @@ async function look(page: Page, { at, act, shows, part }: Look): Promise<string[
 
 for (const [name, looksOf] of Object.entries(looks)) {
   test(`${name} can be read in light and dark, heard, and used on a phone`, async (t) => {
-    const { page, complaints } = await openExamined(t)
-    await signIn(page, admin)
+    const { page, complaints } = await openTab(profile, server.url)
+    t.after(() => page.close())
     const found: string[] = []
     for (const one of looksOf(world)) found.push(...(await look(page, one)))
     assert.deepEqual(found, [])

@@ -4,12 +4,14 @@ import { before, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent } from '../../apps/server/test/session.ts'
-import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
+import { eventually, openProfile, openTab, startBrowser } from '../browser/browser.ts'
 
 let browser: Browser
+let server: Awaited<ReturnType<typeof startServer>>
 
 before(async (t) => {
   browser = await startBrowser(t as never)
+  server = await startServer(t as never)
 })
 
 const field = (page: Page, name: string) => page.getByRole('textbox', { name, exact: true })
@@ -21,7 +23,6 @@ async function add(page: Page, name: string) {
 }
 
 test('an agent is made of two capabilities, told what is wrong with it, tried and exported', async (t) => {
-  const server = await startServer(t)
   const { page, complaints } = await openTab(await openProfile(t, browser), `${server.url}/agents`)
   await page.getByRole('link', { name: 'New agent' }).click()
   await field(page, 'Name').fill('Forecaster')
@@ -85,7 +86,6 @@ async function exported(page: Page, format: string): Promise<string> {
 }
 
 test('two tabs edit one agent: the second is told, compares and chooses', async (t) => {
-  const server = await startServer(t)
   const { id } = await createAgent(server, { name: 'Porter', description: 'At the door.' })
   const profile = await openProfile(t, browser)
   const url = `${server.url}/agents/${id}`
@@ -117,8 +117,7 @@ test('two tabs edit one agent: the second is told, compares and chooses', async 
 })
 
 test('what was not saved is not lost by leaving, and an archived agent comes back', async (t) => {
-  const server = await startServer(t)
-  const { id } = await createAgent(server, { name: 'Porter' })
+  const { id } = await createAgent(server, { name: 'Gatekeeper' })
   const { page, complaints } = await openTab(
     await openProfile(t, browser),
     `${server.url}/capabilities?search=weather`,
@@ -126,7 +125,7 @@ test('what was not saved is not lost by leaving, and an archived agent comes bac
   await page.getByRole('button', { name: /Test Weather/ }).click()
   await page.getByText('get_forecast', { exact: true }).click()
   await page.getByRole('button', { name: 'Use in an agent' }).click()
-  await page.getByRole('menuitem', { name: 'Porter' }).click()
+  await page.getByRole('menuitem', { name: 'Gatekeeper' }).click()
   await page.getByRole('region', { name: 'Test Weather' }).waitFor()
   await page.getByRole('link', { name: 'Sessions' }).click()
   const dialog = page.getByRole('dialog', { name: 'Leave without saving?' })
@@ -140,9 +139,54 @@ test('what was not saved is not lost by leaving, and an archived agent comes bac
   await page.getByRole('menuitem', { name: 'Archive' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Archive' }).click()
   await page.getByRole('link', { name: /^Assistant/ }).waitFor()
-  await page.getByRole('link', { name: /^Porter/ }).waitFor({ state: 'detached' })
+  await page.getByRole('link', { name: /^Gatekeeper/ }).waitFor({ state: 'detached' })
   await page.goto(`${server.url}/agents/${id}`)
   await page.getByRole('button', { name: 'Bring it back' }).click()
   await page.getByText('This agent is archived').waitFor({ state: 'detached' })
   assert.deepEqual(complaints, [])
 })
+
+test('what is written while an agent is created or saved stays, and is saved next', async (t) => {
+  const profile = await openProfile(t, browser)
+  const { page, complaints } = await openTab(profile, `${server.url}/agents/new`)
+  const save = page.getByRole('button', { name: 'Save' })
+  const letGo = await holdWrites(page)
+  await field(page, 'Name').fill('Watchman')
+  await field(page, 'System prompt').fill('You watch.')
+  await page.getByRole('button', { name: 'Create' }).click()
+  await field(page, 'Description').fill('By day.')
+  letGo()
+  await save.waitFor()
+  assert.equal(await field(page, 'Description').inputValue(), 'By day.')
+  await save.click()
+  await page.waitForURL(/\/agents\/agent_/)
+  const { pathname } = new URL(page.url())
+  const stored = async () => (await server.call('GET', `/v1${pathname}`)).body
+  assert.equal((await stored()).description, 'By day.')
+
+  const letGoAgain = await holdWrites(page)
+  await field(page, 'Description').fill('By night.')
+  await save.click()
+  await field(page, 'Description').fill('By night, too.')
+  await field(page, 'System prompt').fill('You watch the gate.')
+  letGoAgain()
+  await eventually(async () => assert.equal((await stored()).description, 'By night.'))
+  await eventually(async () => assert.equal(await save.isEnabled(), true))
+  await save.click()
+  await eventually(async () => {
+    const { description, system_prompt } = await stored()
+    assert.deepEqual([description, system_prompt], ['By night, too.', 'You watch the gate.'])
+  })
+  assert.equal(await field(page, 'Description').inputValue(), 'By night, too.')
+  assert.deepEqual(complaints, [])
+})
+
+/** No change of an agent reaches the server until the returned function is called. */
+async function holdWrites(page: Page) {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  await page.route(/\/v1\/agents(\/agent_\w+)?$/, async (route) => {
+    if (route.request().method() !== 'GET') await promise
+    await route.fallback()
+  })
+  return resolve
+}

@@ -13,9 +13,11 @@ import { startBrowser, valueIn } from '../browser/browser.ts'
 import { openSession, toolOf } from './opening.ts'
 
 let browser: Browser
+let server: Awaited<ReturnType<typeof startServer>>
 
 before(async (t) => {
   browser = await startBrowser(t as never)
+  server = await startServer(t as never)
 })
 
 const phone = { viewport: { width: 375, height: 740 }, hasTouch: true, isMobile: true }
@@ -31,7 +33,6 @@ const write = (id: string, path: string) => ({
 
 /** The console on a phone, at a session whose turn waits for a person, and then for its client. */
 async function openWaiting(t: TestContext) {
-  const server = await startServer(t)
   const look = { type: 'client_side', name: 'look_outside', description: 'Looks.' }
   const { id: agent_id } = await createAgent(server, {
     capabilities: [{ ref: 'session_file_system', config: { requires_approval: ['write_file'] } }],
@@ -45,7 +46,7 @@ async function openWaiting(t: TestContext) {
   )
   await post(server, id, script)
   const opened = await openSession(t, browser, { url: server.url, id, options: phone })
-  return { server, id, ...opened }
+  return { id, ...opened }
 }
 
 const answers = (page: Page, path: string) => {
@@ -55,7 +56,7 @@ const answers = (page: Page, path: string) => {
 }
 
 test('on a phone, a person allows one call and denies another, and sees what the agent waits for', async (t) => {
-  const { server, id, page, complaints, log } = await openWaiting(t)
+  const { id, page, complaints, log } = await openWaiting(t)
   const [first, second] = [answers(page, '/allowed.txt'), answers(page, '/denied.txt')]
   await page.getByText('waits for you', { exact: true }).waitFor()
   for (const button of [first.allow, second.deny]) {
@@ -83,7 +84,7 @@ test('on a phone, a person allows one call and denies another, and sees what the
 })
 
 test('what somebody else decided shows at once, and a decision that comes too late is refused', async (t) => {
-  const { server, id, page, complaints } = await openWaiting(t)
+  const { id, page, complaints } = await openWaiting(t)
   const [first, second] = [answers(page, '/allowed.txt'), answers(page, '/denied.txt')]
   await second.allow.waitFor()
   const decide = (callId: string, decision: string) =>

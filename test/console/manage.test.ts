@@ -4,6 +4,7 @@ import type { Browser } from 'playwright-core'
 import { modelsOf, sendJson, startAnyVendor, vendorKey } from '../../apps/server/test/any-vendor.ts'
 import { addMcpServer, startMcp, startWithMcp, textTool } from '../../apps/server/test/mcp.ts'
 import { startServer } from '../../apps/server/test/server.ts'
+import { createAgent } from '../../apps/server/test/session.ts'
 import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
 
 let browser: Browser
@@ -202,5 +203,35 @@ test('a schedule is made, says when it runs, runs now, and is paused; operations
   await page.getByText('draining').waitFor()
   await page.getByRole('button', { name: 'Resume' }).click()
   await page.getByText('alive').waitFor()
+  assert.deepEqual(complaints, [])
+})
+
+test('an edit of a schedule stays when somebody else pauses it, and both are stored', async (t) => {
+  const server = await startServer(t)
+  const { id: agent_id } = await createAgent(server)
+  const { body: schedule } = await server.call('POST', '/v1/durable/schedules', {
+    name: 'Daily',
+    cron_expression: '0 9 1 1 *',
+    target: { type: 'workflow', name: 'start_session', input: { agent_id, text: 'Hello' } },
+  })
+  const address = `/v1/durable/schedules/${schedule.id}`
+  const { page, complaints } = await openTab(
+    await openProfile(t, browser),
+    `${server.url}/schedules/${schedule.id}?tab=edit`,
+  )
+  const message = page.getByRole('textbox', { name: 'Message' })
+  await message.fill('Good morning')
+  await server.call('PATCH', address, { cron_expression: '0 10 1 1 *' })
+  await server.call('POST', `${address}/pause`)
+  await page.getByRole('button', { name: 'Resume' }).waitFor()
+  assert.equal(await page.getByLabel('Cron expression').inputValue(), '0 10 1 1 *')
+  assert.equal(await message.inputValue(), 'Good morning')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByText('It has not run yet.').waitFor()
+  const { body } = await server.call('GET', address)
+  assert.deepEqual(
+    [body.target.input.text, body.cron_expression, body.enabled],
+    ['Good morning', '0 10 1 1 *', false],
+  )
   assert.deepEqual(complaints, [])
 })

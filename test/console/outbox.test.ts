@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { before, type TestContext, test } from 'node:test'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf } from '../../apps/server/test/session.ts'
 import {
@@ -39,12 +40,12 @@ async function expectOnce(from: Reached, id: string, ...texts: string[]) {
 
 /** A server that can be killed and started again at the same address. */
 async function startMortal(t: TestContext) {
-  const { folder: DATA_DIR, before } = await temporaryFolder(t)
-  const one = await startProcess({ DATA_DIR })
-  before(one.crash)
+  const DATABASE_URL = await createTestDatabase(t)
+  const one = await startProcess({ DATABASE_URL })
+  t.after(one.crash)
   async function startAgain(): Promise<ServerProcess> {
-    const two = await startProcess({ DATA_DIR, PORT: new URL(one.url).port })
-    before(two.crash)
+    const two = await startProcess({ DATABASE_URL, PORT: new URL(one.url).port })
+    t.after(two.crash)
     return two
   }
   return { one, startAgain }

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { createSession, scripted } from '../../apps/server/test/session.ts'
 import { startBrowser } from '../browser/browser.ts'
-import { startProcess, temporaryFolder } from '../process.ts'
+import { startProcess } from '../process.ts'
 import { openPanel, openSession, say } from './opening.ts'
 
 const words = Array.from({ length: 60 }, (_, n) => `word${n}`).join(' ')
 
 test('a turn is watched while its server is killed and started again, without a reload', async (t) => {
-  const { folder: DATA_DIR, before } = await temporaryFolder(t)
-  const one = await startProcess({ DATA_DIR })
-  before(one.crash)
+  const DATABASE_URL = await createTestDatabase(t)
+  const one = await startProcess({ DATABASE_URL })
+  t.after(one.crash)
   const browser = await startBrowser(t)
   const { id } = await createSession(one)
   const { page, complaints, log } = await openSession(t, browser, { url: one.url, id })
@@ -20,8 +21,8 @@ test('a turn is watched while its server is killed and started again, without a 
   await page.getByText('The connection is lost.').waitFor()
   await page.getByText('active', { exact: true }).waitFor()
 
-  const two = await startProcess({ DATA_DIR, PORT: new URL(one.url).port })
-  before(() => two.stop())
+  const two = await startProcess({ DATABASE_URL, PORT: new URL(one.url).port })
+  t.after(() => two.stop())
   await page.getByText('The connection is lost.').waitFor({ state: 'detached' })
   await log.getByText(words, { exact: true }).waitFor()
   await page.getByText('idle', { exact: true }).waitFor()

@@ -205,6 +205,21 @@ test('a fork goes on from a reply, or begins anew before a message with its text
   assert.deepEqual(complaints, [])
 })
 
+test('a title that is being written stays when somebody else changes the tags', async (t) => {
+  const { id } = await createSession(server)
+  const opened = { url: server.url, id, query: '?panel=details' }
+  const { page, complaints } = await openSession(t, browser, opened)
+  await page.getByLabel('Title').fill('Mine')
+  await server.call('PATCH', `/v1/sessions/${id}`, { tags: ['urgent'] })
+  await page.getByRole('region', { name: 'Details' }).getByText('urgent').waitFor()
+  assert.equal(await page.getByLabel('Title').inputValue(), 'Mine')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.getByRole('heading', { name: 'Mine' }).waitFor()
+  const { body } = await server.call('GET', `/v1/sessions/${id}`)
+  assert.deepEqual([body.title, body.tags], ['Mine', ['urgent']])
+  assert.deepEqual(complaints, [])
+})
+
 test('a session under a legal hold cannot be deleted until the hold is released', async (t) => {
   const { id } = await createSession(server)
   const { page, complaints } = await openSession(t, browser, { url: server.url, id })

@@ -58,10 +58,12 @@ test('among many tabs one sees which session waits; links open in new ones, time
     ["Copy the agent's id", agent_id],
   ] as const) {
     await tab.getByRole('button', { name }).click()
-    await tab.getByRole('button', { name: 'Copied' }).waitFor()
-    assert.equal(await valueIn(tab, 'navigator.clipboard.readText()'), copied)
-    await tab.getByRole('button', { name: 'Copied' }).waitFor({ state: 'detached' })
+    await eventually(async () =>
+      assert.equal(await valueIn(tab, 'navigator.clipboard.readText()'), copied),
+    )
+    await tab.getByRole('button', { name: 'Copied' }).first().waitFor()
   }
+  await tab.getByRole('button', { name: "Copy the agent's id" }).waitFor()
   await tab.getByRole('region', { name: 'Details' }).getByRole('link', { name: 'Ada' }).click()
   await tab.waitForURL(`${server.url}/agents/${agent_id}`)
   assert.deepEqual(complaints, [])

@@ -1,102 +1,95 @@
 import { panels } from './sessions/panels/panels.ts'
 
-/** What an address has after its question mark, as the router parsed it. */
-type Given = Record<string, unknown>
-
 const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined)
 const flag = (value: unknown) => value === true || undefined
-const oneOf = <T>(choices: readonly T[], value: unknown) =>
-  choices.find((choice) => choice === value)
-const optional = <T extends object>(search: T): Partial<T> => search
+const oneOf =
+  <const T>(choices: readonly T[]) =>
+  (value: unknown) =>
+    choices.find((choice) => choice === value)
 
-export const readSessionsSearch = (given: Given) =>
-  optional({
-    search: text(given.search),
-    status: oneOf(['started', 'active', 'idle'] as const, given.status),
-    agent: text(given.agent),
-    tag: text(given.tag),
-    /** A new session is being made. */
-    new: flag(given.new),
-  })
+type Readers = Record<string, (value: unknown) => unknown>
+type Read<Fields extends Readers> = { [Name in keyof Fields]?: ReturnType<Fields[Name]> }
 
-export const readSessionSearch = (given: Given) =>
-  optional({
-    panel: oneOf(panels, given.panel),
-    /** A message that a link names. */
-    message: text(given.message),
-    /** A turn that the timeline shows. */
-    turn: text(given.turn),
-    /** The file that is open. */
-    file: text(given.file),
-    /** Of the events: which types, separated by commas, and a text in them. */
-    types: text(given.types),
-    find: text(given.find),
-  })
-
-export const readAgentsSearch = (given: Given) =>
-  optional({ search: text(given.search), importing: flag(given.importing) })
-
-export const readAgentSearch = (given: Given) =>
-  optional({
-    /** What stands beside the editor. */
-    side: oneOf(['playground', 'preview'] as const, given.side),
-    /** The session of the playground. */
-    session: text(given.session),
-    /** A capability to begin with. */
-    add: text(given.add),
-  })
-
-export const readCapabilitiesSearch = (given: Given) =>
-  optional({
-    search: text(given.search),
-    category: text(given.category),
-    open: text(given.open),
-  })
-
-export const readProvidersSearch = (given: Given) =>
-  optional({
-    tab: oneOf(['models', 'providers'] as const, given.tab),
-    search: text(given.search),
-    provider: text(given.provider),
-    takes: oneOf(['image', 'audio', 'video'] as const, given.takes),
-    favorites: flag(given.favorites),
-    /** Models that are disabled or stale, too. */
-    all: flag(given.all),
-    new: flag(given.new),
-  })
-
-export const readMcpServersSearch = (given: Given) => optional({ new: flag(given.new) })
+/** Reads what an address has after its question mark. What it may not have there is undefined. */
+const reader =
+  <Fields extends Readers>(fields: Fields) =>
+  (given: Record<string, unknown>) => {
+    const found = Object.entries(fields).map(([name, read]) => [name, read(given[name])])
+    return Object.fromEntries(found) as Read<Fields>
+  }
 
 export const executionStatuses = ['pending', 'running', 'completed', 'failed', 'skipped'] as const
-
-export const readScheduleSearch = (given: Given) =>
-  optional({
-    tab: oneOf(['history', 'edit'] as const, given.tab),
-    status: oneOf(executionStatuses, given.status),
-  })
-
 export const workflowStatuses = ['queued', 'running', 'waiting', 'failed'] as const
 
-export const readOperationsSearch = (given: Given) =>
-  optional({
-    tab: oneOf(['overview', 'turns', 'nodes'] as const, given.tab),
-    status: oneOf(workflowStatuses, given.status),
-    agent: text(given.agent),
-    /** How far back charts of all nodes go. */
-    minutes: oneOf([60, 360, 1_440] as const, given.minutes),
-  })
+export const readSessionsSearch = reader({
+  search: text,
+  status: oneOf(['started', 'active', 'idle']),
+  agent: text,
+  tag: text,
+  /** A new session is being made. */
+  new: flag,
+})
 
-const settingsTabs = ['profile', 'keys', 'members', 'organizations', 'audit', 'about'] as const
+export const readSessionSearch = reader({
+  panel: oneOf(panels),
+  /** A message that a link names. */
+  message: text,
+  /** A turn that the timeline shows. */
+  turn: text,
+  /** The file that is open. */
+  file: text,
+  /** Of the events: which types, separated by commas, and a text in them. */
+  types: text,
+  find: text,
+})
 
-export const readSettingsSearch = (given: Given) =>
-  optional({
-    tab: oneOf(settingsTabs, given.tab),
-    action: text(given.action),
-    target: text(given.target),
-    since: text(given.since),
-  })
+export const readAgentsSearch = reader({ search: text, importing: flag })
+
+export const readAgentSearch = reader({
+  /** What stands beside the editor. */
+  side: oneOf(['playground', 'preview']),
+  /** The session of the playground. */
+  session: text,
+  /** A capability to begin with. */
+  add: text,
+})
+
+export const readCapabilitiesSearch = reader({ search: text, category: text, open: text })
+
+export const readProvidersSearch = reader({
+  tab: oneOf(['models', 'providers']),
+  search: text,
+  provider: text,
+  takes: oneOf(['image', 'audio', 'video']),
+  favorites: flag,
+  /** Models that are disabled or stale, too. */
+  all: flag,
+  new: flag,
+})
+
+export const readMcpServersSearch = reader({ new: flag })
+
+export const readScheduleSearch = reader({
+  tab: oneOf(['history', 'edit']),
+  status: oneOf(executionStatuses),
+})
+
+export const readOperationsSearch = reader({
+  tab: oneOf(['overview', 'turns', 'nodes']),
+  status: oneOf(workflowStatuses),
+  agent: text,
+  /** How far back charts of all nodes go. */
+  minutes: oneOf([60, 360, 1_440]),
+})
+
+export const readSettingsSearch = reader({
+  tab: oneOf(['profile', 'keys', 'members', 'organizations', 'audit', 'about']),
+  action: text,
+  target: text,
+  since: text,
+})
 
 export type SessionsSearch = ReturnType<typeof readSessionsSearch>
+export type CapabilitiesSearch = ReturnType<typeof readCapabilitiesSearch>
 export type ProvidersSearch = ReturnType<typeof readProvidersSearch>
 export type SettingsSearch = ReturnType<typeof readSettingsSearch>
-export type CapabilitiesSearch = ReturnType<typeof readCapabilitiesSearch>

@@ -6,8 +6,10 @@ import { useState } from 'react'
 import { invalidate, outlast, queryClient } from '../client.ts'
 import { sentenceOf } from '../errors.ts'
 import { saveBlob } from '../files/save.ts'
-import { agentKeys, agentQuery, agentsQuery } from '../queries/agents.ts'
-import { Confirm, Failed } from '../shell/confirm.tsx'
+import { agentQuery, agentsQuery } from '../queries/agents.ts'
+import { agentKeys } from '../queries/keys.ts'
+import { Confirm } from '../shell/confirm.tsx'
+import { Failed } from '../shell/failed.tsx'
 import { bodyOf, draftOf, fileNameOf, withoutMasked } from './draft.ts'
 
 const formats = [

@@ -4,7 +4,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { type DragEvent, useState } from 'react'
 import { invalidate, outlast } from '../client.ts'
 import { sentenceOf } from '../errors.ts'
-import { agentKeys } from '../queries/agents.ts'
+import { agentKeys } from '../queries/keys.ts'
 import { problemsOf } from './use-agent-form.ts'
 
 /** An agent from a file: chosen, dropped or pasted. */

@@ -3,7 +3,9 @@ import type { Agent, ErrorDetail } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { invalidate, outlast, queryClient } from '../client.ts'
 import { useSaveForm } from '../form/use-save-form.ts'
-import { agentKeys, agentPreviewQuery, agentQuery } from '../queries/agents.ts'
+import { agentPreviewQuery } from '../queries/agent-previews.ts'
+import { agentQuery } from '../queries/agents.ts'
+import { agentKeys } from '../queries/keys.ts'
 import { bodyOf, type Draft, draftOf, jsonProblem, previewBodyOf } from './draft.ts'
 
 const previewAfterMs = 400

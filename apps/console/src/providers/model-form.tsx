@@ -3,7 +3,7 @@ import type { Model, Provider } from '@outlast/sdk'
 import { invalidate, outlast } from '../client.ts'
 import { FormModal } from '../form/form-modal.tsx'
 import { useSaveForm } from '../form/use-save-form.ts'
-import { modelKeys } from '../queries/models.ts'
+import { modelKeys } from '../queries/keys.ts'
 
 const emptyDraft = { model_id: '', display_name: '' }
 

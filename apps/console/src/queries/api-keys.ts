@@ -1,8 +1,6 @@
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
-import { keysOf } from './keys.ts'
-
-export const apiKeyKeys = keysOf('api-keys')
+import { apiKeyKeys } from './keys.ts'
 
 export const apiKeysQuery = queryOptions({
   queryKey: apiKeyKeys.lists,

@@ -1,8 +1,6 @@
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
-import { keysOf } from './keys.ts'
-
-export const capabilityKeys = keysOf('capabilities')
+import { capabilityKeys } from './keys.ts'
 
 /** Everything that agents can be given, tools of MCP servers too. */
 export const capabilitiesQuery = queryOptions({

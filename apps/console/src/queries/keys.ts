@@ -1,8 +1,23 @@
 /** Keys of a noun's queries: `all` of them, its `lists`, and `one` with everything below it. */
-export const keysOf = (noun: string) => ({
+const keysOf = (noun: string) => ({
   all: [noun],
   lists: [noun, 'list'],
   one: (id: string) => [noun, id],
 })
 
 export type NounKeys = ReturnType<typeof keysOf>
+
+export const agentKeys = keysOf('agents')
+export const apiKeyKeys = keysOf('api-keys')
+export const capabilityKeys = keysOf('capabilities')
+export const invitationKeys = keysOf('invitations')
+export const mcpServerKeys = keysOf('mcp-servers')
+export const meKeys = keysOf('me')
+export const memberKeys = keysOf('members')
+export const modelKeys = keysOf('models')
+export const organizationKeys = keysOf('organizations')
+export const providerKeys = keysOf('providers')
+export const scheduleKeys = keysOf('schedules')
+export const sessionKeys = keysOf('sessions')
+export const workerKeys = keysOf('workers')
+export const workflowKeys = keysOf('workflows')

@@ -1,9 +1,6 @@
 import { queryOptions } from '@tanstack/react-query'
 import { invalidate, outlast } from '../client.ts'
-import { capabilityKeys } from './capabilities.ts'
-import { keysOf } from './keys.ts'
-
-export const mcpServerKeys = keysOf('mcp-servers')
+import { capabilityKeys, mcpServerKeys } from './keys.ts'
 
 /** Every MCP server of the organization, the newest first. */
 export const mcpServersQuery = queryOptions({

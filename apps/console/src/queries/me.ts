@@ -2,9 +2,7 @@ import type { Role } from '@outlast/sdk'
 import { queryOptions, useQuery } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
 import { remember } from '../login/login.ts'
-import { keysOf } from './keys.ts'
-
-export const meKeys = keysOf('me')
+import { meKeys } from './keys.ts'
 
 /** How people sign in here. */
 export const authConfigQuery = queryOptions({

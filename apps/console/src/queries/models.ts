@@ -1,9 +1,7 @@
 import type { Model, ModelWithProvider, Provider } from '@outlast/sdk'
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
-import { keysOf } from './keys.ts'
-
-export const modelKeys = keysOf('models')
+import { modelKeys } from './keys.ts'
 
 const modelsMax = 1_000
 

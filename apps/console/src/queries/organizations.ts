@@ -1,10 +1,6 @@
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
-import { keysOf } from './keys.ts'
-
-export const organizationKeys = keysOf('organizations')
-export const memberKeys = keysOf('members')
-export const invitationKeys = keysOf('invitations')
+import { invitationKeys, memberKeys, organizationKeys } from './keys.ts'
 
 /** Organizations that the user belongs to. */
 export const organizationsQuery = queryOptions({

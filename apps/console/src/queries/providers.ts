@@ -1,9 +1,6 @@
 import { queryOptions } from '@tanstack/react-query'
 import { invalidate, outlast } from '../client.ts'
-import { keysOf } from './keys.ts'
-import { modelKeys } from './models.ts'
-
-export const providerKeys = keysOf('providers')
+import { modelKeys, providerKeys } from './keys.ts'
 
 /** Every provider, the newest first. */
 export const providersQuery = queryOptions({

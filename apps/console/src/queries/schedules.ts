@@ -1,9 +1,7 @@
 import type { Execution } from '@outlast/sdk'
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
-import { keysOf } from './keys.ts'
-
-export const scheduleKeys = keysOf('schedules')
+import { scheduleKeys } from './keys.ts'
 
 /** Every schedule, the newest first. */
 export const schedulesQuery = queryOptions({

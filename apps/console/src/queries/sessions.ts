@@ -1,9 +1,8 @@
 import type { SessionQuery } from '@outlast/sdk'
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
-import { keysOf } from './keys.ts'
+import { sessionKeys } from './keys.ts'
 
-export const sessionKeys = keysOf('sessions')
 /** Keys of the pages of all lists, each followed by its filter and its number. */
 export const sessionPageKeys = [...sessionKeys.lists, 'page']
 

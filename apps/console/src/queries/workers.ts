@@ -1,8 +1,6 @@
 import { keepPreviousData, queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
-import { keysOf } from './keys.ts'
-
-export const workerKeys = keysOf('workers')
+import { workerKeys } from './keys.ts'
 
 const everyMs = 3_000
 const everySlowMs = 30_000

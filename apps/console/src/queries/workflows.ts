@@ -1,9 +1,7 @@
 import type { WorkflowQuery } from '@outlast/sdk'
 import { queryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
-import { keysOf } from './keys.ts'
-
-export const workflowKeys = keysOf('workflows')
+import { workflowKeys } from './keys.ts'
 
 /** Turns that run, wait, or failed for good. */
 export const workflowsQuery = (query: WorkflowQuery) =>

@@ -1,10 +1,10 @@
 import type { Schedule } from '@outlast/sdk'
 import { useMutation } from '@tanstack/react-query'
 import { invalidate, outlast } from '../client.ts'
+import { scheduleKeys } from '../queries/keys.ts'
 import { useMay } from '../queries/me.ts'
-import { scheduleKeys } from '../queries/schedules.ts'
 import { ActButton } from '../shell/act-button.tsx'
-import { Failed } from '../shell/confirm.tsx'
+import { Failed } from '../shell/failed.tsx'
 
 /** Runs a schedule now; stops and starts its clock. */
 export function ScheduleActs({ schedule: { id, enabled } }: { schedule: Schedule }) {

@@ -3,13 +3,9 @@ import type { Execution, Schedule } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router'
 import { invalidate, outlast } from '../client.ts'
+import { scheduleKeys } from '../queries/keys.ts'
 import { useMay } from '../queries/me.ts'
-import {
-  executionsQuery,
-  scheduleKeys,
-  scheduleQuery,
-  scheduleStatsQuery,
-} from '../queries/schedules.ts'
+import { executionsQuery, scheduleQuery, scheduleStatsQuery } from '../queries/schedules.ts'
 import { executionStatuses } from '../search.ts'
 import { durationOf } from '../sessions/conversation/duration.ts'
 import { AskButton } from '../shell/act-button.tsx'

@@ -4,7 +4,7 @@ import { invalidate, outlast } from '../client.ts'
 import { FormModal } from '../form/form-modal.tsx'
 import { useSaveForm } from '../form/use-save-form.ts'
 import { leaveOrganization } from '../login/login.ts'
-import { organizationKeys } from '../queries/organizations.ts'
+import { organizationKeys } from '../queries/keys.ts'
 
 type Props = { organization: Organization; isHere: boolean; close: () => void }
 

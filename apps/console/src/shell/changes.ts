@@ -1,18 +1,23 @@
 import type { Change, ChangeEvent, Session } from '@outlast/sdk'
 import { useEffect } from 'react'
 import { invalidate, outlast, queryClient } from '../client.ts'
-import { agentKeys } from '../queries/agents.ts'
-import { apiKeyKeys } from '../queries/api-keys.ts'
-import { capabilityKeys } from '../queries/capabilities.ts'
-import type { NounKeys } from '../queries/keys.ts'
-import { mcpServerKeys } from '../queries/mcp-servers.ts'
-import { meKeys } from '../queries/me.ts'
-import { modelKeys } from '../queries/models.ts'
-import { invitationKeys, memberKeys, organizationKeys } from '../queries/organizations.ts'
-import { providerKeys } from '../queries/providers.ts'
-import { scheduleKeys } from '../queries/schedules.ts'
-import { sessionKeys, sessionQuery } from '../queries/sessions.ts'
-import { workerKeys } from '../queries/workers.ts'
+import {
+  agentKeys,
+  apiKeyKeys,
+  capabilityKeys,
+  invitationKeys,
+  mcpServerKeys,
+  meKeys,
+  memberKeys,
+  modelKeys,
+  type NounKeys,
+  organizationKeys,
+  providerKeys,
+  scheduleKeys,
+  sessionKeys,
+  workerKeys,
+} from '../queries/keys.ts'
+import { sessionQuery } from '../queries/sessions.ts'
 import { forgetListed, keepListed } from '../sessions/list/list-pages.ts'
 
 /** After an error that the client does not mend by itself. */

@@ -1,6 +1,7 @@
 import type { Page, Session } from '@outlast/sdk'
 import { queryClient } from '../../client.ts'
-import { type SessionFilter, sessionKeys, sessionPageKeys } from '../../queries/sessions.ts'
+import { sessionKeys } from '../../queries/keys.ts'
+import { type SessionFilter, sessionPageKeys } from '../../queries/sessions.ts'
 import { mayBelong } from './belongs.ts'
 
 const pages = { queryKey: sessionPageKeys }

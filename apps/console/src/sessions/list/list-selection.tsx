@@ -4,7 +4,8 @@ import { useMutation } from '@tanstack/react-query'
 import { useEffect, useRef, useState } from 'react'
 import { invalidate, outlast } from '../../client.ts'
 import { sentenceOf } from '../../errors.ts'
-import { type SessionFilter, sessionKeys } from '../../queries/sessions.ts'
+import { sessionKeys } from '../../queries/keys.ts'
+import type { SessionFilter } from '../../queries/sessions.ts'
 
 /** So many can be selected at once. */
 const selectedMax = 10_000
