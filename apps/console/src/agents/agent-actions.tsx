@@ -8,8 +8,7 @@ import { sentenceOf } from '../errors.ts'
 import { saveBlob } from '../files/save.ts'
 import { agentQuery, agentsQuery } from '../queries/agents.ts'
 import { agentKeys } from '../queries/keys.ts'
-import { Confirm } from '../shell/confirm.tsx'
-import { Failed } from '../shell/failed.tsx'
+import { Confirm, Failed } from '../shell/confirm.tsx'
 import { bodyOf, draftOf, fileNameOf, withoutMasked } from './draft.ts'
 
 const formats = [

@@ -1,10 +1,10 @@
-/** What a form edits: `base` as it was read, `draft` as it is in the form. */
+/** A form's record as it was read, and its draft. */
 export type DraftState<Draft, Stored> = { base: Stored | undefined; draft: Draft }
 
 export const isSame = (one: unknown, other: unknown) =>
   JSON.stringify(one) === JSON.stringify(other)
 
-/** A draft that began with `origin`, on what is stored now: fields that were not changed have the stored value. */
+/** Merges a draft that began as `origin` into a stored version: unchanged fields get the stored value. */
 export function rebase<Draft extends object>(draft: Draft, origin: Draft, stored: Draft): Draft {
   const fields = Object.keys(stored) as (keyof Draft)[]
   const merged = fields.map((field) => {
@@ -16,10 +16,10 @@ export function rebase<Draft extends object>(draft: Draft, origin: Draft, stored
 
 const versionOf = (stored: unknown) => (stored as { updated_at?: string }).updated_at ?? ''
 
-/** Whether something was read after what a form began with. An answer that was long on its way may be older. */
+/** Whether a cached record is another version than `base`, and not an older one from a slow response. */
 export const isNewer = (stored: unknown, base: unknown) =>
   Boolean(stored && base) && stored !== base && versionOf(stored) >= versionOf(base)
 
-/** Whether a draft and what is stored by now both differ from what the draft began with, and from each other. */
+/** Whether a draft and a stored version both differ from the draft's origin, and from each other. */
 export const isConflict = <Draft>(draft: Draft, origin: Draft, stored: Draft) =>
   !isSame(draft, origin) && !isSame(stored, origin) && !isSame(draft, stored)

@@ -12,16 +12,16 @@ type Submitted = {
 
 type FormModalProps = Omit<ModalProps, 'opened' | 'onClose'> & {
   form: Submitted
-  /** What the button says. */
+  /** The label of the button. */
   verb: string
   close: () => void
   children: ReactNode
-  /** Beside the button. */
+  /** Next to the button. */
   more?: ReactNode
   button?: { color?: string; disabled?: boolean }
 }
 
-/** A form in a dialog. What was written there is not lost by a click beside it. */
+/** A form in a dialog. A click outside closes it only while nothing was changed. */
 export function FormModal({ form, verb, close, children, more, button, ...modal }: FormModalProps) {
   return (
     <Modal opened onClose={close} closeOnClickOutside={!form.isDirty} centered {...modal}>
@@ -41,7 +41,7 @@ export function FormModal({ form, verb, close, children, more, button, ...modal 
   )
 }
 
-/** Why a form was not saved, where its fields do not say it. Contract: drawn after the fields. */
+/** Why a form was not saved, unless its fields show it. Contract: rendered after the fields. */
 export const Refused = ({
   form: { error, shown },
 }: {

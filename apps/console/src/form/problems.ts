@@ -2,17 +2,14 @@ import { sentenceOf } from '../errors.ts'
 
 type Refused = { code?: string; details?: readonly { path: string; message: string }[] } | null
 
-/**
- * What the server says is wrong with a field, for the place where that is. A code that always means one field stands for
- * its path.
- */
+/** The problem of a field. `paths` are paths of `details`, and codes that always mean this field. */
 export function problemAt(error: unknown, ...paths: readonly string[]): string | undefined {
   const { code = '', details = [] } = (error as Refused) ?? {}
   if (paths.includes(code)) return sentenceOf(error)
   return details.find(({ path }) => paths.includes(path))?.message
 }
 
-/** What a refusal says beside its fields: a title, and what is wrong with fields that are not among those `shown`. */
+/** The title of a refusal, and the details that no field in `shown` has. */
 export function summaryOf(error: unknown, shown: readonly string[]) {
   const { code = '', details = [] } = (error as Refused) ?? {}
   const others = details.filter(({ path }) => !shown.includes(path))

@@ -1,4 +1,5 @@
-import { queryOptions, useQuery } from '@tanstack/react-query'
+import type { PreviewAgent } from '@outlast/sdk'
+import { keepPreviousData, queryOptions, useQuery } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
 import { agentKeys } from './keys.ts'
 
@@ -12,6 +13,16 @@ export const agentQuery = (id: string) =>
   queryOptions({
     queryKey: agentKeys.one(id),
     queryFn: ({ signal }) => outlast.agents.get(id, { signal }),
+  })
+
+/** The prompt and tools that a draft results in. */
+export const agentPreviewQuery = (draft: unknown, bodyOf: () => PreviewAgent) =>
+  queryOptions({
+    queryKey: [...agentKeys.all, 'preview', draft],
+    staleTime: 30_000,
+    gcTime: 0,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => outlast.agents.preview(bodyOf(), { signal }),
   })
 
 export const useAgent = (id: string | undefined) =>

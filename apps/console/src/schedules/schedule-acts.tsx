@@ -4,7 +4,7 @@ import { invalidate, outlast } from '../client.ts'
 import { scheduleKeys } from '../queries/keys.ts'
 import { useMay } from '../queries/me.ts'
 import { ActButton } from '../shell/act-button.tsx'
-import { Failed } from '../shell/failed.tsx'
+import { Failed } from '../shell/confirm.tsx'
 
 /** Runs a schedule now; stops and starts its clock. */
 export function ScheduleActs({ schedule: { id, enabled } }: { schedule: Schedule }) {

@@ -7,12 +7,17 @@ import { summaryOf } from '../form/problems.ts'
 export function Confirm({
   title,
   verb,
+  keep = 'Keep',
+  color = 'red',
   act,
   close,
   children,
 }: {
   title: string
   verb: string
+  /** The label of the button that closes the dialog. */
+  keep?: string
+  color?: string
   act: () => Promise<unknown>
   close: () => void
   children: ReactNode
@@ -26,9 +31,9 @@ export function Confirm({
       {done.isError && <Refusal error={done.error} />}
       <Group justify="flex-end" gap="xs" mt="lg">
         <Button variant="default" onClick={close} data-autofocus>
-          Keep
+          {keep}
         </Button>
-        <Button color="red" loading={done.isPending} onClick={() => done.mutate()}>
+        <Button color={color} loading={done.isPending} onClick={() => done.mutate()}>
           {verb}
         </Button>
       </Group>
@@ -47,5 +52,21 @@ export function Refusal({ error, shown = [] }: { error: unknown; shown?: readonl
         </div>
       ))}
     </Alert>
+  )
+}
+
+type Done = { error: unknown; reset: () => void }
+
+/** Says why the last of some mutations failed, where its button has no room for it. */
+export function Failed({ of }: { of: readonly Done[] }) {
+  const error = of.find((one) => one.error)?.error
+  if (!error) return null
+  const close = () => {
+    for (const { reset } of of) reset()
+  }
+  return (
+    <Modal opened onClose={close} title="That did not work" centered>
+      <Refusal error={error} />
+    </Modal>
   )
 }
