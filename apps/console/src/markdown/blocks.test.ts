@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { blocksOf, noBlocks } from '../../apps/console/src/markdown/blocks.ts'
+import { blocksOf, noBlocks } from './blocks.ts'
 
 const text = `# A title
 
