@@ -1,14 +1,19 @@
 /** A form's record as it was read, and its draft. */
 export type DraftState<Draft, Stored> = { base: Stored | undefined; draft: Draft }
 
-export const isSame = (one: unknown, other: unknown) =>
-  JSON.stringify(one) === JSON.stringify(other)
+/** Long texts are compared as they are: a prompt or a file may have a mebibyte. */
+const isSameValue = (one: unknown, other: unknown) =>
+  one === other || (typeof one === 'object' && JSON.stringify(one) === JSON.stringify(other))
+
+const fieldsOf = <Draft extends object>(draft: Draft) => Object.keys(draft) as (keyof Draft)[]
+
+export const isSame = <Draft extends object>(one: Draft, other: Draft) =>
+  fieldsOf(one).every((field) => isSameValue(one[field], other[field]))
 
 /** Merges a draft that began as `origin` into a stored version: unchanged fields get the stored value. */
 export function rebase<Draft extends object>(draft: Draft, origin: Draft, stored: Draft): Draft {
-  const fields = Object.keys(stored) as (keyof Draft)[]
-  const merged = fields.map((field) => {
-    const isChanged = !isSame(draft[field], origin[field])
+  const merged = fieldsOf(stored).map((field) => {
+    const isChanged = !isSameValue(draft[field], origin[field])
     return [field, isChanged ? draft[field] : stored[field]]
   })
   return Object.fromEntries(merged) as Draft
@@ -21,5 +26,5 @@ export const isNewer = (stored: unknown, base: unknown) =>
   Boolean(stored && base) && stored !== base && versionOf(stored) >= versionOf(base)
 
 /** Whether a draft and a stored version both differ from the draft's origin, and from each other. */
-export const isConflict = <Draft>(draft: Draft, origin: Draft, stored: Draft) =>
+export const isConflict = <Draft extends object>(draft: Draft, origin: Draft, stored: Draft) =>
   !isSame(draft, origin) && !isSame(stored, origin) && !isSame(draft, stored)

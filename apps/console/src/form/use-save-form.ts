@@ -90,7 +90,7 @@ export function useSaveForm<Draft extends object, Stored>(options: SaveOptions<D
  * Saves a draft. After a version conflict it reads the record: it may have this draft, when a response was lost, or
  * differ only in fields that the form does not show.
  */
-async function saveOnce<Draft, Stored>(
+async function saveOnce<Draft extends object, Stored>(
   { base, draft }: DraftState<Draft, Stored>,
   { save, read, draftOf }: SaveOptions<Draft, Stored>,
 ): Promise<Stored> {
