@@ -1,6 +1,6 @@
 import type pg from 'pg'
 
-const orgId = 'org_00000000000000000000000000000001'
+export const organizationId = 'org_00000000000000000000000000000001'
 
 /** Agents by number: `agent_…0001` is the busy one. */
 export const agentId = (n: number) => `agent_${n.toString(16).padStart(32, '0')}`
@@ -13,7 +13,7 @@ export async function addAgents(client: pg.Client) {
     `insert into agents (org_id, id, name, system_prompt)
      select $1, 'agent_' || lpad(to_hex(n), 32, '0'), 'Agent ' || n, 'You are agent ' || n || '.'
      from generate_series(1, $2::int) n`,
-    [orgId, agentCount],
+    [organizationId, agentCount],
   )
 }
 
@@ -39,7 +39,7 @@ with s as (
 insert into counters as c (org_id, agent_id, shard, sessions)
 select $1, agent_id, 0, n from counted union all select $1, '', 0, sum(n) from counted
 on conflict (org_id, agent_id, shard) do update set sessions = c.sessions + excluded.sessions`,
-    [orgId, count, busyUpTo, agentCount],
+    [organizationId, count, busyUpTo, agentCount],
   )
   await client.query('vacuum (analyze) sessions, counters')
 }
@@ -54,7 +54,7 @@ export async function runTurns(client: pg.Client, sessions: number): Promise<num
          updated_at = clock_timestamp(), turn_attempt = 0, context_sequence = sequence
        where org_id = $1 and id in (
          select 'session_' || md5(n::text) from generate_series($2::int, $3::int, $4::int) n)`,
-      [orgId, 5 * (batch + 1), sessions, 5 * batches],
+      [organizationId, 5 * (batch + 1), sessions, 5 * batches],
     )
   }
   await client.query('select pg_stat_force_next_flush()')

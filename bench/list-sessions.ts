@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { compareLoads, loadRows, type Pair } from './against-bare.ts'
 import { withConnection } from './database.ts'
 import {
   median,
@@ -12,9 +13,9 @@ import {
   ratios,
   runsOf,
 } from './figures.ts'
-import { addAgents, addSessions, agentId, runTurns } from './fill.ts'
+import { addAgents, addSessions, agentId, organizationId, runTurns } from './fill.ts'
 import { askTimes } from './load.ts'
-import { databaseUrl, type Program, startOutlast, withDataDir } from './servers.ts'
+import { databaseUrl, type Program, startBare, startOutlast, withDataDir } from './servers.ts'
 
 const p95MaxMs = 10
 const growthMax = 2
@@ -29,7 +30,7 @@ const pages = [
   { what: '500th page of an agent', path: `/v1/sessions?limit=20&offset=9980${byAgent}` },
 ]
 
-type Target = { url: string; client: pg.Client }
+type Target = { url: string; client: pg.Client; dataDir: string }
 
 /** Pages of 20 sessions: a server with few and one with many, asked in turns. */
 export function listSessions(options: Options): Promise<Report> {
@@ -43,7 +44,7 @@ function withServer<T>(program: Program, work: (target: Target) => Promise<T>): 
     const server = await startOutlast({ ...program, env: { DATA_DIR: dataDir } })
     try {
       return await withConnection(databaseUrl(dataDir), (client) =>
-        work({ url: server.url, client }),
+        work({ url: server.url, client, dataDir }),
       )
     } finally {
       await server.stop()
@@ -56,20 +57,32 @@ async function compare(small: Target, large: Target, options: Options): Promise<
   const shown = many.toLocaleString('en')
   for (const { client } of [small, large]) await addAgents(client)
   await addSessions(small.client, few)
+  const loads = await loadPage(small, options)
   await addSessions(large.client, many)
   const fresh = await timePages(small, large, options, `${shown} sessions`)
   const share = await runTurns(large.client, many)
   const used = await timePages(small, large, options, 'one fifth updated')
   return {
     title: `Pages of 20 among ${shown} sessions`,
-    rows: pages.flatMap(({ what }, at) => [
-      row(what, fresh[at]!, true),
-      row(`${what}, one fifth updated`, used[at]!, false),
-    ]),
+    rows: [
+      ...loadRows(loads, { throughputMin: 0.8, p99Max: undefined }),
+      ...pages.flatMap(({ what }, at) => [
+        row(what, fresh[at]!, true),
+        row(`${what}, one fifth updated`, used[at]!, false),
+      ]),
+    ],
     notes: [
+      `Throughput: the first page among ${few.toLocaleString('en')} sessions, against \`bench/bare-list.ts\` on the same database.`,
       `Against the same page among ${few.toLocaleString('en')} sessions, on another server in the same run. "Updated": after one fifth of the sessions was updated the way turns do (${(share * 100).toFixed(0)} % of the updates heap-only), before any vacuum.`,
     ],
   }
+}
+
+/** The first page under load, beside a bare server of the same pages. */
+async function loadPage({ url, dataDir }: Target, options: Options): Promise<Pair[]> {
+  const env = { DATABASE_URL: databaseUrl(dataDir), ORG_ID: organizationId }
+  const bare = await startBare('bare-list.ts', { env })
+  return await compareLoads([url, bare.url], pages[0]!.path, options).finally(bare.stop)
 }
 
 type P95 = { small: number[]; large: number[] }

@@ -32,6 +32,7 @@ export function masked<T extends { capabilities: CapabilityUse[] }>(
   list: readonly Capability[],
   thing: T,
 ): T {
+  if (thing.capabilities.length === 0) return thing
   return { ...thing, capabilities: thing.capabilities.map((use) => maskedUse(list, use)) }
 }
 

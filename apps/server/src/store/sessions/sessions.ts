@@ -171,11 +171,46 @@ const countedMax = 10_000
 
 type Listing = { data: Session[]; total: number; total_capped?: boolean }
 
-/** Newest first. Keys are found first, in an index, and rows fetched for one page only. */
-export async function listSessions(
+type ListQuery = SessionQuery & { offset: number; limit: number }
+
+/** Newest first. */
+export function listSessions(db: Db, orgId: string, query: ListQuery): Promise<Listing> {
+  const { status, tag, legal_hold, search, offset, limit } = query
+  const filters = [status, tag, legal_hold, search]
+  const isFiltered = filters.some((filter) => filter !== undefined)
+  return !isFiltered && offset === 0 && limit <= newestMax
+    ? listNewest(db, orgId, query)
+    : listMatching(db, orgId, { ...query, isFiltered })
+}
+
+const newestMax = 100
+
+/** The literal limit lets PostgreSQL keep the plan; with a parameter alone it plans each execution again. */
+const newestIn = (name: string, filter: string): Statement => ({
+  name,
+  text: `
+select * from (
+  select ${columns.join(', ')},
+    (select sum(sessions)::bigint from counters where org_id = $1 and agent_id = $3) as total
+  from sessions where org_id = $1 ${filter} order by created_at desc, id desc limit ${newestMax}
+) newest order by created_at desc, id desc limit $2`,
+})
+const newest = newestIn('newest-sessions', '')
+const newestOfAgent = newestIn('newest-sessions-of-agent', 'and agent_id = $3')
+
+/** Returns the first page without filters, counted in the statement that reads it. */
+async function listNewest(db: Db, orgId: string, { agent_id, limit }: ListQuery): Promise<Listing> {
+  const statement = agent_id === undefined ? newest : newestOfAgent
+  const values = [orgId, limit, agent_id ?? '']
+  const rows = await db.run<SessionRow & { total: number }>(statement, values)
+  return { data: rows.map(present), total: rows[0]?.total ?? 0 }
+}
+
+/** Keys are found first, in an index, and rows fetched for one page only. */
+async function listMatching(
   db: Db,
   orgId: string,
-  query: SessionQuery & { offset: number; limit: number },
+  query: ListQuery & { isFiltered: boolean },
 ): Promise<Listing> {
   const matching = db.kysely
     .selectFrom('sessions')
@@ -204,15 +239,10 @@ export async function listSessions(
     .where('id', 'in', keys)
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
-  const filtered =
-    query.status !== undefined ||
-    query.tag !== undefined ||
-    query.legal_hold !== undefined ||
-    query.search !== undefined
   // Both are awaited together: a failure of one must not leave that of the other without anybody.
   const [data, total] = await Promise.all([
     rows.execute(),
-    filtered
+    query.isFiltered
       ? countUpTo(db, matching.select('id').limit(countedMax + 1))
       : countAll(db, orgId, query.agent_id ?? ''),
   ])

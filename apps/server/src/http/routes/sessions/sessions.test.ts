@@ -215,7 +215,9 @@ test('lists are newest first, paginated, filtered and counted', async (t) => {
   assert.deepEqual(idsOf(second), ids.slice(20))
   assert.deepEqual((await list('?offset=1000')).data, [])
   const ofBob = await list(`?agent_id=${bob.id}&limit=2`)
-  assert.deepEqual([ofBob.total, ofBob.data.length], [5, 2])
+  assert.deepEqual([ofBob.total, ...idsOf(ofBob)], [5, ids[4], ids[9]])
+  const whole = await list('?limit=1000')
+  assert.deepEqual([whole.total, whole.limit, ...idsOf(whole)], [25, 100, ...ids])
   assert.equal((await list(`?agent_id=agent_${'d'.repeat(32)}`)).total, 0)
   assert.deepEqual([(await list('?tag=t1')).total, (await list('?tag=none')).total], [12, 0])
   for (const search of ['100%25', 'žluť', '_kůň']) {
