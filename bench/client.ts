@@ -33,6 +33,8 @@ export type Client = {
   sessionId: string
   /** From the POST to `session.idled` on the stream, in ms. */
   turn: (text: string) => Promise<number>
+  /** How long the latest POST took, in ms. */
+  postMs: () => number
   close: () => void
 }
 
@@ -42,11 +44,19 @@ export async function openClient(url: string, agentId: string): Promise<Client> 
     `${url}/v1/sessions/${id}/sse?accumulated=false`,
     'event: session.idled\n',
   )
-  const say = (text: string) => {
+  let postMs = 0
+  const say = async (text: string) => {
     const message = { content: [{ type: 'text', text }] }
-    return call(url, 'POST', `/v1/sessions/${id}/messages`, { message })
+    const begun = performance.now()
+    await call(url, 'POST', `/v1/sessions/${id}/messages`, { message })
+    postMs = performance.now() - begun
   }
-  return { sessionId: id, turn: (text) => followed.until(() => say(text)), close: followed.close }
+  return {
+    sessionId: id,
+    turn: (text) => followed.until(() => say(text)),
+    postMs: () => postMs,
+    close: followed.close,
+  }
 }
 
 export type Followed = {

@@ -1,13 +1,27 @@
 import { median, ms, percentile } from './figures.ts'
 
-/** One side of a conversation: `turn` takes its ms from sending a message until its turn has ended. */
-export type Talker = { turn: (text: string) => Promise<number>; close: () => void }
+/**
+ * One side of a conversation: `turn` takes its ms from sending a message until its turn has ended, of which the server took
+ * `postMs` to accept the message.
+ */
+export type Talker = {
+  turn: (text: string) => Promise<number>
+  postMs?: () => number
+  close: () => void
+}
 
 /** How many clients, each with sessions and streams of its own, and for how long. */
 export type Crowd = { clients: number; forMs: number }
 
 /** What a crowd got done. */
-export type Result = { perSecond: number; p50: number; p99: number }
+export type Result = {
+  perSecond: number
+  p50: number
+  p99: number
+  /** Of accepting a message; not a number where no request does only that. */
+  postP50: number
+  postP99: number
+}
 
 /** Longest conversation. The log of a session is read once a turn, so a turn's time depends on its length. */
 const turnsMax = 50
@@ -18,23 +32,38 @@ export async function measureCrowd(
   { clients, forMs }: Crowd,
 ): Promise<Result> {
   const latencies: number[] = []
+  const posts: number[] = []
   const talkers = await Promise.all(Array.from({ length: clients }, open))
   const begun = performance.now()
   const until = begun + forMs
-  await Promise.all(talkers.map((first) => converse(first, { open, until, latencies })))
-  return resultOf(latencies, performance.now() - begun)
+  await Promise.all(talkers.map((first) => converse(first, { open, until, latencies, posts })))
+  return resultOf(latencies, performance.now() - begun, posts)
 }
 
-export const resultOf = (latencies: number[], tookMs: number): Result => ({
+export const resultOf = (latencies: number[], tookMs: number, posts: number[] = []): Result => ({
   perSecond: latencies.length / (tookMs / 1000),
   p50: median(latencies),
   p99: percentile(latencies, 0.99),
+  postP50: posts.length > 0 ? median(posts) : Number.NaN,
+  postP99: posts.length > 0 ? percentile(posts, 0.99) : Number.NaN,
 })
 
-type Conversing = { open: () => Promise<Talker>; until: number; latencies: number[] }
+/** The median of each figure. */
+export function mediansOf(results: Result[]): Result {
+  const of = (key: keyof Result) => median(results.map((result) => result[key]))
+  const [perSecond, p50, p99] = [of('perSecond'), of('p50'), of('p99')]
+  return { perSecond, p50, p99, postP50: of('postP50'), postP99: of('postP99') }
+}
+
+type Conversing = {
+  open: () => Promise<Talker>
+  until: number
+  latencies: number[]
+  posts: number[]
+}
 
 /** One client: when a conversation has become long, it begins another. */
-async function converse(first: Talker, { open, until, latencies }: Conversing) {
+async function converse(first: Talker, { open, until, latencies, posts }: Conversing) {
   let talker = first
   for (let n = 1; performance.now() < until; n++) {
     if (n > turnsMax) {
@@ -43,9 +72,12 @@ async function converse(first: Talker, { open, until, latencies }: Conversing) {
       n = 1
     }
     latencies.push(await talker.turn(`Hello ${n}`))
+    if (talker.postMs) posts.push(talker.postMs())
   }
   talker.close()
 }
 
-export const shown = ({ perSecond, p50, p99 }: Result) =>
-  `${perSecond.toFixed(0)} a second, p50 ${ms(p50)}, p99 ${ms(p99)}`
+export function shown({ perSecond, p50, p99, postP50, postP99 }: Result): string {
+  const turns = `${perSecond.toFixed(0)} a second, p50 ${ms(p50)}, p99 ${ms(p99)}`
+  return Number.isNaN(postP50) ? turns : `${turns}, POST p50 ${ms(postP50)}, p99 ${ms(postP99)}`
+}

@@ -1,7 +1,7 @@
 import { assistant, createAgent, openClient, twoTools } from './client.ts'
-import { measureCrowd, type Result, shown } from './crowd.ts'
+import { measureCrowd, mediansOf, type Result, shown } from './crowd.ts'
 import { queryRows } from './database.ts'
-import { median, type Options, progress, type Report, type Row, ratios, runsOf } from './figures.ts'
+import { type Options, progress, type Report, type Row, ratios, runsOf } from './figures.ts'
 import { startDbos } from './peers/dbos.ts'
 import { startEve } from './peers/eve.ts'
 import { startLanggraph } from './peers/langgraph.ts'
@@ -84,11 +84,7 @@ type Round = { kind: TurnKind; clients: number; results: Map<Peer, Result[]> }
 function rowsFor({ ours, engines, products }: Field, { kind, clients, results }: Round): Row[] {
   const of = (peer: Peer, key: keyof Result) => results.get(peer)!.map((result) => result[key])
   return [ours, ...engines, ...products].map((peer) => {
-    const all = {
-      perSecond: median(of(peer, 'perSecond')),
-      p50: median(of(peer, 'p50')),
-      p99: median(of(peer, 'p99')),
-    }
+    const all = mediansOf(results.get(peer)!)
     const row = {
       what: `${kinds[kind]}, ${clients === 1 ? '1 client' : `${clients} clients`}: ${peer.name}`,
       goal: '',

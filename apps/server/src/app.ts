@@ -28,7 +28,7 @@ import { createBus } from './store/bus/bus.ts'
 import { keepComparing } from './store/bus/compare.ts'
 import { connectNotify } from './store/bus/notify.ts'
 import type { TransportEvents } from './store/bus/outbox.ts'
-import { createConnectionShares } from './store/connection-shares.ts'
+import { divideConnections } from './store/connection-shares.ts'
 import { createPool, openDatabase } from './store/database.ts'
 import { type Embedded, readOrCreateMasterKeys, startEmbedded } from './store/embedded.ts'
 import { startGrep } from './store/files/grep.ts'
@@ -132,7 +132,7 @@ async function start(config: Config, starting: Starting): Promise<App> {
   const masterKeys =
     alone && configured.length === 0 ? await readOrCreateMasterKeys(config.DATA_DIR) : configured
   await checkMasterKeys(db, masterKeys)
-  const shares = createConnectionShares(db, () => node.problem())
+  const { shares, others, waiting } = divideConnections(db, () => node.problem())
   const access = createAccess({ config, db, shares, masterKeys, log })
   undo.push(access.stop)
   const grepping = startGrep(url)
@@ -147,8 +147,9 @@ async function start(config: Config, starting: Starting): Promise<App> {
   undo.push(mcp.stop)
   const node: Node = {
     id,
-    db,
+    db: others,
     shares,
+    waitingForDb: waiting,
     leaseDb,
     history,
     bus,

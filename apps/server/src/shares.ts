@@ -2,6 +2,8 @@ export type ShareLimits = {
   /** Pieces of work that run at once, of all owners and of one. */
   slots: number
   slotsEach: number
+  /** Slots that other work holds, which comes first. Whoever frees one calls `serve`. */
+  heldByOthers?: () => number
   /** Pieces of work that wait for a slot, of all owners and of one. */
   waitingMax: number
   waitingEachMax: number
@@ -20,7 +22,10 @@ export type Shares = {
   run: <T>(owner: string, work: () => Promise<T>, signal?: AbortSignal) => Promise<T>
   /** Takes a slot as `run` does; the result frees it. */
   slot: (owner: string, signal?: AbortSignal) => Slot | Promise<Slot>
-  /** How much work waits for a slot. */
+  /** Begins work that waits when a slot is free for it. */
+  serve: () => void
+  /** How many slots are taken, and how much work waits for one. */
+  taken: () => number
   waiting: () => number
 }
 
@@ -43,7 +48,7 @@ export function createShares(
   busy: () => Error,
   now = () => performance.now(),
 ): Shares {
-  const { slots, slotsEach, waitingMax, waitingEachMax, waitMs } = limits
+  const { slots, slotsEach, waitingMax, waitingEachMax, waitMs, heldByOthers = () => 0 } = limits
   const uses = new Map<string, Use>()
   /** The owner that was served last is the last. */
   const waiting = new Map<string, Waiter[]>()
@@ -51,7 +56,8 @@ export function createShares(
   let waitingCount = 0
   let looksAgain = false
 
-  const hasSlot = (owner: string) => used < slots && (uses.get(owner)?.running ?? 0) < slotsEach
+  const hasSlot = (owner: string) =>
+    used + heldByOthers() < slots && (uses.get(owner)?.running ?? 0) < slotsEach
 
   /** Brings the slot time of an owner up to now. */
   function useOf(owner: string): Use {
@@ -165,6 +171,8 @@ export function createShares(
   }
 
   return {
+    serve: serveNext,
+    taken: () => used,
     waiting: () => waitingCount,
     slot,
     async run(owner, work, signal) {

@@ -17,6 +17,8 @@ export type Reading = {
   running: number
   streams: number
   pool: { totalCount: number; idleCount: number; waitingCount: number }
+  /** What waits for a connection before the queue of the pool. */
+  waitingForDb: number
 }
 
 const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
@@ -112,7 +114,7 @@ function addGauges(registers: Registry[]): (reading: Reading) => void {
     streams.set(reading.streams)
     connections.set({ state: 'busy' }, pool.totalCount - pool.idleCount)
     connections.set({ state: 'idle' }, pool.idleCount)
-    awaiting.set(pool.waitingCount)
+    awaiting.set(pool.waitingCount + reading.waitingForDb)
     turns.reset()
     queueAge.reset()
     if (!counts) return

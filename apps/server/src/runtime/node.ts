@@ -22,9 +22,12 @@ import type { Breaker } from './model/circuit-breaker.ts'
 /** What this process is, to everything that runs turns in it. */
 export type Node = {
   id: string
+  /** Waits for a connection behind requests. */
   db: Database
-  /** What requests use of the connections of `db`. */
+  /** What requests use of the same connections. */
   shares: ConnectionShares
+  /** How much waits for one of these connections before the queue of the pool. */
+  waitingForDb: () => number
   /** A connection of its own, so that a busy node does not lose its lease. */
   leaseDb: Db
   /** Whether the database still has the commits that this node has seen. */

@@ -195,6 +195,11 @@ export const isMissingReference = (error: unknown) =>
 export const isMissingValue = (error: unknown) =>
   error instanceof pg.DatabaseError && error.code === '23502'
 
+const noConnection = 'timeout exceeded when trying to connect'
+
 /** No connection of the pool was free in time: others use them all, or the database makes no new ones. */
 export const isPoolTimeout = (error: unknown) =>
-  error instanceof Error && error.message.startsWith('timeout exceeded when trying to connect')
+  error instanceof Error && error.message.startsWith(noConnection)
+
+/** The error of the pool itself, for work that waits before it. */
+export const poolTimeout = () => new Error(noConnection)

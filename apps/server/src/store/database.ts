@@ -43,7 +43,7 @@ export type PoolOptions = {
 }
 
 /** With the time of one statement it stays under the 10 s in which every request has an answer. */
-const poolWaitMs = 2_500
+export const poolWaitMs = 2_500
 const rollbackMs = 500
 
 /** A pool whose idle connections may break without breaking the process. */

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { type TestContext, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import pg from 'pg'
 import {
   callerWith,
@@ -10,16 +12,18 @@ import {
   untilStatus,
 } from '../../../test/access.ts'
 import { queryRows, runSql } from '../../../test/database.ts'
-import type { Answer } from '../../../test/server.ts'
+import { type Answer, startServer } from '../../../test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
+import { addVendorModel, startVendor, type VendorAnswer } from '../../../test/vendor.ts'
 import { eventually } from '../../../test/waiting.ts'
 
 type Server = Awaited<ReturnType<typeof startGuarded>>
 type Person = Awaited<ReturnType<typeof registerPerson>>
 type Key = Awaited<ReturnType<typeof createKey>>
 
-/** Connections of the pool: those for requests, and those for requests of one organization. */
+/** Connections of the pool: all, those for requests, and those for requests of one organization. */
+const forAll = 9
 const forRequests = 5
 const forOne = 4
 
@@ -81,6 +85,44 @@ async function useServer(t: TestContext, server: Server, { key, call }: Key) {
   expectStatus(await post(mine, id, scripted({ text: 'Done.' })), 201)
   await stream.event('turn.completed')
 }
+
+/** Resolves when the server has taken a request and done all that it does before it waits. */
+async function nextRequest() {
+  const taken = Promise.withResolvers<void>()
+  const listen = () => taken.resolve()
+  subscribe('http.server.request.start', listen)
+  await taken.promise
+  unsubscribe('http.server.request.start', listen)
+  for (let n = 0; n < 5; n += 1) await setImmediate()
+}
+
+test('a request is served before the statements of turns that wait for a connection', async (t) => {
+  const server = await startServer(t)
+  const replies = Promise.withResolvers<VendorAnswer>()
+  const vendor = await startVendor(t, () => replies.promise)
+  await addVendorModel(server, vendor)
+  const agent_id = (await createAgent(server)).id
+  const create = async () => (await createSession(server, { agent_id })).id
+  const ids = await Promise.all(Array.from({ length: 2 * forAll }, create))
+  const streams = await Promise.all(ids.map((sessionId) => follow(t, server.url, { sessionId })))
+  for (const id of ids) expectStatus(await post(server, id, 'Hello'), 201)
+  await eventually(async () => vendor.requests.length === ids.length)
+  const letGo = await hold(t, server, 'lock table counters in exclusive mode')
+  replies.resolve({ text: 'Hello.' })
+  await untilWaiting(server, forAll)
+  const taken = nextRequest()
+  const answer = server.call('GET', '/v1/agents')
+  await taken
+  const [cancelled] = await queryRows(server.databaseUrl, cancelOneWaiting)
+  assert.ok(cancelled)
+  expectStatus(await answer, 200)
+  await letGo()
+  for (const stream of streams) await stream.event('turn.completed')
+})
+
+const cancelOneWaiting = `
+select pg_cancel_backend(pid) from pg_stat_activity
+where wait_event_type = 'Lock' and datname = current_database() limit 1`
 
 test('an organization whose requests wait for locks leaves connections to others', async (t) => {
   const server = await startGuarded(t)

@@ -60,6 +60,7 @@ export function metricsRoutes({ app, node }: Api, streams: Streams): void {
         running: node.local.running(),
         streams: streams.count(),
         pool,
+        waitingForDb: node.waitingForDb(),
       })
       return reply.type(metrics.contentType).serializer(String).send(text)
     },
