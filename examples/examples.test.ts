@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
 import { globSync } from 'node:fs'
 import path from 'node:path'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { beforeAll } from '../apps/server/test/hooks.ts'
 import { startServer } from '../apps/server/test/server.ts'
 import { runCommand } from '../test/process.ts'
 
 const folder = path.dirname(fileURLToPath(import.meta.url))
 
 let url: string
-before(async (t) => {
+beforeAll(async (t) => {
   ;({ url } = await startServer(t as TestContext))
 })
 

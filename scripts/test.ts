@@ -3,17 +3,19 @@
  * Contract: the exit code is that of `node --test`; no key and no database of the caller reaches a test.
  */
 import { spawn } from 'node:child_process'
-import { globSync, mkdtempSync, rmSync } from 'node:fs'
+import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { settings } from '../apps/server/src/config/settings.ts'
 import { chromiumSettings } from './chromium.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
-const filesAtOnce = 3
+const processesAtOnce = 4
+/** Test files that share a process: to start one takes more than most of the tests in it. */
+const filesPerProcess = 10
 const testTimeoutMs = 120_000
-/** Against a file whose process never ends, which no limit of a test ends. Several times what a slow machine takes. */
+/** Against a process that never ends, which no limit of a test ends. Several times what a slow machine takes. */
 const allTestsTimeoutMs = 45 * 60_000
 /** What is read from it need not be stripped of types again in each file's process: a fifteenth of the whole time. */
 const codeCache = path.join(root, 'node_modules/.cache/outlast')
@@ -31,13 +33,13 @@ const child = spawn(
     '--disable-warning=ExperimentalWarning',
     '--test',
     `--test-global-setup=${path.join(root, 'apps/server/test/global-setup.ts')}`,
-    `--test-concurrency=${filesAtOnce}`,
+    `--test-concurrency=${processesAtOnce}`,
     `--test-timeout=${testTimeoutMs}`,
     // What a test that has failed leaves open must not keep its file's process, and with it the run, for ever.
     '--test-force-exit',
     '--test-reporter=spec',
     ...options,
-    ...files,
+    ...writeGroups(files),
   ],
   {
     env: {
@@ -77,6 +79,22 @@ function allTests() {
   )
   const wanted = found.filter((file) => !apart.some((folder) => file.startsWith(folder)))
   return wanted.sort().map((file) => path.join(root, file))
+}
+
+/** Writes a file per process, which imports its test files, each as a suite. Returns their paths; Node begins with the first. */
+function writeGroups(files: string[]): string[] {
+  const count = Math.ceil(files.length / filesPerProcess)
+  return Array.from({ length: count }, (_, first) => {
+    const group = files.filter((_, index) => index % count === first)
+    const suites = group.map((file) => {
+      const name = JSON.stringify(path.relative(root, path.resolve(file)))
+      const url = JSON.stringify(pathToFileURL(path.resolve(file)).href)
+      return `suite(${name}, () => import(${url}))\n`
+    })
+    const place = path.join(folder, `group-${String(first).padStart(3, '0')}.mjs`)
+    writeFileSync(place, `import { suite } from 'node:test'\n${suites.join('')}`)
+    return place
+  })
 }
 
 /** The environment without our settings and without anybody's keys. */

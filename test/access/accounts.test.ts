@@ -1,6 +1,6 @@
 /** Off-boarding: the operator disables, signs out and deletes people, whatever organizations they are in. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import {
   addMember,
   callerWith,
@@ -12,13 +12,14 @@ import {
   startGuarded,
   untilStatus,
 } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import type { Call } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
 let operator: Awaited<ReturnType<typeof signInAdmin>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startGuarded(t as TestContext)
   operator = await signInAdmin(server)
 })

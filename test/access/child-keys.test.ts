@@ -1,6 +1,6 @@
 /** Keys that keys create: never stronger, never longer-lived, and gone with their parent. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import {
   callerWith,
   createKey,
@@ -11,13 +11,14 @@ import {
   untilStatus,
 } from '../../apps/server/test/access.ts'
 import { runSql } from '../../apps/server/test/database.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import type { Call } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
 let owner: Person
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startGuarded(t as TestContext)
   owner = await registerPerson(server)
 })

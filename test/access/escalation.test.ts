@@ -1,6 +1,6 @@
 /** Ways to become more than one is: through keys, roles, invitations and tokens. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   addMember,
@@ -11,6 +11,7 @@ import {
   registerPerson,
   startGuarded,
 } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import type { Answer, Call } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
@@ -18,7 +19,7 @@ import { follow } from '../../apps/server/test/stream.ts'
 let server: Awaited<ReturnType<typeof startGuarded>>
 let owner: Person
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startGuarded(t as TestContext)
   owner = await registerPerson(server)
 })

@@ -1,6 +1,6 @@
 /** Clients that want a server to wait for them, on one whose callers must say who they are. */
 import assert from 'node:assert/strict'
-import { before, describe, type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import {
   createKey,
   expectStatus,
@@ -9,6 +9,7 @@ import {
   startGuarded,
 } from '../../apps/server/test/access.ts'
 import { runSql } from '../../apps/server/test/database.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { connect, parsed, type Wire } from './raw.ts'
 
 /** More than a node has connections to its database. */
@@ -20,7 +21,7 @@ const answeredMs = 5_000
 let server: Awaited<ReturnType<typeof startGuarded>>
 let person: Person
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startGuarded(t as TestContext)
   person = await registerPerson(server)
 })

@@ -1,7 +1,8 @@
 /** Host headers of pages whose name was rebound to this machine, and everything that looks like a loopback name. */
 import assert from 'node:assert/strict'
-import { before, describe, type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { startGuarded } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { type Call, startServer } from '../../apps/server/test/server.ts'
 import { connect, parsed } from './raw.ts'
 
@@ -87,7 +88,7 @@ const served = { status: 200, code: undefined }
 
 let server: Server
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as TestContext)
 })
 

@@ -3,7 +3,7 @@
  * what never was. An operation that is not in the table of attempts fails a test.
  */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import {
   createKey,
   expectStatus,
@@ -11,6 +11,7 @@ import {
   registerPerson,
   startGuarded,
 } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createSession, eventsOf, post, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 import { type Attempt, forTokens, missing, type Row, table } from './attempts.ts'
@@ -55,7 +56,7 @@ const idsIn = (texts: Record<string, string>) =>
 const register = (name: string) =>
   registerPerson(server, { name, email: `${name}.owner@example.com` })
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startGuarded(t as TestContext, { env: unlimited })
   operations = await operationsOf(server)
   thief = await register('walrus')

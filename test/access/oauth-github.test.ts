@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import { startGuarded } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import type { Browser } from './browser.ts'
 import { type GithubPerson, startGithub } from './github.ts'
 import { clientId, clientSecret } from './issuer.ts'
@@ -45,7 +46,7 @@ const settingsFor = ({ url }: { url: string }) => ({
   AUTH_GITHUB_CLIENT_SECRET: clientSecret,
 })
 
-before(async (t) => {
+beforeAll(async (t) => {
   github = await startGithub(t as Context, () => somebody)
   server = await startGuarded(t as Context, { env: settingsFor(github) })
 })

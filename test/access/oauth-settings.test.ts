@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import { expectStatus, startGuarded } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { openBrowser } from './browser.ts'
 import { clientId, clientSecret, type Issuer, startIssuer } from './issuer.ts'
@@ -29,7 +30,7 @@ const redirectUris = [callback, behindProxy, `${local}/v1/auth/callback/oidc`]
 let issuer: Issuer
 let server: Awaited<ReturnType<typeof startGuarded>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   issuer = await startIssuer(t as Context, { redirectUris })
   server = await startGuarded(t as Context, { env: oidcSettings(issuer) })
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import { expectStatus, startGuarded } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { clientId, clientSecret, type Issuer, startIssuer } from './issuer.ts'
 import {
   agree,
@@ -20,7 +21,7 @@ import {
 let issuer: Issuer
 let server: Awaited<ReturnType<typeof startGuarded>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   const context = t as Parameters<typeof startGuarded>[0]
   issuer = await startIssuer(context, { redirectUris: [callback] })
   server = await startGuarded(context, { env: oidcSettings(issuer) })

@@ -1,6 +1,6 @@
 /** What every operation asks of who calls it, tried with everybody there can be. An operation without a row fails a test. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { type Level, levels } from '../../apps/server/src/access/principal.ts'
 import {
   addMember,
@@ -11,6 +11,7 @@ import {
   signInAdmin,
   startGuarded,
 } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import {
   type Asked,
   ask,
@@ -260,7 +261,7 @@ async function callersOf(): Promise<Record<Name, Caller>> {
   }
 }
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startGuarded(t as TestContext, { env: unlimited })
   operations = await operationsOf(server)
   owner = await registerPerson(server, { name: 'okapi', email: 'okapi@example.com' })

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { registerPerson, startGuarded } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createAgent, createSession } from '../../apps/server/test/session.ts'
 import { openProfile, openTab, startBrowser, whoIn } from './browser.ts'
 import { startEvilSite } from './evil-site.ts'
@@ -13,7 +14,7 @@ let browser: Browser
 let server: Server
 let evil: Evil
 
-before(async (t) => {
+beforeAll(async (t) => {
   const hook = t as never
   browser = await startBrowser(hook)
   server = await startGuarded(hook)

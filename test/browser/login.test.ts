@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import {
   adminEmail,
@@ -9,6 +9,7 @@ import {
   registerPerson,
   startGuarded,
 } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import {
   eventually,
   openProfile,
@@ -26,7 +27,7 @@ type Server = Awaited<ReturnType<typeof startGuarded>>
 let browser: Browser
 let server: Server
 
-before(async (t) => {
+beforeAll(async (t) => {
   const hook = t as never
   browser = await startBrowser(hook)
   server = await startGuarded(hook)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { adminEmail, adminPassword, startGuarded } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import {
   openProfile,
   openTab,
@@ -18,7 +19,7 @@ const admin = { email: adminEmail, password: adminPassword }
 let browser: Browser
 let url = ''
 
-before(async (t) => {
+beforeAll(async (t) => {
   const hook = t as never
   browser = await startBrowser(hook)
   const server = await startGuarded(hook, { env: { AUTH_MODE: 'full' } })

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
 import { get } from 'node:http'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { startGuarded } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { eventually, openProfile, openTab, startBrowser, talk } from './browser.ts'
 import { startEvilSite } from './evil-site.ts'
 
 let browser: Browser
 
-before(async (t) => {
+beforeAll(async (t) => {
   browser = await startBrowser(t as never)
 })
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import net from 'node:net'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { createKey, signInAdmin, startGuarded } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createAgent, scripted } from '../../apps/server/test/session.ts'
 import { runCommand } from '../process.ts'
 import type { PublishedClient } from './published-client.ts'
@@ -22,7 +23,7 @@ const noteMax = 300
 let given: Record<string, string>
 let resumed = 0
 
-before(async (context) => {
+beforeAll(async (context) => {
   const t = context as TestContext
   const server = await startGuarded(t, { env: { SSE_CYCLE_MS: String(cycleMs) } })
   const { key, call } = await createKey(server, await signInAdmin(server))

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import axe, { type AxeResults } from 'axe-core'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import {
@@ -9,6 +9,7 @@ import {
   signInAdmin,
   startGuarded,
 } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { openProfile, openTab, signIn, startBrowser } from '../browser/browser.ts'
 import { type Look, looks, type World } from './looks.ts'
 import { movesIn, overflowsIn } from './overflow.ts'
@@ -20,7 +21,7 @@ let world: World
 /** In which the administrator is signed in. */
 let profile: BrowserContext
 
-before(async (t) => {
+beforeAll(async (t) => {
   browser = await startBrowser(t as never)
   server = await startGuarded(t as never, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*' } })
   const { call } = await signInAdmin(server)

@@ -1,17 +1,18 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { Type } from 'typebox'
 import { defineCapability } from '../../apps/server/src/capabilities/capability.ts'
 import { builtins } from '../../apps/server/src/capabilities/index.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser, valueIn } from '../browser/browser.ts'
 
 let browser: Browser
 
-before(async (t) => {
+beforeAll(async (t) => {
   browser = await startBrowser(t as never)
 })
 

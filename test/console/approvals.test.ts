@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import {
   createAgent,
@@ -15,7 +16,7 @@ import { openSession, toolOf } from './opening.ts'
 let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   browser = await startBrowser(t as never)
   server = await startServer(t as never)
 })

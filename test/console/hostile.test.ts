@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import {
   callerWith,
@@ -9,6 +9,7 @@ import {
   startGuarded,
 } from '../../apps/server/test/access.ts'
 import { addProvider, sendJson, startAnyVendor } from '../../apps/server/test/any-vendor.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { addMcpServer, startMcp, startWithMcp, textTool } from '../../apps/server/test/mcp.ts'
 import {
   converse,
@@ -24,7 +25,7 @@ let browser: Browser
 
 let world: Awaited<ReturnType<typeof startWorld>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   browser = await startBrowser(t as never)
   world = await startWorld(t as never)
 })

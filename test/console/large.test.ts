@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import type { Browser } from 'playwright-core'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import {
   converse,
@@ -15,7 +16,7 @@ import { openPanel, openSession, say, toolOf } from './opening.ts'
 let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   browser = await startBrowser(t as never)
   server = await startServer(t as never)
 })

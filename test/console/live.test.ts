@@ -1,6 +1,6 @@
 /** The console follows what others do, whoever is signed in. */
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import {
   callerWith,
@@ -10,6 +10,7 @@ import {
   startGuarded,
 } from '../../apps/server/test/access.ts'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 import {
   eventually,
@@ -25,7 +26,7 @@ import { startProcess } from '../process.ts'
 
 let browser: Browser
 
-before(async (t) => {
+beforeAll(async (t) => {
   browser = await startBrowser(t as never)
 })
 

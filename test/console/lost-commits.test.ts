@@ -1,7 +1,8 @@
 /** A page recovers by itself when the database comes back with less than it had. */
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import type { Browser } from 'playwright-core'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createSession, eventsOf } from '../../apps/server/test/session.ts'
 import { eventually, startBrowser } from '../browser/browser.ts'
 import { startLosingDatabase } from '../lost-commits.ts'
@@ -10,7 +11,7 @@ import { openSession, say } from './opening.ts'
 
 let browser: Browser
 
-before(async (t) => {
+beforeAll(async (t) => {
   browser = await startBrowser(t as never)
 })
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { modelsOf, sendJson, startAnyVendor, vendorKey } from '../../apps/server/test/any-vendor.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { addMcpServer, startMcp, startWithMcp, textTool } from '../../apps/server/test/mcp.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent } from '../../apps/server/test/session.ts'
@@ -9,7 +10,7 @@ import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
 
 let browser: Browser
 
-before(async (t) => {
+beforeAll(async (t) => {
   browser = await startBrowser(t as never)
 })
 

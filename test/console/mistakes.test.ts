@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import type { Browser, Locator, Page } from 'playwright-core'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent } from '../../apps/server/test/session.ts'
 import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
@@ -8,7 +9,7 @@ import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
 let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   browser = await startBrowser(t as never)
   server = await startServer(t as never)
 })

@@ -1,6 +1,6 @@
 /** Whose messages a browser keeps, for how long, and what it does where it can keep none. */
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import {
   addMember,
@@ -9,6 +9,7 @@ import {
   registerPerson,
   startGuarded,
 } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createSession, eventsOf } from '../../apps/server/test/session.ts'
 import {
   eventually,
@@ -24,7 +25,7 @@ import { holdMessages, say } from './opening.ts'
 let browser: Browser
 let server: Awaited<ReturnType<typeof startGuarded>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   browser = await startBrowser(t as never)
   server = await startGuarded(t as never)
 })

@@ -1,8 +1,9 @@
 /** A message that the page has accepted is sent exactly once, whatever becomes of the page, the browser and the server. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf } from '../../apps/server/test/session.ts'
 import {
@@ -18,7 +19,7 @@ import { holdMessages, openSession, say } from './opening.ts'
 let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   browser = await startBrowser(t as never)
   server = await startServer(t as never)
 })

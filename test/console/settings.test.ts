@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import {
   callerWith,
@@ -9,6 +9,7 @@ import {
   startGuarded,
   untilStatus,
 } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
 
@@ -17,7 +18,7 @@ type Server = Awaited<ReturnType<typeof startGuarded>>
 let browser: Browser
 let server: Server
 
-before(async (t) => {
+beforeAll(async (t) => {
   browser = await startBrowser(t as never)
   server = await startGuarded(t as never)
 })

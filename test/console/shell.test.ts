@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import type { Browser } from 'playwright-core'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 import { eventually, openProfile, openTab, startBrowser, valueIn } from '../browser/browser.ts'
@@ -12,7 +13,7 @@ const scriptBytesMax = 250_000
 let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   browser = await startBrowser(t as never)
   server = await startServer(t as never)
 })

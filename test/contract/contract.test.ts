@@ -3,8 +3,9 @@
  * that API's facts: names, types, required fields, statuses.
  */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { eventData } from '@outlast/contract'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import facts from './facts.json' with { type: 'json' }
 import { type Fact, type Facts, type JsonSchema, misfits, shapeOf, shapeOfFact } from './shape.ts'
@@ -99,7 +100,7 @@ function assertFits(name: string, found: { path: string; why: string }[]) {
   assert.deepEqual(lines, [])
 }
 
-before(async (t) => {
+beforeAll(async (t) => {
   const { call } = await startServer(t as TestContext)
   const { status, body } = await call('GET', '/api-doc/openapi.json')
   assert.equal(status, 200)

@@ -1,8 +1,9 @@
 /** Requests as the published clients of this API send them, byte for byte, and what they read of the answers. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { Event } from '@outlast/contract'
 import { createKey, signInAdmin, startGuarded } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { caller } from '../../apps/server/test/server.ts'
 import { scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
@@ -22,7 +23,7 @@ const deltas = ['output.message.delta', 'reason.thinking.delta']
 let server: Awaited<ReturnType<typeof startGuarded>>
 let key: string
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startGuarded(t as TestContext)
   key = (await createKey(server, await signInAdmin(server))).key
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import test, { before } from 'node:test'
+import test from 'node:test'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createSession, dataOf, eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
 import { type PostgresProxy, startPostgresProxy } from '../postgres-proxy.ts'
 import { auditLog } from './audit.ts'
@@ -21,7 +22,7 @@ let agentId: string
 let databaseUrl: string
 const gates = gatedWorld()
 
-before(async (t) => {
+beforeAll(async (t) => {
   const scope = scopeOf(t as never)
   databaseUrl = await createTestDatabase(scope)
   const proxy: PostgresProxy = await startPostgresProxy(databaseUrl, {

@@ -1,11 +1,12 @@
 /** What an append does beside storing events, in every combination: each has a statement with only the parts that it needs. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { type Database, openDatabase } from '../../apps/server/src/store/database.ts'
 import { type Appending, appendToTurn } from '../../apps/server/src/store/sessions/turn-appends.ts'
 import { type NewEvent, takeTurn } from '../../apps/server/src/store/sessions/turns.ts'
 import { hashOf } from '../../apps/server/src/store/stored-texts.ts'
 import { queryRows } from '../../apps/server/test/database.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf, post } from '../../apps/server/test/session.ts'
 
@@ -13,7 +14,7 @@ let server: Awaited<ReturnType<typeof startServer>>
 let db: Database
 
 /** Turns stay where they are: an api node takes none. */
-before(async (t) => {
+beforeAll(async (t) => {
   const scope = t as TestContext
   server = await startServer(scope, { env: { ROLE: 'api' } })
   db = openDatabase({ url: server.databaseUrl, max: 2, onError() {} })

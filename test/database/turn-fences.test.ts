@@ -1,6 +1,6 @@
 /** The conditions of the statements that write turns, each on real rows: what they refuse changes nothing. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { type Database, openDatabase } from '../../apps/server/src/store/database.ts'
 import { createHistory } from '../../apps/server/src/store/history.ts'
 import { renewLease } from '../../apps/server/src/store/sessions/nodes.ts'
@@ -11,6 +11,7 @@ import {
   type TurnRun,
   takeTurn,
 } from '../../apps/server/src/store/sessions/turns.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf, post } from '../../apps/server/test/session.ts'
 
@@ -20,7 +21,7 @@ let server: Server
 let db: Database
 
 /** Turns stay where they are: an api node takes none. */
-before(async (t) => {
+beforeAll(async (t) => {
   const scope = t as TestContext
   server = await startServer(scope, { env: { ROLE: 'api' } })
   db = openDatabase({ url: server.databaseUrl, max: 2, onError() {} })

@@ -1,6 +1,7 @@
 /** The same POST many times at once, on one node and on two. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { type Answer, startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, eventsOf } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
@@ -11,7 +12,7 @@ type Server = Awaited<ReturnType<typeof startServer>>
 let server: Server
 let other: Server
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as TestContext)
   other = await startServer(t as TestContext, { databaseUrl: server.databaseUrl })
 })

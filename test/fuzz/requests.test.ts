@@ -3,10 +3,11 @@
  * run; `FUZZ_RUNS=<number>` makes it longer.
  */
 import assert from 'node:assert/strict'
-import { after, before, type TestContext, test } from 'node:test'
+import { after, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
 import fc from 'fast-check'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { createSchedule, trigger } from '../../apps/server/test/schedules.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { converse, createAgent, createSession } from '../../apps/server/test/session.ts'
@@ -37,7 +38,7 @@ let operations: Operation[]
 /** Ids of what exists, for requests that need some. */
 const pools: Record<string, string[]> = { event: [], message: [], turn: [], org: [] }
 
-before(async (t) => {
+beforeAll(async (t) => {
   // Each operation gets things of its own.
   server = await startServer(t as TestContext, { env: { PROVIDERS_MAX: '0' } })
   client = openClient(server.url)

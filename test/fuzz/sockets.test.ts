@@ -1,7 +1,8 @@
 /** Bytes that are no HTTP, or only its beginning. */
 import assert from 'node:assert/strict'
 import net from 'node:net'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 import { judgeError } from './client.ts'
@@ -10,7 +11,7 @@ const answerMs = 10_000
 
 let server: Awaited<ReturnType<typeof startServer>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as TestContext)
 })
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import { createClient } from '@redis/client'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf, post, replyOf, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
@@ -10,7 +11,7 @@ import { startRedis } from './redis.ts'
 
 const env = { REDIS_URL: '' }
 
-before(async (t) => {
+beforeAll(async (t) => {
   const redis = await startRedis(t as never)
   env.REDIS_URL = redis.url
 })

@@ -7,8 +7,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { after, before, type TestContext, test } from 'node:test'
+import { after, type TestContext, test } from 'node:test'
 import { registerPerson, startGuarded } from '../../apps/server/test/access.ts'
+import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { buildSdk } from '../../scripts/build-sdk.ts'
 import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
 
@@ -27,7 +28,7 @@ let server: Awaited<ReturnType<typeof startGuarded>>
 let person: Awaited<ReturnType<typeof registerPerson>>
 let site: { origin: string; close: () => void }
 
-before(async (t) => {
+beforeAll(async (t) => {
   const built = path.join(folder, 'sdk')
   await buildSdk(built)
   run('npm', ['pack', '--silent', '--pack-destination', folder], built)

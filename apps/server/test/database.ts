@@ -25,7 +25,7 @@ export async function createTestDatabase(t: Pick<TestContext, 'after'>): Promise
 async function copyTemplate(admin: string, name: string) {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await runSql(admin, `create database ${name} template ${template}`)
+      return await runSql(admin, `create database ${name} template ${template} strategy file_copy`)
     } catch (error) {
       if ((error as { code?: string }).code !== inUse || attempt === attemptsMax) throw error
       await sleep(pauseMs)

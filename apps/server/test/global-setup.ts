@@ -22,6 +22,8 @@ export async function globalSetup() {
   })
   process.env.OUTLAST_TEST_DATABASE_URL = embedded.url
   await runSql(embedded.url, `create database ${template}`)
+  const { password } = new URL(embedded.url)
+  await runSql(embedded.url, `set scram_iterations = 1; alter role postgres password '${password}'`)
   const url = new URL(embedded.url)
   url.pathname = template
   await migrateTemplate(url.href)

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { runHere } from '../test/here.ts'
 import { outlast } from '../test/program.ts'
@@ -10,10 +11,10 @@ import { outlast } from '../test/program.ts'
 let server: Awaited<ReturnType<typeof startServer>>
 let folder: string
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as TestContext)
   folder = mkdtempSync(path.join(os.tmpdir(), 'outlast-agents-'))
-  ;(t as TestContext).after(() => rmSync(folder, { recursive: true }))
+  t.after(() => rmSync(folder, { recursive: true }))
 })
 
 const cli = (args: string[], input = '') =>

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { runHere } from '../test/here.ts'
 import { outlast } from '../test/program.ts'
@@ -9,7 +10,7 @@ import { widthOf } from './output/width.ts'
 let url: string
 let session: string
 
-before(async (t) => {
+beforeAll(async (t) => {
   const server = await startServer(t as TestContext)
   url = server.url
   const { body } = await server.call('GET', '/v1/agents')

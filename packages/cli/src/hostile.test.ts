@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
-import { before, describe, type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { runHere } from '../test/here.ts'
 import { program } from '../test/program.ts'
@@ -13,7 +14,7 @@ import { widthOf } from './output/width.ts'
 let url: string
 let session: string
 
-before(async (t) => {
+beforeAll(async (t) => {
   const server = await startServer(t as TestContext, { env: { SSE_HEARTBEAT_MS: '200' } })
   url = server.url
   const agent = (await server.call('GET', '/v1/agents')).body.data[0].id

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { createServer } from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import {
   createKey,
   type Person,
@@ -11,6 +11,7 @@ import {
   signInAdmin,
   startGuarded,
 } from '../../../apps/server/test/access.ts'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { type Answers, runHere } from '../test/here.ts'
 import { outlast } from '../test/program.ts'
@@ -19,7 +20,7 @@ import { atTerminal } from '../test/terminal.ts'
 let server: Awaited<ReturnType<typeof startGuarded>>
 let person: Person
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startGuarded(t as TestContext)
   person = await registerPerson(server)
 })

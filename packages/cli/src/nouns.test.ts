@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startMcp, textTool } from '../../../apps/server/test/mcp.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
@@ -8,7 +9,7 @@ import { runHere } from '../test/here.ts'
 let server: Awaited<ReturnType<typeof startServer>>
 let agent: string
 
-before(async (t) => {
+beforeAll(async (t) => {
   const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
   server = await startServer(t as TestContext, { env })
   const { body } = await server.call('GET', '/v1/agents')

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { eventually } from '../../../apps/server/test/waiting.ts'
 import { runHere } from '../test/here.ts'
@@ -11,7 +12,7 @@ import { outlast } from '../test/program.ts'
 let url: string
 let agent: string
 
-before(async (t) => {
+beforeAll(async (t) => {
   const server = await startServer(t as TestContext)
   url = server.url
   const { body } = await server.call('GET', '/v1/agents')

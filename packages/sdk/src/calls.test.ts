@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { all, calls, isOfType, says, startClient, until } from '../test/session.ts'
 import { clientTool, type Event, type RunnableTool, type SessionHandle } from './index.ts'
 
 let client: Awaited<ReturnType<typeof startClient>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   client = await startClient(t as TestContext)
 })
 

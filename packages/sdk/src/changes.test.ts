@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { registerPerson, startGuarded } from '../../../apps/server/test/access.ts'
 import { createTestDatabase } from '../../../apps/server/test/database.ts'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startProcess } from '../../../test/process.ts'
 import { startFront } from '../test/front.ts'
 import { startProxy } from '../test/proxy.ts'
@@ -10,7 +11,7 @@ import { type ChangeEvent, type ConnectionOptions, createOutlast, type Outlast }
 
 let client: Awaited<ReturnType<typeof startClient>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   client = await startClient(t as TestContext)
 })
 

@@ -2,17 +2,18 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { inspect } from 'node:util'
 import { createKey, registerPerson, startGuarded } from '../../../apps/server/test/access.ts'
 import { selfSigned } from '../../../apps/server/test/certificate.ts'
 import { runSql } from '../../../apps/server/test/database.ts'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { type Fate, startProxy } from '../test/http-proxy.ts'
 import { createOutlast, isOutlastError, OutlastError } from './index.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
 let person: Awaited<ReturnType<typeof registerPerson>>
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startGuarded(t as TestContext)
   person = await registerPerson(server)
 })

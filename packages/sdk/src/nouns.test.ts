@@ -1,8 +1,9 @@
 /** Each noun of the client against a real server: what `parity.test.ts` shows to be sent is also understood. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { adminEmail, adminPassword, startGuarded } from '../../../apps/server/test/access.ts'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { scripted } from '../../../apps/server/test/session.ts'
 import { createOutlast, type Outlast } from './index.ts'
 
@@ -11,7 +12,7 @@ let url: string
 let outlast: Outlast
 let orgId: string
 
-before(async (t) => {
+beforeAll(async (t) => {
   const server = await startGuarded(t as TestContext, { env: { RATE_LIMIT_ADDRESS: '0' } })
   url = server.url
   const person = { email: 'ada@example.com', password: 'a long password', name: 'Ada' }

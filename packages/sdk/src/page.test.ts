@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { runSql } from '../../../apps/server/test/database.ts'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { createOutlast, type Outlast } from './index.ts'
 
@@ -8,7 +9,7 @@ let server: Awaited<ReturnType<typeof startServer>>
 let outlast: Outlast
 /** The paths that were asked for, since a test emptied it. */
 const asked: string[] = []
-before(async (t) => {
+beforeAll(async (t) => {
   const env = { RATE_LIMIT_ADDRESS: '0' }
   server = await startServer(t as TestContext, { env })
   const recording: typeof fetch = (input, init) => {

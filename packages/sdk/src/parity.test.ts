@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { expectComplete, type Operation, operationsOf } from '../../../test/access/operations.ts'
 import { createOutlast, isOutlastError, type Outlast } from './index.ts'
@@ -164,7 +165,7 @@ const besides: Called[] = [(o) => o.health.get(), (o) => o.health.isReady()]
 const left: Record<string, string[]> = { stream_sse: ['heartbeat'], stream_changes: ['heartbeat'] }
 
 let operations: Described[]
-before(async (t) => {
+beforeAll(async (t) => {
   const server = await startServer(t as TestContext)
   const { paths } = (await server.call('GET', '/api-doc/openapi.json')).body
   operations = (await operationsOf(server)).map((one) => ({

@@ -3,9 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createTestDatabase } from '../../../apps/server/test/database.ts'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startProcess } from '../../../test/process.ts'
 import { startProxy } from '../test/proxy.ts'
 import { says, slow, startClient, starter, words } from '../test/session.ts'
@@ -13,7 +14,7 @@ import { addEvent, createOutlast, type Event, emptyTranscript, itemsOf } from '.
 
 let client: Awaited<ReturnType<typeof startClient>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   client = await startClient(t as TestContext)
 })
 

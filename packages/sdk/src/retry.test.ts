@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../apps/server/test/server.ts'
 import { type Fate, type Seen, startProxy } from '../test/http-proxy.ts'
 import { createOutlast, isOutlastError, type Outlast } from './index.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 let direct: Outlast
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as TestContext)
   direct = createOutlast({ url: server.url })
 })

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { type Answer, startFront } from '../test/front.ts'
 import { all, calls, isOfType, says, slow, startClient, until } from '../test/session.ts'
 import { clientTool, createOutlast, type Event, type OutlastError } from './index.ts'
 
 let client: Awaited<ReturnType<typeof startClient>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   client = await startClient(t as TestContext)
 })
 

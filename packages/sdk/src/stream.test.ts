@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { type ModelCall, startModel } from '../../../test/cluster/model.ts'
 import { type Network, startProxy } from '../test/proxy.ts'
 import { calls, isOfType, says, startClient, until } from '../test/session.ts'
@@ -8,7 +9,7 @@ import type { StreamOptions } from './stream.ts'
 
 let client: Awaited<ReturnType<typeof startClient>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   client = await startClient(t as TestContext)
 })
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startModel } from '../../../test/cluster/model.ts'
 import { all, calls, isOfType, says, slow, startClient, until, words } from '../test/session.ts'
 import {
@@ -15,7 +16,7 @@ import {
 
 let client: Awaited<ReturnType<typeof startClient>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   client = await startClient(t as TestContext)
 })
 

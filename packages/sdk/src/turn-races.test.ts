@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { startClient } from '../test/session.ts'
 import type { Answer, Event, OnBusy, SessionHandle } from './index.ts'
 
@@ -10,7 +11,7 @@ let agent_id: string
 
 const simulatedProvider = 'provider_01933b5a000070008000000000000003'
 
-before(async (t) => {
+beforeAll(async (t) => {
   client = await startClient(t as TestContext)
   const { outlast } = client
   const name = 'llmsim-echo-tps-400'

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../apps/server/test/hooks.ts'
 import { all, calls, isOfType, says, slow, startClient, until, words } from '../test/session.ts'
 import { type Event, OutlastError, type SessionHandle, TurnFailedError } from './index.ts'
 
 let client: Awaited<ReturnType<typeof startClient>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   client = await startClient(t as TestContext)
 })
 

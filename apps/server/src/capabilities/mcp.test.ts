@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { MCPMock } from '@copilotkit/aimock'
 import type { Event } from '@outlast/contract'
+import { beforeAll } from '../../test/hooks.ts'
 import {
   addMcpServer,
   sessionWithMcp,
@@ -27,7 +28,7 @@ type Server = Awaited<ReturnType<typeof startWithMcp>>
 let server: Server
 let everything: Awaited<ReturnType<typeof addMcpServer>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startWithMcp(t as TestContext)
   const { url } = await startEverything(t as TestContext)
   everything = await addMcpServer(server, url, { name: 'everything' })

@@ -1,8 +1,9 @@
 /** The limits that an agent sets on its capabilities hold in every session. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { CapabilityUse } from '@outlast/contract'
 import { runSql } from '../../test/database.ts'
+import { beforeAll } from '../../test/hooks.ts'
 import { addMcpServer, startMcp } from '../../test/mcp.ts'
 import { startServer } from '../../test/server.ts'
 import { converse, createAgent, createSession, dataOf, post, scripted } from '../../test/session.ts'
@@ -11,7 +12,7 @@ import { follow } from '../../test/stream.ts'
 type Server = Awaited<ReturnType<typeof startServer>>
 let server: Server
 
-before(async (t) => {
+beforeAll(async (t) => {
   const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
   server = await startServer(t as TestContext, { env })
 })

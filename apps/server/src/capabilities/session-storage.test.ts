@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import type { FileInfo } from '@outlast/contract'
 import { expectStatus } from '../../test/access.ts'
 import { createTestDatabase, runSql } from '../../test/database.ts'
+import { beforeAll } from '../../test/hooks.ts'
 import { startServer } from '../../test/server.ts'
 import { createSession, eventsOf } from '../../test/session.ts'
 import { sessionWith, type ToolUse, useTools, useToolsAtOnce } from '../../test/tool-session.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as never)
 })
 

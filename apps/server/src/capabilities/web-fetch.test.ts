@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { fetchInTurn, startFetching } from '../../test/fetching.ts'
+import { beforeAll } from '../../test/hooks.ts'
 import { page, startSite } from '../../test/site.ts'
 
 const png = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex')
@@ -33,7 +34,7 @@ const pages = {
 let server: Awaited<ReturnType<typeof startFetching>>
 let site: Awaited<ReturnType<typeof startSite>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startFetching(t as TestContext)
   site = await startSite(t as TestContext, pages)
 })

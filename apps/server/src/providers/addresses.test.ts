@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { ProviderType } from '@outlast/contract'
 import { type AnyVendor, sendJson, startAnyVendor } from '../../test/any-vendor.ts'
+import { beforeAll } from '../../test/hooks.ts'
 import { providers } from './index.ts'
 
 let vendor: AnyVendor
 
-before(async (t) => {
+beforeAll(async (t) => {
   vendor = await startAnyVendor(t as TestContext, (_, response) => sendJson(response, {}, 400))
 })
 

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { chmod, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { before, describe, type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import {
   createAgent,
@@ -19,7 +20,7 @@ import { atTerminal } from '../../test/terminal.ts'
 let server: Awaited<ReturnType<typeof startServer>>
 let agentId: string
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as TestContext)
   const consent = { ref: 'session_file_system', config: { requires_approval: ['write_file'] } }
   agentId = (await createAgent(server, { capabilities: [consent] })).id

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import {
   createAgent,
@@ -17,7 +18,7 @@ let clerkId: string
 
 const consent = { ref: 'session_file_system', config: { requires_approval: ['write_file'] } }
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as TestContext)
   agentId = (await createAgent(server)).id
   clerkId = (await createAgent(server, { name: 'Clerk', capabilities: [consent] })).id

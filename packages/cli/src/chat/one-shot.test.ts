@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import {
   createAgent,
@@ -14,7 +15,7 @@ import { gathers, startProxy } from '../../test/proxy.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as TestContext)
 })
 

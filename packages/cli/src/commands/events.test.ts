@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { createSession, eventsOf, post, scripted } from '../../../../apps/server/test/session.ts'
 import { eventually } from '../../../../apps/server/test/waiting.ts'
@@ -10,7 +11,7 @@ import { atTerminal } from '../../test/terminal.ts'
 let server: Awaited<ReturnType<typeof startServer>>
 let sessionId: string
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as TestContext)
   sessionId = (await createSession(server)).id
   await post(server, sessionId, 'hello\x1b[2J')

@@ -5,8 +5,9 @@ import { createServer } from 'node:http'
 import os from 'node:os'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { eventually } from '../../../../apps/server/test/waiting.ts'
 import { runHere } from '../../test/here.ts'
@@ -17,10 +18,10 @@ const program = fileURLToPath(new URL('../../../../apps/server/outlast.js', impo
 let url: string
 let folder: string
 
-before(async (t) => {
+beforeAll(async (t) => {
   ;({ url } = await startServer(t as TestContext))
   folder = mkdtempSync(path.join(os.tmpdir(), 'outlast-completion-'))
-  ;(t as TestContext).after(() => rmSync(folder, { recursive: true }))
+  t.after(() => rmSync(folder, { recursive: true }))
   const command = `${quoted(process.execPath)} --disable-warning=ExperimentalWarning ${quoted(program)}`
   writeFileSync(path.join(folder, 'outlast'), `#!/bin/sh\nexec ${command} "$@"\n`)
   chmodSync(path.join(folder, 'outlast'), 0o755)

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { outlast } from '../../test/program.ts'
 
 let url: string
 
-before(async (t) => {
+beforeAll(async (t) => {
   ;({ url } = await startServer(t as TestContext))
 })
 

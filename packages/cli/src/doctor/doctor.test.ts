@@ -5,10 +5,11 @@ import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { before, describe, type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { createKey, signInAdmin, startGuarded } from '../../../../apps/server/test/access.ts'
 import { selfSigned } from '../../../../apps/server/test/certificate.ts'
 import { createTestDatabase, runSql } from '../../../../apps/server/test/database.ts'
+import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { eventually } from '../../../../apps/server/test/waiting.ts'
 import { startPostgresProxy } from '../../../../test/postgres-proxy.ts'
@@ -20,7 +21,7 @@ type Guarded = Awaited<ReturnType<typeof startGuarded>>
 let guarded: Guarded
 let admin: Awaited<ReturnType<typeof signInAdmin>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   guarded = await startGuarded(t as TestContext, { env: { SSE_HEARTBEAT_MS: '200' } })
   admin = await signInAdmin(guarded)
 })

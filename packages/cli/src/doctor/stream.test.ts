@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { before, describe, type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../../apps/server/test/hooks.ts'
 import { startServer } from '../../../../apps/server/test/server.ts'
 import { runHere } from '../../test/here.ts'
 import {
@@ -15,7 +16,7 @@ import {
 type Server = Awaited<ReturnType<typeof startServer>>
 let server: Server
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as TestContext, { env: { SSE_HEARTBEAT_MS: '200' } })
 })
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
+import { beforeAll } from '../../../test/hooks.ts'
 import { startServer } from '../../../test/server.ts'
 import { sessionWith, type ToolUse, useTools } from '../../../test/tool-session.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as never)
 })
 

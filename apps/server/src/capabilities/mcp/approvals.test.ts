@@ -1,7 +1,8 @@
 /** Approval of the tools of MCP servers, which are free to change what they list. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { runSql } from '../../../test/database.ts'
+import { beforeAll } from '../../../test/hooks.ts'
 import {
   addMcpServer,
   sessionWithMcp,
@@ -15,7 +16,7 @@ import { follow } from '../../../test/stream.ts'
 type Server = Awaited<ReturnType<typeof startWithMcp>>
 let server: Server
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startWithMcp(t as TestContext)
 })
 

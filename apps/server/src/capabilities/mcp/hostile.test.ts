@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { Event } from '@outlast/contract'
+import { beforeAll } from '../../../test/hooks.ts'
 import {
   addMcpServer,
   type Exchange,
@@ -20,7 +21,7 @@ type Handlers = Parameters<typeof startMcp>[1]
 let server: Server
 let count = 0
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startWithMcp(t as TestContext, { TOOL_TIMEOUT_MS: '5000' })
 })
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../test/hooks.ts'
 import {
   addMcpServer,
   type Exchange,
@@ -17,7 +18,7 @@ type Handlers = Parameters<typeof startMcp>[1]
 let server: Server
 let count = 0
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startWithMcp(t as TestContext, { TOOL_TIMEOUT_MS: '3000' })
 })
 

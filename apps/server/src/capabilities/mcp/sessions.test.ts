@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../test/hooks.ts'
 import {
   addMcpServer,
   type Exchange,
@@ -18,7 +19,7 @@ type Server = Awaited<ReturnType<typeof startWithMcp>>
 let server: Server
 let count = 0
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startWithMcp(t as TestContext)
 })
 

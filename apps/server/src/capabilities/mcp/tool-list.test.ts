@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { runSql } from '../../../test/database.ts'
+import { beforeAll } from '../../../test/hooks.ts'
 import { addMcpServer, startMcp, startWithMcp, textTool } from '../../../test/mcp.ts'
 import { createAgent, createSession } from '../../../test/session.ts'
 import { useTools } from '../../../test/tool-session.ts'
@@ -10,7 +11,7 @@ type Server = Awaited<ReturnType<typeof startWithMcp>>
 let server: Server
 let count = 0
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startWithMcp(t as TestContext)
 })
 

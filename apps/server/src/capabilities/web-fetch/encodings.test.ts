@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { fetchInTurn, startFetching } from '../../../test/fetching.ts'
+import { beforeAll } from '../../../test/hooks.ts'
 import { page, startSite } from '../../../test/site.ts'
 
 const hex = (text: string) => Buffer.from(text, 'hex')
@@ -77,7 +78,7 @@ const cases: [name: string, body: Buffer, contentType: string, text: string][] =
 
 let server: Awaited<ReturnType<typeof startFetching>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startFetching(t as TestContext)
 })
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib'
 import { fetchInTurn, startFetching } from '../../../test/fetching.ts'
+import { beforeAll } from '../../../test/hooks.ts'
 import { createAgent, createSession, post, scripted } from '../../../test/session.ts'
 import { type Page, page, startSite } from '../../../test/site.ts'
 import { follow } from '../../../test/stream.ts'
@@ -71,7 +72,7 @@ const pages: Record<string, Page> = {
 let server: Awaited<ReturnType<typeof startFetching>>
 let site: Awaited<ReturnType<typeof startSite>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startFetching(t as TestContext)
   site = await startSite(t as TestContext, pages)
 })

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { createServer as createSecure } from 'node:https'
 import { createServer, type Server as RawServer } from 'node:net'
 import os from 'node:os'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { selfSigned } from '../../../test/certificate.ts'
 import { fetchInTurn, startFetching } from '../../../test/fetching.ts'
+import { beforeAll } from '../../../test/hooks.ts'
 import { startServer } from '../../../test/server.ts'
 import { page, redirect, startSite } from '../../../test/site.ts'
 
@@ -15,7 +16,7 @@ let server: Server
 let site: Site
 let inside: Site
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startFetching(t as TestContext)
   inside = await startSite(t as TestContext, { '/': page('secret') }, '127.0.0.2')
   const steps = Array.from({ length: 30 }, (_, n) => [

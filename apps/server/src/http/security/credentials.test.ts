@@ -1,7 +1,7 @@
 /** Credentials that are not good, in every way that we could think of: what they get, and what the answer must not say. */
 import assert from 'node:assert/strict'
 import net from 'node:net'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeJwt, SignJWT, UnsecuredJWT } from 'jose'
 import {
@@ -12,6 +12,7 @@ import {
   startGuarded,
 } from '../../../test/access.ts'
 import { runSql } from '../../../test/database.ts'
+import { beforeAll } from '../../../test/hooks.ts'
 import type { Answer } from '../../../test/server.ts'
 import { createSession } from '../../../test/session.ts'
 
@@ -23,7 +24,7 @@ let server: Awaited<ReturnType<typeof startGuarded>>
 let person: Person
 let other: Person
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startGuarded(t as TestContext, { env: { AUTH_JWT_SECRET: secret } })
   person = await registerPerson(server)
   other = await registerPerson(server)

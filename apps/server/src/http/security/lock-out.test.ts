@@ -1,14 +1,15 @@
 /** Guessing passwords: what is told to who guesses, and for how long they may. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { expectStatus, registerPerson, signInAdmin, startGuarded } from '../../../test/access.ts'
+import { beforeAll } from '../../../test/hooks.ts'
 
 const attempts = 10
 
 let server: Awaited<ReturnType<typeof startGuarded>>
 let node: typeof server
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startGuarded(t as TestContext)
   node = await startGuarded(t as TestContext, { databaseUrl: server.databaseUrl })
 })

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
 import { Readable } from 'node:stream'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { Session } from '@outlast/contract'
 import { startPostgresProxy } from '../../../../../test/postgres-proxy.ts'
 import { createTestDatabase } from '../../../test/database.ts'
+import { beforeAll } from '../../../test/hooks.ts'
 import { startServer } from '../../../test/server.ts'
 import { createAgent, createSession } from '../../../test/session.ts'
 import { framesOf, type Told, watch } from '../../../test/stream.ts'
@@ -16,7 +17,7 @@ const statements: string[] = []
 let server: Awaited<ReturnType<typeof startServer>>
 let agentId: string
 
-before(async (hook) => {
+beforeAll(async (hook) => {
   const t = hook as TestContext
   const drops: (() => unknown)[] = []
   const databaseUrl = await createTestDatabase({ after: (drop) => void drops.push(drop as never) })

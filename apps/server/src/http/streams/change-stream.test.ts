@@ -1,6 +1,6 @@
 /** Who is told of which changes. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import {
   addMember,
   createKey,
@@ -10,12 +10,13 @@ import {
   signInAdmin,
   startGuarded,
 } from '../../../test/access.ts'
+import { beforeAll } from '../../../test/hooks.ts'
 import { createAgent, createSession, post } from '../../../test/session.ts'
 import { watch } from '../../../test/stream.ts'
 
 let server: Awaited<ReturnType<typeof startGuarded>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startGuarded(t as TestContext)
 })
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { runSql } from '../../../test/database.ts'
+import { beforeAll } from '../../../test/hooks.ts'
 import {
   createSchedule,
   everySecond,
@@ -27,7 +28,7 @@ import { eventually } from '../../../test/waiting.ts'
 
 let server: Awaited<ReturnType<typeof startServer>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as TestContext)
 })
 

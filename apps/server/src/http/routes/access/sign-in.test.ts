@@ -1,6 +1,6 @@
 /** How people come in, and what those get who try to without being asked. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeJwt, SignJWT } from 'jose'
 import pg from 'pg'
@@ -13,6 +13,7 @@ import {
   startGuarded,
 } from '../../../../test/access.ts'
 import { runSql } from '../../../../test/database.ts'
+import { beforeAll } from '../../../../test/hooks.ts'
 import type { Answer } from '../../../../test/server.ts'
 import { createAgent, createSession } from '../../../../test/session.ts'
 
@@ -23,7 +24,7 @@ const pauseMs = 20
 let server: Awaited<ReturnType<typeof startGuarded>>
 let number = 0
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startGuarded(t as TestContext, { env: { AUTH_JWT_SECRET: secret } })
 })
 

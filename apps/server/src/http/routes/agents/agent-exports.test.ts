@@ -1,6 +1,6 @@
 /** Agents as files, and back again. `FUZZ_RUNS=<number>` makes it longer. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import {
   agentFiles,
@@ -11,6 +11,7 @@ import {
   types,
   whole,
 } from '../../../../test/agent-files.ts'
+import { beforeAll } from '../../../../test/hooks.ts'
 import { startServer } from '../../../../test/server.ts'
 import { createAgent } from '../../../../test/session.ts'
 import { newId } from '../../../ids.ts'
@@ -19,7 +20,7 @@ const MiB = 1024 * 1024
 
 let server: Awaited<ReturnType<typeof startServer>>
 let files: ReturnType<typeof agentFiles>
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as TestContext, { capabilities })
   files = agentFiles(server.call)
 })

@@ -1,7 +1,7 @@
 /** What `POST /v1/agents/import` makes of files, good and broken. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { before, describe, type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import type { Agent } from '@outlast/contract'
 import {
   agentFiles,
@@ -12,6 +12,7 @@ import {
   types,
   whole,
 } from '../../../../test/agent-files.ts'
+import { beforeAll } from '../../../../test/hooks.ts'
 import { type Answer, startServer } from '../../../../test/server.ts'
 import { newId } from '../../../ids.ts'
 
@@ -19,7 +20,7 @@ const MiB = 1024 * 1024
 
 let server: Awaited<ReturnType<typeof startServer>>
 let files: ReturnType<typeof agentFiles>
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as TestContext, { capabilities })
   files = agentFiles(server.call)
 })

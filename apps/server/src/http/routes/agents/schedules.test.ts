@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../../test/hooks.ts'
 import {
   createSchedule,
   everySecond,
@@ -18,7 +19,7 @@ let server: Awaited<ReturnType<typeof startServer>>
 let sessionId: string
 let agentId: string
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as TestContext)
   agentId = (await createAgent(server)).id
   sessionId = (await createSession(server, { agent_id: agentId })).id

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
+import { beforeAll } from '../../../../test/hooks.ts'
 import {
   addMcpServer,
   refOf,
@@ -14,7 +15,7 @@ type Server = Awaited<ReturnType<typeof startWithMcp>>
 
 let server: Server
 
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startWithMcp(t as TestContext)
 })
 

@@ -1,9 +1,10 @@
 /** What a stream of changes tells of an organization on one node. */
 import assert from 'node:assert/strict'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { ChangesQuery, changeNouns, Session } from '@outlast/contract'
 import { Type } from 'typebox'
 import { addProvider, modelsOf, sendJson, startAnyVendor } from '../../../../test/any-vendor.ts'
+import { beforeAll } from '../../../../test/hooks.ts'
 import { createSchedule, everySecond, executionsOf, sending } from '../../../../test/schedules.ts'
 import { startServer } from '../../../../test/server.ts'
 import { createAgent, createSession, post } from '../../../../test/session.ts'
@@ -26,7 +27,7 @@ const locked = defineCapability({
 
 let server: Awaited<ReturnType<typeof startServer>>
 
-before(async (t) => {
+beforeAll(async (t) => {
   const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
   server = await startServer(t as TestContext, { env, capabilities: [...builtins, locked] })
 })

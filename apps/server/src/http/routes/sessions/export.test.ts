@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import type { Session } from '@outlast/contract'
 import { Type } from 'typebox'
 import { expectStatus } from '../../../../test/access.ts'
 import { door, expectError } from '../../../../test/files.ts'
+import { beforeAll } from '../../../../test/hooks.ts'
 import { startServer } from '../../../../test/server.ts'
 import {
   converse,
@@ -33,7 +34,7 @@ const locked = defineCapability({
 })
 
 let server: Awaited<ReturnType<typeof startServer>>
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as never, { capabilities: [...builtins, locked] })
 })
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { before, test } from 'node:test'
+import { test } from 'node:test'
 import type { Event, Message, NewFork, Session } from '@outlast/contract'
 import pg from 'pg'
 import { expectStatus } from '../../../../test/access.ts'
 import { runSql } from '../../../../test/database.ts'
 import { door, expectError } from '../../../../test/files.ts'
+import { beforeAll } from '../../../../test/hooks.ts'
 import { startServer } from '../../../../test/server.ts'
 import {
   converse,
@@ -25,7 +26,7 @@ import { idInside } from '../../../ids.ts'
 type Server = Awaited<ReturnType<typeof startServer>>
 
 let server: Server
-before(async (t) => {
+beforeAll(async (t) => {
   server = await startServer(t as never)
 })
 

@@ -1,0 +1,12 @@
+import { after, before } from 'node:test'
+
+export type Hook = { after: (work: () => unknown) => void }
+
+/** Prepares what all tests of a file share; what it hands to `t.after` is done after the last of them, in the order given. */
+export function beforeAll(prepare: (t: Hook) => unknown): void {
+  const works: (() => unknown)[] = []
+  before(() => prepare({ after: (work) => works.push(work) }))
+  after(async () => {
+    for (const work of works) await work()
+  })
+}
