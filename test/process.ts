@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { copyDataDir } from '../apps/server/test/data-dir.ts'
 import { type Call, caller, masterKey, simulation } from '../apps/server/test/server.ts'
 
 const main = fileURLToPath(new URL('../apps/server/start.js', import.meta.url))
@@ -117,4 +118,11 @@ export async function temporaryFolder(t: { after: (work: () => Promise<void>) =>
     await rm(folder, { recursive: true, force: true })
   })
   return { folder, before: (work: () => Promise<unknown>) => first.push(work) }
+}
+
+/** A folder for a test that is a DATA_DIR with a database in it. */
+export async function dataFolder(t: Parameters<typeof temporaryFolder>[0]) {
+  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  await copyDataDir(DATA_DIR)
+  return { DATA_DIR, before }
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import test from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { copyDataDir } from '../../apps/server/test/data-dir.ts'
 import { eventsOf, post, replyOf } from '../../apps/server/test/session.ts'
 import { auditLog } from './audit.ts'
 import { followSoon, scopeOf, startNode, untilIdle } from './scenario.ts'
@@ -39,6 +40,7 @@ test('a server that is alone with its database goes on telling text while that i
   })
   const dataDir = await mkdtemp(path.join(tmpdir(), 'outlast-'))
   scope.after(() => rm(dataDir, { recursive: true, force: true, maxRetries: 5 }))
+  await copyDataDir(dataDir)
   const node = await startNode(scope, { worldUrl: world.url, env: { DATA_DIR: dataDir } })
   scope.after(() => node.stop())
   const { session } = await worldlySession(node, world)

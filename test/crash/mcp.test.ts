@@ -10,12 +10,12 @@ import {
 } from '../../apps/server/test/mcp.ts'
 import { dataOf, eventsOf, post, replyOf, scripted } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import { startProcess, temporaryFolder } from '../process.ts'
+import { dataFolder, startProcess } from '../process.ts'
 
 type Server = Awaited<ReturnType<typeof startProcess>>
 
 test('kill -9 in calls of an MCP server: what may run again does, in a new session, with the same key; what may not is told', async (t) => {
-  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const { DATA_DIR, before } = await dataFolder(t)
   const calls: Exchange[] = []
   let both = () => {}
   const underWay = new Promise<void>((resolve) => {
@@ -89,7 +89,7 @@ const removals: Record<
 
 for (const [what, remove] of Object.entries(removals)) {
   test(`kill -9 in a call, and ${what}: the model reads that its effect is unknown`, async (t) => {
-    const { folder: DATA_DIR, before } = await temporaryFolder(t)
+    const { DATA_DIR, before } = await dataFolder(t)
     let called = () => {}
     const underWay = new Promise<void>((resolve) => {
       called = resolve
@@ -120,7 +120,7 @@ for (const [what, remove] of Object.entries(removals)) {
 }
 
 test('kill -9 in a call: whether it runs again was decided when it began', async (t) => {
-  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const { DATA_DIR, before } = await dataFolder(t)
   let called = () => {}
   const underWay = new Promise<void>((resolve) => {
     called = resolve

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Event } from '@outlast/contract'
 import { createLog } from '../../apps/server/src/log.ts'
 import { startEmbedded } from '../../apps/server/src/store/embedded.ts'
+import { copyDataDir } from '../../apps/server/test/data-dir.ts'
 import { fill, mountDisk } from '../../apps/server/test/disk.ts'
 import { createSession, post, replyOf } from '../../apps/server/test/session.ts'
 import { startPostgresProxy } from '../postgres-proxy.ts'
@@ -27,6 +28,7 @@ import { startWorld, type World, worldlySession } from './world.ts'
 async function folderOf(scope: Scope) {
   const folder = await mkdtemp(path.join(tmpdir(), 'outlast-'))
   scope.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
+  await copyDataDir(folder)
   return folder
 }
 

@@ -15,12 +15,12 @@ import {
   typesOf,
 } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
-import { startFails, startProcess, temporaryFolder } from '../process.ts'
+import { dataFolder, startFails, startProcess } from '../process.ts'
 
 const words = Array.from({ length: 40 }, (_, n) => `word${n}`).join(' ')
 
 test('kill -9 in the middle of replies: a start on the same folder finishes every turn', async (t) => {
-  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const { DATA_DIR, before } = await dataFolder(t)
   const one = await startProcess({ DATA_DIR })
   before(one.crash)
   const agent = await createAgent(one, { capabilities: [{ ref: 'test_math' }] })
@@ -69,7 +69,7 @@ test('kill -9 in the middle of replies: a start on the same folder finishes ever
 })
 
 test('kill -9 between acceptance and the first model call loses no message', async (t) => {
-  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const { DATA_DIR, before } = await dataFolder(t)
   const one = await startProcess({ DATA_DIR })
   before(one.crash)
   const sessions = await Promise.all(Array.from({ length: 10 }, () => createSession(one)))
@@ -89,7 +89,7 @@ test('kill -9 between acceptance and the first model call loses no message', asy
 })
 
 test('a turn that ends its process three times is given up, with a reason', async (t) => {
-  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const { DATA_DIR, before } = await dataFolder(t)
   const script = scripted({ delay_ms: 60_000, text: 'never' })
   let server = await startProcess({ DATA_DIR })
   const { id } = await createSession(server)
@@ -108,7 +108,7 @@ test('a turn that ends its process three times is given up, with a reason', asyn
 })
 
 test('SIGTERM: streams are told, a running turn is handed over and goes on after the next start', async (t) => {
-  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const { DATA_DIR, before } = await dataFolder(t)
   const one = await startProcess({ DATA_DIR, SHUTDOWN_GRACE_MS: '200' })
   before(one.crash)
   const { id } = await createSession(one)
@@ -126,7 +126,7 @@ test('SIGTERM: streams are told, a running turn is handed over and goes on after
 })
 
 test('PostgreSQL killed with -9 is started again, and the turn goes on', async (t) => {
-  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const { DATA_DIR, before } = await dataFolder(t)
   const server = await startProcess({ DATA_DIR })
   before(() => server.stop())
   const { id } = await createSession(server)
@@ -152,7 +152,7 @@ test('PostgreSQL killed with -9 is started again, and the turn goes on', async (
 })
 
 test('starts that cannot work say why in one line', async (t) => {
-  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const { DATA_DIR, before } = await dataFolder(t)
   const server = await startProcess({ DATA_DIR })
   before(() => server.stop())
   const port = new URL(server.url).port

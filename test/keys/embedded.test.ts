@@ -4,12 +4,12 @@ import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { newMasterKey } from '../../apps/server/src/secrets.ts'
 import { converse, replyOf } from '../../apps/server/test/session.ts'
-import { type ServerProcess, startProcess, temporaryFolder } from '../process.ts'
+import { dataFolder, type ServerProcess, startProcess } from '../process.ts'
 import { addProvider, rotateKeys, startVendor } from './rotating.ts'
 
 /** A DATA_DIR whose server has a provider with a key; the server runs. */
 async function begin(t: TestContext) {
-  const { folder: DATA_DIR, before } = await temporaryFolder(t)
+  const { DATA_DIR, before } = await dataFolder(t)
   const vendor = await startVendor(t)
   const start = async () => {
     const server = await startProcess({ DATA_DIR })

@@ -1,18 +1,20 @@
 /** One embedded PostgreSQL for all test files, with a migrated template that each test copies. */
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
 import { createLog } from '../src/log.ts'
 import { migrateQueue } from '../src/runtime/queue.ts'
 import { createPool } from '../src/store/database.ts'
 import { startEmbedded } from '../src/store/embedded.ts'
 import { migrate } from '../src/store/migrate.ts'
+import { copyDataDir, templateFolder } from './data-dir.ts'
 import { runSql, template } from './database.ts'
 
 /** Nothing here outlives the tests. */
 const fast = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }
 
-/** It ends with the runner, which leaves as soon as the last test is over; the folder is removed by `scripts/test.ts`. */
-export async function globalSetup() {
-  const embedded = await startEmbedded({
-    dataDir: process.env.OUTLAST_TEST_FOLDER!,
+const start = (dataDir: string) =>
+  startEmbedded({
+    dataDir,
     log: createLog('warn'),
     onFatal(error) {
       console.error(error)
@@ -20,17 +22,27 @@ export async function globalSetup() {
     },
     settings: { ...fast, max_connections: '300' },
   })
-  process.env.OUTLAST_TEST_DATABASE_URL = embedded.url
-  await runSql(embedded.url, `create database ${template}`)
-  const { password } = new URL(embedded.url)
-  await runSql(embedded.url, `set scram_iterations = 1; alter role postgres password '${password}'`)
-  const url = new URL(embedded.url)
-  url.pathname = template
-  await migrateTemplate(url.href)
+
+/** It ends with the runner, which leaves as soon as the last test is over; the folder is removed by `scripts/test.ts`. */
+export async function globalSetup() {
+  await makeTemplateFolder()
+  const dataDir = path.join(process.env.OUTLAST_TEST_FOLDER!, 'data')
+  await mkdir(dataDir)
+  await copyDataDir(dataDir)
+  const { url } = await start(dataDir)
+  await runSql(url, shortSignIn(url))
+  await runSql(url.replace(/[^/]+$/, 'postgres'), `create database ${template} template outlast`)
+  process.env.OUTLAST_TEST_DATABASE_URL = url
 }
 
-async function migrateTemplate(url: string) {
-  const pool = createPool({ url, max: 2, onError() {} })
-  await migrate(url, () => migrateQueue(pool))
+async function makeTemplateFolder() {
+  const embedded = await start(templateFolder())
+  const pool = createPool({ url: embedded.url, max: 2, onError() {} })
+  await migrate(embedded.url, () => migrateQueue(pool))
   await pool.end()
+  await embedded.stop()
 }
+
+/** Each server of a test opens ten connections: most of the time that takes goes into hashing the password. */
+const shortSignIn = (url: string) =>
+  `set scram_iterations = 1; alter role postgres password '${new URL(url).password}'`

@@ -9,6 +9,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
+import { copyDataDir } from '../../test/data-dir.ts'
 import { fill, mountDisk } from '../../test/disk.ts'
 import { createLog } from '../log.ts'
 import { type Embedded, EmbeddedError, readOrCreateMasterKeys, startEmbedded } from './embedded.ts'
@@ -34,6 +35,14 @@ async function temporary(t: TestContext) {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'outlast test '))
   afterwards(t, () => rm(directory, { recursive: true, force: true, maxRetries: 5 }))
   return directory
+}
+
+/** A DATA_DIR with a database in it. */
+async function filled(t: TestContext) {
+  const dataDir = path.join(await temporary(t), 'data')
+  await mkdir(dataDir)
+  await copyDataDir(dataDir)
+  return dataDir
 }
 
 async function start(t: TestContext, dataDir: string, onFatal = (_: Error) => {}) {
@@ -131,7 +140,7 @@ test('only the owner reads DATA_DIR and the password, and nobody enters without 
 })
 
 test('a second server on the same DATA_DIR is told which one has it', async (t) => {
-  const dataDir = path.join(await temporary(t), 'data')
+  const dataDir = await filled(t)
   const { url } = await start(t, dataDir)
   const expected = `Another Outlast server (pid ${process.pid}) is using DATA_DIR ${dataDir}; stop it first, or set another DATA_DIR.`
   assert.equal(await refusal(dataDir), expected)
@@ -141,7 +150,7 @@ test('a second server on the same DATA_DIR is told which one has it', async (t) 
 })
 
 test('after kill -9 of the server a start on the same DATA_DIR works at once, nothing lost', async (t) => {
-  const dataDir = path.join(await temporary(t), 'data')
+  const dataDir = await filled(t)
   const { child, said } = await startChild(t, dataDir)
   await writeRow(said.url!)
   const orphan = await postmasterPid(dataDir)
@@ -152,7 +161,7 @@ test('after kill -9 of the server a start on the same DATA_DIR works at once, no
 })
 
 test('after kill -9 of server and PostgreSQL, a used-again pid does not stop the start', async (t) => {
-  const dataDir = path.join(await temporary(t), 'data')
+  const dataDir = await filled(t)
   const { child, said } = await startChild(t, dataDir)
   await writeRow(said.url!)
   const pid = await postmasterPid(dataDir)
@@ -169,7 +178,7 @@ test('after kill -9 of server and PostgreSQL, a used-again pid does not stop the
 })
 
 test('PostgreSQL is started again on the same port when it dies', async (t) => {
-  const dataDir = path.join(await temporary(t), 'data')
+  const dataDir = await filled(t)
   const embedded = await start(t, dataDir, assert.fail)
   await writeRow(embedded.url)
   for (let round = 1; round <= 2; round++) {
@@ -193,7 +202,7 @@ async function rowsOnceBack({ url }: Embedded) {
 }
 
 test('data of another PostgreSQL is refused and left as it is', async (t) => {
-  const dataDir = path.join(await temporary(t), 'data')
+  const dataDir = await filled(t)
   const { url, stop } = await start(t, dataDir)
   await writeRow(url)
   await stop()
@@ -260,7 +269,7 @@ test('no room for the files of the first start: one sentence, and a later start 
 })
 
 test('no room for a start on existing data: one sentence, and the data is there later', async (t) => {
-  const dataDir = path.join(await temporary(t), 'data')
+  const dataDir = await filled(t)
   const first = await start(t, dataDir)
   await writeRow(first.url)
   await first.stop()
