@@ -14,7 +14,7 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const processesAtOnce = 4
 /** Test files that share a process: to start one takes more than most of the tests in it. */
 const filesPerProcess = 10
-const testTimeoutMs = 120_000
+const testTimeoutMs = 300_000
 /** Against a process that never ends, which no limit of a test ends. Several times what a slow machine takes. */
 const allTestsTimeoutMs = 45 * 60_000
 /** What is read from it need not be stripped of types again in each file's process: a fifteenth of the whole time. */

@@ -8,6 +8,9 @@ import {
   type Page,
 } from 'playwright-core'
 
+/** Against what never comes: many times what a loaded machine takes. */
+const waitMsMax = 90_000
+
 type Hook = { after: (work: () => unknown) => void }
 
 function launchOptions(flags: string[] = []) {
@@ -32,9 +35,19 @@ function launchOptions(flags: string[] = []) {
   }
 }
 
-/** A browser, gone after the test. */
+/** The browser of the whole run, as `startBrowser` finds it. */
+export async function serveBrowser(): Promise<string> {
+  const server = await chromium.launchServer(launchOptions())
+  return server.wsEndpoint()
+}
+
+/** A connection to the browser of the run, whose profiles go with it after the test; with `flags`, a browser of its own. */
 export async function startBrowser(t: Hook, flags: string[] = []): Promise<Browser> {
-  const browser = await chromium.launch(launchOptions(flags))
+  const shared = process.env.OUTLAST_TEST_BROWSER
+  const browser =
+    shared && flags.length === 0
+      ? await chromium.connect(shared)
+      : await chromium.launch(launchOptions(flags))
   t.after(() => browser.close())
   return browser
 }
@@ -43,7 +56,7 @@ export async function startBrowser(t: Hook, flags: string[] = []): Promise<Brows
 export async function openPersistent(t: Hook, folder: string): Promise<BrowserContext> {
   const context = await chromium.launchPersistentContext(folder, launchOptions())
   t.after(() => context.close())
-  context.setDefaultTimeout(20_000)
+  context.setDefaultTimeout(waitMsMax)
   return context
 }
 
@@ -54,7 +67,7 @@ export type Watched = { page: Page; complaints: string[] }
 export async function openProfile(t: Hook, browser: Browser, options: BrowserContextOptions = {}) {
   const context = await browser.newContext(options)
   t.after(() => context.close())
-  context.setDefaultTimeout(20_000)
+  context.setDefaultTimeout(waitMsMax)
   return context
 }
 
@@ -114,7 +127,7 @@ export async function talk(page: Page, text: string) {
 export const valueIn = <T>(page: Page, expression: string) => page.evaluate<T>(expression)
 
 /** Waits until something holds, and says what it was instead. */
-export async function eventually(look: () => Promise<void>, timeoutMs = 15_000) {
+export async function eventually(look: () => Promise<void>, timeoutMs = waitMsMax) {
   const end = performance.now() + timeoutMs
   for (;;) {
     try {

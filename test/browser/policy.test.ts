@@ -11,7 +11,7 @@ import { startEvilSite } from './evil-site.ts'
 let browser: Browser
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t as never)
+  browser = await startBrowser(t)
 })
 
 test('without authentication nobody is asked who they are', async (t) => {

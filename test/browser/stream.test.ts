@@ -10,7 +10,7 @@ import { startEvilSite } from './evil-site.ts'
 let browser: Browser
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t as never)
+  browser = await startBrowser(t)
 })
 
 /** A product whose page may call the API, at one of a site's two addresses, and a session for its customer. */

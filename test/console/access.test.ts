@@ -22,7 +22,7 @@ let world: World
 let profile: BrowserContext
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t as never)
+  browser = await startBrowser(t)
   server = await startGuarded(t as never, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*' } })
   const { call } = await signInAdmin(server)
   world = await fill({ url: server.url, call })

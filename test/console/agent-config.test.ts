@@ -13,7 +13,7 @@ import { eventually, openProfile, openTab, startBrowser, valueIn } from '../brow
 let browser: Browser
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t as never)
+  browser = await startBrowser(t)
 })
 
 const optional = Type.Optional

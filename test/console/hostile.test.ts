@@ -26,7 +26,7 @@ let browser: Browser
 let world: Awaited<ReturnType<typeof startWorld>>
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t as never)
+  browser = await startBrowser(t)
   world = await startWorld(t as never)
 })
 

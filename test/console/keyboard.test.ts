@@ -9,7 +9,7 @@ import { eventually, openProfile, openTab, startBrowser } from '../browser/brows
 let browser: Browser
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t as never)
+  browser = await startBrowser(t)
 })
 
 const stopsMax = 60

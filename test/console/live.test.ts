@@ -27,7 +27,7 @@ import { startProcess } from '../process.ts'
 let browser: Browser
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t as never)
+  browser = await startBrowser(t)
 })
 
 const row = (page: Page, text: string) =>

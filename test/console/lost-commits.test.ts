@@ -12,7 +12,7 @@ import { openSession, say } from './opening.ts'
 let browser: Browser
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t as never)
+  browser = await startBrowser(t)
 })
 
 test('drops the events that the server lost, shows what took their place, and says so', async (t) => {

@@ -11,7 +11,7 @@ import { openProfile, openTab, startBrowser } from '../browser/browser.ts'
 let browser: Browser
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t as never)
+  browser = await startBrowser(t)
 })
 
 /** A vendor of two models that knows one key, and says OK. */

@@ -10,7 +10,7 @@ let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t as never)
+  browser = await startBrowser(t)
   server = await startServer(t as never)
 })
 

@@ -26,7 +26,7 @@ let browser: Browser
 let server: Awaited<ReturnType<typeof startGuarded>>
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t as never)
+  browser = await startBrowser(t)
   server = await startGuarded(t as never)
 })
 

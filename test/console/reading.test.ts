@@ -18,13 +18,13 @@ let browser: Browser
 let server: Awaited<ReturnType<typeof startServer>>
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t as never)
+  browser = await startBrowser(t)
   server = await startServer(t as never)
 })
 
 const isSeen = (locator: Locator) =>
   eventually(async () => {
-    const box = await locator.boundingBox({ timeout: 500 }).catch(() => null)
+    const box = await locator.boundingBox({ timeout: 5_000 }).catch(() => null)
     assert.ok(box && box.y > 0 && box.y < 720, JSON.stringify(box))
   })
 

@@ -19,7 +19,7 @@ let browser: Browser
 let server: Server
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t as never)
+  browser = await startBrowser(t)
   server = await startGuarded(t as never)
 })
 

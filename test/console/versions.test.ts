@@ -10,7 +10,7 @@ import { openPanel, say } from './opening.ts'
 let browser: Browser
 
 beforeAll(async (t) => {
-  browser = await startBrowser(t as never)
+  browser = await startBrowser(t)
 })
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of a server that does not exist yet

@@ -19,7 +19,7 @@ const turns = [
   { words: 'pay that goes on after the outage', ends: false },
 ]
 
-const answerMs = 10_000
+const answerMs = 60_000
 
 /** What a client may be asked to wait for while the database is away: an answer that says so, and when to come again. */
 async function refused(node: Node, method: string, path: string, body?: unknown) {

@@ -5,11 +5,18 @@ import { readdirSync, readFileSync } from 'node:fs'
 const places = ['./', '../migrations/', '../../../packages/contract/src/']
 const digits = 8
 
+let known: string | undefined
+
 /**
  * Names the code that runs here: nodes of one release number may run different code while it is developed.
  * Returns 8 hexadecimal digits, the same for the same files wherever they are.
  */
 export function readBuild(): string {
+  known ??= hashOfCode()
+  return known
+}
+
+function hashOfCode(): string {
   const hash = createHash('sha256')
   for (const place of places) {
     const folder = new URL(place, import.meta.url)

@@ -1,6 +1,7 @@
 /** One embedded PostgreSQL for all test files, with a migrated template that each test copies. */
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
+import { serveBrowser } from '../../../test/browser/browser.ts'
 import { createLog } from '../src/log.ts'
 import { migrateQueue } from '../src/runtime/queue.ts'
 import { createPool } from '../src/store/database.ts'
@@ -33,6 +34,7 @@ export async function globalSetup() {
   await runSql(url, shortSignIn(url))
   await runSql(url.replace(/[^/]+$/, 'postgres'), `create database ${template} template outlast`)
   process.env.OUTLAST_TEST_DATABASE_URL = url
+  if (process.env.OUTLAST_TEST_CHROMIUM) process.env.OUTLAST_TEST_BROWSER = await serveBrowser()
 }
 
 async function makeTemplateFolder() {

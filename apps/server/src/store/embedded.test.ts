@@ -190,12 +190,10 @@ test('PostgreSQL is started again on the same port when it dies', async (t) => {
 })
 
 async function rowsOnceBack({ url }: Embedded) {
-  const deadline = Date.now() + 20_000
   for (;;) {
     try {
       return await readRow(url)
-    } catch (error) {
-      if (Date.now() > deadline) throw error
+    } catch {
       await sleep(20)
     }
   }

@@ -67,7 +67,7 @@ test('an organization stores as much as it may', async (t) => {
   const stream = await follow(t, server.url, { sessionId: full.id, headers })
   expectStatus(await post(mine, full.id, 'x'.repeat(1_100_000)), 201)
   await stream.event('session.idled')
-  await untilStatus(() => post(mine, other.id, 'One more'), 403, 7_000)
+  await untilStatus(() => post(mine, other.id, 'One more'), 403)
   expectStatus(await call('DELETE', `/v1/sessions/${full.id}`), 204)
   expectStatus(await post(mine, other.id, 'One more'), 201)
 })
@@ -203,7 +203,7 @@ test('answers stored for an Idempotency-Key count as storage for as long as they
   expectStatus(await call('POST', cancel, undefined, { 'idempotency-key': 'cancel' }), 200)
   const old = `update idempotency_keys set created_at = now() - interval '25 hours'`
   await runSql(server.databaseUrl, old)
-  await untilStatus(() => post(mine, id, 'Room again?'), 201, 10_000)
+  await untilStatus(() => post(mine, id, 'Room again?'), 201)
   const [stored] = await queryRows(
     server.databaseUrl,
     `select sum(stored_bytes)::int as bytes from counters where agent_id = 'answers'`,

