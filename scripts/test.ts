@@ -74,9 +74,8 @@ function allTests() {
     exclude: (name) => name === 'node_modules' || name === 'dist',
   })
   // These have commands of their own, which bring what they need.
-  const apart = ['redis', 'live', 'package', 'sdk-package', 'postgres', 'clients'].map((name) =>
-    path.join('test', name, path.sep),
-  )
+  const names = ['checks', 'redis', 'live', 'package', 'sdk-package', 'postgres', 'clients']
+  const apart = names.map((name) => path.join('test', name, path.sep))
   const wanted = found.filter((file) => !apart.some((folder) => file.startsWith(folder)))
   return wanted.sort().map((file) => path.join(root, file))
 }

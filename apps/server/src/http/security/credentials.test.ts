@@ -199,10 +199,9 @@ test('an expiry that comes while a key is in use ends it', async () => {
   const key = await createKey(server, person, { expires_in_days: 1 })
   await runSql(
     server.databaseUrl,
-    `update api_keys set expires_at = now() + interval '700 milliseconds' where id = '${key.id}'`,
+    `update api_keys set expires_at = now() + interval '5 seconds' where id = '${key.id}'`,
   )
   assert.equal((await ask(key.key)).status, 200)
-  await sleep(700)
   expectRefusal(await untilRefused(() => ask(key.key)), [401, 'api_key_expired'], key.key)
 })
 
