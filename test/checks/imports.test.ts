@@ -105,6 +105,8 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^@prometheus-io\/client$/, in: ['observe/metrics.ts'] },
   { package: /^@opentelemetry\/.+$/, in: ['observe/exporter.ts'] },
   { package: /^@outlast\/contract$/, in: [''] },
+  // Only the steps of a turn, which clients read from the same events.
+  { package: /^@outlast\/sdk$/, in: ['runtime/log/', 'runtime/why.ts'] },
 ]
 
 /** Which packages of the workspace a package may import. Everything may import Node's own modules. */

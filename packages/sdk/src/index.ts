@@ -174,3 +174,4 @@ export {
   type UserMessage,
 } from './transcript-items.ts'
 export type { Turn, TurnOptions } from './turn.ts'
+export { type StepAttempt, type TurnStep, type TurnSteps, turnStepsOf } from './turn-steps.ts'
