@@ -1,10 +1,10 @@
-import type { Why, Workflow } from '@outlast/contract'
+import type { ToolCall, Why, Workflow } from '@outlast/contract'
+import { type TurnStep, turnStepsOf } from '@outlast/sdk/turn-steps'
 import type { Db } from '../store/database.ts'
 import { type EventRow, readLog } from '../store/sessions/events.ts'
 import { findFacts, type SessionFacts } from '../store/sessions/workflows.ts'
 import { loggedEvent } from './journal/journal.ts'
 import { leaseMs } from './lease.ts'
-import { fold, isOutside, type OpenCall, type OpenReason, type TurnState } from './log/state.ts'
 
 /** Whoever has missed a whole renewal does not reach the database, or stands still. */
 const silentMs = 1_000
@@ -153,54 +153,62 @@ function ofSilence({ renewed_at, now, living, placed_at }: SessionFacts): Said |
 const msBetween = (from: string, to: string) => Date.parse(to) - Date.parse(from)
 
 function ofNode(facts: SessionFacts, rows: readonly EventRow[]): Said {
-  const state = fold(facts.turn_id!, facts.turn_input, rows.map(loggedEvent))
-  const last = rows.at(-1)?.ts ?? facts.placed_at!
-  const timeOf = (sequence: number) => rows.find((row) => row.sequence === sequence)?.ts ?? last
-  if (!state.begun) return { state: 'starting', since: facts.placed_at!, what: 'Its turn begins' }
-  return (
-    ofSummary(state, rows) ??
-    ofTools(state, timeOf) ??
-    ofModel(facts, state, timeOf) ??
-    between(last)
-  )
+  const turns = turnStepsOf(rows.map(loggedEvent))
+  const turn = turns.find(({ turnId }) => turnId === facts.turn_id)
+  if (!turn) return { state: 'starting', since: facts.placed_at!, what: 'Its turn begins' }
+  const { steps } = turn
+  return ofSummary(steps) ?? ofTools(steps) ?? ofModel(facts, steps) ?? between(rows.at(-1)!.ts)
 }
 
-function ofSummary({ reason }: TurnState, rows: readonly EventRow[]): Said | undefined {
-  const isAbout = ({ type }: EventRow) =>
-    type === 'context.compacting' || type === 'context.compacted'
-  const latest = rows.findLast(isAbout)
-  const isOpen = latest?.type === 'context.compacting' && latest.sequence > (reason?.askedAt ?? 0)
-  if (!reason || !isOpen) return undefined
+type Steps = readonly TurnStep[]
+
+const latestBegin = <T extends Pick<TurnStep, 'attempts'>>({ attempts }: T) =>
+  attempts.at(-1)!.began as T['attempts'][number]['began']
+
+/** A summary that failed has no end: the reply that was asked for or failed after it shows that it is over. */
+function ofSummary(steps: Steps): Said | undefined {
+  const summary = steps.findLast((step) => step.kind === 'summary' && !step.ended)
+  if (!summary) return undefined
+  const { ts: since, sequence } = latestBegin(summary)
+  const replies = steps.filter((step) => step.kind === 'model')
+  const isOver = replies.some((step) => (step.ended ?? latestBegin(step)).sequence! > sequence!)
   const what = 'It sums up the conversation, which is too long for the model'
-  return { state: 'compacts', since: latest.ts, what }
+  return isOver ? undefined : { state: 'compacts', since, what }
 }
 
-type TimeOf = (sequence: number) => string
-
-function ofTools({ act }: TurnState, timeOf: TimeOf): Said | undefined {
-  const open = act?.calls.filter(({ outcome }) => !outcome) ?? []
-  const runs = open.filter((call) => !isOutside(call))
-  const [first] = runs.map(({ sequence }) => timeOf(sequence)).sort()
+function ofTools(steps: Steps): Said | undefined {
+  const begun = steps.filter((step) => step.kind === 'tool' || step.kind === 'client_tool')
+  const approvals = steps.filter((step) => step.kind === 'approval')
+  const approved = approvals.filter(
+    ({ ended, call }) =>
+      ended?.data.decision === 'approved' && !begun.some((step) => step.call.id === call.id),
+  )
+  const open = begun.filter(({ ended }) => !ended)
+  const runs = [...approved, ...open.filter(({ kind }) => kind === 'tool')]
+  const [first] = runs.map((step) => (step.ended ?? latestBegin(step)).ts).sort()
   if (first === undefined) return undefined
-  const others = open.filter(isOutside)
+  const others = [
+    ...approvals.filter(({ ended }) => !ended),
+    ...open.filter(({ kind }) => kind === 'client_tool'),
+  ]
   const also = others.length > 0 ? ` and waits for others to answer ${listOf(namesOf(others))}` : ''
   const what = `It runs ${listOf(namesOf(runs))}${also}`
   return { state: 'runs_tools', since: first, tools: namesOf(runs), what }
 }
 
-const namesOf = (calls: readonly OpenCall[]) => calls.map(({ call }) => call.name)
+const namesOf = (steps: readonly { call: ToolCall }[]) => steps.map(({ call }) => call.name)
 
-function ofModel(facts: SessionFacts, { reason }: TurnState, timeOf: TimeOf): Said | undefined {
-  if (!reason || reason.askedAt === 0) return undefined
-  const asked = timeOf(reason.askedAt)
+function ofModel(facts: SessionFacts, steps: Steps): Said | undefined {
+  const step = steps.find((step) => step.kind === 'model' && !step.ended)
+  if (step?.kind !== 'model') return undefined
+  const { ts: asked, data } = latestBegin(step)
   const { pause_since: since, pause_until: until, pause_code: code } = facts
-  const about = { model: reason.model ?? null, attempt: reason.attempt }
+  const { model = null, attempt = 1 } = data
+  const name = model ? `the model ${model}` : 'a model'
   if (since !== null && msBetween(asked, since) >= 0) {
-    const what = `It waits until ${until} before it asks ${modelIn(reason)} again, which answered with ${code}`
-    return { ...about, state: 'waits_for_retry', since, until, error_code: code, what }
+    const what = `It waits until ${until} before it asks ${name} again, which answered with ${code}`
+    return { model, attempt, state: 'waits_for_retry', since, until, error_code: code, what }
   }
-  const what = `It calls ${modelIn(reason)}${reason.attempt > 1 ? ` (attempt ${reason.attempt})` : ''}`
-  return { ...about, state: 'calls_model', since: asked, what }
+  const what = `It calls ${name}${attempt > 1 ? ` (attempt ${attempt})` : ''}`
+  return { model, attempt, state: 'calls_model', since: asked, what }
 }
-
-const modelIn = ({ model }: OpenReason) => (model ? `the model ${model}` : 'a model')

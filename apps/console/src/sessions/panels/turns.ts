@@ -1,4 +1,11 @@
-import type { Event, TokenUsage } from '@outlast/sdk'
+import {
+  type Event,
+  type StepAttempt,
+  type TokenUsage,
+  type TurnStep,
+  type TurnSteps,
+  turnStepsOf,
+} from '@outlast/sdk'
 
 /** `retry` and `takeover`: what broke off and was begun anew, at the same node or at another. */
 export type SpanKind = 'wait' | 'model' | 'tool' | 'summary' | 'retry' | 'takeover'
@@ -31,152 +38,42 @@ export type Turn = {
   error?: string | undefined
 }
 
-type Building = Turn & {
-  open: Map<string, Span>
-  /** Of the model call that is under way or was last: its attempts that broke off. */
-  broken: Span[]
-}
-
-const timeOf = ({ ts }: Event) => Date.parse(ts)
-
 /** The turns of a log and what they did, in order. Contract: pure; a log that is cut anywhere has spans without an end. */
-export function turnsOf(events: readonly Event[]): Turn[] {
-  const turns = new Map<string, Building>()
-  for (const event of events) {
-    const { turn_id: id } = event.context
-    const key = id ?? (event.type === 'session.activated' ? event.data.turn_id : undefined)
-    if (key === undefined) continue
-    let turn = turns.get(key)
-    if (!turn) {
-      turn = begun(key, turns.size + 1, timeOf(event))
-      turns.set(key, turn)
-    }
-    read(turn, event)
-  }
-  return [...turns.values()]
+export const turnsOf = (events: readonly Event[]): Turn[] =>
+  turnStepsOf(events).map((turn, index) => ({
+    id: turn.turnId,
+    number: index + 1,
+    status: statusOf(turn),
+    startMs: timeOf(turn.first),
+    endMs: turn.ended && timeOf(turn.ended),
+    spans: spansOf(turn),
+    usage: usageOf(turn),
+    models: modelsOf(turn),
+    error: turn.ended?.type === 'turn.failed' ? turn.ended.data.error : undefined,
+  }))
+
+type Stored = Pick<TurnSteps['first'], 'ts' | 'sequence'>
+
+const timeOf = ({ ts }: Stored) => Date.parse(ts)
+const sequenceOf = ({ sequence = 0 }: Stored) => sequence
+
+const statusOf = ({ ended }: TurnSteps) =>
+  (ended?.type.slice('turn.'.length) ?? 'running') as TurnStatus
+
+const modelsOf = ({ steps }: TurnSteps) => [
+  ...new Set(steps.filter(({ kind }) => kind === 'model').map(nameOf)),
+]
+
+/** What a turn used so far; its end reports the sum of what came before. */
+function usageOf({ ended, steps }: TurnSteps): TokenUsage | undefined {
+  const generations = steps.flatMap((step) => (step.kind === 'model' ? (step.ended ?? []) : []))
+  const known = ended?.data.usage
+  return generations
+    .filter((event) => !known || sequenceOf(event) > sequenceOf(ended!))
+    .map(({ data }) => data.metadata.usage)
+    .reduce((sum, usage) => (sum && usage ? added(sum, usage) : (sum ?? usage)), known)
 }
 
-const begun = (id: string, number: number, startMs: number): Building => ({
-  id,
-  number,
-  status: 'running',
-  startMs,
-  endMs: undefined,
-  spans: [],
-  usage: undefined,
-  models: [],
-  open: new Map(),
-  broken: [],
-})
-
-function open(turn: Building, key: string, span: Pick<Span, 'kind' | 'name'> & { event: Event }) {
-  const { kind, name, event } = span
-  const id = `${key} ${event.id}`
-  const made: Span = {
-    key: id,
-    kind,
-    name,
-    startMs: timeOf(event),
-    endMs: undefined,
-    details: [],
-  }
-  turn.spans.push(made)
-  turn.open.set(key, made)
-}
-
-function close(turn: Building, key: string, event: Event, more: Partial<Span> = {}) {
-  const span = turn.open.get(key)
-  if (!span) return
-  turn.open.delete(key)
-  Object.assign(span, { endMs: timeOf(event), ...more })
-  // A node was there at once.
-  if (key === queue && timeOf(event) - span.startMs < waitMsMin) turn.spans.shift()
-}
-
-const brokenOff = {
-  retry: 'Broke off and was begun anew',
-  takeover: 'Its node was lost: another took over',
-} as const
-
-/** Ends what is open as something that broke off, and begins the same anew. */
-function beginAnew(turn: Building, key: string, event: Event, kind: keyof typeof brokenOff): Span {
-  const span = turn.open.get(key)!
-  const before = { kind: span.kind, name: span.name }
-  close(turn, key, event, { kind, details: [brokenOff[kind]] })
-  open(turn, key, { ...before, event })
-  return span
-}
-
-/** A shorter wait for a node is none. */
-const waitMsMin = 20
-
-const queue = 'queue'
-const model = 'model'
-const summary = 'summary'
-const toolOf = (id: string) => `tool ${id}`
-const approvalOf = (id: string) => `approval ${id}`
-
-type Reader = (turn: Building, event: Event) => void
-
-const readers: Partial<Record<Event['type'], Reader>> = {
-  'session.activated': (turn, event) =>
-    open(turn, queue, { kind: 'wait', name: 'Waits for a node', event }),
-  'turn.started': (turn, event) => close(turn, queue, event),
-  'output.message.started': readAsked,
-  'output.message.completed': (turn, event) => close(turn, model, event),
-  'llm.generation': readGeneration,
-  'context.compacting': (turn, event) => {
-    if (turn.open.has(summary)) beginAnew(turn, summary, event, 'retry')
-    else open(turn, summary, { kind: 'summary', name: 'Summarizes what came before', event })
-  },
-  'context.compacted': (turn, event) => close(turn, summary, event),
-  'tool.started': readStarted,
-  'tool.approval_requested': readApproval,
-  'tool.approval_resolved': readDecision,
-  'tool.call_requested': readRequested,
-  'tool.completed': readTool,
-  'turn.completed': (turn, event) => end(turn, event, 'completed'),
-  'turn.failed': (turn, event) => end(turn, event, 'failed'),
-  'turn.cancelled': (turn, event) => end(turn, event, 'cancelled'),
-}
-
-function read(turn: Building, event: Event) {
-  readers[event.type]?.(turn, event)
-}
-
-function readAsked(turn: Building, event: Event) {
-  if (event.type !== 'output.message.started') return
-  const { model: name = 'Model', attempt = 1 } = event.data
-  if (attempt > 1 && turn.open.has(model)) {
-    turn.broken.push(beginAnew(turn, model, event, 'retry'))
-    return
-  }
-  turn.broken = []
-  if (!turn.models.includes(name)) turn.models = [...turn.models, name]
-  open(turn, model, { kind: 'model', name, event })
-}
-
-/** It may come before or after the message that it is about. */
-function readGeneration(turn: Building, event: Event) {
-  if (event.type !== 'llm.generation') return
-  const { usage, time_to_first_token_ms: first, success, error, retry } = event.data.metadata
-  const span = turn.open.get(model) ?? turn.spans.findLast(({ kind }) => kind === 'model')
-  if (!span) return
-  if (first !== undefined) span.details.push(`First text after ${first} ms`)
-  if (usage) turn.usage = turn.usage ? added(turn.usage, usage) : usage
-  if (usage) span.details.push(`${usage.input_tokens} tokens in, ${usage.output_tokens} out`)
-  retry?.error_codes?.forEach((code, at, { length }) => {
-    turn.broken.at(at - length)?.details.push(code)
-  })
-  // Attempts before those of the node that got the answer were another's.
-  const left = turn.broken.at(-1 - (retry?.attempts ?? 0))
-  if (left) Object.assign(left, { kind: 'takeover', details: [brokenOff.takeover] })
-  if (success) return
-  close(turn, model, event)
-  span.error = error ?? 'failed'
-}
-
-/** What a turn used so far; when it ends it says so itself. */
 function added(one: TokenUsage, other: TokenUsage): TokenUsage {
   const cost = one.cost_usd === undefined ? other.cost_usd : one.cost_usd + (other.cost_usd ?? 0)
   return {
@@ -187,46 +84,85 @@ function added(one: TokenUsage, other: TokenUsage): TokenUsage {
   }
 }
 
-/** The same call again: another node took the turn over. */
-function readStarted(turn: Building, event: Event) {
-  if (event.type !== 'tool.started') return
-  const { id, name } = event.data.tool_call
-  const key = toolOf(id)
-  if (turn.open.has(key)) beginAnew(turn, key, event, 'takeover')
-  else open(turn, key, { kind: 'tool', name, event })
-}
+/** The turn begins where the queue ends. */
+const spansOf = (turn: TurnSteps): Span[] =>
+  turn.steps
+    .filter(({ kind }) => kind !== 'queue')
+    .flatMap((step) =>
+      step.attempts.map((attempt, at) => ({ attempt, span: spanOf(turn, step, at) })),
+    )
+    .sort((a, b) => sequenceOf(a.attempt.began) - sequenceOf(b.attempt.began))
+    .map(({ span }) => span)
 
-function readApproval(turn: Building, event: Event) {
-  if (event.type !== 'tool.approval_requested') return
-  const { id, name } = event.data.tool_call
-  open(turn, approvalOf(id), { kind: 'wait', name: `${name} waits to be allowed`, event })
-}
+const brokenOff = {
+  retry: 'Broke off and was begun anew',
+  takeover: 'Its node was lost: another took over',
+} as const
 
-function readDecision(turn: Building, event: Event) {
-  if (event.type !== 'tool.approval_resolved') return
-  const { tool_call_id: id, decision } = event.data
-  const span = turn.open.get(approvalOf(id))
-  span?.details.push(decision)
-  close(turn, approvalOf(id), event)
-}
-
-function readRequested(turn: Building, event: Event) {
-  if (event.type !== 'tool.call_requested') return
-  for (const { id, name } of event.data.tool_calls) {
-    open(turn, toolOf(id), { kind: 'wait', name: `${name} waits for a client`, event })
+function spanOf(turn: TurnSteps, step: TurnStep, at: number): Span {
+  const { began, broke, code } = step.attempts[at]!
+  const next = step.attempts[at + 1]?.began ?? step.ended
+  const times = [next, turn.ended].flatMap((event) => (event ? timeOf(event) : []))
+  return {
+    key: `${nameOf(step)} ${'call' in step ? step.call.id : ''} ${began.sequence}`,
+    kind: broke ?? kindOf(step),
+    name: nameOf(step),
+    startMs: timeOf(began),
+    endMs: times.length > 0 ? Math.min(...times) : undefined,
+    ...(broke ? { details: [brokenOff[broke], ...codesOf(broke, code)] } : outcomeOf(turn, step)),
   }
 }
 
-function readTool(turn: Building, event: Event) {
-  if (event.type !== 'tool.completed') return
-  const { tool_call_id: id, success, error, status } = event.data
-  close(turn, toolOf(id), event, success ? {} : { error: error ?? status })
+const codesOf = (broke: StepAttempt['broke'], code: string | undefined) =>
+  broke === 'retry' && code !== undefined ? [code] : []
+
+function kindOf({ kind }: TurnStep): SpanKind {
+  if (kind === 'model' || kind === 'summary' || kind === 'tool') return kind
+  return 'wait'
 }
 
-function end(turn: Building, event: Event, status: TurnStatus) {
-  turn.status = status
-  turn.endMs = timeOf(event)
-  if ('usage' in event.data) turn.usage = event.data.usage as TokenUsage
-  if (event.type === 'turn.failed') turn.error = event.data.error
-  for (const key of [...turn.open.keys()]) close(turn, key, event)
+function nameOf(step: TurnStep): string {
+  switch (step.kind) {
+    case 'queue':
+      return 'Waits for a node'
+    case 'model':
+      return step.model ?? 'Model'
+    case 'summary':
+      return 'Summarizes what came before'
+    case 'tool':
+      return step.call.name
+    case 'client_tool':
+      return `${step.call.name} waits for a client`
+    case 'approval':
+      return `${step.call.name} waits to be allowed`
+  }
+}
+
+/** How a step ended. A cancelled turn ends before what was under way does. */
+function outcomeOf(turn: TurnSteps, step: TurnStep): Pick<Span, 'details' | 'error'> {
+  const { ended } = step
+  switch (ended?.type) {
+    case 'llm.generation':
+      return generationOf(ended)
+    case 'tool.approval_resolved':
+      return { details: [ended.data.decision] }
+    case 'tool.completed': {
+      const { success, error, status } = ended.data
+      const isLate = turn.ended && sequenceOf(ended) > sequenceOf(turn.ended)
+      return { details: [], ...(!success && !isLate && { error: error ?? status }) }
+    }
+    default:
+      return { details: [] }
+  }
+}
+
+type Generated = NonNullable<Extract<TurnStep, { kind: 'model' }>['ended']>
+
+function generationOf({ data: { metadata } }: Generated) {
+  const { usage, time_to_first_token_ms: first, success, error } = metadata
+  const details = [
+    ...(first === undefined ? [] : [`First text after ${first} ms`]),
+    ...(usage ? [`${usage.input_tokens} tokens in, ${usage.output_tokens} out`] : []),
+  ]
+  return { details, ...(!success && { error: error ?? 'failed' }) }
 }

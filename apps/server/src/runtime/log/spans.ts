@@ -1,3 +1,5 @@
+import type { ToolCall } from '@outlast/contract'
+import { type StepEvent, type TurnStep, type TurnSteps, turnStepsOf } from '@outlast/sdk/turn-steps'
 import type { Span, SpanValue } from '../../observe/span.ts'
 import { derivedSpanId, spanIdOf, traceOf } from '../../observe/trace-context.ts'
 import { type LoggedEvent, textOf } from './state.ts'
@@ -17,24 +19,10 @@ export type TurnAbout = {
 
 type Attributes = Record<string, SpanValue | undefined>
 
-/** A span whose end has not been met yet. */
-type Open = Pick<Span, 'spanId' | 'name' | 'kind' | 'startMs' | 'attributes' | 'events'>
+/** What is the same in all spans of a trace. */
+type Trace = { about: TurnAbout; base: Pick<Span, 'traceId' | 'parentId'>; last: StepEvent }
 
-type Outcome = { attributes?: Attributes; error?: string | undefined }
-
-/** What is known of a turn while its log is gone through. */
-type Trace = {
-  about: TurnAbout
-  base: Pick<Span, 'traceId'>
-  rootId: string
-  done: Span[]
-  /** By what ends them. */
-  open: Map<string, Open>
-  /** Who was asked, by the step of reasoning. */
-  models: Map<string | undefined, string>
-  /** The model of the latest call, and its vendor. */
-  last: Attributes
-}
+type Step<Kind extends TurnStep['kind']> = Extract<TurnStep, { kind: Kind }>
 
 /**
  * The spans of a turn that has ended, in the words of OpenTelemetry's conventions for generative AI. Ids and times are
@@ -43,87 +31,58 @@ type Trace = {
  * records nothing.
  */
 export function spansOf(about: TurnAbout, events: readonly StoredEvent[]): Span[] {
-  const input = events.find(
-    (event) => event.type === 'input.message' && event.data.message.id === about.inputMessageId,
-  )
-  const context = traceOf(about.turnId, input?.context.traceparent)
-  const own = events.filter((event) => event.context.turn_id === about.turnId)
-  const end = own.findLast(({ type }) => endTypes.has(type))
-  if (!context.isSampled || !end) return []
-  const trace: Trace = {
-    about,
-    base: { traceId: context.traceId },
-    rootId: spanIdOf(about.turnId),
-    done: [],
-    open: new Map(),
-    models: new Map(),
-    last: {},
+  const turn = turnStepsOf(events).find(({ turnId }) => turnId === about.turnId)
+  if (!turn?.ended) return []
+  const { traceId, parentId, isSampled } = traceOf(about.turnId, turn.input?.context.traceparent)
+  if (!isSampled) return []
+  const base = { traceId, parentId: spanIdOf(about.turnId) }
+  const trace = { about, base, last: turn.last }
+  const steps = turn.steps.map((step) => stepSpan(trace, step))
+  return [rootSpan(trace, turn, parentId), ...steps, ...clientWaits(trace, turn.steps)]
+}
+
+function stepSpan(trace: Trace, step: TurnStep): Span {
+  switch (step.kind) {
+    case 'queue':
+      return queueSpan(trace, step)
+    case 'model':
+      return modelSpan(trace, step)
+    case 'summary':
+      return summarySpan(trace, step)
+    case 'approval':
+      return approvalSpan(trace, step)
+    case 'tool':
+    case 'client_tool':
+      return toolSpan(trace, step)
   }
-  if (input) begin(trace, 'queue', input, waitSpan('queue', derivedSpanId(`${about.turnId} queue`)))
-  for (const event of own) {
-    const read = readers[event.type] as Reader<typeof event.type> | undefined
-    read?.(trace, event)
-  }
-  // What a cancel found in the middle of it is stored behind the cancel.
-  const last = own.at(-1)!
-  for (const key of [...trace.open.keys()]) finish(trace, key, last, { error: 'cancelled' })
-  const { parentId } = context
-  return [rootSpan(trace, { own, end, last, input, parentId }), ...trace.done]
 }
 
-const endTypes = new Set<string>(['turn.completed', 'turn.failed', 'turn.cancelled'])
+const spanOf = ({ context }: StepEvent) => context.span_id ?? ''
+const parentOf = ({ context }: StepEvent) => context.parent_span_id ?? ''
 
-type Reader<T extends StoredEvent['type']> = (trace: Trace, event: Of<T>) => void
+const timeOf = ({ ts }: StepEvent) => Date.parse(ts)
 
-/** What begins a span and what ends one. */
-const readers: { [T in StoredEvent['type']]?: Reader<T> } = {
-  'turn.started': (trace, event) => finish(trace, 'queue', event, {}),
-  'reason.started': ({ models }, { context, data }) =>
-    models.set(context.span_id, data.metadata?.model ?? 'none'),
-  'output.message.started': readAsked,
-  'llm.generation': readGeneration,
-  'context.compacting': readCompacting,
-  'context.compacted': readCompacted,
-  'tool.started': (trace, event) =>
-    beginTool(trace, event, { call: event.data.tool_call, spanId: spanIdOf(spanOf(event)) }),
-  'tool.call_requested': readRequested,
-  'tool.approval_requested': readApproval,
-  'tool.approval_resolved': readDecision,
-  'tool.completed': readTool,
+type Made = Pick<Span, 'name' | 'kind' | 'spanId'> & {
+  began: StepEvent
+  /** Without it the span is as long as the turn: what a cancel found under way is stored behind the cancel. */
+  ended: StepEvent | undefined
+  attributes: Attributes
+  error?: string | undefined
+  events?: Span['events']
 }
 
-const spanOf = ({ context }: StoredEvent) => context.span_id ?? ''
-const parentOf = ({ context }: StoredEvent) => context.parent_span_id ?? ''
-
-type Of<T extends StoredEvent['type']> = StoredEvent & { type: T }
-
-const timeOf = ({ ts }: StoredEvent) => Date.parse(ts)
-
-function begin(
-  { open, about }: Trace,
-  key: string,
-  event: StoredEvent,
-  {
-    attributes = {},
-    ...span
-  }: Pick<Open, 'name' | 'kind' | 'spanId'> & { attributes?: Attributes },
-) {
-  const all = { 'gen_ai.conversation.id': about.sessionId, ...attributes }
-  open.set(key, { ...span, startMs: timeOf(event), attributes: present(all), events: [] })
-}
-
-function finish(trace: Trace, key: string, event: StoredEvent, { attributes, error }: Outcome) {
-  const span = trace.open.get(key)
-  if (!span) return
-  trace.open.delete(key)
-  trace.done.push({
-    ...trace.base,
-    ...span,
-    parentId: trace.rootId,
-    endMs: timeOf(event),
-    attributes: { ...span.attributes, ...present({ ...attributes, 'error.type': error }) },
+function spanFrom({ about, base, last }: Trace, { began, ended, ...made }: Made): Span {
+  const error = ended ? made.error : 'cancelled'
+  const named = { 'gen_ai.conversation.id': about.sessionId, ...made.attributes }
+  return {
+    ...base,
+    ...made,
+    startMs: timeOf(began),
+    endMs: timeOf(ended ?? last),
+    attributes: present({ ...named, 'error.type': error }),
+    events: made.events ?? [],
     error,
-  })
+  }
 }
 
 /** Without what is not known. It runs several times a turn. */
@@ -142,16 +101,9 @@ const waitSpan = (kind: 'queue' | 'client' | 'approval', spanId: string, attribu
   attributes: { 'outlast.wait.kind': kind, ...attributes },
 })
 
-const chatKey = (event: StoredEvent) => `chat ${parentOf(event)}`
-const compactKey = (event: StoredEvent) => `compact ${parentOf(event)}`
-
-/** Asked again, in one process or by the next, it is the same call. */
-function readAsked(trace: Trace, event: Of<'output.message.started'>) {
-  const key = chatKey(event)
-  const { model = 'none', attempt } = event.data
-  const known = trace.open.get(key)
-  if (known) return again(known, event, attempt)
-  begin(trace, key, event, chatSpan(model, spanIdOf(parentOf(event))))
+function queueSpan(trace: Trace, { attempts: [first], ended }: Step<'queue'>): Span {
+  const span = waitSpan('queue', derivedSpanId(`${trace.about.turnId} queue`))
+  return spanFrom(trace, { ...span, began: first!.began, ended })
 }
 
 const chatSpan = (model: string, spanId: string, attributes: Attributes = {}) => ({
@@ -166,29 +118,42 @@ const chatSpan = (model: string, spanId: string, attributes: Attributes = {}) =>
   },
 })
 
-function again({ events }: Open, event: StoredEvent, attempt = events.length + 2) {
-  const attributes = { 'outlast.attempt': attempt }
-  events.push({ name: 'retry', timeMs: timeOf(event), attributes })
+/** Asked again, in one process or by the next, it is the same call. */
+const retriesOf = ({ attempts }: Step<'model' | 'summary'>): Span['events'] =>
+  attempts.slice(1).map(({ began }, index) => {
+    const { attempt = index + 2 } = began.data as { attempt?: number }
+    const attributes = { 'outlast.attempt': attempt }
+    return { name: 'retry', timeMs: timeOf(began), attributes }
+  })
+
+function modelSpan(trace: Trace, step: Step<'model'>): Span {
+  const { began } = step.attempts[0]!
+  const { ended } = step
+  const { attributes, ...span } = chatSpan(step.model ?? 'none', spanIdOf(parentOf(began)))
+  const metadata = ended?.data.metadata
+  return spanFrom(trace, {
+    ...span,
+    began,
+    ended,
+    attributes: { ...attributes, ...(ended && generationAttributes(trace, ended)) },
+    error: metadata?.success === false ? (metadata.error_code ?? 'unknown') : undefined,
+    events: retriesOf(step),
+  })
 }
 
-function readGeneration(trace: Trace, event: Of<'llm.generation'>) {
+function generationAttributes(trace: Trace, event: StepEvent<'llm.generation'>): Attributes {
   const { metadata } = event.data
   const { usage, time_to_first_token_ms: firstMs, retry } = metadata
-  const provider = metadata.provider && (providerNames[metadata.provider] ?? metadata.provider)
-  trace.last = { 'gen_ai.provider.name': provider, 'gen_ai.request.model': metadata.model }
-  finish(trace, chatKey(event), event, {
-    attributes: {
-      'gen_ai.provider.name': provider ?? 'unknown',
-      'gen_ai.response.finish_reasons': metadata.finish_reasons,
-      'gen_ai.response.id': metadata.response_id,
-      'gen_ai.response.time_to_first_chunk': firstMs === undefined ? undefined : firstMs / 1_000,
-      'gen_ai.conversation.compacted': metadata.compaction?.compacted,
-      'outlast.retry.error_codes': retry?.error_codes?.length ? retry.error_codes : undefined,
-      ...usageAttributes(usage),
-      ...contentOf(trace, 'gen_ai.output.messages', () => outputOf(event)),
-    },
-    error: metadata.success ? undefined : (metadata.error_code ?? 'unknown'),
-  })
+  return {
+    'gen_ai.provider.name': providerOf(event) ?? 'unknown',
+    'gen_ai.response.finish_reasons': metadata.finish_reasons,
+    'gen_ai.response.id': metadata.response_id,
+    'gen_ai.response.time_to_first_chunk': firstMs === undefined ? undefined : firstMs / 1_000,
+    'gen_ai.conversation.compacted': metadata.compaction?.compacted,
+    'outlast.retry.error_codes': retry?.error_codes?.length ? retry.error_codes : undefined,
+    ...usageAttributes(usage),
+    ...contentOf(trace, 'gen_ai.output.messages', () => outputOf(event)),
+  }
 }
 
 /** What the conventions call the vendors that they know. */
@@ -198,7 +163,11 @@ const providerNames: Record<string, string> = {
   openai_completions: 'openai',
 }
 
-type Usage = NonNullable<Of<'turn.completed'>['data']['usage']>
+function providerOf({ data: { metadata } }: StepEvent<'llm.generation'>) {
+  return metadata.provider && (providerNames[metadata.provider] ?? metadata.provider)
+}
+
+type Usage = NonNullable<StepEvent<'turn.completed'>['data']['usage']>
 
 const usageAttributes = (usage: Usage | undefined): Attributes => ({
   'gen_ai.usage.input_tokens': usage?.input_tokens,
@@ -209,104 +178,85 @@ const usageAttributes = (usage: Usage | undefined): Attributes => ({
 })
 
 /** A summary is a call of its own, to the model that the reply is asked of. */
-function readCompacting(trace: Trace, event: Of<'context.compacting'>) {
-  const known = trace.open.get(compactKey(event))
-  if (known) return again(known, event)
-  const spanId = derivedSpanId(`${parentOf(event)} compact ${event.sequence}`)
-  const model = trace.models.get(parentOf(event)) ?? 'none'
-  begin(trace, compactKey(event), event, chatSpan(model, spanId, { 'outlast.purpose': 'summary' }))
+function summarySpan(trace: Trace, step: Step<'summary'>): Span {
+  const { began } = step.attempts[0]!
+  const { ended } = step
+  const spanId = derivedSpanId(`${parentOf(began)} compact ${began.sequence}`)
+  const span = chatSpan(step.model ?? 'none', spanId, {
+    'outlast.purpose': 'summary',
+    ...usageAttributes(ended?.data.usage),
+  })
+  return spanFrom(trace, { ...span, began, ended, events: retriesOf(step) })
 }
 
-function readCompacted(trace: Trace, event: Of<'context.compacted'>) {
-  finish(trace, compactKey(event), event, { attributes: usageAttributes(event.data.usage) })
-}
-
-type Call = Of<'tool.started'>['data']['tool_call']
-
-const toolAttributes = ({ id, name }: Pick<Call, 'id' | 'name'>): Attributes => ({
+const toolAttributes = ({ id, name }: Pick<ToolCall, 'id' | 'name'>): Attributes => ({
   'gen_ai.tool.name': name,
   'gen_ai.tool.call.id': id,
 })
 
-type Started = { call: Call; spanId: string; runsOn?: 'server' | 'client' }
-
-function beginTool(trace: Trace, event: StoredEvent, { call, spanId, runsOn = 'server' }: Started) {
-  begin(trace, `tool ${call.id}`, event, {
+/** From the latest attempt on: what ran before it on a node that is gone has no outcome. */
+function toolSpan(
+  trace: Trace,
+  { kind, attempts, ended, call }: Step<'tool' | 'client_tool'>,
+): Span {
+  const { began } = attempts.at(-1)!
+  const isClients = kind === 'client_tool'
+  const data = ended?.data
+  return spanFrom(trace, {
     name: `execute_tool ${call.name}`,
     kind: 'internal',
-    spanId,
+    spanId: isClients ? derivedSpanId(`${spanOf(began)} ${call.id}`) : spanIdOf(spanOf(began)),
+    began,
+    ended,
     attributes: {
       'gen_ai.operation.name': 'execute_tool',
       'gen_ai.tool.type': 'function',
-      'outlast.tool.runs_on': runsOn,
+      'outlast.tool.runs_on': isClients ? 'client' : 'server',
       ...toolAttributes(call),
       ...contentOf(trace, 'gen_ai.tool.call.arguments', () => call.arguments),
+      'outlast.tool.status': data?.status,
+      ...(data && contentOf(trace, 'gen_ai.tool.call.result', () => data.result)),
     },
+    error: data?.success === false ? data.status : undefined,
   })
 }
 
 /** The wait is one, for as many calls as were asked for at once. */
-function readRequested(trace: Trace, event: Of<'tool.call_requested'>) {
-  const { tool_calls: calls } = event.data
-  for (const call of calls) {
-    const spanId = derivedSpanId(`${spanOf(event)} ${call.id}`)
-    beginTool(trace, event, { call, spanId, runsOn: 'client' })
-  }
-  const ids = { 'outlast.wait.tool_call_ids': calls.map(({ id }) => id) }
-  const span = waitSpan('client', spanIdOf(spanOf(event)), ids)
-  begin(trace, `client ${spanOf(event)}`, event, span)
-}
-
-function readApproval(trace: Trace, event: Of<'tool.approval_requested'>) {
-  const { tool_call: call } = event.data
-  const span = waitSpan(
-    'approval',
-    derivedSpanId(`${spanOf(event)} approval`),
-    toolAttributes(call),
-  )
-  begin(trace, `approval ${call.id}`, event, span)
-}
-
-function readDecision(trace: Trace, event: Of<'tool.approval_resolved'>) {
-  const { tool_call_id: id, decision } = event.data
-  finish(trace, `approval ${id}`, event, { attributes: { 'outlast.approval.decision': decision } })
-}
-
-function readTool(trace: Trace, event: Of<'tool.completed'>) {
-  const { tool_call_id: id, status, success, result } = event.data
-  finish(trace, `tool ${id}`, event, {
-    attributes: {
-      'outlast.tool.status': status,
-      ...contentOf(trace, 'gen_ai.tool.call.result', () => result),
-    },
-    error: success ? undefined : status,
+function clientWaits(trace: Trace, steps: readonly TurnStep[]): Span[] {
+  const calls = steps.filter((step) => step.kind === 'client_tool')
+  return [...Map.groupBy(calls, ({ attempts: [first] }) => first!.began)].map(([began, asked]) => {
+    const ids = { 'outlast.wait.tool_call_ids': asked.map(({ call }) => call.id) }
+    const ends = asked.map(({ ended }) => ended)
+    const ended = ends.includes(undefined) ? undefined : latestOf(ends)
+    return spanFrom(trace, { ...waitSpan('client', spanIdOf(spanOf(began)), ids), began, ended })
   })
-  for (const [key, { attributes }] of trace.open) {
-    const waited = attributes['outlast.wait.tool_call_ids']
-    if (!Array.isArray(waited) || !waited.includes(id)) continue
-    if (waited.every((one) => !trace.open.has(`tool ${one}`))) finish(trace, key, event, {})
+}
+
+const latestOf = (events: readonly (StepEvent | undefined)[]) =>
+  events.toSorted((a, b) => a!.sequence! - b!.sequence!).at(-1)
+
+function approvalSpan(trace: Trace, { attempts: [first], ended, call }: Step<'approval'>): Span {
+  const { began } = first!
+  const attributes = {
+    ...toolAttributes(call),
+    'outlast.approval.decision': ended?.data.decision,
   }
+  const span = waitSpan('approval', derivedSpanId(`${spanOf(began)} approval`), attributes)
+  return spanFrom(trace, { ...span, began, ended })
 }
 
-type Ends = {
-  own: readonly StoredEvent[]
-  end: StoredEvent
-  last: StoredEvent
-  input: StoredEvent | undefined
-  parentId: string | undefined
-}
-
-function rootSpan(trace: Trace, { own, end, last, input, parentId }: Ends): Span {
-  const { about, base, rootId } = trace
-  const error = end.type === 'turn.failed' ? (end.data.error_code ?? 'unknown') : undefined
-  const { usage } = end.data as Of<'turn.completed'>['data']
+function rootSpan({ about, base }: Trace, turn: TurnSteps, parentId: string | undefined): Span {
+  const { ended, input, first, last, steps } = turn
+  const error = ended?.type === 'turn.failed' ? (ended.data.error_code ?? 'unknown') : undefined
+  const answered = steps.findLast((step) => step.kind === 'model' && step.ended)
+  const generation = answered?.ended as StepEvent<'llm.generation'> | undefined
   return {
     ...base,
-    spanId: rootId,
+    spanId: base.parentId!,
     parentId,
     name: `invoke_agent ${about.agentName}`,
     kind: 'internal',
-    startMs: timeOf(input ?? own[0]!),
+    startMs: timeOf(input ?? first),
     endMs: timeOf(last),
     attributes: present({
       'gen_ai.operation.name': 'invoke_agent',
@@ -315,11 +265,12 @@ function rootSpan(trace: Trace, { own, end, last, input, parentId }: Ends): Span
       'outlast.agent.id': about.agentId,
       'outlast.org.id': about.orgId,
       'outlast.turn.id': about.turnId,
-      'outlast.turn.outcome': end.type.slice('turn.'.length),
-      'outlast.turn.model_calls': own.filter(({ type }) => type === 'reason.started').length,
-      ...trace.last,
-      ...usageAttributes(usage),
-      ...contentOf(trace, 'gen_ai.input.messages', () => inputOf(input)),
+      'outlast.turn.outcome': ended?.type.slice('turn.'.length),
+      'outlast.turn.model_calls': turn.modelCalls,
+      'gen_ai.provider.name': generation && providerOf(generation),
+      'gen_ai.request.model': generation?.data.metadata.model,
+      ...usageAttributes(ended?.data.usage),
+      ...contentOf({ about }, 'gen_ai.input.messages', () => inputOf(input)),
       'error.type': error,
     }),
     events: [],
@@ -330,7 +281,11 @@ function rootSpan(trace: Trace, { own, end, last, input, parentId }: Ends): Span
 const contentLengthMax = 32_768
 
 /** What was written and read, as JSON, where whoever runs the server wants it in traces. */
-function contentOf({ about }: Trace, name: string, content: () => unknown): Attributes {
+function contentOf(
+  { about }: Pick<Trace, 'about'>,
+  name: string,
+  content: () => unknown,
+): Attributes {
   if (!about.withContent) return {}
   const value = content()
   if (value === undefined) return {}
@@ -341,14 +296,12 @@ const messageOf = (role: string, text: string) => [
   { role, parts: [{ type: 'text', content: text }] },
 ]
 
-function inputOf(input: StoredEvent | undefined) {
-  if (input?.type !== 'input.message') return undefined
-  return messageOf('user', textOf(input.data.message.content) ?? '')
-}
+const inputOf = (input: TurnSteps['input']) =>
+  input && messageOf('user', textOf(input.data.message.content) ?? '')
 
 /** The log has more of a model call than a turn that goes on needs. */
-function outputOf(event: Of<'llm.generation'>) {
-  const { output } = event.data as { output?: { text?: string | null; tool_calls?: Call[] } }
+function outputOf(event: StepEvent<'llm.generation'>) {
+  const { output } = event.data as { output?: { text?: string | null; tool_calls?: ToolCall[] } }
   const calls = (output?.tool_calls ?? []).map(({ id, name, arguments: input }) => ({
     type: 'tool_call',
     id,
