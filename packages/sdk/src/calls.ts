@@ -1,4 +1,4 @@
-import type { Approval, Event, ToolCall } from '@outlast/contract'
+import type { Approval, Event, EventType, ToolCall } from '@outlast/contract'
 import { linked, whenAborted } from './abort.ts'
 import type { ClientTool } from './client-tool.ts'
 import { OutlastError } from './error.ts'
@@ -25,14 +25,42 @@ const retriesMax = 30
 /** Calls that some turn of a program answers: two turns that follow the same one do not both run its tools. */
 const claims = new WeakMap<Http, Map<string, AbortController>>()
 
+/** What an event is to the calls of its turn. */
+const roles = {
+  'input.message': 'ignored',
+  'session.started': 'ignored',
+  'session.activated': 'ignored',
+  'turn.started': 'ignored',
+  'mcp.unavailable': 'ignored',
+  'capability.unavailable': 'ignored',
+  'reason.started': 'ignored',
+  'context.compacting': 'ignored',
+  'context.compacted': 'ignored',
+  'output.message.started': 'ignored',
+  'reason.thinking.started': 'ignored',
+  'reason.thinking.delta': 'ignored',
+  'reason.thinking.completed': 'ignored',
+  'output.message.delta': 'ignored',
+  'llm.generation': 'ignored',
+  'output.message.completed': 'ignored',
+  'reason.completed': 'ignored',
+  'act.started': 'ignored',
+  'tool.approval_requested': 'request',
+  'tool.approval_resolved': 'outcome',
+  'tool.call_requested': 'request',
+  'tool.started': 'ignored',
+  'tool.completed': 'outcome',
+  'tool.progress': 'ignored',
+  'act.completed': 'ignored',
+  'files.changed': 'ignored',
+  'turn.completed': 'outcome',
+  'turn.failed': 'outcome',
+  'turn.cancelled': 'outcome',
+  'session.idled': 'ignored',
+} satisfies Record<EventType, 'request' | 'outcome' | 'ignored'>
+
 /** What tells that a call waits no longer. */
-const outcomeTypes = [
-  'tool.completed',
-  'tool.approval_resolved',
-  'turn.completed',
-  'turn.failed',
-  'turn.cancelled',
-]
+const outcomeTypes = (Object.keys(roles) as EventType[]).filter((type) => roles[type] === 'outcome')
 
 /**
  * Calls of one turn that wait for this program: each is run, or decided on, once.
@@ -149,7 +177,7 @@ export function createCalls(
       } else if (event.type === 'tool.approval_requested' && onApproval) {
         const call = { ...event.data.tool_call, expires_at: event.data.expires_at }
         begin(approvalOf(call.id), sequence, (signal) => decide(call, signal))
-      } else if (outcomeTypes.includes(event.type)) settle(event)
+      } else if (roles[event.type] === 'outcome') settle(event)
     },
     /** The turn is over: what still runs runs for nobody. */
     end,

@@ -1,4 +1,4 @@
-import type { Event, EventMessage, TokenUsage } from '@outlast/contract'
+import type { Event, EventMessage, EventType, TokenUsage } from '@outlast/contract'
 import { OutlastError, TurnFailedError } from './error.ts'
 
 /** What came of a message. */
@@ -36,25 +36,62 @@ export type Following = {
  * Contract: pure. `isOver` stands with the last event of the turn, or with the first that is not of it any more.
  */
 export function follow(state: Following, event: Event): Following {
-  switch (event.type) {
-    case 'input.message':
-      if (!isFor(state, event.data.message.id)) return state
-      return { ...state, isQueued: event.data.on_busy === 'queue' }
-    case 'session.activated':
-      if (state.ended) return { ...state, isOver: true }
-      if (state.turnId || !(state.of === 'next' || isFor(state, event.data.input_message_id))) {
-        return state
-      }
-      return { ...state, turnId: event.data.turn_id }
-    case 'output.message.started':
-      return isSteering(state) ? { ...state, turnId: event.data.turn_id } : state
-    case 'turn.cancelled':
-      if (!isSteering(state) && !isUnbegun(state, event)) break
-      return { ...state, turnId: event.data.turn_id, ended: event, isUnseen: true }
-    case 'session.idled':
-      return { ...state, isOver: true }
-  }
-  return event.context.turn_id === state.turnId ? followOwn(state, event) : state
+  const read = readers[event.type] as Reader<EventType> | 'ignored' | undefined
+  return typeof read === 'function' ? read(state, event) : state
+}
+
+type Reader<T extends EventType> = (state: Following, event: Event<T>) => Following
+
+/** Reads events of the turn that is followed, and no other. */
+const own =
+  <T extends EventType>(read: Reader<T>): Reader<T> =>
+  (state, event) =>
+    event.context.turn_id === state.turnId ? read(state, event) : state
+
+const ends = own<NonNullable<Following['ended']>['type']>((state, ended) => ({ ...state, ended }))
+
+const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
+  'input.message': (state, { data }) =>
+    isFor(state, data.message.id) ? { ...state, isQueued: data.on_busy === 'queue' } : state,
+  'session.started': 'ignored',
+  'session.activated': (state, { data }) => {
+    if (state.ended) return { ...state, isOver: true }
+    const isOther = state.of !== 'next' && !isFor(state, data.input_message_id)
+    return state.turnId || isOther ? state : { ...state, turnId: data.turn_id }
+  },
+  'turn.started': 'ignored',
+  'mcp.unavailable': 'ignored',
+  'capability.unavailable': 'ignored',
+  'reason.started': 'ignored',
+  'context.compacting': 'ignored',
+  'context.compacted': 'ignored',
+  'output.message.started': (state, { data }) =>
+    isSteering(state) ? { ...state, turnId: data.turn_id } : state,
+  'reason.thinking.started': 'ignored',
+  'reason.thinking.delta': 'ignored',
+  'reason.thinking.completed': 'ignored',
+  'output.message.delta': 'ignored',
+  'llm.generation': 'ignored',
+  'output.message.completed': own((state, { data }) =>
+    state.isUnseen ? state : { ...state, message: data.message },
+  ),
+  'reason.completed': 'ignored',
+  'act.started': 'ignored',
+  'tool.approval_requested': 'ignored',
+  'tool.approval_resolved': 'ignored',
+  'tool.call_requested': 'ignored',
+  'tool.started': 'ignored',
+  'tool.completed': 'ignored',
+  'tool.progress': 'ignored',
+  'act.completed': 'ignored',
+  'files.changed': 'ignored',
+  'turn.completed': ends,
+  'turn.failed': ends,
+  'turn.cancelled': (state, event) => {
+    if (!isSteering(state) && !isUnbegun(state, event)) return ends(state, event)
+    return { ...state, turnId: event.data.turn_id, ended: event, isUnseen: true }
+  },
+  'session.idled': (state) => ({ ...state, isOver: true }),
 }
 
 const isFor = ({ of }: Following, messageId: string | undefined) =>
@@ -67,19 +104,6 @@ const isSteering = ({ of, turnId, isQueued }: Following) =>
 /** A turn of its own that was cancelled before it began: nothing else tells of it. */
 const isUnbegun = (state: Following, { context }: Event) =>
   state.turnId === undefined && isFor(state, context.input_message_id)
-
-function followOwn(state: Following, event: Event): Following {
-  switch (event.type) {
-    case 'output.message.completed':
-      return state.isUnseen ? state : { ...state, message: event.data.message }
-    case 'turn.completed':
-    case 'turn.failed':
-    case 'turn.cancelled':
-      return { ...state, ended: event }
-    default:
-      return state
-  }
-}
 
 /** True once nothing can change the answer: of a cancelled turn what it said comes after its end. */
 export const isAnswered = ({ ended, isOver = false }: Following) =>

@@ -44,7 +44,7 @@ const notice: Change<NoticeType> = (transcript, event) => {
   return append(transcript, { kind: 'notice', ...about(event), type, data } as never)
 }
 
-const changes: { [T in EventType]?: Change<T> } = {
+const changes: { [T in EventType]: Change<T> | 'ignored' } = {
   'input.message': (transcript, event) => {
     const { message, on_busy } = event.data
     const active: Transcript = { ...transcript, status: 'active' }
@@ -55,6 +55,7 @@ const changes: { [T in EventType]?: Change<T> } = {
     const item = { kind: 'user_message' as const, key: id, id, at: event.ts, ...said }
     return append(active, item, isQueued ? inputOf(id) : undefined)
   },
+  'session.started': 'ignored',
   'session.activated': (transcript, { data }) => {
     const settled = settle(transcript)
     const begun: Transcript = { ...settled, status: 'active', turnId: data.turn_id }
@@ -63,6 +64,12 @@ const changes: { [T in EventType]?: Change<T> } = {
     const dequeued = replace(begun, queued.index, { ...queued.item, isQueued: false })
     return close(dequeued, inputOf(data.input_message_id))
   },
+  'turn.started': 'ignored',
+  'mcp.unavailable': notice,
+  'capability.unavailable': notice,
+  'reason.started': 'ignored',
+  'context.compacting': 'ignored',
+  'context.compacted': notice,
   'output.message.started': (transcript, event) => {
     const { message_id: id, attempt = 1, turn_id: turnId } = event.data
     const active: Transcript = { ...transcript, status: 'active', turnId }
@@ -72,8 +79,11 @@ const changes: { [T in EventType]?: Change<T> } = {
     const again = { ...open.item, id, text: '', thinking: '', attempt }
     return replace(active, open.index, again)
   },
-  'output.message.delta': (transcript, event) => grow(transcript, event, 'text'),
+  'reason.thinking.started': 'ignored',
   'reason.thinking.delta': (transcript, event) => grow(transcript, event, 'thinking'),
+  'reason.thinking.completed': 'ignored',
+  'output.message.delta': (transcript, event) => grow(transcript, event, 'text'),
+  'llm.generation': 'ignored',
   'output.message.completed': (transcript, event) => {
     const whole = agentMessage(event, event.data)
     const open = streaming(transcript)
@@ -81,6 +91,8 @@ const changes: { [T in EventType]?: Change<T> } = {
     const { key, at, attempt } = open.item
     return close(replace(transcript, open.index, { ...whole, key, at, attempt }), message)
   },
+  'reason.completed': 'ignored',
+  'act.started': 'ignored',
   'tool.approval_requested': (transcript, event) => {
     const { tool_call, expires_at: expiresAt } = event.data
     const asked = { state: 'requested' as const, expiresAt, reason: undefined }
@@ -103,13 +115,6 @@ const changes: { [T in EventType]?: Change<T> } = {
   },
   'tool.started': (transcript, event) =>
     reach(transcript, event, { call: event.data.tool_call, status: 'running' }),
-  'tool.progress': (transcript, { data }) => {
-    const open = openCall(transcript, data.tool_call_id)
-    if (!open) return transcript
-    const { progress, total, message } = data
-    const told = { progress, ...(total !== undefined && { total }), ...(message && { message }) }
-    return replace(transcript, open.index, { ...open.item, progress: told })
-  },
   'tool.completed': (transcript, event) => {
     const { tool_call_id: id, tool_name: name, success, status, duration_ms } = event.data
     const failed = status === 'cancelled' ? 'cancelled' : 'failed'
@@ -123,12 +128,18 @@ const changes: { [T in EventType]?: Change<T> } = {
     })
     return withWaiting(close(ended, callOf(id)))
   },
+  'tool.progress': (transcript, { data }) => {
+    const open = openCall(transcript, data.tool_call_id)
+    if (!open) return transcript
+    const { progress, total, message } = data
+    const told = { progress, ...(total !== undefined && { total }), ...(message && { message }) }
+    return replace(transcript, open.index, { ...open.item, progress: told })
+  },
+  'act.completed': 'ignored',
+  'files.changed': 'ignored',
   'turn.completed': (transcript) => settle(transcript),
   'turn.failed': (transcript, event) => notice(settle(transcript), event),
   'turn.cancelled': notice,
-  'context.compacted': notice,
-  'mcp.unavailable': notice,
-  'capability.unavailable': notice,
   'session.idled': (transcript, { data }) => ({
     ...settle(transcript),
     status: 'idle',
@@ -137,8 +148,10 @@ const changes: { [T in EventType]?: Change<T> } = {
   }),
 }
 
-const change = (transcript: Transcript, event: Event): Transcript =>
-  (changes[event.type] as Change<EventType> | undefined)?.(transcript, event) ?? transcript
+function change(transcript: Transcript, event: Event): Transcript {
+  const read = changes[event.type] as Change<EventType> | 'ignored' | undefined
+  return typeof read === 'function' ? read(transcript, event) : transcript
+}
 
 const message = 'message'
 const callOf = (id: string) => `call ${id}`
