@@ -1,6 +1,15 @@
-import { type Approval, type Event, type Outlast, OutlastError, type ToolCall } from '@outlast/sdk'
+import {
+  type Approval,
+  type Event,
+  type EventType,
+  type Outlast,
+  OutlastError,
+  type ToolCall,
+} from '@outlast/sdk'
 
 export type Consents = ReturnType<typeof createConsents>
+
+type Reader<T extends EventType> = (event: Event<T>) => void
 
 type Waiting = { call: ToolCall; sequence: number; over: AbortController; isAsked: boolean }
 
@@ -64,25 +73,57 @@ export function createConsents(
     waiting.delete(id)
   }
 
+  function end(): void {
+    for (const id of [...waiting.keys()]) drop(id)
+  }
+
+  const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
+    'input.message': 'ignored',
+    'session.started': 'ignored',
+    'session.activated': 'ignored',
+    'turn.started': 'ignored',
+    'mcp.unavailable': 'ignored',
+    'capability.unavailable': 'ignored',
+    'reason.started': 'ignored',
+    'context.compacting': 'ignored',
+    'context.compacted': 'ignored',
+    'output.message.started': 'ignored',
+    'reason.thinking.started': 'ignored',
+    'reason.thinking.delta': 'ignored',
+    'reason.thinking.completed': 'ignored',
+    'output.message.delta': 'ignored',
+    'llm.generation': 'ignored',
+    'output.message.completed': 'ignored',
+    'reason.completed': 'ignored',
+    'act.started': 'ignored',
+    'tool.approval_requested': ({ data: { tool_call: call }, sequence = 0 }) => {
+      const one = { call, sequence, over: new AbortController(), isAsked: false }
+      waiting.set(call.id, one)
+      ask(one)
+    },
+    'tool.approval_resolved': ({ data }) => drop(data.tool_call_id),
+    'tool.call_requested': 'ignored',
+    'tool.started': 'ignored',
+    'tool.completed': ({ data }) => drop(data.tool_call_id),
+    'tool.progress': 'ignored',
+    'act.completed': 'ignored',
+    'files.changed': 'ignored',
+    'turn.completed': 'ignored',
+    'turn.failed': 'ignored',
+    'turn.cancelled': 'ignored',
+    'session.idled': end,
+  }
+
   return {
     take(event: Event) {
-      if (event.type === 'tool.approval_requested') {
-        const call = event.data.tool_call
-        const sequence = event.sequence ?? 0
-        const one = { call, sequence, over: new AbortController(), isAsked: false }
-        waiting.set(call.id, one)
-        ask(one)
-      } else if (event.type === 'tool.approval_resolved' || event.type === 'tool.completed') {
-        drop(event.data.tool_call_id)
-      } else if (event.type === 'session.idled') this.end()
+      const read = readers[event.type] as Reader<EventType> | 'ignored' | undefined
+      if (typeof read === 'function') read(event)
     },
     /** Asks once more about what was left for later; gives how many there are. */
     again(): number {
       for (const one of waiting.values()) ask(one)
       return waiting.size
     },
-    end() {
-      for (const id of [...waiting.keys()]) drop(id)
-    },
+    end,
   }
 }

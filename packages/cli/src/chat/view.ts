@@ -23,8 +23,10 @@ export type ViewOptions = {
   isQuiet: boolean
 }
 
-/** What is done with each type of event; of others nothing is seen. */
-type Shows = { [T in EventType]?: (data: EventDataOf<T>) => void }
+type Show<T extends EventType> = (data: EventDataOf<T>) => void
+
+/** What is done with each type of event. */
+type Shows = { [T in EventType]: Show<T> | 'ignored' }
 
 type Reply = { renderer: Renderer; text: string }
 
@@ -159,42 +161,50 @@ export function createView(options: ViewOptions) {
 
   const shows: Shows = {
     'input.message': said,
+    'session.started': 'ignored',
+    'session.activated': endCancelled,
+    'turn.started': 'ignored',
+    'mcp.unavailable': ({ name }) =>
+      beside(tell.line('∙', `the MCP server ${name} is unavailable`, '', 'dim')),
+    'capability.unavailable': ({ error }) => beside(tell.line('∙', error, '', 'dim')),
     'reason.started': () => screen.passing('…'),
-    'reason.thinking.delta': ({ delta }) => think(delta),
-    'reason.thinking.completed': ({ thinking }) => thought(thinking),
+    'context.compacting': () =>
+      beside(tell.line('∙', 'the conversation is long: its beginning is summed up', '', 'dim')),
+    'context.compacted': 'ignored',
     'output.message.started': ({ attempt = 1 }) => {
       thinking = ''
       if (attempt > 1) drop()
     },
+    'reason.thinking.started': 'ignored',
+    'reason.thinking.delta': ({ delta }) => think(delta),
+    'reason.thinking.completed': ({ thinking }) => thought(thinking),
     'output.message.delta': ({ delta }) => grow(delta),
+    'llm.generation': ({ metadata }) => {
+      reason = metadata.success ? '' : (metadata.error ?? '')
+    },
     'output.message.completed': complete,
-    'tool.started': ({ tool_call }) =>
-      beside(tell.callStarted(tool_call.name, tool_call.arguments)),
-    'tool.progress': (data) => screen.passing(progressOf(data)),
-    'tool.completed': (data) => beside(tell.callEnded(data)),
+    'reason.completed': 'ignored',
+    'act.started': 'ignored',
+    'tool.approval_requested': 'ignored',
     'tool.approval_resolved': (data) => beside(resolutionOf(data)),
     'tool.call_requested': ({ tool_calls }) => {
       for (const { name, arguments: args } of tool_calls) beside(tell.callStarted(name, args))
       screen.passing('waiting for the program that runs this')
     },
+    'tool.started': ({ tool_call }) =>
+      beside(tell.callStarted(tool_call.name, tool_call.arguments)),
+    'tool.completed': (data) => beside(tell.callEnded(data)),
+    'tool.progress': (data) => screen.passing(progressOf(data)),
+    'act.completed': 'ignored',
     'files.changed': (data) => beside(tell.line('∙', changesOf(data), '', 'dim')),
-    'context.compacting': () =>
-      beside(tell.line('∙', 'the conversation is long: its beginning is summed up', '', 'dim')),
-    'mcp.unavailable': ({ name }) =>
-      beside(tell.line('∙', `the MCP server ${name} is unavailable`, '', 'dim')),
-    'capability.unavailable': ({ error }) => beside(tell.line('∙', error, '', 'dim')),
-    'llm.generation': ({ metadata }) => {
-      reason = metadata.success ? '' : (metadata.error ?? '')
+    'turn.completed': (data) => {
+      endAnswer()
+      if (isVerbose) beside(endOf(data))
     },
     'turn.failed': failed,
     // What was said so far comes after it, and is shown before it.
     'turn.cancelled': ({ reason = '' }) => {
       cancelled = tell.line('∙', 'cancelled', reason, 'dim')
-    },
-    'session.activated': endCancelled,
-    'turn.completed': (data) => {
-      endAnswer()
-      if (isVerbose) beside(endOf(data))
     },
     'session.idled': () => {
       endAnswer()
@@ -205,8 +215,8 @@ export function createView(options: ViewOptions) {
 
   return {
     show(event: Event) {
-      const work = shows[event.type] as ((data: unknown) => void) | undefined
-      work?.(event.data)
+      const work = shows[event.type] as Show<EventType> | 'ignored' | undefined
+      if (typeof work === 'function') work(event.data)
     },
     beside,
     apart,

@@ -1,8 +1,10 @@
 import { type Event, type EventDataOf, type EventType, textOf } from '@outlast/sdk'
 import { cut, oneLine, pad } from './width.ts'
 
+type About<T extends EventType> = (data: EventDataOf<T>) => unknown
+
 /** What matters most of each type of event; the others say enough by their type. */
-const matters: { [T in EventType]?: (data: EventDataOf<T>) => unknown } = {
+const matters: { [T in EventType]: About<T> | 'ignored' } = {
   'input.message': ({ message, on_busy }) =>
     `${message.role}: ${textOf(message)}${on_busy ? ` (${on_busy})` : ''}`,
   'session.started': ({ agent_id }) => agent_id,
@@ -16,6 +18,7 @@ const matters: { [T in EventType]?: (data: EventDataOf<T>) => unknown } = {
     `${data.input_tokens_before} tokens became ${data.input_tokens_after}`,
   'output.message.started': ({ model, attempt = 1 }) =>
     `${model ?? ''}${attempt > 1 ? ` attempt ${attempt}` : ''}`,
+  'reason.thinking.started': 'ignored',
   'reason.thinking.delta': ({ delta }) => delta,
   'reason.thinking.completed': ({ thinking }) => thinking,
   'output.message.delta': ({ delta }) => delta,
@@ -51,6 +54,7 @@ const matters: { [T in EventType]?: (data: EventDataOf<T>) => unknown } = {
     `${iterations} model ${iterations === 1 ? 'call' : 'calls'}`,
   'turn.failed': ({ error, error_code }) => `${error_code ?? ''} ${error}`,
   'turn.cancelled': ({ reason }) => reason,
+  'session.idled': 'ignored',
 }
 
 const callOf = ({ name, arguments: args }: { name: string; arguments: unknown }) =>
@@ -64,8 +68,8 @@ const typeWidth = 24
 
 /** An event in a line; where there is little room what matters stands in a second one. */
 export function lineOf(event: Event, columns: number): string {
-  const about = matters[event.type] as ((data: unknown) => unknown) | undefined
-  const detail = oneLine(String(about?.(event.data) ?? ''))
+  const about = matters[event.type] as About<EventType> | 'ignored' | undefined
+  const detail = oneLine(String(typeof about === 'function' ? (about(event.data) ?? '') : ''))
   const sequence = String(event.sequence ?? '·')
   const type = oneLine(event.type)
   if (columns < narrow) {
