@@ -1,12 +1,38 @@
-import type { Event } from '@outlast/sdk'
+import type { Event, EventType } from '@outlast/sdk'
 
 /** These close the step that a reply stands in: with them a fork has the turn as it ended. */
-const closing = new Set<string>([
-  'llm.generation',
-  'reason.completed',
-  'turn.completed',
-  'session.idled',
-])
+const closing = {
+  'input.message': 'ignored',
+  'session.started': 'ignored',
+  'session.activated': 'ignored',
+  'turn.started': 'ignored',
+  'mcp.unavailable': 'ignored',
+  'capability.unavailable': 'ignored',
+  'reason.started': 'ignored',
+  'context.compacting': 'ignored',
+  'context.compacted': 'ignored',
+  'output.message.started': 'ignored',
+  'reason.thinking.started': 'ignored',
+  'reason.thinking.delta': 'ignored',
+  'reason.thinking.completed': 'ignored',
+  'output.message.delta': 'ignored',
+  'llm.generation': 'closes',
+  'output.message.completed': 'ignored',
+  'reason.completed': 'closes',
+  'act.started': 'ignored',
+  'tool.approval_requested': 'ignored',
+  'tool.approval_resolved': 'ignored',
+  'tool.call_requested': 'ignored',
+  'tool.started': 'ignored',
+  'tool.completed': 'ignored',
+  'tool.progress': 'ignored',
+  'act.completed': 'ignored',
+  'files.changed': 'ignored',
+  'turn.completed': 'closes',
+  'turn.failed': 'ignored',
+  'turn.cancelled': 'ignored',
+  'session.idled': 'closes',
+} satisfies Record<EventType, 'closes' | 'ignored'>
 
 function indexOf(events: readonly Event[], messageId: string): number {
   const at = events.findLastIndex(
@@ -21,7 +47,7 @@ function indexOf(events: readonly Event[], messageId: string): number {
 /** The last event of a fork that has a reply. */
 export function sequenceAfter(events: readonly Event[], messageId: string): number {
   let at = indexOf(events, messageId)
-  while (at + 1 < events.length && closing.has(events[at + 1]!.type)) at += 1
+  while (at + 1 < events.length && closing[events[at + 1]!.type] === 'closes') at += 1
   return events[at]!.sequence!
 }
 

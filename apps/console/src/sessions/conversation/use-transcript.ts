@@ -1,6 +1,7 @@
 import {
   addEvent,
   type Event,
+  type EventType,
   emptyTranscript,
   type OutlastError,
   type Resume,
@@ -39,19 +40,39 @@ const nothing: Followed = {
   error: undefined,
 }
 
-/** After these a session is not as it was before. */
-const stateTypes = new Set<string>([
-  'session.activated',
-  'session.idled',
-  'turn.started',
-  'output.message.started',
-  'context.compacting',
-  'act.started',
-  'tool.approval_requested',
-  'tool.approval_resolved',
-  'tool.call_requested',
-  'tool.completed',
-])
+/** What is not as it was before after an event: the session, or its files. */
+const changedBy = {
+  'input.message': 'ignored',
+  'session.started': 'ignored',
+  'session.activated': 'state',
+  'turn.started': 'state',
+  'mcp.unavailable': 'ignored',
+  'capability.unavailable': 'ignored',
+  'reason.started': 'ignored',
+  'context.compacting': 'state',
+  'context.compacted': 'ignored',
+  'output.message.started': 'state',
+  'reason.thinking.started': 'ignored',
+  'reason.thinking.delta': 'ignored',
+  'reason.thinking.completed': 'ignored',
+  'output.message.delta': 'ignored',
+  'llm.generation': 'ignored',
+  'output.message.completed': 'ignored',
+  'reason.completed': 'ignored',
+  'act.started': 'state',
+  'tool.approval_requested': 'state',
+  'tool.approval_resolved': 'state',
+  'tool.call_requested': 'state',
+  'tool.started': 'ignored',
+  'tool.completed': 'state',
+  'tool.progress': 'ignored',
+  'act.completed': 'ignored',
+  'files.changed': 'files',
+  'turn.completed': 'ignored',
+  'turn.failed': 'ignored',
+  'turn.cancelled': 'ignored',
+  'session.idled': 'state',
+} satisfies Record<EventType, 'state' | 'files' | 'ignored'>
 
 /** Long enough for a server that is started anew. */
 const retriesMax = 30
@@ -78,8 +99,9 @@ export function useTranscript(sessionId: string): Followed {
       const { sequence } = event
       if (sequence === undefined) return {}
       events.push(event)
-      if (event.type === 'files.changed') return { filesAt: sequence }
-      return stateTypes.has(event.type) ? { stateAt: sequence } : {}
+      const changed = changedBy[event.type]
+      if (changed === 'files') return { filesAt: sequence }
+      return changed === 'state' ? { stateAt: sequence } : {}
     }
     const onConnection = ({ isOpen }: { isOpen: boolean; error?: OutlastError }) => {
       show({ isConnected: isOpen })
