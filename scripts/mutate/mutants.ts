@@ -150,7 +150,7 @@ export const mutants: Mutant[] = [
   {
     name: 'a cancelled turn drops the outcomes that it holds',
     file: 'runtime/runtime.ts',
-    from: 'outcomes.has(type)',
+    from: "keptByCancel[type] === 'kept'",
     to: '!type',
     tests: held,
   },

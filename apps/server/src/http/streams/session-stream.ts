@@ -1,4 +1,5 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import type { EventType } from '@outlast/contract'
 import { type EventPosition, eventId, idInside, timeOf } from '../../ids.ts'
 import type { Node } from '../../runtime/node.ts'
 import type { Shares } from '../../shares.ts'
@@ -54,20 +55,45 @@ type Completed = {
   message: { thinking?: string; content: { type: string; text?: string }[] }
 }
 
-/** Events behind which nothing of a running message may come any more. */
-const ends = new Set<string>([
-  'output.message.completed',
-  'turn.completed',
-  'turn.failed',
-  'turn.cancelled',
-])
-
-/** Stored together with the reply, before it. */
-const ofReply = new Set<string>(['reason.thinking.completed', 'llm.generation'])
+/**
+ * What an event is to the text of the running message. `before_end`: stored together with the reply, before it. Behind the
+ * `end`, and the end of its turn, nothing of it may come any more.
+ */
+const textParts = {
+  'input.message': 'ignored',
+  'session.started': 'ignored',
+  'session.activated': 'ignored',
+  'turn.started': 'ignored',
+  'mcp.unavailable': 'ignored',
+  'capability.unavailable': 'ignored',
+  'reason.started': 'ignored',
+  'context.compacting': 'ignored',
+  'context.compacted': 'ignored',
+  'output.message.started': 'start',
+  'reason.thinking.started': 'ignored',
+  'reason.thinking.delta': 'ignored',
+  'reason.thinking.completed': 'before_end',
+  'output.message.delta': 'ignored',
+  'llm.generation': 'before_end',
+  'output.message.completed': 'end',
+  'reason.completed': 'ignored',
+  'act.started': 'ignored',
+  'tool.approval_requested': 'ignored',
+  'tool.approval_resolved': 'ignored',
+  'tool.call_requested': 'ignored',
+  'tool.started': 'ignored',
+  'tool.completed': 'ignored',
+  'tool.progress': 'ignored',
+  'act.completed': 'ignored',
+  'files.changed': 'ignored',
+  'turn.completed': 'turn_end',
+  'turn.failed': 'turn_end',
+  'turn.cancelled': 'turn_end',
+  'session.idled': 'ignored',
+} satisfies Record<EventType, 'start' | 'before_end' | 'end' | 'turn_end' | 'ignored'>
 
 /** Behind it no place inside a message is left. */
-const endsText = (type: string) =>
-  type === 'output.message.started' || type === 'output.message.completed'
+const endsText = (type: EventType) => textParts[type] === 'start' || textParts[type] === 'end'
 
 /**
  * Sends one client the events of a session, from a position on, for as long as it listens.
@@ -279,19 +305,19 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
   function send(event: WireEvent) {
     const { type, id, json } = options.view?.(event) ?? event
     const { offset } = position
-    const isInside = offset > 0 && !endsText(type) && !ofReply.has(type)
+    const isInside = offset > 0 && !endsText(type) && textParts[type] !== 'before_end'
     const place = isInside ? idInside(sessionId, id, offset) : id
     write(`event: ${type}\nid: ${place}\nretry: ${reconnectMs}\ndata: ${json}\n\n`)
   }
 
   /** Past a stored event; the place inside the running message is lost only with that message. */
-  function advance(type: string, sequence: number, time: number) {
+  function advance(type: EventType, sequence: number, time: number) {
     if (sequence <= position.sequence) return
     storedAt = time
-    const starts = type === 'output.message.started'
+    const part = textParts[type]
     position = { sequence, offset: endsText(type) ? 0 : position.offset }
-    if (!starts && !ends.has(type)) return
-    running = starts ? sequence : 0
+    if (part !== 'start' && part !== 'end' && part !== 'turn_end') return
+    running = part === 'start' ? sequence : 0
     node.bus.passed(sessionId, sequence)
   }
 
@@ -325,9 +351,9 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
    * The reply that ends a message of which the client saw the beginning, and may lack the end: it was slow or away,
    * or nobody was told. Due at the first of the events that are stored with the reply.
    */
-  function replyAt<E extends { type: string }>(events: readonly E[], index: number) {
+  function replyAt<E extends { type: EventType }>(events: readonly E[], index: number) {
     if (position.offset === 0) return undefined
-    const next = events.slice(index).find(({ type }) => !ofReply.has(type))
+    const next = events.slice(index).find(({ type }) => textParts[type] !== 'before_end')
     return next?.type === 'output.message.completed' ? next : undefined
   }
 

@@ -1,4 +1,4 @@
-import type { EventDataOf, TokenUsage } from '@outlast/contract'
+import type { EventDataOf, EventType, TokenUsage } from '@outlast/contract'
 import type { Log } from '../../log.ts'
 import { traceOf } from '../../observe/trace-context.ts'
 import { type StoredEvent, spansOf, type TurnAbout } from '../log/spans.ts'
@@ -11,19 +11,56 @@ export type Counted = Pick<LoggedEvent, 'type' | 'data'>
 
 /** Counts what this node has just stored. Contract: each stored event once, by the node that stored it. */
 export function countStored({ metrics }: Pick<Node, 'metrics'>, events: readonly Counted[]): void {
-  for (const { type, data } of events as readonly LoggedEvent[]) {
-    if (type === 'llm.generation') countCall(metrics, data.metadata)
-    if (type === 'tool.completed') countTool(metrics, data)
-    if (type === 'turn.completed') {
-      metrics.turns.inc({ outcome: 'completed', code: '' })
-      if (data.duration_ms !== undefined) metrics.turnSeconds.observe(data.duration_ms / 1_000)
-      metrics.tally.completed(data.duration_ms)
-    }
-    if (type === 'turn.failed') {
-      metrics.turns.inc({ outcome: 'failed', code: data.error_code ?? 'unknown' })
-      metrics.tally.failed()
-    }
+  for (const { type, data } of events) {
+    const count = counters[type] as Counter<EventType> | 'ignored'
+    if (typeof count === 'function') count(metrics, data)
   }
+}
+
+type Counter<T extends EventType> = (
+  metrics: Node['metrics'],
+  data: Extract<LoggedEvent, { type: T }>['data'],
+) => void
+
+const counters: { [T in EventType]: Counter<T> | 'ignored' } = {
+  'input.message': 'ignored',
+  'session.started': 'ignored',
+  'session.activated': 'ignored',
+  'turn.started': 'ignored',
+  'mcp.unavailable': 'ignored',
+  'capability.unavailable': 'ignored',
+  'reason.started': 'ignored',
+  'context.compacting': 'ignored',
+  'context.compacted': 'ignored',
+  'output.message.started': 'ignored',
+  'reason.thinking.started': 'ignored',
+  'reason.thinking.delta': 'ignored',
+  'reason.thinking.completed': 'ignored',
+  'output.message.delta': 'ignored',
+  'llm.generation': (metrics, { metadata }) => countCall(metrics, metadata),
+  'output.message.completed': 'ignored',
+  'reason.completed': 'ignored',
+  'act.started': 'ignored',
+  'tool.approval_requested': 'ignored',
+  'tool.approval_resolved': 'ignored',
+  'tool.call_requested': 'ignored',
+  'tool.started': 'ignored',
+  'tool.completed': countTool,
+  'tool.progress': 'ignored',
+  'act.completed': 'ignored',
+  'files.changed': 'ignored',
+  'turn.completed': (metrics, { duration_ms }) => {
+    metrics.turns.inc({ outcome: 'completed', code: '' })
+    if (duration_ms !== undefined) metrics.turnSeconds.observe(duration_ms / 1_000)
+    metrics.tally.completed(duration_ms)
+  },
+  'turn.failed': (metrics, { error_code }) => {
+    metrics.turns.inc({ outcome: 'failed', code: error_code ?? 'unknown' })
+    metrics.tally.failed()
+  },
+  // Counted by whoever ends it.
+  'turn.cancelled': 'ignored',
+  'session.idled': 'ignored',
 }
 
 type Metadata = EventDataOf<'llm.generation'>['metadata']

@@ -1,4 +1,4 @@
-import type { WaitingFor } from '@outlast/contract'
+import type { EventType, WaitingFor } from '@outlast/contract'
 import type { Wait } from '../../store/sessions/waits.ts'
 import type { LoggedEvent, OpenCall } from './state.ts'
 
@@ -29,19 +29,51 @@ export function wentOnWith<E extends LoggedEvent>(turnId: string, events: readon
   const withClient = new Set<string>()
   let latest: E | undefined
   for (const event of events) {
-    if (event.type === 'input.message') {
-      if (withClient.size > 0 && event.data.on_busy !== 'queue') latest = event
-    } else if (event.context.turn_id === turnId) {
-      if (event.type === 'tool.call_requested') {
-        for (const { id } of event.data.tool_calls) withClient.add(id)
-      }
-      if (isAnswer(event, withClient)) latest = event
-    }
+    const isOwn = event.type === 'input.message' || event.context.turn_id === turnId
+    const goesOn = goesOnWith[event.type] as Reader<EventType> | 'ignored'
+    if (isOwn && typeof goesOn === 'function' && goesOn(withClient, event)) latest = event
   }
   return latest
 }
 
-function isAnswer(event: LoggedEvent, withClient: Set<string>) {
-  if (event.type === 'tool.completed') return withClient.delete(event.data.tool_call_id)
-  return event.type === 'turn.started' || event.type === 'tool.approval_resolved'
+/** Whether the turn goes on with the event. `withClient`: calls that the client has, which the reader keeps. */
+type Reader<T extends EventType> = (
+  withClient: Set<string>,
+  event: Extract<LoggedEvent, { type: T }>,
+) => boolean
+
+const goesOnWith: { [T in EventType]: Reader<T> | 'ignored' } = {
+  'input.message': (withClient, { data }) => withClient.size > 0 && data.on_busy !== 'queue',
+  'session.started': 'ignored',
+  'session.activated': 'ignored',
+  'turn.started': () => true,
+  'mcp.unavailable': 'ignored',
+  'capability.unavailable': 'ignored',
+  'reason.started': 'ignored',
+  'context.compacting': 'ignored',
+  'context.compacted': 'ignored',
+  'output.message.started': 'ignored',
+  'reason.thinking.started': 'ignored',
+  'reason.thinking.delta': 'ignored',
+  'reason.thinking.completed': 'ignored',
+  'output.message.delta': 'ignored',
+  'llm.generation': 'ignored',
+  'output.message.completed': 'ignored',
+  'reason.completed': 'ignored',
+  'act.started': 'ignored',
+  'tool.approval_requested': 'ignored',
+  'tool.approval_resolved': () => true,
+  'tool.call_requested': (withClient, { data }) => {
+    for (const { id } of data.tool_calls) withClient.add(id)
+    return false
+  },
+  'tool.started': 'ignored',
+  'tool.completed': (withClient, { data }) => withClient.delete(data.tool_call_id),
+  'tool.progress': 'ignored',
+  'act.completed': 'ignored',
+  'files.changed': 'ignored',
+  'turn.completed': 'ignored',
+  'turn.failed': 'ignored',
+  'turn.cancelled': 'ignored',
+  'session.idled': 'ignored',
 }

@@ -7,17 +7,6 @@ type Row = { sequence: number; type: EventType; ts: string; context: string; dat
 /** Events that are messages of the conversation. */
 export const messageTypes = ['input.message', 'output.message.completed', 'tool.completed'] as const
 
-/**
- * Those, when each reply was asked for, when the turn of a message began that had waited for it, and what stands for
- * messages since they became too many.
- */
-export const conversationTypes = [
-  ...messageTypes,
-  'output.message.started',
-  'session.activated',
-  'context.compacted',
-] as const
-
 /** Where the message stands that had to wait for the turn which begins here, or is tried again; undefined when none did. */
 export function inputSequenceOf({ type, data }: Row): number | undefined {
   if (type !== 'session.activated') return undefined
@@ -66,6 +55,52 @@ export const newConversation = (sessionId: string): Conversation => ({
   length: 0,
 })
 
+type Reader = (conversation: Conversation, row: Row) => void
+
+const entryOf = (row: Row): Entry => ({ sequence: row.sequence, message: messageOf(row) })
+
+const readers = {
+  'input.message': addInput,
+  'session.started': 'ignored',
+  'session.activated': beginAtMessage,
+  'turn.started': 'ignored',
+  'mcp.unavailable': 'ignored',
+  'capability.unavailable': 'ignored',
+  'reason.started': 'ignored',
+  'context.compacting': 'ignored',
+  'context.compacted': ({ compactions }, row) =>
+    compactions.push(compactionOf({ ...row, turnId: turnOf(row) }, JSON.parse(row.data))),
+  'output.message.started': (conversation, { sequence }) => {
+    conversation.askedAt = sequence
+  },
+  'reason.thinking.started': 'ignored',
+  'reason.thinking.delta': 'ignored',
+  'reason.thinking.completed': 'ignored',
+  'output.message.delta': 'ignored',
+  'llm.generation': 'ignored',
+  'output.message.completed': ({ entries, askedAt }, row) =>
+    insertBeforeLater(entries, entryOf(row), askedAt),
+  'reason.completed': 'ignored',
+  'act.started': 'ignored',
+  'tool.approval_requested': 'ignored',
+  'tool.approval_resolved': 'ignored',
+  'tool.call_requested': 'ignored',
+  'tool.started': 'ignored',
+  'tool.completed': ({ entries }, row) => insertAfterCall(entries, entryOf(row)),
+  'tool.progress': 'ignored',
+  'act.completed': 'ignored',
+  'files.changed': 'ignored',
+  'turn.completed': 'ignored',
+  'turn.failed': 'ignored',
+  'turn.cancelled': 'ignored',
+  'session.idled': 'ignored',
+} satisfies Record<EventType, Reader | 'ignored'>
+
+/** Events without which the conversation is another. */
+export const conversationTypes = (Object.keys(readers) as EventType[]).filter(
+  (type) => readers[type] !== 'ignored',
+)
+
 /**
  * Adds what an event says to the conversation.
  * Contract: a reply stands before the messages that came after it was asked for, since it answers none of them;
@@ -73,18 +108,9 @@ export const newConversation = (sessionId: string): Conversation => ({
  * again stands there once more. Other events add nothing.
  */
 export function addToConversation(conversation: Conversation, row: Row): void {
-  const { entries, askedAt } = conversation
   if ((messageTypes as readonly string[]).includes(row.type)) conversation.length += row.data.length
-  const entry = () => ({ sequence: row.sequence, message: messageOf(row) })
-  if (row.type === 'session.activated') beginAtMessage(conversation, row)
-  if (row.type === 'input.message') addInput(conversation, row)
-  if (row.type === 'output.message.started') conversation.askedAt = row.sequence
-  if (row.type === 'output.message.completed') insertBeforeLater(entries, entry(), askedAt)
-  if (row.type === 'tool.completed') insertAfterCall(entries, entry())
-  if (row.type === 'context.compacted') {
-    const at = { ...row, turnId: turnOf(row) }
-    conversation.compactions.push(compactionOf(at, JSON.parse(row.data)))
-  }
+  const read: Reader | 'ignored' | undefined = readers[row.type]
+  if (typeof read === 'function') read(conversation, row)
 }
 
 const turnOf = ({ context }: Row) => (JSON.parse(context) as EventContext).turn_id ?? ''
