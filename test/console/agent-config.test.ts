@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { Type } from 'typebox'
@@ -155,7 +155,7 @@ test('capabilities are ordered by mouse and keys, and every kind of file brings 
     const download = page.waitForEvent('download')
     await page.getByRole('button', { name: 'More of this agent' }).click()
     await page.getByRole('menuitem', { name: format }).click()
-    const file = await readFile(await (await download).path(), 'utf8')
+    const file = await text(await (await download).createReadStream())
     assert.ok(file.startsWith(sign), file)
     await page.goto(`${server.url}/agents?importing=true`)
     const dialog = page.getByRole('dialog', { name: 'Import an agent' })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
@@ -83,7 +83,7 @@ async function exported(page: Page, format: string): Promise<string> {
   const download = page.waitForEvent('download')
   await page.getByRole('button', { name: 'More of this agent' }).click()
   await page.getByRole('menuitem', { name: format }).click()
-  return await readFile(await (await download).path(), 'utf8')
+  return await text(await (await download).createReadStream())
 }
 
 test('two tabs edit one agent: the second is told, compares and chooses', async (t) => {
