@@ -8,7 +8,7 @@ import { startOutlast } from './servers.ts'
 
 const perTurnMax = 14
 const growthMax = 1.3
-const idleMax = 20
+const idleMax = 5
 
 /** How many statements a turn runs and how much it writes, and what an idle server asks its database. */
 export function statements(options: Options): Promise<Report> {
@@ -23,7 +23,7 @@ export function statements(options: Options): Promise<Report> {
 type Bench = { url: string; proxy: CountingProxy; client: pg.Client }
 
 async function measure(bench: Bench, { quick }: Options): Promise<Report> {
-  const idle = await countIdle(bench, quick ? 4_000 : 20_000)
+  const idle = await countIdle(bench, quick ? 10_000 : 20_000)
   const agentId = await createAgent(bench.url)
   const text = await countTurns(bench, { agentId, say: 'Hello', turns: quick ? 20 : 100, idle })
   const tools = await countTurns(bench, {
