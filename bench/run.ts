@@ -26,6 +26,7 @@ import { scaling } from './scaling.ts'
 import { schedules } from './schedules.ts'
 import { sdkStream } from './sdk-stream.ts'
 import { slowReaders } from './slow-readers.ts'
+import { soak } from './soak.ts'
 import { start } from './start.ts'
 import { statements } from './statements.ts'
 import { streams } from './streams.ts'
@@ -50,6 +51,7 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   scaling,
   deltas,
   'turn-memory': turnMemory,
+  soak,
   parked,
   files,
   'json-bodies': jsonBodies,
