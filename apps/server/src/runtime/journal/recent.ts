@@ -3,9 +3,11 @@ import type { Conversation } from '../../store/sessions/conversation.ts'
 /** A conversation, and the event up to which it is known: its sequence, and when it was stored. */
 export type Known = { conversation: Conversation; sequence: number; storedAt: string }
 
-/** UTF-16 units, all conversations together and one alone. */
-const lengthMax = 16_000_000
+/** All conversations together. One alone has its limit in UTF-16 units. */
+const bytesMax = 24_000_000
 const oneLengthMax = 2_000_000
+/** What a message takes on the heap beside its text, as measured with short messages. */
+const messageBytes = 600
 
 export type Recent = ReturnType<typeof createRecent>
 
@@ -15,14 +17,14 @@ export type Recent = ReturnType<typeof createRecent>
  * to an event stays true while the log has that event, which the reader checks, and reads on from there.
  */
 export function createRecent() {
-  const known = new Map<string, Known & { length: number }>()
-  let length = 0
+  const known = new Map<string, Known & { bytes: number }>()
+  let bytes = 0
 
   function take(sessionId: string): Known | undefined {
     const found = known.get(sessionId)
     if (!found) return undefined
     known.delete(sessionId)
-    length -= found.length
+    bytes -= found.bytes
     return found
   }
 
@@ -32,18 +34,18 @@ export function createRecent() {
     keep({ conversation, sequence, storedAt }: Known) {
       take(conversation.sessionId)
       if (conversation.length > oneLengthMax) return
-      const { length: added } = conversation
-      known.set(conversation.sessionId, { conversation, sequence, storedAt, length: added })
-      length += conversation.length
+      const added = conversation.length + conversation.entries.length * messageBytes
+      known.set(conversation.sessionId, { conversation, sequence, storedAt, bytes: added })
+      bytes += added
       for (const sessionId of known.keys()) {
-        if (length <= lengthMax) return
+        if (bytes <= bytesMax) return
         take(sessionId)
       }
     },
     /** Commits may be lost: what is known may never have happened. */
     clear() {
       known.clear()
-      length = 0
+      bytes = 0
     },
   }
 }
