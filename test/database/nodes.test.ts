@@ -16,7 +16,7 @@ test('an api node accepts and streams what a worker node runs, and cancels it', 
   await startServer(t, { env: { ROLE: 'worker' }, databaseUrl: api.databaseUrl })
   await stream.event('session.idled')
   assert.match(replyOf(stream.events), /simulated/i)
-  await post(api, id, scripted({ delay_ms: 3_600_000, text: 'never' }))
+  await post(api, id, scripted({ delay_ms: 600_000, text: 'never' }))
   await stream.event('output.message.started', 2)
   assert.equal((await api.call('POST', `/v1/sessions/${id}/cancel`)).body.status, 'cancelled')
   assert.equal((await api.call('GET', `/v1/sessions/${id}`)).body.status, 'idle')

@@ -70,7 +70,7 @@ test('awaited and iterated in any order, also at once, a turn loses nothing and 
 
 test('steer: a message that the running turn sees in time is answered by it', async () => {
   const session = await client.start()
-  const step = { text: words, tokens_per_second: 200, ...calls('nobody_has_it') }
+  const step = { text: words, tokens_per_second: 50, ...calls('nobody_has_it') }
   const first = session.send(says(step, { text: 'no' }))
   await until(first, isOfType('output.message.delta'))
   const [one, two] = await Promise.all([first, session.send(says({ text: 'steered' }))])

@@ -10,8 +10,8 @@ import {
 } from '../src/index.ts'
 
 export const words = Array.from({ length: 120 }, (_, n) => `word${n}`).join(' ')
-/** Says for more than half a second. */
-export const slow = scripted({ text: words, tokens_per_second: 200 })
+/** Says for more than two seconds. */
+export const slow = scripted({ text: words, tokens_per_second: 50 })
 export const says = (...steps: ScriptStep[]) => scripted(...steps)
 export const calls = (name: string, input: object = {}, id?: string) => ({
   tool_calls: [{ name, arguments: input, ...(id && { id }) }],
