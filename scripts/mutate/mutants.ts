@@ -157,8 +157,8 @@ export const mutants: Mutant[] = [
   {
     name: 'messages that a model saw stay unseen',
     file: 'runtime/log/state.ts',
-    from: '{ ...turn, unseen: [], reason: asked(',
-    to: '{ ...turn, reason: asked(',
+    from: 'asked(reason, event) })),\n    unseen: []',
+    to: 'asked(reason, event) })),\n    unseen: turn.unseen',
     tests: ['apps/server/src/runtime/log/state.test.ts'],
   },
   {

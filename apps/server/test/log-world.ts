@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import type { EventDataOf, EventType, ToolCall } from '@outlast/contract'
 import fc from 'fast-check'
+import { isOutside, type OpenCall } from '../src/runtime/log/open-calls.ts'
 import {
   type Action,
+  callsOf,
   fold,
   following,
-  isOutside,
   type LoggedEvent,
   next,
-  type OpenCall,
   type Outcome,
 } from '../src/runtime/log/state.ts'
 
@@ -132,7 +132,7 @@ function stateOf(log: Log, held: Held) {
 }
 
 const outsideCalls = (log: Log, held: Held) =>
-  stateOf(log, held).act?.calls.filter((call) => isOutside(call) && !call.outcome) ?? []
+  callsOf(stateOf(log, held)).filter((call) => isOutside(call) && !call.outcome)
 
 /** Marks what somebody answered: how much was answered follows from the log, as everything does. */
 const answered = { answered: true }

@@ -28,6 +28,7 @@ import { logOf } from './journal/metrics.ts'
 import { openTurn, type TurnOptions } from './journal/open-turn.ts'
 import { createRecent, type Recent } from './journal/recent.ts'
 import { type Held, keepLease, type Lease } from './lease.ts'
+import { callsOf, hasEnded } from './log/state.ts'
 import { discoverDue } from './model/sync.ts'
 import type { Node } from './node.ts'
 import { type Queue, startQueue, type TurnJob } from './queue.ts'
@@ -246,7 +247,7 @@ async function attempt(
     const opening = { run, taken, input: known?.input, signal, lease, recent }
     turn = await throughOutages(node, signal, () => openTurn(node, opening))
     opened(turn)
-    while (taken.turn_tries > triesMax && !turn.state.ended) {
+    while (taken.turn_tries > triesMax && !hasEnded(turn.state)) {
       await end(turn, { kind: 'failed', code: 'turn_crashed' })
     }
     const howFar = await runTurn(turn, stopping).catch((error) => {
@@ -270,7 +271,7 @@ async function attempt(
 /** Ends a turn as failed whose events the database can never take; what it has stored stays. */
 async function endUnstorable(node: Node, opening: TurnOptions): Promise<'ended'> {
   const turn = await throughOutages(node, opening.signal, () => openTurn(node, opening))
-  while (!turn.state.ended) await end(turn, { kind: 'failed', code: 'turn_unstorable' })
+  while (!hasEnded(turn.state)) await end(turn, { kind: 'failed', code: 'turn_unstorable' })
   return 'ended'
 }
 
@@ -336,7 +337,7 @@ async function hasLost(turn: Turn): Promise<boolean> {
 
 /** Whether calls that the log does not have had an effect cannot be known: the operator may want to look. */
 function warnOfLost(turn: Turn, sequence: number) {
-  const calls = turn.state.act?.calls.map(({ call: { id, name } }) => ({ id, name })) ?? []
+  const calls = callsOf(turn.state).map(({ call: { id, name } }) => ({ id, name }))
   const about = { known: turn.sequence, sequence, calls }
   logOf(turn).warn(
     'the database lost events of a running turn: what it did since is dropped',

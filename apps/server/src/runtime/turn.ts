@@ -14,7 +14,8 @@ import {
   nowOf,
   timeLeft,
 } from './journal/journal.ts'
-import { next, type OpenCall, type Outcome } from './log/state.ts'
+import type { OpenCall } from './log/open-calls.ts'
+import { next, type Outcome } from './log/state.ts'
 import { waitOf } from './log/wait.ts'
 import { reason } from './model/reason.ts'
 import { act } from './tools/act.ts'
@@ -28,7 +29,8 @@ export type HowFar = 'over' | 'left' | 'parked'
  * Contract: throws FencedError when this attempt may not go on.
  */
 export async function runTurn(turn: Turn, stopping: () => boolean): Promise<HowFar> {
-  if (turn.state.begun && !turn.state.ended) tellUnavailable(turn)
+  const { kind } = turn.state.phase
+  if (kind !== 'unbegun' && kind !== 'ended') tellUnavailable(turn)
   const { TURN_ITERATIONS_MAX: iterationsMax, TOOL_REPEATS_MAX: repeatsMax } = turn.node.config
   for (;;) {
     const action = next(turn.state, { iterationsMax, repeatsMax, overdue: timeLeft(turn) <= 0 })

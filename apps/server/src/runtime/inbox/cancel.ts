@@ -19,7 +19,7 @@ import type { Effects } from '../journal/attempt.ts'
 import { callContext, turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft, nextTurn } from '../journal/journal.ts'
 import { type Counted, countStored, traceTurn } from '../journal/metrics.ts'
-import { addUsage, fold, type TurnState } from '../log/state.ts'
+import { addUsage, callsOf, fold, reasonOf, type TurnState } from '../log/state.ts'
 import { agentMessage } from '../model/reply.ts'
 import type { Node } from '../node.ts'
 import { cancelledOutcome } from '../tools/call.ts'
@@ -92,7 +92,7 @@ type Cancelling = { ref: TurnRef; turn: CurrentTurn; reason: string }
 
 async function cancelEvent(db: Db, { ref, turn, reason }: Cancelling) {
   const state = await readState(db, ref, turn)
-  return { event: cancelledEvent(state, reason), askedAt: state.reason?.askedAt }
+  return { event: cancelledEvent(state, reason), askedAt: reasonOf(state)?.askedAt }
 }
 
 export function cancelledEvent(
@@ -214,7 +214,7 @@ async function saidSoFar(
   { sessionId }: TurnRef,
   { turn, state }: { turn: CurrentTurn; state: TurnState },
 ): Promise<Kept | undefined> {
-  const { reason } = state
+  const reason = reasonOf(state)
   if (!reason?.messageId) return undefined
   const heard = [bus.liveMessage(sessionId), await findSnapshot(db, sessionId)]
   const [longest] = heard
@@ -239,18 +239,17 @@ const textOfKind = ({ pieces }: Pick<LiveMessage, 'pieces'>, wanted: LiveKind) =
 
 /** Tools that had begun and have no outcome: whatever they still do, the turn does not wait for it. */
 export function cancelledCalls(state: TurnState, kept: readonly NewEvent[] = []): NewEvent[] {
-  const { act } = state
-  if (!act) return []
   const told = new Set(
     kept
       .filter(({ type }) => type === 'tool.completed')
       .map(({ data }) => (JSON.parse(data) as { tool_call_id: string }).tool_call_id),
   )
-  return act.calls
+  const context = turnContext(state.turnId, state.inputMessageId)
+  return callsOf(state)
     .filter(({ outcome, call }) => !outcome && !told.has(call.id))
-    .map(({ call, spanId }) => {
-      const context = callContext(turnContext(state.turnId, state.inputMessageId), act, spanId)
-      return makeDraft('tool.completed', context, cancelledOutcome(call)).stored
+    .map(({ call, step, spanId }) => {
+      const about = callContext(context, step, spanId)
+      return makeDraft('tool.completed', about, cancelledOutcome(call)).stored
     })
 }
 

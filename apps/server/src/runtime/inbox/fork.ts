@@ -13,7 +13,7 @@ import type { NewEvent } from '../../store/sessions/turns.ts'
 import { previewOf, withoutNul } from '../../text.ts'
 import { turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft } from '../journal/journal.ts'
-import { addUsage, emptyTurn, fold, type LoggedEvent, textOf } from '../log/state.ts'
+import { addUsage, emptyTurn, fold, hasEnded, type LoggedEvent, textOf } from '../log/state.ts'
 import type { Node } from '../node.ts'
 import { cancelledCalls, cancelledEvent, idledEvent } from './cancel.ts'
 
@@ -123,7 +123,7 @@ const reason = 'The session was forked here'
 export function endingOf(events: readonly LoggedEvent[], usage: AsOf['usage']): NewEvent[] {
   const latest = events.findLast(({ context }) => context.turn_id !== undefined)?.context
   const turn = fold(latest?.turn_id ?? '', latest?.input_message_id ?? '', events)
-  const isOpen = latest !== undefined && !turn.ended
+  const isOpen = latest !== undefined && !hasEnded(turn)
   const isCancelled = turn.cancelledAt !== undefined
   const waiting = isOpen && !isCancelled ? queuedIn(events) : [...late(turn), ...queuedIn(events)]
   const next = waiting.map((input) => ({ input, turn: emptyTurn(newId('turn'), input.id) }))

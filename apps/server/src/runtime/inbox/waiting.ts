@@ -5,7 +5,8 @@ import { answerCalls } from '../../store/sessions/waits.ts'
 import type { Draft } from '../journal/attempt.ts'
 import { callContext, turnContext } from '../journal/contexts.ts'
 import { makeDraft, publishDrafts } from '../journal/journal.ts'
-import { apply, isOutside, next, type OpenCall, type TurnState } from '../log/state.ts'
+import { isOutside, type OpenCall } from '../log/open-calls.ts'
+import { apply, callsOf, next, type TurnState } from '../log/state.ts'
 import { waitOf } from '../log/wait.ts'
 import type { Node } from '../node.ts'
 import { expiredOutcome } from '../tools/call.ts'
@@ -72,7 +73,7 @@ async function openTurnOf(db: Db, ref: TurnRef, current: CurrentTurn) {
   if (current.turn_id === null || current.turn_cancelled) return undefined
   const state = await readState(db, ref, current)
   const context = turnContext(ref.turnId, current.turn_input)
-  const contextOf = ({ spanId }: OpenCall) => callContext(context, state.act!, spanId)
+  const contextOf = ({ step, spanId }: OpenCall) => callContext(context, step, spanId)
   return { turnId: ref.turnId, state, now: Date.parse(current.now), contextOf }
 }
 
@@ -89,8 +90,8 @@ function waitIn(state: TurnState, { waiting_for, now }: CurrentTurn) {
 }
 
 /** The calls of a turn that somebody else is to answer. */
-export const outsideCalls = ({ act }: TurnState) =>
-  act?.calls.filter((call) => isOutside(call) && !call.outcome) ?? []
+export const outsideCalls = (state: TurnState) =>
+  callsOf(state).filter((call) => isOutside(call) && !call.outcome)
 
 /** Ends what a parked turn has waited for too long. */
 export async function expireCalls(node: Node, ref: TurnRef): Promise<void> {

@@ -1,4 +1,5 @@
 import type { EventContext } from '@outlast/contract'
+import type { StepIds } from '../log/open-calls.ts'
 import type { Turn } from './attempt.ts'
 
 /** The context of events about the turn as a whole. */
@@ -9,11 +10,8 @@ export function turnContext(turnId: string, inputMessageId: string): EventContex
 export const contextOf = ({ run, taken }: Turn): EventContext =>
   turnContext(run.turnId, taken.turn_input)
 
-/** A step of a turn: reasoning, or the tool calls that it asked for. */
-type Step = { execId: string; spanId: string }
-
 /** The context of events about a step as a whole. */
-export const stepContext = (turn: EventContext, { execId, spanId }: Step): EventContext => ({
+export const stepContext = (turn: EventContext, { execId, spanId }: StepIds): EventContext => ({
   ...turn,
   exec_id: execId,
   span_id: spanId,
@@ -21,7 +19,7 @@ export const stepContext = (turn: EventContext, { execId, spanId }: Step): Event
 })
 
 /** The context of events about one model call or tool call of a step. */
-export const callContext = (turn: EventContext, step: Step, spanId: string): EventContext => ({
+export const callContext = (turn: EventContext, step: StepIds, spanId: string): EventContext => ({
   ...turn,
   exec_id: step.execId,
   span_id: spanId,

@@ -19,7 +19,15 @@ import { answerCalls } from '../../store/sessions/waits.ts'
 import type { Remembering, Text } from '../../store/stored-texts.ts'
 import { restFor } from '../../text.ts'
 import type { StoredEvent } from '../log/spans.ts'
-import { addUsage, apply, fold, following, type LoggedEvent, type TurnState } from '../log/state.ts'
+import {
+  addUsage,
+  apply,
+  ended,
+  fold,
+  following,
+  type LoggedEvent,
+  type TurnState,
+} from '../log/state.ts'
 import type { Node } from '../node.ts'
 import { append, throughOutages } from './append.ts'
 import { type Draft, lastOf, type Turn } from './attempt.ts'
@@ -116,7 +124,7 @@ const lengthOf = (drafts: readonly Draft[]) =>
 
 /**
  * Stores what was decided on, in one statement, and learns what came in between.
- * With `ending`, the turn ends with it unless something came in between: then `turn.state.ended` stays false.
+ * With `ending`, the turn ends with it unless something came in between: then `turn.state` has not ended.
  * Contract: throws FencedError when this attempt is no longer the current one; nothing is stored then.
  */
 export async function commit(
@@ -184,7 +192,7 @@ export function endLive(turn: Turn) {
 
 function endedWith(turn: Turn, drafts: readonly Draft[], ts: string) {
   const { node, run, taken } = turn
-  turn.state = { ...turn.state, ended: true }
+  turn.state = ended(turn.state)
   const about = {
     ...run,
     inputMessageId: taken.turn_input,

@@ -16,7 +16,7 @@ import {
   worlds,
   write,
 } from '../../../test/log-world.ts'
-import { fold, type LoggedEvent, next, textOf } from './state.ts'
+import { fold, hasEnded, type LoggedEvent, next, textOf } from './state.ts'
 
 const said = (log: Log) =>
   typed(log, 'output.message.completed').map((event) => textOf(event.data.message.content))
@@ -163,6 +163,6 @@ test('an event of an earlier turn says nothing about a later one', () => {
   const log = begun()
   write(log, within(heldBy(log)!), [['turn.completed', { turn_id: 'turn_1', iterations: 1 }]])
   const state = fold('turn_2', 'message_2', eventsOf(log))
-  assert.equal(state.ended, false)
+  assert.equal(hasEnded(state), false)
   assert.deepEqual(next(state, { iterationsMax: 100 }), { kind: 'begin' })
 })

@@ -2,6 +2,16 @@ import type { EventContext, EventDataOf, EventType, TokenUsage, ToolCall } from 
 import { failureKinds } from '../../providers/failure.ts'
 import { hashOf } from '../../store/stored-texts.ts'
 import { dollarsOf, nanosOf } from '../../store/usage.ts'
+import {
+  abandoned,
+  completed,
+  type OpenAct,
+  type OpenCall,
+  reached,
+  requested,
+  resolved,
+  waitingCalls,
+} from './open-calls.ts'
 
 /** A stored event as a turn reads it. */
 export type LoggedEvent = {
@@ -23,31 +33,8 @@ export type OpenReason = {
   model: string | undefined
   /** How often the request went out. */
   attempt: number
-}
-
-/** The tools of one reply. */
-export type OpenAct = { execId: string; spanId: string; calls: OpenCall[] }
-
-export type OpenCall = {
-  /** With the arguments that somebody put in place of the model's. */
-  call: ToolCall
-  spanId: string
-  /**
-   * `asked`: a person is to decide. `approved`: one did, and nothing has begun. `requested`: the client is to run it.
-   * `started`: it runs here, or did.
-   */
-  stage: 'asked' | 'approved' | 'requested' | 'started'
-  /** The sequence of the event of its stage. */
-  sequence: number
-  /** When `asked` and `requested` end by themselves, as RFC 3339. */
-  expiresAt: string | undefined
-  /** The arguments are not those of the model. */
-  isEdited: boolean
-  /** A message came while the client was to run it: nobody waits for the client any more. */
-  isAbandoned: boolean
-  outcome: 'success' | 'failure' | undefined
-  /** Whether it may run again, as decided when it began. Undefined: earlier versions, and calls that could not run. */
-  replay?: EventDataOf<'tool.started'>['replay']
+  /** Tool calls of its reply, when that is there. */
+  requested: readonly ToolCall[]
 }
 
 /** What a turn's log says about the turn. */
@@ -56,26 +43,34 @@ export type TurnState = {
   /** The message that the turn answers first. */
   readonly inputMessageId: string
   readonly input: TurnInput | undefined
-  readonly begun: boolean
+  readonly phase: Phase
   /** Model calls begun. */
   readonly iterations: number
   /** The first other messages that no model call has seen, in order. */
   readonly unseen: readonly Input[]
   /** The first messages that wait for turns of their own, in order. */
   readonly queued: readonly Input[]
-  readonly reason: OpenReason | undefined
-  /** Tool calls of the latest reply for which no `act.started` stands yet. */
-  readonly requested: readonly ToolCall[]
-  readonly act: OpenAct | undefined
   /** The calls of the latest reply, and how often each was made in replies without a break. */
   readonly repeats: Repeats
-  readonly needsReply: boolean
-  /** How the latest model call failed, as `error_code` says it. */
-  readonly failed: string | undefined
+  /** What is under way then comes to its end, and the turn with it. */
   readonly cancelledAt: number | undefined
   readonly usage: TokenUsage | undefined
-  readonly ended: boolean
 }
+
+/** How far a turn is: what it does next follows from it. */
+export type Phase =
+  | { kind: 'unbegun' }
+  /** A model is to be called. */
+  | { kind: 'ready' }
+  | { kind: 'reasoning'; reason: OpenReason }
+  /** The latest reply asks for tools, and no `act.started` stands yet. */
+  | { kind: 'replied'; requested: readonly ToolCall[] }
+  | { kind: 'acting'; act: OpenAct }
+  /** The latest reply asks for nothing. */
+  | { kind: 'answered' }
+  /** The latest model call failed, as `error_code` says it. */
+  | { kind: 'failed'; code: string }
+  | { kind: 'ended' }
 
 export type Repeats = Readonly<Record<string, number>>
 
@@ -109,19 +104,13 @@ export function emptyTurn(turnId: string, inputMessageId: string): TurnState {
     turnId,
     inputMessageId,
     input: undefined,
-    begun: false,
+    phase: { kind: 'unbegun' },
     iterations: 0,
     unseen: [],
     queued: [],
-    reason: undefined,
-    requested: [],
-    act: undefined,
     repeats: {},
-    needsReply: true,
-    failed: undefined,
     cancelledAt: undefined,
     usage: undefined,
-    ended: false,
   }
 }
 
@@ -153,32 +142,48 @@ const fail = (code: string): Action => ({ kind: 'end', outcome: { kind: 'failed'
  * Contract: pure; any prefix of a legal log, cut between two transactions, has a legal next action.
  */
 export function next(turn: TurnState, limits: TurnLimits): Action {
-  const { iterationsMax, repeatsMax = Number.POSITIVE_INFINITY, overdue = false } = limits
-  if (turn.ended) return { kind: 'done' }
+  const { phase, iterations } = turn
+  if (phase.kind === 'ended') return { kind: 'done' }
   if (turn.cancelledAt !== undefined) return { kind: 'end', outcome: { kind: 'cancelled' } }
-  const waiting = waitingCalls(turn)
-  if (waiting.length > 0) return { kind: 'wait', calls: waiting }
-  if (turn.act || (turn.requested.length > 0 && !overdue)) {
-    return { kind: 'act', open: turn.act, requested: turn.requested }
+  switch (phase.kind) {
+    case 'unbegun':
+      return { kind: 'begin' }
+    case 'reasoning':
+      return { kind: 'reason', iteration: iterations, open: phase.reason }
+    case 'replied':
+      if (limits.overdue) return fail('turn_timeout')
+      return { kind: 'act', open: undefined, requested: phase.requested }
+    case 'acting': {
+      const calls = waitingCalls(phase.act)
+      if (calls.length > 0) return { kind: 'wait', calls }
+      return { kind: 'act', open: phase.act, requested: [] }
+    }
+    case 'answered':
+      return { kind: 'end', outcome: { kind: 'completed' } }
+    case 'failed':
+      return fail(limits.overdue ? 'turn_timeout' : phase.code)
+    case 'ready':
+      return nextCall(turn, limits)
   }
-  if (turn.reason) return { kind: 'reason', iteration: turn.iterations, open: turn.reason }
-  if (turn.failed !== undefined) return fail(overdue ? 'turn_timeout' : turn.failed)
-  if (!turn.begun) return { kind: 'begin' }
-  if (!turn.needsReply) return { kind: 'end', outcome: { kind: 'completed' } }
+}
+
+function nextCall({ repeats, iterations }: TurnState, limits: TurnLimits): Action {
+  const { iterationsMax, repeatsMax = Number.POSITIVE_INFINITY, overdue } = limits
   if (overdue) return fail('turn_timeout')
-  if (Object.values(turn.repeats).some((times) => times >= repeatsMax)) return fail('tool_loop')
-  if (turn.iterations >= iterationsMax) return fail('max_iterations')
-  return { kind: 'reason', iteration: turn.iterations + 1, open: undefined }
+  if (Object.values(repeats).some((times) => times >= repeatsMax)) return fail('tool_loop')
+  if (iterations >= iterationsMax) return fail('max_iterations')
+  return { kind: 'reason', iteration: iterations + 1, open: undefined }
 }
 
-/** The calls that a turn waits for, when nothing else is left to do. Contract: pure. */
-function waitingCalls({ act }: TurnState): readonly OpenCall[] {
-  const open = act?.calls.filter(({ outcome }) => !outcome) ?? []
-  return open.every((call) => isOutside(call) && !call.isAbandoned) ? open : []
-}
+export const hasEnded = ({ phase }: TurnState) => phase.kind === 'ended'
 
-/** True for a call on which the next word is not this server's. */
-export const isOutside = ({ stage }: OpenCall) => stage === 'asked' || stage === 'requested'
+/** The model call that is under way. */
+export const reasonOf = ({ phase }: TurnState): OpenReason | undefined =>
+  phase.kind === 'reasoning' ? phase.reason : undefined
+
+/** The calls of the step that a turn is in, those with an outcome included. */
+export const callsOf = ({ phase }: TurnState): readonly OpenCall[] =>
+  phase.kind === 'acting' ? phase.act.calls : []
 
 /**
  * What the next turn is for: of what was meant for this one and came too late for it, the first; else the message
@@ -193,56 +198,96 @@ export function following({ unseen, queued }: TurnState) {
 
 /** The turn after one more event. Contract: pure. */
 export function apply(turn: TurnState, event: LoggedEvent): TurnState {
-  if (event.type === 'input.message') return applyInput(turn, event)
-  if (event.context.turn_id !== turn.turnId) return applyForeign(turn, event)
-  switch (event.type) {
-    case 'turn.started':
-      return { ...turn, begun: true }
-    case 'reason.started':
-      return { ...turn, iterations: turn.iterations + 1, reason: openReason(event.context) }
-    case 'output.message.started':
-      return { ...turn, unseen: [], reason: asked(turn.reason!, event) }
-    case 'context.compacted':
-      return { ...turn, usage: addUsage(turn.usage, event.data.usage) }
-    case 'llm.generation':
-      return { ...turn, usage: addUsage(turn.usage, event.data.metadata.usage) }
-    case 'output.message.completed': {
-      const requested = toolCallsOf(event.data.message.content)
-      return { ...turn, requested, repeats: repeated(turn.repeats, requested) }
-    }
-    case 'reason.completed': {
-      const { success, has_tool_calls: needsReply, error_code } = event.data
-      // Events of earlier versions do not say how.
-      const failed = success ? undefined : (error_code ?? failureKinds.unknown.code)
-      return { ...turn, reason: undefined, failed, needsReply }
-    }
-    case 'act.started':
-      return { ...turn, act: openAct(event.context) }
-    case 'tool.approval_requested': {
-      const { tool_call: call, expires_at: expiresAt } = event.data
-      return { ...turn, act: reached(turn.act!, event, { stage: 'asked', call, expiresAt }) }
-    }
-    case 'tool.approval_resolved':
-      return { ...turn, act: resolved(turn.act!, event) }
-    case 'tool.call_requested':
-      return { ...turn, act: requested(turn.act!, event) }
-    case 'tool.started': {
-      const { tool_call: call, ...also } = event.data
-      return { ...turn, act: reached(turn.act!, event, { ...also, stage: 'started', call }) }
-    }
-    case 'tool.completed':
-      return { ...turn, act: completed(turn.act!, event.data) }
-    case 'act.completed':
-      return { ...turn, act: undefined, requested: [] }
-    case 'turn.cancelled':
-      return { ...turn, cancelledAt: event.sequence, unseen: [] }
-    case 'turn.completed':
-    case 'turn.failed':
-    case 'session.idled':
-      return { ...turn, ended: true }
-    default:
-      return turn
-  }
+  const isOwn = event.type === 'input.message' || event.context.turn_id === turn.turnId
+  if (!isOwn) return applyForeign(turn, event)
+  const read = readers[event.type] as Reader<EventType> | 'ignored' | undefined
+  return typeof read === 'function' ? read(turn, event) : turn
+}
+
+type Of<T extends EventType> = Extract<LoggedEvent, { type: T }>
+
+type Reader<T extends EventType> = (turn: TurnState, event: Of<T>) => TurnState
+
+const reasoning = (turn: TurnState, after: (reason: OpenReason) => Phase): TurnState =>
+  turn.phase.kind === 'reasoning' ? { ...turn, phase: after(turn.phase.reason) } : turn
+
+const acting = (turn: TurnState, after: (act: OpenAct) => OpenAct): TurnState =>
+  turn.phase.kind === 'acting'
+    ? { ...turn, phase: { kind: 'acting', act: after(turn.phase.act) } }
+    : turn
+
+export const ended = (turn: TurnState): TurnState => ({ ...turn, phase: { kind: 'ended' } })
+
+const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
+  'input.message': applyInput,
+  'session.started': 'ignored',
+  'session.activated': 'ignored',
+  'turn.started': (turn) => ({ ...turn, phase: { kind: 'ready' } }),
+  'mcp.unavailable': 'ignored',
+  'capability.unavailable': 'ignored',
+  'reason.started': (turn, { context }) => {
+    const reason = newReason({ execId: context.exec_id!, spanId: context.span_id! })
+    return { ...turn, iterations: turn.iterations + 1, phase: { kind: 'reasoning', reason } }
+  },
+  'context.compacting': 'ignored',
+  'context.compacted': (turn, { data }) => ({
+    ...turn,
+    usage: addUsage(turn.usage, data.usage),
+  }),
+  'output.message.started': (turn, event) => ({
+    ...reasoning(turn, (reason) => ({ kind: 'reasoning', reason: asked(reason, event) })),
+    unseen: [],
+  }),
+  'reason.thinking.started': 'ignored',
+  'reason.thinking.delta': 'ignored',
+  'reason.thinking.completed': 'ignored',
+  'output.message.delta': 'ignored',
+  'llm.generation': (turn, { data }) => ({
+    ...turn,
+    usage: addUsage(turn.usage, data.metadata.usage),
+  }),
+  'output.message.completed': (turn, { data }) => {
+    const requested = toolCallsOf(data.message.content)
+    const repeats = repeated(turn.repeats, requested)
+    const after = reasoning(turn, (reason) => ({
+      kind: 'reasoning',
+      reason: { ...reason, requested },
+    }))
+    return { ...after, repeats }
+  },
+  'reason.completed': (turn, { data }) => reasoning(turn, (reason) => afterReply(reason, data)),
+  'act.started': (turn, { context }) => {
+    const act = { execId: context.exec_id!, spanId: context.span_id!, calls: [] }
+    return { ...turn, phase: { kind: 'acting', act } }
+  },
+  'tool.approval_requested': (turn, event) => {
+    const { tool_call: call, expires_at: expiresAt } = event.data
+    return acting(turn, (act) => reached(act, event, { stage: 'asked', call, expiresAt }))
+  },
+  'tool.approval_resolved': (turn, event) => acting(turn, (act) => resolved(act, event)),
+  'tool.call_requested': (turn, event) => acting(turn, (act) => requested(act, event)),
+  'tool.started': (turn, event) => {
+    const { tool_call: call, ...also } = event.data
+    return acting(turn, (act) => reached(act, event, { ...also, stage: 'started', call }))
+  },
+  'tool.completed': (turn, { data }) => acting(turn, (act) => completed(act, data)),
+  'tool.progress': 'ignored',
+  'act.completed': (turn) => ({ ...turn, phase: { kind: 'ready' } }),
+  'files.changed': 'ignored',
+  'turn.completed': ended,
+  'turn.failed': ended,
+  'turn.cancelled': (turn, { sequence }) => ({ ...turn, cancelledAt: sequence, unseen: [] }),
+  'session.idled': ended,
+}
+
+function afterReply(
+  { requested }: OpenReason,
+  { success, has_tool_calls, error_code }: EventDataOf<'reason.completed'>,
+): Phase {
+  // Events of earlier versions do not say how.
+  if (!success) return { kind: 'failed', code: error_code ?? failureKinds.unknown.code }
+  if (requested.length > 0) return { kind: 'replied', requested }
+  return { kind: has_tool_calls ? 'ready' : 'answered' }
 }
 
 /** A call that a reply leaves out begins anew. */
@@ -260,8 +305,8 @@ const waitingMax = 100
 
 function applyInput(
   turn: TurnState,
-  { sequence, data, context: { traceparent } }: LoggedEvent & { type: 'input.message' },
-) {
+  { sequence, data, context: { traceparent } }: Of<'input.message'>,
+): TurnState {
   const { message, on_busy } = data
   const input = { sequence, messageId: message.id }
   const queued = on_busy === 'queue'
@@ -270,7 +315,7 @@ function applyInput(
     return { ...turn, input: { ...input, text, queued, traceparent, again: false } }
   }
   const list = queued ? 'queued' : 'unseen'
-  const now = queued ? turn : { ...turn, act: abandoned(turn.act) }
+  const now = queued ? turn : acting(turn, abandoned)
   if (turn[list].length === waitingMax) return now
   return { ...now, [list]: [...turn[list], input] }
 }
@@ -285,77 +330,19 @@ function applyForeign(turn: TurnState, { type, context }: LoggedEvent): TurnStat
   return { ...turn, input, unseen, queued: turn.queued.filter(others) }
 }
 
-function openReason({ exec_id, span_id }: EventContext): OpenReason {
-  const unasked = { messageId: undefined, model: undefined, askedAt: 0, attempt: 0 }
-  return { execId: exec_id!, spanId: span_id!, ...unasked }
-}
+/** A model call that has begun, and whose request has not gone out. */
+export const newReason = (ids: Pick<OpenReason, 'execId' | 'spanId'>): OpenReason => ({
+  ...ids,
+  messageId: undefined,
+  askedAt: 0,
+  model: undefined,
+  attempt: 0,
+  requested: [],
+})
 
-function asked(
-  reason: OpenReason,
-  { sequence, data }: LoggedEvent & { type: 'output.message.started' },
-): OpenReason {
+function asked(reason: OpenReason, { sequence, data }: Of<'output.message.started'>): OpenReason {
   const { message_id: messageId, model, attempt = 1 } = data
   return { ...reason, messageId, model, askedAt: sequence, attempt }
-}
-
-function openAct({ exec_id, span_id }: EventContext): OpenAct {
-  return { execId: exec_id!, spanId: span_id!, calls: [] }
-}
-
-type Reached = Pick<OpenCall, 'call' | 'stage' | 'replay'> & { expiresAt?: string }
-
-/** The call at its next stage; the first makes it one of the step's. */
-function reached(
-  act: OpenAct,
-  { sequence, context }: LoggedEvent,
-  { expiresAt, ...next }: Reached,
-): OpenAct {
-  const before = act.calls.find((open) => open.call.id === next.call.id)
-  const spanId = before?.spanId ?? context.span_id!
-  const at = { ...next, sequence, expiresAt, spanId }
-  const now = { isEdited: false, isAbandoned: false, outcome: undefined, ...before, ...at }
-  if (!before) return { ...act, calls: [...act.calls, now] }
-  return { ...act, calls: act.calls.map((open) => (open === before ? now : open)) }
-}
-
-function requested(act: OpenAct, event: LoggedEvent & { type: 'tool.call_requested' }): OpenAct {
-  const { tool_calls, expires_at: expiresAt } = event.data
-  return tool_calls.reduce(
-    (now, call) => reached(now, event, { stage: 'requested', call, expiresAt }),
-    act,
-  )
-}
-
-function resolved(act: OpenAct, event: LoggedEvent & { type: 'tool.approval_resolved' }): OpenAct {
-  const { tool_call_id, decision, arguments: edited } = event.data
-  if (decision !== 'approved') return act
-  const { sequence } = event
-  const calls = act.calls.map((open): OpenCall => {
-    if (open.call.id !== tool_call_id) return open
-    const call = edited ? { ...open.call, arguments: edited } : open.call
-    const isEdited = edited !== undefined
-    return { ...open, call, isEdited, stage: 'approved', sequence, expiresAt: undefined }
-  })
-  return { ...act, calls }
-}
-
-/** A message ends the wait for the client, and no other. */
-function abandoned(act: OpenAct | undefined): OpenAct | undefined {
-  if (!act?.calls.some(isWithClient)) return act
-  const calls = act.calls.map((open) =>
-    isWithClient(open) ? { ...open, isAbandoned: true } : open,
-  )
-  return { ...act, calls }
-}
-
-const isWithClient = ({ stage, outcome }: OpenCall) => stage === 'requested' && !outcome
-
-function completed(act: OpenAct, data: EventDataOf<'tool.completed'>): OpenAct {
-  const outcome = data.success ? ('success' as const) : ('failure' as const)
-  const calls = act.calls.map((open) =>
-    open.call.id === data.tool_call_id ? { ...open, outcome } : open,
-  )
-  return { ...act, calls }
 }
 
 type Content = EventDataOf<'output.message.completed'>['message']['content']

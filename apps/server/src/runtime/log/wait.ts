@@ -1,6 +1,7 @@
 import type { EventType, WaitingFor } from '@outlast/contract'
 import type { Wait } from '../../store/sessions/waits.ts'
-import type { LoggedEvent, OpenCall } from './state.ts'
+import type { OpenCall } from './open-calls.ts'
+import type { LoggedEvent } from './state.ts'
 
 type Kind = WaitingFor['type']
 

@@ -17,7 +17,7 @@ import { FencedError } from '../journal/errors.ts'
 import { callTimeMs, commit, draft, mayBegin, nowOf } from '../journal/journal.ts'
 import { openLive } from '../journal/live.ts'
 import { logOf } from '../journal/metrics.ts'
-import type { Action, OpenReason } from '../log/state.ts'
+import { type Action, newReason, type OpenReason } from '../log/state.ts'
 import { callModel, ModelCallError } from './call.ts'
 import { type Fitting, fit, tokensIn } from './compact.ts'
 import { type Effort, effortFor } from './effort.ts'
@@ -79,14 +79,7 @@ async function routeOf(turn: Turn, ofMessage: string | null | undefined) {
 }
 
 function beginReason(turn: Turn, metadata: ModelMetadata): OpenReason {
-  const open = {
-    execId: newId('exec'),
-    spanId: newSpanId(),
-    messageId: undefined,
-    model: undefined,
-    askedAt: 0,
-    attempt: 0,
-  }
+  const open = newReason({ execId: newId('exec'), spanId: newSpanId() })
   draft(turn, 'reason.started', stepContext(contextOf(turn), open), {
     agent_id: turn.taken.agent_id,
     metadata,

@@ -14,7 +14,8 @@ import {
   timeLeft,
 } from '../journal/journal.ts'
 import { logOf } from '../journal/metrics.ts'
-import type { Action, OpenAct, OpenCall } from '../log/state.ts'
+import type { OpenAct, OpenCall, StepIds } from '../log/open-calls.ts'
+import { type Action, callsOf } from '../log/state.ts'
 import { abandonedOutcome, interruptedOutcome, runTool, whyUnrunnable, withEdit } from './call.ts'
 import { fileTarget, toolContext } from './context.ts'
 import { openProgress } from './progress.ts'
@@ -30,14 +31,14 @@ type ActAction = Extract<Action, { kind: 'act' }>
 export async function act(turn: Turn, { open, requested }: ActAction): Promise<void> {
   const begun = performance.now()
   if (open) draftInterrupted(turn, open)
-  else beginAct(turn, requested)
-  beginCalls(turn, approvedCalls(turn))
+  const step = open ?? beginAct(turn, requested)
+  beginCalls(turn, step, approvedCalls(turn))
   if (startedCalls(turn).length > 0) {
     await commit(turn)
     await mayBegin(turn)
     await runAll(turn, startedCalls(turn))
   }
-  const { calls, ...step } = turn.state.act!
+  const calls = callsOf(turn.state)
   const left = calls.filter(({ outcome }) => !outcome)
   if (left.some(({ isAbandoned }) => isAbandoned)) return abandon(turn)
   if (left.length > 0) return
@@ -51,29 +52,31 @@ export async function act(turn: Turn, { open, requested }: ActAction): Promise<v
 }
 
 const callsAt = ({ state }: Turn, stage: OpenCall['stage']) =>
-  state.act!.calls.filter((call) => call.stage === stage && !call.outcome)
+  callsOf(state).filter((call) => call.stage === stage && !call.outcome)
 
 const startedCalls = (turn: Turn) => callsAt(turn, 'started')
 const approvedCalls = (turn: Turn) => callsAt(turn, 'approved')
 
-function beginAct(turn: Turn, requested: readonly ToolCall[]): void {
+function beginAct(turn: Turn, requested: readonly ToolCall[]): StepIds {
   const step = { execId: newId('exec'), spanId: newSpanId() }
   const summaries = requested.map(({ id, name }) => ({ id, name }))
   draft(turn, 'act.started', stepContext(contextOf(turn), step), { tool_calls: summaries })
   const asked = requested.filter((call) => needsApproval(turn, call))
   for (const call of asked) {
     const expires_at = afterHours(turn, turn.node.config.APPROVAL_TIMEOUT_HOURS)
-    draft(turn, 'tool.approval_requested', spanContext(turn), { tool_call: call, expires_at })
+    draft(turn, 'tool.approval_requested', spanContext(turn, step), {
+      tool_call: call,
+      expires_at,
+    })
   }
   const others = requested.filter((call) => !asked.includes(call))
-  beginCalls(
-    turn,
-    others.map((call) => ({ call, spanId: newSpanId() })),
-  )
+  const begun = others.map((call) => ({ call, spanId: newSpanId() }))
+  beginCalls(turn, step, begun)
+  return step
 }
 
-const spanContext = (turn: Turn, spanId = newSpanId()) =>
-  callContext(contextOf(turn), turn.state.act!, spanId)
+const spanContext = (turn: Turn, step: StepIds, spanId = newSpanId()) =>
+  callContext(contextOf(turn), step, spanId)
 
 /** A call that cannot run as it is fails at once: nobody is asked about it. */
 const needsApproval = (turn: Turn, call: ToolCall) =>
@@ -89,27 +92,28 @@ const afterHours = (turn: Turn, hours: number) => afterMs(turn, hours * 3_600_00
 
 const afterMs = (turn: Turn, ms: number) => new Date(nowOf(turn) + ms).toISOString()
 
+type Begun = Pick<OpenCall, 'call' | 'spanId'>
+
 /** Decides on the intent of calls that may begin: those of the client are its to run. */
-function beginCalls(turn: Turn, calls: readonly Pick<OpenCall, 'call' | 'spanId'>[]): void {
-  const isForClient = ({ call }: Pick<OpenCall, 'call'>) =>
-    runnableTool(turn, call)?.client !== undefined
+function beginCalls(turn: Turn, step: StepIds, calls: readonly Begun[]): void {
+  const isForClient = ({ call }: Begun) => runnableTool(turn, call)?.client !== undefined
   for (const { call, spanId } of calls.filter((call) => !isForClient(call))) {
     const tool = runnableTool(turn, call)
     const replay = tool && { replay: tool.replay }
-    draft(turn, 'tool.started', spanContext(turn, spanId), { tool_call: call, ...replay })
+    draft(turn, 'tool.started', spanContext(turn, step, spanId), { tool_call: call, ...replay })
   }
-  requestCalls(turn, calls.filter(isForClient))
+  requestCalls(turn, step, calls.filter(isForClient))
 }
 
 /** Calls with the same time limit are asked for at once. */
-function requestCalls(turn: Turn, calls: readonly Pick<OpenCall, 'call' | 'spanId'>[]): void {
+function requestCalls(turn: Turn, step: StepIds, calls: readonly Begun[]): void {
   const usual = turn.node.config.CLIENT_TOOL_TIMEOUT_HOURS * 3_600
   const limitOf = (call: ToolCall) => turn.agent.tools.get(call.name)?.client?.timeoutSeconds
   const groups = Map.groupBy(calls, ({ call }) => limitOf(call) ?? usual)
   for (const [seconds, group] of groups) {
     const expires_at = afterMs(turn, seconds * 1_000)
     const tool_calls = group.map(({ call }) => call)
-    draft(turn, 'tool.call_requested', spanContext(turn), { tool_calls, expires_at })
+    draft(turn, 'tool.call_requested', spanContext(turn, step), { tool_calls, expires_at })
   }
 }
 
@@ -119,9 +123,9 @@ function requestCalls(turn: Turn, calls: readonly Pick<OpenCall, 'call' | 'spanI
  */
 async function abandon(turn: Turn): Promise<void> {
   await commit(turn)
-  const open = turn.state.act?.calls.filter(({ outcome, isAbandoned }) => !outcome && isAbandoned)
-  const drafts = (open ?? []).map((call) =>
-    makeDraft('tool.completed', spanContext(turn, call.spanId), abandonedOutcome(call.call)),
+  const open = callsOf(turn.state).filter(({ outcome, isAbandoned }) => !outcome && isAbandoned)
+  const drafts = open.map(({ call, step, spanId }) =>
+    makeDraft('tool.completed', spanContext(turn, step, spanId), abandonedOutcome(call)),
   )
   if (drafts.length > 0) await appendIfUnchanged(turn, drafts)
 }
@@ -156,7 +160,8 @@ const hasChangedFiles = ({ events }: Turn, { call, sequence }: OpenCall) =>
   )
 
 function draftOutcome(turn: Turn, pending: OpenCall, outcome: EventDataOf<'tool.completed'>): void {
-  draft(turn, 'tool.completed', spanContext(turn, pending.spanId), withEdit(pending, outcome))
+  const context = spanContext(turn, pending.step, pending.spanId)
+  draft(turn, 'tool.completed', context, withEdit(pending, outcome))
   turn.effects.outcome = true
 }
 
@@ -196,7 +201,7 @@ async function runOne(turn: Turn, pending: OpenCall) {
   const { TOOL_TIMEOUT_MS, TOOL_OUTPUT_KB } = node.config
   const { call } = pending
   const tool = agent.tools.get(call.name)
-  const context = spanContext(turn, pending.spanId)
+  const context = spanContext(turn, pending.step, pending.spanId)
   const target = fileTarget(turn, pending, context)
   const progress = openProgress(turn, call, context)
   const timeoutMax = Math.min(TOOL_TIMEOUT_MS, tool?.limits?.timeoutMs ?? TOOL_TIMEOUT_MS)

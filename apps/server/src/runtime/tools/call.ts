@@ -8,7 +8,7 @@ import {
 import { checkToolInput } from '../../capabilities/catalog.ts'
 import { ApiError } from '../../errors.ts'
 import { type FileTarget, StaleAttemptError } from '../../store/files/file-changes.ts'
-import type { OpenCall } from '../log/state.ts'
+import type { OpenCall } from '../log/open-calls.ts'
 import { unreadableArguments } from '../model/call.ts'
 import type { Node } from '../node.ts'
 import { boundedError, boundedOutput } from './output.ts'

@@ -6,7 +6,7 @@ import { openFiles } from '../../store/files/session-files.ts'
 import { openStorage } from '../../store/files/session-storage.ts'
 import { hashOf } from '../../store/stored-texts.ts'
 import type { Turn } from '../journal/attempt.ts'
-import type { OpenCall } from '../log/state.ts'
+import type { OpenCall } from '../log/open-calls.ts'
 import { fileLimits } from '../node.ts'
 
 /** Where a call changes files: in its session, for as long as its attempt at the turn is the current one. */
