@@ -23,27 +23,36 @@ export type Draft = {
 /** What the next append does to the session beside adding events. */
 export type Effects = Pick<Appending, 'outcome' | 'outputPreview' | 'usage' | 'context'>
 
-/** One attempt at a turn: what its log says, and what is about to be added to it. */
-export type Turn = {
-  readonly node: Node
-  readonly lease: Lease
-  run: TurnRun
-  readonly taken: TakenTurn
-  readonly agent: RuntimeAgent
-  readonly prompt: Text
-  readonly tools: Text
+/** What an attempt at a turn runs in. */
+export type TurnEnvironment = Readonly<{
+  node: Node
+  lease: Lease
   /** Aborted when the turn is cancelled or handed over. */
-  readonly signal: AbortSignal
+  signal: AbortSignal
   /** Every fetch of the turn draws from it. */
-  readonly budget: FetchBudget
+  budget: FetchBudget
+}>
+
+/** What stays as it is for as long as the attempt lasts. */
+export type TurnFacts = Readonly<{
+  taken: TakenTurn
+  agent: RuntimeAgent
+  prompt: Text
+  tools: Text
+  /** When the turn was first begun, in ms since 1970 by the database's clock. */
+  startedAt: number
+  /** When it last went on after it had waited, else when it was begun: what it waited for takes none of its time. */
+  resumedAt: number
+}>
+
+/** The log as the attempt knows it, and what is about to be added to it. */
+export type TurnLog = {
+  /** Its attempt is another after an append whose answer was lost. */
+  run: TurnRun
   state: TurnState
   /** The stored events of the turn. */
   events: StoredEvent[]
   readonly conversation: Conversation
-  /** When the turn was first begun, in ms since 1970 by the database's clock. */
-  readonly startedAt: number
-  /** When it last went on after it had waited, else when it was begun: what it waited for takes none of its time. */
-  readonly resumedAt: number
   /** The database's clock as of the latest answer, and this process's at that moment, in ms. */
   clock: { database: number; process: number }
   /** The last sequence that this attempt knows of, and when that event was stored. */
@@ -63,6 +72,9 @@ export type Turn = {
   context: { sequence: number; prompt: string | null }
 }
 
+/** One attempt at a turn. */
+export type Turn = TurnEnvironment & TurnFacts & TurnLog
+
 /** The event that the log must have for what this attempt does next to be right: the last one that it knows of. */
-export const lastOf = ({ unchecked, sequence, storedAt: ts }: Turn): EventMark =>
+export const lastOf = ({ unchecked, sequence, storedAt: ts }: TurnLog): EventMark =>
   unchecked ?? { sequence, ts }

@@ -1,13 +1,13 @@
 import type { EventContext } from '@outlast/contract'
 import type { StepIds } from '../log/open-calls.ts'
-import type { Turn } from './attempt.ts'
+import type { TurnFacts, TurnLog } from './attempt.ts'
 
 /** The context of events about the turn as a whole. */
 export function turnContext(turnId: string, inputMessageId: string): EventContext {
   return { turn_id: turnId, input_message_id: inputMessageId, trace_id: turnId }
 }
 
-export const contextOf = ({ run, taken }: Turn): EventContext =>
+export const contextOf = ({ run, taken }: TurnFacts & TurnLog): EventContext =>
   turnContext(run.turnId, taken.turn_input)
 
 /** The context of events about a step as a whole. */

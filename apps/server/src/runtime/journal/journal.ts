@@ -30,7 +30,14 @@ import {
 } from '../log/state.ts'
 import type { Node } from '../node.ts'
 import { append, throughOutages } from './append.ts'
-import { type Draft, lastOf, type Turn } from './attempt.ts'
+import {
+  type Draft,
+  lastOf,
+  type Turn,
+  type TurnEnvironment,
+  type TurnFacts,
+  type TurnLog,
+} from './attempt.ts'
 import { FencedError } from './errors.ts'
 import { countStored, traceTurn } from './metrics.ts'
 
@@ -38,13 +45,13 @@ import { countStored, traceTurn } from './metrics.ts'
  * To be awaited before anything is begun outside: other nodes may have taken this one for dead.
  * Contract: throws FencedError when the attempt is told to stop.
  */
-export async function mayBegin({ lease, signal }: Turn): Promise<void> {
+export async function mayBegin({ lease, signal }: TurnEnvironment): Promise<void> {
   if (!lease.held()) await Promise.race([lease.whenHeld(), once(signal, 'abort')])
   if (signal.aborted) throw new FencedError()
 }
 
 /** The time by the database's clock, in ms since 1970: nodes need not agree on theirs. */
-export const nowOf = ({ clock }: Turn) => clock.database + performance.now() - clock.process
+export const nowOf = ({ clock }: TurnLog) => clock.database + performance.now() - clock.process
 
 /** How long the turn may still go on, in ms. */
 export const timeLeft = (turn: Turn) =>
@@ -71,7 +78,7 @@ export function makeDraft<T extends EventType>(
 
 /** Decides on an event. It is stored by the next `commit`, together with what is decided until then. */
 export function draft<T extends EventType>(
-  turn: Turn,
+  turn: TurnLog,
   type: T,
   context: EventContext,
   data: EventDataOf<T>,
@@ -79,7 +86,7 @@ export function draft<T extends EventType>(
   addDraft(turn, makeDraft(type, context, data))
 }
 
-function addDraft(turn: Turn, added: Draft): void {
+function addDraft(turn: TurnLog, added: Draft): void {
   added.logged.sequence = turn.sequence + turn.drafts.length + 1
   turn.drafts.push(added)
   turn.state = apply(turn.state, added.logged)
@@ -87,7 +94,7 @@ function addDraft(turn: Turn, added: Draft): void {
 
 /** Decides on the record of a model call, which is stored without what other events hold already. */
 export function draftGeneration(
-  turn: Turn,
+  turn: TurnFacts & TurnLog,
   context: EventContext,
   call: Pick<StoredGeneration, 'output' | 'metadata'>,
 ): void {
@@ -185,7 +192,7 @@ async function keepTexts(
 }
 
 /** Nothing that was said is asked for any more: it is stored, or this attempt will not store it. */
-export function endLive(turn: Turn) {
+export function endLive(turn: TurnLog) {
   turn.live?.close()
   turn.live = undefined
 }
@@ -202,7 +209,7 @@ function endedWith(turn: Turn, drafts: readonly Draft[], ts: string) {
   traceTurn(node, about, [...turn.events, ...drafts.map(({ logged }) => ({ ...logged, ts }))])
 }
 
-function remember(turn: Turn, added: Draft, at: { sequence: number; ts: string }) {
+function remember(turn: TurnLog, added: Draft, at: { sequence: number; ts: string }) {
   turn.events.push({ ...added.logged, ...at })
   addToConversation(turn.conversation, { ...added.stored, ...at })
 }

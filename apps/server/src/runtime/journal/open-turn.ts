@@ -19,7 +19,7 @@ import type { StoredEvent } from '../log/spans.ts'
 import { fold, type LoggedEvent } from '../log/state.ts'
 import { wentOnWith } from '../log/wait.ts'
 import type { Node } from '../node.ts'
-import type { Turn } from './attempt.ts'
+import type { Turn, TurnFacts, TurnLog } from './attempt.ts'
 import { FencedError, NotUnderstoodError } from './errors.ts'
 import { loggedEvent } from './journal.ts'
 import type { Known, Recent } from './recent.ts'
@@ -44,40 +44,57 @@ export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> 
   const clientTools = clientToolsOf(taken.agent_tools, taken.tools)
   const named = { uses, clientTools, fresh: true }
   const capabilities = await capabilitiesFor(node, run.orgId, named)
-  const { conversation, rows, unchecked } = await readOn(node, options)
-  const bytes = bytesOf(rows, taken.turn_from)
+  const read = await readOn(node, options)
+  const bytes = bytesOf(read.rows, taken.turn_from)
   await restFor(bytes)
-  const events = rows.filter((row) => row.sequence >= taken.turn_from).map(loggedEvent)
+  const events = read.rows.filter((row) => row.sequence >= taken.turn_from).map(loggedEvent)
   const last = events.at(-1)
   if (!last) throw new FencedError()
   await restFor(bytes)
   checkUnderstood(node, options, events)
+  const log = logFrom(options, { ...read, events, last, bytes })
   const agent = assemble(capabilities, {
     agentPrompt: taken.system_prompt,
     agentUses: taken.agent_capabilities,
     sessionUses: taken.capabilities,
     clientTools,
   })
-  const { prompt, tools } = summaryOf(agent)
+  const budget = node.budgets.openTurn(run.orgId)
+  return { node, lease, signal, budget, ...factsOf(taken, agent, log), ...log }
+}
+
+function factsOf(
+  taken: TakenTurn,
+  agent: RuntimeAgent,
+  { run, events, clock }: TurnLog,
+): TurnFacts {
   const at = (event: StoredEvent | undefined) => (event ? Date.parse(event.ts) : clock.database)
-  const clock = { database: Date.parse(taken.now), process: performance.now() }
+  return {
+    taken,
+    agent,
+    ...summaryOf(agent),
+    startedAt: at(events.find((event) => begins(run, event))),
+    resumedAt: at(wentOnWith(run.turnId, events)),
+  }
+}
+
+type EventsRead = Pick<LogRead, 'conversation' | 'unchecked'> & {
+  events: StoredEvent[]
+  last: StoredEvent
+  bytes: number
+}
+
+function logFrom(
+  { run, taken }: TurnOptions,
+  { conversation, unchecked, events, last, bytes }: EventsRead,
+): TurnLog {
   const state = fold(run.turnId, taken.turn_input, events)
   return {
-    node,
     run,
-    taken,
-    signal,
-    budget: node.budgets.openTurn(run.orgId),
-    lease,
-    agent,
-    prompt,
-    tools,
     state,
     events,
     conversation,
-    startedAt: at(events.find((event) => begins(run, event))),
-    resumedAt: at(wentOnWith(run.turnId, events)),
-    clock,
+    clock: { database: Date.parse(taken.now), process: performance.now() },
     sequence: last.sequence,
     storedAt: last.ts,
     unchecked,
