@@ -6,7 +6,7 @@ import type {
   TranscriptItem,
   UserMessage,
 } from '@outlast/sdk'
-import { memo } from 'react'
+import { memo, type ReactElement } from 'react'
 import { Markdown } from '../../markdown/markdown.tsx'
 import { Icon } from '../../shell/icon.tsx'
 import { ToolCard } from '../tools/tool-card.tsx'
@@ -115,7 +115,7 @@ function Thinking({ name, text, isThinking }: ThinkingProps) {
   )
 }
 
-function Told({ item }: { item: Notice }) {
+function Told({ item }: { item: Notice }): ReactElement {
   switch (item.type) {
     case 'turn.failed':
       return (
