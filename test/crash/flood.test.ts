@@ -43,7 +43,7 @@ function chat(scope: Scope, node: Node, agentId: string) {
   }
 }
 
-const messages = 10_000
+const messages = 2_000
 const atOnce = 8
 
 test(`${messages} messages to one busy session are all stored and answered by few turns`, async (t) => {
