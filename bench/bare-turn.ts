@@ -82,9 +82,10 @@ app.post<{ Params: Params; Body: Message }>(
     }
     const ref = { orgId, sessionId: params.id }
     const accepted = await acceptMessage(db, ref, input)
+    if (accepted.refused !== null) throw new Error(accepted.refused)
     bus.emit(params.id, [{ type, context, data }])
-    void turn({ ...ref, turnId: ids.turnId, attempt: accepted!.turn_attempt })
-    return reply.code(201).send({ id, sequence: accepted!.sequence })
+    void turn({ ...ref, turnId: ids.turnId, attempt: accepted.turn_attempt })
+    return reply.code(201).send({ id, sequence: accepted.sequence })
   },
 )
 

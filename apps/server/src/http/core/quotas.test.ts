@@ -45,6 +45,8 @@ test('an organization runs as many turns at once as it may', async (t) => {
   const refused = await post(mine, waiting.id, 'Now?')
   expectStatus(refused, 429, 'too_many_turns')
   assert.equal(refused.headers.get('retry-after'), '1')
+  expectStatus(await post(mine, waiting.id, 'Now?', { on_busy: 'reject' }), 429, 'too_many_turns')
+  expectStatus(await post(mine, busy.id, 'Now?', { on_busy: 'reject' }), 409, 'session_busy')
   const kept = expectStatus(await call('GET', `/v1/sessions/${waiting.id}/messages`), 200)
   assert.equal(kept.total, 0)
   expectStatus(await post(mine, busy.id, 'More for the turn that runs'), 201)

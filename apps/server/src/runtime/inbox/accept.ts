@@ -5,7 +5,6 @@ import { modelScope } from '../../providers/keys.ts'
 import type { Db } from '../../store/database.ts'
 import { acceptMessage } from '../../store/sessions/messages.ts'
 import { publishEvents } from '../../store/sessions/publish.ts'
-import { getSession } from '../../store/sessions/sessions.ts'
 import { previewOf, restFor, withoutNul } from '../../text.ts'
 import type { Node } from '../node.ts'
 import { interruptSession } from './cancel.ts'
@@ -71,18 +70,10 @@ export async function acceptInput(
   const nodeId = mayBegin && node.local.hasRoom() ? node.id : null
   const { keyedTypes } = modelScope(node.config, orgId)
   const ids = { turnId: newId('turn'), messageId: message.id, nodeId, keyedTypes }
-  const tryIt = () =>
-    acceptMessage(db, { orgId, sessionId }, { ...input, ...ids, busyData, onlyIdle, turnsMax })
-  /** Contract: throws 404. */
-  const isActive = async () => (await getSession(db, orgId, sessionId)).status === 'active'
-  let accepted = await tryIt()
-  let isBusy = !accepted && (await isActive()) && onlyIdle
-  // Refused, and yet idle: the turn that was in the way may have ended since, or the quota is reached. The second try tells.
-  if (!accepted && onlyIdle && !isBusy) {
-    accepted = await tryIt()
-    isBusy = !accepted && (await isActive())
-  }
-  if (!accepted) throw new ApiError(isBusy ? 'session_busy' : 'too_many_turns')
+  const asked = { ...input, ...ids, busyData, onlyIdle, turnsMax }
+  const accepted = await acceptMessage(db, { orgId, sessionId }, asked)
+  if (accepted.refused === 'not_found') throw new ApiError('not_found', 'Session')
+  if (accepted.refused !== null) throw new ApiError(accepted.refused)
   const { sequence, ts, begins } = accepted
   const row = { sequence, type: 'input.message' as const, ts, context, tags }
   const stored = { ...row, data: begins ? data : (busyData ?? data) }

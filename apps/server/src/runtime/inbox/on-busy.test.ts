@@ -115,6 +115,22 @@ test('reject: 409 while a turn runs, nothing is stored', async (t) => {
   assert.equal((await say('yes', { on_busy: 'reject' })).status, 201)
 })
 
+test('reject: of messages that come at once one begins a turn, the others get 409', async (t) => {
+  const server = await startServer(t)
+  const { id } = await createSession(server)
+  const text = scripted({ text: 'Slow', delay_ms: 20_000 })
+  const all = await Promise.all(
+    Array.from({ length: 12 }, () => post(server, id, text, { on_busy: 'reject' })),
+  )
+  const refused = all.filter(({ status }) => status !== 201)
+  assert.equal(refused.length, all.length - 1)
+  for (const { status, body } of refused) {
+    assert.deepEqual([status, body.code], [409, 'session_busy'])
+  }
+  assert.equal((await eventsOf(server, id, '?types=input.message')).length, 1)
+  await server.call('POST', `/v1/sessions/${id}/cancel`)
+})
+
 test('every on_busy starts a turn in an idle session; what is none is refused', async (t) => {
   const server = await startServer(t)
   for (const on_busy of ['steer', 'queue', 'interrupt', 'reject', null]) {

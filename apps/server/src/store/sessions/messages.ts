@@ -64,6 +64,10 @@ const nowhere = '{}'
 /** A parked turn goes on with a message that does not wait for a turn of its own, when it waits for the client. */
 const goesOn = `(:busyData::json is null and waiting_for->>'type' = 'tool_results')`
 
+/** As many as matter for the quota. */
+const runningTurns =
+  'select count(*) from (select from turns where org_id = :orgId limit :turnsMax) running'
+
 const inputEvent = {
   type: 'input.message' as const,
   context: ':context',
@@ -91,7 +95,7 @@ with s as (
     updated_at = clock_timestamp()
   where org_id = :orgId and id = :sessionId and (turn_id is null or not :onlyIdle)
     and (:turnsMax::integer is null or turn_id is not null
-      or (select count(*) from (select from turns where org_id = :orgId limit :turnsMax) running) < :turnsMax)
+      or (${runningTurns}) < :turnsMax)
   returning *, 1 as added
 ), ${appendEvents(events(inputEvent))}, t as (
   insert into turns (id, org_id, session_id, node_id)
@@ -102,13 +106,20 @@ with s as (
   where (turn_id = :turnId and :nodeId::text is null) or ${goesOn}
 )
 select s.turn_id, s.updated_at::timestamptz(3) as ts, s.turn_id = :turnId as begins,
-  (select count(*) from j) as jobs, ${takenColumns}, row_to_json(r) as route
-from s
+  (select count(*) from j) as jobs, ${takenColumns}, row_to_json(r) as route,
+  case
+    when s.id is not null then null
+    when :onlyIdle and (before.turn_id is not null or (${runningTurns}) < :turnsMax is not false) then 'session_busy'
+    else 'too_many_turns'
+  end as refused
+from sessions before
+  left join s on true
   left join agents a on s.turn_id = :turnId and :nodeId::text is not null
     and a.org_id = s.org_id and a.id = s.agent_id
   left join lateral (
     ${routeQuery('s.org_id', 'array[:modelId, s.model_id, a.default_model_id]', ':keyedTypes::text[]')}
-  ) r on a.id is not null`,
+  ) r on a.id is not null
+where before.org_id = :orgId and before.id = :sessionId`,
 )
 
 export type NewInput = {
@@ -127,21 +138,23 @@ export type NewInput = {
   context?: string
 }
 
-export type Accepted = TakenTurn & { turn_id: string; ts: string; begins: boolean }
+export type Accepted = TakenTurn & { turn_id: string; ts: string; begins: boolean; refused: null }
+
+export type Refused = { refused: 'not_found' | 'session_busy' | 'too_many_turns' }
 
 /**
  * Stores a message and, when no turn runs, begins the turn that answers it, in the hands of a node or with a job; a turn
- * that waits for the client goes on: all or nothing. Undefined when there is no such session, with `onlyIdle` when a turn runs, or when the organization runs
- * `turnsMax` already.
+ * that waits for the client goes on: all or nothing. Refused with `onlyIdle` when a turn runs, and when the organization
+ * runs `turnsMax` already; the reason is that of the moment at which the statement began.
  */
 export async function acceptMessage(
   db: Db,
   { orgId, sessionId }: Pick<TurnRun, 'orgId' | 'sessionId'>,
   input: NewInput & Pick<ModelScope, 'keyedTypes'> & { onlyIdle: boolean; turnsMax: number | null },
-) {
+): Promise<Accepted | Refused> {
   const values = { orgId, sessionId, context: nowhere, ...input }
-  const [accepted] = await db.run<Accepted>(accept, valuesOf(accept, values))
-  return accepted
+  const [accepted] = await db.run<Accepted | Refused>(accept, valuesOf(accept, values))
+  return accepted ?? { refused: 'not_found' }
 }
 
 export type Interrupting = Pick<NewInput, 'data' | 'tags' | 'preview' | 'context'>
