@@ -21,7 +21,6 @@ import { listSessions } from './list-sessions.ts'
 import { mcp } from './mcp.ts'
 import { parked } from './parked.ts'
 import { peers } from './peers.ts'
-import { runtimeAgent } from './runtime-agent.ts'
 import { scaling } from './scaling.ts'
 import { schedules } from './schedules.ts'
 import { sdkStream } from './sdk-stream.ts'
@@ -34,7 +33,6 @@ import { takeover } from './takeover.ts'
 import { tracing } from './tracing.ts'
 import { turn } from './turn.ts'
 import { turnMemory } from './turn-memory.ts'
-import { wal } from './wal.ts'
 
 const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   'get-session': getSession,
@@ -44,7 +42,6 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   statements,
   start,
   peers,
-  wal,
   streams,
   'slow-readers': slowReaders,
   takeover,
@@ -58,7 +55,6 @@ const benchmarks: Record<string, (options: Options) => Promise<Report>> = {
   bash,
   mcp,
   fork,
-  'runtime-agent': runtimeAgent,
   tracing,
   schedules,
   'sdk-stream': sdkStream,
