@@ -38,9 +38,7 @@ export async function contractTypes(): Promise<Contract> {
     readFileSync(folder + file, 'utf8'),
   )
   const source = sources.join('\n')
-  const names = typesIn(readFileSync(`${folder}index.ts`, 'utf8')).filter((name) =>
-    new RegExp(`^export type ${name}\\b`, 'm').test(source),
-  )
+  const names = [...source.matchAll(/^export type (\w+)/gm)].map(([, name]) => name!)
   const schemas = await schemasOf()
   const written = names.filter((name) => !copied.includes(name) && schemas[name])
   const known = new Map(written.map((name) => [JSON.stringify(schemas[name]), name]))
@@ -65,15 +63,6 @@ async function schemasOf(): Promise<Record<string, Schema>> {
   )
   return Object.assign({}, ...modules) as Record<string, Schema>
 }
-
-/** Every name that the index of the contract exports, types and schemas. */
-const typesIn = (index: string) =>
-  [...index.matchAll(/^export \{([^}]*)\}/gm)].flatMap(([, list]) =>
-    list!
-      .split(',')
-      .map((name) => name.trim().replace(/^type /, ''))
-      .filter((name) => name !== ''),
-  )
 
 /** The docstring before something, with its line break. */
 function commentOf(source: string, what: string): string {

@@ -1,208 +1,24 @@
-export { Account, AccountChange, AccountPage } from './account.ts'
-export {
-  Agent,
-  AgentChange,
-  AgentPage,
-  AgentQuery,
-  AgentStatus,
-  DeleteAgentQuery,
-  ExportAgentQuery,
-  NewAgent,
-  PreviewAgent,
-} from './agent.ts'
-export {
-  Approval,
-  ApprovalResponse,
-  ClientToolResult,
-  ToolResults,
-  ToolResultsAccepted,
-} from './answer.ts'
-export { AuditEntry, AuditExportQuery, AuditPage, AuditQuery } from './audit.ts'
-export {
-  ApiKey,
-  ApiKeyPage,
-  AuthConfig,
-  AuthMode,
-  CreatedApiKey,
-  LoginRequest,
-  NewApiKey,
-  PasswordChange,
-  RefreshRequest,
-  RegisterRequest,
-  Scope,
-  Tokens,
-} from './auth.ts'
-export {
-  CapabilityInfo,
-  CapabilityPage,
-  CapabilityUse,
-  CapabilityUses,
-  ClientTool,
-  ClientTools,
-  Preview,
-  ToolDefinition,
-} from './capability.ts'
-export { Change, ChangesQuery, changeNouns, DeletedSession } from './change.ts'
-export { ErrorDetail, ErrorResponse, Resume } from './error.ts'
-export {
-  type CompactionInfo,
-  type Decider,
-  Event,
-  EventContext,
-  type EventDataOf,
-  EventPage,
-  EventQuery,
-  type EventType,
-  eventData,
-  eventTypes,
-  type GenerationMetadata,
-  liveEventTypes,
-  type ModelMetadata,
-  StreamQuery,
-  type ToolCall,
-} from './event.ts'
-export {
-  CopyFile,
-  Deleted,
-  FileInfo,
-  FilePage,
-  FileQuery,
-  FileStat,
-  FileUpdate,
-  Grep,
-  type GrepMatch,
-  GrepPage,
-  GrepResult,
-  MoveFile,
-  NewFile,
-  PathChange,
-  SessionFile,
-  StatFile,
-} from './file.ts'
-export { Health } from './health.ts'
-export {
-  AgentId,
-  AuditEntryId,
-  EventId,
-  HarnessId,
-  harnessId,
-  InvitationId,
-  idPrefixes,
-  McpServerId,
-  MessageId,
-  ModelId,
-  type Noun,
-  OrganizationId,
-  ProviderId,
-  SessionId,
-  SessionTokenId,
-  TurnId,
-  Uuid,
-} from './id.ts'
-export {
-  McpServer,
-  McpServerChange,
-  McpServerPage,
-  McpServerTest,
-  McpToolsReview,
-  NewMcpServer,
-} from './mcp-server.ts'
-export {
-  CancelTurnResponse,
-  ContentPart,
-  Controls,
-  EventMessage,
-  InputContentPart,
-  Message,
-  MessagePage,
-  NewMessage,
-  OnBusy,
-} from './message.ts'
-export {
-  Model,
-  ModelChange,
-  type ModelCost,
-  ModelPage,
-  ModelProfile,
-  ModelQuery,
-  ModelSync,
-  ModelWithProvider,
-  ModelWithProviderPage,
-  modalities,
-  NewModel,
-  NewProvider,
-  Provider,
-  ProviderChange,
-  ProviderPage,
-  ProviderTest,
-  ProviderTestResult,
-  ProviderType,
-  type ReasoningEffort,
-  type ReasoningEffortConfig,
-  reasoningEfforts,
-} from './model.ts'
-export {
-  AcceptInvitation,
-  CreatedInvitation,
-  Invitation,
-  InvitationPage,
-  Member,
-  MemberChange,
-  MemberPage,
-  NewInvitation,
-  NewOrganization,
-  Organization,
-  OrganizationChange,
-  OrganizationPage,
-  ServerOrganization,
-  ServerOrganizationPage,
-} from './organization.ts'
-export {
-  Execution,
-  ExecutionPage,
-  ExecutionQuery,
-  ExecutionStatus,
-  NewSchedule,
-  RetryPolicy,
-  Schedule,
-  ScheduleChange,
-  SchedulePage,
-  ScheduleQuery,
-  ScheduleStats,
-  ScheduleTarget,
-  SendMessageInput,
-  StartSessionInput,
-  Triggered,
-} from './schedule.ts'
-export {
-  ExportSessionQuery,
-  ForkedFrom,
-  NewFork,
-  NewSession,
-  Session,
-  SessionChange,
-  SessionPage,
-  SessionQuery,
-  SessionStatus,
-  WaitingFor,
-} from './session.ts'
-export {
-  NewSessionToken,
-  SessionToken,
-  SessionTokenInfo,
-  SessionTokenPage,
-  sessionTokenSecondsMax,
-} from './session-token.ts'
-export { type Page, PageQuery, withoutControls } from './shape.ts'
-export { TokenUsage } from './usage.ts'
-export { Me, Role, roles, SwitchOrganization, User, UserPage, UserQuery } from './user.ts'
-export { DurableHealth, TurnHistory, TurnHistoryQuery, Worker, WorkerPage } from './worker.ts'
-export {
-  type SessionState,
-  Why,
-  Workflow,
-  WorkflowDetail,
-  WorkflowPage,
-  WorkflowQuery,
-  type WorkflowStatus,
-} from './workflow.ts'
+export * from './account.ts'
+export * from './agent.ts'
+export * from './answer.ts'
+export * from './audit.ts'
+export * from './auth.ts'
+export * from './capability.ts'
+export * from './change.ts'
+export * from './error.ts'
+export * from './event.ts'
+export * from './file.ts'
+export * from './health.ts'
+export * from './id.ts'
+export * from './mcp-server.ts'
+export * from './message.ts'
+export * from './model.ts'
+export * from './organization.ts'
+export * from './schedule.ts'
+export * from './session.ts'
+export * from './session-token.ts'
+export * from './shape.ts'
+export * from './usage.ts'
+export * from './user.ts'
+export * from './worker.ts'
+export * from './workflow.ts'
