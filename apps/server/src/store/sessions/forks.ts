@@ -44,6 +44,36 @@ const namedTexts = `(
     where org_id = :orgId and hash = any(array(select distinct unnest(hashes) from e))
   ) n`
 
+/** Values of the copy's columns that are not those of the source. */
+const ofCopy: Record<string, string> = {
+  id: ':id',
+  title: 'coalesce(:title, o.title)',
+  tags: 'coalesce(:tags::text[], o.tags)',
+  model_id: 'coalesce(:model_id, o.model_id)',
+  status: "case when :isStarted::boolean then 'idle' else 'started' end",
+  waiting_for: 'null',
+  preview: ':preview',
+  output_preview: ':outputPreview',
+  input_tokens: ':inputTokens',
+  output_tokens: ':outputTokens',
+  cache_read_tokens: ':cacheReadTokens',
+  cache_creation_tokens: ':cacheCreationTokens',
+  cost_nanos: ':costNanos',
+  forked_from: "json_build_object('session_id', o.id, 'sequence', :sequence::integer)",
+  legal_hold: 'false',
+  started_at: 'case when :isStarted then o.started_at end',
+  finished_at: 'case when cardinality(:types) > 0 then o.now else :idledAt::timestamptz end',
+  created_at: 'o.now',
+  updated_at: 'o.now',
+  sequence: ':sequence + cardinality(:types)',
+  context_sequence: ':contextSequence',
+  context_prompt: ':contextPrompt',
+  stored_bytes: 'n.stored_bytes',
+  file_bytes: 'n.file_bytes',
+  file_count: 'n.files',
+}
+const copied = [...new Set([...columns, ...Object.keys(ofCopy)])]
+
 /**
  * One statement, so that the copy is of one moment and there is whole or not at all. Nothing of the source is locked;
  * of its bytes only that they stay: a file that is being deleted with the last of them is not copied.
@@ -84,19 +114,8 @@ with o as (
     (select coalesce(sum(bytes), 0) from e) + (select coalesce(sum(bytes), 0) from k) as stored_bytes,
     (select count(*) from k where kind = 'secret') as secrets
 ), s as (
-  insert into sessions (
-    org_id, id, agent_id, title, tags, model_id, capabilities, tools, status, preview, output_preview,
-    input_tokens, output_tokens, cache_read_tokens, cache_creation_tokens, cost_nanos,
-    started_at, finished_at, created_at, updated_at, sequence, context_sequence, context_prompt,
-    stored_bytes, file_bytes, file_count, forked_from
-  )
-  select
-    o.org_id, :id, o.agent_id, coalesce(:title, o.title), coalesce(:tags::text[], o.tags), coalesce(:model_id, o.model_id), o.capabilities, o.tools,
-    case when :isStarted::boolean then 'idle' else 'started' end, :preview, :outputPreview,
-    :inputTokens, :outputTokens, :cacheReadTokens, :cacheCreationTokens, :costNanos,
-    case when :isStarted then o.started_at end, case when cardinality(:types) > 0 then o.now else :idledAt::timestamptz end, o.now, o.now,
-    :sequence + cardinality(:types), :contextSequence, :contextPrompt,
-    n.stored_bytes, n.file_bytes, n.files, json_build_object('session_id', o.id, 'sequence', :sequence::integer)
+  insert into sessions (${copied.join(', ')})
+  select ${copied.map((name) => ofCopy[name] ?? `o.${name}`).join(', ')}
   from o, n
   returning ${columns.join(', ')}, stored_bytes + file_bytes as bytes
 ), c as (

@@ -40,7 +40,7 @@ export const columns = [
   'finished_at',
   'created_at',
   'updated_at',
-] as const
+] as const satisfies (keyof SessionRow)[]
 
 export type SessionRow = Omit<Session, 'organization_id' | 'harness_id' | 'usage'> & {
   org_id: string
