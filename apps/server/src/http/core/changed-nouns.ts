@@ -37,7 +37,7 @@ function nounOf(operation: string): Told['noun'] | undefined {
   if (operation in named) return named[operation]
   const word = operation.slice(operation.indexOf('_') + 1)
   const noun = [...changeNouns, 'session' as const].find((one) => one === word)
-  if (!noun) throw new Error(`What ${operation} changes is not known: add it to told-changes.ts.`)
+  if (!noun) throw new Error(`What ${operation} changes is not known: add it to changed-nouns.ts.`)
   return noun
 }
 
