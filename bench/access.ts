@@ -18,7 +18,7 @@ const limits = {
 }
 const guarded = { AUTH_MODE: 'full', ...limits }
 
-/** What authentication, limits and isolation cost a read, and what many keys and organizations do. */
+/** Cost of authentication, limits and isolation for a read, and of many keys and organizations. */
 export function access(options: Options): Promise<Report> {
   return withDataDir((few) => withDataDir((many) => measure(few, many, options)))
 }
@@ -103,7 +103,7 @@ async function fill(url: string, { organizations, keys }: Crowd) {
 
 const keyTexts = new Map<number, { key: string; tail: string }[]>()
 
-/** Each request by the next of some keys of a server that has so many, for the session of its organization. */
+/** Requests that rotate through some keys of a server with so many, for their sessions. */
 function requests(has: number, used = has): Asked {
   let n = 0
   return () => {

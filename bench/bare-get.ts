@@ -1,6 +1,6 @@
 /**
- * What `GET /v1/sessions/{id}` costs with nothing around it: Fastify, and the columns of a session by primary key, on
- * connections like ours. Takes DATABASE_URL, PORT and ORG_ID.
+ * What `GET /v1/sessions/{id}` costs with nothing around it: Fastify, and the columns of a session
+ * by primary key, on connections like ours. Takes DATABASE_URL, PORT and ORG_ID.
  */
 import Fastify from 'fastify'
 import { createPool } from '../apps/server/src/store/database.ts'

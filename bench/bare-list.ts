@@ -1,6 +1,7 @@
 /**
- * Serves the first page of sessions with nothing around it: `node:http`, one prepared statement that selects the columns of
- * the newest 20 sessions and their total, and `JSON.stringify` of the answer that we give. Takes DATABASE_URL, PORT and ORG_ID.
+ * Serves the first page of sessions with nothing around it: `node:http`, one prepared statement
+ * that selects the columns of the newest 20 sessions and their total, and `JSON.stringify` of the
+ * answer that we give. Takes DATABASE_URL, PORT and ORG_ID.
  */
 import http from 'node:http'
 import { createPool } from '../apps/server/src/store/database.ts'

@@ -1,6 +1,6 @@
 /**
- * The AI SDK with nothing around it, in a process of its own, a child of `deltas.ts`: it opens streams of a vendor as our
- * server does, and notes when which words came.
+ * The AI SDK with nothing around it, in a process of its own, a child of `deltas.ts`: it opens
+ * streams of a vendor as our server does, and notes when which words came.
  */
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { createListener, type Heard } from './spoken.ts'

@@ -1,6 +1,8 @@
 /**
- * A text turn with nothing around it: Fastify and `pg` run the very statements of our turns, write the very rows that
- * a turn of ours wrote, and tell followers in this process. No validation, no fold, no model, no positions. Takes DATABASE_URL (a database of its own), PORT, and TURN: the rows of a recorded turn as JSON.
+ * A text turn with nothing around it: Fastify and `pg` run the very statements of our turns, write
+ * the very rows that a turn of ours wrote, and tell followers in this process. No validation, no
+ * fold, no model, no positions. Takes DATABASE_URL (a database of its own), PORT, and TURN: the
+ * rows of a recorded turn as JSON.
  */
 import { EventEmitter } from 'node:events'
 import Fastify from 'fastify'

@@ -18,7 +18,7 @@ const blockedMaxMs = 20
 /** Keeps a processor busy until its time is up. */
 const endless = { command: "sed ':a;s/x/xx/g;ba' <<< x", timeout_ms: 4_000 }
 
-/** Calls of the tool `bash` in turns: how long they take, and what the server's loop feels of one that never ends. */
+/** Calls of `bash` in turns: their time, and the loop's delay beside an endless one. */
 export function bash(options: Options): Promise<Report> {
   return withDataDir(async (dataDir) => {
     const inspector = await createInspector()

@@ -13,7 +13,7 @@ const program = fileURLToPath(new URL('../dist/outlast/apps/server/outlast.js', 
 /** The Node that npm runs on, which may be older than the one that the package brings. */
 const nodes = [...new Set([process.env.npm_node_execpath ?? process.execPath, process.execPath])]
 
-/** How long the command line of the built package takes from its start to its end, beside a Node that does nothing. */
+/** Time of the built package's command line from start to end, beside an idle Node. */
 export async function cli({ quick }: Options): Promise<Report> {
   build()
   const runs = quick ? 5 : 25

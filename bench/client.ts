@@ -60,7 +60,7 @@ export async function openClient(url: string, agentId: string): Promise<Client> 
 }
 
 export type Followed = {
-  /** How long it took from the beginning of `send` until both it and the next mark were there, in ms. */
+  /** Time from the start of `send` until both it and the next mark are there, in ms. */
   until: (send: () => Promise<unknown>) => Promise<number>
   close: () => void
 }
@@ -111,6 +111,6 @@ export async function createAgent(url: string, fields: object = {}): Promise<str
   return (await call<{ id: string }>(url, 'POST', '/v1/agents', agent)).id
 }
 
-/** The seeded agent that has tools, and a text on which the simulated model calls two of them in one reply. */
+/** The seeded agent with tools, and a text for which the simulated model calls two in one reply. */
 export const assistant = 'agent_01933b5a000070008000000000000101'
 export const twoTools = 'What is 2 + 3? And what is the weather in Paris?'

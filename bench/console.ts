@@ -13,7 +13,7 @@ import { databaseUrl, type Server, startBare, startOutlast, withDataDir } from '
 
 const sizes = { few: 100, many: 10_000 }
 
-/** The console in a browser: how soon it is there, how evenly it scrolls, how late a token is, what it holds. */
+/** The console in a browser: its start, scrolling, delay of tokens, and memory. */
 export function consoleInBrowser(options: Options): Promise<Report> {
   return withDataDir(async (dataDir) => {
     const server = await startOutlast({ env: { DATA_DIR: dataDir }, nodeArgs: profiled(options) })

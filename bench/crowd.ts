@@ -1,8 +1,8 @@
 import { median, ms, percentile } from './figures.ts'
 
 /**
- * One side of a conversation: `turn` takes its ms from sending a message until its turn has ended, of which the server took
- * `postMs` to accept the message.
+ * One side of a conversation: `turn` takes its ms from sending a message until its turn has ended,
+ * of which the server took `postMs` to accept the message.
  */
 export type Talker = {
   turn: (text: string) => Promise<number>
@@ -23,10 +23,10 @@ export type Result = {
   postP99: number
 }
 
-/** Longest conversation. The log of a session is read once a turn, so a turn's time depends on its length. */
+/** Longest conversation: a turn reads its session's log, so its time depends on the length. */
 const turnsMax = 50
 
-/** Clients talk side by side, each as fast as it is answered. The clock begins when all of them are connected. */
+/** Clients talk in parallel, as fast as they are answered. The clock starts once all connect. */
 export async function measureCrowd(
   open: () => Promise<Talker>,
   { clients, forMs }: Crowd,

@@ -1,6 +1,6 @@
 /**
- * Clients of streams in a process of their own, a child of `deltas.ts`: each follows a session until its turn has ended,
- * and notes when which words came.
+ * Clients of streams in a process of their own, a child of `deltas.ts`: each follows a session
+ * until its turn has ended, and notes when which words came.
  */
 import { connect } from 'node:net'
 import { createListener, type Heard } from './spoken.ts'

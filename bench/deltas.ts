@@ -30,8 +30,9 @@ const crowds = [1, 50, 500]
 /**
  * How long a word takes from a vendor's byte to our delta on SSE, and how long to the bare AI SDK.
  *
- * Most streams say 50 words a second, of which most wait for the delta that carries them. Beside every twenty of them one
- * says 10 a second: its words come further apart than deltas, and none waits.
+ * Most streams say 50 words a second, of which most wait for the delta that carries them. Beside
+ * every twenty of them one says 10 a second: its words come further apart than deltas, and none
+ * waits.
  */
 export function deltas(options: Options): Promise<Report> {
   return withDataDir(async (dataDir) => {

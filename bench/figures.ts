@@ -12,11 +12,11 @@ export type Row = {
 }
 
 export type Options = {
-  /** A short version: fewer runs, less data. Its figures show that the benchmark works, not how fast we are. */
+  /** Fewer runs, less data. Its figures show that the benchmark works, not our speed. */
   quick: boolean
   /** Where our server leaves a CPU profile of its whole life. */
   profileDir: string | undefined
-  /** A server to measure instead of one of our own: any that speaks our contract. Only `turn` takes it. */
+  /** A server to measure instead of our own: any that speaks our contract. Only for `turn`. */
   url: string | undefined
 }
 

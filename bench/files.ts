@@ -10,7 +10,7 @@ const grepBytes = 104_857_600
 const grepGoalMs = 3_000
 const blockGoalMs = 20
 
-/** Lists 10,000 files, and greps over 100 MB: how long it takes, and how long the server's loop is held up meanwhile. */
+/** Lists 10,000 files and greps over 100 MB: their time, and the delay of the server's loop. */
 export function files(options: Options): Promise<Report> {
   return withDataDir(async (dataDir) => {
     const env = { DATA_DIR: dataDir, SESSION_FILES_MB: '200' }

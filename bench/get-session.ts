@@ -9,7 +9,8 @@ const organization = 'org_00000000000000000000000000000001'
 export function getSession(options: Options): Promise<Report> {
   return withDataDir(async (dataDir) => {
     const program = { env: { DATA_DIR: dataDir }, nodeArgs: profiled(options) }
-    // A server serves from data that an earlier start made; what that first start leaves on the heap is not the question.
+    // A server serves from data that an earlier start made; what that first start leaves on the
+    // heap is not the question.
     await (await startOutlast(program)).stop()
     const ours = await startOutlast(program)
     const url = databaseUrl(dataDir)

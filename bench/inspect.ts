@@ -79,7 +79,7 @@ export async function longestDelay(
   return (await inspector.evaluate<number>('delays.disable(), delays.max')) / 1e6
 }
 
-/** The most processor time that the server's thread took between two looks of its loop while `work` went on, in ms. */
+/** Most processor time of the server's thread between two samples during `work`, in ms. */
 export async function longestTask(
   inspector: Inspector,
   work: () => Promise<unknown>,

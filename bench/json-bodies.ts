@@ -22,7 +22,7 @@ const messageOf = (text: string, more = '') =>
 /** A body is parsed and validated before its session is looked for: no turn adds to the figures. */
 const noSession = `session_${'0'.repeat(32)}`
 
-/** What the server's loop feels of one message of 8 MiB until it is validated, and of a turn with one. */
+/** The loop's delay from a message of 8 MiB until it is validated, and from a turn with one. */
 export function jsonBodies(options: Options): Promise<Report> {
   return withDataDir(async (dataDir) => {
     const inspector = await createInspector()

@@ -1,11 +1,12 @@
 /**
- * Does the time of a failed sign-in tell whether an e-mail is known? Prints the medians for a wrong password, an unknown
- * e-mail and the administrator of the settings, and their ratio to each other: `node bench/login-timing.ts`.
+ * Does the time of a failed sign-in tell whether an e-mail is known? Prints the medians for a wrong
+ * password, an unknown e-mail and the administrator of the settings, and their ratio to each other:
+ * `node bench/login-timing.ts`.
  */
 import { startOutlast, withDataDir } from './servers.ts'
 
 const rounds = 60
-/** No address may try more often than this in 15 minutes; each round starts a few that a lock-out leaves alone. */
+/** An address may try this often in 15 minutes; each round uses addresses without a lock-out. */
 const perAddress = 90
 const ratioMax = 1.5
 const adminEmail = 'admin@example.com'

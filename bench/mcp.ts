@@ -17,7 +17,7 @@ const goalMs = 5
 const name = 'mcp_everything__echo'
 const input = { message: 'hello' }
 
-/** Calls of a tool of the reference MCP server: through a turn, and by the SDK alone, side by side. */
+/** Calls of a tool of the reference MCP server: through a turn, and by the SDK alone. */
 export function mcp(options: Options): Promise<Report> {
   return withDataDir(async (dataDir) => {
     const stops: (() => unknown)[] = []

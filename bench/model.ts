@@ -9,7 +9,7 @@ export type Speaker = (say: (text: string) => void) => Promise<void> | void
 /** A model on the wire, for what our simulated one cannot say. */
 export type Model = { baseUrl: string; close: () => Promise<void> }
 
-/** Serves a model the way vendors of Chat Completions do. Whatever it is asked, the speaker answers. */
+/** Serves a model as vendors of Chat Completions do. The speaker answers every request. */
 export async function startModel(speaker: Speaker): Promise<Model> {
   const server = http.createServer(async (request, response) => {
     const isWhole = await once(request.resume(), 'end').then(

@@ -1,6 +1,7 @@
 /**
- * A vendor in a process of its own, a child of `deltas.ts`: in each of its streams a model says words at a pace, and in
- * each word when it was said. No stream begins before all that are expected are open.
+ * A vendor in a process of its own, a child of `deltas.ts`: in each of its streams a model says
+ * words at a pace, and in each word when it was said. No stream begins before all that are expected
+ * are open.
  */
 import { startModel } from './model.ts'
 import { hashOf, spokenWord } from './spoken.ts'

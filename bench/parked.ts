@@ -20,10 +20,13 @@ const startMaxMb = 3
 const statementsMax = 1
 const timesMax = 1.25
 const settleMs = 2_000
-/** Turns that are begun before anything is measured: what the first ones leave behind is no cost of those after them. */
+/** Turns before the measurement, so that the memory of the first ones is not counted. */
 const early = 200
 const lanes = 32
-/** An idle server looks for jobs at least this often: what is counted goes from one look to the next. */
+/**
+ * An idle server looks for jobs at least this often: what is counted goes from one look to the
+ * next.
+ */
 const pollMs = 5_000
 
 type Size = { turns: number; samples: number; idleMs: number }
@@ -37,7 +40,7 @@ type Figures = {
   answerMs: number
 }
 
-/** What turns cost that wait for their client: against none, on servers that were just started, and while they come. */
+/** Cost of turns that wait for their client: against none on fresh servers, and while they come. */
 export function parked(options: Options): Promise<Report> {
   const size: Size = options.quick
     ? { turns: 2_000, samples: 20, idleMs: 2 * pollMs }

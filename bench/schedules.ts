@@ -43,7 +43,7 @@ async function countIdle(proxy: CountingProxy, forMs: number): Promise<number> {
   return ours.reduce((sum, [, count]) => sum + count, 0) / (forMs / 1_000)
 }
 
-/** Schedules that send a message each to one of the sessions; none is due before they are let go. */
+/** Schedules with a message each to one of the sessions; none is due until released. */
 async function fill(url: string, databaseUrl: string) {
   const agent_id = await createAgent(url)
   const sessions: string[] = []
@@ -64,7 +64,7 @@ async function fill(url: string, databaseUrl: string) {
   progress(`${schedulesCount} schedules`)
 }
 
-/** Lets a hundred schedules be due in each of the next seconds; gives how late their executions were in ms, by the database's clock. */
+/** Makes 100 schedules due in each of the next seconds; returns their lateness in ms. */
 async function runFor(databaseUrl: string, forSeconds: number): Promise<number[]> {
   await queryRows(
     databaseUrl,
@@ -93,7 +93,7 @@ async function runFor(databaseUrl: string, forSeconds: number): Promise<number[]
   return rows.map(({ late }) => late)
 }
 
-/** Lets 5,000 schedules come due in one second; returns the ms from then to the start of the last one. */
+/** Lets 5,000 schedules come due in one second; returns the ms until the last one starts. */
 async function runBurst(databaseUrl: string): Promise<number> {
   const [{ at }] = (await queryRows(
     databaseUrl,

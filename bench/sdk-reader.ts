@@ -1,6 +1,7 @@
 /**
- * Reads streams in a process of its own, a child of `sdk-stream.ts`: with the SDK, or by hand as somebody would who knows
- * the format. Tells how long it took, and how long it kept a processor busy.
+ * Reads streams in a process of its own, a child of `sdk-stream.ts`: with the SDK, or by hand as
+ * somebody would who knows the format. Tells how long it took, and how long it kept a processor
+ * busy.
  */
 import { createOutlast } from '../packages/sdk/src/index.ts'
 

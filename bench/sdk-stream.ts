@@ -21,7 +21,7 @@ import type { ReadAnswer, ReadOrder } from './sdk-reader.ts'
 import { databaseUrl, startOutlast, withDataDir } from './servers.ts'
 
 const ratioMax = 1.1
-/** The event that ends what is read: of a history its very last one, which no other of its events is. */
+/** The event that ends the read: of a history its last one, the only one of its type. */
 const last = 'turn.failed'
 const wordPauseMs = 50
 
@@ -29,7 +29,7 @@ type Size = { events: number; sessions: number; words: number }
 const full: Size = { events: 100_000, sessions: 100, words: 100 }
 const small: Size = { events: 10_000, sessions: 20, words: 20 }
 
-/** What the SDK costs who follows a session, over reading the same bytes by hand: a long history, and text as it comes. */
+/** Cost of the SDK over reading by hand: for a long history, and for live text. */
 export function sdkStream(options: Options): Promise<Report> {
   const size = options.quick ? small : full
   return withDataDir(async (dataDir) => {
@@ -52,7 +52,7 @@ export function sdkStream(options: Options): Promise<Report> {
   })
 }
 
-/** A session in which one turn with two tools happened so often that it has `size.events` events and one more. */
+/** A session of repeated turns with two tools, with `size.events` events and one more. */
 async function longSession(url: string, { database, size }: { database: string; size: Size }) {
   const client = await openClient(url, assistant)
   await client.turn(twoTools)

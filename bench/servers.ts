@@ -126,7 +126,7 @@ async function untilReady(child: ChildProcess, health: string) {
   throw new Error('A server did not become ready.')
 }
 
-/** The environment without our settings, and without what connects to a database or a vendor by itself. */
+/** The environment without our settings and without databases or vendors. */
 function cleanEnvironment() {
   return Object.fromEntries(
     Object.entries(process.env).filter(
@@ -169,7 +169,7 @@ export function residentMb(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024
 }
 
-/** How long a process has kept processors busy, in ms. Whatever else the machine does hardly changes it. */
+/** Processor time of a process in ms. Other load hardly changes it. */
 export function busyMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const [user, system] = stat

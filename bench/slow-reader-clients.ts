@@ -1,4 +1,4 @@
-/** Clients of one stream in a process of their own, a child of `slow-readers.ts`: they read all they get, or nothing. */
+/** Clients of one stream, as a child process of `slow-readers.ts`: they read all or nothing. */
 import { connect } from 'node:net'
 
 export type ReaderOrder = { port: number; path: string; count: number; reads: boolean }

@@ -18,7 +18,7 @@ const p99RatioMax = 2
 const postPauseMs = 20
 const settleMs = 5_000
 
-/** What clients of one long session cost: those that read nothing in memory, those that read it in the time of other requests. */
+/** Cost of a long session's clients: idle readers in memory, others in the time of requests. */
 export function slowReaders({ quick }: Options): Promise<Report> {
   const postMs = quick ? 5_000 : 20_000
   return withDataDir(async (dataDir) => {

@@ -7,12 +7,17 @@ const clients = 16
 /** Turns of one session. */
 const turnsEach = 50
 const residentMaxMb = 250
-/** What the second half may add, which is as much as two measurements of the same server differ by. */
+/**
+ * What the second half may add, which is as much as two measurements of the same server differ by.
+ */
 const growthMaxMb = 10
 
 type Memory = { turns: number; residentMb: number; heapMb: number; externalMb: number }
 
-/** Memory of a server while it runs many turns, each second one with two tools, in many sessions that are followed. */
+/**
+ * Memory of a server while it runs many turns, each second one with two tools, in many sessions
+ * that are followed.
+ */
 export function soak(options: Options): Promise<Report> {
   const turns = options.quick ? 2_000 : 20_000
   return withDataDir(async (dataDir) => {

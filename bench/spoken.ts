@@ -13,7 +13,7 @@ export const spokenWord = () => `@${nowUs()} `
 export const saidIn = (text: string) =>
   [...text.matchAll(/@(\d+) /g)].map(([, said]) => Number(said))
 
-/** One text from a model as it was heard: when each of its words was said and when it came, in µs. */
+/** One text from a model: when each of its words was sent and when it arrived, in µs. */
 export type Heard = { said: Float64Array; heard: Float64Array; hash: string }
 
 /** Takes a text in parts. */
@@ -46,8 +46,8 @@ export function createListener() {
 export const hashOf = (text: string) => createHash('sha256').update(text).digest('hex')
 
 /**
- * How long each word would wait for a delta if nothing took any time: the first goes out at once, then what there is, at
- * most once in `windowMs`. In ms.
+ * How long each word would wait for a delta if nothing took any time: the first goes out at once,
+ * then what there is, at most once in `windowMs`. In ms.
  */
 export function windowWaits(said: Float64Array, windowMs: number): number[] {
   const waits: number[] = []

@@ -35,7 +35,7 @@ export async function start(options: Options): Promise<Report> {
   return report(runs)
 }
 
-/** A cache of its own for compiled code, so that the first start finds nothing, as after an install. */
+/** An own compile cache, so that the first start finds it empty, as after an install. */
 async function startTwice(dataDir: string, options: Options): Promise<Run> {
   const env = {
     DATA_DIR: path.join(dataDir, 'data'),

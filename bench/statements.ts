@@ -10,7 +10,7 @@ const perTurnMax = 14
 const growthMax = 1.3
 const idleMax = 5
 
-/** How many statements a turn runs and how much it writes, and what an idle server asks its database. */
+/** Statements and bytes of a turn, and statements of an idle server. */
 export function statements(options: Options): Promise<Report> {
   return withCountedDatabase(async ({ env, proxy, directUrl }) => {
     const server = await startOutlast({ env })
@@ -111,7 +111,7 @@ async function walPosition({ client }: Bench): Promise<number> {
 
 type Sample = { statements: number; wal: number; ms: number }
 
-/** One session, turn after turn: what turns around the tenth cost, and what those around the last. */
+/** One session, turn after turn: the cost of turns around the tenth and of the last ones. */
 async function longSession(bench: Bench, { agentId, last }: { agentId: string; last: number }) {
   const client = await openClient(bench.url, agentId)
   const samples: Sample[] = []

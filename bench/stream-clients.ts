@@ -1,6 +1,6 @@
 /**
- * Many clients of streams in a process of their own: a child of `streams.ts`, which tells it what to follow and is told
- * when all are connected, and how far behind the model they were.
+ * Many clients of streams in a process of their own: a child of `streams.ts`, which tells it what
+ * to follow and is told when all are connected, and how far behind the model they were.
  */
 import { connect } from 'node:net'
 
@@ -11,7 +11,7 @@ export type Answer = { connected: number } | { behindMs: number[]; broken: numbe
 const stamp = /@(\d{13})/g
 const deltaBegin = 'event: output.message.delta\n'
 const connected = 'event: connected\n'
-/** So many connections are being made at a time; more would only wait in the backlog of the server. */
+/** Connections being opened at a time; more would only wait in the server's backlog. */
 const openingMax = 50
 
 let behindMs: number[] = []
@@ -38,7 +38,7 @@ async function followAll({ port, paths }: { port: number; paths: string[] }) {
   await Promise.all(Array.from({ length: openingMax }, opener))
 }
 
-/** A client as thin as can be, so that there can be thousands. Resolves when the server says that it listens. */
+/** A minimal client, so that there can be thousands. Resolves when the server confirms it. */
 function follow(port: number, path: string): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')

@@ -21,7 +21,7 @@ type Size = { clients: number; streaming: number; words: number }
 const full: Size = { clients: 5_000, streaming: 200, words: 400 }
 const small: Size = { clients: 500, streaming: 20, words: 60 }
 
-/** Many clients on one node, few of which have something to hear: how late they hear it, and what they all cost. */
+/** Many clients on one node, few with events: their delay, and the cost of all. */
 export function streams(options: Options): Promise<Report> {
   const size = options.quick ? small : full
   requireFiles(size.clients + filesBesides)
@@ -29,7 +29,8 @@ export function streams(options: Options): Promise<Report> {
     const inspector = await createInspector()
     const model = await startModel(speaker(size.words))
     const server = await startOutlast({
-      // As many turns at once as there are sessions that stream; nothing else differs from the defaults.
+      // As many turns at once as there are sessions that stream; nothing else differs from the
+      // defaults.
       env: { DATA_DIR: dataDir, WORKER_SLOTS: String(size.streaming) },
       nodeArgs: [...inspector.nodeArgs, ...profiled(options)],
     })

@@ -15,7 +15,7 @@ const againMaxMs = 2_000
 const model = 'llmsim-echo-ttft-120000'
 /** Room for all turns on one node, and no wait for models that nobody will hear. */
 const settings = { WORKER_SLOTS: '128', SHUTDOWN_GRACE_MS: '100' }
-/** So long a node has been there when the other dies. It judges nobody before it knows its own lease. */
+/** Age of a node when the other dies. It judges no node before its own lease is known. */
 const settledMs = 4_000
 const lookMs = 10
 const patienceMs = 60_000

@@ -26,7 +26,7 @@ type Measured = Result & {
   busyMs: number
 }
 
-/** What traces cost: the same text turn on a server that sends them and on one that does not, side by side. */
+/** Cost of traces: the same text turn on a server that sends them and on one that does not. */
 export async function tracing(options: Options): Promise<Report> {
   const receiver = await startReceiver()
   try {

@@ -7,7 +7,7 @@ import { residentMb, type Server, startOutlast, withDataDir } from './servers.ts
 
 const perTurnMaxKb = 300
 const settleMs = 1_500
-/** Turns that are over before anything is measured: what the first ones leave behind is no cost of those after them. */
+/** Turns before the measurement, so that the memory of the first ones is not counted. */
 const early = 200
 
 /** What was said in a session before: so many turns, in each of which the user says so much. */
@@ -21,7 +21,7 @@ type Memory = { heapMb: number; residentMb: number }
 type Cost = { heapKb: number; residentKb: number }
 type Size = { few: number; many: number }
 
-/** What a turn costs that is in the middle of a reply and waits for more, beyond the history of its session. */
+/** Cost of a turn in the middle of a reply, beyond its session's history. */
 export async function turnMemory(options: Options): Promise<Report> {
   const size = options.quick ? { few: 20, many: 120 } : { few: 100, many: 600 }
   const costs: { small: Cost; large: Cost }[] = []

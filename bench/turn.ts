@@ -21,7 +21,7 @@ const ratioMin = 0.75
 const aim = 300
 const bareAgent = 'agent_01933b5a000070008000000000000103'
 
-/** A text turn on the simulated model, from POST to `session.idled`, against the same statements without a product. */
+/** A text turn on the simulated model, from POST to `session.idled`, against bare statements. */
 export function turn(options: Options): Promise<Report> {
   if (options.url) return turnAt(options.url, options)
   return withDataDir(async (dataDir) => {

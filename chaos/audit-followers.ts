@@ -7,7 +7,7 @@ type Delta = Event<'output.message.delta' | 'reason.thinking.delta'>
 
 const eventsOf = ({ seen }: Followed) => seen.map(({ json }) => JSON.parse(json) as Event)
 
-/** Over all of its connections a follower got every stored event once, in order, as it stands in the log. */
+/** Over all of its connections a follower got every stored event once, in order, unchanged. */
 export function gapsInFollowing(session: SessionEvidence): string[] {
   const log = logOf(session)
   return session.followed.flatMap((followed) => {
@@ -34,10 +34,11 @@ type Running = { text: string; thinking: string; touched: boolean; since: number
 const nothing = (since: number): Running => ({ text: '', thinking: '', touched: false, since })
 
 /**
- * A client that puts deltas together has the final text when the message is complete, whatever connections and
- * nodes they came over. `output.message.started` begins anew. A client that saw no delta at all has nothing to say.
- * Where a turn was cancelled while its node was hit, nobody else may have heard the end of the text, or its followers
- * not: there one is the beginning of the other.
+ * A client that puts deltas together has the final text when the message is complete, whatever
+ * connections and nodes they came over. `output.message.started` begins anew. A client that saw no
+ * delta at all has nothing to say. Where a turn was cancelled while its node was hit, nobody else
+ * may have heard the end of the text, or its followers not: there one is the beginning of the
+ * other.
  */
 export function textsThatDiffer(
   session: SessionEvidence,

@@ -82,8 +82,8 @@ function givenMessages(events: readonly Event[]) {
 }
 
 /**
- * A message is answered when a model saw it in a turn that ended. It ended with a reason when the turn that it
- * began or came into was cancelled, or failed after a model had been asked with it.
+ * A message is answered when a model saw it in a turn that ended. It ended with a reason when the
+ * turn that it began or came into was cancelled, or failed after a model had been asked with it.
  */
 export function unansweredMessages(session: SessionEvidence): string[] {
   const events = logOf(session)
@@ -124,7 +124,7 @@ export function doubleAnswers(session: SessionEvidence): string[] {
 
 const ownTurn = ({ onBusy }: Posted) => onBusy === 'queue' || onBusy === 'interrupt'
 
-/** Such a message begins a turn, unless it ended with one that it came into; no earlier turn tells a model of it. */
+/** Such a message begins a turn, unless it ended with one; no earlier turn shows it to a model. */
 export function sharedTurns(session: SessionEvidence): string[] {
   const events = logOf(session)
   const turns = new Map(turnsOf(events).map((turn) => [turn.id, turn]))
@@ -169,7 +169,7 @@ export function askedAgain(session: SessionEvidence): string[] {
   })
 }
 
-/** One start and one outcome for each call that was asked for, except where the turn failed in between. */
+/** One start and one outcome for each requested call, except where the turn failed in between. */
 export function unevenCalls(session: SessionEvidence): string[] {
   const events = logOf(session)
   const failed = new Set(ofType(events, 'turn.failed').map(({ data }) => data.turn_id))

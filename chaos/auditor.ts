@@ -28,7 +28,7 @@ import type { Effect } from './ledger.ts'
 /** A promise that was broken, in words. */
 export type Violation = { check: string; session: string | undefined; what: string }
 
-/** What a session's evidence says against a promise: nothing, when it was kept. `effects` are the session's. */
+/** A session's evidence against a promise: empty if it was kept. `effects` are the session's. */
 export type Check = (
   session: SessionEvidence,
   effects: readonly Effect[],

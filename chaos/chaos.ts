@@ -51,7 +51,8 @@ const ledgerIn = (folder: string) => path.join(folder, 'ledger.jsonl')
 
 /**
  * Runs nodes under load, lets things go wrong, and audits what came of it.
- * Contract: ends everything that it started, whether it returns or throws; throws when `signal` ends it.
+ * Contract: ends everything that it started, whether it returns or throws; throws when `signal`
+ * ends it.
  */
 export async function runChaos(options: ChaosOptions): Promise<Outcome> {
   const undo: (() => Promise<unknown>)[] = []
@@ -112,7 +113,7 @@ async function run(running: Running): Promise<Outcome> {
   }
 }
 
-/** Sessions, those who talk to them and follow them, and what goes wrong meanwhile; `end` ends them. */
+/** Sessions, their clients and followers, and faults meanwhile; `end` ends them. */
 async function putUnderLoad(running: Running, evidence: Evidence, end: () => void) {
   const { seed, cluster, signal, say, lastsMs } = running
   const { doors } = cluster

@@ -13,7 +13,7 @@ export type Ask = { method: 'GET' | 'POST'; path: string; body?: object; key?: s
 export type Client = {
   /** One request to one node. Undefined: no answer, or one that says to try again. */
   tryOnce: (ask: Ask, node?: ClusterNode) => Promise<Answer | undefined>
-  /** Repeats the request, at any node, until the answer is certain. Throws when `signal` ends it. */
+  /** Repeats the request at any node until the answer is certain. Throws when `signal` ends it. */
   insist: (ask: Ask) => Promise<Answer>
 }
 
@@ -33,7 +33,8 @@ export function createClient({ doors, random, mishaps, signal }: ClientOptions):
     signal.throwIfAborted()
     if (!answer || answer.status < 400) return answer
     const code = answer.body?.code
-    // A node answers 429 when requests use all of their connections for too long: the database may be slow.
+    // A node answers 429 when requests use all of their connections for too long: the database may
+    // be slow.
     if (answer.status === 503 || code === 'rate_limited') {
       const said = `${answer.status} ${code}`
       if (!answer.retryAfter) addMishap(mishaps, `${ask.method}: ${said} without Retry-After`)
@@ -82,7 +83,7 @@ function bodyOf(text: string): any {
   return text === '' ? undefined : JSON.parse(text)
 }
 
-/** Reads the log of a session at a node and remembers how every event looked. Undefined: no answer. */
+/** Reads a session's log at a node and records each event's form. Undefined: no answer. */
 export async function readEvents(
   client: Client,
   session: SessionEvidence,

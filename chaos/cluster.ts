@@ -105,7 +105,7 @@ async function openNode(
 
 type Kept = {
   launch: () => ChildProcess
-  /** It ended, and nobody had told it to. It is started again, as whatever looks after a server would do. */
+  /** It ended by itself. It is restarted, as a supervisor would do. */
   onEnd: () => void
   /** What it said before it ended. */
   lastWords: () => string

@@ -10,7 +10,7 @@ import { FlagError } from './flags.ts'
 /** The PostgreSQL of a run. */
 export type RunDatabase = {
   url: string
-  /** How it ends is up to the signal; it is started again by itself. Undefined when it is not ours to end. */
+  /** Ends it by the signal; it restarts by itself. Undefined if the node is not ours. */
   end: ((signal: 'SIGINT' | 'SIGKILL') => Promise<void>) | undefined
   /** Undefined when there is none. */
   standby: Standby | undefined

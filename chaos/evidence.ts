@@ -20,7 +20,7 @@ export type Followed = { name: string; seen: Seen[]; connections: number; resume
 /** One event as it stood on the stream, and on which of the connections. */
 export type Seen = { id: string; json: string; connection: number }
 
-/** The log after a sequence, read while the run went on. `known`: how far somebody had seen it before. */
+/** The log after a sequence, read during the run. `known`: how far it was seen before. */
 export type Glimpse = { node: string; after: number; known: number; sequences: number[] }
 
 /** What stood last in the log when the session had just said that it was idle. */
@@ -31,7 +31,7 @@ export type SessionEvidence = {
   /** The log at the end, as each node gave it. */
   logs: { node: string; events: Event[] }[]
   statusAtEnd: string
-  /** Every form in which an event was ever seen, by its sequence: its JSON, and where that was first. */
+  /** Every form of an event that was seen, by sequence: its JSON, and where it was seen first. */
   copies: Map<number, Map<string, string>>
   /** The last sequence that anybody saw. */
   known: number
@@ -43,15 +43,15 @@ export type SessionEvidence = {
   followed: Followed[]
   glimpses: Glimpse[]
   idles: IdleSeen[]
-  /** Longest time without a new event while it should have gone on and a node could have done it. */
+  /** Longest time without a new event while the turn should run and a node was able to run it. */
   stalledMs: number
   /** Texts that the scripts of this session's model hold. */
   texts: Set<string>
-  /** False when the scripted model breaks calls here: then an `attempt` says nothing about nodes. */
+  /** False when the scripted model breaks calls: then an `attempt` proves nothing of nodes. */
   modelIsSound: boolean
 }
 
-/** Something that a node should not have done, and no log shows: a wrong answer, an end of its own. */
+/** A fault of a node that no log shows: a wrong answer, an unexpected end. */
 export type Mishap = { what: string; times: number }
 
 export type FaultDone = { kind: FaultKind; node: number | undefined; at: number; endedAt: number }

@@ -18,7 +18,7 @@ export type FaultsOptions = {
   signal: AbortSignal
 }
 
-/** Lets things go wrong, one after the other; each is over, and every node back, before the next. */
+/** Injects faults one after the other; each is over, and every node back, before the next. */
 export async function makeFaults(options: FaultsOptions): Promise<void> {
   const { faults, untilMs, signal, say, done } = options
   for (const fault of faults) {
@@ -130,7 +130,7 @@ async function makeReadOnly(during: () => Promise<unknown>, { cluster, database 
   cluster.database.isUp = true
 }
 
-/** The nodes lose their connections, and others take them. Of a server that is not ours none is taken. */
+/** The nodes lose their connections, which others take. Foreign servers are left alone. */
 async function useUpConnections(during: () => Promise<unknown>, { cluster, database }: Databases) {
   if (!database.isOurs) return cutAll(cluster)
   const connections = takeConnections(database.url)

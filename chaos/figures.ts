@@ -54,7 +54,8 @@ export function countsOf({ sessions, effects, faults }: Countable): Counts {
 export type Takeovers = { afterKill: number[]; afterStop: number[] }
 
 /**
- * Takeovers as logs show them: a model asked again, or a tool told as interrupted, in a silence that holds one fault.
+ * Takeovers as logs show them: a model asked again, or a tool told as interrupted, in a silence
+ * that holds one fault.
  * Contract: pure; looks at sessions only whose model never breaks a call by itself.
  */
 export function takeoversOf({ sessions, faults }: Pick<Evidence, 'sessions' | 'faults'>) {
@@ -75,7 +76,7 @@ function listFor({ afterKill, afterStop }: Takeovers, { kind }: FaultDone) {
   return kind === 'stop' ? afterStop : undefined
 }
 
-/** When the events came that only another attempt writes, each with the time of the event before it. */
+/** When events came that only another attempt writes, each with the time of the one before. */
 function takenOver(session: SessionEvidence): [number, number][] {
   const events = logOf(session)
   const interrupted = new Set(

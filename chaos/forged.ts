@@ -96,7 +96,7 @@ export function legalEffects(): Effect[] {
 export const delta = (text: string) =>
   JSON.stringify(forge('output.message.delta', { ...turn, delta: text }))
 
-/** Numbers the events, and lets two nodes, a page and a follower tell them; `change` forges one of the parts. */
+/** Numbers the events as two nodes, a page and a follower report them; `change` forges a part. */
 export function evidenceOf(
   log: Event[],
   change: (session: SessionEvidence) => void = () => {},

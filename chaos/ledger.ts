@@ -33,7 +33,8 @@ const input = Type.Object(
 
 /**
  * Tools whose effects go to a file outside the database, one line each.
- * Contract: an effect that is in the file stays there, whatever becomes of the process; a line is written whole.
+ * Contract: an effect that is in the file stays there, whatever becomes of the process; a line is
+ * written whole.
  */
 export function ledgerCapability(file: string) {
   const tool = (replay: Effect['replay']) =>

@@ -27,7 +27,7 @@ export type TalkOptions = {
   signal: AbortSignal
 }
 
-/** Somebody who talks to one session: posts messages, cancels, interrupts, waits until it is idle. */
+/** A client of one session: posts messages, cancels, interrupts, waits until it is idle. */
 export async function talk(options: TalkOptions): Promise<void> {
   const { session, random, signal } = options
   const kinds = inTurn(random, session.modelIsSound ? soundKinds : [...soundKinds, ...errorKinds])

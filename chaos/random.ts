@@ -10,7 +10,7 @@ export type Random = {
   shuffled: <T>(list: readonly T[]) => T[]
 }
 
-/** A source of its own for each list of names: what one asks for does not change what another gets. */
+/** An independent source for each list of names: use of one does not change another. */
 export function randomOf(...names: (string | number)[]): Random {
   const words = createHash('sha256').update(JSON.stringify(names)).digest()
   let state = words.readUInt32LE(0)

@@ -7,7 +7,7 @@ const path = '/v1/durable/schedules'
 const pageSize = 100
 const pauseMs = 500
 
-/** Schedules that send a message each second, each to a session of its own that nobody else talks to. */
+/** Schedules that send a message each second, each to a session without other clients. */
 export async function openSchedules(client: Client, count: number): Promise<ScheduleEvidence[]> {
   const about = { name: 'Clock', system_prompt: 'Be brief.' }
   const agent = await client.insist({

@@ -11,8 +11,8 @@ const looksAWhole = 4
 const gapMsMax = 1_000
 
 /**
- * Looks at all sessions again and again until the signal: how long each has stood still although it is active and
- * a node could have gone on. Reads a log now and then, too.
+ * Looks at all sessions again and again until the signal: how long each has stood still although it
+ * is active and a node could have gone on. Reads a log now and then, too.
  */
 export async function watch(
   sessions: readonly SessionEvidence[],

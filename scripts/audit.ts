@@ -1,7 +1,9 @@
 /**
- * Asks the registry whether a dependency that we ship has a known vulnerability: high and above fail.
- * Contract: a registry without an audit endpoint, such as some mirrors, gives the outcome NOT AUDITED. It fails with
- * `--required` only, which a release uses: a pull request must not depend on what a mirror offers.
+ * Asks the registry whether a dependency that we ship has a known vulnerability: high and above
+ * fail.
+ * Contract: a registry without an audit endpoint, such as some mirrors, gives the outcome NOT
+ * AUDITED. It fails with `--required` only, which a release uses: a pull request must not depend on
+ * what a mirror offers.
  */
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'

@@ -1,6 +1,7 @@
 /**
- * Makes `dist/sdk`, the package `@outlast/sdk`: the client in plain JavaScript and its types, neither of which needs another
- * package. The types of what is on the wire are written out from their schemas, those of the client come from the compiler.
+ * Makes `dist/sdk`, the package `@outlast/sdk`: the client in plain JavaScript and its types,
+ * neither of which needs another package. The types of what is on the wire are written out from
+ * their schemas, those of the client come from the compiler.
  */
 import { spawnSync } from 'node:child_process'
 import {

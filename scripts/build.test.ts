@@ -8,7 +8,7 @@ import { build } from './build.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 
-/** Whether what is built differs from its source in nothing but what was left out: blanks, or `;` that they need. */
+/** Whether a built file differs from its source only in blanks for removed code, and `;`. */
 function samePlaces(source: string, built: string) {
   const [before, after] = [source.split('\n'), built.split('\n')]
   return before.length === after.length && before.every((line, at) => sameLine(line, after[at]!))

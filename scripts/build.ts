@@ -1,8 +1,10 @@
 /**
- * Makes `dist/outlast`, the product in plain JavaScript, from which `npm pack` and the image are made. Node strips no types
- * below node_modules, so they are stripped here by Node's own function: everything that is left keeps its line and its
- * column, so that a stack names the place in the source, and no source map is needed.
- * Contract: needs Node alone, no package, and the console, as scripts/console.ts makes it; the folder is made anew each time.
+ * Makes `dist/outlast`, the product in plain JavaScript, from which `npm pack` and the image are
+ * made. Node strips no types below node_modules, so they are stripped here by Node's own function:
+ * everything that is left keeps its line and its column, so that a stack names the place in the
+ * source, and no source map is needed.
+ * Contract: needs Node alone, no package, and the console, as scripts/console.ts makes it; the
+ * folder is made anew each time.
  */
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'

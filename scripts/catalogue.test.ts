@@ -34,7 +34,7 @@ const listing = (...openai: { id: string }[]) => ({
   ...vendor('somebody', model('else')),
 })
 
-/** A place that answers with what it is given last, and a folder for the file that is made from it. */
+/** A server that responds with its latest text, and a folder for the file made from it. */
 async function startSource(t: TestContext) {
   let answer: { status: number; body: string } = { status: 200, body: '' }
   const server = createServer((_request, response) => {

@@ -1,8 +1,10 @@
 /**
- * Makes what we know of the vendors' models anew: `npm run catalogue`, from models.dev, or from another address or a
- * file in its form with `-- --from <address or file>`. `--to <file>` writes elsewhere, `--prune` drops models that the
- * source no longer lists: without it they stay, for those who still reach them.
- * Contract: a source that cannot be read, or does not have the form, changes nothing: one line says why, exit code 1.
+ * Makes what we know of the vendors' models anew: `npm run catalogue`, from models.dev, or from
+ * another address or a file in its form with `-- --from <address or file>`. `--to <file>` writes
+ * elsewhere, `--prune` drops models that the source no longer lists: without it they stay, for
+ * those who still reach them.
+ * Contract: a source that cannot be read, or does not have the form, changes nothing: one line says
+ * why, exit code 1.
  */
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -107,7 +109,7 @@ function fileOf({ date, source, providers }: Catalogue): string {
   return `{\n${head},\n"providers": {\n${blocks.join(',\n')}\n}\n}\n`
 }
 
-/** Puts two lists together, and tells what is new to the first, what changed and what the second lacks. */
+/** Merges two lists, and reports what is new, what changed and what the second lacks. */
 function merge(old: Models, listed: Models, prune: boolean) {
   const gone = Object.keys(old).filter((id) => !listed[id])
   const lines = [

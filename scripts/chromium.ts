@@ -1,6 +1,6 @@
 /**
- * The Chromium of the tests: the one on PATH, else Debian's, unpacked below node_modules with the libraries that this
- * machine does not have. Nothing is installed, so nobody has to be root.
+ * The Chromium of the tests: the one on PATH, else Debian's, unpacked below node_modules with the
+ * libraries that this machine does not have. Nothing is installed, so nobody has to be root.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
@@ -60,7 +60,7 @@ function unpack(): void {
   }
 }
 
-/** The packages that would be installed. The C library is there everywhere, and works with its own loader alone. */
+/** The packages to install. The C library is everywhere, and works with its own loader alone. */
 function missing(own: string[]): string[] {
   const plan = run('apt-get', [
     ...own,

@@ -1,6 +1,7 @@
 /**
- * The types of packages/contract as plain TypeScript, for a package that depends on nothing. What a schema says is written from the
- * schema; the few types that are made of others are copied from their source.
+ * The types of packages/contract as plain TypeScript, for a package that depends on nothing. What a
+ * schema says is written from the schema; the few types that are made of others are copied from
+ * their source.
  */
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'

@@ -1,7 +1,8 @@
 /**
- * Mutates the core, one condition at a time in a copy of the repository, and runs the tests that must notice. With
- * arguments: only the mutants whose name contains one of them.
- * Contract: exits with 1 when a mutant survives, the tests fail without any, or the list does not fit the code.
+ * Mutates the core, one condition at a time in a copy of the repository, and runs the tests that
+ * must notice. With arguments: only the mutants whose name contains one of them.
+ * Contract: exits with 1 when a mutant survives, the tests fail without any, or the list does not
+ * fit the code.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import {

@@ -1,7 +1,9 @@
 /**
- * The third-party packages that the product ships, with their licences: those that are installed with it, and those that
- * are bundled into the console. `npm run docs` writes them to `THIRD_PARTY_NOTICES.txt`.
- * Contract: reads package-lock.json and node_modules only, and has the same result on every platform.
+ * The third-party packages that the product ships, with their licences: those that are installed
+ * with it, and those that are bundled into the console. `npm run docs` writes them to
+ * `THIRD_PARTY_NOTICES.txt`.
+ * Contract: reads package-lock.json and node_modules only, and has the same result on every
+ * platform.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'

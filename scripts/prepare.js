@@ -1,6 +1,7 @@
 /**
- * Runs before every npm script, on any Node from 20: installs what is missing or stale, and makes sure that a Node
- * runs the product that strips types. Quick when there is nothing to do. A script that is named runs on it after that.
+ * Runs before every npm script, on any Node from 20: installs what is missing or stale, and makes
+ * sure that a Node runs the product that strips types. Quick when there is nothing to do. A script
+ * that is named runs on it after that.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import {
@@ -40,7 +41,7 @@ function libc() {
   return header.glibcVersionRuntime ? 'glibc' : 'musl'
 }
 
-/** npm's own rule: a list of names, `!` in front of those that do not fit; one name may stand without a list. */
+/** npm's own rule: a list of names, `!` for exclusions; one name may stand without a list. */
 function fits(list, value) {
   if (list === undefined || value === undefined) return true
   const names = [list].flat()
@@ -94,7 +95,7 @@ function ageMs(directory) {
   return mtimeMs === undefined ? 0 : Date.now() - mtimeMs
 }
 
-/** Of several that find the lock stale one moves it away; whoever moved a lock that is alive puts it back. */
+/** Of several that find the lock stale one moves it away; a moved live lock is put back. */
 function removeStaleLock() {
   if (ageMs(lock) < lockStaleMs) return
   const aside = `${lock}-${process.pid}`
@@ -141,7 +142,7 @@ async function install() {
   if (still) throw new Error(`npm ci ended well, and yet ${still}.`)
 }
 
-/** Everything is included, or NODE_ENV=production would leave out what the next check then misses. */
+/** Everything is included: with NODE_ENV=production the next check would miss packages. */
 const npmArguments = [
   'ci',
   '--ignore-scripts',
@@ -152,7 +153,7 @@ const npmArguments = [
   '--include=optional',
 ]
 
-/** The npm that runs us, on the Node that it runs on: our own Node is in the folder that npm ci empties. */
+/** The npm that runs us, on its Node: our own Node is in the folder that npm ci empties. */
 function npmCi() {
   const { npm_execpath: npm = '', npm_node_execpath: node = process.execPath } = process.env
   const known = /npm-cli\.c?js$/.test(npm)
@@ -165,7 +166,7 @@ function npmCi() {
   })
 }
 
-/** A Node that was installed but does not run here (no glibc) would stand first on the PATH of npm scripts. */
+/** An installed Node that does not run here (no glibc) would be first on npm's PATH. */
 function checkNode() {
   const windows = process.platform === 'win32'
   const links = windows ? ['node.cmd', 'node.ps1', 'node'] : ['node']
@@ -185,8 +186,8 @@ function checkNode() {
 const majorOf = (version) => Number(version.trim().replace(/^v/, '').split('.')[0])
 
 /**
- * Runs a script of ours on the Node that the product runs on. An npm script cannot do so by itself once packages were
- * installed: its shell remembers where it found `node` before there was another.
+ * Runs a script of ours on the Node that the product runs on. An npm script cannot do so by itself
+ * once packages were installed: its shell remembers where it found `node` before there was another.
  */
 function run(script, { args = [], stdio } = {}) {
   const windows = process.platform === 'win32'

@@ -1,7 +1,7 @@
 /**
- * Brings sealed texts, which are keys of providers and secrets of sessions, under the current master key:
- * `npm run rotate-keys`; docs/keys.md tells when. Where the keys are in DATA_DIR it makes a new one first, and
- * `--drop-previous` forgets those before it instead.
+ * Brings sealed texts, which are keys of providers and secrets of sessions, under the current
+ * master key: `npm run rotate-keys`; docs/keys.md tells when. Where the keys are in DATA_DIR it
+ * makes a new one first, and `--drop-previous` forgets those before it instead.
  * Contract: may be killed at any moment and run again. Exit code 1 when a text could not be opened.
  */
 import {

@@ -1,6 +1,6 @@
 /**
- * Takes the pictures of the console in docs/images: real nodes, a vendor that says what is written for it, a Chromium.
- * Nothing of the caller's environment or data is seen. It takes a minute.
+ * Takes the pictures of the console in docs/images: real nodes, a vendor that says what is written
+ * for it, a Chromium. Nothing of the caller's environment or data is seen. It takes a minute.
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'

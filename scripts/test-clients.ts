@@ -1,8 +1,10 @@
 /**
- * Drives a server with the published clients of the API that we speak, in Python and in Rust: of each the oldest
- * version that its registry has, the last 0.1, and the newest. `-- python` or `-- rust` takes only those.
- * Contract: exit code 1 when a version 0.1 fails in anything, and when Python, cargo or a registry cannot be had;
- * what fails in a later version is told, and no failure. All that is installed stays in dist/.
+ * Drives a server with the published clients of the API that we speak, in Python and in Rust: of
+ * each the oldest version that its registry has, the last 0.1, and the newest. `-- python` or `--
+ * rust` takes only those.
+ * Contract: exit code 1 when a version 0.1 fails in anything, and when Python, cargo or a registry
+ * cannot be had; what fails in a later version is told, and no failure. All that is installed stays
+ * in dist/.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

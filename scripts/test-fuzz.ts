@@ -1,8 +1,10 @@
 /**
- * Fuzzes a server of its own through its OpenAPI document with schemathesis, which is installed from PyPI into
- * node_modules/.cache. More arguments are passed to schemathesis: `-- --include-operation-id fork_session`.
- * Contract: exit code 1 when a response is a server error, has a status, content type or body that the document
- * does not have, or when schemathesis cannot be installed. Nothing but the cache is left.
+ * Fuzzes a server of its own through its OpenAPI document with schemathesis, which is installed
+ * from PyPI into node_modules/.cache. More arguments are passed to schemathesis: `--
+ * --include-operation-id fork_session`.
+ * Contract: exit code 1 when a response is a server error, has a status, content type or body that
+ * the document does not have, or when schemathesis cannot be installed. Nothing but the cache is
+ * left.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,5 +1,6 @@
 /**
- * Runs the vendors' suite against the vendors themselves: those whose keys are in the environment. It costs a few cents.
+ * Runs the vendors' suite against the vendors themselves: those whose keys are in the environment.
+ * It costs a few cents.
  * Contract: exit code 1 when there is no key; keys are told to the tests and to nobody else.
  */
 import { spawnSync } from 'node:child_process'

@@ -1,6 +1,7 @@
 /**
- * Runs the tests that need a PostgreSQL with its own tools (pg_dump, pg_restore): all of them, or the files given as arguments,
- * with the newest of this machine, else with Debian's, which it installs.
+ * Runs the tests that need a PostgreSQL with its own tools (pg_dump, pg_restore): all of them, or
+ * the files given as arguments, with the newest of this machine, else with Debian's, which it
+ * installs.
  */
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
@@ -23,7 +24,7 @@ const { status } = spawnSync(
 )
 process.exitCode = status ?? 1
 
-/** The folder of the programs. Those on PATH may be links that lead nowhere, or a client without its server. */
+/** The folder of the programs. Those on PATH may be dead links, or a client without its server. */
 function found(): string | undefined {
   const folders = [
     '/usr/lib/postgresql/*/bin',

@@ -1,5 +1,6 @@
 /**
- * Runs the tests that need a Redis: the one on PATH, else Debian's, unpacked into a temporary folder.
+ * Runs the tests that need a Redis: the one on PATH, else Debian's, unpacked into a temporary
+ * folder.
  * Contract: nothing is installed, and nothing is left.
  */
 import { spawnSync } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * Runs the tests of the packed SDK: on our Node, on the oldest that it is for, on Bun and Deno, which are fetched from the npm registry
- * without running anything of theirs, and in Chromium.
+ * Runs the tests of the packed SDK: on our Node, on the oldest that it is for, on Bun and Deno,
+ * which are fetched from the npm registry without running anything of theirs, and in Chromium.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'

@@ -1,6 +1,7 @@
 /**
  * Runs the tests: all of them, or the files given as arguments.
- * Contract: the exit code is that of `node --test`; no key and no database of the caller reaches a test.
+ * Contract: the exit code is that of `node --test`; no key and no database of the caller reaches a
+ * test.
  */
 import { spawn } from 'node:child_process'
 import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -15,9 +16,9 @@ const processesAtOnce = 4
 /** Test files that share a process: to start one takes more than most of the tests in it. */
 const filesPerProcess = 10
 const testTimeoutMs = 300_000
-/** Against a process that never ends, which no limit of a test ends. Several times what a slow machine takes. */
+/** Limit for a process that never ends. Several times the time of a slow machine. */
 const allTestsTimeoutMs = 45 * 60_000
-/** What is read from it need not be stripped of types again in each file's process: a fifteenth of the whole time. */
+/** Its files need no stripping of types in each test process: a fifteenth of the whole time. */
 const codeCache = path.join(root, 'node_modules/.cache/outlast')
 
 const [options, named] = split(process.argv.slice(2))
@@ -35,7 +36,8 @@ const child = spawn(
     `--test-global-setup=${path.join(root, 'apps/server/test/global-setup.ts')}`,
     `--test-concurrency=${processesAtOnce}`,
     `--test-timeout=${testTimeoutMs}`,
-    // What a test that has failed leaves open must not keep its file's process, and with it the run, for ever.
+    // What a test that has failed leaves open must not keep its file's process, and with it the
+    // run, for ever.
     '--test-force-exit',
     '--test-reporter=spec',
     ...options,
@@ -50,7 +52,8 @@ const child = spawn(
     stdio: 'inherit',
   },
 )
-// Ctrl-C reaches the whole group: we wait for the summary and the clean-up of the one that does the work.
+// Ctrl-C reaches the whole group: we wait for the summary and the clean-up of the one that does the
+// work.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
 const watchdog = setTimeout(() => {
   console.error(`The tests did not end within ${allTestsTimeoutMs / 60_000} minutes: stopped.`)
@@ -80,7 +83,7 @@ function allTests() {
   return wanted.sort().map((file) => path.join(root, file))
 }
 
-/** Writes a file per process, which imports its test files, each as a suite. Returns their paths; Node begins with the first. */
+/** Writes a file per process that imports its test files as suites. Returns paths in order. */
 function writeGroups(files: string[]): string[] {
   const count = Math.ceil(files.length / filesPerProcess)
   return Array.from({ length: count }, (_, first) => {

@@ -1,4 +1,4 @@
-/** A database that comes back with less than it had, behind nodes that live on: what a failover or a restore may do. */
+/** A database that comes back with less than it had, below running nodes: a failover or restore. */
 import { randomBytes } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
@@ -64,7 +64,7 @@ async function runOnceUnused(admin: string, statement: string) {
   }
 }
 
-/** Two nodes on a database that can lose commits, and a session whose model and tools wait at gates. */
+/** Two nodes on a database that can lose commits, and a session with gated model and tools. */
 export async function losingScene(t: TestContext, open = startLosingDatabase) {
   const scope = scopeOf(t)
   const database = await open(scope)

@@ -2,17 +2,18 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 /**
- * What happens to a statement: it never reaches PostgreSQL, or its answer never reaches who asked. The connection
- * is cut in both cases, after `act`. Or both arrive, but late. Or PostgreSQL refuses it with a SQLSTATE.
+ * What happens to a statement: it never reaches PostgreSQL, or its answer never reaches who asked.
+ * The connection is cut in both cases, after `act`. Or both arrive, but late. Or PostgreSQL refuses
+ * it with a SQLSTATE.
  */
 export type Fault = Cut | Delay | Refusal
 
 export type Cut = { when: 'before' | 'after'; act?: () => void }
 
-/** The statement is kept until `sent` resolves, its answer until `answered` does; `made` is called in between. */
+/** The statement is held until `sent` resolves, its response until `answered`. */
 export type Delay = { when: 'late'; sent: Promise<void>; made: () => void; answered: Promise<void> }
 
-/** PostgreSQL raises an error of this code instead: nothing of the statement is done, a transaction is broken. */
+/** PostgreSQL raises this error without running the statement; a transaction is broken. */
 export type Refusal = { when: 'refused'; code: string }
 
 export type ProxyOptions = {
@@ -39,7 +40,7 @@ export type PostgresProxy = {
 
 type State = 'passing' | 'refusing' | 'stalled'
 
-/** Stands between nodes and their PostgreSQL, understands what is said, and is the network that fails. */
+/** A proxy before PostgreSQL that parses the protocol and simulates network faults. */
 export async function startPostgresProxy(
   databaseUrl: string,
   { onStatement = () => undefined }: ProxyOptions = {},
@@ -135,7 +136,7 @@ function openLink({ client, server }: Ends, { isStalled, onStatement }: LinkOpti
   }
 }
 
-/** One direction of a connection. A network that is away keeps what is sent, and the news that nobody sends any more. */
+/** One direction of a connection. A stalled network holds data, and the end of the connection. */
 function channel(out: Socket, isStalled: () => boolean) {
   const held: Buffer[] = []
   let over = false
@@ -175,8 +176,8 @@ const parts = new Set([parse, bind, 'D', 'E', 'C'])
 const labelLength = 60
 
 /**
- * Reads what a client sends, a whole request at a time, with the statements that it executes: one for each Bind
- * or Query.
+ * Reads what a client sends, a whole request at a time, with the statements that it executes: one
+ * for each Bind or Query.
  */
 function requestReader(take: (labels: string[], bytes: Buffer) => void) {
   let labels: string[] = []
@@ -196,7 +197,7 @@ function requestReader(take: (labels: string[], bytes: Buffer) => void) {
   })
 }
 
-/** A request that PostgreSQL answers with the error, as it would have answered the one in whose place it stands. */
+/** A request that PostgreSQL answers with the error, in place of another one. */
 function raiseError({ code }: Refusal): Buffer {
   const text = `do $$ begin raise exception using errcode = '${code}', message = 'refused by the test'; end $$\0`
   const message = Buffer.alloc(headLength)
@@ -210,7 +211,8 @@ const shortened = (text: string) => text.trim().replace(/\s+/g, ' ').slice(0, la
 const headLength = 5
 
 /**
- * Cuts one direction into messages: each has a type and a length, only a client's first has no type.
+ * Cuts one direction into messages: each has a type and a length, only a client's first has no
+ * type.
  * Contract: `message` is the whole of it, head included.
  */
 function messageReader(

@@ -32,13 +32,13 @@ export type Command = {
 }
 
 /**
- * `npm start` without npm: a server as a process of its own, ready when this returns. Another `entry` than the
- * product's is one that prints the same words.
+ * `npm start` without npm: a server as a process of its own, ready when this returns. Another
+ * `entry` than the product's is one that prints the same words.
  */
 export const startProcess = (env: Record<string, string>, entry = main): Promise<ServerProcess> =>
   startCommand(onThisNode(env, entry))
 
-/** A server by any command that prints the product's words; `child` is what was started, not always the server. */
+/** A server by any command with the product's output; `child` is not always the server. */
 export async function startCommand(command: Command): Promise<ServerProcess> {
   const run = launch(command)
   const ready = new Promise<string>((resolve) => {
@@ -82,7 +82,7 @@ function launch({ program, args, env, ...where }: Command) {
       PORT: '0',
       LOG_LEVEL: 'warn',
       SHUTDOWN_GRACE_MS: '1000',
-      ...simulation, // As the servers in the test's own process, which may work on the same database.
+      ...simulation, // As the servers in the test's own process, on the same database.
       ...(env.DATABASE_URL !== undefined && { SECRETS_ENCRYPTION_KEY: masterKey }),
       ...env,
     },

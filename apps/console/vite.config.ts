@@ -8,8 +8,8 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 const server = 'http://localhost:9000'
 
 /**
- * What so many screens share is one file, which comes with the first of them: small files of their own take more bytes
- * together, and a request each.
+ * What so many screens share is one file, which comes with the first of them: small files of their
+ * own take more bytes together, and a request each.
  */
 const shared = { name: 'shared', minShareCount: 8 }
 
@@ -20,7 +20,7 @@ const screens = globSync('src/**/*.tsx', { cwd: root })
 
 /** `displayName` and the like are for tools of developers and for other themes. */
 const forTools = /^\w+\.(?:displayName|classes|varsResolver) = .*;$/gm
-/** `Menu.Sub` and the like: a component brings them all. Mantine uses such names in Menubar and RingProgress only. */
+/** `Menu.Sub` and the like. Mantine itself uses such names in Menubar and RingProgress only. */
 const parts = /^((?:ActionIcon|AppShell|Button|Menu|Tooltip)\.[A-Z]\w+) = .*;$/gm
 
 /** Takes from components what no screen uses, so that it is not in the page. */

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * The program `outlast` of the package. Plain JavaScript for any Node from 20, since it is the Node of the person who calls
- * it that reads this: one that is too old for the product starts the Node that was installed with it.
+ * The program `outlast` of the package. Plain JavaScript for any Node from 20, since it is the Node
+ * of the person who calls it that reads this: one that is too old for the product starts the Node
+ * that was installed with it.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -18,7 +19,7 @@ const here = path.dirname(fileURLToPath(import.meta.url))
 /** In the repository, where types have to be stripped, and not in the package. */
 const isSource = existsSync(path.join(here, 'src', 'main.ts'))
 
-/** Flags of `serve`, each with the setting that it stands for: the server reads nothing but its environment. */
+/** Flags of `serve`, each with its setting: the server reads only its environment. */
 const settings = {
   port: 'PORT',
   host: 'HOST',
@@ -113,7 +114,7 @@ function withoutExperiments() {
   })
 }
 
-/** The flags of a command. Ends the process when they are wrong, or when it only is to say what there are. */
+/** The flags of a command. Ends the process when they are invalid, or when help is asked for. */
 function flagsOf(name, args) {
   const { flags, help } = commands[name]
   try {

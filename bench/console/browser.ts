@@ -15,11 +15,11 @@ export async function withBrowser<T>(work: (browser: Browser) => Promise<T>): Pr
 export type Tab = {
   page: Page
   devtools: CDPSession
-  /** For how long the page has kept a processor busy: whatever else the machine does changes it little. */
+  /** Processor time of the page: other load changes it little. */
   busyMs: () => Promise<number>
 }
 
-/** A tab of a profile that nothing is known of, so that nothing is cached. A page that complains is no measurement. */
+/** A tab of a new profile, so that nothing is cached. A page with errors is no measurement. */
 export function withTab<T>(
   browser: Browser,
   url: string,

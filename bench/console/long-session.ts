@@ -16,7 +16,7 @@ const total = parts.reduce((sum, { price, count }) => sum + price * count, 0)
 \`\`\`
 `
 
-/** What each turn does: two tools side by side, another one, and an answer with everything that Markdown has. */
+/** Each turn: two parallel tools, another one, and an answer with all of Markdown. */
 const script = [
   {
     thinking: 'Both can be asked at once.',
@@ -45,7 +45,7 @@ export async function longSession(server: Where, title: string, events: number):
 
 type Where = { url: string; databaseUrl: string }
 
-/** Tells the turn again and again, each with ids and times of its own, until there are as many events as there should be. */
+/** Repeats the turn with new ids and times until there are enough events. */
 async function lengthen(url: string, sessionId: string, events: number) {
   const renamed = (column: string) =>
     `regexp_replace(${column}::text, '"((?:turn|message|call|exec)_[0-9a-zA-Z_]{20,})"', '"\\1' || lpad(n::text, 6, '0') || '"', 'g')::json`

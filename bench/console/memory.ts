@@ -6,7 +6,7 @@ import { type Tab, untilLoaded, withTab } from './browser.ts'
 /** What a tab holds, after garbage was collected. */
 type Held = { heapMb: number; nodes: number; processMb: number }
 
-/** A tab that goes from the list to a session and back, again and again: what it holds there, and what stays. */
+/** A tab that goes from the list to a session and back, repeatedly: its memory, and what stays. */
 export async function memory(
   browser: Browser,
   url: string,

@@ -24,7 +24,7 @@
     })
   }
 
-  /** When the first row has been drawn it is clicked; the list answers when it is drawn selected. */
+  /** The first drawn row is clicked; the list answers when it is drawn selected. */
   const answered = new Promise((resolve) => {
     watch(() => {
       const box = document.querySelector(rowBox)

@@ -18,7 +18,7 @@ type Frames = {
   busyMs: number
 }
 
-/** How evenly a page draws while somebody turns the wheel: frames of its own, and what kept them. */
+/** Smoothness of a page while the wheel turns: its own frames, and what delayed them. */
 export async function scroll(browser: Browser, urls: Urls, options: Options): Promise<Row[]> {
   const places: Place[] = [
     { what: 'a bare page of 1,000 rows', url: urls.bare, part: '#scroll' },

@@ -26,7 +26,7 @@ export type Urls = {
   bare: string
 }
 
-/** The list from a cold cache, in turn with a bare page of such rows: when it is seen, and when it answers a click. */
+/** The list from a cold cache, in turn with a bare page of such rows: first paint, first click. */
 export async function start(browser: Browser, urls: Urls, options: Options): Promise<Row[]> {
   const runs = { ours: [] as Started[], bare: [] as Started[], readMs: [] as number[] }
   for (let run = 0; run <= runsOf(options) * 2; run += 1) {

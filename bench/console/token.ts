@@ -8,7 +8,7 @@ const wordsPerSecond = 20
 
 type Session = { what: string; id: string }
 
-/** From the server's sending of a word until it is painted, by the clock that all processes of a machine share. */
+/** From the server's sending of a word until its paint, by the machine's shared clock. */
 export async function tokens(
   browser: Browser,
   url: string,
@@ -55,7 +55,7 @@ const replyOf = (count: number) =>
     return n % 40 === 39 ? `${word}\n\n` : `${word} `
   }).join('')
 
-/** When the server sent each word, as its deltas say themselves. Followers are told at the same time. */
+/** When the server sent each word, by its deltas. Followers receive them at the same time. */
 async function converse(url: string, id: string, words: number): Promise<Map<number, number>> {
   const outlast = createOutlast({ url })
   let after_sequence = 0

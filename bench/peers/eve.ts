@@ -92,7 +92,7 @@ export async function startEve(): Promise<Peer> {
 const readyAttemptsMax = 400
 const readyPauseMs = 50
 
-/** From the POST of a message until the session waits for the next. A first turn, which is not measured, wakes it. */
+/** Time from a message's POST until the session waits again. An unmeasured turn comes first. */
 async function open(url: string, kind: TurnKind): Promise<Talker> {
   const { sessionId } = await call<{ sessionId: string }>(url, 'POST', '/eve/v1/session')
   const stream = await follow(`${url}/eve/v1/session/${sessionId}/stream`, '"session.waiting"')

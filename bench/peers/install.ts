@@ -18,8 +18,8 @@ export type Recipe = {
 const commandMsMax = 480_000
 
 /**
- * A folder with an installed peer, made at first use and kept below the temporary folder of the system, under a name that
- * follows from the recipe.
+ * A folder with an installed peer, made at first use and kept below the temporary folder of the
+ * system, under a name that follows from the recipe.
  */
 export async function install(recipe: Recipe): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify(recipe)).digest('hex').slice(0, 12)
@@ -78,7 +78,7 @@ function runIn(cwd: string, { program, args, env }: Command): Promise<void> {
   })
 }
 
-/** The caller's, for proxies and certificates, without what the npm that runs us tells its scripts. */
+/** The caller's environment, for proxies and certificates, without our npm's script variables. */
 function npmEnvironment() {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.toLowerCase().startsWith('npm_')),
@@ -94,8 +94,8 @@ const quiet = {
 }
 
 /**
- * What a peer may know of our environment: where programs are, and nothing of npm's, of ours or of any vendor's. It runs
- * on the Node that runs us, and tells nobody that it runs.
+ * What a peer may know of our environment: where programs are, and nothing of npm's, of ours or of
+ * any vendor's. It runs on the Node that runs us, and tells nobody that it runs.
  */
 export function peerEnvironment(more: Record<string, string> = {}): Record<string, string> {
   const { PATH = '', HOME = os.homedir() } = process.env

@@ -10,6 +10,6 @@ export type Peer = {
   stop: () => Promise<void>
 }
 
-/** What every model that is none answers, wherever it runs: about as long as that of our simulated one. */
+/** The answer of every fake model, anywhere: about as long as that of our simulated one. */
 export const answer =
   'You said "Hello". I am no real model, so there is nothing that I could think about it; but what I say here was stored, and so was what you said.'

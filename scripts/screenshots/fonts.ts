@@ -1,4 +1,4 @@
-/** Letters as most machines have them: Inter and JetBrains Mono of Debian, unpacked below node_modules. */
+/** Common fonts: Inter and JetBrains Mono of Debian, unpacked below node_modules. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'

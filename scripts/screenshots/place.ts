@@ -1,4 +1,4 @@
-/** Where pictures are taken: nodes on a database of their own, and a vendor, all gone afterwards. */
+/** The scene of screenshots: nodes on their own database, and a vendor, removed afterwards. */
 import pg from 'pg'
 import { createLog } from '../../apps/server/src/log.ts'
 import { countTime, noTimes } from '../../apps/server/src/observe/times.ts'

@@ -3,12 +3,12 @@ import { crc32, deflateSync, inflateSync } from 'node:zlib'
 
 const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
 const paletteMax = 128
-/** Squared, as `distance` has it. Surfaces of a screen differ by little, and none of them may be lost. */
+/** Squared, as in `distance`. Surfaces of a screen differ by little, and none may be lost. */
 const distanceMin = 40
 
 type Pixels = { width: number; height: number; rgb: Uint8Array }
 
-/** The same picture with at most 128 colours. Contract: takes what Chromium writes, 8 bits a channel, not interlaced. */
+/** The picture with at most 128 colors. Contract: takes Chromium's PNG, 8 bits, not interlaced. */
 export function smaller(png: Buffer): Buffer {
   const pixels = decode(png)
   const palette = paletteOf(pixels.rgb)
@@ -75,8 +75,8 @@ const colorAt = (rgb: Uint8Array, at: number) =>
   (rgb[at]! << 16) | (rgb[at + 1]! << 8) | rgb[at + 2]!
 
 /**
- * For each colour its place in a palette: the most frequent ones that differ enough for an eye, so that a dot of a few
- * pixels keeps its colour, and of others the nearest.
+ * For each colour its place in a palette: the most frequent ones that differ enough for an eye, so
+ * that a dot of a few pixels keeps its colour, and of others the nearest.
  */
 function paletteOf(rgb: Uint8Array) {
   const counts = new Map<number, number>()

@@ -1,4 +1,4 @@
-/** A day at a small company, for pictures: agents, sessions in every state, schedules, servers, providers. */
+/** A small company's day, for pictures: agents, sessions, schedules, servers, providers. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Session } from '@outlast/contract'
 import { createOutlast, type Outlast } from '@outlast/sdk'
@@ -7,7 +7,7 @@ import { type Conversation, conversations, latency } from './conversations.ts'
 
 export type World = { sessions: ReadonlyMap<string, Session>; agentIds: Record<AgentName, string> }
 
-/** Contract: everything that can be over is over; what stays open waits for a person, or the agent works. */
+/** Contract: all finite work is over; the rest waits for a person, or the agent works. */
 export async function makeWorld(url: string, vendorUrl: string): Promise<World> {
   const outlast = createOutlast({ url })
   await addProviders(outlast, vendorUrl)

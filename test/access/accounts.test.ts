@@ -1,4 +1,4 @@
-/** Off-boarding: the operator disables, signs out and deletes people, whatever organizations they are in. */
+/** Off-boarding: the operator disables, signs out and deletes users of any organization. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import {

@@ -1,4 +1,4 @@
-/** Accounts that were there before their address became the administrator's. Addresses are never verified. */
+/** Accounts older than the administrator's use of their address. Addresses are never verified. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import {

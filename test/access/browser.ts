@@ -1,4 +1,4 @@
-/** As much of a browser as a sign-in needs: cookies by place, path and protocol, and redirects taken one by one. */
+/** A browser for a sign-in: cookies by host, path and protocol, and redirects one by one. */
 
 type Cookie = { name: string; value: string; origin: string; path: string; secure: boolean }
 

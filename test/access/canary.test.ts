@@ -1,4 +1,4 @@
-/** No secret leaves by a way that is not meant for it: not in answers, streams, logs, events, errors or tables. */
+/** No secret leaks: not in responses, streams, logs, events, errors or tables. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import {
@@ -96,7 +96,7 @@ const refusedBodies = [
   { base_url: `https://user:${told.addressPassword}@models.example/v1`, api_key: told.providerKey },
 ]
 
-/** Each operation, asked by nobody, by somebody with nonsense, and well. What deletes comes last. */
+/** Each operation: unauthenticated, malformed, and valid. Deletions come last. */
 async function exercise(server: Started['server'], person: Person, things: Things) {
   const last = ({ id, method }: Operation) => (method === 'DELETE' ? 2 : id === 'logout' ? 3 : 1)
   // What comes after needs the organization.

@@ -1,4 +1,4 @@
-/** What the search for leaked secrets needs: everything that was answered, and vendors that tell what they were told. */
+/** For the search for leaked secrets: all responses, and vendors that record their requests. */
 import { randomBytes } from 'node:crypto'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -25,7 +25,7 @@ const handing: [method: string, path: RegExp, fields: string[]][] = [
   ['POST', /^(\/api)?\/v1\/orgs\/[^/]+\/invitations$/, ['token']],
 ]
 
-/** Hears every answer that `fetch` gets, until the test is over, and learns the secrets that are handed out. */
+/** Records every response of `fetch` until the test is over, and learns the secrets in them. */
 export function recordAnswers(t: Pick<TestContext, 'after'>) {
   const heard: Heard[] = []
   const reading: Promise<void>[] = []

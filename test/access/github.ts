@@ -1,4 +1,4 @@
-/** As much of a GitHub Enterprise Server as a sign-in meets: no OpenID, the person behind its API. */
+/** The parts of a GitHub Enterprise Server for a sign-in: no OpenID, the user from its API. */
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'

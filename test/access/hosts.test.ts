@@ -1,4 +1,4 @@
-/** Host headers of pages whose name was rebound to this machine, and everything that looks like a loopback name. */
+/** Host headers of pages with a name rebound to this machine, and lookalikes of loopback names. */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { startGuarded } from '../../apps/server/test/access.ts'

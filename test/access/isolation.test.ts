@@ -1,6 +1,7 @@
 /**
- * Two organizations, and every operation that the API has: whatever one names of the other's is not there, and looks like
- * what never was. An operation that is not in the table of attempts fails a test.
+ * Two organizations, and every operation that the API has: whatever one names of the other's is not
+ * there, and looks like what never was. An operation that is not in the table of attempts fails a
+ * test.
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
@@ -109,7 +110,7 @@ function expected({ id, path }: Operation, { kind }: Caller, { answer, path: own
 
 type Pair = { foreign: Asked; never: Asked }
 
-/** Asks by every door. Contract: fails unless the foreign thing and the one that never was get one answer. */
+/** Tries every operation. Contract: fails unless a foreign and a missing resource look the same. */
 async function compare(
   { foreign, never }: Pair,
   [status, code]: readonly [number, string?],
@@ -149,7 +150,7 @@ async function attempt(operation: Operation, row: Row) {
   }
 }
 
-/** Names the other organization as the one that is meant, with a request that is good in one's own. */
+/** Names the other organization with a request that is valid in one's own. */
 async function nameOrganization(operation: Operation) {
   const body = bodies[operation.id]?.(own)
   const inPath = operation.path.includes('{org_id}')

@@ -61,7 +61,7 @@ type IssuerOptions = {
   claimsInToken?: boolean
 }
 
-/** Starts the issuer. Tests put people into `accounts`; `handedOut` is every code and token that it gave. */
+/** Starts the issuer. Tests add people to `accounts`; `handedOut` has every code and token. */
 export async function startIssuer(t: Context, options: IssuerOptions) {
   const accounts = new Map<string, Account>()
   const handedOut: string[] = []

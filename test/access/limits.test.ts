@@ -167,7 +167,8 @@ test('nodes of one database share a bucket', async (t) => {
     }
   }
   const total = admitted.one + admitted.two
-  // Each for itself would admit twice as many; what a node has not heard yet, and what flows back, is the slack.
+  // Each for itself would admit twice as many; what a node has not heard yet, and what flows back,
+  // is the slack.
   assert.ok(total >= capacity * 0.95 && total < capacity * 1.5, JSON.stringify(admitted))
 })
 
@@ -176,7 +177,8 @@ test('what one node spent, another refuses before it was spent there', async (t)
   const two = await start(t, { RATE_LIMIT_KEY: 10 }, one.databaseUrl)
   const key = await createKey(one, await registerPerson(one))
   await spend(10, () => list(key.call))
-  // By itself, the other node admits ten. What it lets through before it hears is a debt, and makes the wait longer.
+  // By itself, the other node admits ten. What it lets through before it hears is a debt, and makes
+  // the wait longer.
   for (let admitted = 0; ; admitted += 1) {
     assert.ok(admitted < 9, 'the other node does not know what was spent')
     const answer = await two.call('GET', '/v1/agents', undefined, { authorization: key.key })

@@ -165,7 +165,7 @@ export const operatorsOnly = new Set([
 /** What answers for as long as the client stays. */
 export const endless = new Set(['stream_sse', 'stream_changes'])
 
-/** Lists that an organization reads page by page. The path that we have names a file, which is no list. */
+/** Lists that an organization reads by page. The path of files names a file, which is no list. */
 export function listsIn(operations: Operation[]): Operation[] {
   const others = new Set([...operatorsOnly, 'get_path'])
   return operations.filter(({ id, query }) => query.includes('limit') && !others.has(id))
@@ -300,7 +300,7 @@ export async function ask(url: string, { method, path, body, headers }: Asked): 
   return { status, text: heard, code }
 }
 
-/** Entries of an audit log, without those that asking adds: refused requests, and exports. Any other answer as it is. */
+/** Audit entries without those of refused requests and exports. Any other response unchanged. */
 function withoutRecords(text: string): string {
   const entries = text.match(/\{"id":"audit_[^{}]*"details":(?:null|\{[^{}]*\})\}/g)
   return entries?.filter((entry) => !/"refused":|"action":"export_/.test(entry)).join() ?? text

@@ -1,4 +1,4 @@
-/** Requests as no client library makes them: from an address of our choice, byte by byte, or not at all. */
+/** Requests that no client library makes: from any address, byte by byte, or not at all. */
 import http from 'node:http'
 import net from 'node:net'
 import type { TestContext } from 'node:test'

@@ -1,4 +1,4 @@
-/** What every operation asks of who calls it, tried with everybody there can be. An operation without a row fails a test. */
+/** Access rules of every operation, tried as every kind of caller. An operation needs a row. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type Level, levels } from '../../apps/server/src/access/principal.ts'
@@ -328,7 +328,8 @@ async function expectAllowed(operation: Operation, name: Name) {
 }
 
 for (const [id, rule] of Object.entries(rules)) {
-  // The organization is needed by the other tests; its owners delete one in test/database/organization-deletion.test.ts.
+  // The organization is needed by the other tests; its owners delete one in
+  // test/database/organization-deletion.test.ts.
   if (id === 'delete_organization') continue
   test(`${id} is open to whoever may`, async () => {
     const operation = operations.find((one) => one.id === id)!

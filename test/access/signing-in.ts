@@ -39,7 +39,7 @@ export const isOurs = ({ origin }: URL) => origin === base || origin === local
 export const begin = (browser: Browser, provider = 'oidc') =>
   browser.open(`${base}/v1/auth/oauth/${provider}`)
 
-/** Says at the issuer who one is, and agrees; gives the address that the browser is sent back to. */
+/** Signs in at the issuer and consents; returns the redirect to the server. */
 export async function agree(browser: Browser, begun: Page, sub: string): Promise<URL> {
   return pass(browser, begun, { account: sub })
 }

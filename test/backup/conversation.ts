@@ -1,4 +1,4 @@
-/** A session that waits, one that is in the middle of a reply, and a secret: what a backup has to bring back. */
+/** A waiting session, one in the middle of a reply, and a secret: what a backup must restore. */
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import {
@@ -31,7 +31,7 @@ const call = (name: string, args: object = {}) => ({
 
 export type Begun = { parked: string; running: string }
 
-/** Begins both, and returns when one waits for its client and the other one's model has been asked. */
+/** Begins both, and returns when one waits for its client and the other one's model was called. */
 export async function beginTurns(t: TestContext, server: ServerProcess): Promise<Begun> {
   const { id: agent_id } = await createAgent(server, {
     capabilities: [{ ref: 'session_storage' }],
@@ -57,7 +57,7 @@ export async function beginTurns(t: TestContext, server: ServerProcess): Promise
   return { parked: parked.id, running: running.id }
 }
 
-/** Answers the one that waits; both come to their end, each event once, and the secret can be opened. */
+/** Answers the waiting one; both end, each event once, and the secret can be opened. */
 export async function finishTurns(
   t: TestContext,
   server: ServerProcess,

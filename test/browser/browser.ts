@@ -41,7 +41,10 @@ export async function serveBrowser(): Promise<string> {
   return server.wsEndpoint()
 }
 
-/** A connection to the browser of the run, whose profiles go with it after the test; with `flags`, a browser of its own. */
+/**
+ * A connection to the browser of the run, whose profiles go with it after the test; with `flags`, a
+ * browser of its own.
+ */
 export async function startBrowser(t: Hook, flags: string[] = []): Promise<Browser> {
   const shared = process.env.OUTLAST_TEST_BROWSER
   const browser =
@@ -114,7 +117,7 @@ export async function beginSession(page: Page) {
   await page.waitForURL(/\/sessions\//)
 }
 
-/** Says something to the session of the page, in a new one where it has none, and waits for the answer. */
+/** Sends a message in the page's session, or a new one, and waits for the answer. */
 export async function talk(page: Page, text: string) {
   if (!new URL(page.url()).pathname.startsWith('/sessions/')) await beginSession(page)
   await page.getByLabel('Message', { exact: true }).fill(text)

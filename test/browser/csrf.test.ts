@@ -21,13 +21,13 @@ beforeAll(async (t) => {
   evil = await startEvilSite(hook)
 })
 
-/** Another origin on our host, whose requests carry every cookie, and another site, whose carry some. */
+/** Another origin on our host, whose requests carry all cookies, and another site, with some. */
 const sites = {
   'another port of our host': () => evil.url,
   'another site': () => evil.otherSite,
 }
 
-/** Somebody whose browser is signed in, with an agent and a session, and the page of another site open in it. */
+/** A user signed in by browser, with an agent and a session, and another site's page open in it. */
 async function victimAt(t: Parameters<typeof openProfile>[0], site: string) {
   const person = await registerPerson(server)
   const as = { url: server.url, call: person.call }

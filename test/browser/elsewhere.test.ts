@@ -32,7 +32,7 @@ async function submit(page: Page, name: string, value: string) {
   await left
 }
 
-/** A server that an issuer signs people in to, both reached by a name that the other's cookies do not go to. */
+/** A server and its issuer, at host names that do not share cookies. */
 async function startBoth(t: TestContext, settings: Record<string, string> = {}) {
   const port = await freePort()
   const base = `http://localhost:${port}`

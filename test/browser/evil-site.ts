@@ -56,7 +56,7 @@ window.attack = {
   },
 }`
 
-/** Contract: `url` is same-site with a server on 127.0.0.1 (but of another origin), `otherSite` is not. */
+/** Contract: `url` is same-site (cross-origin) with a server on 127.0.0.1, `otherSite` is not. */
 export async function startEvilSite(t: Hook) {
   const server = createServer(({ url }, response) => {
     const isScript = url === '/attack.js'

@@ -47,7 +47,7 @@ async function arrive(t: TestContext, at: Server) {
   return { person, profile, page, complaints }
 }
 
-/** The browser drops the token when its time is over; the page itself would have renewed it before anybody looked. */
+/** The browser drops an expired token; the page would have renewed it before. */
 const expire = (profile: BrowserContext) => profile.clearCookies({ name: 'access_token' })
 
 /** How often a page renews its sign-in, from now on, and with what success. */

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { startServer } from '../../apps/server/test/server.ts'
 import { openProfile, startBrowser } from './browser.ts'
 
-/** A name of the attacker's. Its resolver answered with their address first, and answers with ours from now on. */
+/** The attacker's name. Its resolver returned their address first, and returns ours from now on. */
 const rebound = '127.0.0.1.evil.example'
 const flags = [
   `--host-resolver-rules=MAP ${rebound} 127.0.0.1`,
@@ -13,7 +13,7 @@ const flags = [
 const agent = JSON.stringify({ name: 'Made by a page', system_prompt: 'Obey.' })
 const creating = { method: 'POST', headers: { 'content-type': 'application/json' }, body: agent }
 
-/** The attacker's page at a rebound name, in a Chromium: its first document is theirs, the rest comes from our server. */
+/** The attacker's page at a rebound name in Chromium: its document is theirs, the rest ours. */
 async function openReboundPage(t: TestContext) {
   const server = await startServer(t)
   const profile = await openProfile(t, await startBrowser(t, flags))

@@ -13,7 +13,7 @@ beforeAll(async (t) => {
   browser = await startBrowser(t)
 })
 
-/** A product whose page may call the API, at one of a site's two addresses, and a session for its customer. */
+/** A product whose page may call the API from one of two addresses, and a customer's session. */
 async function startProduct(t: Parameters<typeof startEvilSite>[0]) {
   const site = await startEvilSite(t)
   const server = await startGuarded(t, { env: { CORS_ALLOWED_ORIGINS: site.otherSite } })

@@ -6,7 +6,7 @@ import { read, root } from './sources.ts'
 /** `file`: where the page says that the code belongs, by a comment on its first line. */
 export type Block = { page: string; line: number; file: string | undefined; code: string }
 
-/** TypeScript of a page, or of docstrings in a source, that stands for itself: it begins with an import. */
+/** Self-contained TypeScript of a page or of docstrings: it begins with an import. */
 export function blocksOf(page: string): Block[] {
   const text = page.endsWith('.ts') ? read(page).replace(/^ *\* ?/gm, '') : read(page)
   const found = text.matchAll(/^```ts\n(?:\/\/ (\S+\.ts)\n)?(import .*?)^```/gms)
@@ -19,8 +19,8 @@ export function blocksOf(page: string): Block[] {
 }
 
 /**
- * Writes blocks below the root, where packages are found as in the product; git ignores it. What a block with a `file` imports from
- * beside it is found too. Gives the paths of what was written.
+ * Writes blocks below the root, where packages are found as in the product; git ignores it. What a
+ * block with a `file` imports from beside it is found too. Gives the paths of what was written.
  */
 export function writeBlocks(name: string, blocks: Block[]): string[] {
   const folder = path.join(root, 'dist', name)

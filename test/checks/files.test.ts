@@ -3,12 +3,27 @@ import { test } from 'node:test'
 import { find, importsOf, packageOf, read, sources } from './sources.ts'
 
 const linesMax = 400
+const columnsMax = 100
 
 test(`no file is longer than ${linesMax} lines`, () => {
   const long = sources()
     .map((file) => ({ file, lines: read(file).split('\n').length - 1 }))
     .filter(({ lines }) => lines > linesMax)
   assert.deepEqual(long, [])
+})
+
+test(`comments wrap at ${columnsMax} columns`, () => {
+  const long = [...sources(), ...find('{apps,scripts}/**/*.css', 'Dockerfile', 'compose.yaml')]
+    .flatMap((file) =>
+      read(file)
+        .split('\n')
+        .map((line, at) => ({ line, at: `${file}:${at + 1}` })),
+    )
+    .filter(({ line }) => line.length > columnsMax && /^\s*(\/?\*|\/\/|#)|\s\/[/*] /.test(line))
+  assert.deepEqual(
+    long.map(({ at }) => at),
+    [],
+  )
 })
 
 test('nothing is exported as default, but for Vite, which reads its settings so', () => {

@@ -15,8 +15,8 @@ import {
 const server = 'apps/server/src/'
 
 /**
- * The places of the server in their order: a file imports from its own place and from those before it. Of places that contain
- * one another, a file is in the innermost.
+ * The places of the server in their order: a file imports from its own place and from those before
+ * it. Of places that contain one another, a file is in the innermost.
  */
 const order = [
   [
@@ -66,8 +66,9 @@ const order = [
 ]
 
 /**
- * Where a package from outside may be imported. `types`: where only its types may, because a pool or a request is
- * passed through. A package that is not listed may not be imported by the server at all.
+ * Where a package from outside may be imported. `types`: where only its types may, because a pool
+ * or a request is passed through. A package that is not listed may not be imported by the server at
+ * all.
  */
 const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^kysely$/, in: ['store/'] },
@@ -97,7 +98,8 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
     in: ['capabilities/virtual-bash/shell.ts'],
     types: ['capabilities/virtual-bash/session-fs.ts'],
   },
-  // Simulated models read scripts that people write, and check them; the catalogue's form checks what it is made from.
+  // Simulated models read scripts that people write, and check them; the catalogue's form checks
+  // what it is made from.
   {
     package: /^typebox$/,
     in: ['capabilities/', 'http/', 'providers/simulated/', 'providers/catalogue/'],
@@ -109,7 +111,7 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^@outlast\/sdk$/, in: ['runtime/log/', 'runtime/why.ts'] },
 ]
 
-/** Which packages of the workspace a package may import. Everything may import Node's own modules. */
+/** Packages of the workspace that a package may import. Node's own modules are always allowed. */
 const workspace: Record<string, { own: string[]; outside: string[] }> = {
   'packages/contract/': { own: [], outside: ['typebox'] },
   'packages/sdk/': { own: ['@outlast/contract'], outside: [] },

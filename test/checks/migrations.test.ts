@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { root } from './sources.ts'
 
 const folder = path.join(root, 'apps/server/migrations')
-/** Checksums of the migrations, by name. A line is added with each new one, and none is ever changed. */
+/** Checksums of the migrations by name. Each new one adds a line; none is ever changed. */
 const listed = JSON.parse(readFileSync(path.join(root, 'test/checks/migrations.json'), 'utf8'))
 /** Release 0.1 built its indexes in transactions. */
 const lastOfFirstRelease = '0013'

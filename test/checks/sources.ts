@@ -43,7 +43,7 @@ export const resolved = ({ from, to }: Import) => path.posix.join(path.posix.dir
 
 export const isRelative = ({ to }: Import) => to.startsWith('.')
 
-/** The package that an import of another package names; undefined for Node's own modules and relative ones. */
+/** The package of an import; undefined for Node's own modules and relative ones. */
 export function packageOf(one: Import): string | undefined {
   if (isRelative(one) || one.to.startsWith('node:')) return undefined
   return one.to

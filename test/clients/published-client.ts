@@ -1,4 +1,4 @@
-/** A version of a published client that `npm run test:clients` has made ready, or why it could not. */
+/** A version of a published client that `npm run test:clients` has prepared, or the error. */
 export type PublishedClient = {
   name: string
   /** Whether it has to pass. */

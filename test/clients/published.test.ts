@@ -13,7 +13,7 @@ type Step = { step: string; ok: boolean; note: string | null }
 
 const clients = JSON.parse(process.env.OUTLAST_TEST_CLIENTS ?? '[]') as PublishedClient[]
 const words = Array.from({ length: 120 }, (_, n) => `word${n}`).join(' ')
-/** Much shorter than the slow message, so that its stream is closed and opened again, several times. */
+/** Much shorter than the slow message, so that its stream is closed and reopened several times. */
 const cycleMs = 400
 /** How often a driving program resumes a stream by itself: behind a call, and inside a message. */
 const resumedByItself = 2

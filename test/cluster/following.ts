@@ -1,4 +1,4 @@
-/** What followers may rely on, on whichever node they are and whatever carries hints between nodes. */
+/** What followers may rely on, for any of the nodes and any bus between them. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
@@ -44,7 +44,7 @@ async function followed(t: TestContext, { url }: Server, sessionId: string) {
 
 type Delta = 'output.message.delta' | 'reason.thinking.delta'
 
-/** The text that a client has made of the deltas: an attempt that begins again drops the last one's. */
+/** The text that a client has from the deltas: a new attempt drops the last one's. */
 export function textOf(events: Event[], type: Delta = 'output.message.delta'): string {
   let text = ''
   for (const event of events) {

@@ -99,7 +99,8 @@ test('a running turn goes on from what the log still has of it', async (t) => {
 
 test('the outcome of a tool whose beginning was lost is dropped, and the turn decides anew', async (t) => {
   const { database, gates, world, a, b, id } = await losingScene(t)
-  // Nothing but the check of each append keeps the only node from going on: no other takes the turn over.
+  // Nothing but the check of each append keeps the only node from going on: no other takes the turn
+  // over.
   await b.stop()
   const words = 'ask first'
   await say(a, id, words)
@@ -121,7 +122,7 @@ const reasonOf = ({ frames }: Awaited<ReturnType<typeof follow>>) =>
 
 type Stream = Awaited<ReturnType<typeof follow>>
 
-/** All that a client gets which comes again when its stream ends because the database is away, and never for another reason. */
+/** All that a client gets that reconnects only after an end for an absent database. */
 async function untilSecondIdle(
   scope: Scope,
   { node, id, stream: first }: { node: Node; id: string; stream: Stream },

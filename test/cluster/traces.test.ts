@@ -12,7 +12,7 @@ import { startProcess } from '../process.ts'
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
 
-/** Two nodes that send their traces to one receiver, of which the one with the turn is killed in the middle of it. */
+/** Two nodes that send traces to one receiver; the one with the turn is killed in the middle. */
 async function killMidway(t: TestContext, words: string) {
   const scope = scopeOf(t)
   const receiver = await startReceiver(scope)

@@ -1,4 +1,4 @@
-/** What watchers may rely on, on whichever node they are and whatever carries hints between nodes. */
+/** What watchers may rely on, for any of the nodes and any bus between them. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { startServer } from '../../apps/server/test/server.ts'

@@ -1,4 +1,4 @@
-/** Sessions in every state that there is, and what they say of it, asked on another node than the one that has the turn. */
+/** Sessions in every state and their `why`, read on another node than that of the turn. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Why } from '@outlast/contract'

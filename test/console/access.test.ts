@@ -36,7 +36,7 @@ const wide = { width: 1280, height: 800 }
 const phone = { width: 375, height: 740 }
 const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 
-/** Of a user who wants nothing to move, with what examines pages: later their policy would let no script in. */
+/** With reduced motion and axe-core, which the policy of a page would block later. */
 async function openExaminedProfile(t: TestContext) {
   const options = { reducedMotion: 'reduce', viewport: wide } as const
   const opened = await openProfile(t, browser, options)
@@ -46,7 +46,7 @@ async function openExaminedProfile(t: TestContext) {
 
 const openExamined = async (t: TestContext) => openTab(await openExaminedProfile(t), server.url)
 
-/** What is wrong with the part of a page that a selector names, in light, in dark and on a phone. */
+/** Faults of a selected part of a page in light, in dark and on a phone. */
 async function findings(page: Page, part = 'body'): Promise<string[]> {
   const moves = await page.evaluate<string[]>(movesIn)
   const inLight = await examined(page, part, rules)

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core'
 
 type Act = (page: Page) => Promise<unknown>
 
-/** What a person may see: an address, or what is done at the one before it; what shows that it is there; and where it is. */
+/** A view: an address or an action at the one before; what shows that it is there; and where. */
 export type Look = {
   at?: string
   act?: Act

@@ -24,7 +24,7 @@ async function expectMarked(field: Locator, sentence: string) {
   assert.equal(await field.getAttribute('aria-invalid'), 'true')
 }
 
-/** With an address of one's own, with a mistake in it, and without any; what is sent of each type has unit tests. */
+/** With an own address, a wrong one, and none; unit tests cover the requests of each type. */
 const types = ['OpenAI', 'Anthropic', 'Simulated']
 
 async function openForm(page: Page, type: string) {

@@ -1,4 +1,4 @@
-/** A message that the page has accepted is sent exactly once, whatever becomes of the page, the browser and the server. */
+/** An accepted message is sent exactly once, whatever happens to page, browser and server. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
@@ -52,7 +52,7 @@ async function startMortal(t: TestContext) {
   return { one, startAgain }
 }
 
-/** The server has what the first request asks for, and its answer does not arrive. Collects the keys of all attempts. */
+/** The server stores the first request, and its response is lost. Collects all keys. */
 async function loseFirstAnswer(profile: BrowserContext, address: string) {
   const keys: string[] = []
   await profile.route(address, async (route) => {

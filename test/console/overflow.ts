@@ -4,7 +4,7 @@ export const movesIn = `document.getAnimations()
   .map(({ animationName, transitionProperty, effect: { target } }) =>
     'moves: ' + (animationName ?? transitionProperty) + ' of ' + target.outerHTML.slice(0, 200))`
 
-/** What one has to scroll sideways for, and controls of which a part is out of reach. An expression for pages. */
+/** What needs horizontal scrolling, and controls partly out of reach. A page expression. */
 export const overflowsIn = `(() => {
   const scrolls = (box) => box.scrollWidth > box.clientWidth
   const isScroller = (box) => /auto|scroll/.test(getComputedStyle(box).overflowX) && scrolls(box)

@@ -64,7 +64,8 @@ test('a message that is lost on its way is shown, and arrives once when it is se
   await page.getByText('idle', { exact: true }).waitFor()
   const messages = (await eventsOf(server, id)).filter(({ type }) => type === 'input.message')
   assert.equal(messages.length, 1)
-  // The server repeats a refusal for the same key; an answer that was lost is asked for with the same key.
+  // The server repeats a refusal for the same key; an answer that was lost is asked for with the
+  // same key.
   assert.notEqual(keys[0], keys[1])
   assert.equal(new Set(keys.slice(1)).size, 1)
   assert.equal(await log.getByText('Are you there?', { exact: true }).count(), 1)

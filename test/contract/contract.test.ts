@@ -1,6 +1,6 @@
 /**
- * What we serve is a superset of the public v1 API that clients of agent platforms speak. `facts.json` is our copy of
- * that API's facts: names, types, required fields, statuses.
+ * What we serve is a superset of the public v1 API that clients of agent platforms speak.
+ * `facts.json` is our copy of that API's facts: names, types, required fields, statuses.
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'

@@ -1,4 +1,4 @@
-/** What the strictest of the published clients reads of an answer: with less, or with another type, it fails. */
+/** The strictest published client's reading of a response: with less or another type, it fails. */
 import assert from 'node:assert/strict'
 
 // biome-ignore lint/suspicious/noExplicitAny: these look into answers of every shape

@@ -1,4 +1,4 @@
-/** What values a schema allows, as far as the contract speaks of it. Limits on length and ids' patterns are not. */
+/** Values that a schema allows in the contract's terms, without lengths and id patterns. */
 export type Shape =
   | { kind: 'any' | 'null' | 'boolean' }
   | { kind: 'string'; values?: string[]; format?: string }
@@ -9,7 +9,7 @@ export type Shape =
 
 export type Field = { shape: Shape; required: boolean }
 
-/** A type of facts.json: a word, `'a' | 'b'`, `X[]`, an object whose optional keys end in `?`, or a list of one. */
+/** A type of facts.json: a word, `'a' | 'b'`, `X[]`, an object with optional keys `?`, a list. */
 export type Fact = string | [Fact] | { [key: string]: Fact }
 export type Facts = Record<string, Fact>
 
@@ -124,7 +124,8 @@ export type Misfit = { path: string; why: string }
 
 /**
  * Where `inner` allows a value that `outer` does not.
- * Contract: every field that `named` has must be known to the other one too, even if it is optional in both.
+ * Contract: every field that `named` has must be known to the other one too, even if it is optional
+ * in both.
  */
 export function misfits(inner: Shape, outer: Shape, named: 'inner' | 'outer', path = ''): Misfit[] {
   const no = (why: string) => [{ path, why }]

@@ -1,4 +1,4 @@
-/** Streams as the published clients of this API read them: from notice to notice, by the id in the data of an event. */
+/** Streams as this API's published clients read them: notice to notice, by the id in the data. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Event } from '@outlast/contract'

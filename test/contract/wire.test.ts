@@ -1,4 +1,4 @@
-/** Requests as the published clients of this API send them, byte for byte, and what they read of the answers. */
+/** Requests as this API's published clients send them, byte for byte, and the fields they read. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Event } from '@outlast/contract'

@@ -5,8 +5,8 @@ import { typesOf } from '../../apps/server/test/session.ts'
 const ends: readonly EventType[] = ['turn.completed', 'turn.failed', 'turn.cancelled']
 
 /**
- * What holds for the log of every idle session, whatever happened: no gap, every message answered, every turn ended
- * once, nothing asked or done again that had its outcome.
+ * What holds for the log of every idle session, whatever happened: no gap, every message answered,
+ * every turn ended once, nothing asked or done again that had its outcome.
  */
 export function auditLog(events: Event[]): void {
   assert.deepEqual(

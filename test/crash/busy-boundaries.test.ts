@@ -35,8 +35,8 @@ type Client = {
 }
 
 /**
- * A message, one behind it in the queue, one that interrupts the first, and a cancel of that one. Each reply that is
- * stopped has begun, and each request is repeated until it is answered.
+ * A message, one behind it in the queue, one that interrupts the first, and a cancel of that one.
+ * Each reply that is stopped has begun, and each request is repeated until it is answered.
  */
 async function converse({ gates }: BusyStage, client: Client): Promise<CancelTurnResponse> {
   const { sessionId } = client
@@ -81,7 +81,7 @@ async function auditEnd(node: Node, { world }: Stage, sessionId: string): Promis
   return events
 }
 
-/** Each message has a turn of its own: the first two that run are stopped, the one that had waited is answered. */
+/** Each message has its own turn: the first two are stopped, the one that waited is answered. */
 function auditTurns(events: Event[]) {
   const words = new Map<string, string>()
   for (const event of events) {
@@ -105,7 +105,7 @@ function auditTurns(events: Event[]) {
   ])
 }
 
-/** The last reply is the whole answer to what had waited, and the model was asked for nothing that is not in the log. */
+/** The last reply answers the waiting message, and the model got nothing outside the log. */
 function auditReplies(events: Event[], world: World) {
   assert.equal(repliesOf(events).at(-1), `One, two: ${queued}`)
   assert.ok(world.prompts.length <= count(events, 'output.message.started'))
@@ -168,7 +168,7 @@ async function killAt(t: TestContext, boundary: Boundary) {
   assert.deepEqual(stored(later.events), events)
 }
 
-/** The session is idle and the queue done with it: a run in which a write was not needed has passed its boundary. */
+/** The session is idle and off the queue: a run without a certain write has passed its boundary. */
 async function atRest(stage: Stage, stream: Client['stream']) {
   await stream.event('session.idled').catch(() => {})
   await stage.jobsDeleted()

@@ -30,7 +30,7 @@ async function begin({ world }: Stage, node: Node) {
 
 const asking = { text: 'Tidy up.', key: 'tidy' }
 
-/** What must hold whatever happened: every change is in the log once, and the files are what the log says. */
+/** Must hold in any case: every change is in the log once, and the files equal the log. */
 async function auditEnd(node: Node, sessionId: string) {
   const events = await eventsOf(node, sessionId)
   auditLog(events)

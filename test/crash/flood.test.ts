@@ -83,7 +83,7 @@ const piece = 'ten letter'.repeat(1_000)
 const pieces = 400
 const piecePauseMs = 5
 const deafClients = 20
-/** Kept whole for each of them, what is streamed would be ten times as much; without them it is a third. */
+/** Whole copies for each would be ten times the streamed bytes; without them it is a third. */
 const growthBytesMax = 600 * 1024 * 1024
 
 test('clients that never read while megabytes are streamed cost little memory and disturb nobody', async (t) => {
@@ -117,7 +117,7 @@ test('clients that never read while megabytes are streamed cost little memory an
   t.diagnostic(`${growth >> 20} MB more for ${deafClients} clients`)
 })
 
-/** `stop` tells by how many bytes a process has grown at most. Contract: looks at no process after that. */
+/** `stop` returns the most bytes a process has grown by. Contract: reads no process after that. */
 async function watchMemory(pid: number) {
   const before = await residentBytes(pid)
   let most = before

@@ -21,15 +21,15 @@ function createGate(): Gate {
 }
 
 export type Gates = WorldOptions & {
-  /** The gate of whoever asked with these words; who comes there a second time finds the gate of `words again`. */
+  /** The gate of a request with these words; a second one finds the gate of `words again`. */
   gate: (words: string) => Gate
 }
 
 /**
- * A world in which each turn waits where the test wants it. A message that begins with `text` is answered in two
- * pieces with a gate between them; one that begins with a tool's name has it run, with a gate after the effect; one that
- * begins with `ask` has `pay` run after a gate, and the gate after the effect is that of the words and `paid`;
- * everything else is answered at once.
+ * A world in which each turn waits where the test wants it. A message that begins with `text` is
+ * answered in two pieces with a gate between them; one that begins with a tool's name has it run,
+ * with a gate after the effect; one that begins with `ask` has `pay` run after a gate, and the gate
+ * after the effect is that of the words and `paid`; everything else is answered at once.
  */
 export function gatedWorld(): Gates {
   const gates = new Map<string, Gate>()

@@ -31,7 +31,7 @@ async function stage(t: TestContext, fault: (label: string) => Fault | undefined
   return { server, id, stream, cancel, proxy }
 }
 
-/** Keeps some of the appends back: the first of them until a cancel is committed, each until `release`. */
+/** Holds some appends back: the first of them until a cancel is committed, each until `release`. */
 function holdAppends(...wanted: number[]) {
   const holds = wanted.map(() => ({
     begun: Promise.withResolvers<void>(),

@@ -77,7 +77,7 @@ test('a model is called and a tool runs only after the intent is stored', async 
   ])
 })
 
-/** As after a crash: another attempt begins while the log has the intent of the calls and no outcome. */
+/** As after a crash: another attempt begins while the log has intents of calls and no outcome. */
 const takeOver = `
 with s as (
   update sessions set turn_node = null where id = $1 returning org_id, id, turn_id

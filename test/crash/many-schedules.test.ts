@@ -11,7 +11,7 @@ const sessionsCount = 20
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
-/** Stores schedules that came due five minutes ago, while nodes were looking: their batches have waited since then. */
+/** Stores schedules due five minutes ago while nodes were looking: their batches wait. */
 async function addWaiting(server: Server, sessionIds: string[]) {
   await queryRows(
     server.databaseUrl,

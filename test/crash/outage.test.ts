@@ -21,7 +21,7 @@ const turns = [
 
 const answerMs = 60_000
 
-/** What a client may be asked to wait for while the database is away: an answer that says so, and when to come again. */
+/** A valid refusal while the database is away: a response with the reason and Retry-After. */
 async function refused(node: Node, method: string, path: string, body?: unknown) {
   const answer = await Promise.race([
     node.call(method, path, body),

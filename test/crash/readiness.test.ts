@@ -56,7 +56,8 @@ test('health answers at once while the database is silent', async (t) => {
   proxy.stall()
   for (const server of [all, api]) {
     await untilUnready(server)
-    // No statement is waited for: one would be answered when the network is back, which is after this.
+    // No statement is waited for: one would be answered when the network is back, which is after
+    // this.
     assert.equal((await server.call('GET', '/health')).status, 200)
     assert.match((await ready(server)).body.reason, /does not answer|has not answered/)
   }

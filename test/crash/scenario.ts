@@ -17,8 +17,8 @@ const cache = fileURLToPath(new URL('../../node_modules/.cache/outlast', import.
 export type Scope = Pick<TestContext, 'after'>
 
 /**
- * A scope in which what was started last is stopped first: nodes before their database. What a test that has failed still
- * starts is stopped at once, else its process would never end.
+ * A scope in which what was started last is stopped first: nodes before their database. What a test
+ * that has failed still starts is stopped at once, else its process would never end.
  */
 export function scopeOf(t: TestContext): Scope {
   const stack: (() => unknown)[] = []
@@ -121,8 +121,8 @@ export async function followSoon(scope: Scope, node: Node, sessionId: string) {
 }
 
 /**
- * Follows a session until it is idle and gives what the stream told. Comes again, as clients do, when the stream is closed
- * because the node's database is away.
+ * Follows a session until it is idle and gives what the stream told. Comes again, as clients do,
+ * when the stream is closed because the node's database is away.
  */
 export async function untilIdle(scope: Scope, node: Node, sessionId: string): Promise<Event[]> {
   for (;;) {

@@ -62,8 +62,8 @@ async function untilOver(node: Node, ids: string[]) {
 }
 
 /**
- * Over the whole time that a schedule ran, there is each second once, it came to its end, and the session has its message
- * once, in order.
+ * Over the whole time that a schedule ran, there is each second once, it came to its end, and the
+ * session has its message once, in order.
  */
 async function audit(node: Node, { id, sessionId }: Ticking): Promise<Execution[]> {
   const paused = await node.call('POST', `${schedules}/${id}/pause`)
@@ -97,7 +97,7 @@ async function audit(node: Node, { id, sessionId }: Ticking): Promise<Execution[
 
 type Moment = { label: string; when: 'before' | 'after' }
 
-/** A node that is killed with -9 when it comes to a statement, once it is armed. Resolves when it is dead. */
+/** A node that, once armed, is killed with -9 at a statement. Resolves when it is dead. */
 async function doomedNode(scope: Scope, databaseUrl: string, { label, when }: Moment) {
   let armed = false
   let kill = () => {}
@@ -118,7 +118,7 @@ async function doomedNode(scope: Scope, databaseUrl: string, { label, when }: Mo
   }
 }
 
-/** Where two nodes die, one after the other: nothing claimed, a message stored, all stored; before and after it is for good. */
+/** Where two nodes die in turn: nothing claimed, a message stored, all stored; around commit. */
 const moments: [Moment, Moment][] = [
   [
     { label: 'claim-schedules', when: 'after' },

@@ -55,7 +55,7 @@ function refuse(code: string, statements: RegExp, times: number): Promise<void> 
 
 const newSession = () => createSession(node, { agent_id: agentId })
 
-/** Turns that have a reply, or the result of a tool, in hand once their gates open. Half of them come from the queue. */
+/** Turns that have a reply or a tool's result once their gates open. Half come from the queue. */
 async function beginTurns(words: string[]) {
   return Promise.all(
     words.map(async (text) => {

@@ -30,7 +30,7 @@ async function stopMidway(t: TestContext, words: string) {
   return { id: session.id, gates, world, stopped, other, stream, elsewhere }
 }
 
-/** What a follower heard is the log, once and in order, and no text of an attempt after a newer one began. */
+/** A follower's events are the log, once and in order, with no text of a superseded attempt. */
 function auditFollower(heard: Event[], log: Event[]) {
   assert.deepEqual(
     heard.filter(({ sequence }) => sequence !== undefined),

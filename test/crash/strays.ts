@@ -1,4 +1,4 @@
-/** Imported before a program: SIGUSR2 causes an unhandled rejection, SIGWINCH an uncaught exception. */
+/** Imported before a program: SIGUSR2 rejects a promise, SIGWINCH throws; both unhandled. */
 process.on('SIGUSR2', () => {
   Promise.reject(new Error('a stray rejection'))
 })

@@ -78,7 +78,7 @@ export async function answerAll(client: Client): Promise<unknown[]> {
   return said
 }
 
-/** A question, an answer of the client, a message meanwhile, and a person who allows the payment, but another sum. */
+/** A question, a client's answer, a message meanwhile, and an approval with another sum. */
 export async function converse(client: Client): Promise<unknown[]> {
   await postUntilAccepted(client, client.sessionId, { text: question, key: 'question' })
   await untilWaiting(client, calls.outside)

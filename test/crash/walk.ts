@@ -16,12 +16,12 @@ const isWrite = (label: string) =>
 /** A write of a conversation, as the n-th of its kind, and whether it still takes place. */
 export type Boundary = { index: number; label: string; nth: number; when: 'before' | 'after' }
 
-/** `WALK_MOMENTS=all`: every boundary is struck at its beginning and at its end, which takes twice as long. */
+/** `WALK_MOMENTS=all`: strikes every boundary at beginning and end, in twice the time. */
 const everyMoment = process.env.WALK_MOMENTS === 'all'
 
 /**
- * Where a fault can strike: at each boundary between two writes, as soon as the first is made; and, where the second says
- * what happened outside meanwhile, also just before that.
+ * Where a fault can strike: at each boundary between two writes, as soon as the first is made; and,
+ * where the second says what happened outside meanwhile, also just before that.
  */
 export function boundariesOf(writes: string[]): Boundary[] {
   return writes.flatMap((label, index) => {
@@ -98,7 +98,7 @@ function countWrites() {
   }
 }
 
-/** On a busy machine a turn may take another way than undisturbed: what the queue begins later, for example. */
+/** On a busy machine a turn may take another way than undisturbed: a later start from the queue. */
 class OtherWayError extends Error {}
 
 const neverStruckMs = 30_000
@@ -106,8 +106,8 @@ const pauseMs = 50
 const triesMax = 5
 
 /**
- * Resolves when the fault of a walk has struck. Contract: throws OtherWayError when the writes up to it are not those of the
- * undisturbed run, or it does not strike after the end of `talk`.
+ * Resolves when the fault of a walk has struck. Contract: throws OtherWayError when the writes up
+ * to it are not those of the undisturbed run, or it does not strike after the end of `talk`.
  */
 export async function struckAt<T>(
   stage: Stage,
@@ -134,11 +134,11 @@ async function tryWalk(walk: () => Promise<void>) {
 }
 
 const atOnce = 4
-/** Against what hangs: one run with its fault, and all of them, on a machine that does much else. */
+/** Limits for hangs: one run with its fault, and all of them, on a busy machine. */
 const walkTimeoutMs = 120_000
 const timeoutMs = 480_000
 
-/** A test that finds the writes of an undisturbed run, and repeats the run with a fault at each of them. */
+/** A test that finds the writes of an undisturbed run, and repeats the run with a fault at each. */
 export function testWalk(
   name: string,
   undisturbed: (t: TestContext) => Promise<string[]>,

@@ -38,7 +38,7 @@ export type World = {
   count: (tool: string) => number
 }
 
-/** What is outside of every node and outlives them: a model vendor and a ledger of what tools did. */
+/** What outlives every node: a model vendor and a ledger of tool effects. */
 export async function startWorld(
   t: Pick<TestContext, 'after'>,
   { reply, onEffect = () => {} }: WorldOptions,

@@ -1,4 +1,4 @@
-/** What an append does beside storing events, in every combination: each has a statement with only the parts that it needs. */
+/** An append's extra writes in every combination: each has a statement with only its parts. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type Database, openDatabase } from '../../apps/server/src/store/database.ts'

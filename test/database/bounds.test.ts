@@ -13,8 +13,9 @@ const rowsOf = (table: string) => ({ table })
 const server = 'server'
 
 /**
- * What bounds the rows that an organization can add to each table: a quota, a number, a retention, or the rows of another
- * table. A new table needs a line here, and whatever bounds it needs a line in docs/access.md.
+ * What bounds the rows that an organization can add to each table: a quota, a number, a retention,
+ * or the rows of another table. A new table needs a line here, and whatever bounds it needs a line
+ * in docs/access.md.
  */
 const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server> = {
   agents: storage,

@@ -17,7 +17,7 @@ import { tablesWith } from './searching.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
-/** What names a deleted session for good: what was done to it, and a schedule that is paused for the lack of it. */
+/** What may name a deleted session: its audit entries, and a schedule paused by its absence. */
 const namesIt = ['public.audit_log', 'public.schedules']
 
 const calls = (canary: string): ScriptStep[] => [

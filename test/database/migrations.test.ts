@@ -12,7 +12,7 @@ const migrations = new URL('../../apps/server/migrations/', import.meta.url)
 /** The last migration of release 0.1, which recorded names without checksums. */
 const lastOfFirstRelease = '0013'
 
-/** A database as release 0.1 left it, and a session that reads all of its tables until it is ended. */
+/** A database of release 0.1, and a session that reads all of its tables until it is ended. */
 async function createOldDatabase(t: TestContext): Promise<{ url: string; backup: pg.Client }> {
   const admin = process.env.OUTLAST_TEST_DATABASE_URL!
   const name = `test_${randomBytes(8).toString('hex')}`

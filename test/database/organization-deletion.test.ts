@@ -31,7 +31,7 @@ const organizationPath = ({ orgId }: Pick<Person, 'orgId'>) => `/v1/orgs/${orgId
 /** Tables whose rows go with those of a session. */
 const ofSessions = ['files', 'session_storage', 'session_tokens', 'sessions']
 
-/** Ends the hour for which the row of a deleted organization, and changes that nodes have to see, stay. */
+/** Ends the hour for which a deleted organization's row and its changes stay. */
 async function passHour(databaseUrl: string) {
   const earlier = (table: string, column: string, where = 'true') =>
     runSql(
@@ -57,7 +57,7 @@ async function connect(connectionString: string) {
 
 type Server = Awaited<ReturnType<typeof startGuarded>>
 
-/** Adds what the helper of the access tests leaves out: a turn that runs, stored values, and a stored answer. */
+/** Adds what the helper of the access tests omits: a running turn, stored values and responses. */
 async function addRest(server: Server, { call }: Person, word: string) {
   const session = await createSession({ call, url: server.url }, { title: word })
   const keep = [
@@ -96,7 +96,8 @@ test('leaves nothing of a deleted organization in any table, and all of another 
   await eventually(
     async () => !(await tablesWith(server, [owner.orgId])).includes('public.access_changes'),
   )
-  // Accounts belong to people, and the audit log of the default organization names what was deleted.
+  // Accounts belong to people, and the audit log of the default organization names what was
+  // deleted.
   assert.deepEqual(await tablesWith(server, texts), ['public.audit_log', 'public.users'])
   const { agent_id, session_id, key_id, server_id, schedule_id, turn_id, token_id } = things
   const ids = [session_id, key_id, server_id, schedule_id, turn_id, token_id, agent_id]

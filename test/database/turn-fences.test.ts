@@ -1,4 +1,4 @@
-/** The conditions of the statements that write turns, each on real rows: what they refuse changes nothing. */
+/** Conditions of the statements that write turns, on real rows: a refusal changes nothing. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type Database, openDatabase } from '../../apps/server/src/store/database.ts'

@@ -62,7 +62,7 @@ const answerMs = 10_000
 
 export type Client = { send: (sent: Sent) => Promise<Got>; close: () => void }
 
-/** Contract: rejects when there is no whole answer within 10 s. Of a stream only its first frame is read. */
+/** Contract: rejects without a whole response in 10 s. Of a stream only its first frame is read. */
 export function openClient(url: string): Client {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 32 })
   const { hostname, port } = new URL(url)

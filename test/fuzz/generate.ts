@@ -1,6 +1,7 @@
 /**
- * Requests for an operation of the OpenAPI document: made from its schemas, then broken in one place. `<session:3>`
- * in a request stands for the id of a session that exists, `<big:x>` for a megabyte of x.
+ * Requests for an operation of the OpenAPI document: made from its schemas, then broken in one
+ * place. `<session:3>` in a request stands for the id of a session that exists, `<big:x>` for a
+ * megabyte of x.
  */
 import fc from 'fast-check'
 import { type JsonSchema, jsonOf, type Operation, type Sent } from './client.ts'
@@ -119,7 +120,7 @@ function replaced(value: unknown, [key, ...rest]: string[], by: unknown): unknow
   return Object.fromEntries(fields)
 }
 
-/** A body: as it should be, with an oddity at one place, without one of its fields, or no JSON at all. */
+/** A body: valid, with an oddity at one place, without one of its fields, or no JSON at all. */
 function bodyOf(schema: JsonSchema): fc.Arbitrary<string> {
   const good = valueFor(schema)
   const place = fc.nat({ max: 10_000 })

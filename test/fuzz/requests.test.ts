@@ -1,6 +1,6 @@
 /**
- * Thousands of requests, fitting and broken, at every operation that we document. `FUZZ_SEED=<number>` repeats a
- * run; `FUZZ_RUNS=<number>` makes it longer.
+ * Thousands of requests, fitting and broken, at every operation that we document.
+ * `FUZZ_SEED=<number>` repeats a run; `FUZZ_RUNS=<number>` makes it longer.
  */
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'

@@ -10,7 +10,7 @@ import { addProvider, both, onlyV1, query, rotateKeys, startVendor } from './rot
 
 const key = 'sk-entered-for-one-address'
 
-/** A server whose providers and MCP servers may be on loopback, and its database, which is looked into. */
+/** A server whose providers and MCP servers may be on loopback, and its database. */
 async function start(t: TestContext) {
   const env = { PRIVATE_HOSTS_ALLOWED: 'provider=127.0.0.1,mcp=127.0.0.1', ...onlyV1 }
   const server = await startServer(t, { env })

@@ -1,4 +1,4 @@
-/** What tests of master keys share: a vendor that remembers keys, the command, and a look at the table. */
+/** Shared by tests of master keys: a vendor that records keys, the command, and table reads. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -18,7 +18,7 @@ export const onlyV1 = { SECRETS_ENCRYPTION_KEY: v1 }
 export const onlyV2 = { SECRETS_ENCRYPTION_KEY: v2 }
 export const both = { SECRETS_ENCRYPTION_KEY: v2, SECRETS_ENCRYPTION_KEY_PREVIOUS: v1 }
 
-/** A vendor on loopback that answers everything with one word; `keys` are those it was called with. */
+/** A vendor on loopback with a one-word answer; `keys` are those of its calls. */
 export async function startVendor(t: TestContext) {
   const keys: (string | undefined)[] = []
   const server = createServer((request, response) => {
@@ -82,7 +82,7 @@ export const rotateKeys = (env: Record<string, string>, ...args: string[]) =>
 
 export const query = queryRows
 
-/** Takes the first master key away without a rotation: a node had both, and the next one has the second alone. */
+/** Removes the first master key without a rotation: a node had both, the next has the second. */
 export async function forgetV1(t: TestContext, databaseUrl: string): Promise<void> {
   const between = await startServer(t, { databaseUrl, env: both })
   await between.stop()

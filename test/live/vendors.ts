@@ -1,6 +1,6 @@
 import type { ProviderType } from '@outlast/contract'
 
-/** A vendor to run the suite against, as it passes from the environment of `npm run test:live` to its tests. */
+/** A vendor for the suite, passed from the environment of `npm run test:live` to its tests. */
 export type LiveVendor = {
   type: ProviderType
   api_key?: string
@@ -18,7 +18,7 @@ type Place = {
   model_id?: string
 }
 
-/** Where each type of provider is found, and a model of the vendor's that thinks, sees and costs little. */
+/** The address of each type of provider, and a cheap model with thinking and vision. */
 const places: Place[] = [
   {
     type: 'openai',
@@ -82,5 +82,5 @@ export const whatVendorsNeed = (): string =>
     })
     .join('\n')
 
-/** Under this name the vendors reach the tests: the runner takes everybody's keys out of the environment. */
+/** Passes the vendors to the tests: the runner removes vendor keys from the environment. */
 export const variable = 'OUTLAST_TEST_LIVE_VENDORS'

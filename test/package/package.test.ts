@@ -1,4 +1,4 @@
-/** The package as people get it: packed, installed from the tarball into a clean folder, started, spoken to. */
+/** The package as users get it: packed, installed from the tarball, started, called. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -21,7 +21,7 @@ import { runCommand, type ServerProcess, startCommand } from '../process.ts'
 
 const root = path.resolve(fileURLToPath(new URL('../../', import.meta.url)))
 
-/** The Node that npm runs on: the one that the person who calls us has, and not the one that we bring. */
+/** The Node of npm, which is the caller's and not the one in the package. */
 const { npm_node_execpath: theirNode = process.execPath } = process.env
 const theirPath = [path.dirname(theirNode), '/usr/local/bin', '/usr/bin', '/bin'].join(
   path.delimiter,
@@ -66,7 +66,7 @@ async function isGone(server: ServerProcess) {
   )
 }
 
-/** What reaches every file that is started apart: shells, threads that convert pages, threads that search. */
+/** Reaches every file that is started apart: shells, converter threads, search threads. */
 async function useTools(t: test.TestContext, server: ServerProcess) {
   const capabilities = ['virtual_bash', 'web_fetch', 'session_file_system'].map((ref) => ({ ref }))
   const agent = await createAgent(server, { capabilities })

@@ -28,7 +28,7 @@ async function postUntilRefused({ call }: ServerProcess, sessionId: string) {
   }
 }
 
-/** Two nodes as processes that any unhandled rejection ends, on a primary with a synchronous standby. */
+/** Two nodes that any unhandled rejection ends, on a primary with a synchronous standby. */
 async function cluster(t: TestContext, version: Version) {
   const scope = scopeOf(t)
   const pair = await startPair(scope, { version, replication: 'sync' })

@@ -16,7 +16,7 @@ const account = process.getuid?.() === 0 ? nobody : undefined
 
 export type PoolMode = 'session' | 'transaction'
 
-/** Starts PgBouncer with its default settings but for the mode; returns the database's URL through it. */
+/** Starts PgBouncer with its defaults but for the mode; returns the database's URL through it. */
 export async function startPgBouncer(
   t: Pick<TestContext, 'after'>,
   { databaseUrl, mode }: { databaseUrl: string; mode: PoolMode },

@@ -1,4 +1,4 @@
-/** Two PostgreSQL servers, one a physical standby of the other, and one address that moves between them. */
+/** Two PostgreSQL servers, primary and physical standby, and one address that moves. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,12 +16,12 @@ import { type PostgresProxy, startPostgresProxy } from '../postgres-proxy.ts'
 const nobody = { uid: 65534, gid: 65534 }
 const account = process.getuid?.() === 0 ? nobody : undefined
 
-/** `system`: the PostgreSQL of `npm run test:postgres` (15 or newer); `embedded`: the one that Outlast brings (18). */
+/** `system`: that of `npm run test:postgres` (15 or newer); `embedded`: Outlast's own (18). */
 export type Version = 'system' | 'embedded'
 
 export const versions: readonly Version[] = ['system', 'embedded']
 
-/** `sync`: a commit waits for the standby. `async`: commits that have not arrived are lost with the primary. */
+/** `sync`: a commit waits for the standby. `async`: unreplicated commits are lost. */
 export type Replication = 'sync' | 'async'
 
 export type PostgresServer = {
@@ -34,13 +34,13 @@ export type PostgresServer = {
   start: () => Promise<void>
   /** Shuts down in order: a connected standby has received everything. */
   stop: () => Promise<void>
-  /** Ends at once, without a checkpoint, as with a power failure. SIGKILL ends only the first process. */
+  /** Ends at once, without a checkpoint, like a power failure. SIGKILL: the first process only. */
   kill: (signal?: 'SIGQUIT' | 'SIGKILL') => Promise<void>
   /** Ends recovery: the server takes writes, on a new timeline. */
   promote: () => Promise<void>
   /** A stopped server becomes a standby of another one, whose history includes all of its own. */
   standBy: (primary: PostgresServer) => Promise<void>
-  /** A stopped server becomes a standby of any running one: its data is replaced by a base backup. */
+  /** Makes a stopped server a standby of a running one: a base backup replaces its data. */
   copyFrom: (primary: PostgresServer) => Promise<void>
   /** A standby receives nothing more; what it has, it replays. */
   stopReceiving: () => Promise<void>
@@ -55,7 +55,7 @@ export type Pair = {
   caughtUp: () => Promise<void>
 }
 
-/** Starts a primary and its standby, both on loopback with trust authentication; stopped and removed after the test. */
+/** Starts a primary and its standby on loopback with trust authentication, for the test. */
 export async function startPair(
   t: { after: (work: () => unknown) => void },
   { version, replication }: { version: Version; replication: Replication },
@@ -174,11 +174,11 @@ async function createServerAt(cluster: string, { postgres }: Programs): Promise<
   return server
 }
 
-/** Files of a data directory that belong to the running server, and WAL, which the standby receives itself. */
+/** Data files that belong to the running server, and WAL, which the standby receives itself. */
 const leftOut = /^(postmaster\.(pid|opts)|pg_wal\/.+)$/
 const copiesMax = 5
 
-/** Makes a base backup of a running server: copies its files between pg_backup_start and pg_backup_stop. */
+/** Makes a base backup of a running server: copies its files in PostgreSQL's backup mode. */
 async function copyCluster(primary: PostgresServer, cluster: string) {
   const client = new pg.Client({ connectionString: primary.url })
   await client.connect()

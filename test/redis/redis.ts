@@ -8,7 +8,7 @@ import path from 'node:path'
 
 type Hook = { after: (work: () => Promise<void>) => void }
 
-/** A Redis on loopback, gone after the test; it can be stopped and started again at the same address. */
+/** A Redis on loopback until the test's end; it can be stopped and restarted at its address. */
 export async function startRedis(t: Hook) {
   const program = process.env.OUTLAST_TEST_REDIS_SERVER
   if (!program) throw new Error('There is no Redis: run this file with `npm run test:redis`.')

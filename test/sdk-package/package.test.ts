@@ -1,4 +1,4 @@
-/** The SDK as people get it: packed, installed into a clean folder, run by each runtime that it is for. */
+/** The SDK as users get it: packed, installed into a clean folder, run by each of its runtimes. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

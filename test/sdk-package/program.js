@@ -1,6 +1,6 @@
 /**
- * What every runtime is to do with the installed package: `drive` talks, with a tool of its own, and says what it saw. It is plain
- * JavaScript because a page and an old Node run it as it is.
+ * What every runtime is to do with the installed package: `drive` talks, with a tool of its own,
+ * and says what it saw. It is plain JavaScript because a page and an old Node run it as it is.
  */
 import { clientTool, createOutlast, isOutlastError, textOf } from '@outlast/sdk'
 

@@ -9,7 +9,7 @@ const counted = {
   ...{ input_tokens: 31, output_tokens: 7 },
 }
 
-/** A server that speaks as every vendor does, for all tests of a file, and answers what the suite says. */
+/** A fake of every vendor for all tests of a file; it answers as the suite says. */
 export function startAimock() {
   const mock = new LLMock({ port: 0, auth: { apiKeys: [secretKey] } })
   answerTheSuite(mock)

@@ -4,11 +4,12 @@ import { addModel, type Server, type Talk, talkTo } from './talk.ts'
 import { type WireType, wires } from './wires/index.ts'
 import type { Body, VendorReply } from './wires/wire.ts'
 
-/** What is to be played: a reply, one whose end waits, or one that ends in the middle as if that were all. */
+/** A scripted reply: complete, with a delayed end, or cut in the middle without an error. */
 export type Take = Partial<VendorReply> & { endsAfter?: Promise<unknown>; endsEarly?: true }
 
 /**
- * A server of one vendor's that plays replies in the vendor's own bytes, one for each request, and keeps what it was asked.
+ * A server of one vendor's that plays replies in the vendor's own bytes, one for each request, and
+ * keeps what it was asked.
  * Contract: the last reply is played for every request after it.
  */
 export async function playReplies(t: TestContext, type: WireType, takes: Take[]) {

@@ -35,8 +35,8 @@ export const unknownModel = 'no-such-model-as-this-one'
 export const wrongKey = 'sk-wrong-0123456789abcdef'
 
 /**
- * What every vendor of models must be able to do, through our public door. It asserts what a real model does too, so that it
- * runs against the vendors themselves.
+ * What every vendor of models must be able to do, through our public door. It asserts what a real
+ * model does too, so that it runs against the vendors themselves.
  */
 export function vendorSuite(vendor: VendorUnderTest, running: () => Server) {
   describe(vendor.title, () => {

@@ -1,6 +1,6 @@
 import { Anchor, createTheme, Menu, Modal } from '@mantine/core'
 
-/** The page itself never scrolls, so nothing has to hold it; what would, writes styles that the page's policy refuses. */
+/** The page never scrolls, so no lock is needed; a lock's styles violate the page's policy. */
 const still = { lockScroll: false }
 
 export const theme = createTheme({

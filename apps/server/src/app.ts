@@ -57,7 +57,7 @@ export type App = {
 export type AppOptions = {
   /** What agents can be given. */
   capabilities?: readonly Capability[]
-  /** What this node calls itself to others; nodes of different versions can hand turns to each other. */
+  /** This node's version for others; nodes of different versions can hand turns to each other. */
   version?: string
   /** How often expired rows are deleted. */
   sweepIntervalMs?: number
@@ -65,7 +65,7 @@ export type AppOptions = {
   onFatal?: (error: Error) => void
 }
 
-/** Starts everything that a node needs, in order; what was started is stopped again when the rest fails. */
+/** Starts all parts of a node, in order; stops those that run when another one fails. */
 export async function startApp(config: Config, options: AppOptions = {}): Promise<App> {
   const log = createLog(config.LOG_LEVEL)
   const undo: (() => Promise<unknown>)[] = []

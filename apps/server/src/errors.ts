@@ -162,7 +162,7 @@ export class ApiError extends Error {
   readonly details: ErrorDetail[] | undefined
   /** Seconds after which it may be tried again. */
   readonly retryAfter: number | undefined
-  /** With `history_changed`: the last event that the caller's history and the log have in common. */
+  /** With `history_changed`: the last event that the caller's history shares with the log. */
   readonly resume: ErrorResponse['resume']
 
   constructor(
@@ -192,7 +192,7 @@ export function invalidAt(path: string, message: string) {
   return new ApiError('invalid_request', `${path} ${message}`, [{ path, message }])
 }
 
-/** An address changed without the secrets that are sent there. `paths`: the fields that are missing. */
+/** An address changed without the secrets that are sent there. `paths`: the missing fields. */
 export function secretNeeded(paths: readonly string[]) {
   const details = paths.map((path) => ({
     path,

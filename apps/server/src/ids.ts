@@ -5,13 +5,13 @@ import { ApiError } from './errors.ts'
 /** How far the database's clock is ahead of this machine's. */
 let aheadMs = 0
 
-/** Takes over what the database's clock shows; `uncertainMs` is how much of it may be the network's. */
+/** Adopts the database's clock; `uncertainMs` is how much of it may be the network's. */
 export function followDatabaseClock(shownMs: number, uncertainMs: number): void {
   const measuredMs = shownMs - Date.now()
   if (Math.abs(measuredMs - aheadMs) > uncertainMs) aheadMs = measuredMs
 }
 
-/** The database's clock as of the latest renewal of the lease, in ms since 1970: nodes need not agree on theirs. */
+/** The database's clock at the latest lease renewal, in ms since 1970: node clocks may differ. */
 export const databaseNow = () => Date.now() + aheadMs
 
 const pool = Buffer.alloc(4096)
@@ -83,8 +83,9 @@ export function parseId(noun: Noun, text: string): string {
 }
 
 /**
- * Where an event stands: `sequence` of the stored event, and for a live delta `offset`, the UTF-16 units of
- * the running message (thinking and answer, in order of arrival) that a client has when it has seen it.
+ * Where an event stands: `sequence` of the stored event, and for a live delta `offset`, the UTF-16
+ * units of the running message (thinking and answer, in order of arrival) that a client has when it
+ * has seen it.
  */
 export type EventPosition = { sequence: number; offset: number }
 
@@ -103,9 +104,10 @@ function sessionMark(sessionId: string): bigint {
 const offsetMax = 0x3fffff
 
 /**
- * The id of an event: 48 bits of time, then 21 bits of its session, 31 of sequence and 22 of offset, around
- * the marks of a UUIDv7. The time is that of the stored event at `sequence`, also for what comes inside a message: it
- * tells the event from another one at the same place, after commits were lost.
+ * The id of an event: 48 bits of time, then 21 bits of its session, 31 of sequence and 22 of
+ * offset, around the marks of a UUIDv7. The time is that of the stored event at `sequence`, also
+ * for what comes inside a message: it tells the event from another one at the same place, after
+ * commits were lost.
  */
 export function eventId(sessionId: string, ts: string | number, at: EventPosition): string {
   const time = typeof ts === 'number' ? ts : Date.parse(ts)
@@ -123,13 +125,13 @@ export const timeOf = (id: string) => Number.parseInt(id.slice(timeAt, timeAt + 
 
 const timeAt = 'event_'.length
 
-/** The id of the same stored event for a client that has got so far inside the message that runs around it. */
+/** The id of the same event for a client that is so far inside the running message around it. */
 export function idInside(sessionId: string, id: string, offset: number): string {
   const { sequence } = eventPosition(sessionId, id)
   return eventId(sessionId, timeOf(id), { sequence, offset })
 }
 
-/** Where a client stands that has seen this event. Contract: 400 when the id is not of this session. */
+/** The position of a client after this event. Contract: 400 when the id is not of this session. */
 export function eventPosition(sessionId: string, id: string): EventPosition {
   if (!/^event_[0-9a-f]{32}$/.test(id)) throw new ApiError('invalid_id', 'event')
   const digits = id.slice('event_'.length)

@@ -1,6 +1,6 @@
 import type { Config } from './config.ts'
 
-/** One line of JSON on stderr: what happened, and what it was about. Never a secret, never a message's text. */
+/** Logs JSON lines to stderr: an event and its subject. Never a secret, never a message's text. */
 export type Log = {
   debug: (what: string, about?: object) => void
   info: (what: string, about?: object) => void

@@ -46,9 +46,9 @@ function stopOnSignals(app: App) {
 const lastMs = 10_000
 
 /**
- * The last resort for errors that no code handled. A rejected promise leaves everything else as it was: it is logged, and
- * the node goes on. After an exception nothing is known of the state of the process: it is logged, turns are handed over,
- * and the node ends with exit code 1.
+ * The last resort for errors that no code handled. A rejected promise leaves everything else as it
+ * was: it is logged, and the node goes on. After an exception nothing is known of the state of the
+ * process: it is logged, turns are handed over, and the node ends with exit code 1.
  */
 function handleStrays({ LOG_LEVEL, SHUTDOWN_GRACE_MS }: Config, started: () => App | undefined) {
   const log = createLog(LOG_LEVEL)

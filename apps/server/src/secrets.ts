@@ -19,11 +19,11 @@ type Envelope = {
   dek_wrapped: string
   nonce: string
   ciphertext: string
-  /** A keyed hash of where the text may be sent. Absent: it was sealed by a version that did not bind it. */
+  /** A keyed hash of the text's destination. Absent: sealed by a version that did not bind it. */
   bound?: string
 }
 
-/** A sealed text that does not open. The message names the master key, and may be shown to everybody. */
+/** A sealed text that does not open. The message names the master key and is safe to show. */
 export class SealedTextError extends Error {
   override name = 'SealedTextError'
 }
@@ -40,17 +40,18 @@ export class UnknownMasterKeyError extends SealedTextError {
 }
 
 /**
- * Encrypts what must not be readable in a copy of the database. A text belongs to a `place`, any words that name the row
- * and column it stands in: an envelope that was copied to another one does not open there. A text that is sent to an
- * address belongs to a `destination` too: it does not open for another one.
+ * Encrypts what must not be readable in a copy of the database. A text belongs to a `place`, any
+ * words that name the row and column it stands in: an envelope that was copied to another one does
+ * not open there. A text that is sent to an address belongs to a `destination` too: it does not
+ * open for another one.
  */
 export type Secrets = {
   seal: (text: string, place: string, destination?: string) => string
-  /** Contract: throws UnknownMasterKeyError, or SealedTextError for an envelope that was changed or moved. */
+  /** Contract: throws UnknownMasterKeyError, or SealedTextError for a changed or moved envelope. */
   open: (envelope: string, place: string, destination?: string) => string
-  /** The envelope as it should be stored now; undefined when it stands as it should. Throws what `open` does. */
+  /** The envelope to store instead; undefined when it is current. Throws what `open` does. */
   renew: (envelope: string, place: string, destination?: string) => string | undefined
-  /** An unbound envelope, bound to a destination, under its own master key; undefined for a bound one. Throws what `open` does. */
+  /** An unbound envelope with a destination, under its own key. Throws as `open` does. */
   bind: (envelope: string, place: string, destination: string) => string | undefined
 }
 
@@ -77,8 +78,9 @@ export function problemOfMasterKeys(masterKeys: readonly string[]): string | und
 }
 
 /**
- * Envelopes: each text under a data key of its own, the data key under a master key, so that a new master key means
- * wrapping short keys again and no text. The first master key seals, the one that an envelope names opens it.
+ * Envelopes: each text under a data key of its own, the data key under a master key, so that a new
+ * master key means wrapping short keys again and no text. The first master key seals, the one that
+ * an envelope names opens it.
  * Contract: there is one master key at least.
  */
 export function createSecrets(masterKeys: readonly string[]): Secrets {

@@ -5,7 +5,7 @@ import { createShares, type ShareLimits } from './shares.ts'
 const limits: ShareLimits = { slots: 2, slotsEach: 2, waitingMax: 10, waitingEachMax: 10 }
 const busy = () => new Error('busy')
 
-/** Work of owners that ends on demand; `begun` names the owners in the order in which they were served. */
+/** Work of owners that ends on demand; `begun` has the owners in the order of service. */
 function gated(given: Partial<typeof limits> = {}) {
   const clock = { ms: 0 }
   const shares = createShares({ ...limits, ...given }, busy, () => clock.ms)

@@ -14,10 +14,11 @@ export type ShareLimits = {
 /** A resource of this node that its owners, organizations as a rule, use side by side. */
 export type Shares = {
   /**
-   * Runs work when a slot is free for its owner. Of owners that wait, the one that used the least slot time lately is
-   * served first; owners of quick work take turns, whatever the number of their requests.
-   * Contract: throws what `busy` makes when too much waits already or the wait was too long, and the signal's reason when it
-   * aborts before a slot is free; `work` has not begun then.
+   * Runs work when a slot is free for its owner. Of owners that wait, the one that used the least
+   * slot time lately is served first; owners of quick work take turns, whatever the number of their
+   * requests.
+   * Contract: throws what `busy` makes when too much waits already or the wait was too long, and
+   * the signal's reason when it aborts before a slot is free; `work` has not begun then.
    */
   run: <T>(owner: string, work: () => Promise<T>, signal?: AbortSignal) => Promise<T>
   /** Takes a slot as `run` does; the result frees it. */
@@ -42,7 +43,7 @@ const halfLifeMs = 10_000
 const quantumMs = 250
 const idleOwnersMax = 1_000
 
-/** Divides `slots` fairly between owners. `busy` makes the error for work that may not even wait. */
+/** Divides `slots` fairly between owners. `busy` makes the error for work that cannot wait. */
 export function createShares(
   limits: ShareLimits,
   busy: () => Error,

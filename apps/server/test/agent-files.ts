@@ -41,7 +41,7 @@ const guarded = defineCapability({
   sessionRules: { key: 'session', url: 'session' },
 })
 
-/** Ours; `free` and `free_too`, whose config may be anything; `guarded`, whose config has a secret `key`. */
+/** Ours; `free` and `free_too` with any config; `guarded` with a secret `key` in its config. */
 export const capabilities = [...builtins, anything('free'), anything('free_too'), guarded]
 
 /** An agent with everything that one can have. */
@@ -68,7 +68,7 @@ export const whole = {
   system_prompt: 'You are Ada.\n\nYou count.',
 }
 
-/** What no file of YAML 1.2 may hold (production 1, c-printable), and what YAML 1.1 takes for the end of a line. */
+/** Not allowed in YAML 1.2 (production 1, c-printable), or a line break in YAML 1.1. */
 const notYaml =
   /[^\t\n\r\x20-\x7e\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u
 

@@ -7,7 +7,7 @@ const run = promisify(execFile)
 
 export const templateFolder = () => path.join(process.env.OUTLAST_TEST_FOLDER!, 'template')
 
-/** A DATA_DIR with a migrated database in it, as a server leaves it that was stopped. To make one takes seconds. */
+/** A DATA_DIR with a migrated database, as a stopped server leaves it. A new one takes seconds. */
 export async function copyDataDir(to: string): Promise<void> {
   // Node's own copy does not keep the owner, who is not root.
   if (process.platform === 'win32') return cp(templateFolder(), to, { recursive: true })

@@ -9,7 +9,7 @@ const inUse = '55006'
 const attemptsMax = 200
 const pauseMs = 25
 
-/** A migrated database for one test or one file (`t` of a `before` hook too), gone after it. Returns its URL. */
+/** A migrated database for a test or a file (`t` of a `before` hook too). Returns its URL. */
 export async function createTestDatabase(t: Pick<TestContext, 'after'>): Promise<string> {
   const admin = process.env.OUTLAST_TEST_DATABASE_URL
   if (!admin) throw new Error('There is no test database: run this file with `npm test -- <file>`.')
@@ -21,7 +21,7 @@ export async function createTestDatabase(t: Pick<TestContext, 'after'>): Promise
   return url.href
 }
 
-/** PostgreSQL copies a template for one at a time in some moments: whoever comes second tries again. */
+/** PostgreSQL at times copies a template for one client only: the second one retries. */
 async function copyTemplate(admin: string, name: string) {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -33,7 +33,7 @@ async function copyTemplate(admin: string, name: string) {
   }
 }
 
-/** Sets, or resets, what new connections to a test's database begin with, as its administrator would. */
+/** Sets or resets defaults of new connections to a test's database, as its administrator. */
 export async function alterDatabase(url: string, change: string): Promise<void> {
   const name = new URL(url).pathname.slice(1)
   await runSql(process.env.OUTLAST_TEST_DATABASE_URL!, `alter database ${name} ${change}`)

@@ -1,4 +1,4 @@
-/** The reference server of the MCP project as a process of its own: on loopback, at any free port, which it prints. */
+/** The MCP project's reference server as a process: on loopback, at a port that it prints. */
 import { type AddressInfo, Server } from 'node:net'
 
 const listen = Server.prototype.listen as (...args: unknown[]) => Server

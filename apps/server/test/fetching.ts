@@ -12,7 +12,7 @@ export type Fetched = { result?: any; error?: string }
 export const startFetching = (t: Pick<TestContext, 'after'>, env: Record<string, string> = {}) =>
   startServer(t, { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1', ...env } })
 
-/** Has an agent with this config make calls of `web_fetch`, side by side, in one turn; gives what came of each. */
+/** Makes calls of `web_fetch` in parallel in one turn with this config; returns the results. */
 export async function fetchInTurn(
   t: TestContext,
   { server, config = {} }: { server: Server; config?: object },

@@ -24,7 +24,7 @@ const start = (dataDir: string) =>
     settings: { ...fast, max_connections: '300' },
   })
 
-/** It ends with the runner, which leaves as soon as the last test is over; the folder is removed by `scripts/test.ts`. */
+/** It ends with the runner after the last test; `scripts/test.ts` removes the folder. */
 export async function globalSetup() {
   await makeTemplateFolder()
   const dataDir = path.join(process.env.OUTLAST_TEST_FOLDER!, 'data')
@@ -45,6 +45,6 @@ async function makeTemplateFolder() {
   await embedded.stop()
 }
 
-/** Each server of a test opens ten connections: most of the time that takes goes into hashing the password. */
+/** A test's server opens ten connections, most of whose time hashes the password. */
 const shortSignIn = (url: string) =>
   `set scram_iterations = 1; alter role postgres password '${new URL(url).password}'`

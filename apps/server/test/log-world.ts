@@ -15,7 +15,7 @@ import {
 /** A tool call of a reply: whether it succeeds, and who has a say in it. */
 export type Tool = { succeeds: boolean; asks: boolean; isClients: boolean }
 
-/** What happens in one run: what the model will say, what the tools do, when people write, answer and cancel. */
+/** The script of a run: model output, tool behavior, and messages, answers and cancels. */
 export type World = {
   iterationsMax: number
   /** One entry a model call: the tools it asks for, none for a final answer, or a failure. */
@@ -24,7 +24,7 @@ export type World = {
   overdueAt: number | undefined
   /** After how many transactions a message arrives, at the latest when the session is idle. */
   arrivals: { at: number; onBusy: 'steer' | 'queue' | 'interrupt' }[]
-  /** After how many transactions one of the calls is answered that are not the server's; without more, their time is over. */
+  /** Transactions after which an open client call is answered; without more, it expires. */
   answers: { at: number; which: number; how: 'yes' | 'edited' | 'no' | 'expired' }[]
   /** After how many transactions the turn is cancelled. */
   cancels: number[]
@@ -169,7 +169,7 @@ function answer(log: Log, held: Held, { how, which }: Answer) {
   write(log, within(held), drafts())
 }
 
-/** How many replies the log of the session holds: what a deterministic model answers next depends on nothing else. */
+/** Replies in the session's log: a deterministic model's next response depends on nothing else. */
 const replied = (log: Log) => typed(log, 'reason.completed').length
 
 /** One turn's runner, as crash-safe as the log makes it: it knows nothing but the log. */
@@ -320,7 +320,7 @@ function end(log: Log, held: Held, outcome: Outcome) {
   write(log, { held: then, context: within(held).context }, ended)
 }
 
-/** Runs a session until it is idle and nothing more happens, from wherever its log stands. `look` sees each action before it is done. */
+/** Runs a session until it rests, from any state of its log. `look` sees each action first. */
 export function run(
   log: Log,
   world: World,

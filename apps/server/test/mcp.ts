@@ -1,4 +1,4 @@
-/** What tests of MCP share: the reference server, a server that does as it is told, and turns that use them. */
+/** Shared by tests of MCP: the reference server, a scripted server, and turns that use them. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -74,8 +74,8 @@ export const textTool = (name: string, more: object = {}) => ({
 export const textResult = (text: string) => ({ content: [{ type: 'text', text }] })
 
 /**
- * An MCP server on loopback that does as a test says: `handlers` by method, `GET` and `DELETE` for those. What it has no
- * handler for it answers as a decent server would: it has one tool, `say`.
+ * An MCP server on loopback that does as a test says: `handlers` by method, `GET` and `DELETE` for
+ * those. What it has no handler for it answers as a decent server would: it has one tool, `say`.
  */
 export async function startMcp(t: After, handlers: Handlers = {}, host = '127.0.0.1') {
   const asked: Exchange[] = []

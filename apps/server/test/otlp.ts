@@ -61,7 +61,7 @@ export async function startReceiver(t: Pick<TestContext, 'after'>, status = 200)
     headers,
     /** Resolves with what is looked for, as soon as it has come. */
     until,
-    /** The spans of the trace whose root is that of a turn, root first. All of a turn come at once. */
+    /** The spans of the trace with a turn's root, root first. All of a turn come at once. */
     trace: (turnId: string) =>
       until(() => {
         const root = spans.find(({ attributes }) => attributes['outlast.turn.id'] === turnId)

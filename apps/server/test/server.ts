@@ -48,7 +48,7 @@ export type ServerOptions = AppOptions & {
 /** Simulated models answer beside those of stand-in vendors, and play the scripts of tests. */
 export const simulation = { SIMULATED_MODELS: 'always', SIMULATED_SCRIPTS: 'true' }
 
-/** How many servers here work on a database, and how it is dropped. Hooks run in their order, the first server's first. */
+/** Servers per database, and how it is dropped. Hooks run in order, the first server's first. */
 const inUse = new Map<string, { servers: number; drop: (() => unknown)[] }>()
 
 async function leave(databaseUrl: string) {
@@ -59,7 +59,7 @@ async function leave(databaseUrl: string) {
   for (const drop of use.drop) await drop()
 }
 
-/** A whole server in this process, on a database of its own, which goes with the last server that works on it. */
+/** A whole server in this process, on its own database, dropped with its last server. */
 export async function startServer(t: Pick<TestContext, 'after'>, options: ServerOptions = {}) {
   const drop: (() => unknown)[] = []
   const later = { after: (work: () => unknown) => drop.push(work) }

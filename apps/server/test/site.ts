@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test'
 
 export type Page = (request: IncomingMessage, response: ServerResponse) => unknown
 
-/** A site on loopback. It answers a path with what stands at it, else with 404, and keeps what it was asked. */
+/** A site on loopback: 404 without an entry for the path. It records requests. */
 export async function startSite(
   t: Pick<TestContext, 'after'>,
   pages: Record<string, Page>,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Looks until there is something to see: for what nothing tells of, such as a turn that has parked. */
+/** Polls until there is a result: for states without an event, such as a parked turn. */
 export async function eventually<T>(look: () => Promise<T>): Promise<NonNullable<T>> {
   for (;;) {
     const found = await look()

@@ -79,7 +79,7 @@ const commands = () => [
   ['doctor'],
 ]
 
-/** Every command against a server that is none, or a broken one: a code, a sentence, and nothing raw. */
+/** Every command against no server or a broken one: a code, a sentence, and nothing raw. */
 async function againstAll(server: string, codes: readonly number[], env = {}) {
   await Promise.all(
     commands().map(async (args) => {

@@ -3,8 +3,9 @@ import type { Extra } from './core/help.ts'
 import { run } from './core/run.ts'
 
 /**
- * The process: its streams, its environment and its end. Ctrl-C ends what runs; a second one ends the process at once.
- * A reader that goes away, as `head` does, is no error; a disk that is full is one.
+ * The process: its streams, its environment and its end. Ctrl-C ends what runs; a second one ends
+ * the process at once. A reader that goes away, as `head` does, is no error; a disk that is full is
+ * one.
  */
 export async function main(args: readonly string[], extra: Extra = {}): Promise<void> {
   const { stdin, stdout, stderr } = process

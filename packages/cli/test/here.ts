@@ -17,8 +17,9 @@ export type Here = {
 }
 
 /**
- * Runs a command line in this process to its end: as `outlast`, without the time that a process takes to start. With
- * `columns` at a terminal, where `answers` are typed when they are asked for; else between pipes, and `input` is what stdin brings.
+ * Runs a command line in this process to its end: as `outlast`, without the time that a process
+ * takes to start. With `columns` at a terminal, where `answers` are typed when they are asked for;
+ * else between pipes, and `input` is what stdin brings.
  */
 export async function runHere(args: readonly string[], options: Here = {}): Promise<Ended> {
   const { columns, env = {}, input = '', answers = [] } = options

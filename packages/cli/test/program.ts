@@ -8,7 +8,7 @@ export type Ended = { code: number | null; stdout: string; stderr: string }
 
 type Surroundings = { env?: Record<string, string>; input?: string }
 
-/** The program as a process that is still at work, without a terminal and without settings of this machine. */
+/** The program as a running process, without a terminal and without this machine's settings. */
 export function startOutlast(args: readonly string[], { env = {}, input = '' }: Surroundings = {}) {
   const child = spawn(
     process.execPath,

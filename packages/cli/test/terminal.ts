@@ -6,7 +6,7 @@ import { widthOf } from '../src/output/width.ts'
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 const sequence = /^\x1b(?:\[[?\d;]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\))/
 
-/** What a terminal shows of what is written on it. The second half of a wide character is an empty cell. */
+/** The screen of a terminal after writes. The second half of a wide character is an empty cell. */
 export function createGrid(columns: number) {
   const rows: string[][] = [[]]
   let row = 0
@@ -56,7 +56,7 @@ export function createGrid(columns: number) {
   return { write, lines: () => rows.map((cells) => cells.join('').trimEnd()) }
 }
 
-/** The program in this process, at a terminal: somebody types, and looks at what is shown. It ends with the test. */
+/** The program in this process at a terminal that a test writes and reads. Ends with the test. */
 export function atTerminal(
   t: { after: (work: () => unknown) => void },
   args: readonly string[],

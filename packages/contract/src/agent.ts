@@ -64,8 +64,8 @@ export const NewAgent = Type.Object(
 export type NewAgent = Static<typeof NewAgent>
 
 /**
- * Absent or `null`: unchanged, except `retention_days`, where `null` inherits the organization's again. `capabilities`, `tools`
- * and `tags` replace the whole list.
+ * Absent or `null`: unchanged, except `retention_days`, where `null` inherits the organization's
+ * again. `capabilities`, `tools` and `tags` replace the whole list.
  */
 export const AgentChange = Type.Object(
   {

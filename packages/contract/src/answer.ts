@@ -25,7 +25,7 @@ export const ToolResultsAccepted = Type.Object(
 )
 export type ToolResultsAccepted = Static<typeof ToolResultsAccepted>
 
-/** Whether a tool call may run. `arguments` replace those of the model in a call that is approved. */
+/** Whether a tool call may run. `arguments` replace those of the model in an approved call. */
 export const Approval = Type.Object(
   {
     decision: oneOf('approve', 'deny'),

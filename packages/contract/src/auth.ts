@@ -82,7 +82,7 @@ export type Tokens = Static<typeof Tokens>
 export const Scope = oneOf('read', 'write', 'admin', '*')
 export type Scope = Static<typeof Scope>
 
-/** `parent_id`: the key that created this one, which ends with it; null for a key that a user created. */
+/** `parent_id`: the key that created this one and ends with it; null for a user's own. */
 const keyFields = {
   id: Uuid,
   name: Type.String(),

@@ -25,7 +25,7 @@ export type ToolDefinition = Static<typeof ToolDefinition>
 
 const secondsMax = 30 * 24 * 3_600
 
-/** A tool that the client runs: the model may call it, and the turn waits for what the client says came of it. */
+/** A tool that the client runs: the model calls it, and the turn waits for the client's result. */
 export const ClientTool = Type.Object(
   {
     type: Type.Literal('client_side'),

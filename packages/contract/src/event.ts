@@ -76,7 +76,7 @@ export const GenerationMetadata = Type.Object(
 )
 export type GenerationMetadata = Static<typeof GenerationMetadata>
 
-/** The caller that decided or answered: a user, a key, a session token, or anonymous without authentication. */
+/** The caller that decided or answered: a user, a key, a session token, or anonymous. */
 export const Decider = Type.Object(
   { kind: Type.String(), id: Type.String(), name: Type.String() },
   { title: 'Decider' },
@@ -100,7 +100,7 @@ const textDelta = {
 
 /** Every event of a session: its type and what its `data` holds. Order within a turn: see docs. */
 export const eventData = {
-  /** A message was accepted. `on_busy` is there when a turn was running and the message waits for its own. */
+  /** A message was accepted. `on_busy` is present if it waits beside a running turn. */
   'input.message': Type.Object(
     { message: EventMessage, on_busy: Type.Optional(oneOf('queue')) },
     { title: 'InputMessageData' },
@@ -110,7 +110,7 @@ export const eventData = {
     { agent_id: AgentId, model_id: Type.Optional(ModelId) },
     { title: 'SessionStartedData' },
   ),
-  /** A turn begins. `input_sequence` names the event of its message when that had waited for its turn, or is tried again. */
+  /** A turn begins. `input_sequence` names its message's event if that had waited or is retried. */
   'session.activated': Type.Object(
     { ...turnAndInput, input_sequence: Type.Optional(count()) },
     { title: 'SessionActivatedData' },
@@ -120,23 +120,24 @@ export const eventData = {
     { ...turnAndInput, input_content: Type.Optional(Type.String()) },
     { title: 'TurnStartedData' },
   ),
-  /** The tools of an MCP server could not be listed: those of an older list are used, if any. Once per turn for each. */
+  /** An MCP server's tools could not be listed: an older list is used, if any. Once per turn. */
   'mcp.unavailable': McpUnavailable,
-  /** The stored config of a capability is not valid: the turn runs without the capability. Once per turn for each. */
+  /** A capability's stored config is invalid: the turn runs without it. Once per turn for each. */
   'capability.unavailable': CapabilityUnavailable,
   /** A model is about to be called. */
   'reason.started': Type.Object(
     { agent_id: AgentId, metadata: Type.Optional(ModelMetadata) },
     { title: 'ReasonStartedData' },
   ),
-  /** The conversation is too long for the model: a summary of its beginning is about to be written. */
+  /** The conversation is too long for the model: its beginning is about to be summarized. */
   'context.compacting': Type.Object(
     { ...turn, summarized_to: count(), input_tokens: count() },
     { title: 'ContextCompactingData' },
   ),
   /**
-   * From here on models get less of the conversation than the log has. The latest of these events says all: up to the
-   * message of the event `summarized_to` they get `summary` instead, up to that of `shortened_to` tool results cut short.
+   * From here on models get less of the conversation than the log has. The latest of these events
+   * says all: up to the message of the event `summarized_to` they get `summary` instead, up to that
+   * of `shortened_to` tool results cut short.
    */
   'context.compacted': Type.Object(
     {
@@ -152,8 +153,8 @@ export const eventData = {
     { title: 'ContextCompactedData' },
   ),
   /**
-   * The request goes out. Again, with the same `message_id` and the next `attempt`, when a reply broke or its
-   * node died: drop the text of the earlier attempt.
+   * The request goes out. Again, with the same `message_id` and the next `attempt`, when a reply
+   * broke or its node died: drop the text of the earlier attempt.
    */
   'output.message.started': Type.Object(outputStarted, { title: 'OutputMessageStartedData' }),
   /** The model begins to think. */
@@ -208,14 +209,14 @@ export const eventData = {
     { tool_calls: Type.Array(ToolCallSummary) },
     { title: 'ActStartedData' },
   ),
-  /** Only a person may allow this call: POST …/approvals/{tool_call_id}. The turn waits for that at no cost. */
+  /** This call needs a user's approval: POST …/approvals/{tool_call_id}. Waiting costs nothing. */
   'tool.approval_requested': Type.Object(
     { tool_call: ToolCall, expires_at: Timestamp },
     { title: 'ToolApprovalRequestedData' },
   ),
   /**
-   * It was decided on. `expired`: nobody did in time. What was not approved has its `tool.completed` right after this;
-   * what was runs with `arguments` where somebody changed them.
+   * It was decided on. `expired`: nobody did in time. What was not approved has its
+   * `tool.completed` right after this; what was runs with `arguments` where somebody changed them.
    */
   'tool.approval_resolved': Type.Object(
     {
@@ -234,11 +235,11 @@ export const eventData = {
     { title: 'ToolCallRequestedData' },
   ),
   /**
-   * One tool is about to run. `replay`: whether the call may run again when its node dies meanwhile; `until_changed`: only if
-   * it changed no files. Absent where the call cannot run as it is.
+   * One tool is about to run. `replay`: whether the call may run again after its node dies;
+   * `until_changed`: only if it changed no files. Absent if the call cannot run.
    */
   'tool.started': Type.Object({ tool_call: ToolCall, replay }, { title: 'ToolStartedData' }),
-  /** One tool ended. In the order in which they end. `answered_by`: the caller that sent the result of a client tool. */
+  /** One tool ended, in order of ends. `answered_by`: the sender of a client tool's result. */
   'tool.completed': Type.Object(
     {
       tool_call_id: Type.String(),
@@ -252,7 +253,7 @@ export const eventData = {
     },
     { title: 'ToolCompletedData' },
   ),
-  /** A tool tells how far it is, at most once a second. `progress` only grows; `total` is there when it knows how much there is. */
+  /** Progress of a tool, at most once a second. `progress` only grows; `total`: if known. */
   'tool.progress': Type.Object(
     {
       tool_call_id: Type.String(),
@@ -274,8 +275,8 @@ export const eventData = {
     { title: 'ActCompletedData' },
   ),
   /**
-   * Files of the session changed, all of these at once. `tool_call_id` is there when a tool did it. Directories that
-   * were made on the way are not named, nor what was in a directory that moved or was deleted.
+   * Files of the session changed, all of these at once. `tool_call_id`: if a tool did it. New
+   * parent directories are not named, nor the content of moved or deleted directories.
    */
   'files.changed': Type.Object(
     { changes: Type.Array(PathChange), tool_call_id: Type.Optional(Type.String()) },
@@ -331,7 +332,7 @@ export const EventContext = Type.Object(
     parent_span_id: Type.Optional(Type.String()),
     /** Of a message: the trace of whoever sent it, as its W3C header said. */
     traceparent: Type.Optional(Type.String()),
-    /** Which shape `data` has; absent: the first. A server leaves what it does not know to a newer one. */
+    /** The shape of `data`; absent: the first. Servers leave unknown ones to newer nodes. */
     v: Type.Optional(Type.Integer({ minimum: 1 })),
   },
   { title: 'EventContext' },

@@ -65,7 +65,7 @@ export const NewMcpServer = Type.Object(
 )
 export type NewMcpServer = Static<typeof NewMcpServer>
 
-/** Absent or `null`: unchanged. `headers` replaces all; a value of `********` leaves that header as it is. */
+/** Absent or `null`: unchanged. `headers` replaces all; the value `********` keeps a header. */
 export const McpServerChange = Type.Object(
   {
     name: optional(name),

@@ -103,9 +103,9 @@ export const InputMessage = Type.Object(
 )
 
 /**
- * What becomes of a message while a turn runs. `steer`: that turn sees it at its next model call. `queue`: it gets a
- * turn of its own after that one. `interrupt`: that turn is cancelled, what it said so far stays, and this message
- * is next. `reject`: 409 `session_busy`.
+ * What becomes of a message while a turn runs. `steer`: that turn sees it at its next model call.
+ * `queue`: it gets a turn of its own after that one. `interrupt`: that turn is cancelled, what it
+ * said so far stays, and this message is next. `reject`: 409 `session_busy`.
  */
 export const OnBusy = oneOf('steer', 'queue', 'interrupt', 'reject')
 export type OnBusy = Static<typeof OnBusy>

@@ -126,7 +126,7 @@ const prices = {
   cache_write: Type.Optional(Type.Number()),
 }
 
-/** US dollars for a million tokens. `tiers` replace the prices of a whole call whose input is above `above` tokens. */
+/** US dollars per million tokens. `tiers` replace all prices of calls with more input. */
 export const ModelCost = Type.Object(
   {
     ...prices,

@@ -35,7 +35,7 @@ export const ServerOrganizationPage = pageOf(ServerOrganization, 'ServerOrganiza
 export const NewOrganization = Type.Object({ name }, { title: 'CreateOrganizationRequest' })
 export type NewOrganization = Static<typeof NewOrganization>
 
-/** Absent: unchanged. A `name` of `null` too; `retention_days` of `null` inherits the server's again. */
+/** Absent: unchanged, also a `name` of `null`; `retention_days` of `null` inherits the server's. */
 export const OrganizationChange = Type.Object(
   { name: optional(name), retention_days: optional(RetentionDays) },
   { title: 'UpdateOrganizationRequest' },

@@ -63,7 +63,7 @@ export const SessionToken = Type.Object(
 )
 export type SessionToken = Static<typeof SessionToken>
 
-/** A token that works, without the token itself. It ends with the key or the sign-in that made it. */
+/** A valid token, without the token itself. It ends with the key or sign-in that created it. */
 export const SessionTokenInfo = Type.Object(
   { ...tokenFields, user_id: nullable(Uuid), key_id: nullable(Uuid) },
   { title: 'SessionTokenInfo' },

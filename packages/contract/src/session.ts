@@ -95,7 +95,7 @@ export const SessionChange = Type.Object(
 )
 export type SessionChange = Static<typeof SessionChange>
 
-/** Where to cut, at most one of the first two: without either the whole session is copied. The rest: as in the source. */
+/** Where to cut, at most one of the first two; without either the copy is whole. */
 export const NewFork = Type.Object(
   {
     at_sequence: optional(

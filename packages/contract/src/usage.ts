@@ -2,8 +2,8 @@ import { type Static, Type } from 'typebox'
 import { count } from './shape.ts'
 
 /**
- * Tokens that models counted, and US dollars for those whose price is known. A cache count that is absent was not
- * reported; a cost that is absent is unknown.
+ * Tokens that models counted, and US dollars for those whose price is known. A cache count that is
+ * absent was not reported; a cost that is absent is unknown.
  */
 export const TokenUsage = Type.Object(
   {

@@ -53,7 +53,7 @@ export type TurnHistoryQuery = Static<typeof TurnHistoryQuery>
 
 const time = (description: string) => nullable(count({ description }))
 
-/** What all nodes counted, step by step, the oldest first. Every step is there; times are `null` where nothing took any. */
+/** Counts of all nodes, oldest step first. Every step is there; times are `null` without values. */
 export const TurnHistory = Type.Object(
   {
     step_seconds: count(),

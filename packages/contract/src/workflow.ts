@@ -5,7 +5,7 @@ import { count, nullable, oneOf, PageQuery, pageOf } from './shape.ts'
 export const WorkflowStatus = oneOf('queued', 'running', 'waiting', 'failed')
 export type WorkflowStatus = Static<typeof WorkflowStatus>
 
-/** A turn that is not over, or failed for good. Every field is always there; `null` where it has no value. */
+/** A turn that is open, or failed for good. Every field is present; `null` without a value. */
 const workflow = {
   turn_id: TurnId,
   session_id: SessionId,
@@ -58,7 +58,7 @@ export const sessionStates = [
 export const SessionState = oneOf(...sessionStates)
 export type SessionState = Static<typeof SessionState>
 
-/** Why a session is as it is, in one sentence and in fields. Every field is always there; `null` where it has no value. */
+/** Why a session is as it is: a sentence and fields. Each is present; `null` without a value. */
 export const Why = Type.Object(
   {
     session_id: SessionId,

@@ -36,7 +36,7 @@ export function agents(http: Http) {
     /** Makes an agent of this id, or replaces it. */
     put: (id: string, agent: NewAgent, options?: CallOptions) =>
       call<Agent>('PUT', path`/v1/agents/${id}`, { body: agent }, options),
-    /** Changes what is given; `capabilities`, `tools` and `tags` are replaced whole. `status: 'active'` restores it. */
+    /** Changes the given fields; lists are replaced whole. `status: 'active'` restores. */
     update: (id: string, change: AgentChange, options?: CallOptions) =>
       call<Agent>('PATCH', path`/v1/agents/${id}`, { body: change }, options),
     /** Archives an agent: its sessions stay. */

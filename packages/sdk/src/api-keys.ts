@@ -5,7 +5,7 @@ import { listOf } from './page.ts'
 export function apiKeys(http: Http) {
   const { call } = http
   return {
-    /** What is known of one's keys, as an administrator of all in the organization; not the keys themselves. */
+    /** Metadata of one's keys, for an administrator of all in the organization; not the keys. */
     list: (query?: PageQuery, options?: CallOptions) =>
       listOf<ApiKey>(http, '/v1/auth/api-keys', query, options),
     /** The answer holds the key; it is shown this once. */

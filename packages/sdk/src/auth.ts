@@ -30,7 +30,7 @@ export function auth(http: Http) {
     /** Ends every other sign-in of the user. */
     changePassword: (body: PasswordChange, options?: CallOptions) =>
       call<void>('POST', '/v1/auth/password', { body }, options),
-    /** Where a browser begins to sign in with an OAuth provider: an address to go to, not a call. */
+    /** Where a browser begins to sign in with an OAuth provider: an address, not a call. */
     oauthUrl: (provider: string) => http.base + path`/v1/auth/oauth/${provider}`,
     /** Where the provider sends the browser back to: an address to register with it, not a call. */
     oauthCallbackUrl: (provider: string) => http.base + path`/v1/auth/callback/${provider}`,

@@ -22,7 +22,7 @@ type Work = (signal: AbortSignal) => Promise<unknown>
 /** What a tool took an hour for must not be lost to a server that restarts: minutes of trying. */
 const retriesMax = 30
 
-/** Calls that some turn of a program answers: two turns that follow the same one do not both run its tools. */
+/** Calls claimed by a turn of a program: of two turns that follow one only one runs its tools. */
 const claims = new WeakMap<Http, Map<string, AbortController>>()
 
 /** What an event is to the calls of its turn. */
@@ -64,8 +64,9 @@ const outcomeTypes = (Object.keys(roles) as EventType[]).filter((type) => roles[
 
 /**
  * Calls of one turn that wait for this program: each is run, or decided on, once.
- * Contract: before anything runs the log is asked whether the call still waits, because events may be old: the program was
- * away, or takes a turn up again. `onError` is told what went wrong besides the tools, which can only be told to the model.
+ * Contract: before anything runs the log is asked whether the call still waits, because events may
+ * be old: the program was away, or takes a turn up again. `onError` is told what went wrong besides
+ * the tools, which can only be told to the model.
  */
 export function createCalls(
   http: Http,

@@ -16,11 +16,13 @@ export type ChangeEvent =
 export function changes(http: Http) {
   return {
     /**
-     * What changes in the organization, from now on, without end, across lost connections, restarts of the server and sleep
-     * of the machine: an async iterable. There is no history, so the first is `reset`, and so is the first after each gap: who reads its
-     * lists then, and keeps them by what follows, misses nothing.
-     * Contract: ends only with its signal (and then throws its reason), by `break`, or with an error that trying again does not
-     * mend. Behind a proxy that keeps streams back there is a `reset` every 10 s, and nothing else.
+     * What changes in the organization, from now on, without end, across lost connections, restarts
+     * of the server and sleep of the machine: an async iterable. There is no history, so the first
+     * is `reset`, and so is the first after each gap: who reads its lists then, and keeps them by
+     * what follows, misses nothing.
+     * Contract: ends only with its signal (and then throws its reason), by `break`, or with an
+     * error that trying again does not mend. Behind a proxy that keeps streams back there is a
+     * `reset` every 10 s, and nothing else.
      */
     stream: (options: ConnectionOptions = {}) =>
       readStream<ChangeEvent>(
@@ -29,7 +31,8 @@ export function changes(http: Http) {
           path: '/v1/changes',
           query: () => ({}),
           take: changeOf,
-          // Whoever answers may have changed meanwhile; of whom nothing is heard nothing can be read anew.
+          // Whoever answers may have changed meanwhile; of whom nothing is heard nothing can be
+          // read anew.
           otherwise: (about) =>
             http.call('GET', '/health', {}, about).then(
               () => [{ type: 'reset' }],

@@ -1,6 +1,6 @@
 import type { ClientTool as Definition } from '@outlast/contract'
 
-/** The arguments that a JSON Schema, written out `as const`, allows. What it cannot say is `unknown`. */
+/** The arguments that a JSON Schema allows, written `as const`; `unknown` if inexpressible. */
 export type ArgumentsOf<S> = S extends { enum: readonly (infer T)[] }
   ? T
   : S extends { type: 'string' }
@@ -22,19 +22,20 @@ type ObjectOf<P, R> = { [K in keyof P as K extends R ? K : never]: ArgumentsOf<P
 export type ToolCallContext = {
   toolCallId: string
   sessionId: string
-  /** Aborted when nobody waits for the result any more: the turn was cancelled, or the call took too long. */
+  /** Aborted when the result is no longer needed: the turn was cancelled, or the call timed out. */
   signal: AbortSignal
 }
 
-/** A tool that this program runs for an agent. Its `definition` goes into `tools` of an agent or a session. */
+/** A tool that this program runs. Its `definition` goes into `tools` of an agent or session. */
 export type ClientTool = {
   definition: Definition
   run: (input: never, context: ToolCallContext) => unknown
 }
 
 /**
- * Makes a tool whose arguments have the type that its `parameters` say. What `run` returns, or a promise of it, is the result
- * that the model gets; what it throws is the error that the model gets.
+ * Makes a tool whose arguments have the type that its `parameters` say. What `run` returns, or a
+ * promise of it, is the result that the model gets; what it throws is the error that the model
+ * gets.
  * Contract: the server does not check arguments against `parameters`, and a model may be wrong.
  */
 export function clientTool<const S extends Record<string, unknown>>({

@@ -3,9 +3,9 @@ import type { ErrorCode } from './error-code.ts'
 
 /**
  * Every failure of a call.
- * `code` is a stable word, the server's (docs/errors.md) or a `TransportCode`, and may be one that this version does not know; `status` is 0 where no answer came;
- * `requestId` finds the request in the server's logs. A call that its own signal ended rejects with the signal's
- * reason instead.
+ * `code` is a stable word, the server's (docs/errors.md) or a `TransportCode`, and may be one that
+ * this version does not know; `status` is 0 where no answer came; `requestId` finds the request in
+ * the server's logs. A call that its own signal ended rejects with the signal's reason instead.
  */
 export class OutlastError extends Error {
   override name = 'OutlastError'
@@ -54,8 +54,9 @@ export class TurnFailedError extends OutlastError {
 const names = ['OutlastError', 'TurnFailedError']
 
 /**
- * Whether something that was thrown is an OutlastError, and of this code if one is named.
- * It goes by name, so it holds also for an error of another copy of this package, another frame or another realm.
+ * Whether something that was thrown is an OutlastError, and of this code if one is named. It goes
+ * by name, so it holds also for an error of another copy of this package, another frame or another
+ * realm.
  *
  * ```ts
  * import { createOutlast, isOutlastError } from '@outlast/sdk'

@@ -7,8 +7,9 @@ const pageSize = 1_000
 
 export function events(http: Http) {
   /**
-   * The log of a session as it stands, without deltas: awaited, its first 1,000 events; iterated, all, a page of `limit` at a time,
-   * also those that are added meanwhile. `since_id` or `after_sequence` say where it begins.
+   * The log of a session as it stands, without deltas: awaited, its first 1,000 events; iterated,
+   * all, a page of `limit` at a time, also those that are added meanwhile. `since_id` or
+   * `after_sequence` say where it begins.
    */
   function list(sessionId: string, query: EventQuery = {}, options?: CallOptions): List<Event> {
     const at = path`/v1/sessions/${sessionId}/events`

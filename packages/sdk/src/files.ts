@@ -20,7 +20,7 @@ export function files(http: Http) {
     /** What is in a directory; default: the root. */
     list: (sessionId: string, directory = '/', query?: FileQuery, options?: CallOptions) =>
       listOf<FileInfo>(http, pathOf(sessionId, directory), query, options),
-    /** A file with its content: as text where it is text, else in base64. `not_a_file` for a directory. */
+    /** A file with its content: text as such, else in base64. `not_a_file` for a directory. */
     read: (sessionId: string, file: string, options?: CallOptions) =>
       call<SessionFile | Page<FileInfo>>('GET', pathOf(sessionId, file), {}, options).then(
         (found) => {
@@ -28,13 +28,13 @@ export function files(http: Http) {
           throw new OutlastError('not_a_file', `${file} is a directory.`)
         },
       ),
-    /** Makes a file or directory, and the directories above it. `file_exists` where something stands. */
+    /** Creates a file or directory, and its parents. `file_exists` if the path is taken. */
     create: (sessionId: string, file: string, body: NewFile, options?: CallOptions) =>
       call<SessionFile>('POST', pathOf(sessionId, file), { body }, options),
     /** New content for a file that is there. */
     update: (sessionId: string, file: string, body: FileUpdate, options?: CallOptions) =>
       call<SessionFile>('PUT', pathOf(sessionId, file), { body }, options),
-    /** A directory that is not empty needs `recursive`. `deleted` is false if there was nothing, or an earlier attempt did it. */
+    /** A non-empty directory needs `recursive`. `deleted` is false if a retry finds nothing. */
     delete: (
       sessionId: string,
       file: string,

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { answerOf, type Following, follow } from './follow.ts'
 import type { Event } from './index.ts'
 
-/** Events as a server stores them where a turn is cancelled that had its message, and had not begun. */
+/** Events as stored for a turn that was cancelled with its message, before it began. */
 const events = [
   { type: 'input.message', context: {}, data: { message: { id: 'waits' }, on_busy: 'queue' } },
   {

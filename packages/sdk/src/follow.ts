@@ -5,7 +5,7 @@ import { OutlastError, TurnFailedError } from './error.ts'
 export type Answer = {
   /** The text of the turn's last message; of a cancelled turn as far as it came. */
   text: string
-  /** That message; undefined when the turn was cancelled before it said anything to what was sent. */
+  /** That message; undefined when the turn was cancelled before it replied. */
   message: EventMessage | undefined
   turnId: string
   outcome: 'completed' | 'cancelled'
@@ -15,7 +15,7 @@ export type Answer = {
 
 /** The turn of a message, as far as events have told of it. */
 export type Following = {
-  /** Whose turn it is: of a message that was sent, the next that begins, or the one that is known. */
+  /** Whose turn it is: of a sent message, the next that begins, or a given one. */
   of: { messageId: string } | 'next' | 'known'
   /** The event before the first that tells of it. */
   sequence: number
@@ -30,10 +30,11 @@ export type Following = {
 }
 
 /**
- * What one more event says of the turn that answers a message. It is the turn that begins for it, or the running one when it
- * asks the model after the message came: that call has seen it. A turn that is cancelled before that takes the message
- * with it.
- * Contract: pure. `isOver` stands with the last event of the turn, or with the first that is not of it any more.
+ * What one more event says of the turn that answers a message. It is the turn that begins for it,
+ * or the running one when it asks the model after the message came: that call has seen it. A turn
+ * that is cancelled before that takes the message with it.
+ * Contract: pure. `isOver` stands with the last event of the turn, or with the first that is not of
+ * it any more.
  */
 export function follow(state: Following, event: Event): Following {
   const read = readers[event.type] as Reader<EventType> | 'ignored' | undefined
@@ -105,7 +106,7 @@ const isSteering = ({ of, turnId, isQueued }: Following) =>
 const isUnbegun = (state: Following, { context }: Event) =>
   state.turnId === undefined && isFor(state, context.input_message_id)
 
-/** True once nothing can change the answer: of a cancelled turn what it said comes after its end. */
+/** True once the answer is final: text of a cancelled turn comes after its end. */
 export const isAnswered = ({ ended, isOver = false }: Following) =>
   isOver || (ended !== undefined && ended.type !== 'turn.cancelled')
 

@@ -6,7 +6,7 @@ export function health({ call }: Http) {
   return {
     /** Whether the server runs, which version, and how it knows who calls. Needs no key. */
     get: (options?: CallOptions) => call<Health>('GET', '/health', {}, options),
-    /** Whether it takes requests now: false while it stops, and while its database is away. Needs no key. */
+    /** Whether it takes requests: false while it stops, or its database is away. No key needed. */
     isReady: (options?: CallOptions) =>
       call<Health>('GET', '/health/ready', {}, { retriesMax: 0, ...options }).then(
         () => true,

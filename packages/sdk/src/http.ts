@@ -3,19 +3,19 @@ import { errorOf, isOutlastError, lostConnection, OutlastError } from './error.t
 /** Where the server is, and how it is called. */
 export type ClientOptions = {
   /**
-   * Default: `http://localhost:9000`. A path before `/v1` is kept, so a server behind a prefix works. In a page it may
-   * be relative: `/` is the server that the page came from.
+   * Default: `http://localhost:9000`. A path before `/v1` is kept, so a server behind a prefix
+   * works. In a page it may be relative: `/` is the server that the page came from.
    */
   url?: string | undefined
   /** An API key, or an access token. As a function it is asked before every attempt. */
   apiKey?: string | (() => string | Promise<string>) | undefined
-  /** The organization to work in. A key belongs to one; the token of a user who has several needs it said. */
+  /** The organization to work in. A key belongs to one; tokens of users with several need it. */
   organization?: string | undefined
   /** Headers of every request. */
   headers?: Record<string, string>
   /** Default: the platform's. */
   fetch?: typeof fetch
-  /** How long one attempt may take; `Infinity`: without end. Default: 30,000. Streams have a limit of their own. */
+  /** Timeout of one attempt; `Infinity`: none. Default: 30,000. Streams have their own limit. */
   timeoutMs?: number
   /** How often a call is made again when the connection or the server fails. Default: 3. */
   retriesMax?: number
@@ -28,9 +28,9 @@ export type CallOptions = {
   timeoutMs?: number
   retriesMax?: number
   headers?: Record<string, string>
-  /** Of a POST: the same key twice is one effect. Default: a new one a call, the same for all of its attempts. */
+  /** Of a POST: the same key twice has one effect. Default: a new one for each call. */
   idempotencyKey?: string
-  /** Of a change: the `updated_at` of what is changed, as it was read. `changed_meanwhile` if it is another by now. */
+  /** Of a change: the `updated_at` that was read. `changed_meanwhile` if it is another by now. */
   ifMatch?: string
 }
 
@@ -73,7 +73,8 @@ export function createHttp(client: ClientOptions) {
 
   /**
    * Makes a call, as often as it takes, and reads its answer.
-   * Contract: rejects with an OutlastError, with the reason of the caller's signal, or with a TypeError for what cannot be sent.
+   * Contract: rejects with an OutlastError, with the reason of the caller's signal, or with a
+   * TypeError for what cannot be sent.
    */
   async function request<T>(
     method: Method,
@@ -148,7 +149,7 @@ export function createHttp(client: ClientOptions) {
 
   const whole = async (answer: Response) => answer
 
-  /** An answer of any length, in the portions in which it comes. Each has the time that a call has. */
+  /** A response of any length, in the chunks of the network. Each has the timeout of a call. */
   async function* bytes(
     path: string,
     sent: Request & { accept: string },
@@ -198,7 +199,7 @@ export function createHttp(client: ClientOptions) {
   }
 }
 
-/** Contract: throws a TypeError without the value, which may be a key: what the platform throws has it. */
+/** Contract: throws a TypeError without the value, which may be a key: the platform's has it. */
 function setHeader(headers: Headers, name: string, value: string): void {
   try {
     headers.set(name, value)
@@ -212,7 +213,7 @@ const unsaid = new Error('it was refused before it was sent')
 /** What everybody may see. */
 const openNames = new Set(['accept', 'content-type'])
 
-/** Whether an error quotes a header, which may be a key: platforms do so with one that they refuse. */
+/** Whether an error quotes a header, which may be a key: platforms do so with invalid ones. */
 function isTelling(error: unknown, headers: Headers): boolean {
   const { cause } = (error ?? {}) as { cause?: unknown }
   const text = `${error} ${cause}`
@@ -251,7 +252,7 @@ async function limited<T>(
   }
 }
 
-/** Contract: throws a TypeError where a number is none; so a typing error does not become endless retries. */
+/** Contract: throws a TypeError if a number is none, or a typo would cause endless retries. */
 function check({ timeoutMs = 0, retriesMax = 0 }: Pick<CallOptions, 'timeoutMs' | 'retriesMax'>) {
   if (!(timeoutMs >= 0)) throw new TypeError(`timeoutMs must be 0 or more, not ${timeoutMs}`)
   if (!(retriesMax >= 0)) throw new TypeError(`retriesMax must be 0 or more, not ${retriesMax}`)
@@ -352,7 +353,8 @@ function newKey(): string {
 
 /**
  * A path whose values are escaped.
- * Contract: throws a TypeError for a value that would make it another path: an empty one, `.` or `..`.
+ * Contract: throws a TypeError for a value that would make it another path: an empty one, `.` or
+ * `..`.
  */
 export function path(parts: TemplateStringsArray, ...values: string[]): string {
   return parts.reduce((before, part, at) => before + segment(values[at - 1]!) + part)

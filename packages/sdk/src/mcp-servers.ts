@@ -15,7 +15,7 @@ export function mcpServers(http: Http) {
     /** MCP servers of the organization. What is secret in them is masked. */
     list: (query?: PageQuery, options?: CallOptions) =>
       listOf<McpServer>(http, '/v1/mcp-servers', query, options),
-    /** Adds one; `mcp_server_exists` if there is one of this name. Agents then name it in `capabilities`. */
+    /** Adds one; `mcp_server_exists` if the name is taken. Agents name it in `capabilities`. */
     create: (body: NewMcpServer, options?: CallOptions) =>
       call<McpServer>('POST', '/v1/mcp-servers', { body }, options),
     /** `not_found` if there is none of this id. */
@@ -30,7 +30,7 @@ export function mcpServers(http: Http) {
     /** Lists its tools, or says what is wrong. */
     test: (id: string, options?: CallOptions) =>
       call<McpServerTest>('POST', path`/v1/mcp-servers/${id}/test`, {}, options),
-    /** Confirms the list of tools that `get` or `test` returned `tools_hash` of; `mcp_tools_changed` if there is another one by now. */
+    /** Confirms the tools of `tools_hash` from `get` or `test`; else `mcp_tools_changed`. */
     review: (id: string, body: McpToolsReview, options?: CallOptions) =>
       call<McpServer>('POST', path`/v1/mcp-servers/${id}/review`, { body }, options),
   }

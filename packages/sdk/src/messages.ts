@@ -9,8 +9,8 @@ export function messages(http: Http) {
     list: (sessionId: string, query?: PageQuery, options?: CallOptions) =>
       listOf<Message>(http, path`/v1/sessions/${sessionId}/messages`, query, options),
     /**
-     * Stores a message, which starts a turn or joins the running one. It does not wait for the answer:
-     * `outlast.session(id).send` does. `session_busy` with `on_busy: 'reject'`.
+     * Stores a message, which starts a turn or joins the running one. It does not wait for the
+     * answer: `outlast.session(id).send` does. `session_busy` with `on_busy: 'reject'`.
      */
     create: (sessionId: string, body: NewMessage, options?: CallOptions) =>
       call<Message>('POST', path`/v1/sessions/${sessionId}/messages`, { body }, options),

@@ -1,4 +1,4 @@
-/** Each noun of the client against a real server: what `parity.test.ts` shows to be sent is also understood. */
+/** Each noun against a real server: it also accepts the requests that `parity.test.ts` shows. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -248,7 +248,8 @@ test('whoever runs the server sees its nodes, and turns that failed are tried ag
 
 test('a server says that it runs, which version it is, and that it takes requests', async () => {
   const { health } = createOutlast({ url })
-  // A node that has not reached the database for a moment, as on a loaded machine, is not ready until it has.
+  // A node that has not reached the database for a moment, as on a loaded machine, is not ready
+  // until it has.
   while (!(await health.isReady())) await sleep(100)
   const { version, auth_mode } = await health.get()
   assert.match(version, /^\d+\.\d+\.\d+/)

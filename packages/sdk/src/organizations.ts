@@ -30,8 +30,9 @@ export function organizations(http: Http) {
     update: (id: string, body: OrganizationChange, options?: CallOptions) =>
       call<Organization>('PATCH', path`/v1/orgs/${id}`, { body }, options),
     /**
-     * Deletes it for good, with its sessions, agents, keys and members. For owners. `legal_hold` while one of its sessions is
-     * held; `organization_protected` for the default one. Access ends at once, all rows are deleted soon after.
+     * Deletes it for good, with its sessions, agents, keys and members. For owners. `legal_hold`
+     * while one of its sessions is held; `organization_protected` for the default one. Access ends
+     * at once, all rows are deleted soon after.
      */
     delete: (id: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/orgs/${id}`, {}, options),

@@ -10,7 +10,8 @@ export const tooLong = 'The tool ran, but its result is too long to be sent.'
 
 /**
  * Runs a tool of this program.
- * Contract: never rejects; what goes wrong is the outcome, also a result that is no JSON or too long. Undefined is null.
+ * Contract: never rejects; what goes wrong is the outcome, also a result that is no JSON or too
+ * long. Undefined is null.
  */
 export async function outcomeOf(
   tool: ClientTool,

@@ -27,7 +27,8 @@ export type Outlast = ReturnType<typeof createOutlast>
 
 /**
  * Makes a client. Nothing is sent yet.
- * Every call rejects with an OutlastError; calls that fail for a moment are made again, with one idempotency key.
+ * Every call rejects with an OutlastError; calls that fail for a moment are made again, with one
+ * idempotency key.
  */
 export function createOutlast(options: ClientOptions = {}) {
   const http = createHttp(options)

@@ -6,8 +6,9 @@ import type { CallOptions, Http, Query } from './http.ts'
 export type Page<T> = Items<T> & { offset: number; limit: number }
 
 /**
- * A list: awaited, its first page; iterated, everything that it holds, page by page. Nothing is asked for before that, and
- * nothing more after a `break`. `limit` is the size of a page, not a bound.
+ * A list: awaited, its first page; iterated, everything that it holds, page by page. Nothing is
+ * asked for before that, and nothing more after a `break`. `limit` is the size of a page, not a
+ * bound.
  */
 export type List<T> = PromiseLike<Page<T>> &
   Pick<Promise<Page<T>>, 'catch' | 'finally'> &
@@ -16,8 +17,9 @@ export type List<T> = PromiseLike<Page<T>> &
 const pageSize = 100
 
 /**
- * Contract: iterating brings nothing twice when something is added meanwhile, and leaves nothing out when something is deleted,
- * as far as `total` tells. It keeps one page, and of what it brought the ids.
+ * Contract: iterating brings nothing twice when something is added meanwhile, and leaves nothing
+ * out when something is deleted, as far as `total` tells. It keeps one page, and of what it brought
+ * the ids.
  */
 export function listOf<T>(
   http: Http,

@@ -26,7 +26,7 @@ const tools = { tool_results: [{ tool_call_id: 'call', result: 1 }] }
 const credentials = { email: 'ada@example.com', password: 'a long password' }
 const paths = { src_path: '/a', dst_path: '/b' }
 
-/** For every operation the methods that stand for it, called with all that its query and its body may have. */
+/** The methods of every operation, called with all of its query and body. */
 const methods: Record<string, Called | Called[]> = {
   list_agents: (o) => o.agents.list({ ...page, include_archived: true }),
   create_agent: (o) => o.agents.create(agent),
@@ -158,7 +158,7 @@ const methods: Record<string, Called | Called[]> = {
   resume_worker: (o) => o.workers.resume(id),
 }
 
-/** Of these there is no JSON in the document: they say what the server is before it is asked anything. */
+/** These have no JSON in the document: they describe the server before any request. */
 const besides: Called[] = [(o) => o.health.get(), (o) => o.health.isReady()]
 
 /** The client reads both signs of life, so it need not choose. */

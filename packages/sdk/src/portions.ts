@@ -1,8 +1,9 @@
 /**
- * The items of portions, one after the other. An item that is there already costs no turn of a generator: of a long
- * history that is most of what reading it costs beside the parsing.
- * Contract: `close` ends the portions. `return` calls it and does not wait for a portion that is under way, so that who
- * is not interested any more is rid of the connection at once. After `signal` nothing comes, also not what is there.
+ * The items of portions, one after the other. An item that is there already costs no turn of a
+ * generator: of a long history that is most of what reading it costs beside the parsing.
+ * Contract: `close` ends the portions. `return` calls it and does not wait for a portion that is
+ * under way, so that who is not interested any more is rid of the connection at once. After
+ * `signal` nothing comes, also not what is there.
  */
 export function eachOf<T>(
   portions: AsyncGenerator<readonly T[], void, undefined>,

@@ -30,7 +30,7 @@ export function providers(http: Http) {
     /** Deletes it and its models; `model_in_use` while an agent or a session names one. */
     delete: (id: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/llm-providers/${id}`, {}, options),
-    /** Asks the vendor which models it has; `provider_failed` if that does not work, which is not tried again. */
+    /** Asks the vendor for its models; `provider_failed` if that fails, which is not retried. */
     syncModels: (id: string, options?: CallOptions) =>
       call<ModelSync>('POST', path`/v1/llm-providers/${id}/sync-models`, {}, options),
     /** Makes one tiny call and says what is wrong. */

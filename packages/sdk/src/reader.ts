@@ -6,7 +6,7 @@ import { createFrameParser, type Frame } from './sse.ts'
 
 /** How the connections of a stream are kept up. */
 export type ConnectionOptions = Pick<CallOptions, 'signal' | 'headers'> & {
-  /** A connection on which nothing comes for so long is dead. Servers say something every 10 s. Default: 30,000. */
+  /** A connection without data for so long is dead. Servers send every 10 s. Default: 30,000. */
   silenceMs?: number
   /** How often in a row a connection may fail before the stream gives up. Default: without end. */
   retriesMax?: number
@@ -19,17 +19,17 @@ export type Source<T> = {
   path: string
   /** What the next connection asks for. */
   query: () => Query
-  /** What a frame tells; undefined: nothing, or nothing new. Of frames about the stream itself it gets `connected` only. */
+  /** The item of a frame; undefined: none, or no news. Of stream frames only `connected`. */
   take: (frame: Frame) => T | undefined
-  /** Where every connection is kept back on its way: what can be known in another way. Contract: never throws. */
+  /** If proxies delay every connection: another way to the items. Contract: never throws. */
   otherwise: (about: CallOptions) => Promise<readonly T[]>
-  /** True when the place was changed after this error, so that the next connection does not meet it again. */
+  /** True if the position changed after this error, so that the next connection avoids it. */
   recover?: (error: unknown) => boolean
 }
 
 const backoffMs = { first: 200, most: 10_000 }
 const retryMsDefault = 100
-/** A server may ask for patience, but not for so much that nobody knows whether the stream is still one. */
+/** A server may ask for a pause, but not for so long that the stream's state is unclear. */
 const retryAfterMsMax = 60_000
 /** Servers say something at once: a connection on which nothing has come by then brings nothing. */
 const firstMsMax = 10_000
@@ -38,8 +38,9 @@ const steadyMs = 10_000
 
 /**
  * What a source tells, through one connection after the other, without end.
- * Contract: whatever ends a connection or keeps it silent is mended by the next one. Ends only with its signal (and then
- * throws its reason), by `break`, or with an error that trying again does not mend.
+ * Contract: whatever ends a connection or keeps it silent is mended by the next one. Ends only with
+ * its signal (and then throws its reason), by `break`, or with an error that trying again does not
+ * mend.
  */
 export function readStream<T>(
   http: Http,
@@ -53,7 +54,7 @@ export function readStream<T>(
 
 type Streaming = { options: ConnectionOptions; over: AbortController }
 
-/** What is told, in the portions in which it comes, from one connection after the other until `over`. */
+/** The items, in the chunks of the network, from one connection after the other until `over`. */
 async function* portionsOf<T>(
   http: Http,
   source: Source<T>,
@@ -102,7 +103,7 @@ async function* portionsOf<T>(
   }
 }
 
-/** What frames tell, and in how many ms to come back if one says that the server closes. That it is connected is no news. */
+/** The items of frames, and the ms until a reconnect if the server closes. `connected` is none. */
 function read<T>(frames: readonly Frame[], source: Source<T>) {
   const items: T[] = []
   let retryMs: number | undefined
@@ -120,7 +121,8 @@ function read<T>(frames: readonly Frame[], source: Source<T>) {
 
 /**
  * What became of the connections of a stream, and when to make the next.
- * Contract: `failed` and `waitMs` throw what trying again does not mend, or what happened too often in a row.
+ * Contract: `failed` and `waitMs` throw what trying again does not mend, or what happened too often
+ * in a row.
  */
 function countTries({ onConnection, retriesMax = Number.POSITIVE_INFINITY }: ConnectionOptions) {
   let failures = 0
@@ -174,8 +176,9 @@ function mayMend(error: unknown, wasOpen: boolean): error is OutlastError {
 
 /**
  * One connection. `read` gives the frames that one read brought, undefined at the end.
- * Contract: once it is closed, or `signal` is aborted, neither socket nor timer nor listener is left. No generator, and as
- * few promises as can be: a server that tells events one by one makes this the most of what reading them costs.
+ * Contract: once it is closed, or `signal` is aborted, neither socket nor timer nor listener is
+ * left. No generator, and as few promises as can be: a server that tells events one by one makes
+ * this the most of what reading them costs.
  */
 function createConnection(signal: AbortSignal, { silenceMs = 30_000, headers }: ConnectionOptions) {
   const closing = new AbortController()
@@ -230,8 +233,9 @@ function createConnection(signal: AbortSignal, { silenceMs = 30_000, headers }: 
 }
 
 /**
- * Closes a connection on which nothing comes, while somebody reads. It goes by two clocks: the one on the wall goes on while
- * a machine sleeps, so that a stream is back soon after it wakes; the other one is never set back.
+ * Closes a connection on which nothing comes, while somebody reads. It goes by two clocks: the one
+ * on the wall goes on while a machine sleeps, so that a stream is back soon after it wakes; the
+ * other one is never set back.
  */
 function watchSilence(closing: AbortController) {
   let isReading = false
@@ -244,7 +248,8 @@ function watchSilence(closing: AbortController) {
     timer = undefined
   }
   const look = () => {
-    // Nobody reads: nothing is to be watched, and a stream that was left lying about keeps no program alive.
+    // Nobody reads: nothing is to be watched, and a stream that was left lying about keeps no
+    // program alive.
     if (!isReading) return stop()
     const silentMs = Math.max(Date.now() - wallMs, performance.now() - steadyMs)
     if (silentMs < limitMs) return

@@ -17,7 +17,7 @@ export function schedules(http: Http) {
     /** Those of the organization. */
     list: (query?: ScheduleQuery, options?: CallOptions) =>
       listOf<Schedule>(http, '/v1/durable/schedules', query, options),
-    /** Makes one; `schedule_exists` if there is one of this name, `invalid_cron` with what is wrong. */
+    /** Creates one; `schedule_exists` if the name is taken, `invalid_cron` with the fault. */
     create: (body: NewSchedule, options?: CallOptions) =>
       call<Schedule>('POST', '/v1/durable/schedules', { body }, options),
     /** `not_found` if there is none of this id. */

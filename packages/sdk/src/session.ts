@@ -30,19 +30,20 @@ export function sessionOf(http: Http, id: string) {
   return {
     id,
     /**
-     * Sends a message. What comes back is the turn that answers it: `await` it for the answer, or iterate it for the
-     * events. While a turn runs the message joins it, unless `on_busy` says otherwise.
+     * Sends a message. What comes back is the turn that answers it: `await` it for the answer, or
+     * iterate it for the events. While a turn runs the message joins it, unless `on_busy` says
+     * otherwise.
      */
     send: (content: string | Content, options: SendOptions = {}): Turn =>
       createTurn(http, id, { begin: post(content, options), options }),
     /**
-     * Takes the latest turn up again, running or over, after this program was restarted: calls that still wait for it
-     * are answered, those that have their outcome are not run again.
+     * Takes the latest turn up again, running or over, after this program was restarted: calls that
+     * still wait for it are answered, those that have their outcome are not run again.
      * Contract: the turn fails with the code `no_turn` in a session that never had one.
      */
     resume: (options: TurnOptions = {}): Turn =>
       createTurn(http, id, { begin: latestTurn(http, id, options), options }),
-    /** Every event, stored ones first, then as they happen, across lost connections: see `streamEvents`. */
+    /** Every event, stored ones first, then live, across lost connections: see `streamEvents`. */
     events: (options?: StreamOptions) => streamEvents(http, id, options),
   }
 }
@@ -55,10 +56,10 @@ const landmarks: EventType[] = [
   'turn.completed',
   'turn.failed',
 ]
-/** How many events before the end are looked through first; then sixteen times as many, and so on. */
+/** Events before the end that are searched first; then sixteen times as many, and so on. */
 const firstSpan = 256
 
-/** The latest turn, which may be about to begin. It is looked for from the end: a session may be long. */
+/** The latest turn, which may be about to begin. Searched from the end: a session may be long. */
 async function latestTurn(
   http: Http,
   sessionId: string,

@@ -26,7 +26,7 @@ export function sessions(http: Http) {
     /** The latest first. Narrowed by agent, status, tag, or a part of its title. */
     list: (query?: SessionQuery, options?: CallOptions) =>
       listOf<Session>(http, '/v1/sessions', query, options),
-    /** Starts a conversation with an agent; `agent_archived`, `not_found`. `outlast.session(created)` talks in it. */
+    /** Starts a session; `agent_archived`, `not_found`. `outlast.session(created)` talks in it. */
     create: (body: NewSession, options?: CallOptions) =>
       call<Session>('POST', '/v1/sessions', { body }, options),
     /** `not_found` if there is none of this id. */
@@ -53,7 +53,7 @@ export function sessions(http: Http) {
     /** Everything as JSON lines: an async iterable of bytes, in the portions in which they come. */
     export: (id: string, query?: ExportSessionQuery, options?: CallOptions) =>
       bytes(path`/v1/sessions/${id}/export`, { query, accept: 'application/x-ndjson' }, options),
-    /** A token that reaches this session only, for a browser. What the body leaves out is not granted. */
+    /** A token for this session only, for a browser. The body's absent grants are not granted. */
     createToken: (id: string, body: NewSessionToken = {}, options?: CallOptions) =>
       call<SessionToken>('POST', path`/v1/sessions/${id}/tokens`, { body }, options),
     /** Its tokens that have not expired, newest first; not the tokens themselves. */
@@ -62,7 +62,7 @@ export function sessions(http: Http) {
     /** Revokes a token: it is refused from now on, everywhere within a second. */
     revokeToken: (id: string, tokenId: string, options?: CallOptions) =>
       call<void>('DELETE', path`/v1/sessions/${id}/tokens/${tokenId}`, {}, options),
-    /** Results of calls that wait for the client; `tool_call_not_waiting` if one has its outcome already. */
+    /** Results of waiting client calls; `tool_call_not_waiting` if one has its outcome already. */
     submitToolResults: (id: string, body: ToolResults, options?: CallOptions) =>
       call<ToolResultsAccepted>('POST', path`/v1/sessions/${id}/tool-results`, { body }, options),
     /** Allows or denies a call that waits for approval; `approval_not_pending` if somebody did. */

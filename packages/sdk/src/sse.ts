@@ -5,8 +5,8 @@ const newFrame = (): Frame => ({ event: '', id: '', data: '' })
 
 /**
  * Reads frames from bytes as they come.
- * Contract: a byte is looked at once, however the bytes are cut; lines end in LF, CR LF or CR. Comments and frames
- * without data are no frames; what is left when the bytes end is none either.
+ * Contract: a byte is looked at once, however the bytes are cut; lines end in LF, CR LF or CR.
+ * Comments and frames without data are no frames; what is left when the bytes end is none either.
  */
 export function createFrameParser() {
   const decode = createLineDecoder()
@@ -15,7 +15,7 @@ export function createFrameParser() {
   let frame = newFrame()
   let hasData = false
 
-  /** The line of `text` from `from` to `end`. Names are compared where they stand: a slice costs more than the look. */
+  /** The line of `text` from `from` to `end`. Names are compared in place: a slice costs more. */
   function take(text: string, from: number, end: number): void {
     if (text.startsWith('data:', from)) {
       const value = text.slice(valueAt(text, from + 5), end)

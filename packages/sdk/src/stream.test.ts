@@ -39,8 +39,8 @@ async function read(
 }
 
 /**
- * Contract: every stored event once and in order, and deltas that continue each other up to the whole text, unless the
- * message was over before any came.
+ * Contract: every stored event once and in order, and deltas that continue each other up to the
+ * whole text, unless the message was over before any came.
  */
 function checkWhole(events: readonly Event[], stored: readonly Event[]) {
   assert.deepEqual(
@@ -56,7 +56,7 @@ function checkWhole(events: readonly Event[], stored: readonly Event[]) {
   }
 }
 
-/** Says a word more with each connection that is made, so that text comes before and after each cut. */
+/** Sends a word more with each connection, so that text comes before and after each cut. */
 async function sayOn(call: ModelCall, { proxy, times }: { proxy: Network; times: number }) {
   let seen = 0
   await proxy.until(() => {
@@ -75,7 +75,8 @@ test('twenty cuts at any byte: every stored event once and in order, and the who
     return left < 0 ? Number.POSITIVE_INFINITY : 250 + Math.floor(Math.random() * 2_000)
   })
   const reading = read(through)
-  // What a connection is cut after must come, in frames that are shorter than that, also after a long pause.
+  // What a connection is cut after must come, in frames that are shorter than that, also after a
+  // long pause.
   const talk = setInterval(() => call.say('.'), 20)
   await sayOn(call, { proxy, times: 21 }).finally(() => clearInterval(talk))
   call.end()

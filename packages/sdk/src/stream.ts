@@ -9,9 +9,10 @@ export type StreamOptions = ConnectionOptions &
     types?: readonly EventType[]
     exclude?: readonly EventType[]
     /**
-     * Called when the server lost events, for example when its database failed over to an asynchronous standby. The stream resumes
-     * after `since_id` (null: from the beginning) by itself. Drop what you have of events after `sequence`: they are not
-     * in the log any more. Called after the last of those was read, and before the next event comes.
+     * Called when the server lost events, for example when its database failed over to an
+     * asynchronous standby. The stream resumes after `since_id` (null: from the beginning) by
+     * itself. Drop what you have of events after `sequence`: they are not in the log any more.
+     * Called after the last of those was read, and before the next event comes.
      */
     onHistoryChanged?: (resume: Resume) => void
   }
@@ -21,12 +22,13 @@ const storedMax = 1_000
 
 /**
  * The events of a session, stored ones first, then as they happen, without end.
- * Contract: each event once and in order, and the text of deltas without gap or repeat, across lost and silent
- * connections, proxies that keep a stream back (then stored events come late, and no deltas), restarts of the server, error
- * pages of proxies and sleep of the machine. Ends only with its signal (and then throws its reason), by `break`, or with an
- * error that trying again does not mend: a wrong key, a session that does not exist. When the server lost events, it
- * continues with those that took their place, behind the last that is left: see `onHistoryChanged`. Deltas come without `accumulated`
- * unless it is asked for.
+ * Contract: each event once and in order, and the text of deltas without gap or repeat, across lost
+ * and silent connections, proxies that keep a stream back (then stored events come late, and no
+ * deltas), restarts of the server, error pages of proxies and sleep of the machine. Ends only with
+ * its signal (and then throws its reason), by `break`, or with an error that trying again does not
+ * mend: a wrong key, a session that does not exist. When the server lost events, it continues with
+ * those that took their place, behind the last that is left: see `onHistoryChanged`. Deltas come
+ * without `accumulated` unless it is asked for.
  */
 export function streamEvents(
   http: Http,
@@ -64,8 +66,9 @@ export function streamEvents(
 type Asking = Pick<StreamOptions, 'types' | 'exclude'> & { place: Place; about: CallOptions }
 
 /**
- * What is stored and new, asked for in another way: a proxy may keep back every stream and pass on all else. The place in
- * the stream stays, as it may be inside a message. Nothing where this way fails as well.
+ * What is stored and new, asked for in another way: a proxy may keep back every stream and pass on
+ * all else. The place in the stream stays, as it may be inside a message. Nothing where this way
+ * fails as well.
  */
 async function storedAfter(
   http: Http,
@@ -99,8 +102,9 @@ type Place = {
 }
 
 /**
- * Moves the place on; false for a stored event that was there already, whatever a proxy repeats. The place is the id of the
- * frame: inside a message that is being written it says more than the event's own.
+ * Moves the place on; false for a stored event that was there already, whatever a proxy repeats.
+ * The place is the id of the frame: inside a message that is being written it says more than the
+ * event's own.
  */
 function moveOn(place: Place, { id }: Frame, event: Event): boolean {
   const { sequence } = event

@@ -20,7 +20,7 @@ export type UserMessage = {
   isQueued: boolean
 }
 
-/** What the agent said. A reply that only calls tools has no text: show it while `isStreaming`, and then only with text. */
+/** The agent's message. One with tool calls only has no text: show it if it has text. */
 export type AgentMessage = {
   kind: 'agent_message'
   key: string
@@ -92,8 +92,8 @@ export type TranscriptItem = UserMessage | AgentMessage | ToolCallItem | Notice
 /** A conversation as a person sees it. Made by `addEvent` only. */
 export type Transcript = {
   /**
-   * The items in order, in sections. What an event does not change stays the same object, sections too, so that a view
-   * that compares draws only what is new.
+   * The items in order, in sections. What an event does not change stays the same object, sections
+   * too, so that a view that compares draws only what is new.
    */
   sections: readonly (readonly TranscriptItem[])[]
   status: 'idle' | 'active'

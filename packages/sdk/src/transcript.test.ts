@@ -28,7 +28,7 @@ const fold = (events: Iterable<Event>, from = emptyTranscript) => {
 
 const storedOf = async ({ id }: SessionHandle) => (await client.outlast.events.list(id)).data
 
-/** Follows a session while something happens in it, up to where it is idle; what came is stored and live. */
+/** Follows a busy session until it is idle; returns stored and live events. */
 async function followed(session: SessionHandle, work: () => Promise<unknown>, query: object = {}) {
   const live: Event[] = []
   const following = until(session.events(query), (event) => {
@@ -55,7 +55,7 @@ const opens = clientTool({
   run: () => 'open',
 })
 
-/** A conversation with everything in it: tools, approvals, steering, a queue, a cancel and a failure. */
+/** A conversation with all features: tools, approvals, steering, a queue, cancel, a failure. */
 async function converse(session: SessionHandle) {
   const write = { name: 'write_file', arguments: { path: '/a', content: 'a' } }
   const allow = { decision: 'approve' } as const

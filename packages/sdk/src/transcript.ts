@@ -22,13 +22,14 @@ export const emptyTranscript: Transcript = {
 }
 
 /**
- * The conversation after one more event of its session, stored or live. Add each event of `session.events()` as it comes and
- * show what comes out: a terminal prints what `itemsOf` has more than before and the longer text of the message that
- * streams, a page draws the sections anew that are not the same object any more
- * (`useReducer(addEvent, emptyTranscript)`).
- * Contract: pure. Costs the same however long the conversation is and the message that streams. A stored event that was
- * added already changes nothing. Events that begin anywhere are understood, what came before them is missing. Once a
- * turn is over the transcript is that of the stored events alone.
+ * The conversation after one more event of its session, stored or live. Add each event of
+ * `session.events()` as it comes and show what comes out: a terminal prints what `itemsOf` has more
+ * than before and the longer text of the message that streams, a page draws the sections anew that
+ * are not the same object any more (`useReducer(addEvent, emptyTranscript)`).
+ * Contract: pure. Costs the same however long the conversation is and the message that streams. A
+ * stored event that was added already changes nothing. Events that begin anywhere are understood,
+ * what came before them is missing. Once a turn is over the transcript is that of the stored events
+ * alone.
  */
 export function addEvent(transcript: Transcript, event: Event): Transcript {
   const { sequence } = event
@@ -183,7 +184,7 @@ function streaming(transcript: Transcript) {
   return open?.item.kind === 'agent_message' ? { index: open.index, item: open.item } : undefined
 }
 
-/** What came before the first delta is in it, when somebody begins to follow in the middle of a message. */
+/** Includes text before the first delta, for followers that begin inside a message. */
 function grow(
   transcript: Transcript,
   event: Event<'output.message.delta' | 'reason.thinking.delta'>,
@@ -247,7 +248,7 @@ function withWaiting(transcript: Transcript): Transcript {
     : { ...transcript, waitingFor }
 }
 
-/** What no event of the turn ended is over with it: what a message said that was never stored is no part of anything. */
+/** Ends with the turn what no event ended: text of a message that was never stored is dropped. */
 function settle(transcript: Transcript): Transcript {
   let settled = transcript
   const open = streaming(transcript)

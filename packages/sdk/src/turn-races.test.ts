@@ -42,7 +42,7 @@ async function talk(session: SessionHandle) {
   return Promise.all(sent.map(async (one) => ({ ...one, answer: await one.answer })))
 }
 
-/** Which turn the log says answers each message: it begins for it, or asks the model after it came. */
+/** The turn that answers each message by the log: it begins for it, or calls the model after it. */
 async function turnsOf(session: SessionHandle) {
   const { data } = await client.outlast.events.list(session.id)
   const completed = new Map<string, string>()

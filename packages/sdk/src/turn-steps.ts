@@ -11,7 +11,10 @@ export type StepEvent<T extends EventType = EventType> = {
   }
 }[T]
 
-/** One try of a step. `broke`: it did not end, and the step began again on the same node or on another. */
+/**
+ * One try of a step. `broke`: it did not end, and the step began again on the same node or on
+ * another.
+ */
 export type StepAttempt<T extends EventType = EventType> = {
   began: StepEvent<T>
   broke: 'retry' | 'takeover' | undefined
@@ -28,8 +31,8 @@ type StepOf<Kind extends string, Began extends EventType, Ended extends EventTyp
 }
 
 /**
- * What takes time within a turn. `queue`: from the message until a node begins the turn. `tool` runs on the server,
- * `client_tool` on the client.
+ * What takes time within a turn. `queue`: from the message until a node begins the turn. `tool`
+ * runs on the server, `client_tool` on the client.
  */
 export type TurnStep =
   | StepOf<'queue', 'input.message', 'turn.started'>
@@ -58,7 +61,8 @@ type Building = TurnSteps & { open: Map<string, TurnStep>; model: string | undef
 
 /**
  * The steps of each turn in a log, in order.
- * Contract: pure; any part of a log will do: what began before it is missing, what ends after it is open.
+ * Contract: pure; any part of a log will do: what began before it is missing, what ends after it is
+ * open.
  */
 export function turnStepsOf(events: readonly StepEvent[]): TurnSteps[] {
   const turns = new Map<string, Building>()
@@ -171,7 +175,10 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'session.idled': 'ignored',
 }
 
-/** The node that got the reply reports its own retries; the attempt before those ended with another node. */
+/**
+ * The node that got the reply reports its own retries; the attempt before those ended with another
+ * node.
+ */
 function explainBroken({ attempts }: Step<'model'>, { data }: StepEvent<'llm.generation'>): void {
   const { retry } = data.metadata
   const broken = attempts.slice(0, -1)

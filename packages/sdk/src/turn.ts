@@ -13,11 +13,12 @@ export type TurnOptions = CallHandlers & {
 }
 
 /**
- * A turn under way. Awaited, it is its answer; iterated, the message and the events of the turn that answers it. Both may be
- * done, as often and in whatever order, also at once: each iteration begins with the message.
- * Contract: nothing is followed and no tool runs before one of both is done. Fails with TurnFailedError when the turn does,
- * and with the code `history_changed` when the server lost the message; where it lost only later events of the turn, those
- * that take their place follow.
+ * A turn under way. Awaited, it is its answer; iterated, the message and the events of the turn
+ * that answers it. Both may be done, as often and in whatever order, also at once: each iteration
+ * begins with the message.
+ * Contract: nothing is followed and no tool runs before one of both is done. Fails with
+ * TurnFailedError when the turn does, and with the code `history_changed` when the server lost the
+ * message; where it lost only later events of the turn, those that take their place follow.
  */
 export type Turn = Pick<Promise<Answer>, 'then' | 'catch' | 'finally'> &
   AsyncIterable<Event> & {
@@ -49,7 +50,8 @@ export function createTurn(
     for (;;) {
       const lost = yield* walkOnce(query, { first, told })
       if (lost === undefined) return
-      // What was run for the lost events may be asked for again, as after a restart of this program.
+      // What was run for the lost events may be asked for again, as after a restart of this
+      // program.
       calls.end()
       calls = newCalls()
       told = lost
@@ -132,8 +134,8 @@ export function createTurn(
 const lookMs = 2_000
 
 /**
- * Looks for a message that was sent while its stream brings nothing: what the server lost before any of it came, no
- * stream tells of.
+ * Looks for a message that was sent while its stream brings nothing: what the server lost before
+ * any of it came, no stream tells of.
  */
 function watchMessage(
   http: Http,
@@ -167,7 +169,7 @@ const lostError = () =>
 
 const liveTypes = ['output.message.delta', 'reason.thinking.delta'] as const
 
-/** The message that is answered, and everything of the turn. Of other turns and messages the session tells. */
+/** The answered message and all of its turn. The session has other turns and messages. */
 const isOf = ({ of, turnId }: Following, { type, context, data }: Event) =>
   type === 'input.message'
     ? typeof of === 'object' && data.message.id === of.messageId

@@ -8,7 +8,7 @@ export function users(http: Http) {
     /** Members of the organization. */
     list: (query?: UserQuery, options?: CallOptions) =>
       listOf<User>(http, '/v1/users', query, options),
-    /** The organization in which this browser works from now on. Programs say `organization` instead. */
+    /** The organization in which this browser works from now on. For programs: `organization`. */
     switchOrganization: (body: SwitchOrganization, options?: CallOptions) =>
       call<Organization>('POST', '/v1/users/me/switch-org', { body }, options),
   }

@@ -23,7 +23,7 @@ export function workers(http: Http) {
     /** How the nodes do, and what waits. */
     getHealth: (options?: CallOptions) =>
       call<DurableHealth>('GET', '/v1/durable/health', {}, options),
-    /** How many turns ended, and how long they took, over the last minutes on all nodes. For whoever runs the server. */
+    /** Counts and times of turns over the last minutes on all nodes. For operators. */
     getHistory: (query: TurnHistoryQuery = {}, options?: CallOptions) =>
       call<TurnHistory>('GET', '/v1/durable/history', { query }, options),
   }

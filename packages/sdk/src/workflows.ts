@@ -24,7 +24,7 @@ export function workflows(http: Http) {
     /** Ends the turn, as `sessions.cancelTurn` does for whichever runs. */
     cancel: (turnId: string, options?: CallOptions) =>
       call<CancelTurnResponse>('POST', path`/v1/durable/workflows/${turnId}/cancel`, {}, options),
-    /** A new turn for the message of one that failed for good; `turn_not_failed`, `turn_retried`. */
+    /** A new turn for the message of a failed one; `turn_not_failed`, `turn_retried`. */
     retry: (turnId: string, options?: CallOptions) =>
       call<WorkflowDetail>('POST', path`/v1/durable/workflows/${turnId}/retry`, {}, options),
   }

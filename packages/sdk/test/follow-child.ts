@@ -1,4 +1,4 @@
-/** A program that follows a session until it is told `session.idled`: a child of `processes.test.ts`. Prints ids and texts. */
+/** Follows a session until `session.idled`, for `processes.test.ts`. Prints ids and texts. */
 import { createOutlast } from '../src/index.ts'
 
 const [url, sessionId] = process.argv.slice(2) as [string, string]

@@ -4,10 +4,10 @@ import type { TestContext } from 'node:test'
 
 type Link = { client: Socket; server: Socket; isStalled: boolean; left: number }
 
-/** What a client has not read when its connection breaks is lost to it, so what came before a cut gets this time. */
+/** A client loses unread text when its connection breaks: text before a cut gets this time. */
 const lingerMs = 100
 
-/** Stands between a client and a server and is the network that fails. Bytes are counted on their way to the client. */
+/** The failing network between client and server. It counts bytes on their way to the client. */
 export async function startProxy(t: Pick<TestContext, 'after'>, target: string) {
   const links = new Set<Link>()
   const changed = new EventEmitter()

@@ -8,7 +8,7 @@ import {
   type Wire,
 } from './wire.ts'
 
-/** OpenAI's Chat Completions. Its signatures are Gemini's, which its own compatible server hands on with the calls. */
+/** OpenAI's Chat Completions. Its signatures are those of Gemini's compatible server. */
 export const completions: Wire = {
   path: '/v1',
   model: 'gemini-3-flash-preview',

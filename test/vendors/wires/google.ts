@@ -3,7 +3,7 @@ import { type Body, framesOf, type Piece, slices, type Wire } from './wire.ts'
 /** What Gemini takes for calls that it did not sign. */
 const unsigned = { signature: 'skip_thought_signature_validator' }
 
-/** Gemini. Of calls that are made together only the first is signed; what it signs at the end has no text. */
+/** Gemini. Of parallel calls only the first is signed; the signature at the end has no text. */
 export const google: Wire = {
   path: '/v1beta',
   model: 'gemini-3-flash-preview',

@@ -1,6 +1,6 @@
 /** What the wires of all vendors can say, in words of none of them. */
 
-/** A piece of what a model said, in its order. `signature`: what the vendor wants to see again with it. */
+/** A part of a model's output, in order. `signature`: what the vendor needs back with it. */
 export type Piece =
   | { thinking: string; signature?: string }
   | { redacted: string }
@@ -24,8 +24,8 @@ export type VendorReply = {
 export type Body = any
 
 /**
- * How one type of provider talks, written by hand after the vendor's documentation, so that the bytes do not come from the
- * SDK that reads them.
+ * How one type of provider talks, written by hand after the vendor's documentation, so that the
+ * bytes do not come from the SDK that reads them.
  */
 export type Wire = {
   /** Behind the host in a base URL. */

@@ -45,7 +45,8 @@ function Editor({ stored }: { stored: Agent | undefined }) {
   const navigate = useNavigate()
   const { isDirty, base } = form
 
-  // What was just created goes to its own address, once nothing that was written since would be lost by it.
+  // What was just created goes to its own address, once nothing that was written since would be
+  // lost by it.
   const createdId = stored || isDirty ? undefined : base?.id
   useEffect(() => {
     if (!createdId) return

@@ -123,7 +123,7 @@ function UseCard(props: CardProps) {
 
 type SmallProps = { label: string; isDisabled?: boolean; onClick: () => void; children: ReactNode }
 
-/** One that does nothing here can be focused all the same: it keeps the focus of who has just moved something to an end. */
+/** A button without an effect here stays focusable: it keeps the focus after a move to the end. */
 const Small = ({ label, isDisabled = false, onClick, children }: SmallProps) => (
   <ActionIcon
     size="sm"

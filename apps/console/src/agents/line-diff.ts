@@ -3,7 +3,7 @@ export type Line = { kind: 'same' | 'added' | 'gone'; text: string }
 /** Beyond so many cells a table of common lines costs too much. */
 const cellsMax = 4_000_000
 
-/** How one text became another, line by line. Contract: pure; texts that are too long are all gone and all added. */
+/** A line diff of two texts. Contract: pure; texts that are too long are all removed and added. */
 export function lineDiff(before: string, after: string): Line[] {
   const one = before.split('\n')
   const other = after.split('\n')

@@ -8,7 +8,7 @@ import { Talk } from './talk.tsx'
 
 type PlaygroundProps = { agentId: string; isDirty: boolean }
 
-/** A session with the agent beside its editor. It stays over a reload, and is in the list like any other. */
+/** A session with the agent beside its editor. It survives a reload and is listed like others. */
 export function Playground({ agentId, isDirty }: PlaygroundProps) {
   // An agent that was created just now is still at the address of a new one.
   const { session } = useSearch({ strict: false })

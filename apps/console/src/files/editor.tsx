@@ -10,7 +10,7 @@ type About = { sessionId: string; file: SessionFile }
 
 const draftOf = (file: SessionFile | undefined) => ({ content: file?.content ?? '' })
 
-/** What was changed meanwhile is neither lost nor hidden: it is told before anything is written over. */
+/** A concurrent change is neither lost nor hidden: it is shown before anything is overwritten. */
 export function Editor({ sessionId, file }: About) {
   const { path, is_readonly } = file
   const { queryKey, ...query } = fileQuery(sessionId, path)

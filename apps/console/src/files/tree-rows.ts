@@ -1,7 +1,7 @@
 import type { FileInfo } from '@outlast/sdk'
 import { parentOf } from './content.ts'
 
-/** Each folder right before what is in it, folders first; without what is in those that are closed. */
+/** Each folder before its content, folders first; without the content of closed folders. */
 export function rowsOf(files: readonly FileInfo[], closed: ReadonlySet<string>): FileInfo[] {
   const inside = new Map<string, FileInfo[]>()
   for (const file of files) {

@@ -10,7 +10,7 @@ const fieldsOf = <Draft extends object>(draft: Draft) => Object.keys(draft) as (
 export const isSame = <Draft extends object>(one: Draft, other: Draft) =>
   fieldsOf(one).every((field) => isSameValue(one[field], other[field]))
 
-/** Merges a draft that began as `origin` into a stored version: unchanged fields get the stored value. */
+/** Merges a draft that began as `origin` into a stored version: it keeps changed fields only. */
 export function rebase<Draft extends object>(draft: Draft, origin: Draft, stored: Draft): Draft {
   const merged = fieldsOf(stored).map((field) => {
     const isChanged = !isSameValue(draft[field], origin[field])
@@ -21,10 +21,10 @@ export function rebase<Draft extends object>(draft: Draft, origin: Draft, stored
 
 const versionOf = (stored: unknown) => (stored as { updated_at?: string }).updated_at ?? ''
 
-/** Whether a cached record is another version than `base`, and not an older one from a slow response. */
+/** Whether a cached record is newer than `base`: a slow response may bring an older one. */
 export const isNewer = (stored: unknown, base: unknown) =>
   Boolean(stored && base) && stored !== base && versionOf(stored) >= versionOf(base)
 
-/** Whether a draft and a stored version both differ from the draft's origin, and from each other. */
+/** Whether a draft and a stored version differ from the draft's origin and from each other. */
 export const isConflict = <Draft extends object>(draft: Draft, origin: Draft, stored: Draft) =>
   !isSame(draft, origin) && !isSame(stored, origin) && !isSame(draft, stored)

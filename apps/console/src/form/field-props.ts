@@ -7,8 +7,8 @@ type Fields<Draft> = {
 }
 
 /**
- * Props for the inputs of a form, by the name of a draft's field. `paths`: where the API reports problems of the field,
- * in addition to its name.
+ * Props for the inputs of a form, by the name of a draft's field. `paths`: where the API reports
+ * problems of the field, in addition to its name.
  */
 export function fieldProps<Draft extends object>({ draft, put, problem }: Fields<Draft>) {
   const field = <Name extends keyof Draft & string>(name: Name, paths: string[]) => ({

@@ -2,7 +2,7 @@ import { sentenceOf } from '../errors.ts'
 
 type Refused = { code?: string; details?: readonly { path: string; message: string }[] } | null
 
-/** The problem of a field. `paths` are paths of `details`, and codes that always mean this field. */
+/** The problem of a field. `paths`: paths of `details`, and codes that always mean this field. */
 export function problemAt(error: unknown, ...paths: readonly string[]): string | undefined {
   const { code = '', details = [] } = (error as Refused) ?? {}
   if (paths.includes(code)) return sentenceOf(error)

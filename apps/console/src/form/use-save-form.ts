@@ -15,15 +15,16 @@ type SaveOptions<Draft, Stored> = DraftOptions<Draft, Stored> & {
   /** Contract: sends its arguments; changes since then belong to a later call. */
   save: (draft: Draft, base: Stored | undefined) => Promise<Stored>
   onSaved?: (saved: Stored) => unknown
-  /** Reads the record again after `save` failed with `changed_meanwhile`. With it, the user decides conflicts. */
+  /** Reads the record after `save` failed with `changed_meanwhile`: the user decides conflicts. */
   read?: (base: Stored) => Promise<Stored>
 }
 
 export type SaveForm<Draft extends object, Stored> = ReturnType<typeof useSaveForm<Draft, Stored>>
 
 /**
- * The state of a form: its draft, its save, and the problems that the server reports. Keeps all changes: those made
- * while the form saves stay in the draft, and versions of other users are merged field by field.
+ * The state of a form: its draft, its save, and the problems that the server reports. Keeps all
+ * changes: those made while the form saves stay in the draft, and versions of other users are
+ * merged field by field.
  */
 export function useSaveForm<Draft extends object, Stored>(options: SaveOptions<Draft, Stored>) {
   const { latest, set, ...state } = useDraft(options, options.read !== undefined)
@@ -87,8 +88,8 @@ export function useSaveForm<Draft extends object, Stored>(options: SaveOptions<D
 }
 
 /**
- * Saves a draft. After a version conflict it reads the record: it may have this draft, when a response was lost, or
- * differ only in fields that the form does not show.
+ * Saves a draft. After a version conflict it reads the record: it may have this draft, when a
+ * response was lost, or differ only in fields that the form does not show.
  */
 async function saveOnce<Draft extends object, Stored>(
   { base, draft }: DraftState<Draft, Stored>,

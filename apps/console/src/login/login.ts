@@ -32,7 +32,8 @@ export const useAsking = () =>
   )
 
 /**
- * The platform's `fetch`, which signs in anew when it has to and then asks again. What is under way on the page stays.
+ * The platform's `fetch`, which signs in anew when it has to and then asks again. What is under way
+ * on the page stays.
  * Contract: the server refuses a request of this page once the browser's cookie is another user's.
  */
 export async function fetchSignedIn(
@@ -67,7 +68,7 @@ async function codeOf(response: Response): Promise<string> {
   return body?.code
 }
 
-/** The page becomes that of whoever is signed in now. What was written and not sent is the other person's. */
+/** Switches the page to the current user. Unsent text belongs to the previous one. */
 async function becomeAnother(): Promise<never> {
   sessionStorage.clear()
   location.reload()
@@ -84,11 +85,11 @@ async function renew(): Promise<void> {
   if (before !== undefined && before !== id) await becomeAnother()
 }
 
-/** A refresh token is good once, so of all tabs only one uses it; the next finds itself signed in. */
+/** A refresh token is good once, so only one tab uses it; the others find themselves signed in. */
 const renewLogin = async () =>
   (await fetch('/v1/auth/me')).ok || (await fetch('/v1/auth/refresh', { method: 'POST' })).ok
 
-/** Contract: where a browser has no locks, cookies do not work either: over http to another machine. */
+/** Contract: a browser without locks has no cookies either: plain http to another machine. */
 const alone = (work: () => Promise<boolean>): Promise<boolean> =>
   navigator.locks ? navigator.locks.request('outlast.login', work) : work()
 

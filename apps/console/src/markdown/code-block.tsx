@@ -27,7 +27,7 @@ export function CodeBlock({ text, language }: { text: string; language?: string 
           <Icon name={copied ? 'check' : 'copy'} size={15} />
         </ActionIcon>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must reach it */}
       <pre tabIndex={0}>
         <code>{coloured ?? text}</code>
       </pre>

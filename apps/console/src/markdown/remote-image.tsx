@@ -5,8 +5,8 @@ import { useState } from 'react'
 const shownMax = 300
 
 /**
- * An image that a message or a model names. It is not loaded by itself: its address may carry to its host what the agent was
- * made to put there, and says who looks at it.
+ * An image that a message or a model names. It is not loaded by itself: its address may carry to
+ * its host what the agent was made to put there, and says who looks at it.
  */
 export function RemoteImage({ address, name = '' }: { address: string; name?: string }) {
   const [state, setState] = useState<'asked' | 'shown' | 'broken'>('asked')

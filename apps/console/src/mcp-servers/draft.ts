@@ -24,7 +24,7 @@ export const draftOf = (stored: McpServer | undefined): Draft => ({
 export const nextKey = (headers: readonly Header[]) =>
   1 + Math.max(-1, ...headers.map(({ key }) => key))
 
-/** What the API is sent: without a key that was not written, and without headers that have no name. */
+/** The body of a request: without an unchanged key, and without headers that have no name. */
 export function bodyOf({ name, url, description, api_key, headers }: Draft): NewMcpServer {
   const named = headers.filter((one) => one.name.trim() !== '')
   return {

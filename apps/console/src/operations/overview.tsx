@@ -9,7 +9,7 @@ import { colors } from './colors.ts'
 import { History } from './history.tsx'
 import { type HealthSample, useHealth } from './use-health.ts'
 
-/** How everything does: now, in the minutes that one looked, and for the nodes of the server further back. */
+/** The state of the server: now, while the page was open, and further back for all nodes. */
 export function Overview() {
   const { current, seen } = useHealth()
   if (!current.data) {

@@ -2,7 +2,7 @@ import { Cron } from 'croner'
 
 const nextCount = 5
 
-/** The next times of an expression, as the server finds them. Throws a sentence where it is none. */
+/** Next times of an expression, as on the server. Throws a sentence if it is invalid. */
 export function nextTimes(expression: string, timezone: string): Date[] {
   const count = expression.trim().split(/\s+/).length
   if (count < 5 || count > 7) throw new Error(`It has ${count} fields, not 5, 6 or 7.`)

@@ -62,7 +62,7 @@ export function draftOf(stored: Schedule | undefined): Draft {
   }
 }
 
-/** Whether the message is more than a text, which the form keeps as it is unless a text takes its place. */
+/** Whether the message is more than a text. The form keeps it unless a text replaces it. */
 export const isRich = ({ text, message }: Doing) =>
   text === undefined && typeof message === 'object'
 

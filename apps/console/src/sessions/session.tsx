@@ -165,7 +165,7 @@ const Tabs = memo(() => (
 /** However much happens, no more often than this. */
 const freshMs = 500
 
-/** What is known of the session beside its log is asked for again when the log says that it changed. */
+/** Refetches the data of a session that its log does not have when the log says that it changed. */
 function useFresh(sessionId: string, { isLoaded, ...followed }: Followed) {
   const stateAt = useThrottledValue(followed.stateAt, freshMs)
   const filesAt = useThrottledValue(followed.filesAt, freshMs)

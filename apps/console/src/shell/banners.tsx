@@ -6,7 +6,7 @@ import { UnsentBanner } from './unsent-banner.tsx'
 
 const againMs = 60_000
 
-/** What a person must know wherever they are: that nothing arrives, or that this page is of another version. */
+/** Notices that matter on every screen: no connection, or a page of another version. */
 export function Banners() {
   const { online } = useNetwork()
   const health = useQuery({

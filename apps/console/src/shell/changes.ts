@@ -38,8 +38,9 @@ const keysOfNoun: Record<Change['noun'], [own: NounKeys, ...others: NounKeys[]]>
 }
 
 /**
- * Keeps what is shown true while the page is open: one connection tells what changes in the organization. Where it is
- * lost everything is read anew once it is back; until then screens are read anew when somebody looks at them.
+ * Keeps what is shown true while the page is open: one connection tells what changes in the
+ * organization. Where it is lost everything is read anew once it is back; until then screens are
+ * read anew when somebody looks at them.
  */
 export function useChanges(): void {
   useEffect(() => {
@@ -50,8 +51,9 @@ export function useChanges(): void {
 }
 
 /**
- * Of all tabs one has the connection and tells the others: a browser has few to a server. When it is closed the next
- * one takes over. Contract: where a browser has no locks, over http to another machine, each tab has its own.
+ * Of all tabs one has the connection and tells the others: a browser has few to a server. When it
+ * is closed the next one takes over. Contract: where a browser has no locks, over http to another
+ * machine, each tab has its own.
  */
 async function share(signal: AbortSignal): Promise<void> {
   if (!navigator.locks) return follow(take, signal)

@@ -3,7 +3,7 @@ import { useMutation } from '@tanstack/react-query'
 import type { ReactNode } from 'react'
 import { summaryOf } from '../form/problems.ts'
 
-/** Asks before something is done that cannot be undone. Contract: `close` is called when it was done, too. */
+/** Asks before an irreversible action. Contract: `close` is also called when it was done. */
 export function Confirm({
   title,
   verb,
@@ -41,7 +41,7 @@ export function Confirm({
   )
 }
 
-/** What the server did not do, and why: its sentence, and each field that is wrong and says so nowhere else. */
+/** An error of the server: its sentence, and each invalid field that no other element shows. */
 export function Refusal({ error, shown = [] }: { error: unknown; shown?: readonly string[] }) {
   const { title, others } = summaryOf(error, shown)
   return (

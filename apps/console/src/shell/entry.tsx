@@ -10,7 +10,7 @@ export const State = ({ kind, children }: { kind: StateKind; children: ReactNode
   </span>
 )
 
-/** A line of a list: what it is, what one should know, what can be done with it, what came of that. */
+/** A line of a list: name, facts, actions, and the result of the last action. */
 export function Entry({
   name,
   about,

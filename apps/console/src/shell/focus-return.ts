@@ -1,11 +1,11 @@
 import { useEffect } from 'react'
 
-/** What is laid over the screen is drawn below these, and has the focus for as long as it is there. */
+/** Layers over the screen are drawn below these and hold the focus while they are open. */
 const layers = '[data-portal]'
 
 /**
- * When a dialog goes and the focus with it, the focus is again where it was before. Components do that by themselves only
- * where a dialog is told to close, not where it is just taken away.
+ * When a dialog goes and the focus with it, the focus is again where it was before. Components do
+ * that by themselves only where a dialog is told to close, not where it is just taken away.
  */
 export function useFocusReturn(): void {
   useEffect(() => {

@@ -7,7 +7,7 @@ const schemes = [
   { name: 'auto', label: 'As the system', icon: 'screen' },
 ] as const
 
-/** Light or dark, remembered in this browser; public/scheme.js reads it before anything is drawn. */
+/** Light or dark, stored in this browser; public/scheme.js reads it before anything is drawn. */
 export function Scheme() {
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const { icon } = schemes.find(({ name }) => name === colorScheme) ?? schemes[2]

@@ -3,7 +3,7 @@ import { Link, useLocation } from '@tanstack/react-router'
 import { type Outgoing, useUnsent } from '../sessions/composer/outbox.ts'
 import { Unsent } from '../sessions/composer/outgoing.tsx'
 
-/** Messages that were not sent and that the screen does not show: no session has them yet, or another one. */
+/** Unsent messages that the screen does not show: those of no session yet, or of another one. */
 export function UnsentBanner() {
   const unsent = useUnsent()
   const { pathname } = useLocation()

@@ -36,13 +36,14 @@ type Entry = {
 }
 
 /**
- * Who callers are. What was found once is remembered, so that most requests cost nothing; it is forgotten on every node
- * as soon as a change of it is a node's belief old (400 ms), whether hints between nodes get through or not.
+ * Who callers are. What was found once is remembered, so that most requests cost nothing; it is
+ * forgotten on every node as soon as a change of it is a node's belief old (400 ms), whether hints
+ * between nodes get through or not.
  */
 export type Credentials = {
   /**
-   * Contract: undefined unless what is known may be believed right now. `connection`: on which it came, where the same one
-   * mostly comes again.
+   * Contract: undefined unless what is known may be believed right now. `connection`: on which it
+   * came, where the same one mostly comes again.
    */
   known: (credential: string, connection?: object) => Bearer | undefined
   /** Contract: throws 401. */
@@ -52,8 +53,8 @@ export type Credentials = {
   /** The organization of who is a member of one only. */
   home: (userId: string) => Promise<string | undefined>
   /**
-   * Tells once when what a credential opened must close: it was revoked, is over, or its user is no member any more.
-   * Gives what ends the watch.
+   * Tells once when what a credential opened must close: it was revoked, is over, or its user is no
+   * member any more. Gives what ends the watch.
    */
   watch: (opened: Opened, ended: () => void) => () => void
   /** Forgets all, and looks at what is open: commits may be lost. */
@@ -61,14 +62,14 @@ export type Credentials = {
   stop: () => Promise<void>
 }
 
-/** Where the rows of an owner are read: in its share of the connections, or where that must not wait for others. */
+/** Where an owner's rows are read: its share of the connections, or where that must not wait. */
 type DbOf = (owner: string) => Db
 
 type Options = { db: Db; shares: ConnectionShares; tokens: Tokens | undefined; log: Log }
 
 /**
- * Contract: callers look up what is not remembered in the share of whom it is about, keys that were not found before in that of
- * unknown callers.
+ * Contract: callers look up what is not remembered in the share of whom it is about, keys that were
+ * not found before in that of unknown callers.
  * Revisions and open streams are checked one at a time, without a share.
  */
 export function createCredentials({ db, shares, tokens, log }: Options): Credentials {

@@ -12,7 +12,7 @@ type Caller = Pick<Principal, 'grants'>
 
 const filesAllow = { none: [], read: ['read'], write: ['read', 'write'] } as const
 
-/** Contract: throws 403 `not_granted` for a token without the grant; other callers have every grant. */
+/** Contract: throws 403 `not_granted` for a token without the grant; other callers have all. */
 export function checkNeed({ grants }: Caller, need: TokenNeed, access: 'read' | 'write'): void {
   if (!grants) return
   if (need === 'tool_results') {
@@ -25,7 +25,8 @@ export function checkNeed({ grants }: Caller, need: TokenNeed, access: 'read' | 
 
 /**
  * Checks the model and the effort that a message asks for.
- * Contract: throws 403 `not_granted` for a token that was not granted the model; an effort needs a granted model beside it.
+ * Contract: throws 403 `not_granted` for a token that was not granted the model; an effort needs a
+ * granted model beside it.
  */
 export function checkControls({ grants }: Caller, controls: Controls | null | undefined): void {
   if (!grants || !controls) return

@@ -11,21 +11,24 @@ const bucketsMax = 50_000
 /** How much is evicted at once, so that the search for the oldest is rare. */
 const evictedShare = 0.1
 
-/** A bucket as this node sees it: what all nodes had left when the table was last told, refilled since. */
+/** A bucket as this node sees it: the balance of all nodes at the last exchange, refilled since. */
 export type Local = Bucket & { tokens: number; at: number; untold: number }
 
 /** Buckets that are taken from again and again, kept by who takes. */
 export type Counted = { epoch: number; buckets: Local[] }
 
 /**
- * Limits on requests, shared by all nodes. A request is counted here and now, without a statement; the table hears of it
- * within 50 ms once it matters, and says what all nodes together have left.
+ * Limits on requests, shared by all nodes. A request is counted here and now, without a statement;
+ * the table hears of it within 50 ms once it matters, and says what all nodes together have left.
  */
 export type Limits = {
   bucket: (bucket: Bucket) => Local
   /** The buckets that were kept while they are known here, else those that `find` finds. */
   kept: (before: Counted | undefined, find: () => Local[]) => Counted
-  /** Takes a token out of each bucket. Contract: throws 429 with the seconds to wait, and takes none, when one is empty. */
+  /**
+   * Takes a token out of each bucket. Contract: throws 429 with the seconds to wait, and takes
+   * none, when one is empty.
+   */
   take: (buckets: readonly Local[]) => void
   /** Takes a token in the table, exactly. Contract: throws 429 `too_many_attempts`. */
   attempt: (db: Db, bucket: Bucket) => Promise<void>
@@ -70,7 +73,7 @@ export function createLimits(db: Db, log: Log, options: Options = {}): Limits {
     bucket.at = now
   }
 
-  /** Drops buckets that are full again, which equal new ones; without enough of those, the least recently used. */
+  /** Drops buckets that are full again, which equal new ones; else the least recently used. */
   function evict(now: number) {
     for (const [subject, { capacity, seconds, tokens, at }] of buckets) {
       const missing = capacity - tokens

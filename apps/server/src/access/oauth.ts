@@ -10,7 +10,7 @@ const openidClient = () => import('openid-client')
 
 /** Who somebody is, as an issuer says. The address is verified. */
 export type Outsider = {
-  /** Within which the subject means this person: another issuer has other people of the same number. */
+  /** Scope of the subject: another issuer has other people with the same number. */
   issuer: string
   subject: string
   email: string
@@ -122,7 +122,7 @@ type Address = { email: string; primary: boolean; verified: boolean }
 const [subjectMax, nameMax, urlMax] = [255, 255, 2048]
 const emailPattern = /^[^\s@<>\0]{1,64}@[a-z\d.-]{1,189}$/i
 
-/** What an issuer says of somebody, as we can store it. Contract: undefined for who cannot be told from others. */
+/** A profile from an issuer in storable form. Contract: undefined if it is not unique. */
 function outsider({ issuer, subject, email, name, avatarUrl }: Claimed): Outsider | undefined {
   if (typeof subject !== 'string' || !/^[\x20-\x7e]+$/.test(subject)) return undefined
   if (typeof email !== 'string' || !emailPattern.test(email)) return undefined
@@ -168,11 +168,11 @@ function settingsOf(config: Config, provider: string): Settings | undefined {
 
 const providers = ['google', 'github', 'oidc']
 
-/** Sign-in with somebody else's account: authorization code with PKCE, a state, and a nonce where there is an id token. */
+/** Sign-in with an external account: authorization code with PKCE, state, nonce with id tokens. */
 export type OAuth = {
   /** What is configured. */
   providers: string[]
-  /** Where to send the browser. Contract: throws 401 for what is not configured, 503 when the issuer is away. */
+  /** Where to send the browser. Contract: throws 401 if not configured, 503 if it is away. */
   begin: (provider: string, state: string) => Promise<URL>
   /** Who came back to `url`, whose state is known to be good. Contract: throws 401, 403 or 503. */
   finish: (provider: string, url: URL, state: string) => Promise<Outsider>
@@ -267,7 +267,7 @@ async function meet(issuer: Issuer, settings: Settings): Promise<Known> {
 
 type Form = 'client_secret_post' | 'client_secret_basic'
 
-/** How our secret is shown. An issuer takes two forms, yet may take but one of them from a client, and does not say which. */
+/** How our secret is sent. An issuer supports two forms, but may accept only one. */
 type Secret = {
   auth: ClientAuth
   form: (configuration: Configuration) => Form
@@ -317,14 +317,14 @@ function isAway(failure: Failure): boolean {
   return code === 'OAUTH_TIMEOUT' || (typeof answered === 'number' && answered >= 500)
 }
 
-/** Why something failed, for the log. Contract: short words and numbers, never a text of a stranger's. */
+/** The cause of a failure for the log. Contract: short words and numbers, no third-party text. */
 function reasonOf({ code, error, status, cause }: Failure): string {
   const below = cause instanceof Response ? [cause.status] : reasonsBelow(cause ?? {})
   const words = [code, error, status, ...below].map((word) => String(word ?? ''))
   return [...new Set(words.filter((word) => /^[\w.-]{1,64}$/.test(word)))].join(' ') || 'unknown'
 }
 
-/** What the network says, or a challenge, or an answer that has an error in it though its status is 200. */
+/** The cause from the network, a challenge, or a response with an error despite its status 200. */
 function reasonsBelow(cause: unknown): unknown[] {
   if (Array.isArray(cause)) return cause.map(({ parameters }) => parameters?.error)
   const { code, cause: deeper } = cause as Failure

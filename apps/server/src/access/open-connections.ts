@@ -20,7 +20,7 @@ type Means = {
   stillOpen: (opened: Opened) => Promise<boolean>
 }
 
-/** What is kept open with credentials, and closed with them. Costs a statement each 400 ms while there is any. */
+/** Closes connections with their credentials. Costs a statement each 400 ms while one is open. */
 export function createOpenConnections({ log, refresh, stillOpen }: Means) {
   const watches = new Set<Watch>()
   let timer: NodeJS.Timeout | undefined

@@ -8,7 +8,7 @@ const argon2 = () => import('@node-rs/argon2')
 /** OWASP's least for Argon2id: 19 MiB, two passes; about 30 ms of one core. */
 const cost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
-/** Contract: throws 400 at `path` for a password that is guessed first. Its length is the schema's matter. */
+/** Contract: throws 400 at `path` for a weak password. The schema checks its length. */
 export function checkPassword(password: string, email: string, path = 'password'): void {
   const [lower, address] = [password.toLowerCase(), email.toLowerCase()]
   const name = address.split('@')[0]!
@@ -23,7 +23,7 @@ export async function hashPassword(password: string): Promise<string> {
 
 let nobody: Promise<string> | undefined
 
-/** True when the password is the account's. Takes as long where there is no account, or one without a password. */
+/** True for the account's password. Takes as long without an account or without a password. */
 export async function verifyPassword(hash: string | null | undefined, password: string) {
   const { verify } = await argon2()
   nobody ??= hashPassword(randomBytes(16).toString('hex'))

@@ -46,7 +46,7 @@ const levelOfRole: Record<Role, Level> = {
 
 export const levelOf = (role: Role): Level => levelOfRole[role]
 
-/** What a key may do: what its scopes say, and never more than its maker may do today. Undefined: nothing. */
+/** The access of a key: that of its scopes, at most its maker's of today. Undefined: none. */
 export function levelOfKey(scopes: Scope[], role: Role): Level | undefined {
   const most = levelOf(role)
   const granted = scopes.includes('*') ? most : levels.findLast((level) => scopes.includes(level))

@@ -13,8 +13,9 @@ const nearShare = 0.9
 const organizationsMax = 10_000
 
 /**
- * What one organization may keep and run. Counts are read every 5 s while they are far from the quota, and at each request
- * once they are near; requests at the same moment may pass it by as many as they are.
+ * What one organization may keep and run. Counts are read every 5 s while they are far from the
+ * quota, and at each request once they are near; requests at the same moment may pass it by as many
+ * as they are.
  */
 export type Quotas = {
   /** Turns at once; null: any number. Checked by the statement that begins one. */

@@ -7,7 +7,8 @@ import type { Tokens } from './tokens.ts'
 
 /**
  * Grants of a session token, and when they must be read again.
- * Contract: throws 401 when it has ended, or what made it has; its level is never above its maker's level of today.
+ * Contract: throws 401 when it has ended, or what made it has; its level is never above its maker's
+ * level of today.
  */
 export async function readSessionToken(dbOf: (orgId: string) => Db, tokens: Tokens, token: string) {
   const claims = await tokens.read('session', token)

@@ -63,7 +63,7 @@ const isAdmin = (config: Config, email: string) =>
 
 type Password = { email: string; password: string }
 
-/** Contract: throws 401 for every wrong pair alike, after the same time, and 429 once there were too many. */
+/** Contract: throws 401 for every wrong pair alike, after the same time, and 429 after too many. */
 export async function signInWithPassword(
   signIn: SignIn,
   { email, password }: Password,
@@ -128,8 +128,9 @@ const strangersPerNetwork = 20
 const strangersPerHour = 1_000
 
 /**
- * Records a failed sign-in in the organizations of the account. One of an unknown address goes to the default organization,
- * for the first in an hour from each network and from all together, so that strangers do not fill its audit log.
+ * Records a failed sign-in in the organizations of the account. One of an unknown address goes to
+ * the default organization, for the first in an hour from each network and from all together, so
+ * that strangers do not fill its audit log.
  */
 async function recordFailure({ db, limits }: SignIn, email: string, visitor: Visitor) {
   const account = await findAccountByEmail(db, email)
@@ -152,7 +153,7 @@ async function recordFailure({ db, limits }: SignIn, email: string, visitor: Vis
   })
 }
 
-/** What has no such shape may be a password that was typed into the wrong field, and is not recorded. */
+/** Other texts may be a password in the wrong field, and are not recorded. */
 const addressShape = /^[^\s@]+@[^\s@]+\.[^\s@]+$/
 
 type Registration = Password & { name: string; invitation?: string | null | undefined }
@@ -201,7 +202,7 @@ async function settle(
   return orgId
 }
 
-/** Signs in whom an issuer vouches for. Contract: an address that has another account here is refused, never joined to it. */
+/** Signs in a user of an issuer. Contract: refuses an address that has another account. */
 export async function signInWithIssuer(
   signIn: SignIn,
   provider: string,
@@ -320,8 +321,8 @@ async function signPair(
 }
 
 /**
- * Trades a refresh token for a new pair, once. A token that was traded before has been copied: the sign-in ends, for
- * whoever holds it.
+ * Trades a refresh token for a new pair, once. A token that was traded before has been copied: the
+ * sign-in ends, for whoever holds it.
  */
 export async function refreshLogin(
   signIn: SignIn,
@@ -357,7 +358,7 @@ export async function refreshLogin(
   throw new ApiError('invalid_refresh_token')
 }
 
-/** Ends the sign-in of an access or refresh token, on every node. Contract: says nothing of a token that is not good. */
+/** Ends the sign-in of an access or refresh token on every node; ignores invalid tokens. */
 export async function signOut(
   { shares, tokens }: SignIn,
   shown: string,
@@ -377,7 +378,8 @@ type Claim = { userId: string; current: string; visitor: Visitor }
 
 /**
  * Checks a user's current password.
- * Contract: throws 401 for a wrong one, and counts it as a failed sign-in; `db` is no transaction, so that this is recorded.
+ * Contract: throws 401 for a wrong one, and counts it as a failed sign-in; `db` is no transaction,
+ * so that this is recorded.
  */
 export async function checkCurrentPassword(
   { config, db, limits }: Pick<SignIn, 'config' | 'limits'> & { db: Db },

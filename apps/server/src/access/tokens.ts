@@ -35,13 +35,13 @@ export type Read<K extends Kind> = Claims[K] & { exp: number }
 /** Signs what this installation hands out, and knows it again. */
 export type Tokens = {
   sign: <K extends Kind>(kind: K, claims: Claims[K], seconds: number) => Promise<string>
-  /** Contract: undefined for whatever is not ours, not of this kind or changed; `expired` for what was good once. */
+  /** Contract: undefined for a foreign, changed or other kind of token; `expired` for old ones. */
   read: <K extends Kind>(kind: K, token: string) => Promise<Read<K> | 'expired' | undefined>
   /** A text that follows from `text` for those alone who have our key. */
   derive: (purpose: string, text: string) => string
 }
 
-/** Contract: signs with the first secret, of which there is one at least, and knows what any of them signed. */
+/** Contract: signs with the first secret, of which there is at least one, and accepts all. */
 export function createTokens(secrets: readonly Uint8Array[]): Tokens {
   const secret = secrets[0]!
   return {
@@ -85,8 +85,9 @@ async function readSigned<K extends Kind>(kind: K, token: string, secret: Uint8A
 }
 
 /**
- * What tokens are signed with: a secret of its own, else what follows from each master key, so that nobody is signed
- * out by a new one while the previous is kept, and nothing that a dropped one signed is believed.
+ * What tokens are signed with: a secret of its own, else what follows from each master key, so that
+ * nobody is signed out by a new one while the previous is kept, and nothing that a dropped one
+ * signed is believed.
  */
 export function signingSecrets(config: Config, masterKeys: readonly string[]): Uint8Array[] {
   if (config.AUTH_JWT_SECRET !== undefined) return [Buffer.from(config.AUTH_JWT_SECRET)]

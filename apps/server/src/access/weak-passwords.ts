@@ -76,7 +76,7 @@ const signs: Record<string, string> = {
 const plainLetters = (text: string) => text.replace(/[@431!0$57]/g, (sign) => signs[sign]!)
 const withoutEnds = (text: string) => text.replace(/^[^\p{L}]+|[^\p{L}]+$/gu, '')
 
-/** The words that a password can be read as: without what stands before and after, and with letters for signs. */
+/** The words that a password can be read as: without affixes, and with letters for signs. */
 function readingsOf(lower: string): string[] {
   const bare = withoutEnds(lower)
   return [lower, bare, plainLetters(bare), withoutEnds(plainLetters(lower)), plainLetters(lower)]
@@ -108,7 +108,7 @@ const digitsMin = 12
 const unitMin = 5
 const distinctMin = 4
 
-/** True for a password that is guessed first: a common word with anything around it, runs, a repetition, a number. */
+/** True for a weak password: a common word with affixes, runs, a repetition, a number. */
 export function isWeak(password: string, own: readonly string[] = []): boolean {
   const lower = password.toLowerCase()
   if (new Set(lower).size < distinctMin) return true

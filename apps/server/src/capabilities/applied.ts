@@ -18,8 +18,10 @@ export type LeftOut = { ref: string; why: string; error?: string }
 const appliedMax = 100
 
 /**
- * Every capability that takes effect, once, dependencies first, with its config; and those that have none.
- * Contract: pure; never throws. A capability whose config does not fit is left out: without it, its limits would be gone.
+ * Every capability that takes effect, once, dependencies first, with its config; and those that
+ * have none.
+ * Contract: pure; never throws. A capability whose config does not fit is left out: without it, its
+ * limits would be gone.
  */
 export function appliedOf(
   list: readonly Capability[],

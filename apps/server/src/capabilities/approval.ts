@@ -33,8 +33,9 @@ export function unmatchedName(capability: Capability, config: Config): string | 
 
 /**
  * The tools of a capability with the policies that they have by its config.
- * Contract: pure. An approval name that no tool has puts all tools under approval: the tool that it was meant for
- * may have another name by now. Where names are given, a tool that is not reviewed needs approval too.
+ * Contract: pure. An approval name that no tool has puts all tools under approval: the tool that it
+ * was meant for may have another name by now. Where names are given, a tool that is not reviewed
+ * needs approval too.
  */
 export function toolsOf(capability: Capability, config: Config): Tool[] {
   const wanted = wantedNames(config)

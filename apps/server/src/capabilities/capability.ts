@@ -6,8 +6,9 @@ import { withApproval } from './approval-config.ts'
 import type { SessionRule, SessionRules } from './session-rules.ts'
 
 /**
- * Where a tool call stands, how it ends early (`signal` aborts on a timeout and when the turn is cancelled), and what it
- * can reach. What goes wrong with files and storage is an ApiError that may go to the model as it is.
+ * Where a tool call stands, how it ends early (`signal` aborts on a timeout and when the turn is
+ * cancelled), and what it can reach. What goes wrong with files and storage is an ApiError that may
+ * go to the model as it is.
  */
 export type ToolContext = {
   orgId: string
@@ -23,11 +24,11 @@ export type ToolContext = {
   files: SessionFiles
   /** What the session keeps by name. */
   storage: SessionStorage
-  /** The span of this call, for who is called from it and may know of it. Undefined without tracing. */
+  /** The span of this call, to be sent to the called service. Undefined without tracing. */
   traceparent: string | undefined
   /** Tells whoever follows the session how far the call is. What comes too fast is left out. */
   progress: (progress: Progress) => void
-  /** Reaches the public internet and the hosts that the operator allows, whatever redirect or name leads elsewhere. */
+  /** Reaches the public internet and allowed hosts only, whatever a redirect or name leads to. */
   fetch: typeof fetch
 }
 
@@ -66,11 +67,12 @@ export type ToolLimits = {
 export type Mount = { path: string; content: string | Buffer; isReadonly: boolean }
 
 /**
- * What a model can do besides writing. `replay` says whether a call that may already have run can run again:
- * `until_changed` is for what does nothing but change files of the session, in one go, so that the log tells whether it did.
- * Contract: `run` gets only input that fits `input`; what it returns (or its promise gives) is JSON and goes to
- * the model; a ToolError, or an ApiError that is no 500, goes to the model as the call's error; any other error is a fault
- * of ours.
+ * What a model can do besides writing. `replay` says whether a call that may already have run can
+ * run again: `until_changed` is for what does nothing but change files of the session, in one go,
+ * so that the log tells whether it did.
+ * Contract: `run` gets only input that fits `input`; what it returns (or its promise gives) is JSON
+ * and goes to the model; a ToolError, or an ApiError that is no 500, goes to the model as the
+ * call's error; any other error is a fault of ours.
  */
 export type Tool<Input = Record<string, unknown>> = {
   name: string
@@ -81,7 +83,7 @@ export type Tool<Input = Record<string, unknown>> = {
   /** The client runs it, and checks its input. */
   client?: { timeoutSeconds: number | undefined }
   input: TObject
-  /** The schema is a stranger's: it is shown to models, and whoever runs the call holds its arguments against it. */
+  /** Third-party schema: models see it; the remote server validates arguments against it. */
   unchecked?: true
   /** What the server that runs it calls it. */
   remoteName?: string
@@ -93,7 +95,8 @@ export type Tool<Input = Record<string, unknown>> = {
 
 /**
  * Tools and prompt text that an agent or a session is given under one id, shaped by `config`.
- * Contract: `prompt`, `tools` and `mounts` are pure, and get only config that fits `config`; an empty config always fits.
+ * Contract: `prompt`, `tools` and `mounts` are pure, and get only config that fits `config`; an
+ * empty config always fits.
  */
 export type Capability<Config = Record<string, unknown>> = {
   id: string
@@ -105,7 +108,7 @@ export type Capability<Config = Record<string, unknown>> = {
   /** Ids of capabilities that come along, before this one. */
   dependencies: readonly string[]
   config: TObject
-  /** How a session's config combines with the agent's, by field: limits are narrowed, never widened. */
+  /** How a session's config combines with the agent's, by field: limits only narrow. */
   sessionRules: Readonly<Record<string, SessionRule>>
   prompt: (config: Config) => string | undefined
   tools: (config: Config) => Tool[]

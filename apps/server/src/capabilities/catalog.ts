@@ -26,7 +26,7 @@ export type RuntimeAgent = {
   left: readonly LeftOut[]
 }
 
-/** A capability for those who choose one, with the tools and the prompt that it has without config. */
+/** A capability for the API, with the tools and the prompt that it has without config. */
 export function describeCapability(capability: Capability): CapabilityInfo {
   const { id, name, description, status, icon, category, dependencies } = capability
   const tools = capability.tools({})
@@ -53,7 +53,8 @@ export function describeTool({ name, description, input, policy = 'auto' }: Tool
 
 /**
  * Refuses a list of uses in a request that could not be applied as it stands.
- * Contract: throws ApiError with details whose paths begin with `path`; returns when every use is fine.
+ * Contract: throws ApiError with details whose paths begin with `path`; returns when every use is
+ * fine.
  */
 export function checkUses(list: readonly Capability[], uses: Uses, path = 'capabilities'): void {
   const seen = new Set<string>()
@@ -103,8 +104,8 @@ type Combination = BothUses & {
 }
 
 /**
- * Refuses uses that are fine each, but not together: a session that allows more than its agent, config of agent and
- * session combined, tools of one name. Contract: throws ApiError with details.
+ * Refuses uses that are fine each, but not together: a session that allows more than its agent,
+ * config of agent and session combined, tools of one name. Contract: throws ApiError with details.
  */
 export function checkCombination(
   list: readonly Capability[],
@@ -142,8 +143,8 @@ function checkNarrower(capability: Capability, configs: Configs, path: string): 
 
 /**
  * Puts the capabilities of an agent and of a session together with the agent's prompt.
- * Contract: pure; never throws. What is gone, not available or has config that no longer fits its schema is left
- * out, and of tools with one name the first stays; those of the client come last.
+ * Contract: pure; never throws. What is gone, not available or has config that no longer fits its
+ * schema is left out, and of tools with one name the first stays; those of the client come last.
  */
 export function assemble(
   list: readonly Capability[],
@@ -205,7 +206,7 @@ function approvalWarnings({ capability, config }: Applied): string[] {
   ]
 }
 
-/** The files that a session with these capabilities has from its start; of two at one path the first. */
+/** The initial files of a session with these capabilities; of two at one path the first. */
 export function mountsOf(list: readonly Capability[], uses: BothUses): Mount[] {
   const mounts = new Map<string, Mount>()
   for (const { capability, config } of appliedOf(list, uses).parts) {
@@ -217,7 +218,8 @@ export function mountsOf(list: readonly Capability[], uses: BothUses): Mount[] {
 }
 
 /**
- * Refuses a list of capabilities that could not be put together: for whoever adds one, at the start of the server.
+ * Refuses a list of capabilities that could not be put together: for whoever adds one, at the start
+ * of the server.
  * Contract: throws an Error that names the capability.
  */
 export function checkCatalog(list: readonly Capability[]): void {

@@ -5,7 +5,7 @@ import type { Tool } from './capability.ts'
 
 const parametersBytesMax = 65_536
 
-/** What a list of tools in a request is kept as: without fields that mean nothing here. Contract: throws 400 with the path. */
+/** A request's tools as stored: without unknown fields. Contract: throws 400 with the path. */
 export function checkClientTools(
   tools: readonly ClientTool[] | null | undefined,
   path = 'tools',
@@ -31,7 +31,8 @@ export function checkClientTools(
 }
 
 /**
- * The client's tools in a session: of two of one name the session's own, which needs approval if the agent's does.
+ * The client's tools in a session: of two of one name the session's own, which needs approval if
+ * the agent's does.
  * Contract: pure.
  */
 export function clientToolsOf(
@@ -49,7 +50,7 @@ export function clientToolsOf(
 const approval = { policy: 'requires_approval' } as const
 const isAsked = (tool: ClientTool | undefined) => tool?.policy === approval.policy
 
-/** Refuses a session's tools that would take the approval from those of the agent. Contract: throws 400. */
+/** Refuses a session's tools that drop the approval of the agent's tools. Contract: throws 400. */
 export function checkNarrowerTools(
   agentTools: readonly ClientTool[],
   sessionTools: readonly ClientTool[],
@@ -72,7 +73,7 @@ const runElsewhere = () => {
   throw new Error('The client runs this tool.')
 }
 
-/** A tool of the client as an agent has it. What it takes, the client knows: its schema is for the model. */
+/** A client tool as an agent has it. Its schema is for the model: the client checks the input. */
 export function asTool({
   name,
   description,

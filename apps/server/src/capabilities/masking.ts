@@ -9,7 +9,7 @@ type Config = Record<string, unknown>
 
 const known = new WeakMap<Capability, readonly string[]>()
 
-/** The fields of a config that its schema marks `writeOnly`; all of them where nobody knows the schema any more. */
+/** The fields of a config that its schema marks `writeOnly`; all of them without a schema. */
 function secretFields(list: readonly Capability[], use: CapabilityUse): readonly string[] {
   const capability = list.find(({ id }) => id === use.ref)
   // What servers of tools are told is no secret, and none need be looked up for that.
@@ -44,7 +44,8 @@ function maskedUse(list: readonly Capability[], use: CapabilityUse): CapabilityU
 }
 
 /**
- * What a client sends back with secrets that it was given masked: they stay as they are in `stored`.
+ * What a client sends back with secrets that it was given masked: they stay as they are in
+ * `stored`.
  * Contract: throws 400 where there is nothing that could stay.
  */
 export function unmasked(list: readonly Capability[], uses: Uses, stored: Uses): CapabilityUse[] {

@@ -39,8 +39,9 @@ type Uses = readonly CapabilityUse[]
 type NamedUses = { uses: Uses; clientTools?: readonly ClientTool[]; fresh?: boolean }
 
 /**
- * What an organization can use: the capabilities of this server, and the MCP servers that `uses` name.
- * `clientTools`: those whose names are taken too; `fresh`: for a turn or a preview, with their tools as they are by now, for which a server without any is asked.
+ * What an organization can use: the capabilities of this server, and the MCP servers that `uses`
+ * name. `clientTools`: those whose names are taken too; `fresh`: for a turn or a preview, with
+ * their tools as they are by now, for which a server without any is asked.
  * Contract: no statement when none is named.
  */
 export async function capabilitiesFor(
@@ -77,7 +78,7 @@ export function describeServers(
   })
 }
 
-/** What agent and session say of a server. Config that is no object says nothing: such a use has no effect. */
+/** The config of a server by agent and session. Config that is no object has no effect. */
 const configsOf = (id: string, uses: Uses): Config[] =>
   uses.flatMap(({ ref, config }) =>
     ref === refOf(id) && typeof config === 'object' && config !== null ? [config as Config] : [],

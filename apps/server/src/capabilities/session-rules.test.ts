@@ -22,7 +22,7 @@ const agentWith = (...capabilities: CapabilityUse[]) => createAgent(server, { ca
 const open = (agent_id: string, ...capabilities: CapabilityUse[]) =>
   server.call('POST', '/v1/sessions', { agent_id, capabilities })
 
-/** The config of a capability that the next turn of a session would use; undefined when it is left out. */
+/** The config of a capability that the session's next turn would use; undefined if omitted. */
 async function effective(sessionId: string, ref: string) {
   const { body } = await server.call('GET', `/v1/sessions/${sessionId}/preview`)
   const use = body.capabilities.find((use: CapabilityUse) => use.ref === ref)

@@ -44,7 +44,7 @@ type Rule<Value> = {
   /** What an absent value of the agent means. Undefined: no limit. */
   absent?: Value
   combine: (agent: Value, session: Value) => Value
-  /** Where the session's value allows more than the agent's, below the field. Undefined: nowhere. */
+  /** Where the session's value allows more than the agent's, below the field; else undefined. */
   widens: (agent: Value, session: Value) => string | undefined
 }
 
@@ -119,7 +119,7 @@ export function narrowedConfig(known: Known, agent: Config, session: Config): Co
   )
 }
 
-/** The first place where a session's config allows more than the agent's, as a path; undefined where none does. */
+/** The path of the first place where a session's config allows more than the agent's, if any. */
 export function widenedAt(known: Known, agent: Config, session: Config): string | undefined {
   for (const [field, after] of Object.entries(session)) {
     const { absent, widens } = ruleOf(known, field)

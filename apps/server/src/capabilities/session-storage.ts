@@ -71,7 +71,8 @@ const readValues = [
   }),
 ]
 
-// A second deletion finds nothing, and would tell the model that there never was anything: hence unsafe.
+// A second deletion finds nothing, and would tell the model that there never was anything: hence
+// unsafe.
 const changeValues = (config: Config) => [
   defineTool({
     name: 'set_value',
@@ -93,7 +94,7 @@ const changeValues = (config: Config) => [
   }),
 ]
 
-/** Contract: throws ToolError for what the model would not get whole: the rest would be kept in the session's files. */
+/** Contract: throws ToolError for output over the limit, which would go to a file. */
 function whole<Result>(result: Result, { outputBytesMax }: ToolContext): Result {
   if (Buffer.byteLength(JSON.stringify(result)) <= outputBytesMax) return result
   throw new ToolError(

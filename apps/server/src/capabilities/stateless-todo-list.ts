@@ -41,7 +41,7 @@ const Todo = Type.Object(
 const input = Type.Object({ todos: Type.Array(Todo, { maxItems: itemsMax }) }, strict)
 type Todos = Static<typeof input>['todos']
 
-/** What the list says about itself. Contract: throws ToolError for a list that `config` does not allow. */
+/** Statistics of the list. Contract: throws ToolError for a list that `config` does not allow. */
 function review(todos: Todos, { items_max = itemsDefault, strict = false }: Config) {
   if (todos.length > items_max) {
     throw new ToolError(`The list has ${todos.length} tasks; ${items_max} are the most.`)

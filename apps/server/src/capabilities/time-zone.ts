@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import Format from 'typebox/format'
 
-/** True for a name of the IANA time zone database, in any case, and for an offset such as `+02:00`. */
+/** True for a name of the IANA time zone database, in any case, and for an offset like `+02:00`. */
 export function isTimeZone(name: string): boolean {
   try {
     new Intl.DateTimeFormat('en', { timeZone: name })

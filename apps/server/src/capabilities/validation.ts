@@ -22,7 +22,8 @@ export function problemsOf(schema: TObject, value: unknown): Problem[] {
   if (validator.Check(value)) return []
   const errors = validator.Errors(value)
   const saying = errors.filter(says)
-  // Of many errors only the first are told, which may all be fields too many: never nothing for what does not fit.
+  // Of many errors only the first are told, which may all be fields too many: never nothing for
+  // what does not fit.
   const told = saying.length > 0 ? saying : errors
   return told.slice(0, problemsMax).map(problemOf)
 }

@@ -73,8 +73,8 @@ const bash = (config: Config) =>
   defineTool({
     name: 'bash',
     description: "Runs a bash command or script on the session's files.",
-    // A second run would find the files as the first left them (`>>` appends twice, `mv` finds nothing), and what curl
-    // sent would be sent again.
+    // A second run would find the files as the first left them (`>>` appends twice, `mv` finds
+    // nothing), and what curl sent would be sent again.
     replay: hasNetwork(config) ? 'unsafe' : 'until_changed',
     input,
     run: (input, context) => run(input, config, context),

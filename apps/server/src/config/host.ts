@@ -11,7 +11,7 @@ export type Host = {
 const form = /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::(\d{0,5}))?$/i
 const portMax = 65_535
 
-/** Parses a Host header. Contract: undefined for text that is not exactly a host with an optional port. */
+/** Parses a Host header. Contract: undefined for text that is not a host with an optional port. */
 export function parseHost(text: string): Host | undefined {
   const [, address, name = '', digits = ''] = form.exec(text) ?? []
   if (address === undefined ? name === '' : isIP(address) !== 6) return undefined
@@ -21,7 +21,8 @@ export function parseHost(text: string): Host | undefined {
 }
 
 /**
- * True for a host that only this machine can reach: `localhost`, `::1`, or an IPv4 address of 127.0.0.0/8.
+ * True for a host that only this machine can reach: `localhost`, `::1`, or an IPv4 address of
+ * 127.0.0.0/8.
  * Contract: exact. A name that only begins like an address belongs to its registrant.
  */
 export const isLoopback = (name: string): boolean =>

@@ -1,4 +1,4 @@
-/** How the text of a setting is read, and its default as people write it. Each `read` throws what the text must be. */
+/** Readers of settings and their defaults. Each `read` throws the form that the text must have. */
 
 import { isIP } from 'node:net'
 import { isMasterKey } from '../secrets.ts'
@@ -6,7 +6,7 @@ import { type Host, parseHost } from './host.ts'
 import { problemOfPostgresUrl } from './postgres-hosts.ts'
 import { type PrivateHost, readPrivateHost } from './private-hosts.ts'
 
-/** One environment variable: what it is for, its default as people write it, and how its text is read. */
+/** An environment variable: its purpose, its default as text, and its reader. */
 export type Setting<T> = {
   about: string
   shown: string
@@ -149,7 +149,7 @@ function isNetwork(text: string): boolean {
   return Number(bits) <= (bitsMax[isIP(address)] ?? -1)
 }
 
-/** IP addresses, and networks of them as in `10.0.0.0/8`; `loopback`, `linklocal` and `uniquelocal` by name. */
+/** IP addresses and networks like `10.0.0.0/8`; `loopback`, `linklocal`, `uniquelocal` by name. */
 export const networks = () => ({
   shown: '',
   read(text: string | undefined) {
@@ -185,7 +185,8 @@ function readPair(pair: string): [name: string, value: string] {
   try {
     if (name !== undefined && value !== undefined) return [name, decodeURIComponent(value)]
   } catch {
-    // What cannot be decoded is as wrong as what has no name. It may be a secret, so it is not repeated.
+    // What cannot be decoded is as wrong as what has no name. It may be a secret, so it is not
+    // repeated.
   }
   throw new Error('must list name=value pairs, separated by commas')
 }

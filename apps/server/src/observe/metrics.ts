@@ -25,8 +25,8 @@ const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 const requestSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
 
 /**
- * What a node counts, as Prometheus reads it. Labels have few values: codes and outcomes of ours, and of what users name
- * (models, tools) the first ones that come. No id is ever one.
+ * What a node counts, as Prometheus reads it. Labels have few values: codes and outcomes of ours,
+ * and of what users name (models, tools) the first ones that come. No id is ever one.
  */
 export function createMetrics() {
   const registry = new Registry()

@@ -1,6 +1,7 @@
 /**
- * The bounds by which times are counted, in ms: 10 ms, each half as long again as the one before, up to 90 minutes. What
- * took longer is counted after the last. Contract: counts are stored by their place, so this list never changes.
+ * The bounds by which times are counted, in ms: 10 ms, each half as long again as the one before,
+ * up to 90 minutes. What took longer is counted after the last. Contract: counts are stored by
+ * their place, so this list never changes.
  */
 const boundsMs = Array.from({ length: 34 }, (_, at) => Math.round(10 * 1.5 ** at))
 
@@ -15,7 +16,7 @@ export function countTime(times: Times, ms: number): void {
   times[at] = (times[at] ?? 0) + 1
 }
 
-/** The time that a part of them stayed below, in ms, as well as bounds tell; null where there is none. */
+/** A quantile in ms, as exact as the bounds; null without values. */
 export function quantileMs(times: Times, part: number): number | null {
   const total = times.reduce((sum, count) => sum + count, 0)
   if (total === 0) return null

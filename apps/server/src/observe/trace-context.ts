@@ -14,7 +14,7 @@ const form = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
 const lengthMax = 256
 const isZero = (digits: string) => /^0+$/.test(digits)
 
-/** The header in the form that we keep; undefined where it names no trace: then the turn begins one of its own. */
+/** The header in canonical form; undefined if it names no trace: then the turn begins one. */
 export function traceparentOf(header: unknown): string | undefined {
   if (typeof header !== 'string' || header.length > lengthMax) return undefined
   const [, version, traceId, spanId, flags, more] = form.exec(header) ?? []
@@ -24,8 +24,8 @@ export function traceparentOf(header: unknown): string | undefined {
 }
 
 /**
- * The trace of a turn: that of whoever sent its message, else one whose id is the turn's. Every node that goes on with
- * the turn finds the same. Contract: pure.
+ * The trace of a turn: that of whoever sent its message, else one whose id is the turn's. Every
+ * node that goes on with the turn finds the same. Contract: pure.
  */
 export function traceOf(turnId: string, traceparent: string | undefined): TraceContext {
   const [, , traceId, parentId, flags] = form.exec(traceparent ?? '') ?? []

@@ -7,13 +7,13 @@ const baseOf = (baseUrl = home) => versionedBase(baseUrl, '/messages', '/v1')
 /** Where a prompt may be cached up to. */
 const breakpoint = { anthropic: { cacheControl: { type: 'ephemeral' } } }
 
-/** Anthropic's Messages API. Key and address are always passed: the SDK must not read the environment. */
+/** Anthropic's Messages API. Key and address are passed: the SDK must not read the environment. */
 export const anthropic: Provider = {
   type: 'anthropic',
   title: 'Anthropic',
   environmentKey: 'DEFAULT_ANTHROPIC_API_KEY',
   signatures: ['signature', 'redactedData'],
-  /** Of the four places that may be marked: the system prompt, with the tools before it, and the newest two messages. */
+  /** Of four possible cache marks: system prompt with tools, and the newest two messages. */
   tune({ prompt, ...options }, { outputTokensMax }) {
     const newest = prompt.length - 2
     const marked = withOptions(prompt, breakpoint, (at) => at === 0 || at >= newest)

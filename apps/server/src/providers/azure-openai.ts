@@ -17,8 +17,9 @@ type Address = {
 }
 
 /**
- * Where a resource is, from the address that its portal shows or people write: `https://NAME.openai.azure.com`, with
- * `/openai` or `/openai/v1` behind it, the address of an endpoint, or `…/openai/deployments/NAME/chat/completions?api-version=…`.
+ * Where a resource is, from the address that its portal shows or people write:
+ * `https://NAME.openai.azure.com`, with `/openai` or `/openai/v1` behind it, the address of an
+ * endpoint, or `…/openai/deployments/NAME/chat/completions?api-version=…`.
  */
 export function azureAddress(baseUrl: string): Address {
   const { origin, pathname, searchParams } = new URL(baseUrl.trim())
@@ -43,7 +44,8 @@ export const azureOpenai: Provider = {
   needsBaseUrl: true,
   queryAllowed: 'api-version',
   signatures: ['reasoningEncryptedContent'],
-  // Chat Completions looks for its options under another name, and gets none: its older versions refuse what they do not know.
+  // Chat Completions looks for its options under another name, and gets none: its older versions
+  // refuse what they do not know.
   tune: (options, about) => tuneResponses('azure', options, about),
   async model({ apiKey = '', baseUrl = '', fetch }, name) {
     const { createAzure } = await import('@ai-sdk/azure')
@@ -82,7 +84,7 @@ const listDeployments = (connection: Connection, signal: AbortSignal): Promise<M
     },
   })
 
-/** What a place without that list has: a gateway its names, a resource the models that it could deploy. */
+/** Fallback for places without that list: a gateway's names, a resource's deployable models. */
 const listNames = (connection: Connection, signal: AbortSignal): Promise<ModelList> =>
   readModelList({
     connection,

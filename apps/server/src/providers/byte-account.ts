@@ -1,6 +1,6 @@
 /** Bytes held in memory, with a limit for each level: a turn, its organization, the node. */
 export type ByteAccount = {
-  /** Books bytes here and in every account above. False, with nothing booked, when one of them has no room. */
+  /** Books bytes here and in every account above. False, with nothing booked, if one is full. */
   take: (bytes: number) => boolean
   give: (bytes: number) => void
   readonly held: number

@@ -20,9 +20,10 @@ const vendorsOf: Record<ProviderType, readonly Vendor[]> = {
 }
 
 /**
- * What the bundled catalogue knows of a provider's model. A name means the model that it begins with (`gpt-5-mini` with
- * a date or `-latest` behind it), the longest such name.
- * Contract: cheap, asked before every model call; undefined for what is not known, and such models work all the same.
+ * What the bundled catalogue knows of a provider's model. A name means the model that it begins
+ * with (`gpt-5-mini` with a date or `-latest` behind it), the longest such name.
+ * Contract: cheap, asked before every model call; undefined for what is not known, and such models
+ * work all the same.
  */
 export function profileOf(type: ProviderType, modelName: string): ModelProfile | undefined {
   if (!vendorsOf[type]) return undefined
@@ -32,7 +33,8 @@ export function profileOf(type: ProviderType, modelName: string): ModelProfile |
 
 /** `profileOf` in a catalogue of one's own. */
 export function findProfile(profiles: Profiles, type: ProviderType, modelName: string) {
-  // Gateways name the vendor first (`anthropic/claude-sonnet-5.5`), and Google itself says `models/`.
+  // Gateways name the vendor first (`anthropic/claude-sonnet-5.5`), and Google itself says
+  // `models/`.
   const slash = modelName.indexOf('/')
   const named = slash < 0 ? undefined : modelName.slice(0, slash)
   const name = modelName.slice(slash + 1)
@@ -58,7 +60,7 @@ function longestKnown(profiles: Map<string, ModelProfile>, name: string) {
 /** A short number is the version of another model: `claude-opus-5-7` is no `claude-opus-5`. */
 const isVersion = /^-\d{1,2}(\D|$)/
 
-/** A date at the end of a name. Models that are known under dates alone are known without one, too. */
+/** A date at the end of a name. Models with dated names only are found without a date, too. */
 const dated = /-(\d{8}|\d{4}-\d{2}-\d{2})$/
 
 export function profilesOf({ providers }: Catalogue): Profiles {

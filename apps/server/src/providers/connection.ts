@@ -6,7 +6,8 @@ import type { Connection } from './provider.ts'
 import { providerFetch } from './provider-fetch.ts'
 
 /**
- * How to reach a provider, for whatever is asked of it: with its own key or the environment's, and only where it may be.
+ * How to reach a provider, for whatever is asked of it: with its own key or the environment's, and
+ * only where it may be.
  * Contract: throws KnownFailure for a key that cannot be opened.
  */
 export async function connectionOf(

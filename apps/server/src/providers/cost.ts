@@ -6,8 +6,8 @@ const picosPerPrice = 1_000_000
 
 /**
  * What a call cost, in billionths of a US dollar; undefined when its price is not known.
- * Contract: whole numbers. Prices have at most six decimals, so that a token costs a whole number of picodollars; only
- * the sum is rounded.
+ * Contract: whole numbers. Prices have at most six decimals, so that a token costs a whole number
+ * of picodollars; only the sum is rounded.
  */
 export function costOf(profile: ModelProfile | undefined, usage: TokenUsage): number | undefined {
   if (!profile?.cost) return undefined

@@ -16,7 +16,8 @@ type Asker = { config: Config; secrets: Secrets | undefined; outbound: Outbound 
 
 /**
  * Asks a vendor which models it has, with the provider's key or the environment's.
- * Contract: throws 409 for what has no list or no key, 502 `provider_failed` for what goes wrong at the vendor.
+ * Contract: throws 409 for what has no list or no key, 502 `provider_failed` for what goes wrong at
+ * the vendor.
  */
 export async function discoverModels(
   asker: Asker,

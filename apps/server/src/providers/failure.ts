@@ -104,7 +104,7 @@ export class KnownFailure extends Error {
   }
 }
 
-/** What kind of failure an error of a model call is, and whether asking again can help. Contract: never throws. */
+/** Classifies an error of a model call, and whether a retry can help. Contract: never throws. */
 export function failureOf(error: unknown): Failure {
   const kind = kindOf(error)
   const about = { ...failureKinds[kind], kind, retryAfterMs: retryAfterOf(error) }

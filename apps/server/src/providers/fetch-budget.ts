@@ -38,7 +38,7 @@ export type FetchBudgets = {
   accountOf: (orgId: string) => ByteAccount
 }
 
-/** The budgets of a node: each turn has a part of its organization's, and that a part of the node's. */
+/** The budgets of a node: a turn's is part of its organization's, which is part of the node's. */
 export function createFetchBudgets(): FetchBudgets {
   const nodeAccount = createAccount(bytesMax.node)
   const nodeShares = createShares(ofNode, tooMany)

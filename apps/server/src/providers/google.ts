@@ -3,11 +3,11 @@ import { type Provider, versionedBase } from './provider.ts'
 
 const home = 'https://generativelanguage.googleapis.com/v1beta'
 
-/** The address of an endpoint names its model: `…/v1beta/models/gemini-2.5-pro:streamGenerateContent`. */
+/** The address of an endpoint names its model: `…/v1beta/models/gemini-2.5-pro:streamG…`. */
 const baseOf = (baseUrl = home) =>
   versionedBase(baseUrl.trim().replace(/\/models\/[^/]*$/, '/models'), '/models', '/v1beta')
 
-/** Google's Gemini API. Key and address are always passed: the SDK must not read the environment. */
+/** Google's Gemini API. Key and address are passed: the SDK must not read the environment. */
 export const google: Provider = {
   type: 'google',
   title: 'Google (Gemini)',

@@ -17,7 +17,7 @@ export const providers: Record<ProviderType, Provider> = {
   llmsim: simulated,
 }
 
-/** A model that can be called. Contract: makes no request; the first call for a vendor loads its SDK. */
+/** A callable model. Contract: makes no request; the first call for a vendor loads its SDK. */
 export function languageModel(type: ProviderType, connection: Connection, name: string) {
   return providers[type].model(connection, name)
 }

@@ -9,13 +9,13 @@ const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d]
 export type ItemReader = {
   /** Takes the next piece of the document. */
   read: (text: string) => void
-  /** The document without its items. Contract: throws KnownFailure when it was no document with a list. */
+  /** The document without its items. Contract: throws KnownFailure if it has no list. */
   end: () => Record<string, unknown>
 }
 
 /**
- * Reads the objects of a JSON list one by one as the document comes in, so that a long one is never held whole nor
- * parsed at once. The list is the document, or stands in a field of it.
+ * Reads the objects of a JSON list one by one as the document comes in, so that a long one is never
+ * held whole nor parsed at once. The list is the document, or stands in a field of it.
  * Contract: calls `onItem` for each; throws KnownFailure for what is no JSON or too long.
  */
 export function createItemReader(onItem: (item: Record<string, unknown>) => void): ItemReader {

@@ -13,8 +13,8 @@ type Named = { orgId: string; type: ProviderType; baseUrl: string | null }
 
 /**
  * The key that the environment has for a provider without one of its own.
- * Contract: only for the organization of whoever runs the server, who pays; and only for the vendor's own address: a key
- * is never sent to a server that somebody else named.
+ * Contract: only for the organization of whoever runs the server, who pays; and only for the
+ * vendor's own address: a key is never sent to a server that somebody else named.
  */
 export function environmentKey(config: Keys, { orgId, type, baseUrl }: Named) {
   const name = providers[type].environmentKey
@@ -39,7 +39,8 @@ export type Stored = Named & { id: string; sealed: string | null }
 
 /**
  * The key to call a provider with: its own, else the environment's.
- * Contract: throws KnownFailure `key_unreadable` when its own cannot be opened; another one never takes its place.
+ * Contract: throws KnownFailure `key_unreadable` when its own cannot be opened; another one never
+ * takes its place.
  */
 export function keyOf(
   { config, secrets }: { config: Keys; secrets: Secrets | undefined },

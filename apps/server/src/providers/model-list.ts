@@ -45,7 +45,7 @@ export async function readModelList(request: ListRequest): Promise<ModelList> {
   return { models: [...found.values()], truncated: true }
 }
 
-/** A page without its models, which go to `found`; undefined when there were too many to read on. */
+/** A page without its models, which go to `found`; undefined if there are too many. */
 async function readPage(
   request: ListRequest,
   after: string | undefined,

@@ -10,7 +10,8 @@ export const openaiCompletions: Provider = {
   type: 'openai_completions',
   title: 'OpenAI-compatible (Chat Completions)',
   environmentKey: 'DEFAULT_OPENAI_API_KEY',
-  // Gemini's, which its own compatible server and gateways hand on: it refuses its calls without them.
+  // Gemini's, which its own compatible server and gateways hand on: it refuses its calls without
+  // them.
   signatures: ['thoughtSignature'],
   async model({ apiKey, baseUrl, fetch }, name) {
     const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible')

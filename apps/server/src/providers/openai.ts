@@ -10,7 +10,7 @@ const wordless =
 
 export const isWordless = (name: unknown) => typeof name === 'string' && wordless.test(name)
 
-/** OpenAI through its Responses API. Key and address are always passed: the SDK must not read the environment. */
+/** OpenAI's Responses API. Key and address are passed: the SDK must not read the environment. */
 export const openai: Provider = {
   type: 'openai',
   title: 'OpenAI',
@@ -37,9 +37,10 @@ export const openai: Provider = {
 }
 
 /**
- * What the Responses API is told: to keep nothing, so that its thinking comes along encrypted; whose cache to use; to show
- * its thinking where some is asked for. What is asked for goes out whatever the model is called: the SDK knows models that
- * think by their names, of which a deployment or a gateway has its own.
+ * What the Responses API is told: to keep nothing, so that its thinking comes along encrypted;
+ * whose cache to use; to show its thinking where some is asked for. What is asked for goes out
+ * whatever the model is called: the SDK knows models that think by their names, of which a
+ * deployment or a gateway has its own.
  */
 export function tuneResponses(
   vendor: 'openai' | 'azure',

@@ -120,7 +120,7 @@ test('an address is public only where the world can have it', () => {
 
 type Answered = (error: null, found: { address: string; family: number }[]) => void
 
-/** Lets names mean what a test says: one list of addresses for each time that somebody looks, the last for ever. */
+/** Resolves names for a test: one list of addresses per lookup, the last one from then on. */
 function answerNames(t: TestContext, ...answers: string[][]): () => number {
   let looks = 0
   const lookup = (_host: string, _options: object, answered: Answered) => {

@@ -48,8 +48,9 @@ const veiled = (host: string) => refusal(`${host} is not a public address, or do
 
 export type Outbound = {
   /**
-   * A `fetch` for addresses that users name. Reaches the public internet and the private addresses that are allowed
-   * to the caller. Contract: redirects, names and second lookups lead nowhere else; never to a service of ours.
+   * A `fetch` for addresses that users name. Reaches the public internet and the private addresses
+   * that are allowed to the caller. Contract: redirects, names and second lookups lead nowhere
+   * else; never to a service of ours.
    */
   reach: (caller: Caller) => typeof fetch
   /** Adds a service that no address may lead to. */
@@ -75,7 +76,7 @@ export function createOutbound(all: readonly PrivateHost[], known: OwnService[])
   }
 }
 
-/** One error for private addresses that are refused, closed and unreachable: ports cannot be probed. */
+/** One error for private addresses that are refused, closed or unreachable: no port scans. */
 async function fetchVeiled(
   fetching: Promise<typeof fetch>,
   entries: readonly PrivateHost[],
@@ -99,7 +100,7 @@ async function makeFetch(
 ): Promise<typeof fetch> {
   const { Agent, buildConnector, fetch: undiciFetch } = await import('undici')
   const connectors = new Map<string, ReturnType<typeof buildConnector>>()
-  /** A connector whose lookup checks what it found: the address checked is the address connected to. */
+  /** A connector whose lookup checks its result: the checked address is the connected one. */
   const connectorFor = (check: Check, key: string) => {
     const lookup = (host: string, _: unknown, found: Found) => lookupChecked(host, check, found)
     const connector = connectors.get(key) ?? buildConnector({ lookup: lookup as never })

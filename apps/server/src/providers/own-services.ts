@@ -32,7 +32,7 @@ function hostsIn(url: string): OwnService[] {
   ]
 }
 
-/** True when one of the addresses at a port is a service of ours, by whatever name it is reached. */
+/** True when one of the addresses at a port is a service of ours, by whatever name. */
 export async function isOwnService(
   services: readonly OwnService[],
   addresses: readonly string[],

@@ -2,10 +2,10 @@ import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import ipaddr from 'ipaddr.js'
 
-/** Azure's own services for a machine: an address that looks public, and is answered by the network around us. */
+/** Azure's own services for a machine: an address that looks public but is local to its network. */
 const azurePlatform = '168.63.129.16'
 
-/** True for an address that is not on the public internet: this machine, private ranges, cloud metadata. */
+/** True for an address off the public internet: this machine, private ranges, cloud metadata. */
 export function isPrivateAddress(address: string): boolean {
   if (!ipaddr.isValid(address)) return true
   const plain = ipaddr.process(address)

@@ -2,7 +2,7 @@ import { withBody } from './response-body.ts'
 
 const mebibyte = 1024 * 1024
 
-/** Bytes of an answer that is no stream of events, of one line of a stream, and of a whole stream. */
+/** Limits in bytes: a response that is no event stream, a line of a stream, a whole stream. */
 const answerBytesMax = 32 * mebibyte
 const lineBytesMax = 16 * mebibyte
 const streamBytesMax = 1024 * mebibyte
@@ -11,8 +11,8 @@ const errorBytesMax = mebibyte
 const redirectsMax = 3
 
 /**
- * A `fetch` for a provider's server: its answers are bounded, and redirects are followed within its origin only, since
- * they carry the key and the conversation.
+ * A `fetch` for a provider's server: its answers are bounded, and redirects are followed within its
+ * origin only, since they carry the key and the conversation.
  */
 export function providerFetch(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
   return async (input, init) => bounded(await withinOrigin(fetch, String(input), init))

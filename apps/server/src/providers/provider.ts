@@ -7,7 +7,7 @@ import type {
 } from '@ai-sdk/provider'
 import type { ProviderType } from '@outlast/contract'
 
-/** How to reach a provider's server. `undefined`: no key is sent, the vendor's own address is used. */
+/** How to reach a provider's server. `undefined`: no key is sent, the vendor's own address. */
 export type Connection = {
   apiKey: string | undefined
   baseUrl: string | undefined
@@ -47,8 +47,9 @@ export type ModelList = {
 
 /**
  * A vendor of models. `model` gives one of its models by the vendor's own name.
- * Contract: the vendor's SDK is imported by the first call of `model`, not with this module; `model` makes no
- * request; `doStream` of what it gives throws APICallError, with `statusCode` when there was an answer.
+ * Contract: the vendor's SDK is imported by the first call of `model`, not with this module;
+ * `model` makes no request; `doStream` of what it gives throws APICallError, with `statusCode` when
+ * there was an answer.
  */
 export type Provider = {
   type: ProviderType
@@ -61,12 +62,12 @@ export type Provider = {
   queryAllowed?: string
   /** Its models run in this process: there is no server that could be out of order. */
   local?: true
-  /** Fields of its metadata that it signs its thinking with. A reply that has one goes back to it as it was. */
+  /** Metadata fields that sign its thinking. A reply with one is replayed unchanged. */
   signatures: readonly string[]
   model: (connection: Connection, name: string) => Promise<VendorModel>
   /** Adds what only this vendor understands: what to cache, how to show its thinking. */
   tune?: (options: CallOptions, about: CallAbout) => CallOptions
-  /** What the vendor's own list has. Contract: throws KnownFailure with a sentence that holds no secret. */
+  /** The vendor's own list. Contract: throws KnownFailure with a sentence without secrets. */
   listModels?: (connection: Connection, signal: AbortSignal) => Promise<ModelList>
 }
 

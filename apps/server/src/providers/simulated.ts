@@ -11,8 +11,9 @@ import { scriptedReply } from './simulated/script.ts'
 import { streamReply } from './simulated/stream.ts'
 
 /**
- * Models that run in this process, cost nothing and always answer the same: to try things out without a key,
- * and to test. They say that they are simulated. What they do follows from their name, see docs/models.md.
+ * Models that run in this process, cost nothing and always answer the same: to try things out
+ * without a key, and to test. They say that they are simulated. What they do follows from their
+ * name, see docs/models.md.
  */
 export const simulated: Provider = {
   type: 'llmsim',

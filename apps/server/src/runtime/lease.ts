@@ -13,9 +13,9 @@ const heldMs = 1_200
 export type Lease = {
   /** False once the lease may be over before the next thing that is begun is over. */
   held: () => boolean
-  /** Resolves when the lease is held: at once, or after a renewal that also found out which turns are lost. */
+  /** Resolves when the lease is held: at once, or after a renewal that also finds lost turns. */
   whenHeld: () => Promise<void>
-  /** Why the node cannot write now; undefined when a renewal has succeeded within the last lease. */
+  /** Why the node cannot write now; undefined after a renewal within the last lease. */
   problem: () => string | undefined
   /** What the latest renewal saw of other nodes. */
   others: () => Others
@@ -33,7 +33,7 @@ export type Others = {
 
 export type LeaseOptions = {
   version: string
-  /** True when no other node can be using the database: what is there, this node takes over at once. */
+  /** True when no other node can be using the database: this node takes over its turns at once. */
   alone: boolean
   turns: () => Held
   /** Told with every renewal whether this node is to take turns. */
@@ -46,8 +46,8 @@ export type Held = {
   taken: string[]
   known: string[]
   /**
-   * Told of those of `taken` that are not this node's any more, or cancelled. A turn that parked may have been taken again
-   * since: what runs then is another attempt, and not meant.
+   * Told of those of `taken` that are not this node's any more, or cancelled. A turn that parked
+   * may have been taken again since: what runs then is another attempt, and not meant.
    */
   lose: (turnIds: string[]) => void
 }
@@ -59,7 +59,7 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
   const terms: LeaseTerms = { ...about, ms: leaseMs, draining: false, alone: options.alone }
   let problem: string | undefined
   let others: Others = { peers: 0, otherVersions: 0 }
-  /** In this node's name, but not known here: if they still are at the next renewal, something went wrong. */
+  /** In this node's name but unknown here: if they remain at the next renewal, it is a fault. */
   let strays: string[] = []
   let ended = false
   let renewing = false
@@ -77,7 +77,8 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
     if (renewing) return
     renewing = true
     const begun = performance.now()
-    // Stopped, or without the database: whether other nodes live shows only after a whole lease of renewals.
+    // Stopped, or without the database: whether other nodes live shows only after a whole lease of
+    // renewals.
     if (begun - renewedAt > leaseMs && renewedAt > 0) unbrokenSince = begun
     try {
       const judging = begun - unbrokenSince >= leaseMs
@@ -123,7 +124,8 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
     problem() {
       if (ended) return 'The node is stopping.'
       const lateMs = performance.now() - succeededAt
-      // A renewal that has not failed may only be late, as behind a long task of this process; it fails within a second.
+      // A renewal that has not failed may only be late, as behind a long task of this process; it
+      // fails within a second.
       if (lateMs <= (problem === undefined ? 2 * leaseMs : leaseMs)) return undefined
       return problem ?? `The database has not answered for ${Math.round(lateMs)} ms.`
     },

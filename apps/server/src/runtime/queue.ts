@@ -31,7 +31,7 @@ export type QueueOptions = {
   hourly: ((signal: AbortSignal) => Promise<void>) | undefined
 }
 
-/** Workers of a runner: each looks for a job, begins its turn and looks for the next. The fourth connection of the pool listens. */
+/** Workers of a runner, which begin turns in a loop. The pool's fourth connection listens. */
 const workersMax = 3
 /** An idle worker looks for jobs this often. NOTIFY wakes it long before. */
 const pollIntervalMs = 5_000
@@ -40,8 +40,8 @@ const retryMs = 250
 const silent = new Logger(() => () => {})
 
 /**
- * Finished jobs are deleted in batches, at once: graphile-worker handles the errors of a batch. Those of a deletion by
- * itself are unhandled rejections.
+ * Finished jobs are deleted in batches, at once: graphile-worker handles the errors of a batch.
+ * Those of a deletion by itself are unhandled rejections.
  */
 const preset = { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } }
 
@@ -124,7 +124,7 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
     change()
   }
 
-  /** Unlocks the jobs that a runner could not delete: it would hold them for hours. Their turns were begun. */
+  /** Unlocks jobs that a runner could not delete and would hold for hours. Their turns began. */
   async function unlock(poolIds: string[]) {
     for (let tries = 1; !stopping; tries += 1) {
       try {
@@ -184,8 +184,8 @@ const noConnection = {
 } as unknown as pg.PoolClient
 
 /**
- * The pool as the queue sees it: a connection is waited for instead of refused. The runner answers a refusal with pauses
- * of up to a minute.
+ * The pool as the queue sees it: a connection is waited for instead of refused. The runner answers
+ * a refusal with pauses of up to a minute.
  */
 function patientPool(pool: pg.Pool, stopping: () => boolean): pg.Pool {
   async function connect(): Promise<pg.PoolClient> {

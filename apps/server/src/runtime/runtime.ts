@@ -41,7 +41,7 @@ const triesMax = 3
 const partingMs = 2_000
 
 export type Runtime = {
-  /** Takes no new turn; lets running model calls and tools end for at most `graceMs`, hands the rest over. */
+  /** Takes no new turn; lets model calls and tools end for `graceMs`, hands the rest over. */
   stop: (graceMs: number) => Promise<void>
 }
 
@@ -49,7 +49,7 @@ export type RuntimeOptions = {
   /** The queue's own connections. */
   pool: pg.Pool
   version: string
-  /** True when no other node can be using the database: what is there, this node takes over at once. */
+  /** True when no other node can be using the database: this node takes over its turns at once. */
   alone: boolean
 }
 
@@ -170,8 +170,8 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
 const abort = (attempt: Running | undefined) => attempt?.controller.abort(new FencedError())
 
 /**
- * Ends the attempts at turns whose latest events were lost with the commits that stored them; what the log has of such
- * a turn goes on from there. Contract: never throws.
+ * Ends the attempts at turns whose latest events were lost with the commits that stored them; what
+ * the log has of such a turn goes on from there. Contract: never throws.
  */
 async function stopLost(node: Node, running: ReadonlyMap<string, Running>, parting: AbortSignal) {
   const marks = [...running.values()].flatMap((entry) =>
@@ -197,7 +197,7 @@ const refOf = ({ org_id, session_id, turn_id }: TurnJob) => ({
   turnId: turn_id,
 })
 
-/** Turns that arrive here may begin without the queue; what the queue has (turns taken over, too) finds slots all the same. */
+/** New turns may begin without the queue; turns of the queue, also those taken over, get slots. */
 function slotsOf({ ROLE, WORKER_SLOTS }: Config) {
   if (ROLE === 'api') return { localSlots: 0, queueSlots: 0 }
   const localSlots = ROLE === 'worker' ? 0 : Math.floor(WORKER_SLOTS / 2)
@@ -226,7 +226,7 @@ type AttemptOptions = {
   opened: (turn: Turn) => void
 }
 
-/** Takes a turn, unless it was taken before, and runs it as far as it goes. Contract: never throws. */
+/** Takes a turn that is free and runs it as far as it goes. Contract: never throws. */
 async function attempt(
   node: Node,
   ref: TurnRef,
@@ -286,7 +286,7 @@ type Failure = {
   parting: AbortSignal
 }
 
-/** An attempt that cannot go on: it was cancelled, it is not the current one, or something broke. */
+/** An attempt that cannot continue: cancelled, superseded, or failed. */
 async function afterFailure(node: Node, run: TurnRun, failure: Failure) {
   const { turn, error, stopped, parting } = failure
   const about = { session: run.sessionId, turn: run.turnId, error }
@@ -305,8 +305,8 @@ async function afterFailure(node: Node, run: TurnRun, failure: Failure) {
 }
 
 /**
- * A cancelled turn is ended with what this attempt still holds. One that is in this node's name all the same lost events
- * of which this attempt knows: it is given back, and goes on from its log. Of others, followers are told.
+ * Ends a cancelled turn with what this attempt still holds. Gives back one that is in this node's
+ * name and lost events: it resumes from its log. Notifies followers of others.
  */
 async function afterFence(
   node: Node,
@@ -335,7 +335,7 @@ async function hasLost(turn: Turn): Promise<boolean> {
   return (await findMissing(turn.node.db, [mark])).length > 0
 }
 
-/** Whether calls that the log does not have had an effect cannot be known: the operator may want to look. */
+/** Warns the operator when calls that the log lacks may have had effects. */
 function warnOfLost(turn: Turn, sequence: number) {
   const calls = callsOf(turn.state).map(({ call: { id, name } }) => ({ id, name }))
   const about = { known: turn.sequence, sequence, calls }
@@ -392,7 +392,7 @@ async function release(node: Node, run: TurnRun, how: Release & { parting: Abort
   await orLeave(node, how.parting, () => releaseTurn(node.db, run, how))
 }
 
-/** Does what must be done for a turn once the database answers. A node that leaves loses its lease, and with it the turn. */
+/** Updates a turn once the database answers. A leaving node loses its lease and the turn. */
 async function orLeave(whose: Node | Turn, parting: AbortSignal, work: () => Promise<void>) {
   await throughOutages(whose, parting, work).catch((error) => {
     const { log } = 'run' in whose ? whose.node : whose

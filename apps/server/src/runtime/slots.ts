@@ -1,13 +1,13 @@
-/** Slots for the turns of the queue. The workers of a runner hold one each while they look for a job. */
+/** Slots for turns of the queue. A runner's workers hold one each while they look for a job. */
 export type Slots = {
-  /** The workers of a new runner look at once: until turns of an earlier one end, there may be more turns than slots. */
+  /** A new runner's workers look at once: for a while there may be more turns than slots. */
   join: (workers: number) => Member
 }
 
 export type Member = {
   /**
-   * Runs a turn in the slot of the worker that found its job. Resolves when the turn has begun and the worker has another
-   * slot: what it fetches then can begin at once.
+   * Runs a turn in the slot of the worker that found its job. Resolves when the turn has begun and
+   * the worker has another slot: what it fetches then can begin at once.
    */
   run: (turn: (begun: () => void) => Promise<void>) => Promise<void>
   /** Gives the slots of the workers back. They look for no other job. */

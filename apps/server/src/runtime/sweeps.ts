@@ -21,7 +21,7 @@ const organizationsIntervalMs = 5_000
 type SweepingNode = Pick<Node, 'db' | 'config' | 'bus' | 'log'>
 type Sweep = (node: SweepingNode, stopping: AbortSignal) => Promise<void>
 
-/** What is deleted once it has expired, by the name that the log has for it. Blobs come after the files of sessions. */
+/** Expired data to delete, by its name in the log. Blobs come after the files of sessions. */
 const sweeps: Record<string, Sweep> = {
   idempotency_keys: ({ db }) => sweepKeys(db),
   snapshots: ({ db }) => sweepSnapshots(db),
@@ -80,7 +80,7 @@ async function deleteOrganizations({ db, bus, log }: SweepingNode, stopping: Abo
   if (sessions > 0) log.info('deleted sessions of deleted organizations', { sessions })
 }
 
-/** Deletes rows, one table after another. Contract: a failure is logged, and the other sweeps run. */
+/** Deletes rows, one table after another. Contract: logs a failure and runs the other sweeps. */
 async function sweepAll(
   all: Record<string, Sweep>,
   node: SweepingNode,
@@ -106,8 +106,8 @@ function repeat(work: () => Promise<void>, intervalMs: number): NodeJS.Timeout {
 }
 
 /**
- * Sweeps at intervals. Contract: sweeps of one kind never overlap on a node. `stop` does not wait: a transaction that has
- * begun is committed or rolled back.
+ * Sweeps at intervals. Contract: sweeps of one kind never overlap on a node. `stop` does not wait:
+ * a transaction that has begun is committed or rolled back.
  */
 export function keepSweeping(
   node: SweepingNode,

@@ -24,8 +24,9 @@ import { act } from './tools/act.ts'
 export type HowFar = 'over' | 'left' | 'parked'
 
 /**
- * Does the next thing until nothing is left to do, or nothing can be done until somebody answers, or until `stopping`
- * says to leave the rest to another node; everything decided so far is stored then.
+ * Does the next thing until nothing is left to do, or nothing can be done until somebody answers,
+ * or until `stopping` says to leave the rest to another node; everything decided so far is stored
+ * then.
  * Contract: throws FencedError when this attempt may not go on.
  */
 export async function runTurn(turn: Turn, stopping: () => boolean): Promise<HowFar> {
@@ -50,7 +51,7 @@ export async function runTurn(turn: Turn, stopping: () => boolean): Promise<HowF
   }
 }
 
-/** Lays the turn down, unless something is still to be stored or came in between: then the next look decides. */
+/** Parks the turn, unless drafts remain or something came in between. */
 async function park(turn: Turn, calls: readonly OpenCall[]): Promise<boolean> {
   if (turn.drafts.length > 0) {
     await commit(turn)
@@ -113,8 +114,9 @@ export const sentences: Record<string, string> = {
 }
 
 /**
- * Ends the turn, unless something comes in between: then nothing ends and the next look at the log decides.
- * Input that no model call has seen becomes the next turn. How a turn ends that was cancelled, cancel.ts knows.
+ * Ends the turn, unless something comes in between: then nothing ends and the next look at the log
+ * decides. Input that no model call has seen becomes the next turn. How a turn ends that was
+ * cancelled, cancel.ts knows.
  */
 export async function end(turn: Turn, outcome: Outcome): Promise<void> {
   if (outcome.kind === 'cancelled') throw new FencedError()

@@ -1,4 +1,4 @@
-/** What no outside can bring about at will: nodes that are late by some hundred milliseconds, steps that last an instant. */
+/** States that no client can force: nodes late by 100s of ms, steps that last an instant. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EventType } from '@outlast/contract'

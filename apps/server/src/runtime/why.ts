@@ -10,8 +10,8 @@ import { leaseMs } from './lease.ts'
 const silentMs = 1_000
 
 /**
- * Why a session is as it is, from what the tables and its log say at the time of asking. With `unnamed`, nodes are not
- * told. Contract: undefined without the session.
+ * Why a session is as it is, from what the tables and its log say at the time of asking. With
+ * `unnamed`, nodes are not told. Contract: undefined without the session.
  */
 export async function explainSession(
   db: Db,
@@ -165,7 +165,10 @@ type Steps = readonly TurnStep[]
 const latestBegin = <T extends Pick<TurnStep, 'attempts'>>({ attempts }: T) =>
   attempts.at(-1)!.began as T['attempts'][number]['began']
 
-/** A summary that failed has no end: the reply that was asked for or failed after it shows that it is over. */
+/**
+ * A summary that failed has no end: the reply that was asked for or failed after it shows that it
+ * is over.
+ */
 function ofSummary(steps: Steps): Said | undefined {
   const summary = steps.findLast((step) => step.kind === 'summary' && !step.ended)
   if (!summary) return undefined

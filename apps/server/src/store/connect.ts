@@ -5,7 +5,7 @@ import { standbyError } from './database-errors.ts'
 const timestamptz = 1184
 const int8 = 20
 
-/** `2026-11-24 15:09:30.12+00`, as PostgreSQL prints it in UTC, to RFC 3339 with three digits after the second. */
+/** `2026-11-24 15:09:30.12+00`, PostgreSQL's text in UTC, to RFC 3339 with milliseconds. */
 function toRfc3339(text: string): string {
   const fraction = text.slice(20, -3).padEnd(3, '0').slice(0, 3)
   return `${text.slice(0, 10)}T${text.slice(11, 19)}.${fraction}Z`
@@ -25,8 +25,9 @@ const types = {
 } as pg.CustomTypesConfig
 
 /**
- * What the server's code relies on in every session, whatever the role, the database, or DATABASE_URL set. Statements are
- * limited by `statement_timeout` alone. `default_transaction_read_only` is the server's to decide.
+ * What the server's code relies on in every session, whatever the role, the database, or
+ * DATABASE_URL set. Statements are limited by `statement_timeout` alone.
+ * `default_transaction_read_only` is the server's to decide.
  */
 const sessionParameters = {
   timezone: 'UTC',
@@ -41,7 +42,7 @@ const sessionParameters = {
   idle_in_transaction_session_timeout: '60s',
 }
 
-/** Parameters of a URL that would take the place of ours. Its `options` are kept: ours are set after them. */
+/** Parameters of a URL that would override ours. Its `options` are kept, before ours. */
 const overridden = ['query_timeout', 'target_session_attrs', ...Object.keys(sessionParameters)]
 
 function withoutOverridden(url: string): string {
@@ -52,11 +53,11 @@ function withoutOverridden(url: string): string {
   return `${url.slice(0, mark)}?${parameters}`
 }
 
-/** By URL: which of its hosts the latest connections were made to. A hint: a wrong one costs one attempt. */
+/** By URL: the hosts of the latest connections. A hint: a wrong one costs one attempt. */
 const currentHosts = new Map<string, number>()
 const triedHosts = new WeakMap<pg.Client, { url: string; index: number; count: number }>()
 
-/** A client of the database, not connected yet. A URL with several hosts names the one that took the latest connection. */
+/** An unconnected database client. Of several hosts it names that of the latest connection. */
 export function newClient(url: string, options: pg.ClientConfig = {}): pg.Client {
   const urls = hostUrls(url)
   const index = currentHosts.get(url) ?? 0
@@ -92,7 +93,8 @@ export const clientOf = (url: string, options: pg.ClientConfig) =>
 
 /**
  * Sets what the code relies on, by a statement: poolers do not pass on the parameters of a start.
- * Contract: throws 25006 (read-only transaction) for a standby, which must not be used; the next connection is made to the next host.
+ * Contract: throws 25006 (read-only transaction) for a standby, which must not be used; the next
+ * connection is made to the next host.
  */
 export async function prepareSession(
   client: pg.Client,

@@ -4,21 +4,23 @@ import { type Database, databaseOn, inShare, poolWaitMs, type TransactingDb } fr
 import { poolTimeout } from './database-errors.ts'
 
 /**
- * The share of an owner in the connections that requests use: an organization, or a user without one. Callers that are not
- * known have one together, `public`.
- * Contract: no slot is taken by a request that holds one. After 2.5 s: 429, or 503 while the database does not answer.
+ * The share of an owner in the connections that requests use: an organization, or a user without
+ * one. Callers that are not known have one together, `public`.
+ * Contract: no slot is taken by a request that holds one. After 2.5 s: 429, or 503 while the
+ * database does not answer.
  */
 export type ConnectionShares = (owner: string) => TransactingDb
 
 /** Whose share callers use that are not known. */
 export const unknownCallers = 'public'
 
-/** Connections of the pool that requests leave to streams (two) and turns, and those of one owner to other requests. */
+/** Connections reserved for streams (two) and turns, and those of one owner for other requests. */
 const leftToTurns = 4
 const leftToOthers = 1
 /**
- * How long a request waits for a connection, and its transaction for a lock. A row takes two locks, one after the other, so
- * the second is less than half of the first: a connection is free in time also when all of them wait for locks.
+ * How long a request waits for a connection, and its transaction for a lock. A row takes two locks,
+ * one after the other, so the second is less than half of the first: a connection is free in time
+ * also when all of them wait for locks.
  */
 const slotWaitMs = 2_500
 const lockTimeoutMs = 1_000
@@ -26,16 +28,16 @@ const rememberedMax = 1_000
 
 export type DividedConnections = {
   shares: ConnectionShares
-  /** For turns, streams and what the node does by itself: waits for a connection behind requests. */
+  /** For turns, streams and the node's own work: waits for a connection behind requests. */
   others: Database
   /** How many requests and statements wait for a connection before the queue of the pool. */
   waiting: () => number
 }
 
 /**
- * Divides the connections of a node: between the owners of requests, and between requests and all else. A turn has many
- * statements, of which nobody waits for one; a request has one or two. So requests come first, up to their share.
- * `problem`: why the database cannot be used, if so.
+ * Divides the connections of a node: between the owners of requests, and between requests and all
+ * else. A turn has many statements, of which nobody waits for one; a request has one or two. So
+ * requests come first, up to their share. `problem`: why the database cannot be used, if so.
  */
 export function divideConnections(
   { pool, texts, close }: Database,

@@ -7,11 +7,12 @@ import pg from 'pg'
  * |---|---|---|---|
  * | `retry` | 503 with Retry-After | tries again soon | tries again soon |
  * | `unavailable` | 503 with Retry-After | tries again, with backoff | tries again, with backoff |
- * | `give back` | 500, logged | tries again, with backoff | goes to another node; only an internal error counts as a failed attempt |
- * | `defect` | 500, logged | ends as failed: what it holds can never be stored | counts as a failed attempt |
+ * | `give back` | 500, logged | tries again, with backoff | goes to another node |
+ * | `defect` | 500, logged | ends as failed: it can never be stored | tries again |
  *
- * `retry`: another transaction came in between. `unavailable`: the database cannot do it now. `give back`: this node and
- * this database do not fit together. `defect`: the statement or its values are wrong.
+ * `retry`: another transaction came in between. `unavailable`: the database cannot do it now. `give
+ * back`: this node and this database do not fit together; only an internal error counts as a failed
+ * attempt. `defect`: the statement or its values are wrong, which counts as one.
  */
 export type Decision = 'retry' | 'unavailable' | 'give back' | 'defect'
 
@@ -49,7 +50,7 @@ export const decisionsByClass: Readonly<Record<string, Decision>> = {
   '3D': 'unavailable', // invalid catalog name: the database is being restored or renamed
   '3F': 'give back', // invalid schema name
   '40': 'retry', // transaction rollback
-  '42': 'give back', // syntax error or access rule violation: another version's schema, a lost privilege
+  '42': 'give back', // syntax error or access rule violation: another schema, a lost privilege
   '44': 'defect', // WITH CHECK OPTION violation
   '53': 'unavailable', // insufficient resources
   '54': 'defect', // program limit exceeded
@@ -74,7 +75,7 @@ const byCode: Record<string, Decision> = {
   '57014': 'unavailable', // statement timeout
 }
 
-/** Codes that poolers, managed services and later versions add have no class here: the database may recover from them. */
+/** Codes of poolers, managed services and later versions: the database may recover. */
 const ofUnknownCode: Decision = 'unavailable'
 
 /** Codes of Node for a network or a server that is away. */
@@ -137,7 +138,7 @@ export function decide(error: unknown): Decision | undefined {
 export const decideCode = (code: string): Decision =>
   byCode[code] ?? decisionsByClass[code.slice(0, 2)] ?? ofUnknownCode
 
-/** True when nothing is wrong with the request: the database could not do it, and may be able to later. */
+/** True when the request is fine: the database failed, and may recover. */
 export function isUnavailable(error: unknown): boolean {
   const decision = decide(error)
   return decision === 'retry' || decision === 'unavailable'
@@ -152,7 +153,7 @@ export function mayPass(error: unknown): boolean {
 /** True when this node does not fit to the database as it is: another node may. */
 export const isForAnother = (error: unknown) => decide(error) === 'give back'
 
-/** True for a fault inside PostgreSQL, which may be of the turn's data: then no node gets past it. */
+/** True for a fault inside PostgreSQL that may be of the turn's data: then no node gets past it. */
 export const isInternal = (error: unknown) =>
   error instanceof pg.DatabaseError && error.code?.startsWith('XX') === true
 
@@ -161,7 +162,7 @@ export const isTimeout = (error: unknown) =>
   error instanceof Error &&
   ((error as { code?: string }).code === '57014' || /timeout/.test(error.message))
 
-/** What is wrong with the database, in a sentence that tells nothing of where it is and who uses it. */
+/** The database's fault in a sentence, without its address and user. */
 export function describeOutage(error: unknown): string {
   if (isReadOnly(error)) return 'The database takes no writes: it is read-only, or a standby.'
   if (isTimeout(error)) return 'The database does not answer in time.'
@@ -173,7 +174,7 @@ const retryMsMin = 50
 const unavailableMsMin = 250
 const backoffMsMax = 1_000
 
-/** How long to wait before the next try, in ms; `tries` counts from 1. Spread, so that waiting turns do not come together. */
+/** Backoff in ms; `tries` counts from 1. Jittered, so that waiting turns do not coincide. */
 export function backoffMs(error: unknown, tries: number): number {
   const first = decide(error) === 'retry' ? retryMsMin : unavailableMsMin
   return Math.min(first * 2 ** (tries - 1), backoffMsMax) * (0.5 + Math.random() / 2)
@@ -197,7 +198,7 @@ export const isMissingValue = (error: unknown) =>
 
 const noConnection = 'timeout exceeded when trying to connect'
 
-/** No connection of the pool was free in time: others use them all, or the database makes no new ones. */
+/** No connection of the pool was free in time: all in use, or the database makes no new ones. */
 export const isPoolTimeout = (error: unknown) =>
   error instanceof Error && error.message.startsWith(noConnection)
 

@@ -94,7 +94,8 @@ export function databaseOn(place: UnitPlace): TransactingDb {
 type TakeSlot = () => Slot | Promise<Slot>
 
 /**
- * A share of a pool: each statement, and each connection until its release, waits for `takeSlot`, whose result frees the slot.
+ * A share of a pool: each statement, and each connection until its release, waits for `takeSlot`,
+ * whose result frees the slot.
  */
 export function inShare(pool: pg.Pool, takeSlot: TakeSlot): Connections {
   return {
@@ -123,7 +124,7 @@ export function inShare(pool: pg.Pool, takeSlot: TakeSlot): Connections {
 export const atomically = <T>(db: Db | Database, work: (db: Db) => Promise<T>): Promise<T> =>
   'transaction' in db ? db.transaction(work) : work(db)
 
-/** `lockTimeoutMs`: longest that one statement of the transaction waits for a lock; 0: as long as any statement may take. */
+/** `lockTimeoutMs`: longest wait of a statement for a lock; 0: the statement timeout. */
 type UnitPlace = { pool: Connections; texts: StoredTexts; lockTimeoutMs?: number }
 
 /** A transaction that somebody else ends, with one mark to go back to. */
@@ -169,8 +170,9 @@ async function openUnit({ pool, texts, lockTimeoutMs = 0 }: UnitPlace): Promise<
 }
 
 /**
- * Takes the rows out of what pg gave. An ended query of pg outlives every small collection of garbage, until the next full
- * one. With its rows in it, whoever reads much has them all copied to the old generation, tens of milliseconds at a time.
+ * Takes the rows out of what pg gave. An ended query of pg outlives every small collection of
+ * garbage, until the next full one. With its rows in it, whoever reads much has them all copied to
+ * the old generation, tens of milliseconds at a time.
  */
 function rowsOf<Row>(result: { rows: unknown[] }): Row[] {
   const { rows } = result

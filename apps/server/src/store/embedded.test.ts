@@ -20,7 +20,7 @@ const isRoot = process.getuid?.() === 0
 
 const cleanups = new WeakMap<TestContext, (() => unknown)[]>()
 
-/** Cleans up in the reverse order; `t.after` would remove a directory before the server in it has stopped. */
+/** Cleans up in reverse order; `t.after` would remove a directory before its server has stopped. */
 function afterwards(t: TestContext, cleanup: () => unknown) {
   const list = cleanups.get(t) ?? []
   list.unshift(cleanup)

@@ -42,8 +42,9 @@ const steadyMs = 10_000
 
 /**
  * Starts the PostgreSQL of DATA_DIR, made at first use, and keeps it running until `stop`.
- * Contract: one server at a time holds a DATA_DIR. What a server that was killed left running is stopped first.
- * When postgres dies it is started again on the same port, so that pools reconnect. Throws EmbeddedError.
+ * Contract: one server at a time holds a DATA_DIR. What a server that was killed left running is
+ * stopped first. When postgres dies it is started again on the same port, so that pools reconnect.
+ * Throws EmbeddedError.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   const dataDir = path.resolve(options.dataDir)
@@ -103,7 +104,7 @@ async function startOnFreePort(place: Place, settings: Record<string, string>) {
   }
 }
 
-/** Below the ports that systems give to outgoing connections: nobody takes it while postgres is being restarted. */
+/** Below the ports of outgoing connections: it stays free while postgres is restarted. */
 async function freePort() {
   for (let attempt = 1; attempt <= portAttemptsMax; attempt++) {
     const port = randomInt(15_000, 32_000)
@@ -146,7 +147,7 @@ async function query(url: string, text: string) {
   }
 }
 
-/** Starts postgres again whenever it ends by itself, after a pause that grows while that does not help. */
+/** Restarts postgres whenever it ends by itself, with backoff. */
 function supervise(first: Postmaster, start: Start, { log, onFatal }: EmbeddedOptions) {
   const stopping = new AbortController()
   let current = first
@@ -179,7 +180,7 @@ function supervise(first: Postmaster, start: Start, { log, onFatal }: EmbeddedOp
 
 type Start = (signal: AbortSignal) => Promise<Postmaster>
 
-/** Since when postgres has not been running for long, and how long to wait before the next attempt. */
+/** Start of the current series of short runs of postgres, and the pause before the next attempt. */
 type Outage = { pauseMs: number; deadline: number }
 
 const newOutage = () => ({ pauseMs: 0, deadline: Date.now() + outageMsMax })

@@ -2,8 +2,9 @@ import type pg from 'pg'
 import { standbyError } from './database-errors.ts'
 
 /**
- * What identifies the history of a database: the cluster, its timeline (a promotion begins another), the database,
- * and the start of its server (a restored snapshot or a crash begins another without a new timeline).
+ * What identifies the history of a database: the cluster, its timeline (a promotion begins
+ * another), the database, and the start of its server (a restored snapshot or a crash begins
+ * another without a new timeline).
  */
 const identityOf = (timeline: string) => `concat_ws(' ', ${timeline},
   (select oid from pg_database where datname = current_database()),
@@ -25,14 +26,15 @@ const identityMs = 2_500
 
 /** Whether the database still has the history that this process has seen. */
 export type History = {
-  /** Grows each time the history may have lost commits. What was read at an earlier epoch may not exist any more. */
+  /** Grows when the history may have lost commits. Reads of an earlier epoch may be void. */
   epoch: () => number
-  /** The SQL expression for `observe`, null on a standby. Statements with another expression need another name. */
+  /** The SQL for `observe`, null on a standby. Other expressions need other statement names. */
   expression: () => { suffix: string; text: string }
   observe: (identity: string | null) => void
   /**
-   * Reads the identity on a new connection, before its first statement: nothing is read from, or written to, another
-   * history before the listeners were called. Contract: throws for a standby, whose data may be old.
+   * Reads the identity on a new connection, before its first statement: nothing is read from, or
+   * written to, another history before the listeners were called. Contract: throws for a standby,
+   * whose data may be old.
    */
   check: (client: pg.ClientBase) => Promise<void>
   /** Listeners are called in the order in which they were added. Contract: they do not throw. */

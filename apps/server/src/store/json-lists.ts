@@ -1,10 +1,10 @@
 /**
- * Joins JSON texts to one parameter. pg escapes each element of an array with regular expressions, which block the event
- * loop for seconds where megabytes consist of quotes or backslashes.
+ * Joins JSON texts to one parameter. pg escapes each element of an array with regular expressions,
+ * which block the event loop for seconds where megabytes consist of quotes or backslashes.
  */
 export const jsonList = (texts: readonly string[]) => `[${texts.join()}]`
 
-/** Joins texts to one parameter for `json_array_elements_text`. PostgreSQL refuses escapes of lone surrogates. */
+/** Joins texts to one parameter for `json_array_elements_text`, which has no lone surrogates. */
 export const textList = (texts: readonly string[]) =>
   JSON.stringify(texts.map((text) => text.toWellFormed()))
 

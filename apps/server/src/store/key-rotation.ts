@@ -38,7 +38,7 @@ type Sealed = {
   replace: (renewed: string) => Promise<boolean>
 }
 
-/** Everything that is sealed, of every organization, in batches. What is sealed elsewhere from now on belongs here. */
+/** Every sealed text of all organizations, in batches. Add future sealed columns here. */
 async function* listSealed(db: Db): AsyncGenerator<Sealed[]> {
   yield* listSent(db)
   for await (const secrets of listSealedSecrets(db)) {
@@ -77,8 +77,8 @@ async function* listSent(db: Db): AsyncGenerator<Sent[]> {
 
 /**
  * Brings every sealed text under the current master key.
- * Contract: one statement a text, which changes nothing if the text was changed meanwhile: nodes may run, two of these may run,
- * and one that was killed is finished by another.
+ * Contract: one statement a text, which changes nothing if the text was changed meanwhile: nodes
+ * may run, two of these may run, and one that was killed is finished by another.
  */
 export async function renewSealed(
   db: Db,

@@ -6,9 +6,10 @@ const knownText = 'outlast'
 const placeOf = (id: string) => `master key ${id}`
 
 /**
- * Compares this node's master keys with those that the database was written with, and records new ones.
- * Contract: throws DatabaseUnusableError, with nothing recorded, when an id names another key here, or when the node has none of
- * the keys. Ids are never reused: what was recorded stays.
+ * Compares this node's master keys with those that the database was written with, and records new
+ * ones.
+ * Contract: throws DatabaseUnusableError, with nothing recorded, when an id names another key here,
+ * or when the node has none of the keys. Ids are never reused: what was recorded stays.
  */
 export async function checkMasterKeys(db: Db, masterKeys: readonly string[]): Promise<void> {
   if ((await compare(db, masterKeys)) === 'recorded') return

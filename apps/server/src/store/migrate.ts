@@ -17,8 +17,8 @@ const oldestServer = 150_000
 /**
  * Brings the schema up to date, and whatever `also` does, while every other node waits.
  * `direct`: no pooler can be in between.
- * Contract: the lock is polled for, so that no waiting node holds a transaction open; a schema from a newer
- * version, a server that is too old: DatabaseUnusableError, nothing changed.
+ * Contract: the lock is polled for, so that no waiting node holds a transaction open; a schema from
+ * a newer version, a server that is too old: DatabaseUnusableError, nothing changed.
  */
 export async function migrate(
   url: string,

@@ -6,13 +6,13 @@ import type { Log } from '../log.ts'
 import { DatabaseUnusableError } from './unusable.ts'
 
 const directory = new URL('../../migrations/', import.meta.url)
-/** A statement that waits for a table blocks all later ones, so it waits this long at most and is retried. */
+/** A statement that waits for a table blocks all later ones, so its wait is limited and retried. */
 const lockTimeoutMs = 1_000
 const pauseMs = 2_000
 const waitMsMax = 15 * 60_000
 const lockNotAvailable = '55P03'
 
-/** The first line of a migration of one statement that builds an index while the table is in use. */
+/** First line of a migration of one statement that builds an index while the table is in use. */
 const concurrentMark = '-- concurrently'
 const indexName = /create (?:unique )?index concurrently if not exists (\w+)/
 
@@ -20,8 +20,8 @@ type Migration = { name: string; text: string; checksum: string }
 
 /**
  * Applies the migrations that the database lacks, in the order of their numbers.
- * Contract: a database with migrations that this version does not have, or with other ones of the same names, and a lock that
- * another session holds for 15 minutes: DatabaseUnusableError.
+ * Contract: a database with migrations that this version does not have, or with other ones of the
+ * same names, and a lock that another session holds for 15 minutes: DatabaseUnusableError.
  */
 export async function applyMigrations(
   client: pg.Client,
@@ -106,7 +106,7 @@ const record = (client: pg.Client, { name, checksum }: Migration) =>
     [name, checksum],
   )
 
-/** Builds an index without blocking writes to the table. An invalid index of an earlier attempt is built again. */
+/** Builds an index without blocking writes. Rebuilds an invalid one of an earlier attempt. */
 async function buildIndex(client: pg.Client, { text }: Migration) {
   const [, index] = indexName.exec(text)!
   const { rows } = await client.query<{ count: number }>(
@@ -117,7 +117,7 @@ async function buildIndex(client: pg.Client, { text }: Migration) {
   await client.query(text)
 }
 
-/** Runs `work` in a transaction that gives up, and is tried again, when another session holds a table that it changes. */
+/** Runs `work` in a transaction; retries it when another session holds one of its tables. */
 async function inTransaction(
   client: pg.Client,
   name: string,

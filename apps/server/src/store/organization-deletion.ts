@@ -27,9 +27,10 @@ update organizations set deleted_at = clock_timestamp(), name = '' where id = $1
 }
 
 /**
- * Begins the deletion of an organization: no credential opens it any more on any node, and its schedules stop.
- * `sweepOrganizations` deletes its rows. Returns the name that it had.
- * Contract: `db` is a transaction; throws 404, and 409 for the default organization or while a session is under a legal hold.
+ * Begins the deletion of an organization: no credential opens it any more on any node, and its
+ * schedules stop. `sweepOrganizations` deletes its rows. Returns the name that it had.
+ * Contract: `db` is a transaction; throws 404, and 409 for the default organization or while a
+ * session is under a legal hold.
  */
 export async function deleteOrganization(db: Db, id: string): Promise<string> {
   if (id === defaultOrganization) throw new ApiError('organization_protected')
@@ -75,7 +76,7 @@ const executions = deletion(
   where s.org_id = $1 limit ${rowsAtOnce} for update of e skip locked`,
 )
 
-/** Tables with a row of an organization, in the order in which they are emptied. A session takes its own rows with it. */
+/** Tables with an organization's rows, in order of deletion. A session's own rows go with it. */
 export const tablesOfOrganization = [
   'schedule_executions',
   'schedules',
@@ -99,7 +100,7 @@ const deletions = tablesOfOrganization.map((table) =>
   table === 'schedule_executions' ? executions : byOrganization(table),
 )
 
-/** A node writes what it had begun a little later, so the row stays for an hour, and each sweep looks again. */
+/** A node may write late, so the row stays for an hour, and each sweep deletes again. */
 const finish: Statement = {
   name: 'delete-organization',
   text: `
@@ -125,9 +126,10 @@ type OrganizationSweep = {
 }
 
 /**
- * Deletes the rows of deleted organizations, each session and each batch of rows in a transaction of its own.
- * Contract: several nodes may sweep at once, and one that is killed leaves the rest to the next sweep. What cannot be deleted
- * holds up nothing else.
+ * Deletes the rows of deleted organizations, each session and each batch of rows in a transaction
+ * of its own.
+ * Contract: several nodes may sweep at once, and one that is killed leaves the rest to the next
+ * sweep. What cannot be deleted holds up nothing else.
  */
 export async function sweepOrganizations(db: Db, sweep: OrganizationSweep): Promise<void> {
   for (const { id } of await db.run<{ id: string }>(marked, [])) {

@@ -6,8 +6,9 @@ const waitMs = 10_000
 
 /**
  * Makes sure that a connection is one session of PostgreSQL from its beginning to its end.
- * Contract: throws DatabaseUnusableError behind a pooler that gives each transaction another session, as PgBouncer in
- * transaction mode: prepared statements, locks and LISTEN would belong to others.
+ * Contract: throws DatabaseUnusableError behind a pooler that gives each transaction another
+ * session, as PgBouncer in transaction mode: prepared statements, locks and LISTEN would belong to
+ * others.
  */
 export async function checkPooler(url: string): Promise<void> {
   const [one, two] = [
@@ -18,7 +19,8 @@ export async function checkPooler(url: string): Promise<void> {
   try {
     await Promise.all([one.connect(), two.connect()])
     const sessions = new Set([await begin(one)])
-    // Poolers hand out the session that was given back last, or the one that was given back first: one of the orders shows it.
+    // Poolers hand out the session that was given back last, or the one that was given back first:
+    // one of the orders shows it.
     for (const order of [
       [one, two],
       [two, one],

@@ -31,8 +31,10 @@ type SessionSweep = {
 }
 
 /**
- * Deletes sessions that have been idle for longer than their retention, each in a transaction of its own.
- * Contract: several nodes may sweep at once; a session that cannot be deleted now stays for the next sweep.
+ * Deletes sessions that have been idle for longer than their retention, each in a transaction of
+ * its own.
+ * Contract: several nodes may sweep at once; a session that cannot be deleted now stays for the
+ * next sweep.
  */
 export async function sweepSessions(
   db: Db,
@@ -99,8 +101,8 @@ export async function sweepFailedTurns(db: Db, days: number): Promise<void> {
 export type AuditRetention = { days: number; daysMin: number; daysMax: number }
 
 /**
- * Deletes audit entries that are older than the retention of their organization, which is `days` where it has none, at least
- * `daysMin` and at most `daysMax`.
+ * Deletes audit entries that are older than the retention of their organization, which is `days`
+ * where it has none, at least `daysMin` and at most `daysMax`.
  */
 export async function sweepAuditLog(
   db: Db,

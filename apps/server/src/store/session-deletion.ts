@@ -20,8 +20,8 @@ const isHeld: Statement = {
 }
 
 /**
- * Deletes a session with all that belongs to it. Contract: throws 404, and 409 `legal_hold` for a session under a legal
- * hold.
+ * Deletes a session with all that belongs to it. Contract: throws 404, and 409 `legal_hold` for a
+ * session under a legal hold.
  */
 export async function deleteSession(db: Db, orgId: string, id: string): Promise<void> {
   if (await deleteSessionUnlessHeld(db, { orgId, sessionId: id })) return
@@ -35,7 +35,7 @@ export const deleteSessionUnlessHeld = (
   { orgId, sessionId }: { orgId: string; sessionId: string },
 ): Promise<boolean> => deleteWhole(db, remove, [orgId, sessionId])
 
-/** The days that sessions and failed turns of agent `a` of organization `o` are kept; 0: forever. */
+/** Retention days of sessions and failed turns of agent `a` of organization `o`; 0: forever. */
 export const retentionDays = (setting: string) =>
   `coalesce(a.retention_days, o.retention_days, ${setting}::integer)`
 
@@ -59,7 +59,7 @@ delete from sessions s using l where s.org_id = l.org_id and s.id = l.id
 returning ${deletedColumns}`,
 }
 
-/** Deletes a session whose retention has ended. False, and nothing done, when it is in use, held or gone. */
+/** Deletes an expired session. False, without an effect, when it is in use, held or gone. */
 export const deleteExpiredSession = (
   db: Db,
   { orgId, sessionId }: { orgId: string; sessionId: string },
@@ -67,8 +67,9 @@ export const deleteExpiredSession = (
 ): Promise<boolean> => deleteWhole(db, removeExpired, [orgId, sessionId, days])
 
 /**
- * Runs a statement that deletes a session's row, then deletes all that belongs to the session. The row goes first, under its
- * lock, so that nothing is appended afterwards. Foreign keys delete files, stored values, secrets and tokens.
+ * Runs a statement that deletes a session's row, then deletes all that belongs to the session. The
+ * row goes first, under its lock, so that nothing is appended afterwards. Foreign keys delete
+ * files, stored values, secrets and tokens.
  */
 async function deleteWhole(db: Db, statement: Statement, values: unknown[]): Promise<boolean> {
   return atomically(db, async (unit) => {
@@ -83,7 +84,7 @@ async function deleteWhole(db: Db, statement: Statement, values: unknown[]): Pro
   })
 }
 
-/** What belongs to a session and has no foreign key. The order matters: pauses are found through events. */
+/** A session's rows without a foreign key. The order matters: pauses are found through events. */
 const parts: Statement[] = [
   {
     name: 'delete-pauses-of-session',

@@ -7,8 +7,8 @@ export type NamedStatement = Statement & { parameters: readonly string[] }
 const parameter = /(?<!:):([a-z]\w*)/gi
 
 /**
- * Makes a statement of a text with parameters such as `:orgId`, which PostgreSQL gets as `$1`, `$2` in the order of their
- * first use.
+ * Makes a statement of a text with parameters such as `:orgId`, which PostgreSQL gets as `$1`, `$2`
+ * in the order of their first use.
  */
 export function statement(name: string, text: string): NamedStatement {
   const found = Array.from(text.matchAll(parameter), (match) => match[1]!)
@@ -17,7 +17,10 @@ export function statement(name: string, text: string): NamedStatement {
   return { name, parameters, text: numbered }
 }
 
-/** Orders values as the parameters of a statement. Contract: throws when one is missing; `values` may have more. */
+/**
+ * Orders values as the parameters of a statement. Contract: throws when one is missing; `values`
+ * may have more.
+ */
 export function valuesOf({ name, parameters }: NamedStatement, values: object): unknown[] {
   return parameters.map((parameter) => {
     const value = (values as Record<string, unknown>)[parameter]

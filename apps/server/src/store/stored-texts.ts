@@ -3,24 +3,24 @@ import { createHash } from 'node:crypto'
 export type Text = { hash: string; body: string }
 
 const rememberedMax = 500
-/** How old `used_at` of a text in use may become, and how long a node omits to store a text again. */
+/** Maximum age of `used_at` of a text in use, and how long a node skips storing a text again. */
 export const touchHours = 12
 const touchMs = touchHours * 3_600_000
 
 /** The latest texts that a database is known to have: they never change under their hash. */
 export type StoredTexts = {
   bodyOf: (orgId: string, hash: string) => string | undefined
-  /** False 12 h after the text was stored: a text in use is stored again, which updates its `used_at`. */
+  /** False 12 h after the text was stored: storing a text in use again updates its `used_at`. */
   isStored: (orgId: string, hash: string) => boolean
-  /** Grows when texts are forgotten. What was read or stored before may be gone, and is not remembered. */
+  /** Grows when texts are dropped. Texts of an earlier epoch may be gone and are not cached. */
   epoch: () => number
-  /** Call once the texts are read or committed; `since` is the epoch before the statement that did so. */
+  /** Call once the texts are read or committed; `since` is the epoch before that statement. */
   remember: (orgId: string, texts: readonly Text[], given: Remembering) => void
   /** Commits may be lost, and with them texts that were taken for stored. */
   forget: () => void
 }
 
-/** `storedAt`: the time before the statement that stored the texts; none for texts that were read. */
+/** `storedAt`: the time before the statement that stored the texts; none for read texts. */
 export type Remembering = { since: number; storedAt?: number }
 
 export function createStoredTexts(): StoredTexts {

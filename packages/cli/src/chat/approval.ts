@@ -28,7 +28,8 @@ const words = {
 
 /**
  * Asks the user to decide on a tool call. Undefined: not now.
- * Contract: approves only after a typed word that says so; changed arguments are shown and need a word of their own.
+ * Contract: approves only after a typed word that says so; changed arguments are shown and need a
+ * word of their own.
  */
 export async function decide(
   { name, arguments: args }: Pick<ToolCall, 'name' | 'arguments'>,
@@ -67,7 +68,7 @@ async function isAllowed(args: Arguments, { ask, say, tell }: Asking): Promise<b
   }
 }
 
-/** The arguments as the user changed them; undefined when there is nothing usable, or nothing new. */
+/** The arguments as the user changed them; undefined if they are unusable or unchanged. */
 async function changedBy(args: Arguments, { ask, say, edit, tell }: Asking) {
   const given: Edited = edit
     ? edit(`${exactJson(args, 2)}\n`)

@@ -14,8 +14,8 @@ type Reader<T extends EventType> = (event: Event<T>) => void
 type Waiting = { call: ToolCall; sequence: number; over: AbortController; isAsked: boolean }
 
 /**
- * Calls of a session that wait for somebody's consent, asked about one after the other.
- * `answer`: undefined leaves a call for later. A call that was decided on elsewhere is not asked about.
+ * Calls of a session that wait for somebody's consent, asked about one after the other. `answer`:
+ * undefined leaves a call for later. A call that was decided on elsewhere is not asked about.
  */
 export function createConsents(
   { outlast, sessionId }: { outlast: Outlast; sessionId: string },

@@ -1,4 +1,4 @@
-/** Approvals on a real terminal: only an answer that was typed for the call that is shown approves it. */
+/** Approvals on a real terminal: only an answer typed for the visible call approves it. */
 import assert from 'node:assert/strict'
 import { chmod, writeFile } from 'node:fs/promises'
 import path from 'node:path'

@@ -83,7 +83,7 @@ export function createPlace(
     id,
     isRunning: () => isRunning,
     isCancelling: () => isCancelling,
-    /** Contract: throws what the call throws; the message is not stored then, as far as one can know. */
+    /** Contract: throws what the call throws; as far as known, the message is not stored then. */
     async send(message: NewMessage, signal: AbortSignal) {
       const wasRunning = isRunning
       isRunning = true

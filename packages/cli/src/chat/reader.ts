@@ -24,8 +24,8 @@ const more = '… '
 const historyMax = 500
 
 /**
- * Lines that somebody types, with a history. A line that ends in `\`, and lines that are pasted, are one entry. Where no
- * prompt is shown one appears with the first key.
+ * Lines that somebody types, with a history. A line that ends in `\`, and lines that are pasted,
+ * are one entry. Where no prompt is shown one appears with the first key.
  */
 export function createReader(
   { stdin, output }: { stdin: Raw; output: Io['stdout'] },

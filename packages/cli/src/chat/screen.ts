@@ -8,8 +8,9 @@ const rowsDefault = 24
 const columnsDefault = 80
 
 /**
- * What a conversation is written on: answers to stdout, everything beside them to `aside`. It knows where the cursor of
- * a terminal is, so that a passing line can go again, and what was said of a reply that broke.
+ * What a conversation is written on: answers to stdout, everything beside them to `aside`. It knows
+ * where the cursor of a terminal is, so that a passing line can go again, and what was said of a
+ * reply that broke.
  * Contract: where there is no terminal, or one without colours, the cursor is never moved.
  */
 export function createScreen(
@@ -107,7 +108,7 @@ export function createScreen(
         rows = stdout.isTTY ? 0 : undefined
         marked = columns()
       }),
-    /** Takes back what came since the mark; where that cannot be, says `instead` that it does not count. */
+    /** Erases text since the mark; where that cannot be, prints `instead` that it is void. */
     takeBack: (instead: string) => perform(() => takeBack(instead)),
     /** Somebody else writes on the terminal now. */
     hold() {

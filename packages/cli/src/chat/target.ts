@@ -10,7 +10,7 @@ async function all<T>(list: AsyncIterable<T>): Promise<T[]> {
   return items
 }
 
-/** The one thing that is meant. Contract: throws a UsageError when there is none, or more than one. */
+/** The one match. Contract: throws a UsageError when there is none, or more than one. */
 function only<T extends { id: string }>(found: readonly T[], noun: string, wanted: string): T {
   if (found.length === 1) return found[0]!
   if (found.length === 0) throw new UsageError(`There is no ${noun} ${wanted}.`)

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs'
 import type { Io } from '../core/io.ts'
 
-/** Discards what was typed at a terminal and not read yet: it must not answer a question that is shown after it. */
+/** Discards unread input of a terminal: it must not answer a question that is shown after it. */
 export function discardTyped({ fd, isTTY }: Io['stdin'] & { fd?: number }): void {
   if (fd === undefined || !isTTY || process.platform === 'win32') return
   const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants

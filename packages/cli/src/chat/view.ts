@@ -7,8 +7,9 @@ import { type Tell, textIn } from './tell.ts'
 export type View = ReturnType<typeof createView>
 
 /**
- * How answers are shown. `streamed`: as they come, on a terminal. `whole`: when they are there, so that nothing has to be
- * taken back from whatever reads them; what is said before tools are called is no answer and stands beside.
+ * How answers are shown. `streamed`: as they come, on a terminal. `whole`: when they are there, so
+ * that nothing has to be taken back from whatever reads them; what is said before tools are called
+ * is no answer and stands beside.
  */
 export type Answers = 'streamed' | 'whole'
 
@@ -104,7 +105,7 @@ export function createView(options: ViewOptions) {
     else beside(tell.colored(harmless(text), 'dim'))
   }
 
-  /** Writes the answer that is there. It waits for what comes after it: a turn that fails says so as a message too. */
+  /** Writes the pending answer. It is held back because a failed turn repeats its error as one. */
   function endAnswer(): void {
     if (answer === '') return
     screen.answer(`${hasAnswered ? '\n' : ''}${harmless(answer).trimEnd()}\n`)

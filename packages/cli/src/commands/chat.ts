@@ -3,7 +3,7 @@ import { type Context, defineCommand, type Noun } from '../core/command.ts'
 import { UsageError } from '../core/failure.ts'
 import { readInput } from '../input/prompt.ts'
 
-/** The message of the command line, or of stdin; undefined when somebody at a terminal is to say it. */
+/** The message from the command line or stdin; undefined to prompt at a terminal. */
 async function given(context: Context, words: readonly string[]): Promise<string | undefined> {
   const isAtTerminal = context.io.stdin.isTTY === true
   const parts: string[] = []

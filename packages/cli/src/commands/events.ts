@@ -36,7 +36,7 @@ async function print({ out, io }: Context, wanted: Wanted, event: Event): Promis
   return out.line(out.mode === 'quiet' ? event.id : lineOf(event, columnsOf(io.stdout)))
 }
 
-/** What is stored. Gives the last sequence, and whether the session is busy after that as far as it tells. */
+/** Prints stored events. Returns the last sequence, and whether the session is busy after it. */
 async function printStored(context: Context, wanted: Wanted) {
   const { outlast, signal } = context
   const { sessionId, after_sequence } = wanted

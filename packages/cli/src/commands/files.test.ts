@@ -21,7 +21,7 @@ beforeAll(async (t) => {
 const files = (...args: string[]) => runHere(['files', ...args, '--url', server.url])
 const binary = Buffer.from([0, 255, 1, 10, 13, 27, 128])
 
-/** A folder of this machine with a text, bytes, an empty folder, a link and a file that is too large. */
+/** A local folder with a text, bytes, an empty folder, a link and a file that is too large. */
 async function folderOf(t: TestContext) {
   const { folder } = await temporaryFolder(t)
   const local = path.join(folder, 'stuff')
@@ -125,7 +125,7 @@ test('files are listed, searched, moved and deleted', async (t) => {
   assert.equal((await files('ls', id, '-q')).stdout, '/stuff\n')
 })
 
-/** A server that says what it likes about its files. `hangs`: it never answers a request whose URL holds this. */
+/** A server that lies about its files. `hangs`: it never answers a request with this in its URL. */
 function lyingServer(t: TestContext, paths: string[], hangs?: { at: string; reached: () => void }) {
   return startHttp(t, (request, response) => {
     request.resume()

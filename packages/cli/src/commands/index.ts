@@ -3,7 +3,7 @@ import type { Noun } from '../core/command.ts'
 /** What stands in the help before anything is loaded. */
 export type Entry = { summary: string; load: () => Promise<Noun> }
 
-/** Every noun, in the order of the help. Each is loaded when it is used, so that a start is quick. */
+/** Every noun, in the order of the help. Each is loaded on use, so that the start is quick. */
 export const nouns: Record<string, Entry> = {
   chat: {
     summary: 'talk to an agent, here or in one line',

@@ -68,7 +68,7 @@ async function nameOf(profile: Profile, signal: AbortSignal): Promise<string> {
   return email || name
 }
 
-/** Ends the key that an earlier login made for the same profile, if this one may; else it stays in the list of keys. */
+/** Revokes the profile's earlier login key if this one may; else it stays in the list of keys. */
 async function endKey(before: Profile | undefined, now: Profile, signal: AbortSignal) {
   const isSame = before && new URL(before.url).origin === new URL(now.url).origin
   if (!isSame || !before.key_id || before.key_id === now.key_id) return

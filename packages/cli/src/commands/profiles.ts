@@ -68,7 +68,7 @@ const remove = defineCommand({
   },
 })
 
-/** Contract: when the one in use goes, none is in use: another server must be chosen, not fallen into. */
+/** Contract: removing the current profile leaves none: the next one must be chosen explicitly. */
 function without({ profiles, current_profile }: Credentials, name: string): Credentials {
   const { [name]: _gone, ...rest } = profiles
   const isKept = current_profile !== undefined && current_profile !== name

@@ -8,7 +8,7 @@ type Values = Record<string, string | boolean | string[] | undefined>
 
 export type Parsed = { words: string[]; flags: Values; global: GlobalFlags }
 
-/** Reads the words and flags of a command. Contract: throws a UsageError that says what is wrong. */
+/** Reads the words and flags of a command. Contract: throws a UsageError with the fault. */
 export function parse(
   args: readonly string[],
   { flags, positionals }: Pick<Command, 'flags' | 'positionals'>,

@@ -4,7 +4,7 @@ import type { Flag, Flags, GlobalFlags } from './flags.ts'
 import type { Io } from './io.ts'
 import type { Profile } from './profiles.ts'
 
-/** A word after the command's name. `<name>` is needed, `[name]` is not, `…` takes all that are left. */
+/** A word after the command's name. `<name>` is required, `[name]` optional, `…` takes the rest. */
 export type Positional = `<${string}>` | `[${string}]`
 
 export type Given<F extends Flags> = {
@@ -20,8 +20,9 @@ type Value<F extends Flag> = F extends { choices: readonly (infer C)[] } ? C : s
 /** What a command works with. */
 export type Context = {
   /**
-   * The server of the chosen profile; nothing is sent before it is used. The saved profiles are read when one of these
-   * three is looked at, so that commands which need none work whatever is in that file.
+   * The server of the chosen profile; nothing is sent before it is used. The saved profiles are
+   * read when one of these three is looked at, so that commands which need none work whatever is in
+   * that file.
    */
   readonly outlast: Outlast
   readonly url: string

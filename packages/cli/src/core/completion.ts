@@ -19,7 +19,8 @@ const serverMsMax = 700
 const idsMax = 50
 
 /**
- * Prints what may stand where the last of the words is being typed: a line each, the word, a tab, what it is.
+ * Prints what may stand where the last of the words is being typed: a line each, the word, a tab,
+ * what it is.
  * Contract: whatever is wrong, it prints less, and never complains.
  */
 export async function complete(
@@ -87,7 +88,7 @@ function wordsAmong(args: readonly string[], flags: Flags): number {
 
 type Server = { before: readonly string[]; io: Io; signal: AbortSignal }
 
-/** What stands for `AGENT`, `<agent>` and the like, as the server or the file of profiles knows it. */
+/** The values for `AGENT`, `<agent>` and the like, from the server or the file of profiles. */
 async function valuesOf(placeholder: string, { before, io, signal }: Server) {
   const kind = placeholder.replace(/[^A-Z]/g, '')
   if (kind === 'PROFILE') {

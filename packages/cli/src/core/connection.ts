@@ -6,8 +6,8 @@ const keptBack =
   'Nothing comes of the stream, as behind a proxy that keeps it back: events come late, and answers whole. `outlast doctor` looks.'
 
 /**
- * Tells of the connection of a stream. `say`: once, that it is there but brings nothing. `change`: that it was lost or is
- * there again; a server that closes one as planned is back at once.
+ * Tells of the connection of a stream. `say`: once, that it is there but brings nothing. `change`:
+ * that it was lost or is there again; a server that closes one as planned is back at once.
  */
 export function tellConnection({
   say,

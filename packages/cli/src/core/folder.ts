@@ -3,7 +3,8 @@ import path from 'node:path'
 
 /**
  * Makes a folder, and those above it.
- * Contract: throws what the system says. Not by Node's `recursive`, which never ends where nobody can make a folder, as in /proc.
+ * Contract: throws what the system says. Not by Node's `recursive`, which never ends where nobody
+ * can make a folder, as in /proc.
  */
 export function makeFolder(folder: string, mode = 0o777): void {
   try {

@@ -14,7 +14,7 @@ const columnsDefault = 80
 export const columnsOf = ({ isTTY, columns }: Io['stdout']) =>
   isTTY ? columns || columnsDefault : Infinity
 
-/** Whether colours may be used: on a terminal, unless NO_COLOR or a dumb terminal says otherwise. */
+/** Whether colors may be used: on a terminal, except with NO_COLOR or a dumb terminal. */
 export function hasColors({ env }: Io, stream: Io['stdout'], isRefused: boolean): boolean {
   if (isRefused || (env.NO_COLOR ?? '') !== '') return false
   if ((env.FORCE_COLOR ?? '') !== '') return env.FORCE_COLOR !== '0'

@@ -6,7 +6,7 @@ import type { GlobalFlags } from './flags.ts'
 import { makeFolder } from './folder.ts'
 import type { Io } from './io.ts'
 
-/** A server and how to sign in there. `key_id`: of a key that `outlast login` made, and `outlast logout` ends. */
+/** A server and its sign-in. `key_id`: of a key from `outlast login`; `outlast logout` ends it. */
 export type Profile = { url: string; api_key?: string; org_id?: string; key_id?: string }
 
 export type Credentials = { current_profile?: string; profiles: Record<string, Profile> }

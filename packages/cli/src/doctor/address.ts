@@ -55,7 +55,7 @@ class TimeLimit extends Error {
   readonly code = 'ETIMEDOUT'
 }
 
-/** Contract: rejects with a TimeLimit when it takes too long, with the signal's reason when that is aborted. */
+/** Contract: rejects with a TimeLimit if it takes too long, with the signal's reason if aborted. */
 async function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   let stop = () => {}
   const limit = new Promise<never>((_resolve, reject) => {

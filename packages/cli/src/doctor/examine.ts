@@ -9,7 +9,8 @@ import { checkStream, type Listening } from './stream.ts'
 import type { Visit } from './visit.ts'
 
 /**
- * Everything that can be looked at, from the near to the far. What stands on something that is wrong is not looked at.
+ * Everything that can be looked at, from the near to the far. What stands on something that is
+ * wrong is not looked at.
  * Contract: each check has a time limit; throws only the visit's reason when that is aborted.
  */
 export async function* examine(

@@ -29,7 +29,7 @@ export type Patience = {
   isWhole: boolean
 }
 
-/** Listens to a session's stream as a program would, and notes when what came. Contract: rejects only with the visit's signal. */
+/** Follows a session's stream as a program and records times. Contract: rejects only if aborted. */
 export async function listen(visit: Visit, sessionId: string, patience: Patience): Promise<Heard> {
   const heard: Heard = {
     status: 0,

@@ -6,7 +6,7 @@ const check = 'models'
 const providersMax = 20
 const testMs = 30_000
 
-/** Whether each provider that is set up answers, and whether there is a model for who names none. */
+/** Whether each configured provider answers, and whether there is a default model. */
 export async function* checkModels(visit: Visit): AsyncGenerator<Finding, void, undefined> {
   const { outlast, signal } = visit
   try {

@@ -12,7 +12,7 @@ const atOnceMax = 2
 
 export type Listening = { sessionId?: string | undefined; seconds?: number | undefined }
 
-/** Whether a stream comes through whatever stands in front of the server: at once, as it is, and for long. */
+/** Whether a stream passes the proxies before the server: at once, unchanged, and for long. */
 export async function checkStream(
   visit: Visit,
   { sessionId, seconds }: Listening,
@@ -43,7 +43,7 @@ export async function checkStream(
 
 type Borrowed = { id: string; remove: () => Promise<void> }
 
-/** The session that is named; else one that lives only as long as the check; else, for who may not write, any. */
+/** The named session; else a temporary one; else, for callers without write access, any. */
 async function sessionFor(
   { outlast, signal }: Visit,
   named: string | undefined,

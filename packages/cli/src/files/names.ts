@@ -5,11 +5,11 @@ import path from 'node:path'
 const unseen = /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cc}]/gu
 const turning = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u
 
-/** A name as the most lenient file system compares it: HFS+ ignores code points, NTFS and APFS ignore case. */
+/** A name as file systems compare it: HFS+ ignores code points, NTFS and APFS ignore case. */
 const folded = (name: string) =>
   name.normalize('NFKC').replace(unseen, '').toUpperCase().toLowerCase()
 
-/** As Git checks it: trailing dots and spaces and streams of NTFS, and the short name that Windows gives `.git`. */
+/** As Git checks it: trailing dots, spaces and streams of NTFS, Windows' short name of `.git`. */
 const gitName = /^(?:\.git|git~\d+)[. ]*(?::|$)/
 /** Names that Windows opens as devices, whatever follows a dot. */
 const deviceName = /^(?:con|prn|aux|nul|clock\$|conin\$|conout\$|com\d|lpt\d) *(?:[.:]|$)/
@@ -40,7 +40,7 @@ const namesIn = (folder: string): string[] => {
   }
 }
 
-/** Directories that would be Git repositories after files of these names were written below `folder`. */
+/** Directories that these file names would turn into Git repositories below `folder`. */
 export function repositoriesBelow(
   folder: string,
   files: readonly (readonly string[])[],
@@ -56,7 +56,7 @@ export function repositoriesBelow(
   return new Set([...children].flatMap(([at, names]) => (isRepository(names) ? [at] : [])))
 }
 
-/** Whether a folder of this machine belongs to what Git keeps: `.git` itself, or a repository without a work tree. */
+/** Whether a folder is Git's own: `.git` itself, or a repository without a work tree. */
 export function isInsideGit(folder: string): boolean {
   for (let at = realPlace(path.resolve(folder)); ; at = path.dirname(at)) {
     if (gitName.test(folded(path.basename(at)))) return true

@@ -19,12 +19,13 @@ export type Pulling = {
   isForced: boolean
 }
 
-/** `hidden`: files that were written and that most listings leave out, since a name begins with a dot. */
+/** `hidden`: written files that most listings omit, since a name begins with a dot. */
 export type PullOutcome = Outcome & { hidden: string[]; hasConflicts: boolean }
 
 /**
  * Fetches a file, or a directory with all that is in it. `/` at the end of where to: into it.
- * Contract: without `isForced` no file is replaced; if one would have to be, nothing is written at all.
+ * Contract: without `isForced` no file is replaced; if one would have to be, nothing is written at
+ * all.
  */
 export async function pull(context: Context, pulling: Pulling): Promise<PullOutcome> {
   const { outlast, signal } = context
@@ -77,7 +78,8 @@ async function itemsOf(remote: Remote, { from, to }: Pulling): Promise<Item[]> {
   const base = remotePath(from)
   const found = base === '/' ? { path: '/', is_directory: true } : await findPath(remote, base)
   if (!found) throw new OutlastError('path_not_found', `${base} is not there.`, { status: 404 })
-  // A directory becomes the one that is named, so that the same command again does the same; the root has no name.
+  // A directory becomes the one that is named, so that the same command again does the same; the
+  // root has no name.
   const isInside = to.endsWith('/') || (!found.is_directory && (await isFolder(to)))
   const isRenamed = !found.is_directory && !isInside
   const folder = isRenamed ? path.dirname(to) : to
@@ -127,7 +129,7 @@ const namesBelow = (base: string, file: string) =>
     .split('/')
     .filter((name) => name !== '')
 
-/** What is to be done: nothing where the same is there already. Contract: throws where it cannot be done, or must not. */
+/** The work to do: none for equal files. Contract: throws if it is impossible or forbidden. */
 async function look(
   { outlast, sessionId, signal }: Remote,
   { remote, target, problem }: Item,
@@ -192,8 +194,8 @@ let drafts = 0
 type Writing = { file: string; bytes: Buffer; isForced: boolean }
 
 /**
- * Contract: the file is there whole or not at all. A link in its place is replaced, not followed. Unless forced, nothing
- * is replaced, also not what came into its place meanwhile.
+ * Contract: the file is there whole or not at all. A link in its place is replaced, not followed.
+ * Unless forced, nothing is replaced, also not what came into its place meanwhile.
  */
 async function writeWhole({ file, bytes, isForced }: Writing, signal: AbortSignal): Promise<void> {
   if (await isDirectory(file)) throw new Error('there is a directory of its name')

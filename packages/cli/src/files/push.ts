@@ -15,7 +15,7 @@ const entriesMax = 100_000
 /** A file or an empty directory of this machine, and where it goes. */
 type Source = { local: string; remote: string; isDirectory: boolean }
 
-/** Sends files and directories with all that is in them. The last word is where to; `/` at its end: into it. */
+/** Sends files and directories recursively. The last word is the target; `/`: into it. */
 export async function push(
   context: Context,
   {

@@ -20,7 +20,8 @@ const isOfFile = (error: unknown): error is NodeJS.ErrnoException =>
   typeof (error as NodeJS.ErrnoException).syscall === 'string'
 
 /**
- * Does the work, some of it at once, with a bar on a terminal. What fails does not keep the rest from being done.
+ * Does the work, some of it at once, with a bar on a terminal. What fails does not keep the rest
+ * from being done.
  * Contract: rejects with the signal's reason, when what was begun is over.
  */
 export async function transfer(context: Context, works: readonly Work[]): Promise<Outcome> {

@@ -39,8 +39,9 @@ export function preparedAgent({ name, system_prompt, ...rest }: Partial<NewAgent
 }
 
 /**
- * Makes an agent of a file, with fields that win over it. JSON is put together here. Other files are the server's to read:
- * there the fields are looked at before the file is sent, and are a change that follows it.
+ * Makes an agent of a file, with fields that win over it. JSON is put together here. Other files
+ * are the server's to read: there the fields are looked at before the file is sent, and are a
+ * change that follows it.
  */
 export async function agentOfFile(
   { outlast, signal }: Context,

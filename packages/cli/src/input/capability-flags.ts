@@ -12,7 +12,7 @@ export const capabilityFlag = {
   },
 } as const satisfies Flags
 
-/** What `--capability current_time={"timezone":"UTC"}` says. Contract: throws a UsageError for config that is no JSON. */
+/** Parses `--capability current_time={"timezone":"UTC"}`. Contract: UsageError for invalid JSON. */
 export function usesOf(given: readonly string[]): CapabilityUse[] {
   return given.filter((one) => one !== '').map(useOf)
 }
@@ -31,8 +31,8 @@ function useOf(text: string): CapabilityUse {
 }
 
 /**
- * A list given by a flag that stands once for each of its values; nothing when it was not given. One empty value makes the
- * list empty.
+ * A list given by a flag that stands once for each of its values; nothing when it was not given.
+ * One empty value makes the list empty.
  */
 export const listIfGiven = (given: readonly string[]) =>
   given.length === 0 ? undefined : given.filter((one) => one !== '')

@@ -13,7 +13,8 @@ export type Words = Record<string, readonly string[]>
 
 /**
  * Which answer a typed line is.
- * Contract: the only place where a line becomes an answer. A line that is none of the words, an empty one above all, is no answer.
+ * Contract: the only place where a line becomes an answer. A line that is none of the words, an
+ * empty one above all, is no answer.
  */
 export function wordOf<W extends Words>(line: string, words: W): keyof W | undefined {
   const typed = line.trim().toLowerCase()
@@ -51,7 +52,7 @@ export function ask(
   })
 }
 
-/** Asks before something that cannot be undone. Contract: throws a UsageError where nobody can be asked. */
+/** Asks before an irreversible action. Contract: throws a UsageError without a terminal. */
 export async function confirmed(io: Io, question: string, isSure: boolean): Promise<boolean> {
   if (isSure) return true
   if (!canAsk(io)) throw new UsageError(`${question} Say --yes: nobody can be asked here.`)
@@ -62,8 +63,8 @@ export async function confirmed(io: Io, question: string, isSure: boolean): Prom
 }
 
 /**
- * Asks for a name before something that cannot be undone. Contract: only the whole name confirms; throws a UsageError where
- * nobody can be asked.
+ * Asks for a name before something that cannot be undone. Contract: only the whole name confirms;
+ * throws a UsageError where nobody can be asked.
  */
 export async function confirmedByName(
   io: Io,
@@ -94,7 +95,7 @@ export async function readInput({ io, signal }: Pick<Context, 'io' | 'signal'>):
   return Buffer.concat(parts).toString()
 }
 
-/** A secret: asked for on a terminal, else all of stdin. Contract: throws a UsageError when it is empty. */
+/** A secret from a prompt, else all of stdin. Contract: throws a UsageError when it is empty. */
 export async function readSecret(
   context: Pick<Context, 'io' | 'signal'>,
   what: string,

@@ -2,7 +2,7 @@ import type { Context, Given } from '../core/command.ts'
 import type { Flags } from '../core/flags.ts'
 import { readSecret } from './prompt.ts'
 
-/** How a key for somebody else than Outlast is given: never as a word that lists of processes and histories show. */
+/** How a third-party key is passed: never as an argument, which process lists show. */
 export const vendorKeyFlag = {
   'api-key-stdin': { type: 'boolean', about: 'reads its API key from stdin; asks on a terminal' },
 } as const satisfies Flags

@@ -16,7 +16,7 @@ const pageMax = 100
 const mostOf = (flags: Given<typeof listFlags>) =>
   flags.all ? Infinity : countOf(flags.limit ?? String(limitDefault), '--limit')
 
-/** The first of a list, as many as were asked for; `hint` tells afterwards whether there are more. */
+/** The first items of a list, at most the requested number; `hint` has whether there are more. */
 export function take<T>(
   listOf: (page: { limit: number }) => AsyncIterable<T>,
   flags: Given<typeof listFlags>,
@@ -50,6 +50,6 @@ export function countOf(text: string, flag: string, least = 1): number {
 export const countIfGiven = (text: string | undefined, flag: string, least = 1) =>
   text === undefined ? undefined : countOf(text, flag, least)
 
-/** A list within what a server sent; none where a server of another version sends something else. */
+/** A list inside a response; none if a server of another version sends something else. */
 export const listIn = <T>(value: readonly T[] | null | undefined): readonly T[] =>
   Array.isArray(value) ? value : []

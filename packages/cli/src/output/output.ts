@@ -52,7 +52,7 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
   return {
     mode,
     colors,
-    /** Bytes as they are, for programs. A terminal gets them as text that cannot move its cursor. */
+    /** Raw bytes, for programs. A terminal gets text that cannot move its cursor. */
     write: (bytes: string | Uint8Array) => write(stdout.isTTY ? shownText(bytes) : bytes),
     /** A line that cannot move a cursor: it may come from the server. */
     line,
@@ -79,7 +79,7 @@ export function createOutput(io: Io, { mode, noColor }: { mode: Mode; noColor: b
       if (mode === 'quiet') return quietly(value)
       return line(sentence)
     },
-    /** Many things: a table, a JSON array, or their ids. Only a table waits for the last of them. */
+    /** A list: a table, a JSON array, or ids. Only a table waits for the last item. */
     async list<T extends object>(
       rows: Rows<T> | readonly T[],
       columns: readonly Column<T>[],

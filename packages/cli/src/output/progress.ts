@@ -12,7 +12,7 @@ export function sizeText(bytes: number): string {
 
 const everyMs = 100
 
-/** How far long work is, on one line of a terminal that is written again and again; nothing elsewhere. */
+/** Progress of long work, on one rewritten line of a terminal; nothing elsewhere. */
 export function progressOf({ stderr }: Io, what: string) {
   let shownAt = -Infinity
   return {

@@ -57,7 +57,7 @@ async function writeParts(
   }
 }
 
-/** Contract: rejects with the signal's reason as soon as it is aborted, also while nothing comes. */
+/** Contract: rejects with the signal's reason as soon as it is aborted, even while idle. */
 async function* untilAborted<T>(parts: AsyncIterable<T>, signal: AbortSignal) {
   const stopped = new Promise<never>((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })

@@ -16,7 +16,7 @@ export const styled = ({ codes, href }: Style, ...looks: Look[]): Style => ({
 
 export const look = (...looks: Look[]): Style => styled(plain, ...looks)
 
-/** The text with its style, which ends where the text does: whatever is written next looks as it should. */
+/** The text with its style, which ends with the text and does not affect later output. */
 export function paint({ text, style: { codes, href } }: Piece): string {
   if (text === '') return ''
   const colored = codes.length === 0 ? text : `\x1b[${codes.join(';')}m${text}\x1b[0m`
@@ -24,8 +24,8 @@ export function paint({ text, style: { codes, href } }: Piece): string {
 }
 
 /**
- * Text of a server or model for a terminal: line breaks and tabs stay, nothing else that could move a cursor or turn
- * the direction of the text does.
+ * Text of a server or model for a terminal: line breaks and tabs stay, nothing else that could move
+ * a cursor or turn the direction of the text does.
  * Contract: goes by single characters, so that it does not matter where a stream is cut.
  */
 export const harmless = (text: string) =>

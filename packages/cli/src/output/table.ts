@@ -18,7 +18,7 @@ const flexibleMinWithExtras = 16
 /** What a value should have beside its name; on less it stands below. */
 const valueMin = 16
 
-/** A value as people see it; a server of another version may send something else than what is expected. */
+/** A value for display; a server of another version may send other types than expected. */
 const shown = (value: unknown) => {
   if (value === undefined || value === null || value === '') return '-'
   return oneLine(typeof value === 'object' ? JSON.stringify(value) : String(value))
@@ -41,8 +41,9 @@ export function fieldLines(fields: readonly (readonly [string, Field])[], most: 
 }
 
 /**
- * A table, no wider than the terminal. Columns that are extra are left out where the others would have little room; where not
- * even ids fit beside each other, each row is a block of lines, and there is no head.
+ * A table, no wider than the terminal. Columns that are extra are left out where the others would
+ * have little room; where not even ids fit beside each other, each row is a block of lines, and
+ * there is no head.
  */
 export function tableOf<T>(
   rows: readonly T[],

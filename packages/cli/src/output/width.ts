@@ -1,6 +1,7 @@
 /**
- * Sequences that tell a terminal what to do: colours, cursor, titles, links. Each part begins where the one before cannot go
- * on, so that no text is slow: Node's own function takes seconds for 100 KB that are made for it.
+ * Sequences that tell a terminal what to do: colours, cursor, titles, links. Each part begins where
+ * the one before cannot go on, so that no text is slow: Node's own function takes seconds for 100
+ * KB that are made for it.
  */
 const sequences = new RegExp(
   [
@@ -28,7 +29,7 @@ function graphemesOf(text: string): Intl.Segments {
 /** Letters of the Latin alphabet and marks that we print: one column each. */
 const plain = /^[\x20-\x7e\u00c0-\u017f…→✓]*$/
 const nothing = /^[\p{Mn}\p{Me}\p{Cf}\p{Cc}]+$/u
-/** Blocks whose characters take two columns: East Asian wide and full width, and what is shown as a picture. */
+/** Blocks of characters with two columns: East Asian wide and full width, and emoji. */
 const wide =
   /^(?:\p{Emoji_Presentation}|.\ufe0f|[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}])/u
 
@@ -44,7 +45,7 @@ export function widthOf(text: string): number {
 
 const columnsOf = (grapheme: string) => (nothing.test(grapheme) ? 0 : wide.test(grapheme) ? 2 : 1)
 
-/** The text in at most so many columns, `…` where something is missing. Contract: no grapheme is cut in two. */
+/** The text in at most so many columns, `…` if it is cut. Contract: no grapheme is cut in two. */
 export function cut(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text
   if (columns < 1) return ''
@@ -78,7 +79,7 @@ export const manyLines = (text: string) =>
     .replace(turning, '')
     .replace(/[^\P{Cc}\n\t]/gu, ' ')
 
-/** A text in lines of at most so many columns, broken between words; a longer word has a line of its own. */
+/** A text in lines of at most so many columns, broken between words if possible. */
 export function wrap(text: string, columns: number): string[] {
   const lines: string[] = []
   let line = ''
@@ -92,7 +93,7 @@ export function wrap(text: string, columns: number): string[] {
   return [...lines, line]
 }
 
-/** JSON in which every character that could hide, turn or move text is an escape: it reads as what it is. */
+/** JSON with escapes for characters that could hide, turn or move text. */
 export const exactJson = (value: unknown, indent = 0) =>
   (JSON.stringify(value, null, indent) ?? '').replace(/[\p{Cf}\u2028\u2029\x7f-\x9f]/gu, (found) =>
     found.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),

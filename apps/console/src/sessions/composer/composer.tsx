@@ -28,8 +28,8 @@ type Composing = {
 }
 
 /**
- * Where a person writes. While the agent works a message steers it, waits for its own turn, or interrupts. A reply that
- * streams does not draw it again.
+ * Where a person writes. While the agent works a message steers it, waits for its own turn, or
+ * interrupts. A reply that streams does not draw it again.
  */
 export const Composer = memo((composing: Composing) => {
   const { session, sessionId, isActive, attachments } = composing

@@ -11,7 +11,7 @@ type Choosing = {
   change: (part: Partial<Draft>) => void
 }
 
-/** The model and the effort that the next message asks for; without a choice those of session and agent. */
+/** The model and the effort of the next message; without a choice those of session and agent. */
 export function ControlsChoice({ session, draft: { modelId, effort }, change }: Choosing) {
   const models = useQuery({ ...modelsQuery, staleTime: 60_000 }).data ?? []
   const agent = useAgent(session?.agent_id).data

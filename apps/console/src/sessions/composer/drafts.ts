@@ -32,7 +32,7 @@ export type ChangeDraft = (part: Partial<Draft> | ((before: Draft) => Partial<Dr
 export const withoutSent = (text: string, sent: string) =>
   text.startsWith(sent) ? text.slice(sent.length) : text
 
-/** Removes a text that was sent from the stored draft, also when the composer is not on the page any more. */
+/** Removes a sent text from the stored draft, also when the composer is no longer on the page. */
 export function removeSent(sessionId: string, sent: string): void {
   const draft = read(sessionId)
   writeDraft(sessionId, { ...draft, text: withoutSent(draft.text, sent) })

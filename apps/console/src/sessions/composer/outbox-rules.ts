@@ -6,7 +6,7 @@ const backoffMs = { first: 250, most: 8_000 }
 const keyLifetimeMs = 23 * 3_600_000
 const clockToleranceMs = 300_000
 
-/** Whether the server may have forgotten the key, so that another attempt could store the message twice. */
+/** Whether the server may have dropped the key, so that a retry could store the message twice. */
 export function isKeyExpired({ keyedAt }: Pick<OutboxEntry, 'keyedAt'>): boolean {
   const ageMs = Date.now() - keyedAt
   return ageMs > keyLifetimeMs || ageMs < -clockToleranceMs
@@ -31,6 +31,6 @@ export const isRefusal = (error: unknown) =>
   error.status >= 400 &&
   error.status < 500
 
-/** How long to wait after so many failures. Half of it is by chance, so that tabs do not send at once. */
+/** Backoff in ms after so many failures. Half of it is jitter, so that tabs do not coincide. */
 export const backoff = (failures: number) =>
   Math.min(backoffMs.most, backoffMs.first * 2 ** failures) * (0.5 + Math.random() / 2)

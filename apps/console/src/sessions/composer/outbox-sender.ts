@@ -15,7 +15,7 @@ import { listEntries, type OutboxEntry, updateEntry } from './outbox-store.ts'
 /** A message may have 8 MiB, and a connection may be slow. */
 const attemptTimeoutMs = 120_000
 const lockTimeoutMs = 150_000
-/** `randomUUID` exists on secure origins only, and a console may be on http in a private network. */
+/** `randomUUID` needs a secure origin; a console in a private network may be on plain http. */
 export const newKey = () =>
   Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-')
 
@@ -50,8 +50,8 @@ async function emptyLane(lane: string): Promise<void> {
 }
 
 /**
- * Of all tabs one sends at a time. Contract: a tab that was suspended with the lock delays the others, and stops none;
- * two attempts at once are one message, because they have one key.
+ * Of all tabs one sends at a time. Contract: a tab that was suspended with the lock delays the
+ * others, and stops none; two attempts at once are one message, because they have one key.
  */
 async function inOneTab<T>(lane: string, work: () => Promise<T>): Promise<T> {
   if (!navigator.locks) return work()

@@ -54,8 +54,8 @@ function open(): Promise<IDBDatabase> {
 type Work<T> = (store: IDBObjectStore, finish: (value: T) => void) => void
 
 /**
- * Runs one transaction. Contract: resolves after the browser has flushed it to disk; rejects when the browser refuses
- * storage, is out of space or does not answer in time.
+ * Runs one transaction. Contract: resolves after the browser has flushed it to disk; rejects when
+ * the browser refuses storage, is out of space or does not answer in time.
  */
 async function transact<T>(mode: IDBTransactionMode, initial: T, work: Work<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined

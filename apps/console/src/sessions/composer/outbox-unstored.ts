@@ -14,8 +14,9 @@ const warn = (event: BeforeUnloadEvent) => event.preventDefault()
 let underWay = 0
 
 /**
- * Sends an entry of a browser that stores nothing, and returns the id of its session. Until it resolves the text has to
- * stay where it was written, and the browser asks before it closes the page.
+ * Sends an entry of a browser that stores nothing, and returns the id of its session. Until it
+ * resolves the text has to stay where it was written, and the browser asks before it closes the
+ * page.
  */
 export async function sendUnstored(given: Entry): Promise<string> {
   const content = contentOf(given)

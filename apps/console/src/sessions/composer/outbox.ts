@@ -69,7 +69,8 @@ async function store(entry: Omit<OutboxEntry, 'id'>): Promise<number | undefined
 
 /**
  * Accepts a message: once this resolves it is sent, whatever becomes of the page.
- * Contract: where the browser stores nothing it resolves when the server has the message, and rejects when it refuses.
+ * Contract: where the browser stores nothing it resolves when the server has the message, and
+ * rejects when it refuses.
  */
 export async function acceptMessage(sessionId: string, body: NewMessage): Promise<void> {
   const entry = await entryOf({ body, sessionId, session: null })
@@ -78,8 +79,9 @@ export async function acceptMessage(sessionId: string, body: NewMessage): Promis
 }
 
 /**
- * Accepts a session with its first message. Resolves with the id of the session once the server has created it, rejects
- * when the server refuses: the form of the signal has the text then, the outbox does not. Without the form it does.
+ * Accepts a session with its first message. Resolves with the id of the session once the server has
+ * created it, rejects when the server refuses: the form of the signal has the text then, the outbox
+ * does not. Without the form it does.
  */
 export async function acceptSession(
   session: NewSession,
@@ -123,7 +125,7 @@ export async function discard(entryId: number): Promise<void> {
   await publishOutboxChange()
 }
 
-/** Messages of a session that its events do not contain. Those that they do contain are confirmed by that. */
+/** Messages of a session that its events do not contain. An event confirms its message. */
 export function useOutgoing(sessionId: string, events: readonly Event[]): readonly Outgoing[] {
   const { stored, confirmed, stalled } = useOutboxState()
   const mine = useMemo(() => {

@@ -16,8 +16,8 @@ type Written = {
 }
 
 /**
- * Sends what is written. The composer is emptied once the message is stored, and keeps what was typed meanwhile; where
- * that is sent too, it follows.
+ * Sends what is written. The composer is emptied once the message is stored, and keeps what was
+ * typed meanwhile; where that is sent too, it follows.
  */
 export function useSending(written: Written) {
   const latest = useRef(written)
@@ -51,7 +51,7 @@ export function useSending(written: Written) {
     else void save(onBusy)
   }
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: goes on after what was sent before, with what is written then
+  // biome-ignore lint/correctness/useExhaustiveDependencies: runs after the text before was sent
   useEffect(() => {
     const onBusy = next.current
     if (isSaving || !onBusy) return

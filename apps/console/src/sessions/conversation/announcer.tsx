@@ -8,8 +8,9 @@ type Speech = { key: string; text: string }
 const lengthMax = 500
 
 /**
- * Tells screen readers what came, each thing once and whole. The log cannot: text that streams would be read bit by bit, and
- * what is drawn anew while one scrolls would be read again. Contract: what is there when it is first drawn is no news.
+ * Tells screen readers what came, each thing once and whole. The log cannot: text that streams
+ * would be read bit by bit, and what is drawn anew while one scrolls would be read again. Contract:
+ * what is there when it is first drawn is no news.
  */
 export function Announcer({ transcript }: { transcript: Transcript }) {
   const [text, setText] = useState('')

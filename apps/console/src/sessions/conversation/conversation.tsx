@@ -58,8 +58,8 @@ type Shown = {
 }
 
 /**
- * The conversation, of which only what is on the screen is drawn. It stays at its end while somebody is there, and lets them
- * read above it.
+ * The conversation, of which only what is on the screen is drawn. It stays at its end while
+ * somebody is there, and lets them read above it.
  */
 export function Conversation({ transcript, outgoing, isLoaded, messageId }: Shown) {
   const box = useRef<HTMLDivElement>(null)
@@ -90,7 +90,7 @@ export function Conversation({ transcript, outgoing, isLoaded, messageId }: Show
     messageId,
   )
   const lastSent = outgoing.at(-1)?.key
-  // biome-ignore lint/correctness/useExhaustiveDependencies: who writes wants to see what they wrote, and what comes of it
+  // biome-ignore lint/correctness/useExhaustiveDependencies: scrolls to a message that was sent
   useLayoutEffect(() => {
     if (lastSent) virtual.scrollToEnd()
   }, [lastSent])

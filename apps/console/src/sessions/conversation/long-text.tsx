@@ -2,7 +2,7 @@ import { Button } from '@mantine/core'
 import { useKept } from './kept.tsx'
 
 const lengthMax = 8_000
-/** A browser lays out a few of these faster than one of all of them, and those out of sight not at all. */
+/** A browser lays out several chunks faster than one block, and skips those out of sight. */
 const chunkLength = 16_000
 
 /** Text as it is; of a long one the beginning, until somebody wants all. */

@@ -17,7 +17,7 @@ function sourceOf({ url, base64, media_type }: ImagePart): string | undefined {
   return harmless.test(source) ? source : undefined
 }
 
-/** An image of a message or a result. One that cannot be shown is told; one that is elsewhere is loaded when asked for. */
+/** An image of a message or result: an error if it cannot be shown, on request if remote. */
 export function Picture({ part, name = 'Image' }: { part: ImagePart; name?: string }) {
   const { url, base64 } = part
   const [isBroken, setBroken] = useState(false)

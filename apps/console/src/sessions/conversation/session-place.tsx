@@ -7,7 +7,7 @@ export type Place = {
   eventsNow: () => readonly Event[]
 }
 
-/** The session that a part of the screen is about. It stays the same object, so that items are not drawn anew. */
+/** The session of a part of the screen. The object is stable, so that items are not redrawn. */
 export const SessionPlace = createContext<Place>({ sessionId: '', eventsNow: () => [] })
 
 export const usePlace = () => useContext(SessionPlace)

@@ -17,7 +17,7 @@ export type Followed = {
   transcript: Transcript
   /** The stored ones. */
   events: readonly Event[]
-  /** The sequence of the last event that changed files, and of the last that says how the session is. */
+  /** Sequence of the last event that changed files, and of the last with the session's status. */
   filesAt: number
   stateAt: number
   /** How often the server lost events that were shown. */
@@ -77,7 +77,7 @@ const changedBy = {
 /** Long enough for a server that is started anew. */
 const retriesMax = 30
 
-/** A session from its beginning to now, and on. However many events come, the page is drawn once a frame. */
+/** A session from its first event on. However many events arrive, it renders once a frame. */
 export function useTranscript(sessionId: string): Followed {
   const [followed, setFollowed] = useState(nothing)
 

@@ -13,7 +13,7 @@ type List = {
 
 const steps: Record<string, number> = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }
 
-/** Keys of a list: j and k or arrows go, x selects, with Shift everything on the way; Enter follows the link. */
+/** Keys of a list: j, k and arrows move, x selects, Shift selects a range; Enter opens the link. */
 export function useListKeys(list: List) {
   const now = useRef(list)
   now.current = list

@@ -23,7 +23,7 @@ function refresh(): void {
   }, pauseMs)
 }
 
-/** A session changed: it is shown as it is now where it is listed, and where it may have to be listed lists are read anew. */
+/** Updates a changed session where it is listed, and refetches lists that may have to list it. */
 export function keepListed(session: Session): void {
   let isOdd = false
   for (const [key, page] of queryClient.getQueriesData<Page<Session>>(pages)) {

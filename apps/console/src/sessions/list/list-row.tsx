@@ -20,7 +20,7 @@ type RowProps = {
   select: (index: number, isRange: boolean) => void
 }
 
-/** One session of the list. Plain where it can be: while somebody scrolls, several are made in each frame. */
+/** One session of the list. Kept plain: while a user scrolls, several are created in each frame. */
 export const Row = memo(
   ({ session, index, agentName, isSelected, isNew, unsentCount, select }: RowProps) => {
     const name = session.title ?? session.preview ?? 'No message yet'

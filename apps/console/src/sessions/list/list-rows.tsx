@@ -23,7 +23,7 @@ type RowsProps = {
   select: (ids: readonly string[], isSelected: boolean) => void
 }
 
-/** All rows of a list, of which only those on the screen are drawn and only their pages are kept. */
+/** All rows of a list. Only visible rows are drawn, and only their pages are kept. */
 export function Rows({ filter, total, onTotal, selected, select }: RowsProps) {
   const box = useRef<HTMLDivElement>(null)
   const count = total.count + (total.isMore ? pageSize : 0)
@@ -85,7 +85,7 @@ function isNew({ created_at }: Session, openedAt: number): boolean {
   return at > openedAt && Date.now() - at < newMs
 }
 
-/** The pages of what is on the screen. While somebody rushes through the list, nothing is asked for. */
+/** The pages of the visible rows. During fast scrolling nothing is requested. */
 function useWindow(filter: SessionFilter, { first, last }: { first: number; last: number }) {
   const wanted = `${Math.floor(first / pageSize)} ${Math.floor(Math.max(first, last) / pageSize)}`
   const [span] = useDebouncedValue(wanted, 80, { leading: true })
@@ -120,8 +120,8 @@ function useTotal(pages: Pages, onTotal: RowsProps['onTotal']) {
 type Scroll = ReturnType<typeof useTallScroll>
 
 /**
- * What somebody reads stays where it is when rows come or go above it. At the top of the list new ones slide in.
- * True while there is something new above.
+ * What somebody reads stays where it is when rows come or go above it. At the top of the list new
+ * ones slide in. True while there is something new above.
  */
 function useAnchor(scroll: Scroll, known: ReadonlyMap<number, Session>): boolean {
   const anchor = useRef<{ id: string; index: number }>(undefined)

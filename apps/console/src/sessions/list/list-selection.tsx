@@ -158,8 +158,8 @@ function Left({ done, of, error }: { done: number; of: number; error: unknown })
 type Deleting = { signal: AbortSignal; onDone: (id: string) => void }
 
 /**
- * A few at a time. One that is gone already is as good as deleted. What is under way when it is stopped is waited for, so
- * that what became of it is known.
+ * A few at a time. One that is gone already is as good as deleted. What is under way when it is
+ * stopped is waited for, so that what became of it is known.
  */
 async function deleteAll(ids: readonly string[], { signal, onDone }: Deleting) {
   const rest = ids.values()

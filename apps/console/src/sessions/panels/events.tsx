@@ -108,7 +108,7 @@ function Rows({ events, isFollowing }: { events: readonly Event[]; isFollowing: 
     followOnAppend: isFollowing,
     scrollEndThreshold: rowHeight * 2,
   })
-  // biome-ignore lint/correctness/useExhaustiveDependencies: it goes to the end once, and stays there until somebody leaves it
+  // biome-ignore lint/correctness/useExhaustiveDependencies: goes to the end once
   useEffect(() => {
     if (isFollowing) virtual.scrollToEnd()
   }, [isFollowing])

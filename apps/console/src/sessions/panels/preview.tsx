@@ -32,7 +32,7 @@ function Given({ sessionId }: { sessionId: string }) {
         </Text>
       ))}
       <h2>Prompt</h2>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must reach it */}
       <pre className="prompt" tabIndex={0}>
         {data.system_prompt}
       </pre>

@@ -60,7 +60,7 @@ function Turns({ turns, chosen, nowMs }: TurnsProps) {
     estimateSize: () => turnHeight,
     overscan: 8,
   })
-  // biome-ignore lint/correctness/useExhaustiveDependencies: only when another one is chosen, or comes
+  // biome-ignore lint/correctness/useExhaustiveDependencies: on another choice only
   useEffect(() => {
     virtual.scrollToIndex(turns.findIndex(({ id }) => id === chosen))
   }, [chosen, turns.length])

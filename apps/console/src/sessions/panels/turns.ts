@@ -38,7 +38,7 @@ export type Turn = {
   error?: string | undefined
 }
 
-/** The turns of a log and what they did, in order. Contract: pure; a log that is cut anywhere has spans without an end. */
+/** The turns of a log and their steps, in order. Contract: pure; a truncated log has open spans. */
 export const turnsOf = (events: readonly Event[]): Turn[] =>
   turnStepsOf(events).map((turn, index) => ({
     id: turn.turnId,

@@ -102,7 +102,7 @@ function Chart({ list }: { list: readonly Bar[] }) {
           />
         ))}
         {list.map((bar, at) => (
-          // biome-ignore lint/a11y/noStaticElementInteractions: the table below says the same to those without a pointer
+          // biome-ignore lint/a11y/noStaticElementInteractions: the table below has it
           <g key={bar.from} onMouseEnter={() => setShown(bar)}>
             <rect className="hit" x={at * step} y={0} width={step} height={height} />
             <rect

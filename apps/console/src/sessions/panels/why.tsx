@@ -4,7 +4,7 @@ import { withLocalTimes } from '../../shell/times.ts'
 
 type LineProps = { sessionId: string; isActive: boolean }
 
-/** The same in one line, for a turn that takes long enough to be asked about. It has its place also when it is empty. */
+/** The same in one line, for a turn that takes long. It keeps its place while it is empty. */
 export function WhyLine({ sessionId, isActive }: LineProps) {
   const { data } = useQuery({ ...whyQuery(sessionId), enabled: isActive })
   return (

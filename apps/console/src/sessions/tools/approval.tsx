@@ -12,7 +12,7 @@ import { objectIn } from './arguments.ts'
 import { focusCard } from './card-focus.ts'
 import { Json } from './json.tsx'
 
-/** A call that asks: it runs when it is allowed, with other arguments if need be; the reason of a denial is told to the agent. */
+/** A call that awaits approval, possibly with other arguments; a denial's reason is sent. */
 export function ApprovalForm({ call }: { call: ToolCallItem }) {
   const { sessionId } = usePlace()
   const [edited, setEdited] = useKept<string | undefined>(`arguments ${call.id}`, undefined)

@@ -7,7 +7,7 @@ import { cut, jsonOf, parsed } from './json-text.ts'
 /** Colours beyond this cost more than they tell. */
 const coloursMax = 60_000
 
-/** A value as JSON that a person can read; long ones are folded. `name` is its own in the session. */
+/** A value as readable JSON; long values are folded. `name` is unique in the session. */
 export const Json = memo(
   ({ name, value, label }: { name: string; value: unknown; label?: string }) => (
     <Folded name={name} label={label} text={jsonOf(value)} isJson />

@@ -78,7 +78,7 @@ type Parts<Data, Config> = {
   seeds: Record<'default' | 'empty', (config: Config) => Data>
 }
 
-/** Makes tools that work on one JSON document, which is written when a session first looks at it. */
+/** Creates tools that work on one JSON document, which is written at the session's first access. */
 export function documentTools<Data extends object, Config extends DocumentConfig>({
   directory,
   file,

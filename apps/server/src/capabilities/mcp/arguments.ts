@@ -5,8 +5,9 @@ import { explain } from '../validation.ts'
 const nodesMax = 10_000
 
 /**
- * What of the arguments does not fit a tool's schema, in one sentence. Third-party schema: it is interpreted, never compiled,
- * and a schema that unfolds to more than 10,000 parts is left to the server, which checks every call itself.
+ * What of the arguments does not fit a tool's schema, in one sentence. Third-party schema: it is
+ * interpreted, never compiled, and a schema that unfolds to more than 10,000 parts is left to the
+ * server, which checks every call itself.
  */
 export function foreignProblem(schema: TObject, input: unknown): string | undefined {
   if (!isBounded(schema) || Check(schema, input)) return undefined

@@ -27,7 +27,7 @@ export type ConnectionOptions = {
   signal: AbortSignal
   /** Called when the server says that it has other tools now. */
   onToolsChanged: () => void
-  /** Called with what goes wrong beside all questions, as the rest of a sentence that begins with the server's name. */
+  /** Called with each fault of the connection: a sentence without the server's name. */
   onFault: (sentence: string) => void
 }
 
@@ -60,7 +60,7 @@ export type Connection = {
 const answerBytesMax = 16 * 1024 * 1024
 const timeoutMsMax = 2_147_483_647
 const partingMs = 2_000
-/** Streams that break under a call are taken up again so often in the life of a connection, with a pause between. */
+/** Streams that break during a call are resumed so often per connection, with a pause between. */
 const resumptionsMax = 20
 const resumptionMsMin = 500
 
@@ -121,7 +121,7 @@ type Session = {
   transport: StreamableHTTPClientTransport
   attach: ReturnType<typeof attaching>
   redact: Redact
-  /** Calls under way, streams taken up again, and what went wrong below the SDK, which keeps it to itself. */
+  /** Open calls, resumed streams, and the last fault below the SDK, which does not report it. */
   about: { underWay: number; resumptions: number; overflow?: McpFailure }
 }
 
@@ -192,8 +192,9 @@ async function ask(
 type SendOptions = NonNullable<Parameters<Transport['send']>[1]>
 
 /**
- * Gives the message that `work` sends at once what the SDK gives its transport for newer servers only: a signal that ends
- * its stream, and word of a stream that ended; `first` is for the message that begins the session.
+ * Gives the message that `work` sends at once what the SDK gives its transport for newer servers
+ * only: a signal that ends its stream, and word of a stream that ended; `first` is for the message
+ * that begins the session.
  */
 function attaching(transport: Pick<Transport, 'send'>, first: SendOptions) {
   const send = transport.send.bind(transport)
@@ -211,7 +212,7 @@ function attaching(transport: Pick<Transport, 'send'>, first: SendOptions) {
   }
 }
 
-/** A stream without a call under way is not worth an own request: the list of tools ages by itself. */
+/** A stream without an open call is not resumed: the cached list of tools expires by itself. */
 function resumeLater(about: Session['about'], reconnect: () => void, delayMs: number) {
   about.resumptions += 1
   if (about.underWay === 0 || about.resumptions > resumptionsMax) return
@@ -221,7 +222,7 @@ function resumeLater(about: Session['about'], reconnect: () => void, delayMs: nu
 
 const bodiless = new Set([204, 205, 304])
 
-/** A `fetch` whose answers are booked while they are read. No answer has more bytes than it may, decompressed. */
+/** A `fetch` that accounts for each response's bytes. Responses have a limit, decompressed. */
 function bounded({ fetch, account }: Reach, about: Session['about']): Reach['fetch'] {
   return async (input, init) => {
     const headers = Object.fromEntries(new Headers(init?.headers))

@@ -1,7 +1,7 @@
 import { fetchBudgetCode } from '../../providers/fetch-budget.ts'
 import { reasonOf } from '../web-fetch/request.ts'
 
-/** Something about an MCP server went wrong. The message completes a sentence that begins with its name. */
+/** A failure of an MCP server. The message completes a sentence that begins with its name. */
 export class McpFailure extends Error {
   override name = 'McpFailure'
 }
@@ -19,8 +19,8 @@ export const quoted = (text: string) =>
 type SdkFailure = Error & { code?: unknown; status?: unknown; data?: { text?: unknown } }
 
 /**
- * What is wrong, as the rest of a sentence that begins with the server's name: in our words, but where the server says
- * something itself.
+ * What is wrong, as the rest of a sentence that begins with the server's name: in our words, but
+ * where the server says something itself.
  */
 export function sentenceOf(error: unknown): string {
   if (error instanceof McpFailure) return error.message
@@ -50,8 +50,8 @@ function said(text: unknown): string {
 }
 
 /**
- * True for a request that a server did not process because it does not know the session that it belongs to: 404 by the
- * protocol; some servers answer 400 and say so.
+ * True for a request that a server did not process because it does not know the session that it
+ * belongs to: 404 by the protocol; some servers answer 400 and say so.
  */
 export function isSessionLost(error: unknown): boolean {
   const { status, data } = error as SdkFailure

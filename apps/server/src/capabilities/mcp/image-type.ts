@@ -5,7 +5,7 @@ const beginnings: [type: string, bytes: string, at?: number][] = [
   ['image/gif', '47494638'],
 ]
 
-/** What kind of image the bytes are, whatever they are called; undefined for none that models see. */
+/** The type of an image by its bytes, whatever its name; undefined for unsupported types. */
 export function imageTypeOf(bytes: Buffer): string | undefined {
   const begins = bytes.toString('hex', 0, 12)
   const known = beginnings.find(([, wanted]) => begins.startsWith(wanted))

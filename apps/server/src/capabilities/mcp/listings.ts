@@ -9,11 +9,11 @@ import { readToolList } from './tool-list.ts'
 export type Listed = { list: ToolList; about: Connection['about'] }
 
 export type Listings = {
-  /** Asks a server for its tools, and keeps what it says. Contract: throws what `sentenceOf` puts in words. */
+  /** Lists a server's tools and caches them. Contract: throws what `sentenceOf` describes. */
   list: (server: McpServerReach) => Promise<Listed>
   /** The same, soon, for a server that says that it has other tools now. */
   listLater: (server: McpServerReach) => void
-  /** The servers with tools as new as a turn needs them: who has none yet is asked, and waited for a moment. */
+  /** Servers with tools fresh enough for a turn: one without any is queried, with a short wait. */
   withTools: (servers: readonly McpServerRow[]) => Promise<McpServerRow[]>
   stop: () => Promise<void>
 }

@@ -43,7 +43,7 @@ type Input = Record<string, unknown>
 export type Mcp = Pick<Listings, 'list' | 'withTools'> & {
   /** Contract: what is wrong with a server or with the call is a ToolError. */
   call: (remote: RemoteTool, input: Input, context: ToolContext) => Promise<unknown>
-  /** Sessions that are held belong to revisions of servers that may be lost: calls begin new ones. */
+  /** Held sessions belong to revisions of servers that may be lost: calls begin new ones. */
   forget: () => void
   /** Ends all sessions, at the servers too. */
   stop: () => Promise<void>
@@ -51,7 +51,7 @@ export type Mcp = Pick<Listings, 'list' | 'withTools'> & {
 
 const connectMs = 30_000
 const minuteMs = 60_000
-/** Under this name a server finds what is the same at every attempt of a call, and of no other call. */
+/** The server finds a key here that is the same at every attempt of a call, and unique to it. */
 const metaKey = 'outlast/idempotency-key'
 
 export function createMcp(options: McpOptions): Mcp {
@@ -115,7 +115,7 @@ export function createMcp(options: McpOptions): Mcp {
   }
 }
 
-/** What stands beside a call: its key, and under the name that the protocol has for it the trace that it belongs to. */
+/** Metadata of a call: its key, and its trace under the protocol's name. */
 const metaOf = ({ idempotencyKey, traceparent }: ToolContext) => ({
   [metaKey]: idempotencyKey,
   ...(traceparent && { traceparent }),
@@ -134,7 +134,7 @@ type Asking<T> = {
   work: (connection: Connection) => Promise<T>
 }
 
-/** Asks in the session that is held; in a new one, once, when the server does not know that any more. */
+/** Sends a request in the held session; once more in a new one if the server has dropped it. */
 async function ask<T>(pool: Pool, asking: Asking<T>, isSecond = false): Promise<T> {
   const lost = Symbol('lost')
   const answer = await pool.use(asking.key, asking.open, async (connection, drop) => {

@@ -22,9 +22,10 @@ export function areAmbiguous(one: string, other: string): boolean {
 }
 
 /**
- * What models call the tools of servers: `mcp_<server>__<tool>`, with a suffix where that is too long or taken.
- * Contract: `taken` gains the names; the same servers in the same order always give the same names. Names in `foreign`
- * are given to no tool of this server.
+ * What models call the tools of servers: `mcp_<server>__<tool>`, with a suffix where that is too
+ * long or taken.
+ * Contract: `taken` gains the names; the same servers in the same order always give the same names.
+ * Names in `foreign` are given to no tool of this server.
  */
 export function namesFor(
   { id, name: server, tools }: Pick<McpServerRow, 'id' | 'name' | 'tools'>,

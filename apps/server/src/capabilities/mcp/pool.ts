@@ -19,7 +19,8 @@ type Work<T> = (connection: Connection, drop: () => void) => Promise<T>
 export type Pool = {
   /**
    * Lets `work` use the connection of a key, which is opened when there is none.
-   * Contract: one that `work` drops, since its server does not know it any more, is given to nobody else.
+   * Contract: one that `work` drops, since its server does not know it any more, is given to nobody
+   * else.
    */
   use: <T>(key: string, open: () => Promise<Connection>, work: Work<T>) => Promise<T>
   /** No connection that is open now is given to another call. */

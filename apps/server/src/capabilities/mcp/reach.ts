@@ -8,7 +8,7 @@ import {
 import type { Reach } from './connection.ts'
 import { McpFailure } from './failure.ts'
 
-/** The address of a server and its secrets, opened. Contract: throws McpFailure for those that cannot be. */
+/** The address of a server and its decrypted secrets. Contract: throws McpFailure if that fails. */
 export function openSecrets(
   { org_id, id, url, headers, api_key }: McpServerReach,
   secrets: Secrets | undefined,

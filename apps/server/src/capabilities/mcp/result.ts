@@ -19,8 +19,8 @@ type Told = string | Item
 
 /**
  * What a server answered to a call, as the model gets it.
- * Contract: throws ToolError for what the server calls an error. Images come beside the JSON; what is neither text nor an
- * image that models see is kept in the session's files, and its path told.
+ * Contract: throws ToolError for what the server calls an error. Images come beside the JSON; what
+ * is neither text nor an image that models see is kept in the session's files, and its path told.
  */
 export async function resultOf(answer: Record<string, unknown>, kept: Kept): Promise<unknown> {
   const content = Array.isArray(answer.content) ? answer.content : []

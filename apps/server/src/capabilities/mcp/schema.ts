@@ -1,4 +1,4 @@
-/** What a stranger's JSON Schema may be, so that no vendor refuses a whole request because of it. */
+/** Limits of a third-party JSON Schema, so that no vendor rejects a whole request because of it. */
 const depthMax = 20
 const nodesMax = 2_000
 const namesMax = 200
@@ -45,8 +45,10 @@ class SchemaError extends Error {
 }
 
 /**
- * The schema of a tool's arguments as models are told it: what is known to every vendor, nothing else.
- * Contract: gives a schema of an object, or what is wrong as the rest of a sentence about the schema.
+ * The schema of a tool's arguments as models are told it: what is known to every vendor, nothing
+ * else.
+ * Contract: gives a schema of an object, or what is wrong as the rest of a sentence about the
+ * schema.
  */
 export function readableSchema(given: unknown): { schema: Json } | { problem: string } {
   if (!isObject(given)) return { problem: 'is no object' }

@@ -13,7 +13,8 @@ const listLengthMax = 262_144
 const warningsMax = 20
 
 /**
- * All tools of a server, made ready for models. What is of no use to one is left out, with a warning.
+ * All tools of a server, made ready for models. What is of no use to one is left out, with a
+ * warning.
  * Contract: throws what a Connection throws, and McpFailure for a list that does not end.
  */
 export async function readToolList(
@@ -108,7 +109,7 @@ function describe(description: unknown, title: unknown): string {
     : `${whole.slice(0, descriptionMax - 1).toWellFormed()}…`
 }
 
-/** Whether a call may run again of which nobody knows whether it ran. A server that does not say so did not promise it. */
+/** Whether a call with an unknown outcome may run again. Servers without a hint promise nothing. */
 function isRepeatable(annotations: unknown): boolean {
   const { readOnlyHint, idempotentHint } = (annotations ?? {}) as Record<string, unknown>
   return readOnlyHint === true || idempotentHint === true

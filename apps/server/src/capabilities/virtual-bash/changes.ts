@@ -11,7 +11,7 @@ import {
   type TreeNode,
 } from './tree.ts'
 
-/** What a command made of the session's files: removals first. A file with the same bytes as before is no change. */
+/** A command's changes of the session's files: removals first. Equal bytes are no change. */
 export async function* changesOf(tree: Tree): AsyncGenerator<FileChange> {
   yield* removals(tree)
   yield* additions(tree, '/', tree.root)
@@ -46,7 +46,7 @@ async function* additions(tree: Tree, at: string, node: TreeNode): AsyncGenerato
   }
 }
 
-/** True of a file that is what the session has. Most are, and an own generator for each would take its time. */
+/** True for a file equal to the session's. Most are, and a generator for each would be slow. */
 const isUntouched = (at: string, node: TreeNode) =>
   node.kind === 'file' && !node.bytes && node.origin?.path === at
 

@@ -1,6 +1,7 @@
 /**
- * A process that starts the shells, so that the server need not: starting a process stops the one that does it for
- * as long as its memory is large. It hands messages on, keeps the time, and runs nothing of anybody.
+ * A process that starts the shells, so that the server need not: starting a process stops the one
+ * that does it for as long as its memory is large. It hands messages on, keeps the time, and runs
+ * nothing of anybody.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -31,8 +32,8 @@ type Shell = {
   timer?: NodeJS.Timeout
 }
 
-// What shells do must not take the server's time, and where memory runs out they are what ends first. They begin with
-// what this process has.
+// What shells do must not take the server's time, and where memory runs out they are what ends
+// first. They begin with what this process has.
 const givingWay = [
   () => os.setPriority(niceness),
   () => writeFileSync('/proc/self/oom_score_adj', '800'),
@@ -118,7 +119,7 @@ function stop(shell: Shell, why?: Stopped): void {
   shell.child.kill('SIGKILL')
 }
 
-/** A shell is used for one session only. The server starts no more calls at once than there may be shells. */
+/** A shell serves one session only. The server starts at most as many calls as there are shells. */
 function shellFor(sessionId: string): Shell {
   const free = [...shells].filter(({ call }) => !call)
   const known =

@@ -36,7 +36,8 @@ export async function fetchAllowed(request: WebRequest, network: Network): Promi
     if (new URL(url).origin !== from.origin) {
       for (const name of ['authorization', 'cookie']) headers.delete(name)
     }
-    // As browsers and curl do: what was posted is not posted again elsewhere, unless the server says so.
+    // As browsers and curl do: what was posted is not posted again elsewhere, unless the server
+    // says so.
     if (response.status === 303 || (response.status < 303 && method === 'POST')) {
       if (method !== 'HEAD') method = 'GET'
       body = undefined

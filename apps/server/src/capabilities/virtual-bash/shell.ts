@@ -1,6 +1,7 @@
 /**
- * A process that runs commands of one session, one at a time, and nothing else: what breaks here breaks nobody else.
- * It has no environment, may read nothing but its own program, and asks the server for what it needs.
+ * A process that runs commands of one session, one at a time, and nothing else: what breaks here
+ * breaks nobody else. It has no environment, may read nothing but its own program, and asks the
+ * server for what it needs.
  */
 import { Bash, type BashOptions } from 'just-bash'
 import type { FileChange } from '../../store/files/session-files.ts'
@@ -27,8 +28,8 @@ const redirectsMax = 10
 const residentBytesMax = 250 * mib
 
 /**
- * What one command may take, so that a log of 10 MB can be sorted. Many limits of lines and records follow from that of
- * loops. Memory and time have limits besides: those of this process.
+ * What one command may take, so that a log of 10 MB can be sorted. Many limits of lines and records
+ * follow from that of loops. Memory and time have limits besides: those of this process.
  */
 const limits: BashOptions['executionLimits'] = {
   maxSourceBytes: mib,

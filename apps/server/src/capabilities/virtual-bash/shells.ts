@@ -61,7 +61,7 @@ const running = new Map<number, Running>()
 let launcher: ChildProcess | undefined
 let calls = 0
 
-/** Started by the first command on this node, so that one without commands has no further process. */
+/** Started by the first command on this node: without commands there is no extra process. */
 function startLauncher(): ChildProcess {
   const child = fork(fileURLToPath(new URL('./launcher.ts', import.meta.url)), [], {
     env: {},
@@ -88,7 +88,8 @@ function tell(message: ToLauncher): void {
 
 /**
  * Runs one command of a session in a process of its own, once a shell is free for its organization.
- * Contract: throws a ToolError when it did not come to an end of its own; the signal ends it at once.
+ * Contract: throws a ToolError when it did not come to an end of its own; the signal ends it at
+ * once.
  */
 export function runCommand(command: Command): Promise<Finished> {
   const { orgId, sessionId, signal } = command
@@ -135,7 +136,7 @@ function heard(message: FromLauncher): void {
   else end(one, message.said.ended)
 }
 
-/** What goes wrong with `curl` is told to it; a file that cannot be read is a fault of ours, and ends the call. */
+/** `curl` receives its own errors; an unreadable file is a fault of ours and ends the call. */
 async function answer(
   { call, answer, fail }: Running,
   { id, asked }: Extract<FromShell, { kind: 'ask' }>,

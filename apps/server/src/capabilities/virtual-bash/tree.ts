@@ -14,7 +14,8 @@ export type DirectoryNode = Common & { kind: 'directory'; children: Map<string, 
 export type TreeNode = FileNode | DirectoryNode
 
 /**
- * The session's files as one command sees and changes them: what it only reads is fetched when it is read.
+ * The session's files as one command sees and changes them: what it only reads is fetched when it
+ * is read.
  * Contract: nothing here changes the session; `changesOf` tells what the command made of it.
  */
 export type Tree = {

@@ -11,8 +11,9 @@ const firstBytes = 64 * 1024
 const stretchMs = 5
 
 /**
- * Reads a body, decompressed, up to a number of bytes; then the connection is closed. What has come when it breaks, or when
- * `late` aborts, is kept. Contract: throws what `signal` says, and when nothing at all could be read.
+ * Reads a body, decompressed, up to a number of bytes; then the connection is closed. What has come
+ * when it breaks, or when `late` aborts, is kept. Contract: throws what `signal` says, and when
+ * nothing at all could be read.
  */
 export async function readBody(
   response: Response,

@@ -16,12 +16,12 @@ export type Page = {
   lengthMax: number
 }
 
-/** What came of it. `length` is what the content has before it is cut; `refused` is a format that was not possible. */
+/** The result. `length` is that of the uncut content; `refused` is an impossible format. */
 export type Converted =
   | { isBinary: true }
   | { isBinary: false; format: Format; content: string; length: number; refused?: Format }
 
-/** Makes text of a body. Contract: may take long and much memory: for a thread that can be ended. */
+/** Converts a body to text. Contract: may be slow and use much memory: run it in a worker. */
 export function convert({ lengthMax, ...page }: Page): Converted {
   if (looksBinary(page.bytes) && !isUtf16(page)) return { isBinary: true }
   const { content, ...rest } = write(decode(page), page)

@@ -4,7 +4,7 @@ import { createShares } from '../../shares.ts'
 import { ToolError } from '../capability.ts'
 import type { Converted, Page } from './convert.ts'
 
-/** Pages that are converted at once. An organization leaves a thread to the others, which take turns. */
+/** Pages converted at once. An organization leaves a thread to the others, which take turns. */
 const workersMax = 4
 const shares = createShares(
   { slots: workersMax, slotsEach: workersMax - 1, waitingMax: 2_000, waitingEachMax: 200 },
@@ -21,14 +21,14 @@ let busy = 0
 export type Conversion = {
   orgId: string
   signal: AbortSignal
-  /** Processor time that the page may take: on a loaded machine the time of day says little of a page. */
+  /** Processor time for the page: on a loaded machine the wall clock says little about it. */
   processorMsMax: number
 }
 
 /**
- * Converts a page in a thread of its own, which is ended when it takes longer than `signal` lets it, or more memory than
- * it has. Contract: `page.bytes` is handed over, and gone from here; throws ToolError when the page is too much, and what
- * `signal` says when that aborts.
+ * Converts a page in a thread of its own, which is ended when it takes longer than `signal` lets
+ * it, or more memory than it has. Contract: `page.bytes` is handed over, and gone from here; throws
+ * ToolError when the page is too much, and what `signal` says when that aborts.
  */
 export function convertInThread(page: Page, conversion: Conversion): Promise<Converted> {
   const { orgId, signal } = conversion

@@ -3,7 +3,7 @@ type Decoder = InstanceType<typeof TextDecoder>
 /** Where a label may stand: a byte order mark says most, then the server, then the page itself. */
 type Source = { bytes: Uint8Array; contentType: string | null; isWhole: boolean }
 
-/** The text that the bytes of a page mean. Contract: never throws; what cannot be read becomes U+FFFD. */
+/** Decodes the bytes of a page. Contract: never throws; invalid bytes become U+FFFD. */
 export function decode({ bytes, contentType, isWhole }: Source): string {
   const decoder =
     marked(bytes) ??
@@ -42,7 +42,7 @@ function unmarked(bytes: Uint8Array): Decoder | undefined {
   return even > many && odd === 0 ? new TextDecoder('utf-16be') : undefined
 }
 
-/** True for UTF-16, by a mark, by what was said, or by its look: its zeros do not make it binary. */
+/** True for UTF-16, by its mark, header or look: its zeros do not make it binary. */
 export function isUtf16({ bytes, contentType }: Omit<Source, 'isWhole'>): boolean {
   const decoder = marked(bytes) ?? labelled(charsetOf(contentType)) ?? unmarked(bytes)
   return decoder?.encoding.startsWith('utf-16') ?? false

@@ -17,7 +17,7 @@ function isDomain(entry: string): boolean {
 
 Format.Set('domain', isDomain)
 
-/** True when every host that the second entry means is meant by the first. Contract: pure; never throws. */
+/** True when the first entry covers every host of the second. Contract: pure; never throws. */
 export function coversHost(entry: string, other: string): boolean {
   const [named, wanted] = [namedHost(entry), namedHost(other)]
   if (!entry.startsWith('*.')) return !other.startsWith('*.') && named === wanted

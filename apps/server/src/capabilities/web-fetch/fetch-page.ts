@@ -65,7 +65,7 @@ function factsOf(asked: string, url: URL, { status, headers }: Response) {
 }
 type Facts = ReturnType<typeof factsOf>
 
-/** What the server tells of a body that is not read. The length of a compressed one is another's. */
+/** The headers of an unread body. The length of a compressed one does not apply. */
 function toldOf({ headers }: Response, url: URL) {
   const length = headers.get('content-length') ?? ''
   const isPlain = !headers.has('content-encoding') && /^\d{1,15}$/.test(length)

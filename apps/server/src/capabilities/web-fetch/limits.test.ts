@@ -16,7 +16,7 @@ const answersMin = 30
 const much = Buffer.alloc(32 * mebibyte, 'bomb ')
 const quick = { params: { [constants.BROTLI_PARAM_QUALITY]: 2 } }
 
-/** Sends a gigabyte as fast as it is taken; says how much went out, and when the connection closed. */
+/** Sends a gigabyte as fast as it is read; reports sent bytes and when the connection closed. */
 function startFlood(piece: string) {
   const sent = { bytes: 0 }
   const closed = Promise.withResolvers<void>()

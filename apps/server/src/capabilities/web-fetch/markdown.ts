@@ -8,9 +8,10 @@ const articleLengthMin = 500
 const indentedMax = 20_000_000
 
 /**
- * The article of a page as Markdown, or the whole of it where it has none. Undefined for a page whose tree or text would
- * take more than a thread has.
- * Contract: links and images are absolute, by `url`; may take long, so it belongs into a thread that can be ended.
+ * The article of a page as Markdown, or the whole of it where it has none. Undefined for a page
+ * whose tree or text would take more than a thread has.
+ * Contract: links and images are absolute, by `url`; may take long, so it belongs into a thread
+ * that can be ended.
  */
 export function markdown(html: string, url: string): string | undefined {
   if (!isModest(html)) return undefined
@@ -56,7 +57,8 @@ function makeTurndown(): Turndown {
     codeBlockStyle: 'fenced',
   })
   let indented = 0
-  // What stands in quotes and lists is written again at every level: a page of nothing else would grow without end.
+  // What stands in quotes and lists is written again at every level: a page of nothing else would
+  // grow without end.
   const indent = (content: string, prefix: string) => {
     const text = content.trim().replace(/\n/g, `\n${prefix}`)
     indented += text.length

@@ -19,7 +19,7 @@ export function kindOf(contentType: string | null): Kind {
 
 const signatures = ['25504446', '89504e47', '47494638', 'ffd8ff', '504b0304', '1f8b08', '7f454c46']
 
-/** True for bytes that are no text, whatever was said of them: a known beginning, or zeros that no encoding explains. */
+/** True for binary bytes, whatever their type says: a known signature, or unexplained zeros. */
 export function looksBinary(bytes: Uint8Array): boolean {
   const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 1024))
   const hex = start.toString('hex', 0, 4)

@@ -12,8 +12,10 @@ const cells = words('td th')
 const silent = words('script style noscript template svg iframe object')
 
 /**
- * The words of a page without its markup: a line for each block, a tab between cells, no scripts and styles.
- * Contract: takes time and memory in step with the page's length, whatever the page holds; builds no tree.
+ * The words of a page without its markup: a line for each block, a tab between cells, no scripts
+ * and styles.
+ * Contract: takes time and memory in step with the page's length, whatever the page holds; builds
+ * no tree.
  */
 export function plainText(html: string): string {
   const writer = startText()

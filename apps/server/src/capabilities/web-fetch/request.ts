@@ -12,7 +12,8 @@ export type Asked = {
 
 /**
  * Asks for a page, and goes where it is sent; every address on the way is held against the rules.
- * Contract: throws ToolError for what an address or a server is to blame for, and the error of an aborted `fetch`.
+ * Contract: throws ToolError for what an address or a server is to blame for, and the error of an
+ * aborted `fetch`.
  */
 export async function request(
   given: string,

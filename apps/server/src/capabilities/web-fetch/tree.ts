@@ -23,7 +23,7 @@ export type Document = Element & { head: Element; body: Element }
 
 class TooMuch extends Error {}
 
-/** True for a page whose tree is neither too deep nor too large for the memory and the stack of a thread. */
+/** True for a page whose tree fits the memory and the stack of a thread. */
 export function isModest(html: string): boolean {
   let depth = 0
   let parts = 0
@@ -50,7 +50,7 @@ export function isModest(html: string): boolean {
 
 const frames = /<(\/?(html|head|body)|!doctype)(\s[^<>]{0,2000})?>/gi
 
-/** The tree of a page, whichever of `html`, `head` and `body` it names, with addresses that are absolute. */
+/** The tree of a page, with or without `html`, `head` and `body`, with absolute addresses. */
 export function parse(html: string, url: string): Document {
   const framed = `<!doctype html><html><head></head><body>${html.replace(frames, ' ')}</body></html>`
   const document = new DOMParser().parseFromString(framed, 'text/html') as unknown as Document

@@ -6,7 +6,7 @@ import type { Db } from '../../store/database.ts'
 declare module 'fastify' {
   interface FastifyRequest {
     principal: Principal
-    /** Where a request reads and writes: the organization's share of the connections, or the transaction of the request. */
+    /** Where it reads and writes: the organization's share, or the request's transaction. */
     db: Db
     /** In such a request, work for when the effect is committed, before the answer goes out. */
     committed: (() => void | Promise<void>)[]
@@ -30,7 +30,7 @@ declare module 'fastify' {
     allowsNul?: boolean
     /** The body may be left out: it is an empty object then. */
     bodyOptional?: boolean
-    /** Also possible with an Idempotency-Key, whose answer is stored, while the organization is at its storage quota. */
+    /** Also possible at the storage quota, with an Idempotency-Key and its stored response. */
     whenFull?: boolean
     /** Answers at any time, whatever the state of the server. */
     always?: boolean

@@ -14,7 +14,7 @@ declare module 'fastify' {
     auditNote: AuditNote | undefined
   }
   interface FastifyContextConfig {
-    /** Not written down: the conversation's own log tells of it, or the handler writes it itself. */
+    /** Not audited: the session's log has it, or the handler writes the entry itself. */
     unaudited?: boolean
     /** The answer holds a secret that is shown once, and is stored nowhere. */
     answersSecret?: boolean

@@ -11,8 +11,10 @@ const refusals = new Set<ErrorCode>(['forbidden', 'users_only'])
 const refusalsPerMinute = 20
 
 /**
- * Records requests that the caller's role, scopes or token do not allow, with `refused` in their details.
- * Contract: after the answer, and at most some a minute for each caller, so that no caller fills the log.
+ * Records requests that the caller's role, scopes or token do not allow, with `refused` in their
+ * details.
+ * Contract: after the answer, and at most some a minute for each caller, so that no caller fills
+ * the log.
  */
 export function auditRefusals(app: FastifyInstance, { shares, access, log }: Node): void {
   app.addHook('onResponse', (request, { problem }, done) => {

@@ -6,7 +6,7 @@ import { valueCounter } from './json-size.ts'
 const depthMax = 100
 const pieceBytes = 512 * 1024
 
-/** JSON bodies only, without prototype tricks, not too deep, all text well-formed. An empty body is none. */
+/** JSON bodies only: no prototype keys, limited depth, well-formed text. An empty body is none. */
 export function parseJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<Buffer>(
@@ -47,7 +47,7 @@ function parseJson(text: string): unknown {
 const hasPrototype = (value: unknown) =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype')
 
-/** Contract: throws `invalid_json` for a value that changes a prototype when it is merged into an object. */
+/** Contract: throws `invalid_json` for a value that changes a prototype when it is merged. */
 function checkPrototypes(value: unknown): void {
   const values: unknown[] = [value]
   for (const holder of values) {

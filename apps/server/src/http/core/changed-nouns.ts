@@ -3,7 +3,7 @@ import { type Change, changeNouns } from '@outlast/contract'
 type ChangeNoun = Change['noun']
 type Told = { noun: ChangeNoun | 'session'; id: string | null }
 
-/** What operations change that do not say it in their names. Undefined: nothing that anybody lists. */
+/** What operations change if their names do not say it. Undefined: nothing that is listed. */
 const named: Record<string, ChangeNoun | undefined> = {
   create_api_key: 'key',
   delete_api_key: 'key',
@@ -41,7 +41,7 @@ function nounOf(operation: string): Told['noun'] | undefined {
   return noun
 }
 
-/** What is told of an operation that did something to a target. Contract: throws for an operation that is not known. */
+/** The changes of an operation on a target. Contract: throws for an unknown operation. */
 export function changesOf(operation: string, target: string | null): Told[] {
   const noun = nounOf(operation)
   const other = besides[operation]

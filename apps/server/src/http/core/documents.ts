@@ -3,7 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { Api } from './api.ts'
 import { createOpenApi } from './openapi.ts'
 
-/** The page to read it runs no inline code; its pictures are `data:`, its one inline style is allowed by hash. */
+/** The docs page runs no inline code; images are `data:`, its inline style is allowed by hash. */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -16,8 +16,8 @@ const policy = [
 ].join('; ')
 
 /**
- * The OpenAPI document and a page to read and try it. Call before the routes that it should hold; `complete`
- * after them.
+ * The OpenAPI document and a page to read and try it. Call before the routes that it should hold;
+ * `complete` after them.
  */
 export async function documentRoutes({ app, version }: Api): Promise<{ complete: () => void }> {
   const { document, add } = createOpenApi(version)

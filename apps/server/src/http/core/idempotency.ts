@@ -7,7 +7,7 @@ import type { IdempotencyKey } from '../../store/access/idempotency-keys.ts'
 const keyLengthMax = 255
 export const answerBytesMax = 64 * 1024
 
-/** The Idempotency-Key of a request, with what makes another request of the same key another one. */
+/** The Idempotency-Key of a request, with the parts that distinguish requests of one key. */
 export function keyOf(request: FastifyRequest, given: string): IdempotencyKey {
   if (given === '' || given.length > keyLengthMax || !/^[\x20-\x7e]+$/.test(given)) {
     throw invalidAt('Idempotency-Key', `must be 1 to ${keyLengthMax} visible ASCII characters`)
@@ -25,8 +25,8 @@ export function keyOf(request: FastifyRequest, given: string): IdempotencyKey {
 }
 
 /**
- * Callers whose keys may not collide: a token never shares keys with its maker, but all tokens of a session share theirs, so
- * that a page can repeat a request with a renewed token.
+ * Callers whose keys may not collide: a token never shares keys with its maker, but all tokens of a
+ * session share theirs, so that a page can repeat a request with a renewed token.
  */
 const keySpaceOf = ({ kind, id, sessionId }: Principal) =>
   kind === 'token' ? `token:${sessionId}` : id
@@ -34,7 +34,7 @@ const keySpaceOf = ({ kind, id, sessionId }: Principal) =>
 /** Longest that a request waits for another one with its key. */
 export const keyWaitMs = 5_000
 
-/** Requests of one key pass one at a time on this node, without holding a connection while they wait. */
+/** Requests of one key pass one at a time on this node, and hold no connection while they wait. */
 export async function waitTurn(
   underWay: Map<string, Promise<void>>,
   key: IdempotencyKey,

@@ -8,7 +8,7 @@ declare module 'fastify' {
   }
 }
 
-/** Something that has a version: when it was changed last, of which no two changes have the same. */
+/** A resource with a version: the time of its last change, unique per change. */
 type Versioned = { updated_at: string }
 
 const tagOf = ({ updated_at }: Versioned) => `"${updated_at}"`
@@ -19,7 +19,8 @@ export const tell = (reply: FastifyReply, versioned: Versioned) =>
 
 /**
  * Refuses to change what is not as the client read it.
- * Contract: `stored` is locked, so that it stays as it is until the change; throws 412 `changed_meanwhile`.
+ * Contract: `stored` is locked, so that it stays as it is until the change; throws 412
+ * `changed_meanwhile`.
  */
 export function checkMatch(
   { headers }: Pick<FastifyRequest, 'headers'>,

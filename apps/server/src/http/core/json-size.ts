@@ -9,8 +9,10 @@ const openBracket = 91
 const openBrace = 123
 
 /**
- * Counts the values of a text of JSON piece by piece, before it is parsed: parsing and validation take time by their number.
- * Contract: throws 413 `body_too_complex`; time is linear in the length of the text, and text inside of strings is skipped.
+ * Counts the values of a text of JSON piece by piece, before it is parsed: parsing and validation
+ * take time by their number.
+ * Contract: throws 413 `body_too_complex`; time is linear in the length of the text, and text
+ * inside of strings is skipped.
  */
 export function valueCounter(): (piece: Uint8Array) => void {
   let values = 1

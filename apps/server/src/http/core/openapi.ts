@@ -25,8 +25,8 @@ const securitySchemes = {
 export type OpenApi = { document: Json; add: (route: RouteOptions) => void }
 
 /**
- * Makes the OpenAPI 3.1 document from the schemas that validate requests. A schema with a `title` becomes a
- * component of that name.
+ * Makes the OpenAPI 3.1 document from the schemas that validate requests. A schema with a `title`
+ * becomes a component of that name.
  */
 export function createOpenApi(version: string): OpenApi {
   const schemas: Record<string, Json> = {}

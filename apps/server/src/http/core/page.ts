@@ -29,8 +29,8 @@ type Listed = {
 export type Streamed = Listed & { batches: AsyncIterable<string[]> }
 
 /**
- * Streams a list whose items are JSON already, a batch at a time, so that no list is ever built in memory.
- * The next batch is read when the client has taken the last.
+ * Streams a list whose items are JSON already, a batch at a time, so that no list is ever built in
+ * memory. The next batch is read when the client has taken the last.
  */
 export function streamList(reply: FastifyReply, { batches, ...listed }: Streamed) {
   async function* chunks() {

@@ -2,7 +2,7 @@ export const parametersMax = 200
 
 type Query = Record<string, string | string[]>
 
-/** Stands for a query that was not parsed, because it has too many parameters. A parser inside routing must not throw. */
+/** Replaces a query with too many parameters, unparsed. A parser inside routing must not throw. */
 export const tooManyParameters: Query = Object.freeze({})
 
 /**

@@ -21,15 +21,15 @@ import { answerInstead } from './problems.ts'
 /** A request in one transaction: its effect, its Idempotency-Key, its entry in the audit log. */
 type Held = { unit: Unit; key: IdempotencyKey | undefined; finished: () => void }
 
-/** Whose share of the connections a request uses. Callers that are not known yet have one together. */
+/** Whose share of the connections a request uses. Unauthenticated callers share one. */
 const ownerOf = ({ principal }: FastifyRequest) =>
   principal?.orgId || principal?.id || unknownCallers
 
 const held = new WeakMap<FastifyRequest, Held>()
 
 /**
- * What a request changes, the answer that its Idempotency-Key repeats for 24 hours, and what the audit log says of it are
- * stored together or not at all.
+ * What a request changes, the answer that its Idempotency-Key repeats for 24 hours, and what the
+ * audit log says of it are stored together or not at all.
  */
 export function runInUnits(app: FastifyInstance, node: Node): void {
   const { bus, shares } = node
@@ -62,7 +62,8 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
     try {
       if (mine) await settle(request, reply, { held: mine, payload, bus })
     } catch (error) {
-      // An error behind an error would be answered in the framework's words, and with the first one's status.
+      // An error behind an error would be answered in the framework's words, and with the first
+      // one's status.
       if (reply.statusCode < 400) throw error
       return answerInstead(reply, error)
     }
@@ -88,8 +89,9 @@ export function runInUnits(app: FastifyInstance, node: Node): void {
 const claimPauseMs = 250
 
 /**
- * Opens the transaction of a request, and claims its key in it. Contract: while a request on another node has the key, a
- * connection is held for one wait for a lock at a time; 409 after the deadline.
+ * Opens the transaction of a request, and claims its key in it. Contract: while a request on
+ * another node has the key, a connection is held for one wait for a lock at a time; 409 after the
+ * deadline.
  */
 async function openClaimed(db: TransactingDb, key: IdempotencyKey | undefined, deadline: number) {
   for (;;) {
@@ -139,7 +141,7 @@ async function drop(request: FastifyRequest, done = false) {
 
 type Settling = { held: Held; payload: unknown; bus: Bus }
 
-/** Commits the effect with its answer and its entry; an effect that failed leaves the answer alone, a fault of ours nothing. */
+/** Commits effect, response and entry; a failed effect keeps the response, our fault nothing. */
 async function settle(
   request: FastifyRequest,
   reply: FastifyReply,

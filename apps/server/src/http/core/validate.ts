@@ -11,7 +11,7 @@ export function validator(schema: TObject, httpPart: string | undefined) {
   }
 }
 
-/** What a request gives elsewhere than in a body of JSON, checked as if it were one. Contract: throws 400 with details. */
+/** Parameters of a request, checked like a body. Contract: throws 400 with details. */
 export function fitting<S extends TObject>(schema: S, value: unknown): Static<S> {
   const error = misfit(schema, value)
   if (error) throw error

@@ -6,9 +6,9 @@ import { refuseConnection } from '../core/problems.ts'
 import type { SignedInSockets } from './principal.ts'
 
 /**
- * Lets no address hold more than some connections on which nobody has signed in. Those of callers who have are not
- * counted: one address may be a product's server with thousands of streams. Nor are those of proxies that are trusted,
- * through which everybody comes.
+ * Lets no address hold more than some connections on which nobody has signed in. Those of callers
+ * who have are not counted: one address may be a product's server with thousands of streams. Nor
+ * are those of proxies that are trusted, through which everybody comes.
  */
 export function limitConnections(server: Server, config: Config): SignedInSockets {
   const { CONNECTIONS_PER_ADDRESS: most, AUTH_MODE: mode } = config

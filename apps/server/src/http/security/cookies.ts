@@ -4,11 +4,11 @@ import { isLoopbackUrl } from '../../config/host.ts'
 import type { Config } from '../../config.ts'
 import { namesLoopback } from './guard.ts'
 
-/** Every cookie that we set: where it is sent, and whether other sites may send people here with it. */
+/** Every cookie that we set: its path, and whether navigation from other sites sends it. */
 const cookies = {
   access_token: { path: '/', sameSite: 'lax' },
   refresh_token: { path: '/v1/auth', sameSite: 'strict' },
-  /** Ties a sign-in elsewhere to the browser that began it, which may come back under a path of a proxy's. */
+  /** Ties an OAuth sign-in to its browser, which may return under a path of a proxy. */
   oauth_state: { path: '/', sameSite: 'lax' },
   /** The organization that a person works in. */
   outlast_org: { path: '/', sameSite: 'lax' },
@@ -22,7 +22,7 @@ export function readCookie({ headers }: FastifyRequest, name: CookieName): strin
 
 type Setting = { name: CookieName; value: string; maxAge: number }
 
-/** Sets a cookie that scripts cannot read; only for https, except on this machine. An age of 0 removes it. */
+/** Sets an HttpOnly cookie, for https only except on loopback. An age of 0 removes it. */
 export function setCookie(
   request: FastifyRequest,
   reply: FastifyReply,

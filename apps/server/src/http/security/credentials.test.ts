@@ -1,4 +1,4 @@
-/** Credentials that are not good, in every way that we could think of: what they get, and what the answer must not say. */
+/** Every known form of bad credentials: the response, and what it must not reveal. */
 import assert from 'node:assert/strict'
 import net from 'node:net'
 import { type TestContext, test } from 'node:test'
@@ -32,7 +32,7 @@ beforeAll(async (t) => {
 const ask = (authorization: string, more: Record<string, string> = {}) =>
   server.call('GET', '/v1/agents', undefined, { authorization, ...more })
 
-/** A refusal: its status and code in JSON, how to do better, and nothing that was shown or that is ours to know. */
+/** A refusal: status and code in JSON, a hint, and neither the credentials nor internals. */
 function expectRefusal(answer: Answer, [status, code]: [number, string], shown?: string) {
   const text = JSON.stringify(answer.body)
   assert.equal(answer.status, status, text)

@@ -29,8 +29,9 @@ export const browserHeaders = {
 const yearSeconds = 31_536_000
 
 /**
- * Guards against requests that browsers can be made to send: none from pages of other origins, and none for a Host that
- * is not allowed. A page whose name was rebound to 127.0.0.1 sends its own name as Host.
+ * Guards against requests that browsers can be made to send: none from pages of other origins, and
+ * none for a Host that is not allowed. A page whose name was rebound to 127.0.0.1 sends its own
+ * name as Host.
  */
 export function guardBrowsers(app: FastifyInstance, config: Config): void {
   const isAllowed = allowedHosts(config)
@@ -38,7 +39,8 @@ export function guardBrowsers(app: FastifyInstance, config: Config): void {
   const strict = { 'strict-transport-security': `max-age=${yearSeconds}` }
   const always = { ...browserHeaders, ...(isHttps && strict) }
   const allowed = new Set(config.CORS_ALLOWED_ORIGINS)
-  // Clients send the same Host again and again: the last allowed one is not parsed twice. Null equals no header.
+  // Clients send the same Host again and again: the last allowed one is not parsed twice. Null
+  // equals no header.
   let goodHost: string | undefined | null = null
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(always)

@@ -27,9 +27,9 @@ declare module 'fastify' {
   }
   interface FastifyContextConfig {
     /**
-     * What a caller needs: nothing (`public`), to be somebody (`signed-in`, no organization asked), or a level in an
-     * organization, or to be an administrator of the default one (`operator`: what all organizations share). Without it:
-     * `read` for GET, else `write`; outside /v1 nothing.
+     * What a caller needs: nothing (`public`), to be somebody (`signed-in`, no organization asked),
+     * or a level in an organization, or to be an administrator of the default one (`operator`: what
+     * all organizations share). Without it: `read` for GET, else `write`; outside /v1 nothing.
      */
     access?: 'public' | 'signed-in' | 'operator' | Level
     /** A session token may call it, when it is for the session of the path and allows this. */
@@ -44,7 +44,7 @@ declare module 'fastify' {
 const minute = 60
 const organizationId = /^org_[0-9a-f]{32}$/
 
-/** Finds out who asks, and refuses who may not. Everything under /v1 needs a principal unless its route says otherwise. */
+/** Authenticates and authorizes. All of /v1 needs a principal unless a route is public. */
 export function authenticate(app: FastifyInstance, node: Node, signedIn: SignedInSockets): void {
   const find = node.config.AUTH_MODE === 'none' ? openTo(node) : guarded(node, signedIn)
   app.addHook('onRequest', (request, _reply, done) => {
@@ -150,7 +150,7 @@ function credentialOf(request: FastifyRequest): string {
   return cookie
 }
 
-/** URLs are logged by proxies: a token of minutes may be in one, a key that may live for ever may not. */
+/** Proxies log URLs: a short-lived token may be in one, a key without expiry may not. */
 function fromQuery(token: string): string {
   if (token.startsWith(keyStart)) throw new ApiError('key_in_query')
   return token
@@ -171,7 +171,7 @@ function fromHeader(authorization: string): string {
 
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** A browser sends cookies whoever wrote the page: what changes something must come from a page of ours. */
+/** Browsers send cookies from any page: a request with an effect must come from ours. */
 function checkOriginOfCookie(request: FastifyRequest) {
   if (safeMethods.has(request.method)) return
   const { origin, 'sec-fetch-site': site } = request.headers
@@ -231,8 +231,8 @@ async function chosenOrganization(
 }
 
 /**
- * Refuses a request that was written for another user. Tabs of a browser share one cookie, so a page that still holds the
- * messages of one user may send them with the cookie of the next.
+ * Refuses a request that was written for another user. Tabs of a browser share one cookie, so a
+ * page that still holds the messages of one user may send them with the cookie of the next.
  */
 function checkUser({ headers }: FastifyRequest, { userId }: Principal) {
   const named = headers['outlast-user']

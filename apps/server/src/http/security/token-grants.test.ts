@@ -55,7 +55,7 @@ async function turn(
   return stream.events
 }
 
-/** Everything that a token shows of a session: replayed, listed, as messages, as the session itself. */
+/** All that a token shows of a session: replayed, listed, as messages, as the session itself. */
 async function allSeen(t: TestContext, { call, url, token }: EndUser, sessionId: string) {
   const path = `/v1/sessions/${sessionId}`
   const stream = await follow(t, url, { sessionId, query: `?access_token=${token}` })

@@ -113,8 +113,8 @@ export const messageView = ({ grants }: Viewer): ((message: Message) => Message)
   grants?.view === 'chat' ? (message) => chatMessage(message, grants) : (message) => message
 
 /**
- * A session without what it was configured with; of client tools those are left whose calls the token answers. No token shows
- * whether the session is under a legal hold.
+ * A session without what it was configured with; of client tools those are left whose calls the
+ * token answers. No token shows whether the session is under a legal hold.
  */
 export function sessionView({ grants }: Viewer, whole: Session): Session {
   if (!grants) return whole

@@ -8,7 +8,7 @@ const bytesMax = { caller: 96 * mebibyte, organization: 192 * mebibyte, node: 51
 /** Smaller bodies are bounded by the limits for requests and connections. */
 const smallBytes = 64 * 1024
 
-/** Their bodies are not read, so that a declared length means nothing: a stream would hold it for as long as it is open. */
+/** Bodies of these are not read: a declared length would occupy memory while a stream is open. */
 const withoutBody = new Set(['GET', 'HEAD'])
 const node = 'node'
 
@@ -16,14 +16,16 @@ type Owner = { name: string; max: number }
 
 /**
  * Bounds the bodies that callers send at once, by the size that they declare.
- * Contract: a body alone is never refused, nor the first one of an organization; answers 429 `too_many_uploads` before the body is read.
+ * Contract: a body alone is never refused, nor the first one of an organization; answers 429
+ * `too_many_uploads` before the body is read.
  */
 export function boundUploads(app: FastifyInstance, config: Config): void {
   const held = new Map<string, number>()
   app.addHook('preParsing', (request, reply, payload, done) => {
     const bytes = declaredBytes(request)
     if (bytes <= smallBytes || withoutBody.has(request.method)) return done(null, payload)
-    // No route for callers without a principal takes large bodies, and the accounts of others are not theirs to use.
+    // No route for callers without a principal takes large bodies, and the accounts of others are
+    // not theirs to use.
     if (!request.principal) return done(refusalOf(request), payload)
     const owners = ownersOf(request, config)
     const isFull = ({ name, max }: Owner) => held.has(name) && held.get(name)! + bytes > max

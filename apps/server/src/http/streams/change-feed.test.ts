@@ -110,7 +110,7 @@ async function standStill(t: TestContext) {
 
 type Reader = Awaited<ReturnType<typeof watch>>
 
-/** Renames, and waits until a reader has come that far; where the machine is busy, it may have to read anew too. */
+/** Renames, and waits until a reader is that far; on a busy machine it may have to refetch. */
 async function renameBefore({ told, until }: Reader, sessions: Session[], title: string) {
   const missing = new Set(sessions.map(({ id }) => id))
   let seen = told.length

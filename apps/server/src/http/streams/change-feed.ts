@@ -41,8 +41,8 @@ type Waiting = {
 const newWaiting = (): Waiting => ({ sessions: new Map(), deleted: new Map(), changed: new Map() })
 
 /**
- * Gathers what this node hears of changes, and tells it to its readers: at once, then at most once in 250 ms, with one
- * statement for all sessions of all readers.
+ * Gathers what this node hears of changes, and tells it to its readers: at once, then at most once
+ * in 250 ms, with one statement for all sessions of all readers.
  */
 export function createChangeFeed({ bus, db, history, capabilities, log }: Node): ChangeFeed {
   const readers = new Map<string, Set<ChangeReader>>()

@@ -2,12 +2,13 @@ import { isOperator, type Principal } from '../../access/principal.ts'
 import { type ChangeFeed, resetFrame, type Told } from './change-feed.ts'
 import type { Frames } from './event-stream.ts'
 
-/** A client that still has not got so much when there is more, in UTF-16 units, does not keep up. */
+/** A client with so many unsent UTF-16 units when more arrives is too slow. */
 const heldLengthMax = 4_000_000
 
 /**
- * Sends one client what changes in its organization. While it does not read, what it has not got yet waits: of each thing
- * the newest only, and when that is too much, nothing but the word to read everything anew.
+ * Sends one client what changes in its organization. While it does not read, what it has not got
+ * yet waits: of each thing the newest only, and when that is too much, nothing but the word to read
+ * everything anew.
  */
 export function followChanges(feed: ChangeFeed, frames: Frames, principal: Principal): void {
   const held = new Map<string, string>()

@@ -4,7 +4,7 @@ import type { Heartbeat } from './heartbeat.ts'
 /** What a client has not read yet, in UTF-16 units, beyond which nothing more is written. */
 const unreadLengthMax = 16 * 1024
 export const reconnectMs = 100
-/** Between an event and the notice: a widely used client forgets the events that it reads together with it. */
+/** Between an event and the notice: a common client drops the events that it reads with it. */
 const apartMs = 100
 
 export type FrameOptions = {
@@ -39,8 +39,8 @@ export type Frames = {
 export const frameOf = (event: string, json: string) => `event: ${event}\ndata: ${json}\n\n`
 
 /**
- * Begins to answer with server-sent events: signs of life, an end after a while, an end for whoever reads nothing, and
- * reasons for all of them but the last.
+ * Begins to answer with server-sent events: signs of life, an end after a while, an end for whoever
+ * reads nothing, and reasons for all of them but the last.
  */
 export function openFrames(response: ServerResponse, options: FrameOptions): Frames {
   let listener: FrameListener | undefined
@@ -64,7 +64,8 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
   write(`event: connected\nretry: ${reconnectMs}\ndata: {"status":"connected"}\n\n`)
   response.on('close', end)
   response.on('error', end)
-  // Told only when nothing was written and nothing taken meanwhile: one that reads slowly is not meant.
+  // Told only when nothing was written and nothing taken meanwhile: one that reads slowly is not
+  // meant.
   response.setTimeout(options.stallMs, () => {
     if (over || isFull()) response.destroy()
   })

@@ -6,7 +6,7 @@ export type Heartbeat = {
   add: (beat: () => void) => () => void
 }
 
-/** One timer for the signs of life of all streams, spread over the period so that thousands do not come at once. */
+/** One timer for the heartbeats of all streams, spread over the period to avoid bursts. */
 export function createHeartbeat(periodMs: number): Heartbeat {
   const count = Math.max(1, Math.min(slotsMax, Math.floor(periodMs / slotMs)))
   const slots = Array.from({ length: count }, () => new Set<() => void>())

@@ -15,7 +15,7 @@ export type StreamTerms = {
 
 /** The open streams of this node. */
 export type Streams = {
-  /** Begins to answer a request with a stream. Contract: throws `shutting_down` and `too_many_streams`. */
+  /** Starts a stream as the response. Contract: throws `shutting_down` and `too_many_streams`. */
   open: (request: FastifyRequest, reply: FastifyReply, terms: StreamTerms) => Frames
   /** Closes every stream, after telling each why. */
   close: (reason: string) => void
@@ -51,7 +51,8 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
     open(request, reply, { signOfLife = 'comment', level }) {
       if (stopping()) throw new ApiError('shutting_down')
       const leave = counts.enter(request.principal)
-      // The framework sends these with its own answers only: what other origins may read is among them.
+      // The framework sends these with its own answers only: what other origins may read is among
+      // them.
       for (const [name, value] of Object.entries(reply.getHeaders())) {
         if (value !== undefined) reply.raw.setHeader(name, value)
       }
@@ -65,7 +66,8 @@ export function createStreams({ node, stopping }: Pick<Api, 'node' | 'stopping'>
         leave()
         streams.delete(frames)
       })
-      // The client may have gone before its stream begins: that event was before there was a listener.
+      // The client may have gone before its stream begins: that event was before there was a
+      // listener.
       if (reply.raw.destroyed) reply.raw.emit('close')
       return frames
     },

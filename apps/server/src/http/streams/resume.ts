@@ -8,12 +8,13 @@ type Start = Pick<StreamQuery, 'since_id' | 'after_sequence'> & {
   last_event_id: string | string[] | undefined
 }
 
-/** Where a client left off; `storedAt`, in ms, when the event was stored that it has seen last, where that is known. */
+/** A client's position; `storedAt`, in ms, is when its last event was stored, if known. */
 export type Resumed = { position: EventPosition; storedAt: number | undefined }
 
 /**
  * Where a client left off: the query wins over the header, an event over a sequence.
- * Contract: 400 for an event of another session; 409 `history_changed` for one that the log does not have any more.
+ * Contract: 400 for an event of another session; 409 `history_changed` for one that the log does
+ * not have any more.
  */
 export async function resumeFrom(db: Db, sessionId: string, start: Start): Promise<Resumed> {
   const { since_id, after_sequence, last_event_id } = start

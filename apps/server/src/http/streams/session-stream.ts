@@ -46,7 +46,7 @@ export type StreamOptions = {
   /** Live events that the client wants. */
   deltas: readonly LiveKind[]
   accumulated: boolean
-  /** Page reads of all streams of this node: they leave connections of the database to turns and requests. */
+  /** Page reads of all streams of this node: they leave connections to turns and requests. */
   reads: Shares
 }
 
@@ -56,8 +56,8 @@ type Completed = {
 }
 
 /**
- * What an event is to the text of the running message. `before_end`: stored together with the reply, before it. Behind the
- * `end`, and the end of its turn, nothing of it may come any more.
+ * What an event is to the text of the running message. `before_end`: stored together with the
+ * reply, before it. Behind the `end`, and the end of its turn, nothing of it may come any more.
  */
 const textParts = {
   'input.message': 'ignored',
@@ -96,15 +96,16 @@ const textParts = {
 const endsText = (type: EventType) => textParts[type] === 'start' || textParts[type] === 'end'
 
 /**
- * Sends one client the events of a session, from a position on, for as long as it listens.
- * The position is all there is to a client: whatever happens, what is due next follows from it, so hints may get
- * lost, deltas merge while the client is slow, and nothing comes twice or not at all. When the log does not have the event
- * at the position any more, the stream ends with `history_changed`.
+ * Sends one client the events of a session, from a position on, for as long as it listens. The
+ * position is all there is to a client: whatever happens, what is due next follows from it, so
+ * hints may get lost, deltas merge while the client is slow, and nothing comes twice or not at all.
+ * When the log does not have the event at the position any more, the stream ends with
+ * `history_changed`.
  */
 export function followSession(node: Node, frames: Frames, options: StreamOptions): void {
   const { sessionId, reads } = options
   let { position, storedAt } = options
-  /** The epoch of the database's history in which the log was seen to have the event at the position. */
+  /** The epoch of the history in which the log was seen to have the event at the position. */
   let verifiedIn = node.history.epoch()
   /** The sequence of the `output.message.started` inside which the client stands; 0 for none. */
   let running = 0
@@ -197,8 +198,8 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
   }
 
   /**
-   * Ends a stream whose client saw what was lost. The last event of those before comes once more, so that also a client
-   * that knows nothing but its last id resumes behind it.
+   * Ends a stream whose client saw what was lost. The last event of those before comes once more,
+   * so that also a client that knows nothing but its last id resumes behind it.
    */
   async function endLost() {
     const { sequence } = position
@@ -225,8 +226,8 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
   }
 
   /**
-   * Before the next page of many the slot rests for as long as the read took, while other streams wait: turns and requests keep
-   * half of the time.
+   * Before the next page of many the slot rests for as long as the read took, while other streams
+   * wait: turns and requests keep half of the time.
    */
   async function catchUpAndRest() {
     const begun = performance.now()
@@ -235,8 +236,8 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
   }
 
   /**
-   * Sends the next page of stored events. What the client does not take at once is dropped and read again once it reads:
-   * its position tells what is due.
+   * Sends the next page of stored events. What the client does not take at once is dropped and read
+   * again once it reads: its position tells what is due.
    */
   async function catchUp() {
     if (frames.isOver()) return
@@ -301,7 +302,7 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
     }
   }
 
-  /** An event in the middle of a message must not cost a client that resumes from it its place there. */
+  /** An event in the middle of a message must not cost a resuming client its position in it. */
   function send(event: WireEvent) {
     const { type, id, json } = options.view?.(event) ?? event
     const { offset } = position
@@ -348,8 +349,9 @@ export function followSession(node: Node, frames: Frames, options: StreamOptions
   }
 
   /**
-   * The reply that ends a message of which the client saw the beginning, and may lack the end: it was slow or away,
-   * or nobody was told. Due at the first of the events that are stored with the reply.
+   * The reply that ends a message of which the client saw the beginning, and may lack the end: it
+   * was slow or away, or nobody was told. Due at the first of the events that are stored with the
+   * reply.
    */
   function replyAt<E extends { type: EventType }>(events: readonly E[], index: number) {
     if (position.offset === 0) return undefined

@@ -14,7 +14,7 @@ const names: Record<ReasoningEffort, string> = {
   xhigh: 'Extra high',
 }
 
-/** `values` only where the catalogue has none of its own. `canBeOff`: the vendor takes `none` as well. */
+/** `values` only if the catalogue has none. `canBeOff`: the vendor also takes `none`. */
 type Rule = {
   models: RegExp
   default: ReasoningEffort
@@ -24,7 +24,7 @@ type Rule = {
 
 const budgets = ['low', 'medium', 'high'] as const
 
-/** What no catalogue says: how much a model thinks when nobody asks, and steps for those that take a budget instead. */
+/** What no catalogue has: default thinking, and steps for models that take a budget. */
 const rules: readonly Rule[] = [
   { models: /codex/, default: 'medium' },
   { models: /^gpt-5\.[1-4](-|$)/, default: 'none' },

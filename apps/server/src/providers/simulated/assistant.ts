@@ -10,7 +10,7 @@ type Step = { call: ReplyCall } | { say: string }
 
 type Desk = { tools: ReadonlySet<string>; calls: readonly Call[] }
 
-/** A rule-based assistant: calls the tools it is given for time, arithmetic and weather, and tells what they said. */
+/** A rule-based assistant: calls its tools for time, arithmetic and weather; repeats results. */
 export function assistantReply({ prompt, tools = [] }: LanguageModelV4CallOptions): Reply {
   const texts = unansweredUserTexts(prompt)
   const desk = { tools: new Set(tools.map(({ name }) => name)), calls: openCalls(prompt) }

@@ -66,7 +66,7 @@ const aliases: Record<string, string> = {
 
 let zones: Map<string, string> | undefined
 
-/** The IANA time zone of a city, as far as its name gives it away. `Europe/Kyiv` is its own zone. */
+/** The IANA time zone of a city, as far as its name implies it. `Europe/Kyiv` is its own zone. */
 export function zoneOf(place: string): string | undefined {
   zones ??= new Map([
     ...Intl.supportedValuesOf('timeZone').map((zone) => [keyOf(cityOf(zone)), zone] as const),

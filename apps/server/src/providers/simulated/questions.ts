@@ -101,7 +101,7 @@ const time = String.raw`what(?:'s|’s| is)?(?: the)?(?: current| local| exact)?
 const weather = 'weather forecast|forecast|weather|temperature|how (?:hot|cold|warm)'
 const trigger = new RegExp(`(?<time>\\b(?:${time}))|(?<weather>\\b(?:${weather})\\b)`, 'giu')
 
-/** Time and weather: what stands between one trigger and the next, or the end of the sentence, is the place. */
+/** Time and weather: the text between one trigger and the next, or the end, is the place. */
 function* lookUpsIn(text: string): Generator<Found> {
   const found = [...text.matchAll(trigger)]
   for (const [n, match] of found.entries()) {

@@ -63,10 +63,11 @@ const scriptsAreOff: Reply = {
 }
 
 /**
- * Finds the script in the prompt and returns its reply for this call; undefined without a script. A call that does not allow
- * scripts gets a sentence about that instead.
- * Contract: looks in the newest user message and in the system prompt, and with `anywhere` in every user
- * message, the newest first. Remembers nothing: the step follows from how many replies stand after the script.
+ * Finds the script in the prompt and returns its reply for this call; undefined without a script. A
+ * call that does not allow scripts gets a sentence about that instead.
+ * Contract: looks in the newest user message and in the system prompt, and with `anywhere` in every
+ * user message, the newest first. Remembers nothing: the step follows from how many replies stand
+ * after the script.
  */
 export function scriptedReply(
   options: LanguageModelV4CallOptions,

@@ -16,8 +16,8 @@ const deltasMax = 20_000
 
 /**
  * Sends a reply the way a vendor's model would.
- * Contract: without delay and rate no timer is set; with them, aborting or cancelling the stream ends it at
- * once and leaves no timer behind.
+ * Contract: without delay and rate no timer is set; with them, aborting or cancelling the stream
+ * ends it at once and leaves no timer behind.
  */
 export async function streamReply(
   reply: Reply,
@@ -68,7 +68,7 @@ function* callOf({ id, name: toolName, input }: Required<ReplyCall>): Generator<
   yield { type: 'tool-call', toolCallId: id, toolName, input: json }
 }
 
-/** A text in pieces of `size` characters, or word by word. Never inside a surrogate pair, never very many. */
+/** A text in pieces of `size` characters or words. Splits no surrogate pair; limited in number. */
 function* piecesOf(text: string, size: number | undefined): Generator<string> {
   const least = Math.max(size ?? 1, Math.ceil(text.length / deltasMax))
   for (let from = 0; from < text.length; ) {

@@ -41,7 +41,8 @@ export type AcceptedInput = {
 }
 
 /**
- * Stores a message; what becomes of it while a turn runs is decided by the statement that stores it.
+ * Stores a message; what becomes of it while a turn runs is decided by the statement that stores
+ * it.
  * Contract: throws 404, `session_busy`, `too_many_turns`.
  */
 export async function acceptInput(
@@ -85,7 +86,7 @@ export async function acceptInput(
   return { sequence, turnId: begins ? ids.turnId : undefined, json, publish }
 }
 
-/** The client need not wait for the interrupted turn; should this node fail here, the turn's own node ends it. */
+/** The client need not wait for the interrupted turn; if this node fails, its own node ends it. */
 function settleLater(node: Node, settle: () => Promise<void>) {
   return settle().catch((error) =>
     node.log.warn('an interrupted turn is left to its node', { error }),

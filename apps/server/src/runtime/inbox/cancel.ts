@@ -27,15 +27,15 @@ import { cancelledOutcome } from '../tools/call.ts'
 /** A turn of a session. */
 export type TurnRef = { orgId: string; sessionId: string; turnId: string }
 
-/** How long the node that runs a turn may take to end it; then whoever asked for the cancel does. */
+/** Time for the node of a turn to end it; after that the caller of the cancel does. */
 const ownerMs = 700
 const roundsMax = 100
 
 const nothingRuns: CancelTurnResponse = { status: 'no_op', message: 'No turn currently running' }
 
 /**
- * Cancels the turn that a session runs; with `only`, no other than that. `settle` is to be called once that is committed; it
- * resolves when the session is idle, or has gone on to a later message.
+ * Cancels the turn that a session runs; with `only`, no other than that. `settle` is to be called
+ * once that is committed; it resolves when the session is idle, or has gone on to a later message.
  */
 export async function cancelSession(
   node: Node,
@@ -63,8 +63,8 @@ export async function cancelSession(
 const interruptionsMax = 3
 
 /**
- * Stores a message and cancels the turn that a session runs, in one statement, so that the message is next.
- * Undefined when no turn runs that could be cancelled. `settle` as above.
+ * Stores a message and cancels the turn that a session runs, in one statement, so that the message
+ * is next. Undefined when no turn runs that could be cancelled. `settle` as above.
  */
 export async function interruptSession(
   node: Node,
@@ -125,8 +125,8 @@ async function awaitEnd(node: Node, ref: TurnRef, { stored, askedAt }: Cancelled
 }
 
 /**
- * Resolves when this node hears that the session has gone on after the cancel, at the latest after 700 ms. Another node
- * that takes long over it is asked what was said, while it can tell.
+ * Resolves when this node hears that the session has gone on after the cancel, at the latest after
+ * 700 ms. Another node that takes long over it is asked what was said, while it can tell.
  */
 function watchEnd({ bus, db }: Node, ref: TurnRef, askedAt: number | undefined): Promise<void> {
   return new Promise((resolve) => {
@@ -157,8 +157,9 @@ export type Kept = { events: NewEvent[]; effects: Effects }
 export const nothingKept: Kept = { events: [], effects: {} }
 
 /**
- * Ends a turn that was cancelled: what was kept, then idle, or the next turn for messages that came after the
- * cancel. Does nothing when that has happened already, so that it may be repeated, and done by two at once.
+ * Ends a turn that was cancelled: what was kept, then idle, or the next turn for messages that came
+ * after the cancel. Does nothing when that has happened already, so that it may be repeated, and
+ * done by two at once.
  */
 export async function settleCancel(node: Node, ref: TurnRef, kept: Kept): Promise<void> {
   const { events, effects } = kept
@@ -237,7 +238,7 @@ const textOfKind = ({ pieces }: Pick<LiveMessage, 'pieces'>, wanted: LiveKind) =
     .map(({ text }) => text)
     .join('')
 
-/** Tools that had begun and have no outcome: whatever they still do, the turn does not wait for it. */
+/** Started tools without an outcome: whatever they still do, the turn does not wait for it. */
 export function cancelledCalls(state: TurnState, kept: readonly NewEvent[] = []): NewEvent[] {
   const told = new Set(
     kept

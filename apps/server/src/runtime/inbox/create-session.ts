@@ -18,7 +18,8 @@ import { fileLimits, type Node } from '../node.ts'
 
 /**
  * Makes a session of an agent, with the files that its capabilities bring.
- * Contract: throws 404 without the agent, `agent_archived`, `quota_exceeded`, and 400 for what could not work.
+ * Contract: throws 404 without the agent, `agent_archived`, `quota_exceeded`, and 400 for what
+ * could not work.
  */
 export async function openSession(
   node: Node,

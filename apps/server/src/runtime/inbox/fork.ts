@@ -27,7 +27,8 @@ export type Fork = {
 }
 
 /**
- * Makes a session of its own of what another one was after an event. The other one is left alone, whatever it does.
+ * Makes a session of its own of what another one was after an event. The other one is left alone,
+ * whatever it does.
  * Contract: throws 404 when it is gone, `secrets_unavailable` and `secret_unreadable`.
  */
 export async function forkSession(
@@ -117,8 +118,9 @@ async function contextAsOf(db: Db, sessionId: string, upTo: number): Promise<AsO
 const reason = 'The session was forked here'
 
 /**
- * Ends what events since a session was idle leave under way: the turn that they are in the middle of is cancelled, and so
- * is one for each message that waits for its own. Contract: pure but for new ids; any prefix of a legal log will do.
+ * Ends what events since a session was idle leave under way: the turn that they are in the middle
+ * of is cancelled, and so is one for each message that waits for its own. Contract: pure but for
+ * new ids; any prefix of a legal log will do.
  */
 export function endingOf(events: readonly LoggedEvent[], usage: AsOf['usage']): NewEvent[] {
   const latest = events.findLast(({ context }) => context.turn_id !== undefined)?.context
@@ -143,7 +145,7 @@ export function endingOf(events: readonly LoggedEvent[], usage: AsOf['usage']): 
 /** `sequence`: of the event of a message that waited in the queue. */
 type Waiting = { id: string; sequence?: number }
 
-/** Of messages that came too late for a turn that is over, the first: one turn is for all of them. */
+/** The first of the messages that a finished turn did not see: one turn is for all of them. */
 const late = ({ unseen }: ReturnType<typeof fold>): Waiting[] =>
   unseen.slice(0, 1).map(({ messageId: id }) => ({ id }))
 

@@ -29,7 +29,7 @@ const textsOf = (events: Event[], type: 'input.message' | 'output.message.comple
       : [],
   )
 
-/** The texts that a model was given in its n-th call, as `llm.generation` tells with everything expanded. */
+/** The texts of a model's n-th call, as `llm.generation` has them with everything expanded. */
 async function promptOf(server: Parameters<typeof eventsOf>[0], id: string, n: number) {
   const events = await eventsOf(server, id, '?expand=messages&types=llm.generation')
   const { messages } = events[n - 1]!.data as Event<'llm.generation'>['data']

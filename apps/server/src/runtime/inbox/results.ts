@@ -20,8 +20,8 @@ type Submitted = {
 
 /**
  * Stores what came of tools that the client ran: all of it or nothing.
- * Contract: throws 404; `tool_call_not_waiting`, which names the first call that has no open request; and `not_granted` when a
- * token may not answer for a tool.
+ * Contract: throws 404; `tool_call_not_waiting`, which names the first call that has no open
+ * request; and `not_granted` when a token may not answer for a tool.
  */
 export async function submitResults(
   node: Node,
@@ -29,7 +29,8 @@ export async function submitResults(
   ref: Omit<TurnRef, 'turnId'>,
   { results, by }: Submitted,
 ): Promise<Answered> {
-  // Before anything is kept: whoever sends results that nobody waits for must not fill the session's files.
+  // Before anything is kept: whoever sends results that nobody waits for must not fill the
+  // session's files.
   const bounded = new Map<string, ToolOutcome>()
   await resolveWait(node, db, ref, (turn) => {
     for (const { tool_call_id } of results) {

@@ -36,10 +36,11 @@ const triesMax = 100
 const noLimits = { iterationsMax: Number.POSITIVE_INFINITY }
 
 /**
- * Adds to the log of the turn that a session runs what somebody else than its node decided, and lets the turn go on
- * unless it waits for more. `decide` is asked again when anything was added meanwhile; it gets undefined when no
- * turn runs.
- * Contract: throws 404, `session_changing`, and what `decide` throws; nothing is stored when `decide` returns nothing.
+ * Adds to the log of the turn that a session runs what somebody else than its node decided, and
+ * lets the turn go on unless it waits for more. `decide` is asked again when anything was added
+ * meanwhile; it gets undefined when no turn runs.
+ * Contract: throws 404, `session_changing`, and what `decide` throws; nothing is stored when
+ * `decide` returns nothing.
  */
 export async function resolveWait(
   node: Node,

@@ -15,9 +15,10 @@ import { FencedError, UnstorableError } from './errors.ts'
 import { logOf } from './metrics.ts'
 
 /**
- * Repeats `work` with backoff until the database does it, or `signal` aborts: then it throws the latest error.
- * Contract: a turn is waited for through every error that may pass; without one, an error that another node may not meet
- * is thrown.
+ * Repeats `work` with backoff until the database does it, or `signal` aborts: then it throws the
+ * latest error.
+ * Contract: a turn is waited for through every error that may pass; without one, an error that
+ * another node may not meet is thrown.
  */
 export async function throughOutages<T>(
   whose: Pick<Node, 'log'> | Turn,
@@ -46,10 +47,12 @@ async function pause(
 }
 
 /**
- * Appends to a turn's log, whatever happens to the database meanwhile. After an error a new attempt is begun, so
- * that what may still be under way is refused, and the log tells whether the append was made.
- * Contract: appends at most once; throws FencedError when the turn is over, cancelled or another node's, and when the log
- * lost the event behind which is to be appended; UnstorableError when the database can never take the events.
+ * Appends to a turn's log, whatever happens to the database meanwhile. After an error a new attempt
+ * is begun, so that what may still be under way is refused, and the log tells whether the append
+ * was made.
+ * Contract: appends at most once; throws FencedError when the turn is over, cancelled or another
+ * node's, and when the log lost the event behind which is to be appended; UnstorableError when the
+ * database can never take the events.
  */
 export async function append(turn: Turn, what: Appending): Promise<Appended> {
   for (let tries = 1; ; tries += 1) {
@@ -95,7 +98,7 @@ async function findEnd(turn: Turn, { events, ending }: Appending): Promise<Appen
   return { sequence: sequence + length - 1, added: events.length + length, ended: true, ts }
 }
 
-/** True when an append of the turn's drafts was made, and its answer lost: an append is all or nothing. */
+/** True when the turn's drafts were appended but the response was lost: an append is atomic. */
 export async function areDraftsStored(turn: Turn): Promise<boolean> {
   const [first] = turn.drafts
   return first !== undefined && (await findEvent(turn, first.stored)) !== undefined

@@ -41,7 +41,7 @@ export type TurnFacts = Readonly<{
   tools: Text
   /** When the turn was first begun, in ms since 1970 by the database's clock. */
   startedAt: number
-  /** When it last went on after it had waited, else when it was begun: what it waited for takes none of its time. */
+  /** When it last resumed after a wait, else when it began: waits take none of its time. */
   resumedAt: number
 }>
 
@@ -75,6 +75,6 @@ export type TurnLog = {
 /** One attempt at a turn. */
 export type Turn = TurnEnvironment & TurnFacts & TurnLog
 
-/** The event that the log must have for what this attempt does next to be right: the last one that it knows of. */
+/** The last event that this attempt knows: the log must have it for its next step to be right. */
 export const lastOf = ({ unchecked, sequence, storedAt: ts }: TurnLog): EventMark =>
   unchecked ?? { sequence, ts }

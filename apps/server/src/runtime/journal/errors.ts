@@ -8,7 +8,7 @@ export class HandoverError extends Error {
   override name = 'HandoverError'
 }
 
-/** The log or the agent holds what this version does not know: a newer one can go on with the turn. */
+/** The log or the agent has what only a newer version supports, which can resume the turn. */
 export class NotUnderstoodError extends Error {
   override name = 'NotUnderstoodError'
 }

@@ -76,7 +76,7 @@ export function makeDraft<T extends EventType>(
   return { logged: { sequence: 0, type, context, data } as LoggedEvent, stored }
 }
 
-/** Decides on an event. It is stored by the next `commit`, together with what is decided until then. */
+/** Decides on an event. The next `commit` stores it with all others decided until then. */
 export function draft<T extends EventType>(
   turn: TurnLog,
   type: T,
@@ -92,7 +92,7 @@ function addDraft(turn: TurnLog, added: Draft): void {
   turn.state = apply(turn.state, added.logged)
 }
 
-/** Decides on the record of a model call, which is stored without what other events hold already. */
+/** Decides on the record of a model call, stored without what other events have already. */
 export function draftGeneration(
   turn: TurnFacts & TurnLog,
   context: EventContext,
@@ -131,8 +131,10 @@ const lengthOf = (drafts: readonly Draft[]) =>
 
 /**
  * Stores what was decided on, in one statement, and learns what came in between.
- * With `ending`, the turn ends with it unless something came in between: then `turn.state` has not ended.
- * Contract: throws FencedError when this attempt is no longer the current one; nothing is stored then.
+ * With `ending`, the turn ends with it unless something came in between: then `turn.state` has not
+ * ended.
+ * Contract: throws FencedError when this attempt is no longer the current one; nothing is stored
+ * then.
  */
 export async function commit(
   turn: Turn,
@@ -180,7 +182,7 @@ export async function commit(
   if (appended.ended) endedWith(turn, ending!.drafts, appended.ts)
 }
 
-/** Texts that were taken for stored may have been lost before the append was made: then they are stored once more. */
+/** Texts taken for stored may have been lost before the append: then they are stored once more. */
 async function keepTexts(
   { node, run, prompt, tools, signal }: Turn,
   texts: Text[],
@@ -225,8 +227,10 @@ async function catchUp(turn: Turn, first: number) {
 }
 
 /**
- * Reads what others appended since this attempt last looked. Nothing may be decided on and not stored.
- * Contract: throws FencedError when the attempt is not the current one, or the log lost what it knows.
+ * Reads what others appended since this attempt last looked. Nothing may be decided on and not
+ * stored.
+ * Contract: throws FencedError when the attempt is not the current one, or the log lost what it
+ * knows.
  */
 export async function lookAgain(turn: Turn): Promise<void> {
   const { node, run, signal, taken } = turn
@@ -246,7 +250,7 @@ export async function lookAgain(turn: Turn): Promise<void> {
   turn.state = fold(turnId, taken.turn_input, turn.events)
 }
 
-/** Stores events if nothing was added since the turn last looked, and looks again: then the log says what came of it. */
+/** Stores events if the log has no new ones, and reads it again, which shows the outcome. */
 export async function appendIfUnchanged(turn: Turn, drafts: readonly Draft[]): Promise<void> {
   const { node, run, sequence, signal } = turn
   const events = drafts.map(({ stored }) => stored)

@@ -24,7 +24,8 @@ export type LiveOptions = {
 
 /**
  * Tells followers how a message grows: the first text at once, then at most once in 50 ms.
- * Contract: what is not told is kept until it may be; followers get the rest with the stored message.
+ * Contract: what is not told is kept until it may be; followers get the rest with the stored
+ * message.
  */
 export function openLive(
   bus: Bus,

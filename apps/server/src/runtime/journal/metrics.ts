@@ -9,7 +9,7 @@ import type { Turn } from './attempt.ts'
 /** What is counted of an event, once it is stored. */
 export type Counted = Pick<LoggedEvent, 'type' | 'data'>
 
-/** Counts what this node has just stored. Contract: each stored event once, by the node that stored it. */
+/** Counts what this node has just stored. Contract: each stored event once, by its node. */
 export function countStored({ metrics }: Pick<Node, 'metrics'>, events: readonly Counted[]): void {
   for (const { type, data } of events) {
     const count = counters[type] as Counter<EventType> | 'ignored'
@@ -96,8 +96,8 @@ function countTool(metrics: Node['metrics'], { tool_name, status }: EventDataOf<
 }
 
 /**
- * Gives a turn's trace away. Contract: called once, by the node whose statement ended the turn: a node that died on the
- * way leaves no span behind that is not in the log, and none is made twice.
+ * Gives a turn's trace away. Contract: called once, by the node whose statement ended the turn: a
+ * node that died on the way leaves no span behind that is not in the log, and none is made twice.
  */
 export function traceTurn(
   { tracer, log }: Pick<Node, 'tracer' | 'log'>,
@@ -112,7 +112,7 @@ export function traceTurn(
   }
 }
 
-/** A log whose lines name a turn, its session and its trace, so that each of them is found from the others. */
+/** A log whose lines have a turn, its session and its trace, so that each leads to the others. */
 export function logOf({ node: { log }, run, state }: Pick<Turn, 'node' | 'run' | 'state'>): Log {
   const { turnId, sessionId } = run
   const { traceId } = traceOf(turnId, state.input?.traceparent)

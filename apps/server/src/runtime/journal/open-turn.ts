@@ -128,8 +128,9 @@ const nothingSaid = 1
 type LogRead = { conversation: Conversation; rows: EventRow[]; unchecked?: EventMark }
 
 /**
- * The conversation so far, and the events that were not known of it: at least those of the turn. What is remembered, with the
- * message that this node has stored behind it, is not read again: the turn's first append checks it.
+ * The conversation so far, and the events that were not known of it: at least those of the turn.
+ * What is remembered, with the message that this node has stored behind it, is not read again: the
+ * turn's first append checks it.
  */
 async function readOn(
   node: Node,
@@ -153,7 +154,7 @@ function added(conversation: Conversation, rows: EventRow[]): LogRead {
   return { conversation, rows }
 }
 
-/** The events after those that are known; undefined when the log does not have the last of them: commits were lost. */
+/** Events after the known ones; undefined when the log lacks the last: commits were lost. */
 async function rowsAfter(
   node: Node,
   { sequence, storedAt }: Known,

@@ -12,9 +12,11 @@ const messageBytes = 600
 export type Recent = ReturnType<typeof createRecent>
 
 /**
- * The conversations of sessions whose turns this node has just run, so that their next turn need not read them again.
- * Contract: never wrong, whatever other nodes do: events never change and sequences have no gaps, so what is known up
- * to an event stays true while the log has that event, which the reader checks, and reads on from there.
+ * The conversations of sessions whose turns this node has just run, so that their next turn need
+ * not read them again.
+ * Contract: never wrong, whatever other nodes do: events never change and sequences have no gaps,
+ * so what is known up to an event stays true while the log has that event, which the reader checks,
+ * and reads on from there.
  */
 export function createRecent() {
   const known = new Map<string, Known & { bytes: number }>()

@@ -42,7 +42,7 @@ function concerns(event: LoggedEvent, callId: string): boolean {
   return false
 }
 
-/** Whether nothing is left to do but to wait: each open call is somebody else's, and no message has ended a wait. */
+/** Whether only waiting is left: each open call is external, and no message has ended a wait. */
 function mayWait(log: Log, held: Held): boolean {
   const isCancelled = typed(log, 'turn.cancelled').some(
     ({ context }) => context.turn_id === held.id,

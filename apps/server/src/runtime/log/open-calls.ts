@@ -12,8 +12,8 @@ export type OpenCall = {
   spanId: string
   step: StepIds
   /**
-   * `asked`: a person is to decide. `approved`: one did, and nothing has begun. `requested`: the client is to run it.
-   * `started`: it runs here, or did.
+   * `asked`: a person is to decide. `approved`: one did, and nothing has begun. `requested`: the
+   * client is to run it. `started`: it runs here, or did.
    */
   stage: 'asked' | 'approved' | 'requested' | 'started'
   /** The sequence of the event of its stage. */
@@ -25,7 +25,7 @@ export type OpenCall = {
   /** A message came while the client was to run it: nobody waits for the client any more. */
   isAbandoned: boolean
   outcome: 'success' | 'failure' | undefined
-  /** Whether it may run again, as decided when it began. Undefined: earlier versions, and calls that could not run. */
+  /** Whether it may run again, decided at its start. Undefined: old events, refused calls. */
   replay?: EventDataOf<'tool.started'>['replay']
 }
 

@@ -25,10 +25,11 @@ type Trace = { about: TurnAbout; base: Pick<Span, 'traceId' | 'parentId'>; last:
 type Step<Kind extends TurnStep['kind']> = Extract<TurnStep, { kind: Kind }>
 
 /**
- * The spans of a turn that has ended, in the words of OpenTelemetry's conventions for generative AI. Ids and times are
- * the log's, so that it does not matter which nodes did what, or which of them asks.
- * Contract: pure. `events` are those of the turn and its message, in order, its end last; none for a turn whose caller
- * records nothing.
+ * The spans of a turn that has ended, in the words of OpenTelemetry's conventions for generative
+ * AI. Ids and times are the log's, so that it does not matter which nodes did what, or which of
+ * them asks.
+ * Contract: pure. `events` are those of the turn and its message, in order, its end last; none for
+ * a turn whose caller records nothing.
  */
 export function spansOf(about: TurnAbout, events: readonly StoredEvent[]): Span[] {
   const turn = turnStepsOf(events).find(({ turnId }) => turnId === about.turnId)
@@ -64,7 +65,10 @@ const timeOf = ({ ts }: StepEvent) => Date.parse(ts)
 
 type Made = Pick<Span, 'name' | 'kind' | 'spanId'> & {
   began: StepEvent
-  /** Without it the span is as long as the turn: what a cancel found under way is stored behind the cancel. */
+  /**
+   * Without it the span is as long as the turn: what a cancel found under way is stored behind the
+   * cancel.
+   */
   ended: StepEvent | undefined
   attributes: Attributes
   error?: string | undefined

@@ -32,7 +32,7 @@ function once<T extends EventType>(
 
 const ends: EventType[] = ['turn.completed', 'turn.failed', 'turn.cancelled']
 
-/** Whether the message was for a turn of its own, was seen by one that it steered, or its turn ended with a reason. */
+/** Whether the message got its own turn, steered another, or that turn ended with a reason. */
 function fateOf(log: Log, input: LoggedEvent & { type: 'input.message' }) {
   const { id } = input.data.message
   const later = eventsOf(log).filter(({ sequence }) => sequence > input.sequence)

@@ -115,8 +115,8 @@ export function emptyTurn(turnId: string, inputMessageId: string): TurnState {
 }
 
 /**
- * What events say about a turn. They begin with the first message that has not been answered, which is the turn's
- * own unless that one went before others.
+ * What events say about a turn. They begin with the first message that has not been answered, which
+ * is the turn's own unless that one went before others.
  */
 export function fold(
   turnId: string,
@@ -186,8 +186,8 @@ export const callsOf = ({ phase }: TurnState): readonly OpenCall[] =>
   phase.kind === 'acting' ? phase.act.calls : []
 
 /**
- * What the next turn is for: of what was meant for this one and came too late for it, the first; else the message
- * that has waited longest for its own. `from` is the first message that waits, where the next turn's log begins.
+ * What the next turn is for: the first message that came too late for this one; else the one that
+ * has waited longest. `from` is the first waiting message, where the next turn's log begins.
  * Contract: pure.
  */
 export function following({ unseen, queued }: TurnState) {
@@ -320,7 +320,7 @@ function applyInput(
   return { ...now, [list]: [...turn[list], input] }
 }
 
-/** What an earlier turn did: the message that it was for waits no longer, nor do those that its model saw. */
+/** An earlier turn's effects: its message and those its model saw wait no longer. */
 function applyForeign(turn: TurnState, { type, context }: LoggedEvent): TurnState {
   const others = ({ messageId }: Input) => messageId !== context.input_message_id
   const seen = type === 'output.message.started' || type === 'turn.cancelled'

@@ -7,7 +7,7 @@ type Kind = WaitingFor['type']
 
 const kindOf = ({ stage }: OpenCall): Kind => (stage === 'asked' ? 'approval' : 'tool_results')
 
-/** What a turn with these open calls waits for, as sessions show it, and until when. Contract: pure. */
+/** What a turn with these open calls waits for, and until when. Contract: pure. */
 export function waitOf(calls: readonly OpenCall[], since: string): Wait {
   const shown = calls.map((open) => ({
     tool_call_id: open.call.id,
@@ -23,8 +23,8 @@ export function waitOf(calls: readonly OpenCall[], since: string): Wait {
 }
 
 /**
- * The event with which a turn last went on: its beginning, somebody's answer, or a message that ended the wait for the
- * client. Contract: pure.
+ * The event with which a turn last went on: its beginning, somebody's answer, or a message that
+ * ended the wait for the client. Contract: pure.
  */
 export function wentOnWith<E extends LoggedEvent>(turnId: string, events: readonly E[]) {
   const withClient = new Set<string>()
@@ -37,7 +37,10 @@ export function wentOnWith<E extends LoggedEvent>(turnId: string, events: readon
   return latest
 }
 
-/** Whether the turn goes on with the event. `withClient`: calls that the client has, which the reader keeps. */
+/**
+ * Whether the turn goes on with the event. `withClient`: calls that the client has, which the
+ * reader keeps.
+ */
 type Reader<T extends EventType> = (
   withClient: Set<string>,
   event: Extract<LoggedEvent, { type: T }>,

@@ -34,7 +34,7 @@ export type ModelCall = {
   options: Omit<LanguageModelV4CallOptions, 'abortSignal'>
   /** Ends the call from outside: cancelled, or the attempt is over. */
   signal: AbortSignal
-  /** The vendor's key. Errors are told to everybody who reads the session, and some vendors repeat it in theirs. */
+  /** The vendor's key. All readers of the session see errors, and some vendors repeat it there. */
   secret?: string | undefined
   /** Longest silence, and longest call. */
   silenceMs: number
@@ -48,8 +48,8 @@ const replyLengthMax = 4_000_000
 
 /**
  * Asks a model once and reads its stream to the end.
- * Contract: no retry; throws ModelCallError with what had come by then, also when `signal` aborts; the vendor's
- * connection is closed when it returns or throws.
+ * Contract: no retry; throws ModelCallError with what had come by then, also when `signal` aborts;
+ * the vendor's connection is closed when it returns or throws.
  */
 export async function callModel(model: LanguageModelV4, call: ModelCall): Promise<Reply> {
   const reply = emptyReply()
@@ -186,7 +186,7 @@ function createReader(reply: Reply, onText: OnText, begun: number) {
   }
 }
 
-/** How the reply ended; undefined when the vendor never said so: the stream ended before, and the SDK made the end up. */
+/** How the reply ended; undefined when the stream broke off and the SDK made up the end. */
 function endOf({ unified, raw }: LanguageModelV4FinishReason): string | undefined {
   const isMadeUp = unified === 'interrupted' || (unified === 'other' && raw === undefined)
   return isMadeUp ? undefined : unified

@@ -19,9 +19,10 @@ type State = {
 export type Breaker = ReturnType<typeof createBreaker>
 
 /**
- * Keeps requests from providers that are out of order: after five failures within a minute none goes out for 30 s, then one
- * at a time, and as many as wanted after two successes. What a node does not ask it cannot learn from others: each finds
- * out by itself, so that nothing has to be stored or told.
+ * Keeps requests from providers that are out of order: after five failures within a minute none
+ * goes out for 30 s, then one at a time, and as many as wanted after two successes. What a node
+ * does not ask it cannot learn from others: each finds out by itself, so that nothing has to be
+ * stored or told.
  */
 export function createBreaker(now: () => number = () => performance.now()) {
   const providers = new Map<string, State>()
@@ -36,7 +37,7 @@ export function createBreaker(now: () => number = () => performance.now()) {
   }
 
   return {
-    /** Lets a request through, or says in how many ms to come again. Contract: who is let through calls `ended`. */
+    /** Admits a request, or returns the ms to wait. Contract: admitted callers call `ended`. */
     admit(provider: string): number | undefined {
       const state = providers.get(provider)
       if (state?.openedAt === undefined) return undefined

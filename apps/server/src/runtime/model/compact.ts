@@ -31,8 +31,8 @@ const nothing: Fitted = { done: undefined, failed: undefined }
 const roundsMax = 8
 
 /**
- * Makes room for the conversation where the model has too little. What is left out of the prompt stays in the log, and an
- * event says what it was.
+ * Makes room for the conversation where the model has too little. What is left out of the prompt
+ * stays in the log, and an event says what it was.
  */
 export async function fit(turn: Turn, fitting: Fitting): Promise<Fitted> {
   if (surelyFits(turn, fitting.tokensMax)) return nothing

@@ -65,7 +65,7 @@ function conversationOf(list: Size[]): Conversation {
   return conversation
 }
 
-/** Does what is planned until nothing is, with summaries of the length that was asked for at most. */
+/** Executes plans until there are none, with summaries of at most the given length. */
 function carryOut(conversation: Conversation, room: { tokensMax: number; tokensFixed: number }) {
   let said: Compacted = {}
   for (let round = 1; round <= 60; round += 1) {

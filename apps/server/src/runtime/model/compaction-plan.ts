@@ -6,7 +6,7 @@ import {
   textOfResult,
 } from '../../store/sessions/conversation.ts'
 
-/** What to do about a conversation that does not fit. Sequences are those of the last message that it is about. */
+/** What to do about a conversation that does not fit. Sequences are those of its last message. */
 export type Plan =
   | { kind: 'fits' }
   | { kind: 'shorten'; to: number }
@@ -21,7 +21,7 @@ export type Room = {
   tokensFixed: number
 }
 
-/** Of the room, what the newest messages keep as they are, and what shortening must bring to be worth it. */
+/** Share of the room for the newest messages, and the least worthwhile gain of shortening. */
 const keptShare = 0.3
 const gainShare = 0.1
 /** What a summary may be, of the room and at most. */
@@ -29,8 +29,9 @@ const summaryShare = 0.2
 const summaryTokensMax = 2_000
 
 /**
- * How to make room for a conversation: old tool results are cut short first; when that does not help, a summary stands for
- * its beginning. Contract: pure; the newest message stays, and a call is never parted from its results.
+ * How to make room for a conversation: old tool results are cut short first; when that does not
+ * help, a summary stands for its beginning. Contract: pure; the newest message stays, and a call is
+ * never parted from its results.
  */
 export function planFor(entries: readonly Entry[], room: Room): Plan {
   const sizes = entries.map(({ message }) => tokensOf(message))
@@ -50,7 +51,7 @@ export function planFor(entries: readonly Entry[], room: Room): Plan {
   return { kind: 'summarize', to: first.at(-1)!.sequence, entries: first, tokensMax }
 }
 
-/** Where the newest messages begin that are small enough together; the last one always is among them. */
+/** Where the newest messages begin that fit together; the last one is always among them. */
 function keptFrom(sizes: readonly number[], tokensMax: number): number {
   let from = sizes.length - 1
   let kept = sizes[from] ?? 0
@@ -61,7 +62,7 @@ function keptFrom(sizes: readonly number[], tokensMax: number): number {
   return from
 }
 
-/** The last place up to `at` before which everything fits into one request and no call is parted from its results. */
+/** The last cut up to `at` before which everything fits and no call is parted from its results. */
 function cutBefore(
   entries: readonly Entry[],
   sizes: readonly number[],

@@ -7,8 +7,8 @@ export type Effort = NonNullable<CallOptions['reasoning']>
 const efforts = ['minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
 
 /**
- * How hard a model is to think, of what was asked for: the nearest that it knows, and nothing for one that does not think.
- * Undefined leaves it to the model, as does a word that nobody knows.
+ * How hard a model is to think, of what was asked for: the nearest that it knows, and nothing for
+ * one that does not think. Undefined leaves it to the model, as does a word that nobody knows.
  */
 export function effortFor(
   profile: ModelProfile | undefined,

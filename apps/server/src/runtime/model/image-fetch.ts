@@ -19,7 +19,7 @@ export const base64LengthMax = Math.ceil(bytesMax / 3) * 4
 
 const bytesIn = (base64Length: number) => Math.floor(base64Length / 4) * 3
 
-/** Images that a turn has fetched, by their address: each is fetched and encoded once, however many calls there are. */
+/** Images fetched by a turn, by address: each is fetched and encoded once for all calls. */
 const known = new WeakMap<Turn, Map<string, Promise<Fetched>>>()
 
 export type ImageRequest = {
@@ -29,7 +29,7 @@ export type ImageRequest = {
   signal: AbortSignal
 }
 
-/** Fetches an image, unless the turn has it. Contract: never throws; what goes wrong is the result. */
+/** Fetches an image unless the turn has it. Contract: never throws; the result has the error. */
 export function fetchOnce(turn: Turn, url: string, request: ImageRequest): Promise<Fetched> {
   const images = known.get(turn) ?? new Map<string, Promise<Fetched>>()
   known.set(turn, images)

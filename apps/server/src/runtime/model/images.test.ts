@@ -10,7 +10,7 @@ import { addVendorModel, startVendor } from '../../../test/vendor.ts'
 
 const mebibyte = 1024 * 1024
 
-/** A host of images of one size. Counts requests, those open at once, and the bytes that left it. */
+/** A host of images of one size. Counts requests, those open at once, and bytes sent. */
 async function startImages(t: TestContext, sizeBytes: number) {
   const seen = { requests: 0, open: 0, openMax: 0 }
   const image = Buffer.alloc(sizeBytes, 7)

@@ -13,8 +13,9 @@ const fetchesMax = 4
 const allMs = 60_000
 
 /**
- * Returns a prompt whose images the model can see: those whose address its vendor does not fetch go along as bytes.
- * Text replaces an image that cannot be fetched, that the model cannot see, and that is older than those that fit.
+ * Returns a prompt whose images the model can see: those whose address its vendor does not fetch go
+ * along as bytes. Text replaces an image that cannot be fetched, that the model cannot see, and
+ * that is older than those that fit.
  */
 export async function withImages(
   turn: Turn,
@@ -38,8 +39,10 @@ const blind = (images: readonly ImageData[]): Shown =>
   new Map(images.map((data) => [data, 'the model cannot see images']))
 
 /**
- * Decides from the newest image to the oldest what fits into one request, and fetches what has to be fetched.
- * Contract: room for an image is reserved while it is fetched, so that an older one never takes a newer one's.
+ * Decides from the newest image to the oldest what fits into one request, and fetches what has to
+ * be fetched.
+ * Contract: room for an image is reserved while it is fetched, so that an older one never takes a
+ * newer one's.
  */
 async function choose(turn: Turn, model: VendorModel, images: readonly ImageData[]) {
   const isSupported = await supportOf(model)
@@ -142,7 +145,7 @@ const inWords = (reason: string) => ({
   text: `[An image belongs here: ${reason}.]`,
 })
 
-/** A message of results in which words stand for images. Contract: the same object when there are none. */
+/** A message of results with words in place of images. Contract: the same object without any. */
 function withoutResultImages(message: PromptMessage): PromptMessage {
   if (message.role !== 'tool' || imagesOf(message).length === 0) return message
   return { ...message, content: message.content.map(inText) }

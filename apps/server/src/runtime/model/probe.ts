@@ -10,8 +10,10 @@ import { callModel, ModelCallError, sentenceOf } from './call.ts'
 const trialMs = 20_000
 
 /**
- * Makes one tiny call of a model, streamed as a turn's is, and hangs up at the first piece of the reply.
- * Contract: what goes wrong is in the result, in the vendor's own words where it has some: for who may change the provider.
+ * Makes one tiny call of a model, streamed as a turn's is, and hangs up at the first piece of the
+ * reply.
+ * Contract: what goes wrong is in the result, in the vendor's own words where it has some: for who
+ * may change the provider.
  */
 export async function tryModel(
   node: Node,

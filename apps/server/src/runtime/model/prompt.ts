@@ -28,8 +28,8 @@ export function toolsOf({ tools }: RuntimeAgent): NonNullable<CallOptions['tools
 
 /**
  * The conversation as a model gets it.
- * Contract: every call has its result directly after it; a call without one gets one that says so, since vendors
- * refuse a call without. What the model signed goes back to it as it was.
+ * Contract: every call has its result directly after it; a call without one gets one that says so,
+ * since vendors refuse a call without. What the model signed goes back to it as it was.
  */
 export function promptOf(system: string, entries: readonly Entry[], signer: Signer): Prompt {
   const prompt: Prompt = system === '' ? [] : [{ role: 'system', content: system }]
@@ -148,7 +148,7 @@ function contentIn({ text, thinking, calls }: Said, parts: readonly ReplyPart[])
 
 const nameLengthMax = 64
 
-/** A tool's name as every vendor takes it: models ask for tools by names that no vendor lets them say again. */
+/** A tool's name in every vendor's form: models use names that no vendor accepts back. */
 function vendorName(name: string): string {
   return name.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, nameLengthMax) || 'unnamed'
 }

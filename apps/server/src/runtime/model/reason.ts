@@ -66,7 +66,7 @@ async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Askin
   }
 }
 
-/** The model to ask: of the newest message, of the session, of the agent, else the organization's default. */
+/** The model to call: of the newest message, session, agent, else the organization's default. */
 async function routeOf(turn: Turn, ofMessage: string | null | undefined) {
   const { node, run, taken, conversation, state } = turn
   const isFirst = state.iterations === 0 && conversation.entries.at(-1)?.sequence === taken.sequence

@@ -1,7 +1,7 @@
 import type { EventMessage, TokenUsage, ToolCall } from '@outlast/contract'
 import type { VendorMetadata } from '../../providers/provider.ts'
 
-/** A piece of a reply, in the vendor's order: so many UTF-16 units of the thinking or the text, or the next tool call. */
+/** Part of a reply in order: UTF-16 units of thinking or text, or the next tool call. */
 export type ReplyPart = {
   type: 'reasoning' | 'text' | 'call'
   length: number

@@ -28,7 +28,7 @@ const firstPauseMs = 500
 /** Kinds of failure that say that the provider is out of order. */
 const countsAgainstProvider = new Set<string>(['overloaded', 'network', 'timeout', 'broken_stream'])
 
-/** What a failure shows of its provider. One reply that is garbled may be of one conversation: it shows nothing. */
+/** What a failure proves about its provider. A garbled reply proves nothing. */
 function shownBy({ kind }: Failure): 'works' | 'fails' | undefined {
   if (kind === 'bad_response') return undefined
   return countsAgainstProvider.has(kind) ? 'fails' : 'works'
@@ -42,7 +42,8 @@ export type Attempt = {
 
 /**
  * Makes a model call as often as it takes.
- * Contract: throws FencedError when the attempt at the turn is told to stop; every failure is an answer.
+ * Contract: throws FencedError when the attempt at the turn is told to stop; every failure is an
+ * answer.
  */
 export async function callWithRetry(
   turn: Turn,

@@ -8,7 +8,8 @@ export type Signer = { provider_type: ProviderType; model_id: string }
 type Signature = { provider: ProviderType; model: string; parts: ReplyPart[] }
 
 /**
- * What a vendor must be shown again to go on from its own thinking, as one opaque text; undefined when it signed nothing.
+ * What a vendor must be shown again to go on from its own thinking, as one opaque text; undefined
+ * when it signed nothing.
  * Contract: only for whole replies.
  */
 export function signatureOf({ parts }: Reply, signer: Signer): string | undefined {
@@ -23,8 +24,8 @@ function isSigned({ metadata = {} }: ReplyPart, provider: ProviderType): boolean
 }
 
 /**
- * The parts of a message that this vendor's model signed; undefined for every other message. Texts without a letter are
- * left out, since vendors refuse them, unless they carry a signature.
+ * The parts of a message that this vendor's model signed; undefined for every other message. Texts
+ * without a letter are left out, since vendors refuse them, unless they carry a signature.
  */
 export function signedParts(message: EventMessage, signer: Signer): ReplyPart[] | undefined {
   if (!message.thinking_signature) return undefined

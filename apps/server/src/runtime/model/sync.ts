@@ -8,11 +8,12 @@ import type { Node } from '../node.ts'
 
 /** Providers that are asked at once. */
 const askingMax = 4
-/** Providers that this node takes on at a time: those that it does not get to are due again an hour later. */
+/** Providers that this node claims at a time: the others are due again an hour later. */
 const claimMax = 20
 
 /**
- * Asks the vendors of all providers that are due for their models, until none is left or `signal` aborts.
+ * Asks the vendors of all providers that are due for their models, until none is left or `signal`
+ * aborts.
  * Contract: throws only when the database does; each provider is asked by one node.
  */
 export async function discoverDue(node: Node, signal: AbortSignal): Promise<void> {

@@ -15,9 +15,9 @@ const fieldsMax = 7
 /**
  * Reads a cron expression of 5 fields, 6 (seconds first) or 7 (year last).
  *
- * Where clocks are put forward, a fixed time that does not exist comes at the first moment after the gap; where they
- * are put back, one that exists twice comes once, the first time. What recurs within the hour (`*`, steps) skips the
- * gap and goes on through the repeated hour.
+ * Where clocks are put forward, a fixed time that does not exist comes at the first moment after
+ * the gap; where they are put back, one that exists twice comes once, the first time. What recurs
+ * within the hour (`*`, steps) skips the gap and goes on through the repeated hour.
  *
  * Contract: throws 400 `invalid_cron`; the time zone is known to exist.
  */
@@ -54,7 +54,7 @@ export function invalidCron(why: string) {
 /** More than one minute's, and one hour's, times: what is near to each other is among them. */
 const comparedMax = 64
 
-/** Contract: throws 400 `invalid_cron` when two times of a schedule are less than `seconds` apart. */
+/** Contract: throws 400 `invalid_cron` when two times are less than `seconds` apart. */
 export function checkInterval(times: Times, first: string, seconds: number): void {
   let last = first
   for (let count = 1; count < comparedMax; count += 1) {

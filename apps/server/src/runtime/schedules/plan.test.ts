@@ -5,7 +5,7 @@ import { planDue } from './plan.ts'
 const minute = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString()
 const second = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, n)).toISOString()
 
-/** Of a schedule that is due every minute from midnight on. Nodes have just begun to look, unless `looking_since` says otherwise. */
+/** A schedule due every minute from midnight. `looking_since`: when nodes began to look. */
 const plan = (fields: Partial<Parameters<typeof planDue>[0]>, open = 0) =>
   planDue(
     {

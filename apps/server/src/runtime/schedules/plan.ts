@@ -1,13 +1,13 @@
 import type { DueSchedule } from '../../store/schedules/due-schedules.ts'
 import { readCron, type Times } from './cron.ts'
 
-/** A time that came longer than this before nodes began to look was missed. A shorter pause of all nodes loses nothing. */
+/** A time this long before nodes began to look was missed. A shorter outage loses none. */
 export const lateMs = 60_000
 /** Executions that one look begins of one schedule: the others are due at once again. */
 const runsMax = 20
 /** Missed times that are made up for where the schedule has no limit of its own, and at most. */
 const catchUpMax = 100
-/** Executions of a schedule that may be open at once where it has no limit of its own: what waits must not grow for ever. */
+/** Default limit of a schedule's open executions: the backlog must not grow without bound. */
 const openMax = 100
 /** Missed times that are written down as skipped; of more only the newest. */
 const skippedMax = 100
@@ -34,11 +34,12 @@ type Planned = Pick<
 >
 
 /**
- * What becomes of the times of a schedule that have come, `open` of its executions not being over. A time that came while nodes
- * looked for due schedules, or at most a minute before, runs, however long its batch waited; an older one was missed, and runs
- * only to catch up.
+ * What becomes of the times of a schedule that have come, `open` of its executions not being over.
+ * A time that came while nodes looked for due schedules, or at most a minute before, runs, however
+ * long its batch waited; an older one was missed, and runs only to catch up.
  *
- * Contract: pure; every time up to `next` is in one of the two lists, but missed ones beyond the limits.
+ * Contract: pure; every time up to `next` is in one of the two lists, but missed ones beyond the
+ * limits.
  */
 export function planDue(schedule: Planned, open: number): Plan {
   const { now, next_trigger_at: due } = schedule
@@ -66,7 +67,7 @@ export function planDue(schedule: Planned, open: number): Plan {
 
 const missedText = 'It was missed: no node ran schedules.'
 
-/** The times from `due` to before `end`, oldest first; of very many the newest. `due` is before `end`. */
+/** The times from `due` to before `end`, oldest first; the newest if there are too many. */
 function missedTimes(due: string, end: string, { before }: Times): string[] {
   const newest = before(end, newestMax).filter((time) => time >= due)
   return newest.length < newestMax ? [...new Set([due, ...newest])] : newest

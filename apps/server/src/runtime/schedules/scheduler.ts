@@ -27,7 +27,7 @@ import type { Node } from '../node.ts'
 import { lateMs, type Plan, planDue } from './plan.ts'
 import { carryOut, type Done, type Task } from './targets.ts'
 
-/** Schedules that one transaction takes on: the sessions that they write to are held for as long as it is open. */
+/** Schedules per transaction: it locks the sessions that they write to. */
 const batchMax = 25
 /** Batches that a node runs side by side, each with a connection of its own. */
 const batchesAtOnce = 2
@@ -127,7 +127,7 @@ async function runBatch(node: Node): Promise<boolean> {
   }
 }
 
-/** Runs a schedule of a batch that could not be run: whatever is wrong with one is the others' no longer. */
+/** Runs a schedule of a failed batch alone, so that its fault does not affect the others. */
 async function runAlone(node: Node, id: string) {
   try {
     const publish = await inTransaction(node, async (db) =>
@@ -214,8 +214,8 @@ const taskOf = (schedule: DueSchedule, scheduledAt: string): Task => ({
 })
 
 /**
- * Sessions that are there come before counters of new ones, each in one order on all nodes: two transactions never wait
- * for each other. Messages to one session stay in the order of their times.
+ * Sessions that are there come before counters of new ones, each in one order on all nodes: two
+ * transactions never wait for each other. Messages to one session stay in the order of their times.
  */
 function inLockOrder(a: Task, b: Task): number {
   const [left, right] = [lockKey(a), lockKey(b)]

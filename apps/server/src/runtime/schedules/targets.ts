@@ -28,8 +28,9 @@ const policyKbMax = 16
 type Where = { db: Db; orgId: string; models: ModelScope }
 
 /**
- * A target as it is kept. Contract: throws 400 with details for what could not work: another type or name, an input
- * that does not fit, a session, an agent or a model that the organization does not have.
+ * A target as it is kept. Contract: throws 400 with details for what could not work: another type
+ * or name, an input that does not fit, a session, an agent or a model that the organization does
+ * not have.
  */
 export async function checkTarget(where: Where, target: ScheduleTarget): Promise<string> {
   if (!types.includes(target.type)) {
@@ -130,8 +131,8 @@ export type Done = Outcome & {
 
 /**
  * Does what a target says, with the store functions of any other message.
- * Contract: what the API would refuse is an outcome; throws only what is nobody's fault but ours or the database's, and
- * then the transaction must not be committed.
+ * Contract: what the API would refuse is an outcome; throws only what is nobody's fault but ours or
+ * the database's, and then the transaction must not be committed.
  */
 export async function carryOut(node: Node, db: Db, task: Task): Promise<Done> {
   try {

@@ -8,7 +8,8 @@ import { carryOut } from './targets.ts'
 
 /**
  * Does what a schedule is for at once, beside the times of its clock and whatever else of it runs.
- * Contract: `db` is a transaction, and the schedule is held in it; `publish` is to be called once it is committed.
+ * Contract: `db` is a transaction, and the schedule is held in it; `publish` is to be called once
+ * it is committed.
  */
 export async function triggerSchedule(
   node: Node,

@@ -23,10 +23,10 @@ import { openProgress } from './progress.ts'
 type ActAction = Extract<Action, { kind: 'act' }>
 
 /**
- * Runs the tools that a reply asked for, all at once, and decides on the end of the step, unless calls are left whose
- * outcome is not ours.
- * Contract: a tool runs only after its `tool.started` is stored; one that another attempt may have run already
- * runs again only if it is safe to.
+ * Runs the tools that a reply asked for, all at once, and decides on the end of the step, unless
+ * calls are left whose outcome is not ours.
+ * Contract: a tool runs only after its `tool.started` is stored; one that another attempt may have
+ * run already runs again only if it is safe to.
  */
 export async function act(turn: Turn, { open, requested }: ActAction): Promise<void> {
   const begun = performance.now()
@@ -118,8 +118,8 @@ function requestCalls(turn: Turn, step: StepIds, calls: readonly Begun[]): void 
 }
 
 /**
- * A message came: what the client was to run is over. An answer of the client may be under way, so that this is
- * decided only if nothing came in between; else the next look at the log decides.
+ * A message came: what the client was to run is over. An answer of the client may be under way, so
+ * that this is decided only if nothing came in between; else the next look at the log decides.
  */
 async function abandon(turn: Turn): Promise<void> {
   await commit(turn)
@@ -141,7 +141,7 @@ function draftInterrupted(turn: Turn, open: OpenAct): void {
   }
 }
 
-/** A tool that is gone, or does not take these arguments any more, cannot answer for a call that had begun. */
+/** A missing tool, or one that no longer takes these arguments, cannot repeat a started call. */
 function mayRunAgain(turn: Turn, { call, replay }: OpenCall, hasChanged: boolean): boolean {
   const tool = turn.agent.tools.get(call.name)
   if (!tool || tool.client) return false
@@ -166,7 +166,8 @@ function draftOutcome(turn: Turn, pending: OpenCall, outcome: EventDataOf<'tool.
 }
 
 /**
- * Runs calls side by side. Outcomes are stored as they come; the last ones wait for what follows them.
+ * Runs calls side by side. Outcomes are stored as they come; the last ones wait for what follows
+ * them.
  */
 async function runAll(turn: Turn, calls: OpenCall[]): Promise<void> {
   const ended: { pending: OpenCall; outcome: EventDataOf<'tool.completed'> }[] = []

@@ -69,7 +69,7 @@ async function attempt(run: ToolRun): Promise<Attempted> {
   }
 }
 
-/** What is wrong with a call as it stands, in one sentence for the model; undefined when it can run. */
+/** The fault of a call, in one sentence for the model; undefined when it can run. */
 export function whyUnrunnable(tool: Tool | undefined, call: ToolCall): string | undefined {
   if (!tool) return `Tool definition not found: ${call.name}`
   if (unreadableArguments in call.arguments) return 'The arguments are not a JSON object.'
@@ -107,7 +107,7 @@ function aborted(signal: AbortSignal): Promise<never> {
   })
 }
 
-/** What the model is told of a call that may or may not have had its effect, or of which the log tells that it had. */
+/** What the model gets for a call that may have had its effect, or certainly had. */
 export function interruptedOutcome({ id, name }: ToolCall, changedFiles = false): ToolOutcome {
   const known = changedFiles
     ? 'The call was interrupted when it had changed files; its result is lost.'
@@ -133,7 +133,7 @@ export const expiredOutcome = (call: ToolCall, whom: string) =>
 export const deniedOutcome = (call: ToolCall, reason: string | undefined) =>
   notRun(call, 'error', `The call was denied${reason ? `: ${reason}` : '.'}`)
 
-/** The outcome of a call as the model is to read it, when it ran with other arguments than the model's own. */
+/** The outcome of a call for the model, if it ran with edited arguments. */
 export function withEdit({ call, isEdited }: OpenCall, outcome: ToolOutcome): ToolOutcome {
   if (!isEdited) return outcome
   const text = `A person changed the arguments before the call ran: ${JSON.stringify(call.arguments)}`

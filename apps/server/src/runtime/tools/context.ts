@@ -9,7 +9,7 @@ import type { Turn } from '../journal/attempt.ts'
 import type { OpenCall } from '../log/open-calls.ts'
 import { fileLimits } from '../node.ts'
 
-/** Where a call changes files: in its session, for as long as its attempt at the turn is the current one. */
+/** Where a call changes files: in its session, while its attempt at the turn is current. */
 export function fileTarget(turn: Turn, { call }: OpenCall, context: EventContext): FileTarget {
   const { orgId, sessionId, turnId, attempt } = turn.run
   const by = { turnId, attempt, callId: call.id, context }

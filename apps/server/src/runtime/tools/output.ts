@@ -36,7 +36,7 @@ export function boundedError(text: string, bytesMax: number): string {
   return bytes.length <= bytesMax ? text : `${firstBytes(bytes, bytesMax)}…`
 }
 
-/** Vendors call their calls what they like: an id that is no name of a file gets one that no other id has. */
+/** Vendors choose the ids of calls: an id unfit for a file name gets a unique one. */
 const nameFor = (callId: string) =>
   /^[\w.-]{1,100}$/.test(callId)
     ? callId

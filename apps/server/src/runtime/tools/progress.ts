@@ -16,8 +16,9 @@ export type ProgressLog = {
 }
 
 /**
- * Records how far a call is: what it tells first at once, then the latest every second. Fenced by the attempt, beside what
- * the turn decides on; an event that could not be stored is missed by nobody.
+ * Records how far a call is: what it tells first at once, then the latest every second. Fenced by
+ * the attempt, beside what the turn decides on; an event that could not be stored is missed by
+ * nobody.
  */
 export function openProgress(turn: Turn, call: ToolCall, context: EventContext): ProgressLog {
   let isOpen = true

@@ -1,8 +1,8 @@
 import type { Db, Statement } from '../database.ts'
 
 /**
- * What a node's knowledge of callers rests on: `key:<id>`, `login:<id>`, `token:<id>`, `user:<id>` or `member:<org>:<user>`.
- * Once one has changed, every node forgets what it knew by it.
+ * What a node's knowledge of callers rests on: `key:<id>`, `login:<id>`, `token:<id>`, `user:<id>`
+ * or `member:<org>:<user>`. Once one has changed, every node forgets what it knew by it.
  */
 export const subjectOf = {
   key: (id: string) => `key:${id}`,
@@ -29,7 +29,7 @@ const skip: Statement = {
   text: 'update access_revision set revision = revision + 1',
 }
 
-/** Makes all nodes forget every caller when the transaction commits: a revision without its change reads as too many. */
+/** Clears the caller caches of all nodes at commit: a revision without changes is too many. */
 export async function forgetCallers(db: Db): Promise<void> {
   await db.run(skip, [])
 }
@@ -53,7 +53,7 @@ const since: Statement = {
 select subjects from access_changes where revision > $1 and revision <= $2 order by revision limit ${changesMax + 1}`,
 }
 
-/** What changed after one revision, up to another. Undefined when it is too much, or no longer known. */
+/** Changes after one revision up to another. Undefined when too many or no longer stored. */
 export async function changesBetween(db: Db, from: number, to: number) {
   const rows = await db.run<{ subjects: string[] }>(since, [from, to])
   const complete = rows.length === to - from && rows.length <= changesMax

@@ -48,7 +48,7 @@ export async function lockAccount({ kysely }: Db, id: string) {
   return row
 }
 
-/** Disables an account, which ends its sign-ins and keys, or enables it. Contract: `db` is a transaction. */
+/** Disables an account with its sign-ins and keys, or enables it. `db` is a transaction. */
 export async function setDisabled(db: Db, id: string, disabled: boolean): Promise<Account> {
   const account = await db.kysely
     .updateTable('users')
@@ -62,7 +62,8 @@ export async function setDisabled(db: Db, id: string, disabled: boolean): Promis
 
 /**
  * Deletes an account with its memberships, sign-ins, keys and session tokens.
- * Contract: `db` is a transaction; throws 409 for the last owner of an organization that has other members.
+ * Contract: `db` is a transaction; throws 409 for the last owner of an organization that has other
+ * members.
  */
 export async function deleteAccount(db: Db, id: string): Promise<void> {
   const orgIds = (await membershipsOf(db, id)).map(({ org_id }) => org_id)

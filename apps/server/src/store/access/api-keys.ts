@@ -42,7 +42,8 @@ returning ${columns.join(', ')}`,
 }
 
 /**
- * Creates a key. One that a key makes expires with its parent at the latest, and is deleted with it.
+ * Creates a key. One that a key makes expires with its parent at the latest, and is deleted with
+ * it.
  * Contract: throws 401 when the parent has ended.
  */
 export async function createKey(db: Db, orgId: string, key: NewKey): Promise<ApiKey> {
@@ -112,7 +113,7 @@ export async function countKeys(db: Db, whose: Whose): Promise<number> {
   return total
 }
 
-/** Revokes a key on all nodes, with those that it made. Contract: `db` is a transaction; throws 404. */
+/** Revokes a key and those it created, on all nodes; throws 404. `db` is a transaction. */
 export async function deleteKey(db: Db, { orgId, userId }: Whose, id: string): Promise<void> {
   const gone = await db.kysely
     .deleteFrom('api_keys')

@@ -33,8 +33,10 @@ where org_id = $1 and principal = $2 and method = $3 and path = $4 and key = $5`
 }
 
 /**
- * Claims a key for the transaction that it is called in. Gives the first answer when there is one already.
- * Contract: waits for another transaction that has the key, no longer than the lock timeout of this one.
+ * Claims a key for the transaction that it is called in. Gives the first answer when there is one
+ * already.
+ * Contract: waits for another transaction that has the key, no longer than the lock timeout of this
+ * one.
  */
 export async function claimKey(db: Db, key: IdempotencyKey): Promise<StoredAnswer | undefined> {
   const { orgId, principal, method, path, key: name, bodyHash } = key

@@ -87,7 +87,7 @@ export async function takeInvitationsOf({ kysely }: Db, email: string) {
     .execute()
 }
 
-/** Takes an invitation, once and only by who is invited. Contract: throws 404 for every other token and person. */
+/** Accepts an invitation once, for its invitee. Contract: throws 404 in all other cases. */
 export async function takeInvitation({ kysely }: Db, tokenHash: string, email: string) {
   const taken = await kysely
     .deleteFrom('invitations')

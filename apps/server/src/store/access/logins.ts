@@ -56,8 +56,8 @@ export const membershipsOf = (db: Db, userId: string) =>
   db.run<{ org_id: string; role: Role }>(rolesOf, [userId])
 
 /**
- * Puts a new refresh token in the place of the one that is shown. Undefined when that is not the current one: it was
- * used before.
+ * Puts a new refresh token in the place of the one that is shown. Undefined when that is not the
+ * current one: it was used before.
  */
 export async function rotateLogin(
   { kysely }: Db,
@@ -95,7 +95,7 @@ export async function endLogin(db: Db, id: string) {
   return gone
 }
 
-/** Ends a person's sign-ins on all nodes, but one that is kept; returns how many. Contract: `db` is a transaction. */
+/** Ends a user's sign-ins on all nodes except one; returns the count. `db` is a transaction. */
 export async function endLogins(db: Db, userId: string, keptId?: string): Promise<number> {
   const gone = await db.kysely
     .deleteFrom('logins')

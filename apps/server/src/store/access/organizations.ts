@@ -6,7 +6,7 @@ import type { Span } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { fillOrganization } from '../models/seeds.ts'
 
-/** An organization with the providers, models and agents that every one begins with. Its caller adds the first member. */
+/** Creates an organization with its seeds. The caller adds the first member. */
 export async function createOrganization(db: Db, name: string): Promise<Organization> {
   const row = await db.kysely
     .insertInto('organizations')
@@ -106,7 +106,7 @@ const share: Statement = {
   text: 'select from organizations where id = $1 and deleted_at is null for share',
 }
 
-/** Keeps an organization until the transaction ends. Contract: `db` is a transaction; throws 404 once it is deleted. */
+/** Locks an organization against deletion; throws 404 once deleted. `db` is a transaction. */
 export async function keepOrganization(db: Db, id: string): Promise<void> {
   if ((await db.run(share, [id])).length === 0) throw new ApiError('not_found', 'Organization')
 }

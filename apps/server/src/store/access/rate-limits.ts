@@ -1,6 +1,6 @@
 import type { Db, Statement } from '../database.ts'
 
-/** A bucket of tokens that all nodes share: it holds `capacity`, and an empty one is full again after `seconds`. */
+/** A token bucket that all nodes share: it holds `capacity` and refills in `seconds`. */
 export type Bucket = { subject: string; capacity: number; seconds: number }
 
 const spend: Statement = {
@@ -25,7 +25,8 @@ returning subject, tokens`,
 }
 
 /**
- * Takes tokens out of buckets and gives what is left in each, by subject. Below zero: more was taken than there was.
+ * Takes tokens out of buckets and gives what is left in each, by subject. Below zero: more was
+ * taken than there was.
  * Contract: each subject once.
  */
 export async function spendTokens(db: Db, spent: (Bucket & { amount: number })[]) {

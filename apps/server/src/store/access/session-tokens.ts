@@ -9,7 +9,7 @@ import { recordChange, subjectOf } from './access-changes.ts'
 /** What a session token may do. */
 export type Grants = Pick<SessionToken, 'access' | 'models' | 'tool_results' | 'view' | 'files'>
 
-/** What a token ends with: a key of a member, or a sign-in. Without authentication there is neither. */
+/** What a token ends with: a member's key, or a sign-in. Neither without authentication. */
 export type TokenMaker = { userId: string | null; keyId: string | null; loginId: string | null }
 
 export type NewToken = Grants &
@@ -27,7 +27,7 @@ returning created_at, expires_at`,
 
 type Times = { created_at: string; expires_at: string }
 
-/** Records what a token grants. Contract: throws 404 without the session, 401 when what makes it has ended. */
+/** Stores a token's grants. Contract: throws 404 without session, 401 if its maker has ended. */
 export async function createSessionToken(db: Db, token: NewToken) {
   const { orgId, sessionId, id, userId, keyId, loginId, seconds } = token
   const grants = [token.access, token.models, token.tool_results, token.view, token.files]
@@ -120,7 +120,7 @@ export async function deleteSessionToken(db: Db, of: TokensOf, id: string): Prom
   await recordChange(db, subjectOf.token(id))
 }
 
-/** Revokes the tokens that a person made while signed in, on all nodes. Contract: `db` is a transaction. */
+/** Revokes the tokens that a sign-in created, on all nodes. Contract: `db` is a transaction. */
 export async function endTokensOfSignIns(db: Db, userId: string): Promise<void> {
   const gone = await db.kysely
     .deleteFrom('session_tokens')

@@ -83,15 +83,15 @@ export async function setPassword({ kysely }: Db, id: string, passwordHash: stri
 
 type ClaimedAccount = {
   account: Account
-  /** True when another account of this address, or of an earlier administrator's, lost its credentials. */
+  /** True when an earlier account of this or the previous address lost its credentials. */
   isNew: boolean
 }
 
 /**
  * The account that the settings' administrator signs in to, created when there is none.
- * Contract: `db` is a transaction. An account that someone else made under that address, which was never verified, loses
- * its password, sign-ins, keys and identities before it becomes the administrator's, once. The sign-ins of an earlier
- * administrator of the settings end too.
+ * Contract: `db` is a transaction. An account that someone else made under that address, which was
+ * never verified, loses its password, sign-ins, keys and identities before it becomes the
+ * administrator's, once. The sign-ins of an earlier administrator of the settings end too.
  */
 export async function claimAdminAccount(db: Db, email: string): Promise<ClaimedAccount> {
   const found = await findAccountByEmail(db, email)
@@ -130,7 +130,7 @@ async function releaseOtherAdmins(db: Db, keptId: string) {
   for (const { id } of released) await endLogins(db, id)
 }
 
-/** Ends the sign-ins and keys of an account, with session tokens made by them. Contract: `db` is a transaction. */
+/** Ends an account's sign-ins, keys and session tokens. Contract: `db` is a transaction. */
 export async function endSignInsAndKeys(db: Db, userId: string) {
   await endLogins(db, userId)
   const keys = await db.kysely

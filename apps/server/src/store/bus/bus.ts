@@ -19,7 +19,7 @@ export type Follower = {
   grew: (message: LiveMessage) => void
   /** The session was deleted. */
   deleted: () => void
-  /** What was seen may be of a lost history. `last`: the last sequence, as the table has it now, where that is known. */
+  /** What was seen may be of a lost history. `last`: the table's last sequence, if known. */
   verify?: (last?: number) => void
 }
 
@@ -28,7 +28,7 @@ export type SessionRef = { orgId: string; sessionId: string }
 
 /** Who watches all that changes, in every organization. Hints too. */
 export type Watcher = {
-  /** A session's row or events changed. The organization is not known where an older node said it. */
+  /** A session's row or events changed. Older nodes do not send the organization. */
   session: (org: string | undefined, session: string) => void
   sessionDeleted: (org: string | undefined, session: string) => void
   changed: (org: string, change: Change) => void
@@ -45,9 +45,9 @@ export type BusOptions = {
 }
 
 /**
- * Tells followers on this node at once, and those on other nodes through a transport, outside of any transaction.
- * Followers everywhere see how a message grows: its text goes over the transport in parts, and who comes late gets a
- * snapshot of what came before, from the node that writes it.
+ * Tells followers on this node at once, and those on other nodes through a transport, outside of
+ * any transaction. Followers everywhere see how a message grows: its text goes over the transport
+ * in parts, and who comes late gets a snapshot of what came before, from the node that writes it.
  */
 export function createBus({ log, db, nodeId, connect }: BusOptions) {
   const { follow, each, isFollowed, followed } = createFollowers((session) =>
@@ -123,7 +123,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
     if (mine?.message.sequence === sequence && mine.held()) exchange.write(session, mine)
   }
 
-  /** How far this node's messages are, for followers elsewhere that were told nothing so far: they ask. */
+  /** Announces the positions of this node's messages, so that uninformed followers can ask. */
   function announce() {
     for (const [session, { message, held }] of own) {
       const { sequence, length: offset } = message
@@ -154,7 +154,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
       watchers.add(watcher)
       return () => void watchers.delete(watcher)
     },
-    /** Which other nodes live, as the leases say. Contract: until the first call, there may be some. */
+    /** The other live nodes by lease. Contract: until the first call, some are assumed. */
     setPeers(ids: readonly string[]) {
       const before = peers ?? ids
       peers = ids
@@ -173,7 +173,7 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
       return mine && (!copy || copy.sequence < mine.sequence) ? mine : copy
     },
 
-    /** This node stored events up to `sequence`; `present` gives them, so that nobody here need read them. */
+    /** This node stored events up to `sequence`; `present` returns them without a read. */
     stored(
       { orgId: org, sessionId: session }: SessionRef,
       sequence: number,
@@ -201,13 +201,13 @@ export function createBus({ log, db, nodeId, connect }: BusOptions) {
         follower.verify?.(sequence)
       }),
 
-    /** Commits may be lost: text of other nodes is forgotten, and followers look at where they stand. */
+    /** Commits may be lost: drops text of other nodes, and followers check their position. */
     verify() {
       copies.clear()
       for (const { id } of followed()) each(id, (follower) => follower.verify?.())
     },
 
-    /** This node writes a message from here on, while it may: `held` is false once another node may do so. */
+    /** This node writes a message from here on; `held` is false once another node may do so. */
     begin(session: string, message: LiveMessage, held: () => boolean) {
       const before = own.get(session)
       if (before) this.end(session, before.message)
@@ -286,7 +286,7 @@ function createFollowers(unfollowed: (session: string) => void) {
   }
 }
 
-/** Parts of one text come in bursts: the first is shown at once, then what there is, at most once in 50 ms. */
+/** Parts of a text come in bursts: the first is published at once, the rest at most every 50 ms. */
 function paced(work: (session: string) => void): (session: string) => void {
   const pausing = new Map<string, { again: boolean }>()
   return function begin(session) {

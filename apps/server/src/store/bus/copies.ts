@@ -28,8 +28,10 @@ const newCopy = (sequence: number): Copy => ({
 })
 
 /**
- * Copies of the messages that other nodes write, put together from parts that may come late, twice or not at all.
- * Contract: a message here never lacks a part in its middle; a session has the newest of its messages only.
+ * Copies of the messages that other nodes write, put together from parts that may come late, twice
+ * or not at all.
+ * Contract: a message here never lacks a part in its middle; a session has the newest of its
+ * messages only.
  */
 export function createCopies(now: () => number = () => performance.now()) {
   const copies = new Map<string, Copy>()
@@ -91,7 +93,7 @@ export function createCopies(now: () => number = () => performance.now()) {
       return settle(copy)
     },
 
-    /** True when a snapshot has to be asked for: somebody stands in a message of which nothing is known. */
+    /** True when a snapshot is needed: a follower is inside a message without a copy here. */
     needs(session: string, sequence: number): boolean {
       const copy = copyOf(session, sequence)
       return copy !== undefined && !copy.message && askFor(copy).ask !== undefined

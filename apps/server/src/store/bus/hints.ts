@@ -73,7 +73,7 @@ function join(known: TextHint, { pieces }: TextHint): void {
 /** NOTIFY refuses 8,000 bytes. */
 const payloadBytesMax = 7_000
 
-/** Hints in as few payloads as the limit allows: the sender in the first line, then a hint a line. */
+/** Hints in as few payloads as the limit allows: first line the sender, then a hint a line. */
 export function packed(sender: string, hints: Iterable<Hint>): string[] {
   const payloads: string[] = []
   const room = payloadBytesMax - sender.length - 1
@@ -151,7 +151,7 @@ function bytesOf(code: number): number {
   return code < 0x10000 ? 3 : 4
 }
 
-/** Who sent a payload, and what it says. Kinds of hints that a newer version added are the reader's to ignore. */
+/** The sender of a payload, and its hints. Readers ignore kinds that a newer version added. */
 export function unpacked(payload: string): { sender: string; hints: () => Hint[] } {
   const end = payload.indexOf('\n')
   const lines = () => payload.slice(end + 1).split('\n')

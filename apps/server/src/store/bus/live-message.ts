@@ -6,7 +6,7 @@ export const livePauseMs = 50
 /** Text of one kind, as it was told. */
 export type Piece = { kind: LiveKind; text: string }
 
-/** The message that a model is writing right now: what followers have been told of it, in order of arrival. */
+/** The message that a model is writing: the parts published so far, in order of arrival. */
 export type LiveMessage = {
   /** The sequence of its `output.message.started`. */
   readonly sequence: number
@@ -82,7 +82,7 @@ export function textAfter({ pieces, length }: LiveMessage, offset: number): Run[
   return runs
 }
 
-/** All text of the run's kind, up to the run's end. Costs next to nothing at the end of the message. */
+/** All text of the run's kind up to the run's end. Cheap at the end of the message. */
 export function accumulated({ pieces, texts }: LiveMessage, { kind, count }: Run): string {
   const isLast = pieces.slice(count).every((piece) => piece.kind !== kind)
   if (isLast) return texts[kind]

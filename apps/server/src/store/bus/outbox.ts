@@ -26,9 +26,9 @@ const urgent = new Set<Hint['kind']>(['hello', 'cancel', 'look'])
 const heardMs = 1_000
 
 /**
- * What this node tells others: one publication at a time, and all that waits meanwhile with the next, so that a slow
- * transport makes fewer and larger ones. Nothing is said while there is nobody to hear it; `found` is called when that
- * ends.
+ * What this node tells others: one publication at a time, and all that waits meanwhile with the
+ * next, so that a slow transport makes fewer and larger ones. Nothing is said while there is nobody
+ * to hear it; `found` is called when that ends.
  */
 export function createOutbox(
   sender: string,

@@ -9,7 +9,8 @@ const publishMs = 2_000
 
 /**
  * Carries hints by Redis. Its pub/sub wants a connection for each direction.
- * Contract: a Redis that is down stops nothing; it is said once an outage, and the connections come back by themselves.
+ * Contract: a Redis that is down stops nothing; it is said once an outage, and the connections come
+ * back by themselves.
  */
 export function connectRedis(url: string, { log, receive, connected }: TransportEvents): Transport {
   let broken = false

@@ -64,7 +64,7 @@ export async function readSnapshots(db: Db, sessionIds: string[]): Promise<Snaps
   }))
 }
 
-/** The newest snapshot of a session's running message. It may be of an earlier message: look at `sequence`. */
+/** The newest snapshot of a session's running message, or of an earlier one: see `sequence`. */
 export async function findSnapshot(db: Db, sessionId: string): Promise<Snapshot | undefined> {
   const [snapshot] = await readSnapshots(db, [sessionId])
   return snapshot
@@ -101,7 +101,7 @@ select e.sequence, e.type from sessions s cross join lateral (
 where s.org_id = $1 and s.id = $2 and s.status = 'active'`,
 }
 
-/** The `output.message.started` inside which somebody stands who has seen events up to `sequence`; 0 for none. */
+/** The `output.message.started` around a client that has events up to `sequence`; 0 for none. */
 export async function findRunningMessage(
   db: Db,
   { orgId, sessionId }: { orgId: string; sessionId: string },

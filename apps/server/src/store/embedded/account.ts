@@ -4,15 +4,15 @@ import { lchown, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { EmbeddedError } from './error.ts'
 
-/** Whom PostgreSQL runs as when we are root, which it refuses to be; undefined: it runs as we do. */
+/** The account of PostgreSQL if we are root, which it refuses to be; undefined: our own. */
 export type Account = { uid: number; gid: number } | undefined
 
 const name = 'postgres'
 const useraddExists = 9
 
 /**
- * The unprivileged user for the cluster: whoever owns its directory already, else the user `postgres`, made when
- * missing.
+ * The unprivileged user for the cluster: whoever owns its directory already, else the user
+ * `postgres`, made when missing.
  */
 export async function findAccount(cluster: string): Promise<Account> {
   if (process.getuid?.() !== 0) return undefined

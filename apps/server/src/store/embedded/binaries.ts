@@ -28,8 +28,8 @@ type Programs = { initdb: string; postgres: string }
 const reachable = '/var/cache/outlast'
 
 /**
- * Finds programs that run: those of the npm package, with the links to their libraries made, or a copy of them when
- * the package cannot be written or its path cannot be reached by `account`.
+ * Finds programs that run: those of the npm package, with the links to their libraries made, or a
+ * copy of them when the package cannot be written or its path cannot be reached by `account`.
  */
 export async function findBinaries(dataDir: string, account: Account): Promise<Binaries> {
   const found = await packaged()
@@ -76,8 +76,8 @@ function doesNotRun(reason: string) {
 }
 
 /**
- * The links between libraries that the package keeps as a list, as npm packages hold no links, and makes in an
- * install script, which we do not let run.
+ * The links between libraries that the package keeps as a list, as npm packages hold no links, and
+ * makes in an install script, which we do not let run.
  * Contract: may run in several processes at once. False when the place cannot be written.
  */
 async function makeLinks(native: string): Promise<boolean> {

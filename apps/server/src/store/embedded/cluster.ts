@@ -14,13 +14,14 @@ export type Place = { dataDir: string; cluster: string; account: Account; binari
 const outputMax = 64 * 1024
 
 /**
- * How the cluster's directory is named to initdb and postgres. As another user than us they may not be able to walk
- * to it (a DATA_DIR below a 0700 home), but they start inside it, and reach everything from there.
+ * How the cluster's directory is named to initdb and postgres. As another user than us they may not
+ * be able to walk to it (a DATA_DIR below a 0700 home), but they start inside it, and reach
+ * everything from there.
  */
 export const directoryFor = (account: Account, directory: string) =>
   account ? '/proc/self/cwd' : directory
 
-/** Contract: the environment of the person who starts us does not reach PostgreSQL: PGPORT and the like would. */
+/** Contract: PostgreSQL does not get the operator's environment: PGPORT and the like matter. */
 export const environment = () => ({
   PATH: process.env.PATH,
   LC_ALL: 'C',
@@ -30,8 +31,8 @@ export const environment = () => ({
 
 /**
  * Makes the cluster when there is none, and returns the password of its superuser.
- * Contract: the cluster appears whole, by a rename, after its password is safe: killed at any moment, the next start
- * begins again. A cluster of another major version is refused untouched.
+ * Contract: the cluster appears whole, by a rename, after its password is safe: killed at any
+ * moment, the next start begins again. A cluster of another major version is refused untouched.
  */
 export async function ensureCluster(place: Place): Promise<string> {
   await removeLeftovers(place.dataDir)
@@ -124,7 +125,7 @@ async function initdb(place: Place, fresh: string, password: string) {
   if (code !== 0) throw outputInWords('initdb', output, dataDir)
 }
 
-/** The password for initdb as an open file without a name: the other user could not reach one that has a name. */
+/** The password for initdb as an open unnamed file: the other user could not read a named one. */
 function openPassword(fresh: string, password: string, account: { uid: number; gid: number }) {
   const file = `${fresh}.password`
   const fd = openSync(file, 'wx+', 0o600)

@@ -7,13 +7,13 @@ import { EmbeddedError, inWords } from './error.ts'
 
 const sqliteBusy = 5
 
-/** Makes DATA_DIR and tries a write, so that what is wrong with it shows before anything depends on it. */
+/** Creates DATA_DIR and tests a write, so that a fault appears before anything depends on it. */
 export async function makeDataDir(dataDir: string) {
   await makeFolder(path.resolve(dataDir))
   await rmdir(await mkdtemp(path.join(dataDir, '.probe-')))
 }
 
-/** And those above it. Not by Node's `recursive`, which never ends where nobody can make a folder, as in /proc. */
+/** With parents. Node's `recursive` never ends where no folder can be made, as in /proc. */
 async function makeFolder(folder: string): Promise<void> {
   const make = () => mkdir(folder, { mode: 0o700 })
   try {
@@ -29,8 +29,9 @@ async function makeFolder(folder: string): Promise<void> {
 
 /**
  * Keeps every other server off DATA_DIR until the returned function is called or the process ends.
- * Contract: an SQLite file carries the lock because Node has no flock, and SQLite's lock is one of the operating
- * system on every platform: it is gone with the process, however that ends. Nothing is ever written into the file.
+ * Contract: an SQLite file carries the lock because Node has no flock, and SQLite's lock is one of
+ * the operating system on every platform: it is gone with the process, however that ends. Nothing
+ * is ever written into the file.
  */
 export function lockDataDir(dataDir: string): () => void {
   const pidFile = path.join(dataDir, 'server.pid')
@@ -55,7 +56,7 @@ function inUse(dataDir: string) {
   )
 }
 
-/** The lock is taken a moment before its holder's pid can be read: then the sentence goes without it. */
+/** The lock precedes its holder's readable pid by a moment: then the sentence has no pid. */
 function holder(dataDir: string) {
   try {
     const text = readFileSync(path.join(dataDir, 'server.pid'), 'utf8').trim()
@@ -90,10 +91,10 @@ export async function syncDirectory(directory: string) {
 const keyFile = (dataDir: string) => path.join(dataDir, 'secrets.key')
 
 /**
- * The master keys of this DATA_DIR, the one that seals first, made at first use: they hold where SECRETS_ENCRYPTION_KEY is
- * not set.
- * Contract: call it while the embedded server holds DATA_DIR. A key file that cannot be read as keys is an error, never
- * replaced: what they sealed would be lost.
+ * The master keys of this DATA_DIR, the one that seals first, made at first use: they hold where
+ * SECRETS_ENCRYPTION_KEY is not set.
+ * Contract: call it while the embedded server holds DATA_DIR. A key file that cannot be read as
+ * keys is an error, never replaced: what they sealed would be lost.
  */
 export async function readOrCreateMasterKeys(dataDir: string): Promise<string[]> {
   const known = await findMasterKeys(dataDir)
@@ -114,7 +115,7 @@ export async function findMasterKeys(dataDir: string): Promise<string[] | undefi
   }
 }
 
-/** Contract: call it while the embedded server holds DATA_DIR, and leave out no key that anything is sealed with. */
+/** Contract: call it while the embedded server holds DATA_DIR, with every key still in use. */
 export async function writeMasterKeys(dataDir: string, keys: readonly string[]): Promise<void> {
   await writeWhole(keyFile(dataDir), `${keys.join('\n')}\n`).catch((error) => {
     throw inWords(error, dataDir)

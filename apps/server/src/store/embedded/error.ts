@@ -1,4 +1,4 @@
-/** The embedded PostgreSQL cannot be used. The message is one sentence for the person at the terminal. */
+/** The embedded PostgreSQL cannot be used. The message is one sentence for the operator. */
 export class EmbeddedError extends Error {
   override name = 'EmbeddedError'
 }

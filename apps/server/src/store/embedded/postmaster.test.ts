@@ -11,7 +11,7 @@ import { ensureCluster } from './cluster.ts'
 import { makeDataDir } from './data-dir.ts'
 import { type Postmaster, startPostmaster } from './postmaster.ts'
 
-/** postgres as a container starts it again after its end: under the pid of the one before, and not at once. */
+/** postgres as a container restarts it: with the pid of the one before, after a pause. */
 const slowWithSamePid = (postgres: string) => `#!/bin/sh
 text=$(sed "1s/.*/$$/" postmaster.pid)
 echo "$text" > postmaster.pid

@@ -36,7 +36,7 @@ export class PostmasterExit extends Error {
   }
 }
 
-/** Our settings. Statements and rows' values stay out of the log file: the application logs what matters of them. */
+/** Our settings. The log file has no statements and no values: the application logs those. */
 const ourSettings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
@@ -53,7 +53,7 @@ const ourSettings = {
   log_error_verbosity: 'terse',
 }
 
-/** Starts postgres and returns when it accepts connections; throws PostmasterExit when it ends before. */
+/** Starts postgres and returns once it accepts connections; throws PostmasterExit if it ends. */
 export async function startPostmaster(options: PostmasterOptions): Promise<Postmaster> {
   const { dataDir, cluster, account, binaries, port } = options
   const logFile = path.join(dataDir, 'postgres.log')
@@ -71,7 +71,8 @@ export async function startPostmaster(options: PostmasterOptions): Promise<Postm
       ...account,
       cwd: cluster,
       env: environment(),
-      // A group of its own: Ctrl-C in a terminal reaches us alone, and we stop it after the last statement.
+      // A group of its own: Ctrl-C in a terminal reaches us alone, and we stop it after the last
+      // statement.
       detached: true,
       stdio: ['ignore', logFd, logFd],
     },
@@ -153,8 +154,8 @@ function readState(cluster: string): State | undefined {
 }
 
 /**
- * Takes out of a pid file that was left behind that its postgres was ready: in a container the next one often gets the same
- * pid, and would be taken for ready before it is.
+ * Takes out of a pid file that was left behind that its postgres was ready: in a container the next
+ * one often gets the same pid, and would be taken for ready before it is.
  * Contract: no postgres runs on the cluster. What postgres itself checks by the file stays in it.
  */
 function forgetReady(cluster: string) {
@@ -185,8 +186,9 @@ async function stopChild(child: ChildProcess, exited: Promise<void>) {
 
 /**
  * Stops the postgres that a killed server left behind, so that a new one can start.
- * Contract: call it with DATA_DIR locked. A pid file whose pid now belongs to another process is made harmless without
- * losing what postgres checks by it: whether processes of the old postgres still hold its shared memory.
+ * Contract: call it with DATA_DIR locked. A pid file whose pid now belongs to another process is
+ * made harmless without losing what postgres checks by it: whether processes of the old postgres
+ * still hold its shared memory.
  */
 export async function stopOrphan(cluster: string): Promise<void> {
   const state = readState(cluster)
@@ -215,7 +217,7 @@ function signalTo(pid: number, signal: NodeJS.Signals) {
   }
 }
 
-/** A process that has ended but that nobody waited for (a container without an init) does not count. */
+/** A zombie (in a container without an init) does not count. */
 function isRunning(pid: number) {
   try {
     process.kill(pid, 0)
@@ -233,7 +235,7 @@ function procFile(pid: number, name: string) {
   }
 }
 
-/** A pid is used again: only a postgres that works in this directory, or where that cannot be seen on its port, is ours. */
+/** Pids are reused: ours is only a postgres in this directory, or on its port if that is hidden. */
 function isPostmasterOf(cluster: string, { pid, port }: State) {
   const command =
     procFile(pid, 'cmdline').replaceAll('\0', ' ') ||
@@ -248,7 +250,7 @@ function isPostmasterOf(cluster: string, { pid, port }: State) {
   }
 }
 
-/** PostgreSQL takes a pid file with its parent's pid, which is ours, as left behind, and goes on to check the rest. */
+/** PostgreSQL ignores a pid file with its parent's pid, which is ours, and checks the rest. */
 async function disown(cluster: string, pid: number) {
   const file = path.join(cluster, 'postmaster.pid')
   const text = await readFile(file, 'utf8')

@@ -23,7 +23,7 @@ import { withSessionLock } from './session-mutex.ts'
 /** How much one session may keep. */
 export type FileLimits = { fileBytesMax: number; sessionBytesMax: number; filesMax: number }
 
-/** The tool call that changes files, of an attempt at a turn that may no longer be the current one. */
+/** The tool call that changes files, and its attempt, which may no longer be the current one. */
 export type ChangedBy = {
   turnId: string
   attempt: number | null
@@ -60,7 +60,8 @@ export type Changed<T> = {
 
 /**
  * Changes files of a session, with the events that say so: all or nothing, one after the other.
- * Contract: throws 404 without the session, StaleAttemptError, 413 when it would hold too much, and what `work` throws.
+ * Contract: throws 404 without the session, StaleAttemptError, 413 when it would hold too much, and
+ * what `work` throws.
  */
 export async function changeFiles<T>(
   db: Db | Database,
@@ -233,8 +234,8 @@ type Mounted = { path: string; content: string | Buffer; isReadonly: boolean }
 type KeptMount = { path: string; content: Content; isReadonly: boolean }
 
 /**
- * Stores the bytes of a session's first files before there is the session: whoever holds counters waits for no bytes, and
- * all take bytes in one order.
+ * Stores the bytes of a session's first files before there is the session: whoever holds counters
+ * waits for no bytes, and all take bytes in one order.
  */
 export async function keepMounts(
   db: Db,
@@ -252,7 +253,7 @@ export async function keepMounts(
   return all.map(({ path, isReadonly, hash }) => ({ path, isReadonly, content: kept.get(hash)! }))
 }
 
-/** Gives a session that is being created its first files. They are there from the start: no event tells of them. */
+/** Gives a new session its first files. They are there from the start, so without an event. */
 export async function mountFiles(
   db: Db,
   { organization_id: orgId, id: sessionId }: Pick<Session, 'organization_id' | 'id'>,
@@ -284,8 +285,9 @@ on conflict (org_id, hash) do update set created_at = clock_timestamp()`,
 const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
 /**
- * Stores bytes, unless the organization has them already; they stay while a file has them, and for half an hour at least.
- * Bytes that many bring at once, as those of a mount, are written by the first: the others need not wait for each other.
+ * Stores bytes, unless the organization has them already; they stay while a file has them, and for
+ * half an hour at least. Bytes that many bring at once, as those of a mount, are written by the
+ * first: the others need not wait for each other.
  * Contract: throws 413 `file_too_large`.
  */
 export async function keepBytes(

@@ -20,9 +20,11 @@ export type Content = { hash: string; size_bytes: number }
 export const noContent = { hash: null, size_bytes: 0 }
 
 /**
- * Those files of a session that a change is about, while nobody else changes them, and what becomes of them.
- * Contract: before a path is changed, the tree must know what stands there, above it and (where a directory is removed or
- * moved) below. Functions throw ApiErrors that name the path; after one nothing of the tree may be stored.
+ * Those files of a session that a change is about, while nobody else changes them, and what becomes
+ * of them.
+ * Contract: before a path is changed, the tree must know what stands there, above it and (where a
+ * directory is removed or moved) below. Functions throw ApiErrors that name the path; after one
+ * nothing of the tree may be stored.
  */
 export type FileTree = {
   now: string
@@ -161,7 +163,7 @@ function addParents(tree: FileTree, path: string): void {
   }
 }
 
-/** The flag is about what is in a file: that of a directory, which nobody could take away again, protects nothing. */
+/** The flag protects a file's content: on a directory it could not be removed. */
 function checkWritable({ path, is_directory, is_readonly }: Entry): void {
   if (is_readonly && !is_directory) throw new ApiError('file_readonly', path)
 }

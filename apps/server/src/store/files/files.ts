@@ -31,7 +31,7 @@ select ${entryColumns} from sessions s left join files f on f.session_id = s.id 
 where s.org_id = $1 and s.id = $2`,
 }
 
-/** What stands at a path; undefined when nothing does, and for the root. Contract: throws 404 without the session. */
+/** The entry at a path; undefined for none and for the root. Throws 404 without the session. */
 export async function findEntry(db: Db, { orgId, sessionId }: FilesOf, path: string) {
   const [row] = await db.run<Entry | { id: null }>(one, [orgId, sessionId, path])
   if (!row) throw new ApiError('not_found', 'Session')
@@ -40,7 +40,7 @@ export async function findEntry(db: Db, { orgId, sessionId }: FilesOf, path: str
 
 const bytesOfInfo = 512
 
-/** The JSON of what `asInfo` gives, with commas between: a long list costs a third of the time that way. */
+/** The JSON of `asInfo`, comma-separated: a long list takes a third of the time that way. */
 export function jsonOf(sessionUuid: string, rows: readonly ListedEntry[]): Buffer {
   let buffer = Buffer.allocUnsafe(rows.length * bytesOfInfo)
   let end = 0
@@ -117,7 +117,7 @@ export type FileListing = {
   limit?: number
 }
 
-/** What is in a directory, in batches: directories first, or with all that is below in the order of paths. */
+/** A directory's entries in batches: directories first, or recursively in the order of paths. */
 export async function* listEntries(
   db: Db,
   sessionId: string,
@@ -192,7 +192,7 @@ const blob: Statement = {
 
 const empty = Buffer.alloc(0)
 
-/** The bytes of a file. Contract: undefined when it was deleted, and its bytes swept, since it was looked up. */
+/** The bytes of a file. Contract: undefined when it was deleted and swept since its look-up. */
 export async function readBlob(db: Db, orgId: string, hash: string | null) {
   if (hash === null) return empty
   const [row] = await db.run<{ bytes: Buffer }>(blob, [orgId, hash])
@@ -204,7 +204,7 @@ const blobs: Statement = {
   text: 'select hash, bytes from blobs where org_id = $1 and hash = any($2)',
 }
 
-/** What is in some files, by its hash. Contract: without what was deleted, and swept, since they were looked up. */
+/** Contents of files by hash. Contract: without those deleted and swept since the look-up. */
 export async function readBlobs(db: Db, orgId: string, hashes: readonly string[]) {
   if (hashes.length === 0) return new Map<string, Buffer>()
   const rows = await db.run<{ hash: string; bytes: Buffer }>(blobs, [orgId, hashes])

@@ -1,6 +1,7 @@
 /**
- * A glob as a pattern of RE2 that whole paths match: `*` and `?` stay within one name, `**` does not; `[a-z]`, `[!a-z]` and
- * `{this,that}` are known; `\` takes the next character as it is. Without a `/` it is about names, wherever they stand.
+ * A glob as a pattern of RE2 that whole paths match: `*` and `?` stay within one name, `**` does
+ * not; `[a-z]`, `[!a-z]` and `{this,that}` are known; `\` takes the next character as it is.
+ * Without a `/` it is about names, wherever they stand.
  * Contract: pure; whatever the glob, the pattern is valid.
  */
 export function globPattern(glob: string): string {

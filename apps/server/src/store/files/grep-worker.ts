@@ -9,8 +9,8 @@ import type { GrepAnswer, GrepQuestion } from './grep.ts'
 import { lowerPriority } from './low-priority.ts'
 
 /**
- * A thread that searches in files, one search at a time and on a connection of its own: neither bytes nor patterns reach
- * the main thread.
+ * A thread that searches in files, one search at a time and on a connection of its own: neither
+ * bytes nor patterns reach the main thread.
  */
 
 const connections = 1

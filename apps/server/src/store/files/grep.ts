@@ -6,9 +6,10 @@ import type { FilesOf } from './files.ts'
 export type GrepRequest = FilesOf & { pattern: string; pathPattern?: string | null | undefined }
 
 /**
- * Finds the lines of text files of a session that a pattern of RE2 matches, files in the order of their paths.
- * Contract: throws 400 `invalid_regex`, 408 `grep_timeout`, 503 `grep_busy` and `database_unavailable`. Of a session that does not exist there is
- * nothing to find.
+ * Finds the lines of text files of a session that a pattern of RE2 matches, files in the order of
+ * their paths.
+ * Contract: throws 400 `invalid_regex`, 408 `grep_timeout`, 503 `grep_busy` and
+ * `database_unavailable`. Of a session that does not exist there is nothing to find.
  */
 export type Grep = (request: GrepRequest) => Promise<{ results: GrepResult[]; truncated: boolean }>
 
@@ -28,7 +29,7 @@ const stuckMs = 2_000
 const idleMs = 60_000
 const heapMb = 512
 
-/** A search may keep its thread busy to the last: one session has one, and an organization leaves one to others. */
+/** A search may block its thread: a session has one, and an organization leaves one to others. */
 const threadsMax = 3
 const threadsOfOneMax = 2
 const waitingMax = 500

@@ -1,11 +1,12 @@
 import os from 'node:os'
 
-/** Of work that gives way to the server's loop: a third of the processor time of what competes with it: with the least, threads miss their time limits on a loaded machine. */
+/** Yields to the event loop at a third of its time; lower, threads miss their time limits. */
 export const niceness = 5
 
 /**
  * Lets a thread that computes for long give way to the server's loop.
- * Contract: to be called in the thread. Only Linux has priorities of threads; elsewhere nothing changes.
+ * Contract: to be called in the thread. Only Linux has priorities of threads; elsewhere nothing
+ * changes.
  */
 export function lowerPriority(): void {
   if (process.platform !== 'linux') return

@@ -29,7 +29,7 @@ function problemOf(path: string): string | undefined {
   return segments.length > depthMax + 1 ? `it is deeper than ${depthMax} levels.` : undefined
 }
 
-/** The same, for a path that is about to be written to. Contract: throws 400 `reserved_path` as well. */
+/** The same for a path to be written. Contract: throws 400 `reserved_path` as well. */
 export function writablePath(text: string): string {
   const path = normalizePath(text)
   if (path.includes('/_')) throw new ApiError('reserved_path')

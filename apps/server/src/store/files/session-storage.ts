@@ -38,7 +38,7 @@ export type StorageOf = {
   secrets: Secrets | undefined
   orgId: string
   sessionId: string
-  /** The attempt at a turn that writes. Once it is not the current one any more, nothing changes. */
+  /** The writing attempt at a turn. Once it is not the current one, nothing changes. */
   run?: Pick<TurnRun, 'turnId' | 'attempt'> | undefined
   /** Contract: throws when the organization may keep no more. */
   checkRoom?: () => Promise<void> | undefined
@@ -46,8 +46,8 @@ export type StorageOf = {
 
 /**
  * What one session keeps by name.
- * Contract: throws `invalid_request`, `value_too_large`, `storage_full`, `secrets_unavailable`, `secret_unreadable`, 404
- * without the session, and StaleAttemptError.
+ * Contract: throws `invalid_request`, `value_too_large`, `storage_full`, `secrets_unavailable`,
+ * `secret_unreadable`, 404 without the session, and StaleAttemptError.
  */
 export function openStorage(of: StorageOf): SessionStorage {
   const values = textsOf(of, 'value')
@@ -150,7 +150,7 @@ where org_id = $1 and id = $2
 for no key update`,
 }
 
-/** Whoever writes is alone in the session until it is committed, and no other attempt begins meanwhile. */
+/** A writer is alone in the session until commit, and no other attempt begins meanwhile. */
 async function lock(db: Db, { orgId, sessionId, run }: StorageOf): Promise<{ agent_id: string }> {
   const values = [orgId, sessionId, run?.turnId ?? null, run?.attempt ?? null]
   const [held] = await db.run<{ agent_id: string }>(hold, values)
@@ -257,7 +257,8 @@ where k.session_id = $1 and k.kind = 'secret' and k.name = n.name`,
 const resealedAtOnce = 20
 
 /**
- * Seals the secrets of a copy for it, which are still sealed for the session that it was copied from.
+ * Seals the secrets of a copy for it, which are still sealed for the session that it was copied
+ * from.
  * Contract: throws `secrets_unavailable` and `secret_unreadable`.
  */
 export async function resealSecrets(
@@ -287,7 +288,7 @@ export async function resealSecrets(
   }
 }
 
-/** Puts a new envelope of the same secret in the place of the one that was read. Contract: false if that is not there any more. */
+/** Replaces a secret's envelope with a new one. Contract: false if the old one was replaced. */
 export async function replaceSealedSecret(
   db: Db,
   { session_id, name, body }: SealedSecret,

@@ -122,8 +122,8 @@ returning ${selected}, xmax = 0 as created`,
 export type Saved = { agent: Agent; created: boolean }
 
 /**
- * Creates an agent, or replaces all of one that exists, archived or not. What is absent becomes empty, except `retention_days`:
- * clients that do not send it must not change what is deleted.
+ * Creates an agent, or replaces all of one that exists, archived or not. What is absent becomes
+ * empty, except `retention_days`: clients that do not send it must not change what is deleted.
  */
 export async function saveAgent(
   db: Db,
@@ -152,7 +152,7 @@ export async function createAgent(db: Db, orgId: string, agent: NewAgent): Promi
   return saved.agent
 }
 
-/** Contract: absent and null leave a field as it is, except a null `retention_days`, which inherits again; throws 404. */
+/** Contract: absent and null keep a field, except `retention_days` (inherits); throws 404. */
 export async function updateAgent(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
@@ -177,7 +177,7 @@ export async function updateAgent(
   return present(row as unknown as AgentRow)
 }
 
-/** Takes an agent out of the list; its sessions go on. Contract: throws 404 when it is not active. */
+/** Archives an agent; its sessions continue. Contract: throws 404 when it is not active. */
 export async function archiveAgent(db: Db, orgId: string, id: string): Promise<void> {
   const row = await db.kysely
     .updateTable('agents')
@@ -204,7 +204,8 @@ select from d`,
 }
 
 /**
- * Deletes an archived agent for good, with its sums. Sessions that are being created with it come first.
+ * Deletes an archived agent for good, with its sums. Sessions that are being created with it come
+ * first.
  * Contract: `db` is a transaction; throws 404, and 409 `agent_in_use`.
  */
 export async function deleteAgent(db: Db, orgId: string, id: string): Promise<void> {

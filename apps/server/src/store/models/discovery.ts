@@ -37,8 +37,10 @@ const batchSize = 500
 type Listed = { model_id: string; display_name: string }
 
 /**
- * Stores what a vendor listed: new models are added, known ones were seen, those that it no longer lists are stale.
- * Contract: deletes nothing and leaves what people have set; throws 404. A list that was not read to its end makes none stale.
+ * Stores what a vendor listed: new models are added, known ones were seen, those that it no longer
+ * lists are stale.
+ * Contract: deletes nothing and leaves what people have set; throws 404. A list that was not read
+ * to its end makes none stale.
  */
 export async function saveDiscovered(
   within: Db,
@@ -173,7 +175,7 @@ update providers set sync_tried_at = clock_timestamp() where (org_id, id) in (
 ) returning org_id, id, provider_type, base_url, api_key`,
 }
 
-/** Active providers that are due, and were not tried in the last hour. Contract: each goes to one caller. */
+/** Active providers that are due and not tried in the last hour. Contract: each has one claimer. */
 export function claimDueProviders(
   db: Db,
   { intervalHours, listed, keyed, limit }: Due,

@@ -105,7 +105,7 @@ const serversMax = 100
 
 export type NewMcpServerRow = Pick<McpServer, 'name'> & McpReach & { description: string | null }
 
-/** Contract: throws 400 for a name that the organization has already, and where it has too many servers. */
+/** Contract: throws 400 for a name in use in the organization, and if it has too many servers. */
 export async function createMcpServer(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
@@ -302,7 +302,7 @@ export async function* listSealedReaches(db: Db): AsyncGenerator<SealedReach[]> 
   }
 }
 
-/** Puts a new envelope of the same text in the place of the one that was read. Contract: false if that is not there any more. */
+/** Replaces a text's envelope with a new one. Contract: false if the old one was replaced. */
 export async function replaceSealedReach(
   db: Db,
   { org_id, id, column, body }: SealedReach,

@@ -16,7 +16,7 @@ export type ToolList = { tools: ListedTool[]; warnings: string[] }
 /** A hash of each tool of a list, by the tool's name at its server. */
 export type ToolHashes = Record<string, string>
 
-/** Hashes what a model is told about each tool, whatever the order of keys in its schema. Contract: pure. */
+/** Hashes what a model gets of each tool, for any key order of its schema. Contract: pure. */
 export const hashesOf = ({ tools }: ToolList): ToolHashes =>
   Object.fromEntries(tools.map((tool) => [tool.name, hashOf(sortedJson(tool))]))
 
@@ -51,7 +51,7 @@ where org_id = $1 and id = $2 and revision = $3`,
 
 type Listing = { org_id: string; id: string; revision: number }
 
-/** Keeps what a server listed, unless it is reached another way by now. The first list counts as reviewed. */
+/** Stores a server's list unless its reach has changed since. The first list counts as reviewed. */
 export async function saveToolList(db: Db, { org_id, id, revision }: Listing, list: ToolList) {
   const json = JSON.stringify(list).toWellFormed()
   const hashes = JSON.stringify(hashesOf(list)).toWellFormed()
@@ -78,7 +78,7 @@ where org_id = $1 and id = $2 and encode(sha256(convert_to(tool_hashes::text, 'U
 returning id`,
 }
 
-/** Confirms the list that has this hash. Contract: throws `mcp_tools_changed` when another one is stored by now. */
+/** Confirms the list with this hash. Contract: throws `mcp_tools_changed` if another is stored. */
 export async function confirmTools(
   db: Db,
   { orgId, id, hash }: { orgId: string; id: string; hash: string },

@@ -3,13 +3,13 @@ import { sql } from 'kysely'
 /** The models of an organization, and what decides whether simulated ones are among them. */
 export type ModelScope = {
   orgId: string
-  /** Provider types for which the environment has a key; null: simulated models are always offered. */
+  /** Provider types with a key in the environment; null: simulated models are always offered. */
   keyedTypes: readonly string[] | null
 }
 
 /**
- * SQL condition for a provider of the given type: simulated ones only while the organization has no model of a vendor that
- * can be called, which takes a key or an address of its own.
+ * SQL condition for a provider of the given type: simulated ones only while the organization has no
+ * model of a vendor that can be called, which takes a key or an address of its own.
  */
 export const isOffered = (type: string, orgId: string, keyedTypes: string) => `(
   ${type} <> 'llmsim' or ${keyedTypes} is null or not exists (

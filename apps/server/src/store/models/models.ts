@@ -28,8 +28,8 @@ export type ModelRoute = {
 }
 
 /**
- * Finds a route from SQL expressions: the organization, an array of model ids, the first wanted most, and the types that the
- * environment has keys for.
+ * Finds a route from SQL expressions: the organization, an array of model ids, the first wanted
+ * most, and the types that the environment has keys for.
  */
 export const routeQuery = (orgId: string, wanted: string, keyedTypes: string) => `
 select m.id, m.model_id, m.provider_id, p.name as provider_name, p.provider_type, p.base_url, p.api_key
@@ -41,7 +41,7 @@ order by coalesce(array_position(${wanted}, m.id), 1000) limit 1`
 
 const route: Statement = { name: 'model-route', text: routeQuery('$1', '$2::text[]', '$3::text[]') }
 
-/** The first of the candidates that is active and offered, else the organization's default; undefined when there is none. */
+/** The first active and offered candidate, else the organization's default; else undefined. */
 export async function findModelRoute(
   db: Db,
   { orgId, keyedTypes }: ModelScope,
@@ -62,7 +62,8 @@ order by m.is_default desc, m.is_favorite desc, m.is_stale, m.created_at, m.id l
 }
 
 /**
- * The model to try a provider with: the one that is named, disabled or not, else the default, a favourite, any.
+ * The model to try a provider with: the one that is named, disabled or not, else the default, a
+ * favourite, any.
  * Contract: throws 400 for one that is not the provider's, 404 for no provider, 409 for no model.
  */
 export async function getTrialRoute(
@@ -123,7 +124,7 @@ export async function getModel(db: Db, orgId: string, id: string): Promise<Model
   return row as ModelWithProvider
 }
 
-/** Refuses a model that cannot be called. Contract: throws 400 `model_unavailable`, about `path`. */
+/** Refuses a model that cannot be called. Contract: throws 400 `model_unavailable` about `path`. */
 export async function checkModel(
   db: Db,
   scope: ModelScope,
@@ -261,7 +262,7 @@ export async function deleteModel(db: Db, orgId: string, id: string): Promise<vo
 
 const agentsNamed = 5
 
-/** Contract: throws 409 `model_in_use` while an active agent or a session names one of the models. */
+/** Contract: throws 409 `model_in_use` while an active agent or a session names a model. */
 export async function refuseInUse({ kysely }: Db, orgId: string, ids: string[]): Promise<void> {
   if (ids.length === 0) return
   const agents = await kysely

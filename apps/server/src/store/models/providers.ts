@@ -101,7 +101,7 @@ export async function updateProvider(
   return present(row)
 }
 
-/** Deletes a provider with its models. Contract: throws 404, and 409 while one of them is in use. */
+/** Deletes a provider with its models. Contract: throws 404, and 409 while one is in use. */
 export async function deleteProvider(within: Db, orgId: string, id: string): Promise<void> {
   await atomically(within, async (db) => {
     await lockModels(db, orgId)
@@ -175,7 +175,7 @@ export function listSealedKeys(db: Db): AsyncGenerator<SealedKey[]> {
   })
 }
 
-/** Puts a new envelope of the same key in the place of the one that was read. Contract: false if that is not there any more. */
+/** Replaces a key's envelope with a new one. Contract: false if the old one was replaced. */
 export async function replaceSealedKey(
   db: Db,
   { org_id, id, api_key }: SealedKey,

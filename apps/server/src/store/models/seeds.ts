@@ -116,8 +116,8 @@ type Keys = Partial<
 >
 
 /**
- * Gives a new database its organization with providers, models and agents to start with, and lets the environment
- * choose the default model until somebody does.
+ * Gives a new database its organization with providers, models and agents to start with, and lets
+ * the environment choose the default model until somebody does.
  * Contract: idempotent; what was deleted does not come back.
  */
 export async function seed(database: Database, config: Config): Promise<void> {
@@ -137,8 +137,9 @@ export async function seed(database: Database, config: Config): Promise<void> {
 const earlier = (index: number) => sql<string>`now() - ${index} * interval '1 millisecond'`
 
 /**
- * Adds the providers, models and agents that an organization begins with; the simulated model is its default. Ids of models
- * are random, except in the default organization, whose ids published clients and pages name.
+ * Adds the providers, models and agents that an organization begins with; the simulated model is
+ * its default. Ids of models are random, except in the default organization, whose ids published
+ * clients and pages name.
  */
 export async function fillOrganization(db: Db, orgId: string): Promise<void> {
   await fill(db, orgId)
@@ -166,7 +167,7 @@ async function fill({ kysely }: Db, orgId: string) {
   await kysely.insertInto('mcp_servers').values(mcpServers.map(dated)).execute()
 }
 
-/** Default models by vendor, in order of preference. A database of an earlier release has the older ones only. */
+/** Default models by vendor, in order of preference. Older databases lack new ones. */
 const firstModels = [
   [openai, 'gpt-6.1-terra'],
   [openai, 'gpt-5-mini'],
@@ -177,8 +178,8 @@ const firstModels = [
 ] as const
 
 /**
- * Makes a model of a seeded provider with a key the default, until a caller chooses one. The key is the provider's own, or in
- * the default organization one of the environment.
+ * Makes a model of a seeded provider with a key the default, until a caller chooses one. The key is
+ * the provider's own, or in the default organization one of the environment.
  * Contract: `db` is a transaction.
  */
 export async function chooseDefault(

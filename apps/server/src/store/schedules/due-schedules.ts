@@ -37,8 +37,8 @@ where l.latest < clock_timestamp() - interval '10 seconds' or l.latest > clock_t
 }
 
 /**
- * Records that a node looks for due schedules now. A pause of all nodes longer than `pauseMs` begins a new period; a clock
- * that went back begins none.
+ * Records that a node looks for due schedules now. A pause of all nodes longer than `pauseMs`
+ * begins a new period; a clock that went back begins none.
  * Contract: outside a transaction, so that no other node waits for the row.
  */
 export async function recordLook(db: Db, pauseMs: number): Promise<void> {
@@ -50,7 +50,7 @@ const bound: Statement = {
   text: `select set_config('idle_in_transaction_session_timeout', $1, true)`,
 }
 
-/** Has the database end this transaction when its node says nothing for so long: what it holds, others wait for. */
+/** Lets the database end this transaction if its node is silent for so long. */
 export async function boundTransaction(db: Db, idleMs: number): Promise<void> {
   await db.run(bound, [String(idleMs)])
 }
@@ -125,7 +125,7 @@ order by e.retry_at limit $1
 for no key update skip locked`,
 }
 
-/** Executions that are due to be tried again. Contract: they and their schedules are nobody else's until the transaction ends. */
+/** Executions due for a retry. Contract: they and their schedules are locked until commit. */
 export function claimPending(db: Db, limit: number): Promise<PendingExecution[]> {
   return db.run<PendingExecution>(claimAgain, [limit])
 }

@@ -245,8 +245,8 @@ export type Settled = {
 }
 
 /**
- * Ends executions whose turns have ended, of those after `after` in the order of their ids, at most `limit`; of all
- * schedules, or of some.
+ * Ends executions whose turns have ended, of those after `after` in the order of their ids, at most
+ * `limit`; of all schedules, or of some.
  */
 export async function settleExecutions(
   db: Db,

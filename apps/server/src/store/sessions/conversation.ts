@@ -7,7 +7,7 @@ type Row = { sequence: number; type: EventType; ts: string; context: string; dat
 /** Events that are messages of the conversation. */
 export const messageTypes = ['input.message', 'output.message.completed', 'tool.completed'] as const
 
-/** Where the message stands that had to wait for the turn which begins here, or is tried again; undefined when none did. */
+/** Sequence of the message that had to wait for the turn that begins or is retried here, if any. */
 export function inputSequenceOf({ type, data }: Row): number | undefined {
   if (type !== 'session.activated') return undefined
   return (JSON.parse(data) as { input_sequence?: number }).input_sequence
@@ -103,9 +103,9 @@ export const conversationTypes = (Object.keys(readers) as EventType[]).filter(
 
 /**
  * Adds what an event says to the conversation.
- * Contract: a reply stands before the messages that came after it was asked for, since it answers none of them;
- * tool results stand directly after their call; a queued message comes in where its turn begins, and one that is tried
- * again stands there once more. Other events add nothing.
+ * Contract: a reply stands before the messages that came after it was asked for, since it answers
+ * none of them; tool results stand directly after their call; a queued message comes in where its
+ * turn begins, and one that is tried again stands there once more. Other events add nothing.
  */
 export function addToConversation(conversation: Conversation, row: Row): void {
   if ((messageTypes as readonly string[]).includes(row.type)) conversation.length += row.data.length
@@ -169,7 +169,7 @@ function shortenedEntry({ sequence, message }: Entry): Entry {
   return { sequence, message: known }
 }
 
-/** A tool result of which the beginning and the end are left. Contract: the same message when it is short. */
+/** A tool result cut to its beginning and end. Contract: the same message when it is short. */
 export function shortenedMessage(message: EventMessage): EventMessage {
   const content = message.content.map((part) => {
     if (part.type !== 'tool_result' || part.result === undefined) return part
@@ -245,7 +245,7 @@ type ToolCompleted = {
   error?: string | null
 }
 
-/** The message that an event of `messageTypes` is. A tool result's id derives from its turn and call, which a fork keeps. */
+/** The message of an event in `messageTypes`. A tool result's id derives from turn and call. */
 export function messageOf(row: Row): EventMessage {
   if (row.type !== 'tool.completed')
     return (JSON.parse(row.data) as { message: EventMessage }).message

@@ -25,7 +25,7 @@ export type EventRow = {
 /** An event as clients get it: one line of JSON, and what filters and positions need beside it. */
 export type WireEvent = { sequence: number; type: EventType; id: string; json: string }
 
-/** What is stored of a model call; `messages` and `tools` are put back from here when it is read. */
+/** The stored part of a model call; readers rebuild `messages` and `tools` from it. */
 export type StoredGeneration = {
   /** Hash of the system prompt, and whether the session's previous call had another. */
   prompt: string
@@ -65,7 +65,7 @@ export function readEvents(db: Db, sessionId: string, read: EventsRead): Promise
   return db.run<EventRow>(page, [sessionId, after, upTo, types ?? null, exclude ?? null, limit])
 }
 
-/** Rows are cut by their stored size first, which needs no reading of large values, and then by their real one. */
+/** Rows are cut by stored size first, without reading large values, and then by real size. */
 const bounded: Statement = {
   name: 'read-page',
   text: `
@@ -89,7 +89,7 @@ select sequence, type, ts, context, data, tags, found from measured where before
 
 const pageBytesMax = 4 * 1024 * 1024
 
-/** One page of events for a client: at most `limit`, and one event more than `bytesMax`. `more`: ask again. */
+/** A page of events: at most `limit`, and one event past `bytesMax`. `more`: ask again. */
 export async function readPage(
   db: Db,
   sessionId: string,
@@ -141,12 +141,12 @@ where session_id = $1 and sequence > $4 and (
 order by sequence`,
 }
 
-/** All that a turn needs to know: the session's messages, and every event from the turn's first message on. */
+/** Reads what a turn needs: the session's messages, and all events from its first message on. */
 export function readLog(db: Db, sessionId: string, turnFrom: number, after = 0) {
   return db.run<EventRow>(log, [sessionId, conversationTypes, turnFrom, after, null])
 }
 
-/** The same from an event on, which comes first, whatever its type: the reader sees whether it is the one that it knows. */
+/** The same from an event on, which comes first, so that the reader can compare it. */
 export function readLogFrom(db: Db, sessionId: string, turnFrom: number, sequence: number) {
   const values = [sessionId, conversationTypes, turnFrom, sequence - 1, sequence]
   return db.run<EventRow>(log, values)
@@ -202,8 +202,8 @@ export function wireEvent(
 }
 
 /**
- * Rows as clients get them. In `llm.generation`, `messages` holds what is new since the session's previous
- * call, or with `whole` everything that the model saw.
+ * Rows as clients get them. In `llm.generation`, `messages` holds what is new since the session's
+ * previous call, or with `whole` everything that the model saw.
  */
 export async function presentEvents(
   db: Db,
@@ -249,7 +249,7 @@ async function readConversation(db: Db, sessionId: string, after: number, upTo: 
   return conversation
 }
 
-/** What is new to a model since the session's previous call: messages, and a summary that stands for older ones. */
+/** What a model has not seen since the session's previous call: messages, and a new summary. */
 export function newlySeen(conversation: Conversation, { from, to }: { from: number; to: number }) {
   const isNew = ({ sequence }: { sequence: number }) => sequence > from && sequence < to
   const compaction = conversation.compactions.findLast(isNew)
@@ -258,7 +258,7 @@ export function newlySeen(conversation: Conversation, { from, to }: { from: numb
   return [{ sequence: compaction.sequence, message: compaction.message }, ...entries]
 }
 
-/** The system prompt as a message: its id derives from the text, so it is the same in every reading. */
+/** The system prompt as a message: its id derives from the text, so it is stable. */
 export function systemMessage(
   text: string,
   createdAt: string,

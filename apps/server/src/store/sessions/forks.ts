@@ -32,13 +32,13 @@ export async function getForkSource(db: Db, orgId: string, id: string): Promise<
   return row
 }
 
-/** To parse the record of a model call would take longer than its copy: our own begin with the hashes. */
+/** Parsing the record of a model call costs more than its copy: ours begin with the hashes. */
 const hashesOfGeneration = `coalesce(
       regexp_match(substr(data::text, 1, 200), '^{"prompt":"(\\w+)","prompt_is_new":\\w+,"tools":"(\\w+)"'),
       array[data->>'prompt', data->>'tools']
     )`
 
-/** The texts that the copied events name: in use again, and stored again when they are being deleted. */
+/** Texts named by the copied events: in use again, and stored again if being deleted. */
 const namedTexts = `(
     select hash, body from texts
     where org_id = :orgId and hash = any(array(select distinct unnest(hashes) from e))
@@ -75,8 +75,9 @@ const ofCopy: Record<string, string> = {
 const copied = [...new Set([...columns, ...Object.keys(ofCopy)])]
 
 /**
- * One statement, so that the copy is of one moment and there is whole or not at all. Nothing of the source is locked;
- * of its bytes only that they stay: a file that is being deleted with the last of them is not copied.
+ * One statement, so that the copy is of one moment and there is whole or not at all. Nothing of the
+ * source is locked; of its bytes only that they stay: a file that is being deleted with the last of
+ * them is not copied.
  */
 const copy = statement(
   'fork-session',

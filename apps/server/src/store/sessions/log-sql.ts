@@ -11,9 +11,9 @@ export const insertEvents = (query: string) => `
   ${query}`
 
 /**
- * The part `e` of a statement: appends the rows `n(type, context, data, tags, ord)` to the log of the session that the part
- * `s` has written. Of that it needs `id`, `updated_at`, `added`, the number of events to append, and `sequence`, which counts
- * these already.
+ * The part `e` of a statement: appends the rows `n(type, context, data, tags, ord)` to the log of
+ * the session that the part `s` has written. Of that it needs `id`, `updated_at`, `added`, the
+ * number of events to append, and `sequence`, which counts these already.
  */
 export const appendEvents = (rows: string) => `e as (${insertEvents(`
   select s.id, s.sequence - s.added + n.ord, n.type, s.updated_at, n.context, n.data, n.tags

@@ -37,8 +37,9 @@ export type Common = {
 }
 
 /**
- * The last event that a lost history and the log have in common: what was stored after the commits were lost is
- * younger than all that was lost. Contract: rather an earlier one than one that only the log has.
+ * The last event that a lost history and the log have in common: what was stored after the commits
+ * were lost is younger than all that was lost. Contract: rather an earlier one than one that only
+ * the log has.
  */
 export async function findCommon(db: Db, sessionId: string, { lost, types, exclude }: Common) {
   const values = [sessionId, lost.sequence, lost.ts, types ?? null, exclude ?? null]

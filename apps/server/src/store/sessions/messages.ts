@@ -61,7 +61,7 @@ export async function findSequence(db: Db, orgId: string, sessionId: string) {
 
 const nowhere = '{}'
 
-/** A parked turn goes on with a message that does not wait for a turn of its own, when it waits for the client. */
+/** A parked turn resumes with a message without a turn of its own, if it waits for the client. */
 const goesOn = `(:busyData::json is null and waiting_for->>'type' = 'tool_results')`
 
 /** As many as matter for the quota. */
@@ -143,9 +143,10 @@ export type Accepted = TakenTurn & { turn_id: string; ts: string; begins: boolea
 export type Refused = { refused: 'not_found' | 'session_busy' | 'too_many_turns' }
 
 /**
- * Stores a message and, when no turn runs, begins the turn that answers it, in the hands of a node or with a job; a turn
- * that waits for the client goes on: all or nothing. Refused with `onlyIdle` when a turn runs, and when the organization
- * runs `turnsMax` already; the reason is that of the moment at which the statement began.
+ * Stores a message and, when no turn runs, begins the turn that answers it, in the hands of a node
+ * or with a job; a turn that waits for the client goes on: all or nothing. Refused with `onlyIdle`
+ * when a turn runs, and when the organization runs `turnsMax` already; the reason is that of the
+ * moment at which the statement began.
  */
 export async function acceptMessage(
   db: Db,
@@ -184,8 +185,8 @@ select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) 
 )
 
 /**
- * Cancels a turn and stores the message that is to be answered instead, all or nothing. Undefined when the turn
- * is over or cancelled already.
+ * Cancels a turn and stores the message that is to be answered instead, all or nothing. Undefined
+ * when the turn is over or cancelled already.
  */
 export async function interruptTurn(
   db: Db,

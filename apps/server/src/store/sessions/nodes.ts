@@ -54,9 +54,9 @@ export type LeaseTerms = {
   role: string
   slots: number
   ms: number
-  /** What a node that is new to the table begins with: the table is empty after a crash of PostgreSQL. */
+  /** The initial state of a node new to the table, which is empty after a crash of PostgreSQL. */
   draining: boolean
-  /** No other node can be there. Else a node judges others only when the table has known it for a whole lease. */
+  /** No other node can exist. Else a node judges others only once its row is a whole lease old. */
   alone: boolean
 }
 
@@ -66,7 +66,7 @@ export type Renewal = {
   /** Turns that this node has taken, and all that it knows of. */
   taken: string[]
   known: string[]
-  /** Turns that stand in its name although it does not know of them: they get their job again too. */
+  /** Turns in its name that it does not run: they get their job again too. */
   strays: string[]
 }
 
@@ -81,7 +81,7 @@ export type Renewed = {
   readded: number
   /** Parked turns whose wait is over. */
   expired: number
-  /** Of the taken turns those that are over, another node's, or cancelled: whoever did that may not have lived to tell. */
+  /** Taken turns that are over, another node's, or cancelled: their signal may have been lost. */
   lost: string[]
   /** Turns in this node's name that it does not know of. */
   strays: string[]
@@ -90,9 +90,10 @@ export type Renewed = {
 }
 
 /**
- * Says that a node lives, for `ms` from now by the database's clock, and learns how many others do and how its
- * turns stand. With `judging`, turns that no living node has, or that nobody took within a second, get their job
- * again, and what parked turns have waited for too long gets a job that ends it.
+ * Says that a node lives, for `ms` from now by the database's clock, and learns how many others do
+ * and how its turns stand. With `judging`, turns that no living node has, or that nobody took
+ * within a second, get their job again, and what parked turns have waited for too long gets a job
+ * that ends it.
  */
 export async function renewLease(
   { db, history }: { db: Db; history: Pick<History, 'expression'> },

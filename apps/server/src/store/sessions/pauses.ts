@@ -8,7 +8,7 @@ on conflict (turn_id) do update set
   error_code = excluded.error_code, since = excluded.since, until = excluded.until`,
 }
 
-/** Says until when a turn waits before it asks a model again. Nothing but an explanation hangs on it. */
+/** Stores until when a turn waits before a retry of a model. Used only by `explainSession`. */
 export async function notePause(db: Db, turnId: string, pause: { code: string; ms: number }) {
   await db.run(note, [turnId, pause.code, pause.ms])
 }

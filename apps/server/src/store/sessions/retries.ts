@@ -47,9 +47,9 @@ export type Retry = {
 }
 
 /**
- * Begins another turn for the message of one that failed. False, and nothing done, when it was tried again already, the
- * session runs a turn, or the organization as many as it may. The session is locked before the failure is, as by whoever
- * deletes both.
+ * Begins another turn for the message of one that failed. False, and nothing done, when it was
+ * tried again already, the session runs a turn, or the organization as many as it may. The session
+ * is locked before the failure is, as by whoever deletes both.
  */
 export async function retryTurn(db: Db, { orgId, sessionId, failed, turnId, turnsMax }: Retry) {
   const begun = await db.run(retry, [orgId, failed, sessionId, turnId, turnsMax])

@@ -144,7 +144,7 @@ export async function createSession(
   return present(row!)
 }
 
-/** Contract: absent and null leave a field as it is; throws 404. `db` is a transaction when a hold is set. */
+/** Contract: absent and null keep a field; throws 404. `db` is a transaction when a hold is set. */
 export async function updateSession(
   db: Db,
   { orgId, id }: { orgId: string; id: string },
@@ -185,7 +185,7 @@ export function listSessions(db: Db, orgId: string, query: ListQuery): Promise<L
 
 const newestMax = 100
 
-/** The literal limit lets PostgreSQL keep the plan; with a parameter alone it plans each execution again. */
+/** The literal limit lets PostgreSQL keep the plan; with a parameter it plans each execution. */
 const newestIn = (name: string, filter: string): Statement => ({
   name,
   text: `

@@ -34,8 +34,9 @@ export async function textsOf(
 const staleBefore = `now() - interval '${touchHours} hours'`
 
 /**
- * A part of a statement that stores the texts `n(hash, body)` of `from` and updates `used_at` of those that were there.
- * Gives the bytes of each new one, null for an updated one. Texts that were used within 12 h are neither locked nor returned.
+ * A part of a statement that stores the texts `n(hash, body)` of `from` and updates `used_at` of
+ * those that were there. Gives the bytes of each new one, null for an updated one. Texts that were
+ * used within 12 h are neither locked nor returned.
  */
 export const storeRows = (orgId: string, from: string) => `
   insert into texts (org_id, hash, body, is_counted)
@@ -68,11 +69,12 @@ const textsAtOnce = 200
 const batchesMax = 100
 
 /**
- * Deletes texts that were last used 2 days before the oldest session of their organization was created. No event can name one:
- * an event is appended after its session was created, and `used_at` of its texts is at most 24 h older than the append (12 h by
- * the column, 12 h by the memory of a node). A fork, whose events are older than itself, updates `used_at` in its statement.
- * A text that is being stored or copied is locked, and skipped. One that is being deleted is inserted again by the statement
- * that waits for it.
+ * Deletes texts that were last used 2 days before the oldest session of their organization was
+ * created. No event can name one: an event is appended after its session was created, and `used_at`
+ * of its texts is at most 24 h older than the append (12 h by the column, 12 h by the memory of a
+ * node). A fork, whose events are older than itself, updates `used_at` in its statement. A text
+ * that is being stored or copied is locked, and skipped. One that is being deleted is inserted
+ * again by the statement that waits for it.
  */
 const sweep: Statement = {
   name: 'sweep-texts',

@@ -84,8 +84,8 @@ select sequence, added, ended, updated_at::timestamptz(3) as ts${parts.includes(
   )
 
 /**
- * Appends by what they do beside storing events: PostgreSQL takes time to begin each part of a statement, also where that
- * part has nothing to do.
+ * Appends by what they do beside storing events: PostgreSQL takes time to begin each part of a
+ * statement, also where that part has nothing to do.
  */
 const appends = {
   events: appendStatement('append-events'),
@@ -123,10 +123,10 @@ export type TurnFailure = {
 
 export type Appending = {
   events: NewEvent[]
-  /** The last event that the caller knows of. Without it in the log nothing is appended: commits were lost. */
+  /** The caller's last event. If the log lacks it, nothing is appended: commits were lost. */
   after?: EventMark
   ending?: Ending | undefined
-  /** A turn that was cancelled takes only its end, and that only if nothing was appended since `ending.sequence`. */
+  /** A cancelled turn takes only its end, and only if nothing came after `ending.sequence`. */
   cancelled?: boolean
   /** The log gains an outcome: the count of attempts starts again. */
   outcome?: boolean
@@ -145,8 +145,9 @@ export type Appended = { sequence: number; added: number; ended: boolean; ts: st
 const never = -1
 
 /**
- * Appends events to a turn's session, all or nothing, in one statement. Undefined when this attempt is no
- * longer the current one, or the log lacks the event `after`. Contract: never repeated after an error: whether it was stored is read from the log.
+ * Appends events to a turn's session, all or nothing, in one statement. Undefined when this attempt
+ * is no longer the current one, or the log lacks the event `after`. Contract: never repeated after
+ * an error: whether it was stored is read from the log.
  */
 export async function appendToTurn(db: Db, run: TurnRun, what: Appending) {
   const { events, ending, usage, context, texts = [] } = what

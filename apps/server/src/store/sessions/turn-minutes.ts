@@ -25,7 +25,7 @@ on conflict (at, node_id) do update set
   turn_times = excluded.turn_times, first_token_times = excluded.first_token_times`,
 }
 
-/** Says what a node has counted in these minutes so far: in full, so that saying it again changes nothing. */
+/** Stores a node's counts of these minutes: in full, so that a repetition changes nothing. */
 export async function writeTurnMinutes(db: Db, nodeId: string, minutes: readonly TurnMinute[]) {
   await db.run(write, [nodeId, JSON.stringify(minutes)])
 }
@@ -50,7 +50,7 @@ select step as at, completed, failed, cancelled, turn_times, first_token_times
 from sums join times using (step) order by step`,
 }
 
-/** What all nodes counted from then on, by steps of so many minutes; steps in which nothing happened are left out. */
+/** Counts of all nodes from then on in steps of so many minutes, without empty steps. */
 export function readTurnMinutes(db: Db, since: Date, stepMinutes: number): Promise<TurnMinute[]> {
   return db.run<TurnMinute>(read, [since.toISOString(), stepMinutes])
 }

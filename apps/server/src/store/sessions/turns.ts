@@ -19,8 +19,9 @@ export const takenColumns = `
   clock_timestamp()::timestamptz(3) as now`
 
 /**
- * Parts of a statement that let parked turns go on, of the rows that `from` gives. What they waited for stays in
- * the session until they append. The statement has to count `wakes`: PostgreSQL does not run a part that is not read.
+ * Parts of a statement that let parked turns go on, of the rows that `from` gives. What they waited
+ * for stays in the session until they append. The statement has to count `wakes`: PostgreSQL does
+ * not run a part that is not read.
  */
 export const wakeParked = (from: string) => `woken as (
   insert into turns (id, org_id, session_id) select turn_id, org_id, id ${from}
@@ -72,16 +73,16 @@ export type TakenTurn = UsageRow & {
   agent_tools: ClientTool[]
   default_model_id: string | null
   now: string
-  /** The model for its first call, when the turn was taken by the statement that stored its message. */
+  /** The model of its first call, if the statement that stored its message took the turn. */
   route?: ModelRoute | null
   /** True when its node died with it: one that gives a turn back leaves no name behind. */
   taken_over?: boolean | null
 }
 
 /**
- * Makes this node the turn's. Its row in `turns` is inserted again where a park that this statement waited for has deleted it:
- * without the row no sweep finds the turn, should this node die. Undefined when the turn is over, parked, or another
- * living node has it.
+ * Makes this node the turn's. Its row in `turns` is inserted again where a park that this statement
+ * waited for has deleted it: without the row no sweep finds the turn, should this node die.
+ * Undefined when the turn is over, parked, or another living node has it.
  */
 export async function takeTurn(db: Db, run: Omit<TurnRun, 'attempt'>, nodeId: string) {
   const [taken] = await db.run<TakenTurn>(take, [run.orgId, run.sessionId, run.turnId, nodeId])
@@ -108,8 +109,8 @@ returning turn_attempt`,
 }
 
 /**
- * Begins another attempt on the node that has the turn: whatever the last one may still have under way is refused
- * from here on. Undefined when the turn is over or another node's.
+ * Begins another attempt on the node that has the turn: whatever the last one may still have under
+ * way is refused from here on. Undefined when the turn is over or another node's.
  */
 export async function retakeTurn(db: Db, run: TurnRun, nodeId: string) {
   const values = [run.orgId, run.sessionId, run.turnId, nodeId]
@@ -137,7 +138,7 @@ export type CurrentTurn = Pick<
   | 'now'
 > & { turn_id: string | null; turn_node: string | null; waiting_for: WaitingFor | null }
 
-/** The turn that a session holds; `turn_id` is null when none runs. Undefined without the session. */
+/** The turn that a session holds; `turn_id` is null when none runs. Undefined: no session. */
 export async function findCurrentTurn(db: Db, orgId: string, sessionId: string) {
   const [found] = await db.run<CurrentTurn>(current, [orgId, sessionId])
   return found
@@ -155,7 +156,7 @@ ${wakeParked('from s where waiting_for is not null')}
 select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) as jobs from s`,
 )
 
-/** From here on only the end of the turn can be appended. Undefined when there is nothing to cancel any more. */
+/** Only the end of the turn can be appended from here on. Undefined if nothing is to cancel. */
 export async function cancelTurn(db: Db, run: Omit<TurnRun, 'attempt'>, event: NewEvent) {
   const values = valuesOf(cancel, { ...run, ...event })
   const [cancelled] = await db.run<{ sequence: number; ts: string }>(cancel, values)

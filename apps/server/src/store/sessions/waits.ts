@@ -25,9 +25,10 @@ select turn_id from s`,
 )
 
 /**
- * Lays a turn down until it is answered: no node has it, and no job is there for it. Who renews a lease finds it when its
- * time is over.
- * Contract: false, and nothing done, when the attempt is not the current one or anything was added to the log.
+ * Lays a turn down until it is answered: no node has it, and no job is there for it. Who renews a
+ * lease finds it when its time is over.
+ * Contract: false, and nothing done, when the attempt is not the current one or anything was added
+ * to the log.
  */
 export async function parkTurn(
   db: Db,
@@ -70,7 +71,7 @@ select sequence, updated_at::timestamptz(3) as ts, (select count(*) from wakes) 
 )
 
 export type Answering = {
-  /** What the log ended with when the events were decided on; `ts` where it may be of a history that is lost. */
+  /** The log's last event at the decision; `ts` if it may be of a lost history. */
   sequence: number
   ts?: string
   events: NewEvent[]
@@ -79,9 +80,9 @@ export type Answering = {
 }
 
 /**
- * Adds what somebody decided to a turn's log, only if nothing was added since `sequence`, and lets a parked turn go on. A
- * turn whose attempt is named is being run, and needs no job. Undefined, and nothing done, when something was added, or
- * the turn is over, cancelled or at another attempt.
+ * Adds what somebody decided to a turn's log, only if nothing was added since `sequence`, and lets
+ * a parked turn go on. A turn whose attempt is named is being run, and needs no job. Undefined, and
+ * nothing done, when something was added, or the turn is over, cancelled or at another attempt.
  */
 export function answerCalls(db: Db, run: TurnRun, { sequence, ts, events, wait }: Answering) {
   return atomically(db, async (db) => {

@@ -1,7 +1,7 @@
 import type { WaitingFor, Workflow, WorkflowQuery } from '@outlast/contract'
 import type { Db, Statement } from '../database.ts'
 
-/** A turn that is not over: it stands in `turns`, or it is parked and stands in its session alone. */
+/** An open turn: it has a row in `turns`, or it is parked, in its session alone. */
 const open = `
   select s.turn_id, s.id as session_id, s.agent_id, s.turn_input as input_message_id,
     case when t.id is null then 'waiting' when t.node_id is null then 'queued' else 'running' end as status,

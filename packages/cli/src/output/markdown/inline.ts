@@ -1,6 +1,6 @@
 import { type Piece, type Style, styled } from '../style.ts'
 
-/** How far a mark that opens something may be from the one that closes it; beyond that it is a character like others. */
+/** Longest distance of an opening mark from its closing one; beyond it the mark is literal. */
 const spanMax = 600
 
 type Inline = {

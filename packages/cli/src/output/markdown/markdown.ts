@@ -19,9 +19,11 @@ const indentMax = (columns: number) => Math.min(12, Math.floor(columns / 4))
 type Fence = { mark: string; indent: number; depth: number }
 
 /**
- * Markdown as a terminal shows it, while it comes: words as soon as they are whole, marks as soon as it is certain what
- * they are, code line by line, tables when they end. Line breaks stay where they are.
- * Contract: what was given out is never taken back, and how the text is cut into portions changes nothing of what is seen.
+ * Markdown as a terminal shows it, while it comes: words as soon as they are whole, marks as soon
+ * as it is certain what they are, code line by line, tables when they end. Line breaks stay where
+ * they are.
+ * Contract: what was given out is never taken back, and how the text is cut into portions changes
+ * nothing of what is seen.
  */
 export function createMarkdown({
   columns,
@@ -110,7 +112,7 @@ export function createMarkdown({
     return open(plain, first, first, rest)
   }
 
-  /** Contract: true when the line is dealt with, false when its text is to be read, undefined when more has to come. */
+  /** Contract: true if the line is consumed, false if its text is read, undefined for more. */
   function start(isComplete: boolean): boolean | undefined {
     const quote = /^(?: {0,3}>)+ ?/.exec(line)?.[0] ?? ''
     if (!isComplete && /^[ >]*$/.test(line)) return undefined

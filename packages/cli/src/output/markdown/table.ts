@@ -27,7 +27,7 @@ function cellsOf(line: string): string[] {
   return inner.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll('\\|', '|'))
 }
 
-/** The lines of a table: in columns where they fit, else row by row, each cell after the name of its column. */
+/** The lines of a table: in columns if they fit, else row by row with column names. */
 export function tableLines(
   lines: readonly string[],
   { columns, hasLinks }: { columns: number; hasLinks: boolean },

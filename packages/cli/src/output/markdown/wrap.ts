@@ -3,7 +3,7 @@ import { widthOf } from '../width.ts'
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 
-/** How much of a text's end more text could still change: its last grapheme, but for a line break. */
+/** How much of a text's end more text could still change: its last grapheme, no line break. */
 export function lastGrapheme(text: string): number {
   if (text === '' || text.endsWith('\n')) return 0
   // Half of a character says nothing of whether it belongs to what stands before it.
@@ -20,8 +20,8 @@ const widthOfPieces = (pieces: readonly Piece[]) =>
 
 /**
  * Lays words out in lines of at most so many columns, each word as soon as it is whole.
- * Contract: what was given out is never changed. A word that is wider than a line goes on in the next one; between
- * wide characters a line may end anywhere.
+ * Contract: what was given out is never changed. A word that is wider than a line goes on in the
+ * next one; between wide characters a line may end anywhere.
  */
 export function createWrap(columns: number) {
   let done: Piece[] = []

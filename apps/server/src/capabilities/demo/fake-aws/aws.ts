@@ -81,7 +81,7 @@ const empty = (): Aws => ({
   security_groups: [],
 })
 
-/** The addresses of the n-th instance: the outer ones are kept for measurements, and are nobody's. */
+/** The addresses of the n-th instance: public ones are of a range reserved for documentation. */
 export const addressesOf = (n: number) => ({
   private_ip: `10.0.${n >> 8}.${n & 255}`,
   public_ip: `198.18.${n >> 8}.${n & 255}`,

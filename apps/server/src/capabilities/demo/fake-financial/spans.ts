@@ -9,7 +9,7 @@ const firstOf = (year: number, month: number) => dayOf(new Date(Date.UTC(year, m
 
 const months: Record<Period, number> = { current_month: 1, last_month: 1, quarter: 3, year: 12 }
 
-/** The month, quarter or year of the calendar that `now` is in; with `back` the one so many before it. */
+/** The calendar month, quarter or year of `now`; with `back` the one so many before it. */
 export function spanOf(period: Period, now: Date, back = 0): Span {
   const length = months[period]
   const month = Math.floor(now.getUTCMonth() / length) * length

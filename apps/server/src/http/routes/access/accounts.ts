@@ -96,8 +96,8 @@ export function accountRoutes({ app }: Api): void {
 
 /**
  * The account of the path, noted for the audit logs of its organizations.
- * Contract: throws 404; 403 for an owner of the default organization where the caller is none; 409, when `protects`,
- * for the caller's own account and that of the settings' administrator.
+ * Contract: throws 404; 403 for an owner of the default organization where the caller is none; 409,
+ * when `protects`, for the caller's own account and that of the settings' administrator.
  */
 async function lockTarget(
   request: FastifyRequest<{ Params: Params }>,

@@ -26,14 +26,15 @@ const whose = ({ orgId, userId, level }: Principal) => ({
   userId: level === 'admin' ? undefined : userId,
 })
 
-/** Users look after their keys; a key does so only if it may administer: else it could outlive itself. */
+/** Users manage their keys; a key needs admin access for that: else it could outlive itself. */
 function checkKeeper({ kind, level }: Principal) {
   if (kind === 'anonymous') throw new ApiError('authentication_off')
   if (kind === 'key' && level !== 'admin') throw new ApiError('forbidden', 'admin')
 }
 
 /**
- * The scopes of a new key: without any in the request, those of the key that makes it, or `*` for a user's.
+ * The scopes of a new key: without any in the request, those of the key that makes it, or `*` for a
+ * user's.
  * Contract: throws 403 for more than the maker has. `*` is more than `admin`: it may make owners.
  */
 function scopesOf(wanted: Scope[] | null | undefined, { level, key }: Principal): Scope[] {

@@ -209,7 +209,8 @@ export function authRoutes({ app, node }: Api): void {
       body: PasswordChange,
       response: { '4xx': ErrorResponse },
     },
-    // Before the transaction: neither the hashes nor the count of attempts keep a connection from others.
+    // Before the transaction: neither the hashes nor the count of attempts keep a connection from
+    // others.
     async preHandler(request) {
       const { body, principal, db } = request
       if (principal.kind !== 'user') throw new ApiError(isOff ? 'authentication_off' : 'users_only')
@@ -299,7 +300,7 @@ function answerOnPage(error: Error, request: FastifyRequest, reply: FastifyReply
   return reply.redirect(`/?sign_in=${error.code}`)
 }
 
-/** A browser's refresh token. Another site cannot make it be sent, and must not make us act on it. */
+/** A browser's refresh token. A request from another site must not carry it or have an effect. */
 function refreshCookie(request: FastifyRequest): string | undefined {
   const { origin } = request.headers
   if (origin !== undefined && !isSameOrigin(origin, request)) return undefined

@@ -51,7 +51,7 @@ export function operatorRoutes({ app }: Api): void {
   })
 }
 
-/** Begins the deletion of an organization. The audit log of the default organization names it and the caller. */
+/** Starts an organization's deletion. The default organization's audit log has the caller. */
 export async function removeOrganization(request: FastifyRequest, id: string): Promise<void> {
   const name = await deleteOrganization(request.db, id)
   request.auditNote = { orgIds: [defaultOrganization], target: id, details: { name } }

@@ -70,7 +70,7 @@ export async function checkAgent(
   if (model) await checkModel(db, modelScope(node.config, orgId), model, 'default_model_id')
 }
 
-/** Contract: throws 403 `forbidden` when a caller without admin access changes how long sessions are kept. */
+/** Contract: throws 403 `forbidden` when a caller without admin access changes the retention. */
 async function checkRetention(
   { db, principal }: Pick<FastifyRequest, 'db' | 'principal'>,
   id: string | null | undefined,
@@ -113,7 +113,7 @@ export function agentRoutes({ app, node }: Api): void {
     checkMatch(request, `Agent ${id}`, await lockAgent(request.db, request.principal.orgId, id))
   }
 
-  /** A body with the secrets that it sends back masked, which the agent has; refused where it could not work. */
+  /** A body whose masked secrets are replaced by the agent's; refused if it could not work. */
   async function checked<B extends Choices>(
     where: Where,
     id: string | null | undefined,

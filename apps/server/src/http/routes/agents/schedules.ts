@@ -240,7 +240,7 @@ function executionRoutes({ app }: Routes): void {
 type Where = Parameters<typeof checkTarget>[0] & { intervalSeconds: number }
 type Clock = Pick<Schedule, 'cron_expression' | 'timezone'>
 
-/** When it is due next. Contract: throws 400 for a zone or expression that nobody knows, and for one without a time. */
+/** The next due time. Contract: throws 400 for an unknown zone, or one without a next time. */
 async function nextOf(
   db: Db,
   { cron_expression, timezone }: Clock,
@@ -273,7 +273,7 @@ async function fieldsOf(where: Where, body: NewSchedule): Promise<ScheduleFields
   }
 }
 
-/** What a change makes of a schedule. Only a new clock, and being enabled, make it due at another time. */
+/** The new state of a schedule. Only new times and enabling it change when it is due. */
 async function changesOf(where: Where, held: Schedule, body: ScheduleChange) {
   const { target, retry_policy, ...rest } = body
   const given = Object.entries(rest).filter(([, value]) => value != null)

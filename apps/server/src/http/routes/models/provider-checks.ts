@@ -19,14 +19,14 @@ const tags = ['llm-providers']
 const hostLimits = { slots: 64, slotsEach: 16, waitingMax: 0, waitingEachMax: 0 }
 const retrySeconds = 5
 
-/** Operations that ask a provider's server something: before their transaction begins, so that none waits for a vendor. */
+/** Operations that call a provider's server before their transaction, which waits for no vendor. */
 export function vendorRoutes(api: Api): void {
   const shares = createHostShares()
   vendorRoutesAt(api, shares, { base: '/v1/llm-providers', hide: false })
   vendorRoutesAt(api, shares, { base: '/v1/providers', hide: true })
 }
 
-/** Divides requests to the hosts that organizations name. Contract: throws 429 at once when no slot is free. */
+/** Limits requests to hosts of organizations. Contract: throws 429 at once when no slot is free. */
 export const createHostShares = (): Shares =>
   createShares(hostLimits, () => {
     return new ApiError('rate_limited', String(retrySeconds), undefined, retrySeconds)

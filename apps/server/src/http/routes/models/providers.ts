@@ -166,7 +166,7 @@ function present({ config }: Node, orgId: string, provider: Provider): Provider 
 type Place = { orgId: string; id: string }
 type WithKey = { api_key?: string | null }
 
-/** A request whose key is encrypted for the provider that it belongs to, and for the address that it has then. */
+/** A request whose key is encrypted for its provider and the provider's address at that time. */
 function sealed<T extends WithKey>(
   { secrets }: Node,
   { orgId, id }: Place,
@@ -191,7 +191,7 @@ const addressNote = ({ provider_type, base_url }: Address) => ({
   ...(base_url && { base_url: withoutQuery(base_url) }),
 })
 
-/** A key is sent to no other address than the one it was entered for. Contract: throws 400 `secret_needed_again`. */
+/** A key is only sent to the address it was entered for. Throws 400 `secret_needed_again`. */
 function checkKeyStays(stored: Provider, at: Address, { api_key }: ProviderChange): void {
   const isElsewhere = keyDestination(stored) !== keyDestination(at)
   if (isElsewhere && stored.api_key_set && api_key == null) throw secretNeeded(['api_key'])

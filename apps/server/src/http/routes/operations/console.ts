@@ -36,8 +36,8 @@ const screens = [
 ]
 
 /**
- * The page loads and calls nothing but this server, runs no inline code and stands in no frame. Styles that its components
- * write carry the nonce that the page was given.
+ * The page loads and calls nothing but this server, runs no inline code and stands in no frame.
+ * Styles that its components write carry the nonce that the page was given.
  */
 const policyOf = (nonce: string) =>
   [
@@ -67,7 +67,7 @@ type Encoding = 'br' | 'gzip' | 'identity'
 
 const suffixes: Record<Encoding, string> = { br: '.br', gzip: '.gz', identity: '' }
 
-/** The console, as it was built, from memory. Contract: without a build there is none, and all else works. */
+/** The built console, from memory. Contract: without a build there is none, and all else works. */
 export async function consoleRoutes({ app }: Api): Promise<void> {
   if (!existsSync(path.join(folder, 'index.html'))) return
   const names = (await readdir(folder, { recursive: true })).map((name) =>

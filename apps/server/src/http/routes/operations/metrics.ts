@@ -70,8 +70,9 @@ export function metricsRoutes({ app, node }: Api, streams: Streams): void {
 const forwarding = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via']
 
 /**
- * Contract: throws unless the request has the token, or comes from this machine to a server without authentication. A
- * proxy on this machine has a loopback address too, so a server behind one asks for the token.
+ * Contract: throws unless the request has the token, or comes from this machine to a server without
+ * authentication. A proxy on this machine has a loopback address too, so a server behind one asks
+ * for the token.
  */
 function checkReader(request: FastifyRequest, config: Config): void {
   const { METRICS_TOKEN: token, AUTH_MODE: mode } = config

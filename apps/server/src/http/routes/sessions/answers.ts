@@ -16,7 +16,7 @@ const bodyBytesMax = 8 * 1024 * 1024
 
 type Params = { session_id: string }
 
-/** What a turn waits for from outside: results of tools that the client runs, and whether a call may run. */
+/** A turn's external inputs: results of client tools, and approvals. */
 export function answerRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Body: ToolResults }>({
     method: 'POST',

@@ -92,7 +92,7 @@ export const visibleTo = (principal: Principal, filter: Filter): Filter => ({
 const known = new Set<string>(eventTypes)
 const wordPattern = /^[a-z][a-z0-9_.]{0,99}$/
 
-/** Contract: an unknown type is 400 in `types`, and excludes nothing in `exclude`; a word that is no type is 400. */
+/** Contract: an unknown type is 400 in `types` and ignored in `exclude`; a malformed one is 400. */
 export function filterOf({ types, exclude }: Pick<StreamQuery, 'types' | 'exclude'>): Filter {
   const wanted = wordsOf('types', types)
   const unknown = wanted?.find((word) => !known.has(word))

@@ -75,8 +75,8 @@ export function fileRoutes({ app, node }: Api): void {
   }
 
   /**
-   * What a body brings, to be stored within the change: so all who hold bytes and a session take the session first, and a
-   * change that is refused leaves no bytes.
+   * What a body brings, to be stored within the change: so all who hold bytes and a session take
+   * the session first, and a change that is refused leaves no bytes.
    */
   async function brought({ principal, db }: Changing, { content, encoding }: FileUpdate) {
     if (content == null) return { keep: async () => undefined }

@@ -96,7 +96,7 @@ function refuseScript({ kind }: Principal, { message: { content } }: NewMessage)
   if (kind === 'token' && hasScript) throw new ApiError('not_granted', 'scripts')
 }
 
-/** Results of tools that the client ran, sent as a message: they answer calls, and begin no turn. */
+/** Results of client tools, sent as a message: they answer calls and begin no turn. */
 async function acceptResults(
   { node, db, committed }: Pick<FastifyRequest, 'db' | 'committed'> & Pick<Api, 'node'>,
   { sessionId, by }: { sessionId: string; by: Principal },

@@ -33,7 +33,7 @@ const age = ({ databaseUrl }: Server, count: number, ids: string[]) =>
 const isGone = async (call: Call, id: string) =>
   (await call('GET', `/v1/sessions/${id}`)).status === 404
 
-/** Waits for a whole sweep: the second of two expired sessions is deleted by a later sweep than the first. */
+/** Waits for a whole sweep: the second of two expired sessions is deleted by a later one. */
 async function untilSwept(server: Server) {
   for (let sweep = 0; sweep < 2; sweep += 1) {
     const agent = await createAgent(server, { retention_days: 1 })

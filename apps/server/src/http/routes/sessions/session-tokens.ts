@@ -130,7 +130,7 @@ function tokensOf({ orgId, level, userId }: Principal, { session_id }: Params): 
   return { orgId, sessionId, userId: allows(level, 'write') ? undefined : userId }
 }
 
-/** What a request grants: the least where it says nothing. Contract: throws 400 for grants that a reader cannot use. */
+/** The grants of a request; the least by default. Contract: throws 400 for unusable grants. */
 function grantsOf(body: NewSessionToken): Grants {
   const grants: Grants = {
     access: body.access ?? 'read',

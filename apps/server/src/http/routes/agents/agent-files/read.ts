@@ -17,9 +17,10 @@ const keys = [
 const similarKeysMax = 100
 
 /**
- * Reads an agent out of a file: Markdown with front matter, JSON, YAML, or else text that is its prompt.
- * Contract: gives the fields of a new agent, their values not yet checked; throws 400 with the place for a file that is
- * clearly one of the first three, and broken.
+ * Reads an agent out of a file: Markdown with front matter, JSON, YAML, or else text that is its
+ * prompt.
+ * Contract: gives the fields of a new agent, their values not yet checked; throws 400 with the
+ * place for a file that is clearly one of the first three, and broken.
  */
 export function readAgentFile(file: string): Values {
   const begin = file.lastIndexOf('\n', file.search(/\S/)) + 1
@@ -87,7 +88,7 @@ function placeOfJsonError({ message }: Error, text: string, firstLine: number): 
   return placeIn(text, found ? Math.min(Number(found[1]), end) : end, firstLine)
 }
 
-/** Text that begins with a key is tried as YAML; without a name and a prompt it is a prompt that looks like it. */
+/** Text that begins with a key is parsed as YAML; without a name and a prompt it is a prompt. */
 function fromYaml(text: string, firstLine: number): Values | undefined {
   const comments = /^(?:[^\S\n]*(?:#[^\n]*)?\n)*/.exec(text)![0]
   const first = /^[ \t]*(?:\{[ \t]*)?(["']?)([\w-]+)\1[ \t]*:(?:\s|$)/.exec(
@@ -123,7 +124,7 @@ function agentOf(values: Values, body: string, placeOf?: YamlFile['placeOf']): V
   return agent
 }
 
-/** Keys of other programs are passed over; ours in another spelling would be lost without a word. */
+/** Skips keys of other programs; misspelt keys of ours would be lost silently. */
 function refuseMisspelt(values: Values, placeOf?: YamlFile['placeOf']) {
   for (const key of Object.keys(values).slice(0, similarKeysMax)) {
     const meant = keys.includes(key) ? undefined : keys.find((one) => plain(one) === plain(key))

@@ -14,7 +14,7 @@ type Fields = Omit<Partial<Agent>, 'capabilities'> & { capabilities?: (string | 
 /** More values than this are written as JSON, which is YAML too and is read much faster. */
 const valuesMax = 1_500
 
-/** What makes an agent, without its id, its times and what it used. Contract: imported it makes the same agent. */
+/** An agent without id, times and usage. Contract: an import of these creates an equal agent. */
 function fieldsOf(agent: Agent): Fields {
   const { name, description, default_model_id, tags, capabilities, tools = [] } = agent
   return {
@@ -29,7 +29,7 @@ function fieldsOf(agent: Agent): Fields {
 
 const shortened = (use: CapabilityUse) => (Object.keys(use).length === 1 ? use.ref : use)
 
-/** The prompt is the body, unless it would come back changed or holds characters that a file of text should not. */
+/** The prompt is the body, unless it would change in it or has characters unfit for a text file. */
 function writeMarkdown(agent: Agent): string {
   const { system_prompt } = agent
   const fields = fieldsOf(agent)
@@ -66,7 +66,7 @@ function countValues(value: unknown, most: number): number {
 
 const fileNameMax = 80
 
-/** The header that names a downloaded file after the agent: in ASCII for everybody, and as it is for who can read that. */
+/** The header that names a downloaded file after the agent: in ASCII and in UTF-8. */
 export function dispositionOf(name: string, ending: string): string {
   const exact = slugOf(name) || 'agent'
   const ascii = slugOf(exact.normalize('NFKD').replace(/[^\x20-\x7e]/g, '')) || 'agent'

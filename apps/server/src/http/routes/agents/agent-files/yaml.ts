@@ -11,7 +11,7 @@ import {
 } from 'yaml'
 import { broken, linesIn, type Place, placeIn } from './broken.ts'
 
-/** Reading takes about 2 µs a piece (a scalar, a sign, a line break), and stands in everybody's way meanwhile. */
+/** Parsing takes about 2 µs a piece (a scalar, a sign, a line break) and blocks the event loop. */
 const piecesMax = 20_000
 const linesMax = 50_000
 const depthMax = 100
@@ -29,7 +29,8 @@ export type YamlFile = {
 
 /**
  * Reads one YAML 1.2 document of JSON's values. No aliases: what is written is what there is.
- * Contract: throws `invalid_agent_file` with the place; takes 0.15 s at most for 3 MiB, whatever they hold.
+ * Contract: throws `invalid_agent_file` with the place; takes 0.15 s at most for 3 MiB, whatever
+ * they hold.
  */
 export function readYaml(text: string, firstLine: number): YamlFile {
   const at = (offset: number) => placeIn(text, offset, firstLine)
@@ -71,7 +72,8 @@ function parse(text: string, at: (offset: number) => Place) {
     // It would compare every key with every other.
     uniqueKeys: false,
   })
-  // An unknown tag is only a warning to the parser; to us it is a value that we would not understand.
+  // An unknown tag is only a warning to the parser; to us it is a value that we would not
+  // understand.
   const [problem] = [...document.errors, ...document.warnings]
   if (problem) throw sayWhere(problem, at)
   const { yaml } = document.directives
@@ -120,7 +122,10 @@ export const escapedIn = (text: string) =>
 /** Whether a text can stand in a file of YAML as it is. */
 export const isPlainText = (text: string) => plainText.test(text)
 
-/** Contract: reading it again gives the same value, and every character is one that YAML 1.2 takes. Text of several lines stands as it is where YAML can hold it so. */
+/**
+ * Contract: reading it again gives the same value, and every character is one that YAML 1.2 takes.
+ * Text of several lines stands as it is where YAML can hold it so.
+ */
 export function writeYaml(value: object): string {
   const document = new Document(value, { aliasDuplicateObjects: false })
   visit(document, {

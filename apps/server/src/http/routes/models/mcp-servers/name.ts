@@ -4,7 +4,8 @@ import type { Db } from '../../../../store/database.ts'
 import { listOtherNames } from '../../../../store/models/mcp-servers.ts'
 
 /**
- * Refuses a name whose tools could be mistaken for those of another server: tools are called `mcp_<server>__<tool>`.
+ * Refuses a name whose tools could be mistaken for those of another server: tools are called
+ * `mcp_<server>__<tool>`.
  * Contract: throws 400. A name that another server has is left to the database.
  */
 export async function checkServerName(

@@ -35,7 +35,7 @@ export function rowOf(node: With, place: Place, server: NewMcpServer): NewMcpSer
   }
 }
 
-/** A change as it is stored. Contract: throws 404, and 400 for what is wrong with it or lacks secrets. */
+/** A change as it is stored. Contract: throws 404, and 400 if it is invalid or lacks secrets. */
 export async function changeOf(
   node: With & { db: Db },
   place: Place,

@@ -11,7 +11,7 @@ import { hashesOf, listHashOf } from '../../../../store/models/mcp-tools.ts'
 type Trying = Pick<Node, 'capabilities' | 'mcp'> & { db: Db }
 type Place = { orgId: string; id: string }
 
-/** Asks a server for its tools, disabled or not. Contract: throws 404; what goes wrong with the server is in the result. */
+/** Lists a server's tools, also if disabled. Contract: throws 404; the result has server errors. */
 export async function tryServer(node: Trying, { orgId, id }: Place): Promise<McpServerTest> {
   const [server] = await findMcpServers(node.db, orgId, [id])
   if (!server) throw new ApiError('not_found', 'MCP server')
