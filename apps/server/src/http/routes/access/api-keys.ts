@@ -7,6 +7,7 @@ import {
   PageQuery,
   type Scope,
 } from '@outlast/contract'
+import type { FastifyRequest } from 'fastify'
 import { keyStart } from '../../../access/credentials.ts'
 import { allows, levels, type Principal } from '../../../access/principal.ts'
 import { hashOf } from '../../../access/tokens.ts'
@@ -54,6 +55,23 @@ function parentOf({ id, key }: Principal): string | null {
   throw new ApiError('keys_nested_too_deep', String(ancestorsMax))
 }
 
+type Creation = Pick<FastifyRequest<{ Body: NewApiKey }>, 'body' | 'principal' | 'db'>
+
+async function newKey({ body, principal, db }: Creation, scopes: Scope[]) {
+  const key = keyStart + randomBytes(32).toString('hex')
+  const stored = await createKey(db, principal.orgId, {
+    userId: principal.userId,
+    name: body.name,
+    prefix: `${key.slice(0, prefixLength)}...`,
+    hash: hashOf(key),
+    scopes,
+    days: body.expires_in_days ?? null,
+    parentId: parentOf(principal),
+  })
+  const { user_id: _, last_used_at: __, ...made } = stored
+  return { ...made, key }
+}
+
 export function apiKeyRoutes({ app, node: { config } }: Api): void {
   app.route<{ Querystring: PageQuery }>({
     method: 'GET',
@@ -95,20 +113,7 @@ export function apiKeyRoutes({ app, node: { config } }: Api): void {
         what: 'API keys',
         count: () => countKeys(unit, all),
       })
-      const key = keyStart + randomBytes(32).toString('hex')
-      const {
-        user_id: _,
-        last_used_at: __,
-        ...made
-      } = await createKey(unit, principal.orgId, {
-        userId: principal.userId,
-        name: body.name,
-        prefix: `${key.slice(0, prefixLength)}...`,
-        hash: hashOf(key),
-        scopes,
-        days: body.expires_in_days ?? null,
-        parentId: parentOf(principal),
-      })
+      const { key, ...made } = await newKey(request, scopes)
       request.auditNote = {
         target: made.id,
         details: { name: made.name, scopes, parent_id: made.parent_id },

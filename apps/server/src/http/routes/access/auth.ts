@@ -37,41 +37,57 @@ const open = { access: 'public', unaudited: true, answersSecret: true } as const
 
 const stateSeconds = 600
 
-export function authRoutes({ app, node }: Api): void {
+/** What routes of signing in share. */
+function signingOf({ node }: Api) {
   const { config, access, bus, shares } = node
   const db = shares(unknownCallers)
   const { tokens, limits } = access
-  const oauth = tokens && createOAuth(config, tokens, node.log)
-  const isOff = config.AUTH_MODE === 'none'
-  /** Of new passwords. */
-  const hashes = new WeakMap<FastifyRequest, string>()
-  const hasAdmin = config.AUTH_ADMIN_EMAIL !== undefined
 
   function joined(orgId: string, id: string) {
     bus.changed(orgId, { noun: 'member', id })
     bus.changed(orgId, { noun: 'invitation', id: null })
   }
 
-  /** Contract: throws 409 where there is nobody to sign in. */
-  function signIn() {
-    if (isOff || !tokens) throw new ApiError('authentication_off')
-    return { config, db, shares, tokens, limits, joined }
+  return {
+    config,
+    db,
+    oauth: tokens && createOAuth(config, tokens, node.log),
+    isOff: config.AUTH_MODE === 'none',
+    /** Contract: throws 409 where there is nobody to sign in. */
+    signIn() {
+      if (config.AUTH_MODE === 'none' || !tokens) throw new ApiError('authentication_off')
+      return { config, db, shares, tokens, limits, joined }
+    },
+    setCookies(request: FastifyRequest, reply: FastifyReply, pair: Tokens) {
+      const { access_token, refresh_token, expires_in } = pair
+      const longAge = config.AUTH_JWT_REFRESH_TOKEN_LIFETIME
+      setCookie(request, reply, config, {
+        name: 'access_token',
+        value: access_token,
+        maxAge: expires_in,
+      })
+      setCookie(request, reply, config, {
+        name: 'refresh_token',
+        value: refresh_token,
+        maxAge: longAge,
+      })
+    },
   }
+}
 
-  function setCookies(request: FastifyRequest, reply: FastifyReply, pair: Tokens) {
-    const [short, long] = [pair.expires_in, config.AUTH_JWT_REFRESH_TOKEN_LIFETIME]
-    setCookie(request, reply, config, {
-      name: 'access_token',
-      value: pair.access_token,
-      maxAge: short,
-    })
-    setCookie(request, reply, config, {
-      name: 'refresh_token',
-      value: pair.refresh_token,
-      maxAge: long,
-    })
-  }
+type Signing = ReturnType<typeof signingOf>
+type App = Api['app']
 
+export function authRoutes(api: Api): void {
+  const signing = signingOf(api)
+  signInRoutes(api.app, signing)
+  loginRoutes(api.app, signing)
+  meRoute(api.app)
+  passwordRoute(api.app, signing)
+  oauthRoutes(api.app, signing)
+}
+
+function signInRoutes(app: App, { config, oauth, isOff, signIn, setCookies }: Signing): void {
   app.route({
     method: 'GET',
     url: '/v1/auth/config',
@@ -84,7 +100,8 @@ export function authRoutes({ app, node }: Api): void {
     },
     handler: (): AuthConfig => ({
       mode: config.AUTH_MODE,
-      password_auth_enabled: !isOff && (hasAdmin || !config.AUTH_DISABLE_PASSWORD),
+      password_auth_enabled:
+        !isOff && (config.AUTH_ADMIN_EMAIL !== undefined || !config.AUTH_DISABLE_PASSWORD),
       oauth_providers: oauth?.providers ?? [],
       signup_enabled: isOff || allowsSignUp(config),
     }),
@@ -128,7 +145,9 @@ export function authRoutes({ app, node }: Api): void {
       return reply.code(201).send(pair)
     },
   })
+}
 
+function loginRoutes(app: App, { config, isOff, signIn, setCookies }: Signing): void {
   app.route<{ Body: RefreshRequest }>({
     method: 'POST',
     url: '/v1/auth/refresh',
@@ -172,7 +191,9 @@ export function authRoutes({ app, node }: Api): void {
       return reply.code(200).send()
     },
   })
+}
 
+function meRoute(app: App): void {
   app.route({
     method: 'GET',
     url: '/v1/auth/me',
@@ -197,6 +218,11 @@ export function authRoutes({ app, node }: Api): void {
       return { id: account.id, email, name: account.name, roles, avatar_url, organization_id }
     },
   })
+}
+
+function passwordRoute(app: App, { isOff, signIn }: Signing): void {
+  /** Of new passwords. */
+  const hashes = new WeakMap<FastifyRequest, string>()
 
   app.route<{ Body: PasswordChange }>({
     method: 'POST',
@@ -235,7 +261,9 @@ export function authRoutes({ app, node }: Api): void {
       return reply.code(204).send()
     },
   })
+}
 
+function oauthRoutes(app: App, { config, db, oauth, signIn, setCookies }: Signing): void {
   app.route<{ Params: { provider: string } }>({
     method: 'GET',
     url: '/v1/auth/oauth/:provider',

@@ -30,7 +30,12 @@ const daysDefault = 7
 
 type Params = { org_id: string }
 
-export function invitationRoutes({ app, node: { config } }: Api): void {
+export function invitationRoutes(api: Api): void {
+  openInvitationRoutes(api)
+  acceptRoute(api)
+}
+
+function openInvitationRoutes({ app, node: { config } }: Api): void {
   app.route<{ Params: Params; Querystring: PageQuery }>({
     method: 'GET',
     url: '/v1/orgs/:org_id/invitations',
@@ -100,7 +105,9 @@ export function invitationRoutes({ app, node: { config } }: Api): void {
       return reply.code(204).send()
     },
   })
+}
 
+function acceptRoute({ app }: Api): void {
   app.route<{ Body: AcceptInvitation }>({
     method: 'POST',
     url: '/v1/invitations/accept',

@@ -30,8 +30,14 @@ const tags = ['orgs']
 type Params = { org_id: string }
 
 export function organizationRoutes(api: Api): void {
-  const { app, node } = api
+  ownOrganizationRoutes(api)
+  organizationRoute(api)
+  operatorRoutes(api)
+  memberRoutes(api)
+  invitationRoutes(api)
+}
 
+function ownOrganizationRoutes({ app, node }: Api): void {
   app.route<{ Querystring: PageQuery }>({
     method: 'GET',
     url: '/v1/orgs',
@@ -89,7 +95,9 @@ export function organizationRoutes(api: Api): void {
       return reply.code(201).send(made)
     },
   })
+}
 
+function organizationRoute({ app, node }: Api): void {
   app.route<{ Params: Params }>({
     method: 'GET',
     url: '/v1/orgs/:org_id',
@@ -143,8 +151,4 @@ export function organizationRoutes(api: Api): void {
       return reply.code(204).send()
     },
   })
-
-  operatorRoutes(api)
-  memberRoutes(api)
-  invitationRoutes(api)
 }

@@ -97,52 +97,65 @@ export async function postAgent(db: Db, orgId: string, agent: NewAgent): Promise
   return { agent: await createAgent(db, orgId, agent), created: true }
 }
 
-export function agentRoutes({ app, node }: Api): void {
-  const { capabilities } = node
+const shown = ({ capabilities }: Node, agent: Agent) => masked(capabilities, agent)
 
-  const shown = (agent: Agent) => masked(capabilities, agent)
+const send = (node: Node, reply: FastifyReply, agent: Agent) =>
+  tell(reply, agent).send(shown(node, agent))
 
-  const send = (reply: FastifyReply, agent: Agent) => tell(reply, agent).send(shown(agent))
+/** With `If-Match` nothing is changed that somebody else changed after it was read. */
+async function checkVersion(
+  request: Pick<FastifyRequest, 'headers' | 'db' | 'principal'>,
+  id: string,
+) {
+  if (request.headers['if-match'] === undefined) return
+  checkMatch(request, `Agent ${id}`, await lockAgent(request.db, request.principal.orgId, id))
+}
 
-  /** With `If-Match` nothing is changed that somebody else changed after it was read. */
-  async function checkVersion(
-    request: Pick<FastifyRequest, 'headers' | 'db' | 'principal'>,
-    id: string,
-  ) {
-    if (request.headers['if-match'] === undefined) return
-    checkMatch(request, `Agent ${id}`, await lockAgent(request.db, request.principal.orgId, id))
-  }
+/** A body whose masked secrets are replaced by the agent's; refused if it could not work. */
+async function checked<B extends Choices>(
+  node: Node,
+  where: Where,
+  id: string | null | undefined,
+  body: B,
+): Promise<B> {
+  const whole = await withSecrets(node, where, id, body)
+  await checkAgent(node, where, whole)
+  return whole.tools ? { ...whole, tools: checkClientTools(whole.tools) } : whole
+}
 
-  /** A body whose masked secrets are replaced by the agent's; refused if it could not work. */
-  async function checked<B extends Choices>(
-    where: Where,
-    id: string | null | undefined,
-    body: B,
-  ): Promise<B> {
-    const whole = await withSecrets(where, id, body)
-    await checkAgent(node, where, whole)
-    return whole.tools ? { ...whole, tools: checkClientTools(whole.tools) } : whole
-  }
+async function withSecrets<B extends Choices>(
+  { capabilities }: Node,
+  { db, orgId }: Where,
+  id: string | null | undefined,
+  body: B,
+) {
+  const uses = body.capabilities
+  if (!uses || !isMasked(capabilities, uses)) return body
+  const known = id ? await findAgent(db, orgId, id) : undefined
+  return { ...body, capabilities: unmasked(capabilities, uses, known?.capabilities ?? []) }
+}
 
-  async function withSecrets<B extends Choices>(
-    { db, orgId }: Where,
-    id: string | null | undefined,
-    body: B,
-  ) {
-    const uses = body.capabilities
-    if (!uses || !isMasked(capabilities, uses)) return body
-    const known = id ? await findAgent(db, orgId, id) : undefined
-    return { ...body, capabilities: unmasked(capabilities, uses, known?.capabilities ?? []) }
-  }
+/** What is changed has to go with what stays. */
+async function checkTogether(
+  { capabilities }: Node,
+  { db, orgId }: Where,
+  id: string,
+  change: Choices,
+) {
+  const agent = await getAgent(db, orgId, id)
+  const uses = change.capabilities ?? agent.capabilities
+  const clientTools = change.tools ?? agent.tools ?? []
+  checkCombination(capabilities, { agentUses: uses, sessionUses: [], clientTools })
+}
 
-  /** What is changed has to go with what stays. */
-  async function checkTogether({ db, orgId }: Where, id: string, change: Choices) {
-    const agent = await getAgent(db, orgId, id)
-    const uses = change.capabilities ?? agent.capabilities
-    const clientTools = change.tools ?? agent.tools ?? []
-    checkCombination(capabilities, { agentUses: uses, sessionUses: [], clientTools })
-  }
+export function agentRoutes(api: Api): void {
+  listRoutes(api)
+  previewRoute(api)
+  storedRoutes(api)
+  changeRoutes(api)
+}
 
+function listRoutes({ app, node }: Api): void {
   app.route<{ Querystring: AgentQuery }>({
     method: 'GET',
     url: '/v1/agents',
@@ -158,7 +171,7 @@ export function agentRoutes({ app, node }: Api): void {
       return sendList(reply, query, {
         async *batches(range) {
           for await (const agents of listAgents(db, orgId, { ...range, all })) {
-            yield agents.map(shown)
+            yield agents.map((agent) => shown(node, agent))
           }
         },
         count: () => countAgents(db, orgId, all),
@@ -184,12 +197,14 @@ export function agentRoutes({ app, node }: Api): void {
       const { agent, created } = await postAgent(
         db,
         orgId,
-        await checked({ db, orgId }, body.id, body),
+        await checked(node, { db, orgId }, body.id, body),
       )
-      return send(reply.code(created ? 201 : 200), agent)
+      return send(node, reply.code(created ? 201 : 200), agent)
     },
   })
+}
 
+function previewRoute({ app, node }: Api): void {
   app.route<{ Body: PreviewAgent }>({
     method: 'POST',
     url: '/v1/agents/preview',
@@ -230,7 +245,9 @@ export function agentRoutes({ app, node }: Api): void {
       })
     },
   })
+}
 
+function storedRoutes({ app, node }: Api): void {
   app.route<{ Params: Params }>({
     method: 'GET',
     url: '/v1/agents/:agent_id',
@@ -241,7 +258,11 @@ export function agentRoutes({ app, node }: Api): void {
       response: { 200: Agent, '4xx': ErrorResponse },
     },
     async handler({ params, principal, db }, reply) {
-      return send(reply, await getAgent(db, principal.orgId, parseId('agent', params.agent_id)))
+      return send(
+        node,
+        reply,
+        await getAgent(db, principal.orgId, parseId('agent', params.agent_id)),
+      )
     },
   })
 
@@ -263,13 +284,15 @@ export function agentRoutes({ app, node }: Api): void {
       const id = parseId('agent', params.agent_id)
       if (body.id && body.id !== id) throw invalidAt('id', 'is not the id of the path')
       await checkRetention(request, id, body)
-      const whole = await checked({ db, orgId }, id, body)
+      const whole = await checked(node, { db, orgId }, id, body)
       await checkVersion(request, id)
       const { agent, created } = await saveAgent(db, orgId, { ...whole, id })
-      return send(reply.code(created ? 201 : 200), agent)
+      return send(node, reply.code(created ? 201 : 200), agent)
     },
   })
+}
 
+function changeRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Body: AgentChange }>({
     method: 'PATCH',
     url: '/v1/agents/:agent_id',
@@ -287,10 +310,10 @@ export function agentRoutes({ app, node }: Api): void {
       const { orgId } = principal
       const id = parseId('agent', params.agent_id)
       await checkRetention(request, id, body)
-      const change = await checked({ db, orgId }, id, body)
-      if (change.tools || change.capabilities) await checkTogether({ db, orgId }, id, change)
+      const change = await checked(node, { db, orgId }, id, body)
+      if (change.tools || change.capabilities) await checkTogether(node, { db, orgId }, id, change)
       await checkVersion(request, id)
-      return send(reply, await updateAgent(db, { orgId, id }, change))
+      return send(node, reply, await updateAgent(db, { orgId, id }, change))
     },
   })
 

@@ -43,16 +43,19 @@ type Params = { schedule_id: string }
 const tags = ['durable']
 const idIn = ({ schedule_id }: Params) => parseUuid('schedule', schedule_id)
 
-export function scheduleRoutes({ app, node }: Api): void {
-  const { config } = node
-  const intervalSeconds = config.AUTH_MODE === 'none' ? 1 : config.SCHEDULE_INTERVAL_MIN_SECONDS
-  const whereOf = (db: Db, orgId: string) => ({
-    db,
-    orgId,
-    models: modelScope(config, orgId),
-    intervalSeconds,
-  })
+export function scheduleRoutes(api: Api): void {
+  listRoutes(api)
+  scheduleRoute(api)
+  actionRoutes(api)
+  executionRoutes(api)
+}
 
+function whereOf(db: Db, orgId: string, { config }: Api['node']) {
+  const intervalSeconds = config.AUTH_MODE === 'none' ? 1 : config.SCHEDULE_INTERVAL_MIN_SECONDS
+  return { db, orgId, models: modelScope(config, orgId), intervalSeconds }
+}
+
+function listRoutes({ app, node }: Api): void {
   app.route<{ Querystring: ScheduleQuery }>({
     method: 'GET',
     url: '/v1/durable/schedules',
@@ -81,14 +84,16 @@ export function scheduleRoutes({ app, node }: Api): void {
     },
     async handler({ body, principal: { orgId }, db }, reply) {
       const max = node.config.SCHEDULES_MAX
-      const fields = await fieldsOf(whereOf(db, orgId), body)
+      const fields = await fieldsOf(whereOf(db, orgId, node), body)
       if (max > 0 && (await countSchedules(db, orgId)) >= max) {
         throw new ApiError('schedule_limit', String(max))
       }
       return reply.code(201).send(await createSchedule(db, orgId, fields))
     },
   })
+}
 
+function scheduleRoute({ app, node }: Api): void {
   app.route<{ Params: Params }>({
     method: 'GET',
     url: '/v1/durable/schedules/:schedule_id',
@@ -115,7 +120,11 @@ export function scheduleRoutes({ app, node }: Api): void {
       const id = idIn(params)
       return atomically(db, async (db) => {
         const held = await holdSchedule(db, orgId, id)
-        return updateSchedule(db, { orgId, id }, await changesOf(whereOf(db, orgId), held, body))
+        return updateSchedule(
+          db,
+          { orgId, id },
+          await changesOf(whereOf(db, orgId, node), held, body),
+        )
       })
     },
   })
@@ -134,9 +143,6 @@ export function scheduleRoutes({ app, node }: Api): void {
       return reply.code(204).send()
     },
   })
-
-  actionRoutes({ app, node })
-  executionRoutes({ app, node })
 }
 
 type Routes = Pick<Api, 'app' | 'node'>

@@ -38,7 +38,12 @@ export function providerRoutes(api: Api): void {
   providerRoutesAt(api, '/v1/providers', true)
 }
 
-function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void {
+function providerRoutesAt(api: Api, base: string, hide: boolean): void {
+  listRoutes(api, base, hide)
+  providerRoute(api, base, hide)
+}
+
+function listRoutes({ app, node }: Api, base: string, hide: boolean): void {
   app.route<{ Querystring: PageQuery }>({
     method: 'GET',
     url: base,
@@ -90,7 +95,9 @@ function providerRoutesAt({ app, node }: Api, base: string, hide: boolean): void
       return reply.code(201).send(present(node, principal.orgId, provider))
     },
   })
+}
 
+function providerRoute({ app, node }: Api, base: string, hide: boolean): void {
   app.route<{ Params: Params }>({
     method: 'GET',
     url: `${base}/:id`,

@@ -26,7 +26,13 @@ const tags = ['durable']
 
 type Params = { turn_id: string }
 
-export function workflowRoutes({ app, node }: Api): void {
+export function workflowRoutes(api: Api): void {
+  readRoutes(api)
+  endRoutes(api)
+  whyRoute(api)
+}
+
+function readRoutes({ app }: Api): void {
   app.route<{ Querystring: WorkflowQuery }>({
     method: 'GET',
     url: '/v1/durable/workflows',
@@ -75,7 +81,9 @@ export function workflowRoutes({ app, node }: Api): void {
       return streamList(reply, { total: all.length, offset, batches })
     },
   })
+}
 
+function endRoutes({ app, node }: Api): void {
   app.route<{ Params: Params }>({
     method: 'POST',
     url: '/v1/durable/workflows/:turn_id/cancel',
@@ -118,7 +126,9 @@ export function workflowRoutes({ app, node }: Api): void {
       return reply.code(201).send(await detailOf(db, principal, turnId))
     },
   })
+}
 
+function whyRoute({ app }: Api): void {
   app.route<{ Params: { session_id: string } }>({
     method: 'GET',
     url: '/v1/sessions/:session_id/why',

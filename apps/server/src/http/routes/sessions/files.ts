@@ -18,7 +18,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { ApiError } from '../../../errors.ts'
 import { parseId, uuidOf } from '../../../ids.ts'
-import { fileLimits } from '../../../runtime/node.ts'
+import { fileLimits, type Node } from '../../../runtime/node.ts'
 import type { Db } from '../../../store/database.ts'
 import { changeFiles, keepBytes, type Work } from '../../../store/files/file-changes.ts'
 import {
@@ -58,83 +58,99 @@ const writing = { ...forToken('write'), unaudited: true } as const
 const errors = { 400: ErrorResponse, 404: ErrorResponse, '4xx': ErrorResponse }
 const deleteQuery = Type.Object({ recursive: Type.Optional(Type.Boolean()) })
 
-export function fileRoutes({ app, node }: Api): void {
+const filesOf = ({ params, principal }: Pick<Changing, 'params' | 'principal'>) => ({
+  orgId: principal.orgId,
+  sessionId: parseId('session', params.session_id),
+})
+
+/** Makes one change, and tells followers once it is committed. */
+async function change<T>(node: Node, request: Changing, work: Work<T>) {
+  const target = { ...filesOf(request), limits: fileLimits(node.config) }
+  const { result, publish } = await changeFiles(request.db, target, work)
+  request.committed.push(() => publish(node.bus))
+  return result
+}
+
+/**
+ * What a body brings, to be stored within the change: so all who hold bytes and a session take
+ * the session first, and a change that is refused leaves no bytes.
+ */
+async function brought(node: Node, { principal, db }: Changing, { content, encoding }: FileUpdate) {
+  if (content == null) return { keep: async () => undefined }
+  const bytes = bytesOf(content, encoding)
   const limits = fileLimits(node.config)
+  await node.quotas.checkStorage(db, principal.orgId, bytes.length)
+  return { keep: (db: Db) => keepBytes(db, principal.orgId, { bytes, limits }), bytes }
+}
 
-  const filesOf = ({ params, principal }: Pick<Changing, 'params' | 'principal'>) => ({
-    orgId: principal.orgId,
-    sessionId: parseId('session', params.session_id),
+async function whole(request: Changing, entry: Entry, known?: Buffer): Promise<SessionFile> {
+  const { orgId, sessionId } = filesOf(request)
+  const info = asInfo(sessionId, entry)
+  if (entry.hash === null) return entry.is_directory ? info : { ...info, content: null }
+  const bytes = known ?? (await readBlob(request.db, orgId, entry.hash))
+  if (!bytes) throw new ApiError('path_not_found', entry.path)
+  return withContent(info, bytes)
+}
+
+async function get(
+  request: Changing & { query: FileQuery },
+  reply: FastifyReply,
+  path: string,
+): Promise<unknown> {
+  const of = filesOf(request)
+  const { db } = request
+  const found = path === '/' ? await findEntry(db, of, path) : await getEntry(db, of, path)
+  if (found && !found.is_directory) {
+    tell(reply, found)
+    return whole(request, found)
+  }
+  return list(request, reply, { directory: path, recursive: request.query.recursive ?? false })
+}
+
+async function list(
+  request: Changing & { query: FileQuery },
+  reply: FastifyReply,
+  listing: { directory: string; recursive: boolean },
+) {
+  const { sessionId } = filesOf(request)
+  const { db } = request
+  const { limit, offset = 0 } = request.query
+  const count = () => countEntries(db, sessionId, listing)
+  if (limit !== undefined) {
+    const range = rangeOf(request.query)
+    const data: FileInfo[] = []
+    for await (const rows of listEntries(db, sessionId, { ...listing, ...range })) {
+      for (const row of rows) data.push(asInfo(sessionId, row))
+    }
+    return listed({ data, total: await count() }, range)
+  }
+  async function* chunks() {
+    for await (const rows of listEntries(db, sessionId, { ...listing, offset })) {
+      yield { json: jsonOf(uuidOf(sessionId), rows), count: rows.length }
+    }
+  }
+  const total = offset > 0 ? await count() : undefined
+  return streamChunks(reply, { ...(total !== undefined && { total }), offset }, chunks())
+}
+
+async function remove(node: Node, request: Changing, path: string, recursive = false) {
+  const deleted = await change(node, request, async ({ tree, load, loadBelow }) => {
+    await load([path])
+    await loadBelow(path)
+    return removePath(tree, path, recursive)
   })
+  return { deleted }
+}
 
-  /** Makes one change, and tells followers once it is committed. */
-  async function change<T>(request: Changing, work: Work<T>) {
-    const target = { ...filesOf(request), limits }
-    const { result, publish } = await changeFiles(request.db, target, work)
-    request.committed.push(() => publish(node.bus))
-    return result
-  }
+export function fileRoutes(api: Api): void {
+  readRoutes(api)
+  writeRoutes(api)
+  deleteRoutes(api)
+  copyRoutes(api)
+  searchRoutes(api)
+}
 
-  /**
-   * What a body brings, to be stored within the change: so all who hold bytes and a session take
-   * the session first, and a change that is refused leaves no bytes.
-   */
-  async function brought({ principal, db }: Changing, { content, encoding }: FileUpdate) {
-    if (content == null) return { keep: async () => undefined }
-    const bytes = bytesOf(content, encoding)
-    await node.quotas.checkStorage(db, principal.orgId, bytes.length)
-    return { keep: (db: Db) => keepBytes(db, principal.orgId, { bytes, limits }), bytes }
-  }
-
-  async function whole(request: Changing, entry: Entry, known?: Buffer): Promise<SessionFile> {
-    const { orgId, sessionId } = filesOf(request)
-    const info = asInfo(sessionId, entry)
-    if (entry.hash === null) return entry.is_directory ? info : { ...info, content: null }
-    const bytes = known ?? (await readBlob(request.db, orgId, entry.hash))
-    if (!bytes) throw new ApiError('path_not_found', entry.path)
-    return withContent(info, bytes)
-  }
-
-  async function get(
-    request: Changing & { query: FileQuery },
-    reply: FastifyReply,
-    path: string,
-  ): Promise<unknown> {
-    const of = filesOf(request)
-    const { db } = request
-    const found = path === '/' ? await findEntry(db, of, path) : await getEntry(db, of, path)
-    if (found && !found.is_directory) {
-      tell(reply, found)
-      return whole(request, found)
-    }
-    return list(request, reply, { directory: path, recursive: request.query.recursive ?? false })
-  }
-
-  async function list(
-    request: Changing & { query: FileQuery },
-    reply: FastifyReply,
-    listing: { directory: string; recursive: boolean },
-  ) {
-    const { sessionId } = filesOf(request)
-    const { db } = request
-    const { limit, offset = 0 } = request.query
-    const count = () => countEntries(db, sessionId, listing)
-    if (limit !== undefined) {
-      const range = rangeOf(request.query)
-      const data: FileInfo[] = []
-      for await (const rows of listEntries(db, sessionId, { ...listing, ...range })) {
-        for (const row of rows) data.push(asInfo(sessionId, row))
-      }
-      return listed({ data, total: await count() }, range)
-    }
-    async function* chunks() {
-      for await (const rows of listEntries(db, sessionId, { ...listing, offset })) {
-        yield { json: jsonOf(uuidOf(sessionId), rows), count: rows.length }
-      }
-    }
-    const total = offset > 0 ? await count() : undefined
-    return streamChunks(reply, { ...(total !== undefined && { total }), offset }, chunks())
-  }
-
+function readRoutes({ app }: Api): void {
   app.route<{ Params: Params; Querystring: FileQuery }>({
     method: 'GET',
     url: '/v1/sessions/:session_id/fs',
@@ -164,7 +180,9 @@ export function fileRoutes({ app, node }: Api): void {
     handler: ({ params, query, principal, db, committed }, reply) =>
       get({ params, query, principal, db, committed }, reply, normalizePath(params['*']!)),
   })
+}
 
+function writeRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Body: NewFile }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/fs/*',
@@ -182,14 +200,14 @@ export function fileRoutes({ app, node }: Api): void {
       const path = writablePath(request.params['*']!)
       const isReadonly = body.is_readonly ?? false
       if (body.is_directory) {
-        const made = await change(request, async ({ tree, load }) => {
+        const made = await change(node, request, async ({ tree, load }) => {
           await load([path])
           return createDirectory(tree, path, isReadonly)
         })
         return reply.code(201).send(asInfo(filesOf(request).sessionId, made))
       }
-      const { keep, bytes } = await brought(request, body)
-      const made = await change(request, async ({ tree, load }, db) => {
+      const { keep, bytes } = await brought(node, request, body)
+      const made = await change(node, request, async ({ tree, load }, db) => {
         await load([path])
         return createFile(tree, path, { content: await keep(db), isReadonly })
       })
@@ -211,9 +229,9 @@ export function fileRoutes({ app, node }: Api): void {
     },
     async handler(request, reply) {
       const path = writablePath(request.params['*']!)
-      const { keep, bytes } = await brought(request, request.body)
+      const { keep, bytes } = await brought(node, request, request.body)
       const isReadonly = request.body.is_readonly ?? undefined
-      const updated = await change(request, async ({ tree, load }, db) => {
+      const updated = await change(node, request, async ({ tree, load }, db) => {
         await load([path])
         const stored = tree.entries.get(path)
         if (stored) checkMatch(request, path, stored)
@@ -223,7 +241,9 @@ export function fileRoutes({ app, node }: Api): void {
       return whole(request, updated, bytes)
     },
   })
+}
 
+function deleteRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Querystring: { recursive?: boolean } }>({
     method: 'DELETE',
     url: '/v1/sessions/:session_id/fs/*',
@@ -236,7 +256,7 @@ export function fileRoutes({ app, node }: Api): void {
       response: { 200: Deleted, ...errors },
     },
     async handler(request) {
-      return remove(request, normalizePath(request.params['*']!), request.query.recursive)
+      return remove(node, request, normalizePath(request.params['*']!), request.query.recursive)
     },
   })
 
@@ -246,18 +266,9 @@ export function fileRoutes({ app, node }: Api): void {
     config: writing,
     schema: { hide: true, querystring: deleteQuery, response: errors },
     async handler(request) {
-      return remove(request, '/', request.query.recursive)
+      return remove(node, request, '/', request.query.recursive)
     },
   })
-
-  async function remove(request: Changing, path: string, recursive = false) {
-    const deleted = await change(request, async ({ tree, load, loadBelow }) => {
-      await load([path])
-      await loadBelow(path)
-      return removePath(tree, path, recursive)
-    })
-    return { deleted }
-  }
 
   app.route<{ Params: Params }>({
     method: 'POST',
@@ -269,7 +280,9 @@ export function fileRoutes({ app, node }: Api): void {
       throw new ApiError('root_path', 'create at root path, specify a path')
     },
   })
+}
 
+function copyRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Body: CopyFile }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/fs/_/copy',
@@ -285,7 +298,7 @@ export function fileRoutes({ app, node }: Api): void {
       const from = normalizePath(request.body.src_path)
       const to = writablePath(request.body.dst_path)
       await node.quotas.checkStorage(request.db, request.principal.orgId)
-      const copied = await change(request, async ({ tree, load }) => {
+      const copied = await change(node, request, async ({ tree, load }) => {
         await load([from, to])
         return copyFile(tree, from, to)
       })
@@ -293,6 +306,31 @@ export function fileRoutes({ app, node }: Api): void {
     },
   })
 
+  app.route<{ Params: Params; Body: MoveFile }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/fs/_/move',
+    config: writing,
+    schema: {
+      operationId: 'move_file',
+      summary: 'Move a file, or a directory with all that is in it.',
+      tags,
+      body: MoveFile,
+      response: { 200: SessionFile, 409: ErrorResponse, ...errors },
+    },
+    async handler(request) {
+      const from = writablePath(request.body.src_path)
+      const to = writablePath(request.body.dst_path)
+      const moved = await change(node, request, async ({ tree, load, loadBelow }) => {
+        await load([from, to])
+        await loadBelow(from)
+        return movePath(tree, from, to)
+      })
+      return whole(request, moved)
+    },
+  })
+}
+
+function searchRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Body: StatFile }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/fs/_/stat',
@@ -334,29 +372,6 @@ export function fileRoutes({ app, node }: Api): void {
       const total = results.length
       const page = { data: results, total, offset: 0, limit: Math.max(total, 1) }
       return truncated ? { ...page, truncated } : page
-    },
-  })
-
-  app.route<{ Params: Params; Body: MoveFile }>({
-    method: 'POST',
-    url: '/v1/sessions/:session_id/fs/_/move',
-    config: writing,
-    schema: {
-      operationId: 'move_file',
-      summary: 'Move a file, or a directory with all that is in it.',
-      tags,
-      body: MoveFile,
-      response: { 200: SessionFile, 409: ErrorResponse, ...errors },
-    },
-    async handler(request) {
-      const from = writablePath(request.body.src_path)
-      const to = writablePath(request.body.dst_path)
-      const moved = await change(request, async ({ tree, load, loadBelow }) => {
-        await load([from, to])
-        await loadBelow(from)
-        return movePath(tree, from, to)
-      })
-      return whole(request, moved)
     },
   })
 }

@@ -31,7 +31,12 @@ const tags = ['sessions']
 type Params = { session_id: string }
 
 /** Tokens that a product's server makes for its customers' browsers. */
-export function sessionTokenRoutes({ app, node: { access, config } }: Api): void {
+export function sessionTokenRoutes(api: Api): void {
+  createRoute(api)
+  storedRoutes(api)
+}
+
+function createRoute({ app, node: { access, config } }: Api): void {
   app.route<{ Params: Params; Body: NewSessionToken }>({
     method: 'POST',
     url: '/v1/sessions/:session_id/tokens',
@@ -78,7 +83,9 @@ export function sessionTokenRoutes({ app, node: { access, config } }: Api): void
       })
     },
   })
+}
 
+function storedRoutes({ app }: Api): void {
   app.route<{ Params: Params; Querystring: PageQuery }>({
     method: 'GET',
     url: '/v1/sessions/:session_id/tokens',

@@ -24,10 +24,15 @@ import { previewOf } from '../agents/preview.ts'
 
 type Params = { session_id: string }
 
-export function sessionRoutes({ app, node }: Api): void {
-  const { capabilities } = node
-  const shown = (session: Session) => masked(capabilities, session)
+export function sessionRoutes(api: Api): void {
+  listRoutes(api)
+  readRoutes(api)
+  changeRoutes(api)
+}
 
+const shown = ({ capabilities }: Api['node'], session: Session) => masked(capabilities, session)
+
+function listRoutes({ app, node }: Api): void {
   app.route<{ Querystring: SessionQuery }>({
     method: 'GET',
     url: '/v1/sessions',
@@ -39,7 +44,7 @@ export function sessionRoutes({ app, node }: Api): void {
     async handler({ query, principal, db }) {
       const range = rangeOf(query)
       const page = await listSessions(db, principal.orgId, { ...query, ...range })
-      return listed({ ...page, data: page.data.map(shown) }, range)
+      return listed({ ...page, data: page.data.map((one) => shown(node, one)) }, range)
     },
   })
 
@@ -55,10 +60,12 @@ export function sessionRoutes({ app, node }: Api): void {
     async handler({ body, principal: { orgId }, db, committed }, reply) {
       const session = await openSession(node, db, { orgId, wanted: body })
       committed.push(() => node.bus.changed(orgId, { noun: 'session', id: session.id }))
-      return reply.code(201).send(shown(session))
+      return reply.code(201).send(shown(node, session))
     },
   })
+}
 
+function readRoutes({ app, node }: Api): void {
   app.route<{ Params: Params }>({
     method: 'GET',
     url: '/v1/sessions/:session_id',
@@ -69,7 +76,7 @@ export function sessionRoutes({ app, node }: Api): void {
     },
     async handler({ params, principal, db }) {
       const id = parseId('session', params.session_id)
-      return sessionView(principal, shown(await getSession(db, principal.orgId, id)))
+      return sessionView(principal, shown(node, await getSession(db, principal.orgId, id)))
     },
   })
 
@@ -93,7 +100,9 @@ export function sessionRoutes({ app, node }: Api): void {
       })
     },
   })
+}
 
+function changeRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Body: SessionChange }>({
     method: 'PATCH',
     url: '/v1/sessions/:session_id',
@@ -110,7 +119,7 @@ export function sessionRoutes({ app, node }: Api): void {
         if (principal.level !== 'admin') throw new ApiError('forbidden', 'admin')
         request.auditNote = { details: { legal_hold } }
       }
-      return shown(await updateSession(db, { orgId: principal.orgId, id }, body))
+      return shown(node, await updateSession(db, { orgId: principal.orgId, id }, body))
     },
   })
 
