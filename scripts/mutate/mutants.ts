@@ -171,8 +171,8 @@ export const mutants: Mutant[] = [
   {
     name: 'a stream resumes one event too far',
     file: 'http/streams/session-stream.ts',
-    from: 'const read = { after: position.sequence,',
-    to: 'const read = { after: position.sequence && position.sequence + 1,',
+    from: 'const read = { after: stream.position.sequence,',
+    to: 'const read = { after: stream.position.sequence && stream.position.sequence + 1,',
     tests: stream,
     pattern: 'positions',
   },

@@ -67,7 +67,29 @@ export async function createHttp(
   node: Node,
   { version, stopping }: { version: string; stopping: () => boolean },
 ): Promise<Http> {
-  const app = Fastify({
+  const app = openApp(node)
+  setUpBodies(app)
+  answerProblems(app, node.log)
+  answerUnknownRoutes(app)
+  countRequests(app, node.metrics)
+  guardBrowsers(app, node.config)
+  await allowOrigins(app, node)
+  setUpRequests(app, node, stopping)
+  const api: Api = { app, node, version, stopping }
+  healthRoutes(api)
+  const streams = createStreams(api)
+  metricsRoutes(api, streams)
+  const close = closing(app)
+  if (node.config.ROLE === 'worker') return { app, streams, close }
+  const document = await documentRoutes(api)
+  await apiRoutes(api, streams)
+  await consoleRoutes(api)
+  document.complete()
+  return { app, streams, close }
+}
+
+function openApp(node: Node): FastifyInstance {
+  return Fastify({
     bodyLimit: bodyBytesMax,
     genReqId: ({ headers }) => requestId(headers),
     // Without a Host, Node would answer 400 with no body; the guard does it in our words.
@@ -91,6 +113,9 @@ export async function createHttp(
       void (reply as FastifyReply).headers(browserHeaders).code(problem.status).send(problem.body)
     },
   })
+}
+
+function setUpBodies(app: FastifyInstance): void {
   app.setValidatorCompiler(({ schema, httpPart }) => validator(schema as TObject, httpPart))
   app.setSerializerCompiler(() => JSON.stringify)
   // An expectation that nobody knows is ignored, where Node would answer 417 with no body.
@@ -100,11 +125,9 @@ export async function createHttp(
     if (route.url.startsWith('/v1/auth/')) route.bodyLimit ??= signInBytesMax
   })
   allowAbsentBodies(app)
-  answerProblems(app, node.log)
-  answerUnknownRoutes(app)
-  countRequests(app, node.metrics)
-  guardBrowsers(app, node.config)
-  await allowOrigins(app, node)
+}
+
+function setUpRequests(app: FastifyInstance, node: Node, stopping: () => boolean): void {
   app.decorateRequest('principal')
   app.decorateRequest('db')
   app.decorateRequest('committed')
@@ -119,14 +142,9 @@ export async function createHttp(
   boundUploads(app, node.config)
   runInUnits(app, node)
   auditRefusals(app, node)
+}
 
-  const api: Api = { app, node, version, stopping }
-  healthRoutes(api)
-  const streams = createStreams(api)
-  metricsRoutes(api, streams)
-  const close = closing(app)
-  if (node.config.ROLE === 'worker') return { app, streams, close }
-  const document = await documentRoutes(api)
+async function apiRoutes(api: Api, streams: Streams): Promise<void> {
   agentRoutes(api)
   await agentFileRoutes(api)
   capabilityRoutes(api)
@@ -153,9 +171,6 @@ export async function createHttp(
   auditRoutes(api)
   workflowRoutes(api)
   workerRoutes(api)
-  await consoleRoutes(api)
-  document.complete()
-  return { app, streams, close }
 }
 
 const lastAnswersMs = 2_000

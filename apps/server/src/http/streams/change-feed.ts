@@ -45,17 +45,102 @@ const newWaiting = (): Waiting => ({ sessions: new Map(), deleted: new Map(), ch
  * in 250 ms, with one statement for all sessions of all readers.
  */
 export function createChangeFeed({ bus, db, history, capabilities, log }: Node): ChangeFeed {
-  const readers = new Map<string, Set<ChangeReader>>()
-  let waiting = newWaiting()
-  /** Something happened that readers cannot be told. */
-  let lost = false
+  const readers = createReaders()
+  const waiting = createWaiting(readers, begin)
   let timer: NodeJS.Timeout | undefined
   let telling = false
   let unwatch: (() => void) | undefined
 
+  function begin() {
+    // Whatever happens in the same moment is told together.
+    if (!telling) timer ??= setTimeout(flush, 0)
+  }
+
+  async function flush() {
+    telling = true
+    const begun = performance.now()
+    try {
+      await tellAll()
+    } catch (error) {
+      log.warn('changes cannot be told without the database', { error })
+      for (const reader of readers.all()) reader.close('database_unavailable')
+    }
+    telling = false
+    timer = undefined
+    const restMs = pauseMs - (performance.now() - begun)
+    if (!readers.isEmpty()) timer = setTimeout(next, Math.max(0, restMs))
+  }
+
+  function next() {
+    timer = undefined
+    if (waiting.isDue()) void flush()
+  }
+
+  async function tellAll() {
+    const { read, deleted, changed, lost } = waiting.take()
+    if (lost) for (const reader of readers.all()) reader.tell([{ key: 'reset', frame: resetFrame }])
+    for (const { orgId, change } of changed) readers.tellChange(orgId, change)
+    readers.tellOf(deleted.map(deletedOf))
+    if (read.length === 0) return
+    const rows = await findSessions(db, read)
+    readers.tellOf(rows.map((row) => changedOf(masked(capabilities, row))))
+  }
+
+  function start() {
+    const forgets = [
+      bus.watch(waiting.watcher),
+      bus.onConnected(waiting.lose),
+      history.onChange(waiting.lose),
+      bus.onNode((id) => waiting.watcher.changed('', { noun: 'worker', id })),
+    ]
+    unwatch = () => {
+      for (const forget of forgets) forget()
+    }
+  }
+
+  function stop() {
+    unwatch?.()
+    unwatch = undefined
+    waiting.clear()
+    if (telling) return
+    clearTimeout(timer)
+    timer = undefined
+  }
+
+  return {
+    add(reader) {
+      if (readers.isEmpty()) start()
+      readers.add(reader)
+      return () => {
+        readers.remove(reader)
+        if (readers.isEmpty()) stop()
+      }
+    },
+  }
+}
+
+/** Gathers what is to be told. Once that is too much, readers are told that it was lost. */
+function createWaiting(readers: ReturnType<typeof createReaders>, begin: () => void) {
+  let waiting = newWaiting()
+  let lost = false
+
+  const size = () => waiting.sessions.size + waiting.deleted.size + waiting.changed.size
+
+  function wait<T extends { orgId: string }>(into: Map<string, T>, id: string, it: T) {
+    into.set(`${it.orgId} ${id}`, it)
+    if (size() > waitingMax) return lose()
+    begin()
+  }
+
+  function lose() {
+    lost = true
+    waiting = newWaiting()
+    begin()
+  }
+
   const watcher: Watcher = {
     session(org, sessionId) {
-      for (const orgId of org === undefined ? readers.keys() : [org]) {
+      for (const orgId of org === undefined ? readers.organizations() : [org]) {
         if (readers.has(orgId)) wait(waiting.sessions, sessionId, { orgId, sessionId })
       }
     },
@@ -71,111 +156,58 @@ export function createChangeFeed({ bus, db, history, capabilities, log }: Node):
     },
   }
 
-  function wait<T extends { orgId: string }>(into: Map<string, T>, id: string, it: T) {
-    into.set(`${it.orgId} ${id}`, it)
-    const { sessions, deleted, changed } = waiting
-    if (sessions.size + deleted.size + changed.size > waitingMax) return lose()
-    begin()
-  }
-
-  function lose() {
-    lost = true
-    waiting = newWaiting()
-    begin()
-  }
-
-  function begin() {
-    // Whatever happens in the same moment is told together.
-    if (!telling) timer ??= setTimeout(flush, 0)
-  }
-
-  async function flush() {
-    telling = true
-    const begun = performance.now()
-    try {
-      await tellAll()
-    } catch (error) {
-      log.warn('changes cannot be told without the database', { error })
-      closeAll('database_unavailable')
-    }
-    telling = false
-    timer = undefined
-    const restMs = pauseMs - (performance.now() - begun)
-    if (readers.size > 0) timer = setTimeout(next, Math.max(0, restMs))
-  }
-
-  function next() {
-    timer = undefined
-    const { sessions, deleted, changed } = waiting
-    if (lost || sessions.size + deleted.size + changed.size > 0) void flush()
-  }
-
-  async function tellAll() {
-    const { sessions, deleted, changed } = waiting
-    const read = [...sessions].slice(0, sessionsMax)
-    for (const [key] of read) sessions.delete(key)
-    waiting = { ...newWaiting(), sessions }
-    if (lost) for (const reader of all()) reader.tell([{ key: 'reset', frame: resetFrame }])
-    lost = false
-    for (const { orgId, change } of changed.values()) tellChange(orgId, change)
-    tellOf([...deleted.values()].map(deletedOf))
-    if (read.length === 0) return
-    const rows = await findSessions(
-      db,
-      read.map(([, ref]) => ref),
-    )
-    tellOf(rows.map((row) => changedOf(masked(capabilities, row))))
-  }
-
-  function tellChange(orgId: string, change: Change) {
-    const told = { key: `${change.noun} ${change.id}`, frame: frameOf('changed', json(change)) }
-    const those = change.noun === 'worker' ? all() : [...(readers.get(orgId) ?? [])]
-    for (const reader of those) if (reader.hears(change.noun)) reader.tell([told])
-  }
-
-  function tellOf(sessions: (Told & { orgId: string })[]) {
-    for (const [orgId, told] of Map.groupBy(sessions, (one) => one.orgId)) {
-      for (const reader of readers.get(orgId) ?? []) reader.tell(told)
-    }
-  }
-
-  const all = () => [...readers.values()].flatMap((set) => [...set])
-
-  function closeAll(reason: string) {
-    for (const reader of all()) reader.close(reason)
-  }
-
-  function start() {
-    const forgets = [
-      bus.watch(watcher),
-      bus.onConnected(lose),
-      history.onChange(lose),
-      bus.onNode((id) => watcher.changed('', { noun: 'worker', id })),
-    ]
-    unwatch = () => {
-      for (const forget of forgets) forget()
-    }
-  }
-
-  function stop() {
-    unwatch?.()
-    unwatch = undefined
-    waiting = newWaiting()
-    lost = false
-    if (telling) return
-    clearTimeout(timer)
-    timer = undefined
-  }
-
   return {
-    add(reader) {
-      if (readers.size === 0) start()
-      const set = readers.get(reader.orgId) ?? new Set()
-      readers.set(reader.orgId, set.add(reader))
-      return () => {
-        set.delete(reader)
-        if (set.size === 0 && readers.get(reader.orgId) === set) readers.delete(reader.orgId)
-        if (readers.size === 0) stop()
+    watcher,
+    lose,
+    isDue: () => lost || size() > 0,
+    /** Takes all of it, but of sessions no more than are read at once. */
+    take() {
+      const { sessions, deleted, changed } = waiting
+      const next = [...sessions].slice(0, sessionsMax)
+      for (const [key] of next) sessions.delete(key)
+      const taken = {
+        read: next.map(([, session]) => session),
+        deleted: [...deleted.values()],
+        changed: [...changed.values()],
+        lost,
+      }
+      waiting = { ...newWaiting(), sessions }
+      lost = false
+      return taken
+    },
+    clear() {
+      waiting = newWaiting()
+      lost = false
+    },
+  }
+}
+
+/** The readers of a feed by organization. */
+function createReaders() {
+  const byOrg = new Map<string, Set<ChangeReader>>()
+  const all = () => [...byOrg.values()].flatMap((set) => [...set])
+  return {
+    all,
+    isEmpty: () => byOrg.size === 0,
+    has: (orgId: string) => byOrg.has(orgId),
+    organizations: () => byOrg.keys(),
+    add(reader: ChangeReader) {
+      const set = byOrg.get(reader.orgId) ?? new Set()
+      byOrg.set(reader.orgId, set.add(reader))
+    },
+    remove(reader: ChangeReader) {
+      const set = byOrg.get(reader.orgId)
+      set?.delete(reader)
+      if (set?.size === 0) byOrg.delete(reader.orgId)
+    },
+    tellChange(orgId: string, change: Change) {
+      const told = { key: `${change.noun} ${change.id}`, frame: frameOf('changed', json(change)) }
+      const those = change.noun === 'worker' ? all() : [...(byOrg.get(orgId) ?? [])]
+      for (const reader of those) if (reader.hears(change.noun)) reader.tell([told])
+    },
+    tellOf(sessions: (Told & { orgId: string })[]) {
+      for (const [orgId, told] of Map.groupBy(sessions, (one) => one.orgId)) {
+        for (const reader of byOrg.get(orgId) ?? []) reader.tell(told)
       }
     },
   }

@@ -36,6 +36,13 @@ export type Frames = {
   close: (reason: string) => void
 }
 
+const headers = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+  connection: 'keep-alive',
+}
+
 export const frameOf = (event: string, json: string) => `event: ${event}\ndata: ${json}\n\n`
 
 /**
@@ -55,12 +62,7 @@ export function openFrames(response: ServerResponse, options: FrameOptions): Fra
   const stopBeat = options.heartbeat.add(() => isFull() || write(beat))
   const cycle = setTimeout(() => close('connection_cycle'), options.cycleMs)
 
-  response.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-cache, no-transform',
-    'x-accel-buffering': 'no',
-    connection: 'keep-alive',
-  })
+  response.writeHead(200, headers)
   write(`event: connected\nretry: ${reconnectMs}\ndata: {"status":"connected"}\n\n`)
   response.on('close', end)
   response.on('error', end)

@@ -1,0 +1,172 @@
+import type { EventType } from '@outlast/contract'
+import { type EventPosition, eventId, idInside } from '../../ids.ts'
+import type { Node } from '../../runtime/node.ts'
+import type { Shares } from '../../shares.ts'
+import {
+  accumulated,
+  extend,
+  type LiveKind,
+  type LiveMessage,
+  newLiveMessage,
+  type Piece,
+  type Run,
+  textAfter,
+} from '../../store/bus/live-message.ts'
+import type { WireEvent } from '../../store/sessions/events.ts'
+import type { EventView } from '../security/token-view.ts'
+import { type Frames, reconnectMs } from './event-stream.ts'
+
+export type StreamOptions = {
+  orgId: string
+  sessionId: string
+  position: EventPosition
+  /** When the event at the position was stored, in ms; undefined: not known yet. */
+  storedAt: number | undefined
+  types: string[] | undefined
+  exclude: string[] | undefined
+  /** How the client sees an event, where that is not as it is. */
+  view?: EventView | undefined
+  /** Live events that the client wants. */
+  deltas: readonly LiveKind[]
+  accumulated: boolean
+  /** Page reads of all streams of this node: they leave connections to turns and requests. */
+  reads: Shares
+}
+
+/** A client that follows a session. */
+export type Stream = {
+  node: Node
+  sessionId: string
+  frames: Frames
+  options: StreamOptions
+  position: EventPosition
+  storedAt: number | undefined
+  /** The epoch of the history in which the log was seen to have the event at the position. */
+  verifiedIn: number
+  /** The sequence of the `output.message.started` inside which the client stands; 0 for none. */
+  running: number
+  placed: boolean
+  asked: boolean
+  busy: boolean
+  /** There may be stored events that this client has not seen. */
+  behind: boolean
+  pageBytes: number
+}
+
+/** The data of `output.message.completed`, as far as it is text. */
+export type Completed = {
+  message: { thinking?: string; content: { type: string; text?: string }[] }
+}
+
+/**
+ * What an event is to the text of the running message. `before_end`: stored together with the
+ * reply, before it. Behind the `end`, and the end of its turn, nothing of it may come any more.
+ */
+const textParts = {
+  'input.message': 'ignored',
+  'session.started': 'ignored',
+  'session.activated': 'ignored',
+  'turn.started': 'ignored',
+  'mcp.unavailable': 'ignored',
+  'capability.unavailable': 'ignored',
+  'reason.started': 'ignored',
+  'context.compacting': 'ignored',
+  'context.compacted': 'ignored',
+  'output.message.started': 'start',
+  'reason.thinking.started': 'ignored',
+  'reason.thinking.delta': 'ignored',
+  'reason.thinking.completed': 'before_end',
+  'output.message.delta': 'ignored',
+  'llm.generation': 'before_end',
+  'output.message.completed': 'end',
+  'reason.completed': 'ignored',
+  'act.started': 'ignored',
+  'tool.approval_requested': 'ignored',
+  'tool.approval_resolved': 'ignored',
+  'tool.call_requested': 'ignored',
+  'tool.started': 'ignored',
+  'tool.completed': 'ignored',
+  'tool.progress': 'ignored',
+  'act.completed': 'ignored',
+  'files.changed': 'ignored',
+  'turn.completed': 'turn_end',
+  'turn.failed': 'turn_end',
+  'turn.cancelled': 'turn_end',
+  'session.idled': 'ignored',
+} satisfies Record<EventType, 'start' | 'before_end' | 'end' | 'turn_end' | 'ignored'>
+
+/** Behind it no place inside a message is left. */
+const endsText = (type: EventType) => textParts[type] === 'start' || textParts[type] === 'end'
+
+/** An event in the middle of a message must not cost a resuming client its position in it. */
+export function send(stream: Stream, event: WireEvent) {
+  const { type, id, json } = stream.options.view?.(event) ?? event
+  const { offset } = stream.position
+  const isInside = offset > 0 && !endsText(type) && textParts[type] !== 'before_end'
+  const place = isInside ? idInside(stream.sessionId, id, offset) : id
+  stream.frames.write(`event: ${type}\nid: ${place}\nretry: ${reconnectMs}\ndata: ${json}\n\n`)
+}
+
+/** Past a stored event; the place inside the running message is lost only with that message. */
+export function advance(stream: Stream, type: EventType, sequence: number, time: number) {
+  if (sequence <= stream.position.sequence) return
+  stream.storedAt = time
+  const part = textParts[type]
+  stream.position = { sequence, offset: endsText(type) ? 0 : stream.position.offset }
+  if (part !== 'start' && part !== 'end' && part !== 'turn_end') return
+  stream.running = part === 'start' ? sequence : 0
+  stream.node.bus.passed(stream.sessionId, sequence)
+}
+
+/**
+ * What of the running message this client has not got, as one delta for each change of kind.
+ * Contract: text of another message than the one in which the client stands is never sent.
+ */
+export function sendLive(stream: Stream, message: LiveMessage) {
+  if (message.sequence === stream.running) sendText(stream, message)
+}
+
+function sendText(stream: Stream, message: LiveMessage) {
+  for (const run of textAfter(message, stream.position.offset)) {
+    stream.position = { sequence: stream.position.sequence, offset: run.end }
+    if (stream.options.deltas.includes(run.kind)) sendDelta(stream, message, run)
+  }
+}
+
+function sendDelta(stream: Stream, message: LiveMessage, run: Run) {
+  const { kind, text: delta } = run
+  const { turnId, context } = message
+  const now = Date.now()
+  const id = eventId(stream.sessionId, stream.storedAt ?? now, stream.position)
+  const whole = stream.options.accumulated && { accumulated: accumulated(message, run) }
+  const data = { turn_id: turnId, delta, ...whole }
+  const json = `{"id":"${id}","type":"${kind}","ts":"${new Date(now).toISOString()}","session_id":"${stream.sessionId}","context":${context},"data":${JSON.stringify(data)}}`
+  stream.frames.write(`event: ${kind}\nid: ${id}\nretry: ${reconnectMs}\ndata: ${json}\n\n`)
+}
+
+/**
+ * The reply that ends a message of which the client saw the beginning, and may lack the end: it
+ * was slow or away, or nobody was told. Due at the first of the events that are stored with the
+ * reply.
+ */
+export function replyAt<E extends { type: EventType }>(
+  stream: Stream,
+  events: readonly E[],
+  index: number,
+) {
+  if (stream.position.offset === 0) return undefined
+  const next = events.slice(index).find(({ type }) => textParts[type] !== 'before_end')
+  return next?.type === 'output.message.completed' ? next : undefined
+}
+
+export function sendRest(stream: Stream, { message }: Completed, context: string) {
+  const text = message.content.find((part) => part.type === 'text')?.text ?? ''
+  const thinking = message.thinking ?? ''
+  const { turn_id: turnId } = JSON.parse(context) as { turn_id: string }
+  const pieces: Piece[] = []
+  if (thinking !== '') pieces.push({ kind: 'reason.thinking.delta', text: thinking })
+  if (text !== '') pieces.push({ kind: 'output.message.delta', text })
+  const whole = newLiveMessage({ sequence: stream.running, turnId, context })
+  extend(whole, 0, pieces)
+  sendText(stream, whole)
+}
