@@ -87,15 +87,43 @@ type Starting = AppOptions & {
 }
 
 async function start(config: Config, starting: Starting): Promise<App> {
-  const { log, undo, stopAll, capabilities = builtins, onFatal = () => {} } = starting
-  checkCatalog(capabilities)
-  const about = { version: starting.version ?? version }
+  const { undo, stopAll } = starting
+  checkCatalog(starting.capabilities ?? builtins)
+  const databases = await openDatabases(config, starting)
+  const node = await makeNode(config, starting, databases)
+  dropOnLoss(node)
+  let stopping = false
+  const about = { version: starting.version ?? version, stopping: () => stopping }
+  const { app, streams, close } = await createHttp(node, about)
+  undo.push(close)
+  const { alone, queuePool: pool } = databases
+  // A node that is alone has no others to compare itself with.
+  const nodeVersion = starting.version ?? (alone ? version : `${version}+${readBuild()}`)
+  const runtime = await startRuntime(node, { version: nodeVersion, pool, alone })
+  undo.push(async () => {
+    stopping = true
+    streams.close('shutdown')
+    await runtime.stop(config.SHUTDOWN_GRACE_MS)
+  })
+  undo.push(keepSweeping(node, starting.sweepIntervalMs).stop)
+  node.bus.hello()
+  await app.listen({ host: config.HOST, port: config.PORT })
+  const address = app.server.address() as AddressInfo
+  node.outbound.protect({ host: address.address, port: address.port })
+  return { url: addressOf(address), stop: stopAll }
+}
+
+type Databases = Awaited<ReturnType<typeof openDatabases>>
+
+/** Opens the connections, starts the embedded database if it is used, and migrates. */
+async function openDatabases(config: Config, { log, undo, onFatal = () => {} }: Starting) {
   let embedded: Embedded | undefined
   if (config.DATABASE_URL === undefined) {
     embedded = await startEmbedded({ dataDir: config.DATA_DIR, log, onFatal })
     undo.push(embedded.stop)
   }
   const url = config.DATABASE_URL ?? embedded!.url
+  const alone = embedded !== undefined
   const onError = (error: Error) => log.debug('a database connection broke', { error })
   const limits = { max: appConnections, timeoutMs: statementTimeoutMs }
   const history = createHistory()
@@ -111,26 +139,21 @@ async function start(config: Config, starting: Starting): Promise<App> {
       await migrateQueue(queuePool)
       await seed(db, config)
     },
-    { log, direct: embedded !== undefined },
+    { log, direct: alone },
   )
+  return { url, alone, history, db, leaseDb, queuePool }
+}
 
-  const alone = embedded !== undefined
-  // A node that is alone has no others to compare itself with.
-  const nodeVersion = starting.version ?? (alone ? version : `${version}+${readBuild()}`)
-  const id = `node_${randomBytes(8).toString('hex')}`
-  const connect = await transportOf(config)
-  const metrics = createMetrics()
-  const keeping = keepTally({ tally: metrics.tally, db, nodeId: id, log })
-  undo.push(keeping.stop)
-  const tracer = await tracerOf({ config, version: about.version, nodeId: id, log, metrics })
-  if (tracer) undo.push(tracer.stop)
-  const bus = createBus({ log, db, nodeId: id, connect })
-  undo.push(bus.stop)
-  const comparing = keepComparing({ bus, db, log })
-  undo.push(async () => comparing.stop())
-  const configured = configuredMasterKeys(config)
-  const masterKeys =
-    alone && configured.length === 0 ? await readOrCreateMasterKeys(config.DATA_DIR) : configured
+async function makeNode(
+  config: Config,
+  starting: Starting,
+  { url, alone, history, db, leaseDb }: Databases,
+): Promise<Node> {
+  const { log, undo, capabilities = builtins } = starting
+  const about = { version: starting.version ?? version, nodeId: newNodeId() }
+  const observed = await startObserving(config, starting, { db, ...about })
+  const bus = await startBus(config, starting, { db, ...about })
+  const masterKeys = await masterKeysOf(config, alone)
   await checkMasterKeys(db, masterKeys)
   const { shares, others, waiting } = divideConnections(db, () => node.problem())
   const access = createAccess({ config, db, shares, masterKeys, log })
@@ -141,12 +164,11 @@ async function start(config: Config, starting: Starting): Promise<App> {
   if (secrets) await bindSealed(db, secrets)
   const outbound = createOutbound(config.PRIVATE_HOSTS_ALLOWED, servicesOf(config, url))
   warnOfBroad(config, log)
-  const budgets = createFetchBudgets()
-  const reaching = { outbound, budgets, secrets }
+  const reaching = { outbound, budgets: createFetchBudgets(), secrets }
   const mcp = createMcp({ db, config, log, version: about.version, ...reaching })
   undo.push(mcp.stop)
   const node: Node = {
-    id,
+    id: about.nodeId,
     db: others,
     shares,
     waitingForDb: waiting,
@@ -154,7 +176,6 @@ async function start(config: Config, starting: Starting): Promise<App> {
     history,
     bus,
     config,
-    secrets,
     access,
     quotas: createQuotas(config),
     capabilities,
@@ -163,41 +184,54 @@ async function start(config: Config, starting: Starting): Promise<App> {
     local: noLocalTurns,
     problem: () => 'The node is starting.',
     breaker: createBreaker(),
-    outbound,
-    budgets,
     grep: grepping.grep,
-    metrics,
-    tracer,
+    ...reaching,
+    ...observed,
   }
+  return node
+}
 
+const newNodeId = () => `node_${randomBytes(8).toString('hex')}`
+
+type About = { db: Databases['db']; version: string; nodeId: string }
+
+async function startObserving(
+  config: Config,
+  { log, undo }: Starting,
+  { db, version, nodeId }: About,
+) {
+  const metrics = createMetrics()
+  const keeping = keepTally({ tally: metrics.tally, db, nodeId, log })
+  undo.push(keeping.stop)
+  const tracer = await tracerOf({ config, version, nodeId, log, metrics })
+  if (tracer) undo.push(tracer.stop)
+  return { metrics, tracer }
+}
+
+async function startBus(config: Config, { log, undo }: Starting, { db, nodeId }: About) {
+  const bus = createBus({ log, db, nodeId, connect: await transportOf(config) })
+  undo.push(bus.stop)
+  const comparing = keepComparing({ bus, db, log })
+  undo.push(async () => comparing.stop())
+  return bus
+}
+
+async function masterKeysOf(config: Config, alone: boolean) {
+  const configured = configuredMasterKeys(config)
+  if (!alone || configured.length > 0) return configured
+  return readOrCreateMasterKeys(config.DATA_DIR)
+}
+
+/** Drops what was read when the history of the database may have lost commits. */
+function dropOnLoss({ history, db, access, quotas, mcp, bus, log }: Node): void {
   history.onChange(() => {
     log.warn('PostgreSQL was restarted, restored or failed over: what is remembered is read anew')
     db.texts.forget()
     access.credentials.forget()
-    node.quotas.forget()
+    quotas.forget()
     mcp.forget()
     bus.verify()
   })
-
-  let stopping = false
-  const { app, streams, close } = await createHttp(node, { ...about, stopping: () => stopping })
-  undo.push(close)
-  const runtime = await startRuntime(node, {
-    version: nodeVersion,
-    pool: queuePool,
-    alone,
-  })
-  undo.push(async () => {
-    stopping = true
-    streams.close('shutdown')
-    await runtime.stop(config.SHUTDOWN_GRACE_MS)
-  })
-  undo.push(keepSweeping(node, starting.sweepIntervalMs).stop)
-  bus.hello()
-  await app.listen({ host: config.HOST, port: config.PORT })
-  const address = app.server.address() as AddressInfo
-  outbound.protect({ host: address.address, port: address.port })
-  return { url: addressOf(address), stop: stopAll }
 }
 
 /** Entries that open more than one service of a host. */

@@ -49,66 +49,23 @@ export function createShares(
   busy: () => Error,
   now = () => performance.now(),
 ): Shares {
-  const { slots, slotsEach, waitingMax, waitingEachMax, waitMs, heldByOthers = () => 0 } = limits
-  const uses = new Map<string, Use>()
+  const { waitingMax, waitingEachMax, waitMs } = limits
+  const uses = createUses(limits, now)
   /** The owner that was served last is the last. */
   const waiting = new Map<string, Waiter[]>()
-  let used = 0
   let waitingCount = 0
-  let looksAgain = false
-
-  const hasSlot = (owner: string) =>
-    used + heldByOthers() < slots && (uses.get(owner)?.running ?? 0) < slotsEach
-
-  /** Brings the slot time of an owner up to now. */
-  function useOf(owner: string): Use {
-    const at = now()
-    const use = uses.get(owner) ?? { running: 0, ms: 0, at }
-    const elapsedMs = at - use.at
-    use.ms = use.ms * 2 ** (-elapsedMs / halfLifeMs) + use.running * elapsedMs
-    use.at = at
-    return use
-  }
-
-  const mayTake = (owner: string) => hasSlot(owner) && !waiting.has(owner)
+  let timer: NodeJS.Timeout | undefined
 
   function take(owner: string): Slot {
-    used += 1
-    const use = useOf(owner)
-    use.running += 1
-    uses.set(owner, use)
-    return () => release(owner)
-  }
-
-  function release(owner: string) {
-    used -= 1
-    const use = useOf(owner)
-    use.running -= 1
-    if (use.running === 0 && use.ms < quantumMs) uses.delete(owner)
-    else if (uses.size > idleOwnersMax) forgetIdle()
-    serveNext()
-  }
-
-  function forgetIdle() {
-    for (const [owner, { running }] of uses) if (running === 0) uses.delete(owner)
-  }
-
-  /** The owner that is served next; of those that are equal, the one that waits at the front. */
-  function findNext(): string | undefined {
-    let next: string | undefined
-    let least = Number.POSITIVE_INFINITY
-    for (const owner of waiting.keys()) {
-      if (!hasSlot(owner)) continue
-      const quanta = Math.floor(useOf(owner).ms / quantumMs)
-      if (quanta >= least) continue
-      next = owner
-      least = quanta
+    uses.begin(owner)
+    return () => {
+      uses.end(owner)
+      serveNext()
     }
-    return next
   }
 
   function serveNext() {
-    const owner = findNext()
+    const owner = uses.least(waiting.keys())
     if (owner === undefined) return
     const waiters = waiting.get(owner)!
     const next = waiters.shift()!
@@ -146,44 +103,94 @@ export function createShares(
       waiting.set(owner, waiters)
       waiters.push(waiter)
       waitingCount += 1
-      if (waitMs !== undefined && !looksAgain) lookIn(waitMs)
+      if (waitMs !== undefined) timer ??= setTimeout(giveUpLate, waitMs).unref()
     })
   }
 
   /** All waits are equally long, so the first of an owner is over first: one timer is enough. */
   function giveUpLate() {
-    looksAgain = false
+    timer = undefined
     let next = Number.POSITIVE_INFINITY
     for (const waiters of waiting.values()) {
       while (waiters[0] && waiters[0].until <= now()) waiters[0].giveUp(busy())
       next = Math.min(next, waiters[0]?.until ?? next)
     }
-    if (waitingCount > 0) lookIn(Math.max(0, next - now()))
-  }
-
-  function lookIn(ms: number) {
-    looksAgain = true
-    setTimeout(giveUpLate, ms).unref()
+    if (waitingCount > 0) timer = setTimeout(giveUpLate, Math.max(0, next - now())).unref()
   }
 
   function slot(owner: string, signal?: AbortSignal) {
     signal?.throwIfAborted()
-    return mayTake(owner) ? take(owner) : wait(owner, signal)
+    return uses.hasSlot(owner) && !waiting.has(owner) ? take(owner) : wait(owner, signal)
   }
 
   return {
     serve: serveNext,
-    taken: () => used,
+    taken: uses.taken,
     waiting: () => waitingCount,
     slot,
-    async run(owner, work, signal) {
-      const taken = slot(owner, signal)
-      const free = typeof taken === 'function' ? taken : await taken
-      try {
-        return await work()
-      } finally {
-        free()
+    run: async (owner, work, signal) => runIn(slot(owner, signal), work),
+  }
+}
+
+async function runIn<T>(slot: Slot | Promise<Slot>, work: () => Promise<T>): Promise<T> {
+  const free = typeof slot === 'function' ? slot : await slot
+  try {
+    return await work()
+  } finally {
+    free()
+  }
+}
+
+/** The slots in use, and how much slot time each owner used lately. */
+function createUses({ slots, slotsEach, heldByOthers = () => 0 }: ShareLimits, now: () => number) {
+  const uses = new Map<string, Use>()
+  let used = 0
+
+  /** Brings the slot time of an owner up to now. */
+  function useOf(owner: string): Use {
+    const at = now()
+    const use = uses.get(owner) ?? { running: 0, ms: 0, at }
+    const elapsedMs = at - use.at
+    use.ms = use.ms * 2 ** (-elapsedMs / halfLifeMs) + use.running * elapsedMs
+    use.at = at
+    return use
+  }
+
+  const hasSlot = (owner: string) =>
+    used + heldByOthers() < slots && (uses.get(owner)?.running ?? 0) < slotsEach
+
+  function forgetIdle() {
+    for (const [owner, { running }] of uses) if (running === 0) uses.delete(owner)
+  }
+
+  return {
+    hasSlot,
+    taken: () => used,
+    begin(owner: string) {
+      used += 1
+      const use = useOf(owner)
+      use.running += 1
+      uses.set(owner, use)
+    },
+    end(owner: string) {
+      used -= 1
+      const use = useOf(owner)
+      use.running -= 1
+      if (use.running === 0 && use.ms < quantumMs) uses.delete(owner)
+      else if (uses.size > idleOwnersMax) forgetIdle()
+    },
+    /** The owner that used least; of those that are equal, the first. */
+    least(owners: Iterable<string>): string | undefined {
+      let next: string | undefined
+      let least = Number.POSITIVE_INFINITY
+      for (const owner of owners) {
+        if (!hasSlot(owner)) continue
+        const quanta = Math.floor(useOf(owner).ms / quantumMs)
+        if (quanta >= least) continue
+        next = owner
+        least = quanta
       }
+      return next
     },
   }
 }

@@ -74,74 +74,12 @@ type Options = { db: Db; shares: ConnectionShares; tokens: Tokens | undefined; l
  */
 export function createCredentials({ db, shares, tokens, log }: Options): Credentials {
   const direct: DbOf = () => db
-  const bearers = new Map<string, Entry>()
-  const roles = new Map<string, Principal['role']>()
-  const homes = new Map<string, string>()
-  /** The organizations of API keys by fingerprint, also of keys that must be looked up again. */
-  const owners = new Map<string, string>()
-  let revision = -1
-  let checkedAt = Number.NEGATIVE_INFINITY
-  let checking: Promise<void> | undefined
-
-  const isFresh = () => performance.now() - checkedAt < believedMs
-
-  async function check() {
-    const begun = performance.now()
-    const latest = await readRevision(db)
-    if (latest !== revision) {
-      const changed = revision < 0 ? undefined : await changesBetween(db, revision, latest)
-      forget(changed)
-      revision = latest
-      void watches.look()
-    }
-    checkedAt = begun
-  }
-
-  function forget(changed: string[] | undefined) {
-    if (changed === undefined) {
-      bearers.clear()
-      roles.clear()
-      homes.clear()
-      return
-    }
-    const gone = new Set(changed)
-    for (const [key, { subjects }] of bearers) {
-      if (subjects.some((subject) => gone.has(subject))) bearers.delete(key)
-    }
-    for (const subject of gone) {
-      roles.delete(subject)
-      homes.delete(subject)
-    }
-  }
-
-  async function refresh() {
-    if (isFresh()) return
-    checking ??= check().finally(() => {
-      checking = undefined
-    })
-    await checking
-  }
-
-  /** Remembers what was read, unless something changed since `before`. */
-  function remember<T>(
-    into: Map<string, T>,
-    key: string,
-    { value, before }: { value: T; before: number },
-  ) {
-    if (revision !== before) return
-    put(into, key, value)
-  }
-
-  function touch(entry: Entry) {
-    const { bearer, touchedAt } = entry
-    if (touchedAt === undefined || !('principal' in bearer)) return
-    const now = Date.now()
-    if (now - touchedAt < touchAfterMs) return
-    entry.touchedAt = now
-    uses.add({ orgId: bearer.principal.orgId, id: bearer.principal.id, at: new Date(now) })
-  }
+  const beliefs = createBeliefs(db, () => void watches.look())
+  const { bearers, roles, refresh, remember } = beliefs
   const uses = createUses(db, log)
   const watches = createOpenConnections({ log, refresh, stillOpen })
+  const printOf = createPrints()
+  const read = createReader(tokens)
 
   async function stillOpen({ credential, orgId, level }: Opened): Promise<boolean> {
     const fits = (now: Level) => level === undefined || level === now
@@ -158,27 +96,60 @@ export function createCredentials({ db, shares, tokens, log }: Options): Credent
     }
   }
 
-  /** The credential that came last on a connection, and its fingerprint. */
-  const latest = new WeakMap<object, { credential: string; print: string }>()
-
-  function printOf(credential: string, connection: object | undefined): string {
-    if (connection === undefined) return fingerprint(credential)
-    const last = latest.get(connection)
-    if (last?.credential === credential) return last.print
-    const print = fingerprint(credential)
-    latest.set(connection, { credential, print })
-    return print
-  }
-
   function known(credential: string, connection?: object): Bearer | undefined {
-    if (!isFresh()) return undefined
+    if (!beliefs.isFresh()) return undefined
     const entry = bearers.get(printOf(credential, connection))
     if (!entry || entry.expiresAt <= Date.now()) return undefined
-    touch(entry)
+    uses.touch(entry)
     return entry.bearer
   }
 
-  async function read(credential: string, print: string, dbOf: DbOf): Promise<Entry> {
+  async function find(credential: string, dbOf: DbOf): Promise<Bearer> {
+    await refresh()
+    const found = known(credential)
+    if (found) return found
+    const print = fingerprint(credential)
+    const before = beliefs.revision()
+    const entry = await read(credential, print, dbOf)
+    remember(bearers, print, { value: entry, before })
+    if (entry.expiresAt <= Date.now()) throw new ApiError('invalid_token')
+    uses.touch(entry)
+    return entry.bearer
+  }
+
+  async function roleOf({ orgId, userId }: Member, dbOf: DbOf) {
+    await refresh()
+    const subject = subjectOf.member(orgId, userId)
+    const found = roles.get(subject)
+    if (found) return found
+    const before = beliefs.revision()
+    const role = await findRole(dbOf(userId), orgId, userId)
+    if (role) remember(roles, subject, { value: role, before })
+    return role
+  }
+
+  return {
+    known,
+    watch: watches.add,
+    forget() {
+      beliefs.forget()
+      void watches.look()
+    },
+    find: (credential) => find(credential, shares),
+    role: (orgId, userId) => roleOf({ orgId, userId }, shares),
+    home: (userId) => homeOf(beliefs, shares(userId), userId),
+    async stop() {
+      watches.stop()
+      await uses.stop()
+    },
+  }
+}
+
+/** Reads what credentials stand for, keys that were found before in the share of their owner. */
+function createReader(tokens: Tokens | undefined) {
+  /** The organizations of API keys by fingerprint, also of keys that must be looked up again. */
+  const owners = new Map<string, string>()
+  return async (credential: string, print: string, dbOf: DbOf): Promise<Entry> => {
     if (!credential.startsWith(keyStart)) return readToken(dbOf, tokens, credential)
     try {
       const entry = await readKey(dbOf(owners.get(print) ?? unknownCallers), credential)
@@ -189,58 +160,104 @@ export function createCredentials({ db, shares, tokens, log }: Options): Credent
       throw error
     }
   }
+}
 
-  async function find(credential: string, dbOf: DbOf): Promise<Bearer> {
-    await refresh()
-    const found = known(credential)
-    if (found) return found
-    const print = fingerprint(credential)
-    const before = revision
-    const entry = await read(credential, print, dbOf)
-    remember(bearers, print, { value: entry, before })
-    if (entry.expiresAt <= Date.now()) throw new ApiError('invalid_token')
-    touch(entry)
-    return entry.bearer
+/** Caches of what callers are, by the revision of the table at which they were read. */
+function createBeliefs(db: Db, onChange: () => void) {
+  const bearers = new Map<string, Entry>()
+  const roles = new Map<string, Principal['role']>()
+  const homes = new Map<string, string>()
+  let revision = -1
+  let checkedAt = Number.NEGATIVE_INFINITY
+  let checking: Promise<void> | undefined
+
+  const isFresh = () => performance.now() - checkedAt < believedMs
+
+  async function check() {
+    const begun = performance.now()
+    const latest = await readRevision(db)
+    if (latest !== revision) {
+      drop(revision < 0 ? undefined : await changesBetween(db, revision, latest))
+      revision = latest
+      onChange()
+    }
+    checkedAt = begun
   }
 
-  async function roleOf({ orgId, userId }: Member, dbOf: DbOf) {
-    await refresh()
-    const subject = subjectOf.member(orgId, userId)
-    const found = roles.get(subject)
-    if (found) return found
-    const before = revision
-    const role = await findRole(dbOf(userId), orgId, userId)
-    if (role) remember(roles, subject, { value: role, before })
-    return role
+  function drop(changed: string[] | undefined) {
+    if (changed === undefined) {
+      bearers.clear()
+      roles.clear()
+      homes.clear()
+      return
+    }
+    const gone = new Set(changed)
+    for (const [key, { subjects }] of bearers) {
+      if (subjects.some((subject) => gone.has(subject))) bearers.delete(key)
+    }
+    for (const subject of gone) {
+      roles.delete(subject)
+      homes.delete(subject)
+    }
   }
 
   return {
-    known,
-    watch: watches.add,
+    bearers,
+    roles,
+    homes,
+    revision: () => revision,
+    isFresh,
+    async refresh() {
+      if (isFresh()) return
+      checking ??= check().finally(() => {
+        checking = undefined
+      })
+      await checking
+    },
+    /** Remembers what was read, unless something changed since `before`. */
+    remember<T>(
+      into: Map<string, T>,
+      key: string,
+      { value, before }: { value: T; before: number },
+    ) {
+      if (revision === before) put(into, key, value)
+    },
     forget() {
-      forget(undefined)
+      drop(undefined)
       revision = -1
       checkedAt = Number.NEGATIVE_INFINITY
-      void watches.look()
     },
-    find: (credential) => find(credential, shares),
-    role: (orgId, userId) => roleOf({ orgId, userId }, shares),
-    async home(userId) {
-      await refresh()
-      const subject = subjectOf.user(userId)
-      const found = homes.get(subject)
-      if (found) return found
-      const before = revision
-      const memberships = await membershipsOf(shares(userId), userId)
-      if (memberships.length !== 1) return undefined
-      const { org_id } = memberships[0]!
-      remember(homes, subject, { value: org_id, before })
-      return org_id
-    },
-    async stop() {
-      watches.stop()
-      await uses.stop()
-    },
+  }
+}
+
+async function homeOf(
+  { homes, refresh, revision, remember }: ReturnType<typeof createBeliefs>,
+  db: Db,
+  userId: string,
+): Promise<string | undefined> {
+  await refresh()
+  const subject = subjectOf.user(userId)
+  const found = homes.get(subject)
+  if (found) return found
+  const before = revision()
+  const memberships = await membershipsOf(db, userId)
+  if (memberships.length !== 1) return undefined
+  const { org_id } = memberships[0]!
+  remember(homes, subject, { value: org_id, before })
+  return org_id
+}
+
+/** Fingerprints credentials, those that come again on a connection once. */
+function createPrints() {
+  /** The credential that came last on a connection, and its fingerprint. */
+  const latest = new WeakMap<object, { credential: string; print: string }>()
+  return (credential: string, connection: object | undefined): string => {
+    if (connection === undefined) return fingerprint(credential)
+    const last = latest.get(connection)
+    if (last?.credential === credential) return last.print
+    const print = fingerprint(credential)
+    latest.set(connection, { credential, print })
+    return print
   }
 }
 
@@ -308,8 +325,14 @@ function createUses(db: Db, log: Log) {
     }
   }
   return {
-    add({ orgId, id, at }: { orgId: string; id: string; at: Date }) {
-      waiting.set(id, { orgId, id, at: at.toISOString() })
+    touch(entry: Entry) {
+      const { bearer, touchedAt } = entry
+      if (touchedAt === undefined || !('principal' in bearer)) return
+      const now = Date.now()
+      if (now - touchedAt < touchAfterMs) return
+      entry.touchedAt = now
+      const { orgId, id } = bearer.principal
+      waiting.set(id, { orgId, id, at: new Date(now).toISOString() })
       timer ??= setTimeout(() => void tell(), touchPauseMs)
     },
     async stop() {
