@@ -88,20 +88,12 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
         judging,
         strays,
       })
-      node.history.observe(state.history)
-      turns.lose(state.lost)
-      const known = new Set(options.turns().known)
-      strays = state.strays.filter((turnId) => !known.has(turnId))
+      strays = applyRenewal(node, options, { ...state, turns, terms })
       others = { peers: state.peers.length, otherVersions: state.other_versions }
-      node.bus.setPeers(state.peers)
-      options.drain(state.draining)
-      terms.draining = state.draining
       succeededAt = performance.now()
       followDatabaseClock(Date.parse(state.now), succeededAt - begun)
       renewedAt = begun
       problem = undefined
-      if (state.readded > 0) node.log.info('turns without a node', { turns: state.readded })
-      if (state.expired > 0) node.log.info('turns that waited too long', { turns: state.expired })
       if (held()) for (const resolve of waiting.splice(0)) resolve()
     } catch (error) {
       unbrokenSince = performance.now()
@@ -142,4 +134,20 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
       await endLeases(node.leaseDb, node.id).catch(() => {})
     },
   }
+}
+
+type Renewal = Awaited<ReturnType<typeof renewLease>> & { turns: Held; terms: LeaseTerms }
+
+/** Does what a renewal found; returns the turns in this node's name that it does not know. */
+function applyRenewal(node: Node, options: LeaseOptions, renewal: Renewal): string[] {
+  const { history, lost, peers, draining, readded, expired, turns, terms } = renewal
+  node.history.observe(history)
+  turns.lose(lost)
+  const known = new Set(options.turns().known)
+  node.bus.setPeers(peers)
+  options.drain(draining)
+  terms.draining = draining
+  if (readded > 0) node.log.info('turns without a node', { turns: readded })
+  if (expired > 0) node.log.info('turns that waited too long', { turns: expired })
+  return renewal.strays.filter((turnId) => !known.has(turnId))
 }

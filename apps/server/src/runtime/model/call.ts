@@ -105,25 +105,26 @@ function checkWhole({ finishReason, text, toolCalls }: Reply): void {
 
 type OnText = ModelCall['onText']
 
-function createReader(reply: Reply, onText: OnText, begun: number) {
+/** The parts of a reply by their type and id. */
+function createParts(reply: Reply) {
   const open = new Map<string, ReplyPart>()
-  let length = 0
-
-  function partOf(type: ReplyPart['type'], id: string): ReplyPart {
+  return (type: ReplyPart['type'], id: string, { providerMetadata }: Noted): ReplyPart => {
     const known = open.get(`${type} ${id}`)
-    if (known) return known
-    const part: ReplyPart = { type, length: 0 }
-    open.set(`${type} ${id}`, part)
-    reply.parts.push(part)
-    return part
-  }
-
-  function note(part: ReplyPart, { providerMetadata }: Noted) {
+    const part: ReplyPart = known ?? { type, length: 0 }
+    if (!known) {
+      open.set(`${type} ${id}`, part)
+      reply.parts.push(part)
+    }
     for (const [vendor, fields] of Object.entries(providerMetadata ?? {})) {
       part.metadata = { ...part.metadata, [vendor]: { ...part.metadata?.[vendor], ...fields } }
     }
     return part
   }
+}
+
+function createReader(reply: Reply, onText: OnText, begun: number) {
+  const note = createParts(reply)
+  let length = 0
 
   function count(added: number) {
     length += added
@@ -144,27 +145,27 @@ function createReader(reply: Reply, onText: OnText, begun: number) {
     switch (part.type) {
       case 'text-start':
       case 'text-end':
-        note(partOf('text', part.id), part)
+        note('text', part.id, part)
         return
       case 'reasoning-start':
       case 'reasoning-end':
-        note(partOf('reasoning', part.id), part)
+        note('reasoning', part.id, part)
         return
       case 'text-delta':
         count(part.delta.length)
-        note(partOf('text', part.id), part).length += part.delta.length
+        note('text', part.id, part).length += part.delta.length
         say('output.message.delta', part.delta)
         return
       case 'reasoning-delta':
         count(part.delta.length)
-        note(partOf('reasoning', part.id), part).length += part.delta.length
+        note('reasoning', part.id, part).length += part.delta.length
         say('reason.thinking.delta', part.delta)
         return
       case 'tool-input-delta':
         count(part.delta.length)
         return
       case 'tool-call':
-        note(partOf('call', `${reply.toolCalls.length}`), part)
+        note('call', `${reply.toolCalls.length}`, part)
         reply.toolCalls.push({
           id: part.toolCallId,
           name: part.toolName,

@@ -50,216 +50,270 @@ export type BusOptions = {
  * in parts, and who comes late gets a snapshot of what came before, from the node that writes it.
  */
 export function createBus({ log, db, nodeId, connect }: BusOptions) {
-  const { follow, each, isFollowed, followed } = createFollowers((session) =>
-    copies.forget(session),
-  )
-  const own = new Map<string, OwnMessage>()
   const copies = createCopies()
-  const show = paced((session) => {
-    const message = copies.find(session)
-    if (message) each(session, (follower) => follower.grew(message))
-  })
-  const cancels = createListeners<[turnId: string]>()
-  const looks = createListeners<[]>()
-  const connections = createListeners<[]>()
-  const nodes = createListeners<[nodeId: string]>()
-  const watchers = new Set<Watcher>()
-  let peers: readonly string[] | undefined
-  const transport = connect?.({ log, receive, connected })
-  const outbox = createOutbox(nodeId, { transport, found: announce })
-  const exchange = createSnapshotExchange({
-    db,
+  const followers = createFollowers((session) => copies.forget(session))
+  const transport = connect?.({
     log,
-    written: (snapshot) => outbox.tell({ kind: 'snapshot', ...snapshot }),
-    read: ({ sessionId, ...snapshot }) => settle(sessionId, copies.fill(sessionId, snapshot)),
+    receive: (payload) => receive(parts, payload),
+    connected: () => connected(parts),
   })
-
-  /** Contract: a payload that this version cannot read changes nothing. */
-  function receive(payload: string) {
-    const { sender, hints } = unpacked(payload)
-    if (sender === nodeId) return
-    outbox.heard()
-    try {
-      for (const hint of hints()) take(hint)
-    } catch (error) {
-      log.warn('another node said what cannot be read', { error })
-    }
+  const outbox = createOutbox(nodeId, { transport, found: () => announce(parts) })
+  const parts: Parts = {
+    log,
+    nodeId,
+    transport,
+    outbox,
+    exchange: createSnapshotExchange({
+      db,
+      log,
+      written: (snapshot) => outbox.tell({ kind: 'snapshot', ...snapshot }),
+      read: ({ sessionId, ...snapshot }) =>
+        settle(parts, sessionId, copies.fill(sessionId, snapshot)),
+    }),
+    copies,
+    followers,
+    own: new Map(),
+    show: paced((session) => {
+      const message = copies.find(session)
+      if (message) followers.each(session, (follower) => follower.grew(message))
+    }),
+    cancels: createListeners(),
+    looks: createListeners(),
+    connections: createListeners(),
+    nodes: createListeners(),
+    watchers: new Set(),
   }
+  return { ...listening(parts), ...nodesOf(parts), ...messagesOf(parts), ...changesOf(parts) }
+}
 
-  function take(hint: Hint) {
-    if (hint.kind === 'cancel') return cancels.tell(hint.turn)
-    if (hint.kind === 'look') return hint.node === nodeId ? looks.tell() : undefined
-    if (hint.kind === 'hello') return connections.tell()
-    if (hint.kind === 'changed') return tellChanged(hint)
-    const { session } = hint
-    if (hint.kind === 'stored') watch((watcher) => watcher.session(hint.org, session))
-    if (hint.kind === 'deleted') watch((watcher) => watcher.sessionDeleted(hint.org, session))
-    if (hint.kind === 'ask') return answer(session, hint.sequence)
-    if (!isFollowed(session)) return
-    if (hint.kind === 'stored') each(session, (follower) => follower.stored(hint.sequence))
-    if (hint.kind === 'deleted') each(session, (follower) => follower.deleted())
-    if (hint.kind === 'text') settle(session, copies.take(hint))
-    if (hint.kind === 'snapshot' && copies.awaits(session, hint.sequence)) exchange.read(session)
+/** What the parts of the bus share. */
+type Parts = {
+  log: Log
+  nodeId: string
+  transport: Transport | undefined
+  outbox: ReturnType<typeof createOutbox>
+  exchange: ReturnType<typeof createSnapshotExchange>
+  copies: ReturnType<typeof createCopies>
+  followers: ReturnType<typeof createFollowers>
+  /** Messages that this node writes, by session. */
+  own: Map<string, OwnMessage>
+  show: (session: string) => void
+  cancels: Listeners<[turnId: string]>
+  looks: Listeners<[]>
+  connections: Listeners<[]>
+  nodes: Listeners<[nodeId: string]>
+  watchers: Set<Watcher>
+}
+
+/** Contract: a payload that this version cannot read changes nothing. */
+function receive(parts: Parts, payload: string) {
+  const { sender, hints } = unpacked(payload)
+  if (sender === parts.nodeId) return
+  parts.outbox.heard()
+  try {
+    for (const hint of hints()) take(parts, hint)
+  } catch (error) {
+    parts.log.warn('another node said what cannot be read', { error })
   }
+}
 
-  function watch(tell: (watcher: Watcher) => void) {
-    for (const watcher of watchers) tell(watcher)
+function take(parts: Parts, hint: Hint) {
+  if (hint.kind === 'cancel') return parts.cancels.tell(hint.turn)
+  if (hint.kind === 'look') return hint.node === parts.nodeId ? parts.looks.tell() : undefined
+  if (hint.kind === 'hello') return parts.connections.tell()
+  if (hint.kind === 'changed') return tellChanged(parts, hint)
+  const { session } = hint
+  const { copies, followers } = parts
+  if (hint.kind === 'stored') watch(parts, (watcher) => watcher.session(hint.org, session))
+  if (hint.kind === 'deleted') watch(parts, (watcher) => watcher.sessionDeleted(hint.org, session))
+  if (hint.kind === 'ask') return answer(parts, session, hint.sequence)
+  if (!followers.isFollowed(session)) return
+  if (hint.kind === 'stored') followers.each(session, (follower) => follower.stored(hint.sequence))
+  if (hint.kind === 'deleted') followers.each(session, (follower) => follower.deleted())
+  if (hint.kind === 'text') settle(parts, session, copies.take(hint))
+  if (hint.kind === 'snapshot' && copies.awaits(session, hint.sequence))
+    parts.exchange.read(session)
+}
+
+function watch(parts: Parts, tell: (watcher: Watcher) => void) {
+  for (const watcher of parts.watchers) tell(watcher)
+}
+
+function tellChanged(parts: Parts, { org, noun, id }: ChangedHint) {
+  watch(parts, (watcher) => {
+    if (noun !== 'session') watcher.changed(org, { noun, id })
+    else if (id !== null) watcher.session(org, id)
+  })
+}
+
+function settle(parts: Parts, session: string, { grew, ask }: Outcome) {
+  if (grew) parts.show(session)
+  if (ask !== undefined) parts.outbox.tell({ kind: 'ask', session, sequence: ask })
+}
+
+function answer(parts: Parts, session: string, sequence: number) {
+  const mine = parts.own.get(session)
+  if (mine?.message.sequence === sequence && mine.held()) parts.exchange.write(session, mine)
+}
+
+/** Announces the positions of this node's messages, so that uninformed followers can ask. */
+function announce(parts: Parts) {
+  for (const [session, { message, held }] of parts.own) {
+    const { sequence, length: offset } = message
+    if (offset > 0 && held())
+      parts.outbox.tell({ kind: 'text', session, sequence, offset, pieces: [] })
   }
+}
 
-  function tellChanged({ org, noun, id }: ChangedHint) {
-    watch((watcher) => {
-      if (noun !== 'session') watcher.changed(org, { noun, id })
-      else if (id !== null) watcher.session(org, id)
-    })
-  }
+function connected(parts: Parts) {
+  parts.outbox.tell({ kind: 'hello' })
+  announce(parts)
+  for (const awaited of parts.copies.awaited()) parts.outbox.tell({ kind: 'ask', ...awaited })
+  parts.connections.tell()
+}
 
-  function settle(session: string, { grew, ask }: Outcome) {
-    if (grew) show(session)
-    if (ask !== undefined) outbox.tell({ kind: 'ask', session, sequence: ask })
-  }
-
-  function answer(session: string, sequence: number) {
-    const mine = own.get(session)
-    if (mine?.message.sequence === sequence && mine.held()) exchange.write(session, mine)
-  }
-
-  /** Announces the positions of this node's messages, so that uninformed followers can ask. */
-  function announce() {
-    for (const [session, { message, held }] of own) {
-      const { sequence, length: offset } = message
-      if (offset > 0 && held()) outbox.tell({ kind: 'text', session, sequence, offset, pieces: [] })
-    }
-  }
-
-  function connected() {
-    outbox.tell({ kind: 'hello' })
-    announce()
-    for (const awaited of copies.awaited()) outbox.tell({ kind: 'ask', ...awaited })
-    connections.tell()
-  }
-
+function listening(parts: Parts) {
   return {
-    follow,
-    isFollowed,
-    followed,
-    onCancel: cancels.add,
+    follow: parts.followers.follow,
+    isFollowed: parts.followers.isFollowed,
+    followed: parts.followers.followed,
+    onCancel: parts.cancels.add,
     /** This node is to look at its row. */
-    onLook: looks.add,
+    onLook: parts.looks.add,
     /** Hints may have been lost until now: this node's connection is new, or another node's. */
-    onConnected: connections.add,
+    onConnected: parts.connections.add,
     /** A node came or went. */
-    onNode: nodes.add,
+    onNode: parts.nodes.add,
     /** Tells of every change that this node hears of, until the returned function is called. */
     watch(watcher: Watcher): () => void {
-      watchers.add(watcher)
-      return () => void watchers.delete(watcher)
+      parts.watchers.add(watcher)
+      return () => void parts.watchers.delete(watcher)
     },
+  }
+}
+
+function nodesOf(parts: Parts) {
+  let peers: readonly string[] | undefined
+  return {
     /** The other live nodes by lease. Contract: until the first call, some are assumed. */
     setPeers(ids: readonly string[]) {
       const before = peers ?? ids
       peers = ids
-      outbox.setPeers(ids.length)
-      for (const id of ids) if (!before.includes(id)) nodes.tell(id)
-      for (const id of before) if (!ids.includes(id)) nodes.tell(id)
+      parts.outbox.setPeers(ids.length)
+      for (const id of ids) if (!before.includes(id)) parts.nodes.tell(id)
+      for (const id of before) if (!ids.includes(id)) parts.nodes.tell(id)
     },
     /** Lets others know that there is somebody to tell. */
-    hello: () => outbox.tell({ kind: 'hello' }),
-    stop: async () => transport?.stop(),
+    hello: () => parts.outbox.tell({ kind: 'hello' }),
+    stop: async () => parts.transport?.stop(),
 
+    look(node: string) {
+      if (node === parts.nodeId) parts.looks.tell()
+      else parts.outbox.tell({ kind: 'look', node })
+    },
+  }
+}
+
+function endMessage(parts: Parts, session: string, message: LiveMessage) {
+  const mine = parts.own.get(session)
+  if (mine?.message !== message) return
+  parts.own.delete(session)
+  void parts.exchange.remove(session, mine)
+}
+
+function messagesOf(parts: Parts) {
+  return {
     /** The newest message that a model is writing in a session, as far as this node knows it. */
     liveMessage(session: string): LiveMessage | undefined {
-      const mine = own.get(session)?.message
-      const copy = copies.find(session)
+      const mine = parts.own.get(session)?.message
+      const copy = parts.copies.find(session)
       return mine && (!copy || copy.sequence < mine.sequence) ? mine : copy
-    },
-
-    /** This node stored events up to `sequence`; `present` returns them without a read. */
-    stored(
-      { orgId: org, sessionId: session }: SessionRef,
-      sequence: number,
-      present?: () => WireEvent[],
-    ) {
-      if (isFollowed(session)) {
-        const events = present?.()
-        each(session, (follower) => follower.stored(sequence, events))
-      }
-      watch((watcher) => watcher.session(org, session))
-      outbox.tell({ kind: 'stored', session, sequence, org })
-    },
-
-    /** Something of an organization changed, and that is committed. */
-    changed(org: string, change: Pick<ChangedHint, 'noun' | 'id'>) {
-      const hint = { kind: 'changed', org, ...change } as const
-      tellChanged(hint)
-      outbox.tell(hint)
-    },
-
-    /** The table has events up to `sequence`. */
-    hint: (session: string, sequence: number) =>
-      each(session, (follower) => {
-        follower.stored(sequence)
-        follower.verify?.(sequence)
-      }),
-
-    /** Commits may be lost: drops text of other nodes, and followers check their position. */
-    verify() {
-      copies.clear()
-      for (const { id } of followed()) each(id, (follower) => follower.verify?.())
     },
 
     /** This node writes a message from here on; `held` is false once another node may do so. */
     begin(session: string, message: LiveMessage, held: () => boolean) {
-      const before = own.get(session)
-      if (before) this.end(session, before.message)
-      own.set(session, { message, held })
+      const before = parts.own.get(session)
+      if (before) endMessage(parts, session, before.message)
+      parts.own.set(session, { message, held })
     },
 
     /** Adds to a message of this node's. */
     tell(session: string, message: LiveMessage, pieces: Piece[]) {
       const { sequence, turnId, context, length: offset } = message
       extend(message, offset, pieces)
-      each(session, (follower) => follower.grew(message))
+      parts.followers.each(session, (follower) => follower.grew(message))
       const about = offset === 0 && { about: { turnId, context } }
-      outbox.tell({ kind: 'text', session, sequence, offset, pieces, ...about })
+      parts.outbox.tell({ kind: 'text', session, sequence, offset, pieces, ...about })
     },
 
-    end(session: string, message: LiveMessage) {
-      const mine = own.get(session)
-      if (mine?.message !== message) return
-      own.delete(session)
-      void exchange.remove(session, mine)
-    },
+    end: (session: string, message: LiveMessage) => endMessage(parts, session, message),
 
     /** A follower stands in a message that began at `sequence`, and does not know its text. */
     ask(session: string, sequence: number) {
-      if (!transport || own.get(session)?.message.sequence === sequence) return
-      if (copies.needs(session, sequence)) outbox.tell({ kind: 'ask', session, sequence })
+      if (!parts.transport || parts.own.get(session)?.message.sequence === sequence) return
+      if (parts.copies.needs(session, sequence))
+        parts.outbox.tell({ kind: 'ask', session, sequence })
     },
 
     /** A follower has got to the event at `sequence`: messages that began before it are over. */
     passed(session: string, sequence: number) {
-      if (transport && isFollowed(session)) copies.passed(session, sequence)
+      if (parts.transport && parts.followers.isFollowed(session))
+        parts.copies.passed(session, sequence)
+    },
+  }
+}
+
+function changesOf(parts: Parts) {
+  return {
+    /** This node stored events up to `sequence`; `present` returns them without a read. */
+    stored(
+      { orgId: org, sessionId: session }: SessionRef,
+      sequence: number,
+      present?: () => WireEvent[],
+    ) {
+      if (parts.followers.isFollowed(session)) {
+        const events = present?.()
+        parts.followers.each(session, (follower) => follower.stored(sequence, events))
+      }
+      watch(parts, (watcher) => watcher.session(org, session))
+      parts.outbox.tell({ kind: 'stored', session, sequence, org })
+    },
+
+    /** Something of an organization changed, and that is committed. */
+    changed(org: string, change: Pick<ChangedHint, 'noun' | 'id'>) {
+      const hint = { kind: 'changed', org, ...change } as const
+      tellChanged(parts, hint)
+      parts.outbox.tell(hint)
+    },
+
+    /** The table has events up to `sequence`. */
+    hint: (session: string, sequence: number) =>
+      parts.followers.each(session, (follower) => {
+        follower.stored(sequence)
+        follower.verify?.(sequence)
+      }),
+
+    /** Commits may be lost: drops text of other nodes, and followers check their position. */
+    verify() {
+      parts.copies.clear()
+      for (const { id } of parts.followers.followed())
+        parts.followers.each(id, (follower) => follower.verify?.())
     },
 
     deleted({ orgId: org, sessionId: session }: SessionRef) {
-      const mine = own.get(session)
-      if (mine) this.end(session, mine.message)
-      each(session, (follower) => follower.deleted())
-      watch((watcher) => watcher.sessionDeleted(org, session))
-      outbox.tell({ kind: 'deleted', session, org })
+      const mine = parts.own.get(session)
+      if (mine) endMessage(parts, session, mine.message)
+      parts.followers.each(session, (follower) => follower.deleted())
+      watch(parts, (watcher) => watcher.sessionDeleted(org, session))
+      parts.outbox.tell({ kind: 'deleted', session, org })
     },
 
     /** The session was found to be gone. */
-    gone: (session: string) => each(session, (follower) => follower.deleted()),
-
-    look(node: string) {
-      if (node === nodeId) looks.tell()
-      else outbox.tell({ kind: 'look', node })
-    },
+    gone: (session: string) => parts.followers.each(session, (follower) => follower.deleted()),
 
     cancel(session: string, turn: string) {
-      cancels.tell(turn)
-      outbox.tell({ kind: 'cancel', session, turn })
+      parts.cancels.tell(turn)
+      parts.outbox.tell({ kind: 'cancel', session, turn })
     },
   }
 }
@@ -304,6 +358,8 @@ function paced(work: (session: string) => void): (session: string) => void {
     }, livePauseMs)
   }
 }
+
+type Listeners<Args extends unknown[]> = ReturnType<typeof createListeners<Args>>
 
 function createListeners<Args extends unknown[]>() {
   const listeners = new Set<(...args: Args) => void>()

@@ -45,12 +45,8 @@ export function startGrep(url: string): { grep: Grep; stop: () => Promise<void> 
   const waiting = new Set<Search>()
 
   function start(): Thread {
-    const worker = new Worker(new URL('./grep-worker.ts', import.meta.url), {
-      workerData: { url },
-      resourceLimits: { maxOldGenerationSizeMb: heapMb },
-    })
+    const worker = startWorker(url)
     const thread: Thread = { worker, search: undefined, timer: undefined }
-    worker.unref()
     worker.on('message', (answer: GrepAnswer) => settle(thread, answer))
     worker.on('error', () => drop(thread))
     worker.on('exit', () => drop(thread))
@@ -118,12 +114,7 @@ export function startGrep(url: string): { grep: Grep; stop: () => Promise<void> 
 
   return {
     async grep(request) {
-      const answer = await ask(request)
-      if ('invalid' in answer) throw new ApiError('invalid_regex', answer.invalid)
-      if ('late' in answer) throw new ApiError('grep_timeout', String(timeoutMs / 1000))
-      if ('away' in answer) throw new ApiError('database_unavailable')
-      if ('error' in answer) throw new Error(answer.error)
-      return answer
+      return resultOf(await ask(request))
     },
     async stop() {
       const ended = [...threads]
@@ -132,4 +123,21 @@ export function startGrep(url: string): { grep: Grep; stop: () => Promise<void> 
       await Promise.all(ended.map(({ worker }) => worker.terminate()))
     },
   }
+}
+
+function startWorker(url: string): Worker {
+  const worker = new Worker(new URL('./grep-worker.ts', import.meta.url), {
+    workerData: { url },
+    resourceLimits: { maxOldGenerationSizeMb: heapMb },
+  })
+  worker.unref()
+  return worker
+}
+
+function resultOf(answer: GrepAnswer) {
+  if ('invalid' in answer) throw new ApiError('invalid_regex', answer.invalid)
+  if ('late' in answer) throw new ApiError('grep_timeout', String(timeoutMs / 1000))
+  if ('away' in answer) throw new ApiError('database_unavailable')
+  if ('error' in answer) throw new Error(answer.error)
+  return answer
 }

@@ -122,16 +122,20 @@ export function openFiles({ db, bus, grep, checkRoom, ...target }: FilesOptions)
       const all = changes.map((one) => ({ ...one, path: writablePath(one.path) }))
       const kept = new Map<string, Content>()
       for (const one of all) if (one.kind === 'write') kept.set(one.path, await keep(one.bytes))
-      await change(async ({ tree, load, loadBelow }) => {
-        await load(all.map(({ path }) => path))
-        for (const { kind, path } of all) if (kind === 'remove') await loadBelow(path)
-        for (const { kind, path } of all) {
-          if (kind === 'write') writeFile(tree, path, kept.get(path)!)
-          if (kind === 'directory') createDirectory(tree, path)
-          if (kind === 'remove') removePath(tree, path, true)
-        }
-      })
+      await change(applyAll(all, kept))
     },
     grep: (pattern, pathPattern) => grep({ ...target, pattern, pathPattern }),
   }
 }
+
+const applyAll =
+  (all: readonly FileChange[], kept: ReadonlyMap<string, Content>): Work<void> =>
+  async ({ tree, load, loadBelow }) => {
+    await load(all.map(({ path }) => path))
+    for (const { kind, path } of all) if (kind === 'remove') await loadBelow(path)
+    for (const { kind, path } of all) {
+      if (kind === 'write') writeFile(tree, path, kept.get(path)!)
+      if (kind === 'directory') createDirectory(tree, path)
+      if (kind === 'remove') removePath(tree, path, true)
+    }
+  }
