@@ -16,13 +16,11 @@ export type Surface = {
   consent: (call: ToolCall, signal: AbortSignal) => Promise<Approval | undefined>
 }
 
+type Talk = { outlast: Outlast; session: Session; after_sequence: number }
+
 /** Follows a session from an event on, and says what is typed in it. */
 export function createPlace(
-  {
-    outlast,
-    session,
-    after_sequence,
-  }: { outlast: Outlast; session: Session; after_sequence: number },
+  { outlast, session, after_sequence }: Talk,
   { show, passing, say, fail, consent }: Surface,
 ) {
   const { id } = session
@@ -49,6 +47,12 @@ export function createPlace(
     consents.take(event)
   }
 
+  function stands({ status }: Session): void {
+    isRunning = status === 'active'
+    isCancelling &&= isRunning
+    show()
+  }
+
   async function read(): Promise<void> {
     const onConnection = tellConnection({
       say,
@@ -60,14 +64,7 @@ export function createPlace(
     const onHistoryChanged = (resume: Resume) => {
       say(historyChanged(resume))
       const read = outlast.sessions.get(id, { signal: over.signal })
-      read.then(
-        ({ status }) => {
-          isRunning = status === 'active'
-          isCancelling &&= isRunning
-          show()
-        },
-        () => {},
-      )
+      read.then(stands, () => {})
     }
     const options = { after_sequence, signal: over.signal, onConnection, onHistoryChanged }
     for await (const event of outlast.session(id).events(options)) await take(event)

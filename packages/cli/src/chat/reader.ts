@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline'
+import { createInterface, type Interface } from 'node:readline'
 import type { Io } from '../core/io.ts'
 import { discardTyped } from './typed-ahead.ts'
 
@@ -17,11 +17,30 @@ type Handlers = {
 /** What stdin can do besides when it is a terminal. */
 type Raw = Io['stdin'] & { setRawMode?: (isRaw: boolean) => void }
 
+type Key = { name?: string; ctrl?: boolean }
+
 type Question = { prompt: string; isSeen: boolean; answer: (text: string) => void }
 
 const paste = { on: '\x1b[?2004h', off: '\x1b[?2004l' }
+const prompt = '› '
 const more = '… '
 const historyMax = 500
+
+type Reading = {
+  stdin: Raw
+  output: Io['stdout']
+  handlers: Handlers
+  rl: Interface
+  wanted: string | undefined
+  isShown: boolean
+  isTyping: boolean
+  isPasting: boolean
+  isClosed: boolean
+  lines: string[]
+  question: Question | undefined
+  /** The question that the line answers: the one that was on the screen when it was begun. */
+  answering: Question | undefined
+}
 
 /**
  * Lines that somebody types, with a history. A line that ends in `\`, and lines that are pasted,
@@ -29,129 +48,29 @@ const historyMax = 500
  */
 export function createReader(
   { stdin, output }: { stdin: Raw; output: Io['stdout'] },
-  { onEntry, onInterrupt, onEnd, onTyping }: Handlers,
+  handlers: Handlers,
   history: string[] = [],
 ) {
-  const prompt = '› '
-  let wanted: string | undefined
-  let isShown = false
-  let isTyping = false
-  let isPasting = false
-  let isClosed = false
-  let lines: string[] = []
-  let question: Question | undefined
-  /** The question that the line answers: the one that was on the screen when it was begun. */
-  let answering: Question | undefined
-
-  const rl = createInterface({
-    input: stdin,
-    output,
-    terminal: true,
-    prompt: '',
-    history: history.slice(0, historyMax),
-    historySize: historyMax,
-    removeHistoryDuplicates: true,
-    crlfDelay: Infinity,
+  const it = openReading(stdin, output, { handlers, history })
+  const { rl } = it
+  const keyed = (text: string | undefined, key?: Key) => onKey(it, text, key)
+  stdin.prependListener('keypress', keyed)
+  rl.on('line', (line) => onLine(it, line))
+  rl.on('SIGINT', () => {
+    if (it.isTyping && (rl.line !== '' || it.lines.length > 0)) clear(it)
+    else handlers.onInterrupt()
   })
-  output.write(paste.on)
-
-  function display(text: string): void {
-    if (question?.prompt === text) question.isSeen = true
-    rl.setPrompt(text)
-    rl.prompt()
-    isShown = true
-  }
-
-  function beginTyping(): void {
-    if (isTyping) return
-    isTyping = true
-    answering = question?.isSeen ? question : undefined
-    onTyping(true)
-    if (!isShown) display(answering?.prompt ?? prompt)
-  }
-
-  function endTyping(): void {
-    isTyping = false
-    isShown = false
-    answering = undefined
-    lines = []
-    rl.setPrompt('')
-    onTyping(false)
-  }
-
-  function onKey(_text: string | undefined, key: { name?: string; ctrl?: boolean } = {}): void {
-    if (key.name === 'paste-start') isPasting = true
-    if (key.name === 'paste-end') isPasting = false
-    if (!key.ctrl || !['c', 'd', 'z'].includes(key.name ?? '')) beginTyping()
-  }
-
-  function onLine(line: string): void {
-    // At the end of the input readline passes on a line without Enter.
-    if (stdin.readableEnded) return
-    const isContinued = line.endsWith('\\') && !answering
-    if (isPasting || isContinued) {
-      lines.push(isPasting ? line : line.slice(0, -1))
-      display(more)
-      return
-    }
-    const text = [...lines, line].join('\n')
-    const asked = text.startsWith('/') ? undefined : answering
-    endTyping()
-    if (asked) {
-      question = undefined
-      asked.answer(text)
-    } else onEntry(text)
-    if (!isTyping && !isShown && wanted !== undefined && !isClosed) display(wanted)
-  }
-
-  function clear(): void {
-    rl.write(null, { ctrl: true, name: 'e' })
-    rl.write(null, { ctrl: true, name: 'u' })
-    output.write('\r\x1b[J')
-    endTyping()
-    if (wanted !== undefined) display(wanted)
-  }
-
-  const self = {
-    isAsking: () => question !== undefined,
+  rl.on('close', () => {
+    if (!it.isClosed) handlers.onEnd()
+  })
+  return {
+    isAsking: () => it.question !== undefined,
     /** Asks for an entry, or once more what is asked already. */
-    show(text = question?.prompt ?? prompt) {
-      wanted = text
-      if (!isTyping && !isClosed) display(text)
-    },
+    show: (text?: string) => show(it, text),
     /** Takes the prompt away, so that something can be written. Who types goes on. */
-    hide() {
-      wanted = undefined
-      if (!isShown || isTyping) return
-      output.write('\r\x1b[J')
-      rl.setPrompt('')
-      isShown = false
-    },
+    hide: () => hide(it),
     /** Contract: rejects with the signal's reason. */
-    ask(text: string, signal: AbortSignal, initial?: string): Promise<string> {
-      return new Promise((resolve, reject) => {
-        const stop = () => {
-          const isAnswered = isTyping && answering === question
-          question = undefined
-          self.hide()
-          if (isAnswered && !isClosed) clear()
-          reject(signal.reason)
-        }
-        if (signal.aborted) return stop()
-        signal.addEventListener('abort', stop, { once: true })
-        const answer = (given: string) => {
-          signal.removeEventListener('abort', stop)
-          self.hide()
-          resolve(given)
-        }
-        question = { prompt: text, isSeen: false, answer }
-        self.show(text)
-        if (initial !== undefined && !isTyping) {
-          beginTyping()
-          rl.write(initial)
-        }
-      })
-    },
+    ask: (text: string, signal: AbortSignal, initial?: string) => ask(it, text, signal, initial),
     /** Leaves the terminal to another program for a while. */
     aside<T>(work: () => T): T {
       rl.pause()
@@ -167,23 +86,139 @@ export function createReader(
       }
     },
     close() {
-      if (isClosed) return
-      isClosed = true
-      if (isShown || isTyping) output.write('\r\x1b[J')
+      if (it.isClosed) return
+      it.isClosed = true
+      if (it.isShown || it.isTyping) output.write('\r\x1b[J')
       output.write(paste.off)
-      stdin.off('keypress', onKey)
+      stdin.off('keypress', keyed)
       rl.close()
     },
   }
+}
 
-  stdin.prependListener('keypress', onKey)
-  rl.on('line', onLine)
-  rl.on('SIGINT', () => {
-    if (isTyping && (rl.line !== '' || lines.length > 0)) clear()
-    else onInterrupt()
+function openReading(
+  stdin: Raw,
+  output: Io['stdout'],
+  { handlers, history }: { handlers: Handlers; history: string[] },
+): Reading {
+  const rl = createInterface({
+    input: stdin,
+    output,
+    terminal: true,
+    prompt: '',
+    history: history.slice(0, historyMax),
+    historySize: historyMax,
+    removeHistoryDuplicates: true,
+    crlfDelay: Infinity,
   })
-  rl.on('close', () => {
-    if (!isClosed) onEnd()
+  output.write(paste.on)
+  return {
+    stdin,
+    output,
+    handlers,
+    rl,
+    wanted: undefined,
+    isShown: false,
+    isTyping: false,
+    isPasting: false,
+    isClosed: false,
+    lines: [],
+    question: undefined,
+    answering: undefined,
+  }
+}
+
+function display(it: Reading, text: string): void {
+  if (it.question?.prompt === text) it.question.isSeen = true
+  it.rl.setPrompt(text)
+  it.rl.prompt()
+  it.isShown = true
+}
+
+function beginTyping(it: Reading): void {
+  if (it.isTyping) return
+  it.isTyping = true
+  it.answering = it.question?.isSeen ? it.question : undefined
+  it.handlers.onTyping(true)
+  if (!it.isShown) display(it, it.answering?.prompt ?? prompt)
+}
+
+function endTyping(it: Reading): void {
+  it.isTyping = false
+  it.isShown = false
+  it.answering = undefined
+  it.lines = []
+  it.rl.setPrompt('')
+  it.handlers.onTyping(false)
+}
+
+function onKey(it: Reading, _text: string | undefined, key: Key = {}): void {
+  if (key.name === 'paste-start') it.isPasting = true
+  if (key.name === 'paste-end') it.isPasting = false
+  if (!key.ctrl || !['c', 'd', 'z'].includes(key.name ?? '')) beginTyping(it)
+}
+
+function onLine(it: Reading, line: string): void {
+  // At the end of the input readline passes on a line without Enter.
+  if (it.stdin.readableEnded) return
+  const isContinued = line.endsWith('\\') && !it.answering
+  if (it.isPasting || isContinued) {
+    it.lines.push(it.isPasting ? line : line.slice(0, -1))
+    display(it, more)
+    return
+  }
+  const text = [...it.lines, line].join('\n')
+  const asked = text.startsWith('/') ? undefined : it.answering
+  endTyping(it)
+  if (asked) {
+    it.question = undefined
+    asked.answer(text)
+  } else it.handlers.onEntry(text)
+  if (!it.isTyping && !it.isShown && it.wanted !== undefined && !it.isClosed) display(it, it.wanted)
+}
+
+function clear(it: Reading): void {
+  it.rl.write(null, { ctrl: true, name: 'e' })
+  it.rl.write(null, { ctrl: true, name: 'u' })
+  it.output.write('\r\x1b[J')
+  endTyping(it)
+  if (it.wanted !== undefined) display(it, it.wanted)
+}
+
+function show(it: Reading, text = it.question?.prompt ?? prompt): void {
+  it.wanted = text
+  if (!it.isTyping && !it.isClosed) display(it, text)
+}
+
+function hide(it: Reading): void {
+  it.wanted = undefined
+  if (!it.isShown || it.isTyping) return
+  it.output.write('\r\x1b[J')
+  it.rl.setPrompt('')
+  it.isShown = false
+}
+
+function ask(it: Reading, text: string, signal: AbortSignal, initial?: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      const isAnswered = it.isTyping && it.answering === it.question
+      it.question = undefined
+      hide(it)
+      if (isAnswered && !it.isClosed) clear(it)
+      reject(signal.reason)
+    }
+    if (signal.aborted) return stop()
+    signal.addEventListener('abort', stop, { once: true })
+    const answer = (given: string) => {
+      signal.removeEventListener('abort', stop)
+      hide(it)
+      resolve(given)
+    }
+    it.question = { prompt: text, isSeen: false, answer }
+    show(it, text)
+    if (initial !== undefined && !it.isTyping) {
+      beginTyping(it)
+      it.rl.write(initial)
+    }
   })
-  return self
 }

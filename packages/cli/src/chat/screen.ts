@@ -19,37 +19,16 @@ export function createScreen(
   hasColors: boolean,
 ) {
   const terminal = stdout.isTTY ? stdout : aside.isTTY ? aside : undefined
-  let column = 0
-  /** Rows since the mark; undefined where nothing can be taken back. */
-  let rows: number | undefined
+  const columns = () => terminal?.columns || columnsDefault
+  const cursor = createCursor(columns)
   let marked = 0
   let passing: { isBelow: boolean } | undefined
-  /** What waits while somebody types. */
-  let waiting: (() => void)[] | undefined
-
-  const columns = () => terminal?.columns || columnsDefault
-
-  function advance(text: string): void {
-    for (const [at, part] of withoutSequences(text).split('\n').entries()) {
-      if (at > 0) {
-        column = 0
-        if (rows !== undefined) rows += 1
-      }
-      const end = column + widthOf(part)
-      const broken = Math.max(0, Math.ceil(end / columns()) - 1)
-      column = end - broken * columns()
-      if (rows !== undefined) rows += broken
-    }
-  }
-
-  function perform(work: () => void): void {
-    if (waiting) waiting.push(work)
-    else work()
-  }
+  const writing = createWriting()
+  const { perform } = writing
 
   function endPassing(): void {
     if (!passing) return
-    const back = passing.isBelow ? `\x1b[1A\x1b[${column}C` : ''
+    const back = passing.isBelow ? `\x1b[1A\x1b[${cursor.column}C` : ''
     terminal!.write(`\r\x1b[K${back}`)
     passing = undefined
   }
@@ -58,37 +37,37 @@ export function createScreen(
     if (text === '') return
     endPassing()
     stream.write(text)
-    if (stream.isTTY) advance(text)
+    if (stream.isTTY) cursor.advance(text)
   }
 
   const endLine = (stream: Io['stdout']) => {
-    if (column > 0) write(stream.isTTY ? stream : terminal!, '\n')
+    if (cursor.column > 0) write(stream.isTTY ? stream : terminal!, '\n')
   }
 
   function pass(text: string | undefined): void {
     endPassing()
     if (text === undefined || !terminal || !hasColors) return
-    const isBelow = column > 0
+    const isBelow = cursor.column > 0
     const shown = paint({ text: cut(text, columns() - 1), style: look('dim') })
     terminal.write(`${isBelow ? '\n' : ''}${shown}`)
     passing = { isBelow }
   }
 
   function takeBack(instead: string): void {
-    const canSee = rows !== undefined && rows < (terminal?.rows ?? rowsDefault) - 1
+    const canSee = cursor.rows !== undefined && cursor.rows < (terminal?.rows ?? rowsDefault) - 1
     if (canSee && hasColors && marked === columns()) {
       endPassing()
-      terminal!.write(`\r${rows! > 0 ? `\x1b[${rows}A` : ''}\x1b[J`)
-      column = 0
+      terminal!.write(`\r${cursor.rows! > 0 ? `\x1b[${cursor.rows}A` : ''}\x1b[J`)
+      cursor.column = 0
     } else {
       endLine(aside)
       write(aside, `${instead}\n`)
     }
-    rows = undefined
+    cursor.rows = undefined
   }
 
   return {
-    /** How wide a line may be: one column is left free, where terminals differ in what they do. */
+    /** How wide a line may be: one cursor.column is left free, where terminals differ in what they do. */
     columns: () => (terminal ? columns() - 1 : Infinity),
     answer: (text: string) => perform(() => write(stdout, text)),
     /** A line of its own. */
@@ -105,25 +84,64 @@ export function createScreen(
     mark: () =>
       perform(() => {
         endLine(stdout)
-        rows = stdout.isTTY ? 0 : undefined
+        cursor.rows = stdout.isTTY ? 0 : undefined
         marked = columns()
       }),
     /** Erases text since the mark; where that cannot be, prints `instead` that it is void. */
     takeBack: (instead: string) => perform(() => takeBack(instead)),
     /** Somebody else writes on the terminal now. */
     hold() {
-      if (waiting) return
+      if (writing.isHeld()) return
       endPassing()
-      if (column > 0) terminal?.write('\n')
-      column = 0
-      rows = undefined
-      waiting = []
+      if (cursor.column > 0) terminal?.write('\n')
+      cursor.column = 0
+      cursor.rows = undefined
+      writing.hold()
     },
     /** The cursor is at the beginning of a line again: what has waited is written. */
     release() {
+      cursor.column = 0
+      writing.release()
+    },
+  }
+}
+
+/** Where the cursor of a terminal is after what was written. */
+function createCursor(columns: () => number) {
+  return {
+    column: 0,
+    /** Rows since the mark; undefined where nothing can be taken back. */
+    rows: undefined as number | undefined,
+    advance(text: string): void {
+      for (const [at, part] of withoutSequences(text).split('\n').entries()) {
+        if (at > 0) {
+          this.column = 0
+          if (this.rows !== undefined) this.rows += 1
+        }
+        const end = this.column + widthOf(part)
+        const broken = Math.max(0, Math.ceil(end / columns()) - 1)
+        this.column = end - broken * columns()
+        if (this.rows !== undefined) this.rows += broken
+      }
+    },
+  }
+}
+
+/** Writes at once, or after somebody has typed. */
+function createWriting() {
+  let waiting: (() => void)[] | undefined
+  return {
+    isHeld: () => waiting !== undefined,
+    perform(work: () => void): void {
+      if (waiting) waiting.push(work)
+      else work()
+    },
+    hold() {
+      waiting = []
+    },
+    release() {
       const works = waiting ?? []
       waiting = undefined
-      column = 0
       for (const work of works) work()
     },
   }

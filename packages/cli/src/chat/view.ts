@@ -31,202 +31,228 @@ type Shows = { [T in EventType]: Show<T> | 'ignored' }
 
 type Reply = { renderer: Renderer; text: string }
 
+type Viewing = ViewOptions & {
+  reply: Reply | undefined
+  thinking: string
+  /** Whether a blank line stands above. */
+  isApart: boolean
+  answer: string
+  hasAnswered: boolean
+  /** The latest thing that was said, and what the vendor of the model said of its failure. */
+  latest: string
+  reason: string
+  cancelled: string
+}
+
 /** Shows the events of a session, one after the other, as a conversation. */
 export function createView(options: ViewOptions) {
-  const { screen, tell, answers, hasColors, hasLinks, isVerbose, isQuiet } = options
-  let reply: Reply | undefined
-  let thinking = ''
-  /** Whether a blank line stands above. */
-  let isApart = true
-  let answer = ''
-  let hasAnswered = false
-  /** The latest thing that was said, and what the vendor of the model said of its failure. */
-  let latest = ''
-  let reason = ''
-  let cancelled = ''
-
-  function beside(text: string): void {
-    if (isQuiet) return
-    screen.aside(text)
-    isApart = false
+  const view: Viewing = {
+    ...options,
+    reply: undefined,
+    thinking: '',
+    isApart: true,
+    answer: '',
+    hasAnswered: false,
+    latest: '',
+    reason: '',
+    cancelled: '',
   }
-
-  function apart(): void {
-    screen.freshLine()
-    if (!isApart) screen.answer('\n')
-    isApart = true
-  }
-
-  function begin(): Reply {
-    apart()
-    screen.mark()
-    const columns = screen.columns()
-    isApart = false
-    return {
-      renderer: hasColors ? createMarkdown({ columns, hasLinks }) : createPlain(),
-      text: '',
-    }
-  }
-
-  function grow(delta: string): void {
-    if (answers !== 'streamed' || delta === '') return
-    reply ??= begin()
-    reply.text += delta
-    screen.answer(reply.renderer.write(delta))
-  }
-
-  function drop(): void {
-    if (!reply) return
-    reply = undefined
-    isApart = true
-    screen.takeBack(tell.line('↻', 'the reply broke off, here it is again', '', 'dim'))
-  }
-
-  function complete({ message }: EventDataOf<'output.message.completed'>): void {
-    const text = textOf(message)
-    latest = text
-    if (answers === 'whole') {
-      const isAnswer = !message.content.some(({ type }) => type === 'tool_call')
-      whole(text, isAnswer)
-      return
-    }
-    if (reply && !text.startsWith(reply.text)) drop()
-    grow(text.slice(reply?.text.length ?? 0))
-    if (!reply) return
-    screen.answer(reply.renderer.end())
-    screen.freshLine()
-    reply = undefined
-  }
-
-  function whole(text: string, isAnswer: boolean): void {
-    if (text === '') return
-    endAnswer()
-    if (isAnswer) answer = text
-    else beside(tell.colored(harmless(text), 'dim'))
-  }
-
-  /** Writes the pending answer. It is held back because a failed turn repeats its error as one. */
-  function endAnswer(): void {
-    if (answer === '') return
-    screen.answer(`${hasAnswered ? '\n' : ''}${harmless(answer).trimEnd()}\n`)
-    hasAnswered = true
-    answer = ''
-  }
-
-  function endCancelled(): void {
-    if (cancelled !== '') beside(cancelled)
-    cancelled = ''
-  }
-
-  function think(delta: string): void {
-    thinking += delta
-    screen.passing(tell.line('✻', thinking.slice(-200).trimStart()))
-  }
-
-  function thought(text: string): void {
-    thinking = ''
-    if (isVerbose) beside(tell.colored(tell.whole(text), 'dim'))
-    else if (text.trim() !== '') beside(tell.line('✻', text.trim(), '', 'dim'))
-  }
-
-  function said({ message }: EventDataOf<'input.message'>): void {
-    if (message.role === 'tool_result') return
-    const lines = harmless(textIn(message.content)).split('\n')
-    screen.freshLine()
-    if (!isApart && !isQuiet) beside('')
-    beside(lines.map((line, at) => tell.colored(`${at ? ' ' : '›'} ${line}`, 'bold')).join('\n'))
-  }
-
-  function failed({ error, error_code }: EventDataOf<'turn.failed'>): void {
-    answer = ''
-    const why = [latest === error && answers === 'streamed' ? '' : error, reason].filter(Boolean)
-    const code = error_code ? ` (${error_code})` : ''
-    const text = harmless(why.length > 0 ? `: ${why.join(' ')}` : '.')
-    screen.aside(tell.colored(`✗ The turn failed${code}${text}`, 'red'))
-    isApart = false
-  }
-
-  const changesOf = ({ changes }: EventDataOf<'files.changed'>) =>
-    changes.map(({ change, path }) => `${change} ${path}`).join(', ')
-
-  const resolutionOf = (data: EventDataOf<'tool.approval_resolved'>) =>
-    tell.line('∙', `${data.tool_name} was ${data.decision}`, byOf(data), 'dim')
-
-  const endOf = ({ iterations, usage, duration_ms = 0 }: EventDataOf<'turn.completed'>) =>
-    tell.line(
-      '∙',
-      `${iterations} model ${iterations === 1 ? 'call' : 'calls'}, ${duration_ms} ms`,
-      usage && `${usage.input_tokens} + ${usage.output_tokens} tokens`,
-      'dim',
-    )
-
-  const shows: Shows = {
-    'input.message': said,
-    'session.started': 'ignored',
-    'session.activated': endCancelled,
-    'turn.started': 'ignored',
-    'mcp.unavailable': ({ name }) =>
-      beside(tell.line('∙', `the MCP server ${name} is unavailable`, '', 'dim')),
-    'capability.unavailable': ({ error }) => beside(tell.line('∙', error, '', 'dim')),
-    'reason.started': () => screen.passing('…'),
-    'context.compacting': () =>
-      beside(tell.line('∙', 'the conversation is long: its beginning is summed up', '', 'dim')),
-    'context.compacted': 'ignored',
-    'output.message.started': ({ attempt = 1 }) => {
-      thinking = ''
-      if (attempt > 1) drop()
-    },
-    'reason.thinking.started': 'ignored',
-    'reason.thinking.delta': ({ delta }) => think(delta),
-    'reason.thinking.completed': ({ thinking }) => thought(thinking),
-    'output.message.delta': ({ delta }) => grow(delta),
-    'llm.generation': ({ metadata }) => {
-      reason = metadata.success ? '' : (metadata.error ?? '')
-    },
-    'output.message.completed': complete,
-    'reason.completed': 'ignored',
-    'act.started': 'ignored',
-    'tool.approval_requested': 'ignored',
-    'tool.approval_resolved': (data) => beside(resolutionOf(data)),
-    'tool.call_requested': ({ tool_calls }) => {
-      for (const { name, arguments: args } of tool_calls) beside(tell.callStarted(name, args))
-      screen.passing('waiting for the program that runs this')
-    },
-    'tool.started': ({ tool_call }) =>
-      beside(tell.callStarted(tool_call.name, tool_call.arguments)),
-    'tool.completed': (data) => beside(tell.callEnded(data)),
-    'tool.progress': (data) => screen.passing(progressOf(data)),
-    'act.completed': 'ignored',
-    'files.changed': (data) => beside(tell.line('∙', changesOf(data), '', 'dim')),
-    'turn.completed': (data) => {
-      endAnswer()
-      if (isVerbose) beside(endOf(data))
-    },
-    'turn.failed': failed,
-    // What was said so far comes after it, and is shown before it.
-    'turn.cancelled': ({ reason = '' }) => {
-      cancelled = tell.line('∙', 'cancelled', reason, 'dim')
-    },
-    'session.idled': () => {
-      endAnswer()
-      endCancelled()
-      screen.passing()
-    },
-  }
-
+  const shows = showsOf(view)
   return {
     show(event: Event) {
       const work = shows[event.type] as Show<EventType> | 'ignored' | undefined
       if (typeof work === 'function') work(event.data)
     },
-    beside,
-    apart,
+    beside: (text: string) => beside(view, text),
+    apart: () => apart(view),
     /** Somebody else has written above. */
     below() {
-      isApart = false
+      view.isApart = false
     },
   }
 }
+
+function beside(view: Viewing, text: string): void {
+  if (view.isQuiet) return
+  view.screen.aside(text)
+  view.isApart = false
+}
+
+function apart(view: Viewing): void {
+  view.screen.freshLine()
+  if (!view.isApart) view.screen.answer('\n')
+  view.isApart = true
+}
+
+function begin(view: Viewing): Reply {
+  apart(view)
+  view.screen.mark()
+  const columns = view.screen.columns()
+  view.isApart = false
+  return {
+    renderer: view.hasColors ? createMarkdown({ columns, hasLinks: view.hasLinks }) : createPlain(),
+    text: '',
+  }
+}
+
+function grow(view: Viewing, delta: string): void {
+  if (view.answers !== 'streamed' || delta === '') return
+  view.reply ??= begin(view)
+  view.reply.text += delta
+  view.screen.answer(view.reply.renderer.write(delta))
+}
+
+function drop(view: Viewing): void {
+  if (!view.reply) return
+  view.reply = undefined
+  view.isApart = true
+  view.screen.takeBack(view.tell.line('↻', 'the view.reply broke off, here it is again', '', 'dim'))
+}
+
+function complete(view: Viewing, { message }: EventDataOf<'output.message.completed'>): void {
+  const text = textOf(message)
+  view.latest = text
+  if (view.answers === 'whole') {
+    const isAnswer = !message.content.some(({ type }) => type === 'tool_call')
+    whole(view, text, isAnswer)
+    return
+  }
+  if (view.reply && !text.startsWith(view.reply.text)) drop(view)
+  grow(view, text.slice(view.reply?.text.length ?? 0))
+  if (!view.reply) return
+  view.screen.answer(view.reply.renderer.end())
+  view.screen.freshLine()
+  view.reply = undefined
+}
+
+function whole(view: Viewing, text: string, isAnswer: boolean): void {
+  if (text === '') return
+  endAnswer(view)
+  if (isAnswer) view.answer = text
+  else beside(view, view.tell.colored(harmless(text), 'dim'))
+}
+
+/** Writes the pending answer. It is held back because a failed turn repeats its error as one. */
+function endAnswer(view: Viewing): void {
+  if (view.answer === '') return
+  view.screen.answer(`${view.hasAnswered ? '\n' : ''}${harmless(view.answer).trimEnd()}\n`)
+  view.hasAnswered = true
+  view.answer = ''
+}
+
+function endCancelled(view: Viewing): void {
+  if (view.cancelled !== '') beside(view, view.cancelled)
+  view.cancelled = ''
+}
+
+function think(view: Viewing, delta: string): void {
+  view.thinking += delta
+  view.screen.passing(view.tell.line('✻', view.thinking.slice(-200).trimStart()))
+}
+
+function thought(view: Viewing, text: string): void {
+  view.thinking = ''
+  if (view.isVerbose) beside(view, view.tell.colored(view.tell.whole(text), 'dim'))
+  else if (text.trim() !== '') beside(view, view.tell.line('✻', text.trim(), '', 'dim'))
+}
+
+function said(view: Viewing, { message }: EventDataOf<'input.message'>): void {
+  if (message.role === 'tool_result') return
+  const lines = harmless(textIn(message.content)).split('\n')
+  view.screen.freshLine()
+  if (!view.isApart && !view.isQuiet) beside(view, '')
+  beside(
+    view,
+    lines.map((line, at) => view.tell.colored(`${at ? ' ' : '›'} ${line}`, 'bold')).join('\n'),
+  )
+}
+
+function failed(view: Viewing, { error, error_code }: EventDataOf<'turn.failed'>): void {
+  view.answer = ''
+  const why = [
+    view.latest === error && view.answers === 'streamed' ? '' : error,
+    view.reason,
+  ].filter(Boolean)
+  const code = error_code ? ` (${error_code})` : ''
+  const text = harmless(why.length > 0 ? `: ${why.join(' ')}` : '.')
+  view.screen.aside(view.tell.colored(`✗ The turn failed${code}${text}`, 'red'))
+  view.isApart = false
+}
+
+const resolutionOf = (view: Viewing, data: EventDataOf<'tool.approval_resolved'>) =>
+  view.tell.line('∙', `${data.tool_name} was ${data.decision}`, byOf(data), 'dim')
+
+const endOf = (
+  view: Viewing,
+  { iterations, usage, duration_ms = 0 }: EventDataOf<'turn.completed'>,
+) =>
+  view.tell.line(
+    '∙',
+    `${iterations} model ${iterations === 1 ? 'call' : 'calls'}, ${duration_ms} ms`,
+    usage && `${usage.input_tokens} + ${usage.output_tokens} tokens`,
+    'dim',
+  )
+
+const showsOf = (view: Viewing): Shows => ({
+  'input.message': (data) => said(view, data),
+  'session.started': 'ignored',
+  'session.activated': () => endCancelled(view),
+  'turn.started': 'ignored',
+  'mcp.unavailable': ({ name }) =>
+    beside(view, view.tell.line('∙', `the MCP server ${name} is unavailable`, '', 'dim')),
+  'capability.unavailable': ({ error }) => beside(view, view.tell.line('∙', error, '', 'dim')),
+  'reason.started': () => view.screen.passing('…'),
+  'context.compacting': () =>
+    beside(
+      view,
+      view.tell.line('∙', 'the conversation is long: its beginning is summed up', '', 'dim'),
+    ),
+  'context.compacted': 'ignored',
+  'output.message.started': ({ attempt = 1 }) => {
+    view.thinking = ''
+    if (attempt > 1) drop(view)
+  },
+  'reason.thinking.started': 'ignored',
+  'reason.thinking.delta': ({ delta }) => think(view, delta),
+  'reason.thinking.completed': ({ thinking }) => thought(view, thinking),
+  'output.message.delta': ({ delta }) => grow(view, delta),
+  'llm.generation': ({ metadata }) => {
+    view.reason = metadata.success ? '' : (metadata.error ?? '')
+  },
+  'output.message.completed': (data) => complete(view, data),
+  'reason.completed': 'ignored',
+  'act.started': 'ignored',
+  'tool.approval_requested': 'ignored',
+  'tool.approval_resolved': (data) => beside(view, resolutionOf(view, data)),
+  'tool.call_requested': ({ tool_calls }) => {
+    for (const { name, arguments: args } of tool_calls)
+      beside(view, view.tell.callStarted(name, args))
+    view.screen.passing('waiting for the program that runs this')
+  },
+  'tool.started': ({ tool_call }) =>
+    beside(view, view.tell.callStarted(tool_call.name, tool_call.arguments)),
+  'tool.completed': (data) => beside(view, view.tell.callEnded(data)),
+  'tool.progress': (data) => view.screen.passing(progressOf(data)),
+  'act.completed': 'ignored',
+  'files.changed': (data) => beside(view, view.tell.line('∙', changesOf(data), '', 'dim')),
+  'turn.completed': (data) => {
+    endAnswer(view)
+    if (view.isVerbose) beside(view, endOf(view, data))
+  },
+  'turn.failed': (data) => failed(view, data),
+  // What was said so far comes after it, and is shown before it.
+  'turn.cancelled': ({ reason = '' }) => {
+    view.cancelled = view.tell.line('∙', 'cancelled', reason, 'dim')
+  },
+  'session.idled': () => {
+    endAnswer(view)
+    endCancelled(view)
+    view.screen.passing()
+  },
+})
+
+const changesOf = ({ changes }: EventDataOf<'files.changed'>) =>
+  changes.map(({ change, path }) => `${change} ${path}`).join(', ')
 
 const byOf = ({ decided_by, reason }: EventDataOf<'tool.approval_resolved'>) =>
   [decided_by && `by ${decided_by.name}`, reason].filter(Boolean).join(': ')

@@ -18,6 +18,18 @@ const indentMax = (columns: number) => Math.min(12, Math.floor(columns / 4))
 
 type Fence = { mark: string; indent: number; depth: number }
 
+type Writing = {
+  columns: number
+  hasLinks: boolean
+  wrap: ReturnType<typeof createWrap>
+  held: string
+  line: string
+  /** Set while the text of a line is on its way. */
+  current: { style: Style; before: string } | undefined
+  fence: Fence | undefined
+  rows: string[]
+}
+
 /**
  * Markdown as a terminal shows it, while it comes: words as soon as they are whole, marks as soon
  * as it is certain what they are, code line by line, tables when they end. Line breaks stay where
@@ -33,164 +45,167 @@ export function createMarkdown({
   hasLinks?: boolean
 }): Renderer {
   const wrap = createWrap(columns)
-  const ruleColumns = Math.min(columns, ruleColumnsMax)
-  let held = ''
-  let line = ''
-  /** Set while the text of a line is on its way. */
-  let current: { style: Style; before: string } | undefined
-  let fence: Fence | undefined
-  let rows: string[] = []
-
-  const bars = (depth: number): Piece[] =>
-    Array.from({ length: depth }, () => ({ text: '│ ', style: look('dim') }))
-  const blank = (count: number): Piece => ({ text: ' '.repeat(count), style: plain })
-
-  function whole(pieces: readonly Piece[], depth = 0): void {
-    wrap.begin(bars(depth))
-    for (const piece of pieces) wrap.text(piece)
-    wrap.endLine()
-  }
-
-  function rule(name = ''): void {
-    const begin = name === '' ? '' : `── ${name} `
-    const text = begin + '─'.repeat(Math.max(2, ruleColumns - begin.length))
-    wrap.raw({ text, style: look('dim') })
-    wrap.endLine()
-  }
-
-  function endTable(): void {
-    const lines = rows
-    rows = []
-    const isTable = lines.length > 1 && sidesOf(lines[1]!)
-    if (isTable) for (const pieces of tableLines(lines, { columns, hasLinks })) whole(pieces)
-    else for (const text of lines) asText(text.trimStart())
-  }
-
-  function asText(text: string): void {
-    whole(inline(text, { style: plain, isComplete: true, before: ' ', hasLinks }).pieces)
-  }
-
-  function endFence(): void {
-    fence = undefined
-    rule()
-  }
-
-  function codeLine(depth: number, rest: string): void {
-    const { mark, indent } = fence!
-    const closing = /^\s*(`{3,}|~{3,})\s*$/.exec(rest)?.[1]
-    const isEnd = closing?.[0] === mark[0] && closing!.length >= mark.length
-    if (isEnd) {
-      endFence()
-      return
-    }
-    const code = rest.replace(new RegExp(`^ {0,${indent}}`), '').replaceAll('\t', '    ')
-    wrap.begin([...bars(depth), blank(Math.min(indent, indentMax(columns)))])
-    wrap.raw({ text: code, style: look('cyan') })
-    wrap.endLine()
-  }
-
-  /** Begins the line whose text is read from now on, and gives that text. */
-  function begin(block: Block, depth: number): string {
-    const before = bars(depth)
-    const open = (style: Style, first: Piece[], following: Piece[], rest: string) => {
-      wrap.begin([...before, ...first], [...before, ...following])
-      current = { style, before: ' ' }
-      return rest
-    }
-    if (block.kind === 'heading') {
-      const style = block.level === 1 ? look('bold', 'underline') : look('bold')
-      return open(style, [], [], block.rest)
-    }
-    if (block.kind === 'item') {
-      const indent = blank(Math.min(block.indent, indentMax(columns)))
-      const mark = /^\d/.test(block.mark) ? block.mark : '•'
-      const first = [indent, { text: `${mark} `, style: plain }]
-      return open(plain, first, [indent, blank(mark.length + 1)], block.rest)
-    }
-    const { indent, rest } = block as Extract<Block, { kind: 'text' }>
-    const first = [blank(Math.min(indent, indentMax(columns)))]
-    return open(plain, first, first, rest)
-  }
-
-  /** Contract: true if the line is consumed, false if its text is read, undefined for more. */
-  function start(isComplete: boolean): boolean | undefined {
-    const quote = /^(?: {0,3}>)+ ?/.exec(line)?.[0] ?? ''
-    if (!isComplete && /^[ >]*$/.test(line)) return undefined
-    const depth = quote.split('>').length - 1
-    if (fence && depth < fence.depth) endFence()
-    if (fence) {
-      if (isComplete) codeLine(fence.depth, line.slice(fence.depth > 0 ? quote.length : 0))
-      return isComplete || undefined
-    }
-    const block = blockOf(line.slice(quote.length), isComplete)
-    if (!block) return undefined
-    const isRow = block.kind === 'row' && depth === 0
-    if (isRow && !isComplete) return undefined
-    if (isRow) {
-      rows.push(line)
-      if (rows.length === 2 && !sidesOf(line)) endTable()
-      return true
-    }
-    if (rows.length > 0) endTable()
-    return startBlock(block, depth, line.slice(quote.length))
-  }
-
-  function startBlock(block: Block, depth: number, text: string): boolean {
-    if (block.kind === 'blank') {
-      whole([], depth)
-      return true
-    }
-    if (block.kind === 'rule') {
-      rule()
-      return true
-    }
-    if (block.kind === 'fence') {
-      fence = { mark: block.mark, indent: block.indent, depth }
-      rule(block.info)
-      return true
-    }
-    line = begin(block.kind === 'row' ? { kind: 'text', indent: 0, rest: text } : block, depth)
-    return false
-  }
-
-  /** The line has grown; `isComplete` when no more of it comes. */
-  function grow(isComplete: boolean): void {
-    if (!current && start(isComplete) !== false) return
-    const { pieces, consumed } = inline(line, { ...current!, isComplete, hasLinks })
-    for (const piece of pieces) wrap.text(piece)
-    if (consumed > 0) current!.before = line[consumed - 1]!
-    line = line.slice(consumed)
-    if (!isComplete) return
-    wrap.endLine()
-    current = undefined
-  }
-
-  function take(text: string): void {
-    const parts = text.split('\n')
-    for (const [at, part] of parts.entries()) {
-      line += part
-      const isComplete = at < parts.length - 1
-      grow(isComplete)
-      if (isComplete) line = ''
-    }
-  }
-
+  const start = { held: '', line: '', current: undefined, fence: undefined, rows: [] }
+  const it: Writing = { columns, hasLinks, wrap, ...start }
   return {
     write(text) {
-      const all = held + harmless(text)
+      const all = it.held + harmless(text)
       const kept = lastGrapheme(all)
-      held = all.slice(all.length - kept)
-      take(all.slice(0, all.length - kept))
-      return wrap.flush()
+      it.held = all.slice(all.length - kept)
+      take(it, all.slice(0, all.length - kept))
+      return it.wrap.flush()
     },
     end() {
-      take(held)
-      held = ''
-      if (line !== '' || current) grow(true)
-      line = ''
-      if (rows.length > 0) endTable()
-      if (fence) endFence()
-      return wrap.flush()
+      take(it, it.held)
+      it.held = ''
+      if (it.line !== '' || it.current) grow(it, true)
+      it.line = ''
+      if (it.rows.length > 0) endTable(it)
+      if (it.fence) endFence(it)
+      return it.wrap.flush()
     },
+  }
+}
+
+const bars = (depth: number): Piece[] =>
+  Array.from({ length: depth }, () => ({ text: '│ ', style: look('dim') }))
+
+const blank = (count: number): Piece => ({ text: ' '.repeat(count), style: plain })
+
+function whole(it: Writing, pieces: readonly Piece[], depth = 0): void {
+  it.wrap.begin(bars(depth))
+  for (const piece of pieces) it.wrap.text(piece)
+  it.wrap.endLine()
+}
+
+function rule(it: Writing, name = ''): void {
+  const begin = name === '' ? '' : `── ${name} `
+  const text = begin + '─'.repeat(Math.max(2, Math.min(it.columns, ruleColumnsMax) - begin.length))
+  it.wrap.raw({ text, style: look('dim') })
+  it.wrap.endLine()
+}
+
+function endTable(it: Writing): void {
+  const lines = it.rows
+  it.rows = []
+  const isTable = lines.length > 1 && sidesOf(lines[1]!)
+  if (isTable) for (const pieces of tableLines(lines, it)) whole(it, pieces)
+  else for (const text of lines) asText(it, text.trimStart())
+}
+
+function asText(it: Writing, text: string): void {
+  whole(
+    it,
+    inline(text, { style: plain, isComplete: true, before: ' ', hasLinks: it.hasLinks }).pieces,
+  )
+}
+
+function endFence(it: Writing): void {
+  it.fence = undefined
+  rule(it)
+}
+
+function codeLine(it: Writing, depth: number, rest: string): void {
+  const { mark, indent } = it.fence!
+  const closing = /^\s*(`{3,}|~{3,})\s*$/.exec(rest)?.[1]
+  const isEnd = closing?.[0] === mark[0] && closing!.length >= mark.length
+  if (isEnd) {
+    endFence(it)
+    return
+  }
+  const code = rest.replace(new RegExp(`^ {0,${indent}}`), '').replaceAll('\t', '    ')
+  it.wrap.begin([...bars(depth), blank(Math.min(indent, indentMax(it.columns)))])
+  it.wrap.raw({ text: code, style: look('cyan') })
+  it.wrap.endLine()
+}
+
+/** Begins the line whose text is read from now on, and gives that text. */
+function begin(it: Writing, block: Block, depth: number): string {
+  const before = bars(depth)
+  const open = (style: Style, first: Piece[], following: Piece[], rest: string) => {
+    it.wrap.begin([...before, ...first], [...before, ...following])
+    it.current = { style, before: ' ' }
+    return rest
+  }
+  if (block.kind === 'heading') {
+    const style = block.level === 1 ? look('bold', 'underline') : look('bold')
+    return open(style, [], [], block.rest)
+  }
+  if (block.kind === 'item') {
+    const indent = blank(Math.min(block.indent, indentMax(it.columns)))
+    const mark = /^\d/.test(block.mark) ? block.mark : '•'
+    const first = [indent, { text: `${mark} `, style: plain }]
+    return open(plain, first, [indent, blank(mark.length + 1)], block.rest)
+  }
+  const { indent, rest } = block as Extract<Block, { kind: 'text' }>
+  const first = [blank(Math.min(indent, indentMax(it.columns)))]
+  return open(plain, first, first, rest)
+}
+
+/** Contract: true if the line is consumed, false if its text is read, undefined for more. */
+function start(it: Writing, isComplete: boolean): boolean | undefined {
+  const quote = /^(?: {0,3}>)+ ?/.exec(it.line)?.[0] ?? ''
+  if (!isComplete && /^[ >]*$/.test(it.line)) return undefined
+  const depth = quote.split('>').length - 1
+  if (it.fence && depth < it.fence.depth) endFence(it)
+  if (it.fence) {
+    if (isComplete)
+      codeLine(it, it.fence.depth, it.line.slice(it.fence.depth > 0 ? quote.length : 0))
+    return isComplete || undefined
+  }
+  const block = blockOf(it.line.slice(quote.length), isComplete)
+  if (!block) return undefined
+  const isRow = block.kind === 'row' && depth === 0
+  if (isRow && !isComplete) return undefined
+  if (isRow) {
+    it.rows.push(it.line)
+    if (it.rows.length === 2 && !sidesOf(it.line)) endTable(it)
+    return true
+  }
+  if (it.rows.length > 0) endTable(it)
+  return startBlock(it, block, depth, it.line.slice(quote.length))
+}
+
+function startBlock(it: Writing, block: Block, depth: number, text: string): boolean {
+  if (block.kind === 'blank') {
+    whole(it, [], depth)
+    return true
+  }
+  if (block.kind === 'rule') {
+    rule(it)
+    return true
+  }
+  if (block.kind === 'fence') {
+    it.fence = { mark: block.mark, indent: block.indent, depth }
+    rule(it, block.info)
+    return true
+  }
+  it.line = begin(it, block.kind === 'row' ? { kind: 'text', indent: 0, rest: text } : block, depth)
+  return false
+}
+
+/** The line has grown; `isComplete` when no more of it comes. */
+function grow(it: Writing, isComplete: boolean): void {
+  if (!it.current && start(it, isComplete) !== false) return
+  const { pieces, consumed } = inline(it.line, {
+    ...it.current!,
+    isComplete,
+    hasLinks: it.hasLinks,
+  })
+  for (const piece of pieces) it.wrap.text(piece)
+  if (consumed > 0) it.current!.before = it.line[consumed - 1]!
+  it.line = it.line.slice(consumed)
+  if (!isComplete) return
+  it.wrap.endLine()
+  it.current = undefined
+}
+
+function take(it: Writing, text: string): void {
+  const parts = text.split('\n')
+  for (const [at, part] of parts.entries()) {
+    it.line += part
+    const isComplete = at < parts.length - 1
+    grow(it, isComplete)
+    if (isComplete) it.line = ''
   }
 }
