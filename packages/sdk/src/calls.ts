@@ -25,6 +25,12 @@ const retriesMax = 30
 /** Calls claimed by a turn of a program: of two turns that follow one only one runs its tools. */
 const claims = new WeakMap<Http, Map<string, AbortController>>()
 
+function claimsOf(http: Http) {
+  const claimed = claims.get(http) ?? new Map<string, AbortController>()
+  claims.set(http, claimed)
+  return claimed
+}
+
 /** What an event is to the calls of its turn. */
 const roles = {
   'input.message': 'ignored',
@@ -73,8 +79,8 @@ export function createCalls(
   sessionId: string,
   { signal, tools = [], onApproval, onError }: CallHandlers & { onError: (error: unknown) => void },
 ) {
-  const claimed = claims.get(http) ?? new Map<string, AbortController>()
-  claims.set(http, claimed)
+  const session = { http, sessionId }
+  const claimed = claimsOf(http)
   /** What was begun here. */
   const begun = new Set<string>()
   /** What has its outcome. */
@@ -82,29 +88,6 @@ export function createCalls(
   const running = new Map<string, AbortController>()
   let isOver = false
   let looking: Promise<void> | undefined
-
-  async function answer(call: ToolCall, tool: ClientTool, signal: AbortSignal) {
-    const outcome = await outcomeOf(tool, call, { toolCallId: call.id, sessionId, signal })
-    if (signal.aborted) return
-    const post = (said: object) =>
-      http.call(
-        'POST',
-        path`/v1/sessions/${sessionId}/tool-results`,
-        { body: { tool_results: [{ tool_call_id: call.id, ...said }] } },
-        { signal, retriesMax },
-      )
-    await post(outcome).catch((error) => {
-      if (!('result' in outcome) || !isRefused(error)) throw error
-      return post({ error: error.status === 413 ? tooLong : `Not taken: ${error.message}` })
-    })
-  }
-
-  async function decide(call: ToolCall & { expires_at: string }, signal: AbortSignal) {
-    const body = await onApproval!(call, { signal })
-    if (!body || signal.aborted) return
-    const at = path`/v1/sessions/${sessionId}/approvals/${call.id}`
-    await http.call('POST', at, { body }, { signal, retriesMax })
-  }
 
   /** One look at the log tells of all calls that were asked for before it. */
   function look(after_sequence: number, signal: AbortSignal): Promise<void> {
@@ -173,16 +156,53 @@ export function createCalls(
       if (event.type === 'tool.call_requested') {
         for (const call of event.data.tool_calls) {
           const tool = tools.find(({ definition }) => definition.name === call.name)
-          if (tool) begin(resultOf(call.id), sequence, (signal) => answer(call, tool, signal))
+          if (tool)
+            begin(resultOf(call.id), sequence, (signal) => answer(session, { call, tool }, signal))
         }
       } else if (event.type === 'tool.approval_requested' && onApproval) {
         const call = { ...event.data.tool_call, expires_at: event.data.expires_at }
-        begin(approvalOf(call.id), sequence, (signal) => decide(call, signal))
+        begin(approvalOf(call.id), sequence, (signal) =>
+          decide(session, { call, onApproval }, signal),
+        )
       } else if (roles[event.type] === 'outcome') settle(event)
     },
     /** The turn is over: what still runs runs for nobody. */
     end,
   }
+}
+
+type Session = { http: Http; sessionId: string }
+type AskedCall = ToolCall & { expires_at: string }
+
+async function answer(
+  { http, sessionId }: Session,
+  { call, tool }: { call: ToolCall; tool: ClientTool },
+  signal: AbortSignal,
+) {
+  const outcome = await outcomeOf(tool, call, { toolCallId: call.id, sessionId, signal })
+  if (signal.aborted) return
+  const post = (said: object) =>
+    http.call(
+      'POST',
+      path`/v1/sessions/${sessionId}/tool-results`,
+      { body: { tool_results: [{ tool_call_id: call.id, ...said }] } },
+      { signal, retriesMax },
+    )
+  await post(outcome).catch((error) => {
+    if (!('result' in outcome) || !isRefused(error)) throw error
+    return post({ error: error.status === 413 ? tooLong : `Not taken: ${error.message}` })
+  })
+}
+
+async function decide(
+  { http, sessionId }: Session,
+  { call, onApproval }: { call: AskedCall; onApproval: NonNullable<CallHandlers['onApproval']> },
+  signal: AbortSignal,
+) {
+  const body = await onApproval(call, { signal })
+  if (!body || signal.aborted) return
+  const at = path`/v1/sessions/${sessionId}/approvals/${call.id}`
+  await http.call('POST', at, { body }, { signal, retriesMax })
 }
 
 const resultOf = (callId: string) => `result ${callId}`

@@ -84,15 +84,15 @@ export function createHttp(client: ClientOptions) {
     check(options)
     const url = base + path + queryOf(sent.query)
     const body = bodyOf(sent)
-    const retriesMax = retriesOf(method, path, options)
+    const retriesMax = retriesOf(client, method, path, options)
     const hasEffect = method === 'POST' && !sent.isRead
     const key = options.idempotencyKey ?? (hasEffect ? newKey() : undefined)
     for (let attempt = 0; ; attempt += 1) {
       options.signal?.throwIfAborted()
-      const headers = await headersOf(sent, options, key)
+      const headers = await headersOf(client, sent, options, key)
       try {
         const init: RequestInit = { method, headers, body, redirect: 'manual' }
-        return await limited(limitOf(options), options.signal, (signal) =>
+        return await limited(limitOf(client, options), options.signal, (signal) =>
           exchange(url, { ...init, signal }, read),
         )
       } catch (error) {
@@ -118,68 +118,16 @@ export function createHttp(client: ClientOptions) {
     }
   }
 
-  const limitOf = (options: CallOptions) =>
-    options.timeoutMs ?? client.timeoutMs ?? timeoutMsDefault
-
-  /** Names that differ in their case only are one header: what the caller says stands. */
-  async function headersOf(
-    { body, text, accept }: Request,
-    options: CallOptions,
-    idempotencyKey: string | undefined,
-  ): Promise<Headers> {
-    const { apiKey, organization } = client
-    const key = typeof apiKey === 'function' ? await apiKey() : apiKey
-    const headers = new Headers({ accept: accept ?? 'application/json' })
-    if (key) setHeader(headers, 'authorization', `Bearer ${key.trim()}`)
-    if (organization) setHeader(headers, 'x-org-id', organization)
-    if (text || body !== undefined) headers.set('content-type', text?.type ?? 'application/json')
-    if (idempotencyKey !== undefined) setHeader(headers, 'idempotency-key', idempotencyKey)
-    if (options.ifMatch !== undefined) setHeader(headers, 'if-match', `"${options.ifMatch}"`)
-    for (const [name, value] of Object.entries({ ...client.headers, ...options.headers })) {
-      setHeader(headers, name, value)
-    }
-    return headers
-  }
-
-  /** A sign-in is remembered by no key: what may have happened is not asked for again. */
-  function retriesOf(method: Method, path: string, options: CallOptions) {
-    if (method === 'POST' && path.startsWith('/v1/auth/')) return 0
-    return options.retriesMax ?? client.retriesMax ?? retriesDefault
-  }
-
-  const whole = async (answer: Response) => answer
-
-  /** A response of any length, in the chunks of the network. Each has the timeout of a call. */
-  async function* bytes(
-    path: string,
-    sent: Request & { accept: string },
-    options: CallOptions = {},
-  ): AsyncGenerator<Uint8Array, void, undefined> {
-    const response = await request('GET', path, { request: sent, options, read: whole })
-    expectType(response, sent.accept)
-    const reader = response.body!.getReader()
-    try {
-      for (;;) {
-        const { done, value } = await limited(limitOf(options), options.signal, (signal) => {
-          signal.addEventListener('abort', () => void reader.cancel().catch(() => {}))
-          return reader.read()
-        })
-        if (done) return
-        yield value
-      }
-    } catch (error) {
-      options.signal?.throwIfAborted()
-      if (error instanceof OutlastError) throw error
-      throw lostConnection(error, { host: new URL(base).host, hasBegun: true })
-    } finally {
-      await reader.cancel().catch(() => {})
-    }
-  }
-
   return {
     base,
     request,
-    bytes,
+    /** A response of any length, in the chunks of the network. Each has the timeout of a call. */
+    async *bytes(path: string, sent: Request & { accept: string }, options: CallOptions = {}) {
+      const response = await request('GET', path, { request: sent, options, read: whole })
+      const { signal } = options
+      expectType(response, sent.accept)
+      yield* bytesOf(response, { base, limitMs: limitOf(client, options), signal })
+    },
     /** The answer's JSON; undefined where there is none. */
     call: <T>(method: Method, path: string, sent?: Request, options?: CallOptions) =>
       request<T>(method, path, { request: sent, options, read: json }),
@@ -196,6 +144,64 @@ export function createHttp(client: ClientOptions) {
     /** The answer itself, its body unread and without a time limit. */
     open: (method: Method, path: string, sent?: Request, options?: CallOptions) =>
       request<Response>(method, path, { request: sent, options, read: whole }),
+  }
+}
+
+const limitOf = (client: ClientOptions, options: CallOptions) =>
+  options.timeoutMs ?? client.timeoutMs ?? timeoutMsDefault
+
+/** Names that differ in their case only are one header: what the caller says stands. */
+async function headersOf(
+  { apiKey, organization, headers: common }: ClientOptions,
+  { body, text, accept }: Request,
+  options: CallOptions,
+  idempotencyKey: string | undefined,
+): Promise<Headers> {
+  const key = typeof apiKey === 'function' ? await apiKey() : apiKey
+  const headers = new Headers({ accept: accept ?? 'application/json' })
+  if (key) setHeader(headers, 'authorization', `Bearer ${key.trim()}`)
+  if (organization) setHeader(headers, 'x-org-id', organization)
+  if (text || body !== undefined) headers.set('content-type', text?.type ?? 'application/json')
+  if (idempotencyKey !== undefined) setHeader(headers, 'idempotency-key', idempotencyKey)
+  if (options.ifMatch !== undefined) setHeader(headers, 'if-match', `"${options.ifMatch}"`)
+  for (const [name, value] of Object.entries({ ...common, ...options.headers })) {
+    setHeader(headers, name, value)
+  }
+  return headers
+}
+
+/** A sign-in is remembered by no key: what may have happened is not asked for again. */
+function retriesOf(client: ClientOptions, method: Method, path: string, options: CallOptions) {
+  if (method === 'POST' && path.startsWith('/v1/auth/')) return 0
+  return options.retriesMax ?? client.retriesMax ?? retriesDefault
+}
+
+const whole = async (answer: Response) => answer
+
+async function* bytesOf(
+  response: Response,
+  {
+    base,
+    limitMs,
+    signal: outer,
+  }: { base: string; limitMs: number; signal: AbortSignal | undefined },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = response.body!.getReader()
+  try {
+    for (;;) {
+      const { done, value } = await limited(limitMs, outer, (signal) => {
+        signal.addEventListener('abort', () => void reader.cancel().catch(() => {}))
+        return reader.read()
+      })
+      if (done) return
+      yield value
+    }
+  } catch (error) {
+    outer?.throwIfAborted()
+    if (error instanceof OutlastError) throw error
+    throw lostConnection(error, { host: new URL(base).host, hasBegun: true })
+  } finally {
+    await reader.cancel().catch(() => {})
   }
 }
 

@@ -71,10 +71,8 @@ export function createTurn(
       left = sequence
       controller.abort(sequence > first.sequence ? undefined : lostError())
     }
-    const watch = watchMessage(http, sessionId, {
-      first,
-      lost: () => controller.abort(lostError()),
-    })
+    const lost = () => controller.abort(lostError())
+    const watch = watchMessage(http, sessionId, { first, lost })
     try {
       const from = { ...query, after_sequence: first.sequence, signal, onHistoryChanged }
       for await (const event of streamEvents(http, sessionId, from)) {
@@ -107,21 +105,15 @@ export function createTurn(
   }
 
   async function read(): Promise<Answer> {
-    if (!last) {
-      for await (const { state } of walk({ exclude: liveTypes })) if (isAnswered(state)) break
-    }
+    if (!last) for await (const { state } of walk(storedOnly)) if (isAnswered(state)) break
     return answerOf(last!)
   }
 
-  const awaited = () => {
-    answer ??= read()
-    return answer
-  }
   return {
-    // biome-ignore lint/suspicious/noThenProperty: a turn is awaited for its answer
-    then: (resolve, reject) => awaited().then(resolve, reject),
-    catch: (reject) => awaited().catch(reject),
-    finally: (work) => awaited().finally(work),
+    ...awaitedAs(() => {
+      answer ??= read()
+      return answer
+    }),
     [Symbol.asyncIterator]: iterate,
     cancel: async () => {
       await begin
@@ -129,6 +121,13 @@ export function createTurn(
     },
   }
 }
+
+const awaitedAs = (answer: () => Promise<Answer>): Pick<Turn, 'then' | 'catch' | 'finally'> => ({
+  // biome-ignore lint/suspicious/noThenProperty: a turn is awaited for its answer
+  then: (resolve, reject) => answer().then(resolve, reject),
+  catch: (reject) => answer().catch(reject),
+  finally: (work) => answer().finally(work),
+})
 
 /** A stored message comes at once. One that does not is looked for so often. */
 const lookMs = 2_000
@@ -167,7 +166,7 @@ const lostError = () =>
     'The server lost the message that began this turn. Send it again.',
   )
 
-const liveTypes = ['output.message.delta', 'reason.thinking.delta'] as const
+const storedOnly: StreamOptions = { exclude: ['output.message.delta', 'reason.thinking.delta'] }
 
 /** The answered message and all of its turn. The session has other turns and messages. */
 const isOf = ({ of, turnId }: Following, { type, context, data }: Event) =>
