@@ -8,6 +8,7 @@ import {
   Textarea,
   TextInput,
 } from '@mantine/core'
+import type { ChangeEvent } from 'react'
 import { withCode } from '../shell/with-code.tsx'
 import { useProblem } from './problems.ts'
 import { kindOf, labelOf, limitsOf, type Schema } from './schema.ts'
@@ -92,33 +93,28 @@ export function Plain({ name, schema, path, value, onChange, isRequired = false 
     case 'texts':
       return <TagsInput {...about} value={list} onChange={changeList} clearable />
     default:
-      if (schema.writeOnly) {
-        return (
-          <PasswordInput
-            {...about}
-            autoComplete="off"
-            value={text}
-            onChange={({ currentTarget }) => change(currentTarget.value)}
-          />
-        )
-      }
-      return (schema.maxLength ?? 0) > lineMax ? (
-        <Textarea
-          {...about}
-          autosize
-          minRows={1}
-          maxRows={10}
-          value={text}
-          onChange={({ currentTarget }) => change(currentTarget.value)}
-        />
-      ) : (
-        <TextInput
-          {...about}
-          value={text}
-          onChange={({ currentTarget }) => change(currentTarget.value)}
-        />
-      )
+      return <Line {...{ schema, about, text, change }} />
   }
+}
+
+type LineProps = {
+  schema: Schema
+  about: object
+  text: string
+  change: (next: string) => void
+}
+
+/** One text: a secret, one with lines, or a line. */
+function Line({ schema, about, text, change }: LineProps) {
+  const props = {
+    ...about,
+    value: text,
+    onChange: ({ currentTarget }: ChangeEvent<HTMLInputElement | HTMLTextAreaElement>) =>
+      change(currentTarget.value),
+  }
+  if (schema.writeOnly) return <PasswordInput {...props} autoComplete="off" />
+  if ((schema.maxLength ?? 0) <= lineMax) return <TextInput {...props} />
+  return <Textarea {...props} autosize minRows={1} maxRows={10} />
 }
 
 function boundsOf(schema: Schema) {
