@@ -103,7 +103,7 @@ export function createShares(
       waiting.set(owner, waiters)
       waiters.push(waiter)
       waitingCount += 1
-      if (waitMs !== undefined) timer ??= setTimeout(giveUpLate, waitMs).unref()
+      if (waitMs !== undefined && !timer) timer = setTimeout(giveUpLate, waitMs).unref()
     })
   }
 

@@ -55,30 +55,13 @@ export async function migrateQueue(pool: pg.Pool): Promise<void> {
 
 /** Starts taking jobs. `work` must not throw. */
 export async function startQueue(options: QueueOptions): Promise<Queue> {
-  const { pool, slots, log, work, expire, hourly } = options
+  const { slots, log } = options
   let stopping = false
   const parting = new AbortController()
   let paused = false
   const allSlots = createSlots(slots)
   const workers = Math.min(slots, workersMax)
-  const start = (events: WorkerEvents, member: Member) =>
-    run({
-      events,
-      preset,
-      pgPool: patientPool(pool, () => stopping),
-      concurrency: workers,
-      pollInterval: pollIntervalMs,
-      noHandleSignals: true,
-      logger: new Logger(() => (level, message) => {
-        if (level === 'error') log.warn('queue', { message })
-      }),
-      crontab: hourly ? hourlyCrontab : '',
-      taskList: {
-        turn: (payload) => member.run((begun) => work(payload as TurnJob, begun)),
-        expire: (payload) => expire(payload as TurnJob),
-        ...(hourly && { hourly: () => hourly(parting.signal) }),
-      },
-    })
+  const ending = { stopping: () => stopping, signal: parting.signal }
 
   /** One takes jobs; others were stopped, and have some left. */
   const runners = new Set<Promise<void>>()
@@ -87,22 +70,15 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   await begin()
 
   async function begin() {
-    const events: WorkerEvents = new EventEmitter()
     const member = allSlots.join(workers)
-    const poolIds: string[] = []
     let started: Current | undefined
     let gaveUp = false
-    events.on('pool:create', ({ workerPool }) => poolIds.push(workerPool.id))
-    events.on('pool:fatalError', ({ error }) => {
-      log.warn('the queue could not finish a job', { error })
+    const onFatal = () => {
       gaveUp = true
       member.leave()
       replace(started)
-    })
-    const runner = await start(events, member).catch((error) => {
-      member.leave()
-      throw error
-    })
+    }
+    const { runner, poolIds } = await startRunner(options, ending, { member, workers, onFatal })
     started = { runner, member }
     current = started
     const over = runner.promise
@@ -111,7 +87,7 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
         member.leave()
         if (current === started) await sleep(retryMs)
         replace(started)
-        if (gaveUp) await unlock(poolIds)
+        if (gaveUp) await unlock(options, ending, poolIds)
         runners.delete(over)
       })
     runners.add(over)
@@ -122,18 +98,6 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
     if (current !== gone) return
     current = undefined
     change()
-  }
-
-  /** Unlocks jobs that a runner could not delete and would hold for hours. Their turns began. */
-  async function unlock(poolIds: string[]) {
-    for (let tries = 1; !stopping; tries += 1) {
-      try {
-        await pool.query('select graphile_worker.force_unlock_workers($1)', [poolIds])
-        return
-      } catch (error) {
-        await sleep(backoffMs(error, tries))
-      }
-    }
   }
 
   /** Starts or stops the runner as wanted. A runner that gave up is replaced. */
@@ -170,6 +134,60 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
       await changing
       await Promise.all(runners)
     },
+  }
+}
+
+/** Whether the queue stops; `signal` aborts then. */
+type Ending = { stopping: () => boolean; signal: AbortSignal }
+
+type Starting = { member: Member; workers: number; onFatal: () => void }
+
+async function startRunner(
+  { pool, log, work, expire, hourly }: QueueOptions,
+  { stopping, signal }: Ending,
+  { member, workers, onFatal }: Starting,
+): Promise<{ runner: Runner; poolIds: string[] }> {
+  const events: WorkerEvents = new EventEmitter()
+  const poolIds: string[] = []
+  events.on('pool:create', ({ workerPool }) => poolIds.push(workerPool.id))
+  events.on('pool:fatalError', ({ error }) => {
+    log.warn('the queue could not finish a job', { error })
+    onFatal()
+  })
+  const starting = run({
+    events,
+    preset,
+    pgPool: patientPool(pool, stopping),
+    concurrency: workers,
+    pollInterval: pollIntervalMs,
+    noHandleSignals: true,
+    logger: new Logger(() => (level, message) => {
+      if (level === 'error') log.warn('queue', { message })
+    }),
+    crontab: hourly ? hourlyCrontab : '',
+    taskList: {
+      turn: (payload) => member.run((begun) => work(payload as TurnJob, begun)),
+      expire: (payload) => expire(payload as TurnJob),
+      ...(hourly && { hourly: () => hourly(signal) }),
+    },
+  })
+  try {
+    return { runner: await starting, poolIds }
+  } catch (error) {
+    member.leave()
+    throw error
+  }
+}
+
+/** Unlocks jobs that a runner could not delete and would hold for hours. Their turns began. */
+async function unlock({ pool }: QueueOptions, { stopping }: Ending, poolIds: string[]) {
+  for (let tries = 1; !stopping(); tries += 1) {
+    try {
+      await pool.query('select graphile_worker.force_unlock_workers($1)', [poolIds])
+      return
+    } catch (error) {
+      await sleep(backoffMs(error, tries))
+    }
   }
 }
 

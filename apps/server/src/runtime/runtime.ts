@@ -31,7 +31,7 @@ import { type Held, keepLease, type Lease } from './lease.ts'
 import { callsOf, hasEnded } from './log/state.ts'
 import { discoverDue } from './model/sync.ts'
 import type { Node } from './node.ts'
-import { type Queue, startQueue, type TurnJob } from './queue.ts'
+import { type Queue, type QueueOptions, startQueue, type TurnJob } from './queue.ts'
 import { type Scheduler, startSchedules } from './schedules/scheduler.ts'
 import { end, runTurn } from './turn.ts'
 
@@ -118,22 +118,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   }
 
   const { localSlots, queueSlots } = slotsOf(node.config)
-  const work = (job: TurnJob, begun: () => void) => run(refOf(job), { begun })
-  const hourly =
-    node.config.MODEL_SYNC_INTERVAL_HOURS === 0
-      ? undefined
-      : (signal: AbortSignal) => discoverDue(node, signal)
-  queue =
-    queueSlots === 0
-      ? undefined
-      : await startQueue({
-          pool: options.pool,
-          slots: queueSlots,
-          log: node.log,
-          work,
-          expire: (job) => expireCalls(node, refOf(job)),
-          hourly,
-        })
+  if (queueSlots > 0) queue = await startTurnQueue(node, { ...options, slots: queueSlots, run })
   const schedules: Scheduler | undefined = queueSlots === 0 ? undefined : startSchedules(node)
   node.problem = () =>
     lease.problem() ?? (queue?.works() === false ? 'The queue does not run.' : undefined)
@@ -150,21 +135,52 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   return {
     async stop(graceMs) {
       stopping = true
-      const handover = setTimeout(() => {
-        for (const { controller } of running.values()) controller.abort(new HandoverError())
-      }, graceMs)
-      const leave = setTimeout(() => parting.abort(), graceMs + partingMs)
-      const left = new Promise<void>((resolve) => {
-        parting.signal.addEventListener('abort', () => resolve())
-      })
-      await Promise.all([queue?.stop(), Promise.race([schedules?.stop(), left])])
-      while (running.size > 0) await Promise.all([...running.values()].map(({ over }) => over))
-      clearTimeout(handover)
-      clearTimeout(leave)
+      await endAttempts(running, { queue, schedules, parting, graceMs })
       for (const each of forget) each()
       await lease.end()
     },
   }
+}
+
+type TurnQueueOptions = Pick<QueueOptions, 'pool' | 'slots'> & {
+  run: (ref: TurnRef, beginning: Beginning) => Promise<void>
+}
+
+function startTurnQueue(node: Node, { pool, slots, run }: TurnQueueOptions): Promise<Queue> {
+  const isSyncing = node.config.MODEL_SYNC_INTERVAL_HOURS !== 0
+  return startQueue({
+    pool,
+    slots,
+    log: node.log,
+    work: (job, begun) => run(refOf(job), { begun }),
+    expire: (job) => expireCalls(node, refOf(job)),
+    hourly: isSyncing ? (signal) => discoverDue(node, signal) : undefined,
+  })
+}
+
+type Stopping = {
+  queue: Queue | undefined
+  schedules: Scheduler | undefined
+  parting: AbortController
+  graceMs: number
+}
+
+/** Takes no more turns, and hands those over that run longer than `graceMs`. */
+async function endAttempts(
+  running: ReadonlyMap<string, Running>,
+  { queue, schedules, parting, graceMs }: Stopping,
+): Promise<void> {
+  const handover = setTimeout(() => {
+    for (const { controller } of running.values()) controller.abort(new HandoverError())
+  }, graceMs)
+  const leave = setTimeout(() => parting.abort(), graceMs + partingMs)
+  const left = new Promise<void>((resolve) => {
+    parting.signal.addEventListener('abort', () => resolve())
+  })
+  await Promise.all([queue?.stop(), Promise.race([schedules?.stop(), left])])
+  while (running.size > 0) await Promise.all([...running.values()].map(({ over }) => over))
+  clearTimeout(handover)
+  clearTimeout(leave)
 }
 
 const abort = (attempt: Running | undefined) => attempt?.controller.abort(new FencedError())

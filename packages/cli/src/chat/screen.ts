@@ -67,7 +67,10 @@ export function createScreen(
   }
 
   return {
-    /** How wide a line may be: one cursor.column is left free, where terminals differ in what they do. */
+    /**
+     * How wide a line may be: one cursor.column is left free, where terminals differ in what they
+     * do.
+     */
     columns: () => (terminal ? columns() - 1 : Infinity),
     answer: (text: string) => perform(() => write(stdout, text)),
     /** A line of its own. */
