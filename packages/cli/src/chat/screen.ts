@@ -68,7 +68,7 @@ export function createScreen(
 
   return {
     /**
-     * How wide a line may be: one cursor.column is left free, where terminals differ in what they
+     * How wide a line may be: one column is left free, where terminals differ in what they
      * do.
      */
     columns: () => (terminal ? columns() - 1 : Infinity),
