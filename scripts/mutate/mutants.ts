@@ -149,7 +149,7 @@ export const mutants: Mutant[] = [
   },
   {
     name: 'a cancelled turn drops the outcomes that it holds',
-    file: 'runtime/runtime.ts',
+    file: 'runtime/inbox/cancel.ts',
     from: "keptByCancel[type] === 'kept'",
     to: '!type',
     tests: held,

@@ -1,4 +1,3 @@
-import type { EventType } from '@outlast/contract'
 import type pg from 'pg'
 import type { Config } from '../config.ts'
 import { isInternal, mayPass } from '../store/database-errors.ts'
@@ -13,7 +12,7 @@ import {
   type TurnRun,
   takeTurn,
 } from '../store/sessions/turns.ts'
-import { type Kept, nothingKept, settleCancel } from './inbox/cancel.ts'
+import { keptOf, nothingKept, settleCancel } from './inbox/cancel.ts'
 import { expireCalls } from './inbox/waiting.ts'
 import { areDraftsStored, throughOutages } from './journal/append.ts'
 import { lastOf, type Turn } from './journal/attempt.ts'
@@ -359,47 +358,6 @@ function warnOfLost(turn: Turn, sequence: number) {
     'the database lost events of a running turn: what it did since is dropped',
     about,
   )
-}
-
-/** Outcomes that a cancel does not undo. Intents are dropped: nothing follows them any more. */
-const keptByCancel = {
-  'input.message': 'dropped',
-  'session.started': 'dropped',
-  'session.activated': 'dropped',
-  'turn.started': 'dropped',
-  'mcp.unavailable': 'dropped',
-  'capability.unavailable': 'dropped',
-  'reason.started': 'dropped',
-  'context.compacting': 'dropped',
-  'context.compacted': 'dropped',
-  'output.message.started': 'dropped',
-  'reason.thinking.started': 'dropped',
-  'reason.thinking.delta': 'dropped',
-  'reason.thinking.completed': 'kept',
-  'output.message.delta': 'dropped',
-  'llm.generation': 'kept',
-  'output.message.completed': 'kept',
-  'reason.completed': 'kept',
-  'act.started': 'dropped',
-  'tool.approval_requested': 'dropped',
-  'tool.approval_resolved': 'dropped',
-  'tool.call_requested': 'dropped',
-  'tool.started': 'dropped',
-  'tool.completed': 'kept',
-  'tool.progress': 'dropped',
-  'act.completed': 'dropped',
-  'files.changed': 'dropped',
-  'turn.completed': 'dropped',
-  'turn.failed': 'dropped',
-  'turn.cancelled': 'dropped',
-  'session.idled': 'dropped',
-} satisfies Record<EventType, 'kept' | 'dropped'>
-
-function keptOf({ drafts, effects }: Turn): Kept {
-  const events = drafts
-    .map(({ stored }) => stored)
-    .filter(({ type }) => keptByCancel[type] === 'kept')
-  return { events, effects }
 }
 
 /** Gives a turn back. An attempt that took nothing has nothing to give. */

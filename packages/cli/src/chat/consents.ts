@@ -77,43 +77,13 @@ export function createConsents(
     for (const id of [...waiting.keys()]) drop(id)
   }
 
-  const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
-    'input.message': 'ignored',
-    'session.started': 'ignored',
-    'session.activated': 'ignored',
-    'turn.started': 'ignored',
-    'mcp.unavailable': 'ignored',
-    'capability.unavailable': 'ignored',
-    'reason.started': 'ignored',
-    'context.compacting': 'ignored',
-    'context.compacted': 'ignored',
-    'output.message.started': 'ignored',
-    'reason.thinking.started': 'ignored',
-    'reason.thinking.delta': 'ignored',
-    'reason.thinking.completed': 'ignored',
-    'output.message.delta': 'ignored',
-    'llm.generation': 'ignored',
-    'output.message.completed': 'ignored',
-    'reason.completed': 'ignored',
-    'act.started': 'ignored',
-    'tool.approval_requested': ({ data: { tool_call: call }, sequence = 0 }) => {
-      const one = { call, sequence, over: new AbortController(), isAsked: false }
-      waiting.set(call.id, one)
-      ask(one)
-    },
-    'tool.approval_resolved': ({ data }) => drop(data.tool_call_id),
-    'tool.call_requested': 'ignored',
-    'tool.started': 'ignored',
-    'tool.completed': ({ data }) => drop(data.tool_call_id),
-    'tool.progress': 'ignored',
-    'act.completed': 'ignored',
-    'files.changed': 'ignored',
-    'turn.completed': 'ignored',
-    'turn.failed': 'ignored',
-    'turn.cancelled': 'ignored',
-    'session.idled': end,
+  function request(call: ToolCall, sequence: number): void {
+    const one = { call, sequence, over: new AbortController(), isAsked: false }
+    waiting.set(call.id, one)
+    ask(one)
   }
 
+  const readers = readersOf({ request, drop, end })
   return {
     take(event: Event) {
       const read = readers[event.type] as Reader<EventType> | 'ignored' | undefined
@@ -127,3 +97,44 @@ export function createConsents(
     end,
   }
 }
+
+type Readers = { [T in EventType]: Reader<T> | 'ignored' }
+
+type Reactions = {
+  request: (call: ToolCall, sequence: number) => void
+  drop: (id: string) => void
+  end: () => void
+}
+
+const readersOf = ({ request, drop, end }: Reactions): Readers => ({
+  'input.message': 'ignored',
+  'session.started': 'ignored',
+  'session.activated': 'ignored',
+  'turn.started': 'ignored',
+  'mcp.unavailable': 'ignored',
+  'capability.unavailable': 'ignored',
+  'reason.started': 'ignored',
+  'context.compacting': 'ignored',
+  'context.compacted': 'ignored',
+  'output.message.started': 'ignored',
+  'reason.thinking.started': 'ignored',
+  'reason.thinking.delta': 'ignored',
+  'reason.thinking.completed': 'ignored',
+  'output.message.delta': 'ignored',
+  'llm.generation': 'ignored',
+  'output.message.completed': 'ignored',
+  'reason.completed': 'ignored',
+  'act.started': 'ignored',
+  'tool.approval_requested': ({ data, sequence = 0 }) => request(data.tool_call, sequence),
+  'tool.approval_resolved': ({ data }) => drop(data.tool_call_id),
+  'tool.call_requested': 'ignored',
+  'tool.started': 'ignored',
+  'tool.completed': ({ data }) => drop(data.tool_call_id),
+  'tool.progress': 'ignored',
+  'act.completed': 'ignored',
+  'files.changed': 'ignored',
+  'turn.completed': 'ignored',
+  'turn.failed': 'ignored',
+  'turn.cancelled': 'ignored',
+  'session.idled': end,
+})

@@ -67,10 +67,7 @@ export function createScreen(
   }
 
   return {
-    /**
-     * How wide a line may be: one column is left free, where terminals differ in what they
-     * do.
-     */
+    /** How wide a line may be: one column stays free, as terminals differ there. */
     columns: () => (terminal ? columns() - 1 : Infinity),
     answer: (text: string) => perform(() => write(stdout, text)),
     /** A line of its own. */

@@ -1,4 +1,4 @@
-import type { CancelTurnResponse, EventContext, TokenUsage } from '@outlast/contract'
+import type { CancelTurnResponse, EventContext, EventType, TokenUsage } from '@outlast/contract'
 import type { LiveKind, LiveMessage } from '../../store/bus/bus.ts'
 import { findSnapshot } from '../../store/bus/snapshots.ts'
 import type { Db } from '../../store/database.ts'
@@ -15,7 +15,7 @@ import {
 } from '../../store/sessions/turns.ts'
 import { usageOf } from '../../store/usage.ts'
 import { previewOf, withoutNul } from '../../text.ts'
-import type { Effects } from '../journal/attempt.ts'
+import type { Effects, Turn } from '../journal/attempt.ts'
 import { callContext, turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft, nextTurn } from '../journal/journal.ts'
 import { type Counted, countStored, traceTurn } from '../journal/metrics.ts'
@@ -155,6 +155,47 @@ function watchEnd({ bus, db }: Node, ref: TurnRef, askedAt: number | undefined):
 export type Kept = { events: NewEvent[]; effects: Effects }
 
 export const nothingKept: Kept = { events: [], effects: {} }
+
+/** Outcomes that a cancel does not undo. Intents are dropped: nothing follows them any more. */
+const keptByCancel = {
+  'input.message': 'dropped',
+  'session.started': 'dropped',
+  'session.activated': 'dropped',
+  'turn.started': 'dropped',
+  'mcp.unavailable': 'dropped',
+  'capability.unavailable': 'dropped',
+  'reason.started': 'dropped',
+  'context.compacting': 'dropped',
+  'context.compacted': 'dropped',
+  'output.message.started': 'dropped',
+  'reason.thinking.started': 'dropped',
+  'reason.thinking.delta': 'dropped',
+  'reason.thinking.completed': 'kept',
+  'output.message.delta': 'dropped',
+  'llm.generation': 'kept',
+  'output.message.completed': 'kept',
+  'reason.completed': 'kept',
+  'act.started': 'dropped',
+  'tool.approval_requested': 'dropped',
+  'tool.approval_resolved': 'dropped',
+  'tool.call_requested': 'dropped',
+  'tool.started': 'dropped',
+  'tool.completed': 'kept',
+  'tool.progress': 'dropped',
+  'act.completed': 'dropped',
+  'files.changed': 'dropped',
+  'turn.completed': 'dropped',
+  'turn.failed': 'dropped',
+  'turn.cancelled': 'dropped',
+  'session.idled': 'dropped',
+} satisfies Record<EventType, 'kept' | 'dropped'>
+
+export function keptOf({ drafts, effects }: Turn): Kept {
+  const events = drafts
+    .map(({ stored }) => stored)
+    .filter(({ type }) => keptByCancel[type] === 'kept')
+  return { events, effects }
+}
 
 /**
  * Ends a turn that was cancelled: what was kept, then idle, or the next turn for messages that came
