@@ -12,7 +12,7 @@ import {
   startGuarded,
 } from '../../apps/server/test/access.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
-import type { Answer, Call } from '../../apps/server/test/server.ts'
+import type { Call, HttpAnswer } from '../../apps/server/test/server.ts'
 import { createSession } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 
@@ -34,7 +34,7 @@ const setRole = async (person: Person, role: string) =>
 const pauseMs = 20
 
 /** Asks until the answer has the status. */
-async function until(status: number, ask: () => Promise<Answer>): Promise<Answer> {
+async function until(status: number, ask: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
   for (;;) {
     const answer = await ask()
     if (answer.status === status) return answer

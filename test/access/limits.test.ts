@@ -11,7 +11,7 @@ import {
   startGuarded,
 } from '../../apps/server/test/access.ts'
 import { runSql } from '../../apps/server/test/database.ts'
-import type { Answer, Call } from '../../apps/server/test/server.ts'
+import type { Call, HttpAnswer } from '../../apps/server/test/server.ts'
 import { connect, get, parsed } from './raw.ts'
 
 const pauseMs = 20
@@ -26,12 +26,12 @@ const start = (t: TestContext, limits: Record<string, number | string>, database
 
 const list = (call: Call) => call('GET', '/v1/agents')
 
-async function spend(times: number, ask: () => Promise<Answer>) {
+async function spend(times: number, ask: () => Promise<HttpAnswer>) {
   for (let time = 0; time < times; time++) expectStatus(await ask(), 200)
 }
 
 /** Too often: in our words, with the seconds to wait. A minute fills a bucket of `capacity`. */
-function expectLimited(answer: Answer, capacity: number) {
+function expectLimited(answer: HttpAnswer, capacity: number) {
   const { error } = expectStatus(answer, 429, 'rate_limited')
   const seconds = Number(answer.headers.get('retry-after'))
   assert.ok(Number.isInteger(seconds) && seconds >= 1, String(seconds))
@@ -206,7 +206,7 @@ test('what is revoked on one node is refused on another within a second, hints o
   const [key, membersKey] = [await createKey(one, owner), await createKey(one, member)]
   const elsewhere = (authorization: string, method = 'GET', body?: object) =>
     two.call(method, '/v1/agents', body, { authorization })
-  const becomes = (status: number, ask: () => Promise<Answer>) =>
+  const becomes = (status: number, ask: () => Promise<HttpAnswer>) =>
     until(async () => {
       const answer = await ask()
       if (answer.status !== status) await deafen()
@@ -326,7 +326,7 @@ const startBehindProxy = (t: TestContext) => start(t, { TRUST_PROXY: 'loopback' 
 const from = (address: string) => ({ 'x-forwarded-for': address })
 
 /** Of more attempts than there may be, some are refused: how many depends on how long they take. */
-function expectSomeLimited(answers: Answer[]) {
+function expectSomeLimited(answers: HttpAnswer[]) {
   const limited = answers.filter(({ status }) => status === 429)
   assert.ok(limited.length > 0)
   for (const answer of limited) expectStatus(answer, 429, 'too_many_attempts')

@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { type Database, openDatabase } from '../../apps/server/src/store/database.ts'
 import { type Appending, appendToTurn } from '../../apps/server/src/store/sessions/turn-appends.ts'
 import { type NewEvent, takeTurn } from '../../apps/server/src/store/sessions/turns.ts'
-import { hashOf } from '../../apps/server/src/store/stored-texts.ts'
+import { textHash } from '../../apps/server/src/store/stored-texts.ts'
 import { queryRows } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { startServer } from '../../apps/server/test/server.ts'
@@ -117,7 +117,7 @@ async function check({ hasUsage, bytes, hasTexts, hasRest, end }: Asked) {
   })
 }
 
-const textOf = (body: string) => ({ hash: hashOf(body), body })
+const textOf = (body: string) => ({ hash: textHash(body), body })
 
 for (const end of [undefined, 'idle', 'next', 'failure'] as const) {
   test(`an append stores all that it is asked for, its end: ${end ?? 'none'}`, async () => {

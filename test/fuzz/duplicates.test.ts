@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
-import { type Answer, startServer } from '../../apps/server/test/server.ts'
+import { type HttpAnswer, startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, eventsOf } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 
@@ -20,16 +20,16 @@ beforeAll(async (t) => {
 type Post = { path: string; key: string; bodyOf: (n: number) => unknown }
 
 /** Half of the requests go to each node. */
-function atOnce({ path, key, bodyOf }: Post): Promise<Answer[]> {
+function atOnce({ path, key, bodyOf }: Post): Promise<HttpAnswer[]> {
   const posts = Array.from({ length: many }, (_, n) =>
     (n % 2 === 0 ? server : other).call('POST', path, bodyOf(n), { 'idempotency-key': key }),
   )
   return Promise.all(posts)
 }
 
-const isReplayed = ({ headers }: Answer) => headers.get('idempotency-replayed') === 'true'
+const isReplayed = ({ headers }: HttpAnswer) => headers.get('idempotency-replayed') === 'true'
 
-function assertSame(answers: Answer[], status: number) {
+function assertSame(answers: HttpAnswer[], status: number) {
   const [first, ...rest] = answers
   for (const { status, body } of rest) {
     assert.deepEqual({ status, body }, { status: first!.status, body: first!.body })

@@ -6,7 +6,7 @@ const previewLengthMax = 8_192
 const segmenter = new Intl.Segmenter()
 
 /** The beginning of a text: at most 200 graphemes and 8,192 code units, then `…`. */
-export function previewOf(text: string): string {
+export function textPreview(text: string): string {
   if (text.length <= previewGraphemes) return text
   let count = 0
   let end = 0

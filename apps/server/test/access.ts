@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Answer, type Call, caller, type ServerOptions, startServer } from './server.ts'
+import { type Call, caller, type HttpAnswer, type ServerOptions, startServer } from './server.ts'
 
 /** Calls with a credential: a key, a token, or any other header. */
 export function callerWith(
@@ -32,7 +32,7 @@ export function startGuarded(t: Pick<TestContext, 'after'>, options: ServerOptio
 
 type Server = { url: string; call: Call }
 
-export function expectStatus(answer: Answer, status: number, code?: string) {
+export function expectStatus(answer: HttpAnswer, status: number, code?: string) {
   assert.equal(answer.status, status, JSON.stringify(answer.body))
   if (code !== undefined) assert.equal(answer.body.code, code)
   return answer.body
@@ -88,7 +88,7 @@ export async function addMember(server: Server, owner: Person, role: string) {
 }
 
 /** Asks until the answer has the status; a revocation takes up to half a second. */
-export async function untilStatus(ask: () => Promise<Answer>, status: number) {
+export async function untilStatus(ask: () => Promise<HttpAnswer>, status: number) {
   for (;;) {
     const answer = await ask()
     if (answer.status === status) return answer.body

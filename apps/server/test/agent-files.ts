@@ -3,7 +3,7 @@ import type { Agent } from '@outlast/contract'
 import { type TObject, Type } from 'typebox'
 import { defineCapability } from '../src/capabilities/capability.ts'
 import { builtins } from '../src/capabilities/index.ts'
-import type { Answer, Call } from './server.ts'
+import type { Call, HttpAnswer } from './server.ts'
 
 export const simulatedModel = 'model_01933b5a000070008000000000000401'
 export const types = {
@@ -79,7 +79,7 @@ export function essence(agent: Agent) {
 }
 
 export function refused(
-  { status, body }: Pick<Answer, 'status' | 'body'>,
+  { status, body }: Pick<HttpAnswer, 'status' | 'body'>,
   code: string,
   { path, about }: { path?: string; about: string },
 ) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 import type { FileInfo } from '@outlast/contract'
-import { type Answer, startServer } from './server.ts'
+import { type HttpAnswer, startServer } from './server.ts'
 import { createSession, eventsOf } from './session.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
@@ -47,9 +47,13 @@ export function door(server: Server, sessionId: string) {
   }
 }
 
-export const pathsIn = ({ body }: Answer) => body.data.map(({ path }: FileInfo) => path)
+export const pathsIn = ({ body }: HttpAnswer) => body.data.map(({ path }: FileInfo) => path)
 
-export function expectError({ status, body }: Answer, expected: [number, string], words?: string) {
+export function expectError(
+  { status, body }: HttpAnswer,
+  expected: [number, string],
+  words?: string,
+) {
   assert.deepEqual([status, body.code], expected, JSON.stringify(body))
   if (words !== undefined) assert.equal(body.error, words)
 }

@@ -9,7 +9,7 @@ import {
   following,
   type LoggedEvent,
   next,
-  type Outcome,
+  type TurnOutcome,
 } from '../src/runtime/log/state.ts'
 
 /** A tool call of a reply: whether it succeeds, and who has a say in it. */
@@ -141,10 +141,10 @@ const answersIn = (log: Log) =>
 
 const usual = { how: 'expired', which: 0 } as const
 
-type Answer = Pick<World['answers'][number], 'how' | 'which'>
+type ClientAnswer = Pick<World['answers'][number], 'how' | 'which'>
 
 /** What POST tool-results, POST approvals and the end of their time do, in one transaction. */
-function answer(log: Log, held: Held, { how, which }: Answer) {
+function answer(log: Log, held: Held, { how, which }: ClientAnswer) {
   const calls = outsideCalls(log, held)
   const { call, stage } = calls[which % calls.length]!
   const done = { tool_call_id: call.id, tool_name: 'tool' }
@@ -304,7 +304,7 @@ function beginnings(world: World, calls: readonly ToolCall[]): Drafted[] {
 }
 
 /** In one statement: the end, and idle or the next turn. */
-function end(log: Log, held: Held, outcome: Outcome) {
+function end(log: Log, held: Held, outcome: TurnOutcome) {
   const state = stateOf(log, held)
   const next = following(state)
   if (next) turns += 1

@@ -3,7 +3,7 @@ import { type AppOptions, startApp } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
 import { createTestDatabase } from './database.ts'
 
-export type Answer = {
+export type HttpAnswer = {
   status: number
   // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
   body: any
@@ -15,7 +15,7 @@ export type Call = (
   path: string,
   body?: unknown,
   headers?: Record<string, string>,
-) => Promise<Answer>
+) => Promise<HttpAnswer>
 
 /** The master key of servers that are not given another one. */
 export const masterKey = `kek-v1:${Buffer.alloc(32, 7).toString('base64')}`

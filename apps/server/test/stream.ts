@@ -97,7 +97,7 @@ export async function follow(
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into data of every shape
-export type Told = { event: string; data: any }
+export type NamedEvent = { event: string; data: any }
 
 /** Watches what changes in an organization, and remembers what was told. */
 export async function watch(
@@ -105,12 +105,12 @@ export async function watch(
   url: string,
   { query = '', headers = {} }: { query?: string; headers?: Record<string, string> } = {},
 ) {
-  const told: Told[] = []
+  const told: NamedEvent[] = []
   const heard = ({ event, data }: Frame) => {
     if (event !== undefined) told.push({ event, data: JSON.parse(data!) })
   }
   const stream = await listen(t, `${url}/v1/changes${query}`, { headers, heard })
-  const untilTold = (fits: (one: Told) => boolean) => stream.until(() => told.find(fits))
+  const untilTold = (fits: (one: NamedEvent) => boolean) => stream.until(() => told.find(fits))
   return {
     ...stream,
     told,

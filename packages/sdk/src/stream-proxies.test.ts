@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { beforeAll } from '../../../apps/server/test/hooks.ts'
-import { type Answer, startFront } from '../test/front.ts'
+import { type FrontAnswer, startFront } from '../test/front.ts'
 import { all, calls, isOfType, says, slow, startClient, until } from '../test/session.ts'
 import { clientTool, createOutlast, type Event, type OutlastError } from './index.ts'
 
@@ -15,7 +15,7 @@ const page = '<html><body>We are improving our site.</body></html>'
 const html = { 'content-type': 'text/html' }
 
 /** A session after a turn, and the same session through a reverse proxy. */
-async function scene(t: TestContext, ...answers: Answer[]) {
+async function scene(t: TestContext, ...answers: FrontAnswer[]) {
   const front = await startFront(t, client.server.url)
   front.answers.push(...answers)
   const session = await client.start()

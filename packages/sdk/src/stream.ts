@@ -36,7 +36,10 @@ export function streamEvents(
   options: StreamOptions = {},
 ): AsyncIterableIterator<Event, void, undefined> {
   const { types, exclude, accumulated = false, onHistoryChanged } = options
-  const place: Place = { since_id: options.since_id, after_sequence: options.after_sequence }
+  const place: StreamPosition = {
+    since_id: options.since_id,
+    after_sequence: options.after_sequence,
+  }
   return readStream(
     http,
     {
@@ -63,7 +66,10 @@ export function streamEvents(
   )
 }
 
-type Asking = Pick<StreamOptions, 'types' | 'exclude'> & { place: Place; about: CallOptions }
+type Asking = Pick<StreamOptions, 'types' | 'exclude'> & {
+  place: StreamPosition
+  about: CallOptions
+}
 
 /**
  * What is stored and new, asked for in another way: a proxy may keep back every stream and pass on
@@ -95,7 +101,7 @@ async function storedAfter(
 }
 
 /** How far a reader is. */
-type Place = {
+type StreamPosition = {
   since_id: string | undefined
   after_sequence: number | undefined
   sequence?: number
@@ -106,7 +112,7 @@ type Place = {
  * The place is the id of the frame: inside a message that is being written it says more than the
  * event's own.
  */
-function moveOn(place: Place, { id }: Frame, event: Event): boolean {
+function moveOn(place: StreamPosition, { id }: Frame, event: Event): boolean {
   const { sequence } = event
   if (sequence !== undefined) {
     if (sequence <= (place.sequence ?? 0)) return false
@@ -118,7 +124,7 @@ function moveOn(place: Place, { id }: Frame, event: Event): boolean {
 }
 
 /** Nothing that came after the last event that is left was there. */
-function moveBack(place: Place, { since_id, sequence }: Resume): void {
+function moveBack(place: StreamPosition, { since_id, sequence }: Resume): void {
   place.since_id = since_id ?? undefined
   place.after_sequence = since_id === null ? 0 : undefined
   place.sequence = sequence

@@ -160,13 +160,13 @@ const inputOf = (id: string) => `input ${id}`
 
 const about = ({ id: key, ts: at, context }: Event) => ({ key, at, turnId: context.turn_id })
 
-type Said = {
+type MessageContent = {
   id?: string | undefined
   message?: Event<'output.message.completed'>['data']['message']
 }
 
 /** A message that is about to stream, or one that is whole. */
-function agentMessage(event: Event, { message, id = message?.id }: Said): AgentMessage {
+function agentMessage(event: Event, { message, id = message?.id }: MessageContent): AgentMessage {
   return {
     kind: 'agent_message',
     ...about(event),

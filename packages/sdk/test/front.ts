@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test'
 import { constants, createGzip } from 'node:zlib'
 
 /** An answer of the proxy's own, or what it does to the server's. */
-export type Answer =
+export type FrontAnswer =
   | { status: number; headers?: Record<string, string>; body?: string }
   | 'pass'
   | 'compress'
@@ -14,12 +14,12 @@ export type Answer =
 
 /** A reverse proxy. `answers` are for the next requests, one each; after them everything passes. */
 export async function startFront(t: Pick<TestContext, 'after'>, target: string) {
-  const answers: Answer[] = []
+  const answers: FrontAnswer[] = []
   const held = new Set<() => void>()
   let requests = 0
   let keepsStreams = false
 
-  function forward(request: IncomingMessage, response: ServerResponse, how: Answer) {
+  function forward(request: IncomingMessage, response: ServerResponse, how: FrontAnswer) {
     const { method, url, headers } = request
     const onward = http.request(target + url, { method, headers: { ...headers, host: '' } })
     onward.on('error', () => response.destroy())

@@ -9,7 +9,7 @@ import { saveBlob } from '../files/save.ts'
 import { agentQuery, agentsQuery } from '../queries/agents.ts'
 import { agentKeys } from '../queries/keys.ts'
 import { Confirm, Failed } from '../shell/confirm.tsx'
-import { bodyOf, draftOf, fileNameOf, withoutMasked } from './draft.ts'
+import { agentBody, agentDraft, fileNameOf, withoutMasked } from './draft.ts'
 
 const formats = [
   { format: 'markdown', ending: 'md', label: 'Markdown' },
@@ -32,7 +32,7 @@ export function AgentActions({ agent }: { agent: Agent }) {
   const copy = useMutation({
     mutationFn: () =>
       outlast.agents.create({
-        ...bodyOf(draftOf(agent)),
+        ...agentBody(agentDraft(agent)),
         capabilities: withoutMasked(agent.capabilities),
         name: `${agent.name.slice(0, 250)} copy`,
       }),

@@ -14,7 +14,7 @@ import { Aside, Sides } from './aside.tsx'
 import { Basics, ClientTools, Prompt } from './basics.tsx'
 import { CapabilityUses } from './capability-uses.tsx'
 import { Conflict } from './conflict.tsx'
-import { draftOf, emptyDraft } from './draft.ts'
+import { agentDraft, emptyDraft } from './draft.ts'
 import { Problems } from './problems.ts'
 import { type AgentForm, useAgentForm } from './use-agent-form.ts'
 
@@ -129,7 +129,7 @@ function Told({ form }: { form: AgentForm }) {
         <Conflict
           base={origin}
           mine={draft}
-          theirs={draftOf(theirs)}
+          theirs={agentDraft(theirs)}
           choose={(chosen) => {
             choose(chosen)
             setComparing(false)

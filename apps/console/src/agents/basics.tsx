@@ -6,10 +6,10 @@ import { jsonProblem } from './draft.ts'
 import { useProblem } from './problems.ts'
 import type { AgentForm } from './use-agent-form.ts'
 
-export type EditProps = { form: Pick<AgentForm, 'draft' | 'change' | 'text'> }
+export type AgentFormProps = { form: Pick<AgentForm, 'draft' | 'change' | 'text'> }
 
 /** Who an agent is: name, description, model, tags. */
-export function Basics({ form }: EditProps) {
+export function Basics({ form }: AgentFormProps) {
   const { draft, change, text } = form
   return (
     <>
@@ -52,7 +52,7 @@ function choicesOf(models: readonly ModelWithProvider[]) {
   }))
 }
 
-function ModelChoice({ form: { draft, change } }: EditProps) {
+function ModelChoice({ form: { draft, change } }: AgentFormProps) {
   const models = useQuery({ ...modelsQuery, select: choicesOf })
   return (
     <Select
@@ -72,7 +72,7 @@ function ModelChoice({ form: { draft, change } }: EditProps) {
 
 const promptMax = 1_048_576
 
-export function Prompt({ form: { draft, text } }: EditProps) {
+export function Prompt({ form: { draft, text } }: AgentFormProps) {
   const { length } = draft.prompt
   return (
     <Textarea
@@ -113,7 +113,7 @@ const toolExample = `[
 ]`
 
 /** Tools that the client runs. */
-export function ClientTools({ form }: EditProps) {
+export function ClientTools({ form }: AgentFormProps) {
   const said = useProblem('tools', true)
   const { tools } = form.draft
   return (

@@ -4,14 +4,14 @@ import { useQuery } from '@tanstack/react-query'
 import { type DragEvent, type ReactNode, useContext, useState } from 'react'
 import { capabilitiesQuery } from '../queries/capabilities.ts'
 import { Icon } from '../shell/icon.tsx'
-import type { EditProps } from './basics.tsx'
+import type { AgentFormProps } from './basics.tsx'
 import { ConfigFields } from './config-field.tsx'
 import { JsonField } from './json-field.tsx'
 import { isBelow, Problems, useProblem } from './problems.ts'
 import type { Schema } from './schema.ts'
 
 /** What an agent can do: capabilities in their order, each with its config. */
-export function CapabilityUses({ form: { draft, change } }: EditProps) {
+export function CapabilityUses({ form: { draft, change } }: AgentFormProps) {
   const { uses } = draft
   const known = useQuery(capabilitiesQuery)
   const [dragged, setDragged] = useState<number>()

@@ -11,7 +11,7 @@ import {
 import type { ChangeEvent } from 'react'
 import { withCode } from '../shell/with-code.tsx'
 import { useProblem } from './problems.ts'
-import { kindOf, labelOf, limitsOf, type Schema } from './schema.ts'
+import { kindOf, labelOf, type Schema, valueLimits } from './schema.ts'
 
 export type FieldProps = {
   name: string
@@ -119,7 +119,7 @@ function Line({ schema, about, text, change }: LineProps) {
 
 function boundsOf(schema: Schema) {
   const { description = '', minimum, maximum } = schema
-  const limits = limitsOf(schema)
+  const limits = valueLimits(schema)
   const said = limits && `${limits[0]!.toUpperCase()}${limits.slice(1)}.`
   return {
     description: [description, said].filter(Boolean).join(' '),

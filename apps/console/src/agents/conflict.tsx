@@ -1,14 +1,22 @@
 import { Button, Group, Modal, SegmentedControl, Text } from '@mantine/core'
 import { useState } from 'react'
-import { chosenOf, type Draft, type Field, fields, isSameField, labels, textOf } from './draft.ts'
+import {
+  type AgentDraft,
+  chosenOf,
+  type Field,
+  fields,
+  isSameField,
+  labels,
+  textOf,
+} from './draft.ts'
 import { lineDiff } from './line-diff.ts'
 
 type ConflictProps = {
   /** What both began with. */
-  base: Draft
-  mine: Draft
-  theirs: Draft
-  choose: (draft: Draft) => void
+  base: AgentDraft
+  mine: AgentDraft
+  theirs: AgentDraft
+  choose: (draft: AgentDraft) => void
   close: () => void
 }
 

@@ -9,10 +9,10 @@ const agent = {
   tools: [{ type: 'client_side', name: 'look_outside' }],
   default_model_id: null,
 } as unknown as Agent
-const draft = drafts.draftOf(agent)
+const draft = drafts.agentDraft(agent)
 
 test('an agent that is saved as it was read stays what it was', () => {
-  assert.deepEqual(drafts.bodyOf(draft), {
+  assert.deepEqual(drafts.agentBody(draft), {
     ...{ name: 'Porter', system_prompt: 'Open.', tags: ['a'] },
     ...{ capabilities: agent.capabilities, tools: agent.tools },
   })
@@ -20,14 +20,14 @@ test('an agent that is saved as it was read stays what it was', () => {
 
 test('what is empty is not sent', () => {
   const body = { name: '', system_prompt: '', tags: [], capabilities: [] }
-  assert.deepEqual(drafts.bodyOf(drafts.draftOf(undefined)), body)
+  assert.deepEqual(drafts.agentBody(drafts.agentDraft(undefined)), body)
 })
 
 test('tools that are no JSON are not sent', () => {
   assert.equal(drafts.jsonProblem(' '), undefined)
   assert.equal(drafts.jsonProblem('[]'), undefined)
   assert.ok(drafts.jsonProblem('[{'))
-  assert.throws(() => drafts.bodyOf({ ...draft, tools: '[{' }), /no JSON/)
+  assert.throws(() => drafts.agentBody({ ...draft, tools: '[{' }), /no JSON/)
 })
 
 test('a preview has no secrets, and no name that is empty', () => {

@@ -1,7 +1,7 @@
 import type { Agent, CapabilityUse, ClientTool, NewAgent, PreviewAgent } from '@outlast/sdk'
 
 /** An agent as it stands in the editor. */
-export type Draft = {
+export type AgentDraft = {
   name: string
   description: string
   prompt: string
@@ -25,7 +25,7 @@ export const labels: Record<Field, string> = {
   tools: 'Tools of the client',
 }
 
-export const emptyDraft: Draft = {
+export const emptyDraft: AgentDraft = {
   name: '',
   description: '',
   prompt: '',
@@ -35,7 +35,7 @@ export const emptyDraft: Draft = {
   tools: '',
 }
 
-export function draftOf(agent: Agent | undefined): Draft {
+export function agentDraft(agent: Agent | undefined): AgentDraft {
   if (!agent) return emptyDraft
   return {
     name: agent.name,
@@ -48,18 +48,18 @@ export function draftOf(agent: Agent | undefined): Draft {
   }
 }
 
-export const isSameField = (one: Draft, other: Draft, field: Field) =>
+export const isSameField = (one: AgentDraft, other: AgentDraft, field: Field) =>
   textOf(one, field) === textOf(other, field)
 
 /** A field as a person compares it. */
-export function textOf(draft: Draft, field: Field): string {
+export function textOf(draft: AgentDraft, field: Field): string {
   const value = draft[field]
   if (field === 'tags') return draft.tags.join('\n')
   return typeof value === 'string' ? value : value === null ? '' : JSON.stringify(value, null, 2)
 }
 
 /** What the API is sent. What is empty is left out. Throws where the tools are no JSON. */
-export function bodyOf(draft: Draft): NewAgent {
+export function agentBody(draft: AgentDraft): NewAgent {
   const { name, description, prompt, modelId, tags, uses, tools } = draft
   const problem = jsonProblem(tools)
   if (problem) throw new Error(`The tools of the client are no JSON: ${problem}`)
@@ -96,16 +96,20 @@ export function jsonProblem(text: string): string | undefined {
 }
 
 /** What a preview is sent: a name may be missing, and secrets are. */
-export function previewBodyOf(draft: Draft): PreviewAgent {
-  const { name, ...rest } = bodyOf(draft)
+export function previewBodyOf(draft: AgentDraft): PreviewAgent {
+  const { name, ...rest } = agentBody(draft)
   return { ...rest, capabilities: withoutMasked(draft.uses), ...(name !== '' && { name }) }
 }
 
 /** Fields of both sides: of each the one that was chosen, else of who changed it. */
-export const chosenOf = (mine: Draft, theirs: Draft, isMine: (field: Field) => boolean): Draft =>
+export const chosenOf = (
+  mine: AgentDraft,
+  theirs: AgentDraft,
+  isMine: (field: Field) => boolean,
+): AgentDraft =>
   Object.fromEntries(
     fields.map((field) => [field, (isMine(field) ? mine : theirs)[field]]),
-  ) as Draft
+  ) as AgentDraft
 
 /** The name of a file that holds an agent. */
 export function fileNameOf(name: string, ending: string): string {

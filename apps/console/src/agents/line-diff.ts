@@ -1,10 +1,10 @@
-export type Line = { kind: 'same' | 'added' | 'gone'; text: string }
+export type DiffLine = { kind: 'same' | 'added' | 'gone'; text: string }
 
 /** Beyond so many cells a table of common lines costs too much. */
 const cellsMax = 4_000_000
 
 /** A line diff of two texts. Contract: pure; texts that are too long are all removed and added. */
-export function lineDiff(before: string, after: string): Line[] {
+export function lineDiff(before: string, after: string): DiffLine[] {
   const one = before.split('\n')
   const other = after.split('\n')
   let start = 0
@@ -12,7 +12,7 @@ export function lineDiff(before: string, after: string): Line[] {
   let end = 0
   const most = Math.min(one.length, other.length) - start
   while (end < most && one.at(-1 - end) === other.at(-1 - end)) end++
-  const same = (lines: string[]) => lines.map((text): Line => ({ kind: 'same', text }))
+  const same = (lines: string[]) => lines.map((text): DiffLine => ({ kind: 'same', text }))
   return [
     ...same(one.slice(0, start)),
     ...middle(one.slice(start, one.length - end), other.slice(start, other.length - end)),
@@ -20,8 +20,8 @@ export function lineDiff(before: string, after: string): Line[] {
   ]
 }
 
-function middle(one: string[], other: string[]): Line[] {
-  const lines: Line[] = []
+function middle(one: string[], other: string[]): DiffLine[] {
+  const lines: DiffLine[] = []
   const width = other.length + 1
   const isLong = one.length * other.length > cellsMax
   const common = isLong ? undefined : commonOf(one, other)

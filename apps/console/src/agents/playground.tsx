@@ -4,7 +4,7 @@ import { type KeyboardEvent, useState } from 'react'
 import { sentenceOf } from '../errors.ts'
 import { useBegin } from '../sessions/composer/begin.ts'
 import { StalledNote } from '../sessions/composer/outgoing.tsx'
-import { Talk } from './talk.tsx'
+import { SideTalk } from './talk.tsx'
 
 type PlaygroundProps = { agentId: string; isDirty: boolean }
 
@@ -38,7 +38,11 @@ export function Playground({ agentId, isDirty }: PlaygroundProps) {
           </Group>
         )}
       </Group>
-      {session ? <Talk key={session} sessionId={session} /> : <Opening agentId={agentId} go={go} />}
+      {session ? (
+        <SideTalk key={session} sessionId={session} />
+      ) : (
+        <Opening agentId={agentId} go={go} />
+      )}
     </section>
   )
 }

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { kindOf, labelOf, limitsOf, type Schema, typeOf, withField, withoutNull } from './schema.ts'
+import {
+  kindOf,
+  labelOf,
+  type Schema,
+  typeOf,
+  valueLimits,
+  withField,
+  withoutNull,
+} from './schema.ts'
 
 const texts: Schema = { type: 'array', items: { type: 'string' } }
 
@@ -38,7 +46,7 @@ test('a schema that also allows null is asked for without it', () => {
 test('a name is shown in words, limits are shown where there are any', () => {
   assert.equal(labelOf('bytes_max', {}), 'Bytes max')
   assert.equal(labelOf('a', { title: 'the title' }), 'The title')
-  assert.deepEqual([limitsOf({ minimum: 3 }), limitsOf({})], ['3 or more', ''])
+  assert.deepEqual([valueLimits({ minimum: 3 }), valueLimits({})], ['3 or more', ''])
 })
 
 test('a field is set, or taken away', () => {

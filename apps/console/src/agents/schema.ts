@@ -71,7 +71,7 @@ export function labelOf(name: string, { title }: Schema): string {
 }
 
 /** Between which numbers one has to be, in a few words; nothing where any will do. */
-export function limitsOf({ minimum, maximum }: Schema): string {
+export function valueLimits({ minimum, maximum }: Schema): string {
   if (minimum !== undefined && maximum !== undefined) return `${minimum} to ${maximum}`
   if (minimum !== undefined) return `${minimum} or more`
   return maximum === undefined ? '' : `at most ${maximum}`
@@ -85,7 +85,7 @@ export function typeOf(schema: Schema): string {
   if (variants) return variants.map(typeOf).join(' | ')
   if (schema.type === 'array') return schema.items ? `${typeOf(schema.items)}[]` : 'array'
   const type = [schema.type ?? 'any'].flat().join(' | ')
-  const limits = limitsOf(schema)
+  const limits = valueLimits(schema)
   return limits ? `${type}, ${limits}` : type
 }
 

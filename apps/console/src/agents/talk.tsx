@@ -12,7 +12,7 @@ import { useTranscript } from '../sessions/conversation/use-transcript.ts'
 import { Failure } from '../shell/screen.tsx'
 
 /** A conversation beside something else. */
-export function Talk({ sessionId }: { sessionId: string }) {
+export function SideTalk({ sessionId }: { sessionId: string }) {
   const { transcript, events, isLoaded, error } = useTranscript(sessionId)
   const session = useQuery(sessionQuery(sessionId)).data
   const outgoing = useOutgoing(sessionId, events)

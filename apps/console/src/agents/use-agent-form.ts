@@ -5,20 +5,20 @@ import { invalidate, outlast, queryClient } from '../client.ts'
 import { useSaveForm } from '../form/use-save-form.ts'
 import { agentPreviewQuery, agentQuery } from '../queries/agents.ts'
 import { agentKeys } from '../queries/keys.ts'
-import { bodyOf, type Draft, draftOf, jsonProblem, previewBodyOf } from './draft.ts'
+import { type AgentDraft, agentBody, agentDraft, jsonProblem, previewBodyOf } from './draft.ts'
 
 const previewAfterMs = 400
 
 export type AgentForm = ReturnType<typeof useAgentForm>
 
 /** An agent in the editor, and the prompt and tools that it results in. */
-export function useAgentForm(stored: Agent | undefined, first: Partial<Draft> = {}) {
+export function useAgentForm(stored: Agent | undefined, first: Partial<AgentDraft> = {}) {
   const form = useSaveForm({
     stored,
-    draftOf,
+    draftOf: agentDraft,
     first,
     async save(draft, base) {
-      const body = bodyOf(draft)
+      const body = agentBody(draft)
       if (!base) return outlast.agents.create(body)
       return outlast.agents.put(base.id, body, { ifMatch: base.updated_at })
     },

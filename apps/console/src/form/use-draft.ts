@@ -14,7 +14,7 @@ export type DraftOptions<Draft, Stored> = {
  * The draft of a form. Later versions of its record are merged into it field by field; with `asks`,
  * a conflicting version waits in `theirs` until the user chooses.
  */
-export function useDraft<Draft extends object, Stored>(
+export function useFormDraft<Draft extends object, Stored>(
   { stored, draftOf, first }: DraftOptions<Draft, Stored>,
   asks: boolean,
 ) {

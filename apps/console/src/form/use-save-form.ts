@@ -4,7 +4,7 @@ import { type SyntheticEvent, useRef } from 'react'
 import { type DraftState, isSame, rebase } from './draft-state.ts'
 import { fieldProps } from './field-props.ts'
 import { problemAt } from './problems.ts'
-import { type DraftOptions, useDraft } from './use-draft.ts'
+import { type DraftOptions, useFormDraft } from './use-draft.ts'
 
 /** Another user saved the same record after it was read here. */
 export class ChangedMeanwhile extends Error {
@@ -27,7 +27,7 @@ export type SaveForm<Draft extends object, Stored> = ReturnType<typeof useSaveFo
  * merged field by field.
  */
 export function useSaveForm<Draft extends object, Stored>(options: SaveOptions<Draft, Stored>) {
-  const { latest, set, ...state } = useDraft(options, options.read !== undefined)
+  const { latest, set, ...state } = useFormDraft(options, options.read !== undefined)
   const isSaving = useRef(false)
   const saving = useMutation({
     // A draft may hold a secret: the cache drops it with the form.

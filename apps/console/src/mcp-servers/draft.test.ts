@@ -1,29 +1,29 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { McpServer } from '@outlast/sdk'
-import { bodyOf, draftOf, isElsewhere, isOnThisMachine, nextKey } from './draft.ts'
+import { isElsewhere, isOnThisMachine, mcpServerBody, mcpServerDraft, nextKey } from './draft.ts'
 
 const stored = {
   ...{ name: 'tracker', url: 'https://mcp.example.com/mcp', headers: { 'X-Team': '********' } },
 } as unknown as McpServer
 
 test('a server that is saved as it was read keeps its headers and its key', () => {
-  assert.deepEqual(bodyOf(draftOf(stored)), { ...stored, description: '' })
+  assert.deepEqual(mcpServerBody(mcpServerDraft(stored)), { ...stored, description: '' })
 })
 
 test('headers without a name are not sent, a key that was written is', () => {
-  const { headers, ...draft } = draftOf(stored)
+  const { headers, ...draft } = mcpServerDraft(stored)
   const more = [
     { key: 1, name: ' X-More ', value: 'a' },
     { key: 2, name: ' ', value: 'b' },
   ]
-  const body = bodyOf({ ...draft, api_key: 'k', headers: [...headers, ...more] })
+  const body = mcpServerBody({ ...draft, api_key: 'k', headers: [...headers, ...more] })
   assert.deepEqual(body.headers, { 'X-Team': '********', 'X-More': 'a' })
   assert.equal(body.api_key, 'k')
 })
 
 test('a further row has a key of its own', () => {
-  assert.deepEqual([nextKey([]), nextKey(draftOf(stored).headers)], [0, 1])
+  assert.deepEqual([nextKey([]), nextKey(mcpServerDraft(stored).headers)], [0, 1])
 })
 
 test('the key stays with the host', () => {

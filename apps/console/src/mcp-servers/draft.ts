@@ -4,14 +4,14 @@ import type { McpServer, NewMcpServer } from '@outlast/sdk'
 export type Header = { key: number; name: string; value: string }
 
 /** An MCP server as it is in its form. */
-export type Draft = Pick<McpServer, 'name' | 'url'> & {
+export type McpServerDraft = Pick<McpServer, 'name' | 'url'> & {
   description: string
   /** Only ever written. */
   api_key: string
   headers: Header[]
 }
 
-export const draftOf = (stored: McpServer | undefined): Draft => ({
+export const mcpServerDraft = (stored: McpServer | undefined): McpServerDraft => ({
   name: stored?.name ?? '',
   url: stored?.url ?? '',
   description: stored?.description ?? '',
@@ -25,7 +25,13 @@ export const nextKey = (headers: readonly Header[]) =>
   1 + Math.max(-1, ...headers.map(({ key }) => key))
 
 /** The body of a request: without an unchanged key, and without headers that have no name. */
-export function bodyOf({ name, url, description, api_key, headers }: Draft): NewMcpServer {
+export function mcpServerBody({
+  name,
+  url,
+  description,
+  api_key,
+  headers,
+}: McpServerDraft): NewMcpServer {
   const named = headers.filter((one) => one.name.trim() !== '')
   return {
     name: name.trim(),
@@ -39,7 +45,7 @@ export function bodyOf({ name, url, description, api_key, headers }: Draft): New
 const originOf = (url: string) => URL.parse(url)?.origin
 
 /** Whether a draft is of another host, which the stored key may not be sent to. */
-export const isElsewhere = (stored: McpServer, draft: Pick<Draft, 'url'>) =>
+export const isElsewhere = (stored: McpServer, draft: Pick<McpServerDraft, 'url'>) =>
   originOf(stored.url) !== originOf(draft.url.trim())
 
 export const isOnThisMachine = (url: string) =>

@@ -5,17 +5,24 @@ import { FormModal } from '../form/form-modal.tsx'
 import { type SaveForm, useSaveForm } from '../form/use-save-form.ts'
 import { mcpServersChanged } from '../queries/mcp-servers.ts'
 import { Icon } from '../shell/icon.tsx'
-import { bodyOf, type Draft, draftOf, type Header, isElsewhere, nextKey } from './draft.ts'
+import {
+  type Header,
+  isElsewhere,
+  type McpServerDraft,
+  mcpServerBody,
+  mcpServerDraft,
+  nextKey,
+} from './draft.ts'
 
 /** Adds a server, or changes one. Keys and the values of headers are only ever written. */
 export function ServerForm({ stored, close }: { stored?: McpServer; close: () => void }) {
   const form = useSaveForm({
     stored,
-    draftOf,
+    draftOf: mcpServerDraft,
     save: (draft, base) =>
       base
-        ? outlast.mcpServers.update(base.id, bodyOf(draft))
-        : outlast.mcpServers.create(bodyOf(draft)),
+        ? outlast.mcpServers.update(base.id, mcpServerBody(draft))
+        : outlast.mcpServers.create(mcpServerBody(draft)),
     onSaved() {
       mcpServersChanged()
       close()
@@ -66,7 +73,7 @@ export function ServerForm({ stored, close }: { stored?: McpServer; close: () =>
 
 const headersMax = 100
 
-function Headers({ form }: { form: SaveForm<Draft, McpServer> }) {
+function Headers({ form }: { form: SaveForm<McpServerDraft, McpServer> }) {
   const { headers } = form.draft
   const set = (key: number, fields: Partial<Header>) =>
     form.change({ headers: headers.map((one) => (one.key === key ? { ...one, ...fields } : one)) })

@@ -1,6 +1,6 @@
 import { height, pathOf, width, yOf } from './chart-path.ts'
 
-export type Line = {
+export type ChartLine = {
   name: string
   color: string
   values: readonly (number | undefined)[]
@@ -16,7 +16,7 @@ export function Chart({
   span,
 }: {
   title: string
-  lines: readonly Line[]
+  lines: readonly ChartLine[]
   say: (value: number) => string
   /** How long it covers, for a person. */
   span: string

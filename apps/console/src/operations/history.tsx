@@ -5,7 +5,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { turnHistoryQuery } from '../queries/workers.ts'
 import { durationOf } from '../sessions/conversation/duration.ts'
 import { Failure } from '../shell/screen.tsx'
-import { Chart, type Line } from './chart.tsx'
+import { Chart, type ChartLine } from './chart.tsx'
 import { colors } from './colors.ts'
 
 const spans = [
@@ -49,11 +49,11 @@ export function History() {
 
 function Charts({ history: { steps, step_seconds } }: { history: TurnHistory }) {
   const span = `in steps of ${durationOf(step_seconds * 1_000)}`
-  const counted = (name: 'completed' | 'failed' | 'cancelled', color: string): Line => {
+  const counted = (name: 'completed' | 'failed' | 'cancelled', color: string): ChartLine => {
     const total = steps.reduce((sum, step) => sum + step[name], 0)
     return { name, color, values: steps.map((step) => step[name]), now: String(total) }
   }
-  const timed = (name: string, color: string, pick: (step: Step) => number | null): Line => ({
+  const timed = (name: string, color: string, pick: (step: Step) => number | null): ChartLine => ({
     name,
     color,
     values: steps.map((step) => pick(step) ?? undefined),

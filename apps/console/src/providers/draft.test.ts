@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Provider, ProviderType } from '@outlast/sdk'
-import { bodyOf, draftOf, movesFrom } from './draft.ts'
+import { movesFrom, providerBody, providerDraft } from './draft.ts'
 import { vendorOf, vendors } from './vendors.ts'
 
 const stored = (provider_type: ProviderType, base_url?: string) =>
@@ -9,17 +9,17 @@ const stored = (provider_type: ProviderType, base_url?: string) =>
 
 for (const { type, label } of vendors) {
   test(`a provider of type ${type} is sent without what is empty`, () => {
-    const draft = { ...draftOf(undefined), provider_type: type }
-    assert.deepEqual(bodyOf(draft), { name: label, provider_type: type })
+    const draft = { ...providerDraft(undefined), provider_type: type }
+    assert.deepEqual(providerBody(draft), { name: label, provider_type: type })
     const filled = { ...draft, name: ' Mine ', base_url: ' https://example.com ', api_key: 'k' }
-    assert.deepEqual(bodyOf(filled), {
+    assert.deepEqual(providerBody(filled), {
       ...{ name: 'Mine', provider_type: type, base_url: 'https://example.com', api_key: 'k' },
     })
   })
 }
 
 test('a key that is stored is not in the form', () => {
-  const draft = draftOf({ ...stored('openai'), api_key_set: true } as Provider)
+  const draft = providerDraft({ ...stored('openai'), api_key_set: true } as Provider)
   assert.equal(draft.api_key, '')
 })
 

@@ -2,7 +2,7 @@ import type { NewProvider, Provider, ProviderType } from '@outlast/sdk'
 import { vendorOf } from './vendors.ts'
 
 /** A provider as it is in its form. */
-export type Draft = {
+export type ProviderDraft = {
   name: string
   provider_type: ProviderType
   base_url: string
@@ -10,7 +10,7 @@ export type Draft = {
   api_key: string
 }
 
-export const draftOf = (stored: Provider | undefined): Draft => ({
+export const providerDraft = (stored: Provider | undefined): ProviderDraft => ({
   name: stored?.name ?? '',
   provider_type: stored?.provider_type ?? 'openai',
   base_url: stored?.base_url ?? '',
@@ -18,7 +18,12 @@ export const draftOf = (stored: Provider | undefined): Draft => ({
 })
 
 /** What the API is sent. What is empty is left out. */
-export function bodyOf({ name, provider_type, base_url, api_key }: Draft): NewProvider {
+export function providerBody({
+  name,
+  provider_type,
+  base_url,
+  api_key,
+}: ProviderDraft): NewProvider {
   return {
     name: name.trim() || vendorOf(provider_type).label,
     provider_type,
@@ -28,7 +33,10 @@ export function bodyOf({ name, provider_type, base_url, api_key }: Draft): NewPr
 }
 
 /** True for an address that the stored key may not be sent to. */
-export function movesFrom(stored: Provider, draft: Pick<Draft, 'provider_type' | 'base_url'>) {
+export function movesFrom(
+  stored: Provider,
+  draft: Pick<ProviderDraft, 'provider_type' | 'base_url'>,
+) {
   const next = draft.base_url.trim() || stored.base_url
   if (!next) return draft.provider_type !== stored.provider_type
   return URL.parse(next)?.origin !== URL.parse(stored.base_url ?? '')?.origin

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ModelProfile } from '@outlast/sdk'
 import type { ListedModel } from '../queries/models.ts'
-import { abilitiesOf, byRank, isListed, limitsOf, pricesOf } from './listed.ts'
+import { abilitiesOf, byRank, isListed, modelLimits, pricesOf } from './listed.ts'
 
 const model = (more: object = {}) =>
   ({
@@ -52,11 +52,11 @@ test('a profile is shown in short', () => {
     modalities: { input: ['text', 'image'], output: ['text'] },
     ...{ reasoning: true, tool_call: true, cost: { input: 3, output: 15 } },
   } as unknown as ModelProfile
-  assert.equal(limitsOf(profile), '1 M context, 66 k out')
+  assert.equal(modelLimits(profile), '1 M context, 66 k out')
   assert.equal(abilitiesOf(profile), 'image, thinking, tools')
   assert.equal(pricesOf(profile), '$3 / $15')
   assert.deepEqual(
-    [limitsOf(undefined), abilitiesOf(undefined), pricesOf(undefined)],
+    [modelLimits(undefined), abilitiesOf(undefined), pricesOf(undefined)],
     [...['', '', 'price unknown']],
   )
 })

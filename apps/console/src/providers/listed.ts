@@ -26,7 +26,7 @@ const thousands = (tokens: number) =>
     ? `${Number((tokens / 1_000_000).toFixed(1))} M`
     : `${Math.round(tokens / 1_000)} k`
 
-export const limitsOf = (profile: ModelProfile | undefined) =>
+export const modelLimits = (profile: ModelProfile | undefined) =>
   profile?.limits
     ? `${thousands(profile.limits.context)} context, ${thousands(profile.limits.output)} out`
     : ''

@@ -8,7 +8,7 @@ import { useMay } from '../queries/me.ts'
 import type { ListedModel } from '../queries/models.ts'
 import { Confirm, Failed } from '../shell/confirm.tsx'
 import { MoreMenu } from '../shell/more-menu.tsx'
-import { abilitiesOf, limitsOf, pricesOf } from './listed.ts'
+import { abilitiesOf, modelLimits, pricesOf } from './listed.ts'
 
 /** A model on one line: names, what fits, what it costs for a million tokens. */
 export function ModelRow({ model }: { model: ListedModel }) {
@@ -54,7 +54,7 @@ export function ModelRow({ model }: { model: ListedModel }) {
         </div>
       </div>
       <div className="model-cell limits">
-        <div>{limitsOf(profile)}</div>
+        <div>{modelLimits(profile)}</div>
         <div className="dim">{abilitiesOf(profile)}</div>
       </div>
       <div className="model-cell">

@@ -4,7 +4,7 @@ import { outlast } from '../client.ts'
 import { FormModal } from '../form/form-modal.tsx'
 import { useSaveForm } from '../form/use-save-form.ts'
 import { providersChanged } from '../queries/providers.ts'
-import { bodyOf, draftOf, movesFrom } from './draft.ts'
+import { movesFrom, providerBody, providerDraft } from './draft.ts'
 import { vendorOf, vendors } from './vendors.ts'
 
 const choices = vendors.map(({ type, label }) => ({ value: type, label }))
@@ -13,11 +13,11 @@ const choices = vendors.map(({ type, label }) => ({ value: type, label }))
 export function ProviderForm({ stored, close }: { stored?: Provider; close: () => void }) {
   const form = useSaveForm({
     stored,
-    draftOf,
+    draftOf: providerDraft,
     save: (draft, base) =>
       base
-        ? outlast.providers.update(base.id, bodyOf(draft))
-        : outlast.providers.create(bodyOf(draft)),
+        ? outlast.providers.update(base.id, providerBody(draft))
+        : outlast.providers.create(providerBody(draft)),
     onSaved() {
       providersChanged()
       close()

@@ -1,11 +1,11 @@
 import { infiniteQueryOptions } from '@tanstack/react-query'
 import { outlast } from '../client.ts'
-import { type Filters, queryOf } from '../settings/audit-query.ts'
+import { type AuditFilters, queryOf } from '../settings/audit-query.ts'
 
 const pageSize = 100
 
 /** The audit log by pages. */
-export const auditQuery = (filters: Filters) =>
+export const auditQuery = (filters: AuditFilters) =>
   infiniteQueryOptions({
     queryKey: ['audit', filters],
     queryFn: async ({ pageParam: offset, signal }) =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Schedule } from '@outlast/sdk'
-import { bodyOf, draftOf, isRich } from './draft.ts'
+import { isRich, scheduleBody, scheduleDraft } from './draft.ts'
 
 const stored = (name: string, input: object, more: object = {}) =>
   ({
@@ -14,22 +14,30 @@ const stored = (name: string, input: object, more: object = {}) =>
 const starts = stored('start_session', { agent_id: 'agent_1', text: 'Hello', title: 'Kept' })
 
 test('a schedule that is saved as it was read stays what it was', () => {
-  const { target, max_concurrent } = bodyOf(draftOf(starts), starts)
+  const { target, max_concurrent } = scheduleBody(scheduleDraft(starts), starts)
   assert.deepEqual(target, starts.target)
   assert.equal(max_concurrent, undefined)
 })
 
 test('what the form does not show is of one kind of target only', () => {
-  const draft = { ...draftOf(starts), doing: 'send_message' as const, sessionId: ' session_1 ' }
+  const draft = {
+    ...scheduleDraft(starts),
+    doing: 'send_message' as const,
+    sessionId: ' session_1 ',
+  }
   const input = { session_id: 'session_1', on_busy: 'queue', text: 'Hello' }
-  assert.deepEqual(bodyOf(draft, starts).target, { type: 'workflow', name: 'send_message', input })
+  assert.deepEqual(scheduleBody(draft, starts).target, {
+    type: 'workflow',
+    name: 'send_message',
+    input,
+  })
 })
 
 test('a message that is more than a text stays until a text takes its place', () => {
   const message = { content: [{ type: 'text', text: 'Rich' }] }
   const rich = stored('send_message', { session_id: 'session_1', message })
-  const draft = draftOf(rich)
-  const inputOf = (text: string) => bodyOf({ ...draft, text }, rich).target.input as object
+  const draft = scheduleDraft(rich)
+  const inputOf = (text: string) => scheduleBody({ ...draft, text }, rich).target.input as object
   assert.equal(isRich({ message }), true)
   assert.deepEqual(inputOf(''), { session_id: 'session_1', on_busy: 'queue', message })
   assert.deepEqual(inputOf('Plain'), { session_id: 'session_1', on_busy: 'queue', text: 'Plain' })
@@ -37,11 +45,11 @@ test('a message that is more than a text stays until a text takes its place', ()
 
 test('numbers that are empty are not sent', () => {
   const draft = {
-    ...draftOf(undefined),
+    ...scheduleDraft(undefined),
     name: ' Daily ',
     catchUpMax: 3,
     concurrentMax: '' as const,
   }
-  const { name, max_catch_up, max_concurrent } = bodyOf(draft, undefined)
+  const { name, max_catch_up, max_concurrent } = scheduleBody(draft, undefined)
   assert.deepEqual([name, max_catch_up, max_concurrent], ['Daily', 3, undefined])
 })

@@ -2,7 +2,7 @@ import type { NewSchedule, Schedule } from '@outlast/sdk'
 import type { SaveForm } from '../form/use-save-form.ts'
 
 /** A schedule as it is in its form. */
-export type Draft = {
+export type ScheduleDraft = {
   name: string
   cron: string
   timezone: string
@@ -16,9 +16,9 @@ export type Draft = {
   concurrentMax: number | ''
 }
 
-export type EditProps = { form: SaveForm<Draft, Schedule> }
+export type ScheduleFormProps = { form: SaveForm<ScheduleDraft, Schedule> }
 
-const emptyDraft: Draft = {
+const emptyDraft: ScheduleDraft = {
   name: '',
   cron: '0 9 * * MON-FRI',
   timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
@@ -44,7 +44,7 @@ type Doing = {
 
 export const doingOf = ({ target }: Schedule): Doing => (target.input ?? {}) as Doing
 
-export function draftOf(stored: Schedule | undefined): Draft {
+export function scheduleDraft(stored: Schedule | undefined): ScheduleDraft {
   if (!stored) return emptyDraft
   const doing = doingOf(stored)
   return {
@@ -67,7 +67,7 @@ export const isRich = ({ text, message }: Doing) =>
   text === undefined && typeof message === 'object'
 
 /** What the API is sent. What the form does not show of a target stays. */
-export function bodyOf(draft: Draft, stored: Schedule | undefined): NewSchedule {
+export function scheduleBody(draft: ScheduleDraft, stored: Schedule | undefined): NewSchedule {
   const before = stored ? doingOf(stored) : {}
   const { text: _text, message, agent_id: _agent, session_id: _session, ...others } = before
   const { on_busy: _busy, ...rest } = others

@@ -8,8 +8,8 @@ import { useSaveForm } from '../form/use-save-form.ts'
 import { scheduleKeys } from '../queries/keys.ts'
 import { scheduleQuery } from '../queries/schedules.ts'
 import { Screen } from '../shell/screen.tsx'
-import { bodyOf, type Draft, doingOf, draftOf, isRich } from './draft.ts'
-import { Late, Talk } from './what.tsx'
+import { doingOf, isRich, type ScheduleDraft, scheduleBody, scheduleDraft } from './draft.ts'
+import { Late, ScheduleTalk } from './what.tsx'
 import { When } from './when.tsx'
 
 export function NewScheduleScreen() {
@@ -27,9 +27,9 @@ export function ScheduleForm({ stored }: { stored?: Schedule }) {
   const navigate = useNavigate()
   const form = useSaveForm({
     stored,
-    draftOf,
+    draftOf: scheduleDraft,
     save(draft, base) {
-      const { name, ...body } = bodyOf(draft, base)
+      const { name, ...body } = scheduleBody(draft, base)
       if (base) return outlast.schedules.update(base.id, body)
       return outlast.schedules.create({ name, ...body })
     },
@@ -62,10 +62,10 @@ export function ScheduleForm({ stored }: { stored?: Schedule }) {
             { value: 'send_message', label: 'Sends a message to one' },
           ]}
           value={form.draft.doing}
-          onChange={(doing) => form.change({ doing: doing as Draft['doing'] })}
+          onChange={(doing) => form.change({ doing: doing as ScheduleDraft['doing'] })}
         />
       </div>
-      <Talk form={form} />
+      <ScheduleTalk form={form} />
       <Textarea
         label="Message"
         required={!(stored && isRich(doingOf(stored)))}

@@ -2,13 +2,13 @@ import { Checkbox, Group, NumberInput, Select, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useAgentChoices } from '../queries/agents.ts'
 import { newestSessionsQuery } from '../queries/sessions.ts'
-import type { EditProps } from './draft.ts'
+import type { ScheduleFormProps } from './draft.ts'
 
 /** Whom it talks to. */
-export const Talk = ({ form }: EditProps) =>
+export const ScheduleTalk = ({ form }: ScheduleFormProps) =>
   form.draft.doing === 'start_session' ? <AgentChoice form={form} /> : <SessionChoice form={form} />
 
-function AgentChoice({ form }: EditProps) {
+function AgentChoice({ form }: ScheduleFormProps) {
   const choices = useAgentChoices()
   return (
     <Select
@@ -24,7 +24,7 @@ function AgentChoice({ form }: EditProps) {
 
 const recentMax = 50
 
-function SessionChoice({ form }: EditProps) {
+function SessionChoice({ form }: ScheduleFormProps) {
   const sessions = useQuery(newestSessionsQuery(recentMax)).data?.data ?? []
   const { sessionId } = form.draft
   return (
@@ -49,7 +49,7 @@ function SessionChoice({ form }: EditProps) {
 }
 
 /** What happens when it is late, or still busy with an earlier time. */
-export function Late({ form }: EditProps) {
+export function Late({ form }: ScheduleFormProps) {
   const { catchUp } = form.draft
   return (
     <>

@@ -1,7 +1,7 @@
 import { Button, Group, Select, Text, TextInput } from '@mantine/core'
 import { useMemo } from 'react'
 import { inWords, nextTimes } from './cron.ts'
-import type { EditProps } from './draft.ts'
+import type { ScheduleFormProps } from './draft.ts'
 
 /** Names of today, which some browsers know by those of before only. */
 const renamed = [
@@ -31,7 +31,7 @@ const usual = [
 ] as const
 
 /** When it is due: the expression, what it means, and when that is next. */
-export function When({ form }: EditProps) {
+export function When({ form }: ScheduleFormProps) {
   const { cron, timezone } = form.draft
   const expression = form.text('cron', 'cron_expression')
   const { times, problem } = useMemo(() => lookAt(cron, timezone), [cron, timezone])

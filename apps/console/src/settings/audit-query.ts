@@ -4,9 +4,12 @@ import type { SettingsSearch } from '../search.ts'
 const dayMs = 86_400_000
 const spans: Record<string, number> = { day: 1, week: 7, month: 30 }
 
-export type Filters = Pick<SettingsSearch, 'action' | 'target' | 'since'>
+export type AuditFilters = Pick<SettingsSearch, 'action' | 'target' | 'since'>
 
-export function queryOf({ action, target, since }: Filters, nowMs = Date.now()): AuditExportQuery {
+export function queryOf(
+  { action, target, since }: AuditFilters,
+  nowMs = Date.now(),
+): AuditExportQuery {
   const days = since && spans[since]
   return {
     ...(action && { action }),

@@ -13,14 +13,14 @@ import { FilterSelect } from '../shell/filter-select.tsx'
 import { Empty, Failure } from '../shell/screen.tsx'
 import { exactTimeOf } from '../shell/times.ts'
 import { Words } from '../shell/words.tsx'
-import { type Filters, queryOf } from './audit-query.ts'
+import { type AuditFilters, queryOf } from './audit-query.ts'
 
 /** Who did what to what, from where, when; the latest first. */
 export function Audit() {
   const filters = useSearch({ from: '/settings' })
   const { action, target, since } = filters
   const navigate = useNavigate({ from: '/settings' })
-  const set = (change: Filters) =>
+  const set = (change: AuditFilters) =>
     navigate({ search: (before) => ({ ...before, ...change }), replace: true })
   const entries = useInfiniteQuery(auditQuery({ action, target, since }))
   const list = entries.data?.pages.flatMap(({ data }) => data) ?? []
@@ -84,7 +84,7 @@ export function Audit() {
   )
 }
 
-function Export({ filters }: { filters: Filters }) {
+function Export({ filters }: { filters: AuditFilters }) {
   const save = useMutation({
     mutationFn: async () =>
       saveLines(await outlast.audit.export(queryOf(filters)), 'audit-log.ndjson'),

@@ -15,7 +15,7 @@ import { Once } from '../shell/once.tsx'
 import { Empty, Failure } from '../shell/screen.tsx'
 
 /** Keys with which programs call. */
-export function Keys() {
+export function ApiKeys() {
   const [isNew, setNew] = useState(false)
   const mayWrite = useMay('member')
   const keys = useQuery(apiKeysQuery)

@@ -5,7 +5,7 @@ import { Empty, Failure, Screen } from '../shell/screen.tsx'
 import { Tabs } from '../shell/tabs.tsx'
 import { About } from './about.tsx'
 import { Audit } from './audit.tsx'
-import { Keys } from './keys.tsx'
+import { ApiKeys } from './keys.tsx'
 import { Members } from './members.tsx'
 import { Organizations } from './organizations.tsx'
 import { Profile } from './profile.tsx'
@@ -44,7 +44,7 @@ export function SettingsScreen() {
         ) : (
           <>
             {tab === 'profile' && <Profile />}
-            {tab === 'keys' && <Keys />}
+            {tab === 'keys' && <ApiKeys />}
             {tab === 'members' && <Members />}
             {tab === 'organizations' && <Organizations />}
             {tab === 'audit' && <Audit />}

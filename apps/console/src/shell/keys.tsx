@@ -15,7 +15,7 @@ const keys: [string[], string][] = [
 ]
 
 /** The keys that work, in a dialog. */
-export function Keys({ close }: { close: () => void }) {
+export function ShortcutKeys({ close }: { close: () => void }) {
   return (
     <Modal opened onClose={close} title="Keys" centered>
       <dl className="keys">

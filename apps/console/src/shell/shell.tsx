@@ -19,7 +19,7 @@ import { type Overlay, useShortcuts } from './shortcuts.ts'
 
 const Palette = lazy(() => import('./palette.tsx').then((all) => ({ default: all.Palette })))
 const SignIn = lazy(() => import('../login/sign-in.tsx').then((all) => ({ default: all.SignIn })))
-const Keys = lazy(() => import('./keys.tsx').then((all) => ({ default: all.Keys })))
+const Keys = lazy(() => import('./keys.tsx').then((all) => ({ default: all.ShortcutKeys })))
 
 /** What surrounds every screen: where one can go, who is signed in, light or dark. */
 export function Shell() {

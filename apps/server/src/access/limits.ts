@@ -15,7 +15,7 @@ const evictedShare = 0.1
 export type Local = Bucket & { tokens: number; at: number; untold: number }
 
 /** Buckets that are taken from again and again, kept by who takes. */
-export type Counted = { epoch: number; buckets: Local[] }
+export type LimitedCaller = { epoch: number; buckets: Local[] }
 
 /**
  * Limits on requests, shared by all nodes. A request is counted here and now, without a statement;
@@ -24,7 +24,7 @@ export type Counted = { epoch: number; buckets: Local[] }
 export type Limits = {
   bucket: (bucket: Bucket) => Local
   /** The buckets that were kept while they are known here, else those that `find` finds. */
-  kept: (before: Counted | undefined, find: () => Local[]) => Counted
+  kept: (before: LimitedCaller | undefined, find: () => Local[]) => LimitedCaller
   /**
    * Takes a token out of each bucket. Contract: throws 429 with the seconds to wait, and takes
    * none, when one is empty.

@@ -1,7 +1,7 @@
 import type { Role, Scope } from '@outlast/contract'
 import type { Grants } from '../store/access/session-tokens.ts'
 import { defaultOrganization } from '../store/models/seeds.ts'
-import type { Counted } from './limits.ts'
+import type { LimitedCaller } from './limits.ts'
 
 /** What a caller may do, each including those before it. */
 export const levels = ['read', 'write', 'admin'] as const
@@ -28,7 +28,7 @@ export type Principal = {
   /** What a token may do; other callers have none, and may do what their level says. */
   grants?: Grants
   /** Where this node counts their requests. */
-  counted?: Counted
+  counted?: LimitedCaller
 }
 
 export const allows = (has: Level, wanted: Level) => levels.indexOf(has) >= levels.indexOf(wanted)

@@ -30,7 +30,7 @@ import { networkOf } from './address.ts'
 import { type Limits, mayTake } from './limits.ts'
 import type { Outsider } from './oauth.ts'
 import { hashPassword, verifyPassword } from './passwords.ts'
-import { hashOf, type Tokens } from './tokens.ts'
+import { secretHash, type Tokens } from './tokens.ts'
 
 /** From where somebody signs in. */
 export type Visitor = { address: string; user_agent: string | null; request_id: string }
@@ -70,7 +70,7 @@ export async function signInWithPassword(
   visitor: Visitor,
 ) {
   const { config, db, limits } = signIn
-  const subject = `login:${hashOf(normalEmail(email))}`
+  const subject = `login:${secretHash(normalEmail(email))}`
   await limits.attempt(db, {
     subject: `logins:${networkOf(visitor.address)}`,
     capacity: attemptsPerAddress,
@@ -178,7 +178,7 @@ export async function register(
   const passwordHash = await hashPassword(password)
   const { account, orgId } = await database.transaction(async (db) => {
     const invited =
-      invitation == null ? undefined : await takeInvitation(db, hashOf(invitation), email)
+      invitation == null ? undefined : await takeInvitation(db, secretHash(invitation), email)
     if (isAdmin(config, email)) throw new ApiError('email_taken')
     const made = await createAccount(db, { email, name, passwordHash })
     return { account: made, orgId: await settle(db, made, invited) }
@@ -265,7 +265,7 @@ async function openLogin(
     await createLogin(db, {
       id: loginId,
       userId: account.id,
-      refreshHash: hashOf(pair.refresh_token),
+      refreshHash: secretHash(pair.refresh_token),
       seconds: config.AUTH_JWT_REFRESH_TOKEN_LIFETIME,
       address: visitor.address,
       userAgent: visitor.user_agent,
@@ -341,8 +341,8 @@ export async function refreshLogin(
   const pair = await signPair(signIn, account, { loginId: claims.sid, roles })
   const rotated = await rotateLogin(db, {
     id: claims.sid,
-    shownHash: hashOf(shown),
-    newHash: hashOf(pair.refresh_token),
+    shownHash: secretHash(shown),
+    newHash: secretHash(pair.refresh_token),
     seconds: config.AUTH_JWT_REFRESH_TOKEN_LIFETIME,
   })
   if (rotated) return pair
@@ -387,7 +387,7 @@ export async function checkCurrentPassword(
 ) {
   const account = await findAccount(db, userId)
   if (!account || isAdmin(config, account.email)) throw new ApiError('password_login_disabled')
-  const subject = `login:${hashOf(account.email)}`
+  const subject = `login:${secretHash(account.email)}`
   await limits.attempt(db, { subject, capacity: attemptsPerEmail, seconds: attemptSeconds })
   if (await verifyPassword(account.password_hash, current)) return
   await recordOf(db, account, 'password_change_failed', visitor)

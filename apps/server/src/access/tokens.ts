@@ -30,13 +30,13 @@ export type SessionClaims = {
 }
 
 type Claims = { access: AccessClaims; refresh: RefreshClaims; session: SessionClaims }
-export type Read<K extends Kind> = Claims[K] & { exp: number }
+export type TokenClaims<K extends Kind> = Claims[K] & { exp: number }
 
 /** Signs what this installation hands out, and knows it again. */
 export type Tokens = {
   sign: <K extends Kind>(kind: K, claims: Claims[K], seconds: number) => Promise<string>
   /** Contract: undefined for a foreign, changed or other kind of token; `expired` for old ones. */
-  read: <K extends Kind>(kind: K, token: string) => Promise<Read<K> | 'expired' | undefined>
+  read: <K extends Kind>(kind: K, token: string) => Promise<TokenClaims<K> | 'expired' | undefined>
   /** A text that follows from `text` for those alone who have our key. */
   derive: (purpose: string, text: string) => string
 }
@@ -77,7 +77,7 @@ async function readSigned<K extends Kind>(kind: K, token: string, secret: Uint8A
       audience: `${issuer}:${kind}`,
       requiredClaims: ['sub', 'exp', 'iat', 'jti'],
     })
-    return payload.token_type === kind ? (payload as unknown as Read<K>) : undefined
+    return payload.token_type === kind ? (payload as unknown as TokenClaims<K>) : undefined
   } catch (error) {
     if (error instanceof errors.JWSSignatureVerificationFailed) return 'signed by another'
     return error instanceof errors.JWTExpired ? 'expired' : undefined
@@ -97,4 +97,4 @@ export function signingSecrets(config: Config, masterKeys: readonly string[]): U
 }
 
 /** How secrets that are random anyway stand in the database. */
-export const hashOf = (secret: string) => createHash('sha256').update(secret).digest('hex')
+export const secretHash = (secret: string) => createHash('sha256').update(secret).digest('hex')

@@ -1,13 +1,13 @@
 import type { CapabilityUse } from '@outlast/contract'
 import type { Capability } from './capability.ts'
 import { narrowedConfig } from './session-rules.ts'
-import { explain, type Problem, problemsOf } from './validation.ts'
+import { explainProblems, type Problem, problemsOf } from './validation.ts'
 
-export type Config = Readonly<Record<string, unknown>>
-export type Uses = readonly CapabilityUse[]
+export type CapabilityConfig = Readonly<Record<string, unknown>>
+export type CapabilityUseList = readonly CapabilityUse[]
 
 /** The capabilities that agents name, those of the agent and those of its session. */
-export type BothUses = { agentUses: Uses; sessionUses: Uses }
+export type BothUses = { agentUses: CapabilityUseList; sessionUses: CapabilityUseList }
 
 /** A capability that takes effect, and with which config. */
 export type Applied = { capability: Capability; config: Record<string, unknown> }
@@ -70,7 +70,7 @@ export function configsOf(
   return { agent, session: findConfig(sessionUses, capability.id) }
 }
 
-function findConfig(uses: Uses, ref: string): unknown {
+function findConfig(uses: CapabilityUseList, ref: string): unknown {
   const use = uses.find((use) => use.ref === ref)
   return use && (use.config ?? {})
 }
@@ -79,7 +79,7 @@ function findConfig(uses: Uses, ref: string): unknown {
 function twinConfig(
   list: readonly Capability[],
   { address, id, config, sessionRules }: Capability,
-  agentUses: Uses,
+  agentUses: CapabilityUseList,
 ): unknown {
   if (address === undefined) return undefined
   const twins = list.filter((other) => other.address === address && other.id !== id)
@@ -89,7 +89,9 @@ function twinConfig(
   if (configs.length === 0) return undefined
   const unfit = configs.find((one) => problemsOf(config, one).length > 0)
   if (unfit !== undefined) return unfit
-  return (configs as Config[]).reduce((one, other) => narrowedConfig(sessionRules, one, other))
+  return (configs as CapabilityConfig[]).reduce((one, other) =>
+    narrowedConfig(sessionRules, one, other),
+  )
 }
 
 type Effective = { config: Record<string, unknown>; error?: string }
@@ -104,17 +106,21 @@ export function configIn(capability: Capability, { agent, session }: Configs): E
     const problems = part === undefined ? [] : problemsOf(capability.config, part)
     if (problems.length > 0) return unfit(capability, `of the ${owner}`, problems)
   }
-  const config = combined(capability, agent as Config, session as Config)
+  const config = combined(capability, agent as CapabilityConfig, session as CapabilityConfig)
   const problems = problemsOf(capability.config, config)
   return problems.length > 0 ? unfit(capability, 'of agent and session', problems) : { config }
 }
 
-function combined({ sessionRules }: Capability, agent: Config | undefined, session?: Config) {
+function combined(
+  { sessionRules }: Capability,
+  agent: CapabilityConfig | undefined,
+  session?: CapabilityConfig,
+) {
   if (agent && session) return { ...narrowedConfig(sessionRules, agent, session) }
   return { ...agent, ...session }
 }
 
 const unfit = ({ id }: Capability, owner: string, problems: Problem[]): Effective => ({
   config: {},
-  error: `The config ${owner} for ${id} is not valid (${explain(problems, 'it')})`,
+  error: `The config ${owner} for ${id} is not valid (${explainProblems(problems, 'it')})`,
 })

@@ -37,7 +37,7 @@ export function unmatchedName(capability: Capability, config: Config): string | 
  * was meant for may have another name by now. Where names are given, a tool that is not reviewed
  * needs approval too.
  */
-export function toolsOf(capability: Capability, config: Config): Tool[] {
+export function toolsWithPolicies(capability: Capability, config: Config): Tool[] {
   const wanted = wantedNames(config)
   const isForAll =
     config.requires_approval === true ||

@@ -4,19 +4,19 @@ import {
   type Applied,
   appliedOf,
   type BothUses,
-  type Config,
+  type CapabilityConfig,
+  type CapabilityUseList,
   type Configs,
   configIn,
   configsOf,
   type LeftOut,
-  type Uses,
 } from './applied.ts'
-import { toolsOf, unmatchedAt, unmatchedName } from './approval.ts'
+import { toolsWithPolicies, unmatchedAt, unmatchedName } from './approval.ts'
 import type { Capability, Mount, Tool } from './capability.ts'
 import { asTool, widensAgent } from './client-tools.ts'
 import { isMcpRef } from './mcp/ref.ts'
 import { widenedAt } from './session-rules.ts'
-import { explain, problemsOf } from './validation.ts'
+import { explainProblems, problemsOf } from './validation.ts'
 
 /** What a model is given: one system prompt, and tools by name; and what it is made of. */
 export type RuntimeAgent = {
@@ -56,7 +56,11 @@ export function describeTool({ name, description, input, policy = 'auto' }: Tool
  * Contract: throws ApiError with details whose paths begin with `path`; returns when every use is
  * fine.
  */
-export function checkUses(list: readonly Capability[], uses: Uses, path = 'capabilities'): void {
+export function checkUses(
+  list: readonly Capability[],
+  uses: CapabilityUseList,
+  path = 'capabilities',
+): void {
   const seen = new Set<string>()
   for (const [index, { ref, config }] of uses.entries()) {
     const at = `${path}/${index}`
@@ -135,7 +139,9 @@ export function checkCombination(
 function checkNarrower(capability: Capability, configs: Configs, path: string): void {
   const { agent, session } = configs
   const fits = agent !== undefined && problemsOf(capability.config, agent).length === 0
-  const below = fits && widenedAt(capability.sessionRules, agent as Config, session as Config)
+  const below =
+    fits &&
+    widenedAt(capability.sessionRules, agent as CapabilityConfig, session as CapabilityConfig)
   if (typeof below === 'string') throw widensAgent(path + below)
   const { error } = configIn(capability, configs)
   if (error !== undefined) throw invalidAt(path, `cannot be combined with the agent's: ${error}`)
@@ -161,7 +167,7 @@ export function assemble(
   return { prompt: assemblePrompt(parts, agent.agentPrompt), tools, parts, left }
 }
 
-const policed = ({ capability, config }: Applied) => toolsOf(capability, config)
+const policed = ({ capability, config }: Applied) => toolsWithPolicies(capability, config)
 
 const isRemote = ({ capability }: Applied) => isMcpRef(capability.id)
 
@@ -288,5 +294,5 @@ export function checkToolInput(tool: Tool, input: unknown): string | undefined {
   const problems = problemsOf(tool.input, input)
   return problems.length === 0
     ? undefined
-    : `Invalid arguments for ${tool.name}: ${explain(problems)}.`
+    : `Invalid arguments for ${tool.name}: ${explainProblems(problems)}.`
 }

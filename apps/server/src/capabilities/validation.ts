@@ -80,5 +80,5 @@ function messageOf(error: TLocalizedValidationError): string {
 }
 
 /** Problems as the rest of a sentence. */
-export const explain = (problems: readonly Problem[], whole = 'the input') =>
+export const explainProblems = (problems: readonly Problem[], whole = 'the input') =>
   problems.map(({ path, message }) => `${path.slice(1) || whole} ${message}`).join('; ')

@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox'
 import { ApiError } from '../errors.ts'
 import { defineCapability, defineTool, type ToolContext, ToolError } from './capability.ts'
 import { programNames } from './virtual-bash/commands.ts'
-import { type Asked, packEntries, type SessionEntry } from './virtual-bash/messages.ts'
+import { packEntries, type SessionEntry, type ShellQuestion } from './virtual-bash/messages.ts'
 import { fetchAllowed } from './virtual-bash/network.ts'
 import { type Finished, runCommand } from './virtual-bash/shells.ts'
 
@@ -94,7 +94,7 @@ async function run(input: Input, config: Config, context: ToolContext) {
     hasNetwork: hasNetwork(config),
     entries: packEntries(entries),
   }
-  const answer = (asked: Asked) => answerShell(asked, config, context)
+  const answer = (asked: ShellQuestion) => answerShell(asked, config, context)
   const finished = await runCommand({ job, orgId, sessionId, signal, answer })
   signal.throwIfAborted()
   await keepChanges(finished, context)
@@ -111,7 +111,7 @@ const entryOf = (file: FileInfo): SessionEntry => ({
   changedAtMs: Date.parse(file.updated_at),
 })
 
-function answerShell(asked: Asked, { allowed_hosts }: Config, context: ToolContext) {
+function answerShell(asked: ShellQuestion, { allowed_hosts }: Config, context: ToolContext) {
   if (asked.kind === 'read') return readFile(asked.path, context)
   const { fetch, signal } = context
   return fetchAllowed(asked.request, { allowedHosts: allowed_hosts ?? [], fetch, signal })

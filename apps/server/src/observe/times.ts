@@ -6,18 +6,18 @@
 const boundsMs = Array.from({ length: 34 }, (_, at) => Math.round(10 * 1.5 ** at))
 
 /** How many took how long. */
-export type Times = number[]
+export type DurationCounts = number[]
 
-export const noTimes = (): Times => new Array(boundsMs.length + 1).fill(0)
+export const noTimes = (): DurationCounts => new Array(boundsMs.length + 1).fill(0)
 
-export function countTime(times: Times, ms: number): void {
+export function countTime(times: DurationCounts, ms: number): void {
   const found = boundsMs.findIndex((bound) => ms <= bound)
   const at = found === -1 ? boundsMs.length : found
   times[at] = (times[at] ?? 0) + 1
 }
 
 /** A quantile in ms, as exact as the bounds; null without values. */
-export function quantileMs(times: Times, part: number): number | null {
+export function quantileMs(times: DurationCounts, part: number): number | null {
   const total = times.reduce((sum, count) => sum + count, 0)
   if (total === 0) return null
   const wanted = total * part

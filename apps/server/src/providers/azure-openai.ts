@@ -1,7 +1,7 @@
 import { statusOf } from './failure.ts'
 import { readModelList } from './model-list.ts'
 import { isWordless, tuneResponses } from './openai.ts'
-import type { Connection, ModelList, Provider } from './provider.ts'
+import type { ModelList, Provider, ProviderConnection } from './provider.ts'
 
 /** The last version that addresses with a deployment in them were given. */
 const deploymentsVersion = '2024-10-21'
@@ -68,11 +68,11 @@ export const azureOpenai: Provider = {
   },
 }
 
-const resourceOf = ({ baseUrl = '' }: Connection) =>
+const resourceOf = ({ baseUrl = '' }: ProviderConnection) =>
   azureAddress(baseUrl).base.replace(/\/v1$/i, '')
 
 /** What can be called. */
-const listDeployments = (connection: Connection, signal: AbortSignal): Promise<ModelList> =>
+const listDeployments = (connection: ProviderConnection, signal: AbortSignal): Promise<ModelList> =>
   readModelList({
     connection,
     signal,
@@ -85,7 +85,7 @@ const listDeployments = (connection: Connection, signal: AbortSignal): Promise<M
   })
 
 /** Fallback for places without that list: a gateway's names, a resource's deployable models. */
-const listNames = (connection: Connection, signal: AbortSignal): Promise<ModelList> =>
+const listNames = (connection: ProviderConnection, signal: AbortSignal): Promise<ModelList> =>
   readModelList({
     connection,
     signal,

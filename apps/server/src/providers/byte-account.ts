@@ -6,7 +6,7 @@ export type ByteAccount = {
   readonly held: number
 }
 
-export function createAccount(bytesMax: number, parent?: ByteAccount): ByteAccount {
+export function createByteAccount(bytesMax: number, parent?: ByteAccount): ByteAccount {
   let held = 0
   return {
     take(bytes) {

@@ -1,8 +1,8 @@
 import type { Config } from '../config.ts'
 import type { Secrets } from '../secrets.ts'
-import { keyOf, type Stored } from './keys.ts'
+import { providerKey, type Stored } from './keys.ts'
 import type { Outbound } from './outbound.ts'
-import type { Connection } from './provider.ts'
+import type { ProviderConnection } from './provider.ts'
 import { providerFetch } from './provider-fetch.ts'
 
 /**
@@ -13,9 +13,9 @@ import { providerFetch } from './provider-fetch.ts'
 export async function connectionOf(
   node: { config: Config; secrets: Secrets | undefined; outbound: Outbound },
   provider: Stored,
-): Promise<Connection> {
+): Promise<ProviderConnection> {
   const { baseUrl } = provider
-  const apiKey = keyOf(node, provider)
+  const apiKey = providerKey(node, provider)
   const { AUTH_MODE: mode } = node.config
   // Without authentication whoever may name an address is whoever runs the server.
   const isGuarded = baseUrl !== null && mode !== 'none'

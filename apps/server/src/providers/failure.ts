@@ -177,7 +177,7 @@ function kindOfStatus(status: number): FailureKind {
 const wordsMax = 20_000
 
 /** An error's own words, and those of what was behind it. */
-export function messageOf(error: unknown): string {
+export function errorMessage(error: unknown): string {
   if (!(error instanceof Error)) {
     const said = (error as { message?: unknown } | null)?.message
     return typeof said === 'string' ? said : (JSON.stringify(error) ?? 'unknown')
@@ -190,7 +190,7 @@ export function messageOf(error: unknown): string {
 /** All that the vendor said. */
 function wordsOf(error: unknown): string {
   const body = APICallError.isInstance(error) ? (error.responseBody ?? '') : ''
-  const told = error instanceof Error ? messageOf(error) : JSON.stringify(error)
+  const told = error instanceof Error ? errorMessage(error) : JSON.stringify(error)
   return `${told} ${body}`.slice(0, wordsMax)
 }
 

@@ -1,5 +1,5 @@
 import { createShares, type Slot } from '../shares.ts'
-import { type ByteAccount, createAccount } from './byte-account.ts'
+import { type ByteAccount, createByteAccount } from './byte-account.ts'
 import { withBody } from './response-body.ts'
 
 const mebibyte = 1024 * 1024
@@ -40,12 +40,12 @@ export type FetchBudgets = {
 
 /** The budgets of a node: a turn's is part of its organization's, which is part of the node's. */
 export function createFetchBudgets(): FetchBudgets {
-  const nodeAccount = createAccount(bytesMax.node)
+  const nodeAccount = createByteAccount(bytesMax.node)
   const nodeShares = createShares(ofNode, tooMany)
   const accounts = new Map<string, ByteAccount>()
 
   function accountOf(orgId: string): ByteAccount {
-    const account = accounts.get(orgId) ?? createAccount(bytesMax.organization, nodeAccount)
+    const account = accounts.get(orgId) ?? createByteAccount(bytesMax.organization, nodeAccount)
     accounts.set(orgId, account)
     return account
   }
@@ -53,7 +53,7 @@ export function createFetchBudgets(): FetchBudgets {
   return {
     accountOf,
     openTurn(orgId) {
-      const account = createAccount(bytesMax.turn, accountOf(orgId))
+      const account = createByteAccount(bytesMax.turn, accountOf(orgId))
       // Most turns fetch nothing.
       let used: { takeSlot: TakeSlot; ending: AbortController } | undefined
       return {

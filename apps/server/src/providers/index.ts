@@ -4,7 +4,7 @@ import { azureOpenai } from './azure-openai.ts'
 import { google } from './google.ts'
 import { openai } from './openai.ts'
 import { openaiCompletions } from './openai-completions.ts'
-import type { Connection, Provider } from './provider.ts'
+import type { Provider, ProviderConnection } from './provider.ts'
 import { simulated } from './simulated.ts'
 
 /** Every kind of provider that a model can come from. */
@@ -18,6 +18,6 @@ export const providers: Record<ProviderType, Provider> = {
 }
 
 /** A callable model. Contract: makes no request; the first call for a vendor loads its SDK. */
-export function languageModel(type: ProviderType, connection: Connection, name: string) {
+export function languageModel(type: ProviderType, connection: ProviderConnection, name: string) {
   return providers[type].model(connection, name)
 }

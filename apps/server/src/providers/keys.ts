@@ -42,7 +42,7 @@ export type Stored = Named & { id: string; sealed: string | null }
  * Contract: throws KnownFailure `key_unreadable` when its own cannot be opened; another one never
  * takes its place.
  */
-export function keyOf(
+export function providerKey(
   { config, secrets }: { config: Keys; secrets: Secrets | undefined },
   provider: Stored,
 ): string | undefined {

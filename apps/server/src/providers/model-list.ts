@@ -2,7 +2,7 @@ import { APICallError } from '@ai-sdk/provider'
 import { failureOf, KnownFailure } from './failure.ts'
 import { createItemReader } from './item-reader.ts'
 import { privateHostCode } from './outbound.ts'
-import type { Connection, DiscoveredModel, ModelList } from './provider.ts'
+import type { DiscoveredModel, ModelList, ProviderConnection } from './provider.ts'
 
 /** More models than any vendor has that one would choose from. */
 const modelsMax = 5_000
@@ -11,17 +11,17 @@ const pageBytesMax = 32 * 1024 * 1024
 const nameLengthMax = 255
 const saidMax = 20_000
 
-type Found = { id: unknown; name?: unknown }
+type ListedModel = { id: unknown; name?: unknown }
 
 /** How a vendor's list is asked for. */
 export type ListRequest = {
-  connection: Connection
+  connection: ProviderConnection
   signal: AbortSignal
   headers: Record<string, string | undefined>
   /** Where a page is; `after` is what `next` read in the page before. */
   url: (after: string | undefined) => string
   /** What an item of the list says; undefined for what is no model to talk with. */
-  pick: (item: Record<string, unknown>) => Found | undefined
+  pick: (item: Record<string, unknown>) => ListedModel | undefined
   /** What leads to the next page, when there is one. */
   next?: (page: Record<string, unknown>) => unknown
 }
@@ -145,7 +145,7 @@ async function beginningOf(response: Response): Promise<string> {
 const nonsense = (message: string) => new KnownFailure('bad_response', message)
 
 /** What can be stored of a vendor's model; names that nobody could send back are left out. */
-function modelOf(found: Found | undefined): DiscoveredModel | undefined {
+function modelOf(found: ListedModel | undefined): DiscoveredModel | undefined {
   if (typeof found?.id !== 'string') return undefined
   const { id, name } = found
   if (id === '' || id.length > nameLengthMax || /\p{C}/u.test(id)) return undefined

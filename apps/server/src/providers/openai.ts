@@ -1,5 +1,5 @@
 import { readModelList } from './model-list.ts'
-import { type CallAbout, type CallOptions, type Provider, versionedBase } from './provider.ts'
+import { type CallAbout, type ModelCallOptions, type Provider, versionedBase } from './provider.ts'
 
 const home = 'https://api.openai.com/v1'
 const baseOf = (baseUrl = home) => versionedBase(baseUrl, '/responses', '/v1')
@@ -44,9 +44,9 @@ export const openai: Provider = {
  */
 export function tuneResponses(
   vendor: 'openai' | 'azure',
-  options: CallOptions,
+  options: ModelCallOptions,
   { sessionId }: CallAbout,
-): CallOptions {
+): ModelCallOptions {
   const thinks = options.reasoning !== undefined && {
     reasoningSummary: 'auto',
     forceReasoning: true,

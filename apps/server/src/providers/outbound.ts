@@ -31,7 +31,7 @@ export function isRefused(all: readonly PrivateHost[], caller: Caller, url: URL)
 }
 
 type Address = { address: string; family: number }
-type Found = (error: Error | null, addresses?: Address[]) => void
+type LookupCallback = (error: Error | null, addresses?: Address[]) => void
 
 /** The error code of a connection to an address that is not public. */
 export const privateHostCode = 'ERR_PRIVATE_HOST'
@@ -102,7 +102,8 @@ async function makeFetch(
   const connectors = new Map<string, ReturnType<typeof buildConnector>>()
   /** A connector whose lookup checks its result: the checked address is the connected one. */
   const connectorFor = (check: Check, key: string) => {
-    const lookup = (host: string, _: unknown, found: Found) => lookupChecked(host, check, found)
+    const lookup = (host: string, _: unknown, found: LookupCallback) =>
+      lookupChecked(host, check, found)
     const connector = connectors.get(key) ?? buildConnector({ lookup: lookup as never })
     connectors.set(key, connector)
     return connector
@@ -132,7 +133,7 @@ async function makeFetch(
 /** What is wrong with the addresses of a host; undefined when a connection may be made. */
 type Check = (host: string, addresses: readonly string[]) => Promise<Error | undefined>
 
-function lookupChecked(host: string, check: Check, found: Found): void {
+function lookupChecked(host: string, check: Check, found: LookupCallback): void {
   lookup(host, { all: true }, (error, addresses) => {
     if (error) return found(error)
     const plain = addresses.map(({ address }) => address)

@@ -8,7 +8,7 @@ import type {
 import type { ProviderType } from '@outlast/contract'
 
 /** How to reach a provider's server. `undefined`: no key is sent, the vendor's own address. */
-export type Connection = {
+export type ProviderConnection = {
   apiKey: string | undefined
   baseUrl: string | undefined
   /** Bounded, and for an address that a user named checked with every connection. */
@@ -25,7 +25,7 @@ export type PromptMessage<Role = LanguageModelV4Message['role']> = Extract<
 export type VendorMetadata = SharedV4ProviderMetadata
 
 /** A call as every vendor gets it. */
-export type CallOptions = Omit<LanguageModelV4CallOptions, 'abortSignal'>
+export type ModelCallOptions = Omit<LanguageModelV4CallOptions, 'abortSignal'>
 
 export type CallAbout = {
   sessionId: string
@@ -64,17 +64,17 @@ export type Provider = {
   local?: true
   /** Metadata fields that sign its thinking. A reply with one is replayed unchanged. */
   signatures: readonly string[]
-  model: (connection: Connection, name: string) => Promise<VendorModel>
+  model: (connection: ProviderConnection, name: string) => Promise<VendorModel>
   /** Adds what only this vendor understands: what to cache, how to show its thinking. */
-  tune?: (options: CallOptions, about: CallAbout) => CallOptions
+  tune?: (options: ModelCallOptions, about: CallAbout) => ModelCallOptions
   /** The vendor's own list. Contract: throws KnownFailure with a sentence without secrets. */
-  listModels?: (connection: Connection, signal: AbortSignal) => Promise<ModelList>
+  listModels?: (connection: ProviderConnection, signal: AbortSignal) => Promise<ModelList>
 }
 
 /** A prompt of which the messages that `chosen` picks carry options for the vendor. */
 export function withOptions(
   prompt: Prompt,
-  providerOptions: CallOptions['providerOptions'] & object,
+  providerOptions: ModelCallOptions['providerOptions'] & object,
   chosen: (index: number) => boolean,
 ): Prompt {
   return prompt.map((message, index) => (chosen(index) ? { ...message, providerOptions } : message))

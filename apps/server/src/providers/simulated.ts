@@ -6,7 +6,7 @@ import {
 import type { Provider } from './provider.ts'
 import { assistantReply } from './simulated/assistant.ts'
 import { unansweredUserTexts } from './simulated/prompt.ts'
-import type { Pace, Reply } from './simulated/reply.ts'
+import type { Pace, SimulatedReply } from './simulated/reply.ts'
 import { scriptedReply } from './simulated/script.ts'
 import { streamReply } from './simulated/stream.ts'
 
@@ -48,7 +48,7 @@ function paceOf(name: string): Pace {
   }
 }
 
-function replyOf(name: string, options: LanguageModelV4CallOptions): Reply {
+function replyOf(name: string, options: LanguageModelV4CallOptions): SimulatedReply {
   if (options.providerOptions?.llmsim?.purpose === 'summary') return summary(options)
   const scripted = scriptedReply(options, name.includes('-script'))
   if (scripted) return scripted
@@ -57,13 +57,13 @@ function replyOf(name: string, options: LanguageModelV4CallOptions): Reply {
 }
 
 /** Says how much it was given to sum up, and how that begins and ends. */
-function summary({ prompt }: LanguageModelV4CallOptions): Reply {
+function summary({ prompt }: LanguageModelV4CallOptions): SimulatedReply {
   const text = unansweredUserTexts(prompt).join('\n')
   const [head, tail] = [text.slice(0, 100), text.slice(-100)]
   const words = `${text.length} characters, from ${JSON.stringify(head)} to ${JSON.stringify(tail)}`
   return { text: `Simulated summary: ${words}.` }
 }
 
-function echo({ prompt }: LanguageModelV4CallOptions): Reply {
+function echo({ prompt }: LanguageModelV4CallOptions): SimulatedReply {
   return { text: `Simulated echo: ${unansweredUserTexts(prompt).join('\n')}` }
 }

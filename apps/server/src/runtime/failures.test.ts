@@ -14,9 +14,9 @@ import {
   type VendorRequest,
 } from '../../test/vendor.ts'
 
-type Answer = (request: VendorRequest) => VendorAnswer | Promise<VendorAnswer>
+type VendorReaction = (request: VendorRequest) => VendorAnswer | Promise<VendorAnswer>
 
-async function start(t: TestContext, answer: Answer, env: Record<string, string> = {}) {
+async function start(t: TestContext, answer: VendorReaction, env: Record<string, string> = {}) {
   const vendor = await startVendor(t, answer)
   const server = await startServer(t, { env: { MODEL_ATTEMPTS_MAX: '1', ...env } })
   await addVendorModel(server, vendor)
@@ -180,7 +180,7 @@ test('a reply that is larger than any reply ends', async (t) => {
 })
 
 test('a turn has an end, in the middle of a call and between calls', async (t) => {
-  const slow: Answer = () => async (response) => {
+  const slow: VendorReaction = () => async (response) => {
     beginStream(response)
     sendDelta(response, { content: 'Well' })
   }

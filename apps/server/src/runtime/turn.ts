@@ -15,7 +15,7 @@ import {
   timeLeft,
 } from './journal/journal.ts'
 import type { OpenCall } from './log/open-calls.ts'
-import { next, type Outcome } from './log/state.ts'
+import { next, type TurnOutcome } from './log/state.ts'
 import { waitOf } from './log/wait.ts'
 import { reason } from './model/reason.ts'
 import { act } from './tools/act.ts'
@@ -118,7 +118,7 @@ export const sentences: Record<string, string> = {
  * decides. Input that no model call has seen becomes the next turn. How a turn ends that was
  * cancelled, cancel.ts knows.
  */
-export async function end(turn: Turn, outcome: Outcome): Promise<void> {
+export async function end(turn: Turn, outcome: TurnOutcome): Promise<void> {
   if (outcome.kind === 'cancelled') throw new FencedError()
   const following = nextTurn(turn.state)
   const drafts = [endDraft(turn, outcome)]
@@ -127,7 +127,7 @@ export async function end(turn: Turn, outcome: Outcome): Promise<void> {
   await commit(turn, { drafts, next: following, failure })
 }
 
-type Failed = Extract<Outcome, { kind: 'failed' }>
+type Failed = Extract<TurnOutcome, { kind: 'failed' }>
 
 const sentenceOf = ({ code }: Failed) => sentences[code] ?? failureKinds.unknown.sentence
 
@@ -137,7 +137,7 @@ function failureOf({ node, state, taken }: Turn, outcome: Failed): TurnFailure {
   return { input, nodeId: node.id, error: sentenceOf(outcome), code: outcome.code }
 }
 
-function endDraft(turn: Turn, outcome: Exclude<Outcome, { kind: 'cancelled' }>): Draft {
+function endDraft(turn: Turn, outcome: Exclude<TurnOutcome, { kind: 'cancelled' }>): Draft {
   const { iterations, usage } = turn.state
   const about = { turn_id: turn.run.turnId, ...(usage && { usage }) }
   if (outcome.kind === 'failed') {

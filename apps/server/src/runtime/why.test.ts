@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import type { EventType } from '@outlast/contract'
 import type { EventRow } from '../store/sessions/events.ts'
 import type { SessionFacts } from '../store/sessions/workflows.ts'
-import { explain } from './why.ts'
+import { explainFacts } from './why.ts'
 
 const at = (ms: number) => new Date(1_800_000_000_000 + ms).toISOString()
 
@@ -58,7 +58,7 @@ const asking = log(
 )
 
 const stateOf = (changes: Partial<SessionFacts>, rows = asking) => {
-  const { state, since, sentence } = explain({ ...facts, ...changes }, rows)
+  const { state, since, sentence } = explainFacts({ ...facts, ...changes }, rows)
   return { state, since, sentence }
 }
 

@@ -22,7 +22,7 @@ export async function explainSession(
   const { turn_id, turn_from: from } = facts
   const isTaken = turn_id !== null && facts.node !== null
   const rows = isTaken ? await readLog(db, sessionId, from, from - 1) : []
-  return explain(unnamed ? withoutNode(facts) : facts, rows)
+  return explainFacts(unnamed ? withoutNode(facts) : facts, rows)
 }
 
 /** A node that is not told of is still one that has the turn. */
@@ -33,16 +33,16 @@ const withoutNode = (facts: SessionFacts): SessionFacts => ({
 })
 
 /** Where a field is left out, it has no value. */
-type Said = Partial<Why> & Pick<Why, 'state' | 'since'> & { what: string }
+type Explanation = Partial<Why> & Pick<Why, 'state' | 'since'> & { what: string }
 
 /** Contract: pure. `rows`: the log from the turn's first message on. */
-export function explain(facts: SessionFacts, rows: readonly EventRow[]): Why {
+export function explainFacts(facts: SessionFacts, rows: readonly EventRow[]): Why {
   const { session_id, turn_id, node } = facts
   if (turn_id === null) return told(session_id, ofIdle(facts))
   return told(session_id, { turn_id, node, ...ofTurn(facts, rows) })
 }
 
-function told(session_id: string, { what, node: given, ...said }: Said): Why {
+function told(session_id: string, { what, node: given, ...said }: Explanation): Why {
   const node = given || null
   return {
     session_id,
@@ -68,7 +68,7 @@ export function explainFailure(failed: Workflow): Why {
   return told(session_id, { state: 'failed', since, what, turn_id, node, error, error_code })
 }
 
-function ofIdle(facts: SessionFacts): Said {
+function ofIdle(facts: SessionFacts): Explanation {
   const { failed_turn, error, error_code, finished_at, started_at, created_at } = facts
   const since = finished_at ?? facts.updated_at
   if (started_at === null) {
@@ -88,7 +88,7 @@ function ofIdle(facts: SessionFacts): Said {
   }
 }
 
-function ofTurn(facts: SessionFacts, rows: readonly EventRow[]): Said {
+function ofTurn(facts: SessionFacts, rows: readonly EventRow[]): Explanation {
   const { node, placed_at: since, waiting_for: waiting } = facts
   if (facts.turn_cancelled) {
     const what = 'Its turn was cancelled, and what was under way comes to its end'
@@ -99,13 +99,13 @@ function ofTurn(facts: SessionFacts, rows: readonly EventRow[]): Said {
   return ofSilence(facts) ?? ofNode(facts, rows)
 }
 
-const between = (since: string): Said => ({
+const between = (since: string): Explanation => ({
   state: 'between_steps',
   since,
   what: 'It is between two steps',
 })
 
-function ofWait({ since, calls }: NonNullable<SessionFacts['waiting_for']>): Said {
+function ofWait({ since, calls }: NonNullable<SessionFacts['waiting_for']>): Explanation {
   const of = (type: string) =>
     calls.filter((call) => call.type === type).map(({ tool_name }) => tool_name)
   const [client, person] = [of('tool_results'), of('approval')]
@@ -126,7 +126,7 @@ function ofWait({ since, calls }: NonNullable<SessionFacts['waiting_for']>): Sai
 const listOf = (names: readonly string[]) =>
   names.length < 2 ? names.join() : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
 
-function ofQueue({ ahead, taking }: SessionFacts, since: string): Said {
+function ofQueue({ ahead, taking }: SessionFacts, since: string): Explanation {
   const before = ahead ?? 0
   const turns = before === 1 ? '1 turn is' : `${before || 'no'} turns are`
   const what =
@@ -137,7 +137,7 @@ function ofQueue({ ahead, taking }: SessionFacts, since: string): Said {
 }
 
 /** Undefined while the turn's node is heard of. */
-function ofSilence({ renewed_at, now, living, placed_at }: SessionFacts): Said | undefined {
+function ofSilence({ renewed_at, now, living, placed_at }: SessionFacts): Explanation | undefined {
   const since = renewed_at ?? placed_at!
   const silence = renewed_at === null ? Number.POSITIVE_INFINITY : msBetween(renewed_at, now)
   if (silence < silentMs) return undefined
@@ -152,7 +152,7 @@ function ofSilence({ renewed_at, now, living, placed_at }: SessionFacts): Said |
 
 const msBetween = (from: string, to: string) => Date.parse(to) - Date.parse(from)
 
-function ofNode(facts: SessionFacts, rows: readonly EventRow[]): Said {
+function ofNode(facts: SessionFacts, rows: readonly EventRow[]): Explanation {
   const turns = turnStepsOf(rows.map(loggedEvent))
   const turn = turns.find(({ turnId }) => turnId === facts.turn_id)
   if (!turn) return { state: 'starting', since: facts.placed_at!, what: 'Its turn begins' }
@@ -169,7 +169,7 @@ const latestBegin = <T extends Pick<TurnStep, 'attempts'>>({ attempts }: T) =>
  * A summary that failed has no end: the reply that was asked for or failed after it shows that it
  * is over.
  */
-function ofSummary(steps: Steps): Said | undefined {
+function ofSummary(steps: Steps): Explanation | undefined {
   const summary = steps.findLast((step) => step.kind === 'summary' && !step.ended)
   if (!summary) return undefined
   const { ts: since, sequence } = latestBegin(summary)
@@ -179,7 +179,7 @@ function ofSummary(steps: Steps): Said | undefined {
   return isOver ? undefined : { state: 'compacts', since, what }
 }
 
-function ofTools(steps: Steps): Said | undefined {
+function ofTools(steps: Steps): Explanation | undefined {
   const begun = steps.filter((step) => step.kind === 'tool' || step.kind === 'client_tool')
   const approvals = steps.filter((step) => step.kind === 'approval')
   const approved = approvals.filter(
@@ -201,7 +201,7 @@ function ofTools(steps: Steps): Said | undefined {
 
 const namesOf = (steps: readonly { call: ToolCall }[]) => steps.map(({ call }) => call.name)
 
-function ofModel(facts: SessionFacts, steps: Steps): Said | undefined {
+function ofModel(facts: SessionFacts, steps: Steps): Explanation | undefined {
   const step = steps.find((step) => step.kind === 'model' && !step.ended)
   if (step?.kind !== 'model') return undefined
   const { ts: asked, data } = latestBegin(step)

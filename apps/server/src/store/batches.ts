@@ -1,17 +1,17 @@
 /** Where a list begins and where it ends at the latest. */
-export type Span = { offset: number; limit: number }
+export type RowRange = { offset: number; limit: number }
 
 /** One read of a list: after the row that came last, or from `offset` on. */
-export type Read<Row> = { after: Row | undefined; offset: number; limit: number }
+export type BatchRead<Row> = { after: Row | undefined; offset: number; limit: number }
 
 /**
  * A list in batches, each read when the one before it was taken.
  * Contract: `read` orders by a unique key and gives at most `limit` rows.
  */
 export async function* batchesOf<Row>(
-  { offset, limit }: Span,
+  { offset, limit }: RowRange,
   size: number,
-  read: (read: Read<Row>) => Promise<Row[]>,
+  read: (read: BatchRead<Row>) => Promise<Row[]>,
 ): AsyncGenerator<Row[]> {
   let after: Row | undefined
   for (let left = limit; left > 0; ) {

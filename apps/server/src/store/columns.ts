@@ -5,8 +5,12 @@ import type { ColumnType, JSONColumnType } from 'kysely'
 export type Time = ColumnType<string, string | undefined, string>
 export type NullableTime = ColumnType<string | null, string | null | undefined, string | null>
 export type Details = ColumnType<Record<string, unknown> | null, string | null, string | null>
-export type Uses = JSONColumnType<CapabilityUse[], string | undefined, string>
-export type Tools = JSONColumnType<ClientTool[], string | undefined, string>
+export type UsesColumn = JSONColumnType<CapabilityUse[], string | undefined, string>
+export type ToolsColumn = JSONColumnType<ClientTool[], string | undefined, string>
 /** Any JSON; a JSON `null` is no value. */
 export type AnyJson = ColumnType<unknown, string | null, string | null>
-export type Waiting = JSONColumnType<WaitingFor | null, string | null | undefined, string | null>
+export type WaitingColumn = JSONColumnType<
+  WaitingFor | null,
+  string | null | undefined,
+  string | null
+>

@@ -77,7 +77,7 @@ async function refusal(dataDir: string) {
   return error.message
 }
 
-type Said = { url?: string; name?: string; error?: string }
+type ReadyLine = { url?: string; name?: string; error?: string }
 
 /** A server in a process of its own, perhaps with a limit on the size of files. */
 async function startChild(t: TestContext, dataDir: string, fileBlocksMax = 'unlimited') {
@@ -87,7 +87,7 @@ async function startChild(t: TestContext, dataDir: string, fileBlocksMax = 'unli
   })
   afterwards(t, () => killHard(child))
   const [line] = await once(createInterface(child.stdout), 'line')
-  return { child, said: JSON.parse(line) as Said }
+  return { child, said: JSON.parse(line) as ReadyLine }
 }
 
 async function killHard(child: ChildProcess) {

@@ -4,9 +4,9 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Log } from '../log.ts'
-import { findAccount } from './embedded/account.ts'
+import { findSystemAccount } from './embedded/account.ts'
 import { findBinaries } from './embedded/binaries.ts'
-import { ensureCluster, type Place } from './embedded/cluster.ts'
+import { type ClusterPaths, ensureCluster } from './embedded/cluster.ts'
 import { lockDataDir, makeDataDir } from './embedded/data-dir.ts'
 import { EmbeddedError, inWords, outputInWords } from './embedded/error.ts'
 import {
@@ -64,7 +64,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
 async function startLocked(options: EmbeddedOptions, unlock: () => void): Promise<Embedded> {
   const { dataDir, settings = {} } = options
   const cluster = path.join(dataDir, 'postgres')
-  const account = await findAccount(cluster)
+  const account = await findSystemAccount(cluster)
   const place = { dataDir, cluster, account, binaries: await findBinaries(dataDir, account) }
   const password = await ensureCluster(place)
   await stopOrphan(cluster)
@@ -88,7 +88,7 @@ async function startLocked(options: EmbeddedOptions, unlock: () => void): Promis
   }
 }
 
-async function startOnFreePort(place: Place, settings: Record<string, string>) {
+async function startOnFreePort(place: ClusterPaths, settings: Record<string, string>) {
   const deadline = Date.now() + memoryWaitMs
   for (let attempt = 1; ; attempt++) {
     try {

@@ -101,9 +101,14 @@ export async function renewSealed(
   }
 }
 
-type Found = { settled: number; replaced: number; changed: number; unreadable: Unreadable[] }
+type RotationCounts = {
+  settled: number
+  replaced: number
+  changed: number
+  unreadable: Unreadable[]
+}
 
-async function renewOne(sealed: Sealed, secrets: Secrets, found: Found) {
+async function renewOne(sealed: Sealed, secrets: Secrets, found: RotationCounts) {
   const next = tryRenew(secrets, sealed)
   if (next instanceof SealedTextError) {
     found.unreadable.push({ what: sealed.what, reason: next.message })

@@ -47,4 +47,4 @@ export function createStoredTexts(): StoredTexts {
   }
 }
 
-export const hashOf = (text: string) => createHash('sha256').update(text).digest('hex')
+export const textHash = (text: string) => createHash('sha256').update(text).digest('hex')

@@ -14,7 +14,15 @@ import type {
   SessionTokensTable,
   UsersTable,
 } from './access-tables.ts'
-import type { AnyJson, Details, NullableTime, Time, Tools, Uses, Waiting } from './columns.ts'
+import type {
+  AnyJson,
+  Details,
+  NullableTime,
+  Time,
+  ToolsColumn,
+  UsesColumn,
+  WaitingColumn,
+} from './columns.ts'
 
 export type OrganizationsTable = {
   id: string
@@ -64,8 +72,8 @@ export type AgentsTable = {
   system_prompt: string
   default_model_id: string | null
   tags: Generated<string[]>
-  capabilities: Uses
-  tools: Tools
+  capabilities: UsesColumn
+  tools: ToolsColumn
   retention_days: number | null
   status: Generated<string>
   created_at: Time
@@ -79,9 +87,9 @@ export type SessionsTable = {
   title: string | null
   tags: Generated<string[]>
   model_id: string | null
-  capabilities: Uses
-  tools: Tools
-  waiting_for: Waiting
+  capabilities: UsesColumn
+  tools: ToolsColumn
+  waiting_for: WaitingColumn
   wait_expires_at: NullableTime
   status: Generated<string>
   preview: string | null

@@ -4,7 +4,7 @@ import { exitCodes, sentencesOf } from '../core/failure.ts'
 import { oneLine } from '../output/width.ts'
 import { decide } from './approval.ts'
 import { editorOf } from './editor.ts'
-import { createPlace, type Place, type Surface } from './place.ts'
+import { createPlace, type SessionFollower, type Surface } from './place.ts'
 import { createReader, type Reader } from './reader.ts'
 import { createScreen, type Screen } from './screen.ts'
 import { perform, type Steering } from './slash.ts'
@@ -33,7 +33,7 @@ type Chat = {
   controls: Controls | undefined
   agent: Agent | undefined
   /** Nothing before the first message of a new session. */
-  place: Place | undefined
+  place: SessionFollower | undefined
   /** Ctrl-C was pressed once, with nothing to take away. */
   isWarned: boolean
   isOver: boolean
@@ -156,7 +156,7 @@ async function resume(chat: Chat, session: Session): Promise<void> {
   prompt(chat)
 }
 
-function follow(chat: Chat, session: Session, after_sequence: number): Place {
+function follow(chat: Chat, session: Session, after_sequence: number): SessionFollower {
   chat.place?.close()
   const { outlast } = chat.context
   chat.place = createPlace({ outlast, session, after_sequence }, chat.surface)

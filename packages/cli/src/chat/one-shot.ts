@@ -39,7 +39,7 @@ async function sessionFor({ outlast, signal, out }: Context, start: Start): Prom
   return newSession(outlast, agent.id, start, signal)
 }
 
-type Place = { session: Session; after: number; ownId: string }
+type SentMessage = { session: Session; after: number; ownId: string }
 
 function viewOf({ io, out }: Context, { isVerbose }: Start) {
   const screen = createScreen(io, io.stderr, out.colors.out || out.colors.err)
@@ -59,7 +59,7 @@ function viewOf({ io, out }: Context, { isVerbose }: Start) {
 async function watch(
   context: Context,
   start: Start,
-  { session, after, ownId }: Place,
+  { session, after, ownId }: SentMessage,
 ): Promise<number> {
   const { outlast, out, signal } = context
   const { screen, tell, view } = viewOf(context, start)

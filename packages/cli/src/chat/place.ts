@@ -3,7 +3,7 @@ import { historyChanged, tellConnection } from '../core/connection.ts'
 import { createConsents } from './consents.ts'
 
 /** The session that is talked in. */
-export type Place = ReturnType<typeof createPlace>
+export type SessionFollower = ReturnType<typeof createPlace>
 
 /** What shows a session. */
 export type Surface = {

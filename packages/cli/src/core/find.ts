@@ -5,7 +5,12 @@ import { globalFlags } from './flags.ts'
 import { didYouMean } from './suggest.ts'
 
 /** A command and what stands around it; without `command` only its noun was said. */
-export type Found = { name: string; noun: Noun; command: Command | undefined; rest: string[] }
+export type FoundCommand = {
+  name: string
+  noun: Noun
+  command: Command | undefined
+  rest: string[]
+}
 
 /**
  * The command that is meant; nothing when no noun is. Global flags may stand before it.
@@ -15,7 +20,7 @@ export type Found = { name: string; noun: Noun; command: Command | undefined; re
 export async function find(
   args: readonly string[],
   others: readonly string[] = [],
-): Promise<Found | undefined> {
+): Promise<FoundCommand | undefined> {
   const [first, second] = wordsOf(args)
   if (first === undefined) return undefined
   const name = args[first]!

@@ -31,10 +31,10 @@ export async function checkAddress({ url, signal }: Visit): Promise<Finding> {
   }
 }
 
-type Place = { host: string; port: number }
+type HostAndPort = { host: string; port: number }
 
 /** A connection that is closed again; with TLS, after its certificate was looked at. */
-function opened(place: Place, isTls: boolean): Promise<Socket> {
+function opened(place: HostAndPort, isTls: boolean): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = isTls
       ? connectTls({ ...place, ...(isName(place.host) && { servername: place.host }) })
@@ -77,9 +77,9 @@ function expiryOf(socket: Socket | TLSSocket): number | undefined {
   return valid_to === undefined ? undefined : Date.parse(valid_to)
 }
 
-type Found = Place & { address: string; tookMs: number; expires: number | undefined }
+type CheckedAddress = HostAndPort & { address: string; tookMs: number; expires: number | undefined }
 
-function found({ host, port, address, tookMs, expires }: Found): Finding {
+function found({ host, port, address, tookMs, expires }: CheckedAddress): Finding {
   const name = address === host ? host : `${host} is ${address}, which`
   const listens = `${name} takes connections at port ${port} (${lasting(tookMs)})`
   if (expires === undefined) return ok(check, `${listens}.`)

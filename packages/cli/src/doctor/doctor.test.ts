@@ -27,13 +27,13 @@ beforeAll(async (t) => {
 })
 
 type Way = (args: string[], options: { env: Record<string, string> }) => Promise<Ended>
-type Found = { check: string; verdict: string; sentence: string; advice?: string }
+type DoctorFinding = { check: string; verdict: string; sentence: string; advice?: string }
 
 /** What the doctor finds: how it ends, what is not well, and each check by its name. */
 async function examined(args: string[], env: Record<string, string> = {}, way: Way = runHere) {
   const ended = await way(['doctor', '--json', ...args], { env })
   assert.equal(ended.stderr, '')
-  const { findings } = JSON.parse(ended.stdout) as { findings: Found[] }
+  const { findings } = JSON.parse(ended.stdout) as { findings: DoctorFinding[] }
   const of = (name: string) => findings.findLast(({ check }) => check === name)!
   return { ...ended, findings, of, last: findings.at(-1)! }
 }

@@ -6,7 +6,7 @@ import { UsageError } from '../core/failure.ts'
 import { makeFolder } from '../core/folder.ts'
 import { isInsideGit, nameProblem, repositoriesBelow } from './names.ts'
 import { bytesOf, findPath, type Remote, remotePath } from './remote.ts'
-import { type Outcome, transfer, type Work } from './transfer.ts'
+import { type TransferResult, transfer, type Work } from './transfer.ts'
 
 type Pulled = Pick<FileStat, 'path' | 'is_directory'> & { size_bytes?: number }
 
@@ -20,7 +20,7 @@ export type Pulling = {
 }
 
 /** `hidden`: written files that most listings omit, since a name begins with a dot. */
-export type PullOutcome = Outcome & { hidden: string[]; hasConflicts: boolean }
+export type PullOutcome = TransferResult & { hidden: string[]; hasConflicts: boolean }
 
 /**
  * Fetches a file, or a directory with all that is in it. `/` at the end of where to: into it.

@@ -6,7 +6,7 @@ import type { Context } from '../core/command.ts'
 import { UsageError } from '../core/failure.ts'
 import { oneLine } from '../output/width.ts'
 import { bytesOf, contentOf, findPath, type Remote, remotePath, within } from './remote.ts'
-import { type Outcome, reasonOf, transfer, type Work } from './transfer.ts'
+import { reasonOf, type TransferResult, transfer, type Work } from './transfer.ts'
 
 /** What a request can carry at most; the server's own limit may be lower, and it says so. */
 const sizeBytesMax = 12 * 1024 * 1024
@@ -23,7 +23,7 @@ export async function push(
     words,
     isDryRun,
   }: { sessionId: string; words: readonly string[]; isDryRun: boolean },
-): Promise<Outcome> {
+): Promise<TransferResult> {
   const { outlast, signal, out } = context
   const remote: Remote = { outlast, sessionId, signal }
   const locals = words.length > 1 ? words.slice(0, -1) : words

@@ -8,7 +8,7 @@ import { cut, oneLine } from '../output/width.ts'
 export type Work = { path: string; run: (signal: AbortSignal) => Promise<'done' | 'same'> }
 
 export type Failure = { path: string; error: string }
-export type Outcome = { done: string[]; same: string[]; failed: Failure[] }
+export type TransferResult = { done: string[]; same: string[]; failed: Failure[] }
 
 const atOnce = 4
 
@@ -24,9 +24,9 @@ const isOfFile = (error: unknown): error is NodeJS.ErrnoException =>
  * from being done.
  * Contract: rejects with the signal's reason, when what was begun is over.
  */
-export async function transfer(context: Context, works: readonly Work[]): Promise<Outcome> {
+export async function transfer(context: Context, works: readonly Work[]): Promise<TransferResult> {
   const { signal } = context
-  const outcome: Outcome = { done: [], same: [], failed: [] }
+  const outcome: TransferResult = { done: [], same: [], failed: [] }
   const bar = barOf(context, works.length)
   const queue = works.values()
   async function worker(): Promise<void> {
@@ -72,7 +72,7 @@ function barOf({ io: { stderr }, out }: Context, total: number) {
 /** Says what came of it. `verb`: what was done to the files, or would be. */
 export async function report(
   { out, io }: Context,
-  { done, same, failed }: Outcome,
+  { done, same, failed }: TransferResult,
   verb: string,
 ): Promise<number> {
   if (out.mode === 'json') await out.json({ done, same, failed })

@@ -17,7 +17,7 @@ import { Problem } from '../../shell/problem.tsx'
 import type { Attachments } from './attachments.ts'
 import type { Attachment } from './content.ts'
 import { ControlsChoice } from './controls.tsx'
-import { useDraft } from './drafts.ts'
+import { useMessageDraft } from './drafts.ts'
 import { type Busy, useSending } from './use-sending.ts'
 
 type Composing = {
@@ -33,7 +33,7 @@ type Composing = {
  */
 export const Composer = memo((composing: Composing) => {
   const { session, sessionId, isActive, attachments } = composing
-  const [draft, change] = useDraft(sessionId)
+  const [draft, change] = useMessageDraft(sessionId)
   const cancel = useMutation({ mutationFn: () => outlast.sessions.cancelTurn(sessionId) })
   const sending = useSending({ sessionId, draft, change, attachments })
   const { send } = sending

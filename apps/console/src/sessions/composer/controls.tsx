@@ -3,12 +3,12 @@ import type { ModelWithProvider, Session } from '@outlast/sdk'
 import { useQuery } from '@tanstack/react-query'
 import { useAgent } from '../../queries/agents.ts'
 import { modelsQuery } from '../../queries/models.ts'
-import type { Draft } from './drafts.ts'
+import type { MessageDraft } from './drafts.ts'
 
 type Choosing = {
   session: Session | undefined
-  draft: Draft
-  change: (part: Partial<Draft>) => void
+  draft: MessageDraft
+  change: (part: Partial<MessageDraft>) => void
 }
 
 /** The model and the effort of the next message; without a choice those of session and agent. */

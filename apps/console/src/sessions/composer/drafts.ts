@@ -1,12 +1,12 @@
 import { useState } from 'react'
 
 /** What somebody has written and not sent, and what the next message asks for. */
-export type Draft = { text: string; modelId: string | null; effort: string | null }
+export type MessageDraft = { text: string; modelId: string | null; effort: string | null }
 
-const empty: Draft = { text: '', modelId: null, effort: null }
+const empty: MessageDraft = { text: '', modelId: null, effort: null }
 const nameOf = (sessionId: string) => `outlast.draft.${sessionId}`
 
-function read(sessionId: string): Draft {
+function read(sessionId: string): MessageDraft {
   try {
     return { ...empty, ...JSON.parse(sessionStorage.getItem(nameOf(sessionId)) ?? '{}') }
   } catch {
@@ -15,7 +15,7 @@ function read(sessionId: string): Draft {
 }
 
 /** Contract: what is too long for the browser to keep is not kept, and nothing else happens. */
-export function writeDraft(sessionId: string, draft: Partial<Draft>): void {
+export function writeDraft(sessionId: string, draft: Partial<MessageDraft>): void {
   const whole = { ...empty, ...draft }
   try {
     if (whole.text === '' && !whole.modelId && !whole.effort) {
@@ -26,7 +26,9 @@ export function writeDraft(sessionId: string, draft: Partial<Draft>): void {
   }
 }
 
-export type ChangeDraft = (part: Partial<Draft> | ((before: Draft) => Partial<Draft>)) => void
+export type ChangeDraft = (
+  part: Partial<MessageDraft> | ((before: MessageDraft) => Partial<MessageDraft>),
+) => void
 
 /** What was written after the text that was sent. */
 export const withoutSent = (text: string, sent: string) =>
@@ -39,7 +41,7 @@ export function removeSent(sessionId: string, sent: string): void {
 }
 
 /** The draft of a session, still there after a reload of the tab. */
-export function useDraft(sessionId: string) {
+export function useMessageDraft(sessionId: string) {
   const [draft, setDraft] = useState(() => read(sessionId))
   const change: ChangeDraft = (part) =>
     setDraft((before) => {

@@ -72,10 +72,10 @@ async function inOneTab<T>(lane: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-type Outcome = { kind: 'empty' } | { kind: 'sent' } | { kind: 'stalled'; retryAfterMs: number }
+type SendResult = { kind: 'empty' } | { kind: 'sent' } | { kind: 'stalled'; retryAfterMs: number }
 
 /** Sends the oldest waiting entry of a lane. Contract: never throws. */
-async function sendFirst(lane: string): Promise<Outcome> {
+async function sendFirst(lane: string): Promise<SendResult> {
   try {
     const entries = await listEntries(outboxUserId() ?? '')
     const entry = entries.find((one) => laneOf(one) === lane && one.state === 'waiting')

@@ -3,14 +3,14 @@ import { useEffect, useRef, useState } from 'react'
 import { sentenceOf } from '../../errors.ts'
 import type { Attachments } from './attachments.ts'
 import { contentOf } from './content.ts'
-import { type ChangeDraft, type Draft, removeSent, withoutSent } from './drafts.ts'
+import { type ChangeDraft, type MessageDraft, removeSent, withoutSent } from './drafts.ts'
 import { acceptMessage } from './outbox.ts'
 
 export type Busy = Exclude<OnBusy, 'reject'>
 
 type Written = {
   sessionId: string
-  draft: Draft
+  draft: MessageDraft
   change: ChangeDraft
   attachments: Attachments
 }
@@ -65,7 +65,7 @@ export function useSending(written: Written) {
 const isSendable = ({ draft, attachments: { all } }: Written) =>
   all.every(({ state }) => state === 'ready') && (draft.text.trim() !== '' || all.length > 0)
 
-function controlsOf({ modelId, effort }: Draft) {
+function controlsOf({ modelId, effort }: MessageDraft) {
   if (!modelId && !effort) return undefined
   return {
     ...(modelId && { model_id: modelId }),

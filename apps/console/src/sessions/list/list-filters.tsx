@@ -12,7 +12,7 @@ const statuses = [
 ] as const
 
 /** What is listed. All of it is in the address. */
-export function Filters() {
+export function SessionFilters() {
   const { search, status, agent, tag } = useSearch({ from: '/' })
   const navigate = useNavigate({ from: '/' })
   const choices = [...useAgentChoices()]

@@ -5,7 +5,7 @@ import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useMemo, useState } from 'react'
 import { type SessionFilter, sessionPageQuery } from '../../queries/sessions.ts'
 import { Empty, Failure, Screen } from '../../shell/screen.tsx'
-import { Filters } from './list-filters.tsx'
+import { SessionFilters } from './list-filters.tsx'
 import { FirstRun } from './list-first-run.tsx'
 import { NewSession } from './list-new.tsx'
 import { Rows } from './list-rows.tsx'
@@ -35,7 +35,7 @@ export function SessionList() {
         </Button>
       }
     >
-      <Filters />
+      <SessionFilters />
       {isMaking && <NewSession agentId={agent} close={() => make(false)} />}
       <Listed key={JSON.stringify(filter)} filter={filter} />
     </Screen>

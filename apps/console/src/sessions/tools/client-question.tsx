@@ -12,14 +12,14 @@ import { answerOf } from './arguments.ts'
 import { focusCard } from './card-focus.ts'
 import { Json } from './json.tsx'
 
-type Answer = { result: unknown } | { error: string }
+type ClientResult = { result: unknown } | { error: string }
 
 /** A tool that a client is to run. Whoever reads this may answer in its place. */
 export function ClientQuestion({ call }: { call: ToolCallItem }) {
   const { sessionId } = usePlace()
   const [text, setText] = useKept(`answer ${call.id}`, '')
   const answer = useMutation({
-    mutationFn: (said: Answer) =>
+    mutationFn: (said: ClientResult) =>
       outlast.sessions.submitToolResults(sessionId, {
         tool_results: [{ tool_call_id: call.id, ...said }],
       }),
@@ -27,7 +27,7 @@ export function ClientQuestion({ call }: { call: ToolCallItem }) {
   const { value, isJson } = answerOf(text)
   const isEmpty = text.trim() === ''
   const form = useRef<HTMLDivElement>(null)
-  function send(said: Answer) {
+  function send(said: ClientResult) {
     focusCard(form.current!)
     answer.mutate(said)
   }

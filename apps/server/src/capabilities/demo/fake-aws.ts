@@ -1,6 +1,6 @@
 import { defineCapability } from '../capability.ts'
 import { accountTools } from './fake-aws/account.ts'
-import { aws, config, regionOf } from './fake-aws/aws.ts'
+import { aws, awsConfig, regionOf } from './fake-aws/aws.ts'
 import { computeTools } from './fake-aws/compute.ts'
 import { metricTools } from './fake-aws/metrics.ts'
 import { storageTools } from './fake-aws/storage.ts'
@@ -13,7 +13,7 @@ export const fakeAws = defineCapability({
   category: 'Demo Tools',
   icon: 'cloud',
   status: 'available',
-  config,
+  config: awsConfig,
   sessionRules: { ...documentRules, region: 'session' },
   prompt: (config) =>
     [

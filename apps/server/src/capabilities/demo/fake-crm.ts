@@ -1,5 +1,5 @@
 import { defineCapability } from '../capability.ts'
-import { config, crm } from './fake-crm/crm.ts'
+import { crm, crmConfig } from './fake-crm/crm.ts'
 import { customerTools } from './fake-crm/customers.ts'
 import { ticketTools } from './fake-crm/tickets.ts'
 import { chosenTools, documentRules, onlyLooking } from './session-document.ts'
@@ -11,7 +11,7 @@ export const fakeCrm = defineCapability({
   category: 'Demo Tools',
   icon: 'users',
   status: 'available',
-  config,
+  config: crmConfig,
   sessionRules: { ...documentRules, default_tier: 'session' },
   prompt: (config) =>
     [

@@ -1,6 +1,6 @@
 import { defineCapability } from '../capability.ts'
 import { bookTools } from './fake-financial/books.ts'
-import { config, currencyOf, finance } from './fake-financial/finance.ts'
+import { currencyOf, finance, financeConfig } from './fake-financial/finance.ts'
 import { reportTools } from './fake-financial/reports.ts'
 import { chosenTools, documentRules, onlyLooking } from './session-document.ts'
 
@@ -12,7 +12,7 @@ export const fakeFinancial = defineCapability({
   category: 'Demo Tools',
   icon: 'dollar-sign',
   status: 'available',
-  config,
+  config: financeConfig,
   sessionRules: { ...documentRules, currency: 'session' },
   prompt: (config) =>
     [

@@ -2,7 +2,7 @@ import { defineCapability } from '../capability.ts'
 import { orderTools } from './fake-warehouse/orders.ts'
 import { shipmentTools } from './fake-warehouse/shipments.ts'
 import { stockTools } from './fake-warehouse/stock.ts'
-import { config, warehouse } from './fake-warehouse/warehouse.ts'
+import { warehouse, warehouseConfig } from './fake-warehouse/warehouse.ts'
 import { chosenTools, documentRules, onlyLooking } from './session-document.ts'
 
 export const fakeWarehouse = defineCapability({
@@ -12,7 +12,7 @@ export const fakeWarehouse = defineCapability({
   category: 'Demo Tools',
   icon: 'package',
   status: 'available',
-  config,
+  config: warehouseConfig,
   sessionRules: { ...documentRules, currency: 'session' },
   prompt: (config) =>
     [

@@ -2,7 +2,7 @@ import { type Static, type TObject, type TProperties, Type } from 'typebox'
 import type { SessionFiles } from '../../store/files/session-files.ts'
 import { defineTool, type Tool, ToolError } from '../capability.ts'
 import { DirectoryPath } from '../directory-path.ts'
-import { explain, problemsOf } from '../validation.ts'
+import { explainProblems, problemsOf } from '../validation.ts'
 
 export const strict = { additionalProperties: false }
 export const noInput = Type.Object({}, strict)
@@ -150,7 +150,7 @@ function parse<Data>(bytes: Buffer, path: string, shape: TObject): Data {
   const data = parseJson(bytes, path)
   const problems = problemsOf(shape, data)
   if (problems.length === 0) return data as Data
-  const wrong = explain(problems).replace(/^the input/, 'the document')
+  const wrong = explainProblems(problems).replace(/^the input/, 'the document')
   throw new ToolError(`${path} does not hold what it should: ${wrong}. Correct it or delete it.`)
 }
 

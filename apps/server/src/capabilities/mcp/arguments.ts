@@ -1,6 +1,6 @@
 import type { TObject } from 'typebox'
 import { Check, Errors } from 'typebox/value'
-import { explain } from '../validation.ts'
+import { explainProblems } from '../validation.ts'
 
 const nodesMax = 10_000
 
@@ -12,7 +12,9 @@ const nodesMax = 10_000
 export function foreignProblem(schema: TObject, input: unknown): string | undefined {
   if (!isBounded(schema) || Check(schema, input)) return undefined
   const [first] = Errors(schema, input)
-  return explain([{ path: first?.instancePath ?? '', message: first?.message ?? 'does not fit' }])
+  return explainProblems([
+    { path: first?.instancePath ?? '', message: first?.message ?? 'does not fit' },
+  ])
 }
 
 /** False for a schema that is recursive, or whose references unfold to too many parts. */

@@ -8,7 +8,7 @@ import type {
 } from '@modelcontextprotocol/client'
 import type { ByteAccount } from '../../providers/byte-account.ts'
 import { metered } from '../../providers/fetch-budget.ts'
-import { McpFailure, quoted, sentenceOf } from './failure.ts'
+import { McpFailure, mcpFailureSentence, quoted } from './failure.ts'
 import { type Redact, redacting } from './redact.ts'
 
 /** How a server is reached, its secrets opened. */
@@ -31,7 +31,7 @@ export type ConnectionOptions = {
   onFault: (sentence: string) => void
 }
 
-export type CallOptions = {
+export type McpCallOptions = {
   signal: AbortSignal
   /** Longest the server may neither answer nor tell of progress. */
   silenceMs: number
@@ -45,14 +45,14 @@ export type ToolCall = {
 }
 
 /** A session with an MCP server. Contract: throws what `sentenceOf` knows to put in words. */
-export type Connection = {
+export type McpConnection = {
   about: { name?: string; version?: string; protocol_version?: string }
   /** One page of the tools, as the server has it. */
   listTools: (
     cursor: string | undefined,
     signal: AbortSignal,
   ) => Promise<{ tools: unknown[]; next: string | undefined }>
-  callTool: (call: ToolCall, options: CallOptions) => Promise<Record<string, unknown>>
+  callTool: (call: ToolCall, options: McpCallOptions) => Promise<Record<string, unknown>>
   /** Ends the session, at the server too unless it does not know it any more. Never throws. */
   close: (known?: boolean) => Promise<void>
 }
@@ -87,7 +87,7 @@ const nothingCompiled = {
 }
 
 /** Begins a session with a server. The SDK is loaded by the first one. */
-export async function connect(options: ConnectionOptions): Promise<Connection> {
+export async function connect(options: ConnectionOptions): Promise<McpConnection> {
   const { reach, version, signal } = options
   const { Client, StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client')
   const about: Session['about'] = { underWay: 0, resumptions: 0 }
@@ -104,7 +104,7 @@ export async function connect(options: ConnectionOptions): Promise<Connection> {
   const onRequestStreamEnd = () => opening.abort(unanswered(about))
   const attach = attaching(transport, { onRequestStreamEnd })
   const redact = redacting(reach.headers)
-  client.onerror = (error) => options.onFault(sentenceOf(redact.error(error)))
+  client.onerror = (error) => options.onFault(mcpFailureSentence(redact.error(error)))
   try {
     const either = AbortSignal.any([signal, opening.signal])
     await client.connect(transport, { signal: either, timeout: timeoutMsMax })
@@ -128,7 +128,7 @@ type Session = {
 const unanswered = ({ overflow }: Session['about']) =>
   overflow ?? new McpFailure('ended its answer before it was whole.')
 
-function connectionOver(session: Session): Connection {
+function connectionOver(session: Session): McpConnection {
   const { client, transport, redact } = session
   const { name, version } = redact.json(client.getServerVersion() ?? ({} as Implementation))
   const { protocolVersion: protocol } = transport
@@ -156,7 +156,7 @@ function connectionOver(session: Session): Connection {
 }
 
 type Question = { method: string; params: Record<string, unknown> }
-type Asking = Omit<CallOptions, 'onProgress'> & Partial<CallOptions>
+type Asking = Omit<McpCallOptions, 'onProgress'> & Partial<McpCallOptions>
 
 /** Asks something, and hangs up when it is over, however it ends. */
 async function ask(

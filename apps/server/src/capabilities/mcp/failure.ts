@@ -1,5 +1,5 @@
 import { fetchBudgetCode } from '../../providers/fetch-budget.ts'
-import { reasonOf } from '../web-fetch/request.ts'
+import { failureReason } from '../web-fetch/request.ts'
 
 /** A failure of an MCP server. The message completes a sentence that begins with its name. */
 export class McpFailure extends Error {
@@ -22,7 +22,7 @@ type SdkFailure = Error & { code?: unknown; status?: unknown; data?: { text?: un
  * What is wrong, as the rest of a sentence that begins with the server's name: in our words, but
  * where the server says something itself.
  */
-export function sentenceOf(error: unknown): string {
+export function mcpFailureSentence(error: unknown): string {
   if (error instanceof McpFailure) return error.message
   const { name, message, code, status, data } = error as SdkFailure
   if (typeof status === 'number') return `${ofStatus(status, message)}${said(data?.text)}.`
@@ -33,7 +33,7 @@ export function sentenceOf(error: unknown): string {
   if (code === 'REQUEST_TIMEOUT') return 'did not answer in time.'
   if (code === 'CONNECTION_CLOSED' || code === 'NOT_CONNECTED') return 'closed the connection.'
   if (typeof code === 'string') return 'gives an answer that is not MCP.'
-  if (name === 'TypeError' || message === 'fetch failed') return `${reasonOf(error)}.`
+  if (name === 'TypeError' || message === 'fetch failed') return `${failureReason(error)}.`
   return 'gives an answer that is not MCP.'
 }
 

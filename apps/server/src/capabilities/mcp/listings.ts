@@ -2,11 +2,11 @@ import type { Log } from '../../log.ts'
 import type { Db } from '../../store/database.ts'
 import type { McpServerReach, McpServerRow } from '../../store/models/mcp-servers.ts'
 import { saveToolError, saveToolList, type ToolList } from '../../store/models/mcp-tools.ts'
-import type { Connection } from './connection.ts'
-import { McpFailure, quoted, sentenceOf } from './failure.ts'
+import type { McpConnection } from './connection.ts'
+import { McpFailure, mcpFailureSentence, quoted } from './failure.ts'
 import { readToolList } from './tool-list.ts'
 
-export type Listed = { list: ToolList; about: Connection['about'] }
+export type Listed = { list: ToolList; about: McpConnection['about'] }
 
 export type Listings = {
   /** Lists a server's tools and caches them. Contract: throws what `sentenceOf` describes. */
@@ -21,7 +21,7 @@ export type Listings = {
 export type ListingOptions = {
   db: Db
   log: Log
-  open: (server: McpServerReach, signal: AbortSignal) => Promise<Connection>
+  open: (server: McpServerReach, signal: AbortSignal) => Promise<McpConnection>
   /** Age from which a list is had anew. */
   maxAgeMs: number
   stopping: AbortSignal
@@ -35,7 +35,7 @@ const silentMs = 60_000
 /** A server that changes its tools all the time is asked so often. */
 const changesMs = 1_000
 
-export const nameOf = ({
+export const reachName = ({
   org_id,
   id,
   revision,
@@ -53,7 +53,7 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
     try {
       const listed = await listBy(server, AbortSignal.any([late, stopping]), open)
       await saveToolList(db, server, listed.list)
-      silent.delete(nameOf(server))
+      silent.delete(reachName(server))
       return listed
     } catch (error) {
       const failure = late.aborted ? new McpFailure(`did not answer within ${listMs} ms.`) : error
@@ -68,7 +68,7 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
 
   /** One question at a time for each server, whoever wants to know. */
   function list(server: McpServerReach): Promise<Listed> {
-    const name = nameOf(server)
+    const name = reachName(server)
     const known = underWay.get(name)
     if (known) return known
     const asked = listOnce(server).finally(() => underWay.delete(name))
@@ -81,7 +81,7 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
   }
 
   async function withFirstList(server: McpServerRow): Promise<McpServerRow> {
-    const name = nameOf(server)
+    const name = reachName(server)
     const asked = list(server)
     const waitMs = (silent.get(name) ?? 0) > performance.now() ? 0 : firstListMs
     try {
@@ -96,7 +96,7 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
   return {
     list,
     listLater(server) {
-      const name = nameOf(server)
+      const name = reachName(server)
       if (changed.has(name) || stopping.aborted) return
       const timer = setTimeout(() => {
         changed.delete(name)
@@ -124,7 +124,7 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
 
 /** What is wrong with a server, in one sentence. */
 export const problemOf = ({ name }: Pick<McpServerReach, 'name'>, error: unknown) =>
-  quoted(`${name} ${sentenceOf(error)}`)
+  quoted(`${name} ${mcpFailureSentence(error)}`)
 
 async function listBy(
   server: McpServerReach,

@@ -6,11 +6,11 @@ import type { Secrets } from '../../secrets.ts'
 import type { Db } from '../../store/database.ts'
 import { findMcpReach, type McpServerReach } from '../../store/models/mcp-servers.ts'
 import { type ToolContext, ToolError } from '../capability.ts'
-import { type Connection, connect } from './connection.ts'
-import { isSessionLost, McpFailure, sentenceOf } from './failure.ts'
-import { createListings, type Listings, nameOf } from './listings.ts'
+import { connect, type McpConnection } from './connection.ts'
+import { isSessionLost, McpFailure, mcpFailureSentence } from './failure.ts'
+import { createListings, type Listings, reachName } from './listings.ts'
 import { plainName } from './names.ts'
-import { createPool, type Pool } from './pool.ts'
+import { createMcpPool, type Pool } from './pool.ts'
 import { openSecrets } from './reach.ts'
 import { resultOf } from './result.ts'
 
@@ -57,7 +57,7 @@ const metaKey = 'outlast/idempotency-key'
 export function createMcp(options: McpOptions): Mcp {
   const { db, config, secrets, outbound, budgets, log, version } = options
   const stopping = new AbortController()
-  const pool = createPool({
+  const pool = createMcpPool({
     connectionsMax: config.MCP_CONNECTIONS_MAX,
     idleMs: config.MCP_IDLE_SECONDS * 1_000,
   })
@@ -73,7 +73,7 @@ export function createMcp(options: McpOptions): Mcp {
     server: McpServerReach,
     signal: AbortSignal,
     onToolsChanged = () => {},
-  ): Promise<Connection> {
+  ): Promise<McpConnection> {
     const { org_id: orgId } = server
     const fetch = outbound.reach({ orgId, purpose: 'mcp' })
     return connect({
@@ -92,7 +92,7 @@ export function createMcp(options: McpOptions): Mcp {
       const server = await reachOf(db, remote)
       const silenceMs = remote.silenceMs ?? config.TOOL_TIMEOUT_MS
       const answer = await ask(pool, {
-        key: `${nameOf(server)} ${context.sessionId}`,
+        key: `${reachName(server)} ${context.sessionId}`,
         // Who is only asked for its tools cannot ask to be asked again.
         open: () => open(server, AbortSignal.timeout(connectMs), () => listings.listLater(server)),
         work: (connection) =>
@@ -102,7 +102,7 @@ export function createMcp(options: McpOptions): Mcp {
           ),
       }).catch((error) => {
         context.signal.throwIfAborted()
-        throw new ToolError(`The MCP server ${server.name} ${sentenceOf(error)}`)
+        throw new ToolError(`The MCP server ${server.name} ${mcpFailureSentence(error)}`)
       })
       return resultOf(answer, { ...context, directory: `/mcp/${plainName(server.name)}` })
     },
@@ -130,8 +130,8 @@ async function reachOf(db: Db, { orgId, serverId, server: name }: RemoteTool) {
 
 type Asking<T> = {
   key: string
-  open: () => Promise<Connection>
-  work: (connection: Connection) => Promise<T>
+  open: () => Promise<McpConnection>
+  work: (connection: McpConnection) => Promise<T>
 }
 
 /** Sends a request in the held session; once more in a new one if the server has dropped it. */

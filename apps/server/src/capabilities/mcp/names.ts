@@ -1,5 +1,5 @@
 import type { McpServerRow } from '../../store/models/mcp-servers.ts'
-import { hashOf } from '../../store/stored-texts.ts'
+import { textHash } from '../../store/stored-texts.ts'
 
 const lengthMax = 64
 const suffixDigits = 8
@@ -8,7 +8,7 @@ const suffixDigits = 8
 export const plainName = (text: string) => text.replace(/[^a-zA-Z0-9_-]/g, '_')
 
 const suffixed = (name: string, marked: string) =>
-  `${name.slice(0, lengthMax - suffixDigits - 1)}_${hashOf(marked).slice(0, suffixDigits)}`
+  `${name.slice(0, lengthMax - suffixDigits - 1)}_${textHash(marked).slice(0, suffixDigits)}`
 
 /** A tool's name for models. `moved`: another tool has the name that it would have had. */
 export type Named = { name: string; moved: boolean }

@@ -1,7 +1,7 @@
-import type { Connection } from './connection.ts'
+import type { McpConnection } from './connection.ts'
 import { McpFailure } from './failure.ts'
 
-export type PoolOptions = {
+export type McpPoolOptions = {
   connectionsMax: number
   /** How long a connection is held after its last call. */
   idleMs: number
@@ -9,12 +9,12 @@ export type PoolOptions = {
 
 type Entry = {
   key: string
-  opened: Promise<Connection>
+  opened: Promise<McpConnection>
   calls: number
   timer: NodeJS.Timeout | undefined
 }
 
-type Work<T> = (connection: Connection, drop: () => void) => Promise<T>
+type Work<T> = (connection: McpConnection, drop: () => void) => Promise<T>
 
 export type Pool = {
   /**
@@ -22,14 +22,14 @@ export type Pool = {
    * Contract: one that `work` drops, since its server does not know it any more, is given to nobody
    * else.
    */
-  use: <T>(key: string, open: () => Promise<Connection>, work: Work<T>) => Promise<T>
+  use: <T>(key: string, open: () => Promise<McpConnection>, work: Work<T>) => Promise<T>
   /** No connection that is open now is given to another call. */
   clear: () => void
   stop: () => Promise<void>
 }
 
 /** Sessions with MCP servers that are held between calls. A cache: whoever has none begins one. */
-export function createPool({ connectionsMax, idleMs }: PoolOptions): Pool {
+export function createMcpPool({ connectionsMax, idleMs }: McpPoolOptions): Pool {
   /** The one that was used last stands last. */
   const entries = new Map<string, Entry>()
   const closing = new Set<Promise<void>>()
@@ -56,7 +56,7 @@ export function createPool({ connectionsMax, idleMs }: PoolOptions): Pool {
     close(idle, true)
   }
 
-  function take(key: string, open: () => Promise<Connection>): Entry {
+  function take(key: string, open: () => Promise<McpConnection>): Entry {
     const known = entries.get(key)
     if (known) forget(known)
     else makeRoom()

@@ -1,6 +1,6 @@
 import { ApiError } from '../../errors.ts'
 import type { SessionFiles } from '../../store/files/session-files.ts'
-import { hashOf } from '../../store/stored-texts.ts'
+import { textHash } from '../../store/stored-texts.ts'
 import { type Image, ToolError, withImages } from '../capability.ts'
 import { quoted } from './failure.ts'
 import { imageTypeOf } from './image-type.ts'
@@ -12,21 +12,24 @@ const itemsMax = 200
 const errorLengthMax = 20_000
 
 type Item = Record<string, unknown>
-type Kept = { files: Pick<SessionFiles, 'write'>; directory: string; callId: string }
+type ResultFiles = { files: Pick<SessionFiles, 'write'>; directory: string; callId: string }
 
 /** A piece of a result as the model reads it. */
-type Told = string | Item
+type ResultPart = string | Item
 
 /**
  * What a server answered to a call, as the model gets it.
  * Contract: throws ToolError for what the server calls an error. Images come beside the JSON; what
  * is neither text nor an image that models see is kept in the session's files, and its path told.
  */
-export async function resultOf(answer: Record<string, unknown>, kept: Kept): Promise<unknown> {
+export async function resultOf(
+  answer: Record<string, unknown>,
+  kept: ResultFiles,
+): Promise<unknown> {
   const content = Array.isArray(answer.content) ? answer.content : []
   if (answer.isError === true) throw new ToolError(errorOf(content, answer.structuredContent))
   const images: Image[] = []
-  const told: Told[] = []
+  const told: ResultPart[] = []
   for (const [at, item] of content.slice(0, itemsMax).entries()) {
     told.push(await tellItem(isObject(item) ? item : {}, { ...kept, images, at }))
   }
@@ -38,7 +41,7 @@ const isObject = (value: unknown): value is Item =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** One text is the result; of several pieces each says what it is. */
-function wholeOf(told: readonly Told[], structured: unknown): unknown {
+function wholeOf(told: readonly ResultPart[], structured: unknown): unknown {
   if (told.length === 0) return { result: structured ?? null }
   if (told.length === 1 && typeof told[0] === 'string') return { result: told[0] }
   return {
@@ -59,9 +62,9 @@ function errorOf(content: readonly unknown[], structured: unknown): string {
   return 'The tool failed, and does not say why.'
 }
 
-type Telling = Kept & { images: Image[]; at: number }
+type Telling = ResultFiles & { images: Image[]; at: number }
 
-async function tellItem(item: Item, telling: Telling): Promise<Told> {
+async function tellItem(item: Item, telling: Telling): Promise<ResultPart> {
   const { type, text, data, mimeType } = item
   if (type === 'text' && typeof text === 'string') return text
   if ((type === 'image' || type === 'audio') && typeof data === 'string') {
@@ -86,7 +89,7 @@ const linkOf = ({ uri, name, title, description, mimeType }: Item) => ({
   ...(textOf(mimeType) && { media_type: textOf(mimeType) }),
 })
 
-async function tellResource(resource: Item, telling: Telling): Promise<Told> {
+async function tellResource(resource: Item, telling: Telling): Promise<ResultPart> {
   const { uri, text, blob, mimeType } = resource
   const about = {
     uri: textOf(uri) ?? '',
@@ -142,7 +145,7 @@ const endings: Record<string, string> = {
 async function keepFile(bytes: Buffer, mediaType: string, telling: Telling) {
   const { files, directory, callId, at } = telling
   const ending = endings[mediaType.split(';')[0]!.trim().toLowerCase()] ?? 'bin'
-  const path = `${directory}/${hashOf(callId).slice(0, 12)}-${at + 1}.${ending}`
+  const path = `${directory}/${textHash(callId).slice(0, 12)}-${at + 1}.${ending}`
   try {
     await files.write(path, bytes)
     return { path }

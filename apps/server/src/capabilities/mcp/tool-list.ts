@@ -1,5 +1,5 @@
 import type { ListedTool, ToolList } from '../../store/models/mcp-tools.ts'
-import type { Connection } from './connection.ts'
+import type { McpConnection } from './connection.ts'
 import { McpFailure, quoted } from './failure.ts'
 import { readableSchema } from './schema.ts'
 
@@ -18,7 +18,7 @@ const warningsMax = 20
  * Contract: throws what a Connection throws, and McpFailure for a list that does not end.
  */
 export async function readToolList(
-  { listTools }: Pick<Connection, 'listTools'>,
+  { listTools }: Pick<McpConnection, 'listTools'>,
   signal: AbortSignal,
 ): Promise<ToolList> {
   const list = newList()

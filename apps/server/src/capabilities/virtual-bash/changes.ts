@@ -12,7 +12,7 @@ import {
 } from './tree.ts'
 
 /** A command's changes of the session's files: removals first. Equal bytes are no change. */
-export async function* changesOf(tree: Tree): AsyncGenerator<FileChange> {
+export async function* fileChanges(tree: Tree): AsyncGenerator<FileChange> {
   yield* removals(tree)
   yield* additions(tree, '/', tree.root)
 }

@@ -80,24 +80,24 @@ export type Ended =
   | { kind: 'failed'; reason: string }
 
 /** What a shell asks the server for. `read` gives undefined where no file is any more. */
-export type Asked = { kind: 'read'; path: string } | { kind: 'fetch'; request: WebRequest }
+export type ShellQuestion = { kind: 'read'; path: string } | { kind: 'fetch'; request: WebRequest }
 
 export type FromShell =
   | { kind: 'ready' }
-  | { kind: 'ask'; id: number; asked: Asked }
+  | { kind: 'ask'; id: number; asked: ShellQuestion }
   | { kind: 'changed'; changes: FileChange[] }
   | { kind: 'ended'; ended: Ended; isLarge: boolean }
 
-export type Answer = { kind: 'answer'; id: number; value?: unknown; error?: string }
+export type ShellAnswer = { kind: 'answer'; id: number; value?: unknown; error?: string }
 
-export type ToShell = { kind: 'run'; job: Job } | Answer
+export type ToShell = { kind: 'run'; job: Job } | ShellAnswer
 
 /** Why the launcher ended a call. `broke`: its shell did not survive it. */
 export type Stopped = 'timeout' | 'broke'
 
 export type ToLauncher =
   | { kind: 'start'; call: number; sessionId: string; job: Job }
-  | { kind: 'answer'; call: number; answer: Answer }
+  | { kind: 'answer'; call: number; answer: ShellAnswer }
   | { kind: 'cancel'; call: number }
 
 export type FromLauncher =

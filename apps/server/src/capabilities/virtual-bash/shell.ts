@@ -5,14 +5,14 @@
  */
 import { Bash, type BashOptions } from 'just-bash'
 import type { FileChange } from '../../store/files/session-files.ts'
-import { changesOf } from './changes.ts'
+import { fileChanges } from './changes.ts'
 import { builtinNames, programNames } from './commands.ts'
 import type {
-  Answer,
-  Asked,
   Ended,
   FromShell,
   Job,
+  ShellAnswer,
+  ShellQuestion,
   ToShell,
   WebAnswer,
   WebRequest,
@@ -67,13 +67,13 @@ type Waiting = { resolve: (value: never) => void; reject: (error: Error) => void
 const waiting = new Map<number, Waiting>()
 let asked = 0
 
-function ask<T>(what: Asked): Promise<T> {
+function ask<T>(what: ShellQuestion): Promise<T> {
   const id = ++asked
   tell({ kind: 'ask', id, asked: what })
   return new Promise<T>((resolve, reject) => waiting.set(id, { resolve, reject }))
 }
 
-function answered({ id, value, error }: Answer): void {
+function answered({ id, value, error }: ShellAnswer): void {
   const question = waiting.get(id)
   waiting.delete(id)
   if (error === undefined) question?.resolve(value as never)
@@ -104,7 +104,7 @@ async function run(job: Job): Promise<Ended> {
 async function tellChanges(tree: Tree): Promise<void> {
   let changes: FileChange[] = []
   let bytes = 0
-  for await (const change of changesOf(tree)) {
+  for await (const change of fileChanges(tree)) {
     changes.push(change)
     bytes += change.kind === 'write' ? change.bytes.length : 0
     if (changes.length < 500 && bytes < mib) continue

@@ -4,12 +4,12 @@ import { createShares } from '../../shares.ts'
 import type { FileChange } from '../../store/files/session-files.ts'
 import { ToolError } from '../capability.ts'
 import {
-  type Answer,
-  type Asked,
   type Ended,
   type FromLauncher,
   type FromShell,
   type Job,
+  type ShellAnswer,
+  type ShellQuestion,
   type Stopped,
   shellsMax,
   type ToLauncher,
@@ -24,7 +24,7 @@ export type Command = {
   sessionId: string
   signal: AbortSignal
   /** Answers what the shell asks for. */
-  answer: (asked: Asked) => Promise<unknown>
+  answer: (asked: ShellQuestion) => Promise<unknown>
 }
 
 type Running = Command & {
@@ -150,7 +150,7 @@ async function answer(
   }
 }
 
-function reply(call: number, answer: Answer): void {
+function reply(call: number, answer: ShellAnswer): void {
   if (running.has(call)) tell({ kind: 'answer', call, answer })
 }
 

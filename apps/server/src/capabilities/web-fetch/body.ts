@@ -3,9 +3,9 @@ import { fetchBudgetCode } from '../../providers/fetch-budget.ts'
 import { ToolError } from '../capability.ts'
 
 /** Why no more of a body was read. */
-export type Ending = 'whole' | 'limit' | 'late' | 'broken'
+export type BodyEnding = 'whole' | 'limit' | 'late' | 'broken'
 
-export type Body = { bytes: Uint8Array; ending: Ending }
+export type Body = { bytes: Uint8Array; ending: BodyEnding }
 
 const firstBytes = 64 * 1024
 const stretchMs = 5
@@ -21,7 +21,7 @@ export async function readBody(
 ): Promise<Body> {
   let buffer = new ArrayBuffer(Math.min(firstBytes, bytesMax))
   let length = 0
-  let ending: Ending = 'whole'
+  let ending: BodyEnding = 'whole'
   let since = performance.now()
   try {
     for await (const piece of response.body ?? []) {

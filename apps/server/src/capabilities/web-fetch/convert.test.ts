@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Converted, convert } from './convert.ts'
 import { convertInThread } from './converter.ts'
-import type { Format } from './settings.ts'
+import type { PageFormat } from './settings.ts'
 
-const pageOf = (html: string, format: Format) => ({
+const pageOf = (html: string, format: PageFormat) => ({
   bytes: new Uint8Array(Buffer.from(html)),
   url: 'http://site.example/a/b?c',
   contentType: 'text/html',
@@ -22,7 +22,7 @@ const callOf = (signal: AbortSignal, orgId = 'one', processorMsMax = 5_000) => (
 const never = new AbortController().signal
 
 type Text = Extract<Converted, { isBinary: false }>
-const write = (html: string, format: Format = 'markdown') =>
+const write = (html: string, format: PageFormat = 'markdown') =>
   (convert(pageOf(html, format)) as Text).content
 
 test('a page becomes Markdown', () => {

@@ -2,7 +2,7 @@ import { decode, isUtf16 } from './decode.ts'
 import { markdown } from './markdown.ts'
 import { kindOf, looksBinary, looksLikeHtml } from './media-type.ts'
 import { plainText } from './plain-text.ts'
-import type { Format } from './settings.ts'
+import type { PageFormat } from './settings.ts'
 
 /** A body that was read, and what is wanted of it. */
 export type Page = {
@@ -12,14 +12,14 @@ export type Page = {
   contentType: string | null
   /** False when the body went on: its last character may be half there. */
   isWhole: boolean
-  format: Format
+  format: PageFormat
   lengthMax: number
 }
 
 /** The result. `length` is that of the uncut content; `refused` is an impossible format. */
 export type Converted =
   | { isBinary: true }
-  | { isBinary: false; format: Format; content: string; length: number; refused?: Format }
+  | { isBinary: false; format: PageFormat; content: string; length: number; refused?: PageFormat }
 
 /** Converts a body to text. Contract: may be slow and use much memory: run it in a worker. */
 export function convert({ lengthMax, ...page }: Page): Converted {
@@ -28,7 +28,7 @@ export function convert({ lengthMax, ...page }: Page): Converted {
   return { isBinary: false, content: cut(content, lengthMax), length: content.length, ...rest }
 }
 
-type Written = { format: Format; content: string; refused?: Format }
+type Written = { format: PageFormat; content: string; refused?: PageFormat }
 
 function write(text: string, { contentType, format, url }: Omit<Page, 'lengthMax'>): Written {
   const kind = kindOf(contentType)

@@ -1,10 +1,10 @@
 import { type ToolContext, ToolError } from '../capability.ts'
-import { type Body, type Ending, readBody } from './body.ts'
+import { type Body, type BodyEnding, readBody } from './body.ts'
 import type { Converted } from './convert.ts'
 import { convertInThread, tookTooLong, warmUp } from './converter.ts'
 import { essenceOf, kindOf } from './media-type.ts'
 import { request } from './request.ts'
-import type { Format, Settings } from './settings.ts'
+import type { PageFormat, Settings } from './settings.ts'
 
 type Input = { url: string; method?: 'GET' | 'HEAD'; as_markdown?: boolean; as_text?: boolean }
 type Context = Pick<ToolContext, 'fetch' | 'orgId' | 'signal'>
@@ -88,7 +88,7 @@ function decoded(name: string): string {
   }
 }
 
-function formatOf({ as_markdown, as_text }: Input, otherwise: Format): Format {
+function formatOf({ as_markdown, as_text }: Input, otherwise: PageFormat): PageFormat {
   if (as_markdown) return 'markdown'
   if (as_text) return 'text'
   const isRefused = { raw: false, markdown: as_markdown === false, text: as_text === false }
@@ -97,7 +97,7 @@ function formatOf({ as_markdown, as_text }: Input, otherwise: Format): Format {
 
 type Fetched = { facts: Facts; body: Body; response: Response; url: URL }
 type Wanted = {
-  format: Format
+  format: PageFormat
   settings: Settings
   clock: Clock
   orgId: string
@@ -140,7 +140,7 @@ async function convertBody({ facts, body, url }: Fetched, wanted: Wanted): Promi
   }
 }
 
-const endings: Record<Exclude<Ending, 'whole'>, string> = {
+const endings: Record<Exclude<BodyEnding, 'whole'>, string> = {
   limit: 'The page is longer than what is read of one',
   late: 'The page did not end in time',
   broken: 'The connection broke before the page ended',
@@ -148,7 +148,7 @@ const endings: Record<Exclude<Ending, 'whole'>, string> = {
 
 function noticeOf(
   { content, length, refused }: Extract<Converted, { isBinary: false }>,
-  { ending, read }: { ending: Ending; read: number },
+  { ending, read }: { ending: BodyEnding; read: number },
 ): string | undefined {
   const notices = [
     refused && 'The page is too large or nested too deeply for Markdown: this is its text.',

@@ -2,7 +2,7 @@ import { ToolError } from '../capability.ts'
 import { matchesDomain, plainHost } from './domains.ts'
 import type { Settings } from './settings.ts'
 
-export type Asked = {
+export type FetchRequest = {
   method: 'GET' | 'HEAD'
   rules: Settings
   fetch: typeof fetch
@@ -17,7 +17,7 @@ export type Asked = {
  */
 export async function request(
   given: string,
-  asked: Asked,
+  asked: FetchRequest,
 ): Promise<{ response: Response; url: URL }> {
   const seen = new Set<string>()
   let url = checked(given, asked.rules)
@@ -82,7 +82,7 @@ function checked(given: string, { allowed_domains, blocked_domains }: Settings):
   return url
 }
 
-async function ask(url: URL, { method, rules, fetch, signal }: Asked): Promise<Response> {
+async function ask(url: URL, { method, rules, fetch, signal }: FetchRequest): Promise<Response> {
   try {
     return await fetch(url.href, {
       method,
@@ -95,7 +95,7 @@ async function ask(url: URL, { method, rules, fetch, signal }: Asked): Promise<R
     })
   } catch (error) {
     signal.throwIfAborted()
-    throw new ToolError(`${url.hostname} ${reasonOf(error)}.`)
+    throw new ToolError(`${url.hostname} ${failureReason(error)}.`)
   }
 }
 
@@ -122,7 +122,7 @@ const reasons: Record<string, string> = {
 }
 
 /** In our words: those of the system name addresses that are nobody's business. */
-export function reasonOf(error: unknown): string {
+export function failureReason(error: unknown): string {
   const cause = (error as Error).cause as (Error & { code?: string }) | undefined
   if (cause?.message === 'bad port') return 'cannot be asked at that port'
   const code = cause?.code ?? ''

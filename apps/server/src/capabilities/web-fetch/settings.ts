@@ -62,7 +62,7 @@ export const WebFetchConfig = Type.Object(
   { additionalProperties: false },
 )
 
-export type Format = 'raw' | 'markdown' | 'text'
+export type PageFormat = 'raw' | 'markdown' | 'text'
 
 const defaults = {
   bytes_max: 5 * 1024 * 1024,
@@ -70,7 +70,7 @@ const defaults = {
   content_length_max: 50_000,
   redirects_max: 5,
   user_agent: 'Outlast-WebFetch/1.0',
-  default_format: 'raw' as Format,
+  default_format: 'raw' as PageFormat,
 }
 
 export type Settings = Static<typeof WebFetchConfig> & typeof defaults

@@ -81,12 +81,12 @@ export function allowAbsentBodies(app: FastifyInstance): void {
   })
 }
 
-type Place = { value: unknown; path: string; depth: number }
+type BodyNode = { value: unknown; path: string; depth: number }
 
 /** Replaces lone surrogates in all texts of a body, and refuses what cannot be stored. */
 export function storable<T>(body: T, allowsNul = false): T {
   const root = { body }
-  const stack: Place[] = [{ value: root, path: '', depth: 0 }]
+  const stack: BodyNode[] = [{ value: root, path: '', depth: 0 }]
   for (let place = stack.pop(); place; place = stack.pop()) {
     if (place.depth > depthMax)
       throw invalidAt(place.path, `is nested deeper than ${depthMax} levels`)

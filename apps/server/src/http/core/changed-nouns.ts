@@ -1,7 +1,7 @@
 import { type Change, changeNouns } from '@outlast/contract'
 
 type ChangeNoun = Change['noun']
-type Told = { noun: ChangeNoun | 'session'; id: string | null }
+type NounChange = { noun: ChangeNoun | 'session'; id: string | null }
 
 /** What operations change if their names do not say it. Undefined: nothing that is listed. */
 const named: Record<string, ChangeNoun | undefined> = {
@@ -33,7 +33,7 @@ const besides: Record<string, ChangeNoun> = {
 /** Of whose things others may not know the ids: users list their own keys only. */
 const nameless = new Set<string>(['key'])
 
-function nounOf(operation: string): Told['noun'] | undefined {
+function nounOf(operation: string): NounChange['noun'] | undefined {
   if (operation in named) return named[operation]
   const word = operation.slice(operation.indexOf('_') + 1)
   const noun = [...changeNouns, 'session' as const].find((one) => one === word)
@@ -42,7 +42,7 @@ function nounOf(operation: string): Told['noun'] | undefined {
 }
 
 /** The changes of an operation on a target. Contract: throws for an unknown operation. */
-export function changesOf(operation: string, target: string | null): Told[] {
+export function changesOfOperation(operation: string, target: string | null): NounChange[] {
   const noun = nounOf(operation)
   const other = besides[operation]
   return [

@@ -12,7 +12,7 @@ import {
   untilStatus,
 } from '../../../test/access.ts'
 import { queryRows, runSql } from '../../../test/database.ts'
-import { type Answer, startServer } from '../../../test/server.ts'
+import { type HttpAnswer, startServer } from '../../../test/server.ts'
 import { createAgent, createSession, post, scripted } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
 import { addVendorModel, startVendor, type VendorAnswer } from '../../../test/vendor.ts'
@@ -204,7 +204,7 @@ select *, xmax from stored_agents where org_id <> '${orgId}' or pg_advisory_xact
 
 const unknownKey = (number: number) => `evr_${String(number).padStart(64, '0')}`
 
-type Flood = { table: string; ask: (server: Server, number: number) => Promise<Answer> }
+type Flood = { table: string; ask: (server: Server, number: number) => Promise<HttpAnswer> }
 
 /** Many callers that are not known ask for what reads a table, which is locked. */
 async function flood(t: TestContext, { table, ask }: Flood) {

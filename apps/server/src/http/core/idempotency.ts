@@ -8,7 +8,7 @@ const keyLengthMax = 255
 export const answerBytesMax = 64 * 1024
 
 /** The Idempotency-Key of a request, with the parts that distinguish requests of one key. */
-export function keyOf(request: FastifyRequest, given: string): IdempotencyKey {
+export function idempotencyKey(request: FastifyRequest, given: string): IdempotencyKey {
   if (given === '' || given.length > keyLengthMax || !/^[\x20-\x7e]+$/.test(given)) {
     throw invalidAt('Idempotency-Key', `must be 1 to ${keyLengthMax} visible ASCII characters`)
   }

@@ -2,7 +2,7 @@ import type { PageQuery } from '@outlast/contract'
 import type { FastifyReply } from 'fastify'
 import { listed, type Range, rangeOf, streamList } from './page.ts'
 
-export type Listing<T> = {
+export type ListSource<T> = {
   batches: (range: Range) => AsyncIterable<T[]>
   count: () => Promise<number>
 }
@@ -10,7 +10,7 @@ export type Listing<T> = {
 const batchSize = 500
 
 /** The batches of a list that is short enough to be found by counting rows. */
-export function inBatches<T>(read: (range: Range) => Promise<T[]>): Listing<T>['batches'] {
+export function inBatches<T>(read: (range: Range) => Promise<T[]>): ListSource<T>['batches'] {
   return async function* ({ offset, limit }) {
     for (let at = 0; at < limit; at += batchSize) {
       const span = { offset: offset + at, limit: Math.min(batchSize, limit - at) }
@@ -25,7 +25,7 @@ export function inBatches<T>(read: (range: Range) => Promise<T[]>): Listing<T>['
 export async function sendList<T>(
   reply: FastifyReply,
   query: PageQuery,
-  { batches, count }: Listing<T>,
+  { batches, count }: ListSource<T>,
 ) {
   if (query.limit !== undefined) {
     const range = rangeOf(query)

@@ -14,8 +14,8 @@ import { unknownCallers } from '../../store/connection-shares.ts'
 import type { TransactingDb, Unit } from '../../store/database.ts'
 import { isLockTimeout } from '../../store/database-errors.ts'
 import { auditEntry, isAudited, isAuditedRoute } from './audit-entry.ts'
-import { changesOf } from './changed-nouns.ts'
-import { answerBytesMax, keyOf, keyWaitMs, shortened, waitTurn } from './idempotency.ts'
+import { changesOfOperation } from './changed-nouns.ts'
+import { answerBytesMax, idempotencyKey, keyWaitMs, shortened, waitTurn } from './idempotency.ts'
 import { answerInstead } from './problems.ts'
 
 /** A request in one transaction: its effect, its Idempotency-Key, its entry in the audit log. */
@@ -109,7 +109,7 @@ async function openClaimed(db: TransactingDb, key: IdempotencyKey | undefined, d
 
 /** An operation of which nobody has said what it changes ends the start, not somebody's request. */
 function checkTold(route: RouteOptions) {
-  if (isAuditedRoute(route)) changesOf(route.schema?.operationId ?? '', null)
+  if (isAuditedRoute(route)) changesOfOperation(route.schema?.operationId ?? '', null)
 }
 
 /** The key of a POST whose answer may be stored: one that holds a secret may not. */
@@ -118,7 +118,7 @@ function givenKey(request: FastifyRequest): IdempotencyKey | undefined {
   const { url, config } = request.routeOptions
   if (given === undefined || request.method !== 'POST') return undefined
   if (config.answersSecret || url?.startsWith('/v1/auth/')) return undefined
-  return keyOf(request, String(given))
+  return idempotencyKey(request, String(given))
 }
 
 type Repeat = { answer: StoredAnswer; key: IdempotencyKey }
@@ -157,7 +157,7 @@ async function settle(
       const { orgIds, entry } = auditEntry(request, payload)
       await recordAudit(unit.db, orgIds, entry)
       request.committed.push(() => {
-        for (const change of changesOf(entry.action, entry.target)) {
+        for (const change of changesOfOperation(entry.action, entry.target)) {
           for (const orgId of orgIds) bus.changed(orgId, change)
         }
       })

@@ -13,7 +13,7 @@ import {
 } from '../../../test/access.ts'
 import { runSql } from '../../../test/database.ts'
 import { beforeAll } from '../../../test/hooks.ts'
-import type { Answer } from '../../../test/server.ts'
+import type { HttpAnswer } from '../../../test/server.ts'
 import { createSession } from '../../../test/session.ts'
 
 const secret = 'a secret of this test, longer than 32 characters'
@@ -33,7 +33,7 @@ const ask = (authorization: string, more: Record<string, string> = {}) =>
   server.call('GET', '/v1/agents', undefined, { authorization, ...more })
 
 /** A refusal: status and code in JSON, a hint, and neither the credentials nor internals. */
-function expectRefusal(answer: Answer, [status, code]: [number, string], shown?: string) {
+function expectRefusal(answer: HttpAnswer, [status, code]: [number, string], shown?: string) {
   const text = JSON.stringify(answer.body)
   assert.equal(answer.status, status, text)
   assert.equal(answer.body.code, code)
@@ -52,7 +52,7 @@ function expectRefusal(answer: Answer, [status, code]: [number, string], shown?:
 }
 
 /** Waits until a credential is refused. */
-async function untilRefused(call: () => Promise<Answer>): Promise<Answer> {
+async function untilRefused(call: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
   for (;;) {
     const answer = await call()
     if (answer.status === 401) return answer

@@ -4,7 +4,7 @@ import { networkOf } from '../../access/address.ts'
 import type { Credentials } from '../../access/credentials.ts'
 import { keyStart, type SignedIn } from '../../access/credentials.ts'
 import { checkNeed, type TokenNeed } from '../../access/grants.ts'
-import type { Counted } from '../../access/limits.ts'
+import type { LimitedCaller } from '../../access/limits.ts'
 import {
   allows,
   anonymous,
@@ -84,7 +84,7 @@ function guarded({ config, access }: Node, signedIn: SignedInSockets) {
   const { credentials, limits } = access
   const perMinute = (subject: string, capacity: number) =>
     capacity === 0 ? [] : [limits.bucket({ subject, capacity, seconds: minute })]
-  const ofSockets = new WeakMap<Socket, Counted>()
+  const ofSockets = new WeakMap<Socket, LimitedCaller>()
   const hasProxies = config.TRUST_PROXY.length > 0
 
   function takeOfAddress(request: FastifyRequest) {

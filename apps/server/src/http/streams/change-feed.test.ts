@@ -10,7 +10,7 @@ import { createTestDatabase } from '../../../test/database.ts'
 import { beforeAll } from '../../../test/hooks.ts'
 import { startServer } from '../../../test/server.ts'
 import { createAgent, createSession } from '../../../test/session.ts'
-import { framesOf, type Told, watch } from '../../../test/stream.ts'
+import { framesOf, type NamedEvent, watch } from '../../../test/stream.ts'
 
 /** Names of the statements that reached the database. */
 const statements: string[] = []
@@ -93,10 +93,10 @@ async function standStill(t: TestContext) {
   const request = http.get(`${server.url}/v1/changes`)
   t.after(() => request.destroy())
   const [response] = (await once(request, 'response')) as [http.IncomingMessage]
-  const told: Told[] = []
+  const told: NamedEvent[] = []
   return {
     told,
-    async read(fits: (one: Told) => boolean) {
+    async read(fits: (one: NamedEvent) => boolean) {
       for await (const frame of framesOf(
         new Response(Readable.toWeb(response) as ReadableStream),
       )) {

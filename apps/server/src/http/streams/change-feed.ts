@@ -16,12 +16,12 @@ const waitingMax = 10_000
 export const resetFrame = frameOf('reset', '{}')
 
 /** A frame, and what it is about: the newest about a thing is enough. */
-export type Told = { key: string; frame: string }
+export type ChangeFrame = { key: string; frame: string }
 
 export type ChangeReader = {
   orgId: string
   hears: (noun: Change['noun']) => boolean
-  tell: (all: readonly Told[]) => void
+  tell: (all: readonly ChangeFrame[]) => void
   close: (reason: string) => void
 }
 
@@ -205,7 +205,7 @@ function createReaders() {
       const those = change.noun === 'worker' ? all() : [...(byOrg.get(orgId) ?? [])]
       for (const reader of those) if (reader.hears(change.noun)) reader.tell([told])
     },
-    tellOf(sessions: (Told & { orgId: string })[]) {
+    tellOf(sessions: (ChangeFrame & { orgId: string })[]) {
       for (const [orgId, told] of Map.groupBy(sessions, (one) => one.orgId)) {
         for (const reader of byOrg.get(orgId) ?? []) reader.tell(told)
       }

@@ -1,5 +1,5 @@
 import { isOperator, type Principal } from '../../access/principal.ts'
-import { type ChangeFeed, resetFrame, type Told } from './change-feed.ts'
+import { type ChangeFeed, type ChangeFrame, resetFrame } from './change-feed.ts'
 import type { Frames } from './event-stream.ts'
 
 /** A client with so many unsent UTF-16 units when more arrives is too slow. */
@@ -22,7 +22,7 @@ export function followChanges(feed: ChangeFeed, frames: Frames, principal: Princ
   })
   frames.listen({ drained: sendHeld, ended: stop })
 
-  function tell(all: readonly Told[]) {
+  function tell(all: readonly ChangeFrame[]) {
     if (heldLength > heldLengthMax) giveUp()
     frames.together(() => {
       for (const told of all) {
@@ -32,7 +32,7 @@ export function followChanges(feed: ChangeFeed, frames: Frames, principal: Princ
     })
   }
 
-  function hold({ key, frame }: Told) {
+  function hold({ key, frame }: ChangeFrame) {
     heldLength += frame.length - (held.get(key)?.length ?? 0)
     // Last, also when it was there: what comes of a thing stays in the order in which it happened.
     held.delete(key)

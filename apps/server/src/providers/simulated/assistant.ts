@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { LanguageModelV4CallOptions } from '@ai-sdk/provider'
 import { cityOf } from './cities.ts'
-import { type Call, type Outcome, openCalls, unansweredUserTexts } from './prompt.ts'
+import { type Call, type CallOutcome, openCalls, unansweredUserTexts } from './prompt.ts'
 import { type Operation, type Question, questionsIn } from './questions.ts'
-import type { Reply, ReplyCall } from './reply.ts'
+import type { ReplyCall, SimulatedReply } from './reply.ts'
 
 /** How far the model is with a question: it still needs a tool, or has a sentence. */
 type Step = { call: ReplyCall } | { say: string }
@@ -11,7 +11,7 @@ type Step = { call: ReplyCall } | { say: string }
 type Desk = { tools: ReadonlySet<string>; calls: readonly Call[] }
 
 /** A rule-based assistant: calls its tools for time, arithmetic and weather; repeats results. */
-export function assistantReply({ prompt, tools = [] }: LanguageModelV4CallOptions): Reply {
+export function assistantReply({ prompt, tools = [] }: LanguageModelV4CallOptions): SimulatedReply {
   const texts = unansweredUserTexts(prompt)
   const desk = { tools: new Set(tools.map(({ name }) => name)), calls: openCalls(prompt) }
   const steps = texts.flatMap(questionsIn).map((question) => stepFor(question, desk))
@@ -56,7 +56,7 @@ function ask(
 }
 
 function tellOutcome(
-  outcome: Outcome | undefined,
+  outcome: CallOutcome | undefined,
   about: string,
   tell: (result: unknown) => string,
 ) {

@@ -4,11 +4,11 @@ type Message<Role> = Extract<LanguageModelV4Message, { role: Role }>
 type AssistantMessage = Message<'assistant'>
 
 /** A tool call of the running exchange, and its result once there is one. */
-export type Call = { name: string; input: unknown; outcome: Outcome | undefined }
-export type Outcome = { error: string } | { result: unknown }
+export type Call = { name: string; input: unknown; outcome: CallOutcome | undefined }
+export type CallOutcome = { error: string } | { result: unknown }
 
 /** The text of a user message; a file counts as `[file]`. */
-export function textOf(message: Message<'user'>): string {
+export function userText(message: Message<'user'>): string {
   return message.content.map((part) => (part.type === 'text' ? part.text : '[file]')).join('\n')
 }
 
@@ -27,14 +27,14 @@ const callsOf = (message: AssistantMessage) =>
 /** The user's messages that no answer has followed yet. */
 export function unansweredUserTexts(prompt: LanguageModelV4Prompt): string[] {
   return openExchange(prompt).flatMap((message) =>
-    message.role === 'user' ? [textOf(message)] : [],
+    message.role === 'user' ? [userText(message)] : [],
   )
 }
 
 /** The tool calls since the model last ended its turn, oldest first. */
 export function openCalls(prompt: LanguageModelV4Prompt): Call[] {
   const exchange = openExchange(prompt)
-  const outcomes = new Map<string, Outcome>()
+  const outcomes = new Map<string, CallOutcome>()
   for (const message of exchange) {
     if (message.role !== 'tool') continue
     for (const part of message.content) {
@@ -54,7 +54,7 @@ export function openCalls(prompt: LanguageModelV4Prompt): Call[] {
 
 type Output = Extract<Message<'tool'>['content'][number], { type: 'tool-result' }>['output']
 
-function outcomeOf(output: Output): Outcome {
+function outcomeOf(output: Output): CallOutcome {
   switch (output.type) {
     case 'text':
       return resultOf(parsed(output.value))
@@ -74,7 +74,7 @@ function outcomeOf(output: Output): Outcome {
 }
 
 /** An object with an `error` text is an error, however it was sent. */
-function resultOf(value: unknown, failed = false): Outcome {
+function resultOf(value: unknown, failed = false): CallOutcome {
   const error = (value as { error?: unknown } | null)?.error
   if (typeof error === 'string') return { error }
   if (!failed) return { result: value }
@@ -90,7 +90,7 @@ function parsed(text: string): unknown {
 }
 
 /** How long everything in the prompt is, in characters. */
-export function lengthOf(prompt: LanguageModelV4Prompt): number {
+export function promptLength(prompt: LanguageModelV4Prompt): number {
   let sum = 0
   for (const { content } of prompt) {
     if (typeof content === 'string') sum += content.length

@@ -14,7 +14,7 @@ export type Question =
     }
   | { kind: 'arithmetic'; numbers: number[]; operations: Operation[] }
 
-type Found = { at: number; questions: Question[] }
+type LocatedQuestions = { at: number; questions: Question[] }
 
 const readMax = 4000
 const questionsMax = 20
@@ -22,7 +22,7 @@ const questionsMax = 20
 /** What a message asks for, in its order. Reads no more than the first few thousand characters. */
 export function questionsIn(message: string): Question[] {
   const text = message.slice(0, readMax)
-  const found: Found[] = [...arithmeticIn(text), ...lookUpsIn(text)]
+  const found: LocatedQuestions[] = [...arithmeticIn(text), ...lookUpsIn(text)]
   found.sort((a, b) => a.at - b.at)
   return found.flatMap(({ questions }) => questions).slice(0, questionsMax)
 }
@@ -68,7 +68,7 @@ const operations: Record<string, Operation> = {
 
 const numeral = (digits: string) => Number(digits.replace('−', '-').replaceAll(',', ''))
 
-function* arithmeticIn(text: string): Generator<Found> {
+function* arithmeticIn(text: string): Generator<LocatedQuestions> {
   const isAsked = asks.test(text)
   for (const { 0: whole, index } of text.matchAll(chain)) {
     if (date.test(whole) || !(isAsked || whole.trim() === text.trim())) continue
@@ -102,7 +102,7 @@ const weather = 'weather forecast|forecast|weather|temperature|how (?:hot|cold|w
 const trigger = new RegExp(`(?<time>\\b(?:${time}))|(?<weather>\\b(?:${weather})\\b)`, 'giu')
 
 /** Time and weather: the text between one trigger and the next, or the end, is the place. */
-function* lookUpsIn(text: string): Generator<Found> {
+function* lookUpsIn(text: string): Generator<LocatedQuestions> {
   const found = [...text.matchAll(trigger)]
   for (const [n, match] of found.entries()) {
     const from = match.index + match[0].length

@@ -23,7 +23,7 @@ export type Fault = {
 export type ReplyCall = { name: string; input: Record<string, unknown>; id?: string }
 
 /** What a simulated model has made up its mind to answer. */
-export type Reply = Pace & {
+export type SimulatedReply = Pace & {
   thinking?: string
   text?: string
   toolCalls?: ReplyCall[]

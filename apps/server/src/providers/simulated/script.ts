@@ -1,8 +1,8 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4Prompt } from '@ai-sdk/provider'
 import { type Static, Type } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
-import { textOf } from './prompt.ts'
-import type { Reply } from './reply.ts'
+import { userText } from './prompt.ts'
+import type { SimulatedReply } from './reply.ts'
 
 const strict = { additionalProperties: false }
 const amount = (maximum: number) => Type.Optional(Type.Integer({ minimum: 0, maximum }))
@@ -58,7 +58,7 @@ export const holdsScript = (text: string) => text.includes(mark)
 
 let validator: Validator | undefined
 
-const scriptsAreOff: Reply = {
+const scriptsAreOff: SimulatedReply = {
   text: 'Simulated: scripts are off. Start the server with SIMULATED_SCRIPTS=true to play them.',
 }
 
@@ -72,7 +72,7 @@ const scriptsAreOff: Reply = {
 export function scriptedReply(
   options: LanguageModelV4CallOptions,
   anywhere: boolean,
-): Reply | undefined {
+): SimulatedReply | undefined {
   const found = findScript(options.prompt, anywhere)
   if (options.providerOptions?.llmsim?.scripts !== true) return found && scriptsAreOff
   if (!found) return anywhere ? { text: `Simulated: no message has a ${mark} block.` } : undefined
@@ -87,7 +87,7 @@ function findScript(prompt: LanguageModelV4Prompt, anywhere: boolean) {
   for (let index = prompt.length - 1; index >= 0; index--) {
     const message = prompt[index]!
     if (message.role !== 'user') continue
-    const text = afterMark(textOf(message))
+    const text = afterMark(userText(message))
     if (text !== undefined) return { index, text }
     if (!anywhere) break
   }
@@ -139,7 +139,7 @@ function attemptOf({ providerOptions }: LanguageModelV4CallOptions): number {
   return typeof attempt === 'number' ? attempt : 1
 }
 
-function replyOf(step: Script[number], attempt: number): Reply {
+function replyOf(step: Script[number], attempt: number): SimulatedReply {
   const { error } = step
   const fails = error && attempt <= (error.fail_attempts ?? Number.POSITIVE_INFINITY)
   return {

@@ -6,8 +6,8 @@ import {
   type LanguageModelV4StreamResult,
   type LanguageModelV4Usage,
 } from '@ai-sdk/provider'
-import { lengthOf } from './prompt.ts'
-import type { Fault, Pace, Reply, ReplyCall, ReplyUsage } from './reply.ts'
+import { promptLength } from './prompt.ts'
+import type { Fault, Pace, ReplyCall, ReplyUsage, SimulatedReply } from './reply.ts'
 
 type Part = LanguageModelV4StreamPart
 
@@ -20,7 +20,7 @@ const deltasMax = 20_000
  * ends it at once and leaves no timer behind.
  */
 export async function streamReply(
-  reply: Reply,
+  reply: SimulatedReply,
   modelId: string,
   { abortSignal, prompt }: LanguageModelV4CallOptions,
 ): Promise<LanguageModelV4StreamResult> {
@@ -29,7 +29,7 @@ export async function streamReply(
     if (reply.delayMs) await pause(reply.delayMs, abortSignal)
     throw failureOf(reply.fault)
   }
-  const usage = usageOf(reply, lengthOf(prompt))
+  const usage = usageOf(reply, promptLength(prompt))
   const calls = (reply.toolCalls ?? []).map(({ id, ...call }, index) => ({
     ...call,
     id: id ?? `call_${prompt.length}_${index + 1}`,
@@ -39,7 +39,7 @@ export async function streamReply(
   return { stream: isPaced ? paced(parts, reply, abortSignal) : unpaced(parts, abortSignal) }
 }
 
-type NumberedReply = Reply & { toolCalls: Required<ReplyCall>[] }
+type NumberedReply = SimulatedReply & { toolCalls: Required<ReplyCall>[] }
 
 function* partsOf(reply: NumberedReply, modelId: string, usage: LanguageModelV4Usage) {
   const { thinking, text = '', toolCalls, chunk, fault } = reply
@@ -144,7 +144,7 @@ function failureOf({ message, status }: Fault): APICallError {
   })
 }
 
-function usageOf(reply: Reply, inputLength: number): LanguageModelV4Usage {
+function usageOf(reply: SimulatedReply, inputLength: number): LanguageModelV4Usage {
   const { thinking = '', text = '', toolCalls = [] } = reply
   const counted: ReplyUsage = reply.usage ?? {}
   const called = toolCalls.length > 0 ? JSON.stringify(toolCalls).length : 0

@@ -5,7 +5,7 @@ import { modelScope } from '../../providers/keys.ts'
 import type { Db } from '../../store/database.ts'
 import { acceptMessage } from '../../store/sessions/messages.ts'
 import { publishEvents } from '../../store/sessions/publish.ts'
-import { previewOf, restFor, withoutNul } from '../../text.ts'
+import { restFor, textPreview, withoutNul } from '../../text.ts'
 import type { Node } from '../node.ts'
 import { interruptSession } from './cancel.ts'
 
@@ -17,7 +17,7 @@ export function checkImages(content: EventMessage['content'], path: string): voi
   if (images.length > imagesMax) throw invalidAt(path, `must have at most ${imagesMax} images`)
 }
 
-export type Input = {
+export type MessageToAccept = {
   orgId: string
   sessionId: string
   message: EventMessage
@@ -48,7 +48,7 @@ export type AcceptedInput = {
 export async function acceptInput(
   node: Node,
   db: Db,
-  { orgId, sessionId, message, onBusy, traceparent, mayBegin, ...quota }: Input,
+  { orgId, sessionId, message, onBusy, traceparent, mayBegin, ...quota }: MessageToAccept,
 ): Promise<AcceptedInput> {
   const { turnsMax = node.quotas.turnsMax } = quota
   const json = JSON.stringify(message)
@@ -95,5 +95,5 @@ function settleLater(node: Node, settle: () => Promise<void>) {
 
 function previewText({ content }: EventMessage): string | null {
   const text = content.find((part) => part.type === 'text')
-  return text ? withoutNul(previewOf(text.text)) : null
+  return text ? withoutNul(textPreview(text.text)) : null
 }

@@ -14,11 +14,11 @@ import {
   type NewEvent,
 } from '../../store/sessions/turns.ts'
 import { usageOf } from '../../store/usage.ts'
-import { previewOf, withoutNul } from '../../text.ts'
+import { textPreview, withoutNul } from '../../text.ts'
 import type { Effects, Turn } from '../journal/attempt.ts'
 import { callContext, turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft, nextTurn } from '../journal/journal.ts'
-import { type Counted, countStored, traceTurn } from '../journal/metrics.ts'
+import { type CountedEvent, countStored, traceTurn } from '../journal/metrics.ts'
 import { addUsage, callsOf, fold, reasonOf, type TurnState } from '../log/state.ts'
 import { agentMessage } from '../model/reply.ts'
 import type { Node } from '../node.ts'
@@ -152,9 +152,9 @@ function watchEnd({ bus, db }: Node, ref: TurnRef, askedAt: number | undefined):
 }
 
 /** What an attempt still held when its turn was cancelled: what was said, which tools ended. */
-export type Kept = { events: NewEvent[]; effects: Effects }
+export type KeptDrafts = { events: NewEvent[]; effects: Effects }
 
-export const nothingKept: Kept = { events: [], effects: {} }
+export const nothingKept: KeptDrafts = { events: [], effects: {} }
 
 /** Outcomes that a cancel does not undo. Intents are dropped: nothing follows them any more. */
 const keptByCancel = {
@@ -190,7 +190,7 @@ const keptByCancel = {
   'session.idled': 'dropped',
 } satisfies Record<EventType, 'kept' | 'dropped'>
 
-export function keptOf({ drafts, effects }: Turn): Kept {
+export function keptOf({ drafts, effects }: Turn): KeptDrafts {
   const events = drafts
     .map(({ stored }) => stored)
     .filter(({ type }) => keptByCancel[type] === 'kept')
@@ -202,7 +202,7 @@ export function keptOf({ drafts, effects }: Turn): Kept {
  * after the cancel. Does nothing when that has happened already, so that it may be repeated, and
  * done by two at once.
  */
-export async function settleCancel(node: Node, ref: TurnRef, kept: Kept): Promise<void> {
+export async function settleCancel(node: Node, ref: TurnRef, kept: KeptDrafts): Promise<void> {
   const { events, effects } = kept
   for (let round = 0; round < roundsMax; round += 1) {
     const turn = await findCurrentTurn(node.db, ref.orgId, ref.sessionId)
@@ -232,7 +232,7 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: Kept): Promis
   throw new Error(`cancel of ${ref.turnId} did not come to its end`)
 }
 
-const countedOf = ({ type, data }: NewEvent) => ({ type, data: JSON.parse(data) }) as Counted
+const countedOf = ({ type, data }: NewEvent) => ({ type, data: JSON.parse(data) }) as CountedEvent
 
 /** Of a turn that was cancelled no node has the whole log at hand. */
 async function observeEnd(node: Node, ref: TurnRef, turn: CurrentTurn) {
@@ -255,7 +255,7 @@ async function saidSoFar(
   { db, bus }: Node,
   { sessionId }: TurnRef,
   { turn, state }: { turn: CurrentTurn; state: TurnState },
-): Promise<Kept | undefined> {
+): Promise<KeptDrafts | undefined> {
   const reason = reasonOf(state)
   if (!reason?.messageId) return undefined
   const heard = [bus.liveMessage(sessionId), await findSnapshot(db, sessionId)]
@@ -270,7 +270,7 @@ async function saidSoFar(
   const message = agentMessage({ text, thinking, toolCalls: [] }, about)
   const context = JSON.parse(longest!.context) as EventContext
   const { stored } = makeDraft('output.message.completed', context, { message, metadata })
-  return { events: [stored], effects: { outputPreview: previewOf(withoutNul(text)) } }
+  return { events: [stored], effects: { outputPreview: textPreview(withoutNul(text)) } }
 }
 
 const textOfKind = ({ pieces }: Pick<LiveMessage, 'pieces'>, wanted: LiveKind) =>

@@ -10,10 +10,10 @@ import {
 } from '../../store/sessions/events.ts'
 import { type AsOf, copySession, type ForkSource } from '../../store/sessions/forks.ts'
 import type { NewEvent } from '../../store/sessions/turns.ts'
-import { previewOf, withoutNul } from '../../text.ts'
+import { textPreview, withoutNul } from '../../text.ts'
 import { turnContext } from '../journal/contexts.ts'
 import { loggedEvent, makeDraft } from '../journal/journal.ts'
-import { addUsage, emptyTurn, fold, hasEnded, type LoggedEvent, textOf } from '../log/state.ts'
+import { addUsage, contentText, emptyTurn, fold, hasEnded, type LoggedEvent } from '../log/state.ts'
 import type { Node } from '../node.ts'
 import { cancelledCalls, cancelledEvent, idledEvent } from './cancel.ts'
 
@@ -96,7 +96,7 @@ async function outputPreview(db: Db, sessionId: string, upTo: number): Promise<s
   for (let end = upTo; ; ) {
     const rows = await readLast(db, sessionId, { ...latest, upTo: end })
     const text = rows.map(textIn).find((text) => text !== undefined && text !== '')
-    if (text !== undefined) return previewOf(withoutNul(text))
+    if (text !== undefined) return textPreview(withoutNul(text))
     if (rows.length < repliesAtOnce) return null
     end = rows.at(-1)!.sequence - 1
   }
@@ -105,7 +105,7 @@ async function outputPreview(db: Db, sessionId: string, upTo: number): Promise<s
 function textIn(row: EventRow): string | undefined {
   const event = loggedEvent(row)
   const hasMessage = event.type === 'input.message' || event.type === 'output.message.completed'
-  return hasMessage ? textOf(event.data.message.content) : undefined
+  return hasMessage ? contentText(event.data.message.content) : undefined
 }
 
 async function contextAsOf(db: Db, sessionId: string, upTo: number): Promise<AsOf['context']> {

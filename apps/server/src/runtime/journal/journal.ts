@@ -13,7 +13,7 @@ import {
 import { findEventTime } from '../../store/sessions/lost-events.ts'
 import { publishEvents, type StoredEvents } from '../../store/sessions/publish.ts'
 import { storeTexts } from '../../store/sessions/texts.ts'
-import type { Ending } from '../../store/sessions/turn-appends.ts'
+import type { TurnEnding } from '../../store/sessions/turn-appends.ts'
 import { findCurrentTurn, type TurnRun } from '../../store/sessions/turns.ts'
 import { answerCalls } from '../../store/sessions/waits.ts'
 import type { Remembering, Text } from '../../store/stored-texts.ts'
@@ -138,7 +138,7 @@ const lengthOf = (drafts: readonly Draft[]) =>
  */
 export async function commit(
   turn: Turn,
-  ending?: Omit<Ending, 'sequence' | 'events'> & { drafts: Draft[] },
+  ending?: Omit<TurnEnding, 'sequence' | 'events'> & { drafts: Draft[] },
 ) {
   const { node, run, drafts, effects } = turn
   if (drafts.length === 0 && !ending) return
@@ -276,7 +276,7 @@ export function publishDrafts(
 }
 
 /** A turn for what waits; undefined when nothing does. */
-export function nextTurn(state: TurnState): Ending['next'] {
+export function nextTurn(state: TurnState): TurnEnding['next'] {
   const next = following(state)
   return next && { turnId: newId('turn'), from: next.from, input: next.input.messageId }
 }

@@ -7,10 +7,13 @@ import type { Node } from '../node.ts'
 import type { Turn } from './attempt.ts'
 
 /** What is counted of an event, once it is stored. */
-export type Counted = Pick<LoggedEvent, 'type' | 'data'>
+export type CountedEvent = Pick<LoggedEvent, 'type' | 'data'>
 
 /** Counts what this node has just stored. Contract: each stored event once, by its node. */
-export function countStored({ metrics }: Pick<Node, 'metrics'>, events: readonly Counted[]): void {
+export function countStored(
+  { metrics }: Pick<Node, 'metrics'>,
+  events: readonly CountedEvent[],
+): void {
   for (const { type, data } of events) {
     const count = counters[type] as Counter<EventType> | 'ignored'
     if (typeof count === 'function') count(metrics, data)

@@ -11,7 +11,7 @@ import {
 import { type EventRow, readLog, readLogFrom } from '../../store/sessions/events.ts'
 import type { EventMark } from '../../store/sessions/lost-events.ts'
 import type { TakenTurn, TurnRun } from '../../store/sessions/turns.ts'
-import { hashOf, type Text } from '../../store/stored-texts.ts'
+import { type Text, textHash } from '../../store/stored-texts.ts'
 import { usageOf } from '../../store/usage.ts'
 import { restFor } from '../../text.ts'
 import type { Lease } from '../lease.ts'
@@ -120,7 +120,7 @@ export function summaryOf(agent: RuntimeAgent): { prompt: Text; tools: Text } {
   return { prompt: textWithHash(agent.prompt), tools: textWithHash(JSON.stringify(tools)) }
 }
 
-const textWithHash = (body: string): Text => ({ hash: hashOf(body), body })
+const textWithHash = (body: string): Text => ({ hash: textHash(body), body })
 
 /** Every session's log begins with `session.started`, which says nothing that a turn needs. */
 const nothingSaid = 1

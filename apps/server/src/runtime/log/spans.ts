@@ -2,7 +2,7 @@ import type { ToolCall } from '@outlast/contract'
 import { type StepEvent, type TurnStep, type TurnSteps, turnStepsOf } from '@outlast/sdk/turn-steps'
 import type { Span, SpanValue } from '../../observe/span.ts'
 import { derivedSpanId, spanIdOf, traceOf } from '../../observe/trace-context.ts'
-import { type LoggedEvent, textOf } from './state.ts'
+import { contentText, type LoggedEvent } from './state.ts'
 
 /** An event, and when it was stored. */
 export type StoredEvent = LoggedEvent & { ts: string }
@@ -301,7 +301,7 @@ const messageOf = (role: string, text: string) => [
 ]
 
 const inputOf = (input: TurnSteps['input']) =>
-  input && messageOf('user', textOf(input.data.message.content) ?? '')
+  input && messageOf('user', contentText(input.data.message.content) ?? '')
 
 /** The log has more of a model call than a turn that goes on needs. */
 function outputOf(event: StepEvent<'llm.generation'>) {

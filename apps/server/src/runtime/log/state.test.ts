@@ -16,10 +16,10 @@ import {
   worlds,
   write,
 } from '../../../test/log-world.ts'
-import { fold, hasEnded, type LoggedEvent, next, textOf } from './state.ts'
+import { contentText, fold, hasEnded, type LoggedEvent, next } from './state.ts'
 
 const said = (log: Log) =>
-  typed(log, 'output.message.completed').map((event) => textOf(event.data.message.content))
+  typed(log, 'output.message.completed').map((event) => contentText(event.data.message.content))
 
 function once<T extends EventType>(
   log: Log,

@@ -1,6 +1,6 @@
 import type { EventContext, EventDataOf, EventType, TokenUsage, ToolCall } from '@outlast/contract'
 import { failureKinds } from '../../providers/failure.ts'
-import { hashOf } from '../../store/stored-texts.ts'
+import { textHash } from '../../store/stored-texts.ts'
 import { dollarsOf, nanosOf } from '../../store/usage.ts'
 import {
   abandoned,
@@ -47,9 +47,9 @@ export type TurnState = {
   /** Model calls begun. */
   readonly iterations: number
   /** The first other messages that no model call has seen, in order. */
-  readonly unseen: readonly Input[]
+  readonly unseen: readonly InputRef[]
   /** The first messages that wait for turns of their own, in order. */
-  readonly queued: readonly Input[]
+  readonly queued: readonly InputRef[]
   /** The calls of the latest reply, and how often each was made in replies without a break. */
   readonly repeats: Repeats
   /** What is under way then comes to its end, and the turn with it. */
@@ -74,9 +74,9 @@ export type Phase =
 
 export type Repeats = Readonly<Record<string, number>>
 
-export type Input = { sequence: number; messageId: string }
+export type InputRef = { sequence: number; messageId: string }
 
-type TurnInput = Input & {
+type TurnInput = InputRef & {
   text: string | undefined
   /** It waited for a turn of its own. */
   queued: boolean
@@ -86,7 +86,7 @@ type TurnInput = Input & {
   again: boolean
 }
 
-export type Outcome =
+export type TurnOutcome =
   | { kind: 'completed' }
   | { kind: 'failed'; code: string }
   | { kind: 'cancelled' }
@@ -96,7 +96,7 @@ export type Action =
   | { kind: 'reason'; iteration: number; open: OpenReason | undefined }
   | { kind: 'act'; open: OpenAct | undefined; requested: readonly ToolCall[] }
   | { kind: 'wait'; calls: readonly OpenCall[] }
-  | { kind: 'end'; outcome: Outcome }
+  | { kind: 'end'; outcome: TurnOutcome }
   | { kind: 'done' }
 
 export function emptyTurn(turnId: string, inputMessageId: string): TurnState {
@@ -294,7 +294,7 @@ function afterReply(
 function repeated(before: Repeats, calls: readonly ToolCall[]): Repeats {
   const now: Record<string, number> = {}
   for (const { name, arguments: input } of calls) {
-    const call = hashOf(`${name} ${JSON.stringify(input)}`)
+    const call = textHash(`${name} ${JSON.stringify(input)}`)
     now[call] = (now[call] ?? before[call] ?? 0) + 1
   }
   return now
@@ -311,7 +311,7 @@ function applyInput(
   const input = { sequence, messageId: message.id }
   const queued = on_busy === 'queue'
   if (message.id === turn.inputMessageId) {
-    const text = textOf(message.content)
+    const text = contentText(message.content)
     return { ...turn, input: { ...input, text, queued, traceparent, again: false } }
   }
   const list = queued ? 'queued' : 'unseen'
@@ -322,7 +322,7 @@ function applyInput(
 
 /** An earlier turn's effects: its message and those its model saw wait no longer. */
 function applyForeign(turn: TurnState, { type, context }: LoggedEvent): TurnState {
-  const others = ({ messageId }: Input) => messageId !== context.input_message_id
+  const others = ({ messageId }: InputRef) => messageId !== context.input_message_id
   const seen = type === 'output.message.started' || type === 'turn.cancelled'
   const unseen = seen ? [] : turn.unseen.filter(others)
   const failed = type === 'turn.failed' && context.input_message_id === turn.inputMessageId
@@ -358,7 +358,7 @@ export function toolCallsOf(content: Content): ToolCall[] {
 }
 
 /** The text parts of a message as one text; undefined when it has none. */
-export function textOf(content: Content): string | undefined {
+export function contentText(content: Content): string | undefined {
   const texts = content.filter((part) => part.type === 'text').map((part) => part.text)
   return texts.length === 0 ? undefined : texts.join('\n')
 }

@@ -8,23 +8,23 @@ import type {
 } from '@ai-sdk/provider'
 import type { TokenUsage, ToolCall } from '@outlast/contract'
 import {
+  errorMessage,
   type Failure,
   failureOf,
   KnownFailure,
-  messageOf,
   statusOf,
 } from '../../providers/failure.ts'
 import type { LiveKind } from '../../store/bus/bus.ts'
-import { emptyReply, type Reply, type ReplyPart } from './reply.ts'
+import { emptyReply, type ModelReply, type ReplyPart } from './reply.ts'
 
 /** A model call that broke. `partial` is what had come by then. */
 export class ModelCallError extends Error {
   override name = 'ModelCallError'
-  readonly partial: Reply
+  readonly partial: ModelReply
   readonly failure: Failure
 
-  constructor(cause: unknown, partial: Reply, secret?: string) {
-    super(sentenceOf(cause, secret), { cause })
+  constructor(cause: unknown, partial: ModelReply, secret?: string) {
+    super(modelFailureSentence(cause, secret), { cause })
     this.partial = partial
     this.failure = failureOf(cause)
   }
@@ -51,7 +51,7 @@ const replyLengthMax = 4_000_000
  * Contract: no retry; throws ModelCallError with what had come by then, also when `signal` aborts;
  * the vendor's connection is closed when it returns or throws.
  */
-export async function callModel(model: LanguageModelV4, call: ModelCall): Promise<Reply> {
+export async function callModel(model: LanguageModelV4, call: ModelCall): Promise<ModelReply> {
   const reply = emptyReply()
   const begun = performance.now()
   const limits = limitsOf(call)
@@ -91,7 +91,7 @@ function limitsOf({ silenceMs, timeoutMs }: ModelCall) {
   }
 }
 
-function checkWhole({ finishReason, text, toolCalls }: Reply): void {
+function checkWhole({ finishReason, text, toolCalls }: ModelReply): void {
   if (finishReason === undefined) {
     throw new KnownFailure('broken_stream', 'The stream ended before the reply did.')
   }
@@ -106,7 +106,7 @@ function checkWhole({ finishReason, text, toolCalls }: Reply): void {
 type OnText = ModelCall['onText']
 
 /** The parts of a reply by their type and id. */
-function createParts(reply: Reply) {
+function createParts(reply: ModelReply) {
   const open = new Map<string, ReplyPart>()
   return (type: ReplyPart['type'], id: string, { providerMetadata }: Noted): ReplyPart => {
     const known = open.get(`${type} ${id}`)
@@ -122,7 +122,7 @@ function createParts(reply: Reply) {
   }
 }
 
-function createReader(reply: Reply, onText: OnText, begun: number) {
+function createReader(reply: ModelReply, onText: OnText, begun: number) {
   const note = createParts(reply)
   let length = 0
 
@@ -231,8 +231,8 @@ const sentenceMax = 2_000
 const secretLengthMin = 8
 
 /** What the vendor says went wrong, without its key. */
-export function sentenceOf(error: unknown, secret = ''): string {
-  const message = messageOf(error)
+export function modelFailureSentence(error: unknown, secret = ''): string {
+  const message = errorMessage(error)
   const status = statusOf(error)
   const told = secret.length < secretLengthMin ? message : message.replaceAll(secret, '[key]')
   return `${told}${status === undefined ? '' : ` (${status})`}`.slice(0, sentenceMax)

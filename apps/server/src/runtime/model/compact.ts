@@ -9,8 +9,8 @@ import type { Turn } from '../journal/attempt.ts'
 import { callTimeMs, commit, draft, mayBegin, nowOf } from '../journal/journal.ts'
 import { addUsage } from '../log/state.ts'
 import { callModel, ModelCallError } from './call.ts'
-import { type Plan, planFor, tokensOf, tokensOfText } from './compaction-plan.ts'
-import { toolsOf } from './prompt.ts'
+import { type CompactionPlan, planFor, tokensOf, tokensOfText } from './compaction-plan.ts'
+import { promptTools } from './prompt.ts'
 import { type CallResult, callWithRetry } from './retry.ts'
 import { summaryPrompt } from './summary-prompt.ts'
 
@@ -78,7 +78,7 @@ const fixed = new WeakMap<RuntimeAgent, number>()
 function tokensFixed({ agent }: Turn): number {
   const known = fixed.get(agent)
   if (known !== undefined) return known
-  const tokens = tokensOfText(agent.prompt) + tokensOfText(JSON.stringify(toolsOf(agent)))
+  const tokens = tokensOfText(agent.prompt) + tokensOfText(JSON.stringify(promptTools(agent)))
   fixed.set(agent, tokens)
   return tokens
 }
@@ -89,7 +89,7 @@ export function tokensIn(turn: Turn, conversation = turn.conversation): number {
   return entries.reduce((total, { message }) => total + tokensOf(message), tokensFixed(turn))
 }
 
-type Making = Extract<Plan, { kind: 'shorten' | 'summarize' }>
+type Making = Extract<CompactionPlan, { kind: 'shorten' | 'summarize' }>
 
 async function carryOut(
   turn: Turn,
@@ -111,7 +111,11 @@ async function carryOut(
 }
 
 /** Asks the model itself; of a summary that broke off nothing is kept. */
-function summarize(turn: Turn, fitting: Fitting, plan: Extract<Plan, { kind: 'summarize' }>) {
+function summarize(
+  turn: Turn,
+  fitting: Fitting,
+  plan: Extract<CompactionPlan, { kind: 'summarize' }>,
+) {
   const { route, model, secret, context } = fitting
   const { config } = turn.node
   const about = { turn_id: turn.run.turnId, summarized_to: plan.to, input_tokens: tokensIn(turn) }

@@ -1,16 +1,16 @@
 import type { EventMessage } from '@outlast/contract'
 import {
-  type Entry,
+  type ConversationEntry,
   imagesIn,
   shortenedMessage,
   textOfResult,
 } from '../../store/sessions/conversation.ts'
 
 /** What to do about a conversation that does not fit. Sequences are those of its last message. */
-export type Plan =
+export type CompactionPlan =
   | { kind: 'fits' }
   | { kind: 'shorten'; to: number }
-  | { kind: 'summarize'; to: number; entries: Entry[]; tokensMax: number }
+  | { kind: 'summarize'; to: number; entries: ConversationEntry[]; tokensMax: number }
   /** Nothing is left that could be done. */
   | { kind: 'stuck' }
 
@@ -33,7 +33,7 @@ const summaryTokensMax = 2_000
  * help, a summary stands for its beginning. Contract: pure; the newest message stays, and a call is
  * never parted from its results.
  */
-export function planFor(entries: readonly Entry[], room: Room): Plan {
+export function planFor(entries: readonly ConversationEntry[], room: Room): CompactionPlan {
   const sizes = entries.map(({ message }) => tokensOf(message))
   const all = sum(sizes)
   const free = room.tokensMax - room.tokensFixed
@@ -64,7 +64,7 @@ function keptFrom(sizes: readonly number[], tokensMax: number): number {
 
 /** The last cut up to `at` before which everything fits and no call is parted from its results. */
 function cutBefore(
-  entries: readonly Entry[],
+  entries: readonly ConversationEntry[],
   sizes: readonly number[],
   { at, tokensMax }: { at: number; tokensMax: number },
 ): number {

@@ -1,7 +1,7 @@
 import type { ModelProfile } from '@outlast/contract'
-import type { CallOptions } from '../../providers/provider.ts'
+import type { ModelCallOptions } from '../../providers/provider.ts'
 
-export type Effort = NonNullable<CallOptions['reasoning']>
+export type Effort = NonNullable<ModelCallOptions['reasoning']>
 
 /** From the least to the most. */
 const efforts = ['minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const

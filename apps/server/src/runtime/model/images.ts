@@ -17,7 +17,7 @@ const allMs = 60_000
  * along as bytes. Text replaces an image that cannot be fetched, that the model cannot see, and
  * that is older than those that fit.
  */
-export async function withImages(
+export async function promptWithImages(
   turn: Turn,
   model: VendorModel,
   { prompt, sees }: { prompt: Prompt; sees: boolean },

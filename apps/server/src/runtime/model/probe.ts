@@ -4,7 +4,7 @@ import { failureOf, KnownFailure, statusOf } from '../../providers/failure.ts'
 import { languageModel, providers } from '../../providers/index.ts'
 import type { ModelRoute } from '../../store/models/models.ts'
 import type { Node } from '../node.ts'
-import { callModel, ModelCallError, sentenceOf } from './call.ts'
+import { callModel, ModelCallError, modelFailureSentence } from './call.ts'
 
 /** Longest wait for the first piece of the reply. */
 const trialMs = 20_000
@@ -61,7 +61,7 @@ function problemOf(error: unknown): Pick<ProviderTestResult, 'kind' | 'message' 
   const isOurs = !(error instanceof ModelCallError)
   const cause = isOurs ? error : error.cause
   const { kind, sentence } = isOurs ? failureOf(error) : error.failure
-  const said = isOurs ? sentenceOf(error) : error.message
+  const said = isOurs ? modelFailureSentence(error) : error.message
   const status = statusOf(cause)
   const message = cause instanceof KnownFailure ? said : `${sentence} In detail: ${said}`
   return { kind, message, ...(status !== undefined && { status }) }

@@ -1,7 +1,11 @@
 import type { Controls, EventMessage } from '@outlast/contract'
 import type { RuntimeAgent } from '../../capabilities/catalog.ts'
-import type { CallOptions, Prompt, PromptMessage } from '../../providers/provider.ts'
-import { type Entry, imagesIn, textOfResult } from '../../store/sessions/conversation.ts'
+import type { ModelCallOptions, Prompt, PromptMessage } from '../../providers/provider.ts'
+import {
+  type ConversationEntry,
+  imagesIn,
+  textOfResult,
+} from '../../store/sessions/conversation.ts'
 import type { ReplyPart } from './reply.ts'
 import { type Signer, signedParts } from './signature.ts'
 
@@ -12,12 +16,12 @@ type ResultPart = Extract<EventMessage['content'][number], { type: 'tool_result'
 type CallPart = Extract<EventMessage['content'][number], { type: 'tool_call' }>
 
 /** What the newest message asks for. */
-export function newestControls(entries: readonly Entry[]): Controls {
+export function newestControls(entries: readonly ConversationEntry[]): Controls {
   return entries.findLast(({ message }) => message.role === 'user')?.message.controls ?? {}
 }
 
 /** The tools of an agent as vendors get them. */
-export function toolsOf({ tools }: RuntimeAgent): NonNullable<CallOptions['tools']> {
+export function promptTools({ tools }: RuntimeAgent): NonNullable<ModelCallOptions['tools']> {
   return [...tools.values()].map(({ name, description, input }) => ({
     type: 'function',
     name,
@@ -31,7 +35,11 @@ export function toolsOf({ tools }: RuntimeAgent): NonNullable<CallOptions['tools
  * Contract: every call has its result directly after it; a call without one gets one that says so,
  * since vendors refuse a call without. What the model signed goes back to it as it was.
  */
-export function promptOf(system: string, entries: readonly Entry[], signer: Signer): Prompt {
+export function promptOf(
+  system: string,
+  entries: readonly ConversationEntry[],
+  signer: Signer,
+): Prompt {
   const prompt: Prompt = system === '' ? [] : [{ role: 'system', content: system }]
   for (const [index, { message }] of entries.entries()) {
     if (message.role !== 'user' && message.role !== 'agent') continue
@@ -53,7 +61,10 @@ const nameOf = ({ provider_type, model_id }: Signer) => `${provider_type} ${mode
 const none: readonly EventMessage[] = []
 
 /** The results of the calls of the message at `index`: they stand directly after it. */
-function resultsAfter(entries: readonly Entry[], index: number): readonly EventMessage[] {
+function resultsAfter(
+  entries: readonly ConversationEntry[],
+  index: number,
+): readonly EventMessage[] {
   let end = index + 1
   while (entries[end]?.message.role === 'tool_result') end += 1
   if (end === index + 1) return none
@@ -122,9 +133,9 @@ function contentOf(message: EventMessage, calls: CallPart[], signer: Signer) {
   return contentIn(said, signedParts(message, signer) ?? unsigned)
 }
 
-type Said = { text: string; thinking: string; calls: CallPart[] }
+type ReplyContent = { text: string; thinking: string; calls: CallPart[] }
 
-function contentIn({ text, thinking, calls }: Said, parts: readonly ReplyPart[]) {
+function contentIn({ text, thinking, calls }: ReplyContent, parts: readonly ReplyPart[]) {
   const content: AssistantMessage['content'] = []
   const at = { text: 0, thinking: 0, call: 0 }
   for (const { type, length, metadata } of parts) {

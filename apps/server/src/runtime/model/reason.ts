@@ -6,10 +6,10 @@ import { connectionOf } from '../../providers/connection.ts'
 import { type FailureKind, failureOf, KnownFailure } from '../../providers/failure.ts'
 import { languageModel, providers } from '../../providers/index.ts'
 import { modelScope } from '../../providers/keys.ts'
-import type { CallOptions, VendorModel } from '../../providers/provider.ts'
+import type { ModelCallOptions, VendorModel } from '../../providers/provider.ts'
 import { findModelRoute, type ModelRoute } from '../../store/models/models.ts'
 import { viewOf } from '../../store/sessions/conversation.ts'
-import { previewOf, withoutNul } from '../../text.ts'
+import { textPreview, withoutNul } from '../../text.ts'
 import { throughOutages } from '../journal/append.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { callContext, contextOf, stepContext } from '../journal/contexts.ts'
@@ -21,16 +21,16 @@ import { type Action, newReason, type OpenReason } from '../log/state.ts'
 import { callModel, ModelCallError } from './call.ts'
 import { type Fitting, fit, tokensIn } from './compact.ts'
 import { type Effort, effortFor } from './effort.ts'
-import { withImages } from './images.ts'
-import { newestControls, promptOf, toolsOf } from './prompt.ts'
-import { type Asked, type Outcome, recordResult } from './record.ts'
-import { agentMessage, emptyReply, type Reply } from './reply.ts'
+import { promptWithImages } from './images.ts'
+import { newestControls, promptOf, promptTools } from './prompt.ts'
+import { type ModelCallOutcome, type ModelRequest, recordResult } from './record.ts'
+import { agentMessage, emptyReply, type ModelReply } from './reply.ts'
 import { type Attempt, type CallResult, callWithRetry } from './retry.ts'
 
 type ReasonAction = Extract<Action, { kind: 'reason' }>
 
 /** One model call in the making. */
-type Asking = Asked & { effort: Effort | undefined }
+type Asking = ModelRequest & { effort: Effort | undefined }
 
 /** The model to call, and the key with which. */
 type Vendor = { route: ModelRoute; model: VendorModel; secret: string | undefined }
@@ -87,12 +87,12 @@ function beginReason(turn: Turn, metadata: ModelMetadata): OpenReason {
   return open
 }
 
-type Told = CallResult & Pick<Outcome, 'compaction'>
+type CompactedResult = CallResult & Pick<ModelCallOutcome, 'compaction'>
 
 /** Of a prompt that was too long all the same, what the next one may be. */
 const secondShare = 0.6
 
-async function ask(turn: Turn, asking: Asking): Promise<Told> {
+async function ask(turn: Turn, asking: Asking): Promise<CompactedResult> {
   const { route, context } = asking
   if (!route) return giveUp(turn, asking, unanswered('not_configured', noModel))
   const vendor = await vendorOf(turn, route).catch((error) => keyless(turn, route, error))
@@ -111,8 +111,8 @@ async function ask(turn: Turn, asking: Asking): Promise<Told> {
 async function askShorter(
   turn: Turn,
   asking: Asking,
-  { first, fitting }: { first: Told; fitting: Vendor & Fitting },
-): Promise<Told> {
+  { first, fitting }: { first: CompactedResult; fitting: Vendor & Fitting },
+): Promise<CompactedResult> {
   const tokensMax = Math.floor(tokensIn(turn) * secondShare)
   const { done: compaction } = await fit(turn, { ...fitting, tokensMax })
   if (!compaction) return first
@@ -135,7 +135,7 @@ function unanswered(kind: FailureKind, detail: string): CallResult {
 }
 
 /** A call that is not made is begun all the same: its failure is its reply. */
-async function giveUp(turn: Turn, asking: Asking, answer: CallResult): Promise<Told> {
+async function giveUp(turn: Turn, asking: Asking, answer: CallResult): Promise<CompactedResult> {
   draftRequest(turn, asking, asking.open.attempt + 1)
   await commit(turn)
   return { ...answer, compaction: undefined }
@@ -193,12 +193,12 @@ function attemptsOf(turn: Turn, asking: Asking, vendor: Vendor & { before: numbe
 }
 
 /** Cancelled or handed over in the middle of a reply: what was said is the cancel's to keep. */
-function interrupted(turn: Turn, { context, metadata, messageId }: Asking, partial: Reply) {
+function interrupted(turn: Turn, { context, metadata, messageId }: Asking, partial: ModelReply) {
   if (partial.text !== '') {
     const about = { id: messageId, model: metadata.model, now: nowOf(turn) }
     const message = agentMessage({ ...partial, toolCalls: [] }, about)
     draft(turn, 'output.message.completed', context, { message, metadata })
-    turn.effects.outputPreview = previewOf(withoutNul(partial.text))
+    turn.effects.outputPreview = textPreview(withoutNul(partial.text))
   }
   return new FencedError()
 }
@@ -224,7 +224,7 @@ async function stream(
   turn: Turn,
   asking: Asking,
   { route, model, secret, attempt }: Vendor & { attempt: number },
-): Promise<Reply> {
+): Promise<ModelReply> {
   const { node, lease, run, signal } = turn
   // `reason.thinking.started` may have come after it.
   const { sequence } = turn.events.findLast(({ type }) => type === 'output.message.started')!
@@ -250,18 +250,18 @@ async function optionsFor(
   turn: Turn,
   asking: Asking,
   { route, model, attempt }: Omit<Vendor, 'secret'> & { attempt: number },
-): Promise<CallOptions> {
+): Promise<ModelCallOptions> {
   const { effort, profile } = asking
   const { agent, conversation, run, node } = turn
   const prompt = promptOf(agent.prompt, viewOf(conversation), route)
   const options = {
-    prompt: await withImages(turn, model, { prompt, sees: seesImages(profile) }),
-    tools: toolsOf(agent),
+    prompt: await promptWithImages(turn, model, { prompt, sees: seesImages(profile) }),
+    tools: promptTools(agent),
     providerOptions: { llmsim: { attempt, scripts: node.config.SIMULATED_SCRIPTS } },
     ...(effort && { reasoning: effort }),
     ...contextFor(turn, asking),
   }
-  const { tune = (all: CallOptions) => all } = providers[route.provider_type]
+  const { tune = (all: ModelCallOptions) => all } = providers[route.provider_type]
   const most = profile?.limits && outputTokensMax(profile.limits)
   return tune(options, { sessionId: run.sessionId, outputTokensMax: most })
 }

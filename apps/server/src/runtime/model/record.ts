@@ -8,17 +8,17 @@ import type {
 import { newId } from '../../ids.ts'
 import { withCost } from '../../providers/cost.ts'
 import type { ModelRoute } from '../../store/models/models.ts'
-import { previewOf, withoutNul } from '../../text.ts'
+import { textPreview, withoutNul } from '../../text.ts'
 import type { Turn } from '../journal/attempt.ts'
 import { contextOf, stepContext } from '../journal/contexts.ts'
 import { draft, draftGeneration, nowOf } from '../journal/journal.ts'
 import type { OpenReason } from '../log/state.ts'
-import { agentMessage, type Reply } from './reply.ts'
+import { agentMessage, type ModelReply } from './reply.ts'
 import type { CallResult } from './retry.ts'
 import { signatureOf } from './signature.ts'
 
 /** What a model call was about, for those who record how it went. */
-export type Asked = {
+export type ModelRequest = {
   route: ModelRoute | undefined
   profile: ModelProfile | undefined
   effort: string | undefined
@@ -29,14 +29,14 @@ export type Asked = {
   context: EventContext
 }
 
-export type Outcome = CallResult & {
+export type ModelCallOutcome = CallResult & {
   compaction: GenerationMetadata['compaction']
   /** Of the step, retries and all. */
   durationMs: number
 }
 
 /** Decides on everything that a model call which is not made again leaves in the log. */
-export function recordResult(turn: Turn, asked: Asked, outcome: Outcome): void {
+export function recordResult(turn: Turn, asked: ModelRequest, outcome: ModelCallOutcome): void {
   const { messageId, metadata, context, effort, route } = asked
   const { reply: raw, failed } = outcome
   const toolCalls = failed ? [] : withNewIds(turn, raw.toolCalls)
@@ -61,19 +61,20 @@ export function recordResult(turn: Turn, asked: Asked, outcome: Outcome): void {
     success: !failed,
     has_tool_calls: toolCalls.length > 0,
     tool_call_count: toolCalls.length,
-    ...(said.text !== '' && { text_preview: previewOf(said.text.toWellFormed()) }),
+    ...(said.text !== '' && { text_preview: textPreview(said.text.toWellFormed()) }),
     ...(failed && { error: failed.failure.sentence, error_code: failed.failure.code }),
     duration_ms: outcome.durationMs,
     ...(usage && { usage }),
   })
   turn.effects.outcome = true
-  if (said.text !== '') turn.effects.outputPreview = previewOf(withoutNul(said.text.toWellFormed()))
+  if (said.text !== '')
+    turn.effects.outputPreview = textPreview(withoutNul(said.text.toWellFormed()))
 }
 
 function generationMetadata(
-  { metadata: { model }, route }: Asked,
-  reply: Reply,
-  { failed, attempts, waitedMs, codes, compaction }: Outcome,
+  { metadata: { model }, route }: ModelRequest,
+  reply: ModelReply,
+  { failed, attempts, waitedMs, codes, compaction }: ModelCallOutcome,
 ): GenerationMetadata {
   const { usage, firstTokenMs, responseId } = reply
   const retry = { attempts: attempts - 1, total_wait_ms: waitedMs, error_codes: codes }
@@ -92,7 +93,7 @@ function generationMetadata(
   }
 }
 
-function finishReason({ toolCalls, finishReason }: Reply): string {
+function finishReason({ toolCalls, finishReason }: ModelReply): string {
   if (toolCalls.length > 0) return 'tool_calls'
   if (finishReason === 'content-filter') return 'content_filter'
   return finishReason === 'length' ? 'length' : 'stop'

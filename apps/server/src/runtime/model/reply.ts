@@ -10,7 +10,7 @@ export type ReplyPart = {
 }
 
 /** What a model has said so far. */
-export type Reply = {
+export type ModelReply = {
   text: string
   thinking: string
   toolCalls: ToolCall[]
@@ -22,7 +22,7 @@ export type Reply = {
   durationMs: number
 }
 
-export const emptyReply = (): Reply => ({
+export const emptyReply = (): ModelReply => ({
   text: '',
   thinking: '',
   toolCalls: [],
@@ -45,7 +45,7 @@ export type ReplyAbout = {
 
 /** What a model said, as a message of the conversation. */
 export function agentMessage(
-  { text, thinking, toolCalls }: Pick<Reply, 'text' | 'thinking' | 'toolCalls'>,
+  { text, thinking, toolCalls }: Pick<ModelReply, 'text' | 'thinking' | 'toolCalls'>,
   { id, model, effort, signature, now }: ReplyAbout,
 ): EventMessage {
   return {

@@ -8,11 +8,11 @@ import { FencedError } from '../journal/errors.ts'
 import { timeLeft } from '../journal/journal.ts'
 import { logOf } from '../journal/metrics.ts'
 import { ModelCallError } from './call.ts'
-import { emptyReply, type Reply } from './reply.ts'
+import { emptyReply, type ModelReply } from './reply.ts'
 
 /** How a model call went, once it is not made again. */
 export type CallResult = {
-  reply: Reply
+  reply: ModelReply
   failed: Failed | undefined
   attempts: number
   waitedMs: number
@@ -37,7 +37,7 @@ function shownBy({ kind }: Failure): 'works' | 'fails' | undefined {
 /** One attempt in two steps: its intent is stored, whether or not the provider is then asked. */
 export type Attempt = {
   begin: (attempt: number) => Promise<void>
-  request: (attempt: number) => Promise<Reply>
+  request: (attempt: number) => Promise<ModelReply>
 }
 
 /**
@@ -73,7 +73,11 @@ export async function callWithRetry(
 
 type Once = Pick<CallResult, 'reply' | 'failed'>
 
-async function callOnce(turn: Turn, route: ModelRoute, call: () => Promise<Reply>): Promise<Once> {
+async function callOnce(
+  turn: Turn,
+  route: ModelRoute,
+  call: () => Promise<ModelReply>,
+): Promise<Once> {
   const { breaker } = turn.node
   // A model in this process has no server that could be out of order.
   const provider = providers[route.provider_type].local ? undefined : route.provider_id

@@ -1,6 +1,6 @@
 import type { EventMessage, ProviderType } from '@outlast/contract'
 import { providers } from '../../providers/index.ts'
-import type { Reply, ReplyPart } from './reply.ts'
+import type { ModelReply, ReplyPart } from './reply.ts'
 
 /** Whose reply it is: nobody else can read what a vendor signed. */
 export type Signer = { provider_type: ProviderType; model_id: string }
@@ -12,7 +12,7 @@ type Signature = { provider: ProviderType; model: string; parts: ReplyPart[] }
  * when it signed nothing.
  * Contract: only for whole replies.
  */
-export function signatureOf({ parts }: Reply, signer: Signer): string | undefined {
+export function signatureOf({ parts }: ModelReply, signer: Signer): string | undefined {
   const { provider_type: provider, model_id: model } = signer
   if (!parts.some((part) => isSigned(part, provider))) return undefined
   return JSON.stringify({ provider, model, parts } satisfies Signature)

@@ -2,7 +2,7 @@ import { Cron } from 'croner'
 import { ApiError } from '../../errors.ts'
 
 /** The times of a cron expression in a time zone. All times are RFC 3339 in UTC. */
-export type Times = {
+export type CronTimes = {
   /** The first time after another; undefined when there is none any more. */
   after: (time: string) => string | undefined
   /** The last times before another, oldest first, at most `count`. */
@@ -21,7 +21,7 @@ const fieldsMax = 7
  *
  * Contract: throws 400 `invalid_cron`; the time zone is known to exist.
  */
-export function readCron(expression: string, timezone: string): Times {
+export function readCron(expression: string, timezone: string): CronTimes {
   const cron = parse(expression.trim(), timezone)
   return {
     after: (time) => cron.nextRun(new Date(time))?.toISOString(),
@@ -55,7 +55,7 @@ export function invalidCron(why: string) {
 const comparedMax = 64
 
 /** Contract: throws 400 `invalid_cron` when two times are less than `seconds` apart. */
-export function checkInterval(times: Times, first: string, seconds: number): void {
+export function checkInterval(times: CronTimes, first: string, seconds: number): void {
   let last = first
   for (let count = 1; count < comparedMax; count += 1) {
     const next = times.after(last)
@@ -68,7 +68,7 @@ export function checkInterval(times: Times, first: string, seconds: number): voi
 }
 
 /** The first time after another. Contract: throws 400 `invalid_cron` also when there is none. */
-export function firstAfter(times: Times, time: string): string {
+export function firstAfter(times: CronTimes, time: string): string {
   const next = times.after(time)
   if (next === undefined) throw invalidCron('there is no such time any more')
   return next

@@ -1,5 +1,5 @@
 import type { DueSchedule } from '../../store/schedules/due-schedules.ts'
-import { readCron, type Times } from './cron.ts'
+import { type CronTimes, readCron } from './cron.ts'
 
 /** A time this long before nodes began to look was missed. A shorter outage loses none. */
 export const lateMs = 60_000
@@ -13,7 +13,7 @@ const openMax = 100
 const skippedMax = 100
 const newestMax = catchUpMax + skippedMax
 
-export type Plan = {
+export type SchedulePlan = {
   /** Times to run now, oldest first. */
   runs: string[]
   skipped: { scheduledAt: string; why: string }[]
@@ -41,7 +41,7 @@ type Planned = Pick<
  * Contract: pure; every time up to `next` is in one of the two lists, but missed ones beyond the
  * limits.
  */
-export function planDue(schedule: Planned, open: number): Plan {
+export function planDue(schedule: Planned, open: number): SchedulePlan {
   const { now, next_trigger_at: due } = schedule
   const most = schedule.max_concurrent ?? openMax
   const times = readCron(schedule.cron_expression, schedule.timezone)
@@ -68,13 +68,13 @@ export function planDue(schedule: Planned, open: number): Plan {
 const missedText = 'It was missed: no node ran schedules.'
 
 /** The times from `due` to before `end`, oldest first; the newest if there are too many. */
-function missedTimes(due: string, end: string, { before }: Times): string[] {
+function missedTimes(due: string, end: string, { before }: CronTimes): string[] {
   const newest = before(end, newestMax).filter((time) => time >= due)
   return newest.length < newestMax ? [...new Set([due, ...newest])] : newest
 }
 
 /** The times from `first` to `now`, both included, oldest first, as many as one look can use. */
-function timesUpTo(now: string, first: string | undefined, { after }: Times): string[] {
+function timesUpTo(now: string, first: string | undefined, { after }: CronTimes): string[] {
   const found: string[] = []
   for (let next = first; next !== undefined && next <= now; next = after(next)) {
     found.push(next)

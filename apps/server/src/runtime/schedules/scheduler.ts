@@ -24,7 +24,7 @@ import {
 } from '../../store/schedules/schedule-executions.ts'
 import { shardOf } from '../../store/shards.ts'
 import type { Node } from '../node.ts'
-import { lateMs, type Plan, planDue } from './plan.ts'
+import { lateMs, planDue, type SchedulePlan } from './plan.ts'
 import { carryOut, type Done, type Task } from './targets.ts'
 
 /** Schedules per transaction: it locks the sessions that they write to. */
@@ -142,7 +142,7 @@ async function runAlone(node: Node, id: string) {
   }
 }
 
-type Planned = { schedule: DueSchedule; plan: Plan }
+type Planned = { schedule: DueSchedule; plan: SchedulePlan }
 
 async function runClaimed(node: Node, db: Db, due: DueSchedule[]): Promise<(() => void)[]> {
   const planned = await planAll(db, due)

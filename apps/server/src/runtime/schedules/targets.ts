@@ -13,9 +13,9 @@ import type { Db } from '../../store/database.ts'
 import { findAgent } from '../../store/models/agents.ts'
 import type { ModelScope } from '../../store/models/model-scope.ts'
 import { checkModel } from '../../store/models/models.ts'
-import type { Outcome } from '../../store/schedules/schedule-executions.ts'
+import type { ExecutionOutcome } from '../../store/schedules/schedule-executions.ts'
 import { findSequence } from '../../store/sessions/messages.ts'
-import { countTurns } from '../../store/sessions/turns.ts'
+import { countRunningTurns } from '../../store/sessions/turns.ts'
 import { acceptInput, checkImages } from '../inbox/accept.ts'
 import { openSession } from '../inbox/create-session.ts'
 import type { Node } from '../node.ts'
@@ -43,7 +43,7 @@ export async function checkTarget(where: Where, target: ScheduleTarget): Promise
   }
   const given = target.input
   checkFit(inputs[name], given, 'target/input')
-  checkSaid(given as Said)
+  checkSaid(given as TargetMessage)
   if (name === 'send_message') await checkSession(where, given as SendMessageInput)
   else await checkStart(where, given as StartSessionInput)
   const known = Object.entries(given as object).filter(([key]) => key in inputs[name].properties)
@@ -65,9 +65,9 @@ function checkSize(path: string, json: string, kbMax: number) {
   throw invalidAt(path, `has more than ${kbMax} KiB`)
 }
 
-type Said = Pick<SendMessageInput, 'text' | 'message'>
+type TargetMessage = Pick<SendMessageInput, 'text' | 'message'>
 
-function checkSaid({ text, message }: Said) {
+function checkSaid({ text, message }: TargetMessage) {
   if ((text == null) === (message == null)) {
     throw invalidAt('target/input', 'needs either text or message')
   }
@@ -122,7 +122,7 @@ export type Task = {
   sessionId: string
 }
 
-export type Done = Outcome & {
+export type Done = ExecutionOutcome & {
   /** Why the schedule should go no further. */
   pausedReason?: string
   /** To be called once it is committed. */
@@ -186,7 +186,7 @@ async function startSession(node: Node, db: Db, task: Task) {
   const message = messageOf(task, { text, message: said })
   const { turnsMax } = node.quotas
   // Before there is a session: a refusal must leave nothing behind.
-  if (turnsMax !== null && (await countTurns(db, orgId, turnsMax)) >= turnsMax) {
+  if (turnsMax !== null && (await countRunningTurns(db, orgId, turnsMax)) >= turnsMax) {
     throw new ApiError('too_many_turns')
   }
   await openSession(node, db, { orgId, wanted, id: sessionId })
@@ -194,7 +194,10 @@ async function startSession(node: Node, db: Db, task: Task) {
   return { message, sessionId, ...(await acceptInput(node, db, { ...posted, turnsMax: null })) }
 }
 
-function messageOf(task: Task, { text, message, controls }: Said & { controls?: unknown }) {
+function messageOf(
+  task: Task,
+  { text, message, controls }: TargetMessage & { controls?: unknown },
+) {
   const { scheduleId, executionId, scheduledAt } = task
   return {
     id: newId('message'),
@@ -210,7 +213,7 @@ function messageOf(task: Task, { text, message, controls }: Said & { controls?: 
   } as EventMessage
 }
 
-function contentOf({ text, message }: Said): ContentPart[] {
+function contentOf({ text, message }: TargetMessage): ContentPart[] {
   if (typeof message === 'object' && message !== null) return message.content
   return [{ type: 'text', text: text ?? message ?? '' }]
 }

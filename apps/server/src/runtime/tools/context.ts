@@ -4,7 +4,7 @@ import { spanIdOf, traceOf, traceparentFor } from '../../observe/trace-context.t
 import type { FileTarget } from '../../store/files/file-changes.ts'
 import { openFiles } from '../../store/files/session-files.ts'
 import { openStorage } from '../../store/files/session-storage.ts'
-import { hashOf } from '../../store/stored-texts.ts'
+import { textHash } from '../../store/stored-texts.ts'
 import type { Turn } from '../journal/attempt.ts'
 import type { OpenCall } from '../log/open-calls.ts'
 import { fileLimits } from '../node.ts'
@@ -36,7 +36,7 @@ export function toolContext(
     sessionId,
     turnId,
     callId: call.id,
-    idempotencyKey: hashOf(`${sessionId} ${turnId} ${sequence}`),
+    idempotencyKey: textHash(`${sessionId} ${turnId} ${sequence}`),
     traceparent: traceparentOf(turn, open),
     files: openFiles({ db, bus, grep, checkRoom, ...target, by }),
     storage: openStorage({ db, secrets, orgId, sessionId, run, checkRoom }),

@@ -4,7 +4,7 @@ import type { Database, Db } from '../../store/database.ts'
 import { decide } from '../../store/database-errors.ts'
 import { changeFiles, type FileTarget, keepBytes } from '../../store/files/file-changes.ts'
 import { writeFile } from '../../store/files/file-tree.ts'
-import { hashOf } from '../../store/stored-texts.ts'
+import { textHash } from '../../store/stored-texts.ts'
 
 /** Where outputs that are too long for a model are kept; only the server writes there. */
 const outputDirectory = '/_tool_outputs'
@@ -40,11 +40,14 @@ export function boundedError(text: string, bytesMax: number): string {
 const nameFor = (callId: string) =>
   /^[\w.-]{1,100}$/.test(callId)
     ? callId
-    : `${callId.replace(/[^\w.-]/g, '_').slice(0, 50)}-${hashOf(callId).slice(0, 32)}`
+    : `${callId.replace(/[^\w.-]/g, '_').slice(0, 50)}-${textHash(callId).slice(0, 32)}`
 
-type Kept = { full_output: string; full_output_bytes?: number } | { not_kept: string }
+type StoredOutput = { full_output: string; full_output_bytes?: number } | { not_kept: string }
 
-async function keepOutput(bytes: Buffer, { db, bus, target, callId }: Keeping): Promise<Kept> {
+async function keepOutput(
+  bytes: Buffer,
+  { db, bus, target, callId }: Keeping,
+): Promise<StoredOutput> {
   const { fileBytesMax } = target.limits
   const path = `${outputDirectory}/${nameFor(callId)}.json`
   const whole = bytes.length <= fileBytesMax

@@ -1,7 +1,7 @@
 import type { Account, UserQuery } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
-import type { Span } from '../batches.ts'
+import type { RowRange } from '../batches.ts'
 import type { Db } from '../database.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
 import { membershipsOf } from './logins.ts'
@@ -19,7 +19,7 @@ const matching = ({ kysely }: Db, { search }: Pick<UserQuery, 'search'>) => {
 }
 
 /** Lists the people of all organizations, newest first. */
-export async function listAccounts(db: Db, query: UserQuery & Span): Promise<Account[]> {
+export async function listAccounts(db: Db, query: UserQuery & RowRange): Promise<Account[]> {
   return matching(db, query)
     .select(columns)
     .orderBy('created_at', 'desc')

@@ -2,7 +2,7 @@ import type { ApiKey, Role, Scope } from '@outlast/contract'
 import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newUuid } from '../../ids.ts'
-import type { Span } from '../batches.ts'
+import type { RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { isMissingReference } from '../database-errors.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
@@ -96,7 +96,11 @@ const of = ({ kysely }: Db, { orgId, userId }: Whose) =>
     .$if(userId !== undefined, (query) => query.where('user_id', '=', userId!))
 
 /** Newest first. */
-export async function listKeys(db: Db, whose: Whose, { offset, limit }: Span): Promise<ApiKey[]> {
+export async function listKeys(
+  db: Db,
+  whose: Whose,
+  { offset, limit }: RowRange,
+): Promise<ApiKey[]> {
   return of(db, whose)
     .select(columns)
     .orderBy('created_at', 'desc')

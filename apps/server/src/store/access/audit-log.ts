@@ -1,7 +1,7 @@
 import type { AuditEntry, AuditExportQuery } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { newId } from '../../ids.ts'
-import { batchesOf, type Span } from '../batches.ts'
+import { batchesOf, type RowRange } from '../batches.ts'
 import type { Db } from '../database.ts'
 
 export type NewAuditEntry = Omit<AuditEntry, 'id' | 'created_at'>
@@ -41,7 +41,7 @@ const matching = ({ kysely }: Db, orgId: string, query: AuditExportQuery) =>
 const batchSize = 500
 
 /** What was done in an organization, newest first, in batches. */
-export function listAudit(db: Db, orgId: string, query: AuditExportQuery, span: Span) {
+export function listAudit(db: Db, orgId: string, query: AuditExportQuery, span: RowRange) {
   return batchesOf<AuditEntry>(span, batchSize, async ({ after, offset, limit }) => {
     const rows = await matching(db, orgId, query)
       .select(columns)

@@ -2,7 +2,7 @@ import type { Invitation, Role } from '@outlast/contract'
 import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
-import type { Span } from '../batches.ts'
+import type { RowRange } from '../batches.ts'
 import type { Db } from '../database.ts'
 import { normalEmail } from './users.ts'
 
@@ -49,7 +49,7 @@ export async function sweepInvitations({ kysely }: Db): Promise<void> {
 }
 
 /** Newest first, without those that are over. */
-export async function listInvitations(db: Db, orgId: string, { offset, limit }: Span) {
+export async function listInvitations(db: Db, orgId: string, { offset, limit }: RowRange) {
   return (await open(db, orgId)
     .select(columns)
     .orderBy('created_at', 'desc')

@@ -1,7 +1,7 @@
 import type { Member, Role } from '@outlast/contract'
 import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
-import type { Span } from '../batches.ts'
+import type { RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
 
@@ -49,7 +49,7 @@ const joined = ({ kysely }: Db, orgId: string) =>
 const columns = ['m.user_id', 'u.email', 'u.name', 'm.role', 'm.created_at'] as const
 
 /** Oldest first. */
-export async function listMembers(db: Db, orgId: string, { offset, limit }: Span) {
+export async function listMembers(db: Db, orgId: string, { offset, limit }: RowRange) {
   return (await joined(db, orgId)
     .select(columns)
     .orderBy('m.created_at')

@@ -2,7 +2,7 @@ import type { Organization, OrganizationChange, Role } from '@outlast/contract'
 import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
-import type { Span } from '../batches.ts'
+import type { RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { fillOrganization } from '../models/seeds.ts'
 
@@ -53,7 +53,7 @@ const memberships = ({ kysely }: Db, userId: string) =>
     .where('o.deleted_at', 'is', null)
 
 /** The organizations that a person is a member of, oldest membership first. */
-export async function listOrganizations(db: Db, userId: string, { offset, limit }: Span) {
+export async function listOrganizations(db: Db, userId: string, { offset, limit }: RowRange) {
   return (await memberships(db, userId)
     .select(['o.id', 'o.name', 'm.role', 'o.retention_days', 'o.created_at'])
     .orderBy('m.created_at')
@@ -79,7 +79,7 @@ export async function countOrganizations(db: Db, userId: string): Promise<number
 }
 
 /** Every organization, for the operator of the server. */
-export async function listAllOrganizations({ kysely }: Db, { offset, limit }: Span) {
+export async function listAllOrganizations({ kysely }: Db, { offset, limit }: RowRange) {
   const rows = await kysely
     .selectFrom('organizations')
     .select(['id', 'name', 'retention_days', 'created_at'])

@@ -1,7 +1,7 @@
 import type { Role, Scope, SessionToken } from '@outlast/contract'
 import { sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
-import type { Span } from '../batches.ts'
+import type { RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { isMissingReference } from '../database-errors.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
@@ -87,7 +87,7 @@ const living = ({ kysely }: Db, { orgId, sessionId, userId }: TokensOf) =>
     .$if(userId !== undefined, (query) => query.where('user_id', '=', userId!))
 
 /** Lists tokens that have not expired, newest first. */
-export async function listSessionTokens(db: Db, of: TokensOf, { offset, limit }: Span) {
+export async function listSessionTokens(db: Db, of: TokensOf, { offset, limit }: RowRange) {
   const rows = await living(db, of)
     .select(['id', 'session_id', 'org_id as organization_id', 'access', 'models', 'tool_results'])
     .select(['view', 'files', 'expires_at', 'created_at', 'user_id', 'key_id'])

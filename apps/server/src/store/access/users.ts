@@ -2,7 +2,7 @@ import type { User, UserQuery } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newUuid } from '../../ids.ts'
-import type { Span } from '../batches.ts'
+import type { RowRange } from '../batches.ts'
 import type { Db } from '../database.ts'
 import { isDuplicate } from '../database-errors.ts'
 import { recordChange, subjectOf } from './access-changes.ts'
@@ -158,7 +158,7 @@ export async function addIdentity({ kysely }: Db, { provider, subject, userId }:
   await kysely.insertInto('identities').values({ provider, subject, user_id: userId }).execute()
 }
 
-type Listing = UserQuery & Span
+type UserListQuery = UserQuery & RowRange
 
 const matching = ({ kysely }: Db, orgId: string, { search }: Pick<UserQuery, 'search'>) => {
   const pattern = `%${(search ?? '').replace(/[\\%_]/g, '\\$&')}%`
@@ -172,7 +172,7 @@ const matching = ({ kysely }: Db, orgId: string, { search }: Pick<UserQuery, 'se
 }
 
 /** The people of an organization, newest first. */
-export async function listUsers(db: Db, orgId: string, query: Listing): Promise<User[]> {
+export async function listUsers(db: Db, orgId: string, query: UserListQuery): Promise<User[]> {
   const rows = await matching(db, orgId, query)
     .select(['u.id', 'u.email', 'u.name', 'm.role', 'u.avatar_url', 'u.auth_provider'])
     .select('u.created_at')

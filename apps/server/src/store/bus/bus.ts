@@ -2,7 +2,7 @@ import type { Change } from '@outlast/contract'
 import type { Log } from '../../log.ts'
 import type { Db } from '../database.ts'
 import type { WireEvent } from '../sessions/events.ts'
-import { createCopies, type Outcome } from './copies.ts'
+import { type CopyUpdate, createCopies } from './copies.ts'
 import { type ChangedHint, type Hint, unpacked } from './hints.ts'
 import { extend, type LiveMessage, livePauseMs, type Piece } from './live-message.ts'
 import { createOutbox, type Transport, type TransportEvents } from './outbox.ts'
@@ -146,7 +146,7 @@ function tellChanged(parts: Parts, { org, noun, id }: ChangedHint) {
   })
 }
 
-function settle(parts: Parts, session: string, { grew, ask }: Outcome) {
+function settle(parts: Parts, session: string, { grew, ask }: CopyUpdate) {
   if (grew) parts.show(session)
   if (ask !== undefined) parts.outbox.tell({ kind: 'ask', session, sequence: ask })
 }

@@ -1,5 +1,5 @@
 import type { TextHint } from './hints.ts'
-import { extend, type LiveMessage, lengthOf, newLiveMessage } from './live-message.ts'
+import { extend, type LiveMessage, newLiveMessage, piecesLength } from './live-message.ts'
 
 /** What this node knows of a message that another one writes. */
 type Copy = {
@@ -17,7 +17,7 @@ const keptLengthMax = 1_000_000
 const keptMax = 2_000
 
 /** What came of a hint: the message grew; a snapshot has to be asked for. */
-export type Outcome = { grew?: LiveMessage; ask?: number }
+export type CopyUpdate = { grew?: LiveMessage; ask?: number }
 
 const newCopy = (sequence: number): Copy => ({
   sequence,
@@ -45,25 +45,25 @@ export function createCopies(now: () => number = () => performance.now()) {
     return copy
   }
 
-  function askFor(copy: Copy): Outcome {
+  function askFor(copy: Copy): CopyUpdate {
     if (copy.askedAt !== undefined && now() - copy.askedAt < askAgainMs) return {}
     copy.askedAt = now()
     return { ask: copy.sequence }
   }
 
   /** Puts what was kept behind what has come, as far as it fits. */
-  function settle(copy: Copy): Outcome {
+  function settle(copy: Copy): CopyUpdate {
     const { message } = copy
     const kept = copy.kept.sort((a, b) => a.offset - b.offset)
     copy.kept = message ? kept.filter((hint) => !extend(message, hint.offset, hint.pieces)) : kept
-    copy.keptLength = copy.kept.reduce((sum, { pieces }) => sum + lengthOf(pieces), 0)
+    copy.keptLength = copy.kept.reduce((sum, { pieces }) => sum + piecesLength(pieces), 0)
     if (copy.kept.length === 0) copy.askedAt = undefined
     return { ...(message && { grew: message }), ...(copy.kept.length > 0 && askFor(copy)) }
   }
 
-  function keep(copy: Copy, hint: TextHint): Outcome {
+  function keep(copy: Copy, hint: TextHint): CopyUpdate {
     copy.kept.push(hint)
-    copy.keptLength += lengthOf(hint.pieces)
+    copy.keptLength += piecesLength(hint.pieces)
     if (copy.keptLength > keptLengthMax || copy.kept.length > keptMax) {
       copy.kept = []
       copy.keptLength = 0
@@ -74,7 +74,7 @@ export function createCopies(now: () => number = () => performance.now()) {
   return {
     find: (session: string) => copies.get(session)?.message,
 
-    take(hint: TextHint): Outcome {
+    take(hint: TextHint): CopyUpdate {
       const copy = copyOf(hint.session, hint.sequence)
       if (!copy) return {}
       if (hint.offset === 0 && hint.about && !copy.message) {
@@ -85,7 +85,7 @@ export function createCopies(now: () => number = () => performance.now()) {
     },
 
     /** A snapshot, if it is still of use. */
-    fill(session: string, snapshot: Omit<LiveMessage, 'texts' | 'length'>): Outcome {
+    fill(session: string, snapshot: Omit<LiveMessage, 'texts' | 'length'>): CopyUpdate {
       const copy = copies.get(session)
       if (copy?.sequence !== snapshot.sequence) return {}
       copy.message ??= newLiveMessage(snapshot)

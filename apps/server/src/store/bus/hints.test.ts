@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { addHint, type Hint, packed, type TextHint, unpacked, type Waiting } from './hints.ts'
-import { extend, lengthOf, newLiveMessage, type Piece } from './live-message.ts'
+import { addHint, type Hint, type PendingHints, packed, type TextHint, unpacked } from './hints.ts'
+import { extend, newLiveMessage, type Piece, piecesLength } from './live-message.ts'
 
 const sender = 'node_0123456789abcdef'
 const session = `session_${'1'.repeat(32)}`
@@ -41,14 +41,14 @@ test('text of any kind goes in payloads that NOTIFY takes, and comes out as it w
         all.map((piece) => (piece.kind === wanted ? piece.text : '')).join('')
       assert.equal(message.texts['output.message.delta'], of('output.message.delta'))
       assert.equal(message.texts['reason.thinking.delta'], of('reason.thinking.delta'))
-      assert.equal(message.length, lengthOf(all))
+      assert.equal(message.length, piecesLength(all))
     }),
     { numRuns: 60 },
   )
 })
 
 test('of many hints about one session the last counts, and text that goes on is one hint', () => {
-  const waiting: Waiting = new Map()
+  const waiting: PendingHints = new Map()
   const add = (hint: Hint) => addHint(waiting, hint)
   const told = (offset: number, said: string): TextHint => ({
     kind: 'text',

@@ -1,5 +1,5 @@
 import type { Change } from '@outlast/contract'
-import { lengthOf, type Piece } from './live-message.ts'
+import { type Piece, piecesLength } from './live-message.ts'
 
 /** A part of a running message. */
 export type TextHint = {
@@ -40,9 +40,9 @@ export type Hint =
   | { kind: 'snapshot'; session: string; sequence: number }
 
 /** Hints that wait to be sent, of several about the same thing the last, or all in one. */
-export type Waiting = Map<string, Hint>
+export type PendingHints = Map<string, Hint>
 
-export function addHint(waiting: Waiting, hint: Hint): void {
+export function addHint(waiting: PendingHints, hint: Hint): void {
   const key = keyOf(hint)
   const known = waiting.get(key)
   if (known?.kind === 'text' && hint.kind === 'text' && follows(known, hint)) join(known, hint)
@@ -59,7 +59,7 @@ function keyOf(hint: Hint): string {
 }
 
 const follows = (known: TextHint, hint: TextHint) =>
-  known.offset + lengthOf(known.pieces) === hint.offset
+  known.offset + piecesLength(known.pieces) === hint.offset
 
 function join(known: TextHint, { pieces }: TextHint): void {
   for (const { kind, text } of pieces) {
@@ -115,7 +115,7 @@ function* cut(hint: TextHint, bytesMax: number): Generator<TextHint> {
       if (count === 0) {
         yield part
         const { about: _, ...rest } = part
-        part = { ...rest, offset: part.offset + lengthOf(part.pieces), pieces: [] }
+        part = { ...rest, offset: part.offset + piecesLength(part.pieces), pieces: [] }
         left = bytesMax - Buffer.byteLength(JSON.stringify(part))
         continue
       }

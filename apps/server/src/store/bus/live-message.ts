@@ -31,7 +31,7 @@ export const newLiveMessage = ({ sequence, turnId, context }: LiveMessageAbout):
   length: 0,
 })
 
-export const lengthOf = (pieces: readonly Piece[]) =>
+export const piecesLength = (pieces: readonly Piece[]) =>
   pieces.reduce((sum, { text }) => sum + text.length, 0)
 
 /**

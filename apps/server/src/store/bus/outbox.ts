@@ -1,6 +1,6 @@
 import type { Log } from '../../log.ts'
-import { addHint, type Hint, packed, type Waiting } from './hints.ts'
-import { lengthOf } from './live-message.ts'
+import { addHint, type Hint, type PendingHints, packed } from './hints.ts'
+import { piecesLength } from './live-message.ts'
 
 /** Carries payloads of at most 7,000 bytes to every node, this one included. */
 export type Transport = {
@@ -34,7 +34,7 @@ export function createOutbox(
   sender: string,
   { transport, found }: { transport: Transport | undefined; found: () => void },
 ) {
-  const waiting: Waiting = new Map()
+  const waiting: PendingHints = new Map()
   let textLength = 0
   let sending = false
   /** Undefined until the leases have been looked at. */
@@ -67,7 +67,7 @@ export function createOutbox(
       if (!urgent.has(hint.kind) && !hasPeers()) return
       if (hint.kind === 'text') {
         if (textLength > textLengthMax) return
-        textLength += lengthOf(hint.pieces)
+        textLength += piecesLength(hint.pieces)
       }
       if (waiting.size === 0) setImmediate(flush)
       addHint(waiting, hint)

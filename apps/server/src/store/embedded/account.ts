@@ -5,7 +5,7 @@ import path from 'node:path'
 import { EmbeddedError } from './error.ts'
 
 /** The account of PostgreSQL if we are root, which it refuses to be; undefined: our own. */
-export type Account = { uid: number; gid: number } | undefined
+export type SystemAccount = { uid: number; gid: number } | undefined
 
 const name = 'postgres'
 const useraddExists = 9
@@ -14,7 +14,7 @@ const useraddExists = 9
  * The unprivileged user for the cluster: whoever owns its directory already, else the user
  * `postgres`, made when missing.
  */
-export async function findAccount(cluster: string): Promise<Account> {
+export async function findSystemAccount(cluster: string): Promise<SystemAccount> {
   if (process.getuid?.() !== 0) return undefined
   const owner = statSync(cluster, { throwIfNoEntry: false })
   if (owner && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid }

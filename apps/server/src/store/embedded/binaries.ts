@@ -16,7 +16,7 @@ import {
 import { createRequire } from 'node:module'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { Account } from './account.ts'
+import type { SystemAccount } from './account.ts'
 import { EmbeddedError } from './error.ts'
 
 /** PostgreSQL's programs where `account` can run them, and their major version. */
@@ -31,7 +31,7 @@ const reachable = '/var/cache/outlast'
  * Finds programs that run: those of the npm package, with the links to their libraries made, or a
  * copy of them when the package cannot be written or its path cannot be reached by `account`.
  */
-export async function findBinaries(dataDir: string, account: Account): Promise<Binaries> {
+export async function findBinaries(dataDir: string, account: SystemAccount): Promise<Binaries> {
   const found = await packaged()
   const native = path.dirname(path.dirname(found.postgres))
   const linked = await makeLinks(native)
@@ -61,7 +61,7 @@ async function packaged(): Promise<Programs> {
 }
 
 /** Asks the operating system itself, by running it as the account will. */
-function tryOut(programs: Programs, account: Account): Binaries | { reason: string } {
+function tryOut(programs: Programs, account: SystemAccount): Binaries | { reason: string } {
   const { initdb, postgres } = programs
   const run = spawnSync(postgres, ['--version'], { ...account, encoding: 'utf8', env: {} })
   const major = run.stdout?.match(/PostgreSQL\) (\d+)/)?.[1]

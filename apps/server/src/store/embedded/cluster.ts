@@ -3,13 +3,18 @@ import { randomBytes } from 'node:crypto'
 import { chownSync, closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { chown, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
-import type { Account } from './account.ts'
+import type { SystemAccount } from './account.ts'
 import type { Binaries } from './binaries.ts'
 import { syncDirectory, writeWhole } from './data-dir.ts'
 import { EmbeddedError, outputInWords } from './error.ts'
 
 /** Where a cluster lies and who runs it. */
-export type Place = { dataDir: string; cluster: string; account: Account; binaries: Binaries }
+export type ClusterPaths = {
+  dataDir: string
+  cluster: string
+  account: SystemAccount
+  binaries: Binaries
+}
 
 const outputMax = 64 * 1024
 
@@ -18,7 +23,7 @@ const outputMax = 64 * 1024
  * be able to walk to it (a DATA_DIR below a 0700 home), but they start inside it, and reach
  * everything from there.
  */
-export const directoryFor = (account: Account, directory: string) =>
+export const directoryFor = (account: SystemAccount, directory: string) =>
   account ? '/proc/self/cwd' : directory
 
 /** Contract: PostgreSQL does not get the operator's environment: PGPORT and the like matter. */
@@ -34,7 +39,7 @@ export const environment = () => ({
  * Contract: the cluster appears whole, by a rename, after its password is safe: killed at any
  * moment, the next start begins again. A cluster of another major version is refused untouched.
  */
-export async function ensureCluster(place: Place): Promise<string> {
+export async function ensureCluster(place: ClusterPaths): Promise<string> {
   await removeLeftovers(place.dataDir)
   const passwordFile = path.join(place.dataDir, 'postgres.password')
   const version = await readVersion(place)
@@ -48,7 +53,7 @@ export async function ensureCluster(place: Place): Promise<string> {
 }
 
 /** The major version that wrote the cluster; undefined when there is none. */
-async function readVersion({ dataDir, cluster }: Place) {
+async function readVersion({ dataDir, cluster }: ClusterPaths) {
   try {
     return (await readFile(path.join(cluster, 'PG_VERSION'), 'utf8')).trim()
   } catch (error) {
@@ -61,7 +66,7 @@ async function readVersion({ dataDir, cluster }: Place) {
   )
 }
 
-function otherVersion({ dataDir, binaries }: Place, version: string) {
+function otherVersion({ dataDir, binaries }: ClusterPaths, version: string) {
   return new EmbeddedError(
     `DATA_DIR ${dataDir} was written by PostgreSQL ${version} and this Outlast brings PostgreSQL ${binaries.major}: start the Outlast that wrote it, nothing was changed.`,
   )
@@ -74,7 +79,7 @@ async function removeLeftovers(dataDir: string) {
   }
 }
 
-async function createCluster(place: Place, passwordFile: string): Promise<string> {
+async function createCluster(place: ClusterPaths, passwordFile: string): Promise<string> {
   const { dataDir, cluster, account } = place
   const fresh = path.join(dataDir, `postgres.new-${process.pid}`)
   const password = randomBytes(24).toString('base64url')
@@ -92,7 +97,7 @@ async function createCluster(place: Place, passwordFile: string): Promise<string
   return password
 }
 
-async function initdb(place: Place, fresh: string, password: string) {
+async function initdb(place: ClusterPaths, fresh: string, password: string) {
   const { dataDir, account, binaries } = place
   const passwordFd = account ? openPassword(fresh, password, account) : undefined
   const passwordFile = account ? '/proc/self/fd/3' : path.join(dataDir, 'postgres.password')

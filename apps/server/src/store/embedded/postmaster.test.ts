@@ -5,7 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
 import pg from 'pg'
-import { findAccount } from './account.ts'
+import { findSystemAccount } from './account.ts'
 import { findBinaries } from './binaries.ts'
 import { ensureCluster } from './cluster.ts'
 import { makeDataDir } from './data-dir.ts'
@@ -38,7 +38,7 @@ test('a postgres that gets the pid of one that was killed is waited for', async 
   await makeDataDir(dataDir)
   await chmod(dataDir, 0o755)
   const cluster = path.join(dataDir, 'postgres')
-  const account = await findAccount(cluster)
+  const account = await findSystemAccount(cluster)
   const binaries = await findBinaries(dataDir, account)
   const place = { dataDir, cluster, account, binaries, settings: {} }
   const password = await ensureCluster(place)

@@ -3,13 +3,13 @@ import { closeSync, openSync, readFileSync, statSync, truncateSync } from 'node:
 import { open, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { directoryFor, environment, type Place } from './cluster.ts'
+import { type ClusterPaths, directoryFor, environment } from './cluster.ts'
 import { EmbeddedError } from './error.ts'
 
 /** A running postgres. `exited` resolves when it is gone, however that came about. */
 export type Postmaster = { port: number; exited: Promise<void>; stop: () => Promise<void> }
 
-export type PostmasterOptions = Place & {
+export type PostmasterOptions = ClusterPaths & {
   port: number
   settings: Record<string, string>
   /** Ends a start that is under way. */

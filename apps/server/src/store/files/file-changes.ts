@@ -12,7 +12,7 @@ import {
   type Content,
   createFile,
   differences,
-  type Entry,
+  type FileEntry,
   type FileTree,
   newTree,
 } from './file-tree.ts'
@@ -121,11 +121,11 @@ function opened(db: Db, sessionId: string, tree: FileTree): OpenFiles {
     tree,
     async load(paths) {
       const all = new Set(paths.flatMap((path) => [path, ...ancestorsOf(path)]))
-      addEntries(tree, await db.run<Entry>(byPaths, [sessionId, [...all]]))
+      addEntries(tree, await db.run<FileEntry>(byPaths, [sessionId, [...all]]))
     },
     async loadBelow(directory) {
       const prefix = prefixOf(directory)
-      addEntries(tree, await db.run<Entry>(below, [sessionId, prefix, afterPrefix(prefix)]))
+      addEntries(tree, await db.run<FileEntry>(below, [sessionId, prefix, afterPrefix(prefix)]))
     },
   }
 }

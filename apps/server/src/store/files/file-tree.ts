@@ -4,7 +4,7 @@ import { newUuid } from '../../ids.ts'
 import { ancestorsOf, checkPath, prefixOf } from './paths.ts'
 
 /** A row of `files`, without whose it is. */
-export type Entry = {
+export type FileEntry = {
   id: string
   path: string
   is_directory: boolean
@@ -28,9 +28,9 @@ export const noContent = { hash: null, size_bytes: 0 }
  */
 export type FileTree = {
   now: string
-  entries: Map<string, Entry>
+  entries: Map<string, FileEntry>
   /** What was there when the change began. */
-  before: Map<string, Entry>
+  before: Map<string, FileEntry>
   changes: PathChange[]
 }
 
@@ -39,7 +39,7 @@ export function newTree(now: string): FileTree {
 }
 
 /** Tells the tree what stands in the table. What it knows already stays as it is. */
-export function addEntries(tree: FileTree, rows: readonly Entry[]): void {
+export function addEntries(tree: FileTree, rows: readonly FileEntry[]): void {
   for (const row of rows) {
     if (tree.before.has(row.path)) continue
     tree.before.set(row.path, row)
@@ -55,7 +55,7 @@ export function createFile(
   tree: FileTree,
   path: string,
   { content, isReadonly = false }: { content: Content | undefined; isReadonly?: boolean },
-): Entry {
+): FileEntry {
   if (path === '/') throw new ApiError('root_path', 'create at root path, specify a path')
   if (tree.entries.has(path)) throw new ApiError('file_exists', path)
   addParents(tree, path)
@@ -63,7 +63,7 @@ export function createFile(
 }
 
 /** A directory, new or not. Contract: throws 400 when a file is there. */
-export function createDirectory(tree: FileTree, path: string, isReadonly = false): Entry {
+export function createDirectory(tree: FileTree, path: string, isReadonly = false): FileEntry {
   if (path === '/') throw new ApiError('root_path', 'create at root path, specify a path')
   const found = tree.entries.get(path)
   if (found && !found.is_directory) throw new ApiError('path_is_file', path)
@@ -78,7 +78,7 @@ export function updateFile(
   tree: FileTree,
   path: string,
   { content, isReadonly }: { content?: Content | undefined; isReadonly?: boolean | undefined },
-): Entry {
+): FileEntry {
   const found = tree.entries.get(path)
   if (!found && path !== '/') throw new ApiError('file_not_found', path)
   if (!found || found.is_directory) throw new ApiError('path_is_directory', path)
@@ -89,7 +89,7 @@ export function updateFile(
 }
 
 /** What tools do: creates a file or replaces its content. The same content again is no change. */
-export function writeFile(tree: FileTree, path: string, content: Content): Entry {
+export function writeFile(tree: FileTree, path: string, content: Content): FileEntry {
   const found = tree.entries.get(path)
   if (path === '/') throw new ApiError('path_is_directory', path)
   if (!found) return createFile(tree, path, { content })
@@ -111,7 +111,7 @@ export function removePath(tree: FileTree, path: string, recursive: boolean): bo
 }
 
 /** Moves a file, or a directory with all that is in it. */
-export function movePath(tree: FileTree, from: string, to: string): Entry {
+export function movePath(tree: FileTree, from: string, to: string): FileEntry {
   const found = tree.entries.get(from)
   if (from === '/') throw new ApiError('root_path', 'move root directory')
   if (!found) throw new ApiError('source_not_found', from)
@@ -133,7 +133,7 @@ export function movePath(tree: FileTree, from: string, to: string): Entry {
 }
 
 /** Copies a file, with its flag. */
-export function copyFile(tree: FileTree, from: string, to: string): Entry {
+export function copyFile(tree: FileTree, from: string, to: string): FileEntry {
   const found = tree.entries.get(from)
   if (!found && from !== '/') throw new ApiError('source_not_found', from)
   if (!found || found.is_directory) throw new ApiError('directory_not_copied', from)
@@ -143,12 +143,12 @@ export function copyFile(tree: FileTree, from: string, to: string): Entry {
   return put(tree, 'created', { ...newEntry(tree, to), hash, size_bytes, is_readonly })
 }
 
-function newEntry({ now }: FileTree, path: string): Entry {
+function newEntry({ now }: FileTree, path: string): FileEntry {
   const times = { created_at: now, updated_at: now }
   return { id: newUuid(), path, is_directory: false, is_readonly: false, ...noContent, ...times }
 }
 
-function put(tree: FileTree, change: 'created' | 'updated', entry: Entry): Entry {
+function put(tree: FileTree, change: 'created' | 'updated', entry: FileEntry): FileEntry {
   const { path, is_directory, size_bytes } = entry
   tree.entries.set(path, entry)
   tree.changes.push({ change, path, is_directory, size_bytes })
@@ -164,7 +164,7 @@ function addParents(tree: FileTree, path: string): void {
 }
 
 /** The flag protects a file's content: on a directory it could not be removed. */
-function checkWritable({ path, is_directory, is_readonly }: Entry): void {
+function checkWritable({ path, is_directory, is_readonly }: FileEntry): void {
   if (is_readonly && !is_directory) throw new ApiError('file_readonly', path)
 }
 
@@ -172,7 +172,7 @@ function checkWritable({ path, is_directory, is_readonly }: Entry): void {
 export function differences({ entries, before }: FileTree) {
   const written = [...entries.values()].filter((entry) => before.get(entry.path) !== entry)
   const removed = [...before.keys()].filter((path) => !entries.has(path))
-  const sum = (all: Iterable<Entry>) => {
+  const sum = (all: Iterable<FileEntry>) => {
     let bytes = 0
     for (const { size_bytes } of all) bytes += size_bytes
     return bytes

@@ -4,8 +4,8 @@ import { ApiError } from '../../errors.ts'
 import { uuidOf } from '../../ids.ts'
 import { batchesOf } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
-import type { Entry } from './file-tree.ts'
-import { afterPrefix, nameOf, prefixOf } from './paths.ts'
+import type { FileEntry } from './file-tree.ts'
+import { afterPrefix, baseName, prefixOf } from './paths.ts'
 
 /** Whose files. */
 export type FilesOf = { orgId: string; sessionId: string }
@@ -15,12 +15,12 @@ const listedColumns =
 export const entryColumns = `${listedColumns}, f.hash`
 
 /** What a list tells of an entry. */
-export type ListedEntry = Omit<Entry, 'hash'>
+export type ListedEntry = Omit<FileEntry, 'hash'>
 
 /** An entry as clients get it. */
 export function asInfo(sessionId: string, entry: ListedEntry): FileInfo {
   const { id, path, is_directory, is_readonly, size_bytes, created_at, updated_at } = entry
-  const about = { path, name: nameOf(path), is_directory, is_readonly, size_bytes }
+  const about = { path, name: baseName(path), is_directory, is_readonly, size_bytes }
   return { id, session_id: uuidOf(sessionId), ...about, created_at, updated_at }
 }
 
@@ -33,7 +33,7 @@ where s.org_id = $1 and s.id = $2`,
 
 /** The entry at a path; undefined for none and for the root. Throws 404 without the session. */
 export async function findEntry(db: Db, { orgId, sessionId }: FilesOf, path: string) {
-  const [row] = await db.run<Entry | { id: null }>(one, [orgId, sessionId, path])
+  const [row] = await db.run<FileEntry | { id: null }>(one, [orgId, sessionId, path])
   if (!row) throw new ApiError('not_found', 'Session')
   return row.id === null ? undefined : row
 }
@@ -58,7 +58,7 @@ export function jsonOf(sessionUuid: string, rows: readonly ListedEntry[]): Buffe
 
 function infoJson(sessionUuid: string, entry: ListedEntry): string {
   const { id, path, is_directory, is_readonly, size_bytes, created_at, updated_at } = entry
-  const name = JSON.stringify(nameOf(path))
+  const name = JSON.stringify(baseName(path))
   return `{"id":"${id}","session_id":"${sessionUuid}","path":${JSON.stringify(path)},"name":${name},"is_directory":${is_directory},"is_readonly":${is_readonly},"size_bytes":${size_bytes},"created_at":"${created_at}","updated_at":"${updated_at}"}`
 }
 
@@ -78,7 +78,7 @@ export function rootInfo(sessionId: string): FileInfo {
 }
 
 /** Contract: throws 404 without the session, or when nothing is at the path. */
-export async function getEntry(db: Db, of: FilesOf, path: string): Promise<Entry> {
+export async function getEntry(db: Db, of: FilesOf, path: string): Promise<FileEntry> {
   const found = await findEntry(db, of, path)
   if (!found) throw new ApiError('path_not_found', path)
   return found
@@ -154,9 +154,9 @@ where f.session_id = $1 and f.path > $2 collate "C" order by f.path limit $3`,
 }
 
 /** All files and directories of a session by path, and where their bytes are, in batches. */
-export function listAllEntries(db: Db, sessionId: string): AsyncGenerator<Entry[]> {
+export function listAllEntries(db: Db, sessionId: string): AsyncGenerator<FileEntry[]> {
   const all = { offset: 0, limit: Number.MAX_SAFE_INTEGER }
-  return batchesOf<Entry>(all, batchSize, ({ after, limit }) =>
+  return batchesOf<FileEntry>(all, batchSize, ({ after, limit }) =>
     db.run(wholeSubtree, [sessionId, after?.path ?? '', limit]),
   )
 }

@@ -38,7 +38,7 @@ select b.bytes from unnest($2::text[]) with ordinality as n(hash, ord)
 left join blobs b on b.org_id = $1 and b.hash = n.hash order by n.ord`,
 }
 
-type Found = { results: GrepResult[]; matches: number; chars: number; truncated: boolean }
+type GrepProgress = { results: GrepResult[]; matches: number; chars: number; truncated: boolean }
 type Listed = { path: string; hash: string; size_bytes: number }
 
 port.on('message', async (question: GrepQuestion) => {
@@ -54,7 +54,7 @@ async function search({ orgId, sessionId, pattern, pathPattern, until }: GrepQue
   const glob = pathPattern ? RE2JS.compile(globPattern(pathPattern), RE2JS.DOTALL) : undefined
   const listed = await db.run<Listed>(listing, [sessionId, orgId])
   const wanted = listed.filter(({ path }) => glob?.test(path) ?? true)
-  const found: Found = { results: [], matches: 0, chars: 0, truncated: false }
+  const found: GrepProgress = { results: [], matches: 0, chars: 0, truncated: false }
   const all = [...batches(wanted)]
   let next = readBatch(orgId, all[0])
   for (const [index, batch] of all.entries()) {
@@ -100,7 +100,11 @@ function* batches(files: Listed[]): Generator<Listed[]> {
   if (batch.length > 0) yield batch
 }
 
-function addMatches(found: Found, pattern: RE2JS, { path, text }: { path: string; text: string }) {
+function addMatches(
+  found: GrepProgress,
+  pattern: RE2JS,
+  { path, text }: { path: string; text: string },
+) {
   const matches: GrepMatch[] = []
   let number = 0
   for (let at = 0; at <= text.length && !found.truncated; ) {

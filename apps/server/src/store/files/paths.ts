@@ -40,7 +40,7 @@ export function writablePath(text: string): string {
 export const directoryOf = (path: string) => path.slice(0, path.lastIndexOf('/')) || '/'
 
 /** The last part of a path; `/` for the root. */
-export const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1) || '/'
+export const baseName = (path: string) => path.slice(path.lastIndexOf('/') + 1) || '/'
 
 /** The directories above a path, outermost first, without the root. */
 export function ancestorsOf(path: string): string[] {

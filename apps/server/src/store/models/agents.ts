@@ -2,7 +2,7 @@ import { type Agent, type AgentChange, harnessId, type NewAgent } from '@outlast
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
-import { batchesOf, type Span } from '../batches.ts'
+import { batchesOf, type RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { type UsageRow, usageOf } from '../usage.ts'
 
@@ -222,7 +222,7 @@ const batchSize = 50
 export async function* listAgents(
   db: Db,
   orgId: string,
-  { all, ...span }: Span & { all: boolean },
+  { all, ...span }: RowRange & { all: boolean },
 ): AsyncGenerator<Agent[]> {
   const batches = batchesOf<AgentRow>(span, batchSize, async ({ after, offset, limit }) => {
     const rows = await db.kysely

@@ -2,7 +2,7 @@ import type { McpServer } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { mask } from '../../secrets.ts'
-import { batchesOf, type Span } from '../batches.ts'
+import { batchesOf, type RowRange } from '../batches.ts'
 import type { Db, Statement } from '../database.ts'
 import { isDuplicate } from '../database-errors.ts'
 import { changedTools, listHashOf, type Reviewed, type ToolList } from './mcp-tools.ts'
@@ -180,7 +180,7 @@ export async function deleteMcpServer(db: Db, orgId: string, id: string): Promis
 const batchSize = 500
 
 /** The servers in batches, newest first. */
-export function listMcpServers(db: Db, orgId: string, span: Span): AsyncGenerator<McpServer[]> {
+export function listMcpServers(db: Db, orgId: string, span: RowRange): AsyncGenerator<McpServer[]> {
   return batchesOf<McpServer>(span, batchSize, async ({ after, offset, limit }) => {
     const rows = await db.kysely
       .selectFrom('mcp_servers')

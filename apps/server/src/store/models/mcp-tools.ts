@@ -1,6 +1,6 @@
 import { ApiError } from '../../errors.ts'
 import type { Db, Statement } from '../database.ts'
-import { hashOf } from '../stored-texts.ts'
+import { textHash } from '../stored-texts.ts'
 
 /** A tool as its server listed it, made ready for models. `parameters` is a JSON Schema. */
 export type ListedTool = {
@@ -18,7 +18,7 @@ export type ToolHashes = Record<string, string>
 
 /** Hashes what a model gets of each tool, for any key order of its schema. Contract: pure. */
 export const hashesOf = ({ tools }: ToolList): ToolHashes =>
-  Object.fromEntries(tools.map((tool) => [tool.name, hashOf(sortedJson(tool))]))
+  Object.fromEntries(tools.map((tool) => [tool.name, textHash(sortedJson(tool))]))
 
 const sortedJson = (value: unknown) =>
   JSON.stringify(value, (_, part) =>
@@ -28,7 +28,7 @@ const sortedJson = (value: unknown) =>
   )
 
 /** One hash for a whole list. */
-export const listHashOf = (hashes: ToolHashes) => hashOf(JSON.stringify(hashes))
+export const listHashOf = (hashes: ToolHashes) => textHash(JSON.stringify(hashes))
 
 export type Reviewed = { tool_hashes: ToolHashes | null; reviewed_hashes: ToolHashes | null }
 
@@ -49,10 +49,14 @@ update mcp_servers set tools = $4, tool_count = $5, tools_listed_at = clock_time
 where org_id = $1 and id = $2 and revision = $3`,
 }
 
-type Listing = { org_id: string; id: string; revision: number }
+type ServerRevision = { org_id: string; id: string; revision: number }
 
 /** Stores a server's list unless its reach has changed since. The first list counts as reviewed. */
-export async function saveToolList(db: Db, { org_id, id, revision }: Listing, list: ToolList) {
+export async function saveToolList(
+  db: Db,
+  { org_id, id, revision }: ServerRevision,
+  list: ToolList,
+) {
   const json = JSON.stringify(list).toWellFormed()
   const hashes = JSON.stringify(hashesOf(list)).toWellFormed()
   await db.run(saveList, [org_id, id, revision, json, list.tools.length, hashes])
@@ -66,7 +70,11 @@ where org_id = $1 and id = $2 and revision = $3 and tools_error is distinct from
 }
 
 /** Keeps why a server's tools could not be listed. Those of an earlier list stay. */
-export async function saveToolError(db: Db, { org_id, id, revision }: Listing, error: string) {
+export async function saveToolError(
+  db: Db,
+  { org_id, id, revision }: ServerRevision,
+  error: string,
+) {
   await db.run(saveError, [org_id, id, revision, error])
 }
 

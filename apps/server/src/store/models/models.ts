@@ -9,7 +9,7 @@ import type {
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
 import { newId } from '../../ids.ts'
-import { batchesOf, type Span } from '../batches.ts'
+import { batchesOf, type RowRange } from '../batches.ts'
 import { atomically, type Db, type Statement } from '../database.ts'
 import { isDuplicate } from '../database-errors.ts'
 import { isOffered, type ModelScope, offered } from './model-scope.ts'
@@ -301,7 +301,7 @@ const etc = (count: number) => (count > 1 ? ', …' : '')
 const batchSize = 500
 
 /** A provider's models in batches, disabled ones too, by their names. */
-export function listProviderModels(db: Db, orgId: string, providerId: string, span: Span) {
+export function listProviderModels(db: Db, orgId: string, providerId: string, span: RowRange) {
   return batchesOf<Model>(span, batchSize, async ({ after, offset, limit }) => {
     const rows = await db.kysely
       .selectFrom('models')
@@ -346,7 +346,7 @@ const callable = (
     .$if(include_stale === false, (q) => q.where('m.is_stale', '=', false))
 
 /** The models that can be called, in batches, by the names of their providers and their own. */
-export function listModels(db: Db, scope: ModelScope, filter: ModelFilter, span: Span) {
+export function listModels(db: Db, scope: ModelScope, filter: ModelFilter, span: RowRange) {
   return batchesOf<ModelWithProvider>(span, batchSize, async ({ after, offset, limit }) => {
     const rows = await callable(db, scope, filter)
       .select(bothColumns)

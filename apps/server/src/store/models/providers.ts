@@ -1,7 +1,7 @@
 import type { NewProvider, Provider, ProviderChange } from '@outlast/contract'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from '../../errors.ts'
-import { batchesOf, type Span } from '../batches.ts'
+import { batchesOf, type RowRange } from '../batches.ts'
 import { atomically, type Db } from '../database.ts'
 import { lockModels, refuseInUse } from './models.ts'
 
@@ -126,7 +126,7 @@ export async function deleteProvider(within: Db, orgId: string, id: string): Pro
 const batchSize = 500
 
 /** The providers in batches, newest first; `api_key_set` tells of stored keys only. */
-export function listProviders(db: Db, orgId: string, span: Span): AsyncGenerator<Provider[]> {
+export function listProviders(db: Db, orgId: string, span: RowRange): AsyncGenerator<Provider[]> {
   return batchesOf<Provider>(span, batchSize, async ({ after, offset, limit }) => {
     const rows = await db.kysely
       .selectFrom('providers')

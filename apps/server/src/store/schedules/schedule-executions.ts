@@ -50,14 +50,14 @@ export async function getExecution({ kysely }: Db, orgId: string, id: string): P
 
 const countedMax = 10_000
 
-type Listing = { data: Execution[]; total: number; total_capped?: boolean }
+type ExecutionRows = { data: Execution[]; total: number; total_capped?: boolean }
 
 /** Newest first. The schedule is known to exist. */
 export async function listExecutions(
   { kysely }: Db,
   { orgId, scheduleId }: { orgId: string; scheduleId: string },
   { status, offset, limit }: ExecutionQuery & { offset: number; limit: number },
-): Promise<Listing> {
+): Promise<ExecutionRows> {
   const matching = kysely
     .selectFrom('schedule_executions')
     .where('org_id', '=', orgId)
@@ -110,7 +110,7 @@ export async function readStats(
 }
 
 /** What an execution became. */
-export type Outcome = {
+export type ExecutionOutcome = {
   status: 'pending' | 'running' | 'failed' | 'skipped'
   error?: string
   /** Seconds from now after which it is tried again. */
@@ -121,7 +121,7 @@ export type Outcome = {
   turnId?: string
 }
 
-export type NewExecution = Outcome & {
+export type NewExecution = ExecutionOutcome & {
   orgId: string
   id: string
   scheduleId: string
@@ -131,7 +131,7 @@ export type NewExecution = Outcome & {
 
 const outcomeTypes = ['uuid', 'text', 'text', 'integer', 'text', 'text', 'integer', 'text'] as const
 
-const outcomeValues = (all: (Outcome & { id: string })[]) => [
+const outcomeValues = (all: (ExecutionOutcome & { id: string })[]) => [
   all.map(({ id }) => id),
   all.map(({ status }) => status),
   all.map(({ error }) => error ?? null),
@@ -189,7 +189,10 @@ where e.id = n.id`,
 }
 
 /** Stores what came of another attempt at executions that were pending. */
-export async function updateRetried(db: Db, all: (Outcome & { id: string })[]): Promise<void> {
+export async function updateRetried(
+  db: Db,
+  all: (ExecutionOutcome & { id: string })[],
+): Promise<void> {
   if (all.length > 0) await db.run(retried, outcomeValues(all))
 }
 

@@ -14,7 +14,7 @@ export function inputSequenceOf({ type, data }: Row): number | undefined {
 }
 
 /** A message of the conversation, and the sequence of its event. */
-export type Entry = {
+export type ConversationEntry = {
   sequence: number
   message: EventMessage
   /** It stands for messages; `sequence` is that of the event that put it there. */
@@ -37,7 +37,7 @@ export type Compacted = Pick<
 /** Messages in the order in which they make sense, which is not always that of the log. */
 export type Conversation = {
   sessionId: string
-  entries: Entry[]
+  entries: ConversationEntry[]
   /** Messages that waited for turns of their own, by the sequence of their event. */
   queued: Map<number, EventMessage>
   askedAt: number
@@ -57,7 +57,10 @@ export const newConversation = (sessionId: string): Conversation => ({
 
 type Reader = (conversation: Conversation, row: Row) => void
 
-const entryOf = (row: Row): Entry => ({ sequence: row.sequence, message: messageOf(row) })
+const entryOf = (row: Row): ConversationEntry => ({
+  sequence: row.sequence,
+  message: eventMessage(row),
+})
 
 const readers = {
   'input.message': addInput,
@@ -143,7 +146,7 @@ function summaryMessage({ ts, sequence, turnId }: At, summary: string): EventMes
 export function viewOf(
   { entries, compactions }: Conversation,
   before = Number.POSITIVE_INFINITY,
-): readonly Entry[] {
+): readonly ConversationEntry[] {
   const isWhole = before === Number.POSITIVE_INFINITY
   const known = isWhole ? entries : entries.filter(({ sequence }) => sequence < before)
   const compaction = compactions.findLast(({ sequence }) => sequence < before)
@@ -162,7 +165,7 @@ const headLength = 300
 const tailLength = 150
 const shortened = new WeakMap<EventMessage, EventMessage>()
 
-function shortenedEntry({ sequence, message }: Entry): Entry {
+function shortenedEntry({ sequence, message }: ConversationEntry): ConversationEntry {
   if (message.role !== 'tool_result') return { sequence, message }
   const known = shortened.get(message) ?? shortenedMessage(message)
   shortened.set(message, known)
@@ -222,18 +225,22 @@ function addInput({ entries, queued }: Conversation, { sequence, data }: Row): v
 function beginAtMessage({ queued, entries }: Conversation, row: Row): void {
   const from = inputSequenceOf(row)
   if (from === undefined) return
-  const isFrom = ({ sequence }: Entry) => sequence === from
+  const isFrom = ({ sequence }: ConversationEntry) => sequence === from
   const message = queued.get(from) ?? entries.find(isFrom)?.message
   if (message) entries.push({ sequence: row.sequence, message })
 }
 
-function insertBeforeLater(entries: Entry[], entry: Entry, askedAt: number): void {
+function insertBeforeLater(
+  entries: ConversationEntry[],
+  entry: ConversationEntry,
+  askedAt: number,
+): void {
   let at = entries.length
   while (at > 0 && entries[at - 1]!.sequence > askedAt) at -= 1
   entries.splice(at, 0, entry)
 }
 
-function insertAfterCall(entries: Entry[], entry: Entry): void {
+function insertAfterCall(entries: ConversationEntry[], entry: ConversationEntry): void {
   let at = entries.findLastIndex(({ message }) => message.role === 'agent') + 1
   while (entries[at]?.message.role === 'tool_result') at += 1
   entries.splice(at, 0, entry)
@@ -246,7 +253,7 @@ type ToolCompleted = {
 }
 
 /** The message of an event in `messageTypes`. A tool result's id derives from turn and call. */
-export function messageOf(row: Row): EventMessage {
+export function eventMessage(row: Row): EventMessage {
   if (row.type !== 'tool.completed')
     return (JSON.parse(row.data) as { message: EventMessage }).message
   const { tool_call_id, result, error } = JSON.parse(row.data) as ToolCompleted

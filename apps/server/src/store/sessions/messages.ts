@@ -3,7 +3,7 @@ import type { Db, Statement } from '../database.ts'
 import type { ModelScope } from '../models/model-scope.ts'
 import { routeQuery } from '../models/models.ts'
 import { statement, valuesOf } from '../statements.ts'
-import { messageOf, messageTypes } from './conversation.ts'
+import { eventMessage, messageTypes } from './conversation.ts'
 import { readPage } from './events.ts'
 import { appendEvents, events } from './log-sql.ts'
 import { type NewEvent, type TakenTurn, type TurnRun, takenColumns, wakeParked } from './turns.ts'
@@ -33,7 +33,7 @@ export async function* messageBatches(
     const { rows, more } = await readPage(db, sessionId, read)
     const taken = rows
       .slice(skip)
-      .map((row) => JSON.stringify(view(asMessage(sessionId, row.sequence, messageOf(row)))))
+      .map((row) => JSON.stringify(view(asMessage(sessionId, row.sequence, eventMessage(row)))))
     skip = Math.max(0, skip - rows.length)
     left -= taken.length
     if (taken.length > 0) yield taken

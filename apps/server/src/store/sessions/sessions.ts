@@ -169,12 +169,12 @@ export async function updateSession(
 
 const countedMax = 10_000
 
-type Listing = { data: Session[]; total: number; total_capped?: boolean }
+type SessionRows = { data: Session[]; total: number; total_capped?: boolean }
 
 type ListQuery = SessionQuery & { offset: number; limit: number }
 
 /** Newest first. */
-export function listSessions(db: Db, orgId: string, query: ListQuery): Promise<Listing> {
+export function listSessions(db: Db, orgId: string, query: ListQuery): Promise<SessionRows> {
   const { status, tag, legal_hold, search, offset, limit } = query
   const filters = [status, tag, legal_hold, search]
   const isFiltered = filters.some((filter) => filter !== undefined)
@@ -199,7 +199,11 @@ const newest = newestIn('newest-sessions', '')
 const newestOfAgent = newestIn('newest-sessions-of-agent', 'and agent_id = $3')
 
 /** Returns the first page without filters, counted in the statement that reads it. */
-async function listNewest(db: Db, orgId: string, { agent_id, limit }: ListQuery): Promise<Listing> {
+async function listNewest(
+  db: Db,
+  orgId: string,
+  { agent_id, limit }: ListQuery,
+): Promise<SessionRows> {
   const statement = agent_id === undefined ? newest : newestOfAgent
   const values = [orgId, limit, agent_id ?? '']
   const rows = await db.run<SessionRow & { total: number }>(statement, values)
@@ -211,7 +215,7 @@ async function listMatching(
   db: Db,
   orgId: string,
   query: ListQuery & { isFiltered: boolean },
-): Promise<Listing> {
+): Promise<SessionRows> {
   const matching = db.kysely
     .selectFrom('sessions')
     .where('org_id', '=', orgId)
@@ -270,7 +274,7 @@ function matches(search: string) {
 
 type Keys = { as: (alias: 'matching') => never }
 
-async function countUpTo({ kysely }: Db, keys: unknown): Promise<Omit<Listing, 'data'>> {
+async function countUpTo({ kysely }: Db, keys: unknown): Promise<Omit<SessionRows, 'data'>> {
   const { count } = await kysely
     .selectFrom((keys as Keys).as('matching'))
     .select(sql<number>`count(*)`.as('count'))

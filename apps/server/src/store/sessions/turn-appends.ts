@@ -104,7 +104,7 @@ function appendOf({ ending, texts, usage, bytes }: Appending): NamedStatement {
 }
 
 /** How a turn ends: it does so only if nothing was appended since `sequence`. */
-export type Ending = {
+export type TurnEnding = {
   events: NewEvent[]
   sequence: number
   /** The turn that follows at once, for input that no model call has seen. Without it: idle. */
@@ -125,7 +125,7 @@ export type Appending = {
   events: NewEvent[]
   /** The caller's last event. If the log lacks it, nothing is appended: commits were lost. */
   after?: EventMark
-  ending?: Ending | undefined
+  ending?: TurnEnding | undefined
   /** A cancelled turn takes only its end, and only if nothing came after `ending.sequence`. */
   cancelled?: boolean
   /** The log gains an outcome: the count of attempts starts again. */

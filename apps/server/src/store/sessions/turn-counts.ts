@@ -25,7 +25,7 @@ select
 from turns`,
 }
 
-export async function countTurns(db: Db): Promise<TurnCounts> {
+export async function readTurnCounts(db: Db): Promise<TurnCounts> {
   const [row] = await db.run<TurnCounts>(counts, [waitingMax])
   return row!
 }

@@ -95,7 +95,7 @@ const runningTurns: Statement = {
 }
 
 /** How many turns an organization runs, counted up to a limit. */
-export async function countTurns(db: Db, orgId: string, limit: number): Promise<number> {
+export async function countRunningTurns(db: Db, orgId: string, limit: number): Promise<number> {
   const [row] = await db.run<{ count: number }>(runningTurns, [orgId, limit])
   return row!.count
 }

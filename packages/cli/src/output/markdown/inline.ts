@@ -13,9 +13,9 @@ type Inline = {
   hasLinks: boolean
 }
 
-type Found = { pieces: Piece[]; end: number }
+type InlineMatch = { pieces: Piece[]; end: number }
 /** What stands at a place: something, a character like others, or what only more text can tell. */
-type Decision = Found | 'literal' | 'undecided'
+type Decision = InlineMatch | 'literal' | 'undecided'
 
 const isWord = (character: string | undefined) =>
   character !== undefined && /[\p{L}\p{N}_]/u.test(character)

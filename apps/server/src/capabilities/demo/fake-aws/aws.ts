@@ -59,7 +59,7 @@ export type Aws = Static<typeof shape>
 
 const directory = '/aws'
 
-export const config = documentConfig(directory, shape, {
+export const awsConfig = documentConfig(directory, shape, {
   region: Type.Optional(
     Type.String({
       pattern: '^[a-z]{2}(-[a-z]+)+-[1-9]$',
@@ -69,9 +69,9 @@ export const config = documentConfig(directory, shape, {
     }),
   ),
 })
-export type Config = Static<typeof config>
+export type AwsConfig = Static<typeof awsConfig>
 
-export const regionOf = ({ region = 'us-east-1' }: Config) => region
+export const regionOf = ({ region = 'us-east-1' }: AwsConfig) => region
 
 const empty = (): Aws => ({
   instances: [],
@@ -87,7 +87,7 @@ export const addressesOf = (n: number) => ({
   public_ip: `198.18.${n >> 8}.${n & 255}`,
 })
 
-function examples(config: Config): Aws {
+function examples(config: AwsConfig): Aws {
   const created_at = new Date().toISOString()
   const region = regionOf(config)
   const bucket = (bucket_name: string, isVersioned: boolean) => ({
@@ -126,7 +126,7 @@ function examples(config: Config): Aws {
   }
 }
 
-export const aws = documentTools<Aws, Config>({
+export const aws = documentTools<Aws, AwsConfig>({
   directory,
   file: 'aws.json',
   shape,

@@ -59,7 +59,7 @@ export type Crm = Static<typeof shape>
 
 const directory = '/crm'
 
-export const config = documentConfig(directory, shape, {
+export const crmConfig = documentConfig(directory, shape, {
   default_tier: Type.Optional(
     Type.Enum(['free', 'pro', 'enterprise'], {
       type: 'string',
@@ -68,7 +68,7 @@ export const config = documentConfig(directory, shape, {
     }),
   ),
 })
-export type Config = Static<typeof config>
+export type CrmConfig = Static<typeof crmConfig>
 
 const empty = (): Crm => ({ customers: [], tickets: [], interactions: [] })
 
@@ -87,7 +87,7 @@ function examples(): Crm {
   return { ...empty(), customers: [customer] }
 }
 
-export const crm = documentTools<Crm, Config>({
+export const crm = documentTools<Crm, CrmConfig>({
   directory,
   file: 'crm.json',
   shape,

@@ -24,14 +24,14 @@ export type Finance = Static<typeof shape>
 
 const directory = '/finance'
 
-export const config = documentConfig(directory, shape, {
+export const financeConfig = documentConfig(directory, shape, {
   currency: Type.Optional(
     Type.String({ pattern: '^[A-Z]{3}$', default: 'USD', description: 'The currency of it all.' }),
   ),
 })
-export type Config = Static<typeof config>
+export type FinanceConfig = Static<typeof financeConfig>
 
-export const currencyOf = ({ currency = 'USD' }: Config) => currency
+export const currencyOf = ({ currency = 'USD' }: FinanceConfig) => currency
 
 /** The day of a time, in UTC. */
 export const dayOf = (time: Date) => time.toISOString().slice(0, 10)
@@ -42,7 +42,7 @@ const accounts = (operating: number, savings: number, payroll: number) =>
     opening_balance,
   }))
 
-export const finance = documentTools<Finance, Config>({
+export const finance = documentTools<Finance, FinanceConfig>({
   directory,
   file: 'finance.json',
   shape,

@@ -69,7 +69,7 @@ export type Warehouse = Static<typeof shape>
 
 const directory = '/warehouse'
 
-export const config = documentConfig(directory, shape, {
+export const warehouseConfig = documentConfig(directory, shape, {
   currency: Type.Optional(
     Type.String({
       pattern: '^[A-Z]{3}$',
@@ -78,7 +78,7 @@ export const config = documentConfig(directory, shape, {
     }),
   ),
 })
-export type Config = Static<typeof config>
+export type WarehouseConfig = Static<typeof warehouseConfig>
 
 const empty = (): Warehouse => ({
   inventory: [],
@@ -93,7 +93,7 @@ const item = (
   [quantity, reorder_point, unit_price]: [number, number, number],
 ): Item => ({ sku, name, quantity, location, reorder_point, unit_price })
 
-export const warehouse = documentTools<Warehouse, Config>({
+export const warehouse = documentTools<Warehouse, WarehouseConfig>({
   directory,
   file: 'warehouse.json',
   shape,

@@ -10,7 +10,7 @@ import {
 import type { FastifyRequest } from 'fastify'
 import { keyStart } from '../../../access/credentials.ts'
 import { allows, levels, type Principal } from '../../../access/principal.ts'
-import { hashOf } from '../../../access/tokens.ts'
+import { secretHash } from '../../../access/tokens.ts'
 import { ApiError } from '../../../errors.ts'
 import { parseUuid } from '../../../ids.ts'
 import { countKeys, createKey, deleteKey, listKeys } from '../../../store/access/api-keys.ts'
@@ -63,7 +63,7 @@ async function newKey({ body, principal, db }: Creation, scopes: Scope[]) {
     userId: principal.userId,
     name: body.name,
     prefix: `${key.slice(0, prefixLength)}...`,
-    hash: hashOf(key),
+    hash: secretHash(key),
     scopes,
     days: body.expires_in_days ?? null,
     parentId: parentOf(principal),

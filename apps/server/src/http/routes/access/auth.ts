@@ -21,7 +21,7 @@ import {
   signInWithPassword,
   signOut,
 } from '../../../access/sign-in.ts'
-import { hashOf } from '../../../access/tokens.ts'
+import { secretHash } from '../../../access/tokens.ts'
 import { ApiError } from '../../../errors.ts'
 import { createLoginState, endLogins, takeLoginState } from '../../../store/access/logins.ts'
 import { endTokensOfSignIns } from '../../../store/access/session-tokens.ts'
@@ -281,7 +281,7 @@ function oauthRoutes(app: App, { config, db, oauth, signIn, setCookies }: Signin
       signIn()
       const state = randomBytes(32).toString('base64url')
       const url = await oauth!.begin(provider, state)
-      await createLoginState(db, hashOf(state), provider)
+      await createLoginState(db, secretHash(state), provider)
       setCookie(request, reply, config, { name: 'oauth_state', value: state, maxAge: stateSeconds })
       return reply.redirect(url.href)
     },
@@ -306,7 +306,7 @@ function oauthRoutes(app: App, { config, db, oauth, signIn, setCookies }: Signin
       const ours = readCookie(request, 'oauth_state')
       setCookie(request, reply, config, { name: 'oauth_state', value: '', maxAge: 0 })
       const fits = typeof state === 'string' && state !== '' && state === ours
-      if (!fits || !(await takeLoginState(db, hashOf(state), provider))) {
+      if (!fits || !(await takeLoginState(db, secretHash(state), provider))) {
         throw new ApiError('oauth_state_invalid')
       }
       const url = new URL(request.url, 'http://callback.invalid')

@@ -8,7 +8,7 @@ import {
   Organization,
   PageQuery,
 } from '@outlast/contract'
-import { hashOf } from '../../../access/tokens.ts'
+import { secretHash } from '../../../access/tokens.ts'
 import { ApiError } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import {
@@ -81,7 +81,7 @@ function openInvitationRoutes({ app, node: { config } }: Api): void {
       const made = await createInvitation(unit, principal.orgId, {
         email: body.email,
         role,
-        tokenHash: hashOf(token),
+        tokenHash: secretHash(token),
         invitedBy: principal.name,
         days: body.expires_in_days ?? daysDefault,
       })
@@ -125,7 +125,7 @@ function acceptRoute({ app }: Api): void {
       const account =
         principal.kind === 'user' ? await findAccount(unit, principal.userId) : undefined
       if (!account) throw new ApiError('users_only')
-      const { org_id, role } = await takeInvitation(unit, hashOf(body.token), account.email)
+      const { org_id, role } = await takeInvitation(unit, secretHash(body.token), account.email)
       await addMember(unit, org_id, account.id, role)
       request.auditNote = { orgIds: [org_id], target: account.id, details: { role } }
       return getOrganization(unit, org_id, (await findRole(unit, org_id, account.id)) ?? role)

@@ -10,7 +10,7 @@ import {
   startGuarded,
   untilStatus,
 } from '../../../../test/access.ts'
-import type { Answer } from '../../../../test/server.ts'
+import type { HttpAnswer } from '../../../../test/server.ts'
 import { startServer } from '../../../../test/server.ts'
 
 test('somebody who registers owns an organization with all it needs to begin', async (t) => {
@@ -174,7 +174,7 @@ test('without authentication there are organizations, and nobody to invite', asy
   const made = expectStatus(await call('POST', '/v1/orgs', { name: 'Tenant' }), 201)
   const inIt = callerWith(url, '', { 'x-org-id': made.id })
   expectStatus(await inIt('POST', '/v1/agents', { name: 'Only there', system_prompt: 'x' }), 201)
-  const names = ({ body }: Answer) => body.data.map(({ name }: { name: string }) => name)
+  const names = ({ body }: HttpAnswer) => body.data.map(({ name }: { name: string }) => name)
   assert.ok(names(await inIt('GET', '/v1/agents')).includes('Only there'))
   assert.ok(!names(await call('GET', '/v1/agents')).includes('Only there'))
   const listed = expectStatus(await call('GET', '/v1/orgs'), 200)

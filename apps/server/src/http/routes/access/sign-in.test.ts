@@ -14,7 +14,7 @@ import {
 } from '../../../../test/access.ts'
 import { runSql } from '../../../../test/database.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
-import type { Answer } from '../../../../test/server.ts'
+import type { HttpAnswer } from '../../../../test/server.ts'
 import { createAgent, createSession } from '../../../../test/session.ts'
 
 const secret = 'a secret of this test, longer than 32 characters'
@@ -39,7 +39,7 @@ const refresh = (refresh_token: string) =>
   server.call('POST', '/v1/auth/refresh', { refresh_token })
 const withToken = (token: string) => callerWith(server.url, `Bearer ${token}`)('GET', '/v1/auth/me')
 
-async function untilRefused(call: () => Promise<Answer>) {
+async function untilRefused(call: () => Promise<HttpAnswer>) {
   for (;;) {
     const answer = await call()
     if (answer.status === 401) return answer

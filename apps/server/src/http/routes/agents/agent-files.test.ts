@@ -13,7 +13,7 @@ import {
   whole,
 } from '../../../../test/agent-files.ts'
 import { beforeAll } from '../../../../test/hooks.ts'
-import { type Answer, startServer } from '../../../../test/server.ts'
+import { type HttpAnswer, startServer } from '../../../../test/server.ts'
 import { newId } from '../../../ids.ts'
 
 const MiB = 1024 * 1024
@@ -264,7 +264,7 @@ test('bytes that are no text are refused, and a file over 3 MiB', async () => {
     about: 'UTF-16',
   })
   const big = await send(new Uint8Array(3 * MiB + 1).fill(0x61))
-  assert.deepEqual([big.status, (big.body as Answer['body']).code], [413, 'body_too_large'])
+  assert.deepEqual([big.status, (big.body as HttpAnswer['body']).code], [413, 'body_too_large'])
   const fits = `---\nx: |\n${'  padding padding padding padding padding padding\n'.repeat(40_000)}---\n`
   const agent = await files.imported(fits + 'é'.repeat(MiB / 2))
   assert.equal(agent.system_prompt.length, MiB / 2)

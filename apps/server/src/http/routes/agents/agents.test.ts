@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Agent, harnessId } from '@outlast/contract'
 import { createTestDatabase } from '../../../../test/database.ts'
-import { type Answer, startServer } from '../../../../test/server.ts'
+import { type HttpAnswer, startServer } from '../../../../test/server.ts'
 import { converse, createAgent, createSession } from '../../../../test/session.ts'
 import { newId } from '../../../ids.ts'
 
@@ -10,9 +10,9 @@ const starters = ['Assistant', 'Meeting Planner', 'Plain Writer', 'Researcher', 
 const ada = { name: 'Ada', system_prompt: 'You are Ada.' }
 const simulatedModel = 'model_01933b5a000070008000000000000401'
 
-const names = ({ body }: Answer) => body.data.map((agent: Agent) => agent.name)
+const names = ({ body }: HttpAnswer) => body.data.map((agent: Agent) => agent.name)
 
-function refused({ status, body }: Answer, code: string, path?: string) {
+function refused({ status, body }: HttpAnswer, code: string, path?: string) {
   assert.equal(status, code === 'not_found' ? 404 : code === 'body_too_large' ? 413 : 400)
   assert.equal(body.code, code)
   assert.equal(typeof body.error, 'string')

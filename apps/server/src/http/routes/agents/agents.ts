@@ -42,7 +42,7 @@ import { checkModel } from '../../../store/models/models.ts'
 import type { Api } from '../../core/api.ts'
 import { checkMatch, tell } from '../../core/if-match.ts'
 import { sendList } from '../../core/list.ts'
-import { previewOf } from './preview.ts'
+import { agentPreview } from './preview.ts'
 
 type Params = { agent_id: string }
 type Choices = {
@@ -236,7 +236,7 @@ function previewRoute({ app, node }: Api): void {
       })
       const models = modelScope(node.config, orgId)
       if (session?.model_id) await checkModel(db, models, session.model_id, 'session/model_id')
-      return previewOf({ ...node, db }, orgId, {
+      return agentPreview({ ...node, db }, orgId, {
         prompt: body.system_prompt ?? '',
         agentUses: uses,
         sessionUses: more,

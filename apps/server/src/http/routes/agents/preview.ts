@@ -17,7 +17,7 @@ type Previewed = {
 }
 
 /** What the next turn would give to a model, put together as it would be. */
-export async function previewOf(
+export async function agentPreview(
   node: Omit<Node, 'db'> & { db: Db },
   orgId: string,
   { prompt, agentUses, sessionUses, clientTools, models }: Previewed,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ModelWithProvider } from '@outlast/contract'
 import { createTestDatabase } from '../../../../test/database.ts'
-import { type Answer, type Call, startServer } from '../../../../test/server.ts'
+import { type Call, type HttpAnswer, startServer } from '../../../../test/server.ts'
 import { createAgent, createSession } from '../../../../test/session.ts'
 import { newId } from '../../../ids.ts'
 
@@ -13,13 +13,13 @@ const echo = { model_id: 'llmsim-echo', display_name: 'Echo' }
 
 const statuses: Record<string, number> = { not_found: 404, model_exists: 409, model_in_use: 409 }
 
-function refused({ status, body }: Answer, code: string, path?: string) {
+function refused({ status, body }: HttpAnswer, code: string, path?: string) {
   assert.equal(status, statuses[code] ?? 400)
   assert.equal(body.code, code)
   if (path !== undefined) assert.equal(body.details[0].path, path)
 }
 
-const namesOf = ({ body }: Answer) =>
+const namesOf = ({ body }: HttpAnswer) =>
   body.data.map(({ display_name }: ModelWithProvider) => display_name)
 
 async function defaults(call: Call) {

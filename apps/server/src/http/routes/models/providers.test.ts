@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Provider } from '@outlast/contract'
 import pg from 'pg'
 import { createTestDatabase } from '../../../../test/database.ts'
-import { type Answer, startServer } from '../../../../test/server.ts'
+import { type HttpAnswer, startServer } from '../../../../test/server.ts'
 import { createAgent, createSession } from '../../../../test/session.ts'
 import { newId } from '../../../ids.ts'
 import { createSecrets } from '../../../secrets.ts'
@@ -18,7 +18,7 @@ const ollama = {
 }
 const key = 'sk-never-seen-again-0123456789'
 
-function refused({ status, body }: Answer, code: string, path?: string) {
+function refused({ status, body }: HttpAnswer, code: string, path?: string) {
   assert.equal(status, code === 'not_found' ? 404 : code === 'model_in_use' ? 409 : 400)
   assert.equal(body.code, code)
   if (path !== undefined) assert.equal(body.details[0].path, path)

@@ -170,13 +170,13 @@ function present({ config }: Node, orgId: string, provider: Provider): Provider 
   return { ...provider, api_key_set: usable }
 }
 
-type Place = { orgId: string; id: string }
+type ProviderRef = { orgId: string; id: string }
 type WithKey = { api_key?: string | null }
 
 /** A request whose key is encrypted for its provider and the provider's address at that time. */
 function sealed<T extends WithKey>(
   { secrets }: Node,
-  { orgId, id }: Place,
+  { orgId, id }: ProviderRef,
   { change, at }: { change: T; at: Address },
 ): T {
   const { api_key } = change

@@ -5,7 +5,7 @@ import { isLoopback } from '../../../config/host.ts'
 import type { Config } from '../../../config.ts'
 import { ApiError } from '../../../errors.ts'
 import type { Metrics } from '../../../observe/metrics.ts'
-import { countTurns, type TurnCounts } from '../../../store/sessions/turn-counts.ts'
+import { readTurnCounts, type TurnCounts } from '../../../store/sessions/turn-counts.ts'
 import type { Api } from '../../core/api.ts'
 import { namesLoopback } from '../../security/guard.ts'
 import type { Streams } from '../../streams/open-streams.ts'
@@ -32,7 +32,7 @@ export function metricsRoutes({ app, node }: Api, streams: Streams): void {
   let looking: Promise<TurnCounts | undefined> | undefined
 
   function look() {
-    looking ??= countTurns(db)
+    looking ??= readTurnCounts(db)
       .catch(() => undefined)
       .finally(() => {
         looking = undefined

@@ -10,7 +10,7 @@ import { masked } from '../../../capabilities/masking.ts'
 import { ApiError } from '../../../errors.ts'
 import { parseId } from '../../../ids.ts'
 import type { Db } from '../../../store/database.ts'
-import type { Entry } from '../../../store/files/file-tree.ts'
+import type { FileEntry } from '../../../store/files/file-tree.ts'
 import {
   asInfo,
   isText,
@@ -106,7 +106,7 @@ const fileLine = (file: FileInfo | SessionFile) => lineOf({ type: 'file', file }
 async function* fileLines(
   db: Db,
   { orgId, sessionId, withBytes }: Exported,
-  entries: readonly Entry[],
+  entries: readonly FileEntry[],
 ): AsyncGenerator<Lines> {
   if (!withBytes) {
     const text = entries.map((entry) => fileLine(asInfo(sessionId, entry))).join('')
@@ -149,8 +149,8 @@ function* piecesOf(info: FileInfo, bytes: Buffer): Generator<Lines> {
 const groupBytesMax = 1_048_576
 
 /** Entries whose bytes are read together: a megabyte, or one file that is larger. */
-function* groupsOf(entries: readonly Entry[]): Generator<Entry[]> {
-  let group: Entry[] = []
+function* groupsOf(entries: readonly FileEntry[]): Generator<FileEntry[]> {
+  let group: FileEntry[] = []
   let bytes = 0
   for (const entry of entries) {
     if (group.length > 0 && bytes + entry.size_bytes > groupBytesMax) {

@@ -25,7 +25,7 @@ import {
   copyFile,
   createDirectory,
   createFile,
-  type Entry,
+  type FileEntry,
   movePath,
   removePath,
   updateFile,
@@ -83,7 +83,7 @@ async function brought(node: Node, { principal, db }: Changing, { content, encod
   return { keep: (db: Db) => keepBytes(db, principal.orgId, { bytes, limits }), bytes }
 }
 
-async function whole(request: Changing, entry: Entry, known?: Buffer): Promise<SessionFile> {
+async function whole(request: Changing, entry: FileEntry, known?: Buffer): Promise<SessionFile> {
   const { orgId, sessionId } = filesOf(request)
   const info = asInfo(sessionId, entry)
   if (entry.hash === null) return entry.is_directory ? info : { ...info, content: null }

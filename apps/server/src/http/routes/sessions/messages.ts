@@ -15,7 +15,7 @@ import { traceparentOf } from '../../../observe/trace-context.ts'
 import { holdsScript } from '../../../providers/simulated/script.ts'
 import { acceptInput, checkImages } from '../../../runtime/inbox/accept.ts'
 import { submitResults } from '../../../runtime/inbox/results.ts'
-import { messageOf, messageTypes } from '../../../store/sessions/conversation.ts'
+import { eventMessage, messageTypes } from '../../../store/sessions/conversation.ts'
 import { countEvents } from '../../../store/sessions/events.ts'
 import { asMessage, findSequence, messageBatches } from '../../../store/sessions/messages.ts'
 import type { Api } from '../../core/api.ts'
@@ -113,7 +113,7 @@ async function acceptResults(
   const { drafts, first, ts, publish } = await submitResults(node, db, where, { results, by })
   committed.push(publish)
   const messages = drafts.map(({ stored }, index) =>
-    messageOf({ ...stored, sequence: first + index, ts }),
+    eventMessage({ ...stored, sequence: first + index, ts }),
   )
   const all = messages.flatMap(({ content }) => content)
   return asMessage(sessionId, first, { ...messages[0]!, content: all })

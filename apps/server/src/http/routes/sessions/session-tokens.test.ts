@@ -10,7 +10,7 @@ import {
   startGuarded,
   untilStatus,
 } from '../../../../test/access.ts'
-import type { Answer, Call } from '../../../../test/server.ts'
+import type { Call, HttpAnswer } from '../../../../test/server.ts'
 import { createAgent, createSession, post } from '../../../../test/session.ts'
 import { follow, framesOf } from '../../../../test/stream.ts'
 
@@ -106,7 +106,7 @@ test('shows callers that may only read the tokens that they made, and no others'
   expectStatus(await viewer.call('DELETE', `${path}/tokens/${own.id}`), 204)
 })
 
-type Ending = (server: Server, person: Person) => Promise<Answer>
+type Ending = (server: Server, person: Person) => Promise<HttpAnswer>
 const newPassword = 'another long password'
 const endings: Record<string, Ending> = {
   'signs out': (_, { call, tokens }) => call('POST', '/v1/auth/logout', tokens),

@@ -20,7 +20,7 @@ import { getSession, listSessions, updateSession } from '../../../store/sessions
 import type { Api } from '../../core/api.ts'
 import { listed, rangeOf } from '../../core/page.ts'
 import { sessionView } from '../../security/token-view.ts'
-import { previewOf } from '../agents/preview.ts'
+import { agentPreview } from '../agents/preview.ts'
 
 type Params = { session_id: string }
 
@@ -91,7 +91,7 @@ function readRoutes({ app, node }: Api): void {
     async handler({ params, principal: { orgId }, db }) {
       const session = await getSession(db, orgId, parseId('session', params.session_id))
       const agent = await getAgent(db, orgId, session.agent_id)
-      return previewOf({ ...node, db }, orgId, {
+      return agentPreview({ ...node, db }, orgId, {
         prompt: agent.system_prompt,
         agentUses: agent.capabilities,
         sessionUses: session.capabilities,

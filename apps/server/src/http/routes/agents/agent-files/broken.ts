@@ -1,19 +1,19 @@
 import { ApiError } from '../../../../errors.ts'
-import { previewOf } from '../../../../text.ts'
+import { textPreview } from '../../../../text.ts'
 
 /** A place in a file, as editors count: from 1. */
-export type Place = { line: number; column: number }
+export type LineAndColumn = { line: number; column: number }
 
 /** The error about a file that cannot be read as what it clearly is. */
-export function broken(said: string, { line, column }: Place): ApiError {
-  const message = previewOf(said)
+export function broken(said: string, { line, column }: LineAndColumn): ApiError {
+  const message = textPreview(said)
   return new ApiError('invalid_agent_file', `line ${line}, column ${column}: ${message}`, [
     { path: 'body', message, line, column },
   ])
 }
 
 /** The place of an offset. `firstLine` is the line of the file on which `text` begins. */
-export function placeIn(text: string, offset: number, firstLine: number): Place {
+export function placeIn(text: string, offset: number, firstLine: number): LineAndColumn {
   const before = text.slice(0, offset)
   const lineStart = before.lastIndexOf('\n') + 1
   return { line: firstLine + linesIn(before), column: offset - lineStart + 1 }

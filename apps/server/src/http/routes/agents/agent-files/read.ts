@@ -1,5 +1,5 @@
 import { ApiError } from '../../../../errors.ts'
-import { broken, linesIn, type Place, placeIn } from './broken.ts'
+import { broken, type LineAndColumn, linesIn, placeIn } from './broken.ts'
 import { readYaml, type YamlFile } from './yaml.ts'
 
 type Values = Record<string, unknown>
@@ -30,12 +30,12 @@ export function readAgentFile(file: string): Values {
     fromFrontMatter(text, firstLine) ??
     fromJson(text, firstLine) ??
     fromYaml(text, firstLine) ??
-    agentOf({}, textOf(text))
+    agentOf({}, fileText(text))
   )
 }
 
 /** Text as a file carries it: without space around it, and with the line breaks of Unix. */
-export const textOf = (text: string) => text.replaceAll('\r\n', '\n').trim()
+export const fileText = (text: string) => text.replaceAll('\r\n', '\n').trim()
 
 function fromFrontMatter(text: string, firstLine: number): Values | undefined {
   const opening = /^---[ \t]*\r?\n/.exec(text)?.[0]
@@ -49,7 +49,7 @@ function fromFrontMatter(text: string, firstLine: number): Values | undefined {
     })
   }
   const { value, placeOf } = readMapping(rest.slice(1, end.index + 1), firstLine + 1)
-  return agentOf(value, textOf(rest.slice(end.index + end[0].length)), placeOf)
+  return agentOf(value, fileText(rest.slice(end.index + end[0].length)), placeOf)
 }
 
 /** Front matter. As JSON, which is YAML too, it may be of any size. */
@@ -82,7 +82,7 @@ function fromJson(text: string, firstLine: number): Values | undefined {
   }
 }
 
-function placeOfJsonError({ message }: Error, text: string, firstLine: number): Place {
+function placeOfJsonError({ message }: Error, text: string, firstLine: number): LineAndColumn {
   const end = text.trimEnd().length
   const found = / at position (\d+)/.exec(message)
   return placeIn(text, found ? Math.min(Number(found[1]), end) : end, firstLine)

@@ -1,5 +1,5 @@
 import type { Agent, CapabilityUse } from '@outlast/contract'
-import { textOf } from './read.ts'
+import { fileText } from './read.ts'
 import { escapedIn, isPlainText, writeYaml } from './yaml.ts'
 
 export const formats = {
@@ -7,7 +7,7 @@ export const formats = {
   yaml: { type: 'application/yaml', ending: 'yaml', write: writeMapping },
   json: { type: 'application/json', ending: 'json', write: writeJson },
 }
-export type Format = keyof typeof formats
+export type AgentFileFormat = keyof typeof formats
 
 type Fields = Omit<Partial<Agent>, 'capabilities'> & { capabilities?: (string | CapabilityUse)[] }
 
@@ -33,7 +33,7 @@ const shortened = (use: CapabilityUse) => (Object.keys(use).length === 1 ? use.r
 function writeMarkdown(agent: Agent): string {
   const { system_prompt } = agent
   const fields = fieldsOf(agent)
-  if (textOf(system_prompt) !== system_prompt || !isPlainText(system_prompt)) {
+  if (fileText(system_prompt) !== system_prompt || !isPlainText(system_prompt)) {
     return `---\n${writeFields({ ...fields, system_prompt })}---\n`
   }
   return `---\n${writeFields(fields)}---\n\n${system_prompt}\n`

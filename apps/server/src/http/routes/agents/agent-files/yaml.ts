@@ -9,7 +9,7 @@ import {
   type YAMLError,
   type YAMLMap,
 } from 'yaml'
-import { broken, linesIn, type Place, placeIn } from './broken.ts'
+import { broken, type LineAndColumn, linesIn, placeIn } from './broken.ts'
 
 /** Parsing takes about 2 µs a piece (a scalar, a sign, a line break) and blocks the event loop. */
 const piecesMax = 20_000
@@ -24,7 +24,7 @@ const plainText =
 export type YamlFile = {
   value: unknown
   /** Where a key of the mapping stands. */
-  placeOf: (key: string) => Place | undefined
+  placeOf: (key: string) => LineAndColumn | undefined
 }
 
 /**
@@ -50,7 +50,7 @@ export function readYaml(text: string, firstLine: number): YamlFile {
   }
 }
 
-const tooDeep = (place: Place) => broken(`is nested deeper than ${depthMax} levels.`, place)
+const tooDeep = (place: LineAndColumn) => broken(`is nested deeper than ${depthMax} levels.`, place)
 
 function checkSize(text: string, firstLine: number) {
   const start = { line: firstLine, column: 1 }
@@ -64,7 +64,7 @@ function checkSize(text: string, firstLine: number) {
   }
 }
 
-function parse(text: string, at: (offset: number) => Place) {
+function parse(text: string, at: (offset: number) => LineAndColumn) {
   const document = parseDocument(text, {
     prettyErrors: false,
     stringKeys: true,
@@ -81,11 +81,11 @@ function parse(text: string, at: (offset: number) => Place) {
   return document
 }
 
-function sayWhere({ code, message, pos }: YAMLError, at: (offset: number) => Place) {
+function sayWhere({ code, message, pos }: YAMLError, at: (offset: number) => LineAndColumn) {
   return code === 'RESOURCE_EXHAUSTION' ? tooDeep(at(pos[0])) : broken(message, at(pos[0]))
 }
 
-function checkNodes(document: Document.Parsed, at: (offset: number) => Place) {
+function checkNodes(document: Document.Parsed, at: (offset: number) => LineAndColumn) {
   visit(document, {
     Alias(_, node) {
       throw broken('aliases are not taken: write the value out.', at(startOf(node)))
@@ -101,7 +101,7 @@ function checkNodes(document: Document.Parsed, at: (offset: number) => Place) {
   })
 }
 
-function checkKeys({ items }: YAMLMap, at: (offset: number) => Place) {
+function checkKeys({ items }: YAMLMap, at: (offset: number) => LineAndColumn) {
   const seen = new Set<unknown>()
   for (const { key } of items) {
     if (!isScalar(key)) continue

@@ -15,12 +15,12 @@ import {
 } from '../../../../store/models/mcp-servers.ts'
 import { withoutNul } from '../../../../text.ts'
 
-type Place = { orgId: string; id: string }
+type McpServerRef = { orgId: string; id: string }
 type With = Pick<Node, 'config' | 'secrets'>
 type Headers = Record<string, string>
 
 /** A server as it is stored: checked, its headers and key sealed. Contract: throws 400. */
-export function rowOf(node: With, place: Place, server: NewMcpServer): NewMcpServerRow {
+export function rowOf(node: With, place: McpServerRef, server: NewMcpServer): NewMcpServerRow {
   const { api_key, description } = server
   const headers = server.headers ?? {}
   for (const [name, value] of Object.entries(headers)) {
@@ -38,7 +38,7 @@ export function rowOf(node: With, place: Place, server: NewMcpServer): NewMcpSer
 /** A change as it is stored. Contract: throws 404, and 400 if it is invalid or lacks secrets. */
 export async function changeOf(
   node: With & { db: Db },
-  place: Place,
+  place: McpServerRef,
   change: McpServerChange,
 ): Promise<{ update: McpServerUpdate; urls?: { before: string; after: string } }> {
   const { name, url, description, headers, api_key, status } = change
@@ -79,7 +79,7 @@ function checkedName(name: string): string {
   return name
 }
 
-function checkedUrl({ config }: With, { orgId }: Place, text: string): string {
+function checkedUrl({ config }: With, { orgId }: McpServerRef, text: string): string {
   const url = /^https?:\/\/[^\s\\]+$/i.test(text) && URL.canParse(text) ? new URL(text) : undefined
   if (!url) throw invalidAt('url', 'must be a URL that begins with http:// or https://')
   if (url.username !== '' || url.password !== '') {
@@ -99,7 +99,11 @@ const headersLengthMax = 32_768
 const reserved =
   /^(?:host|content-.*|transfer-encoding|connection|keep-alive|proxy-.*|upgrade|te|trailer|expect|accept|accept-encoding|mcp-.*|last-event-id)$/i
 
-function sealedHeaders(node: With, { orgId, id, url }: Place & { url: string }, headers: Headers) {
+function sealedHeaders(
+  node: With,
+  { orgId, id, url }: McpServerRef & { url: string },
+  headers: Headers,
+) {
   const names = Object.keys(headers)
   if (names.length === 0) return { header_names: [], headers: null }
   const lower = names.map((name) => name.toLowerCase())
@@ -120,7 +124,11 @@ function sealedHeaders(node: With, { orgId, id, url }: Place & { url: string }, 
   return { header_names: names, headers: envelope }
 }
 
-function sealedKey(node: With, { orgId, id, url }: Place & { url: string }, key: string): string {
+function sealedKey(
+  node: With,
+  { orgId, id, url }: McpServerRef & { url: string },
+  key: string,
+): string {
   if (!/^[\x21-\x7e]+$/.test(key)) {
     throw invalidAt('api_key', 'must be visible ASCII characters without spaces')
   }

@@ -9,10 +9,10 @@ import { findMcpServers, type McpServerRow } from '../../../../store/models/mcp-
 import { hashesOf, listHashOf } from '../../../../store/models/mcp-tools.ts'
 
 type Trying = Pick<Node, 'capabilities' | 'mcp'> & { db: Db }
-type Place = { orgId: string; id: string }
+type TriedServer = { orgId: string; id: string }
 
 /** Lists a server's tools, also if disabled. Contract: throws 404; the result has server errors. */
-export async function tryServer(node: Trying, { orgId, id }: Place): Promise<McpServerTest> {
+export async function tryServer(node: Trying, { orgId, id }: TriedServer): Promise<McpServerTest> {
   const [server] = await findMcpServers(node.db, orgId, [id])
   if (!server) throw new ApiError('not_found', 'MCP server')
   const begun = performance.now()
