@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { find, read } from './sources.ts'
+
+/** Packages that people search. Tests, benchmarks, chaos runs and scripts are programs apart. */
+const packages = [
+  'apps/server',
+  'apps/console',
+  'packages/contract',
+  'packages/sdk',
+  'packages/cli',
+]
+
+const exported =
+  /^export (?:abstract )?(?:async )?(?:const|let|function\*?|class|type|interface|enum) (\w+)/gm
+const vague =
+  /^(?:export )?(?:type|interface) (Told|Said|Kept|Place|Outcome|Answer|Found|Listing)\b/gm
+
+/** The names that files of a package declare, with the files of each. */
+function declaredIn(place: string, pattern: RegExp): [name: string, files: string[]][] {
+  const names = find(`${place}/src/**/*.{ts,tsx}`)
+    .filter((file) => !/\.test\.tsx?$|\.d\.ts$/.test(file))
+    .flatMap((file) => {
+      const found = [...read(file).matchAll(pattern)].map(([, name]) => name!)
+      // A schema and its type have one name.
+      return [...new Set(found)].map((name) => ({ name, file }))
+    })
+  return [...Map.groupBy(names, ({ name }) => name)].map(([name, list]) => [
+    name,
+    list.map(({ file }) => file),
+  ])
+}
+
+const show = ([name, files]: [string, string[]]) => `${name}: ${files.join(', ')}`
+
+test('an exported name means one thing in its package', () => {
+  const twice = packages
+    .flatMap((place) => declaredIn(place, exported))
+    .filter(([, files]) => files.length > 1)
+  assert.deepEqual(twice.map(show), [])
+})
+
+test('types are named after what they hold', () => {
+  const found = packages.flatMap((place) => declaredIn(place, vague))
+  // Published: what a turn resolves to.
+  assert.deepEqual(found.map(show), ['Answer: packages/sdk/src/follow.ts'])
+})
