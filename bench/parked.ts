@@ -23,10 +23,7 @@ const settleMs = 2_000
 /** Turns before the measurement, so that the memory of the first ones is not counted. */
 const early = 200
 const lanes = 32
-/**
- * An idle server looks for jobs at least this often: what is counted goes from one look to the
- * next.
- */
+/** Longest poll interval of an idle server: counts run from one look to the next. */
 const pollMs = 5_000
 
 type Size = { turns: number; samples: number; idleMs: number }

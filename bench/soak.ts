@@ -14,10 +14,7 @@ const growthMaxMb = 10
 
 type Memory = { turns: number; residentMb: number; heapMb: number; externalMb: number }
 
-/**
- * Memory of a server while it runs many turns, each second one with two tools, in many sessions
- * that are followed.
- */
+/** Memory of a server over many turns, half of them with two tools, in followed sessions. */
 export function soak(options: Options): Promise<Report> {
   const turns = options.quick ? 2_000 : 20_000
   return withDataDir(async (dataDir) => {

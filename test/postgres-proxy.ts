@@ -175,10 +175,7 @@ const readyForQuery = 'Z'
 const parts = new Set([parse, bind, 'D', 'E', 'C'])
 const labelLength = 60
 
-/**
- * Reads what a client sends, a whole request at a time, with the statements that it executes: one
- * for each Bind or Query.
- */
+/** Reads a client's requests, each whole, with its statements: one for each Bind or Query. */
 function requestReader(take: (labels: string[], bytes: Buffer) => void) {
   let labels: string[] = []
   let bytes: Buffer[] = []

@@ -41,10 +41,7 @@ export async function serveBrowser(): Promise<string> {
   return server.wsEndpoint()
 }
 
-/**
- * A connection to the browser of the run, whose profiles go with it after the test; with `flags`, a
- * browser of its own.
- */
+/** The run's browser, whose profiles go after the test; with `flags`, a browser of its own. */
 export async function startBrowser(t: Hook, flags: string[] = []): Promise<Browser> {
   const shared = process.env.OUTLAST_TEST_BROWSER
   const browser =

@@ -8,10 +8,7 @@ import { startModel } from './model.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
-/**
- * A job that a worker has fetched is locked; a turn that was taken late may have got another job
- * meanwhile.
- */
+/** A fetched job is locked; a turn that was taken late may have another job meanwhile. */
 const free = `
 select from graphile_worker.jobs j join turns t on t.id = j.key
 where task_identifier = 'turn' and locked_at is null and t.node_id is null`

@@ -61,10 +61,7 @@ async function untilOver(node: Node, ids: string[]) {
   }
 }
 
-/**
- * Over the whole time that a schedule ran, there is each second once, it came to its end, and the
- * session has its message once, in order.
- */
+/** Each second of the schedule's run occurred once, ended, and sent its message once, in order. */
 async function audit(node: Node, { id, sessionId }: Ticking): Promise<Execution[]> {
   const paused = await node.call('POST', `${schedules}/${id}/pause`)
   assert.equal(paused.status, 200)

@@ -11,10 +11,7 @@ export type StepEvent<T extends EventType = EventType> = {
   }
 }[T]
 
-/**
- * One try of a step. `broke`: it did not end, and the step began again on the same node or on
- * another.
- */
+/** One try of a step. `broke`: it did not end, and the step began again on any node. */
 export type StepAttempt<T extends EventType = EventType> = {
   began: StepEvent<T>
   broke: 'retry' | 'takeover' | undefined
@@ -175,10 +172,7 @@ const readers: { [T in EventType]: Reader<T> | 'ignored' } = {
   'session.idled': 'ignored',
 }
 
-/**
- * The node that got the reply reports its own retries; the attempt before those ended with another
- * node.
- */
+/** The node with the reply reports its own retries; the attempt before ended with another node. */
 function explainBroken({ attempts }: Step<'model'>, { data }: StepEvent<'llm.generation'>): void {
   const { retry } = data.metadata
   const broken = attempts.slice(0, -1)

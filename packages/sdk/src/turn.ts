@@ -132,10 +132,7 @@ const awaitedAs = (answer: () => Promise<Answer>): Pick<Turn, 'then' | 'catch' |
 /** A stored message comes at once. One that does not is looked for so often. */
 const lookMs = 2_000
 
-/**
- * Looks for a message that was sent while its stream brings nothing: what the server lost before
- * any of it came, no stream tells of.
- */
+/** Looks for a sent message while its stream is silent: no stream reports a lost message. */
 function watchMessage(
   http: Http,
   sessionId: string,

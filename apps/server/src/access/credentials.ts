@@ -41,10 +41,7 @@ type Entry = {
  * between nodes get through or not.
  */
 export type Credentials = {
-  /**
-   * Contract: undefined unless what is known may be believed right now. `connection`: on which it
-   * came, where the same one mostly comes again.
-   */
+  /** Contract: undefined if not fresh. `connection`: a connection often repeats a credential. */
   known: (credential: string, connection?: object) => Bearer | undefined
   /** Contract: throws 401. */
   find: (credential: string) => Promise<Bearer>

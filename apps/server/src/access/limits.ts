@@ -25,10 +25,7 @@ export type Limits = {
   bucket: (bucket: Bucket) => Local
   /** The buckets that were kept while they are known here, else those that `find` finds. */
   kept: (before: LimitedCaller | undefined, find: () => Local[]) => LimitedCaller
-  /**
-   * Takes a token out of each bucket. Contract: throws 429 with the seconds to wait, and takes
-   * none, when one is empty.
-   */
+  /** Takes a token of each bucket. Contract: throws 429 with the wait, and takes none, if empty. */
   take: (buckets: readonly Local[]) => void
   /** Takes a token in the table, exactly. Contract: throws 429 `too_many_attempts`. */
   attempt: (db: Db, bucket: Bucket) => Promise<void>

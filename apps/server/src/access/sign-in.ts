@@ -320,10 +320,7 @@ async function signPair(
   }
 }
 
-/**
- * Trades a refresh token for a new pair, once. A token that was traded before has been copied: the
- * sign-in ends, for whoever holds it.
- */
+/** Trades a refresh token for a new pair, once. A second trade, of a copy, ends the sign-in. */
 export async function refreshLogin(
   signIn: SignIn,
   shown: string,

@@ -19,10 +19,7 @@ const shape =
   /^(?:([a-z_]+)=)?(\[[0-9a-f:.]+\]|[^\s[\]:@=/]+|[0-9a-f:]*:[0-9a-f:.]*:[0-9a-f:.]*?)(?::(\d{1,5}))?(?:@(\*|org_[0-9a-f]{32}))?$/
 const portMax = 65_535
 
-/**
- * Reads `[purpose=]host[:port][@organization]`.
- * Contract: throws a message that completes a sentence beginning with the setting's name.
- */
+/** Reads `[purpose=]host[:port][@organization]`. Contract: throws a message about the setting. */
 export function readPrivateHost(text: string): PrivateHost {
   const [, purpose, address = '', port, organization = 'default'] = shape.exec(text) ?? []
   const host = address.replace(/^\[|\]$/g, '').toLowerCase()

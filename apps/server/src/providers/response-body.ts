@@ -1,7 +1,4 @@
-/**
- * Replaces the body of a response, in place.
- * Contract: status, headers and URL stay, also a status that the constructor of Response refuses.
- */
+/** Replaces a response's body in place. Contract: status, headers and URL stay, in any case. */
 export function withBody(response: Response, body: ReadableStream<Uint8Array>): Response {
   const other = new Response(body)
   return Object.defineProperties(response, {

@@ -201,10 +201,7 @@ const noConnection = {
   release() {},
 } as unknown as pg.PoolClient
 
-/**
- * The pool as the queue sees it: a connection is waited for instead of refused. The runner answers
- * a refusal with pauses of up to a minute.
- */
+/** The pool for the queue waits for a connection: a refusal pauses the runner for a minute. */
 function patientPool(pool: pg.Pool, stopping: () => boolean): pg.Pool {
   async function connect(): Promise<pg.PoolClient> {
     for (let tries = 1; ; tries += 1) {

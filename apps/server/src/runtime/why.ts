@@ -165,10 +165,7 @@ type Steps = readonly TurnStep[]
 const latestBegin = <T extends Pick<TurnStep, 'attempts'>>({ attempts }: T) =>
   attempts.at(-1)!.began as T['attempts'][number]['began']
 
-/**
- * A summary that failed has no end: the reply that was asked for or failed after it shows that it
- * is over.
- */
+/** A failed summary has no end: the reply that was requested or failed after it ends it. */
 function ofSummary(steps: Steps): Explanation | undefined {
   const summary = steps.findLast((step) => step.kind === 'summary' && !step.ended)
   if (!summary) return undefined

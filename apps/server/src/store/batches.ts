@@ -4,10 +4,7 @@ export type RowRange = { offset: number; limit: number }
 /** One read of a list: after the row that came last, or from `offset` on. */
 export type BatchRead<Row> = { after: Row | undefined; offset: number; limit: number }
 
-/**
- * A list in batches, each read when the one before it was taken.
- * Contract: `read` orders by a unique key and gives at most `limit` rows.
- */
+/** A list in batches, read on demand. Contract: `read` orders by a unique key, up to `limit`. */
 export async function* batchesOf<Row>(
   { offset, limit }: RowRange,
   size: number,

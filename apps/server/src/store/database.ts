@@ -93,10 +93,7 @@ export function databaseOn(place: UnitPlace): TransactingDb {
 
 type TakeSlot = () => Slot | Promise<Slot>
 
-/**
- * A share of a pool: each statement, and each connection until its release, waits for `takeSlot`,
- * whose result frees the slot.
- */
+/** A share of a pool: statements and connections wait for `takeSlot`, which frees by its result. */
 export function inShare(pool: pg.Pool, takeSlot: TakeSlot): Connections {
   return {
     async query(config: pg.QueryConfig) {

@@ -19,10 +19,7 @@ const isHeld: Statement = {
   text: 'select legal_hold from sessions where org_id = $1 and id = $2',
 }
 
-/**
- * Deletes a session with all that belongs to it. Contract: throws 404, and 409 `legal_hold` for a
- * session under a legal hold.
- */
+/** Deletes a session with all its data. Contract: throws 404, and 409 `legal_hold` under a hold. */
 export async function deleteSession(db: Db, orgId: string, id: string): Promise<void> {
   if (await deleteSessionUnlessHeld(db, { orgId, sessionId: id })) return
   const [held] = await db.run<{ legal_hold: boolean }>(isHeld, [orgId, id])

@@ -6,10 +6,7 @@ export type NamedStatement = Statement & { parameters: readonly string[] }
 /** A colon before a name; two colons are a cast. */
 const parameter = /(?<!:):([a-z]\w*)/gi
 
-/**
- * Makes a statement of a text with parameters such as `:orgId`, which PostgreSQL gets as `$1`, `$2`
- * in the order of their first use.
- */
+/** Makes a statement from a text with parameters like `:orgId`, numbered by their first use. */
 export function statement(name: string, text: string): NamedStatement {
   const found = Array.from(text.matchAll(parameter), (match) => match[1]!)
   const parameters = [...new Set(found)]
@@ -17,10 +14,7 @@ export function statement(name: string, text: string): NamedStatement {
   return { name, parameters, text: numbered }
 }
 
-/**
- * Orders values as the parameters of a statement. Contract: throws when one is missing; `values`
- * may have more.
- */
+/** Orders values as a statement's parameters. Contract: throws when one is missing. */
 export function valuesOf({ name, parameters }: NamedStatement, values: object): unknown[] {
   return parameters.map((parameter) => {
     const value = (values as Record<string, unknown>)[parameter]

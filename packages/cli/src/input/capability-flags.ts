@@ -30,9 +30,6 @@ function useOf(text: string): CapabilityUse {
   }
 }
 
-/**
- * A list given by a flag that stands once for each of its values; nothing when it was not given.
- * One empty value makes the list empty.
- */
+/** A list by a repeated flag; undefined without it. One empty value makes the list empty. */
 export const listIfGiven = (given: readonly string[]) =>
   given.length === 0 ? undefined : given.filter((one) => one !== '')

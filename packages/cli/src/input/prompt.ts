@@ -21,10 +21,7 @@ export function wordOf<W extends Words>(line: string, words: W): keyof W | undef
   return Object.keys(words).find((answer) => words[answer]!.includes(typed))
 }
 
-/**
- * Asks for one line; with `isSecret` nothing of it is shown.
- * Contract: throws Interrupted on Ctrl-C, and at the end of the input.
- */
+/** Asks for a line, hidden if `isSecret`. Contract: throws Interrupted on Ctrl-C or at the end. */
 export function ask(
   { stdin, stderr }: Io,
   text: string,

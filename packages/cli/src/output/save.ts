@@ -5,10 +5,7 @@ import { UsageError } from '../core/failure.ts'
 import { whyOf } from '../input/input-file.ts'
 import { progressOf, sizeText } from './progress.ts'
 
-/**
- * Writes what comes to a file, or to stdout.
- * Contract: the file is there whole or, after a failure or Ctrl-C, as it was before.
- */
+/** Writes a stream to a file or stdout. Contract: after a failure the file is as it was before. */
 export async function saveStream(
   { io, out, signal }: Pick<Context, 'io' | 'out' | 'signal'>,
   parts: AsyncIterable<Uint8Array>,

@@ -57,10 +57,7 @@ type Shown = {
   messageId: string | undefined
 }
 
-/**
- * The conversation, of which only what is on the screen is drawn. It stays at its end while
- * somebody is there, and lets them read above it.
- */
+/** The conversation; only visible rows are drawn. It stays at its end while the user is there. */
 export function Conversation({ transcript, outgoing, isLoaded, messageId }: Shown) {
   const box = useRef<HTMLDivElement>(null)
   const { sections } = transcript

@@ -18,10 +18,7 @@ export const quoted = (text: string) =>
 
 type SdkFailure = Error & { code?: unknown; status?: unknown; data?: { text?: unknown } }
 
-/**
- * What is wrong, as the rest of a sentence that begins with the server's name: in our words, but
- * where the server says something itself.
- */
+/** The fault as the rest of a sentence after the server's name, in our words or the server's. */
 export function mcpFailureSentence(error: unknown): string {
   if (error instanceof McpFailure) return error.message
   const { name, message, code, status, data } = error as SdkFailure

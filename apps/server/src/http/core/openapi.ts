@@ -24,10 +24,7 @@ const securitySchemes = {
 /** A document in the making: routes are added as they are registered. */
 export type OpenApi = { document: Json; add: (route: RouteOptions) => void }
 
-/**
- * Makes the OpenAPI 3.1 document from the schemas that validate requests. A schema with a `title`
- * becomes a component of that name.
- */
+/** Makes the OpenAPI 3.1 document from the request schemas. Those with a `title` are components. */
 export function createOpenApi(version: string): OpenApi {
   const schemas: Record<string, Json> = {}
   const paths: Record<string, Json> = {}

@@ -65,10 +65,7 @@ const timeOf = ({ ts }: StepEvent) => Date.parse(ts)
 
 type Made = Pick<Span, 'name' | 'kind' | 'spanId'> & {
   began: StepEvent
-  /**
-   * Without it the span is as long as the turn: what a cancel found under way is stored behind the
-   * cancel.
-   */
+  /** Without it the span lasts as long as the turn: a cancel stores running steps behind itself. */
   ended: StepEvent | undefined
   attributes: Attributes
   error?: string | undefined

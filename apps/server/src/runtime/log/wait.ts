@@ -37,10 +37,7 @@ export function wentOnWith<E extends LoggedEvent>(turnId: string, events: readon
   return latest
 }
 
-/**
- * Whether the turn goes on with the event. `withClient`: calls that the client has, which the
- * reader keeps.
- */
+/** Whether the turn resumes with the event. `withClient`: the client's calls, from the reader. */
 type Reader<T extends EventType> = (
   withClient: Set<string>,
   event: Extract<LoggedEvent, { type: T }>,

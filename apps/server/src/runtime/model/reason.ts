@@ -35,10 +35,7 @@ type Asking = ModelRequest & { effort: Effort | undefined }
 /** The model to call, and the key with which. */
 type Vendor = { route: ModelRoute; model: VendorModel; secret: string | undefined }
 
-/**
- * Asks the model, as often as it takes, and decides on what came of it.
- * Contract: the request goes out only after its intent is stored.
- */
+/** Calls the model with retries and records the result. Contract: stores its intent first. */
 export async function reason(turn: Turn, action: ReasonAction): Promise<void> {
   const asking = await prepare(turn, action)
   const begun = performance.now()

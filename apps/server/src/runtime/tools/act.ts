@@ -165,10 +165,7 @@ function draftOutcome(turn: Turn, pending: OpenCall, outcome: EventDataOf<'tool.
   turn.effects.outcome = true
 }
 
-/**
- * Runs calls side by side. Outcomes are stored as they come; the last ones wait for what follows
- * them.
- */
+/** Runs calls in parallel. Outcomes are stored as they come; the last with what follows. */
 async function runAll(turn: Turn, calls: OpenCall[]): Promise<void> {
   const ended: { pending: OpenCall; outcome: EventDataOf<'tool.completed'> }[] = []
   let wake = () => {}

@@ -55,10 +55,7 @@ where m.user_id = $1 order by m.created_at, m.org_id limit 1000`,
 export const membershipsOf = (db: Db, userId: string) =>
   db.run<{ org_id: string; role: Role }>(rolesOf, [userId])
 
-/**
- * Puts a new refresh token in the place of the one that is shown. Undefined when that is not the
- * current one: it was used before.
- */
+/** Replaces a refresh token. Undefined when the shown one is not current: it was used before. */
 export async function rotateLogin(
   { kysely }: Db,
   {

@@ -34,10 +34,7 @@ export const newLiveMessage = ({ sequence, turnId, context }: LiveMessageAbout):
 export const piecesLength = (pieces: readonly Piece[]) =>
   pieces.reduce((sum, { text }) => sum + text.length, 0)
 
-/**
- * Adds what a message lacks of pieces that begin at `offset`.
- * Contract: false, and nothing added, when text before `offset` is missing.
- */
+/** Adds what a message lacks of pieces from `offset` on. False if text before is missing. */
 export function extend(message: LiveMessage, offset: number, pieces: readonly Piece[]): boolean {
   if (offset > message.length) return false
   let known = message.length - offset

@@ -8,10 +8,7 @@ import { globPattern } from './glob.ts'
 import type { GrepAnswer, GrepQuestion } from './grep.ts'
 import { lowerPriority } from './low-priority.ts'
 
-/**
- * A thread that searches in files, one search at a time and on a connection of its own: neither
- * bytes nor patterns reach the main thread.
- */
+/** A thread that searches files, one search at a time, with its own database connection. */
 
 const connections = 1
 const statementTimeoutMs = 6_000

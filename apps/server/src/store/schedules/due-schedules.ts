@@ -87,10 +87,7 @@ order by s.next_trigger_at, s.id limit $1
 for no key update skip locked`,
 }
 
-/**
- * Schedules whose time has come, the longest due first, which no other node has.
- * Contract: nobody else's until the transaction ends.
- */
+/** Due schedules that no other node has, the longest due first. Contract: locked until commit. */
 export function claimDue(db: Db, limit: number): Promise<DueSchedule[]> {
   return db.run<DueSchedule>(claim, [limit])
 }

@@ -115,10 +115,7 @@ with a as (
 select ${columns.join(', ')} from s`,
 )
 
-/**
- * The session and its first event, counted, in one statement. The agent was seen to exist.
- * Contract: throws 404 when it was deleted since.
- */
+/** Creates a session with its first event and counts it. Contract: throws 404 without its agent. */
 export async function createSession(
   db: Db,
   orgId: string,

@@ -81,10 +81,7 @@ async function checkRetention(
   if (retention_days !== (known?.retention_days ?? null)) throw new ApiError('forbidden', 'admin')
 }
 
-/**
- * Checks before the transaction of a request begins that its organization may store more.
- * Contract: throws 403 `quota_exceeded`.
- */
+/** Checks the storage quota before a request's transaction. Contract: throws `quota_exceeded`. */
 export const checkRoom =
   ({ quotas }: Node) =>
   async ({ principal, headers, db }: Pick<FastifyRequest, 'principal' | 'headers' | 'db'>) =>
