@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import type { Agent, Session } from '@outlast/contract'
+import { expectStatus } from '../../apps/server/test/access.ts'
 import type { Call } from '../../apps/server/test/server.ts'
 import { createAgent, createSession } from '../../apps/server/test/session.ts'
 
@@ -107,17 +108,19 @@ export async function worldlySession(
   world: World,
   fields: object = {},
 ): Promise<{ agent: Agent; session: Session }> {
-  const provider = await node.call('POST', '/v1/llm-providers', {
+  const create = async (path: string, body: object) =>
+    expectStatus(await node.call('POST', path, body), 201)
+  const provider = await create('/v1/llm-providers', {
     name: 'World',
     provider_type: 'openai_completions',
     base_url: `${world.url}/v1`,
   })
-  const model = await node.call('POST', `/v1/llm-providers/${provider.body.id}/models`, {
+  const model = await create(`/v1/llm-providers/${provider.id}/models`, {
     model_id: 'm',
     display_name: 'M',
   })
   const agent = await createAgent(node, {
-    default_model_id: model.body.id,
+    default_model_id: model.id,
     capabilities: [{ ref: 'recording' }],
     ...fields,
   })
