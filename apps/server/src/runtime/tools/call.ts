@@ -52,8 +52,10 @@ async function attempt(run: ToolRun): Promise<Attempted> {
   const { tool, call, context, signal, timeoutMs, outputBytesMax } = run
   const why = whyUnrunnable(tool, call)
   if (why !== undefined || !tool) return failure('error', why!)
-  const timeout = AbortSignal.timeout(timeoutMs)
-  const either = AbortSignal.any([signal, timeout])
+  // A timer of `AbortSignal.timeout` would keep what the call used long after its end.
+  const timeout = new AbortController()
+  const timer = setTimeout(() => timeout.abort(lateError()), timeoutMs)
+  const either = AbortSignal.any([signal, timeout.signal])
   try {
     const value = await Promise.race([
       Promise.resolve(tool.run(call.arguments, context({ outputBytesMax, signal: either }))),
@@ -64,10 +66,15 @@ async function attempt(run: ToolRun): Promise<Attempted> {
     if (signal.aborted || error instanceof StaleAttemptError) {
       return failure('cancelled', 'The call was cancelled.')
     }
-    if (timeout.aborted) return failure('timeout', `The tool did not end within ${timeoutMs} ms.`)
+    if (timeout.signal.aborted)
+      return failure('timeout', `The tool did not end within ${timeoutMs} ms.`)
     return failure('error', messageOf(run, error))
+  } finally {
+    clearTimeout(timer)
   }
 }
+
+const lateError = () => new DOMException('The call took too long.', 'TimeoutError')
 
 /** The fault of a call, in one sentence for the model; undefined when it can run. */
 export function whyUnrunnable(tool: Tool | undefined, call: ToolCall): string | undefined {

@@ -24,8 +24,18 @@ import { builtins } from '../../capabilities/index.ts'
 const input = Type.Object({ size: Type.Optional(Type.Integer()) })
 const about = { description: 'For tests.', replay: 'safe', input } as const
 
+let keptSignal: AbortSignal | undefined
+
 /** Tools that behave badly, each in its own way. */
 const tools: Tool[] = [
+  defineTool({
+    ...about,
+    name: 'keeps_signal',
+    limits: { timeoutMs: 300 },
+    run(_, { signal }) {
+      keptSignal = signal
+    },
+  }),
   defineTool({ ...about, name: 'throws', run: () => fail('a secret detail') }),
   defineTool({
     ...about,
@@ -99,6 +109,16 @@ const textOf = (data: Awaited<ReturnType<Awaited<ReturnType<typeof start>>['use'
   const [part] = data.result as { text: string }[]
   return part!.text
 }
+
+test('the timeout of a tool call ends with the call', async (t) => {
+  const { say } = await start(t)
+  const calls = ['keeps_signal', 'hangs'].map((name) => ({
+    tool_calls: [{ name, arguments: {} }],
+  }))
+  const events = await say(...calls, { text: 'Done.' })
+  assert.equal(dataOf(events, 'tool.completed', 2).status, 'timeout')
+  assert.equal(keptSignal?.aborted, false)
+})
 
 test('a tool that throws, hangs or gives what is no JSON ends its call, not its turn', async (t) => {
   const { use } = await start(t)
