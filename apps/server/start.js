@@ -6,5 +6,22 @@
 import { enableCompileCache } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
+/**
+ * Limits the memory that V8 takes for speed: by itself it keeps 128 MB for new objects and lets
+ * garbage pile up to several times of what is in use. Node reads these flags only at its start.
+ */
+const heapFlags = ['--max-semi-space-size=16', '--heap-growing-percent=50']
+
+const hasOwnLimits = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((flags) =>
+  flags.includes('--max-semi-space-size'),
+)
+// A parent with a channel to this process, as in `node --watch`, would lose it. Windows cannot
+// replace a process.
+if (!hasOwnLimits && !process.connected && process.platform !== 'win32') {
+  const flags = ['--disable-warning=ExperimentalWarning', ...heapFlags, ...process.execArgv]
+  const args = [fileURLToPath(import.meta.url), ...process.argv.slice(2)]
+  process.execve(process.execPath, [process.execPath, ...flags, ...args], process.env)
+}
+
 enableCompileCache(fileURLToPath(new URL('../../node_modules/.cache/outlast', import.meta.url)))
 await import('./src/main.ts')

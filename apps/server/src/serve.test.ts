@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { runCommand, startCommand, temporaryFolder } from '../../../test/process.ts'
@@ -18,6 +19,10 @@ test('flags of serve stand for settings, and its first lines say what to know', 
   const server = await startCommand(
     command('serve', '--port', '0', '--database-url', database, '--host=127.0.0.1'),
   )
+  if (process.platform === 'linux') {
+    const started = readFileSync(`/proc/${server.child.pid}/cmdline`, 'utf8')
+    assert.match(started, /--max-semi-space-size=16\0.*start\.js/)
+  }
   const port = new URL(server.url).port
   const taken = await runCommand(command('serve', '--port', port, '--database-url', database))
   assert.equal(await server.stop(), 0)

@@ -4,7 +4,7 @@ import type { Conversation } from '../../store/sessions/conversation.ts'
 export type Known = { conversation: Conversation; sequence: number; storedAt: string }
 
 /** All conversations together. One alone has its limit in UTF-16 units. */
-const bytesMax = 24_000_000
+const bytesMax = 16_000_000
 const oneLengthMax = 2_000_000
 /** What a message takes on the heap beside its text, as measured with short messages. */
 const messageBytes = 600
