@@ -146,8 +146,8 @@ export function fileRoutes(api: Api): void {
   readRoutes(api)
   writeRoutes(api)
   deleteRoutes(api)
-  copyRoutes(api)
   searchRoutes(api)
+  copyRoutes(api)
 }
 
 function readRoutes({ app }: Api): void {
@@ -282,54 +282,6 @@ function deleteRoutes({ app, node }: Api): void {
   })
 }
 
-function copyRoutes({ app, node }: Api): void {
-  app.route<{ Params: Params; Body: CopyFile }>({
-    method: 'POST',
-    url: '/v1/sessions/:session_id/fs/_/copy',
-    config: writing,
-    schema: {
-      operationId: 'copy_file',
-      summary: 'Copy a file.',
-      tags,
-      body: CopyFile,
-      response: { 201: SessionFile, 409: ErrorResponse, ...errors },
-    },
-    async handler(request, reply) {
-      const from = normalizePath(request.body.src_path)
-      const to = writablePath(request.body.dst_path)
-      await node.quotas.checkStorage(request.db, request.principal.orgId)
-      const copied = await change(node, request, async ({ tree, load }) => {
-        await load([from, to])
-        return copyFile(tree, from, to)
-      })
-      return reply.code(201).send(await whole(request, copied))
-    },
-  })
-
-  app.route<{ Params: Params; Body: MoveFile }>({
-    method: 'POST',
-    url: '/v1/sessions/:session_id/fs/_/move',
-    config: writing,
-    schema: {
-      operationId: 'move_file',
-      summary: 'Move a file, or a directory with all that is in it.',
-      tags,
-      body: MoveFile,
-      response: { 200: SessionFile, 409: ErrorResponse, ...errors },
-    },
-    async handler(request) {
-      const from = writablePath(request.body.src_path)
-      const to = writablePath(request.body.dst_path)
-      const moved = await change(node, request, async ({ tree, load, loadBelow }) => {
-        await load([from, to])
-        await loadBelow(from)
-        return movePath(tree, from, to)
-      })
-      return whole(request, moved)
-    },
-  })
-}
-
 function searchRoutes({ app, node }: Api): void {
   app.route<{ Params: Params; Body: StatFile }>({
     method: 'POST',
@@ -391,4 +343,52 @@ function withoutPadding(base64: string): string {
   let end = base64.length
   while (base64[end - 1] === '=') end -= 1
   return base64.slice(0, end)
+}
+
+function copyRoutes({ app, node }: Api): void {
+  app.route<{ Params: Params; Body: CopyFile }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/fs/_/copy',
+    config: writing,
+    schema: {
+      operationId: 'copy_file',
+      summary: 'Copy a file.',
+      tags,
+      body: CopyFile,
+      response: { 201: SessionFile, 409: ErrorResponse, ...errors },
+    },
+    async handler(request, reply) {
+      const from = normalizePath(request.body.src_path)
+      const to = writablePath(request.body.dst_path)
+      await node.quotas.checkStorage(request.db, request.principal.orgId)
+      const copied = await change(node, request, async ({ tree, load }) => {
+        await load([from, to])
+        return copyFile(tree, from, to)
+      })
+      return reply.code(201).send(await whole(request, copied))
+    },
+  })
+
+  app.route<{ Params: Params; Body: MoveFile }>({
+    method: 'POST',
+    url: '/v1/sessions/:session_id/fs/_/move',
+    config: writing,
+    schema: {
+      operationId: 'move_file',
+      summary: 'Move a file, or a directory with all that is in it.',
+      tags,
+      body: MoveFile,
+      response: { 200: SessionFile, 409: ErrorResponse, ...errors },
+    },
+    async handler(request) {
+      const from = writablePath(request.body.src_path)
+      const to = writablePath(request.body.dst_path)
+      const moved = await change(node, request, async ({ tree, load, loadBelow }) => {
+        await load([from, to])
+        await loadBelow(from)
+        return movePath(tree, from, to)
+      })
+      return whole(request, moved)
+    },
+  })
 }
