@@ -14,6 +14,6 @@ export const queryClient = new QueryClient({
   },
 })
 
-/** Reads anew what a screen shows of these keys, and the rest when a screen shows it next. */
+/** Fetches queries with these keys again: active ones now, others when they are next used. */
 export const invalidate = (...keys: QueryKey[]) =>
   Promise.all(keys.map((queryKey) => queryClient.invalidateQueries({ queryKey })))

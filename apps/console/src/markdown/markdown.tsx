@@ -7,7 +7,7 @@ import { RemoteImage } from './remote-image.tsx'
 
 /**
  * Text of a model as elements. Nothing in it can become HTML: what looks like a tag is shown as it
- * was written. While text grows only its last blocks are made anew.
+ * was written. While text grows only its last blocks are rendered again.
  */
 export function Markdown({ text, isGrowing = false }: { text: string; isGrowing?: boolean }) {
   const before = useRef<Blocks>(noBlocks)

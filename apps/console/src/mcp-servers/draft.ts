@@ -1,6 +1,6 @@
 import type { McpServer, NewMcpServer } from '@outlast/sdk'
 
-/** `key` tells rows of the form apart, whatever is written in them. */
+/** `key` identifies a row of the form, since its name can change. */
 export type Header = { key: number; name: string; value: string }
 
 /** An MCP server as it is in its form. */

@@ -7,7 +7,7 @@ import { scheduleKeys } from './keys.ts'
 export const schedulesQuery = queryOptions({
   queryKey: scheduleKeys.lists,
   queryFn: async ({ signal }) => (await outlast.schedules.list({}, { signal })).data,
-  // What ran is told by its sessions, not as a change of the schedule.
+  // Executions change with their sessions; the schedule itself does not.
   refetchInterval: 10_000,
 })
 

@@ -23,7 +23,7 @@ import { forgetListed, keepListed } from '../sessions/list/list-pages.ts'
 /** After an error that the client does not mend by itself. */
 const againMs = 30_000
 
-/** Keys of each noun, and of what else is shown anew when one of it changes. */
+/** Keys of each noun, and of other lists that depend on it. */
 const keysOfNoun: Record<Change['noun'], [own: NounKeys, ...others: NounKeys[]]> = {
   agent: [agentKeys],
   provider: [providerKeys, modelKeys],
@@ -39,8 +39,8 @@ const keysOfNoun: Record<Change['noun'], [own: NounKeys, ...others: NounKeys[]]>
 
 /**
  * Keeps what is shown true while the page is open: one connection tells what changes in the
- * organization. Where it is lost everything is read anew once it is back; until then screens are
- * read anew when somebody looks at them.
+ * organization. Where it is lost everything is fetched again once it is back; until then screens are
+ * fetched when they are opened.
  */
 export function useChanges(): void {
   useEffect(() => {

@@ -8,9 +8,9 @@ type Speech = { key: string; text: string }
 const lengthMax = 500
 
 /**
- * Tells screen readers what came, each thing once and whole. The log cannot: text that streams
- * would be read bit by bit, and what is drawn anew while one scrolls would be read again. Contract:
- * what is there when it is first drawn is no news.
+ * Announces new messages to screen readers, each once and whole. The log cannot be a live region:
+ * streamed text would be read in pieces, and rows that scrolling renders again would be repeated.
+ * Contract: messages of the first render are not announced.
  */
 export function Announcer({ transcript }: { transcript: Transcript }) {
   const [text, setText] = useState('')

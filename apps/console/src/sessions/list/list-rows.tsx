@@ -120,8 +120,8 @@ function useTotal(pages: Pages, onTotal: RowsProps['onTotal']) {
 type Scroll = ReturnType<typeof useTallScroll>
 
 /**
- * What somebody reads stays where it is when rows come or go above it. At the top of the list new
- * ones slide in. True while there is something new above.
+ * Keeps the visible rows in place when rows above them are added or removed. At the top of the
+ * list, new rows are shown at once. True while there are new rows above the visible ones.
  */
 function useAnchor(scroll: Scroll, known: ReadonlyMap<number, Session>): boolean {
   const anchor = useRef<{ id: string; index: number }>(undefined)

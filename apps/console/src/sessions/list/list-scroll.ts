@@ -8,8 +8,8 @@ const spare = 8
 type Shown = { first: number; last: number; shift: number; isAtTop: boolean }
 
 /**
- * Scrolls any number of rows of one height. Where they are more than fit into a box the scrollbar
- * stands for a part of them: short ways go row by row, long ones where the bar points to.
+ * Scrolls any number of rows of one height. A browser limits the height of a box. In a longer list,
+ * short scrolls move row by row, and a long one moves to the position of the scrollbar.
  */
 export function useTallScroll(
   box: RefObject<HTMLElement | null>,

@@ -1,6 +1,6 @@
 /**
  * Puts the focus on the head of the card that an element is in: what asks for an answer there is
- * gone when it has one, and whoever answers by keyboard goes on from there.
+ * gone when it has one, and a keyboard user continues from there.
  */
 export function focusCard(element: Element): void {
   element.closest('.tool')?.querySelector<HTMLElement>('.tool-head')?.focus({ preventScroll: true })
