@@ -165,7 +165,7 @@ test('images go along with a message, other files into the session, and both are
   await say(page, 'Look at these')
   await log.getByText('Attached file: /attachments/list.csv').first().waitFor()
   await log.getByText('This image cannot be shown').waitFor()
-  await log.getByRole('img', { name: 'Image' }).waitFor()
+  await eventually(async () => (await log.getByRole('img', { name: 'Image' }).count()) === 1)
 
   const given = await page.evaluateHandle(`(() => {
     const transfer = new DataTransfer()

@@ -32,8 +32,8 @@ export const useAsking = () =>
   )
 
 /**
- * The platform's `fetch`, with a new sign-in when one is needed, after which the request is repeated.
- * The page keeps its state.
+ * The platform's `fetch`, with a new sign-in when one is needed, after which the request is
+ * repeated. The page keeps its state.
  * Contract: the server refuses a request of this page once the browser's cookie is another user's.
  */
 export async function fetchSignedIn(

@@ -39,8 +39,8 @@ const keysOfNoun: Record<Change['noun'], [own: NounKeys, ...others: NounKeys[]]>
 
 /**
  * Keeps what is shown true while the page is open: one connection tells what changes in the
- * organization. Where it is lost everything is fetched again once it is back; until then screens are
- * fetched when they are opened.
+ * organization. Where it is lost everything is fetched again once it is back; until then screens
+ * are fetched when they are opened.
  */
 export function useChanges(): void {
   useEffect(() => {

@@ -54,6 +54,7 @@ export function Palette({ close, show }: PaletteProps) {
       attributes={{ content: { 'aria-label': 'Search and go' } }}
     >
       <TextInput
+        ref={focusAtOnce}
         data-autofocus
         placeholder="Where to, or what about?"
         aria-label="Search and go"
@@ -74,6 +75,11 @@ export function Palette({ close, show }: PaletteProps) {
       <Choices choices={choices} chosenId={chosenId} take={take} list={list} />
     </Modal>
   )
+}
+
+/** The dialog gives the focus a moment later, when the first letters may have been typed. */
+function focusAtOnce(field: HTMLInputElement | null) {
+  field?.focus({ preventScroll: true })
 }
 
 type ChoicesProps = {
