@@ -4,7 +4,7 @@
  * test.
  */
 import { spawn } from 'node:child_process'
-import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -16,6 +16,8 @@ const processesAtOnce = 4
 /** Test files that share a process: to start one takes more than most of the tests in it. */
 const filesPerProcess = 10
 const testTimeoutMs = 300_000
+/** Several times what the databases of the tests take together. */
+const memoryBytesMin = 4 * 2 ** 30
 /** Limit for a process that never ends. Several times the time of a slow machine. */
 const allTestsTimeoutMs = 45 * 60_000
 /** Its files need no stripping of types in each test process: a fifteenth of the whole time. */
@@ -26,7 +28,7 @@ const files = named.length > 0 ? named : allTests()
 const inBrowser = files.some((file) => /\btest[/\\](browser|console)\b/.test(file))
 
 /** For what lives as long as the run. */
-const folder = mkdtempSync(path.join(tmpdir(), 'outlast-tests-'))
+const folder = mkdtempSync(path.join(inMemory() ?? tmpdir(), 'outlast-tests-'))
 
 const child = spawn(
   process.execPath,
@@ -65,6 +67,14 @@ child.on('close', (code) => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   process.exitCode = code ?? 1
 })
+
+/** On a disk, a copy of the template database takes ten times the processor time. */
+function inMemory(): string | undefined {
+  const place = '/dev/shm'
+  if (!existsSync(place)) return undefined
+  const { bavail, bsize } = statfsSync(place)
+  return bavail * bsize < memoryBytesMin ? undefined : place
+}
 
 function split(args: string[]) {
   const isOption = (arg: string) => arg.startsWith('-')
