@@ -17,7 +17,7 @@ const processesAtOnce = 4
 const filesPerProcess = 10
 const testTimeoutMs = 300_000
 /** Several times what the databases of the tests take together. */
-const memoryBytesMin = 4 * 2 ** 30
+const memoryBytesMin = 2 ** 30
 /** Limit for a process that never ends. Several times the time of a slow machine. */
 const allTestsTimeoutMs = 45 * 60_000
 /** Its files need no stripping of types in each test process: a fifteenth of the whole time. */
