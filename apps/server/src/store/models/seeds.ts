@@ -47,6 +47,7 @@ const models = [
   model('313', anthropic, 'claude-haiku-5-5', 'Claude Haiku 5.5'),
   model('401', simulated, 'llmsim-default', 'Simulated'),
   model('402', simulated, 'llmsim-latency', 'Simulated, with latency'),
+  model('403', simulated, 'llmsim-tour', 'Simulated, tour'),
   model('501', google, 'gemini-4-argon', 'Gemini 4 Argon'),
   model('502', google, 'gemini-3.8-flash', 'Gemini 3.8 Flash'),
   model('503', google, 'gemini-3.5-flash-lite', 'Gemini 3.5 Flash Lite'),
@@ -54,7 +55,16 @@ const models = [
 
 const uses = (...refs: string[]): CapabilityUse[] => refs.map((ref) => ({ ref }))
 
-const agents = [
+type Starter = {
+  id: string
+  name: string
+  description: string
+  system_prompt: string
+  default_model_id?: string
+  capabilities: CapabilityUse[]
+}
+
+const agents: readonly Starter[] = [
   {
     id: `agent_${stem}101`,
     name: 'Assistant',
@@ -63,6 +73,19 @@ const agents = [
     system_prompt:
       'You are a helpful assistant. Answer in a few clear sentences. Use a tool whenever one knows better than you: the time, the result of a calculation, the weather. When you are not sure of something, say so.',
     capabilities: uses('current_time', 'test_math', 'test_weather'),
+  },
+  {
+    id: `agent_${stem}106`,
+    name: 'Guided Tour',
+    description:
+      'Plans, runs a command, writes a file and asks for your approval. Needs no API key: say hello.',
+    system_prompt:
+      'You show a new user of Outlast how an agent works. Whatever the first message is, make a task list of three tasks, create a small CSV file of orders in /tour with bash, add up the amounts by country, write the result as a Markdown table to /tour/report.md, delete the CSV file, and answer with the table. Before the report, suggest that the user stops the server and starts it again to see that nothing is lost.',
+    default_model_id: modelId('403'),
+    capabilities: [
+      ...uses('stateless_todo_list', 'virtual_bash'),
+      { ref: 'session_file_system', config: { requires_approval: ['delete_file'] } },
+    ],
   },
   {
     id: `agent_${stem}102`,
@@ -154,15 +177,20 @@ async function fill({ kysely }: Db, orgId: string) {
     updated_at: earlier(index),
   })
   await kysely.insertInto('providers').values(providers.map(dated)).execute()
-  const idOf = (id: string) => (orgId === defaultOrganization ? id : newId('model'))
+  const isDefault = orgId === defaultOrganization
+  const ids = new Map(models.map(({ id }) => [id, isDefault ? id : newId('model')]))
   const predefined = models.map((row) => ({
     ...row,
-    id: idOf(row.id),
+    id: ids.get(row.id)!,
     org_id: orgId,
     source: 'predefined',
   }))
   await kysely.insertInto('models').values(predefined).execute()
-  const rows = agents.map((row) => ({ ...row, capabilities: JSON.stringify(row.capabilities) }))
+  const rows = agents.map(({ default_model_id, ...row }) => ({
+    ...row,
+    default_model_id: default_model_id === undefined ? null : ids.get(default_model_id)!,
+    capabilities: JSON.stringify(row.capabilities),
+  }))
   await kysely.insertInto('agents').values(rows.map(dated)).execute()
   await kysely.insertInto('mcp_servers').values(mcpServers.map(dated)).execute()
 }

@@ -23,7 +23,7 @@ test('somebody who registers owns an organization with all it needs to begin', a
   const isDefault = models.data.filter((model: { is_default: boolean }) => model.is_default)
   assert.deepEqual([isDefault.length, isDefault[0].model_id], [1, 'llmsim-default'])
   const agents = expectStatus(await call('GET', '/v1/agents'), 200)
-  assert.equal(agents.total, 5)
+  assert.equal(agents.total, 6)
 })
 
 test('an organization is renamed by its administrators, and nobody else sees it', async (t) => {

@@ -6,7 +6,14 @@ import { type HttpAnswer, startServer } from '../../../../test/server.ts'
 import { converse, createAgent, createSession } from '../../../../test/session.ts'
 import { newId } from '../../../ids.ts'
 
-const starters = ['Assistant', 'Meeting Planner', 'Plain Writer', 'Researcher', 'Data Analyst']
+const starters = [
+  'Assistant',
+  'Guided Tour',
+  'Meeting Planner',
+  'Plain Writer',
+  'Researcher',
+  'Data Analyst',
+]
 const ada = { name: 'Ada', system_prompt: 'You are Ada.' }
 const simulatedModel = 'model_01933b5a000070008000000000000401'
 
@@ -19,13 +26,13 @@ function refused({ status, body }: HttpAnswer, code: string, path?: string) {
   if (path !== undefined) assert.equal(body.details[0].path, path)
 }
 
-test('a new database has five agents to start with, and their capabilities exist', async (t) => {
+test('a new database has six agents to start with, and their capabilities exist', async (t) => {
   const { call } = await startServer(t)
   const list = await call('GET', '/v1/agents')
   assert.equal(list.status, 200)
   assert.deepEqual(names(list), starters)
   const { data, ...rest } = list.body
-  assert.deepEqual(rest, { total: 5, offset: 0, limit: 5 })
+  assert.deepEqual(rest, { total: 6, offset: 0, limit: 6 })
   for (const { id, name, system_prompt, capabilities } of data) {
     const again = await call('PUT', `/v1/agents/${id}`, { name, system_prompt, capabilities })
     assert.equal(again.status, 200, JSON.stringify(again.body))
@@ -161,9 +168,9 @@ test('the list is whole unless a limit asks for a page', async (t) => {
     Array.from({ length: 115 }, (_, index) => createAgent(server, { name: `Agent ${index}` })),
   )
   const { body: all } = await call('GET', '/v1/agents')
-  assert.deepEqual([all.data.length, all.total, all.offset, all.limit], [120, 120, 0, 120])
+  assert.deepEqual([all.data.length, all.total, all.offset, all.limit], [121, 121, 0, 121])
   const ids = all.data.map(({ id }: Agent) => id)
-  assert.equal(new Set(ids).size, 120)
+  assert.equal(new Set(ids).size, 121)
   const times = all.data.map(({ created_at }: Agent) => Date.parse(created_at))
   assert.deepEqual(
     times,
@@ -172,17 +179,17 @@ test('the list is whole unless a limit asks for a page', async (t) => {
 
   const page = await call('GET', '/v1/agents?limit=7&offset=50')
   const { data, ...rest } = page.body
-  assert.deepEqual(rest, { total: 120, offset: 50, limit: 7 })
+  assert.deepEqual(rest, { total: 121, offset: 50, limit: 7 })
   assert.deepEqual(
     data.map(({ id }: Agent) => id),
     ids.slice(50, 57),
   )
   const rest50 = await call('GET', '/v1/agents?offset=50')
-  assert.deepEqual([rest50.body.data.length, rest50.body.total], [70, 120])
+  assert.deepEqual([rest50.body.data.length, rest50.body.total], [71, 121])
   const clamped = await call('GET', '/v1/agents?limit=1000')
   assert.deepEqual([clamped.body.data.length, clamped.body.limit], [100, 100])
   const beyond = await call('GET', '/v1/agents?offset=500')
-  assert.deepEqual([beyond.body.data, beyond.body.total, beyond.body.offset], [[], 120, 500])
+  assert.deepEqual([beyond.body.data, beyond.body.total, beyond.body.offset], [[], 121, 500])
   for (const query of ['limit=0', 'limit=-1', 'limit=x', 'offset=-1', 'limit=']) {
     refused(await call('GET', `/v1/agents?${query}`), 'invalid_request')
   }
@@ -308,7 +315,7 @@ test('nodes that start together on an empty database seed it once', async (t) =>
   const nodes = await Promise.all(Array.from({ length: 4 }, () => startServer(t, { databaseUrl })))
   for (const { call } of nodes) {
     assert.deepEqual(names(await call('GET', '/v1/agents')), starters)
-    assert.equal((await call('GET', '/v1/llm-models')).body.total, 21)
+    assert.equal((await call('GET', '/v1/llm-models')).body.total, 22)
   }
   for (const node of nodes) await node.stop()
 })
