@@ -36,7 +36,7 @@ export const startBare = (file: string, program: Program = {}) =>
   startNode(fileURLToPath(new URL(file, import.meta.url)), program)
 
 async function startNode(file: string, { env = {}, nodeArgs = [] }: Program): Promise<Server> {
-  const port = await freePort()
+  const port = env.PORT === undefined ? await freePort() : Number(env.PORT)
   return startServer({
     command: [process.execPath, '--disable-warning=ExperimentalWarning', ...nodeArgs, file],
     env: {

@@ -5,12 +5,13 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import { chromium, type Page } from 'playwright-core'
 import { chromiumSettings } from './chromium.ts'
 import { latency, refund, weekly } from './screenshots/conversations.ts'
 import { fontSettings } from './screenshots/fonts.ts'
 import { withPlace } from './screenshots/place.ts'
 import { smaller } from './screenshots/png.ts'
+import { showSurvival } from './screenshots/survival.ts'
 import type { World } from './screenshots/world.ts'
 
 const folder = fileURLToPath(new URL('../docs/images/', import.meta.url))
@@ -93,20 +94,25 @@ async function lookOften(page: Page) {
   }
 }
 
-async function take(browser: Browser, url: string, world: World, picture: Picture) {
-  const { name, scheme = 'light', size = desk, prepare } = picture
-  const context = await browser.newContext({
+const openPage = ({ scheme = 'light', size = desk }: Pick<Picture, 'scheme' | 'size'>) =>
+  browser.newPage({
     ...{ viewport: size, colorScheme: scheme, deviceScaleFactor: 2 },
     ...{ locale: 'en-GB', timezoneId: 'Europe/Lisbon', reducedMotion: 'reduce' },
     ...(size === phone && { hasTouch: true, isMobile: true }),
   })
-  const page = await context.newPage()
-  await page.goto(url + picture.path(world))
-  await prepare(page)
+
+async function save(page: Page, name: string) {
   const png = smaller(await page.screenshot({ caret: 'hide', animations: 'disabled' }))
   writeFileSync(path.join(folder, `${name}.png`), png)
   console.log(`${name}.png ${Math.round(png.length / 1024)} KB`)
-  await context.close()
+}
+
+async function take(url: string, world: World, picture: Picture) {
+  const page = await openPage(picture)
+  await page.goto(url + picture.path(world))
+  await picture.prepare(page)
+  await save(page, picture.name)
+  await page.close()
 }
 
 const { OUTLAST_TEST_CHROMIUM: executablePath, OUTLAST_TEST_CHROMIUM_LIBRARIES: libraries } =
@@ -120,8 +126,10 @@ try {
   await withPlace(async (url, world) => {
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
-    for (const picture of pictures) await take(browser, url, world, picture)
+    for (const picture of pictures) await take(url, world, picture)
   })
+  const page = await openPage({ size: { width: 960, height: 720 } })
+  await showSurvival(page, (name) => save(page, name))
 } finally {
   await browser.close()
 }

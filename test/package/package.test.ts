@@ -1,7 +1,7 @@
 /** The package as users get it: packed, installed from the tarball, started, called. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -108,9 +108,10 @@ test('the package holds neither tests nor sources nor anything that was not mean
   const files = run('tar', ['-tzf', tarball]).trim().split('\n')
   const odd = files.filter(
     (file) =>
-      !/^package\/(package\.json|README\.md|LICENSE|CHANGELOG\.md|THIRD_PARTY_NOTICES\.txt|dist\/outlast\/sbom\.cdx\.json|docs\/(decisions\/)?[\w.-]+\.md)$/.test(
+      !/^package\/(package\.json|README\.md|LICENSE|CHANGELOG\.md|CONTRIBUTING\.md|THIRD_PARTY_NOTICES\.txt|dist\/outlast\/sbom\.cdx\.json|docs\/([\w-]+\/)?[\w.-]+\.md|docs\/images\/[\w-]+\.(png|gif)|examples\/([\w-]+\.ts|README\.md))$/.test(
         file,
       ) &&
+      !/^package\/dist\/sdk\//.test(file) &&
       !/^package\/dist\/outlast\/(apps\/(server|console\/dist)|packages\/(contract|sdk|cli)|scripts)\//.test(
         file,
       ),
@@ -120,9 +121,29 @@ test('the package holds neither tests nor sources nor anything that was not mean
     assert.ok(files.includes(`package/${file}`), file)
   }
   assert.deepEqual(
-    files.filter((file) => /\.ts$|\.test\.|\/test\/|\.env|\.key|\/data\//.test(file)),
+    files.filter((file) =>
+      /(?<!\.d|examples\/[\w-]+)\.ts$|\.test\.|\/test\/|\.env|\.key|\/data\//.test(file),
+    ),
     [],
   )
+})
+
+test('the package installs in at most 300 MB and has the client as outlast/sdk, with types', async (t) => {
+  const place = placeOf('client', {})
+  install(place)
+  const used = run('du', ['-sm', 'node_modules'], place)
+  assert.ok(Number.parseInt(used, 10) <= 300, used)
+  const server = await startCommand({ ...place, program: 'npx', args: ['outlast', 'serve'] })
+  t.after(() => server.stop())
+  const program = `import { createOutlast } from 'outlast/sdk'
+const outlast = createOutlast({ url: ${JSON.stringify(server.url)} })
+const { id } = await outlast.sessions.create({})
+console.log((await outlast.session(id).send('Hello!')).text)
+`
+  writeFileSync(path.join(place.cwd, 'hello.mjs'), program)
+  assert.match(run(theirNode, ['hello.mjs'], place), /Hello!/)
+  const types = path.join(place.cwd, 'node_modules/outlast/dist/sdk/index.d.ts')
+  assert.ok(existsSync(types))
 })
 
 for (const [who, account] of Object.entries(accounts)) {

@@ -53,6 +53,7 @@ const steps: readonly Step[] = [
     text: `The report is in \`${report}\`. The raw data is no longer needed, but deleting a file requires your approval. The session waits for it without using a process or a connection, for days if necessary.`,
     toolCalls: [call('delete_file', { path: orders }), planWith(2)],
   }),
+  () => ({ toolCalls: [planWith(plan.length)] }),
   (calls) => ({ text: `${deletion(calls)} The result:\n\n${table(calls)}\n\n${farewell}` }),
 ]
 
