@@ -39,7 +39,7 @@ const outputs: Record<string, RegExp> = {
 test('every example is run here', () => {
   const programs = globSync('*.ts', { cwd: folder, exclude: ['*.test.ts'] })
   const names = programs.map((file) => file.replace('.ts', ''))
-  assert.deepEqual(names.sort(), [...Object.keys(outputs), 'resume'].sort())
+  assert.deepEqual(names.sort(), [...Object.keys(outputs), 'resume', 'support-agent'].sort())
 })
 
 for (const [name, printed] of Object.entries(outputs)) {
