@@ -1,4 +1,4 @@
-/** Off-boarding: the operator disables, signs out and deletes users of any organization. */
+/** The operator disables, signs out and deletes users of any organization. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import {
@@ -31,7 +31,7 @@ const login = ({ email, password }: Person) =>
 const setDisabled = (person: { id: string }, disabled: boolean, call = operator.call) =>
   call('PATCH', accountPath(person), { disabled })
 
-/** Calls with a person's sign-in, key, and session tokens of each; every one works. */
+/** Calls with a user's sign-in and key and with session tokens of each. All of them succeed. */
 async function callsOf(person: Person) {
   const key = await createKey(server, person)
   const session = await createSession({ url: server.url, call: person.call })
@@ -91,7 +91,7 @@ test('the last owner of an organization with other members can be disabled, not 
   expectStatus(await read(member.call), 200)
 })
 
-test('accounts are for the operator, who cannot lock everyone out', async () => {
+test('accounts require an operator, and the last administrator cannot be disabled', async () => {
   const person = await registerPerson(server)
   for (const call of [person.call, (await createKey(server, person)).call]) {
     expectStatus(await call('GET', '/v1/accounts'), 403, 'forbidden')
@@ -101,14 +101,14 @@ test('accounts are for the operator, who cannot lock everyone out', async () => 
   const me = expectStatus(await operator.call('GET', '/v1/auth/me'), 200)
   expectStatus(await setDisabled(me, true), 409, 'account_protected')
   expectStatus(await operator.call('DELETE', accountPath(me)), 409, 'account_protected')
-  // A key that administers the server is no owner.
+  // A key with the scope admin is not an owner.
   const key = await createKey(server, operator, { scopes: ['admin'] })
   expectStatus(await setDisabled(me, true, key.call), 403, 'forbidden')
   expectStatus(await key.call('DELETE', `${accountPath(me)}/logins`), 403, 'forbidden')
   expectStatus(await setDisabled(person, true, key.call), 200)
 })
 
-test('both organizations read in their audit logs what the operator did', async () => {
+test("both organizations have the operator's actions in their audit logs", async () => {
   const owner = await registerPerson(server)
   const member = await addMember(server, owner, 'member')
   expectStatus(await setDisabled(member, true), 200)

@@ -1,4 +1,7 @@
-/** Accounts older than the administrator's use of their address. Addresses are never verified. */
+/**
+ * Accounts that are older than the administrator's use of their address. Addresses are never
+ * verified.
+ */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import {
@@ -21,7 +24,7 @@ type Server = { url: string; call: Call }
 const boss = 'boss@corp.example'
 const noAdmin = { AUTH_ADMIN_EMAIL: '', AUTH_ADMIN_PASSWORD: '' }
 
-/** Every credential that a person can have: sign-in, key, key of a key, session tokens of each. */
+/** Every kind of credential of a user: sign-in, key, key of a key, session tokens of each. */
 async function credentialsOf(server: Server, person: Person) {
   const key = await createKey(server, person)
   const child = await createKey(server, key)
@@ -46,7 +49,7 @@ async function signInAs(server: Server, email: string) {
 
 const inDefault = { 'x-org-id': `org_${'0'.repeat(31)}1` }
 
-/** The same database under other settings, as after a restart. */
+/** The same database with other settings, as after a restart. */
 const restart = (t: TestContext, databaseUrl: string, email: string) =>
   startGuarded(t, { databaseUrl, env: email ? { AUTH_ADMIN_EMAIL: email } : noAdmin })
 
@@ -79,12 +82,12 @@ test('an account that becomes the administrator loses every credential that it h
   )
   await runSql(databaseUrl, identity)
 
-  // Nor do the settings give the account back to the person who made it.
+  // The settings do not restore the account for the person who registered it.
   const after = await restart(t, databaseUrl, '')
   expectStatus(await login(after, boss, stranger.password), 401, 'invalid_login')
 })
 
-test('an administrator who signs in again keeps sign-ins and keys', async (t) => {
+test('an administrator who signs in again keeps their sign-ins and keys', async (t) => {
   const server = await startGuarded(t)
   const first = await signInAdmin(server)
   const key = await createKey(server, first)
@@ -106,12 +109,12 @@ test('another administrator in the settings takes over a registered account with
     await untilStatus(() => callerWith(server.url, shown)('GET', path), 401)
   }
   expectStatus(await admin.call('GET', '/v1/durable/workers', undefined, inDefault), 200)
-  // The administrator before is signed out, and has no password to sign in with.
+  // The previous administrator is signed out and has no password.
   await untilStatus(() => former.call('GET', '/v1/agents'), 401)
   expectStatus(await login(server, 'admin@example.com', adminPassword), 401, 'invalid_login')
 })
 
-test('a member of the default organization who becomes the administrator owns it', async (t) => {
+test('a member of the default organization becomes an owner as administrator', async (t) => {
   const first = await startGuarded(t)
   const admin = await signInAdmin(first)
   const orgId = inDefault['x-org-id']
@@ -123,7 +126,7 @@ test('a member of the default organization who becomes the administrator owns it
   assert.deepEqual(expectStatus(await call('GET', '/v1/auth/me'), 200).roles, ['owner'])
 })
 
-test('registering with an unknown invitation says nothing about accounts', async (t) => {
+test('registering with an unknown invitation does not reveal whether an account exists', async (t) => {
   const open = await startGuarded(t)
   const known = await registerPerson(open)
   const server = await startGuarded(t, {
@@ -136,7 +139,7 @@ test('registering with an unknown invitation says nothing about accounts', async
   }
 })
 
-test('a person who was removed from every organization makes none while sign-up is off', async (t) => {
+test('a user removed from every organization cannot create one while sign-up is off', async (t) => {
   const server = await startGuarded(t, { env: { AUTH_DISABLE_SIGNUP: 'true' } })
   const admin = await signInAdmin(server)
   const members = `/v1/orgs/${inDefault['x-org-id']}`

@@ -1,23 +1,23 @@
-/** How one organization may try to get at what another has: for every operation, by its id. */
+/** Attempts of one organization to reach resources of another, for each operation by its id. */
 import { bodies, type Things } from './operations.ts'
 
-/** One way to name somebody else's things, and what must come of it. */
+/** One way to name a resource of another organization, and the expected response. */
 export type Attempt = {
-  /** Whose things fill the path: theirs, unless it says otherwise. */
+  /** Owner of the resources in the path. Default: the other organization. */
   path?: Things
   query?: string
   body?: unknown
   headers?: Record<string, string>
   answer: [status: number, code?: string]
-  /** The answer is a list without an item. */
+  /** The response is an empty list. */
   empty?: true
 }
 
 export type Row = {
   attempts: (theirs: Things, own: Things) => Attempt[]
-  /** Why there is nothing of another organization to name. */
+  /** The reason why the operation cannot name a resource of another organization. */
   because?: string
-  /** Keys and tokens may not do this, whatever they name. */
+  /** Refused to keys and tokens, whatever resource they name. */
   usersOnly?: true
 }
 
@@ -27,12 +27,14 @@ const noModel: [number, string] = [400, 'model_unavailable']
 const noCapability: [number, string] = [400, 'capability_unknown']
 const noEvent: [number, string] = [400, 'unknown_event_id']
 
-/** The path names a thing of theirs. */
+/** The path names a resource of the other organization. */
 const byPath = (body?: (own: Things) => unknown): Row => ({
   attempts: (_, own) => [{ answer: missing, ...(body && { body: body(own) }) }],
 })
 
-/** A list that holds one's own, whatever filter of theirs it is given. */
+/**
+ * A list that has only the caller's resources, with any filter that names the other organization.
+ */
 const ownOnly = (...queries: ((theirs: Things) => string)[]): Row => ({
   attempts: (theirs) => [
     { answer: [200] },
@@ -45,7 +47,7 @@ const nothing = (because: string, attempts: Row['attempts'] = () => []): Row => 
   attempts,
 })
 
-/** Organization and thing in one path: either may be the foreign one. */
+/** The path has an organization and a resource; either may be the foreign one. */
 const inOrganization = (body?: unknown): Row => ({
   attempts: (theirs, own) =>
     [theirs, { ...theirs, org_id: own.org_id }, { ...own, org_id: theirs.org_id }].map((path) => ({
@@ -57,12 +59,12 @@ const inOrganization = (body?: unknown): Row => ({
 
 const withModel = (body: object, { model_id }: Things) => ({ ...body, default_model_id: model_id })
 
-/** Their MCP server, put to use. */
+/** Calls a tool of the other organization's MCP server. */
 const using = ({ capability_id: ref }: Pick<Things, 'capability_id'>) => ({
   capabilities: [{ ref }],
 })
 
-/** Where a client says it left off, in each way that there is. */
+/** Each way in which a client names the position at which it resumes. */
 const resuming: Row['attempts'] = (theirs, own) => {
   const { event_id } = theirs
   const ways = [{ query: `since_id=${event_id}` }, { headers: { 'last-event-id': event_id } }]
@@ -298,7 +300,7 @@ const targetOf = (name: string, input: object) => ({
   target: { type: 'workflow', name, input: { text: 'Hello', ...input } },
 })
 
-/** What a schedule would do to things of theirs. */
+/** Schedules that would act on resources of the other organization. */
 const targets = ({ session_id, agent_id, model_id }: Things, own: Things) => [
   [targetOf('send_message', { session_id }), invalid] as const,
   [targetOf('start_session', { agent_id }), invalid] as const,
@@ -307,7 +309,7 @@ const targets = ({ session_id, agent_id, model_id }: Things, own: Things) => [
 
 const registration = { email: 'thief@example.com', password: 'a long password', name: 'Thief' }
 
-/** What a token for one session may ask at all. */
+/** Requests that are open to a session token. */
 export const forTokens = new Set([
   'get_session',
   'explain_session',

@@ -1,4 +1,4 @@
-/** A browser for a sign-in: cookies by host, path and protocol, and redirects one by one. */
+/** A browser for sign-in tests: cookies by host, path and protocol, and redirects one at a time. */
 
 type Cookie = { name: string; value: string; origin: string; path: string; secure: boolean }
 
@@ -6,10 +6,10 @@ export type Page = { url: URL; status: number; headers: Headers; body: string }
 
 const stepsMax = 12
 
-/** `places`: where the origins that a browser is sent to are really served. */
+/** `places`: the addresses that serve the origins to which the browser is redirected. */
 export function openBrowser(places: Record<string, string>) {
   let jar: Cookie[] = []
-  /** Everything that our server said to this browser. */
+  /** Every response of our server to this browser. */
   const seen: string[] = []
 
   function keep(url: URL, line: string) {
@@ -52,7 +52,7 @@ export function openBrowser(places: Record<string, string>) {
   return {
     open,
     seen,
-    /** Goes where it is sent, until `isThere` or until nobody sends it on. */
+    /** Follows redirects until `isThere` or until a response has no redirect. */
     async follow(from: Page, isThere: (url: URL) => boolean = () => false): Promise<Page | URL> {
       let page = from
       for (let step = 0; step < stepsMax; step += 1) {
@@ -65,7 +65,7 @@ export function openBrowser(places: Record<string, string>) {
       throw new Error(`sent on more than ${stepsMax} times`)
     },
     cookie: (name: string) => jar.find((one) => one.name === name),
-    /** Gives a browser what another one has. */
+    /** Copies the cookies of another browser. */
     steal: (cookie: Cookie) => void jar.push(cookie),
   }
 }

@@ -1,4 +1,4 @@
-/** No secret leaks: not in responses, streams, logs, events, errors or tables. */
+/** Secrets do not leak into responses, streams, logs, events, errors or tables. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import {
@@ -45,7 +45,7 @@ const secrets = {
   AUTH_OIDC_CLIENT_SECRET: canary('oidc'),
 }
 
-/** Secrets that are told to the server over HTTP. */
+/** Secrets that requests send to the server. */
 const told = {
   providerKey: canary('provider'),
   mcpKey: canary('mcp'),
@@ -99,16 +99,16 @@ const refusedBodies = [
 /** Each operation: unauthenticated, malformed, and valid. Deletions come last. */
 async function exercise(server: Started['server'], person: Person, things: Things) {
   const last = ({ id, method }: Operation) => (method === 'DELETE' ? 2 : id === 'logout' ? 3 : 1)
-  // What comes after needs the organization.
+  // The steps after it need the organization.
   const operations = (await operationsOf(server))
     .filter(({ id }) => id !== 'delete_organization')
     .sort((a, b) => last(a) - last(b))
   for (const { id, method, path } of operations) {
-    // Google is not asked by a test.
+    // Tests do not call Google.
     const url = fill(path, things).replace('/google', '/oidc')
     const body = bodies[id]?.(things)
     await server.call(method, url, body, { 'x-request-id': id })
-    // Whatever text is imported is a prompt, for everybody to read.
+    // Imported text becomes a prompt that every member can read.
     if (method !== 'GET' && method !== 'DELETE' && id !== 'import_agent') {
       for (const bad of refusedBodies) await person.call(method, url, bad)
     }
@@ -123,7 +123,7 @@ async function exercise(server: Started['server'], person: Person, things: Thing
   }
 }
 
-/** Sign-ins that fail and succeed in every way, elsewhere too. */
+/** Sign-ins that succeed and fail in each way, also through other providers. */
 async function signInAround(server: Started['server'], person: Person) {
   const { email, password } = person
   const post = (path: string, body: object) => server.call('POST', `/v1/auth/${path}`, body)
@@ -154,7 +154,7 @@ async function signInAround(server: Started['server'], person: Person) {
 const vendors = ['openai', 'openai_completions', 'anthropic']
 const manners = ['v401', 'v500', 'vcut', 'vnonsense', 'vmidway']
 
-/** A turn whose model call fails, at a vendor that is told the key and says it aloud. */
+/** A turn whose model call fails at a provider that repeats the key in its response. */
 async function failAtVendor(
   t: TestContext,
   { url, call }: { url: string; call: Person['call'] },
@@ -185,7 +185,7 @@ async function failAtVendor(
   return stream.events.find((event) => event.type === 'turn.failed')
 }
 
-/** A turn with an MCP server that is told its key and a header, and says them aloud. */
+/** A turn with an MCP server that repeats its key and a header in its responses. */
 async function gossipOverMcp(
   t: TestContext,
   { url, call }: { url: string; call: Person['call'] },
@@ -209,7 +209,7 @@ async function gossipOverMcp(
   return stream.events.find((event) => event.type === 'mcp.unavailable')
 }
 
-/** Faults of ours: tables that are gone for a moment, and a database that cannot be reached. */
+/** Server errors: missing tables and a database that refuses connections. */
 async function breakThings({ server, databaseUrl }: Started, { call }: { call: Person['call'] }) {
   const provider = { name: 'X', provider_type: 'openai', api_key: told.providerKey }
   const mcp = { name: 'X', url: 'https://mcp.example.com/', api_key: told.mcpKey }
@@ -234,7 +234,7 @@ async function breakThings({ server, databaseUrl }: Started, { call }: { call: P
   }
 }
 
-test('no secret is in any answer, stream, log line, event, error or table', async (t) => {
+test('no secret is in any response, stream, log line, event, error or table', async (t) => {
   const answers = recordAnswers(t)
   const started = await start(t)
   const { server, gossip, databaseUrl } = started
@@ -294,7 +294,7 @@ test('no secret is in any answer, stream, log line, event, error or table', asyn
 
 const unreachable = canary('database-of-a-failed-start')
 
-test('a server that does not start keeps its secrets too', async () => {
+test('a server that fails to start logs no secrets', async () => {
   const DATABASE_URL = `postgres://someone:${unreachable}@127.0.0.1:1/outlast`
   const good = {
     ...secrets,

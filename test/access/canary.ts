@@ -1,4 +1,4 @@
-/** For the search for leaked secrets: all responses, and vendors that record their requests. */
+/** For the search for leaked secrets: all responses, and providers that record their requests. */
 import { randomBytes } from 'node:crypto'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -6,18 +6,20 @@ import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import pg from 'pg'
 
-/** A secret that is found wherever it turns up. */
+/** A secret that the search finds in any text. */
 export const canary = (name: string) => `canary-${name}-${randomBytes(12).toString('hex')}`
 
-/** How much of a secret betrays it; of a token this is a part of its signature. */
+/**
+ * Length of the part of a secret that counts as a leak. In a token it is a part of the signature.
+ */
 const tellingLength = 16
 
 export const tellingPart = (secret: string) => secret.slice(-tellingLength)
 
-/** `handedOut`: secrets that this answer is there to give. */
+/** `handedOut`: secrets that this response is expected to contain. */
 type Heard = { what: string; text: () => string; handedOut: string[] }
 
-/** Operations that hand secrets out, and where in their answers those stand. */
+/** Operations that return secrets, and the fields of their responses that hold them. */
 const handing: [method: string, path: RegExp, fields: string[]][] = [
   ['POST', /^(\/api)?\/v1\/auth\/(login|register|refresh)$/, ['access_token', 'refresh_token']],
   ['POST', /^(\/api)?\/v1\/auth\/api-keys$/, ['key']],
@@ -25,7 +27,7 @@ const handing: [method: string, path: RegExp, fields: string[]][] = [
   ['POST', /^(\/api)?\/v1\/orgs\/[^/]+\/invitations$/, ['token']],
 ]
 
-/** Records every response of `fetch` until the test is over, and learns the secrets in them. */
+/** Records every response of `fetch` until the test ends, and adds the secrets in them. */
 export function recordAnswers(t: Pick<TestContext, 'after'>) {
   const heard: Heard[] = []
   const reading: Promise<void>[] = []
@@ -57,7 +59,7 @@ async function read(response: Response, into: { body: string }) {
       into.body += chunk
     }
   } catch {
-    // Closed by the test: what came until then was heard.
+    // Closed by the test; the data received until then was recorded.
   }
 }
 
@@ -69,11 +71,11 @@ function secretsIn(method: string, path: string, { head, body }: { head: string;
   return row[2].map((name) => fields[name]).filter((value) => typeof value === 'string')
 }
 
-/** Servers that are given our secrets and say them aloud, in errors of every kind. */
+/** Servers that repeat our secrets in errors of every kind. */
 export async function startGossip(t: Pick<TestContext, 'after'>): Promise<string> {
   const server = http.createServer(async (request, response) => {
     const body = await text(request).catch(() => undefined)
-    // Whoever broke off in the middle of a request did not make it.
+    // Ignores requests that the client aborted.
     if (body === undefined) return
     const told = `${request.headers.authorization} ${request.headers['x-api-key'] ?? ''} ${body}`
     gossip(request, response, { url: url(), told })
@@ -119,7 +121,7 @@ function gossip(
   json(400, { error: 'invalid_client', error_description: message })
 }
 
-/** A role of its own with a password that can be found, on a database of a test. */
+/** A database role with a unique password, on a test database. */
 export async function withPassword(
   t: { after: (work: () => unknown) => unknown },
   databaseUrl: string,
@@ -147,7 +149,7 @@ export async function rowsOf(url: string, text: string): Promise<Record<string, 
   }
 }
 
-/** Everything that stands in a database, table by table, as text. */
+/** All rows of the database as text, by table. */
 export async function dump(url: string): Promise<Map<string, string>> {
   const tables = await rowsOf(
     url,

@@ -1,4 +1,4 @@
-/** Keys that keys create: never stronger, never longer-lived, and gone with their parent. */
+/** Keys created by keys: at most the rights and expiry of their parent, and deleted with it. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import {
@@ -26,7 +26,7 @@ beforeAll(async (t) => {
 const keys = '/v1/auth/api-keys'
 const read = (call: Call) => call('GET', '/v1/agents')
 
-/** A session and a token for it that a key made. */
+/** A session, and a token for it that a key created. */
 async function createToken({ call }: { call: Call }) {
   const session = await createSession({ url: server.url, call })
   const path = `/v1/sessions/${session.id}`
@@ -34,7 +34,7 @@ async function createToken({ call }: { call: Call }) {
   return { path, bearer: `Bearer ${token}` }
 }
 
-/** A key that another key makes. */
+/** A key that another key creates. */
 const makeChild = (parent: { call: Call }, fields: object = {}) => createKey(server, parent, fields)
 
 const listedKey = async (id: string) => {
@@ -42,7 +42,7 @@ const listedKey = async (id: string) => {
   return data.find((one: { id: string }) => one.id === id)
 }
 
-test('a key with the scope admin makes no key that makes owners', async () => {
+test('a key with the scope admin cannot create a key that can make owners', async () => {
   const admin = await createKey(server, owner, { scopes: ['admin'] })
   for (const scopes of [['*'], ['admin', '*'], ['read', '*']]) {
     expectStatus(await admin.call('POST', keys, { name: 'New', scopes }), 403, 'forbidden')
@@ -56,7 +56,7 @@ test('a key with the scope admin makes no key that makes owners', async () => {
   expectStatus(await invite(all.call), 201)
 })
 
-test('a key makes no key that lives longer than itself', async () => {
+test('a key cannot create a key that expires later', async () => {
   const parent = await createKey(server, owner, { expires_in_days: 1 })
   const { expires_at: end } = await listedKey(parent.id)
   for (const fields of [{}, { expires_in_days: null }, { expires_in_days: 3650 }]) {
@@ -71,7 +71,7 @@ test('a key makes no key that lives longer than itself', async () => {
   assert.equal((await listedKey(parent.id)).parent_id, null)
 })
 
-test('revoking a key ends the keys and session tokens that it and its children made, on every node', async (t) => {
+test('revoking a key ends the keys and session tokens that it and its children created, on every node', async (t) => {
   const other = await startGuarded(t, { databaseUrl: server.databaseUrl })
   const root = await createKey(server, owner)
   const child = await makeChild(root)
@@ -90,7 +90,7 @@ test('revoking a key ends the keys and session tokens that it and its children m
   expectStatus(await read(sibling.call), 200)
 })
 
-test('a session token ends when the key that made it expires', async () => {
+test('a session token expires with the key that created it', async () => {
   const key = await createKey(server, owner, { expires_in_days: 1 })
   const { path, bearer } = await createToken(key)
   const ask = () => callerWith(server.url, bearer)('GET', path)
@@ -102,7 +102,7 @@ test('a session token ends when the key that made it expires', async () => {
   await untilStatus(ask, 401)
 })
 
-test('a key that is revoked while it makes another one leaves none behind', async () => {
+test('a key that is revoked while it creates another one leaves no key behind', async () => {
   for (let round = 0; round < 8; round += 1) {
     const parent = await createKey(server, owner)
     const child = await makeChild(parent)
@@ -119,7 +119,7 @@ test('a key that is revoked while it makes another one leaves none behind', asyn
   }
 })
 
-test('a chain of keys that make keys ends', async () => {
+test('a chain of keys that create keys has a limit', async () => {
   let last = await createKey(server, owner)
   for (let depth = 0; depth < 10; depth += 1) last = await makeChild(last)
   const answer = await last.call('POST', keys, { name: 'One more' })

@@ -1,4 +1,4 @@
-/** Ways to become more than one is: through keys, roles, invitations and tokens. */
+/** Privilege escalation through keys, roles, invitations and tokens. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -33,7 +33,7 @@ const setRole = async (person: Person, role: string) =>
 
 const pauseMs = 20
 
-/** Asks until the answer has the status. */
+/** Repeats the request until the response has this status. */
 async function until(status: number, ask: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
   for (;;) {
     const answer = await ask()
@@ -46,7 +46,7 @@ const read = (call: Call) => call('GET', '/v1/agents')
 const write = (call: Call) => call('POST', '/v1/agents', agent)
 const administer = (call: Call) => call('GET', '/v1/audit-log')
 
-test('a key is worth what its maker is today, and what its scopes say', async () => {
+test("a key has its creator's current rights, limited by its scopes", async () => {
   const maker = await addMember(server, owner, 'admin')
   const all = await createKey(server, maker)
   const admin = await createKey(server, maker, { scopes: ['admin'] })
@@ -79,7 +79,7 @@ test('a key is worth what its maker is today, and what its scopes say', async ()
   expectStatus(await maker.call('GET', '/v1/agents', undefined, again), 404, 'not_found')
 })
 
-test('nobody makes a key that may more than they may', async () => {
+test('creating a key with more rights than the caller has is refused', async () => {
   const member = await addMember(server, owner, 'member')
   const viewer = await addMember(server, owner, 'viewer')
   const make = (call: Call, ...scopes: string[]) => call('POST', keys, { name: 'New', scopes })
@@ -103,7 +103,7 @@ test('nobody makes a key that may more than they may', async () => {
   expectStatus(await write(ofViewer.call), 403, 'forbidden')
 })
 
-test('a key that may not administer makes no keys and ends none', async () => {
+test('a key without administration rights cannot create or revoke keys', async () => {
   const member = await addMember(server, owner, 'member')
   const weak = [
     await createKey(server, owner, { scopes: ['write'] }),
@@ -121,7 +121,7 @@ test('a key that may not administer makes no keys and ends none', async () => {
   expectStatus(await administer(made.call), 403, 'forbidden')
 })
 
-test('members see and end their own keys only, administrators all', async () => {
+test('members see and revoke only their own keys, administrators all keys', async () => {
   const [one, other] = [
     await addMember(server, owner, 'member'),
     await addMember(server, owner, 'member'),
@@ -138,7 +138,7 @@ test('members see and end their own keys only, administrators all', async () => 
   expectStatus(await until(401, () => read(mine.call)), 401, 'invalid_api_key')
 })
 
-test('administrators neither make owners nor touch them', async () => {
+test('administrators can neither make nor change owners', async () => {
   const admin = await addMember(server, owner, 'admin')
   const key = await createKey(server, admin)
   const member = await addMember(server, owner, 'member')
@@ -166,7 +166,7 @@ test('administrators neither make owners nor touch them', async () => {
   )
 })
 
-test('the last owner cannot go, and two cannot go at once', async () => {
+test('the last owner cannot leave, nor can the last two at once', async () => {
   const first = await registerPerson(server)
   const path = (person: { id: string }) => memberPath(person, first)
   const key = await createKey(server, first)
@@ -190,7 +190,7 @@ test('the last owner cannot go, and two cannot go at once', async () => {
   )
 })
 
-/** A session in which a turn was done, and tokens for it that a key made. */
+/** A session with a finished turn, and tokens for it that a key created. */
 async function sessionWithTokens(t: TestContext, maker: { call: Call; authorization: string }) {
   const mine = { url: server.url, call: maker.call }
   const session = await createSession(mine)
@@ -218,7 +218,7 @@ async function sessionWithTokens(t: TestContext, maker: { call: Call; authorizat
 
 const hidden = 'llm.generation'
 
-test('a token reaches its session, and not what the model was given', async (t) => {
+test('a token reads its session, but not the prompts of model calls', async (t) => {
   const key = await createKey(server, owner)
   const maker = { call: key.call, authorization: key.key }
   const { path, id, message, reader, writer } = await sessionWithTokens(t, maker)
@@ -250,12 +250,12 @@ test('a token reaches its session, and not what the model was given', async (t) 
   expectStatus(await reader.call('POST', `${path}/messages`, message), 403, 'forbidden')
   expectStatus(await reader.call('POST', `${path}/cancel`), 403, 'forbidden')
   expectStatus(await writer.call('POST', `${path}/cancel`), 200)
-  // In a query a token opens streams, and nothing else.
+  // In a query a token opens streams only.
   const inQuery = `?access_token=${writer.token}`
   expectStatus(await server.call('GET', `${path}${inQuery}`), 401, 'unauthenticated')
 })
 
-test('tokens die with the key that made them', async (t) => {
+test('tokens end with the key that created them', async (t) => {
   const key = await createKey(server, owner)
   const maker = { call: key.call, authorization: key.key }
   const { path, reader, writer } = await sessionWithTokens(t, maker)
@@ -266,7 +266,7 @@ test('tokens die with the key that made them', async (t) => {
   }
 })
 
-test('a token may no more than who made it may today', async (t) => {
+test('a token has at most the current rights of its creator', async (t) => {
   const person = await addMember(server, owner, 'member')
   const maker = { call: person.call, authorization: person.bearer }
   const { path, message, writer } = await sessionWithTokens(t, maker)
@@ -284,7 +284,7 @@ test('a token may no more than who made it may today', async (t) => {
   expectStatus(await made(reading.call, 'write'), 403, 'forbidden')
 })
 
-test('who is in two organizations says which, and has in each the role of there', async () => {
+test('a user of two organizations chooses one per request and has its role there', async () => {
   const host = await registerPerson(server)
   const person = await registerPerson(server)
   const { call, email } = person
@@ -310,7 +310,7 @@ test('who is in two organizations says which, and has in each the role of there'
   expectStatus(await call('GET', '/v1/audit-log', undefined, there), 403, 'forbidden')
   expectStatus(await call('POST', '/v1/agents', agent, home), 201)
   expectStatus(await call('POST', `/v1/agents?org_id=${host.orgId}`, agent), 403, 'forbidden')
-  // The path says which organization is meant, whatever a header says.
+  // The organization in the path takes precedence over the header.
   const renamed = { name: 'Mine now' }
   const path = `/v1/orgs/${host.orgId}`
   expectStatus(await call('PATCH', path, renamed, home), 403, 'forbidden')
@@ -318,7 +318,7 @@ test('who is in two organizations says which, and has in each the role of there'
   expectStatus(key, 403, 'forbidden')
 })
 
-test('a key that administers makes no owners, only one that may all that its maker may', async () => {
+test('a key with the scope admin cannot make owners, only a key with all rights of its creator can', async () => {
   const member = await addMember(server, owner, 'member')
   const admin = await createKey(server, owner, { scopes: ['admin'] })
   const refused = await admin.call('PATCH', memberPath(member), { role: 'owner' })

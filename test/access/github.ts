@@ -1,4 +1,7 @@
-/** The parts of a GitHub Enterprise Server for a sign-in: no OpenID, the user from its API. */
+/**
+ * The parts of a GitHub Enterprise Server for a sign-in: no OpenID Connect, the user comes from its
+ * API.
+ */
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -13,7 +16,7 @@ export type GithubPerson = {
   emails: { email: string; primary: boolean; verified: boolean }[]
 }
 
-/** Starts it. Whoever comes is `somebody()`, and agrees. */
+/** Starts the server. Every visitor is `somebody()` and consents. */
 export async function startGithub(t: Pick<TestContext, 'after'>, somebody: () => GithubPerson) {
   const codes = new Map<string, { challenge: string; redirectUri: string; person: GithubPerson }>()
   const people = new Map<string, GithubPerson>()
@@ -38,7 +41,7 @@ export async function startGithub(t: Pick<TestContext, 'after'>, somebody: () =>
     response.writeHead(302, { location: back.href }).end()
   }
 
-  /** It says what is wrong with 200. */
+  /** GitHub reports errors with status 200. */
   async function exchange(request: IncomingMessage) {
     const form = new URLSearchParams(await text(request))
     const granted = codes.get(form.get('code') ?? '')

@@ -1,4 +1,4 @@
-/** Clients that want a server to wait for them, on one whose callers must say who they are. */
+/** Clients that try to make a server wait, on a server with authentication. */
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import {
@@ -12,7 +12,7 @@ import { runSql } from '../../apps/server/test/database.ts'
 import { beforeAll } from '../../apps/server/test/hooks.ts'
 import { connect, parsed, type Wire } from './raw.ts'
 
-/** More than a node has connections to its database. */
+/** More than the database connections of a node. */
 const crowd = 24
 
 let server: Awaited<ReturnType<typeof startGuarded>>
@@ -55,13 +55,13 @@ for (const [name, headers] of Object.entries(large)) {
   })
 }
 
-test('headers below the limit are read as they are', async () => {
+test('headers below the limit are accepted', async () => {
   const filler = { 'x-filler': 'a'.repeat(12_000) }
   expectStatus(await person.call('GET', '/v1/agents', undefined, filler), 200)
 })
 
 describe('who sends too slowly is cut off', { concurrency: true }, () => {
-  /** Writes a byte now and then, the last again and again, for as long as somebody reads. */
+  /** Writes one byte at intervals, repeating the last one, until the peer closes the connection. */
   function trickle({ socket }: Wire, text: string) {
     let sent = 0
     const timer = setInterval(() => {
@@ -97,7 +97,7 @@ describe('who sends too slowly is cut off', { concurrency: true }, () => {
   }
 })
 
-test('bodies that come slowly hold up nobody, and count once they are there', async (t) => {
+test('slow request bodies do not delay other clients and count once complete', async (t) => {
   const body = JSON.stringify({ name: 'Slow', system_prompt: 'x' })
   const head = `POST /v1/agents HTTP/1.1\r\n${authorization()}Content-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n`
   const wires = await Promise.all(Array.from({ length: crowd }, () => connect(t, server.url)))
@@ -110,7 +110,7 @@ test('bodies that come slowly hold up nobody, and count once they are there', as
   assert.deepEqual(new Set(texts.map((text) => parsed(text).status)), new Set([201]))
 })
 
-test('strangers are refused before their body has arrived', async (t) => {
+test('requests without credentials are refused before their body has arrived', async (t) => {
   const wire = await connect(t, server.url)
   wire.socket.write(
     'POST /v1/agents HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{',
@@ -120,7 +120,7 @@ test('strangers are refused before their body has arrived', async (t) => {
   assert.match(wire.text(), /^HTTP\/1\.1 401 /)
 })
 
-test('slow readers of a large list hold up nobody', async (t) => {
+test('slow readers of a large list do not delay other clients', async (t) => {
   const agents = 20_000
   await runSql(
     server.databaseUrl,

@@ -71,7 +71,7 @@ const loopback = [
   '[::1]:PORT',
 ]
 
-/** The status of a GET with this Host, and whether the answer says that the Host is the reason. */
+/** The status of a GET with this Host, and whether the error names the Host as the reason. */
 async function ask(t: TestContext, { url }: Server, { host, path }: Asked) {
   const { socket, ended } = await connect(t, url)
   const named = host.replaceAll('PORT', new URL(url).port)
@@ -129,7 +129,9 @@ const unlisted = [
   '127.0.0.1.evil.example',
 ]
 
-/** Requests with every kind of Host to a server that has a list. `/health` needs no credential. */
+/**
+ * Requests with every kind of Host to a server with `ALLOWED_HOSTS`. `/health` needs no credential.
+ */
 async function expectListApplies(t: TestContext, guarded: Server) {
   for (const host of [...listed, ...loopback]) {
     assert.deepEqual(await ask(t, guarded, { host, path: '/health' }), served, host)
@@ -145,7 +147,7 @@ test('ALLOWED_HOSTS adds host names to a server without authentication', async (
   await expectListApplies(t, await startServer(t, { env: { ALLOWED_HOSTS: list } }))
 })
 
-test('ALLOWED_HOSTS applies to a server that is open to others', async (t) => {
+test('ALLOWED_HOSTS applies to a server with open access', async (t) => {
   const env = { ALLOWED_HOSTS: list, ALLOW_OPEN_ACCESS: 'true' }
   await expectListApplies(t, await startServer(t, { env }))
 })
@@ -154,14 +156,14 @@ test('ALLOWED_HOSTS applies with authentication', async (t) => {
   await expectListApplies(t, await startGuarded(t, { env: { ALLOWED_HOSTS: list } }))
 })
 
-test('without ALLOWED_HOSTS a server that is open to others serves every Host header', async (t) => {
+test('without ALLOWED_HOSTS a server with open access serves every Host header', async (t) => {
   const open = await startServer(t, { env: { ALLOW_OPEN_ACCESS: 'true' } })
   const host = 'agents.example.com'
   assert.deepEqual(await ask(t, open, { host, path: '/v1/agents' }), served)
   assert.equal((await ask(t, open, { host, path: '/metrics' })).code, 'metrics_private')
 })
 
-test('sends cross-origin-opener-policy with every answer', async () => {
+test('sends cross-origin-opener-policy with every response', async () => {
   const { call } = server
   for (const path of ['/', '/docs/', '/v1/agents', '/nowhere', '/health', '/v1/sessions/%zz']) {
     const { headers } = await call('GET', path)

@@ -1,7 +1,6 @@
 /**
- * Two organizations, and every operation that the API has: whatever one names of the other's is not
- * there, and looks like what never was. An operation that is not in the table of attempts fails a
- * test.
+ * Two organizations and every operation of the API: a resource of the other organization gets the
+ * same response as a missing one. A test fails when an operation is not in the table of attempts.
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
@@ -45,9 +44,9 @@ let thief: Person
 let own: Things
 let unknown: Things
 let callers: Caller[]
-/** What the other organization's owner reads, at the beginning. */
+/** Responses to the other organization's owner at the beginning. */
 let untouched: Record<string, string>
-/** Every id and text that only the other organization has. */
+/** Ids and texts that only the other organization has. */
 let traces: string[]
 
 const idPattern = /[a-z]+_[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
@@ -62,7 +61,7 @@ beforeAll(async (t) => {
   operations = await operationsOf(server)
   thief = await register('walrus')
   own = await furnish(t as TestContext, server, thief)
-  // Read before the other organization exists: what both begin with is no trace.
+  // Read before the other organization exists: the initial resources of both are not a leak.
   const known = idsIn(await snapshotOf(server, operations, { person: thief, things: own }))
   owner = await register('zebra')
   theirs = await furnish(t as TestContext, server, owner)
@@ -87,7 +86,7 @@ const expectUntouched = async () =>
     'what the other organization has was changed',
   )
 
-/** Contract: what was asked for may be repeated; nothing else of theirs. */
+/** Contract: may repeat the ids of the request, and nothing else of the other organization. */
 function expectNoTrace(text: string, asked: Asked) {
   const said = JSON.stringify(asked)
   const found = traces.filter((trace) => text.includes(trace) && !said.includes(trace))
@@ -100,7 +99,7 @@ function request({ path, method }: Operation, attempt: Omit<Attempt, 'answer'>, 
   return { method, path: filled, headers, ...(body !== undefined && { body }) }
 }
 
-/** Contract: which organization is meant is asked before what kind of caller it is. */
+/** Contract: the organization is checked before the kind of caller. */
 function expected({ id, path }: Operation, { kind }: Caller, { answer, path: own }: Attempt) {
   const elsewhere = path.includes('{org_id}') && own?.org_id !== thief.orgId
   const can = kind === 'token' ? forTokens.has(id) : kind !== 'key' || !table[id]!.usersOnly
@@ -110,7 +109,10 @@ function expected({ id, path }: Operation, { kind }: Caller, { answer, path: own
 
 type Pair = { foreign: Asked; never: Asked }
 
-/** Tries every operation. Contract: fails unless a foreign and a missing resource look the same. */
+/**
+ * Tries every operation. Contract: fails unless a foreign and a missing resource get the same
+ * response.
+ */
 async function compare(
   { foreign, never }: Pair,
   [status, code]: readonly [number, string?],
@@ -150,7 +152,7 @@ async function attempt(operation: Operation, row: Row) {
   }
 }
 
-/** Names the other organization with a request that is valid in one's own. */
+/** Names the other organization in a request that is valid for the caller's own. */
 async function nameOrganization(operation: Operation) {
   const body = bodies[operation.id]?.(own)
   const inPath = operation.path.includes('{org_id}')
@@ -182,7 +184,7 @@ test('every operation is in the table', () => {
 })
 
 for (const [id, row] of Object.entries(table)) {
-  test(`${id}: ${row.because ?? 'nothing of the other organization is there'}`, async () => {
+  test(`${id}: ${row.because ?? 'returns nothing of the other organization'}`, async () => {
     const operation = operations.find((one) => one.id === id)
     assert.ok(operation, `there is no operation ${id}`)
     await attempt(operation, row)
@@ -191,12 +193,12 @@ for (const [id, row] of Object.entries(table)) {
   })
 }
 
-test('whatever one reads of one’s own holds nothing of the other organization', async () => {
+test('responses about the caller’s own resources hold nothing of the other organization', async () => {
   const seen = await snapshotOf(server, operations, { person: thief, things: own })
   for (const [id, text] of Object.entries(seen)) expectNoTrace(text, { method: 'GET', path: id })
 })
 
-test('totals count one’s own', async () => {
+test('totals count only the caller’s organization', async () => {
   const pageMax = 100
   const lists = listsIn(operations)
   assert.ok(lists.length > 0)
@@ -212,7 +214,7 @@ test('totals count one’s own', async () => {
   }
 })
 
-test('ids are per organization: one may use an id that another has, and meets only one’s own', async () => {
+test('ids are per organization: two organizations may use the same id for different resources', async () => {
   const third = await register('vole')
   const { agent_id } = theirs
   const path = `/v1/agents/${agent_id}`
@@ -238,7 +240,7 @@ test('ids are per organization: one may use an id that another has, and meets on
   await expectUntouched()
 })
 
-test('what every organization begins with has the same ids everywhere, and is one’s own', async () => {
+test('initial resources have the same ids in every organization and belong to each of them', async () => {
   const third = await register('otter')
   for (const [list, name, of] of [
     ['/v1/agents', 'name', (id: string) => `/v1/sessions?limit=100&agent_id=${id}`],
@@ -260,7 +262,7 @@ test('what every organization begins with has the same ids everywhere, and is on
   }
 })
 
-test('what becomes of a person in one organization changes nothing in another', async () => {
+test('changing a user in one organization changes nothing in another', async () => {
   const guest = await register('heron')
   const key = await createKey(server, guest)
   const invitation = { email: guest.email, role: 'admin' }
@@ -295,7 +297,7 @@ test('an Idempotency-Key of another organization replays nothing', async () => {
   untouched = await snapshotOf(server, operations, { person: owner, things: theirs })
 })
 
-test('the cookie of an organization that one is no member of leads home', async () => {
+test('a cookie for an organization without membership falls back to the user’s own', async () => {
   for (const { kind, headers } of callers) {
     if (kind === 'token') continue
     const cookie = `outlast_org=${theirs.org_id}`
@@ -307,7 +309,7 @@ test('the cookie of an organization that one is no member of leads home', async 
   }
 })
 
-test('a message that names a model of another organization is answered by one’s own', async (t) => {
+test('a message that names a model of another organization is answered by the caller’s own', async (t) => {
   const { session_id: sessionId } = own
   const mine = { call: thief.call, url: server.url }
   const headers = { authorization: thief.bearer }
@@ -327,7 +329,7 @@ test('a message that names a model of another organization is answered by one’
   await expectUntouched()
 })
 
-test('a stream tells nothing of what happens elsewhere', async (t) => {
+test('a stream reveals no events of other organizations', async (t) => {
   const stream = await follow(t, server.url, {
     sessionId: own.session_id,
     headers: { authorization: thief.bearer },
@@ -353,7 +355,7 @@ test('a stream tells nothing of what happens elsewhere', async (t) => {
   assert.ok(ids.length > 0 && elsewhere.events.every((e) => e.session_id === theirs.session_id))
 })
 
-/** Deletions come last, what stands on something before it. */
+/** Deletions come last, dependent resources first. */
 const inOrder = (one: Operation, other: Operation) => {
   const place = (operation: Operation) => {
     if (operation.id === 'delete_organization') return 3 * operations.length
@@ -362,7 +364,7 @@ const inOrder = (one: Operation, other: Operation) => {
   return place(one) - place(other)
 }
 
-/** Does with things of one's own all that the table tries with those of others. */
+/** Applies the table's operations to the caller's own resources. */
 async function doEverything(person: Person, things: Things) {
   const forOthers = new Set([...operatorsOnly, 'accept_invitation', 'register'])
   for (const operation of operations.toSorted(inOrder)) {
@@ -379,14 +381,14 @@ async function doEverything(person: Person, things: Things) {
   }
 }
 
-test('whoever has a thing may do what others were refused, and nothing changes elsewhere', async () => {
+test('owners may do all that was refused to others, and nothing changes elsewhere', async () => {
   untouched = await snapshotOf(server, operations, { person: owner, things: theirs })
   await doEverything(thief, own)
   await expectUntouched()
   await doEverything(owner, theirs)
 })
 
-test('turns of others do not count against one’s quota', async (t) => {
+test('turns of others do not count against the caller’s quota', async (t) => {
   const small = await startGuarded(t, { env: { QUOTA_TURNS: '1' } })
   const slow = scripted({ text: 'Later.', delay_ms: 60_000 })
   for (let organizations = 0; organizations < 2; organizations++) {

@@ -1,4 +1,4 @@
-/** A real OpenID Connect issuer on loopback, and a browser that goes there and back. */
+/** An OpenID Connect issuer on loopback, and a browser that signs in there. */
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -11,12 +11,12 @@ type Context = Pick<TestContext, 'after'>
 export const clientId = 'outlast'
 export const clientSecret = 'the-secret-of-our-client-0123456789'
 
-/** Who somebody is at the issuer. */
+/** A user of the issuer. */
 export type Account = { email?: string; email_verified?: boolean; name?: string }
 
 export type Door = { url: string; leave: () => void; comeBack: () => void }
 
-/** Answers on a port of loopback. Between `leave` and `comeBack` nobody gets through. */
+/** Listens on a loopback port. Between `leave` and `comeBack` it refuses connections. */
 export async function openDoor(
   t: Context,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
@@ -53,15 +53,15 @@ async function listen(server: Server): Promise<string> {
 
 type IssuerOptions = {
   redirectUris: string[]
-  /** What the name of the issuer ends with. */
+  /** Path at the end of the issuer's name. */
   path?: string
-  /** The one form of the secret that is taken. */
+  /** The only accepted form of the client secret. */
   secretForm?: 'client_secret_basic' | 'client_secret_post'
-  /** Says who somebody is in the id token, instead of only when it is asked. */
+  /** Puts the user's claims into the id token instead of the userinfo response. */
   claimsInToken?: boolean
 }
 
-/** Starts the issuer. Tests add people to `accounts`; `handedOut` has every code and token. */
+/** Starts the issuer. Tests add users to `accounts`; `handedOut` has every code and token. */
 export async function startIssuer(t: Context, options: IssuerOptions) {
   const accounts = new Map<string, Account>()
   const handedOut: string[] = []
@@ -116,7 +116,7 @@ function configurationOf(options: IssuerOptions, accounts: Map<string, Account>)
   }
 }
 
-/** The page where somebody says who they are and that they agree, or declines. */
+/** The page on which the user signs in and consents or declines. */
 async function interact(provider: Provider, request: IncomingMessage, response: ServerResponse) {
   try {
     const { prompt, session, params } = await provider.interactionDetails(request, response)

@@ -1,4 +1,4 @@
-/** How often callers may ask: each by themselves, and all nodes together. */
+/** Rate limits of callers: each is counted separately, over all nodes together. */
 import assert from 'node:assert/strict'
 import http from 'node:http'
 import { type TestContext, test } from 'node:test'
@@ -15,7 +15,7 @@ import type { Call, HttpAnswer } from '../../apps/server/test/server.ts'
 import { connect, get, parsed } from './raw.ts'
 
 const pauseMs = 20
-/** Several times what a node takes to tell the others what it admits. */
+/** Several times the interval at which nodes exchange their counts. */
 const askPauseMs = 500
 
 const start = (t: TestContext, limits: Record<string, number | string>, databaseUrl?: string) =>
@@ -30,7 +30,7 @@ async function spend(times: number, ask: () => Promise<HttpAnswer>) {
   for (let time = 0; time < times; time++) expectStatus(await ask(), 200)
 }
 
-/** Too often: in our words, with the seconds to wait. A minute fills a bucket of `capacity`. */
+/** A 429 in our error format with the seconds to wait. A minute refills a bucket of `capacity`. */
 function expectLimited(answer: HttpAnswer, capacity: number) {
   const { error } = expectStatus(answer, 429, 'rate_limited')
   const seconds = Number(answer.headers.get('retry-after'))
@@ -39,7 +39,7 @@ function expectLimited(answer: HttpAnswer, capacity: number) {
   assert.equal(error, `Too many requests. Try again in ${seconds} s.`)
 }
 
-/** Asks until there is something to find. */
+/** Repeats the request until the list is not empty. */
 async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const found = await ask()
@@ -48,7 +48,7 @@ async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
   }
 }
 
-test('a key has its own limit, and a request beyond it has no effect', async (t) => {
+test('a key has its own limit, and a request over it has no effect', async (t) => {
   const server = await start(t, { RATE_LIMIT_KEY: 5 })
   const person = await registerPerson(server)
   const [busy, calm] = [await createKey(server, person), await createKey(server, person)]
@@ -63,7 +63,7 @@ test('a key has its own limit, and a request beyond it has no effect', async (t)
   expectStatus(await list(person.call), 200)
 })
 
-test('a user has one limit, on all devices', async (t) => {
+test('a user has one limit on all devices', async (t) => {
   const server = await start(t, { RATE_LIMIT_USER: 5 })
   const [person, other] = [await registerPerson(server), await registerPerson(server)]
   const { email, password } = person
@@ -76,18 +76,18 @@ test('a user has one limit, on all devices', async (t) => {
   expectStatus(await list(other.call), 200)
 })
 
-test('an organization has one limit for all its keys and people', async (t) => {
+test('an organization has one limit for all its keys and users', async (t) => {
   const server = await start(t, { RATE_LIMIT_ORG: 12 })
   const [person, other] = [await registerPerson(server), await registerPerson(server)]
   const [one, two] = [await createKey(server, person), await createKey(server, person)]
-  // Three were spent by asking who is signed in and by making keys.
+  // Reading the session and creating keys took three.
   await spend(5, () => list(one.call))
   await spend(4, () => list(two.call))
   for (const { call } of [one, two, person]) expectLimited(await list(call), 12)
   expectStatus(await list(other.call), 200)
 })
 
-test('a session token is limited by itself', async (t) => {
+test('a session token has its own limit', async (t) => {
   const server = await start(t, { RATE_LIMIT_USER: 6 })
   const person = await registerPerson(server)
   const key = await createKey(server, person)
@@ -102,14 +102,14 @@ test('a session token is limited by itself', async (t) => {
   expectStatus(await list(person.call), 200)
 })
 
-test('an address has a limit, whoever asks and whatever they show', async (t) => {
+test('an address has one limit for all callers and credentials', async (t) => {
   const server = await start(t, { RATE_LIMIT_ADDRESS: 5, TRUST_PROXY: '127.0.0.1' })
   const from = (forwarded: string, path = '/v1/auth/config', more = {}) =>
     server.call('GET', path, undefined, { 'x-forwarded-for': forwarded, ...more })
   await spend(2, () => from('203.0.113.1'))
   expectStatus(await from('203.0.113.1', '/v1/agents'), 401)
   expectStatus(await from('203.0.113.1', '/nowhere'), 404)
-  // What a client says of itself stands on the left, and is not believed.
+  // The client's own entry is on the left and is not trusted.
   expectStatus(await from('198.51.100.7, 203.0.113.1'), 200)
   expectLimited(await from('203.0.113.1'), 5)
   expectLimited(await from('198.51.100.8, 203.0.113.1'), 5)
@@ -120,7 +120,7 @@ test('an address has a limit, whoever asks and whatever they show', async (t) =>
   expectStatus(await from('2001:db8:0:2::1'), 200)
 })
 
-test('without TRUST_PROXY nobody chooses the address they count for', async (t) => {
+test('without TRUST_PROXY clients cannot choose the address that they are counted by', async (t) => {
   const server = await start(t, { RATE_LIMIT_ADDRESS: 5 })
   const from = (forwarded: string) =>
     server.call('GET', '/v1/auth/config', undefined, { 'x-forwarded-for': forwarded })
@@ -128,7 +128,7 @@ test('without TRUST_PROXY nobody chooses the address they count for', async (t) 
   expectLimited(await from('203.0.113.99'), 5)
 })
 
-test('0 is no limit', async (t) => {
+test('0 means no limit', async (t) => {
   const names = ['KEY', 'USER', 'ORG', 'ADDRESS']
   const server = await start(t, Object.fromEntries(names.map((one) => [`RATE_LIMIT_${one}`, 0])))
   const person = await registerPerson(server)
@@ -137,7 +137,7 @@ test('0 is no limit', async (t) => {
   await spend(30, () => list(person.call))
 })
 
-test('an empty bucket fills again, and not all at once', async (t) => {
+test('an empty bucket refills gradually', async (t) => {
   const server = await start(t, { RATE_LIMIT_KEY: 60 })
   const key = await createKey(server, await registerPerson(server))
   const answers = await Promise.all(Array.from({ length: 90 }, () => list(key.call)))
@@ -167,18 +167,17 @@ test('nodes of one database share a bucket', async (t) => {
     }
   }
   const total = admitted.one + admitted.two
-  // Each for itself would admit twice as many; what a node has not heard yet, and what flows back,
-  // is the slack.
+  // Separate buckets would admit twice as many. Counts in transit and the refill are the tolerance.
   assert.ok(total >= capacity * 0.95 && total < capacity * 1.5, JSON.stringify(admitted))
 })
 
-test('what one node spent, another refuses before it was spent there', async (t) => {
+test('requests admitted by one node count on another node that served none', async (t) => {
   const one = await start(t, { RATE_LIMIT_KEY: 10 })
   const two = await start(t, { RATE_LIMIT_KEY: 10 }, one.databaseUrl)
   const key = await createKey(one, await registerPerson(one))
   await spend(10, () => list(key.call))
-  // By itself, the other node admits ten. What it lets through before it hears is a debt, and makes
-  // the wait longer.
+  // Alone, the other node admits ten. Requests that it admits before it receives the count are a
+  // debt, which lengthens the wait.
   for (let admitted = 0; ; admitted += 1) {
     assert.ok(admitted < 9, 'the other node does not know what was spent')
     const answer = await two.call('GET', '/v1/agents', undefined, { authorization: key.key })
@@ -188,7 +187,7 @@ test('what one node spent, another refuses before it was spent there', async (t)
   }
 })
 
-/** Two nodes, one of which hears nothing of the other but what it asks the table for itself. */
+/** Two nodes, one of which receives no hints and reads the table only. */
 async function deafNode(t: TestContext) {
   const one = await start(t, {})
   const two = await start(t, {}, one.databaseUrl)
@@ -199,7 +198,7 @@ async function deafNode(t: TestContext) {
   return { one, two, deafen }
 }
 
-test('what is revoked on one node is refused on another within a second, hints or not', async (t) => {
+test('a revoked credential is refused on another node within a second, with and without hints', async (t) => {
   const { one, two, deafen } = await deafNode(t)
   const owner = await registerPerson(one)
   const member = await addMember(one, owner, 'admin')
@@ -234,7 +233,7 @@ test('what is revoked on one node is refused on another within a second, hints o
   expectStatus(await becomes(401, () => elsewhere(owner.bearer)), 401, 'invalid_token')
 })
 
-test('the last use of a key is written down', async (t) => {
+test('stores the last use of a key', async (t) => {
   const server = await start(t, {})
   const person = await registerPerson(server)
   const key = await createKey(server, person)
@@ -249,7 +248,7 @@ test('the last use of a key is written down', async (t) => {
   assert.ok(Math.abs(Date.parse(used) - before) < 10_000, used)
 })
 
-test('1,000 idle connections from one address shut out nobody but strangers from there', async (t) => {
+test('1,000 idle connections from one address refuse only further anonymous connections from it', async (t) => {
   const most = 20
   const server = await start(t, { CONNECTIONS_PER_ADDRESS: most })
   const person = await registerPerson(server)
@@ -284,7 +283,7 @@ test('1,000 idle connections from one address shut out nobody but strangers from
   })
 })
 
-test('a trusted proxy may hold as many connections as it likes', async (t) => {
+test('a trusted proxy may hold any number of connections', async (t) => {
   const most = 5
   const server = await start(t, {
     CONNECTIONS_PER_ADDRESS: most,
@@ -301,7 +300,7 @@ test('a trusted proxy may hold as many connections as it likes', async (t) => {
   }
 })
 
-test('an X-Forwarded-For that is no list of addresses does no harm', async (t) => {
+test('an invalid X-Forwarded-For has no effect', async (t) => {
   const server = await start(t, { RATE_LIMIT_ADDRESS: 100, TRUST_PROXY: 'loopback' })
   const login = { email: 'nobody@example.com', password: 'a wrong password' }
   for (const nonsense of [
@@ -321,18 +320,18 @@ test('an X-Forwarded-For that is no list of addresses does no harm', async (t) =
   }
 })
 
-/** Requests from an address of the caller's choice, through a proxy that is trusted. */
+/** Requests from an address of the caller's choice, through a trusted proxy. */
 const startBehindProxy = (t: TestContext) => start(t, { TRUST_PROXY: 'loopback' })
 const from = (address: string) => ({ 'x-forwarded-for': address })
 
-/** Of more attempts than there may be, some are refused: how many depends on how long they take. */
+/** Of more attempts than the limit, some are refused; the number depends on their duration. */
 function expectSomeLimited(answers: HttpAnswer[]) {
   const limited = answers.filter(({ status }) => status === 429)
   assert.ok(limited.length > 0)
   for (const answer of limited) expectStatus(answer, 429, 'too_many_attempts')
 }
 
-test('sign-ups count by the /64 of an IPv6 address', async (t) => {
+test('sign-ups are counted by the /64 of an IPv6 address', async (t) => {
   const { call } = await startBehindProxy(t)
   const signUp = (number: number, address: string) => {
     const email = `prefix${number}@example.com`
@@ -348,7 +347,7 @@ test('sign-ups count by the /64 of an IPv6 address', async (t) => {
   expectStatus(await signUp(42, '2001:db8:7:8::1'), 201)
 })
 
-test('sign-ins count by the /64 of an IPv6 address', async (t) => {
+test('sign-ins are counted by the /64 of an IPv6 address', async (t) => {
   const { call } = await startBehindProxy(t)
   const signIn = (number: number, address: string) => {
     const body = { email: `nobody${number}@example.com`, password: 'guess' }

@@ -64,7 +64,7 @@ async function wayBack(browser: Browser, person: GithubPerson): Promise<URL> {
 const signIn = async (browser: Browser, person: GithubPerson) =>
   browser.open(await wayBack(browser, person))
 
-test('somebody signs in with GitHub, and is the same user the next time', async () => {
+test('a user signs in with GitHub and is the same user the next time', async () => {
   const person = newPerson()
   const browser = browserAt(server)
   expectSignedIn(await signIn(browser, person))
@@ -79,7 +79,7 @@ test('somebody signs in with GitHub, and is the same user the next time', async 
   assert.deepEqual(await whoIs(again), me)
 })
 
-test('who has no name there is called by their login', async () => {
+test('a user without a name is called by their login', async () => {
   const person = newPerson({ name: null, avatar_url: 'javascript:alert(1)' })
   const browser = browserAt(server)
   expectSignedIn(await signIn(browser, person))
@@ -87,7 +87,7 @@ test('who has no name there is called by their login', async () => {
   assert.deepEqual([name, avatar_url], [person.login, null])
 })
 
-test('only the first address counts, and only when it is verified', async () => {
+test('only the primary address counts, and only when it is verified', async () => {
   const email = 'unverified@example.org'
   const refused = [
     [],
@@ -105,14 +105,14 @@ test('only the first address counts, and only when it is verified', async () => 
   }
 })
 
-test('an answer about nobody is refused', async () => {
+test('refuses a response without a user', async () => {
   for (const id of [undefined, '7', 1.5, null]) {
     const person = { ...newPerson(), id } as GithubPerson
     expectRefused(await signIn(browserAt(server), person), 401, 'oauth_failed')
   }
 })
 
-test("a code put into somebody else's sign-in is refused", async () => {
+test("refuses a code put into another user's sign-in", async () => {
   const [victim, attacker] = [browserAt(server), browserAt(server)]
   const stolen = await wayBack(victim, newPerson())
   const url = await wayBack(attacker, newPerson())
@@ -121,7 +121,7 @@ test("a code put into somebody else's sign-in is refused", async () => {
   assert.equal(attacker.cookie('access_token'), undefined)
 })
 
-test('a way back is good once, for the browser that began, from GitHub', async () => {
+test('a callback is valid once, for the browser that began, from GitHub', async () => {
   const browser = browserAt(server)
   const url = await wayBack(browser, newPerson())
   expectRefused(await browserAt(server).open(url), 401, 'oauth_state_invalid')
@@ -132,14 +132,14 @@ test('a way back is good once, for the browser that began, from GitHub', async (
   expectRefused(await browser.open(mixed), 401, 'oauth_failed')
 })
 
-test('an older GitHub, which does not say its name, is taken too', async () => {
+test('accepts an older GitHub that does not send its issuer name', async () => {
   const browser = browserAt(server)
   const url = await wayBack(browser, newPerson())
   url.searchParams.delete('iss')
   expectSignedIn(await browser.open(url))
 })
 
-test('allowed domains hold for GitHub', async (t) => {
+test('allowed domains apply to GitHub', async (t) => {
   const node = await startNode(t, { AUTH_GITHUB_ALLOWED_DOMAINS: 'example.net' })
   const browser = browserAt(node)
   expectRefused(await signIn(browser, newPerson()), 403, 'email_not_allowed')
@@ -147,7 +147,7 @@ test('allowed domains hold for GitHub', async (t) => {
   expectSignedIn(await signIn(browser, newPerson({ emails })))
 })
 
-test("another GitHub's person of the same number is somebody else", async (t) => {
+test('the same user number on another GitHub server is another user', async (t) => {
   const other = await startGithub(t, () => somebody)
   const node = await startNode(t, { AUTH_GITHUB_URL: other.url })
   const [here, there] = [browserAt(server), browserAt(node)]
@@ -158,7 +158,7 @@ test("another GitHub's person of the same number is somebody else", async (t) =>
   assert.notEqual((await whoIs(here)).id, (await whoIs(there)).id)
 })
 
-test('a GitHub that is away is said to be, and no secret is anywhere', async (t) => {
+test('reports a GitHub that is unavailable, without secrets', async (t) => {
   const lines = readLog(t)
   const wrong = 'a-wrong-secret-for-our-client-9876543210'
   const mistaken = await startNode(t, { LOG_LEVEL: 'debug', AUTH_GITHUB_CLIENT_SECRET: wrong })

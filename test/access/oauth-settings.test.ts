@@ -39,7 +39,7 @@ beforeAll(async (t) => {
 const startNode = (t: Context, env: Record<string, string>) =>
   startGuarded(t, { databaseUrl: server.databaseUrl, env: { ...oidcSettings(issuer), ...env } })
 
-test('what can be used to sign in is public, and only that can be begun', async () => {
+test('the list of sign-in providers is public, and only listed ones can be begun', async () => {
   const config = await server.call('GET', '/v1/auth/config')
   assert.deepEqual(expectStatus(config, 200).oauth_providers, ['oidc'])
   const browser = browserAt(server)
@@ -54,7 +54,7 @@ test('what can be used to sign in is public, and only that can be begun', async 
   assert.equal(browser.cookie('oauth_state'), undefined)
 })
 
-test('every provider that is configured is listed', async (t) => {
+test('lists every configured provider', async (t) => {
   const named = ['GOOGLE', 'GITHUB'].flatMap((name) => [
     [`AUTH_${name}_CLIENT_ID`, clientId],
     [`AUTH_${name}_CLIENT_SECRET`, clientSecret],
@@ -69,7 +69,7 @@ test('every provider that is configured is listed', async (t) => {
   assert.equal(url.searchParams.get('code_challenge_method'), 'S256')
 })
 
-test('with one administrator nobody comes in from elsewhere, known or not', async (t) => {
+test('with one administrator no OAuth user is admitted, known or new', async (t) => {
   const node = await startNode(t, { AUTH_MODE: 'admin' })
   const config = expectStatus(await node.call('GET', '/v1/auth/config'), 200)
   assert.deepEqual([config.mode, config.oauth_providers], ['admin', []])
@@ -86,14 +86,14 @@ test('with one administrator nobody comes in from elsewhere, known or not', asyn
   assert.equal(there.cookie('access_token'), undefined)
 })
 
-test('without authentication there is nothing to sign in to', async (t) => {
+test('without authentication no sign-in exists', async (t) => {
   const open = await startServer(t)
   for (const path of ['oauth/oidc', 'callback/oidc?state=x&code=y']) {
     expectStatus(await open.call('GET', `/v1/auth/${path}`), 409, 'authentication_off')
   }
 })
 
-test('an address at another domain is refused, and leaves nothing behind', async (t) => {
+test('refuses an address at another domain and stores nothing', async (t) => {
   const node = await startNode(t, { AUTH_OIDC_ALLOWED_DOMAINS: 'Example.com, example.net' })
   for (const domain of [
     'example.org',
@@ -115,14 +115,14 @@ test('an address at another domain is refused, and leaves nothing behind', async
   }
 })
 
-test('who was let in once is refused when their domain no longer is allowed', async (t) => {
+test('refuses an existing user whose domain is no longer allowed', async (t) => {
   const { sub } = newPerson(issuer)
   expectSignedIn(await signInElsewhere(browserAt(server), sub))
   const node = await startNode(t, { AUTH_OIDC_ALLOWED_DOMAINS: 'example.com' })
   expectRefused(await signInElsewhere(browserAt(node), sub), 403, 'email_not_allowed')
 })
 
-test('without signup newcomers are refused, and who is known gets in', async (t) => {
+test('without sign-up new users are refused and existing ones admitted', async (t) => {
   const node = await startNode(t, { AUTH_DISABLE_SIGNUP: 'true' })
   const { sub, email } = newPerson(issuer)
   const browser = browserAt(node)
@@ -133,7 +133,7 @@ test('without signup newcomers are refused, and who is known gets in', async (t)
   assert.equal((await whoIs(browser)).email, email)
 })
 
-test('without passwords one still signs in elsewhere', async (t) => {
+test('without passwords OAuth sign-in still works', async (t) => {
   const node = await startNode(t, { AUTH_DISABLE_PASSWORD: 'true' })
   const { sub, email } = newPerson(issuer)
   const browser = browserAt(node)
@@ -157,7 +157,7 @@ test('on this machine cookies work over plain HTTP', async (t) => {
   assert.equal((await browser.open(`${local}/v1/auth/me`)).status, 200)
 })
 
-test('people can come back under the other base path', async (t) => {
+test('the callback works under the other base path', async (t) => {
   const node = await startNode(t, { AUTH_OIDC_REDIRECT_URI: behindProxy })
   const { sub } = newPerson(issuer)
   const browser = browserAt(node)
@@ -166,7 +166,7 @@ test('people can come back under the other base path', async (t) => {
   expectSignedIn(await browser.open(url))
 })
 
-test('an issuer that is away is said to be, and is used again once it is back', async (t) => {
+test('reports an issuer that is unavailable and uses it again once it is back', async (t) => {
   const other = await startIssuer(t, { redirectUris })
   other.leave()
   const node = await startNode(t, { AUTH_OIDC_ISSUER: other.issuer })
@@ -186,7 +186,7 @@ test('an issuer that is away is said to be, and is used again once it is back', 
   expectSignedIn(await signInElsewhere(browser, sub))
 })
 
-test('an issuer may live under a path, take the other form of our secret, and say all in its token', async (t) => {
+test('accepts an issuer under a path, the other form of the secret, and all claims in the id token', async (t) => {
   for (const path of ['/realms/one', '/realms/two/']) {
     const other = await startIssuer(t, {
       redirectUris,
@@ -203,7 +203,7 @@ test('an issuer may live under a path, take the other form of our secret, and sa
   }
 })
 
-test("another issuer's person of the same number is somebody else", async (t) => {
+test('the same subject at another issuer is another user', async (t) => {
   const other = await startIssuer(t, { redirectUris })
   const node = await startNode(t, { AUTH_OIDC_ISSUER: other.issuer })
   const one = newPerson(issuer)
@@ -216,7 +216,7 @@ test("another issuer's person of the same number is somebody else", async (t) =>
   assert.equal(namesake.email, 'namesake@example.org')
 })
 
-test('an answer of another issuer is refused', async () => {
+test('refuses a response of another issuer', async () => {
   const { sub } = newPerson(issuer)
   for (const iss of ['https://evil.example.org', '']) {
     const browser = browserAt(server)
@@ -226,7 +226,7 @@ test('an answer of another issuer is refused', async () => {
   }
 })
 
-test('what an administrator got wrong is in the log, and no secret is anywhere', async (t) => {
+test('configuration errors are in the log, without secrets', async (t) => {
   const lines = readLog(t)
   const wrong = 'a-wrong-secret-for-our-client-9876543210'
   const node = await startNode(t, { LOG_LEVEL: 'debug' })

@@ -31,7 +31,7 @@ beforeAll(async (t) => {
 const startNode = (t: Parameters<typeof startGuarded>[0], env: Record<string, string> = {}) =>
   startGuarded(t, { databaseUrl: server.databaseUrl, env: { ...oidcSettings(issuer), ...env } })
 
-test('somebody whom the issuer knows signs in, and is the same user the next time', async () => {
+test('a user of the issuer signs in and is the same user the next time', async () => {
   const { sub, email, name } = newPerson(issuer)
   const browser = browserAt(server)
   expectSignedIn(await signInElsewhere(browser, sub))
@@ -48,7 +48,7 @@ test('somebody whom the issuer knows signs in, and is the same user the next tim
   assert.deepEqual(actions, ['login_oidc', 'register_oidc'])
 })
 
-test('somebody who changed name and address there stays who they are here', async () => {
+test('a changed name and address at the issuer do not change the user here', async () => {
   const { sub, email } = newPerson(issuer)
   const browser = browserAt(server)
   expectSignedIn(await signInElsewhere(browser, sub))
@@ -58,7 +58,7 @@ test('somebody who changed name and address there stays who they are here', asyn
   assert.deepEqual(await whoIs(browser), { ...(await whoIs(browser)), id, email })
 })
 
-test('a sign-in goes out with a state, a challenge and a nonce, each its own', async () => {
+test('each sign-in has its own state, challenge and nonce', async () => {
   const asked = await Promise.all([begin(browserAt(server)), begin(browserAt(server))])
   const [one, other] = asked.map(({ headers }) => new URL(headers.get('location')!).searchParams)
   for (const name of ['state', 'code_challenge', 'nonce']) {
@@ -71,7 +71,7 @@ test('a sign-in goes out with a state, a challenge and a nonce, each its own', a
   assert.equal(one!.get('client_id'), clientId)
 })
 
-test('cookies of a sign-in stay away from scripts, other sites and plain HTTP', async () => {
+test('sign-in cookies are HttpOnly, SameSite and Secure', async () => {
   const { sub } = newPerson(issuer)
   const browser = browserAt(server)
   const begun = await begin(browser)
@@ -94,7 +94,7 @@ test('cookies of a sign-in stay away from scripts, other sites and plain HTTP', 
   assert.equal(browser.cookie('oauth_state'), undefined)
 })
 
-test('a way back that was not begun by this browser is refused', async () => {
+test('refuses a callback that this browser did not begin', async () => {
   const { sub } = newPerson(issuer)
   const [victim, attacker] = [browserAt(server), browserAt(server)]
   const url = await agree(attacker, await begin(attacker), sub)
@@ -105,7 +105,7 @@ test('a way back that was not begun by this browser is refused', async () => {
   expectSignedIn(await attacker.open(url))
 })
 
-test('a state that is missing, empty, twice or not ours is refused', async () => {
+test('refuses a state that is missing, empty, repeated or foreign', async () => {
   const { sub } = newPerson(issuer)
   const spoil: ((url: URL) => void)[] = [
     ({ searchParams }) => searchParams.delete('state'),
@@ -122,7 +122,7 @@ test('a state that is missing, empty, twice or not ours is refused', async () =>
   }
 })
 
-test('a state that we never gave is refused, also with a cookie to match', async () => {
+test('refuses a state that the server never issued, also with a matching cookie', async () => {
   const browser = browserAt(server)
   await begin(browser)
   const forged = { ...browser.cookie('oauth_state')!, value: 'A'.repeat(43) }
@@ -132,7 +132,7 @@ test('a state that we never gave is refused, also with a cookie to match', async
   expectRefused(page, 401, 'oauth_state_invalid')
 })
 
-test('a way back is good once', async () => {
+test('a callback is valid once', async () => {
   const { sub } = newPerson(issuer)
   const browser = browserAt(server)
   const begun = await begin(browser)
@@ -145,7 +145,7 @@ test('a way back is good once', async () => {
   expectRefused(await copy.open(url), 401, 'oauth_state_invalid')
 })
 
-test('of one way back taken many times at once, one is let in', async () => {
+test('of one callback sent many times at once, one succeeds', async () => {
   const { sub } = newPerson(issuer)
   const browser = browserAt(server)
   const begun = await begin(browser)
@@ -161,7 +161,7 @@ test('of one way back taken many times at once, one is let in', async () => {
   assert.deepEqual(pages.map(({ status }) => status).sort(), [302, 401, 401, 401, 401])
 })
 
-test("the state of one provider's sign-in is not good at another's", async () => {
+test("refuses the state of another provider's sign-in", async () => {
   const { sub } = newPerson(issuer)
   const browser = browserAt(server)
   const url = await agree(browser, await begin(browser), sub)
@@ -169,7 +169,7 @@ test("the state of one provider's sign-in is not good at another's", async () =>
   expectRefused(await browser.open(url), 401, 'oauth_state_invalid')
 })
 
-test("a code put into somebody else's sign-in is refused", async () => {
+test("refuses a code put into another user's sign-in", async () => {
   const [one, other] = [newPerson(issuer), newPerson(issuer)]
   const [victim, attacker] = [browserAt(server), browserAt(server)]
   const stolen = await agree(victim, await begin(victim), one.sub)
@@ -179,7 +179,7 @@ test("a code put into somebody else's sign-in is refused", async () => {
   assert.equal(attacker.cookie('access_token'), undefined)
 })
 
-test('a code is worth nothing without the verifier, even with the secret of the client', async () => {
+test('refuses a code without the verifier, even with the client secret', async () => {
   const { sub } = newPerson(issuer)
   for (const verifier of [undefined, 'A'.repeat(43)]) {
     const browser = browserAt(server)
@@ -200,7 +200,7 @@ test('a code is worth nothing without the verifier, even with the secret of the 
   }
 })
 
-test('who declines at the issuer is not signed in, and can try again', async () => {
+test('a user who declines at the issuer is not signed in and can try again', async () => {
   const { sub } = newPerson(issuer)
   const browser = browserAt(server)
   const url = await decline(browser, await begin(browser))
@@ -210,7 +210,7 @@ test('who declines at the issuer is not signed in, and can try again', async () 
   expectSignedIn(await signInElsewhere(browser, sub))
 })
 
-test('an address that the issuer does not vouch for is refused', async () => {
+test('refuses an address that the issuer has not verified', async () => {
   const spoilt = [
     { email_verified: false },
     { email_verified: undefined },
@@ -228,7 +228,7 @@ test('an address that the issuer does not vouch for is refused', async () => {
   }
 })
 
-test('a name that we cannot store as it is does no harm', async () => {
+test('accepts a name that the database cannot store as it is', async () => {
   const names = ['', 'x'.repeat(5000), 'a\0b', 7, undefined]
   for (const name of names) {
     const { sub, email } = newPerson(issuer, { name })
@@ -240,7 +240,7 @@ test('a name that we cannot store as it is does no harm', async () => {
   }
 })
 
-test('an address that has an account with a password is never joined to it', async () => {
+test('never joins an account that has a password by its address', async () => {
   const { sub, email } = newPerson(issuer)
   const registration = { email, password: 'a long password', name: 'Local' }
   const local = expectStatus(await server.call('POST', '/v1/auth/register', registration), 201)
@@ -255,12 +255,12 @@ test('an address that has an account with a password is never joined to it', asy
   assert.equal(expectStatus(me, 200).name, 'Local')
 })
 
-test("the administrator's address is not to be had from an issuer", async () => {
+test("an issuer cannot provide the administrator's address", async () => {
   const { sub } = newPerson(issuer, { email: 'Admin@example.com' })
   expectRefused(await signInElsewhere(browserAt(server), sub), 401, 'email_taken')
 })
 
-test('somebody who comes for the first time in many windows at once becomes one user', async () => {
+test('a first sign-in in many windows at once creates one user', async () => {
   const { sub } = newPerson(issuer)
   const windows = Array.from({ length: 4 }, () => browserAt(server))
   const urls = await Promise.all(
@@ -272,7 +272,7 @@ test('somebody who comes for the first time in many windows at once becomes one 
   assert.equal(new Set(ids).size, 1)
 })
 
-test('begun at one node, finished at another', async (t) => {
+test('a sign-in begun at one node can finish at another', async (t) => {
   const other = await startNode(t)
   const { sub } = newPerson(issuer)
   const first = browserAt(server)

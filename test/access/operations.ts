@@ -1,4 +1,7 @@
-/** The operations of the OpenAPI document, and what tests need to try each of them. */
+/**
+ * The operations of the OpenAPI document, and the parameters and bodies that tests need to call
+ * each.
+ */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { TestContext } from 'node:test'
@@ -19,12 +22,12 @@ export type Operation = {
   id: string
   method: string
   path: string
-  /** Names of what may stand in its query. */
+  /** Names of its query parameters. */
   query: string[]
   isPublic: boolean
 }
 
-/** Every operation that the document names, in its order. */
+/** Every operation of the document, in its order. */
 export async function operationsOf({ call }: Server): Promise<Operation[]> {
   const { paths } = expectStatus(await call('GET', '/api-doc/openapi.json'), 200)
   type Parameter = { in: string; name: string }
@@ -40,14 +43,14 @@ export async function operationsOf({ call }: Server): Promise<Operation[]> {
   )
 }
 
-/** Fails when a table leaves an operation out, or has a row for none. */
+/** Fails when a table misses an operation or has a row for an unknown one. */
 export function expectComplete(table: object, operations: Operation[]) {
   const ids = operations.map(({ id }) => id)
   assert.equal(new Set(ids).size, ids.length, 'two operations have one name')
   assert.deepEqual(Object.keys(table).sort(), ids.sort())
 }
 
-/** What one organization has, by the names that paths use. */
+/** The resources of one organization, by the names of path parameters. */
 export type Things = {
   org_id: string
   agent_id: string
@@ -55,23 +58,23 @@ export type Things = {
   provider_id: string
   model_id: string
   server_id: string
-  /** Their MCP server, as agents call it. */
+  /** Their MCP server, by the name that agents use. */
   capability_id: string
   key_id: string
-  /** A member who is not its owner. */
+  /** A member who is not the owner. */
   user_id: string
   invitation_id: string
   invitation_token: string
   event_id: string
-  /** A session token's id, not the token. */
+  /** The id of a session token, not the token. */
   token_id: string
   schedule_id: string
   execution_id: string
-  /** A turn that failed for good, of another session. */
+  /** A turn of another session that failed permanently. */
   turn_id: string
   /** A file of the session. */
   path: string
-  /** Stands in every name and text. */
+  /** Part of every name and text. */
   word: string
 }
 
@@ -83,7 +86,7 @@ const notOurs: Record<string, string> = {
   worker_id: `node_${'0'.repeat(16)}`,
 }
 
-/** A path of the document with things in it. */
+/** A path of the document with its parameters filled in. */
 export function fill(path: string, things: Things): string {
   return path.replace(/\{(\w+)\}/g, (_, name: string) => {
     const noun = name === 'id' ? nounOf[path.split('/')[2] as keyof typeof nounOf] : name
@@ -93,7 +96,7 @@ export function fill(path: string, things: Things): string {
   })
 }
 
-/** Every way to a path: as it is, under /api, and under the newer names. */
+/** Every prefix of a path: none, /api, and the newer names. */
 export function doorsTo(path: string): string[] {
   const newer = path.replace(/^\/v1\/llm-(providers|models)/, '/v1/$1')
   return [...new Set([path, newer])].flatMap((door) => [door, `/api${door}`])
@@ -101,7 +104,7 @@ export function doorsTo(path: string): string[] {
 
 const text = (value: string) => ({ content: [{ type: 'text', text: value }] })
 
-/** For every operation that takes a body, a good one. */
+/** A valid body for every operation that takes one. */
 export const bodies: Record<string, (own: Things) => unknown> = {
   create_agent: () => ({ name: 'New', system_prompt: 'New.' }),
   import_agent: () => ({ name: 'New', system_prompt: 'New.' }),
@@ -148,7 +151,7 @@ export const bodies: Record<string, (own: Things) => unknown> = {
   accept_invitation: ({ invitation_token }) => ({ token: invitation_token }),
 }
 
-/** What all organizations share: nobody but whoever runs the server may. */
+/** Shared by all organizations: open to the operator only. */
 export const operatorsOnly = new Set([
   'list_accounts',
   'update_account',
@@ -162,21 +165,21 @@ export const operatorsOnly = new Set([
   'resume_worker',
 ])
 
-/** What answers for as long as the client stays. */
+/** Responses that last as long as the connection. */
 export const endless = new Set(['stream_sse', 'stream_changes'])
 
-/** Lists that an organization reads by page. The path of files names a file, which is no list. */
+/** Paged lists of an organization. The path of files names a file, not a list. */
 export function listsIn(operations: Operation[]): Operation[] {
   const others = new Set([...operatorsOnly, 'get_path'])
   return operations.filter(({ id, query }) => query.includes('limit') && !others.has(id))
 }
 
-/** Settings with which a test may ask as often as it likes. */
+/** Settings without rate limits. */
 export const unlimited = Object.fromEntries(
   ['KEY', 'USER', 'ORG', 'ADDRESS'].map((what) => [`RATE_LIMIT_${what}`, '0']),
 )
 
-/** Everything that an organization can have, and a turn that was done in it. */
+/** Every kind of resource of an organization, and a finished turn. */
 export async function furnish(
   t: Pick<TestContext, 'after'>,
   server: Server,
@@ -252,7 +255,7 @@ export async function furnish(
   }
 }
 
-/** Puts something of one's own where every organization has the same ids. */
+/** Stores one of the caller's own at an id that every organization has. */
 async function furnishSeeds(mine: Server, word: string) {
   const first = async (path: string) => expectStatus(await mine.call('GET', path), 200).data[0].id
   await createSession(mine, { agent_id: await first('/v1/agents'), title: word })
@@ -261,7 +264,7 @@ async function furnishSeeds(mine: Server, word: string) {
   expectStatus(await mine.call('POST', models, model), 201)
 }
 
-/** Things of the same form that nobody has. */
+/** Ids of the same form that do not exist. */
 export function nobodys(things: Things): Things {
   const other = (text: string) =>
     text.replace(/[0-9a-f](?=[0-9a-f]{0,11}$)/g, (digit) =>
@@ -280,7 +283,7 @@ export type Asked = {
 }
 export type Heard = { status: number; text: string; code: string | undefined }
 
-/** Asks and hears the whole answer; of a stream only that it begins. */
+/** Sends a request and reads the whole response; of a stream only the beginning. */
 export async function ask(url: string, { method, path, body, headers }: Asked): Promise<Heard> {
   const closing = new AbortController()
   const response = await fetch(url + path, {
@@ -300,16 +303,16 @@ export async function ask(url: string, { method, path, body, headers }: Asked): 
   return { status, text: heard, code }
 }
 
-/** Audit entries without those of refused requests and exports. Any other response unchanged. */
+/** Audit entries without those of refused requests and exports. Other responses are unchanged. */
 function withoutRecords(text: string): string {
   const entries = text.match(/\{"id":"audit_[^{}]*"details":(?:null|\{[^{}]*\})\}/g)
   return entries?.filter((entry) => !/"refused":|"action":"export_/.test(entry)).join() ?? text
 }
 
-/** An answer without what tells one thing named from another. */
+/** A response without the parts in which two resources differ. */
 export function anonymous(answer: string, things: Things): string {
   const text = withoutRecords(answer)
-  // One's own key is used by asking, which is told a moment later.
+  // The request itself updates the last use of the key, a moment later.
   let plain = text.replace(/"last_used_at":"[^"]+"/g, '"last_used_at":null')
   for (const [name, value] of Object.entries(things)) plain = plain.replaceAll(value, `<${name}>`)
   return plain

@@ -1,4 +1,4 @@
-/** Requests that no client library makes: from any address, byte by byte, or not at all. */
+/** Requests that HTTP clients cannot make: from any address, byte by byte, or incomplete. */
 import http from 'node:http'
 import net from 'node:net'
 import type { TestContext } from 'node:test'
@@ -6,13 +6,13 @@ import type { TestContext } from 'node:test'
 export type RawAnswer = { status: number; body: string; headers: http.IncomingHttpHeaders }
 
 export type From = {
-  /** An address of loopback to come from. */
+  /** A loopback address to connect from. */
   address?: string
   headers?: Record<string, string>
   agent?: http.Agent
 }
 
-/** GETs on a connection of its own, or of the agent's. */
+/** GETs on a connection of their own, or of the agent's. */
 export function get(url: string, { address, headers = {}, agent }: From = {}): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const options = {
@@ -29,7 +29,7 @@ export function get(url: string, { address, headers = {}, agent }: From = {}): P
   })
 }
 
-/** A connection on which the test writes what it wants; `ended` gives all that came back. */
+/** A connection to which the test writes raw data. `ended` resolves to all received data. */
 export type Wire = { socket: net.Socket; text: () => string; ended: Promise<string> }
 
 export async function connect(
@@ -48,12 +48,12 @@ export async function connect(
     socket.once('connect', resolve)
     socket.once('error', reject)
   })
-  // A reset after the answer is an end like any other.
+  // A reset after the response ends it like a close.
   socket.on('error', () => {})
   return { socket, text: () => text, ended }
 }
 
-/** The status and the JSON of an answer as it came over the wire. */
+/** The status and JSON of a response as received. */
 export function parsed(text: string) {
   const [head = '', body = ''] = text.split('\r\n\r\n')
   return { status: Number(head.split(' ')[1]), head: head.toLowerCase(), body: JSON.parse(body) }

@@ -1,4 +1,4 @@
-/** Access rules of every operation, tried as every kind of caller. An operation needs a row. */
+/** Access rules of every operation, tried as every kind of caller. Every operation needs a row. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type Level, levels } from '../../apps/server/src/access/principal.ts'
@@ -29,11 +29,11 @@ import {
 
 type Rule = {
   needs: 'public' | 'signed-in' | 'operator' | 'owner' | Level
-  /** A token for the session of the path may do it, when it allows this. */
+  /** Open to a token for the session of the path, if this holds. */
   token?: 'read' | 'write'
-  /** And only if it was granted this. */
+  /** The grant that a token needs for it. */
   grant?: 'files' | 'tool_results'
-  /** What a key needs instead; `never`: only a person may do it. */
+  /** The scope that a key needs instead; `never`: only a user may do it. */
   key?: Level | 'never'
 }
 
@@ -159,9 +159,9 @@ type Caller = {
   kind: 'nobody' | 'user' | 'key' | 'token'
   level: Level
   headers: Record<string, string>
-  /** Has the role of an owner: a person, or a key with all scopes. */
+  /** Has the role of an owner: a user, or a key with all scopes. */
   isOwner?: true
-  /** A token that was granted all that there is. */
+  /** A token with all grants. */
   hasGrants?: true
 }
 
@@ -184,7 +184,7 @@ type Name = (typeof names)[number]
 
 type Refusal = readonly [status: number, code: string]
 
-/** Why a caller may not do something; undefined when they may. */
+/** The reason why a caller is refused; undefined when the caller is allowed. */
 function refusalOf(
   { needs, token, grant, key }: Rule,
   { kind, level, isOwner, hasGrants }: Caller,
@@ -212,7 +212,7 @@ let things: Things
 let callers: Record<Name, Caller>
 let untouched: Record<string, string>
 
-/** What the owner reads, but when keys were used last: using them is no effect. */
+/** The owner's responses without the last use of keys, which is not an effect. */
 async function snapshot() {
   const all = await snapshotOf(server, operations, { person: owner, things })
   const texts = Object.entries(all).map(([id, text]) => [
@@ -275,14 +275,14 @@ function request({ id, method, path }: Operation, { headers }: Caller, about: Th
   return { method, path: fill(path, about), headers, ...(body !== undefined && { body }) }
 }
 
-test('every operation is in the table, and the document says of each whether it is public', () => {
+test('every operation is in the table, and the document marks which are public', () => {
   expectComplete(rules, operations)
   for (const { id, isPublic } of operations) {
     assert.equal(isPublic, rules[id]!.needs === 'public', id)
   }
 })
 
-/** A request that would have its effect is refused, and has none. */
+/** Refuses a request that would otherwise have an effect, and checks that it has none. */
 async function expectRefused(operation: Operation, name: Name, [status, code]: Refusal) {
   const asked = request(operation, callers[name], things)
   const heard = await ask(server.url, asked)
@@ -295,7 +295,7 @@ async function expectRefused(operation: Operation, name: Name, [status, code]: R
 
 for (const [id, rule] of Object.entries(rules)) {
   if (rule.needs === 'public') continue
-  test(`${id} is refused to whoever may not, without effect`, async () => {
+  test(`${id} is refused without effect to callers without the right`, async () => {
     const operation = operations.find((one) => one.id === id)
     assert.ok(operation, `there is no operation ${id}`)
     for (const name of names) {
@@ -309,13 +309,16 @@ for (const [id, rule] of Object.entries(rules)) {
 const refusals = new Set(['unauthenticated', 'forbidden', 'users_only', 'organization_missing'])
 const elsewhere = new Set(['login', 'register', 'refresh', 'change_password'])
 
-/** With things that nobody has, so that most find nothing to do; what a token is for, it has. */
+/**
+ * With ids that do not exist, so that most requests find nothing. The resources that a token is for
+ * exist.
+ */
 async function expectAllowed(operation: Operation, name: Name) {
   const caller = callers[name]
   const { org_id, session_id } = things
   const about = { ...nobodys(things), org_id, ...(caller.kind === 'token' && { session_id }) }
   const asked = request(operation, caller, about)
-  // Wrong passwords are counted, and have tests of their own.
+  // Wrong passwords are counted and have tests of their own.
   const heard = await ask(server.url, elsewhere.has(operation.id) ? { ...asked, body: {} } : asked)
   const said = `${operation.id} by ${name}: ${heard.status} ${heard.text}`
   assert.ok(heard.status < 500 && !refusals.has(heard.code ?? ''), said)
@@ -331,7 +334,7 @@ for (const [id, rule] of Object.entries(rules)) {
   // The organization is needed by the other tests; its owners delete one in
   // test/database/organization-deletion.test.ts.
   if (id === 'delete_organization') continue
-  test(`${id} is open to whoever may`, async () => {
+  test(`${id} is open to callers with the right`, async () => {
     const operation = operations.find((one) => one.id === id)!
     const asking = rule.needs === 'public' ? (['nobody'] as const) : names
     for (const name of asking) {
@@ -340,7 +343,7 @@ for (const [id, rule] of Object.entries(rules)) {
   })
 }
 
-test("nodes are the operator's: an administrator of the default organization", async () => {
+test('nodes require the operator: an administrator of the default organization', async () => {
   const admin = await signInAdmin(server)
   const { data } = expectStatus(await admin.call('GET', '/v1/durable/workers'), 200)
   const path = `/v1/durable/workers/${data[0].id}`
@@ -358,7 +361,7 @@ test("nodes are the operator's: an administrator of the default organization", a
   assert.ok(!('workers' in expectStatus(theirs, 200)))
 })
 
-test('a session token is told why, and not where', async () => {
+test('a session token gets the reason without the location', async () => {
   const path = `/v1/sessions/${things.session_id}/why`
   const { headers } = callers['token read']
   const heard = await ask(server.url, { method: 'GET', path, headers })

@@ -1,4 +1,4 @@
-/** What the tests of signing in elsewhere share. */
+/** Shared by the tests of OAuth sign-in. */
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { type Browser, openBrowser, type Page } from './browser.ts'
@@ -6,9 +6,9 @@ import { clientId, clientSecret, type Issuer } from './issuer.ts'
 
 type Context = Pick<TestContext, 'after'>
 
-/** Where browsers think that our server is. */
+/** The address of our server as browsers see it. */
 export const base = 'https://agents.example.com'
-/** The same on a laptop. */
+/** The same on the user's own machine. */
 export const local = 'http://localhost:9000'
 export const callback = `${base}/v1/auth/callback/oidc`
 
@@ -21,7 +21,7 @@ export const oidcSettings = ({ issuer }: Pick<Issuer, 'issuer'>) => ({
 
 let people = 0
 
-/** Somebody whom the issuer knows. */
+/** A user of the issuer. */
 export function newPerson({ accounts }: Pick<Issuer, 'accounts'>, fields: object = {}) {
   people += 1
   const sub = `sub-${people}`
@@ -35,7 +35,7 @@ export const browserAt = (server: { url: string }) => openBrowser({ [base]: serv
 
 export const isOurs = ({ origin }: URL) => origin === base || origin === local
 
-/** Begins at our server. */
+/** Begins a sign-in at our server. */
 export const begin = (browser: Browser, provider = 'oidc') =>
   browser.open(`${base}/v1/auth/oauth/${provider}`)
 
@@ -59,7 +59,7 @@ async function pass(browser: Browser, begun: Page, form: Record<string, string>)
   return at
 }
 
-/** The whole way, to our answer. */
+/** The whole sign-in, up to our response. */
 export async function signInElsewhere(browser: Browser, sub: string): Promise<Page> {
   return browser.open(await agree(browser, await begin(browser), sub))
 }
@@ -74,14 +74,14 @@ export function expectRefused(page: Page, status: number, code: string) {
   assert.equal(JSON.parse(page.body).code, code)
 }
 
-/** Who a browser's cookies say it is. */
+/** The user that a browser's cookies belong to. */
 export async function whoIs(browser: Browser) {
   const page = await browser.open(`${base}/v1/auth/me`)
   assert.equal(page.status, 200, page.body)
   return JSON.parse(page.body)
 }
 
-/** Everything that is logged from now on. */
+/** All log lines from now on. */
 export function readLog(t: Context): string[] {
   const lines: string[] = []
   const { write } = process.stderr

@@ -1,4 +1,7 @@
-/** A waiting session, one in the middle of a reply, and a secret: what a backup must restore. */
+/**
+ * A waiting session, a session in the middle of a reply, and a secret: the state that a backup must
+ * restore.
+ */
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import {
@@ -15,7 +18,7 @@ import { eventually } from '../../apps/server/test/waiting.ts'
 import { auditLog } from '../crash/audit.ts'
 import type { ServerProcess } from '../process.ts'
 
-/** Longer than anything between its question and the end of its server. */
+/** Longer than the time between its request and the end of its server. */
 const replyMs = 4_000
 
 const askClient = {
@@ -31,7 +34,7 @@ const call = (name: string, args: object = {}) => ({
 
 export type Begun = { parked: string; running: string }
 
-/** Begins both, and returns when one waits for its client and the other one's model was called. */
+/** Begins both. Returns when one waits for its client and the model call of the other has begun. */
 export async function beginTurns(t: TestContext, server: ServerProcess): Promise<Begun> {
   const { id: agent_id } = await createAgent(server, {
     capabilities: [{ ref: 'session_storage' }],
@@ -57,7 +60,9 @@ export async function beginTurns(t: TestContext, server: ServerProcess): Promise
   return { parked: parked.id, running: running.id }
 }
 
-/** Answers the waiting one; both end, each event once, and the secret can be opened. */
+/**
+ * Answers the waiting session. Both end, each event is stored once, and the secret can be opened.
+ */
 export async function finishTurns(
   t: TestContext,
   server: ServerProcess,

@@ -4,7 +4,7 @@ import test from 'node:test'
 import { startProcess, temporaryFolder } from '../process.ts'
 import { beginTurns, finishTurns } from './conversation.ts'
 
-test('a copy of the DATA_DIR of a stopped server goes on elsewhere with all that it was doing', async (t) => {
+test('a server continues all sessions from a copy of the DATA_DIR of a stopped server', async (t) => {
   const { folder, before } = await temporaryFolder(t)
   const [DATA_DIR, copy] = [path.join(folder, 'data'), path.join(folder, 'restored')]
   const first = await startProcess({ DATA_DIR, SHUTDOWN_GRACE_MS: '0' })

@@ -4,7 +4,7 @@ import { runChaos } from '../../chaos/chaos.ts'
 import type { Fault } from '../../chaos/plan.ts'
 import { problemsOf } from '../../chaos/report.ts'
 
-/** One of each kind that matters most; which events they meet differs from run to run. */
+/** One of each kind that matters most; the events that they meet differ from run to run. */
 const faults: Fault[] = [
   { kind: 'kill', node: 0, ms: 200, pauseMs: 500 },
   { kind: 'stop', node: 1, ms: 2_000, pauseMs: 500 },
@@ -25,7 +25,7 @@ const minimum = {
   'broken connections': 1,
 }
 
-test('nothing is lost, doubled or changed when nodes and PostgreSQL are killed under load', async (t) => {
+test('nothing is lost, duplicated or changed when nodes and PostgreSQL are killed under load', async (t) => {
   const outcome = await runChaos({
     seed: 1,
     roles: ['all', 'all'],

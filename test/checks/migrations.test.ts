@@ -6,9 +6,11 @@ import { test } from 'node:test'
 import { root } from './sources.ts'
 
 const folder = path.join(root, 'apps/server/migrations')
-/** Checksums of the migrations by name. Each new one adds a line; none is ever changed. */
+/**
+ * Checksums of the migrations by name. Each new migration adds a line; existing lines never change.
+ */
 const listed = JSON.parse(readFileSync(path.join(root, 'test/checks/migrations.json'), 'utf8'))
-/** Release 0.1 built its indexes in transactions. */
+/** Release 0.1 created its indexes in transactions. */
 const lastOfFirstRelease = '0013'
 
 const migrations = readdirSync(folder)
@@ -18,7 +20,7 @@ const migrations = readdirSync(folder)
     text: readFileSync(path.join(folder, name), 'utf8').replaceAll('\r\n', '\n'),
   }))
 
-test('no migration was changed after it was listed, and each is listed', () => {
+test('every migration is listed with an unchanged checksum', () => {
   const found = migrations.map(({ name, text }) => [
     name,
     createHash('sha256').update(text).digest('hex'),
@@ -26,7 +28,7 @@ test('no migration was changed after it was listed, and each is listed', () => {
   assert.deepEqual(Object.fromEntries(found), listed)
 })
 
-test('migrations have different numbers, without gaps', () => {
+test('migrations have consecutive, unique numbers', () => {
   const numbers = migrations.map(({ name }) => Number(name.slice(0, 4)))
   assert.deepEqual(
     numbers,
@@ -34,7 +36,7 @@ test('migrations have different numbers, without gaps', () => {
   )
 })
 
-test('an index of a table that is in use is built concurrently, in a file of its own', () => {
+test('an index on an existing table is built concurrently, in its own file', () => {
   for (const { name, text } of migrations) {
     if (name.slice(0, 4) <= lastOfFirstRelease) continue
     const created = [...text.matchAll(/create table (\w+)/g)].map(([, table]) => table)

@@ -2,7 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { find, read } from './sources.ts'
 
-/** Packages that people search. Tests, benchmarks, chaos runs and scripts are programs apart. */
+/**
+ * Packages that are searched together. Tests, benchmarks, chaos runs and scripts are separate
+ * programs.
+ */
 const packages = [
   'apps/server',
   'apps/console',
@@ -16,7 +19,7 @@ const exported =
 const vague =
   /^(?:export )?(?:type|interface) (Told|Said|Kept|Place|Outcome|Answer|Found|Listing)\b/gm
 
-/** The names that files of a package declare, with the files of each. */
+/** The names that a package's files declare, with the files of each. */
 function declaredIn(place: string, pattern: RegExp): [name: string, files: string[]][] {
   const names = find(`${place}/src/**/*.{ts,tsx}`)
     .filter((file) => !/\.test\.tsx?$|\.d\.ts$/.test(file))
@@ -33,15 +36,15 @@ function declaredIn(place: string, pattern: RegExp): [name: string, files: strin
 
 const show = ([name, files]: [string, string[]]) => `${name}: ${files.join(', ')}`
 
-test('an exported name means one thing in its package', () => {
+test('an exported name has one meaning in its package', () => {
   const twice = packages
     .flatMap((place) => declaredIn(place, exported))
     .filter(([, files]) => files.length > 1)
   assert.deepEqual(twice.map(show), [])
 })
 
-test('types are named after what they hold', () => {
+test('type names are specific nouns', () => {
   const found = packages.flatMap((place) => declaredIn(place, vague))
-  // Published: what a turn resolves to.
+  // Published: the result of a turn.
   assert.deepEqual(found.map(show), ['Answer: packages/sdk/src/follow.ts'])
 })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { shippedPackages } from '../../scripts/notices.ts'
 import { find, importsOf, packageOf, read } from './sources.ts'
 
-/** Licences that allow the use and distribution of a product under any licence, with a notice. */
+/** Licenses that allow use and distribution of a product under any license, with a notice. */
 const allowed = new Set([
   '0BSD',
   'Apache-2.0',
@@ -16,17 +16,17 @@ const allowed = new Set([
   'Unlicense',
 ])
 
-/** Optional for just-bash, never loaded by the server, and not in the image. */
+/** Optional dependency of just-bash, never loaded by the server, and not in the image. */
 const exceptions: Record<string, string> = { 'node-liblzma': 'LGPL-3.0' }
 
-/** True when one of the licences of an expression such as `(MIT OR WTFPL)` is allowed. */
+/** True when one of the licenses of an expression such as `(MIT OR WTFPL)` is allowed. */
 const isAllowed = (licence: string) =>
   licence
     .replace(/[()]/g, '')
     .split(' OR ')
     .some((one) => allowed.has(one))
 
-test('every package that is shipped has a licence that asks for no more than a notice', () => {
+test('every shipped package has a license that requires at most a notice', () => {
   const refused = shippedPackages().filter(
     ({ name, licence }) => !isAllowed(licence) && exceptions[name] !== licence,
   )
@@ -37,7 +37,7 @@ test('every package that is shipped has a licence that asks for no more than a n
   assert.ok(!isAllowed('GPL-3.0') && !isAllowed('(GPL-2.0 OR AGPL-3.0)') && !isAllowed('unknown'))
 })
 
-test('the notices have every package that the product imports', () => {
+test('the notices list every package that the product imports', () => {
   const notices = read('THIRD_PARTY_NOTICES.txt')
   const product = find('{apps,packages}/*/src/**/*.{ts,tsx}').filter(
     (file) => !/\.test\.ts$/.test(file),
@@ -56,6 +56,6 @@ test('the notices have every package that the product imports', () => {
   )
 })
 
-test('the image leaves out the one package that is under the LGPL', () => {
+test('the image leaves out the one package under the LGPL', () => {
   assert.match(read('Dockerfile'), /rm -rf [^\n]*node_modules\/node-liblzma/)
 })

@@ -1,12 +1,12 @@
-/** The English of the repository: comments, docs, messages, labels and test names. */
+/** The prose of the repository: comments, docs, messages, labels and test names. */
 import { find, read, sources } from './sources.ts'
 
 /** A piece of prose and the line on which it begins. */
 export type Prose = { file: string; line: number; text: string }
 
 /**
- * Words that take the place of a noun or of an exact verb. Words that the wire contract fixes are
- * not counted where they are written as code.
+ * Words used in place of a noun or of an exact verb. Words of the wire contract are not counted
+ * where they are written as code.
  */
 const refused = new RegExp(
   String.raw`\b(${[

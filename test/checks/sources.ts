@@ -1,4 +1,4 @@
-/** The repository's own source files and what they import, read as text. */
+/** The repository's own source files and their imports, read as text. */
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,7 +20,7 @@ export function find(...patterns: string[]): string[] {
 export const sources = () =>
   find('{apps,packages,examples,scripts,test,bench,chaos}/**/*.{ts,tsx,js}')
 
-/** One import, whatever its form. `types`: nothing of it is left at run time. */
+/** One import of any form. `types`: it is erased at run time. */
 export type Import = { from: string; to: string; types: boolean }
 
 const forms = [
