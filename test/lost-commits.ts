@@ -1,4 +1,4 @@
-/** A database that comes back with less than it had, below running nodes: a failover or restore. */
+/** A database that loses commits below running nodes: a failover or restore. */
 import { randomBytes } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import type { Event } from '@outlast/contract'
@@ -18,9 +18,9 @@ import { startPostgresProxy } from './postgres-proxy.ts'
 export type LosingDatabase = {
   /** The address that nodes use. */
   url: string
-  /** Copies the database as it is. Nodes are without it meanwhile. */
+  /** Copies the database in its current state. Nodes have no database meanwhile. */
   save: () => Promise<void>
-  /** The copy takes the place of the database: what was committed since is lost. */
+  /** The copy replaces the database: later commits are lost. */
   lose: () => Promise<void>
 }
 
@@ -53,7 +53,7 @@ export async function startLosingDatabase(scope: Scope): Promise<LosingDatabase>
 
 const inUse = '55006'
 
-/** PostgreSQL refuses while a database is used; connections that were cut end a moment later. */
+/** PostgreSQL refuses while a database is used; closed connections end a moment later. */
 async function runOnceUnused(admin: string, statement: string) {
   for (;;) {
     try {
@@ -79,7 +79,7 @@ export async function losingScene(t: TestContext, open = startLosingDatabase) {
 
 let messages = 0
 
-/** Posts until it is accepted, as the database may be away. */
+/** Posts until it is accepted, as the database may be unavailable. */
 export function say(node: Node, sessionId: string, text: string) {
   messages += 1
   return postUntilAccepted(node, sessionId, { text, key: `message ${messages}` })

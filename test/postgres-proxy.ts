@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 /**
- * What happens to a statement: it never reaches PostgreSQL, or its answer never reaches who asked.
- * The connection is cut in both cases, after `act`. Or both arrive, but late. Or PostgreSQL refuses
- * it with a SQLSTATE.
+ * A fault for a statement: the request is lost before PostgreSQL, or the response is lost; both cut
+ * the connection after `act`. Or both are delayed, or PostgreSQL refuses the statement with a
+ * SQLSTATE.
  */
 export type Fault = Cut | Delay | Refusal
 
@@ -22,14 +22,14 @@ export type ProxyOptions = {
 }
 
 export type PostgresProxy = {
-  /** The way to the database through the proxy. */
+  /** The database's address through the proxy. */
   url: string
   port: number
-  /** From here on everything passes; what a stalled network held back arrives now. */
+  /** From here on all data passes; data held by a stalled network arrives now. */
   pass: () => void
   /** Cuts every connection, and every new one. */
   refuse: () => void
-  /** Nothing gets through, in neither direction, and nobody is told. */
+  /** Drops all data in both directions without closing connections. */
   stall: () => void
   /** New connections lead to another server, as after a change of DNS; open ones stay. */
   moveTo: (databaseUrl: string) => void
@@ -148,7 +148,7 @@ function channel(out: Socket, isStalled: () => boolean) {
   }
   return {
     flush,
-    /** Like a network that is away, for this direction alone. */
+    /** Stalls this direction only. */
     holdUntil(past: Promise<void>) {
       waits += 1
       past.then(() => {
@@ -208,9 +208,8 @@ const shortened = (text: string) => text.trim().replace(/\s+/g, ' ').slice(0, la
 const headLength = 5
 
 /**
- * Cuts one direction into messages: each has a type and a length, only a client's first has no
- * type.
- * Contract: `message` is the whole of it, head included.
+ * Cuts one direction into messages. Each has a type and a length; only a client's first has no
+ * type. Contract: `message` is whole, header included.
  */
 function messageReader(
   { begun }: { begun: boolean },

@@ -13,15 +13,15 @@ export type ServerProcess = {
   url: string
   call: Call
   child: ChildProcess
-  /** What it printed so far. */
+  /** Its output so far. */
   output: () => string
-  /** Kills it with -9: nothing is finished, nothing said. */
+  /** Sends SIGKILL: the process finishes and prints nothing more. */
   crash: () => Promise<void>
-  /** Asks it to stop; gives its exit code. */
+  /** Sends SIGTERM; returns the exit code. */
   stop: (signal?: NodeJS.Signals) => Promise<number | null>
 }
 
-/** A program that is started, in which folder and as whom; unset: here, as we are. */
+/** A program, its folder and its user; defaults: the current ones. */
 export type Command = {
   program: string
   args: string[]
@@ -32,8 +32,8 @@ export type Command = {
 }
 
 /**
- * `npm start` without npm: a server as a process of its own, ready when this returns. Another
- * `entry` than the product's is one that prints the same words.
+ * `npm start` without npm: a server as its own process, ready when this returns. Another `entry`
+ * than the product's must print the same lines.
  */
 export const startProcess = (env: Record<string, string>, entry = main): Promise<ServerProcess> =>
   startCommand(onThisNode(env, entry))
@@ -52,7 +52,7 @@ export async function startCommand(command: Command): Promise<ServerProcess> {
   return { ...run, url, call: caller(url) }
 }
 
-/** A start that is meant to fail: its exit code and what it printed. */
+/** A start that is expected to fail: its exit code and output. */
 export async function startFails(env: Record<string, string>) {
   const run = launch(onThisNode(env, main))
   run.child.stdout!.on('data', () => {
@@ -62,7 +62,7 @@ export async function startFails(env: Record<string, string>) {
   return { code: code as number | null, output: run.output() }
 }
 
-/** A command that comes to an end: its exit code and what it printed. */
+/** A command that ends by itself: its exit code and output. */
 export async function runCommand(command: Command) {
   const run = launch(command)
   const [code] = await once(run.child, 'close')
@@ -82,7 +82,7 @@ function launch({ program, args, env, ...where }: Command) {
       PORT: '0',
       LOG_LEVEL: 'warn',
       SHUTDOWN_GRACE_MS: '1000',
-      ...simulation, // As the servers in the test's own process, on the same database.
+      ...simulation, // Like the servers in the test's own process, on the same database.
       ...(env.DATABASE_URL !== undefined && { SECRETS_ENCRYPTION_KEY: masterKey }),
       ...env,
     },
@@ -92,7 +92,7 @@ function launch({ program, args, env, ...where }: Command) {
   child.stdout.on('data', (chunk) => (text += chunk))
   child.stderr.on('data', (chunk) => (text += chunk))
   const exited = once(child, 'exit').then(([code]) => code as number | null)
-  // A test that has failed may not have come to the point where somebody ends it.
+  // A failed test may not have reached the line that ends the process.
   const endWithUs = () => child.kill('SIGKILL')
   process.once('exit', endWithUs)
   child.once('exit', () => process.off('exit', endWithUs))
@@ -109,7 +109,7 @@ function launch({ program, args, env, ...where }: Command) {
   }
 }
 
-/** A folder for a test. What is to be done before it goes (stopping servers) is done last first. */
+/** A folder for a test. Cleanups before its removal (stopping servers) run in reverse order. */
 export async function temporaryFolder(t: { after: (work: () => Promise<void>) => void }) {
   const folder = await mkdtemp(path.join(tmpdir(), 'outlast-'))
   const first: (() => Promise<unknown>)[] = []

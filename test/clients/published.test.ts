@@ -8,7 +8,7 @@ import { createAgent, scripted } from '../../apps/server/test/session.ts'
 import { runCommand } from '../process.ts'
 import type { PublishedClient } from './published-client.ts'
 
-/** One line of what a driving program prints. */
+/** One line that a driving program prints. */
 type Step = { step: string; ok: boolean; note: string | null }
 
 const clients = JSON.parse(process.env.OUTLAST_TEST_CLIENTS ?? '[]') as PublishedClient[]
@@ -17,7 +17,7 @@ const words = Array.from({ length: 120 }, (_, n) => `word${n}`).join(' ')
 const cycleMs = 400
 /** How often a driving program resumes a stream by itself: behind a call, and inside a message. */
 const resumedByItself = 2
-/** So many characters of a note stand in its line. */
+/** Characters of a note in its line. */
 const noteMax = 300
 
 let given: Record<string, string>
@@ -45,7 +45,7 @@ beforeAll(async (context) => {
   }
 })
 
-/** A way to the server on which we see how often a stream is resumed. */
+/** A proxy to the server that counts resumed streams. */
 async function watched(t: TestContext, url: string): Promise<string> {
   const target = Number(new URL(url).port)
   const proxy = net.createServer((client) => {
@@ -62,10 +62,10 @@ async function watched(t: TestContext, url: string): Promise<string> {
   return `http://127.0.0.1:${(proxy.address() as net.AddressInfo).port}`
 }
 
-test('there are clients to drive', () => assert.notEqual(clients.length, 0))
+test('clients are prepared', () => assert.notEqual(clients.length, 0))
 
 for (const client of clients) {
-  test(`${client.name}${client.required ? '' : ', which need not pass'}`, async (t) => {
+  test(`${client.name}${client.required ? '' : ', may fail'}`, async (t) => {
     const steps = await drive(client)
     for (const { step, ok, note } of steps) {
       const more = note ? ` (${note.replace(/\s+/g, ' ').slice(0, noteMax)})` : ''

@@ -1,4 +1,4 @@
-/** What watchers hear of other nodes. */
+/** Watchers of changes on other nodes. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import pg from 'pg'
@@ -18,14 +18,14 @@ const cut = (databaseUrl: string) =>
 
 changesTests({ env: {}, cut })
 
-/** Says something on the bus as a node of any version may. */
+/** Publishes on the bus as a node of any version. */
 const say = (databaseUrl: string, ...hints: object[]) =>
   runSql(
     databaseUrl,
     `select pg_notify('outlast_bus', E'node_0\\n${hints.map((hint) => JSON.stringify(hint)).join('\\n')}')`,
   )
 
-/** A server that is known to listen, a session, and a watcher. */
+/** A server that listens on the bus, a session, and a watcher. */
 async function listening(t: TestContext) {
   const server = await startServer(t)
   const session = await createSession(server)
@@ -41,7 +41,7 @@ async function listening(t: TestContext) {
   return { server, session, stream, reset }
 }
 
-test('nodes that do not say whose a session is, and such that say more than is known, are understood', async (t) => {
+test('accepts hints without an organization and hints with unknown fields', async (t) => {
   const { server, session, stream, reset } = await listening(t)
   assert.deepEqual(await stream.session(session.id), session)
   const news = { kind: 'news', org: session.organization_id, what: {} }
@@ -50,7 +50,7 @@ test('nodes that do not say whose a session is, and such that say more than is k
   assert.ok(stream.told.every(({ event }) => event !== 'session.deleted'))
 })
 
-test('a flood of hints beyond what is kept ends in the word to read everything anew', async (t) => {
+test('a flood of hints over the limit ends in a reload frame', async (t) => {
   const { server, session, stream, reset } = await listening(t)
   await runSql(
     server.databaseUrl,
@@ -63,7 +63,7 @@ test('a flood of hints beyond what is kept ends in the word to read everything a
   await stream.changed('agent', last.id)
 })
 
-test('a message is said to other nodes as before, and nothing more of it', async (t) => {
+test('other nodes still receive hints of messages, in the same form', async (t) => {
   const { one, stream } = await pairWatched(t, { env: {} })
   const { id } = await createSession(one)
   const client = new pg.Client(one.databaseUrl)
@@ -75,7 +75,7 @@ test('a message is said to other nodes as before, and nothing more of it', async
   const say = async (text: string) => {
     await converse(t, one, id, text)
     await stream.session(id, ({ usage, status }) => status === 'idle' && usage !== null)
-    // Notifications of statements that are over come with the next answer.
+    // Notifications of finished statements arrive with the next response.
     await client.query('select')
   }
   await say('Hello')

@@ -19,7 +19,7 @@ import { follow } from '../../apps/server/test/stream.ts'
 
 const words = Array.from({ length: 60 }, (_, n) => `word${n}`).join(' ')
 
-/** What only the newer version has. */
+/** Present only in the newer version. */
 const shouting = defineCapability({
   id: 'shouting',
   name: 'Shouting',
@@ -66,7 +66,7 @@ test('a turn that the older version began is finished by the newer one', async (
   assert.equal(events.filter(({ type }) => type === 'turn.completed').length, 1)
 })
 
-test('a turn that needs what only the newer version has is left to it by the older one', async (t) => {
+test('the older version leaves a turn to the newer one when it needs a newer feature', async (t) => {
   const start = await nodes(t)
   const one = await start(newer)
   const agent = await createAgent(one, { capabilities: [{ ref: 'shouting' }] })
@@ -90,7 +90,7 @@ test('a turn that needs what only the newer version has is left to it by the old
   assert.match(JSON.stringify(result), /HEY/)
 })
 
-test('without a newer version left, the turn goes on without what is gone', async (t) => {
+test('without a newer node left, the turn continues without the missing feature', async (t) => {
   const start = await nodes(t)
   const one = await start(newer)
   const agent = await createAgent(one, { capabilities: [{ ref: 'shouting' }] })
@@ -105,7 +105,7 @@ test('without a newer version left, the turn goes on without what is gone', asyn
   assert.equal(replyOf(await eventsOf(two, id)), words)
 })
 
-test('an event that this version does not know leaves the turn as it is, for as long as it takes', async (t) => {
+test('an unknown event type leaves the turn unchanged for any length of time', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const api = await startServer(t, { databaseUrl, env: { ROLE: 'api' } })
   const sql = new pg.Client({ connectionString: databaseUrl })

@@ -15,7 +15,7 @@ async function workersOf({ call }: Pick<Server, 'call'>) {
   return body.data as { id: string; draining: boolean; alive: boolean; used_slots: number }[]
 }
 
-/** Two nodes that run turns, and what the first is called. */
+/** Two nodes that run turns, and the id of the first. */
 async function pair(t: TestContext) {
   const one = await startServer(t)
   const [worker] = await workersOf(one)
@@ -25,7 +25,7 @@ async function pair(t: TestContext) {
   return { one, two, name: worker!.id, tell }
 }
 
-/** Which node has the turn that a message posted at a node begins. */
+/** The node that runs the turn of a message posted at a node. */
 async function whereOf(t: TestContext, server: Server): Promise<string> {
   const model = await startModel(t)
   const { id } = await model.session(server)
@@ -38,7 +38,7 @@ async function whereOf(t: TestContext, server: Server): Promise<string> {
   return body.node
 }
 
-test('a draining node takes no new turn and lets running ones end; then it takes turns again', async (t) => {
+test('a draining node takes no new turns and finishes running ones; afterwards it takes turns again', async (t) => {
   const { one, name, tell } = await pair(t)
   const model = await startModel(t)
   const { id } = await model.session(one)
@@ -61,14 +61,14 @@ test('a draining node takes no new turn and lets running ones end; then it takes
   await eventually(async () => (await whereOf(t, one)) === name)
 })
 
-test('where every node drains, messages wait; whichever takes turns again answers them', async (t) => {
+test('messages wait while every node drains, and any node that stops draining answers them', async (t) => {
   const server = await startServer(t)
   const [worker] = await workersOf(server)
   const path = `/v1/durable/workers/${worker!.id}`
   const tell = (verb: string) => server.call('POST', `${path}/${verb}`)
   assert.equal((await tell('drain')).status, 200)
   assert.equal((await tell('drain')).status, 200, 'saying it twice changes nothing')
-  // The first may still be taken by a node that has not looked.
+  // The first may still be taken by a node that has not read the change yet.
   const waiting = await eventually(async () => {
     const { id } = await createSession(server)
     const stream = await follow(t, server.url, { sessionId: id })
@@ -86,7 +86,7 @@ test('where every node drains, messages wait; whichever takes turns again answer
   await stream.event('session.idled')
 })
 
-test('a node that drains can be stopped, and what starts in its place takes turns', async (t) => {
+test('a draining node can be stopped, and its replacement takes turns', async (t) => {
   const { one, two, name, tell } = await pair(t)
   await tell('drain', one)
   await one.stop()
@@ -100,11 +100,11 @@ test('a node that drains can be stopped, and what starts in its place takes turn
   assert.notEqual(await whereOf(t, three), name)
 })
 
-test('a node that drains does so still when PostgreSQL has lost what nodes told it', async (t) => {
+test('a draining node keeps draining when PostgreSQL loses the unlogged tables', async (t) => {
   const { one, name, tell } = await pair(t)
   assert.equal((await tell('drain')).body.draining, true)
   await eventually(async () => (await whereOf(t, one)) !== name)
-  // As a crash of PostgreSQL does, which empties tables that are not logged.
+  // A crash of PostgreSQL empties unlogged tables in the same way.
   await runSql(one.databaseUrl, 'truncate nodes')
   await eventually(async () => (await workersOf(one)).length === 2)
   const worker = (await workersOf(one)).find(({ id }) => id === name)
@@ -112,7 +112,7 @@ test('a node that drains does so still when PostgreSQL has lost what nodes told 
   assert.notEqual(await whereOf(t, one), name)
 })
 
-test('a node that nobody knows cannot be told anything', async (t) => {
+test('an unknown node cannot be drained', async (t) => {
   const server = await startServer(t)
   const unknown = await server.call('POST', `/v1/durable/workers/node_${'0'.repeat(16)}/drain`)
   assert.deepEqual([unknown.status, unknown.body.code], [404, 'not_found'])

@@ -1,4 +1,4 @@
-/** What followers may rely on, for any of the nodes and any bus between them. */
+/** Guarantees for followers of a session, on any node and over any bus. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
@@ -35,7 +35,7 @@ async function cluster(t: TestContext, { env }: Following, count = 2) {
   return { model, worker, other: others[0]!, third: others[1]!, id }
 }
 
-/** Follows a session from its beginning, and has come that far. */
+/** Follows a session from its beginning; returns once the stream has caught up. */
 async function followed(t: TestContext, { url }: Server, sessionId: string) {
   const stream = await follow(t, url, { sessionId })
   await stream.event('session.started')
@@ -54,13 +54,13 @@ export function textOf(events: Event[], type: Delta = 'output.message.delta'): s
   return text
 }
 
-/** Waits until a client has just this text. */
+/** Waits until a client has exactly this text. */
 export const shows = ({ until, events }: Pick<Stream, 'until' | 'events'>, text: string) =>
   until(() => (textOf(events) === text ? true : undefined))
 
 export const storedOf = (events: Event[]) => events.filter(({ sequence }) => sequence !== undefined)
 
-/** Contract: deltas continue each other, and `accumulated` says so. */
+/** Contract: deltas are contiguous, and `accumulated` matches them. */
 function checkDeltas(events: Event[]): void {
   for (const [index, event] of events.entries()) {
     if (event.type !== 'output.message.delta') continue
@@ -76,7 +76,7 @@ async function query<Row>(databaseUrl: string, text: string): Promise<Row[]> {
   return rows
 }
 
-/** Remembers every row that is written to the table of snapshots. */
+/** Records every row that is written to the table of snapshots. */
 async function watchSnapshots(databaseUrl: string) {
   await query(
     databaseUrl,
@@ -88,13 +88,13 @@ async function watchSnapshots(databaseUrl: string) {
   return () => query<{ session_id: string; length: number }>(databaseUrl, 'select * from seen')
 }
 
-/** Waits until the table of snapshots is empty, which no stream tells. */
+/** Waits until the table of snapshots is empty, which no stream reports. */
 async function noSnapshots(databaseUrl: string): Promise<void> {
   while ((await query(databaseUrl, 'select from snapshots')).length > 0);
 }
 
 export function followingTests(following: Following): void {
-  test('text reaches followers on another node as it comes, all of it and once', async (t) => {
+  test('live text reaches followers on another node completely and once', async (t) => {
     const { model, worker, other, id } = await cluster(t, following)
     const seen = await watchSnapshots(worker.databaseUrl)
     const stream = await followed(t, other, id)
@@ -116,7 +116,7 @@ export function followingTests(following: Following): void {
     assert.deepEqual(await seen(), [], 'nothing is written when nobody comes late')
   })
 
-  test('who comes in the middle on another node gets one delta with all text so far, then the rest', async (t) => {
+  test('a follower that joins in the middle on another node gets one delta with all text so far, then the rest', async (t) => {
     const { model, worker, other, third, id } = await cluster(t, following, 3)
     const seen = await watchSnapshots(worker.databaseUrl)
     const early = await followed(t, worker, id)
@@ -145,7 +145,7 @@ export function followingTests(following: Following): void {
     await noSnapshots(worker.databaseUrl)
   })
 
-  test('who comes late where others follow already needs no snapshot', async (t) => {
+  test('a late follower needs no snapshot on a node that already follows', async (t) => {
     const { model, worker, other, id } = await cluster(t, following)
     const seen = await watchSnapshots(worker.databaseUrl)
     const early = await followed(t, other, id)
@@ -163,7 +163,7 @@ export function followingTests(following: Following): void {
     assert.deepEqual(await seen(), [])
   })
 
-  test('a client goes on inside a message on another node', async (t) => {
+  test('a client resumes inside a message on another node', async (t) => {
     const { model, worker, other, id } = await cluster(t, following)
     const first = await followed(t, worker, id)
     await post(worker, id, 'Go on')
@@ -186,7 +186,7 @@ export function followingTests(following: Following): void {
     assert.deepEqual(storedOf([...before, ...second.events]), stored, 'none missing, none twice')
   })
 
-  test('through a cancel, what a follower was told is what is kept', async (t) => {
+  test('a cancel stores exactly the text that followers received', async (t) => {
     const { model, worker, other, id } = await cluster(t, following)
     const stream = await followed(t, other, id)
     await post(worker, id, 'Go on')
@@ -200,7 +200,7 @@ export function followingTests(following: Following): void {
     assert.equal(textOf(stream.events), 'half of ')
   })
 
-  test('thinking comes as it is thought, and apart from the answer', async (t) => {
+  test('thinking is streamed as it arrives, separate from the answer', async (t) => {
     const { model, worker, other, id } = await cluster(t, following)
     const stream = await followed(t, other, id)
     await post(worker, id, 'Go on', { controls: { reasoning: { effort: 'high' } } })
@@ -224,7 +224,7 @@ export function followingTests(following: Following): void {
     }
   })
 
-  test('text of every kind and size arrives as it is', async (t) => {
+  test('text of every kind and size arrives unchanged', async (t) => {
     const { model, worker, other, third, id } = await cluster(t, following, 3)
     const stream = await followed(t, other, id)
     await post(worker, id, 'Go on')
@@ -241,7 +241,7 @@ export function followingTests(following: Following): void {
     checkDeltas(stream.events)
   })
 
-  test('a reply that is asked for again begins again, also for who comes late', async (t) => {
+  test('a retried reply starts again from the beginning, also for late followers', async (t) => {
     const { model, worker, other, third, id } = await cluster(t, following, 3)
     const stream = await followed(t, other, id)
     await post(worker, id, 'Go on')
@@ -268,7 +268,7 @@ export function followingTests(following: Following): void {
     assert.equal(next!.type, 'output.message.started', 'nothing more of the attempt that broke')
   })
 
-  test('a client that does not read for a while gets all text once it does', async (t) => {
+  test('a client that pauses reading receives all text once it reads again', async (t) => {
     const { model, worker, other, id } = await cluster(t, following)
     const reader = await follow(t, other.url, { sessionId: id, query: '?accumulated=false' })
     await post(worker, id, 'Go on')
@@ -299,7 +299,7 @@ export function followingTests(following: Following): void {
     assert.deepEqual(storedOf(events), after)
   })
 
-  test('a session that is deleted elsewhere ends its streams', async (t) => {
+  test('deleting a session on another node ends its streams', async (t) => {
     const { model, worker, other, id } = await cluster(t, following)
     const early = await followed(t, worker, id)
     await post(worker, id, 'Go on')
@@ -316,7 +316,7 @@ export function followingTests(following: Following): void {
     await noSnapshots(worker.databaseUrl)
   })
 
-  test('connections between nodes that break come back, and nothing is missing', async (t) => {
+  test('broken connections between nodes are restored without losing text', async (t) => {
     const { model, worker, other, id } = await cluster(t, following)
     const stream = await followed(t, other, id)
     await post(worker, id, 'Go on')
@@ -339,14 +339,14 @@ export function followingTests(following: Following): void {
     assert.deepEqual(storedOf(stream.events), await eventsOf(worker, id))
   })
 
-  test('twenty followers on two nodes, come at any time, all have the same text', async (t) => {
+  test('twenty followers on two nodes that join at different times get the same text', async (t) => {
     const { model, worker, other, id } = await cluster(t, following)
     const seen = await watchSnapshots(worker.databaseUrl)
     const streams = [await followed(t, worker, id)]
     await post(worker, id, 'Go on')
     const call = await model.call()
     let text = ''
-    // The first two words have gone out to all nodes before anybody follows on the other one.
+    // The first two words have gone out to all nodes before a follower joins on the other one.
     for (let n = 1; n <= 22; n += 1) {
       call.say(`word${n} `)
       text += `word${n} `

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { defineCapability, defineTool } from '../../apps/server/src/capabilities/capability.ts'
 
-/** Tools that end when the test lets them, and count how often they ran. */
+/** Tools that end when the test lets them, and count their runs. */
 export function handTools() {
   const begun: string[] = []
   const waiting = new Map<string, () => void>()

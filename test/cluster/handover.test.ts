@@ -12,7 +12,7 @@ import {
 import { follow } from '../../apps/server/test/stream.ts'
 import { handTools } from './hand-tools.ts'
 
-test('SIGTERM in the middle of tools: what ended stays, a safe one runs again, an unsafe one does not', async (t) => {
+test('SIGTERM in the middle of tools: keeps finished results, repeats a safe tool, does not repeat an unsafe one', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const { capability, begun, finish } = handTools()
   const env = { SHUTDOWN_GRACE_MS: '0' }

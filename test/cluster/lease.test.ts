@@ -6,7 +6,7 @@ import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, post } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 
-test('a turn that stands in the name of a living node which does not run it is picked up again', async (t) => {
+test('a turn assigned to a living node that does not run it is recovered', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const api = await startServer(t, { databaseUrl, env: { ROLE: 'api' } })
   const { id } = await createSession(api)

@@ -16,7 +16,7 @@ followingTests({
     ),
 })
 
-test('a node that is alone says nothing of its turns, and speaks as soon as there is another', async (t) => {
+test('a single node publishes no hints of its turns, and begins to once another one joins', async (t) => {
   const first = await startServer(t)
   const { id } = await createSession(first)
   const client = new pg.Client(first.databaseUrl)
@@ -26,7 +26,7 @@ test('a node that is alone says nothing of its turns, and speaks as soon as ther
   await client.connect()
   await client.query('listen outlast_bus')
   await converse(t, first, id, 'Hello')
-  // Notifications of statements that are over come with the next answer.
+  // Notifications of finished statements arrive with the next response.
   await client.query('select')
   assert.deepEqual(
     heard.filter((payload) => payload.includes('"stored"')),

@@ -22,7 +22,7 @@ async function scene(t: TestContext) {
   return { database, gates, outlast, session: outlast.session(session.id) }
 }
 
-/** What a program has of a session that it follows, as far as it goes. */
+/** Events of a session that a program has received so far. */
 function follower(session: Awaited<ReturnType<typeof scene>>['session']) {
   const events: Event[] = []
   const changes: Resume[] = []
@@ -36,7 +36,7 @@ function follower(session: Awaited<ReturnType<typeof scene>>['session']) {
   return {
     events,
     changes,
-    /** Reads until the last event says that a message with these words is answered. */
+    /** Reads until the last event is the end of the turn of the message with this text. */
     async untilAnswered(words: string) {
       const isThere = () => events.some(({ data }) => JSON.stringify(data).includes(words))
       while (!isThere() || events.at(-1)!.type !== 'session.idled') {
@@ -46,7 +46,7 @@ function follower(session: Awaited<ReturnType<typeof scene>>['session']) {
   }
 }
 
-test('a stream of the client goes on behind the last event that is left, and says which that is', async (t) => {
+test("a client's stream resumes after the last remaining event and reports its id", async (t) => {
   const { database, outlast, session } = await scene(t)
   const ours = follower(session)
   await session.send('before')
@@ -78,7 +78,7 @@ test('a turn whose message was lost fails with history_changed', async (t) => {
   await failed
 })
 
-test('a turn of which later events were lost has the answer that the log has', async (t) => {
+test('a turn that lost later events has the answer from the log', async (t) => {
   const { database, gates, outlast, session } = await scene(t)
   await session.send('before')
   const words = 'text that goes on'

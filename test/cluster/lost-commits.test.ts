@@ -23,7 +23,7 @@ import {
   wordsOf,
 } from '../lost-commits.ts'
 
-test('a model is sent what the log has and nothing that was lost, on a node that remembers otherwise', async (t) => {
+test('a model call contains the current log and no lost events, on a node with a stale cache', async (t) => {
   const { database, world, a, b, id } = await losingScene(t)
   await talk(a, id, 'before')
   await database.save()
@@ -38,7 +38,7 @@ test('a model is sent what the log has and nothing that was lost, on a node that
   auditLog(events)
 })
 
-test('a node asks with what the log has where the first message after the loss takes the place of a lost one', async (t) => {
+test('a node builds the prompt from the log when the first new message has the sequence of a lost one', async (t) => {
   const { database, world, a, id } = await losingScene(t)
   const before = await talk(a, id, 'before')
   await database.save()
@@ -50,7 +50,7 @@ test('a node asks with what the log has where the first message after the loss t
   auditLog(events)
 })
 
-test('a node asks with what the log has where nothing told it of a change', async (t) => {
+test('a node builds the prompt from the log when it received no hint of the change', async (t) => {
   const { database, world, a, id } = await losingScene(t)
   await talk(a, id, 'lost')
   const other = `ts = ts + interval '1 ms', data = replace(data::text, 'lost', 'real')::json`
@@ -78,7 +78,7 @@ for (const kind of ['text', 'pay'] as const) {
   })
 }
 
-test('a running turn goes on from what the log still has of it', async (t) => {
+test('a running turn continues from its remaining events', async (t) => {
   const { database, gates, world, a, id } = await losingScene(t)
   await talk(a, id, 'before')
   const words = 'text that goes on'
@@ -97,10 +97,9 @@ test('a running turn goes on from what the log still has of it', async (t) => {
   assert.equal(world.prompts.filter((prompt) => wordsOf(prompt).at(-1) === words).length, 2)
 })
 
-test('the outcome of a tool whose beginning was lost is dropped, and the turn decides anew', async (t) => {
+test('drops the result of a tool whose start was lost, and decides the next step again', async (t) => {
   const { database, gates, world, a, b, id } = await losingScene(t)
-  // Nothing but the check of each append keeps the only node from going on: no other takes the turn
-  // over.
+  // Only the check of each append stops this node: no other node can take the turn over.
   await b.stop()
   const words = 'ask first'
   await say(a, id, words)
@@ -122,7 +121,7 @@ const reasonOf = ({ frames }: Awaited<ReturnType<typeof follow>>) =>
 
 type Stream = Awaited<ReturnType<typeof follow>>
 
-/** All that a client gets that reconnects only after an end for an absent database. */
+/** All events of a client that reconnects only after an end caused by a missing database. */
 async function untilSecondIdle(
   scope: Scope,
   { node, id, stream: first }: { node: Node; id: string; stream: Stream },
@@ -143,7 +142,7 @@ async function untilSecondIdle(
   }
 }
 
-test('where nothing was lost a reply under way is kept, and streams go on', async (t) => {
+test('without lost commits a reply in progress is kept, and streams continue', async (t) => {
   const { scope, database, gates, world, a, b, id } = await losingScene(t)
   await talk(a, id, 'before')
   const words = 'text that goes on'
@@ -166,7 +165,7 @@ test('where nothing was lost a reply under way is kept, and streams go on', asyn
   auditLog(events)
 })
 
-test('followers of what was lost are told so, and resume from the last event that is left', async (t) => {
+test('followers of lost events are notified and resume from the last remaining event', async (t) => {
   const { scope, database, a, b, id } = await losingScene(t)
   const before = await talk(a, id, 'before')
   await database.save()
@@ -176,7 +175,7 @@ test('followers of what was lost are told so, and resume from the last event tha
   await database.lose()
   for (const stream of streams) {
     await stream.ended
-    // One that asked the database in that moment learns of it when it resumes, as below.
+    // A follower that reads the database at that moment is notified when it resumes, as below.
     if (reasonOf(stream) === 'database_unavailable') continue
     assert.equal(reasonOf(stream), 'history_changed')
     assert.deepEqual(
@@ -206,7 +205,7 @@ test('followers of what was lost are told so, and resume from the last event tha
   assert.deepEqual(rest, real.slice(before.length))
 })
 
-test('a client resumes inside a message by an id that its own log has, and not by that of a lost one', async (t) => {
+test('a client resumes inside a message by an id from its own log, and not by a lost one', async (t) => {
   const { scope, database, gates, a, id } = await losingScene(t)
   const before = await talk(a, id, 'before')
   await database.save()
@@ -247,7 +246,7 @@ test('a prompt that was first used in a lost commit is stored again', async (t) 
   assert.deepEqual(await promptOn(a), [part])
 })
 
-test('a key that was made in a lost commit opens nothing', async (t) => {
+test('a key that was created in a lost commit opens nothing', async (t) => {
   const scope = scopeOf(t)
   const database = await startLosingDatabase(scope)
   const server = await startGuarded(scope, { databaseUrl: database.url })
@@ -263,7 +262,7 @@ test('a key that was made in a lost commit opens nothing', async (t) => {
   assert.equal(code, 'invalid_api_key')
 })
 
-test('watchers of an organization are told to read everything anew', async (t) => {
+test('watchers of an organization receive a reload frame', async (t) => {
   const { scope, database, a, b, id } = await losingScene(t)
   await database.save()
   const streams = await Promise.all([a, b].map(({ url }) => watch(scope, url)))

@@ -1,4 +1,4 @@
-/** A vendor's model that says what a test tells it to, when the test tells it to. */
+/** A provider's model whose replies and their times are chosen by the test. */
 import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import http from 'node:http'
@@ -12,7 +12,7 @@ export type ModelCall = {
   say: (text: string) => void
   think: (text: string) => void
   end: () => void
-  /** The connection breaks off in the middle of the reply. */
+  /** Closes the connection in the middle of the reply. */
   breakOff: () => void
 }
 
@@ -39,7 +39,7 @@ export async function startModel(t: { after: (work: () => void) => void }) {
   const called = new EventEmitter()
   const server = http.createServer((request, response) => {
     request.resume()
-    // A node on its hourly round asks for the list of models; this vendor has none.
+    // A node requests the list of models every hour; this provider has none.
     if (request.method !== 'POST') return void response.writeHead(404).end()
     request.on('end', () => {
       calls.push(callOf(response))

@@ -5,7 +5,7 @@ import { startServer } from '../../apps/server/test/server.ts'
 import { createSession, eventsOf, post } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 
-test('a Redis that nobody answers at stops no server and loses no event', async (t) => {
+test('a Redis that does not respond stops no server and loses no event', async (t) => {
   const refusing = net.createServer((socket) => socket.destroy())
   await new Promise<void>((resolve) => refusing.listen(0, '127.0.0.1', resolve))
   t.after(() => new Promise((resolve) => refusing.close(resolve)))

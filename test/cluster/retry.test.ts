@@ -20,7 +20,7 @@ import {
 
 const refusal = { status: 401, body: '{"error":{"message":"Incorrect API key provided."}}' }
 
-/** A session on two nodes, whose model answers as told. */
+/** A session on two nodes with a scripted model. */
 async function start(
   t: TestContext,
   answer: (request: VendorRequest) => VendorAnswer | Promise<VendorAnswer>,
@@ -41,7 +41,7 @@ const workflows = async ({ call }: Server, query = '') =>
 const retry = ({ call }: Server, turnId: string) =>
   call('POST', `/v1/durable/workflows/${turnId}/retry`)
 
-/** Tries a turn again and waits for the end of that. */
+/** Retries a turn and waits for the end of the retry. */
 async function retried(t: TestContext, server: Server, { id, turn }: { id: string; turn: string }) {
   const before = (await eventsOf(server, id)).at(-1)!.sequence
   const stream = await follow(t, server.url, { sessionId: id, query: `?after_sequence=${before}` })
@@ -54,7 +54,7 @@ async function retried(t: TestContext, server: Server, { id, turn }: { id: strin
 const saidIn = ({ body }: VendorRequest) =>
   body.messages.filter(({ role }) => role !== 'system').map(({ role, content }) => [role, content])
 
-test('a turn that failed for good is tried again: another turn for the same message, what was before stays', async (t) => {
+test('retrying a permanently failed turn adds another turn for the same message and keeps the earlier events', async (t) => {
   const answer = ({ number }: VendorRequest) => (number === 1 ? refusal : { text: 'Hello.' })
   const { vendor, one, two, session } = await start(t, answer)
   const { id } = session
@@ -98,7 +98,7 @@ test('a turn that failed for good is tried again: another turn for the same mess
 
 const stored = (events: Event[]) => events.filter(({ sequence }) => sequence !== undefined)
 
-test('a retry that fails is a failure of its own, and after other messages it asks again at the end', async (t) => {
+test('a failed retry is a failure of its own, and after other messages it calls the model with the message last', async (t) => {
   const answer = ({ number }: VendorRequest) =>
     number < 3 ? refusal : { text: `Reply ${number}.` }
   const { vendor, one, two, session } = await start(t, answer)
@@ -129,7 +129,7 @@ test('a retry that fails is a failure of its own, and after other messages it as
   assert.equal((await workflows(one)).total, 0)
 })
 
-test('a queued message that was answered is not asked again by the retry of an earlier one', async (t) => {
+test('the retry of an earlier message does not repeat an answered queued message', async (t) => {
   const queued = Promise.withResolvers<void>()
   const { vendor, one, session } = await start(t, async ({ number }) => {
     if (number > 1) return { text: `Reply ${number}.` }
@@ -154,7 +154,7 @@ test('a queued message that was answered is not asked again by the retry of an e
   assert.equal(vendor.requests.length, 3, 'the model is asked once for each message and retry')
 })
 
-test('of many who retry at once one does; a session that runs a turn is left alone', async (t) => {
+test('of many concurrent retries one succeeds; a session with a running turn is unchanged', async (t) => {
   const answer = ({ number }: VendorRequest): VendorAnswer => (number === 1 ? refusal : () => {})
   const { one, two, session } = await start(t, answer)
   const { id } = session
@@ -172,7 +172,7 @@ test('of many who retry at once one does; a session that runs a turn is left alo
   assert.equal(cancelled.body.status, 'cancelled')
 })
 
-test('a session that runs another turn is not retried in', async (t) => {
+test('refuses a retry in a session that runs another turn', async (t) => {
   const answer = ({ number }: VendorRequest): VendorAnswer => (number === 1 ? refusal : () => {})
   const { one, session } = await start(t, answer)
   await converse(t, one, session.id, 'hi')
@@ -187,7 +187,7 @@ test('a session that runs another turn is not retried in', async (t) => {
   assert.equal(done.body.status, 'cancelled')
 })
 
-test('bad filters and ids are refused', async (t) => {
+test('refuses invalid filters and ids', async (t) => {
   const { call } = await startServer(t)
   for (const path of [
     '/v1/durable/workflows?status=done',

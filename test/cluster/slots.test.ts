@@ -28,7 +28,7 @@ async function beginTurns(t: TestContext, server: Server, count: number) {
   return { model, ends }
 }
 
-test('a worker takes as many jobs as it has slots, and leaves the others in the queue', async (t) => {
+test('a worker takes as many jobs as it has slots and leaves the others in the queue', async (t) => {
   const api = await startServer(t, { env: { ROLE: 'api' } })
   const { model, ends } = await beginTurns(t, api, 7)
   const { databaseUrl } = api

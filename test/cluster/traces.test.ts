@@ -12,7 +12,7 @@ import { startProcess } from '../process.ts'
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
 
-/** Two nodes that send traces to one receiver; the one with the turn is killed in the middle. */
+/** Two nodes that send traces to one receiver; the node with the turn is killed in the middle. */
 async function killMidway(t: TestContext, words: string) {
   const scope = scopeOf(t)
   const receiver = await startReceiver(scope)
@@ -35,7 +35,7 @@ async function killMidway(t: TestContext, words: string) {
   const turnId = events.find(({ type }) => type === 'turn.started')!.context.turn_id!
   const spans = await receiver.trace(turnId)
   const metrics = String((await other.call('GET', '/metrics')).body)
-  // Whatever else would be sent is sent when the node stops.
+  // All remaining traces are sent when the node stops.
   assert.equal(await other.stop(), 0)
   assert.deepEqual(receiver.spans, spans, 'nothing is sent twice')
   return { spans, metrics, events }
@@ -70,7 +70,7 @@ for (const { words, names, retries } of [
   })
 }
 
-test('lines of the log about a turn name it and the trace that it is in', async (t) => {
+test('log lines about a turn have its id and the id of its trace', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const node = await startProcess({ DATABASE_URL: databaseUrl })
   t.after(() => node.stop())

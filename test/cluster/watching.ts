@@ -1,4 +1,4 @@
-/** What watchers may rely on, for any of the nodes and any bus between them. */
+/** Guarantees for watchers of an organization, on any node and over any bus. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { startServer } from '../../apps/server/test/server.ts'
@@ -9,7 +9,7 @@ import type { Following } from './following.ts'
 
 type Stream = Awaited<ReturnType<typeof watch>>
 
-/** Two nodes on one database, and a watcher on the second that hears what the first does. */
+/** Two nodes on one database, and a watcher on the second that receives changes of the first. */
 export async function pairWatched(t: TestContext, { env }: Pick<Following, 'env'>) {
   const one = await startServer(t, { env })
   const { databaseUrl } = one
@@ -19,7 +19,7 @@ export async function pairWatched(t: TestContext, { env }: Pick<Following, 'env'
   return { one, two, stream }
 }
 
-/** Changes something until it is heard: when nodes have found each other, nothing tells. */
+/** Repeats a change until it is received: no event reports that nodes are connected. */
 async function hears({ told }: Stream, server: Parameters<typeof createAgent>[0]) {
   const { id } = await createAgent(server)
   await eventually(async () => {
@@ -29,7 +29,7 @@ async function hears({ told }: Stream, server: Parameters<typeof createAgent>[0]
 }
 
 export function changesTests(following: Following): void {
-  test('what changes on one node is told on another', async (t) => {
+  test('a change on one node is published on another', async (t) => {
     const { one, two, stream } = await pairWatched(t, following)
     const here = await watch(t, one.url)
     const { id } = await createSession(one)
@@ -50,7 +50,7 @@ export function changesTests(following: Following): void {
     }
   })
 
-  test('hints that may have been lost are followed by the word to read everything anew', async (t) => {
+  test('possibly lost hints are followed by a reload frame', async (t) => {
     const { one, stream } = await pairWatched(t, following)
     const before = stream.told.length
     await following.cut(one.databaseUrl)
@@ -60,7 +60,7 @@ export function changesTests(following: Following): void {
     assert.ok(stream.told.every(({ event }) => event !== 'disconnecting'))
   })
 
-  test('nodes that come and go are told', async (t) => {
+  test('publishes nodes that join and leave', async (t) => {
     const { one, stream } = await pairWatched(t, following)
     const { databaseUrl } = one
     const third = await startServer(t, { databaseUrl, env: { ...following.env, ROLE: 'api' } })

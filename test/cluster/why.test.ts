@@ -32,7 +32,7 @@ const comesTo = (server: Server, sessionId: string, state: Why['state']) =>
     return why.state === state ? why : undefined
   })
 
-/** A node that runs turns, and one to ask. */
+/** A node that runs turns, and one that serves requests. */
 async function cluster(t: TestContext, options: Parameters<typeof startServer>[1] = {}) {
   const worker = await startServer(t, options)
   const { databaseUrl } = worker
@@ -46,7 +46,7 @@ async function cluster(t: TestContext, options: Parameters<typeof startServer>[1
   return { worker, api, node, databaseUrl }
 }
 
-test('a session that does nothing says so, and how its last turn failed', async (t) => {
+test('reports an idle session, and how its last turn failed', async (t) => {
   const { worker, api, node } = await cluster(t)
   const { id, created_at } = await createSession(api)
   const fresh = await whyOf(api, id)
@@ -68,7 +68,7 @@ test('a session that does nothing says so, and how its last turn failed', async 
   assert.equal((await whyOf(api, id)).state, 'idle')
 })
 
-test('who calls a model says which, for the how manieth time, since when and where', async (t) => {
+test('reports a model call with its model, attempt, start and node', async (t) => {
   const model = await startModel(t)
   const { worker, api, node } = await cluster(t)
   const { id } = await model.session(api)
@@ -104,7 +104,7 @@ test('who calls a model says which, for the how manieth time, since when and whe
   await stream.event('session.idled')
 })
 
-test('who waits before a model is asked again says until when, and after what', async (t) => {
+test('reports a wait before a model retry with its end and cause', async (t) => {
   const { worker, api } = await cluster(t, { env: { MODEL_ATTEMPTS_MAX: '6' } })
   const { id } = await createSession(api)
   const stream = await follow(t, api.url, { sessionId: id })
@@ -121,7 +121,7 @@ test('who waits before a model is asked again says until when, and after what', 
   assert.equal((await whyOf(api, id)).state, 'idle')
 })
 
-test('who runs tools names them, without those that are over', async (t) => {
+test('reports running tools by name, without finished ones', async (t) => {
   const { capability, finish } = handTools()
   const { worker, api, node } = await cluster(t, { capabilities: [capability] })
   const agent = await createAgent(api, { capabilities: [{ ref: 'hand' }] })
@@ -145,7 +145,7 @@ test('who runs tools names them, without those that are over', async (t) => {
   await stream.event('session.idled')
 })
 
-test('who waits for the client or for a decision says for what and until when', async (t) => {
+test('reports a wait for the client or for an approval with its subject and deadline', async (t) => {
   const { worker, api } = await cluster(t)
   const parameters = { type: 'object' }
   const tool = (name: string, more = {}) => ({
@@ -183,7 +183,7 @@ test('who waits for the client or for a decision says for what and until when', 
   }
 })
 
-test('who waits for a slot says how many are before it, or that no node is there', async (t) => {
+test('reports a wait for a slot with the number of turns ahead, or the lack of a node', async (t) => {
   const model = await startModel(t)
   const api = await startServer(t, { env: { ROLE: 'api' } })
   const { databaseUrl } = api
@@ -217,7 +217,7 @@ test('who waits for a slot says how many are before it, or that no node is there
   for (const { id } of others) await comesTo(api, id, 'idle')
 })
 
-test('a turn whose node is gone says so until another one has it; so does one that is being cancelled', async (t) => {
+test('reports a turn whose node is gone until another one takes it, and a turn that is being cancelled', async (t) => {
   const model = await startModel(t)
   const api = await startServer(t, { env: { ROLE: 'api' } })
   const env = {

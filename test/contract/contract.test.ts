@@ -1,6 +1,6 @@
 /**
- * What we serve is a superset of the public v1 API that clients of agent platforms speak.
- * `facts.json` is our copy of that API's facts: names, types, required fields, statuses.
+ * Our API is a superset of the public v1 API that clients of agent platforms use. `facts.json` is
+ * our copy of that API's facts: names, types, required fields, statuses.
  */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
@@ -39,7 +39,7 @@ const differences: Record<string, string> = {
 /** What these answer, a file or a list, the contract has in words only: see the tests of files. */
 const undescribed = ['get_root', 'get_path']
 
-/** Types of event that clients of the contract skip, as they skip all that they do not know. */
+/** Event types that clients of the contract ignore, as they ignore all unknown types. */
 const ownEvents = [
   'capability.unavailable',
   'context.compacting',
@@ -78,7 +78,7 @@ const schemas = facts.schemas as unknown as Facts
 const used = new Set<string>()
 let document: Document
 
-/** Names of parameters in a path are ours to choose. */
+/** Names of path parameters may differ. */
 const plain = (path: string) => path.replace(/\{\w+\}/g, '{}')
 
 function servedAt(route: string): Served | undefined {
@@ -87,7 +87,7 @@ function servedAt(route: string): Served | undefined {
   return found?.[1][method.toLowerCase()]
 }
 
-/** Fails with all places that do not go together, except where we mean to differ. */
+/** Fails with all differences except the intended ones. */
 function assertFits(name: string, found: { path: string; why: string }[]) {
   const lines = found
     .map(({ path, why }) => ({ key: `${name}: ${path}`, why }))
@@ -177,7 +177,7 @@ function checkAnswer({ id, status, answer }: Operation, { responses }: Served) {
   assertFits(id, misfits(ours(schema), shapeOfFact(answer, schemas), 'outer', 'answer'))
 }
 
-test('every event type carries the data that clients expect', () => {
+test('every event type has the data that clients expect', () => {
   const known = eventData as unknown as Record<string, JsonSchema>
   assert.deepEqual(Object.keys(known).sort(), [...Object.keys(facts.events), ...ownEvents].sort())
   for (const [type, name] of Object.entries(facts.events)) {
@@ -199,7 +199,7 @@ test('every error has the body that clients expect', () => {
   }
 })
 
-test('every difference that we list is still one', () => {
+test('every listed difference still exists', () => {
   assert.deepEqual(
     Object.keys(differences).filter((key) => !used.has(key)),
     [],

@@ -1,4 +1,6 @@
-/** The strictest published client's reading of a response: with less or another type, it fails. */
+/**
+ * A response as the strictest published client parses it: a missing field or another type fails.
+ */
 import assert from 'node:assert/strict'
 
 // biome-ignore lint/suspicious/noExplicitAny: these look into answers of every shape
@@ -11,7 +13,7 @@ function texts(thing: Json, names: string[]) {
   for (const name of names) assert.ok(isText(thing[name]), `${name} of ${JSON.stringify(thing)}`)
 }
 
-/** Absent, null or a text. */
+/** Absent, null or a string. */
 function textsIfAny(thing: Json, names: string[]) {
   for (const name of names) assert.ok(thing[name] == null || isText(thing[name]), name)
 }
@@ -48,7 +50,7 @@ export function readSession(session: Json): void {
   if (session.usage !== null) readUsage(session.usage)
 }
 
-/** Counts of the cache may be absent, but not null. */
+/** Cache counts may be absent, but not null. */
 export function readUsage(usage: Json): void {
   assert.ok(isCount(usage.input_tokens) && isCount(usage.output_tokens))
   for (const name of ['cache_read_tokens', 'cache_creation_tokens']) {
@@ -65,7 +67,7 @@ export function readMessage(message: Json): void {
   for (const part of message.content) readPart(part)
 }
 
-/** The texts that a part of each kind must have, and those that it may have. */
+/** The string fields that a part of each kind must have, and its optional ones. */
 const kinds: Record<string, [needed: string[], optional: string[]]> = {
   text: [['text'], []],
   image: [[], ['url', 'base64']],

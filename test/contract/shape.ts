@@ -119,13 +119,12 @@ function objectOf(schema: JsonSchema, shape: (part: JsonSchema) => Shape): Shape
   }
 }
 
-/** One place at which two shapes do not go together: `path` as in `data[].title`. */
+/** One mismatch of two shapes: `path` as in `data[].title`. */
 export type Misfit = { path: string; why: string }
 
 /**
- * Where `inner` allows a value that `outer` does not.
- * Contract: every field that `named` has must be known to the other one too, even if it is optional
- * in both.
+ * Mismatches where `inner` allows a value that `outer` does not. Contract: both must declare every
+ * field of `named`, even an optional one.
  */
 export function misfits(inner: Shape, outer: Shape, named: 'inner' | 'outer', path = ''): Misfit[] {
   const no = (why: string) => [{ path, why }]
@@ -156,7 +155,7 @@ const isNotOneOf = (values: string[]) => (value: string) => !values.includes(val
 type Place = { named: 'inner' | 'outer'; path: string }
 type ObjectShape = Extract<Shape, { kind: 'object' }>
 
-/** Fits when one option does; else the reasons of the option that comes nearest. */
+/** Fits when one option does; else the reasons of the nearest option. */
 function misfitsInUnion(inner: Shape, options: Shape[], { named, path }: Place): Misfit[] {
   const same = options.filter((option) => option.kind === inner.kind)
   const tries = (same.length > 0 ? same : options).map((option) =>

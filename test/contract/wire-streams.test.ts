@@ -11,15 +11,15 @@ const words = Array.from({ length: 60 }, (_, n) => `word${n}`).join(' ')
 /** About a second of text, over which a stream is closed several times. */
 const slow = scripted({ text: words, tokens_per_second: 60 })
 const cycleMs = 100
-/** After how long without a byte the least patient client takes a stream for dead. */
+/** The shortest time without data after which a client treats a stream as dead. */
 const readTimeoutMs = 45_000
 
-/** How long before the notice a stream is silent; a little less, as clocks are read apart. */
+/** Silence of a stream before the notice; slightly less, to allow for clock differences. */
 const silentMs = 90
 
 type Notice = { reason: string; retry_ms: number }
 
-/** What a client has of a session, over as many streams as it takes. */
+/** Events of a session that a client collects over any number of streams. */
 type Reader = {
   since?: string
   first: string[]
@@ -52,7 +52,7 @@ async function readOnce(url: string, reader: Reader): Promise<void> {
 
 const isOver = ({ events }: Reader) => events.some(({ type }) => type === 'session.idled')
 
-test('who goes on after each notice gets every event and all text, once and in order', async (t: TestContext) => {
+test('a client that resumes after each notice gets every event and all text, once and in order', async (t: TestContext) => {
   const server = await startServer(t, { env: { SSE_CYCLE_MS: String(cycleMs) } })
   const { id } = await createSession(server)
   await post(server, id, slow)
@@ -70,14 +70,14 @@ test('who goes on after each notice gets every event and all text, once and in o
     assert.ok(Number.isSafeInteger(retryMs) && retryMs > 0)
   }
   assert.deepEqual([...new Set(reader.first)], ['connected'])
-  // One of the clients forgets what it reads together with the notice.
+  // One of the clients discards data that arrives in the same read as the notice.
   assert.ok(
     Math.min(...reader.gapsMs) >= silentMs,
     `events right before a notice: ${reader.gapsMs}`,
   )
 })
 
-test('no setting makes a silent stream look dead to a client', () => {
+test("no setting makes an idle stream longer than a client's timeout", () => {
   assert.ok(readConfig({}).SSE_HEARTBEAT_MS < readTimeoutMs)
   assert.throws(
     () => readConfig({ SSE_HEARTBEAT_MS: String(readTimeoutMs) }),

@@ -28,7 +28,7 @@ beforeAll(async (t) => {
   key = (await createKey(server, await signInAdmin(server))).key
 })
 
-/** All clients send the key without a scheme, and a Content-Type also where there is no body. */
+/** All clients send the key without a scheme, and a Content-Type also without a body. */
 async function send(method: string, path: string, body?: string, headers: object = {}) {
   const answer = await caller(server.url)(method, `/api/v1${path}`, body, {
     authorization: key,
@@ -55,7 +55,7 @@ const say = (session: string, text: string) =>
     message: { role: 'user', content: [{ type: 'text', text }] },
   })
 
-/** A stream as they open it. */
+/** A stream as clients open it. */
 const stream = (t: TestContext, sessionId: string, query = '') =>
   follow(t, server.url, {
     sessionId,
@@ -103,7 +103,7 @@ for (const [how, fields] of Object.entries(agentBodies)) {
   })
 }
 
-test('an agent with an id of the client’s is made by the first POST, and replaced by the second', async () => {
+test('the first POST creates an agent with an id of the client’s, the second replaces it', async () => {
   const id = `agent_${'0123456789abcdef'.repeat(2)}`
   readAgent(await newAgent({ id }))
   const again = await newAgent({ id, system_prompt: 'You close doors.' })
@@ -158,7 +158,7 @@ test('a turn is cancelled with {}, with null and without a body', async (t) => {
   }
 })
 
-test('a message may bring nulls and controls of other servers, and is read with all that follows', async (t) => {
+test('a message may have nulls and options of other servers, and is read with all that follows', async (t) => {
   const session = await newSession({ capabilities: [{ ref: 'test_math' }] })
   const sum = { name: 'add', arguments: { a: 2, b: 3 } }
   const wrong = { name: 'divide', arguments: { a: 2, b: 0 } }
@@ -200,7 +200,7 @@ for (const [outcome, told] of Object.entries({ opened, stuck })) {
   })
 }
 
-test('results of tools are sent to a place of their own', async (t) => {
+test('results of tools have an endpoint of their own', async (t) => {
   const { session, call, stream } = await untilAsked(t)
   const results = { tool_results: [{ tool_call_id: call, result: { open: true } }] }
   const { accepted, status } = await sendJson('POST', `/sessions/${session}/tool-results`, results)
@@ -231,7 +231,7 @@ test('every list is data, total, offset and limit', async (t) => {
   readCapability(await send('GET', '/capabilities/test_math'))
 })
 
-test('exclude is one value with commas, as they are or encoded, or a key for each type', async (t) => {
+test('exclude is one value with commas, plain or encoded, or a key for each type', async (t) => {
   const session = await newSession()
   await say(session, 'Hello')
   await untilIdle(t, session)
@@ -250,7 +250,7 @@ test('exclude is one value with commas, as they are or encoded, or a key for eac
   }
 })
 
-test('after any event the rest comes, in the same order, from the list as from the stream', async (t) => {
+test('after any event the list and the stream return the rest in the same order', async (t) => {
   const session = await newSession()
   await say(session, 'Hello')
   await untilIdle(t, session)
@@ -265,7 +265,7 @@ test('after any event the rest comes, in the same order, from the list as from t
   }
 })
 
-test('what a client cannot have is told by the status, with a JSON body that says it in words', async () => {
+test('each refused request has its status and a JSON body with a message', async () => {
   const ask = caller(server.url)
   const known = { authorization: key, 'content-type': json }
   const none = `agent_${'0'.repeat(32)}`

@@ -11,10 +11,10 @@ import { auditLog } from './audit.ts'
 import { followSoon, scopeOf, startNode, untilIdle } from './scenario.ts'
 import { startWorld, worldlySession } from './world.ts'
 
-/** Longer than a lease is held without a renewal. */
+/** Longer than a lease lasts without a renewal. */
 const stuckMs = 1_600
 
-/** A postmaster and all that it started, which does not belong to its process group. */
+/** A postmaster and its child processes, which are not in its process group. */
 async function processesOf(dataDir: string): Promise<number[]> {
   const file = await readFile(path.join(dataDir, 'postgres', 'postmaster.pid'), 'utf8')
   const postmaster = Number(file.split('\n')[0])
@@ -26,7 +26,7 @@ async function processesOf(dataDir: string): Promise<number[]> {
   return [postmaster, ...rows.filter(([, parent]) => parent === postmaster).map(([pid]) => pid!)]
 }
 
-test('a server that is alone with its database goes on telling text while that is stuck', async (t) => {
+test('a single server keeps streaming text while its database is stuck', async (t) => {
   const scope = scopeOf(t)
   const [more, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const world = await startWorld(scope, {

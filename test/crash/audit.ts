@@ -5,8 +5,8 @@ import { typesOf } from '../../apps/server/test/session.ts'
 const ends: readonly EventType[] = ['turn.completed', 'turn.failed', 'turn.cancelled']
 
 /**
- * What holds for the log of every idle session, whatever happened: no gap, every message answered,
- * every turn ended once, nothing asked or done again that had its outcome.
+ * Invariants of the log of every idle session: no gap, every message answered, every turn ended
+ * once, no model call or tool repeated after its outcome.
  */
 export function auditLog(events: Event[]): void {
   assert.deepEqual(
@@ -24,7 +24,7 @@ export function auditLog(events: Event[]): void {
   assert.equal(events.at(-1)!.type, 'session.idled')
 }
 
-/** No model is asked again for a reply that is recorded. */
+/** No model is called again for a recorded reply. */
 function auditCalls(events: Event[]) {
   const recorded = new Set<string>()
   for (const event of events) {
@@ -42,7 +42,7 @@ function auditCalls(events: Event[]) {
   }
 }
 
-/** Every call of a step has one outcome, and began once at the most. */
+/** Every call of a step has one outcome and at most one start. */
 function auditTools(events: Event[]) {
   const called = events.filter((event) => event.type === 'act.started')
   const completed = events.filter((event) => event.type === 'tool.completed')
@@ -57,7 +57,7 @@ function auditTools(events: Event[]) {
   assert.equal(new Set(begun).size, begun.length, 'a call began twice')
 }
 
-/** After every message a model was asked, and answered or cancelled. */
+/** After every message a model was called, and the turn was answered or cancelled. */
 function auditAnswers(events: Event[]) {
   for (const input of events.filter(({ type }) => type === 'input.message')) {
     const later = events.filter(({ sequence }) => sequence! > input.sequence!)

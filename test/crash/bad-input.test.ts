@@ -9,7 +9,7 @@ import { gatedWorld } from './gates.ts'
 import { followSoon, type Node, scopeOf, startNode, startNodeHere } from './scenario.ts'
 import { startWorld, worldlySession } from './world.ts'
 
-/** Turns begin by the queue. */
+/** Turns begin from the queue. */
 const queued = { WORKER_SLOTS: '1' }
 
 async function setStage(t: TestContext, env: Record<string, string> = {}) {
@@ -50,7 +50,7 @@ for (const words of ['text', 'pay']) {
   })
 }
 
-test('two cancels at once from two nodes: one cancels, the other finds nothing to cancel', async (t) => {
+test('of two concurrent cancels on two nodes one cancels and the other has no effect', async (t) => {
   const { scope, gates, here, where, session } = await setStage(t)
   const there = await startNodeHere(scope, where)
   await post(here, session.id, 'text')
@@ -66,7 +66,7 @@ test('two cancels at once from two nodes: one cancels, the other finds nothing t
   assert.equal(types.filter((type) => type === 'session.idled').length, 1)
 })
 
-/** Rows of any table that name a session, in any column. */
+/** Rows of any table that have a session's id in any column. */
 async function traces(databaseUrl: string, sessionId: string) {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
@@ -85,7 +85,7 @@ async function traces(databaseUrl: string, sessionId: string) {
 }
 
 for (const words of ['text', 'look']) {
-  test(`deleting a session in the middle of ${words} leaves nothing, and the nodes are well`, async (t) => {
+  test(`deleting a session in the middle of ${words} leaves no rows, and the nodes continue`, async (t) => {
     const { scope, gates, here, where, agent, session } = await setStage(t, queued)
     const there = await startNodeHere(scope, where)
     const { id } = session
@@ -114,7 +114,7 @@ for (const words of ['text', 'look']) {
     await here.stop()
     await there.stop()
     const left = await traces(where.databaseUrl, id)
-    // Who deleted it stays known.
+    // The audit log keeps the user who deleted it.
     assert.deepEqual(left, { 'public.audit_log': 1 })
   })
 }

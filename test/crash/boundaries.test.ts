@@ -8,7 +8,7 @@ import { type Node, postUntilAccepted, startNode, startNodeHere } from './scenar
 import { type Boundary, count, type Stage, setStage, stored, struckAt, testWalk } from './walk.ts'
 import { type ChatMessage, type Effect, type World, worldlySession } from './world.ts'
 
-/** Whether a turn is begun by the node that stored its message, or by the queue. */
+/** Whether a turn is begun by the node that stored its message, or from the queue. */
 type Path = { name: string; env: Record<string, string> }
 
 type Walk = {
@@ -21,7 +21,7 @@ type Walk = {
 const question = 'Look, and pay.'
 const steering = 'And say it in Dutch.'
 
-/** Asks for both tools side by side, then repeats what the user said. */
+/** Calls both tools side by side, then repeats the user's messages. */
 function replyOf(prompt: ChatMessage[]) {
   const asked = prompt.some(({ role }) => role === 'tool')
   if (!asked) {
@@ -39,14 +39,14 @@ type PayStage = Stage & {
   pay: () => void
 }
 
-/** A stage on which a payment ends when the test says so. */
+/** A setup in which the test ends the payment. */
 async function setPayStage(t: TestContext): Promise<PayStage> {
   const paid = Promise.withResolvers<void>()
   const onEffect = ({ tool }: Effect) => tool === 'pay' && paid.promise
   return { ...(await setStage(t, { reply: replyOf, onEffect })), pay: paid.resolve }
 }
 
-/** A question, a message that comes while the payment takes its time, and the end. */
+/** A question, a message that arrives during the payment, and the end. */
 async function converse(stage: PayStage, node: Node, sessionId: string, signal?: AbortSignal) {
   const stream = await follow(stage.scope, node.url, { sessionId })
   const ask = { text: question, key: 'question', ...(signal && { signal }) }
@@ -59,7 +59,7 @@ async function converse(stage: PayStage, node: Node, sessionId: string, signal?:
   return stream.events
 }
 
-/** What must hold of the end, whatever happened on the way. Returns the log. */
+/** Invariants of the end of every run. Returns the log. */
 async function auditEnd(node: Node, world: World, sessionId: string): Promise<Event[]> {
   const events = await eventsOf(node, sessionId)
   auditLog(events)
@@ -75,7 +75,7 @@ async function auditEnd(node: Node, world: World, sessionId: string): Promise<Ev
   return events
 }
 
-/** The writes of a conversation that nothing disturbs. */
+/** The writes of an undisturbed conversation. */
 async function undisturbed(t: TestContext, { env }: Path): Promise<string[]> {
   const stage = await setPayStage(t)
   const where = { databaseUrl: stage.proxy.url, worldUrl: stage.world.url }
@@ -89,7 +89,7 @@ async function undisturbed(t: TestContext, { env }: Path): Promise<string[]> {
   return stage.writes
 }
 
-/** Nothing was asked or done but what had to be. */
+/** No model call or tool ran more often than necessary. */
 function auditUndisturbed(events: Event[], world: World) {
   assert.deepEqual(
     [count(events, 'turn.completed'), count(events, 'llm.generation'), world.prompts.length],
@@ -133,14 +133,14 @@ async function killAt(t: TestContext, { path, writes, boundary }: Walk) {
   auditRepeats(events, world, { path, writes, boundary })
 }
 
-/** Both messages stand there, and after them the session became idle. */
+/** Both messages are stored, and the session became idle after them. */
 function isAnswered(events: Event[]) {
   const log = stored(events)
   const last = log.findLastIndex(({ type }) => type === 'input.message')
   return count(log, 'input.message') === 2 && count(log.slice(last), 'session.idled') > 0
 }
 
-/** Only what was under way when the node died, with no outcome stored, is asked or done again. */
+/** Repeats only work that was in progress when the node died and has no stored outcome. */
 function auditRepeats(events: Event[], world: World, { boundary }: Walk) {
   const repeated = world.prompts.length - count(events, 'llm.generation') + world.count('look') - 1
   const lost = boundary.when === 'before' && boundary.label.startsWith('append-events')

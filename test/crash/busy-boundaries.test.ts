@@ -27,16 +27,16 @@ async function setBusyStage(t: TestContext): Promise<BusyStage> {
 }
 
 type Client = {
-  /** Speaks to whichever node serves it. */
+  /** Sends requests to the node that currently serves it. */
   call: Node['call']
   sessionId: string
-  /** What the node tells with which it began. */
+  /** The stream of the node on which it began. */
   stream: Awaited<ReturnType<typeof follow>>
 }
 
 /**
- * A message, one behind it in the queue, one that interrupts the first, and a cancel of that one.
- * Each reply that is stopped has begun, and each request is repeated until it is answered.
+ * A message, one queued behind it, one that interrupts the first, and a cancel of that one. Each
+ * stopped reply has begun, and each request is repeated until it succeeds.
  */
 async function converse({ gates }: BusyStage, client: Client): Promise<CancelTurnResponse> {
   const { sessionId } = client
@@ -52,7 +52,7 @@ async function converse({ gates }: BusyStage, client: Client): Promise<CancelTur
   return (await postUntilAnswered(client, cancel, { key: 'cancel' }))!.body
 }
 
-/** Text of as many turns has come, or the node that told it is gone. */
+/** Text of this number of turns has arrived, or the streaming node is gone. */
 async function heard({ stream }: Client, turns: number) {
   const told = () =>
     new Set(
@@ -63,7 +63,7 @@ async function heard({ stream }: Client, turns: number) {
   await stream.until(() => told().size >= turns || undefined).catch(() => {})
 }
 
-/** What must hold of the end, whatever happened on the way. Returns the log. */
+/** Invariants of the end of every run. Returns the log. */
 async function auditEnd(node: Node, { world }: Stage, sessionId: string): Promise<Event[]> {
   const events = await eventsOf(node, sessionId)
   auditLog(events)
@@ -105,7 +105,7 @@ function auditTurns(events: Event[]) {
   ])
 }
 
-/** The last reply answers the waiting message, and the model got nothing outside the log. */
+/** The last reply answers the waiting message, and the model received only events of the log. */
 function auditReplies(events: Event[], world: World) {
   assert.equal(repliesOf(events).at(-1), `One, two: ${queued}`)
   assert.ok(world.prompts.length <= count(events, 'output.message.started'))
@@ -116,7 +116,7 @@ const repliesOf = (events: Event[]) =>
     .filter((event) => event.type === 'output.message.completed')
     .map(({ data }) => data.message.content.map((part) => ('text' in part ? part.text : '')).join())
 
-/** What the replies are when no node dies: what was said before a turn was stopped stays. */
+/** The replies when no node dies: text that was streamed before a turn was stopped is kept. */
 function auditUndisturbed(events: Event[], world: World) {
   assert.deepEqual(repliesOf(events), ['One, ', 'One, ', `One, two: ${queued}`])
   assert.equal(world.prompts.length, 3)
@@ -142,7 +142,7 @@ async function converseWithOne(t: TestContext, boundary?: Boundary): Promise<str
   return stage.writes
 }
 
-/** The node is killed at a boundary, and another one takes over; the client goes on there. */
+/** The node is killed at a boundary, and another one takes over; the client continues there. */
 async function killAt(t: TestContext, boundary: Boundary) {
   const stage = await setBusyStage(t)
   const { scope, proxy, world, databaseUrl } = stage
@@ -168,7 +168,9 @@ async function killAt(t: TestContext, boundary: Boundary) {
   assert.deepEqual(stored(later.events), events)
 }
 
-/** The session is idle and off the queue: a run without a certain write has passed its boundary. */
+/**
+ * The session is idle and not in the queue: a run without a certain write has passed its boundary.
+ */
 async function atRest(stage: Stage, stream: Client['stream']) {
   await stream.event('session.idled').catch(() => {})
   await stage.jobsDeleted()

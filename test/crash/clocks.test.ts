@@ -11,14 +11,14 @@ import { startWorld, worldlySession } from './world.ts'
 
 const clock = new URL('shifted-clock.ts', import.meta.url).href
 const hourMs = 3_600_000
-/** More than the whole test may take. */
+/** Longer than the whole test may take. */
 const sanelyMs = 120_000
 
 function shifted(shiftMs: number) {
   return { NODE_OPTIONS: `--import=${clock}`, CLOCK_SHIFT_MS: String(shiftMs) }
 }
 
-/** Every duration is one that a watch would show. */
+/** Every duration is one that a clock could measure. */
 function auditDurations(value: unknown, path = ''): void {
   if (typeof value !== 'object' || value === null) return
   for (const [key, part] of Object.entries(value)) {
@@ -29,7 +29,7 @@ function auditDurations(value: unknown, path = ''): void {
   }
 }
 
-/** From every event on, a node tells the rest. */
+/** A node streams the rest from every event. */
 async function auditResume(scope: Scope, node: Node, { id, log }: { id: string; log: Event[] }) {
   for (const [index, { id: since_id }] of log.slice(0, -1).entries()) {
     const query = `?since_id=${since_id}`
@@ -45,7 +45,7 @@ for (const [name, first, second] of [
   ['an hour ahead', hourMs, -hourMs],
   ['an hour behind', -hourMs, hourMs],
 ] as const) {
-  test(`a turn that a node ${name} began is finished by one that is two hours off from it`, async (t) => {
+  test(`a turn that a node ${name} began is finished by one whose clock differs by two hours`, async (t) => {
     const scope = scopeOf(t)
     const databaseUrl = await createTestDatabase(scope)
     const gates = gatedWorld()

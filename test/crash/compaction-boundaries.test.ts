@@ -15,7 +15,7 @@ const question = `Which number was it? ${'Think well. '.repeat(100)}`
 const asksForSummary = ([first]: ChatMessage[]) =>
   String(first?.content).startsWith('You keep the memory')
 
-/** Knows the number from a summary alone. */
+/** Has the number only from a summary. */
 function replyTo(prompt: ChatMessage[]) {
   if (asksForSummary(prompt)) return ['The number is 4711.']
   return [
@@ -25,7 +25,7 @@ function replyTo(prompt: ChatMessage[]) {
 
 const stageFor = (t: TestContext) => setStage(t, { reply: replyTo })
 
-/** A long message first, undisturbed; what follows it needs a summary. */
+/** First a long message, undisturbed; the messages after it need a summary. */
 async function begin({ world }: Stage, node: Node) {
   const { session } = await worldlySession(node, world)
   await postUntilAccepted(node, session.id, { text: long, key: 'long' })

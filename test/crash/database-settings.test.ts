@@ -41,7 +41,7 @@ async function auditTalk(scope: Scope, node: Parameters<typeof untilIdle>[1], id
   return events
 }
 
-test('defaults of the database and options of the URL change neither times nor transactions', async (t) => {
+test('database defaults and options of the URL change neither times nor transactions', async (t) => {
   const scope = scopeOf(t)
   const databaseUrl = await createTestDatabase(scope)
   for (const setting of hostile) await alterDatabase(databaseUrl, `set ${setting}`)
@@ -66,7 +66,7 @@ test('defaults of the database and options of the URL change neither times nor t
   for (const id of ids) await auditTalk(scope, node, id)
 })
 
-test('options of the URL reach the database, and a read-only one ends the start with a sentence', async (t) => {
+test('applies options of the URL to the database, and refuses to start on a read-only one', async (t) => {
   const databaseUrl = await createTestDatabase(scopeOf(t))
   const url = withOptions(databaseUrl, '-c default_transaction_read_only=on')
   const { code, output } = await startFails({ DATABASE_URL: url })
@@ -78,7 +78,7 @@ test('options of the URL reach the database, and a read-only one ends the start 
   assert.doesNotMatch(output, /\n\s+at /)
 })
 
-test('a role that may not sign in for a while costs no reply and no result', async (t) => {
+test('a role that cannot connect for a while loses no reply and no result', async (t) => {
   const scope = scopeOf(t)
   const databaseUrl = await createTestDatabase(scope)
   const role = `role_${randomBytes(6).toString('hex')}`

@@ -9,7 +9,7 @@ import { type ChatMessage, worldlySession } from './world.ts'
 
 const write = (path: string) => ({ name: 'write_file', arguments: { path, content: path } })
 
-/** Writes two files side by side, deletes one of them, and says what became of it. */
+/** Writes two files side by side, deletes one of them, and reports the results. */
 function reply(prompt: ChatMessage[]) {
   const results = prompt.filter(({ role }) => role === 'tool').map(({ content }) => content)
   if (results.length === 0) return [write('/kept/a.txt'), write('/gone.txt')]
@@ -17,7 +17,7 @@ function reply(prompt: ChatMessage[]) {
   return [`Results: ${results.join(' ')}`]
 }
 
-/** Where a change of files becomes true, and what comes before. */
+/** The writes that change files, and those before them. */
 const isFileWrite = (label: string) => /^(keep-blob|append-file-events|commit$)/.test(label)
 
 const stageFor = (t: TestContext) => setStage(t, { reply, isWrite: isFileWrite })
@@ -30,7 +30,7 @@ async function begin({ world }: Stage, node: Node) {
 
 const asking = { text: 'Tidy up.', key: 'tidy' }
 
-/** Must hold in any case: every change is in the log once, and the files equal the log. */
+/** Invariants of every run: every change is in the log once, and the files match the log. */
 async function auditEnd(node: Node, sessionId: string) {
   const events = await eventsOf(node, sessionId)
   auditLog(events)

@@ -19,7 +19,7 @@ async function setStage(t: TestContext, options: WorldOptions) {
   return { scope, world, node, ...(await worldlySession(node, world)) }
 }
 
-/** Short conversations in sessions of their own, one after the other, until told to stop. */
+/** Short conversations in separate sessions, one after the other, until aborted. */
 function chat(scope: Scope, node: Node, agentId: string) {
   let over = false
   let answered = 0
@@ -83,10 +83,10 @@ const piece = 'ten letter'.repeat(1_000)
 const pieces = 400
 const piecePauseMs = 5
 const deafClients = 20
-/** Whole copies for each would be ten times the streamed bytes; without them it is a third. */
+/** A copy for each client would be ten times the streamed bytes; without copies it is a third. */
 const growthBytesMax = 600 * 1024 * 1024
 
-test('clients that never read while megabytes are streamed cost little memory and disturb nobody', async (t) => {
+test('clients that never read megabytes of streamed text cost little memory and do not delay others', async (t) => {
   async function* reply(prompt: { content?: unknown }[]): AsyncGenerator<Piece> {
     if (prompt.at(-1)!.content !== 'much') return yield `You said: ${prompt.at(-1)!.content}`
     for (let n = 0; n < pieces; n += 1) {
@@ -117,7 +117,9 @@ test('clients that never read while megabytes are streamed cost little memory an
   t.diagnostic(`${growth >> 20} MB more for ${deafClients} clients`)
 })
 
-/** `stop` returns the most bytes a process has grown by. Contract: reads no process after that. */
+/**
+ * `stop` returns the largest growth of a process in bytes. Contract: reads no process after that.
+ */
 async function watchMemory(pid: number) {
   const before = await residentBytes(pid)
   let most = before

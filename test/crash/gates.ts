@@ -1,7 +1,7 @@
 import type { ChatMessage, Effect, Piece, WorldOptions } from './world.ts'
 
 export type Gate = {
-  /** Somebody waits at the gate. */
+  /** A request waits at the gate. */
   reached: Promise<void>
   open: () => void
   pass: () => Promise<void>
@@ -26,10 +26,10 @@ export type Gates = WorldOptions & {
 }
 
 /**
- * A world in which each turn waits where the test wants it. A message that begins with `text` is
- * answered in two pieces with a gate between them; one that begins with a tool's name has it run,
- * with a gate after the effect; one that begins with `ask` has `pay` run after a gate, and the gate
- * after the effect is that of the words and `paid`; everything else is answered at once.
+ * A world whose turns wait at gates of the test. A message that begins with `text` is answered in
+ * two pieces with a gate between them. One that begins with a tool's name runs the tool, with a
+ * gate after the effect. One that begins with `ask` runs `pay` after a gate, and the gate after the
+ * effect has the words and `paid`. All other messages are answered at once.
  */
 export function gatedWorld(): Gates {
   const gates = new Map<string, Gate>()

@@ -1,4 +1,4 @@
-/** A turn that holds an outcome which is not stored yet when its append fails or comes too late. */
+/** A turn that holds an unstored outcome when its append fails or arrives too late. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { createTestDatabase } from '../../apps/server/test/database.ts'
@@ -116,7 +116,7 @@ test('a message that arrives between a cancel and the end of its turn is answere
   )
 })
 
-test('an append whose answer is lost after a cancel is not stored again with the cancel', async (t) => {
+test('an append whose response is lost after a cancel is not stored again with the cancel', async (t) => {
   const stored = Promise.withResolvers<void>()
   const never = new Promise<void>(() => {})
   let appends = 0
@@ -142,7 +142,7 @@ test('an append whose answer is lost after a cancel is not stored again with the
   )
 })
 
-test('a turn goes on in the same attempt when messages arrive before each of its ends', async (t) => {
+test('a turn continues in the same attempt when messages arrive before each of its ends', async (t) => {
   const { holds, fault } = holdAppends(2, 3, 4)
   const labels: string[] = []
   const { server, id, stream } = await stage(t, (label) => {
@@ -173,7 +173,7 @@ const once = [
 
 /** Such a turn makes four appends. */
 for (const lost of [1, 2, 3, 4]) {
-  test(`append ${lost} of a turn, whose answer was lost, is not made again`, async (t) => {
+  test(`append ${lost} of a turn, whose response was lost, is not repeated`, async (t) => {
     let appends = 0
     const { server, id, stream } = await stage(t, (label) => {
       if (!label.startsWith('append-events')) return undefined

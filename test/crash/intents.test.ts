@@ -1,4 +1,4 @@
-/** What a turn begins outside, and what becomes of it when another attempt takes the turn over. */
+/** Model calls and tools of a turn, and their state after another attempt takes the turn over. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Type } from 'typebox'
@@ -20,7 +20,7 @@ import { auditLog } from './audit.ts'
 
 type Replay = 'safe' | 'unsafe'
 
-/** Two tools that do as the test says. */
+/** Two tools whose behavior the test chooses. */
 const toolsThat = (run: (name: Replay) => Promise<void>) =>
   defineCapability({
     id: 'outside',
@@ -92,7 +92,7 @@ test('an attempt that takes a turn over runs its safe tools again, and never an 
   const runs: Replay[] = []
   const capability = toolsThat(async (name) => {
     runs.push(name)
-    // The first time it does not end, as when its node dies.
+    // The first run does not end, as when its node dies.
     if (runs.indexOf(name) === runs.length - 1) await new Promise<void>(() => {})
   })
   const server = await startServer(t, { capabilities: [capability] })

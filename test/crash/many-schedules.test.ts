@@ -11,7 +11,7 @@ const sessionsCount = 20
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
-/** Stores schedules due five minutes ago while nodes were looking: their batches wait. */
+/** Stores schedules due five minutes ago while nodes were polling: their batches wait. */
 async function addWaiting(server: Server, sessionIds: string[]) {
   await queryRows(
     server.databaseUrl,

@@ -14,7 +14,7 @@ import { dataFolder, startProcess } from '../process.ts'
 
 type Server = Awaited<ReturnType<typeof startProcess>>
 
-test('kill -9 in calls of an MCP server: what may run again does, in a new session, with the same key; what may not is told', async (t) => {
+test('kill -9 in calls of an MCP server: repeats safe calls in a new session with the same key, and reports unsafe ones', async (t) => {
   const { DATA_DIR, before } = await dataFolder(t)
   const calls: Exchange[] = []
   let both = () => {}
@@ -76,7 +76,7 @@ test('kill -9 in calls of an MCP server: what may run again does, in a new sessi
   assert.equal(new Set(calls.map(({ request }) => request.headers['mcp-session-id'])).size, 2)
 })
 
-/** Takes the tool of a call that runs away from its agent. */
+/** Removes the tool of a running call from its agent. */
 const removals: Record<
   string,
   (server: Server, agentId: string, path: string) => Promise<unknown>

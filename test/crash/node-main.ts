@@ -1,4 +1,4 @@
-/** A node as a process of its own, with tools that act on the world at `WORLD_URL`. */
+/** A node as its own process, with tools that have effects in the world at `WORLD_URL`. */
 import { startApp } from '../../apps/server/src/app.ts'
 import { builtins } from '../../apps/server/src/capabilities/index.ts'
 import { readConfig } from '../../apps/server/src/config.ts'

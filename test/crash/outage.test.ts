@@ -9,7 +9,7 @@ import { gatedWorld } from './gates.ts'
 import { followSoon, type Node, scopeOf, startNodeHere, untilIdle } from './scenario.ts'
 import { startWorld, worldlySession } from './world.ts'
 
-/** What each turn is in the middle of, and whether that ends while the database is away. */
+/** What each turn is doing, and whether that ends while the database is away. */
 const turns = [
   { words: 'text that ends during the outage', ends: true },
   { words: 'text that goes on after the outage', ends: false },
@@ -46,7 +46,9 @@ async function allRefused(nodes: Node[], sessionId: string) {
   )
 }
 
-/** Two nodes, turns in the middle of everything, and a database that is away for a while. */
+/**
+ * Two nodes, turns in the middle of every kind of work, and a database that is away for a while.
+ */
 async function outage(t: TestContext, { how, ms }: { how: 'refuse' | 'stall'; ms: number }) {
   const scope = scopeOf(t)
   const databaseUrl = await createTestDatabase(scope)
@@ -116,7 +118,7 @@ const outages = [
 test('PostgreSQL is away for longer than a lease', { concurrency: true }, async (t) => {
   await Promise.all(
     outages.map(({ how, ms }) =>
-      t.test(`${how} for ${ms / 1000} s: turns wait and go on, nothing is done twice`, (own) =>
+      t.test(`${how} for ${ms / 1000} s: turns wait and continue, and nothing runs twice`, (own) =>
         outage(own, { how, ms }),
       ),
     ),

@@ -27,7 +27,7 @@ async function setScene(t: TestContext) {
   return { scope, world, where: { databaseUrl, worldUrl: world.url } }
 }
 
-/** A turn of this node's that waits. */
+/** A waiting turn of this node. */
 async function parked(node: Node, world: Parameters<typeof waitingSession>[1], fields?: object) {
   const sessionId = await waitingSession(node, world, fields)
   await post(node, sessionId, question)
@@ -35,7 +35,7 @@ async function parked(node: Node, world: Parameters<typeof waitingSession>[1], f
   return { sessionId, waits }
 }
 
-/** Rows of turns that are not over, and jobs. */
+/** Rows of unfinished turns, and jobs. */
 async function burden(databaseUrl: string) {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
@@ -47,7 +47,7 @@ async function burden(databaseUrl: string) {
   return rows[0]
 }
 
-test('a turn that waits has no row among the turns and no job, and outlives every node', async (t) => {
+test('a waiting turn has no row among the turns and no job, and survives every node', async (t) => {
   const { scope, world, where } = await setScene(t)
   const first = await startNode(scope, where)
   const { sessionId } = await parked(first, world)
@@ -61,7 +61,7 @@ test('a turn that waits has no row among the turns and no job, and outlives ever
   assert.deepEqual([world.prompts.length, world.effects.length], [2, 2])
 })
 
-test('what waits on one node is answered on another, which goes on with it or leaves it to the first', async (t) => {
+test('a turn that waits on one node accepts its answer on another, which continues it or leaves it to the first', async (t) => {
   const { scope, world, where } = await setScene(t)
   const [here, there] = [await startNodeHere(scope, where), await startNodeHere(scope, where)]
   const { sessionId } = await parked(here, world)
@@ -74,7 +74,7 @@ test('what waits on one node is answered on another, which goes on with it or le
   assert.deepEqual([world.prompts.length, world.effects.length], [2, 2])
 })
 
-test('a session that is deleted while its turn waits leaves nothing behind', async (t) => {
+test('deleting a session while its turn waits leaves no rows', async (t) => {
   const { scope, world, where } = await setScene(t)
   const node = await startNodeHere(scope, where)
   const { sessionId } = await parked(node, world)
@@ -84,7 +84,7 @@ test('a session that is deleted while its turn waits leaves nothing behind', asy
   assert.deepEqual(await burden(where.databaseUrl), { turns: 0, jobs: 0 })
 })
 
-/** The client's tool has a second; a person has their week. */
+/** The client's tool has one second, the approver a week. */
 const hurried = {
   tools: [
     {
@@ -96,7 +96,7 @@ const hurried = {
   ],
 }
 
-/** The wait for the client has ended; a person allows the payment, and that is all. */
+/** The wait for the client has ended; approving the payment is the only action left. */
 async function auditExpired(t: TestContext, node: Node, { sessionId }: { sessionId: string }) {
   const stream = await follow(t, node.url, { sessionId })
   const client = { call: node.call, sessionId }
@@ -120,7 +120,7 @@ async function auditExpired(t: TestContext, node: Node, { sessionId }: { session
   assert.equal(outcomes(stream.events).length, 3)
 }
 
-test('a wait whose time is over while no node runs ends after the next start', async (t) => {
+test('a wait that expires while no node runs ends after the next start', async (t) => {
   const { scope, world, where } = await setScene(t)
   const first = await startNode(scope, where)
   const { sessionId, waits } = await parked(first, world, hurried)
@@ -131,7 +131,7 @@ test('a wait whose time is over while no node runs ends after the next start', a
   await auditExpired(t, next, { sessionId })
 })
 
-test('a node that dies while it ends a wait leaves that to the others', async (t) => {
+test('when a node dies while ending a wait, another node ends it', async (t) => {
   const stage = await setStage(t, { reply })
   const { scope, world, proxy, databaseUrl } = stage
   const node = await startNode(scope, { databaseUrl: proxy.url, worldUrl: world.url })
@@ -144,7 +144,7 @@ test('a node that dies while it ends a wait leaves that to the others', async (t
   await auditExpired(t, survivor, { sessionId })
 })
 
-test('many who wait at once, on two nodes of which one is killed, are all answered', async (t) => {
+test('all of many concurrent waits on two nodes, one of them killed, are answered', async (t) => {
   const { scope, world, where } = await setScene(t)
   const dying = await startNode(scope, where)
   const other = await startNodeHere(scope, where)

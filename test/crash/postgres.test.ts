@@ -58,7 +58,7 @@ async function midway(t: TestContext, dataDirOf: (scope: Scope) => Promise<strin
   return { scope, node, agent, gates, world, dataDir, ids }
 }
 
-/** Every turn ended well, and nothing was asked or done twice. */
+/** Every turn ended well, and no model call or tool ran twice. */
 async function auditEnds(scope: Scope, { node, world, ids }: Ends) {
   for (const [index, id] of ids.entries()) {
     const events = stored(await untilIdle(scope, node, id))
@@ -76,7 +76,7 @@ const stored = (events: Event[]) => events.filter(({ sequence }) => sequence !==
 type Ends = { node: Node; world: World; ids: string[] }
 
 for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
-  test(`PostgreSQL ends by ${signal} while outcomes come: turns go on where they are`, async (t) => {
+  test(`PostgreSQL ends by ${signal} during appends: turns continue in place`, async (t) => {
     const { scope, gates, dataDir, ...ends } = await midway(t, folderOf)
     await signalPostgres(dataDir, signal)
     for (const text of words) gates.gate(text).open()
@@ -137,7 +137,7 @@ async function createSessionSoon(node: Node, agentId: string) {
   }
 }
 
-test('a disk that is full while outcomes come: requests are refused, turns wait for room', async (t) => {
+test('a disk that is full during appends: requests are refused, turns wait for space', async (t) => {
   const mounted = scopeOf(t)
   const disk = await smallDisk(mounted)
   if (!disk) return t.diagnostic('no disk can be mounted here')
@@ -158,13 +158,13 @@ test('a disk that is full while outcomes come: requests are refused, turns wait 
   assert.equal(ends.node.child.exitCode, null)
 })
 
-/** Resolves when the node complains of something from now on. */
+/** Resolves when the node logs the next error. */
 async function untilComplaint({ child, output }: ServerProcess, what: RegExp) {
   const before = output().length
   while (!what.test(output().slice(before))) await once(child.stderr!, 'data')
 }
 
-/** Posts until a message finds no room. */
+/** Posts until a message is refused for lack of space. */
 async function untilRefused(node: Node, sessionId: string) {
   for (let n = 1; n <= 5_000; n += 1) {
     const answer = await post(node, sessionId, `${n} ${'x'.repeat(4_000)}`)

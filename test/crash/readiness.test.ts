@@ -31,7 +31,7 @@ async function nodes(
   return { scope, databaseUrl, proxy, all: await start('all'), api: await start('api') }
 }
 
-test('a node is not ready while its database is read-only, and says why', async (t) => {
+test('a node is not ready while its database is read-only, and reports the reason', async (t) => {
   const { databaseUrl, proxy, all, api } = await nodes(t)
   const setReadOnly = async (value: 'on' | 'off') => {
     await alterDatabase(databaseUrl, `set default_transaction_read_only = ${value}`)
@@ -50,14 +50,13 @@ test('a node is not ready while its database is read-only, and says why', async 
   assert.equal((await ready(all)).body.reason, undefined)
 })
 
-test('health answers at once while the database is silent', async (t) => {
+test('the health check responds at once while the database does not', async (t) => {
   const { proxy, all, api } = await nodes(t)
   await Promise.all([all, api].map(untilReady))
   proxy.stall()
   for (const server of [all, api]) {
     await untilUnready(server)
-    // No statement is waited for: one would be answered when the network is back, which is after
-    // this.
+    // No statement is awaited: it would be answered when the network is back, which is after this.
     assert.equal((await server.call('GET', '/health')).status, 200)
     assert.match((await ready(server)).body.reason, /does not answer|has not answered/)
   }
@@ -65,7 +64,7 @@ test('health answers at once while the database is silent', async (t) => {
   await Promise.all([all, api].map(untilReady))
 })
 
-test('a node whose lease cannot be renewed in time is not ready, and runs turns when it can', async (t) => {
+test('a node whose lease cannot be renewed in time is not ready, and runs turns once it can', async (t) => {
   let isSlow = false
   const released: (() => void)[] = []
   const { scope, all } = await nodes(t, (label) => {

@@ -9,7 +9,7 @@ import { scopeOf } from './scenario.ts'
 const session = `session_${'0'.repeat(32)}`
 const body = { message: { content: [{ type: 'text', text: 'hi' }] } }
 
-test('a refusal that could not be kept under its Idempotency-Key is 503, then itself', async (t) => {
+test('a refusal that could not be stored under its Idempotency-Key returns 503, and on retry the refusal', async (t) => {
   const scope = scopeOf(t)
   let isBroken = true
   const proxy = await startPostgresProxy(await createTestDatabase(scope), {
@@ -29,7 +29,7 @@ test('a refusal that could not be kept under its Idempotency-Key is 503, then it
   assert.deepEqual([again.status, again.body.code], [404, 'not_found'])
 })
 
-test('a search that cannot reach the database is 503, then itself', async (t) => {
+test('a search that cannot reach the database returns 503, and on retry its result', async (t) => {
   const scope = scopeOf(t)
   let isBroken = true
   const proxy = await startPostgresProxy(await createTestDatabase(scope), {

@@ -88,7 +88,7 @@ test('kill -9 between acceptance and the first model call loses no message', asy
   assert.ok(accepted.includes(true))
 })
 
-test('a turn that ends its process three times is given up, with a reason', async (t) => {
+test('a turn that ends its process three times fails with a reason', async (t) => {
   const { DATA_DIR, before } = await dataFolder(t)
   const script = scripted({ delay_ms: 60_000, text: 'never' })
   let server = await startProcess({ DATA_DIR })
@@ -107,7 +107,7 @@ test('a turn that ends its process three times is given up, with a reason', asyn
   assert.match(replyOf(await converse(t, server, id, 'hello')), /simulated/i)
 })
 
-test('SIGTERM: streams are told, a running turn is handed over and goes on after the next start', async (t) => {
+test('SIGTERM: closes streams with a notice, and hands a running turn over to the next start', async (t) => {
   const { DATA_DIR, before } = await dataFolder(t)
   const one = await startProcess({ DATA_DIR, SHUTDOWN_GRACE_MS: '200' })
   before(one.crash)
@@ -125,7 +125,7 @@ test('SIGTERM: streams are told, a running turn is handed over and goes on after
   assert.equal(again.events.filter(({ type }) => type === 'turn.completed').length, 1)
 })
 
-test('PostgreSQL killed with -9 is started again, and the turn goes on', async (t) => {
+test('a PostgreSQL killed with -9 is restarted, and the turn continues', async (t) => {
   const { DATA_DIR, before } = await dataFolder(t)
   const server = await startProcess({ DATA_DIR })
   before(() => server.stop())
@@ -151,7 +151,7 @@ test('PostgreSQL killed with -9 is started again, and the turn goes on', async (
   )
 })
 
-test('starts that cannot work say why in one line', async (t) => {
+test('a start that cannot succeed reports the reason in one line', async (t) => {
   const { DATA_DIR, before } = await dataFolder(t)
   const server = await startProcess({ DATA_DIR })
   before(() => server.stop())

@@ -13,12 +13,12 @@ import { recording } from './recording.ts'
 const entry = fileURLToPath(new URL('node-main.ts', import.meta.url))
 const cache = fileURLToPath(new URL('../../node_modules/.cache/outlast', import.meta.url))
 
-/** Whoever needs something cleared away after the test. */
+/** Runs cleanups after the test. */
 export type Scope = Pick<TestContext, 'after'>
 
 /**
- * A scope in which what was started last is stopped first: nodes before their database. What a test
- * that has failed still starts is stopped at once, else its process would never end.
+ * A scope that stops its resources in reverse order: nodes before their database. Resources started
+ * after a failed test are stopped at once, else its process would never end.
  */
 export function scopeOf(t: TestContext): Scope {
   const stack: (() => unknown)[] = []
@@ -44,7 +44,7 @@ export type NodeOptions = {
   env?: Record<string, string>
 }
 
-/** A node in a process of its own; killed, at the latest, when the test is over. */
+/** A node in its own process, killed at the latest when the test is over. */
 export async function startNode(
   t: Scope,
   { databaseUrl, worldUrl, env }: NodeOptions,
@@ -79,7 +79,7 @@ const pauseMs = 50
 
 type Caller = Pick<Node, 'call'>
 
-/** Posts under a key until the answer is a success, as any careful client does. */
+/** Posts under a key until the response is a success, as a careful client does. */
 export async function postUntilAnswered(
   node: Caller,
   path: string,
@@ -121,8 +121,8 @@ export async function followSoon(scope: Scope, node: Node, sessionId: string) {
 }
 
 /**
- * Follows a session until it is idle and gives what the stream told. Comes again, as clients do,
- * when the stream is closed because the node's database is away.
+ * Follows a session until it is idle and returns the events of the stream. Reconnects, as clients
+ * do, when the stream is closed because the node's database is away.
  */
 export async function untilIdle(scope: Scope, node: Node, sessionId: string): Promise<Event[]> {
   for (;;) {

@@ -18,7 +18,7 @@ import { startPostgresProxy } from '../postgres-proxy.ts'
 import { auditLog } from './audit.ts'
 import { type Node, type Scope, scopeOf, startNode } from './scenario.ts'
 
-/** Nothing is there: these agents have no tools that act on a world. */
+/** A world without effects: these agents have no tools. */
 const worldUrl = 'http://127.0.0.1:9'
 
 type Ticking = { id: string; sessionId: string }
@@ -51,7 +51,7 @@ const untilExecutions = (node: Node, id: string, count: number) =>
 
 const isOver = ({ status }: Execution) => status !== 'running' && status !== 'pending'
 
-/** Waits until all that has begun by now is over. */
+/** Waits until all executions that have begun are over. */
 async function untilOver(node: Node, ids: string[]) {
   const now = new Date().toISOString()
   for (const id of ids) {
@@ -63,7 +63,7 @@ async function untilOver(node: Node, ids: string[]) {
 
 /** Each second of the schedule's run occurred once, ended, and sent its message once, in order. */
 async function audit(node: Node, { id, sessionId }: Ticking): Promise<Execution[]> {
-  // While a batch has the row for longer than a request waits for it, the answer is 503.
+  // While a batch locks the row for longer than a request waits for it, the response is 503.
   await eventually(async () => {
     const { status } = await node.call('POST', `${schedules}/${id}/pause`)
     if (status !== 503) assert.equal(status, 200)
@@ -119,7 +119,10 @@ async function doomedNode(scope: Scope, databaseUrl: string, { label, when }: Mo
   }
 }
 
-/** Where two nodes die in turn: nothing claimed, a message stored, all stored; around commit. */
+/**
+ * Points at which two nodes die in turn: nothing claimed, a message stored, all stored; around
+ * commit.
+ */
 const moments: [Moment, Moment][] = [
   [
     { label: 'claim-schedules', when: 'after' },
@@ -135,14 +138,14 @@ const moments: [Moment, Moment][] = [
   ],
 ]
 
-test('nodes that are killed in the middle of a batch lose no tick and double none', async (t) => {
+test('nodes killed in the middle of a batch neither lose nor repeat an execution', async (t) => {
   const scope = scopeOf(t)
   const databaseUrl = await createTestDatabase(scope)
   const watcher = await startServer(scope, { databaseUrl, env: { ROLE: 'api' } })
   const ticking = await everySecondSchedules(watcher, 4)
   for (const pair of moments) {
     const arm = await Promise.all(pair.map((moment) => doomedNode(scope, databaseUrl, moment)))
-    // A turn that three nodes die of is given up: none sees more than these two die.
+    // A turn fails after three dead nodes: each sees at most these two die.
     await untilOver(
       watcher,
       ticking.map(({ id }) => id),
@@ -158,7 +161,7 @@ test('nodes that are killed in the middle of a batch lose no tick and double non
   for (const one of ticking) await audit(survivor, one)
 })
 
-test('a node whose network stalls in the middle of a batch holds the others up for seconds only', async (t) => {
+test('a node whose network stalls in the middle of a batch delays the others by seconds only', async (t) => {
   const scope = scopeOf(t)
   const databaseUrl = await createTestDatabase(scope)
   const stalled = Promise.withResolvers<void>()
@@ -183,7 +186,7 @@ test('a node whose network stalls in the middle of a batch holds the others up f
 })
 
 for (const how of ['refuse', 'stall'] as const) {
-  test(`while the database is away (${how}) nothing runs, and then all that is late`, async (t) => {
+  test(`while the database is away (${how}) no schedule runs, and afterwards all that are due`, async (t) => {
     const scope = scopeOf(t)
     const databaseUrl = await createTestDatabase(scope)
     const proxy = await startPostgresProxy(databaseUrl)
@@ -202,7 +205,7 @@ for (const how of ['refuse', 'stall'] as const) {
   })
 }
 
-test('the clock of a node does not matter: only that of the database does', async (t) => {
+test('schedules depend on the clock of the database, not on that of a node', async (t) => {
   const scope = scopeOf(t)
   const databaseUrl = await createTestDatabase(scope)
   const clock = new URL('shifted-clock.ts', import.meta.url).href

@@ -1,4 +1,4 @@
-/** Imported before a program: its clock is `CLOCK_SHIFT_MS` away from everybody else's. */
+/** Imported before a program: shifts its clock by `CLOCK_SHIFT_MS`. */
 const shiftMs = Number(process.env.CLOCK_SHIFT_MS)
 const real = Date
 

@@ -52,7 +52,7 @@ async function setHeldStage(t: TestContext, options: WorldOptions) {
 const words = 'text that is cancelled'
 
 for (const where of ['the same node', 'another node']) {
-  test(`text that was told is kept, although its node stores nothing until ${where} has ended the turn`, async (t) => {
+  test(`streamed text is stored, although its node stores nothing until ${where} has ended the turn`, async (t) => {
     const gates = gatedWorld()
     const { scope, world, proxy, databaseUrl, hold } = await setHeldStage(t, gates)
     const owner = await startNodeHere(scope, { databaseUrl: proxy.url, worldUrl: world.url })

@@ -9,7 +9,7 @@ import { gatedWorld } from './gates.ts'
 import { followSoon, type Node, scopeOf, startNodeHere, untilIdle } from './scenario.ts'
 import { startWorld, type World, worldlySession } from './world.ts'
 
-/** What PostgreSQL does in any state, and the lease: without it a node would only wait. */
+/** PostgreSQL's part in any state, and the lease: without it a node would only wait. */
 const always =
   /^(begin|rollback|commit|set |select pg_is_in_recovery|select case when pg_is_in_recovery|listen|unlisten|notify$|renew-lease$)/i
 
@@ -40,7 +40,7 @@ beforeAll(async (t) => {
   agentId = (await worldlySession(node, world)).agent.id
 })
 
-/** Refuses statements from now on; `times` resolves when appends were refused so often. */
+/** Refuses statements from now on; `times` resolves after that number of refused appends. */
 function refuse(code: string, statements: RegExp, times: number): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   let left = times
@@ -75,7 +75,7 @@ const unavailable = ['25006', '28P01', '3D000', '40001', '40P01', '53100', '55P0
 const others = ['42703', 'XX000']
 
 for (const code of [...unavailable, ...others]) {
-  test(`stores replies and tool results once the database takes them, after ${code}`, async (t) => {
+  test(`stores replies and tool results once the database accepts them, after ${code}`, async (t) => {
     const asked = world.prompts.length
     const paid = world.count('pay')
     const idle = await newSession()
@@ -124,7 +124,7 @@ test('ends a turn as failed when the database can never store its reply', async 
   assert.match(replyOf(await eventsOf(node, talk!.id)), /hello/)
 })
 
-test('gives a turn that holds nothing to a node that fits the database', async (t) => {
+test('returns a turn without outcomes to the queue for a node that fits the database', async (t) => {
   const scope = scopeOf(t)
   const { id } = await newSession()
   const refused = refuse('42703', /^append-events/, 1)

@@ -9,13 +9,13 @@ import { gatedWorld } from './gates.ts'
 import { scopeOf, startNode } from './scenario.ts'
 import { startWorld, worldlySession } from './world.ts'
 
-/** Two nodes, of which the one that runs a turn is stopped in the middle of it. */
+/** Two nodes; the one that runs a turn is stopped in the middle of it. */
 async function stopMidway(t: TestContext, words: string) {
   const scope = scopeOf(t)
   const databaseUrl = await createTestDatabase(scope)
   const gates = gatedWorld()
   const world = await startWorld(scope, gates)
-  // The only node when the turn begins: it is the one that has it.
+  // It is the only node when the turn begins, so it runs the turn.
   const env = { SHUTDOWN_GRACE_MS: '0' }
   const stopped = await startNode(scope, { databaseUrl, worldUrl: world.url, env })
   scope.after(() => stopped.child.kill('SIGCONT'))
@@ -55,9 +55,9 @@ for (const { words, effects, prompts } of [
   { words: 'look', effects: 2, prompts: 2 },
   { words: 'pay', effects: 1, prompts: 2 },
 ]) {
-  test(`a node stopped in the middle of ${words} past its lease, then continued, changes nothing any more`, async (t) => {
+  test(`a node stopped in the middle of ${words} past its lease, then continued, makes no more changes`, async (t) => {
     const { id, gates, world, stopped, other, stream, elsewhere } = await stopMidway(t, words)
-    // What the stopped node waits for ends while it cannot see it.
+    // The call of the stopped node ends while the node is stopped.
     for (const name of [words, `${words} again`]) gates.gate(name).open()
     await elsewhere.event('session.idled')
     const log = await eventsOf(other, id)
@@ -78,7 +78,7 @@ for (const { words, effects, prompts } of [
   })
 }
 
-test('a node continued while another one writes the reply tells its followers only what that one writes', async (t) => {
+test('a continued node streams to its followers only the reply that another node writes', async (t) => {
   const { id, gates, world, stopped, other, stream, elsewhere } = await stopMidway(t, 'text')
   gates.gate('text').open()
   await gates.gate('text again').reached

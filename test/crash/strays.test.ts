@@ -18,14 +18,14 @@ async function startNode(t: TestContext) {
   scope.after(async () => {
     if (node.child.exitCode === null && node.child.signalCode === null) await node.crash()
   })
-  /** Resolves when the node has logged something. */
+  /** Resolves when the node has logged this. */
   const logged = async (what: RegExp) => {
     while (!what.test(node.output())) await once(node.child.stderr!, 'data')
   }
   return { scope, node, logged }
 }
 
-test('a rejection that no code handles is logged with its stack, and the node goes on', async (t) => {
+test('an unhandled rejection is logged with its stack, and the node continues', async (t) => {
   const { scope, node, logged } = await startNode(t)
   node.child.kill('SIGUSR2')
   await logged(/unhandled rejection.*a stray rejection.*strays\.ts/)
@@ -35,7 +35,7 @@ test('a rejection that no code handles is logged with its stack, and the node go
   assert.equal(await node.stop(), 0)
 })
 
-test('an exception that no code catches is logged with its stack, and the node stops in order', async (t) => {
+test('an uncaught exception is logged with its stack, and the node stops in order', async (t) => {
   const { node, logged } = await startNode(t)
   node.child.kill('SIGWINCH')
   await logged(/uncaught exception.*a stray exception.*strays\.ts/)

@@ -5,7 +5,9 @@ import { startNode, startNodeHere } from './scenario.ts'
 import { answerAll, auditEnd, type Client, converse, reply, waitingSession } from './waiting.ts'
 import { type Boundary, count, setStage, stored, testWalk } from './walk.ts'
 
-/** What a key is for is walked elsewhere; here its transaction counts. `hold-turn` only locks. */
+/**
+ * The handling of a key has tests of its own; here its transaction counts. `hold-turn` only locks.
+ */
 const isWrite = (label: string) =>
   /^(commit$|accept-message|take-turn|retake-turn|append-events|park-turn|answer-calls)/.test(label)
 
@@ -30,7 +32,7 @@ async function converseWithOne(t: TestContext, boundary?: Boundary): Promise<str
   return writes
 }
 
-/** The node is killed at a boundary, and another one takes over; the client goes on there. */
+/** The node is killed at a boundary, and another one takes over; the client continues there. */
 async function killAt(t: TestContext, boundary: Boundary) {
   const stage = await setStage(t, { reply, isWrite })
   const { scope, proxy, world, databaseUrl } = stage

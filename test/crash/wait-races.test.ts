@@ -20,7 +20,7 @@ import {
 } from './waiting.ts'
 import { type Effect, startWorld } from './world.ts'
 
-test('a turn that is taken at the very moment when it parks is missed by nobody', async (t) => {
+test('a turn taken while it parks is not lost', async (t) => {
   const scope = scopeOf(t)
   const databaseUrl = await createTestDatabase(scope)
   const world = await startWorld(scope, { reply })
@@ -72,7 +72,7 @@ test('a turn that is taken at the very moment when it parks is missed by nobody'
   await auditEnd(next, world, sessionId)
 })
 
-test('what a node hears late of a turn that it had lost does not end the attempt that it runs by now', async (t) => {
+test("a late hint about a lost turn does not end the node's current attempt", async (t) => {
   const scope = scopeOf(t)
   const passes = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const reached = passes.map(() => Promise.withResolvers<void>())
@@ -121,7 +121,7 @@ test('what a node hears late of a turn that it had lost does not end the attempt
   const tool_results = [{ tool_call_id: 'call_1', result: 'blue' }]
   const url = `/v1/sessions/${sessionId}/tool-results`
   assert.equal((await node.call('POST', url, { tool_results })).status, 200)
-  // Without its lease a node begins no tool: on a machine that is this slow, nothing is shown.
+  // A node without a lease begins no tool: on a machine this slow the test proves nothing.
   await Promise.race([reached[1]!.promise, sleep(2_000)])
   answered!.resolve()
   await reached[1]!.promise

@@ -6,10 +6,10 @@ import { auditLog } from './audit.ts'
 import { type Node, postUntilAccepted, postUntilAnswered } from './scenario.ts'
 import { type ChatMessage, type World, worldlySession } from './world.ts'
 
-/** Speaks to whichever node serves it. */
+/** Sends requests to the node that currently serves it. */
 export type Client = { call: Node['call']; sessionId: string }
 
-/** A payment that a person has to allow, and a tool that the client runs. */
+/** A payment that a user has to approve, and a tool that the client runs. */
 const outside = {
   capabilities: [{ ref: 'recording', config: { requires_approval: ['pay'] } }],
   tools: [{ type: 'client_side', name: 'look_outside', description: 'Looks out of the window.' }],
@@ -20,7 +20,7 @@ export const calls = { look: 'call_0', pay: 'call_1', outside: 'call_2' }
 export const waitingSession = async (node: Node, world: World, fields: object = {}) =>
   (await worldlySession(node, world, { ...outside, ...fields })).session.id
 
-/** Asks for a tool of each kind at once, then repeats what it was told. */
+/** Calls a tool of each kind at once, then repeats their results. */
 export function reply(prompt: ChatMessage[]) {
   const of = (role: string) => prompt.filter((message) => message.role === role)
   if (of('tool').length === 0) {
@@ -63,7 +63,7 @@ const answers = [
   },
 ]
 
-/** What the client was answered, in order. */
+/** The responses to the client, in order. */
 export async function answerAll(client: Client): Promise<unknown[]> {
   const said = []
   for (const { path, body, key } of answers) {
@@ -85,7 +85,7 @@ export async function converse(client: Client): Promise<unknown[]> {
   return answerAll(client)
 }
 
-/** What must hold of the end, whatever happened on the way. Returns the log. */
+/** Invariants of the end of every run. Returns the log. */
 export async function auditEnd(node: Node, world: World, sessionId: string): Promise<Event[]> {
   const events = await eventsOf(node, sessionId)
   auditLog(events)

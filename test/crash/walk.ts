@@ -7,7 +7,7 @@ import { type PostgresProxy, startPostgresProxy } from '../postgres-proxy.ts'
 import { type Scope, scopeOf } from './scenario.ts'
 import { startWorld, type World, type WorldOptions } from './world.ts'
 
-/** Statements that change what is stored about a session or its turn. */
+/** Statements that change the stored state of a session or its turn. */
 const isWrite = (label: string) =>
   /^(claim-idempotency-key|save-idempotency-answer|commit$|accept-message|interrupt-turn|cancel-turn|take-turn|retake-turn|append-events|release-turn|park-turn|hold-turn|answer-calls)/.test(
     label,
@@ -20,8 +20,8 @@ export type Boundary = { index: number; label: string; nth: number; when: 'befor
 const everyMoment = process.env.WALK_MOMENTS === 'all'
 
 /**
- * Where a fault can strike: at each boundary between two writes, as soon as the first is made; and,
- * where the second says what happened outside meanwhile, also just before that.
+ * Where a fault can strike: at each boundary between two writes, as soon as the first is made.
+ * Where the second stores an external outcome, also just before it.
  */
 export function boundariesOf(writes: string[]): Boundary[] {
   return writes.flatMap((label, index) => {
@@ -66,7 +66,7 @@ export async function setStage(
   return { scope, databaseUrl, world, proxy, jobsDeleted, ...count }
 }
 
-/** Of a job that a node left behind when it was killed, the key went to the one in its place. */
+/** A killed node left a job; its key went to the replacement. */
 const jobs = `select from graphile_worker.jobs where task_identifier = 'turn' and key is not null`
 
 async function untilNoJobs(databaseUrl: string) {
@@ -122,7 +122,7 @@ export async function struckAt<T>(
   return told
 }
 
-/** Walks until the turn takes the way that the walk is about. */
+/** Walks until the turn makes the writes that the walk is about. */
 async function tryWalk(walk: () => Promise<void>) {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -138,7 +138,9 @@ const atOnce = 4
 const walkTimeoutMs = 120_000
 const timeoutMs = 480_000
 
-/** A test that finds the writes of an undisturbed run, and repeats the run with a fault at each. */
+/**
+ * A test that records the writes of an undisturbed run, and repeats the run with a fault at each.
+ */
 export function testWalk(
   name: string,
   undisturbed: (t: TestContext) => Promise<string[]>,
@@ -161,7 +163,7 @@ export function testWalk(
   })
 }
 
-/** Without text on its way. */
+/** Without streamed text. */
 export const stored = (events: Event[]) => events.filter(({ sequence }) => sequence !== undefined)
 
 export const count = (events: Event[], type: EventType) =>

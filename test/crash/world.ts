@@ -8,13 +8,13 @@ import { expectStatus } from '../../apps/server/test/access.ts'
 import type { Call } from '../../apps/server/test/server.ts'
 import { createAgent, createSession } from '../../apps/server/test/session.ts'
 
-/** What a model is sent, as OpenAI's Chat Completions have it. */
+/** A model's prompt in the form of OpenAI's Chat Completions. */
 export type ChatMessage = { role: string; content?: unknown; tool_call_id?: string }
 
-/** A piece of a reply: text, or a tool that is asked for. */
+/** A piece of a reply: text, or a tool call. */
 export type Piece = string | { name: string; arguments: object }
 
-/** An effect of a tool, as the world outside saw it. */
+/** An effect of a tool, as the world recorded it. */
 export type Effect = {
   tool: string
   key: string
@@ -23,7 +23,7 @@ export type Effect = {
 }
 
 export type WorldOptions = {
-  /** What the model says to a prompt; `call` counts from 1. */
+  /** The model's reply to a prompt; `call` counts from 1. */
   reply: (prompt: ChatMessage[], call: number) => Iterable<Piece> | AsyncIterable<Piece>
   /** Called when an effect has happened; the tool ends when it resolves. */
   onEffect?: (effect: Effect) => unknown
@@ -31,7 +31,7 @@ export type WorldOptions = {
 
 export type World = {
   url: string
-  /** Every prompt that a model was asked with, in order. */
+  /** Every prompt of a model call, in order. */
   prompts: ChatMessage[][]
   /** Every effect, in order. */
   effects: Effect[]
@@ -39,7 +39,7 @@ export type World = {
   count: (tool: string) => number
 }
 
-/** What outlives every node: a model vendor and a ledger of tool effects. */
+/** The state that survives every node: a model provider and a ledger of tool effects. */
 export async function startWorld(
   t: Pick<TestContext, 'after'>,
   { reply, onEffect = () => {} }: WorldOptions,
@@ -47,10 +47,10 @@ export async function startWorld(
   const prompts: ChatMessage[][] = []
   const effects: Effect[] = []
   const server = createServer(async (request, response) => {
-    // A node on its hourly round asks for the list of models; this vendor has none.
+    // A node requests the list of models every hour; this provider has none.
     if (request.method !== 'POST') return void response.writeHead(404).end()
     const sent = await text(request).catch(() => undefined)
-    // Whoever was killed in the middle of a request did not make it.
+    // Ignores requests of killed processes.
     if (sent === undefined) return
     const body = JSON.parse(sent)
     if (request.url === '/effects') {
@@ -102,7 +102,7 @@ async function sendReply(
   response.end('data: [DONE]\n\n')
 }
 
-/** A session whose agent thinks with the world's model and acts on the world with both tools. */
+/** A session whose agent uses the world's model and both of its tools. */
 export async function worldlySession(
   node: { call: Call; url: string },
   world: World,

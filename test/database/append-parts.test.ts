@@ -13,7 +13,7 @@ import { createSession, eventsOf, post } from '../../apps/server/test/session.ts
 let server: Awaited<ReturnType<typeof startServer>>
 let db: Database
 
-/** Turns stay where they are: an api node takes none. */
+/** Turns stay in place: an api node takes none. */
 beforeAll(async (t) => {
   const scope = t as TestContext
   server = await startServer(scope, { env: { ROLE: 'api' } })
@@ -120,7 +120,7 @@ async function check({ hasUsage, bytes, hasTexts, hasRest, end }: Asked) {
 const textOf = (body: string) => ({ hash: textHash(body), body })
 
 for (const end of [undefined, 'idle', 'next', 'failure'] as const) {
-  test(`an append stores all that it is asked for, its end: ${end ?? 'none'}`, async () => {
+  test(`an append stores all of its parts, its end: ${end ?? 'none'}`, async () => {
     for (let bits = 0; bits < 16; bits += 1) {
       const has = (bit: number) => (bits & bit) > 0
       const asked = { hasUsage: has(1), bytes: has(2) ? 7 : 0, hasTexts: has(4), hasRest: has(8) }

@@ -13,9 +13,9 @@ const rowsOf = (table: string) => ({ table })
 const server = 'server'
 
 /**
- * What bounds the rows that an organization can add to each table: a quota, a number, a retention,
- * or the rows of another table. A new table needs a line here, and whatever bounds it needs a line
- * in docs/access.md.
+ * The bound on the rows that an organization can add to each table: a quota, a number, a retention,
+ * or the rows of another table. A new table needs a line here, and its bound a line in
+ * docs/access.md.
  */
 const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server> = {
   agents: storage,
@@ -56,7 +56,7 @@ const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server
   users: server,
 }
 
-test('every table has a bound on what an organization can store in it', async (t) => {
+test('every table has a bound on the rows of an organization', async (t) => {
   const rows = await queryRows<{ name: string }>(
     await createTestDatabase(t),
     `select tablename as name from pg_tables where schemaname = 'public' order by 1`,

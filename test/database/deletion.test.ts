@@ -17,7 +17,9 @@ import { tablesWith } from './searching.ts'
 
 type Server = Awaited<ReturnType<typeof startServer>>
 
-/** What may name a deleted session: its audit entries, and a schedule paused by its absence. */
+/**
+ * Allowed references to a deleted session: its audit entries, and a schedule paused by its absence.
+ */
 const namesIt = ['public.audit_log', 'public.schedules']
 
 const calls = (canary: string): ScriptStep[] => [
@@ -27,7 +29,7 @@ const calls = (canary: string): ScriptStep[] => [
   { text: canary },
 ]
 
-/** A session that has everything that a session can have, and a word that is in all of it. */
+/** A session with every kind of content, and a word that is in all of it. */
 async function fullSession(t: TestContext, server: Server) {
   const canary = `canary-${randomBytes(8).toString('hex')}`
   const key = (name: string) => ({ 'idempotency-key': `${name}-${canary}` })

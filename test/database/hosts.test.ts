@@ -6,7 +6,7 @@ import { createTestDatabase } from '../../apps/server/test/database.ts'
 import { converse, createSession, replyOf } from '../../apps/server/test/session.ts'
 import { startFails, startProcess } from '../process.ts'
 
-/** A port of loopback that refuses connections. */
+/** A loopback port that refuses connections. */
 async function closedPort(): Promise<number> {
   const probe = createServer()
   await once(probe.listen(0, '127.0.0.1'), 'listening')
@@ -15,7 +15,7 @@ async function closedPort(): Promise<number> {
   return port
 }
 
-test('uses the host of a URL that takes connections, whatever its place in the list', async (t) => {
+test('uses the host of a URL that accepts connections, whatever its place in the list', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const { host } = new URL(databaseUrl)
   const closed = `127.0.0.1:${await closedPort()}`
@@ -28,7 +28,7 @@ test('uses the host of a URL that takes connections, whatever its place in the l
   }
 })
 
-test('explains what is wrong with a URL of several hosts', async () => {
+test('explains an invalid URL of several hosts', async () => {
   const cases: [string, RegExp][] = [
     ['postgres://one:5432,two:x/db', /must look like postgres:\/\/user:password@host:5432\/name/],
     ['postgres:///db?host=one,two', /must name several hosts before the path/],

@@ -37,7 +37,7 @@ async function createOldDatabase(t: TestContext): Promise<{ url: string; backup:
   return { url: url.href, backup }
 }
 
-test('a migration waits for a backup to end, and keeps nobody else from the tables', async (t) => {
+test('a migration waits for a backup to end without blocking other access to the tables', async (t) => {
   const { url, backup } = await createOldDatabase(t)
   await backup.query(
     'begin; lock table sessions, api_keys, outlast_migrations in access share mode',
@@ -61,12 +61,12 @@ test('a migration waits for a backup to end, and keeps nobody else from the tabl
   assert.equal(missing, 0)
 })
 
-test('an index that waits for an open transaction says so', async (t) => {
+test('an index that waits for an open transaction logs it', async (t) => {
   const { url, backup } = await createOldDatabase(t)
   await backup.query('begin; lock table schedule_executions in row exclusive mode')
   const starting = startProcess({ DATABASE_URL: url })
   await migrationWaits(url, true)
-  // It tells after two seconds.
+  // It logs after two seconds.
   await sleep(3_000)
   await backup.query('rollback')
   const started = await starting

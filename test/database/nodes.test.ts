@@ -6,7 +6,7 @@ import { createSession, eventsOf, post, replyOf, scripted } from '../../apps/ser
 import { follow } from '../../apps/server/test/stream.ts'
 import { startFails } from '../process.ts'
 
-test('an api node accepts and streams what a worker node runs, and cancels it', async (t) => {
+test('an api node accepts, streams and cancels turns that a worker node runs', async (t) => {
   const api = await startServer(t, { env: { ROLE: 'api' } })
   const { id } = await createSession(api)
   const stream = await follow(t, api.url, { sessionId: id })
@@ -28,7 +28,7 @@ test('an api node accepts and streams what a worker node runs, and cancels it', 
   )
 })
 
-test('data of a newer version is refused in one sentence and left alone', async (t) => {
+test('data of a newer version is refused in one sentence and left unchanged', async (t) => {
   const DATABASE_URL = await createTestDatabase(t)
   await runSql(DATABASE_URL, "insert into outlast_migrations (name) values ('9999_later.sql')")
   const { code, output } = await startFails({ DATABASE_URL })

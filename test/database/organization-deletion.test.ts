@@ -28,7 +28,7 @@ const defaultOrganization = 'org_00000000000000000000000000000001'
 const sweepIntervalMs = 100
 const organizationPath = ({ orgId }: Pick<Person, 'orgId'>) => `/v1/orgs/${orgId}`
 
-/** Tables whose rows go with those of a session. */
+/** Tables whose rows are deleted with those of a session. */
 const ofSessions = ['files', 'session_storage', 'session_tokens', 'sessions']
 
 /** Ends the hour for which a deleted organization's row and its changes stay. */
@@ -57,7 +57,10 @@ async function connect(connectionString: string) {
 
 type Server = Awaited<ReturnType<typeof startGuarded>>
 
-/** Adds what the helper of the access tests omits: a running turn, stored values and responses. */
+/**
+ * Adds content that the helper of the access tests omits: a running turn, stored values and
+ * responses.
+ */
 async function addRest(server: Server, { call }: Person, word: string) {
   const session = await createSession({ call, url: server.url }, { title: word })
   const keep = [
@@ -96,8 +99,8 @@ test('leaves nothing of a deleted organization in any table, and all of another 
   await eventually(
     async () => !(await tablesWith(server, [owner.orgId])).includes('public.access_changes'),
   )
-  // Accounts belong to people, and the audit log of the default organization names what was
-  // deleted.
+  // Accounts belong to users, and the audit log of the default organization names the deleted
+  // resources.
   assert.deepEqual(await tablesWith(server, texts), ['public.audit_log', 'public.users'])
   const { agent_id, session_id, key_id, server_id, schedule_id, turn_id, token_id } = things
   const ids = [session_id, key_id, server_id, schedule_id, turn_id, token_id, agent_id]
@@ -187,7 +190,7 @@ test('a deletion that kill -9 interrupts is finished by another node', async (t)
     const sql = `select from ${table} where org_id = $1`
     return (await queryRows(databaseUrl, sql, [orgId])).length
   }
-  // A table that is locked holds up no other one.
+  // A locked table does not delay other tables.
   const blocking = await connect(databaseUrl)
   await blocking.query('begin; lock table agents in access exclusive mode')
   expectStatus(await node.call('DELETE', `/v1/orgs/${orgId}`), 204)
@@ -204,7 +207,7 @@ test('a deletion that kill -9 interrupts is finished by another node', async (t)
   await untilGone(databaseUrl, orgId)
 })
 
-test('a session that cannot be deleted holds up no other one, and no table', async (t) => {
+test('a session that cannot be deleted delays no other session and no table', async (t) => {
   const server = await startServer(t, { sweepIntervalMs, env: { LOG_LEVEL: 'silent' } })
   const { id: orgId } = expectStatus(await server.call('POST', '/v1/orgs', { name: 'Short' }), 201)
   const call: typeof server.call = (method, path, body) =>
@@ -290,7 +293,7 @@ test('an organization with a session under a legal hold is not deleted', async (
   await untilStatus(() => owner.call('GET', path, undefined, { 'x-org-id': owner.orgId }), 404)
 })
 
-test('a legal hold that meets a deletion waits for it, and is refused', async (t) => {
+test('a legal hold during a deletion waits for it and is refused', async (t) => {
   const server = await startGuarded(t)
   const owner = await registerPerson(server)
   const session = await createSession({ call: owner.call, url: server.url })
@@ -305,7 +308,7 @@ test('a legal hold that meets a deletion waits for it, and is refused', async (t
   expectStatus(await hold, 404, 'not_found')
 })
 
-test('owners and the operator delete an organization, others do not, and nobody the default one', async (t) => {
+test('owners and the operator delete an organization, others do not, and the default one cannot be deleted', async (t) => {
   const server = await startGuarded(t)
   const operator = await signInAdmin(server)
   const owner = await registerPerson(server)
@@ -333,7 +336,7 @@ test('owners and the operator delete an organization, others do not, and nobody 
   )
 })
 
-test('the database refuses to take a deletion back, to delete the default organization, and to delete audit entries', async (t) => {
+test('the database refuses to undo a deletion, to delete the default organization, and to delete audit entries', async (t) => {
   const server = await startGuarded(t)
   const { orgId, call } = await registerPerson(server)
   const sql = (text: string) => runSql(server.databaseUrl, text)

@@ -9,7 +9,7 @@ test('starts and runs a turn as a role that owns its database and has no other r
   const admin = process.env.OUTLAST_TEST_DATABASE_URL!
   const name = `test_role_${randomBytes(8).toString('hex')}`
   const password = randomBytes(16).toString('hex')
-  // As docs/operations.md says.
+  // As in docs/operations.md.
   await runSql(
     admin,
     `create role ${name} login password '${password}' nosuperuser nocreatedb nocreaterole noreplication nobypassrls`,

@@ -11,7 +11,7 @@ const sources = ['tables.ts', 'access-tables.ts'].map(
   (name) => new URL(`../../apps/server/src/store/${name}`, import.meta.url),
 )
 
-/** What PostgreSQL calls the types that we write, and whether they allow null. */
+/** PostgreSQL's names of the types that `tables.ts` uses, and whether they allow null. */
 const types: Record<string, { is: string[]; nullable?: true }> = {
   string: { is: ['text', 'uuid'] },
   Role: { is: ['text'] },
@@ -35,7 +35,7 @@ const types: Record<string, { is: string[]; nullable?: true }> = {
   TokenFiles: { is: ['text'] },
 }
 
-/** The tables of `tables.ts` and `access-tables.ts`, read as text: types are gone at run time. */
+/** The tables of `tables.ts` and `access-tables.ts`, read as text: types are erased at run time. */
 async function declaredTables() {
   const texts = await Promise.all(sources.map((source) => readFile(source, 'utf8')))
   const text = texts.join('\n')
@@ -83,7 +83,7 @@ function problemOf(declared: string, { type, nullable, filled }: Column) {
   return undefined
 }
 
-test('tables.ts says what the migrated database has', async (t) => {
+test('tables.ts matches the migrated database', async (t) => {
   const declared = await declaredTables()
   const real = await realTables(await createTestDatabase(t))
   assert.deepEqual([...declared.keys()].sort(), [...real.keys()].sort())

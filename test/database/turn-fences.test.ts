@@ -20,7 +20,7 @@ type Server = Awaited<ReturnType<typeof startServer>>
 let server: Server
 let db: Database
 
-/** Turns stay where they are: an api node takes none. */
+/** Turns stay in place: an api node takes none. */
 beforeAll(async (t) => {
   const scope = t as TestContext
   server = await startServer(scope, { env: { ROLE: 'api' } })
@@ -47,7 +47,7 @@ const events = [started]
 
 const take = async (ref: Ref, nodeId: string) => (await takeTurn(db, ref, nodeId))?.turn_attempt
 
-/** All that the statements could have changed. */
+/** All rows that the statements could have changed. */
 const rowsOf = ({ sessionId }: Ref) =>
   db.run(
     {
@@ -64,7 +64,7 @@ from sessions s where s.id = $1`,
 const lastOf = async ({ sessionId }: Ref) => (await eventsOf(server, sessionId)).at(-1)!
 const sequenceOf = async (ref: Ref) => (await lastOf(ref)).sequence!
 
-/** An append that has to be refused: undefined, and every row as before. */
+/** An append that has to be refused: undefined, and every row unchanged. */
 async function expectRefused(run: TurnRun, what: Appending) {
   const before = await rowsOf(run)
   assert.equal(await appendToTurn(db, run, what), undefined)
@@ -92,7 +92,7 @@ const renew = (id: string, { ms, judging, alone = true }: Renewing) =>
 
 const longMs = 60_000
 
-test('an append of an attempt that another one followed is refused', async () => {
+test('an append of a superseded attempt is refused', async () => {
   const ref = await newTurn()
   const old = await take(ref, 'node_dead')
   const current = await take(ref, 'node_next')
@@ -102,7 +102,7 @@ test('an append of an attempt that another one followed is refused', async () =>
   assert.equal((await appendToTurn(db, { ...ref, attempt: 2 }, { events }))?.added, 1)
 })
 
-test('the end of an attempt that another one followed is refused', async () => {
+test('the end of a superseded attempt is refused', async () => {
   const ref = await newTurn()
   await take(ref, 'node_dead')
   await take(ref, 'node_next')
@@ -114,7 +114,7 @@ test('the end of an attempt that another one followed is refused', async () => {
   await expectRefused({ ...ref, attempt: 2 }, { events })
 })
 
-test('a turn does not end when a message came after the last look', async () => {
+test('a turn does not end when a message arrived after it last read the log', async () => {
   const ref = await newTurn()
   await take(ref, 'node_one')
   const end = { events: [event('turn.completed'), event('session.idled')], next: undefined }
@@ -156,7 +156,7 @@ test('after a cancel the current attempt can append nothing', async () => {
   assert.equal(await cancelTurn(db, ref, event('turn.cancelled')), undefined)
 })
 
-test('the end of a cancelled turn is refused when a message came after the last look', async () => {
+test('the end of a cancelled turn is refused when a message arrived after it last read the log', async () => {
   const ref = await newTurn()
   await take(ref, 'node_one')
   await cancelTurn(db, ref, event('turn.cancelled'))
@@ -194,7 +194,7 @@ test('a turn is not taken from a node whose lease is held, but from one whose le
   assert.deepEqual([taken?.turn_attempt, taken?.taken_over], [2, true])
 })
 
-test('a renewal that judges gives a job to the turns without a living node, and to no other', async () => {
+test('a renewal that sweeps creates a job for turns without a living node, and for no others', async () => {
   const [living, lapsed, judge] = [await newNode(longMs), await newNode(-1), await newNode(longMs)]
   const turns: Record<string, Ref> = {}
   for (const nodeId of [living, lapsed, 'node_gone']) {
@@ -204,7 +204,7 @@ test('a renewal that judges gives a job to the turns without a living node, and 
   await db.pool.query(
     'select graphile_worker.complete_jobs(array_agg(id)) from graphile_worker.jobs',
   )
-  // What the other tests left behind would get jobs too.
+  // Rows of the other tests would get jobs too.
   const kept = Object.values(turns).map(({ turnId }) => turnId)
   await db.kysely.deleteFrom('turns').where('id', 'not in', kept).execute()
   assert.equal((await renew(judge, { ms: longMs, judging: false })).readded, 0)
@@ -215,7 +215,7 @@ test('a renewal that judges gives a job to the turns without a living node, and 
   assert.deepEqual(jobs.rows.map(({ key }) => key).sort(), wanted)
 })
 
-test('a node judges no other before the table has known it for a whole lease: a crash of PostgreSQL empties it', async () => {
+test('a node sweeps no turns before its row is as old as a lease: a crash of PostgreSQL empties the table', async () => {
   const [living, judge] = [await newNode(longMs), await newNode(longMs)]
   const turn = await newTurn()
   await take(turn, living)

@@ -1,4 +1,4 @@
-/** Sends requests exactly as they are written, odd ones included, and judges the answers. */
+/** Sends requests exactly as written, malformed ones included, and checks the responses. */
 import assert from 'node:assert/strict'
 import http from 'node:http'
 import { Compile, type Validator } from 'typebox/compile'
@@ -21,7 +21,7 @@ type Document = {
   components: { schemas: Record<string, JsonSchema> }
 }
 
-/** The operations of an OpenAPI document, its references replaced by what they name. */
+/** The operations of an OpenAPI document with resolved references. */
 export function operationsOf(document: Document): Operation[] {
   const { schemas } = document.components
   function whole(node: unknown): unknown {
@@ -48,7 +48,7 @@ export function fits(schema: JsonSchema, value: unknown): boolean {
   return validator.Check(value)
 }
 
-/** A request as it goes over the wire. */
+/** A request as it is sent. */
 export type Sent = {
   method: string
   path: string
@@ -104,7 +104,7 @@ export function openClient(url: string): Client {
 const isStream = (headers: http.IncomingHttpHeaders) =>
   headers['content-type']?.startsWith('text/event-stream') ?? false
 
-/** An answer from 400 on that any client can read, and that is no fault of ours. */
+/** A response with status 400 or above that clients can parse, and that is not a server error. */
 export function judgeError({ status, headers, text }: Got): void {
   assert.ok(status >= 400 && status < 500, `status ${status}`)
   assert.match(String(headers['content-type']), /^application\/json/)
@@ -115,10 +115,10 @@ export function judgeError({ status, headers, text }: Got): void {
   assert.equal(catalogue[body.code]?.[0], status, `${body.code} answered with ${status}`)
 }
 
-/** Codes that any address may be answered with, whatever the operation says. */
+/** Error codes that are allowed for every operation. */
 const anywhere = /"code":"(route_not_found|method_not_allowed|headers_too_large|invalid_request)"/
 
-/** An answer that the operation's document promises. */
+/** A response that the operation's document declares. */
 export function judge(operation: Operation, sent: Sent, got: Got): void {
   const promised = operation.responses[got.status]
   if (got.status >= 400) {

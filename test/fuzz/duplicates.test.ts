@@ -40,7 +40,7 @@ function assertSame(answers: HttpAnswer[], status: number) {
 
 const hello = { message: { content: [{ type: 'text', text: 'Hello' }] } }
 
-test('many equal posts make one thing and get its answer', async () => {
+test('many equal posts create one resource and get its response', async () => {
   const agent = await createAgent(server)
   const provider = { name: 'Twice', provider_type: 'llmsim' }
   const created = await server.call('POST', '/v1/llm-providers', provider)
@@ -71,7 +71,7 @@ test('many equal messages are one message and one turn', async (t) => {
   assert.equal(types.filter((type) => type === 'turn.started').length, 1)
 })
 
-test('many equal cancels get one answer', async () => {
+test('many equal cancels get one response', async () => {
   const session = await createSession(server)
   const path = `/v1/sessions/${session.id}/cancel`
   const answers = await atOnce({ path, key: 'stop', bodyOf: () => undefined })
@@ -79,12 +79,12 @@ test('many equal cancels get one answer', async () => {
   assert.equal(answers[0]!.body.status, 'no_op')
 })
 
-test('many equal posts that fail get one answer', async () => {
+test('many equal posts that fail get one response', async () => {
   const body = { agent_id: `agent_${'0'.repeat(32)}` }
   assertSame(await atOnce({ path: '/v1/sessions', key: 'nobody', bodyOf: () => body }), 404)
 })
 
-test('of many different bodies under one key one wins', async () => {
+test('of many different bodies under one key one succeeds', async () => {
   const { id: agent_id } = await createAgent(server)
   const before = (await server.call('GET', `/v1/sessions?agent_id=${agent_id}`)).body.total
   const bodyOf = (n: number) => ({ agent_id, title: `Title ${n}` })
@@ -101,7 +101,7 @@ test('of many different bodies under one key one wins', async () => {
   assert.equal(after.body.data[0].title, won[0]!.body.title)
 })
 
-test('messages under different keys are all taken, in one order for everybody', async (t) => {
+test('accepts all messages under different keys, in one order for all readers', async (t) => {
   const session = await createSession(server)
   const stream = await follow(t, server.url, { sessionId: session.id })
   const posts = Array.from({ length: many }, (_, n) =>

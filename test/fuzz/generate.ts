@@ -1,6 +1,6 @@
 /**
- * Requests for an operation of the OpenAPI document: made from its schemas, then broken in one
- * place. `<session:3>` in a request stands for the id of a session that exists, `<big:x>` for a
+ * Requests for an operation of the OpenAPI document: generated from its schemas, then broken in one
+ * place. In a request `<session:3>` is replaced by the id of an existing session, `<big:x>` by a
  * megabyte of x.
  */
 import fc from 'fast-check'
@@ -65,7 +65,7 @@ function valueFor(schema: JsonSchema): fc.Arbitrary<unknown> {
   }
 }
 
-/** A path of few that there may be, so that requests find what others made. */
+/** A path from a small set, so that requests find resources of earlier ones. */
 const filePath = fc
   .array(fc.constantFrom('a', 'b', 'c.txt', 'é 😀', '.', '_x', '*', '%2e', 'x'.repeat(300)), {
     minLength: 1,
@@ -85,7 +85,7 @@ function objectOf(properties: Record<string, JsonSchema> = {}, required: string[
 
 const deep = (open: string, close: string) => open.repeat(10_000) + close.repeat(10_000)
 
-/** JSON, and what only looks like it, to stand where a value was. */
+/** JSON and near-JSON that replaces a value. */
 const oddities = [
   ...['null', 'true', 'false', '0', '-0', '-1', '1.5', '2147483648', '9007199254740993'],
   ...['1e308', '1e999', '-1e-999', '1234567890'.repeat(50), '"7"', '""', '" "', '[]', '{}', '[[]]'],
@@ -102,7 +102,7 @@ const oddities = [
 
 const hole = '\u{1F573}'
 
-/** Every place in a value, as the keys that lead there. */
+/** Every position in a value, as a list of keys. */
 function placesIn(value: unknown, at: string[] = []): string[][] {
   if (typeof value !== 'object' || value === null) return [at]
   const inner = Object.entries(value).flatMap(([key, part]) => placesIn(part, [...at, key]))
@@ -120,7 +120,7 @@ function replaced(value: unknown, [key, ...rest]: string[], by: unknown): unknow
   return Object.fromEntries(fields)
 }
 
-/** A body: valid, with an oddity at one place, without one of its fields, or no JSON at all. */
+/** A body: valid, with an odd value at one position, without one of its fields, or invalid JSON. */
 function bodyOf(schema: JsonSchema): fc.Arbitrary<string> {
   const good = valueFor(schema)
   const place = fc.nat({ max: 10_000 })
@@ -158,7 +158,7 @@ const brokenSegment = fc.oneof(
   fc.constantFrom('a'.repeat(5000), ';', "'", '"', '%22%3E', '{agent_id}', ':session_id', '*'),
 )
 
-/** An address: mostly with an id that exists where one belongs. */
+/** An address, mostly with an existing id. */
 function pathOf({ path }: Operation): fc.Arbitrary<string> {
   const parts = path.split('/').map((part) => {
     const name = /^\{(\w+)\}$/.exec(part)?.[1]
@@ -186,7 +186,7 @@ const places = [
   'swagger-ui',
 ]
 
-/** An address of ours, or one that looks like it. */
+/** An address of the API, or a similar one. */
 export function anyPath(operations: Operation[]): fc.Arbitrary<string> {
   const segment = fc.oneof(brokenSegment, fc.constantFrom('agents', 'package.json', 'ready', '..'))
   const strange = fc

@@ -1,6 +1,6 @@
 /**
- * Thousands of requests, fitting and broken, at every operation that we document.
- * `FUZZ_SEED=<number>` repeats a run; `FUZZ_RUNS=<number>` makes it longer.
+ * Thousands of requests, valid and broken, at every documented operation. `FUZZ_SEED=<number>`
+ * repeats a run; `FUZZ_RUNS=<number>` makes it longer.
  */
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
@@ -25,7 +25,7 @@ import { anyPath, requestOf } from './generate.ts'
 const seed = Number(process.env.FUZZ_SEED ?? 20_260_207)
 const runs = Number(process.env.FUZZ_RUNS ?? 40)
 const operationMs = process.env.FUZZ_RUNS ? Number.POSITIVE_INFINITY : 2_500
-/** For all operations, on a machine that does much else. */
+/** For all operations, on a busy machine. */
 const timeoutMs = 480_000
 const bigBytes = 1_000_000
 const newSessions = 2
@@ -35,11 +35,11 @@ let server: Awaited<ReturnType<typeof startServer>>
 let client: Client
 let operations: Operation[]
 
-/** Ids of what exists, for requests that need some. */
+/** Ids of existing resources, for requests that need them. */
 const pools: Record<string, string[]> = { event: [], message: [], turn: [], org: [] }
 
 beforeAll(async (t) => {
-  // Each operation gets things of its own.
+  // Each operation gets its own resources.
   server = await startServer(t as TestContext, { env: { PROVIDERS_MAX: '0' } })
   client = openClient(server.url)
   const { body } = await server.call('GET', '/api-doc/openapi.json')
@@ -47,7 +47,7 @@ beforeAll(async (t) => {
 })
 after(() => client?.close())
 
-/** What a request destroyed is there again for the next; some sessions have a past. */
+/** Creates deleted resources again for the next request; some sessions have earlier turns. */
 async function refill() {
   pools.provider = [await provider()]
   pools.model = [await model(pools.provider[0]!)]
@@ -61,7 +61,7 @@ async function refill() {
   pools.execution = [(await trigger(server, id)).id]
 }
 
-/** Ids of events that a stream can go on from. */
+/** Event ids from which a stream can resume. */
 async function findEvents() {
   const lists = await Promise.all(
     pools.session!.map((id) => server.call('GET', `/v1/sessions/${id}/events?limit=5`)),
@@ -75,7 +75,7 @@ async function created(path: string, fields: object): Promise<string> {
   return body.id
 }
 
-/** Simulated: a test calls no vendor, whatever it makes of the models. */
+/** Simulated: tests call no provider, even with changed models. */
 const provider = () =>
   created('/v1/llm-providers', { name: 'Simulated too', provider_type: 'llmsim' })
 
@@ -104,7 +104,7 @@ function ready({ method, path, headers, body }: Sent): Sent {
   }
 }
 
-test('every operation stands up to any request', { timeout: timeoutMs }, async (t) => {
+test('every operation handles any request', { timeout: timeoutMs }, async (t) => {
   t.diagnostic(`seed ${seed}`)
   for (const operation of operations) {
     await t.test(`${operation.method} ${operation.path}`, async (t) => {
@@ -135,7 +135,7 @@ test('every operation stands up to any request', { timeout: timeoutMs }, async (
   }
 })
 
-test('any method at any address is answered', async () => {
+test('responds to any method at any address', async () => {
   const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...methods), anyPath(operations), async (method, path) => {
@@ -148,7 +148,7 @@ test('any method at any address is answered', async () => {
   )
 })
 
-test('fields that nobody knows are ignored, above all those that the tables have', async () => {
+test('ignores unknown fields, above all names of table columns', async () => {
   await refill()
   const foreign = { id: 'x', org_id: 'org_00000000000000000000000000000002', api_key_set: true }
   const internal = { sequence: 7, turn_id: 'x', source: 'predefined', created_at: '2000-01-01' }
@@ -164,12 +164,12 @@ test('fields that nobody knows are ignored, above all those that the tables have
   }
 })
 
-test('every message that was taken is answered', async () => {
+test('every accepted message is answered', async () => {
   const active = async () => (await server.call('GET', '/v1/sessions?status=active')).body.total
   while ((await active()) > 0) await sleep(100)
 })
 
-test('after all that the server is well', async (t) => {
+test('the server is healthy after all requests', async (t) => {
   assert.equal((await server.call('GET', '/health')).body.status, 'ok')
   assert.equal(({} as { polluted?: boolean }).polluted, undefined)
   const session = await createSession(server, { model_id: await model(await provider()) })

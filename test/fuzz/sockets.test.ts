@@ -1,4 +1,4 @@
-/** Bytes that are no HTTP, or only its beginning. */
+/** Bytes that are not HTTP, or only its beginning. */
 import assert from 'node:assert/strict'
 import net from 'node:net'
 import { type TestContext, test } from 'node:test'
@@ -16,15 +16,15 @@ beforeAll(async (t) => {
 })
 
 type Raw = {
-  /** Ends our side after the last byte. */
+  /** Closes the client's side after the last byte. */
   end?: boolean
-  /** Breaks the connection off after so many ms. */
+  /** Closes the connection after so many ms. */
   breakAfterMs?: number
-  /** Breaks it off once what came back matches. */
+  /** Closes the connection once the response matches. */
   breakAt?: RegExp
 }
 
-/** Sends bytes and gives all that comes back until the server closes the connection. */
+/** Sends bytes and returns all data received until the server closes the connection. */
 function exchange(pieces: (string | Buffer)[], { end = false, breakAfterMs, breakAt }: Raw = {}) {
   const { hostname, port } = new URL(server.url)
   return new Promise<string>((resolve, reject) => {
@@ -104,7 +104,7 @@ const nonsense: Record<string, (string | Buffer)[]> = {
 }
 
 for (const [name, pieces] of Object.entries(nonsense)) {
-  test(`${name} gets an error that can be read`, async () => {
+  test(`${name} gets a readable error`, async () => {
     judgeError(parsed(await exchange(pieces)))
   })
 }
@@ -113,7 +113,7 @@ test('a tunnel is closed', async () => {
   assert.equal(await exchange([`CONNECT evil.example:443 HTTP/1.1\r\n${host}\r\n`]), '')
 })
 
-test('a body that ends too early breaks nothing', async () => {
+test('a body that ends too early has no effect', async () => {
   const head = `POST /v1/agents HTTP/1.1\r\n${host}${json}Content-Length: 100\r\n\r\n`
   await exchange([head, '{"name":"half'], { breakAfterMs: 50 })
   const text = await exchange([head, '{"name":"half'], { end: true })
@@ -122,19 +122,19 @@ test('a body that ends too early breaks nothing', async () => {
   assert.ok(!JSON.stringify(body).includes('half'))
 })
 
-test('chunks that end too early break nothing', async () => {
+test('chunks that end too early have no effect', async () => {
   const head = `POST /v1/agents HTTP/1.1\r\n${host}${json}Transfer-Encoding: chunked\r\n\r\n`
   await exchange([head, '5\r\n{"nam'], { breakAfterMs: 50 })
 })
 
-test('a body over the limit is answered before it has come', async () => {
+test('a body over the limit is refused before it has arrived', async () => {
   const head = `POST /v1/agents HTTP/1.1\r\n${host}${json}Content-Length: 300000000\r\n\r\n`
   const answer = parsed(await exchange([head, 'x'.repeat(100_000)], { breakAfterMs: 1_000 }))
   judgeError(answer)
   assert.equal(answer.status, 413)
 })
 
-test('chunks over the limit are answered', async () => {
+test('chunks over the limit are refused', async () => {
   const chunk = `100000\r\n${'x'.repeat(0x100000)}\r\n`
   const head = `POST /v1/agents HTTP/1.1\r\n${host}${json}Transfer-Encoding: chunked\r\n\r\n`
   const answer = parsed(await exchange([head, chunk, chunk, chunk], { breakAfterMs: 2_000 }))
@@ -142,7 +142,7 @@ test('chunks over the limit are answered', async () => {
   assert.equal(answer.status, 413)
 })
 
-test('streams that break off leave nothing behind', async () => {
+test('aborted streams leave nothing behind', async () => {
   const session = await createSession(server)
   const head = `GET /v1/sessions/${session.id}/sse HTTP/1.1\r\n${host}\r\n`
   const breakAt = /event: session\.started/
@@ -150,7 +150,7 @@ test('streams that break off leave nothing behind', async () => {
   for (const text of texts) assert.match(text, breakAt)
 })
 
-test('after all that the server is well', async () => {
+test('the server is healthy after all connections', async () => {
   const { status, body } = await server.call('GET', '/health')
   assert.equal(status, 200)
   assert.equal(body.status, 'ok')

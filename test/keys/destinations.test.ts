@@ -25,7 +25,7 @@ const addressesOf = async (call: Call, id: string) => {
   ).details
 }
 
-test("changes a provider's origin or vendor only with its key in the same request", async (t) => {
+test("changes a provider's origin or type only with its key in the same request", async (t) => {
   const { server } = await start(t)
   const [vendor, thief] = [await startVendor(t), await startVendor(t)]
   const { id, sessionId } = await addProvider(server, { baseUrl: vendor.url, apiKey: key })
@@ -60,7 +60,7 @@ test("changes a provider's origin or vendor only with its key in the same reques
   assert.deepEqual([vendor.keys, thief.keys], [[], ['Bearer sk-another']])
 })
 
-test('a provider without an address of its own keeps its key for its own vendor only', async (t) => {
+test('a provider without an address keeps its key for its own type only', async (t) => {
   const { server } = await start(t)
   const created = { name: 'Own', provider_type: 'openai', api_key: key }
   const { id } = expectStatus(await server.call('POST', '/v1/llm-providers', created), 201)

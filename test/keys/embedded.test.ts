@@ -32,7 +32,7 @@ async function begin(t: TestContext) {
   return { server, start, works, run, file, readKeys, idsOf }
 }
 
-test('one command makes a new master key in DATA_DIR, another one forgets the previous', async (t) => {
+test('one command creates a new master key in DATA_DIR, another one removes the previous', async (t) => {
   const { server, start, works, run, file, readKeys, idsOf } = await begin(t)
   const modeOf = async () => (await stat(file)).mode & 0o777
   assert.deepEqual([await idsOf(), await modeOf()], [['kek-v1'], 0o600])
@@ -62,10 +62,10 @@ test('one command makes a new master key in DATA_DIR, another one forgets the pr
   assert.match((await run('--drop-previous')).output, /There is no master key but kek-v2/)
 })
 
-test('a rotation in DATA_DIR that was killed goes on under the key that it had made', async (t) => {
+test('a killed rotation in DATA_DIR continues under the key that it had created', async (t) => {
   const { server, start, works, run, file, readKeys, idsOf } = await begin(t)
   await server.crash()
-  // As it stands when the command is killed right after its first effect.
+  // The state when the command is killed right after its first effect.
   await writeFile(file, `${[newMasterKey('kek-v2'), ...(await readKeys())].join('\n')}\n`)
   const finished = await run()
   assert.equal(finished.code, 0, finished.output)
@@ -77,7 +77,7 @@ test('a rotation in DATA_DIR that was killed goes on under the key that it had m
   await second.stop()
 })
 
-test('no key is forgotten while something stored cannot be opened', async (t) => {
+test('keeps a master key while a stored secret cannot be opened', async (t) => {
   const { server, run, file, readKeys, idsOf } = await begin(t)
   await server.stop()
   const [lost] = await readKeys()

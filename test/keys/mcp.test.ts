@@ -6,7 +6,7 @@ import { startServer } from '../../apps/server/test/server.ts'
 import { useTools } from '../../apps/server/test/tool-session.ts'
 import { both, forgetV1, onlyV1, onlyV2, query, rotateKeys } from './rotating.ts'
 
-test('keys and headers of MCP servers are wrapped again with the others', async (t) => {
+test('keys and headers of MCP servers are sealed again with the others', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const mcp = await startMcp(t)
   const start = (env: Record<string, string>) =>
@@ -32,7 +32,7 @@ test('keys and headers of MCP servers are wrapped again with the others', async 
   await second.stop()
 })
 
-test('what is sealed with a master key that is lost fails the call and the list, and says so', async (t) => {
+test('a secret sealed with a lost master key fails the call and the list with a clear error', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const mcp = await startMcp(t)
   const start = (env: Record<string, string>) =>

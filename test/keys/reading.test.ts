@@ -22,7 +22,7 @@ import { follow } from '../../apps/server/test/stream.ts'
 import { startFails, startProcess, temporaryFolder } from '../process.ts'
 import { addProvider, both, forgetV1, onlyV1, onlyV2, query, startVendor, v2 } from './rotating.ts'
 
-test('a turn whose key no master key opens fails once, clearly, and the log names the master key', async (t) => {
+test('a turn whose provider key cannot be opened fails once, and the log names the master key', async (t) => {
   const { before } = await temporaryFolder(t)
   const later = { after: (work: () => unknown) => before(async () => work()) }
   const databaseUrl = await createTestDatabase(later)
@@ -47,14 +47,14 @@ test('a turn whose key no master key opens fails once, clearly, and the log name
   }
   assert.deepEqual(vendor.keys, [])
   assert.equal(server.output().match(/cannot be opened.*master key kek-v1/g)?.length, 2)
-  // A new key for the provider is all that it takes.
+  // A new key for the provider is sufficient.
   const path = `/v1/llm-providers/${added.id}`
   assert.equal((await server.call('PATCH', path, { api_key: 'sk-new' })).status, 200)
   assert.equal(replyOf(await converse(t, server, added.sessionId, 'Now?')), 'Yes.')
   assert.deepEqual(vendor.keys, ['Bearer sk-new'])
 })
 
-test("a provider's key that cannot be opened is never replaced by the environment's", async (t) => {
+test("the environment's key never replaces a provider's key that cannot be opened", async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const first = await startServer(t, { databaseUrl, env: onlyV1 })
   const openai = '/v1/llm-providers/provider_01933b5a000070008000000000000001'
@@ -73,7 +73,7 @@ test("a provider's key that cannot be opened is never replaced by the environmen
   await second.stop()
 })
 
-test("an envelope that was copied to another organization's provider does not open there", async (t) => {
+test("a sealed key copied to another organization's provider does not open there", async (t) => {
   const env = { ...onlyV1, PRIVATE_HOSTS_ALLOWED: '127.0.0.1@*', LOG_LEVEL: 'silent' }
   const server = await startGuarded(t, { env })
   const vendor = await startVendor(t)
@@ -101,7 +101,7 @@ test("an envelope that was copied to another organization's provider does not op
   assert.deepEqual(vendor.keys, [])
 })
 
-test('nobody is signed out by a new master key; what a dropped one signed is worth nothing', async (t) => {
+test('a new master key signs no user out; tokens signed by a removed one are invalid', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const start = (env: Record<string, string>) => startGuarded(t, { databaseUrl, env })
   const first = await start(onlyV1)
@@ -125,7 +125,7 @@ test('nobody is signed out by a new master key; what a dropped one signed is wor
   await third.stop()
 })
 
-test('master keys that do not fit together stop the start, and are not repeated', async (t) => {
+test('master keys that do not match stop the start and are not logged', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const secret = v2.slice('kek-v2:'.length)
   const cases: [Record<string, string>, RegExp][] = [

@@ -1,4 +1,4 @@
-/** Shared by tests of master keys: a vendor that records keys, the command, and table reads. */
+/** Shared by tests of master keys: a provider that records keys, the command, and table reads. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -18,12 +18,12 @@ export const onlyV1 = { SECRETS_ENCRYPTION_KEY: v1 }
 export const onlyV2 = { SECRETS_ENCRYPTION_KEY: v2 }
 export const both = { SECRETS_ENCRYPTION_KEY: v2, SECRETS_ENCRYPTION_KEY_PREVIOUS: v1 }
 
-/** A vendor on loopback with a one-word answer; `keys` are those of its calls. */
+/** A provider on loopback with a one-word answer; `keys` are those of its calls. */
 export async function startVendor(t: TestContext) {
   const keys: (string | undefined)[] = []
   const server = createServer((request, response) => {
     request.resume()
-    // A server on its hourly round asks for the list of models; this vendor has none.
+    // A server requests the list of models every hour; this provider has none.
     if (request.method !== 'POST') return void response.writeHead(404).end()
     keys.push(request.headers.authorization)
     const chunk = (delta: object, finish_reason: string | null) =>
@@ -57,9 +57,9 @@ export async function addProvider(
 }
 
 export type Command = {
-  /** What it printed, and its exit code. */
+  /** Its output and exit code. */
   ended: Promise<{ code: number | null; output: string }>
-  /** Kills it with -9. */
+  /** Sends SIGKILL. */
   crash: () => void
 }
 

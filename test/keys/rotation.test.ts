@@ -40,7 +40,7 @@ test('a provider keeps its key through a change of the master key', async (t) =>
   assert.deepEqual(await sealedUnder(databaseUrl), { 'kek-v1': 1 })
   const readProvider = () => second.call('GET', `/v1/llm-providers/${id}`)
   const before = await readProvider()
-  // The node goes on while it happens.
+  // The node keeps running meanwhile.
   const { code, output } = await rotateKeys({ ...both, DATABASE_URL: databaseUrl })
   assert.equal(code, 0, output)
   assert.match(output, /Under kek-v2: 1\. Wrapped again: 1\. Unreadable: 0\./)
@@ -57,7 +57,7 @@ test('a provider keeps its key through a change of the master key', async (t) =>
   await third.stop()
 })
 
-test('secrets of sessions are wrapped again with the keys of providers', async (t) => {
+test('secrets of sessions are sealed again with the keys of providers', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const start = (env: Record<string, string>) => startServer(t, { databaseUrl, env })
   const first = await start(onlyV1)
@@ -123,7 +123,7 @@ async function allRotated(databaseUrl: string, ids: string[]) {
   }
 }
 
-/** Holds a provider's row, and returns once the command waits for it. */
+/** Locks a provider's row, and returns once the command waits for it. */
 async function holdRow(t: TestContext, url: string, id: string) {
   const client = new pg.Client({ connectionString: url })
   client.on('error', () => {})
@@ -158,14 +158,14 @@ test('a rotation that is killed in the middle is finished by the next one', asyn
   assert.match((await rotateKeys(env)).output, /Under kek-v2: 600\. Wrapped again: 0\./)
 })
 
-test('rotations at once do each other no harm', async (t) => {
+test('concurrent rotations do not interfere', async (t) => {
   const { databaseUrl, ids, env } = await manyKeys(t, 600)
   const ended = await Promise.all([rotateKeys(env), rotateKeys(env), rotateKeys(env)])
   for (const { code, output } of ended) assert.equal(code, 0, output)
   await allRotated(databaseUrl, ids)
 })
 
-test('a key that somebody changes while it is wrapped again stays changed', async (t) => {
+test('a key that a user changes during the rotation stays changed', async (t) => {
   const { databaseUrl, ids, env } = await manyKeys(t, 3)
   const held = await holdRow(t, databaseUrl, ids[1]!)
   const running = runCommand(env)
@@ -186,7 +186,7 @@ test('a key that somebody changes while it is wrapped again stays changed', asyn
   assert.equal(secrets.open(row!.api_key, place, destination), 'sk-changed')
 })
 
-test('a key that cannot be opened is left, told and fails the command; the others are done', async (t) => {
+test('a key that cannot be opened is skipped, reported and fails the command; the others are sealed again', async (t) => {
   const { databaseUrl, ids, env } = await manyKeys(t, 4)
   const [lost, moved] = ids as [string, string]
   const seal = (id: string, place: string) =>
@@ -204,7 +204,7 @@ test('a key that cannot be opened is left, told and fails the command; the other
   assert.deepEqual(await sealedUnder(databaseUrl), { 'kek-v0': 1, 'kek-v1': 1, 'kek-v2': 2 })
 })
 
-test('what the command cannot work with is one line', async (t) => {
+test('the command reports invalid input in one line', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const cases: [Record<string, string>, string[], RegExp][] = [
     [{ DATABASE_URL: databaseUrl }, [], /SECRETS_ENCRYPTION_KEY is not set/],

@@ -1,6 +1,6 @@
 import type { ProviderType } from '@outlast/contract'
 
-/** A vendor for the suite, passed from the environment of `npm run test:live` to its tests. */
+/** A provider for the suite, passed from the environment of `npm run test:live` to its tests. */
 export type LiveVendor = {
   type: ProviderType
   api_key?: string
@@ -57,7 +57,7 @@ const places: Place[] = [
   },
 ]
 
-/** The vendors that an environment has all of. */
+/** The providers whose variables are all set. */
 export function liveVendors(environment: Environment): LiveVendor[] {
   const read = (names: string[]) => names.map((name) => environment[name]).find(Boolean)
   return places.flatMap(({ type, needs, takes, model_id }) => {
@@ -71,7 +71,7 @@ export function liveVendors(environment: Environment): LiveVendor[] {
   })
 }
 
-/** What each vendor needs, in words. */
+/** The variables that each provider needs, in words. */
 export const whatVendorsNeed = (): string =>
   places
     .map(({ type, needs, takes }) => {
@@ -82,5 +82,5 @@ export const whatVendorsNeed = (): string =>
     })
     .join('\n')
 
-/** Passes the vendors to the tests: the runner removes vendor keys from the environment. */
+/** Passes the providers to the tests: the runner removes provider keys from the environment. */
 export const variable = 'OUTLAST_TEST_LIVE_VENDORS'

@@ -44,7 +44,7 @@ const tarball = path.join(folder, 'outlast-0.1.0.tgz')
 
 type Place = { cwd: string; env: Record<string, string>; uid?: number; gid?: number }
 
-/** An empty folder with a space in its path that belongs to whoever installs there. */
+/** An empty folder with a space in its path that belongs to the installing user. */
 function placeOf(name: string, account: { uid?: number; gid?: number }): Place {
   const cwd = path.join(folder, name)
   mkdirSync(cwd)
@@ -66,7 +66,7 @@ async function isGone(server: ServerProcess) {
   )
 }
 
-/** Reaches every file that is started apart: shells, converter threads, search threads. */
+/** Uses every file that runs separately: shells, converter threads, search threads. */
 async function useTools(t: test.TestContext, server: ServerProcess) {
   const capabilities = ['virtual_bash', 'web_fetch', 'session_file_system'].map((ref) => ({ ref }))
   const agent = await createAgent(server, { capabilities })
@@ -104,7 +104,7 @@ const nobody = { uid: 65534, gid: 65534 }
 const isRoot = process.getuid?.() === 0
 const accounts = { 'whoever runs the tests': {}, ...(isRoot && { 'an ordinary user': nobody }) }
 
-test('the package holds neither tests nor sources nor anything that was not meant to be in it', () => {
+test('the package holds no tests, sources or other unintended files', () => {
   const files = run('tar', ['-tzf', tarball]).trim().split('\n')
   const odd = files.filter(
     (file) =>
@@ -164,7 +164,7 @@ for (const [who, account] of Object.entries(accounts)) {
   })
 }
 
-test('the program runs by its path on the Node of the caller, and passes signals on', async (t) => {
+test('the program runs by its path on the Node of the caller, and forwards signals', async (t) => {
   const place = placeOf('by path', {})
   install(place)
   const program = path.join(place.cwd, 'node_modules/.bin/outlast')
@@ -183,10 +183,10 @@ test('the program runs by its path on the Node of the caller, and passes signals
   assert.match(unknown.output, /There is no command serv\. Did you mean serve\?/)
 })
 
-/** Node alone, and no shell, npm or Node 24 in sight. */
+/** PATH has Node alone: no shell, npm or Node 24. */
 const onOldPath = (place: Place) => ({ ...place, env: { ...place.env, PATH: theirPath } })
 
-test('the first five minutes: install, look, serve, talk, ask the doctor', async (t) => {
+test('the first five minutes: install, read the help, serve, chat, run the doctor', async (t) => {
   const place = onOldPath(placeOf('first minutes', {}))
   install(place)
   const outlast = (...args: string[]) =>
@@ -221,7 +221,7 @@ test('the first five minutes: install, look, serve, talk, ask the doctor', async
   assert.match(doctor.output, /Nothing is wrong; 1 warning\.\n$/)
 })
 
-test('the client of the package runs on the Node of the caller, in any folder, without a word of warning', async () => {
+test('the client of the package runs on the Node of the caller, in any folder, without a warning', async () => {
   const place = placeOf('any folder', {})
   install(place)
   const program = path.join(place.cwd, 'node_modules/.bin/outlast')

@@ -4,7 +4,7 @@ import { beginTurns, finishTurns } from '../backup/conversation.ts'
 import { startProcess, temporaryFolder } from '../process.ts'
 import { startSystemPostgres } from './server.ts'
 
-test('a dump that was taken while turns ran goes on in a new database with all of them', async (t) => {
+test('a dump taken while turns ran continues in a new database with all of them', async (t) => {
   const { before } = await temporaryFolder(t)
   const { urlOf, run } = await startSystemPostgres(t)
   const env = { SECRETS_ENCRYPTION_KEY: newMasterKey(), SHUTDOWN_GRACE_MS: '0' }

@@ -9,7 +9,7 @@ import { startWorld, worldlySession } from '../crash/world.ts'
 import type { ServerProcess } from '../process.ts'
 import { startPair, type Version, versions } from './standby.ts'
 
-/** In hand when the database is lost: replies, and results of tools that cannot be repeated. */
+/** In progress when the database is lost: replies, and results of tools that cannot be repeated. */
 const words = ['text one', 'text two', 'pay one', 'pay two']
 
 const unready = (nodes: ServerProcess[]) =>
@@ -28,7 +28,7 @@ async function postUntilRefused({ call }: ServerProcess, sessionId: string) {
   }
 }
 
-/** Two nodes that any unhandled rejection ends, on a primary with a synchronous standby. */
+/** Two nodes that exit on any unhandled rejection, on a primary with a synchronous standby. */
 async function cluster(t: TestContext, version: Version) {
   const scope = scopeOf(t)
   const pair = await startPair(scope, { version, replication: 'sync' })
@@ -48,13 +48,15 @@ async function cluster(t: TestContext, version: Version) {
   return {
     ...pair,
     nodes,
-    /** Ends the model calls and tools while nothing can be written, and sees requests refused. */
+    /**
+     * Ends the model calls and tools while no write succeeds, and checks that requests are refused.
+     */
     async endTurns() {
       await unready([...nodes])
       for (const text of words) gates.gate(text).open()
       await Promise.all(nodes.map((node) => postUntilRefused(node, idle.id)))
     },
-    /** Both nodes live, every turn ended well, and nothing was asked or done twice. */
+    /** Both nodes run, every turn ended well, and no model call or tool ran twice. */
     async audit() {
       for (const { id, text } of talks) {
         await untilIdle(scope, nodes[1], id)
@@ -78,7 +80,7 @@ async function cluster(t: TestContext, version: Version) {
 }
 
 for (const version of versions) {
-  test(`nodes go on after a failover whose address leads to the new standby for a while (${version})`, async (t) => {
+  test(`nodes continue after a failover whose address leads to the new standby for a while (${version})`, async (t) => {
     const { primary, standby, address, endTurns, audit } = await cluster(t, version)
     await primary.stop()
     await standby.promote()
@@ -89,7 +91,7 @@ for (const version of versions) {
     await audit()
   })
 
-  test(`nodes go on when the primary is killed and its synchronous standby promoted (${version})`, async (t) => {
+  test(`nodes continue when the primary is killed and its synchronous standby promoted (${version})`, async (t) => {
     const { primary, standby, address, endTurns, audit } = await cluster(t, version)
     await primary.kill()
     await endTurns()
@@ -98,7 +100,7 @@ for (const version of versions) {
     await audit()
   })
 
-  test(`nodes go on when the server takes no writes for a while (${version})`, async (t) => {
+  test(`nodes continue when the server refuses writes for a while (${version})`, async (t) => {
     const { primary, endTurns, audit } = await cluster(t, version)
     const setReadOnly = async (value: string) => {
       await primary.query(`alter system set default_transaction_read_only = ${value}`)

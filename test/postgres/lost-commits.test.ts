@@ -7,7 +7,7 @@ import type { Scope } from '../crash/scenario.ts'
 import { answered, inputsOf, losingScene, say, talk, wordsOf } from '../lost-commits.ts'
 import { type Replication, startPair, type Version, versions } from './standby.ts'
 
-/** A primary and its standby, for promotion. Once saved, an async standby gets nothing more. */
+/** A primary and its standby, for promotion. Once saved, an async standby receives nothing more. */
 async function openPair(scope: Scope, version: Version, replication: Replication) {
   const { primary, standby, address, caughtUp } = await startPair(scope, { version, replication })
   return {

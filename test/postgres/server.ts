@@ -7,18 +7,18 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 
-/** PostgreSQL refuses to be root's: then it is nobody's. */
+/** PostgreSQL refuses to run as root: then the user `nobody` owns it. */
 const nobody = { uid: 65534, gid: 65534 }
 const account = process.getuid?.() === 0 ? nobody : undefined
 
 export type SystemPostgres = {
-  /** The address of a database of it. */
+  /** The address of one of its databases. */
   urlOf: (database: string) => string
-  /** Runs one of its programs in a folder that is gone after the test; an error when it fails. */
+  /** Runs one of its programs in a folder that is removed after the test; rejects when it fails. */
   run: (program: string, ...args: string[]) => string
 }
 
-/** A server on loopback that trusts everybody who reaches it, stopped and gone after the test. */
+/** A server on loopback with trust authentication, stopped and removed after the test. */
 export async function startSystemPostgres(t: TestContext): Promise<SystemPostgres> {
   const programs = process.env.OUTLAST_TEST_POSTGRES_PROGRAMS
   if (!programs) throw new Error('Run this file with `npm run test:postgres`.')

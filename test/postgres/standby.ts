@@ -32,7 +32,7 @@ export type PostgresServer = {
   /** Runs one statement on a connection of its own. */
   query: <Row extends pg.QueryResultRow>(text: string, values?: unknown[]) => Promise<Row[]>
   start: () => Promise<void>
-  /** Shuts down in order: a connected standby has received everything. */
+  /** Shuts down in order: a connected standby has received all WAL. */
   stop: () => Promise<void>
   /** Ends at once, without a checkpoint, like a power failure. SIGKILL: the first process only. */
   kill: (signal?: 'SIGQUIT' | 'SIGKILL') => Promise<void>
@@ -42,7 +42,7 @@ export type PostgresServer = {
   standBy: (primary: PostgresServer) => Promise<void>
   /** Makes a stopped server a standby of a running one: a base backup replaces its data. */
   copyFrom: (primary: PostgresServer) => Promise<void>
-  /** A standby receives nothing more; what it has, it replays. */
+  /** A standby receives nothing more; it replays the WAL that it has. */
   stopReceiving: () => Promise<void>
 }
 

@@ -25,7 +25,7 @@ async function cut() {
 followingTests({ env, cut })
 changesTests({ env, cut })
 
-test('a Redis that goes and comes back takes its time, and no event', async (t) => {
+test('a Redis that stops and returns causes delays but loses no event', async (t) => {
   const redis = await startRedis(t)
   const nodes = { REDIS_URL: redis.url, LOG_LEVEL: 'silent' }
   const worker = await startServer(t, { env: nodes })

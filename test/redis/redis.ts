@@ -1,4 +1,4 @@
-/** A Redis for tests. Where its program is, `npm run test:redis` says. */
+/** A Redis for tests. `npm run test:redis` sets the path of its program. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'

@@ -71,7 +71,7 @@ async function startSite() {
   return { origin, close: () => http.close() }
 }
 
-/** A session for one program, and a token that reaches nothing else. */
+/** A session for one program, and a token for that session only. */
 async function ticket() {
   const tools = [
     {
@@ -126,7 +126,7 @@ async function driveWith(program: string, args: string[]) {
 const versionOf = (program: string) =>
   spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout.trim().split('\n')[0]
 
-test('the package holds the client, its types and who may use it, and depends on nothing', () => {
+test('the package holds the client, its types and its license, and has no dependencies', () => {
   const tarball = path.join(folder, 'outlast-sdk-0.1.0.tgz')
   const files = run('tar', ['-tzf', tarball], folder).trim().split('\n')
   const odd = files.filter(
@@ -150,10 +150,10 @@ for (const [name, program, args] of [
     ['run', '--quiet', '--node-modules-dir=manual', '--allow-net', '--allow-env', '--allow-read'],
   ],
 ] as const) {
-  test(`it talks on ${name} (${versionOf(program)})`, () => driveWith(program, [...args]))
+  test(`it works on ${name} (${versionOf(program)})`, () => driveWith(program, [...args]))
 }
 
-test('it talks in a page of another origin that may call, and says what is wrong in one that may not', async (t) => {
+test('it works in a page of an allowed origin and reports the cause in a page of another one', async (t) => {
   const profile = await openProfile(t, await startBrowser(t))
   const { page } = await openTab(profile, site.origin)
   await page.waitForFunction('globalThis.drive !== undefined')

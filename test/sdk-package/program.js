@@ -1,10 +1,10 @@
 /**
- * What every runtime is to do with the installed package: `drive` talks, with a tool of its own,
- * and says what it saw. It is plain JavaScript because a page and an old Node run it as it is.
+ * Runs on every runtime with the installed package: `drive` has a conversation with a tool of its
+ * own and returns the results. Plain JavaScript, because a page and an old Node run it unchanged.
  */
 import { clientTool, createOutlast, isOutlastError, textOf } from '@outlast/sdk'
 
-/** Whether what is asked for fails with this code, and what it says. */
+/** Whether a call fails with this code, and its message. */
 async function failureOf(call) {
   try {
     await call()
@@ -25,7 +25,7 @@ const getWeather = clientTool({
   run: ({ location }) => ({ location, conditions: 'sunny', temperature: 21 }),
 })
 
-/** One conversation in a session that is there, its agent having the tool. */
+/** One conversation in an existing session whose agent has the tool. */
 export async function drive({ url, apiKey, sessionId }) {
   const outlast = createOutlast({ url, apiKey })
   const session = outlast.session(sessionId)

@@ -9,7 +9,7 @@ const counted = {
   ...{ input_tokens: 31, output_tokens: 7 },
 }
 
-/** A fake of every vendor for all tests of a file; it answers as the suite says. */
+/** A fake of every provider for all tests of a file; the suite sets its responses. */
 export function startAimock() {
   const mock = new LLMock({ port: 0, auth: { apiKeys: [secretKey] } })
   answerTheSuite(mock)
@@ -18,7 +18,7 @@ export function startAimock() {
   return mock
 }
 
-/** Where one type of provider finds it. */
+/** The base URL for one type of provider. */
 export const reach = (mock: LLMock, type: WireType) => () => ({
   base_url: mock.url + wires[type].path,
   model_id: wires[type].model,
@@ -41,7 +41,7 @@ export function answerTheSuite(mock: LLMock) {
   mock.on({ userMessage: sayings.again }, { content: 'The 42.' })
   mock.on({ userMessage: sayings.colour }, { content: 'Red.' })
   mock.on({ userMessage: 'Say OK.' }, { content: 'OK' })
-  // It has no list of models of Google's.
+  // It has no list of Google's models.
   mock.mount('/v1beta/models', {
     async handleRequest(_request, response, pathname) {
       if (pathname !== '/' && pathname !== '') return false

@@ -30,7 +30,7 @@ async function expectSecret(talk: Talk, events: Event[]) {
   assert.ok(!told.includes(secretKey), 'nobody is told the key')
 }
 
-/** Asked twice, as one message; the second reply is the one that counts. */
+/** Two requests for one message; the second reply counts. */
 function expectRetry(events: Event[], code: string) {
   assert.equal(replyOf(events), content)
   const { metadata } = dataOf(events, 'llm.generation')
@@ -58,7 +58,7 @@ function expectFailure(events: Event[], code: string) {
 
 for (const type of wireTypes) {
   describe(`failures of ${type}`, { concurrency: true }, () => {
-    test('too many requests: we come back when it says so, and not before', async () => {
+    test('too many requests: retries after the time in the response, and not before', async () => {
       const userMessage = sayingOf(type, 'a queue')
       const times: number[] = []
       mock.on({ userMessage }, () => {
@@ -77,7 +77,7 @@ for (const type of wireTypes) {
       assert.ok(dataOf(events, 'llm.generation').metadata.retry!.total_wait_ms >= 2_000)
     })
 
-    test('a server that breaks down once', async () => {
+    test('a server that fails once', async () => {
       const userMessage = sayingOf(type, 'a broken server')
       let asked = 0
       mock.on({ userMessage }, () => {
@@ -90,14 +90,14 @@ for (const type of wireTypes) {
       await expectSecret(talk, events)
     })
 
-    test('a server that stays broken', async () => {
+    test('a server that keeps failing', async () => {
       const userMessage = sayingOf(type, 'a ruin')
       mock.on({ userMessage }, { content }, { chaos: { dropRate: 1 } })
       const { events } = await (await startTalk(type)).say(userMessage)
       expectFailure(events, 'llm_overloaded')
     })
 
-    test('an answer that is none', async () => {
+    test('a response that is not valid', async () => {
       const userMessage = sayingOf(type, 'nonsense')
       mock.on({ userMessage }, { content }, { chaos: { malformedRate: 1 } })
       const talk = await startTalk(type)
@@ -106,14 +106,14 @@ for (const type of wireTypes) {
       await expectSecret(talk, events)
     })
 
-    test('a line that goes dead at once', async () => {
+    test('a connection that closes at once', async () => {
       const userMessage = sayingOf(type, 'silence')
       mock.on({ userMessage }, { content }, { chaos: { disconnectRate: 1 } })
       const { events } = await (await startTalk(type)).say(userMessage)
       expectFailure(events, 'llm_network')
     })
 
-    test('a reply that breaks off: asked again as the same message, and nothing is doubled', async () => {
+    test('a reply that breaks off: retried as the same message, and no text is duplicated', async () => {
       const userMessage = sayingOf(type, 'scissors')
       const cut = { truncateAfterChunks: 4, chunkSize: 5, latency: 5 }
       mock.on({ userMessage, sequenceIndex: 0 }, { content: 'Here I am, for a wh' }, cut)
@@ -127,7 +127,7 @@ for (const type of wireTypes) {
       assert.ok(content.startsWith(deltas.join('')), deltas.join(''))
     })
 
-    test('a reply that ends in the middle as if that were all', async (t) => {
+    test('a reply that ends in the middle without an error', async (t) => {
       const pieces = [{ text: 'Here I am, for a while, and then suddenly no more of me at all.' }]
       const takes = [{ pieces, endsEarly: true as const }, { pieces: [{ text: content }] }]
       const { say } = await talkToPlayer(t, server(), { type, takes })

@@ -11,7 +11,7 @@ const bytes = Buffer.from(redImage, 'base64')
 const media_type = 'image/png'
 const text = { type: 'text', text: 'What is this?' }
 
-/** An image as every vendor wants it, of its bytes. */
+/** An image in every provider's form, as bytes. */
 const inlined: Record<WireType, object> = {
   openai: { type: 'input_image', image_url: `data:${media_type};base64,${redImage}` },
   azure_openai: { type: 'input_image', image_url: `data:${media_type};base64,${redImage}` },
@@ -23,14 +23,14 @@ const inlined: Record<WireType, object> = {
   google: { inlineData: { mimeType: media_type, data: redImage } },
 }
 
-/** The same by its address, of those who fetch it. */
+/** The same as an address, for providers that fetch it. */
 const named: Partial<Record<WireType, (url: string) => object>> = {
   openai: (image_url) => ({ type: 'input_image', image_url }),
   azure_openai: (image_url) => ({ type: 'input_image', image_url }),
   anthropic: (url) => ({ type: 'image', source: { type: 'url', url } }),
 }
 
-/** A place on loopback where images are, and others that have none. */
+/** A loopback server that has some images and lacks others. */
 const startGallery = (t: TestContext) =>
   startAnyVendor(t, ({ url }, response) => {
     if (url === '/red.png')
@@ -49,18 +49,18 @@ async function shown(t: TestContext, type: WireType, image: object, more: object
   return wires[type].newest(talk.player.bodies()[0])
 }
 
-/** What stands where an image cannot be: in whatever form a vendor has texts. */
+/** The text that replaces an image, in each form in which a provider has texts. */
 const wordsOf = (parts: unknown[]) => JSON.stringify(parts.at(-1))
 
 for (const type of wireTypes) {
   describe(`images for ${type}`, () => {
-    test('one that comes along is there in its form', async (t) => {
+    test("an image in a message is sent in the provider's form", async (t) => {
       const parts = await shown(t, type, { base64: redImage, media_type })
       assert.equal(parts.length, 2)
       assert.deepEqual(parts.at(-1), inlined[type])
     })
 
-    test('one with an address is named where the vendor fetches it, else fetched by us', async (t) => {
+    test('an image address is sent where the provider fetches it, else fetched by the server', async (t) => {
       const gallery = await startGallery(t)
       const url = `${gallery.url}/red.png`
       const parts = await shown(t, type, { url })
@@ -70,7 +70,7 @@ for (const type of wireTypes) {
   })
 }
 
-test('a model without eyes is told in words that there was one', async (t) => {
+test('a model without vision gets a text in place of the image', async (t) => {
   for (const type of ['openai', 'openai_completions'] as const) {
     const image = { base64: redImage, media_type }
     const parts = await shown(t, type, image, { model_id: 'gpt-4' })
@@ -81,14 +81,14 @@ test('a model without eyes is told in words that there was one', async (t) => {
 describe('images that we fetch', () => {
   const type = 'openai_completions'
 
-  test('none is fetched from inside the network, unless the operator named its host', async (t) => {
+  test('fetches no image from inside the network, unless the operator named its host', async (t) => {
     const gallery = await startGallery(t)
     const url = `${gallery.url.replace('127.0.0.1', 'localhost')}/red.png`
     assert.match(wordsOf(await shown(t, type, { url })), /its address cannot be reached/)
     assert.equal(gallery.asked.length, 0)
   })
 
-  test('what cannot be had stands there in words, and the turn goes on', async (t) => {
+  test('an image that cannot be fetched is replaced by a text, and the turn continues', async (t) => {
     const gallery = await startGallery(t)
     for (const [place, reason] of [
       ['/none.png', /its address gives no image/],
@@ -101,7 +101,7 @@ describe('images that we fetch', () => {
     assert.match(wordsOf(unreachable), /its address cannot be reached/)
   })
 
-  test('one is fetched once in a turn, however many calls it has', async (t) => {
+  test('an image is fetched once in a turn for all model calls', async (t) => {
     const gallery = await startGallery(t)
     const takes = [{ pieces: wires[type].signed }, {}]
     const { say, player } = await talkToPlayer(t, server(), { type, takes })

@@ -8,9 +8,8 @@ import type { Body, VendorReply } from './wires/wire.ts'
 export type Take = Partial<VendorReply> & { endsAfter?: Promise<unknown>; endsEarly?: true }
 
 /**
- * A server of one vendor's that plays replies in the vendor's own bytes, one for each request, and
- * keeps what it was asked.
- * Contract: the last reply is played for every request after it.
+ * A server of one provider that plays replies in the provider's own bytes, one for each request,
+ * and records the requests. Contract: the last reply is played for every request after it.
  */
 export async function playReplies(t: TestContext, type: WireType, takes: Take[]) {
   const requests: { body: Body; about: Asked }[] = []
@@ -25,7 +24,7 @@ export async function playReplies(t: TestContext, type: WireType, takes: Take[])
     })
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     if (endsEarly) return response.end(text.slice(0, text.indexOf('\n\n', text.length / 2) + 2))
-    // All but the frame that says how it ended.
+    // All but the frame with the finish reason.
     const end = endsAfter ? text.lastIndexOf('\n\n', text.length - 3) + 2 : 0
     response.write(text.slice(0, end))
     await endsAfter

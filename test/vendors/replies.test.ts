@@ -13,7 +13,7 @@ for (const type of wireTypes) {
   const { signed, unsigned, said, results } = wires[type]
 
   describe(`every part of a reply of ${type}`, () => {
-    test('text and thinking arrive in pieces, and the pieces are what is kept', async (t) => {
+    test('text and thinking arrive in pieces, and the pieces are stored', async (t) => {
       const whole = Promise.withResolvers<void>()
       const thinking = 'I should greet whoever this is, with a smile 😀.'
       const text = 'Good evening, dear reader, and 😀 welcome to the rest of this.'
@@ -38,7 +38,7 @@ for (const type of wireTypes) {
       assert.equal(message!.metadata!.reasoning_effort, 'low')
     })
 
-    test('its id, its end, its tokens and those of the cache are told', async (t) => {
+    test("stores the reply's id, finish reason, tokens and cached tokens", async (t) => {
       const usage = { input: 1_000, output: 20, cacheRead: 600, cacheWrite: 300 }
       const takes = [{ id: 'reply_of_a_vendor', usage, cutShort: true }]
       const { say } = await talkToPlayer(t, server(), { type, takes })
@@ -54,7 +54,7 @@ for (const type of wireTypes) {
       assert.deepEqual(dataOf(events, 'turn.completed').usage, metadata.usage)
     })
 
-    test('calls made together run, and their results stand directly after them', async (t) => {
+    test('parallel calls run, and their results are directly after them in the next request', async (t) => {
       const { say, player } = await talkToPlayer(t, server(), {
         type,
         takes: [{ pieces: signed }, {}],
@@ -76,7 +76,7 @@ for (const type of wireTypes) {
       assert.deepEqual(dataOf(events, 'llm.generation', 2).metadata.finish_reasons, ['stop'])
     })
 
-    test('what it signed goes back to it as it was, in its order, turn after turn', async (t) => {
+    test('signatures are sent back unchanged, in order, turn after turn', async (t) => {
       const { say, player } = await talkToPlayer(t, server(), {
         type,
         takes: [{ pieces: signed }, {}],
@@ -89,7 +89,7 @@ for (const type of wireTypes) {
       assert.deepEqual(said(third), [...signed, { text: 'Done.' }])
     })
 
-    test('nobody else gets its signatures: no other model of its, no other vendor', async (t) => {
+    test('signatures are not sent to another model or another provider', async (t) => {
       const { say, player, model } = await talkToPlayer(t, server(), {
         type,
         takes: [{ pieces: signed }, {}],

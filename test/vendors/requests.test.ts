@@ -8,7 +8,7 @@ import type { Body } from './wires/wire.ts'
 
 const server = serverOfFile()
 
-/** Where a request says how hard to think, and what it says there for `low`. */
+/** The field of a request that holds the thinking effort, and its value for `low`. */
 const efforts: [type: WireType, model: string, of: (body: Body) => unknown, expected: object][] = [
   ...(['openai', 'azure_openai'] as const).flatMap((type) =>
     ['gpt-5-mini', 'my-deployment'].map(
@@ -46,7 +46,7 @@ const efforts: [type: WireType, model: string, of: (body: Body) => unknown, expe
 ]
 
 for (const [type, model_id, of, expected] of efforts) {
-  test(`${type}, ${model_id}: how hard to think is on the wire`, async (t) => {
+  test(`${type}, ${model_id}: the thinking effort is in the request`, async (t) => {
     const { say, player } = await talkToPlayer(t, server(), { type, model_id, takes: [{}] })
     await say('Hello', { controls: { reasoning: { effort: 'low' } } })
     assert.deepEqual(of(player.bodies()[0]), expected)
@@ -55,7 +55,7 @@ for (const [type, model_id, of, expected] of efforts) {
   })
 }
 
-test('models that count their thinking get a part of the room that they have', async (t) => {
+test('models that count their thinking get a share of the output limit for it', async (t) => {
   const effort = (value: string) => ({ controls: { reasoning: { effort: value } } })
   const claude = await talkToPlayer(t, server(), { type: 'anthropic', takes: [{}] })
   for (const value of ['low', 'high', 'max']) await claude.say('Hello', effort(value))
@@ -78,7 +78,7 @@ test('models that count their thinking get a part of the room that they have', a
 describe('what vendors have read is not paid for twice', () => {
   const isMarked = ({ cache_control }: Body) => cache_control?.type === 'ephemeral'
 
-  test('Anthropic is told where to keep it: the system prompt and the newest messages', async (t) => {
+  test('Anthropic gets cache marks on the system prompt and the newest messages', async (t) => {
     const { signed } = wires.anthropic
     const takes = [{ pieces: signed }, {}]
     const { say, player } = await talkToPlayer(t, server(), { type: 'anthropic', takes })
@@ -112,7 +112,7 @@ describe('what vendors have read is not paid for twice', () => {
     })
   }
 
-  test('OpenAI is told whose cache it is: one for a session', async (t) => {
+  test('OpenAI gets one cache key for a session', async (t) => {
     for (const type of ['openai', 'azure_openai'] as const) {
       const { say, player, session } = await talkToPlayer(t, server(), { type, takes: [{}] })
       await say('Hello')
@@ -124,7 +124,7 @@ describe('what vendors have read is not paid for twice', () => {
     }
   })
 
-  test('what came from a cache is told with the whole turn', async (t) => {
+  test('the end of a turn reports its cached tokens', async (t) => {
     const usage = { input: 900, output: 10, cacheRead: 800, cacheWrite: 50 }
     const takes = [{ pieces: wires.anthropic.signed, usage }, { usage }]
     const { say } = await talkToPlayer(t, server(), { type: 'anthropic', takes })
@@ -135,7 +135,7 @@ describe('what vendors have read is not paid for twice', () => {
   })
 })
 
-/** The list that grows, item by item, and all else; without the marks, which move. */
+/** The growing list of items, and the rest; without the cache marks, which move. */
 function partsOf(body: Body): { list: string[]; rest: string } {
   const { messages, input, contents, ...rest } = body
   const list: object[] = messages ?? input ?? contents

@@ -10,7 +10,7 @@ const server = serverOfFile()
 
 const inlined = `data:image/png;base64,${redImage}`
 
-/** What of a request holds the image of a result, in the words of its vendor. */
+/** The part of a provider's request that holds the image of a result. */
 const shown: Partial<Record<WireType, object>> = {
   openai: { type: 'input_image', image_url: inlined },
   azure_openai: { type: 'input_image', image_url: inlined },
@@ -25,13 +25,13 @@ let count = 0
 
 type Odd = {
   model_id?: string
-  /** Whose bytes are played, where that is another's. */
+  /** The provider whose bytes are played, where it is another one. */
   wire?: WireType
-  /** Where its provider finds it, behind the host. */
+  /** The path of its base URL. */
   path?: string
 }
 
-/** The requests of turns whose model called a tool that answered with an image. */
+/** The requests of turns whose model called a tool that returned an image. */
 async function requestsOf(t: TestContext, type: WireType, odd: Odd = {}) {
   const { wire = type, path = wires[wire].path, model_id = wires[wire].model } = odd
   const mcp = await startMcp(t, {
@@ -52,7 +52,7 @@ async function requestsOf(t: TestContext, type: WireType, odd: Odd = {}) {
 
 for (const type of wireTypes) {
   describe(`images in results for ${type}`, () => {
-    test('one is there in its form, or in words, at every later request', async (t) => {
+    test('an image of a result is in its form, or replaced by a text, in every later request', async (t) => {
       const [, second, third] = await requestsOf(t, type)
       for (const body of [second, third]) {
         const text = JSON.stringify(body)
@@ -75,7 +75,7 @@ const odd: [string, WireType, Odd][] = [
 ]
 
 for (const [what, type, how] of odd) {
-  test(`a model ${what} reads words where an image stands in a result`, async (t) => {
+  test(`a model ${what} gets a text in place of the image in a result`, async (t) => {
     for (const body of (await requestsOf(t, type, how)).slice(1)) {
       const text = JSON.stringify(body)
       assert.ok(text.includes(words) && !text.includes(redImage), text.slice(0, 3_000))

@@ -17,13 +17,13 @@ import {
 export type VendorUnderTest = {
   type: ProviderType
   title: string
-  /** Once its server runs. */
+  /** Set once its server runs. */
   reach: () => Reached
-  /** It takes any key, or none. */
+  /** It accepts any key, or none. */
   keyless?: boolean
 }
 
-/** What the suite says, so that a script can answer it. */
+/** Messages of the suite, which a script matches. */
 export const sayings = {
   word: 'Answer with this one word and nothing else: pelican',
   sums: 'With your tools, in one go: multiply 6 by 7, and add 1 to 2. Then tell me both results.',
@@ -35,8 +35,8 @@ export const unknownModel = 'no-such-model-as-this-one'
 export const wrongKey = 'sk-wrong-0123456789abcdef'
 
 /**
- * What every vendor of models must be able to do, through our public door. It asserts what a real
- * model does too, so that it runs against the vendors themselves.
+ * Requirements for every provider of models, tested through the public API. The suite asserts only
+ * what a real model does too, so that it runs against the providers themselves.
  */
 export function vendorSuite(vendor: VendorUnderTest, running: () => Server) {
   describe(vendor.title, () => {
@@ -48,7 +48,7 @@ export function vendorSuite(vendor: VendorUnderTest, running: () => Server) {
       model = await addModel(server, vendor.type, vendor.reach())
     })
 
-    test('a word, how it ended, how long it took and what it cost in tokens', async () => {
+    test('a reply has text, a finish reason, a duration and token counts', async () => {
       const { events, text } = await (await talkTo(server, model)).say(sayings.word)
       assert.match(replyOf(events), /pelican/i)
       assert.ok(replyOf(events).startsWith(text), 'who follows late gets the rest with the message')
@@ -60,7 +60,7 @@ export function vendorSuite(vendor: VendorUnderTest, running: () => Server) {
       assert.deepEqual(dataOf(events, 'turn.completed').usage, metadata.usage)
     })
 
-    test('tools that are asked for run, and the model goes on from their results', async () => {
+    test('called tools run, and the model continues from their results', async () => {
       const { events } = await (await talkTo(server, model)).say(sayings.sums)
       const tools = events.filter((event) => event.type === 'tool.completed')
       const done = tools.map(({ data }) => `${data.tool_name} ${data.status}`).sort()
@@ -74,7 +74,7 @@ export function vendorSuite(vendor: VendorUnderTest, running: () => Server) {
       assert.deepEqual(others.at(-1)!.data.metadata.finish_reasons, ['stop'])
     })
 
-    test('thinking that it signed is what it gets back, and it takes it', async () => {
+    test('signed thinking is sent back to the model, which accepts it', async () => {
       const { say } = await talkTo(server, model)
       const saying = { controls: { reasoning: { effort: 'low' } } }
       const first = await say(sayings.sums, saying)
@@ -84,7 +84,7 @@ export function vendorSuite(vendor: VendorUnderTest, running: () => Server) {
       assert.ok(dataOf(second.events, 'turn.completed'))
     })
 
-    test('it sees an image', async () => {
+    test('it accepts an image', async () => {
       const image = { type: 'image', base64: redImage, media_type: 'image/png' }
       const { say } = await talkTo(server, model)
       const { events } = await say([{ type: 'text', text: sayings.colour }, image])
@@ -92,7 +92,7 @@ export function vendorSuite(vendor: VendorUnderTest, running: () => Server) {
     })
 
     if (!vendor.keyless) {
-      test('a key that it does not know', async () => {
+      test('a key that is not valid', async () => {
         const wrong = await addModel(server, vendor.type, { ...vendor.reach(), api_key: wrongKey })
         const talk = await talkTo(server, wrong)
         const { events } = await talk.say(sayings.word)
@@ -102,13 +102,13 @@ export function vendorSuite(vendor: VendorUnderTest, running: () => Server) {
       })
     }
 
-    test('a model that it does not have', async () => {
+    test('a model that does not exist', async () => {
       const unknown = await addModelOf(server, model.provider_id, unknownModel)
       const { events } = await (await talkTo(server, unknown)).say(sayings.word)
       assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_no_such_model')
     })
 
-    test('its list of models, and the one tiny call that says whether all is well', async () => {
+    test('its list of models, and the one tiny call that checks the connection', async () => {
       const path = `/v1/llm-providers/${model.provider_id}`
       const sync: ModelSync = expectStatus(await server.call('POST', `${path}/sync-models`), 200)
       assert.ok(sync.total > 0, JSON.stringify(sync))

@@ -6,10 +6,10 @@ import { startServer } from '../../apps/server/test/server.ts'
 import { createAgent, createSession, eventsOf } from '../../apps/server/test/session.ts'
 import { follow } from '../../apps/server/test/stream.ts'
 
-/** How a vendor is reached, or what plays one. Without an address: at the vendor's own. */
+/** How a provider is reached, or played. Without an address: at the provider's own. */
 export type Reached = { base_url?: string; api_key?: string; model_id: string }
 
-/** One server for all tests of a file; it runs once they begin. */
+/** One server for all tests of a file; it starts with them. */
 export function serverOfFile(env: Record<string, string> = {}): () => Server {
   const stops: (() => unknown)[] = []
   let server: Server | undefined
@@ -56,7 +56,9 @@ type Told = { events: Event[]; text: string; thoughts: string }
 export type Talk = {
   agent: Agent
   session: Session
-  /** Says something, waits until the session is idle again, and gives all that the stream told. */
+  /**
+   * Sends a message, waits until the session is idle again, and returns all events of the stream.
+   */
   say: (said: Said, saying?: Saying) => Promise<Told>
 }
 
@@ -101,7 +103,7 @@ async function say(server: Server, sessionId: string, said: Said, saying: Saying
   }
 }
 
-/** All that anybody can read of a session. */
+/** All readable data of a session. */
 export async function everythingOf(server: Server, { session }: Talk): Promise<string> {
   const paths = ['', '/events?expand=messages', '/messages']
   const answers = await Promise.all(

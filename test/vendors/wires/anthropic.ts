@@ -5,7 +5,7 @@ const calls: Piece[] = [
   { call: 'toolu_2', name: 'add', input: { a: 1, b: 2 } },
 ]
 
-/** Anthropic's Messages. */
+/** Anthropic's Messages API. */
 export const anthropic: Wire = {
   path: '/v1',
   model: 'claude-haiku-4-5',

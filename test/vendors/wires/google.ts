@@ -1,6 +1,6 @@
 import { type Body, framesOf, type Piece, slices, type Wire } from './wire.ts'
 
-/** What Gemini takes for calls that it did not sign. */
+/** The signature that Gemini accepts for calls that it did not sign. */
 const unsigned = { signature: 'skip_thought_signature_validator' }
 
 /** Gemini. Of parallel calls only the first is signed; the signature at the end has no text. */

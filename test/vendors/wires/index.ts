@@ -13,7 +13,7 @@ export const wires: Record<WireType, Wire> = {
   openai_completions: completions,
   anthropic,
   google,
-  // The name of a deployment says nothing of its model.
+  // The name of a deployment does not identify its model.
   azure_openai: { path: '', model: 'my-deployment', ...responses },
 }
 

@@ -5,7 +5,7 @@ const calls: Piece[] = [
   { call: 'call_b', name: 'add', input: { a: 1, b: 2 } },
 ]
 
-/** OpenAI's Responses, which Azure speaks too. Not all of its thinking has a summary. */
+/** OpenAI's Responses, which Azure uses too. Not all of its thinking has a summary. */
 export const responses: Omit<Wire, 'path' | 'model'> = {
   signed: [
     { thinking: 'Two sums, it seems.', signature: 'gAAAA-encrypted-1' },

@@ -1,6 +1,8 @@
-/** What the wires of all vendors can say, in words of none of them. */
+/** Contents of the wires of all providers, in neutral terms. */
 
-/** A part of a model's output, in order. `signature`: what the vendor needs back with it. */
+/**
+ * A part of a model's output, in order. `signature`: the value that later requests must send back.
+ */
 export type Piece =
   | { thinking: string; signature?: string }
   | { redacted: string }
@@ -8,45 +10,45 @@ export type Piece =
   | CallPiece
 export type CallPiece = { call: string; name: string; input: object; signature?: string }
 
-/** Tokens; `input` is all of them, those from and for the cache too. */
+/** Tokens; `input` is all of them, cache writes and reads included. */
 export type Counted = { input: number; output: number; cacheRead?: number; cacheWrite?: number }
 
 export type VendorReply = {
   id: string
   pieces: Piece[]
   usage: Counted
-  /** It had no more room. */
+  /** The output limit was reached. */
   cutShort?: boolean
 }
 
-/** A vendor's request, as JSON. */
+/** A provider's request, as JSON. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look into requests of every shape
 export type Body = any
 
 /**
- * How one type of provider talks, written by hand after the vendor's documentation, so that the
- * bytes do not come from the SDK that reads them.
+ * The wire format of one type of provider, written by hand from the provider's documentation, so
+ * that the bytes do not come from the SDK that reads them.
  */
 export type Wire = {
-  /** Behind the host in a base URL. */
+  /** The path after the host in a base URL. */
   path: string
-  /** A model's name that our catalogue knows. */
+  /** A model's name that is in the bundled catalogue. */
   model: string
-  /** A reply as only this vendor's models give it, with all that it signs. */
+  /** A reply in this provider's own form, with all of its signatures. */
   signed: Piece[]
-  /** The same for a model or a vendor that must not see the signatures. */
+  /** The same for a model or a provider that must not receive the signatures. */
   unsigned: Piece[]
   /** The bytes of a streamed reply. */
   write: (reply: VendorReply) => string
-  /** What a request says that the model has said. */
+  /** The model's own earlier output in a request. */
   said: (body: Body) => Piece[]
   /** The calls that the request has results of, in their order. */
   results: (body: Body) => string[]
-  /** What stands in the newest message of the user, in the vendor's form. */
+  /** The content of the newest user message, in the provider's form. */
   newest: (body: Body) => unknown[]
 }
 
-/** Server-sent events, with names where the vendor gives them. */
+/** Server-sent events, with names where the provider sends them. */
 export const framesOf = (events: object[], named: boolean) =>
   events
     .map((event) => {
