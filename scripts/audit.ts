@@ -1,9 +1,9 @@
 /**
- * Asks the registry whether a dependency that we ship has a known vulnerability: high and above
- * fail.
+ * Asks the registry whether a shipped dependency has a known vulnerability. Exits with 1 for
+ * severity high and above.
  * Contract: a registry without an audit endpoint, such as some mirrors, gives the outcome NOT
- * AUDITED. It fails with `--required` only, which a release uses: a pull request must not depend on
- * what a mirror offers.
+ * AUDITED. This fails with `--required` only, which a release uses: pull requests must not depend
+ * on the features of a mirror.
  */
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
@@ -26,8 +26,10 @@ const grave = Object.values(report.vulnerabilities ?? {}).filter(({ severity }) 
   ['high', 'critical'].includes(severity),
 )
 if (report.vulnerabilities === undefined) {
-  say(`NOT AUDITED: the registry gave no advisories (${report.message ?? 'no answer'}).`)
-  say('Set npm_config_registry to one that does, such as https://registry.npmjs.org.')
+  say(`NOT AUDITED: the registry returned no advisories (${report.message ?? 'no response'}).`)
+  say(
+    'Set npm_config_registry to a registry with an audit endpoint, such as https://registry.npmjs.org.',
+  )
   if (process.argv.includes('--required')) process.exitCode = 1
 } else if (grave.length === 0) {
   say('No dependency has a known vulnerability of high severity.')

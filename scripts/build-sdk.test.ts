@@ -24,7 +24,7 @@ const sdk = path.join(folder, 'node_modules/@outlast/sdk')
 before(() => buildSdk(sdk))
 after(() => rmSync(folder, { recursive: true }))
 
-/** What the compiler says of files in the folder, with settings of a strict consumer. */
+/** The compiler's output for files in the folder, with the settings of a strict consumer. */
 function complaintsOf(name: string, text: string, options: object) {
   writeFileSync(path.join(folder, `${name}.ts`), text)
   const compilerOptions = {
@@ -46,7 +46,7 @@ function complaintsOf(name: string, text: string, options: object) {
   return status === 0 ? '' : `${status} ${stdout}${stderr}`
 }
 
-test('the types that are written out are those of the schemas', async () => {
+test('the written types equal those of the schemas', async () => {
   const { names } = await contractTypes()
   assert.ok(names.length > 120)
   const generic = { Page: '<string>', EventDataOf: "<'turn.failed'>" } as Record<string, string>
@@ -67,7 +67,7 @@ test('the types that are written out are those of the schemas', async () => {
   assert.equal(complaintsOf('equal', lines.join('\n'), { ...options, ...loose }), '')
 })
 
-test('every type of the wire that the client brings can be imported from it', async () => {
+test('every wire type of the client can be imported from it', async () => {
   const { names } = await contractTypes()
   const imported = `export type { ${names.join(', ')} } from '@outlast/sdk'`
   const dom = ['es2022', 'dom', 'dom.iterable']
@@ -122,7 +122,7 @@ test('a strict consumer compiles against its types, in a page and in Node', () =
   assert.equal(complaintsOf('node', consumer, { lib: ['es2022'], types: ['node'] }), '')
 })
 
-test('it names no other package, no global of Node, and nothing that came after Node 20', () => {
+test('it names no other package, no global of Node, and no API newer than Node 20', () => {
   const late =
     /Promise\.(withResolvers|try)|AbortSignal\.any|\busing\b [a-z]\w* =|Array\.fromAsync|Map\.groupBy|\.(union|intersection|difference)\(|\b(process|Buffer|require|__dirname|setImmediate)\b[.(]/
   for (const file of globSync('*.{js,d.ts}', { cwd: sdk })) {
@@ -152,7 +152,7 @@ console.log(JSON.stringify({
 }))
 `
 
-/** The oldest Node that is here, at least 20: the machine's own if it has one. */
+/** The oldest installed Node, at least 20: the machine's own if it has one. */
 function oldestNode(): string {
   const folders = (process.env.PATH ?? '').split(path.delimiter)
   const ours = folders.filter((one) => !one.includes('node_modules'))
@@ -162,7 +162,7 @@ function oldestNode(): string {
   return found.find(isGood) ?? process.execPath
 }
 
-test('what is built runs a turn on the oldest Node that is here', async (t) => {
+test('the built client runs a turn on the oldest installed Node', async (t) => {
   const server = await startServer(t)
   writeFileSync(path.join(folder, 'program.mjs'), program)
   const child = spawn(oldestNode(), [path.join(folder, 'program.mjs'), server.url], {

@@ -1,7 +1,7 @@
 /**
- * Makes `dist/sdk`, the package `@outlast/sdk`: the client in plain JavaScript and its types,
- * neither of which needs another package. The types of what is on the wire are written out from
- * their schemas, those of the client come from the compiler.
+ * Builds `dist/sdk`, the package `@outlast/sdk`: the client in plain JavaScript and its types,
+ * without dependencies. Wire types are written from their schemas, types of the client come from
+ * the compiler.
  */
 import { spawnSync } from 'node:child_process'
 import {
@@ -19,15 +19,15 @@ import { contractTypes } from './contract-types.ts'
 
 const source = 'packages/sdk/src'
 
-/** Writes the package into `folder`, which is made anew. */
+/** Writes the package into `folder`, which is replaced. */
 export async function buildSdk(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true })
   const { text } = await contractTypes()
   put(folder, 'contract.d.ts', text)
-  // Nothing is left of it at run time, but a name that tools may look for.
+  // Only the schema's name is left at run time.
   put(folder, 'contract.js', 'export {}\n')
   for (const file of globSync('*.ts', { cwd: path.join(root, source), exclude: ['*.test.ts'] })) {
-    // Lines stay where they are in the source; blanks where types were at their ends are nobody's.
+    // Line numbers equal those of the source; trailing blanks of removed types are dropped.
     const text = translated(stripped(read(`${source}/${file}`))).replace(/ +$/gm, '')
     put(folder, file.replace(/\.ts$/, '.js'), text)
   }
@@ -43,7 +43,7 @@ const translated = (text: string) =>
     .replace(/(['"])(\.\/[\w-]+)\.ts\1/g, "'$2.js'")
     .replace(/(['"])@outlast\/contract\1/g, "'./contract.js'")
 
-/** Lets the compiler write the types of the client, against those that were written before. */
+/** Runs the compiler to write the types of the client, against the wire types. */
 function declare(folder: string): void {
   mkdirSync(path.join(root, 'dist'), { recursive: true })
   const work = mkdtempSync(path.join(root, 'dist', 'types-'))

@@ -22,7 +22,7 @@ function sameLine(source: string, built: string) {
   return [...built].every((letter, at) => letter === source[at] || letter === ' ' || letter === ';')
 }
 
-test('what is built has no types, no tests, and every line where its source has it', async (t) => {
+test('a built file has no types, no tests, and the line numbers of its source', async (t) => {
   const { folder } = await temporaryFolder(t)
   const built = path.join(folder, 'built')
   build(built)
@@ -39,7 +39,7 @@ test('what is built has no types, no tests, and every line where its source has 
   assert.deepEqual(moved, [])
 })
 
-test('every file of ours that a built file names is there', async (t) => {
+test('every file of ours that a built file imports exists', async (t) => {
   const { folder } = await temporaryFolder(t)
   build(folder)
   const missing = globSync('**/*.js', { cwd: folder }).flatMap((file) => {

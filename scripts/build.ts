@@ -1,10 +1,9 @@
 /**
- * Makes `dist/outlast`, the product in plain JavaScript, from which `npm pack` and the image are
- * made. Node strips no types below node_modules, so they are stripped here by Node's own function:
- * everything that is left keeps its line and its column, so that a stack names the place in the
- * source, and no source map is needed.
- * Contract: needs Node alone, no package, and the console, as scripts/console.ts makes it; the
- * folder is made anew each time.
+ * Builds `dist/outlast`, the product in plain JavaScript, for `npm pack` and the image. Node strips
+ * no types below node_modules, so Node's own function strips them here. The remaining code keeps
+ * its line and column, so stack traces need no source map.
+ * Contract: needs only Node, and the console as built by scripts/console.ts; the folder is
+ * replaced.
  */
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
@@ -13,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 
-/** What the product is made of; tests stand beside their sources and are left out. */
+/** Source files of the product; tests are beside their sources and are left out. */
 const code = [
   'apps/server/src/**/*.ts',
   'packages/{contract,sdk,cli}/src/**/*.ts',
@@ -28,7 +27,7 @@ const data = [
   'packages/cli/package.json',
 ]
 
-/** Packages of the workspace are no packages any more where they are installed with it. */
+/** Workspace packages become plain folders in the build. */
 const entries: Record<string, string> = {
   '@outlast/contract': 'packages/contract/src/index.ts',
   '@outlast/sdk': 'packages/sdk/src/index.ts',
@@ -36,7 +35,7 @@ const entries: Record<string, string> = {
   '@outlast/cli': 'packages/cli/src/main.ts',
 }
 
-/** The ways in which our code names another file of ours. */
+/** The forms in which our code imports another file of ours. */
 const forms = [
   /(\bfrom )'([^'\n]+)'/g,
   /(^import )'([^'\n]+)'/gm,
@@ -60,7 +59,7 @@ export const read = (file: string) => readFileSync(path.join(root, file), 'utf8'
 
 export const stripped = (text: string) => stripTypeScriptTypes(text, { mode: 'strip' })
 
-/** The text with every name of another file of ours as it is in the build. */
+/** The text with the imports of the build. */
 function translated(file: string, text: string): string {
   return forms.reduce(
     (before, form) =>

@@ -70,7 +70,7 @@ function run(...args: string[]) {
   })
 }
 
-test('the catalogue takes what it uses from a source, and tells what is new', async (t) => {
+test('imports the used fields of a source and prints new models', async (t) => {
   const { refresh, read, url } = await startSource(t)
   const embedding = model('embedding', { cost: { input: 1, output: 0 } })
   const picture = model('picture', { modalities: { input: ['text'], output: ['image'] } })
@@ -93,7 +93,7 @@ test('the catalogue takes what it uses from a source, and tells what is new', as
   assert.deepEqual(providers.openai.models['gpt-b']?.reasoning_options, options)
 })
 
-test('a refresh tells what changed; what is no longer listed stays until somebody prunes', async (t) => {
+test('a refresh prints changes and keeps models that are no longer listed until --prune', async (t) => {
   const { refresh, read } = await startSource(t)
   await refresh(listing(model('gpt-a'), model('gpt-b')))
   const same = await refresh(listing(model('gpt-a'), model('gpt-b')))
@@ -107,7 +107,7 @@ test('a refresh tells what changed; what is no longer listed stays until somebod
   assert.deepEqual(Object.keys((await read()).providers.openai.models), ['gpt-b'])
 })
 
-test('a source that is broken changes nothing, and the error says what is wrong', async (t) => {
+test('an invalid source changes nothing, and the error names the cause', async (t) => {
   const { refresh, file, url } = await startSource(t)
   await refresh(listing(model('gpt-a')))
   const before = await readFile(file, 'utf8')
@@ -122,20 +122,20 @@ test('a source that is broken changes nothing, and the error says what is wrong'
     [listing(model('gpt-a', { cost: { input: -1, output: 2 } })), /openai\/gpt-a \/cost\/input/],
     [listing(model('gpt-a', { limit: { context: 1e12, output: 1 } })), /\/limit\/context/],
     [listing(model('gpt-a', { tool_call: undefined })), /openai\/gpt-a/],
-    [listing(model('gpt-a')), /the answer was 503/, 503],
+    [listing(model('gpt-a')), /the response was 503/, 503],
   ]
   for (const [body, why, status = 200] of broken) {
     const { code, error, out } = await refresh(body, { status })
     assert.equal(code, 1)
     assert.equal(out, '')
     assert.match(error, why)
-    assert.ok(error.startsWith(`The catalogue stays as it is: ${url} cannot be used: `), error)
+    assert.ok(error.startsWith(`The catalogue is unchanged: ${url} cannot be used: `), error)
     assert.equal(error.trim().split('\n').length, 1, error)
     assert.equal(await readFile(file, 'utf8'), before)
   }
 })
 
-test('a file can be the source; one that is not there changes nothing', async (t) => {
+test('a file can be the source; a missing one changes nothing', async (t) => {
   const { file, read } = await startSource(t)
   const source = path.join(path.dirname(file), 'api.json')
   const missing = await run('--from', source, '--to', file)

@@ -1,10 +1,10 @@
 /**
- * Makes what we know of the vendors' models anew: `npm run catalogue`, from models.dev, or from
- * another address or a file in its form with `-- --from <address or file>`. `--to <file>` writes
- * elsewhere, `--prune` drops models that the source no longer lists: without it they stay, for
- * those who still reach them.
- * Contract: a source that cannot be read, or does not have the form, changes nothing: one line says
- * why, exit code 1.
+ * Updates the catalogue of the providers' models: `npm run catalogue`, from models.dev, or from
+ * another address or a file in its format with `-- --from <address or file>`. `--to <file>` writes
+ * to another file. `--prune` removes models that the source no longer lists; without it they stay,
+ * as some users still have access to them.
+ * Contract: an unreadable or invalid source changes nothing; prints the cause in one line and exits
+ * with 1.
  */
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -32,12 +32,12 @@ const isAddress = (from: string) => /^https?:\/\//.test(from)
 async function textOf(from: string): Promise<string> {
   if (!isAddress(from)) return readFile(from, 'utf8')
   const response = await fetch(from, { signal: AbortSignal.timeout(answerMs) })
-  if (!response.ok || !response.body) throw new Error(`the answer was ${response.status}`)
+  if (!response.ok || !response.body) throw new Error(`the response was ${response.status}`)
   const parts: Uint8Array[] = []
   let bytes = 0
   for await (const part of response.body) {
     bytes += part.length
-    if (bytes > bytesMax) throw new Error(`the answer is longer than ${bytesMax} bytes`)
+    if (bytes > bytesMax) throw new Error(`the response is longer than ${bytesMax} bytes`)
     parts.push(part)
   }
   return Buffer.concat(parts).toString('utf8')
@@ -45,7 +45,10 @@ async function textOf(from: string): Promise<string> {
 
 const form = Compile(CatalogueModel)
 
-/** A vendor's models of a source, only those that answer in text and only what we use of them. */
+/**
+ * A provider's models of a source: only those that return text, with the fields that the server
+ * uses.
+ */
 function modelsOf(source: unknown, vendor: Vendor): Models {
   const listed = (source as Partial<Record<Vendor, { models?: unknown }>>)?.[vendor]?.models
   if (typeof listed !== 'object' || listed === null)
@@ -62,11 +65,11 @@ function modelsOf(source: unknown, vendor: Vendor): Models {
   return Object.fromEntries(usable.map(([id, model]) => [id, usedOf(model)]))
 }
 
-/** Embeddings say that they give text, too; what they give is free. */
+/** Embedding models list text as output too, at a price of 0. */
 const answersInText = ({ modalities: { output }, limit, cost }: CatalogueModel) =>
   output.length === 1 && output[0] === 'text' && limit.context > 0 && cost?.output !== 0
 
-/** Contract: an order of fields of its own, so that files can be compared line by line. */
+/** Contract: fields have a fixed order, so that files can be compared line by line. */
 function usedOf(model: CatalogueModel): CatalogueModel {
   const { id, name, family, attachment, reasoning, temperature, tool_call } = model
   const { structured_output, open_weights, knowledge, release_date, last_updated, cost } = model
@@ -109,7 +112,7 @@ function fileOf({ date, source, providers }: Catalogue): string {
   return `{\n${head},\n"providers": {\n${blocks.join(',\n')}\n}\n}\n`
 }
 
-/** Merges two lists, and reports what is new, what changed and what the second lacks. */
+/** Merges two lists, and reports new, changed and missing models. */
 function merge(old: Models, listed: Models, prune: boolean) {
   const gone = Object.keys(old).filter((id) => !listed[id])
   const lines = [
@@ -130,7 +133,7 @@ function changes(id: string, before: CatalogueModel | undefined, after: Catalogu
   return changed.length === 0 ? [] : [`  changed ${id}: ${changed.join(', ')}`]
 }
 
-/** The file as it is; a first one begins empty. */
+/** The current file; undefined if absent. */
 async function readCatalogue(file: string): Promise<Catalogue | undefined> {
   const text = await readFile(file, 'utf8').catch(() => undefined)
   return text === undefined ? undefined : (JSON.parse(text) as Catalogue)
@@ -169,6 +172,6 @@ try {
 } catch (error) {
   const { message, cause } = error as Error
   const why = cause instanceof Error ? `${message}: ${cause.message}` : message
-  console.error(`The catalogue stays as it is: ${values.from} cannot be used: ${why}.`)
+  console.error(`The catalogue is unchanged: ${values.from} cannot be used: ${why}.`)
   process.exitCode = 1
 }

@@ -1,6 +1,6 @@
 /**
  * The Chromium of the tests: the one on PATH, else Debian's, unpacked below node_modules with the
- * libraries that this machine does not have. Nothing is installed, so nobody has to be root.
+ * libraries that this machine lacks. Nothing is installed, so root rights are not needed.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
@@ -12,7 +12,7 @@ const kept = path.join(root, 'node_modules/.cache/outlast-chromium')
 const unpacked = path.join(kept, 'usr/lib/chromium/chromium')
 const programs = ['chromium', 'chromium-browser', 'google-chrome']
 
-/** What tests are told of it, as their environment. */
+/** Environment variables for tests that use it. */
 export function chromiumSettings(): Record<string, string> {
   const found = onPath()
   if (found) return { OUTLAST_TEST_CHROMIUM: found }
@@ -22,7 +22,7 @@ export function chromiumSettings(): Record<string, string> {
     OUTLAST_TEST_CHROMIUM_LIBRARIES: globSync('{usr/,}lib/*-linux-gnu{,/pulseaudio}', { cwd: kept })
       .map((folder) => path.join(kept, folder))
       .join(path.delimiter),
-    // Where the fonts came along, what tells of them did too.
+    // If fonts were unpacked, so was their configuration.
     OUTLAST_TEST_CHROMIUM_FONTS: globSync(path.join(kept, 'etc/fonts/fonts.conf')).length
       ? kept
       : '',
@@ -35,9 +35,9 @@ function onPath(): string | undefined {
   return places.flatMap((place) => globSync(place))[0]
 }
 
-/** Contract: the folder is there whole or not at all, however many do this at once. */
+/** Contract: the folder is complete or absent, even with concurrent runs. */
 function unpack(): void {
-  console.error('There is no Chromium on PATH: Debian’s is fetched, once.')
+  console.error('There is no Chromium on PATH: downloading Debian’s once.')
   const folder = `${kept}-${process.pid}`
   const packages = path.join(folder, 'packages')
   const [lists, cache] = ['lists', 'cache'].map((name) => path.join(folder, name))
@@ -45,7 +45,7 @@ function unpack(): void {
     mkdirSync(one, { recursive: true })
   }
   try {
-    // Lists of our own: those of the machine may be none, or old, and only root renews them.
+    // Own package lists: those of the machine may be missing or old, and only root can update them.
     const own = ['-o', `Dir::State::lists=${lists}`, '-o', `Dir::Cache=${cache}`]
     run('apt-get', [...own, 'update'])
     run('apt-get', [...own, 'download', ...missing(own)], packages)
@@ -53,14 +53,16 @@ function unpack(): void {
     for (const one of [packages, lists!, cache!]) rmSync(one, { recursive: true })
     renameSync(folder, kept)
   } catch (error) {
-    // Another run was here first.
+    // Another run was first.
     if (!existsSync(unpacked)) throw error
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** The packages to install. The C library is everywhere, and works with its own loader alone. */
+/**
+ * The packages to install. Every machine has the C library, which works with its own loader only.
+ */
 function missing(own: string[]): string[] {
   const plan = run('apt-get', [
     ...own,
@@ -82,6 +84,6 @@ function run(program: string, args: string[], cwd = root): string {
   })
   if (status === 0) return stdout
   const wanted = 'Tests of the console need Chromium: put one on PATH'
-  const other = "or let Debian's be fetched once, for which a network is needed"
+  const other = "or connect to the network, so that Debian's can be downloaded once"
   throw new Error(`${wanted}, ${other}. ${program} said: ${error?.message ?? stderr}`)
 }

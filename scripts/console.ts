@@ -1,6 +1,6 @@
 /**
- * Makes the console, `apps/console/dist`, unless it is newer than everything that it is made of.
- * What a browser asks for most stands there compressed too.
+ * Builds the console, `apps/console/dist`, unless it is newer than all of its sources. Writes
+ * compressed copies of large files beside them.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, statSync, writeFileSync } from 'node:fs'

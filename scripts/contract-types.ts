@@ -1,13 +1,12 @@
 /**
- * The types of packages/contract as plain TypeScript, for a package that depends on nothing. What a
- * schema says is written from the schema; the few types that are made of others are copied from
- * their source.
+ * Writes the types of packages/contract as plain TypeScript, for a package without dependencies.
+ * Types of schemas are written from the schema; the few derived types are copied from their source.
  */
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** What we use of JSON Schema. */
+/** The parts of JSON Schema that our schemas use. */
 type Schema = {
   type?: string
   description?: string
@@ -24,9 +23,9 @@ type Schema = {
 const folder = fileURLToPath(new URL('../packages/contract/src/', import.meta.url))
 const head = '// Made from the schemas of packages/contract by `npm run build`.\n'
 
-/** Generic types, and those that no schema stands for. */
+/** Generic types, and types without a schema. */
 const copied = ['Event', 'Noun', 'Page']
-/** All types of events are one declaration here. */
+/** All event types are one declaration here. */
 const events = `export type EventType = keyof EventData
 export type EventDataOf<T extends EventType> = EventData[T]
 `
@@ -65,7 +64,7 @@ async function schemasOf(): Promise<Record<string, Schema>> {
   return Object.assign({}, ...modules) as Record<string, Schema>
 }
 
-/** The docstring before something, with its line break. */
+/** The docstring before a declaration, with its line break. */
 function commentOf(source: string, what: string): string {
   const before = source.split(new RegExp(`^ *${what.replace(/[.()]/g, '\\$&')}`, 'm'))
   const found = before.length > 1 ? /\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n$/.exec(before[0]!) : null
@@ -124,5 +123,5 @@ function wordOf(type: string | undefined): string {
   if (type === 'integer' || type === 'number') return 'number'
   if (type === 'string' || type === 'boolean' || type === 'null') return type
   if (type === undefined) return 'unknown'
-  throw new Error(`no type is known for ${type}`)
+  throw new Error(`no type for ${type}`)
 }

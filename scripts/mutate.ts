@@ -1,8 +1,8 @@
 /**
  * Mutates the core, one condition at a time in a copy of the repository, and runs the tests that
- * must notice. With arguments: only the mutants whose name contains one of them.
- * Contract: exits with 1 when a mutant survives, the tests fail without any, or the list does not
- * fit the code.
+ * must fail. With arguments: only the mutants whose name contains one of them.
+ * Contract: exits with 1 when a mutant survives, the tests fail without a mutation, or the list
+ * does not match the code.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import {
@@ -20,7 +20,7 @@ import { fileURLToPath } from 'node:url'
 import { type Mutant, mutants } from './mutate/mutants.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
-/** A mutant may make a test hang: that is noticed too. */
+/** A mutant that makes a test hang counts as detected. */
 const testTimeoutMs = 60_000
 const runTimeoutMs = 240_000
 
@@ -34,7 +34,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => pr
 
 copyRepository()
 const misfits = chosen.filter((mutant) => source(mutant).split(mutant.from).length !== 2)
-for (const { name, file } of misfits) console.error(`✖ ${name}: ${file} does not have it once`)
+for (const { name, file } of misfits)
+  console.error(`✖ ${name}: the text to replace must occur exactly once in ${file}`)
 if (misfits.length > 0 || chosen.length === 0) process.exit(1)
 
 const files = [...new Set(chosen.flatMap(({ tests }) => tests))]
@@ -52,7 +53,7 @@ for (const mutant of chosen) {
   console.log(`${killed ? '✔' : '✖'} ${mutant.name}, ${seconds} s, ${how}`)
 }
 
-/** What Git tracks and what is new, as it is on the disk. */
+/** Tracked and new files, in their current state on disk. */
 function copyRepository() {
   const list = ['ls-files', '-z', '--cached', '--others', '--exclude-standard']
   const { stdout } = spawnSync('git', list, { cwd: root, encoding: 'utf8' })
@@ -82,7 +83,7 @@ async function runMutant(mutant: Mutant) {
   return result
 }
 
-/** `broken`: no test failed, and yet the run did not succeed. */
+/** `broken`: the run failed without a failed test. */
 type Fate = 'passed' | 'failed' | 'hangs' | 'broken'
 
 async function runTests({ tests, pattern }: Pick<Mutant, 'tests' | 'pattern'>) {

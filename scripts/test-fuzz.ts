@@ -2,9 +2,8 @@
  * Fuzzes a server of its own through its OpenAPI document with schemathesis, which is installed
  * from PyPI into node_modules/.cache. More arguments are passed to schemathesis: `--
  * --include-operation-id fork_session`.
- * Contract: exit code 1 when a response is a server error, has a status, content type or body that
- * the document does not have, or when schemathesis cannot be installed. Nothing but the cache is
- * left.
+ * Contract: exits with 1 when a response is a server error, has an undocumented status, content
+ * type or body, or when schemathesis cannot be installed. Leaves only the cache.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -105,13 +104,13 @@ async function fuzz(url: string, key: string): Promise<number> {
     ...process.argv.slice(2),
   ]
   const program = path.join(environment, 'bin/schemathesis')
-  // It reads a configuration from, and leaves files in, the folder in which it runs.
+  // It reads its configuration from, and writes files to, the working directory.
   const child = spawn(program, args, { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] })
   const [code] = await once(child, 'exit')
   return code ?? 1
 }
 
-/** What the responses do not show: a server that ended, or a key that fuzzing deleted. */
+/** Failures that responses do not show: a server that exited, or a key that fuzzing deleted. */
 async function findProblem({ url, child, output }: ServerProcess, key: string) {
   if (child.exitCode !== null) return `The server ended with ${child.exitCode}: ${output()}`
   const me = await callerWith(url, key)('GET', '/v1/auth/me')

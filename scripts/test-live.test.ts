@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { liveVendors } from '../test/live/vendors.ts'
 
-test('without a key the vendors’ suite says what it looks for, and fails', () => {
+test('without a key the providers’ suite lists the variables that it needs, and fails', () => {
   const script = fileURLToPath(new URL('test-live.ts', import.meta.url))
   const { status, stderr } = spawnSync(process.execPath, [script], { encoding: 'utf8', env: {} })
   assert.equal(status, 1)
@@ -13,7 +13,7 @@ test('without a key the vendors’ suite says what it looks for, and fails', () 
   }
 })
 
-test('a vendor takes part when all that it needs is there', () => {
+test('a provider takes part when all of its variables are set', () => {
   assert.deepEqual(
     liveVendors({
       GEMINI_API_KEY: 'key-1',

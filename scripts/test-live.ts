@@ -1,7 +1,7 @@
 /**
- * Runs the vendors' suite against the vendors themselves: those whose keys are in the environment.
- * It costs a few cents.
- * Contract: exit code 1 when there is no key; keys are told to the tests and to nobody else.
+ * Runs the providers' suite against the real providers whose keys are in the environment. Costs a
+ * few cents.
+ * Contract: exits with 1 without a key; passes the keys to the tests only.
  */
 import { spawnSync } from 'node:child_process'
 import path from 'node:path'
@@ -12,7 +12,9 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const vendors = liveVendors(process.env)
 
 if (vendors.length === 0) {
-  console.error(`There is no vendor to test. Set what one of them needs:\n${whatVendorsNeed()}`)
+  console.error(
+    `No provider is configured. Set the variables of at least one:\n${whatVendorsNeed()}`,
+  )
   process.exitCode = 1
 } else {
   for (const { type, model_id } of vendors) console.log(`${type}: ${model_id}`)

@@ -1,7 +1,6 @@
 /**
  * Runs the tests that need a PostgreSQL with its own tools (pg_dump, pg_restore): all of them, or
- * the files given as arguments, with the newest of this machine, else with Debian's, which it
- * installs.
+ * the files given as arguments. Uses the newest PostgreSQL of this machine, else installs Debian's.
  */
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
@@ -24,7 +23,9 @@ const { status } = spawnSync(
 )
 process.exitCode = status ?? 1
 
-/** The folder of the programs. Those on PATH may be dead links, or a client without its server. */
+/**
+ * The folder of the programs. Programs on PATH may be dead links, or a client without its server.
+ */
 function found(): string | undefined {
   const folders = [
     '/usr/lib/postgresql/*/bin',
@@ -47,6 +48,6 @@ function installed(): string {
   const programs = status === 0 ? found() : undefined
   if (programs) return programs
   throw new Error(
-    `No PostgreSQL with its tools here, and Debian's could not be installed: ${error?.message ?? stderr}`,
+    `No PostgreSQL with its tools was found, and Debian's could not be installed: ${error?.message ?? stderr}`,
   )
 }

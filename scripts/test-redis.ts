@@ -1,7 +1,7 @@
 /**
  * Runs the tests that need a Redis: the one on PATH, else Debian's, unpacked into a temporary
  * folder.
- * Contract: nothing is installed, and nothing is left.
+ * Contract: installs nothing and leaves no files.
  */
 import { spawnSync } from 'node:child_process'
 import { globSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
@@ -36,7 +36,7 @@ function onPath(program: string): string | undefined {
   return folders.flatMap((one) => globSync(path.join(one, program)))[0]
 }
 
-/** Debian's packages of Redis and of what it needs that this machine does not have. */
+/** Debian's packages of Redis and of the libraries that this machine lacks. */
 function unpacked(into: string) {
   const plan = run('apt-get', ['--simulate', '--no-install-recommends', 'install', 'redis-server'])
   const names = [...plan.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name!)
@@ -54,6 +54,6 @@ function run(program: string, args: string[], cwd = root): string {
   const { status, stdout, stderr, error } = spawnSync(program, args, { cwd, encoding: 'utf8' })
   if (status === 0) return stdout
   throw new Error(
-    `No redis-server on PATH, and Debian's could not be had: ${program} ${args[0]}: ${error?.message ?? stderr}`,
+    `No redis-server on PATH, and Debian's could not be downloaded: ${program} ${args[0]}: ${error?.message ?? stderr}`,
   )
 }

@@ -1,6 +1,7 @@
 /**
- * Runs the tests of the packed SDK: on our Node, on the oldest that it is for, on Bun and Deno,
- * which are fetched from the npm registry without running anything of theirs, and in Chromium.
+ * Runs the tests of the packed SDK: on our Node, on the oldest supported one, on Bun and Deno,
+ * which are downloaded from the npm registry without running their install scripts, and in
+ * Chromium.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -11,7 +12,7 @@ import { chromiumSettings } from './chromium.ts'
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const folder = path.join(root, 'node_modules/.cache/runtimes')
 
-/** Kept out of the lock file: nobody needs them but this test. */
+/** Kept out of the lock file: only this test needs them. */
 const runtimes =
   process.arch === 'arm64'
     ? {

@@ -13,21 +13,24 @@ import { chromiumSettings } from './chromium.ts'
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const processesAtOnce = 4
-/** Test files that share a process: to start one takes more than most of the tests in it. */
+/** Test files that share a process: starting one takes longer than most of its tests. */
 const filesPerProcess = 10
 const testTimeoutMs = 300_000
-/** Several times what the databases of the tests take together. */
+/** Several times the size of all test databases together. */
 const memoryBytesMin = 2 ** 30
-/** Limit for a process that never ends. Several times the time of a slow machine. */
+/** Limit for a process that never ends: several times the duration on a slow machine. */
 const allTestsTimeoutMs = 45 * 60_000
-/** Its files need no stripping of types in each test process: a fifteenth of the whole time. */
+/**
+ * The built server needs no stripping of types in each test process, which saves a fifteenth of the
+ * time.
+ */
 const codeCache = path.join(root, 'node_modules/.cache/outlast')
 
 const [options, named] = split(process.argv.slice(2))
 const files = named.length > 0 ? named : allTests()
 const inBrowser = files.some((file) => /\btest[/\\](browser|console)\b/.test(file))
 
-/** For what lives as long as the run. */
+/** Cleanups at the end of the run. */
 const folder = mkdtempSync(path.join(inMemory() ?? tmpdir(), 'outlast-tests-'))
 
 const child = spawn(
@@ -38,8 +41,7 @@ const child = spawn(
     `--test-global-setup=${path.join(root, 'apps/server/test/global-setup.ts')}`,
     `--test-concurrency=${processesAtOnce}`,
     `--test-timeout=${testTimeoutMs}`,
-    // What a test that has failed leaves open must not keep its file's process, and with it the
-    // run, for ever.
+    // Resources left open by a failed test must not keep its process, and with it the run, alive.
     '--test-force-exit',
     '--test-reporter=spec',
     ...options,
@@ -54,11 +56,13 @@ const child = spawn(
     stdio: 'inherit',
   },
 )
-// Ctrl-C reaches the whole group: we wait for the summary and the clean-up of the one that does the
-// work.
+// Ctrl-C reaches the whole group: waits for the summary and the cleanup of the process that does
+// the work.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal))
 const watchdog = setTimeout(() => {
-  console.error(`The tests did not end within ${allTestsTimeoutMs / 60_000} minutes: stopped.`)
+  console.error(
+    `The tests did not end within ${allTestsTimeoutMs / 60_000} minutes and were stopped.`,
+  )
   child.kill('SIGTERM')
 }, allTestsTimeoutMs)
 child.on('close', (code) => {
@@ -86,7 +90,7 @@ function allTests() {
     cwd: root,
     exclude: (name) => name === 'node_modules' || name === 'dist',
   })
-  // These have commands of their own, which bring what they need.
+  // Run by other commands, which provide the programs that they need.
   const names = ['checks', 'redis', 'live', 'package', 'sdk-package', 'postgres', 'clients']
   const apart = names.map((name) => path.join('test', name, path.sep))
   const wanted = found.filter((file) => !apart.some((folder) => file.startsWith(folder)))
@@ -109,7 +113,7 @@ function writeGroups(files: string[]): string[] {
   })
 }
 
-/** The environment without our settings and without anybody's keys. */
+/** The environment without Outlast settings and API keys. */
 function cleanEnvironment() {
   const kept = Object.entries(process.env).filter(
     ([name]) =>

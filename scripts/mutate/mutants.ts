@@ -1,12 +1,12 @@
-/** Files are those of the server's `src`. */
+/** `file`: relative to the server's `src`. */
 export type Mutant = {
   name: string
   file: string
-  /** Stands exactly once in the file. */
+  /** Occurs exactly once in the file. */
   from: string
   to: string
   tests: string[]
-  /** Of these files, only the tests with such a name. */
+  /** Runs only the tests of these files whose names match. */
   pattern?: string
 }
 
@@ -43,7 +43,7 @@ export const mutants: Mutant[] = [
     tests: fences,
   },
   {
-    name: 'the end of a cancelled turn ignores what came in between',
+    name: 'the end of a cancelled turn ignores events that arrived meanwhile',
     file: 'store/sessions/turn-appends.ts',
     from: '(not :cancelled or sequence = :endsAt)',
     to: '(not :cancelled or true)',
@@ -57,7 +57,7 @@ export const mutants: Mutant[] = [
     tests: fences,
   },
   {
-    name: 'a turn becomes idle although a message came',
+    name: 'a turn becomes idle although a message arrived',
     file: 'store/sessions/turn-appends.ts',
     from: 'turn_id = case when sequence = :endsAt then :nextTurnId else turn_id end',
     to: 'turn_id = case when :endsAt >= 0 then :nextTurnId else turn_id end',
@@ -78,42 +78,42 @@ export const mutants: Mutant[] = [
     tests: fences,
   },
   {
-    name: 'the sweep believes lapsed leases',
+    name: 'the sweep ignores when leases lapsed',
     file: 'store/sessions/nodes.ts',
     from: livingNode,
     to: 'n.id = t.node_id',
     tests: fences,
   },
   {
-    name: 'the sweep gives away turns of living nodes',
+    name: 'the sweep takes turns of living nodes',
     file: 'store/sessions/nodes.ts',
     from: livingNode,
     to: `${livingNode} and false`,
     tests: fences,
   },
   {
-    name: 'the sweep of a node that may not judge',
+    name: 'a node without a valid lease sweeps',
     file: 'store/sessions/nodes.ts',
     from: 'where $6 and ($11 or',
     to: 'where ($6 or true) and ($11 or',
     tests: fences,
   },
   {
-    name: 'the sweep of a node that the table does not know yet',
+    name: 'a node that is too new in the table sweeps',
     file: 'store/sessions/nodes.ts',
     from: 'where $6 and ($11 or',
     to: 'where $6 and ($11 or true or',
     tests: fences,
   },
   {
-    name: 'a turn believes that an end which was refused is its last event',
+    name: 'a turn takes an end that was refused for its last event',
     file: 'runtime/journal/journal.ts',
     from: 'appended.added > 0 ? appended.ts : turn.events.at(-1)!.ts',
     to: 'appended.ts',
     tests: ['test/crash/held-outcomes.test.ts'],
   },
   {
-    name: 'a lease is held for ever',
+    name: 'a lease never lapses',
     file: 'runtime/lease.ts',
     from: 'options.alone || performance.now() - renewedAt < heldMs',
     to: 'options.alone || performance.now() > heldMs',
@@ -141,7 +141,7 @@ export const mutants: Mutant[] = [
     tests: intents,
   },
   {
-    name: 'an append is made again after a lost answer',
+    name: 'an append is repeated after a lost response',
     file: 'runtime/journal/append.ts',
     from: 'if (made) return made',
     to: 'if (made?.ended) return made',
@@ -155,14 +155,14 @@ export const mutants: Mutant[] = [
     tests: held,
   },
   {
-    name: 'messages that a model saw stay unseen',
+    name: 'messages that a model received stay unseen',
     file: 'runtime/log/state.ts',
     from: 'asked(reason, event) })),\n    unseen: []',
     to: 'asked(reason, event) })),\n    unseen: turn.unseen',
     tests: ['apps/server/src/runtime/log/state.test.ts'],
   },
   {
-    name: 'a queued message is not struck off by its own turn',
+    name: 'a queued message is not removed from the queue by its own turn',
     file: 'runtime/log/state.ts',
     from: 'queued: turn.queued.filter(others) }',
     to: 'queued: turn.queued }',
@@ -177,7 +177,7 @@ export const mutants: Mutant[] = [
     pattern: 'positions',
   },
   {
-    name: 'a stream forgets the place inside a message',
+    name: 'a stream loses the position inside a message',
     file: 'ids.ts',
     from: 'offset: Number(payload & 0x3fffffn)',
     to: 'offset: Number(payload & 0n)',
@@ -217,20 +217,20 @@ export const mutants: Mutant[] = [
     pattern: 'a key that is over',
   },
   {
-    name: 'a key may more than its scopes',
+    name: 'a key has more rights than its scopes',
     file: 'access/principal.ts',
     from: "scopes.includes('*') ? most",
     to: 'scopes.length > 0 ? most',
     tests: ['test/access/escalation.test.ts'],
-    pattern: 'a key is worth',
+    pattern: 'a key has its creator',
   },
   {
-    name: 'a route does not ask for a level',
+    name: 'a route does not check the access level',
     file: 'http/security/principal.ts',
     from: 'if (!allows(principal.level, wanted))',
     to: 'if (!wanted)',
     tests: ['test/access/escalation.test.ts'],
-    pattern: 'a key is worth',
+    pattern: 'a key has its creator',
   },
   {
     name: 'every Host header is served',

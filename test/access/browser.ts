@@ -62,7 +62,7 @@ export function openBrowser(places: Record<string, string>) {
         if (isThere(next)) return next
         page = await open(next)
       }
-      throw new Error(`sent on more than ${stepsMax} times`)
+      throw new Error(`redirected more than ${stepsMax} times`)
     },
     cookie: (name: string) => jar.find((one) => one.name === name),
     /** Copies the cookies of another browser. */

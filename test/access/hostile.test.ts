@@ -60,7 +60,7 @@ test('headers below the limit are accepted', async () => {
   expectStatus(await person.call('GET', '/v1/agents', undefined, filler), 200)
 })
 
-describe('who sends too slowly is cut off', { concurrency: true }, () => {
+describe('a slow sender is disconnected', { concurrency: true }, () => {
   /** Writes one byte at intervals, repeating the last one, until the peer closes the connection. */
   function trickle({ socket }: Wire, text: string) {
     let sent = 0
@@ -146,5 +146,5 @@ test('slow readers of a large list do not delay other clients', async (t) => {
   patient!.socket.resume()
   const text = await patient!.ended
   assert.match(text, /^HTTP\/1\.1 200 /)
-  assert.ok(text.split('"system_prompt"').length > agents, 'the list is not whole')
+  assert.ok(text.split('"system_prompt"').length > agents, 'the list is incomplete')
 })

@@ -83,7 +83,7 @@ const expectUntouched = async () =>
   assert.deepEqual(
     await snapshotOf(server, operations, { person: owner, things: theirs }),
     untouched,
-    'what the other organization has was changed',
+    'a resource of the other organization was changed',
   )
 
 /** Contract: may repeat the ids of the request, and nothing else of the other organization. */
@@ -109,10 +109,7 @@ function expected({ id, path }: Operation, { kind }: Caller, { answer, path: own
 
 type Pair = { foreign: Asked; never: Asked }
 
-/**
- * Tries every operation. Contract: fails unless a foreign and a missing resource get the same
- * response.
- */
+/** Tries every operation. Contract: fails unless foreign and missing resources look the same. */
 async function compare(
   { foreign, never }: Pair,
   [status, code]: readonly [number, string?],
@@ -179,7 +176,7 @@ async function nameOrganization(operation: Operation) {
 test('every operation is in the table', () => {
   expectComplete(table, operations)
   for (const [id, { attempts, because }] of Object.entries(table)) {
-    assert.ok(because || attempts(theirs, own).length > 0, `${id} tries nothing, and says not why`)
+    assert.ok(because || attempts(theirs, own).length > 0, `${id} has no attempt and no reason`)
   }
 })
 

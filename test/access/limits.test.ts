@@ -179,7 +179,7 @@ test('requests admitted by one node count on another node that served none', asy
   // Alone, the other node admits ten. Requests that it admits before it receives the count are a
   // debt, which lengthens the wait.
   for (let admitted = 0; ; admitted += 1) {
-    assert.ok(admitted < 9, 'the other node does not know what was spent')
+    assert.ok(admitted < 9, 'the other node does not have the count')
     const answer = await two.call('GET', '/v1/agents', undefined, { authorization: key.key })
     if (answer.status === 429) return
     expectStatus(answer, 200)

@@ -91,7 +91,7 @@ export function fill(path: string, things: Things): string {
   return path.replace(/\{(\w+)\}/g, (_, name: string) => {
     const noun = name === 'id' ? nounOf[path.split('/')[2] as keyof typeof nounOf] : name
     const value = things[noun as keyof Things] ?? notOurs[noun]
-    assert.ok(value, `nothing to put in for {${name}} of ${path}`)
+    assert.ok(value, `no value for {${name}} of ${path}`)
     return value
   })
 }

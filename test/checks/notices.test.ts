@@ -20,18 +20,18 @@ const allowed = new Set([
 const exceptions: Record<string, string> = { 'node-liblzma': 'LGPL-3.0' }
 
 /** True when one of the licenses of an expression such as `(MIT OR WTFPL)` is allowed. */
-const isAllowed = (licence: string) =>
-  licence
+const isAllowed = (license: string) =>
+  license
     .replace(/[()]/g, '')
     .split(' OR ')
     .some((one) => allowed.has(one))
 
 test('every shipped package has a license that requires at most a notice', () => {
   const refused = shippedPackages().filter(
-    ({ name, licence }) => !isAllowed(licence) && exceptions[name] !== licence,
+    ({ name, license }) => !isAllowed(license) && exceptions[name] !== license,
   )
   assert.deepEqual(
-    refused.map(({ name, licence }) => `${name}: ${licence}`),
+    refused.map(({ name, license }) => `${name}: ${license}`),
     [],
   )
   assert.ok(!isAllowed('GPL-3.0') && !isAllowed('(GPL-2.0 OR AGPL-3.0)') && !isAllowed('unknown'))

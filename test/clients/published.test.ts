@@ -69,7 +69,7 @@ for (const client of clients) {
     const steps = await drive(client)
     for (const { step, ok, note } of steps) {
       const more = note ? ` (${note.replace(/\s+/g, ' ').slice(0, noteMax)})` : ''
-      const name = `${client.name}: ${step}${ok ? '' : ' DOES NOT WORK'}${more}`
+      const name = `${client.name}: ${step}${ok ? '' : ' FAILS'}${more}`
       await t.test(name, () => assert.ok(ok || !client.required, note ?? ''))
     }
   })

@@ -67,7 +67,7 @@ test('messages wait while every node drains, and any node that stops draining an
   const path = `/v1/durable/workers/${worker!.id}`
   const tell = (verb: string) => server.call('POST', `${path}/${verb}`)
   assert.equal((await tell('drain')).status, 200)
-  assert.equal((await tell('drain')).status, 200, 'saying it twice changes nothing')
+  assert.equal((await tell('drain')).status, 200, 'a second request changes nothing')
   // The first may still be taken by a node that has not read the change yet.
   const waiting = await eventually(async () => {
     const { id } = await createSession(server)

@@ -113,7 +113,7 @@ export function followingTests(following: Following): void {
     const stored = await eventsOf(worker, id)
     assert.equal(replyOf(stored), text)
     assert.deepEqual(storedOf(stream.events), stored)
-    assert.deepEqual(await seen(), [], 'nothing is written when nobody comes late')
+    assert.deepEqual(await seen(), [], 'writes nothing without a late follower')
   })
 
   test('a follower that joins in the middle on another node gets one delta with all text so far, then the rest', async (t) => {
@@ -141,7 +141,7 @@ export function followingTests(following: Following): void {
       assert.equal(textOf(events), 'so far and further to the end')
       checkDeltas(events)
     }
-    assert.ok((await seen()).length <= 2, 'a node asks once')
+    assert.ok((await seen()).length <= 2, 'a node sends one request')
     await noSnapshots(worker.databaseUrl)
   })
 
@@ -183,7 +183,7 @@ export function followingTests(following: Following): void {
     assert.equal(textOf([...before, ...second.events]), 'one two three')
     checkDeltas([...before, ...second.events])
     const stored = await eventsOf(worker, id)
-    assert.deepEqual(storedOf([...before, ...second.events]), stored, 'none missing, none twice')
+    assert.deepEqual(storedOf([...before, ...second.events]), stored, 'none missing, none repeated')
   })
 
   test('a cancel stores exactly the text that followers received', async (t) => {
@@ -265,7 +265,7 @@ export function followingTests(following: Following): void {
       checkDeltas(events)
     }
     const [next] = resumed.events
-    assert.equal(next!.type, 'output.message.started', 'nothing more of the attempt that broke')
+    assert.equal(next!.type, 'output.message.started', 'no more text of the failed attempt')
   })
 
   test('a client that pauses reading receives all text once it reads again', async (t) => {

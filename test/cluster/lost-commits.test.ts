@@ -57,7 +57,7 @@ test('a node builds the prompt from the log when it received no hint of the chan
   await runSql(database.url, `update events set ${other} where session_id = '${id}'`)
   const events = await talk(a, id, 'probe')
   assert.deepEqual(wordsOf(world.prompts.at(-1)!), ['real', 'probe'])
-  assert.equal(world.prompts.length, 2, 'no model was asked with what is not in the log')
+  assert.equal(world.prompts.length, 2, 'no model call contains events that are not in the log')
   auditLog(events)
 })
 
@@ -113,7 +113,11 @@ test('drops the result of a tool whose start was lost, and decides the next step
   const events = await answered(a, id, words)
   auditLog(events)
   assert.equal(events.filter(({ type }) => type === 'turn.started').length, 1)
-  assert.equal(world.count('pay'), 2, 'of the first nothing is known: the log is the truth')
+  assert.equal(
+    world.count('pay'),
+    2,
+    'of the first message nothing is cached: the log is the truth',
+  )
 })
 
 const reasonOf = ({ frames }: Awaited<ReturnType<typeof follow>>) =>
@@ -161,7 +165,7 @@ test('without lost commits a reply in progress is kept, and streams continue', a
       events,
     )
   }
-  assert.equal(world.prompts.length, 2, 'no model is asked again')
+  assert.equal(world.prompts.length, 2, 'no model is called again')
   auditLog(events)
 })
 
@@ -181,7 +185,7 @@ test('followers of lost events are notified and resume from the last remaining e
     assert.deepEqual(
       stream.events.at(-1),
       before.at(-1),
-      'a client that knows no more than its last id resumes there',
+      'a client that has only its last id resumes there',
     )
   }
   const last = before.at(-1)!

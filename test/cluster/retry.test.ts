@@ -151,7 +151,7 @@ test('the retry of an earlier message does not repeat an answered queued message
     ['session.activated', 'turn.started', 'turn.completed', 'session.idled'],
   )
   assert.equal(replyOf(events), 'Reply 3.')
-  assert.equal(vendor.requests.length, 3, 'the model is asked once for each message and retry')
+  assert.equal(vendor.requests.length, 3, 'one model call for each message and retry')
 })
 
 test('of many concurrent retries one succeeds; a session with a running turn is unchanged', async (t) => {
@@ -182,7 +182,7 @@ test('refuses a retry in a session that runs another turn', async (t) => {
   assert.deepEqual([busy.status, busy.body.code], [409, 'session_not_idle'])
   const { data } = await workflows(one, '?limit=1')
   const none = await one.call('POST', `/v1/durable/workflows/${failed.turn_id}/cancel`)
-  assert.equal(none.body.status, 'no_op', 'the turn that runs is another one')
+  assert.equal(none.body.status, 'no_op', 'another turn is running')
   const done = await one.call('POST', `/v1/durable/workflows/${data[0].turn_id}/cancel`)
   assert.equal(done.body.status, 'cancelled')
 })

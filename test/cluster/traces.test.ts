@@ -37,7 +37,7 @@ async function killMidway(t: TestContext, words: string) {
   const metrics = String((await other.call('GET', '/metrics')).body)
   // All remaining traces are sent when the node stops.
   assert.equal(await other.stop(), 0)
-  assert.deepEqual(receiver.spans, spans, 'nothing is sent twice')
+  assert.deepEqual(receiver.spans, spans, 'no span is sent twice')
   return { spans, metrics, events }
 }
 

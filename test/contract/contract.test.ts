@@ -10,21 +10,21 @@ import { startServer } from '../../apps/server/test/server.ts'
 import facts from './facts.json' with { type: 'json' }
 import { type Fact, type Facts, type JsonSchema, misfits, shapeOf, shapeOfFact } from './shape.ts'
 
-/** Operations of parts that are still to come. The list only shrinks. */
+/** Operations that are not built yet. The list only shrinks. */
 const notYetBuilt: string[] = []
 
-/** Where we differ, and why. An entry that is no longer needed fails. */
+/** Differences and their reasons. The test fails for an entry that is no longer needed. */
 const differences: Record<string, string> = {
   'create_message: body.message.role': 'only turns write messages of `system` and `tool_result`',
-  'create_message: answer.thinking': 'a message that was posted has none',
+  'create_message: answer.thinking': 'a posted message has none',
   'create_message: answer.thinking_signature': 'the same',
   'output.message.delta: data.accumulated': 'left out when asked with `?accumulated=false`',
   'reason.thinking.delta: data.accumulated': 'the same',
   'list_events: answer.data[].data.accumulated': 'the same; and deltas are not listed',
-  'list_events: answer.data[].data.model': 'a type of event that is ours has none',
+  'list_events: answer.data[].data.model': 'event types of our own have none',
   'list_events: answer.data[].data.message': 'the same',
   'list_providers: answer.data[].provider_type':
-    'two types more; every new database has a provider of one of them',
+    'two more types; every new database has a provider of one of them',
   'create_provider: answer.provider_type': 'the same',
   'get_provider: answer.provider_type': 'the same',
   'update_provider: answer.provider_type': 'the same',
@@ -32,11 +32,11 @@ const differences: Record<string, string> = {
   'get_model: answer.provider_type': 'the same',
   'list_schedules: ?limit': 'a page has at least one item',
   'list_schedule_executions: ?limit': 'the same',
-  'list_schedules: ?target_type': 'a filter that fits nothing by a slip of the pen is 400',
+  'list_schedules: ?target_type': 'a mistyped filter returns 400',
   'list_schedule_executions: ?status': 'the same',
 }
 
-/** What these answer, a file or a list, the contract has in words only: see the tests of files. */
+/** Responses that the contract describes in words only (a file or a list): see the file tests. */
 const undescribed = ['get_root', 'get_path']
 
 /** Event types that clients of the contract ignore, as they ignore all unknown types. */
@@ -112,13 +112,13 @@ test('operations that are not yet built are not served', () => {
   assert.deepEqual(
     notYetBuilt.filter((id) => !ids.includes(id)),
     [],
-    'the contract does not know these',
+    'the contract does not have these',
   )
   const built = operations.filter(([route]) => servedAt(route)).map(([, { id }]) => id)
   assert.deepEqual(
     notYetBuilt.filter((id) => built.includes(id)),
     [],
-    'take these off the list',
+    'remove these from the list',
   )
 })
 
@@ -163,17 +163,18 @@ function checkBody({ id, body }: Operation, { requestBody }: Served) {
     return assert.ok(requestBody?.content?.[body], `${id} should take ${body}`)
   }
   if (body === undefined) return assert.equal(schema, undefined, `${id} should need no body`)
-  assert.ok(schema, `${id} takes no JSON`)
+  assert.ok(schema, `${id} accepts no JSON`)
   assertFits(id, misfits(shapeOfFact(body, schemas), ours(schema), 'inner', 'body'))
 }
 
 function checkAnswer({ id, status, answer }: Operation, { responses }: Served) {
   const content = responses[status]!.content ?? {}
   if (undescribed.includes(id)) return assert.notDeepEqual(content, {}, `${id} answers something`)
-  if (answer === undefined) return assert.deepEqual(content, {}, `${id} should answer nothing`)
+  if (answer === undefined)
+    return assert.deepEqual(content, {}, `${id} should have an empty response`)
   if (answer.includes('/')) return assert.ok(answer in content, `${id} should answer ${answer}`)
   const schema = content['application/json']?.schema
-  assert.ok(schema, `${id} answers no JSON`)
+  assert.ok(schema, `${id} has no JSON response`)
   assertFits(id, misfits(ours(schema), shapeOfFact(answer, schemas), 'outer', 'answer'))
 }
 

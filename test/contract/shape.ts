@@ -173,7 +173,7 @@ function misfitsOfObjects(inner: ObjectShape, outer: ObjectShape, { named, path 
     if (wants?.required && !has?.required) found.push({ path: at(key), why: 'may be absent' })
     if (has && wants) found.push(...misfits(has.shape, wants.shape, named, at(key)))
     else if (named === 'inner' ? has && !outer.rest : !has) {
-      found.push({ path: at(key), why: 'is not known' })
+      found.push({ path: at(key), why: 'is unknown' })
     }
   }
   if (inner.rest && outer.rest) found.push(...misfits(inner.rest, outer.rest, named, at('*')))

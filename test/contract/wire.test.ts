@@ -85,7 +85,7 @@ const agentBodies: Record<string, object> = {
   'as the first Python client does': { tags: [] },
   'as the first Rust client does': {},
   'as later clients do': { capabilities: [], tools: [], tags: [], initial_files: [] },
-  'with null for what is not there': {
+  'with null for absent fields': {
     description: null,
     default_model_id: null,
     tags: null,

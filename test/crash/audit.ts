@@ -32,7 +32,7 @@ function auditCalls(events: Event[]) {
       assert.equal(
         recorded.has(event.data.message_id!),
         false,
-        'a recorded reply was asked for again',
+        'a recorded reply was requested again',
       )
     }
     if (event.type === 'output.message.completed') {

@@ -129,7 +129,7 @@ async function killAt(t: TestContext, { path, writes, boundary }: Walk) {
   const stream = await follow(stage.scope, survivor.url, { sessionId: session.id })
   await stream.until(() => isAnswered(stream.events) || undefined)
   const events = await auditEnd(survivor, world, session.id)
-  assert.deepEqual(events.slice(0, told.length), told, 'what was told stays')
+  assert.deepEqual(events.slice(0, told.length), told, 'streamed text is kept')
   auditRepeats(events, world, { path, writes, boundary })
 }
 
@@ -152,7 +152,7 @@ function auditRepeats(events: Event[], world: World, { boundary }: Walk) {
   if (status === 'success') return assert.equal(world.count('pay'), 1)
   assert.match(error!, /interrupted.*unknown/)
   const told = world.prompts.some((prompt) => /interrupted.*unknown/.test(JSON.stringify(prompt)))
-  assert.ok(told, 'the model is told that the outcome is unknown')
+  assert.ok(told, 'the model reads that the outcome is unknown')
 }
 
 /** The connection breaks at a boundary while the node lives. */
@@ -166,16 +166,16 @@ async function cutAt(t: TestContext, { path, writes, boundary }: Walk) {
   const told = await struckAt(stage, { writes, boundary }, converse(stage, node, session.id))
   const events = await auditEnd(node, world, session.id)
   auditUndisturbed(events, world)
-  assert.deepEqual(stored(told), events, 'who followed was told each event once')
+  assert.deepEqual(stored(told), events, 'followers received each event once')
 }
 
 const faults = [
-  { name: 'kill -9 at every boundary between two writes: another node goes on', walk: killAt },
+  { name: 'kill -9 at every boundary between two writes: another node continues', walk: killAt },
   { name: 'a connection cut at every boundary between two writes changes nothing', walk: cutAt },
 ]
 const paths: Path[] = [
   { name: 'begun where its message was stored', env: {} },
-  { name: 'begun by the queue', env: { WORKER_SLOTS: '1' } },
+  { name: 'begun from the queue', env: { WORKER_SLOTS: '1' } },
 ]
 
 for (const { name, walk } of faults) {

@@ -138,7 +138,7 @@ async function converseWithOne(t: TestContext, boundary?: Boundary): Promise<str
   await Promise.race([stage.struck, stage.jobsDeleted()])
   const events = await auditEnd(node, stage, session.id)
   auditUndisturbed(events, world)
-  assert.deepEqual(stored(stream.events), events, 'who followed was told each event once')
+  assert.deepEqual(stored(stream.events), events, 'followers received each event once')
   return stage.writes
 }
 
@@ -164,7 +164,7 @@ async function killAt(t: TestContext, boundary: Boundary) {
   await stream.ended
   const events = await auditEnd(survivor, stage, session.id)
   const told = stored(stream.events)
-  assert.deepEqual(events.slice(0, told.length), told, 'what was told stays')
+  assert.deepEqual(events.slice(0, told.length), told, 'streamed text is kept')
   assert.deepEqual(stored(later.events), events)
 }
 
@@ -177,7 +177,7 @@ async function atRest(stage: Stage, stream: Client['stream']) {
 }
 
 testWalk(
-  'a busy session, kill -9 at every boundary between two writes: another node goes on',
+  'a busy session, kill -9 at every boundary between two writes: another node continues',
   converseWithOne,
   (t, { boundary }) => killAt(t, boundary),
 )

@@ -59,7 +59,7 @@ for (const [name, first, second] of [
     assert.ok(dying.output().includes(`clock shifted by ${first} ms`), 'the clock is shifted')
     const idTime = Number.parseInt(body.id.slice('message_'.length, 'message_'.length + 12), 16)
     for (const time of [Date.parse(body.created_at), idTime])
-      assert.ok(Math.abs(time - Date.now()) < sanelyMs, "a message has the time of the database's")
+      assert.ok(Math.abs(time - Date.now()) < sanelyMs, 'a message has the time of the database')
     await post(dying, id, 'look')
     await Promise.all(['text', 'look'].map((words) => gates.gate(words).reached))
     const survivor = await node(second)

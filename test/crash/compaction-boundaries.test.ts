@@ -36,7 +36,7 @@ async function auditEnd(node: Node, world: World, sessionId: string): Promise<Ev
   const events = await eventsOf(node, sessionId)
   auditLog(events)
   assert.equal(count(events, 'input.message'), 2)
-  assert.equal(count(events, 'context.compacted'), 1, 'a summary that is stored is not made again')
+  assert.equal(count(events, 'context.compacted'), 1, 'a stored summary is not made again')
   assert.equal(replyOf(events), 'It was 4711.')
   assert.ok(asksForSummary(world.prompts[1]!))
   return events
@@ -87,7 +87,11 @@ async function killAt(t: TestContext, { boundary }: { writes: string[]; boundary
   await answered(stage, survivor, id)
   const events = await auditEnd(survivor, world, id)
   const recorded = count(events, 'llm.generation') + count(events, 'context.compacted')
-  assert.ok(world.prompts.length - recorded <= 1, 'only what was under way is asked again')
+  assert.ok(world.prompts.length - recorded <= 1, 'only unfinished work is repeated')
 }
 
-testWalk('kill -9 around a summary: another node goes on from what is stored', undisturbed, killAt)
+testWalk(
+  'kill -9 around a summary: another node continues from the stored state',
+  undisturbed,
+  killAt,
+)

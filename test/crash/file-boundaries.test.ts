@@ -82,4 +82,8 @@ async function killAt(t: TestContext, { boundary }: { writes: string[]; boundary
   await auditEnd(survivor, id)
 }
 
-testWalk('kill -9 around a change of files: it is made once, whole, and told', undisturbed, killAt)
+testWalk(
+  'kill -9 around a change of files: it is made once, completely, and in the log',
+  undisturbed,
+  killAt,
+)

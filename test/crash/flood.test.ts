@@ -71,7 +71,7 @@ test(`${messages} messages to one busy session are all stored and answered by fe
   const unseen = Array.from({ length: messages }, (_, n) => n + 1).filter(
     (n) => !asked.includes(`message ${n};`),
   )
-  assert.deepEqual(unseen, [], 'the model saw every message')
+  assert.deepEqual(unseen, [], 'the model received every message')
   const started = stream.events.filter(({ type }) => type === 'turn.started')
   assert.ok(started.length <= 2, `${started.length} turns`)
   const log = await eventsOf(node, session.id)

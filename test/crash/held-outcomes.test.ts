@@ -74,7 +74,7 @@ test('a reply that a node holds when its turn is cancelled is stored with the ca
     'session.idled',
   ])
   const { usage } = (await server.call('GET', `/v1/sessions/${id}`)).body
-  assert.ok(usage.output_tokens > 0, 'what the reply cost is counted')
+  assert.ok(usage.output_tokens > 0, 'the cost of the reply is counted')
 })
 
 test('the result of a tool that a node holds when its turn is cancelled is stored with the cancel', async (t) => {
@@ -159,7 +159,7 @@ test('a turn continues in the same attempt when messages arrive before each of i
   const events = await eventsOf(server, id)
   auditLog(events)
   assert.equal(typesOf(events).filter((type) => type === 'turn.completed').length, 2)
-  assert.ok(!labels.includes('release-turn'), 'no attempt is given up')
+  assert.ok(!labels.includes('release-turn'), 'no attempt is abandoned')
 })
 
 /** Events of which a turn with one tool has one each. */

@@ -81,14 +81,14 @@ const removals: Record<
   string,
   (server: Server, agentId: string, path: string) => Promise<unknown>
 > = {
-  'the capability is taken from the agent': ({ call }, id) =>
+  'the capability is removed from the agent': ({ call }, id) =>
     call('PATCH', `/v1/agents/${id}`, { capabilities: [] }),
   'the server is disabled': ({ call }, _, path) => call('PATCH', path, { status: 'disabled' }),
   'the server is deleted': ({ call }, _, path) => call('DELETE', path),
 }
 
-for (const [what, remove] of Object.entries(removals)) {
-  test(`kill -9 in a call, and ${what}: the model reads that its effect is unknown`, async (t) => {
+for (const [change, remove] of Object.entries(removals)) {
+  test(`kill -9 in a call, and ${change}: the model reads that its effect is unknown`, async (t) => {
     const { DATA_DIR, before } = await dataFolder(t)
     let called = () => {}
     const underWay = new Promise<void>((resolve) => {

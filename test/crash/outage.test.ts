@@ -27,7 +27,7 @@ async function refused(node: Node, method: string, path: string, body?: unknown)
     node.call(method, path, body),
     sleep(answerMs, undefined, { ref: false }),
   ])
-  assert.ok(answer, `${method} ${path} has no answer after ${answerMs} ms`)
+  assert.ok(answer, `${method} ${path} has no response after ${answerMs} ms`)
   assert.deepEqual([answer.status, answer.body.code], [503, 'database_unavailable'])
   assert.ok(Number(answer.headers.get('retry-after')) > 0)
 }
@@ -92,12 +92,12 @@ async function outage(t: TestContext, { how, ms }: { how: 'refuse' | 'stall'; ms
     assert.deepEqual(
       [count('output.message.started'), count('llm.generation'), count('turn.completed')],
       [calls, calls, 1],
-      `${words}: nothing is asked again`,
+      `${words}: no request is repeated`,
     )
     assert.ok(events.every(({ data }) => !JSON.stringify(data).includes('interrupted')))
   }
   const asked = world.prompts.filter((prompt) => JSON.stringify(prompt).includes('the outage'))
-  assert.equal(asked.length, 2 * 1 + 4 * 2, 'no model is asked again')
+  assert.equal(asked.length, 2 * 1 + 4 * 2, 'no model is called again')
   assert.equal(world.effects.length, 4, 'every effect happened once')
   for (const node of nodes) {
     const { id } = await createSession(node, { agent_id: agent.id })

@@ -67,7 +67,7 @@ async function auditEnds(scope: Scope, { node, world, ids }: Ends) {
     assert.ok(events.every(({ data }) => !JSON.stringify(data).includes('interrupted')))
   }
   const asked = world.prompts.filter((prompt) => JSON.stringify(prompt).includes('in the middle'))
-  assert.equal(asked.length, 1 + 2 + 2, 'nothing is asked again')
+  assert.equal(asked.length, 1 + 2 + 2, 'no request is repeated')
   assert.deepEqual(world.effects.map(({ tool }) => tool).sort(), ['look', 'pay'])
 }
 

@@ -48,7 +48,7 @@ test('kill -9 in the middle of replies: a start on the same folder finishes ever
       events.map(({ sequence }) => sequence),
       events.map((_, n) => n + 1),
     )
-    assert.deepEqual(events.slice(0, seen[index]!.length), seen[index], 'what was told stays')
+    assert.deepEqual(events.slice(0, seen[index]!.length), seen[index], 'streamed text is kept')
     const later = events.slice(seen[index]!.length)
     assert.deepEqual(
       stream.events.filter(({ sequence }) => sequence),
@@ -58,7 +58,7 @@ test('kill -9 in the middle of replies: a start on the same folder finishes ever
     assert.deepEqual(
       [count('tool.completed'), count('llm.generation'), count('turn.completed')],
       [1, 2, 1],
-      'nothing recorded is done again',
+      'no recorded work is repeated',
     )
     const started = events.filter((event) => event.type === 'output.message.started')
     assert.equal(started.length, 3)

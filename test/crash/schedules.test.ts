@@ -77,7 +77,7 @@ async function audit(node: Node, { id, sessionId }: Ticking): Promise<Execution[
   assert.deepEqual(
     times,
     times.map((_, n) => times[0]! + n * 1_000),
-    'no second is missing, and none is there twice',
+    'no second is missing or repeated',
   )
   assert.deepEqual(
     all.filter(({ status }) => status !== 'completed'),
@@ -91,7 +91,7 @@ async function audit(node: Node, { id, sessionId }: Ticking): Promise<Execution[
   assert.deepEqual(
     messages,
     all.map((execution) => execution.id),
-    'each execution has its message, and no other is there',
+    'each execution has its message, and there are no others',
   )
   return all
 }

@@ -85,6 +85,6 @@ for (const where of ['the same node', 'another node']) {
       ),
       ['One, '],
     )
-    assert.deepEqual(stored(stream.events), events, 'who followed was told each event once')
+    assert.deepEqual(stored(stream.events), events, 'followers received each event once')
   })
 }

@@ -97,7 +97,7 @@ for (const code of [...unavailable, ...others]) {
       assert.match(replyOf(events), new RegExp(text))
       assert.ok(events.every(({ data }) => !JSON.stringify(data).includes('interrupted')))
     }
-    assert.equal(world.prompts.length - asked, 2 * 1 + 1 * 2, 'no model is asked again')
+    assert.equal(world.prompts.length - asked, 2 * 1 + 1 * 2, 'no model is called again')
     assert.equal(world.count('pay') - paid, 1, 'every effect happened once')
     await post(node, idle.id, 'hello again')
     await untilIdle(scope, node, idle.id)
@@ -118,7 +118,7 @@ test('ends a turn as failed when the database can never store its reply', async 
   const { error_code, error } = dataOf(events, 'turn.failed')
   assert.equal(error_code, 'turn_unstorable')
   assert.equal(error, 'The database could not store what the turn produced.')
-  assert.equal(world.prompts.length - asked, 1, 'the model is not asked again')
+  assert.equal(world.prompts.length - asked, 1, 'the model is not called again')
   await post(node, talk!.id, 'hello')
   await stream.event('session.idled', 2)
   assert.match(replyOf(await eventsOf(node, talk!.id)), /hello/)

@@ -71,7 +71,7 @@ for (const { words, effects, prompts } of [
     await Promise.all([stream, elsewhere].map((each) => each.event('session.idled', 2)))
     const after = await eventsOf(other, id)
     auditLog(after)
-    assert.deepEqual(after.slice(0, log.length), log, 'nothing is written late')
+    assert.deepEqual(after.slice(0, log.length), log, 'no late write')
     assert.match(replyOf(after), /still there/)
     assert.equal(world.effects.length, effects)
     for (const { events } of [stream, elsewhere]) auditFollower(events, after)

@@ -24,10 +24,10 @@ async function converseWithOne(t: TestContext, boundary?: Boundary): Promise<str
   await stream.event('session.idled')
   const events = await auditEnd(node, world, sessionId)
   assert.deepEqual([world.prompts.length, world.effects.length], [2, 2])
-  assert.deepEqual(stored(stream.events), events, 'who followed was told each event once')
+  assert.deepEqual(stored(stream.events), events, 'followers received each event once')
   const { writes } = stage
   assert.ok(writes.filter((label) => label === 'park-turn').length <= 4, writes.join())
-  assert.deepEqual(await answerAll(client), said, 'what is repeated is answered the same')
+  assert.deepEqual(await answerAll(client), said, 'a repeated request gets the same response')
   assert.equal(count(await auditEnd(node, world, sessionId), 'turn.completed'), 1)
   return writes
 }
@@ -54,13 +54,13 @@ async function killAt(t: TestContext, boundary: Boundary) {
   await stream.ended
   const events = await auditEnd(survivor, world, sessionId)
   const told = stored(stream.events)
-  assert.deepEqual(events.slice(0, told.length), told, 'what was told stays')
-  assert.deepEqual(await answerAll(client), said, 'what is repeated is answered the same')
+  assert.deepEqual(events.slice(0, told.length), told, 'streamed text is kept')
+  assert.deepEqual(await answerAll(client), said, 'a repeated request gets the same response')
   assert.deepEqual(await auditEnd(survivor, world, sessionId), events)
 }
 
 testWalk(
-  'a turn that waits, kill -9 at every boundary between two writes: another node goes on',
+  'a turn that waits, kill -9 at every boundary between two writes: another node continues',
   converseWithOne,
   (t, { boundary }) => killAt(t, boundary),
 )

@@ -60,9 +60,9 @@ test('a turn taken while it parks is not lost', async (t) => {
     while ((await db.pool.query(isBlocked)).rows.length === 0) await sleep(5)
     return { taken }
   })
-  assert.ok(await taking.taken, 'what was asked before the park ends after it')
+  assert.ok(await taking.taken, 'requests from before the park end after it')
   const left = await db.pool.query('select node_id from turns')
-  assert.deepEqual(left.rows, [{ node_id: 'node_that_dies_too' }], 'whose turn it is can be seen')
+  assert.deepEqual(left.rows, [{ node_id: 'node_that_dies_too' }], "the turn's node can be read")
   await db.close()
 
   const next = await startNodeHere(scope, where)

@@ -99,7 +99,7 @@ export async function auditEnd(node: Node, world: World, sessionId: string): Pro
   if (paid.status !== 'success') assert.match(paid.error!, /interrupted.*unknown/)
   const payments = world.effects.filter(({ tool }) => tool === 'pay')
   assert.ok(payments.length === 1 || (payments.length === 0 && paid.status !== 'success'))
-  for (const { input } of payments) assert.equal(input.words, 'five', 'what was allowed was done')
+  for (const { input } of payments) assert.equal(input.words, 'five', 'the approved tool ran')
   const inputs = events.filter((event) => event.type === 'input.message')
   assert.deepEqual(
     inputs.map(({ data }) => data.message.content),

@@ -74,7 +74,7 @@ function problemOf(declared: string, { type, nullable, filled }: Column) {
   const generated = /^Generated<(.*)>$/.exec(declared)?.[1]
   const [base, none] = (generated ?? declared).split(' | ') as [string, string?]
   const known = types[base]
-  if (!known) return `is of a type that this test does not know: ${base}`
+  if (!known) return `has a type that is not in this test: ${base}`
   if (!known.is.includes(type)) return `is ${base}, in the database ${type}`
   const allowsNull = none === 'null' || known.nullable === true
   if (allowsNull !== nullable)

@@ -73,7 +73,7 @@ export function openClient(url: string): Client {
       const all = { ...headers, ...length }
       const request = http.request({ ...sent, headers: all, agent, hostname, port })
       const timer = setTimeout(() => {
-        request.destroy(new Error(`no answer after ${answerMs} ms`))
+        request.destroy(new Error(`no response after ${answerMs} ms`))
       }, answerMs)
       const done = (got: Got) => {
         clearTimeout(timer)
@@ -133,13 +133,13 @@ export function judge(operation: Operation, sent: Sent, got: Got): void {
   else assert.ok(types.some((type) => got.headers['content-type']?.startsWith(type)))
   const schema = jsonOf(promised)
   if (schema && schema.type !== 'string') {
-    assert.ok(fits(schema, JSON.parse(got.text)), 'the answer is not as documented')
+    assert.ok(fits(schema, JSON.parse(got.text)), 'the response is not as documented')
   }
   const { requestBody } = operation
   const wanted = requestBody && jsonOf(requestBody)
   const text = String(sent.body ?? 'null').trim()
   const none = !requestBody?.required && (text === 'null' || text === '')
   if (wanted && !none) {
-    assert.ok(fits(wanted, JSON.parse(String(sent.body))), 'a body was taken that does not fit')
+    assert.ok(fits(wanted, JSON.parse(String(sent.body))), 'an invalid body was accepted')
   }
 }

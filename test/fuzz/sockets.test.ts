@@ -31,7 +31,7 @@ function exchange(pieces: (string | Buffer)[], { end = false, breakAfterMs, brea
     const socket = net.connect({ host: hostname, port: Number(port), allowHalfOpen: true })
     const late = setTimeout(() => {
       socket.destroy()
-      reject(new Error(`the connection is open after ${answerMs} ms; it gave ${text}`))
+      reject(new Error(`the connection is open after ${answerMs} ms; it sent ${text}`))
     }, answerMs)
     let text = ''
     socket.setEncoding('utf8')
@@ -65,7 +65,7 @@ const json = 'Content-Type: application/json\r\n'
 const closing = 'Connection: close\r\n\r\n'
 
 const nonsense: Record<string, (string | Buffer)[]> = {
-  'a line that is no request': ['hello\r\n\r\n'],
+  'a line that is not a request': ['hello\r\n\r\n'],
   'a TLS greeting': [Buffer.from('16030100a5010000a10303', 'hex'), Buffer.alloc(160, 7)],
   'random bytes': [Buffer.from(Array.from({ length: 600 }, (_, n) => (n * 31) % 256))],
   'an unknown method': [`FETCH /v1/agents HTTP/1.1\r\n${host}\r\n`],
@@ -86,10 +86,10 @@ const nonsense: Record<string, (string | Buffer)[]> = {
     `POST /v1/agents HTTP/1.1\r\n${host}${json}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
   ],
   'a negative length': [`POST /v1/agents HTTP/1.1\r\n${host}${json}Content-Length: -1\r\n\r\n{}`],
-  'a length that is no number': [
+  'a length that is not a number': [
     `POST /v1/agents HTTP/1.1\r\n${host}${json}Content-Length: 1e3\r\n\r\n{}`,
   ],
-  'a chunk of no size': [
+  'a chunk without a size': [
     `POST /v1/agents HTTP/1.1\r\n${host}${json}Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n`,
   ],
   'no host': [`GET /v1/agents HTTP/1.1\r\n${closing}`],

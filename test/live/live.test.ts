@@ -3,7 +3,7 @@ import { serverOfFile } from '../vendors/talk.ts'
 import { type LiveVendor, variable } from './vendors.ts'
 
 const given = process.env[variable]
-if (!given) throw new Error('There are no vendors: run this file with `npm run test:live`.')
+if (!given) throw new Error('No providers are configured: run this file with `npm run test:live`.')
 
 const server = serverOfFile()
 

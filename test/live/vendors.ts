@@ -77,7 +77,7 @@ export const whatVendorsNeed = (): string =>
     .map(({ type, needs, takes }) => {
       const names = (of: Place['needs']) => Object.values(of).map((all) => all.join(' or '))
       const more = names(takes)
-      const optional = more.length > 0 ? ` (and, if you like, ${more.join(', ')})` : ''
+      const optional = more.length > 0 ? `(and optionally ${more.join(', ')})` : ''
       return `  ${type}: ${names(needs).join(', ')}${optional}`
     })
     .join('\n')

@@ -102,7 +102,7 @@ async function useTools(t: test.TestContext, server: ServerProcess) {
 
 const nobody = { uid: 65534, gid: 65534 }
 const isRoot = process.getuid?.() === 0
-const accounts = { 'whoever runs the tests': {}, ...(isRoot && { 'an ordinary user': nobody }) }
+const accounts = { 'the user of the tests': {}, ...(isRoot && { 'an ordinary user': nobody }) }
 
 test('the package holds no tests, sources or other unintended files', () => {
   const files = run('tar', ['-tzf', tarball]).trim().split('\n')
@@ -146,9 +146,9 @@ console.log((await outlast.session(id).send('Hello!')).text)
   assert.ok(existsSync(types))
 })
 
-for (const [who, account] of Object.entries(accounts)) {
-  test(`${who} installs it without install scripts, starts it by npx and stops it with npx`, async (t) => {
-    const place = placeOf(who, account)
+for (const [role, account] of Object.entries(accounts)) {
+  test(`${role} installs it without install scripts, starts it by npx and stops it with npx`, async (t) => {
+    const place = placeOf(role, account)
     install(place, '--ignore-scripts')
     const server = await startCommand({ ...place, program: 'npx', args: ['outlast', 'serve'] })
     t.after(() => server.stop())

@@ -73,7 +73,7 @@ async function cluster(t: TestContext, version: Version) {
         assert.equal(node.child.exitCode, null, node.output())
       }
       const asked = world.prompts.filter((prompt) => /text |pay /.test(JSON.stringify(prompt)))
-      assert.equal(asked.length, 2 * 1 + 2 * 2, 'no model is asked again')
+      assert.equal(asked.length, 2 * 1 + 2 * 2, 'no model is called again')
       assert.equal(world.count('pay'), 2, 'every effect happened once')
     },
   }

@@ -74,6 +74,6 @@ for (const version of versions) {
     await database.lose()
     gates.gate(words).open()
     auditLog(await answered(a, id, words))
-    assert.equal(world.prompts.length, 2, 'no model is asked again')
+    assert.equal(world.prompts.length, 2, 'no model is called again')
   })
 }

@@ -11,7 +11,7 @@ type Hook = { after: (work: () => Promise<void>) => void }
 /** A Redis on loopback until the test's end; it can be stopped and restarted at its address. */
 export async function startRedis(t: Hook) {
   const program = process.env.OUTLAST_TEST_REDIS_SERVER
-  if (!program) throw new Error('There is no Redis: run this file with `npm run test:redis`.')
+  if (!program) throw new Error('Redis was not found: run this file with `npm run test:redis`.')
   const folder = await mkdtemp(path.join(tmpdir(), 'outlast-redis-'))
   const port = await freePort()
   let child: ChildProcess | undefined

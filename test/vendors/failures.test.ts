@@ -27,7 +27,7 @@ const startTalk = async (type: WireType) =>
 
 async function expectSecret(talk: Talk, events: Event[]) {
   const told = JSON.stringify(events) + (await everythingOf(server(), talk))
-  assert.ok(!told.includes(secretKey), 'nobody is told the key')
+  assert.ok(!told.includes(secretKey), 'the key is not shown')
 }
 
 /** Two requests for one message; the second reply counts. */
@@ -73,7 +73,7 @@ for (const type of wireTypes) {
       const talk = await startTalk(type)
       const { events } = await talk.say(userMessage)
       expectRetry(events, 'llm_rate_limited')
-      assert.ok(times[1]! - times[0]! >= 1_990, 'not before it wants us')
+      assert.ok(times[1]! - times[0]! >= 1_990, 'not before Retry-After')
       assert.ok(dataOf(events, 'llm.generation').metadata.retry!.total_wait_ms >= 2_000)
     })
 

@@ -78,7 +78,7 @@ test('a model without vision gets a text in place of the image', async (t) => {
   }
 })
 
-describe('images that we fetch', () => {
+describe('images that the server fetches', () => {
   const type = 'openai_completions'
 
   test('fetches no image from inside the network, unless the operator named its host', async (t) => {

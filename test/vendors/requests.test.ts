@@ -51,7 +51,7 @@ for (const [type, model_id, of, expected] of efforts) {
     await say('Hello', { controls: { reasoning: { effort: 'low' } } })
     assert.deepEqual(of(player.bodies()[0]), expected)
     await say('Hello again')
-    assert.notDeepEqual(of(player.bodies()[1]), expected, 'nothing of it when nobody asks')
+    assert.notDeepEqual(of(player.bodies()[1]), expected, 'nothing of it by default')
   })
 }
 
@@ -75,7 +75,7 @@ test('models that count their thinking get a share of the output limit for it', 
   assert.ok(thinkingConfig.thinkingBudget > 0)
 })
 
-describe('what vendors have read is not paid for twice', () => {
+describe('cached tokens are not charged twice', () => {
   const isMarked = ({ cache_control }: Body) => cache_control?.type === 'ephemeral'
 
   test('Anthropic gets cache marks on the system prompt and the newest messages', async (t) => {
@@ -90,7 +90,7 @@ describe('what vendors have read is not paid for twice', () => {
       const expected = marked.map((_: boolean, at: number) => at >= marked.length - 2)
       assert.deepEqual(marked, expected)
       const count = [...system, ...messages.flatMap(({ content }: Body) => content)]
-      assert.ok(count.filter(isMarked).length <= 4, 'it takes no more than four')
+      assert.ok(count.filter(isMarked).length <= 4, 'the provider accepts at most four')
     }
   })
 
@@ -119,7 +119,7 @@ describe('what vendors have read is not paid for twice', () => {
       await say('Hello again')
       const keys = player.bodies().map(({ prompt_cache_key }) => prompt_cache_key)
       assert.equal(new Set(keys).size, 1)
-      assert.ok(keys[0].length <= 64, 'it takes no more')
+      assert.ok(keys[0].length <= 64, 'the provider accepts no more')
       assert.ok(session.id.endsWith(keys[0].slice(-32)))
     }
   })

@@ -66,16 +66,16 @@ for (const type of wireTypes) {
 }
 
 const odd: [string, WireType, Odd][] = [
-  ['without eyes', 'openai', { model_id: 'gpt-4' }],
+  ['without vision', 'openai', { model_id: 'gpt-4' }],
   [
-    'at Azure that is reached by Chat Completions',
+    'on Azure with Chat Completions',
     'azure_openai',
     { wire: 'openai_completions', path: '/openai/v1/chat/completions' },
   ],
 ]
 
-for (const [what, type, how] of odd) {
-  test(`a model ${what} gets a text in place of the image in a result`, async (t) => {
+for (const [variant, type, how] of odd) {
+  test(`a model ${variant} gets a text in place of the image in a result`, async (t) => {
     for (const body of (await requestsOf(t, type, how)).slice(1)) {
       const text = JSON.stringify(body)
       assert.ok(text.includes(words) && !text.includes(redImage), text.slice(0, 3_000))

@@ -51,7 +51,7 @@ export function vendorSuite(vendor: VendorUnderTest, running: () => Server) {
     test('a reply has text, a finish reason, a duration and token counts', async () => {
       const { events, text } = await (await talkTo(server, model)).say(sayings.word)
       assert.match(replyOf(events), /pelican/i)
-      assert.ok(replyOf(events).startsWith(text), 'who follows late gets the rest with the message')
+      assert.ok(replyOf(events).startsWith(text), 'a late follower gets the rest with the message')
       const { metadata } = dataOf(events, 'llm.generation')
       assert.deepEqual(metadata.finish_reasons, ['stop'])
       assert.ok(metadata.time_to_first_token_ms !== undefined)
@@ -98,7 +98,7 @@ export function vendorSuite(vendor: VendorUnderTest, running: () => Server) {
         const { events } = await talk.say(sayings.word)
         assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_bad_key')
         const told = JSON.stringify(events) + (await everythingOf(server, talk))
-        assert.ok(!told.includes(wrongKey), 'nobody is told the key')
+        assert.ok(!told.includes(wrongKey), 'the key is not shown')
       })
     }
 
