@@ -15,7 +15,7 @@ async function closedPort(): Promise<number> {
   return port
 }
 
-test('uses the host of a URL that accepts connections, whatever its place in the list', async (t) => {
+test('uses the host of a URL that accepts connections, in any position of the list', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const { host } = new URL(databaseUrl)
   const closed = `127.0.0.1:${await closedPort()}`
