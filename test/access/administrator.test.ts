@@ -82,12 +82,12 @@ test('an account that becomes the administrator loses every credential that it h
   )
   await runSql(databaseUrl, identity)
 
-  // The settings do not restore the account for the person who registered it.
+  // The settings do not restore the credentials of the original registration.
   const after = await restart(t, databaseUrl, '')
   expectStatus(await login(after, boss, stranger.password), 401, 'invalid_login')
 })
 
-test('an administrator who signs in again keeps their sign-ins and keys', async (t) => {
+test('a repeated sign-in of the administrator keeps their sign-ins and keys', async (t) => {
   const server = await startGuarded(t)
   const first = await signInAdmin(server)
   const key = await createKey(server, first)

@@ -17,7 +17,7 @@ export type Row = {
   attempts: (theirs: Things, own: Things) => Attempt[]
   /** The reason why the operation cannot name a resource of another organization. */
   because?: string
-  /** Refused to keys and tokens, whatever resource they name. */
+  /** Refused to keys and tokens for any resource. */
   usersOnly?: true
 }
 

@@ -200,7 +200,7 @@ test('refuses a code without the verifier, even with the client secret', async (
   }
 })
 
-test('a user who declines at the issuer is not signed in and can try again', async () => {
+test('declining at the issuer does not sign in, and the user can try again', async () => {
   const { sub } = newPerson(issuer)
   const browser = browserAt(server)
   const url = await decline(browser, await begin(browser))

@@ -61,7 +61,7 @@ export type Things = {
   /** Their MCP server, by the name that agents use. */
   capability_id: string
   key_id: string
-  /** A member who is not the owner. */
+  /** A member without the role of an owner. */
   user_id: string
   invitation_id: string
   invitation_token: string
