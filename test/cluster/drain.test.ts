@@ -76,7 +76,7 @@ test('messages wait while every node drains, and any node that stops draining an
     const { body } = await server.call('GET', `/v1/sessions/${id}/why`)
     return body.state === 'queued' ? { id, stream, why: body } : undefined
   })
-  assert.match(waiting.why.sentence, /none that takes turns is there/)
+  assert.match(waiting.why.sentence, /no node is taking turns/)
   assert.equal((await tell('resume')).status, 200)
   await waiting.stream.event('session.idled')
   for (const verb of ['drain', 'resume', 'drain', 'drain', 'resume']) await tell(verb)

@@ -82,7 +82,7 @@ test('retrying a permanently failed turn adds another turn for the same message 
   assert.equal(detail.body.why.state, 'failed')
   assert.match(
     detail.body.why.sentence,
-    /failed for good with llm_bad_key and was tried again as turn_/,
+    /failed permanently with llm_bad_key and was retried as turn_/,
   )
   const events2 = await one.call('GET', `/v1/durable/workflows/${failed.turn_id}/events`)
   const types = typesOf(events2.body.data as Event[])

@@ -88,7 +88,7 @@ test('log lines about a turn have its id and the id of its trace', async (t) => 
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line))
-  const about = lines.filter(({ msg }) => msg === 'model call broke')
+  const about = lines.filter(({ msg }) => msg === 'model call failed')
   assert.deepEqual(
     about.map(({ session, turn, trace_id }) => [session, turn, trace_id]),
     [[session.id, turnId, traceId]],

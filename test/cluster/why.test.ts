@@ -115,7 +115,7 @@ test('reports a wait before a model retry with its end and cause', async (t) => 
   assert.ok(Date.parse(why.until!) > Date.parse(why.since))
   assert.match(
     why.sentence,
-    /^It waits until .+ asks the model .+ again, .+ llm_overloaded, since /,
+    /^It waits until .+ to retry the model .+, which failed with llm_overloaded, since /,
   )
   await stream.event('session.idled')
   assert.equal((await whyOf(api, id)).state, 'idle')
@@ -162,11 +162,11 @@ test('reports a wait for the client or for an approval with its subject and dead
   })
   for (const [names, state, sentence] of [
     [['open_door'], 'waits_for_client', /for the client to run open_door, since/],
-    [['close_door'], 'waits_for_approval', /for somebody to decide on close_door, since/],
+    [['close_door'], 'waits_for_approval', /for a person to decide on close_door, since/],
     [
       ['close_door', 'open_door'],
       'waits_for_client',
-      /run open_door and for somebody to decide on close_door, since/,
+      /run open_door and for a person to decide on close_door, since/,
     ],
   ] as const) {
     const { id } = await createSession(api, { agent_id: agent.id })
@@ -190,7 +190,7 @@ test('reports a wait for a slot with the number of turns ahead, or the lack of a
   const first = await model.session(api)
   await post(api, first.id, 'hello')
   const alone = await whyOf(api, first.id)
-  assert.match(alone.sentence, /^It waits for a node: none that takes turns is there, since /)
+  assert.match(alone.sentence, /^It waits for a node: no node is taking turns, since /)
   const { body: health } = await api.call('GET', '/v1/durable/health')
   assert.deepEqual(
     [health.status, health.problems, health.queued],
@@ -206,7 +206,7 @@ test('reports a wait for a slot with the number of turns ahead, or the lack of a
   }
   assert.match(
     (await whyOf(api, others[1]!.id)).sentence,
-    /a slot, and 1 turn is before it, since /,
+    /a slot, and 1 turn is ahead of it, since /,
   )
   const { body } = await api.call('GET', '/v1/durable/workflows?status=queued&limit=2')
   assert.deepEqual([body.total, body.data.length], [3, 2])

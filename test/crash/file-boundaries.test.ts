@@ -48,7 +48,7 @@ async function auditEnd(node: Node, sessionId: string) {
   assert.equal(kept.body.content, '/kept/a.txt')
   const said = replyOf(events)
   assert.equal(said.split('"created":true').length, 3, said)
-  assert.match(said, /"deleted":true|had changed files; its result is lost/)
+  assert.match(said, /"deleted":true|had changed files. Its result is lost/)
 }
 
 async function undisturbed(t: TestContext): Promise<string[]> {

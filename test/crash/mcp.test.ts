@@ -62,7 +62,7 @@ test('kill -9 in calls of an MCP server: repeats safe calls in a new session wit
     tools.map((tool) => outcomeOf(tool).success),
     [true, true, false, false],
   )
-  assert.match(outcomeOf('pay').error!, /interrupted; whether it had an effect is unknown/)
+  assert.match(outcomeOf('pay').error!, /interrupted\. It is unknown whether it had an effect/)
   const keysOf = (tool: string) =>
     calls
       .filter(({ message }) => message.params.name === tool)
@@ -113,7 +113,7 @@ for (const [change, remove] of Object.entries(removals)) {
     const { success, error } = dataOf(events, 'tool.completed')
     assert.deepEqual(
       [success, error],
-      [false, 'The call was interrupted; whether it had an effect is unknown.'],
+      [false, 'The call was interrupted. It is unknown whether it had an effect.'],
     )
     assert.equal(mcp.heard('tools/call').length, 1)
   })
@@ -146,6 +146,6 @@ test('kill -9 in a call: whether it runs again was decided when it began', async
   before(() => two.stop())
   await (await follow(t, two.url, { sessionId: id })).event('session.idled')
   const { error } = dataOf(await eventsOf(two, id), 'tool.completed')
-  assert.match(error!, /whether it had an effect is unknown/)
+  assert.match(error!, /unknown whether it had an effect/)
   assert.equal(mcp.heard('tools/call').length, 1)
 })

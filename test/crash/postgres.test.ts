@@ -148,7 +148,7 @@ test('a disk that is full during appends: requests are refused, turns wait for s
   const filler = path.join(disk, 'filler')
   await fill(filler)
   await untilRefused(node, id)
-  const waiting = untilComplaint(node, /waits for the database/)
+  const waiting = untilComplaint(node, /waiting for the database/)
   for (const text of words) gates.gate(text).open()
   await waiting
   await rm(filler)

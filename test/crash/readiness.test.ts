@@ -58,7 +58,7 @@ test('the health check responds at once while the database does not', async (t) 
     await untilUnready(server)
     // No statement is awaited: it would be answered when the network is back, which is after this.
     assert.equal((await server.call('GET', '/health')).status, 200)
-    assert.match((await ready(server)).body.reason, /does not answer|has not answered/)
+    assert.match((await ready(server)).body.reason, /does not answer|has not responded/)
   }
   proxy.pass()
   await Promise.all([all, api].map(untilReady))

@@ -117,7 +117,7 @@ test('ends a turn as failed when the database can never store its reply', async 
   auditLog(events)
   const { error_code, error } = dataOf(events, 'turn.failed')
   assert.equal(error_code, 'turn_unstorable')
-  assert.equal(error, 'The database could not store what the turn produced.')
+  assert.equal(error, 'The database could not store the events of the turn.')
   assert.equal(world.prompts.length - asked, 1, 'the model is not called again')
   await post(node, talk!.id, 'hello')
   await stream.event('session.idled', 2)

@@ -74,7 +74,7 @@ test('a model without vision gets a text in place of the image', async (t) => {
   for (const type of ['openai', 'openai_completions'] as const) {
     const image = { base64: redImage, media_type }
     const parts = await shown(t, type, image, { model_id: 'gpt-4' })
-    assert.match(wordsOf(parts), /An image belongs here: the model cannot see images/)
+    assert.match(wordsOf(parts), /Image omitted: the model does not support images/)
   }
 })
 
@@ -84,21 +84,21 @@ describe('images that the server fetches', () => {
   test('fetches no image from inside the network, unless the operator named its host', async (t) => {
     const gallery = await startGallery(t)
     const url = `${gallery.url.replace('127.0.0.1', 'localhost')}/red.png`
-    assert.match(wordsOf(await shown(t, type, { url })), /its address cannot be reached/)
+    assert.match(wordsOf(await shown(t, type, { url })), /its URL cannot be reached/)
     assert.equal(gallery.asked.length, 0)
   })
 
   test('an image that cannot be fetched is replaced by a text, and the turn continues', async (t) => {
     const gallery = await startGallery(t)
     for (const [place, reason] of [
-      ['/none.png', /its address gives no image/],
-      ['/page', /its address gives no image/],
+      ['/none.png', /its URL does not return an image/],
+      ['/page', /its URL does not return an image/],
       ['/huge.png', /it is larger than/],
     ] as const) {
       assert.match(wordsOf(await shown(t, type, { url: gallery.url + place })), reason)
     }
     const unreachable = await shown(t, type, { url: 'http://127.0.0.1:1/red.png' })
-    assert.match(wordsOf(unreachable), /its address cannot be reached/)
+    assert.match(wordsOf(unreachable), /its URL cannot be reached/)
   })
 
   test('an image is fetched once in a turn for all model calls', async (t) => {

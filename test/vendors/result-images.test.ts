@@ -19,7 +19,7 @@ const shown: Partial<Record<WireType, object>> = {
 }
 
 const image = { type: 'image', mimeType: 'image/png', data: redImage }
-const words = '[image image/png: you cannot see images in results]'
+const words = '[image image/png: the model does not support images in tool results]'
 
 let count = 0
 

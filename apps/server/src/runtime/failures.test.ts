@@ -29,7 +29,7 @@ const refusal = (status: number, message: string, more: object = {}): VendorAnsw
   body: JSON.stringify({ error: { message, ...more } }),
 })
 
-/** What vendors say, and what we make of it. */
+/** Errors as vendors send them, and the error code of the turn for each. */
 const refusals: [code: string, answer: VendorAnswer][] = [
   ['llm_bad_key', refusal(401, 'Incorrect API key provided.')],
   ['llm_bad_key', refusal(400, 'API key not valid. Please pass a valid API key.')],
@@ -66,7 +66,7 @@ function streamOf(response: ServerResponse, text: string) {
   response.end(text)
 }
 
-test('every failure has its kind, a text for people, and its detail in one place', async (t) => {
+test('classifies every failure, shows readers its sentence and stores its detail in `llm.generation` only', async (t) => {
   let answer: VendorAnswer = {}
   const { say } = await start(t, () => answer)
   for (const [code, next] of refusals) {
@@ -82,14 +82,14 @@ test('every failure has its kind, a text for people, and its detail in one place
   }
 })
 
-test('a server that nobody runs, and one that hangs up', async (t) => {
+test('retries an unreachable server and one that closes the connection', async (t) => {
   const { server, say } = await start(t, () => (response) => response.socket?.destroy())
   assert.equal(dataOf(await say(), 'turn.failed').error_code, 'llm_network')
   await addVendorModel(server, { url: 'http://127.0.0.1:1/v1' })
   assert.equal(dataOf(await say(), 'turn.failed').error_code, 'llm_network')
 })
 
-test('Retry-After is honoured, told, and refused when it asks for too much', async (t) => {
+test('honors and reports Retry-After, and fails at once when the wait is too long', async (t) => {
   const times: number[] = []
   const { say, vendor } = await start(
     t,
@@ -110,13 +110,13 @@ test('Retry-After is honoured, told, and refused when it asks for too much', asy
   assert.equal(error_code, 'llm_rate_limited')
 })
 
-test('what cannot help is not asked again', async (t) => {
+test('does not retry a failure that a retry cannot fix', async (t) => {
   const { say, vendor } = await start(t, () => refusal(401, 'no'), { MODEL_ATTEMPTS_MAX: '4' })
   await say()
   assert.equal(vendor.requests.length, 1)
 })
 
-test('a provider that is out of order is left alone for a while', async (t) => {
+test('opens the circuit breaker for a failing provider', async (t) => {
   const { say, vendor } = await start(t, () => refusal(503, 'down'))
   for (let n = 0; n < 5; n += 1) await say()
   assert.equal(vendor.requests.length, 5)
@@ -126,10 +126,10 @@ test('a provider that is out of order is left alone for a while', async (t) => {
   assert.equal(begun.length, 1, 'a call that is not made is begun all the same')
   assert.match(JSON.stringify(dataOf(events, 'llm.generation').messages), /"hi"/)
   assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_overloaded')
-  assert.match(dataOf(events, 'llm.generation').metadata.error!, /not asked for a while/)
+  assert.match(dataOf(events, 'llm.generation').metadata.error!, /Requests to it are paused/)
 })
 
-test('garbled replies of one session do not keep other sessions from the provider', async (t) => {
+test('garbled replies in one session do not open the circuit breaker for other sessions', async (t) => {
   const { say, vendor } = await start(t, ({ number }) =>
     number <= 6 ? (response) => streamOf(response, 'data: {nonsense\n\n') : { text: 'fine' },
   )
@@ -140,7 +140,7 @@ test('garbled replies of one session do not keep other sessions from the provide
   assert.equal(vendor.requests.length, 7)
 })
 
-test('a vendor that never answers, and one that streams for ever, come to an end', async (t) => {
+test('limits the time of a silent vendor and of an endless stream', async (t) => {
   let closed = 0
   const { say } = await start(
     t,
@@ -158,14 +158,14 @@ test('a vendor that never answers, and one that streams for ever, come to an end
   )
   const silent = await say()
   assert.equal(dataOf(silent, 'turn.failed').error_code, 'llm_timeout')
-  assert.match(dataOf(silent, 'llm.generation').metadata.error!, /silent for 300 ms/)
+  assert.match(dataOf(silent, 'llm.generation').metadata.error!, /sent nothing for 300 ms/)
   const endless = await say()
   assert.equal(dataOf(endless, 'turn.failed').error_code, 'llm_timeout')
   assert.match(replyOf(endless), /^and so on and so on/)
   assert.equal(closed, 2, 'both connections are closed')
 })
 
-test('a reply that is larger than any reply ends', async (t) => {
+test('ends a reply that exceeds the length limit', async (t) => {
   const piece = 'x'.repeat(500_000)
   const { say } = await start(t, () => async (response) => {
     beginStream(response)
@@ -179,7 +179,7 @@ test('a reply that is larger than any reply ends', async (t) => {
   assert.ok(replyOf(events).length <= 4_500_000)
 })
 
-test('a turn has an end, in the middle of a call and between calls', async (t) => {
+test('ends an overdue turn during a call and between calls', async (t) => {
   const slow: VendorReaction = () => async (response) => {
     beginStream(response)
     sendDelta(response, { content: 'Well' })
@@ -202,7 +202,7 @@ test('a turn has an end, in the middle of a call and between calls', async (t) =
   assert.ok(busy.vendor.requests.length < 15)
 })
 
-test('a stream that breaks is asked again as the same message; used up, its text is kept', async (t) => {
+test('retries a broken stream as the same message and keeps its text after the last attempt', async (t) => {
   const { say } = await start(
     t,
     ({ number }) =>
@@ -229,7 +229,7 @@ test('a stream that breaks is asked again as the same message; used up, its text
   assert.deepEqual(retry?.error_codes, ['llm_broken_stream'])
 })
 
-test('what models write that nobody can use harms nothing', async (t) => {
+test('unusable model output does no harm', async (t) => {
   const odd = 'get weather; DROP TABLE\u0000 ‮💥'
   const { say, vendor, server, session } = await start(t, ({ number }) => {
     if (number > 1) return { text: 'nul \u0000 and half \ud83d a pair' }
@@ -262,7 +262,7 @@ test('what models write that nobody can use harms nothing', async (t) => {
   )
 })
 
-test('whatever a vendor counts, the session counts tokens', async (t) => {
+test('corrects invalid token counts of a vendor and adds the others to the session', async (t) => {
   const counts = [1e300, -5, 2.5, 0, Number.MAX_SAFE_INTEGER]
   const { say, server, session } = await start(t, ({ number }) => {
     const tokens = counts[number - 1]!

@@ -6,28 +6,28 @@ import type { Node } from './node.ts'
 /** How long a lease lasts, in ms. */
 export const leaseMs = 1_500
 const renewMs = 500
-/** Well before others may take this node's turns, it begins nothing any more. */
+/** Time after a renewal during which this node starts work, in ms: well before a takeover. */
 const heldMs = 1_200
 
 /** This node's right to run turns, by the database's clock. */
 export type Lease = {
-  /** False once the lease may be over before the next thing that is begun is over. */
+  /** False when the lease may expire before new work could end. */
   held: () => boolean
   /** Resolves when the lease is held: at once, or after a renewal that also finds lost turns. */
   whenHeld: () => Promise<void>
   /** Why the node cannot write now; undefined after a renewal within the last lease. */
   problem: () => string | undefined
-  /** What the latest renewal saw of other nodes. */
+  /** Other nodes, as of the latest renewal. */
   others: () => Others
-  /** Looks at the table now: what this node is told to do may have changed. */
+  /** Renews now: the instructions for this node may have changed. */
   look: () => void
   end: () => Promise<void>
 }
 
 export type Others = {
-  /** Living nodes beside this one. */
+  /** Living nodes besides this one. */
   peers: number
-  /** Those of them that run another version. */
+  /** Number of peers with another version. */
   otherVersions: number
 }
 
@@ -36,49 +36,52 @@ export type LeaseOptions = {
   /** True when no other node can be using the database: this node takes over its turns at once. */
   alone: boolean
   turns: () => Held
-  /** Told with every renewal whether this node is to take turns. */
+  /** Called with every renewal: whether this node should stop taking turns. */
   drain: (draining: boolean) => void
 }
 
-/** What this node runs at a moment. */
+/** The turns of this node at a moment. */
 export type Held = {
-  /** Turns that it has taken, and all that it is about to take, runs or gives back. */
+  /** Turns that this node has taken, and those it is about to take, run or release. */
   taken: string[]
   known: string[]
   /**
-   * Told of those of `taken` that are not this node's any more, or cancelled. A turn that parked
-   * may have been taken again since: what runs then is another attempt, and not meant.
+   * Called with those of `taken` that were cancelled or taken over. A parked turn may have been
+   * taken again since: its new attempt is not affected.
    */
   lose: (turnIds: string[]) => void
 }
 
-/** Keeps this node's lease until it ends, and takes care of turns that nobody runs. */
+/** Renews this node's lease until it ends, and finds turns without a node. */
 export async function keepLease(node: Node, options: LeaseOptions): Promise<Lease> {
   const { ROLE: role, WORKER_SLOTS: slots } = node.config
   const about = { id: node.id, version: options.version, role, slots }
   const terms: LeaseTerms = { ...about, ms: leaseMs, draining: false, alone: options.alone }
   let problem: string | undefined
   let others: Others = { peers: 0, otherVersions: 0 }
-  /** In this node's name but unknown here: if they remain at the next renewal, it is a fault. */
+  /**
+   * Turns in this node's name that it does not run: still there at the next renewal, they are an
+   * error.
+   */
   let strays: string[] = []
   let ended = false
   let renewing = false
-  /** Whoever asked for a look while one was under way may not have been seen by it. */
+  /** A renewal was requested while one was running, which may have missed the change. */
   let again = false
   let renewedAt = Number.NEGATIVE_INFINITY
   let succeededAt = Number.NEGATIVE_INFINITY
   let unbrokenSince = options.alone ? Number.NEGATIVE_INFINITY : performance.now()
   let waiting: (() => void)[] = []
 
-  // Nobody is there who could take its turns from a node that is alone.
+  // Without other nodes there is no takeover.
   const held = () => options.alone || performance.now() - renewedAt < heldMs
 
   async function renew() {
     if (renewing) return
     renewing = true
     const begun = performance.now()
-    // Stopped, or without the database: whether other nodes live shows only after a whole lease of
-    // renewals.
+    // After a pause of this process or a database outage, other nodes can be judged only after a
+    // whole lease of renewals.
     if (begun - renewedAt > leaseMs && renewedAt > 0) unbrokenSince = begun
     try {
       const judging = begun - unbrokenSince >= leaseMs
@@ -98,7 +101,7 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
     } catch (error) {
       unbrokenSince = performance.now()
       problem = describeOutage(error)
-      if (!ended) node.log.warn('the lease could not be renewed', { error })
+      if (!ended) node.log.warn('could not renew the lease', { error })
     } finally {
       renewing = false
       if (again && !ended) {
@@ -116,10 +119,10 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
     problem() {
       if (ended) return 'The node is stopping.'
       const lateMs = performance.now() - succeededAt
-      // A renewal that has not failed may only be late, as behind a long task of this process; it
-      // fails within a second.
+      // A renewal that has not failed may be late because of a long task of this process. It fails
+      // within one second.
       if (lateMs <= (problem === undefined ? 2 * leaseMs : leaseMs)) return undefined
-      return problem ?? `The database has not answered for ${Math.round(lateMs)} ms.`
+      return problem ?? `The database has not responded for ${Math.round(lateMs)} ms.`
     },
     others: () => others,
     look() {
@@ -138,7 +141,7 @@ export async function keepLease(node: Node, options: LeaseOptions): Promise<Leas
 
 type Renewal = Awaited<ReturnType<typeof renewLease>> & { turns: Held; terms: LeaseTerms }
 
-/** Does what a renewal found; returns the turns in this node's name that it does not know. */
+/** Applies the result of a renewal. Returns turns in this node's name that it does not run. */
 function applyRenewal(node: Node, options: LeaseOptions, renewal: Renewal): string[] {
   const { history, lost, peers, draining, readded, expired, turns, terms } = renewal
   node.history.observe(history)
@@ -147,7 +150,7 @@ function applyRenewal(node: Node, options: LeaseOptions, renewal: Renewal): stri
   node.bus.setPeers(peers)
   options.drain(draining)
   terms.draining = draining
-  if (readded > 0) node.log.info('turns without a node', { turns: readded })
-  if (expired > 0) node.log.info('turns that waited too long', { turns: expired })
+  if (readded > 0) node.log.info('requeued turns without a node', { turns: readded })
+  if (expired > 0) node.log.info('expired turns whose wait timed out', { turns: expired })
   return renewal.strays.filter((turnId) => !known.has(turnId))
 }

@@ -19,18 +19,18 @@ import type { EventRow } from '../store/sessions/events.ts'
 import type { TakenTurn } from '../store/sessions/turns.ts'
 import type { Breaker } from './model/circuit-breaker.ts'
 
-/** What this process is, to everything that runs turns in it. */
+/** The dependencies of code that runs turns in this process. */
 export type Node = {
   id: string
   /** Waits for a connection behind requests. */
   db: Database
-  /** What requests use of the same connections. */
+  /** The requests' share of the same connections. */
   shares: ConnectionShares
-  /** How much waits for one of these connections before the queue of the pool. */
+  /** Number of statements that wait for a connection before the queue of the pool. */
   waitingForDb: () => number
-  /** A connection of its own, so that a busy node does not lose its lease. */
+  /** A separate connection, so that a busy node does not lose its lease. */
   leaseDb: Db
-  /** Whether the database still has the commits that this node has seen. */
+  /** Checks whether the database still has the commits that this node has seen. */
   history: History
   bus: Bus
   config: Config
@@ -38,33 +38,33 @@ export type Node = {
   secrets: Secrets | undefined
   access: Access
   quotas: Quotas
-  /** Those that come with the server; `capabilitiesFor` adds an organization's own. */
+  /** The built-in ones; `capabilitiesFor` adds an organization's MCP servers. */
   capabilities: readonly Capability[]
   mcp: Mcp
   log: Log
-  /** Turns that this node can begin without the queue. */
+  /** Turns that this node starts without the queue. */
   local: LocalTurns
-  /** Why this node cannot write, or run the turns that it should; undefined when it can. */
+  /** Why this node cannot write or run its turns; undefined when it can. */
   problem: () => string | undefined
   breaker: Breaker
   outbound: Outbound
   budgets: FetchBudgets
   grep: Grep
   metrics: Metrics
-  /** Undefined when nobody wants traces. */
+  /** Undefined when tracing is off. */
   tracer: Tracer | undefined
 }
 
 const bytesOfMb = 1_048_576
 
-/** How much the files of one session may take. */
+/** Limits of the files of one session. */
 export const fileLimits = (config: Config): FileLimits => ({
   fileBytesMax: config.FILE_SIZE_MB * bytesOfMb,
   sessionBytesMax: config.SESSION_FILES_MB * bytesOfMb,
   filesMax: config.SESSION_FILES_MAX,
 })
 
-/** A turn whose message this node has just stored, in its own name. */
+/** A turn whose message this node has just stored and claimed. */
 export type LocalTurn = {
   ref: { orgId: string; sessionId: string; turnId: string }
   taken: TakenTurn
@@ -72,14 +72,14 @@ export type LocalTurn = {
 }
 
 export type LocalTurns = {
-  /** True while a turn that begins here would run at once. */
+  /** True while a turn that starts here would run at once. */
   hasRoom: () => boolean
   begin: (turn: LocalTurn) => void
-  /** How many turns this node runs, whoever brought them. */
+  /** Number of turns that run on this node, from all sources. */
   running: () => number
 }
 
-/** For as long as this node runs no turns. */
+/** Used while this node runs no turns. */
 export const noLocalTurns: LocalTurns = {
   hasRoom: () => false,
   begin() {},

@@ -6,46 +6,49 @@ import type { Log } from '../log.ts'
 import { backoffMs, mayPass } from '../store/database-errors.ts'
 import { createSlots, type Member } from './slots.ts'
 
-/** What a job of the queue names: one turn. */
+/** The payload of a job: one turn. */
 export type TurnJob = { org_id: string; session_id: string; turn_id: string }
 
 export type Queue = {
-  /** False while no jobs are taken although they should be. */
+  /** False when jobs should be taken but are not. */
   works: () => boolean
-  /** Whether new jobs are taken. Turns that have begun go on. */
+  /** Pauses or resumes taking jobs. Running turns continue. */
   setPaused: (paused: boolean) => void
-  /** Takes no new job; resolves when the jobs that it has are done. */
+  /** Takes no new job; resolves when the running jobs are done. */
   stop: () => Promise<void>
 }
 
 export type QueueOptions = {
   pool: pg.Pool
-  /** How many turns of the queue run at once. */
+  /** Number of turns of the queue that run at once. */
   slots: number
   log: Log
   /** Runs a turn. Calls `begun` once a node has the turn: then its job is done. */
   work: (job: TurnJob, begun: () => void) => Promise<void>
-  /** Ends what a parked turn has waited for too long. Should it throw, it is tried again. */
+  /** Ends the expired calls of a parked turn. Retried when it throws. */
   expire: (job: TurnJob) => Promise<void>
   /** Called every hour on one node; undefined: never. `signal` aborts when the queue stops. */
   hourly: ((signal: AbortSignal) => Promise<void>) | undefined
 }
 
-/** Workers of a runner, which begin turns in a loop. The pool's fourth connection listens. */
+/** Workers of a runner, which start turns in a loop. The pool's fourth connection listens. */
 const workersMax = 3
-/** An idle worker looks for jobs this often. NOTIFY wakes it long before. */
+/** Polling interval of an idle worker, in ms. NOTIFY usually wakes it earlier. */
 const pollIntervalMs = 5_000
 const retryMs = 250
 
 const silent = new Logger(() => () => {})
 
 /**
- * Finished jobs are deleted in batches, at once: graphile-worker handles the errors of a batch.
- * Those of a deletion by itself are unhandled rejections.
+ * Deletes finished jobs in batches without delay: graphile-worker handles the errors of a batch.
+ * Errors of a single deletion are unhandled rejections.
  */
 const preset = { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } }
 
-/** Minute 23, when nobody else comes. A run that breaks is not repeated: the next one is near. */
+/**
+ * Minute 23 avoids the load at the full hour. A failed run is not retried, since the next one
+ * follows within the hour.
+ */
 const hourlyCrontab = '23 * * * * hourly ?jobKey=hourly&max=1'
 
 /** Creates or updates the queue's own tables. */
@@ -63,7 +66,7 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
   const workers = Math.min(slots, workersMax)
   const ending = { stopping: () => stopping, signal: parting.signal }
 
-  /** One takes jobs; others were stopped, and have some left. */
+  /** One runner takes jobs; stopped ones may still have some. */
   const runners = new Set<Promise<void>>()
   let current: Current | undefined
   let changing = Promise.resolve()
@@ -93,14 +96,14 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
     runners.add(over)
   }
 
-  /** Starts a new runner in place of one that gave up; the jobs that it still runs go on. */
+  /** Replaces a runner that gave up. Its running jobs continue. */
   function replace(gone: Current | undefined) {
     if (current !== gone) return
     current = undefined
     change()
   }
 
-  /** Starts or stops the runner as wanted. A runner that gave up is replaced. */
+  /** Starts or stops the runner as wanted, and replaces one that gave up. */
   function change() {
     changing = changing.then(async () => {
       const isWanted = !stopping && !paused
@@ -115,7 +118,7 @@ export async function startQueue(options: QueueOptions): Promise<Queue> {
 
   async function beginAgain() {
     await begin().catch(async (error) => {
-      log.warn('queue did not start', { error })
+      log.warn('could not start the queue', { error })
       await sleep(retryMs)
     })
   }
@@ -179,7 +182,9 @@ async function startRunner(
   }
 }
 
-/** Unlocks jobs that a runner could not delete and would hold for hours. Their turns began. */
+/**
+ * Unlocks jobs that a runner could not delete and would hold for hours. Their turns have started.
+ */
 async function unlock({ pool }: QueueOptions, { stopping }: Ending, poolIds: string[]) {
   for (let tries = 1; !stopping(); tries += 1) {
     try {
@@ -195,13 +200,13 @@ type Current = { runner: Runner; member: Member }
 
 type Connected = (error: Error | undefined, client?: pg.PoolClient, release?: () => void) => void
 
-/** Stands in for a connection that cannot be had while the queue stops: no job is found there. */
+/** Replaces a connection that is unavailable while the queue stops: it returns no jobs. */
 const noConnection = {
   query: async () => ({ rows: [] }),
   release() {},
 } as unknown as pg.PoolClient
 
-/** The pool for the queue waits for a connection: a refusal pauses the runner for a minute. */
+/** A pool that waits for a connection: a refusal would pause the runner for a minute. */
 function patientPool(pool: pg.Pool, stopping: () => boolean): pg.Pool {
   async function connect(): Promise<pg.PoolClient> {
     for (let tries = 1; ; tries += 1) {
@@ -222,7 +227,7 @@ function patientPool(pool: pg.Pool, stopping: () => boolean): pg.Pool {
         connect().then(
           (client) =>
             client === noConnection
-              ? connected(new Error('The queue stops.'))
+              ? connected(new Error('The queue is stopping.'))
               : connected(undefined, client, () => client.release()),
           connected,
         )

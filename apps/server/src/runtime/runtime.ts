@@ -34,13 +34,13 @@ import { type Queue, type QueueOptions, startQueue, type TurnJob } from './queue
 import { type Scheduler, startSchedules } from './schedules/scheduler.ts'
 import { end, runTurn } from './turn.ts'
 
-/** Attempts that may end without an outcome before the turn is given up. */
+/** Attempts that may end without an outcome before the turn fails. */
 const triesMax = 3
-/** How long a node that stops waits for a database that is away, to give its turns back. */
+/** Time that a stopping node waits for the database to release its turns, in ms. */
 const partingMs = 2_000
 
 export type Runtime = {
-  /** Takes no new turn; lets model calls and tools end for `graceMs`, hands the rest over. */
+  /** Takes no new turn; gives model calls and tools `graceMs` to end, then hands the rest over. */
   stop: (graceMs: number) => Promise<void>
 }
 
@@ -55,17 +55,17 @@ export type RuntimeOptions = {
 type Running = {
   controller: AbortController
   taken: boolean
-  /** Once its log is read. */
+  /** Set once its log is read. */
   turn?: Turn
   over: Promise<void>
 }
 
-/** Runs turns on this node: takes them from the queue, keeps the lease that says so. */
+/** Runs turns on this node: takes jobs from the queue and renews the lease. */
 export async function startRuntime(node: Node, options: RuntimeOptions): Promise<Runtime> {
   const running = new Map<string, Running>()
   const recent = createRecent()
   const parting = new AbortController()
-  /** Turns that were begun without the queue. */
+  /** Number of turns started without the queue. */
   let local = 0
   let stopping = false
   let draining = false
@@ -90,7 +90,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   ]
 
   async function run(ref: TurnRef, { taken, begun = () => {} }: Beginning) {
-    // One attempt at a time, however many jobs there are: a second one would fence the first.
+    // One attempt at a time per turn: a second one would fence the first.
     for (let other = running.get(ref.turnId); other; other = running.get(ref.turnId)) {
       begun()
       await other.over
@@ -120,7 +120,7 @@ export async function startRuntime(node: Node, options: RuntimeOptions): Promise
   if (queueSlots > 0) queue = await startTurnQueue(node, { ...options, slots: queueSlots, run })
   const schedules: Scheduler | undefined = queueSlots === 0 ? undefined : startSchedules(node)
   node.problem = () =>
-    lease.problem() ?? (queue?.works() === false ? 'The queue does not run.' : undefined)
+    lease.problem() ?? (queue?.works() === false ? 'The queue is not running.' : undefined)
   node.local = {
     hasRoom: () => !stopping && !draining && local < localSlots && lease.held(),
     async begin({ ref, taken, input }) {
@@ -164,7 +164,7 @@ type Stopping = {
   graceMs: number
 }
 
-/** Takes no more turns, and hands those over that run longer than `graceMs`. */
+/** Takes no more turns, and hands over those that run longer than `graceMs`. */
 async function endAttempts(
   running: ReadonlyMap<string, Running>,
   { queue, schedules, parting, graceMs }: Stopping,
@@ -185,8 +185,8 @@ async function endAttempts(
 const abort = (attempt: Running | undefined) => attempt?.controller.abort(new FencedError())
 
 /**
- * Ends the attempts at turns whose latest events were lost with the commits that stored them; what
- * the log has of such a turn goes on from there. Contract: never throws.
+ * Ends attempts whose latest events were lost with their commits. Such a turn resumes from its log.
+ * Contract: never throws.
  */
 async function stopLost(node: Node, running: ReadonlyMap<string, Running>, parting: AbortSignal) {
   const marks = [...running.values()].flatMap((entry) =>
@@ -212,7 +212,7 @@ const refOf = ({ org_id, session_id, turn_id }: TurnJob) => ({
   turnId: turn_id,
 })
 
-/** New turns may begin without the queue; turns of the queue, also those taken over, get slots. */
+/** Divides slots between new turns, which start without the queue, and turns of the queue. */
 function slotsOf({ ROLE, WORKER_SLOTS }: Config) {
   if (ROLE === 'api') return { localSlots: 0, queueSlots: 0 }
   const localSlots = ROLE === 'worker' ? 0 : Math.floor(WORKER_SLOTS / 2)
@@ -223,7 +223,7 @@ type TurnRef = Omit<TurnRun, 'attempt'>
 type Taken = { taken: TakenTurn; input: EventRow | undefined }
 
 type Beginning = {
-  /** What is known of a turn that this node has already. */
+  /** The state of a turn that this node has already claimed. */
   taken?: Taken
   /** Called when a node has the turn, at the latest. */
   begun?: () => void
@@ -234,14 +234,14 @@ type AttemptOptions = {
   recent: Recent
   /** Aborted when the turn is cancelled, lost or handed over. */
   signal: AbortSignal
-  /** Aborted when this node leaves, whatever state the database is in. */
+  /** Aborted when this node stops, also during a database outage. */
   parting: AbortSignal
   stopping: () => boolean
   took: () => void
   opened: (turn: Turn) => void
 }
 
-/** Takes a turn that is free and runs it as far as it goes. Contract: never throws. */
+/** Takes a free turn and runs it until it ends, parks or is handed over. Contract: never throws. */
 async function attempt(
   node: Node,
   ref: TurnRef,
@@ -267,7 +267,11 @@ async function attempt(
     }
     const howFar = await runTurn(turn, stopping).catch((error) => {
       if (!(error instanceof UnstorableError)) throw error
-      node.log.error('a turn cannot be stored', { session: run.sessionId, turn: run.turnId, error })
+      node.log.error('cannot store the events of a turn', {
+        session: run.sessionId,
+        turn: run.turnId,
+        error,
+      })
       return endUnstorable(node, { ...opening, run: turn!.run, input: undefined })
     })
     if (howFar === 'over' && epoch === node.history.epoch()) recent.keep(turn)
@@ -283,7 +287,7 @@ async function attempt(
   }
 }
 
-/** Ends a turn as failed whose events the database can never take; what it has stored stays. */
+/** Fails a turn whose events the database cannot store. Its stored events stay. */
 async function endUnstorable(node: Node, opening: TurnOptions): Promise<'ended'> {
   const turn = await throughOutages(node, opening.signal, () => openTurn(node, opening))
   while (!hasEnded(turn.state)) await end(turn, { kind: 'failed', code: 'turn_unstorable' })
@@ -296,12 +300,12 @@ const take = (node: Node, ref: TurnRef, signal: AbortSignal) =>
 type Failure = {
   turn: Turn | undefined
   error: unknown
-  /** Why the attempt was told to stop, whatever it met afterwards. */
+  /** Why the attempt was stopped. Later errors are consequences of the stop. */
   stopped: Error | undefined
   parting: AbortSignal
 }
 
-/** An attempt that cannot continue: cancelled, superseded, or failed. */
+/** Handles an attempt that cannot continue: cancelled, superseded, or failed. */
 async function afterFailure(node: Node, run: TurnRun, failure: Failure) {
   const { turn, error, stopped, parting } = failure
   const about = { session: run.sessionId, turn: run.turnId, error }
@@ -315,13 +319,13 @@ async function afterFailure(node: Node, run: TurnRun, failure: Failure) {
   const isHarmed = !mayPass(error) || isInternal(error)
   const harmed = isHarmed && !(error instanceof NotUnderstoodError)
   if (harmed) log.error('turn broke', about)
-  else log.warn('turn given back', about)
+  else log.warn('turn released', about)
   await release(node, run, { parting, harmed, atOnce: false })
 }
 
 /**
- * Ends a cancelled turn with what this attempt still holds. Gives back one that is in this node's
- * name and lost events: it resumes from its log. Notifies followers of others.
+ * Ends a cancelled turn with the drafts of this attempt. Releases a turn of this node that lost
+ * events: it resumes from its log. Notifies followers of other turns.
  */
 async function afterFence(
   node: Node,
@@ -354,22 +358,19 @@ async function hasLost(turn: Turn): Promise<boolean> {
 function warnOfLost(turn: Turn, sequence: number) {
   const calls = callsOf(turn.state).map(({ call: { id, name } }) => ({ id, name }))
   const about = { known: turn.sequence, sequence, calls }
-  logOf(turn).warn(
-    'the database lost events of a running turn: what it did since is dropped',
-    about,
-  )
+  logOf(turn).warn('the database lost events of a running turn; its later work is dropped', about)
 }
 
-/** Gives a turn back. An attempt that took nothing has nothing to give. */
+/** Releases a turn. Does nothing for an attempt that took none. */
 async function release(node: Node, run: TurnRun, how: Release & { parting: AbortSignal }) {
   if (run.attempt === null) return
   await orLeave(node, how.parting, () => releaseTurn(node.db, run, how))
 }
 
-/** Updates a turn once the database answers. A leaving node loses its lease and the turn. */
+/** Updates a turn once the database responds. A stopping node leaves the turn to its lease. */
 async function orLeave(whose: Node | Turn, parting: AbortSignal, work: () => Promise<void>) {
   await throughOutages(whose, parting, work).catch((error) => {
     const { log } = 'run' in whose ? whose.node : whose
-    log.warn('a turn could not be given back', { error })
+    log.warn('could not release a turn', { error })
   })
 }

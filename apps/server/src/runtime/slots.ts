@@ -1,16 +1,19 @@
 /** Slots for turns of the queue. A runner's workers hold one each while they look for a job. */
 export type Slots = {
-  /** A new runner's workers look at once: for a while there may be more turns than slots. */
+  /**
+   * Adds workers of a new runner. They poll at once: for a while there may be more turns than
+   * slots.
+   */
   join: (workers: number) => Member
 }
 
 export type Member = {
   /**
-   * Runs a turn in the slot of the worker that found its job. Resolves when the turn has begun and
-   * the worker has another slot: what it fetches then can begin at once.
+   * Runs a turn in the slot of the worker that found its job. Resolves when the turn has started
+   * and the worker has another slot: its next turn can start at once.
    */
   run: (turn: (begun: () => void) => Promise<void>) => Promise<void>
-  /** Gives the slots of the workers back. They look for no other job. */
+  /** Releases the slots of the workers, which take no other job. */
   leave: () => void
 }
 

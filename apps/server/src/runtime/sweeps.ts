@@ -15,7 +15,7 @@ import { sweepTurnMinutes } from '../store/sessions/turn-minutes.ts'
 import type { Node } from './node.ts'
 
 const defaultIntervalMs = 600_000
-/** Longest wait before the rows of a deleted organization are deleted. */
+/** Longest wait in ms before the rows of a deleted organization are deleted. */
 const organizationsIntervalMs = 5_000
 
 type SweepingNode = Pick<Node, 'db' | 'config' | 'bus' | 'log'>
@@ -57,9 +57,9 @@ async function deleteExpiredSessions(
       bus.deleted(session)
     },
     onError: ({ sessionId }, error) =>
-      log.warn('an expired session was not deleted', { session: sessionId, error }),
+      log.warn('could not delete an expired session', { session: sessionId, error }),
   })
-  if (deleted > 0) log.info('deleted sessions whose retention has ended', { sessions: deleted })
+  if (deleted > 0) log.info('deleted sessions after their retention time', { sessions: deleted })
 }
 
 async function deleteOrganizations({ db, bus, log }: SweepingNode, stopping: AbortSignal) {
@@ -71,7 +71,7 @@ async function deleteOrganizations({ db, bus, log }: SweepingNode, stopping: Abo
       bus.deleted(session)
     },
     onError: ({ orgId, sessionId }, error) =>
-      log.warn('a part of a deleted organization was not deleted', {
+      log.warn('could not delete a part of a deleted organization', {
         organization: orgId,
         session: sessionId,
         error,

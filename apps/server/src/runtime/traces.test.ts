@@ -29,7 +29,7 @@ async function traced(t: TestContext, { env = {}, agent = {}, status = 200 }: Se
   const session = await createSession(server, { agent_id: id })
   const path = `/v1/sessions/${session.id}`
   const say = (text: string) => converse(t, server, session.id, text)
-  /** Posts as somebody who is in a trace. */
+  /** Sends a message with a trace context. */
   async function sayWithin(traceparent: string, text: string) {
     const stream = await follow(t, server.url, { sessionId: session.id })
     const message = { content: [{ type: 'text', text }] }
@@ -80,7 +80,7 @@ test('a turn is a trace: the agent, each model call, each tool, the wait for a n
   )
 })
 
-test('the span of a model call says what was used, why it ended and when its first text came', async (t) => {
+test('the span of a model call has usage, finish reason and time to first token', async (t) => {
   const { receiver, say } = await traced(t)
   const events = await say(scripted({ text: 'Hello there.', delay_ms: 20 }))
   const spans = await receiver.trace(turnOf(events))
@@ -98,7 +98,7 @@ test('the span of a model call says what was used, why it ended and when its fir
   assert.ok(chat.end - chat.start >= 20_000_000n)
 })
 
-test('what was said is in no span, unless that is wanted', async (t) => {
+test('spans have no content unless enabled', async (t) => {
   const words = scripted(
     { tool_calls: [{ name: 'add', arguments: { a: 1234567, b: 1 } }] },
     { text: 'secret words' },
@@ -121,7 +121,7 @@ test('what was said is in no span, unless that is wanted', async (t) => {
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const callerId = '00f067aa0ba902b7'
 
-test('whoever sends a message within a trace finds the turn in it', async (t) => {
+test('the turn joins the trace of the sender', async (t) => {
   const { receiver, sayWithin } = await traced(t)
   const events = await sayWithin(`00-${traceId}-${callerId}-01`, 'hello')
   const [input] = events.filter(({ type }) => type === 'input.message')
@@ -134,7 +134,7 @@ test('whoever sends a message within a trace finds the turn in it', async (t) =>
   )
 })
 
-test('a caller that records nothing has nobody else record it', async (t) => {
+test('does not sample the trace of a caller that is not sampled', async (t) => {
   const { receiver, say, sayWithin } = await traced(t)
   await sayWithin(`00-${traceId}-${callerId}-00`, 'hello')
   await receiver.trace(turnOf(await say('and now?')))
@@ -145,7 +145,7 @@ test('a caller that records nothing has nobody else record it', async (t) => {
   assert.equal(receiver.spans.filter(({ name }) => name.startsWith('invoke_agent')).length, 1)
 })
 
-test('a header that names no trace begins none', async (t) => {
+test('an invalid header starts no trace', async (t) => {
   const { receiver, session, server } = await traced(t)
   const stream = await follow(t, server.url, { sessionId: session.id })
   const broken = [
@@ -173,7 +173,7 @@ test('a header that names no trace begins none', async (t) => {
   for (const { context } of inputs) assert.deepEqual(context, {})
 })
 
-test('a model call that was made again is one span, with a retry in it', async (t) => {
+test('a retried model call is one span with a retry event', async (t) => {
   const { receiver, say } = await traced(t)
   const error = { message: 'overloaded', status: 529, fail_attempts: 1 }
   const events = await say(scripted({ text: 'At last.', error }))
@@ -188,7 +188,7 @@ test('a model call that was made again is one span, with a retry in it', async (
   assert.equal(chats[0]!.status, 0)
 })
 
-test('a turn that failed says how, and so does the call that failed it', async (t) => {
+test('a failed turn and its failed call have error spans', async (t) => {
   const { receiver, say } = await traced(t, { env: { MODEL_ATTEMPTS_MAX: '1' } })
   const error = { message: 'You have no secret key.', status: 401 }
   const spans = await receiver.trace(turnOf(await say(scripted({ error }))))
@@ -200,7 +200,7 @@ test('a turn that failed says how, and so does the call that failed it', async (
   assert.equal(spans[0]!.attributes['outlast.turn.outcome'], 'failed')
 })
 
-test('waits for the client and for a person are spans, and what was denied never ran', async (t) => {
+test('waits for the client and for a person are spans, and a denied call has no tool span', async (t) => {
   const agent = {
     tools: [
       { type: 'client_side', name: 'look', description: 'Looks.', parameters: { type: 'object' } },
@@ -240,7 +240,7 @@ test('waits for the client and for a person are spans, and what was denied never
   assert.equal(look.attributes['outlast.tool.runs_on'], 'client')
 })
 
-test('a turn that was cancelled is a whole trace', async (t) => {
+test('a cancelled turn is a complete trace', async (t) => {
   const { receiver, server, session, path } = await traced(t)
   const stream = await follow(t, server.url, { sessionId: session.id })
   await post(server, session.id, scripted({ text: 'x '.repeat(500), tokens_per_second: 50 }))
@@ -254,7 +254,7 @@ test('a turn that was cancelled is a whole trace', async (t) => {
   assert.equal(chat.attributes['error.type'], 'cancelled')
 })
 
-test('a summary of a conversation that does not fit is a model call of its own', async (t) => {
+test('the summary of a long conversation is a separate model call', async (t) => {
   const env = { CONTEXT_TOKENS_UNKNOWN: '1500' }
   const { receiver, say } = await traced(t, { env })
   let events = await say(`Remember this: ${'word '.repeat(600)}`)
@@ -269,7 +269,7 @@ test('a summary of a conversation that does not fit is a model call of its own',
   assert.match(summaries[0]!.name, /^chat llmsim/)
 })
 
-test('vendors of models are told of a trace only when that is wanted', async (t) => {
+test('vendors get a trace header only when enabled', async (t) => {
   const answer = () => ({ text: 'Hello.' })
   for (const [to, isTold] of [
     ['', false],
@@ -287,7 +287,7 @@ test('vendors of models are told of a trace only when that is wanted', async (t)
   }
 })
 
-test('an MCP server is told of the call that it is asked for', async (t) => {
+test('an MCP server gets the trace context of its call', async (t) => {
   const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
   for (const [more, isTold] of [
     [{}, true],
@@ -306,7 +306,7 @@ test('an MCP server is told of the call that it is asked for', async (t) => {
   }
 })
 
-test('headers for the receiver go to it, and what it refuses harms no turn', async (t) => {
+test('the receiver gets its headers, and a refused export does not fail a turn', async (t) => {
   const { receiver, server, say } = await traced(t, {
     env: { OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20abc, x-team=one' },
     status: 400,
@@ -319,7 +319,7 @@ test('headers for the receiver go to it, and what it refuses harms no turn', asy
   await eventually(refused)
 })
 
-test('a receiver that never answers keeps no turn and no stop waiting for ever', async (t) => {
+test('a receiver that never responds does not block a turn or a stop', async (t) => {
   const silent = createServer(() => {}).listen(0, '127.0.0.1')
   await once(silent, 'listening')
   const asked = once(silent, 'connection')

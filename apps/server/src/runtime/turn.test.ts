@@ -131,7 +131,7 @@ test('one message, one tool call: every event, in order, with its data and conte
   )
 })
 
-test('stores quotes, backslashes and braces of prompts, messages and replies as they are', async (t) => {
+test('stores quotes, backslashes and braces of prompts, messages and replies unchanged', async (t) => {
   const server = await startServer(t)
   const odd = '{"a": "\\\\", \\"b\\": [NULL, \\u0000]} \0\n\u2028'
   const prompt = odd.replace('\0', '')
@@ -147,7 +147,7 @@ test('stores quotes, backslashes and braces of prompts, messages and replies as 
   assert.ok(JSON.stringify(second!.data.messages).includes(JSON.stringify(odd)))
 })
 
-test('llm.generation tells what is new, and with expand everything', async (t) => {
+test('llm.generation has new messages only, and all of them with expand', async (t) => {
   const { server, session } = await mathSession(t)
   const script = scripted(
     { tool_calls: [{ name: 'add', arguments: { a: 2, b: 3 } }] },
@@ -173,7 +173,7 @@ test('llm.generation tells what is new, and with expand everything', async (t) =
   )
 })
 
-test('parallel calls start together and end in the order in which they end', async (t) => {
+test('parallel calls start together and end in order of completion', async (t) => {
   const { server, session } = await mathSession(t)
   const calls = [1, 2, 3].map((a) => ({ name: 'multiply', arguments: { a, b: 2 } }))
   const events = await converse(
@@ -192,7 +192,7 @@ test('parallel calls start together and end in the order in which they end', asy
   assert.equal(dataOf(events, 'act.completed').success_count, 3)
 })
 
-test('tools that fail, are unknown or get bad arguments are told to the model', async (t) => {
+test('the model reads errors of failed tools, unknown tools and invalid arguments', async (t) => {
   const { server, session } = await mathSession(t)
   const events = await converse(
     t,
@@ -221,7 +221,7 @@ test('tools that fail, are unknown or get bad arguments are told to the model', 
   assert.equal(results[0].content[0].error, 'Cannot divide by zero')
 })
 
-test('a turn that goes on and on ends with max_iterations', async (t) => {
+test('a turn that exceeds its model calls fails with max_iterations', async (t) => {
   const server = await startServer(t, { env: { TURN_ITERATIONS_MAX: '2' } })
   const agent = await createAgent(server, { capabilities: [{ ref: 'test_math' }] })
   const session = await createSession(server, { agent_id: agent.id })
@@ -232,7 +232,7 @@ test('a turn that goes on and on ends with max_iterations', async (t) => {
   assert.equal(typesOf(events).at(-1), 'session.idled')
 })
 
-test('a message during a turn is seen at the next model call', async (t) => {
+test('the next model call includes a message sent during the turn', async (t) => {
   const { server, session } = await mathSession(t)
   const stream = await follow(t, server.url, { sessionId: session.id })
   await post(
@@ -258,7 +258,7 @@ test('a message during a turn is seen at the next model call', async (t) => {
   assert.deepEqual(stored.messages, seen)
 })
 
-test('a message too late for the last model call gets a turn of its own', async (t) => {
+test('a message after the last model call gets its own turn', async (t) => {
   const { server, session } = await mathSession(t)
   const stream = await follow(t, server.url, { sessionId: session.id })
   await post(server, session.id, scripted({ delay_ms: 1_500, text: 'first' }))
@@ -278,7 +278,7 @@ test('a message too late for the last model call gets a turn of its own', async 
   assert.notEqual(dataOf(stored, 'turn.started', 2).turn_id, dataOf(stored, 'turn.started').turn_id)
 })
 
-test('ids of calls tell them apart in the whole session', async (t) => {
+test('call ids are unique in a session', async (t) => {
   const { server, session } = await mathSession(t)
   const step = { tool_calls: [{ id: 'same', name: 'add', arguments: { a: 1, b: 1 } }] }
   await converse(t, server, session.id, scripted(step, { text: 'one' }))
@@ -292,7 +292,7 @@ test('ids of calls tell them apart in the whole session', async (t) => {
   assert.equal(ids.length, 2)
 })
 
-test("a session's config is merged over the agent's and changes what tools do", async (t) => {
+test("a session's config is merged over the agent's and changes the tools", async (t) => {
   const server = await startServer(t)
   const agent = await createAgent(server, {
     capabilities: [{ ref: 'current_time', config: { timezone: 'Asia/Tokyo' } }],

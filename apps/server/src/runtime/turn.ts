@@ -20,14 +20,13 @@ import { waitOf } from './log/wait.ts'
 import { reason } from './model/reason.ts'
 import { act } from './tools/act.ts'
 
-/** `left`: to whichever node takes it next. `parked`: whoever answers lets it go on. */
+/** `left`: for the next node that takes it. `parked`: until an answer resumes it. */
 export type HowFar = 'over' | 'left' | 'parked'
 
 /**
- * Does the next thing until nothing is left to do, or nothing can be done until somebody answers,
- * or until `stopping` says to leave the rest to another node; everything decided so far is stored
- * then.
- * Contract: throws FencedError when this attempt may not go on.
+ * Performs actions until the turn ends, waits for an answer, or `stopping` hands it over. All
+ * drafts are stored then.
+ * Contract: throws FencedError when this attempt may not continue.
  */
 export async function runTurn(turn: Turn, stopping: () => boolean): Promise<HowFar> {
   const { kind } = turn.state.phase
@@ -77,7 +76,7 @@ function begin(turn: Turn): void {
   tellUnavailable(turn)
 }
 
-/** What the turn should have and does not: once, whichever attempt finds out. */
+/** Warns once per turn of capabilities that it lacks, whichever attempt detects it. */
 function tellUnavailable(turn: Turn): void {
   const told = new Set(
     turn.events.flatMap(({ type, data, context }) => {
@@ -102,21 +101,21 @@ const inputContent = ({ state: { input } }: Turn) =>
 
 const spanned = (turn: Turn) => ({ ...contextOf(turn), span_id: turn.run.turnId })
 
-/** What everybody may read of a turn's failure, by its `error_code`. */
+/** Public sentences of failed turns, by `error_code`. */
 export const sentences: Record<string, string> = {
-  max_iterations: 'The turn made as many model calls as it may.',
+  max_iterations: 'The turn reached its limit of model calls.',
   tool_loop:
-    'The model made the same tool call with the same arguments again and again, so the turn was ended.',
-  turn_timeout: 'The turn took longer than it may.',
-  turn_crashed: 'The turn ended its process three times and was given up.',
-  turn_unstorable: 'The database could not store what the turn produced.',
+    'The model repeated the same tool call with the same arguments, so the turn was ended.',
+  turn_timeout: 'The turn exceeded its time limit.',
+  turn_crashed: 'The turn crashed its process three times and was ended.',
+  turn_unstorable: 'The database could not store the events of the turn.',
   ...Object.fromEntries(Object.values(failureKinds).map(({ code, sentence }) => [code, sentence])),
 }
 
 /**
- * Ends the turn, unless something comes in between: then nothing ends and the next look at the log
- * decides. Input that no model call has seen becomes the next turn. How a turn ends that was
- * cancelled, cancel.ts knows.
+ * Ends the turn. When something comes in between, nothing ends and the next read of the log
+ * decides. Input that no model call has seen becomes the next turn. For cancelled turns see
+ * `cancel.ts`.
  */
 export async function end(turn: Turn, outcome: TurnOutcome): Promise<void> {
   if (outcome.kind === 'cancelled') throw new FencedError()

@@ -1,4 +1,4 @@
-/** States that no client can force: nodes late by 100s of ms, steps that last an instant. */
+/** States that clients cannot force: nodes late by 100s of ms, steps that last an instant. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EventType } from '@outlast/contract'
@@ -8,7 +8,7 @@ import { explainFacts } from './why.ts'
 
 const at = (ms: number) => new Date(1_800_000_000_000 + ms).toISOString()
 
-/** A turn that a node has had for ten seconds, and that was heard of just now. */
+/** A turn that has run for ten seconds on a node with a fresh lease. */
 const facts: SessionFacts = {
   session_id: 'session_1',
   turn_id: 'turn_1',
@@ -62,18 +62,18 @@ const stateOf = (changes: Partial<SessionFacts>, rows = asking) => {
   return { state, since, sentence }
 }
 
-test('a node that has missed a renewal does not reach the database; later it is gone', () => {
+test('reports an unreachable database after a missed renewal, and a lost node later', () => {
   for (const [renewedAt, living, state, sentence] of [
     [9_001, 2, 'calls_model', /calls the model m, since/],
     [
       9_000,
       2,
       'waits_for_database',
-      /the database, which its node does not reach, since .+ on node_1/,
+      /the database, which its node cannot reach, since .+ on node_1/,
     ],
-    [8_501, 1, 'waits_for_database', /which its node does not reach/],
-    [8_500, 1, 'node_gone', /Its node is gone, and another one is about to take its turn over/],
-    [8_500, 0, 'waits_for_database', /the database, which no node reaches, since/],
+    [8_501, 1, 'waits_for_database', /which its node cannot reach/],
+    [8_500, 1, 'node_gone', /Its node is lost, and another node is about to take over its turn/],
+    [8_500, 0, 'waits_for_database', /the database, which no node can reach, since/],
   ] as const) {
     const why = stateOf({ renewed_at: at(renewedAt), living })
     assert.equal(why.state, state, `${renewedAt} ${living}`)
@@ -84,7 +84,7 @@ test('a node that has missed a renewal does not reach the database; later it is 
   assert.equal(stateOf({ renewed_at: null, living: 0 }).state, 'waits_for_database')
 })
 
-test('a turn that nobody has begun, and one between two steps, say so', () => {
+test('reports a turn that no node has started, and one between two steps', () => {
   assert.equal(stateOf({}, log(['input.message', input])).state, 'starting')
   assert.deepEqual(stateOf({}, begun), {
     state: 'between_steps',
@@ -94,7 +94,7 @@ test('a turn that nobody has begun, and one between two steps, say so', () => {
   assert.equal(stateOf({ placed_at: null, node: null }).state, 'between_steps')
 })
 
-test('a conversation that is being summed up is, before the model is asked and after it found it too long', () => {
+test('reports compaction before the model call, and after a prompt was too long', () => {
   const compacting: [EventType, object] = ['context.compacting', { summarized_to: 1 }]
   const compacted: [EventType, object] = ['context.compacted', {}]
   const asked: [EventType, object] = ['output.message.started', { message_id: 'm', model: 'm' }]
@@ -114,7 +114,7 @@ test('a conversation that is being summed up is, before the model is asked and a
   }
 })
 
-test('a pause counts for the request before it and no other', () => {
+test('a pause belongs to the request before it', () => {
   const pause = { pause_code: 'llm_overloaded', pause_until: at(11_000) }
   assert.equal(stateOf({ ...pause, pause_since: at(3_500) }).state, 'waits_for_retry')
   assert.equal(stateOf({ ...pause, pause_since: at(2_500) }).state, 'calls_model')

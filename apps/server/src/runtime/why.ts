@@ -6,12 +6,12 @@ import { findFacts, type SessionFacts } from '../store/sessions/workflows.ts'
 import { loggedEvent } from './journal/journal.ts'
 import { leaseMs } from './lease.ts'
 
-/** Whoever has missed a whole renewal does not reach the database, or stands still. */
+/** Age of a renewal, in ms, after which a node cannot reach the database or is suspended. */
 const silentMs = 1_000
 
 /**
- * Why a session is as it is, from what the tables and its log say at the time of asking. With
- * `unnamed`, nodes are not told. Contract: undefined without the session.
+ * Explains the current state of a session from the tables and its log. `unnamed` omits node ids.
+ * Contract: undefined without the session.
  */
 export async function explainSession(
   db: Db,
@@ -25,14 +25,14 @@ export async function explainSession(
   return explainFacts(unnamed ? withoutNode(facts) : facts, rows)
 }
 
-/** A node that is not told of is still one that has the turn. */
+/** Hides the node id, but not that a node has the turn. */
 const withoutNode = (facts: SessionFacts): SessionFacts => ({
   ...facts,
   node: facts.node && '',
   failed_on: null,
 })
 
-/** Where a field is left out, it has no value. */
+/** Omitted fields have no value. */
 type Explanation = Partial<Why> & Pick<Why, 'state' | 'since'> & { what: string }
 
 /** Contract: pure. `rows`: the log from the turn's first message on. */
@@ -60,11 +60,11 @@ function told(session_id: string, { what, node: given, ...said }: Explanation): 
   }
 }
 
-/** What became of a turn that failed for good, whatever its session does now. */
+/** Explains a permanently failed turn, independent of the current state of its session. */
 export function explainFailure(failed: Workflow): Why {
   const { session_id, turn_id, since, node, error, error_code, retried_as } = failed
-  const again = retried_as === null ? '' : ` and was tried again as ${retried_as}`
-  const what = `It failed for good with ${error_code}${again}`
+  const again = retried_as === null ? '' : ` and was retried as ${retried_as}`
+  const what = `It failed permanently with ${error_code}${again}`
   return told(session_id, { state: 'failed', since, what, turn_id, node, error, error_code })
 }
 
@@ -76,7 +76,7 @@ function ofIdle(facts: SessionFacts): Explanation {
   }
   if (failed_turn === null)
     return { state: 'idle', since, what: 'It is idle and waits for a message' }
-  const what = `It is idle: its last turn failed for good with ${error_code}`
+  const what = `It is idle: its last turn failed permanently with ${error_code}`
   return {
     state: 'failed',
     since,
@@ -91,7 +91,7 @@ function ofIdle(facts: SessionFacts): Explanation {
 function ofTurn(facts: SessionFacts, rows: readonly EventRow[]): Explanation {
   const { node, placed_at: since, waiting_for: waiting } = facts
   if (facts.turn_cancelled) {
-    const what = 'Its turn was cancelled, and what was under way comes to its end'
+    const what = 'Its turn was cancelled, and its running work is being ended'
     return { state: 'cancelling', since: facts.updated_at, what }
   }
   if (since === null) return waiting ? ofWait(waiting) : between(facts.updated_at)
@@ -110,16 +110,16 @@ function ofWait({ since, calls }: NonNullable<SessionFacts['waiting_for']>): Exp
     calls.filter((call) => call.type === type).map(({ tool_name }) => tool_name)
   const [client, person] = [of('tool_results'), of('approval')]
   const [until = null] = calls.map(({ expires_at }) => expires_at).sort()
-  const whom = [
+  const answers = [
     ...(client.length > 0 ? [`for the client to run ${listOf(client)}`] : []),
-    ...(person.length > 0 ? [`for somebody to decide on ${listOf(person)}`] : []),
+    ...(person.length > 0 ? [`for a person to decide on ${listOf(person)}`] : []),
   ]
   return {
     state: client.length > 0 ? 'waits_for_client' : 'waits_for_approval',
     since,
     until,
     tools: [...client, ...person],
-    what: `It waits until ${until} ${whom.join(' and ')}`,
+    what: `It waits until ${until} ${answers.join(' and ')}`,
   }
 }
 
@@ -131,22 +131,22 @@ function ofQueue({ ahead, taking }: SessionFacts, since: string): Explanation {
   const turns = before === 1 ? '1 turn is' : `${before || 'no'} turns are`
   const what =
     taking === 0
-      ? 'It waits for a node: none that takes turns is there'
-      : `It waits for a slot, and ${turns} before it`
+      ? 'It waits for a node: no node is taking turns'
+      : `It waits for a slot, and ${turns} ahead of it`
   return { state: 'queued', since, ahead: before, what }
 }
 
-/** Undefined while the turn's node is heard of. */
+/** Undefined while the node's lease is fresh. */
 function ofSilence({ renewed_at, now, living, placed_at }: SessionFacts): Explanation | undefined {
   const since = renewed_at ?? placed_at!
   const silence = renewed_at === null ? Number.POSITIVE_INFINITY : msBetween(renewed_at, now)
   if (silence < silentMs) return undefined
   if (silence >= leaseMs && living > 0) {
-    const what = 'Its node is gone, and another one is about to take its turn over'
+    const what = 'Its node is lost, and another node is about to take over its turn'
     return { state: 'node_gone', since, what }
   }
-  const who = silence < leaseMs ? 'its node does not reach' : 'no node reaches'
-  const what = `It waits for the database, which ${who}`
+  const unreachableBy = silence < leaseMs ? 'its node cannot reach' : 'no node can reach'
+  const what = `It waits for the database, which ${unreachableBy}`
   return { state: 'waits_for_database', since, what }
 }
 
@@ -155,7 +155,7 @@ const msBetween = (from: string, to: string) => Date.parse(to) - Date.parse(from
 function ofNode(facts: SessionFacts, rows: readonly EventRow[]): Explanation {
   const turns = turnStepsOf(rows.map(loggedEvent))
   const turn = turns.find(({ turnId }) => turnId === facts.turn_id)
-  if (!turn) return { state: 'starting', since: facts.placed_at!, what: 'Its turn begins' }
+  if (!turn) return { state: 'starting', since: facts.placed_at!, what: 'Its turn is starting' }
   const { steps } = turn
   return ofSummary(steps) ?? ofTools(steps) ?? ofModel(facts, steps) ?? between(rows.at(-1)!.ts)
 }
@@ -165,14 +165,14 @@ type Steps = readonly TurnStep[]
 const latestBegin = <T extends Pick<TurnStep, 'attempts'>>({ attempts }: T) =>
   attempts.at(-1)!.began as T['attempts'][number]['began']
 
-/** A failed summary has no end: the reply that was requested or failed after it ends it. */
+/** A failed summary has no end event: the next requested or failed reply ends it. */
 function ofSummary(steps: Steps): Explanation | undefined {
   const summary = steps.findLast((step) => step.kind === 'summary' && !step.ended)
   if (!summary) return undefined
   const { ts: since, sequence } = latestBegin(summary)
   const replies = steps.filter((step) => step.kind === 'model')
   const isOver = replies.some((step) => (step.ended ?? latestBegin(step)).sequence! > sequence!)
-  const what = 'It sums up the conversation, which is too long for the model'
+  const what = 'It is summarizing the conversation, which is too long for the model'
   return isOver ? undefined : { state: 'compacts', since, what }
 }
 
@@ -191,7 +191,7 @@ function ofTools(steps: Steps): Explanation | undefined {
     ...approvals.filter(({ ended }) => !ended),
     ...open.filter(({ kind }) => kind === 'client_tool'),
   ]
-  const also = others.length > 0 ? ` and waits for others to answer ${listOf(namesOf(others))}` : ''
+  const also = others.length > 0 ? ` and waits for answers to ${listOf(namesOf(others))}` : ''
   const what = `It runs ${listOf(namesOf(runs))}${also}`
   return { state: 'runs_tools', since: first, tools: namesOf(runs), what }
 }
@@ -206,7 +206,7 @@ function ofModel(facts: SessionFacts, steps: Steps): Explanation | undefined {
   const { model = null, attempt = 1 } = data
   const name = model ? `the model ${model}` : 'a model'
   if (since !== null && msBetween(asked, since) >= 0) {
-    const what = `It waits until ${until} before it asks ${name} again, which answered with ${code}`
+    const what = `It waits until ${until} to retry ${name}, which failed with ${code}`
     return { model, attempt, state: 'waits_for_retry', since, until, error_code: code, what }
   }
   const what = `It calls ${name}${attempt > 1 ? ` (attempt ${attempt})` : ''}`

@@ -11,7 +11,7 @@ import { interruptSession } from './cancel.ts'
 
 const imagesMax = 20
 
-/** Contract: throws 400 for more images than one message may have. */
+/** Refuses a message with too many images. Contract: throws 400. */
 export function checkImages(content: EventMessage['content'], path: string): void {
   const images = content.filter(({ type }) => type === 'image' || type === 'image_file')
   if (images.length > imagesMax) throw invalidAt(path, `must have at most ${imagesMax} images`)
@@ -22,27 +22,26 @@ export type MessageToAccept = {
   sessionId: string
   message: EventMessage
   onBusy: OnBusy
-  /** The trace that the caller is in. */
+  /** The trace context of the caller, as a `traceparent` header. */
   traceparent?: string | undefined
-  /** Whether this node may begin the turn itself; else it has a job for whichever node is first. */
+  /** Whether this node may start the turn without the queue. Otherwise the turn gets a job. */
   mayBegin: boolean
-  /** Turns that the organization may run at once, where that is not its quota; null: any number. */
+  /** Limit of the organization's running turns in place of its quota; null: unlimited. */
   turnsMax?: number | null
 }
 
 export type AcceptedInput = {
   sequence: number
-  /** The turn that the message begins; undefined when it waits for one, or steers one. */
+  /** The turn that the message starts; undefined when it is queued or steers a running turn. */
   turnId: string | undefined
-  /** The message. */
+  /** The stored message as JSON. */
   json: string
-  /** To be called once it is committed: tells followers, and begins the turn. */
+  /** Notifies followers and starts the turn. Called after the commit. */
   publish: () => void
 }
 
 /**
- * Stores a message; what becomes of it while a turn runs is decided by the statement that stores
- * it.
+ * Stores a message. The same statement decides how it affects a running turn.
  * Contract: throws 404, `session_busy`, `too_many_turns`.
  */
 export async function acceptInput(
@@ -86,10 +85,10 @@ export async function acceptInput(
   return { sequence, turnId: begins ? ids.turnId : undefined, json, publish }
 }
 
-/** The client need not wait for the interrupted turn; if this node fails, its own node ends it. */
+/** Settles in the background. If this node fails, the node of the interrupted turn ends it. */
 function settleLater(node: Node, settle: () => Promise<void>) {
   return settle().catch((error) =>
-    node.log.warn('an interrupted turn is left to its node', { error }),
+    node.log.warn('could not end an interrupted turn; its own node will end it', { error }),
   )
 }
 

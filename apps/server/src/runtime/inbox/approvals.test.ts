@@ -28,7 +28,7 @@ const guarded = {
   ],
 }
 
-/** A session whose turn waits until somebody decides. */
+/** Starts a session whose turn waits for an approval. */
 async function asking(t: TestContext, script: ScriptStep[], agent: object = guarded) {
   const server = await startServer(t)
   const { id } = await createAgent(server, agent)
@@ -46,7 +46,7 @@ async function asking(t: TestContext, script: ScriptStep[], agent: object = guar
 
 const approve = { decision: 'approve' }
 
-test('a call waits until somebody allows it, then that call runs', async (t) => {
+test('a call waits for approval and then runs', async (t) => {
   const script = [{ tool_calls: [write('call_1', '/a.txt')] }, { text: 'Written.' }]
   const { stream, waiting, decide, fileAt } = await asking(t, script)
   const asked = dataOf(stream.events, 'tool.approval_requested')!
@@ -86,7 +86,7 @@ test('a call waits until somebody allows it, then that call runs', async (t) => 
   assert.equal(replyOf(stream.events), 'Written.')
 })
 
-test('a call that is denied does not run, and the model reads why', async (t) => {
+test('a denied call does not run, and the model reads the reason', async (t) => {
   const script = [{ tool_calls: [write('call_1', '/a.txt')] }, { text: 'Then not.' }]
   const { stream, waiting, decide, fileAt } = await asking(t, script)
   await waiting()
@@ -102,7 +102,7 @@ test('a call that is denied does not run, and the model reads why', async (t) =>
   assert.equal((await fileAt('/a.txt')).code, 'path_not_found')
 })
 
-test('whoever allows a call may change its arguments, and the model is told', async (t) => {
+test('an approval can change the arguments, and the model reads the change', async (t) => {
   const script = [{ tool_calls: [write('call_1', '/a.txt')] }, { text: 'Written.' }]
   const { stream, waiting, decide, fileAt } = await asking(t, script)
   await waiting()
@@ -120,7 +120,7 @@ test('whoever allows a call may change its arguments, and the model is told', as
   assert.match(parts[1]!.text, /A person changed the arguments .*\/safe\/b\.txt/)
 })
 
-test('approvals of parallel calls never mix', async (t) => {
+test('approvals of parallel calls are independent', async (t) => {
   const ids = Array.from({ length: 8 }, (_, index) => `call_${index}`)
   const tool_calls = ids.map((id) => write(id, `/${id}.txt`, id))
   const { stream, waiting, decide, fileAt } = await asking(t, [{ tool_calls }, { text: 'Done.' }])
@@ -144,7 +144,7 @@ test('approvals of parallel calls never mix', async (t) => {
   assert.deepEqual(outcomes.map(({ data }) => data.tool_call_id).sort(), ids)
 })
 
-test('an approved call runs although others still wait', async (t) => {
+test('an approved call runs while others still wait', async (t) => {
   const tool_calls = [write('call_1', '/1.txt'), write('call_2', '/2.txt')]
   const { stream, waiting, decide, fileAt } = await asking(t, [{ tool_calls }, { text: 'Done.' }])
   await waiting()
@@ -157,7 +157,7 @@ test('an approved call runs although others still wait', async (t) => {
   assert.equal((await fileAt('/1.txt')).content, 'hello')
 })
 
-test('a message typed meanwhile is never taken for an answer', async (t) => {
+test('a message sent during the wait does not count as a decision', async (t) => {
   const script = [{ tool_calls: [write('call_1', '/a.txt')] }, { text: 'Written.' }]
   const { server, session, stream, waiting, decide, fileAt } = await asking(t, script)
   await waiting()
@@ -172,7 +172,7 @@ test('a message typed meanwhile is never taken for an answer', async (t) => {
   assert.deepEqual(asked.slice(-4), ['tool_result', 'user', 'user', 'user'])
 })
 
-test('what is decided stays decided', async (t) => {
+test('a decision is final', async (t) => {
   const script = [{ tool_calls: [write('call_1', '/a.txt')] }, { text: 'Written.' }]
   const { server, session, stream, waiting, decide, path } = await asking(t, script)
   await waiting()
@@ -198,7 +198,7 @@ test('what is decided stays decided', async (t) => {
   assert.deepEqual(await eventsOf(server, session.id), before)
 })
 
-test('a result cannot stand for a decision', async (t) => {
+test('a tool result does not count as a decision', async (t) => {
   const script = [{ tool_calls: [write('call_1', '/a.txt')] }, { text: 'Written.' }]
   const { server, path, waiting } = await asking(t, script)
   await waiting()
@@ -207,7 +207,7 @@ test('a result cannot stand for a decision', async (t) => {
   assert.deepEqual([answer.status, answer.body.code], [409, 'tool_call_not_waiting'])
 })
 
-test('a tool of the client can need approval too: first a person, then the client', async (t) => {
+test('a client tool can require approval: the person decides before the client gets the call', async (t) => {
   const tool = {
     type: 'client_side',
     name: 'pay',
@@ -230,7 +230,7 @@ test('a tool of the client can need approval too: first a person, then the clien
   assert.equal(replyOf(stream.events), 'Paid.')
 })
 
-test('calls that could not run anyway ask nobody', async (t) => {
+test('calls that cannot run do not request approval', async (t) => {
   const server = await startServer(t)
   const { id } = await createAgent(server, guarded)
   const session = await createSession(server, { agent_id: id })
@@ -242,7 +242,7 @@ test('calls that could not run anyway ask nobody', async (t) => {
   assert.match(dataOf(stream.events, 'tool.completed')!.error!, /Invalid arguments/)
 })
 
-test('config puts all tools of a capability under approval, or those that it names', async (t) => {
+test('config requires approval for all tools of a capability or for the named ones', async (t) => {
   const server = await startServer(t)
   const policies = async (requires_approval: unknown) => {
     const uses = [{ ref: 'test_math', config: { requires_approval } }]

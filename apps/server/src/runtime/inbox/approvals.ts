@@ -19,8 +19,8 @@ import { type Answered, type OpenTurn, outsideCalls, resolveWait } from './waiti
 export type Deciding = Approval & { callId: string; by: Decider }
 
 /**
- * Stores what somebody decided about a tool call.
- * Contract: throws 404, `approval_not_pending`, and 400 for arguments that the tool does not take.
+ * Stores a decision about a tool call.
+ * Contract: throws 404, `approval_not_pending`, and 400 for arguments that the tool refuses.
  */
 export async function decideCall(
   node: Node,
@@ -30,21 +30,22 @@ export async function decideCall(
 ): Promise<Answered> {
   const { arguments: edited, decision } = deciding
   if (edited && decision === 'deny') {
-    throw invalidAt('arguments', 'go with the decision approve only')
+    throw invalidAt('arguments', 'are allowed only when the decision is "approve"')
   }
   const tools = edited ? await toolsOf(node, db, ref) : undefined
   const answered = await resolveWait(node, db, ref, (turn) => {
     const open = askedCall(turn, deciding.callId)
     if (edited) {
       const wrong = whyUnfit(tools!.get(open.call.name), { ...open.call, arguments: edited })
-      if (wrong !== undefined) throw invalidAt('arguments', `do not fit: ${wrong}`)
+      if (wrong !== undefined)
+        throw invalidAt('arguments', `do not match the tool's schema: ${wrong}`)
     }
     return draftsOf(turn!, open, deciding)
   })
   return answered!
 }
 
-/** Of a call with other arguments than the model's, what is wrong. */
+/** Validates edited arguments, also for tools whose own calls are not validated here. */
 function whyUnfit(tool: Tool | undefined, call: ToolCall): string | undefined {
   const wrong = whyUnrunnable(tool, call)
   if (wrong !== undefined || !tool?.unchecked) return wrong
@@ -74,14 +75,14 @@ function draftsOf(turn: OpenTurn, open: OpenCall, deciding: Deciding): Draft[] {
   return [resolved, makeDraft('tool.completed', context, deniedOutcome(call, reason ?? undefined))]
 }
 
-/** The tools that the session has at this moment. */
+/** The session's current tools. */
 async function toolsOf(node: Node, db: Db, { orgId, sessionId }: Omit<TurnRef, 'turnId'>) {
   const session = await getSession(db, orgId, sessionId)
   const agent = await getAgent(db, orgId, session.agent_id)
   const both = { agentUses: agent.capabilities, sessionUses: session.capabilities }
   const clientTools = clientToolsOf(agent.tools ?? [], session.tools)
   const uses = [...both.agentUses, ...both.sessionUses]
-  // The stored lists of MCP servers: nothing is asked over the network inside a transaction.
+  // Uses the stored tool lists of MCP servers: no network request inside a transaction.
   const list = await capabilitiesFor({ ...node, db }, orgId, { uses, clientTools })
   return assemble(list, { agentPrompt: '', ...both, clientTools }).tools
 }

@@ -19,7 +19,7 @@ import { builtins } from '../../capabilities/index.ts'
 
 const words = Array.from({ length: 200 }, (_, n) => `word${n}`).join(' ')
 
-/** A tool that takes its time, and one that never ends. */
+/** A slow tool, and one that never ends. */
 const waiting = defineCapability({
   id: 'waiting',
   name: 'Waiting',
@@ -50,7 +50,7 @@ async function start(t: TestContext) {
   return { server, id, cancel, get, stream: await follow(t, server.url, { sessionId: id }) }
 }
 
-test('a cancelled reply keeps its text, the session is idle with the answer, and the talk goes on', async (t) => {
+test('a cancelled reply keeps its text, the session becomes idle, and the conversation continues', async (t) => {
   const { server, id, cancel, get, stream } = await start(t)
   await post(server, id, scripted({ text: words, tokens_per_second: 40 }))
   await stream.event('output.message.delta', 3)
@@ -85,7 +85,7 @@ test('a cancelled reply keeps its text, the session is idle with the answer, and
   assert.match(replyOf(await converse(t, server, id, 'hello')), /simulated/i)
 })
 
-test('cancelling tools keeps the results of those that ended', async (t) => {
+test('cancelling keeps the results of tools that have ended', async (t) => {
   const { server, id, cancel, stream } = await start(t)
   const calls = [5, 60_000].map((ms) => ({ name: 'wait', arguments: { ms } }))
   await post(server, id, scripted({ tool_calls: calls }, { text: 'never' }))
@@ -102,7 +102,7 @@ test('cancelling tools keeps the results of those that ended', async (t) => {
   assert.match(replyOf(await converse(t, server, id, 'still there?')), /simulated/i)
 })
 
-test('cancel when nothing runs, twice, with every kind of empty body, of unknown sessions', async (t) => {
+test('cancel returns no_op without a running turn, accepts empty bodies, and returns 404 for unknown sessions', async (t) => {
   const { server, id, cancel, stream } = await start(t)
   const nothing = { status: 'no_op', message: 'No turn currently running' }
   for (const body of [undefined, {}, 'null']) assert.deepEqual((await cancel(body)).body, nothing)
@@ -119,7 +119,7 @@ test('cancel when nothing runs, twice, with every kind of empty body, of unknown
   assert.equal((await at('session_2')).status, 400)
 })
 
-test('a message that follows a cancel at once is answered', async (t) => {
+test('answers a message sent right after a cancel', async (t) => {
   const { server, id, cancel, stream } = await start(t)
   await post(server, id, scripted({ text: words, tokens_per_second: 40 }))
   await stream.event('output.message.delta')
@@ -136,7 +136,7 @@ test('a message that follows a cancel at once is answered', async (t) => {
   )
 })
 
-test('cancel before the model said anything leaves no message', async (t) => {
+test('a cancel before the first text stores no message', async (t) => {
   const { server, id, cancel, stream } = await start(t)
   await post(server, id, scripted({ delay_ms: 5_000, text: 'late' }))
   await stream.event('output.message.started')
@@ -146,7 +146,7 @@ test('cancel before the model said anything leaves no message', async (t) => {
   assert.equal(types.includes('output.message.completed'), false)
 })
 
-test('deleting a session with a running turn stops the turn and leaves nothing', async (t) => {
+test('deleting a session stops its running turn and deletes all rows', async (t) => {
   const { server, id, get, stream } = await start(t)
   await post(server, id, scripted({ text: words, tokens_per_second: 40 }))
   await stream.event('output.message.delta')

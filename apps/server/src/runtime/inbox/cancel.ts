@@ -27,15 +27,15 @@ import { cancelledOutcome } from '../tools/call.ts'
 /** A turn of a session. */
 export type TurnRef = { orgId: string; sessionId: string; turnId: string }
 
-/** Time for the node of a turn to end it; after that the caller of the cancel does. */
+/** Time for the turn's node to end the turn, in ms. After that the cancelling node ends it. */
 const ownerMs = 700
 const roundsMax = 100
 
 const nothingRuns: CancelTurnResponse = { status: 'no_op', message: 'No turn currently running' }
 
 /**
- * Cancels the turn that a session runs; with `only`, no other than that. `settle` is to be called
- * once that is committed; it resolves when the session is idle, or has gone on to a later message.
+ * Cancels the running turn of a session, or only `only` when given. Call `settle` after the commit:
+ * it resolves when the session is idle or continues with a later message.
  */
 export async function cancelSession(
   node: Node,
@@ -63,8 +63,8 @@ export async function cancelSession(
 const interruptionsMax = 3
 
 /**
- * Stores a message and cancels the turn that a session runs, in one statement, so that the message
- * is next. Undefined when no turn runs that could be cancelled. `settle` as above.
+ * Stores a message and cancels the running turn in one statement, so that the message is next.
+ * Returns undefined when no turn can be cancelled. `settle`: see `cancelSession`.
  */
 export async function interruptSession(
   node: Node,
@@ -111,11 +111,11 @@ export async function readState(db: Db, ref: TurnRef, turn: CurrentTurn): Promis
 
 type Cancelled = {
   stored: StoredEvents
-  /** The sequence of the `output.message.started` that may have no end. */
+  /** The sequence of the `output.message.started` that may lack its end. */
   askedAt: number | undefined
 }
 
-/** Tells the turn's node, and ends the turn itself when that node does not. */
+/** Notifies the turn's node, and ends the turn when that node does not. */
 async function awaitEnd(node: Node, ref: TurnRef, { stored, askedAt }: Cancelled) {
   const ended = watchEnd(node, ref, askedAt)
   publishEvents(node.bus, ref, stored)
@@ -125,8 +125,8 @@ async function awaitEnd(node: Node, ref: TurnRef, { stored, askedAt }: Cancelled
 }
 
 /**
- * Resolves when this node hears that the session has gone on after the cancel, at the latest after
- * 700 ms. Another node that takes long over it is asked what was said, while it can tell.
+ * Resolves when this node sees an event after the cancel, or after 700 ms. Requests the partial
+ * text from a slow node while that node still holds it.
  */
 function watchEnd({ bus, db }: Node, ref: TurnRef, askedAt: number | undefined): Promise<void> {
   return new Promise((resolve) => {
@@ -151,12 +151,12 @@ function watchEnd({ bus, db }: Node, ref: TurnRef, askedAt: number | undefined):
   })
 }
 
-/** What an attempt still held when its turn was cancelled: what was said, which tools ended. */
+/** Drafts of an attempt whose turn was cancelled: partial text and outcomes of tools. */
 export type KeptDrafts = { events: NewEvent[]; effects: Effects }
 
 export const nothingKept: KeptDrafts = { events: [], effects: {} }
 
-/** Outcomes that a cancel does not undo. Intents are dropped: nothing follows them any more. */
+/** Outcomes that a cancel keeps. Intents are dropped because nothing follows them. */
 const keptByCancel = {
   'input.message': 'dropped',
   'session.started': 'dropped',
@@ -198,9 +198,9 @@ export function keptOf({ drafts, effects }: Turn): KeptDrafts {
 }
 
 /**
- * Ends a turn that was cancelled: what was kept, then idle, or the next turn for messages that came
- * after the cancel. Does nothing when that has happened already, so that it may be repeated, and
- * done by two at once.
+ * Ends a cancelled turn: stores the kept drafts, then sets the session idle or starts the next turn
+ * for later messages.
+ * Contract: idempotent, also when two nodes run it at once.
  */
 export async function settleCancel(node: Node, ref: TurnRef, kept: KeptDrafts): Promise<void> {
   const { events, effects } = kept
@@ -229,12 +229,12 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: KeptDrafts): 
     node.bus.stored(ref, appended.sequence)
     return await observeEnd(node, ref, turn)
   }
-  throw new Error(`cancel of ${ref.turnId} did not come to its end`)
+  throw new Error(`The cancel of ${ref.turnId} did not finish.`)
 }
 
 const countedOf = ({ type, data }: NewEvent) => ({ type, data: JSON.parse(data) }) as CountedEvent
 
-/** Of a turn that was cancelled no node has the whole log at hand. */
+/** Reads the whole log for the trace: no node holds all events of a cancelled turn. */
 async function observeEnd(node: Node, ref: TurnRef, turn: CurrentTurn) {
   node.metrics.turns.inc({ outcome: 'cancelled', code: '' })
   node.metrics.tally.cancelled()
@@ -250,7 +250,7 @@ async function observeEnd(node: Node, ref: TurnRef, turn: CurrentTurn) {
   }
 }
 
-/** What is known of a reply whose own attempt does not store what it still holds. */
+/** The partial text of a reply whose own attempt does not store it. */
 async function saidSoFar(
   { db, bus }: Node,
   { sessionId }: TurnRef,
@@ -279,7 +279,7 @@ const textOfKind = ({ pieces }: Pick<LiveMessage, 'pieces'>, wanted: LiveKind) =
     .map(({ text }) => text)
     .join('')
 
-/** Started tools without an outcome: whatever they still do, the turn does not wait for it. */
+/** Ends started tools without an outcome as cancelled. The turn does not wait for them. */
 export function cancelledCalls(state: TurnState, kept: readonly NewEvent[] = []): NewEvent[] {
   const told = new Set(
     kept
@@ -295,7 +295,7 @@ export function cancelledCalls(state: TurnState, kept: readonly NewEvent[] = [])
     })
 }
 
-/** The end of what a session did; `usage` is what all of its turns used. */
+/** Builds `session.idled`. `usage` is the sum of all turns of the session. */
 export function idledEvent(
   state: Pick<TurnState, 'turnId' | 'inputMessageId' | 'iterations'>,
   usage: TokenUsage | undefined,

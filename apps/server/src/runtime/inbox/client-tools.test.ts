@@ -33,7 +33,7 @@ const calls = (...sides: string[]) => ({
 
 type Setup = { env?: Record<string, string>; agent?: object; script?: ScriptStep[] }
 
-/** A session whose turn waits for its client. */
+/** Starts a session whose turn waits for its client. */
 async function waiting(t: TestContext, { env = {}, agent = {}, script }: Setup = {}) {
   const server = await startServer(t, { env })
   const { id } = await createAgent(server, { tools: [weather], ...agent })
@@ -49,7 +49,7 @@ async function waiting(t: TestContext, { env = {}, agent = {}, script }: Setup =
 
 const result = (id: string, value: unknown) => ({ tool_call_id: id, result: value })
 
-test('a turn waits for a tool that the client runs, and goes on with its result', async (t) => {
+test('a turn waits for a client tool and continues with its result', async (t) => {
   const { server, stream, path, session, waitingFor } = await waiting(t)
   const requested = dataOf(stream.events, 'tool.call_requested')!
   assert.deepEqual(requested.tool_calls, [
@@ -95,7 +95,7 @@ test('a turn waits for a tool that the client runs, and goes on with its result'
   assert.equal(messages[2].role, 'tool_result')
 })
 
-test('tools of the server run meanwhile, and their results are kept', async (t) => {
+test('server tools run during the wait, and their results are kept', async (t) => {
   const steps = [
     {
       tool_calls: [
@@ -121,7 +121,7 @@ test('tools of the server run meanwhile, and their results are kept', async (t) 
   assert.equal(replyOf(stream.events), 'Both.')
 })
 
-test('results may come one by one, each for its call', async (t) => {
+test('results can arrive one by one, each for its call', async (t) => {
   const { server, stream, path, waitingFor } = await waiting(t, {
     script: [calls('north', 'south'), { text: 'Done.' }],
   })
@@ -151,7 +151,7 @@ test('results may come one by one, each for its call', async (t) => {
   )
 })
 
-test('two clients that answer one call at once: one is taken, the other is told', async (t) => {
+test('of two clients that answer one call, the second gets 409', async (t) => {
   const { server, stream, path, waitingFor } = await waiting(t)
   await waitingFor()
   const answers = await Promise.all(
@@ -164,14 +164,14 @@ test('two clients that answer one call at once: one is taken, the other is told'
   assert.equal(typesOf(stream.events).filter((type) => type === 'tool.completed').length, 1)
 })
 
-test('a message ends the wait for the client, whose late answer is refused', async (t) => {
+test('a message ends the wait for the client, and a late result is refused', async (t) => {
   const { server, stream, path, session, waitingFor } = await waiting(t)
   await waitingFor()
   await post(server, session.id, 'Never mind.')
   await stream.event('session.idled')
   const outcome = dataOf(stream.events, 'tool.completed')!
   assert.equal(outcome.status, 'cancelled')
-  assert.match(outcome.error!, /Another message came/)
+  assert.match(outcome.error!, /Another message arrived/)
   const late = await server.call('POST', `${path}/tool-results`, {
     tool_results: [result('call_north', 1)],
   })
@@ -180,7 +180,7 @@ test('a message ends the wait for the client, whose late answer is refused', asy
   assert.equal(turns.length, 1, 'the message is answered in the turn that waited')
 })
 
-test('a message that queues does not end the wait', async (t) => {
+test('a queued message does not end the wait', async (t) => {
   const { server, stream, path, session, waitingFor } = await waiting(t)
   await waitingFor()
   await post(server, session.id, 'Later.', { on_busy: 'queue' })
@@ -195,7 +195,7 @@ test('a message that queues does not end the wait', async (t) => {
 })
 
 for (const how of ['cancel', 'interrupt'] as const) {
-  test(`${how} ends a turn that waits`, async (t) => {
+  test(`${how} ends a waiting turn`, async (t) => {
     const { server, stream, path, session, waitingFor } = await waiting(t)
     await waitingFor()
     if (how === 'cancel') assert.equal((await server.call('POST', `${path}/cancel`)).status, 200)
@@ -210,7 +210,7 @@ for (const how of ['cancel', 'interrupt'] as const) {
   })
 }
 
-test('nobody answers in time: the model is told, and the turn goes on', async (t) => {
+test('after the timeout of a client tool the model reads an error and the turn continues', async (t) => {
   const { stream } = await waiting(t, {
     agent: { tools: [{ ...weather, timeout_seconds: 1 }] },
   })
@@ -221,7 +221,7 @@ test('nobody answers in time: the model is told, and the turn goes on', async (t
   assert.equal(replyOf(stream.events), 'It is sunny.')
 })
 
-test('what a turn waits for takes none of its time', async (t) => {
+test('a wait does not count towards the time limit of the turn', async (t) => {
   const { server, stream, path, waitingFor } = await waiting(t, {
     env: { TURN_TIMEOUT_MS: '1000' },
   })
@@ -234,7 +234,7 @@ test('what a turn waits for takes none of its time', async (t) => {
   assert.ok(dataOf(stream.events, 'turn.completed')!.duration_ms! >= 1_200)
 })
 
-test('a message after a long wait is answered: the wait took none of the turn its time', async (t) => {
+test('answers a message after a long wait', async (t) => {
   const { server, stream, session, waitingFor } = await waiting(t, {
     env: { TURN_TIMEOUT_MS: '1000' },
   })
@@ -244,10 +244,10 @@ test('a message after a long wait is answered: the wait took none of the turn it
   await stream.event('session.idled')
   assert.equal(dataOf(stream.events, 'tool.completed')!.status, 'cancelled')
   assert.equal(dataOf(stream.events, 'turn.failed'), undefined)
-  assert.match(replyOf(stream.events), /Another message came/)
+  assert.match(replyOf(stream.events), /Another message arrived/)
 })
 
-test('a message of the role tool_result answers too, as the published clients send it', async (t) => {
+test('accepts a message of the role tool_result, as published clients send it', async (t) => {
   const { server, stream, path, waitingFor } = await waiting(t, {
     script: [calls('north', 'south'), { text: 'Done.' }],
   })
@@ -276,7 +276,7 @@ test('a message of the role tool_result answers too, as the published clients se
   assert.equal(disguised.status, 400)
 })
 
-test('a result that is too long for the model is kept whole in the files', async (t) => {
+test('stores a result that is too long for the model whole in a file', async (t) => {
   const { server, stream, path, waitingFor } = await waiting(t, {
     env: { TOOL_OUTPUT_KB: '1' },
   })
@@ -292,7 +292,7 @@ test('a result that is too long for the model is kept whole in the files', async
   assert.equal(kept.body.content, JSON.stringify({ long }))
 })
 
-test('results that cannot be taken change nothing', async (t) => {
+test('refused results change nothing', async (t) => {
   const { server, path, session, waitingFor } = await waiting(t)
   await waitingFor()
   const before = await eventsOf(server, session.id)
@@ -315,7 +315,7 @@ test('results that cannot be taken change nothing', async (t) => {
   assert.deepEqual(await eventsOf(server, session.id), before)
 })
 
-test('tools of the client have names of their own', async (t) => {
+test('names of client tools are unique', async (t) => {
   const server = await startServer(t)
   const create = (fields: object) =>
     server.call('POST', '/v1/agents', { name: 'A', system_prompt: 'x', ...fields })
@@ -345,7 +345,7 @@ test('tools of the client have names of their own', async (t) => {
   assert.equal(gone.body.tools, undefined)
 })
 
-test("a session's own tool stands for the agent's of that name, and the preview shows it", async (t) => {
+test("a session's tool replaces the agent's tool of the same name, also in the preview", async (t) => {
   const server = await startServer(t)
   const agent = await createAgent(server, { tools: [weather] })
   const mine = { ...weather, description: 'Looks at a camera.' }
@@ -365,7 +365,7 @@ test("a session's own tool stands for the agent's of that name, and the preview 
 
 const stored = (events: Event[]) => events.filter(({ sequence }) => sequence !== undefined)
 
-test('the stream and the list tell the same of a turn that waited', async (t) => {
+test('the stream and the list report the same events of a turn that waited', async (t) => {
   const { server, stream, path, session, waitingFor } = await waiting(t)
   await waitingFor()
   await server.call('POST', `${path}/tool-results`, { tool_results: [result('call_north', 1)] })

@@ -17,9 +17,9 @@ import { createSession } from '../../store/sessions/sessions.ts'
 import { fileLimits, type Node } from '../node.ts'
 
 /**
- * Makes a session of an agent, with the files that its capabilities bring.
- * Contract: throws 404 without the agent, `agent_archived`, `quota_exceeded`, and 400 for what
- * could not work.
+ * Creates a session of an agent, with the files that its capabilities mount.
+ * Contract: throws 404 without the agent, `agent_archived`, `quota_exceeded`, and 400 for an
+ * invalid combination of capabilities.
  */
 export async function openSession(
   node: Node,
@@ -43,7 +43,7 @@ export async function openSession(
   const mounts = mountsOf(capabilities, both)
   const create = (db: Db) => createSession(db, orgId, { ...wanted, model_id, tools, id })
   if (mounts.length > 0) await node.quotas.checkStorage(db, orgId)
-  // Last: the other check may read the counts anew, which do not have this session yet.
+  // Last: the other check may reload the counts, which lack this session.
   await node.quotas.checkSessions(db, orgId)
   if (mounts.length === 0) return create(db)
   const limits = fileLimits(node.config)

@@ -25,7 +25,7 @@ const usage = { prompt_tokens: 100, completion_tokens: 10 }
 const add = { name: 'add', arguments: { a: 2, b: 3 } }
 const write = { name: 'write_file', arguments: { path: '/a.txt', content: 'A' } }
 
-/** What the model says to a message, one reply after the other. */
+/** Replies of the model to each message, in order. */
 const replies: Record<string, VendorAnswer[]> = {
   'the door': [
     { calls: [add, { name: 'open_door', arguments: {} }], usage },
@@ -47,7 +47,7 @@ function answerTo({ body: { messages } }: VendorRequest): VendorAnswer {
 const textOf = ({ content }: VendorMessage) =>
   typeof content === 'string' ? content : (content as { text: string }[])[0]!.text
 
-/** As vendors check it: every call has its one result directly after it. */
+/** Checks as vendors do: the one result of each call follows it directly. */
 function checkLegal(messages: VendorMessage[]) {
   const open = new Set<string>()
   for (const { role, tool_calls = [], tool_call_id } of messages) {
@@ -84,7 +84,7 @@ async function start(t: TestContext, env: Record<string, string> = {}) {
 
 type Started = Awaited<ReturnType<typeof start>>
 
-/** Turns with all that can happen while they run. */
+/** Runs turns with every kind of event. */
 async function record(t: TestContext, { server, id, hold }: Started) {
   await converse(t, server, id, 'tools')
   await openDoor(t, server, id)
@@ -110,7 +110,7 @@ async function record(t: TestContext, { server, id, hold }: Started) {
   return eventsOf(server, id)
 }
 
-/** A turn that waits for the client, and then for somebody's decision. */
+/** Runs a turn that waits for the client and then for an approval. */
 async function openDoor(t: TestContext, server: Started['server'], id: string) {
   const stream = await follow(t, server.url, { sessionId: id })
   await post(server, id, 'the door')
@@ -136,7 +136,7 @@ const missing = <T>(some: Iterable<T>, all: Set<T>) => [...some].filter((one) =>
 const wordsOf = ({ content }: EventMessage) =>
   content.map((part) => (part.type === 'text' ? part.text : '')).join()
 
-test('a session can be forked at every event, and what it was then goes on', async (t) => {
+test('a session can be forked at every event, and the fork continues from there', async (t) => {
   const started = await start(t)
   const { server, vendor, fork } = started
   const events = await record(t, started)
@@ -161,7 +161,7 @@ test('a session can be forked at every event, and what it was then goes on', asy
   assert.deepEqual(await eventsOf(server, started.id), events, 'the source is as it was')
 })
 
-/** Every message has had its turn, and every turn its end. */
+/** Checks that every message has a turn and every turn an end. */
 function checkEnd(own: Event[], where: string) {
   assert.deepEqual(
     own.map(({ sequence }) => sequence),
@@ -188,7 +188,7 @@ function checkEnd(own: Event[], where: string) {
 
 type Shown = { forked: Session; copied: Event[]; where: string }
 
-/** What models were given before the cut reads the same in the fork. */
+/** Checks that model input before the cut reads the same in the fork. */
 async function checkShown({ server, id }: Started, { forked, copied, where }: Shown) {
   const query = '?types=llm.generation&expand=messages'
   const shown = generations(await eventsOf(server, forked.id, query))
@@ -202,7 +202,7 @@ async function checkShown({ server, id }: Started, { forked, copied, where }: Sh
   assert.deepEqual(missing(known, new Set(told)), [], `${where}: all was told`)
 }
 
-test('a model is given the same in the fork as in the source, and both read the same', async (t) => {
+test('a model gets the same input in the fork as in the source', async (t) => {
   const started = await start(t, { CONTEXT_TOKENS_UNKNOWN: '6000' })
   const { server, vendor, id, fork } = started
   await converse(t, server, id, 'tools')

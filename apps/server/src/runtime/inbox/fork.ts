@@ -27,9 +27,9 @@ export type Fork = {
 }
 
 /**
- * Makes a session of its own of what another one was after an event. The other one is left alone,
- * whatever it does.
- * Contract: throws 404 when it is gone, `secrets_unavailable` and `secret_unreadable`.
+ * Creates a session with a copy of another session's log up to an event. The source does not
+ * change.
+ * Contract: throws 404 when the source is deleted, `secrets_unavailable` and `secret_unreadable`.
  */
 export async function forkSession(
   { secrets }: Pick<Node, 'secrets'>,
@@ -46,7 +46,7 @@ export async function forkSession(
 
 type At = Pick<Fork, 'source' | 'sequence'>
 
-/** What the log says of the session up to an event: none of it can change any more. */
+/** Derives the session's state as of an event from the log, whose events never change. */
 async function stateAsOf(db: Db, sessionId: string, { source, sequence }: At): Promise<AsOf> {
   const [idled] = await readLast(db, sessionId, { type: 'session.idled', upTo: sequence })
   const after = idled?.sequence ?? 0
@@ -71,13 +71,13 @@ type Latest = { type: EventRow['type']; upTo: number; limit?: number }
 const readLast = (db: Db, sessionId: string, { type, upTo, limit = 1 }: Latest) =>
   readBackwards(db, sessionId, { type, before: upTo + 1, limit })
 
-/** Of a model call, and of a summary, what it used. */
+/** The token usage of a model call or a summary. */
 function usageOf({ type, data }: LoggedEvent) {
   if (type === 'llm.generation') return data.metadata.usage
   return type === 'context.compacted' ? data.usage : undefined
 }
 
-/** True once there is a message that a preview could be made of. */
+/** True if a message has text for a preview. */
 async function hasInputText(db: Db, sessionId: string, upTo: number): Promise<boolean> {
   for (let after = 0; ; ) {
     const read = { after, upTo, types: ['input.message'], limit: 1 }
@@ -90,7 +90,7 @@ async function hasInputText(db: Db, sessionId: string, upTo: number): Promise<bo
 
 const repliesAtOnce = 10
 
-/** How the latest reply begins that has a text. */
+/** The beginning of the latest reply that has text. */
 async function outputPreview(db: Db, sessionId: string, upTo: number): Promise<string | null> {
   const latest = { type: 'output.message.completed' as const, limit: repliesAtOnce }
   for (let end = upTo; ; ) {
@@ -118,9 +118,9 @@ async function contextAsOf(db: Db, sessionId: string, upTo: number): Promise<AsO
 const reason = 'The session was forked here'
 
 /**
- * Ends what events since a session was idle leave under way: the turn that they are in the middle
- * of is cancelled, and so is one for each message that waits for its own. Contract: pure but for
- * new ids; any prefix of a legal log will do.
+ * Ends the work that is open in a log: cancels the current turn, and adds a cancelled turn for each
+ * waiting message.
+ * Contract: pure except for new ids; accepts any prefix of a legal log.
  */
 export function endingOf(events: readonly LoggedEvent[], usage: AsOf['usage']): NewEvent[] {
   const latest = events.findLast(({ context }) => context.turn_id !== undefined)?.context
@@ -142,10 +142,10 @@ export function endingOf(events: readonly LoggedEvent[], usage: AsOf['usage']): 
   ]
 }
 
-/** `sequence`: of the event of a message that waited in the queue. */
+/** `sequence`: of the event of a queued message. */
 type Waiting = { id: string; sequence?: number }
 
-/** The first of the messages that a finished turn did not see: one turn is for all of them. */
+/** The first message that a finished turn did not see: one turn answers all of them. */
 const late = ({ unseen }: ReturnType<typeof fold>): Waiting[] =>
   unseen.slice(0, 1).map(({ messageId: id }) => ({ id }))
 

@@ -29,7 +29,7 @@ const textsOf = (events: Event[], type: 'input.message' | 'output.message.comple
       : [],
   )
 
-/** The texts of a model's n-th call, as `llm.generation` has them with everything expanded. */
+/** The texts of the n-th model call, from an expanded `llm.generation`. */
 async function promptOf(server: Parameters<typeof eventsOf>[0], id: string, n: number) {
   const events = await eventsOf(server, id, '?expand=messages&types=llm.generation')
   const { messages } = events[n - 1]!.data as Event<'llm.generation'>['data']
@@ -41,7 +41,7 @@ async function promptOf(server: Parameters<typeof eventsOf>[0], id: string, n: n
 const inputsOfTurns = (events: Event[]) =>
   events.flatMap((event) => (event.type === 'turn.started' ? [event.data.input_content] : []))
 
-test('queue: each message gets a turn of its own after the running one, in order', async (t) => {
+test('queue: each message gets its own turn after the running one, in order', async (t) => {
   const { server, id, stream, say } = await busySession(t)
   assert.equal((await say('llmsim-script: [{"text":"to one"}]', { on_busy: 'queue' })).status, 201)
   assert.equal((await say('llmsim-script: [{"text":"to two"}]', { on_busy: 'queue' })).status, 201)
@@ -57,7 +57,7 @@ test('queue: each message gets a turn of its own after the running one, in order
   assert.equal(listed.body.data.length, 6)
 })
 
-test('queue: a generation tells a message that had waited when its turn has come', async (t) => {
+test('queue: a generation includes a queued message once its turn starts', async (t) => {
   const { server, id, stream, say } = await busySession(t)
   await say('llmsim-script: [{"text":"waited"}]', { on_busy: 'queue' })
   await stream.event('session.idled')
@@ -74,7 +74,7 @@ test('queue: a generation tells a message that had waited when its turn has come
   )
 })
 
-test('steer goes before what waits in the queue', async (t) => {
+test('steer: the message is seen before queued messages', async (t) => {
   const { server, id, stream, say } = await busySession(t)
   await say('llmsim-script: [{"text":"queued"}]', { on_busy: 'queue' })
   await say('llmsim-script: [{"text":"steered"}]')
@@ -84,7 +84,7 @@ test('steer goes before what waits in the queue', async (t) => {
   assert.equal((await promptOf(server, id, 2)).length, 2)
 })
 
-test('interrupt: the running turn is cancelled, its text stays, and the message is next', async (t) => {
+test('interrupt: cancels the running turn, keeps its text and answers the message next', async (t) => {
   const { server, id, stream, say } = await busySession(t)
   await say('llmsim-script: [{"text":"queued"}]', { on_busy: 'queue' })
   const { status } = await say('llmsim-script: [{"text":"instead"}]', { on_busy: 'interrupt' })
@@ -104,7 +104,7 @@ test('interrupt: the running turn is cancelled, its text stays, and the message 
   )
 })
 
-test('reject: 409 while a turn runs, nothing is stored', async (t) => {
+test('reject: returns 409 while a turn runs and stores nothing', async (t) => {
   const { server, id, stream, say } = await busySession(t)
   const before = (await eventsOf(server, id)).length
   const refused = await say('no', { on_busy: 'reject' })
@@ -115,7 +115,7 @@ test('reject: 409 while a turn runs, nothing is stored', async (t) => {
   assert.equal((await say('yes', { on_busy: 'reject' })).status, 201)
 })
 
-test('reject: of messages that come at once one begins a turn, the others get 409', async (t) => {
+test('reject: of simultaneous messages one starts a turn and the others get 409', async (t) => {
   const server = await startServer(t)
   const { id } = await createSession(server)
   const text = scripted({ text: 'Slow', delay_ms: 20_000 })
@@ -131,7 +131,7 @@ test('reject: of messages that come at once one begins a turn, the others get 40
   await server.call('POST', `/v1/sessions/${id}/cancel`)
 })
 
-test('every on_busy starts a turn in an idle session; what is none is refused', async (t) => {
+test('every on_busy value starts a turn in an idle session; other values are refused', async (t) => {
   const server = await startServer(t)
   for (const on_busy of ['steer', 'queue', 'interrupt', 'reject', null]) {
     const { id } = await createSession(server)

@@ -19,9 +19,9 @@ type Submitted = {
 }
 
 /**
- * Stores what came of tools that the client ran: all of it or nothing.
- * Contract: throws 404; `tool_call_not_waiting`, which names the first call that has no open
- * request; and `not_granted` when a token may not answer for a tool.
+ * Stores the results of client tools, all or nothing.
+ * Contract: throws 404; `tool_call_not_waiting`, which names the first call without an open
+ * request; and `not_granted` when a session token does not cover a tool.
  */
 export async function submitResults(
   node: Node,
@@ -29,8 +29,8 @@ export async function submitResults(
   ref: Omit<TurnRef, 'turnId'>,
   { results, by }: Submitted,
 ): Promise<Answered> {
-  // Before anything is kept: whoever sends results that nobody waits for must not fill the
-  // session's files.
+  // Check all calls before storing files, so that unexpected results cannot fill the session's
+  // storage.
   const bounded = new Map<string, ToolOutcome>()
   await resolveWait(node, db, ref, (turn) => {
     for (const { tool_call_id } of results) {
@@ -63,7 +63,7 @@ function draftOf(turn: OpenTurn | undefined, { callId, outcomes, by }: Answering
   return makeDraft('tool.completed', turn!.contextOf(open), withEdit(open, outcome))
 }
 
-/** The call that the client is to run. Contract: throws `tool_call_not_waiting`. */
+/** Finds the open call for the client. Contract: throws `tool_call_not_waiting`. */
 function openCall(turn: OpenTurn | undefined, callId: string): OpenCall {
   const calls = turn ? outsideCalls(turn.state) : []
   const open = calls.find(({ call, stage }) => call.id === callId && stage === 'requested')
@@ -71,7 +71,7 @@ function openCall(turn: OpenTurn | undefined, callId: string): OpenCall {
   return open
 }
 
-/** A result as the model gets it: what is too long is kept whole in the session's files. */
+/** Bounds a result for the model. A longer one is stored whole in the session's files. */
 async function outcomeOf(
   { bus, config }: Node,
   db: Db,

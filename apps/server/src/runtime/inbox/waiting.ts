@@ -12,23 +12,23 @@ import type { Node } from '../node.ts'
 import { expiredOutcome } from '../tools/call.ts'
 import { readState, type TurnRef } from './cancel.ts'
 
-/** The turn that a session runs, as whoever answers it finds it. */
+/** The running turn of a session, as read by a caller outside its node. */
 export type OpenTurn = {
   turnId: string
   state: TurnState
-  /** By the database's clock, in ms since 1970. */
+  /** Time by the database's clock, in ms since 1970. */
   now: number
-  /** The context of events about a call. */
+  /** Builds the context of events about a call. */
   contextOf: (call: OpenCall) => ReturnType<typeof turnContext>
 }
 
 export type Answered = {
   state: TurnState
-  /** What was stored: its first sequence, and when. */
+  /** Position and time of the stored events. */
   first: number
   ts: string
   drafts: readonly Draft[]
-  /** To be called once it is committed: tells followers. */
+  /** Notifies followers. Called after the commit. */
   publish: () => void
 }
 
@@ -36,11 +36,11 @@ const triesMax = 100
 const noLimits = { iterationsMax: Number.POSITIVE_INFINITY }
 
 /**
- * Adds to the log of the turn that a session runs what somebody else than its node decided, and
- * lets the turn go on unless it waits for more. `decide` is asked again when anything was added
- * meanwhile; it gets undefined when no turn runs.
- * Contract: throws 404, `session_changing`, and what `decide` throws; nothing is stored when
- * `decide` returns nothing.
+ * Adds outside decisions to the log of the running turn, and resumes the turn unless it waits for
+ * more. Repeats `decide` when events were added in between; without a running turn its argument is
+ * undefined.
+ * Contract: throws 404, `session_changing`, and errors of `decide`; stores nothing when `decide`
+ * returns no events.
  */
 export async function resolveWait(
   node: Node,
@@ -84,17 +84,17 @@ const applied = (state: TurnState, sequence: number, drafts: readonly Draft[]) =
     state,
   )
 
-/** What the turn waits for still; undefined when something is left for it to do. */
+/** The remaining wait of a turn; undefined when the turn can continue. */
 function waitIn(state: TurnState, { waiting_for, now }: CurrentTurn) {
   const action = next(state, noLimits)
   return action.kind === 'wait' ? waitOf(action.calls, waiting_for?.since ?? now) : undefined
 }
 
-/** The calls of a turn that somebody else is to answer. */
+/** The calls of a turn that wait for a client or a person. */
 export const outsideCalls = (state: TurnState) =>
   callsOf(state).filter((call) => isOutside(call) && !call.outcome)
 
-/** Ends what a parked turn has waited for too long. */
+/** Ends the calls of a parked turn that have timed out. */
 export async function expireCalls(node: Node, ref: TurnRef): Promise<void> {
   const answered = await resolveWait(node, node.db, ref, (turn) => {
     if (turn?.turnId !== ref.turnId) return []
@@ -111,8 +111,8 @@ export async function expireCalls(node: Node, ref: TurnRef): Promise<void> {
 function expiryOf(open: OpenCall, turn: OpenTurn): Draft[] {
   const { call } = open
   const context = turn.contextOf(open)
-  const whom = open.stage === 'asked' ? 'Nobody decided' : 'The client did not answer'
-  const outcome = makeDraft('tool.completed', context, expiredOutcome(call, whom))
+  const cause = open.stage === 'asked' ? 'No decision was made' : 'The client did not answer'
+  const outcome = makeDraft('tool.completed', context, expiredOutcome(call, cause))
   if (open.stage !== 'asked') return [outcome]
   const about = { tool_call_id: call.id, tool_name: call.name, decision: 'expired' as const }
   return [makeDraft('tool.approval_resolved', context, about), outcome]

@@ -15,10 +15,9 @@ import { FencedError, UnstorableError } from './errors.ts'
 import { logOf } from './metrics.ts'
 
 /**
- * Repeats `work` with backoff until the database does it, or `signal` aborts: then it throws the
- * latest error.
- * Contract: a turn is waited for through every error that may pass; without one, an error that
- * another node may not meet is thrown.
+ * Repeats `work` with backoff until it succeeds or `signal` aborts; then throws the latest error.
+ * Contract: for a turn, waits through every transient error; otherwise throws an error that another
+ * node may not have.
  */
 export async function throughOutages<T>(
   whose: Pick<Node, 'log'> | Turn,
@@ -42,17 +41,16 @@ async function pause(
   signal: AbortSignal,
   { tries, error }: { tries: number; error: unknown },
 ) {
-  if (tries === 1) log.warn('a turn waits for the database', { error })
+  if (tries === 1) log.warn('a turn is waiting for the database', { error })
   await sleep(backoffMs(error, tries), undefined, { signal }).catch(() => {})
 }
 
 /**
- * Appends to a turn's log, whatever happens to the database meanwhile. After an error a new attempt
- * is begun, so that what may still be under way is refused, and the log tells whether the append
- * was made.
- * Contract: appends at most once; throws FencedError when the turn is over, cancelled or another
- * node's, and when the log lost the event behind which is to be appended; UnstorableError when the
- * database can never take the events.
+ * Appends to a turn's log, through database outages. After an error it starts a new attempt, which
+ * fences the pending append, and reads the log to find out whether the append was made.
+ * Contract: appends at most once. Throws FencedError when the turn is over, cancelled or taken
+ * over, and when the log lost the event before the append; UnstorableError when the database cannot
+ * store the events.
  */
 export async function append(turn: Turn, what: Appending): Promise<Appended> {
   for (let tries = 1; ; tries += 1) {
@@ -71,7 +69,7 @@ export async function append(turn: Turn, what: Appending): Promise<Appended> {
   }
 }
 
-/** The append whose answer was lost; undefined when it was not made and never will be. */
+/** Finds an append whose response was lost; undefined when it was not made and never will be. */
 async function findAppended(turn: Turn, what: Appending): Promise<Appended | undefined> {
   const { node, run } = turn
   const attempt = await retakeTurn(node.db, run, node.id)
@@ -89,7 +87,7 @@ async function findAppended(turn: Turn, what: Appending): Promise<Appended | und
   return { sequence: sequence + events.length - 1, added: events.length, ended: false, ts }
 }
 
-/** The append that ended the turn: whoever made it has its trace to give away. */
+/** Finds the append that ended the turn. The node that made it exports the trace. */
 async function findEnd(turn: Turn, { events, ending }: Appending): Promise<Appended | undefined> {
   const made = ending?.events[0] && (await findEvent(turn, ending.events[0]))
   if (!made) return undefined

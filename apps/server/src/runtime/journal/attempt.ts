@@ -12,69 +12,70 @@ import type { LoggedEvent, TurnState } from '../log/state.ts'
 import type { Node } from '../node.ts'
 import type { LiveWriter } from './live.ts'
 
-/** An event that the turn has decided on but not stored yet. */
+/** An event that is decided but not stored yet. */
 export type Draft = {
   logged: LoggedEvent
   stored: NewEvent
-  /** The data as clients see it, where the table holds less. */
+  /** Builds the data for clients where the table stores less. */
   present?: ((ts: string) => string) | undefined
 }
 
-/** What the next append does to the session beside adding events. */
+/** Changes to the session that the next append makes besides adding events. */
 export type Effects = Pick<Appending, 'outcome' | 'outputPreview' | 'usage' | 'context'>
 
-/** What an attempt at a turn runs in. */
+/** The environment of an attempt at a turn. */
 export type TurnEnvironment = Readonly<{
   node: Node
   lease: Lease
   /** Aborted when the turn is cancelled or handed over. */
   signal: AbortSignal
-  /** Every fetch of the turn draws from it. */
+  /** All fetches of the turn count against it. */
   budget: FetchBudget
 }>
 
-/** What stays as it is for as long as the attempt lasts. */
+/** Values that are constant during an attempt. */
 export type TurnFacts = Readonly<{
   taken: TakenTurn
   agent: RuntimeAgent
   prompt: Text
   tools: Text
-  /** When the turn was first begun, in ms since 1970 by the database's clock. */
+  /** Start of the turn, in ms since 1970 by the database's clock. */
   startedAt: number
-  /** When it last resumed after a wait, else when it began: waits take none of its time. */
+  /** Latest resume after a wait, else the start: waits do not count towards the time limit. */
   resumedAt: number
 }>
 
-/** The log as the attempt knows it, and what is about to be added to it. */
+/** The log as read by the attempt, and the pending changes to it. */
 export type TurnLog = {
-  /** Its attempt is another after an append whose answer was lost. */
+  /** Its attempt number changes after an append whose response was lost. */
   run: TurnRun
   state: TurnState
   /** The stored events of the turn. */
   events: StoredEvent[]
   readonly conversation: Conversation
-  /** The database's clock as of the latest answer, and this process's at that moment, in ms. */
+  /**
+   * The database's clock at its latest response, and this process's clock at that moment, in ms.
+   */
   clock: { database: number; process: number }
-  /** The last sequence that this attempt knows of, and when that event was stored. */
+  /** Sequence and time of the last event that this attempt has read or written. */
   sequence: number
   storedAt: string
-  /** The last event that was remembered, until the log was found to have it. */
+  /** The last cached event, until the log confirms it. */
   unchecked: EventMark | undefined
   drafts: Draft[]
   effects: Effects
-  /** Bytes of the log that the organization's counters have not been told of. */
+  /** Log bytes not yet added to the organization's counters. */
   uncounted: number
-  /** What a model said since the last append: followers can read it until its outcome is stored. */
+  /** Model text since the last append. Followers can read it until the outcome is stored. */
   live: LiveWriter | undefined
-  /** Tokens of the whole session. */
+  /** Token usage of the whole session. */
   sessionUsage: TokenUsage | undefined
-  /** Up to where, and with which prompt, a model has been asked. */
+  /** Last sequence and prompt that a model has received. */
   context: { sequence: number; prompt: string | null }
 }
 
-/** One attempt at a turn. */
 export type Turn = TurnEnvironment & TurnFacts & TurnLog
 
-/** The last event that this attempt knows: the log must have it for its next step to be right. */
+/** The last event of this attempt. An append requires that the log still has it. */
 export const lastOf = ({ unchecked, sequence, storedAt: ts }: TurnLog): EventMark =>
   unchecked ?? { sequence, ts }

@@ -42,22 +42,23 @@ import { FencedError } from './errors.ts'
 import { countStored, traceTurn } from './metrics.ts'
 
 /**
- * To be awaited before anything is begun outside: other nodes may have taken this one for dead.
- * Contract: throws FencedError when the attempt is told to stop.
+ * Waits until the lease is held. Call before every external effect: other nodes may consider this
+ * node dead.
+ * Contract: throws FencedError when the attempt is stopped.
  */
 export async function mayBegin({ lease, signal }: TurnEnvironment): Promise<void> {
   if (!lease.held()) await Promise.race([lease.whenHeld(), once(signal, 'abort')])
   if (signal.aborted) throw new FencedError()
 }
 
-/** The time by the database's clock, in ms since 1970: nodes need not agree on theirs. */
+/** The time by the database's clock, in ms since 1970. Clocks of nodes may differ. */
 export const nowOf = ({ clock }: TurnLog) => clock.database + performance.now() - clock.process
 
-/** How long the turn may still go on, in ms. */
+/** The remaining time of the turn, in ms. */
 export const timeLeft = (turn: Turn) =>
   turn.node.config.TURN_TIMEOUT_MS - (nowOf(turn) - turn.resumedAt)
 
-/** How long one model call may take, in ms. */
+/** The time limit of one model call, in ms. */
 export const callTimeMs = (turn: Turn) =>
   Math.max(1, Math.min(turn.node.config.MODEL_CALL_TIMEOUT_MS, Math.ceil(timeLeft(turn)) + 1))
 
@@ -76,7 +77,7 @@ export function makeDraft<T extends EventType>(
   return { logged: { sequence: 0, type, context, data } as LoggedEvent, stored }
 }
 
-/** Decides on an event. The next `commit` stores it with all others decided until then. */
+/** Adds an event to the drafts. The next `commit` stores all drafts. */
 export function draft<T extends EventType>(
   turn: TurnLog,
   type: T,
@@ -92,7 +93,7 @@ function addDraft(turn: TurnLog, added: Draft): void {
   turn.state = apply(turn.state, added.logged)
 }
 
-/** Decides on the record of a model call, stored without what other events have already. */
+/** Drafts the record of a model call, without data that other events have. */
 export function draftGeneration(
   turn: TurnFacts & TurnLog,
   context: EventContext,
@@ -130,11 +131,9 @@ const lengthOf = (drafts: readonly Draft[]) =>
   drafts.reduce((sum, { stored }) => sum + stored.data.length, 0)
 
 /**
- * Stores what was decided on, in one statement, and learns what came in between.
- * With `ending`, the turn ends with it unless something came in between: then `turn.state` has not
- * ended.
- * Contract: throws FencedError when this attempt is no longer the current one; nothing is stored
- * then.
+ * Stores all drafts in one statement and reads events that were added in between. With `ending`,
+ * the turn ends unless there were such events; then `turn.state` has not ended.
+ * Contract: throws FencedError, with nothing stored, when this attempt is not the current one.
  */
 export async function commit(
   turn: Turn,
@@ -177,12 +176,12 @@ export async function commit(
   }
   if (first !== turn.sequence + 1) turn.state = fold(run.turnId, turn.taken.turn_input, turn.events)
   turn.sequence = appended.sequence
-  // An end that something came before stores nothing: the last event is then one of others.
+  // If another event came first, the ending stored nothing and the last event is that one.
   turn.storedAt = appended.added > 0 ? appended.ts : turn.events.at(-1)!.ts
   if (appended.ended) endedWith(turn, ending!.drafts, appended.ts)
 }
 
-/** Texts taken for stored may have been lost before the append: then they are stored once more. */
+/** Stores texts that were deduplicated against rows lost before the append. */
 async function keepTexts(
   { node, run, prompt, tools, signal }: Turn,
   texts: Text[],
@@ -193,7 +192,7 @@ async function keepTexts(
   await throughOutages(node, signal, () => storeTexts(node.db, run.orgId, [prompt, tools]))
 }
 
-/** Nothing that was said is asked for any more: it is stored, or this attempt will not store it. */
+/** Closes the live text: it is stored, or this attempt will not store it. */
 export function endLive(turn: TurnLog) {
   turn.live?.close()
   turn.live = undefined
@@ -216,7 +215,7 @@ function remember(turn: TurnLog, added: Draft, at: { sequence: number; ts: strin
   addToConversation(turn.conversation, { ...added.stored, ...at })
 }
 
-/** Reads what others appended before `first`: late messages. */
+/** Reads events that others appended before `first`: late messages. */
 async function catchUp(turn: Turn, first: number) {
   if (first === turn.sequence + 1) return
   const read = { after: turn.sequence, upTo: first - 1, limit: first }
@@ -227,10 +226,9 @@ async function catchUp(turn: Turn, first: number) {
 }
 
 /**
- * Reads what others appended since this attempt last looked. Nothing may be decided on and not
- * stored.
- * Contract: throws FencedError when the attempt is not the current one, or the log lost what it
- * knows.
+ * Reads events that others appended since the last read.
+ * Contract: there are no drafts. Throws FencedError when the attempt is not the current one, or the
+ * log lost events of this attempt.
  */
 export async function lookAgain(turn: Turn): Promise<void> {
   const { node, run, signal, taken } = turn
@@ -238,7 +236,7 @@ export async function lookAgain(turn: Turn): Promise<void> {
   const find = () => findCurrentTurn(node.db, orgId, sessionId)
   const current = await throughOutages(turn, signal, find)
   const isOurs = current?.turn_id === turnId && current.turn_attempt === run.attempt
-  // A park whose answer was lost has let go of the turn.
+  // A park whose response was lost has released the turn.
   const isHere = isOurs && current.turn_node === node.id
   if (!isHere || current.turn_cancelled) throw new FencedError()
   const known = () => findEventTime(node.db, sessionId, turn.sequence)
@@ -250,12 +248,12 @@ export async function lookAgain(turn: Turn): Promise<void> {
   turn.state = fold(turnId, taken.turn_input, turn.events)
 }
 
-/** Stores events if the log has no new ones, and reads it again, which shows the outcome. */
+/** Stores events if the log has no new ones. Reads the log again, which shows the outcome. */
 export async function appendIfUnchanged(turn: Turn, drafts: readonly Draft[]): Promise<void> {
   const { node, run, sequence, signal } = turn
   const events = drafts.map(({ stored }) => stored)
   const at = { ...lastOf(turn), events, wait: undefined }
-  // Once it is stored, trying again stores nothing.
+  // Repeating a stored append stores nothing.
   const stored = await throughOutages(node, signal, () => answerCalls(node.db, run, at))
   if (stored) publishDrafts(node, run, { first: sequence + 1, ts: stored.ts, drafts })
   await lookAgain(turn)
@@ -275,7 +273,7 @@ export function publishDrafts(
   publishEvents(node.bus, of, { ...at, events })
 }
 
-/** A turn for what waits; undefined when nothing does. */
+/** The next turn, for the first waiting message; undefined without one. */
 export function nextTurn(state: TurnState): TurnEnding['next'] {
   const next = following(state)
   return next && { turnId: newId('turn'), from: next.from, input: next.input.messageId }

@@ -9,23 +9,22 @@ import {
 
 export type LiveWriter = {
   write: (kind: LiveKind, text: string) => void
-  /** Tells what is left to tell; nothing is written after it. */
+  /** Publishes the rest. No writes may follow. */
   flush: () => void
-  /** The message is stored, or nobody will finish it: until then it is known to whoever asks. */
+  /** Ends access to the text: the message is stored, or will never be finished. */
   close: () => void
 }
 
 export type LiveOptions = {
-  /** False while another node may have taken the turn over: then nothing is told. */
+  /** False while another node may have taken over the turn: then nothing is published. */
   held: () => boolean
-  /** After its abort nothing is told. */
+  /** After its abort nothing is published. */
   signal: AbortSignal
 }
 
 /**
- * Tells followers how a message grows: the first text at once, then at most once in 50 ms.
- * Contract: what is not told is kept until it may be; followers get the rest with the stored
- * message.
+ * Publishes the growth of a message: the first text at once, then at most every 50 ms.
+ * Contract: keeps unpublished text until it may be sent; the stored message has all of it.
  */
 export function openLive(
   bus: Bus,

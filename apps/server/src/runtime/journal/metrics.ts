@@ -6,10 +6,10 @@ import type { LoggedEvent } from '../log/state.ts'
 import type { Node } from '../node.ts'
 import type { Turn } from './attempt.ts'
 
-/** What is counted of an event, once it is stored. */
+/** The fields of a stored event that metrics use. */
 export type CountedEvent = Pick<LoggedEvent, 'type' | 'data'>
 
-/** Counts what this node has just stored. Contract: each stored event once, by its node. */
+/** Counts stored events in metrics. Contract: each event once, by the node that stored it. */
 export function countStored(
   { metrics }: Pick<Node, 'metrics'>,
   events: readonly CountedEvent[],
@@ -61,7 +61,7 @@ const counters: { [T in EventType]: Counter<T> | 'ignored' } = {
     metrics.turns.inc({ outcome: 'failed', code: error_code ?? 'unknown' })
     metrics.tally.failed()
   },
-  // Counted by whoever ends it.
+  // Counted by the node that ends it.
   'turn.cancelled': 'ignored',
   'session.idled': 'ignored',
 }
@@ -99,8 +99,8 @@ function countTool(metrics: Node['metrics'], { tool_name, status }: EventDataOf<
 }
 
 /**
- * Gives a turn's trace away. Contract: called once, by the node whose statement ended the turn: a
- * node that died on the way leaves no span behind that is not in the log, and none is made twice.
+ * Exports the trace of a turn. Contract: called once, by the node whose statement ended the turn.
+ * All spans derive from the log, so that a crash neither adds nor repeats one.
  */
 export function traceTurn(
   { tracer, log }: Pick<Node, 'tracer' | 'log'>,
@@ -111,11 +111,15 @@ export function traceTurn(
   try {
     tracer.export(spansOf({ ...about, withContent: tracer.withContent }, events))
   } catch (error) {
-    log.error('a turn has no trace', { session: about.sessionId, turn: about.turnId, error })
+    log.error('could not export the trace of a turn', {
+      session: about.sessionId,
+      turn: about.turnId,
+      error,
+    })
   }
 }
 
-/** A log whose lines have a turn, its session and its trace, so that each leads to the others. */
+/** A log whose lines carry the turn, session and trace ids. */
 export function logOf({ node: { log }, run, state }: Pick<Turn, 'node' | 'run' | 'state'>): Log {
   const { turnId, sessionId } = run
   const { traceId } = traceOf(turnId, state.input?.traceparent)

@@ -35,7 +35,7 @@ export type TurnOptions = {
 }
 
 /**
- * Learns what a turn's log says, once, and puts its agent together.
+ * Reads a turn's log once and assembles its agent.
  * Contract: throws NotUnderstoodError, and FencedError when the turn's message is not in the log.
  */
 export async function openTurn(node: Node, options: TurnOptions): Promise<Turn> {
@@ -101,7 +101,7 @@ function logFrom(
     drafts: [],
     effects: {},
     live: undefined,
-    // What somebody else began was counted by them, in part.
+    // A resumed turn was counted in part by the node that started it.
     uncounted: taken.turn_attempt === 1 && !state.input?.again ? bytes : 0,
     sessionUsage: usageOf(taken),
     context: { sequence: taken.context_sequence, prompt: taken.context_prompt },
@@ -114,7 +114,9 @@ const begins = ({ turnId }: TurnRun, { type, context }: LoggedEvent) =>
 const bytesOf = (rows: EventRow[], from: number) =>
   rows.reduce((sum, { sequence, data }) => sum + (sequence >= from ? data.length : 0), 0)
 
-/** What the log keeps of an agent: its prompt, and what its tools are called. */
+/**
+ * The parts of an agent that the log stores: its prompt, and names and descriptions of its tools.
+ */
 export function summaryOf(agent: RuntimeAgent): { prompt: Text; tools: Text } {
   const tools = [...agent.tools.values()].map(({ name, description }) => ({ name, description }))
   return { prompt: textWithHash(agent.prompt), tools: textWithHash(JSON.stringify(tools)) }
@@ -122,15 +124,14 @@ export function summaryOf(agent: RuntimeAgent): { prompt: Text; tools: Text } {
 
 const textWithHash = (body: string): Text => ({ hash: textHash(body), body })
 
-/** Every session's log begins with `session.started`, which says nothing that a turn needs. */
+/** Every log begins with `session.started`, which a turn does not need. */
 const nothingSaid = 1
 
 type LogRead = { conversation: Conversation; rows: EventRow[]; unchecked?: EventMark }
 
 /**
- * The conversation so far, and the events that were not known of it: at least those of the turn.
- * What is remembered, with the message that this node has stored behind it, is not read again: the
- * turn's first append checks it.
+ * Reads the conversation, and the events since its cached state: at least those of the turn. Cached
+ * events are not read again; the turn's first append checks them.
  */
 async function readOn(
   node: Node,
@@ -154,7 +155,10 @@ function added(conversation: Conversation, rows: EventRow[]): LogRead {
   return { conversation, rows }
 }
 
-/** Events after the known ones; undefined when the log lacks the last: commits were lost. */
+/**
+ * Reads events after the cached ones; undefined when the log lacks the last of those after lost
+ * commits.
+ */
 async function rowsAfter(
   node: Node,
   { sequence, storedAt }: Known,
@@ -162,7 +166,7 @@ async function rowsAfter(
 ): Promise<EventRow[] | undefined> {
   const [last, ...rows] = await readLogFrom(node.db, sessionId, from, sequence)
   if (last?.sequence === sequence && last.ts === storedAt) return rows
-  node.log.warn('a conversation is read anew: the log lost what was remembered', {
+  node.log.warn('reading a conversation again: the log lost cached events', {
     session: sessionId,
   })
   return undefined
@@ -171,17 +175,21 @@ async function rowsAfter(
 const knownTypes = new Set<string>(eventTypes)
 const knownShape = 1
 
-/** A capability that is unknown everywhere is gone: then the turn goes on without it. */
+/**
+ * Refuses event types and capabilities that a newer node supports. A capability that no node has
+ * was removed, and the turn continues without it.
+ */
 function checkUnderstood(node: Node, { taken, lease }: TurnOptions, events: LoggedEvent[]): void {
   for (const { type, context } of events) {
-    if (!knownTypes.has(type)) throw new NotUnderstoodError(`There is an event of type ${type}.`)
+    if (!knownTypes.has(type))
+      throw new NotUnderstoodError(`Event type ${type} needs a newer version.`)
     if ((context.v ?? knownShape) > knownShape) {
-      throw new NotUnderstoodError(`There is a ${type} in shape ${context.v}.`)
+      throw new NotUnderstoodError(`${type} in shape ${context.v} needs a newer version.`)
     }
   }
   if (lease.others().otherVersions === 0) return
   for (const { ref } of [...taken.agent_capabilities, ...taken.capabilities]) {
     if (isMcpRef(ref) || node.capabilities.some(({ id }) => id === ref)) continue
-    throw new NotUnderstoodError(`There is a capability ${ref}.`)
+    throw new NotUnderstoodError(`Capability ${ref} needs a newer version.`)
   }
 }

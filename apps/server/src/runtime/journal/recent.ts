@@ -1,22 +1,21 @@
 import type { Conversation } from '../../store/sessions/conversation.ts'
 
-/** A conversation, and the event up to which it is known: its sequence, and when it was stored. */
+/** A cached conversation, with sequence and time of its last event. */
 export type Known = { conversation: Conversation; sequence: number; storedAt: string }
 
-/** All conversations together. One alone has its limit in UTF-16 units. */
+/** Limit of all conversations in bytes. The limit of one is in UTF-16 units. */
 const bytesMax = 16_000_000
 const oneLengthMax = 2_000_000
-/** What a message takes on the heap beside its text, as measured with short messages. */
+/** Heap bytes of a message besides its text, measured with short messages. */
 const messageBytes = 600
 
 export type Recent = ReturnType<typeof createRecent>
 
 /**
- * The conversations of sessions whose turns this node has just run, so that their next turn need
- * not read them again.
- * Contract: never wrong, whatever other nodes do: events never change and sequences have no gaps,
- * so what is known up to an event stays true while the log has that event, which the reader checks,
- * and reads on from there.
+ * Creates a cache of the conversations of turns that this node has just run, so that their next
+ * turn need not read them again.
+ * Contract: correct beside any work of other nodes. Events never change and sequences have no gaps;
+ * the reader checks that the log still has the last cached event, and reads on from there.
  */
 export function createRecent() {
   const known = new Map<string, Known & { bytes: number }>()
@@ -31,7 +30,7 @@ export function createRecent() {
   }
 
   return {
-    /** Gives a conversation away: it belongs to the turn that goes on with it. */
+    /** Removes and returns a conversation: the next turn modifies it. */
     take,
     keep({ conversation, sequence, storedAt }: Known) {
       take(conversation.sessionId)
@@ -44,7 +43,7 @@ export function createRecent() {
         take(sessionId)
       }
     },
-    /** Commits may be lost: what is known may never have happened. */
+    /** Drops all conversations after lost commits. */
     clear() {
       known.clear()
       bytes = 0

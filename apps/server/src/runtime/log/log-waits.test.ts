@@ -16,7 +16,7 @@ import { type Action, fold, type LoggedEvent, next } from './state.ts'
 
 type Of<T extends EventType> = LoggedEvent & { type: T }
 
-/** What the log says of each call of the step that a turn is in: nothing that `fold` worked out. */
+/** Reads the calls of the current step from the log, without results of `fold`. */
 function openCalls(log: Log, { id }: Held) {
   const own = eventsOf(log).filter(({ context }) => context.turn_id === id)
   const begin = own.findLast((event): event is Of<'act.started'> => event.type === 'act.started')
@@ -58,7 +58,7 @@ function mayWait(log: Log, held: Held): boolean {
   return !isCancelled && open.length > 0 && open.every(({ events }) => isTheirs(events))
 }
 
-test('a turn waits when nothing is left to do, and never else', () => {
+test('a turn waits only when nothing else is left to do', () => {
   let waits = 0
   fc.assert(
     fc.property(worlds, fc.nat(), (world, crash) => {
@@ -74,7 +74,7 @@ test('a turn waits when nothing is left to do, and never else', () => {
   assert.ok(waits > 100, `only ${waits} waits were seen`)
 })
 
-test('nothing that is open holds an overdue or cancelled turn from its end', () => {
+test('open calls do not keep an overdue or cancelled turn from ending', () => {
   fc.assert(
     fc.property(worlds, (world) => {
       start(world, (log, held, { kind }) => {
@@ -91,7 +91,7 @@ test('nothing that is open holds an overdue or cancelled turn from its end', () 
   )
 })
 
-test('whatever is answered, denied or too late, and whenever: a call has one decision and one outcome', () => {
+test('a call has one decision and one outcome in every order of answers, denials and timeouts', () => {
   fc.assert(
     fc.property(worlds, fc.nat(), (world, crash) => {
       const log = start(world)
@@ -108,7 +108,7 @@ test('whatever is answered, denied or too late, and whenever: a call has one dec
   )
 })
 
-test('a call that needs approval begins once, after it was allowed, with the arguments that were allowed', () => {
+test('an approved call starts once, after its approval, with the approved arguments', () => {
   let begun = 0
   fc.assert(
     fc.property(worlds, (world) => {
@@ -139,7 +139,7 @@ function argumentsIn(event: LoggedEvent, callId: string) {
   return tool_calls.find(({ id }) => id === callId)!.arguments
 }
 
-test("the client's calls are not begun here, and nothing of the server's is asked of the client", () => {
+test('client calls do not start on the server, and server calls are not sent to the client', () => {
   fc.assert(
     fc.property(worlds, (world) => {
       const log = start(world)

@@ -7,35 +7,35 @@ export type StepIds = { execId: string; spanId: string }
 export type OpenAct = StepIds & { calls: OpenCall[] }
 
 export type OpenCall = {
-  /** With the arguments that somebody put in place of the model's. */
+  /** With edited arguments where a person changed them. */
   call: ToolCall
   spanId: string
   step: StepIds
   /**
-   * `asked`: a person is to decide. `approved`: one did, and nothing has begun. `requested`: the
-   * client is to run it. `started`: it runs here, or did.
+   * `asked`: waits for a person. `approved`: allowed, not started. `requested`: waits for the
+   * client. `started`: runs here, or did.
    */
   stage: 'asked' | 'approved' | 'requested' | 'started'
   /** The sequence of the event of its stage. */
   sequence: number
-  /** When `asked` and `requested` end by themselves, as RFC 3339. */
+  /** Deadline of `asked` and `requested`, as RFC 3339. */
   expiresAt: string | undefined
-  /** The arguments are not those of the model. */
+  /** True when the arguments differ from the model's. */
   isEdited: boolean
-  /** A message came while the client was to run it: nobody waits for the client any more. */
+  /** A message arrived while the client had the call: the wait is over. */
   isAbandoned: boolean
   outcome: 'success' | 'failure' | undefined
-  /** Whether it may run again, decided at its start. Undefined: old events, refused calls. */
+  /** Whether it may run again, decided at its start. Undefined for old events and refused calls. */
   replay?: EventDataOf<'tool.started'>['replay']
 }
 
-/** The calls that a turn waits for, when nothing else is left to do. Contract: pure. */
+/** The calls that a turn waits for when nothing else is left to do. Contract: pure. */
 export function waitingCalls({ calls }: OpenAct): readonly OpenCall[] {
   const open = calls.filter(({ outcome }) => !outcome)
   return open.every((call) => isOutside(call) && !call.isAbandoned) ? open : []
 }
 
-/** True for a call on which the next word is not this server's. */
+/** True for a call that waits for a person or the client. */
 export const isOutside = ({ stage }: OpenCall) => stage === 'asked' || stage === 'requested'
 
 type At = { sequence: number; context: EventContext }
@@ -43,7 +43,7 @@ type Of<T extends EventType> = At & { data: EventDataOf<T> }
 
 type Reached = Pick<OpenCall, 'call' | 'stage' | 'replay'> & { expiresAt?: string }
 
-/** The call at its next stage; the first makes it one of the step's. */
+/** Moves a call to its next stage; the first stage adds it to the step. */
 export function reached(
   act: OpenAct,
   { sequence, context }: At,
@@ -79,7 +79,7 @@ export function resolved(act: OpenAct, event: Of<'tool.approval_resolved'>): Ope
   return { ...act, calls }
 }
 
-/** A message ends the wait for the client, and no other. */
+/** Ends the wait for the client after a message. Other waits continue. */
 export function abandoned(act: OpenAct): OpenAct {
   const calls = act.calls.map((open) =>
     isWithClient(open) ? { ...open, isAbandoned: true } : open,

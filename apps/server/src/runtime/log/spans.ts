@@ -4,7 +4,7 @@ import type { Span, SpanValue } from '../../observe/span.ts'
 import { derivedSpanId, spanIdOf, traceOf } from '../../observe/trace-context.ts'
 import { contentText, type LoggedEvent } from './state.ts'
 
-/** An event, and when it was stored. */
+/** An event and the time at which it was stored. */
 export type StoredEvent = LoggedEvent & { ts: string }
 
 export type TurnAbout = {
@@ -19,17 +19,16 @@ export type TurnAbout = {
 
 type Attributes = Record<string, SpanValue | undefined>
 
-/** What is the same in all spans of a trace. */
+/** Values that all spans of a trace share. */
 type Trace = { about: TurnAbout; base: Pick<Span, 'traceId' | 'parentId'>; last: StepEvent }
 
 type Step<Kind extends TurnStep['kind']> = Extract<TurnStep, { kind: Kind }>
 
 /**
- * The spans of a turn that has ended, in the words of OpenTelemetry's conventions for generative
- * AI. Ids and times are the log's, so that it does not matter which nodes did what, or which of
- * them asks.
- * Contract: pure. `events` are those of the turn and its message, in order, its end last; none for
- * a turn whose caller records nothing.
+ * Builds the spans of an ended turn by OpenTelemetry's conventions for generative AI. Ids and times
+ * come from the log, so that every node builds the same spans.
+ * Contract: pure. `events` are those of the turn and its message, in order, with its end last.
+ * Empty when the caller's trace is not sampled.
  */
 export function spansOf(about: TurnAbout, events: readonly StoredEvent[]): Span[] {
   const turn = turnStepsOf(events).find(({ turnId }) => turnId === about.turnId)
@@ -65,7 +64,9 @@ const timeOf = ({ ts }: StepEvent) => Date.parse(ts)
 
 type Made = Pick<Span, 'name' | 'kind' | 'spanId'> & {
   began: StepEvent
-  /** Without it the span lasts as long as the turn: a cancel stores running steps behind itself. */
+  /**
+   * Without an end the span lasts as long as the turn: a cancel stores running steps after itself.
+   */
   ended: StepEvent | undefined
   attributes: Attributes
   error?: string | undefined
@@ -86,7 +87,7 @@ function spanFrom({ about, base, last }: Trace, { began, ended, ...made }: Made)
   }
 }
 
-/** Without what is not known. It runs several times a turn. */
+/** Drops undefined attributes. Runs several times per turn. */
 function present(attributes: Attributes): Span['attributes'] {
   const known: Span['attributes'] = {}
   for (const [name, value] of Object.entries(attributes)) {
@@ -119,7 +120,7 @@ const chatSpan = (model: string, spanId: string, attributes: Attributes = {}) =>
   },
 })
 
-/** Asked again, in one process or by the next, it is the same call. */
+/** Retries, in one process or the next, belong to the same call. */
 const retriesOf = ({ attempts }: Step<'model' | 'summary'>): Span['events'] =>
   attempts.slice(1).map(({ began }, index) => {
     const { attempt = index + 2 } = began.data as { attempt?: number }
@@ -157,7 +158,7 @@ function generationAttributes(trace: Trace, event: StepEvent<'llm.generation'>):
   }
 }
 
-/** What the conventions call the vendors that they know. */
+/** Names of vendors in the conventions. */
 const providerNames: Record<string, string> = {
   google: 'gcp.gemini',
   azure_openai: 'azure.ai.openai',
@@ -178,7 +179,7 @@ const usageAttributes = (usage: Usage | undefined): Attributes => ({
   'outlast.usage.cost_usd': usage?.cost_usd ?? undefined,
 })
 
-/** A summary is a call of its own, to the model that the reply is asked of. */
+/** A summary is a separate call to the model of the reply. */
 function summarySpan(trace: Trace, step: Step<'summary'>): Span {
   const { began } = step.attempts[0]!
   const { ended } = step
@@ -195,7 +196,7 @@ const toolAttributes = ({ id, name }: Pick<ToolCall, 'id' | 'name'>): Attributes
   'gen_ai.tool.call.id': id,
 })
 
-/** From the latest attempt on: what ran before it on a node that is gone has no outcome. */
+/** Covers the latest attempt only: an earlier one on a lost node has no outcome. */
 function toolSpan(
   trace: Trace,
   { kind, attempts, ended, call }: Step<'tool' | 'client_tool'>,
@@ -222,7 +223,7 @@ function toolSpan(
   })
 }
 
-/** The wait is one, for as many calls as were asked for at once. */
+/** One wait covers all calls that were requested together. */
 function clientWaits(trace: Trace, steps: readonly TurnStep[]): Span[] {
   const calls = steps.filter((step) => step.kind === 'client_tool')
   return [...Map.groupBy(calls, ({ attempts: [first] }) => first!.began)].map(([began, asked]) => {
@@ -281,7 +282,7 @@ function rootSpan({ about, base }: Trace, turn: TurnSteps, parentId: string | un
 
 const contentLengthMax = 32_768
 
-/** What was written and read, as JSON, where whoever runs the server wants it in traces. */
+/** Input and output as JSON, if the operator records content in traces. */
 function contentOf(
   { about }: Pick<Trace, 'about'>,
   name: string,
@@ -300,7 +301,7 @@ const messageOf = (role: string, text: string) => [
 const inputOf = (input: TurnSteps['input']) =>
   input && messageOf('user', contentText(input.data.message.content) ?? '')
 
-/** The log has more of a model call than a turn that goes on needs. */
+/** Reads fields of a model call that the log stores but a resumed turn does not need. */
 function outputOf(event: StepEvent<'llm.generation'>) {
   const { output } = event.data as { output?: { text?: string | null; tool_calls?: ToolCall[] } }
   const calls = (output?.tool_calls ?? []).map(({ id, name, arguments: input }) => ({

@@ -32,7 +32,9 @@ function once<T extends EventType>(
 
 const ends: EventType[] = ['turn.completed', 'turn.failed', 'turn.cancelled']
 
-/** Whether the message got its own turn, steered another, or that turn ended with a reason. */
+/**
+ * Returns whether a message got its own turn, steered another, or that turn ended with a reason.
+ */
 function fateOf(log: Log, input: LoggedEvent & { type: 'input.message' }) {
   const { id } = input.data.message
   const later = eventsOf(log).filter(({ sequence }) => sequence > input.sequence)
@@ -46,7 +48,7 @@ function fateOf(log: Log, input: LoggedEvent & { type: 'input.message' }) {
 
 const isQuiet = ({ cancels, arrivals }: World) => cancels.length + arrivals.length === 0
 
-test('from every transaction boundary of any session, it goes on to a legal end', () => {
+test('every session resumes from every transaction boundary to a legal end', () => {
   fc.assert(
     fc.property(worlds, (world) => {
       const whole = start(world)
@@ -56,7 +58,7 @@ test('from every transaction boundary of any session, it goes on to a legal end'
         once(log, 'tool.completed', ({ data }) => data.tool_call_id)
         once(log, 'output.message.completed', ({ data }) => data.message.id)
         assert.deepEqual(log.slice(0, cut), whole.slice(0, cut), 'what was recorded stays')
-        // Whoever begins anew needs longer, and may then be too late.
+        // A restart takes longer and may then be overdue.
         if (world.overdueAt === undefined && isQuiet(world)) {
           assert.deepEqual(said(log), said(whole), 'the same is said in the end')
         }
@@ -66,7 +68,7 @@ test('from every transaction boundary of any session, it goes on to a legal end'
   )
 })
 
-test('whatever is interleaved, every message is answered once or its turn ends with a reason', () => {
+test('every message is answered once or its turn ends with a reason, in every interleaving', () => {
   fc.assert(
     fc.property(worlds, fc.nat(), (world, crash) => {
       const whole = start(world)
@@ -82,7 +84,7 @@ test('whatever is interleaved, every message is answered once or its turn ends w
   )
 })
 
-test('no message that a model call has seen begins a turn of its own', () => {
+test('a message that a model call has seen does not start its own turn', () => {
   fc.assert(
     fc.property(worlds, (world) => {
       const log = start(world)
@@ -101,7 +103,7 @@ test('no message that a model call has seen begins a turn of its own', () => {
 
 const before = (a: string, b: string) => Number(a.slice(5)) < Number(b.slice(5))
 
-test('queued messages get turns of their own in their order, an interrupting one is next', () => {
+test('queued messages get their own turns in order, and an interrupting one is next', () => {
   fc.assert(
     fc.property(worlds, (world) => {
       const log = start(world)
@@ -122,7 +124,7 @@ test('queued messages get turns of their own in their order, an interrupting one
   )
 })
 
-test('every call of a step has one outcome, and a turn ends as its log says', () => {
+test('every call of a step has one outcome, and a turn ends as its log records', () => {
   fc.assert(
     fc.property(worlds, (world) => {
       const log = start(world)
@@ -146,7 +148,7 @@ test('every call of a step has one outcome, and a turn ends as its log says', ()
   )
 })
 
-test('a turn makes no more model calls than it may', () => {
+test('a turn stays within its limit of model calls', () => {
   fc.assert(
     fc.property(worlds, (world) => {
       const counts = new Map<string, number>()
@@ -159,7 +161,7 @@ test('a turn makes no more model calls than it may', () => {
   )
 })
 
-test('an event of an earlier turn says nothing about a later one', () => {
+test('events of an earlier turn do not change a later one', () => {
   const log = begun()
   write(log, within(heldBy(log)!), [['turn.completed', { turn_id: 'turn_1', iterations: 1 }]])
   const state = fold('turn_2', 'message_2', eventsOf(log))

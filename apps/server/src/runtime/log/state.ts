@@ -13,7 +13,7 @@ import {
   waitingCalls,
 } from './open-calls.ts'
 
-/** A stored event as a turn reads it. */
+/** A stored event in the form that turns read. */
 export type LoggedEvent = {
   [T in EventType]: { sequence: number; type: T; context: EventContext; data: LoggedData<T> }
 }[EventType]
@@ -26,49 +26,49 @@ type LoggedData<T extends EventType> = T extends 'llm.generation'
 export type OpenReason = {
   execId: string
   spanId: string
-  /** Undefined until the request went out once. */
+  /** Undefined until the first request was sent. */
   messageId: string | undefined
   /** The sequence of the latest `output.message.started`; 0 until then. */
   askedAt: number
   model: string | undefined
-  /** How often the request went out. */
+  /** Number of requests sent. */
   attempt: number
-  /** Tool calls of its reply, when that is there. */
+  /** Tool calls of its reply, once stored. */
   requested: readonly ToolCall[]
 }
 
-/** What a turn's log says about the turn. */
+/** The state of a turn, derived from its log. */
 export type TurnState = {
   readonly turnId: string
   /** The message that the turn answers first. */
   readonly inputMessageId: string
   readonly input: TurnInput | undefined
   readonly phase: Phase
-  /** Model calls begun. */
+  /** Number of model calls started. */
   readonly iterations: number
-  /** The first other messages that no model call has seen, in order. */
+  /** The oldest other messages that no model call has seen, in order. */
   readonly unseen: readonly InputRef[]
-  /** The first messages that wait for turns of their own, in order. */
+  /** The oldest messages that wait for their own turns, in order. */
   readonly queued: readonly InputRef[]
-  /** The calls of the latest reply, and how often each was made in replies without a break. */
+  /** The calls of the latest reply, and how many replies in a row made each of them. */
   readonly repeats: Repeats
-  /** What is under way then comes to its end, and the turn with it. */
+  /** Sequence of `turn.cancelled`: running work is ended, then the turn. */
   readonly cancelledAt: number | undefined
   readonly usage: TokenUsage | undefined
 }
 
-/** How far a turn is: what it does next follows from it. */
+/** The phase of a turn, from which its next action follows. */
 export type Phase =
   | { kind: 'unbegun' }
-  /** A model is to be called. */
+  /** The next action is a model call. */
   | { kind: 'ready' }
   | { kind: 'reasoning'; reason: OpenReason }
-  /** The latest reply asks for tools, and no `act.started` stands yet. */
+  /** The latest reply requests tools, and there is no `act.started` yet. */
   | { kind: 'replied'; requested: readonly ToolCall[] }
   | { kind: 'acting'; act: OpenAct }
-  /** The latest reply asks for nothing. */
+  /** The latest reply requests no tools. */
   | { kind: 'answered' }
-  /** The latest model call failed, as `error_code` says it. */
+  /** The latest model call failed with this `error_code`. */
   | { kind: 'failed'; code: string }
   | { kind: 'ended' }
 
@@ -78,11 +78,11 @@ export type InputRef = { sequence: number; messageId: string }
 
 type TurnInput = InputRef & {
   text: string | undefined
-  /** It waited for a turn of its own. */
+  /** True when it waited for its own turn. */
   queued: boolean
-  /** The trace that whoever sent it was in. */
+  /** The trace context of the sender. */
   traceparent: string | undefined
-  /** A turn for it failed before this one: it is asked again where this one begins. */
+  /** An earlier turn for it failed: the model gets it again at the start of this turn. */
   again: boolean
 }
 
@@ -115,8 +115,8 @@ export function emptyTurn(turnId: string, inputMessageId: string): TurnState {
 }
 
 /**
- * What events say about a turn. They begin with the first message that has not been answered, which
- * is the turn's own unless that one went before others.
+ * Derives the state of a turn from events. They start with the first unanswered message, which is
+ * the turn's own unless that one was moved ahead of others.
  */
 export function fold(
   turnId: string,
@@ -127,18 +127,18 @@ export function fold(
 }
 
 export type TurnLimits = {
-  /** Model calls that a turn may make. */
+  /** Limit of model calls per turn. */
   iterationsMax: number
-  /** How often the same tool call may be made in a row. */
+  /** Limit of the same tool call in consecutive replies. */
   repeatsMax?: number
-  /** The turn has lasted as long as it may: what is open comes to its end, nothing more begins. */
+  /** The time limit of the turn is reached: open work is ended and nothing starts. */
   overdue?: boolean
 }
 
 const fail = (code: string): Action => ({ kind: 'end', outcome: { kind: 'failed', code } })
 
 /**
- * What a turn does next, from what its log says.
+ * Returns the next action of a turn.
  * Contract: pure; any prefix of a legal log, cut between two transactions, has a legal next action.
  */
 export function next(turn: TurnState, limits: TurnLimits): Action {
@@ -177,17 +177,17 @@ function nextCall({ repeats, iterations }: TurnState, limits: TurnLimits): Actio
 
 export const hasEnded = ({ phase }: TurnState) => phase.kind === 'ended'
 
-/** The model call that is under way. */
+/** The running model call. */
 export const reasonOf = ({ phase }: TurnState): OpenReason | undefined =>
   phase.kind === 'reasoning' ? phase.reason : undefined
 
-/** The calls of the step that a turn is in, those with an outcome included. */
+/** The calls of the current step, including those with an outcome. */
 export const callsOf = ({ phase }: TurnState): readonly OpenCall[] =>
   phase.kind === 'acting' ? phase.act.calls : []
 
 /**
- * What the next turn is for: the first message that came too late for this one; else the one that
- * has waited longest. `from` is the first waiting message, where the next turn's log begins.
+ * Returns the input of the next turn: the first message that was too late for this one, else the
+ * oldest queued one. `from` is the first waiting message, where the next turn's log starts.
  * Contract: pure.
  */
 export function following({ unseen, queued }: TurnState) {
@@ -196,7 +196,7 @@ export function following({ unseen, queued }: TurnState) {
   return { input, from: Math.min(input.sequence, queued[0]?.sequence ?? input.sequence) }
 }
 
-/** The turn after one more event. Contract: pure. */
+/** Returns the state after one more event. Contract: pure. */
 export function apply(turn: TurnState, event: LoggedEvent): TurnState {
   const isOwn = event.type === 'input.message' || event.context.turn_id === turn.turnId
   if (!isOwn) return applyForeign(turn, event)
@@ -284,13 +284,13 @@ function afterReply(
   { requested }: OpenReason,
   { success, has_tool_calls, error_code }: EventDataOf<'reason.completed'>,
 ): Phase {
-  // Events of earlier versions do not say how.
+  // Events of earlier versions have no error code.
   if (!success) return { kind: 'failed', code: error_code ?? failureKinds.unknown.code }
   if (requested.length > 0) return { kind: 'replied', requested }
   return { kind: has_tool_calls ? 'ready' : 'answered' }
 }
 
-/** A call that a reply leaves out begins anew. */
+/** A reply without a call resets its count. */
 function repeated(before: Repeats, calls: readonly ToolCall[]): Repeats {
   const now: Record<string, number> = {}
   for (const { name, arguments: input } of calls) {
@@ -300,7 +300,7 @@ function repeated(before: Repeats, calls: readonly ToolCall[]): Repeats {
   return now
 }
 
-/** More of them change nothing: a turn of their own begins with the first. */
+/** Later messages need no place: the turn for the first one answers all. */
 const waitingMax = 100
 
 function applyInput(
@@ -320,7 +320,9 @@ function applyInput(
   return { ...now, [list]: [...turn[list], input] }
 }
 
-/** An earlier turn's effects: its message and those its model saw wait no longer. */
+/**
+ * Applies an event of an earlier turn: its message, and those that its model saw, no longer wait.
+ */
 function applyForeign(turn: TurnState, { type, context }: LoggedEvent): TurnState {
   const others = ({ messageId }: InputRef) => messageId !== context.input_message_id
   const seen = type === 'output.message.started' || type === 'turn.cancelled'
@@ -330,7 +332,7 @@ function applyForeign(turn: TurnState, { type, context }: LoggedEvent): TurnStat
   return { ...turn, input, unseen, queued: turn.queued.filter(others) }
 }
 
-/** A model call that has begun, and whose request has not gone out. */
+/** A started model call whose request was not sent. */
 export const newReason = (ids: Pick<OpenReason, 'execId' | 'spanId'>): OpenReason => ({
   ...ids,
   messageId: undefined,
@@ -357,13 +359,13 @@ export function toolCallsOf(content: Content): ToolCall[] {
     }))
 }
 
-/** The text parts of a message as one text; undefined when it has none. */
+/** Joins the text parts of a message; undefined when it has none. */
 export function contentText(content: Content): string | undefined {
   const texts = content.filter((part) => part.type === 'text').map((part) => part.text)
   return texts.length === 0 ? undefined : texts.join('\n')
 }
 
-/** Sums of what was used; a cache count or cost stays absent until somebody reports one. */
+/** Adds token usage. Cache counts and costs stay absent while both sides lack them. */
 export function addUsage(
   a: TokenUsage | undefined,
   b: TokenUsage | undefined,

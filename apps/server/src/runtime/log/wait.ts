@@ -7,7 +7,7 @@ type Kind = WaitingFor['type']
 
 const kindOf = ({ stage }: OpenCall): Kind => (stage === 'asked' ? 'approval' : 'tool_results')
 
-/** What a turn with these open calls waits for, and until when. Contract: pure. */
+/** Returns the open calls and deadline of a wait. Contract: pure. */
 export function waitOf(calls: readonly OpenCall[], since: string): Wait {
   const shown = calls.map((open) => ({
     tool_call_id: open.call.id,
@@ -15,7 +15,7 @@ export function waitOf(calls: readonly OpenCall[], since: string): Wait {
     type: kindOf(open),
     expires_at: open.expiresAt!,
   }))
-  // A message ends the wait for a client, so that a turn with one such call is of that kind.
+  // A message ends the wait for a client: one client call is enough for this type.
   const type = shown.some((call) => call.type === 'tool_results') ? 'tool_results' : 'approval'
   const tool_call_ids = shown.map(({ tool_call_id }) => tool_call_id)
   const [expiresAt] = shown.map(({ expires_at }) => expires_at).sort()
@@ -23,8 +23,9 @@ export function waitOf(calls: readonly OpenCall[], since: string): Wait {
 }
 
 /**
- * The event with which a turn last went on: its beginning, somebody's answer, or a message that
- * ended the wait for the client. Contract: pure.
+ * Finds the event that last started or resumed the turn: its start, an answer, or a message that
+ * ended the wait for the client.
+ * Contract: pure.
  */
 export function wentOnWith<E extends LoggedEvent>(turnId: string, events: readonly E[]) {
   const withClient = new Set<string>()
@@ -37,7 +38,7 @@ export function wentOnWith<E extends LoggedEvent>(turnId: string, events: readon
   return latest
 }
 
-/** Whether the turn resumes with the event. `withClient`: the client's calls, from the reader. */
+/** Whether the turn resumes with the event. `withClient` collects the client's open calls. */
 type Reader<T extends EventType> = (
   withClient: Set<string>,
   event: Extract<LoggedEvent, { type: T }>,

@@ -17,7 +17,7 @@ import {
 import type { LiveKind } from '../../store/bus/bus.ts'
 import { emptyReply, type ModelReply, type ReplyPart } from './reply.ts'
 
-/** A model call that broke. `partial` is what had come by then. */
+/** A failed model call. `partial` is the reply up to the failure. */
 export class ModelCallError extends Error {
   override name = 'ModelCallError'
   readonly partial: ModelReply
@@ -32,24 +32,27 @@ export class ModelCallError extends Error {
 
 export type ModelCall = {
   options: Omit<LanguageModelV4CallOptions, 'abortSignal'>
-  /** Ends the call from outside: cancelled, or the attempt is over. */
+  /** Aborts when the turn is cancelled or the attempt is over. */
   signal: AbortSignal
-  /** The vendor's key. All readers of the session see errors, and some vendors repeat it there. */
+  /**
+   * The vendor's key, which is removed from errors: some vendors repeat it, and all readers of the
+   * session see them.
+   */
   secret?: string | undefined
-  /** Longest silence, and longest call. */
+  /** Idle timeout and total timeout. */
   silenceMs: number
   timeoutMs: number
-  /** Called with each piece of text as it arrives. */
+  /** Called with each delta of text. */
   onText?: (kind: LiveKind, text: string) => void
 }
 
-/** UTF-16 units of everything that a model says in one reply. */
+/** Limit of a reply with thinking and tool calls, in UTF-16 units. */
 const replyLengthMax = 4_000_000
 
 /**
- * Asks a model once and reads its stream to the end.
- * Contract: no retry; throws ModelCallError with what had come by then, also when `signal` aborts;
- * the vendor's connection is closed when it returns or throws.
+ * Requests a completion once and reads its stream to the end.
+ * Contract: no retry; throws ModelCallError with the partial reply, also when `signal` aborts; the
+ * connection is closed when it returns or throws.
  */
 export async function callModel(model: LanguageModelV4, call: ModelCall): Promise<ModelReply> {
   const reply = emptyReply()
@@ -74,12 +77,12 @@ export async function callModel(model: LanguageModelV4, call: ModelCall): Promis
   }
 }
 
-/** Who is silent may be asked again; who talks for too long would do so again. */
+/** Two timeouts: an idle timeout, which is retryable, and a total timeout, which is not. */
 function limitsOf({ silenceMs, timeoutMs }: ModelCall) {
   const controller = new AbortController()
   const stop = (message: string, passing: boolean) => () =>
     controller.abort(new KnownFailure('timeout', message, passing))
-  const silence = setTimeout(stop(`The model was silent for ${silenceMs} ms.`, true), silenceMs)
+  const silence = setTimeout(stop(`The model sent nothing for ${silenceMs} ms.`, true), silenceMs)
   const whole = setTimeout(stop(`The reply took more than ${timeoutMs} ms.`, false), timeoutMs)
   return {
     signal: controller.signal,
@@ -93,10 +96,10 @@ function limitsOf({ silenceMs, timeoutMs }: ModelCall) {
 
 function checkWhole({ finishReason, text, toolCalls }: ModelReply): void {
   if (finishReason === undefined) {
-    throw new KnownFailure('broken_stream', 'The stream ended before the reply did.')
+    throw new KnownFailure('broken_stream', 'The stream ended before the reply was complete.')
   }
   if (finishReason === 'error') {
-    throw new KnownFailure('bad_response', 'The model ended with an error.')
+    throw new KnownFailure('bad_response', 'The model stopped with an error.')
   }
   if (finishReason === 'content-filter' && text === '' && toolCalls.length === 0) {
     throw new KnownFailure('refused', 'The model ended without a reply: content-filter.')
@@ -187,7 +190,7 @@ function createReader(reply: ModelReply, onText: OnText, begun: number) {
   }
 }
 
-/** How the reply ended; undefined when the stream broke off and the SDK made up the end. */
+/** Returns the finish reason; undefined when the stream broke off and the SDK made up a reason. */
 function endOf({ unified, raw }: LanguageModelV4FinishReason): string | undefined {
   const isMadeUp = unified === 'interrupted' || (unified === 'other' && raw === undefined)
   return isMadeUp ? undefined : unified
@@ -195,7 +198,7 @@ function endOf({ unified, raw }: LanguageModelV4FinishReason): string | undefine
 
 type Noted = { providerMetadata?: SharedV4ProviderMetadata }
 
-/** Under this name stand arguments that were no JSON object, as the model wrote them. */
+/** Key for arguments that are not a JSON object, with the text of the model. */
 export const unreadableArguments = '_unreadable'
 
 function argumentsOf(text: string): ToolCall['arguments'] {
@@ -221,16 +224,16 @@ function usageOf({ inputTokens, outputTokens }: LanguageModelV4Usage): TokenUsag
 
 const tokensMax = 1_000_000_000
 
-/** A count as a vendor gives it, which may be anything. */
+/** Normalizes a token count: vendors may send any value. */
 function tokensIn(told: number | undefined): number {
   return told && told > 0 ? Math.min(tokensMax, Math.round(told)) : 0
 }
 
 const sentenceMax = 2_000
-/** A shorter key is no secret, and would be found in any text. */
+/** Shorter values are not secrets, and would match in any text. */
 const secretLengthMin = 8
 
-/** What the vendor says went wrong, without its key. */
+/** Builds an error text from the vendor's response, without its key. */
 export function modelFailureSentence(error: unknown, secret = ''): string {
   const message = errorMessage(error)
   const status = statusOf(error)

@@ -2,16 +2,16 @@ const failuresMax = 5
 const windowMs = 60_000
 const openMs = 30_000
 const successesMin = 2
-/** How often whoever waits for the outcome of a trial looks again. */
+/** Polling interval of callers that wait for the outcome of a trial, in ms. */
 const trialMs = 1_000
 const providersMax = 10_000
 
 type State = {
-  /** When its latest failures were; none after a success. */
+  /** Times of the latest failures; empty after a success. */
   failures: number[]
-  /** Undefined while requests go out as usual. */
+  /** Undefined while the circuit is closed. */
   openedAt: number | undefined
-  /** A request that tries whether the provider is well again. */
+  /** A trial request is running. */
   trial: boolean
   successes: number
 }
@@ -19,10 +19,9 @@ type State = {
 export type Breaker = ReturnType<typeof createBreaker>
 
 /**
- * Keeps requests from providers that are out of order: after five failures within a minute none
- * goes out for 30 s, then one at a time, and as many as wanted after two successes. What a node
- * does not ask it cannot learn from others: each finds out by itself, so that nothing has to be
- * stored or told.
+ * Creates the circuit breaker of a node. Five failures of a provider within a minute open the
+ * circuit for 30 s. Then one request at a time is tried, and two successes close it. Each node
+ * detects failures by itself: nothing is stored or published.
  */
 export function createBreaker(now: () => number = () => performance.now()) {
   const providers = new Map<string, State>()
@@ -48,7 +47,7 @@ export function createBreaker(now: () => number = () => performance.now()) {
       return undefined
     },
 
-    /** What a request showed of its provider; nothing when it was broken off from here. */
+    /** Records the outcome of a request; undefined when this node aborted it. */
     ended(provider: string, shown: 'works' | 'fails' | undefined): void {
       const state = shown === 'fails' ? stateOf(provider) : providers.get(provider)
       if (!state) return

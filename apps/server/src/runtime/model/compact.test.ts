@@ -23,7 +23,7 @@ import { defineCapability, defineTool } from '../../capabilities/capability.ts'
 
 const page = (n: number) => `page ${n} begins ${'lorem ipsum '.repeat(300)} page ${n} ends`
 
-/** A tool whose results are long. */
+/** A tool with long results. */
 const library = defineCapability({
   id: 'library',
   name: 'Library',
@@ -67,7 +67,7 @@ async function start(
 const compacted = (events: Event[]) =>
   events.filter((event) => event.type === 'context.compacted').map(({ data }) => data)
 
-test('old tool results are cut short first, without a model, and stay whole in the log', async (t) => {
+test('shortens old tool results first, without a model, and keeps them whole in the log', async (t) => {
   const { server, vendor, session } = await start(t, {
     tokens: 5_000,
     answer: ({ number }) =>
@@ -99,7 +99,7 @@ test('old tool results are cut short first, without a model, and stay whole in t
   }
 })
 
-test('a summary stands for the beginning of a conversation that does not fit, on every node', async (t) => {
+test('a summary replaces the start of a conversation that is too long, on every node', async (t) => {
   const { server, vendor, session, open } = await start(t, {
     tokens: 2_000,
     answer: (request) =>
@@ -144,7 +144,7 @@ test('a summary stands for the beginning of a conversation that does not fit, on
   await other.stop()
 })
 
-test('a request that is too long all the same is made once more with less', async (t) => {
+test('retries a request once with a shorter prompt when the provider finds it too long', async (t) => {
   const tooLong = {
     status: 400,
     body: JSON.stringify({
@@ -173,7 +173,7 @@ test('a request that is too long all the same is made once more with less', asyn
   assert.equal(asked.filter((isSummary) => !isSummary).length, 2)
 })
 
-test('one message that no model can read ends the turn, and says why', async (t) => {
+test('a message that is too long for the model fails the turn with a reason', async (t) => {
   const { server, vendor, session } = await start(t, {
     tokens: 1_000,
     answer: () => ({ status: 413, body: '{"error":{"message":"Request too large"}}' }),
@@ -182,11 +182,11 @@ test('one message that no model can read ends the turn, and says why', async (t)
   assert.equal(vendor.requests.length, 1)
   const { error, error_code } = dataOf(events, 'turn.failed')
   assert.equal(error_code, 'llm_too_long')
-  assert.match(error, /longer than the model can read/)
+  assert.match(error, /exceeds the model's context window/)
   assert.equal(replyOf(events), error)
 })
 
-test('without its summary a turn fails as without its reply, and the next one makes up for it', async (t) => {
+test('a failed summary fails the turn, and the next turn summarizes again', async (t) => {
   let isOut = true
   const { server, session } = await start(t, {
     tokens: 2_000,

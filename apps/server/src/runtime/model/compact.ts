@@ -20,23 +20,23 @@ export type Fitting = {
   secret: string | undefined
   profile: ModelProfile | undefined
   context: EventContext
-  /** Tokens that a prompt may have. */
+  /** Limit of prompt tokens. */
   tokensMax: number
 }
 
-/** What was done; `failed` is the model call that did not give a summary. */
+/** `done`: the compaction, if any. `failed`: the summary's model call, if it failed. */
 export type Fitted = { done: CompactionInfo | undefined; failed: CallResult | undefined }
 
 const nothing: Fitted = { done: undefined, failed: undefined }
 const roundsMax = 8
 
 /**
- * Makes room for the conversation where the model has too little. What is left out of the prompt
- * stays in the log, and an event says what it was.
+ * Compacts the conversation when it exceeds the model's limit. Removed parts stay in the log, and
+ * an event records the compaction.
  */
 export async function fit(turn: Turn, fitting: Fitting): Promise<Fitted> {
   if (surelyFits(turn, fitting.tokensMax)) return nothing
-  // What was decided on belongs to the conversation once it is stored.
+  // Drafts become part of the conversation once they are stored.
   await commit(turn)
   const begun = performance.now()
   const before = tokensIn(turn)
@@ -59,7 +59,7 @@ export async function fit(turn: Turn, fitting: Fitting): Promise<Fitted> {
   return { done, failed: undefined }
 }
 
-/** True for most conversations at little cost: nothing is more tokens than it is characters. */
+/** Cheap check that passes for most conversations: a text has at most one token per character. */
 function surelyFits(turn: Turn, tokensMax: number): boolean {
   const { conversation, prompt, tools, drafts } = turn
   const drafted = drafts.map(({ stored }) => stored.data)
@@ -69,12 +69,12 @@ function surelyFits(turn: Turn, tokensMax: number): boolean {
   return tokensIn(turn) + drafted.reduce((sum, data) => sum + tokensOfText(data), 0) <= tokensMax
 }
 
-/** How much longer tools are with their schemas than without, at most by far. */
+/** Upper bound of the length of tools with schemas, relative to those without. */
 const schemaShare = 10
 
 const fixed = new WeakMap<RuntimeAgent, number>()
 
-/** Tokens of what cannot be left out: the system prompt and the tools. */
+/** Tokens of the fixed part of a prompt: the system prompt and the tools. */
 function tokensFixed({ agent }: Turn): number {
   const known = fixed.get(agent)
   if (known !== undefined) return known
@@ -83,7 +83,7 @@ function tokensFixed({ agent }: Turn): number {
   return tokens
 }
 
-/** About how many tokens the model would get now. */
+/** Estimates the tokens of the current prompt. */
 export function tokensIn(turn: Turn, conversation = turn.conversation): number {
   const entries = viewOf(conversation)
   return entries.reduce((total, { message }) => total + tokensOf(message), tokensFixed(turn))
@@ -110,7 +110,7 @@ async function carryOut(
   return undefined
 }
 
-/** Asks the model itself; of a summary that broke off nothing is kept. */
+/** Summarizes with the model of the turn. A partial summary is discarded. */
 function summarize(
   turn: Turn,
   fitting: Fitting,
@@ -128,7 +128,7 @@ function summarize(
     const reply = await callModel(model, {
       options: {
         prompt: summaryPrompt(plan.entries, plan.tokensMax),
-        // Some models count what they think.
+        // Some models count thinking as output.
         maxOutputTokens: plan.tokensMax * 2,
         providerOptions: { llmsim: { purpose: 'summary' } },
       },

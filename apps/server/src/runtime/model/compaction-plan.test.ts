@@ -29,7 +29,7 @@ const rooms = fc.record({
 
 const ts = '2026-01-01T00:00:00.000Z'
 
-/** A legal conversation: a tool stands for a call and its result. */
+/** Builds a legal conversation: a tool entry is a call with its result. */
 function conversationOf(list: Size[]): Conversation {
   const conversation = newConversation('session_0123456789abcdef0123456789abcdef')
   let sequence = 0
@@ -65,7 +65,7 @@ function conversationOf(list: Size[]): Conversation {
   return conversation
 }
 
-/** Executes plans until there are none, with summaries of at most the given length. */
+/** Applies plans until none is left, with summaries of at most the given length. */
 function carryOut(conversation: Conversation, room: { tokensMax: number; tokensFixed: number }) {
   let said: Compacted = {}
   for (let round = 1; round <= 60; round += 1) {
@@ -82,7 +82,7 @@ function carryOut(conversation: Conversation, room: { tokensMax: number; tokensF
   throw new Error('it never comes to an end')
 }
 
-test('planning comes to an end: it fits, or nothing more can be left out', () => {
+test('planning ends: the conversation fits, or cannot be shortened further', () => {
   fc.assert(
     fc.property(sizes, rooms, (list, room) => {
       const conversation = conversationOf(list)
@@ -102,7 +102,7 @@ test('planning comes to an end: it fits, or nothing more can be left out', () =>
   )
 })
 
-test('what fits is left alone', () => {
+test('does not change a conversation that fits', () => {
   fc.assert(
     fc.property(sizes, (list) => {
       const { entries } = conversationOf(list)
@@ -113,7 +113,7 @@ test('what fits is left alone', () => {
   )
 })
 
-test('a view of the conversation before a call shows what that call got', () => {
+test('a view of the conversation before a call equals the input of that call', () => {
   const conversation = conversationOf([
     { kind: 'tool', length: 9_000 },
     { kind: 'user', length: 10 },
@@ -124,14 +124,14 @@ test('a view of the conversation before a call shows what that call got', () => 
   assert.deepEqual(viewOf(conversation, 10_000), whole)
 })
 
-test('tokens are four letters of Latin script, or one of another', () => {
+test('counts four Latin characters or one other character as a token', () => {
   assert.equal(tokensOfText('abcd'.repeat(10)), 10)
   assert.equal(tokensOfText('ä ö ü'), 2)
   assert.equal(tokensOfText('日本語'), 3)
   assert.equal(tokensOfText(''), 0)
 })
 
-test('an image in a result counts as one, not as its bytes in words; shortened it is only named', () => {
+test('an image in a result counts as one image; a shortened result only names it', () => {
   const conversation = newConversation('session_0123456789abcdef0123456789abcdef')
   const result = [
     { type: 'text', text: '{"content":[]}' },

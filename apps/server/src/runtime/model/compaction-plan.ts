@@ -6,32 +6,32 @@ import {
   textOfResult,
 } from '../../store/sessions/conversation.ts'
 
-/** What to do about a conversation that does not fit. Sequences are those of its last message. */
+/** The next compaction step. Sequences are those of the last affected message. */
 export type CompactionPlan =
   | { kind: 'fits' }
   | { kind: 'shorten'; to: number }
   | { kind: 'summarize'; to: number; entries: ConversationEntry[]; tokensMax: number }
-  /** Nothing is left that could be done. */
+  /** No further reduction is possible. */
   | { kind: 'stuck' }
 
 export type Room = {
-  /** Tokens that a prompt may have. */
+  /** Limit of prompt tokens. */
   tokensMax: number
-  /** Tokens of what cannot be left out: the system prompt and the tools. */
+  /** Tokens of the fixed part: the system prompt and the tools. */
   tokensFixed: number
 }
 
-/** Share of the room for the newest messages, and the least worthwhile gain of shortening. */
+/** Share of the room for the newest messages, and the smallest useful gain of shortening. */
 const keptShare = 0.3
 const gainShare = 0.1
-/** What a summary may be, of the room and at most. */
+/** Limits of a summary: share of the room, and tokens. */
 const summaryShare = 0.2
 const summaryTokensMax = 2_000
 
 /**
- * How to make room for a conversation: old tool results are cut short first; when that does not
- * help, a summary stands for its beginning. Contract: pure; the newest message stays, and a call is
- * never parted from its results.
+ * Plans how to fit a conversation: first shortens old tool results, then replaces its start with a
+ * summary.
+ * Contract: pure; the newest message stays, and calls stay with their results.
  */
 export function planFor(entries: readonly ConversationEntry[], room: Room): CompactionPlan {
   const sizes = entries.map(({ message }) => tokensOf(message))
@@ -51,7 +51,7 @@ export function planFor(entries: readonly ConversationEntry[], room: Room): Comp
   return { kind: 'summarize', to: first.at(-1)!.sequence, entries: first, tokensMax }
 }
 
-/** Where the newest messages begin that fit together; the last one is always among them. */
+/** Index of the first of the newest messages that fit together; includes at least the last one. */
 function keptFrom(sizes: readonly number[], tokensMax: number): number {
   let from = sizes.length - 1
   let kept = sizes[from] ?? 0
@@ -62,7 +62,9 @@ function keptFrom(sizes: readonly number[], tokensMax: number): number {
   return from
 }
 
-/** The last cut up to `at` before which everything fits and no call is parted from its results. */
+/**
+ * The last cut up to `at` whose messages fit the summary call and keep calls with their results.
+ */
 function cutBefore(
   entries: readonly ConversationEntry[],
   sizes: readonly number[],
@@ -71,7 +73,7 @@ function cutBefore(
   const isCut = (index: number) => entries[index]!.message.role !== 'tool_result'
   let cut = at
   while (cut > 0 && !isCut(cut)) cut -= 1
-  // The newest reply alone is too much, with the results of its calls.
+  // The newest reply with its tool results is too long by itself.
   if (cut === 0)
     cut = Math.max(
       0,
@@ -83,7 +85,7 @@ function cutBefore(
 
 const gains = new WeakMap<EventMessage, number>()
 
-/** What cutting it short would bring. */
+/** Tokens saved by shortening a message. */
 function gainOf(message: EventMessage): number {
   if (message.role !== 'tool_result') return 0
   const known = gains.get(message)
@@ -100,7 +102,9 @@ const tokensOfImage = 1_600
 const tokensOfMessage = 8
 const sizes = new WeakMap<EventMessage, number>()
 
-/** About how many tokens a message is: vendors count differently, and few tell beforehand. */
+/**
+ * Estimates the tokens of a message: vendors count differently, and few offer a count in advance.
+ */
 export function tokensOf(message: EventMessage): number {
   const known = sizes.get(message)
   if (known !== undefined) return known
@@ -117,7 +121,7 @@ export function tokensOf(message: EventMessage): number {
   return size
 }
 
-/** Four characters of Latin script a token, one of any other. */
+/** Counts four Latin characters, or one other character, as a token. */
 export function tokensOfText(text: string): number {
   const others = text.length - text.replace(/[^\u0000-\u024f]+/g, '').length
   return Math.ceil((text.length - others) / 4 + others)

@@ -16,7 +16,7 @@ const known = Object.values(catalogue.providers.openai.models).find(
 const { input, output } = known.cost!
 
 const usage = { prompt_tokens: 3001, completion_tokens: 17, total_tokens: 3018 }
-/** A dollar for a million tokens is a thousand billionths for one. */
+/** One dollar per million tokens is a thousand billionths per token. */
 const callNanos = Math.round((3001 * input + 17 * output) * 1000)
 const callCost = callNanos / 1e9
 
@@ -30,7 +30,7 @@ before(async () => {
 })
 after(() => mock.stop())
 
-/** A server with an agent whose model is the vendor's `modelName`. */
+/** Starts a server with an agent on the vendor's `modelName`. */
 async function startWith(t: TestContext, modelName: string) {
   const server = await startServer(t)
   const provider = await server.call('POST', '/v1/llm-providers', {
@@ -57,7 +57,7 @@ async function startWith(t: TestContext, modelName: string) {
   }
 }
 
-test('what a call costs stands at the call, the turn, the session and the agent', async (t) => {
+test('the call, the turn, the session and the agent report the cost of a call', async (t) => {
   const { server, session, ofAgent, ofSession } = await startWith(t, known.id)
   const events = await converse(t, server, session.id, 'Three times four?')
   const ofCall = { input_tokens: 3001, output_tokens: 17, cost_usd: callCost }
@@ -80,7 +80,7 @@ test('what a call costs stands at the call, the turn, the session and the agent'
   assert.deepEqual(body.data[0].usage, times(3))
 })
 
-test('a model without a known price adds tokens alone, beside what is known', async (t) => {
+test('a model without a known price adds tokens only', async (t) => {
   const { server, session, model, ofAgent, ofSession } = await startWith(t, 'nobody-knows-me')
   const unknown = await converse(t, server, session.id, 'Thanks')
   assert.deepEqual(dataOf(unknown, 'turn.completed').usage, {
@@ -99,7 +99,7 @@ test('a model without a known price adds tokens alone, beside what is known', as
   assert.equal(dataOf(last, 'session.idled').usage?.cost_usd, callCost)
 })
 
-test('what a vendor read from its cache costs less', async (t) => {
+test('cached input costs less', async (t) => {
   const cheaper = Object.values(catalogue.providers.openai.models).find(
     ({ cost }) => cost?.cache_read !== undefined && cost.cache_read < cost.input,
   )!
@@ -118,7 +118,7 @@ test('what a vendor read from its cache costs less', async (t) => {
   })
 })
 
-test('simulated models cost nothing that anybody could say', async (t) => {
+test('simulated models report no cost', async (t) => {
   const server = await startServer(t)
   const { id } = await createSession(server)
   const events = await converse(t, server, id, scripted({ text: 'Hello' }))

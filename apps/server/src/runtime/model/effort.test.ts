@@ -14,7 +14,7 @@ const profile = (reasoning: boolean, values: string[]) =>
     }),
   }) as ModelProfile
 
-test('an effort is one that the model knows', () => {
+test('maps an effort to one that the model supports', () => {
   const low = profile(true, ['low', 'medium', 'high'])
   assert.equal(effortFor(low, 'medium'), 'medium')
   assert.equal(effortFor(low, 'minimal'), 'low')
@@ -24,7 +24,7 @@ test('an effort is one that the model knows', () => {
   assert.equal(effortFor(undefined, 'high'), 'high')
 })
 
-test('no effort for a model that does not think, and none that nobody knows', () => {
+test('sends no effort to a model without thinking, and no unknown effort', () => {
   assert.equal(effortFor(profile(false, []), 'high'), undefined)
   for (const word of [undefined, null, '', 'none', 'a lot']) {
     assert.equal(effortFor(undefined, word), undefined)

@@ -7,8 +7,8 @@ export type Effort = NonNullable<ModelCallOptions['reasoning']>
 const efforts = ['minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
 
 /**
- * How hard a model is to think, of what was asked for: the nearest that it knows, and nothing for
- * one that does not think. Undefined leaves it to the model, as does a word that nobody knows.
+ * Returns the supported effort nearest to the requested one. Undefined leaves the effort to the
+ * model: for models without thinking and for unknown values.
  */
 export function effortFor(
   profile: ModelProfile | undefined,

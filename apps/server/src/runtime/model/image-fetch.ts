@@ -3,18 +3,18 @@ import type { Turn } from '../journal/attempt.ts'
 import { logOf } from '../journal/metrics.ts'
 
 const mebibyte = 1024 * 1024
-/** Bytes of one image. */
+/** Limit of one image in bytes. */
 const bytesMax = 10 * mebibyte
 const fetchMs = 15_000
 
 export type ImageBytes = { base64: string; mediaType: string }
 
-/** An image, or why there is none: the rest of a sentence. */
+/** An image, or the reason for its absence as the rest of a sentence. */
 export type Fetched = ImageBytes | string
 
 export const tooOld = 'only newer images fit into one request'
 
-/** The most characters that one image takes as base64. */
+/** Base64 characters of the largest image. */
 export const base64LengthMax = Math.ceil(bytesMax / 3) * 4
 
 const bytesIn = (base64Length: number) => Math.floor(base64Length / 4) * 3
@@ -24,12 +24,12 @@ const known = new WeakMap<Turn, Map<string, Promise<Fetched>>>()
 
 export type ImageRequest = {
   fetch: typeof fetch
-  /** Characters of base64 that there is room for. */
+  /** Remaining room in base64 characters. */
   lengthMax: number
   signal: AbortSignal
 }
 
-/** Fetches an image unless the turn has it. Contract: never throws; the result has the error. */
+/** Fetches an image once per turn. Contract: never throws; the result has the error. */
 export function fetchOnce(turn: Turn, url: string, request: ImageRequest): Promise<Fetched> {
   const images = known.get(turn) ?? new Map<string, Promise<Fetched>>()
   known.set(turn, images)
@@ -49,24 +49,24 @@ async function fetchImage(
     const mediaType = response.headers.get('content-type')?.split(';')[0]?.trim() ?? ''
     if (!response.ok || !mediaType.startsWith('image/')) {
       await response.body?.cancel()
-      return 'its address gives no image'
+      return 'its URL does not return an image'
     }
     const bytes = await readBytes(response, Math.min(bytesMax, bytesIn(lengthMax)))
     if (!bytes) return lengthMax < base64LengthMax ? tooOld : `it is larger than ${bytesMax} bytes`
     return keep(turn, { base64: bytes.toString('base64'), mediaType })
   } catch (error) {
-    logOf(turn).debug('an image could not be fetched', { error })
+    logOf(turn).debug('could not fetch an image', { error })
     const isBudget = (error as { code?: string }).code === fetchBudgetCode
-    return isBudget ? noRoom : 'its address cannot be reached'
+    return isBudget ? noRoom : 'its URL cannot be reached'
   }
 }
 
-const noRoom = 'too many bytes are being fetched at the moment'
+const noRoom = 'too many bytes are being fetched; try again later'
 
 const keep = (turn: Turn, image: ImageBytes): Fetched =>
   turn.budget.account.take(image.base64.length) ? image : noRoom
 
-/** Undefined when there is too much of it. */
+/** Reads a body; undefined when it exceeds `max` bytes. */
 async function readBytes(response: Response, max: number): Promise<Buffer | undefined> {
   const pieces: Uint8Array[] = []
   let length = 0

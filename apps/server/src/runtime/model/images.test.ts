@@ -10,7 +10,7 @@ import { addVendorModel, startVendor } from '../../../test/vendor.ts'
 
 const mebibyte = 1024 * 1024
 
-/** A host of images of one size. Counts requests, those open at once, and bytes sent. */
+/** Serves images of one size. Counts requests, concurrent requests, and bytes sent. */
 async function startImages(t: TestContext, sizeBytes: number) {
   const seen = { requests: 0, open: 0, openMax: 0 }
   const image = Buffer.alloc(sizeBytes, 7)
@@ -34,7 +34,7 @@ async function startImages(t: TestContext, sizeBytes: number) {
   return { seen, urlOf }
 }
 
-/** A session whose model is asked over Chat Completions, whose vendors fetch no addresses. */
+/** Starts a session on a Chat Completions provider, whose vendor fetches no URLs. */
 async function start(t: TestContext, failing = 0) {
   const server = await startServer(t, {
     env: { PRIVATE_HOSTS_ALLOWED: 'image=127.0.0.1,provider=127.0.0.1' },
@@ -70,7 +70,7 @@ const placeholders = (parts: Part[]) =>
   parts.filter(({ text }) => text?.includes('only newer images fit into one request'))
 const imagesIn = (parts: Part[]) => parts.filter(({ type }) => type === 'image_url')
 
-test('refuses a message with more than 20 images, and fetches none of them', async (t) => {
+test('refuses a message with more than 20 images without fetching any', async (t) => {
   const { server, session, vendor } = await start(t)
   const host = await startImages(t, 1_000)
   const before = typesOf(await eventsOf(server, session.id))
@@ -96,7 +96,7 @@ test('refuses a message with more than 20 images, and fetches none of them', asy
   assert.equal(host.seen.requests + vendor.requests.length, 0)
 })
 
-test('fetches images 4 at once at most, and only the newest that fit into one request', async (t) => {
+test('fetches at most 4 images at once, and only the newest that fit into one request', async (t) => {
   const { say, vendor } = await start(t)
   const host = await startImages(t, 5 * mebibyte)
   const urls = Array.from({ length: 20 }, (_, at) => ({ type: 'image', url: host.urlOf(at) }))
@@ -113,7 +113,7 @@ test('fetches images 4 at once at most, and only the newest that fit into one re
   assert.ok(host.seen.requests <= 6, `${host.seen.requests} requests`)
 })
 
-test('shows at most 100 images of a long conversation, and fetches no more', async (t) => {
+test('sends at most 100 images of a long conversation and fetches no more', async (t) => {
   const { say, vendor } = await start(t)
   const host = await startImages(t, 100)
   for (let from = 0; from < 120; from += 20) {

@@ -6,16 +6,16 @@ type FilePart = Extract<PromptMessage<'user'>['content'][number], { type: 'file'
 type ImageData = FilePart['data']
 type ToolPart = PromptMessage<'tool'>['content'][number]
 
-/** Images of one request to a model: how many, and characters of base64 of all of them. */
+/** Limits of one request: images, and base64 characters of all images. */
 const imagesMax = 100
 const lengthMax = 32 * 1024 * 1024
 const fetchesMax = 4
 const allMs = 60_000
 
 /**
- * Returns a prompt whose images the model can see: those whose address its vendor does not fetch go
- * along as bytes. Text replaces an image that cannot be fetched, that the model cannot see, and
- * that is older than those that fit.
+ * Returns a prompt with images that the model supports. Images whose URL the vendor does not fetch
+ * are sent as bytes. Text replaces images that cannot be fetched, that the model cannot read, or
+ * that exceed the limit, oldest first.
  */
 export async function promptWithImages(
   turn: Turn,
@@ -29,20 +29,19 @@ export async function promptWithImages(
   return readable.map((message) => withShown(message, shown))
 }
 
-/** Chat Completions have nothing but text in results of tools. */
+/** Tool results of Chat Completions are text only. */
 const readsResults = ({ provider }: VendorModel) => !provider.endsWith('.chat')
 
-/** What is shown of each image: the image itself, or why it is not there. */
+/** The replacement of each image: the image itself, or the reason for its absence. */
 type Shown = ReadonlyMap<ImageData, ImageData | Fetched>
 
 const blind = (images: readonly ImageData[]): Shown =>
-  new Map(images.map((data) => [data, 'the model cannot see images']))
+  new Map(images.map((data) => [data, 'the model does not support images']))
 
 /**
- * Decides from the newest image to the oldest what fits into one request, and fetches what has to
- * be fetched.
- * Contract: room for an image is reserved while it is fetched, so that an older one never takes a
- * newer one's.
+ * Selects images from the newest to the oldest until the request is full, and fetches them.
+ * Contract: room is reserved during a fetch, so that an older image never takes the room of a newer
+ * one.
  */
 async function choose(turn: Turn, model: VendorModel, images: readonly ImageData[]) {
   const isSupported = await supportOf(model)
@@ -53,7 +52,7 @@ async function choose(turn: Turn, model: VendorModel, images: readonly ImageData
   const shown = new Map<ImageData, ImageData | Fetched>()
   const running = new Set<Promise<void>>()
   let left = lengthMax
-  /** One image had no room: older ones have none either. */
+  /** Set when one image had no room: older ones are dropped too. */
   let isFull = false
   const drop = (data: ImageData) => {
     isFull = true
@@ -142,10 +141,10 @@ function shownPart<Part extends { type: string }>(part: Part, shown: Shown) {
 
 const inWords = (reason: string) => ({
   type: 'text' as const,
-  text: `[An image belongs here: ${reason}.]`,
+  text: `[Image omitted: ${reason}.]`,
 })
 
-/** A message of results with words in place of images. Contract: the same object without any. */
+/** Replaces images in tool results by text. Contract: returns the same object without images. */
 function withoutResultImages(message: PromptMessage): PromptMessage {
   if (message.role !== 'tool' || imagesOf(message).length === 0) return message
   return { ...message, content: message.content.map(inText) }
@@ -156,7 +155,7 @@ function inText(part: ToolPart): ToolPart {
   const pieces = part.output.value.map((piece) => {
     if (piece.type === 'text') return piece.text
     const type = piece.type === 'file' ? piece.mediaType : piece.type
-    return `[image ${type}: you cannot see images in results]`
+    return `[image ${type}: the model does not support images in tool results]`
   })
   return { ...part, output: { type: 'text', value: pieces.join('\n') } }
 }

@@ -6,14 +6,13 @@ import type { ModelRoute } from '../../store/models/models.ts'
 import type { Node } from '../node.ts'
 import { callModel, ModelCallError, modelFailureSentence } from './call.ts'
 
-/** Longest wait for the first piece of the reply. */
+/** Time limit of the first delta, in ms. */
 const trialMs = 20_000
 
 /**
- * Makes one tiny call of a model, streamed as a turn's is, and hangs up at the first piece of the
- * reply.
- * Contract: what goes wrong is in the result, in the vendor's own words where it has some: for who
- * may change the provider.
+ * Makes one small streaming call to a model and closes it at the first delta.
+ * Contract: the result has the error, in the vendor's words where available; for callers that may
+ * change the provider.
  */
 export async function tryModel(
   node: Node,
@@ -40,7 +39,8 @@ async function ask(node: Node, orgId: string, route: ModelRoute): Promise<void> 
   const ending = new AbortController()
   let hasSpoken = false
   try {
-    // No limit of tokens: some models refuse one, others think it away. Hanging up is the limit.
+    // Without a token limit: some models refuse one, others use it up for thinking. Closing the
+    // stream is the limit.
     await callModel(await languageModel(type, connection, route.model_id), {
       options: { prompt: [{ role: 'user', content: [{ type: 'text', text: 'Say OK.' }] }] },
       signal: ending.signal,

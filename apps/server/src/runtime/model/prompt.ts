@@ -15,12 +15,12 @@ type UserMessage = PromptMessage<'user'>
 type ResultPart = Extract<EventMessage['content'][number], { type: 'tool_result' }>
 type CallPart = Extract<EventMessage['content'][number], { type: 'tool_call' }>
 
-/** What the newest message asks for. */
+/** The controls of the newest message. */
 export function newestControls(entries: readonly ConversationEntry[]): Controls {
   return entries.findLast(({ message }) => message.role === 'user')?.message.controls ?? {}
 }
 
-/** The tools of an agent as vendors get them. */
+/** Converts an agent's tools to the form of the AI SDK. */
 export function promptTools({ tools }: RuntimeAgent): NonNullable<ModelCallOptions['tools']> {
   return [...tools.values()].map(({ name, description, input }) => ({
     type: 'function',
@@ -31,9 +31,9 @@ export function promptTools({ tools }: RuntimeAgent): NonNullable<ModelCallOptio
 }
 
 /**
- * The conversation as a model gets it.
- * Contract: every call has its result directly after it; a call without one gets one that says so,
- * since vendors refuse a call without. What the model signed goes back to it as it was.
+ * Builds the prompt of a conversation.
+ * Contract: every call is followed by its result. A call without one gets a placeholder, since
+ * vendors refuse it otherwise. Signed parts are replayed unchanged.
  */
 export function promptOf(
   system: string,
@@ -53,14 +53,14 @@ export function promptOf(
 
 type Rendered = { signer: string; results: readonly EventMessage[]; messages: PromptMessage[] }
 
-/** A long conversation is put together again for every call; most of it never changes. */
+/** Cache: a conversation is rendered for every call, and most messages do not change. */
 const rendered = new WeakMap<EventMessage, Rendered>()
 
 const nameOf = ({ provider_type, model_id }: Signer) => `${provider_type} ${model_id}`
 
 const none: readonly EventMessage[] = []
 
-/** The results of the calls of the message at `index`: they stand directly after it. */
+/** The results of the calls of the message at `index`, which follow it directly. */
 function resultsAfter(
   entries: readonly ConversationEntry[],
   index: number,
@@ -159,12 +159,12 @@ function contentIn({ text, thinking, calls }: ReplyContent, parts: readonly Repl
 
 const nameLengthMax = 64
 
-/** A tool's name in every vendor's form: models use names that no vendor accepts back. */
+/** Makes a tool name valid for all vendors: models use names that vendors refuse in a prompt. */
 function vendorName(name: string): string {
   return name.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, nameLengthMax) || 'unnamed'
 }
 
-const withoutResult = 'The call was interrupted; whether it had an effect is unknown.'
+const withoutResult = 'The call was interrupted. It is unknown whether it had an effect.'
 
 type Output = Extract<ToolMessage['content'][number], { type: 'tool-result' }>['output']
 

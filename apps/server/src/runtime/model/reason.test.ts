@@ -14,7 +14,7 @@ import {
 } from '../../../test/session.ts'
 import { follow } from '../../../test/stream.ts'
 
-test('a model that fails for good ends the turn with its kind, and the next message works', async (t) => {
+test('a permanent failure ends the turn with its kind, and the next message works', async (t) => {
   const { server, session } = await mathSession(t)
   const error = { message: 'bad key', status: 401 }
   const events = await converse(t, server, session.id, scripted({ error }))
@@ -40,7 +40,7 @@ test('a model that fails for good ends the turn with its kind, and the next mess
   assert.match(replyOf(await converse(t, server, session.id, 'hello')), /simulated/i)
 })
 
-test('a call that breaks is asked again as the same message, and only its last text counts', async (t) => {
+test('retries a broken call as the same message, and keeps only the last text', async (t) => {
   const { server, session } = await mathSession(t)
   const error = { message: 'overloaded', status: 529, after_characters: 6, fail_attempts: 1 }
   const events = await converse(t, server, session.id, scripted({ text: 'Hello there', error }))
@@ -59,7 +59,7 @@ test('a call that breaks is asked again as the same message, and only its last t
   assert.equal(text, 'Hello there')
 })
 
-test('when retries are used up the partial text is kept', async (t) => {
+test('keeps the partial text after the last retry', async (t) => {
   const server = await startServer(t, { env: { MODEL_ATTEMPTS_MAX: '2' } })
   const session = await createSession(server)
   const error = { message: 'cut', status: 500, after_characters: 6 }
@@ -70,9 +70,9 @@ test('when retries are used up the partial text is kept', async (t) => {
   assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_overloaded')
 })
 
-test('thinking is streamed, stored once and kept out of the list of messages', async (t) => {
+test('streams thinking, stores it once and omits it from the list of messages', async (t) => {
   const { server, session } = await mathSession(t)
-  // Slow enough for a stream to be there before it is over: then it would tell no deltas.
+  // Slow enough to connect a stream before the end; a finished turn sends no deltas.
   const slow = { tokens_per_second: 8 }
   const script = scripted({ thinking: 'Let me think about it.', text: 'Yes.', ...slow })
   const events = await converse(t, server, session.id, script)
@@ -87,7 +87,7 @@ test('thinking is streamed, stored once and kept out of the list of messages', a
   assert.doesNotMatch(JSON.stringify(body.data.at(-1)), /think/)
 })
 
-test('an effort asks for thinking and is told', async (t) => {
+test('an effort requests thinking and is reported', async (t) => {
   const { server, session } = await mathSession(t)
   const stream = await follow(t, server.url, { sessionId: session.id })
   await post(server, session.id, 'hi', { controls: { reasoning: { effort: 'high' } } })
@@ -97,7 +97,7 @@ test('an effort asks for thinking and is told', async (t) => {
   assert.equal(message.metadata?.reasoning_effort, 'high')
 })
 
-test('the model chain: controls, session, agent, system default', async (t) => {
+test('chooses the model by message, session, agent and system default, in this order', async (t) => {
   const server = await startServer(t)
   const echo = await server.call(
     'POST',
@@ -126,13 +126,13 @@ test('the model chain: controls, session, agent, system default', async (t) => {
   assert.equal(await modelIn(gone.id, {}), 'llmsim-latency')
 })
 
-test('without any model the turn says so and the session stays usable', async (t) => {
+test('without a model the turn fails with a reason and the session stays usable', async (t) => {
   const server = await startServer(t)
   const session = await createSession(server)
   const simulated = 'provider_01933b5a000070008000000000000003'
   await server.call('PATCH', `/v1/llm-providers/${simulated}`, { status: 'disabled' })
   const events = await converse(t, server, session.id, 'hi')
-  assert.match(dataOf(events, 'llm.generation').metadata.error!, /^No model configured/)
+  assert.match(dataOf(events, 'llm.generation').metadata.error!, /^No model is configured/)
   assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_not_configured')
   await server.call('PATCH', `/v1/llm-providers/${simulated}`, { status: 'active' })
   assert.match(replyOf(await converse(t, server, session.id, 'hi')), /simulated/i)

@@ -29,10 +29,10 @@ import { type Attempt, type CallResult, callWithRetry } from './retry.ts'
 
 type ReasonAction = Extract<Action, { kind: 'reason' }>
 
-/** One model call in the making. */
+/** A model call with its settings. */
 type Asking = ModelRequest & { effort: Effort | undefined }
 
-/** The model to call, and the key with which. */
+/** The model, its route and its key. */
 type Vendor = { route: ModelRoute; model: VendorModel; secret: string | undefined }
 
 /** Calls the model with retries and records the result. Contract: stores its intent first. */
@@ -63,7 +63,7 @@ async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Askin
   }
 }
 
-/** The model to call: of the newest message, session, agent, else the organization's default. */
+/** Finds the model: of the newest message, session or agent, else the organization's default. */
 async function routeOf(turn: Turn, ofMessage: string | null | undefined) {
   const { node, run, taken, conversation, state } = turn
   const isFirst = state.iterations === 0 && conversation.entries.at(-1)?.sequence === taken.sequence
@@ -86,7 +86,7 @@ function beginReason(turn: Turn, metadata: ModelMetadata): OpenReason {
 
 type CompactedResult = CallResult & Pick<ModelCallOutcome, 'compaction'>
 
-/** Of a prompt that was too long all the same, what the next one may be. */
+/** Target size, as a share of the estimate, after a provider rejects a prompt as too long. */
 const secondShare = 0.6
 
 async function ask(turn: Turn, asking: Asking): Promise<CompactedResult> {
@@ -104,7 +104,7 @@ async function ask(turn: Turn, asking: Asking): Promise<CompactedResult> {
   return askShorter(turn, asking, { first: { ...first, compaction }, fitting })
 }
 
-/** Once more with less, where less can be made of it. */
+/** Retries once with a shorter prompt, if it can be shortened. */
 async function askShorter(
   turn: Turn,
   asking: Asking,
@@ -124,25 +124,25 @@ async function askShorter(
   }
 }
 
-const noModel = 'No model configured: add a provider and make one of its models the default.'
+const noModel = 'No model is configured. Add a provider and set one of its models as the default.'
 
 function unanswered(kind: FailureKind, detail: string): CallResult {
   const failed = { failure: failureOf(new KnownFailure(kind, detail)), detail }
   return { reply: emptyReply(), failed, attempts: 1, waitedMs: 0, codes: [] }
 }
 
-/** A call that is not made is begun all the same: its failure is its reply. */
+/** Records a call that is not sent: it starts and fails. */
 async function giveUp(turn: Turn, asking: Asking, answer: CallResult): Promise<CompactedResult> {
   draftRequest(turn, asking, asking.open.attempt + 1)
   await commit(turn)
   return { ...answer, compaction: undefined }
 }
 
-/** Whoever runs the server must know, whoever asked must not wait. */
+/** Logs an error for the operator and fails the call without retrying. */
 function keyless(turn: Turn, route: ModelRoute, error: unknown): CallResult {
   if (!(error instanceof KnownFailure)) throw error
   const about = { provider: route.provider_id, reason: error.message }
-  logOf(turn).error('a turn has no key for its model', about)
+  logOf(turn).error('no usable key for the model of a turn', about)
   return unanswered(error.kind, error.message)
 }
 
@@ -153,13 +153,13 @@ async function vendorOf({ node, run }: Turn, route: ModelRoute): Promise<Vendor>
   return { route, model, secret: connection.apiKey }
 }
 
-/** Tokens that a prompt may have. */
+/** The token limit of the prompt. */
 function tokensMaxOf({ node: { config } }: Turn, { profile }: Asking): number {
   const tokens = inputTokensMax(profile) ?? config.CONTEXT_TOKENS_UNKNOWN
   return Math.floor((tokens * config.CONTEXT_PERCENT) / 100)
 }
 
-/** A reply takes its part of what fits, up to half of it. */
+/** Subtracts the room for the reply, at most half of the context. */
 function inputTokensMax(profile: ModelProfile | undefined): number | undefined {
   if (!profile?.limits) return undefined
   const { context, output, input } = profile.limits
@@ -169,7 +169,7 @@ function inputTokensMax(profile: ModelProfile | undefined): number | undefined {
 const outputTokensMax = ({ context, output }: { context: number; output: number }) =>
   Math.min(output, Math.floor(context / 2))
 
-/** Attempts at a call, numbered on from those of before. */
+/** Attempts of a call. Numbers continue after earlier attempts. */
 function attemptsOf(turn: Turn, asking: Asking, vendor: Vendor & { before: number }): Attempt {
   const numbered = (attempt: number) => asking.open.attempt + vendor.before + attempt
   return {
@@ -189,7 +189,7 @@ function attemptsOf(turn: Turn, asking: Asking, vendor: Vendor & { before: numbe
   }
 }
 
-/** Cancelled or handed over in the middle of a reply: what was said is the cancel's to keep. */
+/** Keeps the partial text of a reply for a cancel or a handover. */
 function interrupted(turn: Turn, { context, metadata, messageId }: Asking, partial: ModelReply) {
   if (partial.text !== '') {
     const about = { id: messageId, model: metadata.model, now: nowOf(turn) }
@@ -223,7 +223,7 @@ async function stream(
   { route, model, secret, attempt }: Vendor & { attempt: number },
 ): Promise<ModelReply> {
   const { node, lease, run, signal } = turn
-  // `reason.thinking.started` may have come after it.
+  // `reason.thinking.started` may follow it.
   const { sequence } = turn.events.findLast(({ type }) => type === 'output.message.started')!
   const about = { sequence, turnId: run.turnId, context: JSON.stringify(asking.context) }
   try {
@@ -263,7 +263,7 @@ async function optionsFor(
   return tune(options, { sessionId: run.sessionId, outputTokensMax: most })
 }
 
-/** The trace, for vendors that whoever runs the server wants to have it. */
+/** Trace headers for the vendor, if the operator enables them. */
 function contextFor({ node: { tracer }, run, state }: Turn, { open }: Asking) {
   if (!tracer?.propagatesTo.models) return undefined
   const trace = traceOf(run.turnId, state.input?.traceparent)

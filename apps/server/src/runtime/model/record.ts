@@ -17,7 +17,7 @@ import { agentMessage, type ModelReply } from './reply.ts'
 import type { CallResult } from './retry.ts'
 import { signatureOf } from './signature.ts'
 
-/** What a model call was about, for those who record how it went. */
+/** The request of a model call, as needed to record its outcome. */
 export type ModelRequest = {
   route: ModelRoute | undefined
   profile: ModelProfile | undefined
@@ -25,17 +25,17 @@ export type ModelRequest = {
   open: OpenReason
   messageId: string
   metadata: ModelMetadata
-  /** The context of everything the call says. */
+  /** The context of all events of the call. */
   context: EventContext
 }
 
 export type ModelCallOutcome = CallResult & {
   compaction: GenerationMetadata['compaction']
-  /** Of the step, retries and all. */
+  /** Time of the step in ms, including retries. */
   durationMs: number
 }
 
-/** Decides on everything that a model call which is not made again leaves in the log. */
+/** Drafts all events of a finished model call. */
 export function recordResult(turn: Turn, asked: ModelRequest, outcome: ModelCallOutcome): void {
   const { messageId, metadata, context, effort, route } = asked
   const { reply: raw, failed } = outcome
@@ -99,7 +99,7 @@ function finishReason({ toolCalls, finishReason }: ModelReply): string {
   return finishReason === 'length' ? 'length' : 'stop'
 }
 
-/** A call keeps the vendor's id only if it is new in this session: ids must tell calls apart. */
+/** Replaces call ids that the session already has: ids are unique in a session. */
 function withNewIds({ conversation: { entries } }: Turn, calls: ToolCall[]): ToolCall[] {
   if (calls.length === 0) return calls
   const known = new Set<string>()

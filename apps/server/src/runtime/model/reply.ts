@@ -5,11 +5,11 @@ import type { VendorMetadata } from '../../providers/provider.ts'
 export type ReplyPart = {
   type: 'reasoning' | 'text' | 'call'
   length: number
-  /** What the vendor wants to see again with it. */
+  /** Metadata that the vendor requires with the part in later calls. */
   metadata?: VendorMetadata | undefined
 }
 
-/** What a model has said so far. */
+/** The reply of a model, complete or partial. */
 export type ModelReply = {
   text: string
   thinking: string
@@ -39,11 +39,11 @@ export type ReplyAbout = {
   model: string
   effort?: string | undefined
   signature?: string | undefined
-  /** When it was said, in ms since 1970. */
+  /** Time of the message, in ms since 1970. */
   now: number
 }
 
-/** What a model said, as a message of the conversation. */
+/** Converts a reply to a message of the conversation. */
 export function agentMessage(
   { text, thinking, toolCalls }: Pick<ModelReply, 'text' | 'thinking' | 'toolCalls'>,
   { id, model, effort, signature, now }: ReplyAbout,

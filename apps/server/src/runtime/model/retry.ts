@@ -10,40 +10,39 @@ import { logOf } from '../journal/metrics.ts'
 import { ModelCallError } from './call.ts'
 import { emptyReply, type ModelReply } from './reply.ts'
 
-/** How a model call went, once it is not made again. */
+/** The result of a model call after all retries. */
 export type CallResult = {
   reply: ModelReply
   failed: Failed | undefined
   attempts: number
   waitedMs: number
-  /** What was wrong with the attempts before the last one. */
+  /** Error codes of the attempts before the last one. */
   codes: string[]
 }
 
-/** What is told of a failure: its kind to everybody, `detail` in `llm.generation` only. */
+/** A failure: its kind is public, `detail` is in `llm.generation` only. */
 export type Failed = { failure: Failure; detail: string }
 
 const firstPauseMs = 500
 
-/** Kinds of failure that say that the provider is out of order. */
+/** Kinds of failure that count for the circuit breaker. */
 const countsAgainstProvider = new Set<string>(['overloaded', 'network', 'timeout', 'broken_stream'])
 
-/** What a failure proves about its provider. A garbled reply proves nothing. */
+/** Classifies a failure for the circuit breaker. A garbled reply counts for neither side. */
 function shownBy({ kind }: Failure): 'works' | 'fails' | undefined {
   if (kind === 'bad_response') return undefined
   return countsAgainstProvider.has(kind) ? 'fails' : 'works'
 }
 
-/** One attempt in two steps: its intent is stored, whether or not the provider is then asked. */
+/** One attempt in two steps. `begin` stores the intent also when no request follows. */
 export type Attempt = {
   begin: (attempt: number) => Promise<void>
   request: (attempt: number) => Promise<ModelReply>
 }
 
 /**
- * Makes a model call as often as it takes.
- * Contract: throws FencedError when the attempt at the turn is told to stop; every failure is an
- * answer.
+ * Makes a model call with retries.
+ * Contract: throws FencedError when the attempt at the turn is stopped; returns all other failures.
  */
 export async function callWithRetry(
   turn: Turn,
@@ -59,11 +58,11 @@ export async function callWithRetry(
     if (!failed) return answer
     const pauseMs = retryDelay(turn, attempts, failed.failure)
     if (pauseMs === undefined) return answer
-    logOf(turn).warn('model call broke', { error: failed.detail })
+    logOf(turn).warn('model call failed', { error: failed.detail })
     codes.push(failed.failure.code)
     waitedMs += pauseMs
     notePause(turn.node.db, turn.run.turnId, { code: failed.failure.code, ms: pauseMs }).catch(
-      (error) => turn.node.log.debug('a pause is not explained', { error }),
+      (error) => turn.node.log.debug('could not store the reason of a pause', { error }),
     )
     await sleep(pauseMs, undefined, { signal: turn.signal }).catch(() => {
       throw new FencedError()
@@ -79,7 +78,7 @@ async function callOnce(
   call: () => Promise<ModelReply>,
 ): Promise<Once> {
   const { breaker } = turn.node
-  // A model in this process has no server that could be out of order.
+  // A model in this process needs no circuit breaker.
   const provider = providers[route.provider_type].local ? undefined : route.provider_id
   const waitMs = provider && breaker.admit(provider)
   if (waitMs) return blockedByBreaker(waitMs)
@@ -100,12 +99,12 @@ async function callOnce(
 }
 
 function blockedByBreaker(waitMs: number): Once {
-  const detail = 'The provider failed several times in a row and is not asked for a while.'
+  const detail = 'The provider failed several times in a row. Requests to it are paused.'
   const failure = failureOf(new KnownFailure('overloaded', detail))
   return { reply: emptyReply(), failed: { failure: { ...failure, retryAfterMs: waitMs }, detail } }
 }
 
-/** How long to wait before the next attempt; undefined when there is none. */
+/** The pause before the next attempt in ms; undefined without one. */
 function retryDelay(
   turn: Turn,
   attempts: number,
@@ -113,7 +112,7 @@ function retryDelay(
 ): number | undefined {
   const { MODEL_ATTEMPTS_MAX: attemptsMax, MODEL_WAIT_MAX_MS: waitMaxMs } = turn.node.config
   if (!passing || attempts >= attemptsMax || retryAfterMs > waitMaxMs) return undefined
-  // Not before the vendor wants it, and not all at the same moment.
+  // Not before the vendor's Retry-After, and with jitter.
   const backoffMs = firstPauseMs * 2 ** (attempts - 1) * (0.5 + Math.random())
   const pauseMs = Math.round(Math.max(retryAfterMs, Math.min(backoffMs, waitMaxMs)))
   const jitterMs = retryAfterMs > 0 ? Math.round(Math.random() * firstPauseMs) : 0

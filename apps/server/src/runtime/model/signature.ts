@@ -2,15 +2,15 @@ import type { EventMessage, ProviderType } from '@outlast/contract'
 import { providers } from '../../providers/index.ts'
 import type { ModelReply, ReplyPart } from './reply.ts'
 
-/** Whose reply it is: nobody else can read what a vendor signed. */
+/** The provider type and model that signed a reply. Other models cannot read its signatures. */
 export type Signer = { provider_type: ProviderType; model_id: string }
 
 type Signature = { provider: ProviderType; model: string; parts: ReplyPart[] }
 
 /**
- * What a vendor must be shown again to go on from its own thinking, as one opaque text; undefined
- * when it signed nothing.
- * Contract: only for whole replies.
+ * Serializes a provider's reasoning signatures so that the next call can replay them; undefined
+ * without signatures.
+ * Contract: only for complete replies.
  */
 export function signatureOf({ parts }: ModelReply, signer: Signer): string | undefined {
   const { provider_type: provider, model_id: model } = signer
@@ -24,8 +24,8 @@ function isSigned({ metadata = {} }: ReplyPart, provider: ProviderType): boolean
 }
 
 /**
- * The parts of a message that this vendor's model signed; undefined for every other message. Texts
- * without a letter are left out, since vendors refuse them, unless they carry a signature.
+ * The parts of a message that this model signed; undefined for every other message. Omits texts
+ * without a letter, which vendors refuse, unless they have a signature.
  */
 export function signedParts(message: EventMessage, signer: Signer): ReplyPart[] | undefined {
   if (!message.thinking_signature) return undefined

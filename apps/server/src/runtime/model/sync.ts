@@ -6,15 +6,14 @@ import {
 } from '../../store/models/discovery.ts'
 import type { Node } from '../node.ts'
 
-/** Providers that are asked at once. */
+/** Providers queried at once. */
 const askingMax = 4
-/** Providers that this node claims at a time: the others are due again an hour later. */
+/** Providers that a node claims at once. The others are due again an hour later. */
 const claimMax = 20
 
 /**
- * Asks the vendors of all providers that are due for their models, until none is left or `signal`
- * aborts.
- * Contract: throws only when the database does; each provider is asked by one node.
+ * Updates the model lists of all due providers, until none is left or `signal` aborts.
+ * Contract: throws only for database errors; each provider is queried by one node.
  */
 export async function discoverDue(node: Node, signal: AbortSignal): Promise<void> {
   const { config } = node
@@ -45,6 +44,9 @@ async function discover(node: Node, provider: ProviderPlace, signal: AbortSignal
     node.bus.changed(orgId, { noun: 'model', id: null })
     node.log.info('models synced', { provider: providerId, discovered, stale })
   } catch (error) {
-    node.log.warn('models not synced', { provider: providerId, error: (error as Error).message })
+    node.log.warn('could not update the models of a provider', {
+      provider: providerId,
+      error: (error as Error).message,
+    })
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readCron } from './cron.ts'
 
-/** The times of an expression after one, as many as are expected. */
+/** Returns the first `count` times of an expression after `from`. */
 function timesOf(expression: string, timezone: string, from: string, count: number): string[] {
   const { after } = readCron(expression, timezone)
   const found: string[] = []
@@ -171,17 +171,17 @@ for (const [what, expression, zone, from, times] of cases) {
   })
 }
 
-test('cron: after its last year there is nothing', () => {
+test('cron: has no times after its last year', () => {
   assert.deepEqual(timesOf('0 0 0 1 * * 2027', 'UTC', '2027-12-01T00:00:00Z', 1), [])
 })
 
-test('cron: six fields begin with seconds', () => {
+test('cron: the first of six fields is seconds', () => {
   const { after } = readCron('*/20 * * * * *', 'UTC')
   assert.equal(after('2026-01-01T00:00:00.000Z'), '2026-01-01T00:00:20.000Z')
   assert.equal(after('2026-01-01T00:00:59.999Z'), '2026-01-01T00:01:00.000Z')
 })
 
-test('cron: looking back finds the times that looking forward does, where clocks change too', () => {
+test('cron: finds the same times backward as forward, also where clocks change', () => {
   const zones = ['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe']
   const expressions = ['30 2 * * *', '*/20 * * * *', '15,45 1-3 * * *', '0 30 2 * * SUN']
   const days = ['2026-03-27', '2026-10-23', '2026-10-30', '2026-03-06', '2026-04-03', '2026-10-02']

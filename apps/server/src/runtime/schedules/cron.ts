@@ -3,7 +3,7 @@ import { ApiError } from '../../errors.ts'
 
 /** The times of a cron expression in a time zone. All times are RFC 3339 in UTC. */
 export type CronTimes = {
-  /** The first time after another; undefined when there is none any more. */
+  /** The first time after another; undefined without one. */
   after: (time: string) => string | undefined
   /** The last times before another, oldest first, at most `count`. */
   before: (time: string, count: number) => string[]
@@ -13,13 +13,13 @@ const fieldsMin = 5
 const fieldsMax = 7
 
 /**
- * Reads a cron expression of 5 fields, 6 (seconds first) or 7 (year last).
+ * Parses a cron expression of 5 fields, 6 (seconds first) or 7 (year last).
  *
- * Where clocks are put forward, a fixed time that does not exist comes at the first moment after
- * the gap; where they are put back, one that exists twice comes once, the first time. What recurs
- * within the hour (`*`, steps) skips the gap and goes on through the repeated hour.
+ * A fixed time that a forward clock change skips occurs at the first moment after the gap. One that
+ * a backward change repeats occurs once, the first time. Repeating times within an hour (`*`,
+ * steps) skip the gap and continue through the repeated hour.
  *
- * Contract: throws 400 `invalid_cron`; the time zone is known to exist.
+ * Contract: throws 400 `invalid_cron`; the time zone exists.
  */
 export function readCron(expression: string, timezone: string): CronTimes {
   const cron = parse(expression.trim(), timezone)
@@ -51,10 +51,10 @@ export function invalidCron(why: string) {
   return new ApiError('invalid_cron', sentence, details)
 }
 
-/** More than one minute's, and one hour's, times: what is near to each other is among them. */
+/** More than the times of one minute and of one hour, so that the closest two are compared. */
 const comparedMax = 64
 
-/** Contract: throws 400 `invalid_cron` when two times are less than `seconds` apart. */
+/** Checks the interval between times. Contract: throws 400 `invalid_cron` below `seconds`. */
 export function checkInterval(times: CronTimes, first: string, seconds: number): void {
   let last = first
   for (let count = 1; count < comparedMax; count += 1) {
@@ -67,9 +67,9 @@ export function checkInterval(times: CronTimes, first: string, seconds: number):
   }
 }
 
-/** The first time after another. Contract: throws 400 `invalid_cron` also when there is none. */
+/** The first time after another. Contract: throws 400 `invalid_cron`, also without such a time. */
 export function firstAfter(times: CronTimes, time: string): string {
   const next = times.after(time)
-  if (next === undefined) throw invalidCron('there is no such time any more')
+  if (next === undefined) throw invalidCron('it has no times in the future')
   return next
 }

@@ -5,7 +5,9 @@ import { planDue } from './plan.ts'
 const minute = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, n)).toISOString()
 const second = (n: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, n)).toISOString()
 
-/** A schedule due every minute from midnight. `looking_since`: when nodes began to look. */
+/**
+ * Plans a schedule that is due every minute from midnight. `looking_since`: when polling started.
+ */
 const plan = (fields: Partial<Parameters<typeof planDue>[0]>, open = 0) =>
   planDue(
     {
@@ -25,18 +27,18 @@ const plan = (fields: Partial<Parameters<typeof planDue>[0]>, open = 0) =>
 const range = (from: number, to: number, of = minute) =>
   Array.from({ length: to - from + 1 }, (_, n) => of(from + n))
 
-test('a time that has come runs, and the next one is due', () => {
+test('runs a due time and sets the next one', () => {
   assert.deepEqual(plan({}), { runs: [minute(0)], skipped: [], next: minute(1) })
 })
 
-test('times that are at most a minute late all run', () => {
+test('runs all times that are at most a minute late', () => {
   const everySecond = { cron_expression: '* * * * * *', next_trigger_at: second(0) }
   const { runs, skipped, next } = plan({ ...everySecond, now: second(7) })
   assert.deepEqual([runs, skipped, next], [range(0, 7, second), [], second(8)])
   assert.deepEqual(plan({ now: minute(1) }).runs, [minute(0), minute(1)])
 })
 
-test('runs times that waited for their batch while nodes were looking, however long', () => {
+test('runs times that waited for their batch while nodes were polling, however long', () => {
   const waited = plan({ now: minute(15), looking_since: minute(0) })
   assert.deepEqual([waited.runs, waited.skipped, waited.next], [range(0, 15), [], minute(16)])
   const began = plan({ now: minute(15), looking_since: minute(5) })
@@ -55,13 +57,13 @@ test('runs every time of a backlog in parts and drops none', () => {
   assert.deepEqual(runs, range(0, 900, second))
 })
 
-test('more than 20 late times run in parts', () => {
+test('runs more than 20 late times in parts', () => {
   const everySecond = { cron_expression: '* * * * * *', next_trigger_at: second(0) }
   const { runs, next } = plan({ ...everySecond, now: second(50) })
   assert.deepEqual([runs, next], [range(0, 19, second), second(20)])
 })
 
-test('missed times are skipped without catching up', () => {
+test('skips missed times without catch-up', () => {
   const { runs, skipped, next } = plan({ now: minute(30) })
   assert.deepEqual(runs, [minute(29), minute(30)])
   assert.deepEqual(
@@ -72,7 +74,7 @@ test('missed times are skipped without catching up', () => {
   assert.equal(next, minute(31))
 })
 
-test('catching up runs the newest missed times, up to the limit, and skips the rest', () => {
+test('catch-up runs the newest missed times, up to the limit, and skips the rest', () => {
   const { runs, skipped } = plan({ now: minute(30), catch_up_missed: true, max_catch_up: 5 })
   assert.deepEqual(runs, range(24, 30))
   assert.deepEqual(
@@ -87,7 +89,7 @@ test('catching up runs the newest missed times, up to the limit, and skips the r
   )
 })
 
-test('of very many missed times only the newest are written down, whatever the limit', () => {
+test('records only the newest of many missed times, for every limit', () => {
   const week = 7 * 24 * 60
   const { runs, skipped, next } = plan({ now: minute(week), catch_up_missed: true })
   assert.equal(skipped.length, 100)
@@ -97,10 +99,10 @@ test('of very many missed times only the newest are written down, whatever the l
   assert.deepEqual([lost.runs, lost.skipped.length], [range(week - 1, week), 100])
 })
 
-test('a time that comes while as many executions run as may is skipped', () => {
+test('skips a time that comes while the limit of executions is reached', () => {
   const { runs, skipped, next } = plan({ max_concurrent: 2 }, 2)
   assert.deepEqual([runs, skipped.length, next], [[], 1, minute(1)])
-  assert.match(skipped[0]!.why, /\(2\) were running/)
+  assert.match(skipped[0]!.why, /limit of 2 concurrent/)
   const both = plan({ now: minute(1), max_concurrent: 2 }, 1)
   assert.deepEqual(
     [both.runs, both.skipped.map(({ scheduledAt }) => scheduledAt)],
@@ -108,12 +110,12 @@ test('a time that comes while as many executions run as may is skipped', () => {
   )
 })
 
-test('a schedule without a limit of its own has 100 open executions at most', () => {
+test('limits a schedule to 100 open executions by default', () => {
   assert.equal(plan({}, 99).runs.length, 1)
   assert.deepEqual([plan({}, 100).runs, plan({}, 100).skipped.length], [[], 1])
 })
 
-test('after its last time a schedule is due no more', () => {
+test('a schedule is not due after its last time', () => {
   const last = { cron_expression: '0 0 0 1 1 * 2026' }
   assert.deepEqual(plan(last), { runs: [minute(0)], skipped: [], next: null })
 })

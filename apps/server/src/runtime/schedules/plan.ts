@@ -1,15 +1,18 @@
 import type { DueSchedule } from '../../store/schedules/due-schedules.ts'
 import { type CronTimes, readCron } from './cron.ts'
 
-/** A time this long before nodes began to look was missed. A shorter outage loses none. */
+/**
+ * A time that is older than this when nodes start to poll was missed, in ms. A shorter outage
+ * misses none.
+ */
 export const lateMs = 60_000
-/** Executions that one look begins of one schedule: the others are due at once again. */
+/** Executions of one schedule per poll: the others are due again at once. */
 const runsMax = 20
-/** Missed times that are made up for where the schedule has no limit of its own, and at most. */
+/** Default limit and maximum of missed times that catch-up runs. */
 const catchUpMax = 100
 /** Default limit of a schedule's open executions: the backlog must not grow without bound. */
 const openMax = 100
-/** Missed times that are written down as skipped; of more only the newest. */
+/** Limit of missed times recorded as skipped: only the newest. */
 const skippedMax = 100
 const newestMax = catchUpMax + skippedMax
 
@@ -17,7 +20,7 @@ export type SchedulePlan = {
   /** Times to run now, oldest first. */
   runs: string[]
   skipped: { scheduledAt: string; why: string }[]
-  /** When to look at the schedule again; null: never. */
+  /** When the schedule is due next; null: never. */
   next: string | null
 }
 
@@ -34,11 +37,11 @@ type Planned = Pick<
 >
 
 /**
- * What becomes of the times of a schedule that have come, `open` of its executions not being over.
- * A time that came while nodes looked for due schedules, or at most a minute before, runs, however
- * long its batch waited; an older one was missed, and runs only to catch up.
+ * Decides which due times of a schedule run, while `open` of its executions are not finished. A
+ * time runs when it came while nodes were polling, or at most a minute before, however long its
+ * batch waited. An older time was missed, and runs only for catch-up.
  *
- * Contract: pure; every time up to `next` is in one of the two lists, but missed ones beyond the
+ * Contract: pure; every time up to `next` is in one of the two lists, except missed ones beyond the
  * limits.
  */
 export function planDue(schedule: Planned, open: number): SchedulePlan {
@@ -54,7 +57,7 @@ export function planDue(schedule: Planned, open: number): SchedulePlan {
   const begun = [...caughtUp, ...timesUpTo(now, firstOnTime, times)]
   const chosen = begun.slice(0, runsMax)
   const free = Math.max(0, most - open)
-  const why = `As many of its executions as may (${most}) were running.`
+  const why = `The limit of ${most} concurrent executions was reached.`
   return {
     runs: chosen.slice(0, free),
     skipped: [
@@ -65,7 +68,7 @@ export function planDue(schedule: Planned, open: number): SchedulePlan {
   }
 }
 
-const missedText = 'It was missed: no node ran schedules.'
+const missedText = 'It was missed: no node was running schedules.'
 
 /** The times from `due` to before `end`, oldest first; the newest if there are too many. */
 function missedTimes(due: string, end: string, { before }: CronTimes): string[] {
@@ -73,7 +76,7 @@ function missedTimes(due: string, end: string, { before }: CronTimes): string[] 
   return newest.length < newestMax ? [...new Set([due, ...newest])] : newest
 }
 
-/** The times from `first` to `now`, both included, oldest first, as many as one look can use. */
+/** The times from `first` to `now`, both included, oldest first, up to the limit of one poll. */
 function timesUpTo(now: string, first: string | undefined, { after }: CronTimes): string[] {
   const found: string[] = []
   for (let next = first; next !== undefined && next <= now; next = after(next)) {

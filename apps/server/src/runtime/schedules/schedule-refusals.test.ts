@@ -16,7 +16,7 @@ import { startServer } from '../../../test/server.ts'
 import { createAgent, createSession, eventsOf, post, scripted } from '../../../test/session.ts'
 import { eventually } from '../../../test/waiting.ts'
 
-/** An organization that runs one turn at once, and runs it. */
+/** Starts an organization whose quota is one turn, which is running. */
 async function busyOrganization(t: Parameters<typeof startGuarded>[0]) {
   const guarded = await startGuarded(t, {
     env: { QUOTA_TURNS: '1', SCHEDULE_INTERVAL_MIN_SECONDS: '1' },
@@ -29,7 +29,7 @@ async function busyOrganization(t: Parameters<typeof startGuarded>[0]) {
   return { server, agent, busy, idle }
 }
 
-test('a time that the quota refuses is tried again, and runs once there is room', async (t) => {
+test('retries a time that the quota refuses, and runs it once there is room', async (t) => {
   const { server, busy, idle } = await busyOrganization(t)
   const { id } = await createSchedule(server, { target: sending(idle) })
   const { status, error } = await trigger(server, id)
@@ -44,7 +44,7 @@ test('a time that the quota refuses is tried again, and runs once there is room'
   assert.equal(inputs.length, 1)
 })
 
-test('after its last attempt the execution has failed, and nothing is left behind', async (t) => {
+test('an execution fails after its last attempt and leaves nothing behind', async (t) => {
   const { server, agent } = await busyOrganization(t)
   const { id } = await createSchedule(server, {
     target: starting(agent.id),
@@ -61,7 +61,7 @@ test('after its last attempt the execution has failed, and nothing is left behin
   assert.equal(await count(), before)
 })
 
-test('an attempt that is due while its schedule is paused is skipped', async (t) => {
+test('skips a retry that is due while its schedule is paused', async (t) => {
   const { server, idle } = await busyOrganization(t)
   const { id } = await createSchedule(server, {
     target: sending(idle),
@@ -78,7 +78,7 @@ test('an attempt that is due while its schedule is paused is skipped', async (t)
   assert.equal(skipped.status, 'skipped')
 })
 
-test('a schedule that nobody can read is paused, and the others of its batch run', async (t) => {
+test('pauses an unreadable schedule and runs the others of its batch', async (t) => {
   const server = await startServer(t, { env: { LOG_LEVEL: 'silent' } })
   const { id: sessionId } = await createSession(server)
   const target = sending(sessionId)
@@ -97,7 +97,7 @@ test('a schedule that nobody can read is paused, and the others of its batch run
   assert.match(paused.paused_reason, /Invalid cron expression/)
 })
 
-test('a schedule that breaks whatever runs it fails its own times only', async (t) => {
+test('a schedule that always fails affects only its own times', async (t) => {
   const server = await startServer(t, { env: { LOG_LEVEL: 'silent' } })
   const { id: sessionId } = await createSession(server)
   const bad = await createSchedule(server, { target: sending(sessionId), enabled: false })

@@ -36,14 +36,14 @@ const newSession = () => createSession(server)
 const scheduleOf = async (id: string) => (await server.call('GET', `${schedules}/${id}`)).body
 const pause = (id: string) => server.call('POST', `${schedules}/${id}/pause`)
 
-/** As if the schedule had been due so long ago. */
+/** Makes the schedule due since `seconds` ago. */
 const dueSince = (id: string, seconds: number) =>
   runSql(
     server.databaseUrl,
     `update schedules set next_trigger_at = date_trunc('second', now()) - interval '${seconds} seconds' where id = '${id}'`,
   )
 
-test('a schedule sends its message each time, and each execution tells what came of it', async () => {
+test('a schedule sends its message each time, and each execution reports its outcome', async () => {
   const { id: sessionId } = await newSession()
   const target = sending(sessionId, { text: 'Say tick' })
   const { id } = await createSchedule(server, { cron_expression: everySecond, target })
@@ -71,7 +71,7 @@ test('a schedule sends its message each time, and each execution tells what came
   assert.match((await scheduleOf(id)).last_triggered_at, /\.000Z$/)
 })
 
-test('a schedule starts a session of its own each time', async () => {
+test('a schedule starts a new session each time', async () => {
   const agent = await createAgent(server)
   const fields = { text: 'Good morning', title: 'Daily', tags: ['daily'] }
   const { id } = await createSchedule(server, { target: starting(agent.id, fields) })
@@ -87,7 +87,7 @@ test('a schedule starts a session of its own each time', async () => {
   assert.match(replyOf(await eventsOf(server, session.id)), /Good morning/)
 })
 
-test('what a schedule stores reaches followers at once', async (t) => {
+test('followers receive the events of a schedule at once', async (t) => {
   const { id: sessionId } = await newSession()
   const stream = await follow(t, server.url, { sessionId })
   const { id } = await createSchedule(server, { target: sending(sessionId) })
@@ -96,7 +96,7 @@ test('what a schedule stores reaches followers at once', async (t) => {
   assert.ok(stream.events.some(({ type }) => type === 'input.message'))
 })
 
-test('a turn that fails, and one that is cancelled, fail the execution with their reason', async () => {
+test('a failed and a cancelled turn fail the execution with their reason', async () => {
   const { id: sessionId } = await newSession()
   const broken = scripted({ error: { message: 'the model is gone', status: 400 } })
   const failing = await createSchedule(server, { target: sending(sessionId, { text: broken }) })
@@ -112,7 +112,7 @@ test('a turn that fails, and one that is cancelled, fail the execution with thei
   assert.deepEqual([cancelled!.status, cancelled!.error], ['failed', 'User requested cancellation'])
 })
 
-test('a message waits for the turn that runs, and its execution for its own turn', async () => {
+test('a message waits for the running turn, and its execution for its own turn', async () => {
   const { id: sessionId } = await newSession()
   await post(server, sessionId, scripted({ text: 'slow', delay_ms: 60_000 }))
   const { id } = await createSchedule(server, { target: sending(sessionId, { text: 'Say two' }) })
@@ -126,7 +126,7 @@ test('a message waits for the turn that runs, and its execution for its own turn
   assert.equal(ended!.context.turn_id, execution!.turn_id)
 })
 
-test('with on_busy reject a time that comes while a turn runs is skipped', async () => {
+test('skips a time with on_busy reject while a turn runs', async () => {
   const { id: sessionId } = await newSession()
   await post(server, sessionId, scripted({ text: 'slow', delay_ms: 60_000 }))
   const target = sending(sessionId, { on_busy: 'reject' })
@@ -136,7 +136,7 @@ test('with on_busy reject a time that comes while a turn runs is skipped', async
   assert.match(error!, /on_busy is reject/)
 })
 
-test('every second with a slow target: only as many run as may, the other times are skipped', async () => {
+test('limits the concurrent executions of a schedule with a slow target, and skips the other times', async () => {
   const agent = await createAgent(server)
   const slow = scripted({ text: 'slow', delay_ms: 60_000 })
   const { id } = await createSchedule(server, {
@@ -155,7 +155,7 @@ test('every second with a slow target: only as many run as may, the other times 
   await pause(id)
 })
 
-test('what was missed is skipped, or made up for when the schedule says so', async () => {
+test('skips missed times, or runs them with catch-up', async () => {
   const { id: sessionId } = await newSession()
   const common = { cron_expression: '*/30 * * * * *', enabled: false, target: sending(sessionId) }
   const lazy = await createSchedule(server, common)
@@ -174,7 +174,7 @@ test('what was missed is skipped, or made up for when the schedule says so', asy
   for (const { id } of [lazy, eager]) await pause(id)
 })
 
-test('no time counts as missed because the clock of the database went back', async () => {
+test('counts no time as missed when the database clock goes back', async () => {
   const target = sending((await newSession()).id)
   const { id } = await createSchedule(server, { enabled: false, target })
   await runSql(
@@ -188,7 +188,7 @@ test('no time counts as missed because the clock of the database went back', asy
   assert.equal(execution!.status, 'completed')
 })
 
-test('a schedule whose session somebody holds does not hold up those that are due with it', async (t) => {
+test('a locked session does not delay other due schedules', async (t) => {
   const [held, free] = [await newSession(), await newSession()]
   const client = new pg.Client({ connectionString: server.databaseUrl })
   await client.connect()
@@ -210,7 +210,7 @@ test('a schedule whose session somebody holds does not hold up those that are du
   assert.equal(late!.status, 'completed')
 })
 
-test('of two batches of due schedules, one that fails does not stop the other', async (t) => {
+test('of two batches of due schedules, a failed one does not stop the other', async (t) => {
   const server = await startServer(t, { env: { LOG_LEVEL: 'silent' } })
   const locks = await Promise.all([1, 2].map(() => lockSession(t, server)))
   const [first, last] = locks
@@ -227,7 +227,7 @@ test('of two batches of due schedules, one that fails does not stop the other', 
   const [failing] = await Promise.all(locks.map(({ untilWaiting }) => untilWaiting()))
   await runSql(server.databaseUrl, `select pg_terminate_backend(${failing})`)
   await first!.release()
-  // Longer than until the next look: none begins while a batch is under way.
+  // Longer than the polling interval: no poll starts during a batch.
   await sleep(2_000)
   assert.deepEqual(await executionsOf(server, due[1]!), [])
   await last!.release()
@@ -240,7 +240,7 @@ test('of two batches of due schedules, one that fails does not stop the other', 
   }
 })
 
-/** A session that a transaction holds, and the connection that waits for it. */
+/** Locks a session in a transaction, and returns the connection that waits for it. */
 async function lockSession(
   t: TestContext,
   server: { call: Call; url: string; databaseUrl: string },
@@ -262,7 +262,7 @@ async function lockSession(
   }
 }
 
-test('a deleted session pauses its schedule, which says so; an archived agent only fails it', async () => {
+test('a deleted session pauses its schedule with a reason; an archived agent only fails the execution', async () => {
   const { id: sessionId } = await newSession()
   const gone = await createSchedule(server, {
     cron_expression: everySecond,
@@ -286,7 +286,7 @@ test('a deleted session pauses its schedule, which says so; an archived agent on
   assert.equal((await scheduleOf(id)).enabled, true)
 })
 
-test('a session that is deleted while its turn runs fails the execution', async () => {
+test('a session deleted during its turn fails the execution', async () => {
   const { id: sessionId } = await newSession()
   const slow = scripted({ text: 'slow', delay_ms: 60_000 })
   const { id } = await createSchedule(server, { target: sending(sessionId, { text: slow }) })
@@ -296,7 +296,7 @@ test('a session that is deleted while its turn runs fails the execution', async 
   assert.deepEqual([execution!.status, execution!.error], ['failed', 'The session was deleted.'])
 })
 
-test('statistics count what came of the executions that are kept', async () => {
+test('statistics count the outcomes of stored executions', async () => {
   const { id: sessionId } = await newSession()
   const { id } = await createSchedule(server, { target: sending(sessionId) })
   const stats = async () => (await server.call('GET', `${schedules}/${id}/stats`)).body
@@ -315,7 +315,7 @@ test('statistics count what came of the executions that are kept', async () => {
   })
 })
 
-test('a schedule whose last time has come is due no more', async () => {
+test('a schedule is not due after its last time', async () => {
   const { id } = await createSchedule(server, { cron_expression: '0 0 0 1 1 * 2099' })
   await runSql(
     server.databaseUrl,

@@ -27,26 +27,26 @@ import type { Node } from '../node.ts'
 import { lateMs, planDue, type SchedulePlan } from './plan.ts'
 import { carryOut, type Done, type Task } from './targets.ts'
 
-/** Schedules per transaction: it locks the sessions that they write to. */
+/** Schedules per transaction, which locks the sessions that they write to. */
 const batchMax = 25
-/** Batches that a node runs side by side, each with a connection of its own. */
+/** Batches that a node runs concurrently, each on its own connection. */
 const batchesAtOnce = 2
-/** Batches in a row, and executions that are tried again, of one look. */
+/** Consecutive batches, and retried executions, per poll. */
 const batchesMax = 400
-/** Executions whose turns are looked at each second. */
+/** Executions whose turns are checked each second. */
 const settledMax = 1_000
 const secondMs = 1_000
-/** A node that was stopped in the middle of a transaction gives way to the others after this. */
+/** Lock timeout in ms: bounds the wait for a node that was stopped during a transaction. */
 const silentMs = 2_000
-/** So much after the second's beginning, all that is due at it is. */
+/** Delay after the start of the second, in ms: all times of that second are due then. */
 const graceMs = 3
 
 export type Scheduler = {
-  /** Resolves when what is under way is over. */
+  /** Resolves when running work has ended. */
   stop: () => Promise<void>
 }
 
-/** Runs schedules on this node: looks once a second, when the database's second begins. */
+/** Runs schedules on this node: polls once a second, when the database's second starts. */
 export function startSchedules(node: Node): Scheduler {
   const stopping = new AbortController()
   const { signal } = stopping
@@ -69,7 +69,7 @@ export function startSchedules(node: Node): Scheduler {
     while (!signal.aborted) {
       const waitMs = await lookOnce().catch((error) => {
         const tell = isUnavailable(error) ? node.log.debug : node.log.error
-        tell('schedules have to wait', { error })
+        tell('could not run schedules; retrying', { error })
         return secondMs
       })
       await sleep(Math.max(0, waitMs), undefined, { signal }).catch(() => {})
@@ -87,7 +87,7 @@ export function startSchedules(node: Node): Scheduler {
 
 async function runDue(node: Node, signal: AbortSignal) {
   const batches = Array.from({ length: batchesAtOnce }, () => runBatches(node, signal))
-  // None is under way any more when the next look begins, also when one has failed.
+  // Wait for both, also when one has failed: batches of two polls never overlap.
   await Promise.allSettled(batches)
   await Promise.all(batches)
   for (let count = 0; count < batchesMax && !signal.aborted; count += 1) {
@@ -108,7 +108,7 @@ const inTransaction = <T>(node: Node, work: (db: Db) => Promise<T>) =>
     return work(db)
   })
 
-/** Runs schedules that are due, all or none. False when there is no more to do for now. */
+/** Runs a batch of due schedules, all or none. False when no more are due. */
 async function runBatch(node: Node): Promise<boolean> {
   let ids: string[] = []
   try {
@@ -121,7 +121,7 @@ async function runBatch(node: Node): Promise<boolean> {
     return ids.length === batchMax
   } catch (error) {
     if (isUnavailable(error) && !isTimeout(error)) throw error
-    node.log.warn('schedules are run one by one', { error })
+    node.log.warn('a batch of schedules failed; running them one by one', { error })
     for (const id of ids) await runAlone(node, id)
     return false
   }
@@ -135,9 +135,9 @@ async function runAlone(node: Node, id: string) {
     )
     for (const tell of publish) tell()
   } catch (error) {
-    if (isTimeout(error)) return node.log.warn('a schedule has to wait', { schedule: id, error })
+    if (isTimeout(error)) return node.log.warn('a schedule is delayed', { schedule: id, error })
     if (isUnavailable(error)) throw error
-    node.log.error('a schedule broke', { schedule: id, error })
+    node.log.error('a schedule failed', { schedule: id, error })
     await inTransaction(node, async (db) => giveUp(db, await claimOneDue(db, id)))
   }
 }
@@ -171,7 +171,7 @@ const telling =
   () =>
     bus.changed(orgId, { noun: 'schedule', id })
 
-/** What becomes of each; times that were dealt with before the clock went back are left out. */
+/** Plans each schedule. Leaves out times that were handled before the clock went back. */
 async function planAll(db: Db, due: DueSchedule[]): Promise<Planned[]> {
   const limited = due.filter(({ max_concurrent }) => max_concurrent !== null).map(({ id }) => id)
   if (limited.length > 0) await settleExecutions(db, { limit: settledMax, of: limited })
@@ -214,8 +214,9 @@ const taskOf = (schedule: DueSchedule, scheduledAt: string): Task => ({
 })
 
 /**
- * Sessions that are there come before counters of new ones, each in one order on all nodes: two
- * transactions never wait for each other. Messages to one session stay in the order of their times.
+ * Orders tasks by lock: existing sessions before counters for new ones, in the same order on all
+ * nodes, so that transactions do not deadlock. Messages to one session stay in the order of their
+ * times.
  */
 function inLockOrder(a: Task, b: Task): number {
   const [left, right] = [lockKey(a), lockKey(b)]
@@ -259,7 +260,7 @@ const advanceOf =
 
 const broken = 'Internal error.'
 
-/** Lets a schedule go on that breaks whatever runs it; one without readable times is paused. */
+/** Advances a schedule that always fails. Pauses one whose times are unreadable. */
 async function giveUp(db: Db, due: DueSchedule[]) {
   for (const schedule of due) {
     try {
@@ -277,7 +278,7 @@ async function giveUp(db: Db, due: DueSchedule[]) {
   }
 }
 
-/** Tries an execution again that could not be begun. False when there is none. */
+/** Retries an execution that could not start. False when there is none. */
 async function runPending(node: Node): Promise<boolean> {
   let pending: PendingExecution | undefined
   try {
@@ -290,7 +291,7 @@ async function runPending(node: Node): Promise<boolean> {
     return pending !== undefined
   } catch (error) {
     if (isUnavailable(error) || !pending) throw error
-    node.log.error('an execution broke', { execution: pending.execution_id, error })
+    node.log.error('an execution failed', { execution: pending.execution_id, error })
     await updateRetried(node.db, [{ id: pending.execution_id, status: 'failed', error: broken }])
     return true
   }

@@ -28,9 +28,8 @@ const policyKbMax = 16
 type Where = { db: Db; orgId: string; models: ModelScope }
 
 /**
- * A target as it is kept. Contract: throws 400 with details for what could not work: another type
- * or name, an input that does not fit, a session, an agent or a model that the organization does
- * not have.
+ * Validates a target and serializes it. Contract: throws 400 with details for an unknown type or
+ * name, an invalid input, and a session, agent or model that the organization does not have.
  */
 export async function checkTarget(where: Where, target: ScheduleTarget): Promise<string> {
   if (!types.includes(target.type)) {
@@ -62,7 +61,7 @@ function checkFit(schema: Parameters<typeof problemsOf>[0], value: unknown, at: 
 
 function checkSize(path: string, json: string, kbMax: number) {
   if (Buffer.byteLength(json) <= kbMax * 1024) return
-  throw invalidAt(path, `has more than ${kbMax} KiB`)
+  throw invalidAt(path, `must have at most ${kbMax} KiB`)
 }
 
 type TargetMessage = Pick<SendMessageInput, 'text' | 'message'>
@@ -73,24 +72,25 @@ function checkSaid({ text, message }: TargetMessage) {
   }
   const content = contentOf({ text, message })
   if (content.some(({ type }) => type === 'tool_result')) {
-    throw invalidAt('target/input/message', 'holds a result, which nothing has asked for')
+    throw invalidAt('target/input/message', 'must not contain a tool result: no call requests it')
   }
   checkImages(content, 'target/input/message/content')
 }
 
 async function checkSession({ db, orgId }: Where, { session_id }: SendMessageInput) {
   if ((await findSequence(db, orgId, session_id)) !== undefined) return
-  throw invalidAt('target/input/session_id', 'names no session')
+  throw invalidAt('target/input/session_id', 'is not the id of a session of this organization')
 }
 
 async function checkStart({ db, orgId, models }: Where, { agent_id, model_id }: StartSessionInput) {
   const agent = await findAgent(db, orgId, agent_id)
-  if (!agent) throw invalidAt('target/input/agent_id', 'names no agent')
+  if (!agent)
+    throw invalidAt('target/input/agent_id', 'is not the id of an agent of this organization')
   if (agent.status === 'archived') throw invalidAt('target/input/agent_id', 'is archived')
   if (model_id) await checkModel(db, models, model_id, 'target/input/model_id')
 }
 
-/** A policy for retries as it is kept; null for none. Contract: throws 400. */
+/** Validates a retry policy and serializes it; null for none. Contract: throws 400. */
 export function checkRetryPolicy(policy: unknown): string | null {
   if (policy == null) return null
   if (typeof policy === 'object') checkFit(RetryPolicy, policy, 'retry_policy')
@@ -106,33 +106,33 @@ const retrySecondsMax = 300
 const attemptsOf = (policy: unknown) =>
   (policy as { max_attempts?: number } | null)?.max_attempts ?? attemptsDefault
 
-/** One execution of a schedule, about to do what its target says. */
+/** One execution of a schedule. */
 export type Task = {
   orgId: string
   target: ScheduleTarget
   executionId: string
   scheduleId: string
   scheduledAt: string
-  /** The database's clock. */
+  /** Time by the database's clock. */
   now: string
-  /** From 1. */
+  /** Number of the attempt, from 1. */
   attempt: number
   retryPolicy: unknown
-  /** Of the session that it starts, if it does. */
+  /** Id of the new session, if the target starts one. */
   sessionId: string
 }
 
 export type Done = ExecutionOutcome & {
-  /** Why the schedule should go no further. */
+  /** Set when the schedule should be paused. */
   pausedReason?: string
-  /** To be called once it is committed. */
+  /** Called after the commit. */
   publish?: () => void
 }
 
 /**
- * Does what a target says, with the store functions of any other message.
- * Contract: what the API would refuse is an outcome; throws only what is nobody's fault but ours or
- * the database's, and then the transaction must not be committed.
+ * Executes a target with the same store functions as a request.
+ * Contract: errors of the request are an outcome. Throws only for errors of the server or the
+ * database; then the transaction must not be committed.
  */
 export async function carryOut(node: Node, db: Db, task: Task): Promise<Done> {
   try {
@@ -158,7 +158,7 @@ function refusal({ code, message: error }: ApiError, task: Task): Done {
     case 'session_busy':
       return { status: 'skipped', error }
     case 'not_found':
-      return { status: 'failed', error, pausedReason: `${error}: there is nothing to do any more.` }
+      return { status: 'failed', error, pausedReason: `${error}: the schedule is paused.` }
     case 'too_many_turns':
     case 'quota_exceeded': {
       if (task.attempt >= attemptsOf(task.retryPolicy)) return { status: 'failed', error }
@@ -185,7 +185,7 @@ async function startSession(node: Node, db: Db, task: Task) {
   const { orgId, sessionId } = task
   const message = messageOf(task, { text, message: said })
   const { turnsMax } = node.quotas
-  // Before there is a session: a refusal must leave nothing behind.
+  // Checked before a session is created: a refusal must leave nothing behind.
   if (turnsMax !== null && (await countRunningTurns(db, orgId, turnsMax)) >= turnsMax) {
     throw new ApiError('too_many_turns')
   }

@@ -7,9 +7,8 @@ import type { Node } from '../node.ts'
 import { carryOut } from './targets.ts'
 
 /**
- * Does what a schedule is for at once, beside the times of its clock and whatever else of it runs.
- * Contract: `db` is a transaction, and the schedule is held in it; `publish` is to be called once
- * it is committed.
+ * Triggers a schedule at once, independent of its times and running executions.
+ * Contract: `db` is a transaction that has locked the schedule; call `publish` after the commit.
  */
 export async function triggerSchedule(
   node: Node,

@@ -23,10 +23,10 @@ import { openProgress } from './progress.ts'
 type ActAction = Extract<Action, { kind: 'act' }>
 
 /**
- * Runs the tools that a reply asked for, all at once, and decides on the end of the step, unless
- * calls are left whose outcome is not ours.
- * Contract: a tool runs only after its `tool.started` is stored; one that another attempt may have
- * run already runs again only if it is safe to.
+ * Runs the tools of a reply in parallel and ends the step, unless calls wait for a client or a
+ * person.
+ * Contract: a tool runs only after its `tool.started` is stored; a call that an earlier attempt
+ * started runs again only if its tool can be repeated safely.
  */
 export async function act(turn: Turn, { open, requested }: ActAction): Promise<void> {
   const begun = performance.now()
@@ -78,11 +78,11 @@ function beginAct(turn: Turn, requested: readonly ToolCall[]): StepIds {
 const spanContext = (turn: Turn, step: StepIds, spanId = newSpanId()) =>
   callContext(contextOf(turn), step, spanId)
 
-/** A call that cannot run as it is fails at once: nobody is asked about it. */
+/** A call that cannot run fails at once, without an approval request. */
 const needsApproval = (turn: Turn, call: ToolCall) =>
   runnableTool(turn, call)?.policy === 'requires_approval'
 
-/** The tool of a call; undefined when the call cannot run as it is. */
+/** The tool of a call; undefined when the call cannot run. */
 function runnableTool({ agent }: Turn, call: ToolCall): Tool | undefined {
   const tool = agent.tools.get(call.name)
   return whyUnrunnable(tool, call) === undefined ? tool : undefined
@@ -94,7 +94,7 @@ const afterMs = (turn: Turn, ms: number) => new Date(nowOf(turn) + ms).toISOStri
 
 type Begun = Pick<OpenCall, 'call' | 'spanId'>
 
-/** Decides on the intent of calls that may begin: those of the client are its to run. */
+/** Drafts the start of calls, or the request to the client for client tools. */
 function beginCalls(turn: Turn, step: StepIds, calls: readonly Begun[]): void {
   const isForClient = ({ call }: Begun) => runnableTool(turn, call)?.client !== undefined
   for (const { call, spanId } of calls.filter((call) => !isForClient(call))) {
@@ -105,7 +105,7 @@ function beginCalls(turn: Turn, step: StepIds, calls: readonly Begun[]): void {
   requestCalls(turn, step, calls.filter(isForClient))
 }
 
-/** Calls with the same time limit are asked for at once. */
+/** One request covers all calls with the same time limit. */
 function requestCalls(turn: Turn, step: StepIds, calls: readonly Begun[]): void {
   const usual = turn.node.config.CLIENT_TOOL_TIMEOUT_HOURS * 3_600
   const limitOf = (call: ToolCall) => turn.agent.tools.get(call.name)?.client?.timeoutSeconds
@@ -118,8 +118,8 @@ function requestCalls(turn: Turn, step: StepIds, calls: readonly Begun[]): void 
 }
 
 /**
- * A message came: what the client was to run is over. An answer of the client may be under way, so
- * that this is decided only if nothing came in between; else the next look at the log decides.
+ * Ends client calls after a message. The client's result may be under way: the append is made only
+ * if nothing came in between, otherwise the next read of the log decides.
  */
 async function abandon(turn: Turn): Promise<void> {
   await commit(turn)
@@ -130,7 +130,7 @@ async function abandon(turn: Turn): Promise<void> {
   if (drafts.length > 0) await appendIfUnchanged(turn, drafts)
 }
 
-/** Calls that an earlier attempt began and that had their effect, or may have had it. */
+/** Drafts outcomes for calls of an earlier attempt that may have had effects. */
 function draftInterrupted(turn: Turn, open: OpenAct): void {
   for (const pending of open.calls) {
     const { call, stage, outcome } = pending
@@ -141,7 +141,7 @@ function draftInterrupted(turn: Turn, open: OpenAct): void {
   }
 }
 
-/** A missing tool, or one that no longer takes these arguments, cannot repeat a started call. */
+/** A started call cannot be repeated when its tool is missing or refuses its arguments now. */
 function mayRunAgain(turn: Turn, { call, replay }: OpenCall, hasChanged: boolean): boolean {
   const tool = turn.agent.tools.get(call.name)
   if (!tool || tool.client) return false
@@ -150,7 +150,7 @@ function mayRunAgain(turn: Turn, { call, replay }: OpenCall, hasChanged: boolean
   return policy === 'safe' || (policy === 'until_changed' && !hasChanged)
 }
 
-/** Whether an attempt that can change nothing any more changed files by this call. */
+/** Whether a fenced attempt changed files by this call. */
 const hasChangedFiles = ({ events }: Turn, { call, sequence }: OpenCall) =>
   events.some(
     (event) =>
@@ -165,7 +165,9 @@ function draftOutcome(turn: Turn, pending: OpenCall, outcome: EventDataOf<'tool.
   turn.effects.outcome = true
 }
 
-/** Runs calls in parallel. Outcomes are stored as they come; the last with what follows. */
+/**
+ * Runs calls in parallel. Stores outcomes as they arrive; the last one together with the next step.
+ */
 async function runAll(turn: Turn, calls: OpenCall[]): Promise<void> {
   const ended: { pending: OpenCall; outcome: EventDataOf<'tool.completed'> }[] = []
   let wake = () => {}
@@ -185,7 +187,7 @@ async function runAll(turn: Turn, calls: OpenCall[]): Promise<void> {
     const { aborted, reason } = turn.signal
     const handover = reason instanceof HandoverError
     for (const { pending, outcome } of batch) {
-      // Of a call that the handover broke off, whoever goes on with the turn decides what becomes.
+      // After a handover the next node decides the outcome of an aborted call.
       if (!handover || outcome.status !== 'cancelled') draftOutcome(turn, pending, outcome)
     }
     running -= batch.length

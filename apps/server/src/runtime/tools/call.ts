@@ -24,11 +24,11 @@ export type ToolRun = {
   timeoutMs: number
   outputBytesMax: number
   node: Pick<Node, 'db' | 'bus' | 'log'>
-  /** Where an output is kept that is too long for the model. */
+  /** Location of outputs that are too long for the model. */
   target: FileTarget
 }
 
-/** Runs one tool call to its outcome. Contract: never throws; what goes wrong is the outcome. */
+/** Runs one tool call. Contract: never throws; the outcome has the error. */
 export async function runTool(run: ToolRun): Promise<ToolOutcome> {
   const begun = performance.now()
   const outcome = await attempt(run)
@@ -52,7 +52,7 @@ async function attempt(run: ToolRun): Promise<Attempted> {
   const { tool, call, context, signal, timeoutMs, outputBytesMax } = run
   const why = whyUnrunnable(tool, call)
   if (why !== undefined || !tool) return failure('error', why!)
-  // A timer of `AbortSignal.timeout` would keep what the call used long after its end.
+  // Not `AbortSignal.timeout`: its timer would retain the call's memory after its end.
   const timeout = new AbortController()
   const timer = setTimeout(() => timeout.abort(lateError()), timeoutMs)
   const either = AbortSignal.any([signal, timeout.signal])
@@ -67,7 +67,7 @@ async function attempt(run: ToolRun): Promise<Attempted> {
       return failure('cancelled', 'The call was cancelled.')
     }
     if (timeout.signal.aborted)
-      return failure('timeout', `The tool did not end within ${timeoutMs} ms.`)
+      return failure('timeout', `The tool did not finish within ${timeoutMs} ms.`)
     return failure('error', messageOf(run, error))
   } finally {
     clearTimeout(timer)
@@ -76,14 +76,14 @@ async function attempt(run: ToolRun): Promise<Attempted> {
 
 const lateError = () => new DOMException('The call took too long.', 'TimeoutError')
 
-/** The fault of a call, in one sentence for the model; undefined when it can run. */
+/** Returns the error of a call in one sentence for the model; undefined when it can run. */
 export function whyUnrunnable(tool: Tool | undefined, call: ToolCall): string | undefined {
   if (!tool) return `Tool definition not found: ${call.name}`
   if (unreadableArguments in call.arguments) return 'The arguments are not a JSON object.'
   return checkToolInput(tool, call.arguments)
 }
 
-/** A result as the log has it: one text, and images behind it where there are some. */
+/** Converts a result for the log: one text, followed by images if any. */
 async function partsOf(
   { call, node, target, outputBytesMax }: ToolRun,
   result: unknown,
@@ -114,11 +114,11 @@ function aborted(signal: AbortSignal): Promise<never> {
   })
 }
 
-/** What the model gets for a call that may have had its effect, or certainly had. */
+/** The outcome for a call that had, or may have had, its effect. */
 export function interruptedOutcome({ id, name }: ToolCall, changedFiles = false): ToolOutcome {
   const known = changedFiles
-    ? 'The call was interrupted when it had changed files; its result is lost.'
-    : 'The call was interrupted; whether it had an effect is unknown.'
+    ? 'The call was interrupted after it had changed files. Its result is lost.'
+    : 'The call was interrupted. It is unknown whether it had an effect.'
   return { tool_call_id: id, tool_name: name, ...failure('error', known) }
 }
 
@@ -128,19 +128,19 @@ const notRun = (call: ToolCall, status: ToolOutcome['status'], error: string): T
   ...failure(status, error),
 })
 
-/** A message came while the client was to run the call. */
+/** The outcome of a client call that a message ended. */
 export const abandonedOutcome = (call: ToolCall) =>
-  notRun(call, 'cancelled', 'Another message came before the client had run this call.')
+  notRun(call, 'cancelled', 'Another message arrived before the client had run this call.')
 
-/** Nobody answered in time: neither the client nor whoever was to decide. */
-export const expiredOutcome = (call: ToolCall, whom: string) =>
-  notRun(call, 'timeout', `${whom} in time, so this call did not run.`)
+/** The outcome of a call whose client or approver did not respond in time. */
+export const expiredOutcome = (call: ToolCall, cause: string) =>
+  notRun(call, 'timeout', `${cause} in time, so this call did not run.`)
 
-/** Somebody decided that the call may not run. */
+/** The outcome of a denied call. */
 export const deniedOutcome = (call: ToolCall, reason: string | undefined) =>
   notRun(call, 'error', `The call was denied${reason ? `: ${reason}` : '.'}`)
 
-/** The outcome of a call for the model, if it ran with edited arguments. */
+/** Adds edited arguments to the outcome for the model. */
 export function withEdit({ call, isEdited }: OpenCall, outcome: ToolOutcome): ToolOutcome {
   if (!isEdited) return outcome
   const text = `A person changed the arguments before the call ran: ${JSON.stringify(call.arguments)}`

@@ -9,7 +9,7 @@ import type { Turn } from '../journal/attempt.ts'
 import type { OpenCall } from '../log/open-calls.ts'
 import { fileLimits } from '../node.ts'
 
-/** Where a call changes files: in its session, while its attempt at the turn is current. */
+/** Target of file changes of a call: its session, while its attempt at the turn is current. */
 export function fileTarget(turn: Turn, { call }: OpenCall, context: EventContext): FileTarget {
   const { orgId, sessionId, turnId, attempt } = turn.run
   const by = { turnId, attempt, callId: call.id, context }
@@ -18,7 +18,7 @@ export function fileTarget(turn: Turn, { call }: OpenCall, context: EventContext
 
 type Limits = Pick<ToolContext, 'signal' | 'outputBytesMax' | 'progress' | 'fetch'>
 
-/** What a tool is given beside its input. */
+/** Builds the context that a tool receives besides its input. */
 export function toolContext(
   turn: Turn,
   open: OpenCall,

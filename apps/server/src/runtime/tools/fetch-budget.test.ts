@@ -7,7 +7,7 @@ import { startSite } from '../../../test/site.ts'
 const mebibyte = 1024 * 1024
 const plain = { 'content-type': 'text/plain' }
 
-/** Runs calls of `web_fetch` side by side at a page that answers when `release` is called. */
+/** Runs concurrent calls of `web_fetch` on a page that responds when `release` is called. */
 async function fetchAll(t: TestContext, calls: number, open: (all: ServerResponse[]) => void) {
   const server = await startFetching(t)
   const held: ServerResponse[] = []
@@ -22,7 +22,7 @@ async function fetchAll(t: TestContext, calls: number, open: (all: ServerRespons
   return fetchInTurn(t, { server, config }, ...inputs)
 }
 
-test('a turn has 16 fetches under way at once, and the rest wait for their turn', async (t) => {
+test('a turn has at most 16 concurrent fetches, and the rest wait', async (t) => {
   const other = await startSite(t, { '/': (_, response) => response.end('other') })
   let heldAtOnce = 0
   const answer = (held: ServerResponse[]) => {
@@ -31,7 +31,7 @@ test('a turn has 16 fetches under way at once, and the rest wait for their turn'
   const outcomes = await fetchAll(t, 40, async (held) => {
     if (heldAtOnce > 0) return answer(held)
     if (held.length !== 16) return
-    // As long as others would need to come.
+    // Long enough for others to arrive.
     for (let trips = 0; trips < 50; trips += 1) await (await fetch(other.url)).text()
     heldAtOnce = held.length
     answer(held)
@@ -40,7 +40,7 @@ test('a turn has 16 fetches under way at once, and the rest wait for their turn'
   assert.equal(heldAtOnce, 16)
 })
 
-test('a turn holds 64 MiB of what it fetches at once, and what has no room fails', async (t) => {
+test('a turn holds at most 64 MiB of fetched bytes, and a fetch without room fails', async (t) => {
   let failed = 0
   const part = Buffer.alloc(8 * mebibyte, 'x')
   const outcomes = await fetchAll(t, 12, (held) => {

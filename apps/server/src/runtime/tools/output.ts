@@ -6,14 +6,14 @@ import { changeFiles, type FileTarget, keepBytes } from '../../store/files/file-
 import { writeFile } from '../../store/files/file-tree.ts'
 import { textHash } from '../../store/stored-texts.ts'
 
-/** Where outputs that are too long for a model are kept; only the server writes there. */
+/** Directory of outputs that are too long for a model; only the server writes there. */
 const outputDirectory = '/_tool_outputs'
 
 type Keeping = { db: Db | Database; bus: Bus; target: FileTarget; callId: string }
 
 /**
- * A result as the model gets it: whole, or its beginning and end, and where the whole is.
- * Contract: the text is JSON, and has no more UTF-8 bytes than `bytesMax` and the few that explain.
+ * Returns a result whole, or its beginning and end with the path of the whole.
+ * Contract: the text is JSON of at most `bytesMax` UTF-8 bytes plus a short explanation.
  */
 export async function boundedOutput(
   text: string,
@@ -29,14 +29,14 @@ export async function boundedOutput(
   return JSON.stringify({ truncated: true, size_bytes: bytes.length, ...kept, beginning, end })
 }
 
-/** An error as the model gets it: never a book. */
+/** Truncates an error for the model. */
 export function boundedError(text: string, bytesMax: number): string {
   if (text.length * 3 <= bytesMax) return text
   const bytes = Buffer.from(text)
   return bytes.length <= bytesMax ? text : `${firstBytes(bytes, bytesMax)}…`
 }
 
-/** Vendors choose the ids of calls: an id unfit for a file name gets a unique one. */
+/** Vendors choose call ids: an id that is not a valid file name gets a unique name. */
 const nameFor = (callId: string) =>
   /^[\w.-]{1,100}$/.test(callId)
     ? callId
@@ -61,9 +61,9 @@ async function keepOutput(
     publish(bus)
     return { full_output: path, ...(!whole && { full_output_bytes: kept.length }) }
   } catch (error) {
-    // The call had its effect; that its output found no room must not undo it.
+    // The call had its effect: lack of storage for its output must not undo it.
     if (error instanceof ApiError) return { not_kept: error.message }
-    if (decide(error)) return { not_kept: 'The database did not store it.' }
+    if (decide(error)) return { not_kept: 'The database could not store it.' }
     throw error
   }
 }
@@ -71,7 +71,7 @@ async function keepOutput(
 /** True for a byte of UTF-8 that does not begin a character. */
 const isWithin = (byte: number | undefined) => byte !== undefined && (byte & 0xc0) === 0x80
 
-/** The beginning of a text, cut between characters. */
+/** Truncates a text between characters. */
 function firstBytes(bytes: Buffer, count: number): string {
   let end = count
   while (isWithin(bytes[end])) end -= 1

@@ -11,14 +11,14 @@ const messageLengthMax = 500
 
 export type ProgressLog = {
   tell: (progress: Progress) => void
-  /** From here on nothing is told; what is on its way is stored when it returns. Never throws. */
+  /** Stops publishing and waits for pending writes. Never throws. */
   settle: () => Promise<void>
 }
 
 /**
- * Records how far a call is: what it tells first at once, then the latest every second. Fenced by
- * the attempt, beside what the turn decides on; an event that could not be stored is missed by
- * nobody.
+ * Records the progress of a call: the first report at once, then the latest every second. Events
+ * are fenced by the attempt and stored apart from its drafts; an event that cannot be stored is
+ * dropped.
  */
 export function openProgress(turn: Turn, call: ToolCall, context: EventContext): ProgressLog {
   let isOpen = true
@@ -62,7 +62,7 @@ export function openProgress(turn: Turn, call: ToolCall, context: EventContext):
   }
 }
 
-/** False when the attempt is not the current one any more. */
+/** Stores a progress event. False when the attempt is not the current one. */
 async function store(turn: Turn, context: EventContext, data: object): Promise<boolean> {
   const { node, run } = turn
   const event: NewEvent = {
@@ -77,7 +77,7 @@ async function store(turn: Turn, context: EventContext, data: object): Promise<b
     const { sequence, ts } = stored
     publishEvents(node.bus, run, { first: sequence, ts, events: [event] })
   } catch (error) {
-    node.log.debug('the progress of a call is not stored', { error })
+    node.log.debug('could not store the progress of a call', { error })
   }
   return true
 }

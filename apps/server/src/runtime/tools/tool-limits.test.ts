@@ -26,7 +26,7 @@ const about = { description: 'For tests.', replay: 'safe', input } as const
 
 let keptSignal: AbortSignal | undefined
 
-/** Tools that behave badly, each in its own way. */
+/** Tools that misbehave in different ways. */
 const tools: Tool[] = [
   defineTool({
     ...about,
@@ -95,7 +95,7 @@ async function start(t: TestContext, env: Record<string, string> = {}) {
   const agent = await createAgent(server, { capabilities: refs })
   const session = await createSession(server, { agent_id: agent.id })
   const say = (...steps: ScriptStep[]) => converse(t, server, session.id, scripted(...steps))
-  /** One tool call in a turn, and what became of it. */
+  /** Runs one tool call in a turn and returns its outcome. */
   const use = async (name: string, args: object = {}) => {
     const events = await say({ tool_calls: [{ name, arguments: args }] }, { text: 'Done.' })
     assert.equal(typesOf(events).at(-2), 'turn.completed', JSON.stringify(events.at(-2)))
@@ -110,7 +110,7 @@ const textOf = (data: Awaited<ReturnType<Awaited<ReturnType<typeof start>>['use'
   return part!.text
 }
 
-test('the timeout of a tool call ends with the call', async (t) => {
+test('clears the timeout of a tool call when the call ends', async (t) => {
   const { say } = await start(t)
   const calls = ['keeps_signal', 'hangs'].map((name) => ({
     tool_calls: [{ name, arguments: {} }],
@@ -120,7 +120,7 @@ test('the timeout of a tool call ends with the call', async (t) => {
   assert.equal(keptSignal?.aborted, false)
 })
 
-test('a tool that throws, hangs or gives what is no JSON ends its call, not its turn', async (t) => {
+test('a tool that throws, hangs or returns no JSON fails its call and not its turn', async (t) => {
   const { use } = await start(t)
   const internal = 'An internal error occurred while executing the tool'
   const outcomes: Record<string, object> = {
@@ -128,7 +128,7 @@ test('a tool that throws, hangs or gives what is no JSON ends its call, not its 
     throws_words: { status: 'error', error: internal },
     returns_big_integer: { status: 'error', error: internal },
     returns_circle: { status: 'error', error: internal },
-    hangs: { status: 'timeout', error: 'The tool did not end within 300 ms.' },
+    hangs: { status: 'timeout', error: 'The tool did not finish within 300 ms.' },
     unknown: { status: 'error', error: 'Tool definition not found: unknown' },
   }
   for (const [name, expected] of Object.entries(outcomes)) {
@@ -141,13 +141,13 @@ test('a tool that throws, hangs or gives what is no JSON ends its call, not its 
   assert.equal(textOf(await use('returns_nothing')), 'null')
 })
 
-test('the operator limits the time of every tool', async (t) => {
+test("the operator's limit applies to the time of every tool", async (t) => {
   const { use } = await start(t, { TOOL_TIMEOUT_MS: '200' })
   const outcome = await use('waits')
   assert.ok('status' in outcome && outcome.status === 'timeout', JSON.stringify(outcome))
 })
 
-test('a long result is cut for the model, and kept whole in a file that the model can read', async (t) => {
+test('truncates a long result for the model and stores it whole in a readable file', async (t) => {
   const { server, session, use, say } = await start(t, { TOOL_OUTPUT_KB: '8' })
   assert.equal(textOf(await use('floods', { size: 8_000 })).length, 8_000 + '{"text":""}'.length)
   const completed = await use('floods', { size: 50_000 })
@@ -181,7 +181,7 @@ test('a long result is cut for the model, and kept whole in a file that the mode
   assert.match(JSON.stringify(dataOf(events, 'tool.completed')), /reserved/)
 })
 
-test('a tool has a limit of its own, and cuts fall between characters', async (t) => {
+test('truncates at the limit of the tool, between characters', async (t) => {
   const { use } = await start(t)
   const text = textOf(await use('murmurs'))
   assert.ok(Buffer.byteLength(text) < 600, text)
@@ -192,7 +192,7 @@ test('a tool has a limit of its own, and cuts fall between characters', async (t
   assert.match(full_output, /^\/_tool_outputs\/[\w.-]+\.json$/)
 })
 
-test('a result that no file can hold is kept as far as it goes, or not at all, and the turn goes on', async (t) => {
+test('truncates a result that exceeds the file limit and continues the turn', async (t) => {
   const limits = { FILE_SIZE_MB: '1', SESSION_FILES_MB: '2' }
   const { server, session, use } = await start(t, limits)
   const huge = JSON.parse(textOf(await use('floods', { size: 100_000_000 })))
@@ -204,7 +204,7 @@ test('a result that no file can hold is kept as far as it goes, or not at all, a
   assert.deepEqual(full.not_kept, 'The files of a session may not be more than 2097152 bytes.')
 })
 
-test('the same call again and again ends the turn, and says why; another one between begins anew', async (t) => {
+test('repeating the same call ends the turn with a reason, and another call resets the count', async (t) => {
   const { server, session, say } = await start(t, { TOOL_REPEATS_MAX: '3' })
   const same = { tool_calls: [{ name: 'returns_nothing', arguments: { size: 1 } }] }
   const other = { tool_calls: [{ name: 'returns_nothing', arguments: { size: 2 } }] }
@@ -226,14 +226,14 @@ test('the same call again and again ends the turn, and says why; another one bet
   assert.equal(typesOf(next).at(-2), 'turn.completed')
 })
 
-test('parallel calls of one reply count each', async (t) => {
+test('parallel calls of one reply count separately', async (t) => {
   const { say } = await start(t, { TOOL_REPEATS_MAX: '4' })
   const call = { name: 'returns_nothing', arguments: {} }
   const events = await say({ tool_calls: [call, call, call, call] }, { text: 'Never.' })
   assert.equal((dataOf(events, 'turn.failed') as Record<string, unknown>).error_code, 'tool_loop')
 })
 
-test('long results are kept apart whatever a vendor calls its calls', async (t) => {
+test('stores long results separately for any call ids of a vendor', async (t) => {
   const { server, session, say } = await start(t, { TOOL_OUTPUT_KB: '8' })
   const long = 'x'.repeat(5_000)
   const ids = ['../../x', '.. .. x', '..:..:x', `${long}1`, `${long}2`, '..', '.', ' ', 'é']
@@ -252,7 +252,7 @@ test('long results are kept apart whatever a vendor calls its calls', async (t) 
   }
 })
 
-test('results and arguments take time in step with their length, whatever they hold', async (t) => {
+test('handles results and arguments of any content in linear time', async (t) => {
   const { use } = await start(t, { FILE_SIZE_MB: '1' })
   const content = `${' '.repeat(300_000)}!`
   const written = await use('write_file', { path: '/a', content, encoding: 'base64' })
