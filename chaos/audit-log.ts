@@ -17,7 +17,7 @@ export function textOf({ content }: { content: { type: string; text?: string }[]
 
 const standstillMsMax = 10_000
 const apology = failureKinds.unknown.sentence
-const scriptIsOver = 'Simulated: the script is over.'
+const scriptIsOver = 'Simulated: the script has ended.'
 
 export function brokenSequences(session: SessionEvidence): string[] {
   const events = logOf(session)

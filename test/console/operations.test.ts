@@ -10,7 +10,7 @@ import {
 import { scripted } from '../../apps/server/test/session.ts'
 import { openProfile, openTab, signIn, startBrowser } from '../browser/browser.ts'
 
-const sentence = 'Something went wrong while the model was asked.'
+const sentence = 'The model call failed unexpectedly.'
 
 test('an operator on another machine sees failures of all nodes, tries one again, and finds what a schedule did', async (t) => {
   const server = await startGuarded(t)

@@ -38,16 +38,16 @@ test('a turn whose provider key cannot be opened fails once, and the log names t
   for (const text of ['Hello?', 'Again?']) {
     const events = await converse(t, server, added.sessionId, text)
     const { metadata } = dataOf(events, 'llm.generation')
-    const said = "The provider's key cannot be opened: master key kek-v1 is not configured."
+    const said = "The provider's key cannot be decrypted: master key kek-v1 is not configured."
     assert.deepEqual([metadata.success, metadata.error, metadata.retry], [false, said, undefined])
     assert.equal(events.filter(({ type }) => type === 'turn.failed').length, 1)
     assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_key_unreadable')
-    assert.match(replyOf(events), /cannot read the key/)
+    assert.match(replyOf(events), /cannot decrypt the API key/)
     assert.doesNotMatch(replyOf(events), /kek/)
   }
   assert.deepEqual(vendor.keys, [])
-  assert.equal(server.output().match(/cannot be opened.*master key kek-v1/g)?.length, 2)
-  // A new key for the provider is sufficient.
+  assert.equal(server.output().match(/cannot be decrypted.*master key kek-v1/g)?.length, 2)
+  // A new key for the provider is all that it takes.
   const path = `/v1/llm-providers/${added.id}`
   assert.equal((await server.call('PATCH', path, { api_key: 'sk-new' })).status, 200)
   assert.equal(replyOf(await converse(t, server, added.sessionId, 'Now?')), 'Yes.')
@@ -68,7 +68,7 @@ test("the environment's key never replaces a provider's key that cannot be opene
   const { metadata } = dataOf(await converse(t, second, id, 'Hello?'), 'llm.generation')
   assert.equal(
     metadata.error,
-    "The provider's key cannot be opened: master key kek-v1 is not configured.",
+    "The provider's key cannot be decrypted: master key kek-v1 is not configured.",
   )
   await second.stop()
 })

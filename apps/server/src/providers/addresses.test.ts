@@ -11,7 +11,7 @@ beforeAll(async (t) => {
   vendor = await startAnyVendor(t as TestContext, (_, response) => sendJson(response, {}, 400))
 })
 
-/** Where a model of a provider at `baseUrl` is asked, and with which headers. */
+/** Calls a model of a provider at `baseUrl`; returns the requested URL and headers. */
 async function askAt(type: ProviderType, baseUrl: string) {
   const model = await providers[type].model({ apiKey: 'the-key', baseUrl }, 'some-model')
   vendor.asked.length = 0
@@ -79,7 +79,7 @@ const keyHeaders: Record<keyof typeof forms, [name: string, value: string]> = {
 }
 
 for (const [type, list] of Object.entries(forms) as [keyof typeof forms, [string, string][]][]) {
-  test(`${type}: the address may be given as the base, as the endpoint, or as people have it`, async () => {
+  test(`${type}: accepts the base URL, the endpoint URL and common spellings`, async () => {
     for (const [given, expected] of list) {
       const { url, headers } = await askAt(type, vendor.url + given)
       assert.equal(url, expected, given)
@@ -89,7 +89,7 @@ for (const [type, list] of Object.entries(forms) as [keyof typeof forms, [string
   })
 }
 
-test('azure_openai: at an address of Azure the SDK adds nothing that is there already', async () => {
+test('azure_openai: the SDK adds nothing to an Azure URL that it already has', async () => {
   const host = 'https://res.openai.azure.com'
   const version = '?api-version=2024-06-01'
   const forms: [given: string, asked: string][] = [

@@ -4,16 +4,19 @@ import { type Provider, versionedBase, withOptions } from './provider.ts'
 const home = 'https://api.anthropic.com/v1'
 const baseOf = (baseUrl = home) => versionedBase(baseUrl, '/messages', '/v1')
 
-/** Where a prompt may be cached up to. */
+/** Marks the end of a cacheable prefix of the prompt. */
 const breakpoint = { anthropic: { cacheControl: { type: 'ephemeral' } } }
 
-/** Anthropic's Messages API. Key and address are passed: the SDK must not read the environment. */
+/**
+ * Anthropic's Messages API. Key and base URL are always passed: the SDK must not read the
+ * environment.
+ */
 export const anthropic: Provider = {
   type: 'anthropic',
   title: 'Anthropic',
   environmentKey: 'DEFAULT_ANTHROPIC_API_KEY',
   signatures: ['signature', 'redactedData'],
-  /** Of four possible cache marks: system prompt with tools, and the newest two messages. */
+  /** Sets 3 of 4 possible cache marks: system prompt with tools, and the newest two messages. */
   tune({ prompt, ...options }, { outputTokensMax }) {
     const newest = prompt.length - 2
     const marked = withOptions(prompt, breakpoint, (at) => at === 0 || at >= newest)

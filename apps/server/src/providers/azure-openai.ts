@@ -3,23 +3,22 @@ import { readModelList } from './model-list.ts'
 import { isWordless, tuneResponses } from './openai.ts'
 import type { ModelList, Provider, ProviderConnection } from './provider.ts'
 
-/** The last version that addresses with a deployment in them were given. */
+/** Last API version for URLs with a deployment. */
 const deploymentsVersion = '2024-10-21'
-/** The last version with a list of deployments that a key may read. */
+/** Last API version with a list of deployments that an API key may read. */
 const listVersion = '2023-03-15-preview'
 
 type Address = {
   base: string
   /** Chat Completions instead of Responses. */
   chat: boolean
-  /** Set for addresses with a deployment in them, as they were before `/openai/v1`. */
+  /** Set for URLs with a deployment, the form before `/openai/v1`. */
   apiVersion?: string
 }
 
 /**
- * Where a resource is, from the address that its portal shows or people write:
- * `https://NAME.openai.azure.com`, with `/openai` or `/openai/v1` behind it, the address of an
- * endpoint, or `…/openai/deployments/NAME/chat/completions?api-version=…`.
+ * Parses the URL of a resource. Accepts `https://NAME.openai.azure.com`, the same with `/openai` or
+ * `/openai/v1`, an endpoint URL, or `…/openai/deployments/NAME/chat/completions?api-version=…`.
  */
 export function azureAddress(baseUrl: string): Address {
   const { origin, pathname, searchParams } = new URL(baseUrl.trim())
@@ -35,8 +34,8 @@ export function azureAddress(baseUrl: string): Address {
 }
 
 /**
- * Models in a resource of one's own at Azure: a model's name is the name of its deployment.
- * Key and address are always passed: the SDK must not read the environment.
+ * Models of an Azure OpenAI resource: a model's name is the name of its deployment. Key and base
+ * URL are always passed: the SDK must not read the environment.
  */
 export const azureOpenai: Provider = {
   type: 'azure_openai',
@@ -44,8 +43,8 @@ export const azureOpenai: Provider = {
   needsBaseUrl: true,
   queryAllowed: 'api-version',
   signatures: ['reasoningEncryptedContent'],
-  // Chat Completions looks for its options under another name, and gets none: its older versions
-  // refuse what they do not know.
+  // Chat Completions reads options under another name and gets none: its older versions refuse
+  // unknown options.
   tune: (options, about) => tuneResponses('azure', options, about),
   async model({ apiKey = '', baseUrl = '', fetch }, name) {
     const { createAzure } = await import('@ai-sdk/azure')
@@ -71,7 +70,7 @@ export const azureOpenai: Provider = {
 const resourceOf = ({ baseUrl = '' }: ProviderConnection) =>
   azureAddress(baseUrl).base.replace(/\/v1$/i, '')
 
-/** What can be called. */
+/** Lists the deployments of a resource. */
 const listDeployments = (connection: ProviderConnection, signal: AbortSignal): Promise<ModelList> =>
   readModelList({
     connection,
@@ -84,7 +83,7 @@ const listDeployments = (connection: ProviderConnection, signal: AbortSignal): P
     },
   })
 
-/** Fallback for places without that list: a gateway's names, a resource's deployable models. */
+/** Fallback without that list: a gateway's models, or the deployable models of a resource. */
 const listNames = (connection: ProviderConnection, signal: AbortSignal): Promise<ModelList> =>
   readModelList({
     connection,

@@ -1,6 +1,8 @@
-/** Bytes held in memory, with a limit for each level: a turn, its organization, the node. */
+/** Counts bytes in memory, with a limit per level: turn, organization and node. */
 export type ByteAccount = {
-  /** Books bytes here and in every account above. False, with nothing booked, if one is full. */
+  /**
+   * Reserves bytes here and in all parent accounts. False, with nothing reserved, when one is full.
+   */
   take: (bytes: number) => boolean
   give: (bytes: number) => void
   readonly held: number

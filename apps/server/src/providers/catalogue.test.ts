@@ -40,7 +40,7 @@ const profiles = catalogueOf({
 })
 const nameOf = (type: ProviderType, name: string) => findProfile(profiles, type, name)?.name
 
-test('a name means the model that it begins with, the longest one', () => {
+test('a name matches the longest model name that it starts with', () => {
   assert.equal(nameOf('openai', 'gpt-5'), 'The gpt-5')
   assert.equal(nameOf('openai', 'gpt-5-2025-08-07'), 'The gpt-5')
   assert.equal(nameOf('openai', 'gpt-5-mini-latest'), 'The gpt-5-mini')
@@ -50,7 +50,7 @@ test('a name means the model that it begins with, the longest one', () => {
   assert.equal(nameOf('anthropic', 'claude-3-5-old-latest'), 'The claude-3-5-old-20240620')
 })
 
-test('what only looks alike has no profile', () => {
+test('a similar name has no profile', () => {
   for (const name of ['gpt-50', 'gpt-5.2', 'gpt', '', '-', 'gpt-4', 'GPT-5', '__proto__']) {
     assert.equal(nameOf('openai', name), undefined, name)
   }
@@ -60,7 +60,7 @@ test('what only looks alike has no profile', () => {
   assert.equal(nameOf('llmsim', 'gpt-5'), undefined)
 })
 
-test('a compatible server may have the models of every vendor, under the names of gateways', () => {
+test('a compatible server may offer the models of every vendor, with gateway names', () => {
   assert.equal(nameOf('openai_completions', 'gpt-5'), 'The gpt-5')
   assert.equal(nameOf('openai_completions', 'anthropic/claude-sonnet-4.5'), 'The claude-sonnet-4-5')
   assert.equal(nameOf('openai_completions', 'google/gemini-3-pro'), 'The gemini-3-pro')
@@ -69,7 +69,7 @@ test('a compatible server may have the models of every vendor, under the names o
   assert.equal(nameOf('openai_completions', 'llama4:scout'), undefined)
 })
 
-test('a profile holds what the catalogue says, and leaves out what it does not', () => {
+test('a profile has only data of the catalogue', () => {
   const prices = { input: 1, output: 2, cache_read: 0.5 }
   const { openai } = catalogueOf({
     openai: [
@@ -97,7 +97,7 @@ test('a profile holds what the catalogue says, and leaves out what it does not',
   assert.deepEqual(openai.get('three')?.cost?.tiers, [{ above: 7, input: 5, output: 6 }])
 })
 
-test('efforts are those of the catalogue, else of a rule, with a default among them', () => {
+test('efforts come from the catalogue, else from a rule, and include a default', () => {
   const effort = (...values: string[]) => [{ type: 'effort', values }]
   const thinks = (id: string, ...values: string[]) =>
     model(id, {
@@ -127,7 +127,7 @@ test('efforts are those of the catalogue, else of a rule, with a default among t
   assert.deepEqual(told(anthropic, 'claude-opus-5-5'), ['high', 'low', 'high'])
 })
 
-test('the bundled catalogue has the form, is small, and knows models of every vendor', () => {
+test('the bundled catalogue is valid and small, and covers every vendor', () => {
   assert.ok(text.length < 150_000)
   assert.match(bundled.date, /^\d{4}-\d\d-\d\d$/)
   const form = Compile(CatalogueModel)

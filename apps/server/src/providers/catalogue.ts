@@ -3,13 +3,13 @@ import { type ModelCost, type ModelProfile, modalities, type ProviderType } from
 import { effortsOf } from './catalogue/efforts.ts'
 import { type Catalogue, type CatalogueModel, type Vendor, vendors } from './catalogue/form.ts'
 
-/** Profiles by the vendors' names of the models. */
+/** Profiles by vendor and the vendor's model name. */
 type Profiles = Record<Vendor, Map<string, ModelProfile>>
 
 const file = new URL('../../catalogue/models.json', import.meta.url)
 let bundled: Profiles | undefined
 
-/** Whose models a provider of some type may have. */
+/** Vendors of models by type of provider. */
 const vendorsOf: Record<ProviderType, readonly Vendor[]> = {
   openai: ['openai'],
   azure_openai: ['openai'],
@@ -20,10 +20,10 @@ const vendorsOf: Record<ProviderType, readonly Vendor[]> = {
 }
 
 /**
- * What the bundled catalogue knows of a provider's model. A name means the model that it begins
- * with (`gpt-5-mini` with a date or `-latest` behind it), the longest such name.
- * Contract: cheap, asked before every model call; undefined for what is not known, and such models
- * work all the same.
+ * Returns the bundled catalogue's profile of a model. A name matches the longest model name that it
+ * starts with, such as `gpt-5-mini` with a date or `-latest`.
+ * Contract: cheap, called before every model call; undefined for unknown models, which work without
+ * a profile.
  */
 export function profileOf(type: ProviderType, modelName: string): ModelProfile | undefined {
   if (!vendorsOf[type]) return undefined
@@ -31,16 +31,15 @@ export function profileOf(type: ProviderType, modelName: string): ModelProfile |
   return findProfile(bundled, type, modelName)
 }
 
-/** `profileOf` in a catalogue of one's own. */
+/** Like `profileOf`, for another catalogue. */
 export function findProfile(profiles: Profiles, type: ProviderType, modelName: string) {
-  // Gateways name the vendor first (`anthropic/claude-sonnet-5.5`), and Google itself says
-  // `models/`.
+  // Gateways prefix names with the vendor (`anthropic/claude-sonnet-5.5`), Google with `models/`.
   const slash = modelName.indexOf('/')
   const named = slash < 0 ? undefined : modelName.slice(0, slash)
   const name = modelName.slice(slash + 1)
   for (const vendor of vendorsOf[type]) {
     if (named !== undefined && named !== vendor && named !== 'models') continue
-    // They also write Claude's versions with a dot.
+    // Gateways write Claude's versions with a dot.
     const own = vendor === 'anthropic' ? name.replaceAll('.', '-') : name
     const found = longestKnown(profiles[vendor], own)
     if (found) return found
@@ -57,10 +56,10 @@ function longestKnown(profiles: Map<string, ModelProfile>, name: string) {
   }
 }
 
-/** A short number is the version of another model: `claude-opus-5-7` is no `claude-opus-5`. */
+/** A short number is the version of another model: `claude-opus-5-7` is not `claude-opus-5`. */
 const isVersion = /^-\d{1,2}(\D|$)/
 
-/** A date at the end of a name. Models with dated names only are found without a date, too. */
+/** A date at the end of a name. Models that only have dated names are also found without a date. */
 const dated = /-(\d{8}|\d{4}-\d{2}-\d{2})$/
 
 export function profilesOf({ providers }: Catalogue): Profiles {

@@ -6,9 +6,9 @@ import type { ProviderConnection } from './provider.ts'
 import { providerFetch } from './provider-fetch.ts'
 
 /**
- * How to reach a provider, for whatever is asked of it: with its own key or the environment's, and
- * only where it may be.
- * Contract: throws KnownFailure for a key that cannot be opened.
+ * Builds the connection to a provider, with its own key or the environment's, and a `fetch` limited
+ * to allowed addresses.
+ * Contract: throws KnownFailure for a key that cannot be decrypted.
  */
 export async function connectionOf(
   node: { config: Config; secrets: Secrets | undefined; outbound: Outbound },
@@ -17,7 +17,7 @@ export async function connectionOf(
   const { baseUrl } = provider
   const apiKey = providerKey(node, provider)
   const { AUTH_MODE: mode } = node.config
-  // Without authentication whoever may name an address is whoever runs the server.
+  // Without authentication every caller is the operator, who may use any address.
   const isGuarded = baseUrl !== null && mode !== 'none'
   const caller = { orgId: provider.orgId, purpose: 'provider' as const }
   const fetch = providerFetch(isGuarded ? node.outbound.reach(caller) : globalThis.fetch)

@@ -13,18 +13,18 @@ const profileWith = (cost: ModelCost | undefined): ModelProfile => ({
 })
 const nanos = (cost: ModelCost, used: TokenUsage) => costOf(profileWith(cost), used)
 
-test('a call costs its input and output, cached input its own price', () => {
+test('a call costs its input and output, and cached input has its own price', () => {
   assert.equal(nanos({ input: 3, output: 15 }, usage), 1000 * 3000 + 100 * 15_000)
   const all = { input: 3, output: 15, cache_read: 0.3, cache_write: 3.75 }
   const sum = 100 * 3000 + 600 * 300 + 300 * 3750 + 100 * 15_000
   assert.equal(nanos(all, cached), sum)
 })
 
-test('cached input costs what input does where it has no price', () => {
+test('cached input without its own price costs as much as input', () => {
   assert.equal(nanos({ input: 3, output: 15 }, cached), nanos({ input: 3, output: 15 }, usage))
 })
 
-test('the tier that the input reaches prices the whole call', () => {
+test('the tier of the input applies to the whole call', () => {
   const tiers = [
     { above: 5000, input: 50, output: 60 },
     { above: 999, input: 5, output: 6 },
@@ -38,18 +38,18 @@ test('the tier that the input reaches prices the whole call', () => {
   assert.equal(nanos(cost, read), 1000 * 5000)
 })
 
-test('a price below a billionth of a dollar for a token is not lost', () => {
+test('keeps prices below a billionth of a dollar per token', () => {
   const cheap = { input: 0.01875, output: 0.1 }
   assert.equal(nanos(cheap, { input_tokens: 3, output_tokens: 0 }), 56)
   assert.equal(nanos(cheap, { input_tokens: 1_000_000, output_tokens: 0 }), 18_750_000)
 })
 
-test('cached input that a vendor counts apart makes nothing cheaper', () => {
+test('cached input that a vendor counts separately does not reduce the cost', () => {
   const odd = { input_tokens: 10, output_tokens: 0, cache_read_tokens: 1000 }
   assert.equal(nanos({ input: 1, output: 1, cache_read: 0.1 }, odd), 1000 * 100)
 })
 
-test('no price, no cost; what is free costs nothing', () => {
+test('a model without a price has no cost, and a free model costs 0', () => {
   assert.equal(costOf(undefined, usage), undefined)
   assert.equal(costOf(profileWith(undefined), usage), undefined)
   assert.equal(nanos({ input: 0, output: 0 }, usage), 0)
@@ -57,7 +57,7 @@ test('no price, no cost; what is free costs nothing', () => {
   assert.equal(nanos({ input: 1, output: 1 }, nonsense), undefined)
 })
 
-test('usage carries its cost in dollars', () => {
+test('usage has its cost in dollars', () => {
   const profile = profileWith({ input: 0.25, output: 2 })
   assert.deepEqual(withCost(profile, usage), { ...usage, cost_usd: 0.00045 })
   assert.equal(withCost(undefined, usage), usage)

@@ -1,11 +1,11 @@
 import type { ModelProfile, TokenUsage } from '@outlast/contract'
 import { dollarsOf } from '../store/usage.ts'
 
-/** A price of one dollar for a million tokens, in picodollars for one token. */
+/** Picodollars per token at a price of one dollar per million tokens. */
 const picosPerPrice = 1_000_000
 
 /**
- * What a call cost, in billionths of a US dollar; undefined when its price is not known.
+ * Computes the cost of a call in billionths of a US dollar; undefined without a price.
  * Contract: whole numbers. Prices have at most six decimals, so that a token costs a whole number
  * of picodollars; only the sum is rounded.
  */
@@ -28,7 +28,7 @@ export function costOf(profile: ModelProfile | undefined, usage: TokenUsage): nu
   return Number.isSafeInteger(nanos) && nanos >= 0 ? nanos : undefined
 }
 
-/** A call's usage with its cost, where the price is known. */
+/** Adds the cost to a call's usage, if the price is known. */
 export function withCost<U extends TokenUsage | undefined>(
   profile: ModelProfile | undefined,
   usage: U,

@@ -9,15 +9,14 @@ import type { Stored } from './keys.ts'
 import type { Outbound } from './outbound.ts'
 import type { ModelList } from './provider.ts'
 
-/** Longest that a vendor may take for its list, all pages together. */
+/** Time limit of a vendor's list with all its pages, in ms. */
 const listMs = 30_000
 
 type Asker = { config: Config; secrets: Secrets | undefined; outbound: Outbound }
 
 /**
- * Asks a vendor which models it has, with the provider's key or the environment's.
- * Contract: throws 409 for what has no list or no key, 502 `provider_failed` for what goes wrong at
- * the vendor.
+ * Requests the list of models from a vendor, with the provider's key or the environment's.
+ * Contract: throws 409 without a list or a key, and 502 `provider_failed` for errors of the vendor.
  */
 export async function discoverModels(
   asker: Asker,
@@ -28,7 +27,7 @@ export async function discoverModels(
   if (!listModels) throw new ApiError('models_not_listed', provider.type)
   const late = new AbortController()
   const limitMs = Math.min(listMs, asker.config.MODEL_TIMEOUT_MS)
-  const failure = new KnownFailure('timeout', `It took longer than ${limitMs / 1000} s.`)
+  const failure = new KnownFailure('timeout', `The list took longer than ${limitMs / 1000} s.`)
   const timer = setTimeout(() => late.abort(failure), limitMs)
   const ending = signal ? AbortSignal.any([late.signal, signal]) : late.signal
   try {
@@ -43,13 +42,13 @@ export async function discoverModels(
   }
 }
 
-/** Types of which the environment has a key. */
+/** Types of provider with a key in the environment. */
 export const typesWithKey = (config: Config): ProviderType[] =>
   Object.values(providers).flatMap(({ type, environmentKey: name }) =>
     name !== undefined && config[name] !== undefined ? [type] : [],
   )
 
-/** Types that have a list of models. */
+/** Types of provider with a list of models. */
 export const typesWithList: readonly ProviderType[] = Object.values(providers).flatMap(
   ({ type, listModels }) => (listModels ? [type] : []),
 )

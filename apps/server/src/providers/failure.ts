@@ -1,20 +1,20 @@
 import { APICallError } from '@ai-sdk/provider'
 
 type About = {
-  /** `error_code` of the turn that fails with it. */
+  /** `error_code` of a turn with this failure. */
   code: string
-  /** Asking again can help. */
+  /** Whether a retry can help. */
   passing: boolean
-  /** What everybody may read, whoever pays for the model. */
+  /** The public text of the failure, without details. */
   sentence: string
 }
 
-/** Every way in which a model call fails. */
+/** The kinds of failure of a model call. */
 export const failureKinds = {
   bad_key: {
     code: 'llm_bad_key',
     passing: false,
-    sentence: "The model's provider does not accept the key that it was given.",
+    sentence: "The model's provider rejected the API key.",
   },
   no_credit: {
     code: 'llm_no_credit',
@@ -24,42 +24,42 @@ export const failureKinds = {
   rate_limited: {
     code: 'llm_rate_limited',
     passing: true,
-    sentence: "The model's provider takes no more requests right now. Please try again in a while.",
+    sentence: "The model's provider is limiting the request rate. Please try again later.",
   },
   overloaded: {
     code: 'llm_overloaded',
     passing: true,
-    sentence: "The model's provider is overloaded or out of order. Please try again in a while.",
+    sentence: "The model's provider is overloaded or unavailable. Please try again later.",
   },
   too_long: {
     code: 'llm_too_long',
     passing: false,
-    sentence: 'The conversation is longer than the model can read.',
+    sentence: "The conversation exceeds the model's context window.",
   },
   refused: {
     code: 'llm_refused',
     passing: false,
-    sentence: "The model's provider refused to answer this.",
+    sentence: "The model's provider refused to answer this request.",
   },
   no_such_model: {
     code: 'llm_no_such_model',
     passing: false,
-    sentence: "The model's provider has no such model.",
+    sentence: "The model's provider does not have this model.",
   },
   network: {
     code: 'llm_network',
     passing: true,
-    sentence: "The model's provider could not be reached. Please try again in a while.",
+    sentence: "The model's provider could not be reached. Please try again later.",
   },
   broken_stream: {
     code: 'llm_broken_stream',
     passing: true,
-    sentence: "The model's reply broke off. Please try again.",
+    sentence: "The model's reply was interrupted. Please try again.",
   },
   bad_response: {
     code: 'llm_bad_response',
     passing: true,
-    sentence: "The model's provider answered with something that is no reply.",
+    sentence: "The model's provider sent an invalid response.",
   },
   timeout: {
     code: 'llm_timeout',
@@ -69,17 +69,17 @@ export const failureKinds = {
   not_configured: {
     code: 'llm_not_configured',
     passing: false,
-    sentence: 'No model is configured that could answer.',
+    sentence: 'No model is configured for this request.',
   },
   key_unreadable: {
     code: 'llm_key_unreadable',
     passing: false,
-    sentence: "The server cannot read the key of the model's provider.",
+    sentence: "The server cannot decrypt the API key of the model's provider.",
   },
   unknown: {
     code: 'llm_error',
     passing: false,
-    sentence: 'Something went wrong while the model was asked. Please try again.',
+    sentence: 'The model call failed unexpectedly. Please try again.',
   },
 } as const satisfies Record<string, About>
 
@@ -87,11 +87,11 @@ export type FailureKind = keyof typeof failureKinds
 
 export type Failure = About & {
   kind: FailureKind
-  /** What the vendor said about when to ask again. */
+  /** The vendor's Retry-After, in ms. */
   retryAfterMs: number | undefined
 }
 
-/** A failure that we found ourselves, of which the kind is known. */
+/** A failure that this server detected, with its kind. */
 export class KnownFailure extends Error {
   override name = 'KnownFailure'
   readonly kind: FailureKind
@@ -113,7 +113,7 @@ export function failureOf(error: unknown): Failure {
   return { ...about, passing: !APICallError.isInstance(error) || error.isRetryable }
 }
 
-/** What vendors write, whatever status they send it with; the first that fits counts. */
+/** Patterns of vendors' error texts, for any status. The first match applies. */
 const sayings: [FailureKind, RegExp][] = [
   [
     'too_long',
@@ -151,14 +151,14 @@ function kindOf(error: unknown): FailureKind {
   const said = sayings.find(([, pattern]) => pattern.test(words))?.[0]
   if (said !== undefined) return said
   if (status !== undefined) return kindOfStatus(status)
-  // No answer came at all.
+  // There was no response.
   if (APICallError.isInstance(error)) return 'network'
   if (endsEarly.test(words)) return 'broken_stream'
   if (isNonsense(error)) return 'bad_response'
   return isBreak(error) ? 'broken_stream' : 'unknown'
 }
 
-/** The status of an answer, or of the error that a stream told of. */
+/** The status of a response, or of an error within a stream. */
 export function statusOf(error: unknown): number | undefined {
   if (typeof error !== 'object' || error === null || !('statusCode' in error)) return undefined
   return typeof error.statusCode === 'number' ? error.statusCode : undefined
@@ -176,7 +176,7 @@ function kindOfStatus(status: number): FailureKind {
 
 const wordsMax = 20_000
 
-/** An error's own words, and those of what was behind it. */
+/** The message of an error and of its cause. */
 export function errorMessage(error: unknown): string {
   if (!(error instanceof Error)) {
     const said = (error as { message?: unknown } | null)?.message
@@ -187,19 +187,19 @@ export function errorMessage(error: unknown): string {
   return behind === '' ? message : `${message}: ${behind}`
 }
 
-/** All that the vendor said. */
+/** All text of a vendor's error. */
 function wordsOf(error: unknown): string {
   const body = APICallError.isInstance(error) ? (error.responseBody ?? '') : ''
   const told = error instanceof Error ? errorMessage(error) : JSON.stringify(error)
   return `${told} ${body}`.slice(0, wordsMax)
 }
 
-/** The SDK's own words for an answer that is not what the vendor promises. */
+/** Errors of the SDK for an invalid response. */
 const isNonsense = (error: unknown) =>
   error instanceof Error &&
   /JSONParse|TypeValidation|InvalidResponse|NoContent|Empty/.test(error.name)
 
-/** A connection that ended in the middle: undici's errors, and the system's. */
+/** A connection that broke: errors of undici and of the system. */
 const isBreak = (error: unknown) =>
   error instanceof TypeError ||
   (error instanceof Error && 'code' in error && typeof error.code === 'string')

@@ -4,31 +4,31 @@ import { withBody } from './response-body.ts'
 
 const mebibyte = 1024 * 1024
 
-/** Bytes of fetched bodies that are held at once, and fetches that are under way at once. */
+/** Limits of fetched bytes in memory, and of concurrent fetches. */
 const bytesMax = { node: 512 * mebibyte, organization: 192 * mebibyte, turn: 64 * mebibyte }
 const ofNode = { slots: 128, slotsEach: 32, waitingMax: 10_000, waitingEachMax: 2_000 }
 const ofTurn = { slots: 16, slotsEach: 16, waitingMax: 1_000, waitingEachMax: 1_000 }
 
-/** The error code of a body that there is no room for. */
+/** Error code of a body without room. */
 export const fetchBudgetCode = 'ERR_FETCH_BUDGET'
 
 const refusal = (message: string) => Object.assign(new Error(message), { code: fetchBudgetCode })
-const noRoom = () => refusal('Too many bytes are being fetched at once. Try again.')
-const tooMany = () => refusal('Too many fetches are waiting already. Try again.')
+const noRoom = () => refusal('Too many bytes are being fetched at once. Try again later.')
+const tooMany = () => refusal('Too many fetches are waiting. Try again later.')
 
-/** Fetches of one tool call, or of the images of one model call. */
+/** The fetches of one tool call, or of the images of one model call. */
 export type FetchScope = {
   fetch: typeof fetch
-  /** Cancels what is left of the bodies and returns their bytes and slots. */
+  /** Cancels unread bodies and releases their bytes and slots. */
   end: () => void
 }
 
-/** What one turn may fetch. Every fetch of a turn draws from it. */
+/** The fetch budget of a turn, which all its fetches share. */
 export type FetchBudget = {
   scope: (fetch: typeof globalThis.fetch) => FetchScope
-  /** For bytes that stay after their body was read. */
+  /** For bytes that stay in memory after their body was read. */
   account: ByteAccount
-  /** Returns everything that the turn still holds. */
+  /** Releases all bytes and slots of the turn. */
   end: () => void
 }
 
@@ -38,7 +38,10 @@ export type FetchBudgets = {
   accountOf: (orgId: string) => ByteAccount
 }
 
-/** The budgets of a node: a turn's is part of its organization's, which is part of the node's. */
+/**
+ * Creates the budgets of a node. A turn's budget is part of its organization's, which is part of
+ * the node's.
+ */
 export function createFetchBudgets(): FetchBudgets {
   const nodeAccount = createByteAccount(bytesMax.node)
   const nodeShares = createShares(ofNode, tooMany)
@@ -54,7 +57,7 @@ export function createFetchBudgets(): FetchBudgets {
     accountOf,
     openTurn(orgId) {
       const account = createByteAccount(bytesMax.turn, accountOf(orgId))
-      // Most turns fetch nothing.
+      // Created on demand: most turns fetch nothing.
       let used: { takeSlot: TakeSlot; ending: AbortController } | undefined
       return {
         account,
@@ -64,7 +67,7 @@ export function createFetchBudgets(): FetchBudgets {
             return { account, takeSlot: used.takeSlot, ending: used.ending.signal }
           }),
         end() {
-          used?.ending.abort(new Error('The turn is over.'))
+          used?.ending.abort(new Error('The turn has ended.'))
           account.give(account.held)
         },
       }
@@ -96,7 +99,7 @@ type Within = { account: ByteAccount; takeSlot: TakeSlot; ending: AbortSignal }
 function openScope(reach: typeof fetch, within: () => Within): FetchScope {
   let own: AbortController | undefined
   return {
-    end: () => own?.abort(new Error('The call that fetched this is over.')),
+    end: () => own?.abort(new Error('The call that fetched this has ended.')),
     async fetch(input, init) {
       const { account, takeSlot, ending } = within()
       own ??= new AbortController()
@@ -116,7 +119,7 @@ function openScope(reach: typeof fetch, within: () => Within): FetchScope {
 
 type Meter = { account: ByteAccount; signal: AbortSignal | undefined; onEnd: () => void }
 
-/** The same response. Bytes of its body count until it ends, is canceled or `signal` aborts. */
+/** Counts the bytes of a response's body until it ends, is canceled or `signal` aborts. */
 export function metered(response: Response, meter: Meter): Response {
   if (!response.body) {
     meter.onEnd()

@@ -3,17 +3,19 @@ import { type Provider, versionedBase } from './provider.ts'
 
 const home = 'https://generativelanguage.googleapis.com/v1beta'
 
-/** The address of an endpoint names its model: `…/v1beta/models/gemini-2.5-pro:streamG…`. */
+/** Removes the model from an endpoint URL: `…/v1beta/models/gemini-2.5-pro:streamG…`. */
 const baseOf = (baseUrl = home) =>
   versionedBase(baseUrl.trim().replace(/\/models\/[^/]*$/, '/models'), '/models', '/v1beta')
 
-/** Google's Gemini API. Key and address are passed: the SDK must not read the environment. */
+/**
+ * Google's Gemini API. Key and base URL are always passed: the SDK must not read the environment.
+ */
 export const google: Provider = {
   type: 'google',
   title: 'Google (Gemini)',
   environmentKey: 'DEFAULT_GOOGLE_API_KEY',
   signatures: ['thoughtSignature'],
-  /** It thinks in silence unless it is asked not to. */
+  /** Gemini omits its thoughts from the response unless this is set. */
   tune(options) {
     if (options.reasoning === undefined) return options
     const own = { google: { thinkingConfig: { includeThoughts: true } } }

@@ -7,7 +7,7 @@ import { openaiCompletions } from './openai-completions.ts'
 import type { Provider, ProviderConnection } from './provider.ts'
 import { simulated } from './simulated.ts'
 
-/** Every kind of provider that a model can come from. */
+/** All types of provider. */
 export const providers: Record<ProviderType, Provider> = {
   openai,
   openai_completions: openaiCompletions,
@@ -17,7 +17,7 @@ export const providers: Record<ProviderType, Provider> = {
   llmsim: simulated,
 }
 
-/** A callable model. Contract: makes no request; the first call for a vendor loads its SDK. */
+/** Returns a callable model. Contract: makes no request; a vendor's first call loads its SDK. */
 export function languageModel(type: ProviderType, connection: ProviderConnection, name: string) {
   return providers[type].model(connection, name)
 }

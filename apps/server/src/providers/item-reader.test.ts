@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createItemReader } from './item-reader.ts'
 
-/** The items and what is around them, read in pieces of so many characters. */
+/** Reads a document in pieces of `size` characters; returns its items and the rest. */
 function readIn(text: string, size: number) {
   const items: unknown[] = []
   const reader = createItemReader((item) => items.push(item))
@@ -16,7 +16,7 @@ const items = [
   { id: 'c' },
 ]
 
-test('items come out whole, however the document is cut, and what is around them stays', () => {
+test('returns whole items for any split of the document, and keeps the rest', () => {
   const around = { object: 'list', has_more: true, last_id: 'c', about: { id: 'no item' } }
   const document = JSON.stringify({ first: 1, data: items, ...around }, null, 1)
   for (let size = 1; size <= 40; size += 1) {
@@ -26,13 +26,13 @@ test('items come out whole, however the document is cut, and what is around them
   }
 })
 
-test('the list may be the document, and may be empty', () => {
+test('the document can be the list, and the list can be empty', () => {
   assert.deepEqual(readIn(JSON.stringify(items), 7).items, items)
   assert.deepEqual(readIn('{"data":[]}', 3).items, [])
   assert.deepEqual(readIn('[]', 1).items, [])
 })
 
-test('what is no list is refused', () => {
+test('refuses a document without a list', () => {
   for (const text of ['', 'null', '"text"', '{}', '{"error":{"message":"no"}}', '<html></html>']) {
     assert.throws(() => readIn(text, 4), { kind: 'bad_response' }, text)
   }
@@ -41,7 +41,7 @@ test('what is no list is refused', () => {
   }
 })
 
-test('an endless item, or endless text around items, is refused', () => {
+test('refuses an endless item and endless text around items', () => {
   const long = 'x'.repeat(2_000_000)
   for (const text of [`{"data":[{"id":"${long}`, `{"a":"${long}`]) {
     assert.throws(() => readIn(text, 65_536), { kind: 'bad_response' })

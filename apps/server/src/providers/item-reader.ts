@@ -1,25 +1,25 @@
 import { KnownFailure } from './failure.ts'
 
-/** Longest text of one item, and of everything around the items. */
+/** Limit of the text of one item, and of the text around the items. */
 const lengthMax = 1024 * 1024
 
 const [quote, backslash] = [0x22, 0x5c]
 const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d]
 
 export type ItemReader = {
-  /** Takes the next piece of the document. */
+  /** Reads the next piece of the document. */
   read: (text: string) => void
-  /** The document without its items. Contract: throws KnownFailure if it has no list. */
+  /** Returns the document without its items. Contract: throws KnownFailure if it has no list. */
   end: () => Record<string, unknown>
 }
 
 /**
- * Reads the objects of a JSON list one by one as the document comes in, so that a long one is never
- * held whole nor parsed at once. The list is the document, or stands in a field of it.
- * Contract: calls `onItem` for each; throws KnownFailure for what is no JSON or too long.
+ * Parses the objects of a JSON list one by one as the document arrives, so that a long list is
+ * never held or parsed as a whole. The list is the document or a field of it.
+ * Contract: calls `onItem` for each; throws KnownFailure for invalid JSON and for too long text.
  */
 export function createItemReader(onItem: (item: Record<string, unknown>) => void): ItemReader {
-  /** What is open around the place that is read. */
+  /** Open brackets at the current position. */
   const open: number[] = []
   let inText = false
   let escaped = false
@@ -32,7 +32,8 @@ export function createItemReader(onItem: (item: Record<string, unknown>) => void
   function add(text: string) {
     if (item === undefined) around += text
     else item += text
-    if ((item ?? around).length > lengthMax) throw nonsense('Its list of models cannot be read.')
+    if ((item ?? around).length > lengthMax)
+      throw nonsense('The list of models has an entry that is too long.')
   }
 
   function passText(code: number) {
@@ -41,14 +42,14 @@ export function createItemReader(onItem: (item: Record<string, unknown>) => void
     else if (code === quote) inText = false
   }
 
-  /** True where an item begins. */
+  /** True at the start of an item. */
   function passOpening(code: number): boolean {
     const begins = code === openObject && item === undefined && isInList()
     open.push(code)
     return begins
   }
 
-  /** True where an item ends. */
+  /** True at the end of an item. */
   function passClosing(): boolean {
     open.pop()
     return item !== undefined && isInList()
@@ -62,7 +63,7 @@ export function createItemReader(onItem: (item: Record<string, unknown>) => void
         if (inText) passText(code)
         else if (code === quote) inText = true
         else if (isOpening(code) && passOpening(code)) {
-          // Something in its place, so that what is around stays JSON.
+          // A placeholder keeps the text around the item valid JSON.
           add(`${text.slice(from, at)}0`)
           item = ''
           from = at
@@ -79,7 +80,7 @@ export function createItemReader(onItem: (item: Record<string, unknown>) => void
       const document = parse(around)
       const lists = Array.isArray(document) ? [document] : Object.values(document)
       if (lists.some(Array.isArray)) return document
-      throw nonsense('What it answered is no list of models.')
+      throw nonsense('The response is not a list of models.')
     },
   }
 }
@@ -92,7 +93,7 @@ function parse(text: string): Record<string, unknown> {
     const value: unknown = JSON.parse(text)
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
   } catch {}
-  throw nonsense('What it answered is no list of models.')
+  throw nonsense('The response is not a list of models.')
 }
 
 const nonsense = (message: string) => new KnownFailure('bad_response', message)

@@ -12,9 +12,9 @@ type Keys = Pick<Config, NonNullable<(typeof providers)[ProviderType]['environme
 type Named = { orgId: string; type: ProviderType; baseUrl: string | null }
 
 /**
- * The key that the environment has for a provider without one of its own.
- * Contract: only for the organization of whoever runs the server, who pays; and only for the
- * vendor's own address: a key is never sent to a server that somebody else named.
+ * Returns the environment's key for a provider without its own key.
+ * Contract: only for the default organization, whose operator pays, and only for the vendor's own
+ * address: the key is never sent to a server that a user entered.
  */
 export function environmentKey(config: Keys, { orgId, type, baseUrl }: Named) {
   const name = providers[type].environmentKey
@@ -34,13 +34,13 @@ export function modelScope(
   return { orgId, keyedTypes: keyed.map(({ type }) => type) }
 }
 
-/** A provider, and its key as it stands in the database. */
+/** A provider with its encrypted key from the database. */
 export type Stored = Named & { id: string; sealed: string | null }
 
 /**
- * The key to call a provider with: its own, else the environment's.
- * Contract: throws KnownFailure `key_unreadable` when its own cannot be opened; another one never
- * takes its place.
+ * Returns the key for a provider: its own, else the environment's.
+ * Contract: throws KnownFailure `key_unreadable` when its own key cannot be decrypted; the
+ * environment's key never replaces it.
  */
 export function providerKey(
   { config, secrets }: { config: Keys; secrets: Secrets | undefined },
@@ -59,4 +59,4 @@ export function providerKey(
 }
 
 const unreadable = (why: string) =>
-  new KnownFailure('key_unreadable', `The provider's key cannot be opened: ${why}.`)
+  new KnownFailure('key_unreadable', `The provider's key cannot be decrypted: ${why}.`)

@@ -4,7 +4,7 @@ import { createItemReader } from './item-reader.ts'
 import { privateHostCode } from './outbound.ts'
 import type { DiscoveredModel, ModelList, ProviderConnection } from './provider.ts'
 
-/** More models than any vendor has that one would choose from. */
+/** Limits of a list: more models than any vendor offers for selection. */
 const modelsMax = 5_000
 const pagesMax = 100
 const pageBytesMax = 32 * 1024 * 1024
@@ -13,21 +13,21 @@ const saidMax = 20_000
 
 type ListedModel = { id: unknown; name?: unknown }
 
-/** How a vendor's list is asked for. */
+/** A request for a vendor's list. */
 export type ListRequest = {
   connection: ProviderConnection
   signal: AbortSignal
   headers: Record<string, string | undefined>
-  /** Where a page is; `after` is what `next` read in the page before. */
+  /** Builds the URL of a page; `after` is the result of `next` for the page before. */
   url: (after: string | undefined) => string
-  /** What an item of the list says; undefined for what is no model to talk with. */
+  /** Reads an item of the list; undefined for one that is not a chat model. */
   pick: (item: Record<string, unknown>) => ListedModel | undefined
-  /** What leads to the next page, when there is one. */
+  /** Returns the cursor of the next page, if there is one. */
   next?: (page: Record<string, unknown>) => unknown
 }
 
 /**
- * Reads a vendor's list of models, page by page, holding no more than what is kept of it.
+ * Reads a vendor's list of models page by page, and keeps only ids and names.
  * Contract: throws KnownFailure with a sentence that holds no secret; stops at 5,000 models.
  */
 export async function readModelList(request: ListRequest): Promise<ModelList> {
@@ -45,7 +45,7 @@ export async function readModelList(request: ListRequest): Promise<ModelList> {
   return { models: [...found.values()], truncated: true }
 }
 
-/** A page without its models, which go to `found`; undefined if there are too many. */
+/** Reads a page without its models, which go to `found`; undefined if there are too many. */
 async function readPage(
   request: ListRequest,
   after: string | undefined,
@@ -63,14 +63,14 @@ async function readPage(
   try {
     for await (const chunk of response.body ?? []) {
       bytes += chunk.byteLength
-      if (bytes > pageBytesMax) throw nonsense('Its list of models is too large to be read.')
+      if (bytes > pageBytesMax) throw nonsense('The list of models is too large.')
       reader.read(decoder.decode(chunk, { stream: true }))
       if (full) return undefined
     }
   } catch (error) {
     if (request.signal.aborted) throw request.signal.reason
     if (error instanceof KnownFailure) throw error
-    throw new KnownFailure('broken_stream', 'The connection broke while it listed its models.')
+    throw new KnownFailure('broken_stream', 'The connection broke during the list of models.')
   }
   return reader.end()
 }
@@ -80,7 +80,7 @@ async function open({ connection, signal, headers, url }: ListRequest, after: st
   const given = Object.entries(headers).filter((pair): pair is [string, string] => !!pair[1])
   let response: Response
   try {
-    // A redirect would carry the key to wherever it leads.
+    // A redirect would send the key to another address.
     response = await ask(url(after), {
       headers: { accept: 'application/json', ...Object.fromEntries(given) },
       redirect: 'manual',
@@ -88,20 +88,23 @@ async function open({ connection, signal, headers, url }: ListRequest, after: st
     })
   } catch (error) {
     if (signal.aborted) throw signal.reason
-    throw new KnownFailure('network', `Its server could not be reached${because(error)}.`)
+    throw new KnownFailure(
+      'network',
+      `The provider's server could not be reached${because(error)}.`,
+    )
   }
   if (!response.ok) throw await refusal(response)
   return response
 }
 
-/** What the system said, such as ECONNREFUSED; that an address is not public, in a sentence. */
+/** The system's error code, such as ECONNREFUSED, or the sentence about a private address. */
 function because(error: unknown): string {
   const { code, message } = ((error as Error).cause ?? {}) as { code?: string; message?: string }
   const why = typeof code === 'string' && code !== privateHostCode ? code : message
   return why ? `: ${why.replace(/\.$/, '')}` : ''
 }
 
-/** A failure that tells its status too. */
+/** A failure with an HTTP status. */
 class Refusal extends KnownFailure {
   readonly statusCode: number
 
@@ -115,10 +118,10 @@ async function refusal(response: Response): Promise<KnownFailure> {
   const { status } = response
   const responseBody = await beginningOf(response)
   if (status === 404 || status === 405) {
-    const hint = 'There is no list of models at its address. Does the base_url lack a /v1?'
+    const hint = 'There is no list of models at this address. Does the base_url lack a /v1?'
     return new Refusal('bad_response', `${hint} (${status})`, status)
   }
-  if (status < 400) return nonsense(`Its server sends us elsewhere. (${status})`)
+  if (status < 400) return nonsense(`The server redirects the request. (${status})`)
   const said = new APICallError({
     message: '',
     url: '',
@@ -144,7 +147,7 @@ async function beginningOf(response: Response): Promise<string> {
 
 const nonsense = (message: string) => new KnownFailure('bad_response', message)
 
-/** What can be stored of a vendor's model; names that nobody could send back are left out. */
+/** Converts a listed model for storage; undefined for a name that is not a valid id. */
 function modelOf(found: ListedModel | undefined): DiscoveredModel | undefined {
   if (typeof found?.id !== 'string') return undefined
   const { id, name } = found

@@ -2,16 +2,16 @@ import { readModelList } from './model-list.ts'
 import { type Provider, stripEndpoint } from './provider.ts'
 
 const home = 'https://api.openai.com/v1'
-// Some vendors have no version in their addresses: a host alone may be all there is.
+// Without a default version: the URLs of some vendors have none, or no path at all.
 const baseOf = (baseUrl = home) => stripEndpoint(baseUrl, '/chat/completions')
 
-/** Any server that speaks OpenAI's Chat Completions: Ollama, vLLM, LM Studio, most vendors. */
+/** Any server with OpenAI's Chat Completions API: Ollama, vLLM, LM Studio, most vendors. */
 export const openaiCompletions: Provider = {
   type: 'openai_completions',
   title: 'OpenAI-compatible (Chat Completions)',
   environmentKey: 'DEFAULT_OPENAI_API_KEY',
-  // Gemini's, which its own compatible server and gateways hand on: it refuses its calls without
-  // them.
+  // Gemini's signature. Its compatible API and gateways pass it on, and it refuses calls without
+  // it.
   signatures: ['thoughtSignature'],
   async model({ apiKey, baseUrl, fetch }, name) {
     const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible')

@@ -4,13 +4,16 @@ import { type CallAbout, type ModelCallOptions, type Provider, versionedBase } f
 const home = 'https://api.openai.com/v1'
 const baseOf = (baseUrl = home) => versionedBase(baseUrl, '/responses', '/v1')
 
-/** Models that OpenAI lists beside those that one can talk with. */
+/** Models that OpenAI lists besides chat models. */
 const wordless =
   /embedding|moderation|whisper|transcribe|tts|audio|realtime|image|dall-e|sora|babbage|davinci/
 
 export const isWordless = (name: unknown) => typeof name === 'string' && wordless.test(name)
 
-/** OpenAI's Responses API. Key and address are passed: the SDK must not read the environment. */
+/**
+ * OpenAI's Responses API. Key and base URL are always passed: the SDK must not read the
+ * environment.
+ */
 export const openai: Provider = {
   type: 'openai',
   title: 'OpenAI',
@@ -37,10 +40,9 @@ export const openai: Provider = {
 }
 
 /**
- * What the Responses API is told: to keep nothing, so that its thinking comes along encrypted;
- * whose cache to use; to show its thinking where some is asked for. What is asked for goes out
- * whatever the model is called: the SDK knows models that think by their names, of which a
- * deployment or a gateway has its own.
+ * Sets options of the Responses API: store nothing, so that encrypted reasoning is returned; the
+ * cache key; and reasoning summaries for a requested effort. The effort is sent for any model name:
+ * the SDK recognizes reasoning models by their names, but deployments and gateways use other names.
  */
 export function tuneResponses(
   vendor: 'openai' | 'azure',

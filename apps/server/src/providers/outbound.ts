@@ -5,10 +5,10 @@ import { defaultOrganization } from '../store/models/seeds.ts'
 import { isOwnService, type OwnService } from './own-services.ts'
 import { isPrivateAddress, isPrivateHost, plainHostname } from './private-address.ts'
 
-/** For whom and for what an address is fetched. */
+/** The organization and purpose of a fetch. */
 export type Caller = { orgId: string; purpose: Purpose }
 
-/** The entries of PRIVATE_HOSTS_ALLOWED that hold for a caller. */
+/** The entries of PRIVATE_HOSTS_ALLOWED that apply to a caller. */
 export const allowedFor = (all: readonly PrivateHost[], { orgId, purpose }: Caller) =>
   all.filter(
     (entry) =>
@@ -24,7 +24,7 @@ const portOf = ({ protocol, port }: Pick<URL, 'protocol' | 'port'>) =>
 const opens = (entries: readonly PrivateHost[], host: string, port: number) =>
   entries.some((entry) => entry.host === host && (entry.port ?? port) === port)
 
-/** True for an address that a caller may not name, as far as it tells without a lookup. */
+/** True for a URL that a caller may not use, as far as this is known without a lookup. */
 export function isRefused(all: readonly PrivateHost[], caller: Caller, url: URL): boolean {
   const host = plainHostname(url.hostname)
   return isPrivateHost(host) && !opens(allowedFor(all, caller), host, portOf(url))
@@ -33,33 +33,34 @@ export function isRefused(all: readonly PrivateHost[], caller: Caller, url: URL)
 type Address = { address: string; family: number }
 type LookupCallback = (error: Error | null, addresses?: Address[]) => void
 
-/** The error code of a connection to an address that is not public. */
+/** Error code of a connection to a private address. */
 export const privateHostCode = 'ERR_PRIVATE_HOST'
 
 const refusal = (message: string) => Object.assign(new Error(message), { code: privateHostCode })
 
 const notAllowed = (host: string) =>
-  refusal(`${host} is not a public address, and PRIVATE_HOSTS_ALLOWED does not name it.`)
+  refusal(`${host} is not a public address, and PRIVATE_HOSTS_ALLOWED does not list it.`)
 const ownService = (host: string, port: number) =>
-  refusal(`${host}:${port} is this server itself, or its database, which no setting opens.`)
+  refusal(`${host}:${port} is this server or its database, which no setting opens.`)
 
-/** Operators read why an address fails; all other callers read this text. */
-const veiled = (host: string) => refusal(`${host} is not a public address, or does not answer.`)
+/** Operators get the reason of a failure; all other callers get this text. */
+const veiled = (host: string) => refusal(`${host} is not a public address, or does not respond.`)
 
 export type Outbound = {
   /**
-   * A `fetch` for addresses that users name. Reaches the public internet and the private addresses
-   * that are allowed to the caller. Contract: redirects, names and second lookups lead nowhere
-   * else; never to a service of ours.
+   * Returns a `fetch` for addresses that users enter. It reaches the public internet and the
+   * private addresses that are allowed to the caller.
+   * Contract: redirects, DNS names and repeated lookups reach nothing else, and never this server's
+   * own services.
    */
   reach: (caller: Caller) => typeof fetch
-  /** Adds a service that no address may lead to. */
+  /** Adds a service that no address may reach. */
   protect: (service: OwnService) => void
 }
 
 export function createOutbound(all: readonly PrivateHost[], known: OwnService[]): Outbound {
   const services = [...known]
-  /** Callers share connections only where the same addresses are allowed to them. */
+  /** Callers share connections only when the same addresses are allowed to them. */
   const made = new Map<string, Promise<typeof fetch>>()
   return {
     protect: (service) => void services.push(service),
@@ -76,7 +77,9 @@ export function createOutbound(all: readonly PrivateHost[], known: OwnService[])
   }
 }
 
-/** One error for private addresses that are refused, closed or unreachable: no port scans. */
+/**
+ * Throws one error for private addresses that are refused, closed or unreachable: no port scans.
+ */
 async function fetchVeiled(
   fetching: Promise<typeof fetch>,
   entries: readonly PrivateHost[],
@@ -130,7 +133,7 @@ async function makeFetch(
   return ((input: string, init: object) => undiciFetch(input, { ...init, dispatcher })) as never
 }
 
-/** What is wrong with the addresses of a host; undefined when a connection may be made. */
+/** Returns the error of a host's addresses; undefined when a connection is allowed. */
 type Check = (host: string, addresses: readonly string[]) => Promise<Error | undefined>
 
 function lookupChecked(host: string, check: Check, found: LookupCallback): void {

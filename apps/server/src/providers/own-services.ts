@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import type { Config } from '../config.ts'
 import { isSameMachine, plainHostname } from './private-address.ts'
 
-/** A service that this server depends on. No setting lets a user's address lead there. */
+/** A service that this server depends on. No setting opens it to users' addresses. */
 export type OwnService = { host: string; port: number }
 
 const defaultPorts: Record<string, number> = { postgres: 5432, redis: 6379 }
@@ -32,7 +32,7 @@ function hostsIn(url: string): OwnService[] {
   ]
 }
 
-/** True when one of the addresses at a port is a service of ours, by whatever name. */
+/** True when one of the addresses at a port is a protected service, under any name. */
 export async function isOwnService(
   services: readonly OwnService[],
   addresses: readonly string[],

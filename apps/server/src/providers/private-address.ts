@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import ipaddr from 'ipaddr.js'
 
-/** Azure's own services for a machine: an address that looks public but is local to its network. */
+/** Azure's platform services: an address that looks public but is local to its network. */
 const azurePlatform = '168.63.129.16'
 
 /** True for an address off the public internet: this machine, private ranges, cloud metadata. */
@@ -10,14 +10,14 @@ export function isPrivateAddress(address: string): boolean {
   if (!ipaddr.isValid(address)) return true
   const plain = ipaddr.process(address)
   if (plain.range() !== 'unicast' || plain.toString() === azurePlatform) return true
-  // IPv6 has only 2000::/3 as public addresses; a network may translate others to what it likes.
+  // Only 2000::/3 is public in IPv6; a network may translate all other addresses.
   return plain.kind() === 'ipv6' && plain.toByteArray()[0]! >> 5 !== 1
 }
 
 /** The host of a URL without the brackets of IPv6. */
 export const plainHostname = (hostname: string) => hostname.replace(/^\[|\]$/g, '').toLowerCase()
 
-/** True for a host that is not public, as far as its name tells without a lookup. */
+/** True for a host that is not public, as far as its name shows without a lookup. */
 export function isPrivateHost(host: string): boolean {
   const name = plainHostname(host).replace(/\.$/, '')
   if (isIP(name) > 0) return isPrivateAddress(name)
@@ -37,6 +37,6 @@ export function isThisMachine(address: string): boolean {
   return own.some((one) => canonical(one.address.split('%')[0]!) === plain.toString())
 }
 
-/** True when both addresses lead to the same machine, as far as this one can tell. */
+/** True when both addresses are known to be the same machine. */
 export const isSameMachine = (one: string, other: string) =>
   canonical(one) === canonical(other) || (isThisMachine(one) && isThisMachine(other))

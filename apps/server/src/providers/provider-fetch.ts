@@ -2,17 +2,17 @@ import { withBody } from './response-body.ts'
 
 const mebibyte = 1024 * 1024
 
-/** Limits in bytes: a response that is no event stream, a line of a stream, a whole stream. */
+/** Limits in bytes: a response without an event stream, a line of a stream, a whole stream. */
 const answerBytesMax = 32 * mebibyte
 const lineBytesMax = 16 * mebibyte
 const streamBytesMax = 1024 * mebibyte
-/** Bytes of an error that are read; the rest says no more. */
+/** Bytes of an error body that are read. */
 const errorBytesMax = mebibyte
 const redirectsMax = 3
 
 /**
- * A `fetch` for a provider's server: its answers are bounded, and redirects are followed within its
- * origin only, since they carry the key and the conversation.
+ * Wraps `fetch` for a provider's server. Limits response sizes, and follows redirects within the
+ * same origin only, since requests carry the key and the conversation.
  */
 export function providerFetch(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
   return async (input, init) => bounded(await withinOrigin(fetch, String(input), init))
@@ -65,7 +65,7 @@ function counting({ cutAt = unlimited, failAt = unlimited, lineMax = unlimited }
       const last = piece.lastIndexOf(newline)
       line = last < 0 ? line + piece.length : piece.length - last - 1
       if (bytes > failAt || line > lineMax) {
-        return controller.error(new TypeError('The answer of the provider is too large.'))
+        return controller.error(new TypeError('The response of the provider is too large.'))
       }
       controller.enqueue(left < piece.length ? piece.subarray(0, Math.max(0, left)) : piece)
       if (bytes > cutAt) controller.terminate()

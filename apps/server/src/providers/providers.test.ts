@@ -38,7 +38,7 @@ const tools: LanguageModelV4FunctionTool[] = [weather, time].map(({ name, argume
 const usage = { prompt_tokens: 31, completion_tokens: 7, total_tokens: 38 }
 const anthropicUsage = { input_tokens: 31, output_tokens: 7 }
 
-/** What the mock server answers, and the same for the simulated model as a script. */
+/** Responses of the mock server, and the same responses as scripts of the simulated model. */
 const replies = {
   text: {
     fixture: { content: 'Hello, dear 😀 reader.' },
@@ -95,7 +95,7 @@ function finishOf(parts: Part[]) {
 
 for (const type of Object.keys(providers) as ProviderType[]) {
   describe(type, () => {
-    test('streams text and tells the usage', async () => {
+    test('streams text and reports usage', async () => {
       const parts = await call(type, 'text')
       const deltas = parts.flatMap((part) => (part.type === 'text-delta' ? [part.delta] : []))
       assert.equal(deltas.join(''), 'Hello, dear 😀 reader.')
@@ -105,15 +105,15 @@ for (const type of Object.keys(providers) as ProviderType[]) {
       assert.equal(finish.usage.outputTokens.total, 7)
     })
 
-    test('gives a tool call with its arguments', async () => {
+    test('returns a tool call with its arguments', async () => {
       const parts = await call(type, 'call')
       assert.deepEqual(callsIn(parts), [weather])
-      // The mock ends Gemini's calls with a word that Gemini does not have.
+      // The mock ends Gemini's calls with a reason that Gemini does not have.
       const expected = type === 'google' ? 'other' : 'tool-calls'
       assert.equal(finishOf(parts).finishReason.unified, expected)
     })
 
-    test('gives several tool calls of one reply, with ids of their own', async () => {
+    test('returns several tool calls of one reply with different ids', async () => {
       const parts = await call(type, 'calls')
       assert.deepEqual(callsIn(parts), [weather, time])
       const ids = parts.flatMap((part) => (part.type === 'tool-call' ? [part.toolCallId] : []))
@@ -123,9 +123,9 @@ for (const type of Object.keys(providers) as ProviderType[]) {
 }
 
 for (const type of wires) {
-  describe(`${type} on the wire`, () => {
+  describe(`sends a request of ${type} in the vendor's format`, () => {
     for (const status of [401, 429, 500]) {
-      test(`throws the answer ${status} as APICallError`, async () => {
+      test(`throws the response ${status} as APICallError`, async () => {
         mock.nextRequestError(status, { message: 'no luck', type: 'some_error' })
         await assert.rejects(call(type, 'text'), (error) => {
           assert.ok(APICallError.isInstance(error), String(error))
@@ -158,7 +158,7 @@ for (const type of wires) {
       await closed
     })
 
-    test('a server that nobody runs is a retryable APICallError without status', async () => {
+    test('an unreachable server is a retryable APICallError without status', async () => {
       await assert.rejects(open(type, 'hi', 'http://127.0.0.1:1/v1'), (error) => {
         assert.ok(APICallError.isInstance(error))
         assert.deepEqual([error.statusCode, error.isRetryable], [undefined, true])
@@ -168,7 +168,7 @@ for (const type of wires) {
   })
 }
 
-test('no SDK takes a key or an address from the environment', async (t) => {
+test('no SDK takes a key or a base URL from the environment', async (t) => {
   const names = [
     'OPENAI_API_KEY',
     'OPENAI_BASE_URL',

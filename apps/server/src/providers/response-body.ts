@@ -1,4 +1,4 @@
-/** Replaces a response's body in place. Contract: status, headers and URL stay, in any case. */
+/** Replaces a response's body in place. Contract: status, headers and URL stay unchanged. */
 export function withBody(response: Response, body: ReadableStream<Uint8Array>): Response {
   const other = new Response(body)
   return Object.defineProperties(response, {

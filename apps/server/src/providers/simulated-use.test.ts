@@ -103,7 +103,7 @@ test('neither offers nor uses simulated models once a vendor has a key and a mod
   assert.ok(typesOfModels(await modelsOf(server)).has('llmsim'))
 })
 
-test('goes on with simulated models beside those of vendors where a setting says so', async (t) => {
+test('keeps simulated models beside those of vendors where a setting allows it', async (t) => {
   const { server, existing, before } = await withVendor(t, { SIMULATED_MODELS: 'always' })
   assert.ok(typesOfModels(await modelsOf(server)).has('llmsim'))
   const events = await converse(t, server, before.id, 'Hello again')
@@ -135,7 +135,7 @@ test('makes a model of a provider the default when the provider gets its key', a
   assert.equal((await defaultOf())?.model_id, 'claude-sonnet-5-5')
 })
 
-test('gives models other ids in each organization, and keeps those of the default one', async (t) => {
+test('model ids differ between organizations, and the default organization keeps its ids', async (t) => {
   const server = await startGuarded(t)
   const idsOf = async () => {
     const models = await modelsOf(await registerPerson(server))

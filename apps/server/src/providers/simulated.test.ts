@@ -50,7 +50,7 @@ const callsIn = (parts: Part[]) =>
 const say = async (text: string, tools?: string[]) =>
   textIn(await call('llmsim-default', { prompt: [user(text)], ...(tools && { tools }) }))
 
-/** What the model says once each tool that it asked for answered. */
+/** Runs the simulated model until it answers; each requested tool returns its given result. */
 async function converse(
   text: string,
   tools: string[],
@@ -114,7 +114,7 @@ test('several questions become several tool calls in one reply', async () => {
   })
 })
 
-test('the answer is made of what the tools said', async () => {
+test('the answer repeats the results of the tools', async () => {
   const text = await converse(
     'What time is it in Kyiv, and what is 12.5 × 8?',
     ['get_current_time', ...math],
@@ -162,7 +162,7 @@ for (const [text, calls] of questions) {
   })
 }
 
-test('text that only looks like a question calls no tool', async () => {
+test('text that only resembles a question calls no tool', async () => {
   const tools = ['get_current_time', 'get_weather', ...math]
   for (const text of [
     'I have no time',
@@ -176,7 +176,7 @@ test('text that only looks like a question calls no tool', async () => {
   }
 })
 
-test('a longer calculation goes from tool to tool, × and ÷ first', async () => {
+test('a longer calculation calls one tool after another, × and ÷ first', async () => {
   const seen: string[] = []
   const text = await converse('1 + 2 × 3 - 4', math, (name, input: Operands) => {
     seen.push(`${name} ${input.a} ${input.b}`)
@@ -186,14 +186,14 @@ test('a longer calculation goes from tool to tool, × and ÷ first', async () =>
   assert.equal(text, '1 + 2 × 3 - 4 = 3. (simulated)')
 })
 
-test('an error of a tool is said plainly', async () => {
+test('reports the error of a tool in a sentence', async () => {
   assert.equal(
     await converse('What is 10 / 0?', math, calculate),
     'I could not get 10 ÷ 0: Cannot divide by zero. (simulated)',
   )
 })
 
-test('weather and forecast are told in words', async () => {
+test('reports weather and forecast in sentences', async () => {
   const now = { temperature: 17, units: 'celsius', conditions: 'rainy', humidity: 40 }
   const day = { date: '2026-03-01', conditions: 'sunny', low: 9, high: 19 }
   assert.equal(
@@ -210,17 +210,17 @@ test('weather and forecast are told in words', async () => {
   )
 })
 
-test('without the tool it says which one it would need', async () => {
-  assert.match(await say('What is 2 + 2?'), /need the tool add\. \(simulated\)/)
+test('without the tool the answer names the missing one', async () => {
+  assert.match(await say('What is 2 + 2?'), /I need the tool add for 2 \+ 2, .* \(simulated\)/)
 })
 
-test('small talk quotes the message and says what the model is', async () => {
+test('small talk quotes the message and names the simulated model', async () => {
   const text = await say(`Hello ${'wörld 😀 '.repeat(50)}`)
-  assert.match(text, /^You said “Hello wörld 😀 .*…”\. I am no real model/)
+  assert.match(text, /^You said “Hello wörld 😀 .*…”\. I am a simulated model/)
   assert.ok(text.isWellFormed())
 })
 
-test('a message that came during the turn is answered with it', async () => {
+test('answers a message that arrived during the turn', async () => {
   const prompt: LanguageModelV4Message[] = [
     user('What is 1 + 1?'),
     {
@@ -244,12 +244,12 @@ test('a message that came during the turn is answered with it', async () => {
   assert.deepEqual(callsIn(parts), [{ name: 'add', input: { a: 2, b: 2 } }])
 })
 
-test('questions that were answered before are not answered again', async () => {
+test('does not repeat answers to earlier questions', async () => {
   const prompt = [user('What is 1 + 1?'), agent('2'), user('Thanks!')]
   assert.match(textIn(await call('llmsim-default', { prompt, tools: math })), /^You said “Thanks!”/)
 })
 
-test('the echo model says back what it heard', async () => {
+test('the echo model repeats the message', async () => {
   const parts = await call('llmsim-echo', { prompt: [user('  one\n\ntwo '), user('three')] })
   assert.equal(textIn(parts), 'Simulated echo:   one\n\ntwo \nthree')
 })
@@ -259,7 +259,7 @@ test('the same prompt gets the same parts', async () => {
   assert.deepEqual(await call('llmsim-default', options), await call('llmsim-default', options))
 })
 
-test('a very long message is echoed in a bounded number of whole deltas', async () => {
+test('echoes a very long message in a bounded number of whole deltas', async () => {
   const text = '😀 '.repeat(300_000)
   const parts = await call('llmsim-echo', { prompt: [user(text)] })
   assert.equal(textIn(parts), `Simulated echo: ${text}`)
@@ -267,7 +267,7 @@ test('a very long message is echoed in a bounded number of whole deltas', async 
   assert.ok(parts.every((part) => part.type !== 'text-delta' || part.delta.isWellFormed()))
 })
 
-test('hostile text does not make the rules slow', async () => {
+test('hostile text does not slow down the rules', async () => {
   const texts = ['1 '.repeat(9e4), ' '.repeat(9e4), `time in ${'a '.repeat(5e4)}`, '1+'.repeat(9e4)]
   for (const text of [...texts, `weather in ${' '.repeat(9e4)}`, '['.repeat(9e4)]) {
     const before = process.threadCpuUsage()
@@ -279,7 +279,7 @@ test('hostile text does not make the rules slow', async () => {
 
 const script = (steps: unknown) => `llmsim-script: ${JSON.stringify(steps)}`
 
-test('a script is followed step by step, then it is over', async () => {
+test('follows a script step by step and then reports its end', async () => {
   const steps = [
     { thinking: 'Hm.', text: 'Let me see.', tool_calls: [{ name: 'add', arguments: { a: 1 } }] },
     { text: 'Done.', usage: { input_tokens: 100, output_tokens: 7, cache_read_tokens: 60 } },
@@ -299,10 +299,10 @@ test('a script is followed step by step, then it is over', async () => {
   })
 
   const third = await call('llmsim-default', { prompt: [...start, agent('a'), agent('b')] })
-  assert.equal(textIn(third), 'Simulated: the script is over.')
+  assert.equal(textIn(third), 'Simulated: the script has ended.')
 })
 
-test('a script may stand in the system prompt, with text behind it', async () => {
+test('a script can be in the system prompt, followed by text', async () => {
   const content = `<system-prompt>\n${script([{ text: 'a ] b' }, { text: 'c' }])}\n</system-prompt>`
   const prompt: LanguageModelV4Message[] = [{ role: 'system', content }, user('hi')]
   assert.equal(textIn(await call('llmsim-default', { prompt })), 'a ] b')
@@ -310,22 +310,22 @@ test('a script may stand in the system prompt, with text behind it', async () =>
   assert.equal(textIn(await call('llmsim-default', { prompt: later })), 'c')
 })
 
-test('a -script model goes on with the script of an earlier message', async () => {
+test('a -script model continues the script of an earlier message', async () => {
   const prompt = [user(script([{ text: 'a' }, { text: 'b' }])), agent('a'), user('go on')]
   assert.equal(textIn(await call('llmsim-script', { prompt })), 'b')
   assert.match(textIn(await call('llmsim-default', { prompt })), /^You said “go on”/)
 })
 
-test('a script that is not valid says so', async () => {
+test('reports an invalid script', async () => {
   for (const bad of ['llmsim-script: [{', script([]), script([{ txt: 'x' }]), script({})]) {
     const text = textIn(await call('llmsim-script', { prompt: [user(bad)] }))
-    assert.match(text, /^Simulated: the script is not valid: /)
+    assert.match(text, /^Simulated: the script is invalid: /)
   }
   const none = textIn(await call('llmsim-script', { prompt: [user('hi')] }))
   assert.equal(none, 'Simulated: no message has a llmsim-script: block.')
 })
 
-test('deltas of a script are as long as it says, and never half a character', async () => {
+test('deltas of a script have its chunk size and never split a character', async () => {
   const parts = await call('llmsim-default', {
     prompt: [user(script([{ text: 'ab😀cd', chunk: 3 }]))],
   })
@@ -335,7 +335,7 @@ test('deltas of a script are as long as it says, and never half a character', as
   )
 })
 
-test('an error of a script fails the call with its status', async () => {
+test('an error in a script fails the call with its status', async () => {
   const prompt = [user(script([{ error: { message: 'slow down', status: 429 } }]))]
   await assert.rejects(call('llmsim-default', { prompt }), (error) => {
     assert.ok(APICallError.isInstance(error))
@@ -344,7 +344,7 @@ test('an error of a script fails the call with its status', async () => {
   })
 })
 
-test('an error may break a reply in the middle, for so many attempts', async () => {
+test('an error in a script can break a reply in the middle, for a number of attempts', async () => {
   const error = { message: 'gone', after_characters: 7, fail_attempts: 1 }
   const prompt = [user(script([{ text: 'one two three', error }]))]
   const seen: Part[] = []
@@ -356,7 +356,7 @@ test('an error may break a reply in the middle, for so many attempts', async () 
   assert.equal(textIn(await call('llmsim-default', { prompt, providerOptions })), 'one two three')
 })
 
-test('tokens come no faster than the rate', async () => {
+test('tokens arrive no faster than the rate', async () => {
   const startedMs = performance.now()
   await call('llmsim-echo-ttft-50-tps-100', { prompt: [user('a b c d')] })
   const tookMs = performance.now() - startedMs

@@ -12,9 +12,9 @@ import { streamReply } from './simulated/stream.ts'
 import { tourReply } from './simulated/tour.ts'
 
 /**
- * Models that run in this process, cost nothing and always answer the same: to try things out
- * without a key, and to test. They say that they are simulated. What they do follows from their
- * name, see docs/models.md.
+ * Models that run in this process without cost, with the same reply for the same prompt: for a
+ * first try without an API key, and for tests. Replies are marked as simulated. A model's name sets
+ * its behavior, see docs/models.md.
  */
 export const simulated: Provider = {
   type: 'llmsim',
@@ -58,7 +58,7 @@ function replyOf(name: string, options: LanguageModelV4CallOptions): SimulatedRe
   return assistantReply(options)
 }
 
-/** Says how much it was given to sum up, and how that begins and ends. */
+/** Reports the length of the text to summarize, and its beginning and end. */
 function summary({ prompt }: LanguageModelV4CallOptions): SimulatedReply {
   const text = unansweredUserTexts(prompt).join('\n')
   const [head, tail] = [text.slice(0, 100), text.slice(-100)]

@@ -14,7 +14,7 @@ const names: Record<ReasoningEffort, string> = {
   xhigh: 'Extra high',
 }
 
-/** `values` only if the catalogue has none. `canBeOff`: the vendor also takes `none`. */
+/** `values` applies when the catalogue has none. `canBeOff`: the vendor also accepts `none`. */
 type Rule = {
   models: RegExp
   default: ReasoningEffort
@@ -24,7 +24,7 @@ type Rule = {
 
 const budgets = ['low', 'medium', 'high'] as const
 
-/** What no catalogue has: default thinking, and steps for models that take a budget. */
+/** Data that no catalogue has: default efforts, and efforts of models with a thinking budget. */
 const rules: readonly Rule[] = [
   { models: /codex/, default: 'medium' },
   { models: /^gpt-5\.[1-4](-|$)/, default: 'none' },
@@ -39,7 +39,9 @@ const rules: readonly Rule[] = [
   { models: /^gemini/, default: 'medium' },
 ]
 
-/** How hard a model can be asked to think; undefined when it does not think, or cannot be asked. */
+/**
+ * Returns a model's reasoning efforts; undefined when it does not reason or has no such setting.
+ */
 export function effortsOf(model: CatalogueModel): ReasoningEffortConfig | undefined {
   const rule = model.reasoning ? rules.find(({ models }) => models.test(model.id)) : undefined
   if (!rule) return undefined

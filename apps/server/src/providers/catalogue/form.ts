@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 
-/** US dollars for a million tokens. */
+/** US dollars per million tokens. */
 const price = Type.Number({ minimum: 0, maximum: 1_000_000 })
 const prices = {
   input: price,
@@ -12,7 +12,7 @@ const tokens = Type.Integer({ minimum: 0, maximum: 2_147_483_647 })
 const words = Type.Array(Type.String({ maxLength: 50 }), { maxItems: 50 })
 const day = Type.Optional(Type.String({ maxLength: 50 }))
 
-/** Everything that models.dev says about a model and that we use, in its form. */
+/** The fields of a model of models.dev that this server uses. */
 export const CatalogueModel = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 255 }),
   name: Type.String({ minLength: 1, maxLength: 255 }),
@@ -40,7 +40,7 @@ export const CatalogueModel = Type.Object({
           { maxItems: 20 },
         ),
       ),
-      /** An older way to say one tier. */
+      /** An older form of a single tier. */
       context_over_200k: Type.Optional(Type.Object(prices)),
     }),
   ),
@@ -49,11 +49,11 @@ export const CatalogueModel = Type.Object({
 })
 export type CatalogueModel = Static<typeof CatalogueModel>
 
-/** Whose models are in the catalogue, by their names on models.dev. */
+/** Vendors in the catalogue, by their names on models.dev. */
 export const vendors = ['openai', 'anthropic', 'google'] as const
 export type Vendor = (typeof vendors)[number]
 
-/** The catalogue's file. `date` is the day on which it was made. */
+/** The catalogue's file. `date` is the day of its creation. */
 export type Catalogue = {
   date: string
   source: string

@@ -5,12 +5,15 @@ import { type Call, type CallOutcome, openCalls, unansweredUserTexts } from './p
 import { type Operation, type Question, questionsIn } from './questions.ts'
 import type { ReplyCall, SimulatedReply } from './reply.ts'
 
-/** How far the model is with a question: it still needs a tool, or has a sentence. */
+/** The state of a question: it needs a tool call, or has its answer. */
 type Step = { call: ReplyCall } | { say: string }
 
 type Desk = { tools: ReadonlySet<string>; calls: readonly Call[] }
 
-/** A rule-based assistant: calls its tools for time, arithmetic and weather; repeats results. */
+/**
+ * Builds the reply of a rule-based assistant. It calls tools for time, arithmetic and weather, and
+ * repeats their results.
+ */
 export function assistantReply({ prompt, tools = [] }: LanguageModelV4CallOptions): SimulatedReply {
   const texts = unansweredUserTexts(prompt)
   const desk = { tools: new Set(tools.map(({ name }) => name)), calls: openCalls(prompt) }
@@ -41,7 +44,7 @@ function stepFor(question: Question, desk: Desk): Step {
   }
 }
 
-/** Asks a tool, once: what it said to this input is told by `tell`. */
+/** Calls a tool once. `tell` turns its result into a sentence. */
 function ask(
   desk: Desk,
   call: ReplyCall,
@@ -52,7 +55,7 @@ function ask(
   )
   if (earlier) return { say: tellOutcome(earlier.outcome, about, tell) }
   if (desk.tools.has(call.name)) return { call }
-  return { say: `For ${about} I would need the tool ${call.name}.` }
+  return { say: `I need the tool ${call.name} for ${about}, and this agent does not have it.` }
 }
 
 function tellOutcome(
@@ -60,7 +63,7 @@ function tellOutcome(
   about: string,
   tell: (result: unknown) => string,
 ) {
-  if (!outcome) return `There was no answer about ${about}.`
+  if (!outcome) return `There was no result for ${about}.`
   if ('error' in outcome) return `I could not get ${about}: ${outcome.error.replace(/\.$/, '')}.`
   return tell(outcome.result)
 }
@@ -96,7 +99,7 @@ type Weather = Extract<Question, { kind: 'weather' | 'forecast' }>
 
 function weatherStep(question: Weather, desk: Desk): Step {
   const { kind, place, units } = question
-  if (!place) return { say: 'I can look up the weather: tell me of which place.' }
+  if (!place) return { say: 'Which place do you want the weather for?' }
   const days = kind === 'forecast' ? question.days : undefined
   const input = { location: place, ...(days && { days }), ...(units && { units }) }
   if (kind === 'weather') {
@@ -141,7 +144,7 @@ type Arithmetic = Extract<Question, { kind: 'arithmetic' }>
 const signs: Record<Operation, string> = { add: '+', subtract: '-', multiply: '×', divide: '÷' }
 const binds = (operation: Operation) => operation === 'multiply' || operation === 'divide'
 
-/** One operation after the other, × and ÷ first, each by its tool. */
+/** Computes one operation at a time, × and ÷ first, each with its tool. */
 function arithmeticStep({ numbers, operations }: Arithmetic, desk: Desk): Step {
   const shown = numbers
     .map((n, i) => (i === 0 ? `${n}` : `${signs[operations[i - 1]!]} ${n}`))
@@ -183,15 +186,38 @@ function clip(text: string, length: number): string {
 }
 
 function summary({ name, outcome }: Call): string {
-  return tellOutcome(outcome, name, (result) => `${name} says ${short(result)}.`)
+  return tellOutcome(outcome, name, (result) => `${name} returned ${short(result)}.`)
 }
 
+/** Questions that the tools of an agent can answer, each with an example. */
+const skills: { tools: readonly string[]; topic: string; example: string }[] = [
+  { tools: ['get_current_time'], topic: 'the time', example: 'What time is it in Tokyo?' },
+  {
+    tools: Object.keys(signs),
+    topic: 'calculations',
+    example: 'What is 12 * 7 + 4?',
+  },
+  { tools: ['get_weather'], topic: 'the weather', example: 'What is the weather in Lisbon?' },
+  { tools: ['get_forecast'], topic: 'forecasts', example: 'What is the forecast for Lisbon?' },
+]
+
+const realModel =
+  'For a real model, add a provider with an API key: in the console under Models, or with `outlast providers create`.'
+
+/** Quotes the message. Offers only questions that the agent's tools can answer. */
 function smallTalk(text: string, tools: ReadonlySet<string>): string {
-  const said = text.trim().replace(/\s+/g, ' ')
-  const heard = said ? `You said “${clip(said, quoteMax)}”.` : 'Hello.'
-  const offer =
-    tools.size > 0
-      ? `Ask me for the time, a calculation or the weather: my tools are ${clip([...tools].join(', '), shortMax)}.`
-      : 'With tools for time, arithmetic or weather I would use them; here I have none.'
-  return `${heard} I am no real model and answer by simple rules. ${offer}`
+  const message = text.trim().replace(/\s+/g, ' ')
+  const greeting = message ? `You said “${clip(message, quoteMax)}”.` : 'Hello.'
+  const offered = skills.filter((skill) => skill.tools.every((name) => tools.has(name)))
+  const offer = offered[0]
+    ? `With the tools of this agent I answer questions about ${listOf(offered)}, such as “${offered[0].example}”.`
+    : 'I can repeat messages, but not do the work of this agent.'
+  return `${greeting} I am a simulated model with fixed rules. ${offer} ${realModel}`
+}
+
+function listOf(offered: readonly { topic: string }[]): string {
+  const topics = offered.map(({ topic }) => topic)
+  return topics.length < 2
+    ? topics.join()
+    : `${topics.slice(0, -1).join(', ')} and ${topics.at(-1)}`
 }

@@ -1,4 +1,4 @@
-/** Places that the time zone database does not name, or names otherwise. */
+/** Places that the time zone database lacks, or has under another name. */
 const aliases: Record<string, string> = {
   utc: 'UTC',
   gmt: 'UTC',
@@ -76,7 +76,7 @@ export function zoneOf(place: string): string | undefined {
   return zones.get(key) ?? (/^[A-Za-z]+\/[A-Za-z_/+-]+$/.test(place) ? place : undefined)
 }
 
-/** What people call a zone: `New York` for `America/New_York`. */
+/** The common name of a zone: `New York` for `America/New_York`. */
 export const cityOf = (zone: string) => zone.slice(zone.lastIndexOf('/') + 1).replaceAll('_', ' ')
 
 /** Lower case and without accents: `São Paulo` is `sao paulo`. */

@@ -3,7 +3,7 @@ import type { LanguageModelV4Message, LanguageModelV4Prompt } from '@ai-sdk/prov
 type Message<Role> = Extract<LanguageModelV4Message, { role: Role }>
 type AssistantMessage = Message<'assistant'>
 
-/** A tool call of the running exchange, and its result once there is one. */
+/** A tool call since the model's last final reply, with its outcome if there is one. */
 export type Call = { name: string; input: unknown; outcome: CallOutcome | undefined }
 export type CallOutcome = { error: string } | { result: unknown }
 
@@ -12,7 +12,7 @@ export function userText(message: Message<'user'>): string {
   return message.content.map((part) => (part.type === 'text' ? part.text : '[file]')).join('\n')
 }
 
-/** What came since the model last ended its turn. Looks at no more of the prompt than that. */
+/** The messages since the model's last final reply. Reads no more of the prompt. */
 export function openExchange(prompt: LanguageModelV4Prompt): LanguageModelV4Prompt {
   const last = prompt.findLastIndex((message) => isFinal(message))
   return prompt.slice(last + 1)
@@ -24,14 +24,14 @@ const isFinal = (message: LanguageModelV4Message) =>
 const callsOf = (message: AssistantMessage) =>
   message.content.filter((part) => part.type === 'tool-call')
 
-/** The user's messages that no answer has followed yet. */
+/** The texts of user messages since the model's last final reply. */
 export function unansweredUserTexts(prompt: LanguageModelV4Prompt): string[] {
   return openExchange(prompt).flatMap((message) =>
     message.role === 'user' ? [userText(message)] : [],
   )
 }
 
-/** The tool calls since the model last ended its turn, oldest first. */
+/** The tool calls since the model's last final reply, oldest first. */
 export function openCalls(prompt: LanguageModelV4Prompt): Call[] {
   const exchange = openExchange(prompt)
   const outcomes = new Map<string, CallOutcome>()
@@ -73,7 +73,7 @@ function outcomeOf(output: Output): CallOutcome {
   }
 }
 
-/** An object with an `error` text is an error, however it was sent. */
+/** Reads a result. An object with an `error` text is an error in every form. */
 function resultOf(value: unknown, failed = false): CallOutcome {
   const error = (value as { error?: unknown } | null)?.error
   if (typeof error === 'string') return { error }
@@ -89,7 +89,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** How long everything in the prompt is, in characters. */
+/** The length of all parts of the prompt, in characters. */
 export function promptLength(prompt: LanguageModelV4Prompt): number {
   let sum = 0
   for (const { content } of prompt) {

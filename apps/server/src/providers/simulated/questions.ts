@@ -2,7 +2,7 @@ import { zoneOf } from './cities.ts'
 
 export type Operation = 'add' | 'subtract' | 'multiply' | 'divide'
 
-/** Something in a message that tools can answer. */
+/** A question in a message that a tool can answer. */
 export type Question =
   | { kind: 'time'; place: string | undefined; zone: string | undefined }
   | { kind: 'weather'; place: string | undefined; units: 'fahrenheit' | undefined }
@@ -19,7 +19,7 @@ type LocatedQuestions = { at: number; questions: Question[] }
 const readMax = 4000
 const questionsMax = 20
 
-/** What a message asks for, in its order. Reads no more than the first few thousand characters. */
+/** Finds the questions of a message in their order. Reads only the first 4,000 characters. */
 export function questionsIn(message: string): Question[] {
   const text = message.slice(0, readMax)
   const found: LocatedQuestions[] = [...arithmeticIn(text), ...lookUpsIn(text)]
@@ -101,7 +101,7 @@ const time = String.raw`what(?:'s|’s| is)?(?: the)?(?: current| local| exact)?
 const weather = 'weather forecast|forecast|weather|temperature|how (?:hot|cold|warm)'
 const trigger = new RegExp(`(?<time>\\b(?:${time}))|(?<weather>\\b(?:${weather})\\b)`, 'giu')
 
-/** Time and weather: the text between one trigger and the next, or the end, is the place. */
+/** Finds questions about time and weather. The place is in the text up to the next question. */
 function* lookUpsIn(text: string): Generator<LocatedQuestions> {
   const found = [...text.matchAll(trigger)]
   for (const [n, match] of found.entries()) {
@@ -145,7 +145,7 @@ const placeEnd =
 const separator = /,\s*(?:and\s+)?|\s+and\s+(?:also\s+)?/iu
 const wordsMax = 4
 
-/** The places after `in`, `for` or `at`, as far as they look like names. */
+/** Reads the places after `in`, `for` or `at`, while they look like names. */
 function placesIn(clause: string): string[] {
   for (const { 0: word, index } of clause.matchAll(/\b(?:in|for|at|of)\s+/giu)) {
     const places: string[] = []

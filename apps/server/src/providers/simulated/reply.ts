@@ -1,6 +1,6 @@
-/** How fast a reply comes. What is absent takes no time at all. */
+/** The speed of a reply. Absent fields add no delay. */
 export type Pace = {
-  /** Before the first token. */
+  /** Delay before the first token, in ms. */
   delayMs?: number
   tokensPerSecond?: number
 }
@@ -12,22 +12,22 @@ export type ReplyUsage = {
   cache_creation_tokens?: number
 }
 
-/** How a reply goes wrong. Without `status` it is the connection that breaks. */
+/** A simulated failure. Without `status` the connection breaks. */
 export type Fault = {
   message: string
   status?: number
-  /** How much of the text still arrives. Absent: the call itself fails. */
+  /** Length of the text before the failure. Absent: the call itself fails. */
   afterCharacters?: number
 }
 
 export type ReplyCall = { name: string; input: Record<string, unknown>; id?: string }
 
-/** What a simulated model has made up its mind to answer. */
+/** The reply that a simulated model streams. */
 export type SimulatedReply = Pace & {
   thinking?: string
   text?: string
   toolCalls?: ReplyCall[]
-  /** Characters of one delta. Absent: a word. */
+  /** Characters per delta. Absent: one word. */
   chunk?: number
   fault?: Fault
   usage?: ReplyUsage

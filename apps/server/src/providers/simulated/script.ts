@@ -53,21 +53,20 @@ type Script = Static<typeof Script>
 
 const mark = 'llmsim-script:'
 
-/** Whether a simulated model that plays scripts would find one in a text. */
+/** Whether a text has a script for simulated models. */
 export const holdsScript = (text: string) => text.includes(mark)
 
 let validator: Validator | undefined
 
 const scriptsAreOff: SimulatedReply = {
-  text: 'Simulated: scripts are off. Start the server with SIMULATED_SCRIPTS=true to play them.',
+  text: 'Simulated: scripts are off. Start the server with SIMULATED_SCRIPTS=true to enable them.',
 }
 
 /**
- * Finds the script in the prompt and returns its reply for this call; undefined without a script. A
- * call that does not allow scripts gets a sentence about that instead.
- * Contract: looks in the newest user message and in the system prompt, and with `anywhere` in every
- * user message, the newest first. Remembers nothing: the step follows from how many replies stand
- * after the script.
+ * Finds the script in the prompt and returns its reply for this call; undefined without a script.
+ * When scripts are off, the reply is a sentence about that.
+ * Contract: reads the newest user message and the system prompt, and with `anywhere` all user
+ * messages, the newest first. Stateless: the step is the number of replies after the script.
  */
 export function scriptedReply(
   options: LanguageModelV4CallOptions,
@@ -77,9 +76,9 @@ export function scriptedReply(
   if (options.providerOptions?.llmsim?.scripts !== true) return found && scriptsAreOff
   if (!found) return anywhere ? { text: `Simulated: no message has a ${mark} block.` } : undefined
   const script = parseScript(found.text)
-  if (typeof script === 'string') return { text: `Simulated: the script is not valid: ${script}.` }
+  if (typeof script === 'string') return { text: `Simulated: the script is invalid: ${script}.` }
   const step = script[repliesAfter(options.prompt, found.index)]
-  if (!step) return { text: 'Simulated: the script is over.' }
+  if (!step) return { text: 'Simulated: the script has ended.' }
   return replyOf(step, attemptOf(options))
 }
 
@@ -109,7 +108,7 @@ function repliesAfter(prompt: LanguageModelV4Prompt, index: number): number {
   return count
 }
 
-/** The script, or what is wrong with it. */
+/** Parses a script; returns the error as text if it is invalid. */
 function parseScript(text: string): Script | string {
   let value: unknown
   try {
@@ -123,7 +122,7 @@ function parseScript(text: string): Script | string {
   return `${problem?.instancePath || 'it'} ${problem?.message}`
 }
 
-/** The text up to the bracket that closes its first one; a prompt may go on after the script. */
+/** Returns the text of the first bracketed list; a prompt may continue after the script. */
 function firstArray(text: string): string {
   const token = /"[^"\\]*(?:\\.[^"\\]*)*"|[[\]]/gs
   let depth = 0

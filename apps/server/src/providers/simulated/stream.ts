@@ -15,7 +15,7 @@ const charactersPerToken = 4
 const deltasMax = 20_000
 
 /**
- * Sends a reply the way a vendor's model would.
+ * Streams a reply as a vendor's model does.
  * Contract: without delay and rate no timer is set; with them, aborting or cancelling the stream
  * ends it at once and leaves no timer behind.
  */
@@ -68,7 +68,10 @@ function* callOf({ id, name: toolName, input }: Required<ReplyCall>): Generator<
   yield { type: 'tool-call', toolCallId: id, toolName, input: json }
 }
 
-/** A text in pieces of `size` characters or words. Splits no surrogate pair; limited in number. */
+/**
+ * Splits a text into pieces of `size` characters, or words. Never splits a surrogate pair; the
+ * number of pieces is limited.
+ */
 function* piecesOf(text: string, size: number | undefined): Generator<string> {
   const least = Math.max(size ?? 1, Math.ceil(text.length / deltasMax))
   for (let from = 0; from < text.length; ) {
@@ -79,7 +82,7 @@ function* piecesOf(text: string, size: number | undefined): Generator<string> {
   }
 }
 
-/** Where the word and the white space after it end. */
+/** The end of the word at `from`, with the white space after it. */
 function endOfWord(text: string, from: number): number {
   const end = /\S*\s*/y
   end.lastIndex = from

@@ -75,14 +75,18 @@ test('what a vendor makes of names cannot hurt', async (t) => {
 const failures: [name: string, (response: ServerResponse) => unknown, says: RegExp][] = [
   ['a bad key', (response) => sendJson(response, { error: { message: vendorKey } }, 401), /key/],
   ['no list', (response) => sendJson(response, {}, 404), /\/v1\? \(404\)/],
-  ['too many requests', (response) => sendJson(response, {}, 429), /no more requests.*\(429\)/],
+  [
+    'too many requests',
+    (response) => sendJson(response, {}, 429),
+    /limiting the request rate.*\(429\)/,
+  ],
   ['an outage', (response) => sendJson(response, {}, 503), /overloaded.*\(503\)/],
-  ['another document', (response) => sendJson(response, { error: 'Unexpected' }), /no list/],
-  ['a page', (response) => response.end('<html>Welcome</html>'), /no list/],
+  ['another document', (response) => sendJson(response, { error: 'Unexpected' }), /not a list/],
+  ['a page', (response) => response.end('<html>Welcome</html>'), /not a list/],
   [
     'a redirect',
     (response) => response.writeHead(307, { location: 'http://127.0.0.1:1/' }).end(),
-    /elsewhere/,
+    /redirects/,
   ],
   [
     'half a list',

@@ -117,7 +117,7 @@ const failures: Failing[] = [
   [
     'no such model',
     error('The model `some-model` does not exist', 404),
-    { kind: 'no_such_model', status: 404, says: /no such model.*does not exist/ },
+    { kind: 'no_such_model', status: 404, says: /does not have this model.*does not exist/ },
   ],
   ['an outage', error('Come back later', 503), { kind: 'overloaded', status: 503, says: /later/ }],
   ['silence', () => {}, { kind: 'timeout', says: /400 ms/ }],
@@ -130,7 +130,7 @@ const failures: Failing[] = [
   [
     'a page',
     (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<p>Hello</p>'),
-    { kind: 'broken_stream', says: /broke off/ },
+    { kind: 'broken_stream', says: /interrupted/ },
   ],
 ]
 
@@ -179,9 +179,9 @@ test('a key of another master key is told, of a turn, a test and a look for mode
   const server = await startServer(t, { databaseUrl, env })
   const { kind, message } = await tryIt(server.call, path)
   assert.equal(kind, 'key_unreadable')
-  assert.match(message!, /cannot be opened/)
+  assert.match(message!, /cannot be decrypted/)
   const answer = await server.call('POST', `${path}/sync-models`)
-  assert.match(expectStatus(answer, 502, 'provider_failed').error, /cannot be opened/)
+  assert.match(expectStatus(answer, 502, 'provider_failed').error, /cannot be decrypted/)
   const agent = await createAgent(server, { default_model_id })
   const session = await createSession(server, { agent_id: agent.id })
   const events = await converse(t, server, session.id, 'Hello')
