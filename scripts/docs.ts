@@ -148,7 +148,8 @@ function capabilitiesPage() {
       dependencies.length > 0 ? ` Brings ${dependencies.map(code).join(', ')} along.` : ''
     const fields = Object.entries((config as Schema).properties ?? {}).map(([name, schema]) => [
       code(name),
-      code(typeOf(schema)),
+      // The title of a config field is its label in forms.
+      code(typeOf({ ...schema, title: '' })),
       schema.default === undefined ? '' : code(JSON.stringify(schema.default)),
       schema.description ?? '',
     ])

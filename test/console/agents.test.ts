@@ -33,10 +33,10 @@ test('an agent is made of two capabilities, told what is wrong with it, tried an
 
   // What the server says of a config is shown at its field, while one writes.
   await clock.getByText('Config').click()
-  await clock.getByLabel('Timezone').fill('Nowhere/Atall')
+  await clock.getByLabel('Default time zone').fill('Nowhere/Atall')
   await page.getByText('It could not work like this').waitFor()
-  assert.equal(await clock.getByLabel('Timezone').getAttribute('aria-invalid'), 'true')
-  await clock.getByLabel('Timezone').fill('Europe/Kyiv')
+  assert.equal(await clock.getByLabel('Default time zone').getAttribute('aria-invalid'), 'true')
+  await clock.getByLabel('Default time zone').fill('Europe/Kyiv')
   await weather.getByText('Config').click()
   await weather.getByRole('combobox', { name: 'Units' }).click()
   await page.getByRole('option', { name: 'fahrenheit' }).click()

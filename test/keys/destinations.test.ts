@@ -130,7 +130,7 @@ test('sends no secret to an address that was written into the database', async (
   const events = await converse(t, server, provider.sessionId, 'Hello')
   assert.equal(dataOf(events, 'turn.failed').error_code, 'llm_key_unreadable')
   const { message } = (await server.call('POST', `${added.path}/test`)).body
-  assert.match(message, /cannot be opened: it was entered for another address/)
+  assert.match(message, /cannot be decrypted: it was entered for another address/)
   await server.call('POST', `/v1/llm-providers/${provider.id}/sync-models`)
   await server.call('POST', `/v1/llm-providers/${provider.id}/test`)
   assert.ok(session.id)

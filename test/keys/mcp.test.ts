@@ -46,7 +46,7 @@ test('a secret sealed with a lost master key fails the call and the list with a 
   const asked = mcp.asked.length
   const second = await start(onlyV2)
   const said =
-    'tools has a key or headers that cannot be opened: master key kek-v1 is not configured.'
+    'tools has a key or headers that cannot be decrypted: master key kek-v1 is not configured.'
   const [answer] = await useTools(t, second, session.id, ['mcp_tools__say', {}])
   assert.equal(answer, `The MCP server ${said}`)
   assert.equal((await second.call('POST', `${added.path}/test`)).body.message, said)

@@ -120,7 +120,8 @@ function Line({ schema, about, text, change }: LineProps) {
 function boundsOf(schema: Schema) {
   const { description = '', minimum, maximum } = schema
   const limits = valueLimits(schema)
-  const said = limits && `${limits[0]!.toUpperCase()}${limits.slice(1)}.`
+  const isStated = description.includes(limits)
+  const said = limits && !isStated && `${limits[0]!.toUpperCase()}${limits.slice(1)}.`
   return {
     description: [description, said].filter(Boolean).join(' '),
     ...(minimum !== undefined && { min: minimum }),

@@ -6,22 +6,22 @@ import { explainProblems, type Problem, problemsOf } from './validation.ts'
 export type CapabilityConfig = Readonly<Record<string, unknown>>
 export type CapabilityUseList = readonly CapabilityUse[]
 
-/** The capabilities that agents name, those of the agent and those of its session. */
+/** The capability uses of an agent and of its session. */
 export type BothUses = { agentUses: CapabilityUseList; sessionUses: CapabilityUseList }
 
-/** A capability that takes effect, and with which config. */
+/** A capability in effect, with its config. */
 export type Applied = { capability: Capability; config: Record<string, unknown> }
 
-/** A capability that has no effect, and why. `error`: its config is the reason. */
+/** A capability without effect, with the reason. `error` is set when its config is the reason. */
 export type LeftOut = { ref: string; why: string; error?: string }
 
 const appliedMax = 100
 
 /**
- * Every capability that takes effect, once, dependencies first, with its config; and those that
- * have none.
- * Contract: pure; never throws. A capability whose config does not fit is left out: without it, its
- * limits would be gone.
+ * Returns the capabilities in effect, once each, dependencies first, with their config; and those
+ * without effect.
+ * Contract: pure; never throws. A capability with an invalid config is left out: its limits could
+ * not be applied.
  */
 export function appliedOf(
   list: readonly Capability[],
@@ -52,14 +52,16 @@ export function appliedOf(
 }
 
 function whyUnavailable(ref: string, capability: Capability | undefined): string {
-  if (!capability) return `There is no capability ${ref} any more: it has no effect.`
+  if (!capability) return `The capability ${ref} does not exist: it has no effect.`
   return `The capability ${ref} is ${capability.status.replace('_', ' ')}: it has no effect.`
 }
 
-/** What the agent and the session say of a capability. Undefined where they do not name it. */
+/** The configs of a capability for agent and session; undefined where the list lacks it. */
 export type Configs = { agent: unknown; session: unknown }
 
-/** Contract: a server that the session adds keeps to what the agent says of the same address. */
+/**
+ * Contract: a session's MCP server gets the agent's config for other servers at the same address.
+ */
 export function configsOf(
   list: readonly Capability[],
   capability: Capability,
@@ -75,7 +77,7 @@ function findConfig(uses: CapabilityUseList, ref: string): unknown {
   return use && (use.config ?? {})
 }
 
-/** What an agent says of other servers at the same address, together. */
+/** Combines the agent's configs for other servers at the same address. */
 function twinConfig(
   list: readonly Capability[],
   { address, id, config, sessionRules }: Capability,
@@ -96,7 +98,7 @@ function twinConfig(
 
 type Effective = { config: Record<string, unknown>; error?: string }
 
-/** The config that takes effect, or what is wrong with it. */
+/** Returns the config in effect, or the error in it. */
 export function configIn(capability: Capability, { agent, session }: Configs): Effective {
   const parts = [
     ['agent', agent],
@@ -122,5 +124,5 @@ function combined(
 
 const unfit = ({ id }: Capability, owner: string, problems: Problem[]): Effective => ({
   config: {},
-  error: `The config ${owner} for ${id} is not valid (${explainProblems(problems, 'it')})`,
+  error: `The config ${owner} for ${id} is invalid (${explainProblems(problems, 'it')})`,
 })

@@ -2,12 +2,13 @@ import { type TObject, Type } from 'typebox'
 
 const approval = Type.Optional(
   Type.Union([Type.Boolean(), Type.Array(Type.String(), { maxItems: 1_000 })], {
+    title: 'Tools that require approval',
     description:
-      'Which of its tools a person has to allow before each call: all, or the named ones; absent or false: those that say so.',
+      'Tools of this capability whose calls a person must approve: true for all, or a list of tool names; by default, the policy of each tool applies.',
   }),
 )
 
-/** The config of a capability, whose tools its user may put under approval. */
+/** Adds `requires_approval` to the config of a capability. */
 export function withApproval({ properties, required: _, ...options }: TObject): TObject {
   return Type.Object({ ...properties, requires_approval: approval }, options)
 }

@@ -2,15 +2,15 @@ import type { Capability, Tool } from './capability.ts'
 
 type Config = Readonly<Record<string, unknown>>
 
-/** The names that config may use for a tool. */
+/** The names of a tool that config may use. */
 const namesOf = ({ name, remoteName }: Tool) =>
   remoteName === undefined ? [name] : [name, remoteName]
 
-/** The names of tools that config puts under approval. */
+/** The names in `requires_approval`. */
 export const wantedNames = ({ requires_approval: wanted }: Config): readonly string[] =>
   Array.isArray(wanted) ? wanted : []
 
-/** The index of an approval name that no tool has with this config; -1 where every name has one. */
+/** The index of the first approval name without a tool under this config; -1 without one. */
 export function unmatchedAt(capability: Capability, config: Config): number {
   const wanted = wantedNames(config)
   if (wanted.length === 0 || capability.isUnlisted) return -1
@@ -18,11 +18,11 @@ export function unmatchedAt(capability: Capability, config: Config): number {
   return wanted.findIndex((name) => !names.has(name))
 }
 
-/** True when config puts any tool under approval. */
+/** True when config requires approval for any tool. */
 export const asksForApproval = (config: Config) =>
   config.requires_approval === true || wantedNames(config).length > 0
 
-/** An approval name that no tool of the capability has, with this config or with none. */
+/** Returns an approval name without a tool, both with this config and with none. */
 export function unmatchedName(capability: Capability, config: Config): string | undefined {
   const wanted = wantedNames(config)
   if (wanted.length === 0) return undefined
@@ -32,10 +32,9 @@ export function unmatchedName(capability: Capability, config: Config): string | 
 }
 
 /**
- * The tools of a capability with the policies that they have by its config.
- * Contract: pure. An approval name that no tool has puts all tools under approval: the tool that it
- * was meant for may have another name by now. Where names are given, a tool that is not reviewed
- * needs approval too.
+ * Returns the tools of a capability with their approval policies.
+ * Contract: pure. An approval name without a tool makes all tools require approval: the intended
+ * tool may have been renamed. When names are given, unreviewed tools require approval too.
  */
 export function toolsWithPolicies(capability: Capability, config: Config): Tool[] {
   const wanted = wantedNames(config)

@@ -6,97 +6,97 @@ import { withApproval } from './approval-config.ts'
 import type { SessionRule, SessionRules } from './session-rules.ts'
 
 /**
- * Where a tool call stands, how it ends early (`signal` aborts on a timeout and when the turn is
- * cancelled), and what it can reach. What goes wrong with files and storage is an ApiError that may
- * go to the model as it is.
+ * The context of a tool call: its place, its early end (`signal` aborts on a timeout and on a
+ * cancel of the turn), and the resources that it may use. Errors of files and storage are ApiErrors
+ * that may go to the model.
  */
 export type ToolContext = {
   orgId: string
   sessionId: string
   turnId: string
   callId: string
-  /** The same at every attempt of this call, and of no other call. */
+  /** The same for every attempt of this call, and unique to it. */
   idempotencyKey: string
   signal: AbortSignal
-  /** UTF-8 bytes of the result, as JSON, that the model gets at most. */
+  /** Limit of the result for the model, as JSON, in UTF-8 bytes. */
   outputBytesMax: number
-  /** The session's files. A call whose turn went on elsewhere changes nothing any more. */
+  /** The session's files. A call whose turn was taken over cannot change them. */
   files: SessionFiles
-  /** What the session keeps by name. */
+  /** The session's named values and secrets. */
   storage: SessionStorage
   /** The span of this call, to be sent to the called service. Undefined without tracing. */
   traceparent: string | undefined
-  /** Tells whoever follows the session how far the call is. What comes too fast is left out. */
+  /** Reports progress to followers of the session. Reports are dropped above the rate limit. */
   progress: (progress: Progress) => void
-  /** Reaches the public internet and allowed hosts only, whatever a redirect or name leads to. */
+  /** Reaches the public internet and allowed hosts only, also through redirects and DNS names. */
   fetch: typeof fetch
 }
 
-/** How far a call is, of how much where that is known, and in words. */
+/** The progress of a call, with its total and a message if known. */
 export type Progress = {
   progress: number
   total?: number | undefined
   message?: string | undefined
 }
 
-/** An image that stands beside a result. */
+/** An image of a result. */
 export type Image = { mediaType: string; base64: string; sizeBytes: number }
 
 const images = Symbol('images')
 type WithImages = { value: unknown; [images]: readonly Image[] }
 
-/** A result with images that a model sees beside it, where its vendor takes them. */
+/** Adds images to a result. The model gets them if its vendor supports images. */
 export const withImages = (value: unknown, all: readonly Image[]): unknown =>
   all.length === 0 ? value : { value, [images]: all }
 
-/** A result, and the images beside it. */
+/** Splits a result into its value and its images. */
 export function splitImages(result: unknown): { value: unknown; images: readonly Image[] } {
   const all = (result as WithImages | null | undefined)?.[images]
   return all ? { value: (result as WithImages).value, images: all } : { value: result, images: [] }
 }
 
-/** What a tool may take. */
+/** Limits of a tool's calls. */
 export type ToolLimits = {
-  /** Longest a call may last; never longer than `TOOL_TIMEOUT_MS`. */
+  /** Time limit of a call in ms; never longer than `TOOL_TIMEOUT_MS`. */
   timeoutMs?: number
-  /** UTF-8 bytes of a result that the model gets; more is kept in the session's files. */
+  /** Limit of the result for the model, in UTF-8 bytes; more is stored in the session's files. */
   outputBytesMax?: number
 }
 
-/** A file that is in a session from its start. */
+/** A file that a session has from its start. */
 export type Mount = { path: string; content: string | Buffer; isReadonly: boolean }
 
 /**
- * What a model can do besides writing. `replay` says whether a call that may already have run can
- * run again: `until_changed` is for what does nothing but change files of the session, in one go,
- * so that the log tells whether it did.
- * Contract: `run` gets only input that fits `input`; what it returns (or its promise gives) is JSON
- * and goes to the model; a ToolError, or an ApiError that is no 500, goes to the model as the
- * call's error; any other error is a fault of ours.
+ * A tool that a model can call. `replay` is whether a call that may have run can run again:
+ * `until_changed` is for tools whose only effect is one atomic change of session files, which the
+ * log records.
+ * Contract: `run` gets only input that matches `input`; its result is JSON and goes to the model. A
+ * ToolError, and an ApiError other than 500, go to the model as the call's error; any other error
+ * is an internal error.
  */
 export type Tool<Input = Record<string, unknown>> = {
   name: string
   description: string
   replay: 'safe' | 'unsafe' | 'until_changed'
-  /** `requires_approval`: a person allows each call before it runs. Absent: `auto`. */
+  /** `requires_approval`: a person approves each call before it runs. Absent: `auto`. */
   policy?: 'auto' | 'requires_approval'
-  /** The client runs it, and checks its input. */
+  /** The client runs it and validates its input. */
   client?: { timeoutSeconds: number | undefined }
   input: TObject
   /** Third-party schema: models see it; the remote server validates arguments against it. */
   unchecked?: true
-  /** What the server that runs it calls it. */
+  /** The tool's name on its MCP server. */
   remoteName?: string
-  /** It is new or changed since the list of its server was reviewed. */
+  /** True when it is new or changed since the review of its server's list. */
   isChanged?: boolean
   limits?: ToolLimits
   run: (input: Input, context: ToolContext) => unknown
 }
 
 /**
- * Tools and prompt text that an agent or a session is given under one id, shaped by `config`.
- * Contract: `prompt`, `tools` and `mounts` are pure, and get only config that fits `config`; an
- * empty config always fits.
+ * Tools and prompt text that agents and sessions use by id, configured by `config`.
+ * Contract: `prompt`, `tools` and `mounts` are pure, and get only config that matches `config`; an
+ * empty config is always valid.
  */
 export type Capability<Config = Record<string, unknown>> = {
   id: string
@@ -105,7 +105,7 @@ export type Capability<Config = Record<string, unknown>> = {
   category: string
   icon: string
   status: 'available' | 'coming_soon' | 'deprecated' | 'disabled'
-  /** Ids of capabilities that come along, before this one. */
+  /** Ids of the capabilities that it includes, which come before it. */
   dependencies: readonly string[]
   config: TObject
   /** How a session's config combines with the agent's, by field: limits only narrow. */
@@ -114,15 +114,15 @@ export type Capability<Config = Record<string, unknown>> = {
   tools: (config: Config) => Tool[]
   /** Files that a session has from its start. */
   mounts: (config: Config) => Mount[]
-  /** Its tools are not known yet: what config says of them cannot be held against anything. */
+  /** Its tools are not listed yet: tool names in config cannot be checked. */
   isUnlisted?: boolean
-  /** Other tools of the same agent could have the names of these. */
+  /** Other tools of the same agent could have the same names. */
   isAmbiguous?: boolean
-  /** Of an MCP server: where it is reached. */
+  /** The URL of an MCP server. */
   address?: string
-  /** What whoever looks at a preview should know of it. */
+  /** Warnings for previews. */
   warnings?: readonly string[]
-  /** Why it cannot do at the moment what it should, for the log of a turn. */
+  /** Why it is unavailable, for the log of a turn. */
   unavailable?: EventDataOf<'mcp.unavailable'>
 }
 
@@ -139,7 +139,7 @@ type WithConfig<Config extends TObject> =
   | { config: Config; sessionRules: SessionRules<Static<Config>> }
   | { config?: undefined; sessionRules?: undefined }
 
-/** Types a capability's `prompt` and `tools` by its `config`; what is left out is empty. */
+/** Types a capability's `prompt` and `tools` by its `config`; omitted parts are empty. */
 export function defineCapability<Config extends TObject = TObject>(
   capability: Pick<Capability, Required> &
     Partial<Omit<Capability<Static<Config>>, Required | 'config' | 'sessionRules'>> &
@@ -160,7 +160,10 @@ export function defineCapability<Config extends TObject = TObject>(
   return { ...whole, config, sessionRules } as unknown as Capability
 }
 
-/** A failure that the model should read, and can do something about. */
+/** Category of capabilities for demos and tests, which lists show last. */
+export const demoCategory = 'Demo'
+
+/** An error that the model should read and can react to. */
 export class ToolError extends Error {
   override name = 'ToolError'
 }

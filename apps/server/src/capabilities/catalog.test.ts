@@ -75,7 +75,7 @@ function refusal(act: () => void) {
   return assert.fail('nothing was refused')
 }
 
-test('the built-in capabilities, those of demos and tests last', () => {
+test('lists the built-in capabilities with demo capabilities last', () => {
   assert.deepEqual(
     builtins.map(({ id }) => id),
     [
@@ -97,7 +97,7 @@ test('the built-in capabilities, those of demos and tests last', () => {
   )
 })
 
-test('every built-in capability is described as the contract says, and takes an empty config', () => {
+test('descriptions of built-in capabilities match the contract, and an empty config is valid', () => {
   for (const builtin of builtins) {
     const info = describeCapability(builtin)
     assert.ok(Check(CapabilityInfo, JSON.parse(JSON.stringify(info))), builtin.id)
@@ -109,7 +109,7 @@ test('every built-in capability is described as the contract says, and takes an 
   }
 })
 
-test('what a capability does not have is left out of its description', () => {
+test('a description omits empty parts', () => {
   const info = describeCapability(builtins.find(({ id }) => id === 'noop')!)
   assert.deepEqual(Object.keys(info).sort(), [
     'category',
@@ -122,31 +122,31 @@ test('what a capability does not have is left out of its description', () => {
   ])
 })
 
-test('an unknown capability is refused by name', () => {
+test('refuses an unknown capability by name', () => {
   assert.deepEqual(
     refusal(() => checkUses(list, [use('base'), use('nope')])),
     {
       error: 'There is no capability nope.',
       code: 'capability_unknown',
-      details: [{ path: 'capabilities/1/ref', message: 'names a capability that does not exist' }],
+      details: [{ path: 'capabilities/1/ref', message: 'is not the id of a capability' }],
     },
   )
 })
 
-test('a repeated capability and one that is not ready are refused', () => {
+test('refuses a repeated and an unavailable capability', () => {
   const repeated = refusal(() => checkUses(list, [use('base'), use('base')]))
   assert.deepEqual(repeated.details, [{ path: 'capabilities/1/ref', message: 'repeats base' }])
   const soon = refusal(() => checkUses(list, [use('soon')], 'session/capabilities'))
   assert.deepEqual(soon.details, [
-    { path: 'session/capabilities/0/ref', message: 'names soon, which is coming soon' },
+    { path: 'session/capabilities/0/ref', message: 'is soon, which is coming soon' },
   ])
 })
 
-test('a config that does not fit is refused where it does not', () => {
+test('refuses an invalid config with the path of the field', () => {
   const cases: [unknown, string, RegExp][] = [
     [{ timezone: 'Mars/Olympus' }, 'capabilities/0/config/timezone', /not a known time zone/],
     [{ timezone: 5 }, 'capabilities/0/config/timezone', /string/],
-    [{ timezon: 'UTC' }, 'capabilities/0/config', /does not take timezon/],
+    [{ timezon: 'UTC' }, 'capabilities/0/config', /does not accept timezon/],
     ['UTC', 'capabilities/0/config', /object/],
     [[], 'capabilities/0/config', /object/],
   ]
@@ -159,18 +159,18 @@ test('a config that does not fit is refused where it does not', () => {
   }
 })
 
-test('no config, null and an empty one mean the same', () => {
+test('no config, null and an empty config are equal', () => {
   for (const config of [undefined, null, {}]) checkUses(builtins, [use('current_time', config)])
 })
 
-test('tools of one name from two capabilities are refused, from one capability used twice not', () => {
+test('refuses tools of the same name from two capabilities, but not from one used twice', () => {
   const { code, error } = refusal(() => checkTogether([use('voice')], [use('loud')]))
   assert.equal(code, 'invalid_request')
-  assert.match(error, /voice and loud both bring a tool speak/)
+  assert.match(error, /voice and loud both have a tool speak/)
   checkTogether([use('voice')], [use('voice', { tone: 'low' }), use('silent')])
 })
 
-test('the config of agent and session is checked as it is merged', () => {
+test('validates the combined config of agent and session', () => {
   const number = Type.Optional(Type.Number())
   const strict = defineCapability({
     id: 'strict',
@@ -185,13 +185,13 @@ test('the config of agent and session is checked as it is merged', () => {
   assert.equal(refusal(both).details?.[0]?.path, 'capabilities/0/config')
 })
 
-test('without text from a capability the prompt is the agent’s own', () => {
+test('without text of a capability the prompt is the agent’s own', () => {
   const { prompt, tools } = put([use('silent')])
   assert.equal(prompt, 'Be kind.')
   assert.deepEqual([...tools.keys()], ['one'])
 })
 
-test('texts stand in order, each in its element, the agent’s prompt last', () => {
+test('texts are in order, each in its element, with the agent’s prompt last', () => {
   assert.equal(
     put([use('top')]).prompt,
     [
@@ -203,7 +203,7 @@ test('texts stand in order, each in its element, the agent’s prompt last', () 
   )
 })
 
-test('agent first, then session, dependencies before, each once', () => {
+test('orders the agent’s capabilities before the session’s, dependencies first, each once', () => {
   assert.deepEqual(idsIn(put([use('voice'), use('base')], [use('top'), use('voice')]).prompt), [
     'voice',
     'base',
@@ -212,48 +212,48 @@ test('agent first, then session, dependencies before, each once', () => {
   ])
 })
 
-test('dependencies in a circle come to an end', () => {
+test('resolves circular dependencies', () => {
   assert.deepEqual(idsIn(put([use('ring_a')]).prompt), ['ring_b', 'ring_a'])
 })
 
-test('what is gone or not available is left out, with what it would bring', () => {
+test('leaves out missing and unavailable capabilities with their dependencies', () => {
   assert.equal(put([use('gone'), use('soon')]).prompt, 'Be kind.')
 })
 
-test('the session’s config lies over the agent’s, at the agent’s place', () => {
+test('merges the session’s config over the agent’s, in the agent’s order', () => {
   const agent = [use('voice', { tone: 'low', length: 1 }), use('base')]
   const { prompt, tools } = put(agent, [use('voice', { tone: 'high' })])
   assert.match(prompt, /^<capability id="voice">\ntone high, length 1\n/)
   assert.equal(tools.get('speak')?.description, 'Speaks high.')
 })
 
-test('leaves out a capability whose config a later version no longer takes', () => {
+test('leaves out a capability whose config a later version refuses', () => {
   const { prompt, tools, left } = put([use('voice', { tone: 5 }), use('silent')])
   assert.deepEqual([prompt, [...tools.keys()]], ['Be kind.', ['one']])
-  assert.match(left[0]!.error!, /config of the agent for voice is not valid \(tone must be string/)
+  assert.match(left[0]!.error!, /config of the agent for voice is invalid \(tone must be string/)
 })
 
-test('of tools with one name the first stays', () => {
+test('keeps the first of several tools with one name', () => {
   const { tools } = put([use('voice'), use('loud')])
   assert.deepEqual([...tools.keys()], ['speak', 'shout'])
   assert.equal(tools.get('speak')?.description, 'Speaks plainly.')
 })
 
-test('at most a hundred capabilities apply', () => {
+test('applies at most a hundred capabilities', () => {
   const many = Array.from({ length: 120 }, (_, n) => capability(`c${n}`, { prompt: () => 'x' }))
   const uses = many.map(({ id }) => use(id))
   const { prompt } = assemble(many, { agentPrompt: '', agentUses: uses, sessionUses: [] })
   assert.equal(idsIn(prompt).length, 100)
 })
 
-test('arguments that do not fit are explained in one sentence', () => {
+test('explains invalid arguments in one sentence', () => {
   const agent = { agentPrompt: '', agentUses: [{ ref: 'test_math' }], sessionUses: [] }
   const multiply = assemble(builtins, agent).tools.get('multiply')!
   assert.equal(checkToolInput(multiply, { a: 1, b: 2 }), undefined)
   const cases: [unknown, string][] = [
     [{}, 'the input needs a, b'],
     [{ a: '1', b: 2 }, 'a must be number'],
-    [{ a: 1, b: 2, c: 3 }, 'the input does not take c'],
+    [{ a: 1, b: 2, c: 3 }, 'the input does not accept c'],
     [null, 'the input must be object'],
   ]
   for (const [input, problem] of cases) {

@@ -12,13 +12,13 @@ import {
   type LeftOut,
 } from './applied.ts'
 import { toolsWithPolicies, unmatchedAt, unmatchedName } from './approval.ts'
-import type { Capability, Mount, Tool } from './capability.ts'
+import { type Capability, demoCategory, type Mount, type Tool } from './capability.ts'
 import { asTool, widensAgent } from './client-tools.ts'
 import { isMcpRef } from './mcp/ref.ts'
 import { widenedAt } from './session-rules.ts'
 import { explainProblems, problemsOf } from './validation.ts'
 
-/** What a model is given: one system prompt, and tools by name; and what it is made of. */
+/** The agent of a turn: one system prompt, tools by name, and the capabilities behind them. */
 export type RuntimeAgent = {
   prompt: string
   tools: Map<string, Tool>
@@ -26,7 +26,7 @@ export type RuntimeAgent = {
   left: readonly LeftOut[]
 }
 
-/** A capability for the API, with the tools and the prompt that it has without config. */
+/** Describes a capability for the API, with its tools and prompt for an empty config. */
 export function describeCapability(capability: Capability): CapabilityInfo {
   const { id, name, description, status, icon, category, dependencies } = capability
   const tools = capability.tools({})
@@ -35,7 +35,7 @@ export function describeCapability(capability: Capability): CapabilityInfo {
     id,
     name,
     description,
-    // What is disabled is shown to nobody who chooses.
+    // `disabled` is not a status of the API.
     status: status === 'disabled' ? 'deprecated' : status,
     icon,
     category,
@@ -47,14 +47,20 @@ export function describeCapability(capability: Capability): CapabilityInfo {
   }
 }
 
+/** Compares capabilities for lists: by id, demo capabilities last. */
+export function compareListed(one: CapabilityInfo, other: CapabilityInfo): number {
+  const group = ({ category }: CapabilityInfo) => (category === demoCategory ? 1 : 0)
+  return group(one) - group(other) || (one.id < other.id ? -1 : 1)
+}
+
 export function describeTool({ name, description, input, policy = 'auto' }: Tool) {
   return { type: 'builtin' as const, name, description, parameters: { ...input }, policy }
 }
 
 /**
- * Refuses a list of uses in a request that could not be applied as it stands.
- * Contract: throws ApiError with details whose paths begin with `path`; returns when every use is
- * fine.
+ * Validates the capability uses of a request.
+ * Contract: throws ApiError with details whose paths begin with `path`; returns when all uses are
+ * valid.
  */
 export function checkUses(
   list: readonly Capability[],
@@ -66,12 +72,12 @@ export function checkUses(
     const at = `${path}/${index}`
     const capability = list.find(({ id }) => id === ref)
     if (!capability) {
-      const message = 'names a capability that does not exist'
+      const message = 'is not the id of a capability'
       throw new ApiError('capability_unknown', ref, [{ path: `${at}/ref`, message }])
     }
     if (seen.has(ref)) throw invalidAt(`${at}/ref`, `repeats ${ref}`)
     if (capability.status !== 'available') {
-      throw invalidAt(`${at}/ref`, `names ${ref}, which is ${capability.status.replace('_', ' ')}`)
+      throw invalidAt(`${at}/ref`, `is ${ref}, which is ${capability.status.replace('_', ' ')}`)
     }
     seen.add(ref)
     checkConfig(capability, config ?? {}, `${at}/config`)
@@ -88,7 +94,7 @@ function checkConfig(capability: Capability, config: unknown, path: string): voi
   checkApproval(capability, config as Record<string, unknown>, path)
 }
 
-/** A name that no tool has would leave one without the approval that was meant for it. */
+/** Refuses approval names without a tool: the intended tool would run without approval. */
 function checkApproval(
   capability: Capability,
   config: Record<string, unknown>,
@@ -97,19 +103,20 @@ function checkApproval(
   const odd = unmatchedAt(capability, config)
   if (odd < 0) return
   const { requires_approval: wanted } = config as { requires_approval: string[] }
-  const message = `names ${wanted[odd]}, which is no tool of ${capability.id} with this config`
+  const message = `is ${wanted[odd]}, which is not a tool of ${capability.id} with this config`
   throw invalidAt(`${path}/requires_approval/${odd}`, message)
 }
 
 type Combination = BothUses & {
   clientTools?: readonly ClientTool[] | undefined
-  /** Where the session's uses stand in the request. */
+  /** Path of the session's uses in the request. */
   path?: string
 }
 
 /**
- * Refuses uses that are fine each, but not together: a session that allows more than its agent,
- * config of agent and session combined, tools of one name. Contract: throws ApiError with details.
+ * Refuses uses that are valid alone but not together: a session that allows more than its agent, an
+ * invalid combined config, and tools of the same name.
+ * Contract: throws ApiError with details.
  */
 export function checkCombination(
   list: readonly Capability[],
@@ -125,14 +132,14 @@ export function checkCombination(
     for (const { name } of capability.tools(config)) {
       const owner = owners.get(name) ?? capability.id
       if (owner !== capability.id) {
-        throw invalidAt('capabilities', `${owner} and ${capability.id} both bring a tool ${name}`)
+        throw invalidAt('capabilities', `${owner} and ${capability.id} both have a tool ${name}`)
       }
       owners.set(name, owner)
     }
   }
   for (const { name } of clientTools) {
     const owner = owners.get(name)
-    if (owner) throw invalidAt('tools', `bring a tool ${name}, which ${owner} brings too`)
+    if (owner) throw invalidAt('tools', `have a tool ${name}, which ${owner} has too`)
   }
 }
 
@@ -148,9 +155,9 @@ function checkNarrower(capability: Capability, configs: Configs, path: string): 
 }
 
 /**
- * Puts the capabilities of an agent and of a session together with the agent's prompt.
- * Contract: pure; never throws. What is gone, not available or has config that no longer fits its
- * schema is left out, and of tools with one name the first stays; those of the client come last.
+ * Combines the capabilities of an agent and of a session with the agent's prompt.
+ * Contract: pure; never throws. Leaves out capabilities that are missing, unavailable or have an
+ * invalid config. The first of several tools with one name applies; tools of the client come last.
  */
 export function assemble(
   list: readonly Capability[],
@@ -171,7 +178,9 @@ const policed = ({ capability, config }: Applied) => toolsWithPolicies(capabilit
 
 const isRemote = ({ capability }: Applied) => isMcpRef(capability.id)
 
-/** The same for people: what the model gets, who brings it, and what does not take effect. */
+/**
+ * Describes an agent for people: model input, the origin of each tool, and parts without effect.
+ */
 export function describeAgent(
   { prompt, tools, parts, left }: RuntimeAgent,
   clientTools: readonly ClientTool[] = [],
@@ -197,7 +206,7 @@ export function describeAgent(
       ...parts.flatMap(approvalWarnings),
       ...hidden.map(
         ({ name }) =>
-          `${owners.get(name)} brings a tool ${name}: that of the client has no effect.`,
+          `${owners.get(name)} has a tool ${name}: the client's tool of that name has no effect.`,
       ),
       ...parts.flatMap(({ capability }) => capability.warnings ?? []),
     ],
@@ -208,11 +217,14 @@ function approvalWarnings({ capability, config }: Applied): string[] {
   const name = unmatchedName(capability, config)
   if (name === undefined || capability.isUnlisted) return []
   return [
-    `requires_approval names ${name}, which is no tool of ${capability.name}: all its tools require approval.`,
+    `requires_approval has ${name}, which is not a tool of ${capability.name}: all its tools require approval.`,
   ]
 }
 
-/** The initial files of a session with these capabilities; of two at one path the first. */
+/**
+ * The initial files of a session with these capabilities. The first of several files at one path
+ * applies.
+ */
 export function mountsOf(list: readonly Capability[], uses: BothUses): Mount[] {
   const mounts = new Map<string, Mount>()
   for (const { capability, config } of appliedOf(list, uses).parts) {
@@ -224,26 +236,24 @@ export function mountsOf(list: readonly Capability[], uses: BothUses): Mount[] {
 }
 
 /**
- * Refuses a list of capabilities that could not be put together: for whoever adds one, at the start
- * of the server.
+ * Validates the list of capabilities at the start of the server.
  * Contract: throws an Error that names the capability.
  */
 export function checkCatalog(list: readonly Capability[]): void {
   const byId = new Map<string, Capability>()
   for (const capability of list) {
-    if (byId.has(capability.id)) throw new Error(`Two capabilities are called ${capability.id}.`)
+    if (byId.has(capability.id)) throw new Error(`Two capabilities have the id ${capability.id}.`)
     byId.set(capability.id, capability)
   }
   const done = new Set<string>()
   const visit = (id: string, above: readonly string[]) => {
     if (above.includes(id)) {
       const cycle = [...above.slice(above.indexOf(id)), id].join(' needs ')
-      throw new Error(`Capabilities need each other in a circle: ${cycle}.`)
+      throw new Error(`Dependencies of capabilities form a circle: ${cycle}.`)
     }
     if (done.has(id)) return
     const capability = byId.get(id)
-    if (!capability)
-      throw new Error(`${above.at(-1)} needs ${id}, and there is no such capability.`)
+    if (!capability) throw new Error(`${above.at(-1)} needs ${id}, which does not exist.`)
     for (const dependency of capability.dependencies) visit(dependency, [...above, id])
     done.add(id)
   }
@@ -257,22 +267,25 @@ function checkDefinition({ id, config, sessionRules, tools, prompt, mounts }: Ca
   )
   if (free !== undefined)
     throw new Error(`${id} has a config field ${free} without a session rule.`)
-  if (problemsOf(config, {}).length > 0) throw new Error(`${id} does not take an empty config.`)
+  if (problemsOf(config, {}).length > 0) throw new Error(`${id} does not accept an empty config.`)
   if (hidesTooDeep(config))
-    throw new Error(`${id} has a writeOnly field inside another one: nothing would mask it.`)
+    throw new Error(`${id} has a nested writeOnly field, which would not be masked.`)
   prompt({})
   for (const { path } of mounts({})) {
     if (!path.startsWith('/'))
-      throw new Error(`${id} has a file at ${path}, which is no absolute path.`)
+      throw new Error(`${id} has a file at ${path}, which is not an absolute path.`)
   }
   const names = tools({}).map(({ name }) => name)
   const odd = names.find((name) => !/^[a-zA-Z0-9_-]{1,64}$/.test(name))
-  if (odd !== undefined) throw new Error(`${id} has a tool ${odd}: models take no such name.`)
+  if (odd !== undefined)
+    throw new Error(
+      `${id} has a tool ${odd}: models accept only letters, digits, _ and - in names.`,
+    )
   const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice !== undefined) throw new Error(`${id} has two tools called ${twice}.`)
+  if (twice !== undefined) throw new Error(`${id} has two tools with the name ${twice}.`)
 }
 
-/** True where `writeOnly` stands anywhere but at the config's own fields. */
+/** True when a field below the top level of a config is `writeOnly`. */
 function hidesTooDeep({ properties = {} }: Capability['config']): boolean {
   return Object.values(properties).some((field) =>
     JSON.stringify({ ...field, writeOnly: false }).includes('"writeOnly":true'),
@@ -288,7 +301,7 @@ function assemblePrompt(parts: readonly Applied[], agentPrompt: string): string 
   return [...texts, `<system-prompt>\n${agentPrompt}\n</system-prompt>`].join('\n\n')
 }
 
-/** What is wrong with the arguments of a tool call, in one sentence for the model. */
+/** Validates the arguments of a tool call; returns the error in one sentence for the model. */
 export function checkToolInput(tool: Tool, input: unknown): string | undefined {
   if (tool.client || tool.unchecked) return undefined
   const problems = problemsOf(tool.input, input)

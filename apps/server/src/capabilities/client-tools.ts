@@ -5,7 +5,7 @@ import type { Tool } from './capability.ts'
 
 const parametersBytesMax = 65_536
 
-/** A request's tools as stored: without unknown fields. Contract: throws 400 with the path. */
+/** Validates a request's tools and removes unknown fields. Contract: throws 400 with the path. */
 export function checkClientTools(
   tools: readonly ClientTool[] | null | undefined,
   path = 'tools',
@@ -31,8 +31,8 @@ export function checkClientTools(
 }
 
 /**
- * The client's tools in a session: of two of one name the session's own, which needs approval if
- * the agent's does.
+ * Combines the client tools of agent and session. A session's tool replaces the agent's tool of the
+ * same name, and requires approval if the agent's does.
  * Contract: pure.
  */
 export function clientToolsOf(
@@ -63,7 +63,7 @@ export function checkNarrowerTools(
   if (odd >= 0) throw widensAgent(`${path}/${odd}/policy`)
 }
 
-/** A session's field that allows more than the agent does. */
+/** The error of a session's field that allows more than the agent. */
 export function widensAgent(path: string) {
   const details = [{ path, message: 'allows more than the agent does' }]
   return new ApiError('session_widens_agent', path, details)
@@ -73,7 +73,7 @@ const runElsewhere = () => {
   throw new Error('The client runs this tool.')
 }
 
-/** A client tool as an agent has it. Its schema is for the model: the client checks the input. */
+/** Converts a client tool to an agent's tool. The client validates the input. */
 export function asTool({
   name,
   description,

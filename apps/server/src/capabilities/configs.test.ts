@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { startServer } from '../../test/server.ts'
 import { builtins } from './index.ts'
 
-/** Configs that do not fit, and where they do not. */
+/** Invalid configs with the path of the error. */
 const wrong: [ref: string, config: object, at: string][] = [
   ['current_time', { timezone: 'Mars/Olympus' }, '/timezone'],
   ['fake_aws', { region: 'here' }, '/region'],
@@ -36,7 +36,7 @@ const wrong: [ref: string, config: object, at: string][] = [
   ['test_weather', { units: 'kelvin' }, '/units'],
 ]
 
-test('a config that does not fit is refused where it does not, and so is a field that is not known', async (t) => {
+test('refuses an invalid config and unknown fields with the path', async (t) => {
   const { call } = await startServer(t)
   const unknown = builtins.map(({ id }): (typeof wrong)[number] => [id, { not_a_field: 1 }, ''])
   for (const [ref, config, at] of [...wrong, ...unknown]) {

@@ -11,7 +11,7 @@ const context = {} as ToolContext
 const ask = (input: object, config: object = {}) =>
   currentTime.tools({ ...config })[0]!.run({ ...input }, context)
 
-test('tells the time in UTC when nobody names a zone', () => {
+test('returns the time in UTC by default', () => {
   assert.deepEqual(ask({}), {
     datetime: '2026-03-03T15:12:05Z',
     format: 'iso8601',
@@ -19,7 +19,7 @@ test('tells the time in UTC when nobody names a zone', () => {
   })
 })
 
-test('tells the time in the zone of the call, with its offset', () => {
+test('returns the time in the zone of the call, with its offset', () => {
   const cases = {
     'Europe/Kyiv': '2026-03-03T17:12:05+02:00',
     'Asia/Kathmandu': '2026-03-03T20:57:05+05:45',
@@ -31,7 +31,7 @@ test('tells the time in the zone of the call, with its offset', () => {
   }
 })
 
-test('summer time is honoured', (t) => {
+test('applies daylight saving time', (t) => {
   t.mock.timers.setTime(Date.parse('2026-07-01T00:00:00Z'))
   assert.equal(
     (ask({ timezone: 'Europe/Kyiv' }) as { datetime: string }).datetime,
@@ -39,7 +39,7 @@ test('summer time is honoured', (t) => {
   )
 })
 
-test('the config sets the zone for calls that name none', () => {
+test('config sets the default zone', () => {
   const config = { timezone: 'Asia/Tokyo' }
   assert.deepEqual(ask({}, config), {
     datetime: '2026-03-04T00:12:05+09:00',
@@ -62,7 +62,7 @@ test('unix is a number of seconds, human a sentence', () => {
   })
 })
 
-test('an unknown zone is an error that names it', () => {
+test('an error names the unknown zone', () => {
   assert.throws(
     () => ask({ timezone: 'Mars/Olympus' }),
     (error) =>

@@ -3,7 +3,13 @@ import { defineCapability, defineTool, ToolError } from './capability.ts'
 import { isTimeZone, TimeZone } from './time-zone.ts'
 
 const config = Type.Object(
-  { timezone: Type.Optional(TimeZone('The zone when a call names none. Without it: UTC.')) },
+  {
+    timezone: Type.Optional(
+      TimeZone(
+        'IANA name of the time zone for calls without one, such as Europe/Kyiv; by default UTC.',
+      ),
+    ),
+  },
   { additionalProperties: false },
 )
 
@@ -19,7 +25,7 @@ const input = Type.Object(
       Type.Enum(['iso8601', 'unix', 'human'], {
         type: 'string',
         default: 'iso8601',
-        description: 'iso8601 with the offset, unix in seconds, or human for reading.',
+        description: 'iso8601 with offset, unix in seconds, or human as a sentence.',
       }),
     ),
   },
@@ -29,7 +35,7 @@ const input = Type.Object(
 export const currentTime = defineCapability({
   id: 'current_time',
   name: 'Current Time',
-  description: 'Tells the date and the time of day, in any time zone.',
+  description: 'Returns the current date and time in any time zone.',
   category: 'Utilities',
   icon: 'clock',
   status: 'available',
@@ -38,7 +44,7 @@ export const currentTime = defineCapability({
   tools: (config) => [
     defineTool({
       name: 'get_current_time',
-      description: `The current date and time in a time zone; ${config.timezone ?? 'UTC'} when none is named.`,
+      description: `Returns the current date and time in a time zone; without timezone in ${config.timezone ?? 'UTC'}.`,
       replay: 'safe',
       input,
       run: ({ timezone = config.timezone ?? 'UTC', format = 'iso8601' }) =>
@@ -60,7 +66,7 @@ function human(time: Date, timeZone: string): string {
   return time.toLocaleString('en-GB', { timeZone, dateStyle: 'full', timeStyle: 'long' })
 }
 
-/** As in `2026-03-01T17:12:05+02:00`; `Z` where the offset is zero. */
+/** Formats a time as in `2026-03-01T17:12:05+02:00`, with `Z` for a zero offset. */
 function iso8601(time: Date, timeZone: string): string {
   const parts = new Intl.DateTimeFormat('en-GB', {
     timeZone,

@@ -1,11 +1,12 @@
 import { Type } from 'typebox'
 
-/** A field that names a directory of the session in which a capability keeps files. */
+/** A config field for a directory in the session's files. */
 export const DirectoryPath = (ofDefault: string, description: string) =>
   Type.String({
-    // No part may begin with `_`, be `.` or `..`, or hold what a path in a prompt should not.
+    // No part may begin with `_` or be `.` or `..`, and all characters must be safe in a prompt.
     pattern: '^(/(?!\\.{1,2}(/|$))[A-Za-z0-9.-][A-Za-z0-9._-]*)+$',
     maxLength: 255,
     default: ofDefault,
-    description: `${description} As in \`/data/demo\`.`,
+    title: 'Directory',
+    description: `${description}, as in \`/data/demo\`; by default \`${ofDefault}\`.`,
   })

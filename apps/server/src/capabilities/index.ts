@@ -14,7 +14,7 @@ import { statelessTodoList } from './stateless-todo-list.ts'
 import { virtualBash } from './virtual-bash.ts'
 import { webFetch } from './web-fetch.ts'
 
-/** Every capability that comes with the server, those of demos and tests last. */
+/** The built-in capabilities, with demo capabilities last. */
 export const builtins: readonly Capability[] = [
   currentTime,
   sessionFileSystem,

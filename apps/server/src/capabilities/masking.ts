@@ -9,10 +9,10 @@ type Config = Record<string, unknown>
 
 const known = new WeakMap<Capability, readonly string[]>()
 
-/** The fields of a config that its schema marks `writeOnly`; all of them without a schema. */
+/** The fields of a config that its schema marks `writeOnly`; all fields without a schema. */
 function secretFields(list: readonly Capability[], use: CapabilityUse): readonly string[] {
   const capability = list.find(({ id }) => id === use.ref)
-  // What servers of tools are told is no secret, and none need be looked up for that.
+  // Config of MCP servers has no secrets, which also saves a look-up.
   if (isMcpRef(use.ref)) return []
   if (!capability) return Object.keys(configOf(use))
   let fields = known.get(capability)
@@ -27,7 +27,7 @@ function secretFields(list: readonly Capability[], use: CapabilityUse): readonly
 
 const configOf = ({ config }: CapabilityUse) => (config ?? {}) as Config
 
-/** An agent or session as clients get it: secrets in config masked. Contract: pure. */
+/** An agent or session for clients, with masked secrets. Contract: pure. */
 export function masked<T extends { capabilities: CapabilityUse[] }>(
   list: readonly Capability[],
   thing: T,
@@ -44,9 +44,8 @@ function maskedUse(list: readonly Capability[], use: CapabilityUse): CapabilityU
 }
 
 /**
- * What a client sends back with secrets that it was given masked: they stay as they are in
- * `stored`.
- * Contract: throws 400 where there is nothing that could stay.
+ * Restores masked secrets in a client's request from `stored`.
+ * Contract: throws 400 for a masked value without a stored secret.
  */
 export function unmasked(list: readonly Capability[], uses: Uses, stored: Uses): CapabilityUse[] {
   return uses.map((use, index) => {
@@ -55,7 +54,7 @@ export function unmasked(list: readonly Capability[], uses: Uses, stored: Uses):
     const kept = sent.map((name) => {
       const value = before && configOf(before)[name]
       if (value === undefined) {
-        throw invalidAt(`capabilities/${index}/config/${name}`, 'is masked: send the value itself')
+        throw invalidAt(`capabilities/${index}/config/${name}`, 'is masked: send the secret itself')
       }
       return [name, value]
     })
@@ -65,11 +64,11 @@ export function unmasked(list: readonly Capability[], uses: Uses, stored: Uses):
   })
 }
 
-/** True when there is something in it to put a secret back for. */
+/** True when a config has a masked secret to restore. */
 export const isMasked = (list: readonly Capability[], uses: Uses) =>
   uses.some((use) => secretFields(list, use).some((name) => configOf(use)[name] === mask))
 
-/** Uses as a file carries them: without secrets. */
+/** Removes secrets from uses, for files. */
 export function withoutSecrets(list: readonly Capability[], uses: Uses): CapabilityUse[] {
   return uses.map((use) => {
     const secret = new Set(secretFields(list, use))

@@ -53,7 +53,7 @@ test('a model uses the tools of the reference server in a turn', async (t) => {
   assert.match(answers[3], /Invalid arguments|invalid/i)
 })
 
-test('calls side by side get their own answers', async (t) => {
+test('concurrent calls get their own results', async (t) => {
   const session = await sessionWithMcp(server, everything.ref)
   const words = Array.from({ length: 20 }, (_, n) => `word ${n}`)
   const answers = await useToolsAtOnce(
@@ -80,7 +80,7 @@ async function partsOf(t: TestContext, ref: string, tool: string, input: object)
   return { session, said: JSON.parse((text as { text: string }).text), more, events }
 }
 
-test('an image stands behind the text of a result, and the model is told of it', async (t) => {
+test('an image follows the text of a result and is announced to the model', async (t) => {
   const { said, more } = await partsOf(t, everything.ref, name('get-tiny-image'), {})
   assert.deepEqual(
     said.content.map(({ type }: { type: string }) => type),
@@ -93,7 +93,7 @@ test('an image stands behind the text of a result, and the model is told of it',
   assert.equal(Buffer.from(image!.base64, 'base64').length, said.content[1].size_bytes)
 })
 
-test('a resource is text, or kept in the files of the session; a link is told', async (t) => {
+test('a resource becomes text or a session file, and a link is reported', async (t) => {
   const reference = name('get-resource-reference')
   const text = await partsOf(t, everything.ref, reference, { resourceType: 'Text', resourceId: 1 })
   const resource = text.said.content[1]
@@ -111,7 +111,7 @@ test('a resource is text, or kept in the files of the session; a link is told', 
   assert.ok(link.uri && link.name && link.description)
 })
 
-test('progress is in the log while the call runs, and its silence limit begins anew with it', async (t) => {
+test('logs progress while the call runs, and progress restarts the idle timeout', async (t) => {
   const config = { timeout_ms: 1_500 }
   const session = await sessionWithMcp(server, everything.ref, config)
   const slow = name('trigger-long-running-operation')
@@ -139,14 +139,14 @@ test('progress is in the log while the call runs, and its silence limit begins a
   )
 })
 
-test('a server that is silent for longer than its config allows fails the call, and the turn goes on', async (t) => {
+test('a server that exceeds its idle timeout fails the call, and the turn continues', async (t) => {
   const session = await sessionWithMcp(server, everything.ref, { timeout_ms: 300 })
   const slow = name('trigger-long-running-operation')
   const [answer] = await useTools(t, server, session.id, [slow, { duration: 60, steps: 1 }])
-  assert.equal(answer, 'The MCP server everything did not answer in time.')
+  assert.equal(answer, 'The MCP server everything did not respond in time.')
 })
 
-test('config says which tools an agent gets', async (t) => {
+test('config selects the tools of an agent', async (t) => {
   const preview = async (config: object) => {
     const uses = [{ ref: 'test_math' }, { ref: everything.ref, config }, { ref: 'current_time' }]
     const { status, body } = await server.call('POST', '/v1/agents/preview', { capabilities: uses })
@@ -166,7 +166,7 @@ test('config says which tools an agent gets', async (t) => {
   assert.equal(answer, 'Tool definition not found: mcp_everything__echo')
 })
 
-test('agent and session each bring a server, and both are used', async (t) => {
+test('uses a server of the agent and a server of the session', async (t) => {
   const other = await startMcp(t)
   const added = await addMcpServer(server, other.url, { name: 'of the session' })
   const agent = await createAgent(server, { capabilities: [{ ref: everything.ref }] })
@@ -184,7 +184,7 @@ test('agent and session each bring a server, and both are used', async (t) => {
   assert.deepEqual(answers, [{ result: 'Echo: a' }, { result: 'said b' }])
 })
 
-test("aimock's MCP server works as the reference does", async (t) => {
+test("aimock's MCP server works like the reference server", async (t) => {
   const mock = new MCPMock()
   mock.addTool({
     name: 'weather',
@@ -200,7 +200,7 @@ test("aimock's MCP server works as the reference does", async (t) => {
   assert.deepEqual(answers, [{ result: 'Sunny.' }])
 })
 
-test('a cancelled turn tells the server so', async (t) => {
+test('a cancelled turn cancels the request at the server', async (t) => {
   let hanging = () => {}
   const called = new Promise<void>((resolve) => {
     hanging = resolve

@@ -9,17 +9,32 @@ import type { Mcp, RemoteTool } from './mcp/mcp.ts'
 import { areAmbiguous, type Named, namesFor } from './mcp/names.ts'
 import { refOf, serverIdOf } from './mcp/ref.ts'
 
-const toolNames = Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 128 })
+const toolNames = (title: string, description: string) =>
+  Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: 128 }), {
+      maxItems: 128,
+      title,
+      description,
+    }),
+  )
 
 const config = Type.Object(
   {
-    tools: Type.Optional(toolNames),
-    exclude_tools: Type.Optional(toolNames),
+    tools: toolNames(
+      'Allowed tools',
+      'Names of the tools that the agent gets, at most 128; by default all.',
+    ),
+    exclude_tools: toolNames(
+      'Excluded tools',
+      'Names of tools that the agent does not get, at most 128; by default none.',
+    ),
     timeout_ms: Type.Optional(
       Type.Integer({
         minimum: 100,
         maximum: 3_600_000,
-        description: 'Longest the server may neither answer a call nor tell of progress.',
+        title: 'Idle timeout (ms)',
+        description:
+          'Idle timeout of a call without result and progress, 100 to 3600000 ms; by default the time limit of the call.',
       }),
     ),
   },
@@ -39,10 +54,10 @@ type Uses = readonly CapabilityUse[]
 type NamedUses = { uses: Uses; clientTools?: readonly ClientTool[]; fresh?: boolean }
 
 /**
- * What an organization can use: the capabilities of this server, and the MCP servers that `uses`
- * name. `clientTools`: those whose names are taken too; `fresh`: for a turn or a preview, with
- * their tools as they are by now, for which a server without any is asked.
- * Contract: no statement when none is named.
+ * Returns the capabilities of an organization: the built-in ones, and the MCP servers in `uses`.
+ * `clientTools` reserves more names. `fresh`, for a turn or a preview: updates the tools, and
+ * queries a server without a list.
+ * Contract: no statement without MCP servers in `uses`.
  */
 export async function capabilitiesFor(
   { db, capabilities, mcp }: From,
@@ -59,7 +74,7 @@ export async function capabilitiesFor(
 
 type Together = { names?: readonly string[]; uses?: Uses }
 
-/** Servers as capabilities; their tools have names that nobody else has. */
+/** Describes servers as capabilities with unique tool names. */
 export function describeServers(
   servers: readonly McpServerRow[],
   { capabilities, mcp }: Omit<From, 'db'>,
@@ -78,7 +93,7 @@ export function describeServers(
   })
 }
 
-/** The config of a server by agent and session. Config that is no object has no effect. */
+/** The configs of a server for agent and session. A config that is not an object has no effect. */
 const configsOf = (id: string, uses: Uses): Config[] =>
   uses.flatMap(({ ref, config }) =>
     ref === refOf(id) && typeof config === 'object' && config !== null ? [config as Config] : [],
@@ -86,7 +101,7 @@ const configsOf = (id: string, uses: Uses): Config[] =>
 
 const namesOf = new WeakMap<readonly Capability[], string[]>()
 
-/** The tools of our own that are called as one of a server could be. */
+/** Names of built-in tools that could collide with names of MCP tools. */
 function ownNames(capabilities: readonly Capability[]): string[] {
   const known = namesOf.get(capabilities)
   if (known) return known
@@ -135,8 +150,8 @@ function capabilityOf(server: McpServerRow, { names, twin, mcp }: Naming): Capab
 
 const missing = (name: string, count: number) =>
   count === 0
-    ? `The MCP server ${JSON.stringify(name)} cannot be reached at the moment: its tools are missing. Do not guess what they would answer.`
-    : `The MCP server ${JSON.stringify(name)} could not be reached lately: calls of its tools may fail.`
+    ? `The MCP server ${JSON.stringify(name)} cannot be reached now: its tools are missing. Do not guess their results.`
+    : `The MCP server ${JSON.stringify(name)} could not be reached recently: calls of its tools may fail.`
 
 const ambiguityOf = ({ name }: McpServerRow, twin: McpServerRow | undefined) =>
   twin
@@ -154,7 +169,8 @@ function warningsOf(server: McpServerRow, names: Map<string, Named>): string[] {
       ? []
       : [`The tools of the MCP server ${name} cannot be listed: ${tools_error}`]),
     ...moved.map(
-      (named) => `A tool of the MCP server ${name} is called ${named.name}: its own name is taken.`,
+      (named) =>
+        `A tool of the MCP server ${name} has the name ${named.name}: its own name is taken.`,
     ),
     ...(changed.length === 0
       ? []

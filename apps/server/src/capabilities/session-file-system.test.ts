@@ -18,7 +18,7 @@ async function begin(t: TestContext, config: object = {}) {
   })
   const session = await createSession(server, { agent_id: agent.id })
   const fs = `/v1/sessions/${session.id}/fs`
-  /** What one call gives: its result, or its error as text. */
+  /** Makes one call; returns its result, or its error as text. */
   async function use(name: string, args: object = {}) {
     const script = scripted({ tool_calls: [{ name, arguments: args }] }, { text: 'Done.' })
     const events = await converse(t, server, session.id, script)
@@ -31,7 +31,7 @@ async function begin(t: TestContext, config: object = {}) {
   return { server, session, fs, use }
 }
 
-test('the tools of files write, read, list, search, tell and delete, in turns', async (t) => {
+test('file tools write, read, list, search, stat and delete in turns', async (t) => {
   const { server, fs, session, use } = await begin(t)
   const written = await use('write_file', { path: '/notes/a.md', content: 'one\ntwo\n' })
   assert.deepEqual(written, { path: '/notes/a.md', size_bytes: 8, created: true })
@@ -92,7 +92,7 @@ test('the tools of files write, read, list, search, tell and delete, in turns', 
   assert.ok(events.every(({ data, context }) => 'tool_call_id' in data && context.turn_id))
 })
 
-test('what goes wrong with files is said to the model as it is said to clients', async (t) => {
+test('the model and clients get the same errors of files', async (t) => {
   const { server, fs, use } = await begin(t)
   await server.call('POST', `${fs}/dir/fixed`, { content: 'x', is_readonly: true })
   const errors: [string, object, string][] = [
@@ -122,7 +122,7 @@ test('what goes wrong with files is said to the model as it is said to clients',
   assert.equal((await server.call('GET', `${fs}?recursive=true`)).body.total, 2)
 })
 
-test('config readonly: only the tools that read are offered, and the prompt says so', async (t) => {
+test('config readonly offers only tools that read, and the prompt states it', async (t) => {
   const { server, session, use } = await begin(t, { readonly: true })
   const { body } = await server.call('GET', `/v1/sessions/${session.id}/preview`)
   const names = body.tools.map(({ name }: { name: string }) => name)
@@ -138,7 +138,7 @@ test('config readonly: only the tools that read are offered, and the prompt says
   assert.deepEqual(wrong.body.details[0].path, 'capabilities/0/config/readonly')
 })
 
-test('calls side by side change files without losing one, and what they wrote outlasts the turn', async (t) => {
+test('concurrent calls lose no change, and files outlast the turn', async (t) => {
   const { server, session, fs } = await begin(t)
   const calls = Array.from({ length: 12 }, (_, n) => ({
     name: 'write_file',
@@ -149,7 +149,7 @@ test('calls side by side change files without losing one, and what they wrote ou
   assert.equal(body.total, 12)
 })
 
-test('a message of megabytes is written and read by parts, cut between characters', async (t) => {
+test('writes and reads megabytes in parts, split between characters', async (t) => {
   const { server, fs, use } = await begin(t)
   const content = '😀é"\\\n'.repeat(60_000)
   await server.call('POST', `${fs}/long`, { content })

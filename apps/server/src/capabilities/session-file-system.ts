@@ -6,28 +6,29 @@ import { defineCapability, defineTool, type Tool, ToolError } from './capability
 const config = Type.Object(
   {
     readonly: Type.Optional(
-      Type.Boolean({ description: 'Offers only the tools that read. Without it: all.' }),
+      Type.Boolean({
+        title: 'Read-only',
+        description: 'Whether to offer only tools that read; by default false.',
+      }),
     ),
   },
   { additionalProperties: false },
 )
 
 const closed = { additionalProperties: false }
-const path = Type.String({ maxLength: 4096, description: 'Absolute, as in /notes/todo.md.' })
+const path = Type.String({ maxLength: 4096, description: 'Absolute path, as in /notes/todo.md.' })
 
 const readFile = defineTool({
   name: 'read_file',
   description:
-    'Reads a file. A long one comes in parts: go on at next_offset. What is no text comes in base64.',
+    'Reads a file. A long file comes in parts: continue at next_offset. Binary files come as base64.',
   replay: 'safe',
   input: Type.Object(
     {
       path,
-      offset: Type.Optional(
-        Type.Integer({ minimum: 0, description: 'Characters of the content to skip.' }),
-      ),
+      offset: Type.Optional(Type.Integer({ minimum: 0, description: 'Characters to skip.' })),
       limit: Type.Optional(
-        Type.Integer({ minimum: 1, description: 'Characters to read at most.' }),
+        Type.Integer({ minimum: 1, description: 'Maximum number of characters to read.' }),
       ),
     },
     closed,
@@ -51,7 +52,7 @@ const readFile = defineTool({
 
 type Wanted = { offset: number; limit: number | undefined; bytesMax: number }
 
-/** As much of a text as its JSON has room for, cut between characters. */
+/** Returns the part of a text whose JSON fits, split between characters. */
 function partOf(text: string, { offset, limit = text.length, bytesMax }: Wanted): string {
   const most = Math.max(256, bytesMax)
   let part = between(text, offset, offset + Math.min(limit, most))
@@ -63,7 +64,7 @@ function partOf(text: string, { offset, limit = text.length, bytesMax }: Wanted)
 
 const jsonBytes = (text: string) => Buffer.byteLength(JSON.stringify(text))
 
-/** A part that does not end within a pair of surrogates, unless it is nothing else. */
+/** Returns a part that does not split a surrogate pair, unless it would be empty. */
 function between(text: string, from: number, to: number): string {
   const part = text.slice(from, to)
   const last = part.charCodeAt(part.length - 1)
@@ -72,7 +73,7 @@ function between(text: string, from: number, to: number): string {
 
 const writeFile = defineTool({
   name: 'write_file',
-  description: 'Creates a file, or replaces all that is in it. Directories are made where needed.',
+  description: 'Creates or replaces a file and creates missing directories.',
   replay: 'safe',
   input: Type.Object(
     {
@@ -82,7 +83,7 @@ const writeFile = defineTool({
         Type.Enum(['text', 'base64'], {
           type: 'string',
           default: 'text',
-          description: 'base64 for what is no text.',
+          description: 'Use base64 for binary files.',
         }),
       ),
     },
@@ -103,7 +104,7 @@ const entriesMax = 1_000
 
 const listDirectory = defineTool({
   name: 'list_directory',
-  description: 'Lists what is in a directory, directories first.',
+  description: 'Lists a directory, subdirectories first.',
   replay: 'safe',
   input: Type.Object(
     { path: Type.Optional(Type.String({ maxLength: 4096, default: '/' })) },
@@ -123,8 +124,7 @@ function entryOf({ name, path, is_directory, size_bytes, is_readonly }: FileInfo
 
 const grepFiles = defineTool({
   name: 'grep_files',
-  description:
-    'Finds the lines of text files that match a regular expression (RE2: no look-around).',
+  description: 'Finds lines of text files that match a regular expression (RE2: no look-around).',
   replay: 'safe',
   input: Type.Object(
     {
@@ -144,8 +144,9 @@ const grepFiles = defineTool({
 
 const deleteFile = defineTool({
   name: 'delete_file',
-  description: 'Deletes a file, or a directory; one with something in it only with recursive.',
-  // A second run would find nothing, and tell the model so.
+  description:
+    'Deletes a file or an empty directory; with recursive also a directory with content.',
+  // A second run would report a missing file to the model.
   replay: 'until_changed',
   input: Type.Object({ path, recursive: Type.Optional(Type.Boolean({ default: false })) }, closed),
   async run({ path, recursive = false }, { files }) {
@@ -157,7 +158,7 @@ const deleteFile = defineTool({
 
 const statFile = defineTool({
   name: 'stat_file',
-  description: 'Tells whether something is at a path, and what.',
+  description: 'Returns whether a path exists, and its type, size and times.',
   replay: 'safe',
   input: Type.Object({ path }, closed),
   async run({ path }, { files }) {
@@ -183,12 +184,12 @@ export const sessionFileSystem = defineCapability({
   sessionRules: { readonly: 'true_wins' },
   prompt: ({ readonly }) =>
     [
-      'This session has files of its own, which stay from turn to turn. Paths are absolute.',
-      'list_directory, stat_file, read_file and grep_files look at them.',
+      'This session has its own files, which stay from turn to turn. Paths are absolute.',
+      'Use list_directory, stat_file, read_file and grep_files to read them.',
       readonly
         ? 'You cannot change them.'
-        : 'write_file creates or replaces a file, and the directories above it; delete_file removes.',
-      'Files below /_tool_outputs hold results of tools that were too long to show.',
+        : 'Use write_file to create or replace a file and its directories, and delete_file to delete.',
+      'Files below /_tool_outputs hold results of tools that were too long for a reply.',
     ].join('\n'),
   tools: ({ readonly }) => (readonly ? [...reading] : [...reading, ...writing]),
 })

@@ -29,7 +29,7 @@ async function effective(sessionId: string, ref: string) {
   return { config: use?.config, warnings: body.warnings as string[], tools: body.tools }
 }
 
-/** Ref, config of the agent, config of the session, and the place at which it allows more. */
+/** Ref, config of the agent, config of the session, and the path that allows more. */
 const widening: [ref: string, agent: object, session: object, at: string][] = [
   ['virtual_bash', { requires_approval: true }, { requires_approval: false }, '/requires_approval'],
   [
@@ -91,7 +91,7 @@ test('refuses the preview of such a session too', async () => {
   assert.equal(body.details[0].path, 'session/capabilities/0/config/readonly')
 })
 
-/** Ref, config of the agent, config of the session, and what takes effect. */
+/** Ref, config of the agent, config of the session, and the config in effect. */
 const narrowing: [ref: string, agent: object, session: object, effective: object][] = [
   [
     'session_file_system',
@@ -154,7 +154,7 @@ test('combines a narrower config of a session with the agent’s, and shows it i
   }
 })
 
-test('a session decides freely about a capability that its agent does not have', async () => {
+test('a session may configure a capability freely that its agent does not have', async () => {
   const { id } = await agentWith({ ref: 'noop' })
   const config = { allowed_hosts: ['example.com'] }
   const { status, body } = await open(id, { ref: 'virtual_bash', config })
@@ -162,7 +162,7 @@ test('a session decides freely about a capability that its agent does not have',
   assert.deepEqual((await effective(body.id, 'virtual_bash')).config, config)
 })
 
-test('narrows sessions that are there when their agent becomes stricter', async (t) => {
+test('narrows existing sessions when their agent becomes stricter', async (t) => {
   const agent = await agentWith({ ref: 'session_file_system' })
   const capabilities = [{ ref: 'session_file_system', config: { requires_approval: false } }]
   const session = await createSession(server, { agent_id: agent.id, capabilities })
@@ -180,7 +180,7 @@ test('narrows sessions that are there when their agent becomes stricter', async 
   }
 })
 
-test('leaves a capability out of a turn when agent and session allow nothing in common', async (t) => {
+test('leaves out a capability when agent and session have no allowed value in common', async (t) => {
   const agent = await agentWith({ ref: 'web_fetch' })
   const uses = [{ ref: 'web_fetch', config: { allowed_domains: ['a.example'] } }]
   const session = await createSession(server, { agent_id: agent.id, capabilities: uses })
@@ -189,12 +189,12 @@ test('leaves a capability out of a turn when agent and session allow nothing in 
   const events = await converse(t, server, session.id, 'hello')
   assert.match(
     dataOf(events, 'capability.unavailable')!.error,
-    /config of agent and session for web_fetch is not valid \(allowed_domains/,
+    /config of agent and session for web_fetch is invalid \(allowed_domains/,
   )
   assert.deepEqual((await effective(session.id, 'web_fetch')).tools, [])
 })
 
-test('refuses a tool of a session’s client that takes the approval from the agent’s', async () => {
+test('refuses a client tool of a session that drops the approval of the agent’s tool', async () => {
   const refund = { type: 'client_side', name: 'refund', description: 'Refunds.' }
   const agent = await createAgent(server, { tools: [{ ...refund, policy: 'requires_approval' }] })
   const make = (tool: object) =>
@@ -207,7 +207,7 @@ test('refuses a tool of a session’s client that takes the approval from the ag
   assert.deepEqual([tool.description, tool.policy], ['Refunds an order.', 'requires_approval'])
 })
 
-test('the limits of an MCP server hold for a second one at the same address', async (t) => {
+test('limits of an MCP server apply to another server at the same address', async (t) => {
   const mcp = await startMcp(t)
   const [one, two] = [
     await addMcpServer(server, mcp.url, { name: 'one' }),
@@ -231,14 +231,14 @@ test('the limits of an MCP server hold for a second one at the same address', as
   )
 })
 
-/** Stored configs that no longer fit: as after an upgrade that renamed a field. */
+/** Stored configs that are no longer valid, as after an upgrade that renamed a field. */
 const outdated = [
   { ref: 'session_file_system', config: { read_only: true } },
   { ref: 'session_file_system', config: { requires_approval: 'yes' } },
   { ref: 'session_file_system', config: { requires_approval: true, later: 1 } },
 ]
 
-test('a stored config that is no longer valid disables its capability, and the log and the preview say so', async (t) => {
+test('an invalid stored config disables its capability, and the log and the preview report it', async (t) => {
   const store = (table: string, id: string, uses: object[]) =>
     runSql(
       server.databaseUrl,
@@ -254,7 +254,7 @@ test('a stored config that is no longer valid disables its capability, and the l
       assert.deepEqual(tools, [])
       assert.match(
         warnings[0]!,
-        new RegExp(`config of the ${owner} for session_file_system is not valid`),
+        new RegExp(`config of the ${owner} for session_file_system is invalid`),
       )
       const write = { name: 'write_file', arguments: { path: '/a', content: 'x' } }
       const events = await converse(

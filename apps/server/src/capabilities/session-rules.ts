@@ -2,14 +2,14 @@ import { coversHost } from './web-fetch/domains.ts'
 
 /**
  * How a session's value of a config field combines with the agent's.
- * - `session`: the session's value replaces the agent's. For fields that guard nothing.
+ * - `session`: the session's value replaces the agent's. For fields without a protective purpose.
  * - `true_wins`, `false_wins`: the narrower boolean.
  * - `smaller`: the lower limit.
- * - `union`: for lists of what is refused.
- * - `intersection`: for lists of what is allowed; a field that is absent allows all.
+ * - `union`: for lists of refused values.
+ * - `intersection`: for lists of allowed values; an absent field allows all.
  * - `hosts`: the same for hosts, where `*.example.com` covers every host below example.com.
- * - `granted_hosts`: the same, but a field that is absent allows none.
- * - `approval`: a tool needs approval if either says so.
+ * - `granted_hosts`: the same, but an absent field allows none.
+ * - `approval`: a tool requires approval if either side does.
  */
 export type SessionRule =
   | 'session'
@@ -32,7 +32,9 @@ type RuleOf<Value> =
           ? 'union' | 'intersection' | 'hosts' | 'granted_hosts'
           : never)
 
-/** A rule for each field of a config. The compiler refuses a capability that leaves one out. */
+/**
+ * A rule for each field of a config. The compiler refuses a capability without a rule for a field.
+ */
 export type SessionRules<Config> = {
   readonly [Field in keyof Config]-?: RuleOf<NonNullable<Config[Field]>>
 }
@@ -41,10 +43,10 @@ type Config = Readonly<Record<string, unknown>>
 type Names = readonly string[]
 
 type Rule<Value> = {
-  /** What an absent value of the agent means. Undefined: no limit. */
+  /** The meaning of an absent agent value. Undefined: no limit. */
   absent?: Value
   combine: (agent: Value, session: Value) => Value
-  /** Where the session's value allows more than the agent's, below the field; else undefined. */
+  /** Returns the path below the field at which the session's value allows more than the agent's. */
   widens: (agent: Value, session: Value) => string | undefined
 }
 
@@ -106,7 +108,7 @@ function ruleOf(known: Readonly<Record<string, SessionRule>>, field: string): Ru
 
 type Known = Readonly<Record<string, SessionRule>>
 
-/** The config that takes effect. Contract: pure; both fit the schema that the rules belong to. */
+/** Combines two configs. Contract: pure; both match the schema that the rules belong to. */
 export function narrowedConfig(known: Known, agent: Config, session: Config): Config {
   const fields = new Set([...Object.keys(agent), ...Object.keys(session)])
   return Object.fromEntries(

@@ -16,7 +16,7 @@ beforeAll(async (t) => {
 const ref = 'session_storage'
 const named = ({ key, name }: { key?: string; name?: string }) => key ?? name
 
-test('values are set, read, listed by name, replaced and deleted', async (t) => {
+test('sets, reads, lists, replaces and deletes values by name', async (t) => {
   const session = await sessionWith(server, ref)
   const first = await useTools(
     t,
@@ -62,7 +62,7 @@ test('values are set, read, listed by name, replaced and deleted', async (t) => 
   assert.deepEqual(await useTools(t, server, other.id, ['list_keys', {}]), [{ keys: [], count: 0 }])
 })
 
-test('secrets have names of their own, and stand in no column as they are', async (t) => {
+test('secrets have separate names and are not stored in plain text', async (t) => {
   const session = await sessionWith(server, ref)
   const secret = 'correct-horse-battery'
   const answers = await useTools(
@@ -88,7 +88,7 @@ test('secrets have names of their own, and stand in no column as they are', asyn
   assert.deepEqual(deleted, { name: 'token', deleted: true })
   assert.deepEqual(gone, { name: 'token', value: null, found: false })
   assert.deepEqual(kept, { key: 'token', value: 'plain', found: true })
-  // Fails where a secret can be read in the table.
+  // Fails when a secret is readable in the table.
   await runSql(
     server.databaseUrl,
     `do $$ begin
@@ -98,7 +98,7 @@ test('secrets have names of their own, and stand in no column as they are', asyn
   )
 })
 
-test('what is kept side by side is all there, and takes no connection from anybody else', async (t) => {
+test('concurrent calls store all values and use no extra connections', async (t) => {
   const session = await sessionWith(server, ref)
   const keys = Array.from({ length: 600 }, (_, n) => `key-${String(n).padStart(3, '0')}`)
   const uses = keys.map((key): ToolUse => ['set_value', { key, value: key }])
@@ -115,7 +115,7 @@ test('what is kept side by side is all there, and takes no connection from anybo
   assert.deepEqual(found.map(named), keys)
 })
 
-test('names and values beyond the limits are refused in a sentence', async (t) => {
+test('refuses too long names and values with a sentence', async (t) => {
   const session = await sessionWith(server, ref)
   const long = 'x'.repeat(65_537)
   const answers = await useTools(
@@ -124,7 +124,7 @@ test('names and values beyond the limits are refused in a sentence', async (t) =
     session.id,
     ['set_value', { key: '', value: 'x' }],
     ['set_value', { key: 'x'.repeat(256), value: 'x' }],
-    // One letter with many accents is one character to whoever counts graphemes.
+    // One letter with many accents counts as one grapheme.
     ['set_value', { key: `a${'\u0301'.repeat(300)}`, value: 'x' }],
     ['set_value', { key: 'a\0b', value: 'x' }],
     ['set_value', { key: 'a', value: 'x\0y' }],
@@ -140,8 +140,8 @@ test('names and values beyond the limits are refused in a sentence', async (t) =
     /key must not have more than 255 characters/,
     /name cannot hold NUL/,
     /value cannot hold NUL/,
-    /The value has 65537 bytes; 65536 are the most/,
-    /The value has 65537 bytes; 65536 are the most/,
+    /The value has 65537 bytes; the maximum is 65536/,
+    /The value has 65537 bytes; the maximum is 65536/,
   ]
   for (const [index, pattern] of said.entries()) assert.match(answers[index], pattern)
   assert.deepEqual(answers.slice(7), [
@@ -151,7 +151,7 @@ test('names and values beyond the limits are refused in a sentence', async (t) =
   ])
 })
 
-test('a session keeps 1,000 values; one that is there can still be replaced', async (t) => {
+test('a session stores 1,000 values, and existing ones can be replaced', async (t) => {
   const session = await sessionWith(server, ref)
   await runSql(
     server.databaseUrl,
@@ -177,7 +177,7 @@ test('a session keeps 1,000 values; one that is there can still be replaced', as
   )
 })
 
-test('config takes secrets, changes and long values away', async (t) => {
+test('config removes secrets and changes, and limits values', async (t) => {
   const toolsOf = async (config: object) => {
     const session = await sessionWith(server, ref, config)
     const calls = ['set_value', 'set_secret', 'get_secret', 'list_secrets', 'delete_value']
@@ -210,11 +210,11 @@ test('config takes secrets, changes and long values away', async (t) => {
     none('delete_value'),
     'ok',
   ])
-  const small = 'The value has 3 bytes; 2 are the most.'
+  const small = 'The value has 3 bytes; the maximum is 2.'
   assert.deepEqual(await toolsOf({ value_bytes_max: 2 }), [small, small, 'ok', 'ok', 'ok', 'ok'])
 })
 
-test('an envelope that was copied to another name or session does not open', async (t) => {
+test('an envelope copied to another name or session cannot be decrypted', async (t) => {
   const session = await sessionWith(server, ref)
   await useTools(t, server, session.id, ['set_secret', { name: 'a', value: 'x' }])
   const other = await createSession(server, { agent_id: session.agent_id })
@@ -233,7 +233,7 @@ test('an envelope that was copied to another name or session does not open', asy
   assert.deepEqual(await get(session.id, 'a'), [{ name: 'a', value: 'x', found: true }])
 })
 
-test('a secret that is too long for a result is not kept in a file instead', async (t) => {
+test('a secret that is too long for a result is not stored in a file', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const small = await startServer(t, { databaseUrl, env: { TOOL_OUTPUT_KB: '1' } })
   const session = await sessionWith(small, ref)
@@ -247,14 +247,14 @@ test('a secret that is too long for a result is not kept in a file instead', asy
     ['set_value', { key: 'a', value }],
     ['get_value', { key: 'a' }],
   )
-  assert.equal(secret, 'The secret is longer than a result may be, which is 1024 bytes.')
+  assert.equal(secret, 'The secret exceeds the limit of a result, 1024 bytes.')
   assert.equal(text.truncated, true)
   const { body } = await small.call('GET', `/v1/sessions/${session.id}/fs?recursive=true`)
   assert.equal(body.data.filter((file: FileInfo) => !file.is_directory).length, 1)
   await small.stop()
 })
 
-test('without a master key there are values, and secrets say that they are not', async (t) => {
+test('without a master key values work, and secrets report that they are unavailable', async (t) => {
   const databaseUrl = await createTestDatabase(t)
   const bare = await startServer(t, { databaseUrl, env: { SECRETS_ENCRYPTION_KEY: '' } })
   const session = await sessionWith(bare, ref)
@@ -271,7 +271,7 @@ test('without a master key there are values, and secrets say that they are not',
   await bare.stop()
 })
 
-test('what a session keeps is counted, and goes with the session', async (t) => {
+test('stored values count towards storage and are deleted with the session', async (t) => {
   const session = await sessionWith(server, ref)
   await useTools(
     t,

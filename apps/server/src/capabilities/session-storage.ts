@@ -9,13 +9,16 @@ const config = Type.Object(
     secrets: Type.Optional(
       Type.Boolean({
         default: true,
-        description: 'False: there are values only, and no tools for secrets.',
+        title: 'Secrets',
+        description:
+          'Whether to offer tools for secrets besides those for values; by default true.',
       }),
     ),
     readonly: Type.Optional(
       Type.Boolean({
         default: false,
-        description: 'True: what is kept can be read and listed, not changed.',
+        title: 'Read-only',
+        description: 'Whether to offer only tools that read and list; by default false.',
       }),
     ),
     value_bytes_max: Type.Optional(
@@ -23,7 +26,8 @@ const config = Type.Object(
         minimum: 1,
         maximum: storedBytesMax,
         default: storedBytesMax,
-        description: 'The longest value or secret, in bytes of UTF-8.',
+        title: 'Maximum value size (bytes)',
+        description: `Maximum size of a value or secret, 1 to ${storedBytesMax} bytes of UTF-8; by default ${storedBytesMax}.`,
       }),
     ),
   },
@@ -45,20 +49,20 @@ async function find(texts: NamedTexts, name: string) {
 
 function checkSize(value: string, { value_bytes_max: max = storedBytesMax }: Config): void {
   const size = Buffer.byteLength(value)
-  if (size > max) throw new ToolError(`The value has ${size} bytes; ${max} are the most.`)
+  if (size > max) throw new ToolError(`The value has ${size} bytes; the maximum is ${max}.`)
 }
 
 const readValues = [
   defineTool({
     name: 'get_value',
-    description: 'Reads the value that this session keeps under a key.',
+    description: 'Reads the value under a key of this session.',
     replay: 'safe',
     input: keyInput,
     run: async ({ key }, { storage }) => ({ key, ...(await find(storage.values, key)) }),
   }),
   defineTool({
     name: 'list_keys',
-    description: 'Lists the keys under which this session keeps values.',
+    description: 'Lists the keys of the values of this session.',
     replay: 'safe',
     input: noInput,
     run: async (_, { storage }) => {
@@ -71,12 +75,11 @@ const readValues = [
   }),
 ]
 
-// A second deletion finds nothing, and would tell the model that there never was anything: hence
-// unsafe.
+// Unsafe: a second deletion would report that there was no value.
 const changeValues = (config: Config) => [
   defineTool({
     name: 'set_value',
-    description: 'Keeps a value under a key in this session, in the place of the one before it.',
+    description: 'Stores a value under a key in this session and replaces an earlier one.',
     replay: 'safe',
     input: keySetInput,
     run: async ({ key, value }, { storage }) => {
@@ -87,19 +90,17 @@ const changeValues = (config: Config) => [
   }),
   defineTool({
     name: 'delete_value',
-    description: 'Deletes the value under a key; `deleted` tells whether there was one.',
+    description: 'Deletes the value under a key; `deleted` is true if there was one.',
     replay: 'unsafe',
     input: keyInput,
     run: async ({ key }, { storage }) => ({ key, deleted: await storage.values.remove(key) }),
   }),
 ]
 
-/** Contract: throws ToolError for output over the limit, which would go to a file. */
+/** Refuses output over the limit, which would go to a file. Contract: throws ToolError. */
 function whole<Result>(result: Result, { outputBytesMax }: ToolContext): Result {
   if (Buffer.byteLength(JSON.stringify(result)) <= outputBytesMax) return result
-  throw new ToolError(
-    `The secret is longer than a result may be, which is ${outputBytesMax} bytes.`,
-  )
+  throw new ToolError(`The secret exceeds the limit of a result, ${outputBytesMax} bytes.`)
 }
 
 const readSecrets = [
@@ -128,7 +129,7 @@ const changeSecrets = (config: Config) => [
   defineTool({
     name: 'set_secret',
     description:
-      'Keeps a secret under a name in this session, encrypted, in the place of the one before it.',
+      'Stores an encrypted secret under a name in this session and replaces an earlier one.',
     replay: 'safe',
     input: nameSetInput,
     run: async ({ name, value }, { storage }) => {
@@ -139,7 +140,7 @@ const changeSecrets = (config: Config) => [
   }),
   defineTool({
     name: 'delete_secret',
-    description: 'Deletes a secret; `deleted` tells whether there was one.',
+    description: 'Deletes a secret; `deleted` is true if there was one.',
     replay: 'unsafe',
     input: nameInput,
     run: async ({ name }, { storage }) => ({ name, deleted: await storage.secrets.remove(name) }),
@@ -148,13 +149,13 @@ const changeSecrets = (config: Config) => [
 
 const about = (config: Config) =>
   [
-    'This session keeps texts by name, from one message to the next.',
-    'Values (list_keys, get_value) are for what may be seen by everybody who reads the session: notes, settings, results.',
+    'This session stores texts by name, from one message to the next.',
+    'Values (list_keys, get_value) are visible to all readers of the session: use them for notes, settings, results.',
     config.secrets !== false &&
-      'Secrets (list_secrets, get_secret) are for passwords, tokens and keys: they are stored encrypted. Never keep such a thing as a value.',
+      'Secrets (list_secrets, get_secret) are for passwords, tokens and keys: they are stored encrypted. Never store those as values.',
     config.readonly
-      ? 'Nothing can be changed.'
-      : 'A name is unique in the session: setting it again replaces what was there.',
+      ? 'You cannot change them.'
+      : 'A name is unique in the session: setting it again replaces the earlier text.',
   ]
     .filter(Boolean)
     .join('\n')
@@ -162,7 +163,7 @@ const about = (config: Config) =>
 export const sessionStorage = defineCapability({
   id: 'session_storage',
   name: 'Session Storage',
-  description: 'Keeps values and encrypted secrets by name for as long as the session lives.',
+  description: 'Stores values and encrypted secrets by name for the lifetime of the session.',
   category: 'Storage',
   icon: 'database',
   status: 'available',

@@ -16,7 +16,7 @@ const todo = (status: string, content = 'Water the plants') => ({
 })
 const write = (...todos: object[]): [string, object] => ['write_todos', { todos }]
 
-test('a list is counted and given back, with a warning where it is not as it should be', async (t) => {
+test('counts and returns a list, with a warning for an inconsistent one', async (t) => {
   const session = await sessionWith(server, 'stateless_todo_list')
   const good = [todo('completed'), todo('in_progress'), todo('pending'), todo('pending')]
   const answers = await useTools(
@@ -47,7 +47,7 @@ test('a list is counted and given back, with a warning where it is not as it sho
   assert.match(answers[6], /todos\/0\/status must be one of pending, in_progress, completed/)
 })
 
-test('config makes lists short, and several tasks at once an error', async (t) => {
+test('config limits the list and refuses several tasks in progress', async (t) => {
   const session = await sessionWith(server, 'stateless_todo_list', { items_max: 2, strict: true })
   const two = [todo('in_progress'), todo('in_progress')]
   const answers = await useTools(
@@ -58,7 +58,7 @@ test('config makes lists short, and several tasks at once an error', async (t) =
     write(...two),
     write(todo('in_progress'), todo('pending')),
   )
-  assert.equal(answers[0], 'The list has 3 tasks; 2 are the most.')
+  assert.equal(answers[0], 'The list has 3 tasks; the maximum is 2.')
   assert.equal(answers[1], '2 tasks are in progress: exactly one should be.')
   assert.equal(answers[2].success, true)
 })

@@ -12,13 +12,16 @@ const config = Type.Object(
         minimum: 1,
         maximum: itemsMax,
         default: itemsDefault,
-        description: 'The longest list, in tasks.',
+        title: 'Maximum tasks',
+        description: `Maximum number of tasks in a list, 1 to ${itemsMax}; by default ${itemsDefault}.`,
       }),
     ),
     strict: Type.Optional(
       Type.Boolean({
         default: false,
-        description: 'True: a list with several tasks in progress is refused, not only warned of.',
+        title: 'One task in progress',
+        description:
+          'Whether to refuse a list with several tasks in progress instead of a warning; by default false.',
       }),
     ),
   },
@@ -28,10 +31,13 @@ type Config = Static<typeof config>
 
 const Todo = Type.Object(
   {
-    content: Type.String({ minLength: 1, description: 'What is to be done: "Run the tests".' }),
+    content: Type.String({
+      minLength: 1,
+      description: 'The task as an instruction: "Run the tests".',
+    }),
     activeForm: Type.String({
       minLength: 1,
-      description: 'The same while it is being done: "Running the tests".',
+      description: 'The task in progress: "Running the tests".',
     }),
     status: Type.Enum(['pending', 'in_progress', 'completed'], { type: 'string' }),
   },
@@ -44,7 +50,7 @@ type Todos = Static<typeof input>['todos']
 /** Statistics of the list. Contract: throws ToolError for a list that `config` does not allow. */
 function review(todos: Todos, { items_max = itemsDefault, strict = false }: Config) {
   if (todos.length > items_max) {
-    throw new ToolError(`The list has ${todos.length} tasks; ${items_max} are the most.`)
+    throw new ToolError(`The list has ${todos.length} tasks; the maximum is ${items_max}.`)
   }
   const count = (status: Todos[number]['status']) =>
     todos.filter((todo) => todo.status === status).length
@@ -69,17 +75,17 @@ function warningOf(pending: number, inProgress: number): string | undefined {
 
 const about = ({ items_max = itemsDefault, strict }: Config) =>
   [
-    'Keep a task list with write_todos when the work has three steps or more, or when the user names several things to do; for',
-    'less, do without. Every call gives the whole list and replaces the one before it.',
+    'Keep a task list with write_todos when the work has three steps or more, or when the user names several tasks; for',
+    'less, do without. Every call sends the whole list and replaces the one before it.',
     `Exactly one task is in_progress while you work${strict ? '; a list with several is refused' : ''}. Mark a task completed as soon as it is done, before you begin the next.`,
-    `A list has ${items_max} tasks at most.`,
+    `A list has at most ${items_max} tasks.`,
   ].join('\n')
 
 export const statelessTodoList = defineCapability({
   id: 'stateless_todo_list',
   name: 'Task Management',
   description:
-    'A task list that the model writes anew at every step. It stands in the conversation only.',
+    'A task list that the model rewrites at every step. It is stored in the conversation only.',
   category: 'Productivity',
   icon: 'list-checks',
   status: 'available',
@@ -89,7 +95,7 @@ export const statelessTodoList = defineCapability({
   tools: (config) => [
     defineTool({
       name: 'write_todos',
-      description: 'Writes the task list, all of it, in the place of the one before.',
+      description: 'Writes the whole task list and replaces the one before it.',
       replay: 'safe',
       input,
       run: ({ todos }) => review(todos, config),

@@ -13,6 +13,12 @@ export function isTimeZone(name: string): boolean {
 
 Format.Set('time-zone', isTimeZone)
 
-/** A field that holds a time zone and refuses names that nobody knows. */
+/** A config field for a time zone, which refuses unknown names. */
 export const TimeZone = (description: string) =>
-  Type.String({ format: 'time-zone', maxLength: 64, examples: ['Europe/Kyiv'], description })
+  Type.String({
+    format: 'time-zone',
+    maxLength: 64,
+    examples: ['Europe/Kyiv'],
+    title: 'Default time zone',
+    description,
+  })

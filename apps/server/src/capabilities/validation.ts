@@ -3,27 +3,27 @@ import type { TObject } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import type { TLocalizedValidationError } from 'typebox/error'
 
-/** What does not fit a schema. `path` is empty for the value itself, else as in `/timezone`. */
+/** A schema violation. `path` is empty for the value itself, else as in `/timezone`. */
 export type Problem = { path: string; message: string }
 
 const problemsMax = 10
 const validators = new WeakMap<TObject, Validator>()
 
-/** Everything about `value` that does not fit `schema`. Each schema object is compiled once. */
+/** Validates `value`; returns its problems. Each schema object is compiled once. */
 export function problemsOf(schema: TObject, value: unknown): Problem[] {
   let validator = validators.get(schema)
   if (!validator) {
     validator = Compile(schema)
     validators.set(schema, validator)
   }
-  // Errors of each item are not worth finding where there are too many items.
+  // Skips the errors of single items when there are too many items.
   const tooLong = tooLongIn(schema, value, '')
   if (tooLong) return [tooLong]
   if (validator.Check(value)) return []
   const errors = validator.Errors(value)
   const saying = errors.filter(says)
-  // Of many errors only the first are told, which may all be fields too many: never nothing for
-  // what does not fit.
+  // Only the first errors are reported. They may all be about extra fields: an invalid value never
+  // has an empty list.
   const told = saying.length > 0 ? saying : errors
   return told.slice(0, problemsMax).map(problemOf)
 }
@@ -49,7 +49,7 @@ function tooLongIn(schema: Shape, value: unknown, path: string): Problem | undef
   return undefined
 }
 
-/** A field too many is reported twice: where it stands, and by the object that does not take it. */
+/** An extra field is reported twice: at its own path, and by the object that refuses it. */
 const says = (error: TLocalizedValidationError) => error.keyword !== 'boolean'
 
 function problemOf(error: TLocalizedValidationError): Problem {
@@ -61,24 +61,24 @@ function messageOf(error: TLocalizedValidationError): string {
     case 'required':
       return `needs ${error.params.requiredProperties.join(', ')}`
     case 'additionalProperties':
-      return `does not take ${error.params.additionalProperties.join(', ')}`
+      return `does not accept ${error.params.additionalProperties.join(', ')}`
     case 'format':
       return `is not a known ${error.params.format.replaceAll('-', ' ')}`
     case 'boolean':
-      return 'is not taken'
+      return 'is not accepted'
     case 'enum':
       return `must be one of ${error.params.allowedValues.join(', ')}`
     case 'minLength':
       return error.params.limit === 1 ? 'must not be empty' : error.message
     case 'pattern':
       return String(error.params.pattern).includes(withoutControls)
-        ? 'must not hold control characters'
+        ? 'must not contain control characters'
         : error.message
     default:
       return error.message
   }
 }
 
-/** Problems as the rest of a sentence. */
+/** Joins problems to the rest of a sentence. */
 export const explainProblems = (problems: readonly Problem[], whole = 'the input') =>
   problems.map(({ path, message }) => `${path.slice(1) || whole} ${message}`).join('; ')

@@ -4,7 +4,7 @@ import { converse, dataOf, post, scripted } from '../../test/session.ts'
 import { openShell, shellSession } from '../../test/shell.ts'
 import { follow } from '../../test/stream.ts'
 
-test('a command runs on the files of its session, and what it does to them is kept', async (t) => {
+test('runs a command on the files of its session and keeps its changes', async (t) => {
   const { put, run, get, paths, turn } = await shellSession(t)
   await put('/data/names.txt', 'Ada\nGrace\nAda\n')
   await put('/old/a.txt', 'a')
@@ -42,7 +42,7 @@ test('a command runs on the files of its session, and what it does to them is ke
   ])
 })
 
-test('the shell has an environment of its own, and says how a command failed', async (t) => {
+test('the shell has its own environment and reports how a command failed', async (t) => {
   const { run } = await shellSession(t)
   const { stdout } = await run('echo $HOME $USER $SHELL $PATH; pwd; env | grep -ci key')
   assert.equal(stdout, '/ agent /bin/bash /usr/bin:/bin\n/\n0\n')
@@ -63,7 +63,7 @@ test('the shell has an environment of its own, and says how a command failed', a
   })
 })
 
-test('binary files survive byte for byte', async (t) => {
+test('keeps binary files unchanged', async (t) => {
   const { put, run, get } = await shellSession(t)
   const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, n) => (n * 7919) % 256))
   await put('/in.bin', bytes)
@@ -92,7 +92,7 @@ test('/tmp and the directories of the shell end with the command', async (t) => 
   assert.ok(!again.some(({ type }) => type === 'files.changed'))
 })
 
-test('read-only files, reserved names and links are refused', async (t) => {
+test('refuses read-only files, reserved names and links', async (t) => {
   const { put, run, get, paths } = await shellSession(t)
   await put('/ro/a.txt', 'keep', { is_readonly: true })
   await put('/b.txt', 'b')
@@ -113,13 +113,13 @@ test('read-only files, reserved names and links are refused', async (t) => {
     'ln /b.txt /link',
   ]) {
     const { exit_code, stderr } = await run(command)
-    // rm -f says what it could not remove, and calls that a success.
+    // rm -f reports files that it could not remove, and exits with success.
     if (!command.startsWith('rm -')) assert.notEqual(exit_code, 0, command)
     assert.match(stderr, /Permission denied|cannot be links/, command)
   }
   for (const command of ['echo first > /c.txt; echo x > /ro/a.txt', ': >> /_x']) {
     const { error } = await run(command)
-    assert.match(error, /^Bash execution error: .*: Permission denied: .*Nothing .* was kept/)
+    assert.match(error, /^Bash execution error: .*: Permission denied: .* not saved/)
   }
   assert.equal(
     (await run('cat /ro/a.txt; cp /ro/a.txt /mine.txt; echo + >> /mine.txt')).stdout,
@@ -129,7 +129,7 @@ test('read-only files, reserved names and links are refused', async (t) => {
   assert.deepEqual(await paths(), [...before.slice(0, 1), '/mine.txt', ...before.slice(1)])
 })
 
-test('changes are kept all together or not at all', async (t) => {
+test('keeps all changes or none', async (t) => {
   const options = { env: { FILE_SIZE_MB: '1', SESSION_FILES_MAX: '50' } }
   const { run, put, paths } = await shellSession(t, { options })
   await put('/a.txt', 'a')
@@ -138,7 +138,7 @@ test('changes are kept all together or not at all', async (t) => {
     'mv /a.txt /z.txt; for i in $(seq 60); do echo $i > /f$i; done',
   ]) {
     const { error } = await run(command)
-    assert.match(error, /^The command ran, but none of its changes to files was kept: /)
+    assert.match(error, /^The command ran, but its changes to files were not saved: /)
     assert.deepEqual(await paths(), ['/a.txt'])
   }
   const { stderr } = await run(
@@ -147,10 +147,10 @@ test('changes are kept all together or not at all', async (t) => {
   assert.match(stderr, /one command can write 64 MiB/)
 })
 
-test('a command that takes too long, or is cancelled, keeps nothing', async (t) => {
+test('a command that times out or is cancelled keeps nothing', async (t) => {
   const { server, id, run, paths } = await shellSession(t, { config: { timeout_ms: 700 } })
   assert.deepEqual(await run('echo x > /x; sleep 30', { timeout_ms: 300 }), {
-    error: 'Command timed out after 300ms. Nothing that it did to files was kept.',
+    error: 'Command timed out after 300ms. Its changes to files were not saved.',
   })
   assert.match((await run('echo x > /x; sleep 30')).error, /timed out after 700ms/)
 
@@ -165,7 +165,7 @@ test('a command that takes too long, or is cancelled, keeps nothing', async (t) 
   assert.equal((await run('echo on')).stdout, 'on\n')
 })
 
-/** What makes a machine suffer, and what is said of it. */
+/** Commands that exhaust resources, with the expected error. */
 const runaways: [command: string, verdict: RegExp][] = [
   [':(){ :|:& };:', /recursion depth/],
   ['f(){ f; }; f', /recursion depth/],
@@ -185,11 +185,11 @@ const runaways: [command: string, verdict: RegExp][] = [
   ["sed ':a;s/x/xx/g;ba' <<< x", /limit exceeded/],
 ]
 
-test('whatever runs away is stopped, and nobody else notices', async (t) => {
+test('stops every runaway command without effect on others', async (t) => {
   const { server, agent, run } = await shellSession(t)
   for (const [command, verdict] of runaways) {
     const answer = JSON.stringify(await run(command, { timeout_ms: 3_000 }))
-    // On a slow machine time is up before the other limit is reached.
+    // On a slow machine the timeout comes before the other limit.
     if (!answer.includes('timed out after 3000ms')) assert.match(answer, verdict, command)
   }
   for (const command of [
@@ -200,12 +200,12 @@ test('whatever runs away is stopped, and nobody else notices', async (t) => {
   }
   const greedy = "printf '%16000000s' > /tmp/x; split -b 1 -a 6 /tmp/x /tmp/s"
   const { error } = await run(greedy, { timeout_ms: 60_000 })
-  assert.match(error, /the command took too much memory\. Nothing .* was kept/)
+  assert.match(error, /the command took too much memory\. .* not saved/)
   const loud = await run("printf '%2000000s' x; echo; echo why >&2; exit 4")
   assert.equal(loud.truncated, true)
   assert.match(
     loud.beginning,
-    /^\{"exit_code":4,.*why.*stdout had 2000001 bytes; the first 1048576/,
+    /^\{"exit_code":4,.*why.*stdout had 2000001 bytes; only the first 1048576/,
   )
 
   const other = await openShell(t, server, agent.id)
@@ -220,7 +220,7 @@ test('whatever runs away is stopped, and nobody else notices', async (t) => {
   assert.deepEqual(order, ['fine\n', 'runaway'])
 })
 
-test('a log of the size that a file may have is searched, sorted and rewritten', async (t) => {
+test('searches, sorts and rewrites a log of the maximum file size', async (t) => {
   const { put, run, get } = await shellSession(t)
   const line = (n: number) =>
     `2026-11-25T03:00:00Z host${n % 17} request ${n} took some time to answer, as they do\n`
@@ -232,14 +232,14 @@ test('a log of the size that a file may have is searched, sorted and rewritten',
     [`sort -r app.log | tail -1 | cut -d' ' -f4`, '0\n'],
     ['sed s/host/HOST/ app.log > out.log', ''],
   ] as const) {
-    // The time of a command is that of the day, which others on this machine take from it.
+    // The time limit is wall-clock time, which other processes of this machine use too.
     const { stdout, stderr, error } = await run(command, { timeout_ms: 60_000 })
     assert.deepEqual([stdout, stderr, error], [output, '', undefined], command)
   }
   assert.equal((await get('/out.log'))?.length, log.length)
 })
 
-test('calls wait for a shell in turn; sessions share nothing but files that are theirs', async (t) => {
+test('calls wait for a shell in turn; sessions share nothing but their own files', async (t) => {
   const { server, agent, run } = await shellSession(t)
   await run('x=mine; echo mine > /mine.txt; export SECRET=1')
   const shells = await Promise.all(Array.from({ length: 8 }, () => openShell(t, server, agent.id)))
@@ -252,7 +252,7 @@ test('calls wait for a shell in turn; sessions share nothing but files that are 
   for (const [n, { paths }] of shells.entries()) assert.deepEqual(await paths(), [`/${n}.txt`])
 })
 
-test('a session that asks for much at once leaves room for others', async (t) => {
+test('a session with many commands leaves room for others', async (t) => {
   const { server, agent, id, run } = await shellSession(t)
   await run('echo warm')
   const other = await openShell(t, server, agent.id)
@@ -275,7 +275,7 @@ test('a session that asks for much at once leaves room for others', async (t) =>
     assert.match(JSON.stringify(data), /Too many commands are waiting/)
 })
 
-test('config adds variables and leaves out programs; a bad one is refused', async (t) => {
+test('config adds variables, removes programs and is validated', async (t) => {
   const config = { env: { GREETING: 'hello' }, commands: ['cat', 'tr'] }
   const { server, run } = await shellSession(t, { config })
   const { stdout, stderr } = await run('echo $GREETING | tr a-z A-Z; ls; printf x | cat')

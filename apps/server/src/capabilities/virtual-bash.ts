@@ -11,14 +11,15 @@ const timeoutMsDefault = 30_000
 const timeoutMsMax = 60_000
 const commandCharactersMax = 200_000
 
-const timeoutMs = (description: string) =>
-  Type.Optional(Type.Integer({ minimum: 1, maximum: timeoutMsMax, description }))
+const timeoutMs = (about: { title?: string; description: string }) =>
+  Type.Optional(Type.Integer({ minimum: 1, maximum: timeoutMsMax, ...about }))
 
 const config = Type.Object(
   {
-    timeout_ms: timeoutMs(
-      'How long a command may take that does not say itself. 30000 without it.',
-    ),
+    timeout_ms: timeoutMs({
+      title: 'Default timeout (ms)',
+      description: `Time limit of commands without timeout_ms, 1 to ${timeoutMsMax} ms; by default ${timeoutMsDefault}.`,
+    }),
     env: Type.Optional(
       Type.Record(
         Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,99}$' }),
@@ -26,16 +27,17 @@ const config = Type.Object(
         {
           maxProperties: 50,
           additionalProperties: false,
+          title: 'Environment variables',
           description:
-            'Further environment variables. The model can read them: no place for secrets.',
+            'Additional environment variables, at most 50 of 4096 characters, which the model can read; by default none.',
         },
       ),
     ),
     commands: Type.Optional(
       Type.Array(Type.Enum([...programNames], { type: 'string' }), {
         uniqueItems: true,
-        description:
-          'The only programs that there are, besides what bash itself knows. All without it.',
+        title: 'Allowed programs',
+        description: 'Allowed programs besides the built-in commands of bash; by default all.',
       }),
     ),
     allowed_hosts: Type.Optional(
@@ -44,7 +46,7 @@ const config = Type.Object(
         {
           maxItems: 50,
           description:
-            'Hosts that curl reaches, over http and https; `*.example.com` stands for every name below example.com. There is no curl without it.',
+            'Hosts that curl may reach over http and https, at most 50, where `*.example.com` covers every host below example.com; by default none, and no curl.',
         },
       ),
     ),
@@ -61,9 +63,11 @@ const input = Type.Object(
       description: 'A bash command or script.',
     }),
     working_dir: Type.Optional(
-      Type.String({ maxLength: 1024, default: '/', description: 'Where it runs.' }),
+      Type.String({ maxLength: 1024, default: '/', description: 'Working directory.' }),
     ),
-    timeout_ms: timeoutMs('How long it may take, in milliseconds.'),
+    timeout_ms: timeoutMs({
+      description: `Time limit, 1 to ${timeoutMsMax} ms; by default the limit of the config.`,
+    }),
   },
   { additionalProperties: false },
 )
@@ -73,8 +77,8 @@ const bash = (config: Config) =>
   defineTool({
     name: 'bash',
     description: "Runs a bash command or script on the session's files.",
-    // A second run would find the files as the first left them (`>>` appends twice, `mv` finds
-    // nothing), and what curl sent would be sent again.
+    // A second run would see the changes of the first (`>>` appends twice, `mv` fails), and curl
+    // would repeat its requests.
     replay: hasNetwork(config) ? 'unsafe' : 'until_changed',
     input,
     run: (input, context) => run(input, config, context),
@@ -99,7 +103,7 @@ async function run(input: Input, config: Config, context: ToolContext) {
   signal.throwIfAborted()
   await keepChanges(finished, context)
   const { stdout, stderr, exitCode } = finished
-  // What is too long for the model loses its middle: the short things first, the output last.
+  // Short fields first: truncation removes the middle of a long result.
   return { exit_code: exitCode, success: exitCode === 0, stderr, stdout }
 }
 
@@ -117,7 +121,7 @@ function answerShell(asked: ShellQuestion, { allowed_hosts }: Config, context: T
   return fetchAllowed(asked.request, { allowedHosts: allowed_hosts ?? [], fetch, signal })
 }
 
-/** Undefined where no file is any more. */
+/** Reads a file; undefined when it was deleted. */
 async function readFile(path: string, { files }: ToolContext): Promise<Buffer | undefined> {
   try {
     return (await files.read(path)).bytes
@@ -136,7 +140,7 @@ async function keepChanges({ changes }: Finished, { files }: ToolContext): Promi
   } catch (error) {
     if (!(error instanceof ApiError) || error.status >= 500) throw error
     throw new ToolError(
-      `The command ran, but none of its changes to files was kept: ${error.message}`,
+      `The command ran, but its changes to files were not saved: ${error.message}`,
     )
   }
 }
@@ -151,17 +155,17 @@ function prompt({ allowed_hosts = [], commands, timeout_ms = timeoutMsDefault }:
     : 'It has the usual text tools (grep, sed, awk, sort, jq, yq, find, tar, ...), but no Python, Node or compilers.'
   return [
     "bash runs scripts in a simulated shell whose root directory is this session's files.",
-    'Files that a command writes, moves or removes are kept when it ends, all together; /tmp, /bin, /dev, /proc and /usr are not, nor are variables, permissions and links.',
-    'A command that times out or is cancelled keeps nothing.',
+    'Files that a command writes, moves or removes are saved together when it ends. Files in /tmp, /bin, /dev, /proc and /usr, variables, permissions and links are not saved.',
+    'A command that times out or is cancelled saves nothing.',
     `${programs} ${network}`,
-    `A command may take ${timeout_ms} ms (timeout_ms changes that, up to ${timeoutMsMax}), run 50000 commands and write 64 MiB; 1 MiB of each output stream is kept. In a pipe each program runs to its end before the next begins.`,
+    `A command may take ${timeout_ms} ms (timeout_ms changes that, up to ${timeoutMsMax}), run 50000 commands and write 64 MiB; 1 MiB of each output stream is kept. In a pipe each program ends before the next one starts.`,
   ].join('\n')
 }
 
 export const virtualBash = defineCapability({
   id: 'virtual_bash',
   name: 'Virtual Bash',
-  description: "A bash shell on the session's files, without access to anything else.",
+  description: "A bash shell on the session's files, without access to any other resources.",
   category: 'Execution',
   icon: 'terminal',
   status: 'available',

@@ -41,13 +41,13 @@ beforeAll(async (t) => {
 
 type Input = { url: string; method?: string; as_markdown?: boolean; as_text?: boolean }
 
-/** What came of one call each. */
+/** Calls the tool once per input; returns the results. */
 const fetchAll = (t: TestContext, config: object, ...inputs: Input[]) => {
   const whole = inputs.map((input) => ({ ...input, url: site.url + input.url }))
   return fetchInTurn(t, { server, config }, ...whole)
 }
 
-test('a page is given as it is, with what is told of it', async (t) => {
+test('returns a page unchanged, with its headers', async (t) => {
   const [tea] = await fetchAll(t, {}, { url: '/a/tea' })
   assert.deepEqual(tea!.result, {
     url: `${site.url}/a/tea`,
@@ -83,7 +83,7 @@ green\t2|3
 
 brew()`
 
-test('HTML becomes Markdown, or text; Markdown wins where both are asked', async (t) => {
+test('converts HTML to Markdown or text; Markdown wins when both are requested', async (t) => {
   const [markdown, text, both, packed, untyped] = await fetchAll(
     t,
     {},
@@ -103,7 +103,7 @@ test('HTML becomes Markdown, or text; Markdown wins where both are asked', async
   assert.equal(untyped!.result.content, teaText)
 })
 
-test('what is not HTML stays as it is', async (t) => {
+test('does not convert other formats', async (t) => {
   const [json, plain] = await fetchAll(
     t,
     {},
@@ -116,7 +116,7 @@ test('what is not HTML stays as it is', async (t) => {
   assert.equal(plain!.result.content, '<b>as it is</b>\n\n\n\nend')
 })
 
-test('what is no text is named, not given', async (t) => {
+test('names binary content instead of returning it', async (t) => {
   const [image, book, liar] = await fetchAll(
     t,
     {},
@@ -131,17 +131,17 @@ test('what is no text is named, not given', async (t) => {
     size: 16,
     last_modified: null,
     filename: 'cup.png',
-    error: 'This is image/png, which is not text: its content is not given.',
+    error: 'The content type is image/png, which is not text: its content is omitted.',
   })
   assert.equal(book!.result.filename, 'My book.pdf')
   assert.equal(
     liar!.result.error,
-    'This is no text, though it is called text/html: its content is not given.',
+    'The content is not text, although its type is text/html: it is omitted.',
   )
   assert.equal(liar!.result.content, undefined)
 })
 
-test('HEAD tells of a page without it, whatever it is', async (t) => {
+test('HEAD returns the headers of a page of any type', async (t) => {
   const inputs = Object.keys(pages).map((url) => ({ url, method: 'HEAD' }))
   const outcomes = await fetchAll(t, {}, ...inputs)
   for (const [at, { result }] of outcomes.entries()) {
@@ -163,7 +163,7 @@ test('HEAD tells of a page without it, whatever it is', async (t) => {
   assert.ok(site.asked.some(({ method }) => method === 'HEAD'))
 })
 
-test('an answer is an answer, whatever its status', async (t) => {
+test('returns responses of every status', async (t) => {
   const [empty, same, gone, broken, missing] = await fetchAll(
     t,
     {},
@@ -183,11 +183,11 @@ test('an answer is an answer, whatever its status', async (t) => {
   )
 })
 
-test('arguments that do not fit are explained', async (t) => {
+test('explains invalid arguments', async (t) => {
   const [post, extra] = await fetchAll(t, {}, { url: '/plain', method: 'POST' }, {
     url: '/plain',
     body: 'x',
   } as never)
   assert.match(post!.error!, /method must be one of GET, HEAD/)
-  assert.match(extra!.error!, /does not take body/)
+  assert.match(extra!.error!, /does not accept body/)
 })

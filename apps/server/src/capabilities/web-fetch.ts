@@ -8,21 +8,24 @@ const input = Type.Object(
     url: Type.String({
       minLength: 1,
       maxLength: 8192,
-      description: 'The whole address, with http:// or https://.',
+      description: 'The whole URL, with http:// or https://.',
     }),
     method: Type.Optional(
       Type.Enum(['GET', 'HEAD'], {
         type: 'string',
         default: 'GET',
-        description: 'HEAD asks for type and size alone.',
+        description: 'HEAD returns type and size only.',
       }),
     ),
     as_markdown: Type.Optional(
-      Type.Boolean({ description: 'Makes Markdown of HTML, of its article where it has one.' }),
+      Type.Boolean({
+        description: 'Whether to convert HTML to Markdown, only its article where it has one.',
+      }),
     ),
     as_text: Type.Optional(
       Type.Boolean({
-        description: 'Makes plain text of HTML. Markdown wins where both are asked.',
+        description:
+          'Whether to convert HTML to plain text. Markdown wins when both are requested.',
       }),
     ),
   },
@@ -32,7 +35,7 @@ const input = Type.Object(
 export const webFetch = defineCapability({
   id: 'web_fetch',
   name: 'Web Fetch',
-  description: 'Fetches pages of the public web: as they are, as Markdown, or as plain text.',
+  description: 'Fetches pages of the public web unchanged, as Markdown, or as plain text.',
   category: 'Network',
   icon: 'globe',
   status: 'available',
@@ -62,12 +65,12 @@ export const webFetch = defineCapability({
 })
 
 const forms = {
-  raw: 'HTML is given as it is',
-  markdown: 'HTML becomes Markdown',
-  text: 'HTML becomes plain text',
+  raw: 'HTML is not converted',
+  markdown: 'HTML is converted to Markdown',
+  text: 'HTML is converted to plain text',
 }
 
 function describe({ allowed_domains, content_length_max, default_format }: Settings): string {
   const hosts = allowed_domains ? ` Only from ${allowed_domains.join(', ')}.` : ''
-  return `Fetches a page of the web, and gives up to ${content_length_max} characters of it. ${forms[default_format]} unless the call says otherwise.${hosts}`
+  return `Fetches a web page and returns up to ${content_length_max} characters. ${forms[default_format]} unless the call asks for another format.${hosts}`
 }

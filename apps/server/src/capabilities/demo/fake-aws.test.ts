@@ -19,7 +19,7 @@ const start = (name: string, more: object = {}): ToolUse => [
 const stop = (instance_id: string): ToolUse => ['aws_stop_ec2_instance', { instance_id }]
 const second = 'i-00000000000000002'
 
-test('machines are listed, started and stopped', async (t) => {
+test('lists, starts and stops machines', async (t) => {
   const session = await sessionWith(server, ref)
   const answers = await useTools(
     t,
@@ -60,7 +60,7 @@ test('machines are listed, started and stopped', async (t) => {
   assert.equal(off.instances[0].instance_id, second)
 })
 
-test('databases, buckets and users that are created are there, once', async (t) => {
+test('creates databases, buckets and users once each', async (t) => {
   const session = await sessionWith(server, ref)
   const database: ToolUse = [
     'aws_create_rds_database',
@@ -123,7 +123,7 @@ test('databases, buckets and users that are created are there, once', async (t) 
   assert.deepEqual(answers[10].users[2].permissions, ['s3:Get*'])
   assert.equal(answers[11].total_count, 1)
 
-  // Older than a minute it is available.
+  // A database is available after a minute.
   const file = `/v1/sessions/${session.id}/fs/aws/aws.json`
   const { content } = (await server.call('GET', file)).body
   const earlier = new Date(Date.parse(created_at) - 60_000).toISOString()
@@ -132,7 +132,7 @@ test('databases, buckets and users that are created are there, once', async (t) 
   assert.equal(databases[0].status, 'available')
 })
 
-test('metrics are those of a resource that there is, every five minutes up to now', async (t) => {
+test('returns metrics of an existing resource, every five minutes up to now', async (t) => {
   const session = await sessionWith(server, ref)
   const get = (input: object): ToolUse => ['aws_get_cloudwatch_metrics', input]
   const resource_id = 'i-00000000000000001'
@@ -170,7 +170,7 @@ test('metrics are those of a resource that there is, every five minutes up to no
   assert.match(unnamed, /metric_name must be one of/)
 })
 
-test('config chooses the region, what is there at first, and whether it may change', async (t) => {
+test('config sets the region, the initial data and read-only mode', async (t) => {
   const config = { region: 'eu-central-1', seed: 'empty', path: '/cloud' }
   const session = await sessionWith(server, ref, config)
   const [none, , made, bucket] = await useTools(

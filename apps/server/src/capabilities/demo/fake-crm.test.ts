@@ -18,7 +18,7 @@ const list = (input: object = {}): ToolUse => ['crm_list_customers', input]
 const get = (customer_id: string): ToolUse => ['crm_get_customer', { customer_id }]
 const idsOf = (rows: { id: string }[]) => rows.map(({ id }) => id)
 
-test('customers are created, listed, read and searched', async (t) => {
+test('creates, lists, reads and searches customers', async (t) => {
   const session = await sessionWith(server, ref)
   const search = (query: string): ToolUse => ['crm_search_customers', { query }]
   const answers = await useTools(
@@ -50,7 +50,7 @@ test('customers are created, listed, read and searched', async (t) => {
     last_contact: null,
   })
   assert.deepEqual([chen.customer.tier, chen.customer.company], ['free', null])
-  assert.equal(twice, 'Customer CUST-002 has the email bohdan@shop.example already')
+  assert.equal(twice, 'Customer CUST-002 already has the email bohdan@shop.example')
   assert.deepEqual(idsOf(free.customers), ['CUST-003'])
   assert.deepEqual(read, { customer: bohdan.customer, interactions: [] })
   assert.equal(unknown, 'Customer CUST-009 not found')
@@ -64,7 +64,7 @@ test('customers are created, listed, read and searched', async (t) => {
   )
 })
 
-test('an interaction is kept with its customer, and is their last contact', async (t) => {
+test('stores an interaction with its customer as the last contact', async (t) => {
   const session = await sessionWith(server, ref)
   const add = (customer_id: string): ToolUse => [
     'crm_add_interaction',
@@ -91,7 +91,7 @@ test('an interaction is kept with its customer, and is their last contact', asyn
   assert.equal(read.customer.last_contact, created_at)
 })
 
-test('tickets are opened, changed and listed', async (t) => {
+test('opens, changes and lists tickets', async (t) => {
   const session = await sessionWith(server, ref)
   const open = (customer_id: string, more: object = {}): ToolUse => [
     'crm_create_ticket',
@@ -120,7 +120,7 @@ test('tickets are opened, changed and listed', async (t) => {
     'Customer CUST-007 not found',
     { ticket_id: 'TKT-00001', status: 'in_progress', assigned_to: null },
     { ticket_id: 'TKT-00001', status: 'in_progress', assigned_to: 'Ada' },
-    'There is nothing to change: give status, assigned_to or both',
+    'Nothing to change: set status, assigned_to or both',
     'Ticket TKT-00003 not found',
   ])
   const [all, stillOpen, none] = answers.slice(7)
@@ -130,7 +130,7 @@ test('tickets are opened, changed and listed', async (t) => {
   assert.equal(none.total_count, 0)
 })
 
-test('config chooses the tier of new customers, what is there at first, and whether it may change', async (t) => {
+test('config sets the tier of new customers, the initial data and read-only mode', async (t) => {
   const session = await sessionWith(server, ref, { default_tier: 'pro', seed: 'empty' })
   const [none, made] = await useTools(t, server, session.id, list(), create('Dara'))
   assert.equal(none.total_count, 0)

@@ -20,7 +20,7 @@ const book = (transaction_type: string, category: string, amount: number, more: 
 const list = (input: object = {}): ToolUse => ['finance_list_transactions', input]
 const balance = (input: object = {}): ToolUse => ['finance_get_balance', input]
 
-test('transactions are booked and listed, and balances follow', async (t) => {
+test('books and lists transactions and updates balances', async (t) => {
   const session = await sessionWith(server, ref)
   const answers = await useTools(
     t,
@@ -75,7 +75,7 @@ test('transactions are booked and listed, and balances follow', async (t) => {
   assert.equal(after[2], missing)
 })
 
-test('budgets say what of them is spent', async (t) => {
+test('budgets report the spent amount', async (t) => {
   const session = await sessionWith(server, ref)
   const create: ToolUse = ['finance_create_budget', { category: 'tea', monthly_limit: 40 }]
   const [created, twice, , listed] = await useTools(
@@ -88,7 +88,7 @@ test('budgets say what of them is spent', async (t) => {
     ['finance_list_budgets', {}],
   )
   assert.deepEqual(created, { category: 'tea', monthly_limit: 40, status: 'created' })
-  assert.equal(twice, 'There is a budget for tea already')
+  assert.equal(twice, 'The category tea already has a budget')
   assert.equal(listed.total_count, 3)
   assert.deepEqual(listed.budgets[2], {
     category: 'tea',
@@ -98,7 +98,7 @@ test('budgets say what of them is spent', async (t) => {
   })
 })
 
-/** Books of which something is in this month and the one before. */
+/** Transactions in this month and the one before. */
 function someBooks() {
   const now = new Date()
   const day = (back: number) => spanOf('current_month', now, back).begin
@@ -129,7 +129,7 @@ function someBooks() {
   }
 }
 
-test('reports and forecasts are computed from the transactions', async (t) => {
+test('computes reports and forecasts from the transactions', async (t) => {
   const session = await sessionWith(server, ref, { data: someBooks() })
   const [spent, spentBefore, earned, earnedBefore, soon, usual] = await useTools(
     t,
@@ -167,7 +167,7 @@ test('reports and forecasts are computed from the transactions', async (t) => {
   assert.equal(usual.forecast.length, 3)
 })
 
-test('a period is one of the calendar', () => {
+test('a period is a calendar period', () => {
   const now = new Date('2026-02-28T23:59:59Z')
   const cases: [Period, number, string, string][] = [
     ['current_month', 0, '2026-02-01', '2026-03-01'],
@@ -183,7 +183,7 @@ test('a period is one of the calendar', () => {
   }
 })
 
-test('config chooses the currency, what is there at first, and whether it may change', async (t) => {
+test('config sets the currency, the initial data and read-only mode', async (t) => {
   const session = await sessionWith(server, ref, { currency: 'UAH', seed: 'empty' })
   const [before, , after, none] = await useTools(
     t,

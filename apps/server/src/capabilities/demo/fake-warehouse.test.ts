@@ -21,7 +21,7 @@ const quantities = ({ inventory }: any) =>
     inventory.map(({ sku, quantity }: { sku: string; quantity: number }) => [sku, quantity]),
   )
 
-test('the stock is listed, changed and reported', async (t) => {
+test('lists, changes and reports the stock', async (t) => {
   const session = await sessionWith(server, ref)
   const change = (input: object): ToolUse => ['warehouse_update_inventory', input]
   const [all, one, low, changed, emptied, unknown, tooMany, report] = await useTools(
@@ -58,14 +58,14 @@ test('the stock is listed, changed and reported', async (t) => {
   })
   assert.equal(emptied.new_quantity, 0)
   assert.equal(unknown, 'SKU WH-009 not found')
-  assert.equal(tooMany, 'Insufficient stock of WH-001: 40 there, 41 wanted')
+  assert.equal(tooMany, 'Insufficient stock of WH-001: 40 available, 41 requested')
   const { generated_at, low_stock_items, ...numbers } = report.report
   assert.deepEqual(numbers, { total_items: 3, total_quantity: 240, low_stock_count: 2 })
   assert.equal(low_stock_items.length, 2)
   assert.ok(Math.abs(Date.parse(generated_at) - Date.now()) < 60_000)
 })
 
-test('a shipment takes its items from the stock, all of them or none', async (t) => {
+test('a shipment takes all of its items from the stock or none', async (t) => {
   const session = await sessionWith(server, ref)
   const list = (status?: string): ToolUse => ['warehouse_list_shipments', status ? { status } : {}]
   const move = (shipment_id: string): ToolUse => [
@@ -91,7 +91,7 @@ test('a shipment takes its items from the stock, all of them or none', async (t)
     ],
     message: 'SHP-00001 goes to Lviv.',
   })
-  assert.equal(refused, 'Insufficient stock of WH-002: 30 there, 31 wanted')
+  assert.equal(refused, 'Insufficient stock of WH-002: 30 available, 31 requested')
   assert.equal(second.shipment_id, 'SHP-00002')
   assert.deepEqual(quantities(left), { 'WH-001': 0, 'WH-002': 30, 'WH-003': 199 })
   const [moved, unknown, pending, all] = await useTools(
@@ -115,7 +115,7 @@ test('a shipment takes its items from the stock, all of them or none', async (t)
   assert.ok(updated_at > created_at)
 })
 
-test('orders have one invoice, from prices, and take back what was ordered', async (t) => {
+test('an order has one invoice, with prices, and accepts returns of ordered items', async (t) => {
   const session = await sessionWith(server, ref)
   const items = [
     { sku: 'WH-001', quantity: 3 },
@@ -160,8 +160,8 @@ test('orders have one invoice, from prices, and take back what was ordered', asy
     status: 'processed',
     inventory_updated: true,
   })
-  assert.equal(tooMany, 'Of order ORD-00001 only 1 of WH-001 can still be returned')
-  assert.equal(neverOrdered, 'Of order ORD-00001 only 0 of WH-002 can still be returned')
+  assert.equal(tooMany, 'At most 1 of WH-001 in order ORD-00001 can still be returned')
+  assert.equal(neverOrdered, 'At most 0 of WH-002 in order ORD-00001 can still be returned')
   assert.equal(listed.total_count, 1)
   assert.equal(listed.orders[0].customer_name, 'Oksana')
   assert.equal(listed.orders[0].invoice.amount, 86)
@@ -169,7 +169,7 @@ test('orders have one invoice, from prices, and take back what was ordered', asy
   assert.equal(quantities(stock)['WH-001'], 152)
 })
 
-test('calls of one reply lose nothing of each other, the first look included', async (t) => {
+test('parallel calls of one reply lose no change, including the first access', async (t) => {
   const session = await sessionWith(server, ref)
   const many = Array.from({ length: 20 }, () => ship(['WH-003', 9]))
   const answers = await useToolsAtOnce(t, server, session.id, ...many, ...many.slice(0, 5))
@@ -185,7 +185,7 @@ test('calls of one reply lose nothing of each other, the first look included', a
 
 const fileOf = (sessionId: string, path: string) => `/v1/sessions/${sessionId}/fs${path}`
 
-test('the document is a file like any other: what a user writes there counts, or is named', async (t) => {
+test('tools use the edited document of a user, or name its error', async (t) => {
   const session = await sessionWith(server, ref)
   const [before] = await useTools(t, server, session.id, inventory)
   const file = fileOf(session.id, '/warehouse/warehouse.json')
@@ -203,8 +203,8 @@ test('the document is a file like any other: what a user writes there counts, or
   const broken: [string, RegExp][] = [
     ['{', /^\/warehouse\/warehouse\.json is not valid JSON\. Correct it or delete it\.$/],
     ['', /is not valid JSON/],
-    ['[]', /does not hold what it should: the document must be object/],
-    ['{"inventory": []}', /does not hold what it should: the document needs shipments, orders/],
+    ['[]', /has invalid content: the document must be object/],
+    ['{"inventory": []}', /has invalid content: the document needs shipments, orders/],
     [content.replace('150', '"many"'), /inventory\/0\/quantity must be integer/],
   ]
   for (const [text, said] of broken) {
@@ -218,7 +218,7 @@ test('the document is a file like any other: what a user writes there counts, or
   assert.deepEqual(anew, before)
 })
 
-test('config chooses where it stands, what is there at first, and whether it may change', async (t) => {
+test('config sets the path, the initial data and read-only mode', async (t) => {
   const bolt = {
     sku: 'B',
     name: 'Bolt',
@@ -254,7 +254,7 @@ test('config chooses where it stands, what is there at first, and whether it may
   ])
 })
 
-test('lists and the document have an end; what does not fit has no effect', async (t) => {
+test('limits lists and the document; a refused change has no effect', async (t) => {
   const session = await sessionWith(server, ref)
   const [before] = await useTools(t, server, session.id, inventory)
   const file = fileOf(session.id, '/warehouse/warehouse.json')
@@ -276,7 +276,7 @@ test('lists and the document have an end; what does not fit has no effect', asyn
   const times = { created_at: now, updated_at: now }
   await put({ shipments: Array.from({ length: 1_000 }, () => ({ ...shipment, items, ...times })) })
   const [full, same] = await useTools(t, server, session.id, ship(['WH-001', 1]), inventory)
-  assert.equal(full, 'There are 1000 shipments already, the most.')
+  assert.equal(full, 'The limit of 1000 shipments is reached.')
   assert.deepEqual(same, before)
 
   const many = Array.from({ length: 100 }, () => ({ sku: 'x'.repeat(500), quantity: 1 }))
@@ -287,8 +287,11 @@ test('lists and the document have an end; what does not fit has no effect', asyn
     { customer_name: name, items: Array.from({ length: 100 }, () => items[0]) },
   ]
   const [grown] = await useTools(t, server, session.id, create)
-  assert.equal(grown, '/warehouse/warehouse.json would have more than 1048576 bytes, the most')
+  assert.equal(grown, '/warehouse/warehouse.json would exceed the limit of 1048576 bytes')
   await put({ orders: Array.from({ length: 21 }, () => order('ORD-1', many)) })
   const [large] = await useTools(t, server, session.id, inventory)
-  assert.match(large, /^\/warehouse\/warehouse\.json has more than 1048576 bytes\. Shorten it/)
+  assert.match(
+    large,
+    /^\/warehouse\/warehouse\.json exceeds the limit of 1048576 bytes\. Shorten it/,
+  )
 })

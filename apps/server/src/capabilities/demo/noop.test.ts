@@ -4,7 +4,7 @@ import { startServer } from '../../../test/server.ts'
 import { converse, dataOf } from '../../../test/session.ts'
 import { sessionWith } from '../../../test/tool-session.ts'
 
-test('a note reaches the model, no note leaves no trace', async (t) => {
+test('the prompt has the note, and no text without one', async (t) => {
   const server = await startServer(t)
   const promptWith = async (config?: object) => {
     const session = await sessionWith(server, 'noop', config)

@@ -1,10 +1,13 @@
 import { Type } from 'typebox'
-import { defineCapability } from '../capability.ts'
+import { defineCapability, demoCategory } from '../capability.ts'
 
 const config = Type.Object(
   {
     note: Type.Optional(
-      Type.String({ maxLength: 10_000, description: 'A text for the prompt. Without it: none.' }),
+      Type.String({
+        maxLength: 10_000,
+        description: 'Text for the system prompt, up to 10000 characters; by default none.',
+      }),
     ),
   },
   { additionalProperties: false },
@@ -14,8 +17,8 @@ export const noop = defineCapability({
   id: 'noop',
   name: 'No-Op',
   description:
-    'Adds no tools, and no text but a note. For trying out how capabilities are chosen and stored.',
-  category: 'Testing',
+    'Adds no tools and no text except a note. For testing how capabilities are selected and stored.',
+  category: demoCategory,
   icon: 'circle-off',
   status: 'available',
   config,

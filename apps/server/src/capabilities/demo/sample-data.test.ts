@@ -10,7 +10,7 @@ const mounted = (config: Record<string, unknown>) =>
     return path
   })
 
-test('three files are mounted, the chosen ones with a README that tells of them', () => {
+test('mounts the selected files and a README that lists them', () => {
   assert.deepEqual(mounted({}), [
     '/samples/users.json',
     '/samples/config.yaml',
@@ -25,7 +25,7 @@ test('three files are mounted, the chosen ones with a README that tells of them'
   assert.deepEqual(mounted({ datasets: [] }), ['/samples/README.md'])
 })
 
-test('the users are three, with the fields that the README names', () => {
+test('has three users with the fields of the README', () => {
   const users = JSON.parse(String(sampleData.mounts({})[0]!.content))
   assert.equal(users.length, 3)
   for (const user of users) {
@@ -33,7 +33,7 @@ test('the users are three, with the fields that the README names', () => {
   }
 })
 
-test('a session has the files from its start, and no tool changes them', async (t) => {
+test('a session has the files from its start, and tools cannot change them', async (t) => {
   const server = await startServer(t)
   const read = (path: string): ToolUse => ['read_file', { path }]
   const session = await sessionWith(server, 'sample_data')

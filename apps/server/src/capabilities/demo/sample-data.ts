@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { defineCapability, type Mount } from '../capability.ts'
+import { defineCapability, demoCategory, type Mount } from '../capability.ts'
 import { DirectoryPath } from '../directory-path.ts'
 
 const users = [
@@ -49,7 +49,7 @@ logging:
   keep_days: 14
 `
 
-/** The datasets by name: the file of each, what is in it, and what that is. */
+/** The datasets by name, with file name, description and content. */
 const datasets = {
   users: {
     file: 'users.json',
@@ -68,12 +68,13 @@ const all = Object.keys(datasets) as Dataset[]
 
 const config = Type.Object(
   {
-    path: Type.Optional(DirectoryPath('/samples', 'The directory that the files are in.')),
+    path: Type.Optional(DirectoryPath('/samples', 'Directory of the files in the session')),
     datasets: Type.Optional(
       Type.Array(Type.Enum(all, { type: 'string' }), {
         maxItems: all.length,
         default: all,
-        description: 'Which of them there are. README.md is always there and tells of them.',
+        title: 'Datasets',
+        description: 'Datasets to mount, beside README.md; by default all.',
       }),
     ),
   },
@@ -89,7 +90,7 @@ const linesOf = (config: Config) =>
   chosenIn(config).map((name) => `- ${datasets[name].file}: ${datasets[name].about}`)
 
 const readme = (config: Config) =>
-  ['# Sample data', '', 'Invented, for trying things out. Nothing here can be changed.', '']
+  ['# Sample data', '', 'Invented data for experiments. These files are read-only.', '']
     .concat(linesOf(config), '')
     .join('\n')
 
@@ -106,15 +107,15 @@ export const sampleData = defineCapability({
   id: 'sample_data',
   name: 'Sample Data',
   description:
-    'Read-only files with invented users and settings, for trying out tools that read files.',
-  category: 'Data',
+    'Read-only files with invented users and settings, for testing tools that read files.',
+  category: demoCategory,
   icon: 'database',
   status: 'available',
   dependencies: ['session_file_system'],
   config,
   sessionRules: { path: 'session', datasets: 'session' },
   prompt: (config) =>
-    [`There is read-only sample data in ${directoryOf(config)}, told of in README.md:`]
+    [`There is read-only sample data in ${directoryOf(config)}, described in README.md:`]
       .concat(linesOf(config))
       .join('\n'),
   mounts: mountsOf,

@@ -7,13 +7,13 @@ import { explainProblems, problemsOf } from '../validation.ts'
 export const strict = { additionalProperties: false }
 export const noInput = Type.Object({}, strict)
 
-/** Some text that has an end; no name needs more. */
+/** A text with a limit for names. */
 export const Line = (description?: string) =>
   Type.String({ minLength: 1, maxLength: 500, ...(description && { description }) })
 export const Paragraph = () => Type.String({ minLength: 1, maxLength: 10_000 })
 
 const rowsMax = 1_000
-/** It is read and written whole, where nothing else happens meanwhile. */
+/** Limit of the document in bytes: each change reads and writes it as a whole. */
 const bytesMax = 1_048_576
 export const Rows = <Row extends TObject>(row: Row) => Type.Array(row, { maxItems: rowsMax })
 
@@ -24,7 +24,7 @@ type DocumentConfig = {
   data?: object
 }
 
-/** The config of a capability whose state is one JSON document in the session's files. */
+/** The config schema of a capability whose state is one JSON document in the session's files. */
 export const documentConfig = <Shape extends TObject, More extends TProperties>(
   directory: string,
   shape: Shape,
@@ -32,21 +32,28 @@ export const documentConfig = <Shape extends TObject, More extends TProperties>(
 ) =>
   Type.Object(
     {
-      path: Type.Optional(DirectoryPath(directory, 'The directory of the document.')),
+      path: Type.Optional(DirectoryPath(directory, 'Directory of the document in the session')),
       readonly: Type.Optional(
-        Type.Boolean({ default: false, description: 'True: there are no tools that change it.' }),
+        Type.Boolean({
+          default: false,
+          title: 'Read-only',
+          description: 'Whether to omit all tools that change data; by default false.',
+        }),
       ),
       seed: Type.Optional(
         Type.Enum(['default', 'empty'], {
           type: 'string',
           default: 'default',
-          description: 'What is there when a session first looks: some examples, or nothing.',
+          title: 'Initial data',
+          description:
+            'Initial data of a session: `default` (examples) or `empty`; by default `default`.',
         }),
       ),
       data: Type.Optional(
         Type.Partial(shape, {
           additionalProperties: false,
-          description: 'Lists that take the place of those of the seed.',
+          title: 'Initial lists',
+          description: 'Initial lists that replace those of the seed; by default none.',
         }),
       ),
       ...more,
@@ -66,7 +73,10 @@ type Definition<Input extends TObject, Data, Config> = {
   name: string
   description: string
   input: Input
-  /** May change `data`. Contract: throws ToolError for what cannot be; then nothing is stored. */
+  /**
+   * Runs the tool; may change `data`. Contract: throws ToolError for an invalid change; nothing is
+   * stored then.
+   */
   run: (input: Static<Input>, data: Data, config: Config) => object
 }
 
@@ -74,7 +84,7 @@ type Parts<Data, Config> = {
   directory: string
   file: string
   shape: TObject
-  /** What the document holds before anybody wrote it. */
+  /** The initial document of a session. */
   seeds: Record<'default' | 'empty', (config: Config) => Data>
 }
 
@@ -92,7 +102,7 @@ export function documentTools<Data extends object, Config extends DocumentConfig
     return { ...seeds[seed](config), ...structuredClone(data) }
   }
 
-  /** Whoever comes second sees what the first one did: calls of one reply run side by side. */
+  /** Serialized: parallel calls of one reply see each other's changes. */
   async function change<T>(files: SessionFiles, config: Config, work: (data: Data) => T) {
     let result: T | undefined
     await files.edit(pathOf(config), (bytes) => {
@@ -133,7 +143,7 @@ export function documentTools<Data extends object, Config extends DocumentConfig
 
 type Offered<Config> = Record<'reading' | 'changing', ((config: Config) => Tool)[]>
 
-/** The tools that a config leaves, in their order. */
+/** The tools of a config, in order. */
 export const chosenTools = <Config extends DocumentConfig>(
   groups: Offered<Config>[],
   config: Config,
@@ -142,27 +152,27 @@ export const chosenTools = <Config extends DocumentConfig>(
     [...reading, ...(config.readonly ? [] : changing)].map((tool) => tool(config)),
   )
 
-/** What the prompt says of a config without tools that change anything. */
+/** The prompt text of a read-only config. */
 export const onlyLooking = ({ readonly }: DocumentConfig) =>
-  readonly ? ['You can look at everything and change nothing.'] : []
+  readonly ? ['You can read all data and change none of it.'] : []
 
 function parse<Data>(bytes: Buffer, path: string, shape: TObject): Data {
   const data = parseJson(bytes, path)
   const problems = problemsOf(shape, data)
   if (problems.length === 0) return data as Data
   const wrong = explainProblems(problems).replace(/^the input/, 'the document')
-  throw new ToolError(`${path} does not hold what it should: ${wrong}. Correct it or delete it.`)
+  throw new ToolError(`${path} has invalid content: ${wrong}. Correct it or delete it.`)
 }
 
 function print(data: object, path: string): string {
   const text = `${JSON.stringify(data, null, 2)}\n`
   if (Buffer.byteLength(text) <= bytesMax) return text
-  throw new ToolError(`${path} would have more than ${bytesMax} bytes, the most`)
+  throw new ToolError(`${path} would exceed the limit of ${bytesMax} bytes`)
 }
 
 function parseJson(bytes: Buffer, path: string): unknown {
   if (bytes.length > bytesMax) {
-    throw new ToolError(`${path} has more than ${bytesMax} bytes. Shorten it or delete it.`)
+    throw new ToolError(`${path} exceeds the limit of ${bytesMax} bytes. Shorten it or delete it.`)
   }
   try {
     return JSON.parse(bytes.toString())
@@ -171,14 +181,14 @@ function parseJson(bytes: Buffer, path: string): unknown {
   }
 }
 
-/** Contract: throws ToolError when the list is full. */
+/** Adds a row. Contract: throws ToolError when the list is full. */
 export function addRow<Row>(rows: Row[], row: Row, what: string): Row {
-  if (rows.length >= rowsMax) throw new ToolError(`There are ${rowsMax} ${what} already, the most.`)
+  if (rows.length >= rowsMax) throw new ToolError(`The limit of ${rowsMax} ${what} is reached.`)
   rows.push(row)
   return row
 }
 
-/** The id after the highest one there is, written like `first`, as in `SHP-00001`. */
+/** The id after the highest existing one, in the form of `first`, as in `SHP-00001`. */
 export function nextId<Key extends string>(
   rows: readonly Record<Key, string>[],
   key: Key,
@@ -194,7 +204,7 @@ export function nextId<Key extends string>(
   return prefix + String(Math.max(0, ...numbers) + 1).padStart(digits, '0')
 }
 
-/** Contract: throws ToolError when there is none. */
+/** Finds a row. Contract: throws ToolError without one. */
 export function findRow<Row>(rows: readonly Row[], is: (row: Row) => boolean, what: string): Row {
   const found = rows.find(is)
   if (!found) throw new ToolError(`${what} not found`)

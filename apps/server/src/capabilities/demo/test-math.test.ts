@@ -10,20 +10,20 @@ function run(name: string, a: number, b: number) {
   return JSON.stringify(tool.run({ a, b }, {} as ToolContext))
 }
 
-test('calculates, with the fields in alphabetical order and numbers as JavaScript prints them', () => {
+test('calculates, with fields in alphabetical order and numbers as JavaScript prints them', () => {
   assert.equal(run('add', 2, 3), '{"a":2,"b":3,"operation":"add","result":5}')
   assert.equal(run('subtract', 2, 3.5), '{"a":2,"b":3.5,"operation":"subtract","result":-1.5}')
   assert.equal(run('multiply', 12.5, 8), '{"a":12.5,"b":8,"operation":"multiply","result":100}')
   assert.equal(run('divide', 1, 4), '{"a":1,"b":4,"operation":"divide","result":0.25}')
 })
 
-test('division by zero and results beyond all numbers are errors that the model reads', () => {
+test('division by zero and overflow are errors for the model', () => {
   assert.throws(() => run('divide', 1, 0), new ToolError('Cannot divide by zero'))
   assert.throws(() => run('divide', 1, -0), ToolError)
   assert.throws(() => run('multiply', 1e308, 1e308), new ToolError('The result is too large'))
 })
 
-test('precision rounds results in a turn, and nothing else', async (t) => {
+test('precision rounds results only', async (t) => {
   const server = await startServer(t)
   const session = await sessionWith(server, 'test_math', { precision: 2 })
   const answers = await useTools(

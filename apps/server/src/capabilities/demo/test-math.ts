@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { defineCapability, defineTool, ToolError } from '../capability.ts'
+import { defineCapability, defineTool, demoCategory, ToolError } from '../capability.ts'
 
 const input = Type.Object({ a: Type.Number(), b: Type.Number() }, { additionalProperties: false })
 
@@ -9,7 +9,8 @@ const config = Type.Object(
       Type.Integer({
         minimum: 0,
         maximum: 15,
-        description: 'Digits after the point that results are rounded to. Without it they are not.',
+        title: 'Decimal places',
+        description: 'Decimal places of results, 0 to 15; by default results are not rounded.',
       }),
     ),
   },
@@ -54,8 +55,8 @@ const rounded = (result: number, { precision }: Config) =>
 export const testMath = defineCapability({
   id: 'test_math',
   name: 'Test Math',
-  description: 'A calculator with the four basic operations. For trying out tool calls.',
-  category: 'Testing',
+  description: 'A calculator with the four basic operations, for testing tool calls.',
+  category: demoCategory,
   icon: 'calculator',
   status: 'available',
   config,

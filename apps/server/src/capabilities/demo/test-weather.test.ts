@@ -25,18 +25,18 @@ test('a place always has the same weather', (t) => {
   })
 })
 
-test('bytes count, not characters', () => {
+test('counts bytes of a name instead of characters', () => {
   const { temperature } = run('get_weather', { location: 'é' }) as { temperature: number }
   assert.equal(temperature, ((0xc3 + 0xa9) % 35) + 5)
 })
 
-test('fahrenheit is converted', () => {
+test('converts to fahrenheit', () => {
   const celsius = run('get_weather', { location: 'é' }) as { temperature: number }
   const fahrenheit = run('get_weather', { location: 'é', units: 'fahrenheit' }) as typeof celsius
   assert.equal(fahrenheit.temperature, Math.round(celsius.temperature * 18 + 320) / 10)
 })
 
-test('a forecast has three days from today unless told otherwise', (t) => {
+test('a forecast has three days from today by default', (t) => {
   t.mock.timers.enable({ apis: ['Date'], now: Date.parse('2026-12-31T23:00:00Z') })
   const { days, forecast } = run('get_forecast', { location: 'A' }) as {
     days: number
@@ -54,7 +54,7 @@ test('a forecast has three days from today unless told otherwise', (t) => {
   assert.equal(week.forecast.length, 7)
 })
 
-test('config chooses the units of calls that name none', async (t) => {
+test('config sets the default units', async (t) => {
   const server = await startServer(t)
   const session = await sessionWith(server, 'test_weather', { units: 'fahrenheit' })
   const [now, celsius, days] = await useTools(

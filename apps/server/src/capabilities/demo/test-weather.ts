@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { defineCapability, defineTool } from '../capability.ts'
+import { defineCapability, defineTool, demoCategory } from '../capability.ts'
 
 const location = Type.String({ description: 'A city or a region.' })
 const scales = ['celsius', 'fahrenheit'] as const
@@ -12,7 +12,8 @@ const config = Type.Object(
       Type.Enum([...scales], {
         type: 'string',
         default: 'celsius',
-        description: 'The units when a call names none.',
+        title: 'Default units',
+        description: 'Units for calls without them: celsius or fahrenheit; by default celsius.',
       }),
     ),
   },
@@ -33,7 +34,7 @@ const forecastInput = Type.Object(
 const skies = ['sunny', 'partly cloudy', 'cloudy', 'rainy', 'windy']
 const dayMs = 86_400_000
 
-/** The only source of this weather: the same place has the same weather for ever. */
+/** The seed of a place's weather: the same place always has the same weather. */
 const seedOf = (place: string) => Buffer.from(place).reduce((sum, byte) => sum + byte, 0)
 
 function degrees(celsius: number, units: Units): number {
@@ -68,14 +69,14 @@ function weatherOn(day: number, location: string, units: Units, now: Date) {
 const toolsOf = ({ units: usual = 'celsius' }: Config) => [
   defineTool({
     name: 'get_weather',
-    description: `The weather of a place now, in ${usual} unless told otherwise. Invented, but always the same for the same place.`,
+    description: `Returns the current invented weather of a place, always the same for the same place; without units in ${usual}.`,
     replay: 'safe',
     input: nowInput,
     run: ({ location, units = usual }) => weatherNow(location, units, new Date()),
   }),
   defineTool({
     name: 'get_forecast',
-    description: `The weather of a place for one to seven days from today, in ${usual} unless told otherwise. Invented as well.`,
+    description: `Returns the invented weather of a place for one to seven days from today; without units in ${usual}.`,
     replay: 'safe',
     input: forecastInput,
     run: ({ location, days = 3, units = usual }) => {
@@ -91,13 +92,13 @@ const toolsOf = ({ units: usual = 'celsius' }: Config) => [
 export const testWeather = defineCapability({
   id: 'test_weather',
   name: 'Test Weather',
-  description: 'Invented weather, the same for the same place. For trying out tool calls.',
-  category: 'Testing',
+  description: 'Invented weather, always the same for the same place, for testing tool calls.',
+  category: demoCategory,
   icon: 'cloud-sun',
   status: 'available',
   config,
   sessionRules: { units: 'session' },
   prompt: () =>
-    'get_weather tells the weather of a place now, get_forecast that of the next days (up to 7).',
+    'Use get_weather for the current weather of a place and get_forecast for the next days (up to 7).',
   tools: toolsOf,
 })

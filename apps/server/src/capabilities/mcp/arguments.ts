@@ -5,19 +5,19 @@ import { explainProblems } from '../validation.ts'
 const nodesMax = 10_000
 
 /**
- * What of the arguments does not fit a tool's schema, in one sentence. Third-party schema: it is
- * interpreted, never compiled, and a schema that unfolds to more than 10,000 parts is left to the
- * server, which checks every call itself.
+ * Validates arguments by the schema of a third-party tool; returns the error in one sentence. The
+ * schema is interpreted, never compiled. A schema that expands to more than 10,000 parts is left to
+ * the server, which validates every call itself.
  */
 export function foreignProblem(schema: TObject, input: unknown): string | undefined {
   if (!isBounded(schema) || Check(schema, input)) return undefined
   const [first] = Errors(schema, input)
   return explainProblems([
-    { path: first?.instancePath ?? '', message: first?.message ?? 'does not fit' },
+    { path: first?.instancePath ?? '', message: first?.message ?? 'does not match the schema' },
   ])
 }
 
-/** False for a schema that is recursive, or whose references unfold to too many parts. */
+/** False for a schema that is recursive, or whose references expand to too many parts. */
 function isBounded(schema: TObject): boolean {
   const { $defs = {} } = schema as { $defs?: Record<string, unknown> }
   let nodes = 0

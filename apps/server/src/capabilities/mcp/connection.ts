@@ -11,21 +11,21 @@ import { metered } from '../../providers/fetch-budget.ts'
 import { McpFailure, mcpFailureSentence, quoted } from './failure.ts'
 import { type Redact, redacting } from './redact.ts'
 
-/** How a server is reached, its secrets opened. */
+/** The connection data of a server, with decrypted secrets. */
 export type Reach = {
   url: string
   headers: Record<string, string>
   fetch: typeof fetch
-  /** Where bytes of answers are booked while they are read. */
+  /** Counts response bytes while they are read. */
   account: ByteAccount
 }
 
 export type ConnectionOptions = {
   reach: Reach
-  /** What we call ourselves. */
+  /** Version of this client. */
   version: string
   signal: AbortSignal
-  /** Called when the server says that it has other tools now. */
+  /** Called when the server announces a changed list of tools. */
   onToolsChanged: () => void
   /** Called with each fault of the connection: a sentence without the server's name. */
   onFault: (sentence: string) => void
@@ -33,7 +33,7 @@ export type ConnectionOptions = {
 
 export type McpCallOptions = {
   signal: AbortSignal
-  /** Longest the server may neither answer nor tell of progress. */
+  /** Limit of the time without a response or progress, in ms. */
   silenceMs: number
   onProgress: (progress: Progress) => void
 }
@@ -44,27 +44,27 @@ export type ToolCall = {
   _meta: Record<string, unknown>
 }
 
-/** A session with an MCP server. Contract: throws what `sentenceOf` knows to put in words. */
+/** A session with an MCP server. Contract: throws errors that `mcpFailureSentence` describes. */
 export type McpConnection = {
   about: { name?: string; version?: string; protocol_version?: string }
-  /** One page of the tools, as the server has it. */
+  /** Reads one page of the tools, unchanged. */
   listTools: (
     cursor: string | undefined,
     signal: AbortSignal,
   ) => Promise<{ tools: unknown[]; next: string | undefined }>
   callTool: (call: ToolCall, options: McpCallOptions) => Promise<Record<string, unknown>>
-  /** Ends the session, at the server too unless it does not know it any more. Never throws. */
+  /** Ends the session, at the server too unless the server has dropped it. Never throws. */
   close: (known?: boolean) => Promise<void>
 }
 
 const answerBytesMax = 16 * 1024 * 1024
 const timeoutMsMax = 2_147_483_647
 const partingMs = 2_000
-/** Streams that break during a call are resumed so often per connection, with a pause between. */
+/** Broken streams of open calls are resumed this often per connection, after a pause. */
 const resumptionsMax = 20
 const resumptionMsMin = 500
 
-/** Whatever is an object: what stands in it is looked at where it is used. */
+/** Accepts any object: fields are validated where they are used. */
 const anyObject: StandardSchemaV1<unknown, Record<string, unknown>> = {
   '~standard': {
     version: 1,
@@ -72,12 +72,12 @@ const anyObject: StandardSchemaV1<unknown, Record<string, unknown>> = {
     validate(value: unknown) {
       const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
       if (isObject) return { value: value as Record<string, unknown> }
-      return { issues: [{ message: 'The result is no object.' }] }
+      return { issues: [{ message: 'The result is not an object.' }] }
     },
   },
 }
 
-/** Schemas of strangers are compiled nowhere in this process. */
+/** Third-party schemas are never compiled in this process. */
 const nothingCompiled = {
   getValidator: () => () => ({
     valid: true as const,
@@ -86,7 +86,7 @@ const nothingCompiled = {
   }),
 }
 
-/** Begins a session with a server. The SDK is loaded by the first one. */
+/** Starts a session with a server. The first one loads the SDK. */
 export async function connect(options: ConnectionOptions): Promise<McpConnection> {
   const { reach, version, signal } = options
   const { Client, StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client')
@@ -126,7 +126,7 @@ type Session = {
 }
 
 const unanswered = ({ overflow }: Session['about']) =>
-  overflow ?? new McpFailure('ended its answer before it was whole.')
+  overflow ?? new McpFailure('closed the connection before the end of its response.')
 
 function connectionOver(session: Session): McpConnection {
   const { client, transport, redact } = session
@@ -142,7 +142,7 @@ function connectionOver(session: Session): McpConnection {
       const params = cursor === undefined ? {} : { cursor }
       const request = { method: 'tools/list', params }
       const page = await ask(session, request, { signal, silenceMs: timeoutMsMax })
-      if (!Array.isArray(page.tools)) throw new McpFailure('gives no list of tools.')
+      if (!Array.isArray(page.tools)) throw new McpFailure('returned no list of tools.')
       const next = typeof page.nextCursor === 'string' ? page.nextCursor : undefined
       return { tools: page.tools, next }
     },
@@ -158,7 +158,7 @@ function connectionOver(session: Session): McpConnection {
 type Question = { method: string; params: Record<string, unknown> }
 type Asking = Omit<McpCallOptions, 'onProgress'> & Partial<McpCallOptions>
 
-/** Asks something, and hangs up when it is over, however it ends. */
+/** Sends a request, and closes its stream at the end in every case. */
 async function ask(
   { client, attach, redact, about }: Session,
   question: Question,
@@ -192,9 +192,9 @@ async function ask(
 type SendOptions = NonNullable<Parameters<Transport['send']>[1]>
 
 /**
- * Gives the message that `work` sends at once what the SDK gives its transport for newer servers
- * only: a signal that ends its stream, and word of a stream that ended; `first` is for the message
- * that begins the session.
+ * Adds options to the message that `work` sends at once, which the SDK sets for newer servers only:
+ * a signal that ends its stream, and a notification of a stream that ended. `first` is for the
+ * message that starts the session.
  */
 function attaching(transport: Pick<Transport, 'send'>, first: SendOptions) {
   const send = transport.send.bind(transport)
@@ -222,7 +222,7 @@ function resumeLater(about: Session['about'], reconnect: () => void, delayMs: nu
 
 const bodiless = new Set([204, 205, 304])
 
-/** A `fetch` that accounts for each response's bytes. Responses have a limit, decompressed. */
+/** Wraps `fetch`: counts response bytes, and limits the size of decompressed responses. */
 function bounded({ fetch, account }: Reach, about: Session['about']): Reach['fetch'] {
   return async (input, init) => {
     const headers = Object.fromEntries(new Headers(init?.headers))
@@ -241,7 +241,7 @@ function counting(about: Session['about']) {
     transform(piece, controller) {
       bytes += piece.length
       if (bytes <= answerBytesMax) return controller.enqueue(piece)
-      about.overflow = new McpFailure(`sends more than ${answerBytesMax} bytes in one answer.`)
+      about.overflow = new McpFailure(`sent more than ${answerBytesMax} bytes in one response.`)
       controller.error(about.overflow)
     },
   })

@@ -8,7 +8,7 @@ export class McpFailure extends Error {
 
 const wordsMax = 500
 
-/** The beginning of what a server says, on one line. */
+/** The beginning of a server's text, on one line. */
 export const quoted = (text: string) =>
   text
     .slice(0, wordsMax)
@@ -18,7 +18,7 @@ export const quoted = (text: string) =>
 
 type SdkFailure = Error & { code?: unknown; status?: unknown; data?: { text?: unknown } }
 
-/** The fault as the rest of a sentence after the server's name, in our words or the server's. */
+/** Describes a failure as the rest of a sentence after the server's name. */
 export function mcpFailureSentence(error: unknown): string {
   if (error instanceof McpFailure) return error.message
   const { name, message, code, status, data } = error as SdkFailure
@@ -26,19 +26,20 @@ export function mcpFailureSentence(error: unknown): string {
   if (name === 'ProtocolError' || typeof code === 'number') {
     return `refuses${said(message)} (MCP error ${String(code)}).`
   }
-  if (code === fetchBudgetCode) return 'is not read: too many bytes are being fetched at once.'
-  if (code === 'REQUEST_TIMEOUT') return 'did not answer in time.'
+  if (code === fetchBudgetCode) return 'cannot be read: too many bytes are being fetched at once.'
+  if (code === 'REQUEST_TIMEOUT') return 'did not respond in time.'
   if (code === 'CONNECTION_CLOSED' || code === 'NOT_CONNECTED') return 'closed the connection.'
-  if (typeof code === 'string') return 'gives an answer that is not MCP.'
+  if (typeof code === 'string') return 'sent a response that is not MCP.'
   if (name === 'TypeError' || message === 'fetch failed') return `${failureReason(error)}.`
-  return 'gives an answer that is not MCP.'
+  return 'sent a response that is not MCP.'
 }
 
 function ofStatus(status: number, message: string): string {
   const redirect = /Redirect [^(]*/.exec(message)?.[0]
-  if (redirect !== undefined) return `leads elsewhere, which is not followed (HTTP ${status})`
-  if (status === 401 || status === 403) return `refuses our key or headers (HTTP ${status})`
-  return `answers with HTTP ${status}`
+  if (redirect !== undefined)
+    return `redirects to another server, which is not followed (HTTP ${status})`
+  if (status === 401 || status === 403) return `rejects the API key or headers (HTTP ${status})`
+  return `responds with HTTP ${status}`
 }
 
 function said(text: unknown): string {
@@ -47,8 +48,8 @@ function said(text: unknown): string {
 }
 
 /**
- * True for a request that a server did not process because it does not know the session that it
- * belongs to: 404 by the protocol; some servers answer 400 and say so.
+ * True for a request that was not processed because the server has dropped its session: 404 by the
+ * protocol; some servers return 400 with a message.
  */
 export function isSessionLost(error: unknown): boolean {
   const { status, data } = error as SdkFailure

@@ -32,7 +32,7 @@ async function add(t: TestContext, handlers: Handlers, fields: object = {}) {
   return { mcp, added, say: `mcp_h${count}__say` }
 }
 
-/** What a test of the server says. */
+/** Tests the server; returns the result. */
 async function tested(t: TestContext, handlers: Handlers, fields: object = {}) {
   const { added, mcp } = await add(t, handlers, fields)
   const { status, body } = await server.call('POST', `${added.path}/test`)
@@ -40,7 +40,7 @@ async function tested(t: TestContext, handlers: Handlers, fields: object = {}) {
   return { ...body, name: added.name, mcp }
 }
 
-/** What a call of its tool comes to in a turn, after which the conversation goes on. */
+/** Calls the server's tool in a turn and continues the conversation; returns the result. */
 async function called(t: TestContext, handlers: Handlers, input: object = {}) {
   const { added, say, mcp } = await add(t, handlers)
   const session = await sessionWithMcp(server, added.ref)
@@ -53,7 +53,7 @@ async function called(t: TestContext, handlers: Handlers, input: object = {}) {
 const big = 'x'.repeat(100 * 1024 * 1024)
 const packed = gzipSync(`"${big}"`)
 
-test('a server that leads elsewhere is not followed, and nothing is sent there', async (t) => {
+test('does not follow a redirect to another server, and sends nothing there', async (t) => {
   const inside = await startMcp(t, {}, '127.0.0.2')
   const other = await startMcp(t)
   for (const [target, statuses] of [
@@ -69,16 +69,16 @@ test('a server that leads elsewhere is not followed, and nothing is sent there',
       assert.equal(ok, false)
       assert.match(
         message,
-        new RegExp(`^${name} (leads elsewhere|answers with HTTP 3|cannot|could)`),
+        new RegExp(`^${name} (redirects to another server|responds with HTTP 3|cannot|could)`),
       )
       const during = await called(t, { 'tools/call': lead })
-      assert.match(during.answer, /leads elsewhere|answers with HTTP 3/)
+      assert.match(during.answer, /redirects to another server|responds with HTTP 3/)
     }
   }
   assert.deepEqual([inside.asked.length, other.asked.length], [0, 0])
 })
 
-test('a redirect within the server is followed', async (t) => {
+test('follows a redirect within the server', async (t) => {
   const { ok } = await tested(t, {
     initialize: ({ message, request, response, answer }) =>
       request.url === '/mcp'
@@ -92,14 +92,14 @@ test('a redirect within the server is followed', async (t) => {
   assert.equal(ok, true)
 })
 
-test('an address that is allowed no more is not reached any more', async (t) => {
+test('does not connect to an address that is no longer allowed', async (t) => {
   const { added, mcp } = await add(t, {})
   const { databaseUrl } = server
   const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.9' }
   const guarded = await startServer(t, { databaseUrl, env })
   const { body } = await guarded.call('POST', `${added.path}/test`)
   await guarded.stop()
-  assert.equal(body.message, `${added.name} is not on the public internet, and may not be fetched.`)
+  assert.equal(body.message, `${added.name} is not on the public internet and is not allowed.`)
   assert.equal(mcp.asked.length, 0)
 })
 
@@ -107,12 +107,12 @@ const answers: [string, (exchange: Exchange) => unknown, RegExp][] = [
   [
     '401',
     ({ response }) => response.writeHead(401).end('Who are you?'),
-    /refuses our key or headers \(HTTP 401\): Who are you\?/,
+    /rejects the API key or headers \(HTTP 401\): Who are you\?/,
   ],
   [
     '403',
     ({ response }) => response.writeHead(403).end(),
-    /refuses our key or headers \(HTTP 403\)/,
+    /rejects the API key or headers \(HTTP 403\)/,
   ],
   [
     '403 that wants more scope',
@@ -123,18 +123,18 @@ const answers: [string, (exchange: Exchange) => unknown, RegExp][] = [
   [
     '500 with a novel',
     ({ response }) => response.writeHead(500).end('x'.repeat(50_000)),
-    /answers with HTTP 500: x{100}/,
+    /responds with HTTP 500: x{100}/,
   ],
   [
     'JSON that is none',
     ({ response }) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"a":'),
-    /gives an answer that is not MCP/,
+    /sent a response that is not MCP/,
   ],
-  ['JSON of another kind', ({ send }) => send([1, 2]), /gives an answer that is not MCP/],
+  ['JSON of another kind', ({ send }) => send([1, 2]), /sent a response that is not MCP/],
   [
     'a page',
     ({ response }) => response.writeHead(200, { 'content-type': 'text/html' }).end('<p>'),
-    /gives an answer that is not MCP/,
+    /sent a response that is not MCP/,
   ],
   [
     'an empty stream',
@@ -142,13 +142,13 @@ const answers: [string, (exchange: Exchange) => unknown, RegExp][] = [
       stream()
       response.end()
     },
-    /ended its answer before it was whole/,
+    /closed the connection before the end of its response/,
   ],
   [
     'a stream of rubbish',
     ({ response }) =>
       response.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: {{{\n\n'),
-    /ended its answer before it was whole/,
+    /closed the connection before the end of its response/,
   ],
   [
     'an answer to something else',
@@ -156,7 +156,7 @@ const answers: [string, (exchange: Exchange) => unknown, RegExp][] = [
       stream()({ id: 4_711, result: {} })
       response.end()
     },
-    /ended its answer before it was whole/,
+    /closed the connection before the end of its response/,
   ],
   [
     'a result that is none',
@@ -172,19 +172,19 @@ const answers: [string, (exchange: Exchange) => unknown, RegExp][] = [
   [
     'a broken connection',
     ({ response }) => response.destroy(),
-    /closed the connection without an answer/,
+    /closed the connection without a response/,
   ],
   [
     '100 MB of JSON',
     ({ response }) =>
       response.writeHead(200, { 'content-type': 'application/json' }).end(`"${big}"`),
-    /sends more than 16777216 bytes in one answer/,
+    /sent more than 16777216 bytes in one response/,
   ],
   [
     '100 MB of a stream',
     ({ response }) =>
       response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`data: ${big}\n\n`),
-    /sends more than 16777216 bytes in one answer/,
+    /sent more than 16777216 bytes in one response/,
   ],
   [
     '100 MB that came packed',
@@ -192,12 +192,12 @@ const answers: [string, (exchange: Exchange) => unknown, RegExp][] = [
       response
         .writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
         .end(packed),
-    /sends more than 16777216 bytes in one answer/,
+    /sent more than 16777216 bytes in one response/,
   ],
 ]
 
 for (const [what, answer, said] of answers) {
-  test(`a server that answers with ${what} is told of, and fails its calls alone`, async (t) => {
+  test(`reports a server that answers with ${what} and fails only its calls`, async (t) => {
     for (const method of ['initialize', 'tools/list']) {
       const { ok, message } = await tested(t, { [method]: answer })
       assert.equal(ok, false)
@@ -210,7 +210,7 @@ for (const [what, answer, said] of answers) {
   })
 }
 
-test('a server that answers twice is heard once', async (t) => {
+test('uses the first of two responses', async (t) => {
   const twice = ({ message, stream, response }: Exchange) => {
     const send = stream()
     send({ id: message.id, result: textResult('first') })
@@ -222,33 +222,33 @@ test('a server that answers twice is heard once', async (t) => {
   assert.deepEqual(answer, { result: 'first' })
 })
 
-test('a server that answers an id that was not asked, in JSON, is waited for as long as a call may last', async (t) => {
+test('waits for the whole time limit when a server responds to an unknown id in JSON', async (t) => {
   const { answer } = await called(t, {
     'tools/call': ({ send }) => send({ jsonrpc: '2.0', id: 4_711, result: textResult('x') }),
   })
-  assert.match(answer, /did not end within 5000 ms|did not answer in time/)
+  assert.match(answer, /did not finish within 5000 ms|did not respond in time/)
 })
 
-/** How long a turn took to begin. */
+/** The time before a turn started, in ms. */
 function waitOf(events: Event[]): number {
   const at = (type: string) => Date.parse(events.find((event) => event.type === type)!.ts)
   return at('turn.started') - at('input.message')
 }
 
-test('a server that never answers ends neither the turn nor the next one', async (t) => {
+test('a server that never responds blocks neither this turn nor the next one', async (t) => {
   const hang = () => {}
   const { answer } = await called(t, { 'tools/call': hang })
-  assert.match(answer, /did not end within 5000 ms|did not answer in time/)
+  assert.match(answer, /did not finish within 5000 ms|did not respond in time/)
   const { added } = await add(t, { initialize: hang })
   const session = await sessionWithMcp(server, added.ref)
   const events = await converse(t, server, session.id, 'Hello')
   const told = events.find(({ type }) => type === 'mcp.unavailable')
-  assert.match(JSON.stringify(told), /does not answer\./)
+  assert.match(JSON.stringify(told), /does not respond\./)
   const again = await converse(t, server, session.id, 'Hello again')
   assert.ok(waitOf(again) < waitOf(events), 'it is not waited for twice')
 })
 
-test('a server that asks for things itself is refused, and gets its call done', async (t) => {
+test('refuses requests from the server, and the call succeeds', async (t) => {
   const { answer, mcp } = await called(t, {
     'tools/call': ({ message, stream, response }) => {
       const send = stream()

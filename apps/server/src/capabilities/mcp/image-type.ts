@@ -1,11 +1,11 @@
-/** The beginnings of the kinds of image that every vendor's models see. */
+/** Signatures of the image types that every vendor supports. */
 const beginnings: [type: string, bytes: string, at?: number][] = [
   ['image/png', '89504e470d0a1a0a'],
   ['image/jpeg', 'ffd8ff'],
   ['image/gif', '47494638'],
 ]
 
-/** The type of an image by its bytes, whatever its name; undefined for unsupported types. */
+/** Returns the type of an image by its bytes, not by its name; undefined for unsupported types. */
 export function imageTypeOf(bytes: Buffer): string | undefined {
   const begins = bytes.toString('hex', 0, 12)
   const known = beginnings.find(([, wanted]) => begins.startsWith(wanted))

@@ -9,9 +9,12 @@ import { readToolList } from './tool-list.ts'
 export type Listed = { list: ToolList; about: McpConnection['about'] }
 
 export type Listings = {
-  /** Lists a server's tools and caches them. Contract: throws what `sentenceOf` describes. */
+  /**
+   * Lists a server's tools and caches them. Contract: throws errors that `mcpFailureSentence`
+   * describes.
+   */
   list: (server: McpServerReach) => Promise<Listed>
-  /** The same, soon, for a server that says that it has other tools now. */
+  /** Lists again soon, for a server that announces a changed list. */
   listLater: (server: McpServerReach) => void
   /** Servers with tools fresh enough for a turn: one without any is queried, with a short wait. */
   withTools: (servers: readonly McpServerRow[]) => Promise<McpServerRow[]>
@@ -22,17 +25,17 @@ export type ListingOptions = {
   db: Db
   log: Log
   open: (server: McpServerReach, signal: AbortSignal) => Promise<McpConnection>
-  /** Age from which a list is had anew. */
+  /** Age at which a list is updated, in ms. */
   maxAgeMs: number
   stopping: AbortSignal
 }
 
 const listMs = 30_000
-/** How long a turn waits for the first list of a server. */
+/** Time that a turn waits for a server's first list, in ms. */
 const firstListMs = 5_000
-/** A server that was silent for so long is not waited for again so soon. */
+/** Time after which a turn waits again for a server that did not respond, in ms. */
 const silentMs = 60_000
-/** A server that changes its tools all the time is asked so often. */
+/** Minimum interval of lists for a server that keeps changing its tools, in ms. */
 const changesMs = 1_000
 
 export const reachName = ({
@@ -41,11 +44,11 @@ export const reachName = ({
   revision,
 }: Pick<McpServerReach, 'org_id' | 'id' | 'revision'>) => `${org_id} ${id} ${revision}`
 
-/** Asks servers for their tools. What they list stands in the database, for all nodes. */
+/** Creates the lists of MCP tools, which are stored in the database for all nodes. */
 export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOptions): Listings {
   const underWay = new Map<string, Promise<Listed>>()
   const changed = new Map<string, NodeJS.Timeout>()
-  /** Until when servers are not waited for, by the clock of this process. */
+  /** End of the time without waiting for a server, by the clock of this process. */
   const silent = new Map<string, number>()
 
   async function listOnce(server: McpServerReach): Promise<Listed> {
@@ -56,17 +59,17 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
       silent.delete(reachName(server))
       return listed
     } catch (error) {
-      const failure = late.aborted ? new McpFailure(`did not answer within ${listMs} ms.`) : error
+      const failure = late.aborted ? new McpFailure(`did not respond within ${listMs} ms.`) : error
       if (!stopping.aborted) {
         await saveToolError(db, server, problemOf(server, failure)).catch((unsaved) =>
-          log.warn('what is wrong with an MCP server is not kept', { error: unsaved }),
+          log.warn('could not store the fault of an MCP server', { error: unsaved }),
         )
       }
       throw failure
     }
   }
 
-  /** One question at a time for each server, whoever wants to know. */
+  /** Makes one request per server at a time, shared by all callers. */
   function list(server: McpServerReach): Promise<Listed> {
     const name = reachName(server)
     const known = underWay.get(name)
@@ -75,7 +78,7 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
     underWay.set(name, asked)
     asked.catch((error) => {
       const reason = problemOf(server, error)
-      log.debug('the tools of an MCP server are not known', { server: server.id, reason })
+      log.debug('could not list the tools of an MCP server', { server: server.id, reason })
     })
     return asked
   }
@@ -111,7 +114,7 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
           if (server.tools === null) return withFirstList(server)
           const isFresh = (server.tools_age_ms ?? 0) < maxAgeMs
           if (!isFresh) list(server).catch(() => {})
-          // What went wrong while the list is young is nobody's concern yet.
+          // Failures are not reported while the list is fresh.
           return isFresh ? { ...server, tools_error: null } : server
         }),
       ),
@@ -122,7 +125,7 @@ export function createListings({ db, log, open, maxAgeMs, stopping }: ListingOpt
   }
 }
 
-/** What is wrong with a server, in one sentence. */
+/** Describes a server's failure in one sentence. */
 export const problemOf = ({ name }: Pick<McpServerReach, 'name'>, error: unknown) =>
   quoted(`${name} ${mcpFailureSentence(error)}`)
 
@@ -139,9 +142,9 @@ async function listBy(
   }
 }
 
-const tooLate = new McpFailure('does not answer.')
+const tooLate = new McpFailure('does not respond.')
 
-/** Contract: throws `tooLate`; the work goes on. */
+/** Waits at most `ms`. Contract: throws `tooLate`; the work continues. */
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {

@@ -21,29 +21,29 @@ export type McpOptions = {
   outbound: Outbound
   budgets: FetchBudgets
   log: Log
-  /** What we call ourselves. */
+  /** Version of this client. */
   version: string
 }
 
-/** A tool of a server, and how it is called. */
+/** A tool of a server, with its settings. */
 export type RemoteTool = {
   orgId: string
   serverId: string
-  /** What the server was called when the turn began. */
+  /** The server's name at the start of the turn. */
   server: string
-  /** What the tool is called there. */
+  /** The tool's name at its server. */
   tool: string
-  /** Longest the server may stay silent; undefined: as long as the call may last. */
+  /** Idle timeout of the server in ms; undefined: the time limit of the call. */
   silenceMs: number | undefined
 }
 
 type Input = Record<string, unknown>
 
-/** MCP servers to this node: what it asks them, and the sessions that it holds with them. */
+/** The MCP client of this node: requests and held sessions. */
 export type Mcp = Pick<Listings, 'list' | 'withTools'> & {
-  /** Contract: what is wrong with a server or with the call is a ToolError. */
+  /** Contract: throws ToolError for failures of the server and of the call. */
   call: (remote: RemoteTool, input: Input, context: ToolContext) => Promise<unknown>
-  /** Held sessions belong to revisions of servers that may be lost: calls begin new ones. */
+  /** Drops held sessions, whose server revisions may be lost: calls start new ones. */
   forget: () => void
   /** Ends all sessions, at the servers too. */
   stop: () => Promise<void>
@@ -51,7 +51,7 @@ export type Mcp = Pick<Listings, 'list' | 'withTools'> & {
 
 const connectMs = 30_000
 const minuteMs = 60_000
-/** The server finds a key here that is the same at every attempt of a call, and unique to it. */
+/** Metadata key with a value that is the same at every attempt of a call, and unique to it. */
 const metaKey = 'outlast/idempotency-key'
 
 export function createMcp(options: McpOptions): Mcp {
@@ -81,7 +81,8 @@ export function createMcp(options: McpOptions): Mcp {
       version,
       signal: AbortSignal.any([signal, stopping.signal]),
       onToolsChanged,
-      onFault: (reason) => log.debug('an MCP server misbehaves', { server: server.id, reason }),
+      onFault: (reason) =>
+        log.debug('an MCP server violates the protocol', { server: server.id, reason }),
     })
   }
 
@@ -93,7 +94,7 @@ export function createMcp(options: McpOptions): Mcp {
       const silenceMs = remote.silenceMs ?? config.TOOL_TIMEOUT_MS
       const answer = await ask(pool, {
         key: `${reachName(server)} ${context.sessionId}`,
-        // Who is only asked for its tools cannot ask to be asked again.
+        // Without a change callback: listing again could announce another change.
         open: () => open(server, AbortSignal.timeout(connectMs), () => listings.listLater(server)),
         work: (connection) =>
           connection.callTool(
@@ -108,14 +109,14 @@ export function createMcp(options: McpOptions): Mcp {
     },
     forget: pool.clear,
     async stop() {
-      stopping.abort(new McpFailure('is not asked: this node stops.'))
+      stopping.abort(new McpFailure('is not called: this node is stopping.'))
       await listings.stop()
       await pool.stop()
     },
   }
 }
 
-/** Metadata of a call: its key, and its trace under the protocol's name. */
+/** Metadata of a call: its idempotency key, and its trace under the protocol's name. */
 const metaOf = ({ idempotencyKey, traceparent }: ToolContext) => ({
   [metaKey]: idempotencyKey,
   ...(traceparent && { traceparent }),

@@ -4,13 +4,13 @@ import { textHash } from '../../store/stored-texts.ts'
 const lengthMax = 64
 const suffixDigits = 8
 
-/** A text with nothing in it but what models, and paths of files, take in a name. */
+/** Replaces characters that models or file paths do not accept in a name. */
 export const plainName = (text: string) => text.replace(/[^a-zA-Z0-9_-]/g, '_')
 
 const suffixed = (name: string, marked: string) =>
   `${name.slice(0, lengthMax - suffixDigits - 1)}_${textHash(marked).slice(0, suffixDigits)}`
 
-/** A tool's name for models. `moved`: another tool has the name that it would have had. */
+/** A tool's name for models. `moved`: its usual name was taken. */
 export type Named = { name: string; moved: boolean }
 
 const prefixOf = (server: string) => `mcp_${plainName(server)}__`
@@ -22,10 +22,10 @@ export function areAmbiguous(one: string, other: string): boolean {
 }
 
 /**
- * What models call the tools of servers: `mcp_<server>__<tool>`, with a suffix where that is too
- * long or taken.
- * Contract: `taken` gains the names; the same servers in the same order always give the same names.
- * Names in `foreign` are given to no tool of this server.
+ * Returns the names of a server's tools for models: `mcp_<server>__<tool>`, with a suffix where
+ * that is too long or taken.
+ * Contract: adds the names to `taken`; the same servers in the same order always get the same
+ * names. Skips names in `foreign`.
  */
 export function namesFor(
   { id, name: server, tools }: Pick<McpServerRow, 'id' | 'name' | 'tools'>,

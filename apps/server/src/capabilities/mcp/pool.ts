@@ -3,7 +3,7 @@ import { McpFailure } from './failure.ts'
 
 export type McpPoolOptions = {
   connectionsMax: number
-  /** How long a connection is held after its last call. */
+  /** Time that a connection is held after its last call, in ms. */
   idleMs: number
 }
 
@@ -18,19 +18,22 @@ type Work<T> = (connection: McpConnection, drop: () => void) => Promise<T>
 
 export type Pool = {
   /**
-   * Lets `work` use the connection of a key, which is opened when there is none.
-   * Contract: one that `work` drops, since its server does not know it any more, is given to nobody
-   * else.
+   * Runs `work` on the connection of a key, which is opened on demand.
+   * Contract: a connection that `work` drops, because its server has ended the session, is not used
+   * again.
    */
   use: <T>(key: string, open: () => Promise<McpConnection>, work: Work<T>) => Promise<T>
-  /** No connection that is open now is given to another call. */
+  /** Drops all open connections for further calls. */
   clear: () => void
   stop: () => Promise<void>
 }
 
-/** Sessions with MCP servers that are held between calls. A cache: whoever has none begins one. */
+/**
+ * Creates a pool of sessions with MCP servers between calls. It is a cache: a call without one
+ * starts a new session.
+ */
 export function createMcpPool({ connectionsMax, idleMs }: McpPoolOptions): Pool {
-  /** The one that was used last stands last. */
+  /** In order of use, the latest last. */
   const entries = new Map<string, Entry>()
   const closing = new Set<Promise<void>>()
 
@@ -52,7 +55,7 @@ export function createMcpPool({ connectionsMax, idleMs }: McpPoolOptions): Pool 
   function makeRoom() {
     if (entries.size < connectionsMax) return
     const idle = [...entries.values()].find(({ calls }) => calls === 0)
-    if (!idle) throw new McpFailure('is not asked: too many MCP calls are under way here.')
+    if (!idle) throw new McpFailure('is not called: this node has too many open MCP calls.')
     close(idle, true)
   }
 
@@ -69,7 +72,7 @@ export function createMcpPool({ connectionsMax, idleMs }: McpPoolOptions): Pool 
   function giveBack(entry: Entry) {
     entry.calls -= 1
     if (entry.calls > 0) return
-    // Dropped, while others were still using it.
+    // It was dropped while others were using it.
     if (entries.get(entry.key) !== entry) return close(entry, false)
     entry.timer = setTimeout(() => close(entry, true), idleMs)
     entry.timer.unref()
@@ -81,7 +84,7 @@ export function createMcpPool({ connectionsMax, idleMs }: McpPoolOptions): Pool 
       try {
         return await work(await entry.opened, () => forget(entry))
       } finally {
-        // What never opened is tried anew by the next call.
+        // The next call retries a connection that did not open.
         await entry.opened.catch(() => forget(entry))
         giveBack(entry)
       }

@@ -8,7 +8,9 @@ import {
 import type { Reach } from './connection.ts'
 import { McpFailure } from './failure.ts'
 
-/** The address of a server and its decrypted secrets. Contract: throws McpFailure if that fails. */
+/**
+ * Decrypts the secrets of a server and returns its connection data. Contract: throws McpFailure.
+ */
 export function openSecrets(
   { org_id, id, url, headers, api_key }: McpServerReach,
   secrets: Secrets | undefined,
@@ -43,4 +45,4 @@ function open(
 }
 
 const unreadable = (why: string) =>
-  new McpFailure(`has a key or headers that cannot be opened: ${why}.`)
+  new McpFailure(`has a key or headers that cannot be decrypted: ${why}.`)

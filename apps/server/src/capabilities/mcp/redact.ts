@@ -1,16 +1,16 @@
-/** Shorter ones stand in many a text that means something else. */
+/** Shorter secrets occur in unrelated texts. */
 const lengthMin = 8
 const instead = '[secret]'
 
 export type Redact = {
   text: (text: string) => string
-  /** The same object, with nothing of the secrets in its texts any more. */
+  /** Removes secrets from all texts of an object, in place. */
   json: <T>(value: T) => T
-  /** The same error, with nothing of them in what `sentenceOf` makes of it. */
+  /** Removes secrets from the texts of an error, in place. */
   error: (error: unknown) => unknown
 }
 
-/** Cuts what we told a server out of what it tells: who reads a session need not have its key. */
+/** Removes a server's secrets from its responses: readers of a session must not see its key. */
 export function redacting(headers: Readonly<Record<string, string>>): Redact {
   const words = Object.values(headers).flatMap((value) => [value, ...value.split(' ')])
   const secrets = [...new Set(words)].filter(({ length }) => length >= lengthMin)
@@ -25,7 +25,7 @@ export function redacting(headers: Readonly<Record<string, string>>): Redact {
     error(error) {
       if (secrets.length === 0 || !(error instanceof Error)) return error
       error.message = text(error.message)
-      // The body of an answer that was refused, as the SDK keeps it.
+      // The SDK keeps the body of a refused response here.
       const { data } = error as { data?: { text?: unknown } }
       if (typeof data?.text === 'string') data.text = text(data.text)
       return error
@@ -33,7 +33,7 @@ export function redacting(headers: Readonly<Record<string, string>>): Redact {
   }
 }
 
-/** Contract: for what was JSON; walks without recursion, since a stranger says how deep. */
+/** Contract: for parsed JSON; walks without recursion, since the server chooses the depth. */
 function cut(root: object, text: (given: string) => string): void {
   const stack: Record<string, unknown>[] = [root as Record<string, unknown>]
   for (let holder = stack.pop(); holder; holder = stack.pop()) {

@@ -3,11 +3,11 @@ import { uuidOf } from '../../ids.ts'
 const prefix = 'mcp:'
 const shape = /^mcp:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** What agents and sessions call an MCP server: `mcp:` and its id as a dashed UUID. */
+/** Builds the reference of an MCP server: `mcp:` and its id as a dashed UUID. */
 export const refOf = (serverId: string) => prefix + uuidOf(serverId)
 
 export const isMcpRef = (ref: string) => ref.startsWith(prefix)
 
-/** The id of the server that a ref names; undefined for a ref that can name none. */
+/** The id of the server in a reference; undefined for an invalid one. */
 export const serverIdOf = (ref: string) =>
   shape.test(ref) ? `mcp_${ref.slice(prefix.length).replaceAll('-', '')}` : undefined

@@ -14,13 +14,13 @@ const errorLengthMax = 20_000
 type Item = Record<string, unknown>
 type ResultFiles = { files: Pick<SessionFiles, 'write'>; directory: string; callId: string }
 
-/** A piece of a result as the model reads it. */
+/** A part of a result for the model. */
 type ResultPart = string | Item
 
 /**
- * What a server answered to a call, as the model gets it.
- * Contract: throws ToolError for what the server calls an error. Images come beside the JSON; what
- * is neither text nor an image that models see is kept in the session's files, and its path told.
+ * Converts a server's response to a tool result.
+ * Contract: throws ToolError for a response that is an error. Images accompany the JSON; other
+ * binary content is stored in the session's files, with its path in the result.
  */
 export async function resultOf(
   answer: Record<string, unknown>,
@@ -40,7 +40,7 @@ export async function resultOf(
 const isObject = (value: unknown): value is Item =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** One text is the result; of several pieces each says what it is. */
+/** A single text is the result; several parts have their types. */
 function wholeOf(told: readonly ResultPart[], structured: unknown): unknown {
   if (told.length === 0) return { result: structured ?? null }
   if (told.length === 1 && typeof told[0] === 'string') return { result: told[0] }
@@ -59,7 +59,7 @@ function errorOf(content: readonly unknown[], structured: unknown): string {
   if (text !== '') return text.slice(0, errorLengthMax).toWellFormed()
   if (structured !== undefined)
     return JSON.stringify(structured).slice(0, errorLengthMax).toWellFormed()
-  return 'The tool failed, and does not say why.'
+  return 'The tool failed without an error message.'
 }
 
 type Telling = ResultFiles & { images: Image[]; at: number }
@@ -74,7 +74,7 @@ async function tellItem(item: Item, telling: Telling): Promise<ResultPart> {
   if (type === 'resource_link') return linkOf(item)
   return {
     type: quoted(String(type ?? 'unknown')),
-    not_given: 'This kind of content is not known.',
+    not_given: 'This type of content is not supported.',
   }
 }
 
@@ -107,7 +107,7 @@ async function tellResource(resource: Item, telling: Telling): Promise<ResultPar
 
 type Bytes = { type: string; data: string; mediaType: string | undefined }
 
-/** Bytes that a model can see go to it; others are kept. */
+/** Passes an image that models support to the model; stores other bytes in a file. */
 async function tellBytes({ type, data, mediaType }: Bytes, telling: Telling): Promise<Item> {
   if (!/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(data)) return { type, not_given: 'It is not base64.' }
   const bytes = Buffer.from(data, 'base64')
@@ -150,7 +150,7 @@ async function keepFile(bytes: Buffer, mediaType: string, telling: Telling) {
     await files.write(path, bytes)
     return { path }
   } catch (error) {
-    // The call had its effect; that this found no room must not undo it.
+    // The call had its effect: lack of storage must not undo it.
     if (error instanceof ApiError) return { not_kept: error.message }
     throw error
   }

@@ -29,7 +29,7 @@ async function add(t: TestContext, handlers: Handlers, fields: object = {}) {
   return { mcp, added, say: `mcp_r${count}__say` }
 }
 
-/** What a call of its tool comes to in a turn. */
+/** Calls the server's tool in a turn; returns the result. */
 async function called(t: TestContext, handlers: Handlers) {
   const { added, say } = await add(t, handlers)
   const session = await sessionWithMcp(server, added.ref)
@@ -37,7 +37,7 @@ async function called(t: TestContext, handlers: Handlers) {
   return { answer }
 }
 
-test('progress that floods, shrinks or is no number is recorded in measure', async (t) => {
+test('records progress at a limited rate when it floods, shrinks or is not a number', async (t) => {
   const { added, say } = await add(t, {
     'tools/call': ({ message, stream, response }) => {
       const send = stream()
@@ -63,7 +63,7 @@ test('progress that floods, shrinks or is no number is recorded in measure', asy
 
 const png = Buffer.from('89504e470d0a1a0a', 'hex')
 
-test('results are bounded: long texts, large and false images, things that nobody knows', async (t) => {
+test('limits results: long texts, large and invalid images, unknown content', async (t) => {
   const image = (bytes: Buffer) => ({
     type: 'image',
     mimeType: 'image/png',
@@ -94,9 +94,9 @@ test('results are bounded: long texts, large and false images, things that nobod
     'kept as png',
     'kept as png',
     'It is not base64.',
-    'This kind of content is not known.',
-    'This kind of content is not known.',
-    'This kind of content is not known.',
+    'This type of content is not supported.',
+    'This type of content is not supported.',
+    'This type of content is not supported.',
     'It has no content.',
     'kept as wav',
   ])
@@ -118,10 +118,10 @@ test('results are bounded: long texts, large and false images, things that nobod
   assert.match(long.answer.full_output, /^\/_tool_outputs\//)
 })
 
-test("what a server calls an error fails the call in the server's words", async (t) => {
+test("an error of a server fails the call with the server's text", async (t) => {
   const cases: [object, RegExp][] = [
     [{ isError: true, ...textResult('No such word.') }, /^No such word\.$/],
-    [{ isError: true, content: [] }, /does not say why/],
+    [{ isError: true, content: [] }, /failed without an error message/],
     [{ isError: true, content: [], structuredContent: { why: 'no' } }, /"why":"no"/],
   ]
   for (const [result, said] of cases) {
@@ -134,7 +134,7 @@ test("what a server calls an error fails the call in the server's words", async 
   assert.deepEqual(empty.answer, { result: { a: 1 } })
 })
 
-test('a server that repeats what it was told gives nobody its key', async (t) => {
+test('removes a key that a server repeats', async (t) => {
   const secret = 'a-secret-key-of-a-server'
   const told = ({ request }: Exchange) =>
     `${request.headers.authorization} ${request.headers['x-own']}`
@@ -179,7 +179,7 @@ test('a server that repeats what it was told gives nobody its key', async (t) =>
   assert.match(JSON.stringify(mcp.heard('tools/call')[0]!.request.headers), /a-secret-key/)
 })
 
-test('progress without end does not keep a call alive for longer than a call may last', async (t) => {
+test('endless progress does not extend the time limit of a call', async (t) => {
   const { answer } = await called(t, {
     'tools/call': ({ message, stream, response }) => {
       const send = stream()
@@ -192,5 +192,5 @@ test('progress without end does not keep a call alive for longer than a call may
       response.on('close', () => clearInterval(timer))
     },
   })
-  assert.equal(answer, 'The tool did not end within 3000 ms.')
+  assert.equal(answer, 'The tool did not finish within 3000 ms.')
 })

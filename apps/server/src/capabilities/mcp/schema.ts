@@ -7,7 +7,7 @@ const propertyName = /^[a-zA-Z0-9_.-]{1,64}$/
 
 type Json = Record<string, unknown>
 
-/** Keys that say something about values and hold no schema. */
+/** Keywords without subschemas, with a check of their values. */
 const plain: Record<string, (value: unknown) => boolean> = {
   title: isText,
   description: isText,
@@ -45,14 +45,14 @@ class SchemaError extends Error {
 }
 
 /**
- * The schema of a tool's arguments as models are told it: what is known to every vendor, nothing
- * else.
- * Contract: gives a schema of an object, or what is wrong as the rest of a sentence about the
+ * Reduces a tool's input schema to keywords that every vendor supports.
+ * Contract: returns the schema of an object, or the error as the rest of a sentence about the
  * schema.
  */
 export function readableSchema(given: unknown): { schema: Json } | { problem: string } {
-  if (!isObject(given)) return { problem: 'is no object' }
-  if (given.type !== undefined && given.type !== 'object') return { problem: 'is not of an object' }
+  if (!isObject(given)) return { problem: 'is not an object' }
+  if (given.type !== undefined && given.type !== 'object')
+    return { problem: 'is not the schema of an object' }
   const definitions = isObject(given.$defs) ? given.$defs : given.definitions
   const known = new Set(isObject(definitions) ? Object.keys(definitions) : [])
   const walk = { nodes: 0, known }
@@ -82,11 +82,11 @@ function copied(schema: Json, walk: Walk, depth: number): Json {
   return copy
 }
 
-/** What stands under a key of a schema; undefined for what no model needs. */
+/** Copies the value of a keyword; undefined for unneeded ones. */
 function copiedPart(key: string, value: unknown, walk: Walk, depth: number): unknown {
   const fits = Object.hasOwn(plain, key) ? plain[key] : undefined
   if (fits) {
-    if (!fits(value)) throw new SchemaError(`has a ${key} that cannot be`)
+    if (!fits(value)) throw new SchemaError(`has an invalid ${key}`)
     return value
   }
   switch (key) {
@@ -110,24 +110,25 @@ function copiedPart(key: string, value: unknown, walk: Walk, depth: number): unk
 function copiedType(value: unknown) {
   const list = Array.isArray(value) ? value : [value]
   const isKnown = list.length > 0 && list.every((one) => types.has(one as string))
-  if (!isKnown) throw new SchemaError('has a type that nobody knows')
+  if (!isKnown) throw new SchemaError('has an unknown type')
   return value
 }
 
 function copiedRef(ref: unknown, { known }: Walk): string {
   const name = isText(ref) ? /^#\/(?:\$defs|definitions)\/([^/]+)$/.exec(ref)?.[1] : undefined
   if (name === undefined || !known.has(name)) {
-    throw new SchemaError('refers to what is not in it')
+    throw new SchemaError('has a reference without a target')
   }
   return `#/$defs/${name}`
 }
 
 function copiedNames(value: unknown, walk: Walk, depth: number): Json {
-  if (!isObject(value)) throw new SchemaError('has properties that are no object')
+  if (!isObject(value)) throw new SchemaError('has properties that are not an object')
   const names = Object.keys(value)
-  if (names.length > namesMax) throw new SchemaError(`has more than ${namesMax} names in one place`)
+  if (names.length > namesMax)
+    throw new SchemaError(`has more than ${namesMax} names in one object`)
   const odd = names.find((name) => !propertyName.test(name) || name === '__proto__')
-  if (odd !== undefined) throw new SchemaError('has a name that models cannot say')
+  if (odd !== undefined) throw new SchemaError('has a property name that models do not accept')
   return Object.fromEntries(
     names.map((name) => [name, copiedSchema('property', value[name], walk, depth)]),
   )
@@ -135,7 +136,7 @@ function copiedNames(value: unknown, walk: Walk, depth: number): Json {
 
 function copiedSchema(what: string, value: unknown, walk: Walk, depth: number): Json {
   if (value === true) return {}
-  if (!isObject(value)) throw new SchemaError(`has a ${what} that is no schema`)
+  if (!isObject(value)) throw new SchemaError(`has a ${what} that is not a schema`)
   return copied(value, walk, depth + 1)
 }
 

@@ -23,7 +23,7 @@ beforeAll(async (t) => {
   server = await startWithMcp(t as TestContext)
 })
 
-/** An MCP server, a session that uses it, and what its one tool is called. */
+/** Starts an MCP server and a session that uses it; returns the name of its tool. */
 async function open(t: TestContext, handlers: Parameters<typeof startMcp>[1] = {}, at = server) {
   const mcp = await startMcp(t, handlers)
   count += 1
@@ -35,7 +35,7 @@ async function open(t: TestContext, handlers: Parameters<typeof startMcp>[1] = {
 const sessionOf = ({ request }: Exchange) => request.headers['mcp-session-id']
 const soon = () => new Promise((resolve) => setImmediate(resolve))
 
-test('a conversation has one MCP session for all its turns, and another has its own', async (t) => {
+test('a conversation has one MCP session for all turns, and other conversations have their own', async (t) => {
   const { mcp, added, session, say } = await open(t)
   await useTools(t, server, session.id, [say, { word: 'a' }], [say, { word: 'b' }])
   await useTools(t, server, session.id, [say, { word: 'c' }])
@@ -45,12 +45,12 @@ test('a conversation has one MCP session for all its turns, and another has its 
   assert.equal(new Set(used.slice(0, 3)).size, 1)
   assert.equal(new Set(used.slice(3)).size, 1)
   assert.notEqual(used[0], used[3])
-  // And one to list the tools, once.
+  // One more session lists the tools.
   assert.equal(mcp.heard('initialize').length, 3)
   assert.equal(mcp.heard('tools/list').length, 1)
 })
 
-test('opening a turn asks the server nothing while its list is fresh', async (t) => {
+test('opening a turn makes no request while the list is fresh', async (t) => {
   const { mcp, session } = await open(t)
   await converse(t, server, session.id, 'Hello')
   const before = mcp.asked.length
@@ -58,7 +58,7 @@ test('opening a turn asks the server nothing while its list is fresh', async (t)
   assert.equal(mcp.asked.length, before)
 })
 
-test('every call carries a key that no other call has', async (t) => {
+test('every call has a unique key', async (t) => {
   const { mcp, session, say } = await open(t)
   await useToolsAtOnce(t, server, session.id, [say, { word: 'a' }], [say, { word: 'a' }])
   const keys = mcp
@@ -72,7 +72,7 @@ for (const [how, lose] of [
   ['404', ({ response }: Exchange) => response.writeHead(404).end('Session not found')],
   ['400', ({ send }: Exchange) => send({ error: { message: 'No valid session ID' } }, 400)],
 ] as const) {
-  test(`a session that the server lost (${how}) is begun anew, once, and the call made in it`, async (t) => {
+  test(`a dropped session (${how}) is started again once, with the same call`, async (t) => {
     const lost = new Set<unknown>()
     const { mcp, session, say } = await open(t, {
       'tools/call': (exchange) => {
@@ -89,16 +89,16 @@ for (const [how, lose] of [
   })
 }
 
-test('a server that knows no session at all is not asked for ever', async (t) => {
+test('stops after one retry when a server drops every session', async (t) => {
   const { mcp, session, say } = await open(t, {
     'tools/call': ({ response }) => response.writeHead(404).end(),
   })
   const [answer] = await useTools(t, server, session.id, [say, {}])
-  assert.match(answer, /answers with HTTP 404/)
+  assert.match(answer, /responds with HTTP 404/)
   assert.equal(mcp.heard('tools/call').length, 2)
 })
 
-test('the reference server is started again in the middle of a conversation, and the next call works', async (t) => {
+test('the next call works after a restart of the reference server', async (t) => {
   const everything = await startEverything(t)
   const added = await addMcpServer(server, everything.url, { name: 'again' })
   const session = await sessionWithMcp(server, added.ref)
@@ -112,7 +112,7 @@ test('the reference server is started again in the middle of a conversation, and
   assert.deepEqual(await useTools(t, server, session.id, echo), [{ result: 'Echo: x' }])
 })
 
-test('sessions end at the server when the node stops, and when they were idle for long', async (t) => {
+test('ends sessions at the server after idle time and when the node stops', async (t) => {
   const own = await startWithMcp(t, { MCP_IDLE_SECONDS: '1' })
   const { mcp, session, say } = await open(t, {}, own)
   await useTools(t, own, session.id, [say, {}])
@@ -126,7 +126,7 @@ test('sessions end at the server when the node stops, and when they were idle fo
   assert.ok(ended().includes(next))
 })
 
-test('a node holds no more sessions than it may', async (t) => {
+test('limits the sessions of a node', async (t) => {
   const own = await startWithMcp(t, { MCP_CONNECTIONS_MAX: '2' })
   const { mcp, added, session, say } = await open(t, {}, own)
   const sessions = [
@@ -141,7 +141,7 @@ test('a node holds no more sessions than it may', async (t) => {
   assert.ok(!ended.includes(used[1]) && !ended.includes(used[2]))
 })
 
-test('with too many calls under way at once, one more fails and says so', async (t) => {
+test('a call above the limit of open calls fails with the reason', async (t) => {
   const own = await startWithMcp(t, { MCP_CONNECTIONS_MAX: '1' })
   let go = () => {}
   const waiting: Exchange[] = []
@@ -162,12 +162,12 @@ test('with too many calls under way at once, one more fails and says so', async 
   await called
   const other = await sessionWithMcp(own, added.ref)
   const [answer] = await useTools(t, own, other.id, [say, {}])
-  assert.match(answer, /is not asked: too many MCP calls are under way here/)
+  assert.match(answer, /is not called: this node has too many open MCP calls/)
   waiting[0]!.answer(textResult('late'))
   assert.deepEqual(await first, [{ result: 'late' }])
 })
 
-test('what changes of a server counts from the next call on: deleted, disabled, another key', async (t) => {
+test('the next call uses changes of a server: deleted, disabled, another key', async (t) => {
   const { mcp, added, session, say } = await open(t)
   await useTools(t, server, session.id, [say, {}])
   await server.call('PATCH', added.path, { api_key: 'another' })
@@ -179,7 +179,7 @@ test('what changes of a server counts from the next call on: deleted, disabled, 
   assert.equal(answer, `Tool definition not found: ${say}`)
 })
 
-test('a server that is deleted in the middle of a turn fails its calls', async (t) => {
+test('a server deleted during a turn fails its calls', async (t) => {
   let done = () => {}
   const { added, session, say } = await open(t, {
     'tools/call': async ({ answer }) => {
@@ -197,7 +197,7 @@ test('a server that is deleted in the middle of a turn fails its calls', async (
   assert.match(second, /^The MCP server s\d+ was deleted\.$/)
 })
 
-test('a server that says that its tools changed is asked for them, for the next turn', async (t) => {
+test('lists the tools again for the next turn when a server announces a change', async (t) => {
   const tools = [textTool('say')]
   const { mcp, session, say } = await open(t, {
     'tools/list': ({ answer }) => answer({ tools }),
@@ -221,7 +221,7 @@ test('a server that says that its tools changed is asked for them, for the next 
   }
 })
 
-test('a list that is old is used at once, and had anew behind the turn', async (t) => {
+test('uses an old list at once and updates it in the background', async (t) => {
   const { mcp, added, session, say } = await open(t)
   await useTools(t, server, session.id, [say, {}])
   await age(added.id)
@@ -241,7 +241,7 @@ async function age(id: string) {
   await client.end()
 }
 
-test('a server that is down is seen in the session, the prompt and the preview; the turn goes on', async (t) => {
+test('the session, the prompt and the preview report an unreachable server, and the turn continues', async (t) => {
   const mcp = await startMcp(t, {
     initialize: ({ response }) => response.writeHead(503).end('Down.'),
   })
@@ -261,7 +261,7 @@ test('a server that is down is seen in the session, the prompt and the preview; 
         server_id: added.id,
         name: 'down',
         capability_id: added.ref,
-        error: 'down answers with HTTP 503: Down.',
+        error: 'down responds with HTTP 503: Down.',
       },
     ],
   )
@@ -269,19 +269,19 @@ test('a server that is down is seen in the session, the prompt and the preview; 
   const { system_prompt, warnings } = (
     await server.call('GET', `/v1/sessions/${session.id}/preview`)
   ).body
-  assert.match(system_prompt, /The MCP server "down" cannot be reached at the moment/)
+  assert.match(system_prompt, /The MCP server "down" cannot be reached now/)
   assert.equal(
     warnings[0],
-    'The tools of the MCP server down cannot be listed: down answers with HTTP 503: Down.',
+    'The tools of the MCP server down cannot be listed: down responds with HTTP 503: Down.',
   )
   const { body } = await server.call('GET', added.path)
-  assert.equal(body.tools_error, 'down answers with HTTP 503: Down.')
+  assert.equal(body.tools_error, 'down responds with HTTP 503: Down.')
   await converse(t, server, session.id, 'Again')
   const all = await eventsOf(server, session.id)
   assert.equal(all.filter(({ type }) => type === 'mcp.unavailable').length, 2)
 })
 
-test('a server whose list is old and which is down is told of, and its tools stay', async (t) => {
+test('reports an unreachable server with an old list and keeps its tools', async (t) => {
   let isDown = false
   const { added, session } = await open(t, {
     'tools/list': ({ answer, response }) =>
@@ -295,5 +295,5 @@ test('a server whose list is old and which is down is told of, and its tools sta
   assert.equal(events.filter(({ type }) => type === 'mcp.unavailable').length, 1)
   const preview = (await server.call('GET', `/v1/sessions/${session.id}/preview`)).body
   assert.equal(preview.tools.length, 1)
-  assert.match(preview.system_prompt, /could not be reached lately/)
+  assert.match(preview.system_prompt, /could not be reached recently/)
 })

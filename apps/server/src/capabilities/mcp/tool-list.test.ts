@@ -15,7 +15,7 @@ beforeAll(async (t) => {
   server = await startWithMcp(t as TestContext)
 })
 
-/** What a test of a server with these pages of tools says. */
+/** Tests a server with these pages of tools; returns the result. */
 async function listed(t: TestContext, ...pages: unknown[][]) {
   const mcp = await startMcp(t, {
     'tools/list': ({ message, answer }) => {
@@ -33,17 +33,17 @@ async function listed(t: TestContext, ...pages: unknown[][]) {
 const namesIn = ({ tools }: { tools: { remote_name: string }[] }) =>
   tools.map(({ remote_name }) => remote_name)
 
-test('all pages of a list are read', async (t) => {
+test('reads all pages of a list', async (t) => {
   const answer = await listed(t, [textTool('a')], [], [textTool('b'), textTool('c')])
   assert.deepEqual(namesIn(answer), ['a', 'b', 'c'])
   assert.deepEqual(answer.warnings, [])
 })
 
-test('pages without end are not read for ever, nor in a circle', async (t) => {
+test('stops at endless and circular pages', async (t) => {
   let page = 0
   for (const [next, said] of [
-    [() => `page ${page++}`, /on more than 50 pages/],
-    [() => 'again', /in a circle/],
+    [() => `page ${page++}`, /more than 50 pages/],
+    [() => 'again', /circular list/],
   ] as const) {
     const mcp = await startMcp(t, {
       'tools/list': ({ answer }) => answer({ tools: [textTool('a')], nextCursor: next() }),
@@ -57,7 +57,7 @@ test('pages without end are not read for ever, nor in a circle', async (t) => {
   }
 })
 
-test('of a thousand tools the first 128 are used, and no more pages read than that takes', async (t) => {
+test('uses the first 128 of a thousand tools and reads no further pages', async (t) => {
   const pages = Array.from({ length: 20 }, (_, page) =>
     Array.from({ length: 50 }, (_, n) => textTool(`t${page * 50 + n}`)),
   )
@@ -81,12 +81,15 @@ const useless: [string, unknown][] = [
   ['has a name with a line break', { name: 'a\nb', inputSchema: {} }],
   ['has a schema that is a list', schema([])],
   ['takes a list', schema({ type: 'array' })],
-  ['has a type that nobody knows', within({ type: 'text' })],
+  ['has an unknown type', within({ type: 'text' })],
   ['refers to elsewhere', within({ $ref: 'https://example.com/schema.json' })],
   ['refers to nothing', within({ $ref: '#/$defs/none' })],
   ['has properties that are a list', schema({ type: 'object', properties: [1] })],
-  ['has a property that is no schema', within('string')],
-  ['has a name that models cannot say', schema({ type: 'object', properties: { 'a b': {} } })],
+  ['has a property that is not a schema', within('string')],
+  [
+    'has a property name that models do not accept',
+    schema({ type: 'object', properties: { 'a b': {} } }),
+  ],
   ['has a required that is no list', schema({ type: 'object', required: 'a' })],
   ['has an empty enum', within({ enum: [] })],
   ['has an empty anyOf', within({ anyOf: [] })],
@@ -101,7 +104,7 @@ const useless: [string, unknown][] = [
   ['can only be a task', { name: 'odd', inputSchema: {}, execution: { taskSupport: 'required' } }],
 ]
 
-test('a tool that is of no use to a model is left out with a warning, and the others stay', async (t) => {
+test('leaves out an unusable tool with a warning and keeps the others', async (t) => {
   for (const [what, tool] of useless) {
     const answer = await listed(t, [textTool('before'), tool, textTool('after')])
     assert.equal(answer.ok, true, `${what}: ${answer.message}`)
@@ -112,7 +115,7 @@ test('a tool that is of no use to a model is left out with a warning, and the ot
   }
 })
 
-test('schemas reach models without what some of them refuse', async (t) => {
+test('removes keywords that some models refuse from schemas', async (t) => {
   const given = {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     $id: 'x',
@@ -145,7 +148,7 @@ test('schemas reach models without what some of them refuse', async (t) => {
   assert.equal(tools.length, 2)
 })
 
-test('descriptions are bounded, one by one and all together', async (t) => {
+test('limits each description and their total', async (t) => {
   const long = await listed(t, [textTool('a', { description: 'd'.repeat(100_000) })])
   assert.equal(long.tools[0].description.length, 1_024)
   const big = { type: 'object', properties: { a: { description: 'd'.repeat(30_000) } } }
@@ -154,10 +157,10 @@ test('descriptions are bounded, one by one and all together', async (t) => {
     Array.from({ length: 20 }, (_, n) => ({ name: `t${n}`, inputSchema: big })),
   )
   assert.equal(many.tools.length, 8)
-  assert.match(many.warnings[0], /all tools together are too long/)
+  assert.match(many.warnings[0], /the total size of tools is too large/)
 })
 
-test('names are what every vendor takes, each another one, and the same at every look', async (t) => {
+test('tool names are valid for every vendor, unique and stable', async (t) => {
   const tools = ['a b', 'a_b', 'a.b', 'ключ', 'x'.repeat(100), `${'x'.repeat(99)}y`]
   const mcp = await startMcp(t, {
     'tools/list': ({ answer }) => answer({ tools: tools.map((name) => textTool(name)) }),
@@ -167,7 +170,7 @@ test('names are what every vendor takes, each another one, and the same at every
   const servers = []
   for (const [at, name] of ['my server', 'my_server', 'my.server'].entries()) {
     const added = await addMcpServer(server, mcp.url, { name: `mine ${at}` })
-    // As servers are called that were added before such names were refused.
+    // A server that was added before such names were refused.
     await runSql(
       server.databaseUrl,
       `update mcp_servers set name = '${name}' where id = '${added.id}'`,
@@ -187,7 +190,7 @@ test('names are what every vendor takes, each another one, and the same at every
   assert.equal(preview.warnings.length, 18 - 4)
   assert.match(
     preview.warnings[0],
-    /A tool of the MCP server my server is called mcp_my_server__a_b_[0-9a-f]{8}: its own name is taken\./,
+    /A tool of the MCP server my server has the name mcp_my_server__a_b_[0-9a-f]{8}: its own name is taken\./,
   )
   assert.deepEqual((await look()).tools, preview.tools)
   const answers = await useTools(
@@ -202,13 +205,13 @@ test('names are what every vendor takes, each another one, and the same at every
   )
 })
 
-test('a name that a tool of the client has is left to it, and approval is asked as for every tool', async (t) => {
+test('a client tool keeps its name, and approval applies to the MCP tool', async (t) => {
   const mcp = await startMcp(t)
   const added = await addMcpServer(server, mcp.url, { name: 'clash' })
   const name = 'mcp_clash__say'
   const tools = [{ type: 'client_side', name, description: 'Says it itself.' }]
   const capabilities = [
-    // As its server calls it: nobody has asked that yet.
+    // The name at its server, which was not listed yet.
     { ref: added.ref, config: { requires_approval: ['say'] } },
     { ref: 'test_math' },
   ]

@@ -6,16 +6,16 @@ import { readableSchema } from './schema.ts'
 const pagesMax = 50
 const toolsMax = 128
 const nameMax = 128
-/** More than this, and some vendors refuse the whole request. */
+/** Longer texts make some vendors refuse the whole request. */
 const descriptionMax = 1_024
 const schemaLengthMax = 32_768
 const listLengthMax = 262_144
 const warningsMax = 20
 
 /**
- * All tools of a server, made ready for models. What is of no use to one is left out, with a
+ * Reads all tools of a server and prepares them for models. Leaves out unusable ones with a
  * warning.
- * Contract: throws what a Connection throws, and McpFailure for a list that does not end.
+ * Contract: throws errors of the connection, and McpFailure for an endless list.
  */
 export async function readToolList(
   { listTools }: Pick<McpConnection, 'listTools'>,
@@ -28,11 +28,11 @@ export async function readToolList(
     const { tools, next } = await listTools(cursor, signal)
     for (const tool of tools) list.add(tool)
     if (next === undefined || list.isFull()) return list.done()
-    if (seen.has(next)) throw new McpFailure('lists its tools in a circle.')
+    if (seen.has(next)) throw new McpFailure('returned a circular list of tools.')
     seen.add(next)
     cursor = next
   }
-  throw new McpFailure(`lists its tools on more than ${pagesMax} pages.`)
+  throw new McpFailure(`has more than ${pagesMax} pages of tools.`)
 }
 
 function newList() {
@@ -57,9 +57,9 @@ function newList() {
       const { tool } = read
       const added = JSON.stringify(tool).length
       if (tools.has(tool.name))
-        return warn(`The tool ${tool.name} is listed twice: the first is used.`)
+        return warn(`The tool ${tool.name} is listed twice: the first one is used.`)
       if (length + added > listLengthMax) {
-        return warn(`The tool ${tool.name} is left out: all tools together are too long.`)
+        return warn(`The tool ${tool.name} is left out: the total size of tools is too large.`)
       }
       length += added
       tools.set(tool.name, tool)
@@ -79,14 +79,14 @@ function readTool(given: unknown): Read {
     return { problem: 'A tool without a name is left out.' }
   if (name.length > nameMax || /\p{Cc}/u.test(name)) {
     return {
-      problem: `The tool ${quoted(name.slice(0, 40))}… is left out: nobody can say its name.`,
+      problem: `The tool ${quoted(name.slice(0, 40))}… is left out: its name is too long or has control characters.`,
     }
   }
   const left = (why: string) => ({
     problem: `The tool ${name.toWellFormed()} is left out: ${why}.`,
   })
   const { taskSupport } = (execution ?? {}) as Record<string, unknown>
-  if (taskSupport === 'required') return left('it can only be called as a task')
+  if (taskSupport === 'required') return left('it requires task execution')
   const read = readableSchema(inputSchema ?? {})
   if ('problem' in read) return left(`its schema ${read.problem}`)
   if (JSON.stringify(read.schema).length > schemaLengthMax) return left('its schema is too long')
@@ -103,13 +103,13 @@ function readTool(given: unknown): Read {
 function describe(description: unknown, title: unknown): string {
   const text = [description, title].find((one) => typeof one === 'string' && one.trim() !== '')
   const whole =
-    typeof text === 'string' ? text.trim().toWellFormed() : 'A tool without description.'
+    typeof text === 'string' ? text.trim().toWellFormed() : 'A tool without a description.'
   return whole.length <= descriptionMax
     ? whole
     : `${whole.slice(0, descriptionMax - 1).toWellFormed()}…`
 }
 
-/** Whether a call with an unknown outcome may run again. Servers without a hint promise nothing. */
+/** Whether a call with an unknown outcome may run again. Without a hint the answer is no. */
 function isRepeatable(annotations: unknown): boolean {
   const { readOnlyHint, idempotentHint } = (annotations ?? {}) as Record<string, unknown>
   return readOnlyHint === true || idempotentHint === true

@@ -11,7 +11,9 @@ import {
   type TreeNode,
 } from './tree.ts'
 
-/** A command's changes of the session's files: removals first. Equal bytes are no change. */
+/**
+ * Returns a command's changes of the session's files, removals first. Equal bytes are no change.
+ */
 export async function* fileChanges(tree: Tree): AsyncGenerator<FileChange> {
   yield* removals(tree)
   yield* additions(tree, '/', tree.root)
@@ -36,7 +38,7 @@ async function* additions(tree: Tree, at: string, node: TreeNode): AsyncGenerato
     if (bytes) yield { kind: 'write', path: at, bytes }
     return
   }
-  // Whatever is in a new directory makes the directory too.
+  // A file in a new directory creates the directory too.
   if (node.children.size === 0 && at !== '/' && !tree.entries.get(at)?.isDirectory) {
     yield { kind: 'directory', path: at }
   }
@@ -46,7 +48,7 @@ async function* additions(tree: Tree, at: string, node: TreeNode): AsyncGenerato
   }
 }
 
-/** True for a file equal to the session's. Most are, and a generator for each would be slow. */
+/** True for an unchanged file. Most are, and a generator for each would be slow. */
 const isUntouched = (at: string, node: TreeNode) =>
   node.kind === 'file' && !node.bytes && node.origin?.path === at
 

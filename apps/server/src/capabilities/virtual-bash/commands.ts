@@ -1,9 +1,9 @@
-/** What bash itself knows, and every shell therefore has. */
+/** Built-in commands of bash, which every shell has. */
 export const builtinNames = [
   ...['alias', 'echo', 'false', 'help', 'history', 'printf', 'pwd', 'time', 'true', 'unalias'],
 ] as const
 
-/** Every program that a shell may have besides. No Python, JavaScript or databases. */
+/** The programs that a shell may have besides. No Python, JavaScript or databases. */
 export const programNames = [
   ...['awk', 'base64', 'basename', 'bash', 'cat', 'chmod', 'clear', 'column', 'comm', 'cp', 'cut'],
   ...['date', 'diff', 'dirname', 'du', 'egrep', 'env', 'expand', 'expr', 'fgrep', 'file', 'find'],

@@ -1,7 +1,7 @@
 /**
- * A process that starts the shells, so that the server need not: starting a process stops the one
- * that does it for as long as its memory is large. It hands messages on, keeps the time, and runs
- * nothing of anybody.
+ * A process that starts shells, so that the server need not: starting a process pauses its parent
+ * in proportion to its memory. It relays messages and enforces time limits, and runs no commands
+ * itself.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -26,14 +26,14 @@ type Call = Extract<ToLauncher, { kind: 'start' }>
 type Shell = {
   child: ChildProcess
   isReady: boolean
-  /** Undefined: nobody has used it yet. */
+  /** Undefined: unused so far. */
   sessionId?: string
   call?: Call
   timer?: NodeJS.Timeout
 }
 
-// What shells do must not take the server's time, and where memory runs out they are what ends
-// first. They begin with what this process has.
+// Lowers the priority of shells, and makes the kernel end them first when memory runs out. Shells
+// inherit both from this process.
 const givingWay = [
   () => os.setPriority(niceness),
   () => writeFileSync('/proc/self/oom_score_adj', '800'),
@@ -42,7 +42,7 @@ for (const give of givingWay) {
   try {
     give()
   } catch {
-    // Not every system has this, or lets us.
+    // Not supported or not permitted on this system.
   }
 }
 
@@ -50,7 +50,7 @@ const shells = new Set<Shell>()
 
 const program = fileURLToPath(new URL('./shell.ts', import.meta.url))
 
-/** What a shell may read: its own program, wherever its packages stand. */
+/** Paths that a shell may read: its own program and the directories of its packages. */
 function readablePlaces(): string[] {
   const places = [path.dirname(program)]
   for (let at = path.dirname(program); at !== path.dirname(at); at = path.dirname(at)) {
@@ -98,7 +98,7 @@ function heard(shell: Shell, said: FromShell): void {
   }
 }
 
-/** A shell without work waits a while for more of the same session. */
+/** Keeps an idle shell for a while for more commands of the same session. */
 function rest(shell: Shell): void {
   delete shell.call
   clearTimeout(shell.timer)

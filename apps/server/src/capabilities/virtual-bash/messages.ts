@@ -1,10 +1,10 @@
 import os from 'node:os'
 import type { FileChange } from '../../store/files/session-files.ts'
 
-/** Shells of a node, which is the number of commands that run at once. */
+/** Number of shells of a node, and thus of concurrent commands. */
 export const shellsMax = Math.min(32, Math.max(2, 2 * os.availableParallelism()))
 
-/** A file or directory of the session, as a command finds it. */
+/** A file or directory of the session, as of the start of a command. */
 export type SessionEntry = {
   path: string
   isDirectory: boolean
@@ -43,13 +43,13 @@ export function unpackEntries(packed: PackedEntries): SessionEntry[] {
   }))
 }
 
-/** One command and all that it may use. */
+/** One command with its limits and files. */
 export type Job = {
   command: string
   workingDir: string
   timeoutMs: number
   env: Record<string, string>
-  /** Names of the programs that it may call; undefined: all that there are. */
+  /** Names of the allowed programs; undefined: all. */
   commands: readonly string[] | undefined
   hasNetwork: boolean
   entries: PackedEntries
@@ -73,13 +73,13 @@ export type WebAnswer = {
   url: string
 }
 
-/** How a command ended. `refused`: it never began, and why. */
+/** The result of a command. `refused`: it did not start, with the reason. */
 export type Ended =
   | { kind: 'done'; stdout: string; stderr: string; exitCode: number }
   | { kind: 'refused'; reason: string }
   | { kind: 'failed'; reason: string }
 
-/** What a shell asks the server for. `read` gives undefined where no file is any more. */
+/** A request of a shell to the server. `read` returns undefined for a deleted file. */
 export type ShellQuestion = { kind: 'read'; path: string } | { kind: 'fetch'; request: WebRequest }
 
 export type FromShell =
@@ -92,7 +92,7 @@ export type ShellAnswer = { kind: 'answer'; id: number; value?: unknown; error?:
 
 export type ToShell = { kind: 'run'; job: Job } | ShellAnswer
 
-/** Why the launcher ended a call. `broke`: its shell did not survive it. */
+/** Why the launcher ended a call. `broke`: its shell crashed. */
 export type Stopped = 'timeout' | 'broke'
 
 export type ToLauncher =

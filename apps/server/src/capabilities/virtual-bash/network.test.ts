@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { shellSession } from '../../../test/shell.ts'
 import { isAllowed } from './network.ts'
 
-test('a host is allowed by its name, or as one below a name', () => {
+test('allows a host by its name, or below a name', () => {
   const hosts = ['api.example.com', '*.Example.org']
   for (const host of ['api.example.com', 'API.example.com', 'a.example.org', 'a.b.example.org']) {
     assert.ok(isAllowed(host, hosts), host)
@@ -24,7 +24,7 @@ test('a host is allowed by its name, or as one below a name', () => {
   }
 })
 
-/** A web site on loopback. */
+/** Starts a web site on loopback. */
 async function startSite(t: TestContext): Promise<string> {
   const site = http.createServer((request, response) => {
     const { url = '', method, headers } = request
@@ -55,7 +55,7 @@ async function startSite(t: TestContext): Promise<string> {
   return `http://127.0.0.1:${(site.address() as AddressInfo).port}`
 }
 
-test('curl reaches the hosts of the config only', async (t) => {
+test('curl reaches only the hosts of the config', async (t) => {
   const site = await startSite(t)
   const options = { env: { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' } }
   const config = { allowed_hosts: ['127.0.0.1', 'localhost.example.com', 'localhost'] }
@@ -73,7 +73,7 @@ test('curl reaches the hosts of the config only', async (t) => {
     ['curl http://example.org/', /denied: example\.org/],
     ['curl http://127.0.0.1.example.org/', /denied/],
     ['curl file:///etc/passwd', /denied|refused/i],
-    // In the list, and yet nobody but the operator opens the way to private addresses.
+    // Listed in config, but only the operator can open private addresses.
     [`curl -L ${site}/away`, /localhost is not a public address/],
     ['curl http://169.254.169.254/latest/meta-data', /denied/],
   ] as const) {

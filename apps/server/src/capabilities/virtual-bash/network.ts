@@ -5,15 +5,15 @@ const timeoutMsMax = 30_000
 const redirects = new Set([301, 302, 303, 307, 308])
 
 export type Network = {
-  /** Names of hosts; `*.example.com` stands for every name below example.com. */
+  /** Names of hosts; `*.example.com` covers every name below example.com. */
   allowedHosts: readonly string[]
   fetch: typeof fetch
   signal: AbortSignal
 }
 
 /**
- * Sends what `curl` asks for, to allowed hosts only, wherever it is redirected.
- * Contract: throws what `curl` prints; its first words decide the exit code.
+ * Sends a request of `curl`, to allowed hosts only, also after redirects.
+ * Contract: throws errors that `curl` prints; their first words set the exit code.
  */
 export async function fetchAllowed(request: WebRequest, network: Network): Promise<WebAnswer> {
   const ends = AbortSignal.timeout(Math.min(request.timeoutMs ?? timeoutMsMax, timeoutMsMax))
@@ -36,8 +36,8 @@ export async function fetchAllowed(request: WebRequest, network: Network): Promi
     if (new URL(url).origin !== from.origin) {
       for (const name of ['authorization', 'cookie']) headers.delete(name)
     }
-    // As browsers and curl do: what was posted is not posted again elsewhere, unless the server
-    // says so.
+    // Like browsers and curl: a posted body is not sent again after a redirect, unless the status
+    // requires it.
     if (response.status === 303 || (response.status < 303 && method === 'POST')) {
       if (method !== 'HEAD') method = 'GET'
       body = undefined
@@ -58,9 +58,9 @@ export function isAllowed(host: string, allowedHosts: readonly string[]): boolea
 function checkUrl(url: string, allowedHosts: readonly string[], hops: number): void {
   const begin = hops > 0 ? 'Redirect target not in allow-list' : 'Network access denied'
   const parsed = URL.parse(url)
-  if (!parsed) throw new Error(`${begin}: the URL cannot be read: ${url}`)
+  if (!parsed) throw new Error(`${begin}: invalid URL: ${url}`)
   if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') {
-    throw new Error(`${begin}: only http and https`)
+    throw new Error(`${begin}: only http and https are allowed`)
   }
   if (!isAllowed(parsed.hostname, allowedHosts)) {
     throw new Error(`${begin}: ${parsed.hostname}. Allowed: ${allowedHosts.join(', ')}`)
@@ -70,7 +70,7 @@ function checkUrl(url: string, allowedHosts: readonly string[], hops: number): v
 const redirectOf = ({ status, headers }: Response) =>
   redirects.has(status) ? headers.get('location') : null
 
-/** `fetch failed` says nothing; its cause does. */
+/** The message `fetch failed` has the reason in its cause. */
 const reasonOf = (error: unknown) => {
   const { message, cause } = error as Error
   return cause instanceof Error ? cause.message : message
@@ -81,7 +81,7 @@ async function answerOf(response: Response, url: string): Promise<WebAnswer> {
   let length = 0
   for await (const part of response.body ?? []) {
     length += part.length
-    if (length > bodyBytesMax) throw new Error(`The answer is longer than ${bodyBytesMax} bytes`)
+    if (length > bodyBytesMax) throw new Error(`The response is longer than ${bodyBytesMax} bytes`)
     parts.push(part)
   }
   return {

@@ -13,7 +13,7 @@ import { follow } from '../../../test/stream.ts'
 
 type Bash = { name: string; arguments: object }
 
-test('runs a command of an organization while commands of another one fill its share', async (t) => {
+test('runs a command of one organization while commands of another one fill its share', async (t) => {
   const server = await startGuarded(t)
   const sessionsOf = async (count: number) => {
     const { key, call } = await createKey(server, await registerPerson(server))

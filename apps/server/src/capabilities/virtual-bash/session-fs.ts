@@ -25,13 +25,13 @@ import {
 type Content = string | Uint8Array
 type Encoding = { encoding?: BufferEncoding | null } | BufferEncoding | null | undefined
 
-/** The shell looks for the last two by hand, to lay out `/bin`, `/dev` and `/proc`. */
+/** The shell calls the last two directly, to set up `/bin`, `/dev` and `/proc`. */
 type SessionFs = IFileSystem & {
   writeFileSync: (at: string, content: Content) => void
   mkdirSync: (at: string, options?: { recursive?: boolean }) => void
 }
 
-/** A tree as the file system of a shell. */
+/** Wraps a tree as the file system of a shell. */
 export function asFileSystem(tree: Tree): SessionFs {
   const read = async (at: string) => {
     const clean = resolve(at)
@@ -114,7 +114,7 @@ function allPaths(tree: Tree): string[] {
   return paths
 }
 
-/** Puts a file of the shell's own layout where the session has none. */
+/** Adds a file of the shell's own layout where the session has none. */
 function lay(tree: Tree, at: string, bytes: Uint8Array): void {
   const directory = makeDirectories(tree, path.posix.dirname(at))
   const name = path.posix.basename(at)
@@ -122,7 +122,7 @@ function lay(tree: Tree, at: string, bytes: Uint8Array): void {
   directory.children.set(name, { ...newFile(tree), bytes, size: bytes.length })
 }
 
-/** The file at a path, made where there is none; a command is about to write it. */
+/** Returns the file at a path for writing, created if missing. */
 function fileToWrite(tree: Tree, at: string): FileNode {
   checkPlace(tree, at)
   const found = nodeAt(tree, at)
@@ -147,7 +147,7 @@ async function append(tree: Tree, at: string, bytes: Uint8Array): Promise<void> 
   const used = file.bytes ? file.size : before.length
   const size = used + bytes.length
   weigh(tree, file, size)
-  // Twice the room, so that a loop that appends does not copy the whole each time.
+  // Doubles the capacity, so that repeated appends do not copy the whole each time.
   const room = file.bytes && before.length >= size ? before : new Uint8Array(size * 2)
   if (room !== before) room.set(before.subarray(0, used))
   room.set(bytes, used)
@@ -207,7 +207,7 @@ async function copy(
   }
 }
 
-/** A copy shares what the session has, and nothing that a command wrote. */
+/** A copy shares the session's content, and has its own copy of written content. */
 function copyFile(tree: Tree, node: FileNode, to: string): void {
   const bytes = node.bytes?.slice(0, node.size)
   if (isDevice(to)) return

@@ -1,7 +1,6 @@
 /**
- * A process that runs commands of one session, one at a time, and nothing else: what breaks here
- * breaks nobody else. It has no environment, may read nothing but its own program, and asks the
- * server for what it needs.
+ * A process that runs commands of one session, one at a time. A crash affects no other session. It
+ * has no environment, can read only its own program, and requests all other data from the server.
  */
 import { Bash, type BashOptions } from 'just-bash'
 import type { FileChange } from '../../store/files/session-files.ts'
@@ -24,12 +23,12 @@ import { nodeAt, openTree, type Tree } from './tree.ts'
 const mib = 1024 * 1024
 const outputBytesMax = mib
 const redirectsMax = 10
-/** A process that has grown is not kept for the next command. */
+/** A process that has grown beyond this is not reused. */
 const residentBytesMax = 250 * mib
 
 /**
- * What one command may take, so that a log of 10 MB can be sorted. Many limits of lines and records
- * follow from that of loops. Memory and time have limits besides: those of this process.
+ * Limits of one command, enough to sort a log of 10 MB. Many limits of lines and records follow
+ * from that of loops. Memory and time are limited by the process.
  */
 const limits: BashOptions['executionLimits'] = {
   maxSourceBytes: mib,
@@ -59,7 +58,7 @@ const limits: BashOptions['executionLimits'] = {
   maxArchiveEntries: 10_000,
 }
 
-// While a command runs, just-bash takes this and other ways out of the process away.
+// Saved here because just-bash removes it and other exits of the process while a command runs.
 const send = process.send!.bind(process)
 const tell = (message: FromShell) => void send(message)
 
@@ -100,7 +99,7 @@ async function run(job: Job): Promise<Ended> {
   }
 }
 
-/** Many at a time: each message costs every process on its way. */
+/** Sends changes in batches: each message has a cost for every process on its way. */
 async function tellChanges(tree: Tree): Promise<void> {
   let changes: FileChange[] = []
   let bytes = 0
@@ -122,7 +121,7 @@ function openBash(job: Job, tree: Tree, cwd: string): Bash {
     cwd,
     env: { HOME: '/', USER: 'agent', SHELL: '/bin/bash', PATH: '/usr/bin:/bin', ...job.env },
     commands: [...builtinNames, ...programNames.filter((name) => !job.commands || may.has(name))],
-    // The process is killed before this is over; an orphan ends by it.
+    // The launcher ends the process earlier; this limit ends an orphan.
     executionLimits: { ...limits, maxExecutionTimeMs: job.timeoutMs + 1_000 },
     ...(job.hasNetwork && { fetch: fetchThere }),
   })
@@ -154,11 +153,11 @@ function headersOf(headers: HeadersLike | Record<string, string> = {}): [string,
   return found
 }
 
-/** What is kept of a stream, and a note when that is not all. */
+/** Truncates a stream; the note reports the truncation. */
 function bounded(text: string, stream: string): [text: string, note: string] {
   const bytes = Buffer.from(text)
   if (bytes.length <= outputBytesMax) return [text, '']
-  const note = `${stream} had ${bytes.length} bytes; the first ${outputBytesMax} are kept`
+  const note = `${stream} had ${bytes.length} bytes; only the first ${outputBytesMax} are kept`
   return [bytes.subarray(0, outputBytesMax).toString(), note]
 }
 
@@ -175,7 +174,7 @@ async function begin(job: Job): Promise<void> {
   tell({ kind: 'ended', ended, isLarge: process.memoryUsage.rss() > residentBytesMax })
 }
 
-/** Without the code that errors of file systems begin with. */
+/** Removes the error code that file system errors begin with. */
 const reasonOf = ({ message }: Error) => message.replace(/^E[A-Z]+: /, '').replace(/\.$/, '')
 
 process.on('message', (message: ToShell) => {
@@ -183,9 +182,9 @@ process.on('message', (message: ToShell) => {
   else answered(message)
 })
 process.on('disconnect', () => process.exit())
-// A terminal tells all processes of its group; the server decides when this one ends.
+// A terminal signals all processes of its group; the server decides when this one ends.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
 
-// The first command of a process takes long; nobody's time runs meanwhile.
+// Warm-up: the first command of a process is slow, and no time limit runs here.
 await new Bash({ cwd: '/' }).exec('echo | cat')
 tell({ kind: 'ready' })

@@ -15,7 +15,7 @@ import {
   type ToLauncher,
 } from './messages.ts'
 
-/** What a command made of the files comes with how it ended; it is up to the caller to keep it. */
+/** The result of a command with its file changes, which the caller may save. */
 export type Finished = Extract<Ended, { kind: 'done' }> & { changes: FileChange[] }
 
 export type Command = {
@@ -23,7 +23,7 @@ export type Command = {
   orgId: string
   sessionId: string
   signal: AbortSignal
-  /** Answers what the shell asks for. */
+  /** Answers requests of the shell. */
   answer: (asked: ShellQuestion) => Promise<unknown>
 }
 
@@ -34,9 +34,9 @@ type Running = Command & {
   fail: (error: Error) => void
 }
 
-const busy = () => new ToolError('Too many commands are waiting already. Try again later.')
+const busy = () => new ToolError('Too many commands are waiting. Try again later.')
 
-/** The shells of the node. An organization leaves some of them to the others, which take turns. */
+/** Divides the shells of the node: an organization leaves some to others, which take turns. */
 const ofOrganizations = createShares(
   {
     slots: shellsMax,
@@ -46,7 +46,7 @@ const ofOrganizations = createShares(
   },
   busy,
 )
-/** What a session may have of its organization's shells. */
+/** A session's share of its organization's shells. */
 const ofSessions = createShares(
   {
     slots: Number.POSITIVE_INFINITY,
@@ -75,7 +75,7 @@ function startLauncher(): ChildProcess {
     launcher = undefined
     for (const one of running.values()) one.fail(stopped.broke(one.job))
   })
-  // It ends with the server, and keeps it from nothing.
+  // It ends with the server, and does not keep the server running.
   child.unref()
   child.channel?.unref()
   return child
@@ -88,8 +88,7 @@ function tell(message: ToLauncher): void {
 
 /**
  * Runs one command of a session in a process of its own, once a shell is free for its organization.
- * Contract: throws a ToolError when it did not come to an end of its own; the signal ends it at
- * once.
+ * Contract: throws a ToolError when the command did not end by itself; the signal ends it at once.
  */
 export function runCommand(command: Command): Promise<Finished> {
   const { orgId, sessionId, signal } = command
@@ -109,7 +108,7 @@ async function runInShell(command: Command): Promise<Finished> {
       tell({ kind: 'start', call, sessionId, job })
     })
   } catch (error) {
-    // Whatever ended it, nothing of it goes on.
+    // End the command at the launcher in every case.
     if (launcher) tell({ kind: 'cancel', call })
     throw error
   } finally {
@@ -118,7 +117,7 @@ async function runInShell(command: Command): Promise<Finished> {
   }
 }
 
-const nothingKept = 'Nothing that it did to files was kept.'
+const nothingKept = 'Its changes to files were not saved.'
 
 const stopped: Record<Stopped, (job: Job) => ToolError> = {
   timeout: ({ timeoutMs }) =>
@@ -136,7 +135,7 @@ function heard(message: FromLauncher): void {
   else end(one, message.said.ended)
 }
 
-/** `curl` receives its own errors; an unreadable file is a fault of ours and ends the call. */
+/** `curl` receives its own errors; an unreadable file is an internal error and ends the call. */
 async function answer(
   { call, answer, fail }: Running,
   { id, asked }: Extract<FromShell, { kind: 'ask' }>,

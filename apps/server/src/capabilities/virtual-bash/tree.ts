@@ -4,32 +4,31 @@ import type { SessionEntry } from './messages.ts'
 type Common = { id: number; mode: number; mtime: Date; origin: SessionEntry | undefined }
 export type FileNode = Common & {
   kind: 'file'
-  /** Undefined: what the session has at `origin`. May have room for more than `size` bytes. */
+  /** Undefined: the session's content of `origin`. May have more capacity than `size` bytes. */
   bytes: Uint8Array | undefined
   size: number
-  /** Bytes that count for what one command may hold. */
+  /** Bytes that count towards the limit of a command. */
   weight: number
 }
 export type DirectoryNode = Common & { kind: 'directory'; children: Map<string, TreeNode> }
 export type TreeNode = FileNode | DirectoryNode
 
 /**
- * The session's files as one command sees and changes them: what it only reads is fetched when it
- * is read.
- * Contract: nothing here changes the session; `changesOf` tells what the command made of it.
+ * The session's files as seen and changed by one command. Content is fetched on first read.
+ * Contract: changes nothing in the session; `fileChanges` returns the changes of the command.
  */
 export type Tree = {
   root: DirectoryNode
-  /** What the session had, by path. */
+  /** The session's files before the command, by path. */
   entries: ReadonlyMap<string, SessionEntry>
-  /** Content of the session's file; undefined when it is gone. */
+  /** Reads the content of a session file; undefined when it was deleted. */
   read: (path: string) => Promise<Uint8Array | undefined>
   cache: Map<string, Uint8Array>
   cachedBytes: number
   heldBytes: number
   nodes: number
   nodesMax: number
-  /** Why something was refused, for people: bash itself often says only that it was. */
+  /** Reasons of refusals for people: bash often reports only the failure. */
   refusals: Set<string>
 }
 
@@ -40,11 +39,11 @@ const pathBytesMax = 1024
 const depthMax = 64
 const refusalsMax = 20
 const directoryMode = 0o755
-/** Permissions are not kept, so every file may be run. */
+/** Permissions are not stored, so every file is executable. */
 const fileMode = 0o755
 const readonlyMode = 0o555
 
-/** Directories of every shell. What a command makes there ends with it. */
+/** Directories of every shell. Their content ends with the command. */
 const scratchNames = new Set(['bin', 'dev', 'proc', 'tmp', 'usr'])
 export const isScratch = (at: string) => scratchNames.has(at.split('/', 2)[1]!)
 
@@ -72,7 +71,7 @@ function addEntries(tree: Tree): void {
   let at = '/'
   let parent = tree.root
   for (const entry of tree.entries.values()) {
-    // They come in the order of their paths: most have the parent of the one before.
+    // Entries are ordered by path: most share the parent of the one before.
     const above = path.posix.dirname(entry.path)
     if (above !== at) parent = makeDirectories(tree, above)
     at = above
@@ -86,7 +85,7 @@ function addEntries(tree: Tree): void {
 
 function next(tree: Tree): number {
   if (tree.nodes >= tree.nodesMax) {
-    throw refusal(tree, 'ENOSPC', `one command can make ${nodesMadeMax} files and directories`)
+    throw refusal(tree, 'ENOSPC', `one command can create ${nodesMadeMax} files and directories`)
   }
   return ++tree.nodes
 }
@@ -96,7 +95,7 @@ function newDirectory(id: number, origin: SessionEntry | undefined): DirectoryNo
   return { kind: 'directory', id, mode: directoryMode, mtime, origin, children: new Map() }
 }
 
-/** A file with the content that the session has for `origin`; an empty one without. */
+/** Creates a file with the session's content of `origin`, or an empty one. */
 export function newFile(tree: Tree, origin?: SessionEntry): FileNode {
   return {
     kind: 'file',
@@ -110,11 +109,11 @@ export function newFile(tree: Tree, origin?: SessionEntry): FileNode {
   }
 }
 
-/** An error as file systems word it. */
+/** Creates an error in the form of file systems. */
 export const fault = (code: string, what: string, at: string) =>
   new Error(`${code}: ${what} '${at}'`)
 
-/** An error whose reason people are told besides. */
+/** Creates an error whose reason is also shown to people. */
 export function refusal(tree: Tree, code: string, reason: string): Error {
   if (tree.refusals.size < refusalsMax) tree.refusals.add(reason)
   return new Error(`${code}: ${reason}`)
@@ -148,7 +147,7 @@ export function getDirectory(tree: Tree, at: string): DirectoryNode {
   return node
 }
 
-/** The directory at a path; what is missing of it is made. */
+/** Returns the directory at a path, with missing parts created. */
 export function makeDirectories(tree: Tree, at: string): DirectoryNode {
   let directory = tree.root
   for (const name of at.split('/')) {
@@ -161,10 +160,10 @@ export function makeDirectories(tree: Tree, at: string): DirectoryNode {
   return directory
 }
 
-/** Throws unless a command may put something at a path. */
+/** Throws unless a command may create something at a path. */
 export function checkPlace(tree: Tree, at: string): void {
   if (at.includes('\0') || !at.isWellFormed() || at !== at.trim()) {
-    throw refusal(tree, 'EINVAL', `${JSON.stringify(at)} cannot be a path`)
+    throw refusal(tree, 'EINVAL', `${JSON.stringify(at)} is not a valid path`)
   }
   if (Buffer.byteLength(at) > pathBytesMax || at.split('/').length > depthMax + 1) {
     throw refusal(tree, 'ENAMETOOLONG', `${at.slice(0, 50)}... is too long or too deep for a path`)
@@ -176,7 +175,7 @@ export function checkPlace(tree: Tree, at: string): void {
   if (node) checkChangeable(tree, at, node)
 }
 
-/** Throws unless a command may change or remove what is at a path. */
+/** Throws unless a command may change or remove the node at a path. */
 export function checkChangeable(tree: Tree, at: string, node: TreeNode): void {
   if (node.origin?.isReadonly && node.origin.path === at) {
     throw refusal(tree, 'EACCES', `${at}: Permission denied: the file is read-only`)
@@ -186,7 +185,7 @@ export function checkChangeable(tree: Tree, at: string, node: TreeNode): void {
   }
 }
 
-/** The path of what a directory has under a name. */
+/** The path of a directory's entry. */
 export const below = (at: string, name: string) => (at === '/' ? `/${name}` : `${at}/${name}`)
 
 /** Calls `visit` for a node and all below it. */
@@ -196,7 +195,7 @@ export function walk(at: string, node: TreeNode, visit: (at: string, node: TreeN
   for (const [name, child] of node.children) walk(below(at, name), child, visit)
 }
 
-/** Counts what a file holds. Contract: throws when the command would hold too much. */
+/** Counts the bytes of a file. Contract: throws when the command would hold too much. */
 export function weigh(tree: Tree, node: FileNode, bytes: number): void {
   const held = tree.heldBytes - node.weight + bytes
   if (held > heldBytesMax && bytes > node.weight) {
@@ -213,7 +212,7 @@ export async function bytesOf(tree: Tree, node: FileNode, at: string): Promise<U
   return bytes
 }
 
-/** What the session has at a path; undefined when that is gone. */
+/** Reads the session's content at a path; undefined when it was deleted. */
 export async function originalBytes(tree: Tree, at: string): Promise<Uint8Array | undefined> {
   const cached = tree.cache.get(at)
   if (cached) return cached

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { fetchBudgetCode } from '../../providers/fetch-budget.ts'
 import { ToolError } from '../capability.ts'
 
-/** Why no more of a body was read. */
+/** Why reading a body ended. */
 export type BodyEnding = 'whole' | 'limit' | 'late' | 'broken'
 
 export type Body = { bytes: Uint8Array; ending: BodyEnding }
@@ -11,9 +11,9 @@ const firstBytes = 64 * 1024
 const stretchMs = 5
 
 /**
- * Reads a body, decompressed, up to a number of bytes; then the connection is closed. What has come
- * when it breaks, or when `late` aborts, is kept. Contract: throws what `signal` says, and when
- * nothing at all could be read.
+ * Reads a body, decompressed, up to a number of bytes; then closes the connection. Returns the part
+ * read before an error or an abort of `late`.
+ * Contract: throws the reason of `signal`, and an error when nothing could be read.
  */
 export async function readBody(
   response: Response,
@@ -33,7 +33,7 @@ export async function readBody(
         ending = 'limit'
         break
       }
-      // Pieces of one byte come by the thousand: others have their turn in between.
+      // Yields to other tasks: thousands of one-byte pieces may arrive.
       if (performance.now() - since > stretchMs) {
         await setImmediate()
         since = performance.now()
@@ -47,13 +47,13 @@ export async function readBody(
     if (length === 0 && ending === 'late') throw error
     if (length === 0)
       throw new ToolError(
-        'Nothing could be read: the page breaks off, or is not packed as it says.',
+        'Nothing could be read: the response is incomplete or its compression is invalid.',
       )
   }
   return { bytes: new Uint8Array(buffer.transfer(length)), ending }
 }
 
-/** Copied as a whole: pieces that are kept would each keep more than they hold. */
+/** Copies pieces into one buffer: keeping them would retain their larger buffers. */
 function grown(buffer: ArrayBuffer, { length, bytesMax }: { length: number; bytesMax: number }) {
   if (length <= buffer.byteLength) return buffer
   return buffer.transfer(Math.min(bytesMax, Math.max(length, buffer.byteLength * 2)))

@@ -25,7 +25,7 @@ type Text = Extract<Converted, { isBinary: false }>
 const write = (html: string, format: PageFormat = 'markdown') =>
   (convert(pageOf(html, format)) as Text).content
 
-test('a page becomes Markdown', () => {
+test('converts a page to Markdown', () => {
   const cases: [html: string, markdown: string][] = [
     ['<p>one<p>two', 'one\n\ntwo'],
     ['<title>T</title><p>x', '# T\n\nx'],
@@ -60,7 +60,7 @@ test('a page becomes Markdown', () => {
   for (const [html, markdown] of cases) assert.equal(write(html), markdown, html)
 })
 
-test('a page becomes text', () => {
+test('converts a page to text', () => {
   const cases: [html: string, text: string][] = [
     ['<title>T</title><h1>a</h1><p>b  c\n d<p>e', 'T\n\na\n\nb c d\n\ne'],
     ['<ul><li>a<li>b</ul>c<br>d<br><br><br>e', '- a\n- b\n\nc\nd\n\ne'],
@@ -75,7 +75,7 @@ test('a page becomes text', () => {
   for (const [html, text] of cases) assert.equal(write(html, 'text'), text, html)
 })
 
-test('of a page with an article the article is given', () => {
+test('returns only the article of a page that has one', () => {
   const words = 'Tea is a drink, and a habit, of many people in many lands. '
   const paragraphs = `<p>${words.repeat(5)}</p>`.repeat(5)
   const html = `<html><head><title>On tea</title></head><body><nav><a href=/>Home</a> <a href=/x>Shop</a></nav>
@@ -124,7 +124,7 @@ for (const [name, html] of Object.entries(hostile)) {
   })
 }
 
-test('a thread is ended with the call, and the next page has another', async () => {
+test('ends a thread with its call and uses another one for the next page', async () => {
   const slow = pageOf('<img src=a>'.repeat(80_000), 'markdown')
   await assert.rejects(convertInThread(slow, callOf(AbortSignal.timeout(300))), {
     name: 'TimeoutError',
@@ -136,10 +136,10 @@ test('a thread is ended with the call, and the next page has another', async () 
   assert.equal((converted as Text).content, 'x')
 })
 
-test('gives up a page by the processor time that it takes, without that of pages before', async () => {
+test('limits the processor time of a page, not counting earlier pages', async () => {
   const slow = pageOf('<img src=a>'.repeat(80_000), 'markdown')
   await assert.rejects(convertInThread(slow, callOf(never, 'one', 300)), {
-    message: 'The page takes too long to convert. Ask for it raw, or as text.',
+    message: 'The page takes too long to convert. Request it raw or as text.',
   })
   for (const processorMsMax of [5_000, 5_000, 5_000, 5_000, 5_000, 2_000]) {
     const page = pageOf('<p>some words, and more of them</p>'.repeat(15_000), 'markdown')
@@ -147,7 +147,7 @@ test('gives up a page by the processor time that it takes, without that of pages
   }
 })
 
-test('more pages than threads wait their turn, or leave', async () => {
+test('pages beyond the number of threads wait or leave on abort', async () => {
   const slow = Array.from({ length: 4 }, () => pageOf('<img src=a>'.repeat(80_000), 'markdown'))
   const stop = new AbortController()
   const held = slow.map((one) => convertInThread(one, callOf(stop.signal)))

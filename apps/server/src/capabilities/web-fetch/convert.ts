@@ -4,19 +4,21 @@ import { kindOf, looksBinary, looksLikeHtml } from './media-type.ts'
 import { plainText } from './plain-text.ts'
 import type { PageFormat } from './settings.ts'
 
-/** A body that was read, and what is wanted of it. */
+/** A body with the wanted conversion. */
 export type Page = {
   bytes: Uint8Array
-  /** Where it came from: relative links begin there. */
+  /** The URL of the page, for relative links. */
   url: string
   contentType: string | null
-  /** False when the body went on: its last character may be half there. */
+  /** False for a truncated body, whose last character may be incomplete. */
   isWhole: boolean
   format: PageFormat
   lengthMax: number
 }
 
-/** The result. `length` is that of the uncut content; `refused` is an impossible format. */
+/**
+ * The result. `length` is that of the full content; `refused` is a format that was not possible.
+ */
 export type Converted =
   | { isBinary: true }
   | { isBinary: false; format: PageFormat; content: string; length: number; refused?: PageFormat }
@@ -40,7 +42,7 @@ function write(text: string, { contentType, format, url }: Omit<Page, 'lengthMax
   return { format: 'text', content: plainText(text), refused: format }
 }
 
-/** Not between the two halves of a character. */
+/** Truncates a text without splitting a surrogate pair. */
 function cut(text: string, lengthMax: number): string {
   if (text.length <= lengthMax) return text
   const isSplit = /[\ud800-\udbff]/.test(text[lengthMax - 1]!)

@@ -4,7 +4,7 @@ import { createShares } from '../../shares.ts'
 import { ToolError } from '../capability.ts'
 import type { Converted, Page } from './convert.ts'
 
-/** Pages converted at once. An organization leaves a thread to the others, which take turns. */
+/** Divides conversions of the node: an organization leaves a thread to others, which take turns. */
 const workersMax = 4
 const shares = createShares(
   { slots: workersMax, slotsEach: workersMax - 1, waitingMax: 2_000, waitingEachMax: 200 },
@@ -14,21 +14,21 @@ const idleMs = 60_000
 const lookMs = 250
 const resourceLimits = { maxOldGenerationSizeMb: 384, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 }
 
-/** Threads that wait for a page, and when each is ended. */
+/** Idle threads with the timers that end them. */
 const resting = new Map<Worker, NodeJS.Timeout>()
 let busy = 0
 
 export type Conversion = {
   orgId: string
   signal: AbortSignal
-  /** Processor time for the page: on a loaded machine the wall clock says little about it. */
+  /** Limit of processor time in ms: on a loaded machine wall-clock time is unreliable. */
   processorMsMax: number
 }
 
 /**
- * Converts a page in a thread of its own, which is ended when it takes longer than `signal` lets
- * it, or more memory than it has. Contract: `page.bytes` is handed over, and gone from here; throws
- * ToolError when the page is too much, and what `signal` says when that aborts.
+ * Converts a page in a separate thread, which is ended by `signal` or by its memory limit.
+ * Contract: transfers `page.bytes`, which is unusable afterwards; throws ToolError when a page
+ * exceeds the limits, and the reason of `signal`.
  */
 export function convertInThread(page: Page, conversion: Conversion): Promise<Converted> {
   const { orgId, signal } = conversion
@@ -36,16 +36,16 @@ export function convertInThread(page: Page, conversion: Conversion): Promise<Con
 }
 
 export const tookTooLong = () =>
-  new ToolError('The page takes too long to convert. Ask for it raw, or as text.')
+  new ToolError('The page takes too long to convert. Request it raw or as text.')
 
-/** 0 of a thread that does not run yet, or no more. */
+/** The processor time of a thread in ms; 0 while it is not running. */
 const processorMs = (worker: Worker) =>
   worker.cpuUsage().then(
     ({ user, system }) => (user + system) / 1_000,
     () => 0,
   )
 
-/** Aborts when the thread has computed for `ms`, beside what it had before. */
+/** Aborts after `ms` more processor time of the thread. */
 function limitProcessorTime(worker: Worker, ms: number) {
   const limit = new AbortController()
   const before = processorMs(worker)
@@ -72,19 +72,19 @@ async function convertNow(page: Page, { signal, processorMsMax }: Conversion): P
     signal.throwIfAborted()
     if (processor.signal.aborted) throw tookTooLong()
     if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_OUT_OF_MEMORY') throw error
-    throw new ToolError('The page takes too much memory to convert. Ask for it raw, or as text.')
+    throw new ToolError('The page takes too much memory to convert. Request it raw or as text.')
   } finally {
     processor.stop()
     busy -= 1
   }
 }
 
-/** Has a thread load what it needs while the page is on its way. */
+/** Starts a thread that loads its modules during the download of a page. */
 export function warmUp(): void {
   if (resting.size === 0 && busy < workersMax) rest(start())
 }
 
-/** The thread that rested last: it is the warmest. */
+/** Takes the most recently used idle thread, whose caches are warm. */
 function wake(): Worker | undefined {
   const last = [...resting].at(-1)
   if (!last) return undefined
@@ -100,7 +100,7 @@ function rest(worker: Worker): void {
 }
 
 function start(): Worker {
-  // A page is data: nothing of ours is in there, whatever it may bring the thread to do.
+  // The thread has no environment and no secrets: pages are untrusted input.
   const worker = new Worker(new URL('./worker.ts', import.meta.url), {
     name: 'web_fetch',
     env: {},

@@ -1,6 +1,6 @@
 type Decoder = InstanceType<typeof TextDecoder>
 
-/** Where a label may stand: a byte order mark says most, then the server, then the page itself. */
+/** Sources of the encoding: byte order mark first, then the header, then the page itself. */
 type Source = { bytes: Uint8Array; contentType: string | null; isWhole: boolean }
 
 /** Decodes the bytes of a page. Contract: never throws; invalid bytes become U+FFFD. */
@@ -11,11 +11,11 @@ export function decode({ bytes, contentType, isWhole }: Source): string {
     unmarked(bytes) ??
     labelled(declared(bytes)) ??
     (isUtf8(bytes) ? new TextDecoder() : new TextDecoder('windows-1252'))
-  // The last character of a page that was cut may be half there: as in a stream, it is left away.
+  // Drops an incomplete last character of a truncated page.
   return decoder.decode(bytes, { stream: !isWhole })
 }
 
-/** Undefined for a label that nobody knows. */
+/** Returns a decoder; undefined for an unknown label. */
 function labelled(label: string | undefined): Decoder | undefined {
   try {
     return label ? new TextDecoder(label) : undefined
@@ -30,7 +30,7 @@ function marked([first, second, third]: Uint8Array): Decoder | undefined {
   return first === 0xef && second === 0xbb && third === 0xbf ? new TextDecoder() : undefined
 }
 
-/** UTF-16 that does not say so: markup has a zero in every second byte. */
+/** Detects unlabeled UTF-16: markup has a zero in every second byte. */
 function unmarked(bytes: Uint8Array): Decoder | undefined {
   const start = bytes.subarray(0, 256)
   if (start.length < 4) return undefined
@@ -42,7 +42,7 @@ function unmarked(bytes: Uint8Array): Decoder | undefined {
   return even > many && odd === 0 ? new TextDecoder('utf-16be') : undefined
 }
 
-/** True for UTF-16, by its mark, header or look: its zeros do not make it binary. */
+/** True for UTF-16 by mark, header or pattern: its zeros do not make it binary. */
 export function isUtf16({ bytes, contentType }: Omit<Source, 'isWhole'>): boolean {
   const decoder = marked(bytes) ?? labelled(charsetOf(contentType)) ?? unmarked(bytes)
   return decoder?.encoding.startsWith('utf-16') ?? false
@@ -58,7 +58,7 @@ function declared(bytes: Uint8Array): string | undefined {
   const label =
     /^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"']+)/i.exec(text)?.[1] ??
     /<meta[^>]{0,500}?charset\s*=\s*["']?([^\s"'/>;]+)/i.exec(text)?.[1]
-  // Bytes in which that was to be read are not UTF-16.
+  // A label that was read as ASCII cannot be UTF-16.
   return label && /^utf-?16/i.test(label) ? 'utf-8' : label
 }
 

@@ -3,14 +3,14 @@ import Format from 'typebox/format'
 
 const form = /^(\*\.)?([^\s/:@?#\\*[\]]+|\[[0-9a-f:.]+\])$/i
 
-/** The host of an entry as a URL would have it: small letters, punycode, no dot at the end. */
+/** The host of an entry in the form of a URL: lowercase, punycode, without a final dot. */
 const hostOf = (entry: string) =>
   plainHost(new URL(`http://${entry.replace(/^\*\./, '')}`).hostname)
 
-/** A host of a URL, without the dot that may end a name. */
+/** The host of a URL without a final dot. */
 export const plainHost = (host: string) => host.replace(/\.$/, '')
 
-/** True for a host, and for `*.` before one. */
+/** True for a host with or without a `*.` prefix. */
 function isDomain(entry: string): boolean {
   return form.test(entry) && URL.canParse(`http://${entry.replace(/^\*\./, '')}`)
 }
@@ -24,10 +24,10 @@ export function coversHost(entry: string, other: string): boolean {
   return wanted.endsWith(`.${named}`) || (other.startsWith('*.') && named === wanted)
 }
 
-/** The host of an entry; of one that is no host, its text. */
+/** The host of an entry, or its text if it is not a host. */
 const namedHost = (entry: string) => (isDomain(entry) ? hostOf(entry) : entry.toLowerCase())
 
-/** A list of hosts; `*.example.com` means every host below example.com, and not that one. */
+/** A list of hosts; `*.example.com` covers every host below example.com, but not example.com. */
 export const Domains = (description: string) =>
   Type.Array(Type.String({ format: 'domain', maxLength: 260, examples: ['*.example.com'] }), {
     minItems: 1,
@@ -35,7 +35,7 @@ export const Domains = (description: string) =>
     description,
   })
 
-/** True when one of the entries means the host. */
+/** True when an entry covers the host. */
 export function matchesDomain(host: string, entries: readonly string[]): boolean {
   return entries.some((entry) => {
     const named = hostOf(entry)

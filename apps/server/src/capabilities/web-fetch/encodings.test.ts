@@ -16,7 +16,7 @@ const chinese = hex('c4e3bac3')
 const cyrillic = hex('f0d2c9d7c5d4')
 const western = hex('636166e920937894')
 
-/** What is sent, what is said of it, and what it means. */
+/** Name, body, content type and expected text. */
 const cases: [name: string, body: Buffer, contentType: string, text: string][] = [
   ['UTF-8', Buffer.from('caffè 😀'), 'text/html; charset=utf-8', 'caffè 😀'],
   ['UTF-8, unsaid', Buffer.from('caffè 😀'), 'text/html', 'caffè 😀'],
@@ -82,7 +82,7 @@ beforeAll(async (t) => {
   server = await startFetching(t as TestContext)
 })
 
-test('a page is read in the encoding that it has', async (t) => {
+test('reads a page in its own encoding', async (t) => {
   const pages = cases.map(([, body, type], at) => [`/${at}`, page(body, { 'content-type': type })])
   const site = await startSite(t, Object.fromEntries(pages))
   const inputs = cases.map((_, at) => ({ url: `${site.url}/${at}`, as_text: true }))
@@ -92,7 +92,7 @@ test('a page is read in the encoding that it has', async (t) => {
   }
 })
 
-test('XML and JSON are read in theirs, and stay as they are', async (t) => {
+test('reads XML and JSON in their encodings without conversion', async (t) => {
   const xml = joined(Buffer.from('<?xml version="1.0" encoding="koi8-r"?><a>'), cyrillic)
   const site = await startSite(t, {
     '/xml': page(xml, { 'content-type': 'application/atom+xml' }),
@@ -119,7 +119,7 @@ test('XML and JSON are read in theirs, and stay as they are', async (t) => {
   )
 })
 
-test('a page that is cut within a character has no half of it', async (t) => {
+test('a truncated page has no partial character', async (t) => {
   const site = await startSite(t, { '/': page('è'.repeat(2000), { 'content-type': 'text/plain' }) })
   const config = { bytes_max: 1025 }
   const [cut] = await fetchInTurn(t, { server, config }, { url: site.url })

@@ -9,10 +9,10 @@ import type { PageFormat, Settings } from './settings.ts'
 type Input = { url: string; method?: 'GET' | 'HEAD'; as_markdown?: boolean; as_text?: boolean }
 type Context = Pick<ToolContext, 'fetch' | 'orgId' | 'signal'>
 
-/** No page that means well takes longer to convert. */
+/** Limit of processor time for a conversion in ms, far above the time of ordinary pages. */
 const processorMsMax = 10_000
 
-/** One call of `web_fetch`, from the address to what the model is given. */
+/** Runs one call of `web_fetch`, from the URL to the result for the model. */
 export async function fetchPage(input: Input, settings: Settings, context: Context) {
   const { fetch, orgId, signal } = context
   const { method = 'GET' } = input
@@ -28,7 +28,7 @@ export async function fetchPage(input: Input, settings: Settings, context: Conte
       const { filename, size } = toldOf(response, url)
       if (method === 'HEAD') return { ...facts, size, filename, method }
       const type = essenceOf(facts.content_type)
-      const error = `This is ${type}, which is not text: its content is not given.`
+      const error = `The content type is ${type}, which is not text: its content is omitted.`
       return { ...facts, size, filename, error }
     }
     warmUp()
@@ -39,11 +39,11 @@ export async function fetchPage(input: Input, settings: Settings, context: Conte
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof ToolError || !clock.late.aborted) throw error
-    throw new ToolError(`Nothing was answered within ${clock.networkMs} ms.`)
+    throw new ToolError(`There was no response within ${clock.networkMs} ms.`)
   }
 }
 
-/** A part of the time of a call is kept for what comes after the network. */
+/** Reserves a part of a call's time for the work after the network. */
 function startClock(timeoutMs: number) {
   const end = performance.now() + timeoutMs
   const networkMs = timeoutMs - Math.min(2_000, timeoutMs / 2)
@@ -110,8 +110,10 @@ async function present({ facts, body, response, url }: Fetched, wanted: Wanted) 
   const size = body.ending === 'whole' ? read : told.size
   const converted = await convertBody({ facts, body, response, url }, wanted)
   if (converted.isBinary) {
-    const named = facts.content_type ? `, though it is called ${essenceOf(facts.content_type)}` : ''
-    const error = `This is no text${named}: its content is not given.`
+    const named = facts.content_type
+      ? `, although its type is ${essenceOf(facts.content_type)}`
+      : ''
+    const error = `The content is not text${named}: it is omitted.`
     return { ...facts, size, filename: told.filename, error }
   }
   const { format, content } = converted
@@ -141,7 +143,7 @@ async function convertBody({ facts, body, url }: Fetched, wanted: Wanted): Promi
 }
 
 const endings: Record<Exclude<BodyEnding, 'whole'>, string> = {
-  limit: 'The page is longer than what is read of one',
+  limit: 'The page exceeds the limit of bytes',
   late: 'The page did not end in time',
   broken: 'The connection broke before the page ended',
 }
@@ -151,10 +153,10 @@ function noticeOf(
   { ending, read }: { ending: BodyEnding; read: number },
 ): string | undefined {
   const notices = [
-    refused && 'The page is too large or nested too deeply for Markdown: this is its text.',
-    ending !== 'whole' && `${endings[ending]}: this is made from its first ${read} bytes.`,
+    refused && 'The page is too large or too deeply nested for Markdown: this is its text.',
+    ending !== 'whole' && `${endings[ending]}: this is the result of its first ${read} bytes.`,
     content.length < length &&
-      `Only the first ${content.length} of ${length} characters are given.`,
+      `Only the first ${content.length} of ${length} characters are included.`,
   ]
   return notices.filter(Boolean).join(' ') || undefined
 }

@@ -85,19 +85,19 @@ const fetchAll = (t: TestContext, config: object, ...inputs: Input[]) =>
     ...inputs.map((input) => ({ ...input, url: site.url + input.url })),
   )
 
-test('bytes_max says how much of a page is read', async (t) => {
+test('bytes_max limits the bytes read of a page', async (t) => {
   const [cut] = await fetchAll(t, { bytes_max: 4096 }, { url: '/ten' })
   assert.equal(cut!.result.content, 'x'.repeat(4096))
   assert.equal(cut!.result.truncated, true)
   assert.equal(cut!.result.size, 10_000)
-  assert.match(cut!.result.notice, /longer than what is read of one: .* first 4096 bytes/)
+  assert.match(cut!.result.notice, /exceeds the limit of bytes: .* first 4096 bytes/)
   const [whole] = await fetchAll(t, { bytes_max: 10_000 }, { url: '/ten' })
   assert.equal(whole!.result.content.length, 10_000)
   assert.equal(whole!.result.truncated, false)
   assert.equal(whole!.result.notice, undefined)
 })
 
-test('of a page of a gigabyte the beginning is read, and the connection closed', async (t) => {
+test('reads only the start of a page of a gigabyte and closes the connection', async (t) => {
   const inputs = [{ url: '/line', as_markdown: true }, { url: '/lines' }]
   const outcomes = await fetchAll(t, { content_length_max: 1000 }, ...inputs)
   for (const { result } of outcomes) {
@@ -110,7 +110,7 @@ test('of a page of a gigabyte the beginning is read, and the connection closed',
   assert.ok(line.sent.bytes + lines.sent.bytes < 100 * mebibyte)
 })
 
-test('what is packed counts as it is unpacked', async (t) => {
+test('counts decompressed bytes', async (t) => {
   const urls = ['/gzip', '/deflate', '/br', '/twice']
   const config = { bytes_max: mebibyte, content_length_max: 1000 }
   const outcomes = await fetchAll(t, config, ...urls.map((url) => ({ url })))
@@ -122,7 +122,7 @@ test('what is packed counts as it is unpacked', async (t) => {
   }
 })
 
-test('a page that breaks off is given as far as it came', async (t) => {
+test('returns the received part of a page that breaks off', async (t) => {
   const [short, unpacked] = await fetchAll(t, {}, { url: '/short' }, { url: '/unpacked' })
   assert.equal(short!.result.content, 'only this')
   assert.equal(short!.result.truncated, true)
@@ -130,17 +130,17 @@ test('a page that breaks off is given as far as it came', async (t) => {
   assert.match(unpacked!.error!, /Nothing could be read/)
 })
 
-test('timeout_ms ends a call, with what has come', async (t) => {
+test('timeout_ms ends a call and returns the received part', async (t) => {
   const inputs = ['/silent', '/headers', '/drip'].map((url) => ({ url }))
   const [silent, headers, drip] = await fetchAll(t, { timeout_ms: 2000 }, ...inputs)
-  assert.equal(silent!.error, 'Nothing was answered within 1000 ms.')
-  assert.equal(headers!.error, 'Nothing was answered within 1000 ms.')
+  assert.equal(silent!.error, 'There was no response within 1000 ms.')
+  assert.equal(headers!.error, 'There was no response within 1000 ms.')
   assert.match(drip!.result.content, /^d+$/)
   assert.equal(drip!.result.truncated, true)
   assert.match(drip!.result.notice, /did not end in time/)
 })
 
-test('a page that takes too long to convert is given up, and the next one is not', async (t) => {
+test('abandons a page that takes too long to convert, and converts the next one', async (t) => {
   const config = { timeout_ms: 2500 }
   const [slow, html] = await fetchAll(
     t,
@@ -148,30 +148,30 @@ test('a page that takes too long to convert is given up, and the next one is not
     { url: '/slow', as_markdown: true },
     { url: '/html', as_markdown: true },
   )
-  assert.equal(slow!.error, 'The page takes too long to convert. Ask for it raw, or as text.')
+  assert.equal(slow!.error, 'The page takes too long to convert. Request it raw or as text.')
   assert.equal(html!.result.content, '# Hi\n\nthere')
   const [text] = await fetchAll(t, config, { url: '/slow', as_text: true })
   assert.equal(text!.result.format, 'text')
 })
 
-test('a page too deep for Markdown comes as text, and says so', async (t) => {
+test('returns a page too deep for Markdown as text with a note', async (t) => {
   const [deep] = await fetchAll(
     t,
     { bytes_max: 10 * mebibyte },
     { url: '/deep', as_markdown: true },
   )
   assert.equal(deep!.result.format, 'text')
-  assert.match(deep!.result.notice, /nested too deeply for Markdown/)
+  assert.match(deep!.result.notice, /too deeply nested for Markdown/)
 })
 
-test('content_length_max says how much the model is given, by whole characters', async (t) => {
+test('content_length_max limits the content in whole characters', async (t) => {
   const [faces] = await fetchAll(t, { content_length_max: 101 }, { url: '/faces' })
   assert.equal(faces!.result.content, '😀'.repeat(50))
-  assert.equal(faces!.result.notice, 'Only the first 100 of 400 characters are given.')
+  assert.equal(faces!.result.notice, 'Only the first 100 of 400 characters are included.')
   assert.equal(faces!.result.truncated, true)
 })
 
-test('default_format says what HTML becomes, and a call can say otherwise', async (t) => {
+test('default_format sets the format of HTML, and a call can override it', async (t) => {
   const cases = [
     [{}, 'raw', '<h1>Hi</h1><p>there</p>'],
     [{ default_format: 'markdown' }, 'markdown', '# Hi\n\nthere'],
@@ -187,14 +187,14 @@ test('default_format says what HTML becomes, and a call can say otherwise', asyn
   }
 })
 
-test('user_agent says who is asking', async (t) => {
+test('user_agent sets the request header', async (t) => {
   await fetchAll(t, {}, { url: '/html' })
   assert.equal(site.asked.at(-1)!.headers['user-agent'], 'Outlast-WebFetch/1.0')
   await fetchAll(t, { user_agent: 'Tea/2 (+https://tea.example)' }, { url: '/html' })
   assert.equal(site.asked.at(-1)!.headers['user-agent'], 'Tea/2 (+https://tea.example)')
 })
 
-test('config out of its limits is refused where it stands', async () => {
+test('refuses config outside its limits with the path', async () => {
   const wrong: [string, unknown][] = [
     ['bytes_max', 10 * mebibyte + 1],
     ['timeout_ms', 60_001],
@@ -214,7 +214,7 @@ test('config out of its limits is refused where it stands', async () => {
   }
 })
 
-test('a turn that is cancelled lets go of the page', async (t) => {
+test('a cancelled turn releases the page', async (t) => {
   const agent = await createAgent(server, { capabilities: [{ ref: 'web_fetch' }] })
   const session = await createSession(server, { agent_id: agent.id })
   const stream = await follow(t, server.url, { sessionId: session.id })
@@ -230,7 +230,7 @@ test('a turn that is cancelled lets go of the page', async (t) => {
   await stream.event('turn.cancelled')
 })
 
-test('nothing of a page holds up anybody else', async (t) => {
+test('no page delays other requests', async (t) => {
   const config = { timeout_ms: 60_000 }
   await fetchAll(t, config, { url: '/html', as_markdown: true })
   let isOver = false
@@ -247,6 +247,6 @@ test('nothing of a page holds up anybody else', async (t) => {
   const [heavy, tiny] = await fetched
   assert.equal(heavy!.result.format, 'markdown')
   assert.equal(tiny!.result.size, 300_000)
-  // A page that is converted in the loop leaves time for three.
+  // A conversion in the event loop would leave time for three.
   assert.ok(answered >= answersMin, `${answered} answers meanwhile`)
 })

@@ -8,10 +8,10 @@ const articleLengthMin = 500
 const indentedMax = 20_000_000
 
 /**
- * The article of a page as Markdown, or the whole of it where it has none. Undefined for a page
- * whose tree or text would take more than a thread has.
- * Contract: links and images are absolute, by `url`; may take long, so it belongs into a thread
- * that can be ended.
+ * Converts the article of a page to Markdown, or the whole page where it has none. Undefined for a
+ * page that would exceed the memory of a thread.
+ * Contract: links and images are absolute, by `url`; may take long: run it in a thread that can be
+ * ended.
  */
 export function markdown(html: string, url: string): string | undefined {
   if (!isModest(html)) return undefined
@@ -48,7 +48,7 @@ function wholeOf(html: string, url: string): Part {
   return { title: document.querySelector('h1') ? undefined : title, content: document.body }
 }
 
-/** Contract: for one page; it counts what it has written. */
+/** Contract: for one page only, since it counts the written text. */
 function makeTurndown(): Turndown {
   const turndown = new Turndown({
     headingStyle: 'atx',
@@ -57,12 +57,11 @@ function makeTurndown(): Turndown {
     codeBlockStyle: 'fenced',
   })
   let indented = 0
-  // What stands in quotes and lists is written again at every level: a page of nothing else would
-  // grow without end.
+  // Quotes and lists are copied at every level: deep nesting would grow without limit.
   const indent = (content: string, prefix: string) => {
     const text = content.trim().replace(/\n/g, `\n${prefix}`)
     indented += text.length
-    if (indented > indentedMax) throw new RangeError('indented too often')
+    if (indented > indentedMax) throw new RangeError('the nesting is too deep')
     return text
   }
   turndown.addRule('quote', {

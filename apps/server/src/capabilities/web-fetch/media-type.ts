@@ -1,4 +1,4 @@
-/** Kinds of content by what a server says of it. */
+/** Classes of content by the server's content type. */
 export type Kind = 'html' | 'text' | 'binary' | 'unknown'
 
 const textTypes =
@@ -19,7 +19,7 @@ export function kindOf(contentType: string | null): Kind {
 
 const signatures = ['25504446', '89504e47', '47494638', 'ffd8ff', '504b0304', '1f8b08', '7f454c46']
 
-/** True for binary bytes, whatever their type says: a known signature, or unexplained zeros. */
+/** True for binary bytes, independent of their type: a known signature, or unexplained zeros. */
 export function looksBinary(bytes: Uint8Array): boolean {
   const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 1024))
   const hex = start.toString('hex', 0, 4)
@@ -29,6 +29,6 @@ export function looksBinary(bytes: Uint8Array): boolean {
 const htmlStart =
   /^\s*<(!doctype html|html|head|body|title|meta|link|script|style|h[1-6]|div|p|table|ul|ol|a|b|br|font|iframe)[\s>/]/i
 
-/** Whether text that nothing was said of begins as a page does, after comments. */
+/** Whether text without a content type begins like a page, after comments. */
 export const looksLikeHtml = (text: string) =>
   htmlStart.test(text.slice(0, 4096).replace(/<!--.*?-->/gs, ''))

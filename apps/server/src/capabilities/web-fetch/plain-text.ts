@@ -12,10 +12,8 @@ const cells = words('td th')
 const silent = words('script style noscript template svg iframe object')
 
 /**
- * The words of a page without its markup: a line for each block, a tab between cells, no scripts
- * and styles.
- * Contract: takes time and memory in step with the page's length, whatever the page holds; builds
- * no tree.
+ * Extracts the text of a page: a line for each block, a tab between cells, no scripts and styles.
+ * Contract: linear time and memory in the page's length for all content; builds no tree.
  */
 export function plainText(html: string): string {
   const writer = startText()
@@ -31,7 +29,7 @@ export function plainText(html: string): string {
         opening = nameAt(start, end)
       },
       onopentagend: () => writer.openTag(opening),
-      // Only in a drawing does the slash mean that nothing follows.
+      // The slash closes an element only in SVG.
       onselfclosingtag: () => opening !== 'svg' && writer.openTag(opening),
       onclosetag: (start, end) => writer.closeTag(nameAt(start, end)),
     },
@@ -54,7 +52,7 @@ const deaf = {
   onend: ignore,
 }
 
-/** Puts text together from tags and what stands between them. */
+/** Collects text from tags and the text between them. */
 function startText() {
   const pieces: string[] = []
   let breaks = 0
@@ -95,7 +93,7 @@ function startText() {
   return { addText, openTag, closeTag, text: () => pieces.join('') }
 }
 
-/** Without spaces at the ends of lines, and with one empty line where there were more. */
+/** Removes spaces at the ends of lines and repeated empty lines. */
 export function squeezed(text: string): string {
   let isEmpty = true
   const kept = text.split('\n').filter((line) => {

@@ -6,14 +6,14 @@ export type FetchRequest = {
   method: 'GET' | 'HEAD'
   rules: Settings
   fetch: typeof fetch
-  /** Aborts when there is no more time, and with the call. */
+  /** Aborts at the time limit and with the call. */
   signal: AbortSignal
 }
 
 /**
- * Asks for a page, and goes where it is sent; every address on the way is held against the rules.
- * Contract: throws ToolError for what an address or a server is to blame for, and the error of an
- * aborted `fetch`.
+ * Requests a page and follows redirects; every URL is checked against the rules.
+ * Contract: throws ToolError for a fault of the URL or the server, and the error of an aborted
+ * `fetch`.
  */
 export async function request(
   given: string,
@@ -29,7 +29,7 @@ export async function request(
     await response.body?.cancel()
     if (seen.size > asked.rules.redirects_max) {
       throw new ToolError(
-        `${url.host} redirects once more, to ${shown(next)}; at most ${asked.rules.redirects_max} redirects are followed.`,
+        `${url.host} redirects once more, to ${shown(next)}; redirects are limited to ${asked.rules.redirects_max}.`,
       )
     }
     url = checked(next, asked.rules)
@@ -47,37 +47,37 @@ function withoutFragment(url: URL): string {
   return plain.href
 }
 
-/** Where a response sends us; undefined for one that is an answer. */
+/** The target of a redirect; undefined for other responses. */
 function targetOf(response: Response, from: URL): string | undefined {
   const location = response.headers.get('location')
   if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return undefined
   if (!URL.canParse(location, from.href)) {
-    throw new ToolError(`${from.host} redirects to an address that cannot be read.`)
+    throw new ToolError(`${from.host} redirects to an invalid URL.`)
   }
   const target = new URL(location, from)
   if (target.username || target.password) {
-    throw new ToolError(`${from.host} redirects to an address that holds a user or a password.`)
+    throw new ToolError(`${from.host} redirects to a URL with a user or a password.`)
   }
   return target.href
 }
 
 function checked(given: string, { allowed_domains, blocked_domains }: Settings): URL {
   if (!URL.canParse(given)) {
-    throw new ToolError('The url must be whole, and begin with http:// or https://.')
+    throw new ToolError('The url must be complete and begin with http:// or https://.')
   }
   const url = new URL(given)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new ToolError(
-      `The url must begin with http:// or https://; ${url.protocol} cannot be fetched.`,
+      `The url must begin with http:// or https://; ${url.protocol} is not supported.`,
     )
   }
   if (url.username || url.password) {
-    throw new ToolError('The url must not hold a user or a password.')
+    throw new ToolError('The url must not contain a user or a password.')
   }
   const host = plainHost(url.hostname)
   const isAllowed = allowed_domains === undefined || matchesDomain(host, allowed_domains)
   if (!isAllowed || matchesDomain(host, blocked_domains ?? [])) {
-    throw new ToolError(`${url.hostname} is not among the hosts that may be fetched.`)
+    throw new ToolError(`${url.hostname} is not an allowed host.`)
   }
   return url
 }
@@ -100,33 +100,33 @@ async function ask(url: URL, { method, rules, fetch, signal }: FetchRequest): Pr
 }
 
 const reasons: Record<string, string> = {
-  ERR_PRIVATE_HOST: 'is not on the public internet, and may not be fetched',
-  ENOTFOUND: 'is not a name that anybody knows',
-  EAI_AGAIN: 'cannot be looked up at the moment',
+  ERR_PRIVATE_HOST: 'is not on the public internet and is not allowed',
+  ENOTFOUND: 'is an unknown host name',
+  EAI_AGAIN: 'cannot be resolved at the moment',
   ECONNREFUSED: 'refuses the connection',
-  ECONNRESET: 'closed the connection without an answer',
-  EPIPE: 'closed the connection without an answer',
-  UND_ERR_SOCKET: 'closed the connection without an answer',
-  UND_ERR_CONNECT_TIMEOUT: 'does not answer',
-  ETIMEDOUT: 'does not answer',
+  ECONNRESET: 'closed the connection without a response',
+  EPIPE: 'closed the connection without a response',
+  UND_ERR_SOCKET: 'closed the connection without a response',
+  UND_ERR_CONNECT_TIMEOUT: 'does not respond',
+  ETIMEDOUT: 'does not respond',
   EHOSTUNREACH: 'cannot be reached',
   ENETUNREACH: 'cannot be reached',
   UND_ERR_HEADERS_OVERFLOW: 'sends headers that are too large',
   CERT_HAS_EXPIRED: 'has a certificate that has expired',
   ERR_TLS_CERT_ALTNAME_INVALID: 'has a certificate for another name',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'has a certificate that nobody vouches for',
-  SELF_SIGNED_CERT_IN_CHAIN: 'has a certificate that nobody vouches for',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'has a certificate that nobody vouches for',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'has a certificate that nobody vouches for',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'has a certificate of an unknown authority',
+  SELF_SIGNED_CERT_IN_CHAIN: 'has a certificate of an unknown authority',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'has a certificate of an unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'has a certificate of an unknown authority',
   EPROTO: 'does not speak TLS there',
 }
 
-/** In our words: those of the system name addresses that are nobody's business. */
+/** Describes a failure without the system's text, which could name private addresses. */
 export function failureReason(error: unknown): string {
   const cause = (error as Error).cause as (Error & { code?: string }) | undefined
-  if (cause?.message === 'bad port') return 'cannot be asked at that port'
+  if (cause?.message === 'bad port') return 'cannot be fetched on that port'
   const code = cause?.code ?? ''
   if (/^(ERR_SSL|ERR_TLS)/.test(code)) return reasons[code] ?? 'does not speak TLS there'
-  if (cause?.name === 'HTTPParserError') return 'gives no answer that HTTP knows'
+  if (cause?.name === 'HTTPParserError') return 'sent a response that is not valid HTTP'
   return reasons[code] ?? 'could not be fetched'
 }

@@ -1,23 +1,25 @@
 import { type Static, Type } from 'typebox'
 import { Domains } from './domains.ts'
 
-/** What an agent or a session may say of the pages that are fetched for it. */
+/** Config of `web_fetch`, for agents and sessions. */
 export const WebFetchConfig = Type.Object(
   {
     allowed_domains: Type.Optional(
       Domains(
-        'The only hosts that may be fetched; *.example.com means every host below example.com. Without it: all public ones.',
+        'Allowed hosts, where *.example.com covers every host below example.com; by default all public hosts.',
       ),
     ),
     blocked_domains: Type.Optional(
-      Domains('Hosts that may not be fetched, whatever else is allowed.'),
+      Domains('Refused hosts, also when they are in allowed_domains; by default none.'),
     ),
     bytes_max: Type.Optional(
       Type.Integer({
         minimum: 1024,
         maximum: 10 * 1024 * 1024,
         default: 5 * 1024 * 1024,
-        description: 'Bytes of a page, decompressed, that are read.',
+        title: 'Maximum page size (bytes)',
+        description:
+          'Maximum decompressed size of a page, 1024 to 10485760 bytes; by default 5242880. Longer pages are truncated.',
       }),
     ),
     timeout_ms: Type.Optional(
@@ -25,7 +27,8 @@ export const WebFetchConfig = Type.Object(
         minimum: 1000,
         maximum: 60_000,
         default: 20_000,
-        description: 'Milliseconds that a whole call may take.',
+        title: 'Timeout (ms)',
+        description: 'Time limit of a call, 1000 to 60000 ms; by default 20000.',
       }),
     ),
     content_length_max: Type.Optional(
@@ -33,7 +36,8 @@ export const WebFetchConfig = Type.Object(
         minimum: 100,
         maximum: 1_000_000,
         default: 50_000,
-        description: 'Characters of content that the model is given.',
+        title: 'Maximum content (characters)',
+        description: 'Maximum content for the model, 100 to 1000000 characters; by default 50000.',
       }),
     ),
     redirects_max: Type.Optional(
@@ -41,21 +45,23 @@ export const WebFetchConfig = Type.Object(
         minimum: 0,
         maximum: 20,
         default: 5,
-        description: 'Redirects that are followed.',
+        title: 'Maximum redirects',
+        description: 'Maximum number of redirects, 0 to 20; by default 5.',
       }),
     ),
     user_agent: Type.Optional(
       Type.String({
         pattern: '^[!-~]([ -~]{0,198}[!-~])?$',
         default: 'Outlast-WebFetch/1.0',
-        description: 'What the server calls itself at the sites that it asks.',
+        description:
+          'User-Agent header of requests, at most 200 characters; by default Outlast-WebFetch/1.0.',
       }),
     ),
     default_format: Type.Optional(
       Type.Enum(['raw', 'markdown', 'text'], {
         type: 'string',
         default: 'raw',
-        description: 'What HTML becomes when a call does not say.',
+        description: 'Format of HTML for calls without one: raw, markdown or text; by default raw.',
       }),
     ),
   },

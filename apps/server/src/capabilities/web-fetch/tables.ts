@@ -2,8 +2,8 @@ import type Turndown from 'turndown'
 import type { Element } from './tree.ts'
 
 /**
- * Writes tables as Markdown has them, whether or not they have a heading. One that holds other
- * tables, or a single column, only arranges the page: its cells are written one after another.
+ * Converts tables to Markdown, with or without a heading. A table that contains tables, or has one
+ * column, is for layout: its cells become text blocks.
  */
 export function addTables(turndown: Turndown): void {
   const begun = new WeakSet<Element>()

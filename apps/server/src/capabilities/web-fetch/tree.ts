@@ -4,7 +4,7 @@ import { DOMParser } from 'linkedom'
 const depthMax = 256
 const partsMax = 250_000
 
-/** As much of an element as we use; linkedom's own types need a browser's. */
+/** The used part of an element; linkedom's own types need a browser's. */
 export type Element = {
   nodeName: string
   textContent: string
@@ -50,7 +50,7 @@ export function isModest(html: string): boolean {
 
 const frames = /<(\/?(html|head|body)|!doctype)(\s[^<>]{0,2000})?>/gi
 
-/** The tree of a page, with or without `html`, `head` and `body`, with absolute addresses. */
+/** Parses a page, with or without `html`, `head` and `body`, and makes its URLs absolute. */
 export function parse(html: string, url: string): Document {
   const framed = `<!doctype html><html><head></head><body>${html.replace(frames, ' ')}</body></html>`
   const document = new DOMParser().parseFromString(framed, 'text/html') as unknown as Document
@@ -63,7 +63,7 @@ export function parse(html: string, url: string): Document {
   return document
 }
 
-/** Addresses that lead nowhere else, and images that are their own bytes, are left away. */
+/** Removes links without a target page, and images with inline data. */
 function setAbsolute(element: Element, name: 'href' | 'src', base: string): void {
   const given = element.getAttribute(name)!.trim()
   const address = URL.canParse(given, base) ? new URL(given, base) : undefined

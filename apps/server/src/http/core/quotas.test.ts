@@ -98,7 +98,7 @@ test('files and stored values count, whoever writes them: a client or a tool', a
     type === 'tool.completed' ? [(data as { error?: string }).error ?? 'done'] : [],
   )
   const full = 'The organization has reached its quota of 1 MB.'
-  const notKept = `The command ran, but none of its changes to files was kept: ${full}`
+  const notKept = `The command ran, but its changes to files were not saved: ${full}`
   assert.deepEqual(outcomes, ['done', 'done', notKept, full])
 
   expectStatus(await call('POST', file('more'), { content: 'x' }), 403, 'quota_exceeded')

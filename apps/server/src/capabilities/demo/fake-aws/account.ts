@@ -5,7 +5,7 @@ import { aws } from './aws.ts'
 
 const listUsers = aws.reads({
   name: 'aws_list_iam_users',
-  description: 'The users of the account.',
+  description: 'Lists the users of the account.',
   input: noInput,
   run: (_, { users }) => ({ users, total_count: users.length }),
 })
@@ -30,7 +30,7 @@ const createUser = aws.changes({
 
 const listSecurityGroups = aws.reads({
   name: 'aws_list_security_groups',
-  description: 'The security groups, with what they let in.',
+  description: 'Lists the security groups with their inbound rules.',
   input: noInput,
   run: (_, { security_groups }) => ({ security_groups, total_count: security_groups.length }),
 })

@@ -65,7 +65,7 @@ export const awsConfig = documentConfig(directory, shape, {
       pattern: '^[a-z]{2}(-[a-z]+)+-[1-9]$',
       maxLength: 40,
       default: 'us-east-1',
-      description: 'The region of the account: where things are when a call does not say.',
+      description: 'Region of the account and of calls without one; by default us-east-1.',
     }),
   ),
 })
@@ -81,7 +81,7 @@ const empty = (): Aws => ({
   security_groups: [],
 })
 
-/** The addresses of the n-th instance: public ones are of a range reserved for documentation. */
+/** The addresses of the n-th instance. Public ones are in a range reserved for documentation. */
 export const addressesOf = (n: number) => ({
   private_ip: `10.0.${n >> 8}.${n & 255}`,
   public_ip: `198.18.${n >> 8}.${n & 255}`,
@@ -119,7 +119,7 @@ function examples(config: AwsConfig): Aws {
       {
         group_id: 'sg-00000000000000001',
         group_name: 'web',
-        description: 'Lets the web in.',
+        description: 'Allows web traffic.',
         inbound_rules: [443, 80].map((port) => ({ protocol: 'tcp', port, source: '0.0.0.0/0' })),
       },
     ],

@@ -5,7 +5,7 @@ import { addressesOf, aws, Engine, InstanceState, regionOf } from './aws.ts'
 
 const listInstances = aws.reads({
   name: 'aws_list_ec2_instances',
-  description: 'The machines, all of them or those in a state.',
+  description: 'Lists all machines, or those in a state.',
   input: Type.Object({ state: Type.Optional(InstanceState) }, strict),
   run: ({ state }, data) => {
     const instances = data.instances.filter((one) => state === undefined || one.state === state)
@@ -38,7 +38,7 @@ const createInstance = aws.changes({
 
 const stopInstance = aws.changes({
   name: 'aws_stop_ec2_instance',
-  description: 'Stops a machine. It stays, and keeps its addresses.',
+  description: 'Stops a machine. It keeps its addresses.',
   input: Type.Object({ instance_id: Line() }, strict),
   run: ({ instance_id }, { instances }) => {
     const instance = findRow(
@@ -53,12 +53,12 @@ const stopInstance = aws.changes({
   },
 })
 
-/** How long an invented database is being made. */
+/** Time that creating an invented database takes, in ms. */
 const creatingMs = 60_000
 
 const listDatabases = aws.reads({
   name: 'aws_list_rds_databases',
-  description: 'The databases. One is available a minute after it was created.',
+  description: 'Lists the databases. A database is available one minute after its creation.',
   input: noInput,
   run: (_, data) => {
     const isNew = (at: string) => Date.now() - Date.parse(at) < creatingMs

@@ -14,14 +14,14 @@ const input = Type.Object(
         minimum: 5,
         maximum: 1_440,
         default: 60,
-        description: 'How far to look back.',
+        description: 'Length of the period up to now, in minutes.',
       }),
     ),
   },
   strict,
 )
 
-/** The middle of each metric and how far it swings: per cent, operations, bytes. */
+/** Middle and swing of each metric: per cent, operations, bytes. */
 const ranges: Record<Static<typeof Metric>, [middle: number, swing: number]> = {
   CPUUtilization: [35, 20],
   MemoryUtilization: [60, 10],
@@ -30,7 +30,7 @@ const ranges: Record<Static<typeof Metric>, [middle: number, swing: number]> = {
 }
 const stepMs = 300_000
 
-/** Between -1 and 1, and always the same for the same resource and time. */
+/** A value between -1 and 1, always the same for the same resource and time. */
 function wave(resourceId: string, slot: number): number {
   const seed = Buffer.from(resourceId).reduce((sum, byte) => sum + byte, 0)
   return Math.sin(slot / 7 + seed) * 0.8 + Math.sin(slot * 1.7 + seed) * 0.2
@@ -46,7 +46,8 @@ function checkResource({ instances, databases }: Aws, id: string): void {
 
 const getMetrics = aws.reads({
   name: 'aws_get_cloudwatch_metrics',
-  description: 'A metric of a machine or a database, every five minutes up to now. Invented.',
+  description:
+    'Returns invented values of a metric of a machine or a database, every five minutes up to now.',
   input,
   run: ({ resource_id, metric_name, period_minutes = 60 }, data) => {
     checkResource(data, resource_id)

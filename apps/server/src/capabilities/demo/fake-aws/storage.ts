@@ -5,7 +5,7 @@ import { aws, regionOf } from './aws.ts'
 
 const listBuckets = aws.reads({
   name: 'aws_list_s3_buckets',
-  description: 'The buckets of the account.',
+  description: 'Lists the buckets of the account.',
   input: noInput,
   run: (_, { buckets }) => ({ buckets, total_count: buckets.length }),
 })
@@ -17,7 +17,7 @@ const createBucket = aws.changes({
     {
       bucket_name: Type.String({
         pattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$',
-        description: '3 to 63 small letters, digits, dots and hyphens.',
+        description: '3 to 63 lowercase letters, digits, dots and hyphens.',
       }),
       region: Type.Optional(Line()),
       versioning_enabled: Type.Optional(Type.Boolean({ default: false })),

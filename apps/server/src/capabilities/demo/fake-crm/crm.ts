@@ -64,7 +64,8 @@ export const crmConfig = documentConfig(directory, shape, {
     Type.Enum(['free', 'pro', 'enterprise'], {
       type: 'string',
       default: 'free',
-      description: 'The tier of a new customer when a call names none.',
+      description:
+        'Tier of new customers for calls without one: free, pro or enterprise; by default free.',
     }),
   ),
 })

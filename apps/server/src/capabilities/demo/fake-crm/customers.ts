@@ -5,7 +5,7 @@ import { crm, customerOf, InteractionType, Tier } from './crm.ts'
 
 const listCustomers = crm.reads({
   name: 'crm_list_customers',
-  description: 'The customers, all of them or those of a tier.',
+  description: 'Lists all customers, or those of a tier.',
   input: Type.Object({ tier: Type.Optional(Tier) }, strict),
   run: ({ tier }, data) => {
     const customers = data.customers.filter((one) => tier === undefined || one.tier === tier)
@@ -15,7 +15,7 @@ const listCustomers = crm.reads({
 
 const getCustomer = crm.reads({
   name: 'crm_get_customer',
-  description: 'One customer, and what was said to them so far.',
+  description: 'Returns a customer with all interactions.',
   input: Type.Object({ customer_id: Line() }, strict),
   run: ({ customer_id }, data) => ({
     customer: customerOf(data, customer_id),
@@ -25,7 +25,8 @@ const getCustomer = crm.reads({
 
 const searchCustomers = crm.reads({
   name: 'crm_search_customers',
-  description: 'Customers whose name, email or company holds a text, in small letters or capitals.',
+  description:
+    'Finds customers whose name, email or company contains a text, in upper or lower case.',
   input: Type.Object({ query: Line() }, strict),
   run: ({ query }, { customers }) => {
     const wanted = query.toLowerCase()
@@ -38,7 +39,7 @@ const searchCustomers = crm.reads({
 
 const createCustomer = crm.changes({
   name: 'crm_create_customer',
-  description: 'Adds a customer. Nobody else may have the email.',
+  description: 'Adds a customer. The email must be unique.',
   input: Type.Object(
     {
       name: Line(),
@@ -52,7 +53,7 @@ const createCustomer = crm.changes({
   run: (input, { customers }, { default_tier = 'free' }) => {
     const { name, email, company = null, phone = null, tier = default_tier } = input
     const known = customers.find((one) => one.email.toLowerCase() === email.toLowerCase())
-    if (known) throw new ToolError(`Customer ${known.id} has the email ${email} already`)
+    if (known) throw new ToolError(`Customer ${known.id} already has the email ${email}`)
     const id = nextId(customers, 'id', 'CUST-001')
     const created_at = new Date().toISOString()
     const customer = { id, name, email, company, phone, tier, created_at, last_contact: null }
@@ -62,13 +63,13 @@ const createCustomer = crm.changes({
 
 const addInteraction = crm.changes({
   name: 'crm_add_interaction',
-  description: 'Notes a call, an email, a meeting or a chat with a customer.',
+  description: 'Records a call, an email, a meeting or a chat with a customer.',
   input: Type.Object(
     {
       customer_id: Line(),
       interaction_type: InteractionType,
       summary: Paragraph(),
-      agent: Line('Who spoke to the customer.'),
+      agent: Line('Name of the employee in the interaction.'),
     },
     strict,
   ),

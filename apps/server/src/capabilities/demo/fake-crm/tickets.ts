@@ -5,7 +5,7 @@ import { crm, customerOf, Priority, TicketStatus } from './crm.ts'
 
 const listTickets = crm.reads({
   name: 'crm_list_tickets',
-  description: 'The tickets, all of them or those with a status or a priority.',
+  description: 'Lists all tickets, or those with a status or a priority.',
   input: Type.Object(
     { status: Type.Optional(TicketStatus), priority: Type.Optional(Priority) },
     strict,
@@ -45,7 +45,7 @@ const createTicket = crm.changes({
 
 const updateTicket = crm.changes({
   name: 'crm_update_ticket',
-  description: 'Changes the status of a ticket, who has it, or both.',
+  description: 'Changes the status or the assignee of a ticket, or both.',
   input: Type.Object(
     {
       ticket_id: Line(),
@@ -56,7 +56,7 @@ const updateTicket = crm.changes({
   ),
   run: ({ ticket_id, status, assigned_to }, { tickets }) => {
     if (status === undefined && assigned_to === undefined) {
-      throw new ToolError('There is nothing to change: give status, assigned_to or both')
+      throw new ToolError('Nothing to change: set status, assigned_to or both')
     }
     const ticket = findRow(tickets, ({ id }) => id === ticket_id, `Ticket ${ticket_id}`)
     ticket.status = status ?? ticket.status

@@ -17,8 +17,7 @@ import { inSpan, spanOf } from './spans.ts'
 
 const listTransactions = finance.reads({
   name: 'finance_list_transactions',
-  description:
-    'The transactions, all of them or those of a type or a category. The total adds amounts up.',
+  description: 'Lists all transactions, or those of a type or a category, with their total.',
   input: Type.Object(
     { transaction_type: Type.Optional(TransactionType), category: Type.Optional(Line()) },
     strict,
@@ -36,7 +35,7 @@ const listTransactions = finance.reads({
 
 const createTransaction = finance.changes({
   name: 'finance_create_transaction',
-  description: 'Books an income or an expense of today on an account.',
+  description: "Books income or an expense on an account with today's date.",
   input: Type.Object(
     {
       transaction_type: TransactionType,
@@ -65,7 +64,7 @@ function checkAccount({ accounts }: Finance, name: string): void {
 
 const getBalance = finance.reads({
   name: 'finance_get_balance',
-  description: 'What is in the accounts, or in one: where it began, and the transactions since.',
+  description: 'Returns the balance of all accounts, or of one: opening balance plus transactions.',
   input: Type.Object({ account: Type.Optional(Line()) }, strict),
   run: ({ account }, data, config) => {
     if (account !== undefined) checkAccount(data, account)
@@ -80,7 +79,7 @@ const getBalance = finance.reads({
 
 const listBudgets = finance.reads({
   name: 'finance_list_budgets',
-  description: 'The budgets, and what of them is spent this month.',
+  description: 'Lists the budgets with the amount spent this month.',
   input: noInput,
   run: (_, { budgets, transactions }) => {
     const thisMonth = inSpan(ofType(transactions, 'expense'), spanOf('current_month', new Date()))
@@ -94,11 +93,11 @@ const listBudgets = finance.reads({
 
 const createBudget = finance.changes({
   name: 'finance_create_budget',
-  description: 'Sets how much a category may cost in a month. A category has one budget.',
+  description: 'Sets the monthly budget of a category. A category has one budget.',
   input: Type.Object({ category: Line(), monthly_limit: Amount }, strict),
   run: ({ category, monthly_limit }, { budgets }) => {
     if (budgets.some((budget) => budget.category === category)) {
-      throw new ToolError(`There is a budget for ${category} already`)
+      throw new ToolError(`The category ${category} already has a budget`)
     }
     addRow(budgets, { category, monthly_limit }, 'budgets')
     return { category, monthly_limit, status: 'created' }

@@ -26,7 +26,11 @@ const directory = '/finance'
 
 export const financeConfig = documentConfig(directory, shape, {
   currency: Type.Optional(
-    Type.String({ pattern: '^[A-Z]{3}$', default: 'USD', description: 'The currency of it all.' }),
+    Type.String({
+      pattern: '^[A-Z]{3}$',
+      default: 'USD',
+      description: 'Currency of all amounts as an ISO 4217 code; by default USD.',
+    }),
   ),
 })
 export type FinanceConfig = Static<typeof financeConfig>
@@ -69,7 +73,7 @@ export const finance = documentTools<Finance, FinanceConfig>({
   },
 })
 
-/** Without what adding binary fractions leaves behind. */
+/** Rounds to cents, without residues of binary fractions. */
 export const inCents = (amount: number) => Math.round(amount * 100) / 100
 
 export const sumOf = (transactions: readonly Transaction[]) =>
@@ -80,7 +84,7 @@ export const ofType = (
   type: Transaction['transaction_type'],
 ) => transactions.filter(({ transaction_type }) => transaction_type === type)
 
-/** What is in an account by now. */
+/** The balance of an account: opening balance plus its transactions. */
 export function balanceOf({ accounts, transactions }: Finance, name: string): number {
   const own = transactions.filter(({ account }) => account === name)
   const opening = accounts.find((account) => account.name === name)?.opening_balance ?? 0

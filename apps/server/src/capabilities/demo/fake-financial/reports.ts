@@ -17,7 +17,7 @@ const periodInput = Type.Object(
       Type.Enum(['current_month', 'last_month', 'quarter', 'year'], {
         type: 'string',
         default: 'current_month',
-        description: 'Of the calendar: quarter and year are those that we are in.',
+        description: 'A calendar period: quarter and year are the current ones.',
       }),
     ),
   },
@@ -39,7 +39,7 @@ function booked({ transactions }: Finance, type: Transaction['transaction_type']
 
 const expenseReport = finance.reads({
   name: 'finance_get_expense_report',
-  description: 'What was spent in a period, by category.',
+  description: 'Returns the expenses of a period by category.',
   input: periodInput,
   run: ({ period = 'current_month' }, data) => {
     const { rows } = booked(data, 'expense', period)
@@ -53,7 +53,7 @@ const expenseReport = finance.reads({
 const revenueReport = finance.reads({
   name: 'finance_get_revenue_report',
   description:
-    'What came in in a period, by category, and how much more than in the period before, in per cent.',
+    'Returns the income of a period by category, and its growth over the period before in per cent.',
   input: periodInput,
   run: ({ period = 'current_month' }, data) => {
     const { rows, before } = booked(data, 'income', period)
@@ -66,7 +66,7 @@ const revenueReport = finance.reads({
 
 const averagedMonths = 3
 
-/** The income and the expenses of a month, on average of the months that have any. */
+/** The average monthly income and expenses, of months with transactions. */
 function monthly({ transactions }: Finance, now: Date) {
   const recent = Array.from({ length: averagedMonths }, (_, back) =>
     inSpan(transactions, spanOf('current_month', now, back)),
@@ -97,16 +97,15 @@ function forecast({ months = 3 }: Static<typeof forecastInput>, data: Finance) {
       ending_balance: inCents(total + net * (index + 1)),
     })),
     assumptions: [
-      `Every month is like the average of those of the last ${averagedMonths} that have transactions, this one included.`,
-      'It begins with what is in all accounts now.',
+      `Each month equals the average of the last ${averagedMonths} months with transactions, this month included.`,
+      'The forecast starts from the current balance of all accounts.',
     ],
   }
 }
 
 const forecastCashFlow = finance.reads({
   name: 'finance_forecast_cash_flow',
-  description:
-    'What will be in the accounts at the end of the next months if they go on as the last ones.',
+  description: 'Forecasts the balance of all accounts at the end of the next months.',
   input: forecastInput,
   run: forecast,
 })

@@ -2,14 +2,14 @@ import { dayOf, type Transaction } from './finance.ts'
 
 export type Period = 'current_month' | 'last_month' | 'quarter' | 'year'
 
-/** Days from the first to the one before `end`, as in `2026-03-01`. */
+/** The days from `begin` to the day before `end`, as in `2026-03-01`. */
 export type FiscalSpan = { begin: string; end: string }
 
 const firstOf = (year: number, month: number) => dayOf(new Date(Date.UTC(year, month, 1)))
 
 const months: Record<Period, number> = { current_month: 1, last_month: 1, quarter: 3, year: 12 }
 
-/** The calendar month, quarter or year of `now`; with `back` the one so many before it. */
+/** Returns the calendar month, quarter or year of `now`, or the one `back` periods before. */
 export function spanOf(period: Period, now: Date, back = 0): FiscalSpan {
   const length = months[period]
   const month = Math.floor(now.getUTCMonth() / length) * length

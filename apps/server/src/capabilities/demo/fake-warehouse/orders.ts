@@ -8,7 +8,7 @@ const orderOf = ({ orders }: Warehouse, id: string) =>
 
 const createOrder = warehouse.changes({
   name: 'warehouse_create_order',
-  description: 'Takes an order of a customer for SKUs that there are. The stock stays as it is.',
+  description: 'Takes an order of a customer for existing SKUs. It does not change the stock.',
   input: Type.Object({ customer_name: Line(), items: Items }, strict),
   run: ({ customer_name, items }, data) => {
     for (const { sku } of items) itemOf(data, sku)
@@ -22,7 +22,7 @@ const createOrder = warehouse.changes({
 
 const listOrders = warehouse.reads({
   name: 'warehouse_list_orders',
-  description: 'The orders, each with its invoice and its returns.',
+  description: 'Lists the orders with their invoices and returns.',
   input: noInput,
   run: (_, { orders, invoices, returns }) => ({
     orders: orders.map((order) => ({
@@ -36,7 +36,8 @@ const listOrders = warehouse.reads({
 
 const createInvoice = warehouse.changes({
   name: 'warehouse_create_invoice',
-  description: 'Makes the invoice of an order, from the prices of its items. An order has one.',
+  description:
+    'Creates the invoice of an order from the prices of its items. An order has one invoice.',
   input: Type.Object({ order_id: Line() }, strict),
   run: ({ order_id }, data, { currency = 'USD' }) => {
     const { items } = orderOf(data, order_id)
@@ -56,7 +57,7 @@ const createInvoice = warehouse.changes({
 
 const processReturn = warehouse.changes({
   name: 'warehouse_process_return',
-  description: 'Takes items of an order back and puts them into the stock.',
+  description: 'Returns items of an order and adds them to the stock.',
   input: Type.Object(
     {
       order_id: Line(),
@@ -69,7 +70,7 @@ const processReturn = warehouse.changes({
   run: ({ order_id, sku, quantity, reason = 'not given' }, data) => {
     const left = leftOf(data, order_id, sku)
     if (quantity > left) {
-      throw new ToolError(`Of order ${order_id} only ${left} of ${sku} can still be returned`)
+      throw new ToolError(`At most ${left} of ${sku} in order ${order_id} can still be returned`)
     }
     changeStock(data, sku, quantity)
     const return_id = nextId(data.returns, 'return_id', 'RET-00001')
@@ -79,7 +80,7 @@ const processReturn = warehouse.changes({
   },
 })
 
-/** How many of a SKU were ordered and not returned. */
+/** The quantity of a SKU that was ordered and not returned. */
 function leftOf(data: Warehouse, orderId: string, sku: string): number {
   const count = (rows: { sku: string; quantity: number }[]) =>
     rows.filter((row) => row.sku === sku).reduce((sum, { quantity }) => sum + quantity, 0)

@@ -4,7 +4,7 @@ import { changeStock, Items, ShipmentStatus, warehouse } from './warehouse.ts'
 
 const createShipment = warehouse.changes({
   name: 'warehouse_create_shipment',
-  description: 'Sends items to a destination and takes them from the stock: all of them, or none.',
+  description: 'Sends items to a destination and takes all of them from the stock, or none.',
   input: Type.Object({ destination: Line(), items: Items }, strict),
   run: ({ destination, items }, data) => {
     for (const { sku, quantity } of items) changeStock(data, sku, -quantity)
@@ -18,7 +18,7 @@ const createShipment = warehouse.changes({
 
 const listShipments = warehouse.reads({
   name: 'warehouse_list_shipments',
-  description: 'The shipments, all of them or those with a status.',
+  description: 'Lists all shipments, or those with a status.',
   input: Type.Object({ status: Type.Optional(ShipmentStatus) }, strict),
   run: ({ status }, data) => {
     const shipments = data.shipments.filter((one) => status === undefined || one.status === status)
@@ -28,7 +28,7 @@ const listShipments = warehouse.reads({
 
 const updateShipmentStatus = warehouse.changes({
   name: 'warehouse_update_shipment_status',
-  description: 'Notes how far a shipment has come.',
+  description: 'Sets the status of a shipment.',
   input: Type.Object({ shipment_id: Line(), status: ShipmentStatus }, strict),
   run: ({ shipment_id, status }, { shipments }) => {
     const shipment = findRow(

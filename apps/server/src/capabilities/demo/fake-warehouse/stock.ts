@@ -4,7 +4,7 @@ import { changeStock, isLow, warehouse } from './warehouse.ts'
 
 const getInventory = warehouse.reads({
   name: 'warehouse_get_inventory',
-  description: 'What is in stock: all of it, one SKU, or what is below its reorder point.',
+  description: 'Lists the whole stock, one SKU, or SKUs below their reorder point.',
   input: Type.Object(
     { sku: Type.Optional(Line()), low_stock_only: Type.Optional(Type.Boolean({ default: false })) },
     strict,
@@ -20,7 +20,7 @@ const getInventory = warehouse.reads({
 
 const updateInventory = warehouse.changes({
   name: 'warehouse_update_inventory',
-  description: 'Adds to the quantity of a SKU, or with a negative change takes from it.',
+  description: 'Adds a change to the quantity of a SKU; a negative change removes.',
   input: Type.Object(
     {
       sku: Line(),
@@ -44,7 +44,7 @@ const updateInventory = warehouse.changes({
 
 const inventoryReport = warehouse.reads({
   name: 'warehouse_inventory_report',
-  description: 'The stock in numbers, and what should be ordered again.',
+  description: 'Returns totals of the stock and the SKUs to reorder.',
   input: noInput,
   run: (_, { inventory }) => {
     const low = inventory.filter(isLow)

@@ -6,7 +6,7 @@ const quantityMax = 1_000_000_000
 const Quantity = Type.Integer({ minimum: 1, maximum: quantityMax })
 const Stock = Type.Integer({ minimum: 0, maximum: quantityMax })
 
-/** What is sent or ordered. */
+/** The items of a shipment or an order. */
 export const Items = Type.Array(Type.Object({ sku: Line(), quantity: Quantity }, strict), {
   minItems: 1,
   maxItems: 100,
@@ -74,7 +74,7 @@ export const warehouseConfig = documentConfig(directory, shape, {
     Type.String({
       pattern: '^[A-Z]{3}$',
       default: 'USD',
-      description: 'The currency of prices and invoices.',
+      description: 'Currency of prices and invoices as an ISO 4217 code; by default USD.',
     }),
   ),
 })
@@ -115,14 +115,19 @@ export const isLow = ({ quantity, reorder_point }: Item) => quantity < reorder_p
 export const itemOf = ({ inventory }: Warehouse, sku: string) =>
   findRow(inventory, (item) => item.sku === sku, `SKU ${sku}`)
 
-/** Contract: throws ToolError for an unknown SKU, and when less is there than is taken. */
+/**
+ * Changes the quantity of a SKU. Contract: throws ToolError for an unknown SKU and for too little
+ * stock.
+ */
 export function changeStock(data: Warehouse, sku: string, change: number): Item {
   const item = itemOf(data, sku)
   const next = item.quantity + change
   if (next < 0) {
-    throw new ToolError(`Insufficient stock of ${sku}: ${item.quantity} there, ${-change} wanted`)
+    throw new ToolError(
+      `Insufficient stock of ${sku}: ${item.quantity} available, ${-change} requested`,
+    )
   }
-  if (next > quantityMax) throw new ToolError(`No more than ${quantityMax} of ${sku} fit`)
+  if (next > quantityMax) throw new ToolError(`The stock of ${sku} must not exceed ${quantityMax}`)
   item.quantity = next
   return item
 }

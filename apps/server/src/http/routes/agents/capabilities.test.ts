@@ -3,13 +3,16 @@ import { test } from 'node:test'
 import type { CapabilityInfo } from '@outlast/contract'
 import { startServer } from '../../../../test/server.ts'
 
-test('capabilities are listed by id, each with its tools and the schema of its config', async (t) => {
+test('lists capabilities by id, demo capabilities last, each with its tools and config schema', async (t) => {
   const { call } = await startServer(t)
   const { status, body } = await call('GET', '/v1/capabilities')
   assert.equal(status, 200)
   const { data, ...rest } = body as { data: CapabilityInfo[] }
   const ids = data.map(({ id }) => id)
-  assert.deepEqual(ids, ids.toSorted())
+  const idsOf = (isDemo: boolean) =>
+    data.flatMap(({ id, category }) => ((category === 'Demo') === isDemo ? [id] : [])).toSorted()
+  assert.deepEqual(ids, [...idsOf(false), ...idsOf(true)])
+  assert.equal(idsOf(true).length, 8)
   assert.deepEqual(rest, { total: ids.length, offset: 0, limit: ids.length })
   for (const capability of data) {
     assert.equal(capability.status, 'available')

@@ -1,5 +1,5 @@
 import { CapabilityInfo, CapabilityPage, ErrorResponse, PageQuery } from '@outlast/contract'
-import { describeCapability } from '../../../capabilities/catalog.ts'
+import { compareListed, describeCapability } from '../../../capabilities/catalog.ts'
 import { serverIdOf } from '../../../capabilities/mcp/ref.ts'
 import { describeServers } from '../../../capabilities/mcp.ts'
 import { ApiError } from '../../../errors.ts'
@@ -24,9 +24,7 @@ export function capabilityRoutes({ app, node }: Api): void {
     },
     async handler({ query, principal: { orgId }, db }) {
       const servers = describeServers(await listActiveMcpServers(db, orgId), node)
-      const all = [...own, ...servers.map(describeCapability)].sort((one, other) =>
-        one.id < other.id ? -1 : 1,
-      )
+      const all = [...own, ...servers.map(describeCapability)].sort(compareListed)
       const { offset, limit } = rangeOf(query)
       const end = query.limit === undefined ? all.length : offset + limit
       const data = all.slice(offset, end)

@@ -150,9 +150,7 @@ test('what no longer takes effect is said in the preview', async (t) => {
   await later.stop()
   const without = await startServer(t, { databaseUrl })
   const gone = await without.call('GET', `/v1/sessions/${session.id}/preview`)
-  assert.deepEqual(gone.body.warnings, [
-    'There is no capability greeter any more: it has no effect.',
-  ])
+  assert.deepEqual(gone.body.warnings, ['The capability greeter does not exist: it has no effect.'])
   await without.stop()
 })
 
@@ -208,8 +206,8 @@ test('capabilities that cannot be put together keep the server from starting, an
   const hiding = Type.Object({ inner: Type.Optional(inner) })
   const wrong: [Capability[], RegExp][] = [
     [[one, two, three], /two needs three needs two/],
-    [[one], /one needs two, and there is no such capability/],
-    [[greeter, greeter, ...builtins], /Two capabilities are called greeter/],
+    [[one], /one needs two, which does not exist/],
+    [[greeter, greeter, ...builtins], /Two capabilities have the id greeter/],
     [
       [defineCapability({ ...about, id: 'x', name: 'X', tools: () => [tool] })],
       /x has a tool bad name/,
@@ -226,7 +224,7 @@ test('capabilities that cannot be put together keep the server from starting, an
           ],
         }),
       ],
-      /x has two tools called y/,
+      /x has two tools with the name y/,
     ],
     [
       [
@@ -238,7 +236,7 @@ test('capabilities that cannot be put together keep the server from starting, an
           sessionRules: { key: 'session' },
         }),
       ],
-      /x does not take an empty config/,
+      /x does not accept an empty config/,
     ],
     [
       [
@@ -250,7 +248,7 @@ test('capabilities that cannot be put together keep the server from starting, an
           sessionRules: { inner: 'session' },
         }),
       ],
-      /x has a writeOnly field inside another one/,
+      /x has a nested writeOnly field/,
     ],
     [
       [
@@ -293,5 +291,5 @@ test('config and arguments are checked however many fields are too many, and how
     'write_file',
     { ...more, path: 7, content: {} },
   ])
-  assert.match(said, /^Invalid arguments for write_file: more_0 is not taken/)
+  assert.match(said, /^Invalid arguments for write_file: more_0 is not accepted/)
 })
