@@ -63,7 +63,7 @@ test('reports an idle session, and how its last turn failed', async (t) => {
     [failed.state, failed.turn_id, failed.error, failed.error_code, failed.node],
     ['failed', turn_id, error, error_code, node],
   )
-  assert.match(failed.sentence, /its last turn failed for good with llm_error, since .+ on node_/)
+  assert.match(failed.sentence, /its last turn failed permanently with llm_error, since .+ on node_/)
   await converse(t, worker, id, 'hello')
   assert.equal((await whyOf(api, id)).state, 'idle')
 })
@@ -233,7 +233,7 @@ test('reports a turn whose node is gone until another one takes it, and a turn t
   await node.crash()
   const gone = await comesTo(api, id, 'node_gone')
   assert.equal(gone.node, name)
-  assert.match(gone.sentence, /^Its node is gone, .+, since .+ on node_/)
+  assert.match(gone.sentence, /^Its node is lost, .+, since .+ on node_/)
   const { body: health } = await api.call('GET', '/v1/durable/health')
   assert.match(health.problems.join(), /whose node is gone, about to be taken over: 1\./)
 

@@ -106,10 +106,10 @@ function ruleOf(known: Readonly<Record<string, SessionRule>>, field: string): Ru
     : { combine: (agent) => agent, widens: () => undefined }
 }
 
-type Known = Readonly<Record<string, SessionRule>>
+type SessionRulesByField = Readonly<Record<string, SessionRule>>
 
 /** Combines two configs. Contract: pure; both match the schema that the rules belong to. */
-export function narrowedConfig(known: Known, agent: Config, session: Config): Config {
+export function narrowedConfig(known: SessionRulesByField, agent: Config, session: Config): Config {
   const fields = new Set([...Object.keys(agent), ...Object.keys(session)])
   return Object.fromEntries(
     [...fields].map((field) => {
@@ -122,7 +122,11 @@ export function narrowedConfig(known: Known, agent: Config, session: Config): Co
 }
 
 /** The path of the first place where a session's config allows more than the agent's, if any. */
-export function widenedAt(known: Known, agent: Config, session: Config): string | undefined {
+export function widenedAt(
+  known: SessionRulesByField,
+  agent: Config,
+  session: Config,
+): string | undefined {
   for (const [field, after] of Object.entries(session)) {
     const { absent, widens } = ruleOf(known, field)
     const before = agent[field] ?? absent

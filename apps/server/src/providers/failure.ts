@@ -114,7 +114,7 @@ export function failureOf(error: unknown): Failure {
 }
 
 /** Patterns of vendors' error texts, for any status. The first match applies. */
-const sayings: [FailureKind, RegExp][] = [
+const errorPatterns: [FailureKind, RegExp][] = [
   [
     'too_long',
     /context.{0,3}length|context window|maximum context|(prompt|input|request|conversation) (is )?too (long|large)|too many (input )?tokens|token count.{0,40}exceeds|reduce the length/i,
@@ -144,16 +144,16 @@ const endsEarly = /ended without|terminated|premature|other side closed|ECONNRES
 function kindOf(error: unknown): FailureKind {
   if (error instanceof KnownFailure) return error.kind
   const status = statusOf(error)
-  const words = wordsOf(error)
+  const text = errorTextOf(error)
   if (status !== undefined && status < 300) {
-    return endsEarly.test(words) ? 'broken_stream' : 'bad_response'
+    return endsEarly.test(text) ? 'broken_stream' : 'bad_response'
   }
-  const said = sayings.find(([, pattern]) => pattern.test(words))?.[0]
-  if (said !== undefined) return said
+  const kind = errorPatterns.find(([, pattern]) => pattern.test(text))?.[0]
+  if (kind !== undefined) return kind
   if (status !== undefined) return kindOfStatus(status)
   // There was no response.
   if (APICallError.isInstance(error)) return 'network'
-  if (endsEarly.test(words)) return 'broken_stream'
+  if (endsEarly.test(text)) return 'broken_stream'
   if (isNonsense(error)) return 'bad_response'
   return isBreak(error) ? 'broken_stream' : 'unknown'
 }
@@ -179,8 +179,8 @@ const wordsMax = 20_000
 /** The message of an error and of its cause. */
 export function errorMessage(error: unknown): string {
   if (!(error instanceof Error)) {
-    const said = (error as { message?: unknown } | null)?.message
-    return typeof said === 'string' ? said : (JSON.stringify(error) ?? 'unknown')
+    const message = (error as { message?: unknown } | null)?.message
+    return typeof message === 'string' ? message : (JSON.stringify(error) ?? 'unknown')
   }
   const { message, cause } = error
   const behind = cause instanceof Error && !message.includes(cause.message) ? cause.message : ''
@@ -188,10 +188,10 @@ export function errorMessage(error: unknown): string {
 }
 
 /** All text of a vendor's error. */
-function wordsOf(error: unknown): string {
+function errorTextOf(error: unknown): string {
   const body = APICallError.isInstance(error) ? (error.responseBody ?? '') : ''
-  const told = error instanceof Error ? errorMessage(error) : JSON.stringify(error)
-  return `${told} ${body}`.slice(0, wordsMax)
+  const message = error instanceof Error ? errorMessage(error) : JSON.stringify(error)
+  return `${message} ${body}`.slice(0, wordsMax)
 }
 
 /** Errors of the SDK for an invalid response. */

@@ -271,7 +271,7 @@ test('the summary of a long conversation is a separate model call', async (t) =>
 
 test('vendors get a trace header only when enabled', async (t) => {
   const answer = () => ({ text: 'Hello.' })
-  for (const [to, isTold] of [
+  for (const [to, isTraced] of [
     ['', false],
     ['models', true],
   ] as const) {
@@ -283,13 +283,13 @@ test('vendors get a trace header only when enabled', async (t) => {
     const chat = spans.find(({ name }) => name.startsWith('chat'))!
     const { traceparent } = vendor.requests[0]!.headers
     const expected = `00-${chat.traceId}-${chat.spanId}-01`
-    assert.equal(traceparent, isTold ? expected : undefined, session.id)
+    assert.equal(traceparent, isTraced ? expected : undefined, session.id)
   }
 })
 
 test('an MCP server gets the trace context of its call', async (t) => {
   const env = { PRIVATE_HOSTS_ALLOWED: '127.0.0.1' }
-  for (const [more, isTold] of [
+  for (const [more, isTraced] of [
     [{}, true],
     [{ OTEL_PROPAGATE_TO: 'none' }, false],
   ] as const) {
@@ -302,7 +302,7 @@ test('an MCP server gets the trace context of its call', async (t) => {
     const spans = await receiver.trace(turnOf(await converse(t, server, session.id, script)))
     const span = spans.find(({ name }) => name === 'execute_tool mcp_far__say')!
     const { traceparent } = mcp.heard('tools/call')[0]!.message.params._meta
-    assert.equal(traceparent, isTold ? `00-${span.traceId}-${span.spanId}-01` : undefined)
+    assert.equal(traceparent, isTraced ? `00-${span.traceId}-${span.spanId}-01` : undefined)
   }
 })
 

@@ -30,7 +30,7 @@ export type HowFar = 'over' | 'left' | 'parked'
  */
 export async function runTurn(turn: Turn, stopping: () => boolean): Promise<HowFar> {
   const { kind } = turn.state.phase
-  if (kind !== 'unbegun' && kind !== 'ended') tellUnavailable(turn)
+  if (kind !== 'unbegun' && kind !== 'ended') warnUnavailable(turn)
   const { TURN_ITERATIONS_MAX: iterationsMax, TOOL_REPEATS_MAX: repeatsMax } = turn.node.config
   for (;;) {
     const action = next(turn.state, { iterationsMax, repeatsMax, overdue: timeLeft(turn) <= 0 })
@@ -73,11 +73,11 @@ function begin(turn: Turn): void {
     ...((input?.queued || input?.again) && { input_sequence: input.sequence }),
   })
   draft(turn, 'turn.started', spanned(turn), { ...about, ...inputContent(turn) })
-  tellUnavailable(turn)
+  warnUnavailable(turn)
 }
 
 /** Warns once per turn of capabilities that it lacks, whichever attempt detects it. */
-function tellUnavailable(turn: Turn): void {
+function warnUnavailable(turn: Turn): void {
   const told = new Set(
     turn.events.flatMap(({ type, data, context }) => {
       if (context.turn_id !== turn.run.turnId) return []

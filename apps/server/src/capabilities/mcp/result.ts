@@ -29,23 +29,23 @@ export async function resultOf(
   const content = Array.isArray(answer.content) ? answer.content : []
   if (answer.isError === true) throw new ToolError(errorOf(content, answer.structuredContent))
   const images: Image[] = []
-  const told: ResultPart[] = []
+  const converted: ResultPart[] = []
   for (const [at, item] of content.slice(0, itemsMax).entries()) {
-    told.push(await tellItem(isObject(item) ? item : {}, { ...kept, images, at }))
+    converted.push(await convertItem(isObject(item) ? item : {}, { ...kept, images, at }))
   }
-  if (content.length > itemsMax) told.push({ left_out: content.length - itemsMax })
-  return withImages(wholeOf(told, answer.structuredContent), images)
+  if (content.length > itemsMax) converted.push({ left_out: content.length - itemsMax })
+  return withImages(wholeOf(converted, answer.structuredContent), images)
 }
 
 const isObject = (value: unknown): value is Item =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** A single text is the result; several parts have their types. */
-function wholeOf(told: readonly ResultPart[], structured: unknown): unknown {
-  if (told.length === 0) return { result: structured ?? null }
-  if (told.length === 1 && typeof told[0] === 'string') return { result: told[0] }
+function wholeOf(converted: readonly ResultPart[], structured: unknown): unknown {
+  if (converted.length === 0) return { result: structured ?? null }
+  if (converted.length === 1 && typeof converted[0] === 'string') return { result: converted[0] }
   return {
-    content: told.map((piece) =>
+    content: converted.map((piece) =>
       typeof piece === 'string' ? { type: 'text', text: piece } : piece,
     ),
   }
@@ -62,15 +62,15 @@ function errorOf(content: readonly unknown[], structured: unknown): string {
   return 'The tool failed without an error message.'
 }
 
-type Telling = ResultFiles & { images: Image[]; at: number }
+type ResultContext = ResultFiles & { images: Image[]; at: number }
 
-async function tellItem(item: Item, telling: Telling): Promise<ResultPart> {
+async function convertItem(item: Item, context: ResultContext): Promise<ResultPart> {
   const { type, text, data, mimeType } = item
   if (type === 'text' && typeof text === 'string') return text
   if ((type === 'image' || type === 'audio') && typeof data === 'string') {
-    return tellBytes({ type, data, mediaType: textOf(mimeType) }, telling)
+    return convertBytes({ type, data, mediaType: textOf(mimeType) }, context)
   }
-  if (type === 'resource' && isObject(item.resource)) return tellResource(item.resource, telling)
+  if (type === 'resource' && isObject(item.resource)) return convertResource(item.resource, context)
   if (type === 'resource_link') return linkOf(item)
   return {
     type: quoted(String(type ?? 'unknown')),
@@ -89,7 +89,7 @@ const linkOf = ({ uri, name, title, description, mimeType }: Item) => ({
   ...(textOf(mimeType) && { media_type: textOf(mimeType) }),
 })
 
-async function tellResource(resource: Item, telling: Telling): Promise<ResultPart> {
+async function convertResource(resource: Item, context: ResultContext): Promise<ResultPart> {
   const { uri, text, blob, mimeType } = resource
   const about = {
     uri: textOf(uri) ?? '',
@@ -98,17 +98,20 @@ async function tellResource(resource: Item, telling: Telling): Promise<ResultPar
   if (typeof text === 'string') return { type: 'resource', ...about, text }
   if (typeof blob !== 'string')
     return { type: 'resource', ...about, not_given: 'It has no content.' }
-  const told = await tellBytes(
+  const converted = await convertBytes(
     { type: 'resource', data: blob, mediaType: textOf(mimeType) },
-    telling,
+    context,
   )
-  return { ...told, uri: about.uri }
+  return { ...converted, uri: about.uri }
 }
 
 type Bytes = { type: string; data: string; mediaType: string | undefined }
 
 /** Passes an image that models support to the model; stores other bytes in a file. */
-async function tellBytes({ type, data, mediaType }: Bytes, telling: Telling): Promise<Item> {
+async function convertBytes(
+  { type, data, mediaType }: Bytes,
+  context: ResultContext,
+): Promise<Item> {
   if (!/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(data)) return { type, not_given: 'It is not base64.' }
   const bytes = Buffer.from(data, 'base64')
   const seen = imageTypeOf(bytes)
@@ -116,7 +119,7 @@ async function tellBytes({ type, data, mediaType }: Bytes, telling: Telling): Pr
     media_type: seen ?? mediaType ?? 'application/octet-stream',
     size_bytes: bytes.length,
   }
-  const { images } = telling
+  const { images } = context
   const already = images.reduce((sum, image) => sum + image.sizeBytes, 0)
   const isSmall = bytes.length <= imageBytesMax && already + bytes.length <= imagesBytesMax
   const fits = isSmall && images.length < imagesMax
@@ -124,7 +127,7 @@ async function tellBytes({ type, data, mediaType }: Bytes, telling: Telling): Pr
     images.push({ mediaType: seen, base64: bytes.toString('base64'), sizeBytes: bytes.length })
     return { type: 'image', ...about }
   }
-  return { type, ...about, ...(await keepFile(bytes, about.media_type, telling)) }
+  return { type, ...about, ...(await keepFile(bytes, about.media_type, context)) }
 }
 
 const endings: Record<string, string> = {
@@ -142,8 +145,8 @@ const endings: Record<string, string> = {
   'text/plain': 'txt',
 }
 
-async function keepFile(bytes: Buffer, mediaType: string, telling: Telling) {
-  const { files, directory, callId, at } = telling
+async function keepFile(bytes: Buffer, mediaType: string, context: ResultContext) {
+  const { files, directory, callId, at } = context
   const ending = endings[mediaType.split(';')[0]!.trim().toLowerCase()] ?? 'bin'
   const path = `${directory}/${textHash(callId).slice(0, 12)}-${at + 1}.${ending}`
   try {

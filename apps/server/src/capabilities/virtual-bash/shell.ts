@@ -60,7 +60,7 @@ const limits: BashOptions['executionLimits'] = {
 
 // Saved here because just-bash removes it and other exits of the process while a command runs.
 const send = process.send!.bind(process)
-const tell = (message: FromShell) => void send(message)
+const sendToServer = (message: FromShell) => void send(message)
 
 type Waiting = { resolve: (value: never) => void; reject: (error: Error) => void }
 const waiting = new Map<number, Waiting>()
@@ -68,7 +68,7 @@ let asked = 0
 
 function ask<T>(what: ShellQuestion): Promise<T> {
   const id = ++asked
-  tell({ kind: 'ask', id, asked: what })
+  sendToServer({ kind: 'ask', id, asked: what })
   return new Promise<T>((resolve, reject) => waiting.set(id, { resolve, reject }))
 }
 
@@ -88,7 +88,7 @@ async function run(job: Job): Promise<Ended> {
   }
   const bash = openBash(job, tree, workingDir)
   const { stdout, stderr, exitCode } = await bash.exec(job.command, { rawScript: true })
-  await tellChanges(tree)
+  await sendChanges(tree)
   const [out, outNote] = bounded(stdout, 'stdout')
   const [err, errNote] = bounded(stderr, 'stderr')
   return {
@@ -100,18 +100,18 @@ async function run(job: Job): Promise<Ended> {
 }
 
 /** Sends changes in batches: each message has a cost for every process on its way. */
-async function tellChanges(tree: Tree): Promise<void> {
+async function sendChanges(tree: Tree): Promise<void> {
   let changes: FileChange[] = []
   let bytes = 0
   for await (const change of fileChanges(tree)) {
     changes.push(change)
     bytes += change.kind === 'write' ? change.bytes.length : 0
     if (changes.length < 500 && bytes < mib) continue
-    tell({ kind: 'changed', changes })
+    sendToServer({ kind: 'changed', changes })
     changes = []
     bytes = 0
   }
-  tell({ kind: 'changed', changes })
+  sendToServer({ kind: 'changed', changes })
 }
 
 function openBash(job: Job, tree: Tree, cwd: string): Bash {
@@ -171,7 +171,7 @@ async function begin(job: Job): Promise<void> {
   const ended = await run(job).catch(
     (error): Ended => ({ kind: 'failed', reason: reasonOf(error as Error) }),
   )
-  tell({ kind: 'ended', ended, isLarge: process.memoryUsage.rss() > residentBytesMax })
+  sendToServer({ kind: 'ended', ended, isLarge: process.memoryUsage.rss() > residentBytesMax })
 }
 
 /** Removes the error code that file system errors begin with. */
@@ -187,4 +187,4 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {}
 
 // Warm-up: the first command of a process is slow, and no time limit runs here.
 await new Bash({ cwd: '/' }).exec('echo | cat')
-tell({ kind: 'ready' })
+sendToServer({ kind: 'ready' })

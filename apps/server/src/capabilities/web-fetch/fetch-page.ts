@@ -25,7 +25,7 @@ export async function fetchPage(input: Input, settings: Settings, context: Conte
     const isBinary = kindOf(facts.content_type) === 'binary'
     if (method === 'HEAD' || isBinary) {
       await response.body?.cancel()
-      const { filename, size } = toldOf(response, url)
+      const { filename, size } = unreadFactsOf(response, url)
       if (method === 'HEAD') return { ...facts, size, filename, method }
       const type = essenceOf(facts.content_type)
       const error = `The content type is ${type}, which is not text: its content is omitted.`
@@ -66,16 +66,16 @@ function factsOf(asked: string, url: URL, { status, headers }: Response) {
 type Facts = ReturnType<typeof factsOf>
 
 /** The headers of an unread body. The length of a compressed one does not apply. */
-function toldOf({ headers }: Response, url: URL) {
+function unreadFactsOf({ headers }: Response, url: URL) {
   const length = headers.get('content-length') ?? ''
   const isPlain = !headers.has('content-encoding') && /^\d{1,15}$/.test(length)
   return { size: isPlain ? Number(length) : null, filename: filenameOf(headers, url) }
 }
 
 function filenameOf(headers: Headers, { pathname }: URL): string | null {
-  const told = headers.get('content-disposition') ?? ''
-  const encoded = /filename\*\s*=\s*utf-8''([^\s;]+)/i.exec(told)?.[1]
-  const plain = /filename\s*=\s*(?:"([^"]*)"|([^\s;]+))/i.exec(told)
+  const disposition = headers.get('content-disposition') ?? ''
+  const encoded = /filename\*\s*=\s*utf-8''([^\s;]+)/i.exec(disposition)?.[1]
+  const plain = /filename\s*=\s*(?:"([^"]*)"|([^\s;]+))/i.exec(disposition)
   const name = encoded ?? plain?.[1] ?? plain?.[2] ?? pathname
   return decoded(name).split(/[/\\]/).at(-1)?.slice(0, 255) || null
 }
@@ -105,16 +105,16 @@ type Wanted = {
 }
 
 async function present({ facts, body, response, url }: Fetched, wanted: Wanted) {
-  const told = toldOf(response, url)
+  const unread = unreadFactsOf(response, url)
   const read = body.bytes.length
-  const size = body.ending === 'whole' ? read : told.size
+  const size = body.ending === 'whole' ? read : unread.size
   const converted = await convertBody({ facts, body, response, url }, wanted)
   if (converted.isBinary) {
     const named = facts.content_type
       ? `, although its type is ${essenceOf(facts.content_type)}`
       : ''
     const error = `The content is not text${named}: it is omitted.`
-    return { ...facts, size, filename: told.filename, error }
+    return { ...facts, size, filename: unread.filename, error }
   }
   const { format, content } = converted
   const notice = noticeOf(converted, { ending: body.ending, read })

@@ -6,9 +6,9 @@ import { type Operation, type Question, questionsIn } from './questions.ts'
 import type { ReplyCall, SimulatedReply } from './reply.ts'
 
 /** The state of a question: it needs a tool call, or has its answer. */
-type Step = { call: ReplyCall } | { say: string }
+type Step = { call: ReplyCall } | { answer: string }
 
-type Desk = { tools: ReadonlySet<string>; calls: readonly Call[] }
+type Toolbox = { tools: ReadonlySet<string>; calls: readonly Call[] }
 
 /**
  * Builds the reply of a rule-based assistant. It calls tools for time, arithmetic and weather, and
@@ -16,14 +16,14 @@ type Desk = { tools: ReadonlySet<string>; calls: readonly Call[] }
  */
 export function assistantReply({ prompt, tools = [] }: LanguageModelV4CallOptions): SimulatedReply {
   const texts = unansweredUserTexts(prompt)
-  const desk = { tools: new Set(tools.map(({ name }) => name)), calls: openCalls(prompt) }
-  const steps = texts.flatMap(questionsIn).map((question) => stepFor(question, desk))
+  const toolbox = { tools: new Set(tools.map(({ name }) => name)), calls: openCalls(prompt) }
+  const steps = texts.flatMap(questionsIn).map((question) => stepFor(question, toolbox))
   const wanted = unique(steps.flatMap((step) => ('call' in step ? [step.call] : [])))
   if (wanted.length > 0) return { toolCalls: wanted }
-  const said = steps.flatMap((step) => ('say' in step ? [step.say] : []))
-  if (said.length === 0) said.push(...desk.calls.map(summary))
-  if (said.length === 0) said.push(smallTalk(texts.at(-1) ?? '', desk.tools))
-  return { text: `${said.join(' ')} (simulated)` }
+  const sentences = steps.flatMap((step) => ('answer' in step ? [step.answer] : []))
+  if (sentences.length === 0) sentences.push(...toolbox.calls.map(summary))
+  if (sentences.length === 0) sentences.push(smallTalk(texts.at(-1) ?? '', toolbox.tools))
+  return { text: `${sentences.join(' ')} (simulated)` }
 }
 
 function unique(calls: readonly ReplyCall[]): ReplyCall[] {
@@ -32,60 +32,60 @@ function unique(calls: readonly ReplyCall[]): ReplyCall[] {
   )
 }
 
-function stepFor(question: Question, desk: Desk): Step {
+function stepFor(question: Question, toolbox: Toolbox): Step {
   switch (question.kind) {
     case 'time':
-      return timeStep(question, desk)
+      return timeStep(question, toolbox)
     case 'arithmetic':
-      return arithmeticStep(question, desk)
+      return arithmeticStep(question, toolbox)
     case 'weather':
     case 'forecast':
-      return weatherStep(question, desk)
+      return weatherStep(question, toolbox)
   }
 }
 
-/** Calls a tool once. `tell` turns its result into a sentence. */
-function ask(
-  desk: Desk,
+/** Calls a tool once. `toSentence` turns its result into a sentence. */
+function useTool(
+  toolbox: Toolbox,
   call: ReplyCall,
-  { about, tell }: { about: string; tell: (result: unknown) => string },
+  { about, toSentence }: { about: string; toSentence: (result: unknown) => string },
 ): Step {
-  const earlier = desk.calls.find(
+  const earlier = toolbox.calls.find(
     ({ name, input }) => name === call.name && isDeepStrictEqual(input, call.input),
   )
-  if (earlier) return { say: tellOutcome(earlier.outcome, about, tell) }
-  if (desk.tools.has(call.name)) return { call }
-  return { say: `I need the tool ${call.name} for ${about}, and this agent does not have it.` }
+  if (earlier) return { answer: outcomeSentence(earlier.outcome, about, toSentence) }
+  if (toolbox.tools.has(call.name)) return { call }
+  return { answer: `I need the tool ${call.name} for ${about}, and this agent does not have it.` }
 }
 
-function tellOutcome(
+function outcomeSentence(
   outcome: CallOutcome | undefined,
   about: string,
-  tell: (result: unknown) => string,
+  toSentence: (result: unknown) => string,
 ) {
   if (!outcome) return `There was no result for ${about}.`
   if ('error' in outcome) return `I could not get ${about}: ${outcome.error.replace(/\.$/, '')}.`
-  return tell(outcome.result)
+  return toSentence(outcome.result)
 }
 
 type Time = Extract<Question, { kind: 'time' }>
 
-function timeStep({ place, zone }: Time, desk: Desk): Step {
+function timeStep({ place, zone }: Time, toolbox: Toolbox): Step {
   const timezone = zone ?? place
   const input = timezone ? { timezone } : {}
-  return ask(
-    desk,
+  return useTool(
+    toolbox,
     { name: 'get_current_time', input },
     {
       about: place ? `the time in ${place}` : 'the time',
-      tell: (result) => tellTime(result, place),
+      toSentence: (result) => timeSentence(result, place),
     },
   )
 }
 
 const weekdays = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 
-function tellTime(result: unknown, place: string | undefined): string {
+function timeSentence(result: unknown, place: string | undefined): string {
   const { datetime, timezone } = fields(result)
   const found = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)/.exec(String(datetime))
   if (!found) return `The time: ${short(result)}.`
@@ -97,40 +97,40 @@ function tellTime(result: unknown, place: string | undefined): string {
 
 type Weather = Extract<Question, { kind: 'weather' | 'forecast' }>
 
-function weatherStep(question: Weather, desk: Desk): Step {
+function weatherStep(question: Weather, toolbox: Toolbox): Step {
   const { kind, place, units } = question
-  if (!place) return { say: 'Which place do you want the weather for?' }
+  if (!place) return { answer: 'Which place do you want the weather for?' }
   const days = kind === 'forecast' ? question.days : undefined
   const input = { location: place, ...(days && { days }), ...(units && { units }) }
   if (kind === 'weather') {
-    return ask(
-      desk,
+    return useTool(
+      toolbox,
       { name: 'get_weather', input },
       {
         about: `the weather in ${place}`,
-        tell: (result) => tellWeather(result, place),
+        toSentence: (result) => weatherSentence(result, place),
       },
     )
   }
-  return ask(
-    desk,
+  return useTool(
+    toolbox,
     { name: 'get_forecast', input },
     {
       about: `the forecast for ${place}`,
-      tell: (result) => tellForecast(result, place),
+      toSentence: (result) => forecastSentence(result, place),
     },
   )
 }
 
 const unitOf = (units: unknown) => (units === 'fahrenheit' ? '°F' : '°C')
 
-function tellWeather(result: unknown, place: string): string {
+function weatherSentence(result: unknown, place: string): string {
   const { temperature, units, conditions, humidity, wind_speed_kmh: wind } = fields(result)
   if (temperature === undefined) return `The weather in ${place}: ${short(result)}.`
   return `In ${place} it is ${temperature} ${unitOf(units)} and ${conditions}, with ${humidity} % humidity and ${wind} km/h of wind.`
 }
 
-function tellForecast(result: unknown, place: string): string {
+function forecastSentence(result: unknown, place: string): string {
   const { forecast, units } = fields(result)
   if (!Array.isArray(forecast)) return `The forecast for ${place}: ${short(result)}.`
   const days = forecast
@@ -145,7 +145,7 @@ const signs: Record<Operation, string> = { add: '+', subtract: '-', multiply: '�
 const binds = (operation: Operation) => operation === 'multiply' || operation === 'divide'
 
 /** Computes one operation at a time, × and ÷ first, each with its tool. */
-function arithmeticStep({ numbers, operations }: Arithmetic, desk: Desk): Step {
+function arithmeticStep({ numbers, operations }: Arithmetic, toolbox: Toolbox): Step {
   const shown = numbers
     .map((n, i) => (i === 0 ? `${n}` : `${signs[operations[i - 1]!]} ${n}`))
     .join(' ')
@@ -154,12 +154,12 @@ function arithmeticStep({ numbers, operations }: Arithmetic, desk: Desk): Step {
     const at = Math.max(0, left.operations.findIndex(binds))
     const input = { a: left.numbers[at]!, b: left.numbers[at + 1]! }
     let value: unknown
-    const step = ask(
-      desk,
+    const step = useTool(
+      toolbox,
       { name: left.operations[at]!, input },
       {
         about: shown,
-        tell: (result) => {
+        toSentence: (result) => {
           value = typeof result === 'number' ? result : fields(result).result
           return `${shown}: ${short(result)}.`
         },
@@ -169,7 +169,7 @@ function arithmeticStep({ numbers, operations }: Arithmetic, desk: Desk): Step {
     left.numbers.splice(at, 2, value)
     left.operations.splice(at, 1)
   }
-  return { say: `${shown} = ${left.numbers[0]}.` }
+  return { answer: `${shown} = ${left.numbers[0]}.` }
 }
 
 const shortMax = 300
@@ -186,7 +186,7 @@ function clip(text: string, length: number): string {
 }
 
 function summary({ name, outcome }: Call): string {
-  return tellOutcome(outcome, name, (result) => `${name} returned ${short(result)}.`)
+  return outcomeSentence(outcome, name, (result) => `${name} returned ${short(result)}.`)
 }
 
 /** Questions that the tools of an agent can answer, each with an example. */
@@ -211,7 +211,7 @@ function smallTalk(text: string, tools: ReadonlySet<string>): string {
   const offered = skills.filter((skill) => skill.tools.every((name) => tools.has(name)))
   const offer = offered[0]
     ? `With the tools of this agent I answer questions about ${listOf(offered)}, such as “${offered[0].example}”.`
-    : 'I can repeat messages, but not do the work of this agent.'
+    : 'I can repeat messages, but I cannot do the work of this agent.'
   return `${greeting} I am a simulated model with fixed rules. ${offer} ${realModel}`
 }
 

@@ -34,7 +34,7 @@ export async function decideCall(
   }
   const tools = edited ? await toolsOf(node, db, ref) : undefined
   const answered = await resolveWait(node, db, ref, (turn) => {
-    const open = askedCall(turn, deciding.callId)
+    const open = findPendingApproval(turn, deciding.callId)
     if (edited) {
       const wrong = whyUnfit(tools!.get(open.call.name), { ...open.call, arguments: edited })
       if (wrong !== undefined)
@@ -52,7 +52,7 @@ function whyUnfit(tool: Tool | undefined, call: ToolCall): string | undefined {
   return foreignProblem(tool.input, call.arguments)
 }
 
-function askedCall(turn: OpenTurn | undefined, callId: string): OpenCall {
+function findPendingApproval(turn: OpenTurn | undefined, callId: string): OpenCall {
   const calls = turn ? outsideCalls(turn.state) : []
   const open = calls.find(({ call, stage }) => call.id === callId && stage === 'asked')
   if (!open) throw new ApiError('approval_not_pending', callId)

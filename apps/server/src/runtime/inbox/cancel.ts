@@ -208,7 +208,7 @@ export async function settleCancel(node: Node, ref: TurnRef, kept: KeptDrafts): 
     const turn = await findCurrentTurn(node.db, ref.orgId, ref.sessionId)
     if (turn?.turn_id !== ref.turnId || !turn.turn_cancelled) return
     const state = await readState(node.db, ref, turn)
-    const said = events.length > 0 ? undefined : await saidSoFar(node, ref, { turn, state })
+    const said = events.length > 0 ? undefined : await draftPartialReply(node, ref, { turn, state })
     const all = [...events, ...(said?.events ?? []), ...cancelledCalls(state, events)]
     const following = nextTurn(state)
     const usage = addUsage(usageOf(turn), effects.usage)
@@ -251,7 +251,7 @@ async function observeEnd(node: Node, ref: TurnRef, turn: CurrentTurn) {
 }
 
 /** The partial text of a reply whose own attempt does not store it. */
-async function saidSoFar(
+async function draftPartialReply(
   { db, bus }: Node,
   { sessionId }: TurnRef,
   { turn, state }: { turn: CurrentTurn; state: TurnState },

@@ -33,22 +33,22 @@ export function openLive(
   { held, signal }: LiveOptions,
 ): LiveWriter {
   const message = newLiveMessage(about)
-  let untold: Piece[] = []
+  let unpublished: Piece[] = []
   let timer: NodeJS.Timeout | undefined
   let half = ''
   bus.begin(sessionId, message, held)
 
   function tell() {
     timer = undefined
-    if (untold.length === 0 || signal.aborted) return
+    if (unpublished.length === 0 || signal.aborted) return
     timer = setTimeout(tell, livePauseMs)
-    tellNow()
+    publishNow()
   }
 
-  function tellNow() {
-    if (untold.length === 0 || signal.aborted || !held()) return
-    const pieces = untold
-    untold = []
+  function publishNow() {
+    if (unpublished.length === 0 || signal.aborted || !held()) return
+    const pieces = unpublished
+    unpublished = []
     bus.tell(sessionId, message, pieces)
   }
 
@@ -58,14 +58,14 @@ export function openLive(
       half = /[\ud800-\udbff]$/.test(whole) ? whole.slice(-1) : ''
       const ready = (half ? whole.slice(0, -1) : whole).toWellFormed()
       if (ready === '') return
-      const last = untold.at(-1)
+      const last = unpublished.at(-1)
       if (last?.kind === kind) last.text += ready
-      else untold.push({ kind, text: ready })
+      else unpublished.push({ kind, text: ready })
       if (!timer) tell()
     },
     flush() {
       clearTimeout(timer)
-      tellNow()
+      publishNow()
     },
     close() {
       bus.end(sessionId, message)

@@ -17,12 +17,12 @@ import { restFor } from '../../text.ts'
 import type { Lease } from '../lease.ts'
 import type { StoredEvent } from '../log/spans.ts'
 import { fold, type LoggedEvent } from '../log/state.ts'
-import { wentOnWith } from '../log/wait.ts'
+import { findResumingEvent } from '../log/wait.ts'
 import type { Node } from '../node.ts'
 import type { Turn, TurnFacts, TurnLog } from './attempt.ts'
 import { FencedError, NotUnderstoodError } from './errors.ts'
 import { loggedEvent } from './journal.ts'
-import type { Known, Recent } from './recent.ts'
+import type { CachedConversation, Recent } from './recent.ts'
 
 export type TurnOptions = {
   run: TurnRun
@@ -74,7 +74,7 @@ function factsOf(
     agent,
     ...summaryOf(agent),
     startedAt: at(events.find((event) => begins(run, event))),
-    resumedAt: at(wentOnWith(run.turnId, events)),
+    resumedAt: at(findResumingEvent(run.turnId, events)),
   }
 }
 
@@ -125,7 +125,7 @@ export function summaryOf(agent: RuntimeAgent): { prompt: Text; tools: Text } {
 const textWithHash = (body: string): Text => ({ hash: textHash(body), body })
 
 /** Every log begins with `session.started`, which a turn does not need. */
-const nothingSaid = 1
+const sessionStartedSequence = 1
 
 type LogRead = { conversation: Conversation; rows: EventRow[]; unchecked?: EventMark }
 
@@ -140,7 +140,7 @@ async function readOn(
   const kept = recent.take(sessionId)
   const known = kept && kept.sequence < taken.turn_from ? kept : undefined
   await restFor(input?.data.length ?? 0)
-  if (input?.sequence === Math.max(known?.sequence ?? 0, nothingSaid) + 1) {
+  if (input?.sequence === Math.max(known?.sequence ?? 0, sessionStartedSequence) + 1) {
     const conversation = known?.conversation ?? newConversation(sessionId)
     const unchecked = known && { sequence: known.sequence, ts: known.storedAt }
     return { ...added(conversation, [input]), ...(unchecked && { unchecked }) }
@@ -161,7 +161,7 @@ function added(conversation: Conversation, rows: EventRow[]): LogRead {
  */
 async function rowsAfter(
   node: Node,
-  { sequence, storedAt }: Known,
+  { sequence, storedAt }: CachedConversation,
   { sessionId, from }: { sessionId: string; from: number },
 ): Promise<EventRow[] | undefined> {
   const [last, ...rows] = await readLogFrom(node.db, sessionId, from, sequence)

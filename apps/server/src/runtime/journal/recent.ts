@@ -1,7 +1,7 @@
 import type { Conversation } from '../../store/sessions/conversation.ts'
 
 /** A cached conversation, with sequence and time of its last event. */
-export type Known = { conversation: Conversation; sequence: number; storedAt: string }
+export type CachedConversation = { conversation: Conversation; sequence: number; storedAt: string }
 
 /** Limit of all conversations in bytes. The limit of one is in UTF-16 units. */
 const bytesMax = 16_000_000
@@ -18,10 +18,10 @@ export type Recent = ReturnType<typeof createRecent>
  * the reader checks that the log still has the last cached event, and reads on from there.
  */
 export function createRecent() {
-  const known = new Map<string, Known & { bytes: number }>()
+  const known = new Map<string, CachedConversation & { bytes: number }>()
   let bytes = 0
 
-  function take(sessionId: string): Known | undefined {
+  function take(sessionId: string): CachedConversation | undefined {
     const found = known.get(sessionId)
     if (!found) return undefined
     known.delete(sessionId)
@@ -32,7 +32,7 @@ export function createRecent() {
   return {
     /** Removes and returns a conversation: the next turn modifies it. */
     take,
-    keep({ conversation, sequence, storedAt }: Known) {
+    keep({ conversation, sequence, storedAt }: CachedConversation) {
       take(conversation.sessionId)
       if (conversation.length > oneLengthMax) return
       const added = conversation.length + conversation.entries.length * messageBytes

@@ -27,7 +27,7 @@ export function waitOf(calls: readonly OpenCall[], since: string): Wait {
  * ended the wait for the client.
  * Contract: pure.
  */
-export function wentOnWith<E extends LoggedEvent>(turnId: string, events: readonly E[]) {
+export function findResumingEvent<E extends LoggedEvent>(turnId: string, events: readonly E[]) {
   const withClient = new Set<string>()
   let latest: E | undefined
   for (const event of events) {

@@ -30,20 +30,20 @@ import { type Attempt, type CallResult, callWithRetry } from './retry.ts'
 type ReasonAction = Extract<Action, { kind: 'reason' }>
 
 /** A model call with its settings. */
-type Asking = ModelRequest & { effort: Effort | undefined }
+type ModelCallPlan = ModelRequest & { effort: Effort | undefined }
 
 /** The model, its route and its key. */
 type Vendor = { route: ModelRoute; model: VendorModel; secret: string | undefined }
 
 /** Calls the model with retries and records the result. Contract: stores its intent first. */
 export async function reason(turn: Turn, action: ReasonAction): Promise<void> {
-  const asking = await prepare(turn, action)
+  const plan = await prepare(turn, action)
   const begun = performance.now()
-  const answer = await ask(turn, asking)
-  recordResult(turn, asking, { ...answer, durationMs: Math.round(performance.now() - begun) })
+  const answer = await ask(turn, plan)
+  recordResult(turn, plan, { ...answer, durationMs: Math.round(performance.now() - begun) })
 }
 
-async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<Asking> {
+async function prepare(turn: Turn, { open: known }: ReasonAction): Promise<ModelCallPlan> {
   const controls = newestControls(turn.conversation.entries)
   const route = await routeOf(turn, controls.model_id)
   const profile = route && profileOf(route.provider_type, route.model_id)
@@ -89,31 +89,31 @@ type CompactedResult = CallResult & Pick<ModelCallOutcome, 'compaction'>
 /** Target size, as a share of the estimate, after a provider rejects a prompt as too long. */
 const secondShare = 0.6
 
-async function ask(turn: Turn, asking: Asking): Promise<CompactedResult> {
-  const { route, context } = asking
-  if (!route) return giveUp(turn, asking, unanswered('not_configured', noModel))
+async function ask(turn: Turn, plan: ModelCallPlan): Promise<CompactedResult> {
+  const { route, context } = plan
+  if (!route) return giveUp(turn, plan, unanswered('not_configured', noModel))
   const vendor = await vendorOf(turn, route).catch((error) => keyless(turn, route, error))
-  if ('failed' in vendor) return giveUp(turn, asking, vendor)
-  const { profile } = asking
-  const fitting = { ...vendor, profile, context, tokensMax: tokensMaxOf(turn, asking) }
+  if ('failed' in vendor) return giveUp(turn, plan, vendor)
+  const { profile } = plan
+  const fitting = { ...vendor, profile, context, tokensMax: tokensMaxOf(turn, plan) }
   const { done: compaction, failed } = await fit(turn, fitting)
-  if (failed) return giveUp(turn, asking, failed)
-  const attempts = attemptsOf(turn, asking, { ...vendor, before: 0 })
+  if (failed) return giveUp(turn, plan, failed)
+  const attempts = attemptsOf(turn, plan, { ...vendor, before: 0 })
   const first = await callWithRetry(turn, route, attempts)
   if (first.failed?.failure.kind !== 'too_long') return { ...first, compaction }
-  return askShorter(turn, asking, { first: { ...first, compaction }, fitting })
+  return askShorter(turn, plan, { first: { ...first, compaction }, fitting })
 }
 
 /** Retries once with a shorter prompt, if it can be shortened. */
 async function askShorter(
   turn: Turn,
-  asking: Asking,
+  plan: ModelCallPlan,
   { first, fitting }: { first: CompactedResult; fitting: Vendor & Fitting },
 ): Promise<CompactedResult> {
   const tokensMax = Math.floor(tokensIn(turn) * secondShare)
   const { done: compaction } = await fit(turn, { ...fitting, tokensMax })
   if (!compaction) return first
-  const attempts = attemptsOf(turn, asking, { ...fitting, before: first.attempts })
+  const attempts = attemptsOf(turn, plan, { ...fitting, before: first.attempts })
   const second = await callWithRetry(turn, fitting.route, attempts)
   return {
     ...second,
@@ -132,8 +132,12 @@ function unanswered(kind: FailureKind, detail: string): CallResult {
 }
 
 /** Records a call that is not sent: it starts and fails. */
-async function giveUp(turn: Turn, asking: Asking, answer: CallResult): Promise<CompactedResult> {
-  draftRequest(turn, asking, asking.open.attempt + 1)
+async function giveUp(
+  turn: Turn,
+  plan: ModelCallPlan,
+  answer: CallResult,
+): Promise<CompactedResult> {
+  draftRequest(turn, plan, plan.open.attempt + 1)
   await commit(turn)
   return { ...answer, compaction: undefined }
 }
@@ -154,7 +158,7 @@ async function vendorOf({ node, run }: Turn, route: ModelRoute): Promise<Vendor>
 }
 
 /** The token limit of the prompt. */
-function tokensMaxOf({ node: { config } }: Turn, { profile }: Asking): number {
+function tokensMaxOf({ node: { config } }: Turn, { profile }: ModelCallPlan): number {
   const tokens = inputTokensMax(profile) ?? config.CONTEXT_TOKENS_UNKNOWN
   return Math.floor((tokens * config.CONTEXT_PERCENT) / 100)
 }
@@ -170,27 +174,31 @@ const outputTokensMax = ({ context, output }: { context: number; output: number 
   Math.min(output, Math.floor(context / 2))
 
 /** Attempts of a call. Numbers continue after earlier attempts. */
-function attemptsOf(turn: Turn, asking: Asking, vendor: Vendor & { before: number }): Attempt {
-  const numbered = (attempt: number) => asking.open.attempt + vendor.before + attempt
+function attemptsOf(turn: Turn, plan: ModelCallPlan, vendor: Vendor & { before: number }): Attempt {
+  const numbered = (attempt: number) => plan.open.attempt + vendor.before + attempt
   return {
     async begin(attempt) {
-      draftRequest(turn, asking, numbered(attempt))
+      draftRequest(turn, plan, numbered(attempt))
       await commit(turn)
       await mayBegin(turn)
     },
     async request(attempt) {
       try {
-        return await stream(turn, asking, { ...vendor, attempt: numbered(attempt) })
+        return await stream(turn, plan, { ...vendor, attempt: numbered(attempt) })
       } catch (error) {
         if (!(error instanceof ModelCallError) || !turn.signal.aborted) throw error
-        throw interrupted(turn, asking, error.partial)
+        throw interrupted(turn, plan, error.partial)
       }
     },
   }
 }
 
 /** Keeps the partial text of a reply for a cancel or a handover. */
-function interrupted(turn: Turn, { context, metadata, messageId }: Asking, partial: ModelReply) {
+function interrupted(
+  turn: Turn,
+  { context, metadata, messageId }: ModelCallPlan,
+  partial: ModelReply,
+) {
   if (partial.text !== '') {
     const about = { id: messageId, model: metadata.model, now: nowOf(turn) }
     const message = agentMessage({ ...partial, toolCalls: [] }, about)
@@ -202,7 +210,7 @@ function interrupted(turn: Turn, { context, metadata, messageId }: Asking, parti
 
 function draftRequest(
   turn: Turn,
-  { context, messageId, metadata, effort }: Asking,
+  { context, messageId, metadata, effort }: ModelCallPlan,
   attempt: number,
 ) {
   const data = {
@@ -219,16 +227,16 @@ function draftRequest(
 
 async function stream(
   turn: Turn,
-  asking: Asking,
+  plan: ModelCallPlan,
   { route, model, secret, attempt }: Vendor & { attempt: number },
 ): Promise<ModelReply> {
   const { node, lease, run, signal } = turn
   // `reason.thinking.started` may follow it.
   const { sequence } = turn.events.findLast(({ type }) => type === 'output.message.started')!
-  const about = { sequence, turnId: run.turnId, context: JSON.stringify(asking.context) }
+  const about = { sequence, turnId: run.turnId, context: JSON.stringify(plan.context) }
   try {
     return await callModel(model, {
-      options: await optionsFor(turn, asking, { route, model, attempt }),
+      options: await optionsFor(turn, plan, { route, model, attempt }),
       signal,
       secret,
       silenceMs: node.config.MODEL_TIMEOUT_MS,
@@ -245,10 +253,10 @@ async function stream(
 
 async function optionsFor(
   turn: Turn,
-  asking: Asking,
+  plan: ModelCallPlan,
   { route, model, attempt }: Omit<Vendor, 'secret'> & { attempt: number },
 ): Promise<ModelCallOptions> {
-  const { effort, profile } = asking
+  const { effort, profile } = plan
   const { agent, conversation, run, node } = turn
   const prompt = promptOf(agent.prompt, viewOf(conversation), route)
   const options = {
@@ -256,7 +264,7 @@ async function optionsFor(
     tools: promptTools(agent),
     providerOptions: { llmsim: { attempt, scripts: node.config.SIMULATED_SCRIPTS } },
     ...(effort && { reasoning: effort }),
-    ...contextFor(turn, asking),
+    ...contextFor(turn, plan),
   }
   const { tune = (all: ModelCallOptions) => all } = providers[route.provider_type]
   const most = profile?.limits && outputTokensMax(profile.limits)
@@ -264,7 +272,7 @@ async function optionsFor(
 }
 
 /** Trace headers for the vendor, if the operator enables them. */
-function contextFor({ node: { tracer }, run, state }: Turn, { open }: Asking) {
+function contextFor({ node: { tracer }, run, state }: Turn, { open }: ModelCallPlan) {
   if (!tracer?.propagatesTo.models) return undefined
   const trace = traceOf(run.turnId, state.input?.traceparent)
   return { headers: { traceparent: traceparentFor(trace, spanIdOf(open.spanId)) } }

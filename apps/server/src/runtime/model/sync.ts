@@ -7,7 +7,7 @@ import {
 import type { Node } from '../node.ts'
 
 /** Providers queried at once. */
-const askingMax = 4
+const concurrencyMax = 4
 /** Providers that a node claims at once. The others are due again an hour later. */
 const claimMax = 20
 
@@ -30,7 +30,7 @@ export async function discoverDue(node: Node, signal: AbortSignal): Promise<void
     const work = async () => {
       for (const provider of queue) if (!signal.aborted) await discover(node, provider, signal)
     }
-    await Promise.all(Array.from({ length: askingMax }, work))
+    await Promise.all(Array.from({ length: concurrencyMax }, work))
   }
 }
 
