@@ -63,7 +63,10 @@ test('reports an idle session, and how its last turn failed', async (t) => {
     [failed.state, failed.turn_id, failed.error, failed.error_code, failed.node],
     ['failed', turn_id, error, error_code, node],
   )
-  assert.match(failed.sentence, /its last turn failed permanently with llm_error, since .+ on node_/)
+  assert.match(
+    failed.sentence,
+    /its last turn failed permanently with llm_error, since .+ on node_/,
+  )
   await converse(t, worker, id, 'hello')
   assert.equal((await whyOf(api, id)).state, 'idle')
 })
