@@ -63,7 +63,28 @@ test('every file that a page names in backticks by its path exists', () => {
   assert.deepEqual(missing, [])
 })
 
-test('AGENTS.md is short enough to be read', () => {
+test('docs/README.md links every page of docs', () => {
+  const index = withoutCode(read('docs/README.md'))
+  const missing = find('docs/*.md')
+    .map((page) => path.posix.basename(page))
+    .filter((name) => name !== 'README.md' && !index.includes(`](${name})`))
+  assert.deepEqual(missing, [])
+  assert.ok(read('docs/README.md').split('\n').length <= 81, 'it has more than 80 lines')
+})
+
+/** Pages without a limit on their length. */
+const longPages = ['cli', 'cli-reference', 'capabilities-reference', 'security'].map(
+  (name) => `docs/${name}.md`,
+)
+
+test('a page of docs has at most 200 lines', () => {
+  const long = find('docs/*.md')
+    .filter((page) => !longPages.includes(page))
+    .filter((page) => read(page).split('\n').length > 201)
+  assert.deepEqual(long, [])
+})
+
+test('AGENTS.md has at most 100 lines', () => {
   assert.ok(read('AGENTS.md').split('\n').length <= 101, 'it has more than 100 lines')
 })
 
