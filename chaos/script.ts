@@ -2,7 +2,7 @@ import type { Random } from './random.ts'
 
 type Call = { name: string; arguments: object }
 
-/** One reply of the scripted model, as `docs/models.md` describes it. */
+/** One reply of the scripted model, as `docs/simulated-models.md` describes it. */
 type Step = {
   text?: string
   thinking?: string

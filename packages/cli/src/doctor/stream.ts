@@ -67,9 +67,9 @@ async function sessionFor(
 }
 
 const buffering =
-  'Let the proxy pass on each piece at once: `proxy_buffering off` in nginx, `flush_interval -1` in Caddy; see docs/operations.md.'
+  'Let the proxy pass on each piece at once: `proxy_buffering off` in nginx, `flush_interval -1` in Caddy; see docs/reverse-proxy.md.'
 const cutting =
-  'Let the proxy wait longer for the next piece: 60 s, and 15 s at the least; see docs/operations.md.'
+  'Let the proxy wait longer for the next piece: 60 s, and 15 s at the least; see docs/reverse-proxy.md.'
 const compressing = 'Compress everything but text/event-stream.'
 
 function judge(heard: Heard, asked: Patience): Finding {
