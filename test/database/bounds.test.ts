@@ -15,7 +15,7 @@ const server = 'server'
 /**
  * The bound on the rows that an organization can add to each table: a quota, a number, a retention,
  * or the rows of another table. A new table needs a line here, and its bound a line in
- * docs/access.md.
+ * docs/limits.md.
  */
 const bounds: Record<string, Setting | ReturnType<typeof rowsOf> | typeof server> = {
   agents: storage,

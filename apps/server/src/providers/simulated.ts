@@ -14,7 +14,7 @@ import { tourReply } from './simulated/tour.ts'
 /**
  * Models that run in this process without cost, with the same reply for the same prompt: for a
  * first try without an API key, and for tests. Replies are marked as simulated. A model's name sets
- * its behavior, see docs/models.md.
+ * its behavior, see docs/simulated-models.md.
  */
 export const simulated: Provider = {
   type: 'llmsim',

@@ -127,7 +127,8 @@ const unitOf = (units: unknown) => (units === 'fahrenheit' ? '°F' : '°C')
 function weatherSentence(result: unknown, place: string): string {
   const { temperature, units, conditions, humidity, wind_speed_kmh: wind } = fields(result)
   if (temperature === undefined) return `The weather in ${place}: ${short(result)}.`
-  return `In ${place} it is ${temperature} ${unitOf(units)} and ${conditions}, with ${humidity} % humidity and ${wind} km/h of wind.`
+  const air = humidity === undefined ? '' : `, with ${humidity} % humidity and ${wind} km/h of wind`
+  return `In ${place} it is ${temperature} ${unitOf(units)} and ${conditions}${air}.`
 }
 
 function forecastSentence(result: unknown, place: string): string {
