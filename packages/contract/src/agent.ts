@@ -1,41 +1,107 @@
 import { type Static, Type } from 'typebox'
 import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
-import { AgentId, HarnessId, ModelId, Timestamp } from './id.ts'
-import { oneOf, optional, PageQuery, pageOf, RetentionDays, ShownName } from './shape.ts'
+import { AgentId, HarnessId, harnessId, ModelId, Timestamp } from './id.ts'
+import {
+  described,
+  listParameters,
+  oneOf,
+  optional,
+  pageOf,
+  RetentionDays,
+  ShownName,
+} from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
 export const AgentStatus = oneOf('active', 'archived')
 
-/** A prompt, a model and capabilities under a name. `usage` sums all its sessions. */
 export const Agent = Type.Object(
   {
-    id: AgentId,
+    id: described(AgentId, 'Id of the agent, assigned by the server or chosen by the client.'),
     harness_id: HarnessId,
-    name: Type.String(),
-    description: Type.Optional(Type.String()),
-    system_prompt: Type.String(),
-    default_model_id: Type.Optional(ModelId),
-    tags: Type.Array(Type.String()),
-    capabilities: Type.Array(CapabilityUse),
-    tools: Type.Optional(Type.Array(ClientTool)),
-    retention_days: Type.Optional(RetentionDays),
-    status: AgentStatus,
-    usage: Type.Optional(TokenUsage),
-    created_at: Timestamp,
-    updated_at: Timestamp,
+    name: Type.String({
+      description: 'Name for people: 1 to 255 characters. It need not be unique.',
+    }),
+    description: Type.Optional(
+      Type.String({ description: 'Purpose of the agent, for people. Absent if none was set.' }),
+    ),
+    system_prompt: Type.String({
+      description: 'System prompt of the agent. Texts of capabilities precede it.',
+    }),
+    default_model_id: Type.Optional(
+      described(
+        ModelId,
+        'Model of new sessions that name none. Absent: the default model of the organization.',
+      ),
+    ),
+    tags: Type.Array(Type.String(), { description: 'Labels set by a client. Empty by default.' }),
+    capabilities: Type.Array(CapabilityUse, {
+      description:
+        'Capabilities of the agent, in the order of their prompt texts. Empty by default.',
+    }),
+    tools: Type.Optional(
+      Type.Array(ClientTool, {
+        description: 'Client tools of the agent. Absent if there are none.',
+      }),
+    ),
+    retention_days: Type.Optional(
+      described(
+        RetentionDays,
+        "Retention in days of the agent's idle sessions and failed turns. 0 keeps them forever. Absent: that of the organization.",
+      ),
+    ),
+    status: described(
+      AgentStatus,
+      '`active`: the agent starts sessions. `archived`: it starts none and lists omit it; its sessions continue.',
+    ),
+    usage: Type.Optional(
+      described(
+        TokenUsage,
+        'Tokens and cost of all its sessions, deleted ones included. Absent before the first call.',
+      ),
+    ),
+    created_at: described(Timestamp, 'Time at which the agent was created.'),
+    updated_at: described(
+      Timestamp,
+      'Time of the latest change of a property. In quotes it is the `ETag` for `If-Match`.',
+    ),
   },
-  { title: 'Agent' },
+  {
+    title: 'Agent',
+    description:
+      'A system prompt, an optional model and capabilities under a name. Sessions are conversations with an agent.',
+    examples: [
+      {
+        id: 'agent_01933b5a000070008000000000000101',
+        harness_id: harnessId,
+        name: 'Clock',
+        description: 'Tells the time in Kyiv.',
+        system_prompt: 'You report the time. Answer in one sentence.',
+        default_model_id: 'model_01933b5a00007000800000000000020a',
+        tags: ['demo'],
+        capabilities: [{ ref: 'current_time', config: { timezone: 'Europe/Kyiv' } }],
+        status: 'active',
+        usage: { input_tokens: 48_210, output_tokens: 5_904, cost_usd: 0.023_86 },
+        created_at: '2026-11-20T08:00:00.000Z',
+        updated_at: '2026-11-24T16:42:10.305Z',
+      },
+    ],
+  },
 )
 export type Agent = Static<typeof Agent>
 export const AgentQuery = Type.Object({
-  ...PageQuery.properties,
-  include_archived: Type.Optional(Type.Boolean({ description: 'Archived agents too.' })),
+  ...listParameters,
+  include_archived: Type.Optional(
+    Type.Boolean({ description: 'True: also return archived agents. Default: false.' }),
+  ),
 })
 export type AgentQuery = Static<typeof AgentQuery>
 
 export const DeleteAgentQuery = Type.Object({
   permanent: Type.Optional(
-    Type.Boolean({ description: 'Deletes an archived agent that has no sessions.' }),
+    Type.Boolean({
+      description:
+        'True: delete an archived agent that has no sessions, with its usage. False, the default: archive the agent.',
+    }),
   ),
 })
 export type DeleteAgentQuery = Static<typeof DeleteAgentQuery>
@@ -47,68 +113,132 @@ const systemPrompt = Type.String({ minLength: 1, maxLength: 1_048_576 })
 const description = Type.String({ maxLength: 10_240 })
 const tags = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 })
 
+const example = {
+  name: 'Clock',
+  system_prompt: 'You report the time. Answer in one sentence.',
+  capabilities: [{ ref: 'current_time', config: { timezone: 'Europe/Kyiv' } }],
+}
+
 export const NewAgent = Type.Object(
   {
-    id: optional(AgentId),
-    name,
-    system_prompt: systemPrompt,
-    description: optional(description),
-    default_model_id: optional(ModelId),
-    tags: optional(tags),
-    capabilities: optional(CapabilityUses),
-    tools: optional(ClientTools),
-    retention_days: optional(RetentionDays),
+    id: optional(
+      AgentId,
+      'Id chosen by the client. An agent that already has it is replaced as a whole. Default: a new id.',
+    ),
+    name: described(name, 'Name for people: one line of 1 to 255 characters.'),
+    system_prompt: described(systemPrompt, 'System prompt: 1 to 1,048,576 characters.'),
+    description: optional(
+      description,
+      'Purpose of the agent, for people: at most 10,240 characters. Default: none.',
+    ),
+    default_model_id: optional(
+      ModelId,
+      'Model of new sessions that name none. It must be active. Default: that of the organization.',
+    ),
+    tags: optional(tags, 'Labels: at most 50, each of at most 100 characters. Default: none.'),
+    capabilities: optional(
+      CapabilityUses,
+      'Capabilities: at most 250, each `ref` once. Default: none.',
+    ),
+    tools: optional(
+      ClientTools,
+      'Client tools: at most 128, with names that no other tool of the agent has. Default: none.',
+    ),
+    retention_days: optional(
+      RetentionDays,
+      "Retention of its idle sessions and failed turns in days, from 0 to 36,500. 0 keeps them forever; null inherits the organization's. Requires admin access. Default: null; when replacing an agent, unchanged.",
+    ),
   },
-  { title: 'CreateAgentRequest' },
+  {
+    title: 'CreateAgentRequest',
+    description: 'A complete agent. Properties that are absent become empty.',
+    examples: [example],
+  },
 )
 export type NewAgent = Static<typeof NewAgent>
 
-/**
- * Absent or `null`: unchanged, except `retention_days`, where `null` inherits the organization's
- * again. `capabilities`, `tools` and `tags` replace the whole list.
- */
 export const AgentChange = Type.Object(
   {
-    name: optional(name),
-    system_prompt: optional(systemPrompt),
-    description: optional(description),
-    default_model_id: optional(ModelId),
-    tags: optional(tags),
-    capabilities: optional(CapabilityUses),
-    tools: optional(ClientTools),
-    retention_days: optional(RetentionDays),
-    status: optional(AgentStatus),
+    name: optional(name, 'New name: one line of 1 to 255 characters. Absent or null: unchanged.'),
+    system_prompt: optional(
+      systemPrompt,
+      'New system prompt: 1 to 1,048,576 characters. Absent or null: unchanged.',
+    ),
+    description: optional(
+      description,
+      'New purpose: at most 10,240 characters. Absent or null: unchanged.',
+    ),
+    default_model_id: optional(
+      ModelId,
+      'New model of sessions created from now on. Absent or null: unchanged.',
+    ),
+    tags: optional(
+      tags,
+      'New labels, which replace the whole list: at most 50, each of at most 100 characters. Absent or null: unchanged.',
+    ),
+    capabilities: optional(
+      CapabilityUses,
+      'New capabilities, which replace the whole list: at most 250. Absent or null: unchanged.',
+    ),
+    tools: optional(
+      ClientTools,
+      'New client tools, which replace the whole list: at most 128. Absent or null: unchanged.',
+    ),
+    retention_days: optional(
+      RetentionDays,
+      "New retention in days, from 0 to 36,500. 0 keeps sessions forever; null inherits the organization's. Requires admin access. Absent: unchanged.",
+    ),
+    status: optional(
+      AgentStatus,
+      '`archived` archives the agent, `active` restores it. Absent or null: unchanged.',
+    ),
   },
-  { title: 'UpdateAgentRequest' },
+  {
+    title: 'UpdateAgentRequest',
+    description: 'Properties of an agent to change. Absent properties are unchanged.',
+    examples: [{ description: 'Reports the time in Kyiv.', tags: ['demo', 'time'] }],
+  },
 )
 export type AgentChange = Static<typeof AgentChange>
 
-/** An agent that need not exist, and what a session would add. */
 export const PreviewAgent = Type.Object(
   {
-    name: optional(name),
-    system_prompt: optional(Type.String({ maxLength: 1_048_576 })),
-    description: optional(description),
-    default_model_id: optional(ModelId),
-    tags: optional(tags),
-    capabilities: optional(CapabilityUses),
-    tools: optional(ClientTools),
+    name: optional(name, 'Name of the agent. It has no effect on the preview.'),
+    system_prompt: optional(
+      Type.String({ maxLength: 1_048_576 }),
+      'System prompt: at most 1,048,576 characters. Default: empty.',
+    ),
+    description: optional(description, 'Purpose of the agent. It has no effect on the preview.'),
+    default_model_id: optional(ModelId, 'Model of the agent. Default: that of the organization.'),
+    tags: optional(tags, 'Labels of the agent. They have no effect on the preview.'),
+    capabilities: optional(CapabilityUses, 'Capabilities of the agent. Default: none.'),
+    tools: optional(ClientTools, 'Client tools of the agent. Default: none.'),
     session: optional(
-      Type.Object(
-        {
-          model_id: optional(ModelId),
-          capabilities: optional(CapabilityUses),
-          tools: optional(ClientTools),
-        },
-        { description: 'What a session with this agent would bring.' },
-      ),
+      Type.Object({
+        model_id: optional(ModelId, 'Model of the session. Default: that of the agent.'),
+        capabilities: optional(
+          CapabilityUses,
+          'Capabilities that the session adds. Default: none.',
+        ),
+        tools: optional(ClientTools, 'Client tools that the session adds. Default: none.'),
+      }),
+      'Settings that a session with this agent would add. Default: none.',
     ),
   },
-  { title: 'PreviewAgentRequest' },
+  {
+    title: 'PreviewAgentRequest',
+    description: 'An agent that need not be stored, and settings of a session with it.',
+    examples: [{ ...example, session: { model_id: 'model_01933b5a00007000800000000000020a' } }],
+  },
 )
 export type PreviewAgent = Static<typeof PreviewAgent>
 
 export const ExportAgentQuery = Type.Object({
-  format: Type.Optional(oneOf('markdown', 'yaml', 'json')),
+  format: Type.Optional(
+    described(
+      oneOf('markdown', 'yaml', 'json'),
+      'Format of the file. Default: `markdown`, with the prompt as its body.',
+    ),
+  ),
 })
 export type ExportAgentQuery = Static<typeof ExportAgentQuery>

@@ -1,48 +1,104 @@
 import { type Static, Type } from 'typebox'
 import { SessionStatus, WaitingFor } from './session.ts'
-import { AnyObject, Anything, count, nullable, oneOf, optional } from './shape.ts'
+import { AnyObject, count, described, nullable, oneOf, optional } from './shape.ts'
 
-/** What came of a tool that the client ran: `error` when it failed, else `result`. */
 export const ClientToolResult = Type.Object(
   {
-    tool_call_id: Type.String({ minLength: 1, maxLength: 1_000 }),
-    result: Type.Optional(Anything),
-    error: optional(Type.String()),
+    tool_call_id: Type.String({
+      minLength: 1,
+      maxLength: 1_000,
+      description: 'Id of the call, from `tool.call_requested` or `waiting_for`.',
+      examples: ['call_1'],
+    }),
+    result: Type.Optional(
+      Type.Unknown({
+        description:
+          'Result of the tool: any JSON value. The model receives a shortened form of a long result. Default: null.',
+      }),
+    ),
+    error: optional(
+      Type.String(),
+      'Reason of the failure, for the model. If present, the call has failed and `result` is ignored.',
+    ),
   },
-  { title: 'ClientToolResult' },
+  {
+    title: 'ClientToolResult',
+    description: 'Outcome of one call of a client tool: `error` if it failed, otherwise `result`.',
+    examples: [{ tool_call_id: 'call_1', result: { open: true } }],
+  },
 )
 export type ClientToolResult = Static<typeof ClientToolResult>
 
 export const ToolResults = Type.Object(
-  { tool_results: Type.Array(ClientToolResult, { minItems: 1, maxItems: 1000 }) },
-  { title: 'SubmitToolResultsRequest' },
+  {
+    tool_results: Type.Array(ClientToolResult, {
+      minItems: 1,
+      maxItems: 1000,
+      description:
+        'Outcomes of calls that wait, 1 to 1,000, each call once. If one of them does not wait, none is stored.',
+    }),
+  },
+  {
+    title: 'SubmitToolResultsRequest',
+    description: 'Outcomes of client tools, all at once or one request each.',
+    examples: [{ tool_results: [{ tool_call_id: 'call_1', result: { open: true } }] }],
+  },
 )
 export type ToolResults = Static<typeof ToolResults>
 
+const afterwards = {
+  status: described(SessionStatus, 'Status of the session after the request.'),
+  waiting_for: nullable(
+    WaitingFor,
+    'Calls that still wait for an outcome. Null if none do, so that the turn continues.',
+  ),
+}
+
 export const ToolResultsAccepted = Type.Object(
-  { accepted: count(), status: SessionStatus, waiting_for: nullable(WaitingFor) },
-  { title: 'SubmitToolResultsResponse' },
+  { accepted: count('Number of outcomes that were stored.'), ...afterwards },
+  {
+    title: 'SubmitToolResultsResponse',
+    description: 'Stored outcomes, and calls that still wait.',
+    examples: [{ accepted: 1, status: 'active', waiting_for: null }],
+  },
 )
 export type ToolResultsAccepted = Static<typeof ToolResultsAccepted>
 
-/** Whether a tool call may run. `arguments` replace those of the model in an approved call. */
 export const Approval = Type.Object(
   {
-    decision: oneOf('approve', 'deny'),
-    reason: optional(Type.String({ maxLength: 10_240 })),
-    arguments: optional(AnyObject),
+    decision: described(
+      oneOf('approve', 'deny'),
+      '`approve`: the call runs. `deny`: it does not run, and the model receives `reason`.',
+    ),
+    reason: optional(
+      Type.String({ maxLength: 10_240 }),
+      'Reason of the decision: at most 10,240 characters. Default: none.',
+    ),
+    arguments: optional(
+      AnyObject,
+      "Arguments that replace the model's. They must match the schema of the tool. Only with `approve`. Default: those of the model.",
+    ),
   },
-  { title: 'ApprovalRequest' },
+  {
+    title: 'ApprovalRequest',
+    description: 'Decision about a tool call that waits for an approval.',
+    examples: [{ decision: 'deny', reason: 'The file is still needed.' }],
+  },
 )
 export type Approval = Static<typeof Approval>
 
 export const ApprovalResponse = Type.Object(
   {
-    tool_call_id: Type.String(),
-    decision: oneOf('approved', 'denied'),
-    status: SessionStatus,
-    waiting_for: nullable(WaitingFor),
+    tool_call_id: Type.String({ description: 'Id of the call.', examples: ['call_1'] }),
+    decision: described(oneOf('approved', 'denied'), 'The stored decision. It is final.'),
+    ...afterwards,
   },
-  { title: 'ApprovalResponse' },
+  {
+    title: 'ApprovalResponse',
+    description: 'The stored decision, and calls that still wait.',
+    examples: [
+      { tool_call_id: 'call_1', decision: 'approved', status: 'active', waiting_for: null },
+    ],
+  },
 )
 export type ApprovalResponse = Static<typeof ApprovalResponse>

@@ -1,20 +1,36 @@
 import { type Static, Type } from 'typebox'
 import { Timestamp, Uuid } from './id.ts'
-import { nullable, oneOf, optional, pageOf } from './shape.ts'
+import { described, nullable, oneOf, optional, pageOf } from './shape.ts'
 import { Email, PersonName } from './user.ts'
 
 export const AuthMode = oneOf('none', 'admin', 'full')
 export type AuthMode = Static<typeof AuthMode>
 
-/** What a login page has to offer. Public. */
 export const AuthConfig = Type.Object(
   {
-    mode: AuthMode,
-    password_auth_enabled: Type.Boolean(),
-    oauth_providers: Type.Array(Type.String()),
-    signup_enabled: Type.Boolean(),
+    mode: described(
+      AuthMode,
+      '`none`: no authentication. `admin`: one administrator and API keys. `full`: users, organizations and API keys.',
+    ),
+    password_auth_enabled: Type.Boolean({ description: 'True if users can sign in by password.' }),
+    oauth_providers: Type.Array(Type.String(), {
+      description: 'Providers of sign-in by OAuth: `google`, `github`, `oidc`. Empty without any.',
+      examples: [['google', 'github']],
+    }),
+    signup_enabled: Type.Boolean({ description: 'True if a new user can register.' }),
   },
-  { title: 'AuthConfig' },
+  {
+    title: 'AuthConfig',
+    description: 'Ways to sign in, for a login page. Readable without authentication.',
+    examples: [
+      {
+        mode: 'full',
+        password_auth_enabled: true,
+        oauth_providers: ['google', 'github'],
+        signup_enabled: true,
+      },
+    ],
+  },
 )
 export type AuthConfig = Static<typeof AuthConfig>
 
@@ -24,14 +40,27 @@ export const passwordLengthMax = 128
 const NewPassword = Type.String({
   minLength: passwordLengthMin,
   maxLength: passwordLengthMax,
-  description: 'Not one of the passwords that everybody tries first, and not the e-mail address.',
+  description:
+    'New password: 8 to 128 characters, neither a common password nor the e-mail address.',
 })
-/** A password that is compared, not chosen: the policy of its day made it. */
+/** An existing password, which may be older than the rules for new ones. */
 const GivenPassword = Type.String({ minLength: 1, maxLength: 1024 })
 
 export const LoginRequest = Type.Object(
-  { email: Type.String({ minLength: 1, maxLength: 320 }), password: GivenPassword },
-  { title: 'LoginRequest' },
+  {
+    email: Type.String({
+      minLength: 1,
+      maxLength: 320,
+      description: 'E-mail address of the account, in any case.',
+      examples: ['ada@example.com'],
+    }),
+    password: described(GivenPassword, 'Password of the account.'),
+  },
+  {
+    title: 'LoginRequest',
+    description: 'Credentials of a user.',
+    examples: [{ email: 'ada@example.com', password: 'correct horse battery' }],
+  },
 )
 export type LoginRequest = Static<typeof LoginRequest>
 
@@ -41,78 +70,155 @@ export const RegisterRequest = Type.Object(
     password: NewPassword,
     name: PersonName,
     invitation: optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 200,
-        description:
-          'The token of an invitation: joins its organization, also where signup is off.',
-      }),
+      Type.String({ minLength: 1, maxLength: 200 }),
+      'Token of an invitation for this address. The user joins its organization, even if signup is off. Default: the user gets an organization of their own.',
     ),
   },
-  { title: 'RegisterRequest' },
+  {
+    title: 'RegisterRequest',
+    description: 'A new user.',
+    examples: [
+      { email: 'ada@example.com', password: 'correct horse battery', name: 'Ada Lovelace' },
+    ],
+  },
 )
 export type RegisterRequest = Static<typeof RegisterRequest>
 
 export const PasswordChange = Type.Object(
-  { current_password: GivenPassword, new_password: NewPassword },
-  { title: 'ChangePasswordRequest' },
+  {
+    current_password: described(GivenPassword, 'Current password of the account.'),
+    new_password: NewPassword,
+  },
+  {
+    title: 'ChangePasswordRequest',
+    description: 'The current and the new password of the signed-in user.',
+    examples: [{ current_password: 'correct horse battery', new_password: 'staple tower violet' }],
+  },
 )
 export type PasswordChange = Static<typeof PasswordChange>
 
-/** Without a token in the body, the one of the cookie is meant. */
 export const RefreshRequest = Type.Object(
-  { refresh_token: optional(Type.String({ minLength: 1, maxLength: 4096 })) },
-  { title: 'RefreshRequest' },
+  {
+    refresh_token: optional(
+      Type.String({ minLength: 1, maxLength: 4096 }),
+      'Refresh token of the sign-in. Default: the cookie `refresh_token`.',
+    ),
+  },
+  { title: 'RefreshRequest', description: 'The refresh token to exchange.' },
 )
 export type RefreshRequest = Static<typeof RefreshRequest>
 
-/** A login. `expires_in` is the access token's, in seconds. */
 export const Tokens = Type.Object(
   {
-    access_token: Type.String(),
-    token_type: Type.Literal('Bearer'),
-    expires_in: Type.Integer(),
-    refresh_token: Type.String(),
+    access_token: Type.String({
+      description: 'Token for `Authorization: Bearer`, a JWT.',
+      examples: ['eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTkzM2I1YSJ9.c2lnbmF0dXJl'],
+    }),
+    token_type: Type.Literal('Bearer', { description: 'Always `Bearer`.' }),
+    expires_in: Type.Integer({
+      description: 'Lifetime of the access token in seconds.',
+      examples: [900],
+    }),
+    refresh_token: Type.String({
+      description: 'Token for the next `POST /v1/auth/refresh`. It works once.',
+    }),
   },
-  { title: 'TokenResponse' },
+  {
+    title: 'TokenResponse',
+    description: 'Tokens of a sign-in. The same tokens are set as cookies.',
+  },
 )
 export type Tokens = Static<typeof Tokens>
 
-/** What a key may do: each word includes those before it, `*` is all that its maker may do. */
 export const Scope = oneOf('read', 'write', 'admin', '*')
 export type Scope = Static<typeof Scope>
 
-/** `parent_id`: the key that created this one and ends with it; null for a user's own. */
+const scopeMeaning =
+  '`read`, `write` and `admin` each include those before it; `*` allows all that the creator may do.'
+
 const keyFields = {
-  id: Uuid,
-  name: Type.String(),
-  key_prefix: Type.String({ description: 'How the key begins, to tell it from others.' }),
-  scopes: Type.Array(Scope),
-  expires_at: nullable(Timestamp),
-  parent_id: nullable(Uuid),
-  created_at: Timestamp,
+  id: described(Uuid, 'Id of the key.'),
+  name: Type.String({ description: 'Name of the key, for people.', examples: ['CI'] }),
+  key_prefix: Type.String({
+    description: 'Beginning of the key, which identifies it in lists.',
+    examples: ['evr_1a2b3c4d...'],
+  }),
+  scopes: Type.Array(Scope, {
+    description: `Rights of the key, at most those of its creator. ${scopeMeaning}`,
+  }),
+  expires_at: nullable(Timestamp, 'Time at which the key expires. Null: never.'),
+  parent_id: nullable(
+    Uuid,
+    'Key that created this one. Revoking it revokes this key. Null if a user created the key.',
+  ),
+  created_at: described(Timestamp, 'Time at which the key was created.'),
+}
+
+const keyExample = {
+  id: '01933b5a-0000-7000-8000-000000000001',
+  name: 'CI',
+  key_prefix: 'evr_1a2b3c4d...',
+  scopes: ['write' as const],
+  expires_at: '2027-02-23T09:30:00.000Z',
+  parent_id: null,
+  created_at: '2026-11-25T09:30:00.000Z',
 }
 
 export const ApiKey = Type.Object(
-  { ...keyFields, user_id: Uuid, last_used_at: nullable(Timestamp) },
-  { title: 'ApiKey' },
+  {
+    ...keyFields,
+    user_id: described(Uuid, 'User who created the key, directly or through other keys.'),
+    last_used_at: nullable(
+      Timestamp,
+      'Time of the latest use, recorded with a delay. Null if the key was never used.',
+    ),
+  },
+  {
+    title: 'ApiKey',
+    description: 'An API key of one organization, without its secret.',
+    examples: [
+      {
+        ...keyExample,
+        user_id: '01933b5a-0000-7000-8000-000000000001',
+        last_used_at: '2026-11-25T10:02:00.000Z',
+      },
+    ],
+  },
 )
 export type ApiKey = Static<typeof ApiKey>
 export const ApiKeyPage = pageOf(ApiKey, 'ApiKeyPage')
 
-/** A key as it is shown once. */
 export const CreatedApiKey = Type.Object(
-  { ...keyFields, key: Type.String({ description: 'The key itself. It is not shown again.' }) },
-  { title: 'CreatedApiKey' },
+  {
+    ...keyFields,
+    key: Type.String({
+      description: 'The key: `evr_` and 64 hex digits. No other response contains it.',
+    }),
+  },
+  { title: 'CreatedApiKey', description: 'A new API key with its secret, returned once.' },
 )
 export type CreatedApiKey = Static<typeof CreatedApiKey>
 
 export const NewApiKey = Type.Object(
   {
-    name: Type.String({ minLength: 1, maxLength: 255 }),
-    scopes: optional(Type.Array(Scope, { minItems: 1, maxItems: 4 })),
-    expires_in_days: optional(Type.Integer({ minimum: 1, maximum: 3650 })),
+    name: Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description: 'Name of the key, for people: 1 to 255 characters.',
+    }),
+    scopes: optional(
+      Type.Array(Scope, { minItems: 1, maxItems: 4 }),
+      `Rights of the key, 1 to 4. ${scopeMeaning} Default: \`*\`, or the scopes of the key that creates it.`,
+    ),
+    expires_in_days: optional(
+      Type.Integer({ minimum: 1, maximum: 3650 }),
+      'Lifetime in days, from 1 to 3,650. A key that a key creates expires with that key at the latest. Default: no expiry.',
+    ),
   },
-  { title: 'CreateApiKeyRequest' },
+  {
+    title: 'CreateApiKeyRequest',
+    description: 'Name, rights and lifetime of a new key.',
+    examples: [{ name: 'CI', scopes: ['write'], expires_in_days: 90 }],
+  },
 )
 export type NewApiKey = Static<typeof NewApiKey>

@@ -1,8 +1,9 @@
 import { type Static, Type } from 'typebox'
+import { Heartbeat } from './event.ts'
 import { SessionId } from './id.ts'
-import { nullable, oneOf } from './shape.ts'
+import { described, nullable, oneOf } from './shape.ts'
 
-/** What can change in an organization beside its sessions. */
+/** Resources of an organization, other than sessions, whose changes are published. */
 export const changeNouns = [
   'agent',
   'provider',
@@ -16,22 +17,35 @@ export const changeNouns = [
   'worker',
 ] as const
 
-/** Something was made, changed or deleted: read it anew. */
 export const Change = Type.Object(
   {
-    noun: oneOf(...changeNouns),
-    id: nullable(Type.String({ description: 'Null: several of them, or one that is not told.' })),
+    noun: described(
+      oneOf(...changeNouns),
+      'Kind of the changed resource. Skip unknown kinds. Only administrators receive `invitation`, only operators `worker`.',
+    ),
+    id: nullable(
+      Type.String(),
+      'Id of the resource. Null if several changed, or if the id is not published, as for keys.',
+    ),
   },
-  { title: 'Change' },
+  {
+    title: 'Change',
+    description:
+      'Data of the stream event `changed`: a resource was created, changed or deleted. Read it again.',
+    examples: [{ noun: 'agent', id: 'agent_01933b5a000070008000000000000101' }],
+  },
 )
 export type Change = Static<typeof Change>
 
-export const DeletedSession = Type.Object({ id: SessionId }, { title: 'DeletedSession' })
+export const DeletedSession = Type.Object(
+  { id: described(SessionId, 'Id of the deleted session.') },
+  {
+    title: 'DeletedSession',
+    description: 'Data of the stream event `session.deleted`: remove the session from lists.',
+    examples: [{ id: 'session_01933b5a00007000800000000000a001' }],
+  },
+)
 export type DeletedSession = Static<typeof DeletedSession>
 
-export const ChangesQuery = Type.Object({
-  heartbeat: Type.Optional(
-    Type.Unsafe<'comment' | 'event'>({ type: 'string', enum: ['comment', 'event'] }),
-  ),
-})
+export const ChangesQuery = Type.Object({ heartbeat: Heartbeat })
 export type ChangesQuery = Static<typeof ChangesQuery>

@@ -1,39 +1,69 @@
 import { type Static, Type } from 'typebox'
+import { described, nullable } from './shape.ts'
 
 export const ErrorDetail = Type.Object(
   {
-    path: Type.String({ description: 'Where in the request, as in `capabilities/0/config`.' }),
-    message: Type.String(),
-    line: Type.Optional(Type.Integer({ description: 'In a file that was sent; from 1.' })),
-    column: Type.Optional(Type.Integer()),
+    path: Type.String({
+      description: 'Place in the request: property names and indexes, separated by `/`.',
+      examples: ['capabilities/0/config'],
+    }),
+    message: Type.String({ description: 'The problem at that place, for people.' }),
+    line: Type.Optional(
+      Type.Integer({ description: 'Line in an uploaded file, from 1. Absent for other requests.' }),
+    ),
+    column: Type.Optional(
+      Type.Integer({ description: 'Column in that line, from 1. Absent for other requests.' }),
+    ),
   },
-  { title: 'ErrorDetail' },
+  { title: 'ErrorDetail', description: 'One problem of a request, and its place.' },
 )
 export type ErrorDetail = Static<typeof ErrorDetail>
 
 export const Resume = Type.Object(
   {
-    since_id: Type.Union([Type.String(), Type.Null()], {
-      description: 'The last event that the log still has of those before; null: none.',
+    since_id: nullable(
+      Type.String(),
+      'Id of the last event before the loss that still exists, to resume from. Null: from the start.',
+    ),
+    sequence: Type.Integer({
+      description: '`sequence` of that event; 0 for the start. Discard all later events.',
     }),
-    sequence: Type.Integer({ description: 'Its sequence; 0: none.' }),
   },
   {
     title: 'Resume',
-    description: 'With `history_changed`: where to resume. What came after it was lost.',
+    description: 'Position to resume from after the server lost events in a failover or a restore.',
+    examples: [{ since_id: 'event_01933b5a00007000800000000000e008', sequence: 11 }],
   },
 )
 
 export type Resume = Static<typeof Resume>
 
-/** The body of every answer from 400 on. */
 export const ErrorResponse = Type.Object(
   {
-    error: Type.String({ description: 'One sentence for a person.' }),
-    code: Type.String({ description: 'A stable word for a program, in snake_case.' }),
-    details: Type.Optional(Type.Array(ErrorDetail)),
-    resume: Type.Optional(Resume),
+    error: Type.String({ description: 'The problem as a sentence for people. It may change.' }),
+    code: Type.String({
+      description: 'Stable code of the problem for programs, in snake_case.',
+      examples: ['invalid_request'],
+    }),
+    details: Type.Optional(
+      Type.Array(ErrorDetail, {
+        description: 'Problems at certain places of the request, at most 10. Absent without any.',
+      }),
+    ),
+    resume: Type.Optional(
+      described(Resume, 'Position to resume from. Only with the code `history_changed`.'),
+    ),
   },
-  { title: 'ErrorResponse' },
+  {
+    title: 'ErrorResponse',
+    description: 'Body of every response with a status of 400 or above.',
+    examples: [
+      {
+        error: 'The request is not valid: name must not be empty',
+        code: 'invalid_request',
+        details: [{ path: 'name', message: 'must not be empty' }],
+      },
+    ],
+  },
 )
 export type ErrorResponse = Static<typeof ErrorResponse>

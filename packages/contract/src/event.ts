@@ -1,359 +1,198 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { CapabilityUnavailable } from './capability.ts'
-import { PathChange } from './file.ts'
-import { AgentId, EventId, ExecId, MessageId, ModelId, SessionId, Timestamp, TurnId } from './id.ts'
+import { EventId, ExecId, MessageId, SessionId, Timestamp, TurnId } from './id.ts'
 import { McpUnavailable } from './mcp-server.ts'
-import { ContentPart, EventMessage } from './message.ts'
-import { AnyObject, Anything, count, oneOf, optional, pageOf } from './shape.ts'
-import { TokenUsage } from './usage.ts'
+import {
+  ContextCompactedData,
+  ContextCompactingData,
+  LlmGenerationData,
+  OutputMessageCompletedData,
+  OutputMessageDeltaData,
+  OutputMessageStartedData,
+  ReasonCompletedData,
+  ReasonStartedData,
+  ReasonThinkingCompletedData,
+  ReasonThinkingDeltaData,
+  ReasonThinkingStartedData,
+} from './model-events.ts'
+import { described, integerMax, pageOf } from './shape.ts'
+import {
+  ActCompletedData,
+  ActStartedData,
+  ToolApprovalRequestedData,
+  ToolApprovalResolvedData,
+  ToolCallRequestedData,
+  ToolCompletedData,
+  ToolProgressData,
+  ToolStartedData,
+} from './tool-events.ts'
+import {
+  FilesChangedData,
+  InputMessageData,
+  SessionActivatedData,
+  SessionIdledData,
+  SessionStartedData,
+  TurnCancelledData,
+  TurnCompletedData,
+  TurnFailedData,
+  TurnStartedData,
+} from './turn-events.ts'
 
-export const ToolCall = Type.Object(
-  { id: Type.String(), name: Type.String(), arguments: AnyObject },
-  { title: 'ToolCall' },
-)
-export type ToolCall = Static<typeof ToolCall>
-
-const ToolCallSummary = Type.Object(
-  { id: Type.String(), name: Type.String() },
-  { title: 'ToolCallSummary' },
-)
-
-const ToolSummary = Type.Object(
-  { name: Type.String(), description: Type.String() },
-  { title: 'ToolDefinitionSummary' },
-)
-
-export const ModelMetadata = Type.Object(
-  {
-    model: Type.String(),
-    model_id: optional(Type.String({ format: 'uuid' })),
-    provider_id: optional(Type.String({ format: 'uuid' })),
-  },
-  { title: 'ModelMetadata' },
-)
-export type ModelMetadata = Static<typeof ModelMetadata>
-
-/** How often a call was made again, how long it waited between, and what went wrong each time. */
-const RetryInfo = Type.Object(
-  {
-    attempts: count(),
-    total_wait_ms: count(),
-    error_codes: Type.Optional(Type.Array(Type.String())),
-  },
-  { title: 'LlmRetryInfo' },
-)
-
-/** What was done before the call to a history that did not fit. Tokens are estimates. */
-export const CompactionInfo = Type.Object(
-  {
-    compacted: Type.Boolean(),
-    input_tokens_before: Type.Optional(count()),
-    input_tokens_after: Type.Optional(count()),
-    duration_ms: Type.Optional(count()),
-  },
-  { title: 'LlmCompactionInfo' },
-)
-export type CompactionInfo = Static<typeof CompactionInfo>
-
-export const GenerationMetadata = Type.Object(
-  {
-    model: Type.String(),
-    success: Type.Boolean(),
-    provider: Type.Optional(Type.String()),
-    usage: Type.Optional(TokenUsage),
-    duration_ms: Type.Optional(count()),
-    time_to_first_token_ms: Type.Optional(count()),
-    finish_reasons: Type.Optional(Type.Array(Type.String())),
-    response_id: Type.Optional(Type.String()),
-    /** What the vendor said of a failure. It stands nowhere else. */
-    error: Type.Optional(Type.String()),
-    /** The kind of that failure. */
-    error_code: Type.Optional(Type.String()),
-    retry: Type.Optional(RetryInfo),
-    compaction: Type.Optional(CompactionInfo),
-  },
-  { title: 'LlmGenerationMetadata' },
-)
-export type GenerationMetadata = Static<typeof GenerationMetadata>
-
-/** The caller that decided or answered: a user, a key, a session token, or anonymous. */
-export const Decider = Type.Object(
-  { kind: Type.String(), id: Type.String(), name: Type.String() },
-  { title: 'Decider' },
-)
-export type Decider = Static<typeof Decider>
-
-const replay = Type.Optional(oneOf('safe', 'unsafe', 'until_changed'))
-const turn = { turn_id: TurnId }
-const turnAndInput = { turn_id: TurnId, input_message_id: MessageId }
-const outputStarted = {
-  turn_id: TurnId,
-  model: Type.Optional(Type.String()),
-  message_id: Type.Optional(MessageId),
-  attempt: Type.Optional(Type.Integer({ minimum: 1 })),
-}
-const textDelta = {
-  turn_id: TurnId,
-  delta: Type.String(),
-  accumulated: Type.Optional(Type.String()),
-}
-
-/** Every event of a session: its type and what its `data` holds. Order within a turn: see docs. */
+/** Schema of `data` for each event type of a session. */
 export const eventData = {
-  /** A message was accepted. `on_busy` is present if it waits beside a running turn. */
-  'input.message': Type.Object(
-    { message: EventMessage, on_busy: Type.Optional(oneOf('queue')) },
-    { title: 'InputMessageData' },
-  ),
-  /** The session was created. Always sequence 1. */
-  'session.started': Type.Object(
-    { agent_id: AgentId, model_id: Type.Optional(ModelId) },
-    { title: 'SessionStartedData' },
-  ),
-  /** A turn begins. `input_sequence` names its message's event if that had waited or is retried. */
-  'session.activated': Type.Object(
-    { ...turnAndInput, input_sequence: Type.Optional(count()) },
-    { title: 'SessionActivatedData' },
-  ),
-  /** A worker picked the turn up. Once per turn, before any model call. */
-  'turn.started': Type.Object(
-    { ...turnAndInput, input_content: Type.Optional(Type.String()) },
-    { title: 'TurnStartedData' },
-  ),
-  /** An MCP server's tools could not be listed: an older list is used, if any. Once per turn. */
+  'input.message': InputMessageData,
+  'session.started': SessionStartedData,
+  'session.activated': SessionActivatedData,
+  'turn.started': TurnStartedData,
   'mcp.unavailable': McpUnavailable,
-  /** A capability's stored config is invalid: the turn runs without it. Once per turn for each. */
   'capability.unavailable': CapabilityUnavailable,
-  /** A model is about to be called. */
-  'reason.started': Type.Object(
-    { agent_id: AgentId, metadata: Type.Optional(ModelMetadata) },
-    { title: 'ReasonStartedData' },
-  ),
-  /** The conversation is too long for the model: its beginning is about to be summarized. */
-  'context.compacting': Type.Object(
-    { ...turn, summarized_to: count(), input_tokens: count() },
-    { title: 'ContextCompactingData' },
-  ),
-  /**
-   * From here on models get less of the conversation than the log has. The latest of these events
-   * says all: up to the message of the event `summarized_to` they get `summary` instead, up to that
-   * of `shortened_to` tool results cut short.
-   */
-  'context.compacted': Type.Object(
-    {
-      ...turn,
-      summary: Type.Optional(Type.String()),
-      summarized_to: Type.Optional(count()),
-      shortened_to: Type.Optional(count()),
-      input_tokens_before: count(),
-      input_tokens_after: count(),
-      duration_ms: count(),
-      usage: Type.Optional(TokenUsage),
-    },
-    { title: 'ContextCompactedData' },
-  ),
-  /**
-   * The request goes out. Again, with the same `message_id` and the next `attempt`, when a reply
-   * broke or its node died: drop the text of the earlier attempt.
-   */
-  'output.message.started': Type.Object(outputStarted, { title: 'OutputMessageStartedData' }),
-  /** The model begins to think. */
-  'reason.thinking.started': Type.Object(outputStarted, { title: 'ReasonThinkingStartedData' }),
-  /** New thinking text. Live only, never stored. */
-  'reason.thinking.delta': Type.Object(textDelta, { title: 'ReasonThinkingDeltaData' }),
-  /** All thinking text of the call. */
-  'reason.thinking.completed': Type.Object(
-    { ...turn, thinking: Type.String() },
-    { title: 'ReasonThinkingCompletedData' },
-  ),
-  /** New answer text. Live only, never stored. */
-  'output.message.delta': Type.Object(textDelta, { title: 'OutputMessageDeltaData' }),
-  /** A model call ended. `messages` holds what is new since the session's previous one. */
-  'llm.generation': Type.Object(
-    {
-      messages: Type.Array(EventMessage),
-      output: Type.Object(
-        { text: optional(Type.String()), tool_calls: Type.Optional(Type.Array(ToolCall)) },
-        { title: 'LlmGenerationOutput' },
-      ),
-      metadata: GenerationMetadata,
-      tools: Type.Optional(Type.Array(ToolSummary)),
-    },
-    { title: 'LlmGenerationData' },
-  ),
-  /** The reply as a message, tool calls included. */
-  'output.message.completed': Type.Object(
-    {
-      message: EventMessage,
-      metadata: Type.Optional(ModelMetadata),
-      usage: Type.Optional(TokenUsage),
-    },
-    { title: 'OutputMessageCompletedData' },
-  ),
-  /** The model's part of the step is over. */
-  'reason.completed': Type.Object(
-    {
-      success: Type.Boolean(),
-      has_tool_calls: Type.Boolean(),
-      tool_call_count: count(),
-      text_preview: Type.Optional(Type.String()),
-      error: Type.Optional(Type.String()),
-      error_code: Type.Optional(Type.String()),
-      duration_ms: Type.Optional(count()),
-      usage: Type.Optional(TokenUsage),
-    },
-    { title: 'ReasonCompletedData' },
-  ),
-  /** The tools that the reply asked for are about to run. */
-  'act.started': Type.Object(
-    { tool_calls: Type.Array(ToolCallSummary) },
-    { title: 'ActStartedData' },
-  ),
-  /** This call needs a user's approval: POST …/approvals/{tool_call_id}. Waiting costs nothing. */
-  'tool.approval_requested': Type.Object(
-    { tool_call: ToolCall, expires_at: Timestamp },
-    { title: 'ToolApprovalRequestedData' },
-  ),
-  /**
-   * It was decided on. `expired`: nobody did in time. What was not approved has its
-   * `tool.completed` right after this; what was runs with `arguments` where somebody changed them.
-   */
-  'tool.approval_resolved': Type.Object(
-    {
-      tool_call_id: Type.String(),
-      tool_name: Type.String(),
-      decision: oneOf('approved', 'denied', 'expired'),
-      reason: Type.Optional(Type.String()),
-      arguments: Type.Optional(AnyObject),
-      decided_by: Type.Optional(Decider),
-    },
-    { title: 'ToolApprovalResolvedData' },
-  ),
-  /** The client is to run these tools: POST …/tool-results. The turn waits for that at no cost. */
-  'tool.call_requested': Type.Object(
-    { tool_calls: Type.Array(ToolCall), expires_at: Timestamp },
-    { title: 'ToolCallRequestedData' },
-  ),
-  /**
-   * One tool is about to run. `replay`: whether the call may run again after its node dies;
-   * `until_changed`: only if it changed no files. Absent if the call cannot run.
-   */
-  'tool.started': Type.Object({ tool_call: ToolCall, replay }, { title: 'ToolStartedData' }),
-  /** One tool ended, in order of ends. `answered_by`: the sender of a client tool's result. */
-  'tool.completed': Type.Object(
-    {
-      tool_call_id: Type.String(),
-      tool_name: Type.String(),
-      success: Type.Boolean(),
-      status: oneOf('success', 'error', 'timeout', 'cancelled'),
-      result: optional(Type.Array(ContentPart)),
-      error: optional(Type.String()),
-      duration_ms: Type.Optional(count()),
-      answered_by: Type.Optional(Decider),
-    },
-    { title: 'ToolCompletedData' },
-  ),
-  /** Progress of a tool, at most once a second. `progress` only grows; `total`: if known. */
-  'tool.progress': Type.Object(
-    {
-      tool_call_id: Type.String(),
-      tool_name: Type.String(),
-      progress: Type.Number(),
-      total: Type.Optional(Type.Number()),
-      message: Type.Optional(Type.String()),
-    },
-    { title: 'ToolProgressData' },
-  ),
-  /** All tools of the step ended. */
-  'act.completed': Type.Object(
-    {
-      completed: Type.Boolean(),
-      success_count: count(),
-      error_count: count(),
-      duration_ms: Type.Optional(count()),
-    },
-    { title: 'ActCompletedData' },
-  ),
-  /**
-   * Files of the session changed, all of these at once. `tool_call_id`: if a tool did it. New
-   * parent directories are not named, nor the content of moved or deleted directories.
-   */
-  'files.changed': Type.Object(
-    { changes: Type.Array(PathChange), tool_call_id: Type.Optional(Type.String()) },
-    { title: 'FilesChangedData' },
-  ),
-  /** The turn ended as it should. `usage` is the turn's. */
-  'turn.completed': Type.Object(
-    {
-      ...turn,
-      iterations: count(),
-      usage: Type.Optional(TokenUsage),
-      duration_ms: Type.Optional(count()),
-      input_content: Type.Optional(Type.String()),
-    },
-    { title: 'TurnCompletedData' },
-  ),
-  /** The turn ended because it could not go on. */
-  'turn.failed': Type.Object(
-    {
-      ...turn,
-      error: Type.String(),
-      error_code: Type.Optional(Type.String()),
-      usage: Type.Optional(TokenUsage),
-    },
-    { title: 'TurnFailedData' },
-  ),
-  /** Someone cancelled the turn. What was said so far follows as a message. */
-  'turn.cancelled': Type.Object(
-    { ...turn, reason: Type.Optional(Type.String()), usage: Type.Optional(TokenUsage) },
-    { title: 'TurnCancelledData' },
-  ),
-  /** The session waits for the next message. `usage` is the session's so far. */
-  'session.idled': Type.Object(
-    { ...turn, iterations: Type.Optional(count()), usage: Type.Optional(TokenUsage) },
-    { title: 'SessionIdledData' },
-  ),
+  'reason.started': ReasonStartedData,
+  'context.compacting': ContextCompactingData,
+  'context.compacted': ContextCompactedData,
+  'output.message.started': OutputMessageStartedData,
+  'reason.thinking.started': ReasonThinkingStartedData,
+  'reason.thinking.delta': ReasonThinkingDeltaData,
+  'reason.thinking.completed': ReasonThinkingCompletedData,
+  'output.message.delta': OutputMessageDeltaData,
+  'llm.generation': LlmGenerationData,
+  'output.message.completed': OutputMessageCompletedData,
+  'reason.completed': ReasonCompletedData,
+  'act.started': ActStartedData,
+  'tool.approval_requested': ToolApprovalRequestedData,
+  'tool.approval_resolved': ToolApprovalResolvedData,
+  'tool.call_requested': ToolCallRequestedData,
+  'tool.started': ToolStartedData,
+  'tool.completed': ToolCompletedData,
+  'tool.progress': ToolProgressData,
+  'act.completed': ActCompletedData,
+  'files.changed': FilesChangedData,
+  'turn.completed': TurnCompletedData,
+  'turn.failed': TurnFailedData,
+  'turn.cancelled': TurnCancelledData,
+  'session.idled': SessionIdledData,
 } as const satisfies Record<string, TSchema>
 
 export type EventType = keyof typeof eventData
 export const eventTypes = Object.keys(eventData) as EventType[]
 export type EventDataOf<T extends EventType> = Static<(typeof eventData)[T]>
 
-/** Streamed while a reply is written; never stored, so without a sequence. */
+/** Types that are streamed while a reply is written. They are never stored and have no sequence. */
 export const liveEventTypes = ['output.message.delta', 'reason.thinking.delta'] as const
 
 export const EventContext = Type.Object(
   {
-    turn_id: Type.Optional(TurnId),
-    input_message_id: Type.Optional(MessageId),
-    exec_id: Type.Optional(ExecId),
-    trace_id: Type.Optional(Type.String()),
-    span_id: Type.Optional(Type.String()),
-    parent_span_id: Type.Optional(Type.String()),
-    /** Of a message: the trace of whoever sent it, as its W3C header said. */
-    traceparent: Type.Optional(Type.String()),
-    /** The shape of `data`; absent: the first. Servers leave unknown ones to newer nodes. */
-    v: Type.Optional(Type.Integer({ minimum: 1 })),
+    turn_id: Type.Optional(
+      described(TurnId, 'Turn that the event belongs to. Absent for messages and client changes.'),
+    ),
+    input_message_id: Type.Optional(
+      described(MessageId, 'Message that the turn answers. Absent without a turn.'),
+    ),
+    exec_id: Type.Optional(
+      described(
+        ExecId,
+        'Step of the turn: one model call with its retries, or all tool calls of one reply. Absent for events about the turn as a whole.',
+      ),
+    ),
+    trace_id: Type.Optional(
+      Type.String({
+        description: 'Id of the turn, as the trace of its spans. Absent without one.',
+      }),
+    ),
+    span_id: Type.Optional(
+      Type.String({
+        description:
+          'Span of the event: the turn id, or a UUID. Events of one call or step share it. Absent without one.',
+      }),
+    ),
+    parent_span_id: Type.Optional(
+      Type.String({ description: 'Span that contains `span_id`. Absent for the turn itself.' }),
+    ),
+    traceparent: Type.Optional(
+      Type.String({
+        description:
+          'W3C `traceparent` header of the request that posted the message. Only on `input.message`, and absent if the request had none.',
+        examples: ['00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'],
+      }),
+    ),
+    v: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        description: 'Version of the shape of `data`. Absent for version 1.',
+      }),
+    ),
   },
-  { title: 'EventContext' },
+  {
+    title: 'EventContext',
+    description: 'Turn, step and trace that an event belongs to. Empty for `input.message`.',
+  },
 )
 export type EventContext = Static<typeof EventContext>
 
-export const EventDataSchema = Type.Union(Object.values(eventData), { title: 'EventData' })
+export const EventDataSchema = Type.Union(Object.values(eventData), {
+  title: 'EventData',
+  description: 'Data of an event. The `type` of the event selects its shape.',
+})
 
 const envelope = {
-  id: EventId,
-  type: Type.String(),
-  ts: Timestamp,
-  session_id: SessionId,
-  context: EventContext,
-  sequence: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
-  metadata: Type.Optional(Anything),
-  tags: Type.Optional(Type.Array(Type.String())),
+  id: described(
+    EventId,
+    'Id of the event. Send it as `since_id` or `Last-Event-ID` to resume after the event.',
+  ),
+  type: Type.String({
+    description: 'Type of the event, which selects the shape of `data`. Skip unknown types.',
+    examples: ['output.message.completed'],
+  }),
+  ts: described(Timestamp, 'Time at which the event was stored, or streamed if it is a delta.'),
+  session_id: described(SessionId, 'Session that the event belongs to.'),
+  context: described(EventContext, 'Turn, step and trace that the event belongs to.'),
+  sequence: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: integerMax,
+      description:
+        'Position in the log of the session: 1, 2, 3 and so on without gaps. Absent for deltas, which are not stored.',
+    }),
+  ),
+  metadata: Type.Optional(
+    Type.Unknown({ description: 'Reserved. The server sets no metadata on events.' }),
+  ),
+  tags: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'Labels of the posted message, on its `input.message`. Absent otherwise.',
+    }),
+  ),
 }
 
-/** One step of a session. `sequence` starts at 1 and has no gaps; live deltas have none. */
-export const Event = Type.Object({ ...envelope, data: EventDataSchema }, { title: 'Event' })
+export const Event = Type.Object(
+  { ...envelope, data: EventDataSchema },
+  {
+    title: 'Event',
+    description:
+      'One entry in the append-only log of a session. `type` selects the shape of `data`.',
+    examples: [
+      {
+        id: 'event_01933b5a00007000800000000000e008',
+        type: 'turn.completed',
+        ts: '2026-11-25T09:30:04.871Z',
+        session_id: 'session_01933b5a00007000800000000000a001',
+        context: {
+          turn_id: 'turn_01933b5a00007000800000000000c001',
+          input_message_id: 'message_01933b5a00007000800000000000b001',
+          trace_id: 'turn_01933b5a00007000800000000000c001',
+          span_id: 'turn_01933b5a00007000800000000000c001',
+        },
+        sequence: 11,
+        data: {
+          turn_id: 'turn_01933b5a00007000800000000000c001',
+          iterations: 1,
+          usage: { input_tokens: 1_840, output_tokens: 212, cost_usd: 0.000_884 },
+          duration_ms: 4_751,
+          input_content: 'Summarize the sales of last week.',
+        },
+      },
+    ],
+  },
+)
 export const EventPage = pageOf(Event, 'EventPage')
 
 export type Event<T extends EventType = EventType> = {
@@ -369,32 +208,78 @@ export type Event<T extends EventType = EventType> = {
   }
 }[T]
 
-const typeList = Type.Optional(Type.Array(Type.String({ maxLength: 1000 }), { maxItems: 64 }))
+const typeList = (description: string) =>
+  Type.Optional(
+    Type.Array(Type.String({ maxLength: 1000 }), {
+      maxItems: 64,
+      description,
+      examples: [['turn.completed', 'turn.failed']],
+    }),
+  )
 
 const eventFilter = {
   since_id: Type.Optional(
     Type.String({
       pattern: '^event_[0-9a-f]{32}$',
-      description: 'Only what came after this event. All zeros: from the start.',
+      description:
+        'Only events after this one. The id of a delta resumes inside its message. 32 zeros: from the start. Default: from the start.',
+      examples: ['event_01933b5a00007000800000000000e008'],
     }),
   ),
-  after_sequence: Type.Optional(Type.Integer({ minimum: 0, maximum: 2_147_483_647 })),
-  exclude: typeList,
-  types: typeList,
+  after_sequence: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: integerMax,
+      description:
+        'Only events after this `sequence`. It cannot detect lost events; prefer `since_id`. Default: 0.',
+    }),
+  ),
+  exclude: typeList(
+    'Event types to leave out, as repeated parameters or separated by commas. Unknown types have no effect. Default: none.',
+  ),
+  types: typeList(
+    'Event types to return, as repeated parameters or separated by commas. An unknown type is refused with 400. Default: all.',
+  ),
 }
 
 export const EventQuery = Type.Object({
   ...eventFilter,
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
-  expand: Type.Optional(Type.Unsafe<'messages'>({ type: 'string', enum: ['messages'] })),
+  limit: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: integerMax,
+      description:
+        'Maximum number of events to return, oldest first. Default: all, or 100 with `expand`.',
+    }),
+  ),
+  expand: Type.Optional(
+    Type.Unsafe<'messages'>({
+      type: 'string',
+      enum: ['messages'],
+      description:
+        '`messages` returns the whole prompt in each `llm.generation`, for at most 100 events. Default: only new messages.',
+    }),
+  ),
 })
 export type EventQuery = Static<typeof EventQuery>
 
+export const Heartbeat = Type.Optional(
+  Type.Unsafe<'comment' | 'event'>({
+    type: 'string',
+    enum: ['comment', 'event'],
+    description:
+      'Form of the heartbeat of a silent stream: a `comment` of SSE, or `event: heartbeat`. Default: `comment`.',
+  }),
+)
+
 export const StreamQuery = Type.Object({
   ...eventFilter,
-  accumulated: Type.Optional(Type.Boolean()),
-  heartbeat: Type.Optional(
-    Type.Unsafe<'comment' | 'event'>({ type: 'string', enum: ['comment', 'event'] }),
+  accumulated: Type.Optional(
+    Type.Boolean({
+      description:
+        'False leaves `accumulated` out of deltas, which makes long replies much smaller. Default: true.',
+    }),
   ),
+  heartbeat: Heartbeat,
 })
 export type StreamQuery = Static<typeof StreamQuery>

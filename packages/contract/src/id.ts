@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 
-/** What each identifier on the wire begins with: `<prefix>_<32 lower-case hex digits>`. */
+/** Prefix of each identifier on the wire: `<prefix>_<32 lower-case hex digits>`. */
 export const idPrefixes = {
   organization: 'org',
   agent: 'agent',
@@ -19,38 +19,44 @@ export const idPrefixes = {
 
 export type Noun = keyof typeof idPrefixes
 
-const idOf = (noun: Noun) =>
+const idOf = (noun: Noun, name: string) =>
   Type.String({
     pattern: `^${idPrefixes[noun]}_[0-9a-f]{32}$`,
+    description: `Id of ${name}: \`${idPrefixes[noun]}_\` and 32 lower-case hex digits.`,
     examples: [`${idPrefixes[noun]}_01933b5a000070008000000000000001`],
   })
 
-export const OrganizationId = idOf('organization')
-export const AgentId = idOf('agent')
-export const SessionId = idOf('session')
-export const MessageId = idOf('message')
-export const EventId = idOf('event')
-export const TurnId = idOf('turn')
-export const ExecId = idOf('exec')
-export const ProviderId = idOf('provider')
-export const ModelId = idOf('model')
-export const McpServerId = idOf('mcp_server')
-export const InvitationId = idOf('invitation')
-export const SessionTokenId = idOf('session_token')
-export const AuditEntryId = idOf('audit')
+export const OrganizationId = idOf('organization', 'an organization')
+export const AgentId = idOf('agent', 'an agent')
+export const SessionId = idOf('session', 'a session')
+export const MessageId = idOf('message', 'a message')
+export const EventId = idOf('event', 'an event')
+export const TurnId = idOf('turn', 'a turn')
+export const ExecId = idOf('exec', 'one step of a turn')
+export const ProviderId = idOf('provider', 'a model provider')
+export const ModelId = idOf('model', 'a model of this server')
+export const McpServerId = idOf('mcp_server', 'an MCP server')
+export const InvitationId = idOf('invitation', 'an invitation')
+export const SessionTokenId = idOf('session_token', 'a session token')
+export const AuditEntryId = idOf('audit', 'an audit entry')
 
-/** What later clients of this API cannot read an agent or a session without. There is one. */
+/** The only harness. Some clients require one on agents and sessions. */
 export const harnessId = 'harness_00000000000000000000000000000001'
 export const HarnessId = Type.Literal(harnessId, {
-  description: 'Always the same; some clients demand it.',
+  description:
+    'Always the same value. Some published clients require the property; it selects nothing.',
 })
 
-/** Users and keys have dashed UUIDs without a prefix. */
+/** Users, keys, schedules and files have dashed UUIDs without a prefix. */
 export const Uuid = Type.String({
   format: 'uuid',
   pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$',
+  description: 'A UUID in lower case, with dashes.',
   examples: ['01933b5a-0000-7000-8000-000000000001'],
 })
 
-/** RFC 3339, UTC. */
-export const Timestamp = Type.String({ format: 'date-time' })
+export const Timestamp = Type.String({
+  format: 'date-time',
+  description: 'A time in RFC 3339 format, in UTC.',
+  examples: ['2026-11-25T09:30:00.000Z'],
+})

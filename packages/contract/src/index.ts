@@ -7,12 +7,21 @@ export * from './capability.ts'
 export * from './change.ts'
 export * from './error.ts'
 export * from './event.ts'
+export {
+  CompactionInfo,
+  Decider,
+  GenerationMetadata,
+  ModelMetadata,
+  ToolCall,
+} from './event-parts.ts'
+export * from './execution.ts'
 export * from './file.ts'
 export * from './health.ts'
 export * from './id.ts'
 export * from './mcp-server.ts'
 export * from './message.ts'
 export * from './model.ts'
+export * from './model-profile.ts'
 export * from './organization.ts'
 export * from './schedule.ts'
 export * from './session.ts'

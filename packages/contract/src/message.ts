@@ -1,129 +1,276 @@
 import { type Static, Type } from 'typebox'
 import { MessageId, ModelId, SessionId, Timestamp } from './id.ts'
-import { AnyObject, Anything, count, oneOf, optional, pageOf } from './shape.ts'
+import { AnyObject, count, described, oneOf, optional, pageOf } from './shape.ts'
 
-const part = <const T extends string>(type: T) => Type.Unsafe<T>({ type: 'string', enum: [type] })
+const part = <const T extends string>(type: T) =>
+  Type.Unsafe<T>({ type: 'string', enum: [type], description: `Always \`${type}\`.` })
 
 export const TextPart = Type.Object(
-  { type: part('text'), text: Type.String() },
-  { title: 'TextContentPart' },
+  { type: part('text'), text: Type.String({ description: 'The text, as UTF-8.' }) },
+  {
+    title: 'TextContentPart',
+    description: 'Text.',
+    examples: [{ type: 'text', text: 'Summarize the sales of last week.' }],
+  },
 )
 export const ImagePart = Type.Object(
   {
     type: part('image'),
-    url: optional(Type.String()),
-    base64: optional(Type.String()),
-    media_type: optional(Type.String()),
+    url: optional(
+      Type.String(),
+      'Public http or https address of the image. Absent if `base64` holds it.',
+    ),
+    base64: optional(Type.String(), 'The image itself in base64. Absent if `url` names it.'),
+    media_type: optional(
+      Type.String(),
+      'Media type of the image, such as `image/png`. Default: `image/*`.',
+    ),
   },
-  { title: 'ImageContentPart' },
+  {
+    title: 'ImageContentPart',
+    description:
+      'An image, by address or as base64. A message has at most 20. Text replaces an image that cannot be fetched, or that the model cannot see.',
+    examples: [{ type: 'image', url: 'https://example.com/chart.png' }],
+  },
 )
 export const ImageFilePart = Type.Object(
   {
     type: part('image_file'),
-    image_id: Type.String({ pattern: '^img_[0-9a-f]{32}$' }),
-    filename: optional(Type.String()),
+    image_id: Type.String({
+      pattern: '^img_[0-9a-f]{32}$',
+      description: 'Id of the uploaded image: `img_` and 32 lower-case hex digits.',
+      examples: ['img_01933b5a000070008000000000000001'],
+    }),
+    filename: optional(Type.String(), 'File name of the image, for people.'),
   },
-  { title: 'ImageFileContentPart' },
+  {
+    title: 'ImageFileContentPart',
+    description:
+      'A reference to an uploaded image. It is stored for compatibility with other servers and is not sent to the model.',
+    examples: [{ type: 'image_file', image_id: 'img_01933b5a000070008000000000000001' }],
+  },
 )
 export const ToolCallPart = Type.Object(
-  { type: part('tool_call'), id: Type.String(), name: Type.String(), arguments: Anything },
-  { title: 'ToolCallContentPart' },
+  {
+    type: part('tool_call'),
+    id: Type.String({
+      description: 'Id of the call, unique in the session. Results refer to it.',
+      examples: ['call_1'],
+    }),
+    name: Type.String({ description: 'Name of the tool.', examples: ['open_door'] }),
+    arguments: Type.Unknown({
+      description: "Arguments that the model chose: a JSON object for the tool's parameters.",
+    }),
+  },
+  {
+    title: 'ToolCallContentPart',
+    description: 'A tool call of the model. Only messages of the role `agent` have it.',
+    examples: [{ type: 'tool_call', id: 'call_1', name: 'open_door', arguments: { door: 'red' } }],
+  },
 )
 export const ToolResultPart = Type.Object(
   {
     type: part('tool_result'),
-    tool_call_id: Type.String(),
-    result: Type.Optional(Anything),
-    error: optional(Type.String()),
+    tool_call_id: Type.String({ description: 'Id of the call that the result belongs to.' }),
+    result: Type.Optional(
+      Type.Unknown({ description: 'Result of the tool: any JSON value. Absent if it failed.' }),
+    ),
+    error: optional(Type.String(), 'Reason of the failure, for the model. Absent on success.'),
   },
-  { title: 'ToolResultContentPart' },
+  {
+    title: 'ToolResultContentPart',
+    description: 'Outcome of a tool call. Only messages of the role `tool_result` have it.',
+    examples: [{ type: 'tool_result', tool_call_id: 'call_1', result: { open: true } }],
+  },
 )
 
 export const ContentPart = Type.Union(
   [TextPart, ImagePart, ImageFilePart, ToolCallPart, ToolResultPart],
-  { title: 'ContentPart' },
+  { title: 'ContentPart', description: 'One part of a message. `type` selects its shape.' },
 )
 export type ContentPart = Static<typeof ContentPart>
 
 export const MessageRole = oneOf('system', 'user', 'agent', 'tool_result')
 
 export const ReasoningConfig = Type.Object(
-  { effort: optional(Type.String({ maxLength: 50 })) },
-  { title: 'ReasoningConfig' },
+  {
+    effort: optional(
+      Type.String({ maxLength: 50 }),
+      'Reasoning effort: `none`, `minimal`, `low`, `medium`, `high` or `xhigh`. An effort that the model lacks becomes the nearest one that it has. Default: that of the model.',
+    ),
+  },
+  { title: 'ReasoningConfig', description: 'Reasoning of models that support it.' },
 )
 
-/** What one message asks of the turns that it starts or steers. */
 export const Controls = Type.Object(
-  { model_id: optional(ModelId), reasoning: optional(ReasoningConfig) },
-  { title: 'Controls' },
+  {
+    model_id: optional(
+      ModelId,
+      "Model for the turns that this message starts or joins. A model that is disabled by then is passed over. Default: the session's model.",
+    ),
+    reasoning: optional(ReasoningConfig, 'Reasoning effort of the model calls.'),
+  },
+  {
+    title: 'Controls',
+    description: 'Model and reasoning effort that one message selects for its turns.',
+    examples: [
+      { model_id: 'model_01933b5a00007000800000000000020a', reasoning: { effort: 'high' } },
+    ],
+  },
 )
 export type Controls = Static<typeof Controls>
 
 const messageFields = {
-  id: MessageId,
-  role: MessageRole,
-  content: Type.Array(ContentPart),
-  created_at: Timestamp,
-  controls: optional(Controls),
-  metadata: optional(AnyObject),
-  tags: Type.Optional(Type.Array(Type.String())),
+  id: described(MessageId, 'Id of the message. It is the same in every list and event.'),
+  role: described(
+    MessageRole,
+    '`user`: posted by a client. `agent`: reply of a model. `tool_result`: outcome of a tool call. `system`: system prompt, in `llm.generation` only.',
+  ),
+  content: Type.Array(ContentPart, {
+    description: 'Parts of the message, in order. Tool calls follow the text of a reply.',
+  }),
+  created_at: described(Timestamp, 'Time at which the message was stored.'),
+  controls: optional(
+    Controls,
+    'Model and reasoning effort that the message selected. Absent if none were given.',
+  ),
+  metadata: optional(
+    AnyObject,
+    'For a posted message: the `metadata` of the request, unchanged. For a reply: `model` and `reasoning_effort`. Absent if empty.',
+  ),
+  tags: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'Labels from the request. Absent if none were given.',
+    }),
+  ),
 }
 
-/** A message as events carry it. */
 export const EventMessage = Type.Object(
   {
     ...messageFields,
-    thinking: optional(Type.String()),
-    thinking_signature: optional(Type.String()),
+    thinking: optional(
+      Type.String(),
+      'Thinking text of a reply. Absent if the model returned none.',
+    ),
+    thinking_signature: optional(
+      Type.String(),
+      'Opaque text with the reasoning signatures of the provider. The server replays it to the same model. Absent if there are none.',
+    ),
   },
-  { title: 'EventMessage' },
+  { title: 'EventMessage', description: 'A message as events contain it.' },
 )
 export type EventMessage = Static<typeof EventMessage>
 
-/** A message of a session. `sequence` is that of its event, so gaps are normal. */
 export const Message = Type.Object(
-  { ...messageFields, session_id: SessionId, sequence: count() },
-  { title: 'Message' },
+  {
+    ...messageFields,
+    session_id: described(SessionId, 'Session that the message belongs to.'),
+    sequence: count(
+      '`sequence` of the event that stored the message. Messages are listed by it, with gaps.',
+    ),
+  },
+  {
+    title: 'Message',
+    description:
+      'A message of a session: posted by a client, a reply of the agent, or a tool result.',
+    examples: [
+      {
+        id: 'message_01933b5a00007000800000000000b001',
+        role: 'user',
+        content: [{ type: 'text', text: 'Summarize the sales of last week.' }],
+        created_at: '2026-11-25T09:30:00.000Z',
+        controls: { reasoning: { effort: 'high' } },
+        metadata: { ticket: 'OPS-7' },
+        tags: ['reports'],
+        session_id: 'session_01933b5a00007000800000000000a001',
+        sequence: 2,
+      },
+    ],
+  },
 )
 export type Message = Static<typeof Message>
 export const MessagePage = pageOf(Message, 'MessagePage')
 
-/** Results are for messages of the role `tool_result`, which hold nothing else. */
 export const InputContentPart = Type.Union([TextPart, ImagePart, ImageFilePart, ToolResultPart], {
   title: 'InputContentPart',
+  description:
+    'One part of a message that a client sends. `tool_result` is only allowed in a message of the role `tool_result`, which contains no other parts.',
 })
 export type InputContentPart = Static<typeof InputContentPart>
 
 export const InputMessage = Type.Object(
   {
-    role: Type.Optional(oneOf('user', 'agent', 'tool_result')),
-    content: Type.Array(InputContentPart, { maxItems: 1000 }),
+    role: Type.Optional(
+      described(
+        oneOf('user', 'agent', 'tool_result'),
+        '`user`, which is the default, or `tool_result` to submit results of client tools. `agent` is accepted for compatibility and stored as `user`.',
+      ),
+    ),
+    content: Type.Array(InputContentPart, {
+      maxItems: 1000,
+      description: 'Parts of the message, in order: at most 1,000, with at most 20 images.',
+    }),
   },
-  { title: 'InputMessage' },
+  {
+    title: 'InputMessage',
+    description: 'Role and content of a message that a client sends.',
+    examples: [
+      { role: 'user', content: [{ type: 'text', text: 'Summarize the sales of last week.' }] },
+    ],
+  },
 )
 
-/**
- * What becomes of a message while a turn runs. `steer`: that turn sees it at its next model call.
- * `queue`: it gets a turn of its own after that one. `interrupt`: that turn is cancelled, what it
- * said so far stays, and this message is next. `reject`: 409 `session_busy`.
- */
 export const OnBusy = oneOf('steer', 'queue', 'interrupt', 'reject')
 export type OnBusy = Static<typeof OnBusy>
 
 export const NewMessage = Type.Object(
   {
-    message: InputMessage,
-    on_busy: optional(OnBusy),
-    controls: optional(Controls),
-    metadata: optional(AnyObject),
-    tags: optional(Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 })),
+    message: described(InputMessage, 'The message. The whole request has at most 8 MiB.'),
+    on_busy: optional(
+      OnBusy,
+      'Effect while a turn runs. `steer`, the default: the turn reads the message at its next model call. `queue`: a turn of its own follows. `interrupt`: the turn is cancelled, its text so far is kept, and this message is next. `reject`: 409 `session_busy`.',
+    ),
+    controls: optional(
+      Controls,
+      "Model and reasoning effort of the turns that the message starts or joins. Default: the session's model and its default effort.",
+    ),
+    metadata: optional(
+      AnyObject,
+      'Any JSON object. It is stored and returned with the message, and is not sent to the model.',
+    ),
+    tags: optional(
+      Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 }),
+      'Labels of the message: at most 50, each of at most 100 characters. Default: none.',
+    ),
   },
-  { title: 'CreateMessageRequest' },
+  {
+    title: 'CreateMessageRequest',
+    description: 'A message for the agent, and how its turn runs.',
+    examples: [
+      {
+        message: { content: [{ type: 'text', text: 'Summarize the sales of last week.' }] },
+        on_busy: 'queue',
+      },
+    ],
+  },
 )
 export type NewMessage = Static<typeof NewMessage>
 
 export const CancelTurnResponse = Type.Object(
-  { status: oneOf('cancelled', 'no_op'), message: Type.String() },
-  { title: 'CancelTurnResponse' },
+  {
+    status: described(
+      oneOf('cancelled', 'no_op'),
+      '`cancelled`: the running turn was cancelled. `no_op`: no turn was running.',
+    ),
+    message: Type.String({
+      description: 'The same as a sentence for people.',
+      examples: ['Turn cancelled successfully'],
+    }),
+  },
+  {
+    title: 'CancelTurnResponse',
+    description: 'Result of a request to cancel a turn.',
+    examples: [{ status: 'cancelled', message: 'Turn cancelled successfully' }],
+  },
 )
 export type CancelTurnResponse = Static<typeof CancelTurnResponse>

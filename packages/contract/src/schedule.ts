@@ -1,193 +1,306 @@
 import { type Static, Type } from 'typebox'
-import { AgentId, ModelId, SessionId, Timestamp, TurnId, Uuid } from './id.ts'
+import { AgentId, ModelId, SessionId, Timestamp, Uuid } from './id.ts'
 import { Controls, InputContentPart } from './message.ts'
-import { Anything, count, nullable, oneOf, optional, PageQuery, pageOf } from './shape.ts'
+import {
+  count,
+  described,
+  integerMax,
+  nullable,
+  oneOf,
+  optional,
+  pageOf,
+  pageParameters,
+} from './shape.ts'
 
-const integerMax = 2_147_483_647
+const targetType = '`workflow` or `activity`, which mean the same.'
+const targetName =
+  '`send_message` sends a message to a session. `start_session` starts a session of an agent with a message.'
+const targetInput =
+  'Input of the target: `SendMessageInput` or `StartSessionInput`, at most 256 KiB.'
 
-/** What a schedule does at each of its times: `workflow` and `activity` mean the same. */
 export const ScheduleTarget = Type.Object(
   {
-    type: Type.String({ maxLength: 100, description: '`workflow` or `activity`.' }),
-    name: Type.String({ maxLength: 100, description: '`send_message` or `start_session`.' }),
-    input: Type.Optional(Anything),
+    type: Type.String({ maxLength: 100, description: targetType, examples: ['workflow'] }),
+    name: Type.String({ maxLength: 100, description: targetName, examples: ['start_session'] }),
+    input: Type.Optional(Type.Unknown({ description: targetInput })),
   },
-  { title: 'ScheduleTarget' },
+  {
+    title: 'ScheduleTarget',
+    description: 'Action of a schedule at each of its times.',
+    examples: [
+      {
+        type: 'workflow',
+        name: 'start_session',
+        input: {
+          agent_id: 'agent_01933b5a000070008000000000000101',
+          text: 'Report the sales of yesterday.',
+        },
+      },
+    ],
+  },
 )
 export type ScheduleTarget = Static<typeof ScheduleTarget>
 
 const KeptTarget = Type.Object(
-  { type: Type.String(), name: Type.String(), input: Anything },
-  { title: 'ScheduleTargetResponse' },
+  {
+    type: Type.String({ description: targetType }),
+    name: Type.String({ description: targetName }),
+    input: Type.Unknown({ description: targetInput }),
+  },
+  { title: 'ScheduleTargetResponse', description: 'Action of a schedule at each of its times.' },
 )
 
-/** What is said: a text, or content as in a message. One of the two. */
-const said = {
-  text: optional(Type.String({ minLength: 1 })),
+const messageFields = {
+  text: optional(
+    Type.String({ minLength: 1 }),
+    'Text of the message. Not together with `message`.',
+  ),
   message: optional(
     Type.Union([
       Type.String({ minLength: 1 }),
-      Type.Object({ content: Type.Array(InputContentPart, { minItems: 1, maxItems: 1000 }) }),
+      Type.Object({
+        content: Type.Array(InputContentPart, {
+          minItems: 1,
+          maxItems: 1000,
+          description: 'Parts of the message, in order: 1 to 1,000.',
+        }),
+      }),
     ]),
+    'The message: a text, or an object with the `content` of a message. Not together with `text`.',
   ),
 }
 
-/** Input of the target `send_message`. */
 export const SendMessageInput = Type.Object(
   {
-    session_id: SessionId,
-    ...said,
-    on_busy: optional(oneOf('queue', 'reject')),
-    controls: optional(Controls),
+    session_id: described(SessionId, 'Session that receives the message.'),
+    ...messageFields,
+    on_busy: optional(
+      oneOf('queue', 'reject'),
+      'Effect while a turn runs. `queue`, the default: a turn of its own follows. `reject`: the execution is skipped.',
+    ),
+    controls: optional(
+      Controls,
+      "Model and reasoning effort of the turn. Default: the session's model.",
+    ),
   },
-  { title: 'SendMessageInput' },
+  {
+    title: 'SendMessageInput',
+    description: 'Input of the target `send_message`: a session and one of `text` and `message`.',
+    examples: [
+      {
+        session_id: 'session_01933b5a00007000800000000000a001',
+        text: 'Report the sales of yesterday.',
+      },
+    ],
+  },
 )
 export type SendMessageInput = Static<typeof SendMessageInput>
 
-/** Input of the target `start_session`. */
 export const StartSessionInput = Type.Object(
   {
-    agent_id: AgentId,
-    ...said,
-    title: optional(Type.String({ maxLength: 255 })),
-    tags: optional(Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 })),
-    model_id: optional(ModelId),
+    agent_id: described(AgentId, 'Agent of the new session. It must not be archived.'),
+    ...messageFields,
+    title: optional(
+      Type.String({ maxLength: 255 }),
+      'Title of the session, at most 255 characters. Default: none.',
+    ),
+    tags: optional(
+      Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 }),
+      'Labels of the session: at most 50, each of at most 100 characters. Default: none.',
+    ),
+    model_id: optional(ModelId, 'Model of the session. Default: that of the agent.'),
   },
-  { title: 'StartSessionInput' },
+  {
+    title: 'StartSessionInput',
+    description: 'Input of the target `start_session`: an agent and one of `text` and `message`.',
+    examples: [
+      {
+        agent_id: 'agent_01933b5a000070008000000000000101',
+        text: 'Report the sales of yesterday.',
+      },
+    ],
+  },
 )
 export type StartSessionInput = Static<typeof StartSessionInput>
 
-/** Of a policy for retries, what is gone by; the rest is kept as it is. */
 export const RetryPolicy = Type.Object(
-  { max_attempts: optional(Type.Integer({ minimum: 1, maximum: 20 })) },
-  { title: 'RetryPolicy' },
+  {
+    max_attempts: optional(
+      Type.Integer({ minimum: 1, maximum: 20 }),
+      'Number of attempts when a quota refuses an execution, from 1 to 20. Default: 3.',
+    ),
+  },
+  {
+    title: 'RetryPolicy',
+    description: 'The part of a retry policy that the server applies. It stores other properties.',
+    examples: [{ max_attempts: 5 }],
+  },
 )
+
+const retryPolicy =
+  'Retries of an execution that a quota refuses: `max_attempts` from 1 to 20, by default 3. Pauses double from 5 s to 5 minutes. Other properties are stored, at most 16 KiB together.'
+
+const cron =
+  'Cron expression: 5 fields; 6 with seconds first; 7 with the year last. Lists, ranges, steps, names, `L`, `#` and `W` are supported.'
+const zone = 'Time zone of the expression: a name of the IANA database.'
 
 const expression = Type.String({
   minLength: 1,
   maxLength: 255,
-  description: '5 fields; 6 with seconds first; 7 with the year last.',
+  description: cron,
   examples: ['0 9 * * MON-FRI'],
 })
 const timezone = Type.String({
   minLength: 1,
   maxLength: 64,
-  description: 'A name of the IANA time zone database.',
+  description: zone,
   examples: ['Europe/Kyiv'],
 })
 const description = Type.String({ maxLength: 10_000 })
 const limit = Type.Integer({ minimum: 0, maximum: integerMax })
 
-/** Something that an agent does by the clock. */
+const catchUp =
+  'True runs the newest missed times, up to `max_catch_up`, when nodes are back. False skips them.'
+const catchUpMax = 'Number of missed times to run, newest first. At most 100 count.'
+const concurrentMax =
+  'Number of unfinished executions at which a new time is skipped. 0 skips every time.'
+
 export const Schedule = Type.Object(
   {
-    id: Uuid,
-    name: Type.String(),
-    description: optional(Type.String()),
-    cron_expression: Type.String(),
-    timezone: Type.String(),
-    target: KeptTarget,
-    enabled: Type.Boolean(),
-    catch_up_missed: Type.Boolean(),
-    max_catch_up: optional(count()),
-    max_concurrent: optional(count()),
-    retry_policy: Type.Optional(Anything),
-    next_trigger_at: nullable(Timestamp),
-    last_triggered_at: optional(Timestamp),
-    paused_reason: optional(Type.String({ description: 'Why it was paused by itself.' })),
-    created_at: Timestamp,
-    updated_at: Timestamp,
+    id: described(Uuid, 'Id of the schedule.'),
+    name: Type.String({ description: 'Name for people, unique in the organization.' }),
+    description: optional(Type.String(), 'Purpose of the schedule. Absent if none was set.'),
+    cron_expression: Type.String({ description: cron, examples: ['0 9 * * MON-FRI'] }),
+    timezone: Type.String({ description: zone, examples: ['Europe/Kyiv'] }),
+    target: described(KeptTarget, 'Action at each of its times.'),
+    enabled: Type.Boolean({ description: 'False while the schedule is paused.' }),
+    catch_up_missed: Type.Boolean({ description: catchUp }),
+    max_catch_up: optional(count(), `${catchUpMax} Absent: 100.`),
+    max_concurrent: optional(count(), `${concurrentMax} Absent: 100.`),
+    retry_policy: Type.Optional(
+      Type.Unknown({ description: `${retryPolicy} Absent: the default.` }),
+    ),
+    next_trigger_at: nullable(
+      Timestamp,
+      'Next time of the schedule. Null while it is paused, and after its last time.',
+    ),
+    last_triggered_at: optional(
+      Timestamp,
+      'Time of the latest execution. Absent before the first one.',
+    ),
+    paused_reason: optional(
+      Type.String(),
+      'Why the server paused the schedule, such as a deleted session. Absent otherwise.',
+    ),
+    created_at: described(Timestamp, 'Time at which the schedule was created.'),
+    updated_at: described(Timestamp, 'Time of the latest change of a property.'),
   },
-  { title: 'ScheduleResponse' },
+  {
+    title: 'ScheduleResponse',
+    description: 'An action that the server carries out at the times of a cron expression.',
+    examples: [
+      {
+        id: '01933b5a-0000-7000-8000-000000000401',
+        name: 'Morning report',
+        cron_expression: '0 9 * * MON-FRI',
+        timezone: 'Europe/Kyiv',
+        target: {
+          type: 'workflow',
+          name: 'start_session',
+          input: {
+            agent_id: 'agent_01933b5a000070008000000000000101',
+            text: 'Report the sales of yesterday.',
+          },
+        },
+        enabled: true,
+        catch_up_missed: false,
+        next_trigger_at: '2026-11-26T07:00:00.000Z',
+        last_triggered_at: '2026-11-25T07:00:00.000Z',
+        created_at: '2026-11-20T08:00:00.000Z',
+        updated_at: '2026-11-25T07:00:00.000Z',
+      },
+    ],
+  },
 )
 export type Schedule = Static<typeof Schedule>
 export const SchedulePage = pageOf(Schedule, 'SchedulesListResponse')
 
 export const NewSchedule = Type.Object(
   {
-    name: Type.String({ minLength: 1, maxLength: 255 }),
-    description: optional(description),
+    name: Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description: 'Name for people: 1 to 255 characters, unique in the organization.',
+    }),
+    description: optional(
+      description,
+      'Purpose of the schedule: at most 10,000 characters. Default: none.',
+    ),
     cron_expression: expression,
-    timezone: Type.Optional(timezone),
-    target: ScheduleTarget,
-    enabled: Type.Optional(Type.Boolean()),
-    catch_up_missed: Type.Optional(Type.Boolean()),
-    max_catch_up: optional(limit),
-    max_concurrent: optional(limit),
-    retry_policy: Type.Optional(Anything),
+    timezone: Type.Optional(described(timezone, `${zone} Default: \`UTC\`.`)),
+    target: described(ScheduleTarget, 'Action at each of its times.'),
+    enabled: Type.Optional(
+      Type.Boolean({ description: 'False creates a paused schedule. Default: true.' }),
+    ),
+    catch_up_missed: Type.Optional(Type.Boolean({ description: `${catchUp} Default: false.` })),
+    max_catch_up: optional(limit, `${catchUpMax} Default: 100.`),
+    max_concurrent: optional(limit, `${concurrentMax} Default: 100.`),
+    retry_policy: Type.Optional(Type.Unknown({ description: retryPolicy })),
   },
-  { title: 'CreateScheduleRequest' },
+  {
+    title: 'CreateScheduleRequest',
+    description: 'Times and action of a new schedule.',
+    examples: [
+      {
+        name: 'Morning report',
+        cron_expression: '0 9 * * MON-FRI',
+        timezone: 'Europe/Kyiv',
+        target: {
+          type: 'workflow',
+          name: 'start_session',
+          input: {
+            agent_id: 'agent_01933b5a000070008000000000000101',
+            text: 'Report the sales of yesterday.',
+          },
+        },
+      },
+    ],
+  },
 )
 export type NewSchedule = Static<typeof NewSchedule>
 
-/** Absent or `null`: unchanged. */
+const unchanged = 'Absent or null: unchanged.'
+
 export const ScheduleChange = Type.Object(
   {
-    description: optional(description),
-    cron_expression: optional(expression),
-    timezone: optional(timezone),
-    target: optional(ScheduleTarget),
-    enabled: optional(Type.Boolean()),
-    catch_up_missed: optional(Type.Boolean()),
-    max_catch_up: optional(limit),
-    max_concurrent: optional(limit),
-    retry_policy: Type.Optional(Anything),
+    description: optional(description, `New purpose: at most 10,000 characters. ${unchanged}`),
+    cron_expression: optional(
+      expression,
+      `New expression, from which the next time is computed again. ${cron} ${unchanged}`,
+    ),
+    timezone: optional(timezone, `New time zone. ${unchanged}`),
+    target: optional(ScheduleTarget, `New action. ${unchanged}`),
+    enabled: optional(Type.Boolean(), `False pauses the schedule, true resumes it. ${unchanged}`),
+    catch_up_missed: optional(Type.Boolean(), `${catchUp} ${unchanged}`),
+    max_catch_up: optional(limit, `${catchUpMax} ${unchanged}`),
+    max_concurrent: optional(limit, `${concurrentMax} ${unchanged}`),
+    retry_policy: Type.Optional(Type.Unknown({ description: `${retryPolicy} ${unchanged}` })),
   },
-  { title: 'UpdateScheduleRequest' },
+  {
+    title: 'UpdateScheduleRequest',
+    description: 'Properties of a schedule to change. An absent or `null` property is unchanged.',
+    examples: [{ cron_expression: '0 8 * * MON-FRI' }],
+  },
 )
 export type ScheduleChange = Static<typeof ScheduleChange>
 
 export const ScheduleQuery = Type.Object({
-  ...PageQuery.properties,
-  enabled: Type.Optional(Type.Boolean()),
-  target_type: Type.Optional(oneOf('workflow', 'activity')),
+  ...pageParameters,
+  enabled: Type.Optional(
+    Type.Boolean({ description: 'True: only schedules that run. False: only paused ones.' }),
+  ),
+  target_type: Type.Optional(
+    described(oneOf('workflow', 'activity'), 'Only schedules whose target has this `type`.'),
+  ),
 })
 export type ScheduleQuery = Static<typeof ScheduleQuery>
-
-export const ExecutionStatus = oneOf('pending', 'running', 'completed', 'failed', 'skipped')
-export type ExecutionStatus = Static<typeof ExecutionStatus>
-
-/** One time of a schedule, and what came of it. */
-export const Execution = Type.Object(
-  {
-    id: Uuid,
-    schedule_id: Uuid,
-    scheduled_at: Timestamp,
-    started_at: Timestamp,
-    status: ExecutionStatus,
-    completed_at: optional(Timestamp),
-    duration_ms: optional(Type.Integer()),
-    error: optional(Type.String()),
-    workflow_id: optional(Uuid),
-    task_id: optional(Uuid),
-    session_id: optional(SessionId),
-    turn_id: optional(TurnId),
-    created_at: Timestamp,
-  },
-  { title: 'ScheduleExecutionResponse' },
-)
-export type Execution = Static<typeof Execution>
-export const ExecutionPage = pageOf(Execution, 'ScheduleExecutionsListResponse')
-
-export const ExecutionQuery = Type.Object({
-  ...PageQuery.properties,
-  status: Type.Optional(ExecutionStatus),
-})
-export type ExecutionQuery = Static<typeof ExecutionQuery>
-
-/** Of the executions that are kept. */
-export const ScheduleStats = Type.Object(
-  {
-    total_executions: count(),
-    successful_executions: count(),
-    failed_executions: count(),
-    skipped_executions: count(),
-    avg_duration_ms: optional(count()),
-    last_execution_status: optional(Type.String()),
-  },
-  { title: 'ScheduleStatsResponse' },
-)
-export type ScheduleStats = Static<typeof ScheduleStats>
-
-export const Triggered = Type.Object({ execution_id: Uuid }, { title: 'TriggerResponse' })
-export type Triggered = Static<typeof Triggered>

@@ -1,72 +1,108 @@
 import { type Static, Type } from 'typebox'
 import { ModelId, OrganizationId, SessionId, SessionTokenId, Timestamp, Uuid } from './id.ts'
-import { nullable, oneOf, optional, pageOf } from './shape.ts'
+import { described, nullable, oneOf, optional, pageOf } from './shape.ts'
 
 export const sessionTokenSecondsMax = 86_400
 
-const modelIds = Type.Array(ModelId, {
-  maxItems: 100,
-  description: 'Models that its messages may choose. Empty: neither a model nor an effort.',
-})
+const meanings = {
+  access:
+    '`read`: reads the session, its messages and its events. `write`: also posts messages and cancels turns.',
+  models:
+    'Models that messages of the token may select, at most 100. Empty: neither a model nor an effort.',
+  tool_results:
+    'Names of client tools whose calls the token may answer and whose arguments it sees, at most 128.',
+  view: '`chat`: messages, states of turns and names of tools. `full`: also arguments, results and thinking. Neither shows prompts.',
+  files: 'Access to the files of the session. `none` also hides `files.changed`.',
+}
+
+const access = oneOf('read', 'write')
+const models = Type.Array(ModelId, { maxItems: 100, description: meanings.models })
 const toolNames = Type.Array(Type.String({ pattern: '^[a-zA-Z0-9_-]{1,64}$' }), {
   maxItems: 128,
-  description: 'Client tools whose calls it may answer, and whose arguments it sees.',
+  description: meanings.tool_results,
 })
-const view = Type.Unsafe<'chat' | 'full'>({
-  type: 'string',
-  enum: ['chat', 'full'],
-  description:
-    '`chat`: messages, states of turns, names of tools. `full`: also arguments, results and thinking. Neither: prompts.',
-})
-const files = Type.Unsafe<'none' | 'read' | 'write'>({
-  type: 'string',
-  enum: ['none', 'read', 'write'],
-  description: "What it may do with the session's files.",
-})
+const view = described(oneOf('chat', 'full'), meanings.view)
+const files = described(oneOf('none', 'read', 'write'), meanings.files)
 
-/** Whatever is left out is not granted. */
 export const NewSessionToken = Type.Object(
   {
-    access: optional(oneOf('read', 'write')),
+    access: optional(access, `${meanings.access} Default: \`read\`.`),
     expires_in: optional(
-      Type.Integer({ minimum: 1, maximum: sessionTokenSecondsMax, description: 'Seconds.' }),
+      Type.Integer({ minimum: 1, maximum: sessionTokenSecondsMax }),
+      'Lifetime in seconds, from 1 to 86,400. Default: 900.',
     ),
-    models: optional(modelIds),
-    tool_results: optional(toolNames),
-    view: optional(view),
-    files: optional(files),
+    models: optional(models, `${meanings.models} Needs \`access: write\`. Default: empty.`),
+    tool_results: optional(
+      toolNames,
+      `${meanings.tool_results} Needs \`access: write\`. Default: empty.`,
+    ),
+    view: optional(view, `${meanings.view} Default: \`chat\`.`),
+    files: optional(
+      files,
+      `${meanings.files} \`write\` needs \`access: write\`. Default: \`none\`.`,
+    ),
   },
-  { title: 'CreateSessionTokenRequest' },
+  {
+    title: 'CreateSessionTokenRequest',
+    description: 'Rights and lifetime of a session token. Rights that are absent are not granted.',
+    examples: [{ access: 'write', expires_in: 900, tool_results: ['pick_date'] }],
+  },
 )
 export type NewSessionToken = Static<typeof NewSessionToken>
 
 const tokenFields = {
-  id: SessionTokenId,
-  session_id: SessionId,
-  organization_id: OrganizationId,
-  access: oneOf('read', 'write'),
-  models: modelIds,
+  id: described(SessionTokenId, 'Id of the token, for revoking it.'),
+  session_id: described(SessionId, 'The only session that the token opens.'),
+  organization_id: described(OrganizationId, 'Organization of the session.'),
+  access: described(access, meanings.access),
+  models,
   tool_results: toolNames,
   view,
   files,
-  expires_at: Timestamp,
-  created_at: Timestamp,
+  expires_at: described(Timestamp, 'Time at which the token expires.'),
+  created_at: described(Timestamp, 'Time at which the token was created.'),
 }
 
-/** For a browser: reads one session, or writes to it too, for a short time. */
+const example = {
+  id: 'token_01933b5a000070008000000000000001',
+  session_id: 'session_01933b5a00007000800000000000a001',
+  organization_id: 'org_00000000000000000000000000000001',
+  access: 'write' as const,
+  models: [],
+  tool_results: ['pick_date'],
+  view: 'chat' as const,
+  files: 'none' as const,
+  expires_at: '2026-11-25T09:45:00.000Z',
+  created_at: '2026-11-25T09:30:00.000Z',
+}
+
 export const SessionToken = Type.Object(
   {
     ...tokenFields,
-    token: Type.String({ description: 'The token itself. It is not shown again.' }),
+    token: Type.String({
+      description:
+        'The token for `Authorization: Bearer`, or `access_token` of a stream. No other response contains it.',
+    }),
   },
-  { title: 'SessionToken' },
+  {
+    title: 'SessionToken',
+    description: 'A new token for a browser, which opens one session for a short time.',
+  },
 )
 export type SessionToken = Static<typeof SessionToken>
 
-/** A valid token, without the token itself. It ends with the key or sign-in that created it. */
 export const SessionTokenInfo = Type.Object(
-  { ...tokenFields, user_id: nullable(Uuid), key_id: nullable(Uuid) },
-  { title: 'SessionTokenInfo' },
+  {
+    ...tokenFields,
+    user_id: nullable(Uuid, 'User who created the token. Null without authentication.'),
+    key_id: nullable(Uuid, 'API key that created the token. Null if a signed-in user did.'),
+  },
+  {
+    title: 'SessionTokenInfo',
+    description:
+      'A valid session token, without its secret. It ends with the key or the sign-in that created it.',
+    examples: [{ ...example, user_id: '01933b5a-0000-7000-8000-000000000001', key_id: null }],
+  },
 )
 export type SessionTokenInfo = Static<typeof SessionTokenInfo>
 export const SessionTokenPage = pageOf(SessionTokenInfo, 'SessionTokenPage')

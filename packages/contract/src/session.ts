@@ -1,65 +1,194 @@
 import { type Static, Type } from 'typebox'
 import { CapabilityUse, CapabilityUses, ClientTool, ClientTools } from './capability.ts'
-import { AgentId, EventId, HarnessId, ModelId, OrganizationId, SessionId, Timestamp } from './id.ts'
-import { nullable, oneOf, optional, PageQuery, pageOf } from './shape.ts'
+import {
+  AgentId,
+  EventId,
+  HarnessId,
+  harnessId,
+  ModelId,
+  OrganizationId,
+  SessionId,
+  Timestamp,
+} from './id.ts'
+import {
+  described,
+  integerMax,
+  nullable,
+  oneOf,
+  optional,
+  pageOf,
+  pageParameters,
+} from './shape.ts'
 import { TokenUsage } from './usage.ts'
 
 export const SessionStatus = oneOf('started', 'active', 'idle')
 export type SessionStatus = Static<typeof SessionStatus>
 
-/** What a turn waits for: results of tools that the client runs, or that somebody decides. */
-export const WaitingFor = Type.Object(
+const status = described(
+  SessionStatus,
+  '`started`: created, no turn has run. `active`: a turn is queued, runs or waits for a client. `idle`: the latest turn has ended.',
+)
+
+const waitingType = oneOf('tool_results', 'approval')
+
+const WaitingCall = Type.Object(
   {
-    type: oneOf('tool_results', 'approval'),
-    tool_call_ids: Type.Array(Type.String()),
-    since: Timestamp,
-    calls: Type.Array(
-      Type.Object({
-        tool_call_id: Type.String(),
-        tool_name: Type.String(),
-        type: oneOf('tool_results', 'approval'),
-        expires_at: Timestamp,
-      }),
+    tool_call_id: Type.String({
+      description: 'Id of the tool call, as in `tool_calls` of the reply.',
+      examples: ['call_1'],
+    }),
+    tool_name: Type.String({ description: 'Name of the tool.', examples: ['open_door'] }),
+    type: described(
+      waitingType,
+      '`tool_results`: the client must run the tool. `approval`: a person must approve or deny the call.',
+    ),
+    expires_at: described(
+      Timestamp,
+      'Time at which the call ends with the status `timeout` and the turn continues.',
     ),
   },
-  { title: 'WaitingFor' },
+  { description: 'A tool call without an outcome.' },
+)
+
+export const WaitingFor = Type.Object(
+  {
+    type: described(
+      waitingType,
+      '`approval` if all of `calls` wait for an approval, otherwise `tool_results`.',
+    ),
+    tool_call_ids: Type.Array(Type.String(), {
+      description: 'Ids of the tool calls in `calls`, in the same order.',
+    }),
+    since: described(Timestamp, 'Time at which the turn began to wait.'),
+    calls: Type.Array(WaitingCall, { description: 'Tool calls that have no outcome yet.' }),
+  },
+  {
+    title: 'WaitingFor',
+    description:
+      'External input that a turn waits for. The wait survives restarts and uses no process, connection or timer.',
+    examples: [
+      {
+        type: 'tool_results',
+        tool_call_ids: ['call_1'],
+        since: '2026-11-25T09:30:00.000Z',
+        calls: [
+          {
+            tool_call_id: 'call_1',
+            tool_name: 'open_door',
+            type: 'tool_results',
+            expires_at: '2026-11-26T09:30:00.000Z',
+          },
+        ],
+      },
+    ],
+  },
 )
 export type WaitingFor = Static<typeof WaitingFor>
 
-/** What a session is a copy of. The source may be gone. */
 export const ForkedFrom = Type.Object(
-  { session_id: SessionId, sequence: Type.Integer({ minimum: 1 }) },
-  { title: 'ForkedFrom' },
+  {
+    session_id: described(SessionId, 'Id of the source session, which may be deleted by now.'),
+    sequence: Type.Integer({
+      minimum: 1,
+      description: '`sequence` of the last event that was copied.',
+    }),
+  },
+  { title: 'ForkedFrom', description: 'Origin of a session that was created as a fork.' },
 )
 export type ForkedFrom = Static<typeof ForkedFrom>
 
-/** One conversation with an agent. Every field is always there; `null` where it has no value. */
+const id = '01933b5a00007000800000000000'
+
 export const Session = Type.Object(
   {
-    id: SessionId,
-    organization_id: OrganizationId,
-    agent_id: AgentId,
+    id: described(SessionId, 'Id of the session, assigned at creation.'),
+    organization_id: described(OrganizationId, 'Organization that owns the session.'),
+    agent_id: described(AgentId, 'Agent that answers in the session. It never changes.'),
     harness_id: HarnessId,
-    title: nullable(Type.String()),
-    tags: Type.Array(Type.String()),
-    model_id: nullable(ModelId),
-    capabilities: Type.Array(CapabilityUse),
-    tools: Type.Array(ClientTool),
-    status: SessionStatus,
-    waiting_for: nullable(WaitingFor),
-    preview: nullable(Type.String({ description: 'How the first message begins.' })),
-    output_preview: nullable(Type.String({ description: 'How the latest reply begins.' })),
-    usage: nullable(TokenUsage),
-    forked_from: nullable(ForkedFrom),
-    legal_hold: Type.Boolean({
-      description: 'True: neither a request nor retention deletes the session.',
+    title: nullable(
+      Type.String(),
+      'Title set by a client, at most 255 characters. The server never generates one. Null if none was set.',
+    ),
+    tags: Type.Array(Type.String(), {
+      description: 'Labels set by a client, used as a filter of lists. Empty by default.',
     }),
-    started_at: nullable(Timestamp),
-    finished_at: nullable(Timestamp),
-    created_at: Timestamp,
-    updated_at: Timestamp,
+    model_id: nullable(
+      ModelId,
+      "Model of the session's turns, unless `controls.model_id` of a message overrides it. If none was given at creation, the agent's `default_model_id` of that moment. Null: at each turn the agent's `default_model_id`, otherwise the default model.",
+    ),
+    capabilities: Type.Array(CapabilityUse, {
+      description:
+        "Capabilities that the session adds to the agent's. A config for a capability of the agent is merged over the agent's config and can only narrow its limits.",
+    }),
+    tools: Type.Array(ClientTool, {
+      description:
+        "Client tools that the session adds to the agent's. A tool replaces the agent's tool of the same name.",
+    }),
+    status,
+    waiting_for: nullable(
+      WaitingFor,
+      'Tool results or approvals that the running turn waits for. Null if it waits for none; `status` stays `active` meanwhile.',
+    ),
+    preview: nullable(
+      Type.String(),
+      'First text part of the first message: at most 200 characters, then `…`. Null before that message, or if it has no text.',
+    ),
+    output_preview: nullable(
+      Type.String(),
+      'Text of the latest reply that has text: at most 200 characters, then `…`. Null before the first such reply.',
+    ),
+    usage: nullable(
+      TokenUsage,
+      'Tokens and cost of all model calls of the session so far. Null before the first call that reported tokens. A fork starts with the usage of the copied events.',
+    ),
+    forked_from: nullable(
+      ForkedFrom,
+      'Source session and last copied event, if the session is a fork. Null otherwise.',
+    ),
+    legal_hold: Type.Boolean({
+      description:
+        'True while a legal hold prevents the deletion of the session by requests and by retention. Set by an administrator. Default: false.',
+    }),
+    started_at: nullable(Timestamp, 'Time at which the first turn began. Null until then.'),
+    finished_at: nullable(
+      Timestamp,
+      'Time at which the latest turn ended, whatever its outcome. Null before that and while a turn runs.',
+    ),
+    created_at: described(Timestamp, 'Time at which the session was created.'),
+    updated_at: described(
+      Timestamp,
+      'Time of the latest message, turn, file change or change of a property. Reading does not set it. Retention counts from it.',
+    ),
   },
-  { title: 'Session' },
+  {
+    title: 'Session',
+    description:
+      'A durable conversation with one agent: an append-only log of events, of which this object is a summary. All properties are always present; `null` means no value.',
+    examples: [
+      {
+        id: `session_${id}a001`,
+        organization_id: 'org_00000000000000000000000000000001',
+        agent_id: `agent_${id}0101`,
+        harness_id: harnessId,
+        title: 'Weekly report',
+        tags: ['reports'],
+        model_id: `model_${id}020a`,
+        capabilities: [{ ref: 'current_time', config: { timezone: 'Europe/Kyiv' } }],
+        tools: [],
+        status: 'idle',
+        waiting_for: null,
+        preview: 'Summarize the sales of last week.',
+        output_preview: 'Sales rose by 4 % to 18,200 orders.',
+        usage: { input_tokens: 1_840, output_tokens: 212, cost_usd: 0.000_884 },
+        forked_from: null,
+        legal_hold: false,
+        started_at: '2026-11-25T09:30:00.120Z',
+        finished_at: '2026-11-25T09:30:04.871Z',
+        created_at: '2026-11-25T09:29:58.002Z',
+        updated_at: '2026-11-25T09:30:04.871Z',
+      },
+    ],
+  },
 )
 export type Session = Static<typeof Session>
 export const SessionPage = pageOf(Session, 'SessionPage')
@@ -69,48 +198,72 @@ const tags = Type.Array(Type.String({ maxLength: 100 }), { maxItems: 50 })
 
 export const NewSession = Type.Object(
   {
-    agent_id: AgentId,
-    title: optional(title),
-    tags: optional(tags),
-    model_id: optional(ModelId),
-    capabilities: optional(CapabilityUses),
-    tools: optional(ClientTools),
+    agent_id: described(AgentId, 'Agent that answers in the session. It must not be archived.'),
+    title: optional(title, 'Title for lists, at most 255 characters. Default: none.'),
+    tags: optional(tags, 'Labels: at most 50, each of at most 100 characters. Default: none.'),
+    model_id: optional(
+      ModelId,
+      "Model of the session's turns. It must be active. Default: the agent's `default_model_id` at this moment, or none.",
+    ),
+    capabilities: optional(
+      CapabilityUses,
+      "Capabilities to add to the agent's, at most 250, each `ref` once. A config can narrow limits of the agent, never widen them. Default: none.",
+    ),
+    tools: optional(
+      ClientTools,
+      "Client tools to add to the agent's, at most 128. A tool replaces the agent's tool of the same name. Default: none.",
+    ),
   },
-  { title: 'CreateSessionRequest' },
+  {
+    title: 'CreateSessionRequest',
+    description: 'Agent and optional settings of a new session.',
+    examples: [{ agent_id: `agent_${id}0101`, title: 'Weekly report', tags: ['reports'] }],
+  },
 )
 export type NewSession = Static<typeof NewSession>
 
-/** Absent or `null`: unchanged. `tags` replaces the whole list. */
 export const SessionChange = Type.Object(
   {
-    title: optional(title),
-    tags: optional(tags),
+    title: optional(title, 'New title, at most 255 characters. Absent or null: unchanged.'),
+    tags: optional(
+      tags,
+      'New list of labels, which replaces the whole list: at most 50, each of at most 100 characters. Absent or null: unchanged.',
+    ),
     legal_hold: optional(
-      Type.Boolean({
-        description: 'True places a legal hold, false releases it. Requires admin access.',
-      }),
+      Type.Boolean(),
+      'True places a legal hold, false releases it. Requires admin access. Absent or null: unchanged.',
     ),
   },
-  { title: 'UpdateSessionRequest' },
+  {
+    title: 'UpdateSessionRequest',
+    description: 'Properties of a session to change. An absent or `null` property is unchanged.',
+    examples: [{ title: 'Weekly report, final', tags: ['reports', 'final'] }],
+  },
 )
 export type SessionChange = Static<typeof SessionChange>
 
-/** Where to cut, at most one of the first two; without either the copy is whole. */
 export const NewFork = Type.Object(
   {
     at_sequence: optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 2_147_483_647,
-        description: 'The last event that is copied.',
-      }),
+      Type.Integer({ minimum: 1, maximum: integerMax }),
+      '`sequence` of the last event to copy. Not together with `event_id`. Default: all events.',
     ),
-    event_id: optional(EventId),
-    title: optional(title),
-    tags: optional(tags),
-    model_id: optional(ModelId),
+    event_id: optional(
+      EventId,
+      'Id of the last event to copy. Not together with `at_sequence`. Default: all events.',
+    ),
+    title: optional(title, "Title of the fork, at most 255 characters. Default: the source's."),
+    tags: optional(
+      tags,
+      "Labels of the fork: at most 50, each of at most 100 characters. Default: the source's.",
+    ),
+    model_id: optional(ModelId, "Model of the fork's turns. Default: the source's."),
   },
-  { title: 'ForkSessionRequest' },
+  {
+    title: 'ForkSessionRequest',
+    description: 'Where to cut the copy, and properties that differ from the source.',
+    examples: [{ at_sequence: 17, title: 'Weekly report, another way' }],
+  },
 )
 export type NewFork = Static<typeof NewFork>
 
@@ -119,20 +272,32 @@ export const ExportSessionQuery = Type.Object({
     Type.Unsafe<'content'>({
       type: 'string',
       enum: ['content'],
-      description: 'Files with what is in them.',
+      description: '`content` includes the content of files. Default: metadata of files only.',
     }),
   ),
 })
 export type ExportSessionQuery = Static<typeof ExportSessionQuery>
 
 export const SessionQuery = Type.Object({
-  ...PageQuery.properties,
-  agent_id: Type.Optional(AgentId),
-  status: Type.Optional(SessionStatus),
-  tag: Type.Optional(Type.String({ minLength: 1, maxLength: 100 })),
-  legal_hold: Type.Optional(Type.Boolean({ description: 'Only sessions with, or without, one.' })),
+  ...pageParameters,
+  agent_id: Type.Optional(described(AgentId, 'Only sessions of this agent.')),
+  status: Type.Optional(described(SessionStatus, 'Only sessions with this status.')),
+  tag: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 100,
+      description: 'Only sessions with this tag. The whole tag must match, case included.',
+    }),
+  ),
+  legal_hold: Type.Optional(
+    Type.Boolean({ description: 'True: only sessions under a legal hold. False: only others.' }),
+  ),
   search: Type.Optional(
-    Type.String({ minLength: 1, maxLength: 200, description: 'A part of the title or preview.' }),
+    Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description: 'Only sessions whose title or preview contains this text, in any case.',
+    }),
   ),
 })
 export type SessionQuery = Static<typeof SessionQuery>

@@ -1,0 +1,180 @@
+/** Data of the events about tool calls. */
+import { Type } from 'typebox'
+import { Decider, durationMs, ToolCall, ToolCallSummary, toolCallFields } from './event-parts.ts'
+import { Timestamp } from './id.ts'
+import { ContentPart } from './message.ts'
+import { AnyObject, count, described, oneOf, optional } from './shape.ts'
+
+export const ActStartedData = Type.Object(
+  {
+    tool_calls: Type.Array(ToolCallSummary, { description: 'Tool calls of the reply, in order.' }),
+  },
+  {
+    title: 'ActStartedData',
+    description: 'Appended with a reply that has tool calls, before the first one runs.',
+  },
+)
+
+const expiresAt = (outcome: string) =>
+  described(Timestamp, `Time at which ${outcome} and the turn continues.`)
+
+export const ToolApprovalRequestedData = Type.Object(
+  {
+    tool_call: described(ToolCall, 'The call that waits, with its arguments.'),
+    expires_at: expiresAt('the approval expires, the call ends without running'),
+  },
+  {
+    title: 'ToolApprovalRequestedData',
+    description:
+      'Appended when a call must be approved before it runs. Ask a person, and send the decision to `POST /v1/sessions/{session_id}/approvals/{tool_call_id}`.',
+  },
+)
+
+export const ToolApprovalResolvedData = Type.Object(
+  {
+    ...toolCallFields,
+    decision: described(
+      oneOf('approved', 'denied', 'expired'),
+      '`approved`: the call runs. `denied`: it does not run. `expired`: there was no decision in time, and it does not run.',
+    ),
+    reason: Type.Optional(
+      Type.String({ description: 'Reason that the caller gave. Absent if it gave none.' }),
+    ),
+    arguments: Type.Optional(
+      described(AnyObject, "Arguments that replace the model's. Absent if they are unchanged."),
+    ),
+    decided_by: Type.Optional(
+      described(Decider, 'Caller that decided. Absent if the approval expired.'),
+    ),
+  },
+  {
+    title: 'ToolApprovalResolvedData',
+    description:
+      'Appended when an approval has been decided or has expired. Stop asking. A call that does not run has its `tool.completed` right after this event.',
+    examples: [
+      {
+        tool_call_id: 'call_1',
+        tool_name: 'delete_file',
+        decision: 'denied',
+        reason: 'The file is still needed.',
+        decided_by: {
+          kind: 'user',
+          id: '01933b5a-0000-7000-8000-000000000001',
+          name: 'Ada Lovelace',
+        },
+      },
+    ],
+  },
+)
+
+export const ToolCallRequestedData = Type.Object(
+  {
+    tool_calls: Type.Array(ToolCall, { description: 'Calls that the client must run.' }),
+    expires_at: expiresAt('the calls end with the status `timeout`'),
+  },
+  {
+    title: 'ToolCallRequestedData',
+    description:
+      'Appended when client tools are called. Run them, and send the results to `POST /v1/sessions/{session_id}/tool-results`.',
+  },
+)
+
+export const ToolStartedData = Type.Object(
+  {
+    tool_call: described(ToolCall, 'The call, with its arguments.'),
+    replay: Type.Optional(
+      described(
+        oneOf('safe', 'unsafe', 'until_changed'),
+        'Whether the call may run again after its node died. `safe`: yes. `unsafe`: no, its outcome is reported as unknown. `until_changed`: only if it has not changed files. Absent if the call cannot run.',
+      ),
+    ),
+  },
+  {
+    title: 'ToolStartedData',
+    description: 'Appended before the server runs a tool. Show the tool as running.',
+    examples: [
+      {
+        tool_call: { id: 'call_1', name: 'read_file', arguments: { path: '/notes/today.md' } },
+        replay: 'safe',
+      },
+    ],
+  },
+)
+
+export const ToolCompletedData = Type.Object(
+  {
+    ...toolCallFields,
+    success: Type.Boolean({ description: 'True if `status` is `success`.' }),
+    status: described(
+      oneOf('success', 'error', 'timeout', 'cancelled'),
+      '`success`: the tool returned a result. `error`: it failed or was denied. `timeout`: it took too long, or nobody answered in time. `cancelled`: the turn was cancelled, or a message ended the wait.',
+    ),
+    result: optional(
+      Type.Array(ContentPart),
+      'Result for the model: a text part with JSON, then images. A long result is shortened; its JSON names the file that has all of it. Absent on failure.',
+    ),
+    error: optional(Type.String(), 'Reason of the failure, for the model. Absent on success.'),
+    duration_ms: durationMs(
+      'Time that the call ran in milliseconds. Absent if it did not run here.',
+    ),
+    answered_by: Type.Optional(
+      described(Decider, "Caller that submitted a client tool's result. Absent for other tools."),
+    ),
+  },
+  {
+    title: 'ToolCompletedData',
+    description:
+      'Appended when a tool call has its outcome, in the order of outcomes. Show the result with its call.',
+    examples: [
+      {
+        tool_call_id: 'call_1',
+        tool_name: 'open_door',
+        success: true,
+        status: 'success',
+        result: [{ type: 'text', text: '{"open":true}' }],
+        duration_ms: 42,
+      },
+    ],
+  },
+)
+
+export const ToolProgressData = Type.Object(
+  {
+    ...toolCallFields,
+    progress: Type.Number({
+      description: 'Progress in a unit of the tool. Each event of a call has a larger value.',
+    }),
+    total: Type.Optional(
+      Type.Number({ description: 'Value of `progress` at the end. Absent if it is unknown.' }),
+    ),
+    message: Type.Optional(
+      Type.String({
+        description: 'Current work in words, at most 500 characters. Absent if there is none.',
+      }),
+    ),
+  },
+  {
+    title: 'ToolProgressData',
+    description:
+      'Appended while a tool runs that reports progress: at once, then at most every second, 100 times per call. Update the progress shown.',
+    examples: [
+      { tool_call_id: 'call_1', tool_name: 'mcp_tracker__export', progress: 40, total: 100 },
+    ],
+  },
+)
+
+export const ActCompletedData = Type.Object(
+  {
+    completed: Type.Boolean({ description: 'True if every call has an outcome.' }),
+    success_count: count('Number of calls with the status `success`.'),
+    error_count: count('Number of calls with another status.'),
+    duration_ms: durationMs(
+      'Time of the step in milliseconds, without waits for clients and approvals.',
+    ),
+  },
+  {
+    title: 'ActCompletedData',
+    description:
+      'Appended when all tool calls of a reply have their outcomes. The next model call follows.',
+  },
+)
