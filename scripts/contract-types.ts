@@ -5,8 +5,9 @@
 import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { descriptionOf } from '../packages/contract/src/shape.ts'
 
-/** The parts of JSON Schema that our schemas use. */
+/** The keywords of JSON Schema that the contract uses. */
 type Schema = {
   type?: string
   description?: string
@@ -41,14 +42,14 @@ export async function contractTypes(): Promise<Contract> {
   const names = [...source.matchAll(/^export type (\w+)/gm)].map(([, name]) => name!)
   const schemas = await schemasOf()
   const written = names.filter((name) => !copied.includes(name) && schemas[name])
-  const known = new Map(written.map((name) => [JSON.stringify(schemas[name]), name]))
+  const known = new Map(written.map((name) => [shapeOf(schemas[name]!), name]))
   const render = renderer(known)
   const declarations = written.map(
     (name) =>
-      `${commentOf(source, `export const ${name} =`)}export type ${name} = ${render(schemas[name]!, true)}\n`,
+      `${aboutSchema(schemas[name]!)}export type ${name} = ${render(schemas[name]!, true)}\n`,
   )
   const data = Object.entries(schemas.eventData as Record<string, Schema>).map(
-    ([type, schema]) => `${commentOf(source, `'${type}':`)}'${type}': ${render(schema)}`,
+    ([type, schema]) => `${aboutSchema(schema)}'${type}': ${render(schema)}`,
   )
   const whole = `type EventData = {\n${data.map((line) => indented(line)).join('\n')}\n}\n`
   const copies = copied.map((name) => declarationOf(source, name))
@@ -62,6 +63,12 @@ async function schemasOf(): Promise<Record<string, Schema>> {
     files.map((file) => import(path.join(folder, file)) as Promise<object>),
   )
   return Object.assign({}, ...modules) as Record<string, Schema>
+}
+
+/** The description of a schema as a docstring, with its line break. */
+function aboutSchema(schema: Schema): string {
+  const description = descriptionOf(schema)
+  return description ? `/** ${description} */\n` : ''
 }
 
 /** The docstring before a declaration, with its line break. */
@@ -90,9 +97,12 @@ const nounsIn = (source: string) =>
 
 const indented = (text: string) => text.replace(/^(?=.)/gm, '  ')
 
+/** A schema as text, without the description of the place where it is used. */
+const shapeOf = ({ description: _, ...shape }: Schema): string => JSON.stringify(shape)
+
 function renderer(known: Map<string, string>) {
   function render(schema: Schema, isTop = false): string {
-    const name = isTop ? undefined : known.get(JSON.stringify(schema))
+    const name = isTop ? undefined : known.get(shapeOf(schema))
     if (name) return name
     const { anyOf, allOf, enum: values, type, items, patternProperties } = schema
     if (values) return values.map(literal).join(' | ')
@@ -107,8 +117,9 @@ function renderer(known: Map<string, string>) {
 
   function objectOf({ properties = {}, required = [] }: Schema): string {
     const fields = Object.entries(properties).map(([name, schema]) => {
-      const about = schema.description ? `/** ${schema.description} */\n` : ''
-      return indented(`${about}${name}${required.includes(name) ? '' : '?'}: ${render(schema)}`)
+      return indented(
+        `${aboutSchema(schema)}${name}${required.includes(name) ? '' : '?'}: ${render(schema)}`,
+      )
     })
     return fields.length === 0 ? 'Record<never, never>' : `{\n${fields.join('\n')}\n}`
   }

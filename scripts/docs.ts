@@ -114,24 +114,10 @@ function fieldsOf({ properties = {}, required = [] }: Schema): string {
     .join(', ')
 }
 
-/** The comment above each event type in the source. */
-function eventComments(): Map<string, string> {
-  const source = readFileSync(path.join(root, 'packages/contract/src/event.ts'), 'utf8')
-  const comments = source.matchAll(/^ {2}\/\*\*((?:(?!\*\/).)*)\*\/\n {2}'([\w.]+)':/gms)
-  return new Map(
-    [...comments].map(([, comment, type]) => [
-      type!,
-      comment!.replace(/\s*\n\s*\*?\s*/g, ' ').trim(),
-    ]),
-  )
-}
-
 function eventsPage() {
-  const comments = eventComments()
-  const rows = Object.entries(eventData).map(([type, schema]) => {
-    const comment = comments.get(type)
-    if (!comment) throw new Error(`packages/contract/src/event.ts has no comment above ${type}`)
-    return [code(type), comment, fieldsOf(schema as Schema)]
+  const rows = Object.entries(eventData as Record<string, Schema>).map(([type, schema]) => {
+    if (!schema.description) throw new Error(`The schema of ${type} has no description.`)
+    return [code(type), schema.description, fieldsOf(schema)]
   })
   return page(
     'Events',
