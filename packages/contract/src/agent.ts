@@ -74,7 +74,7 @@ export const Agent = Type.Object(
         id: 'agent_01933b5a000070008000000000000101',
         harness_id: harnessId,
         name: 'Clock',
-        description: 'Tells the time in Kyiv.',
+        description: 'Reports the time in Kyiv.',
         system_prompt: 'You report the time. Answer in one sentence.',
         default_model_id: 'model_01933b5a00007000800000000000020a',
         tags: ['demo'],
@@ -196,7 +196,7 @@ export const AgentChange = Type.Object(
   {
     title: 'UpdateAgentRequest',
     description: 'Properties of an agent to change. Absent properties are unchanged.',
-    examples: [{ description: 'Reports the time in Kyiv.', tags: ['demo', 'time'] }],
+    examples: [{ description: 'Reports the time in Lviv.', tags: ['demo', 'time'] }],
   },
 )
 export type AgentChange = Static<typeof AgentChange>

@@ -167,7 +167,7 @@ const keyExample = {
 export const ApiKey = Type.Object(
   {
     ...keyFields,
-    user_id: described(Uuid, 'User who created the key, directly or through other keys.'),
+    user_id: described(Uuid, 'User that created the key, directly or through other keys.'),
     last_used_at: nullable(
       Timestamp,
       'Time of the latest use, recorded with a delay. Null if the key was never used.',

@@ -11,7 +11,7 @@ export const Execution = Type.Object(
     schedule_id: described(Uuid, 'Schedule of the execution.'),
     scheduled_at: described(
       Timestamp,
-      'Time of the schedule that it stands for, or of the manual trigger.',
+      'Due time of the execution, or the time of the manual trigger.',
     ),
     started_at: described(Timestamp, 'Time at which a node began it.'),
     status: described(

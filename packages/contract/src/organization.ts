@@ -120,7 +120,7 @@ const invitationFields = {
   id: described(InvitationId, 'Id of the invitation.'),
   email: Type.String({ description: 'E-mail address that the invitation is for.' }),
   role: described(Role, `Role of the member-to-be. ${roleMeaning}`),
-  invited_by: Type.String({ description: 'Name of the member who created the invitation.' }),
+  invited_by: Type.String({ description: 'Name of the member that created the invitation.' }),
   expires_at: described(Timestamp, 'Time at which the invitation expires.'),
   created_at: described(Timestamp, 'Time at which the invitation was created.'),
 }

@@ -94,7 +94,7 @@ export type SessionToken = Static<typeof SessionToken>
 export const SessionTokenInfo = Type.Object(
   {
     ...tokenFields,
-    user_id: nullable(Uuid, 'User who created the token. Null without authentication.'),
+    user_id: nullable(Uuid, 'User that created the token. Null without authentication.'),
     key_id: nullable(Uuid, 'API key that created the token. Null if a signed-in user did.'),
   },
   {

@@ -152,7 +152,7 @@ export const Session = Type.Object(
     started_at: nullable(Timestamp, 'Time at which the first turn began. Null until then.'),
     finished_at: nullable(
       Timestamp,
-      'Time at which the latest turn ended, whatever its outcome. Null before that and while a turn runs.',
+      'Time at which the latest turn ended, with any outcome. Null before that and while a turn runs.',
     ),
     created_at: described(Timestamp, 'Time at which the session was created.'),
     updated_at: described(

@@ -107,7 +107,7 @@ export const ToolCompletedData = Type.Object(
     success: Type.Boolean({ description: 'True if `status` is `success`.' }),
     status: described(
       oneOf('success', 'error', 'timeout', 'cancelled'),
-      '`success`: the tool returned a result. `error`: it failed or was denied. `timeout`: it took too long, or nobody answered in time. `cancelled`: the turn was cancelled, or a message ended the wait.',
+      '`success`: the tool returned a result. `error`: it failed or was denied. `timeout`: it took too long, or there was no answer in time. `cancelled`: the turn was cancelled, or a message ended the wait.',
     ),
     result: optional(
       Type.Array(ContentPart),
